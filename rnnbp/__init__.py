@@ -1,0 +1,1 @@
+"""rnnbp: recurrent networks on CPUs, by backpropagation through time within a memory budget."""

@@ -1,0 +1,95 @@
+"""Initial values of parameters. A weight has shape (n_out, n_in) or (n_out, n_in, *kernel).
+
+An initializer is a function ``(rng, shape) -> float64 array``; a layer takes one, its name in
+``NAMED``, or a number for a constant. All draw in float64, so float32 and float64 models of one
+seed start at the same values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from rnnbp.numerics import Array, Shape, first_bad
+
+Initializer: TypeAlias = Callable[[np.random.Generator, Shape], Array]
+InitializerLike: TypeAlias = Initializer | str | float
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight of this shape; a vector counts as both."""
+    if len(shape) < 2:
+        return shape[0], shape[0]
+    kernel = math.prod(shape[2:])
+    return shape[1] * kernel, shape[0] * kernel
+
+
+def constant(value: float) -> Initializer:
+    """Every element ``value``."""
+    return lambda _, shape: np.full(shape, float(value))
+
+
+def uniform(limit: float | None = None) -> Initializer:
+    """U(−limit, limit); limit None: 1/√fan_in (LeCun et al. 1998, "Efficient BackProp")."""
+
+    def draw(rng: np.random.Generator, shape: Shape) -> Array:
+        bound = 1 / math.sqrt(fans(shape)[0]) if limit is None else limit
+        return rng.uniform(-bound, bound, shape)
+
+    return draw
+
+
+def glorot(rng: np.random.Generator, shape: Shape) -> Array:
+    """U(±√(6/(fan_in + fan_out))) (Glorot & Bengio 2010, eq. 16)."""
+    bound = math.sqrt(6 / sum(fans(shape)))
+    return rng.uniform(-bound, bound, shape)
+
+
+def he(rng: np.random.Generator, shape: Shape) -> Array:
+    """N(0, 2/fan_in), for ReLU (He et al. 2015, eq. 10)."""
+    return rng.normal(0.0, math.sqrt(2 / fans(shape)[0]), shape)
+
+
+def orthogonal(rng: np.random.Generator, shape: Shape) -> Array:
+    """Orthonormal rows or columns, whichever are fewer (Saxe et al. 2014); axes after the first as one.
+
+    A matrix of k stacked gates, (k·n, n), is drawn gate by gate, so that each gate is orthogonal.
+    """
+    rows, columns = shape[0], math.prod(shape[1:])
+    if rows > columns and rows % columns == 0:
+        return np.concatenate([_orthonormal(rng, columns, columns) for _ in range(rows // columns)]).reshape(shape)
+    return _orthonormal(rng, rows, columns).reshape(shape)
+
+
+def _orthonormal(rng: np.random.Generator, rows: int, columns: int) -> Array:
+    q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
+    q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # makes the draw uniform (Mezzadri 2007)
+    return q if rows >= columns else q.T
+
+
+NAMED: dict[str, Initializer] = {
+    "zeros": constant(0.0),
+    "ones": constant(1.0),
+    "uniform": uniform(),
+    "glorot": glorot,
+    "he": he,
+    "orthogonal": orthogonal,
+}
+
+
+def initialize(how: InitializerLike, rng: np.random.Generator, shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """A new C-ordered parameter. Raises ValueError for an unknown name or values that do not fit."""
+    if isinstance(how, str):
+        if how not in NAMED:
+            raise ValueError(f"initializer {how!r} is unknown; use one of {', '.join(NAMED)}, a number or a function")
+        how = NAMED[how]
+    function = how if callable(how) else constant(how)
+    values = np.asarray(function(rng, shape))
+    if values.shape != shape:
+        raise ValueError(f"the initializer gave shape {values.shape} for a parameter of shape {shape}")
+    if (bad := first_bad(values)) is not None:
+        raise ValueError(f"the initializer gave {values[bad]} at {list(bad)}; parameters must be finite")
+    return np.array(values, dtype=dtype, order="C")

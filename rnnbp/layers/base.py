@@ -1,0 +1,66 @@
+"""The layer contract: a pure leaf, with one forward and two backward methods."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rnnbp.numerics import Array, Saved, Shape
+
+
+class Layer(ABC):
+    """A differentiable function with parameters and no memory of its calls.
+
+    Nothing is written to a layer after ``__init__`` but the elements of its parameters, so one layer
+    serves every step, can be recomputed, shared, and run in two threads. All axes before the features
+    are batch: the same code serves (B, n) and (L, B, n).
+
+    A subclass is final. Its methods never write to their arguments, and the arrays that it returns as
+    parameter gradients belong to the caller. A layer with several outputs sets ``n_outputs``; its ``y``
+    and ``dy`` are then tuples, and ``dy`` holds None for an output that nothing depends on.
+    """
+
+    params: dict[str, Array]
+    """Parameters by name; updated in place, never rebound."""
+    name: str | None = None
+    """If given, parameters are called ``weight_<name>`` in a network, not ``<position>.weight``."""
+    n_outputs: int = 1
+    random: ClassVar[bool] = False
+    """True if ``forward`` takes a keyword ``context`` (rnnbp.rng.Context) to draw random numbers from."""
+
+    @abstractmethod
+    def forward(self, *xs: Any, **context: Any) -> tuple[Any, Saved]:
+        """(y, saved): the output, and the arrays that the backward methods need."""
+
+    @abstractmethod
+    def backward_inputs(self, saved: Saved, dy: Any) -> tuple[Array | None, ...]:
+        """The delta recursion: one delta for each input, None for an input without a gradient."""
+
+    def backward_params(self, saved: Saved, dy: Any) -> dict[str, Array]:
+        """Parameter gradients, read off afterwards; a sum over all batch axes, so it can wait."""
+        return {}
+
+    @abstractmethod
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        """Feature shapes of the outputs, from those of the inputs; None is a shape not yet known.
+
+        Raises ShapeError for shapes that do not fit.
+        """
+
+    def __call__(self, *xs: Any) -> Any:
+        """On symbolic values: a new node of their graph. On arrays: the output in evaluation mode."""
+        if not xs:
+            raise TypeError(f"{self}: call it on at least one value or array")
+        for x in xs:
+            if hasattr(x, "apply_layer"):
+                return x.apply_layer(self, xs)
+        return self.forward(*(np.asarray(x) for x in xs))[0]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.describe()})"
+
+    def describe(self) -> str:
+        """The arguments as ``repr`` shows them."""
+        return ""

@@ -1,0 +1,107 @@
+"""Affine layers: the text's W y + b."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnbp.initializers import InitializerLike, initialize
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, float_dtype, mismatch, positive_int, require_features
+from rnnbp.rng import RngLike, generator
+
+
+@final
+class Dense(Layer):
+    """y = Σ_k x_k W_kᵀ + b.
+
+    Args:
+        n_in: size of the input, or one size for each of several inputs.
+        n_out: size of the output.
+        bias: whether there is a b.
+        weight_init, bias_init: initializers; uniform ±1/√n_in by default.
+        dtype: "float32" or "float64".
+        rng: seed or Generator for the initial values.
+        name: suffix of the parameter names.
+
+    Shapes: x_k (..., n_in_k) → y (..., n_out). Parameters: ``weight`` (n_out, n_in), or ``weight_0``,
+    ``weight_1``, … for several inputs; ``bias`` (n_out,). Keeps its inputs.
+
+    Raises ShapeError for an input of another size, ValueError for a size below one.
+    """
+
+    def __init__(
+        self,
+        n_in: int | Sequence[int],
+        n_out: int,
+        *,
+        bias: bool = True,
+        weight_init: InitializerLike = "uniform",
+        bias_init: InitializerLike | None = None,
+        dtype: npt.DTypeLike = "float32",
+        rng: RngLike = None,
+        name: str | None = None,
+    ) -> None:
+        several = isinstance(n_in, Sequence)
+        sizes = tuple(n_in) if isinstance(n_in, Sequence) else (n_in,)
+        if not sizes:
+            raise ValueError("Dense: n_in is empty; give the size of each input")
+        self.n_in = tuple(positive_int("Dense: n_in", n) for n in sizes)
+        self.n_out = positive_int("Dense: n_out", n_out)
+        self.name = name
+        self._names = tuple(f"weight_{k}" for k in range(len(sizes))) if several else ("weight",)
+        numbers, dtype = generator(rng), float_dtype(dtype)
+        self.params = {
+            key: initialize(weight_init, numbers, (self.n_out, n), dtype)
+            for key, n in zip(self._names, self.n_in, strict=True)
+        }
+        if bias:
+            limit = 1 / np.sqrt(sum(self.n_in))
+            values = numbers.uniform(-limit, limit, self.n_out)
+            how = (lambda _, __: values) if bias_init is None else bias_init
+            self.params["bias"] = initialize(how, numbers, (self.n_out,), dtype)
+
+    def forward(self, *xs: Array) -> tuple[Array, Saved]:
+        self._check_count(len(xs))
+        for k, (x, n) in enumerate(zip(xs, self.n_in, strict=True)):
+            require_features(self, x, (n,), f"input {k}")
+        y = xs[0] @ self.params[self._names[0]].T
+        for x, key in zip(xs[1:], self._names[1:], strict=True):
+            y += x @ self.params[key].T
+        if "bias" in self.params:
+            y += self.params["bias"]
+        return y, xs
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        return tuple(dy @ self.params[key] for key in self._names)
+
+    def backward_params(self, saved: Saved, dy: Array) -> dict[str, Array]:
+        rows = dy.reshape(-1, self.n_out)
+        grads: dict[str, Array] = {
+            key: rows.T @ x.reshape(-1, x.shape[-1]) for key, x in zip(self._names, saved, strict=True)
+        }
+        if "bias" in self.params:
+            grads["bias"] = rows.sum(axis=0)
+        return grads
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        self._check_count(len(shapes))
+        for k, (shape, n) in enumerate(zip(shapes, self.n_in, strict=True)):
+            if shape is not None and shape != (n,):
+                raise ShapeError(mismatch(self, (n,), shape, f"input {k}") + _flatten_hint(shape))
+        return ((self.n_out,),)
+
+    def _check_count(self, found: int) -> None:
+        if found != len(self.n_in):
+            raise ShapeError(f"{self}: takes {len(self.n_in)} inputs, found {found}; give one for each size in n_in")
+
+    def describe(self) -> str:
+        sizes: Any = self.n_in if self._names[0] != "weight" else self.n_in[0]
+        return f"{sizes}, {self.n_out}" + ("" if "bias" in self.params else ", bias=False")
+
+
+def _flatten_hint(shape: Shape) -> str:
+    return f"; or put Flatten({len(shape)}) before it" if len(shape) > 1 else ""

@@ -1,0 +1,206 @@
+"""Layers with several inputs, or several outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import final
+
+import numpy as np
+
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features
+
+
+class Merge(Layer):
+    """Several inputs of one shape, one output of the same shape, no parameters."""
+
+    def __init__(self) -> None:
+        self.params: dict[str, Array] = {}
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) < 2:
+            raise ShapeError(f"{self}: merges at least 2 inputs, found {len(shapes)}; call it on all of them at once")
+        known = {shape for shape in shapes if shape is not None}
+        if len(known) > 1:
+            raise ShapeError(f"{self}: inputs must have one shape, found {shapes}; project them with a Dense first")
+        return (known.pop() if known else None,)
+
+    def check(self, xs: tuple[Array, ...]) -> None:
+        """Raise ShapeError unless all of ``xs`` have one shape, batch axes included."""
+        self.output_shapes(*(x.shape for x in xs))
+
+
+@final
+class Add(Merge):
+    """y = x_1 + … + x_n, n = ``n_inputs``. Keeps nothing."""
+
+    def __init__(self, n_inputs: int = 2) -> None:
+        super().__init__()
+        self.n_inputs = positive_int("Add: n_inputs", n_inputs)
+
+    def forward(self, *xs: Array) -> tuple[Array, Saved]:
+        self.check(xs)
+        y = xs[0] + xs[1]
+        for x in xs[2:]:
+            y += x
+        return y, ()
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        return (dy,) * self.n_inputs
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != self.n_inputs:
+            raise ShapeError(f"{self}: adds {self.n_inputs} inputs, found {len(shapes)}; build Add({len(shapes)})")
+        return super().output_shapes(*shapes)
+
+    def describe(self) -> str:
+        return "" if self.n_inputs == 2 else f"{self.n_inputs}"
+
+
+@final
+class Subtract(Merge):
+    """y = a − b. Keeps nothing."""
+
+    def forward(self, a: Array, b: Array) -> tuple[Array, Saved]:
+        self.check((a, b))
+        return a - b, ()
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        return dy, -dy
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != 2:
+            raise ShapeError(f"{self}: takes 2 inputs, found {len(shapes)}; nest differences of more")
+        return super().output_shapes(*shapes)
+
+
+@final
+class Multiply(Merge):
+    """y = x_1 ⊙ … ⊙ x_n. Keeps its inputs."""
+
+    def forward(self, *xs: Array) -> tuple[Array, Saved]:
+        self.check(xs)
+        y = xs[0] * xs[1]
+        for x in xs[2:]:
+            y *= x
+        return y, xs
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        return tuple(self._delta(saved, k, dy) for k in range(len(saved)))
+
+    def _delta(self, saved: Saved, k: int, dy: Array) -> Array:
+        # Not y / x_k: an input may be 0.
+        for x in saved[:k] + saved[k + 1 :]:
+            dy = dy * x
+        return dy
+
+
+@final
+class Concat(Layer):
+    """The inputs side by side along the last axis. Keeps nothing: the sizes are the layer's own.
+
+    Shapes: x_k (..., sizes[k]) → y (..., Σ sizes).
+    """
+
+    def __init__(self, *sizes: int) -> None:
+        self.params = {}
+        if len(sizes) < 2:
+            raise ValueError(f"Concat: give the size of each input, at least 2; found {sizes}")
+        self.sizes = tuple(positive_int("Concat: size", n) for n in sizes)
+
+    def forward(self, *xs: Array) -> tuple[Array, Saved]:
+        self._check_count(len(xs))
+        for k, (x, n) in enumerate(zip(xs, self.sizes, strict=True)):
+            require_features(self, x, (n,), f"input {k}")
+        return np.concatenate(xs, axis=-1), ()
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        return tuple(np.split(dy, list(accumulate(self.sizes[:-1])), axis=-1))
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        self._check_count(len(shapes))
+        for k, (shape, n) in enumerate(zip(shapes, self.sizes, strict=True)):
+            if shape is not None and shape != (n,):
+                raise ShapeError(mismatch(self, (n,), shape, f"input {k}"))
+        return ((sum(self.sizes),),)
+
+    def _check_count(self, found: int) -> None:
+        if found != len(self.sizes):
+            raise ShapeError(f"{self}: joins {len(self.sizes)} inputs, found {found}; name as many sizes as inputs")
+
+    def describe(self) -> str:
+        return ", ".join(map(str, self.sizes))
+
+
+@final
+class Split(Layer):
+    """One input cut along the last axis into m outputs. Keeps nothing.
+
+    Args:
+        sizes: the size of each output, Σ sizes the size of the input.
+
+    Shapes: x (..., Σ sizes) → m arrays (..., sizes[k]), views of x.
+    """
+
+    def __init__(self, *sizes: int) -> None:
+        self.params = {}
+        if len(sizes) < 2:
+            raise ValueError(f"Split: give the size of each output, at least 2; found {sizes}; for one, use Slice")
+        self.sizes = tuple(positive_int("Split: part", n) for n in sizes)
+        self.n_outputs = len(sizes)
+
+    def forward(self, x: Array) -> tuple[tuple[Array, ...], Saved]:
+        require_features(self, x, (sum(self.sizes),))
+        ends = [0, *accumulate(self.sizes)]
+        return tuple(x[..., a:b] for a, b in pairwise(ends)), ()
+
+    def backward_inputs(self, saved: Saved, dy: Sequence[Array | None]) -> tuple[Array, ...]:
+        given = next(d for d in dy if d is not None)
+        parts = [
+            np.zeros((*given.shape[:-1], n), given.dtype) if d is None else d
+            for d, n in zip(dy, self.sizes, strict=True)
+        ]
+        return (np.concatenate(parts, axis=-1),)
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        (shape,) = shapes
+        if shape is not None and shape != (sum(self.sizes),):
+            raise ShapeError(mismatch(self, (sum(self.sizes),), shape))
+        return tuple((n,) for n in self.sizes)
+
+    def describe(self) -> str:
+        return ", ".join(map(str, self.sizes))
+
+
+@final
+class Slice(Layer):
+    """Features ``start`` to ``stop`` − 1 of an input of size ``n_in``. Keeps nothing.
+
+    Shapes: x (..., n_in) → y (..., stop − start), a view of x.
+    """
+
+    def __init__(self, n_in: int, start: int, stop: int) -> None:
+        self.params = {}
+        self.n_in = positive_int("Slice: n_in", n_in)
+        if not 0 <= start < stop <= n_in:
+            raise ValueError(f"Slice: needs 0 ≤ start < stop ≤ n_in = {n_in}, found start {start}, stop {stop}")
+        self.start, self.stop = start, stop
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        require_features(self, x, (self.n_in,))
+        return x[..., self.start : self.stop], ()
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        dx = np.zeros((*dy.shape[:-1], self.n_in), dy.dtype)
+        dx[..., self.start : self.stop] = dy
+        return (dx,)
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        (shape,) = shapes
+        if shape is not None and shape != (self.n_in,):
+            raise ShapeError(mismatch(self, (self.n_in,), shape))
+        return ((self.stop - self.start,),)
+
+    def describe(self) -> str:
+        return f"{self.n_in}, {self.start}, {self.stop}"

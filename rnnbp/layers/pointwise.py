@@ -1,0 +1,187 @@
+"""Layers that act on every element alone. Each differentiates from its output where it can."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import final
+
+import numpy as np
+from scipy import special
+
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, positive, sigmoid
+
+
+class Activation(Layer):
+    """One input, one output of the same shape, no parameters: so one backward method does all.
+
+    Shapes: x (...) → y (...).
+    """
+
+    def __init__(self) -> None:
+        self.params: dict[str, Array] = {}
+
+    @abstractmethod
+    def forward(self, x: Array) -> tuple[Array, Saved]: ...
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != 1:
+            raise ShapeError(f"{self}: an activation takes one input, found {len(shapes)}; merge them first")
+        return shapes
+
+
+class Pointwise(Activation):
+    """An activation whose every element depends on one element of the input: σ in the text."""
+
+    @abstractmethod
+    def derivative(self, saved: Saved) -> Array:
+        """σ′, element by element, of the shape of y."""
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        return (dy * self.derivative(saved),)
+
+
+@final
+class Sigmoid(Pointwise):
+    """σ(x) = 1/(1 + e^(−x)). Keeps its output: σ′ = y(1 − y)."""
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        y = sigmoid(x)
+        return y, (y,)
+
+    def derivative(self, saved: Saved) -> Array:
+        (y,) = saved
+        return y * (1 - y)
+
+
+@final
+class Tanh(Pointwise):
+    """tanh(x). Keeps its output: tanh′ = 1 − y²."""
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        y: Array = np.tanh(x)
+        return y, (y,)
+
+    def derivative(self, saved: Saved) -> Array:
+        (y,) = saved
+        return 1 - y * y
+
+
+@final
+class ReLU(Pointwise):
+    """max(x, 0), derivative 0 at 0. Keeps its output."""
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        y = np.where(positive(x), x, x.dtype.type(0))
+        return y, (y,)
+
+    def derivative(self, saved: Saved) -> Array:
+        return positive(saved[0])
+
+
+@final
+class LeakyReLU(Pointwise):
+    """x where x > 0, else slope · x (Maas et al. 2013). Keeps its output; slope ≥ 0."""
+
+    def __init__(self, slope: float = 0.01) -> None:
+        super().__init__()
+        if not slope > 0:
+            raise ValueError(f"LeakyReLU: slope must be above 0, found {slope}; for slope 0 use ReLU")
+        self.slope = slope
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        y = np.where(positive(x), x, x * self.slope)
+        return y, (y,)
+
+    def derivative(self, saved: Saved) -> Array:
+        (y,) = saved
+        return np.where(positive(y), y.dtype.type(1), y.dtype.type(self.slope))
+
+    def describe(self) -> str:
+        return f"{self.slope}"
+
+
+@final
+class ELU(Pointwise):
+    """x where x > 0, else α(eˣ − 1) (Clevert et al. 2016, eq. 15). Keeps its output: y + α below 0."""
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__()
+        if not alpha > 0:
+            raise ValueError(f"ELU: alpha must be above 0, found {alpha}; for alpha 0 use ReLU")
+        self.alpha = alpha
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        above = positive(x)
+        y = np.where(above, x, self.alpha * np.expm1(np.where(above, x.dtype.type(0), x)))
+        return y, (y,)
+
+    def derivative(self, saved: Saved) -> Array:
+        (y,) = saved
+        return np.where(positive(y), y.dtype.type(1), y + self.alpha)
+
+    def describe(self) -> str:
+        return f"{self.alpha}"
+
+
+@final
+class GELU(Pointwise):
+    """x Φ(x), Φ the normal distribution (Hendrycks & Gimpel 2016), exact, not the tanh form. Keeps its input."""
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        return x * self._phi(x), (x,)
+
+    def derivative(self, saved: Saved) -> Array:
+        (x,) = saved
+        density: Array = np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+        return self._phi(x) + x * density
+
+    def _phi(self, x: Array) -> Array:
+        phi: Array = special.erf(x * math.sqrt(0.5)) * 0.5 + 0.5
+        return phi
+
+
+@final
+class Softplus(Pointwise):
+    """log(1 + eˣ), without overflow. Keeps its output: the derivative is 1 − e^(−y) = σ(x)."""
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        size = np.where(positive(x), x, -x)
+        y = np.where(positive(x), x, x.dtype.type(0)) + np.log1p(np.exp(-size))
+        return y, (y,)
+
+    def derivative(self, saved: Saved) -> Array:
+        derivative: Array = -np.expm1(-saved[0])
+        return derivative
+
+
+@final
+class Identity(Activation):
+    """y = x. Keeps nothing."""
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        return x, ()
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        return (dy,)
+
+
+@final
+class Scale(Activation):
+    """y = scale · x + shift, both given numbers: what ``1 - z`` of a symbolic value becomes. Keeps nothing."""
+
+    def __init__(self, scale: float = 1.0, shift: float = 0.0) -> None:
+        super().__init__()
+        self.scale, self.shift = float(scale), float(shift)
+        if not (math.isfinite(self.scale) and math.isfinite(self.shift)):
+            raise ValueError(f"Scale: scale and shift must be finite, found {scale} and {shift}")
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        return x * self.scale + self.shift, ()
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        return (dy * self.scale,)
+
+    def describe(self) -> str:
+        return f"{self.scale}, {self.shift}"

@@ -1,0 +1,97 @@
+"""Array types, the errors of shapes and dtypes, and the numerics that several parts share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+Saved: TypeAlias = tuple[Array, ...]
+"""What a layer keeps of a forward pass: arrays whose leading axes are the batch axes."""
+
+
+class ShapeError(ValueError):
+    """An array whose shape does not fit; names the place, the axis, expected, found and the cure."""
+
+
+class DtypeError(TypeError):
+    """An array whose dtype does not fit."""
+
+
+def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """The dtype for parameters: float32 or float64. Raises DtypeError for any other."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        raise DtypeError(f"dtype {dtype!r} is not known; use 'float32' or 'float64'") from None
+    # complex128 is for gradcheck, which copies a model into it; no constructor documents it.
+    if found not in (np.float32, np.float64, np.complex128):
+        raise DtypeError(f"parameters are float32 or float64, found dtype {found}; use 'float32' or 'float64'")
+    return found
+
+
+def positive_int(name: str, value: object) -> int:
+    """``value`` as an int ≥ 1. Raises TypeError for another type, ValueError for a size below one."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, found {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, found {value}")
+    return int(value)
+
+
+def require_features(layer: object, x: Array, expected: Shape, what: str = "input") -> None:
+    """Raise ShapeError unless the last axes of ``x`` are ``expected``; all axes before them are batch."""
+    n = len(expected)
+    found = x.shape[x.ndim - n :] if x.ndim >= n else x.shape
+    if found != expected:
+        raise ShapeError(mismatch(layer, expected, x.shape, what))
+
+
+def mismatch(layer: object, expected: Shape, found: Sequence[int], what: str = "input") -> str:
+    """The sentence for features that do not fit, naming the first axis from the end that differs."""
+    n = len(expected)
+    if len(found) < n:
+        return (
+            f"{layer}: {what} needs at least {n} feature axes {expected}, found shape {tuple(found)}; "
+            f"give it shape (..., {', '.join(map(str, expected))})"
+        )
+    axis = next(-k for k in range(1, n + 1) if found[-k] != expected[-k])
+    return (
+        f"{layer}: {what} axis {axis} must have size {expected[axis]}, found {found[axis]} "
+        f"in shape {tuple(found)}; give it shape (..., {', '.join(map(str, expected))}), "
+        f"or build the layer for the size found"
+    )
+
+
+def first_bad(x: Array) -> tuple[int, ...] | None:
+    """The index of the first value of ``x`` that is NaN or infinite; None if all are finite."""
+    if x.dtype.kind not in "fc":
+        return None
+    finite = np.isfinite(x)
+    if finite.all():
+        return None
+    return tuple(int(i) for i in np.argwhere(~finite)[0])
+
+
+def sigmoid(x: Array) -> Array:
+    """σ(x) = ½ + ½ tanh(x/2): no overflow, and analytic for complex x."""
+    half = np.tanh(x * 0.5)
+    half *= 0.5
+    half += 0.5
+    return half
+
+
+def positive(x: Array) -> Array:
+    """Where the real part is above zero: the branch that a complex step must not change."""
+    return x.real > 0
+
+
+def log_sum_exp(x: Array) -> Array:
+    """log Σ exp(x) over the last axis, kept as an axis of size 1; stable, analytic for complex x."""
+    top = x.real.max(axis=-1, keepdims=True)
+    total: Array = np.log(np.exp(x - top).sum(axis=-1, keepdims=True)) + top
+    return total
