@@ -87,7 +87,8 @@ def sigmoid(x: Array) -> Array:
 
 def positive(x: Array) -> Array:
     """Where the real part is above zero: the branch that a complex step must not change."""
-    return x.real > 0
+    above: Array = x.real > 0
+    return above
 
 
 def log_sum_exp(x: Array) -> Array:

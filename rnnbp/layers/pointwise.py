@@ -39,7 +39,8 @@ class Pointwise(Activation):
         """σ′, element by element, of the shape of y."""
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
-        return (dy * self.derivative(saved),)
+        dx: Array = dy * self.derivative(saved)
+        return (dx,)
 
 
 @final
