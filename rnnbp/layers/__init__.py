@@ -1,0 +1,45 @@
+"""Layers: differentiable functions that know only themselves. See rnnbp.layers.base for the contract."""
+
+from rnnbp.layers.base import Layer
+from rnnbp.layers.conv import Conv1D, Conv2D
+from rnnbp.layers.dense import Dense
+from rnnbp.layers.dropout import Dropout
+from rnnbp.layers.embedding import Embedding, OneHot
+from rnnbp.layers.merge import Add, Concat, Multiply, Slice, Split, Subtract
+from rnnbp.layers.norm import LayerNorm
+from rnnbp.layers.pointwise import ELU, GELU, Identity, LeakyReLU, ReLU, Scale, Sigmoid, Softplus, Tanh
+from rnnbp.layers.pooling import AvgPool, MaxPool
+from rnnbp.layers.reshape import Flatten, Reshape
+from rnnbp.layers.softmax import LogSoftmax, Softmax
+
+__all__ = [
+    "ELU",
+    "GELU",
+    "Add",
+    "AvgPool",
+    "Concat",
+    "Conv1D",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Identity",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "LogSoftmax",
+    "MaxPool",
+    "Multiply",
+    "OneHot",
+    "ReLU",
+    "Reshape",
+    "Scale",
+    "Sigmoid",
+    "Slice",
+    "Softmax",
+    "Softplus",
+    "Split",
+    "Subtract",
+    "Tanh",
+]

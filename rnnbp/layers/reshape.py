@@ -1,0 +1,99 @@
+"""Layers that arrange the features in other axes. Views where NumPy can."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features
+
+
+def shape_only(x: Array) -> Array:
+    """An array of no bytes, (*x.shape, 0): how a layer keeps a shape, batch axes first, that it is not told."""
+    return np.empty((*x.shape, 0), np.uint8)
+
+
+@final
+class Flatten(Layer):
+    """The last ``n_axes`` feature axes as one. Keeps the shape of its input, no elements.
+
+    Shapes: x (..., n_1, …, n_k) → y (..., n_1 · … · n_k), k = ``n_axes``.
+
+    Raises ShapeError for an input of fewer axes.
+    """
+
+    def __init__(self, n_axes: int = 2) -> None:
+        self.params = {}
+        self.n_axes = positive_int("Flatten: n_axes", n_axes)
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        return x.reshape(self._merged(x.shape)), (shape_only(x),)
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        return (dy.reshape(saved[0].shape[:-1]),)
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != 1:
+            raise ShapeError(f"{self}: flattens one input, found {len(shapes)}; flatten each by itself")
+        return (None if shapes[0] is None else self._merged(shapes[0]),)
+
+    def _merged(self, shape: Shape) -> Shape:
+        if len(shape) < self.n_axes:
+            raise ShapeError(
+                f"{self}: input needs at least {self.n_axes} axes to merge, found shape {shape}; "
+                f"build Flatten({max(len(shape), 1)})"
+            )
+        return (*shape[: -self.n_axes], math.prod(shape[-self.n_axes :]))
+
+    def describe(self) -> str:
+        return f"{self.n_axes}"
+
+
+@final
+class Reshape(Layer):
+    """Features of ``from_shape`` as features of ``to_shape``, in C order. Keeps nothing.
+
+    Shapes: x (..., *from_shape) → y (..., *to_shape).
+
+    Raises ValueError for shapes of different numbers of elements.
+    """
+
+    def __init__(self, from_shape: int | Sequence[int], to_shape: int | Sequence[int]) -> None:
+        self.params = {}
+        self.from_shape = as_shape("Reshape: from_shape", from_shape)
+        self.to_shape = as_shape("Reshape: to_shape", to_shape)
+        n_in, n_out = math.prod(self.from_shape), math.prod(self.to_shape)
+        if n_in != n_out:
+            raise ValueError(
+                f"Reshape: from_shape {self.from_shape} has {n_in} elements, to_shape {self.to_shape} has {n_out}; "
+                f"give shapes of as many elements"
+            )
+
+    def forward(self, x: Array) -> tuple[Array, Saved]:
+        require_features(self, x, self.from_shape)
+        return x.reshape(*x.shape[: x.ndim - len(self.from_shape)], *self.to_shape), ()
+
+    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
+        return (dy.reshape(*dy.shape[: dy.ndim - len(self.to_shape)], *self.from_shape),)
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != 1:
+            raise ShapeError(f"{self}: reshapes one input, found {len(shapes)}; reshape each by itself")
+        if shapes[0] not in (None, self.from_shape):
+            raise ShapeError(mismatch(self, self.from_shape, shapes[0] or ()))
+        return (self.to_shape,)
+
+    def describe(self) -> str:
+        return f"{self.from_shape}, {self.to_shape}"
+
+
+def as_shape(what: str, sizes: int | Sequence[int]) -> Shape:
+    """``sizes`` as a tuple, an int as one axis. Raises ValueError for none, or for a size below one."""
+    shape = tuple(sizes) if isinstance(sizes, Sequence) else (sizes,)
+    if not shape:
+        raise ValueError(f"{what} is empty; give the size of at least one axis")
+    return tuple(positive_int(what, n) for n in shape)
