@@ -81,7 +81,7 @@ class Convolution(Layer):
         counts = dy.shape[-self.axes :]
         batch = math.prod(x.shape[: -self.axes - 1])
         columns = self._matrix().T @ self._rows(dy)
-        deltas = columns.reshape(self.n_in, -1, batch, *counts)
+        deltas = columns.reshape(self.n_in, math.prod(self.windows.kernel), batch, *counts)
         inside = (self.n_in, batch, *x.shape[-self.axes :])
         padded = np.zeros(self.windows.padded(inside), deltas.dtype)
         for k, tap in enumerate(self.windows.taps(padded, counts)):
@@ -135,13 +135,15 @@ class Convolution(Layer):
 
     def _columns(self, x: Array, counts: Shape) -> Array:
         """All windows of ``x``, unrolled: (n_in · kernel elements, batch · windows)."""
-        channels_first = x.reshape(-1, *x.shape[-self.axes - 1 :]).swapaxes(0, 1)
+        batch = math.prod(x.shape[: -self.axes - 1])
+        channels_first = x.reshape(batch, *x.shape[-self.axes - 1 :]).swapaxes(0, 1)
         taps = self.windows.taps(self.windows.pad(channels_first), counts)
-        return np.stack(taps, axis=1).reshape(self.n_in * len(taps), -1)
+        return np.stack(taps, axis=1).reshape(self.n_in * len(taps), batch * math.prod(counts))
 
     def _rows(self, dy: Array) -> Array:
         """``dy`` as (n_out, batch · windows)."""
-        return dy.reshape(-1, self.n_out, math.prod(dy.shape[-self.axes :])).swapaxes(0, 1).reshape(self.n_out, -1)
+        batch, windows = math.prod(dy.shape[: -self.axes - 1]), math.prod(dy.shape[-self.axes :])
+        return dy.reshape(batch, self.n_out, windows).swapaxes(0, 1).reshape(self.n_out, batch * windows)
 
 
 @final

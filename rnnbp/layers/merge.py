@@ -164,6 +164,8 @@ class Split(Layer):
         return (np.concatenate(parts, axis=-1),)
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != 1:
+            raise ShapeError(f"{self}: splits one input, found {len(shapes)}; split each by itself")
         (shape,) = shapes
         if shape is not None and shape != (sum(self.sizes),):
             raise ShapeError(mismatch(self, (sum(self.sizes),), shape))
@@ -197,6 +199,8 @@ class Slice(Layer):
         return (dx,)
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        if len(shapes) != 1:
+            raise ShapeError(f"{self}: slices one input, found {len(shapes)}; slice each by itself")
         (shape,) = shapes
         if shape is not None and shape != (self.n_in,):
             raise ShapeError(mismatch(self, (self.n_in,), shape))
