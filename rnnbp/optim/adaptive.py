@@ -1,0 +1,195 @@
+"""Update rules that scale each element's step by the size of its gradients: Adagrad, RMSProp, Adam, AdamW."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, final
+
+import numpy as np
+
+from rnnbp.numerics import Array
+from rnnbp.optim.base import Optimizer, decayed, number
+from rnnbp.optim.parameters import Params
+
+
+@final
+class Adagrad(Optimizer):
+    """g ← g + λp, s ← s + g², p ← p − lr_t · g / (√s + ε), lr_t = lr / (1 + (t − 1) · lr_decay).
+
+    Duchi et al. 2011, "Adaptive subgradient methods", fig. 1 (diagonal, δ = ε); lr_decay is PyTorch's.
+
+    Args:
+        lr_decay ≥ 0, weight_decay λ ≥ 0, initial_accumulator: s at the start, ≥ 0. eps: ε > 0.
+
+    Raises ValueError for a value out of its range.
+    """
+
+    kind: ClassVar[str] = "adagrad"
+    options: ClassVar[tuple[str, ...]] = ("lr_decay", "weight_decay", "initial_accumulator", "eps")
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-2,
+        *,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator: float = 0.0,
+        eps: float = 1e-10,
+    ) -> None:
+        self.lr_decay = number("Adagrad", "lr_decay", lr_decay, 0)
+        self.weight_decay = number("Adagrad", "weight_decay", weight_decay, 0)
+        self.initial_accumulator = number("Adagrad", "initial_accumulator", initial_accumulator, 0)
+        self.eps = number("Adagrad", "eps", eps, 0, above=True)
+        super().__init__(params, lr, ("sum",))
+        for slots in self._slots.values():
+            slots["sum"].fill(initial_accumulator)
+
+    def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
+        g = decayed(p, g, self.weight_decay, a)
+        np.multiply(g, g, out=b)
+        slots["sum"] += b
+        np.sqrt(slots["sum"], out=b)
+        b += self.eps
+        np.divide(g, b, out=b)
+        b *= lr / (1 + (self.steps - 1) * self.lr_decay)
+        p -= b
+
+
+@final
+class RMSProp(Optimizer):
+    """g ← g + λp, s ← α s + (1 − α) g², u = g / (√s + ε), b ← μ b + u, p ← p − lr · b.
+
+    Tieleman & Hinton 2012, lecture 6.5; there ε is 0 and lr is inside b for μ > 0. Graves 2013, eq. 38
+    to 45, has ε inside the root and a centred s. The form here is PyTorch's.
+
+    Args:
+        alpha: α in [0, 1). eps: ε > 0. momentum: μ in [0, 1). weight_decay: λ ≥ 0.
+
+    Raises ValueError for a value out of its range.
+    """
+
+    kind: ClassVar[str] = "rmsprop"
+    options: ClassVar[tuple[str, ...]] = ("alpha", "eps", "momentum", "weight_decay")
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-2,
+        *,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.alpha = number("RMSProp", "alpha", alpha, 0, 1)
+        self.eps = number("RMSProp", "eps", eps, 0, above=True)
+        self.momentum = number("RMSProp", "momentum", momentum, 0, 1)
+        self.weight_decay = number("RMSProp", "weight_decay", weight_decay, 0)
+        super().__init__(params, lr, ("square", "momentum") if momentum else ("square",))
+
+    def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
+        g = decayed(p, g, self.weight_decay, a)
+        _mean_square(slots["square"], g, self.alpha, b)
+        np.sqrt(slots["square"], out=b)
+        b += self.eps
+        np.divide(g, b, out=b)
+        if self.momentum:
+            slots["momentum"] *= self.momentum
+            slots["momentum"] += b
+        np.multiply(slots.get("momentum", b), lr, out=b)
+        p -= b
+
+
+class _Adam(Optimizer):
+    """What Adam and AdamW share: the moments and the step."""
+
+    options: ClassVar[tuple[str, ...]] = ("beta1", "beta2", "eps", "weight_decay")
+
+    def __init__(self, params: Params, lr: float, betas: tuple[float, float], eps: float, weight_decay: float) -> None:
+        place = type(self).__name__
+        self.beta1 = number(place, "beta1", betas[0], 0, 1)
+        self.beta2 = number(place, "beta2", betas[1], 0, 1)
+        self.eps = number(place, "eps", eps, 0, above=True)
+        self.weight_decay = number(place, "weight_decay", weight_decay, 0)
+        super().__init__(params, lr, ("m", "v"))
+
+    def _adapt(self, p: Array, g: Array, slots: dict[str, Array], lr: float, b: Array) -> None:
+        m, v = slots["m"], slots["v"]
+        m *= self.beta1
+        np.multiply(g, 1 - self.beta1, out=b)
+        m += b
+        _mean_square(v, g, self.beta2, b)
+        np.sqrt(v, out=b)
+        b *= 1 / math.sqrt(1 - self.beta2**self.steps)
+        b += self.eps
+        np.divide(m, b, out=b)
+        b *= lr / (1 - self.beta1**self.steps)
+        p -= b
+
+
+@final
+class Adam(_Adam):
+    """g ← g + λp, m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr · m̂ / (√v̂ + ε),
+
+    with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ). Kingma & Ba 2015, algorithm 1.
+
+    Args:
+        betas: (β₁, β₂), each in [0, 1). eps: ε > 0. weight_decay: λ ≥ 0, an L2 penalty.
+
+    Raises ValueError for a value out of its range.
+    """
+
+    kind: ClassVar[str] = "adam"
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
+        self._adapt(p, decayed(p, g, self.weight_decay, a), slots, lr, b)
+
+
+@final
+class AdamW(_Adam):
+    """p ← (1 − lr · λ) p, then Adam's step without a penalty in g.
+
+    Loshchilov & Hutter 2019, algorithm 2; there the decay is η λ with a schedule η, here lr · λ as in PyTorch.
+
+    Args:
+        betas: (β₁, β₂), each in [0, 1). eps: ε > 0. weight_decay: λ ≥ 0.
+
+    Raises ValueError for a value out of its range.
+    """
+
+    kind: ClassVar[str] = "adamw"
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
+        p *= 1 - lr * self.weight_decay
+        self._adapt(p, g, slots, lr, b)
+
+
+def _mean_square(mean: Array, g: Array, keep: float, scratch: Array) -> None:
+    """mean ← keep · mean + (1 − keep) · g², in place."""
+    mean *= keep
+    np.multiply(g, g, out=scratch)
+    scratch *= 1 - keep
+    mean += scratch

@@ -1,0 +1,119 @@
+"""The contract of update rules: parameters change in place, after everything has been checked."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rnnbp.numerics import Array, DtypeError, ShapeError
+from rnnbp.optim.parameters import Params, check_grads, check_writable, distinct
+
+
+def number(place: str, name: str, value: float, low: float, high: float = math.inf, *, above: bool = False) -> float:
+    """``value`` as a float in [low, high), or in (low, high) if ``above``. Raises ValueError."""
+    if not ((low < value if above else low <= value) and value < high):
+        raise ValueError(f"{place}: {name} must lie in {'(' if above else '['}{low}, {high}), found {value}")
+    return float(value)
+
+
+class Optimizer(ABC):
+    """An update rule over parameters, with an array of state in each of its slots for each parameter.
+
+    Args:
+        params: live arrays by name, or a model with such a ``params``. They are updated in place. Of an
+            array under two names the first counts: it is updated once, with the gradient of that name.
+        lr: the learning rate, above 0. ``self.lr`` may be changed between steps.
+
+    Slots have their parameter's shape and dtype. Formulas are PyTorch's.
+    """
+
+    kind: ClassVar[str]
+    """The prefix of its names in ``state_dict``."""
+    options: ClassVar[tuple[str, ...]]
+    """The attributes that are hyper-parameters, besides ``lr``."""
+
+    def __init__(self, params: Params, lr: float, slots: tuple[str, ...]) -> None:
+        place = type(self).__name__
+        self.params = distinct(place, params)
+        self.lr = number(place, "lr", lr, 0, above=True)
+        self.steps = 0
+        self._slots = {name: {slot: np.zeros_like(p, order="C") for slot in slots} for name, p in self.params.items()}
+        dtypes = {p.dtype: 0 for p in self.params.values()}
+        sizes = {d: max(p.size for p in self.params.values() if p.dtype == d) for d in dtypes}
+        self._scratch: dict[np.dtype[Any], Array] = {d: np.empty((2, n), d) for d, n in sizes.items()}
+
+    def step(self, grads: Mapping[str, Array], lr: float | None = None) -> None:
+        """Update every parameter by its gradient; ``lr`` ≥ 0, if given, is used for this step alone.
+
+        ``grads`` has one array for each parameter, of its shape; it is not written to. All is checked
+        before anything changes. Raises ValueError (names, a read-only parameter, ``lr``), ShapeError, DtypeError,
+        or FloatingPointError (a gradient that is not finite).
+        """
+        place = type(self).__name__
+        rate = number(f"{place}.step", "lr", self.lr if lr is None else lr, 0)
+        check_writable(place, self.params)
+        check_grads(place, self.params, grads)
+        self.steps += 1
+        for name, p in self.params.items():
+            a, b = (row[: p.size].reshape(p.shape) for row in self._scratch[p.dtype])
+            self._update(p, grads[name], self._slots[name], rate, a, b)
+
+    @abstractmethod
+    def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
+        """Update ``p`` and its slots in place; ``a`` and ``b`` are scratch of p's shape and dtype."""
+
+    def hyperparameters(self) -> dict[str, float | bool]:
+        """The learning rate and the options, by name."""
+        return {name: getattr(self, name) for name in ("lr", *self.options)}
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all state: ``step``, and ``<kind>.<slot>/<parameter>``."""
+        return {"step": np.array(self.steps, np.int64)} | {key: x.copy() for key, x in self._state().items()}
+
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Restore what ``state_dict`` gave, bit for bit, in place.
+
+        Raises ValueError, ShapeError or DtypeError for state of another optimiser or model,
+        before anything changes.
+        """
+        own = {"step": np.array(self.steps, np.int64)} | self._state()
+        place = f"{type(self).__name__}.load_state_dict"
+        if missing := sorted(own.keys() - state.keys()):
+            raise ValueError(f"{place}: {', '.join(missing)} missing; load what the same optimiser and model saved")
+        if unexpected := sorted(state.keys() - own.keys()):
+            raise ValueError(
+                f"{place}: {', '.join(unexpected)} unexpected; was it saved by another optimiser or model?"
+            )
+        for key, x in own.items():
+            if state[key].shape != x.shape:
+                raise ShapeError(
+                    f"{place}: {key} must have shape {x.shape}, found {state[key].shape}; is it this model?"
+                )
+            if state[key].dtype != x.dtype:
+                raise DtypeError(
+                    f"{place}: {key} must have dtype {x.dtype}, found {state[key].dtype}; build the model so"
+                )
+        if state["step"] < 0:
+            raise ValueError(f"{place}: step must be at least 0, found {state['step']}")
+        self.steps = int(state["step"])
+        for key, x in self._state().items():
+            x[...] = state[key]
+
+    def _state(self) -> dict[str, Array]:
+        return {f"{self.kind}.{slot}/{n}": x for n, slots in self._slots.items() for slot, x in slots.items()}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self.hyperparameters().items())})"
+
+
+def decayed(p: Array, g: Array, weight_decay: float, out: Array) -> Array:
+    """g + λp, the gradient with an L2 penalty ½λ‖p‖², in ``out``; g itself for λ = 0."""
+    if not weight_decay:
+        return g
+    np.multiply(p, weight_decay, out=out)
+    out += g
+    return out

@@ -1,0 +1,111 @@
+"""L-BFGS, for full batches, through SciPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy import optimize
+
+from rnnbp.numerics import Array, positive_int
+from rnnbp.optim.base import number
+from rnnbp.optim.parameters import Params, check_grads, check_writable, distinct
+
+Closure: TypeAlias = Callable[[], tuple[float, Mapping[str, Array]]]
+
+
+@dataclass(frozen=True, slots=True)
+class LBFGSResult:
+    """The least loss seen, whose parameters the model now has, and how the search ended."""
+
+    loss: float
+    iterations: int
+    evaluations: int
+    converged: bool
+    message: str
+
+
+class _LossNotFiniteError(Exception):
+    """Ends the search from inside SciPy."""
+
+
+class _Search:
+    """The loss as a function of one float64 vector, and the best point seen."""
+
+    def __init__(self, closure: Closure, params: dict[str, Array]) -> None:
+        self.closure, self.params = closure, params
+        self.best = np.concatenate([p.reshape(-1).astype(np.float64) for p in params.values()])
+        self.loss = math.inf
+        self.evaluations = self.iterations = 0
+
+    def evaluate(self, x: Array) -> tuple[float, Array]:
+        """(loss, gradient) at ``x``, a vector (n,) of all parameters one after another."""
+        self.assign(x)
+        loss, grads = self.closure()
+        self.evaluations += 1
+        if not math.isfinite(loss):
+            raise _LossNotFiniteError(f"the loss is {loss} at evaluation {self.evaluations}")
+        check_grads("lbfgs", self.params, grads)
+        if loss < self.loss:
+            self.loss, self.best = float(loss), x.copy()
+        return float(loss), np.concatenate([grads[name].reshape(-1).astype(np.float64) for name in self.params])
+
+    def assign(self, x: Array) -> None:
+        """Write ``x`` into the parameters, rounded to their dtypes."""
+        start = 0
+        for p in self.params.values():
+            p[...] = x[start : start + p.size].reshape(p.shape)
+            start += p.size
+
+    def count(self, xk: Array) -> None:
+        self.iterations += 1
+
+
+def lbfgs(
+    closure: Closure,
+    params: Params,
+    max_iter: int = 100,
+    *,
+    history: int = 10,
+    gradient_tolerance: float = 1e-5,
+    loss_tolerance: float = 2.2e-9,
+    max_evaluations: int = 15000,
+) -> LBFGSResult:
+    """Minimise a deterministic loss over all parameters at once (Liu & Nocedal 1989), in place.
+
+    Args:
+        closure: gives (loss, gradients by name) at the present values of ``params``.
+        params: live arrays by name, or a model. The search is in float64; values are rounded to their dtypes.
+        history: how many pairs approximate the Hessian.
+        gradient_tolerance: ends where no gradient element exceeds it.
+        loss_tolerance: ends where an iteration lowers the loss by less than this part of it.
+
+    However it ends, in an exception or KeyboardInterrupt too, the parameters are those of the least loss
+    seen. A loss that becomes NaN or infinite on the way ends the search, with ``converged`` False.
+    Raises FloatingPointError where it is so at the start, and as ``Optimizer.step`` for gradients.
+    """
+    options: Any = {
+        "maxiter": positive_int("lbfgs: max_iter", max_iter),
+        "maxcor": positive_int("lbfgs: history", history),
+        "maxfun": positive_int("lbfgs: max_evaluations", max_evaluations),
+        "gtol": number("lbfgs", "gradient_tolerance", gradient_tolerance, 0),
+        "ftol": number("lbfgs", "loss_tolerance", loss_tolerance, 0),
+    }
+    arrays = distinct("lbfgs", params)
+    check_writable("lbfgs", arrays)
+    search = _Search(closure, arrays)
+    try:
+        found = optimize.minimize(
+            search.evaluate, search.best, method="L-BFGS-B", jac=True, callback=search.count, options=options
+        )
+        converged, message = bool(found.success), str(found.message)
+    except _LossNotFiniteError as stop:
+        if not math.isfinite(search.loss):
+            raise FloatingPointError(f"lbfgs: {stop}, the starting point; start from other parameters") from None
+        converged, message = False, str(stop)
+    finally:
+        search.assign(search.best)
+    return LBFGSResult(search.loss, search.iterations, search.evaluations, converged, message)

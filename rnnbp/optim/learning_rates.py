@@ -1,0 +1,159 @@
+"""Learning rates. A schedule is a pure function of the step, from 0: ``optimizer.step(grads, lr=schedule(step))``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, final
+
+from rnnbp.numerics import positive_int
+from rnnbp.optim.base import number
+
+Schedule: TypeAlias = Callable[[int], float]
+
+
+def _step(step: int) -> int:
+    if step < 0:
+        raise ValueError(f"a schedule's step must be at least 0, found {step}; steps count from 0")
+    return step
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """lr at every step. Raises ValueError for lr ≤ 0, as all schedules do."""
+
+    lr: float
+
+    def __post_init__(self) -> None:
+        number("Constant", "lr", self.lr, 0, above=True)
+
+    def __call__(self, step: int) -> float:
+        _step(step)
+        return self.lr
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StepDecay:
+    """lr · factor^⌊step / every⌋. Raises ValueError unless every ≥ 1 and 0 < factor < 1."""
+
+    lr: float
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        number("StepDecay", "lr", self.lr, 0, above=True)
+        number("StepDecay", "factor", self.factor, 0, 1, above=True)
+        positive_int("StepDecay: every", self.every)
+
+    def __call__(self, step: int) -> float:
+        return self.lr * self.factor ** (_step(step) // self.every)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Cosine:
+    """floor + ½(lr − floor)(1 + cos(π step / steps)), and floor from ``steps`` on.
+
+    Loshchilov & Hutter 2017, "SGDR", eq. 5, without restarts. Raises ValueError unless 0 ≤ floor < lr.
+    """
+
+    lr: float
+    steps: int
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        number("Cosine", "lr", self.lr, 0, above=True)
+        number("Cosine", "floor", self.floor, 0, self.lr)
+        positive_int("Cosine: steps", self.steps)
+
+    def __call__(self, step: int) -> float:
+        if _step(step) >= self.steps:
+            return self.floor
+        return self.floor + 0.5 * (self.lr - self.floor) * (1 + math.cos(math.pi * step / self.steps))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """schedule(step) · min(1, (step + 1) / steps): linear at first (Goyal et al. 2017, sec. 2.2).
+
+    ``schedule`` sees the true step, so it ends when it would without the warm-up. Raises ValueError
+    unless steps ≥ 1.
+    """
+
+    schedule: Schedule
+    steps: int
+
+    def __post_init__(self) -> None:
+        positive_int("WarmUp: steps", self.steps)
+
+    def __call__(self, step: int) -> float:
+        return self.schedule(_step(step)) * min(1.0, (step + 1) / self.steps)
+
+
+@final
+class OnPlateau:
+    """lr · factor whenever a metric, told after each epoch, has not improved for more than ``patience`` epochs.
+
+    An improvement is a metric below best − threshold · |best|, or above best + threshold · |best| for
+    mode "max": PyTorch's ReduceLROnPlateau, for a metric above 0. After a reduction ``cooldown`` epochs
+    are not counted, and lr never falls below ``floor``.
+
+    Raises ValueError for a value out of its range.
+    """
+
+    def __init__(
+        self,
+        lr: float,
+        *,
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        floor: float = 0.0,
+        mode: str = "min",
+    ) -> None:
+        self.lr = number("OnPlateau", "lr", lr, 0, above=True)
+        self.factor = number("OnPlateau", "factor", factor, 0, 1, above=True)
+        self.patience = int(number("OnPlateau", "patience", patience, 0))
+        self.threshold = number("OnPlateau", "threshold", threshold, 0, 1)
+        self.cooldown = int(number("OnPlateau", "cooldown", cooldown, 0))
+        self.floor = number("OnPlateau", "floor", floor, 0, self.lr)
+        if mode not in ("min", "max"):
+            raise ValueError(f"OnPlateau: mode must be 'min' or 'max', found {mode!r}")
+        self.sign = 1.0 if mode == "min" else -1.0
+        self.best: float | None = None
+        self.bad_epochs = 0
+        self.cooling = 0
+
+    def update(self, metric: float) -> float:
+        """Tell the metric of an epoch; gives the rate for the next. Raises ValueError for NaN."""
+        if math.isnan(metric):
+            raise ValueError("OnPlateau: the metric is NaN; stop the training, or restore an earlier state")
+        found = self.sign * float(metric)
+        if self.best is None or found < self.best - self.threshold * abs(self.best):
+            self.best, self.bad_epochs = found, 0
+        else:
+            self.bad_epochs += 1
+        if self.cooling:
+            self.cooling, self.bad_epochs = self.cooling - 1, 0
+        if self.bad_epochs > self.patience:
+            self.lr, self.bad_epochs, self.cooling = max(self.lr * self.factor, self.floor), 0, self.cooldown
+        return self.lr
+
+    def state_dict(self) -> dict[str, float | int | None]:
+        """What ``update`` has changed; goes through JSON unharmed."""
+        return {"lr": self.lr, "best": self.best, "bad_epochs": self.bad_epochs, "cooling": self.cooling}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what ``state_dict`` gave. Raises ValueError for other names."""
+        if state.keys() != self.state_dict().keys():
+            raise ValueError(
+                f"OnPlateau.load_state_dict: names must be {sorted(self.state_dict())}, found {sorted(state)}; "
+                f"load what an OnPlateau saved"
+            )
+        self.lr, self.best = float(state["lr"]), None if state["best"] is None else float(state["best"])
+        self.bad_epochs, self.cooling = int(state["bad_epochs"]), int(state["cooling"])

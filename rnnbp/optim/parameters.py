@@ -1,0 +1,90 @@
+"""Parameters by name, and the checks that their gradients pass before anything is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+
+from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad
+
+
+@runtime_checkable
+class HasParams(Protocol):
+    """A model: its ``params`` are its live arrays by name."""
+
+    @property
+    def params(self) -> Mapping[str, Array]: ...
+
+
+Params: TypeAlias = Mapping[str, Array] | HasParams
+
+
+def distinct(place: str, params: Params) -> dict[str, Array]:
+    """The live arrays by name. An array under two names, a tied parameter, keeps the first alone.
+
+    Raises TypeError for what is no array, DtypeError for one that is not float32 or float64,
+    ValueError where there is none.
+    """
+    named = params if isinstance(params, Mapping) else getattr(params, "params", None)
+    if not isinstance(named, Mapping):
+        raise TypeError(f"{place}: params must be a dict of arrays or a model, found {type(params).__name__}")
+    seen: set[int] = set()
+    found: dict[str, Array] = {}
+    for name, p in named.items():
+        if not isinstance(p, np.ndarray):
+            raise TypeError(
+                f"{place}: parameter {name!r} must be an array to update in place, found {type(p).__name__}"
+            )
+        if p.dtype not in (np.float32, np.float64):
+            raise DtypeError(
+                f"{place}: parameter {name!r} must be float32 or float64, found dtype {p.dtype}; convert it"
+            )
+        if id(p) not in seen:
+            found[name] = p
+            seen.add(id(p))
+    if not found:
+        raise ValueError(f"{place}: there is no parameter to update; give a model that has some")
+    return found
+
+
+def check_writable(place: str, params: Mapping[str, Array]) -> None:
+    """Raise ValueError for a parameter that cannot be updated in place."""
+    for name, p in params.items():
+        if not p.flags.writeable:
+            raise ValueError(f"{place}: parameter {name!r} is read-only; set its flags.writeable, or optimise a copy")
+
+
+def check_grads(place: str, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+    """Raise unless there is one finite gradient of each parameter's shape, and no other.
+
+    Raises ValueError for names, ShapeError, DtypeError, FloatingPointError for NaN and infinity.
+    """
+    if missing := [name for name in params if name not in grads]:
+        raise ValueError(
+            f"{place}: the gradient of {', '.join(map(repr, missing))} is missing; give one for each parameter"
+        )
+    if unexpected := [name for name in grads if name not in params]:
+        raise ValueError(
+            f"{place}: no parameter is called {', '.join(map(repr, unexpected))}; the optimised ones are "
+            f"{', '.join(map(repr, params))} (of a tied parameter, its first name)"
+        )
+    for name, p in params.items():
+        g = grads[name]
+        if g.shape != p.shape:
+            raise ShapeError(f"{place}: the gradient of {name!r} must have shape {p.shape}, found {g.shape}")
+        if g.dtype.kind != "f":
+            raise DtypeError(f"{place}: the gradient of {name!r} must be floats, found dtype {g.dtype}; convert it")
+        if (bad := not_finite(g)) is not None:
+            raise FloatingPointError(
+                f"{place}: the gradient of {name!r} has {g[bad]} at {list(bad)}; "
+                f"lower the learning rate, clip gradients, or find the overflow before it"
+            )
+
+
+def not_finite(g: Array) -> tuple[int, ...] | None:
+    """The index of the first NaN or infinity; allocates nothing of g's size where there is none."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = g.sum(dtype=np.float64)
+    return None if np.isfinite(total) else first_bad(g)
