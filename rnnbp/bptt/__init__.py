@@ -1,0 +1,7 @@
+"""Backpropagation through time: runs a schedule over a model, chunk by chunk."""
+
+from rnnbp.bptt.engine import bptt
+from rnnbp.bptt.inference import backprop, evaluate, predict
+from rnnbp.bptt.results import Gradients, Stats
+
+__all__ = ["Gradients", "Stats", "backprop", "bptt", "evaluate", "predict"]

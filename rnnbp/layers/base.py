@@ -30,6 +30,9 @@ class Layer(ABC):
     random: ClassVar[bool] = False
     """True if ``forward`` takes a keyword ``context`` (rnnbp.rng.Context) to draw random numbers from."""
 
+    symbols: ClassVar[bool] = False
+    """True if inputs are integers, without a gradient."""
+
     @abstractmethod
     def forward(self, *xs: Any, **context: Any) -> tuple[Any, Saved]:
         """(y, saved): the output, and the arrays that the backward methods need."""

@@ -20,6 +20,7 @@ class Symbols(Layer):
     Raises DtypeError for an input that is not of integers, IndexError for one outside the range.
     """
 
+    symbols = True
     n_symbols: int
     n_out: int
 

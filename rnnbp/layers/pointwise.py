@@ -53,7 +53,8 @@ class Sigmoid(Pointwise):
 
     def derivative(self, saved: Saved) -> Array:
         (y,) = saved
-        return y * (1 - y)
+        derivative: Array = y * (1 - y)
+        return derivative
 
 
 @final
@@ -97,7 +98,8 @@ class LeakyReLU(Pointwise):
 
     def derivative(self, saved: Saved) -> Array:
         (y,) = saved
-        return np.where(positive(y), y.dtype.type(1), y.dtype.type(self.slope))
+        derivative: Array = np.where(positive(y), y.dtype.type(1), y.dtype.type(self.slope))
+        return derivative
 
     def describe(self) -> str:
         return f"{self.slope}"
@@ -136,7 +138,8 @@ class GELU(Pointwise):
     def derivative(self, saved: Saved) -> Array:
         (x,) = saved
         density: Array = np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
-        return self._phi(x) + x * density
+        derivative: Array = self._phi(x) + x * density
+        return derivative
 
     def _phi(self, x: Array) -> Array:
         phi: Array = special.erf(x * math.sqrt(0.5)) * 0.5 + 0.5

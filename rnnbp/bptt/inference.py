@@ -1,0 +1,79 @@
+"""A model run forward only, chunk by chunk; and gradients of a model without time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rnnbp.bptt.chunks import Chunks
+from rnnbp.bptt.engine import bptt
+from rnnbp.bptt.objective import LossLike, Objective
+from rnnbp.bptt.problem import as_model, pose, recurrents
+from rnnbp.bptt.results import Gradients, States
+from rnnbp.ledger import Ledger
+from rnnbp.losses import Loss
+from rnnbp.numerics import Array, ShapeError
+
+
+def predict(model: Any, x: Any, *, state: Any = None, chunk: int | None = None) -> tuple[Array, States]:
+    """(y, state): the model's output (T, B, ...) in evaluation mode, and the state after the last step.
+
+    Arguments as those of ``bptt``, errors too.
+    """
+    problem = pose(model, x, chunk=chunk, state=state, backend=None)
+    chunks = Chunks(problem, seed=0, training=False, ledger=Ledger())
+    y, present = np.empty((problem.steps, problem.batch, *problem.output_shape), problem.dtype), problem.state
+    for n in range(problem.chunks):
+        present, y[problem.span(n)] = chunks.outputs(n, present)
+    return y, present
+
+
+def evaluate(
+    model: Any,
+    x: Any,
+    target: Any,
+    loss: LossLike,
+    *,
+    state: Any = None,
+    mask: Any = None,
+    chunk: int | None = None,
+) -> tuple[float, States]:
+    """(loss, state): the loss in evaluation mode, without outputs for more than a chunk at a time.
+
+    Arguments as those of ``bptt``, errors too.
+    """
+    problem = pose(model, x, chunk=chunk, state=state, backend=None)
+    objective = Objective(problem, loss, target, mask)
+    chunks = Chunks(problem, seed=0, training=False, ledger=Ledger())
+    value, present = 0.0, problem.state
+    for n in range(problem.chunks):
+        present, y = chunks.outputs(n, present)
+        value += float(objective(y, n)[0])
+    return value, present
+
+
+def backprop(model: Any, x: Any, target: Any, loss: LossLike, *, mask: Any = None, **options: Any) -> Gradients:
+    """Loss and gradients of a model without Recurrents on a mini-batch, x (B, ...): ``bptt`` of one step.
+
+    Arguments as those of ``bptt``, all without the time axis, errors too.
+    """
+    if found := recurrents(as_model(model)):
+        raise ShapeError(f"backprop is for models without time, found {found[0].block}; use bptt with x (T, B, ...)")
+    step = [None if a is None else np.asarray(a)[None] for a in (x, target, mask)]
+    result = bptt(model, step[0], step[1], _without_time(loss), mask=step[2], **options)
+    if result.dx is None:
+        return result
+    return Gradients(result.loss, result.grads, result.dx[0], result.dstate, result.state, result.stats)
+
+
+def _without_time(loss: LossLike) -> LossLike:
+    """A user's function sees arrays without the time axis; a Loss does not mind it."""
+    if isinstance(loss, Loss) or not callable(loss):
+        return loss
+
+    def one_step(y: Array, target: Any) -> tuple[Any, Any]:
+        value, dy = loss(y[0], None if target is None else target[0])
+        return value, np.asarray(dy)[None]
+
+    return one_step

@@ -1,0 +1,165 @@
+"""The arguments of a run, checked before any arithmetic, and cut into chunks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rnnbp.bptt.results import States
+from rnnbp.cell import Cell
+from rnnbp.graph import Graph, Node
+from rnnbp.layers.base import Layer
+from rnnbp.network import Network, name_params
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, first_bad, positive_int
+from rnnbp.recurrent import Recurrent
+from rnnbp.values import Input
+
+DEFAULT_CHUNK = 32
+BACKENDS = ("interpreter",)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A model, its input (T, B, ...) and initial state, in chunks of ``chunk`` steps; the last may be shorter."""
+
+    model: Graph
+    x: Array
+    dtype: np.dtype[Any]
+    chunk: int
+    state: States
+    given: tuple[bool, ...]
+    """For each Recurrent, whether its initial state was given; if not it is zeros or learned."""
+    output_shape: Shape
+
+    @property
+    def steps(self) -> int:
+        return int(self.x.shape[0])
+
+    @property
+    def batch(self) -> int:
+        return int(self.x.shape[1])
+
+    @property
+    def chunks(self) -> int:
+        return math.ceil(self.steps / self.chunk)
+
+    def span(self, n: int) -> slice:
+        """The steps of chunk n."""
+        return slice(n * self.chunk, min((n + 1) * self.chunk, self.steps))
+
+    def inputs(self, n: int) -> Array:
+        """x of chunk n in C order, floats in the model's dtype; no copy where it is so already."""
+        x = self.x[self.span(n)]
+        return np.ascontiguousarray(x, self.dtype if x.dtype.kind in "fc" else None)
+
+
+def pose(model: Any, x: Any, *, chunk: int | None, state: Any, backend: str | None) -> Problem:
+    """Check the arguments of a run. Raises ShapeError, DtypeError, ValueError or TypeError."""
+    if backend is not None and backend not in BACKENDS:
+        raise ValueError(f"backend {backend!r} is unknown; use one of {', '.join(map(repr, BACKENDS))}, or None")
+    graph = as_model(model)
+    x = np.asarray(x)
+    _check_input(x, graph)
+    dtype = graph.dtype or (x.dtype if x.dtype.kind in "fc" else np.dtype(np.float32))
+    (output,) = graph.output_shapes(x.shape[2:])
+    if output is None:
+        raise ShapeError(f"{graph}: the shape of its output does not follow from an input of shape {x.shape}")
+    length = min(DEFAULT_CHUNK, len(x)) if chunk is None else min(positive_int("chunk", chunk), len(x))
+    states, given = _states(graph, state, x.shape[1], dtype)
+    return Problem(graph, x, dtype, length, states, given, output)
+
+
+def as_model(model: Any) -> Graph:
+    """``model`` as a graph of one input and one output; a Layer or Recurrent by itself is one."""
+    if isinstance(model, Graph) and not isinstance(model, Cell):
+        if len(model.input_shapes) != 1 or model.n_outputs != 1:
+            counts = f"{len(model.input_shapes)} inputs and {model.n_outputs} outputs"
+            raise ValueError(f"{model} has {counts}; a model has one of each: join them with Concat, Split or Add")
+        return model
+    if isinstance(model, Cell) or not isinstance(model, (Layer, Network)):
+        cure = "wrap the cell in Recurrent(...)" if isinstance(model, Cell) else "give a Sequential or a Graph"
+        raise TypeError(f"a model is a network of layers, found {model!r}; {cure}")
+    x = Input()
+    graph = Graph(x, model(x))  # type: ignore[operator]  # every Layer and every other Network is callable
+    graph.slots = name_params([("", model)])
+    return graph
+
+
+def recurrents(model: Graph) -> tuple[Node, ...]:
+    """The nodes with a state, in order."""
+    return tuple(node for node in model.nodes if isinstance(node.block, Recurrent))
+
+
+def _check_input(x: Array, model: Graph) -> None:
+    if x.dtype.kind not in "iu" and x.dtype not in (np.float32, np.float64):
+        raise DtypeError(f"x has dtype {x.dtype}; use x.astype('float32'), 'float64', or integers for an Embedding")
+    if x.ndim < 2:
+        raise ShapeError(f"x needs axes (T, B, ...), found shape {x.shape}; for one sequence use x[:, None]")
+    for axis, name in enumerate(("T, the steps", "B, the batch")):
+        if x.shape[axis] == 0:
+            raise ShapeError(f"x axis {axis} ({name}) has size 0 in shape {x.shape}; give at least 1")
+    symbols = _takes_symbols(model)
+    if symbols and x.dtype.kind not in "iu":
+        raise DtypeError(f"x has dtype {x.dtype}, but {symbols} takes integers; use x.astype(int)")
+    if not symbols and x.dtype.kind in "iu":
+        raise DtypeError(f"x has dtype {x.dtype}, but the model takes floats; use x.astype('float32') or an Embedding")
+    if (at := first_bad(x)) is not None:
+        raise ValueError(f"x is {x[at]} at {list(at)}; inputs must be finite: remove or mask that step")
+
+
+def _takes_symbols(graph: Graph) -> Layer | None:
+    """The first layer that takes the graph's input as integers; None where it is floats."""
+    for node in graph.nodes:
+        if 0 in node.args:
+            if isinstance(node.block, Recurrent):
+                return _takes_symbols(node.block.cell)
+            if isinstance(node.block, Layer) and node.block.symbols:
+                return node.block
+    return None
+
+
+def _states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -> tuple[States, tuple[bool, ...]]:
+    blocks: list[Any] = [node.block for node in recurrents(model)]
+    given = [None] * len(blocks) if state is None else _per_recurrent(state, len(blocks))
+    found = []
+    for k, (block, arrays) in enumerate(zip(blocks, given, strict=True)):
+        if arrays is None:
+            found.append(block.first_state(batch, dtype))
+        else:
+            found.append(_checked_state(k, block, arrays, batch, dtype))
+    return tuple(found), tuple(arrays is not None for arrays in given)
+
+
+def _per_recurrent(state: Any, count: int) -> Sequence[Any]:
+    """``state`` as one entry per Recurrent; with a single one, its own arrays or array will do."""
+    if isinstance(state, np.ndarray):
+        state = (state,)
+    if not isinstance(state, (tuple, list)):
+        raise TypeError(f"state is a tuple with one entry per Recurrent, found {type(state).__name__}")
+    entries: Sequence[Any] = state
+    if count == 1 and entries and all(isinstance(part, np.ndarray) for part in entries):
+        entries = (entries,)
+    if len(entries) != count:
+        raise ShapeError(f"state has {len(entries)} entries for {count} Recurrents; give one for each, or None")
+    return entries
+
+
+def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+    arrays = (arrays,) if isinstance(arrays, np.ndarray) else tuple(arrays)
+    names, shapes = block.cell.state_names, block.cell.state_shapes
+    if len(arrays) != len(shapes):
+        raise ShapeError(f"state {k} has {len(arrays)} arrays; its cell has {len(shapes)} states: {', '.join(names)}")
+    for name, array, shape in zip(names, arrays, shapes, strict=True):
+        where = f"state {k}, {name}"
+        if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
+            found = getattr(array, "dtype", type(array).__name__)
+            raise DtypeError(f"{where}: expected an array of {dtype}, found {found}; use np.asarray(..., '{dtype}')")
+        if array.shape != (batch, *shape):
+            raise ShapeError(f"{where}: expected shape (B, ...) = {(batch, *shape)}, found {array.shape}; reshape it")
+        if (at := first_bad(array)) is not None:
+            raise ValueError(f"{where}: the value at {list(at)} is {array[at]}; states must be finite")
+    return tuple(np.ascontiguousarray(array, dtype) for array in arrays)

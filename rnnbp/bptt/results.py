@@ -1,0 +1,59 @@
+"""What a run gives back: gradients, states, statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from rnnbp.network import Network
+from rnnbp.numerics import Array
+from rnnbp.schedules import Simulation
+
+States: TypeAlias = tuple[tuple[Array, ...], ...]
+"""For each Recurrent of a model, in order, its state: a tuple of arrays (B, ...)."""
+
+
+@dataclass(frozen=True)
+class Stats(Simulation):
+    """What a run took, counted while it ran; the fields of ``simulate`` first."""
+
+    peak_bytes: int
+    """The most bytes held at once by tapes, checkpoints, workspaces and gradients."""
+    peak_bytes_by_kind: dict[str, int]
+    """The bytes of each kind at that moment."""
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The result of ``bptt``.
+
+    loss: over the whole sequence. grads: by parameter path. dx: like x, None for integer x. dstate: the
+    gradient by the initial state, and state: the state after the last step, for each Recurrent a tuple of
+    arrays (B, ...). stats: what it took.
+    """
+
+    loss: float
+    grads: dict[str, Array]
+    dx: Array | None
+    dstate: States
+    state: States
+    stats: Stats
+
+
+class Accumulators:
+    """Sums of parameter gradients, keyed by the parameter's own array.
+
+    So a layer used twice in a step, at every step, or in two places, and a tied weight, are one mechanism.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.grads = {path: np.zeros_like(array) for path, array in network.params.items()}
+        self._sums = {id(array): self.grads[path] for path, array in network.params.items()}
+
+    def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None:
+        """Add the gradients of some of ``owner``'s parameters."""
+        for key, grad in grads.items():
+            self._sums[id(owner[key])] += grad

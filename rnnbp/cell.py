@@ -1,0 +1,41 @@
+"""Cell: one step of a recurrent network, as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rnnbp.graph import Graph
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Shape, ShapeError
+from rnnbp.values import Value
+
+
+class Cell(Graph):
+    """One step: a graph from (x, *state) to (y, *state).
+
+    Args:
+        x: the input of the step.
+        next_state: for each State the value that it has after the step.
+        output: the output of the step, any value of the cell.
+
+    Raises ValueError where a State that is used has no next value, ShapeError where it has another shape.
+    """
+
+    def __init__(self, x: Value, next_state: Mapping[Value, Value], output: Value) -> None:
+        if not next_state:
+            raise ValueError("Cell: next_state is empty; a cell without state is a Graph")
+        for k, (state, new) in enumerate(next_state.items()):
+            if not isinstance(state, Value) or not isinstance(new, Value):
+                raise TypeError(f"Cell: state {k} must map a State to a symbolic value, found {state!r}: {new!r}")
+            if new.shape is not None and new.shape != state.shape:
+                raise ShapeError(
+                    f"Cell: state {k} has shape {state.shape}, its next value {new.shape}; make them equal"
+                )
+        super().__init__((x, *next_state), (output, *next_state.values()))
+        self.state_shapes: tuple[Shape, ...] = tuple(s.shape for s in next_state if s.shape is not None)
+        self.state_names = tuple(s.name or str(k) for k, s in enumerate(next_state))
+        self.feeding = self.ancestors(self.outputs[1:])
+        """The nodes that the next state depends on: all that an Advance runs."""
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"Cell: {layer} cannot stand inside a cell; stack the two in a Sequential")

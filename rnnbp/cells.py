@@ -1,0 +1,123 @@
+"""RNN, LSTM, GRU: cells of ordinary layers, unrolled.
+
+Parameters are PyTorch's in name, shape and order: ``weight_ih`` (gates · n, n_in), ``weight_hh``
+(gates · n, n), ``bias_ih`` and ``bias_hh`` (gates · n,); all start as U(±1/√n).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypedDict, Unpack
+
+import numpy.typing as npt
+
+from rnnbp.cell import Cell
+from rnnbp.initializers import InitializerLike, uniform
+from rnnbp.layers import Dense, Layer, ReLU, Sigmoid, Split, Tanh
+from rnnbp.numerics import positive_int
+from rnnbp.recurrent import Recurrent
+from rnnbp.rng import RngLike, generator
+from rnnbp.values import Input, State
+
+ACTIVATIONS: dict[str, type[Layer]] = {"tanh": Tanh, "relu": ReLU}
+
+
+class Options(TypedDict, total=False):
+    """What every cell takes.
+
+    bias: whether there are biases. initial: "zeros" or "learned" initial state.
+    input_init, recurrent_init, bias_init: initializers. dtype: "float32" or "float64". rng: seed or Generator.
+    """
+
+    bias: bool
+    initial: str
+    input_init: InitializerLike
+    recurrent_init: InitializerLike
+    bias_init: InitializerLike
+    dtype: npt.DTypeLike
+    rng: RngLike
+
+
+def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Options]) -> Recurrent:  # noqa: N802
+    """h′ = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu (Elman 1990). Output h′; see ``Options``.
+
+    Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
+    """
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"RNN: activation is {' or '.join(map(repr, ACTIVATIONS))}, found {activation!r}")
+    build = _Projections("RNN", n, options)
+    x, h = Input(n_in), State(n, "h")
+    h_new = ACTIVATIONS[activation]()(build("ih", n_in, n)(x) + build("hh", n, n)(h))
+    return Recurrent(Cell(x, {h: h_new}, output=h_new), initial=build.initial)
+
+
+def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Options]) -> Recurrent:  # noqa: N802
+    """Long short-term memory with a forget gate (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
+
+    i, f, o = σ(W x + U h + b), g = tanh(W x + U h + b); c′ = f ⊙ c + i ⊙ g; h′ = o ⊙ tanh(c′). Output h′.
+    Gates are stacked in the order i, f, g, o. ``forget_bias`` is added to f's ``bias_ih``: 1 or more for
+    long dependencies (Jozefowicz et al. 2015). See ``Options``.
+
+    Shapes: x (T, B, n_in) → y (T, B, n), state (h, c), each (B, n).
+    """
+    build = _Projections("LSTM", n, options)
+    x, h, c = Input(n_in), State(n, "h"), State(n, "c")
+    from_x, from_h = build("ih", n_in, 4 * n), build("hh", n, 4 * n)
+    if forget_bias:
+        if "bias" not in from_x.params:
+            raise ValueError(f"LSTM: forget_bias={forget_bias} needs biases; leave out bias=False")
+        from_x.params["bias"][n : 2 * n] += forget_bias
+    i, f, g, o = Split(n, n, n, n)(from_x(x) + from_h(h))
+    c_new = Sigmoid()(f) * c + Sigmoid()(i) * Tanh()(g)
+    h_new = Sigmoid()(o) * Tanh()(c_new)
+    return Recurrent(Cell(x, {h: h_new, c: c_new}, output=h_new), initial=build.initial)
+
+
+def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Options]) -> Recurrent:  # noqa: N802
+    """Gated recurrent unit (Cho et al. 2014): r, z = σ(W x + b + U h + b′), h′ = (1 − z) ⊙ m + z ⊙ h.
+
+    With ``reset_after``, as PyTorch and cuDNN: m = tanh(W x + b + r ⊙ (U h + b′)), gates stacked r, z, m.
+    Without, as the paper: m = tanh(W x + b + U (r ⊙ h) + b′); ``weight_hh`` (2n, n) then holds r and z,
+    ``weight_hm`` (n, n) m. Output h′. See ``Options``.
+
+    Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
+    """
+    build = _Projections("GRU", n, options)
+    x, h = Input(n_in), State(n, "h")
+    xr, xz, xm = Split(n, n, n)(build("ih", n_in, 3 * n)(x))
+    if reset_after:
+        hr, hz, hm = Split(n, n, n)(build("hh", n, 3 * n)(h))
+        r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
+        m = Tanh()(xm + r * hm)
+    else:
+        hr, hz = Split(n, n)(build("hh", n, 2 * n)(h))
+        r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
+        m = Tanh()(xm + build("hm", n, n)(r * h))
+    h_new = (1 - z) * m + z * h
+    return Recurrent(Cell(x, {h: h_new}, output=h_new), initial=build.initial)
+
+
+class _Projections:
+    """Builds the affine layers of a cell of n units from its options."""
+
+    def __init__(self, cell: str, n: int, options: Options) -> None:
+        unknown = set(options) - set(Options.__annotations__)
+        if unknown:
+            known = ", ".join(Options.__annotations__)
+            raise TypeError(f"{cell}: unknown option {sorted(unknown)[0]!r}; it takes {known}")
+        self.limit = uniform(1 / math.sqrt(positive_int(f"{cell}: n", n)))
+        self.options, self.numbers = options, generator(options.get("rng"))
+        self.initial = options.get("initial", "zeros")
+
+    def __call__(self, name: str, n_in: int, n_out: int) -> Dense:
+        how = self.options.get("input_init") if name == "ih" else self.options.get("recurrent_init")
+        return Dense(
+            n_in,
+            n_out,
+            bias=self.options.get("bias", True),
+            weight_init=self.limit if how is None else how,
+            bias_init=self.options.get("bias_init", self.limit),
+            dtype=self.options.get("dtype", "float32"),
+            rng=self.numbers,
+            name=name,
+        )

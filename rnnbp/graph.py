@@ -1,0 +1,213 @@
+"""General networks: the frozen list of nodes that symbolic values describe, and the walk over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from rnnbp.layers.base import Layer
+from rnnbp.network import Network, name_params
+from rnnbp.numerics import Array, Saved, Shape, ShapeError
+from rnnbp.rng import Context
+from rnnbp.values import Application, Block, Input, Value
+
+Deltas: TypeAlias = list[Array | None]
+"""The derivative of the loss by every value of a graph, None where nothing has reached it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A block, the numbers of the values that it takes, and of those that it gives."""
+
+    number: int
+    block: Block
+    args: tuple[int, ...]
+    outs: tuple[int, ...]
+
+
+class Graph(Network):
+    """A function described by symbolic values.
+
+    A value used twice is a split: its deltas are summed. A merge is a layer with several inputs. A graph
+    called on values adds its nodes to theirs, so nested graphs flatten.
+
+    Args:
+        inputs, outputs: a Value, or several.
+
+    Raises ValueError where an output depends on an Input that is not among ``inputs``.
+    """
+
+    n_outputs: int
+
+    def __init__(self, inputs: Value | Sequence[Value], outputs: Value | Sequence[Value]) -> None:
+        ins = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
+        ends = (outputs,) if isinstance(outputs, Value) else tuple(outputs)
+        if not ins or not ends or any(not isinstance(v, Value) for v in (*ins, *ends)):
+            raise TypeError("Graph takes symbolic values: inputs made by Input or State, outputs computed from them")
+        if any(v.source is not None for v in ins):
+            raise ValueError("Graph: inputs are made by Input or State; a computed value cannot be one")
+        if len({id(v) for v in ins}) < len(ins):
+            raise ValueError("Graph: an input is listed twice; list each once, and use it as often as you like")
+        self.input_shapes = tuple(v.shape for v in ins)
+        self.output_names = tuple(v.name for v in ends)
+        numbers: dict[tuple[int, int], int] = {_key(v): k for k, v in enumerate(ins)}
+        self.nodes = tuple(_number_nodes(_reachable(ends, ins), numbers))
+        self.outputs = tuple(numbers[_key(v)] for v in ends)
+        self.n_values, self.n_outputs = len(numbers), len(ends)
+        self.layers: tuple[Any, ...] = tuple({id(node.block): node.block for node in self.nodes}.values())
+        self.slots = name_params((str(k), layer) for k, layer in enumerate(self.layers))
+
+    def __call__(self, *values: Value) -> Any:
+        """The graph's outputs for symbolic arguments: one Value, or a tuple of several."""
+        if any(not isinstance(v, Value) for v in values):
+            raise TypeError(f"{self} is called on symbolic values; for arrays use rnnbp.predict(model, x)")
+        self.check_inputs([v.shape for v in values])
+        found = list(values) + [None] * (self.n_values - len(values))
+        for node in self.nodes:
+            args = [v for v in (found[k] for k in node.args) if v is not None]
+            made = args[0].apply_layer(node.block, args)
+            for k, value in zip(node.outs, made if isinstance(made, tuple) else (made,), strict=True):
+                found[k] = value
+        outputs = tuple(found[k] for k in self.outputs)
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        """Feature shapes of the outputs. Raises ShapeError, naming the layer, where shapes do not fit."""
+        found = self.value_shapes(*shapes)
+        return tuple(found[k] for k in self.outputs)
+
+    def value_shapes(self, *shapes: Shape | None) -> list[Shape | None]:
+        """The feature shape of every value, inputs first, from those of the inputs."""
+        self.check_inputs(shapes)
+        found: list[Shape | None] = [*shapes, *[None] * (self.n_values - len(shapes))]
+        for node in self.nodes:
+            made = node.block.output_shapes(*(found[k] for k in node.args))
+            for k, shape in zip(node.outs, made, strict=True):
+                found[k] = shape
+        return found
+
+    def check_inputs(self, shapes: Sequence[Shape | None]) -> None:
+        """Raise ShapeError unless there is one shape for each input, equal to that of its Input."""
+        if len(shapes) != len(self.input_shapes):
+            raise ShapeError(f"{self} has {len(self.input_shapes)} inputs, found {len(shapes)}; give one for each")
+        for k, (found, expected) in enumerate(zip(shapes, self.input_shapes, strict=True)):
+            if None not in (found, expected) and found != expected:
+                raise ShapeError(
+                    f"{self}: input {k} has feature shape {expected}, found {found}; change its Input(...)"
+                )
+
+    def ancestors(self, numbers: Iterable[int]) -> tuple[Node, ...]:
+        """The nodes that the values of these numbers depend on, in order."""
+        needed, found = set(numbers), []
+        for node in reversed(self.nodes):
+            if needed.intersection(node.outs):
+                needed.update(node.args)
+                found.append(node)
+        return tuple(reversed(found))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+
+
+class Sequential(Graph):
+    """Layers, Recurrents and graphs in a chain, each applied to the output of the one before."""
+
+    def __init__(self, *blocks: Any) -> None:
+        if not blocks:
+            raise ValueError("Sequential is empty; give it at least one layer")
+        x = value = Input()
+        for k, block in enumerate(blocks):
+            if not isinstance(block, (Layer, Network)) or not callable(block):
+                cure = (
+                    "wrap it in Recurrent(...)" if isinstance(block, Network) else "give layers, Recurrents or graphs"
+                )
+                raise TypeError(f"Sequential: item {k} is {block!r}, not a layer; {cure}")
+            try:
+                value = block(value)
+            except ShapeError as error:
+                raise ShapeError(f"Sequential, item {k}: {error}") from None
+            if not isinstance(value, Value):
+                raise ShapeError(
+                    f"Sequential: item {k}, {block}, has several outputs; use Graph to say where each goes"
+                )
+        super().__init__(x, value)
+        self.blocks = blocks
+        self.slots = name_params((str(k), block) for k, block in enumerate(blocks))
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.blocks))})"
+
+
+def forward_node(node: Node, values: list[Any], context: Context) -> Saved:
+    """Run a node that holds a Layer: read its arguments from ``values``, write its outputs there."""
+    layer: Any = node.block
+    xs = [values[k] for k in node.args]
+    if layer.random:
+        y, saved = layer.forward(*xs, context=context.at(context.place + node.number))
+    else:
+        y, saved = layer.forward(*xs)
+    if layer.n_outputs == 1:
+        values[node.outs[0]] = y
+    else:
+        for k, part in zip(node.outs, y, strict=True):
+            values[k] = part
+    result: Saved = saved
+    return result
+
+
+def take_deltas(node: Node, deltas: Deltas) -> Any:
+    """The ``dy`` of a node, removed from ``deltas``: None where no output has one, a tuple for several outputs."""
+    dys = [deltas[k] for k in node.outs]
+    for k in node.outs:
+        deltas[k] = None
+    if all(dy is None for dy in dys):
+        return None
+    return dys[0] if len(dys) == 1 else tuple(dys)
+
+
+def add_deltas(node: Node, dxs: Sequence[Array | None], deltas: Deltas) -> None:
+    """Send deltas on to the arguments; where a value was split, they are summed into a new array."""
+    for k, dx in zip(node.args, dxs, strict=True):
+        if dx is not None:
+            present = deltas[k]
+            deltas[k] = dx if present is None else present + dx
+
+
+def backward_node(node: Node, saved: Saved, deltas: Deltas) -> Any:
+    """The delta recursion of a node that holds a Layer. Returns its dy, for the parameter gradients."""
+    dy = take_deltas(node, deltas)
+    if dy is not None:
+        layer: Any = node.block
+        add_deltas(node, layer.backward_inputs(saved, dy), deltas)
+    return dy
+
+
+def _key(value: Value) -> tuple[int, int]:
+    return (id(value), -1) if value.source is None else (value.source.serial, value.index)
+
+
+def _reachable(ends: Sequence[Value], inputs: Sequence[Value]) -> list[Application]:
+    """The uses that ``ends`` depend on, in the order in which they were written."""
+    found: dict[int, Application] = {}
+    known, waiting = {_key(v) for v in inputs}, list(ends)
+    while waiting:
+        value = waiting.pop()
+        if _key(value) in known:
+            continue
+        if value.source is None:
+            raise ValueError(f"{value} is used but is not among the inputs; list it, or make it a state of the cell")
+        if value.source.serial not in found:
+            found[value.source.serial] = value.source
+            waiting.extend(value.source.args)
+    return [found[serial] for serial in sorted(found)]
+
+
+def _number_nodes(uses: list[Application], numbers: dict[tuple[int, int], int]) -> Iterator[Node]:
+    """Nodes of the uses; ``numbers`` gains the number of every value that they give."""
+    for k, use in enumerate(uses):
+        args = tuple(numbers[_key(v)] for v in use.args)
+        outs = []
+        for index in range(use.block.n_outputs):
+            outs.append(numbers.setdefault((use.serial, index), len(numbers)))
+        yield Node(k, use.block, args, tuple(outs))

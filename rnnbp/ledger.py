@@ -1,0 +1,74 @@
+"""The ledger: bytes of every array that the engine holds, by kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from rnnbp.numerics import Array
+
+
+class Ledger:
+    """Counts each block of memory once, however many holders and views it has.
+
+    ``external`` arrays are somebody else's (the input, parameters): they and their views cost nothing.
+    Kinds are names, as "tape", "checkpoint", "gradients", "workspace"; a block is of its first holder's kind.
+    """
+
+    def __init__(self, external: Iterable[Array] = ()) -> None:
+        self._external = {id(_owner(a)): _owner(a) for a in external}
+        self._held: dict[int, list[Any]] = {}
+        self.bytes: Counter[str] = Counter()
+        self.peak_bytes = 0
+        self.peak_by_kind: dict[str, int] = {}
+
+    @property
+    def total(self) -> int:
+        """Bytes held now."""
+        return self.bytes.total()
+
+    def hold(self, kind: str, tree: Any) -> None:
+        """Count the arrays in ``tree`` (arrays in tuples, lists, dicts) as held once more."""
+        for array in arrays_in(tree):
+            owner = _owner(array)
+            if id(owner) in self._external:
+                continue
+            entry = self._held.setdefault(id(owner), [owner, kind, 0])
+            if entry[2] == 0:
+                self.bytes[kind] += owner.nbytes
+            entry[2] += 1
+        if self.total > self.peak_bytes:
+            self.peak_bytes, self.peak_by_kind = self.total, dict(+self.bytes)
+
+    def release(self, tree: Any) -> None:
+        """Take back one ``hold`` of the same tree."""
+        for array in arrays_in(tree):
+            owner = _owner(array)
+            if id(owner) in self._external:
+                continue
+            entry = self._held[id(owner)]
+            entry[2] -= 1
+            if entry[2] == 0:
+                self.bytes[entry[1]] -= owner.nbytes
+                del self._held[id(owner)]
+
+
+def arrays_in(tree: Any) -> Iterator[Array]:
+    """Every array in a nest of tuples, lists and dicts."""
+    if isinstance(tree, np.ndarray):
+        yield tree
+    elif isinstance(tree, dict):
+        for part in tree.values():
+            yield from arrays_in(part)
+    elif isinstance(tree, (tuple, list)):
+        for part in tree:
+            yield from arrays_in(part)
+
+
+def _owner(array: Array) -> Array:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array

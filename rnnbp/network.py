@@ -1,0 +1,96 @@
+"""What containers of layers share: parameters by path, dtype, copies."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC
+from collections.abc import Iterable
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Array, DtypeError, float_dtype
+
+Slot: TypeAlias = tuple[dict[str, Array], str]
+"""Where a parameter lives: the ``params`` of its owner, and its key there."""
+
+
+class Network(ABC):
+    """A container of layers. Its parameters are those of its layers, under paths as ``0.weight_ih``."""
+
+    slots: dict[str, Slot]
+
+    @property
+    def params(self) -> dict[str, Array]:
+        """Every parameter once, by path: the live arrays, to be updated in place."""
+        return {path: owner[key] for path, (owner, key) in self.slots.items()}
+
+    @property
+    def dtype(self) -> np.dtype[Any] | None:
+        """The dtype of all parameters; None if there is none. Raises DtypeError if they differ."""
+        found = {array.dtype: path for path, array in self.params.items()}
+        if len(found) > 1:
+            listed = ", ".join(f"{path} is {dtype}" for dtype, path in found.items())
+            raise DtypeError(f"parameters must share one dtype, but {listed}; build all layers with one, or use astype")
+        return next(iter(found), None)
+
+    def astype(self, dtype: npt.DTypeLike) -> Self:
+        """A copy with parameters of ``dtype``; layers and parameters that were shared still are."""
+        dtype, new = float_dtype(dtype), copy.deepcopy(self)
+        cast: dict[int, Array] = {}
+        for layer_params in _owners(new):
+            for key, array in layer_params.items():
+                layer_params[key] = cast.setdefault(id(array), array.astype(dtype))
+        return new
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        new = copy.copy(self)
+        memo[id(self)] = new
+        vars(new).update({name: copy.deepcopy(value, memo) for name, value in vars(self).items()})
+        return new
+
+
+def name_params(children: Iterable[tuple[str, Layer | Network]]) -> dict[str, Slot]:
+    """The slots of a container from those of its children, each with its position in the container.
+
+    A layer with a name gives ``weight_<name>``, another ``<position>.weight``. A parameter that is met
+    twice (a shared layer, a tied weight) keeps its first path. Raises ValueError where two paths are equal.
+    """
+    slots: dict[str, Slot] = {}
+    seen: set[int] = set()
+    for path, slot in _paths(children):
+        array = slot[0][slot[1]]
+        if id(array) in seen:
+            continue
+        if path in slots:
+            raise ValueError(f"two parameters are called {path!r}; give the layers different names")
+        seen.add(id(array))
+        slots[path] = slot
+    return slots
+
+
+def _paths(children: Iterable[tuple[str, Layer | Network]]) -> Iterable[tuple[str, Slot]]:
+    for position, child in children:
+        if isinstance(child, Network):
+            yield from ((_path(position, path), slot) for path, slot in child.slots.items())
+        else:
+            for key in child.params:
+                yield (
+                    _path(position, f"{key}_{child.name}" if child.name else key, bool(child.name)),
+                    (child.params, key),
+                )
+
+
+def _path(position: str, path: str, named: bool = False) -> str:
+    return path if named or not position else f"{position}.{path}"
+
+
+def _owners(network: Network) -> list[dict[str, Array]]:
+    """Every distinct ``params`` dictionary, those that only hold a tied parameter included."""
+    found = {id(owner): owner for owner, _ in network.slots.values()}
+    for layer in getattr(network, "layers", ()):
+        owners = _owners(layer) if isinstance(layer, Network) else [layer.params]
+        found.update({id(owner): owner for owner in owners})
+    return list(found.values())

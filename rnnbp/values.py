@@ -1,0 +1,120 @@
+"""Symbolic values: what a layer is called on to describe a graph or a cell."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from rnnbp.layers.base import Layer
+from rnnbp.layers.merge import Add, Multiply, Subtract
+from rnnbp.layers.pointwise import Scale
+from rnnbp.numerics import Shape, positive_int
+
+_serial = itertools.count()
+
+
+class Block(Protocol):
+    """What a node of a graph may hold: a Layer, or a Recurrent (rnnbp.recurrent)."""
+
+    @property
+    def n_outputs(self) -> int: ...
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]: ...
+
+
+class Application:
+    """One use of a block: its argument values, and a serial number that orders uses as they were written."""
+
+    def __init__(self, block: Block, args: tuple[Value, ...]) -> None:
+        self.block, self.args, self.serial = block, args, next(_serial)
+
+
+class Value:
+    """A symbolic value: an input of a graph, or an output of a block applied to values.
+
+    ``shape`` is the feature shape, None while it is not known. ``+``, ``-`` and ``*`` add nodes.
+    """
+
+    # Lets `array * value` reach __rmul__, which refuses arrays with a sentence of ours.
+    __array_ufunc__ = None
+
+    def __init__(self, shape: Shape | None, source: Application | None = None, index: int = 0, name: str = "") -> None:
+        self.shape, self.source, self.index, self.name = shape, source, index, name
+
+    def apply_layer(self, block: Block, args: Sequence[Any]) -> Value | tuple[Value, ...]:
+        """The outputs of ``block`` applied to values: one Value, or a tuple where it has several outputs."""
+        for arg in args:
+            if not isinstance(arg, Value):
+                raise TypeError(f"{block}: cannot mix symbolic values with {type(arg).__name__}; make it an Input")
+        shapes = block.output_shapes(*(arg.shape for arg in args))
+        source = Application(block, tuple(args))
+        outputs = tuple(Value(shape, source, k) for k, shape in enumerate(shapes))
+        return outputs if block.n_outputs > 1 else outputs[0]
+
+    def __add__(self, other: Value | float) -> Value:
+        return _apply(Add(), self, other) if isinstance(other, Value) else _apply(Scale(1.0, _number(other)), self)
+
+    def __sub__(self, other: Value | float) -> Value:
+        return _apply(Subtract(), self, other) if isinstance(other, Value) else self + -_number(other)
+
+    def __mul__(self, other: Value | float) -> Value:
+        return _apply(Multiply(), self, other) if isinstance(other, Value) else _apply(Scale(_number(other)), self)
+
+    def __rsub__(self, other: float) -> Value:
+        return _apply(Scale(-1.0, _number(other)), self)
+
+    def __neg__(self) -> Value:
+        return _apply(Scale(-1.0), self)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        kind = "Value" if self.source is None else f"Value of {self.source.block}"
+        return f"<{kind}{' ' + self.name if self.name else ''} of feature shape {self.shape}>"
+
+
+def _apply(layer: Layer, *values: Value) -> Value:
+    output: Value = layer(*values)
+    return output
+
+
+def _number(other: object) -> float:
+    if isinstance(other, (int, float, np.integer, np.floating)) and not isinstance(other, bool):
+        return float(other)
+    raise TypeError(
+        f"a symbolic value combines with values and plain numbers, found {type(other).__name__}; "
+        "for an array, make it an Input, a State or a layer's parameter"
+    )
+
+
+def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N802  # reads as the class it stands for
+    """A symbolic input.
+
+    Args:
+        shape: the feature shape: an int n for (n,), a tuple, () for one integer a step (for an Embedding),
+            None where it is not known.
+    """
+    return Value(_feature_shape("Input", shape), name=name)
+
+
+def State(shape: int | Shape, name: str = "") -> Value:  # noqa: N802
+    """A symbolic state: what one step hands to the next, zeros at first unless given or learned.
+
+    Args:
+        shape: the feature shape, an int n for (n,).
+        name: what a learned initial state is called, ``initial_<name>``.
+    """
+    if shape is None:
+        raise TypeError("State needs a size, as in State(128); only an Input may leave its shape open")
+    return Value(_feature_shape("State", shape), name=name)
+
+
+def _feature_shape(what: str, shape: int | Shape | None) -> Shape | None:
+    if shape is None:
+        return None
+    sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
+    return tuple(positive_int(f"{what}: size", n) for n in sizes)
