@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp import layers as L
+from rnnbp import layers as L  # noqa: N812
 from rnnbp.layers import Layer
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context

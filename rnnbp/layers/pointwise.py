@@ -84,13 +84,13 @@ class ReLU(Pointwise):
 
 @final
 class LeakyReLU(Pointwise):
-    """x where x > 0, else slope · x (Maas et al. 2013). Keeps its output; slope ≥ 0."""
+    """x where x > 0, else slope · x (Maas et al. 2013). Keeps its output; slope > 0."""
 
     def __init__(self, slope: float = 0.01) -> None:
         super().__init__()
         if not slope > 0:
             raise ValueError(f"LeakyReLU: slope must be above 0, found {slope}; for slope 0 use ReLU")
-        self.slope = slope
+        self.slope = float(slope)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         y = np.where(positive(x), x, x * self.slope)
@@ -113,7 +113,7 @@ class ELU(Pointwise):
         super().__init__()
         if not alpha > 0:
             raise ValueError(f"ELU: alpha must be above 0, found {alpha}; for alpha 0 use ReLU")
-        self.alpha = alpha
+        self.alpha = float(alpha)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         above = positive(x)

@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 
 from rnnbp.layers.pointwise import Activation
-from rnnbp.numerics import Array, Saved, log_sum_exp
+from rnnbp.numerics import Array, Saved
 
 
 @final
@@ -15,7 +15,8 @@ class Softmax(Activation):
     """y = eˣ / Σ eˣ over the last axis. Keeps its output. Before a cross-entropy use losses.CrossEntropy alone."""
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
-        y: Array = np.exp(x - log_sum_exp(x))
+        y: Array = np.exp(_below_top(x))
+        y /= y.sum(axis=-1, keepdims=True)
         return y, (y,)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
@@ -28,8 +29,15 @@ class LogSoftmax(Activation):
     """y = x − log Σ eˣ over the last axis. Keeps its output."""
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
-        y = x - log_sum_exp(x)
+        below = _below_top(x)
+        y: Array = below - np.log(np.exp(below).sum(axis=-1, keepdims=True))
         return y, (y,)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (dy - np.exp(saved[0]) * dy.sum(axis=-1, keepdims=True),)
+
+
+def _below_top(x: Array) -> Array:
+    """x − max x: no overflow in exp, and no digits lost to a large log Σ exp added and taken away."""
+    below: Array = x - x.real.max(axis=-1, keepdims=True)
+    return below
