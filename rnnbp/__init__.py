@@ -4,6 +4,7 @@ from rnnbp import actions, initializers, losses, optim, schedules
 from rnnbp.bptt import Gradients, Stats, backprop, bptt, evaluate, predict
 from rnnbp.cell import Cell
 from rnnbp.cells import GRU, LSTM, RNN
+from rnnbp.gradcheck import GradientError, check_grads
 from rnnbp.graph import Graph, Sequential
 from rnnbp.layers import *  # noqa: F403
 from rnnbp.layers import __all__ as _layers
@@ -20,6 +21,7 @@ __all__ = [
     "RNN",
     "Cell",
     "DtypeError",
+    "GradientError",
     "Gradients",
     "Graph",
     "Input",
@@ -33,6 +35,7 @@ __all__ = [
     "actions",
     "backprop",
     "bptt",
+    "check_grads",
     "evaluate",
     "initializers",
     "losses",

@@ -49,7 +49,7 @@ def evaluate(
     value, present = 0.0, problem.state
     for n in range(problem.chunks):
         present, y = chunks.outputs(n, present)
-        value += float(objective(y, n)[0])
+        value += float(objective.value(y, n))
     return value, present
 
 

@@ -52,13 +52,22 @@ class Objective:
             )
 
     def __call__(self, y: Array, n: int) -> tuple[Any, Array]:
+        value, dy = self._evaluate(y, n)
+        if isinstance(self.loss, Loss):
+            dy *= 1 / self.total
+            return value / self.total, dy
+        return self._own(value, dy, y)
+
+    def value(self, y: Array, n: int) -> Any:
+        """The part of the loss that chunk n adds."""
+        return self._evaluate(y, n)[0] / self.total
+
+    def _evaluate(self, y: Array, n: int) -> tuple[Any, Any]:
         span = self.problem.span(n)
         target: Any = None if self.target is None else self.target[span]
         if isinstance(self.loss, Loss):
-            value, dy = self.loss.summed(y, target, None if self.mask is None else self.mask[span])
-            dy *= 1 / self.total
-            return value / self.total, dy
-        return self._own(*self.loss(y, target), y)
+            return self.loss.summed(y, target, None if self.mask is None else self.mask[span])
+        return self.loss(y, target)
 
     def _own(self, value: Any, dy: Any, y: Array) -> tuple[Any, Array]:
         """What a function of the user gave, checked."""

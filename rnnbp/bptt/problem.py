@@ -47,6 +47,11 @@ class Problem:
     def chunks(self) -> int:
         return math.ceil(self.steps / self.chunk)
 
+    @property
+    def recurrents(self) -> tuple[Recurrent, ...]:
+        """The Recurrents of the model, in the order of their states."""
+        return tuple(node.block for node in recurrents(self.model) if isinstance(node.block, Recurrent))
+
     def span(self, n: int) -> slice:
         """The steps of chunk n."""
         return slice(n * self.chunk, min((n + 1) * self.chunk, self.steps))
