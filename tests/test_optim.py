@@ -252,7 +252,7 @@ def test_a_strided_parameter_is_updated_in_place():
 
 @every_case
 def test_a_step_allocates_nothing_of_the_size_of_a_parameter(cls, options):
-    params, grads = {"p": np.ones(100_000, np.float32)}, {"p": np.ones(100_000, np.float32)}
+    params, grads = {"p": np.ones(500_000, np.float32)}, {"p": np.ones(500_000, np.float32)}
     optimizer = cls(params, lr=0.1, **options)
     optimizer.step(grads)
     tracemalloc.start()
@@ -261,7 +261,7 @@ def test_a_step_allocates_nothing_of_the_size_of_a_parameter(cls, options):
     optim.clip_by_global_norm(grads, 0.5)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 100_000
+    assert peak < 250_000  # of 2 MB; NumPy casts in buffers of fixed size
 
 
 @pytest.mark.parametrize(
