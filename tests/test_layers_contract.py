@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_cases import CASES, Case, backward, freeze, outputs, present, same_bits
 
 from rnnbp import layers
 from rnnbp.layers import Layer
 from rnnbp.numerics import Array, ShapeError
+from tests.layer_cases import CASES, Case, backward, freeze, outputs, present, same_bits
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_cases import CASES, Case, as_complex, outputs
 
 from rnnbp.layers import Layer
 from rnnbp.numerics import Array
+from tests.layer_cases import CASES, Case, as_complex, outputs
 
 H = 1e-30
 LENGTH, BATCH = 2, 2
