@@ -111,7 +111,7 @@ class Recurrent(Network):
         Args:
             dy: (L, B, ...), dstate: (B, ...) for each state, None for zero.
 
-        Returns dx (L, B, ...) and the deltas of the state that entered; empties the tape.
+        Returns dx (L, B, ...) and the deltas of the state that entered.
         """
         carried = list(dstate)
         dxs: list[Array | None] = []
@@ -129,7 +129,6 @@ class Recurrent(Network):
             dxs.append(deltas[0])
             carried = deltas[1 : 1 + len(carried)]
         self._read_off(tape, waiting, grads)
-        tape.steps.clear()
         return _stack(dxs[::-1]), tuple(carried)
 
     def _read_off(self, tape: Tape, waiting: list[list[Any]], grads: Accumulator) -> None:

@@ -1,0 +1,168 @@
+"""Schedules as data: counts by hand, and what ``simulate`` refuses."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+
+import rnnbp as rb
+from rnnbp.actions import Advance, Backward, Drop, Load, Record, Store
+from rnnbp.schedules import All, EveryK, Sqrt
+
+SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 100, 101]
+
+
+@pytest.mark.parametrize("chunks", SIZES)
+def test_all(chunks: int) -> None:
+    found = rb.simulate(All(chunks))
+    assert (found.peak_slots, found.peak_tapes, found.steps_run, found.steps_rerun) == (0, chunks, chunks, 0)
+    assert found.counts == {"Record": chunks, "Backward": chunks}
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 8, 200])
+@pytest.mark.parametrize("chunks", SIZES)
+def test_every_k_against_its_formula(chunks: int, k: int) -> None:
+    found = rb.simulate(EveryK(chunks, k))
+    segments = math.ceil(chunks / k)
+    assert found.peak_slots == segments - 1
+    assert found.peak_tapes == min(k, chunks)
+    assert found.steps_rerun == (segments - 1) * k
+
+
+@pytest.mark.parametrize("chunks", SIZES)
+def test_sqrt_takes_about_twice_the_root(chunks: int) -> None:
+    found = rb.simulate(Sqrt(chunks))
+    root = math.ceil(math.sqrt(chunks))
+    assert found.peak_tapes == root
+    assert found.peak_slots == math.ceil(chunks / root) - 1 < root
+    assert found.steps_rerun < chunks
+
+
+@pytest.mark.parametrize("schedule", [All(5), EveryK(5, 2), Sqrt(5)])
+def test_schedules_are_data(schedule: All | EveryK) -> None:
+    """Equal, hashable, and the same actions each time they are iterated."""
+    assert list(schedule) == list(schedule)
+    assert {schedule, type(schedule)(*((5, 2) if type(schedule) is EveryK else (5,)))} == {schedule}
+
+
+def test_steps_count_the_short_last_chunk() -> None:
+    found = rb.simulate("sqrt", steps=10, chunk=3)  # chunks of 3, 3, 3, 1 in two segments of two
+    assert (found.chunks, found.steps_run, found.steps_rerun) == (4, 10 + 6, 6)
+
+
+GOOD = list(EveryK(4, 2))
+CASES = {
+    "reverses a chunk whose tape is gone": (
+        [Record(0), Advance(1), Backward(1)],
+        r"action 2, Backward\(n=1\): no tape",
+    ),
+    "runs from a state that is elsewhere": (
+        [Advance(1)],
+        r"action 0, Advance\(n=1\): the present state enters chunk 0",
+    ),
+    "stores from elsewhere": (
+        [Store(1)],
+        r"Store\(n=1\): the present state enters chunk 0; Load\(1\) first",
+    ),
+    "loads what was never stored": ([Load(0)], r"action 0, Load\(n=0\): no slot holds this checkpoint"),
+    "loads what was dropped": ([Store(0), Drop(0), Load(0)], r"action 2, Load\(n=0\): no slot holds"),
+    "drops twice": ([Store(0), Drop(0), Drop(0)], r"action 2, Drop\(n=0\)"),
+    "stores twice": ([Store(0), Store(0)], r"Store\(n=0\): this checkpoint is stored already"),
+    "records twice": ([Store(0), Record(0), Load(0), Record(0)], r"action 3, Record\(n=0\): this tape is held already"),
+    "goes backward out of order": ([Record(0), Record(1), Backward(0)], r"action 2, Backward\(n=0\): .* next is 1"),
+    "ends early": ([Record(0), Record(1), Backward(1)], "ends early: chunk 0 has not gone backward"),
+    "leaks a slot": ([Store(0), Record(0), Record(1), Backward(1), Backward(0)], r"leaks: slots \[0\]"),
+    "names a chunk that is not there": ([Record(2)], r"Record\(n=2\): there are 2 chunks"),
+    "names a negative chunk": ([Record(-1)], r"Record\(n=-1\): there are 2 chunks"),
+    "holds something else": (["Record"], r"action 0 is 'Record'; use the actions"),
+    "is empty": ([], "ends early: chunk 1"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_illegal_schedules_name_the_action(case: str) -> None:
+    actions, message = CASES[case]
+    with pytest.raises(rb.ScheduleError, match=message):
+        rb.simulate(actions, 2)
+    with pytest.raises(rb.ScheduleError, match=message):
+        rb.bptt(rb.RNN(1, 1), [[[1.0]], [[2.0]]], None, never, chunk=1, checkpoint=actions)
+
+
+def never(*_: object) -> None:
+    raise AssertionError("an illegal schedule must be refused before any arithmetic")
+
+
+@pytest.mark.parametrize("position", range(len(GOOD)))
+def test_every_action_of_a_legal_schedule_is_needed(position: int) -> None:
+    with pytest.raises(rb.ScheduleError):
+        rb.simulate(GOOD[:position] + GOOD[position + 1 :], 4)
+
+
+@pytest.mark.parametrize("position", range(len(GOOD) - 1))
+def test_swapping_neighbours_is_seen_or_harmless(position: int) -> None:
+    """The simulation agrees with a plain model of what each action needs."""
+    swapped = list(GOOD)
+    swapped[position], swapped[position + 1] = swapped[position + 1], swapped[position]
+    if legal(swapped, 4):
+        rb.simulate(swapped, 4)
+    else:
+        with pytest.raises(rb.ScheduleError):
+            rb.simulate(swapped, 4)
+
+
+def legal(actions: list, chunks: int) -> bool:
+    """Arrays as sets: the oracle for ``simulate``, written on its own."""
+    have = {("state", 0)}
+    done: list[int] = []
+    for action in actions:
+        n, present = action.n, next(n for what, n in have if what == "state")
+        needs = {"Load": ("slot", n), "Drop": ("slot", n), "Backward": ("tape", n)}
+        if needs.get(type(action).__name__, ("state", n)) not in have:
+            return False
+        if isinstance(action, (Advance, Record)):
+            have = (have - {("state", present)}) | {("state", n + 1)}
+        if isinstance(action, Load):
+            have = (have - {("state", present)}) | {("state", n)}
+        gained = {Record: ("tape", n), Store: ("slot", n)}.get(type(action))
+        if gained in have:
+            return False
+        have |= {gained} if gained else set()
+        have -= {Drop: {("slot", n)}, Backward: {("tape", n)}}.get(type(action), set())
+        if isinstance(action, Backward):
+            done.append(n)
+    return done == list(reversed(range(chunks))) and {what for what, _ in have} == {"state"}
+
+
+def test_every_short_sequence_of_actions_agrees_with_the_oracle() -> None:
+    """All sequences of up to 5 actions over one chunk: exactly the legal ones pass."""
+    every = [kind(0) for kind in (Advance, Record, Store, Load, Drop, Backward)]
+    passed = 0
+    for length in range(6):
+        for actions in itertools.product(every, repeat=length):
+            try:
+                rb.simulate(list(actions), 1)
+                found = True
+            except rb.ScheduleError:
+                found = False
+            assert found == legal(list(actions), 1), actions
+            passed += found
+    assert passed > 5
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: All(0), ValueError, "chunks must be at least 1, found 0"),
+        (lambda: EveryK(4, -1), ValueError, "k must be at least 1, found -1"),
+        (lambda: EveryK(4, 1.5), TypeError, "k must be an integer, found 1.5"),
+        (lambda: rb.simulate("nearly all", 4), ValueError, "checkpoint 'nearly all' is unknown; use 'all', 'sqrt'"),
+        (lambda: rb.simulate([Record(0)]), ValueError, "give chunks or steps"),
+        (lambda: rb.simulate(iter([Record(0)]), 1), TypeError, "re-iterable"),
+        (lambda: rb.simulate(EveryK(3, 1), 4), rb.ScheduleError, "action"),
+    ],
+)
+def test_arguments(make: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()  # type: ignore[operator]
