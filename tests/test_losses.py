@@ -177,6 +177,11 @@ def test_float32_stays_float32(name, weights):
     np.testing.assert_allclose(dy, wanted_dy, rtol=1e-5, atol=1e-7)
 
 
+def test_the_sum_of_float32_losses_is_in_float64():
+    value, _ = MeanAbsoluteError().summed(np.full((1_000_003, 1), 0.1, np.float32), np.zeros((1_000_003, 1)))
+    assert value == pytest.approx(float(np.float32(0.1)) * 1_000_003, rel=1e-12)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_results_belong_to_the_caller(name):
     loss, y, target, w = case(name, "float")

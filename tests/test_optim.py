@@ -495,21 +495,22 @@ def test_lbfgs_keeps_the_best_where_the_loss_breaks(bad):
     assert result.loss == min(losses[:12]) == inner()[0] < 24
 
 
+@pytest.mark.parametrize("k", range(2, 14))
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-def test_lbfgs_interrupted_keeps_the_best_and_raises(error):
+def test_lbfgs_interrupted_keeps_the_best_and_raises(error, k):
     params, losses = {"x": np.array([-1.2]), "y": np.array(1.0)}, []
     inner = rosenbrock(params)
 
     def closure():
         loss, grads = inner()
-        if len(losses) == 9:
+        if len(losses) == k:
             raise error
         losses.append(loss)
         return loss, grads
 
     with pytest.raises(error):
         optim.lbfgs(closure, params)
-    assert inner()[0] == min(losses) < losses[0]
+    assert inner()[0] == min(losses)
 
 
 def test_lbfgs_interrupted_at_the_start_changes_nothing():
