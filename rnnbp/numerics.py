@@ -89,10 +89,3 @@ def positive(x: Array) -> Array:
     """Where the real part is above zero: the branch that a complex step must not change."""
     above: Array = x.real > 0
     return above
-
-
-def log_sum_exp(x: Array) -> Array:
-    """log Σ exp(x) over the last axis, kept as an axis of size 1; stable, analytic for complex x."""
-    top = x.real.max(axis=-1, keepdims=True)
-    total: Array = np.log(np.exp(x - top).sum(axis=-1, keepdims=True)) + top
-    return total

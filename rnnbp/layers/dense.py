@@ -68,21 +68,20 @@ class Dense(Layer):
         self._check_count(len(xs))
         for k, (x, n) in enumerate(zip(xs, self.n_in, strict=True)):
             require_features(self, x, (n,), f"input {k}")
-        y = xs[0] @ self.params[self._names[0]].T
+        y = _rows(xs[0]) @ self.params[self._names[0]].T
         for x, key in zip(xs[1:], self._names[1:], strict=True):
-            y += x @ self.params[key].T
+            y += _rows(x) @ self.params[key].T
         if "bias" in self.params:
             y += self.params["bias"]
-        return y, xs
+        return y.reshape(*xs[0].shape[:-1], self.n_out), xs
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
-        return tuple(dy @ self.params[key] for key in self._names)
+        dxs = (_rows(dy) @ self.params[key] for key in self._names)
+        return tuple(dx.reshape(*dy.shape[:-1], dx.shape[-1]) for dx in dxs)
 
     def backward_params(self, saved: Saved, dy: Array) -> dict[str, Array]:
-        rows = dy.reshape(-1, self.n_out)
-        grads: dict[str, Array] = {
-            key: rows.T @ x.reshape(-1, x.shape[-1]) for key, x in zip(self._names, saved, strict=True)
-        }
+        rows = _rows(dy)
+        grads: dict[str, Array] = {key: rows.T @ _rows(x) for key, x in zip(self._names, saved, strict=True)}
         if "bias" in self.params:
             grads["bias"] = rows.sum(axis=0)
         return grads
@@ -101,6 +100,11 @@ class Dense(Layer):
     def describe(self) -> str:
         sizes: Any = self.n_in if self._names[0] != "weight" else self.n_in[0]
         return f"{sizes}, {self.n_out}" + ("" if "bias" in self.params else ", bias=False")
+
+
+def _rows(x: Array) -> Array:
+    """(L, B, n) as (L·B, n): one product, where NumPy would make one for each of the L."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
 def _flatten_hint(shape: Shape) -> str:

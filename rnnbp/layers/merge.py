@@ -21,10 +21,15 @@ class Merge(Layer):
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) < 2:
             raise ShapeError(f"{self}: merges at least 2 inputs, found {len(shapes)}; call it on all of them at once")
-        known = {shape for shape in shapes if shape is not None}
-        if len(known) > 1:
-            raise ShapeError(f"{self}: inputs must have one shape, found {shapes}; project them with a Dense first")
-        return (known.pop() if known else None,)
+        known = [shape for shape in shapes if shape is not None]
+        for k, shape in enumerate(known[1:], start=1):
+            if shape != known[0]:
+                axis = next((-a for a in range(1, min(len(shape), len(known[0])) + 1) if shape[-a] != known[0][-a]), 0)
+                raise ShapeError(
+                    f"{self}: inputs must have one shape, but differ at axis {axis}: "
+                    f"expected {known[0]} as input 0, found {shape} as input {k}; project one with a Dense first"
+                )
+        return (known[0] if known else None,)
 
     def check(self, xs: tuple[Array, ...]) -> None:
         """Raise ShapeError unless all of ``xs`` have one shape, batch axes included."""
