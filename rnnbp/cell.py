@@ -17,11 +17,12 @@ class Cell(Graph):
         x: the input of the step.
         next_state: for each State the value that it has after the step.
         output: the output of the step, any value of the cell.
+        name: how errors and ``repr`` call it.
 
     Raises ValueError where a State that is used has no next value, ShapeError where it has another shape.
     """
 
-    def __init__(self, x: Value, next_state: Mapping[Value, Value], output: Value) -> None:
+    def __init__(self, x: Value, next_state: Mapping[Value, Value], output: Value, *, name: str = "") -> None:
         if not next_state:
             raise ValueError("Cell: next_state is empty; a cell without state is a Graph")
         for k, (state, new) in enumerate(next_state.items()):
@@ -29,9 +30,10 @@ class Cell(Graph):
                 raise TypeError(f"Cell: state {k} must map a State to a symbolic value, found {state!r}: {new!r}")
             if new.shape is not None and new.shape != state.shape:
                 raise ShapeError(
-                    f"Cell: state {k} has shape {state.shape}, its next value {new.shape}; make them equal"
+                    f"Cell: state {k} is {state.shape}, its next value {new.shape}; make their shapes equal"
                 )
         super().__init__((x, *next_state), (output, *next_state.values()))
+        self.name = name
         self.state_shapes: tuple[Shape, ...] = tuple(s.shape for s in next_state if s.shape is not None)
         self.state_names = tuple(s.name or str(k) for k, s in enumerate(next_state))
         self.feeding = self.ancestors(self.outputs[1:])
@@ -39,3 +41,6 @@ class Cell(Graph):
         for layer in self.layers:
             if not isinstance(layer, Layer):
                 raise TypeError(f"Cell: {layer} cannot stand inside a cell; stack the two in a Sequential")
+
+    def __repr__(self) -> str:
+        return self.name or super().__repr__()

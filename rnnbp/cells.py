@@ -45,10 +45,10 @@ def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Option
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"RNN: activation is {' or '.join(map(repr, ACTIVATIONS))}, found {activation!r}")
-    build = _Projections("RNN", n, options)
+    build = _Projections("RNN", n_in, n, options)
     x, h = Input(n_in), State(n, "h")
     h_new = ACTIVATIONS[activation]()(build("ih", n_in, n)(x) + build("hh", n, n)(h))
-    return Recurrent(Cell(x, {h: h_new}, output=h_new), initial=build.initial)
+    return build.recurrent(Cell(x, {h: h_new}, output=h_new, name=build.name))
 
 
 def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Options]) -> Recurrent:  # noqa: N802
@@ -60,7 +60,7 @@ def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Optio
 
     Shapes: x (T, B, n_in) → y (T, B, n), state (h, c), each (B, n).
     """
-    build = _Projections("LSTM", n, options)
+    build = _Projections("LSTM", n_in, n, options)
     x, h, c = Input(n_in), State(n, "h"), State(n, "c")
     from_x, from_h = build("ih", n_in, 4 * n), build("hh", n, 4 * n)
     if forget_bias:
@@ -70,7 +70,7 @@ def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Optio
     i, f, g, o = Split(n, n, n, n)(from_x(x) + from_h(h))
     c_new = Sigmoid()(f) * c + Sigmoid()(i) * Tanh()(g)
     h_new = Sigmoid()(o) * Tanh()(c_new)
-    return Recurrent(Cell(x, {h: h_new, c: c_new}, output=h_new), initial=build.initial)
+    return build.recurrent(Cell(x, {h: h_new, c: c_new}, output=h_new, name=build.name))
 
 
 def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Options]) -> Recurrent:  # noqa: N802
@@ -82,7 +82,7 @@ def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Option
 
     Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
     """
-    build = _Projections("GRU", n, options)
+    build = _Projections("GRU", n_in, n, options)
     x, h = Input(n_in), State(n, "h")
     xr, xz, xm = Split(n, n, n)(build("ih", n_in, 3 * n)(x))
     if reset_after:
@@ -94,20 +94,20 @@ def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Option
         r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
         m = Tanh()(xm + build("hm", n, n)(r * h))
     h_new = (1 - z) * m + z * h
-    return Recurrent(Cell(x, {h: h_new}, output=h_new), initial=build.initial)
+    return build.recurrent(Cell(x, {h: h_new}, output=h_new, name=build.name))
 
 
 class _Projections:
-    """Builds the affine layers of a cell of n units from its options."""
+    """Builds the affine layers of a cell of n units from its options, and the Recurrent around it."""
 
-    def __init__(self, cell: str, n: int, options: Options) -> None:
+    def __init__(self, cell: str, n_in: int, n: int, options: Options) -> None:
         unknown = set(options) - set(Options.__annotations__)
         if unknown:
             known = ", ".join(Options.__annotations__)
             raise TypeError(f"{cell}: unknown option {sorted(unknown)[0]!r}; it takes {known}")
         self.limit = uniform(1 / math.sqrt(positive_int(f"{cell}: n", n)))
         self.options, self.numbers = options, generator(options.get("rng"))
-        self.initial = options.get("initial", "zeros")
+        self.name = f"{cell}({n_in}, {n})"
 
     def __call__(self, name: str, n_in: int, n_out: int) -> Dense:
         how = self.options.get("input_init") if name == "ih" else self.options.get("recurrent_init")
@@ -121,3 +121,6 @@ class _Projections:
             rng=self.numbers,
             name=name,
         )
+
+    def recurrent(self, cell: Cell) -> Recurrent:
+        return Recurrent(cell, initial=self.options.get("initial", "zeros"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from rnnbp.layers.base import Layer
 from rnnbp.network import Network, name_params
@@ -118,13 +118,13 @@ class Sequential(Graph):
             raise ValueError("Sequential is empty; give it at least one layer")
         x = value = Input()
         for k, block in enumerate(blocks):
-            if not isinstance(block, (Layer, Network)) or not callable(block):
-                cure = (
-                    "wrap it in Recurrent(...)" if isinstance(block, Network) else "give layers, Recurrents or graphs"
-                )
-                raise TypeError(f"Sequential: item {k} is {block!r}, not a layer; {cure}")
+            if not isinstance(block, (Layer, Network)):
+                raise TypeError(f"Sequential: item {k} is {block!r}, not a layer; build it first")
+            if isinstance(block, Graph) and len(block.input_shapes) != 1:
+                cure = "join them in a Graph; a Cell goes inside Recurrent(...)"
+                raise TypeError(f"Sequential: item {k}, {block}, has {len(block.input_shapes)} inputs; {cure}")
             try:
-                value = block(value)
+                value = cast(Any, block)(value)
             except ShapeError as error:
                 raise ShapeError(f"Sequential, item {k}: {error}") from None
             if not isinstance(value, Value):

@@ -68,7 +68,7 @@ class Recurrent(Network):
     def __call__(self, x: Value) -> Any:
         """A node of the graph that ``x`` belongs to."""
         if not isinstance(x, Value):
-            raise TypeError(f"{self} is called on symbolic values; for arrays use rnnbp.predict(model, x)")
+            raise TypeError(f"{self} is called on a symbolic value, found {type(x).__name__}; for arrays use predict")
         return x.apply_layer(self, (x,))
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
@@ -144,7 +144,7 @@ class Recurrent(Network):
             grads.add(layer.params, layer.backward_params(stacked, _stack_dys([dys[t] for t in steps])))
 
     def __repr__(self) -> str:
-        return f"Recurrent({self.cell!r})"
+        return self.cell.name or f"Recurrent({self.cell!r})"
 
 
 def _stack(parts: Sequence[Array | None]) -> Array | None:
