@@ -10,7 +10,7 @@ from rnnbp.layers import *  # noqa: F403
 from rnnbp.layers import __all__ as _layers
 from rnnbp.numerics import DtypeError, ShapeError
 from rnnbp.recurrent import Recurrent
-from rnnbp.schedules import ScheduleError, simulate
+from rnnbp.simulation import ScheduleError, simulate
 from rnnbp.values import Input, State, Value
 
 __version__ = "0.1.0"

@@ -17,7 +17,8 @@ from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array, positive_int
 from rnnbp.recurrent import Recurrent
 from rnnbp.rng import check_seed
-from rnnbp.schedules import ScheduleLike, resolve, simulate
+from rnnbp.schedules import ScheduleLike, resolve
+from rnnbp.simulation import simulate
 
 
 def bptt(

@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnbp.network import Network
 from rnnbp.numerics import Array
-from rnnbp.schedules import Simulation
+from rnnbp.simulation import Simulation
 
 States: TypeAlias = tuple[tuple[Array, ...], ...]
 """For each Recurrent of a model, in order, its state: a tuple of arrays (B, ...)."""

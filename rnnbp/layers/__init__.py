@@ -5,12 +5,13 @@ from rnnbp.layers.conv import Conv1D, Conv2D
 from rnnbp.layers.dense import Dense
 from rnnbp.layers.dropout import Dropout
 from rnnbp.layers.embedding import Embedding, OneHot
-from rnnbp.layers.merge import Add, Concat, Multiply, Slice, Split, Subtract
+from rnnbp.layers.merge import Add, Concat, Multiply, Subtract
 from rnnbp.layers.norm import LayerNorm
 from rnnbp.layers.pointwise import ELU, GELU, Identity, LeakyReLU, ReLU, Scale, Sigmoid, Softplus, Tanh
 from rnnbp.layers.pooling import AvgPool, MaxPool
 from rnnbp.layers.reshape import Flatten, Reshape
 from rnnbp.layers.softmax import LogSoftmax, Softmax
+from rnnbp.layers.split import Slice, Split
 
 __all__ = [
     "ELU",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import final
 
 import numpy as np
@@ -136,80 +135,3 @@ class Concat(Layer):
 
     def describe(self) -> str:
         return ", ".join(map(str, self.sizes))
-
-
-@final
-class Split(Layer):
-    """One input cut along the last axis into m outputs. Keeps nothing.
-
-    Args:
-        sizes: the size of each output, Σ sizes the size of the input.
-
-    Shapes: x (..., Σ sizes) → m arrays (..., sizes[k]), views of x.
-    """
-
-    def __init__(self, *sizes: int) -> None:
-        self.params = {}
-        if len(sizes) < 2:
-            raise ValueError(f"Split: give the size of each output, at least 2; found {sizes}; for one, use Slice")
-        self.sizes = tuple(positive_int("Split: part", n) for n in sizes)
-        self.n_outputs = len(sizes)
-
-    def forward(self, x: Array) -> tuple[tuple[Array, ...], Saved]:
-        require_features(self, x, (sum(self.sizes),))
-        ends = [0, *accumulate(self.sizes)]
-        return tuple(x[..., a:b] for a, b in pairwise(ends)), ()
-
-    def backward_inputs(self, saved: Saved, dy: Sequence[Array | None]) -> tuple[Array, ...]:
-        given = next(d for d in dy if d is not None)
-        parts = [
-            np.zeros((*given.shape[:-1], n), given.dtype) if d is None else d
-            for d, n in zip(dy, self.sizes, strict=True)
-        ]
-        return (np.concatenate(parts, axis=-1),)
-
-    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        if len(shapes) != 1:
-            raise ShapeError(f"{self}: splits one input, found {len(shapes)}; split each by itself")
-        (shape,) = shapes
-        if shape is not None and shape != (sum(self.sizes),):
-            raise ShapeError(mismatch(self, (sum(self.sizes),), shape))
-        return tuple((n,) for n in self.sizes)
-
-    def describe(self) -> str:
-        return ", ".join(map(str, self.sizes))
-
-
-@final
-class Slice(Layer):
-    """Features ``start`` to ``stop`` − 1 of an input of size ``n_in``. Keeps nothing.
-
-    Shapes: x (..., n_in) → y (..., stop − start), a view of x.
-    """
-
-    def __init__(self, n_in: int, start: int, stop: int) -> None:
-        self.params = {}
-        self.n_in = positive_int("Slice: n_in", n_in)
-        if not 0 <= start < stop <= n_in:
-            raise ValueError(f"Slice: needs 0 ≤ start < stop ≤ n_in = {n_in}, found start {start}, stop {stop}")
-        self.start, self.stop = start, stop
-
-    def forward(self, x: Array) -> tuple[Array, Saved]:
-        require_features(self, x, (self.n_in,))
-        return x[..., self.start : self.stop], ()
-
-    def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
-        dx = np.zeros((*dy.shape[:-1], self.n_in), dy.dtype)
-        dx[..., self.start : self.stop] = dy
-        return (dx,)
-
-    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        if len(shapes) != 1:
-            raise ShapeError(f"{self}: slices one input, found {len(shapes)}; slice each by itself")
-        (shape,) = shapes
-        if shape is not None and shape != (self.n_in,):
-            raise ShapeError(mismatch(self, (self.n_in,), shape))
-        return ((self.stop - self.start,),)
-
-    def describe(self) -> str:
-        return f"{self.n_in}, {self.start}, {self.stop}"

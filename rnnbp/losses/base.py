@@ -1,0 +1,100 @@
+"""What a loss is: a mean over every element of the whole sequence that has weight, made of sums of chunks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike as Like
+
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
+
+Scalar: TypeAlias = Any
+"""A float; a complex number for complex outputs, which gradcheck gives."""
+
+
+class Loss(ABC):
+    """The weighted mean Σ w ℓ / Σ w over the elements of a sequence, in parts that chunks can add up.
+
+    Shapes: y (T, B, ...) or any other batch axes; ``weights``, a bool mask or floats ≥ 0, has y's
+    leading axes, as (T, B), and counts for every element behind them. Elements of weight zero are
+    not looked at. Arguments are never written to; returned arrays belong to the caller.
+
+    Raises ShapeError, DtypeError or ValueError for a target or weights that do not fit.
+    """
+
+    @abstractmethod
+    def total(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
+        """Σ w over the sequence, the mean's denominator; ``outputs`` is the shape of y.
+
+        Raises ValueError where no element has weight.
+        """
+
+    @abstractmethod
+    def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
+        """(Σ w ℓ, its derivative with y's shape and dtype), not divided. The sum is in float64."""
+
+    def __call__(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
+        """(mean, its derivative): ``summed`` divided by ``total``."""
+        total = self.total(target, weights, outputs=np.shape(y))
+        value, dy = self.summed(y, target, weights)
+        dy /= total
+        return value / total, dy
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.describe()})"
+
+    def describe(self) -> str:
+        """The arguments as ``repr`` shows them."""
+        return ""
+
+    def _weights(self, weights: Like | None, batch: Shape) -> Array | None:
+        """``weights`` checked, with axes of size 1 for those of ``batch`` that it lacks."""
+        if weights is None:
+            return None
+        w = np.asarray(weights)
+        if w.dtype.kind not in "biuf":
+            raise DtypeError(f"{self}: weights must be a bool mask or floats, found dtype {w.dtype}; use a bool mask")
+        if not 1 <= w.ndim <= len(batch):
+            raise ShapeError(f"{self}: weights have shape {w.shape}; give them one or more leading axes of {batch}")
+        self._same_shape("weights", w.shape, batch[: w.ndim])
+        if (at := first_true(~((w >= 0) & (w < np.inf)))) is not None:
+            raise ValueError(
+                f"{self}: weights must be finite and at least 0, found {w[at]} at {list(at)}; use 0 to leave out"
+            )
+        return w.reshape(w.shape + (1,) * (len(batch) - w.ndim))
+
+    def _same_shape(self, what: str, found: Shape, expected: Shape) -> None:
+        if len(found) != len(expected):
+            raise ShapeError(
+                f"{self}: {what} must have {len(expected)} axes, found {len(found)} in shape {found}; "
+                f"give it shape {expected}"
+            )
+        for axis, (a, b) in enumerate(zip(found, expected, strict=True)):
+            if a != b:
+                raise ShapeError(
+                    f"{self}: {what} axis {axis} must have size {b} as in the outputs, found {a} in shape {found}; "
+                    f"give it shape {expected}"
+                )
+
+    def _some(self, total: float) -> float:
+        if not total > 0:
+            raise ValueError(f"{self}: no element is left to average over, all weights are 0; give a mask with a True")
+        return total
+
+
+def check_outputs(loss: Loss, y: Like) -> Array:
+    y = np.asarray(y)
+    if y.dtype not in (np.float32, np.float64, np.complex128):
+        raise DtypeError(f"{loss}: outputs are float32 or float64, found dtype {y.dtype}; use y.astype(np.float32)")
+    return y
+
+
+def first_true(bad: Array) -> tuple[int, ...] | None:
+    """The index of the first True."""
+    return tuple(np.argwhere(bad)[0].tolist()) if bad.any() else None
+
+
+def sum_of(losses: Array) -> Scalar:
+    return losses.sum(dtype=np.complex128 if losses.dtype.kind == "c" else np.float64).item()

@@ -1,0 +1,98 @@
+"""Softmax and cross-entropy as one."""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+from numpy.typing import ArrayLike as Like
+
+from rnnbp.losses.base import Loss, Scalar, check_outputs, first_true, sum_of
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
+
+
+@final
+class CrossEntropy(Loss):
+    """Softmax and cross-entropy in one, on logits: ℓ = −Σ_c q_c log softmax(y)_c, derivative p Σq − q.
+
+    With class weights v and smoothing ε (Szegedy et al. 2016, sec. 7), in PyTorch's form,
+    q_c = (1 − ε) v_target [c = target] + ε v_c / K, and a target counts v_target in the denominator.
+
+    Args:
+        class_weight: K numbers v ≥ 0, all 1 by default.
+        label_smoothing: ε in [0, 1).
+
+    Shapes: y (..., K), target (...) of integers in [0, K), weights (...) or its leading axes.
+    A target of weight zero may have any value.
+    """
+
+    def __init__(self, class_weight: Like | None = None, label_smoothing: float = 0.0) -> None:
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                f"CrossEntropy: label_smoothing must lie in [0, 1), found {label_smoothing}; use 0 for none"
+            )
+        self.label_smoothing = float(label_smoothing)
+        self.class_weight = None if class_weight is None else np.array(class_weight, dtype=np.float64)
+        if (v := self.class_weight) is not None and not (v.ndim == 1 and v.size and ((v >= 0) & (v < np.inf)).all()):
+            raise ValueError(f"CrossEntropy: class_weight must be a vector of finite numbers at least 0, found {v}")
+
+    def total(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
+        t, w = self._checked(target, weights, outputs)
+        if self.class_weight is None:
+            return self._some(float(t.size) if w is None else float(w.sum(dtype=np.float64)))
+        each = self.class_weight[t]
+        return self._some(float((each if w is None else each * w).sum()))
+
+    def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
+        y = check_outputs(self, y)
+        t, w = self._checked(target, weights, y.shape)
+        real, n, k = y.real.dtype, np.arange(t.size), y.shape[-1]
+        v = np.ones(k, real) if self.class_weight is None else self.class_weight.astype(real)
+        w = np.ones(t.size, real) if w is None else w.astype(real)
+        hard, soft = w * (1 - self.label_smoothing) * v[t], w * (self.label_smoothing / k)
+        p = _shifted(y, w)
+        at_target, others = p[n, t], p @ v if self.label_smoothing else 0
+        np.exp(p, out=p)
+        norm = p.sum(axis=-1)
+        losses = hard * (np.log(norm) - at_target) + soft * (v.sum() * np.log(norm) - others)
+        p *= ((hard + soft * v.sum()) / norm)[:, None]
+        p[n, t] -= hard
+        if self.label_smoothing:
+            p -= soft[:, None] * v
+        return sum_of(losses), p.reshape(y.shape)
+
+    def _checked(self, target: Like, weights: Like | None, outputs: Shape) -> tuple[Array, Array | None]:
+        """(targets with 0 where the weight is 0, weights), each flat: (N,)."""
+        t = np.asarray(target)
+        if t.dtype.kind not in "iu":
+            raise DtypeError(
+                f"{self}: target must be class numbers of an integer dtype, found {t.dtype}; "
+                f"use target.astype(np.int64), or BinaryCrossEntropy for probabilities"
+            )
+        if not outputs:
+            raise ShapeError(f"{self}: the outputs have no axis of classes; give them shape (..., K)")
+        k = outputs[-1]
+        if self.class_weight is not None and len(self.class_weight) != k:
+            raise ShapeError(f"{self}: class_weight has {len(self.class_weight)} numbers for {k} classes; give {k}")
+        self._same_shape("target", t.shape, outputs[:-1])
+        w = self._weights(weights, outputs[:-1])
+        if w is not None:
+            w = np.broadcast_to(w, t.shape)
+            t = np.where(w > 0, t, t.dtype.type(0))
+        if (at := first_true((t < 0) | (t >= k))) is not None:
+            raise ValueError(f"{self}: target {t[at]} at {list(at)} is not in [0, {k}); give padding weight 0")
+        return t.reshape(-1), None if w is None else w.reshape(-1)
+
+    def describe(self) -> str:
+        weight = "" if self.class_weight is None else f"class_weight of {len(self.class_weight)}"
+        smoothing = f"label_smoothing={self.label_smoothing}" if self.label_smoothing else ""
+        return ", ".join(filter(None, (weight, smoothing)))
+
+
+def _shifted(y: Array, w: Array) -> Array:
+    """A new C-ordered (N, K): logits less their row's largest, 0 in rows without weight."""
+    if (w == 0).any():
+        y = np.where((w > 0).reshape(*y.shape[:-1], 1), y, y.dtype.type(0))
+    top = y.real.max(axis=-1, keepdims=True)
+    rows: Array = np.subtract(y, top, order="C").reshape(-1, y.shape[-1])
+    return rows
