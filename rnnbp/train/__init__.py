@@ -1,0 +1,21 @@
+"""Training: sources of batches, the loop, snapshots that resume bit for bit, weights as files."""
+
+from rnnbp.train.data import Examples, Sequences, Windows
+from rnnbp.train.history import History
+from rnnbp.train.loop import Event, Trainer, fit
+from rnnbp.train.source import Batch, Source
+from rnnbp.train.weights import load_weights, save_weights
+
+__all__ = [
+    "Batch",
+    "Event",
+    "Examples",
+    "History",
+    "Sequences",
+    "Source",
+    "Trainer",
+    "Windows",
+    "fit",
+    "load_weights",
+    "save_weights",
+]

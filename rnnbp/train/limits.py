@@ -1,0 +1,43 @@
+"""When a call of ``fit`` ends."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from rnnbp.numerics import positive_int
+from rnnbp.train.snapshots import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Epochs and steps since the run began; seconds from now, ``began``. Raises TypeError or ValueError."""
+
+    epochs: int | None
+    steps: int | None
+    max_seconds: float | None
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        if self.epochs is None and self.steps is None and self.max_seconds is None:
+            raise ValueError("Trainer.fit: there is no end; give epochs, steps or max_seconds")
+        for name, value in (("epochs", self.epochs), ("steps", self.steps)):
+            if value is not None:
+                positive_int(f"Trainer.fit: {name}", value)
+        if self.max_seconds is not None and not self.max_seconds > 0:
+            raise ValueError(f"Trainer.fit: max_seconds must be above 0, found {self.max_seconds}; None sets no limit")
+
+    def elapsed(self) -> float:
+        """Seconds since the call."""
+        return time.monotonic() - self.began
+
+    def total(self, batches_per_epoch: int) -> int | None:
+        """The steps of a run that nothing else ends; None where only time does."""
+        whole = None if self.epochs is None else self.epochs * batches_per_epoch
+        return min((n for n in (self.steps, whole) if n is not None), default=None)
+
+    def reason(self, at: Standing) -> str | None:
+        """Which limit has been reached, if any."""
+        if (self.epochs is not None and at.epoch >= self.epochs) or (self.steps is not None and at.step >= self.steps):
+            return "finished"
+        return "time" if self.max_seconds is not None and self.elapsed() >= self.max_seconds else None

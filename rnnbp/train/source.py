@@ -1,0 +1,61 @@
+"""What a source of batches is. A batch is a pure function of (epoch, index): a place in the data is two integers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from rnnbp.numerics import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Arguments of ``bptt``: x (T, B, ...), target (T, B, ...) or None, mask (T, B) or None.
+
+    fresh: True to start from the model's initial state, False to carry on from the batch before.
+    """
+
+    x: Array
+    target: Array | None
+    mask: Array | None
+    fresh: bool
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What a Trainer takes its batches from.
+
+    ``batch(epoch, index)``, 0 ≤ index < ``batches_per_epoch``, always gives the same for the same two
+    integers. A source may also have a ``fingerprint``, a str that tells its data and order from others:
+    a resumed run compares it.
+    """
+
+    @property
+    def batches_per_epoch(self) -> int: ...
+
+    def batch(self, epoch: int, index: int) -> Batch: ...
+
+
+def fingerprint(source: Source) -> str:
+    """What tells a source from others: its own ``fingerprint``, or else its class and length."""
+    own = getattr(source, "fingerprint", None)
+    return f"{type(source).__name__} of {source.batches_per_epoch} batches{'' if own is None else f', {own}'}"
+
+
+def digest(how: tuple[object, ...], *arrays: Array | None) -> str:
+    """A digest of a source's options and of all its data."""
+    found = hashlib.sha256(repr(how).encode())
+    for array in arrays:
+        found.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
+        for block in () if array is None else _blocks(array):
+            found.update(block)
+    return found.hexdigest()
+
+
+def _blocks(array: Array) -> Iterator[bytes]:
+    """The bytes of an array, some 16 MB at a time: a memory-mapped one is not read at once."""
+    rows = max(1, (1 << 24) // max(1, array.nbytes // max(1, len(array))))
+    for start in range(0, len(array), rows):
+        yield array[start : start + rows].tobytes()

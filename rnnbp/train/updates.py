@@ -1,0 +1,106 @@
+"""One update of the parameters from one batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rnnbp.bptt import bptt
+from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.results import States
+from rnnbp.graph import Graph
+from rnnbp.ledger import arrays_in
+from rnnbp.numerics import Array
+from rnnbp.optim import OnPlateau, Optimizer, Schedule, clip_by_global_norm, clip_by_value
+from rnnbp.optim.clipping import global_norm
+from rnnbp.optim.parameters import not_finite
+from rnnbp.rng import fold
+from rnnbp.schedules import ScheduleLike
+from rnnbp.train.source import Batch
+
+
+@dataclass(frozen=True)
+class Update:
+    """Gradient, clipping, learning rate, optimiser. Its fields are arguments of ``Trainer``."""
+
+    model: Graph
+    optimizer: Optimizer
+    loss: LossLike
+    checkpoint: ScheduleLike
+    chunk: int | None
+    clip_norm: float | None
+    clip_value: float | None
+    learning_rate: Schedule | OnPlateau | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name, limit in (("clip_norm", self.clip_norm), ("clip_value", self.clip_value)):
+            if limit is not None and not 0 < limit < math.inf:
+                raise ValueError(f"Trainer: {name} must be above 0 and finite, found {limit}; None clips nothing")
+
+    def settings(self) -> dict[str, Any]:
+        """All that decides the bits of an update, but for parameters, batches and what changes with them."""
+        rule = self.optimizer
+        names = ("model", "loss", "chunk", "clip_norm", "clip_value", "learning_rate", "seed")
+        found = {name: getattr(self, name) for name in names}
+        found |= {"optimizer": rule.kind, "optimized parameters": ", ".join(rule.params)}
+        return found | {f"{rule.kind} {name}": value for name, value in rule.hyperparameters().items()}
+
+    def __call__(self, batch: Batch, state: States, step: int) -> tuple[dict[str, Any], States]:
+        """Make update number ``step``, from 0; gives its loss, gradient norm before clipping, and rate; and the state.
+
+        Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; but for the
+        parameter, nothing has changed then.
+        """
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what comes of it is checked below
+            result = bptt(
+                self.model,
+                batch.x,
+                batch.target,
+                self.loss,
+                checkpoint=self.checkpoint,
+                chunk=self.chunk,
+                state=state if state and not batch.fresh else None,
+                mask=batch.mask,
+                seed=fold(self.seed, step),
+            )
+            loss, grads = float(result.loss), {name: result.grads[name] for name in self.optimizer.params}
+            place = f"step {step + 1}:"
+            _check(f"{place} the loss", {"": np.array(loss)})
+            _check(f"{place} the gradient of", grads)
+            _check(f"{place} the state", {str(k): array for k, array in enumerate(arrays_in(result.state))})
+            norm, rate = self._clip(grads), self.rate(step)
+            self.optimizer.step(grads, rate)
+            _check(f"{place} after the update, the parameter", self.optimizer.params)
+        return {"loss": loss, "grad_norm": norm, "lr": rate}, result.state
+
+    def rate(self, step: int) -> float:
+        """The learning rate of update number ``step``."""
+        if self.learning_rate is None:
+            return self.optimizer.lr
+        if isinstance(self.learning_rate, OnPlateau):
+            return self.learning_rate.lr
+        return float(self.learning_rate(step))
+
+    def _clip(self, grads: dict[str, Array]) -> float:
+        """Clip in place, by value and then by norm; gives the norm before."""
+        norm = global_norm(list(grads.values()))
+        if self.clip_value is not None:
+            clip_by_value(grads, self.clip_value)
+        if self.clip_norm is not None:
+            clip_by_global_norm(grads, self.clip_norm)
+        return norm
+
+
+def _check(what: str, arrays: Mapping[str, Array]) -> None:
+    for name, array in arrays.items():
+        if (bad := not_finite(array)) is not None:
+            place = f" at {list(bad)}" if bad else ""
+            raise FloatingPointError(
+                f"{what}{f' {name}' if name else ''} is {array[bad]}{place}; "
+                f"lower the learning rate, clip gradients by clip_norm, or look at the data of this step"
+            )

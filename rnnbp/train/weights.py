@@ -1,0 +1,53 @@
+"""The parameters of a model as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rnnbp.numerics import Array
+from rnnbp.optim.parameters import HasParams, check_writable
+from rnnbp.storage import JSON, PathLike, StorageError, load_tensors, save_tensors
+
+
+def save_weights(model: HasParams, path: PathLike, metadata: Mapping[str, JSON] | None = None) -> None:
+    """Write ``model.params`` by path, with JSON of your own, as one checksummed safetensors file, atomically.
+
+    Raises StorageError where that cannot be done, TypeError for metadata that is not JSON.
+    """
+    save_tensors(path, model.params, metadata or {})
+
+
+def load_weights(model: HasParams, path: PathLike) -> dict[str, JSON]:
+    """Read the parameters into the model's own arrays; gives the metadata.
+
+    Raises StorageError for a bad file, ValueError where it does not fit the model, before anything changes.
+    """
+    arrays, metadata = load_tensors(path)
+    if "snapshot" in metadata:
+        raise StorageError(f"{path} is a snapshot of a training run; use Trainer.resume, or load its model.safetensors")
+    assign(f"load_weights from {path}", model.params, arrays)
+    return metadata
+
+
+def assign(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
+    """Copy arrays into the parameters of the same names, after all have been checked."""
+    check_fits(place, params, arrays)
+    for name, p in params.items():
+        p[...] = arrays[name]
+
+
+def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
+    """Raise ValueError, listing every difference, unless names, shapes and dtypes are those of ``params``."""
+    found = [f"{name} is missing" for name in params if name not in arrays]
+    found += [f"{name} is unexpected" for name in arrays if name not in params]
+    both = [(name, p, arrays[name]) for name, p in params.items() if name in arrays]
+    found += [f"{name} has shape {a.shape}, the model's {p.shape}" for name, p, a in both if a.shape != p.shape]
+    if found:
+        raise ValueError(f"{place}: the model is another: {'; '.join(found)}; build it as the one that was saved")
+    for name, p, a in both:
+        if a.dtype != p.dtype:
+            raise ValueError(
+                f"{place}: {name} is {a.dtype} in the file and {p.dtype} in the model; "
+                f"load into model.astype('{a.dtype}'), and cast that to another dtype after"
+            )
+    check_writable(place, params)
