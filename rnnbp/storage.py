@@ -55,8 +55,8 @@ def write_atomic(path: PathLike, data: bytes) -> None:
     ``remove_leftovers`` finds those of a process that was killed. Raises StorageError.
     """
     target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        what = "a folder" if target.is_dir() else "a device or pipe"
+    if os.path.exists(target) and not os.path.isfile(target):  # these, unlike Path's, do not raise
+        what = "a folder" if os.path.isdir(target) else "a device or pipe"
         raise StorageError(f"{path} is {what}; give the path of a file to write")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -204,7 +204,7 @@ def _read(path: PathLike) -> bytes:
 def _damage(data: bytes) -> str:
     """What is wrong with a file whose digest does not fit."""
     end = 8 + int.from_bytes(data[:8], "little")
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+    with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):
         header = json.loads(data[8:end])
         end += max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
     if len(data) < end:

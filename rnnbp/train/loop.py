@@ -56,7 +56,7 @@ class Trainer:
         seed: of dropout, a different mask in each step.
         folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at the end of
             each epoch, and when ``fit`` returns; metrics.jsonl, a line for each step; model.safetensors, the
-            best parameters by validation, else the last.
+            best parameters by validation, else those when ``fit`` returned.
         callbacks: each is called with an ``Event`` after every step, validation and epoch, when all files are
             written. What one raises ends the run, after a snapshot. Their own state is not in snapshots.
         progress: whether to show a bar on stderr; None for only on a terminal.
@@ -122,8 +122,9 @@ class Trainer:
                 bar.set_postfix(loss=metrics["loss"], refresh=False)
                 bar.update()
             self.folder.snapshot(self.at, self._extra())
+            self.folder.save_model(self.at)
             if reason != "interrupted":
-                self._end()
+                self._restore_best()
         return self.at.history.copy(reason)
 
     def resume(self, path: PathLike | None = None) -> Self:
@@ -206,9 +207,7 @@ class Trainer:
     def _extra(self) -> dict[str, JSON]:
         return {"identity": self._identity, "data": self._data}
 
-    def _end(self) -> None:
-        """Write the model, and put the best parameters into it."""
-        self.folder.save_model(self.at)
+    def _restore_best(self) -> None:
         if self.patience is not None and self.at.best_weights:
             assign("Trainer.fit", self.parts.params, self.at.best_weights)
             self._ended = True
