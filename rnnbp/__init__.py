@@ -11,6 +11,18 @@ from rnnbp.layers import __all__ as _layers
 from rnnbp.numerics import DtypeError, ShapeError
 from rnnbp.recurrent import Recurrent
 from rnnbp.simulation import ScheduleError, simulate
+from rnnbp.storage import StorageError
+from rnnbp.train import (
+    Examples,
+    History,
+    Sequences,
+    Source,
+    Trainer,
+    Windows,
+    fit,
+    load_weights,
+    save_weights,
+)
 from rnnbp.values import Input, State, Value
 
 __version__ = "0.1.0"
@@ -21,26 +33,36 @@ __all__ = [
     "RNN",
     "Cell",
     "DtypeError",
+    "Examples",
     "GradientError",
     "Gradients",
     "Graph",
+    "History",
     "Input",
     "Recurrent",
     "ScheduleError",
+    "Sequences",
     "Sequential",
     "ShapeError",
+    "Source",
     "State",
     "Stats",
+    "StorageError",
+    "Trainer",
     "Value",
+    "Windows",
     "actions",
     "backprop",
     "bptt",
     "check_grads",
     "evaluate",
+    "fit",
     "initializers",
+    "load_weights",
     "losses",
     "optim",
     "predict",
+    "save_weights",
     "schedules",
     "simulate",
     *_layers,
