@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tqdm import tqdm
-
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
 from rnnbp.numerics import positive_int
@@ -22,6 +20,7 @@ from rnnbp.train.folder import SNAPSHOT, RunFolder
 from rnnbp.train.history import History
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.limits import Limits
+from rnnbp.train.progress import progress_bar
 from rnnbp.train.snapshots import Parts, Standing, identify, load_snapshot
 from rnnbp.train.source import Source, fingerprint
 from rnnbp.train.updates import Update
@@ -57,8 +56,8 @@ class Trainer:
         folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at the end of
             each epoch, and when ``fit`` returns; metrics.jsonl, a line for each step; model.safetensors, the
             best parameters by validation, else those when ``fit`` returned.
-        callbacks: each is called with an ``Event`` after every step, validation and epoch, when all files are
-            written. What one raises ends the run, after a snapshot. Their own state is not in snapshots.
+        callbacks: each is called with an ``Event`` after every step, validation and epoch, between the line of
+            metrics and the snapshot. What one raises ends the run, after a snapshot; their own state is not in it.
         progress: whether to show a bar on stderr; None for only on a terminal.
         description: JSON for the files' metadata, as the architecture.
 
@@ -113,14 +112,16 @@ class Trainer:
         limits = Limits(epochs, steps, max_seconds)
         self._begin(data)
         before, total = self.at.history.seconds, limits.total(data.batches_per_epoch)
-        shown = tqdm(total=total, initial=self.at.step, unit="step", disable=_hidden(self.progress))
+        shown = progress_bar(self.progress, self.at.step, total)
         with contextlib.closing(self.folder), shown as bar, Interrupts() as interrupts:
             while (reason := self._reason(limits, interrupts)) is None:
                 metrics = self._step(data)
                 self.at.history.seconds = before + limits.elapsed()
                 self._write(metrics | {"seconds": self.at.history.seconds})
-                bar.set_postfix(loss=metrics["loss"], refresh=False)
-                bar.update()
+                if bar is not None:
+                    bar.set_postfix(loss=metrics["loss"], refresh=False)
+                    bar.update()
+            self.at.history.seconds = before + limits.elapsed()
             self.folder.snapshot(self.at, self._extra())
             self.folder.save_model(self.at)
             if reason != "interrupted":
@@ -179,12 +180,10 @@ class Trainer:
         return value
 
     def _write(self, metrics: dict[str, Any]) -> None:
-        """All that follows a step: its line, the model if it is the best, a snapshot where it is due, callbacks."""
+        """All that follows a step: its line, the model if it is the best, callbacks, a snapshot where it is due."""
         self.folder.add(metrics)
         if self.at.history.best_step == self.at.step:
             self.folder.save_model(self.at)
-        if _due(self.at, self.snapshot_every):
-            self.folder.snapshot(self.at, self._extra())
         kinds = ["step"] + ["validation"] * ("validation" in metrics) + ["epoch"] * (self.at.index == 0)
         try:
             for kind in kinds:
@@ -193,6 +192,8 @@ class Trainer:
         except BaseException:
             self.folder.snapshot(self.at, self._extra())
             raise
+        if _due(self.at, self.snapshot_every):
+            self.folder.snapshot(self.at, self._extra())
 
     def _begin(self, data: Source) -> None:
         """Check that the data are those of the run, and open its folder."""
@@ -271,8 +272,3 @@ def fit(
 def _due(at: Standing, every: int | None) -> bool:
     """Whether something is due after this step: every so many steps, or at the end of an epoch."""
     return at.index == 0 if every is None else at.step % every == 0
-
-
-def _hidden(progress: bool | None) -> bool | None:
-    """tqdm's ``disable``: None hides the bar unless stderr is a terminal."""
-    return None if progress is None else not progress
