@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.interpreter import Interpreter
 from rnnbp.layers.pointwise import Pointwise
 from tests import models
 
@@ -128,12 +129,14 @@ def test_check_finds_a_wrong_derivative(method: str) -> None:
 def test_check_finds_a_wrong_gradient_at_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first step's contribution dropped, as where t = 0 is treated apart."""
     model = models.CELLS["lstm"](3, 2, "float64")
-    original = rb.Recurrent._read_off
+    original = Interpreter._read_off
 
-    def without_first(self: rb.Recurrent, tape: object, waiting: list, grads: object) -> None:
-        original(self, tape, [[*dys[:-1], None] if dys else dys for dys in waiting], grads)
+    def without_first(self: Interpreter, tape: object, dys: dict, grads: object) -> None:
+        for parts in dys.values():
+            parts[0][0] = 0
+        original(self, tape, dys, grads)
 
-    monkeypatch.setattr(rb.Recurrent, "_read_off", without_first)
+    monkeypatch.setattr(Interpreter, "_read_off", without_first)
     with pytest.raises(rb.GradientError, match="gradient by weight_ih"):
         rb.check_grads(model, draw(5, 2, 3), chunk=5)
 

@@ -45,7 +45,7 @@ def test_every_concrete_layer_has_a_case() -> None:
 
 def test_every_concrete_layer_is_exported() -> None:
     exported = {getattr(layers, name) for name in layers.__all__}
-    assert exported == concrete() | {Layer}
+    assert exported == concrete() | {Layer, layers.Keeps}
 
 
 def test_no_concrete_layer_has_subclasses() -> None:
@@ -101,6 +101,21 @@ def test_keeps_the_dtype(case: Case, dtype: str) -> None:
     found = {a.dtype.name for a in present(y, dxs, grads, layer.params)}
     assert found == {dtype}
     assert {a.dtype.name for a in present(saved) if a.dtype.kind in "fc"} <= {dtype}
+
+
+@every_case
+@every_dtype
+def test_saves_what_it_declares(case: Case, dtype: str) -> None:
+    """The inputs and outputs themselves, in order, and extras of the declared shapes and dtypes."""
+    layer, xs = case.build(dtype), case.inputs(CHUNK, dtype)
+    y, saved = case.forward(layer, xs, length=STEPS)
+    keeps = layer.keeps(*case.shapes)
+    assert keeps is not None
+    shared = [xs[k] for k in keeps.inputs] + [outputs(y)[k] for k in keeps.outputs]
+    assert all(a is b for a, b in zip(saved, shared, strict=False))
+    extras = keeps.extras if case.training or not layer.random else ()
+    found = [(a.shape, a.dtype.name) for a in saved[len(shared) :]]
+    assert found == [((*CHUNK, *shape), own or dtype) for shape, own in extras]
 
 
 @every_case

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from rnnbp.bptt.problem import Problem, recurrents
 from rnnbp.bptt.results import Accumulators, States
 from rnnbp.graph import Deltas, Node, add_deltas, backward_node, forward_node, take_deltas
+from rnnbp.interpreter import Interpreter, Tape
+from rnnbp.layout import Layout
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array
-from rnnbp.recurrent import Recurrent, Tape
+from rnnbp.recurrent import Recurrent
 from rnnbp.rng import Context
 
 ChunkLoss: TypeAlias = Callable[[Array, int], tuple[Any, Array]]
@@ -29,7 +31,7 @@ class ChunkTape:
 
     def arrays(self) -> list[Any]:
         """All that it holds, as a nest of arrays."""
-        return [part.steps if isinstance(part, Tape) else part for part in self.saved] + [self.frontier]
+        return [part.arrays() if isinstance(part, Tape) else part for part in self.saved] + [self.frontier]
 
 
 class Chunks:
@@ -51,6 +53,7 @@ class Chunks:
         wanted = {k for node in self.tail for k in node.args} | set(self.model.outputs)
         self.frontier = sorted(made & wanted)
         self.fed = {k for node in self.body for k in node.args}
+        self.programs = {node.number: Interpreter(layout) for node, layout in self._layouts()}
 
     def advance(self, n: int, states: States) -> States:
         """The state after chunk n."""
@@ -86,7 +89,8 @@ class Chunks:
         for node, kept in zip(reversed(self.body), reversed(tape.saved), strict=True):
             if isinstance(node.block, Recurrent):
                 dy = take_deltas(node, deltas)
-                dx, dstates[node.number] = node.block.backward(kept, dy, dstates[node.number], grads)
+                program = self.programs[node.number]
+                dx, dstates[node.number] = program.backward(kept, dy, dstates[node.number], grads)
                 add_deltas(node, (dx,), deltas)
             else:
                 self._backward_layer(node, kept, deltas, grads)
@@ -108,15 +112,27 @@ class Chunks:
         kept: list[Any] = []
         for node in self.body:
             if isinstance(node.block, Recurrent):
-                needed = keep or output or not self.fed.isdisjoint(node.outs)
-                (k,), (out,) = node.args, node.outs
-                run = node.block.forward(values[k], next(entering), self._context(n, node), keep=keep, output=needed)
-                values[out], state, tape = run
+                program, (k,), (out,) = self.programs[node.number], node.args, node.outs
+                state, context = next(entering), self._context(n, node)
+                if keep:
+                    values[out], tape = program.record(values[k], state, context)
+                    kept.append(tape)
+                    state = tape.leaving
+                else:
+                    needed = output or not self.fed.isdisjoint(node.outs)
+                    values[out], state = program.advance(values[k], state, context, output=needed)
                 after.append(state)
-                kept.append(tape)
             else:
                 kept.append(forward_node(node, values, self._context(n)))
         return tuple(after), kept, values
+
+    def _layouts(self) -> Iterator[tuple[Node, Layout]]:
+        shapes = self.model.value_shapes(self.problem.x.shape[2:])
+        for node in self.recurrent:
+            if isinstance(node.block, Recurrent):
+                x_shape = shapes[node.args[0]]
+                assert x_shape is not None
+                yield node, Layout(node.block.cell, x_shape, self.problem.batch, self.problem.dtype)
 
     def _context(self, n: int, node: Node | None = None) -> Context:
         """Places of a model's own nodes are their numbers; each Recurrent has a range of its own."""

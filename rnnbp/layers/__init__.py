@@ -1,6 +1,6 @@
 """Layers: differentiable functions that know only themselves. See rnnbp.layers.base for the contract."""
 
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Keeps, Layer
 from rnnbp.layers.conv import Conv1D, Conv2D
 from rnnbp.layers.dense import Dense
 from rnnbp.layers.dropout import Dropout
@@ -26,6 +26,7 @@ __all__ = [
     "Embedding",
     "Flatten",
     "Identity",
+    "Keeps",
     "Layer",
     "LayerNorm",
     "LeakyReLU",

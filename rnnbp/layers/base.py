@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from rnnbp.numerics import Array, Saved, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Keeps:
+    """What ``forward`` saves, in this order: some of its inputs, some of its outputs, arrays of its own.
+
+    ``extras`` are (feature shape, dtype), dtype None for that of the parameters.
+    """
+
+    inputs: tuple[int, ...] = ()
+    outputs: tuple[int, ...] = ()
+    extras: tuple[tuple[Shape, str | None], ...] = ()
 
 
 class Layer(ABC):
@@ -51,6 +64,13 @@ class Layer(ABC):
 
         Raises ShapeError for shapes that do not fit.
         """
+
+    def keeps(self, *shapes: Shape) -> Keeps | None:
+        """What ``forward`` saves in training for inputs of these feature shapes, so that bytes can be forecast.
+
+        None, the default, is not declared: the layer still runs, but a forecast cannot include it.
+        """
+        return None
 
     def __call__(self, *xs: Any) -> Any:
         """On symbolic values: a new node of their graph. On arrays: the output in evaluation mode."""

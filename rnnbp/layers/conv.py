@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.initializers import InitializerLike, initialize
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Keeps, Layer
 from rnnbp.layers.windows import Sizes, Windows, per_axis
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, float_dtype, mismatch, positive_int
 from rnnbp.rng import RngLike, generator
@@ -75,6 +75,9 @@ class Convolution(Layer):
         batch = x.shape[: -self.axes - 1]
         channels_first = y.reshape(self.n_out, math.prod(batch), *counts)
         return np.ascontiguousarray(channels_first.swapaxes(0, 1)).reshape(*batch, self.n_out, *counts), (x,)
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(inputs=(0,))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         (x,) = saved

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.initializers import InitializerLike, initialize
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Keeps, Layer
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, float_dtype, mismatch, positive_int, require_features
 from rnnbp.rng import RngLike, generator
 
@@ -92,6 +92,9 @@ class Dense(Layer):
             if shape is not None and shape != (n,):
                 raise ShapeError(mismatch(self, (n,), shape, f"input {k}") + _flatten_hint(shape))
         return ((self.n_out,),)
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(inputs=tuple(range(len(shapes))))
 
     def _check_count(self, found: int) -> None:
         if found != len(self.n_in):

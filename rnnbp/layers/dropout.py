@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Keeps, Layer
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
 from rnnbp.rng import Context
 
@@ -39,6 +39,9 @@ class Dropout(Layer):
             )
         mask = context.uniform(x.shape, every_step=self.every_step) >= self.p
         return self._masked(x, mask), (mask,)
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(extras=tuple((shape, "bool") for shape in shapes if self.p))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (self._masked(dy, saved[0]) if saved else dy,)

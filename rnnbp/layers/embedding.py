@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from rnnbp.initializers import InitializerLike, initialize
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Keeps, Layer
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, float_dtype, positive_int
 from rnnbp.rng import RngLike, generator
 
@@ -89,6 +89,9 @@ class Embedding(Symbols):
         self.check(x)
         return self.params["weight"][x], (x,)
 
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(inputs=(0,))
+
     def backward_params(self, saved: Saved, dy: Array) -> dict[str, Array]:
         # Row s of the gradient sums the rows of dy where x = s, in order: a product with a sparse matrix
         # of ones, 17 times faster than np.add.at (2048 symbols out of 256, 64 features).
@@ -118,6 +121,9 @@ class OneHot(Symbols):
         y = np.zeros((*x.shape, self.n_symbols), self.dtype)
         np.put_along_axis(y, x[..., None], 1, axis=-1)
         return y, ()
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps()
 
 
 def _normal(rng: np.random.Generator, shape: Shape) -> Array:

@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Keeps, Layer
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features
 
 
@@ -50,6 +50,9 @@ class Add(Merge):
             y += x
         return y, ()
 
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps()
+
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (dy,) * self.n_inputs
 
@@ -70,6 +73,9 @@ class Subtract(Merge):
         self.check((a, b))
         return a - b, ()
 
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps()
+
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return dy, -dy
 
@@ -89,6 +95,9 @@ class Multiply(Merge):
         for x in xs[2:]:
             y *= x
         return y, xs
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(inputs=tuple(range(len(shapes))))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return tuple(self._delta(saved, k, dy) for k in range(len(saved)))
@@ -118,6 +127,9 @@ class Concat(Layer):
         for k, (x, n) in enumerate(zip(xs, self.sizes, strict=True)):
             require_features(self, x, (n,), f"input {k}")
         return np.concatenate(xs, axis=-1), ()
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps()
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return tuple(np.split(dy, list(accumulate(self.sizes[:-1])), axis=-1))

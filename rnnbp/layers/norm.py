@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Keeps, Layer
 from rnnbp.layers.reshape import as_shape
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, float_dtype, mismatch, require_features
 
@@ -58,6 +58,9 @@ class LayerNorm(Layer):
         normal = centred * slope
         y = normal * self.params["weight"] if "weight" in self.params else normal
         return (y + self.params["bias"] if "bias" in self.params else y), (normal, slope)
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(extras=((self.shape, None), ((1,) * len(self.shape), None)))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         normal, slope = saved

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 from scipy import special
 
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Keeps, Layer
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, positive, sigmoid
 
 
@@ -32,7 +32,13 @@ class Activation(Layer):
 
 
 class Pointwise(Activation):
-    """An activation whose every element depends on one element of the input: σ in the text."""
+    """An activation whose every element depends on one element of the input: σ in the text.
+
+    Most differentiate from their output, which they then keep.
+    """
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(outputs=(0,))
 
     @abstractmethod
     def derivative(self, saved: Saved) -> Array:
@@ -135,6 +141,9 @@ class GELU(Pointwise):
     def forward(self, x: Array) -> tuple[Array, Saved]:
         return x * self._phi(x), (x,)
 
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(inputs=(0,))
+
     def derivative(self, saved: Saved) -> Array:
         (x,) = saved
         density: Array = np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
@@ -167,6 +176,9 @@ class Identity(Activation):
     def forward(self, x: Array) -> tuple[Array, Saved]:
         return x, ()
 
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps()
+
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (dy,)
 
@@ -183,6 +195,9 @@ class Scale(Activation):
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         return x * self.scale + self.shift, ()
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps()
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (dy * self.scale,)

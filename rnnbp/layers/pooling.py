@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Keeps, Layer
 from rnnbp.layers.reshape import shape_only
 from rnnbp.layers.windows import Sizes, Windows, per_axis
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
@@ -102,6 +102,11 @@ class MaxPool(Pool):
             np.copyto(which, which.dtype.type(k), where=larger)
         return y, (shape_only(x), which)
 
+    def keeps(self, *shapes: Shape) -> Keeps:
+        (made,) = self.output_shapes(*shapes)
+        which = np.min_scalar_type(int(np.prod(self.windows.kernel)) - 1).name
+        return Keeps(extras=(((*shapes[0], 0), "uint8"), (made or (), which)))
+
     def shares(self, saved: Saved, dy: Array) -> Sequence[Array]:
         which, zero = saved[1], dy.dtype.type(0)
         n = int(np.prod(self.windows.kernel))
@@ -119,6 +124,9 @@ class AvgPool(Pool):
             y += tap
         y *= 1 / (len(others) + 1)
         return y, (shape_only(x),)
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(extras=(((*shapes[0], 0), "uint8"),))
 
     def shares(self, saved: Saved, dy: Array) -> Sequence[Array]:
         n = int(np.prod(self.windows.kernel))

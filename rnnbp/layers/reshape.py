@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Keeps, Layer
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features
 
 
@@ -32,6 +32,9 @@ class Flatten(Layer):
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         return x.reshape(self._merged(x.shape)), (shape_only(x),)
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(extras=tuple(((*shape, 0), "uint8") for shape in shapes))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (dy.reshape(saved[0].shape[:-1]),)
@@ -76,6 +79,9 @@ class Reshape(Layer):
     def forward(self, x: Array) -> tuple[Array, Saved]:
         require_features(self, x, self.from_shape)
         return x.reshape(*x.shape[: x.ndim - len(self.from_shape)], *self.to_shape), ()
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps()
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (dy.reshape(*dy.shape[: dy.ndim - len(self.to_shape)], *self.from_shape),)

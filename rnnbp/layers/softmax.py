@@ -6,8 +6,9 @@ from typing import final
 
 import numpy as np
 
+from rnnbp.layers.base import Keeps
 from rnnbp.layers.pointwise import Activation
-from rnnbp.numerics import Array, Saved
+from rnnbp.numerics import Array, Saved, Shape
 
 
 @final
@@ -18,6 +19,9 @@ class Softmax(Activation):
         y: Array = np.exp(_below_top(x))
         y /= y.sum(axis=-1, keepdims=True)
         return y, (y,)
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(outputs=(0,))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         (y,) = saved
@@ -32,6 +36,9 @@ class LogSoftmax(Activation):
         below = _below_top(x)
         y: Array = below - np.log(np.exp(below).sum(axis=-1, keepdims=True))
         return y, (y,)
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(outputs=(0,))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (dy - np.exp(saved[0]) * dy.sum(axis=-1, keepdims=True),)

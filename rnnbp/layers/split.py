@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Keeps, Layer
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features
 
 
@@ -33,6 +33,9 @@ class Split(Layer):
         require_features(self, x, (sum(self.sizes),))
         ends = [0, *accumulate(self.sizes)]
         return tuple(x[..., a:b] for a, b in pairwise(ends)), ()
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps()
 
     def backward_inputs(self, saved: Saved, dy: Sequence[Array | None]) -> tuple[Array, ...]:
         given = next(d for d in dy if d is not None)
@@ -71,6 +74,9 @@ class Slice(Layer):
     def forward(self, x: Array) -> tuple[Array, Saved]:
         require_features(self, x, (self.n_in,))
         return x[..., self.start : self.stop], ()
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps()
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         dx = np.zeros((*dy.shape[:-1], self.n_in), dy.dtype)

@@ -1,0 +1,102 @@
+"""What a chunk's tape of one cell holds, and where each value of the cell lives in it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rnnbp.cell import Cell
+from rnnbp.layers.base import Keeps, Layer
+from rnnbp.numerics import Array, Shape
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A cell, the feature shape of its input, its dtype and the batch size: shapes and bytes of all that a chunk needs.
+
+    A tape holds the states, (L + 1, B, ...), for every value that backward needs and that is neither the
+    input nor a state a buffer (L, B, ...), and the extras of the layers. A thin tape holds the states alone.
+    """
+
+    cell: Cell
+    x_shape: Shape
+    batch: int
+    dtype: np.dtype[Any]
+
+    @cached_property
+    def shapes(self) -> list[Shape]:
+        """The feature shape of every value of the cell."""
+        found = self.cell.value_shapes(self.x_shape, *self.cell.state_shapes)
+        return [shape if shape is not None else () for shape in found]
+
+    @cached_property
+    def keeps(self) -> tuple[Keeps | None, ...]:
+        """What each node saves; None where its layer does not declare it."""
+        nodes = self.cell.nodes
+        return tuple(
+            node.block.keeps(*(self.shapes[k] for k in node.args)) if isinstance(node.block, Layer) else None
+            for node in nodes
+        )
+
+    @cached_property
+    def kept(self) -> frozenset[int]:
+        """The numbers of the values that some node saves."""
+        found: set[int] = set()
+        for node, keeps in zip(self.cell.nodes, self.keeps, strict=True):
+            if keeps is not None:
+                found.update(node.args[k] for k in keeps.inputs)
+                found.update(node.outs[k] for k in keeps.outputs)
+        return frozenset(found)
+
+    @property
+    def n_states(self) -> int:
+        return len(self.cell.state_shapes)
+
+    @cached_property
+    def next_of(self) -> dict[int, int]:
+        """By value number, the state whose next value it is; of several, the first. Inputs are none."""
+        found: dict[int, int] = {}
+        for k, value in enumerate(self.cell.outputs[1:]):
+            if value > self.n_states:
+                found.setdefault(value, k)
+        return found
+
+    @cached_property
+    def buffered(self) -> tuple[int, ...]:
+        """The values with a buffer of their own in a tape."""
+        return tuple(sorted(v for v in self.kept if v > self.n_states and v not in self.next_of))
+
+    def new(self, length: int, shape: Shape, dtype: Any = None) -> Array:
+        """An array (length, B, *shape)."""
+        return np.empty((length, self.batch, *shape), self.dtype if dtype is None else dtype)
+
+    def states(self, length: int) -> list[Array]:
+        """Buffers for the states before and after each of ``length`` steps."""
+        return [self.new(length + 1, shape) for shape in self.cell.state_shapes]
+
+    def extras(self, node: int, length: int) -> tuple[Array, ...]:
+        """Buffers for what a node saves of its own."""
+        keeps = self.keeps[node]
+        return tuple(self.new(length, shape, dtype) for shape, dtype in (keeps.extras if keeps else ()))
+
+    def state_bytes(self) -> int:
+        """A checkpoint."""
+        return self.batch * self.dtype.itemsize * sum(math.prod(shape) for shape in self.cell.state_shapes)
+
+    def thin_bytes(self, length: int) -> int:
+        """A thin tape of ``length`` steps."""
+        return (length + 1) * self.state_bytes()
+
+    def tape_bytes(self, length: int) -> int:
+        """A tape of ``length`` steps. Raises TypeError where a layer does not declare what it keeps."""
+        total = sum(math.prod(self.shapes[v]) for v in self.buffered) * self.dtype.itemsize
+        for node, keeps in zip(self.cell.nodes, self.keeps, strict=True):
+            if keeps is None:
+                raise TypeError(f"{node.block}: its bytes are not known; declare them by a method keeps(*shapes)")
+            for shape, dtype in keeps.extras:
+                total += math.prod(shape) * np.dtype(self.dtype if dtype is None else dtype).itemsize
+        return total * length * self.batch + self.thin_bytes(length)
