@@ -1,0 +1,59 @@
+"""The command ``rnnbp``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import rnnbp
+from rnnbp.cli import sample, train, train_options
+from rnnbp.cli.errors import INTERRUPTED, CommandError
+from rnnbp.cli.options import Parser
+from rnnbp.storage import StorageError
+
+
+def build_parser() -> Parser:
+    """The parser of the whole command line."""
+    parser = Parser(prog="rnnbp", description="Recurrent networks on CPUs, by backpropagation through time.")
+    parser.add_argument("--version", action="version", version=f"rnnbp {rnnbp.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add(commands, "train", "train a character model on a text", train, train_options.add_options)
+    _add(commands, "sample", "write text with a trained model", sample, sample.add_options)
+    return parser
+
+
+def _add(commands: Any, name: str, summary: str, module: Any, add_options: Callable[[Parser], None]) -> None:
+    parser = commands.add_parser(name, help=summary, description=module.ABOUT)
+    add_options(parser)
+    parser.set_defaults(run=module.run, parser=parser)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command line; gives the exit status.
+
+    0: done. 1: its input could not be used, said in one line on stderr. 130: stopped by Ctrl-C.
+    SystemExit 2: the command line was wrong.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # A terminal without UTF-8 shows ? for what it lacks.
+            stream.reconfigure(errors="replace")
+    options = build_parser().parse_all(argv)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except (CommandError, StorageError) as error:
+        print(f"rnnbp: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("rnnbp: stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # The reader, as head, has had enough; nothing is left to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""The character model: bytes in, logits of the next byte out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from rnnbp.bptt import predict
+from rnnbp.cells import GRU, LSTM, RNN
+from rnnbp.cli.errors import CommandError
+from rnnbp.cli.ngrams import SYMBOLS
+from rnnbp.graph import Sequential
+from rnnbp.layers import Dense, Dropout, Embedding
+from rnnbp.numerics import Array, positive_int
+from rnnbp.recurrent import Recurrent
+from rnnbp.storage import load_tensors
+from rnnbp.train.weights import load_weights
+
+CELLS = ("lstm", "gru", "rnn")
+FORGET_BIAS = 1.0
+MODEL_NAME = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a character model is made of; saved with its weights, so that they can be used again.
+
+    Raises ValueError or TypeError for a size or a cell that cannot be.
+    """
+
+    kind: ClassVar[str] = "rnnbp character model"
+
+    cell: str = "lstm"
+    layers: int = 1
+    units: int = 256
+    embedding: int = 64
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.cell not in CELLS:
+            raise ValueError(f"a character model's cell is one of {', '.join(CELLS)}, found {self.cell!r}")
+        for name in ("layers", "units", "embedding"):
+            positive_int(f"a character model's {name}", getattr(self, name))
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Self:
+        """What ``to_dict`` gave. Raises ValueError or TypeError for anything else."""
+        if found.get("kind") != cls.kind:
+            raise ValueError(f"expected the weights of a {cls.kind}, found kind {found.get('kind')!r}")
+        return cls(**{name: value for name, value in found.items() if name != "kind"})
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {"kind": self.kind, **asdict(self)}
+
+    def build(self, seed: int = 0) -> Sequential:
+        """The model, with initial weights of this seed: (T, B) integers → (T, B, 256) logits."""
+        rng = np.random.default_rng(seed)
+        blocks: list[Any] = [Embedding(SYMBOLS, self.embedding, rng=rng)]
+        for k in range(self.layers):
+            n_in = self.units if k else self.embedding
+            blocks += [*self._dropout(), self._recurrent(n_in, rng)]
+        return Sequential(*blocks, *self._dropout(), Dense(self.units, SYMBOLS, rng=rng))
+
+    def _recurrent(self, n_in: int, rng: np.random.Generator) -> Recurrent:
+        if self.cell == "lstm":
+            return LSTM(n_in, self.units, forget_bias=FORGET_BIAS, rng=rng)
+        return (GRU if self.cell == "gru" else RNN)(n_in, self.units, rng=rng)
+
+    def _dropout(self) -> list[Dropout]:
+        return [Dropout(self.dropout)] if self.dropout else []
+
+    def __str__(self) -> str:
+        sizes = f"{self.layers} layer{'s' if self.layers > 1 else ''} of {self.units} units"
+        dropout = f", dropout {self.dropout:g}" if self.dropout else ""
+        return f"{self.cell.upper()}, {sizes}, embedding of {self.embedding}{dropout}"
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws bytes from a model's distribution of the next one.
+
+    temperature: divides the logits; 0 takes the likeliest byte. top_k: draw from the k likeliest alone.
+    """
+
+    model: Sequential
+    temperature: float = 0.8
+    top_k: int | None = None
+    seed: int = 0
+
+    def __call__(self, prompt: bytes, length: int) -> bytes:
+        """``length`` bytes that follow ``prompt``; the same for the same seed."""
+        rng = np.random.default_rng(self.seed)
+        found = bytearray()
+        given, state = np.frombuffer(prompt, np.uint8), None
+        while len(found) < length:
+            logits, state = predict(self.model, given.astype(np.int64)[:, None], state=state)
+            found.append(self._draw(logits[-1, 0].astype(np.float64), rng))
+            given = np.frombuffer(found[-1:], np.uint8)
+        return bytes(found)
+
+    def _draw(self, logits: Array, rng: np.random.Generator) -> int:
+        if self.temperature == 0:
+            return int(logits.argmax())
+        if self.top_k is not None and self.top_k < logits.size:
+            logits[np.argsort(-logits, kind="stable")[self.top_k :]] = -np.inf
+        with np.errstate(over="ignore"):  # A tiny temperature takes what is not likeliest to −∞: probability 0.
+            summed = np.cumsum(np.exp((logits - logits.max()) / self.temperature))
+        return min(int(np.searchsorted(summed, rng.random() * summed[-1], side="right")), logits.size - 1)
+
+
+def model_file(path: Path) -> Path:
+    """The weights that a run's folder, or the path of a file, means."""
+    return path / MODEL_NAME if path.is_dir() else path
+
+
+def load_model(path: Path) -> Sequential:
+    """The model of a run's folder or of a file. Raises CommandError, StorageError where it cannot be had."""
+    file = model_file(path)
+    if path.is_dir() and not file.exists():
+        raise CommandError(f"{path} has no {MODEL_NAME}; name a folder that rnnbp train has finished or stopped in")
+    _, metadata = load_tensors(file)
+    try:
+        description: Any = metadata.get("description") or {}
+        model = Architecture.from_dict(description.get("architecture", {})).build()
+        load_weights(model, file)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise CommandError(f"{file} is not a model for this command: {error}") from None
+    return model

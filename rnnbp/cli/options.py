@@ -1,0 +1,98 @@
+"""How options are read and shown: values with their ranges, defaults in the help, errors in one line."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import math
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, and that notes in ``given`` the options that were given."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            formatter_class=lambda prog: _Help(prog, max_help_position=32, width=100), allow_abbrev=False, **options
+        )
+        self.register("action", None, _Noted)
+        self.register("action", "store", _Noted)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+
+    def parse_all(self, argv: list[str] | None) -> argparse.Namespace:
+        """The options of a command line. An unknown one ends the program with the name that it resembles."""
+        options, unknown = self.parse_known_args(argv)
+        if unknown:
+            command = getattr(options, "parser", self)
+            near = difflib.get_close_matches(unknown[0].split("=")[0], command.option_names(), n=1, cutoff=0.7)
+            hint = f", did you mean {near[0]}?" if near else ""
+            command.error(f"unknown argument {unknown[0]}{hint}")
+        return options
+
+    def option_names(self) -> list[str]:
+        """Every option's name, as --units."""
+        return [name for action in self._actions for name in action.option_strings]
+
+
+class _Noted(argparse.Action):
+    """Stores a value, and notes that it was given."""
+
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        setattr(namespace, self.dest, values)
+        namespace.given = {*getattr(namespace, "given", ()), self.dest}
+
+
+class _Help(argparse.HelpFormatter):
+    """Ends the help of an option with its default, where it has one that says something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        shown = not isinstance(action.default, bool) and action.default not in (None, argparse.SUPPRESS, "")
+        return f"{action.help} (default: %(default)s)" if shown else action.help
+
+
+def whole(least: int, below: float = math.inf) -> Callable[[str], int]:
+    """Reads an integer in [least, below)."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be a whole number, found {text!r}") from None
+        if not least <= value < below:
+            limits = f"at least {least}" if below == math.inf else f"at least {least} and below {below:.4g}"
+            raise argparse.ArgumentTypeError(f"must be {limits}, found {value}")
+        return value
+
+    return read
+
+
+def number(least: float, below: float = math.inf, *, above: bool = False) -> Callable[[str], float]:
+    """Reads a float in [least, below), or in (least, below) if ``above``."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be a number, found {text!r}") from None
+        if not (least < value if above else least <= value) or not value < below:
+            limits = f"{'above' if above else 'at least'} {least:g} and "
+            limits += "finite" if below == math.inf else f"below {below:g}"
+            raise argparse.ArgumentTypeError(f"must be {limits}, found {text}")
+        return value
+
+    return read
+
+
+def checkpoint(text: str) -> str | int:
+    """Reads all, sqrt or a number of chunks."""
+    if text in ("all", "sqrt"):
+        return text
+    try:
+        return whole(1)(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"must be all, sqrt or a number of chunks from 1, found {text!r}") from None

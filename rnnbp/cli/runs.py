@@ -1,0 +1,142 @@
+"""The folder of a training run: where it is, and what it was set up with."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from rnnbp.cli.errors import CommandError
+from rnnbp.cli.model import CELLS, Architecture
+from rnnbp.cli.text import Text
+from rnnbp.schedules import EveryK, ScheduleLike
+from rnnbp.storage import write_atomic
+from rnnbp.train.folder import SNAPSHOT
+
+SETTINGS, RESULT = "run.json", "result.json"
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the bits of a trained model: the options of ``rnnbp train``, by name.
+
+    epochs or steps is how long to train; the other is None. checkpoint is "all", "sqrt" or a number of chunks.
+    """
+
+    text: str | None = None
+    cell: str = CELLS[0]
+    layers: int = 1
+    units: int = 256
+    embedding: int = 64
+    dropout: float = 0.0
+    horizon: int = 64
+    batch: int = 16
+    epochs: int | None = 5
+    steps: int | None = None
+    lr: float = 6e-3
+    clip: float = 1.0
+    checkpoint: str | int = "all"
+    chunk: int | None = None
+    seed: int = 0
+    threads: int = 1
+
+    @property
+    def architecture(self) -> Architecture:
+        """The part that makes the model."""
+        return Architecture(self.cell, self.layers, self.units, self.embedding, self.dropout)
+
+    @property
+    def schedule(self) -> ScheduleLike:
+        """``checkpoint`` as bptt takes it."""
+        return partial(EveryK, k=self.checkpoint) if isinstance(self.checkpoint, int) else self.checkpoint
+
+    @classmethod
+    def from_options(cls, found: Mapping[str, Any]) -> Self:
+        """Those of the options that are settings; the text by its full path, the epochs unless steps are given."""
+        chosen = {field.name: found[field.name] for field in fields(cls)}
+        chosen["text"] = found["text"] and str(found["text"].resolve())
+        chosen["epochs"] = found["epochs"] if found["steps"] is None else None
+        return cls(**chosen)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder with the settings and the files of a run; ``text`` tells its text from others."""
+
+    folder: Path
+    settings: Settings
+    text: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The run in a folder. Raises CommandError where there is none that can go on."""
+        file = folder / SETTINGS
+        if not file.is_file() or not (folder / SNAPSHOT).is_file():
+            raise CommandError(f"--resume {folder} is not the folder of a run; name one that rnnbp train has made")
+        try:
+            found = json.loads(file.read_bytes())
+            settings = Settings(**found["settings"])
+            settings.architecture  # noqa: B018  # Raises for sizes that cannot be.
+            return cls(folder, settings, {name: found["text"][name] for name in ("source", "sha256", "characters")})
+        except OSError as error:
+            raise CommandError(f"{file} cannot be opened: {error.strerror}; check its permissions") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise CommandError(f"{file} is damaged ({error}); take another copy of it, or train anew") from None
+
+    @classmethod
+    def create(cls, folder: Path | None, settings: Settings, text: Text) -> Self:
+        """A new run in ``folder``, or in the next free one under runs/. Raises CommandError or StorageError."""
+        folder = _free_folder(settings.cell) if folder is None else _empty_folder(folder)
+        about = {
+            "settings": asdict(settings),
+            "text": text.to_dict(),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        }
+        write_atomic(folder / SETTINGS, json.dumps(about, indent=2).encode() + b"\n")
+        return cls(folder, settings, text.to_dict())
+
+    def save_result(self, result: Mapping[str, Any]) -> None:
+        """Write what the run has come to. Raises StorageError."""
+        write_atomic(self.folder / RESULT, json.dumps(result, indent=2).encode() + b"\n")
+
+    def check_text(self, text: Text) -> None:
+        """Raise CommandError unless this is the text that the run began with."""
+        if text.sha256 != self.text["sha256"]:
+            raise CommandError(
+                f"{text.source} is not what {self.folder} was trained on: sha256 {text.sha256[:12]}…, "
+                f"expected {self.text['sha256'][:12]}…; restore the text, or train anew"
+            )
+
+
+def _empty_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = any(folder.iterdir())
+    except OSError as error:
+        raise CommandError(f"--out {folder} cannot be used: {error.strerror}; name another folder") from None
+    if taken:
+        cure = f"continue it with --resume {folder}, or name" if (folder / SETTINGS).exists() else "name"
+        raise CommandError(f"--out {folder} is not empty; {cure} a new folder")
+    return folder
+
+
+def _free_folder(cell: str) -> Path:
+    """runs/char-lstm, or runs/char-lstm-2 and so on where that is taken."""
+    number = 1
+    while True:
+        folder = RUNS / (f"char-{cell}" if number == 1 else f"char-{cell}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise CommandError(f"{folder} cannot be made: {error.strerror}; name another with --out") from None

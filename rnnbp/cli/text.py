@@ -1,0 +1,105 @@
+"""The text that a character model is trained on, and its split."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnnbp.cli.errors import CommandError
+from rnnbp.numerics import Array
+
+HELD_OUT = 10
+"""One part in this many, the last, is held out."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text and where it came from: a path, or the topics of Python's own help."""
+
+    characters: str
+    source: str
+    path: Path | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Of the text in UTF-8."""
+        return hashlib.sha256(self.characters.encode()).hexdigest()
+
+    def split(self) -> Split:
+        """The first nine tenths of the characters, and the last. Raises CommandError where there are too few."""
+        cut = len(self.characters) - len(self.characters) // HELD_OUT
+        if cut == len(self.characters):
+            raise CommandError(
+                f"{self.source} has {cut} characters, at least {HELD_OUT} are needed; give a longer text"
+            )
+        return Split(_part(self.characters[:cut]), _part(self.characters[cut:]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What tells it from other texts, for JSON."""
+        return {"source": self.source, "sha256": self.sha256, "characters": len(self.characters)}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a text: its bytes (N,), as uint8, and how many characters they are."""
+
+    data: Array
+    characters: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a model is trained on, and what follows it and is kept from it."""
+
+    train: Part
+    held_out: Part
+
+
+def load_text(path: Path | None) -> Text:
+    """The text of a UTF-8 file; of ``pydoc_data.topics`` for None. Raises CommandError if there is none."""
+    return _python_topics() if path is None else _from_file(path)
+
+
+def printable(characters: str) -> str:
+    """The same with � for control characters but newline and tab: a terminal would obey them."""
+    kept = (c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else "�" for c in characters)
+    return "".join(kept)
+
+
+def _python_topics() -> Text:
+    """Every topic of Python's ``help()``, in the order of their names. It varies with Python's version."""
+    try:
+        from pydoc_data import topics
+    except ImportError:
+        raise CommandError("this Python lacks its help texts, pydoc_data.topics; name a text with --text") from None
+    joined = "\n".join(topics.topics[name] for name in sorted(topics.topics))
+    return Text(joined, f"the help topics of Python {platform.python_version()}")
+
+
+def _from_file(path: Path) -> Text:
+    if path.is_dir():
+        raise CommandError(f"--text {path} is a directory; name a text file in it")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise CommandError(f"--text {path} does not exist; check the path") from None
+    except OSError as error:
+        raise CommandError(f"--text {path} cannot be read: {error.strerror}; check its permissions") from None
+    if not data:
+        raise CommandError(f"--text {path} is empty; name a file with some text in it")
+    try:
+        characters = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start} is 0x{data[error.start]:02x}"
+        raise CommandError(f"--text {path} is not UTF-8: {found}; convert it, as with iconv -t utf-8") from None
+    return Text(characters, str(path), path.resolve())
+
+
+def _part(characters: str) -> Part:
+    return Part(np.frombuffer(characters.encode(), np.uint8), len(characters))

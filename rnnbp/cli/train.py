@@ -1,0 +1,186 @@
+"""``rnnbp train``: trains a character model, and compares it with n-grams on text that it has not seen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from tqdm import tqdm
+
+from rnnbp.cli.errors import INTERRUPTED, CommandError
+from rnnbp.cli.held_out import baselines, bits_per_character, model_score
+from rnnbp.cli.model import MODEL_NAME, Sampler
+from rnnbp.cli.runs import Run, Settings
+from rnnbp.cli.text import Split, Text, load_text, printable
+from rnnbp.graph import Sequential
+from rnnbp.losses import CrossEntropy
+from rnnbp.optim import Adam, Cosine, WarmUp
+from rnnbp.train.data import Windows
+from rnnbp.train.history import History
+from rnnbp.train.loop import Event, Trainer
+from rnnbp.train.weights import save_weights
+
+ABOUT = (
+    "Train a recurrent network to foretell each byte of a text from those before it, compare it with n-grams on "
+    "the last tenth of the text, which is kept from all of them, and write a sample. Ctrl-C saves and stops."
+)
+WARM_UP, FLOOR = 20, 0.02
+"""Steps of warm-up, and the part of the learning rate that is left at the end."""
+SAMPLE = 300
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, evaluate, sample; gives the exit status. Raises CommandError or StorageError for bad input."""
+    settings, text, begun = _resumed(options) if options.resume else _new(options)
+    split = text.split()
+    _check_length(settings, text, split)
+    try:
+        with threadpool_limits(settings.threads, user_api="blas"):
+            model = settings.architecture.build(settings.seed)
+            where = begun or Run.create(options.out, settings, text)
+            return _Session(where, text, split, model, options.quiet).run(options.minutes, resume=begun is not None)
+    except MemoryError as error:
+        cure = "lower --units, --batch or --horizon"
+        raise CommandError(f"there is not enough memory for {settings.architecture}: {error}; {cure}") from None
+    except FloatingPointError as error:
+        raise CommandError(f"training has failed: {'; '.join([str(error), *error.__notes__])}") from None
+
+
+def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
+    settings = Settings.from_options(vars(options))
+    return settings, load_text(options.text), None
+
+
+def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:
+    """The run to go on with. Its settings are fixed, but the text may have been moved."""
+    fixed = set(getattr(options, "given", ())) - {"resume", "minutes", "quiet", "text"}
+    if fixed:
+        names = ", ".join(f"--{name}" for name in sorted(fixed))
+        raise CommandError(f"a run is resumed as it was set up: leave out {names}, or train anew without --resume")
+    found = Run.open(options.resume)
+    known = Path(found.settings.text) if found.settings.text else None
+    text = load_text(options.text or known)
+    found.check_text(text)
+    return found.settings, text, found
+
+
+def _check_length(settings: Settings, text: Text, split: Split) -> None:
+    found, needed = split.train.data.size, settings.batch * settings.horizon + 1
+    if found < needed:
+        raise CommandError(
+            f"{text.source} is too short: it has {found} bytes to train on, and --batch {settings.batch} × "
+            f"--horizon {settings.horizon} needs {needed}; give a longer text, or lower one of the two"
+        )
+
+
+@dataclass(frozen=True)
+class _Session:
+    """One call of the command: a run from where it stands, as far as it gets."""
+
+    where: Run
+    text: Text
+    split: Split
+    model: Sequential
+    quiet: bool
+
+    def run(self, minutes: float, *, resume: bool) -> int:
+        settings = self.where.settings
+        data = Windows.next_symbol(self.split.train.data, horizon=settings.horizon, batch_size=settings.batch)
+        steps = settings.steps or (settings.epochs or 1) * data.batches_per_epoch
+        trainer = self._trainer(steps)
+        if resume:
+            _resume(trainer, self.where.folder)
+        self._introduce(steps, trainer.at.step)
+        history = trainer.fit(data, steps=steps, max_seconds=minutes * 60)
+        if history.reason == "interrupted":
+            return self._stopped(history, steps)
+        self._report(history, steps)
+        return 0
+
+    def _trainer(self, steps: int) -> Trainer:
+        settings = self.where.settings
+        rate = WarmUp(Cosine(settings.lr, steps, floor=FLOOR * settings.lr), WARM_UP)
+        return Trainer(
+            self.model,
+            Adam(self.model, settings.lr),
+            CrossEntropy(),
+            checkpoint=settings.schedule,
+            chunk=settings.chunk,
+            clip_norm=settings.clip or None,
+            learning_rate=rate,
+            seed=settings.seed,
+            folder=self.where.folder,
+            callbacks=() if self.quiet else (self._show,),
+            progress=False if self.quiet else None,
+            description=self._description(),
+        )
+
+    def _description(self) -> dict[str, Any]:
+        return {"architecture": self.where.settings.architecture.to_dict(), "text": self.where.text}
+
+    def _introduce(self, steps: int, done: int) -> None:
+        """Say what is about to be done."""
+        settings, split = self.where.settings, self.split
+        parameters = sum(array.size for array in self.model.params.values())
+        if self.quiet:
+            return
+        print(f"text    {self.text.source}, {len(self.text.characters):,} characters, the last tenth held out")
+        print(f"model   {settings.architecture}; {parameters:,} parameters")
+        size = f"{settings.batch} × {settings.horizon} bytes"
+        print(f"steps   {steps:,} of {size}, out of {split.train.data.size:,} to train on")
+        print(f"folder  {self.where.folder}" + (f", resumed at step {done:,}" if done else ""), flush=True)
+
+    def _show(self, event: Event) -> None:
+        """After each epoch, how well the training text and the held-out text are foretold."""
+        if event.kind != "epoch":
+            return
+        past = event.trainer.at.history
+        last = past.losses[-(len(past.losses) // max(event.trainer.at.epoch, 1)) :]
+        trained = bits_per_character(sum(last) / len(last), self.split.train)
+        held_out = model_score(self.model, self.split)
+        line = f"epoch {event.trainer.at.epoch}: {trained:.3f} bits per character, held out {held_out:.3f}"
+        tqdm.write(f"{line}, after {past.seconds:.0f} s", file=sys.stdout)
+        sys.stdout.flush()
+
+    def _stopped(self, history: History, steps: int) -> int:
+        """Keep the model as it is, and say how to go on."""
+        metadata: dict[str, Any] = {"description": self._description(), "step": history.steps}
+        save_weights(self.model, self.where.folder / MODEL_NAME, metadata)
+        place = f"stopped after step {history.steps:,} of {steps:,}; all is saved"
+        print(f"rnnbp: {place}, continue with: rnnbp train --resume {self.where.folder}", file=sys.stderr)
+        return INTERRUPTED
+
+    def _report(self, history: History, steps: int) -> None:
+        """Say what it has come to."""
+        ours = self.where.settings.cell.upper()
+        scores = baselines(self.split) | {ours: model_score(self.model, self.split)}
+        self.where.save_result(
+            {
+                "bits_per_character": {name.lower(): value for name, value in scores.items()},
+                "steps": history.steps,
+                "reason": history.reason,
+                "seconds": round(history.seconds, 1),
+            }
+        )
+        print(f"\nBits per character of the held-out text, after {history.steps:,} steps in {history.seconds:.0f} s")
+        for name, score in scores.items():
+            print(f"  {name:8} {score:.3f}")
+        if history.reason == "time":
+            cure = f"continue with: rnnbp train --resume {self.where.folder}"
+            print(f"Time ended it before step {steps:,}; {cure}")
+        sampler = Sampler(self.model, seed=self.where.settings.seed)
+        sample = printable("The " + sampler(b"The ", SAMPLE).decode(errors="replace"))
+        print("\nA sample\n" + "\n".join(f"  {line}" for line in sample.split("\n")))
+        print(f"\nThe model is {self.where.folder / MODEL_NAME}")
+        print(f"Sample more with: rnnbp sample {self.where.folder} --prompt 'The '")
+
+
+def _resume(trainer: Trainer, folder: Path) -> None:
+    try:
+        trainer.resume()
+    except ValueError as error:
+        raise CommandError(f"--resume {folder} cannot go on: {error}") from None

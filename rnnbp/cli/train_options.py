@@ -1,0 +1,104 @@
+"""The options of ``rnnbp train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rnnbp.cli.model import CELLS
+from rnnbp.cli.options import Parser, checkpoint, number, whole
+from rnnbp.cli.runs import Settings
+
+DEFAULT = Settings()
+MINUTES = 2.5
+
+
+def add_options(parser: Parser) -> None:
+    """The options of the command, in groups."""
+    _add_model(parser)
+    _add_training(parser)
+    _add_engine(parser)
+    _add_run(parser)
+
+
+def _add_model(parser: Parser) -> None:
+    group = parser.add_argument_group("text and model")
+    group.add_argument(
+        "--text", type=Path, metavar="FILE", help="UTF-8 text to train on; by default Python's own help topics"
+    )
+    group.add_argument(
+        "--cell", choices=CELLS, default=DEFAULT.cell, metavar="CELL", help="the recurrent cell: %(choices)s"
+    )
+    group.add_argument("--layers", type=whole(1), default=DEFAULT.layers, metavar="N", help="recurrent layers")
+    group.add_argument("--units", type=whole(1), default=DEFAULT.units, metavar="N", help="units of each of them")
+    group.add_argument(
+        "--embedding", type=whole(1), default=DEFAULT.embedding, metavar="N", help="size of the vector of a byte"
+    )
+    group.add_argument(
+        "--dropout", type=number(0, 1), default=DEFAULT.dropout, metavar="P", help="share dropped between layers"
+    )
+
+
+def _add_training(parser: Parser) -> None:
+    group = parser.add_argument_group("training")
+    group.add_argument(
+        "--horizon", type=whole(1), default=DEFAULT.horizon, metavar="N", help="bytes that gradients flow back over"
+    )
+    group.add_argument(
+        "--batch", type=whole(1), default=DEFAULT.batch, metavar="N", help="places of the text read side by side"
+    )
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=whole(1), default=DEFAULT.epochs, metavar="N", help="times through the text")
+    length.add_argument("--steps", type=whole(1), metavar="N", help="updates of the model, instead of epochs")
+    group.add_argument(
+        "--lr",
+        type=number(0, above=True),
+        default=DEFAULT.lr,
+        metavar="X",
+        help="highest learning rate of Adam, which falls along a cosine",
+    )
+    group.add_argument(
+        "--clip", type=number(0), default=DEFAULT.clip, metavar="X", help="limit of the gradient's norm, 0 for none"
+    )
+    group.add_argument(
+        "--seed",
+        type=whole(0, 2**64),
+        default=DEFAULT.seed,
+        metavar="N",
+        help="seed of first weights, dropout and sample",
+    )
+
+
+def _add_engine(parser: Parser) -> None:
+    group = parser.add_argument_group("memory and speed")
+    group.add_argument(
+        "--checkpoint",
+        type=checkpoint,
+        default=DEFAULT.checkpoint,
+        metavar="HOW",
+        help="what is kept for the way back: all, sqrt (a state every √N chunks), or a state every so many chunks; "
+        "the model is the same, to the bit",
+    )
+    group.add_argument(
+        "--chunk", type=whole(1), metavar="N", help="steps that are run, kept and recomputed as one; by default 32"
+    )
+    group.add_argument(
+        "--threads", type=whole(1), default=DEFAULT.threads, metavar="N", help="threads of matrix products"
+    )
+    group.add_argument(
+        "--minutes",
+        type=number(0, above=True),
+        default=MINUTES,
+        metavar="X",
+        help="stop training after so long, even if it is not done",
+    )
+
+
+def _add_run(parser: Parser) -> None:
+    group = parser.add_argument_group("run")
+    group.add_argument(
+        "--out", type=Path, metavar="DIR", help="new folder for the model; by default the next free runs/char-CELL"
+    )
+    group.add_argument(
+        "--resume", type=Path, metavar="DIR", help="go on with the run in this folder, with the settings that it has"
+    )
+    group.add_argument("--quiet", action="store_true", help="print the result alone")

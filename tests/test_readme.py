@@ -1,0 +1,73 @@
+"""README: its example runs as printed, and its commands are there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import rnnbp as rb
+from rnnbp.cli.main import build_parser
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(marker: str) -> str:
+    """The code block after a marker."""
+    found = re.findall(rf"<!-- {marker} -->\n```\w+\n(.*?)```", README, re.DOTALL)
+    assert len(found) == 1, f"README.md has {len(found)} blocks after the marker {marker}"
+    return str(found[0])
+
+
+def test_the_example_runs_as_printed(tmp_path: Path) -> None:
+    code = block("example")
+    assert len([line for line in code.splitlines() if line.strip()]) <= 20
+    (tmp_path / "example.py").write_text(code, encoding="utf-8")
+    command = [sys.executable, "-W", "error", "example.py"]
+    found = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, encoding="utf-8", env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert found.returncode == 0, found.stderr
+    first, last = map(float, re.findall(r"loss ([\d.]+) at first, ([\d.]+) in the end", found.stdout)[0])
+    assert first > 1.2
+    assert last < 0.05
+    kept, rerun = (int(n.replace(",", "")) for n in re.findall(r"([\d,]+) (?:bytes|with)", found.stdout))
+    assert rerun < kept / 2
+
+
+def test_there_are_two_commands_of_one_line_each() -> None:
+    assert block("tests") == "python -m pip install '.[dev]' && python -m pytest\n"
+    assert "```sh\npython -m pip install . && rnnbp train\n```" in README
+
+
+def test_every_command_that_is_named_parses() -> None:
+    named = re.findall(r"`(rnnbp [^`]*)`|&& (rnnbp [^\n]*)", README)
+    commands = {a or b for a, b in named}
+    assert {"rnnbp train", "rnnbp train --resume runs/char-lstm", "rnnbp sample"} <= commands
+    for command in commands - {"rnnbp sample"}:
+        build_parser().parse_all(shlex.split(command)[1:])
+    build_parser().parse_all(["sample", "runs/char-lstm"])
+
+
+@pytest.mark.parametrize("space", [rb.layers, rb.optim], ids=["layers", "optimisers"])
+def test_every_class_is_in_the_table(space: ModuleType) -> None:
+    table = README[README.index("## What there is") : README.index("## The default run")]
+    public = [getattr(space, name) for name in space.__all__]
+    classes = [c for c in public if isinstance(c, type) and issubclass(c, (rb.layers.Layer, rb.optim.Optimizer))]
+    names = {c.__name__ for c in classes} - {"Layer", "Optimizer"}
+    assert names
+    assert not names - set(re.findall(r"\w+", table))
+
+
+def test_links_lead_somewhere() -> None:
+    for name in ("README.md", "CONTRIBUTING.md", "experiments/README.md"):
+        page = ROOT / name
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{name}: {link}"
