@@ -515,6 +515,28 @@ def test_metrics_and_description(tmp_path):
         assert load_tensors(tmp_path / f"{name}.safetensors")[1]["description"] == {"cell": "LSTM", "n": [4]}
 
 
+def test_lines_are_on_disk_before_a_snapshot_counts_on_them(tmp_path, monkeypatch):
+    trainer, data = text_run(folder=tmp_path, snapshot_every=1)
+    trainer.fit(data, steps=1)
+    trainer.resume()
+    calls, fsync, replace = [], os.fsync, os.replace
+
+    def noted_fsync(number):
+        calls.append(os.path.basename(os.readlink(f"/proc/self/fd/{number}")))
+        fsync(number)
+
+    def noted_replace(temporary, target):
+        calls.append(f"replace {target.name}")
+        replace(temporary, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    trainer.fit(data, steps=3)
+    replaced = [k for k, call in enumerate(calls) if call == "replace snapshot.safetensors"]
+    assert len(replaced) == 2
+    assert all("metrics.jsonl" in calls[before:at] for before, at in zip([0, *replaced], replaced, strict=False))
+
+
 def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trainer, data = text_run()

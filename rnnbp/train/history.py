@@ -74,7 +74,7 @@ class MetricsLog:
         try:
             os.fsync(self.number)
         except OSError as error:
-            raise StorageError(f"{self.path} may not outlast a power cut, fsync failed: {error}") from error
+            raise StorageError(f"{self.path}: fsync failed, a power cut may take its last lines: {error}") from error
 
     def close(self) -> None:
         """No more lines."""
