@@ -98,7 +98,7 @@ def test_paths_of_a_person_s_cell() -> None:
 def test_a_name_is_the_suffix_of_the_path() -> None:
     model = rb.Sequential(rb.Dense(3, 3, name="first"), rb.Dense(3, 3))
     assert list(model.params) == ["weight_first", "bias_first", "1.weight", "1.bias"]
-    assert list(rb.Sequential(model).params)[0] == "0.weight_first"
+    assert next(iter(rb.Sequential(model).params)) == "0.weight_first"
 
 
 def test_params_are_the_live_arrays() -> None:
