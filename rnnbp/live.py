@@ -4,68 +4,62 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from rnnbp.graph import Node
-from rnnbp.layers.base import Layer, Scratch
+from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 
 
-class Walk:
-    """A list of nodes, each of a Layer, run on ``rows`` batch elements; sizes are in elements of the parameters' dtype.
+@dataclass(frozen=True)
+class Cost:
+    """What running a node takes, in bytes: its outputs, its deltas by argument, and what it needs besides.
 
-    A layer whose output is a view of its input costs nothing forward, and its delta nothing backward.
+    ``forward`` and ``inputs`` are needed while outputs and deltas are made, ``params`` (the gradients of the
+    parameters included) when the deltas are there. A ``view`` makes neither outputs nor deltas of its own.
     """
 
-    def __init__(self, nodes: Sequence[Node], shapes: Sequence[Shape], rows: int) -> None:
-        self.nodes, self.shapes, self.rows = nodes, shapes, rows
+    node: Node
+    outs: tuple[int, ...]
+    deltas: tuple[int, ...]
+    forward: int = 0
+    inputs: int = 0
+    params: int = 0
+    view: bool = False
 
-    def size(self, value: int) -> int:
-        """Elements of a value."""
-        return self.rows * math.prod(self.shapes[value])
 
-    def scratch(self, node: Node) -> Scratch:
-        """What a layer needs besides its results, while it runs."""
-        layer: Any = node.block
-        found: Scratch = layer.scratch(self.rows, *(self.shapes[k] for k in node.args))
-        return found
+def layer_cost(node: Node, layer: Layer, shapes: Sequence[Shape], rows: int, itemsize: int) -> Cost:
+    """The cost of a layer on ``rows`` batch elements."""
+    scratch = layer.scratch(rows, *(shapes[k] for k in node.args))
+    outs = tuple(0 if layer.view else rows * itemsize * math.prod(shapes[k]) for k in node.outs)
+    no_delta = layer.view or layer.symbols
+    deltas = tuple(0 if no_delta else rows * itemsize * math.prod(shapes[k]) for k in node.args)
+    gradients = sum(p.nbytes for p in layer.params.values())
+    params = gradients + scratch.params * itemsize if layer.params else 0
+    return Cost(node, outs, deltas, scratch.forward * itemsize, scratch.inputs * itemsize, params, layer.view)
 
-    def made(self, node: Node) -> int:
-        """Elements of a node's outputs that are not views."""
-        layer: Any = node.block
-        return 0 if layer.view else sum(self.size(k) for k in node.outs)
 
-    def forward(self, kept: frozenset[int] = frozenset()) -> int:
-        """The peak of a forward walk that frees nothing before its end; values ``kept`` are counted elsewhere."""
-        held = peak = 0
-        for node in self.nodes:
-            layer: Any = node.block
-            peak = max(peak, held + self.made(node) + self.scratch(node).forward)
-            held += 0 if layer.view else sum(self.size(k) for k in node.outs if k not in kept)
-        return max(peak, held)
+def forward_peak(costs: Sequence[Cost], elsewhere: frozenset[int] = frozenset()) -> int:
+    """The most alive in a forward walk that frees nothing before its end; values ``elsewhere`` move out once made."""
+    held = peak = 0
+    for cost in costs:
+        peak = max(peak, held + sum(cost.outs) + cost.forward)
+        held += sum(size for k, size in zip(cost.node.outs, cost.outs, strict=True) if k not in elsewhere)
+    return peak
 
-    def backward(self, ends: Sequence[int]) -> int:
-        """The peak of the delta recursion and of the parameter gradients read off on the way.
 
-        ``ends`` are the values whose deltas are there at first, and which are counted.
-        """
-        alive = {k: self.size(k) for k in ends}
-        peak = sum(alive.values())
-        for node in reversed(self.nodes):
-            layer: Any = node.block
-            if not any(k in alive for k in node.outs):
-                continue
-            took = 0 if layer.view else sum(alive.pop(k, 0) for k in node.outs)
-            if layer.view:
-                moved = sum(alive.pop(k, 0) for k in node.outs)
-                alive[node.args[0]] = alive.get(node.args[0], 0) + moved
-                continue
-            new = [k for k in node.args if not (isinstance(layer, Layer) and layer.symbols)]
-            fresh = sum(self.size(k) for k in new)
-            scratch, held = self.scratch(node), sum(alive.values())
-            gradients = sum(p.size for p in layer.params.values())
-            sums = max((self.size(k) for k in new if k in alive), default=0)
-            peak = max(peak, held + took + fresh + max(scratch.inputs, sums), held + took + fresh + gradients + scratch.params)
-            for k in new:
-                alive[k] = self.size(k)
-        return peak
+def backward_peak(costs: Sequence[Cost], ends: dict[int, int]) -> int:
+    """The most alive in the delta recursion; ``ends`` are the bytes of the deltas that are there at first."""
+    alive = dict(ends)
+    peak = sum(alive.values())
+    for cost in reversed(costs):
+        if not any(k in alive for k in cost.node.outs):
+            continue
+        own = sum(alive.pop(k, 0) for k in cost.node.outs)
+        others, made = sum(alive.values()), sum(cost.deltas)
+        summed = max((size for k, size in zip(cost.node.args, cost.deltas, strict=True) if k in alive), default=0)
+        peak = max(peak, others + own + made + max(cost.inputs, cost.params, summed))
+        sizes = (own, *(0 for _ in cost.deltas[1:])) if cost.view else cost.deltas
+        for k, size in zip(cost.node.args, sizes, strict=True):
+            alive[k] = max(alive.get(k, 0), size)
+    return peak

@@ -83,7 +83,8 @@ class Convolution(Layer):
         counts = self._counts(shapes[0])
         columns = self.n_in * math.prod(self.windows.kernel) * math.prod(counts)
         padded, out = math.prod(self.windows.padded(shapes[0])), self.n_out * math.prod(counts)
-        return Scratch(rows * max(columns + padded, out), *[rows * (columns + padded + out)] * 2)
+        whole = columns + max(columns, padded + out)  # NumPy stacks the taps, then may copy them into order
+        return Scratch(rows * whole, rows * (columns + padded + out), rows * (whole + out))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         (x,) = saved
