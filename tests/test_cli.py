@@ -9,14 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 import rnnbp as rb
 from rnnbp.cli import runs
+from rnnbp.cli import train as command
 from rnnbp.cli.held_out import LEAD, HeldOut, baselines, model_score
 from rnnbp.cli.main import build_parser, main
 from rnnbp.cli.model import Architecture, Sampler, load_model
@@ -26,6 +29,14 @@ from rnnbp.cli.train_options import MINUTES
 
 TINY = ["--units", "12", "--embedding", "5", "--batch", "4", "--horizon", "10"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_works() -> Iterator[None]:
+    """As in the foreground: what a shell runs in the background ignores SIGINT."""
+    present = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, present)
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +153,34 @@ def test_the_model_is_the_same_whatever_is_kept() -> None:
     assert len(models) == 1
 
 
+def test_options_reach_the_training_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, Any] = {}
+
+    class Recorded(command.Trainer):
+        def __init__(self, model: Any, optimizer: Any, loss: Any, **options: Any) -> None:
+            super().__init__(model, optimizer, loss, **options)
+            found.update(options)
+
+        def fit(self, data: Any, **options: Any) -> rb.train.History:
+            found.update(options, data=data)
+            found["threads"] = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+            return super().fit(data, **options)
+
+    monkeypatch.setattr(command, "Trainer", Recorded)
+    asked = ["--lr", 0.5, "--clip", 0.25, "--chunk", 7, "--checkpoint", 2, "--seed", 9, "--minutes", 2, "--threads", 1]
+    assert train("a", *asked, "--steps", 30) == 0
+    names = ("clip_norm", "chunk", "seed", "steps", "max_seconds", "threads")
+    assert [found[name] for name in names] == [0.25, 7, 9, 30, 120, {1}]
+    assert list(found["checkpoint"](5)) == list(rb.schedules.EveryK(5, 2))
+    assert (found["data"].horizon, found["data"].batch_size) == (10, 4)
+    assert found["learning_rate"](0) == 0.5 / 20
+    assert max(map(found["learning_rate"], range(30))) < 0.5
+    assert found["learning_rate"](30) == 0.5 * 0.02
+    assert train("b", "--clip", 0, "--epochs", 1) == 0
+    assert found["clip_norm"] is None
+    assert found["steps"] == found["data"].batches_per_epoch
+
+
 def test_a_run_is_resumed_from_a_text_that_was_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     assert train("a", "--steps", 2) == 0
     Path("words.txt").rename("moved.txt")
@@ -149,9 +188,9 @@ def test_a_run_is_resumed_from_a_text_that_was_moved(monkeypatch: pytest.MonkeyP
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on() -> None:
-    command = [sys.executable, "-m", "rnnbp.cli.main", "train", "--text", "words.txt", *TINY, "--epochs", "100000"]
+    started = [sys.executable, "-m", "rnnbp.cli.main", "train", "--text", "words.txt", *TINY, "--epochs", "100000"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=ENVIRONMENT
+        started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=ENVIRONMENT
     ) as process:
         metrics = Path("runs/char-lstm/metrics.jsonl")
         while not (metrics.exists() and metrics.stat().st_size) and process.poll() is None:
@@ -476,8 +515,8 @@ def test_a_reader_that_has_had_enough() -> None:
     assert train("m", "--steps", 1) == 0
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "rnnbp.cli.main", "sample", "m", "--length", "3"]
-    found = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=ENVIRONMENT)
+    asked = [sys.executable, "-m", "rnnbp.cli.main", "sample", "m", "--length", "3"]
+    found = subprocess.run(asked, stdout=writer, stderr=subprocess.PIPE, env=ENVIRONMENT)
     os.close(writer)
     assert (found.returncode, found.stderr) == (0, b"")
 

@@ -36,7 +36,7 @@ class Architecture:
 
     cell: str = "lstm"
     layers: int = 1
-    units: int = 256
+    units: int = 192
     embedding: int = 64
     dropout: float = 0.0
 

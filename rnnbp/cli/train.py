@@ -131,7 +131,7 @@ class _Session:
         print(f"text    {self.text.source}, {len(self.text.characters):,} characters, the last tenth held out")
         print(f"model   {settings.architecture}; {parameters:,} parameters")
         size = f"{settings.batch} × {settings.horizon} bytes"
-        print(f"steps   {steps:,} of {size}, out of {split.train.data.size:,} to train on")
+        print(f"steps   {steps:,}, each of {size}; {split.train.data.size:,} bytes to train on")
         print(f"folder  {self.where.folder}" + (f", resumed at step {done:,}" if done else ""), flush=True)
 
     def _show(self, event: Event) -> None:
