@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
+
+Tier: TypeAlias = Literal["ram", "disk"]
+TIERS: tuple[Tier, ...] = ("ram", "disk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +24,37 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
-    """Keep the present state, which enters chunk n, as a checkpoint in a slot."""
+class Keep:
+    """Run chunk n and keep its thin tape, which is the states of its steps."""
 
     n: int
 
 
 @dataclass(frozen=True, slots=True)
+class Rebuild:
+    """The thin tape of chunk n becomes its tape, all steps at once. The present state stays as it is."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Store:
+    """Keep the present state, which enters chunk n, as a checkpoint in a slot."""
+
+    n: int
+    tier: Tier = "ram"
+
+    def __repr__(self) -> str:
+        return f"Store(n={self.n!r})" if self.tier == "ram" else f"Store(n={self.n!r}, tier={self.tier!r})"
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
-    """Make the checkpoint entering chunk n the present state. Its slot stays."""
+    """Make the state entering chunk n the present state.
+
+    It is read from a slot of n, or from the tape or thin tape of chunk n, which it enters, or of chunk n - 1,
+    which ends in it: from RAM where one of them is there. What it is read from stays.
+    """
 
     n: int
 
@@ -48,4 +73,4 @@ class Backward:
     n: int
 
 
-Action: TypeAlias = Advance | Record | Store | Load | Drop | Backward
+Action: TypeAlias = Advance | Record | Keep | Rebuild | Store | Load | Drop | Backward

@@ -20,7 +20,6 @@ from rnnbp.bptt.problem import Problem, as_model, pose
 from rnnbp.bptt.results import Accumulators
 from rnnbp.graph import Deltas, Graph, backward_node, forward_node
 from rnnbp.layers.base import Layer
-from rnnbp.ledger import Ledger
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array, DtypeError
 from rnnbp.rng import Context, check_seed
@@ -146,7 +145,7 @@ def _model_case(
             if not _learned(whole, k):
                 grads[f"state {k} {name}"], variables[f"state {k} {name}"] = delta, array
     mask = options.pop("mask")
-    chunks, objective = Chunks(whole, ledger=Ledger(), **options), Objective(whole, loss, target, mask)
+    chunks, objective = Chunks(whole, **options), Objective(whole, loss, target, mask)
 
     def value() -> Any:
         entering = tuple(

@@ -22,7 +22,7 @@ class Accumulator(Protocol):
 
 @dataclass(slots=True)
 class Tape:
-    """The internals of a chunk of L steps; a thin tape is one without ``values`` and ``extras``.
+    """The internals of a chunk of L steps.
 
     x (L, B, ...); states (L + 1, B, ...) each; values (L, B, ...) by value number, views of x and states
     among them; extras by node number. ``opaque`` holds, step by step, what a layer saved without declaring it.
@@ -68,17 +68,23 @@ class Interpreter:
             if y is not None:
                 y[t] = values[self.cell.outputs[0]]
             present = tuple(values[k] for k in self.cell.outputs[1:])
-        return y, present
+        return y, tuple(s if s.base is None else s.copy() for s in present)
 
-    def keep(self, x: Array, state: Sequence[Array], context: Context) -> Tape:
-        """The thin tape of a chunk."""
-        tape = Tape(context, x, self.layout.states(len(x)))
-        _put(tape.states, 0, state)
+    def keep(
+        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+    ) -> tuple[Array | None, list[Array]]:
+        """(y, states) of a chunk: the states before and after each step, (L + 1, B, ...)."""
+        nodes = self.cell.nodes if output else self.cell.feeding
+        y = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if output else None
+        states = self.layout.states(len(x))
+        _put(states, 0, state)
         for t, x_t in enumerate(x):
             here = replace(context, step=context.step + t, length=None)
-            values = self._step(self.cell.feeding, x_t, [s[t] for s in tape.states], here)
-            _put(tape.states, t + 1, [values[k] for k in self.cell.outputs[1:]])
-        return tape
+            values = self._step(nodes, x_t, [s[t] for s in states], here)
+            _put(states, t + 1, [values[k] for k in self.cell.outputs[1:]])
+            if y is not None:
+                y[t] = values[self.cell.outputs[0]]
+        return y, states
 
     def record(self, x: Array, state: Sequence[Array], context: Context) -> tuple[Array, Tape]:
         """(y, tape) of a chunk; y may be a view of the tape."""
@@ -101,13 +107,13 @@ class Interpreter:
         assert found is not None
         return found, tape
 
-    def rebuild(self, thin: Tape) -> tuple[Array, Tape]:
-        """(y, tape) of a thin tape: with every state known a step is feedforward, so all steps run at once."""
-        tape = Tape(thin.context, thin.x, thin.states, self._views(thin.x, thin.states))
-        values: list[Any] = [thin.x, *(s[:-1] for s in thin.states)]
+    def rebuild(self, x: Array, states: list[Array], context: Context) -> tuple[Array, Tape]:
+        """(y, tape) from the states of ``keep``: with all known a step is feedforward, so all steps run at once."""
+        tape = Tape(context, x, states, self._views(x, states))
+        values: list[Any] = [x, *(s[:-1] for s in states)]
         values += [None] * (len(self.layout.shapes) - len(values))
         for node in self.cell.nodes:
-            saved = forward_node(node, values, thin.context)
+            saved = forward_node(node, values, context)
             for v in node.outs:
                 if v in self.layout.next_of:
                     values[v] = tape.values[v]
@@ -115,7 +121,7 @@ class Interpreter:
                     tape.values[v] = values[v] = np.ascontiguousarray(values[v])
             keeps = self.layout.keeps[node.number]
             if keeps is None:
-                tape.opaque[node.number] = [tuple(part[t] for part in saved) for t in range(len(thin.x))]
+                tape.opaque[node.number] = [tuple(part[t] for part in saved) for t in range(len(x))]
             else:
                 tape.extras[node.number] = saved[len(keeps.inputs) + len(keeps.outputs) :]
         y = self._output(tape)

@@ -10,8 +10,21 @@ from typing import Any
 import numpy as np
 
 from rnnbp.cell import Cell
+from rnnbp.graph import Graph
 from rnnbp.layers.base import Keeps, Layer
+from rnnbp.live import Cost, backward_peak, forward_peak, layer_cost
 from rnnbp.numerics import Array, Shape
+from rnnbp.recurrent import Recurrent
+
+
+def layouts(model: Graph, x_shape: Shape, batch: int, dtype: np.dtype[Any]) -> dict[int, Layout]:
+    """The layout of each Recurrent of a model, by node number."""
+    shapes = model.value_shapes(x_shape)
+    found = {}
+    for node in model.nodes:
+        if isinstance(node.block, Recurrent):
+            found[node.number] = Layout(node.block.cell, shapes[node.args[0]] or (), batch, dtype)
+    return found
 
 
 @dataclass(frozen=True)
@@ -100,3 +113,45 @@ class Layout:
             for shape, dtype in keeps.extras:
                 total += math.prod(shape) * np.dtype(self.dtype if dtype is None else dtype).itemsize
         return total * length * self.batch + self.thin_bytes(length)
+
+    def advance_bytes(self, length: int) -> int:
+        """What an Advance of ``length`` steps needs besides the state that it starts from, y aside."""
+        return forward_peak(self._step) + 2 * self.state_bytes()
+
+    def record_bytes(self, length: int) -> int:
+        """What a Record needs besides the tape that it makes, y aside."""
+        return forward_peak(self._step, frozenset(self.buffered) | self.next_of.keys()) + self.state_bytes()
+
+    keep_bytes = advance_bytes
+
+    def rebuild_bytes(self, length: int) -> int:
+        """What a Rebuild needs besides the tape that it makes."""
+        return forward_peak(self._costs(length * self.batch), frozenset(self.buffered))
+
+    def backward_bytes(self, length: int) -> int:
+        """What Backward needs besides the tape, dy and dx: deltas of a step; for parameters, of all steps."""
+        ends = {k: self._size(k, self.batch) for k in self.cell.outputs}
+        waiting = reading = 0
+        for cost in self._costs(length * self.batch):
+            if getattr(cost.node.block, "params", None):
+                waiting += sum(self._size(k, length * self.batch) for k in cost.node.outs)
+                reading = max(reading, cost.params)
+        return waiting + max(backward_peak(self._step, ends), reading)
+
+    def output_bytes(self, length: int, *, in_tape: bool) -> int:
+        """y, where it does not live in the tape."""
+        k = self.cell.outputs[0]
+        lives = k <= self.n_states or k in self.next_of or k in self.kept
+        return 0 if in_tape and lives else self._size(k, length * self.batch)
+
+    @cached_property
+    def _step(self) -> list[Cost]:
+        return self._costs(self.batch)
+
+    def _costs(self, rows: int) -> list[Cost]:
+        nodes = [(node, node.block) for node in self.cell.nodes]
+        itemsize = self.dtype.itemsize
+        return [layer_cost(n, layer, self.shapes, rows, itemsize) for n, layer in nodes if isinstance(layer, Layer)]
+
+    def _size(self, value: int, rows: int) -> int:
+        return rows * self.dtype.itemsize * math.prod(self.shapes[value])

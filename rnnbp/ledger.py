@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,7 @@ class Ledger:
             if entry[2] == 0:
                 self.bytes[kind] += owner.nbytes
             entry[2] += 1
-        if self.total > self.peak_bytes:
-            self.peak_bytes, self.peak_by_kind = self.total, dict(+self.bytes)
+        self._note_peak()
 
     def release(self, tree: Any) -> None:
         """Take back one ``hold`` of the same tree."""
@@ -54,6 +54,20 @@ class Ledger:
             if entry[2] == 0:
                 self.bytes[entry[1]] -= owner.nbytes
                 del self._held[id(owner)]
+
+    @contextmanager
+    def reserve(self, kind: str, nbytes: int) -> Iterator[None]:
+        """Count bytes that are needed while something runs, by declaration."""
+        self.bytes[kind] += nbytes
+        self._note_peak()
+        try:
+            yield
+        finally:
+            self.bytes[kind] -= nbytes
+
+    def _note_peak(self) -> None:
+        if self.total > self.peak_bytes:
+            self.peak_bytes, self.peak_by_kind = self.total, dict(+self.bytes)
 
 
 def arrays_in(tree: Any) -> Iterator[Array]:

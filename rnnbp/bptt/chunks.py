@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from rnnbp.bptt.problem import Problem, recurrents
+from rnnbp.bptt.parts import Parts
+from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, States
 from rnnbp.graph import Deltas, Node, add_deltas, backward_node, forward_node, take_deltas
 from rnnbp.interpreter import Interpreter, Tape
-from rnnbp.layout import Layout
-from rnnbp.ledger import Ledger
+from rnnbp.layout import Layout, layouts
 from rnnbp.numerics import Array
 from rnnbp.recurrent import Recurrent
 from rnnbp.rng import Context
@@ -33,68 +33,98 @@ class ChunkTape:
         """All that it holds, as a nest of arrays."""
         return [part.arrays() if isinstance(part, Tape) else part for part in self.saved] + [self.frontier]
 
+    def entering(self) -> States:
+        """The state before the chunk."""
+        return tuple(part.entering for part in self.saved if isinstance(part, Tape))
+
+    def leaving(self) -> States:
+        """The state after the chunk."""
+        return tuple(part.leaving for part in self.saved if isinstance(part, Tape))
+
+
+@dataclass(slots=True)
+class ThinTape:
+    """The states of a chunk's steps: for each Recurrent, arrays (L + 1, B, ...)."""
+
+    states: list[list[Array]]
+
+    def arrays(self) -> list[Any]:
+        """All that it holds, as a nest of arrays."""
+        return list(self.states)
+
+    def entering(self) -> States:
+        """The state before the chunk."""
+        return tuple(tuple(s[0].copy() for s in states) for states in self.states)
+
+    def leaving(self) -> States:
+        """The state after the chunk."""
+        return tuple(tuple(s[-1].copy() for s in states) for states in self.states)
+
 
 class Chunks:
-    """Runs chunks of a problem.
+    """Runs chunks of a problem."""
 
-    The nodes that feed a state, the body, run when a chunk is recorded. The rest, the tail (the head, as
-    a rule), runs when the chunk goes backward: so logits exist for one chunk at a time.
-    """
-
-    def __init__(self, problem: Problem, *, seed: int, training: bool, ledger: Ledger) -> None:
-        self.problem, self.model, self.ledger = problem, problem.model, ledger
+    def __init__(self, problem: Problem, *, seed: int, training: bool) -> None:
+        self.problem, self.model, self.parts = problem, problem.model, Parts(problem.model)
         self.seed, self.training = seed, training
-        self.recurrent = recurrents(self.model)
-        fed = [k for node in self.recurrent for k in node.args]
-        numbers = {node.number for node in (*self.model.ancestors(fed), *self.recurrent)}
-        self.body = tuple(node for node in self.model.nodes if node.number in numbers)
-        self.tail = tuple(node for node in self.model.nodes if node.number not in numbers)
-        made = {0} | {k for node in self.body for k in node.outs}
-        wanted = {k for node in self.tail for k in node.args} | set(self.model.outputs)
-        self.frontier = sorted(made & wanted)
-        self.fed = {k for node in self.body for k in node.args}
-        self.programs = {node.number: Interpreter(layout) for node, layout in self._layouts()}
+        found: dict[int, Layout] = layouts(self.model, problem.x.shape[2:], problem.batch, problem.dtype)
+        self.programs = {number: Interpreter(layout) for number, layout in found.items()}
 
     def advance(self, n: int, states: States) -> States:
         """The state after chunk n."""
-        return self._run_body(n, states, keep=False)[0]
-
-    def record(self, n: int, states: States) -> tuple[States, ChunkTape]:
-        """The state after chunk n, and its tape."""
-        after, saved, values = self._run_body(n, states, keep=True)
-        return after, ChunkTape(saved, {k: values[k] for k in self.frontier})
+        return self._run(n, states)[0]
 
     def outputs(self, n: int, states: States) -> tuple[States, Array]:
         """The state after chunk n, and the model's output for it."""
-        after, _, values = self._run_body(n, states, keep=False, output=True)
-        for node in self.tail:
+        after, values = self._run(n, states, output=True)
+        for node in self.parts.tail:
             forward_node(node, values, self._context(n))
         return after, values[self.model.outputs[0]]
+
+    def keep(self, n: int, states: States) -> ThinTape:
+        """The thin tape of chunk n."""
+        values, entering, found = self._begin(n), iter(states), []
+        for node in self.parts.body:
+            if isinstance(node.block, Recurrent):
+                program, context = self.programs[node.number], self._context(n, node)
+                y, thin = program.keep(values[node.args[0]], next(entering), context, output=self._fed(node))
+                values[node.outs[0]] = y
+                found.append(thin)
+            else:
+                forward_node(node, values, self._context(n))
+        return ThinTape(found)
+
+    def record(self, n: int, states: States) -> ChunkTape:
+        """The tape of chunk n."""
+        return self._tape(n, [(state, None) for state in states])
+
+    def rebuild(self, n: int, thin: ThinTape) -> ChunkTape:
+        """The tape of chunk n from its states: equal to the recorded one to rounding."""
+        return self._tape(n, [(None, states) for states in thin.states])
 
     def backward(
         self, n: int, tape: ChunkTape, loss: ChunkLoss, dstates: DeltaStates, grads: Accumulators
     ) -> tuple[Any, Array | None]:
         """(loss, dx) of chunk n; ``dstates`` goes from the state after it to the state before it."""
         values: list[Any] = [None] * self.model.n_values
-        for k, value in tape.frontier.items():
-            values[k] = value
-        saved = [forward_node(node, values, self._context(n)) for node in self.tail]
+        for k, frontier in tape.frontier.items():
+            values[k] = frontier
+        saved = [forward_node(node, values, self._context(n)) for node in self.parts.tail]
         value, dy = loss(values[self.model.outputs[0]], n)
-        work = [values, saved, dy]
-        self.ledger.hold("workspace", work)
+        del values
         deltas: Deltas = [None] * self.model.n_values
         deltas[self.model.outputs[0]] = dy
-        for node, kept in zip(reversed(self.tail), reversed(saved), strict=True):
+        del dy
+        for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
             self._backward_layer(node, kept, deltas, grads)
-        for node, kept in zip(reversed(self.body), reversed(tape.saved), strict=True):
+        for node, kept in zip(reversed(self.parts.body), reversed(tape.saved), strict=True):
             if isinstance(node.block, Recurrent):
-                dy = take_deltas(node, deltas)
-                program = self.programs[node.number]
-                dx, dstates[node.number] = program.backward(kept, dy, dstates[node.number], grads)
+                program, own = self.programs[node.number], take_deltas(node, deltas)
+                dx, dstates[node.number] = program.backward(kept, own, dstates[node.number], grads)
+                del own
                 add_deltas(node, (dx,), deltas)
             else:
                 self._backward_layer(node, kept, deltas, grads)
-        self.ledger.release(work)
         return value, deltas[0]
 
     def _backward_layer(self, node: Node, saved: Any, deltas: Deltas, grads: Accumulators) -> None:
@@ -103,36 +133,40 @@ class Chunks:
         if dy is not None and layer.params:
             grads.add(layer.params, layer.backward_params(saved, dy))
 
-    def _run_body(
-        self, n: int, states: States, *, keep: bool, output: bool = False
-    ) -> tuple[States, list[Any], list[Any]]:
-        """Run the body on chunk n; an output that only the tail needs is left out unless kept or asked for."""
-        values: list[Any] = [self.problem.inputs(n), *[None] * (self.model.n_values - 1)]
-        entering, after = iter(states), []
-        kept: list[Any] = []
-        for node in self.body:
+    def _begin(self, n: int) -> list[Any]:
+        return [self.problem.inputs(n), *[None] * (self.model.n_values - 1)]
+
+    def _run(self, n: int, states: States, *, output: bool = False) -> tuple[States, list[Any]]:
+        """Run the body and keep nothing; an output that only the tail needs is left out unless asked for."""
+        values, entering, after = self._begin(n), iter(states), []
+        for node in self.parts.body:
             if isinstance(node.block, Recurrent):
-                program, (k,), (out,) = self.programs[node.number], node.args, node.outs
-                state, context = next(entering), self._context(n, node)
-                if keep:
-                    values[out], tape = program.record(values[k], state, context)
-                    kept.append(tape)
-                    state = tape.leaving
-                else:
-                    needed = output or not self.fed.isdisjoint(node.outs)
-                    values[out], state = program.advance(values[k], state, context, output=needed)
+                program, context = self.programs[node.number], self._context(n, node)
+                needed = output or self._fed(node)
+                y, state = program.advance(values[node.args[0]], next(entering), context, output=needed)
+                values[node.outs[0]] = y
                 after.append(state)
             else:
-                kept.append(forward_node(node, values, self._context(n)))
-        return tuple(after), kept, values
+                forward_node(node, values, self._context(n))
+        return tuple(after), values
 
-    def _layouts(self) -> Iterator[tuple[Node, Layout]]:
-        shapes = self.model.value_shapes(self.problem.x.shape[2:])
-        for node in self.recurrent:
+    def _tape(self, n: int, given: list[tuple[Any, Any]]) -> ChunkTape:
+        """Run the body and keep its internals; for each Recurrent its state, or the states of all steps, are given."""
+        values, entering = self._begin(n), iter(given)
+        saved: list[Any] = []
+        for node in self.parts.body:
             if isinstance(node.block, Recurrent):
-                x_shape = shapes[node.args[0]]
-                assert x_shape is not None
-                yield node, Layout(node.block.cell, x_shape, self.problem.batch, self.problem.dtype)
+                program, context, x = self.programs[node.number], self._context(n, node), values[node.args[0]]
+                state, states = next(entering)
+                y, tape = program.record(x, state, context) if states is None else program.rebuild(x, states, context)
+                values[node.outs[0]] = y
+                saved.append(tape)
+            else:
+                saved.append(forward_node(node, values, self._context(n)))
+        return ChunkTape(saved, {k: values[k] for k in self.parts.frontier})
+
+    def _fed(self, node: Node) -> bool:
+        return not self.parts.fed.isdisjoint(node.outs)
 
     def _context(self, n: int, node: Node | None = None) -> Context:
         """Places of a model's own nodes are their numbers; each Recurrent has a range of its own."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
-from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
-from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates
+from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
+from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates, ThinTape
+from rnnbp.bptt.counter import Counter
 from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.problem import Problem, pose
-from rnnbp.bptt.results import Accumulators, Gradients, States, Stats
+from rnnbp.bptt.results import Accumulators, Gradients, States
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array, positive_int
 from rnnbp.recurrent import Recurrent
@@ -67,57 +68,96 @@ def bptt(
     objective = Objective(problem, loss, target, mask)
     schedule = resolve(checkpoint, problem.chunks)
     simulate(schedule, problem.chunks)
-    ledger = Ledger([problem.x, *problem.model.params.values()])
-    chunks = Chunks(problem, seed=check_seed(seed), training=training, ledger=ledger)
-    return _Run(problem, chunks, objective, horizon, ledger).execute(schedule)
+    chunks = Chunks(problem, seed=check_seed(seed), training=training)
+    return Run(problem, chunks, objective, horizon).execute(schedule)
 
 
-class _Run:
+class Run:
     """One run of a schedule: the tapes, the slots, and what has been computed so far."""
 
-    def __init__(
-        self, problem: Problem, chunks: Chunks, objective: Objective, horizon: int | None, ledger: Ledger
-    ) -> None:
+    def __init__(self, problem: Problem, chunks: Chunks, objective: Objective, horizon: int | None) -> None:
         self.problem, self.chunks, self.objective, self.horizon = problem, chunks, objective, horizon
+        self.sizes = problem.sizes(objective.spare)
         self.tapes: dict[int, ChunkTape] = {}
+        self.thin: dict[int, ThinTape] = {}
         self.slots: dict[int, States] = {}
-        self.dstates: DeltaStates = {
-            node.number: (None,) * len(arrays) for node, arrays in zip(chunks.recurrent, problem.state, strict=True)
-        }
+        recurrent = zip(chunks.parts.recurrent, problem.state, strict=True)
+        self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
         self.grads = Accumulators(problem.model)
         self.dx = np.zeros(problem.x.shape, problem.dtype) if problem.x.dtype.kind in "fc" else None
         self.loss: Any = 0.0
         self.final: States = ()
-        self.ledger = ledger
-        ledger.hold("gradients", (self.grads.grads, self.dx if self.dx is not None else ()))
-        self.counts: Counter[str] = Counter()
-        self.peak_slots = self.peak_tapes = self.steps = 0
+        self.ledger = Ledger([problem.x, *problem.model.params.values()])
+        self.ledger.hold("gradients", (self.grads.grads, () if self.dx is None else self.dx))
+        self.counter = Counter()
 
     def execute(self, schedule: Iterable[Action]) -> Gradients:
+        """Run all actions."""
         state = self.problem.state
-        for action in schedule:
-            match action:
-                case Advance(n):
-                    state = self._ran(n, self.chunks.advance(n, state))
-                case Record(n):
-                    state, self.tapes[n] = self.chunks.record(n, state)
-                    self.ledger.hold("tape", self.tapes[n].arrays())
-                    self._ran(n, state)
-                case Store(n):
-                    self.slots[n] = state
-                    self.ledger.hold("checkpoint", state)
-                case Load(n):
-                    state = self.slots[n]
-                case Drop(n):
-                    self.ledger.release(self.slots.pop(n))
-                case Backward(n):
-                    self._backward(n)
-            self._count(action)
+        with self.ledger.reserve("state", self.sizes.standing):
+            for action in schedule:
+                state = self._do(action, state)
+                self.counter.count(action, self)
         return self._result()
 
-    def _ran(self, n: int, state: States) -> States:
+    def _do(self, action: Action, state: States) -> States:
+        """Run one action; gives the present state after it."""
+        match action:
+            case Advance(n):
+                with self._reserved(self.sizes.advance, n):
+                    return self._ran(n, self.chunks.advance(n, state))
+            case Keep(n):
+                with self._reserved(self.sizes.keep, n):
+                    self.thin[n] = self.chunks.keep(n, state)
+                    self.ledger.hold("thin tape", self.thin[n].arrays())
+                return self._ran(n, self.thin[n].leaving())
+            case Record(n):
+                with self._reserved(self.sizes.record, n):
+                    self._hold(n, self.chunks.record(n, state))
+                return self._ran(n, self.tapes[n].leaving())
+            case Rebuild(n):
+                with self._reserved(self.sizes.rebuild, n):
+                    thin = self.thin.pop(n)
+                    self.ledger.release(thin.arrays())
+                    self._hold(n, self.chunks.rebuild(n, thin))
+            case Store(n):
+                self.slots[n] = tuple(tuple(a.copy() for a in arrays) for arrays in state)
+                self.ledger.hold("checkpoint", self.slots[n])
+            case Load(n):
+                return self._load(n)
+            case Drop(n):
+                self.ledger.release(self.slots.pop(n))
+            case Backward(n):
+                with self._reserved(self.sizes.backward, n):
+                    self._backward(n)
+        return state
+
+    def _reserved(self, needs: Callable[[int], int], n: int) -> AbstractContextManager[None]:
+        """The workspace of an action on chunk n, in the ledger while it runs."""
+        return self.ledger.reserve("workspace", needs(self.length(n)))
+
+    def length(self, n: int) -> int:
+        """Steps in chunk n."""
         span = self.problem.span(n)
-        self.steps += span.stop - span.start
+        return int(span.stop - span.start)
+
+    def _hold(self, n: int, tape: ChunkTape) -> None:
+        self.tapes[n] = tape
+        self.ledger.hold("tape", tape.arrays())
+
+    def _load(self, n: int) -> States:
+        """The state entering chunk n: from its slot, or from a tape that begins or ends with it."""
+        if n in self.slots:
+            return self.slots[n]
+        for tapes in (self.tapes, self.thin):
+            if n in tapes:
+                return tapes[n].entering()
+            if n - 1 in tapes:
+                return tapes[n - 1].leaving()
+        raise AssertionError(f"simulate lets Load({n}) pass, but nothing holds that state")
+
+    def _ran(self, n: int, state: States) -> States:
+        self.counter.steps += self.length(n)
         if n == self.problem.chunks - 1:
             self.final = state
         return state
@@ -133,27 +173,14 @@ class _Run:
         if self.horizon and n and n * self.problem.chunk % self.horizon == 0:
             self.dstates = {number: (None,) * len(deltas) for number, deltas in self.dstates.items()}
 
-    def _count(self, action: Action) -> None:
-        self.counts[type(action).__name__] += 1
-        self.peak_slots = max(self.peak_slots, len(self.slots))
-        self.peak_tapes = max(self.peak_tapes, len(self.tapes))
-
     def _result(self) -> Gradients:
         dstate: list[tuple[Array, ...]] = []
-        for node, arrays, given in zip(self.chunks.recurrent, self.problem.state, self.problem.given, strict=True):
+        recurrent = zip(self.chunks.parts.recurrent, self.problem.state, self.problem.given, strict=True)
+        for node, arrays, given in recurrent:
             found = zip(self.dstates[node.number], arrays, strict=True)
             dstate.append(tuple(np.zeros(a.shape, a.dtype) if d is None else d for d, a in found))
             if not given and isinstance(node.block, Recurrent):
                 initial = node.block.initial
                 self.grads.add(initial, {key: d.sum(axis=0) for key, d in zip(initial, dstate[-1], strict=False)})
-        stats = Stats(
-            chunks=self.problem.chunks,
-            peak_slots=self.peak_slots,
-            peak_tapes=self.peak_tapes,
-            steps_run=self.steps,
-            steps_rerun=self.steps - self.problem.steps,
-            counts=dict(self.counts),
-            peak_bytes=self.ledger.peak_bytes,
-            peak_bytes_by_kind=self.ledger.peak_by_kind,
-        )
+        stats = self.counter.stats(self.problem, self.ledger)
         return Gradients(self.loss, self.grads.grads, self.dx, tuple(dstate), self.final, stats)

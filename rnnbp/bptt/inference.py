@@ -9,9 +9,9 @@ import numpy as np
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.objective import LossLike, Objective
-from rnnbp.bptt.problem import as_model, pose, recurrents
+from rnnbp.bptt.parts import recurrents
+from rnnbp.bptt.problem import as_model, pose
 from rnnbp.bptt.results import Gradients, States
-from rnnbp.ledger import Ledger
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array, ShapeError
 
@@ -22,7 +22,7 @@ def predict(model: Any, x: Any, *, state: Any = None, chunk: int | None = None) 
     Arguments as those of ``bptt``, errors too.
     """
     problem = pose(model, x, chunk=chunk, state=state, backend=None)
-    chunks = Chunks(problem, seed=0, training=False, ledger=Ledger())
+    chunks = Chunks(problem, seed=0, training=False)
     y, present = np.empty((problem.steps, problem.batch, *problem.output_shape), problem.dtype), problem.state
     for n in range(problem.chunks):
         present, y[problem.span(n)] = chunks.outputs(n, present)
@@ -45,7 +45,7 @@ def evaluate(
     """
     problem = pose(model, x, chunk=chunk, state=state, backend=None)
     objective = Objective(problem, loss, target, mask)
-    chunks = Chunks(problem, seed=0, training=False, ledger=Ledger())
+    chunks = Chunks(problem, seed=0, training=False)
     value, present = 0.0, problem.state
     for n in range(problem.chunks):
         present, y = chunks.outputs(n, present)

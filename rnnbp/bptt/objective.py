@@ -51,6 +51,11 @@ class Objective:
                 f"found shape {self.target.shape}; give a target for every step"
             )
 
+    @property
+    def spare(self) -> float:
+        """Temporary arrays of the loss besides dy, in sizes of y."""
+        return self.loss.spare if isinstance(self.loss, Loss) else 2.0
+
     def __call__(self, y: Array, n: int) -> tuple[Any, Array]:
         value, dy = self._evaluate(y, n)
         if isinstance(self.loss, Loss):

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from rnnbp.bptt.parts import recurrents
 from rnnbp.bptt.results import States
+from rnnbp.bptt.sizes import Sizes
 from rnnbp.cell import Cell
-from rnnbp.graph import Graph, Node
+from rnnbp.graph import Graph
 from rnnbp.layers.base import Layer
 from rnnbp.network import Network, name_params
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, first_bad, positive_int
@@ -51,6 +53,12 @@ class Problem:
     def recurrents(self) -> tuple[Recurrent, ...]:
         """The Recurrents of the model, in the order of their states."""
         return tuple(node.block for node in recurrents(self.model) if isinstance(node.block, Recurrent))
+
+    def sizes(self, loss_spare: float) -> Sizes:
+        """What the actions on its chunks take, in bytes."""
+        floats = self.x.dtype.kind in "fc"
+        copied = bool(floats and self.x.dtype != self.dtype) or not self.x.flags.c_contiguous
+        return Sizes(self.model, self.x.shape[2:], self.batch, self.dtype, floats, copied, loss_spare)
 
     def span(self, n: int) -> slice:
         """The steps of chunk n."""
@@ -92,11 +100,6 @@ def as_model(model: Any) -> Graph:
     graph = Graph(x, model(x))  # type: ignore[operator]  # every Layer and every other Network is callable
     graph.slots = name_params([("", model)])
     return graph
-
-
-def recurrents(model: Graph) -> tuple[Node, ...]:
-    """The nodes with a state, in order."""
-    return tuple(node for node in model.nodes if isinstance(node.block, Recurrent))
 
 
 def _check_input(x: Array, model: Graph) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -21,6 +22,15 @@ class Keeps:
     inputs: tuple[int, ...] = ()
     outputs: tuple[int, ...] = ()
     extras: tuple[tuple[Shape, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """The most elements that a layer's methods hold at once besides their results: forward, and the two backward."""
+
+    forward: int = 0
+    inputs: int = 0
+    params: int = 0
 
 
 class Layer(ABC):
@@ -43,6 +53,10 @@ class Layer(ABC):
     random: ClassVar[bool] = False
     """True if ``forward`` takes a keyword ``context`` (rnnbp.rng.Context) to draw random numbers from."""
 
+    view: ClassVar[bool] = False
+    """True if the output shares the memory of the first input, and its delta that of the output's."""
+    spare: ClassVar[tuple[float, float, float]] = (1, 1, 0)
+    """Temporary arrays of ``forward``, ``backward_inputs`` and ``backward_params``, in sizes of the output."""
     symbols: ClassVar[bool] = False
     """True if inputs are integers, without a gradient."""
 
@@ -71,6 +85,14 @@ class Layer(ABC):
         None, the default, is not declared: the layer still runs, but a forecast cannot include it.
         """
         return None
+
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        """What the methods need besides their results for ``rows`` batch elements, in elements of the dtype.
+
+        The default is ``spare`` times the size of the outputs.
+        """
+        size = rows * sum(math.prod(shape or ()) for shape in self.output_shapes(*shapes))
+        return Scratch(*(math.ceil(share * size) for share in self.spare))
 
     def __call__(self, *xs: Any) -> Any:
         """On symbolic values: a new node of their graph. On arrays: the output in evaluation mode."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.initializers import InitializerLike, initialize
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Keeps, Layer, Scratch
 from rnnbp.layers.windows import Sizes, Windows, per_axis
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, float_dtype, mismatch, positive_int
 from rnnbp.rng import RngLike, generator
@@ -78,6 +78,13 @@ class Convolution(Layer):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(inputs=(0,))
+
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        counts = self._counts(shapes[0])
+        columns = self.n_in * math.prod(self.windows.kernel) * math.prod(counts)
+        padded, out = math.prod(self.windows.padded(shapes[0])), self.n_out * math.prod(counts)
+        whole = columns + max(columns, padded + out)  # NumPy stacks the taps, then may copy them into order
+        return Scratch(rows * whole, rows * (columns + padded + out), rows * (whole + out))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         (x,) = saved

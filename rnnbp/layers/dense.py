@@ -33,6 +33,8 @@ class Dense(Layer):
     Raises ShapeError for an input of another size, ValueError for a size below one.
     """
 
+    spare = (1, 0, 0)
+
     def __init__(
         self,
         n_in: int | Sequence[int],

@@ -20,6 +20,8 @@ class Dropout(Layer):
     Shapes: x (...) → y (...). Keeps its mask, a byte for each element; nothing outside training.
     """
 
+    spare = (1.25, 0, 0)
+
     random: ClassVar[bool] = True
 
     def __init__(self, p: float = 0.5, *, every_step: bool = True) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from rnnbp.initializers import InitializerLike, initialize
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Keeps, Layer, Scratch
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, float_dtype, positive_int
 from rnnbp.rng import RngLike, generator
 
@@ -36,6 +36,9 @@ class Symbols(Layer):
                 f"give it shape (T, B)"
             )
         return ((self.n_out,),)
+
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        return Scratch(forward=4 * rows, params=4 * rows)
 
     def check(self, x: Array) -> None:
         """Raise unless ``x`` holds integers in range."""

@@ -39,6 +39,8 @@ class Merge(Layer):
 class Add(Merge):
     """y = x_1 + … + x_n, n = ``n_inputs``. Keeps nothing."""
 
+    spare = (0, 0, 0)
+
     def __init__(self, n_inputs: int = 2) -> None:
         super().__init__()
         self.n_inputs = positive_int("Add: n_inputs", n_inputs)
@@ -69,6 +71,8 @@ class Add(Merge):
 class Subtract(Merge):
     """y = a − b. Keeps nothing."""
 
+    spare = (0, 0, 0)
+
     def forward(self, a: Array, b: Array) -> tuple[Array, Saved]:
         self.check((a, b))
         return a - b, ()
@@ -88,6 +92,8 @@ class Subtract(Merge):
 @final
 class Multiply(Merge):
     """y = x_1 ⊙ … ⊙ x_n. Keeps its inputs."""
+
+    spare = (0, 1, 0)
 
     def forward(self, *xs: Array) -> tuple[Array, Saved]:
         self.check(xs)
@@ -115,6 +121,8 @@ class Concat(Layer):
 
     Shapes: x_k (..., sizes[k]) → y (..., Σ sizes).
     """
+
+    spare = (0, 0, 0)
 
     def __init__(self, *sizes: int) -> None:
         self.params = {}

@@ -28,6 +28,8 @@ class LayerNorm(Layer):
     Keeps x̂ and one number for each element of the batch.
     """
 
+    spare = (3, 3.25, 1.25)
+
     def __init__(
         self,
         shape: int | Sequence[int],

@@ -67,6 +67,8 @@ class Sigmoid(Pointwise):
 class Tanh(Pointwise):
     """tanh(x). Keeps its output: tanh′ = 1 − y²."""
 
+    spare = (0, 1, 0)
+
     def forward(self, x: Array) -> tuple[Array, Saved]:
         y: Array = np.tanh(x)
         return y, (y,)
@@ -80,6 +82,8 @@ class Tanh(Pointwise):
 class ReLU(Pointwise):
     """max(x, 0), derivative 0 at 0. Keeps its output."""
 
+    spare = (0.25, 1, 0)
+
     def forward(self, x: Array) -> tuple[Array, Saved]:
         y = np.where(positive(x), x, x.dtype.type(0))
         return y, (y,)
@@ -91,6 +95,8 @@ class ReLU(Pointwise):
 @final
 class LeakyReLU(Pointwise):
     """x where x > 0, else slope · x (Maas et al. 2013). Keeps its output; slope > 0."""
+
+    spare = (1.25, 1, 0)
 
     def __init__(self, slope: float = 0.01) -> None:
         super().__init__()
@@ -115,6 +121,8 @@ class LeakyReLU(Pointwise):
 class ELU(Pointwise):
     """x where x > 0, else α(eˣ − 1) (Clevert et al. 2016, eq. 15). Keeps its output: y + α below 0."""
 
+    spare = (1.25, 1.25, 0)
+
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__()
         if not alpha > 0:
@@ -138,6 +146,8 @@ class ELU(Pointwise):
 class GELU(Pointwise):
     """x Φ(x), Φ the normal distribution (Hendrycks & Gimpel 2016), exact, not the tanh form. Keeps its input."""
 
+    spare = (1, 3, 0)
+
     def forward(self, x: Array) -> tuple[Array, Saved]:
         return x * self._phi(x), (x,)
 
@@ -159,6 +169,8 @@ class GELU(Pointwise):
 class Softplus(Pointwise):
     """log(1 + eˣ), without overflow. Keeps its output: the derivative is 1 − e^(−y) = σ(x)."""
 
+    spare = (3.25, 1, 0)
+
     def forward(self, x: Array) -> tuple[Array, Saved]:
         size = np.where(positive(x), x, -x)
         y = np.where(positive(x), x, x.dtype.type(0)) + np.log1p(np.exp(-size))
@@ -173,6 +185,9 @@ class Softplus(Pointwise):
 class Identity(Activation):
     """y = x. Keeps nothing."""
 
+    spare = (0, 0, 0)
+    view = True
+
     def forward(self, x: Array) -> tuple[Array, Saved]:
         return x, ()
 
@@ -186,6 +201,8 @@ class Identity(Activation):
 @final
 class Scale(Activation):
     """y = scale · x + shift, both given numbers: what ``1 - z`` of a symbolic value becomes. Keeps nothing."""
+
+    spare = (1, 0, 0)
 
     def __init__(self, scale: float = 1.0, shift: float = 0.0) -> None:
         super().__init__()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import final
 
 import numpy as np
 
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Keeps, Layer, Scratch
 from rnnbp.layers.reshape import shape_only
 from rnnbp.layers.windows import Sizes, Windows, per_axis
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
@@ -56,6 +57,11 @@ class Pool(Layer):
         for tap, share in zip(taps, self.shares(saved, dy), strict=True):
             tap += share
         return (self.windows.crop(padded, shape),)
+
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        (made,) = self.output_shapes(*shapes)
+        padded, out = math.prod(self.windows.padded(shapes[0])), math.prod(made or ())
+        return Scratch(rows * (padded + out), rows * (padded + math.prod(self.windows.kernel) * out))
 
     def taps(self, x: Array, fill: float) -> list[Array]:
         """The taps of ``x`` padded with ``fill``."""

@@ -26,6 +26,9 @@ class Flatten(Layer):
     Raises ShapeError for an input of fewer axes.
     """
 
+    spare = (0, 0, 0)
+    view = True
+
     def __init__(self, n_axes: int = 2) -> None:
         self.params = {}
         self.n_axes = positive_int("Flatten: n_axes", n_axes)
@@ -64,6 +67,9 @@ class Reshape(Layer):
 
     Raises ValueError for shapes of different numbers of elements.
     """
+
+    spare = (0, 0, 0)
+    view = True
 
     def __init__(self, from_shape: int | Sequence[int], to_shape: int | Sequence[int]) -> None:
         self.params = {}

@@ -15,6 +15,8 @@ from rnnbp.numerics import Array, Saved, Shape
 class Softmax(Activation):
     """y = eˣ / Σ eˣ over the last axis. Keeps its output. Before a cross-entropy use losses.CrossEntropy alone."""
 
+    spare = (1.5, 1.5, 0)
+
     def forward(self, x: Array) -> tuple[Array, Saved]:
         y: Array = np.exp(_below_top(x))
         y /= y.sum(axis=-1, keepdims=True)
@@ -31,6 +33,8 @@ class Softmax(Activation):
 @final
 class LogSoftmax(Activation):
     """y = x − log Σ eˣ over the last axis. Keeps its output."""
+
+    spare = (2.5, 2.5, 0)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         below = _below_top(x)

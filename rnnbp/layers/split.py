@@ -22,6 +22,8 @@ class Split(Layer):
     Shapes: x (..., Σ sizes) → m arrays (..., sizes[k]), views of x.
     """
 
+    spare = (0, 1, 0)
+
     def __init__(self, *sizes: int) -> None:
         self.params = {}
         if len(sizes) < 2:
@@ -63,6 +65,8 @@ class Slice(Layer):
 
     Shapes: x (..., n_in) → y (..., stop − start), a view of x.
     """
+
+    spare = (0, 0, 0)
 
     def __init__(self, n_in: int, start: int, stop: int) -> None:
         self.params = {}

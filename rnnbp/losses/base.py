@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike as Like
@@ -23,6 +23,9 @@ class Loss(ABC):
 
     Raises ShapeError, DtypeError or ValueError for a target or weights that do not fit.
     """
+
+    spare: ClassVar[float] = 2.0
+    """Temporary arrays of ``summed`` besides dy, in sizes of y."""
 
     @abstractmethod
     def total(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:

@@ -1,28 +1,13 @@
-"""Schedules: which chunks are run, kept and run again. Pure data; ``rnnbp.simulate`` checks one without arrays.
-
-A schedule is any re-iterable of actions, as a list; those here are made for a number of chunks. Where
-``bptt`` takes a schedule it also takes a function of the number of chunks, as ``lambda n: EveryK(n, 4)``.
-"""
+"""Schedules of one rerun at most: everything cached, every k chunks, √N segments."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
-
-ScheduleLike: TypeAlias = Iterable[Action] | Callable[[int], Iterable[Action]] | str
-
-
-def check_counts(chunks: int, k: int = 1) -> None:
-    """Raise TypeError or ValueError unless both are integers of at least 1."""
-    for name, value in (("chunks", chunks), ("k", k)):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"a schedule's {name} must be an integer, found {value!r}")
-        if value < 1:
-            raise ValueError(f"a schedule's {name} must be at least 1, found {value}")
+from rnnbp.schedules.base import check_counts
 
 
 @dataclass(frozen=True)
@@ -33,6 +18,11 @@ class All:
 
     def __post_init__(self) -> None:
         check_counts(self.chunks)
+
+    @property
+    def steps(self) -> int:
+        """Chunks run, reruns included: each once."""
+        return self.chunks
 
     def __iter__(self) -> Iterator[Action]:
         yield from (Record(n) for n in range(self.chunks))
@@ -52,6 +42,11 @@ class EveryK:
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, self.k)
+
+    @property
+    def steps(self) -> int:
+        """Chunks run, reruns included: twice each but for the last segment."""
+        return self.chunks + (math.ceil(self.chunks / self.k) - 1) * self.k
 
     def __iter__(self) -> Iterator[Action]:
         starts = range(0, self.chunks, self.k)
@@ -79,18 +74,3 @@ class Sqrt(EveryK):
     def __post_init__(self) -> None:
         check_counts(self.chunks)
         object.__setattr__(self, "k", math.isqrt(self.chunks - 1) + 1)
-
-
-NAMED: dict[str, Callable[[int], Iterable[Action]]] = {"all": All, "sqrt": Sqrt}
-
-
-def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
-    """The actions that a ``checkpoint`` argument means for this number of chunks."""
-    if isinstance(schedule, str):
-        if schedule not in NAMED:
-            raise ValueError(f"checkpoint {schedule!r} is unknown; use {', '.join(map(repr, NAMED))} or a schedule")
-        schedule = NAMED[schedule]
-    found = schedule(chunks) if callable(schedule) else schedule
-    if not isinstance(found, Iterable) or isinstance(found, Iterator):
-        raise TypeError(f"a schedule is a re-iterable of actions, as a list, found {type(found).__name__}")
-    return found

@@ -1,0 +1,57 @@
+"""Counts what a run does, on its own: the figures that ``simulate`` must foretell."""
+
+from __future__ import annotations
+
+import collections
+from typing import Any
+
+from rnnbp.actions import TIERS, Action, Keep, Load, Rebuild, Record, Store
+from rnnbp.bptt.problem import Problem
+from rnnbp.bptt.results import Stats
+from rnnbp.ledger import Ledger
+
+
+class Counter:
+    """Figures of a run, updated after every action."""
+
+    def __init__(self) -> None:
+        self.steps = self.rebuilt = 0
+        self.actions: collections.Counter[str] = collections.Counter()
+        self.tiers: dict[int, str] = {}
+        self.writes, self.reads = {str(tier): 0 for tier in TIERS}, {str(tier): 0 for tier in TIERS}
+        self.peaks: dict[str, int] = dict.fromkeys(("slots", "tapes", "thin", *TIERS), 0)
+
+    def count(self, action: Action, run: Any) -> None:
+        """Take note of an action that ``run`` has just done."""
+        self.actions[type(action).__name__] += 1
+        match action:
+            case Store(n, tier):
+                self.tiers[n] = tier
+                self.writes[tier] += 1
+            case Load(n) if n in run.slots:
+                self.reads[self.tiers[n]] += 1
+            case Rebuild(n):
+                self.rebuilt += run.length(n)
+        if isinstance(action, (Record, Keep, Rebuild, Store)):
+            held = {"slots": len(run.slots), "tapes": len(run.tapes), "thin": len(run.thin)}
+            held |= {tier: sum(self.tiers[n] == tier for n in run.slots) for tier in TIERS}
+            self.peaks = {what: max(self.peaks[what], count) for what, count in held.items()}
+
+    def stats(self, problem: Problem, ledger: Ledger) -> Stats:
+        """All of it, with the ledger's peak."""
+        return Stats(
+            chunks=problem.chunks,
+            peak_slots=self.peaks["slots"],
+            peak_tapes=self.peaks["tapes"],
+            steps_run=self.steps,
+            steps_rerun=self.steps - problem.steps,
+            counts=dict(self.actions),
+            peak_slots_by_tier={tier: self.peaks[tier] for tier in TIERS},
+            peak_thin_tapes=self.peaks["thin"],
+            chunks_rebuilt=self.actions["Rebuild"],
+            steps_rebuilt=self.rebuilt,
+            writes=self.writes,
+            reads=self.reads,
+            peak_bytes=ledger.peak_bytes,
+            peak_bytes_by_kind=ledger.peak_by_kind,
+        )

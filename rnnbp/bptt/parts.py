@@ -1,0 +1,41 @@
+"""A model in two parts: the body, which feeds a state, and the tail, which feeds the loss alone."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from rnnbp.graph import Graph, Node
+from rnnbp.recurrent import Recurrent
+
+
+class Parts:
+    """The nodes of a model by what they are needed for.
+
+    The body runs when a chunk is recorded. The tail (the head, as a rule) runs when the chunk goes
+    backward: so logits exist for one chunk at a time.
+    """
+
+    def __init__(self, model: Graph) -> None:
+        self.model = model
+        self.recurrent = recurrents(model)
+        fed = [k for node in self.recurrent for k in node.args]
+        numbers = {node.number for node in (*model.ancestors(fed), *self.recurrent)}
+        self.body = tuple(node for node in model.nodes if node.number in numbers)
+        self.tail = tuple(node for node in model.nodes if node.number not in numbers)
+
+    @cached_property
+    def frontier(self) -> tuple[int, ...]:
+        """The values of the body, the input among them, that the tail or the loss starts from."""
+        made = {0} | {k for node in self.body for k in node.outs}
+        wanted = {k for node in self.tail for k in node.args} | set(self.model.outputs)
+        return tuple(sorted(made & wanted))
+
+    @cached_property
+    def fed(self) -> frozenset[int]:
+        """The values that some node of the body takes: outputs that even an Advance computes."""
+        return frozenset(k for node in self.body for k in node.args)
+
+
+def recurrents(model: Graph) -> tuple[Node, ...]:
+    """The nodes with a state, in order."""
+    return tuple(node for node in model.nodes if isinstance(node.block, Recurrent))

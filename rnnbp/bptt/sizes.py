@@ -1,0 +1,186 @@
+"""What each action of a schedule holds and needs, in bytes: from the layers' declarations, before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from rnnbp.bptt.parts import Parts
+from rnnbp.graph import Graph, Node
+from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layout import Layout, layouts
+from rnnbp.live import Cost, backward_peak, forward_peak, layer_cost
+from rnnbp.numerics import Shape
+from rnnbp.recurrent import Recurrent
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """A model on batches of ``batch`` sequences, as bytes of chunks of so many steps.
+
+    Args:
+        x_shape: feature shape of x. floats: whether x is floats, and so has a gradient.
+        copied: whether chunks of x must be copied, for their dtype or their order.
+        loss_spare: temporary arrays of the loss besides dy, in sizes of the output.
+
+    Raises TypeError where a layer does not declare what it keeps.
+    """
+
+    model: Graph
+    x_shape: Shape
+    batch: int
+    dtype: np.dtype[Any]
+    floats: bool = True
+    copied: bool = False
+    loss_spare: float = 2.0
+
+    __hash__ = object.__hash__
+
+    @cached_property
+    def parts(self) -> Parts:
+        """The model's body and tail."""
+        return Parts(self.model)
+
+    @cached_property
+    def shapes(self) -> list[Shape]:
+        """The feature shape of every value."""
+        return [shape or () for shape in self.model.value_shapes(self.x_shape)]
+
+    @cached_property
+    def layouts(self) -> dict[int, Layout]:
+        """The layout of each Recurrent, by node number."""
+        return layouts(self.model, self.x_shape, self.batch, self.dtype)
+
+    @property
+    def slot(self) -> int:
+        """A checkpoint."""
+        return sum(layout.state_bytes() for layout in self.layouts.values())
+
+    @property
+    def standing(self) -> int:
+        """What is there all the time: the initial state, the present one, and the deltas of the state."""
+        return 3 * self.slot
+
+    def gradients(self, steps: int) -> int:
+        """Gradients of the parameters, and of x for a sequence of so many steps."""
+        dx = steps * self.batch * math.prod(self.x_shape) * self.dtype.itemsize if self.floats else 0
+        return sum(p.nbytes for p in self.model.params.values()) + dx
+
+    def thin(self, length: int) -> int:
+        """A thin tape."""
+        return sum(layout.thin_bytes(length) for layout in self.layouts.values())
+
+    @lru_cache(maxsize=64)  # noqa: B019  # as long-lived as the run that asks
+    def tape(self, length: int) -> int:
+        """A tape, with the values that the tail starts from."""
+        rows, total = length * self.batch, sum(self._value(k, length) for k in self._taped)
+        for node in self.parts.body:
+            if isinstance(node.block, Recurrent):
+                layout = self.layouts[node.number]
+                outside = node.outs[0] in self.parts.frontier
+                total += layout.tape_bytes(length) + outside * layout.output_bytes(length, in_tape=True)
+            elif isinstance(node.block, Layer):
+                keeps = self._keeps(node)
+                if keeps is None:
+                    raise TypeError(f"{node.block}: what it keeps is not known; declare it by a method keeps(*shapes)")
+                total += rows * sum(math.prod(s) * np.dtype(d or self.dtype).itemsize for s, d in keeps.extras)
+        return total
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def advance(self, length: int) -> int:
+        """What an Advance needs besides what is held."""
+        return forward_peak(self._forward(length, "advance")) + self._copy(length)
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def keep(self, length: int) -> int:
+        """What a Keep needs besides the thin tape that it makes."""
+        return self.advance(length)
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def record(self, length: int) -> int:
+        """What a Record needs besides the tape that it makes."""
+        return forward_peak(self._forward(length, "record")) + self._copy(length)
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def rebuild(self, length: int) -> int:
+        """What a Rebuild needs besides the tape that it makes."""
+        return forward_peak(self._forward(length, "rebuild")) + self._copy(length)
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def backward(self, length: int) -> int:
+        """What Backward needs besides the tape that it takes."""
+        output = self.model.outputs[0]
+        y = self._value(output, length) or length * self.batch * math.prod(self.shapes[output]) * self.dtype.itemsize
+        tail = self._layers(self.parts.tail, length)
+        values = sum(sum(cost.outs) for cost in tail)
+        recursion = backward_peak(self._backward(length) + tail, {output: y})
+        return max(forward_peak(tail), values + y + math.ceil(y * self.loss_spare), values + recursion)
+
+    @cached_property
+    def _taped(self) -> frozenset[int]:
+        """The values of the body that a tape holds and that no Recurrent's tape does; views count as what they view."""
+        found = set(self.parts.frontier)
+        for node in self.parts.body:
+            if isinstance(node.block, Recurrent):
+                found.update(node.args)
+            else:
+                keeps = self._keeps(node) or Keeps()
+                found.update(node.args[k] for k in keeps.inputs)
+                found.update(node.outs[k] for k in keeps.outputs)
+        views = {node.outs[0]: node.args[0] for node in self.parts.body if getattr(node.block, "view", False)}
+        roots = set()
+        for k in found:
+            while k in views:
+                k = views[k]
+            roots.add(k)
+        return frozenset(roots - {node.outs[0] for node in self.parts.recurrent} - ({0} if not self.copied else set()))
+
+    def _keeps(self, node: Node) -> Keeps | None:
+        layer: Any = node.block
+        found: Keeps | None = layer.keeps(*(self.shapes[k] for k in node.args))
+        return found
+
+    def _value(self, value: int, length: int) -> int:
+        return length * self.batch * math.prod(self.shapes[value]) * self.dtype.itemsize
+
+    def _copy(self, length: int) -> int:
+        """A copy of a chunk of x that no tape holds."""
+        return self._value(0, length) if self.copied and 0 not in self._taped else 0
+
+    def _layers(self, nodes: Sequence[Node], length: int) -> list[Cost]:
+        rows, item = length * self.batch, self.dtype.itemsize
+        return [layer_cost(n, n.block, self.shapes, rows, item) for n in nodes if isinstance(n.block, Layer)]
+
+    def _forward(self, length: int, action: str) -> list[Cost]:
+        """The costs of the body; what goes into the tape is counted there."""
+        found = []
+        for node in self.parts.body:
+            if isinstance(node.block, Recurrent):
+                layout = self.layouts[node.number]
+                taped = action in ("record", "rebuild")
+                needed = taped or not self.parts.fed.isdisjoint(node.outs)
+                y = layout.output_bytes(length, in_tape=taped) if needed else 0
+                y = 0 if taped and node.outs[0] in self.parts.frontier else y
+                found.append(Cost(node, (y,), (0,), getattr(layout, f"{action}_bytes")(length)))
+            else:
+                (cost,) = self._layers([node], length)
+                kept = action in ("record", "rebuild")
+                sizes = zip(node.outs, cost.outs, strict=True)
+                found.append(replace(cost, outs=tuple(0 if kept and k in self._taped else n for k, n in sizes)))
+        return found
+
+    def _backward(self, length: int) -> list[Cost]:
+        found = []
+        for node in self.parts.body:
+            if isinstance(node.block, Recurrent):
+                layout, (k,) = self.layouts[node.number], node.args
+                dx = self._value(k, length) if k or self.floats else 0
+                found.append(Cost(node, (0,), (dx,), inputs=layout.backward_bytes(length)))
+            else:
+                found += self._layers([node], length)
+        return found

@@ -1,0 +1,12 @@
+"""Schedules: which chunks are run, kept and run again. Pure data; ``rnnbp.simulate`` checks one without arrays.
+
+A schedule is any re-iterable of actions, as a list; those here are made for a number of chunks. Where
+``bptt`` takes a schedule it also takes a function of the number of chunks, as ``lambda n: EveryK(n, 4)``.
+"""
+
+from rnnbp.schedules.base import ScheduleLike, check_counts
+from rnnbp.schedules.binomial import Revolve
+from rnnbp.schedules.named import NAMED, resolve
+from rnnbp.schedules.periodic import All, EveryK, Sqrt
+
+__all__ = ["NAMED", "All", "EveryK", "Revolve", "ScheduleLike", "Sqrt", "check_counts", "resolve"]

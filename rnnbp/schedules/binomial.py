@@ -1,0 +1,72 @@
+"""Binomial checkpointing: the fewest steps within a number of slots (Griewank & Walther 2000, ACM TOMS Alg. 799)."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rnnbp.actions import Action
+from rnnbp.schedules.base import check_counts
+from rnnbp.schedules.walk import Cut, walk
+
+
+def reach(slots: int, sweeps: int) -> int:
+    """β(s, r) = binom(s + r, s): the most chunks that s slots reverse with no chunk run more than r + 1 times."""
+    return math.comb(slots + sweeps, slots) if sweeps >= 0 else 0
+
+
+@lru_cache(maxsize=1 << 16)
+def sweeps(chunks: int, slots: int) -> int:
+    """r, the least with β(s, r) ≥ n."""
+    high = 1
+    while reach(slots, high) < chunks:
+        high *= 2
+    return bisect_left(range(high), chunks, key=lambda r: reach(slots, r))
+
+
+def extra(chunks: int, slots: int) -> int:
+    """p(n, s) = r·n − β(s + 1, r − 1): the chunks run again by the best schedule for n chunks in s slots."""
+    r = sweeps(chunks, slots)
+    return r * chunks - reach(slots + 1, r - 1)
+
+
+def cost(chunks: int, slots: int) -> int:
+    """n + p(n, s): the chunks run in all; the slot of the initial state is among the s."""
+    return chunks + extra(chunks, slots)
+
+
+def split(chunks: int, slots: int) -> int:
+    """The least y with p(n, s) = y + p(n − y, s − 1) + p(y, s), for n ≥ 2 and s ≥ 2.
+
+    p(·, s) is convex of slope r between β(s, r − 1) and β(s, r), so the sum is least where the slopes of its
+    two parts differ by the one of y: where n − y is within r, and y within r − 1 sweeps.
+    """
+    r = sweeps(chunks, slots)
+    return max(1, reach(slots, r - 2), chunks - reach(slots - 1, r))
+
+
+@dataclass(frozen=True)
+class Revolve:
+    """The fewest chunks run by any schedule of one tape and so many slots, that of the initial state included."""
+
+    chunks: int
+    slots: int
+
+    def __post_init__(self) -> None:
+        check_counts(self.chunks, slots=self.slots)
+
+    @property
+    def steps(self) -> int:
+        """Chunks run, reruns included: n + p(n, s)."""
+        return cost(self.chunks, self.slots)
+
+    def __iter__(self) -> Iterator[Action]:
+        return walk(self.chunks, self.slots, _cut)
+
+
+def _cut(length: int, slots: int, held: bool) -> Cut:
+    y = length - 1 if slots == 1 else split(length, slots)
+    return Cut(length, True, 0) if y == length - 1 else Cut(y, False, slots - 1)

@@ -1,0 +1,23 @@
+"""Schedules by name, and what a ``checkpoint`` argument means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from rnnbp.actions import Action
+from rnnbp.schedules.base import ScheduleLike
+from rnnbp.schedules.periodic import All, Sqrt
+
+NAMED: dict[str, Callable[[int], Iterable[Action]]] = {"all": All, "sqrt": Sqrt}
+
+
+def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
+    """The actions that a ``checkpoint`` argument means for this number of chunks."""
+    if isinstance(schedule, str):
+        if schedule not in NAMED:
+            raise ValueError(f"checkpoint {schedule!r} is unknown; use {', '.join(map(repr, NAMED))} or a schedule")
+        schedule = NAMED[schedule]
+    found = schedule(chunks) if callable(schedule) else schedule
+    if not isinstance(found, Iterable) or isinstance(found, Iterator):
+        raise TypeError(f"a schedule is a re-iterable of actions, as a list, found {type(found).__name__}")
+    return found
