@@ -121,6 +121,9 @@ class Interpreter:
                     values[v] = tape.values[v]
                 elif v in self.layout.kept:
                     tape.values[v] = values[v] = np.ascontiguousarray(values[v])
+            for v, last in self.layout.last_uses.items():
+                if last == node.number and v != self.cell.outputs[0]:
+                    values[v] = None
             keeps = self.layout.keeps[node.number]
             if keeps is None:
                 tape.opaque[node.number] = [tuple(part[t] for part in saved) for t in range(len(x))]

@@ -40,6 +40,7 @@ class Add(Merge):
     """y = x_1 + … + x_n, n = ``n_inputs``. Keeps nothing."""
 
     spare = (0, 0, 0)
+    passes = True
 
     def __init__(self, n_inputs: int = 2) -> None:
         super().__init__()
@@ -123,6 +124,7 @@ class Concat(Layer):
     """
 
     spare = (0, 0, 0)
+    passes = True
 
     def __init__(self, *sizes: int) -> None:
         self.params = {}
