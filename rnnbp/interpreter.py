@@ -142,6 +142,14 @@ class Interpreter:
 
         Returns dx (L, B, ...) and the deltas of the state that entered.
         """
+        dx, carried, dys = self._recursion(tape, dy, dstate)
+        self._read_off(tape, dys, grads)
+        return dx, carried
+
+    def _recursion(
+        self, tape: Tape, dy: Array | None, dstate: Sequence[Array | None]
+    ) -> tuple[Array | None, tuple[Array | None, ...], dict[int, list[Array | None]]]:
+        """dx, the deltas of the state that entered, and by node the deltas that its parameters wait for."""
         length, carried = len(tape.x), list(dstate)
         dx: Array | None = None
         dys: dict[int, list[Array | None]] = {}
@@ -160,8 +168,7 @@ class Interpreter:
                 dx = np.zeros((length, *deltas[0].shape), deltas[0].dtype) if dx is None else dx
                 dx[t] = deltas[0]
             carried = deltas[1 : 1 + len(carried)]
-        self._read_off(tape, dys, grads)
-        return dx, tuple(carried)
+        return dx, tuple(carried), dys
 
     def _step(
         self, nodes: Sequence[Node], x: Array, state: Sequence[Array], context: Context, first: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -142,7 +142,7 @@ class Layout:
             if getattr(cost.node.block, "params", None):
                 waiting += sum(self._size(k, length * self.batch) for k in cost.node.outs)
                 reading = max(reading, cost.params)
-        return waiting + max(backward_peak(self._step, ends), reading)
+        return waiting + max(backward_peak(self._step, ends), reading + self.state_bytes())
 
     def output_bytes(self, length: int, *, in_tape: bool) -> int:
         """y, where it does not live in the tape."""
@@ -152,7 +152,8 @@ class Layout:
 
     @cached_property
     def _step(self) -> list[Cost]:
-        return self._costs(self.batch)
+        """The costs of one step; parameter gradients wait for the chunk."""
+        return [replace(cost, params=0) for cost in self._costs(self.batch)]
 
     def _costs(self, rows: int) -> list[Cost]:
         nodes = [(node, node.block) for node in self.cell.nodes]
