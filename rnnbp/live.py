@@ -16,7 +16,8 @@ class Cost:
     """What running a node takes, in bytes: its outputs, its deltas by argument, and what it needs besides.
 
     ``forward`` and ``inputs`` are needed while outputs and deltas are made, ``params`` (the gradients of the
-    parameters included) when the deltas are there. With ``passes``, deltas are the memory of the output's.
+    parameters included) when the deltas are there. With ``passes``, deltas are the memory of the output's; with
+    ``part``, outputs are parts of the input's memory, until they are copied to be kept.
     """
 
     node: Node
@@ -26,6 +27,7 @@ class Cost:
     inputs: int = 0
     params: int = 0
     passes: bool = False
+    part: bool = False
 
 
 def layer_cost(node: Node, layer: Layer, shapes: Sequence[Shape], rows: int, itemsize: int) -> Cost:
@@ -36,15 +38,18 @@ def layer_cost(node: Node, layer: Layer, shapes: Sequence[Shape], rows: int, ite
     deltas = tuple(0 if no_delta else rows * itemsize * math.prod(shapes[k]) for k in node.args)
     gradients = sum(p.nbytes for p in layer.params.values())
     params = gradients + scratch.params * itemsize if layer.params else 0
-    return Cost(node, outs, deltas, scratch.forward * itemsize, scratch.inputs * itemsize, params, layer.view or layer.passes)
+    passes, forward, inputs = layer.view or layer.passes, scratch.forward * itemsize, scratch.inputs * itemsize
+    return Cost(node, outs, deltas, forward, inputs, params, passes, layer.part)
 
 
 def forward_peak(costs: Sequence[Cost], elsewhere: frozenset[int] = frozenset()) -> int:
     """The most alive in a forward walk that frees nothing before its end; values ``elsewhere`` move out once made."""
     held = peak = 0
     for cost in costs:
-        peak = max(peak, held + sum(cost.outs) + cost.forward)
-        held += sum(size for k, size in zip(cost.node.outs, cost.outs, strict=True) if k not in elsewhere)
+        made = 0 if cost.part else sum(cost.outs)
+        peak = max(peak, held + made + cost.forward)
+        moved = sum(size for k, size in zip(cost.node.outs, cost.outs, strict=True) if k in elsewhere)
+        held += max(0, made - moved)
     return peak
 
 
@@ -57,7 +62,7 @@ def freeing_peak(costs: Sequence[Cost], kept: frozenset[int], replaced: frozense
     alive: dict[int, int] = {}
     peak = 0
     for number, cost in enumerate(costs):
-        made = dict(zip(cost.node.outs, cost.outs, strict=True))
+        made = {k: n for k, n in zip(cost.node.outs, cost.outs, strict=True) if k in kept or not cost.part}
         peak = max(peak, sum(alive.values()) + sum(made.values()) + cost.forward)
         alive |= {k: size for k, size in made.items() if k not in replaced}
         alive = {k: size for k, size in alive.items() if k in kept or last.get(k, -1) > number}
@@ -68,8 +73,7 @@ def last_uses(nodes: Sequence[Node]) -> dict[int, int]:
     """By value, the position of the last node that takes it, or a view of it."""
     last: dict[int, int] = {}
     for number, node in reversed(list(enumerate(nodes))):
-        # A part of a Split shares its memory too, though its delta is an array of its own.
-        shares = getattr(node.block, "view", False) or not getattr(node.block, "params", True) and node.block.n_outputs > 1
+        shares = getattr(node.block, "view", False) or getattr(node.block, "part", False)
         through = max((last.get(k, number) for k in node.outs), default=number) if shares else number
         for k in node.args:
             last[k] = max(last.get(k, -1), through)

@@ -101,5 +101,4 @@ def test_the_ledger_s_peak_is_tracemalloc_s(
     ledger = run().stats.peak_bytes
     gc.collect()
     measured = numpy_peak(run, monkeypatch)
-    print(f"DIFF {model} {schedule} {chunk} {ledger - measured} of {measured}")
     assert abs(ledger - measured) <= max(0.01 * measured, 64 * 1024), f"ledger {ledger}, tracemalloc {measured}"

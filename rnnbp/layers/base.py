@@ -55,6 +55,8 @@ class Layer(ABC):
 
     view: ClassVar[bool] = False
     """True if the output shares the memory of the input; its delta then shares that of the output's."""
+    part: ClassVar[bool] = False
+    """True if the outputs are parts of the input's memory, though its delta is an array of its own."""
     passes: ClassVar[bool] = False
     """True if the deltas share the memory of the output's, though the output is an array of its own."""
     spare: ClassVar[tuple[float, float, float]] = (1, 1, 0)

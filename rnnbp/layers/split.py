@@ -23,6 +23,7 @@ class Split(Layer):
     """
 
     spare = (0, 1, 0)
+    part = True
 
     def __init__(self, *sizes: int) -> None:
         self.params = {}
@@ -67,6 +68,7 @@ class Slice(Layer):
     """
 
     spare = (0, 0, 0)
+    part = True
 
     def __init__(self, n_in: int, start: int, stop: int) -> None:
         self.params = {}
