@@ -167,7 +167,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "sizes of a Recurrent": (
         lambda: rb.Sequential(rb.Dense(3, 4), rb.LSTM(5, 6)),
         rb.ShapeError,
-        r"Sequential, item 1: LSTM.5, 6.: input 0 has feature shape \(5,\), found \(4,\)",
+        r"Sequential, item 1: LSTM.5, 6.: input axis -1 must have size 5, found 4 in shape \(4,\); give it",
     ),
     "a cell in a Sequential": (
         lambda: rb.Sequential(models.CELLS["lstm"](2, 2, "float32").cell),
@@ -197,7 +197,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         ValueError,
         r"gave shape \(3,\) for a parameter of shape \(2, 2\)",
     ),
-    "initialiser with NaN": (lambda: rb.Dense(2, 2, weight_init=float("nan")), ValueError, r"gave nan at \[0, 0\]"),
+    "initialiser with NaN": (lambda: rb.Dense(2, 2, weight_init=lambda rng, shape: np.full(shape, np.nan)), ValueError, r"Dense: weight: the initializer gave nan at \[0, 0\]"),
     "unknown option of a cell": (lambda: rb.LSTM(2, 2, dropout=0.1), TypeError, "LSTM: unknown option 'dropout'"),
     "unknown activation": (lambda: rb.RNN(2, 2, activation="gelu"), ValueError, "'tanh' or 'relu', found 'gelu'"),
     "unknown initial state": (lambda: rb.GRU(2, 2, initial="ones"), ValueError, "'zeros' or 'learned', found 'ones'"),

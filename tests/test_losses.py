@@ -304,8 +304,8 @@ def test_errors(loss, y, target, weights, error, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Huber(0), "Huber: delta must be above 0 and finite, found 0"),
-        (lambda: Huber(math.nan), "Huber: delta must be above 0 and finite, found nan"),
+        (lambda: Huber(0), "Huber: delta must lie in (0, inf), found 0; for squares use"),
+        (lambda: Huber(math.nan), "Huber: delta must lie in (0, inf), found nan"),
         (lambda: CrossEntropy(label_smoothing=1.0), "label_smoothing must lie in [0, 1), found 1.0"),
         (lambda: CrossEntropy([1.0, -1.0]), "class_weight must be a vector of finite numbers at least 0"),
         (lambda: CrossEntropy([[1.0]]), "class_weight must be a vector"),

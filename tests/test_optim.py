@@ -314,7 +314,7 @@ P = {"p": np.zeros(2)}
         (lambda: optim.Cosine(1, 10)(-1), ValueError, "a schedule's step must be at least 0, found -1"),
         (lambda: optim.OnPlateau(1, factor=1), ValueError, "OnPlateau: factor must lie in (0, 1), found 1"),
         (lambda: optim.OnPlateau(1, mode="least"), ValueError, "OnPlateau: mode must be 'min' or 'max', found 'least'"),
-        (lambda: optim.OnPlateau(1).update(math.nan), ValueError, "OnPlateau: the metric is NaN"),
+        (lambda: optim.OnPlateau(1).update(math.nan), ValueError, "OnPlateau: the metric must lie in (-inf, inf), found nan; stop"),
         (lambda: optim.OnPlateau(1).load_state_dict({"lr": 1}), ValueError, "names must be ['bad_epochs', 'best',"),
         (lambda: optim.lbfgs(lambda: (0.0, P), P, 0), ValueError, "lbfgs: max_iter must be at least 1, found 0"),
         (lambda: optim.lbfgs(lambda: (0.0, {}), P), ValueError, "lbfgs: the gradient of 'p' is missing"),

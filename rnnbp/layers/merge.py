@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from rnnbp.layers.base import Keeps, Layer
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features, whole_number
 
 
 class Merge(Layer):
@@ -43,7 +43,7 @@ class Add(Merge):
 
     def __init__(self, n_inputs: int = 2) -> None:
         super().__init__()
-        self.n_inputs = positive_int("Add: n_inputs", n_inputs)
+        self.n_inputs = whole_number("Add: n_inputs", n_inputs, least=2)
 
     def forward(self, *xs: Array) -> tuple[Array, Saved]:
         self.check(xs)
@@ -59,7 +59,7 @@ class Add(Merge):
         return (dy,) * self.n_inputs
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        if len(shapes) != self.n_inputs:
+        if len(shapes) not in (1, self.n_inputs):
             raise ShapeError(f"{self}: adds {self.n_inputs} inputs, found {len(shapes)}; build Add({len(shapes)})")
         return super().output_shapes(*shapes)
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from rnnbp.layers.base import Keeps, Layer
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, positive, sigmoid
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, positive, real_number, sigmoid
 
 
 class Activation(Layer):
@@ -100,9 +100,7 @@ class LeakyReLU(Pointwise):
 
     def __init__(self, slope: float = 0.01) -> None:
         super().__init__()
-        if not slope > 0:
-            raise ValueError(f"LeakyReLU: slope must be above 0, found {slope}; for slope 0 use ReLU")
-        self.slope = float(slope)
+        self.slope = real_number("LeakyReLU: slope", slope, above=0, cure="for slope 0 use ReLU")
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         y = np.where(positive(x), x, x * self.slope)
@@ -125,9 +123,7 @@ class ELU(Pointwise):
 
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__()
-        if not alpha > 0:
-            raise ValueError(f"ELU: alpha must be above 0, found {alpha}; for alpha 0 use ReLU")
-        self.alpha = float(alpha)
+        self.alpha = real_number("ELU: alpha", alpha, above=0, cure="for alpha 0 use ReLU")
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         above = positive(x)
@@ -206,9 +202,7 @@ class Scale(Activation):
 
     def __init__(self, scale: float = 1.0, shift: float = 0.0) -> None:
         super().__init__()
-        self.scale, self.shift = float(scale), float(shift)
-        if not (math.isfinite(self.scale) and math.isfinite(self.shift)):
-            raise ValueError(f"Scale: scale and shift must be finite, found {scale} and {shift}")
+        self.scale, self.shift = real_number("Scale: scale", scale), real_number("Scale: shift", shift)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         return x * self.scale + self.shift, ()

@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnbp.layers.base import Keeps, Layer, Scratch
 from rnnbp.layers.reshape import shape_only
-from rnnbp.layers.windows import Sizes, Windows, per_axis
+from rnnbp.layers.windows import Sizes, Sliding, per_axis
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
 
 
@@ -41,7 +41,7 @@ class Pool(Layer):
         pads = per_axis(f"{kind}: padding", padding, axes, least=0)
         if any(2 * p > k for p, k in zip(pads, sizes, strict=True)):
             raise ValueError(f"{kind}: padding must be at most half the kernel {kernel!r}, found {padding!r}")
-        self.windows = Windows(sizes, strides, (1,) * axes, tuple((p, p) for p in pads))
+        self.windows = Sliding(sizes, strides, (1,) * axes, tuple((p, p) for p in pads))
 
     @abstractmethod
     def forward(self, x: Array) -> tuple[Array, Saved]: ...
