@@ -859,6 +859,14 @@ BAD = {
         ValueError,
         "clip_value must lie in .*, found nan",
     ),
+    "clip text": (lambda: text_run(clip_norm="1"), TypeError, r"Trainer: clip_norm must be a number .*, found '1'"),
+    "rate number": (lambda: text_run(learning_rate=0.1), TypeError, "learning_rate must be a schedule, found 0.1; as"),
+    "rate class": (
+        lambda: text_run(learning_rate=rb.optim.Cosine),
+        TypeError,
+        "learning_rate must be a schedule, found <class",
+    ),
+    "seconds text": (lambda: text_run()[0].fit(None, max_seconds="9"), TypeError, "max_seconds must be a number"),
     "patience": (lambda: text_run(patience=0), ValueError, "Trainer: patience must be at least 1"),
     "snapshots": (lambda: text_run(snapshot_every=0), ValueError, "Trainer: snapshot_every must be at least 1"),
     "no validation": (

@@ -37,7 +37,10 @@ class Merge(Layer):
 
 @final
 class Add(Merge):
-    """y = x_1 + … + x_n, n = ``n_inputs``. Keeps nothing."""
+    """y = x_1 + … + x_n, n = ``n_inputs``. Keeps nothing.
+
+    Shapes: every x_k (...) → y (...), one shape.
+    """
 
     spare = (0, 0, 0)
 
@@ -69,7 +72,10 @@ class Add(Merge):
 
 @final
 class Subtract(Merge):
-    """y = a − b. Keeps nothing."""
+    """y = a − b. Keeps nothing.
+
+    Shapes: a (...), b (...) → y (...), one shape.
+    """
 
     spare = (0, 0, 0)
 
@@ -91,7 +97,10 @@ class Subtract(Merge):
 
 @final
 class Multiply(Merge):
-    """y = x_1 ⊙ … ⊙ x_n. Keeps its inputs."""
+    """y = x_1 ⊙ … ⊙ x_n. Keeps its inputs.
+
+    Shapes: every x_k (...) → y (...), one shape.
+    """
 
     spare = (0, 1, 0)
 

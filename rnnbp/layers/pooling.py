@@ -96,6 +96,8 @@ class MaxPool(Pool):
     """The largest element of each window; of several equal ones, the first has the delta.
 
     Keeps which element that was, in a byte (two above 256 elements), not its input.
+
+    Shapes: x (..., W) → y (..., W′), or x (..., H, W) → y (..., H′, W′); see Pool.
     """
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
@@ -121,7 +123,10 @@ class MaxPool(Pool):
 
 @final
 class AvgPool(Pool):
-    """The mean of each window, padding counted as zeros. Keeps the shape of its input."""
+    """The mean of each window, padding counted as zeros. Keeps the shape of its input.
+
+    Shapes: x (..., W) → y (..., W′), or x (..., H, W) → y (..., H′, W′); see Pool.
+    """
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         first, *others = self.taps(x, 0.0)
