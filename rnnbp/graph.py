@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
+import numpy as np
+
 from rnnbp.layers.base import Layer
 from rnnbp.network import Network, name_params
-from rnnbp.numerics import Array, Saved, Shape, ShapeError
+from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError
 from rnnbp.rng import Context
 from rnnbp.values import Application, Block, Input, Value
 
@@ -147,13 +149,46 @@ def forward_node(node: Node, values: list[Any], context: Context) -> Saved:
         y, saved = layer.forward(*xs, context=context.at(context.place + node.number))
     else:
         y, saved = layer.forward(*xs)
+    if not isinstance(saved, tuple):
+        raise TypeError(
+            f"{layer}: forward must save a tuple of arrays, found {type(saved).__name__}; return (y, (a, ...))"
+        )
     if layer.n_outputs == 1:
         values[node.outs[0]] = y
     else:
         for k, part in zip(node.outs, y, strict=True):
             values[k] = part
-    result: Saved = saved
-    return result
+    return saved
+
+
+def check_dtypes(node: Node, values: Sequence[Any], dtype: np.dtype[Any]) -> None:
+    """Raise DtypeError where a node's outputs are floats of another dtype than the model's."""
+    for k in node.outs:
+        found = values[k].dtype
+        # Real numbers fit a complex model, which gradcheck runs; integers are symbols.
+        if found != dtype and found.kind == "f" and (dtype.kind != "c" or found != np.float64):
+            raise DtypeError(
+                f"{node.block}: its output has dtype {found}, the parameters of the model {dtype}; "
+                f"build it with dtype='{dtype}', or let it compute in the dtype of its input"
+            )
+
+
+def read_off(node: Node, saved: Saved, dy: Any) -> dict[str, Array]:
+    """The parameter gradients of a node that holds a Layer, checked against its parameters."""
+    layer: Any = node.block
+    grads: dict[str, Array] = layer.backward_params(saved, dy)
+    complete = not (isinstance(dy, tuple) and any(part is None for part in dy))
+    if (complete and grads.keys() != layer.params.keys()) or grads.keys() - layer.params.keys():
+        raise TypeError(
+            f"{layer}: backward_params must give {list(layer.params)}, found {list(grads)}; give one for each"
+        )
+    for key, grad in grads.items():
+        if np.shape(grad) != layer.params[key].shape:
+            raise ShapeError(
+                f"{layer}: the gradient of {key} must have shape {layer.params[key].shape}, found {np.shape(grad)}; "
+                f"sum it over the batch axes alone"
+            )
+    return grads
 
 
 def take_deltas(node: Node, deltas: Deltas) -> Any:
@@ -168,6 +203,9 @@ def take_deltas(node: Node, deltas: Deltas) -> Any:
 
 def add_deltas(node: Node, dxs: Sequence[Array | None], deltas: Deltas) -> None:
     """Send deltas on to the arguments; where a value was split, they are summed into a new array."""
+    if not isinstance(dxs, tuple) or len(dxs) != len(node.args):
+        found = f"{len(dxs)} deltas" if isinstance(dxs, tuple) else type(dxs).__name__
+        raise TypeError(f"{node.block}: backward_inputs must give a tuple of {len(node.args)} deltas, found {found}")
     for k, dx in zip(node.args, dxs, strict=True):
         if dx is not None:
             present = deltas[k]
@@ -179,7 +217,15 @@ def backward_node(node: Node, saved: Saved, deltas: Deltas) -> Any:
     dy = take_deltas(node, deltas)
     if dy is not None:
         layer: Any = node.block
-        add_deltas(node, layer.backward_inputs(saved, dy), deltas)
+        dxs = layer.backward_inputs(saved, dy)
+        add_deltas(node, dxs, deltas)
+        batch = next(part for part in (dy if isinstance(dy, tuple) else (dy,)) if part is not None).shape[:1]
+        for k, dx in enumerate(dxs):
+            if dx is not None and dx.shape[:1] != batch:
+                raise ShapeError(
+                    f"{layer}: delta {k} has shape {dx.shape}, its batch axis must have size {batch[0]}; give it the "
+                    f"shape of input {k}"
+                )
     return dy
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rnnbp.graph import Deltas, Node, backward_node, forward_node
+from rnnbp.graph import Deltas, Node, backward_node, check_dtypes, forward_node, read_off
 from rnnbp.layout import Layout
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context
@@ -64,7 +64,7 @@ class Interpreter:
         y = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if output else None
         present = tuple(state)
         for t, x_t in enumerate(x):
-            values = self._step(nodes, x_t, present, replace(context, step=context.step + t, length=None))
+            values = self._step(nodes, x_t, present, replace(context, step=context.step + t, length=None), t == 0)
             if y is not None:
                 y[t] = values[self.cell.outputs[0]]
             present = tuple(values[k] for k in self.cell.outputs[1:])
@@ -80,7 +80,7 @@ class Interpreter:
         _put(states, 0, state)
         for t, x_t in enumerate(x):
             here = replace(context, step=context.step + t, length=None)
-            values = self._step(nodes, x_t, [s[t] for s in states], here)
+            values = self._step(nodes, x_t, [s[t] for s in states], here, t == 0)
             _put(states, t + 1, [values[k] for k in self.cell.outputs[1:]])
             if y is not None:
                 y[t] = values[self.cell.outputs[0]]
@@ -99,6 +99,7 @@ class Interpreter:
                 saved = forward_node(node, values, here)
                 if t == 0:
                     self._check_declared(node, saved, values)
+                    check_dtypes(node, values, self.layout.dtype)
                 self._settle(tape, node, t, saved, values)
             _put(tape.states, t + 1, [values[k] for k in self.cell.outputs[1:]])
             if fresh is not None:
@@ -114,11 +115,15 @@ class Interpreter:
         values += [None] * (len(self.layout.shapes) - len(values))
         for node in self.cell.nodes:
             saved = forward_node(node, values, context)
+            check_dtypes(node, values, self.layout.dtype)
             for v in node.outs:
                 if v in self.layout.next_of:
                     values[v] = tape.values[v]
                 elif v in self.layout.kept:
                     tape.values[v] = values[v] = np.ascontiguousarray(values[v])
+            for v, last in self.layout.last_uses.items():
+                if last == node.number and v != self.cell.outputs[0]:
+                    values[v] = None
             keeps = self.layout.keeps[node.number]
             if keeps is None:
                 tape.opaque[node.number] = [tuple(part[t] for part in saved) for t in range(len(x))]
@@ -158,10 +163,14 @@ class Interpreter:
         self._read_off(tape, dys, grads)
         return dx, tuple(carried)
 
-    def _step(self, nodes: Sequence[Node], x: Array, state: Sequence[Array], context: Context) -> list[Any]:
+    def _step(
+        self, nodes: Sequence[Node], x: Array, state: Sequence[Array], context: Context, first: bool
+    ) -> list[Any]:
         values: list[Any] = [x, *state, *[None] * (self.cell.n_values - 1 - len(state))]
         for node in nodes:
             forward_node(node, values, context)
+            if first:
+                check_dtypes(node, values, self.layout.dtype)
         return values
 
     def _empty_tape(self, x: Array, context: Context) -> Tape:
@@ -227,7 +236,7 @@ class Interpreter:
             node = self.cell.nodes[number]
             layer: Any = node.block
             saved = self._saved(tape, node, slice(None))
-            grads.add(layer.params, layer.backward_params(saved, parts[0] if layer.n_outputs == 1 else tuple(parts)))
+            grads.add(layer.params, read_off(node, saved, parts[0] if layer.n_outputs == 1 else tuple(parts)))
 
 
 def _put(buffers: Sequence[Array], t: int, values: Sequence[Array]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from rnnbp.cell import Cell
 from rnnbp.graph import Graph
 from rnnbp.layers.base import Keeps, Layer
-from rnnbp.live import Cost, backward_peak, forward_peak, layer_cost
+from rnnbp.live import Cost, backward_peak, forward_peak, freeing_peak, last_uses, layer_cost
 from rnnbp.numerics import Array, Shape
 from rnnbp.recurrent import Recurrent
 
@@ -83,6 +83,11 @@ class Layout:
         """The values with a buffer of their own in a tape."""
         return tuple(sorted(v for v in self.kept if v > self.n_states and v not in self.next_of))
 
+    @cached_property
+    def last_uses(self) -> dict[int, int]:
+        """By value, the number of the last node that takes it, or a view of it."""
+        return last_uses(self.cell.nodes)
+
     def new(self, length: int, shape: Shape, dtype: Any = None) -> Array:
         """An array (length, B, *shape)."""
         return np.empty((length, self.batch, *shape), self.dtype if dtype is None else dtype)
@@ -126,7 +131,8 @@ class Layout:
 
     def rebuild_bytes(self, length: int) -> int:
         """What a Rebuild needs besides the tape that it makes."""
-        return forward_peak(self._costs(length * self.batch), frozenset(self.buffered))
+        peak = freeing_peak(self._costs(length * self.batch), frozenset(self.buffered), frozenset(self.next_of))
+        return max(0, peak - self.tape_bytes(length) + self.thin_bytes(length))
 
     def backward_bytes(self, length: int) -> int:
         """What Backward needs besides the tape, dy and dx: deltas of a step; for parameters, of all steps."""

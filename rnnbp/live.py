@@ -16,7 +16,7 @@ class Cost:
     """What running a node takes, in bytes: its outputs, its deltas by argument, and what it needs besides.
 
     ``forward`` and ``inputs`` are needed while outputs and deltas are made, ``params`` (the gradients of the
-    parameters included) when the deltas are there. A ``view`` makes neither outputs nor deltas of its own.
+    parameters included) when the deltas are there. With ``passes``, deltas are the memory of the output's.
     """
 
     node: Node
@@ -25,18 +25,18 @@ class Cost:
     forward: int = 0
     inputs: int = 0
     params: int = 0
-    view: bool = False
+    passes: bool = False
 
 
 def layer_cost(node: Node, layer: Layer, shapes: Sequence[Shape], rows: int, itemsize: int) -> Cost:
     """The cost of a layer on ``rows`` batch elements."""
     scratch = layer.scratch(rows, *(shapes[k] for k in node.args))
     outs = tuple(0 if layer.view else rows * itemsize * math.prod(shapes[k]) for k in node.outs)
-    no_delta = layer.view or layer.symbols
+    no_delta = layer.view or layer.passes or layer.symbols
     deltas = tuple(0 if no_delta else rows * itemsize * math.prod(shapes[k]) for k in node.args)
     gradients = sum(p.nbytes for p in layer.params.values())
     params = gradients + scratch.params * itemsize if layer.params else 0
-    return Cost(node, outs, deltas, scratch.forward * itemsize, scratch.inputs * itemsize, params, layer.view)
+    return Cost(node, outs, deltas, scratch.forward * itemsize, scratch.inputs * itemsize, params, layer.view or layer.passes)
 
 
 def forward_peak(costs: Sequence[Cost], elsewhere: frozenset[int] = frozenset()) -> int:
@@ -46,6 +46,34 @@ def forward_peak(costs: Sequence[Cost], elsewhere: frozenset[int] = frozenset())
         peak = max(peak, held + sum(cost.outs) + cost.forward)
         held += sum(size for k, size in zip(cost.node.outs, cost.outs, strict=True) if k not in elsewhere)
     return peak
+
+
+def freeing_peak(costs: Sequence[Cost], kept: frozenset[int], replaced: frozenset[int]) -> int:
+    """The most alive in a forward walk that frees each value after its last use.
+
+    Those ``kept`` stay, and count; those ``replaced`` give way to arrays that are counted elsewhere once made.
+    """
+    last = last_uses([cost.node for cost in costs])
+    alive: dict[int, int] = {}
+    peak = 0
+    for number, cost in enumerate(costs):
+        made = dict(zip(cost.node.outs, cost.outs, strict=True))
+        peak = max(peak, sum(alive.values()) + sum(made.values()) + cost.forward)
+        alive |= {k: size for k, size in made.items() if k not in replaced}
+        alive = {k: size for k, size in alive.items() if k in kept or last.get(k, -1) > number}
+    return peak
+
+
+def last_uses(nodes: Sequence[Node]) -> dict[int, int]:
+    """By value, the position of the last node that takes it, or a view of it."""
+    last: dict[int, int] = {}
+    for number, node in reversed(list(enumerate(nodes))):
+        # A part of a Split shares its memory too, though its delta is an array of its own.
+        shares = getattr(node.block, "view", False) or not getattr(node.block, "params", True) and node.block.n_outputs > 1
+        through = max((last.get(k, number) for k in node.outs), default=number) if shares else number
+        for k in node.args:
+            last[k] = max(last.get(k, -1), through)
+    return last
 
 
 def backward_peak(costs: Sequence[Cost], ends: dict[int, int]) -> int:
@@ -59,7 +87,7 @@ def backward_peak(costs: Sequence[Cost], ends: dict[int, int]) -> int:
         others, made = sum(alive.values()), sum(cost.deltas)
         summed = max((size for k, size in zip(cost.node.args, cost.deltas, strict=True) if k in alive), default=0)
         peak = max(peak, others + own + made + max(cost.inputs, cost.params, summed))
-        sizes = (own, *(0 for _ in cost.deltas[1:])) if cost.view else cost.deltas
+        sizes = (own, *(0 for _ in cost.deltas[1:])) if cost.passes else cost.deltas
         for k, size in zip(cost.node.args, sizes, strict=True):
             alive[k] = max(alive.get(k, 0), size)
     return peak

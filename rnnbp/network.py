@@ -17,6 +17,13 @@ Slot: TypeAlias = tuple[dict[str, Array], str]
 """Where a parameter lives: the ``params`` of its owner, and its key there."""
 
 
+class Parameters(dict[str, Array]):
+    """Arrays by path. They are the network's own, so a value is written into one, not put in its place."""
+
+    def __setitem__(self, path: str, value: Array) -> None:
+        raise TypeError(f"params[{path!r}] cannot be replaced; write into it: params[{path!r}][...] = values")
+
+
 class Network(ABC):
     """A container of layers. Its parameters are those of its layers, under paths as ``0.weight_ih``."""
 
@@ -24,8 +31,14 @@ class Network(ABC):
 
     @property
     def params(self) -> dict[str, Array]:
-        """Every parameter once, by path: the live arrays, to be updated in place."""
-        return {path: owner[key] for path, (owner, key) in self.slots.items()}
+        """Every parameter once, by its first path: the live arrays, to be updated in place."""
+        found = Parameters()
+        seen: set[int] = set()
+        for path, (owner, key) in self.slots.items():
+            if id(owner[key]) not in seen:
+                seen.add(id(owner[key]))
+                found |= {path: owner[key]}
+        return found
 
     @property
     def dtype(self) -> np.dtype[Any] | None:

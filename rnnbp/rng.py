@@ -34,7 +34,7 @@ def check_seed(seed: object) -> int:
 
 def fold(seed: int, *places: int) -> int:
     """A seed for a place, as one update of a training run: a 64-bit hash of (seed, places)."""
-    return int(np.random.SeedSequence((seed, *places)).generate_state(1, np.uint64)[0])
+    return int(np.random.SeedSequence(seed, spawn_key=places).generate_state(1, np.uint64)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +69,7 @@ class Context:
         return out
 
     def _draw(self, step: int, shape: Shape) -> Array:
-        bits = np.random.Philox(key=[self.seed, self.place], counter=[0, step, 0, 0])
+        # As uint64: NumPy takes a list with a number from 2**63 up through float64.
+        key = np.array([self.seed, self.place], np.uint64)
+        bits = np.random.Philox(key=key, counter=[0, step, 0, 0])
         return np.random.Generator(bits).random(shape, dtype=np.float32)

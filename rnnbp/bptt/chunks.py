@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 from rnnbp.bptt.parts import Parts
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, States
-from rnnbp.graph import Deltas, Node, add_deltas, backward_node, forward_node, take_deltas
+from rnnbp.graph import Deltas, Node, add_deltas, backward_node, check_dtypes, forward_node, read_off, take_deltas
 from rnnbp.interpreter import Interpreter, Tape
 from rnnbp.layout import Layout, layouts
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, Saved
 from rnnbp.recurrent import Recurrent
 from rnnbp.rng import Context
 
@@ -78,7 +78,7 @@ class Chunks:
         """The state after chunk n, and the model's output for it."""
         after, values = self._run(n, states, output=True)
         for node in self.parts.tail:
-            forward_node(node, values, self._context(n))
+            self._forward(node, values, n)
         return after, values[self.model.outputs[0]]
 
     def keep(self, n: int, states: States) -> ThinTape:
@@ -91,7 +91,7 @@ class Chunks:
                 values[node.outs[0]] = y
                 found.append(thin)
             else:
-                forward_node(node, values, self._context(n))
+                self._forward(node, values, n)
         return ThinTape(found)
 
     def record(self, n: int, states: States) -> ChunkTape:
@@ -109,7 +109,7 @@ class Chunks:
         values: list[Any] = [None] * self.model.n_values
         for k, frontier in tape.frontier.items():
             values[k] = frontier
-        saved = [forward_node(node, values, self._context(n)) for node in self.parts.tail]
+        saved = [self._forward(node, values, n) for node in self.parts.tail]
         value, dy = loss(values[self.model.outputs[0]], n)
         del values
         deltas: Deltas = [None] * self.model.n_values
@@ -131,7 +131,12 @@ class Chunks:
         dy = backward_node(node, saved, deltas)
         layer: Any = node.block
         if dy is not None and layer.params:
-            grads.add(layer.params, layer.backward_params(saved, dy))
+            grads.add(layer.params, read_off(node, saved, dy))
+
+    def _forward(self, node: Node, values: list[Any], n: int) -> Saved:
+        saved = forward_node(node, values, self._context(n))
+        check_dtypes(node, values, self.problem.dtype)
+        return saved
 
     def _begin(self, n: int) -> list[Any]:
         return [self.problem.inputs(n), *[None] * (self.model.n_values - 1)]
@@ -147,7 +152,7 @@ class Chunks:
                 values[node.outs[0]] = y
                 after.append(state)
             else:
-                forward_node(node, values, self._context(n))
+                self._forward(node, values, n)
         return tuple(after), values
 
     def _tape(self, n: int, given: list[tuple[Any, Any]]) -> ChunkTape:
@@ -162,7 +167,7 @@ class Chunks:
                 values[node.outs[0]] = y
                 saved.append(tape)
             else:
-                saved.append(forward_node(node, values, self._context(n)))
+                saved.append(self._forward(node, values, n))
         return ChunkTape(saved, {k: values[k] for k in self.parts.frontier})
 
     def _fed(self, node: Node) -> bool:

@@ -61,7 +61,8 @@ def bptt(
     a schedule that cannot be run, before any arithmetic.
     """
     if horizon is not None:
-        chunk = positive_int("horizon", horizon) if chunk is None else positive_int("chunk", chunk)
+        horizon = positive_int("horizon", horizon)
+        chunk = horizon if chunk is None else positive_int("chunk", chunk)
         if horizon % chunk:
             raise ValueError(f"horizon {horizon} is not a multiple of chunk {chunk}; choose a chunk that divides it")
     problem = pose(model, x, chunk=chunk, state=state, backend=backend)
@@ -178,7 +179,7 @@ class Run:
         recurrent = zip(self.chunks.parts.recurrent, self.problem.state, self.problem.given, strict=True)
         for node, arrays, given in recurrent:
             found = zip(self.dstates[node.number], arrays, strict=True)
-            dstate.append(tuple(np.zeros(a.shape, a.dtype) if d is None else d for d, a in found))
+            dstate.append(tuple(np.zeros(a.shape, a.dtype) if d is None else d.copy() for d, a in found))
             if not given and isinstance(node.block, Recurrent):
                 initial = node.block.initial
                 self.grads.add(initial, {key: d.sum(axis=0) for key, d in zip(initial, dstate[-1], strict=False)})

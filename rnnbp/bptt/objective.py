@@ -61,7 +61,7 @@ class Objective:
         if isinstance(self.loss, Loss):
             dy *= 1 / self.total
             return value / self.total, dy
-        return self._own(value, dy, y)
+        return _number(value), self._own(dy, y, n)
 
     def value(self, y: Array, n: int) -> Any:
         """The part of the loss that chunk n adds."""
@@ -72,17 +72,36 @@ class Objective:
         target: Any = None if self.target is None else self.target[span]
         if isinstance(self.loss, Loss):
             return self.loss.summed(y, target, None if self.mask is None else self.mask[span])
-        return self.loss(y, target)
+        found = self.loss(read_only(y), None if target is None else read_only(target))
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise TypeError(f"the loss function must return (value, dy), found {type(found).__name__}")
+        return found
 
-    def _own(self, value: Any, dy: Any, y: Array) -> tuple[Any, Array]:
-        """What a function of the user gave, checked."""
+    def _own(self, dy: Any, y: Array, n: int) -> Array:
+        """The dy that a function of the user gave, checked."""
         dy = np.asarray(dy)
         if dy.shape != y.shape:
             raise ShapeError(f"the loss function gave dy of shape {dy.shape} for y of shape {y.shape}; they must agree")
         if dy.dtype.kind not in "fiub":
             raise DtypeError(f"the loss function gave dy of dtype {dy.dtype}; give floats")
         if (at := first_bad(dy)) is not None:
-            raise ValueError(f"the loss function gave dy = {dy[at]} at {list(at)} of a chunk; it must be finite")
-        if np.ndim(value):
-            raise ShapeError(f"the loss function gave a value of shape {np.shape(value)}; sum it to one number")
-        return value, dy.astype(y.dtype, copy=False)
+            step = self.problem.span(n).start + at[0]
+            raise ValueError(f"the loss function gave dy = {dy[at]} at {[step, *at[1:]]}; it must be finite")
+        cast: Array = dy.astype(y.dtype, copy=False)
+        return cast
+
+
+def read_only(array: Array) -> Array:
+    """A view that refuses to be written to."""
+    view: Array = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _number(value: Any) -> float:
+    """The value that a function of the user gave, checked."""
+    if np.ndim(value):
+        raise ShapeError(f"the loss function gave a value of shape {np.shape(value)}; sum it to one number")
+    if not isinstance(value, (int, float, np.integer, np.floating, np.ndarray)) or np.asarray(value).dtype.kind == "c":
+        raise TypeError(f"the loss function gave the value {value!r}; it must be a real number")
+    return float(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from rnnbp.bptt.sizes import Sizes
 from rnnbp.cell import Cell
 from rnnbp.graph import Graph
 from rnnbp.layers.base import Layer
+from rnnbp.layers.embedding import Symbols
 from rnnbp.network import Network, name_params
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, first_bad, positive_int
 from rnnbp.recurrent import Recurrent
@@ -66,8 +67,9 @@ class Problem:
 
     def inputs(self, n: int) -> Array:
         """x of chunk n in C order, floats in the model's dtype; no copy where it is so already."""
-        x = self.x[self.span(n)]
-        return np.ascontiguousarray(x, self.dtype if x.dtype.kind in "fc" else None)
+        x = np.ascontiguousarray(self.x[self.span(n)], self.dtype if self.x.dtype.kind in "fc" else None).view()
+        x.flags.writeable = False  # it may be the caller's own memory
+        return x
 
 
 def pose(model: Any, x: Any, *, chunk: int | None, state: Any, backend: str | None) -> Problem:
@@ -78,6 +80,7 @@ def pose(model: Any, x: Any, *, chunk: int | None, state: Any, backend: str | No
     x = np.asarray(x)
     _check_input(x, graph)
     dtype = graph.dtype or (x.dtype if x.dtype.kind in "fc" else np.dtype(np.float32))
+    _check_range("x", x, dtype)
     (output,) = graph.output_shapes(x.shape[2:])
     if output is None:
         raise ShapeError(f"{graph}: the shape of its output does not follow from an input of shape {x.shape}")
@@ -110,24 +113,36 @@ def _check_input(x: Array, model: Graph) -> None:
     for axis, name in enumerate(("T, the steps", "B, the batch")):
         if x.shape[axis] == 0:
             raise ShapeError(f"x axis {axis} ({name}) has size 0 in shape {x.shape}; give at least 1")
-    symbols = _takes_symbols(model)
+    symbols = list(_takes_symbols(model))
     if symbols and x.dtype.kind not in "iu":
-        raise DtypeError(f"x has dtype {x.dtype}, but {symbols} takes integers; use x.astype(int)")
+        raise DtypeError(f"x has dtype {x.dtype}, but {symbols[0]} takes integers; use x.astype(int)")
+    for layer in symbols:
+        layer.check(x)
     if not symbols and x.dtype.kind in "iu":
         raise DtypeError(f"x has dtype {x.dtype}, but the model takes floats; use x.astype('float32') or an Embedding")
     if (at := first_bad(x)) is not None:
         raise ValueError(f"x is {x[at]} at {list(at)}; inputs must be finite: remove or mask that step")
 
 
-def _takes_symbols(graph: Graph) -> Layer | None:
-    """The first layer that takes the graph's input as integers; None where it is floats."""
+def _takes_symbols(graph: Graph) -> Iterator[Symbols]:
+    """The layers that take the graph's input as integers; none where it is floats."""
     for node in graph.nodes:
         if 0 in node.args:
             if isinstance(node.block, Recurrent):
-                return _takes_symbols(node.block.cell)
-            if isinstance(node.block, Layer) and node.block.symbols:
-                return node.block
-    return None
+                yield from _takes_symbols(node.block.cell)
+            elif isinstance(node.block, Symbols):
+                yield node.block
+
+
+def _check_range(where: str, array: Array, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError for a finite float64 that the model's float32 cannot hold."""
+    if array.dtype.kind == "f" and array.dtype != dtype:
+        size = np.abs(array)
+        if size.max() > np.finfo(dtype).max:
+            at = np.unravel_index(np.argmax(size), array.shape)
+            raise ValueError(
+                f"{where} is {array[at]} at {[int(i) for i in at]}, beyond {dtype}; scale it, or use astype"
+            )
 
 
 def _states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -> tuple[States, tuple[bool, ...]]:
@@ -170,4 +185,5 @@ def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: np.
             raise ShapeError(f"{where}: expected shape (B, ...) = {(batch, *shape)}, found {array.shape}; reshape it")
         if (at := first_bad(array)) is not None:
             raise ValueError(f"{where}: the value at {list(at)} is {array[at]}; states must be finite")
+        _check_range(where, array, dtype)
     return tuple(np.ascontiguousarray(array, dtype) for array in arrays)

@@ -63,8 +63,8 @@ class Sizes:
 
     @property
     def standing(self) -> int:
-        """What is there all the time: the initial state, the present one, and the deltas of the state."""
-        return 3 * self.slot
+        """What is there all the time: the initial state, the present and the final one, and NumPy's own buffers."""
+        return 3 * self.slot + np.getbufsize() * self.dtype.itemsize
 
     def gradients(self, steps: int) -> int:
         """Gradients of the parameters, and of x for a sequence of so many steps."""
@@ -94,7 +94,7 @@ class Sizes:
     @lru_cache(maxsize=64)  # noqa: B019
     def advance(self, length: int) -> int:
         """What an Advance needs besides what is held."""
-        return forward_peak(self._forward(length, "advance")) + self._copy(length)
+        return self._running(length, "advance")
 
     @lru_cache(maxsize=64)  # noqa: B019
     def keep(self, length: int) -> int:
@@ -104,12 +104,12 @@ class Sizes:
     @lru_cache(maxsize=64)  # noqa: B019
     def record(self, length: int) -> int:
         """What a Record needs besides the tape that it makes."""
-        return forward_peak(self._forward(length, "record")) + self._copy(length)
+        return self._running(length, "record")
 
     @lru_cache(maxsize=64)  # noqa: B019
     def rebuild(self, length: int) -> int:
         """What a Rebuild needs besides the tape that it makes."""
-        return forward_peak(self._forward(length, "rebuild")) + self._copy(length)
+        return self._running(length, "rebuild")
 
     @lru_cache(maxsize=64)  # noqa: B019
     def backward(self, length: int) -> int:
@@ -155,6 +155,10 @@ class Sizes:
     def _layers(self, nodes: Sequence[Node], length: int) -> list[Cost]:
         rows, item = length * self.batch, self.dtype.itemsize
         return [layer_cost(n, n.block, self.shapes, rows, item) for n in nodes if isinstance(n.block, Layer)]
+
+    def _running(self, length: int, action: str) -> int:
+        """A forward run of the body, while the deltas of a state wait."""
+        return forward_peak(self._forward(length, action)) + self._copy(length) + self.slot
 
     def _forward(self, length: int, action: str) -> list[Cost]:
         """The costs of the body; what goes into the tape is counted there."""

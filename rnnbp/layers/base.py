@@ -54,7 +54,9 @@ class Layer(ABC):
     """True if ``forward`` takes a keyword ``context`` (rnnbp.rng.Context) to draw random numbers from."""
 
     view: ClassVar[bool] = False
-    """True if the output shares the memory of the first input, and its delta that of the output's."""
+    """True if the output shares the memory of the input; its delta then shares that of the output's."""
+    passes: ClassVar[bool] = False
+    """True if the deltas share the memory of the output's, though the output is an array of its own."""
     spare: ClassVar[tuple[float, float, float]] = (1, 1, 0)
     """Temporary arrays of ``forward``, ``backward_inputs`` and ``backward_params``, in sizes of the output."""
     symbols: ClassVar[bool] = False

@@ -82,9 +82,12 @@ class Convolution(Layer):
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
         counts = self._counts(shapes[0])
         columns = self.n_in * math.prod(self.windows.kernel) * math.prod(counts)
-        padded, out = math.prod(self.windows.padded(shapes[0])), self.n_out * math.prod(counts)
-        whole = columns + max(columns, padded + out)  # NumPy stacks the taps, then may copy them into order
-        return Scratch(rows * whole, rows * (columns + padded + out), rows * (whole + out))
+        before, out = math.prod(shapes[0]), self.n_out * math.prod(counts)
+        padded = math.prod(self.windows.padded(shapes[0]))
+        padding = padded if padded > before else 0
+        forward = max(columns + padding - out, columns, out)
+        inputs = max(columns + out - before, columns + padded)
+        return Scratch(rows * forward, rows * inputs, rows * (columns + padding + out))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         (x,) = saved
@@ -148,7 +151,8 @@ class Convolution(Layer):
         batch = math.prod(x.shape[: -self.axes - 1])
         channels_first = x.reshape(batch, *x.shape[-self.axes - 1 :]).swapaxes(0, 1)
         taps = self.windows.taps(self.windows.pad(channels_first), counts)
-        return np.stack(taps, axis=1).reshape(self.n_in * len(taps), batch * math.prod(counts))
+        columns = np.empty((self.n_in, len(taps), batch, *counts), x.dtype)  # stack alone would choose another order
+        return np.stack(taps, axis=1, out=columns).reshape(self.n_in * len(taps), batch * math.prod(counts))
 
     def _rows(self, dy: Array) -> Array:
         """``dy`` as (n_out, batch · windows)."""

@@ -43,6 +43,7 @@ class Add(Merge):
     """
 
     spare = (0, 0, 0)
+    passes = True
 
     def __init__(self, n_inputs: int = 2) -> None:
         super().__init__()
@@ -132,6 +133,7 @@ class Concat(Layer):
     """
 
     spare = (0, 0, 0)
+    passes = True
 
     def __init__(self, *sizes: int) -> None:
         self.params = {}

@@ -1,0 +1,104 @@
+"""The ledger against tracemalloc: bytes by declaration, and bytes that NumPy allocated."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.actions import Action, Backward, Keep, Rebuild
+from rnnbp.bptt.results import Accumulators
+from tests import models
+
+MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
+T, B, N = 160, 32, 128
+
+
+def real(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def symbols() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 50, (T, B))
+
+
+def two_layers() -> rb.Sequential:
+    return rb.Sequential(
+        rb.Embedding(50, 32, rng=0),
+        rb.LSTM(32, N, rng=1),
+        rb.Dropout(0.3),
+        rb.LSTM(N, N, rng=2),
+        rb.Dropout(0.2),
+        rb.Dense(N, 50, rng=3),
+    )
+
+
+MODELS: dict[str, Callable[[], tuple[Any, ...]]] = {
+    "LSTM": lambda: (rb.LSTM(32, N, rng=0), real(T, B, 32), real(T, B, N), MSE),
+    "GRU": lambda: (rb.GRU(32, N, rng=0), real(T, B, 32), real(T, B, N), MSE),
+    "two layers with dropout": lambda: (two_layers(), symbols(), symbols(), CE),
+    "convolutional cell": lambda: (models.conv_cell(8, 16, "float32"), real(T, B, 1, 16), real(T, B, 128), MSE),
+}
+
+
+def thin_tapes(chunks: int) -> Iterator[Action]:
+    """All states kept, internals rebuilt chunk by chunk."""
+    for n in range(chunks):
+        yield Keep(n)
+    for n in reversed(range(chunks)):
+        yield Rebuild(n)
+        yield Backward(n)
+
+
+SCHEDULES: dict[str, Any] = {
+    "all": "all",
+    "sqrt": "sqrt",
+    "every chunk": lambda n: rb.schedules.EveryK(n, 1),
+    "revolve": lambda n: rb.schedules.Revolve(n, 3),
+    "thin tapes": lambda n: list(thin_tapes(n)),
+}
+
+
+def numpy_peak(run: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> int:
+    """The most bytes of arrays at once: tracemalloc's peak, less what Python's own objects took about then."""
+    best, snapshots = [0], [tracemalloc.Snapshot((), 1)]
+    add = Accumulators.add
+
+    def spy(self: Accumulators, *args: Any) -> None:
+        present = tracemalloc.get_traced_memory()[0]
+        if present > best[0]:
+            best[0], snapshots[0] = present, tracemalloc.take_snapshot()
+        add(self, *args)
+
+    monkeypatch.setattr(Accumulators, "add", spy)
+    tracemalloc.start()
+    try:
+        run()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    monkeypatch.setattr(Accumulators, "add", add)
+    python = snapshots[0].filter_traces([tracemalloc.DomainFilter(False, np.lib.tracemalloc_domain)])
+    return peak - sum(trace.size for trace in python.traces)
+
+
+@pytest.mark.parametrize("chunk", [8, 20])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("model", MODELS)
+def test_the_ledger_s_peak_is_tracemalloc_s(
+    model: str, schedule: str, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, x, target, loss = MODELS[model]()
+
+    def run() -> rb.Gradients:
+        return rb.bptt(network, x, target, loss, checkpoint=SCHEDULES[schedule], chunk=chunk)
+
+    ledger = run().stats.peak_bytes
+    gc.collect()
+    measured = numpy_peak(run, monkeypatch)
+    assert abs(ledger - measured) <= max(0.01 * measured, 64 * 1024), f"ledger {ledger}, tracemalloc {measured}"
