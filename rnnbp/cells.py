@@ -12,11 +12,11 @@ from typing import TypedDict, Unpack
 import numpy.typing as npt
 
 from rnnbp.cell import Cell
-from rnnbp.initializers import InitializerLike, uniform
+from rnnbp.initializers import InitializerLike, generator_of, uniform
 from rnnbp.layers import Dense, Layer, ReLU, Sigmoid, Split, Tanh
-from rnnbp.numerics import positive_int
+from rnnbp.numerics import flag, positive_int, real_number, shown
 from rnnbp.recurrent import Recurrent
-from rnnbp.rng import RngLike, generator
+from rnnbp.rng import RngLike
 from rnnbp.values import Input, State
 
 ACTIVATIONS: dict[str, type[Layer]] = {"tanh": Tanh, "relu": ReLU}
@@ -43,8 +43,8 @@ def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Option
 
     Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
     """
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"RNN: activation is {' or '.join(map(repr, ACTIVATIONS))}, found {activation!r}")
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        raise ValueError(f"RNN: activation is {' or '.join(map(repr, ACTIVATIONS))}, found {shown(activation)}")
     build = _Projections("RNN", n_in, n, options)
     x, h = Input(n_in), State(n, "h")
     h_new = ACTIVATIONS[activation]()(build("ih", n_in, n)(x) + build("hh", n, n)(h))
@@ -63,7 +63,7 @@ def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Optio
     build = _Projections("LSTM", n_in, n, options)
     x, h, c = Input(n_in), State(n, "h"), State(n, "c")
     from_x, from_h = build("ih", n_in, 4 * n), build("hh", n, 4 * n)
-    if forget_bias:
+    if forget_bias := real_number("LSTM: forget_bias", forget_bias):
         if "bias" not in from_x.params:
             raise ValueError(f"LSTM: forget_bias={forget_bias} needs biases; leave out bias=False")
         from_x.params["bias"][n : 2 * n] += forget_bias
@@ -85,7 +85,7 @@ def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Option
     build = _Projections("GRU", n_in, n, options)
     x, h = Input(n_in), State(n, "h")
     xr, xz, xm = Split(n, n, n)(build("ih", n_in, 3 * n)(x))
-    if reset_after:
+    if flag("GRU: reset_after", reset_after):
         hr, hz, hm = Split(n, n, n)(build("hh", n, 3 * n)(h))
         r, z = Sigmoid()(xr + hr), Sigmoid()(xz + hz)
         m = Tanh()(xm + r * hm)
@@ -105,18 +105,20 @@ class _Projections:
         if unknown:
             known = ", ".join(Options.__annotations__)
             raise TypeError(f"{cell}: unknown option {sorted(unknown)[0]!r}; it takes {known}")
-        self.limit = uniform(1 / math.sqrt(positive_int(f"{cell}: n", n)))
-        self.options, self.numbers = options, generator(options.get("rng"))
-        self.name = f"{cell}({n_in}, {n})"
+        self.name = f"{cell}({positive_int(f'{cell}: n_in', n_in)}, {positive_int(f'{cell}: n', n)})"
+        self.bias = flag(f"{cell}: bias", options.get("bias", True))
+        self.limit = uniform(1 / math.sqrt(n))
+        self.options, self.numbers = options, generator_of(cell, options.get("rng"))
 
     def __call__(self, name: str, n_in: int, n_out: int) -> Dense:
         how = self.options.get("input_init") if name == "ih" else self.options.get("recurrent_init")
+        bias_how = self.options.get("bias_init")
         return Dense(
             n_in,
             n_out,
-            bias=self.options.get("bias", True),
+            bias=self.bias,
             weight_init=self.limit if how is None else how,
-            bias_init=self.options.get("bias_init", self.limit),
+            bias_init=self.limit if bias_how is None else bias_how,
             dtype=self.options.get("dtype", "float32"),
             rng=self.numbers,
             name=name,

@@ -140,7 +140,7 @@ def _model_case(
     )
     x = problem.x if found.dx is None else problem.x.astype(dtype)
     state = tuple(tuple(a.astype(dtype) for a in arrays) for arrays in problem.state)
-    whole = replace(problem, model=problem.model.astype(dtype), x=x, dtype=dtype, chunk=problem.steps, state=state)
+    whole = replace(problem, model=problem.model._astype(dtype), x=x, dtype=dtype, chunk=problem.steps, state=state)
     grads, variables = dict(found.grads), dict(whole.model.params)
     if found.dx is not None:
         grads["x"], variables["x"] = found.dx, x
@@ -186,7 +186,7 @@ def _layer_case(function: Any, xs: tuple[Any, ...], context: Context, dtype: np.
         dy, layer = backward_node(node, kept, deltas), cast(Layer, node.block)
         if dy is not None:
             sums.add(layer.params, layer.backward_params(kept, dy))
-    work = graph.astype(dtype)
+    work = graph._astype(dtype)
     variable = [a if a.dtype.kind in "iu" else a.astype(dtype) for a in arrays]
     by_input = {k: d for k, d in enumerate(deltas[: len(xs)]) if variable[k].dtype.kind not in "iu"}
 

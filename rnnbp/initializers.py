@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.numerics import Array, Shape, first_bad
+from rnnbp.numerics import Array, DtypeError, Shape, first_bad, real_number, shown
+from rnnbp.rng import RngLike, generator
 
 Initializer: TypeAlias = Callable[[np.random.Generator, Shape], Array]
 InitializerLike: TypeAlias = Initializer | str | float
@@ -28,12 +29,15 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 def constant(value: float) -> Initializer:
-    """Every element ``value``."""
-    return lambda _, shape: np.full(shape, float(value))
+    """Every element ``value``. Raises TypeError or ValueError unless that is a finite number."""
+    number = real_number("constant: value", value)
+    return lambda _, shape: np.full(shape, number)
 
 
 def uniform(limit: float | None = None) -> Initializer:
     """U(−limit, limit); limit None: 1/√fan_in (LeCun et al. 1998, "Efficient BackProp")."""
+    if limit is not None:
+        limit = real_number("uniform: limit", limit, least=0)
 
     def draw(rng: np.random.Generator, shape: Shape) -> Array:
         bound = 1 / math.sqrt(fans(shape)[0]) if limit is None else limit
@@ -80,16 +84,43 @@ NAMED: dict[str, Initializer] = {
 }
 
 
-def initialize(how: InitializerLike, rng: np.random.Generator, shape: Shape, dtype: np.dtype[Any]) -> Array:
-    """A new C-ordered parameter. Raises ValueError for an unknown name or values that do not fit."""
+def generator_of(place: str, rng: RngLike) -> np.random.Generator:
+    """The generator that a layer draws initial values from. Raises TypeError or ValueError for what is no seed."""
+    if isinstance(rng, np.random.RandomState):
+        return generator(rng)
+    try:
+        return generator(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{place}: rng must be a seed from 0, a Generator or None, found {shown(rng)}") from None
+
+
+def initialize(how: InitializerLike, rng: np.random.Generator, shape: Shape, dtype: np.dtype[Any], place: str) -> Array:
+    """A new C-ordered parameter; ``place`` names it in errors.
+
+    Raises TypeError for what is no initializer, ValueError for an unknown name or values that do not fit,
+    DtypeError for values that are not real numbers.
+    """
+    values = np.asarray(_function(how, place)(rng, shape))
+    if values.shape != shape:
+        raise ValueError(f"{place}: the initializer gave shape {values.shape} for a parameter of shape {shape}")
+    if values.dtype.kind not in "biuf":
+        raise DtypeError(f"{place}: the initializer gave dtype {values.dtype}; parameters are real numbers")
+    with np.errstate(over="ignore"):
+        parameter = np.array(values, dtype=dtype, order="C")
+    if (bad := first_bad(parameter)) is not None:
+        raise ValueError(f"{place}: the initializer gave {values[bad]} at {list(bad)}; it must be finite in {dtype}")
+    return parameter
+
+
+def _function(how: InitializerLike, place: str) -> Initializer:
     if isinstance(how, str):
         if how not in NAMED:
-            raise ValueError(f"initializer {how!r} is unknown; use one of {', '.join(NAMED)}, a number or a function")
-        how = NAMED[how]
-    function = how if callable(how) else constant(how)
-    values = np.asarray(function(rng, shape))
-    if values.shape != shape:
-        raise ValueError(f"the initializer gave shape {values.shape} for a parameter of shape {shape}")
-    if (bad := first_bad(values)) is not None:
-        raise ValueError(f"the initializer gave {values[bad]} at {list(bad)}; parameters must be finite")
-    return np.array(values, dtype=dtype, order="C")
+            names = ", ".join(NAMED)
+            raise ValueError(f"{place}: initializer {how!r} is unknown; use one of {names}, a number or a function")
+        return NAMED[how]
+    if callable(how) and not isinstance(how, type):
+        return how
+    if not isinstance(how, (int, float, np.integer, np.floating)):
+        cure = "for values of your own give lambda rng, shape: values"
+        raise TypeError(f"{place}: an initializer is a name, a number or a function, found {shown(how)}; {cure}")
+    return constant(real_number(f"{place}: its initial value", how))

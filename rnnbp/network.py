@@ -50,8 +50,12 @@ class Network(ABC):
         return next(iter(found), None)
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
-        """A copy with parameters of ``dtype``; layers and parameters that were shared still are."""
-        dtype, new = float_dtype(dtype), copy.deepcopy(self)
+        """A copy with parameters of ``dtype``, float32 or float64; layers and parameters that were shared still are."""
+        return self._astype(float_dtype(dtype))
+
+    def _astype(self, dtype: np.dtype[Any]) -> Self:
+        """``astype`` for any dtype: gradcheck copies a model into complex128."""
+        new = copy.deepcopy(self)
         cast: dict[int, Array] = {}
         for layer_params in _owners(new):
             for key, array in layer_params.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -23,24 +24,72 @@ class DtypeError(TypeError):
 
 
 def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """The dtype for parameters: float32 or float64. Raises DtypeError for any other."""
+    """The dtype for parameters: float32 or float64. Raises DtypeError for any other, None included."""
     try:
         found = np.dtype(dtype)
     except TypeError:
-        raise DtypeError(f"dtype {dtype!r} is not known; use 'float32' or 'float64'") from None
-    # complex128 is for gradcheck, which copies a model into it; no constructor documents it.
-    if found not in (np.float32, np.float64, np.complex128):
+        found = None
+    if found is None or dtype is None:  # NumPy takes None for float64
+        raise DtypeError(f"dtype {shown(dtype)} is not known; use 'float32' or 'float64'")
+    if found not in (np.float32, np.float64):
         raise DtypeError(f"parameters are float32 or float64, found dtype {found}; use 'float32' or 'float64'")
     return found
 
 
 def positive_int(name: str, value: object) -> int:
     """``value`` as an int ≥ 1. Raises TypeError for another type, ValueError for a size below one."""
+    return whole_number(name, value, least=1)
+
+
+def whole_number(name: str, value: object, *, least: int) -> int:
+    """``value`` as an int ≥ ``least``. Raises TypeError for another type, ValueError below it."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, found {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, found {value}")
+        raise TypeError(f"{name} must be an integer, found {shown(value)}; give a whole number from {least}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, found {value}")
     return int(value)
+
+
+def real_number(
+    name: str,
+    value: object,
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+    cure: str = "",
+) -> float:
+    """``value`` as a finite float, at least ``least``, above ``above``, below ``below``; ``cure`` ends the sentence.
+
+    Raises TypeError for what is no real number, ValueError for one out of range, NaN or infinite.
+    """
+    number = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    low = f"[{least}" if least > above else f"({above}"
+    must, cure = f"lie in {low}, {below})", f"; {cure}" if cure else ""
+    if isinstance(number, bool) or not isinstance(number, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} must be a number and {must}, found {shown(value)}{cure}")
+    try:
+        real = float(number)
+    except OverflowError:  # an integer of more than 308 digits
+        real = math.inf
+    if not (least <= real and above < real < below):
+        raise ValueError(f"{name} must {must}, found {shown(number)}{cure}")
+    return real
+
+
+def flag(name: str, value: object) -> bool:
+    """``value`` as a bool. Raises TypeError for anything else: "no" would count as true."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, found {shown(value)}")
+    return bool(value)
+
+
+def shown(value: object) -> str:
+    """``value`` in one short line, for an error."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    line = " ".join(repr(value).split())
+    return line if len(line) <= 80 else f"{line[:60]}…, of type {type(value).__name__}"
 
 
 def require_features(layer: object, x: Array, expected: Shape, what: str = "input") -> None:
@@ -59,7 +108,12 @@ def mismatch(layer: object, expected: Shape, found: Sequence[int], what: str = "
             f"{layer}: {what} needs at least {n} feature axes {expected}, found shape {tuple(found)}; "
             f"give it shape (..., {', '.join(map(str, expected))})"
         )
-    axis = next(-k for k in range(1, n + 1) if found[-k] != expected[-k])
+    axis = next((-k for k in range(1, n + 1) if found[-k] != expected[-k]), None)
+    if axis is None:
+        return (
+            f"{layer}: {what} must have feature shape {expected}, found {tuple(found)}, {len(found) - n} axes more; "
+            f"leave them to the batch, or put a Reshape before it"
+        )
     return (
         f"{layer}: {what} axis {axis} must have size {expected[axis]}, found {found[axis]} "
         f"in shape {tuple(found)}; give it shape (..., {', '.join(map(str, expected))}), "

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rnnbp.cell import Cell
 from rnnbp.network import Network
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
 from rnnbp.values import Value
 
 
@@ -19,28 +20,35 @@ class Recurrent(Network):
         cell: the step.
         initial: "zeros", or "learned": the initial state is then a parameter ``initial_<state>``, of the
             state's shape, zero at first, the same for every sequence of the batch.
+        dtype: of that parameter, "float32" or "float64"; None for that of the cell's parameters, or
+            float32 if it has none.
 
     Shapes: x (T, B, ...) → y (T, B, ...). In a network its state is a tuple of arrays (B, ...), one for
     each State of the cell.
+
+    Raises DtypeError for a dtype that the cell's parameters do not have.
     """
 
     n_outputs = 1
 
-    def __init__(self, cell: Cell, *, initial: str = "zeros") -> None:
+    def __init__(self, cell: Cell, *, initial: str = "zeros", dtype: npt.DTypeLike | None = None) -> None:
         if not isinstance(cell, Cell):
             raise TypeError(
                 f"Recurrent takes a Cell, found {type(cell).__name__}; as in Recurrent(Cell(x, {{h: h_new}}, h_new))"
             )
-        if initial not in ("zeros", "learned"):
+        if not isinstance(initial, str) or initial not in ("zeros", "learned"):
             raise ValueError(
-                f"Recurrent: initial is 'zeros' or 'learned', found {initial!r}; give other values as state="
+                f"Recurrent: initial is 'zeros' or 'learned', found {shown(initial)}; give other values as state="
             )
         self.cell, self.layers = cell, cell.layers
+        own = None if dtype is None else float_dtype(dtype)
+        if own is not None and cell.dtype not in (None, own):
+            raise DtypeError(f"{self}: dtype is {own}, that of the cell's parameters {cell.dtype}; leave it out")
         self.initial: dict[str, Array] = {}
         if initial == "learned":
-            dtype = cell.dtype or np.dtype(np.float32)
+            kind = own or cell.dtype or np.dtype(np.float32)
             named = zip(cell.state_names, cell.state_shapes, strict=True)
-            self.initial = {f"initial_{name}": np.zeros(shape, dtype) for name, shape in named}
+            self.initial = {f"initial_{name}": np.zeros(shape, kind) for name, shape in named}
         self.slots = cell.slots | {key: (self.initial, key) for key in self.initial}
 
     def __call__(self, x: Value) -> Any:
@@ -50,8 +58,14 @@ class Recurrent(Network):
         return x.apply_layer(self, (x,))
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        """The feature shape of y. Raises ShapeError, naming the layer, where x does not fit the cell."""
-        return self.cell.output_shapes(*shapes, *self.cell.state_shapes)[:1]
+        """The feature shape of y. Raises ShapeError, naming the layer, where x or a next state does not fit."""
+        expected = self.cell.input_shapes[0]
+        for shape in shapes[:1]:
+            if None not in (shape, expected) and shape != expected:
+                raise ShapeError(mismatch(self, expected or (), shape or ()))
+        y, *new = self.cell.output_shapes(*shapes, *self.cell.state_shapes)
+        self.cell.check_next_state(new)
+        return (y,)
 
     def first_state(self, batch: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
         """The initial state, each array (B, ...): zeros, or the learned values."""

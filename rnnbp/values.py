@@ -11,7 +11,7 @@ import numpy as np
 from rnnbp.layers.base import Layer
 from rnnbp.layers.merge import Add, Multiply, Subtract
 from rnnbp.layers.pointwise import Scale
-from rnnbp.numerics import Shape, positive_int
+from rnnbp.numerics import Shape, positive_int, shown
 
 _serial = itertools.count()
 
@@ -98,7 +98,7 @@ def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N
         shape: the feature shape: an int n for (n,), a tuple, () for one integer a step (for an Embedding),
             None where it is not known.
     """
-    return Value(_feature_shape("Input", shape), name=name)
+    return Value(_feature_shape("Input", shape), name=_text("Input", name))
 
 
 def State(shape: int | Shape, name: str = "") -> Value:  # noqa: N802
@@ -110,7 +110,13 @@ def State(shape: int | Shape, name: str = "") -> Value:  # noqa: N802
     """
     if shape is None:
         raise TypeError("State needs a size, as in State(128); only an Input may leave its shape open")
-    return Value(_feature_shape("State", shape), name=name)
+    return Value(_feature_shape("State", shape), name=_text("State", name))
+
+
+def _text(what: str, name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"{what}: name is a string, found {shown(name)}; give a shape of several axes as a tuple")
+    return name
 
 
 def _feature_shape(what: str, shape: int | Shape | None) -> Shape | None:

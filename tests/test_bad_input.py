@@ -48,10 +48,10 @@ CASES: dict[str, tuple[Any, type[Exception], str]] = {
     "integers for floats": (lambda: rb.bptt(lstm(), x(dtype=int), Y, MSE), rb.DtypeError, "the model takes floats; use"),
     "floats for symbols": (lambda: rb.bptt(symbols(), x(T, B), IDS, CE), rb.DtypeError, r"Embedding\(.*\) takes integers; use x.astype\(int\)"),
     "no batch axis": (lambda: rb.bptt(lstm(), x(T), Y, MSE), rb.ShapeError, r"x needs axes \(T, B, \.\.\.\), found shape \(5,\)"),
-    "no feature axis": (lambda: rb.bptt(lstm(), x(T, B), Y, MSE), rb.ShapeError, r"has feature shape \(3,\), found \(\)"),
+    "no feature axis": (lambda: rb.bptt(lstm(), x(T, B), Y, MSE), rb.ShapeError, r"LSTM\(3, 4\): input needs at least 1 feature axes \(3,\), found shape \(\)"),
     "T = 0": (lambda: rb.bptt(lstm(), x(0, B, 3), Y[:0], MSE), rb.ShapeError, r"x axis 0 \(T, the steps\) has size 0 in shape \(0, 2, 3\)"),
     "B = 0": (lambda: rb.bptt(lstm(), x(T, 0, 3), Y[:, :0], MSE), rb.ShapeError, r"x axis 1 \(B, the batch\) has size 0"),
-    "features": (lambda: rb.bptt(lstm(), x(T, B, 4), Y, MSE), rb.ShapeError, r"input 0 has feature shape \(3,\), found \(4,\)"),
+    "features": (lambda: rb.bptt(lstm(), x(T, B, 4), Y, MSE), rb.ShapeError, r"LSTM\(3, 4\): input axis -1 must have size 3, found 4 .*; give it shape \(\.\.\., 3\)"),
     "NaN": (lambda: rb.bptt(lstm(), with_value(x(), (3, 1, 2), np.nan), Y, MSE), ValueError, r"x is nan at \[3, 1, 2\]; inputs must be finite"),
     "infinity": (lambda: rb.bptt(lstm(), with_value(x(), (0, 0, 0), -np.inf), Y, MSE), ValueError, r"x is -inf at \[0, 0, 0\]"),
     "symbol outside the vocabulary": (lambda: rb.bptt(symbols(), with_value(IDS, (2, 1), 7), IDS, CE), IndexError, r"Embedding.*\[0, 7\), found 7 at \[2, 1\].*build the layer for 8"),
@@ -94,7 +94,7 @@ CASES: dict[str, tuple[Any, type[Exception], str]] = {
     "two dtypes": (lambda: rb.bptt(rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2, dtype="float64")), x(), Y, MSE), rb.DtypeError, "1.bias is float64; build all layers with one"),
     "time in backprop": (lambda: rb.backprop(lstm(), x(), Y, MSE), rb.ShapeError, "backprop is for models without time"),
     "predict of NaN": (lambda: rb.predict(lstm(), with_value(x(), (0, 1, 0), np.nan)), ValueError, r"x is nan at \[0, 1, 0\]"),
-    "evaluate of a wrong shape": (lambda: rb.evaluate(lstm(), x(T, B, 9), Y, MSE), rb.ShapeError, r"found \(9,\)"),
+    "evaluate of a wrong shape": (lambda: rb.evaluate(lstm(), x(T, B, 9), Y, MSE), rb.ShapeError, r"found 9 in shape \(9,\)"),
 }  # fmt: skip
 
 

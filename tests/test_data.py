@@ -279,6 +279,17 @@ BAD = {
         "sequence 4 has no last step",
     ),
     "axes": (lambda: Sequences(X[0, 0], None, batch_size=1), ShapeError, r"x must have axes \(N, T, ...\)"),
+    "shuffle": (
+        lambda: Examples(X, X, batch_size=1, shuffle="no"),
+        TypeError,
+        "Examples: shuffle must be True or False",
+    ),
+    "last": (lambda: Sequences(X, X, batch_size=1, last="no"), TypeError, "Sequences: last must be True or False"),
+    "order of axes": (
+        lambda: Sequences(X, X, batch_size=1, batch_first="T"),
+        TypeError,
+        "batch_first must be True or False, found 'T'",
+    ),
     "size": (lambda: Sequences(X, X, batch_size=0), ValueError, "Sequences: batch_size must be at least 1"),
     "seed": (lambda: Sequences(X, X, batch_size=1, seed=-1), ValueError, "seed must lie in"),
     "index": (

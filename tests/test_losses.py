@@ -304,16 +304,32 @@ def test_errors(loss, y, target, weights, error, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Huber(0), "Huber: delta must be above 0 and finite, found 0"),
-        (lambda: Huber(math.nan), "Huber: delta must be above 0 and finite, found nan"),
+        (lambda: Huber(0), "Huber: delta must lie in (0, inf), found 0; for squares use"),
+        (lambda: Huber(math.nan), "Huber: delta must lie in (0, inf), found nan"),
         (lambda: CrossEntropy(label_smoothing=1.0), "label_smoothing must lie in [0, 1), found 1.0"),
         (lambda: CrossEntropy([1.0, -1.0]), "class_weight must be a vector of finite numbers at least 0"),
         (lambda: CrossEntropy([[1.0]]), "class_weight must be a vector"),
         (lambda: CrossEntropy([1.0, math.nan]), "class_weight must be a vector"),
+        (lambda: CrossEntropy("abc"), "class_weight must be a vector of finite numbers at least 0, found 'abc'"),
+        (lambda: CrossEntropy([1j, 1.0]), "class_weight must be a vector"),
+        (lambda: Huber(math.inf), "Huber: delta must lie in (0, inf), found inf"),
     ],
 )
 def test_errors_of_arguments(make, message):
     with pytest.raises(ValueError, match=re.escape(message)):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Huber("1"), "Huber: delta must be a number and lie in (0, inf), found '1'; for squares use"),
+        (lambda: CrossEntropy(label_smoothing="0.1"), "CrossEntropy: label_smoothing must be a number"),
+        (lambda: CrossEntropy(label_smoothing=None), "found None; use 0 for none"),
+    ],
+)
+def test_arguments_that_are_no_numbers(make, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
         make()
 
 

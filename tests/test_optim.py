@@ -10,7 +10,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from rnnbp import optim
+from rnnbp import Gradients, optim
 from rnnbp.numerics import DtypeError, ShapeError
 
 SHAPES = {"0.weight": (4, 3), "0.bias": (4,), "1.scale": ()}
@@ -154,6 +154,12 @@ def test_state_has_the_names_of_parameters():
             "adam.v/0.bias must have shape (4,), found (3,)",
         ),
         (lambda s: s.update({"adam.v/0.bias": np.ones(4, "f")}), DtypeError, "must have dtype float64, found float32"),
+        (
+            lambda s: s["adam.v/0.bias"].put(2, np.nan),
+            ValueError,
+            "adam.v/0.bias has nan at [2]; load an earlier state",
+        ),
+        (lambda s: s.update({"adam.m/1.scale": np.array(np.inf)}), ValueError, "adam.m/1.scale has inf at []"),
         (lambda s: s.update({"step": np.array(-1)}), ValueError, "step must be at least 0, found -1"),
     ],
 )
@@ -208,6 +214,50 @@ def test_huge_finite_gradients_are_not_taken_for_infinite(value, dtype):
     p = np.zeros(9, dtype)
     optim.SGD({"p": p}, lr=0.5).step({"p": np.full(9, value, dtype)})
     assert np.array_equal(p, np.full(9, -value, dtype) * dtype(0.5))
+
+
+SQUARING = [case for case in CASES if case[0] is not optim.SGD]
+
+
+@pytest.mark.parametrize(("dtype", "huge"), [(np.float32, 1e19), (np.float32, 3e38), (np.float64, 1e154)])
+@pytest.mark.parametrize(("cls", "options"), SQUARING, ids=IDS[len(CASES) - len(SQUARING) :])
+def test_a_gradient_too_large_to_square_is_refused_and_nothing_changes(cls, options, dtype, huge):
+    params = parameters(dtype)
+    optimizer = cls(params, lr=0.1, **options)
+    optimizer.step(gradients(0, dtype))
+    before, state, bad = {n: p.copy() for n, p in params.items()}, optimizer.state_dict(), gradients(1, dtype)
+    bad["1.scale"].fill(-huge)
+    with pytest.raises(FloatingPointError, match=rf"{cls.__name__}: the gradient of '1\.scale' has size .*; clip"):
+        optimizer.step(bad)
+    assert all(np.array_equal(params[name], before[name]) for name in SHAPES)
+    assert all(np.array_equal(x, state[key]) for key, x in optimizer.state_dict().items())
+    bad["1.scale"].fill(huge * 1e-2 if huge < 1e38 else 1e18)
+    optimizer.step(bad)
+    assert all(np.isfinite(x).all() for x in (*params.values(), *optimizer.state_dict().values()))
+
+
+def test_a_penalty_counts_in_the_size_of_a_gradient():
+    p = np.full(2, 1e20, np.float32)
+    with pytest.raises(FloatingPointError, match="the gradient of 'p' has size 1e\\+19"):
+        optim.Adam({"p": p}, weight_decay=0.1).step({"p": np.zeros(2, np.float32)})
+    optim.AdamW({"p": p}, weight_decay=0.1).step({"p": np.zeros(2, np.float32)})
+
+
+def test_adagrad_stops_before_its_sum_overflows():
+    optimizer, grads = optim.Adagrad({"p": np.zeros(1, np.float32)}), {"p": np.full(1, 9e18, np.float32)}
+    optimizer.step(grads)
+    optimizer.step(grads)
+    with pytest.raises(FloatingPointError, match="Adagrad: the gradient of 'p' has size"):
+        optimizer.step(grads)
+    assert optimizer.steps == 2
+    assert np.isfinite(optimizer.state_dict()["adagrad.sum/p"]).all()
+
+
+def test_an_overflow_in_one_parameter_does_not_stop_between_two():
+    params = {"a": np.ones(1, np.float32), "b": np.ones(1, np.float32)}
+    optim.SGD(params, lr=10.0).step({"a": np.full(1, 3e38, np.float32), "b": np.full(1, 0.1, np.float32)})
+    assert params["a"][0] == -np.inf
+    assert params["b"][0] == 0
 
 
 def test_a_tied_parameter_is_updated_once():
@@ -282,6 +332,7 @@ def test_hyperparameters_go_through_json(make, wanted):
 
 
 P = {"p": np.zeros(2)}
+GRADIENTS = Gradients(0.0, P, None, (), (), None)
 
 
 @pytest.mark.parametrize(
@@ -300,6 +351,39 @@ P = {"p": np.zeros(2)}
         (lambda: optim.AdamW(P, betas=(0.9, -0.1)), ValueError, "AdamW: beta2 must lie in [0, 1), found -0.1"),
         (lambda: optim.AdamW(P, eps=-1), ValueError, "AdamW: eps must lie in (0, inf), found -1"),
         (lambda: optim.SGD(P).step(P, lr=-1.0), ValueError, "SGD.step: lr must lie in [0, inf), found -1.0"),
+        (lambda: optim.Adam(P, lr="0.1"), TypeError, "Adam: lr must be a number and lie in (0, inf), found '0.1'"),
+        (lambda: optim.Adam(P, lr=True), TypeError, "Adam: lr must be a number and lie in (0, inf), found True"),
+        (lambda: optim.Adam(P, lr=math.inf), ValueError, "Adam: lr must lie in (0, inf), found inf"),
+        (lambda: optim.SGD(P, lr=optim.Cosine(0.1, 9)), TypeError,
+         "SGD: lr must be a number and lie in (0, inf), found Cosine(lr=0.1, steps=9, floor=0.0); give a schedule to "
+         "Trainer as learning_rate, or its rate of each step to step() as lr"),
+        (lambda: optim.SGD(P, lr=optim.OnPlateau(0.1)), TypeError, "; give a schedule to Trainer as learning_rate"),
+        (lambda: optim.SGD(P).step(P, lr=optim.Constant(1)), TypeError, "SGD.step: lr must be a number"),
+        (lambda: optim.SGD(P, nesterov="no"), TypeError, "SGD: nesterov must be True or False, found 'no'"),
+        (lambda: optim.SGD(P, momentum=math.nan), ValueError, "SGD: momentum must lie in [0, 1), found nan"),
+        (lambda: optim.SGD(P, weight_decay=math.inf), ValueError, "SGD: weight_decay must lie in [0, inf), found inf"),
+        (lambda: optim.Adam(P, betas=0.9), TypeError, "Adam: betas must be two numbers, (beta1, beta2), found 0.9"),
+        (lambda: optim.AdamW(P, betas=(0.9,)), TypeError, "AdamW: betas must be two numbers, (beta1, beta2), found"),
+        (lambda: optim.Adam(P, betas=("a", 0)), TypeError, "Adam: beta1 must be a number and lie in [0, 1), found 'a'"),
+        (lambda: optim.RMSProp(P, eps="x"), TypeError, "RMSProp: eps must be a number and lie in (0, inf), found 'x'"),
+        (lambda: optim.SGD(P).step(GRADIENTS), TypeError,
+         "SGD: gradients are a dict of arrays by name, found Gradients; pass its .grads"),
+        (lambda: optim.clip_by_global_norm(GRADIENTS, 1), TypeError,
+         "clip_by_global_norm: gradients are a dict of arrays by name, found Gradients; pass its .grads"),
+        (lambda: optim.clip_by_value([np.ones(2)], 1), TypeError, "clip_by_value: gradients are a dict of arrays by"),
+        (lambda: optim.SGD(P).step({"p": [1.0, 2.0]}), TypeError, "gradient of 'p' must be an array, found [1.0, 2.0]"),
+        (lambda: optim.clip_by_value(P, "1"), TypeError, "clip_by_value: limit must be a number"),
+        (lambda: optim.OnPlateau(1, patience=2.7), TypeError, "OnPlateau: patience must be an integer, found 2.7"),
+        (lambda: optim.OnPlateau(1, patience=-1), ValueError, "OnPlateau: patience must be at least 0, found -1"),
+        (lambda: optim.OnPlateau(1, cooldown=0.5), TypeError, "OnPlateau: cooldown must be an integer, found 0.5"),
+        (lambda: optim.OnPlateau(1, threshold="a"), TypeError, "OnPlateau: threshold must be a number"),
+        (lambda: optim.OnPlateau(1).update("a"), TypeError, "OnPlateau: the metric must be a number"),
+        (lambda: optim.WarmUp(0.1, 5), TypeError, "WarmUp: schedule must be a schedule, found 0.1; as optim.Constant"),
+        (lambda: optim.Constant("a"), TypeError, "Constant: lr must be a number and lie in (0, inf), found 'a'"),
+        (lambda: optim.Cosine(1, 10)(1.5), TypeError, "a schedule's step must be an integer, found 1.5"),
+        (lambda: optim.lbfgs(lambda: 0.0, P), TypeError, "lbfgs: closure must give (loss, gradients by name), found"),
+        (lambda: optim.lbfgs(lambda: (0.0, GRADIENTS), P), TypeError, "lbfgs: gradients are a dict of arrays by name"),
+        (lambda: optim.lbfgs(lambda: (0.0, P), P, loss_tolerance=None), TypeError, "lbfgs: loss_tolerance must be a"),
         (lambda: optim.SGD({}), ValueError, "SGD: there is no parameter to update"),
         (lambda: optim.SGD([np.zeros(2)]), TypeError, "SGD: params must be a dict of arrays or a model, found list"),
         (lambda: optim.SGD({"p": [0.0]}), TypeError, "SGD: parameter 'p' must be an array to update in place"),
@@ -314,7 +398,7 @@ P = {"p": np.zeros(2)}
         (lambda: optim.Cosine(1, 10)(-1), ValueError, "a schedule's step must be at least 0, found -1"),
         (lambda: optim.OnPlateau(1, factor=1), ValueError, "OnPlateau: factor must lie in (0, 1), found 1"),
         (lambda: optim.OnPlateau(1, mode="least"), ValueError, "OnPlateau: mode must be 'min' or 'max', found 'least'"),
-        (lambda: optim.OnPlateau(1).update(math.nan), ValueError, "OnPlateau: the metric is NaN"),
+        (lambda: optim.OnPlateau(1).update(math.nan), ValueError, "OnPlateau: the metric must lie in (-inf, inf), found nan; stop"),
         (lambda: optim.OnPlateau(1).load_state_dict({"lr": 1}), ValueError, "names must be ['bad_epochs', 'best',"),
         (lambda: optim.lbfgs(lambda: (0.0, P), P, 0), ValueError, "lbfgs: max_iter must be at least 1, found 0"),
         (lambda: optim.lbfgs(lambda: (0.0, {}), P), ValueError, "lbfgs: the gradient of 'p' is missing"),

@@ -838,19 +838,35 @@ BAD = {
     "no end": (lambda: text_run()[0].fit(None), ValueError, "there is no end; give epochs, steps or max_seconds"),
     "epochs": (lambda: text_run()[0].fit(None, epochs=0), ValueError, "Trainer.fit: epochs must be at least 1"),
     "steps": (lambda: text_run()[0].fit(None, steps=1.5), TypeError, "Trainer.fit: steps must be an integer"),
-    "seconds": (lambda: text_run()[0].fit(None, max_seconds=0), ValueError, "max_seconds must be above 0, found 0"),
+    "seconds": (
+        lambda: text_run()[0].fit(None, max_seconds=0),
+        ValueError,
+        r"max_seconds must lie in \(0, inf\), found 0; None",
+    ),
     "optimizer": (lambda: Trainer(MODEL, "adam", slope), TypeError, "optimizer must be of rnnbp.optim, found 'adam'"),
     "other model": (
         lambda: Trainer(MODEL, rb.optim.SGD(linear()), slope),
         ValueError,
         r"'0\.weight' is not of this model",
     ),
-    "clip": (lambda: Trainer(MODEL, rb.optim.SGD(MODEL), slope, clip_norm=0), ValueError, "clip_norm must be above 0"),
+    "clip": (
+        lambda: Trainer(MODEL, rb.optim.SGD(MODEL), slope, clip_norm=0),
+        ValueError,
+        r"clip_norm must lie in \(0, inf\), found 0; None",
+    ),
     "clip nan": (
         lambda: Trainer(MODEL, rb.optim.SGD(MODEL), slope, clip_value=math.nan),
         ValueError,
-        "clip_value must be",
+        "clip_value must lie in .*, found nan",
     ),
+    "clip text": (lambda: text_run(clip_norm="1"), TypeError, r"Trainer: clip_norm must be a number .*, found '1'"),
+    "rate number": (lambda: text_run(learning_rate=0.1), TypeError, "learning_rate must be a schedule, found 0.1; as"),
+    "rate class": (
+        lambda: text_run(learning_rate=rb.optim.Cosine),
+        TypeError,
+        "learning_rate must be a schedule, found <class",
+    ),
+    "seconds text": (lambda: text_run()[0].fit(None, max_seconds="9"), TypeError, "max_seconds must be a number"),
     "patience": (lambda: text_run(patience=0), ValueError, "Trainer: patience must be at least 1"),
     "snapshots": (lambda: text_run(snapshot_every=0), ValueError, "Trainer: snapshot_every must be at least 1"),
     "no validation": (

@@ -8,11 +8,11 @@ from typing import ClassVar, Literal, TypeAlias, final
 import numpy as np
 import numpy.typing as npt
 
-from rnnbp.initializers import InitializerLike, initialize
+from rnnbp.initializers import InitializerLike, generator_of, initialize
 from rnnbp.layers.base import Keeps, Layer, Scratch
-from rnnbp.layers.windows import Sizes, Windows, per_axis
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, float_dtype, mismatch, positive_int
-from rnnbp.rng import RngLike, generator
+from rnnbp.layers.windows import Sizes, Sliding, per_axis
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag, float_dtype, mismatch, positive_int
+from rnnbp.rng import RngLike
 
 Padding: TypeAlias = Sizes | Literal["same", "valid"]
 
@@ -58,14 +58,14 @@ class Convolution(Layer):
         self.n_in, self.n_out = positive_int(f"{kind}: n_in", n_in), positive_int(f"{kind}: n_out", n_out)
         self.name = name
         self.windows = _windows(kind, self.axes, kernel, stride, padding, dilation)
-        numbers, dtype = generator(rng), float_dtype(dtype)
+        numbers, dtype = generator_of(kind, rng), float_dtype(dtype)
         shape = (self.n_out, self.n_in, *self.windows.kernel)
-        self.params = {"weight": initialize(weight_init, numbers, shape, dtype)}
-        if bias:
+        self.params = {"weight": initialize(weight_init, numbers, shape, dtype, f"{kind}: weight")}
+        if flag(f"{kind}: bias", bias):
             limit = 1 / math.sqrt(math.prod(shape[1:]))
             values = numbers.uniform(-limit, limit, self.n_out)
             how = (lambda _, __: values) if bias_init is None else bias_init
-            self.params["bias"] = initialize(how, numbers, (self.n_out,), dtype)
+            self.params["bias"] = initialize(how, numbers, (self.n_out,), dtype, f"{kind}: bias")
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         counts = self._counts(x.shape)
@@ -182,7 +182,7 @@ class Conv2D(Convolution):
     axes = 2
 
 
-def _windows(kind: str, axes: int, kernel: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Windows:
+def _windows(kind: str, axes: int, kernel: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Sliding:
     sizes = per_axis(f"{kind}: kernel", kernel, axes)
     strides = per_axis(f"{kind}: stride", stride, axes)
     dilations = per_axis(f"{kind}: dilation", dilation, axes)
@@ -190,11 +190,11 @@ def _windows(kind: str, axes: int, kernel: Sizes, stride: Sizes, padding: Paddin
         if set(strides) != {1}:
             raise ValueError(f"{kind}: padding 'same' needs stride 1, found {stride}; give the padding as numbers")
         total = [d * (k - 1) for k, d in zip(sizes, dilations, strict=True)]
-        return Windows(sizes, strides, dilations, tuple((n // 2, n - n // 2) for n in total))
+        return Sliding(sizes, strides, dilations, tuple((n // 2, n - n // 2) for n in total))
     if isinstance(padding, str) and padding != "valid":
         raise ValueError(f"{kind}: padding {padding!r} is unknown; use 'same', 'valid' or numbers")
     pads = per_axis(f"{kind}: padding", 0 if isinstance(padding, str) else padding, axes, least=0)
-    return Windows(sizes, strides, dilations, tuple((n, n) for n in pads))
+    return Sliding(sizes, strides, dilations, tuple((n, n) for n in pads))
 
 
 def _short(values: tuple[object, ...]) -> object:

@@ -8,10 +8,20 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from rnnbp.initializers import InitializerLike, initialize
+from rnnbp.initializers import InitializerLike, generator_of, initialize
 from rnnbp.layers.base import Keeps, Layer
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, float_dtype, mismatch, positive_int, require_features
-from rnnbp.rng import RngLike, generator
+from rnnbp.numerics import (
+    Array,
+    Saved,
+    Shape,
+    ShapeError,
+    flag,
+    float_dtype,
+    mismatch,
+    positive_int,
+    require_features,
+)
+from rnnbp.rng import RngLike
 
 
 @final
@@ -55,16 +65,16 @@ class Dense(Layer):
         self.n_out = positive_int("Dense: n_out", n_out)
         self.name = name
         self._names = tuple(f"weight_{k}" for k in range(len(sizes))) if several else ("weight",)
-        numbers, dtype = generator(rng), float_dtype(dtype)
+        numbers, dtype = generator_of("Dense", rng), float_dtype(dtype)
         self.params = {
-            key: initialize(weight_init, numbers, (self.n_out, n), dtype)
+            key: initialize(weight_init, numbers, (self.n_out, n), dtype, f"Dense: {key}")
             for key, n in zip(self._names, self.n_in, strict=True)
         }
-        if bias:
+        if flag("Dense: bias", bias):
             limit = 1 / np.sqrt(sum(self.n_in))
             values = numbers.uniform(-limit, limit, self.n_out)
             how = (lambda _, __: values) if bias_init is None else bias_init
-            self.params["bias"] = initialize(how, numbers, (self.n_out,), dtype)
+            self.params["bias"] = initialize(how, numbers, (self.n_out,), dtype, "Dense: bias")
 
     def forward(self, *xs: Array) -> tuple[Array, Saved]:
         self._check_count(len(xs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, final
 
 from rnnbp.layers.base import Keeps, Layer
-from rnnbp.numerics import Array, Saved, Shape, ShapeError
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag, real_number
 from rnnbp.rng import Context
 
 
@@ -26,10 +26,8 @@ class Dropout(Layer):
 
     def __init__(self, p: float = 0.5, *, every_step: bool = True) -> None:
         self.params = {}
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout: p must lie in [0, 1), found {p}; p is the share that is dropped")
-        self.p = float(p)
-        self.every_step = every_step
+        self.p = real_number("Dropout: p", p, least=0, below=1, cure="p is the share that is dropped")
+        self.every_step = flag("Dropout: every_step", every_step)
 
     def forward(self, x: Array, *, context: Context | None = None) -> tuple[Array, Saved]:
         if context is None or not context.training or self.p == 0:

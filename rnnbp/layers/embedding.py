@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from rnnbp.initializers import InitializerLike, initialize
+from rnnbp.initializers import InitializerLike, generator_of, initialize
 from rnnbp.layers.base import Keeps, Layer, Scratch
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, float_dtype, positive_int
-from rnnbp.rng import RngLike, generator
+from rnnbp.rng import RngLike
 
 
 class Symbols(Layer):
@@ -86,7 +86,9 @@ class Embedding(Symbols):
         self.name = name
         how = _normal if weight_init is None else weight_init
         shape = (self.n_symbols, self.n_out)
-        self.params = {"weight": initialize(how, generator(rng), shape, float_dtype(dtype))}
+        self.params = {
+            "weight": initialize(how, generator_of("Embedding", rng), shape, float_dtype(dtype), "Embedding: weight")
+        }
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         self.check(x)

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from rnnbp.layers.base import Keeps, Layer
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features, whole_number
 
 
 class Merge(Layer):
@@ -37,14 +37,17 @@ class Merge(Layer):
 
 @final
 class Add(Merge):
-    """y = x_1 + … + x_n, n = ``n_inputs``. Keeps nothing."""
+    """y = x_1 + … + x_n, n = ``n_inputs``. Keeps nothing.
+
+    Shapes: every x_k (...) → y (...), one shape.
+    """
 
     spare = (0, 0, 0)
     passes = True
 
     def __init__(self, n_inputs: int = 2) -> None:
         super().__init__()
-        self.n_inputs = positive_int("Add: n_inputs", n_inputs)
+        self.n_inputs = whole_number("Add: n_inputs", n_inputs, least=2)
 
     def forward(self, *xs: Array) -> tuple[Array, Saved]:
         self.check(xs)
@@ -60,7 +63,7 @@ class Add(Merge):
         return (dy,) * self.n_inputs
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        if len(shapes) != self.n_inputs:
+        if len(shapes) not in (1, self.n_inputs):
             raise ShapeError(f"{self}: adds {self.n_inputs} inputs, found {len(shapes)}; build Add({len(shapes)})")
         return super().output_shapes(*shapes)
 
@@ -70,7 +73,10 @@ class Add(Merge):
 
 @final
 class Subtract(Merge):
-    """y = a − b. Keeps nothing."""
+    """y = a − b. Keeps nothing.
+
+    Shapes: a (...), b (...) → y (...), one shape.
+    """
 
     spare = (0, 0, 0)
 
@@ -92,7 +98,10 @@ class Subtract(Merge):
 
 @final
 class Multiply(Merge):
-    """y = x_1 ⊙ … ⊙ x_n. Keeps its inputs."""
+    """y = x_1 ⊙ … ⊙ x_n. Keeps its inputs.
+
+    Shapes: every x_k (...) → y (...), one shape.
+    """
 
     spare = (0, 1, 0)
 

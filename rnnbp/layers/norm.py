@@ -10,7 +10,17 @@ import numpy.typing as npt
 
 from rnnbp.layers.base import Keeps, Layer
 from rnnbp.layers.reshape import as_shape
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, float_dtype, mismatch, require_features
+from rnnbp.numerics import (
+    Array,
+    Saved,
+    Shape,
+    ShapeError,
+    flag,
+    float_dtype,
+    mismatch,
+    real_number,
+    require_features,
+)
 
 
 @final
@@ -41,15 +51,13 @@ class LayerNorm(Layer):
         name: str | None = None,
     ) -> None:
         self.shape = as_shape("LayerNorm: shape", shape)
-        if not eps > 0:
-            raise ValueError(f"LayerNorm: eps must be above 0, found {eps}; 1e-5 is usual")
-        self.eps = float(eps)
+        self.eps = real_number("LayerNorm: eps", eps, above=0, cure="1e-5 is usual")
         self.name = name
         dtype = float_dtype(dtype)
         self.params = {}
-        if weight:
+        if flag("LayerNorm: weight", weight):
             self.params["weight"] = np.ones(self.shape, dtype)
-        if bias:
+        if flag("LayerNorm: bias", bias):
             self.params["bias"] = np.zeros(self.shape, dtype)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from rnnbp.layers.base import Keeps, Layer
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, positive, sigmoid
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, positive, real_number, sigmoid
 
 
 class Activation(Layer):
@@ -51,7 +51,10 @@ class Pointwise(Activation):
 
 @final
 class Sigmoid(Pointwise):
-    """σ(x) = 1/(1 + e^(−x)). Keeps its output: σ′ = y(1 − y)."""
+    """σ(x) = 1/(1 + e^(−x)). Keeps its output: σ′ = y(1 − y).
+
+    Shapes: x (...) → y (...).
+    """
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         y = sigmoid(x)
@@ -65,7 +68,10 @@ class Sigmoid(Pointwise):
 
 @final
 class Tanh(Pointwise):
-    """tanh(x). Keeps its output: tanh′ = 1 − y²."""
+    """tanh(x). Keeps its output: tanh′ = 1 − y².
+
+    Shapes: x (...) → y (...).
+    """
 
     spare = (0, 1, 0)
 
@@ -80,7 +86,10 @@ class Tanh(Pointwise):
 
 @final
 class ReLU(Pointwise):
-    """max(x, 0), derivative 0 at 0. Keeps its output."""
+    """max(x, 0), derivative 0 at 0. Keeps its output.
+
+    Shapes: x (...) → y (...).
+    """
 
     spare = (0.25, 1, 0)
 
@@ -94,15 +103,16 @@ class ReLU(Pointwise):
 
 @final
 class LeakyReLU(Pointwise):
-    """x where x > 0, else slope · x (Maas et al. 2013). Keeps its output; slope > 0."""
+    """x where x > 0, else slope · x (Maas et al. 2013). Keeps its output; slope > 0.
+
+    Shapes: x (...) → y (...).
+    """
 
     spare = (1.25, 1, 0)
 
     def __init__(self, slope: float = 0.01) -> None:
         super().__init__()
-        if not slope > 0:
-            raise ValueError(f"LeakyReLU: slope must be above 0, found {slope}; for slope 0 use ReLU")
-        self.slope = float(slope)
+        self.slope = real_number("LeakyReLU: slope", slope, above=0, cure="for slope 0 use ReLU")
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         y = np.where(positive(x), x, x * self.slope)
@@ -119,15 +129,16 @@ class LeakyReLU(Pointwise):
 
 @final
 class ELU(Pointwise):
-    """x where x > 0, else α(eˣ − 1) (Clevert et al. 2016, eq. 15). Keeps its output: y + α below 0."""
+    """x where x > 0, else α(eˣ − 1) (Clevert et al. 2016, eq. 15). Keeps its output: y + α below 0.
+
+    Shapes: x (...) → y (...).
+    """
 
     spare = (1.25, 1.25, 0)
 
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__()
-        if not alpha > 0:
-            raise ValueError(f"ELU: alpha must be above 0, found {alpha}; for alpha 0 use ReLU")
-        self.alpha = float(alpha)
+        self.alpha = real_number("ELU: alpha", alpha, above=0, cure="for alpha 0 use ReLU")
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         above = positive(x)
@@ -144,7 +155,10 @@ class ELU(Pointwise):
 
 @final
 class GELU(Pointwise):
-    """x Φ(x), Φ the normal distribution (Hendrycks & Gimpel 2016), exact, not the tanh form. Keeps its input."""
+    """x Φ(x), Φ the normal distribution (Hendrycks & Gimpel 2016), exact, not the tanh form. Keeps its input.
+
+    Shapes: x (...) → y (...).
+    """
 
     spare = (1, 3, 0)
 
@@ -167,7 +181,10 @@ class GELU(Pointwise):
 
 @final
 class Softplus(Pointwise):
-    """log(1 + eˣ), without overflow. Keeps its output: the derivative is 1 − e^(−y) = σ(x)."""
+    """log(1 + eˣ), without overflow. Keeps its output: the derivative is 1 − e^(−y) = σ(x).
+
+    Shapes: x (...) → y (...).
+    """
 
     spare = (3.25, 1, 0)
 
@@ -183,7 +200,10 @@ class Softplus(Pointwise):
 
 @final
 class Identity(Activation):
-    """y = x. Keeps nothing."""
+    """y = x. Keeps nothing.
+
+    Shapes: x (...) → y (...).
+    """
 
     spare = (0, 0, 0)
     view = True
@@ -200,15 +220,16 @@ class Identity(Activation):
 
 @final
 class Scale(Activation):
-    """y = scale · x + shift, both given numbers: what ``1 - z`` of a symbolic value becomes. Keeps nothing."""
+    """y = scale · x + shift, both given numbers: what ``1 - z`` of a symbolic value becomes. Keeps nothing.
+
+    Shapes: x (...) → y (...).
+    """
 
     spare = (1, 0, 0)
 
     def __init__(self, scale: float = 1.0, shift: float = 0.0) -> None:
         super().__init__()
-        self.scale, self.shift = float(scale), float(shift)
-        if not (math.isfinite(self.scale) and math.isfinite(self.shift)):
-            raise ValueError(f"Scale: scale and shift must be finite, found {scale} and {shift}")
+        self.scale, self.shift = real_number("Scale: scale", scale), real_number("Scale: shift", shift)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         return x * self.scale + self.shift, ()

@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnbp.layers.base import Keeps, Layer, Scratch
 from rnnbp.layers.reshape import shape_only
-from rnnbp.layers.windows import Sizes, Windows, per_axis
+from rnnbp.layers.windows import Sizes, Sliding, per_axis
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
 
 
@@ -41,7 +41,7 @@ class Pool(Layer):
         pads = per_axis(f"{kind}: padding", padding, axes, least=0)
         if any(2 * p > k for p, k in zip(pads, sizes, strict=True)):
             raise ValueError(f"{kind}: padding must be at most half the kernel {kernel!r}, found {padding!r}")
-        self.windows = Windows(sizes, strides, (1,) * axes, tuple((p, p) for p in pads))
+        self.windows = Sliding(sizes, strides, (1,) * axes, tuple((p, p) for p in pads))
 
     @abstractmethod
     def forward(self, x: Array) -> tuple[Array, Saved]: ...
@@ -96,6 +96,8 @@ class MaxPool(Pool):
     """The largest element of each window; of several equal ones, the first has the delta.
 
     Keeps which element that was, in a byte (two above 256 elements), not its input.
+
+    Shapes: x (..., W) → y (..., W′), or x (..., H, W) → y (..., H′, W′); see Pool.
     """
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
@@ -121,7 +123,10 @@ class MaxPool(Pool):
 
 @final
 class AvgPool(Pool):
-    """The mean of each window, padding counted as zeros. Keeps the shape of its input."""
+    """The mean of each window, padding counted as zeros. Keeps the shape of its input.
+
+    Shapes: x (..., W) → y (..., W′), or x (..., H, W) → y (..., H′, W′); see Pool.
+    """
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         first, *others = self.taps(x, 0.0)

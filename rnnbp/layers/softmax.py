@@ -13,7 +13,10 @@ from rnnbp.numerics import Array, Saved, Shape
 
 @final
 class Softmax(Activation):
-    """y = eˣ / Σ eˣ over the last axis. Keeps its output. Before a cross-entropy use losses.CrossEntropy alone."""
+    """y = eˣ / Σ eˣ over the last axis. Keeps its output. Before a cross-entropy use losses.CrossEntropy alone.
+
+    Shapes: x (..., n) → y (..., n).
+    """
 
     spare = (1.5, 1.5, 0)
 
@@ -32,7 +35,10 @@ class Softmax(Activation):
 
 @final
 class LogSoftmax(Activation):
-    """y = x − log Σ eˣ over the last axis. Keeps its output."""
+    """y = x − log Σ eˣ over the last axis. Keeps its output.
+
+    Shapes: x (..., n) → y (..., n).
+    """
 
     spare = (2.5, 2.5, 0)
 

@@ -9,7 +9,7 @@ from typing import final
 import numpy as np
 
 from rnnbp.layers.base import Keeps, Layer
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features, whole_number
 
 
 @final
@@ -73,7 +73,8 @@ class Slice(Layer):
     def __init__(self, n_in: int, start: int, stop: int) -> None:
         self.params = {}
         self.n_in = positive_int("Slice: n_in", n_in)
-        if not 0 <= start < stop <= n_in:
+        start, stop = whole_number("Slice: start", start, least=0), whole_number("Slice: stop", stop, least=1)
+        if not start < stop <= n_in:
             raise ValueError(f"Slice: needs 0 ≤ start < stop ≤ n_in = {n_in}, found start {start}, stop {stop}")
         self.start, self.stop = start, stop
 

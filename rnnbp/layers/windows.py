@@ -37,7 +37,7 @@ def _whole(what: str, value: object, least: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class Sliding:
     """Size, spacing and padding of the windows, one number for each of the last axes.
 
     ``padding`` counts the elements put before and after each axis; ``dilation`` is the distance

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.losses.base import Loss, Scalar, check_outputs, first_true, sum_of
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, real_number, shown
 
 
 @final
@@ -27,14 +27,9 @@ class CrossEntropy(Loss):
     """
 
     def __init__(self, class_weight: Like | None = None, label_smoothing: float = 0.0) -> None:
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(
-                f"CrossEntropy: label_smoothing must lie in [0, 1), found {label_smoothing}; use 0 for none"
-            )
-        self.label_smoothing = float(label_smoothing)
-        self.class_weight = None if class_weight is None else np.array(class_weight, dtype=np.float64)
-        if (v := self.class_weight) is not None and not (v.ndim == 1 and v.size and ((v >= 0) & (v < np.inf)).all()):
-            raise ValueError(f"CrossEntropy: class_weight must be a vector of finite numbers at least 0, found {v}")
+        name = "CrossEntropy: label_smoothing"
+        self.label_smoothing = real_number(name, label_smoothing, least=0, below=1, cure="use 0 for none")
+        self.class_weight = None if class_weight is None else _vector(class_weight)
 
     def total(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
         t, w = self._checked(target, weights, outputs)
@@ -87,6 +82,14 @@ class CrossEntropy(Loss):
         weight = "" if self.class_weight is None else f"class_weight of {len(self.class_weight)}"
         smoothing = f"label_smoothing={self.label_smoothing}" if self.label_smoothing else ""
         return ", ".join(filter(None, (weight, smoothing)))
+
+
+def _vector(class_weight: Like) -> Array:
+    v = np.asarray(class_weight)
+    if v.dtype.kind not in "biuf" or v.ndim != 1 or not v.size or not ((v >= 0) & (v < np.inf)).all():
+        found = shown(class_weight if v.ndim != 1 or v.dtype.kind not in "biuf" else v.tolist())
+        raise ValueError(f"CrossEntropy: class_weight must be a vector of finite numbers at least 0, found {found}")
+    return v.astype(np.float64)
 
 
 def _shifted(y: Array, w: Array) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.losses.base import Loss, Scalar, check_outputs, first_true, sum_of
-from rnnbp.numerics import Array, DtypeError, Shape, first_bad, positive
+from rnnbp.numerics import Array, DtypeError, Shape, first_bad, positive, real_number
 
 
 class Elementwise(Loss):
@@ -88,11 +88,7 @@ class Huber(Elementwise):
     """
 
     def __init__(self, delta: float = 1.0) -> None:
-        if not 0 < delta < math.inf:
-            raise ValueError(
-                f"Huber: delta must be above 0 and finite, found {delta}; for squares use MeanSquaredError"
-            )
-        self.delta = float(delta)
+        self.delta = real_number("Huber: delta", delta, above=0, cure="for squares use MeanSquaredError")
 
     def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
         d = y - target

@@ -7,13 +7,33 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from rnnbp.numerics import Array
-from rnnbp.optim.base import Optimizer, decayed, number
-from rnnbp.optim.parameters import Params
+from rnnbp.numerics import Array, real_number, shown
+from rnnbp.optim.base import Optimizer, decayed
+from rnnbp.optim.parameters import Params, largest
+
+
+class _Squaring(Optimizer):
+    """A rule that squares gradients, penalty included. Refuses, before anything changes, one too large for that.
+
+    A mean of squares that has overflowed would stay infinite, and its parameter stand still for ever.
+    """
+
+    weight_decay: float
+    decoupled: ClassVar[bool] = False
+    """True if the weight decay is no part of the gradient."""
+
+    def _check_size(self, name: str, p: Array, g: Array, slots: dict[str, Array]) -> None:
+        top = largest(g) + (0.0 if self.decoupled else self.weight_decay * largest(p))
+        limit = math.sqrt(float(np.finfo(p.dtype).max) / 4)
+        if top > limit or ("sum" in slots and top * top > 2 * limit * limit - largest(slots["sum"])):
+            raise FloatingPointError(
+                f"{type(self).__name__}: the gradient of {name!r} has size {top:.3g}, and its square does not fit in "
+                f"{p.dtype}; clip gradients to at most {limit:.1g}, or lower the learning rate"
+            )
 
 
 @final
-class Adagrad(Optimizer):
+class Adagrad(_Squaring):
     """g ← g + λp, s ← s + g², p ← p − lr_t · g / (√s + ε), lr_t = lr / (1 + (t − 1) · lr_decay).
 
     Duchi et al. 2011, "Adaptive subgradient methods", fig. 1 (diagonal, δ = ε); lr_decay is PyTorch's.
@@ -37,10 +57,10 @@ class Adagrad(Optimizer):
         initial_accumulator: float = 0.0,
         eps: float = 1e-10,
     ) -> None:
-        self.lr_decay = number("Adagrad", "lr_decay", lr_decay, 0)
-        self.weight_decay = number("Adagrad", "weight_decay", weight_decay, 0)
-        self.initial_accumulator = number("Adagrad", "initial_accumulator", initial_accumulator, 0)
-        self.eps = number("Adagrad", "eps", eps, 0, above=True)
+        self.lr_decay = real_number("Adagrad: lr_decay", lr_decay, least=0)
+        self.weight_decay = real_number("Adagrad: weight_decay", weight_decay, least=0)
+        self.initial_accumulator = real_number("Adagrad: initial_accumulator", initial_accumulator, least=0)
+        self.eps = real_number("Adagrad: eps", eps, above=0)
         super().__init__(params, lr, ("sum",))
         for slots in self._slots.values():
             slots["sum"].fill(initial_accumulator)
@@ -57,7 +77,7 @@ class Adagrad(Optimizer):
 
 
 @final
-class RMSProp(Optimizer):
+class RMSProp(_Squaring):
     """g ← g + λp, s ← α s + (1 − α) g², u = g / (√s + ε), b ← μ b + u, p ← p − lr · b.
 
     Tieleman & Hinton 2012, lecture 6.5; there ε is 0 and lr is inside b for μ > 0. Graves 2013, eq. 38
@@ -82,10 +102,10 @@ class RMSProp(Optimizer):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
     ) -> None:
-        self.alpha = number("RMSProp", "alpha", alpha, 0, 1)
-        self.eps = number("RMSProp", "eps", eps, 0, above=True)
-        self.momentum = number("RMSProp", "momentum", momentum, 0, 1)
-        self.weight_decay = number("RMSProp", "weight_decay", weight_decay, 0)
+        self.alpha = real_number("RMSProp: alpha", alpha, least=0, below=1)
+        self.eps = real_number("RMSProp: eps", eps, above=0)
+        self.momentum = real_number("RMSProp: momentum", momentum, least=0, below=1)
+        self.weight_decay = real_number("RMSProp: weight_decay", weight_decay, least=0)
         super().__init__(params, lr, ("square", "momentum") if momentum else ("square",))
 
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
@@ -101,17 +121,19 @@ class RMSProp(Optimizer):
         p -= b
 
 
-class _Adam(Optimizer):
+class _Adam(_Squaring):
     """What Adam and AdamW share: the moments and the step."""
 
     options: ClassVar[tuple[str, ...]] = ("beta1", "beta2", "eps", "weight_decay")
 
     def __init__(self, params: Params, lr: float, betas: tuple[float, float], eps: float, weight_decay: float) -> None:
         place = type(self).__name__
-        self.beta1 = number(place, "beta1", betas[0], 0, 1)
-        self.beta2 = number(place, "beta2", betas[1], 0, 1)
-        self.eps = number(place, "eps", eps, 0, above=True)
-        self.weight_decay = number(place, "weight_decay", weight_decay, 0)
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise TypeError(f"{place}: betas must be two numbers, (beta1, beta2), found {shown(betas)}")
+        self.beta1 = real_number(f"{place}: beta1", betas[0], least=0, below=1)
+        self.beta2 = real_number(f"{place}: beta2", betas[1], least=0, below=1)
+        self.eps = real_number(f"{place}: eps", eps, above=0)
+        self.weight_decay = real_number(f"{place}: weight_decay", weight_decay, least=0)
         super().__init__(params, lr, ("m", "v"))
 
     def _adapt(self, p: Array, g: Array, slots: dict[str, Array], lr: float, b: Array) -> None:
@@ -170,6 +192,7 @@ class AdamW(_Adam):
     """
 
     kind: ClassVar[str] = "adamw"
+    decoupled: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from rnnbp.numerics import Array, DtypeError, ShapeError
+from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, real_number
+from rnnbp.optim.learning_rates import OnPlateau
 from rnnbp.optim.parameters import Params, check_grads, check_writable, distinct
 
 
-def number(place: str, name: str, value: float, low: float, high: float = math.inf, *, above: bool = False) -> float:
-    """``value`` as a float in [low, high), or in (low, high) if ``above``. Raises ValueError."""
-    if not ((low < value if above else low <= value) and value < high):
-        raise ValueError(f"{place}: {name} must lie in {'(' if above else '['}{low}, {high}), found {value}")
-    return float(value)
+def rate(name: str, value: object, **bounds: float) -> float:
+    """A learning rate as a float. Raises TypeError, for a schedule saying where one goes, or ValueError."""
+    schedule = callable(value) or isinstance(value, OnPlateau)
+    cure = "give a schedule to Trainer as learning_rate, or its rate of each step to step() as lr"
+    return real_number(name, value, cure=cure if schedule else "", **bounds)
 
 
 class Optimizer(ABC):
@@ -39,7 +39,7 @@ class Optimizer(ABC):
     def __init__(self, params: Params, lr: float, slots: tuple[str, ...]) -> None:
         place = type(self).__name__
         self.params = distinct(place, params)
-        self.lr = number(place, "lr", lr, 0, above=True)
+        self.lr = rate(f"{place}: lr", lr, above=0)
         self.steps = 0
         self._slots = {name: {slot: np.zeros_like(p, order="C") for slot in slots} for name, p in self.params.items()}
         dtypes = {p.dtype: 0 for p in self.params.values()}
@@ -50,17 +50,24 @@ class Optimizer(ABC):
         """Update every parameter by its gradient; ``lr`` ≥ 0, if given, is used for this step alone.
 
         ``grads`` has one array for each parameter, of its shape; it is not written to. All is checked
-        before anything changes. Raises ValueError (names, a read-only parameter, ``lr``), ShapeError, DtypeError,
-        or FloatingPointError (a gradient that is not finite).
+        before anything changes. Raises TypeError, ValueError (names, a read-only parameter, ``lr``), ShapeError,
+        DtypeError, or FloatingPointError (a gradient that is not finite, or too large to be squared by a rule that
+        does so). A parameter that overflows in the update becomes infinite without a warning.
         """
         place = type(self).__name__
-        rate = number(f"{place}.step", "lr", self.lr if lr is None else lr, 0)
+        now = rate(f"{place}.step: lr", self.lr if lr is None else lr, least=0)
         check_writable(place, self.params)
         check_grads(place, self.params, grads)
-        self.steps += 1
         for name, p in self.params.items():
-            a, b = (row[: p.size].reshape(p.shape) for row in self._scratch[p.dtype])
-            self._update(p, grads[name], self._slots[name], rate, a, b)
+            self._check_size(name, p, grads[name], self._slots[name])
+        self.steps += 1
+        with np.errstate(all="ignore"):  # a warning that is an error must not stop between two parameters
+            for name, p in self.params.items():
+                a, b = (row[: p.size].reshape(p.shape) for row in self._scratch[p.dtype])
+                self._update(p, grads[name], self._slots[name], now, a, b)
+
+    def _check_size(self, name: str, p: Array, g: Array, slots: dict[str, Array]) -> None:  # noqa: B027  # most have no limit
+        """Raise FloatingPointError for a finite gradient that is too large for the rule."""
 
     @abstractmethod
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
@@ -77,8 +84,8 @@ class Optimizer(ABC):
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Restore what ``state_dict`` gave, bit for bit, in place.
 
-        Raises ValueError, ShapeError or DtypeError for state of another optimiser or model,
-        before anything changes.
+        Raises ValueError, ShapeError or DtypeError for state of another optimiser or model, or that is not
+        finite, before anything changes.
         """
         own = {"step": np.array(self.steps, np.int64)} | self._state()
         place = f"{type(self).__name__}.load_state_dict"
@@ -97,6 +104,8 @@ class Optimizer(ABC):
                 raise DtypeError(
                     f"{place}: {key} must have dtype {x.dtype}, found {state[key].dtype}; build the model so"
                 )
+            if (bad := first_bad(state[key])) is not None:
+                raise ValueError(f"{place}: {key} has {state[key][bad]} at {list(bad)}; load an earlier state")
         if state["step"] < 0:
             raise ValueError(f"{place}: step must be at least 0, found {state['step']}")
         self.steps = int(state["step"])

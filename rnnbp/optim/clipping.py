@@ -7,18 +7,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rnnbp.numerics import Array, DtypeError
-from rnnbp.optim.base import number
-from rnnbp.optim.parameters import not_finite
+from rnnbp.numerics import Array, DtypeError, real_number
+from rnnbp.optim.parameters import check_named, largest, not_finite
 
 
 def clip_by_value(grads: Mapping[str, Array], limit: float) -> None:
     """Clip every element to [−limit, limit], in place.
 
     Raises FloatingPointError, naming the parameter, for a gradient that is not finite, before any is
-    clipped; ValueError for a limit not above 0 or a read-only gradient.
+    clipped; ValueError for a limit not above 0 or a read-only gradient,
+    TypeError for what is no dict of arrays.
     """
-    limit = number("clip_by_value", "limit", limit, 0, above=True)
+    limit = real_number("clip_by_value: limit", limit, above=0)
     for g in _writable("clip_by_value", grads):
         np.clip(g, -limit, limit, out=g)
 
@@ -29,7 +29,7 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
     ‖g‖ is over the elements of all arrays together (Pascanu et al. 2013, algorithm 1), in float64.
     PyTorch divides by ‖g‖ + 10⁻⁶ instead. Raises as ``clip_by_value`` does.
     """
-    max_norm = number("clip_by_global_norm", "max_norm", max_norm, 0, above=True)
+    max_norm = real_number("clip_by_global_norm: max_norm", max_norm, above=0)
     arrays = _writable("clip_by_global_norm", grads)
     norm = global_norm(arrays)
     if norm > max_norm:
@@ -40,7 +40,7 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
 
 def global_norm(arrays: list[Array]) -> float:
     """√(Σ g²) over all elements, in float64; scaled where squares would overflow."""
-    top = max((float(max(g.max(), -g.min())) for g in arrays if g.size), default=0.0)
+    top = max(map(largest, arrays), default=0.0)
     scale = 1.0 if top < 1e140 else 2.0**-600
     squares = 0.0
     for g in arrays:
@@ -51,6 +51,7 @@ def global_norm(arrays: list[Array]) -> float:
 
 def _writable(place: str, grads: Mapping[str, Array]) -> list[Array]:
     """The arrays, each once, all finite and writable."""
+    check_named(place, grads)
     for name, g in grads.items():
         if g.dtype.kind != "f":
             raise DtypeError(f"{place}: gradient {name!r} must be floats, found dtype {g.dtype}")

@@ -10,8 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import optimize
 
-from rnnbp.numerics import Array, positive_int
-from rnnbp.optim.base import number
+from rnnbp.numerics import Array, positive_int, real_number, shown
 from rnnbp.optim.parameters import Params, check_grads, check_writable, distinct
 
 Closure: TypeAlias = Callable[[], tuple[float, Mapping[str, Array]]]
@@ -44,7 +43,10 @@ class _Search:
     def evaluate(self, x: Array) -> tuple[float, Array]:
         """(loss, gradient) at ``x``, a vector (n,) of all parameters one after another."""
         self.assign(x)
-        loss, grads = self.closure()
+        found = self.closure()
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise TypeError(f"lbfgs: closure must give (loss, gradients by name), found {shown(found)}")
+        loss, grads = found
         self.evaluations += 1
         if not math.isfinite(loss):
             raise _LossNotFiniteError(f"the loss is {loss} at evaluation {self.evaluations}")
@@ -91,8 +93,8 @@ def lbfgs(
         "maxiter": positive_int("lbfgs: max_iter", max_iter),
         "maxcor": positive_int("lbfgs: history", history),
         "maxfun": positive_int("lbfgs: max_evaluations", max_evaluations),
-        "gtol": number("lbfgs", "gradient_tolerance", gradient_tolerance, 0),
-        "ftol": number("lbfgs", "loss_tolerance", loss_tolerance, 0),
+        "gtol": real_number("lbfgs: gradient_tolerance", gradient_tolerance, least=0),
+        "ftol": real_number("lbfgs: loss_tolerance", loss_tolerance, least=0),
     }
     arrays = distinct("lbfgs", params)
     check_writable("lbfgs", arrays)

@@ -7,16 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
-from rnnbp.numerics import positive_int
-from rnnbp.optim.base import number
+from rnnbp.numerics import positive_int, real_number, shown, whole_number
 
 Schedule: TypeAlias = Callable[[int], float]
 
 
 def _step(step: int) -> int:
-    if step < 0:
-        raise ValueError(f"a schedule's step must be at least 0, found {step}; steps count from 0")
-    return step
+    return whole_number("a schedule's step", step, least=0)
+
+
+def check_schedule(name: str, schedule: object) -> None:
+    """Raise TypeError unless ``schedule`` is a function of the step."""
+    if isinstance(schedule, type) or not callable(schedule):
+        raise TypeError(f"{name} must be a schedule, found {shown(schedule)}; as optim.Constant(1e-3)")
 
 
 @final
@@ -27,7 +30,7 @@ class Constant:
     lr: float
 
     def __post_init__(self) -> None:
-        number("Constant", "lr", self.lr, 0, above=True)
+        real_number("Constant: lr", self.lr, above=0)
 
     def __call__(self, step: int) -> float:
         _step(step)
@@ -44,8 +47,8 @@ class StepDecay:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        number("StepDecay", "lr", self.lr, 0, above=True)
-        number("StepDecay", "factor", self.factor, 0, 1, above=True)
+        real_number("StepDecay: lr", self.lr, above=0)
+        real_number("StepDecay: factor", self.factor, above=0, below=1)
         positive_int("StepDecay: every", self.every)
 
     def __call__(self, step: int) -> float:
@@ -65,8 +68,8 @@ class Cosine:
     floor: float = 0.0
 
     def __post_init__(self) -> None:
-        number("Cosine", "lr", self.lr, 0, above=True)
-        number("Cosine", "floor", self.floor, 0, self.lr)
+        real_number("Cosine: lr", self.lr, above=0)
+        real_number("Cosine: floor", self.floor, least=0, below=self.lr)
         positive_int("Cosine: steps", self.steps)
 
     def __call__(self, step: int) -> float:
@@ -81,13 +84,14 @@ class WarmUp:
     """schedule(step) · min(1, (step + 1) / steps): linear at first (Goyal et al. 2017, sec. 2.2).
 
     ``schedule`` sees the true step, so it ends when it would without the warm-up. Raises ValueError
-    unless steps ≥ 1.
+    unless steps ≥ 1, TypeError for another thing than a schedule.
     """
 
     schedule: Schedule
     steps: int
 
     def __post_init__(self) -> None:
+        check_schedule("WarmUp: schedule", self.schedule)
         positive_int("WarmUp: steps", self.steps)
 
     def __call__(self, step: int) -> float:
@@ -116,12 +120,12 @@ class OnPlateau:
         floor: float = 0.0,
         mode: str = "min",
     ) -> None:
-        self.lr = number("OnPlateau", "lr", lr, 0, above=True)
-        self.factor = number("OnPlateau", "factor", factor, 0, 1, above=True)
-        self.patience = int(number("OnPlateau", "patience", patience, 0))
-        self.threshold = number("OnPlateau", "threshold", threshold, 0, 1)
-        self.cooldown = int(number("OnPlateau", "cooldown", cooldown, 0))
-        self.floor = number("OnPlateau", "floor", floor, 0, self.lr)
+        self.lr = real_number("OnPlateau: lr", lr, above=0)
+        self.factor = real_number("OnPlateau: factor", factor, above=0, below=1)
+        self.patience = whole_number("OnPlateau: patience", patience, least=0)
+        self.threshold = real_number("OnPlateau: threshold", threshold, least=0, below=1)
+        self.cooldown = whole_number("OnPlateau: cooldown", cooldown, least=0)
+        self.floor = real_number("OnPlateau: floor", floor, least=0, below=self.lr)
         if mode not in ("min", "max"):
             raise ValueError(f"OnPlateau: mode must be 'min' or 'max', found {mode!r}")
         self.sign = 1.0 if mode == "min" else -1.0
@@ -130,10 +134,9 @@ class OnPlateau:
         self.cooling = 0
 
     def update(self, metric: float) -> float:
-        """Tell the metric of an epoch; gives the rate for the next. Raises ValueError for NaN."""
-        if math.isnan(metric):
-            raise ValueError("OnPlateau: the metric is NaN; stop the training, or restore an earlier state")
-        found = self.sign * float(metric)
+        """Tell the metric of an epoch; gives the rate for the next. Raises ValueError unless it is finite."""
+        cure = "stop the training, or restore an earlier state"
+        found = self.sign * real_number("OnPlateau: the metric", metric, cure=cure)
         if self.best is None or found < self.best - self.threshold * abs(self.best):
             self.best, self.bad_epochs = found, 0
         else:

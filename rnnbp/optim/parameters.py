@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad
+from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, shown
 
 
 @runtime_checkable
@@ -59,8 +59,10 @@ def check_writable(place: str, params: Mapping[str, Array]) -> None:
 def check_grads(place: str, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
     """Raise unless there is one finite gradient of each parameter's shape, and no other.
 
-    Raises ValueError for names, ShapeError, DtypeError, FloatingPointError for NaN and infinity.
+    Raises TypeError for what is no dict of arrays, ValueError for names, ShapeError, DtypeError,
+    FloatingPointError for NaN and infinity.
     """
+    check_named(place, grads)
     if missing := [name for name in params if name not in grads]:
         raise ValueError(
             f"{place}: the gradient of {', '.join(map(repr, missing))} is missing; give one for each parameter"
@@ -81,6 +83,21 @@ def check_grads(place: str, params: Mapping[str, Array], grads: Mapping[str, Arr
                 f"{place}: the gradient of {name!r} has {g[bad]} at {list(bad)}; "
                 f"lower the learning rate, clip gradients, or find the overflow before it"
             )
+
+
+def check_named(place: str, grads: object) -> None:
+    """Raise TypeError unless ``grads`` is a dict of arrays."""
+    if not isinstance(grads, Mapping):
+        cure = "pass its .grads" if isinstance(getattr(grads, "grads", None), Mapping) else "as bptt(...).grads"
+        raise TypeError(f"{place}: gradients are a dict of arrays by name, found {type(grads).__name__}; {cure}")
+    for name, g in grads.items():
+        if not isinstance(g, (np.ndarray, np.generic)):
+            raise TypeError(f"{place}: the gradient of {name!r} must be an array, found {shown(g)}; use np.asarray")
+
+
+def largest(g: Array) -> float:
+    """max |g|, 0 for an empty array; allocates nothing of g's size."""
+    return float(max(g.max(), -g.min())) if g.size else 0.0
 
 
 def not_finite(g: Array) -> tuple[int, ...] | None:

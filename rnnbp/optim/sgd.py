@@ -6,8 +6,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from rnnbp.numerics import Array
-from rnnbp.optim.base import Optimizer, decayed, number
+from rnnbp.numerics import Array, flag, real_number
+from rnnbp.optim.base import Optimizer, decayed
 from rnnbp.optim.parameters import Params
 
 
@@ -38,9 +38,9 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        self.momentum = number("SGD", "momentum", momentum, 0, 1)
-        self.weight_decay = number("SGD", "weight_decay", weight_decay, 0)
-        self.nesterov = bool(nesterov)
+        self.momentum = real_number("SGD: momentum", momentum, least=0, below=1)
+        self.weight_decay = real_number("SGD: weight_decay", weight_decay, least=0)
+        self.nesterov = flag("SGD: nesterov", nesterov)
         if nesterov and not momentum:
             raise ValueError("SGD: nesterov needs momentum above 0; give momentum=0.9, or nesterov=False")
         super().__init__(params, lr, ("momentum",) if momentum else ())

@@ -9,7 +9,7 @@ from typing import Any, Self, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rnnbp.numerics import Array, ShapeError, positive_int
+from rnnbp.numerics import Array, ShapeError, flag, positive_int
 from rnnbp.rng import check_seed
 from rnnbp.train.source import Batch, Source, digest
 
@@ -87,7 +87,7 @@ class _Shuffled:
         if not self.rows:
             raise ValueError(f"{place}: there are no data, x has size 0 along their axis; give at least one")
         self.batch_size = positive_int(f"{place}: batch_size", batch_size)
-        self.shuffle, self.seed = bool(shuffle), check_seed(seed)
+        self.shuffle, self.seed = flag(f"{place}: shuffle", shuffle), check_seed(seed)
 
     @property
     def batches_per_epoch(self) -> int:
@@ -128,10 +128,11 @@ class Sequences(_Shuffled):
         seed: int = 0,
         batch_first: bool = True,
     ) -> None:
+        flag("Sequences: batch_first", batch_first)
         self.x = _batch_first("x", x, batch_first)
         self.rows, self.steps = self.x.shape[:2]
         self.mask = None if mask is None else _batch_first("mask", mask, batch_first)
-        self.last = last
+        self.last = flag("Sequences: last", last)
         if target is not None and not last:
             self.target: Array | None = _batch_first("target", target, batch_first)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from rnnbp.numerics import positive_int
+from rnnbp.numerics import positive_int, real_number
 from rnnbp.train.snapshots import Standing
 
 
@@ -24,8 +24,8 @@ class Limits:
         for name, value in (("epochs", self.epochs), ("steps", self.steps)):
             if value is not None:
                 positive_int(f"Trainer.fit: {name}", value)
-        if self.max_seconds is not None and not self.max_seconds > 0:
-            raise ValueError(f"Trainer.fit: max_seconds must be above 0, found {self.max_seconds}; None sets no limit")
+        if self.max_seconds is not None:
+            real_number("Trainer.fit: max_seconds", self.max_seconds, above=0, cure="None sets no limit")
 
     def elapsed(self) -> float:
         """Seconds since the call."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +13,10 @@ from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.results import States
 from rnnbp.graph import Graph
 from rnnbp.ledger import arrays_in
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, real_number
 from rnnbp.optim import OnPlateau, Optimizer, Schedule, clip_by_global_norm, clip_by_value
 from rnnbp.optim.clipping import global_norm
+from rnnbp.optim.learning_rates import check_schedule
 from rnnbp.optim.parameters import not_finite
 from rnnbp.rng import fold
 from rnnbp.schedules import ScheduleLike
@@ -39,8 +39,10 @@ class Update:
 
     def __post_init__(self) -> None:
         for name, limit in (("clip_norm", self.clip_norm), ("clip_value", self.clip_value)):
-            if limit is not None and not 0 < limit < math.inf:
-                raise ValueError(f"Trainer: {name} must be above 0 and finite, found {limit}; None clips nothing")
+            if limit is not None:
+                real_number(f"Trainer: {name}", limit, above=0, cure="None clips nothing")
+        if self.learning_rate is not None and not isinstance(self.learning_rate, OnPlateau):
+            check_schedule("Trainer: learning_rate", self.learning_rate)
 
     def settings(self) -> dict[str, Any]:
         """All that decides the bits of an update, but for parameters, batches and what changes with them."""

@@ -1,0 +1,84 @@
+"""The built-in cells against their equations, written out in NumPy: gate order, reset conventions, activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+
+T, B, N_IN, N = 6, 2, 3, 4
+Params = dict[str, np.ndarray]
+Step = Callable[[Params, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def affine(p: Params, name: str, x: np.ndarray) -> np.ndarray:
+    return x @ p[f"weight_{name}"].T + p.get(f"bias_{name}", 0)
+
+
+def lstm(p: Params, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    i, f, g, o = np.split(affine(p, "ih", x) + affine(p, "hh", h), 4, axis=-1)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def gru_after(p: Params, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    (xr, xz, xm), (hr, hz, hm) = (np.split(affine(p, *part), 3, axis=-1) for part in (("ih", x), ("hh", h)))
+    r, z = sigmoid(xr + hr), sigmoid(xz + hz)
+    return (1 - z) * np.tanh(xm + r * hm) + z * h, c
+
+
+def gru_before(p: Params, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    (xr, xz, xm), (hr, hz) = np.split(affine(p, "ih", x), 3, axis=-1), np.split(affine(p, "hh", h), 2, axis=-1)
+    r, z = sigmoid(xr + hr), sigmoid(xz + hz)
+    return (1 - z) * np.tanh(xm + affine(p, "hm", r * h)) + z * h, c
+
+
+def rnn(activation: Callable[[Any], Any]) -> Step:
+    return lambda p, x, h, c: (activation(affine(p, "ih", x) + affine(p, "hh", h)), c)
+
+
+CELLS: dict[str, tuple[Callable[..., rb.Recurrent], dict[str, Any], Step]] = {
+    "lstm": (rb.LSTM, {}, lstm),
+    "gru, reset after": (rb.GRU, {"reset_after": True}, gru_after),
+    "gru, reset before": (rb.GRU, {"reset_after": False}, gru_before),
+    "rnn, tanh": (rb.RNN, {"activation": "tanh"}, rnn(np.tanh)),
+    "rnn, relu": (rb.RNN, {"activation": "relu"}, rnn(lambda x: np.maximum(x, 0))),
+}
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_follows_its_equations(name: str, bias: bool) -> None:
+    """Outputs of every step and the last state, from a random state, parameters well away from zero."""
+    build, options, step = CELLS[name]
+    numbers = np.random.default_rng(3)
+    model = build(N_IN, N, dtype="float64", bias=bias, rng=0, **options)
+    for array in model.params.values():
+        array[...] = numbers.normal(size=array.shape)
+    x, h, c = numbers.normal(size=(T, B, N_IN)), numbers.normal(size=(B, N)), numbers.normal(size=(B, N))
+    given = (h, c) if name == "lstm" else (h,)
+    y, (state,) = rb.predict(model, x, state=given)
+    expected = []
+    for x_t in x:
+        h, c = step(model.params, x_t, h, c)
+        expected.append(h)
+    np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-14)
+    for found, wanted in zip(state, (h, c), strict=False):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
+
+
+def test_forget_bias_is_added_to_the_forget_gate() -> None:
+    """With f = 1 and i = 0 the memory stays."""
+    model = rb.LSTM(N_IN, N, dtype="float64", rng=0, forget_bias=1000.0)
+    model.params["bias_ih"][:N] = -1000.0
+    c = np.random.default_rng(4).normal(size=(B, N))
+    _, ((_, found),) = rb.predict(model, np.ones((T, B, N_IN)), state=(np.zeros((B, N)), c))
+    np.testing.assert_array_equal(found, c)
