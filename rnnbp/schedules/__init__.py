@@ -6,10 +6,12 @@ A schedule is any re-iterable of actions, as a list; those here are made for a n
 
 from rnnbp.schedules.base import ScheduleLike, check_counts
 from rnnbp.schedules.binomial import Revolve
+from rnnbp.schedules.foreign import Foreign
 from rnnbp.schedules.gruslys import HSM, ISM, MSM
 from rnnbp.schedules.named import NAMED, resolve
 from rnnbp.schedules.optimal import Optimal
 from rnnbp.schedules.periodic import All, EveryK, Sqrt
+from rnnbp.schedules.thin import ThinTapes, thin
 
 __all__ = [
     "HSM",
@@ -18,10 +20,13 @@ __all__ = [
     "NAMED",
     "All",
     "EveryK",
+    "Foreign",
     "Optimal",
     "Revolve",
     "ScheduleLike",
     "Sqrt",
+    "ThinTapes",
     "check_counts",
     "resolve",
+    "thin",
 ]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from rnnbp.schedules.walk import Cut
@@ -97,7 +98,7 @@ class Table:
         end = self.vertices[-1]
         points = sorted(point[:2] for way in self.ways for point in way.points[way.since :] if point[0] > end[0])
         hull = _lower_hull([end, *points])
-        for (t, cost), vertex in zip(hull, hull[1:], strict=False):
+        for (t, cost), vertex in pairwise(hull):
             if vertex[1] - cost > layer * (vertex[0] - t):
                 break
             self.vertices.append(vertex)
