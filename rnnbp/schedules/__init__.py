@@ -12,6 +12,7 @@ from rnnbp.schedules.named import NAMED, resolve
 from rnnbp.schedules.optimal import Optimal
 from rnnbp.schedules.periodic import All, EveryK, Sqrt
 from rnnbp.schedules.thin import ThinTapes, thin
+from rnnbp.schedules.tiers import DiskRevolve, Multistage
 
 __all__ = [
     "HSM",
@@ -19,8 +20,10 @@ __all__ = [
     "MSM",
     "NAMED",
     "All",
+    "DiskRevolve",
     "EveryK",
     "Foreign",
+    "Multistage",
     "Optimal",
     "Revolve",
     "ScheduleLike",

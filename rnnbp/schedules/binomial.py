@@ -64,7 +64,12 @@ class Revolve:
         return cost(self.chunks, self.slots)
 
     def __iter__(self) -> Iterator[Action]:
-        return walk(self.chunks, self.slots, _cut)
+        return revolve(self.chunks, self.slots)
+
+
+def revolve(chunks: int, slots: int, first: int = 0) -> Iterator[Action]:
+    """The best schedule for so many chunks from ``first`` on, which the present state enters."""
+    return walk(chunks, slots, _cut, first)
 
 
 def _cut(length: int, slots: int, held: bool) -> Cut:
