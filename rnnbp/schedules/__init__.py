@@ -9,6 +9,7 @@ from rnnbp.schedules.binomial import Revolve
 from rnnbp.schedules.foreign import Foreign
 from rnnbp.schedules.gruslys import HSM, ISM, MSM
 from rnnbp.schedules.named import NAMED, resolve
+from rnnbp.schedules.online import Online, Streamed, Sweep
 from rnnbp.schedules.optimal import Optimal
 from rnnbp.schedules.periodic import All, EveryK, Sqrt
 from rnnbp.schedules.thin import ThinTapes, thin
@@ -24,10 +25,13 @@ __all__ = [
     "EveryK",
     "Foreign",
     "Multistage",
+    "Online",
     "Optimal",
     "Revolve",
     "ScheduleLike",
     "Sqrt",
+    "Streamed",
+    "Sweep",
     "ThinTapes",
     "check_counts",
     "resolve",

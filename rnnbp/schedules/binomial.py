@@ -67,9 +67,9 @@ class Revolve:
         return revolve(self.chunks, self.slots)
 
 
-def revolve(chunks: int, slots: int, first: int = 0) -> Iterator[Action]:
-    """The best schedule for so many chunks from ``first`` on, which the present state enters."""
-    return walk(chunks, slots, _cut, first)
+def revolve(chunks: int, slots: int, first: int = 0, *, stored: bool = False) -> Iterator[Action]:
+    """The best schedule for so many chunks from ``first`` on, as ``walk`` takes them."""
+    return walk(chunks, slots, _cut, first, stored=stored)
 
 
 def _cut(length: int, slots: int, held: bool) -> Cut:
