@@ -53,7 +53,6 @@ def thin(schedule: Iterable[Action]) -> Iterator[Action]:
                 yield Keep(n)
                 continue
             case Backward(n) if n in kept:
-                kept.remove(n)
                 yield Rebuild(n)
         if action is not None:
             yield action
