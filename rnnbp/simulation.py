@@ -70,7 +70,7 @@ def simulate(
     check_counts(chunks)
     total = chunks * chunk if steps is None else steps
     lengths = [min(chunk, total - n * chunk) for n in range(chunks)]
-    limits = {"slots": slots, "ram": ram, "disk": disk, "tapes": tapes, "thin tapes": thin_tapes}
+    limits = {"slots": slots, "ram slots": ram, "disk slots": disk, "tapes": tapes, "thin tapes": thin_tapes}
     return _Machine(lengths, limits).run(resolve(schedule, chunks))
 
 
@@ -154,7 +154,7 @@ class _Machine:
         self.in_tier[tier] += 1
         self.writes[tier] += 1
         self.hold("slots", len(self.slots))
-        self.hold(tier, self.in_tier[tier])
+        self.hold(f"{tier} slots", self.in_tier[tier])
 
     def load(self, action: Load) -> None:
         n, tier = action.n, self.slots.get(action.n)
@@ -203,7 +203,7 @@ class _Machine:
             self.steps,
             self.steps - sum(self.lengths),
             counts,
-            peak_slots_by_tier={tier: self.peaks[tier] for tier in TIERS},
+            peak_slots_by_tier={tier: self.peaks[f"{tier} slots"] for tier in TIERS},
             peak_thin_tapes=self.peaks["thin tapes"],
             chunks_rebuilt=counts.get("Rebuild", 0),
             steps_rebuilt=self.rebuilt,

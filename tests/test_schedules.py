@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 
 import pytest
 
 import rnnbp as rb
-from rnnbp.actions import Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
+from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
 from rnnbp.schedules import All, EveryK, Sqrt
 
 SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 100, 101]
@@ -152,6 +153,42 @@ def test_every_short_sequence_of_actions_agrees_with_the_oracle(chunks: int, lon
             assert found == legal(list(actions), chunks), actions
             passed += found
     assert passed > 0
+
+
+class Halves:
+    """A person's own: a checkpoint at the start, and one in the middle."""
+
+    def __init__(self, chunks: int) -> None:
+        self.chunks, self.middle = chunks, chunks // 2
+
+    def __iter__(self) -> Iterator[Action]:
+        for start, end in ((self.middle, self.chunks), (0, self.middle)):
+            yield from [Store(0), *(Advance(n) for n in range(start))] if start else [Load(0), Drop(0)]
+            yield from (Record(n) for n in range(start, end))
+            yield from (Backward(n) for n in reversed(range(start, end)))
+
+
+@pytest.mark.parametrize("chunks", [2, 3, 10, 31])
+def test_a_schedule_of_a_persons_own(chunks: int) -> None:
+    found = rb.simulate(Halves, chunks)
+    assert found == rb.simulate(Halves(chunks), slots=1, tapes=chunks - chunks // 2)
+    assert found.steps_rerun == chunks // 2
+
+
+@pytest.mark.parametrize("limits", [{"tapes": 1}, {"thin_tapes": 0}, {"slots": 0}, {"ram": 0}])
+def test_limits_name_the_action_that_exceeds_them(limits: dict) -> None:
+    actions = [Store(0), Keep(0), Record(1), Rebuild(0), Backward(1), Backward(0), Drop(0)]
+    number = {"slots": 0, "ram": 0, "thin_tapes": 1, "tapes": 3}[next(iter(limits))]
+    with pytest.raises(
+        rb.ScheduleError, match=rf"action {number}, .* would be held, \d are allowed; release one first"
+    ):
+        rb.simulate(actions, 2, **limits)
+    assert rb.simulate(actions, 2, **{name: limit + 1 for name, limit in limits.items()}).chunks_rebuilt == 1
+
+
+@pytest.mark.parametrize("schedule", [All(33), EveryK(33, 5), EveryK(33, 1), EveryK(3, 7), Sqrt(33), Sqrt(1)])
+def test_steps_are_those_of_the_simulation(schedule: All | EveryK) -> None:
+    assert rb.simulate(schedule).steps_run == schedule.steps
 
 
 @pytest.mark.parametrize(

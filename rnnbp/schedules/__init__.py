@@ -6,7 +6,34 @@ A schedule is any re-iterable of actions, as a list; those here are made for a n
 
 from rnnbp.schedules.base import ScheduleLike, check_counts
 from rnnbp.schedules.binomial import Revolve
+from rnnbp.schedules.foreign import Foreign
+from rnnbp.schedules.gruslys import HSM, ISM, MSM
 from rnnbp.schedules.named import NAMED, resolve
+from rnnbp.schedules.online import Online, Streamed, Sweep
+from rnnbp.schedules.optimal import Optimal
 from rnnbp.schedules.periodic import All, EveryK, Sqrt
+from rnnbp.schedules.thin import ThinTapes, thin
+from rnnbp.schedules.tiers import DiskRevolve, Multistage
 
-__all__ = ["NAMED", "All", "EveryK", "Revolve", "ScheduleLike", "Sqrt", "check_counts", "resolve"]
+__all__ = [
+    "HSM",
+    "ISM",
+    "MSM",
+    "NAMED",
+    "All",
+    "DiskRevolve",
+    "EveryK",
+    "Foreign",
+    "Multistage",
+    "Online",
+    "Optimal",
+    "Revolve",
+    "ScheduleLike",
+    "Sqrt",
+    "Streamed",
+    "Sweep",
+    "ThinTapes",
+    "check_counts",
+    "resolve",
+    "thin",
+]

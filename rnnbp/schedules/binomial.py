@@ -64,7 +64,12 @@ class Revolve:
         return cost(self.chunks, self.slots)
 
     def __iter__(self) -> Iterator[Action]:
-        return walk(self.chunks, self.slots, _cut)
+        return revolve(self.chunks, self.slots)
+
+
+def revolve(chunks: int, slots: int, first: int = 0, *, stored: bool = False) -> Iterator[Action]:
+    """The best schedule for so many chunks from ``first`` on, as ``walk`` takes them."""
+    return walk(chunks, slots, _cut, first, stored=stored)
 
 
 def _cut(length: int, slots: int, held: bool) -> Cut:

@@ -38,10 +38,13 @@ class _Interval:
     stored: bool = False
 
 
-def walk(chunks: int, units: int, policy: Policy) -> Iterator[Action]:
-    """The actions that reverse chunks 0 to ``chunks`` − 1 by a policy."""
-    present = 0
-    todo: list[_Interval | Action] = [_Interval(0, chunks, units, held=True)]
+def walk(chunks: int, units: int, policy: Policy, first: int = 0, *, stored: bool = False) -> Iterator[Action]:
+    """The actions that reverse so many chunks from ``first`` on, which the present state enters, by a policy.
+
+    That state may be ``stored`` already; its slot is released.
+    """
+    present = first
+    todo: list[_Interval | Action] = [_Interval(first, chunks, units, held=True, stored=stored)]
     while todo:
         item = todo.pop()
         if not isinstance(item, _Interval):

@@ -1,0 +1,58 @@
+"""Thin tapes: the states of the steps are kept, and their internals rebuilt for a whole chunk at once.
+
+With every h_(t−1) known, the steps of a chunk are feedforward and need not run one after the other. So a thin
+tape takes no more bytes than its states, is read like a tape, and is never paid for with a rerun of its chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, pairwise
+
+from rnnbp.actions import Action, Backward, Keep, Rebuild, Record
+from rnnbp.schedules.base import check_counts
+from rnnbp.schedules.periodic import All, EveryK
+
+
+@dataclass(frozen=True)
+class ThinTapes:
+    """Thin tapes of all chunks; or, with a checkpoint every k chunks, of the k chunks of one segment."""
+
+    chunks: int
+    k: int | None = None
+
+    def __post_init__(self) -> None:
+        check_counts(self.chunks, 1 if self.k is None else self.k)
+
+    @property
+    def _replaying(self) -> All | EveryK:
+        return All(self.chunks) if self.k is None else EveryK(self.chunks, self.k)
+
+    @property
+    def steps(self) -> int:
+        """Chunks run, reruns included; rebuilt ones are not among them."""
+        return self._replaying.steps
+
+    @property
+    def rebuilt(self) -> int:
+        """Chunks rebuilt: all but the last of each segment."""
+        return self.chunks - -(-self.chunks // (self.k or self.chunks))
+
+    def __iter__(self) -> Iterator[Action]:
+        return thin(self._replaying)
+
+
+def thin(schedule: Iterable[Action]) -> Iterator[Action]:
+    """The same schedule with thin tapes: every tape that would wait for its Backward is kept thin until then."""
+    kept = set()
+    for action, after in pairwise(chain(schedule, [None])):
+        match action:
+            case Record(n) if after != Backward(n):
+                kept.add(n)
+                yield Keep(n)
+                continue
+            case Backward(n) if n in kept:
+                yield Rebuild(n)
+        if action is not None:
+            yield action

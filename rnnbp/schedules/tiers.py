@@ -1,0 +1,122 @@
+"""Checkpoints in two tiers, RAM and disk, where those on disk cost time to write and to read."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from operator import add
+
+from rnnbp.actions import Action, Advance, Drop, Load, Record, Store
+from rnnbp.schedules.base import check_counts
+from rnnbp.schedules.binomial import Revolve, cost, revolve
+
+
+@dataclass(frozen=True)
+class Multistage:
+    """Binomial checkpointing in ``ram`` + ``disk`` slots (Stumm & Walther 2009): the same steps, few of them on disk.
+
+    A slot is one depth of nested checkpoints. Those written and read most are in RAM.
+    """
+
+    chunks: int
+    ram: int
+    disk: int
+
+    def __post_init__(self) -> None:
+        for name, value in (("ram", self.ram), ("disk", self.disk)):
+            if value < 0:
+                raise ValueError(f"slots in {name} cannot be fewer than 0, found {value}")
+        check_counts(self.chunks, slots=self.ram + self.disk)
+
+    @property
+    def steps(self) -> int:
+        """Chunks run, reruns included."""
+        return cost(self.chunks, self.ram + self.disk)
+
+    def __iter__(self) -> Iterator[Action]:
+        used: Counter[int] = Counter()
+        for depth, action in self._by_depth():
+            used[depth] += isinstance(action, Store | Load)
+        in_ram = {depth for depth, _ in used.most_common(self.ram)}
+        for depth, action in self._by_depth():
+            yield replace(action, tier="disk") if isinstance(action, Store) and depth not in in_ram else action
+
+    def _by_depth(self) -> Iterator[tuple[int, Action]]:
+        """Each action, and how many slots are held before that of its checkpoint."""
+        depths: dict[int, int] = {}
+        for action in Revolve(self.chunks, self.ram + self.disk):
+            if isinstance(action, Store):
+                depths[action.n] = len(depths)
+            yield depths.get(action.n, -1), action
+            if isinstance(action, Drop):
+                del depths[action.n]
+
+
+@dataclass(frozen=True)
+class DiskRevolve:
+    """The least time with ``ram`` slots and a disk without end (Aupy et al. 2016), counted in chunk runs.
+
+    With w and r the time to write and to read a checkpoint on disk, R(l) that of binomial checkpointing in RAM,
+    D(l) that of l chunks from a present state, and E(l) that of l chunks whose start is on disk and was read:
+
+        D(l) = min{ R(l); w + j + D(l − j) + r + E(j) }
+        E(l) = min{ R(l); j + D(l − j) + r + E(j) }          1 ≤ j < l
+    """
+
+    chunks: int
+    ram: int
+    write: float
+    read: float
+
+    def __post_init__(self) -> None:
+        check_counts(self.chunks, ram=self.ram)
+        for name, value in (("write", self.write), ("read", self.read)):
+            if not 0 <= value < math.inf:
+                raise ValueError(f"the cost to {name} a checkpoint must be 0 or more chunk runs, found {value}")
+
+    @property
+    def cost(self) -> float:
+        """D(chunks): chunks run, reruns included, and the writes and reads of the disk, in chunk runs."""
+        return self._tables()[0][self.chunks]
+
+    @property
+    def steps(self) -> int:
+        """Chunks run, reruns included."""
+        return sum(isinstance(action, Advance | Record) for action in self)
+
+    def __iter__(self) -> Iterator[Action]:
+        fresh, again = self._tables()
+        todo = [(0, self.chunks, False)]
+        while todo:
+            start, length, on_disk = todo.pop()
+            if on_disk:
+                yield Load(start)
+            j = self._split(length, fresh, again, on_disk)
+            if j is None:
+                if on_disk:
+                    yield Drop(start)
+                yield from revolve(length, self.ram, start)
+                continue
+            if not on_disk:
+                yield Store(start, "disk")
+            yield from (Advance(n) for n in range(start, start + j))
+            todo += [(start, j, True), (start + j, length - j, False)]
+
+    def _tables(self) -> tuple[list[float], list[float]]:
+        """D and E of 0 to ``chunks``."""
+        fresh, again, after = [0.0, 1.0], [0.0, 1.0], [0.0, 2.0]  # after: j + E(j)
+        for length in range(2, self.chunks + 1):
+            in_ram = cost(length, self.ram)
+            split = self.read + min(map(add, after[1:], fresh[:0:-1]))
+            fresh.append(min(in_ram, self.write + split))
+            again.append(min(in_ram, split))
+            after.append(length + again[length])
+        return fresh, again
+
+    def _split(self, length: int, fresh: list[float], again: list[float], on_disk: bool) -> int | None:
+        """j, or None where RAM alone is best."""
+        if (again if on_disk else fresh)[length] == cost(length, self.ram):
+            return None
+        return min(range(1, length), key=lambda j: j + again[j] + fresh[length - j])
