@@ -28,7 +28,7 @@ class Counter:
             case Store(n, tier):
                 self.tiers[n] = tier
                 self.writes[tier] += 1
-            case Load(n) if n in run.slots:
+            case Load(n) if run.reads_slot(n):
                 self.reads[self.tiers[n]] += 1
             case Rebuild(n):
                 self.rebuilt += run.length(n)

@@ -146,9 +146,13 @@ class Run:
         self.tapes[n] = tape
         self.ledger.hold("tape", tape.arrays())
 
+    def reads_slot(self, n: int) -> bool:
+        """Whether Load(n) reads a slot, and not a tape."""
+        return n in self.slots
+
     def _load(self, n: int) -> States:
         """The state entering chunk n: from its slot, or from a tape that begins or ends with it."""
-        if n in self.slots:
+        if self.reads_slot(n):
             return self.slots[n]
         for tapes in (self.tapes, self.thin):
             if n in tapes:
