@@ -1,7 +1,7 @@
 """rnnbp: recurrent networks on CPUs, by backpropagation through time within a memory budget."""
 
 from rnnbp import actions, initializers, losses, optim, schedules
-from rnnbp.bptt import Gradients, Stats, backprop, bptt, evaluate, predict
+from rnnbp.bptt import Forecast, Gradients, Stats, backprop, bptt, evaluate, forecast, predict
 from rnnbp.cell import Cell
 from rnnbp.cells import GRU, LSTM, RNN
 from rnnbp.gradcheck import GradientError, check_grads
@@ -34,6 +34,7 @@ __all__ = [
     "Cell",
     "DtypeError",
     "Examples",
+    "Forecast",
     "GradientError",
     "Gradients",
     "Graph",
@@ -57,6 +58,7 @@ __all__ = [
     "check_grads",
     "evaluate",
     "fit",
+    "forecast",
     "initializers",
     "load_weights",
     "losses",

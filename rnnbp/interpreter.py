@@ -194,8 +194,13 @@ class Interpreter:
         return before | {v: states[k][1:] for v, k in self.layout.next_of.items()}
 
     def _output(self, tape: Tape) -> Array | None:
-        """y where it lives in the tape."""
-        return tape.values.get(self.cell.outputs[0])
+        """y where it lives in the tape, or is a view of what does."""
+        views = self.layout.output_views
+        y = tape.values.get(views[-1].args[0] if views else self.cell.outputs[0])
+        for node in reversed(views):
+            layer: Any = node.block
+            y = None if y is None else layer.forward(y)[0]
+        return y
 
     def _check_declared(self, node: Node, saved: Saved, values: list[Any]) -> None:
         keeps = self.layout.keeps[node.number]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.cell import Cell
-from rnnbp.graph import Graph
+from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
 from rnnbp.live import Cost, backward_peak, forward_peak, freeing_peak, last_uses, layer_cost
 from rnnbp.numerics import Array, Shape
@@ -88,6 +88,16 @@ class Layout:
         """By value, the number of the last node that takes it, or a view of it."""
         return last_uses(self.cell.nodes)
 
+    @cached_property
+    def output_views(self) -> tuple[Node, ...]:
+        """The nodes, the last first, through which y is a view of another value."""
+        made = {k: node for node in self.cell.nodes for k in node.outs}
+        found, k = [], self.cell.outputs[0]
+        while k in made and k not in self.next_of and k not in self.kept and getattr(made[k].block, "view", False):
+            found.append(made[k])
+            k = made[k].args[0]
+        return tuple(found)
+
     def new(self, length: int, shape: Shape, dtype: Any = None) -> Array:
         """An array (length, B, *shape)."""
         return np.empty((length, self.batch, *shape), self.dtype if dtype is None else dtype)
@@ -147,8 +157,10 @@ class Layout:
     def output_bytes(self, length: int, *, in_tape: bool) -> int:
         """y, where it does not live in the tape."""
         k = self.cell.outputs[0]
+        for node in self.output_views:
+            k = node.args[0]
         lives = k <= self.n_states or k in self.next_of or k in self.kept
-        return 0 if in_tape and lives else self._size(k, length * self.batch)
+        return 0 if in_tape and lives else self._size(self.cell.outputs[0], length * self.batch)
 
     @cached_property
     def _step(self) -> list[Cost]:

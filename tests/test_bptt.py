@@ -24,7 +24,18 @@ def own_schedule(chunks: int) -> list[Any]:
     return [*actions, Drop(0)]
 
 
+REPLAYING: dict[str, Any] = {
+    "revolve": lambda n: rb.schedules.Revolve(n, 3),
+    "HSM": lambda n: rb.schedules.HSM(n, 2),
+    "ISM": lambda n: rb.schedules.ISM(n, 2),
+    "MSM": lambda n: rb.schedules.MSM(n, 6, 3),
+    "two-table optimum": lambda n: rb.schedules.Optimal(n, 6, 3),
+    "multistage": lambda n: rb.schedules.Multistage(n, 1, 2),
+    "disk-revolve": lambda n: rb.schedules.DiskRevolve(n, 2, 1.0, 1.0),
+    "online": lambda n: rb.schedules.Online(3)(n),
+}
 SCHEDULES: dict[str, Any] = {
+    **REPLAYING,
     "sqrt": "sqrt",
     **{f"every {k}": partial(rb.schedules.EveryK, k=k) for k in (1, 2, 3, 5, 100)},
     "a person's own": own_schedule,
@@ -94,6 +105,38 @@ def test_statistics_equal_the_simulation(schedule: str, steps: int) -> None:
     checkpoint = SCHEDULES.get(schedule, "all")
     found = rb.bptt(models.stack(), symbols(steps, 2), symbols(steps, 2), CE, chunk=3, checkpoint=checkpoint).stats
     expected = rb.simulate(checkpoint, steps=steps, chunk=3)
+    assert {name: getattr(found, name) for name in vars(expected)} == vars(expected)
+
+
+THIN: dict[str, Any] = {
+    "all states": lambda n: rb.schedules.ThinTapes(n),
+    "states of a segment": lambda n: rb.schedules.ThinTapes(n, 3),
+    "optimum of thin tapes": lambda n: list(rb.schedules.thin(rb.schedules.Optimal(n, 6, 3))),
+}
+
+
+@pytest.mark.parametrize("schedule", THIN)
+@pytest.mark.parametrize("cell", models.CELLS)
+def test_rebuilt_tapes_agree_to_rounding(cell: str, schedule: str) -> None:
+    model, x, dy = models.CELLS[cell](3, 4, "float64"), reals(17, 2, 3), reals(17, 2, 4)
+    given = partial(rb.bptt, model, x, dy, lambda y, dy: (float((y * dy).sum()), dy), chunk=2)
+    found, cached = given(checkpoint=THIN[schedule]), given()
+    assert found.stats.steps_rebuilt > 0
+    assert_close(found, cached)
+    np.testing.assert_allclose(found.dx, cached.dx, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("schedule", THIN)
+def test_rebuilt_tapes_of_a_stack_with_dropout(schedule: str) -> None:
+    model, x, target = models.stack("float64"), symbols(23, 4), symbols(23, 4)[::-1]
+    given = partial(rb.bptt, model, x, target, CE, chunk=3, seed=5)
+    assert_close(given(checkpoint=THIN[schedule]), given())
+
+
+@pytest.mark.parametrize("schedule", THIN)
+def test_statistics_of_rebuilt_tapes_equal_the_simulation(schedule: str) -> None:
+    found = rb.bptt(models.stack(), symbols(23, 2), symbols(23, 2), CE, chunk=3, checkpoint=THIN[schedule]).stats
+    expected = rb.simulate(THIN[schedule], steps=23, chunk=3)
     assert {name: getattr(found, name) for name in vars(expected)} == vars(expected)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pytest
 
 import rnnbp as rb
@@ -74,3 +75,20 @@ def test_translates_to_a_legal_schedule_of_the_same_steps(name: str, chunks: int
 def test_binomial_schedules_run_as_many_steps_as_theirs(chunks: int, slots: int) -> None:
     theirs = cs.MultistageCheckpointSchedule(chunks, slots, 0)
     assert rb.simulate(Foreign(theirs)).steps_run == Revolve(chunks, slots).steps
+
+
+@pytest.mark.filterwarnings("ignore:Numba not available:RuntimeWarning")
+@pytest.mark.parametrize(("name", "chunks"), [(name, n) for name, n in CASES if n > 1])
+def test_gives_the_same_bits_through_the_engine(name: str, chunks: int) -> None:
+    """Handed to bptt as it is."""
+    rng = np.random.default_rng(0)
+    model, x, dy = (
+        rb.LSTM(3, 4, rng=0),
+        rng.normal(size=(2 * chunks - 1, 2, 3)),
+        rng.normal(size=(2 * chunks - 1, 2, 4)),
+    )
+    cached = rb.bptt(model, x, dy, lambda y, dy: (float((y * dy).sum()), dy), chunk=2)
+    found = rb.bptt(model, x, dy, lambda y, dy: (float((y * dy).sum()), dy), chunk=2, checkpoint=make(name, chunks))
+    assert found.loss == cached.loss
+    assert np.array_equal(found.dx, cached.dx)
+    assert all(np.array_equal(found.grads[path], cached.grads[path]) for path in cached.grads)

@@ -102,3 +102,41 @@ def test_the_ledger_s_peak_is_tracemalloc_s(
     gc.collect()
     measured = numpy_peak(run, monkeypatch)
     assert abs(ledger - measured) <= max(0.01 * measured, 64 * 1024), f"ledger {ledger}, tracemalloc {measured}"
+
+
+@pytest.mark.parametrize("chunk", [8, 20, 23])
+@pytest.mark.parametrize("schedule", [*SCHEDULES, "disk-revolve", "two-table optimum"])
+@pytest.mark.parametrize("model", MODELS)
+def test_the_forecast_is_the_ledger(model: str, schedule: str, chunk: int) -> None:
+    """Every figure of the run, to the byte, from shapes alone."""
+    network, x, target, loss = MODELS[model]()
+    more = {
+        "disk-revolve": lambda n: rb.schedules.DiskRevolve(n, 1, 0.1, 0.1),
+        "two-table optimum": lambda n: rb.schedules.Optimal(n, 6, 3),
+    }
+    how = {"checkpoint": (SCHEDULES | more)[schedule], "chunk": chunk}
+    expected = rb.forecast(network, loss, steps=40, batch=B, x_shape=x.shape[2:], **how)
+    stats = rb.bptt(network, x[:40], target[:40], loss, **how).stats
+    assert {name: getattr(stats, name) for name in vars(expected)} == vars(expected)
+
+
+def test_a_forecast_needs_what_layers_declare() -> None:
+    class Own(rb.Layer):
+        def __init__(self) -> None:
+            self.params = {}
+
+        def forward(self, x: np.ndarray) -> Any:
+            return x, ()
+
+        def backward_inputs(self, saved: Any, dy: np.ndarray) -> Any:
+            return (dy,)
+
+        def output_shapes(self, *shapes: Any) -> Any:
+            return shapes
+
+    x, h = rb.Input(3), rb.State(3)
+    model = rb.Recurrent(rb.Cell(x, {h: Own()(rb.Dense((3, 3), 3)(x, h))}, output=h))
+    with pytest.raises(TypeError, match=r"Own\(\): its bytes are not known; declare them by a method keeps"):
+        rb.forecast(model, MSE, steps=10, batch=2, x_shape=(3,))
+    with pytest.raises(rb.ShapeError, match="does not say the feature shape of its input; give x_shape"):
+        rb.forecast(rb.Sequential(rb.LSTM(3, 4)), MSE, steps=10, batch=2)

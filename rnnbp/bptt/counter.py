@@ -17,7 +17,6 @@ class Counter:
     def __init__(self) -> None:
         self.steps = self.rebuilt = 0
         self.actions: collections.Counter[str] = collections.Counter()
-        self.tiers: dict[int, str] = {}
         self.writes, self.reads = {str(tier): 0 for tier in TIERS}, {str(tier): 0 for tier in TIERS}
         self.peaks: dict[str, int] = dict.fromkeys(("slots", "tapes", "thin", *TIERS), 0)
 
@@ -25,16 +24,15 @@ class Counter:
         """Take note of an action that ``run`` has just done."""
         self.actions[type(action).__name__] += 1
         match action:
-            case Store(n, tier):
-                self.tiers[n] = tier
+            case Store(_, tier):
                 self.writes[tier] += 1
             case Load(n) if run.reads_slot(n):
-                self.reads[self.tiers[n]] += 1
+                self.reads[run.slots.tiers[n]] += 1
             case Rebuild(n):
                 self.rebuilt += run.length(n)
         if isinstance(action, (Record, Keep, Rebuild, Store)):
             held = {"slots": len(run.slots), "tapes": len(run.tapes), "thin": len(run.thin)}
-            held |= {tier: sum(self.tiers[n] == tier for n in run.slots) for tier in TIERS}
+            held |= {tier: list(run.slots.tiers.values()).count(tier) for tier in TIERS}
             self.peaks = {what: max(self.peaks[what], count) for what, count in held.items()}
 
     def stats(self, problem: Problem, ledger: Ledger) -> Stats:

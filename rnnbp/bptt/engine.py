@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from rnnbp.bptt.counter import Counter
 from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.problem import Problem, pose
 from rnnbp.bptt.results import Accumulators, Gradients, States
+from rnnbp.bptt.slots import Slots
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array, positive_int
 from rnnbp.recurrent import Recurrent
@@ -81,7 +82,6 @@ class Run:
         self.sizes = problem.sizes(objective.spare)
         self.tapes: dict[int, ChunkTape] = {}
         self.thin: dict[int, ThinTape] = {}
-        self.slots: dict[int, States] = {}
         recurrent = zip(chunks.parts.recurrent, problem.state, strict=True)
         self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
         self.grads = Accumulators(problem.model)
@@ -89,13 +89,14 @@ class Run:
         self.loss: Any = 0.0
         self.final: States = ()
         self.ledger = Ledger([problem.x, *problem.model.params.values()])
+        self.slots = Slots(self.ledger)
         self.ledger.hold("gradients", (self.grads.grads, () if self.dx is None else self.dx))
         self.counter = Counter()
 
     def execute(self, schedule: Iterable[Action]) -> Gradients:
         """Run all actions."""
         state = self.problem.state
-        with self.ledger.reserve("state", self.sizes.standing):
+        with self.ledger.reserve("state", self.sizes.standing), closing(self.slots):
             for action in schedule:
                 state = self._do(action, state)
                 self.counter.count(action, self)
@@ -121,13 +122,12 @@ class Run:
                     thin = self.thin.pop(n)
                     self.ledger.release(thin.arrays())
                     self._hold(n, self.chunks.rebuild(n, thin))
-            case Store(n):
-                self.slots[n] = tuple(tuple(a.copy() for a in arrays) for arrays in state)
-                self.ledger.hold("checkpoint", self.slots[n])
+            case Store(n, tier):
+                self.slots.store(n, state, tier)
             case Load(n):
                 return self._load(n)
             case Drop(n):
-                self.ledger.release(self.slots.pop(n))
+                self.slots.drop(n)
             case Backward(n):
                 with self._reserved(self.sizes.backward, n):
                     self._backward(n)
@@ -147,13 +147,15 @@ class Run:
         self.ledger.hold("tape", tape.arrays())
 
     def reads_slot(self, n: int) -> bool:
-        """Whether Load(n) reads a slot, and not a tape."""
-        return n in self.slots
+        """Whether Load(n) reads a slot: one in RAM, or one on disk where no tape has that state."""
+        tier = self.slots.tiers.get(n)
+        taped = any(k in tapes for tapes in (self.tapes, self.thin) for k in (n, n - 1))
+        return tier == "ram" or (tier == "disk" and not taped)
 
     def _load(self, n: int) -> States:
         """The state entering chunk n: from its slot, or from a tape that begins or ends with it."""
         if self.reads_slot(n):
-            return self.slots[n]
+            return self.slots.load(n)
         for tapes in (self.tapes, self.thin):
             if n in tapes:
                 return tapes[n].entering()

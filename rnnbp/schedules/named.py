@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from rnnbp.actions import Action
 from rnnbp.schedules.base import ScheduleLike
+from rnnbp.schedules.foreign import Foreign
 from rnnbp.schedules.periodic import All, Sqrt
 
 NAMED: dict[str, Callable[[int], Iterable[Action]]] = {"all": All, "sqrt": Sqrt}
@@ -18,6 +19,8 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
             raise ValueError(f"checkpoint {schedule!r} is unknown; use {', '.join(map(repr, NAMED))} or a schedule")
         schedule = NAMED[schedule]
     found = schedule(chunks) if callable(schedule) else schedule
+    if hasattr(found, "max_n"):  # what every schedule of checkpoint_schedules has, and none of ours
+        return Foreign(found, chunks)
     if not isinstance(found, Iterable) or isinstance(found, Iterator):
         raise TypeError(f"a schedule is a re-iterable of actions, as a list, found {type(found).__name__}")
     return found

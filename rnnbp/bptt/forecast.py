@@ -1,0 +1,120 @@
+"""The bytes of a run foretold: a schedule run on sizes instead of arrays."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Rebuild, Record, Store
+from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model
+from rnnbp.bptt.sizes import Sizes
+from rnnbp.losses import Loss
+from rnnbp.numerics import Shape, ShapeError, positive_int
+from rnnbp.schedules import ScheduleLike, resolve
+from rnnbp.simulation import Simulation, simulate
+
+
+@dataclass(frozen=True)
+class Forecast(Simulation):
+    """What a run of ``bptt`` will take; the fields of ``simulate`` first."""
+
+    peak_bytes: int = field(kw_only=True)
+    """The most bytes that the ledger of the run will hold at once."""
+    peak_bytes_by_kind: dict[str, int] = field(kw_only=True)
+    """The bytes of each kind at that moment."""
+
+
+def forecast(
+    model: Any,
+    loss: LossLike,
+    *,
+    steps: int,
+    batch: int,
+    x_shape: Shape | None = None,
+    checkpoint: ScheduleLike = "all",
+    chunk: int | None = None,
+) -> Forecast:
+    """What ``bptt`` with these arguments will count in ``stats``, before there is any data.
+
+    Args:
+        model, loss, checkpoint, chunk: as ``bptt`` takes them.
+        steps, batch: T and B of x.
+        x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
+
+    x is taken to be in C order and of the model's dtype, and no initial state to be given; a checkpoint on disk
+    is taken to be written at once. Raises ShapeError for an unknown feature shape, TypeError where a layer does
+    not declare what it keeps, and as ``simulate`` does.
+    """
+    steps, batch = positive_int("forecast: steps", steps), positive_int("forecast: batch", batch)
+    graph = as_model(model)
+    shape = x_shape if x_shape is not None else graph.input_shapes[0]
+    if shape is None:
+        raise ShapeError(f"forecast: {graph} does not say the feature shape of its input; give x_shape")
+    length = min(DEFAULT_CHUNK, steps) if chunk is None else min(positive_int("forecast: chunk", chunk), steps)
+    chunks = math.ceil(steps / length)
+    spare = loss.spare if isinstance(loss, Loss) else 2.0
+    if graph.dtype is None:
+        raise TypeError(f"forecast: {graph} has no parameters, so its dtype is not known; give it a layer that has")
+    sizes = Sizes(graph, tuple(shape), batch, graph.dtype, floats=shape != (), loss_spare=spare)
+    schedule = resolve(checkpoint, chunks)
+    counts = simulate(schedule, chunks, steps=steps, chunk=length)
+    lengths = [length] * (chunks - 1) + [steps - (chunks - 1) * length]
+    peak, by_kind = _Balance(sizes, lengths).run(schedule)
+    return Forecast(**vars(counts), peak_bytes=peak, peak_bytes_by_kind=by_kind)
+
+
+class _Balance:
+    """The ledger of a run, by arithmetic."""
+
+    def __init__(self, sizes: Sizes, lengths: list[int]) -> None:
+        self.sizes, self.lengths = sizes, lengths
+        self.held: Counter[str] = Counter(gradients=sizes.gradients(sum(lengths)), state=sizes.standing)
+        self.disk: set[int] = set()
+        self.peak, self.by_kind = 0, dict[str, int]()
+        self.note()
+
+    def run(self, schedule: Iterable[Action]) -> tuple[int, dict[str, int]]:
+        """(peak, bytes by kind at the peak)."""
+        for action in schedule:
+            self.do(action, self.lengths[action.n])
+        return self.peak, self.by_kind
+
+    def do(self, action: Action, length: int) -> None:
+        sizes = self.sizes
+        match action:
+            case Advance():
+                self.note(sizes.advance(length))
+            case Keep():
+                self.held["thin tape"] += sizes.thin(length)
+                self.note(sizes.keep(length))
+            case Record():
+                self.held["tape"] += sizes.tape(length)
+                self.note(sizes.record(length))
+            case Rebuild():
+                self.note(sizes.rebuild(length))
+                self.held["thin tape"] -= sizes.thin(length)
+                self.held["tape"] += sizes.tape(length)
+                self.note(sizes.rebuild(length))
+            case Store(n, tier):
+                kind = "checkpoint" if tier == "ram" else "disk buffer"
+                self.held[kind] += sizes.slot if tier == "ram" or not self.held[kind] else 0
+                self.disk |= {n} if tier == "disk" else set()
+                self.note()
+            case Drop(n) if n in self.disk:
+                self.disk.remove(n)
+                self.held["disk buffer"] = 0
+            case Drop():
+                self.held["checkpoint"] -= sizes.slot
+            case Backward():
+                self.note(sizes.backward(length))
+                self.held["tape"] -= sizes.tape(length)
+
+    def note(self, workspace: int = 0) -> None:
+        """Take note of the bytes held now, with a workspace."""
+        if self.held.total() + workspace > self.peak:
+            self.peak = self.held.total() + workspace
+            self.by_kind = {kind: n for kind, n in (self.held | Counter(workspace=workspace)).items() if n}
