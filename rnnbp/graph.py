@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnbp.layers.base import Layer
 from rnnbp.network import Network, name_params
-from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError
+from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, mismatch
 from rnnbp.rng import Context
 from rnnbp.values import Application, Block, Input, Value
 
@@ -94,10 +94,8 @@ class Graph(Network):
         if len(shapes) != len(self.input_shapes):
             raise ShapeError(f"{self} has {len(self.input_shapes)} inputs, found {len(shapes)}; give one for each")
         for k, (found, expected) in enumerate(zip(shapes, self.input_shapes, strict=True)):
-            if None not in (found, expected) and found != expected:
-                raise ShapeError(
-                    f"{self}: input {k} has feature shape {expected}, found {found}; change its Input(...)"
-                )
+            if found is not None and expected is not None and found != expected:
+                raise ShapeError(mismatch(self, expected, found, f"input {k}"))
 
     def ancestors(self, numbers: Iterable[int]) -> tuple[Node, ...]:
         """The nodes that the values of these numbers depend on, in order."""

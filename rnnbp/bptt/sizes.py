@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, wraps
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,19 @@ from rnnbp.layout import Layout, layouts
 from rnnbp.live import Cost, backward_peak, forward_peak, layer_cost
 from rnnbp.numerics import Shape
 from rnnbp.recurrent import Recurrent
+
+
+def per_length(method: Callable[[Sizes, int], int]) -> Callable[[Sizes, int], int]:
+    """Ask a method of Sizes once for each length; a sequence has two lengths of chunks at most."""
+
+    @wraps(method)
+    def remembering(self: Sizes, length: int) -> int:
+        key = (method.__name__, length)
+        if key not in self.asked:
+            self.asked[key] = method(self, length)
+        return self.asked[key]
+
+    return remembering
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,10 @@ class Sizes:
     copied: bool = False
     loss_spare: float = 2.0
 
-    __hash__ = object.__hash__
+    @cached_property
+    def asked(self) -> dict[tuple[str, int], int]:
+        """The answers given so far, by method and length."""
+        return {}
 
     @cached_property
     def parts(self) -> Parts:
@@ -75,7 +91,7 @@ class Sizes:
         """A thin tape."""
         return sum(layout.thin_bytes(length) for layout in self.layouts.values())
 
-    @lru_cache(maxsize=64)  # noqa: B019  # as long-lived as the run that asks
+    @per_length
     def tape(self, length: int) -> int:
         """A tape, with the values that the tail starts from."""
         rows, total = length * self.batch, sum(self._value(k, length) for k in self._taped)
@@ -91,27 +107,27 @@ class Sizes:
                 total += rows * sum(math.prod(s) * np.dtype(d or self.dtype).itemsize for s, d in keeps.extras)
         return total
 
-    @lru_cache(maxsize=64)  # noqa: B019
+    @per_length
     def advance(self, length: int) -> int:
         """What an Advance needs besides what is held."""
         return self._running(length, "advance")
 
-    @lru_cache(maxsize=64)  # noqa: B019
+    @per_length
     def keep(self, length: int) -> int:
         """What a Keep needs besides the thin tape that it makes."""
         return self.advance(length)
 
-    @lru_cache(maxsize=64)  # noqa: B019
+    @per_length
     def record(self, length: int) -> int:
         """What a Record needs besides the tape that it makes."""
         return self._running(length, "record")
 
-    @lru_cache(maxsize=64)  # noqa: B019
+    @per_length
     def rebuild(self, length: int) -> int:
         """What a Rebuild needs besides the tape that it makes."""
         return self._running(length, "rebuild")
 
-    @lru_cache(maxsize=64)  # noqa: B019
+    @per_length
     def backward(self, length: int) -> int:
         """What Backward needs besides the tape that it takes."""
         output = self.model.outputs[0]
