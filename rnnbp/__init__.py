@@ -1,7 +1,19 @@
 """rnnbp: recurrent networks on CPUs, by backpropagation through time within a memory budget."""
 
 from rnnbp import actions, initializers, losses, optim, schedules
-from rnnbp.bptt import Forecast, Gradients, Stats, backprop, bptt, evaluate, forecast, predict
+from rnnbp.bptt import (
+    BudgetError,
+    Forecast,
+    Gradients,
+    Plan,
+    Stats,
+    backprop,
+    bptt,
+    evaluate,
+    forecast,
+    plan,
+    predict,
+)
 from rnnbp.cell import Cell
 from rnnbp.cells import GRU, LSTM, RNN
 from rnnbp.gradcheck import GradientError, check_grads
@@ -31,6 +43,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "BudgetError",
     "Cell",
     "DtypeError",
     "Examples",
@@ -40,6 +53,7 @@ __all__ = [
     "Graph",
     "History",
     "Input",
+    "Plan",
     "Recurrent",
     "ScheduleError",
     "Sequences",
@@ -63,6 +77,7 @@ __all__ = [
     "load_weights",
     "losses",
     "optim",
+    "plan",
     "predict",
     "save_weights",
     "schedules",

@@ -3,6 +3,19 @@
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.forecast import Forecast, forecast
 from rnnbp.bptt.inference import backprop, evaluate, predict
+from rnnbp.bptt.planner import BudgetError, Plan, plan
 from rnnbp.bptt.results import Gradients, Stats
 
-__all__ = ["Forecast", "Gradients", "Stats", "backprop", "bptt", "evaluate", "forecast", "predict"]
+__all__ = [
+    "BudgetError",
+    "Forecast",
+    "Gradients",
+    "Plan",
+    "Stats",
+    "backprop",
+    "bptt",
+    "evaluate",
+    "forecast",
+    "plan",
+    "predict",
+]

@@ -12,6 +12,7 @@ from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, 
 from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates, ThinTape
 from rnnbp.bptt.counter import Counter
 from rnnbp.bptt.objective import LossLike, Objective
+from rnnbp.bptt.planner import Plan, settle
 from rnnbp.bptt.problem import Problem, pose
 from rnnbp.bptt.results import Accumulators, Gradients, States
 from rnnbp.bptt.slots import Slots
@@ -29,7 +30,7 @@ def bptt(
     target: Any,
     loss: LossLike,
     *,
-    checkpoint: ScheduleLike = "all",
+    checkpoint: ScheduleLike | Plan = "all",
     chunk: int | None = None,
     state: Any = None,
     mask: Any = None,
@@ -47,8 +48,8 @@ def bptt(
         target: (T, B, ...), or None, as the loss takes it.
         loss: one of ``rnnbp.losses``, a mean over all unmasked elements of the sequence; or a function
             ``(y, target) -> (value, dy)``, called once per chunk, whose values are summed.
-        checkpoint: "all", "sqrt", a schedule, or a function of the number of chunks that gives one.
-            Gradients are the same bits whatever it is.
+        checkpoint: "all", "sqrt", a schedule, a function of the number of chunks that gives one, a budget
+            of bytes as "64 MB", or a Plan. Gradients are the same bits under every schedule that only replays.
         chunk: steps in a chunk, by default 32.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
         mask: (T, B), bool or weights ≥ 0 of the steps in the loss.
@@ -68,6 +69,8 @@ def bptt(
             raise ValueError(f"horizon {horizon} is not a multiple of chunk {chunk}; choose a chunk that divides it")
     problem = pose(model, x, chunk=chunk, state=state, backend=backend)
     objective = Objective(problem, loss, target, mask)
+    problem, checkpoint = settle(problem, objective.spare, checkpoint, chunk)
+    objective.problem = problem
     schedule = resolve(checkpoint, problem.chunks)
     simulate(schedule, problem.chunks)
     chunks = Chunks(problem, seed=check_seed(seed), training=training)

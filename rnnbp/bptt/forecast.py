@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Rebuild, Record, Store
-from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.objective import LossLike, spare_of
 from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model
 from rnnbp.bptt.sizes import Sizes
-from rnnbp.losses import Loss
 from rnnbp.numerics import Shape, ShapeError, positive_int
 from rnnbp.schedules import ScheduleLike, resolve
 from rnnbp.simulation import Simulation, simulate
@@ -56,11 +55,15 @@ def forecast(
         raise ShapeError(f"forecast: {graph} does not say the feature shape of its input; give x_shape")
     length = min(DEFAULT_CHUNK, steps) if chunk is None else min(positive_int("forecast: chunk", chunk), steps)
     chunks = math.ceil(steps / length)
-    spare = loss.spare if isinstance(loss, Loss) else 2.0
     if graph.dtype is None:
         raise TypeError(f"forecast: {graph} has no parameters, so its dtype is not known; give it a layer that has")
-    sizes = Sizes(graph, tuple(shape), batch, graph.dtype, floats=shape != (), loss_spare=spare)
-    schedule = resolve(checkpoint, chunks)
+    sizes = Sizes(graph, tuple(shape), batch, graph.dtype, floats=shape != (), loss_spare=spare_of(loss))
+    return foretell(sizes, resolve(checkpoint, chunks), steps, length)
+
+
+def foretell(sizes: Sizes, schedule: Iterable[Action], steps: int, length: int) -> Forecast:
+    """The forecast of a schedule over ``steps`` steps in chunks of ``length``."""
+    chunks = math.ceil(steps / length)
     counts = simulate(schedule, chunks, steps=steps, chunk=length)
     lengths = [length] * (chunks - 1) + [steps - (chunks - 1) * length]
     peak, by_kind = _Balance(sizes, lengths).run(schedule)

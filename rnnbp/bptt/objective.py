@@ -54,7 +54,7 @@ class Objective:
     @property
     def spare(self) -> float:
         """Temporary arrays of the loss besides dy, in sizes of y."""
-        return self.loss.spare if isinstance(self.loss, Loss) else 2.0
+        return spare_of(self.loss)
 
     def __call__(self, y: Array, n: int) -> tuple[Any, Array]:
         value, dy = self._evaluate(y, n)
@@ -89,6 +89,11 @@ class Objective:
             raise ValueError(f"the loss function gave dy = {dy[at]} at {[step, *at[1:]]}; it must be finite")
         cast: Array = dy.astype(y.dtype, copy=False)
         return cast
+
+
+def spare_of(loss: LossLike) -> float:
+    """Temporary arrays of a loss besides dy, in sizes of y; of a function of the user, a guess."""
+    return loss.spare if isinstance(loss, Loss) else 2.0
 
 
 def read_only(array: Array) -> Array:

@@ -113,7 +113,7 @@ def _check_input(x: Array, model: Graph) -> None:
     for axis, name in enumerate(("T, the steps", "B, the batch")):
         if x.shape[axis] == 0:
             raise ShapeError(f"x axis {axis} ({name}) has size 0 in shape {x.shape}; give at least 1")
-    symbols = list(_takes_symbols(model))
+    symbols = list(symbol_layers(model))
     if symbols and x.dtype.kind not in "iu":
         raise DtypeError(f"x has dtype {x.dtype}, but {symbols[0]} takes integers; use x.astype(int)")
     for layer in symbols:
@@ -124,12 +124,12 @@ def _check_input(x: Array, model: Graph) -> None:
         raise ValueError(f"x is {x[at]} at {list(at)}; inputs must be finite: remove or mask that step")
 
 
-def _takes_symbols(graph: Graph) -> Iterator[Symbols]:
+def symbol_layers(graph: Graph) -> Iterator[Symbols]:
     """The layers that take the graph's input as integers; none where it is floats."""
     for node in graph.nodes:
         if 0 in node.args:
             if isinstance(node.block, Recurrent):
-                yield from _takes_symbols(node.block.cell)
+                yield from symbol_layers(node.block.cell)
             elif isinstance(node.block, Symbols):
                 yield node.block
 

@@ -1,0 +1,124 @@
+"""The schedules that a planner chooses among, with bounds of their bytes by arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rnnbp.actions import Action
+from rnnbp.bptt.costs import Costs
+from rnnbp.bptt.sizes import Sizes
+from rnnbp.schedules import All, EveryK, Optimal, Revolve, ThinTapes
+
+TABLES = 200_000
+"""Chunks times units for which the two-table optimum is worked out: a fraction of a second."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A schedule over chunks of ``chunk`` steps: a bound of its bytes, and its seconds."""
+
+    name: str
+    schedule: Iterable[Action]
+    chunk: int
+    bytes: int
+    seconds: float
+
+
+class Candidates:
+    """All candidates for a sequence.
+
+    A bound counts the most slots and tapes that a schedule may hold and the largest workspace of its actions;
+    the run holds as much or a little less.
+    """
+
+    def __init__(self, sizes: Sizes, steps: int, costs: Costs) -> None:
+        self.sizes, self.steps, self.costs = sizes, steps, costs
+        self.always = sizes.gradients(steps) + sizes.standing
+
+    def lengths(self) -> list[int]:
+        """Lengths of chunks: powers of 2, and the whole sequence if it is short."""
+        powers = [2**k for k in range(11) if 2**k < self.steps]
+        return [*powers, self.steps] if self.steps <= 2048 else powers
+
+    def within(self, budget: int, *, tables: bool = True) -> Iterator[Candidate]:
+        """Those whose bound is within a budget; without ``tables``, not the two-table optimum, which takes longer."""
+        for length in self.lengths():
+            for candidate in self._of_length(length, budget, tables):
+                if candidate.bytes <= budget:
+                    yield candidate
+        yield from (candidate for candidate in self.cached() if candidate.bytes <= budget)
+
+    def cached(self) -> Iterator[Candidate]:
+        """Everything cached, for each length of chunks."""
+        for length in self.lengths():
+            chunks = math.ceil(self.steps / length)
+            yield self._replay("all cached", All(chunks), length, chunks, tapes=chunks)
+
+    def least(self) -> int:
+        """The least budget that one of them is within."""
+        return min(self._bytes(n, slots=1, tapes=1) for n in self.lengths())
+
+    def _of_length(self, length: int, budget: int, tables: bool) -> Iterator[Candidate]:
+        chunks = math.ceil(self.steps / length)
+        if chunks > 1:
+            yield self._thin("all states kept", ThinTapes(chunks), length, chunks, chunks, slots=0, kept=chunks - 1)
+        slot, room = max(1, self.sizes.slot), budget - self._bytes(length, slots=0, tapes=1)
+        units = room // slot
+        if units < 1:
+            return
+        alpha = math.ceil(self.sizes.tape(length) / slot)
+        revolve = Revolve(chunks, min(units, chunks))
+        yield self._replay(f"revolve, {revolve.slots} slots", revolve, length, revolve.steps, slots=revolve.slots)
+        useful = min(units, chunks * (alpha + 1))
+        if tables and chunks * useful <= TABLES:
+            best = Optimal(chunks, useful, alpha)
+            yield self._replay(f"optimum, {useful} units", best, length, best.steps, slots=useful)
+        yield from self._segments(length, chunks, budget)
+
+    def _segments(self, length: int, chunks: int, budget: int) -> Iterator[Candidate]:
+        """A checkpoint every k chunks, tapes or thin tapes in a segment."""
+        k = 1
+        while k < chunks:
+            segments = math.ceil(chunks / k)
+            runs = EveryK(chunks, k).steps
+            yield self._replay(f"every {k} chunks", EveryK(chunks, k), length, runs, slots=segments - 1, tapes=k)
+            if k > 1:
+                thin = ThinTapes(chunks, k)
+                yield self._thin(f"every {k} chunks, thin", thin, length, chunks, runs, slots=segments - 1, kept=k - 1)
+            k *= 2
+
+    def _replay(
+        self, name: str, schedule: Iterable[Action], length: int, runs: int, *, slots: int = 0, tapes: int = 1
+    ) -> Candidate:
+        chunks = math.ceil(self.steps / length)
+        return Candidate(name, schedule, length, self._bytes(length, slots, tapes), self._seconds(runs, chunks, length))
+
+    def _thin(
+        self, name: str, schedule: ThinTapes, length: int, chunks: int, runs: int, *, slots: int, kept: int
+    ) -> Candidate:
+        held = self._bytes(length, slots, 1) + kept * self.sizes.thin(length)
+        rebuilt = schedule.rebuilt
+        held += max(0, self.sizes.rebuild(length) - max(self._workspaces(length)))
+        counts = {
+            "Advance": runs - chunks,
+            "Keep": rebuilt,
+            "Rebuild": rebuilt,
+            "Record": chunks - rebuilt,
+            "Backward": chunks,
+        }
+        seconds = self.costs.seconds(counts, {kind: n * length for kind, n in counts.items()})
+        return Candidate(name, schedule, length, held, seconds)
+
+    def _seconds(self, runs: int, chunks: int, length: int) -> float:
+        """Of a schedule that runs so many chunks, each recorded once at the last."""
+        counts = {"Advance": runs - chunks, "Record": chunks, "Backward": chunks}
+        return self.costs.seconds(counts, {kind: n * length for kind, n in counts.items()})
+
+    def _bytes(self, length: int, slots: int, tapes: int) -> int:
+        held = slots * self.sizes.slot + tapes * self.sizes.tape(length)
+        return self.always + held + max(self._workspaces(length))
+
+    def _workspaces(self, length: int) -> tuple[int, int, int]:
+        return self.sizes.advance(length), self.sizes.record(length), self.sizes.backward(length)

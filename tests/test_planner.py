@@ -1,0 +1,160 @@
+"""A budget of bytes: kept, foretold to the byte, and never slower for being larger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.bptt.costs import Costs
+from rnnbp.bptt.planner import parse_budget
+from tests import models
+
+MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
+STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
+COSTS = Costs(dict.fromkeys(STEP, 0.5), STEP)
+T, B = 96, 4
+
+
+def real(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def lstm() -> tuple[Any, ...]:
+    return rb.LSTM(8, 32, rng=0), real(T, B, 8), real(T, B, 32), MSE
+
+
+def stack() -> tuple[Any, ...]:
+    rng = np.random.default_rng(0)
+    return models.stack(), rng.integers(0, 7, (T, B)), rng.integers(0, 7, (T, B)), CE
+
+
+def planned(case: tuple[Any, ...], budget: int | str) -> rb.Plan:
+    model, x, _, loss = case
+    return rb.plan(model, loss, steps=T, batch=B, budget=budget, x_shape=x.shape[2:], costs=COSTS)
+
+
+def least_of(case: tuple[Any, ...]) -> int:
+    with pytest.raises(rb.BudgetError, match=r"too small for any schedule; (\d+) bytes would do") as caught:
+        planned(case, 1000)
+    return int(str(caught.value).split(";")[1].split()[0])
+
+
+@pytest.mark.parametrize("build", [lstm, stack])
+def test_thirty_budgets_are_kept_and_foretold(build: Any) -> None:
+    """From the least that works to all cached: bytes within the budget, equal to the forecast; seconds never grow."""
+    case = build()
+    model, x, target, loss = case
+    least, most = least_of(case), planned(case, "1 GB").forecast.peak_bytes
+    seconds, chosen = [], set()
+    for budget in np.geomspace(least, 1.1 * most + 70_000, 30).astype(int).tolist():
+        plan = planned(case, budget)
+        stats = rb.bptt(model, x, target, loss, checkpoint=plan).stats
+        assert stats.peak_bytes <= budget
+        assert stats.peak_bytes <= plan.chosen.bytes
+        assert {name: getattr(stats, name) for name in vars(plan.forecast)} == vars(plan.forecast)
+        seconds.append(plan.chosen.seconds)
+        chosen.add(plan.chosen.name)
+    assert seconds == sorted(seconds, reverse=True)
+    assert seconds[0] > 1.3 * seconds[-1]
+    assert len(chosen) > 4
+
+
+@pytest.mark.parametrize("build", [lstm, stack])
+def test_the_least_budget_works_and_one_percent_less_does_not(build: Any) -> None:
+    case = build()
+    least = least_of(case)
+    assert planned(case, least).forecast.peak_bytes <= least
+    with pytest.raises(rb.BudgetError):
+        planned(case, round(0.96 * least))
+
+
+@pytest.mark.parametrize("build", [lstm, stack])
+def test_gradients_under_a_budget_are_those_of_full_caching(build: Any) -> None:
+    case = build()
+    model, x, target, loss = case
+    plan = planned(case, round(1.3 * least_of(case)))
+    found = rb.bptt(model, x, target, loss, checkpoint=plan)
+    cached = rb.bptt(model, x, target, loss, chunk=plan.chunk)
+    rebuilt = found.stats.steps_rebuilt
+    for path, grad in cached.grads.items():
+        if rebuilt:
+            np.testing.assert_allclose(found.grads[path], grad, rtol=1e-4, atol=1e-5 * np.abs(grad).max())
+        else:
+            np.testing.assert_array_equal(found.grads[path], grad)
+    assert found.stats.steps_rerun + rebuilt > 0
+
+
+def test_bptt_plans_by_itself() -> None:
+    model, x, target, loss = lstm()
+    everything = rb.bptt(model, x, target, loss)
+    found = rb.bptt(model, x, target, loss, checkpoint="500 kB")
+    assert found.stats.peak_bytes <= 500_000 < everything.stats.peak_bytes
+    np.testing.assert_allclose(found.dx, everything.dx, rtol=1e-3, atol=1e-6)
+
+
+BUDGETS: dict[Any, int] = {
+    "64MB": 64_000_000,
+    "64 MB": 64_000_000,
+    "64 MiB": 64 * 2**20,
+    "1.5 gb": 1_500_000_000,
+    "2 KiB": 2048,
+    " 10 k ": 10_000,
+    "123": 123,
+    "7 B": 7,
+    4096: 4096,
+}
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_budgets_are_read(budget: Any) -> None:
+    assert parse_budget(budget) == BUDGETS[budget]
+
+
+@pytest.mark.parametrize(
+    "budget", ["", "MB", "64 XB", "-3 MB", "1e6", "64 M B", "nan", "0", 0, -1, 1.5, None, True, "0.2 B"]
+)
+def test_other_budgets_are_refused(budget: Any) -> None:
+    with pytest.raises(rb.BudgetError, match="budget"):
+        parse_budget(budget)
+
+
+def test_a_plan_prints_as_a_table() -> None:
+    lines = str(planned(lstm(), "600 kB")).splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["schedule", "bytes", "steps", "seconds"]
+    rows = lines[6:]
+    assert sum("*" in row for row in rows) == 1
+    assert len(rows) >= 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"checkpoint": "500 kB", "chunk": 4}, "a budget chooses the chunks too, found chunk=4"),
+        ({"checkpoint": "500 kB", "horizon": 4}, "leave chunk and horizon out"),
+        ({"checkpoint": "10 B"}, r"a budget of 10 B is too small for any schedule; \d+ bytes would do"),
+        ({"checkpoint": "-1 MB"}, "budget '-1 MB' is not a number of bytes"),
+        ({"checkpoint": "10 apples"}, "budget '10 apples' is not a number of bytes"),
+    ],
+)
+def test_errors_of_budgets_in_bptt(options: Any, message: str) -> None:
+    with pytest.raises(rb.BudgetError, match=message):
+        rb.bptt(*lstm(), **options)
+
+
+def test_a_plan_for_other_chunks_is_refused() -> None:
+    with pytest.raises(rb.BudgetError, match=r"the plan is for chunks of \d+ steps, found chunk=5"):
+        rb.bptt(*lstm(), checkpoint=planned(lstm(), "600 kB"), chunk=5)
+
+
+def test_costs_are_measured() -> None:
+    """Every action takes time, and backward takes the most."""
+    from rnnbp.bptt.costs import calibrate
+    from rnnbp.bptt.problem import as_model
+
+    found = calibrate(as_model(rb.LSTM(8, 64, rng=0)), 8, (8,))
+    seconds = {kind: found.fixed[kind] + 100 * found.step[kind] for kind in STEP}
+    assert all(value > 0 for value in seconds.values())
+    assert seconds["Backward"] > seconds["Advance"]
