@@ -440,12 +440,12 @@ def test_training_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        ("train --units 0", "rnnbp train: error: argument --units: must be at least 1, found 0"),
+        ("train --units 0", "rnnbp train: error: argument --units: must be at least 1 and below 1.049e+06, found 0"),
         ("train --layers two", "rnnbp train: error: argument --layers: must be a whole number, found 'two'"),
         ("train --lr inf", "rnnbp train: error: argument --lr: must be above 0 and finite, found inf"),
         ("train --lr fast", "rnnbp train: error: argument --lr: must be a number, found 'fast'"),
         ("train --dropout 1", "rnnbp train: error: argument --dropout: must be at least 0 and below 1, found 1"),
-        ("train --minutes 0", "rnnbp train: error: argument --minutes: must be above 0 and finite, found 0"),
+        ("train --minutes 0", "rnnbp train: error: argument --minutes: must be above 0 and below 1e+06, found 0"),
         (
             "train --checkpoint 0",
             "rnnbp train: error: argument --checkpoint: must be all, sqrt or a number of chunks from 1, found '0'",
@@ -523,3 +523,58 @@ def test_a_reader_that_has_had_enough() -> None:
 
 def test_runs_are_kept_out_of_version_control() -> None:
     assert f"{runs.RUNS}/" in (Path(__file__).parent.parent / ".gitignore").read_text().splitlines()
+
+
+def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A line of a shell in a folder."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.run(
+        ["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+RNNBP = f"{sys.executable} -m rnnbp.cli.main"
+SMALL = "--units 8 --embedding 4 --horizon 8 --batch 4 --quiet"
+
+
+@pytest.fixture(scope="module")
+def small_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shell")
+    (folder / "t.txt").write_text("the quick brown fox jumps over the lazy dog. " * 60, encoding="utf-8")
+    return folder
+
+
+def test_a_reader_that_goes_away_does_not_pass_for_a_finished_run(small_text: Path) -> None:
+    line = f"{RNNBP} train --text t.txt {SMALL} --steps 4 --out gone | true; echo ${{PIPESTATUS[0]}}"
+    done = shell(line, small_text)
+    assert done.stdout.strip() == "1"
+    assert done.stderr.count("\n") == 1
+    assert "nobody reads the output any more" in done.stderr
+    again = shell(f"{RNNBP} train --resume gone", small_text)
+    assert again.returncode == 0, again.stderr
+    assert (small_text / "gone" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "> /dev/full"])
+def test_a_closed_or_full_output_gives_no_traceback(closed: str, small_text: Path) -> None:
+    folder = "closed" + str(len(closed))
+    done = shell(f"{RNNBP} train --text t.txt {SMALL} --steps 4 --out {folder} {closed}", small_text)
+    assert "Traceback" not in done.stderr
+    assert (small_text / folder / "model.safetensors").exists()
+    assert done.returncode == (1 if "full" in closed else 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("train --text " + "x" * 5000, "cannot be used: File name too long"),
+        ("train --minutes 1e308", "must be above 0 and below 1e+06"),
+        ("train --units 9223372036854775807", "must be at least 1 and below"),
+        ("sample " + "x" * 5000, "cannot be used: File name too long"),
+    ],
+)
+def test_odd_arguments_give_one_line(line: str, says: str, small_text: Path) -> None:
+    done = shell(f"{RNNBP} {line}", small_text)
+    assert "Traceback" not in done.stderr
+    assert says in done.stderr
+    assert done.returncode in (1, 2)

@@ -895,3 +895,12 @@ def test_an_error_in_a_step_names_it():
     with pytest.raises(IndexError, match="must lie in") as caught:
         trainer.fit(bad, steps=9)
     assert caught.value.__notes__ == ["in step 2, batch 1 of epoch 0"]
+
+
+@pytest.mark.parametrize("data", [np.ones((4, 3, 1)), (np.ones(3), np.ones(3)), "text"])
+def test_arrays_are_no_source(data):
+    model = linear()
+    with pytest.raises(TypeError, match=r"must be a source of batches, found \w+; wrap arrays in Sequences"):
+        rb.fit(model, data, slope, "sgd", lr=1.0, steps=1)
+    with pytest.raises(TypeError, match="Trainer: validation must be a source of batches"):
+        rb.fit(model, pulls(1.0), slope, "sgd", lr=1.0, steps=1, validation=data)

@@ -40,7 +40,7 @@ class Objective:
                 raise TypeError(f"{loss} compares with a target, found None; give one, or write a loss function")
             self.total = loss.total(self.target, self.mask, outputs=(*lead, *problem.output_shape))
         elif mask is not None:
-            raise TypeError("a mask needs one of rnnbp.losses; fold it into your own loss function instead")
+            raise TypeError("a mask, as Sequences(last=True) makes one, needs one of rnnbp.losses, not a function")
 
     def _check_target(self, lead: tuple[int, int]) -> None:
         found = self.target.shape[:2]

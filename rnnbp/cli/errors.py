@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 
 class CommandError(Exception):
     """Input that a command cannot use; its message is one line that names the place, the finding, the cure."""
@@ -9,3 +12,8 @@ class CommandError(Exception):
 
 INTERRUPTED = 130
 """The exit status of a program that Ctrl-C stopped: 128 + SIGINT."""
+
+
+def discard_output() -> None:
+    """Send what is still written to stdout nowhere: its reader, as ``head``, has had enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

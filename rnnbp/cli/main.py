@@ -9,7 +9,7 @@ from typing import Any
 
 import rnnbp
 from rnnbp.cli import sample, train, train_options
-from rnnbp.cli.errors import INTERRUPTED, CommandError
+from rnnbp.cli.errors import INTERRUPTED, CommandError, discard_output
 from rnnbp.cli.options import Parser
 from rnnbp.storage import StorageError
 
@@ -36,6 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     0: done. 1: its input could not be used, said in one line on stderr. 130: stopped by Ctrl-C.
     SystemExit 2: the command line was wrong.
     """
+    if sys.stdout is None or sys.stderr is None:  # closed by the shell, as with >&-
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # as long as the process
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # A terminal without UTF-8 shows ? for what it lacks.
             stream.reconfigure(errors="replace")
@@ -51,8 +54,11 @@ def main(argv: list[str] | None = None) -> int:
         print("rnnbp: stopped", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # The reader, as head, has had enough; nothing is left to say to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 0
+    except OSError as error:
+        print(f"rnnbp: {error.filename or 'output'} cannot be used: {error.strerror or error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def _empty_folder(folder: Path) -> Path:
     except OSError as error:
         raise CommandError(f"--out {folder} cannot be used: {error.strerror}; name another folder") from None
     if taken:
-        cure = f"continue it with --resume {folder}, or name" if (folder / SETTINGS).exists() else "name"
+        cure = f"continue it with --resume {folder}, or name" if (folder / SNAPSHOT).exists() else "name"
         raise CommandError(f"--out {folder} is not empty; {cure} a new folder")
     return folder
 

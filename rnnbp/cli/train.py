@@ -11,7 +11,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tqdm import tqdm
 
-from rnnbp.cli.errors import INTERRUPTED, CommandError
+from rnnbp.cli.errors import INTERRUPTED, CommandError, discard_output
 from rnnbp.cli.held_out import baselines, bits_per_character, model_score
 from rnnbp.cli.model import MODEL_NAME, Sampler
 from rnnbp.cli.runs import Run, Settings
@@ -38,14 +38,26 @@ def run(options: argparse.Namespace) -> int:
     settings, text, begun = _resumed(options) if options.resume else _new(options)
     split = text.split()
     _check_length(settings, text, split)
+    where = begun
     try:
         with threadpool_limits(settings.threads, user_api="blas"):
             model = settings.architecture.build(settings.seed)
             where = begun or Run.create(options.out, settings, text)
             return _Session(where, text, split, model, options.quiet).run(options.minutes, resume=begun is not None)
-    except MemoryError as error:
-        cure = "lower --units, --batch or --horizon"
-        raise CommandError(f"there is not enough memory for {settings.architecture}: {error}; {cure}") from None
+    except MemoryError:
+        cure = "lower --units, --layers, --embedding, --batch or --horizon"
+        raise CommandError(f"there is not enough memory for {settings.architecture}; {cure}") from None
+    except BrokenPipeError:
+        discard_output()
+        raise CommandError(
+            f"nobody reads the output any more, so training has stopped; go on with rnnbp train --resume {where.folder}"
+            if where
+            else "nobody reads the output any more, so training has not begun"
+        ) from None
+    except (TypeError, ValueError) as error:
+        if begun is None:
+            raise
+        raise CommandError(f"the settings of {begun.folder} cannot be used: {error}; restore its run.json") from None
     except FloatingPointError as error:
         raise CommandError(f"training has failed: {'; '.join([str(error), *error.__notes__])}") from None
 

@@ -8,6 +8,9 @@ from rnnbp.cli.model import CELLS
 from rnnbp.cli.options import Parser, checkpoint, number, whole
 from rnnbp.cli.runs import Settings
 
+LARGEST = 2**20
+"""Units of a layer: above this a weight alone has terabytes."""
+
 DEFAULT = Settings()
 MINUTES = 2.5
 
@@ -29,9 +32,15 @@ def _add_model(parser: Parser) -> None:
         "--cell", choices=CELLS, default=DEFAULT.cell, metavar="CELL", help="the recurrent cell: %(choices)s"
     )
     group.add_argument("--layers", type=whole(1), default=DEFAULT.layers, metavar="N", help="recurrent layers")
-    group.add_argument("--units", type=whole(1), default=DEFAULT.units, metavar="N", help="units of each of them")
     group.add_argument(
-        "--embedding", type=whole(1), default=DEFAULT.embedding, metavar="N", help="size of the vector of a byte"
+        "--units", type=whole(1, LARGEST), default=DEFAULT.units, metavar="N", help="units of each of them"
+    )
+    group.add_argument(
+        "--embedding",
+        type=whole(1, LARGEST),
+        default=DEFAULT.embedding,
+        metavar="N",
+        help="size of the vector of a byte",
     )
     group.add_argument(
         "--dropout", type=number(0, 1), default=DEFAULT.dropout, metavar="P", help="share dropped between layers"
@@ -86,7 +95,7 @@ def _add_engine(parser: Parser) -> None:
     )
     group.add_argument(
         "--minutes",
-        type=number(0, above=True),
+        type=number(0, 1e6, above=True),
         default=MINUTES,
         metavar="X",
         help="stop training after so long, even if it is not done",

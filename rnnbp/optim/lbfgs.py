@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy import optimize
 
 from rnnbp.numerics import Array, positive_int, real_number, shown
 from rnnbp.optim.parameters import Params, check_grads, check_writable, distinct
@@ -100,6 +99,8 @@ def lbfgs(
     check_writable("lbfgs", arrays)
     search = _Search(closure, arrays)
     try:
+        from scipy import optimize  # takes a third of a second to import
+
         found = optimize.minimize(
             search.evaluate, search.best, method="L-BFGS-B", jac=True, callback=search.count, options=options
         )

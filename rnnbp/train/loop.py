@@ -22,7 +22,7 @@ from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.limits import Limits
 from rnnbp.train.progress import progress_bar
 from rnnbp.train.snapshots import Parts, Standing, identify, load_snapshot
-from rnnbp.train.source import Source, fingerprint
+from rnnbp.train.source import Source, check_source, fingerprint
 from rnnbp.train.updates import Update
 from rnnbp.train.validation import validation_loss
 from rnnbp.train.weights import assign
@@ -45,6 +45,7 @@ class Trainer:
     Args:
         model: as ``bptt`` takes it. optimizer: of its parameters, or of some: the others stay. loss, checkpoint,
             chunk: as ``bptt`` takes them.
+            A loss function of your own is called once per chunk, and its values are summed, not averaged.
         clip_value: limit of each element of the gradients. clip_norm: limit of the norm of all together; of
             both, the value goes first.
         learning_rate: a schedule of the step, from 0, or an OnPlateau, which is told the validation losses; by
@@ -199,6 +200,7 @@ class Trainer:
         """Check that the data are those of the run, and open its folder."""
         if self._ended:
             raise ValueError("Trainer.fit: the model holds the best parameters, not the last; resume(), or train anew")
+        check_source("Trainer.fit: data", data)
         found = fingerprint(data)
         if self._data not in (None, found):
             raise ValueError(f"Trainer.fit: the run began on other data: {self._data}, not {found}; give it the same")
@@ -228,6 +230,8 @@ class Trainer:
     def _check(self) -> None:
         """Raise for arguments that do not fit together."""
         params = self.model.params
+        if self.validation is not None:
+            check_source("Trainer: validation", self.validation)
         if not isinstance(self.optimizer, Optimizer):
             raise TypeError(f"Trainer: optimizer must be of rnnbp.optim, found {self.optimizer!r}; as Adam(model)")
         for name, p in self.optimizer.params.items():

@@ -38,6 +38,13 @@ class Source(Protocol):
     def batch(self, epoch: int, index: int) -> Batch: ...
 
 
+def check_source(what: str, source: object) -> None:
+    """Raise TypeError unless ``source`` gives batches."""
+    if not isinstance(source, Source):
+        cure = "wrap arrays in Sequences(x, y, ...), Windows or Examples"
+        raise TypeError(f"{what} must be a source of batches, found {type(source).__name__}; {cure}")
+
+
 def fingerprint(source: Source) -> str:
     """What tells a source from others: its own ``fingerprint``, or else its class and length."""
     own = getattr(source, "fingerprint", None)
