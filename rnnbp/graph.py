@@ -52,7 +52,6 @@ class Graph(Network):
         if len({id(v) for v in ins}) < len(ins):
             raise ValueError("Graph: an input is listed twice; list each once, and use it as often as you like")
         self.input_shapes = tuple(v.shape for v in ins)
-        self.output_names = tuple(v.name for v in ends)
         numbers: dict[tuple[int, int], int] = {_key(v): k for k, v in enumerate(ins)}
         self.nodes = tuple(_number_nodes(_reachable(ends, ins), numbers))
         self.outputs = tuple(numbers[_key(v)] for v in ends)

@@ -137,8 +137,6 @@ class Layout:
         """What a Record needs besides the tape that it makes, y aside."""
         return forward_peak(self._step, frozenset(self.buffered) | self.next_of.keys()) + self.state_bytes()
 
-    keep_bytes = advance_bytes
-
     def rebuild_bytes(self, length: int) -> int:
         """What a Rebuild needs besides the tape that it makes."""
         peak = freeing_peak(self._costs(length * self.batch), frozenset(self.buffered), frozenset(self.next_of))

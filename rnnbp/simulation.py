@@ -63,11 +63,16 @@ def simulate(
     Raises ScheduleError for an action whose data is not there, more held than is allowed, a slot or a tape left
     over, an early end.
     """
+    check_counts(1, chunk=chunk, steps=1 if steps is None else steps)
     if chunks is None:
         chunks = getattr(schedule, "chunks", None) if steps is None else math.ceil(steps / chunk)
     if chunks is None:
         raise ValueError("simulate: give chunks or steps; this schedule does not say how many it is for")
     check_counts(chunks)
+    if steps is not None and chunks != math.ceil(steps / chunk):
+        raise ValueError(
+            f"simulate: {steps} steps in chunks of {chunk} are {math.ceil(steps / chunk)}, found chunks={chunks}"
+        )
     total = chunks * chunk if steps is None else steps
     lengths = [min(chunk, total - n * chunk) for n in range(chunks)]
     limits = {"slots": slots, "ram slots": ram, "disk slots": disk, "tapes": tapes, "thin tapes": thin_tapes}

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 import rnnbp as rb
@@ -195,6 +196,9 @@ def test_steps_are_those_of_the_simulation(schedule: All | EveryK) -> None:
     ("make", "error", "message"),
     [
         (lambda: All(0), ValueError, "chunks must be at least 1, found 0"),
+        (lambda: rb.simulate("all", 4, chunk=0), ValueError, "chunk must be at least 1, found 0"),
+        (lambda: rb.simulate("all", steps=9, chunk=2.5), TypeError, "chunk must be an integer, found 2.5"),
+        (lambda: rb.simulate("all", 9, steps=5, chunk=3), ValueError, "5 steps in chunks of 3 are 2, found chunks=9"),
         (lambda: EveryK(4, -1), ValueError, "k must be at least 1, found -1"),
         (lambda: EveryK(4, 1.5), TypeError, "k must be an integer, found 1.5"),
         (lambda: rb.simulate("nearly all", 4), ValueError, "checkpoint 'nearly all' is unknown; use 'all', 'sqrt'"),
@@ -206,3 +210,23 @@ def test_steps_are_those_of_the_simulation(schedule: All | EveryK) -> None:
 def test_arguments(make: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         make()  # type: ignore[operator]
+
+
+class Fickle:
+    """A schedule that is another the second time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __iter__(self) -> Iterator[object]:
+        self.asked += 1
+        return iter(All(3) if self.asked == 1 else EveryK(3, 1))
+
+
+def test_a_schedule_that_changes_between_check_and_run_is_refused() -> None:
+    with pytest.raises(rb.ScheduleError, match="make it the same each time it is iterated"):
+        rb.bptt(rb.RNN(1, 1), np.ones((3, 1, 1)), np.ones((3, 1, 1)), rb.losses.Huber(), chunk=1, checkpoint=Fickle())
+
+
+def test_integers_of_numpy_count() -> None:
+    assert list(EveryK(5, np.int64(2))) == list(EveryK(5, 2))

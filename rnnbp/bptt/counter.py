@@ -32,7 +32,7 @@ class Counter:
                 self.rebuilt += run.length(n)
         if isinstance(action, (Record, Keep, Rebuild, Store)):
             held = {"slots": len(run.slots), "tapes": len(run.tapes), "thin": len(run.thin)}
-            held |= {tier: list(run.slots.tiers.values()).count(tier) for tier in TIERS}
+            held |= run.slots.in_tier
             self.peaks = {what: max(self.peaks[what], count) for what, count in held.items()}
 
     def stats(self, problem: Problem, ledger: Ledger) -> Stats:

@@ -21,7 +21,7 @@ from rnnbp.numerics import Array, positive_int
 from rnnbp.recurrent import Recurrent
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike, resolve
-from rnnbp.simulation import simulate
+from rnnbp.simulation import ScheduleError, simulate
 
 
 def bptt(
@@ -72,9 +72,15 @@ def bptt(
     problem, checkpoint = settle(problem, objective.spare, checkpoint, chunk)
     objective.problem = problem
     schedule = resolve(checkpoint, problem.chunks)
-    simulate(schedule, problem.chunks)
+    foreseen = simulate(schedule, problem.chunks)
     chunks = Chunks(problem, seed=check_seed(seed), training=training)
-    return Run(problem, chunks, objective, horizon).execute(schedule)
+    result = Run(problem, chunks, objective, horizon).execute(schedule)
+    if result.stats.counts != foreseen.counts:
+        raise ScheduleError(
+            f"the schedule gave {foreseen.counts} when it was checked, {result.stats.counts} when it ran; "
+            f"make it the same each time it is iterated"
+        )
+    return result
 
 
 class Run:

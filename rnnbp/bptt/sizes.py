@@ -110,7 +110,7 @@ class Sizes:
     @per_length
     def advance(self, length: int) -> int:
         """What an Advance needs besides what is held."""
-        return self._running(length, "advance")
+        return self._running(length, Layout.advance_bytes, taped=False)
 
     @per_length
     def keep(self, length: int) -> int:
@@ -120,18 +120,18 @@ class Sizes:
     @per_length
     def record(self, length: int) -> int:
         """What a Record needs besides the tape that it makes."""
-        return self._running(length, "record")
+        return self._running(length, Layout.record_bytes, taped=True)
 
     @per_length
     def rebuild(self, length: int) -> int:
         """What a Rebuild needs besides the tape that it makes."""
-        return self._running(length, "rebuild")
+        return self._running(length, Layout.rebuild_bytes, taped=True)
 
     @per_length
     def backward(self, length: int) -> int:
         """What Backward needs besides the tape that it takes."""
         output = self.model.outputs[0]
-        y = self._value(output, length) or length * self.batch * math.prod(self.shapes[output]) * self.dtype.itemsize
+        y = self._value(output, length)
         tail = self._layers(self.parts.tail, length)
         values = sum(sum(cost.outs) for cost in tail)
         recursion = backward_peak(self._backward(length) + tail, {output: y})
@@ -172,26 +172,24 @@ class Sizes:
         rows, item = length * self.batch, self.dtype.itemsize
         return [layer_cost(n, n.block, self.shapes, rows, item) for n in nodes if isinstance(n.block, Layer)]
 
-    def _running(self, length: int, action: str) -> int:
-        """A forward run of the body, while the deltas of a state wait."""
-        return forward_peak(self._forward(length, action)) + self._copy(length) + self.slot
+    def _running(self, length: int, needs: Callable[[Layout, int], int], *, taped: bool) -> int:
+        """A forward run of the body, while the deltas of a state wait; ``needs`` is what a Recurrent needs."""
+        return forward_peak(self._forward(length, needs, taped)) + self._copy(length) + self.slot
 
-    def _forward(self, length: int, action: str) -> list[Cost]:
-        """The costs of the body; what goes into the tape is counted there."""
+    def _forward(self, length: int, needs: Callable[[Layout, int], int], taped: bool) -> list[Cost]:
+        """The costs of the body; what goes into the tape, if there is one, is counted there."""
         found = []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 layout = self.layouts[node.number]
-                taped = action in ("record", "rebuild")
                 needed = taped or not self.parts.fed.isdisjoint(node.outs)
                 y = layout.output_bytes(length, in_tape=taped) if needed else 0
                 y = 0 if taped and node.outs[0] in self.parts.frontier else y
-                found.append(Cost(node, (y,), (0,), getattr(layout, f"{action}_bytes")(length)))
+                found.append(Cost(node, (y,), (0,), needs(layout, length)))
             else:
                 (cost,) = self._layers([node], length)
-                kept = action in ("record", "rebuild")
                 sizes = zip(node.outs, cost.outs, strict=True)
-                found.append(replace(cost, outs=tuple(0 if kept and k in self._taped else n for k, n in sizes)))
+                found.append(replace(cost, outs=tuple(0 if taped and k in self._taped else n for k, n in sizes)))
         return found
 
     def _backward(self, length: int) -> list[Cost]:

@@ -12,7 +12,7 @@ from typing import IO
 
 import numpy as np
 
-from rnnbp.actions import Tier
+from rnnbp.actions import TIERS, Tier
 from rnnbp.bptt.results import States
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array, Shape
@@ -43,6 +43,7 @@ class Slots:
     def __init__(self, ledger: Ledger, folder: str | os.PathLike[str] | None = None) -> None:
         self.ledger, self.folder = ledger, folder
         self.tiers: dict[int, Tier] = {}
+        self.in_tier: dict[str, int] = {str(tier): 0 for tier in TIERS}
         self._ram: dict[int, States] = {}
         self._disk: dict[int, Future[Written]] = {}
         self._buffers: dict[int, States] = {}
@@ -55,6 +56,7 @@ class Slots:
         """Hold a copy of ``states``. Raises StorageError where an earlier write to disk failed."""
         copy = tuple(tuple(a.copy() for a in arrays) for arrays in states)
         self.tiers[n] = tier
+        self.in_tier[tier] += 1
         if tier == "ram":
             self._ram[n] = copy
             self.ledger.hold("checkpoint", copy)
@@ -72,7 +74,9 @@ class Slots:
 
     def drop(self, n: int) -> None:
         """Release a slot."""
-        if self.tiers.pop(n) == "ram":
+        tier = self.tiers.pop(n)
+        self.in_tier[tier] -= 1
+        if tier == "ram":
             self.ledger.release(self._ram.pop(n))
         else:
             self._disk.pop(n).result().file.close()
