@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Record, Store
 
@@ -30,3 +31,8 @@ def peak_units(schedule: Iterable[Action], alpha: int) -> int:
 def runs(schedule: Iterable[Action]) -> int:
     """Chunks run forward."""
     return sum(isinstance(action, Advance | Record) for action in schedule)
+
+
+def figures(forecast: Any) -> dict[str, Any]:
+    """All of a forecast that a run must show exactly: all but the seconds."""
+    return {name: value for name, value in vars(forecast).items() if name != "seconds"}

@@ -14,6 +14,7 @@ import rnnbp as rb
 from rnnbp.actions import Action, Backward, Keep, Rebuild
 from rnnbp.bptt.results import Accumulators
 from tests import models
+from tests.schedule_checks import figures
 
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 T, B, N = 160, 32, 128
@@ -117,7 +118,7 @@ def test_the_forecast_is_the_ledger(model: str, schedule: str, chunk: int) -> No
     how = {"checkpoint": (SCHEDULES | more)[schedule], "chunk": chunk}
     expected = rb.forecast(network, loss, steps=40, batch=B, x_shape=x.shape[2:], **how)
     stats = rb.bptt(network, x[:40], target[:40], loss, **how).stats
-    assert {name: getattr(stats, name) for name in vars(expected)} == vars(expected)
+    assert {name: getattr(stats, name) for name in figures(expected)} == figures(expected)
 
 
 def test_a_forecast_needs_what_layers_declare() -> None:
@@ -139,4 +140,14 @@ def test_a_forecast_needs_what_layers_declare() -> None:
     with pytest.raises(TypeError, match=r"Own\(\): its bytes are not known; declare them by a method keeps"):
         rb.forecast(model, MSE, steps=10, batch=2, x_shape=(3,))
     with pytest.raises(rb.ShapeError, match="does not say the feature shape of its input; give x_shape"):
-        rb.forecast(rb.Sequential(rb.LSTM(3, 4)), MSE, steps=10, batch=2)
+        rb.forecast(rb.Sequential(rb.Tanh(), rb.LSTM(3, 4)), MSE, steps=10, batch=2)
+
+
+def test_a_first_layer_that_states_its_input_needs_no_x_shape() -> None:
+    for model, shape in (
+        (rb.LSTM(3, 4), (3,)),
+        (rb.Sequential(rb.Dense(5, 3), rb.LSTM(3, 4)), (5,)),
+        (two_layers(), ()),
+    ):
+        found, told = (rb.forecast(model, MSE, steps=10, batch=2, **given) for given in ({}, {"x_shape": shape}))
+        assert found == told

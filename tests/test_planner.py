@@ -11,6 +11,7 @@ import rnnbp as rb
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.planner import parse_budget
 from tests import models
+from tests.schedule_checks import figures
 
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
@@ -54,7 +55,7 @@ def test_thirty_budgets_are_kept_and_foretold(build: Any) -> None:
         stats = rb.bptt(model, x, target, loss, checkpoint=plan).stats
         assert stats.peak_bytes <= budget
         assert stats.peak_bytes <= plan.chosen.bytes
-        assert {name: getattr(stats, name) for name in vars(plan.forecast)} == vars(plan.forecast)
+        assert {name: getattr(stats, name) for name in figures(plan.forecast)} == figures(plan.forecast)
         seconds.append(plan.chosen.seconds)
         chosen.add(plan.chosen.name)
     assert seconds == sorted(seconds, reverse=True)
@@ -151,10 +152,33 @@ def test_a_plan_for_other_chunks_is_refused() -> None:
 
 def test_costs_are_measured() -> None:
     """Every action takes time, and backward takes the most."""
-    from rnnbp.bptt.costs import calibrate
-    from rnnbp.bptt.problem import as_model
-
-    found = calibrate(as_model(rb.LSTM(8, 64, rng=0)), 8, (8,))
+    found = rb.calibrate(rb.LSTM(8, 64, rng=0), batch=8)
     seconds = {kind: found.fixed[kind] + 100 * found.step[kind] for kind in STEP}
     assert all(value > 0 for value in seconds.values())
     assert seconds["Backward"] > seconds["Advance"]
+    assert str(found).splitlines()[0].split() == ["µs", "a", "chunk", "a", "step"]
+
+
+def test_costs_are_measured_once_for_a_structure() -> None:
+    first = rb.calibrate(rb.LSTM(3, 5, rng=0), batch=2)
+    assert rb.calibrate(rb.LSTM(3, 5, rng=1), batch=2) is first
+    assert rb.plan(rb.LSTM(3, 5, rng=2), MSE, steps=9, batch=2, budget="1 MB").costs is first
+    others = [rb.LSTM(3, 6, rng=0), rb.LSTM(3, 5, rng=0, dtype="float64"), rb.GRU(3, 5, rng=0)]
+    assert all(rb.calibrate(model, batch=2) is not first for model in others)
+    assert rb.calibrate(rb.LSTM(3, 5, rng=0), batch=3) is not first
+
+
+def test_a_forecast_has_seconds_where_it_has_costs() -> None:
+    """40 steps in chunks of 8, a checkpoint at each: 4 chunks run twice."""
+    found = rb.forecast(
+        lstm()[0], MSE, steps=40, batch=B, chunk=8, checkpoint=lambda n: rb.schedules.EveryK(n, 1), costs=COSTS
+    )
+    assert found.seconds == 4 * 0.5 + 32 * 1.0 + 5 * 0.5 + 40 * 1.2 + 5 * 0.5 + 40 * 2.0
+    assert rb.forecast(lstm()[0], MSE, steps=40, batch=B).seconds is None
+
+
+def test_a_plan_needs_no_loss() -> None:
+    with_loss, without = (
+        rb.plan(lstm()[0], *loss, steps=T, batch=B, budget="600 kB", costs=COSTS) for loss in ([MSE], [])
+    )
+    assert with_loss == without

@@ -1,5 +1,6 @@
 """Backpropagation through time: runs a schedule over a model, chunk by chunk."""
 
+from rnnbp.bptt.costs import Costs, calibrate
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.forecast import Forecast, forecast
 from rnnbp.bptt.inference import backprop, evaluate, predict
@@ -8,12 +9,14 @@ from rnnbp.bptt.results import Gradients, Stats
 
 __all__ = [
     "BudgetError",
+    "Costs",
     "Forecast",
     "Gradients",
     "Plan",
     "Stats",
     "backprop",
     "bptt",
+    "calibrate",
     "evaluate",
     "forecast",
     "plan",

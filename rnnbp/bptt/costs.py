@@ -10,12 +10,14 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
 from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates
-from rnnbp.bptt.problem import Problem, pose, symbol_layers
+from rnnbp.bptt.problem import Problem, as_model, feature_shape, pose, symbol_layers
 from rnnbp.bptt.results import Accumulators
 from rnnbp.graph import Graph
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Shape, positive_int
+from rnnbp.recurrent import Recurrent
 
 KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
 LENGTHS = (4, 16)
@@ -24,7 +26,10 @@ LENGTHS = (4, 16)
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of each action on a chunk of L steps: ``fixed[kind] + L · step[kind]``, by the action's name."""
+    """Seconds of each action on a chunk of L steps: ``fixed[kind] + L · step[kind]``, by the action's name.
+
+    Printed, it is a table in microseconds.
+    """
 
     fixed: dict[str, float]
     step: dict[str, float]
@@ -33,9 +38,49 @@ class Costs:
         """Of actions that occur so often, on so many steps in all."""
         return sum(n * self.fixed.get(kind, 0.0) + steps[kind] * self.step.get(kind, 0.0) for kind, n in counts.items())
 
+    def __str__(self) -> str:
+        rows = [f"{kind:<9} {1e6 * self.fixed[kind]:9.1f} {1e6 * self.step[kind]:9.1f}" for kind in self.step]
+        return "\n".join([f"{'µs':<9} {'a chunk':>9} {'a step':>9}", *rows])
 
-def calibrate(model: Graph, batch: int, x_shape: Shape, repeats: int = 3) -> Costs:
-    """Measure a model on random chunks: medians of ``repeats`` runs at each of two lengths."""
+
+def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None) -> Costs:
+    """Measure what the actions of a schedule cost here, on random chunks of this model, in about a second.
+
+    Args:
+        model: as ``bptt`` takes it. batch: B of x.
+        x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
+
+    The result is remembered for the model, batch, shape and number of BLAS threads until the process ends.
+    Raises ShapeError for an unknown feature shape, TypeError for a model without parameters.
+    """
+    graph = as_model(model)
+    return remembered(graph, positive_int("calibrate: batch", batch), feature_shape("calibrate", graph, x_shape))
+
+
+_known: dict[Any, Costs] = {}
+
+
+def remembered(model: Graph, batch: int, x_shape: Shape) -> Costs:
+    """``measured``, once for all models of a structure."""
+    threads = tuple(pool["num_threads"] for pool in threadpool_info())
+    key = (_structure(model), model.dtype, batch, x_shape, threads)
+    if key not in _known:
+        _known[key] = measured(model, batch, x_shape)
+    return _known[key]
+
+
+def _structure(model: Graph) -> tuple[Any, ...]:
+    """What a model's costs depend on: its layers and how they are joined, not the values of its parameters."""
+    return tuple(
+        (_structure(node.block.cell), node.args)
+        if isinstance(node.block, Recurrent)
+        else (type(node.block), repr(node.block), node.args)
+        for node in model.nodes
+    )
+
+
+def measured(model: Graph, batch: int, x_shape: Shape, repeats: int = 3) -> Costs:
+    """Medians of ``repeats`` runs at each of two lengths."""
     found = [_measure(model, batch, x_shape, length, repeats) for length in LENGTHS]
     short, long = LENGTHS
     step = {kind: max(0.0, (found[1][kind] - found[0][kind]) / (long - short)) for kind in KINDS}

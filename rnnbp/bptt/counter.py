@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import time
 from typing import Any
 
 from rnnbp.actions import TIERS, Action, Keep, Load, Rebuild, Record, Store
@@ -15,6 +16,7 @@ class Counter:
     """Figures of a run, updated after every action."""
 
     def __init__(self) -> None:
+        self.began = time.perf_counter()
         self.steps = self.rebuilt = 0
         self.actions: collections.Counter[str] = collections.Counter()
         self.writes, self.reads = {str(tier): 0 for tier in TIERS}, {str(tier): 0 for tier in TIERS}
@@ -52,4 +54,5 @@ class Counter:
             reads=self.reads,
             peak_bytes=ledger.peak_bytes,
             peak_bytes_by_kind=ledger.peak_by_kind,
+            seconds=time.perf_counter() - self.began,
         )

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Rebuild, Record, Store
+from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.objective import LossLike, spare_of
-from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model
+from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.bptt.sizes import Sizes
-from rnnbp.numerics import Shape, ShapeError, positive_int
+from rnnbp.graph import Graph
+from rnnbp.numerics import Shape, positive_int
 from rnnbp.schedules import ScheduleLike, resolve
 from rnnbp.simulation import Simulation, simulate
 
@@ -25,6 +27,8 @@ class Forecast(Simulation):
     """The most bytes that the ledger of the run will hold at once."""
     peak_bytes_by_kind: dict[str, int] = field(kw_only=True)
     """The bytes of each kind at that moment."""
+    seconds: float | None = field(default=None, kw_only=True)
+    """What the actions take by the costs given, None without."""
 
 
 def forecast(
@@ -36,6 +40,7 @@ def forecast(
     x_shape: Shape | None = None,
     checkpoint: ScheduleLike = "all",
     chunk: int | None = None,
+    costs: Costs | None = None,
 ) -> Forecast:
     """What ``bptt`` with these arguments will count in ``stats``, before there is any data.
 
@@ -43,6 +48,7 @@ def forecast(
         model, loss, checkpoint, chunk: as ``bptt`` takes them.
         steps, batch: T and B of x.
         x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
+        costs: seconds of actions, as ``calibrate`` measures them; None for a forecast without seconds.
 
     x is taken to be in C order and of the model's dtype, and no initial state to be given; a checkpoint on disk
     is taken to be written at once. Raises ShapeError for an unknown feature shape, TypeError where a layer does
@@ -50,24 +56,28 @@ def forecast(
     """
     steps, batch = positive_int("forecast: steps", steps), positive_int("forecast: batch", batch)
     graph = as_model(model)
-    shape = x_shape if x_shape is not None else graph.input_shapes[0]
-    if shape is None:
-        raise ShapeError(f"forecast: {graph} does not say the feature shape of its input; give x_shape")
+    shape = feature_shape("forecast", graph, x_shape)
     length = min(DEFAULT_CHUNK, steps) if chunk is None else min(positive_int("forecast: chunk", chunk), steps)
     chunks = math.ceil(steps / length)
-    if graph.dtype is None:
-        raise TypeError(f"forecast: {graph} has no parameters, so its dtype is not known; give it a layer that has")
-    sizes = Sizes(graph, tuple(shape), batch, graph.dtype, floats=shape != (), loss_spare=spare_of(loss))
-    return foretell(sizes, resolve(checkpoint, chunks), steps, length)
+    sizes = sizes_of(graph, shape, batch, loss)
+    return foretell(sizes, resolve(checkpoint, chunks), steps, length, costs)
 
 
-def foretell(sizes: Sizes, schedule: Iterable[Action], steps: int, length: int) -> Forecast:
+def sizes_of(model: Graph, x_shape: Shape, batch: int, loss: LossLike | None) -> Sizes:
+    """Bytes of a run with x in C order and of the model's dtype."""
+    assert model.dtype is not None
+    return Sizes(model, x_shape, batch, model.dtype, floats=x_shape != (), loss_spare=spare_of(loss))
+
+
+def foretell(sizes: Sizes, schedule: Iterable[Action], steps: int, length: int, costs: Costs | None = None) -> Forecast:
     """The forecast of a schedule over ``steps`` steps in chunks of ``length``."""
     chunks = math.ceil(steps / length)
     counts = simulate(schedule, chunks, steps=steps, chunk=length)
     lengths = [length] * (chunks - 1) + [steps - (chunks - 1) * length]
-    peak, by_kind = _Balance(sizes, lengths).run(schedule)
-    return Forecast(**vars(counts), peak_bytes=peak, peak_bytes_by_kind=by_kind)
+    balance = _Balance(sizes, lengths)
+    balance.run(schedule)
+    seconds = None if costs is None else costs.seconds(counts.counts, balance.steps)
+    return Forecast(**vars(counts), peak_bytes=balance.peak, peak_bytes_by_kind=balance.by_kind, seconds=seconds)
 
 
 class _Balance:
@@ -78,13 +88,13 @@ class _Balance:
         self.held: Counter[str] = Counter(gradients=sizes.gradients(sum(lengths)), state=sizes.standing)
         self.disk: set[int] = set()
         self.peak, self.by_kind = 0, dict[str, int]()
+        self.steps: Counter[str] = Counter()
         self.note()
 
-    def run(self, schedule: Iterable[Action]) -> tuple[int, dict[str, int]]:
-        """(peak, bytes by kind at the peak)."""
+    def run(self, schedule: Iterable[Action]) -> None:
         for action in schedule:
+            self.steps[type(action).__name__] += self.lengths[action.n]
             self.do(action, self.lengths[action.n])
-        return self.peak, self.by_kind
 
     def do(self, action: Action, length: int) -> None:
         sizes = self.sizes

@@ -91,9 +91,9 @@ class Objective:
         return cast
 
 
-def spare_of(loss: LossLike) -> float:
-    """Temporary arrays of a loss besides dy, in sizes of y; of a function of the user, a guess."""
-    return loss.spare if isinstance(loss, Loss) else 2.0
+def spare_of(loss: LossLike | None) -> float:
+    """Temporary arrays of a loss besides dy, in sizes of y; of a function of the user, or an unknown one, a guess."""
+    return loss.spare if isinstance(loss, Loss) else Loss.spare
 
 
 def read_only(array: Array) -> Array:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rnnbp.bptt.candidates import Candidate, Candidates
-from rnnbp.bptt.costs import Costs, calibrate
-from rnnbp.bptt.forecast import Forecast, foretell
-from rnnbp.bptt.objective import LossLike, spare_of
-from rnnbp.bptt.problem import Problem, as_model
+from rnnbp.bptt.costs import Costs, remembered
+from rnnbp.bptt.forecast import Forecast, foretell, sizes_of
+from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.problem import Problem, as_model, feature_shape
 from rnnbp.bptt.sizes import Sizes
-from rnnbp.numerics import Shape, ShapeError, positive_int
+from rnnbp.numerics import Shape, positive_int
 from rnnbp.schedules import ScheduleLike
 
 UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9} | {
@@ -39,6 +39,8 @@ class Plan:
     """Seconds over those of the fastest way to cache everything."""
     frontier: tuple[Candidate, ...]
     """For other budgets: each is the fastest within its own bytes."""
+    costs: Costs
+    """The seconds of actions that it rests on."""
 
     @property
     def chunk(self) -> int:
@@ -67,7 +69,7 @@ class Plan:
 
 def plan(
     model: Any,
-    loss: LossLike,
+    loss: LossLike | None = None,
     *,
     steps: int,
     batch: int,
@@ -78,23 +80,19 @@ def plan(
     """The fastest schedule and chunk length whose run holds no more than ``budget`` bytes.
 
     Args:
-        model, loss: as ``bptt`` takes them. steps, batch: T and B of x.
+        model, loss: as ``bptt`` takes them; without a loss, its temporary arrays are guessed.
+        steps, batch: T and B of x.
         budget: bytes, or text as "64 MB" or "64 MiB". It covers all that the engine allocates.
         x_shape: feature shape of x, () for symbols; None where the model's Input says it.
-        costs: seconds of actions; None measures them on this machine, in about a second.
+        costs: seconds of actions; None asks ``calibrate``, which measures them in about a second.
 
     Raises BudgetError, and what ``forecast`` raises.
     """
     limit = parse_budget(budget)
     graph = as_model(model)
-    shape = x_shape if x_shape is not None else graph.input_shapes[0]
-    if shape is None:
-        raise ShapeError(f"plan: {graph} does not say the feature shape of its input; give x_shape")
-    if graph.dtype is None:
-        raise TypeError(f"plan: {graph} has no parameters, so there is nothing to plan for; use bptt as it is")
+    shape = feature_shape("plan", graph, x_shape)
     steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
-    sizes = Sizes(graph, tuple(shape), batch, graph.dtype, floats=shape != (), loss_spare=spare_of(loss))
-    return choose(sizes, steps, limit, costs or calibrate(graph, batch, tuple(shape)))
+    return choose(sizes_of(graph, shape, batch, loss), steps, limit, costs or remembered(graph, batch, shape))
 
 
 def choose(sizes: Sizes, steps: int, budget: int, costs: Costs) -> Plan:
@@ -107,10 +105,10 @@ def choose(sizes: Sizes, steps: int, budget: int, costs: Costs) -> Plan:
         raise BudgetError(f"a budget of {_shown(budget)} is too small for any schedule; {least} bytes would do")
     best = min(fitting, key=lambda c: (c.seconds, c.bytes))
     cached = min(c.seconds for c in candidates.cached())
-    found = foretell(sizes, best.schedule, steps, best.chunk)
+    found = foretell(sizes, best.schedule, steps, best.chunk, costs)
     others = [c for k in range(-3, 4) for c in candidates.within(math.floor(budget * 2.0**k), tables=False)]
     frontier = _frontier([*candidates.cached(), *others])
-    return Plan(budget, best, found, best.seconds / cached, tuple(_thinned(frontier, best)))
+    return Plan(budget, best, found, best.seconds / cached, tuple(_thinned(frontier, best)), costs)
 
 
 def margin(budget: int) -> int:
@@ -141,7 +139,7 @@ def settle(
     if isinstance(checkpoint, str) and re.match(r"\s*[-+.]?\d", checkpoint):
         if chunk is not None:
             raise BudgetError(f"a budget chooses the chunks too, found chunk={chunk}; leave chunk and horizon out")
-        costs = calibrate(problem.model, problem.batch, problem.x.shape[2:])
+        costs = remembered(problem.model, problem.batch, problem.x.shape[2:])
         checkpoint = choose(problem.sizes(loss_spare), problem.steps, parse_budget(checkpoint), costs)
     if not isinstance(checkpoint, Plan):
         return problem, checkpoint

@@ -15,6 +15,7 @@ from rnnbp.bptt.sizes import Sizes
 from rnnbp.cell import Cell
 from rnnbp.graph import Graph
 from rnnbp.layers.base import Layer
+from rnnbp.layers.dense import Dense
 from rnnbp.layers.embedding import Symbols
 from rnnbp.network import Network, name_params
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, first_bad, positive_int
@@ -103,6 +104,30 @@ def as_model(model: Any) -> Graph:
     graph = Graph(x, model(x))  # type: ignore[operator]  # every Layer and every other Network is callable
     graph.slots = name_params([("", model)])
     return graph
+
+
+def feature_shape(caller: str, model: Graph, x_shape: Shape | None) -> Shape:
+    """The feature shape of x: as given, or as the model says. Raises ShapeError, or TypeError without a dtype."""
+    shape = _stated_shape(model) if x_shape is None else tuple(x_shape)
+    if shape is None:
+        raise ShapeError(f"{caller}: {model} does not say the feature shape of its input; give x_shape, as (n_in,)")
+    if model.dtype is None:
+        raise TypeError(f"{caller}: {model} has no parameters, so its dtype is not known; give it a layer that has")
+    return shape
+
+
+def _stated_shape(graph: Graph) -> Shape | None:
+    """The feature shape that the input, or a layer that takes it, is made for."""
+    found: list[Shape | None] = [graph.input_shapes[0]]
+    for node in graph.nodes:
+        if 0 in node.args:
+            if isinstance(node.block, Recurrent):
+                found.append(_stated_shape(node.block.cell))
+            elif isinstance(node.block, Symbols):
+                found.append(())
+            elif isinstance(node.block, Dense):
+                found.append((node.block.n_in[node.args.index(0)],))
+    return next((shape for shape in found if shape is not None), None)
 
 
 def _check_input(x: Array, model: Graph) -> None:

@@ -24,6 +24,8 @@ class Stats(Simulation):
     """The most bytes held at once by tapes, checkpoints, workspaces and gradients."""
     peak_bytes_by_kind: dict[str, int]
     """The bytes of each kind at that moment."""
+    seconds: float
+    """Wall-clock time of all actions."""
 
 
 @dataclass(frozen=True)
