@@ -18,6 +18,7 @@ from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.problem import Problem, as_model, pose
 from rnnbp.bptt.results import Accumulators
+from rnnbp.bptt.series import Held
 from rnnbp.graph import Deltas, Graph, backward_node, forward_node
 from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
@@ -135,12 +136,13 @@ def _model_case(
     dtype: np.dtype[Any],
 ) -> Case:
     given = tuple(s if g else None for s, g in zip(problem.state, problem.given, strict=True))
-    found = bptt(
-        problem.model, problem.x, target, loss, checkpoint=checkpoint, chunk=problem.chunk, state=given, **options
-    )
-    x = problem.x if found.dx is None else problem.x.astype(dtype)
+    x = problem.x.read(slice(0, problem.steps))
+    found = bptt(problem.model, x, target, loss, checkpoint=checkpoint, chunk=problem.chunk, state=given, **options)
+    x = x if found.dx is None else x.astype(dtype)
     state = tuple(tuple(a.astype(dtype) for a in arrays) for arrays in problem.state)
-    whole = replace(problem, model=problem.model._astype(dtype), x=x, dtype=dtype, chunk=problem.steps, state=state)
+    whole = replace(
+        problem, model=problem.model._astype(dtype), x=Held(x), dtype=dtype, chunk=problem.steps, state=state
+    )
     grads, variables = dict(found.grads), dict(whole.model.params)
     if found.dx is not None:
         grads["x"], variables["x"] = found.dx, x

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.bptt.budget import parse_budget
 from rnnbp.bptt.costs import Costs
-from rnnbp.bptt.planner import parse_budget
 from tests import models
 from tests.schedule_checks import figures
 

@@ -1,10 +1,11 @@
 """Backpropagation through time: runs a schedule over a model, chunk by chunk."""
 
+from rnnbp.bptt.budget import BudgetError
 from rnnbp.bptt.costs import Costs, calibrate
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.forecast import Forecast, forecast
 from rnnbp.bptt.inference import backprop, evaluate, predict
-from rnnbp.bptt.planner import BudgetError, Plan, plan
+from rnnbp.bptt.planner import Plan, plan
 from rnnbp.bptt.results import Gradients, Stats
 
 __all__ = [

@@ -100,7 +100,7 @@ class Candidates:
     ) -> Candidate:
         held = self._bytes(length, slots, 1) + kept * self.sizes.thin(length)
         rebuilt = schedule.rebuilt
-        held += max(0, self.sizes.rebuild(length) - max(self._workspaces(length)))
+        held += max(0, self.sizes.rebuild(length) - self.sizes.workspace(length))
         counts = {
             "Advance": runs - chunks,
             "Keep": rebuilt,
@@ -118,7 +118,4 @@ class Candidates:
 
     def _bytes(self, length: int, slots: int, tapes: int) -> int:
         held = slots * self.sizes.slot + tapes * self.sizes.tape(length)
-        return self.always + held + max(self._workspaces(length))
-
-    def _workspaces(self, length: int) -> tuple[int, int, int]:
-        return self.sizes.advance(length), self.sizes.record(length), self.sizes.backward(length)
+        return self.always + held + self.sizes.workspace(length)

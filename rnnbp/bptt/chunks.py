@@ -67,7 +67,7 @@ class Chunks:
     def __init__(self, problem: Problem, *, seed: int, training: bool) -> None:
         self.problem, self.model, self.parts = problem, problem.model, Parts(problem.model)
         self.seed, self.training = seed, training
-        found: dict[int, Layout] = layouts(self.model, problem.x.shape[2:], problem.batch, problem.dtype)
+        found: dict[int, Layout] = layouts(self.model, problem.x_shape, problem.batch, problem.dtype)
         self.programs = {number: Interpreter(layout) for number, layout in found.items()}
 
     def advance(self, n: int, states: States) -> States:

@@ -6,15 +6,17 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from typing import Any
 
-from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Rebuild, Record, Store
+from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.objective import LossLike, spare_of
 from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.bptt.sizes import Sizes
+from rnnbp.bptt.slots import read_ahead
 from rnnbp.graph import Graph
-from rnnbp.numerics import Shape, positive_int
+from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.schedules import ScheduleLike, resolve
 from rnnbp.simulation import Simulation, simulate
 
@@ -40,6 +42,7 @@ def forecast(
     x_shape: Shape | None = None,
     checkpoint: ScheduleLike = "all",
     chunk: int | None = None,
+    dx: bool = True,
     costs: Costs | None = None,
 ) -> Forecast:
     """What ``bptt`` with these arguments will count in ``stats``, before there is any data.
@@ -48,6 +51,7 @@ def forecast(
         model, loss, checkpoint, chunk: as ``bptt`` takes them.
         steps, batch: T and B of x.
         x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
+        dx: whether the gradient by x is kept.
         costs: seconds of actions, as ``calibrate`` measures them; None for a forecast without seconds.
 
     x is taken to be in C order and of the model's dtype, and no initial state to be given; a checkpoint on disk
@@ -59,14 +63,14 @@ def forecast(
     shape = feature_shape("forecast", graph, x_shape)
     length = min(DEFAULT_CHUNK, steps) if chunk is None else min(positive_int("forecast: chunk", chunk), steps)
     chunks = math.ceil(steps / length)
-    sizes = sizes_of(graph, shape, batch, loss)
+    sizes = sizes_of(graph, shape, batch, loss, dx=flag("forecast: dx", dx))
     return foretell(sizes, resolve(checkpoint, chunks), steps, length, costs)
 
 
-def sizes_of(model: Graph, x_shape: Shape, batch: int, loss: LossLike | None) -> Sizes:
+def sizes_of(model: Graph, x_shape: Shape, batch: int, loss: LossLike | None, *, dx: bool = True) -> Sizes:
     """Bytes of a run with x in C order and of the model's dtype."""
     assert model.dtype is not None
-    return Sizes(model, x_shape, batch, model.dtype, floats=x_shape != (), loss_spare=spare_of(loss))
+    return Sizes(model, x_shape, batch, model.dtype, floats=x_shape != (), loss_spare=spare_of(loss), dx=dx)
 
 
 def foretell(sizes: Sizes, schedule: Iterable[Action], steps: int, length: int, costs: Costs | None = None) -> Forecast:
@@ -86,15 +90,23 @@ class _Balance:
     def __init__(self, sizes: Sizes, lengths: list[int]) -> None:
         self.sizes, self.lengths = sizes, lengths
         self.held: Counter[str] = Counter(gradients=sizes.gradients(sum(lengths)), state=sizes.standing)
-        self.disk: set[int] = set()
+        self.disk, self.tapes, self.thin = set[int](), set[int](), set[int]()
         self.peak, self.by_kind = 0, dict[str, int]()
         self.steps: Counter[str] = Counter()
         self.note()
 
     def run(self, schedule: Iterable[Action]) -> None:
-        for action in schedule:
-            self.steps[type(action).__name__] += self.lengths[action.n]
-            self.do(action, self.lengths[action.n])
+        arrived = 0
+        for action, after in pairwise(chain(schedule, [None])):
+            assert action is not None
+            length = self.lengths[action.n]
+            self.steps[type(action).__name__] += length
+            if isinstance(action, Advance | Keep | Record) and action.n == arrived:
+                arrived += 1
+                self.note(self.sizes.arriving(length))
+            if read_ahead(action, after, self.disk, (self.tapes, self.thin)) is not None:
+                self.held["read ahead"] = self.sizes.slot
+            self.do(action, length)
 
     def do(self, action: Action, length: int) -> None:
         sizes = self.sizes
@@ -102,13 +114,17 @@ class _Balance:
             case Advance():
                 self.note(sizes.advance(length))
             case Keep():
+                self.thin.add(action.n)
                 self.held["thin tape"] += sizes.thin(length)
                 self.note(sizes.keep(length))
             case Record():
+                self.tapes.add(action.n)
                 self.held["tape"] += sizes.tape(length)
                 self.note(sizes.record(length))
             case Rebuild():
                 self.note(sizes.rebuild(length))
+                self.thin.remove(action.n)
+                self.tapes.add(action.n)
                 self.held["thin tape"] -= sizes.thin(length)
                 self.held["tape"] += sizes.tape(length)
                 self.note(sizes.rebuild(length))
@@ -124,7 +140,10 @@ class _Balance:
                 self.held["checkpoint"] -= sizes.slot
             case Backward():
                 self.note(sizes.backward(length))
+                self.tapes.remove(action.n)
                 self.held["tape"] -= sizes.tape(length)
+            case Load():
+                self.held["read ahead"] = 0
 
     def note(self, workspace: int = 0) -> None:
         """Take note of the bytes held now, with a workspace."""

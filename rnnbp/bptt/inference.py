@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ def predict(model: Any, x: Any, *, state: Any = None, chunk: int | None = None) 
     Arguments as those of ``bptt``, errors too.
     """
     problem = pose(model, x, chunk=chunk, state=state, backend=None)
+    if not problem.known:
+        raise TypeError(
+            "predict gives the outputs of all steps, and x is a stream; give its pieces one by one, with state="
+        )
     chunks = Chunks(problem, seed=0, training=False)
     y, present = np.empty((problem.steps, problem.batch, *problem.output_shape), problem.dtype), problem.state
     for n in range(problem.chunks):
@@ -44,12 +49,14 @@ def evaluate(
     Arguments as those of ``bptt``, errors too.
     """
     problem = pose(model, x, chunk=chunk, state=state, backend=None)
-    objective = Objective(problem, loss, target, mask)
-    chunks = Chunks(problem, seed=0, training=False)
-    value, present = 0.0, problem.state
-    for n in range(problem.chunks):
-        present, y = chunks.outputs(n, present)
-        value += float(objective.value(y, n))
+    with closing(Objective(problem, loss, target, mask)) as objective:
+        chunks = Chunks(problem, seed=0, training=False)
+        value, present = 0.0, problem.state
+        for n in problem.numbers():
+            objective.prepare(n)
+        for n in problem.numbers():
+            present, y = chunks.outputs(n, present)
+            value += float(objective.value(y, n))
     return value, present
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from rnnbp.bptt.problem import Problem
+from rnnbp.bptt.series import BLOCK, Held, Series, Stream, counted_from, series
+from rnnbp.bptt.sizes import Sizes
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad
+from rnnbp.storage import PathLike
 
 LossLike: TypeAlias = Loss | Callable[[Any, Any], tuple[Any, Any]]
 
@@ -21,40 +25,112 @@ class Objective:
     ``(y, target) -> (value, dy)`` is called as it is, once per chunk; ``target`` None stays None.
     """
 
-    def __init__(self, problem: Problem, loss: LossLike, target: Any, mask: Any) -> None:
+    def __init__(
+        self, problem: Problem, loss: LossLike, target: Any, mask: Any, folder: PathLike | None = None
+    ) -> None:
         if isinstance(loss, type) or not callable(loss):
             raise TypeError(
                 f"loss must be a Loss or a function (y, target) -> (value, dy), found {loss!r}; build it first"
             )
         self.problem, self.loss = problem, loss
-        self.target: Any = None if target is None else np.asarray(target)
-        self.mask = None if mask is None else np.asarray(mask)
-        lead = (problem.steps, problem.batch)
-        if self.target is not None:
-            self._check_target(lead)
-        if self.mask is not None and self.mask.shape != lead:
-            raise ShapeError(f"mask must have shape (T, B) = {lead}, found {self.mask.shape}; one weight for each step")
-        self.total = 1.0
-        if isinstance(loss, Loss):
-            if self.target is None:
-                raise TypeError(f"{loss} compares with a target, found None; give one, or write a loss function")
-            self.total = loss.total(self.target, self.mask, outputs=(*lead, *problem.output_shape))
-        elif mask is not None:
+        self.target = None if target is None else self._series("target", target, folder)
+        self.mask = None if mask is None else self._series("mask", mask, folder)
+        self._check_axes()
+        self.total, self._weight, self._counted = 1.0, 0.0, 0
+        if isinstance(loss, Loss) and self.target is None:
+            raise TypeError(f"{loss} compares with a target, found None; give one, or write a loss function")
+        if not isinstance(loss, Loss) and mask is not None:
             raise TypeError("a mask, as Sequences(last=True) makes one, needs one of rnnbp.losses, not a function")
+        if all(isinstance(part, Held) for part in self._parts) and problem.known:
+            self._count_all()
 
-    def _check_target(self, lead: tuple[int, int]) -> None:
-        found = self.target.shape[:2]
-        if not found or found != lead[: len(found)]:
-            axis = next((k for k, (a, b) in enumerate(zip(found, lead, strict=False)) if a != b), 0)
-            raise ShapeError(
-                f"target axis {axis} must have size {lead[axis]}, as x has (T, B) = {lead}, "
-                f"found shape {self.target.shape}; give a target for every step"
-            )
+    def _series(self, name: str, given: Any, folder: PathLike | None) -> Series:
+        """``given``; a stream of it is as long as x is, where that is known."""
+        found = series(name, given, None, folder)
+        if isinstance(found, Stream) and self.problem.known:
+            found.declared = self.problem.steps
+        return found
 
     @property
-    def spare(self) -> float:
-        """Temporary arrays of the loss besides dy, in sizes of y."""
-        return spare_of(self.loss)
+    def _parts(self) -> list[Series]:
+        """Target and mask, those that there are."""
+        return [part for part in (self.target, self.mask) if part is not None]
+
+    def _check_axes(self) -> None:
+        """Raise ShapeError where target or mask do not have x's time and batch axes."""
+        steps = self.problem.steps if self.problem.known else None
+        if self.target is not None:
+            lead = (self.target.steps if steps is None else steps, self.problem.batch)
+            shape = (self.target.steps, *self.target.shape)
+            axis = next((k for k, (a, b) in enumerate(zip(shape, lead, strict=False)) if a != b), None)
+            if axis is not None:
+                raise ShapeError(
+                    f"target axis {axis} must have size {lead[axis]}, as x has (T, B) = {lead}, "
+                    f"found shape {shape}; give a target for every step"
+                )
+        if self.mask is not None:
+            lead = (self.mask.steps if steps is None else steps, self.problem.batch)
+            if (self.mask.steps, *self.mask.shape) != lead:
+                found = (self.mask.steps, *self.mask.shape)
+                raise ShapeError(f"mask must have shape (T, B) = {lead}, found {found}; one weight for each step")
+
+    def _count_all(self) -> None:
+        """Check all targets and weights, and sum the weights, a block at a time."""
+        steps, batch = self.problem.steps, self.problem.batch
+        rows = max(1, BLOCK // (batch * max(1, math.prod(self.problem.output_shape))))
+        for start in range(0, steps, rows):
+            self._count(slice(start, min(start + rows, steps)))
+        self._finish()
+        self._counted = -1
+
+    def prepare(self, n: int) -> None:
+        """Check chunk n of a stream and count its weights, when it is run for the first time."""
+        if n == self._counted:
+            self._count(self.problem.span(n))
+            self._counted += 1
+            if not self.problem.x.has(self._counted * self.problem.chunk):
+                self._finish()
+
+    def _count(self, span: slice) -> None:
+        target, mask = self._read(self.target, span), self._read(self.mask, span)
+        if isinstance(self.loss, Loss):
+            outputs = (span.stop - span.start, self.problem.batch, *self.problem.output_shape)
+            with counted_from(span.start):
+                self._weight += self.loss.weight(target, mask, outputs=outputs)
+
+    def _finish(self) -> None:
+        """All of x has been seen: so must target and mask have been."""
+        for name, part in (("target", self.target), ("mask", self.mask)):
+            if part is not None and part.has(self.problem.steps):
+                raise ShapeError(f"{name} goes on after x has ended, at {self.problem.steps} steps; end them alike")
+        if isinstance(self.loss, Loss):
+            self.total = self.loss.some(self._weight)
+
+    def _read(self, part: Series | None, span: slice) -> Any:
+        return None if part is None else part.read(span)
+
+    def sizes(self, dx: bool) -> Sizes:
+        """What the actions take in bytes; ``dx`` if the gradient by x is kept."""
+        problem, x = self.problem, self.problem.x
+        plain = isinstance(x, Held) and not x.fresh and x.array.flags.c_contiguous
+        fresh = [part for part in self._parts if part.fresh]
+        return Sizes(
+            problem.model,
+            problem.x_shape,
+            problem.batch,
+            problem.dtype,
+            floats=problem.floats,
+            copied=not plain or (problem.floats and x.dtype != problem.dtype),
+            loss_spare=spare_of(self.loss),
+            dx=dx,
+            symbol_bytes=x.dtype.itemsize,
+            target_bytes=sum(math.prod(part.shape) * part.dtype.itemsize for part in fresh),
+        )
+
+    def close(self) -> None:
+        """Remove what streams have on disk."""
+        for part in (self.problem.x, *self._parts):
+            part.close()
 
     def __call__(self, y: Array, n: int) -> tuple[Any, Array]:
         value, dy = self._evaluate(y, n)
@@ -69,9 +145,9 @@ class Objective:
 
     def _evaluate(self, y: Array, n: int) -> tuple[Any, Any]:
         span = self.problem.span(n)
-        target: Any = None if self.target is None else self.target[span]
+        target = self._read(self.target, span)
         if isinstance(self.loss, Loss):
-            return self.loss.summed(y, target, None if self.mask is None else self.mask[span])
+            return self.loss.summed(y, target, self._read(self.mask, span))
         found = self.loss(read_only(y), None if target is None else read_only(target))
         if not isinstance(found, tuple) or len(found) != 2:
             raise TypeError(f"the loss function must return (value, dy), found {type(found).__name__}")

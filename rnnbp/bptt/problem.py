@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rnnbp.bptt.parts import recurrents
 from rnnbp.bptt.results import States
-from rnnbp.bptt.sizes import Sizes
+from rnnbp.bptt.series import Held, Series, Stream, counted_from, series
 from rnnbp.cell import Cell
 from rnnbp.graph import Graph
 from rnnbp.layers.base import Layer
@@ -20,6 +22,7 @@ from rnnbp.layers.embedding import Symbols
 from rnnbp.network import Network, name_params
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, first_bad, positive_int
 from rnnbp.recurrent import Recurrent
+from rnnbp.storage import PathLike
 from rnnbp.values import Input
 
 DEFAULT_CHUNK = 32
@@ -31,7 +34,7 @@ class Problem:
     """A model, its input (T, B, ...) and initial state, in chunks of ``chunk`` steps; the last may be shorter."""
 
     model: Graph
-    x: Array
+    x: Series
     dtype: np.dtype[Any]
     chunk: int
     state: States
@@ -40,27 +43,41 @@ class Problem:
     output_shape: Shape
 
     @property
+    def known(self) -> bool:
+        """Whether T is known before all of x has come."""
+        return isinstance(self.x, Held) or self.x.declared is not None
+
+    @property
     def steps(self) -> int:
-        return int(self.x.shape[0])
+        """T; of a stream of unknown length, as many as have come."""
+        return self.x.steps
 
     @property
     def batch(self) -> int:
-        return int(self.x.shape[1])
+        return self.x.shape[0]
+
+    @property
+    def x_shape(self) -> Shape:
+        """The feature shape of x."""
+        return self.x.shape[1:]
+
+    @property
+    def floats(self) -> bool:
+        """Whether x is floats."""
+        return self.x.dtype.kind in "fc"
 
     @property
     def chunks(self) -> int:
         return math.ceil(self.steps / self.chunk)
 
+    def numbers(self) -> Iterator[int]:
+        """The chunks, in order; of a stream, as they come."""
+        return itertools.takewhile(lambda n: self.x.has(n * self.chunk), itertools.count())
+
     @property
     def recurrents(self) -> tuple[Recurrent, ...]:
         """The Recurrents of the model, in the order of their states."""
         return tuple(node.block for node in recurrents(self.model) if isinstance(node.block, Recurrent))
-
-    def sizes(self, loss_spare: float) -> Sizes:
-        """What the actions on its chunks take, in bytes."""
-        floats = self.x.dtype.kind in "fc"
-        copied = bool(floats and self.x.dtype != self.dtype) or not self.x.flags.c_contiguous
-        return Sizes(self.model, self.x.shape[2:], self.batch, self.dtype, floats, copied, loss_spare)
 
     def span(self, n: int) -> slice:
         """The steps of chunk n."""
@@ -68,26 +85,38 @@ class Problem:
 
     def inputs(self, n: int) -> Array:
         """x of chunk n in C order, floats in the model's dtype; no copy where it is so already."""
-        x = np.ascontiguousarray(self.x[self.span(n)], self.dtype if self.x.dtype.kind in "fc" else None).view()
+        x = np.ascontiguousarray(self.x.read(self.span(n)), self.dtype if self.floats else None).view()
         x.flags.writeable = False  # it may be the caller's own memory
         return x
 
 
-def pose(model: Any, x: Any, *, chunk: int | None, state: Any, backend: str | None) -> Problem:
+def pose(
+    model: Any,
+    x: Any,
+    *,
+    chunk: int | None,
+    state: Any,
+    backend: str | None,
+    steps: int | None = None,
+    folder: PathLike | None = None,
+) -> Problem:
     """Check the arguments of a run. Raises ShapeError, DtypeError, ValueError or TypeError."""
     if backend is not None and backend not in BACKENDS:
         raise ValueError(f"backend {backend!r} is unknown; use one of {', '.join(map(repr, BACKENDS))}, or None")
     graph = as_model(model)
-    x = np.asarray(x)
-    _check_input(x, graph)
-    dtype = graph.dtype or (x.dtype if x.dtype.kind in "fc" else np.dtype(np.float32))
-    _check_range("x", x, dtype)
-    (output,) = graph.output_shapes(x.shape[2:])
+    given = series("x", x, None if steps is None else positive_int("steps", steps), folder)
+    _check_axes(given, graph)
+    dtype = graph.dtype or (given.dtype if given.dtype.kind in "fc" else np.dtype(np.float32))
+    given.check(partial(_check_values, tuple(symbol_layers(graph)), dtype))
+    if isinstance(given, Stream) and given.dtype.kind == "f":
+        given.dtype = dtype
+    (output,) = graph.output_shapes(given.shape[1:])
     if output is None:
-        raise ShapeError(f"{graph}: the shape of its output does not follow from an input of shape {x.shape}")
-    length = min(DEFAULT_CHUNK, len(x)) if chunk is None else min(positive_int("chunk", chunk), len(x))
-    states, given = _states(graph, state, x.shape[1], dtype)
-    return Problem(graph, x, dtype, length, states, given, output)
+        raise ShapeError(f"{graph}: the shape of its output does not follow from features {given.shape[1:]} of x")
+    length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
+    states, filled = _states(graph, state, given.shape[0], dtype)
+    problem = Problem(graph, given, dtype, length, states, filled, output)
+    return replace(problem, chunk=min(length, problem.steps)) if problem.known else problem
 
 
 def as_model(model: Any) -> Graph:
@@ -130,23 +159,32 @@ def _stated_shape(graph: Graph) -> Shape | None:
     return next((shape for shape in found if shape is not None), None)
 
 
-def _check_input(x: Array, model: Graph) -> None:
+def _check_axes(x: Series, model: Graph) -> None:
+    """Raise for an x whose dtype or shape cannot be used, whatever its values."""
+    shape = (x.steps, *x.shape) if isinstance(x, Held) else ("steps", *x.shape)
     if x.dtype.kind not in "iu" and x.dtype not in (np.float32, np.float64):
         raise DtypeError(f"x has dtype {x.dtype}; use x.astype('float32'), 'float64', or integers for an Embedding")
-    if x.ndim < 2:
-        raise ShapeError(f"x needs axes (T, B, ...), found shape {x.shape}; for one sequence use x[:, None]")
+    if len(shape) < 2:
+        raise ShapeError(f"x needs axes (T, B, ...), found shape {shape}; for one sequence use x[:, None]")
     for axis, name in enumerate(("T, the steps", "B, the batch")):
-        if x.shape[axis] == 0:
-            raise ShapeError(f"x axis {axis} ({name}) has size 0 in shape {x.shape}; give at least 1")
-    symbols = list(symbol_layers(model))
+        if shape[axis] == 0:
+            raise ShapeError(f"x axis {axis} ({name}) has size 0 in shape {shape}; give at least 1")
+    symbols = next(symbol_layers(model), None)
     if symbols and x.dtype.kind not in "iu":
-        raise DtypeError(f"x has dtype {x.dtype}, but {symbols[0]} takes integers; use x.astype(int)")
-    for layer in symbols:
-        layer.check(x)
+        raise DtypeError(f"x has dtype {x.dtype}, but {symbols} takes integers; use x.astype(int)")
     if not symbols and x.dtype.kind in "iu":
         raise DtypeError(f"x has dtype {x.dtype}, but the model takes floats; use x.astype('float32') or an Embedding")
+
+
+def _check_values(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array, start: int) -> None:
+    """Raise for steps of x, from number ``start``, that are not finite, not symbols, or beyond the model's dtype."""
+    for layer in symbols:
+        with counted_from(start):
+            layer.check(x)
     if (at := first_bad(x)) is not None:
-        raise ValueError(f"x is {x[at]} at {list(at)}; inputs must be finite: remove or mask that step")
+        where = [start + at[0], *at[1:]]
+        raise ValueError(f"x is {x[at]} at {where}; inputs must be finite: remove or mask that step")
+    _check_range("x", x, dtype, start)
 
 
 def symbol_layers(graph: Graph) -> Iterator[Symbols]:
@@ -159,15 +197,14 @@ def symbol_layers(graph: Graph) -> Iterator[Symbols]:
                 yield node.block
 
 
-def _check_range(where: str, array: Array, dtype: np.dtype[Any]) -> None:
+def _check_range(where: str, array: Array, dtype: np.dtype[Any], start: int = 0) -> None:
     """Raise ValueError for a finite float64 that the model's float32 cannot hold."""
     if array.dtype.kind == "f" and array.dtype != dtype:
         size = np.abs(array)
         if size.max() > np.finfo(dtype).max:
-            at = np.unravel_index(np.argmax(size), array.shape)
-            raise ValueError(
-                f"{where} is {array[at]} at {[int(i) for i in at]}, beyond {dtype}; scale it, or use astype"
-            )
+            first, *rest = (int(i) for i in np.unravel_index(np.argmax(size), array.shape))
+            found, at = array[(first, *rest)], [start + first, *rest]
+            raise ValueError(f"{where} is {found} at {at}, beyond {dtype}; scale it, or use astype")
 
 
 def _states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -> tuple[States, tuple[bool, ...]]:

@@ -40,6 +40,8 @@ class Sizes:
         x_shape: feature shape of x. floats: whether x is floats, and so has a gradient.
         copied: whether chunks of x must be copied, for their dtype or their order.
         loss_spare: temporary arrays of the loss besides dy, in sizes of the output.
+        dx: whether the gradient by x is kept. symbol_bytes: of an element of x that is no float.
+        target_bytes: for a step, of target and mask where they are read anew for each chunk.
 
     Raises TypeError where a layer does not declare what it keeps.
     """
@@ -51,6 +53,9 @@ class Sizes:
     floats: bool = True
     copied: bool = False
     loss_spare: float = 2.0
+    dx: bool = True
+    symbol_bytes: int = 8
+    target_bytes: int = 0
 
     @cached_property
     def asked(self) -> dict[tuple[str, int], int]:
@@ -84,8 +89,12 @@ class Sizes:
 
     def gradients(self, steps: int) -> int:
         """Gradients of the parameters, and of x for a sequence of so many steps."""
-        dx = steps * self.batch * math.prod(self.x_shape) * self.dtype.itemsize if self.floats else 0
+        dx = steps * self.batch * math.prod(self.x_shape) * self.dtype.itemsize if self.floats and self.dx else 0
         return sum(p.nbytes for p in self.model.params.values()) + dx
+
+    def arriving(self, length: int) -> int:
+        """Targets of a chunk that are looked at when it is run for the first time."""
+        return length * self.target_bytes
 
     def thin(self, length: int) -> int:
         """A thin tape."""
@@ -133,9 +142,13 @@ class Sizes:
         output = self.model.outputs[0]
         y = self._value(output, length)
         tail = self._layers(self.parts.tail, length)
-        values = sum(sum(cost.outs) for cost in tail)
+        values, target = sum(sum(cost.outs) for cost in tail), length * self.target_bytes
         recursion = backward_peak(self._backward(length) + tail, {output: y})
-        return max(forward_peak(tail), values + y + math.ceil(y * self.loss_spare), values + recursion)
+        return max(forward_peak(tail), values + y + math.ceil(y * self.loss_spare) + target, values + recursion)
+
+    def workspace(self, length: int) -> int:
+        """The most that an action needs, but Rebuild."""
+        return max(self.advance(length), self.record(length), self.backward(length), self.arriving(length))
 
     @cached_property
     def _taped(self) -> frozenset[int]:
@@ -162,7 +175,8 @@ class Sizes:
         return found
 
     def _value(self, value: int, length: int) -> int:
-        return length * self.batch * math.prod(self.shapes[value]) * self.dtype.itemsize
+        item = self.dtype.itemsize if value or self.floats else self.symbol_bytes
+        return length * self.batch * math.prod(self.shapes[value]) * item
 
     def _copy(self, length: int) -> int:
         """A copy of a chunk of x that no tape holds."""

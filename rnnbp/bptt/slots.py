@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zlib
+from collections.abc import Collection, Container, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,9 @@ from typing import IO
 
 import numpy as np
 
-from rnnbp.actions import TIERS, Tier
+from rnnbp.actions import TIERS, Action, Backward, Drop, Keep, Load, Record, Store, Tier
 from rnnbp.bptt.results import States
 from rnnbp.ledger import Ledger
-from rnnbp.numerics import Array, Shape
 from rnnbp.storage import StorageError
 
 
@@ -24,7 +24,6 @@ class Written:
     """A checkpoint in a file: its arrays one after the other, and the CRC-32 of all."""
 
     file: IO[bytes]
-    shapes: tuple[tuple[tuple[Shape, str], ...], ...]
     crc: int
 
 
@@ -47,10 +46,16 @@ class Slots:
         self._ram: dict[int, States] = {}
         self._disk: dict[int, Future[Written]] = {}
         self._buffers: dict[int, States] = {}
+        self._ahead: dict[int, tuple[States, Future[States]]] = {}
         self._thread: ThreadPoolExecutor | None = None
 
     def __len__(self) -> int:
         return len(self.tiers)
+
+    @property
+    def on_disk(self) -> Collection[int]:
+        """The slots on disk."""
+        return self._disk.keys()
 
     def store(self, n: int, states: States, tier: Tier) -> None:
         """Hold a copy of ``states``. Raises StorageError where an earlier write to disk failed."""
@@ -65,12 +70,26 @@ class Slots:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="rnnbp-disk")
         self._buffers[n] = copy
+        self._shapes = tuple(tuple((a.shape, a.dtype) for a in arrays) for arrays in copy)
         self.ledger.hold("disk buffer", copy)
         self._disk[n] = self._thread.submit(_write, copy, self.folder, n)
 
+    def read_ahead(self, n: int) -> None:
+        """Begin to read a slot on disk, on the thread; ``load`` takes what was read."""
+        assert self._thread is not None
+        buffers = tuple(tuple(np.empty(*like) for like in arrays) for arrays in self._shapes)
+        self.ledger.hold("read ahead", buffers)
+        self._ahead[n] = buffers, self._thread.submit(_read, self._disk[n], buffers, n)
+
     def load(self, n: int) -> States:
         """The states of a slot. Raises StorageError where they could not be written, or are not what was written."""
-        return self._ram[n] if self.tiers[n] == "ram" else _read(self._disk[n].result(), n)
+        if self.tiers[n] == "ram":
+            return self._ram[n]
+        if n not in self._ahead:
+            self.read_ahead(n)
+        buffers, reading = self._ahead.pop(n)
+        self.ledger.release(buffers)
+        return reading.result()
 
     def drop(self, n: int) -> None:
         """Release a slot."""
@@ -106,36 +125,42 @@ def _write(states: States, folder: str | os.PathLike[str] | None, n: int) -> Wri
         raise StorageError(
             f"checkpoint {n}: no file can be made in {place}: {error.strerror or error}; choose another folder"
         ) from error
-    crc, shapes = 0, []
+    crc = 0
     try:
         for arrays in states:
             for array in arrays:
                 data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
                 crc = zlib.crc32(data, crc)
                 file.write(data)
-            shapes.append(tuple((a.shape, a.dtype.str) for a in arrays))
         file.flush()
     except OSError as error:
         file.close()
         raise StorageError(
             f"checkpoint {n} is not written to {place}: {error.strerror or error}; free some space there"
         ) from error
-    return Written(file, tuple(shapes), crc)
+    return Written(file, crc)
 
 
-def _read(written: Written, n: int) -> States:
-    written.file.seek(0)
-    crc, found = 0, []
-    for described in written.shapes:
-        arrays: list[Array] = []
-        for shape, dtype in described:
-            array = np.empty(shape, dtype)
-            data = written.file.read(array.nbytes)
-            crc = zlib.crc32(data, crc)
-            if len(data) == array.nbytes:
-                array[...] = np.frombuffer(data, dtype).reshape(shape)
-            arrays.append(array)
-        found.append(tuple(arrays))
-    if crc != written.crc:
+def _read(written: Future[Written], buffers: States, n: int) -> States:
+    file, crc, complete = written.result().file, 0, True
+    file.seek(0)
+    for array in (array for arrays in buffers for array in arrays):
+        data = array.reshape(-1).view(np.uint8).data
+        complete &= file.readinto(data) == array.nbytes  # type: ignore[attr-defined]
+        crc = zlib.crc32(data, crc)
+    if not complete or crc != written.result().crc:
         raise StorageError(f"checkpoint {n} on disk was damaged since it was written; check the disk, and run again")
-    return tuple(found)
+    return buffers
+
+
+def read_ahead(
+    action: Action, after: Action | None, on_disk: Container[int], taped: Sequence[Collection[int]]
+) -> int | None:
+    """Which slot on disk may be read while ``action`` runs: that of the Load after it, if no tape has that state."""
+    if not isinstance(after, Load) or after.n not in on_disk or isinstance(action, Store | Load | Drop):
+        return None
+    freed, made = isinstance(action, Backward), isinstance(action, Record | Keep)
+    for n in (after.n, after.n - 1):
+        if (n == action.n and made) or (any(n in tapes for tapes in taped) and not (n == action.n and freed)):
+            return None
+    return after.n

@@ -28,11 +28,15 @@ class Loss(ABC):
     """Temporary arrays of ``summed`` besides dy, in sizes of y."""
 
     @abstractmethod
+    def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
+        """Σ w over a sequence or a part of it; ``outputs`` is the shape of y."""
+
     def total(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
         """Σ w over the sequence, the mean's denominator; ``outputs`` is the shape of y.
 
         Raises ValueError where no element has weight.
         """
+        return self.some(self.weight(target, weights, outputs=outputs))
 
     @abstractmethod
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
@@ -81,7 +85,8 @@ class Loss(ABC):
                     f"give it shape {expected}"
                 )
 
-    def _some(self, total: float) -> float:
+    def some(self, total: float) -> float:
+        """``total``, a sum of weights. Raises ValueError where it is 0."""
         if not total > 0:
             raise ValueError(f"{self}: no element is left to average over, all weights are 0; give a mask with a True")
         return total

@@ -31,12 +31,12 @@ class CrossEntropy(Loss):
         self.label_smoothing = real_number(name, label_smoothing, least=0, below=1, cure="use 0 for none")
         self.class_weight = None if class_weight is None else _vector(class_weight)
 
-    def total(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
+    def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
         t, w = self._checked(target, weights, outputs)
         if self.class_weight is None:
-            return self._some(float(t.size) if w is None else float(w.sum(dtype=np.float64)))
+            return float(t.size) if w is None else float(w.sum(dtype=np.float64))
         each = self.class_weight[t]
-        return self._some(float((each if w is None else each * w).sum()))
+        return float((each if w is None else each * w).sum())
 
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)

@@ -23,12 +23,12 @@ class Elementwise(Loss):
     def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
         """(ℓ, dℓ/dy), two new arrays of y's shape and dtype; ``target`` is of y's real dtype."""
 
-    def total(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
+    def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
         _, w = self._checked(target, weights, outputs)
         count = math.prod(outputs)
         if w is None:
-            return self._some(float(count))
-        return self._some(float(w.sum(dtype=np.float64)) * count / max(w.size, 1))
+            return float(count)
+        return float(w.sum(dtype=np.float64)) * count / max(w.size, 1)
 
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)

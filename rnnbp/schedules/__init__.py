@@ -8,7 +8,7 @@ from rnnbp.schedules.base import ScheduleLike, check_counts
 from rnnbp.schedules.binomial import Revolve
 from rnnbp.schedules.foreign import Foreign
 from rnnbp.schedules.gruslys import HSM, ISM, MSM
-from rnnbp.schedules.named import NAMED, resolve
+from rnnbp.schedules.named import NAMED, resolve, sweep
 from rnnbp.schedules.online import Online, Streamed, Sweep
 from rnnbp.schedules.optimal import Optimal
 from rnnbp.schedules.periodic import All, EveryK, Sqrt
@@ -35,5 +35,6 @@ __all__ = [
     "ThinTapes",
     "check_counts",
     "resolve",
+    "sweep",
     "thin",
 ]

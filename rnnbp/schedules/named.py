@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from rnnbp.actions import Action
 from rnnbp.schedules.base import ScheduleLike
 from rnnbp.schedules.foreign import Foreign
+from rnnbp.schedules.online import KeepingSweep, Sweep
 from rnnbp.schedules.periodic import All, Sqrt
 
 NAMED: dict[str, Callable[[int], Iterable[Action]]] = {"all": All, "sqrt": Sqrt}
@@ -23,4 +25,17 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
         return Foreign(found, chunks)
     if not isinstance(found, Iterable) or isinstance(found, Iterator):
         raise TypeError(f"a schedule is a re-iterable of actions, as a list, found {type(found).__name__}")
+    return found
+
+
+def sweep(schedule: Any) -> Sweep | KeepingSweep:
+    """What a ``checkpoint`` argument means for a number of chunks that is not known."""
+    if isinstance(schedule, str) and schedule == "all":
+        return KeepingSweep()
+    if not hasattr(schedule, "sweep"):
+        raise ValueError(
+            f"checkpoint {schedule!r} needs to know the number of chunks, and x is a stream; "
+            f"give steps=, or use 'all', Online(slots) or a budget"
+        )
+    found: Sweep = schedule.sweep()
     return found

@@ -63,6 +63,23 @@ class Streamed:
         yield from sweep.end()
 
 
+class KeepingSweep:
+    """One run over a sequence whose every tape is kept: ``All`` for an unknown number of chunks."""
+
+    def __init__(self) -> None:
+        self.present = 0
+
+    def forward(self) -> list[Action]:
+        """The actions for the next chunk, which is not the last."""
+        self.present += 1
+        return [Record(self.present - 1)]
+
+    def end(self) -> Iterator[Action]:
+        """The actions for the next chunk, which is the last, and for the way back."""
+        yield Record(self.present)
+        yield from (Backward(n) for n in reversed(range(self.present + 1)))
+
+
 class Sweep:
     """One run over a sequence. Each chunk is either run by ``forward``, or, if it is the last one, by ``end``."""
 

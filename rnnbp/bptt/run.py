@@ -1,0 +1,170 @@
+"""One run of a schedule over a model, chunk by chunk. The only owner of tapes and slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, closing
+from itertools import chain, pairwise
+from typing import Any
+
+import numpy as np
+
+from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
+from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates, ThinTape
+from rnnbp.bptt.counter import Counter
+from rnnbp.bptt.objective import Objective
+from rnnbp.bptt.problem import Problem
+from rnnbp.bptt.results import Accumulators, Gradients, States
+from rnnbp.bptt.series import Held
+from rnnbp.bptt.slots import Slots, read_ahead
+from rnnbp.ledger import Ledger
+from rnnbp.numerics import Array
+from rnnbp.recurrent import Recurrent
+from rnnbp.storage import PathLike
+
+
+class Run:
+    """The tapes, the slots, and what has been computed so far.
+
+    Args:
+        dx: whether the gradient by x is kept. horizon: as of ``bptt``. folder: of checkpoints on disk.
+        done: is called after each action, with the number of its steps and the ledger.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        chunks: Chunks,
+        objective: Objective,
+        *,
+        dx: bool,
+        horizon: int | None = None,
+        folder: PathLike | None = None,
+        done: Callable[[int, Ledger], None] | None = None,
+    ) -> None:
+        self.problem, self.chunks, self.objective, self.horizon, self.done = problem, chunks, objective, horizon, done
+        self.sizes = objective.sizes(dx)
+        self.tapes: dict[int, ChunkTape] = {}
+        self.thin: dict[int, ThinTape] = {}
+        recurrent = zip(chunks.parts.recurrent, problem.state, strict=True)
+        self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
+        self.grads = Accumulators(problem.model)
+        self.dx = np.zeros((problem.steps, *problem.x.shape), problem.dtype) if dx and problem.floats else None
+        self.loss: Any = 0.0
+        self.final: States = ()
+        given = [problem.x.array] if isinstance(problem.x, Held) and not problem.x.fresh else []
+        self.ledger = Ledger([*given, *problem.model.params.values()])
+        self.slots = Slots(self.ledger, folder)
+        self.ledger.hold("gradients", (self.grads.grads, () if self.dx is None else self.dx))
+        self.counter = Counter()
+
+    def execute(self, schedule: Iterable[Action]) -> Gradients:
+        """Run all actions."""
+        state = self.problem.state
+        with self.ledger.reserve("state", self.sizes.standing), closing(self.slots):
+            for action, after in pairwise(chain(schedule, [None])):
+                assert action is not None
+                if (ahead := read_ahead(action, after, self.slots.on_disk, (self.tapes, self.thin))) is not None:
+                    self.slots.read_ahead(ahead)
+                if isinstance(action, Advance | Keep | Record):
+                    self._prepare(action.n)
+                state = self._do(action, state)
+                self.counter.count(action, self)
+                if self.done is not None:
+                    self.done(0 if isinstance(action, Store | Load | Drop) else self.length(action.n), self.ledger)
+        return self._result()
+
+    def _prepare(self, n: int) -> None:
+        """Look at the targets of a chunk that comes for the first time, if they are a stream's."""
+        with self.ledger.reserve("workspace", self.sizes.arriving(self.length(n))):
+            self.objective.prepare(n)
+
+    def _do(self, action: Action, state: States) -> States:
+        """Run one action; gives the present state after it."""
+        match action:
+            case Advance(n):
+                with self._reserved(self.sizes.advance, n):
+                    return self._ran(n, self.chunks.advance(n, state))
+            case Keep(n):
+                with self._reserved(self.sizes.keep, n):
+                    self.thin[n] = self.chunks.keep(n, state)
+                    self.ledger.hold("thin tape", self.thin[n].arrays())
+                return self._ran(n, self.thin[n].leaving())
+            case Record(n):
+                with self._reserved(self.sizes.record, n):
+                    self._hold(n, self.chunks.record(n, state))
+                return self._ran(n, self.tapes[n].leaving())
+            case Rebuild(n):
+                with self._reserved(self.sizes.rebuild, n):
+                    thin = self.thin.pop(n)
+                    self.ledger.release(thin.arrays())
+                    self._hold(n, self.chunks.rebuild(n, thin))
+            case Store(n, tier):
+                self.slots.store(n, state, tier)
+            case Load(n):
+                return self._load(n)
+            case Drop(n):
+                self.slots.drop(n)
+            case Backward(n):
+                with self._reserved(self.sizes.backward, n):
+                    self._backward(n)
+        return state
+
+    def _reserved(self, needs: Callable[[int], int], n: int) -> AbstractContextManager[None]:
+        """The workspace of an action on chunk n, in the ledger while it runs."""
+        return self.ledger.reserve("workspace", needs(self.length(n)))
+
+    def length(self, n: int) -> int:
+        """Steps in chunk n."""
+        span = self.problem.span(n)
+        return int(span.stop - span.start)
+
+    def _hold(self, n: int, tape: ChunkTape) -> None:
+        self.tapes[n] = tape
+        self.ledger.hold("tape", tape.arrays())
+
+    def reads_slot(self, n: int) -> bool:
+        """Whether Load(n) reads a slot: one in RAM, or one on disk where no tape has that state."""
+        tier = self.slots.tiers.get(n)
+        taped = any(k in tapes for tapes in (self.tapes, self.thin) for k in (n, n - 1))
+        return tier == "ram" or (tier == "disk" and not taped)
+
+    def _load(self, n: int) -> States:
+        """The state entering chunk n: from its slot, or from a tape that begins or ends with it."""
+        if self.reads_slot(n):
+            return self.slots.load(n)
+        for tapes in (self.tapes, self.thin):
+            if n in tapes:
+                return tapes[n].entering()
+            if n - 1 in tapes:
+                return tapes[n - 1].leaving()
+        raise AssertionError(f"simulate lets Load({n}) pass, but nothing holds that state")
+
+    def _ran(self, n: int, state: States) -> States:
+        self.counter.steps += self.length(n)
+        if not self.problem.x.has((n + 1) * self.problem.chunk):
+            self.final = state
+        return state
+
+    def _backward(self, n: int) -> None:
+        tape = self.tapes.pop(n)
+        held = tape.arrays()
+        value, dx = self.chunks.backward(n, tape, self.objective, self.dstates, self.grads)
+        self.ledger.release(held)
+        self.loss += value
+        if self.dx is not None and dx is not None:
+            self.dx[self.problem.span(n)] = dx
+        if self.horizon and n and n * self.problem.chunk % self.horizon == 0:
+            self.dstates = {number: (None,) * len(deltas) for number, deltas in self.dstates.items()}
+
+    def _result(self) -> Gradients:
+        dstate: list[tuple[Array, ...]] = []
+        recurrent = zip(self.chunks.parts.recurrent, self.problem.state, self.problem.given, strict=True)
+        for node, arrays, given in recurrent:
+            found = zip(self.dstates[node.number], arrays, strict=True)
+            dstate.append(tuple(np.zeros(a.shape, a.dtype) if d is None else d.copy() for d, a in found))
+            if not given and isinstance(node.block, Recurrent):
+                initial = node.block.initial
+                self.grads.add(initial, {key: d.sum(axis=0) for key, d in zip(initial, dstate[-1], strict=False)})
+        stats = self.counter.stats(self.problem, self.ledger)
+        return Gradients(self.loss, self.grads.grads, self.dx, tuple(dstate), self.final, stats)

@@ -1,0 +1,226 @@
+"""What has a time axis, read a chunk at a time: arrays, memory maps, and streams of pieces that come once."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import zlib
+from array import array as compact
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, shown
+from rnnbp.storage import PathLike, StorageError
+
+BLOCK = 2**14
+"""Elements that are checked, cast or written at once."""
+Check: TypeAlias = Callable[[Array, int], None]
+"""(steps, number of the first) -> None; raises for values that cannot be used."""
+
+
+class Held:
+    """An array (T, ...), in memory, memory-mapped, or of a library that reads slices from a file."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self.steps: int = array.shape[0]
+        self.shape: Shape = tuple(array.shape[1:])
+        self.dtype = np.dtype(array.dtype)
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it is, or may be, larger than memory."""
+        owner = self.array
+        while isinstance(owner, np.ndarray) and not isinstance(owner, np.memmap):
+            owner = owner.base
+        return isinstance(owner, np.memmap) or not isinstance(self.array, np.ndarray)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether what is read is a new array each time."""
+        return not isinstance(self.array, np.ndarray)
+
+    def has(self, step: int) -> bool:
+        return step < self.steps
+
+    def read(self, span: slice) -> Array:
+        if span.stop > self.steps:
+            raise ShapeError(f"target and mask must be as long as x, found one of {self.steps} steps; end them alike")
+        return np.asarray(self.array[span])
+
+    def check(self, check: Check) -> None:
+        """Check all steps, a block at a time: nothing of the length of the sequence is made."""
+        rows = max(1, BLOCK // max(1, int(np.prod(self.shape))))
+        for start in range(0, self.steps, rows):
+            check(self.read(slice(start, min(start + rows, self.steps))), start)
+
+    def close(self) -> None: ...
+
+
+class Stream:
+    """A stream of pieces (any number of steps, ...), which is read once and kept in a file without a name.
+
+    The file is read again for what is run again, so that memory holds no more of the stream than a piece and a chunk.
+    Every chunk has its CRC-32 from when it was first read.
+
+    Args:
+        name: of the argument. pieces: arrays, all of one shape but for their first axis, and of one dtype.
+        steps: how many there will be; None if that is not known. folder: where the file goes.
+
+    Raises ShapeError, DtypeError for pieces that do not fit, StorageError where the file cannot be used.
+    """
+
+    fresh = mapped = True
+
+    def __init__(self, name: str, pieces: Iterator[Any], steps: int | None, folder: PathLike | None) -> None:
+        self.name, self.declared, self.folder = name, steps, folder
+        first = next((np.asarray(piece) for piece in pieces), None)
+        if first is None:
+            raise ShapeError(f"{name} is a stream that ends before its first piece; give an iterator not used before")
+        if first.ndim == 0:
+            raise ShapeError(
+                f"{name}: the first piece of the stream is {first}, without axes; give arrays (steps, ...)"
+            )
+        self._pieces = chain([first], pieces)
+        self.shape: Shape = first.shape[1:]
+        self.given = self.dtype = first.dtype
+        self.arrived, self.ended = 0, False
+        self._check: Check = lambda piece, start: None
+        self._file: IO[bytes] | None = None
+        self._chunk, self._sums = 0, compact("Q")
+
+    @property
+    def steps(self) -> int:
+        """How many there are; until that is known, how many have come."""
+        return self.arrived if self.declared is None else self.declared
+
+    def check(self, check: Check) -> None:
+        """Have every piece checked when it comes."""
+        self._check = check
+
+    def has(self, step: int) -> bool:
+        """Whether there is such a step; waits for it."""
+        if self.declared is not None:
+            return step < self.declared
+        while self.arrived <= step and not self.ended:
+            self._take()
+        return step < self.arrived
+
+    def read(self, span: slice) -> Array:
+        """A new array of these steps; waits for those that have not come."""
+        while self.arrived < span.stop and not self.ended:
+            self._take()
+        if self.declared == span.stop and not self.ended:
+            self._take()
+        if self.arrived < span.stop or (self.declared or self.arrived) < self.arrived:
+            told = f"steps={self.declared}" if self.declared else f"step {span.stop}"
+            found = f"ends after {self.arrived}" if self.arrived < span.stop else "goes on after that"
+            raise ShapeError(f"{self.name}: the stream is to go to {told} but {found}; x and target must end alike")
+        return self._read(span)
+
+    def close(self) -> None:
+        """Remove the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _take(self) -> None:
+        piece = next(self._pieces, self)
+        if piece is self:
+            self.ended = True
+            return
+        piece = np.asarray(piece)
+        where = f"{self.name}: the piece from step {self.arrived}"
+        if piece.dtype != self.given:
+            raise DtypeError(f"{where} has dtype {piece.dtype}, those before it {self.given}; give all of one dtype")
+        if piece.shape[1:] != self.shape or piece.ndim == 0:
+            expected = ", ".join(map(str, ("steps", *self.shape)))
+            raise ShapeError(f"{where} has shape {piece.shape}, expected ({expected}); give all of one shape but that")
+        self._check(piece, self.arrived)
+        self._write(piece)
+        self.arrived += len(piece)
+
+    def _write(self, piece: Array) -> None:
+        rows = max(1, BLOCK // max(1, int(np.prod(self.shape))))
+        with self._storing("written to"):
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=self.folder, prefix="rnnbp-")  # noqa: SIM115  # until close
+            self._file.seek(0, 2)
+            for k in range(0, len(piece), rows):
+                self._file.write(np.ascontiguousarray(piece[k : k + rows], self.dtype).data)
+
+    def _read(self, span: slice) -> Array:
+        found = np.empty((span.stop - span.start, *self.shape), self.dtype)
+        self._chunk = self._chunk or len(found)
+        data = found.reshape(-1).view(np.uint8).data
+        with self._storing("read from"):
+            assert self._file is not None
+            self._file.seek(span.start * (found.nbytes // len(found)))
+            count = self._file.readinto(data)  # type: ignore[attr-defined]
+        if count != found.nbytes or not self._same(span.start, zlib.crc32(data)):
+            raise StorageError(
+                f"{self.name}, steps {span.start} to {span.stop}: the file of the stream was damaged; "
+                f"check the disk, and run again"
+            )
+        return found
+
+    def _same(self, start: int, crc: int) -> bool:
+        """Whether the chunk from this step has the sum that it had when it was first read."""
+        n = start // self._chunk
+        self._sums.extend([0] * (n + 1 - len(self._sums)))
+        self._sums[n] = self._sums[n] or crc + 1
+        return self._sums[n] == crc + 1
+
+    @contextlib.contextmanager
+    def _storing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            place = Path(self.folder or tempfile.gettempdir())
+            raise StorageError(
+                f"{self.name}: the stream cannot be {what} {place}: {error.strerror or error}; choose another folder"
+            ) from error
+
+
+@contextlib.contextmanager
+def counted_from(start: int) -> Iterator[None]:
+    """Errors of what is checked in parts say from which step they count."""
+    try:
+        yield
+    except (ValueError, TypeError, IndexError) as error:
+        if start:
+            error.add_note(f"steps are counted from step {start} of the sequence")
+        raise
+
+
+Series: TypeAlias = Held | Stream
+
+
+def series(name: str, given: Any, steps: int | None = None, folder: PathLike | None = None) -> Series:
+    """``given`` as one of the two. What has an ``__iter__`` but no length is a stream."""
+    if hasattr(given, "__iter__") and not hasattr(given, "__len__") and not hasattr(given, "shape"):
+        return Stream(name, iter(given), steps, folder)
+    found = Held(given) if _sliceable(given) else Held(_array(name, given))
+    if steps is not None and found.steps != steps:
+        raise ShapeError(f"{name} has {found.steps} steps, found steps={steps}; leave steps out, it is for streams")
+    return found
+
+
+def _sliceable(given: Any) -> bool:
+    """Whether it has a NumPy dtype and can be read in slices: h5py's and zarr's arrays, as well as NumPy's own."""
+    if not hasattr(given, "shape") or not hasattr(given, "__getitem__") or len(given.shape) == 0:
+        return False
+    try:
+        return isinstance(np.dtype(given.dtype), np.dtype)
+    except (TypeError, AttributeError):
+        return False
+
+
+def _array(name: str, given: Any) -> Array:
+    array = np.asarray(given)
+    if array.ndim == 0:
+        raise ShapeError(f"{name} needs axes (T, B, ...), found {shown(given)}; give an array, or a stream of them")
+    return array

@@ -1,0 +1,86 @@
+"""What a budget or a plan means for a run."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+
+from rnnbp.bptt.budget import BudgetError, margin, parse_budget, shown, with_margin
+from rnnbp.bptt.costs import remembered
+from rnnbp.bptt.forecast import foretell
+from rnnbp.bptt.objective import Objective
+from rnnbp.bptt.planner import Plan, choose
+from rnnbp.bptt.problem import Problem
+from rnnbp.bptt.series import Stream
+from rnnbp.bptt.sizes import Sizes
+from rnnbp.schedules import Online, ScheduleLike
+
+
+def keeps_dx(problem: Problem, checkpoint: ScheduleLike | Plan, asked: bool | None) -> bool:
+    """Whether a run keeps the gradient by x. Raises ValueError where it was asked for and cannot be."""
+    if isinstance(problem.x, Stream):
+        if asked:
+            raise ValueError("dx=True, but x is a stream, whose gradient is not kept; give an array, or leave dx out")
+        return False
+    if isinstance(checkpoint, Plan):
+        if asked not in (None, checkpoint.sizes.dx):
+            raise BudgetError(
+                f"the plan is for dx={checkpoint.sizes.dx}, found dx={asked}; plan for that, or leave it out"
+            )
+        return checkpoint.sizes.dx
+    return not problem.x.mapped if asked is None else asked
+
+
+def settle(
+    problem: Problem, objective: Objective, checkpoint: ScheduleLike | Plan, chunk: int | None, *, dx: bool
+) -> tuple[Problem, ScheduleLike | Plan]:
+    """What a budget or a plan means for a run: the problem in its chunks, and its plan, or online schedule."""
+    if isinstance(checkpoint, str) and re.match(r"\s*[-+.]?\d", checkpoint):
+        if chunk is not None:
+            raise BudgetError(f"a budget chooses the chunks too, found chunk={chunk}; leave chunk and horizon out")
+        sizes, budget = objective.sizes(dx), parse_budget(checkpoint)
+        if not problem.known:
+            length, slots = online(sizes, budget)
+            return replace(problem, chunk=length), Online(slots)
+        costs = remembered(problem.model, problem.batch, problem.x_shape)
+        checkpoint = choose(sizes, problem.steps, budget, costs)
+    if not isinstance(checkpoint, Plan):
+        return problem, checkpoint
+    if chunk not in (None, checkpoint.chunk):
+        raise BudgetError(f"the plan is for chunks of {checkpoint.chunk} steps, found chunk={chunk}; leave chunk out")
+    _check_plan(checkpoint, problem, objective.sizes(dx))
+    return replace(problem, chunk=min(checkpoint.chunk, problem.steps)), checkpoint
+
+
+def _check_plan(plan: Plan, problem: Problem, sizes: Sizes) -> None:
+    """Raise BudgetError where the run is not the one that was planned, and would take more."""
+    if not problem.known or plan.forecast.chunks != math.ceil(problem.steps / plan.chunk):
+        found = f"{problem.steps} steps" if problem.known else "a stream of unknown length"
+        raise BudgetError(
+            f"the plan is for {plan.forecast.chunks} chunks of {plan.chunk} steps, found {found}; plan anew"
+        )
+    if sizes == plan.sizes:
+        return
+    needed = foretell(sizes, plan.chosen.schedule, problem.steps, plan.chunk).peak_bytes
+    if needed > plan.budget:
+        raise BudgetError(
+            f"the plan is for {shown(plan.budget)}, but this run would hold {shown(needed)}: its batch, loss, or the "
+            f"dtype or order of its x are others; plan for these, or give bptt the budget itself"
+        )
+
+
+def online(sizes: Sizes, budget: int) -> tuple[int, int]:
+    """(chunk length, slots) for a sequence of unknown length: those that reverse the most steps in two reruns."""
+    best = (0, 0, 0)
+    for length in (2**k for k in range(11)):
+        held = sizes.gradients(0) + sizes.standing + sizes.tape(length) + sizes.workspace(length)
+        slots = (budget - margin(budget) - held) // max(1, sizes.slot)
+        if slots >= 1:
+            best = max(best, (length * math.comb(slots + 2, 2), length, slots))
+    if not best[0]:
+        least = sizes.gradients(0) + sizes.standing + sizes.tape(1) + sizes.workspace(1) + sizes.slot
+        raise BudgetError(
+            f"a budget of {shown(budget)} is too small for any schedule; {with_margin(least)} bytes would do"
+        )
+    return best[1], best[2]
