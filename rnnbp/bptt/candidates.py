@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rnnbp.actions import Action
 from rnnbp.bptt.costs import Costs
@@ -13,6 +13,8 @@ from rnnbp.schedules import All, EveryK, Optimal, Revolve, ThinTapes
 
 TABLES = 200_000
 """Chunks times units for which the two-table optimum is worked out: a fraction of a second."""
+TABLE = 7_000
+"""Bytes that the two tables take for a unit, while the schedule runs."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +66,18 @@ class Candidates:
         chunks = math.ceil(self.steps / length)
         if chunks > 1:
             yield self._thin("all states kept", ThinTapes(chunks), length, chunks, chunks, slots=0, kept=chunks - 1)
-        slot, room = max(1, self.sizes.slot), budget - self._bytes(length, slots=0, tapes=1)
+        slot, room = self.sizes.slot + self.sizes.objects(slots=1), budget - self._bytes(length, slots=0, tapes=1)
         units = room // slot
         if units < 1:
             return
-        alpha = math.ceil(self.sizes.tape(length) / slot)
+        alpha = math.ceil((self.sizes.tape(length) + self.sizes.objects(tapes=1)) / slot)
         revolve = Revolve(chunks, min(units, chunks))
         yield self._replay(f"revolve, {revolve.slots} slots", revolve, length, revolve.steps, slots=revolve.slots)
-        useful = min(units, chunks * (alpha + 1))
-        if tables and chunks * useful <= TABLES:
+        useful = min(room // (slot + TABLE), chunks * (alpha + 1))
+        if tables and useful and chunks * useful <= TABLES:
             best = Optimal(chunks, useful, alpha)
-            yield self._replay(f"optimum, {useful} units", best, length, best.steps, slots=useful)
+            found = self._replay(f"optimum, {useful} units", best, length, best.steps, slots=useful)
+            yield replace(found, bytes=found.bytes + useful * TABLE)
         yield from self._segments(length, chunks, budget)
 
     def _segments(self, length: int, chunks: int, budget: int) -> Iterator[Candidate]:
@@ -98,7 +101,7 @@ class Candidates:
     def _thin(
         self, name: str, schedule: ThinTapes, length: int, chunks: int, runs: int, *, slots: int, kept: int
     ) -> Candidate:
-        held = self._bytes(length, slots, 1) + kept * self.sizes.thin(length)
+        held = self._bytes(length, slots, 1) + kept * self.sizes.thin(length) + self.sizes.objects(thin=kept)
         rebuilt = schedule.rebuilt
         held += max(0, self.sizes.rebuild(length) - self.sizes.workspace(length))
         counts = {
@@ -118,4 +121,5 @@ class Candidates:
 
     def _bytes(self, length: int, slots: int, tapes: int) -> int:
         held = slots * self.sizes.slot + tapes * self.sizes.tape(length)
+        held += self.sizes.objects(tapes=tapes, slots=slots)
         return self.always + held + self.sizes.workspace(length)

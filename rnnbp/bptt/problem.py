@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -72,7 +71,11 @@ class Problem:
 
     def numbers(self) -> Iterator[int]:
         """The chunks, in order; of a stream, as they come."""
-        return itertools.takewhile(lambda n: self.x.has(n * self.chunk), itertools.count())
+        n, more = 0, True
+        while more:
+            more = self.x.has((n + 1) * self.chunk)  # and so all of chunk n is there
+            yield n
+            n += 1
 
     @property
     def recurrents(self) -> tuple[Recurrent, ...]:

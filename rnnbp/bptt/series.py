@@ -26,7 +26,7 @@ class Held:
     """An array (T, ...), in memory, memory-mapped, or of a library that reads slices from a file."""
 
     def __init__(self, array: Any) -> None:
-        self.array = array
+        self.array = np.asarray(array) if isinstance(array, np.ndarray) else array  # slices of a memmap are dear
         self.steps: int = array.shape[0]
         self.shape: Shape = tuple(array.shape[1:])
         self.dtype = np.dtype(array.dtype)
@@ -139,9 +139,10 @@ class Stream:
         if piece.shape[1:] != self.shape or piece.ndim == 0:
             expected = ", ".join(map(str, ("steps", *self.shape)))
             raise ShapeError(f"{where} has shape {piece.shape}, expected ({expected}); give all of one shape but that")
-        self._check(piece, self.arrived)
-        self._write(piece)
-        self.arrived += len(piece)
+        if len(piece):
+            self._check(piece, self.arrived)
+            self._write(piece)
+            self.arrived += len(piece)
 
     def _write(self, piece: Array) -> None:
         rows = max(1, BLOCK // max(1, int(np.prod(self.shape))))

@@ -74,13 +74,17 @@ def online(sizes: Sizes, budget: int) -> tuple[int, int]:
     """(chunk length, slots) for a sequence of unknown length: those that reverse the most steps in two reruns."""
     best = (0, 0, 0)
     for length in (2**k for k in range(11)):
-        held = sizes.gradients(0) + sizes.standing + sizes.tape(length) + sizes.workspace(length)
-        slots = (budget - margin(budget) - held) // max(1, sizes.slot)
+        held = _one_tape(sizes, length)
+        slots = (budget - margin(budget) - held) // (sizes.slot + sizes.objects(slots=1))
         if slots >= 1:
             best = max(best, (length * math.comb(slots + 2, 2), length, slots))
     if not best[0]:
-        least = sizes.gradients(0) + sizes.standing + sizes.tape(1) + sizes.workspace(1) + sizes.slot
-        raise BudgetError(
-            f"a budget of {shown(budget)} is too small for any schedule; {with_margin(least)} bytes would do"
-        )
+        least = with_margin(_one_tape(sizes, 1) + sizes.slot + sizes.objects(slots=1))
+        raise BudgetError(f"a budget of {shown(budget)} is too small for any schedule; {least} bytes would do")
     return best[1], best[2]
+
+
+def _one_tape(sizes: Sizes, length: int) -> int:
+    """What is held with no slot."""
+    held = sizes.gradients(0) + sizes.standing + sizes.tape(length) + sizes.workspace(length)
+    return held + sizes.objects(tapes=1)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from rnnbp.actions import Action
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.binomial import Revolve, extra, split
-from rnnbp.schedules.hulls import Table, Way, grow
+from rnnbp.schedules.hulls import Table, Way, grow, released
 from rnnbp.schedules.walk import Cut, walk
 
 
@@ -73,12 +73,15 @@ class MSM:
 
     def __iter__(self) -> Iterator[Action]:
         tables = _msm_tables(self.chunks, self.units, self.alpha)
-        return walk(self.chunks, self.units, lambda length, units, held: tables[units].cut(length))
+        with released(tables):
+            yield from walk(self.chunks, self.units, lambda length, units, held: tables[units].cut(length))
 
 
 def msm_cost(chunks: int, units: int, alpha: int) -> int:
     """C(t, m) of the mixed policy."""
-    return _msm_tables(chunks, units, alpha)[units].cost(chunks)
+    tables = _msm_tables(chunks, units, alpha)
+    with released(tables):
+        return tables[units].cost(chunks)
 
 
 def _msm_tables(chunks: int, units: int, alpha: int) -> list[Table]:

@@ -15,15 +15,14 @@ of chunks; the plain recurrences are in the tests.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from rnnbp.schedules.walk import Cut
-
-Point: TypeAlias = tuple[int, int, int]
-"""(t, C, y): so many chunks, their cost, and where they are cut."""
 
 
 class _Edge(NamedTuple):
@@ -37,6 +36,8 @@ class _Edge(NamedTuple):
 class Way:
     """One way to reverse t chunks: run y of them, keep a checkpoint or a tape there, and go on with both sides."""
 
+    __slots__ = ("cost", "left", "right", "since", "t", "tape", "units", "y")
+
     def __init__(self, right: Table | None, left: Table | None, *, tape: bool, units: int) -> None:
         """
         Args:
@@ -46,31 +47,37 @@ class Way:
             units: of the right side.
         """
         self.right, self.left, self.tape, self.units = right, left, tape, units
-        self.points: list[Point] = [(1, 1, 1) if tape else (2, 3, 1)]
+        first = (1, 1, 1) if tape else (2, 3, 1)
+        self.t, self.cost, self.y = (array("q", [value]) for value in first)
+        """Points: so many chunks, their cost, and where they are cut."""
         self.since = 0
         """The last point of the layer before the present one."""
 
     def extend(self, layer: int) -> None:
-        self.since = len(self.points) - 1
+        self.since = len(self.t) - 1
         skip = 0 if self.tape else 1  # a checkpoint has a chunk at least on both sides
         edges = self.right.edges(layer, skip) if self.right else []
         if self.left:
             for _, length, rise, _ in self.left.edges(layer - 1, skip):
                 edges.append(_Edge((rise + length) / length, length, rise + length, length))
-        t, cost, y = self.points[-1]
         for _, length, rise, cut in sorted(edges):
-            t, cost, y = t + length, cost + rise, y + cut
-            self.points.append((t, cost, y))
+            self.t.append(self.t[-1] + length)
+            self.cost.append(self.cost[-1] + rise)
+            self.y.append(self.y[-1] + cut)
+
+    def newest(self) -> Iterable[tuple[int, int]]:
+        """(t, C) of the points of the present layer."""
+        return zip(self.t[self.since :], self.cost[self.since :], strict=True)
 
     def split(self, t: int) -> tuple[int, int] | None:
         """Cost and y of t chunks, if this way is known for so many."""
-        k = bisect_left(self.points, (t,))
-        if k == len(self.points) or t < self.points[0][0]:
+        k = bisect_left(self.t, t)
+        if k == len(self.t) or t < self.t[0]:
             return None
-        cost, y = self.points[k][1:]
-        back = self.points[k][0] - t
+        cost, y = self.cost[k], self.y[k]
+        back = self.t[k] - t
         if back:
-            start, low, cut = self.points[k - 1]
+            start, low, cut = self.t[k - 1], self.cost[k - 1], self.y[k - 1]
             cost = low - (low - cost) * (t - start) // (t - start + back)
             y = cut if cut == y else y - back
         return cost, y
@@ -79,35 +86,39 @@ class Way:
 class Table:
     """C(t) of one state: its units, and whether its start state takes one of them."""
 
+    __slots__ = ("costs", "ends", "t", "ways")
+
     def __init__(self) -> None:
-        self.ways = [Way(None, self, tape=True, units=0)]
-        self.vertices: list[tuple[int, int]] = [(0, 0), (1, 1)]
-        self.ends = [0]
+        self.ways: list[Way] = [Way(None, self, tape=True, units=0)]
+        self.t, self.costs = array("q", [0, 1]), array("q", [0, 1])
+        """The vertices of its hull."""
+        self.ends = array("q", [0])
 
     def edges(self, layer: int, skip: int) -> list[_Edge]:
         """The edges of slopes above layer − 1 up to layer; without the one from 0 to 1, if skip is 1."""
         found = []
         if layer:
             for k in range(max(self.ends[layer - 1], skip), self.ends[layer]):
-                (t, cost), (end, high) = self.vertices[k], self.vertices[k + 1]
-                found.append(_Edge((high - cost) / (end - t), end - t, high - cost, 0))
+                length, rise = self.t[k + 1] - self.t[k], self.costs[k + 1] - self.costs[k]
+                found.append(_Edge(rise / length, length, rise, 0))
         return found
 
     def extend(self, layer: int) -> None:
         for way in self.ways:
             way.extend(layer)
-        end = self.vertices[-1]
-        points = sorted(point[:2] for way in self.ways for point in way.points[way.since :] if point[0] > end[0])
+        end = self.t[-1], self.costs[-1]
+        points = sorted(point for way in self.ways for point in way.newest() if point[0] > end[0])
         hull = _lower_hull([end, *points])
         for (t, cost), vertex in pairwise(hull):
             if vertex[1] - cost > layer * (vertex[0] - t):
                 break
-            self.vertices.append(vertex)
-        self.ends.append(len(self.vertices) - 1)
+            self.t.append(vertex[0])
+            self.costs.append(vertex[1])
+        self.ends.append(len(self.t) - 1)
 
     def cost(self, t: int) -> int:
-        k = bisect_left(self.vertices, (t,))
-        (end, high), (start, low) = self.vertices[k], self.vertices[max(k - 1, 0)]
+        k = bisect_left(self.t, t)
+        end, high, start, low = self.t[k], self.costs[k], self.t[max(k - 1, 0)], self.costs[max(k - 1, 0)]
         return high if end == t else low - (low - high) * (t - start) // (end - start)
 
     def cut(self, t: int) -> Cut:
@@ -117,10 +128,21 @@ class Table:
         return Cut(y, way.tape, way.units)
 
 
+@contextmanager
+def released(*groups: Sequence[Table]) -> Iterator[None]:
+    """Tables refer to one another in circles: let go of them at the end, not when Python next looks for circles."""
+    try:
+        yield
+    finally:
+        for tables in groups:
+            for table in tables:
+                table.ways.clear()
+
+
 def grow(tables: Sequence[Table], goal: Table, chunks: int) -> None:
     """Extend all tables, of which each has its ``right`` ones before it, until ``goal`` knows so many chunks."""
     layer = 0
-    while goal.vertices[-1][0] < chunks:
+    while goal.t[-1] < chunks:
         layer += 1
         for table in tables:
             table.extend(layer)

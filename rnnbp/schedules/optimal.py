@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from rnnbp.actions import Action
 from rnnbp.schedules.base import check_counts
-from rnnbp.schedules.hulls import Table, Way, grow
+from rnnbp.schedules.hulls import Table, Way, grow, released
 from rnnbp.schedules.walk import Cut, walk
 
 
@@ -47,12 +47,15 @@ class Optimal:
         def cut(length: int, units: int, own: bool) -> Cut:
             return (held if own else free)[units].cut(length)
 
-        return walk(self.chunks, self.units, cut)
+        with released(held, free):
+            yield from walk(self.chunks, self.units, cut)
 
 
 def cost(chunks: int, units: int, alpha: int) -> int:
     """A(t, m): the chunks run in all."""
-    return _tables(chunks, units, alpha)[0][units].cost(chunks)
+    held, free = _tables(chunks, units, alpha)
+    with released(held, free):
+        return held[units].cost(chunks)
 
 
 def _tables(chunks: int, units: int, alpha: int) -> tuple[list[Table], list[Table]]:

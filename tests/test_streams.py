@@ -1,0 +1,288 @@
+"""Long inputs: streams and memory maps give the bits of arrays, and hold nothing of the sequence's length."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.bptt import series as module
+from tests import models
+
+MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
+T, B = 23, 3
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the streams go; nothing is left there."""
+    place = tmp_path / "streams"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    yield place
+    assert list(place.iterdir()) == []
+
+
+def reals(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def symbols(steps: int = T) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 7, (steps, B))
+
+
+def pieces(array: np.ndarray, *lengths: int) -> Iterator[np.ndarray]:
+    """An array in pieces of these lengths, over and over."""
+    start = k = 0
+    while start < len(array):
+        yield array[start : start + lengths[k % len(lengths)]].copy()
+        start += lengths[k % len(lengths)]
+        k += 1
+
+
+CASES: dict[str, tuple[Any, Any, Any, Any]] = {
+    "floats": (rb.LSTM(4, 5, rng=0), reals(T, B, 4), reals(T, B, 5), MSE),
+    "float64 for a float32 model": (rb.GRU(4, 5, rng=0), reals(T, B, 4).astype(np.float64), reals(T, B, 5), MSE),
+    "symbols": (models.stack(), symbols(), symbols(), CE),
+    "bytes": (models.stack(), symbols().astype(np.uint8), symbols().astype(np.uint8), CE),
+}
+
+
+def same(found: rb.Gradients, expected: rb.Gradients) -> None:
+    assert found.loss == expected.loss
+    for path, grad in expected.grads.items():
+        np.testing.assert_array_equal(found.grads[path], grad)
+    for a, b in zip(sum(found.state + found.dstate, ()), sum(expected.state + expected.dstate, ()), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("lengths", [(1,), (4,), (5, 2), (T,), (0, 9)])
+@pytest.mark.parametrize("schedule", ["all", rb.schedules.Online(2), rb.schedules.Online(4)])
+@pytest.mark.parametrize("case", CASES)
+def test_a_stream_of_unknown_length_gives_the_bits_of_an_array(case: str, schedule: Any, lengths: Any) -> None:
+    model, x, target, loss = CASES[case]
+    found = rb.bptt(model, pieces(x, *lengths), pieces(target, 3), loss, chunk=4, checkpoint=schedule)
+    expected = rb.bptt(model, x, target, loss, chunk=4, checkpoint=schedule)
+    same(found, expected)
+    assert found.dx is None
+    assert found.stats.counts == expected.stats.counts
+    assert found.stats.steps_rerun == expected.stats.steps_rerun
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["all", "sqrt", lambda n: rb.schedules.Revolve(n, 2), lambda n: rb.schedules.DiskRevolve(n, 1, 0.1, 0.1)],
+)
+@pytest.mark.parametrize("case", CASES)
+def test_a_stream_of_known_length_runs_every_schedule(case: str, schedule: Any) -> None:
+    model, x, target, loss = CASES[case]
+    found = rb.bptt(model, pieces(x, 5), target, loss, chunk=4, checkpoint=schedule, steps=T)
+    same(found, rb.bptt(model, x, target, loss, chunk=4, checkpoint=schedule))
+
+
+@pytest.mark.parametrize("unknown", [True, False])
+def test_masks_may_be_streams(unknown: bool) -> None:
+    model, x, target, loss = CASES["symbols"]
+    mask = np.random.default_rng(2).random((T, B)) < 0.5
+    mask[:8] = False  # whole chunks without weight
+    given = {} if unknown else {"steps": T}
+    found = rb.bptt(model, pieces(x, 5), pieces(target, 2), loss, mask=pieces(mask, 7), chunk=4, **given)
+    same(found, rb.bptt(model, x, target, loss, mask=mask, chunk=4))
+    same(rb.bptt(model, x, target, loss, mask=pieces(mask, 7), chunk=4), found)
+    value, state = rb.evaluate(model, pieces(x, 5), pieces(target, 2), loss, mask=pieces(mask, 7), chunk=4)
+    expected, ending = rb.evaluate(model, x, target, loss, mask=mask, chunk=4)
+    assert value == expected
+    np.testing.assert_array_equal(state[0][0], ending[0][0])
+
+
+def test_a_function_as_loss_and_no_target() -> None:
+    model, x, _, _ = CASES["floats"]
+
+    def loss(y: np.ndarray, target: Any) -> Any:
+        return float(y.sum()), np.ones_like(y)
+
+    same(rb.bptt(model, pieces(x, 5), None, loss, chunk=4), rb.bptt(model, x, None, loss, chunk=4))
+
+
+@pytest.mark.parametrize("budget", ["130 kB", "160 kB", "1 MB"])
+def test_a_budget_holds_for_a_stream_of_unknown_length(budget: str) -> None:
+    model, steps = rb.LSTM(4, 16, rng=0), 1000
+    x, target = reals(steps, B, 4), reals(steps, B, 16)
+    found = rb.bptt(model, pieces(x, 50), pieces(target, 50), MSE, checkpoint=budget)
+    assert found.stats.peak_bytes <= int(budget.split()[0]) * (1000 if "k" in budget else 10**6)
+    cached = rb.bptt(model, x, target, MSE)
+    assert found.loss == pytest.approx(cached.loss, rel=1e-5)
+    for path, grad in cached.grads.items():
+        np.testing.assert_allclose(found.grads[path], grad, rtol=1e-3, atol=1e-5 * np.abs(grad).max())
+
+
+def test_too_small_a_budget_for_a_stream_names_the_least_that_works() -> None:
+    model, x, target = rb.LSTM(4, 16, rng=0), reals(T, B, 4), reals(T, B, 16)
+    with pytest.raises(
+        rb.BudgetError, match=r"a budget of 10 kB is too small for any schedule; (\d+) bytes would do"
+    ) as caught:
+        rb.bptt(model, pieces(x, 5), target, MSE, checkpoint="10 kB")
+    least = str(caught.value).split("; ")[1].split()[0]
+    assert rb.bptt(model, pieces(x, 5), target, MSE, checkpoint=least).stats.peak_bytes <= int(least)
+
+
+@pytest.fixture(scope="module")
+def mapped(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, np.ndarray]:
+    place = tmp_path_factory.mktemp("maps") / "bytes.npy"
+    np.save(place, np.random.default_rng(3).integers(0, 50, (200_001, 1)).astype(np.uint8))
+    whole = np.load(place, mmap_mode="r")
+    return whole[:-1], whole[1:]
+
+
+def test_nothing_is_as_long_as_a_mapped_sequence(mapped: Any) -> None:
+    """200,000 steps, x and target mapped: traced memory stays below a fixed budget, the ledger is the forecast."""
+    model = rb.Sequential(rb.Embedding(50, 2, rng=0), rb.RNN(2, 2, rng=1), rb.Dense(2, 50, rng=2))
+    x, target = (a[:20_000] for a in mapped)
+    plan = rb.plan(model, CE, steps=len(x), batch=1, budget="800 kB", dx=False, costs=models_costs())
+    rb.bptt(model, x[:500], target[:500], CE)
+    tracemalloc.start()
+    found = rb.bptt(model, x, target, CE, checkpoint=plan)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.stats.peak_bytes == plan.forecast.peak_bytes <= 800_000
+    assert peak < 800_000
+
+
+def models_costs() -> Any:
+    step = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
+    return rb.Costs(dict.fromkeys(step, 0.5), step)
+
+
+def test_the_gradient_by_a_mapped_x_is_kept_when_asked_for(tmp_path: Path) -> None:
+    model, x, target, loss = CASES["floats"]
+    np.save(tmp_path / "x.npy", x)
+    there = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert rb.bptt(model, there, target, loss).dx is None
+    np.testing.assert_array_equal(rb.bptt(model, there, target, loss, dx=True).dx, rb.bptt(model, x, target, loss).dx)
+    without = rb.bptt(model, x, target, loss, dx=False)
+    assert without.dx is None
+    assert rb.bptt(model, x, target, loss).stats.peak_bytes - without.stats.peak_bytes == x.nbytes
+
+
+class Slices:
+    """What h5py and zarr give: a shape, a dtype, and slices that are read when asked for."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.shape, self.dtype, self.most = array, array.shape, array.dtype, 0
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, span: slice) -> np.ndarray:
+        found = self.array[span].copy()
+        self.most = max(self.most, len(found))
+        return found
+
+
+def test_what_is_read_in_slices_is_never_read_whole() -> None:
+    model, x, target, loss = CASES["floats"]
+    long, wanted = np.tile(x, (200, 1, 1)), np.tile(target, (200, 1, 1))
+    source, goal = Slices(long), Slices(wanted)
+    found = rb.bptt(model, source, goal, loss, checkpoint="sqrt", chunk=16)
+    same(found, rb.bptt(model, long, wanted, loss, checkpoint="sqrt", chunk=16))
+    assert max(source.most, goal.most) < len(long) / 2
+
+
+def changed(array: np.ndarray, at: int, value: Any) -> np.ndarray:
+    found = array.copy()
+    found[at] = value
+    return found
+
+
+X, Y = CASES["floats"][1], CASES["floats"][2]
+BAD: dict[str, tuple[Any, Any, dict[str, Any], type[Exception], str]] = {
+    "x ends before steps": (pieces(X, 5), Y, {"steps": 30}, rb.ShapeError, "target axis 0 must have size 30"),
+    "both end before steps": (pieces(X, 5), pieces(Y, 5), {"steps": 30}, rb.ShapeError, "target: the stream is to go to steps=30 but ends after 23"),
+    "x goes on after steps": (pieces(X, 5), Y[:20], {"steps": 20}, rb.ShapeError, "x: the stream is to go to steps=20 but goes on after that"),
+    "target stream ends in a chunk": (X, pieces(Y[:22], 5), {}, rb.ShapeError, "target: the stream is to go to steps=23 but ends after 22"),
+    "target stream goes on": (pieces(X[:-1], 5), pieces(Y, 5), {}, rb.ShapeError, "target goes on after x has ended, at 22 steps"),
+    "target stream ends": (pieces(X, 5), pieces(Y[:9], 5), {}, rb.ShapeError, "target: the stream is to go to step 12 but ends after 9"),
+    "target array ends": (pieces(X, 5), Y[:9], {}, rb.ShapeError, "must be as long as x, found one of 9 steps"),
+    "target array goes on": (pieces(X[:9], 5), Y, {}, rb.ShapeError, "target goes on after x has ended, at 9 steps"),
+    "another shape": (iter([X[:5], X[5:9, :2]]), None, {}, rb.ShapeError, r"x: the piece from step 5 has shape \(4, 2, 4\), expected \(steps, 3, 4\)"),
+    "another dtype": (iter([X[:5], X[5:9].astype(np.float64)]), None, {}, rb.DtypeError, "x: the piece from step 5 has dtype float64, those before it float32"),
+    "no piece": (iter(()), None, {}, rb.ShapeError, "x is a stream that ends before its first piece"),
+    "numbers": (iter([1.0, 2.0]), None, {}, rb.ShapeError, "x: the first piece of the stream is 1.0, without axes"),
+    "no batch": (iter([np.ones(3)]), None, {}, rb.ShapeError, r"x needs axes \(T, B, ...\), found shape"),
+    "not finite": (pieces(changed(X, 13, np.nan), 5), None, {}, ValueError, r"x is nan at \[13, 0, 0\]"),
+    "beyond float32": (pieces(changed(X.astype(np.float64), 7, 1e99), 5), None, {}, ValueError, r"x is 1e\+99 at \[7, 0, 0\], beyond float32"),
+    "wrong target": (pieces(X, 5), pieces(Y[..., :2], 5), {}, rb.ShapeError, "MeanSquaredError.*: target axis 2"),
+    "sqrt without steps": (pieces(X, 5), None, {"checkpoint": "sqrt"}, ValueError, "checkpoint 'sqrt' needs to know the number of chunks, and x is a stream; give steps="),
+    "a schedule without steps": (pieces(X, 5), None, {"checkpoint": rb.schedules.Sqrt(3)}, ValueError, "needs to know the number of chunks"),
+    "dx": (pieces(X, 5), None, {"dx": True}, ValueError, "dx=True, but x is a stream"),
+    "steps of an array": (X, None, {"steps": 20}, rb.ShapeError, "x has 23 steps, found steps=20; leave steps out"),
+    "steps 0": (pieces(X, 5), None, {"steps": 0}, ValueError, "steps must be at least 1"),
+    "no folder": (pieces(X, 5), None, {"folder": "/nowhere"}, rb.StorageError, "x: the stream cannot be written to /nowhere: No such file or directory; choose another folder"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_streams(case: str) -> None:
+    x, target, options, error, message = BAD[case]
+    model = rb.LSTM(4, 5, rng=0)
+    before = {path: p.copy() for path, p in model.params.items()}
+    loss: Any = MSE if target is not None else lambda y, _: (0.0, np.zeros_like(y))
+    with pytest.raises(error, match=message):
+        rb.bptt(model, x, target, loss, **({"chunk": 4} | options))
+    for path, p in model.params.items():
+        np.testing.assert_array_equal(p, before[path])
+
+
+def test_an_error_in_the_iterator_is_passed_on() -> None:
+    def broken() -> Iterator[np.ndarray]:
+        yield X[:9]
+        raise RuntimeError("the cable is out")
+
+    with pytest.raises(RuntimeError, match="the cable is out"):
+        rb.bptt(rb.LSTM(4, 5, rng=0), broken(), None, lambda y, _: (0.0, np.zeros_like(y)), chunk=4)
+
+
+def test_predict_wants_arrays() -> None:
+    with pytest.raises(TypeError, match="predict gives the outputs of all steps, and x is a stream"):
+        rb.predict(rb.LSTM(4, 5, rng=0), pieces(X, 5))
+
+
+def test_a_damaged_stream_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, count = module.Stream._read, [0]
+
+    def damaging(self: Any, span: slice) -> np.ndarray:
+        count[0] += 1
+        if count[0] == 8:
+            self._file.seek(0)
+            self._file.write(b"\x01\x02\x03")
+        return read(self, span)
+
+    monkeypatch.setattr(module.Stream, "_read", damaging)
+    with pytest.raises(rb.StorageError, match="x, steps 0 to 4: the file of the stream was damaged"):
+        rb.bptt(rb.LSTM(4, 5, rng=0), pieces(X, 5), None, lambda y, _: (0.0, np.zeros_like(y)), chunk=4)
+
+
+def test_a_full_disk_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def __init__(self, **_: Any) -> None: ...
+
+        def seek(self, *_: Any) -> None: ...
+
+        def close(self) -> None: ...
+
+        def write(self, _: Any) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", Full)
+    with pytest.raises(
+        rb.StorageError, match=r"x: the stream cannot be written to .*: No space left on device; choose"
+    ):
+        rb.bptt(rb.LSTM(4, 5, rng=0), pieces(X, 5), None, lambda y, _: (0.0, np.zeros_like(y)), chunk=4)
