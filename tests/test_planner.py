@@ -182,3 +182,77 @@ def test_a_plan_needs_no_loss() -> None:
         rb.plan(lstm()[0], *loss, steps=T, batch=B, budget="600 kB", costs=COSTS) for loss in ([MSE], [])
     )
     assert with_loss == without
+
+
+DISK = Costs(dict.fromkeys(STEP, 0.5) | {"write": 0.3, "read": 0.3}, STEP)
+
+
+@pytest.mark.parametrize("build", [lstm, stack])
+def test_a_disk_makes_small_budgets_faster_and_never_slower(build: Any) -> None:
+    """At twelve budgets: bytes in RAM and on disk within theirs, figures as foretold, gradients those of RAM."""
+    case = build()
+    model, x, target, loss = case
+    gained = 0
+    for budget in np.geomspace(least_of(case), 4 * least_of(case), 12).astype(int).tolist():
+        given = {"steps": T, "batch": B, "budget": budget, "x_shape": x.shape[2:], "costs": DISK}
+        without, found = rb.plan(model, loss, **given), rb.plan(model, loss, **given, disk="200 kB")
+        assert found.chosen.seconds <= without.chosen.seconds
+        gained += found.chosen.seconds < without.chosen.seconds
+        run = rb.bptt(model, x, target, loss, checkpoint=found)
+        assert run.stats.peak_bytes <= budget
+        assert run.stats.peak_slots_by_tier["disk"] * found.sizes.slot <= 200_000
+        assert {name: getattr(run.stats, name) for name in figures(found.forecast)} == figures(found.forecast)
+        assert run.loss == pytest.approx(rb.bptt(model, x, target, loss, chunk=found.chunk).loss, rel=1e-6)
+    assert gained
+
+
+def test_the_disk_is_measured_and_shown(tmp_path: Any) -> None:
+    found = rb.plan(
+        rb.LSTM(8, 32, rng=0),
+        MSE,
+        steps=2000,
+        batch=B,
+        budget="300 kB",
+        dx=False,
+        disk="1 GB",
+        folder=tmp_path,
+        costs=DISK,
+    )
+    assert "on disk" in found.chosen.name
+    assert any(line.startswith("disk ") and "checkpoints written" in line for line in str(found).splitlines())
+    costs = rb.plan(rb.LSTM(8, 32, rng=0), MSE, steps=50, batch=B, budget="700 kB", disk="1 GB", folder=tmp_path).costs
+    assert 0 < costs.fixed["write"] < 1
+    assert 0 < costs.fixed["read"] < 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("disk", [0, -1, "none", 1.5])
+def test_nonsense_for_a_disk_is_refused(disk: Any) -> None:
+    with pytest.raises(rb.BudgetError, match="budget"):
+        rb.plan(rb.LSTM(8, 32, rng=0), MSE, steps=50, batch=B, budget="700 kB", disk=disk, costs=COSTS)
+
+
+def test_a_folder_that_cannot_be_written_to_is_an_error_before_the_run(tmp_path: Any) -> None:
+    with pytest.raises(rb.StorageError, match=r"no file can be made in .*nowhere"):
+        rb.plan(
+            rb.LSTM(8, 32, rng=0),
+            MSE,
+            steps=50,
+            batch=B,
+            budget="700 kB",
+            disk="1 MB",
+            folder=tmp_path / "nowhere",
+            costs=COSTS,
+        )
+
+
+def test_a_run_that_was_not_planned_is_refused() -> None:
+    """Another batch would take more than the plan says, another length needs another schedule."""
+    model, x, target, loss = lstm()
+    least = planned(lstm(), least_of(lstm()))
+    with pytest.raises(rb.BudgetError, match=r"the plan is for .* but this run would hold .*: its batch, loss, or"):
+        rb.bptt(model, np.tile(x, (1, 4, 1)), np.tile(target, (1, 4, 1)), loss, checkpoint=least)
+    with pytest.raises(rb.BudgetError, match=r"the plan is for \d+ chunks of \d+ steps, found 50 steps; plan anew"):
+        rb.bptt(model, x[:50], target[:50], loss, checkpoint=least)
+    with pytest.raises(rb.BudgetError, match="the plan is for dx=True, found dx=False; plan for that"):
+        rb.bptt(model, x, target, loss, checkpoint=least, dx=False)

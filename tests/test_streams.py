@@ -267,7 +267,14 @@ def test_a_damaged_stream_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(module.Stream, "_read", damaging)
     with pytest.raises(rb.StorageError, match="x, steps 0 to 4: the file of the stream was damaged"):
-        rb.bptt(rb.LSTM(4, 5, rng=0), pieces(X, 5), None, lambda y, _: (0.0, np.zeros_like(y)), chunk=4)
+        rb.bptt(
+            rb.LSTM(4, 5, rng=0),
+            pieces(X, 5),
+            None,
+            lambda y, _: (0.0, np.zeros_like(y)),
+            chunk=4,
+            checkpoint=rb.schedules.Online(2),
+        )
 
 
 def test_a_full_disk_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,15 +6,22 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from rnnbp.actions import Action
+from rnnbp.actions import Action, Tier
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.sizes import Sizes
-from rnnbp.schedules import All, EveryK, Optimal, Revolve, ThinTapes
+from rnnbp.schedules import All, DiskRevolve, EveryK, Multistage, Optimal, Revolve, ThinTapes
+from rnnbp.simulation import simulate
 
 TABLES = 200_000
 """Chunks times units for which the two-table optimum is worked out: a fraction of a second."""
 TABLE = 7_000
 """Bytes that the two tables take for a unit, while the schedule runs."""
+
+
+TIERED = 1_000
+"""Chunks for which the disk's tables are worked out."""
+BUFFERS = 2
+"""Checkpoints on their way to the disk or from it, which are in RAM."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,10 @@ class Candidates:
     the run holds as much or a little less.
     """
 
-    def __init__(self, sizes: Sizes, steps: int, costs: Costs) -> None:
+    def __init__(self, sizes: Sizes, steps: int, costs: Costs, disk: int = 0) -> None:
         self.sizes, self.steps, self.costs = sizes, steps, costs
+        self.disk = disk // max(1, sizes.slot)
+        """How many checkpoints the disk may hold."""
         self.always = sizes.gradients(steps) + sizes.standing
 
     def lengths(self) -> list[int]:
@@ -65,7 +74,7 @@ class Candidates:
     def _of_length(self, length: int, budget: int, tables: bool) -> Iterator[Candidate]:
         chunks = math.ceil(self.steps / length)
         if chunks > 1:
-            yield self._thin("all states kept", ThinTapes(chunks), length, chunks, chunks, slots=0, kept=chunks - 1)
+            yield self._thin("all states kept", ThinTapes(chunks), length, chunks, chunks, 0, chunks - 1)
         slot, room = self.sizes.slot + self.sizes.objects(slots=1), budget - self._bytes(length, slots=0, tapes=1)
         units = room // slot
         if units < 1:
@@ -78,28 +87,55 @@ class Candidates:
             best = Optimal(chunks, useful, alpha)
             found = self._replay(f"optimum, {useful} units", best, length, best.steps, slots=useful)
             yield replace(found, bytes=found.bytes + useful * TABLE)
-        yield from self._segments(length, chunks, budget)
+        yield from self._segments(length, chunks, "ram")
+        if self.disk:
+            yield from self._segments(length, chunks, "disk")
+            if tables and chunks <= TIERED:
+                yield from self._tiered(length, chunks, min(units - 2, chunks))
 
-    def _segments(self, length: int, chunks: int, budget: int) -> Iterator[Candidate]:
+    def _segments(self, length: int, chunks: int, tier: Tier) -> Iterator[Candidate]:
         """A checkpoint every k chunks, tapes or thin tapes in a segment."""
         k = 1
         while k < chunks:
-            segments = math.ceil(chunks / k)
-            runs = EveryK(chunks, k).steps
-            yield self._replay(f"every {k} chunks", EveryK(chunks, k), length, runs, slots=segments - 1, tapes=k)
-            if k > 1:
-                thin = ThinTapes(chunks, k)
-                yield self._thin(f"every {k} chunks, thin", thin, length, chunks, runs, slots=segments - 1, kept=k - 1)
+            stored, every = math.ceil(chunks / k) - 1, EveryK(chunks, k, tier)
+            name = f"every {k} chunks" + ", on disk" * (tier == "disk")
+            slots, disk = (stored, 0) if tier == "ram" else (BUFFERS, stored)
+            if disk <= self.disk:
+                yield self._replay(name, every, length, every.steps, slots=slots, tapes=k, disk=disk)
+                if k > 1:
+                    thin = ThinTapes(chunks, k, tier)
+                    yield self._thin(f"{name}, thin", thin, length, chunks, every.steps, slots, k - 1, disk)
             k *= 2
 
+    def _tiered(self, length: int, chunks: int, ram: int) -> Iterator[Candidate]:
+        """Nested checkpoints, in RAM and on disk."""
+        if ram < 1:
+            return
+        run = self._seconds(1, 1, length)
+        write, read = (self.costs.fixed.get(kind, 0.0) / run for kind in ("write", "read"))
+        for schedule in (Multistage(chunks, ram, min(self.disk, chunks)), DiskRevolve(chunks, ram, write, read)):
+            found = simulate(schedule, chunks)
+            if 0 < found.peak_slots_by_tier["disk"] <= self.disk:
+                name = f"{type(schedule).__name__}, {ram} slots and {found.peak_slots_by_tier['disk']} on disk"
+                slots, disk = ram + BUFFERS, max(found.writes["disk"], found.reads["disk"])
+                yield self._replay(name, schedule, length, found.steps_run, slots=slots, disk=disk)
+
     def _replay(
-        self, name: str, schedule: Iterable[Action], length: int, runs: int, *, slots: int = 0, tapes: int = 1
+        self,
+        name: str,
+        schedule: Iterable[Action],
+        length: int,
+        runs: int,
+        *,
+        slots: int = 0,
+        tapes: int = 1,
+        disk: int = 0,
     ) -> Candidate:
-        chunks = math.ceil(self.steps / length)
-        return Candidate(name, schedule, length, self._bytes(length, slots, tapes), self._seconds(runs, chunks, length))
+        seconds = self._seconds(runs, math.ceil(self.steps / length), length) + self._disk_seconds(disk)
+        return Candidate(name, schedule, length, self._bytes(length, slots, tapes), seconds)
 
     def _thin(
-        self, name: str, schedule: ThinTapes, length: int, chunks: int, runs: int, *, slots: int, kept: int
+        self, name: str, schedule: ThinTapes, length: int, chunks: int, runs: int, slots: int, kept: int, disk: int = 0
     ) -> Candidate:
         held = self._bytes(length, slots, 1) + kept * self.sizes.thin(length) + self.sizes.objects(thin=kept)
         rebuilt = schedule.rebuilt
@@ -112,12 +148,17 @@ class Candidates:
             "Backward": chunks,
         }
         seconds = self.costs.seconds(counts, {kind: n * length for kind, n in counts.items()})
+        seconds += self._disk_seconds(disk)
         return Candidate(name, schedule, length, held, seconds)
 
     def _seconds(self, runs: int, chunks: int, length: int) -> float:
         """Of a schedule that runs so many chunks, each recorded once at the last."""
         counts = {"Advance": runs - chunks, "Record": chunks, "Backward": chunks}
         return self.costs.seconds(counts, {kind: n * length for kind, n in counts.items()})
+
+    def _disk_seconds(self, stored: int) -> float:
+        """Of so many checkpoints written and read again, as if nothing were run in the meantime."""
+        return self.costs.seconds({"write": stored, "read": stored}, {})
 
     def _bytes(self, length: int, slots: int, tapes: int) -> int:
         held = slots * self.sizes.slot + tapes * self.sizes.tape(length)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -14,10 +15,13 @@ from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
 from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates
 from rnnbp.bptt.problem import Problem, as_model, feature_shape, pose, symbol_layers
-from rnnbp.bptt.results import Accumulators
+from rnnbp.bptt.results import Accumulators, States
+from rnnbp.bptt.slots import Slots
 from rnnbp.graph import Graph
+from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array, Shape, positive_int
 from rnnbp.recurrent import Recurrent
+from rnnbp.storage import PathLike
 
 KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
 LENGTHS = (4, 16)
@@ -28,6 +32,7 @@ LENGTHS = (4, 16)
 class Costs:
     """Seconds of each action on a chunk of L steps: ``fixed[kind] + L · step[kind]``, by the action's name.
 
+    ``fixed`` has also "write" and "read", of a checkpoint on disk, where they were measured.
     Printed, it is a table in microseconds.
     """
 
@@ -36,10 +41,11 @@ class Costs:
 
     def seconds(self, counts: dict[str, int], steps: dict[str, int]) -> float:
         """Of actions that occur so often, on so many steps in all."""
-        return sum(n * self.fixed.get(kind, 0.0) + steps[kind] * self.step.get(kind, 0.0) for kind, n in counts.items())
+        each = (n * self.fixed.get(kind, 0.0) for kind, n in counts.items())
+        return sum(each) + sum(n * self.step.get(kind, 0.0) for kind, n in steps.items())
 
     def __str__(self) -> str:
-        rows = [f"{kind:<9} {1e6 * self.fixed[kind]:9.1f} {1e6 * self.step[kind]:9.1f}" for kind in self.step]
+        rows = [f"{kind:<9} {1e6 * each:9.1f} {1e6 * self.step.get(kind, 0):9.1f}" for kind, each in self.fixed.items()]
         return "\n".join([f"{'µs':<9} {'a chunk':>9} {'a step':>9}", *rows])
 
 
@@ -67,6 +73,25 @@ def remembered(model: Graph, batch: int, x_shape: Shape) -> Costs:
     if key not in _known:
         _known[key] = measured(model, batch, x_shape)
     return _known[key]
+
+
+def with_disk(costs: Costs, slot: int, folder: PathLike | None, repeats: int = 5) -> Costs:
+    """The same, with what it takes to write and to read a checkpoint of so many bytes on disk: medians."""
+    if {"write", "read"} <= costs.fixed.keys():
+        return costs
+    states = ((np.zeros(max(1, slot), np.uint8),),)
+    taken: dict[str, list[float]] = {"write": [], "read": []}
+    with closing(Slots(Ledger(), folder)) as slots:
+        for n in range(repeats):
+            taken["write"].append(_timed(partial(_written, slots, n, states))[0])
+            taken["read"].append(_timed(partial(slots.load, n))[0])
+            slots.drop(n)
+    return Costs(costs.fixed | {kind: median(found) for kind, found in taken.items()}, costs.step)
+
+
+def _written(slots: Slots, n: int, states: States) -> None:
+    slots.store(n, states, "disk")
+    slots.settle()
 
 
 def _structure(model: Graph) -> tuple[Any, ...]:

@@ -80,7 +80,8 @@ def foretell(sizes: Sizes, schedule: Iterable[Action], steps: int, length: int, 
     lengths = [length] * (chunks - 1) + [steps - (chunks - 1) * length]
     balance = _Balance(sizes, lengths)
     balance.run(schedule)
-    seconds = None if costs is None else costs.seconds(counts.counts, balance.steps)
+    disk = {"write": counts.writes["disk"], "read": counts.reads["disk"]}
+    seconds = None if costs is None else costs.seconds(counts.counts | disk, balance.steps)
     return Forecast(**vars(counts), peak_bytes=balance.peak, peak_bytes_by_kind=balance.by_kind, seconds=seconds)
 
 

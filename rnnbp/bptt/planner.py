@@ -8,12 +8,13 @@ from typing import Any
 
 from rnnbp.bptt.budget import BudgetError, margin, parse_budget, shown, with_margin
 from rnnbp.bptt.candidates import Candidate, Candidates
-from rnnbp.bptt.costs import Costs, remembered
+from rnnbp.bptt.costs import Costs, remembered, with_disk
 from rnnbp.bptt.forecast import Forecast, foretell, sizes_of
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model, feature_shape
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.numerics import Shape, flag, positive_int
+from rnnbp.storage import PathLike
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,18 @@ class Plan:
         """Steps in a chunk."""
         return self.chosen.chunk
 
+    def _disk(self) -> list[str]:
+        """The line of what is on disk, if there is something."""
+        slots, writes = self.forecast.peak_slots_by_tier["disk"], self.forecast.writes["disk"]
+        held = f"disk       {shown(slots * self.sizes.slot)}, {writes:,} checkpoints written"
+        return [held] if writes else []
+
     def __str__(self) -> str:
         kinds = ", ".join(f"{kind} {shown(n)}" for kind, n in self.forecast.peak_bytes_by_kind.items())
         lines = [
             f"schedule   {self.chosen.name}, chunks of {self.chunk} steps",
             f"bytes      {shown(self.forecast.peak_bytes)} of {shown(self.budget)}: {kinds}",
+            *self._disk(),
             f"steps      {self.forecast.steps_rerun:,} run again, {self.forecast.steps_rebuilt:,} rebuilt",
             f"seconds    {self.chosen.seconds:.3g}, {self.ratio:.2f} of caching everything",
             "",
@@ -66,6 +74,8 @@ def plan(
     batch: int,
     budget: int | str,
     x_shape: Shape | None = None,
+    disk: int | str | None = None,
+    folder: PathLike | None = None,
     dx: bool = True,
     costs: Costs | None = None,
 ) -> Plan:
@@ -76,6 +86,7 @@ def plan(
         steps, batch: T and B of x.
         budget: bytes, or text as "64 MB" or "64 MiB". It covers all that the engine allocates.
         x_shape: feature shape of x, () for symbols; None where the model's Input says it.
+        disk: bytes that checkpoints may take on disk, None for none; folder: where, as ``bptt`` takes it.
         dx: whether the gradient by x will be kept, which is as long as x; False for streams and mapped files.
         costs: seconds of actions; None asks ``calibrate``, which measures them in about a second.
 
@@ -86,12 +97,15 @@ def plan(
     shape = feature_shape("plan", graph, x_shape)
     steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
     sizes = sizes_of(graph, shape, batch, loss, dx=flag("plan: dx", dx))
-    return choose(sizes, steps, limit, costs or remembered(graph, batch, shape))
+    costs = costs or remembered(graph, batch, shape)
+    if disk is None:
+        return choose(sizes, steps, limit, costs)
+    return choose(sizes, steps, limit, with_disk(costs, sizes.slot, folder), parse_budget(disk))
 
 
-def choose(sizes: Sizes, steps: int, budget: int, costs: Costs) -> Plan:
+def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -> Plan:
     """The fastest candidate within a budget, its run foretold. Raises BudgetError where there is none."""
-    candidates = Candidates(sizes, steps, costs)
+    candidates = Candidates(sizes, steps, costs, disk)
     fitting = list(candidates.within(budget - margin(budget)))
     if not fitting:
         least = with_margin(candidates.least())

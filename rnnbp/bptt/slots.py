@@ -9,13 +9,14 @@ from collections.abc import Collection, Container, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from rnnbp.actions import TIERS, Action, Backward, Drop, Keep, Load, Record, Store, Tier
 from rnnbp.bptt.results import States
 from rnnbp.ledger import Ledger
+from rnnbp.numerics import Shape
 from rnnbp.storage import StorageError
 
 
@@ -46,6 +47,7 @@ class Slots:
         self._ram: dict[int, States] = {}
         self._disk: dict[int, Future[Written]] = {}
         self._buffers: dict[int, States] = {}
+        self._shapes: dict[int, tuple[tuple[tuple[Shape, np.dtype[Any]], ...], ...]] = {}
         self._ahead: dict[int, tuple[States, Future[States]]] = {}
         self._thread: ThreadPoolExecutor | None = None
 
@@ -66,18 +68,18 @@ class Slots:
             self._ram[n] = copy
             self.ledger.hold("checkpoint", copy)
             return
-        self._settle()
+        self.settle()
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="rnnbp-disk")
         self._buffers[n] = copy
-        self._shapes = tuple(tuple((a.shape, a.dtype) for a in arrays) for arrays in copy)
+        self._shapes[n] = tuple(tuple((a.shape, a.dtype) for a in arrays) for arrays in copy)
         self.ledger.hold("disk buffer", copy)
         self._disk[n] = self._thread.submit(_write, copy, self.folder, n)
 
     def read_ahead(self, n: int) -> None:
         """Begin to read a slot on disk, on the thread; ``load`` takes what was read."""
         assert self._thread is not None
-        buffers = tuple(tuple(np.empty(*like) for like in arrays) for arrays in self._shapes)
+        buffers = tuple(tuple(np.empty(*like) for like in arrays) for arrays in self._shapes[n])
         self.ledger.hold("read ahead", buffers)
         self._ahead[n] = buffers, self._thread.submit(_read, self._disk[n], buffers, n)
 
@@ -98,8 +100,9 @@ class Slots:
         if tier == "ram":
             self.ledger.release(self._ram.pop(n))
         else:
+            del self._shapes[n]
             self._disk.pop(n).result().file.close()
-            self._settle()
+            self.settle()
 
     def close(self) -> None:
         """Remove all files, whatever state they are in."""
@@ -109,7 +112,7 @@ class Slots:
             if future.done() and not future.cancelled() and future.exception() is None:
                 future.result().file.close()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Let go of the buffers that have been written; at most one write waits."""
         for n in list(self._buffers):
             if n in self._disk:

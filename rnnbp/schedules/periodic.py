@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
+from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store, Tier
 from rnnbp.schedules.base import check_counts
 
 
@@ -33,12 +33,13 @@ class All:
 class EveryK:
     """A checkpoint every k chunks; the k tapes of a segment are recomputed from it, the last segment's are not.
 
-    Holds ⌈chunks/k⌉ − 1 slots and k tapes; runs every chunk but those of the last segment twice
+    Holds ⌈chunks/k⌉ − 1 slots of ``tier`` and k tapes; runs every chunk but those of the last segment twice
     (Chen et al. 2016, arXiv 1604.06174, section 4.1).
     """
 
     chunks: int
     k: int
+    tier: Tier = "ram"
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, self.k)
@@ -51,7 +52,7 @@ class EveryK:
     def __iter__(self) -> Iterator[Action]:
         starts = range(0, self.chunks, self.k)
         for start in starts[:-1]:
-            yield Store(start)
+            yield Store(start, self.tier)
             yield from (Advance(n) for n in range(start, start + self.k))
         yield from self._reverse(starts[-1])
         for start in reversed(starts[:-1]):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from rnnbp.actions import Action, Backward, Keep, Rebuild, Record
+from rnnbp.actions import Action, Backward, Keep, Rebuild, Record, Tier
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.periodic import All, EveryK
 
@@ -21,13 +21,14 @@ class ThinTapes:
 
     chunks: int
     k: int | None = None
+    tier: Tier = "ram"
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, 1 if self.k is None else self.k)
 
     @property
     def _replaying(self) -> All | EveryK:
-        return All(self.chunks) if self.k is None else EveryK(self.chunks, self.k)
+        return All(self.chunks) if self.k is None else EveryK(self.chunks, self.k, self.tier)
 
     @property
     def steps(self) -> int:
