@@ -14,6 +14,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp import memory
+from rnnbp.numerics import first_bad
 
 OWN = 1500
 """What the objects of a measured block may take."""
@@ -228,3 +229,21 @@ def test_the_peak_of_a_run_is_its_ledger_s() -> None:
         rb.bptt(model, x, y, loss, chunk=16)
     objects = 256 * 1024
     assert 0.99 * stats.peak_bytes <= used.peak_bytes <= 1.01 * stats.peak_bytes + objects
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+@pytest.mark.parametrize("strided", [False, True])
+def test_looking_for_numbers_that_are_not_finite_takes_no_array(dtype: str, strided: bool) -> None:
+    """It is done to all of x and of the target before a run: a quarter of their bytes would break small budgets."""
+    x = np.zeros((500, 20, 100), dtype)[:, :: 2 if strided else 1]
+    with rb.memory.measure() as used:
+        assert first_bad(x) is None
+    assert used.peak_bytes < 200_000 < x.size  # NumPy passes over what is strided in pieces of 8192 elements
+    for bad in (np.nan, np.inf, -np.inf):
+        x[:] = 0
+        x[7, 3, 50] = x[9, 1, 1] = bad
+        assert first_bad(x) == (7, 3, 50)
+        if dtype == "complex128":
+            x[:] = 0
+            x.imag[8, 2, 2] = bad
+            assert first_bad(x) == (8, 2, 2)
