@@ -1,7 +1,8 @@
 """The bytes of one run under each schedule, by every tool: ledger, forecast, tracemalloc, resident memory.
 
 Each schedule and each tool has a process of its own, so that none finds memory that another has left. The course
-of memory over time is drawn from memory-profiler's samples; a sample misses whatever comes and goes between two.
+of memory over time is drawn from memory-profiler's samples; whatever comes and goes between two of them is missed.
+For resident memory glibc is told to return freed arrays at once; it would keep them otherwise, and never fall.
 """
 
 from __future__ import annotations
@@ -54,11 +55,11 @@ def trace(**options: Any) -> dict[str, Any]:
 
 
 def mark(**options: Any) -> dict[str, Any]:
-    """The rise of the resident high-water mark, and seconds."""
+    """The rise of the resident high-water mark."""
     case, schedule, chunk, _ = prepared(**options)
     with rb.memory.high_water() as found:
-        stats = case.run(schedule, chunk).stats
-    return {"high_water": found.high_water_bytes, "seconds": stats.seconds}
+        case.run(schedule, chunk)
+    return {"high_water": found.high_water_bytes}
 
 
 def sample(interval: float, **options: Any) -> dict[str, Any]:
@@ -86,10 +87,11 @@ def measured(options: argparse.Namespace, costs: dict[str, Any]) -> list[dict[st
     rows = []
     for name in [*SCHEDULES, BUDGET]:
         given = {**shared, "schedule": name, "costs": costs}
-        row = fresh("trace", **given) | fresh("mark", **given) | fresh("sample", interval=options.interval, **given)
+        row = fresh("trace", **given) | fresh("mark", gives_back=True, **given)
+        row |= fresh("sample", gives_back=True, interval=options.interval, **given)
         label = f"{name} {options.budget}" if name == BUDGET else name
         rows.append({"schedule": f"{label}, chunks of {row['chunk']}", **row})
-        print(f"{rows[-1]['schedule']}: {row['seconds']:.2f} s", file=sys.stderr, flush=True)
+        print(f"measured {rows[-1]['schedule']}", file=sys.stderr, flush=True)
     return rows
 
 
@@ -101,7 +103,7 @@ def draw(rows: list[dict[str, Any]], path: Path, title: str, note: str) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 4.8), layout="constrained")
-    styles = zip(("#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00"), ("-", "--", "-", "-.", "--"), strict=True)
+    styles = zip(("#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00"), ("-", "--", "-", "-.", ":"), strict=True)
     for row, (colour, style) in zip(rows, styles, strict=True):
         seconds, nbytes = zip(*row["curve"], strict=True)
         label = f"{row['schedule']} (ledger {row['ledger'] / 1e6:.3g} MB)"
@@ -122,9 +124,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=1000, help="T")
     parser.add_argument("--batch", type=int, default=32, help="B")
     parser.add_argument("--units", type=int, default=128)
-    parser.add_argument(
-        "--chunk", type=int, default=20, help="steps in a chunk; a plan chooses its own"
-    )
+    parser.add_argument("--chunk", type=int, default=20, help="steps in a chunk; a plan chooses its own")
     parser.add_argument("--budget", default="15 MB")
     parser.add_argument("--interval", type=float, default=0.005, help="seconds between samples")
     parser.add_argument("--threads", type=int, default=1, help="of BLAS")

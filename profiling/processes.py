@@ -13,6 +13,8 @@ from typing import Any
 
 POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """What sets the threads of BLAS and of PyTorch; they read it once, when they are loaded."""
+GIVES_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+"""Makes glibc return freed arrays to the system at once, which costs time; as it is, resident memory does not fall."""
 CHILD = "--child"
 
 
@@ -26,10 +28,10 @@ def dispatch(main: Callable[[], None], children: Mapping[str, Callable[..., Any]
     print(json.dumps(children[name](**given)))
 
 
-def fresh(child: str, *, threads: int, **arguments: Any) -> Any:
+def fresh(child: str, *, threads: int, gives_back: bool = False, **arguments: Any) -> Any:
     """The result of a child of this script, run in a process of its own with that many BLAS threads."""
     command = [sys.executable, os.path.abspath(sys.argv[0]), CHILD, child, json.dumps(arguments)]
-    env = {**os.environ, **dict.fromkeys(POOLS, str(threads))}
+    env = {**os.environ, **dict.fromkeys(POOLS, str(threads)), **(GIVES_BACK if gives_back else {})}
     found = subprocess.run(command, env=env, capture_output=True, text=True)
     if found.returncode:
         last = (found.stderr.strip().splitlines() or ["it said nothing"])[-1]
