@@ -29,14 +29,15 @@ def plan(case: Case, budget: int, costs: rb.Costs) -> rb.Plan:
 
 
 def spread(case: Case, count: int, costs: rb.Costs) -> list[int]:
-    """Budgets in equal ratios, from the least that works to one that caches everything the fastest way."""
+    """Budgets in equal ratios, from the least that works to one that everything fits in."""
     try:
         plan(case, 1, costs)
         raise SystemExit("a budget of 1 byte found a plan, though none should; give a larger model")
     except rb.BudgetError as error:
         found = re.search(r"(\d+) bytes would do", str(error))
         least = int(found[1]) if found else 0
-    most = 1.1 * plan(case, 2**50, costs).forecast.peak_bytes + 2**17
+    fastest, cached = plan(case, 2**50, costs).forecast, rb.forecast(case.model, case.loss, **case.shapes())
+    most = 1.1 * max(fastest.peak_bytes, cached.peak_bytes) + 2**17
     return [int(n) for n in np.geomspace(least, most, count)]
 
 

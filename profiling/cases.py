@@ -97,7 +97,7 @@ class Watched:
         for action in self.schedule:
             yield action
             present = tracemalloc.get_traced_memory()[0]
-            if present > self.fullest:
+            if present > 1.01 * self.fullest:  # a snapshot takes a while
                 self.fullest, arrays = present, np.lib.tracemalloc_domain
                 snapshot = tracemalloc.take_snapshot()
                 self.objects = sum(trace.size for trace in snapshot.traces if trace.domain != arrays)

@@ -85,7 +85,7 @@ def measured(options: argparse.Namespace, costs: dict[str, Any]) -> list[dict[st
     """A row for each schedule."""
     shared = {key: getattr(options, key) for key in ("model", "steps", "batch", "units", "chunk", "budget", "threads")}
     rows = []
-    for name in [*SCHEDULES, BUDGET]:
+    for name in options.schedules:
         given = {**shared, "schedule": name, "costs": costs}
         row = fresh("trace", **given) | fresh("mark", gives_back=True, **given)
         row |= fresh("sample", gives_back=True, interval=options.interval, **given)
@@ -104,7 +104,7 @@ def draw(rows: list[dict[str, Any]], path: Path, title: str, note: str) -> None:
 
     figure, axes = plt.subplots(figsize=(8, 4.8), layout="constrained")
     styles = zip(("#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00"), ("-", "--", "-", "-.", ":"), strict=True)
-    for row, (colour, style) in zip(rows, styles, strict=True):
+    for row, (colour, style) in zip(rows, styles, strict=False):
         seconds, nbytes = zip(*row["curve"], strict=True)
         label = f"{row['schedule']} (ledger {row['ledger'] / 1e6:.3g} MB)"
         axes.plot(seconds, [n / 1e6 for n in nbytes], style, color=colour, label=label, linewidth=1.6)
@@ -125,6 +125,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=32, help="B")
     parser.add_argument("--units", type=int, default=128)
     parser.add_argument("--chunk", type=int, default=20, help="steps in a chunk; a plan chooses its own")
+    every = [*SCHEDULES, BUDGET]
+    parser.add_argument("--schedules", nargs="+", choices=every, default=every, metavar="NAME", help="of: %(choices)s")
     parser.add_argument("--budget", default="15 MB")
     parser.add_argument("--interval", type=float, default=0.005, help="seconds between samples")
     parser.add_argument("--threads", type=int, default=1, help="of BLAS")

@@ -35,7 +35,20 @@ def written(found: subprocess.CompletedProcess[str], folder: Path, name: str) ->
 
 
 def test_budgets(tmp_path: Path) -> None:
-    found = script("budgets.py", *SMALL, "--model", "gru", "--budgets", "4", "--repeats", "1", "--out", str(tmp_path))
+    found = script(
+        "budgets.py",
+        *SMALL,
+        "--steps",
+        "48",
+        "--model",
+        "gru",
+        "--budgets",
+        "4",
+        "--repeats",
+        "1",
+        "--out",
+        str(tmp_path),
+    )
     result = written(found, tmp_path, "gru")
     rows = result["rows"]
     assert len(rows) == 4
@@ -47,7 +60,6 @@ def test_budgets(tmp_path: Path) -> None:
         assert row["seconds"] > 0
     assert [row["budget"] for row in rows] == sorted(row["budget"] for row in rows)
     assert rows[0]["ledger"] < rows[-1]["ledger"]
-    assert rows[-1]["schedule"].startswith("all cached")
     assert "forecast and ledger: equal in 4 of 4" in found.stdout
     assert "arrays: 4 of 4 peaks within the budget" in found.stdout
     assert result["found"] == found.stdout.splitlines()[-len(result["found"]) :]
@@ -55,17 +67,16 @@ def test_budgets(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not find_spec("memory_profiler"), reason="needs memory-profiler, in the extras dev and profiling")
 def test_peak_memory(tmp_path: Path) -> None:
-    more = ["--budget", "700 kB", "--chunk", "8", "--interval", "0.01"]
+    more = ["--budget", "700 kB", "--chunk", "8", "--interval", "0.01", "--schedules", "sqrt", "all cached", "budget"]
     found = script("peak_memory.py", *SMALL, *more, "--out", str(tmp_path))
     result = written(found, tmp_path, "peak_memory")
     rows = {row["schedule"].split(",")[0]: row for row in result["rows"]}
-    assert list(rows) == ["all cached", "sqrt", "revolve", "thin tapes", "budget 700 kB"]
+    assert list(rows) == ["sqrt", "all cached", "budget 700 kB"]
     for row in rows.values():
         assert row["forecast"] == row["ledger"]
         assert abs(row["arrays"] - row["ledger"]) <= max(0.01 * row["arrays"], 64 * 1024)
         assert row["high_water"] is None or row["high_water"] > 0
-    peaks = [rows[name]["ledger"] for name in ("revolve", "sqrt", "thin tapes", "all cached")]
-    assert peaks == sorted(set(peaks))
+    assert rows["sqrt"]["ledger"] < 0.7 * rows["all cached"]["ledger"]
     assert max(rows["budget 700 kB"][key] for key in ("ledger", "arrays")) <= 700_000
     assert set(result["curves"]) == {row["schedule"] for row in result["rows"]}
     assert (tmp_path / "peak_memory.png").exists() == bool(find_spec("matplotlib"))
@@ -73,7 +84,9 @@ def test_peak_memory(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not find_spec("memory_profiler"), reason="needs memory-profiler, in the extras dev and profiling")
 def test_a_process_that_fails_is_named_with_its_error(tmp_path: Path) -> None:
-    found = script("peak_memory.py", *SMALL, "--budget", "1 kB", "--out", str(tmp_path / "none"))
+    found = script(
+        "peak_memory.py", *SMALL, "--schedules", "budget", "--budget", "1 kB", "--out", str(tmp_path / "none")
+    )
     assert found.returncode == 1
     assert re.search(r"the process for trace ended with status 1: .*BudgetError: a budget of 1 kB", found.stderr)
     assert "Traceback" not in found.stderr
