@@ -108,7 +108,7 @@ def traced(case: Case, schedule: Iterable[Action], chunk: int) -> dict[str, int]
     """Bytes of a run: tracemalloc's peak, that of arrays alone, and the ledger's.
 
     tracemalloc has one peak for everything. That of arrays is taken in a second run: its peak less what Python's
-    objects took at about then.
+    objects took between the actions nearby. Inside an action they take some 10 kB more, so arrays are overstated.
     """
     gc.collect()  # what is reused from earlier work is not seen as allocated
     with rb.memory.measure() as used:
