@@ -96,9 +96,7 @@ def theirs(shape: list[int], segments: int, results: str, checkpointed: bool) ->
     torch.set_num_threads(int(os.environ[POOLS[0]]))
     weights, x, target = data(*shape)
     model = torch.nn.LSTM(*shape[2:])
-    with torch.no_grad():
-        for name, array in weights.items():
-            getattr(model, f"{name}_l0").copy_(torch.from_numpy(array))
+    model.load_state_dict({f"{name}_l0": torch.from_numpy(array) for name, array in weights.items()})
 
     def segment(x: Any, target: Any, *state: Any) -> tuple[Any, ...]:
         y, state = model(x, state)
