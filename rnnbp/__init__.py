@@ -1,6 +1,6 @@
 """rnnbp: recurrent networks on CPUs, by backpropagation through time within a memory budget."""
 
-from rnnbp import actions, initializers, losses, optim, schedules
+from rnnbp import actions, initializers, losses, memory, optim, schedules
 from rnnbp.bptt import (
     BudgetError,
     Costs,
@@ -80,6 +80,7 @@ __all__ = [
     "initializers",
     "load_weights",
     "losses",
+    "memory",
     "optim",
     "plan",
     "predict",

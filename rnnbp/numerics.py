@@ -125,10 +125,11 @@ def first_bad(x: Array) -> tuple[int, ...] | None:
     """The index of the first value of ``x`` that is NaN or infinite; None if all are finite."""
     if x.dtype.kind not in "fc":
         return None
-    finite = np.isfinite(x)
-    if finite.all():
-        return None
-    return tuple(int(i) for i in np.argwhere(~finite)[0])
+    parts = (x.real, x.imag) if x.dtype.kind == "c" else (x,)
+    with np.errstate(invalid="ignore"):  # minimum and maximum pass NaN on, and take no array of x's size
+        if x.size == 0 or all(np.isfinite(part.min()) and np.isfinite(part.max()) for part in parts):
+            return None
+    return tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
 
 
 def sigmoid(x: Array) -> Array:

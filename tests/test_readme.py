@@ -67,7 +67,7 @@ def test_every_class_is_in_the_table(space: ModuleType) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for name in ("README.md", "CONTRIBUTING.md", "experiments/README.md"):
+    for name in ("README.md", "CONTRIBUTING.md", "experiments/README.md", "profiling/README.md"):
         page = ROOT / name
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / link).exists(), f"{name}: {link}"

@@ -1,0 +1,208 @@
+"""Measure what memory a block of code takes: ``with rb.memory.measure() as used: ...``, then ``print(used)``.
+
+Two independent figures. ``tracemalloc`` counts, to the byte, what Python and NumPy allocate; the resident
+high-water mark is what the operating system saw of the whole process, BLAS and other libraries included.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import numpy as np
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
+__all__ = ["HighWater", "Used", "high_water", "measure"]
+
+
+class _Late:
+    """Attributes that are set when the block ends."""
+
+    def __getattr__(self, name: str) -> int:
+        if name.endswith("bytes"):
+            raise AttributeError(f"{name} is not known inside the block that is measured; read it after the block")
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; see help(rnnbp.memory)")
+
+
+class HighWater(_Late):
+    """What ``high_water`` found."""
+
+    high_water_bytes: int | None
+    """How far the process's resident high-water mark rose; None where the system does not tell."""
+
+    def __str__(self) -> str:
+        rise = self.high_water_bytes
+        return "high water not known" if rise is None else f"high water +{_in_units(rise)}"
+
+
+class Used(HighWater):
+    """What ``measure`` found. Printed, it is one line."""
+
+    peak_bytes: int
+    """The most bytes allocated at once, over those at the beginning."""
+    kept_bytes: int
+    """Bytes still allocated at the end, over those at the beginning; negative where more was freed."""
+
+    def __str__(self) -> str:
+        return f"peak {_in_units(self.peak_bytes)}, kept {_in_units(self.kept_bytes)}, {super().__str__()}"
+
+
+@contextmanager
+def measure() -> Iterator[Used]:
+    """Bytes that a block allocates: at the peak, still at its end, and the process's resident high-water mark.
+
+    tracemalloc gives the first two, exactly: arrays (NumPy reports its own) and Python objects. It does not see
+    what libraries take by themselves: buffers of BLAS, workspaces of LAPACK, PyTorch's tensors. All threads
+    count. Tracing makes allocation slower and keeps tables of its own, which are resident: for seconds, and for
+    the high-water mark alone, use ``high_water``.
+
+    Blocks may be nested (the inner one adds some 10 kB to the outer as it begins and ends), and tracing may be on
+    already: it is left on, and a peak that others read from tracemalloc, which has only one, is no lower afterwards.
+    Raises RuntimeError where tracing is stopped inside.
+    """
+    used = Used()
+    with _risen(used):
+        with _lock:
+            block = _traced.enter()
+        try:
+            yield used
+        finally:
+            kept = tracemalloc.get_traced_memory()[0] - block.before
+            stopped = not tracemalloc.is_tracing()
+            with _lock:
+                used.peak_bytes, used.kept_bytes = _traced.leave(block), kept
+        if stopped:
+            raise RuntimeError("tracemalloc was stopped inside a measured block; leave stopping it to after the block")
+
+
+@contextmanager
+def high_water() -> Iterator[HighWater]:
+    """How far the process's resident high-water mark rises in a block; nothing is traced, so nothing is slower.
+
+    On Linux the mark (VmHWM) is first set back to what is resident, through /proc/self/clear_refs, and so is
+    ``ru_maxrss``. Where that is not permitted, and on other systems, the rise of ``ru_maxrss`` is given: 0 as
+    long as the block stays below an earlier peak. Whole pages of everything in the process count. Memory that
+    the process had freed but not given back is used first and raises nothing: warm up before.
+    """
+    found = HighWater()
+    with _risen(found):
+        yield found
+
+
+@contextmanager
+def _risen(found: HighWater) -> Iterator[None]:
+    with _lock:
+        block = _resident.enter()
+    try:
+        yield
+    finally:
+        with _lock:
+            rise = _resident.leave(block)
+        found.high_water_bytes = None if _resident.peak() is None else rise
+
+
+class _Block:
+    """The peak when a block was entered, and the highest since."""
+
+    def __init__(self, before: int) -> None:
+        self.before = self.highest = before
+
+
+class _Gauge:
+    """A peak of which there is only one in a process, for several blocks at once, nested or side by side."""
+
+    def __init__(self) -> None:
+        self.open: list[_Block] = []
+
+    def peak(self) -> int | None:
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        raise NotImplementedError
+
+    def enter(self) -> _Block:
+        self._note()  # the blocks around this one must not lose what they have seen
+        self.reset()
+        block = _Block(self.peak() or 0)
+        self.open.append(block)
+        return block
+
+    def leave(self, block: _Block) -> int:
+        """How far the peak rose since it was entered."""
+        self._note()
+        self.open.remove(block)
+        return block.highest - block.before
+
+    def _note(self) -> None:
+        peak = self.peak() or 0
+        for block in self.open:
+            block.highest = max(block.highest, peak)
+
+
+class _Traced(_Gauge):
+    """tracemalloc's peak. Tracing goes on from the first block to the end of the last, unless others began it."""
+
+    ours = False
+    foreign_peak = 0
+
+    def peak(self) -> int:
+        return tracemalloc.get_traced_memory()[1]
+
+    def reset(self) -> None:
+        if not self.open:
+            self.ours, self.foreign_peak = not tracemalloc.is_tracing(), 0
+            if self.ours:
+                tracemalloc.start()
+        self.foreign_peak = max(self.foreign_peak, self.peak())
+        tracemalloc.reset_peak()
+
+    def leave(self, block: _Block) -> int:
+        rise = super().leave(block)
+        if not self.open and self.ours:
+            tracemalloc.stop()
+        elif not self.open:
+            self._give_back()
+        return rise
+
+    def _give_back(self) -> None:
+        """Raise the peak to where others had it: bytes that are asked for and not touched take no memory."""
+        present, peak = tracemalloc.get_traced_memory()
+        if peak < self.foreign_peak:
+            with suppress(MemoryError):
+                np.empty(self.foreign_peak - present, np.uint8)
+
+
+class _Resident(_Gauge):
+    """The resident high-water mark of the process."""
+
+    def peak(self) -> int | None:
+        """Linux's VmHWM, or elsewhere ru_maxrss (bytes on macOS, else kB), or None."""
+        try:
+            with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
+                return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+        except (OSError, StopIteration):
+            if resource is None:
+                return None
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+    def reset(self) -> None:
+        with suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+            file.write("5")  # where it is not Linux, or not permitted, the mark only rises
+
+
+def _in_units(n: int) -> str:
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if abs(n) >= size:
+            return f"{n / size:.3g} {unit}"
+    return f"{n} B"
+
+
+_lock = threading.Lock()
+_traced, _resident = _Traced(), _Resident()

@@ -1,0 +1,115 @@
+"""The scripts under profiling/, at small sizes, through their command lines: the figures that they write."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SMALL = ["--steps", "96", "--batch", "8", "--units", "32"]
+
+
+def script(name: str, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "profiling" / name), *arguments]
+    paths = {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, encoding="utf-8", env={**os.environ, **paths, **(env or {})})
+
+
+def written(found: subprocess.CompletedProcess[str], folder: Path, name: str) -> dict[str, Any]:
+    """What a script wrote; its table in CSV must hold the same rows."""
+    assert found.returncode == 0, found.stderr
+    result: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    with open(folder / f"{name}.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [list(row) for row in rows] == [list(row) for row in result["rows"]]
+    return result
+
+
+def test_budgets(tmp_path: Path) -> None:
+    found = script(
+        "budgets.py",
+        *SMALL,
+        "--steps",
+        "48",
+        "--model",
+        "gru",
+        "--budgets",
+        "4",
+        "--repeats",
+        "1",
+        "--out",
+        str(tmp_path),
+    )
+    result = written(found, tmp_path, "gru")
+    rows = result["rows"]
+    assert len(rows) == 4
+    for row in rows:
+        assert row["forecast"] == row["ledger"] <= row["budget"]
+        assert row["arrays"] <= row["budget"]
+        assert abs(row["arrays"] - row["ledger"]) <= max(0.01 * row["arrays"], 64 * 1024)
+        assert row["arrays"] < row["traced"]
+        assert row["seconds"] > 0
+    assert [row["budget"] for row in rows] == sorted(row["budget"] for row in rows)
+    assert rows[0]["ledger"] < rows[-1]["ledger"]
+    assert "forecast and ledger: equal in 4 of 4" in found.stdout
+    assert "arrays: 4 of 4 peaks within the budget" in found.stdout
+    assert result["found"] == found.stdout.splitlines()[-len(result["found"]) :]
+
+
+@pytest.mark.skipif(not find_spec("memory_profiler"), reason="needs memory-profiler, in the extras dev and profiling")
+def test_peak_memory(tmp_path: Path) -> None:
+    more = ["--budget", "700 kB", "--chunk", "8", "--interval", "0.01", "--schedules", "sqrt", "all cached", "budget"]
+    found = script("peak_memory.py", *SMALL, *more, "--out", str(tmp_path))
+    result = written(found, tmp_path, "peak_memory")
+    rows = {row["schedule"].split(",")[0]: row for row in result["rows"]}
+    assert list(rows) == ["sqrt", "all cached", "budget 700 kB"]
+    for row in rows.values():
+        assert row["forecast"] == row["ledger"]
+        assert abs(row["arrays"] - row["ledger"]) <= max(0.01 * row["arrays"], 64 * 1024)
+        assert row["high_water"] is None or row["high_water"] > 0
+    assert rows["sqrt"]["ledger"] < 0.7 * rows["all cached"]["ledger"]
+    assert max(rows["budget 700 kB"][key] for key in ("ledger", "arrays")) <= 700_000
+    assert set(result["curves"]) == {row["schedule"] for row in result["rows"]}
+    assert (tmp_path / "peak_memory.png").exists() == bool(find_spec("matplotlib"))
+
+
+@pytest.mark.skipif(not find_spec("memory_profiler"), reason="needs memory-profiler, in the extras dev and profiling")
+def test_a_process_that_fails_is_named_with_its_error(tmp_path: Path) -> None:
+    found = script(
+        "peak_memory.py", *SMALL, "--schedules", "budget", "--budget", "1 kB", "--out", str(tmp_path / "none")
+    )
+    assert found.returncode == 1
+    assert re.search(r"the process for trace ended with status 1: .*BudgetError: a budget of 1 kB", found.stderr)
+    assert "Traceback" not in found.stderr
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.skipif(not find_spec("torch"), reason="needs PyTorch, in the extra torch")
+def test_torch_memory(tmp_path: Path) -> None:
+    shape = ["--steps", "120", "--batch", "8", "--n-in", "8", "--units", "64"]
+    more = ["--repeats", "1", "--segments", "6", "--budgets", "30", "--threads", "1", "--out", str(tmp_path)]
+    result = written(script("torch_memory.py", *shape, *more), tmp_path, "torch_memory_1_threads")
+    rows = {row["contender"]: row for row in result["rows"]}
+    assert list(rows) == ["PyTorch", "PyTorch, checkpoints", "rnnbp, all cached", "rnnbp, 30 % budget"]
+    for row in rows.values():
+        assert row["apart"] <= 2e-5
+        assert row["seconds"] > 0
+    planned, cached = rows["rnnbp, 30 % budget"], rows["rnnbp, all cached"]
+    assert planned["ledger"] <= planned["budget"] < cached["ledger"]
+    assert rows["PyTorch"]["bytes_ratio"] == rows["PyTorch"]["seconds_ratio"] == 1
+
+
+@pytest.mark.skipif(bool(find_spec("torch")), reason="PyTorch is installed")
+def test_torch_memory_without_torch_says_how_to_get_it() -> None:
+    found = script("torch_memory.py")
+    assert found.returncode == 1
+    assert found.stderr == "torch_memory.py compares with PyTorch; install it with: pip install 'rnnbp[torch]'\n"
