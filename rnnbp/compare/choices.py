@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from rnnbp.actions import Action
 from rnnbp.bptt import BudgetError, Costs, Forecast, plan
@@ -16,8 +16,12 @@ from rnnbp.bptt.problem import as_model
 from rnnbp.numerics import Shape
 from rnnbp.schedules import HSM, ISM, MSM, All, EveryK, Online, Optimal, Revolve, Sqrt, ThinTapes
 
+Key: TypeAlias = tuple[int, tuple[Action, ...]]
+
 TABLES = 20_000
 """Chunks times units up to which the schedules of mixed memory are worked out: milliseconds each."""
+MOST = 4096
+"""Chunks of a sequence, unless their length is given: each costs some microseconds to work out."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,9 @@ class Choice:
     forecast: Forecast
 
     @property
-    def key(self) -> tuple[str, str, int]:
-        """Equal for choices that are the same run."""
-        return self.name, self.parameters, self.chunk
+    def key(self) -> Key:
+        """Equal for choices that are the same run, whatever their names."""
+        return self.chunk, self.actions
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,13 @@ def _all(room: _Room) -> Iterator[_Option]:
     yield _Option("", All(room.chunks), room.chunks, tapes=room.chunks)
 
 
+def _spacings(chunks: int) -> list[int]:
+    """For each number of segments from 2 on, the fewest chunks between checkpoints: others cost more for nothing."""
+    return sorted({math.ceil(chunks / segments) for segments in range(2, chunks + 1)})
+
+
 def _every(room: _Room) -> Iterator[_Option]:
-    for k in range(1, room.chunks):
+    for k in _spacings(room.chunks):
         schedule = EveryK(room.chunks, k)
         yield _Option(f"k={k}", schedule, schedule.steps, math.ceil(room.chunks / k) - 1, k)
 
@@ -103,7 +112,7 @@ def _thin(room: _Room) -> Iterator[_Option]:
     n = room.chunks
     if n > 1:
         yield _Option("", ThinTapes(n), n, thin=n - 1, rebuilt=n - 1)
-    for k in range(2, n):
+    for k in set(_spacings(n)) - {1}:
         schedule = ThinTapes(n, k)
         yield _Option(f"k={k}", schedule, schedule.steps, math.ceil(n / k) - 1, 1, k - 1, schedule.rebuilt)
 
@@ -159,10 +168,10 @@ class Chooser:
         return self.choice("plan", found.chosen.name, found.chosen.schedule, found.chunk)
 
     def _lengths(self) -> list[int]:
-        """Lengths of chunks: powers of 2 up to 1024, and the whole sequence if it is as short."""
+        """Lengths of chunks: powers of 2 up to 1024, not so short that there are many, and T if it is as short."""
         if self.chunk is not None:
             return [self.chunk]
-        powers = [2**k for k in range(11) if 2**k < self.steps]
+        powers = [2**k for k in range(11) if 2**k < self.steps and (k == 10 or self.steps <= MOST * 2**k)]
         return [*powers, self.steps] if self.steps <= 1024 else powers
 
     def _within(self, name: str, length: int, budget: int) -> Iterator[tuple[float, int, int, _Option]]:

@@ -15,7 +15,15 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 from rnnbp.compare.table import Comparison, Row, shown
 from rnnbp.compare.timeline import timeline
 
-BLUE, GREEN, ORANGE, PURPLE, RED, SKY, GREY = "#0072B2 #009E73 #E69F00 #CC79A7 #D55E00 #56B4E9 #888888".split()
+BLUE, GREEN, ORANGE, PURPLE, RED, SKY, GREY = [
+    "#0072B2",
+    "#009E73",
+    "#E69F00",
+    "#CC79A7",
+    "#D55E00",
+    "#56B4E9",
+    "#888888",
+]
 """Of the palette that the colour-blind can tell apart (Okabe & Ito 2008)."""
 MARKS = {
     "all": ("o", GREY),
@@ -53,9 +61,7 @@ def frontier(comparison: Comparison) -> bytes:
     axes = figure.subplots()
     rows = [comparison.reference, *comparison.rows]
     best = _best(rows)
-    axes.step(
-        [n for n, _ in best], [ratio for _, ratio in best], where="post", color=GREY, lw=5, alpha=0.3, zorder=1
-    )
+    axes.step([n for n, _ in best], [ratio for _, ratio in best], where="post", color=GREY, lw=5, alpha=0.3, zorder=1)
     for name in dict.fromkeys(row.choice.name for row in rows):
         _points(axes, name, [row for row in rows if row.choice.name == name])
     _frontier_axes(axes, rows)
@@ -93,11 +99,11 @@ def _frontier_axes(axes: Any, rows: list[Row]) -> None:
 
 
 def _ticks(found: list[int]) -> list[float]:
-    """1, 2 and 5 times powers of ten, from below the least to above the most."""
-    ticks = [mantissa * 10.0**power for power in range(16) for mantissa in (1, 2, 5)]
-    low = max((t for t in ticks if t <= min(found)), default=ticks[0])
-    high = min((t for t in ticks if t >= max(found)), default=ticks[-1])
-    return [t for t in ticks if low <= t <= high]
+    """Round numbers from below the least to above the most; the wider the span, the fewer in a power of ten."""
+    spread = max(found) / min(found)
+    mantissas = (1, 1.5, 2, 3, 5, 7) if spread < 30 else (1, 2, 5) if spread < 1000 else (1,)
+    ticks = [mantissa * 10.0**power for power in range(16) for mantissa in mantissas]
+    return [t for t in ticks if min(found) / 1.5 <= t <= max(found) * 1.5]
 
 
 def _spaced(ticks: Iterable[float], spread: float) -> list[float]:
@@ -138,11 +144,11 @@ def schedules(comparison: Comparison) -> bytes:
     lines = -(-len(rows) // COLUMNS)
     columns = min(COLUMNS, len(rows))
     figure = Figure(figsize=(max(4.2 * columns, 6.5), 2.9 * lines + 1.3), layout="constrained")
-    panels = figure.subplots(lines, columns, squeeze=False, sharey=True).flat
+    panels = figure.subplots(lines, columns, squeeze=False, sharey=True).flatten()
     kinds: set[str] = set()
     for axes, row in zip(panels, rows, strict=False):
         kinds |= _panel(axes, row, comparison.steps)
-    for axes in list(panels)[len(rows) :]:
+    for axes in panels[len(rows) :]:
         axes.set_axis_off()
     figure.supxlabel("steps run so far, forward and back", fontsize=11)
     figure.supylabel("step of the sequence", fontsize=11)
@@ -180,8 +186,8 @@ def _panel(axes: Any, row: Row, steps: int) -> set[str]:
             if line.kind == kind
         ]
         axes.add_collection(LineCollection(ways, colors=colour, linewidths=width, linestyles=style))
-    axes.set_xlim(0, found.length)
-    axes.set_ylim(0, steps)
+    axes.set_xlim(-0.015 * found.length, 1.015 * found.length)
+    axes.set_ylim(-0.025 * steps, 1.025 * steps)
     axes.set_title(_title(row), fontsize=9.5)
     axes.tick_params(labelsize=8)
     return {line.kind for line in found.lines} | {held.kind for held in found.held}

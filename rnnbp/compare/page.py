@@ -36,7 +36,7 @@ WORDS = {
     "in a run of its own, with Python's own objects.",
     "rerun, rebuilt": "steps run forward again; steps whose tapes were rebuilt from thin ones.",
     "forecast, time": "ratio of seconds to full caching, foretold from the measured costs of actions; and measured, the "
-    "median of runs in alternation with full caching. Schedules are worked out before the clock starts.",
+    "median of runs in alternation with full caching. Schedules are worked out before the clock starts, and those of the same actions are run once for all their rows.",
     "gradients": "compared with those of full caching in chunks of the same length: the same bits, or the largest "
     "difference over the largest value in its array.",
 }
@@ -52,7 +52,9 @@ def page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
     """The whole page; ``pictures`` are PNG files by name."""
     reference = comparison.reference.measured
     found = f"Full caching holds {shown(reference.stats.peak_bytes)} and takes {reference.seconds:.3g} s."
-    about = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>\n" for name, value in comparison.about.items())
+    about = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>\n" for name, value in comparison.about.items()
+    )
     words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>\n" for name, text in WORDS.items())
     sections = [
         f"<h1>Recompute against cache</h1>\n<p>{escape(found)}</p>",
@@ -71,8 +73,10 @@ def page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
 def _picture(name: str, data: bytes) -> str:
     source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
     caption = escape(CAPTIONS[name])
-    return f'<h2>{caption.split(":")[0].split(".")[0]}</h2>\n<p>{caption}</p>\n' \
+    return (
+        f"<h2>{caption.split(':')[0].split('.')[0]}</h2>\n<p>{caption}</p>\n"
         f'<div class="wide picture"><img alt="{caption}" src="{source}"></div>'
+    )
 
 
 def _table(comparison: Comparison) -> str:
@@ -84,5 +88,5 @@ def _table(comparison: Comparison) -> str:
 
 
 def _line(tag: str, cells: Iterable[str], *, first: bool = False) -> str:
-    texts = (f'<{tag}{" class=words" if k in LEFT else ""}>{escape(text)}</{tag}>' for k, text in enumerate(cells))
+    texts = (f"<{tag}{' class=words' if k in LEFT else ''}>{escape(text)}</{tag}>" for k, text in enumerate(cells))
     return f"<tr{' class=first' if first else ''}>{''.join(texts)}</tr>"

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
-from rnnbp.bptt import calibrate
+from rnnbp.bptt import BudgetError, calibrate
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model
-from rnnbp.compare.choices import SCHEDULES, Choice, Chooser
+from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key
 from rnnbp.compare.measure import Bench, Measured
-from rnnbp.compare.table import Comparison, LeftOut, Row
+from rnnbp.compare.table import Comparison, LeftOut, Row, shown
 from rnnbp.numerics import Array, ShapeError, positive_int
 from rnnbp.schedules import All
 from rnnbp.train.progress import progress_bar
 
-SHARES = (5, 10, 20, 35, 60, 100)
+SHARES = (8, 12, 20, 35, 60, 100)
 """Budgets in percent of the bytes of full caching."""
 
 
@@ -47,7 +47,7 @@ def sweep(
         repeats: timed runs of each schedule, in alternation with full caching.
         progress: a bar of the runs on stderr; None shows it on a terminal only.
 
-    Raises ValueError or TypeError for options that cannot be, and what ``bptt`` raises.
+    Raises BudgetError where nothing fits, ValueError or TypeError for options that cannot be, and what ``bptt`` raises.
     """
     shares, schedules = _checked(shares, schedules)
     repeats = positive_int("sweep: repeats", repeats)
@@ -59,6 +59,11 @@ def sweep(
     cached = chooser.choice("all", "", All(math.ceil(steps / length)), length)
     budgets = {share: math.floor(cached.forecast.peak_bytes * share / 100) for share in shares}
     chosen = {(share, name): chooser.best(name, n) for share, n in budgets.items() for name in schedules}
+    if not any(chosen.values()):
+        found = f"{shown(budgets[shares[-1]])}, {shares[-1]:g} % of full caching"
+        raise BudgetError(
+            f"sweep: no schedule fits in {found}; give a larger share, a longer sequence or a smaller model"
+        )
     bench = Bench((model, x, target, loss), seed, cached)
     found = _measured(bench, [cached, *(c for c in chosen.values() if c)], repeats, progress)
 
@@ -93,12 +98,10 @@ def _plain(x: Any, dtype: Any) -> Array:
     return np.ascontiguousarray(x, dtype if x.dtype.kind == "f" else None)
 
 
-def _measured(
-    bench: Bench, choices: Iterable[Choice], repeats: int, progress: bool | None
-) -> dict[tuple[str, str, int], Measured]:
-    """Each choice by its key; one that several budgets share is measured once."""
+def _measured(bench: Bench, choices: Iterable[Choice], repeats: int, progress: bool | None) -> dict[Key, Measured]:
+    """Each choice by its key; the same actions, by whatever name or budget, are measured once."""
     distinct = {choice.key: choice for choice in choices}
-    found: dict[tuple[str, str, int], Measured] = {}
+    found: dict[Key, Measured] = {}
     bench.run(bench.reference)  # The first run of all pays for pages and threads.
     with progress_bar(progress, 0, len(distinct) * (1 + repeats), "run") as bar:
         for key, choice in distinct.items():

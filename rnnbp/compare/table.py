@@ -108,7 +108,19 @@ class Comparison:
         return "\n".join([*lines, *left_out_lines(self.left_out)])
 
 
-HEADER = ("budget", "schedule", "parameters", "chunk", "bytes", "traced", "rerun", "rebuilt", "forecast", "time", "gradients")
+HEADER = (
+    "budget",
+    "schedule",
+    "parameters",
+    "chunk",
+    "bytes",
+    "traced",
+    "rerun",
+    "rebuilt",
+    "forecast",
+    "time",
+    "gradients",
+)
 LEFT = (1, 2, 10)
 """The columns of words."""
 
