@@ -141,17 +141,24 @@ class Chooser:
     ) -> None:
         self.sizes = sizes_of(as_model(model), x_shape, batch, loss)
         self.steps, self.costs, self.chunk = steps, costs, chunk
+        self.slowest = math.inf
+        """Seconds beyond which, by its costs, a schedule is not chosen."""
+        self._known: dict[tuple[str, str, int], Choice] = {}
         self._plan = partial(plan, model, loss, steps=steps, batch=batch, x_shape=x_shape, costs=costs)
 
     def best(self, name: str, budget: int) -> Choice | None:
-        """The fastest schedule of a kind, by its forecast, that holds no more than ``budget`` bytes, if any."""
+        """The fastest schedule of a kind, by its forecast, that holds no more than ``budget`` bytes, if there is one."""
         if name == "plan":
             return self._planned(budget)
         found = [entry for length in self._lengths() for entry in self._within(name, length, budget)]
-        for _, _, length, option in sorted(found, key=lambda entry: entry[:2]):
-            choice = self.choice(name, option.parameters, option.schedule, length)
-            if choice.forecast.peak_bytes <= budget:
-                return choice
+        for seconds, _, length, option in sorted(found, key=lambda entry: entry[:2]):
+            if seconds > self.slowest:
+                break
+            key = name, option.parameters, length
+            if key not in self._known:
+                self._known[key] = self.choice(name, option.parameters, option.schedule, length)
+            if self._known[key].forecast.peak_bytes <= budget:
+                return self._known[key]
         return None
 
     def choice(self, name: str, parameters: str, schedule: Iterable[Action], chunk: int) -> Choice:
@@ -165,6 +172,8 @@ class Chooser:
             found = self._plan(budget=budget)
         except BudgetError:
             return None
+        if found.chosen.seconds > self.slowest:
+            return None
         return self.choice("plan", found.chosen.name, found.chosen.schedule, found.chunk)
 
     def _lengths(self) -> list[int]:
@@ -175,13 +184,16 @@ class Chooser:
         return [*powers, self.steps] if self.steps <= 1024 else powers
 
     def _within(self, name: str, length: int, budget: int) -> Iterator[tuple[float, int, int, _Option]]:
-        """(seconds, bytes, chunk length, option) of those whose bytes, by a bound, are within the budget."""
+        """(seconds, bytes, chunk length, option) of those that may be within the budget.
+
+        The bytes are a bound, too large by a tape at most: the last chunk may be short, a workspace not needed then.
+        """
         slot, tape = max(1, self.sizes.slot), max(1, self.sizes.tape(length))
         free, chunks = budget - self._always(length), math.ceil(self.steps / length)
         room = _Room(chunks, (free - tape) // slot, (free - slot) // tape, math.ceil(tape / slot))
         for option in OPTIONS[name](room):
             held = option.slots * slot + option.tapes * tape + option.thin * self.sizes.thin(length)
-            if held <= free:
+            if held <= free + tape:
                 yield self._seconds(option, length, chunks), held, length, option
 
     def _always(self, length: int) -> int:

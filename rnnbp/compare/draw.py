@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
+from rnnbp.compare.choices import Key
 from rnnbp.compare.table import Comparison, Row, shown
 from rnnbp.compare.timeline import timeline
 
@@ -140,15 +142,14 @@ def _frontier_legend(rows: list[Row]) -> list[Line2D]:
 
 def schedules(comparison: Comparison) -> bytes:
     """Each schedule as the step that the state is at, over the steps run so far."""
-    rows = drawn_rows(comparison)
-    lines = -(-len(rows) // COLUMNS)
-    columns = min(COLUMNS, len(rows))
+    groups = drawn_rows(comparison)
+    lines, columns = -(-len(groups) // COLUMNS), min(COLUMNS, len(groups))
     figure = Figure(figsize=(max(4.2 * columns, 6.5), 2.9 * lines + 1.3), layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False, sharey=True).flatten()
     kinds: set[str] = set()
-    for axes, row in zip(panels, rows, strict=False):
-        kinds |= _panel(axes, row, comparison.steps)
-    for axes in panels[len(rows) :]:
+    for axes, rows in zip(panels, groups, strict=False):
+        kinds |= _panel(axes, rows, comparison.steps)
+    for axes in panels[len(groups) :]:
         axes.set_axis_off()
     figure.supxlabel("steps run so far, forward and back", fontsize=11)
     figure.supylabel("step of the sequence", fontsize=11)
@@ -156,20 +157,29 @@ def schedules(comparison: Comparison) -> bytes:
     return _png(figure)
 
 
-def drawn_rows(comparison: Comparison) -> list[Row]:
-    """A row for each schedule: under the middle budget, or the next in which it fits, or else the largest."""
-    rows = comparison.rows or (comparison.reference,)
-    shares = sorted({row.share for row in rows})
-    middle = shares[(len(shares) - 1) // 2]
+def drawn_rows(comparison: Comparison) -> list[list[Row]]:
+    """A row for each schedule, those of the same actions together.
+
+    It is of the least budget in which at least half of the schedules fit, or of the next in which this one does.
+    """
+    rows = comparison.rows
+    names = {row.choice.name for row in rows}
+    shares = [row.share for row in rows]
+    tight = min(share for share in shares if 2 * shares.count(share) >= len(names))
     found: dict[str, Row] = {}
-    for row in sorted(rows, key=lambda row: (row.share < middle, abs(row.share - middle))):
+    for row in sorted(rows, key=lambda row: (row.share < tight, abs(row.share - tight))):
         found.setdefault(row.choice.name, row)
-    return [found[name] for name in MARKS if name in found]
+    groups: dict[Key, list[Row]] = {}
+    for name in MARKS:
+        if name in found:
+            groups.setdefault(found[name].choice.key, []).append(found[name])
+    return list(groups.values())
 
 
-def _panel(axes: Any, row: Row, steps: int) -> set[str]:
+def _panel(axes: Any, rows: list[Row], steps: int) -> set[str]:
     """Draw a schedule; gives the kinds of what is drawn."""
-    found = timeline(row.choice.actions, steps, row.choice.chunk)
+    choice = rows[0].choice
+    found = timeline(choice.actions, steps, choice.chunk)
     for held in found.held:
         _, colour, strength, style = HELD[held.kind]
         if held.high > held.low:
@@ -188,15 +198,18 @@ def _panel(axes: Any, row: Row, steps: int) -> set[str]:
         axes.add_collection(LineCollection(ways, colors=colour, linewidths=width, linestyles=style))
     axes.set_xlim(-0.015 * found.length, 1.015 * found.length)
     axes.set_ylim(-0.025 * steps, 1.025 * steps)
-    axes.set_title(_title(row), fontsize=9.5)
+    axes.set_title(_title(rows), fontsize=9.5)
     axes.tick_params(labelsize=8)
     return {line.kind for line in found.lines} | {held.kind for held in found.held}
 
 
-def _title(row: Row) -> str:
-    parameters = f", {row.choice.parameters}" if row.choice.parameters else ""
-    taken = f"{shown(row.measured.stats.peak_bytes)}, time × {row.measured.ratio:.2f}"
-    return f"{row.choice.name}{parameters}\nchunks of {row.choice.chunk}; {taken}"
+def _title(rows: list[Row]) -> str:
+    first = rows[0]
+    names = " = ".join(row.choice.name for row in rows)
+    if len(rows) == 1 and first.choice.parameters:
+        names += f": {first.choice.parameters}"
+    taken = f"{shown(first.measured.stats.peak_bytes)}, time × {first.measured.ratio:.2f}"
+    return "\n".join([*textwrap.wrap(names, 46), f"chunks of {first.choice.chunk}; {taken}"])
 
 
 def _legend(kinds: set[str]) -> list[Any]:

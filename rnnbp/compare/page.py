@@ -25,26 +25,30 @@ dt { font-weight: 600; } dd { margin: 0 0 0.4rem 1.2rem; overflow-wrap: anywhere
 """
 
 WORDS = {
-    "full caching": "every chunk is run once, and its tape kept until its deltas are done; times are ratios to its time.",
     "step, chunk": "a step is one application of the cell; a chunk is so many steps, run, kept and recomputed as one.",
-    "tape": "what the backward pass needs of a chunk. A thin tape has only its states; the rest is rebuilt from them, "
-    "all steps at once.",
+    "tape": "what the backward pass needs of a chunk. A thin tape has only its states; the rest is rebuilt from "
+    "them, all steps at once.",
     "checkpoint": "the state that enters a chunk, kept so that the chunk can be run again.",
-    "budget": "percent of the bytes of full caching. Each schedule has the parameters and, unless they were given, the "
-    "chunks that are fastest within it, by forecast; the planner leaves 1 % or 64 KiB of it free.",
-    "bytes, traced": "the most held at once by the engine's ledger, which is also what was forecast; and by tracemalloc, "
-    "in a run of its own, with Python's own objects.",
+    "full caching": "every chunk is run once, and its tape kept until its deltas are done. Times are ratios to its.",
+    "budget": "percent of the bytes of full caching. Each schedule has the parameters and, unless they were given, "
+    "the chunks that are fastest within it, by forecast; the planner leaves 1 % or 64 KiB of it free.",
+    "bytes, traced": "the most held at once: by the engine's ledger, which is also what was forecast; and by "
+    "tracemalloc, in a run of its own, with Python's own objects.",
     "rerun, rebuilt": "steps run forward again; steps whose tapes were rebuilt from thin ones.",
-    "forecast, time": "ratio of seconds to full caching, foretold from the measured costs of actions; and measured, the "
-    "median of runs in alternation with full caching. Schedules are worked out before the clock starts, and those of the same actions are run once for all their rows.",
+    "forecast, time": "seconds over those of full caching: foretold from the measured costs of actions; and measured, "
+    "the median of runs in alternation with full caching. Schedules are worked out before the clock starts; those "
+    "that come to the same actions are run once for all their rows.",
     "gradients": "compared with those of full caching in chunks of the same length: the same bits, or the largest "
     "difference over the largest value in its array.",
 }
 
-CAPTIONS = {
-    "frontier.png": "Time for memory: each schedule under each budget. Lower left is better.",
-    "schedules.png": "The schedules under the middle budget, or the nearest in which they fit. A rising line runs steps "
-    "forward, a falling one goes back; a horizontal line is a checkpoint held, a box a tape.",
+PICTURES = {
+    "frontier.png": ("Time for memory", "Each schedule under each budget. Lower left is better."),
+    "schedules.png": (
+        "The schedules",
+        "Each under the least budget in which at least half of them fit, or the next in which it does itself. A rising "
+        "line runs steps forward, a falling one goes back; a horizontal line is a checkpoint held, a box a tape.",
+    ),
 }
 
 
@@ -52,17 +56,13 @@ def page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
     """The whole page; ``pictures`` are PNG files by name."""
     reference = comparison.reference.measured
     found = f"Full caching holds {shown(reference.stats.peak_bytes)} and takes {reference.seconds:.3g} s."
-    about = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>\n" for name, value in comparison.about.items()
-    )
-    words = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>\n" for name, text in WORDS.items())
     sections = [
         f"<h1>Recompute against cache</h1>\n<p>{escape(found)}</p>",
-        f"<h2>Model and run</h2>\n<dl>\n{about}</dl>",
+        f"<h2>Model and run</h2>\n{_terms(comparison.about)}",
         *(_picture(name, data) for name, data in pictures.items()),
         f"<h2>All runs</h2>\n{_table(comparison)}",
-        *(f"<p>{escape(line)}.</p>" for line in left_out_lines(comparison.left_out)),
-        f"<h2>Words</h2>\n<dl>\n{words}</dl>",
+        *(f"<p>{escape(line.capitalize())}.</p>" for line in left_out_lines(comparison.left_out)),
+        f"<h2>Words</h2>\n{_terms(WORDS)}",
     ]
     head = '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     head += f"<title>Recompute against cache</title>\n<style>{STYLE}</style>"
@@ -70,13 +70,15 @@ def page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
     return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
 
 
+def _terms(found: Mapping[str, object]) -> str:
+    terms = (f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items())
+    return "<dl>\n" + "\n".join(terms) + "\n</dl>"
+
+
 def _picture(name: str, data: bytes) -> str:
-    source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
-    caption = escape(CAPTIONS[name])
-    return (
-        f"<h2>{caption.split(':')[0].split('.')[0]}</h2>\n<p>{caption}</p>\n"
-        f'<div class="wide picture"><img alt="{caption}" src="{source}"></div>'
-    )
+    title, caption = (escape(text) for text in PICTURES[name])
+    image = f'<img alt="{title}" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
+    return f'<h2>{title}</h2>\n<p>{caption}</p>\n<div class="wide picture">{image}</div>'
 
 
 def _table(comparison: Comparison) -> str:

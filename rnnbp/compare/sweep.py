@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model
 from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key
 from rnnbp.compare.measure import Bench, Measured
-from rnnbp.compare.table import Comparison, LeftOut, Row, shown
+from rnnbp.compare.table import SLOWEST, Comparison, LeftOut, Row, shown
 from rnnbp.numerics import Array, ShapeError, positive_int
 from rnnbp.schedules import All
 from rnnbp.train.progress import progress_bar
@@ -47,6 +47,7 @@ def sweep(
         repeats: timed runs of each schedule, in alternation with full caching.
         progress: a bar of the runs on stderr; None shows it on a terminal only.
 
+    A schedule that is foretold to take over 20 times as long as full caching is left out.
     Raises BudgetError where nothing fits, ValueError or TypeError for options that cannot be, and what ``bptt`` raises.
     """
     shares, schedules = _checked(shares, schedules)
@@ -57,24 +58,24 @@ def sweep(
     costs = calibrate(model, batch=batch, x_shape=x.shape[2:])
     chooser = Chooser(model, loss, steps, batch, x.shape[2:], costs, None if chunk is None else length)
     cached = chooser.choice("all", "", All(math.ceil(steps / length)), length)
+    chooser.slowest = SLOWEST * (cached.forecast.seconds or math.inf)
     budgets = {share: math.floor(cached.forecast.peak_bytes * share / 100) for share in shares}
     chosen = {(share, name): chooser.best(name, n) for share, n in budgets.items() for name in schedules}
-    if not any(chosen.values()):
-        found = f"{shown(budgets[shares[-1]])}, {shares[-1]:g} % of full caching"
-        raise BudgetError(
-            f"sweep: no schedule fits in {found}; give a larger share, a longer sequence or a smaller model"
-        )
+    choices = {key: choice for key, choice in chosen.items() if choice}
+    if not choices:
+        most = f"{shown(budgets[shares[-1]])}, {shares[-1]:g} % of full caching"
+        raise BudgetError(f"sweep: no schedule fits in {most}; give a larger share or a longer sequence")
     bench = Bench((model, x, target, loss), seed, cached)
-    found = _measured(bench, [cached, *(c for c in chosen.values() if c)], repeats, progress)
+    measured = _measured(bench, [cached, *choices.values()], repeats, progress)
+    rows = [_row(choice, share, budgets[share], cached, measured) for (share, _), choice in choices.items()]
+    left_out = [LeftOut(name, share, budgets[share]) for share, name in chosen if (share, name) not in choices]
+    reference = _row(cached, 100, cached.forecast.peak_bytes, cached, measured)
+    return Comparison(_about(model, x, loss, length, repeats), steps, reference, tuple(rows), tuple(left_out))
 
-    def row(choice: Choice, share: float, budget: int) -> Row:
-        ratio = (choice.forecast.seconds or 0.0) / (cached.forecast.seconds or 1.0)
-        return Row(choice, share, budget, ratio, found[choice.key])
 
-    rows = tuple(row(choice, share, budgets[share]) for (share, _), choice in chosen.items() if choice)
-    left_out = tuple(LeftOut(name, share, budgets[share]) for (share, name), choice in chosen.items() if not choice)
-    about = _about(model, x, loss, length, repeats)
-    return Comparison(about, steps, row(cached, 100, cached.forecast.peak_bytes), rows, left_out)
+def _row(choice: Choice, share: float, budget: int, cached: Choice, measured: Mapping[Key, Measured]) -> Row:
+    foreseen, reference = choice.forecast.seconds or 0.0, cached.forecast.seconds or 1.0
+    return Row(choice, share, budget, foreseen / reference, measured[choice.key])
 
 
 def _checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[float], list[str]]:

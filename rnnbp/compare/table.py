@@ -12,6 +12,8 @@ from typing import Any
 from rnnbp.compare.choices import Choice
 from rnnbp.compare.measure import Measured
 
+SLOWEST = 20
+"""How many times as long as full caching a schedule may take; one chunk at a time in a single tape is quadratic."""
 UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
@@ -53,7 +55,7 @@ class Row:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A schedule that has no parameters with which it fits a budget."""
+    """A schedule that has no parameters with which it fits a budget and takes less than ``SLOWEST`` times as long."""
 
     schedule: str
     share: float
@@ -90,12 +92,12 @@ class Comparison:
             "about": dict(self.about),
             "full_caching": self.reference.figures(),
             "rows": [row.figures() for row in self.rows],
-            "does_not_fit": left_out,
+            "left_out": left_out,
         }
         return json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     def __str__(self) -> str:
-        """The rows in columns, and in a last line what fits nowhere."""
+        """The rows in columns, and in the last lines what was left out."""
         cells = [HEADER, *(row_cells(row) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = [
@@ -109,20 +111,11 @@ class Comparison:
 
 
 HEADER = (
-    "budget",
-    "schedule",
-    "parameters",
-    "chunk",
-    "bytes",
-    "traced",
-    "rerun",
-    "rebuilt",
-    "forecast",
-    "time",
-    "gradients",
+    *("budget", "schedule", "parameters", "chunk", "bytes", "traced"),
+    *("rerun", "rebuilt", "forecast", "time", "gradients"),
 )
 LEFT = (1, 2, 10)
-"""The columns of words."""
+"""Of those, the columns of words."""
 
 
 def row_cells(row: Row) -> tuple[str, ...]:
@@ -144,11 +137,12 @@ def row_cells(row: Row) -> tuple[str, ...]:
 
 
 def left_out_lines(left_out: tuple[LeftOut, ...]) -> list[str]:
-    """What does not fit, a line for each budget."""
+    """What does not fit or is too slow, a line for each budget."""
     names: dict[tuple[float, int], list[str]] = {}
     for out in left_out:
         names.setdefault((out.share, out.budget), []).append(out.schedule)
-    return [f"In {share:g} % ({shown(n)}) does not fit: {', '.join(names[share, n])}" for share, n in names]
+    why = f"for they would take more, or over {SLOWEST} times as long"
+    return [f"left out of {share:g} % ({shown(n)}), {why}: {', '.join(names[share, n])}" for share, n in names]
 
 
 def shown(n: float) -> str:
