@@ -147,7 +147,7 @@ class Chooser:
         self._plan = partial(plan, model, loss, steps=steps, batch=batch, x_shape=x_shape, costs=costs)
 
     def best(self, name: str, budget: int) -> Choice | None:
-        """The fastest schedule of a kind, by its forecast, that holds no more than ``budget`` bytes, if there is one."""
+        """The fastest schedule of a kind, by forecast, that holds at most ``budget`` bytes; None without one."""
         if name == "plan":
             return self._planned(budget)
         found = [entry for length in self._lengths() for entry in self._within(name, length, budget)]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
@@ -62,7 +63,7 @@ def frontier(comparison: Comparison) -> bytes:
     figure = Figure(figsize=(10, 6.2), layout="constrained")
     axes = figure.subplots()
     rows = [comparison.reference, *comparison.rows]
-    best = _best(rows)
+    best = best_measured(rows)
     axes.step([n for n, _ in best], [ratio for _, ratio in best], where="post", color=GREY, lw=5, alpha=0.3, zorder=1)
     for name in dict.fromkeys(row.choice.name for row in rows):
         _points(axes, name, [row for row in rows if row.choice.name == name])
@@ -85,14 +86,17 @@ def _points(axes: Any, name: str, rows: list[Row]) -> None:
 
 def _frontier_axes(axes: Any, rows: list[Row]) -> None:
     ratios = [y for row in rows for y in (row.forecast_ratio, row.measured.ratio)]
+    sizes = [row.choice.forecast.peak_bytes for row in rows]
+    low, high = min(*ratios, 0.95) / 1.07, max(*ratios, 1.1) * 1.07
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_ylim(min(ratios) / 1.07, max(ratios) * 1.07)
+    axes.set_xlim(min(sizes) / 1.3, max(sizes) * 1.3)
+    axes.set_ylim(low, high)
     axes.set_xlabel("most bytes held at once, log scale")
     axes.set_ylabel("time, ratio to full caching, log scale")
-    axes.xaxis.set_major_locator(FixedLocator(_ticks([row.choice.forecast.peak_bytes for row in rows])))
+    axes.xaxis.set_major_locator(FixedLocator(byte_ticks(min(sizes) / 1.3, max(sizes) * 1.3)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: shown(n)))
-    axes.yaxis.set_major_locator(FixedLocator(_spaced(RATIOS, max(ratios) / min(ratios))))
+    axes.yaxis.set_major_locator(FixedLocator(_spaced(RATIOS, high / low)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_formatter(NullFormatter())
@@ -100,12 +104,12 @@ def _frontier_axes(axes: Any, rows: list[Row]) -> None:
     axes.set_axisbelow(True)
 
 
-def _ticks(found: list[int]) -> list[float]:
-    """Round numbers from below the least to above the most; the wider the span, the fewer in a power of ten."""
-    spread = max(found) / min(found)
-    mantissas = (1, 1.5, 2, 3, 5, 7) if spread < 30 else (1, 2, 5) if spread < 1000 else (1,)
+def byte_ticks(low: float, high: float) -> list[float]:
+    """Round numbers from low to high; the wider the span, the fewer in a power of ten."""
+    spread = high / low
+    mantissas = (1, 1.5, 2, 3, 5, 7) if spread < 40 else (1, 2, 5) if spread < 1000 else (1,)
     ticks = [mantissa * 10.0**power for power in range(16) for mantissa in mantissas]
-    return [t for t in ticks if min(found) / 1.5 <= t <= max(found) * 1.5]
+    return [t for t in ticks if low <= t <= high]
 
 
 def _spaced(ticks: Iterable[float], spread: float) -> list[float]:
@@ -117,7 +121,7 @@ def _spaced(ticks: Iterable[float], spread: float) -> list[float]:
     return kept
 
 
-def _best(rows: list[Row]) -> list[tuple[int, float]]:
+def best_measured(rows: list[Row]) -> list[tuple[int, float]]:
     """(bytes, ratio) of the measured runs that no other beats in both."""
     found: list[tuple[int, float]] = []
     for n, ratio in sorted((row.measured.stats.peak_bytes, row.measured.ratio) for row in rows):
@@ -184,7 +188,7 @@ def _panel(axes: Any, rows: list[Row], steps: int) -> set[str]:
         _, colour, strength, style = HELD[held.kind]
         if held.high > held.low:
             box = (held.begin, held.low), held.end - held.begin, held.high - held.low
-            axes.add_patch(Rectangle(*box, color=colour, alpha=strength, lw=0))
+            axes.add_patch(Rectangle(*box, fc=to_rgba(colour, strength), ec=to_rgba(colour, 0.5), lw=0.5))
         else:
             axes.plot([held.begin, held.end], [held.low, held.low], color=colour, lw=strength, ls=style)
     for kind, (_, colour, width, style) in RUNS.items():
@@ -219,7 +223,7 @@ def _legend(kinds: set[str]) -> list[Any]:
         if kind in kinds and style:
             held.append(Line2D([], [], color=colour, lw=strength, ls=style, label=name))
         elif kind in kinds:
-            held.append(Patch(color=colour, alpha=strength, lw=0, label=name))
+            held.append(Patch(fc=to_rgba(colour, strength), ec=to_rgba(colour, 0.5), lw=0.5, label=name))
     return runs + held
 
 

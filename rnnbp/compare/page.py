@@ -21,6 +21,8 @@ th, td { padding: 0.2rem 0.6rem; text-align: right; white-space: nowrap; border-
 th { border-bottom: 2px solid #555; }
 .words { text-align: left; }
 .first td { border-top: 2px solid #999; }
+.facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; } .facts dt { font-weight: 400; }
+.facts dd { margin: 0; }
 dt { font-weight: 600; } dd { margin: 0 0 0.4rem 1.2rem; overflow-wrap: anywhere; }
 """
 
@@ -58,10 +60,10 @@ def page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
     found = f"Full caching holds {shown(reference.stats.peak_bytes)} and takes {reference.seconds:.3g} s."
     sections = [
         f"<h1>Recompute against cache</h1>\n<p>{escape(found)}</p>",
-        f"<h2>Model and run</h2>\n{_terms(comparison.about)}",
+        f"<h2>Model and run</h2>\n{_terms(_facts(comparison), 'facts')}",
         *(_picture(name, data) for name, data in pictures.items()),
         f"<h2>All runs</h2>\n{_table(comparison)}",
-        *(f"<p>{escape(line.capitalize())}.</p>" for line in left_out_lines(comparison.left_out)),
+        *(f"<p>{escape(line[0].upper() + line[1:])}.</p>" for line in left_out_lines(comparison.left_out)),
         f"<h2>Words</h2>\n{_terms(WORDS)}",
     ]
     head = '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -70,9 +72,13 @@ def page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
     return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
 
 
-def _terms(found: Mapping[str, object]) -> str:
-    terms = (f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in found.items())
-    return "<dl>\n" + "\n".join(terms) + "\n</dl>"
+def _facts(comparison: Comparison) -> dict[str, str]:
+    return {name: f"{v:,}" if isinstance(v, int) else str(v) for name, v in comparison.about.items()}
+
+
+def _terms(found: Mapping[str, str], style: str = "terms") -> str:
+    terms = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in found.items())
+    return f"<dl class={style}>\n" + "\n".join(terms) + "\n</dl>"
 
 
 def _picture(name: str, data: bytes) -> str:
