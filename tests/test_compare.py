@@ -147,7 +147,8 @@ def test_gradients_that_differ_are_seen() -> None:
 
 def test_traced_bytes_are_the_ledger_s_and_python_s_own(found: Comparison) -> None:
     for row in [found.reference, *found.rows]:
-        assert row.measured.traced_bytes / row.measured.stats.peak_bytes > 0.9
+        ledger = row.measured.stats.peak_bytes
+        assert row.measured.traced_bytes > ledger - max(0.01 * ledger, 64 * 1024)
         assert row.measured.traced_bytes < ledger + 10**6
 
 

@@ -49,10 +49,10 @@ def test_the_best_are_those_that_no_run_beats(found: Comparison) -> None:
         assert any(n <= m and ratio <= r for n, ratio in best)
 
 
-@pytest.mark.parametrize(("low", "high"), [(9e4, 1.1e5), (2e6, 3e7), (1e5, 5e9)])
+@pytest.mark.parametrize(("low", "high"), [(1e5, 1.7e5), (3.1e6, 5.3e6), (2e6, 3e7), (1e5, 5e7), (1e5, 5e9)])
 def test_axes_of_bytes_have_a_few_round_numbers(low: float, high: float) -> None:
     ticks = draw.byte_ticks(low, high)
-    assert 1 <= len(ticks) <= 12
+    assert 2 <= len(ticks) <= 9
     assert all(low <= tick <= high for tick in ticks)
 
 

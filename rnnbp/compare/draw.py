@@ -107,7 +107,8 @@ def _frontier_axes(axes: Any, rows: list[Row]) -> None:
 def byte_ticks(low: float, high: float) -> list[float]:
     """Round numbers from low to high; the wider the span, the fewer in a power of ten."""
     spread = high / low
-    mantissas = (1, 1.5, 2, 3, 5, 7) if spread < 40 else (1, 2, 5) if spread < 1000 else (1,)
+    fine, middle, coarse = (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), (1, 1.5, 2, 3, 5, 7), (1, 2, 5)
+    mantissas = fine if spread < 4 else middle if spread < 40 else coarse if spread < 1000 else (1,)
     ticks = [mantissa * 10.0**power for power in range(16) for mantissa in mantissas]
     return [t for t in ticks if low <= t <= high]
 
