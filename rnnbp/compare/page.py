@@ -38,8 +38,8 @@ WORDS = {
     "tracemalloc, in a run of its own, with Python's own objects.",
     "rerun, rebuilt": "steps run forward again; steps whose tapes were rebuilt from thin ones.",
     "forecast, time": "seconds over those of full caching: foretold from the measured costs of actions; and measured, "
-    "the median of runs in alternation with full caching. Schedules are worked out before the clock starts; those "
-    "that come to the same actions are run once for all their rows.",
+    "the median of runs in alternation with full caching, which beside itself shows how far the machine wavers. "
+    "Schedules are worked out before the clock starts; those that come to the same actions are run once for all.",
     "gradients": "compared with those of full caching in chunks of the same length: the same bits, or the largest "
     "difference over the largest value in its array.",
 }
