@@ -1,6 +1,6 @@
 """rnnbp: recurrent networks on CPUs, by backpropagation through time within a memory budget."""
 
-from rnnbp import actions, initializers, losses, memory, optim, schedules
+from rnnbp import actions, compare, initializers, losses, memory, optim, schedules
 from rnnbp.bptt import (
     BudgetError,
     Costs,
@@ -74,6 +74,7 @@ __all__ = [
     "bptt",
     "calibrate",
     "check_grads",
+    "compare",
     "evaluate",
     "fit",
     "forecast",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import rnnbp
-from rnnbp.cli import sample, train, train_options
+from rnnbp.cli import compare, plan, sample, train, train_options
 from rnnbp.cli.errors import INTERRUPTED, CommandError, discard_output
 from rnnbp.cli.options import Parser
 from rnnbp.storage import StorageError
@@ -21,6 +21,8 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add(commands, "train", "train a character model on a text", train, train_options.add_options)
     _add(commands, "sample", "write text with a trained model", sample, sample.add_options)
+    _add(commands, "plan", "choose a schedule for a budget of memory", plan, plan.add_options)
+    _add(commands, "compare", "measure recomputing against caching", compare, compare.add_options)
     return parser
 
 

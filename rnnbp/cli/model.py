@@ -25,6 +25,13 @@ FORGET_BIAS = 1.0
 MODEL_NAME = "model.safetensors"
 
 
+def recurrent(cell: str, n_in: int, units: int, rng: np.random.Generator) -> Recurrent:
+    """A layer of one of ``CELLS``: (T, B, n_in) → (T, B, units)."""
+    if cell == "lstm":
+        return LSTM(n_in, units, forget_bias=FORGET_BIAS, rng=rng)
+    return (GRU if cell == "gru" else RNN)(n_in, units, rng=rng)
+
+
 @dataclass(frozen=True)
 class Architecture:
     """What a character model is made of; saved with its weights, so that they can be used again.
@@ -63,13 +70,8 @@ class Architecture:
         blocks: list[Any] = [Embedding(SYMBOLS, self.embedding, rng=rng)]
         for k in range(self.layers):
             n_in = self.units if k else self.embedding
-            blocks += [*self._dropout(), self._recurrent(n_in, rng)]
+            blocks += [*self._dropout(), recurrent(self.cell, n_in, self.units, rng)]
         return Sequential(*blocks, *self._dropout(), Dense(self.units, SYMBOLS, rng=rng))
-
-    def _recurrent(self, n_in: int, rng: np.random.Generator) -> Recurrent:
-        if self.cell == "lstm":
-            return LSTM(n_in, self.units, forget_bias=FORGET_BIAS, rng=rng)
-        return (GRU if self.cell == "gru" else RNN)(n_in, self.units, rng=rng)
 
     def _dropout(self) -> list[Dropout]:
         return [Dropout(self.dropout)] if self.dropout else []

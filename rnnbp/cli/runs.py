@@ -93,7 +93,7 @@ class Run:
     @classmethod
     def create(cls, folder: Path | None, settings: Settings, text: Text) -> Self:
         """A new run in ``folder``, or in the next free one under runs/. Raises CommandError or StorageError."""
-        folder = _free_folder(settings.cell) if folder is None else _empty_folder(folder)
+        folder = free_folder(f"char-{settings.cell}") if folder is None else empty_folder(folder)
         about = {
             "settings": asdict(settings),
             "text": text.to_dict(),
@@ -116,7 +116,8 @@ class Run:
             )
 
 
-def _empty_folder(folder: Path) -> Path:
+def empty_folder(folder: Path) -> Path:
+    """The folder that --out names, made if need be. Raises CommandError where it cannot be, or is not empty."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         taken = any(folder.iterdir())
@@ -128,11 +129,11 @@ def _empty_folder(folder: Path) -> Path:
     return folder
 
 
-def _free_folder(cell: str) -> Path:
-    """runs/char-lstm, or runs/char-lstm-2 and so on where that is taken."""
+def free_folder(name: str) -> Path:
+    """A new folder: runs/char-lstm for "char-lstm", or runs/char-lstm-2 and so on where that is taken."""
     number = 1
     while True:
-        folder = RUNS / (f"char-{cell}" if number == 1 else f"char-{cell}-{number}")
+        folder = RUNS / (name if number == 1 else f"{name}-{number}")
         try:
             folder.mkdir(parents=True)
             return folder

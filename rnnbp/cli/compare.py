@@ -1,0 +1,120 @@
+"""``rnnbp compare``: every schedule under several budgets, forecast and measured, as files."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rnnbp.bptt import BudgetError
+from rnnbp.cli.errors import CommandError
+from rnnbp.cli.options import Parser, number, whole
+from rnnbp.cli.problem import Problem, limited
+from rnnbp.cli.problem import add_options as add_problem
+from rnnbp.cli.runs import empty_folder, free_folder
+from rnnbp.compare import SCHEDULES, SHARES, Comparison, save, sweep
+from rnnbp.compare.files import CURE, can_draw
+
+ABOUT = (
+    "Run backpropagation through time under every schedule and several budgets of memory: bytes, recomputed steps "
+    "and seconds, forecast and measured, and whether the gradients are those of full caching. Writes compare.csv, "
+    "compare.json and pictures."
+)
+NAME = "compare"
+
+
+def add_options(parser: Parser) -> None:
+    """The options of the command."""
+    group = parser.add_argument_group("comparison")
+    group.add_argument(
+        "--budgets",
+        type=_shares,
+        default=",".join(map(str, SHARES)),
+        metavar="LIST",
+        help="percent of the bytes of full caching, with commas between",
+    )
+    group.add_argument(
+        "--schedules", type=_names, default=",".join(SCHEDULES), metavar="LIST", help="names, with commas between"
+    )
+    group.add_argument(
+        "--chunk", type=whole(1), metavar="N", help="steps in a chunk; by default each schedule has its best"
+    )
+    group.add_argument(
+        "--repeats", type=whole(1), default=3, metavar="N", help="timed runs of each, in alternation with full caching"
+    )
+    group.add_argument(
+        "--out", type=Path, metavar="DIR", help=f"new folder for the files; by default the next free runs/{NAME}"
+    )
+    group.add_argument("--html", action="store_true", help="write one page with the table and the pictures, too")
+    group.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    add_problem(parser, steps=256, batch=16)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare, write, report. Raises CommandError or StorageError for what cannot be."""
+    problem = Problem.from_options(options)
+    with _folder(options.out) as folder:
+        if not options.quiet:
+            print(f"model   {problem}\nfolder  {folder}", flush=True)
+            if not can_draw():
+                print(f"There will be no pictures: {CURE}", flush=True)
+        with limited(problem, options.threads):
+            found = _compare(problem, options)
+        files = save(found, folder, html=options.html)
+    if not options.quiet:
+        print(f"\n{found}\n\nWritten: {', '.join(map(str, files))}")
+    return 0
+
+
+def _compare(problem: Problem, options: argparse.Namespace) -> Comparison:
+    try:
+        return sweep(
+            problem.build(),
+            *problem.data(),
+            problem.loss,
+            shares=options.budgets,
+            schedules=options.schedules,
+            chunk=options.chunk,
+            repeats=options.repeats,
+            seed=options.seed,
+            progress=False if options.quiet else None,
+        )
+    except BudgetError as error:
+        raise CommandError(f"--budgets leaves nothing to compare: {error}") from None
+
+
+@contextmanager
+def _folder(out: Path | None) -> Iterator[Path]:
+    """An empty folder that can be written to; one that was made is removed again where nothing comes to be in it."""
+    made = out is None or not out.exists()
+    folder = free_folder(NAME) if out is None else empty_folder(out)
+    try:
+        _probe(folder)
+        yield folder
+    finally:
+        if made:
+            with contextlib.suppress(OSError):  # It holds files.
+                folder.rmdir()
+
+
+def _probe(folder: Path) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise CommandError(f"{folder} cannot be written to: {error.strerror}; name another folder with --out") from None
+
+
+def _shares(text: str) -> list[float]:
+    return [number(0, 1e6, above=True)(part.strip().removesuffix("%").strip()) for part in text.split(",")]
+
+
+def _names(text: str) -> list[str]:
+    names = [part.strip() for part in text.split(",")]
+    for name in names:
+        if name not in SCHEDULES:
+            raise argparse.ArgumentTypeError(f"must be out of {', '.join(SCHEDULES)}, found {name!r}")
+    return names

@@ -1,0 +1,76 @@
+"""``rnnbp plan``: what a model takes within a budget of memory, before it is run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import Any
+
+from rnnbp.bptt import BudgetError, Plan, plan
+from rnnbp.bptt.candidates import Candidate
+from rnnbp.bptt.planner import parse_budget
+from rnnbp.cli.errors import CommandError
+from rnnbp.cli.options import Parser
+from rnnbp.cli.problem import Problem, limited
+from rnnbp.cli.problem import add_options as add_problem
+
+ABOUT = (
+    "Choose the schedule and the chunks with which backpropagation through time is fastest within a budget of "
+    "memory, and foretell its bytes, recomputed steps and seconds. By default for the model of rnnbp train."
+)
+
+
+def add_options(parser: Parser) -> None:
+    """The options of the command."""
+    parser.add_argument(
+        "--budget", type=_budget, default="64 MB", metavar="BYTES", help="bytes, or text as '64 MB' or '64 MiB'"
+    )
+    parser.add_argument("--json", action="store_true", help="print the same as JSON")
+    add_problem(parser, steps=1000, batch=32)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan. Raises CommandError for a budget that is too small."""
+    problem = Problem.from_options(options)
+    with limited(problem, options.threads):
+        try:
+            found = plan(
+                problem.build(),
+                problem.loss,
+                steps=problem.steps,
+                batch=problem.batch,
+                budget=options.budget,
+                x_shape=problem.x_shape,
+            )
+        except BudgetError as error:
+            raise CommandError(f"--budget does not do: {error}") from None
+    if options.json:
+        print(json.dumps(as_json(problem, found), indent=2, ensure_ascii=False))
+    else:
+        print(f"model      {problem}\n{found}\n\nseconds of an action on a chunk, measured here\n{found.costs}")
+    return 0
+
+
+def as_json(problem: Problem, found: Plan) -> dict[str, Any]:
+    """All of a plan, for JSON: seconds and bytes."""
+    return {
+        "model": asdict(problem),
+        "budget": found.budget,
+        "chosen": _candidate(found.chosen),
+        "ratio": found.ratio,
+        "forecast": asdict(found.forecast),
+        "frontier": [_candidate(other) for other in found.frontier],
+        "costs": asdict(found.costs),
+    }
+
+
+def _candidate(found: Candidate) -> dict[str, Any]:
+    return {"schedule": found.name, "chunk": found.chunk, "bytes": found.bytes, "seconds": found.seconds}
+
+
+def _budget(text: str) -> int:
+    try:
+        return parse_budget(text)
+    except BudgetError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,114 @@
+"""A model and a sequence described by options: of bytes as ``rnnbp train`` has it, or of numbers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from rnnbp.cli.errors import CommandError
+from rnnbp.cli.model import CELLS, Architecture, recurrent
+from rnnbp.cli.ngrams import SYMBOLS
+from rnnbp.cli.options import Parser, whole
+from rnnbp.cli.train_options import LARGEST
+from rnnbp.graph import Sequential
+from rnnbp.layers import Dense, Embedding
+from rnnbp.losses import CrossEntropy, MeanSquaredError
+from rnnbp.numerics import Array, Shape
+
+DEFAULT = Architecture()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Recurrent layers and a Dense over T = ``steps`` steps of B = ``batch`` sequences; ``inputs`` None is bytes."""
+
+    cell: str
+    layers: int
+    units: int
+    embedding: int
+    inputs: int | None
+    outputs: int
+    steps: int
+    batch: int
+    seed: int
+
+    @classmethod
+    def from_options(cls, options: argparse.Namespace) -> Self:
+        """What the options say. Raises CommandError where they contradict each other."""
+        if options.inputs is not None and "embedding" in getattr(options, "given", ()):
+            raise CommandError("--embedding is for bytes, and --inputs for numbers; leave out one of the two")
+        return cls(**{name: getattr(options, name) for name in cls.__dataclass_fields__})
+
+    @property
+    def x_shape(self) -> Shape:
+        """Feature shape of x."""
+        return () if self.inputs is None else (self.inputs,)
+
+    @property
+    def loss(self) -> Any:
+        """Of the outputs: cross-entropy of bytes, mean squared error of numbers."""
+        return CrossEntropy() if self.inputs is None else MeanSquaredError()
+
+    def build(self) -> Sequential:
+        """The model: (T, B) bytes or (T, B, inputs) floats → (T, B, outputs)."""
+        rng = np.random.default_rng(self.seed)
+        blocks: list[Any] = [Embedding(SYMBOLS, self.embedding, rng=rng)] if self.inputs is None else []
+        n_in = self.embedding if self.inputs is None else self.inputs
+        for k in range(self.layers):
+            blocks.append(recurrent(self.cell, self.units if k else n_in, self.units, rng))
+        return Sequential(*blocks, Dense(self.units, self.outputs, rng=rng))
+
+    def data(self) -> tuple[Array, Array]:
+        """Random x and target."""
+        rng, shape = np.random.default_rng(self.seed), (self.steps, self.batch)
+        if self.inputs is None:
+            return rng.integers(0, SYMBOLS, shape), rng.integers(0, self.outputs, shape)
+        x, target = (rng.standard_normal((*shape, n), np.float32) for n in (self.inputs, self.outputs))
+        return x, target
+
+    def __str__(self) -> str:
+        source = f"{self.inputs} inputs" if self.inputs is not None else f"bytes, embedding of {self.embedding}"
+        sizes = f"{self.layers} layer{'s' if self.layers > 1 else ''} of {self.units} units, {self.outputs} outputs"
+        return f"{self.cell.upper()}, {source}, {sizes}; T = {self.steps}, B = {self.batch}"
+
+
+@contextmanager
+def limited(problem: Problem, threads: int) -> Iterator[None]:
+    """So many threads of matrix products; too little memory is a CommandError."""
+    try:
+        with threadpool_limits(threads, user_api="blas"):
+            yield
+    except MemoryError:
+        cure = "lower --units, --layers, --batch or --steps"
+        raise CommandError(f"this machine has too little memory for {problem}; {cure}") from None
+
+
+def add_options(parser: Parser, *, steps: int, batch: int) -> None:
+    """The options that describe a problem, and the threads."""
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--cell", choices=CELLS, default=DEFAULT.cell, metavar="CELL", help="the recurrent cell: %(choices)s"
+    )
+    sizes = {
+        "layers": "recurrent layers",
+        "units": "units of each of them",
+        "embedding": "size of the vector of a byte",
+    }
+    for name, text in sizes.items():
+        default = getattr(DEFAULT, name)
+        group.add_argument(f"--{name}", type=whole(1, LARGEST), default=default, metavar="N", help=text)
+    group.add_argument(
+        "--inputs", type=whole(1, LARGEST), metavar="N", help="numbers in each step of x; by default it is a byte"
+    )
+    group.add_argument("--outputs", type=whole(1, LARGEST), default=SYMBOLS, metavar="N", help="outputs of each step")
+    group = parser.add_argument_group("sequence and machine")
+    group.add_argument("--steps", type=whole(1, LARGEST), default=steps, metavar="T", help="steps of a sequence")
+    group.add_argument("--batch", type=whole(1, LARGEST), default=batch, metavar="B", help="sequences side by side")
+    group.add_argument("--seed", type=whole(0, 2**64), default=0, metavar="N", help="seed of weights and data")
+    group.add_argument("--threads", type=whole(1), default=1, metavar="N", help="threads of matrix products")

@@ -1,0 +1,54 @@
+"""The files of a comparison: CSV and JSON, pictures where Matplotlib is installed, and a page."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rnnbp.compare.page import page
+from rnnbp.compare.table import Comparison
+from rnnbp.storage import write_atomic, write_error
+
+CURE = "pictures need Matplotlib: python -m pip install 'rnnbp[plot]'"
+
+
+def save(comparison: Comparison, folder: str | os.PathLike[str], *, html: bool = False) -> list[Path]:
+    """Write compare.csv, compare.json, frontier.png, schedules.png and, with ``html``, compare.html; gives their paths.
+
+    The folder is made; files of these names in it are replaced, each at once. Without Matplotlib there are no
+    pictures. Raises StorageError.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(folder, error) from error
+    data = {"compare.csv": comparison.to_csv().encode(), "compare.json": comparison.to_json().encode()}
+    written = _write(folder, data)  # Figures first: they are what cannot be had again.
+    drawn = pictures(comparison)
+    written += _write(folder, drawn)
+    return written + (_write(folder, {"compare.html": page(comparison, drawn).encode()}) if html else [])
+
+
+def _write(folder: Path, contents: dict[str, bytes]) -> list[Path]:
+    for name, data in contents.items():
+        write_atomic(folder / name, data)
+    return [folder / name for name in contents]
+
+
+def pictures(comparison: Comparison) -> dict[str, bytes]:
+    """PNG files by name; none without Matplotlib."""
+    if not can_draw():
+        return {}
+    from rnnbp.compare import draw
+
+    return {"frontier.png": draw.frontier(comparison), "schedules.png": draw.schedules(comparison)}
+
+
+def can_draw() -> bool:
+    """Whether Matplotlib is installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return False
+    return True

@@ -1,0 +1,94 @@
+"""One schedule measured: bytes by ledger and by tracemalloc, seconds beside those of full caching, gradients."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from rnnbp.bptt import Gradients, Stats, bptt
+from rnnbp.compare.choices import Choice
+from rnnbp.numerics import Array
+from rnnbp.schedules import All
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the runs of a schedule took; seconds and ratio to full caching are medians."""
+
+    stats: Stats
+    traced_bytes: int
+    """tracemalloc's peak, Python's own objects included, of a run of its own."""
+    seconds: float
+    ratio: float
+    same_bits: bool
+    """Whether gradients are those of full caching in chunks of the same length, to the bit."""
+    error_at_chunk: float
+    """The largest difference of a gradient from those, over the largest value in its array."""
+    relative_error: float
+    """The same, from those of full caching in its own chunks."""
+
+
+class Bench:
+    """Runs schedules on one model, input and loss. ``reference`` is full caching."""
+
+    def __init__(self, problem: tuple[Any, ...], seed: int, reference: Choice) -> None:
+        self.problem, self.seed, self.reference = problem, seed, reference
+        self._cached: dict[int, dict[str, Array]] = {}
+
+    def run(self, choice: Choice) -> Gradients:
+        """One run of ``bptt``."""
+        return bptt(*self.problem, checkpoint=choice.actions, chunk=choice.chunk, seed=self.seed)
+
+    def measure(self, choice: Choice, repeats: int) -> Iterator[Measured | None]:
+        """None after each run, and what they took in the end."""
+        here, there = self._cached_at(choice.chunk), self._cached_at(self.reference.chunk)
+        result, traced = self._traced(choice)
+        found = _arrays(result)
+        stats = result.stats
+        del result
+        yield None
+        seconds, ratios = [], []
+        for _ in range(repeats):  # In alternation, so that what else the machine does falls on both.
+            cached = self.run(self.reference).stats.seconds
+            seconds.append(self.run(choice).stats.seconds)
+            ratios.append(seconds[-1] / cached)
+            yield None
+        same = all(np.array_equal(found[name], here[name]) for name in found)
+        errors = relative_error(found, here), relative_error(found, there)
+        yield Measured(stats, traced, median(seconds), median(ratios), same, *errors)
+
+    def _traced(self, choice: Choice) -> tuple[Gradients, int]:
+        gc.collect()
+        tracemalloc.start()
+        try:
+            result = self.run(choice)
+            return result, tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    def _cached_at(self, chunk: int) -> dict[str, Array]:
+        """Gradients of full caching in chunks of this length."""
+        if chunk not in self._cached:
+            result = bptt(*self.problem, checkpoint=All, chunk=chunk, seed=self.seed)
+            self._cached[chunk] = _arrays(result)
+        return self._cached[chunk]
+
+
+def relative_error(found: dict[str, Array], expected: dict[str, Array]) -> float:
+    """The largest difference of two arrays of a name, over the largest expected value in them."""
+    errors = [0.0]
+    for name, array in found.items():
+        largest = float(np.abs(expected[name]).max(initial=0.0))
+        errors.append(float(np.abs(array - expected[name]).max(initial=0.0)) / (largest or 1.0))
+    return max(errors)
+
+
+def _arrays(result: Gradients) -> dict[str, Array]:
+    """All gradients by name: of the parameters, and of x where it is floats."""
+    return dict(result.grads) if result.dx is None else {**result.grads, "x": result.dx}

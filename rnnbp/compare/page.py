@@ -1,0 +1,100 @@
+"""A comparison as one page of HTML that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from rnnbp.compare.table import HEADER, LEFT, Comparison, left_out_lines, row_cells, shown
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 70rem; margin: 2rem auto;
+  padding: 0 1rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
+img { max-width: 100%; height: auto; }
+.wide { overflow-x: auto; }
+.picture img { min-width: 38rem; }
+table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.2rem 0.6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #ddd; }
+th { border-bottom: 2px solid #555; }
+.words { text-align: left; }
+.first td { border-top: 2px solid #999; }
+.facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1rem; } .facts dt { font-weight: 400; }
+.facts dd { margin: 0; }
+dt { font-weight: 600; } dd { margin: 0 0 0.4rem 1.2rem; overflow-wrap: anywhere; }
+"""
+
+WORDS = {
+    "step, chunk": "a step is one application of the cell; a chunk is so many steps, run, kept and recomputed as one.",
+    "tape": "what the backward pass needs of a chunk. A thin tape has only its states; the rest is rebuilt from "
+    "them, all steps at once.",
+    "checkpoint": "the state that enters a chunk, kept so that the chunk can be run again.",
+    "full caching": "every chunk is run once, and its tape kept until its deltas are done. Times are ratios to its.",
+    "budget": "percent of the bytes of full caching. Each schedule has the parameters and, unless they were given, "
+    "the chunks that are fastest within it, by forecast; the planner leaves 1 % or 64 KiB of it free.",
+    "bytes, traced": "the most held at once: by the engine's ledger, which is also what was forecast; and by "
+    "tracemalloc, in a run of its own, with Python's own objects.",
+    "rerun, rebuilt": "steps run forward again; steps whose tapes were rebuilt from thin ones.",
+    "forecast, time": "seconds over those of full caching: foretold from the measured costs of actions; and measured, "
+    "the median of runs in alternation with full caching, which beside itself shows how far the machine wavers. "
+    "Schedules are worked out before the clock starts; those that come to the same actions are run once for all.",
+    "gradients": "compared with those of full caching in chunks of the same length: the same bits, or the largest "
+    "difference over the largest value in its array.",
+}
+
+PICTURES = {
+    "frontier.png": ("Time for memory", "Each schedule under each budget. Lower left is better."),
+    "schedules.png": (
+        "The schedules",
+        "Each under the least budget in which at least half of them fit, or the next in which it does itself. A rising "
+        "line runs steps forward, a falling one goes back; a horizontal line is a checkpoint held, a box a tape.",
+    ),
+}
+
+
+def page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
+    """The whole page; ``pictures`` are PNG files by name."""
+    reference = comparison.reference.measured
+    found = f"Full caching holds {shown(reference.stats.peak_bytes)} and takes {reference.seconds:.3g} s."
+    sections = [
+        f"<h1>Recompute against cache</h1>\n<p>{escape(found)}</p>",
+        f"<h2>Model and run</h2>\n{_terms(_facts(comparison), 'facts')}",
+        *(_picture(name, data) for name, data in pictures.items()),
+        f"<h2>All runs</h2>\n{_table(comparison)}",
+        *(f"<p>{escape(line[0].upper() + line[1:])}.</p>" for line in left_out_lines(comparison.left_out)),
+        f"<h2>Words</h2>\n{_terms(WORDS)}",
+    ]
+    head = '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    head += f"<title>Recompute against cache</title>\n<style>{STYLE}</style>"
+    body = "\n".join(sections)
+    return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
+
+
+def _facts(comparison: Comparison) -> dict[str, str]:
+    return {name: f"{v:,}" if isinstance(v, int) else str(v) for name, v in comparison.about.items()}
+
+
+def _terms(found: Mapping[str, str], style: str = "terms") -> str:
+    terms = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in found.items())
+    return f"<dl class={style}>\n" + "\n".join(terms) + "\n</dl>"
+
+
+def _picture(name: str, data: bytes) -> str:
+    title, caption = (escape(text) for text in PICTURES[name])
+    image = f'<img alt="{title}" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
+    return f'<h2>{title}</h2>\n<p>{caption}</p>\n<div class="wide picture">{image}</div>'
+
+
+def _table(comparison: Comparison) -> str:
+    lines, before = [_line("th", HEADER)], None
+    for row in comparison.rows:
+        lines.append(_line("td", row_cells(row), first=row.share != before))
+        before = row.share
+    return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
+
+
+def _line(tag: str, cells: Iterable[str], *, first: bool = False) -> str:
+    texts = (f"<{tag}{' class=words' if k in LEFT else ''}>{escape(text)}</{tag}>" for k, text in enumerate(cells))
+    return f"<tr{' class=first' if first else ''}>{''.join(texts)}</tr>"

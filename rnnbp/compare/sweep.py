@@ -1,0 +1,134 @@
+"""Every schedule under several budgets on one model and length."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
+from rnnbp.bptt import BudgetError, calibrate
+from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model
+from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key
+from rnnbp.compare.measure import Bench, Measured
+from rnnbp.compare.table import SLOWEST, Comparison, LeftOut, Row, shown
+from rnnbp.numerics import Array, ShapeError, positive_int
+from rnnbp.schedules import All
+from rnnbp.train.progress import progress_bar
+
+SHARES = (8, 12, 20, 35, 60, 100)
+"""Budgets in percent of the bytes of full caching."""
+
+
+def sweep(
+    model: Any,
+    x: Any,
+    target: Any,
+    loss: LossLike,
+    *,
+    shares: Sequence[float] = SHARES,
+    schedules: Sequence[str] = SCHEDULES,
+    chunk: int | None = None,
+    repeats: int = 3,
+    seed: int = 0,
+    progress: bool | None = False,
+) -> Comparison:
+    """Run every schedule under every budget, each with the parameters and chunks that are fastest by forecast.
+
+    Args:
+        model, x, target, loss, seed: as ``bptt`` takes them; x is copied to C order and the model's dtype.
+        shares: budgets in percent of the bytes of full caching in chunks of ``chunk``, by default 32.
+        schedules: names out of ``SCHEDULES``.
+        chunk: steps in a chunk, for all schedules but the planner's; None lets each choose.
+        repeats: timed runs of each schedule, in alternation with full caching.
+        progress: a bar of the runs on stderr; None shows it on a terminal only.
+
+    A schedule that is foretold to take over 20 times as long as full caching is left out.
+    Raises BudgetError where nothing fits, ValueError or TypeError for options that cannot be, and what ``bptt`` raises.
+    """
+    shares, schedules = _checked(shares, schedules)
+    repeats = positive_int("sweep: repeats", repeats)
+    x = _plain(x, as_model(model).dtype)
+    steps, batch = x.shape[:2]
+    length = min(DEFAULT_CHUNK if chunk is None else positive_int("sweep: chunk", chunk), steps)
+    costs = calibrate(model, batch=batch, x_shape=x.shape[2:])
+    chooser = Chooser(model, loss, steps, batch, x.shape[2:], costs, None if chunk is None else length)
+    cached = chooser.choice("all", "", All(math.ceil(steps / length)), length)
+    chooser.slowest = SLOWEST * (cached.forecast.seconds or math.inf)
+    budgets = {share: math.floor(cached.forecast.peak_bytes * share / 100) for share in shares}
+    chosen = {(share, name): chooser.best(name, n) for share, n in budgets.items() for name in schedules}
+    choices = {key: choice for key, choice in chosen.items() if choice}
+    if not choices:
+        most = f"{shown(budgets[shares[-1]])}, {shares[-1]:g} % of full caching"
+        raise BudgetError(f"sweep: no schedule fits in {most}; give a larger share or a longer sequence")
+    bench = Bench((model, x, target, loss), seed, cached)
+    measured = _measured(bench, [cached, *choices.values()], repeats, progress)
+    rows = [_row(choice, share, budgets[share], cached, measured) for (share, _), choice in choices.items()]
+    left_out = [LeftOut(name, share, budgets[share]) for share, name in chosen if (share, name) not in choices]
+    reference = _row(cached, 100, cached.forecast.peak_bytes, cached, measured)
+    return Comparison(_about(model, x, loss, length, repeats), steps, reference, tuple(rows), tuple(left_out))
+
+
+def _row(choice: Choice, share: float, budget: int, cached: Choice, measured: Mapping[Key, Measured]) -> Row:
+    foreseen, reference = choice.forecast.seconds or 0.0, cached.forecast.seconds or 1.0
+    return Row(choice, share, budget, foreseen / reference, measured[choice.key])
+
+
+def _checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[float], list[str]]:
+    """Without repetitions, budgets ascending. Raises ValueError."""
+    if not shares or not schedules:
+        raise ValueError("sweep: there is nothing to compare; give at least one of shares and of schedules")
+    for share in shares:
+        if isinstance(share, bool) or not 0 < share < math.inf:
+            raise ValueError(f"sweep: a budget is above 0 percent of full caching, found {share!r}; give as 28")
+    for name in schedules:
+        if name not in SCHEDULES:
+            raise ValueError(f"sweep: there is no schedule {name!r}; use some of {', '.join(SCHEDULES)}")
+    return sorted(set(shares)), [name for name in SCHEDULES if name in schedules]
+
+
+def _plain(x: Any, dtype: Any) -> Array:
+    """x as forecasts take it to be."""
+    x = np.asarray(x)
+    if x.ndim < 2 or 0 in x.shape[:2]:
+        raise ShapeError(f"sweep: x must be (T, B, ...) with T and B at least 1, found shape {x.shape}; reshape it")
+    return np.ascontiguousarray(x, dtype if x.dtype.kind == "f" else None)
+
+
+def _measured(bench: Bench, choices: Iterable[Choice], repeats: int, progress: bool | None) -> dict[Key, Measured]:
+    """Each choice by its key; the same actions, by whatever name or budget, are measured once."""
+    distinct = {choice.key: choice for choice in choices}
+    found: dict[Key, Measured] = {}
+    bench.run(bench.reference)  # The first run of all pays for pages and threads.
+    with progress_bar(progress, 0, len(distinct) * (1 + repeats), "run") as bar:
+        for key, choice in distinct.items():
+            for result in bench.measure(choice, repeats):
+                if result is not None:
+                    found[key] = result
+                elif bar is not None:
+                    bar.update()
+    return found
+
+
+def _about(model: Any, x: Array, loss: LossLike, chunk: int, repeats: int) -> dict[str, Any]:
+    """What the figures depend on, as far as it can be named."""
+    import rnnbp  # which imports this package
+
+    threads = {int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"}
+    graph = as_model(model)
+    return {
+        "model": repr(model),
+        "parameters": sum(array.size for array in graph.params.values()),
+        "dtype": str(graph.dtype),
+        "loss": repr(loss),
+        "steps": x.shape[0],
+        "batch": x.shape[1],
+        "chunk of full caching": chunk,
+        "repeats": repeats,
+        "threads of matrix products": max(threads, default=1),
+        "versions": f"rnnbp {rnnbp.__version__}, NumPy {np.__version__}, Python {platform.python_version()}",
+    }

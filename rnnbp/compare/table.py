@@ -1,0 +1,153 @@
+"""What a comparison found: rows of figures, as CSV, JSON and text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rnnbp.compare.choices import Choice
+from rnnbp.compare.measure import Measured
+
+SLOWEST = 20
+"""How many times as long as full caching a schedule may take; one chunk at a time in a single tape is quadratic."""
+UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A schedule under a budget, forecast and measured; ``share`` is the budget in percent of full caching's bytes."""
+
+    choice: Choice
+    share: float
+    budget: int
+    forecast_ratio: float
+    """Forecast seconds over those of full caching."""
+    measured: Measured
+
+    def figures(self) -> dict[str, Any]:
+        """All figures by name, bytes and seconds."""
+        foreseen, found = self.choice.forecast, self.measured
+        return {
+            "schedule": self.choice.name,
+            "parameters": self.choice.parameters,
+            "chunk": self.choice.chunk,
+            "budget_percent": self.share,
+            "budget_bytes": self.budget,
+            "forecast_bytes": foreseen.peak_bytes,
+            "ledger_bytes": found.stats.peak_bytes,
+            "tracemalloc_bytes": found.traced_bytes,
+            "forecast_steps_rerun": foreseen.steps_rerun,
+            "steps_rerun": found.stats.steps_rerun,
+            "forecast_steps_rebuilt": foreseen.steps_rebuilt,
+            "steps_rebuilt": found.stats.steps_rebuilt,
+            "forecast_seconds": foreseen.seconds,
+            "seconds": found.seconds,
+            "forecast_ratio": self.forecast_ratio,
+            "ratio": found.ratio,
+            "same_bits": found.same_bits,
+            "relative_error": found.relative_error,
+        }
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A schedule that has no parameters with which it fits a budget and takes less than ``SLOWEST`` times as long."""
+
+    schedule: str
+    share: float
+    budget: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All rows, by budget and schedule, and what they were found on.
+
+    about: model, sizes and versions, for readers. reference: full caching, to which the ratios are.
+    """
+
+    about: Mapping[str, Any]
+    steps: int
+    reference: Row
+    rows: tuple[Row, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def to_csv(self) -> str:
+        """A line for each row under a header."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(self.reference.figures()), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row.figures() for row in self.rows)
+        return text.getvalue()
+
+    def to_json(self) -> str:
+        """All of it."""
+        left_out = [
+            {"schedule": out.schedule, "budget_percent": out.share, "budget_bytes": out.budget} for out in self.left_out
+        ]
+        whole = {
+            "about": dict(self.about),
+            "full_caching": self.reference.figures(),
+            "rows": [row.figures() for row in self.rows],
+            "left_out": left_out,
+        }
+        return json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+    def __str__(self) -> str:
+        """The rows in columns, and in the last lines what was left out."""
+        cells = [HEADER, *(row_cells(row) for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = [
+            "  ".join(
+                text.ljust(width) if k in LEFT else text.rjust(width)
+                for k, (text, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in cells
+        ]
+        return "\n".join([*lines, *left_out_lines(self.left_out)])
+
+
+HEADER = (
+    *("budget", "schedule", "parameters", "chunk", "bytes", "traced"),
+    *("rerun", "rebuilt", "forecast", "time", "gradients"),
+)
+LEFT = (1, 2, 10)
+"""Of those, the columns of words."""
+
+
+def row_cells(row: Row) -> tuple[str, ...]:
+    """A row as text, one for each of ``HEADER``; forecast and time are ratios to full caching."""
+    found = row.measured
+    return (
+        f"{row.share:g} %",
+        row.choice.name,
+        row.choice.parameters,
+        f"{row.choice.chunk}",
+        shown(found.stats.peak_bytes),
+        shown(found.traced_bytes),
+        f"{found.stats.steps_rerun:,}",
+        f"{found.stats.steps_rebuilt:,}",
+        f"{row.forecast_ratio:.2f}",
+        f"{found.ratio:.2f}",
+        "same bits" if found.same_bits else f"within {found.error_at_chunk:.0e}",
+    )
+
+
+def left_out_lines(left_out: tuple[LeftOut, ...]) -> list[str]:
+    """What does not fit or is too slow, a line for each budget."""
+    names: dict[tuple[float, int], list[str]] = {}
+    for out in left_out:
+        names.setdefault((out.share, out.budget), []).append(out.schedule)
+    why = f"for they would take more, or over {SLOWEST} times as long"
+    return [f"left out of {share:g} % ({shown(n)}), {why}: {', '.join(names[share, n])}" for share, n in names]
+
+
+def shown(n: float) -> str:
+    """Bytes with a unit of 1000s: 1234567 is 1.23 MB."""
+    for unit, size in UNITS:
+        if n >= size:
+            return f"{n / size:.3g} {unit}"
+    return f"{n:.3g} B"

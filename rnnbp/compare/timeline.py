@@ -1,0 +1,107 @@
+"""A schedule as a drawing: which chunk is run when, and what is held meanwhile. Numbers only, no pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Rebuild, Record, Store
+
+
+@dataclass(frozen=True)
+class Line:
+    """Steps run one after the other: at ``begin`` the state is the one after step ``low``, at ``end`` after ``high``.
+
+    begin, end count all steps run so far, forward or back. A line of kind "backward" goes from high to low.
+    kind: "advance", "record", "keep", "rebuild" or "backward", by the actions.
+    """
+
+    kind: str
+    begin: int
+    end: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held from ``begin`` to ``end``: steps ``low`` to ``high``, which for a checkpoint are the same.
+
+    kind: "checkpoint", "disk", "tape" or "thin tape".
+    """
+
+    kind: str
+    begin: int
+    end: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The drawing of a schedule: its lines in order, what is held, and the steps run in all, forward and back."""
+
+    lines: tuple[Line, ...]
+    held: tuple[Held, ...]
+    length: int
+
+
+def timeline(schedule: Iterable[Action], steps: int, chunk: int = 1) -> Timeline:
+    """The drawing of a legal schedule over T = ``steps`` steps in chunks of ``chunk``; ``simulate`` checks legality."""
+    drawing = _Drawing(steps, chunk)
+    for action in schedule:
+        drawing.do(action)
+    return Timeline(tuple(drawing.lines), tuple(drawing.held), drawing.now)
+
+
+class _Drawing:
+    def __init__(self, steps: int, chunk: int) -> None:
+        self.steps, self.chunk, self.now = steps, chunk, 0
+        self.lines: list[Line] = []
+        self.held: list[Held] = []
+        self.since: dict[tuple[str, int], int] = {}
+        self.tiers: dict[int, str] = {}
+
+    def do(self, action: Action) -> None:
+        n = action.n
+        match action:
+            case Advance():
+                self.run("advance", n)
+            case Record():
+                self.run("record", n)
+                self.since["tape", n] = self.now
+            case Keep():
+                self.run("keep", n)
+                self.since["thin tape", n] = self.now
+            case Rebuild():
+                self.run("rebuild", n)
+                self.end("thin tape", n)
+                self.since["tape", n] = self.now
+            case Backward():
+                self.run("backward", n)
+                self.end("tape", n)
+            case Store(_, tier):
+                self.tiers[n] = "checkpoint" if tier == "ram" else "disk"
+                self.since[self.tiers[n], n] = self.now
+            case Drop():
+                self.end(self.tiers.pop(n), n)
+
+    def run(self, kind: str, n: int) -> None:
+        """Draw chunk n, in one line with the chunk before it if that was run in the same way."""
+        low, high = self.span(n)
+        begin, self.now = self.now, self.now + high - low
+        last = self.lines[-1] if self.lines else None
+        if last and last.kind == kind and kind == "backward" and last.low == high:
+            self.lines[-1] = replace(last, end=self.now, low=low)
+        elif last and last.kind == kind and kind != "backward" and last.high == low:
+            self.lines[-1] = replace(last, end=self.now, high=high)
+        else:
+            self.lines.append(Line(kind, begin, self.now, low, high))
+
+    def end(self, kind: str, n: int) -> None:
+        low, high = self.span(n)
+        high = high if "tape" in kind else low
+        self.held.append(Held(kind, self.since.pop((kind, n)), self.now, low, high))
+
+    def span(self, n: int) -> tuple[int, int]:
+        return n * self.chunk, min((n + 1) * self.chunk, self.steps)

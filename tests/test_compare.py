@@ -1,0 +1,264 @@
+"""The comparison of schedules: what is chosen, that figures are what they are said to be, and the files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from html import escape, unescape
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.actions import Advance, Backward, Drop, Load, Record, Store
+from rnnbp.compare import Comparison, files
+from rnnbp.compare.measure import relative_error
+from rnnbp.compare.table import SLOWEST, row_cells, shown
+from rnnbp.compare.timeline import Held, Line
+
+STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
+COSTS = rb.Costs(dict.fromkeys(STEP, 0.5), STEP)
+T, B, SHARES = 60, 4, (25, 55, 100)
+MSE = rb.losses.MeanSquaredError()
+
+
+def problem() -> tuple[Any, ...]:
+    rng = np.random.default_rng(0)
+    x, target = rng.standard_normal((T, B, 3), np.float32), rng.standard_normal((T, B, 20), np.float32)
+    return rb.LSTM(3, 20, rng=0), x, target, MSE
+
+
+@pytest.fixture(autouse=True)
+def costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds that do not depend on the machine."""
+    use_costs(monkeypatch)
+
+
+def use_costs(patch: pytest.MonkeyPatch, costs: rb.Costs = COSTS) -> None:
+    patch.setattr(import_module("rnnbp.compare.sweep"), "calibrate", lambda *_, **__: costs)
+
+
+@pytest.fixture(scope="module")
+def found() -> Comparison:
+    with pytest.MonkeyPatch.context() as patch:
+        use_costs(patch)
+        return rb.compare.sweep(*problem(), shares=SHARES, repeats=1)
+
+
+# What is chosen
+
+
+def test_every_schedule_is_under_every_budget_or_left_out(found: Comparison) -> None:
+    rows = [(row.share, row.choice.name) for row in found.rows]
+    left_out = [(out.share, out.schedule) for out in found.left_out]
+    assert sorted(rows + left_out) == sorted((share, name) for share in SHARES for name in rb.compare.SCHEDULES)
+    assert {name for share, name in rows if share == 100} == set(rb.compare.SCHEDULES)
+    assert (25, "all") in left_out
+    full = found.reference.measured.stats.peak_bytes
+    assert {row.budget for row in found.rows} <= {math.floor(full * share / 100) for share in SHARES}
+
+
+def lengths() -> list[int]:
+    return [1, 2, 4, 8, 16, 32, T]
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_no_other_number_of_chunks_would_be_faster(found: Comparison, share: int) -> None:
+    """EveryK by brute force: all lengths of chunks, all k."""
+    budget = math.floor(found.reference.measured.stats.peak_bytes * share / 100)
+    seconds = [math.inf]
+    for length in lengths():
+        for k in range(1, math.ceil(T / length)):
+            schedule = rb.schedules.EveryK(math.ceil(T / length), k)
+            options: dict[str, Any] = {"checkpoint": schedule, "chunk": length, "costs": COSTS, "x_shape": (3,)}
+            foreseen = rb.forecast(problem()[0], MSE, steps=T, batch=B, **options)
+            if foreseen.peak_bytes <= budget:
+                seconds.append(foreseen.seconds or 0.0)
+    chosen = [r.choice.forecast.seconds for r in found.rows if (r.share, r.choice.name) == (share, "every-k")]
+    assert (chosen or [math.inf]) == [pytest.approx(min(seconds))]
+
+
+def test_more_memory_is_never_foretold_to_be_slower(found: Comparison) -> None:
+    for name in rb.compare.SCHEDULES:
+        seconds = [row.forecast_ratio for row in found.rows if row.choice.name == name]
+        assert seconds == sorted(seconds, reverse=True)
+
+
+def test_the_planner_s_choice_is_the_plan(found: Comparison) -> None:
+    rows = [row for row in found.rows if row.choice.name == "plan"]
+    assert len(rows) >= 2
+    for row in rows:
+        plan = rb.plan(problem()[0], MSE, steps=T, batch=B, budget=row.budget, x_shape=(3,), costs=COSTS)
+        assert (row.choice.parameters, row.choice.chunk) == (plan.chosen.name, plan.chunk)
+        assert row.choice.actions == tuple(plan.chosen.schedule)
+
+
+def test_a_length_of_chunks_is_kept() -> None:
+    found = rb.compare.sweep(*problem(), shares=[100], chunk=10, repeats=1, schedules=["revolve", "every-k", "sqrt"])
+    assert [row.choice.chunk for row in found.rows] == [10, 10, 10]
+    assert found.reference.choice.actions == tuple(rb.schedules.All(T // 10))
+
+
+def test_schedules_that_are_too_slow_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = rb.Costs(dict.fromkeys(STEP, 0.0), {**STEP, "Advance": 1000.0})
+    use_costs(monkeypatch, slow)
+    found = rb.compare.sweep(*problem(), shares=[30, 100], repeats=1)
+    assert {out.schedule for out in found.left_out} >= {"revolve", "every-k", "sqrt", "msm"}
+    assert all(row.forecast_ratio <= SLOWEST for row in found.rows)
+
+
+# What is measured
+
+
+def test_forecast_bytes_are_the_ledger_s_and_within_the_budget(found: Comparison) -> None:
+    for row in csv.DictReader(io.StringIO(found.to_csv())):
+        assert int(row["forecast_bytes"]) == int(row["ledger_bytes"]) <= int(row["budget_bytes"])
+
+
+def test_steps_are_those_of_simulate(found: Comparison) -> None:
+    assert any(row.measured.stats.steps_rebuilt for row in found.rows)
+    for row in found.rows:
+        counts = rb.simulate(row.choice.actions, steps=T, chunk=row.choice.chunk)
+        figures = row.figures()
+        assert figures["forecast_steps_rerun"] == figures["steps_rerun"] == counts.steps_rerun
+        assert figures["forecast_steps_rebuilt"] == figures["steps_rebuilt"] == counts.steps_rebuilt
+
+
+def test_gradients_are_those_of_full_caching(found: Comparison) -> None:
+    for row in found.rows:
+        assert row.measured.relative_error < 1e-5
+        assert row.measured.error_at_chunk < 1e-5
+        if not row.measured.stats.steps_rebuilt:
+            assert row.measured.same_bits
+
+
+def test_gradients_that_differ_are_seen() -> None:
+    here = {"a": np.array([1.0, -4.0]), "b": np.zeros(2)}
+    assert relative_error(here, here) == 0
+    assert relative_error({"a": np.array([1.0, -3.0]), "b": np.zeros(2)}, here) == 0.25
+    assert relative_error({"a": here["a"], "b": np.array([0.0, 0.5])}, here) == 0.5
+
+
+def test_traced_bytes_are_the_ledger_s_and_python_s_own(found: Comparison) -> None:
+    for row in [found.reference, *found.rows]:
+        ledger = row.measured.stats.peak_bytes
+        assert row.measured.traced_bytes > ledger - max(0.01 * ledger, 64 * 1024)
+        assert row.measured.traced_bytes < ledger + 10**6
+
+
+# Options that cannot be
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"shares": []}, "there is nothing to compare"),
+        ({"shares": [0]}, "a budget is above 0 percent of full caching, found 0"),
+        ({"shares": [math.nan]}, "found nan"),
+        ({"schedules": ["all", "best"]}, "there is no schedule 'best'; use some of all, every-k"),
+        ({"shares": [1]}, r"no schedule fits in \S+ kB, 1 % of full caching; give a larger share"),
+        ({"repeats": 0}, "sweep: repeats must be at least 1, found 0"),
+        ({"chunk": 0}, "sweep: chunk must be at least 1, found 0"),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        rb.compare.sweep(*problem(), **options)
+
+
+# Files
+
+
+def test_csv_and_json_hold_all_figures(found: Comparison) -> None:
+    rows = [row.figures() for row in found.rows]
+    read = list(csv.DictReader(io.StringIO(found.to_csv())))
+    assert read == [{name: str(value) for name, value in row.items()} for row in rows]
+    whole = json.loads(found.to_json())
+    assert whole["rows"] == rows
+    assert whole["full_caching"] == found.reference.figures()
+    assert whole["about"]["steps"] == T
+    assert len(whole["left_out"]) == len(found.left_out)
+
+
+def test_the_page_needs_nothing_else_and_has_every_row(found: Comparison) -> None:
+    text = rb.compare.page.page(found, {"frontier.png": b"\x89PNG\r\n"})
+    addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]*)""", text)
+    assert addresses == ["data:image/png;base64,iVBORw0K"]
+    assert "<script" not in text
+    lines = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", line) for line in re.findall(r"<tr.*?</tr>", text)]
+    assert [tuple(map(unescape, line)) for line in lines[1:]] == [row_cells(row) for row in found.rows]
+    assert escape(repr(problem()[0])) in text
+
+
+def test_files_are_written_and_replaced(found: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "can_draw", lambda: False)
+    folder = tmp_path / "a" / "b"
+    for _ in range(2):
+        assert [path.name for path in rb.compare.save(found, folder, html=True)] == [
+            "compare.csv",
+            "compare.json",
+            "compare.html",
+        ]
+    assert sorted(path.name for path in folder.iterdir()) == ["compare.csv", "compare.html", "compare.json"]
+    assert (folder / "compare.csv").read_text() == found.to_csv()
+    assert "<img" not in (folder / "compare.html").read_text(encoding="utf-8")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(rb.StorageError, match="is not written"):
+        rb.compare.save(found, tmp_path / "file" / "c")
+
+
+@pytest.mark.parametrize(
+    ("n", "text"), [(7, "7 B"), (1000, "1 kB"), (123456, "123 kB"), (29.2e6, "29.2 MB"), (5e9, "5 GB")]
+)
+def test_bytes_are_shown_with_units(n: float, text: str) -> None:
+    assert shown(n) == text
+
+
+# Drawings
+
+
+def test_a_drawing_worked_by_hand() -> None:
+    """Three steps in chunks of two: the second chunk is short, the first is run again from its checkpoint."""
+    drawn = rb.compare.timeline(rb.schedules.EveryK(2, 1), steps=3, chunk=2)
+    assert drawn.lines == (
+        Line("advance", 0, 2, 0, 2),
+        Line("record", 2, 3, 2, 3),
+        Line("backward", 3, 4, 2, 3),
+        Line("record", 4, 6, 0, 2),
+        Line("backward", 6, 8, 0, 2),
+    )
+    assert drawn.held == (Held("tape", 3, 4, 2, 3), Held("checkpoint", 0, 4, 0, 0), Held("tape", 6, 8, 0, 2))
+    assert drawn.length == 8
+
+
+def test_a_drawing_of_thin_tapes() -> None:
+    drawn = rb.compare.timeline(rb.schedules.ThinTapes(3), steps=3)
+    assert drawn.lines[:3] == (Line("keep", 0, 2, 0, 2), Line("record", 2, 3, 2, 3), Line("backward", 3, 4, 2, 3))
+    assert drawn.lines[3:5] == (Line("rebuild", 4, 5, 1, 2), Line("backward", 5, 6, 1, 2))
+    assert drawn.held[1] == Held("thin tape", 2, 5, 1, 2)
+    assert drawn.length == 8
+
+
+def test_runs_on_end_are_one_line_and_disks_are_told_apart() -> None:
+    actions = [Store(0, "disk"), Advance(0), Advance(1), Record(2), Backward(2), Load(0), Drop(0)]
+    actions += [Record(0), Record(1), Backward(1), Backward(0)]
+    drawn = rb.compare.timeline(actions, steps=3)
+    assert [(line.kind, line.low, line.high) for line in drawn.lines] == [
+        ("advance", 0, 2), ("record", 2, 3), ("backward", 2, 3), ("record", 0, 2), ("backward", 0, 2)
+    ]  # fmt: skip
+    assert Held("disk", 0, 4, 0, 0) in drawn.held
+
+
+def test_drawn_steps_are_those_that_are_run(found: Comparison) -> None:
+    for row in found.rows:
+        drawn = rb.compare.timeline(row.choice.actions, T, row.choice.chunk)
+        counts = row.choice.forecast
+        assert drawn.length == counts.steps_run + counts.steps_rebuilt + T
+        assert sum(line.high - line.low for line in drawn.lines) == drawn.length
+        assert sum(held.kind == "checkpoint" for held in drawn.held) == counts.writes["ram"]
