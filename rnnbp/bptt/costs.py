@@ -24,8 +24,10 @@ from rnnbp.recurrent import Recurrent
 from rnnbp.storage import PathLike
 
 KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
-LENGTHS = (4, 16)
+SHORT, LONG = 2, 64
 """Two lengths of chunks: cost is a line through them."""
+SECONDS = 0.15
+"""What all actions on the long chunk may take together; a slow model gets a shorter one."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,12 @@ def _structure(model: Graph) -> tuple[Any, ...]:
 
 
 def measured(model: Graph, batch: int, x_shape: Shape, repeats: int = 3) -> Costs:
-    """Medians of ``repeats`` runs at each of two lengths."""
-    found = [_measure(model, batch, x_shape, length, repeats) for length in LENGTHS]
-    short, long = LENGTHS
-    step = {kind: max(0.0, (found[1][kind] - found[0][kind]) / (long - short)) for kind in KINDS}
-    fixed = {kind: max(0.0, found[0][kind] - short * step[kind]) for kind in KINDS}
+    """Medians of ``repeats`` runs at each of two lengths, the short one three times as often."""
+    few = _measure(model, batch, x_shape, SHORT, 3 * repeats)
+    length = max(2 * SHORT, min(LONG, int(SHORT * SECONDS / sum(few.values()))))
+    many = _measure(model, batch, x_shape, length, repeats)
+    step = {kind: max(0.0, (many[kind] - few[kind]) / (length - SHORT)) for kind in KINDS}
+    fixed = {kind: max(0.0, few[kind] - SHORT * step[kind]) for kind in KINDS}
     return Costs(fixed, step)
 
 
