@@ -35,7 +35,7 @@ def write_text(path: Path, length: int) -> None:
             file.write(part[: length - file.tell()])
             if file.tell() == length:
                 return
-        raise SystemExit(f"long_sequence: the text has {file.tell():,} bytes, found {length:,} asked for; ask for fewer")
+        raise SystemExit(f"long_sequence: the text has {file.tell():,} bytes, not {length:,}; ask for fewer steps")
 
 
 def build(units: int, embedding: int) -> rb.Sequential:
@@ -50,14 +50,14 @@ def row(what: str, forecast: object, actual: object) -> str:
     return f"{what:<16} {forecast!s:>14} {actual!s:>14}"
 
 
-def report(plan: rb.Plan, found: rb.Gradients, used: rb.memory.Usage) -> None:
+def report(plan: rb.Plan, found: rb.Gradients, used: rb.memory.HighWater) -> None:
     """What was forecast and what happened."""
     stats, told = found.stats, plan.forecast
     print(row("", "forecast", "actual"))
     print(row("bytes held", f"{told.peak_bytes:,}", f"{stats.peak_bytes:,}"))
     print(row("steps run again", f"{told.steps_rerun:,}", f"{stats.steps_rerun:,}"))
     print(row("steps rebuilt", f"{told.steps_rebuilt:,}", f"{stats.steps_rebuilt:,}"))
-    print(row("seconds", f"{told.seconds:.0f}", f"{stats.seconds:.0f}"))
+    print(row("seconds", f"{told.seconds:.3g}", f"{stats.seconds:.3g}"))
     print(f"the process grew by {used.high_water_bytes or 0:,} bytes at the most (the mapped text among them)")
     norm = np.sqrt(sum(float((grad.astype(np.float64) ** 2).sum()) for grad in found.grads.values()))
     print(f"loss {found.loss / np.log(2):.4f} bits per byte, gradient norm {norm:.6g}")
@@ -76,9 +76,7 @@ def main() -> None:
         path = Path(folder) / "text"
         write_text(path, options.steps + 1)
         mapped = np.memmap(path, np.uint8, "r")[:, None]  # (T + 1, 1)
-        plan = rb.plan(
-            model, loss, steps=options.steps, batch=1, budget=options.budget, disk=options.disk, dx=False
-        )
+        plan = rb.plan(model, loss, steps=options.steps, batch=1, budget=options.budget, disk=options.disk, dx=False)
         print(plan, end="\n\n")
         with rb.memory.high_water() as used:
             found = rb.bptt(model, mapped[:-1], mapped[1:], loss, checkpoint=plan, progress=True)

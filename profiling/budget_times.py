@@ -8,6 +8,7 @@ same process, before the run.
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,8 +18,8 @@ from processes import dispatch, fresh, megabytes, save, table
 SHARES = (2, 5, 10, 28, 50)
 
 
-def run(share: float | None, steps: int, units: int, inputs: int, batch: int) -> dict[str, Any]:
-    """One gradient; ``share`` in per cent, None for full caching."""
+def run(budget: int, costs: dict[str, Any], steps: int, units: int, inputs: int, batch: int) -> dict[str, Any]:
+    """One gradient, after one that warms up: the memory of a first run is new to the process."""
     import numpy as np
 
     import rnnbp as rb
@@ -27,41 +28,45 @@ def run(share: float | None, steps: int, units: int, inputs: int, batch: int) ->
     model, loss = rb.LSTM(inputs, units, rng=0), rb.losses.MeanSquaredError()
     x = rng.normal(size=(steps, batch, inputs)).astype(np.float32)
     target = rng.normal(size=(steps, batch, units)).astype(np.float32)
-    costs = rb.calibrate(model, batch=batch)
-    given = {"steps": steps, "batch": batch, "costs": costs}
-    everything = rb.plan(model, loss, budget="100 GB", **given)
-    chosen = everything if share is None else within(rb, model, loss, share, everything, given)
-    rb.bptt(model, x, target, loss, checkpoint=chosen)  # warms up: the memory of a first run is new to the process
-    stats = rb.bptt(model, x, target, loss, checkpoint=chosen).stats
+    own, given = rb.calibrate(model, batch=batch), {"steps": steps, "batch": batch}
+    chosen = rb.plan(model, loss, budget=budget, costs=rb.Costs(**costs), **given)
+    how = {"checkpoint": chosen.chosen.schedule, "chunk": chosen.chunk}
+    rb.bptt(model, x, target, loss, **how)
+    stats = rb.bptt(model, x, target, loss, **how).stats
     return {
         "schedule": f"{chosen.chosen.name}, chunks of {chosen.chunk}",
         "state and internals": state_and_internals(stats.peak_bytes_by_kind),
         "bytes": stats.peak_bytes,
         "rerun": stats.steps_rerun,
         "rebuilt": stats.steps_rebuilt,
-        "forecast": chosen.forecast.seconds,
+        "forecast": rb.forecast(model, loss, costs=own, **given, **how).seconds,
         "seconds": stats.seconds,
     }
 
 
-def within(rb: Any, model: Any, loss: Any, share: float, everything: Any, given: dict[str, Any]) -> Any:
-    """The plan whose state and internals take at most this share of full caching's: a budget, found by bisection."""
-    limit = share / 100 * state_and_internals(everything.forecast.peak_bytes_by_kind)
-    low, high, found = 0, everything.forecast.peak_bytes, None
-    for _ in range(12):
-        budget = (low + high) // 2
-        try:
-            plan = rb.plan(model, loss, budget=budget, **given)
-        except rb.BudgetError:
-            low = budget
-            continue
-        if state_and_internals(plan.forecast.peak_bytes_by_kind) <= limit:
-            low, found = budget, plan
-        else:
-            high = budget
-    if found is None:
-        raise SystemExit(f"budget_times: no schedule takes {share} % or less of full caching; ask for more")
-    return found
+def choose(shares: list[float], steps: int, units: int, inputs: int, batch: int) -> dict[str, Any]:
+    """Costs, and for each share the budget whose plan is the fastest with no more state and internals."""
+    import numpy as np
+
+    import rnnbp as rb
+
+    model, loss = rb.LSTM(inputs, units, rng=0), rb.losses.MeanSquaredError()
+    given = {"steps": steps, "batch": batch, "costs": rb.calibrate(model, batch=batch)}
+    all_cached = rb.plan(model, loss, budget=10**15, **given)
+    most, plans = all_cached.forecast.peak_bytes, [all_cached]
+    for budget in (
+        np.geomspace(rb.plan(model, loss, budget=most, **given).frontier[0].bytes, most, 80).astype(int).tolist()
+    ):
+        with contextlib.suppress(rb.BudgetError):
+            plans.append(rb.plan(model, loss, budget=budget, **given))
+    held = {id(plan): state_and_internals(plan.forecast.peak_bytes_by_kind) for plan in plans}
+    budgets = []
+    for share in shares:
+        fitting = [plan for plan in plans if held[id(plan)] <= share / 100 * held[id(all_cached)]]
+        if not fitting:
+            raise SystemExit(f"budget_times: no schedule takes {share} % or less of full caching; ask for more")
+        budgets.append(min(fitting, key=lambda plan: plan.forecast.seconds or 0).budget)
+    return {"costs": vars(given["costs"]), "budgets": budgets}
 
 
 def state_and_internals(kinds: dict[str, int]) -> int:
@@ -77,20 +82,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/budget_times"), help="folder of the results")
     options = parser.parse_args()
     given = {name: getattr(options, name) for name in ("steps", "units", "inputs", "batch")}
-    runs: dict[float | None, list[dict[str, Any]]] = {share: [] for share in (None, *options.shares)}
+    shares = [100.0, *options.shares]
+    chosen = fresh("choose", threads=options.threads, shares=shares, **given)
+    runs: dict[float, list[dict[str, Any]]] = {share: [] for share in shares}
     for _ in range(options.repeats):
-        for share, found in runs.items():
-            found.append(fresh("run", threads=options.threads, share=share, **given))
-    rows = [summary(share, found, runs[None]) for share, found in runs.items()]
+        for budget, found in zip(chosen["budgets"], runs.values(), strict=True):
+            found.append(fresh("run", threads=options.threads, budget=budget, costs=chosen["costs"], **given))
+    rows = [summary(share, found, runs[100.0]) for share, found in runs.items()]
     print(table(list(rows[0]), [[str(value) for value in row.values()] for row in rows]))
     save(options.out, "budget_times", rows, runs=[dict(r, share=share) for share, found in runs.items() for r in found])
 
 
-def summary(share: float | None, found: list[dict[str, Any]], full: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(share: float, found: list[dict[str, Any]], full: list[dict[str, Any]]) -> dict[str, Any]:
     """Medians of the runs of one share."""
     last = found[-1]
     return {
-        "share %": "all" if share is None else f"{share:g}",
+        "share %": f"{share:g}",
         "MB": megabytes(last["state and internals"]),
         "rerun": last["rerun"],
         "rebuilt": last["rebuilt"],
@@ -103,4 +110,4 @@ def summary(share: float | None, found: list[dict[str, Any]], full: list[dict[st
 
 
 if __name__ == "__main__":
-    dispatch(main, {"run": run})
+    dispatch(main, {"run": run, "choose": choose})

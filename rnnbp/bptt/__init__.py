@@ -1,7 +1,8 @@
 """Backpropagation through time: runs a schedule over a model, chunk by chunk."""
 
 from rnnbp.bptt.budget import BudgetError
-from rnnbp.bptt.costs import Costs, calibrate
+from rnnbp.bptt.calibration import calibrate
+from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.forecast import Forecast, forecast
 from rnnbp.bptt.inference import backprop, evaluate, predict

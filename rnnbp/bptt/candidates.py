@@ -132,7 +132,8 @@ class Candidates:
         disk: int = 0,
     ) -> Candidate:
         seconds = self._seconds(runs, math.ceil(self.steps / length), length) + self._disk_seconds(disk)
-        return Candidate(name, schedule, length, self._bytes(length, slots, tapes), seconds)
+        held = self._bytes(length, slots, tapes)
+        return Candidate(name, schedule, length, held, seconds + held * self.costs.byte)
 
     def _thin(
         self, name: str, schedule: ThinTapes, length: int, chunks: int, runs: int, slots: int, kept: int, disk: int = 0
@@ -147,7 +148,7 @@ class Candidates:
             "Record": chunks - rebuilt,
             "Backward": chunks,
         }
-        seconds = self.costs.seconds(counts, {kind: n * length for kind, n in counts.items()})
+        seconds = self.costs.seconds(counts, {kind: n * length for kind, n in counts.items()}, held)
         seconds += self._disk_seconds(disk)
         return Candidate(name, schedule, length, held, seconds)
 

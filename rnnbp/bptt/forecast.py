@@ -81,7 +81,7 @@ def foretell(sizes: Sizes, schedule: Iterable[Action], steps: int, length: int, 
     balance = _Balance(sizes, lengths)
     balance.run(schedule)
     disk = {"write": counts.writes["disk"], "read": counts.reads["disk"]}
-    seconds = None if costs is None else costs.seconds(counts.counts | disk, balance.steps)
+    seconds = None if costs is None else costs.seconds(counts.counts | disk, balance.steps, balance.peak)
     return Forecast(**vars(counts), peak_bytes=balance.peak, peak_bytes_by_kind=balance.by_kind, seconds=seconds)
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnbp.bptt.budget import BudgetError, margin, parse_budget, shown, with_margin
+from rnnbp.bptt.calibration import remembered, with_disk
 from rnnbp.bptt.candidates import Candidate, Candidates
-from rnnbp.bptt.costs import Costs, remembered, with_disk
+from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.forecast import Forecast, foretell, sizes_of
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model, feature_shape
@@ -97,7 +98,7 @@ def plan(
     shape = feature_shape("plan", graph, x_shape)
     steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
     sizes = sizes_of(graph, shape, batch, loss, dx=flag("plan: dx", dx))
-    costs = costs or remembered(graph, batch, shape)
+    costs = costs or remembered(sizes, limit)
     if disk is None:
         return choose(sizes, steps, limit, costs)
     return choose(sizes, steps, limit, with_disk(costs, sizes.slot, folder), parse_budget(disk))

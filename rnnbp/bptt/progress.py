@@ -19,7 +19,7 @@ class Progress:
     def __init__(self, problem: Problem, foreseen: Simulation | None, plan: Plan | None) -> None:
         total = None if foreseen is None else foreseen.steps_run + foreseen.steps_rebuilt + problem.steps
         self.plan = plan
-        told = "" if plan is None else f", {plan.forecast.seconds:.3g} s"
+        told = "" if plan is None else f", {plan.forecast.seconds:.3g} s foretold"
         self.bar: Any = tqdm(total=total, unit=" steps", unit_scale=True, dynamic_ncols=True, desc=f"bptt{told}")
 
     def __enter__(self) -> Self:

@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from rnnbp.bptt.budget import BudgetError, margin, parse_budget, shown, with_margin
-from rnnbp.bptt.costs import remembered
+from rnnbp.bptt.calibration import remembered
 from rnnbp.bptt.forecast import foretell
 from rnnbp.bptt.objective import Objective
 from rnnbp.bptt.planner import Plan, choose
@@ -43,8 +43,7 @@ def settle(
         if not problem.known:
             length, slots = online(sizes, budget)
             return replace(problem, chunk=length), Online(slots)
-        costs = remembered(problem.model, problem.batch, problem.x_shape)
-        checkpoint = choose(sizes, problem.steps, budget, costs)
+        checkpoint = choose(sizes, problem.steps, budget, remembered(sizes, budget))
     if not isinstance(checkpoint, Plan):
         return problem, checkpoint
     if chunk not in (None, checkpoint.chunk):

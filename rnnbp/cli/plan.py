@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from rnnbp.bptt import BudgetError, Plan, plan
+from rnnbp.bptt.budget import parse_budget
 from rnnbp.bptt.candidates import Candidate
-from rnnbp.bptt.planner import parse_budget
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.options import Parser
 from rnnbp.cli.problem import Problem, limited

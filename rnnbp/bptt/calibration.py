@@ -1,0 +1,158 @@
+"""The costs of a model's actions, measured on a few synthetic chunks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from statistics import median
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
+from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates
+from rnnbp.bptt.costs import Costs
+from rnnbp.bptt.forecast import sizes_of
+from rnnbp.bptt.problem import Problem, as_model, feature_shape, pose, symbol_layers
+from rnnbp.bptt.results import Accumulators, States
+from rnnbp.bptt.sizes import Sizes
+from rnnbp.bptt.slots import Slots
+from rnnbp.graph import Graph
+from rnnbp.ledger import Ledger
+from rnnbp.numerics import Array, Shape, positive_int
+from rnnbp.recurrent import Recurrent
+from rnnbp.storage import PathLike
+
+KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
+SHORT, LONG = 2, 64
+"""Two lengths of chunks: cost is a line through them."""
+FRESH = 34 * 10**6
+"""Bytes of an array that glibc asks the system for each time, at the least."""
+SECONDS = 0.15
+"""What all actions on the long chunk may take together; a slow model gets a shorter one."""
+
+
+def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None) -> Costs:
+    """Measure what the actions of a schedule cost here, on random chunks of this model, in about a second.
+
+    Args:
+        model: as ``bptt`` takes it. batch: B of x.
+        x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
+
+    The result is remembered for the model, batch, shape and number of BLAS threads until the process ends. The chunks
+    are of 2 and up to 64 steps; within a budget of their own, as ``plan`` and ``bptt`` have one, of as many as fit.
+    Raises ShapeError for an unknown feature shape, TypeError for a model without parameters.
+    """
+    graph = as_model(model)
+    shape = feature_shape("calibrate", graph, x_shape)
+    return remembered(sizes_of(graph, shape, positive_int("calibrate: batch", batch), None))
+
+
+_known: dict[Any, Costs] = {}
+
+
+def remembered(sizes: Sizes, room: int | None = None) -> Costs:
+    """``measured``, once for all models of a structure."""
+    threads = tuple(pool["num_threads"] for pool in threadpool_info())
+    key = (_structure(sizes.model), sizes.dtype, sizes.batch, sizes.x_shape, threads)
+    if key not in _known:
+        _known[key] = measured(sizes, room)
+    return _known[key]
+
+
+def with_disk(costs: Costs, slot: int, folder: PathLike | None, repeats: int = 5) -> Costs:
+    """The same, with what it takes to write and to read a checkpoint of so many bytes on disk: medians."""
+    if {"write", "read"} <= costs.fixed.keys():
+        return costs
+    states = ((np.zeros(max(1, slot), np.uint8),),)
+    taken: dict[str, list[float]] = {"write": [], "read": []}
+    with closing(Slots(Ledger(), folder)) as slots:
+        for n in range(repeats):
+            taken["write"].append(_timed(partial(_written, slots, n, states))[0])
+            taken["read"].append(_timed(partial(slots.load, n))[0])
+            slots.drop(n)
+    return Costs(costs.fixed | {kind: median(found) for kind, found in taken.items()}, costs.step)
+
+
+def _written(slots: Slots, n: int, states: States) -> None:
+    slots.store(n, states, "disk")
+    slots.settle()
+
+
+def _structure(model: Graph) -> tuple[Any, ...]:
+    """What a model's costs depend on: its layers and how they are joined, not the values of its parameters."""
+    return tuple(
+        (_structure(node.block.cell), node.args)
+        if isinstance(node.block, Recurrent)
+        else (type(node.block), repr(node.block), node.args)
+        for node in model.nodes
+    )
+
+
+def measured(sizes: Sizes, room: int | None = None, repeats: int = 3) -> Costs:
+    """Medians of ``repeats`` runs at each of two lengths, the short one three times as often; ``room`` in bytes."""
+    model, batch, x_shape = sizes.model, sizes.batch, sizes.x_shape
+    few = _measure(model, batch, x_shape, SHORT, 3 * repeats)
+    length = max(2 * SHORT, min(LONG, int(SHORT * SECONDS / sum(few.values()))))
+    while room is not None and length > 2 * SHORT and _held(sizes, length) > room:
+        length //= 2
+    many = _measure(model, batch, x_shape, length, repeats)
+    step = {kind: max(0.0, (many[kind] - few[kind]) / (length - SHORT)) for kind in KINDS}
+    fixed = {kind: max(0.0, few[kind] - SHORT * step[kind]) for kind in KINDS}
+    return Costs(fixed, step, _byte() if room is None or room > 2 * FRESH else 0.0)
+
+
+def _held(sizes: Sizes, length: int) -> int:
+    """What measuring chunks of this length takes."""
+    held = sizes.gradients(length) + sizes.standing + sizes.tape(length) + sizes.thin(length)
+    return held + sizes.workspace(length) + sizes.rebuild(length)
+
+
+def _byte(repeats: int = 4) -> float:
+    """Seconds that a byte takes longer when it is used for the first time since the system handed it out."""
+    taken = []
+    for _ in range(repeats):
+        array = np.empty(FRESH, np.uint8)
+        first, second = (_timed(partial(array.fill, 0))[0] for _ in range(2))
+        taken.append(max(0.0, first - second) / FRESH)
+        del array
+    return median(taken)
+
+
+def _measure(model: Graph, batch: int, x_shape: Shape, length: int, repeats: int) -> dict[str, float]:
+    """Seconds of each action on one chunk of ``length`` steps."""
+    problem = pose(model, _synthetic(model, (length, batch, *x_shape)), chunk=length, state=None, backend=None)
+    chunks, state = Chunks(problem, seed=0, training=True), problem.state
+    taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for _ in range(repeats + 1):  # the first warms up
+        taken["Advance"].append(_timed(lambda: chunks.advance(0, state))[0])
+        seconds, thin = _timed(lambda: chunks.keep(0, state))
+        taken["Keep"].append(seconds)
+        taken["Rebuild"].append(_timed(partial(chunks.rebuild, 0, thin))[0])
+        seconds, tape = _timed(lambda: chunks.record(0, state))
+        taken["Record"].append(seconds)
+        taken["Backward"].append(_timed(partial(_backward, problem, chunks, tape))[0])
+    return {kind: median(runs[1:]) for kind, runs in taken.items()}
+
+
+def _backward(problem: Problem, chunks: Chunks, tape: ChunkTape) -> None:
+    dstates: DeltaStates = {
+        node.number: (None,) * len(arrays) for node, arrays in zip(chunks.parts.recurrent, problem.state, strict=True)
+    }
+    chunks.backward(0, tape, lambda y, _: (0.0, np.ones_like(y)), dstates, Accumulators(problem.model))
+
+
+def _synthetic(model: Graph, shape: Shape) -> Array:
+    rng = np.random.default_rng(0)
+    layers = list(symbol_layers(model))
+    if layers:
+        return rng.integers(0, min(layer.n_symbols for layer in layers), shape)
+    return rng.normal(size=shape).astype(model.dtype or np.float32)
+
+
+def _timed(run: Callable[[], Any]) -> tuple[float, Any]:
+    began = time.perf_counter()
+    result = run()
+    return time.perf_counter() - began, result
