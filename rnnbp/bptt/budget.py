@@ -16,6 +16,12 @@ class BudgetError(ValueError):
     """A budget that is no number of bytes, or that no schedule fits in; says the least that would do."""
 
 
+def too_small(budget: int, least: int) -> BudgetError:
+    """The error of a budget that nothing fits in, where ``least`` bytes besides the margin would do."""
+    needed = with_margin(least)
+    return BudgetError(f"a budget of {shown(budget)} is too small for any schedule; {needed} bytes would do")
+
+
 def margin(budget: int) -> int:
     """What is left free: measured memory is the ledger's within 1 % or 64 KiB."""
     return max(budget // 100, 64 * 1024)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from rnnbp.bptt.budget import BudgetError, margin, parse_budget, shown, with_margin
+from rnnbp.bptt.budget import margin, parse_budget, shown, too_small
 from rnnbp.bptt.calibration import remembered, with_disk
 from rnnbp.bptt.candidates import Candidate, Candidates
 from rnnbp.bptt.costs import Costs
@@ -109,8 +109,7 @@ def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -
     candidates = Candidates(sizes, steps, costs, disk)
     fitting = list(candidates.within(budget - margin(budget)))
     if not fitting:
-        least = with_margin(candidates.least())
-        raise BudgetError(f"a budget of {shown(budget)} is too small for any schedule; {least} bytes would do")
+        raise too_small(budget, candidates.least())
     best = min(fitting, key=lambda c: (c.seconds, c.bytes))
     cached = min(c.seconds for c in candidates.cached())
     found = foretell(sizes, best.schedule, steps, best.chunk, costs)

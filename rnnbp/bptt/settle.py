@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import replace
 
-from rnnbp.bptt.budget import BudgetError, margin, parse_budget, shown, with_margin
+from rnnbp.bptt.budget import BudgetError, margin, parse_budget, shown, too_small
 from rnnbp.bptt.calibration import remembered
 from rnnbp.bptt.forecast import foretell
 from rnnbp.bptt.objective import Objective
@@ -78,8 +78,7 @@ def online(sizes: Sizes, budget: int) -> tuple[int, int]:
         if slots >= 1:
             best = max(best, (length * math.comb(slots + 2, 2), length, slots))
     if not best[0]:
-        least = with_margin(_one_tape(sizes, 1) + sizes.slot + sizes.objects(slots=1))
-        raise BudgetError(f"a budget of {shown(budget)} is too small for any schedule; {least} bytes would do")
+        raise too_small(budget, _one_tape(sizes, 1) + sizes.slot + sizes.objects(slots=1))
     return best[1], best[2]
 
 
