@@ -9,7 +9,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.actions import Backward, Drop, Load, Record, Store
-from rnnbp.bptt import run
+from rnnbp.bptt import run as runs
 from rnnbp.ledger import Ledger
 from rnnbp.rng import Context, fold
 
@@ -154,7 +154,7 @@ def test_the_ledger_is_empty_in_the_end(checkpoint: str, monkeypatch: pytest.Mon
             super().__init__(*external)
             kept.append(self)
 
-    monkeypatch.setattr(run, "Ledger", Spy)
+    monkeypatch.setattr(runs, "Ledger", Spy)
     rb.bptt(rb.LSTM(3, 4, rng=0), rand(16, 2, 3), rand(16, 2, 4), weighted, chunk=2, checkpoint=checkpoint)
     assert {k: v for k, v in kept[0].bytes.items() if v and k != "gradients"} == {}
 

@@ -28,8 +28,8 @@ from rnnbp.storage import PathLike
 KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
 SHORT, LONG = 2, 64
 """Two lengths of chunks: cost is a line through them."""
-FRESH = 34 * 10**6
-"""Bytes of an array that glibc asks the system for each time, at the least."""
+PIECE, PIECES = 10**6, 32
+"""Bytes of an array as tapes have them, and how many: together more than is kept for the next use."""
 SECONDS = 0.15
 """What all actions on the long chunk may take together; a slow model gets a shorter one."""
 
@@ -101,7 +101,7 @@ def measured(sizes: Sizes, room: int | None = None, repeats: int = 3) -> Costs:
     many = _measure(model, batch, x_shape, length, repeats)
     step = {kind: max(0.0, (many[kind] - few[kind]) / (length - SHORT)) for kind in KINDS}
     fixed = {kind: max(0.0, few[kind] - SHORT * step[kind]) for kind in KINDS}
-    return Costs(fixed, step, _byte() if room is None or room > 2 * FRESH else 0.0)
+    return Costs(fixed, step, _byte() if room is None or room > 2 * PIECE * PIECES else 0.0)
 
 
 def _held(sizes: Sizes, length: int) -> int:
@@ -114,10 +114,10 @@ def _byte(repeats: int = 4) -> float:
     """Seconds that a byte takes longer when it is used for the first time since the system handed it out."""
     taken = []
     for _ in range(repeats):
-        array = np.empty(FRESH, np.uint8)
-        first, second = (_timed(partial(array.fill, 0))[0] for _ in range(2))
-        taken.append(max(0.0, first - second) / FRESH)
-        del array
+        arrays = [np.empty(PIECE, np.uint8) for _ in range(PIECES)]
+        first, second = (_timed(lambda: [array.fill(0) for array in arrays])[0] for _ in range(2))  # noqa: B023
+        taken.append(max(0.0, first - second) / (PIECES * PIECE))
+        del arrays
     return median(taken)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from rnnbp.bptt.budget import BudgetError, margin, parse_budget, shown, too_small
 from rnnbp.bptt.calibration import remembered
@@ -43,13 +44,19 @@ def settle(
         if not problem.known:
             length, slots = online(sizes, budget)
             return replace(problem, chunk=length), Online(slots)
-        checkpoint = choose(sizes, problem.steps, budget, remembered(sizes, budget))
+        checkpoint = _planned(sizes, problem.steps, budget)
     if not isinstance(checkpoint, Plan):
         return problem, checkpoint
     if chunk not in (None, checkpoint.chunk):
         raise BudgetError(f"the plan is for chunks of {checkpoint.chunk} steps, found chunk={chunk}; leave chunk out")
     _check_plan(checkpoint, problem, objective.sizes(dx))
     return replace(problem, chunk=min(checkpoint.chunk, problem.steps)), checkpoint
+
+
+@lru_cache(maxsize=2)
+def _planned(sizes: Sizes, steps: int, budget: int) -> Plan:
+    """The plan, remembered: training asks for the same one at every update."""
+    return choose(sizes, steps, budget, remembered(sizes, budget))
 
 
 def _check_plan(plan: Plan, problem: Problem, sizes: Sizes) -> None:
