@@ -28,7 +28,7 @@ from rnnbp.storage import PathLike
 KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
 SHORT, LONG = 2, 64
 """Two lengths of chunks: cost is a line through them."""
-PIECE, PIECES = 10**6, 32
+PIECE, PIECES = 10**6, 64
 """Bytes of an array as tapes have them, and how many: together more than is kept for the next use."""
 SECONDS = 0.15
 """What all actions on the long chunk may take together; a slow model gets a shorter one."""
@@ -110,15 +110,19 @@ def _held(sizes: Sizes, length: int) -> int:
     return held + sizes.workspace(length) + sizes.rebuild(length)
 
 
-def _byte(repeats: int = 4) -> float:
-    """Seconds that a byte takes longer when it is used for the first time since the system handed it out."""
-    taken = []
-    for _ in range(repeats):
-        arrays = [np.empty(PIECE, np.uint8) for _ in range(PIECES)]
-        first, second = (_timed(lambda: [array.fill(0) for array in arrays])[0] for _ in range(2))  # noqa: B023
-        taken.append(max(0.0, first - second) / (PIECES * PIECE))
-        del arrays
-    return median(taken)
+def _byte() -> float:
+    """Seconds that a byte takes longer when it is used for the first time since the system handed it out.
+
+    All pieces are held at once, so that most are new, and BLAS's threads are awake, as they are in a run.
+    """
+    square, held, taken = np.ones((256, 256), np.float32), [], []
+    for _ in range(PIECES):
+        square @ square
+        array = np.empty(PIECE, np.uint8)
+        first, second = (_timed(partial(array.fill, 0))[0] for _ in range(2))
+        held.append(array)
+        taken.append(first - second)
+    return max(0.0, median(taken)) / PIECE
 
 
 def _measure(model: Graph, batch: int, x_shape: Shape, length: int, repeats: int) -> dict[str, float]:
