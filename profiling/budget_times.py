@@ -54,9 +54,7 @@ def choose(shares: list[float], steps: int, units: int, inputs: int, batch: int)
     given = {"steps": steps, "batch": batch, "costs": rb.calibrate(model, batch=batch)}
     all_cached = rb.plan(model, loss, budget=10**15, **given)
     most, plans = all_cached.forecast.peak_bytes, [all_cached]
-    for budget in (
-        np.geomspace(rb.plan(model, loss, budget=most, **given).frontier[0].bytes, most, 80).astype(int).tolist()
-    ):
+    for budget in np.geomspace(most / 100, 1.1 * most, 80).astype(int).tolist():
         with contextlib.suppress(rb.BudgetError):
             plans.append(rb.plan(model, loss, budget=budget, **given))
     held = {id(plan): state_and_internals(plan.forecast.peak_bytes_by_kind) for plan in plans}

@@ -16,6 +16,8 @@ TABLES = 200_000
 """Chunks times units for which the two-table optimum is worked out: a fraction of a second."""
 TABLE = 7_000
 """Bytes that the two tables take for a unit, while the schedule runs."""
+BUILDING = 1e-4
+"""Seconds that they take for a unit, about."""
 
 
 TIERED = 1_000
@@ -86,7 +88,7 @@ class Candidates:
         if tables and useful and chunks * useful <= TABLES:
             best = Optimal(chunks, useful, alpha)
             found = self._replay(f"optimum, {useful} units", best, length, best.steps, slots=useful)
-            yield replace(found, bytes=found.bytes + useful * TABLE)
+            yield replace(found, bytes=found.bytes + useful * TABLE, seconds=found.seconds + useful * BUILDING)
         yield from self._segments(length, chunks, "ram")
         if self.disk:
             yield from self._segments(length, chunks, "disk")
