@@ -25,6 +25,8 @@ from rnnbp.numerics import Array, Shape, positive_int
 from rnnbp.recurrent import Recurrent
 from rnnbp.storage import PathLike
 
+PATIENCE = 0.4
+"""Seconds after which a length is measured no more often: a busy machine gives less exact costs, not later ones."""
 KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
 SHORT, LONG = 2, 64
 """Two lengths of chunks: cost is a line through them."""
@@ -130,7 +132,10 @@ def _measure(model: Graph, batch: int, x_shape: Shape, length: int, repeats: int
     problem = pose(model, _synthetic(model, (length, batch, *x_shape)), chunk=length, state=None, backend=None)
     chunks, state = Chunks(problem, seed=0, training=True), problem.state
     taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    for _ in range(repeats + 1):  # the first warms up
+    began = time.perf_counter()
+    for k in range(repeats + 1):  # the first warms up
+        if k > 1 and time.perf_counter() - began > PATIENCE:
+            break
         taken["Advance"].append(_timed(lambda: chunks.advance(0, state))[0])
         seconds, thin = _timed(lambda: chunks.keep(0, state))
         taken["Keep"].append(seconds)

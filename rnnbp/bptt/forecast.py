@@ -92,7 +92,7 @@ class _Balance:
         self.sizes, self.lengths = sizes, lengths
         self.held: Counter[str] = Counter(gradients=sizes.gradients(sum(lengths)), state=sizes.standing)
         self.disk, self.tapes, self.thin = set[int](), set[int](), set[int]()
-        self.peak, self.by_kind = 0, dict[str, int]()
+        self.total, self.peak, self.by_kind = self.held.total(), 0, dict[str, int]()
         self.steps: Counter[str] = Counter()
         self.note()
 
@@ -105,8 +105,8 @@ class _Balance:
             if isinstance(action, Advance | Keep | Record) and action.n == arrived:
                 arrived += 1
                 self.note(self.sizes.arriving(length))
-            if read_ahead(action, after, self.disk, (self.tapes, self.thin)) is not None:
-                self.held["read ahead"] = self.sizes.slot
+            if self.disk and read_ahead(action, after, self.disk, (self.tapes, self.thin)) is not None:
+                self.hold("read ahead", self.sizes.slot)
             self.do(action, length)
 
     def do(self, action: Action, length: int) -> None:
@@ -116,38 +116,45 @@ class _Balance:
                 self.note(sizes.advance(length))
             case Keep():
                 self.thin.add(action.n)
-                self.held["thin tape"] += sizes.thin(length)
+                self.hold("thin tape", sizes.thin(length))
                 self.note(sizes.keep(length))
             case Record():
                 self.tapes.add(action.n)
-                self.held["tape"] += sizes.tape(length)
+                self.hold("tape", sizes.tape(length))
                 self.note(sizes.record(length))
             case Rebuild():
                 self.note(sizes.rebuild(length))
                 self.thin.remove(action.n)
                 self.tapes.add(action.n)
-                self.held["thin tape"] -= sizes.thin(length)
-                self.held["tape"] += sizes.tape(length)
+                self.hold("thin tape", -sizes.thin(length))
+                self.hold("tape", sizes.tape(length))
                 self.note(sizes.rebuild(length))
-            case Store(n, tier):
-                kind = "checkpoint" if tier == "ram" else "disk buffer"
-                self.held[kind] += sizes.slot if tier == "ram" or not self.held[kind] else 0
-                self.disk |= {n} if tier == "disk" else set()
+            case Store(n, "disk"):
+                self.disk.add(n)
+                self.hold("disk buffer", sizes.slot - self.held["disk buffer"])
+                self.note()
+            case Store():
+                self.hold("checkpoint", sizes.slot)
                 self.note()
             case Drop(n) if n in self.disk:
                 self.disk.remove(n)
-                self.held["disk buffer"] = 0
+                self.hold("disk buffer", -self.held["disk buffer"])
             case Drop():
-                self.held["checkpoint"] -= sizes.slot
+                self.hold("checkpoint", -sizes.slot)
             case Backward():
                 self.note(sizes.backward(length))
                 self.tapes.remove(action.n)
-                self.held["tape"] -= sizes.tape(length)
+                self.hold("tape", -sizes.tape(length))
             case Load():
-                self.held["read ahead"] = 0
+                self.hold("read ahead", -self.held["read ahead"])
+
+    def hold(self, kind: str, nbytes: int) -> None:
+        """Count so many bytes of a kind more."""
+        self.held[kind] += nbytes
+        self.total += nbytes
 
     def note(self, workspace: int = 0) -> None:
         """Take note of the bytes held now, with a workspace."""
-        if self.held.total() + workspace > self.peak:
-            self.peak = self.held.total() + workspace
+        if self.total + workspace > self.peak:
+            self.peak = self.total + workspace
             self.by_kind = {kind: n for kind, n in (self.held | Counter(workspace=workspace)).items() if n}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from rnnbp.bptt.budget import margin, parse_budget, shown, too_small
@@ -23,9 +24,9 @@ class Plan:
     """A schedule for a budget; ``bptt`` takes it as ``checkpoint``."""
 
     budget: int
+    steps: int
+    """T."""
     chosen: Candidate
-    forecast: Forecast
-    """What the run will count, to the byte."""
     ratio: float
     """Seconds over those of the fastest way to cache everything."""
     frontier: tuple[Candidate, ...]
@@ -34,6 +35,11 @@ class Plan:
     """The seconds of actions that it rests on."""
     sizes: Sizes = field(repr=False, compare=False)
     """The bytes of actions that it rests on."""
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """What the run will count, to the byte; worked out when it is first asked for."""
+        return foretell(self.sizes, self.chosen.schedule, self.steps, self.chunk, self.costs)
 
     @property
     def chunk(self) -> int:
@@ -105,17 +111,16 @@ def plan(
 
 
 def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -> Plan:
-    """The fastest candidate within a budget, its run foretold. Raises BudgetError where there is none."""
+    """The fastest candidate within a budget. Raises BudgetError where there is none."""
     candidates = Candidates(sizes, steps, costs, disk)
     fitting = list(candidates.within(budget - margin(budget)))
     if not fitting:
         raise too_small(budget, candidates.least())
     best = min(fitting, key=lambda c: (c.seconds, c.bytes))
     cached = min(c.seconds for c in candidates.cached())
-    found = foretell(sizes, best.schedule, steps, best.chunk, costs)
     others = [c for k in range(-3, 4) for c in candidates.within(math.floor(budget * 2.0**k), tables=False)]
     frontier = _frontier([*candidates.cached(), *others])
-    return Plan(budget, best, found, best.seconds / cached, tuple(_thinned(frontier, best)), costs, sizes)
+    return Plan(budget, steps, best, best.seconds / cached, tuple(_thinned(frontier, best)), costs, sizes)
 
 
 def _frontier(candidates: list[Candidate]) -> list[Candidate]:

@@ -61,11 +61,10 @@ def _planned(sizes: Sizes, steps: int, budget: int) -> Plan:
 
 def _check_plan(plan: Plan, problem: Problem, sizes: Sizes) -> None:
     """Raise BudgetError where the run is not the one that was planned, and would take more."""
-    if not problem.known or plan.forecast.chunks != math.ceil(problem.steps / plan.chunk):
+    chunks = math.ceil(plan.steps / plan.chunk)
+    if not problem.known or chunks != math.ceil(problem.steps / plan.chunk):
         found = f"{problem.steps} steps" if problem.known else "a stream of unknown length"
-        raise BudgetError(
-            f"the plan is for {plan.forecast.chunks} chunks of {plan.chunk} steps, found {found}; plan anew"
-        )
+        raise BudgetError(f"the plan is for {chunks} chunks of {plan.chunk} steps, found {found}; plan anew")
     if sizes == plan.sizes:
         return
     needed = foretell(sizes, plan.chosen.schedule, problem.steps, plan.chunk).peak_bytes
