@@ -228,7 +228,7 @@ def test_the_disk_is_measured_and_shown(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("disk", [0, -1, "none", 1.5])
 def test_nonsense_for_a_disk_is_refused(disk: Any) -> None:
-    with pytest.raises(rb.BudgetError, match="budget"):
+    with pytest.raises(rb.BudgetError, match="disk"):
         rb.plan(rb.LSTM(8, 32, rng=0), MSE, steps=50, batch=B, budget="700 kB", disk=disk, costs=COSTS)
 
 
@@ -256,3 +256,69 @@ def test_a_run_that_was_not_planned_is_refused() -> None:
         rb.bptt(model, x[:50], target[:50], loss, checkpoint=least)
     with pytest.raises(rb.BudgetError, match="the plan is for dx=True, found dx=False; plan for that"):
         rb.bptt(model, x, target, loss, checkpoint=least, dx=False)
+
+
+def test_an_output_that_feeds_the_body_is_foretold() -> None:
+    """The output of a cell that is no state of it, and that another Recurrent takes, is in the tape."""
+    x, h = rb.Input(4), rb.State(4)
+    new = rb.Tanh()(rb.Dense((4, 4), 4, rng=0)(x, h))
+    wide = rb.Recurrent(rb.Cell(x, {h: new}, output=rb.Dense(4, 400, rng=1)(new)))
+    model, given, target = rb.Sequential(wide, rb.RNN(400, 4, rng=2)), real(256, 8, 4), real(256, 8, 4)
+    stats = rb.bptt(model, given, target, MSE, chunk=16).stats
+    assert rb.forecast(model, MSE, steps=256, batch=8, chunk=16).peak_bytes == stats.peak_bytes
+    assert rb.bptt(model, given, target, MSE, checkpoint=2_000_000).stats.peak_bytes <= 2_000_000
+
+
+def test_a_dropout_of_nothing_is_foretold() -> None:
+    model = rb.Sequential(
+        rb.LSTM(5, 5, rng=0),
+        rb.Dropout(0.0),
+        rb.Dense(5, 4, rng=1),
+        rb.LSTM(4, 4, rng=2),
+        rb.Dropout(0.0),
+        rb.Dense(4, 2, rng=3),
+    )
+    stats = rb.bptt(model, real(27, 3, 5), real(27, 3, 2), MSE, chunk=6, checkpoint="sqrt").stats
+    assert rb.forecast(model, MSE, steps=27, batch=3, chunk=6, checkpoint="sqrt").peak_bytes == stats.peak_bytes
+
+
+def test_checkpoints_on_disk_take_one_file_and_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tempfile
+    import tracemalloc
+
+    made, make = [], tempfile.TemporaryFile
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **options: made.append(1) or make(**options))
+    model, steps = rb.LSTM(8, 32, rng=0), 2000
+    x, target = real(steps, B, 8), real(steps, B, 32)
+    on_disk = lambda n: rb.schedules.EveryK(n, 1, "disk")  # noqa: E731
+    rb.bptt(model, x[:80], target[:80], MSE, checkpoint=on_disk, chunk=8, dx=False)
+    made.clear()
+    tracemalloc.start()
+    stats = rb.bptt(model, x, target, MSE, checkpoint=on_disk, chunk=8, dx=False).stats
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(made) == 1
+    assert stats.peak_slots_by_tier["disk"] == 249
+    assert peak - stats.peak_bytes < 249 * 2500 + 150_000
+
+
+def test_a_model_without_states_fits_a_budget() -> None:
+    model = rb.Sequential(rb.Dense(4, 2, rng=1))
+    stats = rb.bptt(model, real(50, 3, 4), real(50, 3, 2), MSE, checkpoint="1 MB").stats
+    assert stats.peak_bytes <= 10**6
+
+
+@pytest.mark.parametrize(
+    ("fixed", "step", "error", "message"),
+    [
+        ({}, {}, ValueError, "Costs: fixed must have Advance, Keep"),
+        (STEP | {"advance": 1.0}, STEP, ValueError, "Costs: fixed must have"),
+        (STEP, STEP | {"Record": -1.0}, ValueError, "Costs: seconds of Record must lie in"),
+        (STEP, STEP | {"Record": "x"}, TypeError, "Costs: seconds of Record must be a number"),
+        (dict.fromkeys(STEP, 0.0), dict.fromkeys(STEP, 0.0), ValueError, "Costs: every action takes time"),
+        (None, None, TypeError, "Costs: fixed and step are dicts"),
+    ],
+)
+def test_costs_that_cannot_be(fixed: Any, step: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        Costs(fixed, step)

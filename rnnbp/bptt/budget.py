@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
+
+from rnnbp.numerics import shown as cut
+
 UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9} | {
     f"{letter}{mark}": base**power
     for power, letter in enumerate("kmgt", start=1)
@@ -32,25 +36,35 @@ def with_margin(least: int) -> int:
     return least + margin(least) + least // 99
 
 
-def parse_budget(budget: int | str) -> int:
+def is_budget(checkpoint: object) -> bool:
+    """Whether a ``checkpoint`` argument is meant as bytes: a number, or text that begins with one."""
+    if isinstance(checkpoint, str):
+        return re.match(r"\s*[-+.]?\d", checkpoint) is not None
+    return isinstance(checkpoint, int | np.integer) and not isinstance(checkpoint, bool)
+
+
+def parse_budget(budget: object, what: str = "budget") -> int:
     """Bytes from a number, or from text with a unit: 1 MB is 10**6 bytes, 1 MiB is 2**20. Raises BudgetError."""
     if isinstance(budget, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", budget)
+        match = re.fullmatch(r"\s*(\d{1,18}(?:\.\d+)?)\s*([a-zA-Z]*)\s*", budget)
         if match is None or match[2].lower() not in UNITS:
-            raise BudgetError(f"budget {budget!r} is not a number of bytes; write as '64 MB', '64 MiB', or an integer")
+            raise BudgetError(
+                f"{what} {cut(budget)} is not a number of bytes; write as '64 MB', '64 MiB', or an integer"
+            )
         value: int = math.floor(float(match[1]) * UNITS[match[2].lower()])
-    elif isinstance(budget, bool) or not isinstance(budget, int):
-        raise BudgetError(f"budget must be an integer of bytes or text, found {budget!r}; write as '64 MB'")
+    elif isinstance(budget, bool) or not isinstance(budget, int | np.integer):
+        raise BudgetError(f"{what} must be an integer of bytes or text, found {cut(budget)}; write as '64 MB'")
     else:
-        value = budget
+        value = int(budget)
     if value < 1:
-        raise BudgetError(f"budget must be at least 1 byte, found {budget!r}")
+        raise BudgetError(f"{what} must be at least 1 byte, found {cut(budget)}")
     return value
 
 
-def shown(n: int) -> str:
-    """Bytes, for people."""
+def shown(n: int, *, up: bool = False) -> str:
+    """Bytes, for people, in three digits; ``up`` rounds up."""
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if n >= size:
-            return f"{n / size:.3g} {unit}"
+            digit = 10 ** max(0, len(str(n)) - 3)
+            return f"{(-(-n // digit) * digit if up else n) / size:.3g} {unit}"
     return f"{n} B"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from statistics import median
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
 from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates
-from rnnbp.bptt.costs import Costs
+from rnnbp.bptt.costs import KINDS, Costs
 from rnnbp.bptt.forecast import sizes_of
 from rnnbp.bptt.problem import Problem, as_model, feature_shape, pose, symbol_layers
 from rnnbp.bptt.results import Accumulators, States
@@ -27,7 +28,6 @@ from rnnbp.storage import PathLike
 
 PATIENCE = 0.4
 """Seconds after which a length is measured no more often: a busy machine gives less exact costs, not later ones."""
-KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
 SHORT, LONG = 2, 64
 """Two lengths of chunks: cost is a line through them."""
 PIECE, PIECES = 10**6, 64
@@ -75,7 +75,7 @@ def with_disk(costs: Costs, slot: int, folder: PathLike | None, repeats: int = 5
             taken["write"].append(_timed(partial(_written, slots, n, states))[0])
             taken["read"].append(_timed(partial(slots.load, n))[0])
             slots.drop(n)
-    return Costs(costs.fixed | {kind: median(found) for kind, found in taken.items()}, costs.step)
+    return replace(costs, fixed=costs.fixed | {kind: median(found) for kind, found in taken.items()})
 
 
 def _written(slots: Slots, n: int, states: States) -> None:
@@ -101,7 +101,7 @@ def measured(sizes: Sizes, room: int | None = None, repeats: int = 3) -> Costs:
     while room is not None and length > 2 * SHORT and _held(sizes, length) > room:
         length //= 2
     many = _measure(model, batch, x_shape, length, repeats)
-    step = {kind: max(0.0, (many[kind] - few[kind]) / (length - SHORT)) for kind in KINDS}
+    step = {kind: max(1e-9, (many[kind] - few[kind]) / (length - SHORT)) for kind in KINDS}
     fixed = {kind: max(0.0, few[kind] - SHORT * step[kind]) for kind in KINDS}
     return Costs(fixed, step, _byte() if room is None or room > 2 * PIECE * PIECES else 0.0)
 

@@ -77,7 +77,10 @@ class Candidates:
         chunks = math.ceil(self.steps / length)
         if chunks > 1:
             yield self._thin("all states kept", ThinTapes(chunks), length, chunks, chunks, 0, chunks - 1)
-        slot, room = self.sizes.slot + self.sizes.objects(slots=1), budget - self._bytes(length, slots=0, tapes=1)
+        slot, room = (
+            max(1, self.sizes.slot + self.sizes.objects(slots=1)),
+            budget - self._bytes(length, slots=0, tapes=1),
+        )
         units = room // slot
         if units < 1:
             return

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rnnbp.numerics import real_number
+
+KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -16,6 +20,17 @@ class Costs:
     fixed: dict[str, float]
     step: dict[str, float]
     byte: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.fixed, dict) or not isinstance(self.step, dict):
+            raise TypeError("Costs: fixed and step are dicts of seconds by action, as {'Record': 1e-3}; see calibrate")
+        for name, found, more in (("fixed", self.fixed, ("write", "read")), ("step", self.step, ())):
+            if set(KINDS) - set(found) or set(found) - {*KINDS, *more}:
+                raise ValueError(f"Costs: {name} must have {', '.join(KINDS)}, found {', '.join(map(str, found))}")
+        for kind, value in [*self.fixed.items(), *self.step.items(), ("byte", self.byte)]:
+            real_number(f"Costs: seconds of {kind}", value, least=0)
+        if not all(self.fixed[kind] + self.step[kind] for kind in KINDS):
+            raise ValueError("Costs: every action takes time; give each a number above 0, in fixed or in step")
 
     def seconds(self, counts: dict[str, int], steps: dict[str, int], held: int = 0) -> float:
         """Of actions that occur so often, on so many steps in all, with so many bytes held at the peak."""

@@ -52,7 +52,9 @@ def bptt(
         loss: one of ``rnnbp.losses``, a mean over all unmasked elements of the sequence; or a function
             ``(y, target) -> (value, dy)``, called once per chunk, whose values are summed.
         checkpoint: "all", "sqrt", a schedule, a function of the number of chunks that gives one, a budget
-            of bytes as "64 MB", or a Plan. Gradients are the same bits under every schedule that only replays.
+            of bytes as "64 MB", or a Plan. Gradients are the same bits under every schedule that only replays,
+            at the same chunk length; a budget chooses that too, by measured costs: for the same bits in another
+            process give it a Plan, or costs.
         chunk: steps in a chunk, by default 32.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
         mask: (T, B), bool or weights ≥ 0 of the steps in the loss.
@@ -76,6 +78,8 @@ def bptt(
         chunk = horizon if chunk is None else positive_int("chunk", chunk)
         if horizon % chunk:
             raise ValueError(f"horizon {horizon} is not a multiple of chunk {chunk}; choose a chunk that divides it")
+    if hasattr(x, "__next__") and (x is target or x is mask):
+        raise TypeError("x is an iterator, which comes once, and target or mask is the same one; give each its own")
     problem = pose(model, x, chunk=chunk, state=state, backend=backend, steps=steps, folder=folder)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         kept = keeps_dx(problem, checkpoint, dx if dx is None else flag("dx", dx))

@@ -15,6 +15,7 @@ from rnnbp.bptt.problem import as_model, pose
 from rnnbp.bptt.results import Gradients, States
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array, ShapeError
+from rnnbp.storage import PathLike
 
 
 def predict(model: Any, x: Any, *, state: Any = None, chunk: int | None = None) -> tuple[Array, States]:
@@ -43,13 +44,15 @@ def evaluate(
     state: Any = None,
     mask: Any = None,
     chunk: int | None = None,
+    steps: int | None = None,
+    folder: PathLike | None = None,
 ) -> tuple[float, States]:
     """(loss, state): the loss in evaluation mode, without outputs for more than a chunk at a time.
 
     Arguments as those of ``bptt``, errors too.
     """
-    problem = pose(model, x, chunk=chunk, state=state, backend=None)
-    with closing(Objective(problem, loss, target, mask)) as objective:
+    problem = pose(model, x, chunk=chunk, state=state, backend=None, steps=steps, folder=folder)
+    with closing(Objective(problem, loss, target, mask, folder)) as objective:
         chunks = Chunks(problem, seed=0, training=False)
         value, present = 0.0, problem.state
         for n in problem.numbers():

@@ -60,8 +60,8 @@ class Objective:
         """Raise ShapeError where target or mask do not have x's time and batch axes."""
         steps = self.problem.steps if self.problem.known else None
         if self.target is not None:
-            lead = (self.target.steps if steps is None else steps, self.problem.batch)
-            shape = (self.target.steps, *self.target.shape)
+            length: Any = "T" if steps is None else self.target.steps
+            lead, shape = (steps or length, self.problem.batch), (length, *self.target.shape)
             axis = next((k for k, (a, b) in enumerate(zip(shape, lead, strict=False)) if a != b), None)
             if axis is not None:
                 raise ShapeError(
@@ -69,9 +69,9 @@ class Objective:
                     f"found shape {shape}; give a target for every step"
                 )
         if self.mask is not None:
-            lead = (self.mask.steps if steps is None else steps, self.problem.batch)
-            if (self.mask.steps, *self.mask.shape) != lead:
-                found = (self.mask.steps, *self.mask.shape)
+            length = "T" if steps is None else self.mask.steps
+            lead, found = (steps or length, self.problem.batch), (length, *self.mask.shape)
+            if found != lead:
                 raise ShapeError(f"mask must have shape (T, B) = {lead}, found {found}; one weight for each step")
 
     def _count_all(self) -> None:

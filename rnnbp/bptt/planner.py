@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from rnnbp.bptt.budget import margin, parse_budget, shown, too_small
+from rnnbp.bptt.budget import margin, parse_budget, shown, too_small, with_margin
 from rnnbp.bptt.calibration import remembered, with_disk
 from rnnbp.bptt.candidates import Candidate, Candidates
 from rnnbp.bptt.costs import Costs
@@ -30,7 +30,7 @@ class Plan:
     ratio: float
     """Seconds over those of the fastest way to cache everything."""
     frontier: tuple[Candidate, ...]
-    """For other budgets: each is the fastest within its own bytes."""
+    """For other budgets: each is the fastest within its own bytes, to which a budget adds a margin."""
     costs: Costs
     """The seconds of actions that it rests on."""
     sizes: Sizes = field(repr=False, compare=False)
@@ -61,14 +61,14 @@ class Plan:
             f"steps      {self.forecast.steps_rerun:,} run again, {self.forecast.steps_rebuilt:,} rebuilt",
             f"seconds    {self.chosen.seconds:.3g}, {self.ratio:.2f} of caching everything",
             "",
-            f"{'bytes':>12}  {'seconds':>9}  {'ratio':>5}  other budgets",
+            f"{'budget':>12}  {'seconds':>9}  {'ratio':>5}  what it would buy",
         ]
         least = self.chosen.seconds / self.ratio
         for other in self.frontier:
             mark = "*" if other == self.chosen else " "
             lines.append(
-                f"{shown(other.bytes):>12}  {other.seconds:9.3g}  {other.seconds / least:5.2f} {mark}{other.name}, "
-                f"chunks of {other.chunk}"
+                f"{shown(with_margin(other.bytes), up=True):>12}  {other.seconds:9.3g}  {other.seconds / least:5.2f} "
+                f"{mark}{other.name}, chunks of {other.chunk}"
             )
         return "\n".join(lines)
 
@@ -107,7 +107,7 @@ def plan(
     costs = costs or remembered(sizes, limit)
     if disk is None:
         return choose(sizes, steps, limit, costs)
-    return choose(sizes, steps, limit, with_disk(costs, sizes.slot, folder), parse_budget(disk))
+    return choose(sizes, steps, limit, with_disk(costs, sizes.slot, folder), parse_budget(disk, "disk"))
 
 
 def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Self
 
 from tqdm import tqdm
@@ -20,7 +21,8 @@ class Progress:
         total = None if foreseen is None else foreseen.steps_run + foreseen.steps_rebuilt + problem.steps
         self.plan = plan
         told = "" if plan is None else f", {plan.forecast.seconds:.3g} s foretold"
-        self.bar: Any = tqdm(total=total, unit=" steps", unit_scale=True, dynamic_ncols=True, desc=f"bptt{told}")
+        look: Any = {"unit": " steps", "unit_scale": True, "dynamic_ncols": True, "disable": sys.stderr is None}
+        self.bar: Any = tqdm(total=total, desc=f"bptt{told}", **look)
 
     def __enter__(self) -> Self:
         return self

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import math
 import zlib
 from array import array as compact
 from collections.abc import Callable, Iterator
 from itertools import chain
-from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from rnnbp.bptt.scratch import ScratchFile
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, shown
 from rnnbp.storage import PathLike, StorageError
 
@@ -50,7 +50,20 @@ class Held:
     def read(self, span: slice) -> Array:
         if span.stop > self.steps:
             raise ShapeError(f"target and mask must be as long as x, found one of {self.steps} steps; end them alike")
-        return np.asarray(self.array[span])
+        found = np.asarray(self.array[span])
+        if self.fresh:
+            self._check(found, span)
+            found = found if found.base is None else found.copy()  # it may be a part of something larger
+        return found
+
+    def _check(self, found: Array, span: slice) -> None:
+        """Raise for slices that are not what the whole was said to be."""
+        expected = (span.stop - span.start, *self.shape)
+        if found.shape != expected or found.dtype != self.dtype:
+            raise ShapeError(
+                f"steps {span.start} to {span.stop} were read as {found.dtype} of shape {found.shape}, "
+                f"expected {self.dtype} of shape {expected}; give an array, or repair what reads the slices"
+            )
 
     def check(self, check: Check) -> None:
         """Check all steps, a block at a time: nothing of the length of the sequence is made."""
@@ -77,21 +90,21 @@ class Stream:
     fresh = mapped = True
 
     def __init__(self, name: str, pieces: Iterator[Any], steps: int | None, folder: PathLike | None) -> None:
-        self.name, self.declared, self.folder = name, steps, folder
-        first = next((np.asarray(piece) for piece in pieces), None)
+        self.name, self.declared, self._file = name, steps, ScratchFile(folder)
+        first = next((_array(name, piece) for piece in pieces), None)
         if first is None:
             raise ShapeError(f"{name} is a stream that ends before its first piece; give an iterator not used before")
-        if first.ndim == 0:
-            raise ShapeError(
-                f"{name}: the first piece of the stream is {first}, without axes; give arrays (steps, ...)"
-            )
         self._pieces = chain([first], pieces)
         self.shape: Shape = first.shape[1:]
         self.given = self.dtype = first.dtype
         self.arrived, self.ended = 0, False
         self._check: Check = lambda piece, start: None
-        self._file: IO[bytes] | None = None
         self._chunk, self._sums = 0, compact("Q")
+
+    @property
+    def _bytes(self) -> int:
+        """Of a step in the file."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
     @property
     def steps(self) -> int:
@@ -124,15 +137,16 @@ class Stream:
 
     def close(self) -> None:
         """Remove the file."""
-        if self._file is not None:
-            self._file.close()
+        self._file.close()
 
     def _take(self) -> None:
         piece = next(self._pieces, self)
         if piece is self:
             self.ended = True
+            if not self.arrived:
+                raise ShapeError(f"{self.name} is a stream whose pieces have no steps; give arrays (steps, ...)")
             return
-        piece = np.asarray(piece)
+        piece = _array(self.name, piece)
         where = f"{self.name}: the piece from step {self.arrived}"
         if piece.dtype != self.given:
             raise DtypeError(f"{where} has dtype {piece.dtype}, those before it {self.given}; give all of one dtype")
@@ -147,21 +161,17 @@ class Stream:
     def _write(self, piece: Array) -> None:
         rows = max(1, BLOCK // max(1, int(np.prod(self.shape))))
         with self._storing("written to"):
-            if self._file is None:
-                self._file = tempfile.TemporaryFile(dir=self.folder, prefix="rnnbp-")  # noqa: SIM115  # until close
-            self._file.seek(0, 2)
             for k in range(0, len(piece), rows):
-                self._file.write(np.ascontiguousarray(piece[k : k + rows], self.dtype).data)
+                data = np.ascontiguousarray(piece[k : k + rows], self.dtype).reshape(-1).view(np.uint8).data
+                self._file.write((self.arrived + k) * self._bytes, data)
 
     def _read(self, span: slice) -> Array:
         found = np.empty((span.stop - span.start, *self.shape), self.dtype)
         self._chunk = self._chunk or len(found)
         data = found.reshape(-1).view(np.uint8).data
         with self._storing("read from"):
-            assert self._file is not None
-            self._file.seek(span.start * (found.nbytes // len(found)))
-            count = self._file.readinto(data)  # type: ignore[attr-defined]
-        if count != found.nbytes or not self._same(span.start, zlib.crc32(data)):
+            complete = self._file.read(span.start * self._bytes, data)
+        if not complete or not self._same(span.start, zlib.crc32(data)):
             raise StorageError(
                 f"{self.name}, steps {span.start} to {span.stop}: the file of the stream was damaged; "
                 f"check the disk, and run again"
@@ -180,9 +190,9 @@ class Stream:
         try:
             yield
         except OSError as error:
-            place = Path(self.folder or tempfile.gettempdir())
             raise StorageError(
-                f"{self.name}: the stream cannot be {what} {place}: {error.strerror or error}; choose another folder"
+                f"{self.name}: the stream cannot be {what} {self._file.place}: {error.strerror or error}; "
+                f"choose another folder"
             ) from error
 
 
@@ -204,6 +214,8 @@ def series(name: str, given: Any, steps: int | None = None, folder: PathLike | N
     """``given`` as one of the two. What has an ``__iter__`` but no length is a stream."""
     if hasattr(given, "__iter__") and not hasattr(given, "__len__") and not hasattr(given, "shape"):
         return Stream(name, iter(given), steps, folder)
+    if isinstance(given, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost; give its data, and weights as mask=")
     found = Held(given) if _sliceable(given) else Held(_array(name, given))
     if steps is not None and found.steps != steps:
         raise ShapeError(f"{name} has {found.steps} steps, found steps={steps}; leave steps out, it is for streams")
@@ -221,7 +233,14 @@ def _sliceable(given: Any) -> bool:
 
 
 def _array(name: str, given: Any) -> Array:
-    array = np.asarray(given)
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise ShapeError(
+            f"{name} has parts of inhomogeneous shape; pad them and give a mask, or iter(...) for a stream"
+        ) from error
+    if array.dtype.kind not in "biufc":
+        raise DtypeError(f"{name}: {shown(given)} is no array of numbers; np.concatenate a list, or give iter(...)")
     if array.ndim == 0:
         raise ShapeError(f"{name} needs axes (T, B, ...), found {shown(given)}; give an array, or a stream of them")
     return array

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import fields, replace
+from typing import Any
+from weakref import WeakKeyDictionary
 
-from rnnbp.bptt.budget import BudgetError, margin, parse_budget, shown, too_small
+from rnnbp.bptt.budget import BudgetError, is_budget, margin, parse_budget, shown, too_small
 from rnnbp.bptt.calibration import remembered
 from rnnbp.bptt.forecast import foretell
 from rnnbp.bptt.objective import Objective
@@ -15,6 +15,7 @@ from rnnbp.bptt.planner import Plan, choose
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.series import Stream
 from rnnbp.bptt.sizes import Sizes
+from rnnbp.graph import Graph
 from rnnbp.schedules import Online, ScheduleLike
 
 
@@ -37,7 +38,7 @@ def settle(
     problem: Problem, objective: Objective, checkpoint: ScheduleLike | Plan, chunk: int | None, *, dx: bool
 ) -> tuple[Problem, ScheduleLike | Plan]:
     """What a budget or a plan means for a run: the problem in its chunks, and its plan, or online schedule."""
-    if isinstance(checkpoint, str) and re.match(r"\s*[-+.]?\d", checkpoint):
+    if is_budget(checkpoint):
         if chunk is not None:
             raise BudgetError(f"a budget chooses the chunks too, found chunk={chunk}; leave chunk and horizon out")
         sizes, budget = objective.sizes(dx), parse_budget(checkpoint)
@@ -53,17 +54,24 @@ def settle(
     return replace(problem, chunk=min(checkpoint.chunk, problem.steps)), checkpoint
 
 
-@lru_cache(maxsize=2)
+_plans: WeakKeyDictionary[Graph, tuple[Any, Plan]] = WeakKeyDictionary()
+
+
 def _planned(sizes: Sizes, steps: int, budget: int) -> Plan:
-    """The plan, remembered: training asks for the same one at every update."""
-    return choose(sizes, steps, budget, remembered(sizes, budget))
+    """The plan; the last one of a model is remembered, for training asks for it at every update."""
+    key = (*(getattr(sizes, part.name) for part in fields(sizes) if part.name != "model"), steps, budget)
+    known, plan = _plans.get(sizes.model, (None, None))
+    if plan is None or known != key:
+        plan = choose(sizes, steps, budget, remembered(sizes, budget))
+        _plans[sizes.model] = key, replace(plan, sizes=None)  # type: ignore[arg-type]  # which would keep the model
+    return replace(plan, sizes=sizes)
 
 
 def _check_plan(plan: Plan, problem: Problem, sizes: Sizes) -> None:
     """Raise BudgetError where the run is not the one that was planned, and would take more."""
     chunks = math.ceil(plan.steps / plan.chunk)
     if not problem.known or chunks != math.ceil(problem.steps / plan.chunk):
-        found = f"{problem.steps} steps" if problem.known else "a stream of unknown length"
+        found = f"{problem.steps} steps" if problem.known else "a stream; give steps= with it"
         raise BudgetError(f"the plan is for {chunks} chunks of {plan.chunk} steps, found {found}; plan anew")
     if sizes == plan.sizes:
         return
@@ -80,7 +88,7 @@ def online(sizes: Sizes, budget: int) -> tuple[int, int]:
     best = (0, 0, 0)
     for length in (2**k for k in range(11)):
         held = _one_tape(sizes, length)
-        slots = (budget - margin(budget) - held) // (sizes.slot + sizes.objects(slots=1))
+        slots = (budget - margin(budget) - held) // max(1, sizes.slot + sizes.objects(slots=1))
         if slots >= 1:
             best = max(best, (length * math.comb(slots + 2, 2), length, slots))
     if not best[0]:

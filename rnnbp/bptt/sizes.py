@@ -107,7 +107,7 @@ class Sizes:
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 layout = self.layouts[node.number]
-                outside = node.outs[0] in self.parts.frontier
+                outside = node.outs[0] in self._kept
                 total += layout.tape_bytes(length) + outside * layout.output_bytes(length, in_tape=True)
             elif isinstance(node.block, Layer):
                 keeps = self._keeps(node)
@@ -162,8 +162,8 @@ class Sizes:
         return tapes * (1024 * len(blocks) + 352 * nodes) + (thin + slots) * light
 
     @cached_property
-    def _taped(self) -> frozenset[int]:
-        """The values of the body that a tape holds and that no Recurrent's tape does; views count as what they view."""
+    def _kept(self) -> frozenset[int]:
+        """The values of the body that a tape holds; views count as what they view."""
         found = set(self.parts.frontier)
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
@@ -178,7 +178,12 @@ class Sizes:
             while k in views:
                 k = views[k]
             roots.add(k)
-        return frozenset(roots - {node.outs[0] for node in self.parts.recurrent} - ({0} if not self.copied else set()))
+        return frozenset(roots)
+
+    @cached_property
+    def _taped(self) -> frozenset[int]:
+        """Those of them that no Recurrent's tape holds."""
+        return self._kept - {node.outs[0] for node in self.parts.recurrent} - ({0} if not self.copied else set())
 
     def _keeps(self, node: Node) -> Keeps | None:
         layer: Any = node.block
@@ -209,7 +214,7 @@ class Sizes:
                 layout = self.layouts[node.number]
                 needed = taped or not self.parts.fed.isdisjoint(node.outs)
                 y = layout.output_bytes(length, in_tape=taped) if needed else 0
-                y = 0 if taped and node.outs[0] in self.parts.frontier else y
+                y = 0 if taped and node.outs[0] in self._kept else y
                 found.append(Cost(node, (y,), (0,), needs(layout, length)))
             else:
                 (cost,) = self._layers([node], length)

@@ -2,52 +2,57 @@
 
 from __future__ import annotations
 
+import math
 import os
-import tempfile
 import zlib
 from collections.abc import Collection, Container, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from rnnbp.actions import TIERS, Action, Backward, Drop, Keep, Load, Record, Store, Tier
 from rnnbp.bptt.results import States
+from rnnbp.bptt.scratch import ScratchFile
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Shape
 from rnnbp.storage import StorageError
 
+Shapes: TypeAlias = tuple[tuple[tuple[Shape, np.dtype[Any]], ...], ...]
+"""Shape and dtype of every array of a checkpoint."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A checkpoint in a file: its arrays one after the other, and the CRC-32 of all."""
+    """A checkpoint in the file: its arrays one after the other from ``start``, and the CRC-32 of all."""
 
-    file: IO[bytes]
+    file: ScratchFile
+    start: int
     crc: int
 
 
 class Slots:
     """Checkpoints by chunk number.
 
-    Those on disk are written on a thread, one after the other, into files that have no name, so that nothing is
-    left of them when they are closed or the process dies. Until a checkpoint is written it is held in RAM, of the
+    Those on disk are written on a thread, one after the other, into a file that has no name, so that nothing is
+    left of it when it is closed or the process dies. Until a checkpoint is written it is held in RAM, of the
     kind "disk buffer" in the ledger.
 
     Args:
         ledger: counts what is held in RAM.
-        folder: where the files go; None for the system's folder of temporary files.
+        folder: where the file goes; None for the system's folder of temporary files.
     """
 
     def __init__(self, ledger: Ledger, folder: str | os.PathLike[str] | None = None) -> None:
-        self.ledger, self.folder = ledger, folder
+        self.ledger, self._file = ledger, ScratchFile(folder)
+        self._end, self._free = 0, dict[int, list[int]]()
         self.tiers: dict[int, Tier] = {}
         self.in_tier: dict[str, int] = {str(tier): 0 for tier in TIERS}
         self._ram: dict[int, States] = {}
         self._disk: dict[int, Future[Written]] = {}
         self._buffers: dict[int, States] = {}
-        self._shapes: dict[int, tuple[tuple[tuple[Shape, np.dtype[Any]], ...], ...]] = {}
+        self._shapes: dict[int, Shapes] = {}
         self._ahead: dict[int, tuple[States, Future[States]]] = {}
         self._thread: ThreadPoolExecutor | None = None
 
@@ -74,7 +79,14 @@ class Slots:
         self._buffers[n] = copy
         self._shapes[n] = tuple(tuple((a.shape, a.dtype) for a in arrays) for arrays in copy)
         self.ledger.hold("disk buffer", copy)
-        self._disk[n] = self._thread.submit(_write, copy, self.folder, n)
+        self._disk[n] = self._thread.submit(_write, copy, self._file, self._place(_size(self._shapes[n])), n)
+
+    def _place(self, size: int) -> int:
+        """Where in the file there is room for so many bytes."""
+        if self._free.get(size):
+            return self._free[size].pop()
+        self._end += size
+        return self._end - size
 
     def read_ahead(self, n: int) -> None:
         """Begin to read a slot on disk, on the thread; ``load`` takes what was read."""
@@ -100,17 +112,15 @@ class Slots:
         if tier == "ram":
             self.ledger.release(self._ram.pop(n))
         else:
-            del self._shapes[n]
-            self._disk.pop(n).result().file.close()
+            size, written = _size(self._shapes.pop(n)), self._disk.pop(n).result()
+            self._free.setdefault(size, []).append(written.start)
             self.settle()
 
     def close(self) -> None:
-        """Remove all files, whatever state they are in."""
+        """Remove the file, whatever state it is in."""
         if self._thread is not None:
             self._thread.shutdown(wait=True, cancel_futures=True)
-        for future in self._disk.values():
-            if future.done() and not future.cancelled() and future.exception() is None:
-                future.result().file.close()
+        self._file.close()
 
     def settle(self) -> None:
         """Let go of the buffers that have been written; at most one write waits."""
@@ -120,38 +130,40 @@ class Slots:
             self.ledger.release(self._buffers.pop(n))
 
 
-def _write(states: States, folder: str | os.PathLike[str] | None, n: int) -> Written:
-    place = Path(folder or tempfile.gettempdir())
-    try:
-        file = tempfile.TemporaryFile(dir=folder, prefix="rnnbp-")  # noqa: SIM115  # closed by drop or close
-    except OSError as error:
-        raise StorageError(
-            f"checkpoint {n}: no file can be made in {place}: {error.strerror or error}; choose another folder"
-        ) from error
-    crc = 0
-    try:
-        for arrays in states:
-            for array in arrays:
-                data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-                crc = zlib.crc32(data, crc)
-                file.write(data)
-        file.flush()
-    except OSError as error:
-        file.close()
-        raise StorageError(
-            f"checkpoint {n} is not written to {place}: {error.strerror or error}; free some space there"
-        ) from error
-    return Written(file, crc)
+def _size(shapes: Shapes) -> int:
+    return sum(dtype.itemsize * math.prod(shape) for arrays in shapes for shape, dtype in arrays)
 
 
-def _read(written: Future[Written], buffers: States, n: int) -> States:
-    file, crc, complete = written.result().file, 0, True
-    file.seek(0)
+def _write(states: States, file: ScratchFile, start: int, n: int) -> Written:
+    try:
+        file.open()
+    except OSError as error:
+        raise StorageError(
+            f"checkpoint {n}: no file can be made in {file.place}: {error.strerror or error}; choose another folder"
+        ) from error
+    crc, at = 0, start
+    try:
+        for array in (array for arrays in states for array in arrays):
+            data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+            crc = zlib.crc32(data, crc)
+            file.write(at, data)
+            at += array.nbytes
+    except OSError as error:
+        raise StorageError(
+            f"checkpoint {n} is not written to {file.place}: {error.strerror or error}; free some space there"
+        ) from error
+    return Written(file, start, crc)
+
+
+def _read(future: Future[Written], buffers: States, n: int) -> States:
+    written, crc, complete = future.result(), 0, True
+    at = written.start
     for array in (array for arrays in buffers for array in arrays):
         data = array.reshape(-1).view(np.uint8).data
-        complete &= file.readinto(data) == array.nbytes  # type: ignore[attr-defined]
+        complete &= written.file.read(at, data)
         crc = zlib.crc32(data, crc)
-    if not complete or crc != written.result().crc:
+        at += array.nbytes
+    if not complete or crc != written.crc:
         raise StorageError(f"checkpoint {n} on disk was damaged since it was written; check the disk, and run again")
     return buffers
 

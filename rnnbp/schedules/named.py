@@ -18,7 +18,9 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
     """The actions that a ``checkpoint`` argument means for this number of chunks."""
     if isinstance(schedule, str):
         if schedule not in NAMED:
-            raise ValueError(f"checkpoint {schedule!r} is unknown; use {', '.join(map(repr, NAMED))} or a schedule")
+            raise ValueError(
+                f"checkpoint {schedule!r} is unknown; use {', '.join(map(repr, NAMED))}, a schedule, or '64 MB'"
+            )
         schedule = NAMED[schedule]
     found = schedule(chunks) if callable(schedule) else schedule
     if hasattr(found, "max_n"):  # what every schedule of checkpoint_schedules has, and none of ours
@@ -32,7 +34,7 @@ def sweep(schedule: Any) -> Sweep | KeepingSweep:
     """What a ``checkpoint`` argument means for a number of chunks that is not known."""
     if isinstance(schedule, str) and schedule == "all":
         return KeepingSweep()
-    if not hasattr(schedule, "sweep"):
+    if not hasattr(schedule, "sweep") or isinstance(schedule, type):
         raise ValueError(
             f"checkpoint {schedule!r} needs to know the number of chunks, and x is a stream; "
             f"give steps=, or use 'all', Online(slots) or a budget"
