@@ -84,7 +84,7 @@ class Candidates:
         units = room // slot
         if units < 1:
             return
-        alpha = math.ceil((self.sizes.tape(length) + self.sizes.objects(tapes=1)) / slot)
+        alpha = max(1, math.ceil((self.sizes.tape(length) + self.sizes.objects(tapes=1)) / slot))
         revolve = Revolve(chunks, min(units, chunks))
         yield self._replay(f"revolve, {revolve.slots} slots", revolve, length, revolve.steps, slots=revolve.slots)
         useful = min(room // (slot + TABLE), chunks * (alpha + 1))
