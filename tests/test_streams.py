@@ -103,6 +103,23 @@ def test_masks_may_be_streams(unknown: bool) -> None:
     np.testing.assert_array_equal(state[0][0], ending[0][0])
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_weights_that_are_no_whole_numbers_add_up_to_the_same_bits(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    steps, batch, chunk = int(rng.integers(100, 400)), int(rng.integers(1, 5)), int(rng.integers(1, 20))
+    model = rb.RNN(2, 3, rng=0, dtype="float64")
+    x, target, mask = rng.normal(size=(steps, batch, 2)), rng.normal(size=(steps, batch, 3)), rng.random((steps, batch))
+    expected = rb.bptt(model, x, target, MSE, mask=mask, chunk=chunk)
+    for part in ({}, {"steps": steps}):
+        found = rb.bptt(model, pieces(x, 5), pieces(target, 5), MSE, mask=pieces(mask, 7), chunk=chunk, **part)
+        same(found, expected)
+    same(rb.bptt(model, x, target, MSE, mask=pieces(mask, 7), chunk=chunk), expected)
+    assert (
+        rb.evaluate(model, x, target, MSE, mask=mask, chunk=chunk)[0]
+        == rb.evaluate(model, pieces(x, 5), target, MSE, mask=pieces(mask, 7), chunk=chunk)[0]
+    )
+
+
 def test_a_function_as_loss_and_no_target() -> None:
     model, x, _, _ = CASES["floats"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -76,27 +77,36 @@ class Objective:
 
     def _count_all(self) -> None:
         """Check all targets and weights, and sum the weights, a block at a time."""
-        steps, batch = self.problem.steps, self.problem.batch
-        rows = max(1, BLOCK // (batch * max(1, math.prod(self.problem.output_shape))))
-        for start in range(0, steps, rows):
-            self._count(slice(start, min(start + rows, steps)))
+        self._weight = sum(self._weigh(span, again=True) for span in self._blocks())
         self._finish()
         self._counted = -1
+
+    def _blocks(self) -> Iterator[slice]:
+        """The sequence in parts that do not depend on chunks, so that a sum over them has the same bits."""
+        steps, batch = self.problem.steps, self.problem.batch
+        rows = max(1, BLOCK // (batch * max(1, math.prod(self.problem.output_shape))))
+        return (slice(start, min(start + rows, steps)) for start in range(0, steps, rows))
 
     def prepare(self, n: int) -> None:
         """Check chunk n of a stream and count its weights, when it is run for the first time."""
         if n == self._counted:
-            self._count(self.problem.span(n))
+            self._weigh(self.problem.span(n))
             self._counted += 1
             if not self.problem.x.has(self._counted * self.problem.chunk):
+                self._weight = sum(self._weigh(span, again=True) for span in self._blocks())
                 self._finish()
 
-    def _count(self, span: slice) -> None:
-        target, mask = self._read(self.target, span), self._read(self.mask, span)
-        if isinstance(self.loss, Loss):
-            outputs = (span.stop - span.start, self.problem.batch, *self.problem.output_shape)
-            with counted_from(span.start):
-                self._weight += self.loss.weight(target, mask, outputs=outputs)
+    def _weigh(self, span: slice, *, again: bool = False) -> float:
+        """The weights of some steps, whose targets are checked; ``again`` if they are not a chunk."""
+        read: Any = (
+            (lambda part: None if part is None else part.again(span)) if again else partial(self._read, span=span)
+        )
+        target, mask = read(self.target), read(self.mask)
+        if not isinstance(self.loss, Loss):
+            return 0.0
+        outputs = (span.stop - span.start, self.problem.batch, *self.problem.output_shape)
+        with counted_from(span.start):
+            return self.loss.weight(target, mask, outputs=outputs)
 
     def _finish(self) -> None:
         """All of x has been seen: so must target and mask have been."""
