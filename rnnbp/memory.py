@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import tracemalloc
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -115,17 +116,19 @@ class _Block:
         self.before = self.highest = before
 
 
-class _Gauge:
+class _Gauge(ABC):
     """A peak of which there is only one in a process, for several blocks at once, nested or side by side."""
 
     def __init__(self) -> None:
         self.open: list[_Block] = []
 
+    @abstractmethod
     def peak(self) -> int | None:
-        raise NotImplementedError
+        """The highest count since the last ``reset``; None where the system does not tell."""
 
+    @abstractmethod
     def reset(self) -> None:
-        raise NotImplementedError
+        """Set the peak back to what is held now."""
 
     def enter(self) -> _Block:
         self._note()  # the blocks around this one must not lose what they have seen

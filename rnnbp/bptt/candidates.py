@@ -18,8 +18,6 @@ TABLE = 7_000
 """Bytes that the two tables take for a unit, while the schedule runs."""
 BUILDING = 1e-4
 """Seconds that they take for a unit, about."""
-
-
 TIERED = 1_000
 """Chunks for which the disk's tables are worked out."""
 BUFFERS = 2
@@ -77,10 +75,8 @@ class Candidates:
         chunks = math.ceil(self.steps / length)
         if chunks > 1:
             yield self._thin("all states kept", ThinTapes(chunks), length, chunks, chunks, 0, chunks - 1)
-        slot, room = (
-            max(1, self.sizes.slot + self.sizes.objects(slots=1)),
-            budget - self._bytes(length, slots=0, tapes=1),
-        )
+        slot = max(1, self.sizes.slot + self.sizes.objects(slots=1))
+        room = budget - self._bytes(length, slots=0, tapes=1)
         units = room // slot
         if units < 1:
             return

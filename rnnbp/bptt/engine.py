@@ -54,7 +54,7 @@ def bptt(
         checkpoint: "all", "sqrt", a schedule, a function of the number of chunks that gives one, a budget
             of bytes as "64 MB", or a Plan. Gradients are the same bits under every schedule that only replays,
             at the same chunk length; a budget chooses that too, by measured costs: for the same bits in another
-            process give it a Plan, or costs.
+            process give it a Plan that was made with the same ``costs``.
         chunk: steps in a chunk, by default 32.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
         mask: (T, B), bool or weights ≥ 0 of the steps in the loss.

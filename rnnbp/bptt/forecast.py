@@ -48,7 +48,8 @@ def forecast(
     """What ``bptt`` with these arguments will count in ``stats``, before there is any data.
 
     Args:
-        model, loss, checkpoint, chunk: as ``bptt`` takes them.
+        model, loss, chunk: as ``bptt`` takes them.
+        checkpoint: a schedule, as ``bptt`` takes it; a ``Plan`` has a forecast of its own.
         steps, batch: T and B of x.
         x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
         dx: whether the gradient by x is kept.

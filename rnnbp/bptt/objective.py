@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -37,13 +36,13 @@ class Objective:
         self.target = None if target is None else self._series("target", target, folder)
         self.mask = None if mask is None else self._series("mask", mask, folder)
         self._check_axes()
-        self.total, self._weight, self._counted = 1.0, 0.0, 0
+        self.total, self._prepared = 1.0, 0
         if isinstance(loss, Loss) and self.target is None:
             raise TypeError(f"{loss} compares with a target, found None; give one, or write a loss function")
         if not isinstance(loss, Loss) and mask is not None:
             raise TypeError("a mask, as Sequences(last=True) makes one, needs one of rnnbp.losses, not a function")
         if all(isinstance(part, Held) for part in self._parts) and problem.known:
-            self._count_all()
+            self._finish()
 
     def _series(self, name: str, given: Any, folder: PathLike | None) -> Series:
         """``given``; a stream of it is as long as x is, where that is known."""
@@ -75,12 +74,6 @@ class Objective:
             if found != lead:
                 raise ShapeError(f"mask must have shape (T, B) = {lead}, found {found}; one weight for each step")
 
-    def _count_all(self) -> None:
-        """Check all targets and weights, and sum the weights, a block at a time."""
-        self._weight = sum(self._weigh(span, again=True) for span in self._blocks())
-        self._finish()
-        self._counted = -1
-
     def _blocks(self) -> Iterator[slice]:
         """The sequence in parts that do not depend on chunks, so that a sum over them has the same bits."""
         steps, batch = self.problem.steps, self.problem.batch
@@ -88,20 +81,16 @@ class Objective:
         return (slice(start, min(start + rows, steps)) for start in range(0, steps, rows))
 
     def prepare(self, n: int) -> None:
-        """Check chunk n of a stream and count its weights, when it is run for the first time."""
-        if n == self._counted:
+        """Check the targets of chunk n of a stream, when it is run for the first time."""
+        if n == self._prepared:
             self._weigh(self.problem.span(n))
-            self._counted += 1
-            if not self.problem.x.has(self._counted * self.problem.chunk):
-                self._weight = sum(self._weigh(span, again=True) for span in self._blocks())
+            self._prepared += 1
+            if not self.problem.x.has(self._prepared * self.problem.chunk):
                 self._finish()
 
     def _weigh(self, span: slice, *, again: bool = False) -> float:
         """The weights of some steps, whose targets are checked; ``again`` if they are not a chunk."""
-        read: Any = (
-            (lambda part: None if part is None else part.again(span)) if again else partial(self._read, span=span)
-        )
-        target, mask = read(self.target), read(self.mask)
+        target, mask = (self._read(part, span, again=again) for part in (self.target, self.mask))
         if not isinstance(self.loss, Loss):
             return 0.0
         outputs = (span.stop - span.start, self.problem.batch, *self.problem.output_shape)
@@ -109,15 +98,19 @@ class Objective:
             return self.loss.weight(target, mask, outputs=outputs)
 
     def _finish(self) -> None:
-        """All of x has been seen: so must target and mask have been."""
+        """All of x has been seen: so must target and mask have been; their weights are summed."""
+        self._prepared = -1
         for name, part in (("target", self.target), ("mask", self.mask)):
             if part is not None and part.has(self.problem.steps):
                 raise ShapeError(f"{name} goes on after x has ended, at {self.problem.steps} steps; end them alike")
+        weight = sum(self._weigh(span, again=True) for span in self._blocks())
         if isinstance(self.loss, Loss):
-            self.total = self.loss.some(self._weight)
+            self.total = self.loss.some(weight)
 
-    def _read(self, part: Series | None, span: slice) -> Any:
-        return None if part is None else part.read(span)
+    def _read(self, part: Series | None, span: slice, *, again: bool = False) -> Any:
+        if part is None:
+            return None
+        return part.again(span) if again else part.read(span)
 
     def sizes(self, dx: bool) -> Sizes:
         """What the actions take in bytes; ``dx`` if the gradient by x is kept."""

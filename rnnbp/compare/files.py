@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from rnnbp.compare.page import page
@@ -47,8 +48,4 @@ def pictures(comparison: Comparison) -> dict[str, bytes]:
 
 def can_draw() -> bool:
     """Whether Matplotlib is installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return find_spec("matplotlib") is not None

@@ -53,7 +53,7 @@ class Layer(ABC):
     random: ClassVar[bool] = False
     """True if ``forward`` takes a keyword ``context`` (rnnbp.rng.Context) to draw random numbers from."""
 
-    view: ClassVar[bool] = False
+    view: bool = False
     """True if the output shares the memory of the input; its delta then shares that of the output's."""
     part: ClassVar[bool] = False
     """True if the outputs are parts of the input's memory, though its delta is an array of its own."""

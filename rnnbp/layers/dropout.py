@@ -27,7 +27,7 @@ class Dropout(Layer):
     def __init__(self, p: float = 0.5, *, every_step: bool = True) -> None:
         self.params = {}
         self.p = real_number("Dropout: p", p, least=0, below=1, cure="p is the share that is dropped")
-        self.view = self.p == 0  # type: ignore[misc]  # it gives x itself
+        self.view = self.p == 0  # it gives x itself
         self.every_step = flag("Dropout: every_step", every_step)
 
     def forward(self, x: Array, *, context: Context | None = None) -> tuple[Array, Saved]:

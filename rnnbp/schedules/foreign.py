@@ -61,7 +61,7 @@ class _Translation:
                 case "Forward":
                     yield from self.forward(action)
                     if action.n1 >= self.chunks and getattr(schedule, "max_n", 0) is None:
-                        schedule.finalize(self.chunks)  # type: ignore[attr-defined]
+                        schedule.finalize(self.chunks)  # type: ignore[attr-defined]  # an online one has it
                 case "Reverse":
                     for n in range(action.n1 - 1, action.n0 - 1, -1):
                         yield from self.backward(n)
