@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt.budget import parse_budget
+from rnnbp.bptt.budget import OBJECTS, SPARE, parse_budget
 from rnnbp.bptt.costs import Costs
+from rnnbp.bptt.forecast import sizes_of
+from rnnbp.bptt.problem import as_model
 from tests import models
 from tests.schedule_checks import figures
 
+calibration = import_module("rnnbp.bptt.calibration")
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
 COSTS = Costs(dict.fromkeys(STEP, 0.5), STEP)
@@ -43,6 +47,12 @@ def least_of(case: tuple[Any, ...]) -> int:
     return int(str(caught.value).split(";")[1].split()[0])
 
 
+def spread(least: int, most: int, count: int) -> list[int]:
+    """Budgets whose bytes for arrays are in equal ratios."""
+    ends = least - OBJECTS, most - OBJECTS
+    return [OBJECTS + int(n) for n in np.ceil(np.geomspace(*ends, count))]
+
+
 @pytest.mark.parametrize("build", [lstm, stack])
 def test_thirty_budgets_are_kept_and_foretold(build: Any) -> None:
     """From the least that works to all cached: bytes within the budget, equal to the forecast; seconds never grow."""
@@ -50,7 +60,7 @@ def test_thirty_budgets_are_kept_and_foretold(build: Any) -> None:
     model, x, target, loss = case
     least, most = least_of(case), planned(case, "1 GB").forecast.peak_bytes
     seconds, chosen = [], set()
-    for budget in np.geomspace(least, 1.1 * most + 70_000, 30).astype(int).tolist():
+    for budget in spread(least, round(1.1 * most) + 70_000 + OBJECTS, 30):
         plan = planned(case, budget)
         stats = rb.bptt(model, x, target, loss, checkpoint=plan).stats
         assert stats.peak_bytes <= budget
@@ -64,19 +74,48 @@ def test_thirty_budgets_are_kept_and_foretold(build: Any) -> None:
 
 
 @pytest.mark.parametrize("build", [lstm, stack])
-def test_the_least_budget_works_and_one_percent_less_does_not(build: Any) -> None:
+def test_the_least_budget_works_and_a_byte_less_does_not(build: Any) -> None:
     case = build()
     least = least_of(case)
     assert planned(case, least).forecast.peak_bytes <= least
     with pytest.raises(rb.BudgetError):
-        planned(case, round(0.96 * least))
+        planned(case, least - 1)
+
+
+def test_too_small_a_budget_is_refused_with_nothing_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the budget: no costs are measured below the least, and they are from there on."""
+    model, runs = rb.LSTM(8, 32, rng=0), []
+    monkeypatch.setattr(calibration, "_known", {})
+    monkeypatch.setattr(calibration, "measured", lambda *_: runs.append(1) or COSTS)
+    least = least_of(lstm())
+    for budget in (1, 80_000, least // 2, least - 1):
+        with pytest.raises(rb.BudgetError, match=f"{least} bytes would do"):
+            rb.plan(model, MSE, steps=T, batch=B, budget=budget)
+    assert not runs
+    assert rb.plan(model, MSE, steps=T, batch=B, budget=least).costs == COSTS
+    assert runs
+
+
+@pytest.mark.parametrize("room", [1, 80_000, 10**6, 10**9])
+def test_costs_can_be_measured_in_any_room(room: int) -> None:
+    found = calibration.measured(sizes_of(as_model(rb.LSTM(8, 64, rng=0)), (8,), B, MSE), room)
+    assert all(found.step[kind] > 0 for kind in STEP)
+
+
+def test_a_single_step_needs_no_slot() -> None:
+    case = rb.LSTM(8, 32, rng=0), real(1, B, 8), real(1, B, 32), MSE
+    with pytest.raises(rb.BudgetError, match="would do") as caught:
+        rb.bptt(*case, checkpoint="1 kB")
+    least = int(str(caught.value).split(";")[1].split()[0])
+    stats = rb.bptt(*case, checkpoint=least).stats
+    assert 0.8 * (least - OBJECTS - SPARE) < stats.peak_bytes <= least - OBJECTS - SPARE
 
 
 @pytest.mark.parametrize("build", [lstm, stack])
 def test_gradients_under_a_budget_are_those_of_full_caching(build: Any) -> None:
     case = build()
     model, x, target, loss = case
-    plan = planned(case, round(1.3 * least_of(case)))
+    plan = planned(case, round(1.3 * least_of(case) - 0.3 * OBJECTS))
     found = rb.bptt(model, x, target, loss, checkpoint=plan)
     cached = rb.bptt(model, x, target, loss, chunk=plan.chunk)
     rebuilt = found.stats.steps_rebuilt
@@ -91,7 +130,7 @@ def test_gradients_under_a_budget_are_those_of_full_caching(build: Any) -> None:
 def test_bptt_plans_by_itself() -> None:
     model, x, target, loss = lstm()
     everything = rb.bptt(model, x, target, loss)
-    found = rb.bptt(model, x, target, loss, checkpoint="500 kB")
+    found = rb.bptt(model, x, target, loss, checkpoint="900 kB")
     assert found.stats.peak_bytes <= 500_000 < everything.stats.peak_bytes
     np.testing.assert_allclose(found.dx, everything.dx, rtol=1e-3, atol=1e-6)
 
@@ -123,7 +162,7 @@ def test_other_budgets_are_refused(budget: Any) -> None:
 
 
 def test_a_plan_prints_as_a_table() -> None:
-    lines = str(planned(lstm(), "600 kB")).splitlines()
+    lines = str(planned(lstm(), "1 MB")).splitlines()
     assert [line.split()[0] for line in lines[:4]] == ["schedule", "bytes", "steps", "seconds"]
     rows = lines[6:]
     assert sum("*" in row for row in rows) == 1
@@ -147,7 +186,7 @@ def test_errors_of_budgets_in_bptt(options: Any, message: str) -> None:
 
 def test_a_plan_for_other_chunks_is_refused() -> None:
     with pytest.raises(rb.BudgetError, match=r"the plan is for chunks of \d+ steps, found chunk=5"):
-        rb.bptt(*lstm(), checkpoint=planned(lstm(), "600 kB"), chunk=5)
+        rb.bptt(*lstm(), checkpoint=planned(lstm(), "1 MB"), chunk=5)
 
 
 def test_costs_are_measured() -> None:
@@ -179,7 +218,7 @@ def test_a_forecast_has_seconds_where_it_has_costs() -> None:
 
 def test_a_plan_needs_no_loss() -> None:
     with_loss, without = (
-        rb.plan(lstm()[0], *loss, steps=T, batch=B, budget="600 kB", costs=COSTS) for loss in ([MSE], [])
+        rb.plan(lstm()[0], *loss, steps=T, batch=B, budget="1 MB", costs=COSTS) for loss in ([MSE], [])
     )
     assert with_loss == without
 
@@ -193,7 +232,7 @@ def test_a_disk_makes_small_budgets_faster_and_never_slower(build: Any) -> None:
     case = build()
     model, x, target, loss = case
     gained = 0
-    for budget in np.geomspace(least_of(case), 4 * least_of(case), 12).astype(int).tolist():
+    for budget in spread(least_of(case), 4 * least_of(case) - 3 * OBJECTS, 12):
         given = {"steps": T, "batch": B, "budget": budget, "x_shape": x.shape[2:], "costs": DISK}
         without, found = rb.plan(model, loss, **given), rb.plan(model, loss, **given, disk="200 kB")
         assert found.chosen.seconds <= without.chosen.seconds
@@ -212,7 +251,7 @@ def test_the_disk_is_measured_and_shown(tmp_path: Any) -> None:
         MSE,
         steps=2000,
         batch=B,
-        budget="300 kB",
+        budget="700 kB",
         dx=False,
         disk="1 GB",
         folder=tmp_path,
@@ -220,7 +259,7 @@ def test_the_disk_is_measured_and_shown(tmp_path: Any) -> None:
     )
     assert "on disk" in found.chosen.name
     assert any(line.startswith("disk ") and "checkpoints written" in line for line in str(found).splitlines())
-    costs = rb.plan(rb.LSTM(8, 32, rng=0), MSE, steps=50, batch=B, budget="700 kB", disk="1 GB", folder=tmp_path).costs
+    costs = rb.plan(rb.LSTM(8, 32, rng=0), MSE, steps=50, batch=B, budget="1.1 MB", disk="1 GB", folder=tmp_path).costs
     assert 0 < costs.fixed["write"] < 1
     assert 0 < costs.fixed["read"] < 1
     assert list(tmp_path.iterdir()) == []
@@ -229,7 +268,7 @@ def test_the_disk_is_measured_and_shown(tmp_path: Any) -> None:
 @pytest.mark.parametrize("disk", [0, -1, "none", 1.5])
 def test_nonsense_for_a_disk_is_refused(disk: Any) -> None:
     with pytest.raises(rb.BudgetError, match="disk"):
-        rb.plan(rb.LSTM(8, 32, rng=0), MSE, steps=50, batch=B, budget="700 kB", disk=disk, costs=COSTS)
+        rb.plan(rb.LSTM(8, 32, rng=0), MSE, steps=50, batch=B, budget="1.1 MB", disk=disk, costs=COSTS)
 
 
 def test_a_folder_that_cannot_be_written_to_is_an_error_before_the_run(tmp_path: Any) -> None:
@@ -239,7 +278,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_error_before_the_run(tmp_path:
             MSE,
             steps=50,
             batch=B,
-            budget="700 kB",
+            budget="1.1 MB",
             disk="1 MB",
             folder=tmp_path / "nowhere",
             costs=COSTS,
@@ -250,7 +289,7 @@ def test_a_run_that_was_not_planned_is_refused() -> None:
     """Another batch would take more than the plan says, another length needs another schedule."""
     model, x, target, loss = lstm()
     least = planned(lstm(), least_of(lstm()))
-    with pytest.raises(rb.BudgetError, match=r"the plan is for .* but this run would hold .*: its batch, loss, or"):
+    with pytest.raises(rb.BudgetError, match=r"the plan is for .* but this run would need .*: its batch, loss, or"):
         rb.bptt(model, np.tile(x, (1, 4, 1)), np.tile(target, (1, 4, 1)), loss, checkpoint=least)
     with pytest.raises(rb.BudgetError, match=r"the plan is for \d+ chunks of \d+ steps, found 50 steps; plan anew"):
         rb.bptt(model, x[:50], target[:50], loss, checkpoint=least)

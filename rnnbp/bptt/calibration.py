@@ -99,7 +99,7 @@ def measured(sizes: Sizes, room: int | None = None, repeats: int = 3) -> Costs:
     few = _measure(model, batch, x_shape, SHORT, 3 * repeats)
     length = max(2 * SHORT, min(LONG, int(SHORT * SECONDS / sum(few.values()))))
     while room is not None and length > 2 * SHORT and _held(sizes, length) > room:
-        length //= 2
+        length = max(2 * SHORT, length // 2)
     many = _measure(model, batch, x_shape, length, repeats)
     step = {kind: max(1e-9, (many[kind] - few[kind]) / (length - SHORT)) for kind in KINDS}
     fixed = {kind: max(0.0, few[kind] - SHORT * step[kind]) for kind in KINDS}

@@ -35,27 +35,35 @@ class Candidate:
     seconds: float
 
 
-class Candidates:
-    """All candidates for a sequence.
+def lengths_of(steps: int) -> list[int]:
+    """Lengths of chunks: powers of 2, and the whole sequence if it is short."""
+    powers = [2**k for k in range(11) if 2**k < steps]
+    return [*powers, steps] if steps <= 2048 else powers
 
-    A bound counts the most slots and tapes that a schedule may hold and the largest workspace of its actions;
-    the run holds as much or a little less.
-    """
+
+def bound(sizes: Sizes, steps: int, length: int, slots: int, tapes: int) -> int:
+    """The most bytes that are held with so many slots and tapes, and the largest workspace of any action."""
+    held = sizes.gradients(steps) + sizes.standing + sizes.workspace(length)
+    return held + slots * sizes.slot + tapes * sizes.tape(length) + sizes.objects(tapes=tapes, slots=slots)
+
+
+def least_bytes(sizes: Sizes, steps: int) -> int:
+    """The least that any candidate's bound is: one tape, and one slot if there is more than one chunk."""
+    return min(bound(sizes, steps, n, slots=int(n < steps), tapes=1) for n in lengths_of(steps))
+
+
+class Candidates:
+    """All candidates for a sequence; a run holds as much as its bound says, or a little less."""
 
     def __init__(self, sizes: Sizes, steps: int, costs: Costs, disk: int = 0) -> None:
         self.sizes, self.steps, self.costs = sizes, steps, costs
+        self.lengths = lengths_of(steps)
         self.disk = disk // max(1, sizes.slot)
         """How many checkpoints the disk may hold."""
-        self.always = sizes.gradients(steps) + sizes.standing
-
-    def lengths(self) -> list[int]:
-        """Lengths of chunks: powers of 2, and the whole sequence if it is short."""
-        powers = [2**k for k in range(11) if 2**k < self.steps]
-        return [*powers, self.steps] if self.steps <= 2048 else powers
 
     def within(self, budget: int, *, tables: bool = True) -> Iterator[Candidate]:
         """Those whose bound is within a budget; without ``tables``, not the two-table optimum, which takes longer."""
-        for length in self.lengths():
+        for length in self.lengths:
             for candidate in self._of_length(length, budget, tables):
                 if candidate.bytes <= budget:
                     yield candidate
@@ -63,13 +71,9 @@ class Candidates:
 
     def cached(self) -> Iterator[Candidate]:
         """Everything cached, for each length of chunks."""
-        for length in self.lengths():
+        for length in self.lengths:
             chunks = math.ceil(self.steps / length)
             yield self._replay("all cached", All(chunks), length, chunks, tapes=chunks)
-
-    def least(self) -> int:
-        """The least budget that one of them is within."""
-        return min(self._bytes(n, slots=1, tapes=1) for n in self.lengths())
 
     def _of_length(self, length: int, budget: int, tables: bool) -> Iterator[Candidate]:
         chunks = math.ceil(self.steps / length)
@@ -163,6 +167,4 @@ class Candidates:
         return self.costs.seconds({"write": stored, "read": stored}, {})
 
     def _bytes(self, length: int, slots: int, tapes: int) -> int:
-        held = slots * self.sizes.slot + tapes * self.sizes.tape(length)
-        held += self.sizes.objects(tapes=tapes, slots=slots)
-        return self.always + held + self.sizes.workspace(length)
+        return bound(self.sizes, self.steps, length, slots, tapes)

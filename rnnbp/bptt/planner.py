@@ -9,7 +9,7 @@ from typing import Any
 
 from rnnbp.bptt.budget import margin, parse_budget, shown, too_small, with_margin
 from rnnbp.bptt.calibration import remembered, with_disk
-from rnnbp.bptt.candidates import Candidate, Candidates
+from rnnbp.bptt.candidates import Candidate, Candidates, least_bytes
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.forecast import Forecast, foretell, sizes_of
 from rnnbp.bptt.objective import LossLike
@@ -104,18 +104,30 @@ def plan(
     shape = feature_shape("plan", graph, x_shape)
     steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
     sizes = sizes_of(graph, shape, batch, loss, dx=flag("plan: dx", dx))
-    costs = costs or remembered(sizes, limit)
+    costs = costs or measured_for(sizes, steps, limit)
     if disk is None:
         return choose(sizes, steps, limit, costs)
     return choose(sizes, steps, limit, with_disk(costs, sizes.slot, folder), parse_budget(disk, "disk"))
 
 
+def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:
+    """The costs of actions, measured within a budget; with nothing run where it is too small."""
+    check(sizes, steps, budget)
+    return remembered(sizes, budget)
+
+
+def check(sizes: Sizes, steps: int, budget: int) -> None:
+    """Raise BudgetError where no schedule fits in a budget."""
+    least = least_bytes(sizes, steps)
+    if budget < with_margin(least):
+        raise too_small(budget, least)
+
+
 def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -> Plan:
     """The fastest candidate within a budget. Raises BudgetError where there is none."""
+    check(sizes, steps, budget)
     candidates = Candidates(sizes, steps, costs, disk)
-    fitting = list(candidates.within(budget - margin(budget)))
-    if not fitting:
-        raise too_small(budget, candidates.least())
+    fitting = candidates.within(budget - margin(budget))
     best = min(fitting, key=lambda c: (c.seconds, c.bytes))
     cached = min(c.seconds for c in candidates.cached())
     others = [c for k in range(-3, 4) for c in candidates.within(math.floor(budget * 2.0**k), tables=False)]

@@ -7,11 +7,10 @@ from dataclasses import fields, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from rnnbp.bptt.budget import BudgetError, is_budget, margin, parse_budget, shown, too_small
-from rnnbp.bptt.calibration import remembered
+from rnnbp.bptt.budget import BudgetError, is_budget, margin, parse_budget, shown, too_small, with_margin
 from rnnbp.bptt.forecast import foretell
 from rnnbp.bptt.objective import Objective
-from rnnbp.bptt.planner import Plan, choose
+from rnnbp.bptt.planner import Plan, choose, measured_for
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.series import Stream
 from rnnbp.bptt.sizes import Sizes
@@ -62,7 +61,7 @@ def _planned(sizes: Sizes, steps: int, budget: int) -> Plan:
     key = (*(getattr(sizes, part.name) for part in fields(sizes) if part.name != "model"), steps, budget)
     known, plan = _plans.get(sizes.model, (None, None))
     if plan is None or known != key:
-        plan = choose(sizes, steps, budget, remembered(sizes, budget))
+        plan = choose(sizes, steps, budget, measured_for(sizes, steps, budget))
         _plans[sizes.model] = key, replace(plan, sizes=None)  # type: ignore[arg-type]  # which would keep the model
     return replace(plan, sizes=sizes)
 
@@ -75,11 +74,11 @@ def _check_plan(plan: Plan, problem: Problem, sizes: Sizes) -> None:
         raise BudgetError(f"the plan is for {chunks} chunks of {plan.chunk} steps, found {found}; plan anew")
     if sizes == plan.sizes:
         return
-    needed = foretell(sizes, plan.chosen.schedule, problem.steps, plan.chunk).peak_bytes
+    needed = with_margin(foretell(sizes, plan.chosen.schedule, problem.steps, plan.chunk).peak_bytes)
     if needed > plan.budget:
         raise BudgetError(
-            f"the plan is for {shown(plan.budget)}, but this run would hold {shown(needed)}: its batch, loss, or the "
-            f"dtype or order of its x are others; plan for these, or give bptt the budget itself"
+            f"the plan is for {shown(plan.budget)}, but this run would need {shown(needed, up=True)}: its batch, "
+            f"loss, or the dtype or order of its x are others; plan for these, or give bptt the budget itself"
         )
 
 

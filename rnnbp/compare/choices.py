@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from rnnbp.actions import Action
 from rnnbp.bptt import BudgetError, Costs, Forecast, plan
+from rnnbp.bptt.budget import with_margin
 from rnnbp.bptt.forecast import foretell, sizes_of
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
@@ -169,7 +170,7 @@ class Chooser:
 
     def _planned(self, budget: int) -> Choice | None:
         try:
-            found = self._plan(budget=budget)
+            found = self._plan(budget=with_margin(budget))  # the others have it all for arrays
         except BudgetError:
             return None
         if found.chosen.seconds > self.slowest:
