@@ -19,6 +19,8 @@ class Accumulator(Protocol):
 
     def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None: ...
 
+    def at(self, owner: dict[str, Array], key: str) -> Array: ...
+
 
 @dataclass(slots=True)
 class Tape:

@@ -59,3 +59,7 @@ class Accumulators:
         """Add the gradients of some of ``owner``'s parameters."""
         for key, grad in grads.items():
             self._sums[id(owner[key])] += grad
+
+    def at(self, owner: dict[str, Array], key: str) -> Array:
+        """The sum of one of ``owner``'s parameters, to add to."""
+        return self._sums[id(owner[key])]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, Saved, Shape
 
 
@@ -87,6 +88,13 @@ class Layer(ABC):
         """What ``forward`` saves in training for inputs of these feature shapes, so that bytes can be forecast.
 
         None, the default, is not declared: the layer still runs, but a forecast cannot include it.
+        """
+        return None
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...] | None:
+        """The layer in the compiler's operations: the values of its outputs, from those of its inputs.
+
+        None, the default, for a layer that is run as it is, by its own methods. Not asked of a ``random`` layer.
         """
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, final
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from rnnbp.initializers import InitializerLike, generator_of, initialize
 from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import (
     Array,
     Saved,
@@ -107,6 +109,11 @@ class Dense(Layer):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(inputs=tuple(range(len(shapes))))
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        products = [ops.linear(x, self.params, key) for x, key in zip(xs, self._names, strict=True)]
+        y = reduce(ops.add, products)
+        return (ops.bias(y, self.params, "bias") if "bias" in self.params else y,)
 
     def _check_count(self, found: int) -> None:
         if found != len(self.n_in):

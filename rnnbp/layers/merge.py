@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import accumulate
 from typing import final
 
 import numpy as np
 
 from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features, whole_number
 
 
@@ -59,6 +61,9 @@ class Add(Merge):
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps()
 
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (reduce(ops.add, xs),)
+
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (dy,) * self.n_inputs
 
@@ -87,6 +92,9 @@ class Subtract(Merge):
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps()
 
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.sub(*xs),)
+
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return dy, -dy
 
@@ -114,6 +122,9 @@ class Multiply(Merge):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(inputs=tuple(range(len(shapes))))
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (reduce(ops.mul, xs),)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return tuple(self._delta(saved, k, dy) for k in range(len(saved)))
@@ -149,6 +160,9 @@ class Concat(Layer):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps()
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.concat(*xs),)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return tuple(np.split(dy, list(accumulate(self.sizes[:-1])), axis=-1))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.primitives import Primitives
 from rnnbp.layers.reshape import as_shape
 from rnnbp.numerics import (
     Array,
@@ -71,6 +72,13 @@ class LayerNorm(Layer):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(extras=((self.shape, None), ((1,) * len(self.shape), None)))
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...] | None:
+        if len(self.shape) > 1:
+            return None
+        y = ops.normal(xs[0], self.eps)
+        y = ops.gain(y, self.params, "weight") if "weight" in self.params else y
+        return (ops.bias(y, self.params, "bias") if "bias" in self.params else y,)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         normal, slope = saved

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import special
 
 from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, positive, real_number, sigmoid
 
 
@@ -60,6 +61,9 @@ class Sigmoid(Pointwise):
         y = sigmoid(x)
         return y, (y,)
 
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.sigmoid(*xs),)
+
     def derivative(self, saved: Saved) -> Array:
         (y,) = saved
         derivative: Array = y * (1 - y)
@@ -79,6 +83,9 @@ class Tanh(Pointwise):
         y: Array = np.tanh(x)
         return y, (y,)
 
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.tanh(*xs),)
+
     def derivative(self, saved: Saved) -> Array:
         (y,) = saved
         return 1 - y * y
@@ -96,6 +103,9 @@ class ReLU(Pointwise):
     def forward(self, x: Array) -> tuple[Array, Saved]:
         y = np.where(positive(x), x, x.dtype.type(0))
         return y, (y,)
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.relu(*xs),)
 
     def derivative(self, saved: Saved) -> Array:
         return positive(saved[0])
@@ -214,6 +224,9 @@ class Identity(Activation):
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps()
 
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return xs
+
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (dy,)
 
@@ -236,6 +249,9 @@ class Scale(Activation):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps()
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.scale(xs[0], self.scale, self.shift),)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (dy * self.scale,)

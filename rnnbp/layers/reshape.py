@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 
 from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features
 
 
@@ -38,6 +39,10 @@ class Flatten(Layer):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(extras=tuple(((*shape, 0), "uint8") for shape in shapes))
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        (shape,) = self.output_shapes(ops.shape(xs[0]))
+        return (ops.same(xs[0], shape or ()),)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (dy.reshape(saved[0].shape[:-1]),)
@@ -88,6 +93,10 @@ class Reshape(Layer):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps()
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        (shape,) = self.output_shapes(ops.shape(xs[0]))
+        return (ops.same(xs[0], shape or ()),)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (dy.reshape(*dy.shape[: dy.ndim - len(self.to_shape)], *self.from_shape),)

@@ -8,6 +8,7 @@ import numpy as np
 
 from rnnbp.layers.base import Keeps
 from rnnbp.layers.pointwise import Activation
+from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, Saved, Shape
 
 
@@ -27,6 +28,9 @@ class Softmax(Activation):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(outputs=(0,))
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...] | None:
+        return (ops.softmax(*xs),) if len(ops.shape(xs[0])) == 1 else None
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         (y,) = saved

@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 
 from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features, whole_number
 
 
@@ -39,6 +40,9 @@ class Split(Layer):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps()
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return tuple(ops.part(xs[0], a, b) for a, b in pairwise([0, *accumulate(self.sizes)]))
 
     def backward_inputs(self, saved: Saved, dy: Sequence[Array | None]) -> tuple[Array, ...]:
         given = next(d for d in dy if d is not None)
@@ -84,6 +88,9 @@ class Slice(Layer):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps()
+
+    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
+        return (ops.part(xs[0], self.start, self.stop),)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         dx = np.zeros((*dy.shape[:-1], self.n_in), dy.dtype)

@@ -1,0 +1,206 @@
+"""Code: a cell as a list of primitive operations on the values of one step, forward or backward."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rnnbp.numerics import Array, Shape
+
+POINTWISE = frozenset({"add", "sub", "mul", "scale", "tanh", "sigmoid", "relu", "step"})
+"""Operations whose every element depends on one element of each argument, all of one shape."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows ``start`` to ``stop`` − 1 of a parameter, times ``factor``."""
+
+    owner: dict[str, Array]
+    key: str
+    start: int
+    stop: int
+    factor: float = 1.0
+
+    def __repr__(self) -> str:
+        return f"{self.key}[{self.start}:{self.stop}]" + (f"*{self.factor:g}" if self.factor != 1 else "")
+
+    @property
+    def count(self) -> int:
+        return self.stop - self.start
+
+    def cut(self, start: int, stop: int) -> Rows:
+        """Some of them."""
+        return replace(self, start=self.start + start, stop=self.start + stop)
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for equal rows."""
+        return id(self.owner), self.key, self.start, self.stop, self.factor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    """Rows of weights, one lane below the other; ``turned`` for the transpose of it all."""
+
+    lanes: tuple[Rows, ...]
+    turned: bool = False
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        return (*(lane.identity for lane in self.lanes), self.turned)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of a packed copy."""
+        return sum(lane.count * lane.owner[lane.key].nbytes // len(lane.owner[lane.key]) for lane in self.lanes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vector:
+    """For each lane, of so many elements, a sum of rows of vectors; of none, zeros."""
+
+    lanes: tuple[tuple[int, tuple[Rows, ...]], ...]
+
+    @property
+    def count(self) -> int:
+        return sum(n for n, _ in self.lanes)
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        return tuple((n, *(part.identity for part in parts)) for n, parts in self.lanes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """An operation: its name, the numbers of the values that it takes and gives, and what else it needs."""
+
+    name: str
+    args: tuple[int, ...]
+    outs: tuple[int, ...]
+    attr: Any = None
+
+    @property
+    def out(self) -> int:
+        return self.outs[0]
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for operations that give the same values."""
+        return self.name, self.args, getattr(self.attr, "identity", self.attr)
+
+
+class Values:
+    """The feature shapes of values, by number."""
+
+    def __init__(self, shapes: Iterable[Shape] = ()) -> None:
+        self.shapes: list[Shape] = list(shapes)
+
+    def new(self, shape: Shape) -> int:
+        """The number of a new value."""
+        self.shapes.append(shape)
+        return len(self.shapes) - 1
+
+    def rows(self, value: int) -> int:
+        """Features of a value."""
+        return math.prod(self.shapes[value])
+
+
+@dataclass(frozen=True)
+class Code:
+    """Operations in order, from ``inputs`` to ``outputs``; an output is None where nothing reaches it.
+
+    ``free`` operations have no outputs and are always run: those that make parameter gradients.
+    """
+
+    values: Values
+    inputs: tuple[int, ...]
+    ops: tuple[Op, ...]
+    outputs: tuple[int | None, ...]
+    made: dict[int, Op] = field(init=False, repr=False, compare=False)
+    """By value, the operation that gives it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "made", {v: op for op in self.ops for v in op.outs})
+
+    def users(self) -> dict[int, list[Op]]:
+        """By value, the operations that take it."""
+        found: dict[int, list[Op]] = {}
+        for op in self.ops:
+            for v in dict.fromkeys(op.args):
+                found.setdefault(v, []).append(op)
+        return found
+
+    def depending(self, values: Iterable[int]) -> set[int]:
+        """The values that depend on some of ``values``, these included."""
+        found = set(values)
+        for op in self.ops:
+            if not found.isdisjoint(op.args):
+                found.update(op.outs)
+        return found
+
+    def live(self, outputs: Iterable[int | None] | None = None, *, free: bool = True) -> Code:
+        """Without dead operations; for other outputs where they are given."""
+        ends = tuple(self.outputs if outputs is None else outputs)
+        needed, kept = {v for v in ends if v is not None}, []
+        for op in reversed(self.ops):
+            if not needed.isdisjoint(op.outs) or (free and not op.outs):
+                needed.update(op.args)
+                kept.append(op)
+        return replace(self, ops=tuple(reversed(kept)), outputs=ends)
+
+    def rewrite(self, change: Callable[[Op, Maker], Sequence[int] | None]) -> Code:
+        """The code with each operation, its arguments already those of the new code, changed or left (None)."""
+        maker = Maker(self.values)
+        known: dict[int, int] = {}
+        for op in self.ops:
+            present = replace(op, args=tuple(known.get(v, v) for v in op.args))
+            outs = change(present, maker)
+            if outs is None:
+                outs = maker.put(present)
+            known.update(zip(op.outs, outs, strict=True))
+        outputs = tuple(None if v is None else known.get(v, v) for v in self.outputs)
+        return replace(self, ops=tuple(maker.ops), outputs=outputs).live()
+
+    def ordered(self) -> Code | None:
+        """The same operations, each after those that make its arguments; None where there is a circle."""
+        made = {v for op in self.ops for v in op.outs}
+        done: set[int] = set()
+        waiting, found = list(self.ops), []
+        while waiting:
+            ready = [op for op in waiting if all(v in done or v not in made for v in op.args)]
+            if not ready:
+                return None
+            first = ready[0]
+            found.append(first)
+            done.update(first.outs)
+            waiting.remove(first)
+        return replace(self, ops=tuple(found))
+
+
+class Maker:
+    """Appends operations, each only once."""
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+        self.ops: list[Op] = []
+        self._known: dict[Any, tuple[int, ...]] = {}
+
+    def put(self, op: Op) -> tuple[int, ...]:
+        """The outputs of an operation, or of an equal one that is there."""
+        if op.name in ("opaque", "opaque_back") or not op.outs:
+            self.ops.append(op)
+            return op.outs
+        if op.identity not in self._known:
+            self._known[op.identity] = op.outs
+            self.ops.append(op)
+        return self._known[op.identity]
+
+    def make(self, name: str, *args: int, attr: Any = None, shape: Shape | None = None) -> int:
+        """The value of a new operation; of the shape of its first argument unless given."""
+        identity = name, args, getattr(attr, "identity", attr)
+        if identity in self._known:
+            return self._known[identity][0]
+        out = self.values.new(self.values.shapes[args[0]] if shape is None else shape)
+        return self.put(Op(name, args, (out,), attr))[0]

@@ -1,0 +1,106 @@
+"""From a cell to its forward and backward code, with the rules applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from rnnbp.cell import Cell
+from rnnbp.compiler import rules, stacking
+from rnnbp.compiler.code import POINTWISE, Code, Op, Values
+from rnnbp.compiler.gradient import differentiate
+from rnnbp.compiler.lowering import lower
+from rnnbp.numerics import Shape
+
+RULES = ("parts", "sums", "gathered", "scaled tanh", "products", "turned", "joined", "recomputed", "hoisted")
+"""The rewrite rules by name; each can be left out."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The codes of a cell: forward, backward, and the values of the forward code that the tape keeps for backward."""
+
+    forward: Code
+    backward: Code
+    kept: tuple[int, ...]
+
+
+def codes(cell: Cell, shapes: Sequence[Shape], *, dy: bool = True, without: Iterable[str] = ()) -> Codes:
+    """The codes of a cell whose values have these feature shapes, without some rules."""
+    on = set(RULES) - set(without)
+    forward = lower(cell, shapes, Values())
+    forward = rules.parts(forward) if "parts" in on else forward
+    forward = rules.sums(forward) if "sums" in on else forward
+    backward = differentiate(forward, dy=dy)
+    backward = rules.gathered(backward, backward.depending(backward.inputs)) if "gathered" in on else backward
+    forward = rules.scaled_tanh(forward) if "scaled tanh" in on else forward
+    forward = stacking.products(forward) if "products" in on else forward
+    forward = (stacking.joined(forward) if "joined" in on else forward).live()
+    backward = stacking.turned(backward) if "turned" in on else backward
+    backward = (stacking.joined(backward, [forward]) if "joined" in on else backward).live()
+    return _with_kept(forward, backward, cheap="recomputed" in on)
+
+
+def _with_kept(forward: Code, backward: Code, *, cheap: bool) -> Codes:
+    """What backward needs of forward: kept, or made again from what is there."""
+    made_again: list[Op] = []
+    kept: list[tuple[int, int, int]] = []
+    where = stacking.places(forward)
+    there = {v for v in (*forward.inputs, *forward.outputs) if v is not None}
+
+    def home(v: int) -> tuple[int, int, int]:
+        base, row = where.get(v, (v, 0))
+        return base, row, row + forward.values.rows(v)
+
+    def at_hand(v: int) -> bool:
+        base, a, b = home(v)
+        again = any(base in op.outs for op in made_again)
+        return base in there or v in there or again or any(k == base and s <= a and b <= e for k, s, e in kept)
+
+    needed = {v for op in backward.ops for v in op.args if v not in backward.made and v not in backward.inputs}
+    order = {v: k for k, op in enumerate(forward.ops) for v in op.outs}
+    for v in sorted(needed, key=lambda v: (order.get(where.get(v, (v, 0))[0], -1), home(v))):
+        made = forward.made.get(where.get(v, (v, 0))[0])
+        if at_hand(v) or made is None:
+            continue
+        if cheap and made.name in POINTWISE and all(at_hand(a) for a in made.args):
+            made_again.append(made)
+        else:
+            kept.append(home(v))
+    return Codes(
+        forward, replace(backward, ops=(*_views(backward, forward, made_again), *backward.ops)), _values(kept, forward)
+    )
+
+
+def _views(backward: Code, forward: Code, made_again: list[Op]) -> list[Op]:
+    """The operations to do again, with the parts of forward values that they and the backward code take."""
+    known = {v for op in backward.ops for v in op.outs}
+    waiting = [v for op in (*made_again, *backward.ops) for v in op.args]
+    views: dict[int, Op] = {}
+    while waiting:
+        made = forward.made.get(v := waiting.pop())
+        if made is not None and made.name in ("part", "same") and v not in known:
+            views[v] = made
+            waiting.extend(made.args)
+    chosen = {id(op) for op in (*views.values(), *made_again)}
+    return [op for op in forward.ops if id(op) in chosen]
+
+
+def _values(kept: list[tuple[int, int, int]], forward: Code) -> tuple[int, ...]:
+    """Values that are just the rows kept: neighbouring rows of a base as one."""
+    found: list[tuple[int, int, int]] = []
+    for base, a, b in sorted(kept):
+        if found and found[-1][0] == base and a <= found[-1][2]:
+            found[-1] = base, found[-1][1], max(b, found[-1][2])
+        else:
+            found.append((base, a, b))
+    return tuple(_value(*rows, forward) for rows in found)
+
+
+def _value(base: int, start: int, stop: int, forward: Code) -> int:
+    if (start, stop) == (0, forward.values.rows(base)):
+        return base
+    where = stacking.places(forward)
+    same = (v for v, place in where.items() if place == (base, start) and forward.values.rows(v) == stop - start)
+    found = next(same, None)
+    return base if found is None else found

@@ -1,0 +1,106 @@
+"""Lowering: the nodes of a cell as primitive operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rnnbp.cell import Cell
+from rnnbp.compiler.code import Code, Maker, Matrix, Op, Rows, Values, Vector
+from rnnbp.graph import Node
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Array, Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Opaque:
+    """A node whose layer is run by its own methods."""
+
+    node: Node
+    layer: Any
+    shapes: tuple[Shape, ...]
+    """Feature shapes of its inputs."""
+
+
+class Lowering:
+    """The primitives (``rnnbp.layers.primitives``), appended to code."""
+
+    def __init__(self, values: Values) -> None:
+        self.values, self.maker = values, Maker(values)
+
+    def shape(self, x: int) -> Shape:
+        return self.values.shapes[x]
+
+    def linear(self, x: int, owner: dict[str, Array], key: str) -> int:
+        rows = len(owner[key])
+        return self.maker.make("linear", x, attr=Matrix((Rows(owner, key, 0, rows),)), shape=(rows,))
+
+    def bias(self, x: int, owner: dict[str, Array], key: str) -> int:
+        return self.maker.make("bias", x, attr=_vector(owner, key))
+
+    def gain(self, x: int, owner: dict[str, Array], key: str) -> int:
+        return self.maker.make("gain", x, attr=_vector(owner, key))
+
+    def add(self, a: int, b: int) -> int:
+        return self.maker.make("add", a, b)
+
+    def sub(self, a: int, b: int) -> int:
+        return self.maker.make("sub", a, b)
+
+    def mul(self, a: int, b: int) -> int:
+        return self.maker.make("mul", a, b)
+
+    def scale(self, x: int, factor: float, shift: float = 0.0) -> int:
+        return self.maker.make("scale", x, attr=(factor, shift))
+
+    def tanh(self, x: int) -> int:
+        return self.maker.make("tanh", x)
+
+    def sigmoid(self, x: int) -> int:
+        return self.maker.make("sigmoid", x)
+
+    def relu(self, x: int) -> int:
+        return self.maker.make("relu", x)
+
+    def part(self, x: int, start: int, stop: int) -> int:
+        return self.maker.make("part", x, attr=(start, stop), shape=(stop - start,))
+
+    def concat(self, *xs: int) -> int:
+        return self.maker.make("concat", *xs, shape=(sum(self.values.rows(x) for x in xs),))
+
+    def normal(self, x: int, eps: float) -> int:
+        y, slope = self.values.new(self.shape(x)), self.values.new((1,))
+        return self.maker.put(Op("normal", (x,), (y, slope), eps))[0]
+
+    def softmax(self, x: int) -> int:
+        return self.maker.make("softmax", x)
+
+    def same(self, x: int, shape: Shape) -> int:
+        return self.maker.make("same", x, attr=shape, shape=shape)
+
+
+def lower(cell: Cell, shapes: Sequence[Shape], values: Values) -> Code:
+    """The code of a cell from (x, *state) to (y, *state); ``shapes`` are those of its values."""
+    ops = Lowering(values)
+    inputs = tuple(values.new(shape) for shape in shapes[: len(cell.input_shapes)])
+    found = dict(enumerate(inputs))
+    for node in cell.nodes:
+        args = tuple(found[k] for k in node.args)
+        found.update(zip(node.outs, _lowered(ops, node, args, [shapes[k] for k in node.outs]), strict=True))
+    return Code(values, inputs, tuple(ops.maker.ops), tuple(found[k] for k in cell.outputs)).live()
+
+
+def _lowered(ops: Lowering, node: Node, args: tuple[int, ...], shapes: Sequence[Shape]) -> tuple[int, ...]:
+    layer: Any = node.block
+    assert isinstance(layer, Layer)
+    found = None if layer.random else layer.lower(ops, *args)
+    if found is not None:
+        return found
+    outs = tuple(ops.values.new(shape) for shape in shapes)
+    return ops.maker.put(Op("opaque", args, outs, Opaque(node, layer, tuple(ops.shape(a) for a in args))))
+
+
+def _vector(owner: dict[str, Array], key: str) -> Vector:
+    rows = len(owner[key])
+    return Vector(((rows, (Rows(owner, key, 0, rows),)),))

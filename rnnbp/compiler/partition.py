@@ -1,0 +1,23 @@
+"""Partition: what of a code must run step by step, and what can run for many steps at once, before or after them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rnnbp.compiler.code import Code
+
+
+def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None]) -> dict[int, str]:
+    """By the id of an operation its phase: "before", "loop" or "after".
+
+    Args:
+        carried: the inputs that one step hands to the next; what depends on none of them comes before the loop.
+        leaving: the outputs that are handed on; what none of them depends on comes after it.
+    """
+    moving = code.depending(carried)
+    feeding = {id(op) for op in code.live(leaving, free=False).ops}
+    found = {}
+    for op in code.ops:
+        moves = not moving.isdisjoint(op.args)
+        found[id(op)] = "before" if not moves else "loop" if id(op) in feeding else "after"
+    return found
