@@ -141,7 +141,13 @@ def _model_case(
     x = x if found.dx is None else x.astype(dtype)
     state = tuple(tuple(a.astype(dtype) for a in arrays) for arrays in problem.state)
     whole = replace(
-        problem, model=problem.model._astype(dtype), x=Held(x), dtype=dtype, chunk=problem.steps, state=state
+        problem,
+        model=problem.model._astype(dtype),
+        x=Held(x),
+        dtype=dtype,
+        chunk=problem.steps,
+        state=state,
+        backend="interpreter",
     )
     grads, variables = dict(found.grads), dict(whole.model.params)
     if found.dx is not None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from rnnbp.graph import Deltas, Node, backward_node, check_dtypes, forward_node, read_off
-from rnnbp.layout import Layout
+from rnnbp.layout import Layout, check_declared
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context
 
@@ -20,6 +20,27 @@ class Accumulator(Protocol):
     def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None: ...
 
     def at(self, owner: dict[str, Array], key: str) -> Array: ...
+
+
+@dataclass(slots=True)
+class States:
+    """The states before and after each of a chunk's steps, arrays (L + 1, B, ...)."""
+
+    states: list[Array]
+
+    @property
+    def entering(self) -> tuple[Array, ...]:
+        """A copy of the state before the first step."""
+        return tuple(s[0].copy() for s in self.states)
+
+    @property
+    def leaving(self) -> tuple[Array, ...]:
+        """A copy of the state after the last step."""
+        return tuple(s[-1].copy() for s in self.states)
+
+    def arrays(self) -> list[Any]:
+        """All that it holds."""
+        return list(self.states)
 
 
 @dataclass(slots=True)
@@ -56,7 +77,10 @@ class Interpreter:
     """Runs the cell of a Layout, chunk by chunk."""
 
     def __init__(self, layout: Layout) -> None:
-        self.layout, self.cell = layout, layout.cell
+        self.layout, self.cell, self.remakes_output = layout, layout.cell, layout.remakes_output
+
+    def prepare(self, length: int) -> None:
+        """Nothing: each action takes its own memory."""
 
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
@@ -72,10 +96,8 @@ class Interpreter:
             present = tuple(values[k] for k in self.cell.outputs[1:])
         return y, tuple(s if s.base is None else s.copy() for s in present)
 
-    def keep(
-        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
-    ) -> tuple[Array | None, list[Array]]:
-        """(y, states) of a chunk: the states before and after each step, (L + 1, B, ...)."""
+    def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
+        """(y, states) of a chunk."""
         nodes = self.cell.nodes if output else self.cell.feeding
         y = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if output else None
         states = self.layout.states(len(x))
@@ -86,10 +108,10 @@ class Interpreter:
             _put(states, t + 1, [values[k] for k in self.cell.outputs[1:]])
             if y is not None:
                 y[t] = values[self.cell.outputs[0]]
-        return y, states
+        return y, States(states)
 
-    def record(self, x: Array, state: Sequence[Array], context: Context) -> tuple[Array, Tape]:
-        """(y, tape) of a chunk; y may be a view of the tape."""
+    def record(self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True) -> tuple[Array, Tape]:
+        """(y, tape) of a chunk; y may be a view of the tape, and is there whether it is asked for or not."""
         tape = self._empty_tape(x, context)
         y = self._output(tape)
         fresh = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if y is None else None
@@ -100,7 +122,7 @@ class Interpreter:
             for node in self.cell.nodes:
                 saved = forward_node(node, values, here)
                 if t == 0:
-                    self._check_declared(node, saved, values)
+                    check_declared(node, self.layout.keeps[node.number], saved, values)
                     check_dtypes(node, values, self.layout.dtype)
                 self._settle(tape, node, t, saved, values)
             _put(tape.states, t + 1, [values[k] for k in self.cell.outputs[1:]])
@@ -110,8 +132,9 @@ class Interpreter:
         assert found is not None
         return found, tape
 
-    def rebuild(self, x: Array, states: list[Array], context: Context) -> tuple[Array, Tape]:
+    def rebuild(self, x: Array, known: States, context: Context, *, output: bool = True) -> tuple[Array, Tape]:
         """(y, tape) from the states of ``keep``: with all known a step is feedforward, so all steps run at once."""
+        states = known.states
         tape = Tape(context, x, states, self._views(x, states))
         values: list[Any] = [x, *(s[:-1] for s in states)]
         values += [None] * (len(self.layout.shapes) - len(values))
@@ -203,18 +226,6 @@ class Interpreter:
             layer: Any = node.block
             y = None if y is None else layer.forward(y)[0]
         return y
-
-    def _check_declared(self, node: Node, saved: Saved, values: list[Any]) -> None:
-        keeps = self.layout.keeps[node.number]
-        if keeps is None:
-            return
-        expected = [values[node.args[k]] for k in keeps.inputs] + [values[node.outs[k]] for k in keeps.outputs]
-        fits = len(saved) >= len(expected) and all(a is b for a, b in zip(saved, expected, strict=False))
-        if not fits or len(saved) not in (len(expected), len(expected) + len(keeps.extras)):
-            raise TypeError(
-                f"{node.block}: forward saved other arrays than its keeps() declares, {keeps}; "
-                f"return those inputs and outputs themselves, in that order, or override keeps to return None"
-            )
 
     def _settle(self, tape: Tape, node: Node, t: int, saved: Saved, values: list[Any]) -> None:
         """Move what step t needs for backward into the tape; ``values`` then refers to it there."""

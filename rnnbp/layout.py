@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from rnnbp.cell import Cell
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
 from rnnbp.live import Cost, backward_peak, forward_peak, freeing_peak, last_uses, layer_cost
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Saved, Shape
 from rnnbp.recurrent import Recurrent
 
 
@@ -25,6 +26,19 @@ def layouts(model: Graph, x_shape: Shape, batch: int, dtype: np.dtype[Any]) -> d
         if isinstance(node.block, Recurrent):
             found[node.number] = Layout(node.block.cell, shapes[node.args[0]] or (), batch, dtype)
     return found
+
+
+def check_declared(node: Node, keeps: Keeps | None, saved: Saved, values: Sequence[Any]) -> None:
+    """Raise TypeError where a layer saved something else than it declares."""
+    if keeps is None:
+        return
+    expected = [values[node.args[k]] for k in keeps.inputs] + [values[node.outs[k]] for k in keeps.outputs]
+    fits = len(saved) >= len(expected) and all(a is b for a, b in zip(saved, expected, strict=False))
+    if not fits or len(saved) not in (len(expected), len(expected) + len(keeps.extras)):
+        raise TypeError(
+            f"{node.block}: forward saved other arrays than its keeps() declares, {keeps}; "
+            f"return those inputs and outputs themselves, in that order, or override keeps to return None"
+        )
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,9 @@ class Layout:
     x_shape: Shape
     batch: int
     dtype: np.dtype[Any]
+
+    remakes_output: ClassVar[bool] = False
+    """Whether y need not be kept beside the tape, for it can be had from it; here it is a view of it if it can."""
 
     @cached_property
     def shapes(self) -> list[Shape]:
@@ -128,6 +145,14 @@ class Layout:
             for shape, dtype in keeps.extras:
                 total += math.prod(shape) * np.dtype(self.dtype if dtype is None else dtype).itemsize
         return total * length * self.batch + self.thin_bytes(length)
+
+    def program_bytes(self, length: int) -> int:
+        """What is there for a whole run: nothing."""
+        return 0
+
+    def workspace_bytes(self, length: int) -> int:
+        """Memory that all actions use: none; each takes its own."""
+        return 0
 
     def advance_bytes(self, length: int) -> int:
         """What an Advance of ``length`` steps needs besides the state that it starts from, y aside."""

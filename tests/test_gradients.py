@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.interpreter import Interpreter
+from rnnbp.compiler.program import Program
 from rnnbp.layers.pointwise import Pointwise
 from tests import models
 
@@ -129,14 +129,14 @@ def test_check_finds_a_wrong_derivative(method: str) -> None:
 def test_check_finds_a_wrong_gradient_at_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first step's contribution dropped, as where t = 0 is treated apart."""
     model = models.CELLS["lstm"](3, 2, "float64")
-    original = Interpreter._read_off
+    original = Program._read_off
 
-    def without_first(self: Interpreter, tape: object, dys: dict, grads: object) -> None:
-        for parts in dys.values():
-            parts[0][0] = 0
-        original(self, tape, dys, grads)
+    def without_first(self: Program, tape: object, flat: dict, dx: object, grads: object) -> None:
+        for deltas in flat.values():
+            deltas[:, :2] = 0  # two sequences
+        original(self, tape, flat, dx, grads)
 
-    monkeypatch.setattr(Interpreter, "_read_off", without_first)
+    monkeypatch.setattr(Program, "_read_off", without_first)
     with pytest.raises(rb.GradientError, match="gradient by weight_ih"):
         rb.check_grads(model, draw(5, 2, 3), chunk=5)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial, partialmethod
 from typing import Any
 
 import numpy as np
@@ -67,25 +68,28 @@ SCHEDULES: dict[str, Any] = {
 
 def numpy_peak(run: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> int:
     """The most bytes of arrays at once: tracemalloc's peak, less what Python's own objects took about then."""
-    best, snapshots = [0], [tracemalloc.Snapshot((), 1)]
-    add = Accumulators.add
+    best, python = [0], [0]
+    whole, sums = Accumulators.add, Accumulators.at
 
-    def spy(self: Accumulators, *args: Any) -> None:
+    def spy(method: Callable[..., Any], self: Accumulators, *args: Any) -> Any:
         present = tracemalloc.get_traced_memory()[0]
         if present > best[0]:
-            best[0], snapshots[0] = present, tracemalloc.take_snapshot()
-        add(self, *args)
+            best[0] = present
+            others = tracemalloc.DomainFilter(False, np.lib.tracemalloc_domain)
+            python[0] = sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([others]).traces)
+        return method(self, *args)
 
-    monkeypatch.setattr(Accumulators, "add", spy)
+    monkeypatch.setattr(Accumulators, "add", partialmethod(partial(spy, whole)))
+    monkeypatch.setattr(Accumulators, "at", partialmethod(partial(spy, sums)))
     tracemalloc.start()
     try:
         run()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    monkeypatch.setattr(Accumulators, "add", add)
-    python = snapshots[0].filter_traces([tracemalloc.DomainFilter(False, np.lib.tracemalloc_domain)])
-    return peak - sum(trace.size for trace in python.traces)
+    monkeypatch.setattr(Accumulators, "add", whole)
+    monkeypatch.setattr(Accumulators, "at", sums)
+    return peak - python[0]
 
 
 @pytest.mark.parametrize("chunk", [8, 20])

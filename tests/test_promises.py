@@ -135,8 +135,12 @@ def test_advance_skips_what_feeds_no_state() -> None:
     h_new = rb.Tanh()(Plain("feeds", runs)(x) + h)
     cell = rb.Cell(x, {h: h_new}, output=Plain("output", runs)(h))
     model = rb.Sequential(rb.Recurrent(cell), Plain("head", runs))
-    rb.bptt(model, rand(8, 1, 3), rand(8, 1, 3), weighted, chunk=2, checkpoint=lambda n: rb.schedules.EveryK(n, 1))
+    given: Any = {"chunk": 2, "checkpoint": lambda n: rb.schedules.EveryK(n, 1)}
+    rb.bptt(model, rand(8, 1, 3), rand(8, 1, 3), weighted, backend="interpreter", **given)
     assert {k: runs.count(k) for k in ("feeds", "output", "head")} == {"feeds": 8 + 6, "output": 8, "head": 4}
+    runs.clear()
+    rb.bptt(model, rand(8, 1, 3), rand(8, 1, 3), weighted, backend="numpy", **given)
+    assert {k: runs.count(k) for k in ("feeds", "output", "head")} == {"feeds": 4 + 3, "output": 4, "head": 4}
 
 
 def test_a_wide_head_exists_for_one_chunk_only() -> None:

@@ -36,20 +36,22 @@ SECONDS = 0.15
 """What all actions on the long chunk may take together; a slow model gets a shorter one."""
 
 
-def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None) -> Costs:
+def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: str | None = None) -> Costs:
     """Measure what the actions of a schedule cost here, on random chunks of this model, in about a second.
 
     Args:
         model: as ``bptt`` takes it. batch: B of x.
         x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
+        backend: as ``bptt`` takes it.
 
-    The result is remembered for the model, batch, shape and number of BLAS threads until the process ends. The chunks
-    are of 2 and up to 64 steps; within a budget of their own, as ``plan`` and ``bptt`` have one, of as many as fit.
+    The result is remembered for the model, batch, shape, backend and number of BLAS threads until the process ends.
+    The chunks are of 2 and up to 64 steps; within a budget of their own, as ``plan`` and ``bptt`` have one, of as
+    many as fit.
     Raises ShapeError for an unknown feature shape, TypeError for a model without parameters.
     """
     graph = as_model(model)
     shape = feature_shape("calibrate", graph, x_shape)
-    return remembered(sizes_of(graph, shape, positive_int("calibrate: batch", batch), None))
+    return remembered(sizes_of(graph, shape, positive_int("calibrate: batch", batch), None, backend=backend))
 
 
 _known: dict[Any, Costs] = {}
@@ -58,7 +60,7 @@ _known: dict[Any, Costs] = {}
 def remembered(sizes: Sizes, room: int | None = None) -> Costs:
     """``measured``, once for all models of a structure."""
     threads = tuple(pool["num_threads"] for pool in threadpool_info())
-    key = (_structure(sizes.model), sizes.dtype, sizes.batch, sizes.x_shape, threads)
+    key = (_structure(sizes.model), sizes.dtype, sizes.batch, sizes.x_shape, sizes.backend, threads)
     if key not in _known:
         _known[key] = measured(sizes, room)
     return _known[key]
@@ -95,12 +97,11 @@ def _structure(model: Graph) -> tuple[Any, ...]:
 
 def measured(sizes: Sizes, room: int | None = None, repeats: int = 3) -> Costs:
     """Medians of ``repeats`` runs at each of two lengths, the short one three times as often; ``room`` in bytes."""
-    model, batch, x_shape = sizes.model, sizes.batch, sizes.x_shape
-    few = _measure(model, batch, x_shape, SHORT, 3 * repeats)
+    few = _measure(sizes, SHORT, 3 * repeats)
     length = max(2 * SHORT, min(LONG, int(SHORT * SECONDS / sum(few.values()))))
     while room is not None and length > 2 * SHORT and _held(sizes, length) > room:
         length = max(2 * SHORT, length // 2)
-    many = _measure(model, batch, x_shape, length, repeats)
+    many = _measure(sizes, length, repeats)
     step = {kind: max(1e-9, (many[kind] - few[kind]) / (length - SHORT)) for kind in KINDS}
     fixed = {kind: max(0.0, few[kind] - SHORT * step[kind]) for kind in KINDS}
     return Costs(fixed, step, _byte() if room is None or room > 2 * PIECE * PIECES else 0.0)
@@ -108,7 +109,7 @@ def measured(sizes: Sizes, room: int | None = None, repeats: int = 3) -> Costs:
 
 def _held(sizes: Sizes, length: int) -> int:
     """What measuring chunks of this length takes."""
-    held = sizes.gradients(length) + sizes.standing + sizes.tape(length) + sizes.thin(length)
+    held = sizes.gradients(length) + sizes.standing + sizes.program(length) + sizes.tape(length) + sizes.thin(length)
     return held + sizes.workspace(length) + sizes.rebuild(length)
 
 
@@ -127,9 +128,10 @@ def _byte() -> float:
     return max(0.0, median(taken)) / PIECE
 
 
-def _measure(model: Graph, batch: int, x_shape: Shape, length: int, repeats: int) -> dict[str, float]:
+def _measure(sizes: Sizes, length: int, repeats: int) -> dict[str, float]:
     """Seconds of each action on one chunk of ``length`` steps."""
-    problem = pose(model, _synthetic(model, (length, batch, *x_shape)), chunk=length, state=None, backend=None)
+    x = _synthetic(sizes.model, (length, sizes.batch, *sizes.x_shape))
+    problem = pose(sizes.model, x, chunk=length, state=None, backend=sizes.backend)
     chunks, state = Chunks(problem, seed=0, training=True), problem.state
     taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
     began = time.perf_counter()

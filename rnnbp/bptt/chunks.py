@@ -9,6 +9,9 @@ from typing import Any, TypeAlias
 from rnnbp.bptt.parts import Parts
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, States
+from rnnbp.compiler.program import Program
+from rnnbp.compiler.tapes import ProgramTape
+from rnnbp.compiler.workspace import Workspace
 from rnnbp.graph import Deltas, Node, add_deltas, backward_node, check_dtypes, forward_node, read_off, take_deltas
 from rnnbp.interpreter import Interpreter, Tape
 from rnnbp.layout import Layout, layouts
@@ -16,6 +19,7 @@ from rnnbp.numerics import Array, Saved
 from rnnbp.recurrent import Recurrent
 from rnnbp.rng import Context
 
+TAPES = (Tape, ProgramTape)
 ChunkLoss: TypeAlias = Callable[[Array, int], tuple[Any, Array]]
 """(y, n) -> (value, dy) of chunk n."""
 DeltaStates: TypeAlias = dict[int, tuple[Array | None, ...]]
@@ -31,34 +35,34 @@ class ChunkTape:
 
     def arrays(self) -> list[Any]:
         """All that it holds, as a nest of arrays."""
-        return [part.arrays() if isinstance(part, Tape) else part for part in self.saved] + [self.frontier]
+        return [part.arrays() if isinstance(part, TAPES) else part for part in self.saved] + [self.frontier]
 
     def entering(self) -> States:
         """The state before the chunk."""
-        return tuple(part.entering for part in self.saved if isinstance(part, Tape))
+        return tuple(part.entering for part in self.saved if isinstance(part, TAPES))
 
     def leaving(self) -> States:
         """The state after the chunk."""
-        return tuple(part.leaving for part in self.saved if isinstance(part, Tape))
+        return tuple(part.leaving for part in self.saved if isinstance(part, TAPES))
 
 
 @dataclass(slots=True)
 class ThinTape:
-    """The states of a chunk's steps: for each Recurrent, arrays (L + 1, B, ...)."""
+    """The states of a chunk's steps, for each Recurrent."""
 
-    states: list[list[Array]]
+    states: list[Any]
 
     def arrays(self) -> list[Any]:
         """All that it holds, as a nest of arrays."""
-        return list(self.states)
+        return [states.arrays() for states in self.states]
 
     def entering(self) -> States:
         """The state before the chunk."""
-        return tuple(tuple(s[0].copy() for s in states) for states in self.states)
+        return tuple(states.entering for states in self.states)
 
     def leaving(self) -> States:
         """The state after the chunk."""
-        return tuple(tuple(s[-1].copy() for s in states) for states in self.states)
+        return tuple(states.leaving for states in self.states)
 
 
 class Chunks:
@@ -68,7 +72,16 @@ class Chunks:
         self.problem, self.model, self.parts = problem, problem.model, Parts(problem.model)
         self.seed, self.training = seed, training
         found: dict[int, Layout] = layouts(self.model, problem.x_shape, problem.batch, problem.dtype)
-        self.programs = {number: Interpreter(layout) for number, layout in found.items()}
+        workspace = Workspace()
+        self.programs: dict[int, Any] = {
+            number: Interpreter(layout) if problem.backend == "interpreter" else Program(layout, workspace)
+            for number, layout in found.items()
+        }
+
+    def prepare(self) -> None:
+        """Take the memory that stays for a whole run."""
+        for program in self.programs.values():
+            program.prepare(self.problem.chunk)
 
     def advance(self, n: int, states: States) -> States:
         """The state after chunk n."""
@@ -109,6 +122,9 @@ class Chunks:
         values: list[Any] = [None] * self.model.n_values
         for k, frontier in tape.frontier.items():
             values[k] = frontier
+        for node, kept in zip(self.parts.body, tape.saved, strict=True):
+            if isinstance(node.block, Recurrent) and self._remade(node):
+                values[node.outs[0]] = self.programs[node.number].output(kept)
         saved = [self._forward(node, values, n) for node in self.parts.tail]
         value, dy = loss(values[self.model.outputs[0]], n)
         del values
@@ -163,15 +179,20 @@ class Chunks:
             if isinstance(node.block, Recurrent):
                 program, context, x = self.programs[node.number], self._context(n, node), values[node.args[0]]
                 state, states = next(entering)
-                y, tape = program.record(x, state, context) if states is None else program.rebuild(x, states, context)
+                run, given_ = (program.record, state) if states is None else (program.rebuild, states)
+                y, tape = run(x, given_, context, output=not self._remade(node))
                 values[node.outs[0]] = y
                 saved.append(tape)
             else:
                 saved.append(self._forward(node, values, n))
-        return ChunkTape(saved, {k: values[k] for k in self.parts.frontier})
+        return ChunkTape(saved, {k: values[k] for k in self.parts.frontier if values[k] is not None})
 
     def _fed(self, node: Node) -> bool:
         return not self.parts.fed.isdisjoint(node.outs)
+
+    def _remade(self, node: Node) -> bool:
+        """Whether an output is made from the tape when the tail needs it, and not kept until then."""
+        return self.programs[node.number].remakes_output and not self._fed(node)
 
     def _context(self, n: int, node: Node | None = None) -> Context:
         """Places of a model's own nodes are their numbers; each Recurrent has a range of its own."""

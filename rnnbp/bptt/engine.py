@@ -59,7 +59,7 @@ def bptt(
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
         mask: (T, B), bool or weights ≥ 0 of the steps in the loss.
         seed: of dropout masks.
-        backend: "interpreter", or None to choose.
+        backend: "numpy", compiled step programs, or "interpreter", which walks the graph; None to choose.
         horizon: truncated BPTT (Williams & Peng 1990): gradients do not flow across multiples of this
             many steps; a multiple of ``chunk``, which it is by default.
         training: False runs layers in evaluation mode: no dropout.

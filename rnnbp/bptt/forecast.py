@@ -12,7 +12,7 @@ from typing import Any
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.objective import LossLike, spare_of
-from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape
+from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, check_backend, feature_shape
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.slots import read_ahead
 from rnnbp.graph import Graph
@@ -44,11 +44,12 @@ def forecast(
     chunk: int | None = None,
     dx: bool = True,
     costs: Costs | None = None,
+    backend: str | None = None,
 ) -> Forecast:
     """What ``bptt`` with these arguments will count in ``stats``, before there is any data.
 
     Args:
-        model, loss, chunk: as ``bptt`` takes them.
+        model, loss, chunk, backend: as ``bptt`` takes them.
         checkpoint: a schedule, as ``bptt`` takes it; a ``Plan`` has a forecast of its own.
         steps, batch: T and B of x.
         x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
@@ -64,14 +65,17 @@ def forecast(
     shape = feature_shape("forecast", graph, x_shape)
     length = min(DEFAULT_CHUNK, steps) if chunk is None else min(positive_int("forecast: chunk", chunk), steps)
     chunks = math.ceil(steps / length)
-    sizes = sizes_of(graph, shape, batch, loss, dx=flag("forecast: dx", dx))
+    sizes = sizes_of(graph, shape, batch, loss, dx=flag("forecast: dx", dx), backend=backend)
     return foretell(sizes, resolve(checkpoint, chunks), steps, length, costs)
 
 
-def sizes_of(model: Graph, x_shape: Shape, batch: int, loss: LossLike | None, *, dx: bool = True) -> Sizes:
-    """Bytes of a run with x in C order and of the model's dtype."""
+def sizes_of(
+    model: Graph, x_shape: Shape, batch: int, loss: LossLike | None, *, dx: bool = True, backend: str | None = None
+) -> Sizes:
+    """Bytes of a run with x in C order and of the model's dtype. Raises ValueError for an unknown backend."""
     assert model.dtype is not None
-    return Sizes(model, x_shape, batch, model.dtype, floats=x_shape != (), loss_spare=spare_of(loss), dx=dx)
+    spare, chosen = spare_of(loss), check_backend(backend)
+    return Sizes(model, x_shape, batch, model.dtype, x_shape != (), loss_spare=spare, dx=dx, backend=chosen)
 
 
 def foretell(sizes: Sizes, schedule: Iterable[Action], steps: int, length: int, costs: Costs | None = None) -> Forecast:
@@ -91,7 +95,9 @@ class _Balance:
 
     def __init__(self, sizes: Sizes, lengths: list[int]) -> None:
         self.sizes, self.lengths = sizes, lengths
-        self.held: Counter[str] = Counter(gradients=sizes.gradients(sum(lengths)), state=sizes.standing)
+        self.held: Counter[str] = Counter(
+            gradients=sizes.gradients(sum(lengths)), state=sizes.standing, program=sizes.program(lengths[0])
+        )
         self.disk, self.tapes, self.thin = set[int](), set[int](), set[int]()
         self.total, self.peak, self.by_kind = self.held.total(), 0, dict[str, int]()
         self.steps: Counter[str] = Counter()

@@ -127,6 +127,7 @@ class Objective:
             loss_spare=spare_of(self.loss),
             dx=dx,
             symbol_bytes=x.dtype.itemsize,
+            backend=problem.backend,
             target_bytes=sum(math.prod(part.shape) * part.dtype.itemsize for part in fresh),
         )
 

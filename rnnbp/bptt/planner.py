@@ -85,11 +85,12 @@ def plan(
     folder: PathLike | None = None,
     dx: bool = True,
     costs: Costs | None = None,
+    backend: str | None = None,
 ) -> Plan:
     """The fastest schedule and chunk length whose run holds no more than ``budget`` bytes.
 
     Args:
-        model, loss: as ``bptt`` takes them; without a loss, its temporary arrays are guessed.
+        model, loss, backend: as ``bptt`` takes them; without a loss, its temporary arrays are guessed.
         steps, batch: T and B of x.
         budget: bytes, or text as "64 MB" or "64 MiB". It covers all that the engine allocates.
         x_shape: feature shape of x, () for symbols; None where the model's Input says it.
@@ -103,7 +104,7 @@ def plan(
     graph = as_model(model)
     shape = feature_shape("plan", graph, x_shape)
     steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
-    sizes = sizes_of(graph, shape, batch, loss, dx=flag("plan: dx", dx))
+    sizes = sizes_of(graph, shape, batch, loss, dx=flag("plan: dx", dx), backend=backend)
     costs = costs or measured_for(sizes, steps, limit)
     if disk is None:
         return choose(sizes, steps, limit, costs)

@@ -25,7 +25,7 @@ from rnnbp.storage import PathLike
 from rnnbp.values import Input
 
 DEFAULT_CHUNK = 32
-BACKENDS = ("interpreter",)
+BACKENDS = ("numpy", "interpreter")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Problem:
     given: tuple[bool, ...]
     """For each Recurrent, whether its initial state was given; if not it is zeros or learned."""
     output_shape: Shape
+    backend: str = BACKENDS[0]
 
     @property
     def known(self) -> bool:
@@ -104,8 +105,7 @@ def pose(
     folder: PathLike | None = None,
 ) -> Problem:
     """Check the arguments of a run. Raises ShapeError, DtypeError, ValueError or TypeError."""
-    if backend is not None and backend not in BACKENDS:
-        raise ValueError(f"backend {backend!r} is unknown; use one of {', '.join(map(repr, BACKENDS))}, or None")
+    chosen = check_backend(backend)
     graph = as_model(model)
     given = series("x", x, None if steps is None else positive_int("steps", steps), folder)
     _check_axes(given, graph)
@@ -118,8 +118,15 @@ def pose(
         raise ShapeError(f"{graph}: the shape of its output does not follow from features {given.shape[1:]} of x")
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
     states, filled = _states(graph, state, given.shape[0], dtype)
-    problem = Problem(graph, given, dtype, length, states, filled, output)
+    problem = Problem(graph, given, dtype, length, states, filled, output, chosen)
     return replace(problem, chunk=min(length, problem.steps)) if problem.known else problem
+
+
+def check_backend(backend: str | None) -> str:
+    """``backend``, or the first of those that there are for None. Raises ValueError for one that is not known."""
+    if backend is not None and backend not in BACKENDS:
+        raise ValueError(f"backend {backend!r} is unknown; use one of {', '.join(map(repr, BACKENDS))}, or None")
+    return backend or BACKENDS[0]
 
 
 def as_model(model: Any) -> Graph:

@@ -97,5 +97,5 @@ def online(sizes: Sizes, budget: int) -> tuple[int, int]:
 
 def _one_tape(sizes: Sizes, length: int) -> int:
     """What is held with no slot."""
-    held = sizes.gradients(0) + sizes.standing + sizes.tape(length) + sizes.workspace(length)
+    held = sizes.gradients(0) + sizes.standing + sizes.program(length) + sizes.tape(length) + sizes.workspace(length)
     return held + sizes.objects(tapes=1)

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 
 from rnnbp.bptt.parts import Parts
+from rnnbp.bptt.problem import BACKENDS
+from rnnbp.compiler.program import sizes_of
+from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
 from rnnbp.layout import Layout, layouts
@@ -56,6 +59,7 @@ class Sizes:
     dx: bool = True
     symbol_bytes: int = 8
     target_bytes: int = 0
+    backend: str = BACKENDS[0]
 
     @cached_property
     def asked(self) -> dict[tuple[str, int], int]:
@@ -73,9 +77,12 @@ class Sizes:
         return [shape or () for shape in self.model.value_shapes(self.x_shape)]
 
     @cached_property
-    def layouts(self) -> dict[int, Layout]:
-        """The layout of each Recurrent, by node number."""
-        return layouts(self.model, self.x_shape, self.batch, self.dtype)
+    def layouts(self) -> dict[int, Layout | ProgramSizes]:
+        """What each Recurrent holds and needs, by node number."""
+        found = layouts(self.model, self.x_shape, self.batch, self.dtype)
+        if self.backend == "interpreter":
+            return dict(found)
+        return {number: sizes_of(layout) for number, layout in found.items()}
 
     @property
     def slot(self) -> int:
@@ -85,7 +92,14 @@ class Sizes:
     @property
     def standing(self) -> int:
         """What is there all the time: the initial state, the present and the final one, and NumPy's own buffers."""
-        return 3 * self.slot + np.getbufsize() * self.dtype.itemsize
+        return 3 * self.slot + self._casts * np.getbufsize() * self.dtype.itemsize
+
+    @per_length
+    def program(self, length: int) -> int:
+        """Packed weights, and the workspace that all Recurrents share, for chunks of so many steps."""
+        parts = self.layouts.values()
+        packed = sum(part.program_bytes(length) for part in parts)
+        return packed + max((part.workspace_bytes(length) for part in parts), default=0)
 
     def gradients(self, steps: int) -> int:
         """Gradients of the parameters, and of x for a sequence of so many steps."""
@@ -107,7 +121,7 @@ class Sizes:
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 layout = self.layouts[node.number]
-                outside = node.outs[0] in self._kept
+                outside = node.outs[0] in self._kept and not self._remade(node)
                 total += layout.tape_bytes(length) + outside * layout.output_bytes(length, in_tape=True)
             elif isinstance(node.block, Layer):
                 keeps = self._keeps(node)
@@ -119,7 +133,7 @@ class Sizes:
     @per_length
     def advance(self, length: int) -> int:
         """What an Advance needs besides what is held."""
-        return self._running(length, Layout.advance_bytes, taped=False)
+        return self._running(length, lambda part, n: part.advance_bytes(n), taped=False)
 
     @per_length
     def keep(self, length: int) -> int:
@@ -129,12 +143,12 @@ class Sizes:
     @per_length
     def record(self, length: int) -> int:
         """What a Record needs besides the tape that it makes."""
-        return self._running(length, Layout.record_bytes, taped=True)
+        return self._running(length, lambda part, n: part.record_bytes(n), taped=True)
 
     @per_length
     def rebuild(self, length: int) -> int:
         """What a Rebuild needs besides the tape that it makes."""
-        return self._running(length, Layout.rebuild_bytes, taped=True)
+        return self._running(length, lambda part, n: part.rebuild_bytes(n), taped=True)
 
     @per_length
     def backward(self, length: int) -> int:
@@ -142,9 +156,12 @@ class Sizes:
         output = self.model.outputs[0]
         y = self._value(output, length)
         tail = self._layers(self.parts.tail, length)
-        values, target = sum(sum(cost.outs) for cost in tail), length * self.target_bytes
+        made, target = sum(sum(cost.outs) for cost in tail), length * self.target_bytes
+        remade = [node.outs[0] for node in self.parts.recurrent if self._remade(node)]
+        values = made + sum(self._value(k, length) for k in remade)
+        stays = made + sum(self._value(k, length) for k in remade if k in self._kept_by_tail)
         recursion = backward_peak(self._backward(length) + tail, {output: y})
-        return max(forward_peak(tail), values + y + math.ceil(y * self.loss_spare) + target, values + recursion)
+        return max(forward_peak(tail), values + y + math.ceil(y * self.loss_spare) + target, stays + recursion)
 
     def workspace(self, length: int) -> int:
         """The most that an action needs, but Rebuild."""
@@ -160,6 +177,17 @@ class Sizes:
         states = sum(len(block.cell.state_shapes) for block in blocks if isinstance(block, Recurrent))
         light = 320 * len(blocks) + 384 * states
         return tapes * (1024 * len(blocks) + 352 * nodes) + (thin + slots) * light
+
+    @cached_property
+    def _casts(self) -> bool:
+        """Whether some layer works with arrays of two dtypes, as a mask is of bytes; NumPy converts in a buffer."""
+        outside = [self._keeps(node) for node in (*self.parts.body, *self.parts.tail) if isinstance(node.block, Layer)]
+        inside = [
+            keeps
+            for layout in layouts(self.model, self.x_shape, self.batch, self.dtype).values()
+            for keeps in layout.keeps
+        ]
+        return any(dtype is not None for keeps in (*outside, *inside) if keeps for _, dtype in keeps.extras)
 
     @cached_property
     def _kept(self) -> frozenset[int]:
@@ -185,6 +213,16 @@ class Sizes:
         """Those of them that no Recurrent's tape holds."""
         return self._kept - {node.outs[0] for node in self.parts.recurrent} - ({0} if not self.copied else set())
 
+    @cached_property
+    def _kept_by_tail(self) -> frozenset[int]:
+        """The values that layers of the tail save as their inputs."""
+        keeps = [(node, self._keeps(node) or Keeps()) for node in self.parts.tail]
+        return frozenset(node.args[k] for node, kept in keeps for k in kept.inputs)
+
+    def _remade(self, node: Node) -> bool:
+        """Whether an output is made from the tape when the tail needs it, and not kept until then."""
+        return self.layouts[node.number].remakes_output and self.parts.fed.isdisjoint(node.outs)
+
     def _keeps(self, node: Node) -> Keeps | None:
         layer: Any = node.block
         found: Keeps | None = layer.keeps(*(self.shapes[k] for k in node.args))
@@ -202,11 +240,11 @@ class Sizes:
         rows, item = length * self.batch, self.dtype.itemsize
         return [layer_cost(n, n.block, self.shapes, rows, item) for n in nodes if isinstance(n.block, Layer)]
 
-    def _running(self, length: int, needs: Callable[[Layout, int], int], *, taped: bool) -> int:
+    def _running(self, length: int, needs: Callable[[Any, int], int], *, taped: bool) -> int:
         """A forward run of the body, while the deltas of a state wait; ``needs`` is what a Recurrent needs."""
         return forward_peak(self._forward(length, needs, taped)) + self._copy(length) + self.slot
 
-    def _forward(self, length: int, needs: Callable[[Layout, int], int], taped: bool) -> list[Cost]:
+    def _forward(self, length: int, needs: Callable[[Any, int], int], taped: bool) -> list[Cost]:
         """The costs of the body; what goes into the tape, if there is one, is counted there."""
         found = []
         for node in self.parts.body:
@@ -214,7 +252,7 @@ class Sizes:
                 layout = self.layouts[node.number]
                 needed = taped or not self.parts.fed.isdisjoint(node.outs)
                 y = layout.output_bytes(length, in_tape=taped) if needed else 0
-                y = 0 if taped and node.outs[0] in self._kept else y
+                y = 0 if taped and (node.outs[0] in self._kept or self._remade(node)) else y
                 found.append(Cost(node, (y,), (0,), needs(layout, length)))
             else:
                 (cost,) = self._layers([node], length)

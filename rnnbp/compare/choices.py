@@ -187,21 +187,22 @@ class Chooser:
     def _within(self, name: str, length: int, budget: int) -> Iterator[tuple[float, int, int, _Option]]:
         """(seconds, bytes, chunk length, option) of those that may be within the budget.
 
-        The bytes are a bound, too large by a tape at most: the last chunk may be short, a workspace not needed then.
+        The bytes are a bound, too large by a tape and a slot at most: the last chunk may be short, and the last
+        segment.
         """
         slot, tape = max(1, self.sizes.slot), max(1, self.sizes.tape(length))
         free, chunks = budget - self._always(length), math.ceil(self.steps / length)
         room = _Room(chunks, (free - tape) // slot, (free - slot) // tape, math.ceil(tape / slot))
         for option in OPTIONS[name](room):
             held = option.slots * slot + option.tapes * tape + option.thin * self.sizes.thin(length)
-            if held <= free + tape:
+            if held <= free + tape + slot:
                 yield self._seconds(option, length, chunks), held, length, option
 
     def _always(self, length: int) -> int:
-        """Bytes that any schedule takes: gradients, states, and the larger workspace of its actions."""
+        """Bytes that any schedule takes: gradients, states, the program, and the larger workspace of its actions."""
         sizes = self.sizes
         needs = (sizes.advance(length), sizes.record(length), sizes.backward(length))
-        return sizes.gradients(self.steps) + sizes.standing + max(needs)
+        return sizes.gradients(self.steps) + sizes.standing + sizes.program(length) + max(needs)
 
     def _seconds(self, option: _Option, length: int, chunks: int) -> float:
         counts = {
@@ -211,4 +212,6 @@ class Chooser:
             "Record": chunks - option.rebuilt,
             "Backward": chunks,
         }
-        return self.costs.seconds(counts, {kind: n * length for kind, n in counts.items()})
+        missing = chunks * length - self.steps  # in the last chunk, which is recorded and goes backward once
+        steps = {kind: n * length - (kind in ("Record", "Backward")) * missing for kind, n in counts.items()}
+        return self.costs.seconds(counts, steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,9 @@ from rnnbp.numerics import Array, Shape
 
 POINTWISE = frozenset({"add", "sub", "mul", "scale", "tanh", "sigmoid", "relu", "step"})
 """Operations whose every element depends on one element of each argument, all of one shape."""
+
+GRADIENTS = frozenset({"grad_linear", "grad_bias"})
+"""Operations that make parameter gradients; they give no values."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +121,8 @@ class Code:
     inputs: tuple[int, ...]
     ops: tuple[Op, ...]
     outputs: tuple[int | None, ...]
+    renamed: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
+    """By values of the code that this was rewritten from, the values that replace them."""
     made: dict[int, Op] = field(init=False, repr=False, compare=False)
     """By value, the operation that gives it."""
 
@@ -153,7 +158,7 @@ class Code:
     def rewrite(self, change: Callable[[Op, Maker], Sequence[int] | None]) -> Code:
         """The code with each operation, its arguments already those of the new code, changed or left (None)."""
         maker = Maker(self.values)
-        known: dict[int, int] = {}
+        known = maker.known
         for op in self.ops:
             present = replace(op, args=tuple(known.get(v, v) for v in op.args))
             outs = change(present, maker)
@@ -161,7 +166,13 @@ class Code:
                 outs = maker.put(present)
             known.update(zip(op.outs, outs, strict=True))
         outputs = tuple(None if v is None else known.get(v, v) for v in self.outputs)
-        return replace(self, ops=tuple(maker.ops), outputs=outputs).live()
+        renamed = {v: new for v, new in known.items() if v != new}
+        return replace(self, ops=tuple(maker.ops), outputs=outputs, renamed=renamed).live()
+
+    def taking(self, renamed: Mapping[int, int]) -> Code:
+        """The same operations on values of other numbers."""
+        ops = (replace(op, args=tuple(renamed.get(v, v) for v in op.args)) for op in self.ops)
+        return replace(self, ops=tuple(ops))
 
     def ordered(self) -> Code | None:
         """The same operations, each after those that make its arguments; None where there is a circle."""
@@ -185,6 +196,8 @@ class Maker:
     def __init__(self, values: Values) -> None:
         self.values = values
         self.ops: list[Op] = []
+        self.known: dict[int, int] = {}
+        """In a rewrite, new values by those that they replace."""
         self._known: dict[Any, tuple[int, ...]] = {}
 
     def put(self, op: Op) -> tuple[int, ...]:

@@ -31,14 +31,18 @@ def codes(cell: Cell, shapes: Sequence[Shape], *, dy: bool = True, without: Iter
     forward = lower(cell, shapes, Values())
     forward = rules.parts(forward) if "parts" in on else forward
     forward = rules.sums(forward) if "sums" in on else forward
-    backward = differentiate(forward, dy=dy)
+    written, backward = forward, differentiate(forward, dy=dy)
     backward = rules.gathered(backward, backward.depending(backward.inputs)) if "gathered" in on else backward
-    forward = rules.scaled_tanh(forward) if "scaled tanh" in on else forward
-    forward = stacking.products(forward) if "products" in on else forward
+    for name, rule in (("scaled tanh", rules.scaled_tanh), ("products", stacking.products)):
+        if name in on:
+            forward = rule(forward)
+            backward = backward.taking(forward.renamed)
     forward = (stacking.joined(forward) if "joined" in on else forward).live()
     backward = stacking.turned(backward) if "turned" in on else backward
     backward = (stacking.joined(backward, [forward]) if "joined" in on else backward).live()
-    return _with_kept(forward, backward, cheap="recomputed" in on)
+    views = tuple(op for op in written.ops if op.name in ("part", "same") and op.out not in forward.made)
+    found = _with_kept(replace(forward, ops=(*forward.ops, *views)), backward, cheap="recomputed" in on)
+    return replace(found, forward=forward)
 
 
 def _with_kept(forward: Code, backward: Code, *, cheap: bool) -> Codes:
@@ -46,7 +50,7 @@ def _with_kept(forward: Code, backward: Code, *, cheap: bool) -> Codes:
     made_again: list[Op] = []
     kept: list[tuple[int, int, int]] = []
     where = stacking.places(forward)
-    there = {v for v in (*forward.inputs, *forward.outputs) if v is not None}
+    there = {v for v in (*forward.inputs, *forward.outputs[1:]) if v is not None}
 
     def home(v: int) -> tuple[int, int, int]:
         base, row = where.get(v, (v, 0))

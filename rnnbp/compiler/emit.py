@@ -43,7 +43,7 @@ class Emitter:
         code: Code,
         homes: Homes,
         phases: Mapping[int, str],
-        spans: Mapping[Buffer, tuple[str, str]],
+        spans: dict[Buffer, tuple[str, str]],
         constants: Constants,
         *,
         backward: bool = False,
@@ -113,13 +113,15 @@ class Emitter:
         if op.name in ("bias", "gain"):
             return [f"{'add' if op.name == 'bias' else 'multiply'}({args[0]}, {name(op.attr)}, {out})"]
         if op.name == "scale":
-            return self._scale(args[0], *op.attr, out)
+            return self._scale(args[0], op.attr[0], op.attr[1], out)
         if op.name == "tanh":
             return [f"tanh({args[0]}, {out})"]
         if op.name == "sigmoid":
             half = name(0.5)
             halved = [f"multiply({args[0]}, {half}, {out})", f"tanh({out}, {out})"]
             return [*halved, f"multiply({out}, {half}, {out})", f"add({out}, {half}, {out})"]
+        if op.name == "copy":
+            return [f"copyto({out}, {args[0]})"]
         if op.name == "zeros":
             return [f"{out}.fill(0)"]
         assert op.name in CALLS, op.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rnnbp.compiler.code import POINTWISE, Code, Op
+from rnnbp.compiler.code import GRADIENTS, POINTWISE, Code, Op
 from rnnbp.compiler.kernels import SPARE
 
 IN_PLACE = POINTWISE | {"bias", "gain"}
@@ -59,6 +59,7 @@ class Homes:
         self.buffers: list[Buffer] = []
         self._first = first
         self.of: dict[int, Home] = dict(given)
+        self._given = frozenset(given)
         self.order = sorted(code.ops, key=lambda op: ("before", "loop", "after").index(phases[id(op)]))
         self.copies: dict[int, list[int]] = {}
         """By the output of a concat, the arguments that must be copied into it."""
@@ -66,7 +67,8 @@ class Homes:
         """By output, the homes of what an operation needs besides."""
         self._kept = set(kept)
         self._views = {op.out: op for op in code.ops if op.name in VIEWS}
-        self._last = self._last_reads()
+        self.last = self._last_reads()
+        """By base value, (position, first row, last row + 1) of each read; what is kept is read at the very end."""
         self._ends = dict(ends)
         self._placed = self._concat_places()
         for position, op in enumerate(self.order):
@@ -82,17 +84,18 @@ class Homes:
     def base(self, v: int) -> tuple[int, int]:
         """The value that a view is of, and the row where it begins."""
         row = 0
-        while v in self._views:
+        while v in self._views and v not in self._given:
             op = self._views[v]
             row += op.attr[0] if op.name == "part" else 0
             v = op.args[0]
         return v, row
 
     def _last_reads(self) -> dict[int, list[tuple[int, int, int]]]:
-        """By base value, (position, first row, last row + 1) of each read; values kept are read at the very end."""
         found: dict[int, list[tuple[int, int, int]]] = {}
-        reads = [(k, v) for k, op in enumerate(self.order) if op.name not in VIEWS for v in op.args]
         end = len(self.order)
+        late = {id(op) for op in self.order if op.name in GRADIENTS or (op.name == "concat" and self.virtual(op))}
+        taking = [(end if id(op) in late else k, op) for k, op in enumerate(self.order) if op.name not in VIEWS]
+        reads = [(k, v) for k, op in taking for v in op.args]
         reads += [(end, v) for v in (*self.code.outputs, *self._kept) if v is not None]
         for k, v in reads:
             base, row = self.base(v)
@@ -120,7 +123,7 @@ class Homes:
     def virtual(self, op: Op) -> bool:
         """Whether a concat is only gathered for whole chunks, and so never put together for a step."""
         users = [user for user in self.code.ops if op.out in user.args]
-        return bool(users) and all(user.name in ("grad_linear", "grad_bias") for user in users)
+        return bool(users) and all(user.name in GRADIENTS for user in users)
 
     def _settle(self, op: Op, position: int) -> None:
         phase = self.phases[id(op)]
@@ -177,7 +180,7 @@ class Homes:
         here = range(home.row, home.row + rows)
         if any(home.buffer.present.get(r) != base for r in here):
             return False
-        if any(k > position and a < at + rows and at < b for k, a, b in self._last.get(base, [])):
+        if any(k > position and a < at + rows and at < b for k, a, b in self.last.get(base, [])):
             return False
         for other in op.args:
             there = self.home(other)
@@ -202,5 +205,8 @@ class Homes:
             if op.name == "concat" and self.virtual(op):
                 for v in op.args:
                     self.home(v).buffer.phases.add("after")
+        first = self.code.outputs[0]
+        if first is not None and self.base(first)[0] in self.of:  # y and dx are taken for all steps of a block
+            self.home(first).buffer.phases.add("after")
         for v in self._kept:
             self.home(v).buffer.kept = True

@@ -9,7 +9,7 @@ from rnnbp.numerics import Array
 
 def relu(x: Array, out: Array) -> None:
     """max(x, 0), by the real part."""
-    np.multiply(x, x.real > 0, out) if x.dtype.kind == "c" else np.maximum(x, 0, out)
+    np.multiply(x, x.real > 0, out) if x.dtype.kind == "c" else np.maximum(x, 0, out=out)
 
 
 def step(y: Array, out: Array) -> None:

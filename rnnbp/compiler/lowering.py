@@ -52,7 +52,7 @@ class Lowering:
         return self.maker.make("mul", a, b)
 
     def scale(self, x: int, factor: float, shift: float = 0.0) -> int:
-        return self.maker.make("scale", x, attr=(factor, shift))
+        return x if (factor, shift) == (1, 0) else self.maker.make("scale", x, attr=(factor, shift))
 
     def tanh(self, x: int) -> int:
         return self.maker.make("tanh", x)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from rnnbp.compiler.lowering import Opaque
-from rnnbp.graph import Node, check_dtypes, forward_node, read_off
+from rnnbp.graph import Deltas, Node, backward_node, check_dtypes, forward_node, read_off
+from rnnbp.layout import check_declared
 from rnnbp.numerics import Array, Saved, Shape
 from rnnbp.rng import Context
 
@@ -44,6 +45,8 @@ class OpaqueRun:
         values += [None] * len(ys)
         saved = forward_node(self.node, values, context)
         check_dtypes(self.node, values, self.dtype)
+        if self.keeps:
+            check_declared(self.node, self.opaque.layer.keeps(*self.opaque.shapes), saved, values)
         for y, found in zip(ys, values[len(xs) :], strict=True):
             _put(y, found)
         return saved
@@ -53,14 +56,15 @@ class OpaqueRun:
         start, block, saved = self.saved[t]
         parts = tuple(part[t - start] for part in saved) if block else saved
         given = self._deltas(dys, parts)
-        self.waiting[t] = given
+        if self.opaque.layer.params:
+            self.waiting[t] = given
         self._backward(parts, given, dxs)
 
     def block_back(self, t0: int, t1: int, dys: tuple[Array | None, ...], dxs: tuple[Array, ...]) -> None:
         """Backward in several steps at once."""
         saved = self._several(t0, t1)
         given = self._deltas(dys, saved)
-        for t in range(t0, t1):
+        for t in range(t0, t1 if self.opaque.layer.params else t0):
             self.waiting[t] = tuple(None if d is None else d[t - t0] for d in given)
         self._backward(saved, given, dxs)
 
@@ -69,15 +73,15 @@ class OpaqueRun:
         return tuple(None if d is None else _batch_first(d, s or ()) for d, s in zip(dys, shapes, strict=True))
 
     def _backward(self, saved: Saved, given: tuple[Array | None, ...], dxs: tuple[Array, ...]) -> None:
-        layer: Any = self.opaque.layer
-        found = layer.backward_inputs(saved, given[0] if layer.n_outputs == 1 else given)
-        for place, dx in zip(dxs, found, strict=False):
+        deltas: Deltas = [*[None] * len(self.node.args), *given]
+        backward_node(self.node, saved, deltas)
+        for place, dx in zip(dxs, deltas, strict=False):
             place.fill(0) if dx is None else _put(place, dx)
 
-    def _several(self, t0: int, t1: int) -> Saved:
+    def _several(self, t0: int, t1: int, *, copy: bool = False) -> Saved:
         start, block, saved = self.saved[t0]
         if block and start == t0 and self.saved[t1 - 1][0] == t0:
-            return tuple(part[: t1 - t0] for part in saved)
+            return tuple(part.copy() if copy else part for part in saved)
         steps = []
         for t in range(t0, t1):
             begun, is_block, parts = self.saved[t]
@@ -87,11 +91,12 @@ class OpaqueRun:
     def finish(self, length: int, grads: Any) -> None:
         """The parameter gradients of the chunk."""
         layer: Any = self.opaque.layer
-        if not layer.params or not self.waiting:
+        if not self.waiting:
             return
         deltas = [self.waiting[t] for t in range(length)]
         dys = tuple(None if parts[0] is None else np.stack(parts) for parts in zip(*deltas, strict=True))
-        grads.add(layer.params, read_off(self.node, self._several(0, length), dys[0] if layer.n_outputs == 1 else dys))
+        saved = self._several(0, length, copy=True)  # as many bytes, however the tape was made
+        grads.add(layer.params, read_off(self.node, saved, dys[0] if layer.n_outputs == 1 else dys))
 
     def arrays(self) -> list[Any]:
         """All that it holds, as a nest of arrays."""

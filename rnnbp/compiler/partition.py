@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rnnbp.compiler.code import Code
+from rnnbp.compiler.code import GRADIENTS, Code
 
 
 def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None]) -> dict[int, str]:
@@ -18,6 +18,9 @@ def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None])
     feeding = {id(op) for op in code.live(leaving, free=False).ops}
     found = {}
     for op in code.ops:
+        if op.name in GRADIENTS:
+            found[id(op)] = "after"  # they wait for the whole chunk
+            continue
         moves = not moving.isdisjoint(op.args)
         found[id(op)] = "before" if not moves else "loop" if id(op) in feeding else "after"
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from rnnbp.compiler.code import POINTWISE, Code, Maker, Matrix, Op, Rows, Vector
 
@@ -24,6 +25,7 @@ def parts(code: Code) -> Code:
             made = code.made.get(op.args[0])
             if made is None or (made.out in whole and made.name not in ("part", "concat")):
                 return None
+            made = replace(made, args=tuple(maker.known.get(v, v) for v in made.args))
             found = _part(made, start, stop, maker)
             return None if found is None else (found,)
 
@@ -131,9 +133,9 @@ def _joined(vectors: list[Vector]) -> Vector:
     cuts = sorted({0} | {end for vector in vectors for end in _ends(vector)})
     pieces = [
         tuple(r for vector in vectors for _, rows in _cut_vector(vector, a, b).lanes for r in rows)
-        for a, b in zip(cuts, cuts[1:], strict=False)
+        for a, b in pairwise(cuts)
     ]
-    return Vector(tuple((b - a, rows) for a, b, rows in zip(cuts, cuts[1:], pieces, strict=False)))
+    return Vector(tuple((b - a, rows) for (a, b), rows in zip(pairwise(cuts), pieces, strict=True)))
 
 
 def _ends(vector: Vector) -> list[int]:
@@ -154,21 +156,22 @@ def scaled_tanh(code: Code) -> Code:
         if made is None or v in ends or len(users.get(v, [])) > 1:
             return None
         if made.name in ("add", "sub"):
-            args = [halved(a, maker) for a in made.args]
-            return None if None in args else maker.make(made.name, *(a for a in args if a is not None))
+            halves = [half for a in made.args if (half := halved(a, maker)) is not None]
+            return maker.make(made.name, *halves) if len(halves) == len(made.args) else None
         if made.name == "bias":
             (arg,) = (halved(a, maker) for a in made.args)
             lanes = tuple((n, tuple(_half(r) for r in rows)) for n, rows in made.attr.lanes)
             return None if arg is None else maker.make("bias", arg, attr=Vector(lanes))
         if made.name == "linear":
             attr = Matrix(tuple(map(_half, made.attr.lanes)), made.attr.turned)
-            return maker.make("linear", *made.args, attr=attr, shape=code.values.shapes[v])
+            args = [maker.known.get(a, a) for a in made.args]
+            return maker.make("linear", *args, attr=attr, shape=code.values.shapes[v])
         return None
 
     def change(op: Op, maker: Maker) -> Sequence[int] | None:
         if op.name != "sigmoid":
             return None
-        half = halved(op.args[0], maker)
+        half = halved(code.made[op.out].args[0], maker)
         if half is None:
             half = maker.make("scale", op.args[0], attr=(0.5, 0.0))
         return (_renamed(maker, op.out, maker.make("tanh", half)),)

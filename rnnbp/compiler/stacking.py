@@ -46,7 +46,7 @@ def products(code: Code) -> Code:
 
 
 def turned(code: Code) -> Code:
-    """Σ_k W_kᵀ d_k as one product with all d_k below each other; so for the gradients of weights that share an input."""
+    """Σ_k W_kᵀ d_k as one product with all d_k below each other; so too the gradients of weights of one input."""
     users = code.users()
     found: dict[int, tuple[list[Op], list[int]]] = {}
     for op in code.ops:
@@ -63,16 +63,16 @@ def turned(code: Code) -> Code:
         linear, rest = found[op.out]
         total = _product(linear, maker)
         for v in rest:
-            total = maker.make("add", v, total)
+            total = maker.make("add", maker.known.get(v, v), total)
         return (total,)
 
-    # Leaves are left as they are by this rule, so numbers of the old code are good in the new one.
     return _gradients(code.rewrite(change))
 
 
 def _product(linear: list[Op], maker: Maker) -> int:
     rows = [maker.values.rows(member.args[0]) for member in linear]
-    below = maker.make("concat", *(member.args[0] for member in linear), shape=(sum(rows),))
+    deltas = [maker.known.get(member.args[0], member.args[0]) for member in linear]
+    below = maker.make("concat", *deltas, shape=(sum(rows),))
     lanes = tuple(chain.from_iterable(member.attr.lanes for member in linear))
     shape = maker.values.shapes[linear[0].out]
     return maker.make("linear", below, attr=Matrix(lanes, turned=True), shape=shape)

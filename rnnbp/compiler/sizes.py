@@ -1,0 +1,183 @@
+"""What a step program holds and needs, in bytes and steps; the counterpart of ``Layout`` for the interpreter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rnnbp.compiler.backward import Backward
+from rnnbp.compiler.code import Matrix, Op, Vector
+from rnnbp.compiler.compiled import Compiled
+from rnnbp.compiler.function import Function
+from rnnbp.compiler.workspace import ALIGNMENT, workspace_bytes
+from rnnbp.layout import Layout
+from rnnbp.live import Cost, layer_cost
+from rnnbp.numerics import Shape
+
+CACHE = 2**19
+"""Bytes of a block's arrays: steps are taken together as long as these stay in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class ProgramSizes:
+    """A compiled cell on a batch; the methods are those of ``Layout``."""
+
+    layout: Layout
+    back: Backward
+
+    @property
+    def compiled(self) -> Compiled:
+        """The forward half."""
+        return self.back.cell
+
+    @cached_property
+    def _functions(self) -> tuple[Function, ...]:
+        cell = self.compiled
+        forward = (cell.advance, cell.outputs, cell.keep, cell.keep_outputs, cell.record, cell.rebuild)
+        return (*forward, self.back.function)
+
+    @cached_property
+    def _row(self) -> int:
+        """Bytes of a feature of a step."""
+        return self.layout.batch * self.layout.dtype.itemsize
+
+    @property
+    def remakes_output(self) -> bool:
+        """Whether y need not be kept beside the tape, for it is a state there."""
+        return self.compiled.output_state is not None
+
+    def block(self, length: int) -> int:
+        """Steps in a block of a chunk of so many steps."""
+        rows = max(sum(f.block.values()) for f in (self.compiled.record, self.back.function))
+        return max(1, min(length, CACHE // max(1, rows * self._row)))
+
+    def shapes(self, function: Function, length: int) -> dict[str, Shape]:
+        """The shapes of the arrays that a function needs while it runs."""
+        batch, size, cell = self.layout.batch, self.block(length), self.compiled
+        found: dict[str, Shape] = {name: (size, rows, batch) for name, rows in function.block.items()}
+        found |= {name: (rows, batch) for name, rows in function.step.items()}
+        if function is self.back.function:
+            # A cache line more than a chunk has, for rows that are not 4 KiB apart.
+            columns = length * batch + ALIGNMENT // self.layout.dtype.itemsize
+            found |= {name: (rows, columns) for name, rows in self.back.gathers.rows.items()}
+            found |= {f"C{k}": (buffer.rows, batch) for k, buffer in enumerate(cell.before)}
+        elif function in (cell.advance, cell.outputs):
+            found |= {f"H{k}": (size + 1, buffer.rows, batch) for k, buffer in enumerate(cell.before)}
+        return found
+
+    def workspace_bytes(self, length: int) -> int:
+        """The memory that all functions use, one after the other."""
+        dtype = self.layout.dtype
+        return max(workspace_bytes(self.shapes(f, length).values(), dtype) for f in self._functions)
+
+    @cached_property
+    def constants(self) -> dict[Any, Any]:
+        """What a run packs: weights, biases and numbers of all functions, by what tells them apart."""
+        values = [value for function in self._functions for value in function.constants.values()]
+        if self.back.dx_weights is not None:
+            values.append(self.back.dx_weights)
+        return {getattr(value, "identity", value): value for value in values}
+
+    def program_bytes(self, length: int) -> int:
+        """Weights in the order that products read them in, and biases for the whole batch."""
+        values = self.constants.values()
+        matrices = sum(value.nbytes for value in values if isinstance(value, Matrix))
+        return matrices + sum(value.count * self._row for value in values if isinstance(value, Vector))
+
+    def state_bytes(self) -> int:
+        """A checkpoint."""
+        return self.layout.state_bytes()
+
+    def thin_bytes(self, length: int) -> int:
+        """A thin tape of ``length`` steps."""
+        return self.layout.thin_bytes(length)
+
+    def tape_bytes(self, length: int) -> int:
+        """A tape of ``length`` steps. Raises TypeError where a layer does not declare what it keeps."""
+        for op in self._opaque:
+            if op.attr.layer.keeps(*op.attr.shapes) is None:
+                raise TypeError(f"{op.attr.layer}: its bytes are not known; declare them by a method keeps(*shapes)")
+        rows = sum(self.compiled.record.tape.values())
+        return length * (rows * self._row + sum(self._saved(op) for op in self._opaque)) + self.thin_bytes(length)
+
+    def advance_bytes(self, length: int) -> int:
+        """What an Advance needs besides the state that it starts from, y and the workspace aside."""
+        return self.state_bytes() + self._running(length, taped=False)
+
+    def record_bytes(self, length: int) -> int:
+        """What a Record needs besides the tape that it makes, y and the workspace aside."""
+        return self.state_bytes() + self._running(length, taped=True)
+
+    def rebuild_bytes(self, length: int) -> int:
+        """What a Rebuild needs besides the tape that it makes."""
+        size = self.block(length)
+        return max((self._forward(op, size) - size * self._saved(op) for op in self._opaque), default=0)
+
+    def _running(self, length: int, *, taped: bool) -> int:
+        """The most that an opaque layer takes while it runs; what it saves goes into the tape, if there is one."""
+        found = [0]
+        for op in self._opaque:
+            steps = 1 if self.compiled.phases[id(op)] == "loop" else self.block(length)
+            found.append(self._forward(op, steps) - taped * steps * self._saved(op))
+        return max(found)
+
+    def backward_bytes(self, length: int) -> int:
+        """What Backward needs besides the tape, dy, dx and the workspace: products before they are added up."""
+        back, item = self.back, self.layout.dtype.itemsize
+        needs: list[int] = [op.attr.nbytes for op in back.code.ops if op.name == "grad_linear" and op.attr is not None]
+        needs += [2 * op.attr.count * item for op in back.code.ops if op.name == "grad_bias"]
+        waiting = 0
+        for op in back.code.ops:
+            if op.name == "opaque_back":
+                forward = op.attr[0]
+                steps = 1 if back.phases[id(op)] == "loop" else self.block(length)
+                needs.append(self._deltas(forward, steps))
+                if forward.attr.layer.params:
+                    waiting += self._size(forward.outs, length)
+                    needs.append(self._read_off(forward, length))
+        return self.state_bytes() + waiting + max([*needs, 0])
+
+    def output_bytes(self, length: int, *, in_tape: bool) -> int:
+        """y, which is never in the tape."""
+        return length * self._row * math.prod(self.layout.shapes[self.layout.cell.outputs[0]])
+
+    @cached_property
+    def _opaque(self) -> tuple[Op, ...]:
+        return tuple(op for op in self.compiled.codes.forward.ops if op.name == "opaque")
+
+    def _saved(self, op: Op) -> int:
+        """What an opaque layer keeps of a step; 0 where it does not say so."""
+        node, layer = op.attr.node, op.attr.layer
+        keeps = layer.keeps(*op.attr.shapes)
+        if keeps is None:
+            return 0
+        shapes, item = self.layout.shapes, self.layout.dtype.itemsize
+        values = [node.args[k] for k in keeps.inputs] + [node.outs[k] for k in keeps.outputs]
+        own: int = sum(math.prod(s) * np.dtype(d or self.layout.dtype).itemsize for s, d in keeps.extras)
+        saved: int = self.layout.batch * (own + item * sum(math.prod(shapes[v]) for v in values))
+        return saved
+
+    def _size(self, values: Sequence[int], steps: int) -> int:
+        return sum(self.compiled.values.rows(v) for v in values) * steps * self._row
+
+    def _cost(self, op: Op, steps: int) -> Cost:
+        rows, item = steps * self.layout.batch, self.layout.dtype.itemsize
+        return layer_cost(op.attr.node, op.attr.layer, self.layout.shapes, rows, item)
+
+    def _forward(self, op: Op, steps: int) -> int:
+        """Copies of what an opaque layer takes, what it gives, and its own scratch."""
+        return self._size((*op.args, *op.outs), steps) + self._cost(op, steps).forward
+
+    def _deltas(self, op: Op, steps: int) -> int:
+        """The deltas that an opaque layer takes, if they do not wait for its parameters, and gives; its own scratch."""
+        taken = () if op.attr.layer.params else op.outs
+        return self._size((*op.args, *taken), steps) + self._cost(op, steps).inputs
+
+    def _read_off(self, op: Op, length: int) -> int:
+        """An opaque layer's deltas and what it saved, of all steps, with the gradients of its parameters."""
+        return self._size(op.outs, length) + length * self._saved(op) + self._cost(op, length).params

@@ -1,0 +1,62 @@
+"""What a step program keeps of a chunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rnnbp.compiler.opaque import OpaqueRun
+from rnnbp.numerics import Array, Shape
+
+
+@dataclass(slots=True)
+class States:
+    """The states before and after each of a chunk's steps: arrays (L + 1, features, B), of feature shapes."""
+
+    states: list[Array]
+    shapes: tuple[Shape, ...]
+
+    @property
+    def entering(self) -> tuple[Array, ...]:
+        """A copy of the state before the first step, each (B, ...)."""
+        return tuple(outside(s[0], shape) for s, shape in zip(self.states, self.shapes, strict=True))
+
+    @property
+    def leaving(self) -> tuple[Array, ...]:
+        """A copy of the state after the last step, each (B, ...)."""
+        return tuple(outside(s[-1], shape) for s, shape in zip(self.states, self.shapes, strict=True))
+
+    def arrays(self) -> list[Any]:
+        """All that it holds."""
+        return list(self.states)
+
+
+@dataclass(slots=True)
+class ProgramTape:
+    """The internals of a chunk: x (L, B, ...), its states, buffers (L, rows, B) by name, and opaque layers."""
+
+    x: Array
+    states: States
+    buffers: dict[str, Array]
+    opaque: dict[str, OpaqueRun]
+
+    @property
+    def entering(self) -> tuple[Array, ...]:
+        """A copy of the state before the first step."""
+        return self.states.entering
+
+    @property
+    def leaving(self) -> tuple[Array, ...]:
+        """A copy of the state after the last step."""
+        return self.states.leaving
+
+    def arrays(self) -> list[Any]:
+        """All that it holds, as a nest of arrays."""
+        return [self.x, self.states.states, self.buffers, [run.arrays() for run in self.opaque.values()]]
+
+
+def outside(state: Array, shape: Shape) -> Array:
+    """A copy of (features, B) as (B, ...)."""
+    return np.array(state.T, order="C").reshape(-1, *shape)

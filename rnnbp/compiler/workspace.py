@@ -1,0 +1,46 @@
+"""Memory that the actions of a run use one after the other: taken from the system once, not for every chunk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from rnnbp.numerics import Array, Shape
+
+ALIGNMENT = 64
+"""Bytes of a cache line, on which every array begins."""
+
+
+def workspace_bytes(shapes: Iterable[Shape], dtype: np.dtype[Any]) -> int:
+    """What arrays of these shapes take together."""
+    return sum(_aligned(math.prod(shape) * dtype.itemsize) for shape in shapes)
+
+
+class Workspace:
+    """One block of memory; each ``carve`` gives it out anew."""
+
+    def __init__(self) -> None:
+        self.memory = np.empty(0, np.uint8)
+
+    def reserve(self, nbytes: int) -> None:
+        """Have at least so many bytes."""
+        if nbytes > self.memory.nbytes:
+            self.memory = np.empty(0, np.uint8)  # the old block goes before the new one comes
+            self.memory = np.empty(nbytes, np.uint8)
+
+    def carve(self, shapes: Mapping[str, Shape], dtype: np.dtype[Any]) -> dict[str, Array]:
+        """Arrays of these shapes, good until the next call; the block grows if it must."""
+        self.reserve(workspace_bytes(shapes.values(), dtype))
+        found, at = {}, 0
+        for name, shape in shapes.items():
+            nbytes = math.prod(shape) * dtype.itemsize
+            found[name] = self.memory[at : at + nbytes].view(dtype).reshape(shape)
+            at += _aligned(nbytes)
+        return found
+
+
+def _aligned(nbytes: int) -> int:
+    return -(-nbytes // ALIGNMENT) * ALIGNMENT

@@ -1,0 +1,57 @@
+"""Step programs: equal to the interpreter for every cell, every rule on and off, and random cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import rnnbp as rb
+from rnnbp.compiler.compile import RULES
+from tests import models
+from tests.programs import agree, cells
+
+SLOW: Any = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
+
+
+def reals(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape)
+
+
+@pytest.mark.parametrize(
+    "without", [(), *((rule,) for rule in RULES), RULES], ids=lambda rules: "+".join(rules) or "none"
+)
+@pytest.mark.parametrize("cell", models.CELLS)
+def test_every_cell_without_each_rule(cell: str, without: tuple[str, ...]) -> None:
+    agree(models.CELLS[cell](3, 4, "float64"), reals(7, 5, 3), without)
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 3), (7, 1, 3), (1, 1, 3), (70, 2, 3)])
+@pytest.mark.parametrize("cell", models.CELLS)
+def test_every_cell_in_every_shape(cell: str, shape: tuple[int, ...]) -> None:
+    agree(models.CELLS[cell](3, 4, "float64"), reals(*shape))
+
+
+@settings(max_examples=500, **SLOW)
+@given(cell=cells(), without=st.sets(st.sampled_from(RULES)))
+def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
+    (n,) = cell.cell.input_shapes[0]
+    agree(cell, reals(5, 3, n), without)
+
+
+@settings(max_examples=40, **SLOW)
+@given(cell=cells())
+def test_gradients_of_random_cells_by_complex_steps(cell: rb.Recurrent) -> None:
+    (n,) = cell.cell.input_shapes[0]
+    rb.check_grads(
+        rb.Sequential(
+            cell,
+            rb.Dense(
+                cell.cell.value_shapes(*cell.cell.input_shapes)[cell.cell.outputs[0]][0], 2, dtype="float64", rng=0
+            ),
+        ),
+        reals(5, 2, n),
+        chunk=2,
+        checkpoint="sqrt",
+    )
