@@ -106,6 +106,6 @@ def cells(draw: Any) -> rb.Recurrent:
             other = draw(st.sampled_from(pool))
             pool.append(rb.Concat(n, other.shape[0])(v, other))
         else:
-            pool.append(rb.LayerNorm(n, dtype="float64")(v))
+            pool.append(rb.LayerNorm(n, eps=0.1, dtype="float64")(v))
     after = {s: fitting(s.shape[0]) for s in states}
     return rb.Recurrent(rb.Cell(x, after, output=draw(st.sampled_from(pool))))
