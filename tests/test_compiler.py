@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import rnnbp as rb
 from rnnbp.compiler.compile import RULES
+from rnnbp.compiler.program import CALLS
 from tests import models
 from tests.programs import agree, cells
 
@@ -57,3 +59,30 @@ def test_gradients_of_random_cells_by_complex_steps(cell: rb.Recurrent) -> None:
         chunk=2,
         checkpoint="sqrt",
     )
+
+
+@pytest.mark.parametrize("cell", [rb.RNN, rb.LSTM, rb.GRU])
+def test_no_array_is_allocated_in_the_time_loop(cell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the second product of a block's loop to the last, traced memory never rises by as much as a state takes."""
+    model, steps, batch, units = cell(8, 64, rng=0), 8, 16, 64
+    x, dy = (reals(steps, batch, n).astype(np.float32) for n in (8, units))
+    risen: list[int] = []
+    calls, start = [0], [0]
+
+    def product(*args: Any) -> None:
+        calls[0] += 1
+        if calls[0] % steps == 2:
+            start[0] = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+        np.dot(*args)
+        if calls[0] % steps == 0:
+            risen.append(tracemalloc.get_traced_memory()[1] - start[0])
+
+    monkeypatch.setitem(CALLS, "dot", product)
+    tracemalloc.start()
+    try:
+        rb.bptt(model, x, dy, lambda y, dy: (0.0, dy), chunk=steps)
+    finally:
+        tracemalloc.stop()
+    assert len(risen) == 2  # forward and backward
+    assert max(risen) < batch * units * 4
