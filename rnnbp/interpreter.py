@@ -61,12 +61,12 @@ class Tape:
     @property
     def entering(self) -> tuple[Array, ...]:
         """A copy of the state before the first step."""
-        return tuple(s[0].copy() for s in self.states)
+        return States(self.states).entering
 
     @property
     def leaving(self) -> tuple[Array, ...]:
         """A copy of the state after the last step."""
-        return tuple(s[-1].copy() for s in self.states)
+        return States(self.states).leaving
 
     def arrays(self) -> list[Any]:
         """All that it holds, as a nest of arrays."""

@@ -25,13 +25,13 @@ class Codes:
     kept: tuple[int, ...]
 
 
-def codes(cell: Cell, shapes: Sequence[Shape], *, dy: bool = True, without: Iterable[str] = ()) -> Codes:
+def codes(cell: Cell, shapes: Sequence[Shape], *, without: Iterable[str] = ()) -> Codes:
     """The codes of a cell whose values have these feature shapes, without some rules."""
     on = set(RULES) - set(without)
     forward = lower(cell, shapes, Values())
     forward = rules.parts(forward) if "parts" in on else forward
     forward = rules.sums(forward) if "sums" in on else forward
-    written, backward = forward, differentiate(forward, dy=dy)
+    written, backward = forward, differentiate(forward)
     backward = rules.gathered(backward, backward.depending(backward.inputs)) if "gathered" in on else backward
     for name, rule in (("scaled tanh", rules.scaled_tanh), ("products", stacking.products)):
         if name in on:

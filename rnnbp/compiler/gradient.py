@@ -10,21 +10,21 @@ from rnnbp.compiler.code import Code, Maker, Matrix, Op
 Rule: TypeAlias = Callable[["Reverse", Op, int], None]
 
 
-def differentiate(code: Code, *, dy: bool = True) -> Code:
+def differentiate(code: Code) -> Code:
     """From the deltas of (y, *next state) to those of (x, *state), with operations for parameter gradients.
 
-    It takes values of the forward code too. Without ``dy`` no delta comes from y.
+    It takes values of the forward code too.
     """
     reverse = Reverse(code)
     shapes = code.values.shapes
     inputs = tuple(code.values.new(() if v is None else shapes[v]) for v in code.outputs)
-    for k, (value, delta) in enumerate(zip(code.outputs, inputs, strict=True)):
-        if value is not None and (k or dy):
+    for value, delta in zip(code.outputs, inputs, strict=True):
+        if value is not None:
             reverse.send(value, delta)
     for op in reversed(code.ops):
         reverse.step(op)
     outputs = tuple(reverse.take(v) for v in code.inputs)
-    return Code(code.values, inputs if dy else inputs[1:], tuple(reverse.maker.ops), outputs).live()
+    return Code(code.values, inputs, tuple(reverse.maker.ops), outputs).live()
 
 
 class Reverse:
