@@ -110,23 +110,30 @@ class Program:
         self, tape: ProgramTape, dy: Array | None, dstate: Sequence[Array | None], grads: Accumulator
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
         """The delta recursion from the last step of a chunk to its first, then the parameter gradients."""
-        back, length, batch = self.sizes.back, len(tape.x), self.layout.batch
-        function = back.function
-        arrays = self._arrays(function, length) | tape.buffers | tape.opaque
-        flat = {name: arrays[name][:, : length * batch] for name in back.gathers.rows}
-        arrays |= {name: array.reshape(-1, length, batch) for name, array in flat.items()}
-        arrays |= {f"H{k}": s for k, s in enumerate(tape.states.states)} | {"x": _flat(tape.x)}
-        rows = self._rows(0)
-        arrays["dy"] = np.zeros((length, batch, rows), self.layout.dtype) if dy is None else _flat(dy)
+        length, batch = len(tape.x), self.layout.batch
+        arrays = self._arrays(self.sizes.back.function, length) | tape.opaque
+        zeros = np.zeros((length, batch, self._rows(0)), self.layout.dtype) if dy is None else _flat(dy)
         for k, given in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if given is None else given.reshape(batch, -1).T)
-        dx = self._dx(tape.x)
-        if dx is not None:
-            arrays["dx"] = _flat(dx)
-        self._function(function)(arrays, length, self.sizes.block(length))
+        dx, piece = self._dx(tape.x), self.sizes.piece(length)
+        for start in reversed(range(0, length, piece)):
+            span = slice(start, min(start + piece, length))
+            present = {"x": _flat(tape.x)[span], "dy": zeros[span]} | ({} if dx is None else {"dx": _flat(dx)[span]})
+            present |= {name: buffer[span] for name, buffer in tape.buffers.items()}
+            present |= {f"H{k}": s[span.start : span.stop + 1] for k, s in enumerate(tape.states.states)}
+            self._piece(arrays | present, grads)
         carried = tuple(outside(arrays[f"C{k}"], shape) for k, shape in enumerate(self.cell.state_shapes))
-        self._read_off(tape, flat, dx, grads)
+        for run in tape.opaque.values():
+            run.finish(length, grads)
         return dx, carried
+
+    def _piece(self, arrays: dict[str, Any], grads: Accumulator) -> None:
+        """The delta recursion over some steps, and what is read off their deltas."""
+        back, length, batch = self.sizes.back, len(arrays["x"]), self.layout.batch
+        flat = {name: arrays[name][:, : length * batch] for name in back.gathers.rows}
+        arrays |= {name: array.reshape(-1, length, batch) for name, array in flat.items()}
+        self._function(back.function)(arrays, length, self.sizes.block(length))
+        self._read_off(arrays["x"], flat, arrays.get("dx"), grads)
 
     def _dx(self, x: Array) -> Array | None:
         """The array for the gradient by x, zeros where nothing reaches it; None for symbols."""
@@ -136,13 +143,13 @@ class Program:
         reached = back.dx_from is not None or back.code.outputs[0] is not None
         return np.empty(x.shape, self.layout.dtype) if reached else np.zeros(x.shape, self.layout.dtype)
 
-    def _read_off(self, tape: ProgramTape, flat: Mapping[str, Array], dx: Array | None, grads: Accumulator) -> None:
-        """Parameter gradients of a chunk: one product per weight, over all its steps at once; and dx."""
+    def _read_off(self, given: Array, flat: Mapping[str, Array], dx: Array | None, grads: Accumulator) -> None:
+        """Parameter gradients of some steps: one product per weight for all of them; and dx."""
         back, x = self.sizes.back, self.compiled.codes.forward.inputs[0]
         for op in back.code.ops:
             if op.name == "grad_linear" and op.attr is not None:
                 other = (
-                    _flat(tape.x).reshape(-1, self.compiled.x.rows)
+                    given.reshape(-1, self.compiled.x.rows)
                     if op.args[1] == x
                     else flat[back.gathers.of[op.args[1]]].T
                 )
@@ -156,8 +163,6 @@ class Program:
         if back.dx_from is not None and dx is not None:
             turned = flat[back.gathers.of[back.dx_from]].T
             np.matmul(turned, self._constant(back.dx_weights), out=dx.reshape(len(turned), -1))
-        for run in tape.opaque.values():
-            run.finish(len(tape.x), grads)
 
     def _taped(
         self, function: Function, x: Array, states: list[Array], context: Context, *, output: bool

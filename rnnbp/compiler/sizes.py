@@ -19,6 +19,8 @@ from rnnbp.layout import Layout
 from rnnbp.live import Cost, layer_cost
 from rnnbp.numerics import Shape
 
+COLUMNS = 2048
+"""Columns, steps times batch, of the products that give parameter gradients; more make them no faster."""
 CACHE = 2**19
 """Bytes of a block's arrays: steps are taken together as long as these stay in the processor's cache."""
 
@@ -56,6 +58,10 @@ class ProgramSizes:
         rows = max(sum(f.block.values()) for f in (self.compiled.record, self.back.function))
         return max(1, min(length, CACHE // max(1, rows * self._row)))
 
+    def piece(self, length: int) -> int:
+        """Steps of a chunk that backward takes together; all of them where opaque layers wait for the whole chunk."""
+        return length if self._opaque else max(1, min(length, COLUMNS // self.layout.batch))
+
     def shapes(self, function: Function, length: int) -> dict[str, Shape]:
         """The shapes of the arrays that a function needs while it runs."""
         batch, size, cell = self.layout.batch, self.block(length), self.compiled
@@ -63,7 +69,7 @@ class ProgramSizes:
         found |= {name: (rows, batch) for name, rows in function.step.items()}
         if function is self.back.function:
             # A cache line more than a chunk has, for rows that are not 4 KiB apart.
-            columns = length * batch + ALIGNMENT // self.layout.dtype.itemsize
+            columns = self.piece(length) * batch + ALIGNMENT // self.layout.dtype.itemsize
             found |= {name: (rows, columns) for name, rows in self.back.gathers.rows.items()}
             found |= {f"C{k}": (buffer.rows, batch) for k, buffer in enumerate(cell.before)}
         elif function in (cell.advance, cell.outputs):
