@@ -1,115 +1,102 @@
-"""Forward and backward of an LSTM beside PyTorch's, over a grid of shapes.
+"""Forward and backward of recurrent cells beside PyTorch, JAX, a naive LSTM in NumPy, and the matrix products alone.
 
-Each library runs in a process of its own, in alternation; figures are medians of ratios within rounds.
+Everything is cached, in float32; the outputs' deltas are given, and gradients are by the weights and by x. Each
+contender runs in a process of its own, in alternation, and figures are medians of ratios within rounds. In the first
+round the results of each are compared with rnnbp's. ``--check`` does that in float64, at a small shape, without times.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import time
+import os
+from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-from statistics import geometric_mean, median
 from typing import Any
 
-import numpy as np
-from processes import dispatch, fresh, save, table
+from peers_picture import draw
+from peers_problem import CELLS, GRID
+from peers_race import MODULES, checked, child, measured
+from peers_report import line, summary, summed_up, tables
+from processes import dispatch, save
 
-GRID = (
-    (100, 32, 128, 128),
-    (100, 32, 256, 256),
-    (100, 64, 512, 512),
-    (1000, 1, 64, 64),
-    (1000, 8, 128, 128),
-    (256, 128, 64, 128),
-    (50, 20, 32, 1024),
-    (1000, 32, 64, 256),
-)
-"""(T, B, inputs, units)."""
-SECONDS = 1.5
-"""What the timed runs of a process take together, at least three of them."""
+NEEDS = {"torch": "PyTorch", "jax": "JAX"}
 
 
-def timed(run: Any) -> float:
-    """The median of seconds of a call, after two that warm up."""
-    run()
-    run()
-    found: list[float] = []
-    while len(found) < 3 or sum(found) < SECONDS:
-        began = time.perf_counter()
-        run()
-        found.append(time.perf_counter() - began)
-    return median(found)
-
-
-def arrays(shape: list[int]) -> tuple[Any, Any]:
-    steps, batch, inputs, units = shape
-    rng = np.random.default_rng(0)
-    return rng.standard_normal((steps, batch, inputs), np.float32), rng.standard_normal(
-        (steps, batch, units), np.float32
-    )
-
-
-def ours(shape: list[int], backend: str, chunk: int) -> float:
-    """Seconds of ``bptt`` with everything cached."""
-    import rnnbp as rb
-
-    x, dy = arrays(shape)
-    model = rb.LSTM(shape[2], shape[3], rng=0)
-    return timed(lambda: rb.bptt(model, x, dy, lambda y, dy: (0.0, dy), backend=backend, chunk=chunk))
-
-
-def torch(shape: list[int]) -> float:
-    """Seconds of ``torch.nn.LSTM``."""
-    import torch
-
-    x, dy = map(torch.from_numpy, arrays(shape))
-    x.requires_grad_()
-    model = torch.nn.LSTM(shape[2], shape[3])
-
-    def run() -> None:
-        model.zero_grad()
-        x.grad = None
-        model(x)[0].backward(dy)
-
-    return timed(run)
+def shape(text: str) -> tuple[int, ...]:
+    """T,B,inputs,units."""
+    sizes = tuple(map(int, text.split(",")))
+    if len(sizes) != 4 or min(sizes) < 1:
+        raise ValueError(text)
+    return sizes
 
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2, help="of BLAS and of PyTorch")
-    parser.add_argument("--chunk", type=int, default=32, help="steps in a chunk")
-    parser.add_argument("--interpreter", action="store_true", help="run the plain graph walker too")
-    parser.add_argument("--shapes", type=int, nargs="*", default=list(range(len(GRID))), help="rows of the grid")
-    parser.add_argument("--out", type=Path, default=Path("runs/peers"))
-    return parser.parse_args()
+    add = parser.add_argument
+    add("--cells", nargs="+", metavar="NAME", choices=CELLS, default=list(CELLS), help="of: %(choices)s")
+    peers = ["torch", "jax", "naive", "interpreter", "bound"]
+    default = ["torch", "jax", "bound"]
+    add(
+        "--against", nargs="*", metavar="NAME", choices=peers, default=default, help="of: %(choices)s; naive: lstm only"
+    )
+    add("--backends", nargs="+", metavar="NAME", default=["numpy"], help="of rnnbp, as bptt(backend=) takes them")
+    rows = range(len(GRID))
+    add("--shapes", type=int, nargs="+", metavar="K", choices=rows, default=list(rows), help="rows of the grid, from 0")
+    add("--grid", type=shape, nargs="+", metavar="T,B,INPUTS,UNITS", help="shapes in place of the grid's")
+    add("--rounds", type=int, default=3)
+    add("--seconds", type=float, default=1.5, help="of calls in each process, three at least")
+    add("--threads", type=int, default=2, help="of BLAS, PyTorch and JAX")
+    add("--chunk", type=int, default=32, help="steps in a chunk of rnnbp's; 0 for all")
+    add("--check", action="store_true", help="compare y and gradients in float64, and time nothing")
+    add("--out", type=Path, default=Path("runs/peers"))
+    options = parser.parse_args()
+    if min(options.rounds, options.threads) < 1 or options.chunk < 0:
+        parser.error("--rounds and --threads are at least 1, --chunk at least 0")
+    return options
+
+
+def check(options: argparse.Namespace) -> None:
+    rows: list[dict[str, Any]] = []
+    for cell in options.cells:
+        for row in checked(options, cell):
+            rows.append(row)
+            print(f"{cell}: {row['contender']} differs from {options.backends[0]} by {row['apart']:.1e}", flush=True)
+            save(options.out, "check", rows)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Every cell at every shape; the files are written anew after each, so that a run that is stopped leaves them."""
+    keys = ("threads", "chunk", "rounds", "seconds", "backends", "against")
+    packages = ["numpy", *(name for name in NEEDS if name in options.against)]
+    what = {key: getattr(options, key) for key in keys} | {"versions": {name: version(name) for name in packages}}
+    rows: list[dict[str, Any]] = []
+    for cell in options.cells:
+        for sizes in options.grid or [GRID[k] for k in options.shapes]:
+            rows.append(measured(options, cell, sizes))
+            print(line(rows[-1]), flush=True)
+            save(options.out, "peers", rows, **what, summary=summed_up(rows))
+    print(f"\n{tables(rows)}\n\n{summary(summed_up(rows))}\n")
+    if find_spec("matplotlib"):
+        versions = ", ".join(f"{name} {number}" for name, number in what["versions"].items())
+        chunks = f"chunks of {options.chunk}" if options.chunk else "one chunk"
+        title = f"forward and backward, float32, {options.threads} threads, {chunks}\n{versions}"
+        draw(rows, options.backends, options.out / "peers.png", title)
+    else:
+        print("No picture was drawn: that needs matplotlib, pip install '.[peers]'.")
+    print(f"Written to {options.out}.")
 
 
 def main() -> None:
     options = parsed()
-    backends = ["numpy", *(["interpreter"] if options.interpreter else [])]
-    rows = []
-    for shape in (GRID[k] for k in options.shapes):
-        rounds: list[dict[str, float]] = []
-        for _ in range(options.rounds):
-            found = {"torch": fresh("torch", threads=options.threads, shape=shape)}
-            for backend in backends:
-                given = {"shape": shape, "backend": backend, "chunk": options.chunk}
-                found[backend] = fresh("ours", threads=options.threads, **given)
-            rounds.append(found)
-        row = {"shape": str(shape), "torch": median(r["torch"] for r in rounds)}
-        row |= {f"torch/{b}": median(r["torch"] / r[b] for r in rounds) for b in backends}
-        rows.append(row)
-        print(row, flush=True)
-    heads = list(rows[0])
-    print(table(heads, [[row["shape"], *(f"{row[key]:.4f}" for key in heads[1:])] for row in rows]))
-    for key in heads[2:]:
-        mean = geometric_mean([row[key] for row in rows])
-        assert math.isfinite(mean)
-        print(f"{key}: geometric mean {mean:.3f}, least {min(row[key] for row in rows):.3f}")
-    save(options.out, "lstm", rows, threads=options.threads)
+    for name, library in NEEDS.items():
+        if name in options.against and not find_spec(name):
+            raise SystemExit(f"peers.py compares with {library}; install it with: pip install '.[peers]'")
+    # JAX's pool has as many threads as NPROC says; its xla_cpu_multi_thread_eigen=false leaves them all at work.
+    os.environ |= {"NPROC": str(options.threads), "JAX_PLATFORMS": "cpu"}
+    (check if options.check else measure)(options)
 
 
 if __name__ == "__main__":
-    dispatch(main, {"ours": ours, "torch": torch})
+    dispatch(main, {name: partial(child, module) for name, module in MODULES.items()})

@@ -1,0 +1,122 @@
+"""Contenders in processes of their own, in alternation; their results compared before their times are."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+import time
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from peers_problem import posed
+from peers_report import BOUND, SIZES, ratios, row_of
+from processes import fresh
+
+MODULES = {
+    "rnnbp": "peers_rnnbp",
+    "torch": "peers_torch",
+    "jax": "peers_jax",
+    "naive": "naive_lstm",
+    BOUND: "peers_bound",
+}
+AGREE = {"float32": 1e-4, "float64": 1e-12}
+"""Largest difference of y or a gradient, relative to its largest value; float32 over a thousand steps."""
+CHECKED = (9, 3, 5, 7)
+"""The shape that ``check`` runs, in chunks of 4 steps."""
+
+
+def timed(run: Callable[[], Any], seconds: float) -> float:
+    """The median of a call, after two that warm up; three calls at least, and about this many seconds."""
+    run()
+    run()
+    found: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(found) < 3 or time.perf_counter() < end:
+        began = time.perf_counter()
+        run()
+        found.append(time.perf_counter() - began)
+    return median(found)
+
+
+def child(
+    module: str,
+    *,
+    cell: str,
+    shape: list[int],
+    dtype: str,
+    seconds: float | None,
+    results: str | None,
+    how: dict[str, Any],
+) -> float | None:
+    """Seconds of a run, None to time nothing; its results go to a file, if there is one."""
+    run, read = importlib.import_module(module).prepared(posed(cell, shape, dtype), **how)
+    if results:
+        np.savez(results, **read(run()))
+    return None if seconds is None else timed(run, seconds)
+
+
+def contenders(options: Namespace, cell: str) -> dict[str, dict[str, Any]]:
+    """By name: which child, and its options. The first is what the results of the others are compared with."""
+    found = {}
+    for name in dict.fromkeys([*options.backends, *options.against]):
+        if name not in MODULES:
+            found[name] = {"child": "rnnbp", "how": {"backend": name, "chunk": options.chunk}}
+        elif name != "naive" or cell == "lstm":
+            found[name] = {"child": name, "how": {}}
+    return found
+
+
+def disagreement(expected: Path, found: Path) -> float:
+    """The largest difference of y or a gradient, relative to its largest value; NaN if there is one."""
+    with np.load(expected) as a, np.load(found) as b:
+        wanted, given = ({name: file[name].shape for name in sorted(file.files)} for file in (a, b))
+        if wanted != given:
+            raise SystemExit(f"{found.stem} gives {given}, not {wanted}; no comparison")
+        least = np.finfo(np.float32).tiny  # after one step, the gradient of recurrent weights is 0
+        return float(np.max([np.abs(a[name] - b[name]).max() / max(np.abs(a[name]).max(), least) for name in wanted]))
+
+
+def compared(folder: str, cell: str, names: Sequence[str], dtype: str) -> dict[str, float]:
+    """How far the results of the contenders are from the first's."""
+    files = [Path(folder, f"{name}.npz") for name in names if name != BOUND]
+    apart = {file.stem: disagreement(files[0], file) for file in files[1:]}
+    for name, found in apart.items():
+        if not found <= AGREE[dtype]:
+            raise SystemExit(f"{cell}: results of {name} differ from {names[0]}'s by {found:.1e}; no comparison")
+    return apart
+
+
+def measured(options: Namespace, cell: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    """The row of a cell and a shape. Each round begins with another contender."""
+    runs, rounds, apart = contenders(options, cell), [], dict[str, float]()
+    names = list(runs)
+    given = {"cell": cell, "shape": shape, "dtype": "float32", "seconds": options.seconds, "threads": options.threads}
+    with tempfile.TemporaryDirectory() as folder:
+        for k in range(options.rounds):
+            turn = k % len(names)
+            found = {}
+            for name in names[turn:] + names[:turn]:
+                results = None if k or name == BOUND else str(Path(folder, f"{name}.npz"))
+                found[name] = fresh(**runs[name], **given, results=results)
+            rounds.append(found)
+            apart = apart if k else compared(folder, cell, names, "float32")
+    every = dict.fromkeys([*options.backends, *options.against])
+    row = {"cell": cell, **dict(zip(SIZES, shape, strict=True)), "apart": max(apart.values(), default=None)}
+    return row | row_of(rounds, every, ratios(options.backends, options.against))
+
+
+def checked(options: Namespace, cell: str) -> list[dict[str, Any]]:
+    """In float64, how far y and the gradients of every contender are from those of rnnbp's first backend."""
+    options = Namespace(**{**vars(options), "chunk": 4})
+    runs = contenders(options, cell)
+    given = {"cell": cell, "shape": CHECKED, "dtype": "float64", "seconds": None, "threads": options.threads}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, run in runs.items():
+            if name != BOUND:
+                fresh(**run, **given, results=str(Path(folder, f"{name}.npz")))
+        apart = compared(folder, cell, list(runs), "float64")
+    return [{"cell": cell, "contender": name, "apart": found} for name, found in apart.items()]

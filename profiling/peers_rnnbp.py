@@ -1,0 +1,59 @@
+"""rnnbp's cells: three that come with it, two written here as a user would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from peers_problem import Prepared, Problem, Results
+
+import rnnbp as rb
+
+
+def mgu(inputs: int, n: int, dtype: Any = "float32") -> rb.Recurrent:
+    """f = σ(W x + U h + b), m = tanh(W x + U (f ⊙ h) + b), h′ = (1 − f) ⊙ h + f ⊙ m (Zhou et al. 2016)."""
+    x, h = rb.Input(inputs), rb.State(n)
+    f = rb.Sigmoid()(rb.Dense((inputs, n), n, dtype=dtype, name="f")(x, h))
+    m = rb.Tanh()(rb.Dense((inputs, n), n, dtype=dtype, name="m")(x, f * h))
+    h_new = (1 - f) * h + f * m
+    return rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+
+
+def norm(inputs: int, n: int, dtype: Any = "float32") -> rb.Recurrent:
+    """h′ = tanh(LN(W x + U h)), LN with gain and bias (Ba et al. 2016, eq. 4)."""
+    x, h = rb.Input(inputs), rb.State(n)
+    a = rb.Dense((inputs, n), n, bias=False, dtype=dtype, name="a")(x, h)
+    h_new = rb.Tanh()(rb.LayerNorm(n, dtype=dtype, name="norm")(a))
+    return rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+
+
+MODELS = {"rnn": rb.RNN, "lstm": rb.LSTM, "gru": rb.GRU, "mgu": mgu, "norm": norm}
+
+
+def given_dy(y: np.ndarray, dy: np.ndarray) -> tuple[float, np.ndarray]:
+    """In place of a loss: the deltas are given."""
+    return 0.0, dy
+
+
+def prepared(problem: Problem, *, backend: str, chunk: int) -> Prepared:
+    """``bptt`` with everything cached; ``chunk`` 0 for the whole sequence."""
+    x, dy = problem.x, problem.dy
+    model = MODELS[problem.cell](x.shape[2], dy.shape[2], dtype=dy.dtype)
+    for name, array in model.params.items():
+        array[...] = problem.weights[name]
+    steps = min(chunk or len(x), len(x))
+
+    def run(loss: Any = given_dy) -> rb.Gradients:
+        return rb.bptt(model, x, dy, loss, backend=backend, chunk=steps)
+
+    def read(found: rb.Gradients) -> Results:
+        ys: list[np.ndarray] = []
+
+        def keep(y: np.ndarray, dy: np.ndarray) -> tuple[float, np.ndarray]:
+            ys.append(y.copy())
+            return given_dy(y, dy)
+
+        run(keep)
+        return {"y": np.concatenate(ys[::-1]), "x": found.dx, **found.grads}  # the last chunk comes first
+
+    return run, read
