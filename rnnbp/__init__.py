@@ -2,6 +2,7 @@
 
 from rnnbp import actions, compare, initializers, losses, memory, optim, schedules
 from rnnbp.bptt import (
+    Backend,
     BudgetError,
     Costs,
     Forecast,
@@ -18,6 +19,8 @@ from rnnbp.bptt import (
 )
 from rnnbp.cell import Cell
 from rnnbp.cells import GRU, LSTM, RNN
+from rnnbp.compiler.explain import explain
+from rnnbp.compiler.explanation import Explanation
 from rnnbp.gradcheck import GradientError, check_grads
 from rnnbp.graph import Graph, Sequential
 from rnnbp.layers import *  # noqa: F403
@@ -45,11 +48,13 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Backend",
     "BudgetError",
     "Cell",
     "Costs",
     "DtypeError",
     "Examples",
+    "Explanation",
     "Forecast",
     "GradientError",
     "Gradients",
@@ -76,6 +81,7 @@ __all__ = [
     "check_grads",
     "compare",
     "evaluate",
+    "explain",
     "fit",
     "forecast",
     "initializers",

@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from rnnbp.bptt import bptt
+from rnnbp.bptt.backend import Backend
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.problem import Problem, as_model, pose
@@ -147,7 +148,7 @@ def _model_case(
         dtype=dtype,
         chunk=problem.steps,
         state=state,
-        backend="interpreter",
+        backend=Backend("interpreter"),
     )
     grads, variables = dict(found.grads), dict(whole.model.params)
     if found.dx is not None:

@@ -1,5 +1,6 @@
 """Backpropagation through time: runs a schedule over a model, chunk by chunk."""
 
+from rnnbp.bptt.backend import Backend
 from rnnbp.bptt.budget import BudgetError
 from rnnbp.bptt.calibration import calibrate
 from rnnbp.bptt.costs import Costs
@@ -10,6 +11,7 @@ from rnnbp.bptt.planner import Plan, plan
 from rnnbp.bptt.results import Gradients, Stats
 
 __all__ = [
+    "Backend",
     "BudgetError",
     "Costs",
     "Forecast",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates
 from rnnbp.bptt.costs import KINDS, Costs
 from rnnbp.bptt.forecast import sizes_of
@@ -36,7 +37,7 @@ SECONDS = 0.15
 """What all actions on the long chunk may take together; a slow model gets a shorter one."""
 
 
-def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: str | None = None) -> Costs:
+def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: BackendLike = None) -> Costs:
     """Measure what the actions of a schedule cost here, on random chunks of this model, in about a second.
 
     Args:

@@ -72,9 +72,9 @@ class Chunks:
         self.problem, self.model, self.parts = problem, problem.model, Parts(problem.model)
         self.seed, self.training = seed, training
         found: dict[int, Layout] = layouts(self.model, problem.x_shape, problem.batch, problem.dtype)
-        workspace = Workspace()
+        workspace, off = Workspace(), frozenset(problem.backend.without)
         self.programs: dict[int, Any] = {
-            number: Interpreter(layout) if problem.backend == "interpreter" else Program(layout, workspace)
+            number: Program(layout, workspace, off) if problem.backend.compiles else Interpreter(layout)
             for number, layout in found.items()
         }
 

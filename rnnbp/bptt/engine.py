@@ -7,6 +7,7 @@ from contextlib import closing, nullcontext
 from typing import Any
 
 from rnnbp.actions import Action
+from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.planner import Plan
@@ -33,7 +34,7 @@ def bptt(
     state: Any = None,
     mask: Any = None,
     seed: int = 0,
-    backend: str | None = None,
+    backend: BackendLike = None,
     horizon: int | None = None,
     training: bool = True,
     dx: bool | None = None,
@@ -59,7 +60,8 @@ def bptt(
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
         mask: (T, B), bool or weights ≥ 0 of the steps in the loss.
         seed: of dropout masks.
-        backend: "numpy", compiled step programs, or "interpreter", which walks the graph; None to choose.
+        backend: "numpy", compiled step programs, or "interpreter", which walks the graph; a ``Backend``, which may
+            leave out rules of the compiler; None to choose.
         horizon: truncated BPTT (Williams & Peng 1990): gradients do not flow across multiples of this
             many steps; a multiple of ``chunk``, which it is by default.
         training: False runs layers in evaluation mode: no dropout.

@@ -10,9 +10,10 @@ from itertools import chain, pairwise
 from typing import Any
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
+from rnnbp.bptt.backend import BackendLike, as_backend
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.objective import LossLike, spare_of
-from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, check_backend, feature_shape
+from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.slots import read_ahead
 from rnnbp.graph import Graph
@@ -44,7 +45,7 @@ def forecast(
     chunk: int | None = None,
     dx: bool = True,
     costs: Costs | None = None,
-    backend: str | None = None,
+    backend: BackendLike = None,
 ) -> Forecast:
     """What ``bptt`` with these arguments will count in ``stats``, before there is any data.
 
@@ -70,11 +71,11 @@ def forecast(
 
 
 def sizes_of(
-    model: Graph, x_shape: Shape, batch: int, loss: LossLike | None, *, dx: bool = True, backend: str | None = None
+    model: Graph, x_shape: Shape, batch: int, loss: LossLike | None, *, dx: bool = True, backend: BackendLike = None
 ) -> Sizes:
     """Bytes of a run with x in C order and of the model's dtype. Raises ValueError for an unknown backend."""
     assert model.dtype is not None
-    spare, chosen = spare_of(loss), check_backend(backend)
+    spare, chosen = spare_of(loss), as_backend(backend)
     return Sizes(model, x_shape, batch, model.dtype, x_shape != (), loss_spare=spare, dx=dx, backend=chosen)
 
 

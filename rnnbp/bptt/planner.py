@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.budget import margin, parse_budget, shown, too_small, with_margin
 from rnnbp.bptt.calibration import remembered, with_disk
 from rnnbp.bptt.candidates import Candidate, Candidates, least_bytes
@@ -85,7 +86,7 @@ def plan(
     folder: PathLike | None = None,
     dx: bool = True,
     costs: Costs | None = None,
-    backend: str | None = None,
+    backend: BackendLike = None,
 ) -> Plan:
     """The fastest schedule and chunk length whose run holds no more than ``budget`` bytes.
 

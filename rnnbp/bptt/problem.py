@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnbp.bptt.backend import NUMPY, Backend, BackendLike, as_backend
 from rnnbp.bptt.parts import recurrents
 from rnnbp.bptt.results import States
 from rnnbp.bptt.series import Held, Series, Stream, counted_from, series
@@ -25,7 +26,6 @@ from rnnbp.storage import PathLike
 from rnnbp.values import Input
 
 DEFAULT_CHUNK = 32
-BACKENDS = ("numpy", "interpreter")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Problem:
     given: tuple[bool, ...]
     """For each Recurrent, whether its initial state was given; if not it is zeros or learned."""
     output_shape: Shape
-    backend: str = BACKENDS[0]
+    backend: Backend = NUMPY
 
     @property
     def known(self) -> bool:
@@ -100,12 +100,12 @@ def pose(
     *,
     chunk: int | None,
     state: Any,
-    backend: str | None,
+    backend: BackendLike,
     steps: int | None = None,
     folder: PathLike | None = None,
 ) -> Problem:
     """Check the arguments of a run. Raises ShapeError, DtypeError, ValueError or TypeError."""
-    chosen = check_backend(backend)
+    chosen = as_backend(backend)
     graph = as_model(model)
     given = series("x", x, None if steps is None else positive_int("steps", steps), folder)
     _check_axes(given, graph)
@@ -120,13 +120,6 @@ def pose(
     states, filled = _states(graph, state, given.shape[0], dtype)
     problem = Problem(graph, given, dtype, length, states, filled, output, chosen)
     return replace(problem, chunk=min(length, problem.steps)) if problem.known else problem
-
-
-def check_backend(backend: str | None) -> str:
-    """``backend``, or the first of those that there are for None. Raises ValueError for one that is not known."""
-    if backend is not None and backend not in BACKENDS:
-        raise ValueError(f"backend {backend!r} is unknown; use one of {', '.join(map(repr, BACKENDS))}, or None")
-    return backend or BACKENDS[0]
 
 
 def as_model(model: Any) -> Graph:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from rnnbp.bptt.backend import NUMPY, Backend
 from rnnbp.bptt.parts import Parts
-from rnnbp.bptt.problem import BACKENDS
 from rnnbp.compiler.program import sizes_of
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.graph import Graph, Node
@@ -59,7 +59,7 @@ class Sizes:
     dx: bool = True
     symbol_bytes: int = 8
     target_bytes: int = 0
-    backend: str = BACKENDS[0]
+    backend: Backend = NUMPY
 
     @cached_property
     def asked(self) -> dict[tuple[str, int], int]:
@@ -80,9 +80,9 @@ class Sizes:
     def layouts(self) -> dict[int, Layout | ProgramSizes]:
         """What each Recurrent holds and needs, by node number."""
         found = layouts(self.model, self.x_shape, self.batch, self.dtype)
-        if self.backend == "interpreter":
+        if not self.backend.compiles:
             return dict(found)
-        return {number: sizes_of(layout) for number, layout in found.items()}
+        return {number: sizes_of(layout, frozenset(self.backend.without)) for number, layout in found.items()}
 
     @property
     def slot(self) -> int:

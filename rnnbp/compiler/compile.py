@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from rnnbp.cell import Cell
-from rnnbp.compiler import rules, stacking
+from rnnbp.compiler import rules, scaling, stacking
 from rnnbp.compiler.code import POINTWISE, Code, Op, Values
 from rnnbp.compiler.gradient import differentiate
 from rnnbp.compiler.lowering import lower
-from rnnbp.numerics import Shape
+from rnnbp.compiler.ordering import ordered
+from rnnbp.numerics import Shape, shown
 
-RULES = ("parts", "sums", "gathered", "scaled tanh", "products", "turned", "joined", "recomputed", "hoisted")
+Rule: TypeAlias = Callable[[Code], Code]
+
+WRITTEN: dict[str, Rule] = {
+    "constants": scaling.constants,
+    "parts": rules.parts,
+    "sums": rules.sums,
+    "ordered": ordered,
+}
+"""Rules for the forward code, before its gradient is made."""
+FORWARD: dict[str, Rule] = {
+    "constants": scaling.weights,
+    "scaled tanh": scaling.scaled_tanh,
+    "products": stacking.products,
+}
+"""Rules for the forward code, after that."""
+RULES = (*WRITTEN, "gathered", "scaled tanh", "products", "turned", "joined", "recomputed", "hoisted")
 """The rewrite rules by name; each can be left out."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a rule made of a code."""
+
+    rule: str
+    before: Code
+    after: Code
 
 
 @dataclass(frozen=True)
@@ -23,26 +49,46 @@ class Codes:
     forward: Code
     backward: Code
     kept: tuple[int, ...]
+    changes: tuple[Change, ...] = ()
+    """What each rule did, in the order in which they were applied."""
+
+
+def check_rules(without: Iterable[str]) -> frozenset[str]:
+    """Names of rules. Raises ValueError for one that is not known, TypeError for text alone."""
+    if isinstance(without, str):
+        raise TypeError(f"without is a collection of rules, found {without!r}; write as ({without!r},)")
+    for rule in (found := tuple(without)):
+        if rule not in RULES:
+            raise ValueError(f"rule {shown(rule)} is unknown; leave out some of {', '.join(map(repr, RULES))}")
+    return frozenset(found)
 
 
 def codes(cell: Cell, shapes: Sequence[Shape], *, without: Iterable[str] = ()) -> Codes:
     """The codes of a cell whose values have these feature shapes, without some rules."""
-    on = set(RULES) - set(without)
+    off, changes = check_rules(without), list[Change]()
+
+    def apply(name: str, rule: Rule, code: Code) -> Code:
+        if name in off:
+            return replace(code, renamed={})
+        changes.append(Change(name, code, rule(code)))
+        return changes[-1].after
+
     forward = lower(cell, shapes, Values())
-    forward = rules.parts(forward) if "parts" in on else forward
-    forward = rules.sums(forward) if "sums" in on else forward
+    for name, rule in WRITTEN.items():
+        forward = apply(name, rule, forward)
     written, backward = forward, differentiate(forward)
-    backward = rules.gathered(backward, backward.depending(backward.inputs)) if "gathered" in on else backward
-    for name, rule in (("scaled tanh", rules.scaled_tanh), ("products", stacking.products)):
-        if name in on:
-            forward = rule(forward)
-            backward = backward.taking(forward.renamed)
-    forward = (stacking.joined(forward) if "joined" in on else forward).live()
-    backward = stacking.turned(backward) if "turned" in on else backward
-    backward = (stacking.joined(backward, [forward]) if "joined" in on else backward).live()
+    backward = apply("gathered", lambda code: rules.gathered(code, code.depending(code.inputs)), backward)
+    for name, rule in FORWARD.items():
+        forward = apply(name, rule, forward)
+        written, backward = written.taking(forward.renamed), backward.taking(forward.renamed)
+    forward = apply("constants", scaling.differences, forward)
+    forward = apply("joined", stacking.joined, forward).live()
+    backward = apply("turned", stacking.turned, backward)
+    backward = apply("constants", lambda code: scaling.differences(scaling.constants(code)), backward)
+    backward = apply("joined", lambda code: stacking.joined(code, [forward]), backward).live()
     views = tuple(op for op in written.ops if op.name in ("part", "same") and op.out not in forward.made)
-    found = _with_kept(replace(forward, ops=(*forward.ops, *views)), backward, cheap="recomputed" in on)
-    return replace(found, forward=forward)
+    found = _with_kept(replace(forward, ops=(*forward.ops, *views)), backward, cheap="recomputed" not in off)
+    return replace(found, forward=forward, changes=tuple(changes))
 
 
 def _with_kept(forward: Code, backward: Code, *, cheap: bool) -> Codes:

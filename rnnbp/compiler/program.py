@@ -149,9 +149,7 @@ class Program:
         for op in back.code.ops:
             if op.name == "grad_linear" and op.attr is not None:
                 other = (
-                    given.reshape(-1, self.compiled.x.rows)
-                    if op.args[1] == x
-                    else flat[back.gathers.of[op.args[1]]].T
+                    given.reshape(-1, self.compiled.x.rows) if op.args[1] == x else flat[back.gathers.of[op.args[1]]].T
                 )
                 _spread(op.attr, flat[back.gathers.of[op.args[0]]] @ other, grads)
             elif op.name == "grad_bias":

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from rnnbp.compiler.code import POINTWISE, Code, Maker, Matrix, Op, Rows, Vector
+from rnnbp.compiler.ordering import ranks
 
 
 def parts(code: Code) -> Code:
@@ -81,7 +82,7 @@ def _cut_vector(vector: Vector, start: int, stop: int) -> Vector:
 def sums(code: Code) -> Code:
     """Sums in an order of their own: what needs no state first, then all biases as one, then the rest."""
     moving = code.depending(code.inputs[1:])
-    users = code.users()
+    users, rank = code.users(), ranks(code)
     ends = [v for v in code.outputs if v is not None]
 
     def inner(v: int) -> bool:
@@ -104,7 +105,7 @@ def sums(code: Code) -> Code:
         if op.name in ("add", "bias"):
             if not inner(op.out):
                 terms, vectors = leaves(op.out)
-                terms.sort(key=lambda v: v in moving)
+                terms.sort(key=lambda v: (v in moving, rank[v]))
                 known[op.out] = _summed([known.get(v, v) for v in terms], [v in moving for v in terms], vectors, maker)
         else:
             outs = maker.put(replace(op, args=tuple(known.get(v, v) for v in op.args)))
@@ -144,48 +145,6 @@ def _ends(vector: Vector) -> list[int]:
         at += n
         found.append(at)
     return found
-
-
-def scaled_tanh(code: Code) -> Code:
-    """σ(z) = ½ + ½ tanh(z/2), the ½ taken into the weights that make z, where nothing else needs z."""
-    users = code.users()
-    ends = set(code.outputs)
-
-    def halved(v: int, maker: Maker) -> int | None:
-        made = code.made.get(v)
-        if made is None or v in ends or len(users.get(v, [])) > 1:
-            return None
-        if made.name in ("add", "sub"):
-            halves = [half for a in made.args if (half := halved(a, maker)) is not None]
-            return maker.make(made.name, *halves) if len(halves) == len(made.args) else None
-        if made.name == "bias":
-            (arg,) = (halved(a, maker) for a in made.args)
-            lanes = tuple((n, tuple(_half(r) for r in rows)) for n, rows in made.attr.lanes)
-            return None if arg is None else maker.make("bias", arg, attr=Vector(lanes))
-        if made.name == "linear":
-            attr = Matrix(tuple(map(_half, made.attr.lanes)), made.attr.turned)
-            args = [maker.known.get(a, a) for a in made.args]
-            return maker.make("linear", *args, attr=attr, shape=code.values.shapes[v])
-        return None
-
-    def change(op: Op, maker: Maker) -> Sequence[int] | None:
-        if op.name != "sigmoid":
-            return None
-        half = halved(code.made[op.out].args[0], maker)
-        if half is None:
-            half = maker.make("scale", op.args[0], attr=(0.5, 0.0))
-        return (_renamed(maker, op.out, maker.make("tanh", half)),)
-
-    return code.rewrite(change)
-
-
-def _half(rows: Rows) -> Rows:
-    return replace(rows, factor=rows.factor / 2)
-
-
-def _renamed(maker: Maker, out: int, tanh: int) -> int:
-    """½ + ½ tanh, under the number that the backward code knows."""
-    return maker.put(Op("scale", (tanh,), (out,), (0.5, 0.5)))[0]
 
 
 def gathered(code: Code, moving: set[int]) -> Code:

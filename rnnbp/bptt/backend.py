@@ -1,0 +1,55 @@
+"""What runs the cells of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rnnbp.compiler.compile import RULES, check_rules
+from rnnbp.numerics import shown
+
+BACKENDS = ("numpy", "interpreter")
+
+
+@dataclass(frozen=True, init=False)
+class Backend:
+    """What runs the cells of a model: "numpy", compiled step programs, or "interpreter", which walks the graph.
+
+    Args:
+        without: rules that the compiler leaves out, as ``("joined",)``; ``print(rnnbp.explain(cell))`` names them
+            and says what each does.
+
+    Raises ValueError for a name or a rule that is not known, or for rules of the interpreter, which has none.
+    """
+
+    name: str
+    without: tuple[str, ...]
+    """In the order in which rules are applied."""
+
+    def __init__(self, name: str = BACKENDS[0], without: Iterable[str] = ()) -> None:
+        if name not in BACKENDS:
+            known = ", ".join(map(repr, BACKENDS))
+            raise ValueError(f"backend {shown(name)} is unknown; use one of {known}, or None")
+        off = check_rules(without)
+        if off and name == "interpreter":
+            raise ValueError(f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "without", tuple(rule for rule in RULES if rule in off))
+
+    @property
+    def compiles(self) -> bool:
+        """Whether cells are compiled."""
+        return self.name != "interpreter"
+
+
+NUMPY = Backend()
+BackendLike: TypeAlias = str | Backend | None
+"""A Backend, its name, or None for NUMPY."""
+
+
+def as_backend(backend: BackendLike) -> Backend:
+    """The Backend of a name. Raises ValueError for one that is not known."""
+    if isinstance(backend, Backend):
+        return backend
+    return NUMPY if backend is None else Backend(backend)

@@ -1,0 +1,87 @@
+"""An order of operations that depends on what a cell computes, not on how it was written down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from rnnbp.compiler.code import Code, Op, Values
+
+SYMMETRIC = frozenset({"add", "mul"})
+Rank: TypeAlias = tuple[int, int]
+"""How far a value is from the inputs, and its place among those that are as far."""
+
+
+def ordered(code: Code) -> Code:
+    """Depth first from the outputs, the longer of two ways first; arguments of a sum or product by their ranks.
+
+    The values are numbered anew in that order, so that all that follows, the gates' order in a stack of weights
+    included, is the same for every way of writing a cell. The longer way first needs the least memory in
+    between (Sethi & Ullman 1970).
+    """
+    found = ranks(code)
+    ops = [replace(op, args=_sorted(op, found)) for op in code.ops]
+    chosen = _depth_first(replace(code, ops=tuple(ops)), found)
+    values = Values(code.values.shapes[v] for v in code.inputs)
+    number = dict(zip(code.inputs, range(len(code.inputs)), strict=True))
+    made = []
+    for op in chosen:
+        number |= {v: values.new(code.values.shapes[v]) for v in op.outs}
+        args, outs = (tuple(number[v] for v in taken) for taken in (op.args, op.outs))
+        made.append(replace(op, args=args, outs=outs))
+    outputs = tuple(None if v is None else number[v] for v in code.outputs)
+    return Code(values, tuple(range(len(code.inputs))), tuple(made), outputs)
+
+
+def ranks(code: Code) -> dict[int, Rank]:
+    """The rank of every value: equal for values that are made alike from the inputs, whatever their parameters."""
+    found: dict[int, Rank] = {v: (0, k) for k, v in enumerate(code.inputs)}
+    depth: dict[int, int] = dict.fromkeys(code.inputs, 0)
+    levels: dict[int, list[Op]] = {}
+    for op in code.ops:
+        level = 1 + max((depth[v] for v in op.args), default=0)
+        depth |= dict.fromkeys(op.outs, level)
+        levels.setdefault(level, []).append(op)
+    below: dict[int, int] = dict.fromkeys(code.inputs, 0)
+    for level in sorted(levels):
+        signs = [_sign(op, found, below, code.values) for op in levels[level]]
+        place = {sign: k for k, sign in enumerate(sorted(set(signs)))}
+        for op, sign in zip(levels[level], signs, strict=True):
+            below |= dict.fromkeys(op.outs, sign[0])
+            found |= {v: (level, place[sign] * 2**16 + k) for k, v in enumerate(op.outs)}
+    return found
+
+
+def _sign(op: Op, found: dict[int, Rank], below: dict[int, int], values: Values) -> tuple[int, str, str, Any, Any]:
+    """What tells an operation from others: how much is below it, its name, its numbers, its shapes, its arguments."""
+    if op.name == "opaque":
+        attr = repr(op.attr.layer)
+    else:
+        attr = "" if op.name in ("linear", "bias", "gain") else repr(op.attr)
+    args = [found[v] for v in op.args]
+    size = 1 + sum(below[v] for v in op.args)
+    shapes = tuple(values.shapes[v] for v in op.outs)
+    return size, op.name, attr, shapes, tuple(sorted(args) if op.name in SYMMETRIC else args)
+
+
+def _sorted(op: Op, found: dict[int, Rank]) -> tuple[int, ...]:
+    return tuple(sorted(op.args, key=lambda v: found[v])) if op.name in SYMMETRIC else op.args
+
+
+def _depth_first(code: Code, found: dict[int, Rank]) -> list[Op]:
+    """Each operation after those that make its arguments."""
+    chosen: list[Op] = []
+    done, waiting = set(code.inputs), [v for v in reversed(code.outputs) if v is not None]
+    while waiting:
+        v = waiting[-1]
+        op = None if v in done else code.made[v]
+        missing = [] if op is None else [a for a in op.args if a not in done]
+        if missing:
+            # The last is made first: the longest way, and of equal ones that of the lowest rank.
+            waiting += sorted(missing, key=lambda a: (found[a][0], -found[a][1]))
+            continue
+        waiting.pop()
+        if op is not None:
+            chosen.append(op)
+            done.update(op.outs)
+    return chosen

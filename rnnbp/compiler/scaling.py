@@ -1,0 +1,100 @@
+"""Rewrite rules on numbers: constants folded, taken into the weights, and the sigmoid as a scaled tanh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rnnbp.compiler.code import Code, Maker, Matrix, Op, Rows, Vector
+
+
+def constants(code: Code) -> Code:
+    """a(bx + c) + d as (ab)x + (ac + d), where nothing else needs bx + c; x itself where that is 1x + 0."""
+    users = code.users()
+
+    def change(op: Op, maker: Maker) -> Sequence[int] | None:
+        if op.name != "scale" or not _alone(code.made[op.out].args[0], code, users):
+            return None
+        inner = next((made for made in maker.ops if made.outs == op.args), None)
+        if inner is None or inner.name != "scale":
+            return None
+        factor, shift = op.attr[0] * inner.attr[0], op.attr[0] * inner.attr[1] + op.attr[1]
+        if (factor, shift) == (1, 0):
+            return inner.args
+        return (maker.make("scale", *inner.args, attr=(factor, shift)),)
+
+    return code.rewrite(change)
+
+
+def weights(code: Code) -> Code:
+    """a(Wx + b) as (aW)x + ab, where nothing else needs Wx + b: for code whose gradient is there already."""
+    users = code.users()
+
+    def change(op: Op, maker: Maker) -> Sequence[int] | None:
+        if op.name != "scale" or op.attr[1]:
+            return None
+        v = code.made[op.out].args[0]
+        found = _times(v, op.attr[0], code, users, maker)
+        return None if found is None else (found,)
+
+    return code.rewrite(change)
+
+
+def differences(code: Code) -> Code:
+    """a + (−1)b as a − b, where nothing else needs −b."""
+    users = code.users()
+
+    def change(op: Op, maker: Maker) -> Sequence[int] | None:
+        if op.name != "add":
+            return None
+        for k, v in enumerate(code.made[op.out].args):
+            if _alone(v, code, users) and (code.made[v].name, code.made[v].attr) == ("scale", (-1, 0)):
+                (negative,) = code.made[v].args
+                return maker.put(Op("sub", (op.args[1 - k], maker.known.get(negative, negative)), op.outs))
+        return None
+
+    return code.rewrite(change)
+
+
+def scaled_tanh(code: Code) -> Code:
+    """σ(z) = ½ + ½ tanh(z/2), the ½ taken into the weights that make z, where nothing else needs z."""
+    users = code.users()
+
+    def change(op: Op, maker: Maker) -> Sequence[int] | None:
+        if op.name != "sigmoid":
+            return None
+        half = _times(code.made[op.out].args[0], 0.5, code, users, maker)
+        if half is None:
+            half = maker.make("scale", op.args[0], attr=(0.5, 0.0))
+        # Under the number that the backward code knows.
+        return maker.put(Op("scale", (maker.make("tanh", half),), op.outs, (0.5, 0.5)))
+
+    return code.rewrite(change)
+
+
+def _alone(v: int, code: Code, users: dict[int, list[Op]]) -> bool:
+    """Whether a value is made for one operation alone."""
+    return v in code.made and v not in code.outputs and len(users.get(v, [])) == 1
+
+
+def _times(v: int, factor: float, code: Code, users: dict[int, list[Op]], maker: Maker) -> int | None:
+    """A multiple of a value, by the weights that make it; None where they cannot."""
+    if not _alone(v, code, users):
+        return None
+    made = code.made[v]
+    if made.name in ("add", "sub"):
+        found = [part for a in made.args if (part := _times(a, factor, code, users, maker)) is not None]
+        return maker.make(made.name, *found) if len(found) == len(made.args) else None
+    if made.name == "bias":
+        arg = _times(made.args[0], factor, code, users, maker)
+        lanes = tuple((n, tuple(_scaled(r, factor) for r in rows)) for n, rows in made.attr.lanes)
+        return None if arg is None else maker.make("bias", arg, attr=Vector(lanes))
+    if made.name == "linear":
+        attr = Matrix(tuple(_scaled(lane, factor) for lane in made.attr.lanes), made.attr.turned)
+        args = [maker.known.get(a, a) for a in made.args]
+        return maker.make("linear", *args, attr=attr, shape=code.values.shapes[v])
+    return None
+
+
+def _scaled(rows: Rows, factor: float) -> Rows:
+    return replace(rows, factor=rows.factor * factor)
