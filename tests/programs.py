@@ -26,11 +26,16 @@ def close(expected: Any, found: Any, what: str) -> None:
     np.testing.assert_allclose(b, a, rtol=0, atol=1e-12 * max(1.0, np.abs(a).max(initial=0)), err_msg=what)
 
 
-def agree(model: rb.Recurrent, x: np.ndarray, without: Iterable[str] = ()) -> None:
+def compiled(layout: Layout, without: frozenset[str]) -> Program:
+    """The step program of a cell."""
+    return Program(layout, without=without)
+
+
+def agree(model: rb.Recurrent, x: np.ndarray, without: Iterable[str] = (), make: Any = compiled) -> None:
     """The program without some rules gives what the interpreter gives: outputs, states, rebuilt tapes, gradients."""
     batch, rng = x.shape[1], np.random.default_rng(1)
     layout = Layout(model.cell, x.shape[2:], batch, np.dtype("float64"))
-    plain, program = Interpreter(layout), Program(layout, without=frozenset(without))
+    plain, program = Interpreter(layout), make(layout, frozenset(without))
     state = [rng.normal(size=(batch, *shape)) for shape in model.cell.state_shapes]
     y, after = plain.advance(x, state, CONTEXT, output=True)
     own, own_after = program.advance(x, state, CONTEXT, output=True)

@@ -331,7 +331,7 @@ def test_costs_are_measured_for_each_backend(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"name": "cuda"}, ValueError, "backend 'cuda' is unknown; use one of 'numpy', 'interpreter', or None"),
+        ({"name": "cuda"}, ValueError, "backend 'cuda' is unknown; use one of 'numpy', 'llvm', 'interpreter', or None"),
         (
             {"without": ("fused",)},
             ValueError,

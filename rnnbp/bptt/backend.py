@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TypeAlias
 
 from rnnbp.compiler.compile import RULES, check_rules
 from rnnbp.numerics import shown
 
-BACKENDS = ("numpy", "interpreter")
+BACKENDS = ("numpy", "llvm", "interpreter")
+ALIASES = {"numba": "llvm"}
+"""Numba's compiler is LLVM, by way of llvmlite; kernels are handed to it without Numba between."""
 
 
 @dataclass(frozen=True, init=False)
 class Backend:
-    """What runs the cells of a model: "numpy", compiled step programs, or "interpreter", which walks the graph.
+    """What runs the cells of a model.
 
     Args:
+        name: "numpy", compiled step programs; "llvm", the same as kernels in machine code, where llvmlite is
+            installed (extra jit; "numba" says the same; a cell with a layer that runs as Python runs by "numpy");
+            or "interpreter", which walks the graph.
         without: rules that the compiler leaves out, as ``("joined",)``; ``print(rnnbp.explain(cell))`` names them
             and says what each does.
 
-    Raises ValueError for a name or a rule that is not known, or for rules of the interpreter, which has none.
+    Raises ValueError for a name or a rule that is not known, or for rules of the interpreter, which has none;
+    ImportError for "llvm" without llvmlite.
     """
 
     name: str
@@ -28,9 +35,12 @@ class Backend:
     """In the order in which rules are applied."""
 
     def __init__(self, name: str = BACKENDS[0], without: Iterable[str] = ()) -> None:
-        if name not in BACKENDS:
+        if name not in (*BACKENDS, *ALIASES):
             known = ", ".join(map(repr, BACKENDS))
             raise ValueError(f"backend {shown(name)} is unknown; use one of {known}, or None")
+        name = ALIASES.get(name, name)
+        if name == "llvm" and not find_spec("llvmlite"):
+            raise ImportError("backend 'llvm' needs llvmlite; install rnnbp[jit], or use backend='numpy'")
         off = check_rules(without)
         if off and name == "interpreter":
             raise ValueError(f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out")

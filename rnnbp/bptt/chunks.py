@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 from rnnbp.bptt.parts import Parts
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, States
-from rnnbp.compiler.program import Program
+from rnnbp.bptt.runners import runner
 from rnnbp.compiler.tapes import ProgramTape
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.graph import Deltas, Node, add_deltas, backward_node, check_dtypes, forward_node, read_off, take_deltas
-from rnnbp.interpreter import Interpreter, Tape
+from rnnbp.interpreter import Tape
 from rnnbp.layout import Layout, layouts
 from rnnbp.numerics import Array, Saved
 from rnnbp.recurrent import Recurrent
@@ -72,10 +72,9 @@ class Chunks:
         self.problem, self.model, self.parts = problem, problem.model, Parts(problem.model)
         self.seed, self.training = seed, training
         found: dict[int, Layout] = layouts(self.model, problem.x_shape, problem.batch, problem.dtype)
-        workspace, off = Workspace(), frozenset(problem.backend.without)
+        workspace = Workspace()
         self.programs: dict[int, Any] = {
-            number: Program(layout, workspace, off) if problem.backend.compiles else Interpreter(layout)
-            for number, layout in found.items()
+            number: runner(layout, workspace, problem.backend) for number, layout in found.items()
         }
 
     def prepare(self) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from rnnbp.bptt import runners
 from rnnbp.bptt.backend import NUMPY, Backend
 from rnnbp.bptt.parts import Parts
-from rnnbp.compiler.program import sizes_of
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
@@ -80,9 +80,7 @@ class Sizes:
     def layouts(self) -> dict[int, Layout | ProgramSizes]:
         """What each Recurrent holds and needs, by node number."""
         found = layouts(self.model, self.x_shape, self.batch, self.dtype)
-        if not self.backend.compiles:
-            return dict(found)
-        return {number: sizes_of(layout, frozenset(self.backend.without)) for number, layout in found.items()}
+        return {number: runners.sizes(layout, self.backend) for number, layout in found.items()}
 
     @property
     def slot(self) -> int:

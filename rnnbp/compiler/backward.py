@@ -10,7 +10,7 @@ from rnnbp.compiler.compiled import Compiled
 from rnnbp.compiler.emit import Emitter
 from rnnbp.compiler.function import Function, function, span_of
 from rnnbp.compiler.homes import VIEWS, Buffer, Home, Homes
-from rnnbp.compiler.partition import partition
+from rnnbp.compiler.partition import partition, sunk
 
 
 class Backward:
@@ -27,6 +27,8 @@ class Backward:
         self.code, self.phases = code, phases = _by_step(code, partition(code, states, code.outputs[1:]))
         if "hoisted" in cell.without:
             phases = self.phases = {key: "loop" if p == "before" else p for key, p in phases.items()}
+        elif cell.lanes:
+            phases = self.phases = sunk(code, phases)
         given = {forward.inputs[0]: Home(cell.x), code.inputs[0]: Home(self.dy)}
         given |= {v: Home(b) for v, b in zip(states, self.carried, strict=True)}
         given |= {v: Home(b) for v, b in zip(forward.inputs[1:], cell.before, strict=True)}
@@ -85,13 +87,16 @@ class Backward:
         opaque = [op.attr[0] for op in real if op.name == "opaque_back"]
         return function([*copies, *lines], emitter, taken, opaque, back=True)
 
+    def moves(self) -> list[tuple[int, int | None]]:
+        """(k, value) for each state whose delta is made elsewhere than where the next step looks for it."""
+        given = enumerate(self.code.outputs[1:])
+        return [(k, v) for k, v in given if v not in self.ends or self.ends[v].buffer is not self.carried[k]]
+
     def _copies(self, emitter: Emitter) -> list[str]:
         """Lines that put the deltas of states where the next step looks for them, all read before any is written."""
         first: list[str] = []
         then: list[str] = []
-        for k, v in enumerate(self.code.outputs[1:]):
-            if v in self.ends and self.ends[v].buffer is self.carried[k]:
-                continue
+        for k, v in self.moves():
             if v is None:
                 then.append(f"C{k}.fill(0)")
                 continue

@@ -55,6 +55,12 @@ class Matrix:
         return (*(lane.identity for lane in self.lanes), self.turned)
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = sum(lane.count for lane in self.lanes), self.lanes[0].owner[self.lanes[0].key].shape[1]
+        return (columns, rows) if self.turned else (rows, columns)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of a packed copy."""
         return sum(lane.count * lane.owner[lane.key].nbytes // len(lane.owner[lane.key]) for lane in self.lanes)

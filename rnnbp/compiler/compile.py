@@ -63,8 +63,11 @@ def check_rules(without: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def codes(cell: Cell, shapes: Sequence[Shape], *, without: Iterable[str] = ()) -> Codes:
-    """The codes of a cell whose values have these feature shapes, without some rules."""
+def codes(cell: Cell, shapes: Sequence[Shape], *, without: Iterable[str] = (), lanes: bool = False) -> Codes:
+    """The codes of a cell whose values have these feature shapes, without some rules.
+
+    With ``lanes``, only sums that follow products are joined: whoever fuses pointwise operations wants lanes alike.
+    """
     off, changes = check_rules(without), list[Change]()
 
     def apply(name: str, rule: Rule, code: Code) -> Code:
@@ -82,10 +85,12 @@ def codes(cell: Cell, shapes: Sequence[Shape], *, without: Iterable[str] = ()) -
         forward = apply(name, rule, forward)
         written, backward = written.taking(forward.renamed), backward.taking(forward.renamed)
     forward = apply("constants", scaling.differences, forward)
-    forward = apply("joined", stacking.joined, forward).live()
+    side_by_side = stacking.SUMS if lanes else stacking.JOINED
+    forward = apply("joined", lambda code: stacking.joined(code, (), side_by_side), forward).live()
     backward = apply("turned", stacking.turned, backward)
     backward = apply("constants", lambda code: scaling.differences(scaling.constants(code)), backward)
-    backward = apply("joined", lambda code: stacking.joined(code, [forward]), backward).live()
+    side_by_side = frozenset() if lanes else stacking.JOINED
+    backward = apply("joined", lambda code: stacking.joined(code, [forward], side_by_side), backward).live()
     views = tuple(op for op in written.ops if op.name in ("part", "same") and op.out not in forward.made)
     found = _with_kept(replace(forward, ops=(*forward.ops, *views)), backward, cheap="recomputed" not in off)
     return replace(found, forward=forward, changes=tuple(changes))

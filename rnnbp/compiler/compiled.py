@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import cached_property
 
 from rnnbp.cell import Cell
-from rnnbp.compiler.code import Code
+from rnnbp.compiler.code import Code, Op
 from rnnbp.compiler.compile import Codes, codes
 from rnnbp.compiler.emit import Constants, Emitter
 from rnnbp.compiler.function import Function, function, span_of
 from rnnbp.compiler.homes import VIEWS, Buffer, Home, Homes
-from rnnbp.compiler.partition import partition
+from rnnbp.compiler.partition import partition, sunk
 from rnnbp.numerics import Shape
 
 
@@ -21,12 +21,13 @@ class Compiled:
 
     Args:
         without: rules that are left out, of ``rnnbp.compiler.compile.RULES``.
+        lanes: whether pointwise operations stay lane by lane, to be fused.
     """
 
-    def __init__(self, cell: Cell, x_shape: Shape, without: Iterable[str] = ()) -> None:
-        self.without = frozenset(without)
+    def __init__(self, cell: Cell, x_shape: Shape, without: Iterable[str] = (), *, lanes: bool = False) -> None:
+        self.without, self.lanes = frozenset(without), lanes
         shapes = [shape or () for shape in cell.value_shapes(x_shape, *cell.state_shapes)]
-        self.codes: Codes = codes(cell, shapes, without=self.without)
+        self.codes: Codes = codes(cell, shapes, without=self.without, lanes=lanes)
         code = self.codes.forward
         self.values = code.values
         self.n_states = len(code.inputs) - 1
@@ -37,6 +38,8 @@ class Compiled:
         self.phases = partition(code, code.inputs[1:], code.outputs[1:])
         if "hoisted" in self.without:
             self.phases = {key: "loop" if phase == "before" else phase for key, phase in self.phases.items()}
+        elif lanes:
+            self.phases = sunk(code, self.phases)
         self.ends = self._ends()
         given = {code.inputs[0]: Home(self.x)} | {v: Home(b) for v, b in zip(code.inputs[1:], self.before, strict=True)}
         self.homes = Homes(code, self.phases, given, self.ends, self.codes.kept)
@@ -96,14 +99,20 @@ class Compiled:
         first, *states = self.codes.forward.outputs
         return states.index(first) if first in states else None
 
-    def _forward(self, *, rolling: bool, output: bool, taped: bool = False, known: bool = False) -> Function:
-        code, homes = self.codes.forward, self.homes
+    def chosen(self, *, output: bool, taped: bool, known: bool) -> tuple[Code, list[Op], dict[int, str]]:
+        """What a function runs: its code, the operations in the order of homes, and their phases."""
+        code = self.codes.forward
         wanted: list[int | None] = [code.outputs[0]] if output else []
         wanted += [*self.codes.kept, *self._saved] if taped else []
         live = _stopping(code, wanted, set(self.ends)) if known else code.live([*wanted, *code.outputs[1:]])
-        ops = [op for op in homes.order if id(op) in set(map(id, live.ops))]
-        phases = dict.fromkeys(self.phases, "before") if known else self.phases
-        emitter = Emitter(live, homes, phases, self._spans(taped, rolling, known), self.constants)
+        present = set(map(id, live.ops))
+        ops = [op for op in self.homes.order if id(op) in present]
+        return live, ops, dict.fromkeys(self.phases, "before") if known else self.phases
+
+    def _forward(self, *, rolling: bool, output: bool, taped: bool = False, known: bool = False) -> Function:
+        code, homes = self.codes.forward, self.homes
+        live, ops, phases = self.chosen(output=output, taped=taped, known=known)
+        emitter = Emitter(live, homes, phases, self.spans(taped, rolling, known), self.constants)
         ends = [] if known else self._copies(emitter)
         x_used = any(homes.base(v)[0] == code.inputs[0] for op in ops if op.name not in VIEWS for v in op.args)
         reads_x = (
@@ -131,20 +140,26 @@ class Compiled:
         code = self.codes.forward
         return any(v is not None and self.homes.base(v)[0] == code.inputs[0] for v in code.outputs[1:])
 
-    def _copies(self, emitter: Emitter) -> list[str]:
-        """Lines that put next states where the states are, if they are made elsewhere."""
+    def moves(self) -> list[tuple[int, int]]:
+        """(k, value) for each state whose next value is made elsewhere than where the states are."""
         found, done = [], set()
         for k, v in enumerate(self.codes.forward.outputs[1:]):
             if v is None:
                 continue
             if v in self.ends and v not in done and self.ends[v].buffer is self.after[k]:
                 done.add(v)
-                continue
-            place = emitter.at(Home(self.after[k]), self.after[k].rows, loop=True)
-            found.append(f"copyto({place}, {emitter.value(v, loop=True)})")
+            else:
+                found.append((k, v))
         return found
 
-    def _spans(self, taped: bool, rolling: bool, known: bool) -> dict[Buffer, tuple[str, str]]:
+    def _copies(self, emitter: Emitter) -> list[str]:
+        """Lines that put next states where the states are, if they are made elsewhere."""
+        return [
+            f"copyto({emitter.at(Home(self.after[k]), self.after[k].rows, loop=True)}, {emitter.value(v, loop=True)})"
+            for k, v in self.moves()
+        ]
+
+    def spans(self, taped: bool, rolling: bool, known: bool) -> dict[Buffer, tuple[str, str]]:
         spans = {self.x: ("Bx", ":n")}
         for k, (before, after) in enumerate(zip(self.before, self.after, strict=True)):
             spans[before] = (f"H{k}", ":n" if rolling else "t0:t1")

@@ -65,7 +65,7 @@ class Homes:
         """By the output of a concat, the arguments that must be copied into it."""
         self.scratch: dict[int, list[Home]] = {}
         """By output, the homes of what an operation needs besides."""
-        self._kept = set(kept)
+        self.kept = set(kept)
         self._views = {op.out: op for op in code.ops if op.name in VIEWS}
         self.last = self._last_reads()
         """By base value, (position, first row, last row + 1) of each read; what is kept is read at the very end."""
@@ -96,7 +96,7 @@ class Homes:
         late = {id(op) for op in self.order if op.name in GRADIENTS or (op.name == "concat" and self.virtual(op))}
         taking = [(end if id(op) in late else k, op) for k, op in enumerate(self.order) if op.name not in VIEWS]
         reads = [(k, v) for k, op in taking for v in op.args]
-        reads += [(end, v) for v in (*self.code.outputs, *self._kept) if v is not None]
+        reads += [(end, v) for v in (*self.code.outputs, *self.kept) if v is not None]
         for k, v in reads:
             base, row = self.base(v)
             found.setdefault(base, []).append((k, row, row + self.code.values.rows(v)))
@@ -113,7 +113,7 @@ class Homes:
                 made = self.code.made.get(v)
                 plain = made is not None and made.name not in (*VIEWS, "concat", "opaque", "opaque_back", "normal")
                 together = made is not None and self.phases[id(made)] == self.phases[id(op)]
-                if plain and together and v not in found and v not in self._ends and v not in self._kept:
+                if plain and together and v not in found and v not in self._ends and v not in self.kept:
                     found[v] = op.out, row
                 else:
                     self.copies.setdefault(op.out, []).append(v)
@@ -208,5 +208,5 @@ class Homes:
         first = self.code.outputs[0]
         if first is not None and self.base(first)[0] in self.of:  # y and dx are taken for all steps of a block
             self.home(first).buffer.phases.add("after")
-        for v in self._kept:
+        for v in self.kept:
             self.home(v).buffer.kept = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rnnbp.compiler.code import GRADIENTS, Code
+from rnnbp.compiler.code import GRADIENTS, POINTWISE, Code
 
 
 def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None]) -> dict[int, str]:
@@ -23,4 +23,23 @@ def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None])
             continue
         moves = not moving.isdisjoint(op.args)
         found[id(op)] = "before" if not moves else "loop" if id(op) in feeding else "after"
+    return found
+
+
+def sunk(code: Code, phases: dict[int, str]) -> dict[int, str]:
+    """Phases where pointwise operations that the loop alone needs are done in it, beside those that need them."""
+    found, users = dict(phases), code.users()
+    ends = {v for v in code.outputs if v is not None}
+
+    def takers(v: int) -> set[str]:
+        """The phases that take a value, through views of it."""
+        if v in ends:
+            return {"after"}
+        views = [op for op in users.get(v, []) if op.name in ("part", "same")]
+        plain = {found[id(op)] for op in users.get(v, []) if op.name not in ("part", "same")}
+        return plain.union(*(takers(view.out) for view in views))
+
+    for op in reversed(code.ops):
+        if found[id(op)] == "before" and op.name in POINTWISE and takers(op.out) == {"loop"}:
+            found[id(op)] = "loop"
     return found

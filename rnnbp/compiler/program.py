@@ -219,16 +219,9 @@ class Program:
     def _pack(self, value: Any) -> Array:
         dtype = self.layout.dtype
         if isinstance(value, Matrix):
-            rows = [lane.owner[lane.key][lane.start : lane.stop] * dtype.type(lane.factor) for lane in value.lanes]
-            whole = np.concatenate(rows)
-            return np.ascontiguousarray(whole.T) if value.turned else whole
+            return weights_of(value, dtype)
         if isinstance(value, Vector):
-            found, at = np.zeros(value.count, dtype), 0
-            for n, parts in value.lanes:
-                for part in parts:
-                    found[at : at + n] += part.owner[part.key][part.start : part.stop] * dtype.type(part.factor)
-                at += n
-            return np.repeat(found[:, None], self.layout.batch, axis=1)
+            return np.repeat(vector_of(value, dtype)[:, None], self.layout.batch, axis=1)
         return np.array(value, dtype)
 
     def _states(self, length: int, state: Sequence[Array]) -> list[Array]:
@@ -247,6 +240,23 @@ class Program:
 
     def _new(self, shape: tuple[int, ...]) -> Array:
         return np.empty(shape, self.layout.dtype)
+
+
+def weights_of(matrix: Matrix, dtype: np.dtype[Any]) -> Array:
+    """The weights of a matrix, put together."""
+    rows = [lane.owner[lane.key][lane.start : lane.stop] * dtype.type(lane.factor) for lane in matrix.lanes]
+    whole = np.concatenate(rows)
+    return np.ascontiguousarray(whole.T) if matrix.turned else whole
+
+
+def vector_of(vector: Vector, dtype: np.dtype[Any]) -> Array:
+    """The elements of a vector, added up."""
+    found, at = np.zeros(vector.count, dtype), 0
+    for n, parts in vector.lanes:
+        for part in parts:
+            found[at : at + n] += part.owner[part.key][part.start : part.stop] * dtype.type(part.factor)
+        at += n
+    return found
 
 
 def _flat(x: Array) -> Array:

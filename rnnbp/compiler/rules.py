@@ -43,7 +43,7 @@ def _part(made: Op, start: int, stop: int, maker: Maker) -> int | None:
         at = made.attr[0]
         return maker.make("part", made.args[0], attr=(at + start, at + stop), shape=shape)
     if made.name == "linear" and not made.attr.turned:
-        return maker.make("linear", *made.args, attr=_cut(made.attr, start, stop), shape=shape)
+        return maker.make("linear", *made.args, attr=cut(made.attr, start, stop), shape=shape)
     if made.name in POINTWISE or made.name in ("bias", "gain"):
         args = [maker.make("part", a, attr=(start, stop), shape=shape) for a in made.args]
         attr = _cut_vector(made.attr, start, stop) if made.name in ("bias", "gain") else made.attr
@@ -58,7 +58,7 @@ def _part(made: Op, start: int, stop: int, maker: Maker) -> int | None:
     return None
 
 
-def _cut(matrix: Matrix, start: int, stop: int) -> Matrix:
+def cut(matrix: Matrix, start: int, stop: int) -> Matrix:
     lanes, at = [], 0
     for lane in matrix.lanes:
         a, b = max(start, at), min(stop, at + lane.count)

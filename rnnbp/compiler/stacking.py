@@ -153,19 +153,23 @@ def places(*codes: Code) -> dict[int, Place]:
     return found
 
 
-def joined(code: Code, before: Sequence[Code] = ()) -> Code:
+SUMS = frozenset({"add", "bias"})
+JOINED = POINTWISE | {"bias", "gain"}
+
+
+def joined(code: Code, before: Sequence[Code] = (), names: frozenset[str] = JOINED) -> Code:
     """Like operations on neighbouring lanes are one operation on all of them."""
     while True:
-        found = _join_once(code, places(*before, code))
+        found = _join_once(code, places(*before, code), names)
         if found is None:
             return code
         code = found
 
 
-def _join_once(code: Code, where: dict[int, Place]) -> Code | None:
+def _join_once(code: Code, where: dict[int, Place], names: frozenset[str]) -> Code | None:
     groups: dict[tuple[object, ...], list[Op]] = {}
     for op in code.ops:
-        if (op.name in POINTWISE or op.name in ("bias", "gain")) and all(v in where for v in op.args):
+        if op.name in names and all(v in where for v in op.args):
             bases = tuple(where[v][0] for v in op.args)
             attr = op.attr if op.name == "scale" else None
             groups.setdefault((op.name, attr, bases), []).append(op)

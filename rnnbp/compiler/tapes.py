@@ -13,20 +13,28 @@ from rnnbp.numerics import Array, Shape
 
 @dataclass(slots=True)
 class States:
-    """The states before and after each of a chunk's steps: arrays (L + 1, features, B), of feature shapes."""
+    """The states before and after each of a chunk's steps: arrays (L + 1, features, B), of feature shapes.
+
+    ``batch_first``: they are (L + 1, B, features).
+    """
 
     states: list[Array]
     shapes: tuple[Shape, ...]
+    batch_first: bool = False
 
     @property
     def entering(self) -> tuple[Array, ...]:
         """A copy of the state before the first step, each (B, ...)."""
-        return tuple(outside(s[0], shape) for s, shape in zip(self.states, self.shapes, strict=True))
+        return self._at(0)
 
     @property
     def leaving(self) -> tuple[Array, ...]:
         """A copy of the state after the last step, each (B, ...)."""
-        return tuple(outside(s[-1], shape) for s, shape in zip(self.states, self.shapes, strict=True))
+        return self._at(-1)
+
+    def _at(self, step: int) -> tuple[Array, ...]:
+        found = [s[step].T if self.batch_first else s[step] for s in self.states]
+        return tuple(outside(s, shape) for s, shape in zip(found, self.shapes, strict=True))
 
     def arrays(self) -> list[Any]:
         """All that it holds."""

@@ -1,0 +1,40 @@
+"""What runs a Recurrent, by backend: kernels, a step program, or the interpreter; and its bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rnnbp.bptt.backend import Backend
+from rnnbp.compiler.program import Program, sizes_of
+from rnnbp.compiler.sizes import ProgramSizes
+from rnnbp.compiler.workspace import Workspace
+from rnnbp.interpreter import Interpreter
+from rnnbp.layout import Layout
+
+
+def runner(layout: Layout, workspace: Workspace, backend: Backend) -> Any:
+    """What runs the cell of a layout; all that run take memory from one workspace."""
+    if not backend.compiles:
+        return Interpreter(layout)
+    if (sizes := _kernels(layout, backend)) is not None:
+        from rnnbp.kernels.program import KernelProgram
+
+        return KernelProgram(sizes, workspace)
+    return Program(layout, workspace, frozenset(backend.without))
+
+
+def sizes(layout: Layout, backend: Backend) -> Layout | ProgramSizes:
+    """What that holds and needs."""
+    if not backend.compiles:
+        return layout
+    found: ProgramSizes | None = _kernels(layout, backend)
+    return sizes_of(layout, frozenset(backend.without)) if found is None else found
+
+
+def _kernels(layout: Layout, backend: Backend) -> Any:
+    """The sizes of a cell's kernels; None for another backend, or a cell with a layer that runs as Python."""
+    if backend.name != "llvm":
+        return None
+    from rnnbp.kernels.sizes import kernel_sizes
+
+    return kernel_sizes(layout, frozenset(backend.without))

@@ -1,0 +1,195 @@
+"""A cell's functions over a chunk in machine code, and what is read off its deltas."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from rnnbp.compiler.backward import Backward
+from rnnbp.compiler.code import Matrix, Rows
+from rnnbp.compiler.function import span_of
+from rnnbp.compiler.homes import Buffer, Home
+from rnnbp.compiler.rules import cut
+from rnnbp.kernels import products
+from rnnbp.kernels.groups import Item, Product, arranged
+from rnnbp.kernels.ir import Lanes
+from rnnbp.kernels.machine import Library, vector_bytes
+from rnnbp.kernels.places import Place, Places
+from rnnbp.kernels.source import ARGUMENTS, PRODUCT, Source, function_text
+
+Y, DX = Buffer(-2000, 0, fixed=True), Buffer(-2001, 0, fixed=True)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A function over a chunk, and the arrays that it takes, in the order of their addresses."""
+
+    run: Any
+    names: tuple[str, ...]
+    widths: dict[str, int]
+    """Features of each array but constants."""
+    constants: dict[str, Any]
+    library: Library
+    """Holds the code."""
+
+    def of_kind(self, letter: str) -> dict[str, int]:
+        """The arrays of the tape (T), of a block (B) or of a step (S), and their features."""
+        return {name: width for name, width in self.widths.items() if name[0] == letter}
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A parameter gradient: rows of it += deltasᵀ · other, or += Σ deltas where there is no other."""
+
+    owner: dict[str, Any]
+    key: str
+    start: int
+    rows: int
+    deltas: Place
+    other: Place | None
+    depth: int
+
+
+@lru_cache
+def shared(bits: int) -> tuple[Lanes, int, Library]:
+    """Vectors of numbers of so many bits, how many a panel of weights has, and the functions for products."""
+    lanes = Lanes(bits, 8 * vector_bytes() // bits)
+    rows, vectors = products.block_of(vector_bytes())
+    functions, needs = products.text(lanes, rows, vectors)
+    return lanes, vectors, Library("\n".join([*sorted(needs), *functions]))
+
+
+class KernelCell:
+    """The kernels of a compiled cell for numbers of a kind; of any batch size."""
+
+    def __init__(self, back: Backward, dtype: np.dtype[Any]) -> None:
+        self.back, self.cell = back, back.cell
+        self.lanes, self.vectors, self.library = shared(8 * dtype.itemsize)
+        self._forward: dict[tuple[bool, ...], Kernel] = {}
+
+    def forward(self, *, rolling: bool = False, output: bool, taped: bool = False, known: bool = False) -> Kernel:
+        """A forward function, as ``Compiled`` has them."""
+        key = rolling, output, taped, known
+        if key not in self._forward:
+            self._forward[key] = self._made_forward(*key)
+        return self._forward[key]
+
+    def _made_forward(self, rolling: bool, output: bool, taped: bool, known: bool) -> Kernel:
+        cell, homes = self.cell, self.cell.homes
+        code, ops, phases = cell.chosen(output=output, taped=taped, known=known)
+        first = cell.codes.forward.outputs[0]
+        y = Buffer(Y.number, 0 if first is None else code.values.rows(first), fixed=True)
+        spans = cell.spans(taped, rolling, known) | {cell.x: ("x", "t0:t1"), y: ("y", "t0:t1")}
+        places = Places(homes, spans)
+        ends: list[tuple[Home, Home | None]] = (
+            [] if known else [(Home(cell.after[k]), homes.home(v)) for k, v in cell.moves()]
+        )
+        given = [(Home(y), homes.home(first))] if output and first is not None else []
+        parts = {
+            phase: arranged(code, homes, places, [op for op in ops if phases[id(op)] == phase], moves)
+            for phase, moves in (("before", []), ("loop", ends), ("after", given))
+        }
+        rolled = [(f"H{k}", b.rows) for k, b in enumerate(cell.before)] if rolling else []
+        return self._compiled(Source(self.lanes, places, cell.constants), parts, rolled)
+
+    @cached_property
+    def backward(self) -> Kernel:
+        """The delta recursion, and dx."""
+        back, homes, places = self.back, self.back.homes, self.places
+        real = [op for op in homes.order if not op.name.startswith("grad")]
+        parts = {
+            phase: arranged(back.code, homes, places, [op for op in real if back.phases[id(op)] == phase], moves)
+            for phase, moves in (("before", []), ("loop", []), ("after", self._dx_moves()))
+        }
+        moves = back.moves()
+        waiting = {k: Home(Buffer(-3000 - k, back.carried[k].rows, fixed=True)) for k, v in moves if v is not None}
+        for k, home in waiting.items():
+            places.spans[home.buffer] = (f"S{9000 + k}", "")
+        ends: list[tuple[Home, Home | None]] = [(waiting[k], homes.home(v)) for k, v in moves if v is not None]
+        ends += [(Home(back.carried[k]), waiting.get(k)) for k, _ in moves]
+        parts["loop"] += arranged(back.code, homes, places, [], ends)
+        parts["after"] += self._dx_products()
+        return self._compiled(Source(self.lanes, places, self.cell.constants, back=True), parts, [])
+
+    @cached_property
+    def places(self) -> Places:
+        """The places of the backward code's values."""
+        back, cell, homes = self.back, self.cell, self.back.homes
+        spans: dict[Buffer, tuple[str, str]] = {cell.x: ("x", "t0:t1"), back.dy: ("dy", "t0:t1")}
+        spans |= {b: (f"C{k}", "") for k, b in enumerate(back.carried)}
+        for k, (before, after) in enumerate(zip(cell.before, cell.after, strict=True)):
+            spans[before], spans[after] = (f"H{k}", "t0:t1"), (f"H{k}", "t0 + 1:t1 + 1")
+        spans |= {b: (f"T{b.number}", "t0:t1") for b in cell.homes.buffers if b.kept}
+        spans |= {b: span_of(b, taped=False) for b in homes.buffers}
+        return Places(homes, spans | {self._dx: ("dx", "t0:t1")})
+
+    @cached_property
+    def _dx(self) -> Buffer:
+        return Buffer(DX.number, self.cell.x.rows, fixed=True)
+
+    def _dx_moves(self) -> list[tuple[Home, Home | None]]:
+        v = self.back.code.outputs[0]
+        return [] if v is None else [(Home(self._dx), self.back.homes.home(v))]
+
+    def _dx_products(self) -> list[Item]:
+        """dx from the deltas that give it by a product: one for each array in which they lie."""
+        back, found, row = self.back, list[Item](), 0
+        if back.dx_from is None or back.dx_weights is None:
+            return []
+        out = self.places.spot(Home(self._dx))
+        for v in self._lanes(back.dx_from):
+            rows = back.code.values.rows(v)
+            weights = Matrix(cut(back.dx_weights, row, row + rows).lanes, turned=True)
+            found.append(Product(weights, self.places.of(v), out, self._dx.rows, rows, out if found else None))
+            row += rows
+        return found
+
+    def _lanes(self, v: int) -> tuple[int, ...]:
+        """The values that a delta is put together from, where it is not put together in memory."""
+        made = self.back.code.made.get(v)
+        return made.args if made is not None and made.name == "concat" and self.back.homes.virtual(made) else (v,)
+
+    @cached_property
+    def gradients(self) -> tuple[Gradient, ...]:
+        """What is read off the deltas of a piece."""
+        found: list[Gradient] = []
+        for op in self.back.code.ops:
+            if op.name == "grad_linear" and op.attr is not None:
+                lanes = [(lane.count, (lane,)) for lane in op.attr.lanes]
+                other, depth = self.places.place(self.places.of(op.args[1])), self.back.code.values.rows(op.args[1])
+                found += self._parts(op.args[0], lanes, other, depth)
+            elif op.name == "grad_bias":
+                found += self._parts(op.args[0], op.attr.lanes, None, 0)
+        return tuple(found)
+
+    def _parts(
+        self, deltas: int, lanes: Iterable[tuple[int, tuple[Rows, ...]]], other: Place | None, depth: int
+    ) -> Iterator[Gradient]:
+        """The gradients of rows of parameters, cut where the deltas are in another array."""
+        ends = list(accumulate(self.back.code.values.rows(v) for v in self._lanes(deltas)))
+        places = [self.places.place(self.places.of(v)) for v in self._lanes(deltas)]
+        at = 0
+        for count, parts in lanes:
+            done = 0
+            while done < count:
+                k = bisect_right(ends, at)
+                n = min(ends[k] - at, count - done)
+                row = at - (ends[k - 1] if k else 0)
+                here = replace(places[k], row=places[k].row + row)
+                for part in parts:
+                    yield Gradient(part.owner, part.key, part.start + done, n, here, other, depth)
+                at, done = at + n, done + n
+
+    def _compiled(self, source: Source, parts: dict[str, list[Item]], rolled: Sequence[tuple[str, int]]) -> Kernel:
+        body = source.text(parts["before"], parts["loop"], parts["after"], rolled)
+        given = {"product": self.library.address("product")} if PRODUCT in body.needs else {}
+        library = Library(function_text("run", body), given)
+        named = self.cell.constants.named
+        constants = {name: named[name] for name in source.names if name in named}
+        return Kernel(library.function("run", len(ARGUMENTS)), tuple(source.names), source.widths, constants, library)

@@ -1,0 +1,165 @@
+"""Operations in the order of their kernels: products, reductions, and runs of pointwise operations that become one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from rnnbp.compiler.code import GRADIENTS, POINTWISE, Code, Matrix, Op, Vector
+from rnnbp.compiler.homes import VIEWS, Home, Homes
+from rnnbp.kernels.places import Places, Spot
+
+LANEWISE = POINTWISE | {"bias", "gain", "copy", "zeros"}
+REDUCTIONS = frozenset({"normal", "normal_back", "softmax", "softmax_back"})
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A pointwise operation on n features; ``attr`` as of Op."""
+
+    name: str
+    args: tuple[Spot, ...]
+    out: Spot
+    attr: Any = None
+    value: int | None = None
+    """The number of its result; None where it only moves one."""
+
+
+@dataclass
+class Group:
+    """Pointwise operations on n features each, done together for a few features at a time."""
+
+    n: int
+    lanes: list[Lane] = field(default_factory=list)
+    stored: set[Spot] = field(default_factory=set)
+    """What must be in memory afterwards."""
+
+    def takes(self, lane: Lane, n: int) -> bool:
+        """Whether an operation may join: nothing that is written overlaps other features of what is used."""
+        written = {one.out for one in self.lanes}
+        used = written.union(*(one.args for one in self.lanes))
+        clash = any(_overlap(spot, lane.out, n) for spot in used)
+        return n == self.n and not clash and not any(_overlap(spot, a, n) for spot in written for a in lane.args)
+
+
+@dataclass(frozen=True)
+class Product:
+    """out = start + weights · arg."""
+
+    weights: Matrix
+    arg: Spot
+    out: Spot
+    rows: int
+    depth: int
+    start: Spot | Vector | None = None
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """An operation over the features of a row, as ``rnnbp.compiler.kernels`` has them."""
+
+    name: str
+    args: tuple[Spot, ...]
+    outs: tuple[Spot, ...]
+    spare: tuple[Spot, ...]
+    n: int
+    attr: Any
+
+
+Item: TypeAlias = Group | Product | Reduction
+
+
+def _overlap(a: Spot, b: Spot, n: int) -> bool:
+    return a.buffer is b.buffer and 0 < abs(a.row - b.row) < n
+
+
+def arranged(
+    code: Code, homes: Homes, places: Places, ops: Iterable[Op], moves: Iterable[tuple[Home, Home | None]] = ()
+) -> list[Item]:
+    """The items of a phase's operations; at their end, homes are filled from others, or with zeros (None)."""
+    return _Arranger(code, homes, places).run([op for op in ops if op.name not in VIEWS], list(moves))
+
+
+class _Arranger:
+    def __init__(self, code: Code, homes: Homes, places: Places) -> None:
+        self.code, self.homes, self.places = code, homes, places
+        self.items: list[Item] = []
+        self.users = code.users()
+        self.ends = {v for v in code.outputs if v is not None}
+
+    def run(self, ops: Sequence[Op], moves: Sequence[tuple[Home, Home | None]]) -> list[Item]:
+        skipped: set[int] = set()
+        for k, op in enumerate(ops):
+            if k in skipped:
+                continue
+            if op.name == "linear":
+                after = ops[k + 1] if k + 1 < len(ops) else None
+                skipped |= {k + 1} if self._product(op, after) else set()
+            elif op.name in REDUCTIONS:
+                self._reduction(op)
+            elif op.name == "concat":
+                self._concat(op)
+            elif op.name not in GRADIENTS:
+                assert op.name in LANEWISE, op.name
+                args = tuple(map(self.places.of, op.args))
+                self._lane(Lane(op.name, args, self.places.of(op.out), op.attr, op.out), self._rows(op.out))
+        for home, source in moves:
+            args = () if source is None else (self.places.spot(source),)
+            self._lane(Lane("copy" if args else "zeros", args, self.places.spot(home)), home.buffer.rows)
+        self._mark(ops)
+        return self.items
+
+    def _rows(self, v: int) -> int:
+        return self.code.values.rows(v)
+
+    def _lane(self, lane: Lane, n: int) -> None:
+        last = self.items[-1] if self.items else None
+        if not isinstance(last, Group) or not last.takes(lane, n):
+            last = Group(n)
+            self.items.append(last)
+        last.lanes.append(lane)
+
+    def _product(self, op: Op, after: Op | None) -> bool:
+        """A product, with the sum that alone takes it, if that comes next; whether it does."""
+        start: Spot | Vector | None = None
+        out, users = op.out, self.users.get(op.out, [])
+        if after is not None and users == [after] and op.out not in self.ends and op.out not in self.homes.kept:
+            if after.name == "bias":
+                start, out = after.attr, after.out
+            elif after.name == "add" and after.args.count(op.out) == 1:
+                (other,) = (v for v in after.args if v != op.out)
+                start, out = self.places.of(other), after.out
+        rows, depth = self._rows(op.out), self._rows(op.args[0])
+        spots = self.places.of(op.args[0]), self.places.of(out)
+        self.items.append(Product(op.attr, *spots, rows, depth, start))
+        return start is not None
+
+    def _reduction(self, op: Op) -> None:
+        args, outs = (tuple(map(self.places.of, values)) for values in (op.args, op.outs))
+        spare = tuple(map(self.places.spot, self.homes.scratch.get(op.out, [])))
+        self.items.append(Reduction(op.name, args, outs, spare, self._rows(op.args[0]), op.attr))
+
+    def _concat(self, op: Op) -> None:
+        if self.homes.virtual(op):
+            return
+        whole, row = self.places.of(op.out), 0
+        for v in op.args:
+            if v in self.homes.copies.get(op.out, []):
+                out = Spot(whole.buffer, whole.row + row)
+                self._lane(Lane("copy", (self.places.of(v),), out), self._rows(v))
+            row += self._rows(v)
+
+    def _mark(self, ops: Sequence[Op]) -> None:
+        """What each group must leave in memory: all but what its own operations alone take."""
+        for item in self.items:
+            if isinstance(item, Group):
+                own = {lane.value for lane in item.lanes}
+                last = {lane.out: lane for lane in item.lanes}
+                item.stored = {spot for spot, lane in last.items() if self._needed(lane.value, own)}
+
+    def _needed(self, value: int | None, own: set[int | None]) -> bool:
+        if value is None or value in self.ends or value in self.homes.kept:
+            return True
+        users = self.users.get(value, [])
+        return any(user.name not in LANEWISE or user.out not in own for user in users)

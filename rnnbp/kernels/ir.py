@@ -1,0 +1,207 @@
+"""LLVM's language, written down line by line: functions, counted loops, vectors with masked ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """Vectors of n floating-point numbers of 32 or 64 bits."""
+
+    bits: int
+    n: int
+
+    @property
+    def scalar(self) -> str:
+        """The type of one number."""
+        return "float" if self.bits == 32 else "double"
+
+    @property
+    def type(self) -> str:
+        """The type of a vector."""
+        return f"<{self.n} x {self.scalar}>"
+
+    @property
+    def integers(self) -> str:
+        """The type of a vector of integers as wide."""
+        return f"<{self.n} x i{self.bits}>"
+
+    @property
+    def bools(self) -> str:
+        """The type of a mask."""
+        return f"<{self.n} x i1>"
+
+    @property
+    def suffix(self) -> str:
+        """How LLVM's intrinsics name the type."""
+        return f"v{self.n}f{self.bits}"
+
+    @property
+    def nbytes(self) -> int:
+        return self.bits // 8
+
+    def constant(self, value: float) -> str:
+        """A number in every lane."""
+        return f"splat ({self.scalar} {number(value, self.bits)})"
+
+    def mask(self, count: int) -> str:
+        """The first lanes alone."""
+        return "<" + ", ".join(f"i1 {int(k < count)}" for k in range(self.n)) + ">"
+
+
+def number(value: float, bits: int) -> str:
+    """A number as LLVM writes it, to the last bit."""
+    import struct
+
+    if bits == 32:
+        value = struct.unpack("f", struct.pack("f", value))[0]
+    return f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
+
+
+@dataclass
+class Loop:
+    """A loop's counter, and the values that it carries from one turn to the next."""
+
+    index: str
+    carried: list[str]
+    after: list[str] = field(default_factory=list)
+    """What the next turn starts with; to be set inside."""
+
+
+class Text:
+    """The body of a function in the making."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.lanes = lanes
+        self.lines: list[str] = []
+        self.block = "entry"
+        self._count = 0
+        self.needs: set[str] = set()
+        """Declarations of what is called."""
+
+    def name(self, stem: str = "") -> str:
+        self._count += 1
+        return f"%{stem or 'v'}{self._count}"
+
+    def put(self, expression: str, stem: str = "") -> str:
+        """The name of the value of an instruction."""
+        found = self.name(stem)
+        self.lines.append(f"  {found} = {expression}")
+        return found
+
+    def do(self, instruction: str) -> None:
+        self.lines.append(f"  {instruction}")
+
+    def label(self, block: str) -> None:
+        self.lines.append(f"{block}:")
+        self.block = block
+
+    def call(self, function: str, result: str, *args: str) -> str:
+        """The value of a call; the function is declared by the types of its arguments."""
+        types = ", ".join(
+            arg.rsplit(" ", 1)[0] if not arg.startswith("<") else arg[: arg.index(">") + 1] for arg in args
+        )
+        self.needs.add(f"declare {result} @{function}({types})")
+        text = f"call {result} @{function}({', '.join(args)})"
+        if result == "void":
+            self.do(text)
+            return ""
+        return self.put(text)
+
+    def times(self, a: str, b: str | int) -> str:
+        return self.put(f"mul nsw i64 {a}, {b}")
+
+    def plus(self, a: str, b: str | int) -> str:
+        return self.put(f"add nsw i64 {a}, {b}")
+
+    def at(self, pointer: str, index: str | int) -> str:
+        """The address of an element."""
+        return self.put(f"getelementptr inbounds {self.lanes.scalar}, ptr {pointer}, i64 {index}", "p")
+
+    def load(self, pointer: str, mask: str | None = None) -> str:
+        """A vector; with a mask, zeros in the other lanes."""
+        v, size = self.lanes, self.lanes.nbytes
+        if mask is None:
+            return self.put(f"load {v.type}, ptr {pointer}, align {size}")
+        self.needs.add(f"declare {v.type} @llvm.masked.load.{v.suffix}.p0(ptr, {v.bools}, {v.type})")
+        call = (
+            f"@llvm.masked.load.{v.suffix}.p0(ptr align {size} {pointer}, {v.bools} {mask}, {v.type} zeroinitializer)"
+        )
+        return self.put(f"call {v.type} {call}")
+
+    def store(self, value: str, pointer: str, mask: str | None = None) -> None:
+        v, size = self.lanes, self.lanes.nbytes
+        if mask is None:
+            self.do(f"store {v.type} {value}, ptr {pointer}, align {size}")
+            return
+        self.needs.add(f"declare void @llvm.masked.store.{v.suffix}.p0({v.type}, ptr, {v.bools})")
+        call = f"@llvm.masked.store.{v.suffix}.p0({v.type} {value}, ptr align {size} {pointer}, {v.bools} {mask})"
+        self.do(f"call void {call}")
+
+    def every(self, scalar: str) -> str:
+        """A number in all lanes."""
+        v = self.lanes
+        first = self.put(f"insertelement {v.type} poison, {v.scalar} {scalar}, i32 0")
+        return self.put(f"shufflevector {v.type} {first}, {v.type} poison, <{v.n} x i32> zeroinitializer")
+
+    def broadcast(self, pointer: str) -> str:
+        """The number at an address, in all lanes."""
+        return self.every(self.put(f"load {self.lanes.scalar}, ptr {pointer}, align {self.lanes.nbytes}"))
+
+    def op(self, name: str, *values: str) -> str:
+        """An operation of LLVM on vectors, as fadd."""
+        return self.put(f"{name} {self.lanes.type} {', '.join(values)}")
+
+    def fma(self, a: str, b: str, c: str) -> str:
+        """a b + c, rounded once."""
+        v = self.lanes
+        return self.intrinsic("fma", a, b, c) if v else ""
+
+    def intrinsic(self, name: str, *values: str) -> str:
+        """An intrinsic of LLVM on vectors."""
+        v = self.lanes
+        self.needs.add(f"declare {v.type} @llvm.{name}.{v.suffix}({', '.join([v.type] * len(values))})")
+        return self.put(f"call {v.type} @llvm.{name}.{v.suffix}({', '.join(f'{v.type} {a}' for a in values)})")
+
+    @contextmanager
+    def loop(
+        self,
+        start: str | int,
+        stop: str | int,
+        step: str | int = 1,
+        *,
+        down: bool = False,
+        carried: Sequence[tuple[str, str]] = (),
+    ) -> Iterator[Loop]:
+        """From start up to, not including, stop; or ``down`` from stop − 1 to start, one by one."""
+        number = self._count = self._count + 1
+        head, body, end = f"head{number}", f"body{number}", f"end{number}"
+        first = self.plus(str(stop), -1) if down else start
+        before = self.block
+        self.do(f"br label %{head}")
+        self.label(head)
+        at = len(self.lines)
+        found = Loop(f"%i{number}", [f"%c{number}.{k}" for k in range(len(carried))])
+        compare = f"icmp sge i64 {found.index}, {start}" if down else f"icmp slt i64 {found.index}, {stop}"
+        more = self.put(compare)
+        self.do(f"br i1 {more}, label %{body}, label %{end}")
+        self.label(body)
+        yield found
+        following = self.plus(found.index, -1 if down else step)
+        last = self.block
+        self.do(f"br label %{head}")
+        phis = [f"  {found.index} = phi i64 [ {first}, %{before} ], [ {following}, %{last} ]"]
+        for (kind, value), name, then in zip(carried, found.carried, found.after, strict=True):
+            phis.append(f"  {name} = phi {kind} [ {value}, %{before} ], [ {then}, %{last} ]")
+        self.lines[at:at] = phis
+        self.label(end)
+
+    def function(self, name: str, arguments: Sequence[str], *, internal: bool = False) -> str:
+        """The whole function; it returns nothing."""
+        kind = "internal " if internal else ""
+        return "\n".join(
+            [f"define {kind}void @{name}({', '.join(arguments)}) {{", "entry:", *self.lines, "  ret void", "}", ""]
+        )

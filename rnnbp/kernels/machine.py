@@ -1,0 +1,53 @@
+"""This machine's processor, and LLVM's compiler for it (llvmlite): text in, addresses of functions out."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+WIDTHS = (("avx512f", 64), ("avx2", 32))
+"""Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""
+
+
+def target() -> Any:
+    """A code generator for this processor and all its features; the library that takes it owns it."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    found = llvm.Target.from_default_triple()
+    features = llvm.get_host_cpu_features().flatten()
+    return found.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
+
+
+@cache
+def vector_bytes() -> int:
+    """Bytes of a vector."""
+    features = llvm.get_host_cpu_features()
+    return next((width for name, width in WIDTHS if features.get(name)), 16)
+
+
+class Library:
+    """Functions in machine code, by name.
+
+    Args:
+        text: LLVM's language. given: addresses of functions that the text declares.
+    """
+
+    def __init__(self, text: str, given: Mapping[str, int] | None = None) -> None:
+        module = llvm.parse_assembly(text)
+        module.verify()
+        self._engine = llvm.create_mcjit_compiler(module, target())
+        for name, address in (given or {}).items():
+            self._engine.add_global_mapping(module.get_function(name), address)
+        self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        """Where a function is; it stays there as long as the library."""
+        return int(self._engine.get_function_address(name))
+
+    def function(self, name: str, n: int) -> Any:
+        """A function of n integers or addresses, to be called without the interpreter's lock."""
+        return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * n)(self.address(name))

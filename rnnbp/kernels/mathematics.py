@@ -1,0 +1,118 @@
+"""exp, tanh and the logistic function on vectors.
+
+Polynomials interpolate at Chebyshev nodes; the reductions are those of Cody & Waite (1980): eˣ = 2ⁿ eʳ with
+|r| ≤ ½ log 2, and tanh x = 1 − 2 / (e²ˣ + 1) away from 0. Infinities and NaN come out as they should.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rnnbp.kernels.ir import Text
+
+EXP = {
+    32: (0.5, 0.16666573381900845, 0.04166655011030512, 0.008363773874405574, 0.0013926926614021918),
+    64: (
+        0.5,
+        0.1666666666666667,
+        0.04166666666666667,
+        0.008333333333325562,
+        0.0013888888888882196,
+        0.00019841269876739274,
+        2.480158732860082e-05,
+        2.7557253019800556e-06,
+        2.7557271309285966e-07,
+        2.510619542001858e-08,
+        2.091533048022752e-09,
+    ),
+}
+"""(eʳ − 1 − r) / r², by powers of r."""
+TANH = {
+    32: (
+        -0.3333333317214036,
+        0.13333303556915718,
+        -0.05395925957720202,
+        0.021768918651016458,
+        -0.008343945515814251,
+        0.0022927448161584154,
+    ),
+    64: (
+        -0.33333333333333337,
+        0.13333333333333652,
+        -0.05396825396821357,
+        0.021869488527111465,
+        -0.008863235223407036,
+        0.003592122871251174,
+        -0.0014557822551818226,
+        0.0005896884828755143,
+        -0.00023766528714551244,
+        9.269804520653452e-05,
+        -3.132498068840586e-05,
+        6.5380742430383045e-06,
+    ),
+}
+"""(tanh x / x − 1) / x², by powers of x², below ``NEAR``."""
+NEAR = 0.625
+LIMITS = {32: (-87.3, 88.3), 64: (-708.3, 709.4)}
+"""Where eˣ is neither 0 nor infinite."""
+LOG2 = {32: (0.693359375, -2.12194440e-4), 64: (0.693145751953125, 1.42860682030941723212e-6)}
+"""log 2 in two parts, the first of few bits."""
+BITS = {32: (23, 127), 64: (52, 1023)}
+"""Of the fraction, and the bias of the exponent."""
+
+
+def exp(t: Text, x: str) -> str:
+    """eˣ."""
+    v, bits = t.lanes, t.lanes.bits
+    low, high = (v.constant(limit) for limit in LIMITS[bits])
+    inside = _select(t, "fcmp ogt", x, high, high, x)
+    inside = _select(t, "fcmp olt", inside, low, low, inside)
+    turns = t.intrinsic("rint", t.op("fmul", inside, v.constant(1 / math.log(2))))
+    r = inside
+    for part in LOG2[bits]:
+        r = t.fma(turns, v.constant(-part), r)
+    root = t.op("fadd", t.fma(t.op("fmul", r, r), _polynomial(t, EXP[bits], r), r), v.constant(1.0))
+    fraction, bias = BITS[bits]
+    whole = t.put(f"fptosi {v.type} {_number(t, turns)} to {v.integers}")
+    moved = t.put(f"add {v.integers} {whole}, splat (i{bits} {bias})")
+    power = t.put(f"shl {v.integers} {moved}, splat (i{bits} {fraction})")
+    return t.op("fmul", root, t.put(f"bitcast {v.integers} {power} to {v.type}"))
+
+
+def tanh(t: Text, x: str) -> str:
+    """tanh x."""
+    v = t.lanes
+    square = t.op("fmul", x, x)
+    near = t.fma(t.op("fmul", square, x), _polynomial(t, TANH[v.bits], square), x)
+    size = t.intrinsic("fabs", x)
+    e = exp(t, t.op("fadd", size, size))
+    quotient = t.op("fdiv", v.constant(2.0), t.op("fadd", e, v.constant(1.0)))
+    far = t.op("fsub", v.constant(1.0), quotient)
+    return t.intrinsic("copysign", _select(t, "fcmp olt", size, v.constant(NEAR), near, far), x)
+
+
+def sigmoid(t: Text, x: str) -> str:
+    """1 / (1 + e⁻ˣ), below 0 as eˣ / (1 + eˣ)."""
+    v, one = t.lanes, t.lanes.constant(1.0)
+    e = exp(t, t.put(f"fneg {v.type} {t.intrinsic('fabs', x)}"))
+    return t.op("fdiv", _select(t, "fcmp olt", x, "zeroinitializer", e, one), t.op("fadd", one, e))
+
+
+def _polynomial(t: Text, coefficients: Sequence[float], x: str) -> str:
+    """Horner's rule."""
+    *rest, found = (t.lanes.constant(c) for c in coefficients)
+    for c in reversed(rest):
+        found = t.fma(found, x, c)
+    return found
+
+
+def _select(t: Text, compare: str, a: str, b: str, yes: str, no: str) -> str:
+    v = t.lanes
+    chosen = t.put(f"{compare} {v.type} {a}, {b}")
+    return t.put(f"select {v.bools} {chosen}, {v.type} {yes}, {v.type} {no}")
+
+
+def _number(t: Text, x: str) -> str:
+    """0 for NaN, which no integer can be; the rest of the sum keeps it."""
+    return _select(t, "fcmp ord", x, x, x, "zeroinitializer")

@@ -1,0 +1,71 @@
+"""A group of pointwise operations as one loop over features: loaded once, computed in registers, stored once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rnnbp.compiler.code import Vector
+from rnnbp.kernels import mathematics
+from rnnbp.kernels.groups import Group, Lane
+from rnnbp.kernels.ir import Text
+from rnnbp.kernels.places import Spot
+
+BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
+FUNCTIONS: dict[str, Callable[[Text, str], str]] = {
+    "tanh": mathematics.tanh,
+    "sigmoid": mathematics.sigmoid,
+    "copy": lambda t, x: x,
+}
+
+
+def row(t: Text, group: Group, address: Callable[[Spot], str], vector: Callable[[Vector], str]) -> None:
+    """The group on one row.
+
+    Args:
+        address: the code of a spot's address in the row. vector: of a vector's.
+    """
+    used = {spot for lane in group.lanes for spot in (*lane.args, lane.out)}
+    pointers = {spot: address(spot) for spot in sorted(used, key=lambda s: (s.buffer.number, s.row))}
+    vectors = {id(lane): vector(lane.attr) for lane in group.lanes if isinstance(lane.attr, Vector)}
+    full = group.n // t.lanes.n * t.lanes.n
+    if full:
+        with t.loop(0, full, t.lanes.n) as loop:
+            _some(t, group, pointers, vectors, loop.index, None)
+    if group.n > full:
+        _some(t, group, pointers, vectors, str(full), t.lanes.mask(group.n - full))
+
+
+def _some(
+    t: Text, group: Group, pointers: dict[Spot, str], vectors: dict[int, str], index: str, mask: str | None
+) -> None:
+    """A vector of features, from ``index`` on."""
+    present: dict[Spot, str] = {}
+    for lane in group.lanes:
+        for spot in lane.args:
+            if spot not in present:
+                present[spot] = t.load(t.at(pointers[spot], index), mask)
+        extra = t.load(t.at(vectors[id(lane)], index), mask) if id(lane) in vectors else ""
+        present[lane.out] = _lane(t, lane, [present[spot] for spot in lane.args], extra)
+    for spot in group.stored:
+        t.store(present[spot], t.at(pointers[spot], index), mask)
+
+
+def _lane(t: Text, lane: Lane, args: list[str], extra: str) -> str:
+    v = t.lanes
+    if lane.name in BINARY:
+        return t.op(BINARY[lane.name], *args)
+    if lane.name in FUNCTIONS:
+        return FUNCTIONS[lane.name](t, args[0])
+    if lane.name in ("bias", "gain"):
+        return t.op("fadd" if lane.name == "bias" else "fmul", args[0], extra)
+    if lane.name == "scale":
+        factor, shift = (v.constant(number) for number in lane.attr)
+        if lane.attr[0] == -1:
+            return t.op("fsub", shift, args[0])
+        return t.fma(args[0], factor, shift) if lane.attr[1] else t.op("fmul", args[0], factor)
+    if lane.name == "zeros":
+        return "zeroinitializer"
+    compare, yes = ("fcmp ogt", v.constant(1.0)) if lane.name == "step" else ("fcmp ugt", args[0])
+    assert lane.name in ("step", "relu"), lane.name
+    above = t.put(f"{compare} {v.type} {args[0]}, zeroinitializer")  # ugt: NaN stays NaN
+    return t.put(f"select {v.bools} {above}, {v.type} {yes}, {v.type} zeroinitializer")

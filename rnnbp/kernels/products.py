@@ -1,0 +1,217 @@
+"""Matrix products of a few rows at a time, by blocks of registers (Goto & van de Geijn 2008, for skinny matrices).
+
+A block of ``ROWS`` rows by ``PANEL`` vectors is summed in registers: for each k, vectors of weights are loaded once
+and multiplied by one number of each row. Every element is the same sum in the same order whatever block it is
+in, so results depend neither on the number of rows nor on the threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from rnnbp.kernels.ir import Lanes, Text
+from rnnbp.numerics import Array
+
+WIDE, NARROW = (6, 4), (6, 2)
+"""(rows, vectors) of a block, with 32 registers for vectors and with 16."""
+DEPTH = 256
+"""Rows of deltas that are summed in one go: their columns then stay in the second-level cache."""
+ARGUMENTS = (
+    "ptr %a", "i64 %ra", "i64 %ka", "ptr %w", "i64 %kw", "i64 %K", "ptr %o", "i64 %ldo", "ptr %from", "i64 %ldf",
+    "i64 %bits",
+)  # fmt: skip
+
+
+def block_of(vector_bytes: int) -> tuple[int, int]:
+    """Rows and vectors of a block of registers."""
+    return WIDE if vector_bytes == 64 else NARROW
+
+
+def panel(lanes: Lanes, vectors: int) -> int:
+    """Columns of a panel of weights."""
+    return lanes.n * vectors
+
+
+def packed(weights: Array, lanes: Lanes, vectors: int) -> Array:
+    """Weights (M, K) in panels of columns of the product: (K, width) one after the other, padded with zeros."""
+    rows, depth = weights.shape
+    width = panel(lanes, vectors)
+    found = np.zeros((packed_rows(rows, lanes), depth), weights.dtype)
+    found[:rows] = weights
+    full = rows // width
+    whole = found[: full * width].reshape(full, width, depth).transpose(0, 2, 1).ravel()
+    return np.concatenate([whole, found[full * width :].T.ravel()])
+
+
+def packed_rows(rows: int, lanes: Lanes) -> int:
+    """Rows of a matrix with those that fill its last vector."""
+    return -(-rows // lanes.n) * lanes.n
+
+
+def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:
+    """The functions ``product``, ``gradient`` and ``sums`` with their blocks, and the intrinsics that they need."""
+    found: list[str] = []
+    needs: set[str] = set()
+    for ragged in (False, True):
+        for n in range(1, rows + 1):
+            for m in range(1, vectors + 1):
+                body = _block(Text(lanes), n, m, ragged=ragged)
+                found.append(body.function(_name(n, m, ragged), ARGUMENTS, internal=True))
+                needs |= body.needs
+    for name, body, arguments in (_product(lanes, rows, vectors), _gradient(lanes, rows, vectors), _sums(lanes)):
+        found.append(body.function(name, arguments))
+        needs |= body.needs
+    return found, needs
+
+
+def _name(rows: int, vectors: int, ragged: bool) -> str:
+    return f"block{rows}x{vectors}{'r' if ragged else ''}"
+
+
+def _mask(t: Text) -> str:
+    n = t.lanes.n
+    return t.put(f"bitcast i{n} {t.put(f'trunc i64 %bits to i{n}')} to {t.lanes.bools}")
+
+
+def _block(t: Text, rows: int, vectors: int, *, ragged: bool) -> Text:
+    """o[i, m] = from[i, m] + Σ_k a[i ra + k ka] w[k kw + m], without ``from`` from 0; the last vector masked."""
+    v, mask = t.lanes, _mask(t)
+    masks = [None] * (vectors - 1) + [mask]
+    cells = [(i, m) for i in range(rows) for m in range(vectors)]
+    t.do(f"br i1 {t.put('icmp eq ptr %from, null')}, label %start, label %read")
+    t.label("read")
+    given = {(i, m): t.load(t.at("%from", t.plus(t.times("%ldf", i), m * v.n)), masks[m]) for i, m in cells}
+    t.do("br label %start")
+    t.label("start")
+    first = [t.put(f"phi {v.type} [ zeroinitializer, %entry ], [ {given[c]}, %read ]") for c in cells]
+    offsets = [t.times("%ra", i) for i in range(rows)]
+    with t.loop(0, "%K", carried=[(v.type, value) for value in first]) as loop:
+        along, row = t.at("%a", t.times(loop.index, "%ka")), t.at("%w", t.times(loop.index, "%kw"))
+        ws = [t.load(t.at(row, m * v.n), masks[m] if ragged else None) for m in range(vectors)]
+        for i in range(rows):
+            number = t.broadcast(t.at(along, offsets[i]))
+            loop.after += [t.fma(number, ws[m], loop.carried[i * vectors + m]) for m in range(vectors)]
+    for (i, m), value in zip(cells, loop.carried, strict=True):
+        t.store(value, t.at("%o", t.plus(t.times("%ldo", i), m * v.n)), masks[m])
+    return t
+
+
+def _blocks(
+    t: Text, n: str, most: int, vectors: int, ragged: bool, arguments: dict[str, str], step: tuple[str, ...]
+) -> None:
+    """Blocks of about equal rows, ``most`` at most, that make up n rows; ``step``: arguments that move with them."""
+    count = t.put(f"sdiv i64 {t.plus(n, most - 1)}, {most}")
+    with t.loop(0, count, carried=[("i64", "0")]) as loop:
+        (done,) = loop.carried
+        left, blocks = t.put(f"sub i64 {n}, {done}"), t.put(f"sub i64 {count}, {loop.index}")
+        size = t.put(f"sdiv i64 {t.plus(left, t.plus(blocks, -1))}, {blocks}")
+        here = dict(arguments)
+        for name, stride in zip(step[::2], step[1::2], strict=True):
+            here[name] = _moved(t, here[name], t.times(done, stride))
+        _switch(t, size, most, vectors, ragged, [here[a.split()[1][1:]] for a in ARGUMENTS])
+        loop.after.append(t.plus(done, size))
+
+
+def _switch(t: Text, size: str, most: int, vectors: int, ragged: bool, values: list[str]) -> None:
+    call = ", ".join(f"{a.split()[0]} {value}" for a, value in zip(ARGUMENTS, values, strict=True))
+    stem = t.name("go")[1:]
+    cases = " ".join(f"i64 {n}, label %{stem}.{n}" for n in range(1, most + 1))
+    t.do(f"switch i64 {size}, label %{stem}.end [ {cases} ]")
+    for n in range(1, most + 1):
+        t.label(f"{stem}.{n}")
+        t.do(f"call void @{_name(n, vectors, ragged)}({call})")
+        t.do(f"br label %{stem}.end")
+    t.label(f"{stem}.end")
+
+
+def _over_panels(t: Text, columns: str, vectors: int, some: Callable[[str, int, str], None]) -> None:
+    """Call ``some(first column, vectors, bits of the last mask)`` for each full panel, and for what is left."""
+    n = t.lanes.n
+    width = n * vectors
+    full = t.times(t.put(f"sdiv i64 {columns}, {width}"), width)
+    with t.loop(0, full, width) as loop:
+        some(loop.index, vectors, "-1")
+    rest = t.put(f"sub i64 {columns}, {full}")
+    count = t.put(f"sdiv i64 {t.plus(rest, n - 1)}, {n}")
+    last = t.put(f"sub i64 {rest}, {t.times(t.plus(count, -1), n)}")
+    bits = t.plus(t.put(f"shl i64 1, {last}"), -1)
+    stem = t.name("rest")[1:]
+    cases = " ".join(f"i64 {m}, label %{stem}.{m}" for m in range(1, vectors + 1))
+    t.do(f"switch i64 {count}, label %{stem}.end [ {cases} ]")
+    for m in range(1, vectors + 1):
+        t.label(f"{stem}.{m}")
+        some(full, m, bits)
+        t.do(f"br label %{stem}.end")
+    t.label(f"{stem}.end")
+
+
+def _product(lanes: Lanes, rows: int, vectors: int) -> tuple[str, Text, list[str]]:
+    """product(a, lda, w, M, K, o, ldo, from, ldf, n): o (n, M) = from + a (n, K) Wᵀ, W (M, K) packed."""
+    t = Text(lanes)
+    given = {"ra": "%lda", "ka": "1", "K": "%K", "ldo": "%ldo", "ldf": "%ldf", "bits": "-1"}
+
+    def some(at: str, many: int, bits: str) -> None:
+        weights, out = t.at("%w", t.times(at, "%K")), t.at("%o", at)
+        start = _moved(t, "%from", at)
+        here = given | {"a": "%a", "w": weights, "kw": str(many * lanes.n), "o": out, "from": start, "bits": bits}
+        _blocks(t, "%n", rows, many, False, here, ("a", "%lda", "o", "%ldo", "from", "%ldf"))
+
+    _over_panels(t, "%M", vectors, some)
+    return (
+        "product",
+        t,
+        ["ptr %a", "i64 %lda", "ptr %w", "i64 %M", "i64 %K", "ptr %o", "i64 %ldo", "ptr %from", "i64 %ldf", "i64 %n"],
+    )
+
+
+def _gradient(lanes: Lanes, rows: int, vectors: int) -> tuple[str, Text, list[str]]:
+    """gradient(d, ldd, x, ldx, N, M, K, o, ldo): o (M, K) += dᵀ x, d (N, M), x (N, K)."""
+    t = Text(lanes)
+    with t.loop(0, "%N", DEPTH) as deep:
+        left = t.put(f"sub i64 %N, {deep.index}")
+        count = t.put(f"select i1 {t.put(f'icmp slt i64 {left}, {DEPTH}')}, i64 {left}, i64 {DEPTH}")
+        d, x = t.at("%d", t.times(deep.index, "%ldd")), t.at("%x", t.times(deep.index, "%ldx"))
+
+        def some(at: str, many: int, bits: str, d: str = d, x: str = x, count: str = count) -> None:
+            out = t.at("%o", at)
+            here = {"a": d, "ra": "1", "ka": "%ldd", "w": t.at(x, at), "kw": "%ldx", "K": count, "o": out}
+            here |= {"ldo": "%ldo", "from": out, "ldf": "%ldo", "bits": bits}
+            _blocks(t, "%M", rows, many, True, here, ("a", "1", "o", "%ldo", "from", "%ldo"))
+
+        _over_panels(t, "%K", vectors, some)
+    return (
+        "gradient",
+        t,
+        ["ptr %d", "i64 %ldd", "ptr %x", "i64 %ldx", "i64 %N", "i64 %M", "i64 %K", "ptr %o", "i64 %ldo"],
+    )
+
+
+def _sums(lanes: Lanes) -> tuple[str, Text, list[str]]:
+    """sums(d, ldd, N, M, o): o (M,) += Σ_n d[n], d (N, M)."""
+    t = Text(lanes)
+    with t.loop(0, "%M", lanes.n) as along:
+        mask = first_lanes(t, t.put(f"sub i64 %M, {along.index}"))
+        column, out = t.at("%d", along.index), t.at("%o", along.index)
+        with t.loop(0, "%N", carried=[(lanes.type, t.load(out, mask))]) as loop:
+            row = t.load(t.at(column, t.times(loop.index, "%ldd")), mask)
+            loop.after.append(t.op("fadd", loop.carried[0], row))
+        t.store(loop.carried[0], out, mask)
+    return "sums", t, ["ptr %d", "i64 %ldd", "i64 %N", "i64 %M", "ptr %o"]
+
+
+def _moved(t: Text, pointer: str, by: str) -> str:
+    """An address further on; null stays null."""
+    moved = t.at(pointer, by)
+    return t.put(f"select i1 {t.put(f'icmp eq ptr {pointer}, null')}, ptr null, ptr {moved}")
+
+
+def first_lanes(t: Text, count: str) -> str:
+    """The mask of the first ``count`` lanes."""
+    v = t.lanes
+    kind = f"<{v.n} x i64>"
+    first = t.put(f"insertelement {kind} poison, i64 {count}, i32 0")
+    every = t.put(f"shufflevector {kind} {first}, {kind} poison, <{v.n} x i32> zeroinitializer")
+    steps = "<" + ", ".join(f"i64 {k}" for k in range(v.n)) + ">"
+    return t.put(f"icmp sgt {kind} {every}, {steps}")

@@ -1,0 +1,203 @@
+"""The kernels of a cell for a batch: runs chunks as ``rnnbp.compiler.program.Program`` does, batch first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rnnbp.compiler.code import Matrix
+from rnnbp.compiler.program import vector_of, weights_of
+from rnnbp.compiler.tapes import ProgramTape, States
+from rnnbp.compiler.workspace import Workspace
+from rnnbp.interpreter import Accumulator
+from rnnbp.kernels import threads
+from rnnbp.kernels.cell import Gradient, Kernel
+from rnnbp.kernels.places import Place
+from rnnbp.kernels.products import packed
+from rnnbp.kernels.sizes import KernelSizes
+from rnnbp.numerics import Array
+from rnnbp.rng import Context
+
+
+class KernelProgram:
+    """Runs a cell by kernels, chunk by chunk, as ``Interpreter`` does. Results do not depend on the threads."""
+
+    def __init__(self, sizes: KernelSizes, workspace: Workspace) -> None:
+        self.sizes, self.layout, self.kernels, self.workspace = sizes, sizes.layout, sizes.cell, workspace
+        self.cell, self.remakes_output = sizes.layout.cell, sizes.remakes_output
+        self.threads = threads.count()
+        self._packed: dict[Any, Array] = {}
+        library = sizes.cell.library
+        self._gradient, self._sums = library.function("gradient", 9), library.function("sums", 5)
+
+    def prepare(self, length: int) -> None:
+        """Take all the memory that chunks of so many steps need for a whole run, and pack the weights."""
+        self.workspace.reserve(self.sizes.workspace_bytes(length))
+        for value in self.sizes.constants.values():
+            self._constant(value)
+
+    def advance(
+        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+    ) -> tuple[Array | None, tuple[Array, ...]]:
+        """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds the state runs."""
+        kernel = self.kernels.forward(rolling=True, output=output)
+        arrays = self._arrays(kernel, len(x))
+        states = [arrays[f"H{k}"] for k in range(len(state))]
+        y = self._run(kernel, arrays, x, states, state, output=output)
+        return y, tuple(
+            s[0].reshape(-1, *shape).copy() for s, shape in zip(states, self.cell.state_shapes, strict=True)
+        )
+
+    def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
+        """(y, states) of a chunk."""
+        kernel, states = self.kernels.forward(output=output), self._states(len(x))
+        y = self._run(kernel, self._arrays(kernel, len(x)), x, states, state, output=output)
+        return y, self._held(states)
+
+    def record(
+        self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
+    ) -> tuple[Array | None, ProgramTape]:
+        """(y, tape) of a chunk; without ``output`` y is None."""
+        kernel, states = self.kernels.forward(output=output, taped=True), self._states(len(x))
+        return self._taped(kernel, x, states, state, output=output)
+
+    def rebuild(
+        self, x: Array, states: States, context: Context, *, output: bool = True
+    ) -> tuple[Array | None, ProgramTape]:
+        """(y, tape) from the states of ``keep``: all steps of a block run at once."""
+        kernel = self.kernels.forward(output=output, taped=True, known=True)
+        return self._taped(kernel, x, states.states, None, output=output)
+
+    def output(self, tape: ProgramTape) -> Array:
+        """y, where it is a state of the tape."""
+        assert self.sizes.compiled.output_state is not None
+        y = self._empty_output(len(tape.x))
+        np.copyto(_flat(y), tape.states.states[self.sizes.compiled.output_state][1:])
+        return y
+
+    def backward(
+        self, tape: ProgramTape, dy: Array | None, dstate: Sequence[Array | None], grads: Accumulator
+    ) -> tuple[Array | None, tuple[Array | None, ...]]:
+        """The delta recursion from the last step of a chunk to its first, and the parameter gradients."""
+        length, kernel = len(tape.x), self.kernels.backward
+        arrays = self._arrays(kernel, length)
+        for k, given in enumerate(dstate):
+            np.copyto(arrays[f"C{k}"], 0 if given is None else given.reshape(self.layout.batch, -1))
+        if dy is None:
+            dy = np.zeros((length, self.layout.batch, self._features()), self.layout.dtype)
+        dx = np.zeros(tape.x.shape, self.layout.dtype) if "dx" not in kernel.names else self._new(tape.x.shape)
+        along = {"x": _flat(tape.x), "dy": _flat(dy), "dx": _flat(dx)} | tape.buffers
+        for start in reversed(range(0, length, piece := self.sizes.piece(length))):
+            span = slice(start, min(start + piece, length))
+            present = {name: array[span] for name, array in along.items()}
+            present |= {f"H{k}": s[span.start : span.stop + 1] for k, s in enumerate(tape.states.states)}
+            self._call(kernel, arrays | present, span.stop - span.start, piece)
+            self._read_off(arrays | present, span.stop - span.start, grads)
+        shapes = self.cell.state_shapes
+        return dx, tuple(arrays[f"C{k}"].reshape(-1, *shape).copy() for k, shape in enumerate(shapes))
+
+    def _taped(
+        self, kernel: Kernel, x: Array, states: list[Array], state: Sequence[Array] | None, *, output: bool
+    ) -> tuple[Array | None, ProgramTape]:
+        shapes = {name: (len(x), self.layout.batch, rows) for name, rows in kernel.of_kind("T").items()}
+        buffers = {name: self._new(shape) for name, shape in shapes.items()}
+        y = self._run(kernel, self._arrays(kernel, len(x)) | buffers, x, states, state, output=output)
+        return y, ProgramTape(np.ascontiguousarray(x), self._held(states), buffers, {})
+
+    def _run(
+        self,
+        kernel: Kernel,
+        arrays: dict[str, Array],
+        x: Array,
+        states: list[Array],
+        state: Sequence[Array] | None,
+        *,
+        output: bool,
+    ) -> Array | None:
+        for array, given in zip(states, state or (), strict=False):
+            np.copyto(array[0], given.reshape(self.layout.batch, -1))
+        arrays |= {f"H{k}": array for k, array in enumerate(states)} | {"x": _flat(np.ascontiguousarray(x))}
+        y = self._empty_output(len(x)) if output else None
+        if y is not None:
+            arrays["y"] = _flat(y)
+        self._call(kernel, arrays, len(x), self.sizes.block(len(x)))
+        return y
+
+    def _call(self, kernel: Kernel, arrays: Mapping[str, Array], length: int, block: int) -> None:
+        """Run a kernel: every thread takes a share of the batch through the whole chunk."""
+        batch = self.layout.batch
+        constants = {name: self._constant(value) for name, value in kernel.constants.items()}
+        places = np.array([_address(constants.get(name, arrays.get(name))) for name in kernel.names], np.int64)
+        n = min(self.threads, batch)
+
+        def work(k: int) -> None:
+            first, last = threads.share(batch, k, n)
+            kernel.run(places.ctypes.data, length, batch, first, last, block)
+
+        threads.together(work, n)
+
+    def _read_off(self, arrays: Mapping[str, Array], length: int, grads: Accumulator) -> None:
+        """Parameter gradients of a piece: every thread takes a share of each one's rows."""
+        rows, item = length * self.layout.batch, self.layout.dtype.itemsize
+
+        def at(place: Place) -> int:
+            array = arrays[place.name]
+            return _address(array) + item * (place.later * self.layout.batch * place.width + place.row)
+
+        def work(k: int) -> None:
+            for gradient in self.kernels.gradients:
+                first, last = threads.share(gradient.rows, k, self.threads)
+                if first < last:
+                    self._add(gradient, first, last - first, rows, at, grads)
+
+        threads.together(work, self.threads)
+
+    def _add(self, g: Gradient, first: int, many: int, rows: int, at: Any, grads: Accumulator) -> None:
+        total, item = grads.at(g.owner, g.key), self.layout.dtype.itemsize
+        deltas, start = at(g.deltas) + item * first, g.start + first
+        if g.other is None:
+            self._sums(deltas, g.deltas.width, rows, many, _address(total) + item * start)
+        else:
+            out = _address(total) + item * start * g.depth
+            self._gradient(deltas, g.deltas.width, at(g.other), g.other.width, rows, many, g.depth, out, g.depth)
+
+    def _arrays(self, kernel: Kernel, length: int) -> dict[str, Array]:
+        return self.workspace.carve(self.sizes.arrays(kernel, length), self.layout.dtype)
+
+    def _constant(self, value: Any) -> Array:
+        """Weights in panels, or a bias, made once."""
+        key = value.identity
+        if key not in self._packed:
+            if isinstance(value, Matrix):
+                whole = weights_of(value, self.layout.dtype)
+                self._packed[key] = packed(whole, self.kernels.lanes, self.kernels.vectors)
+            else:
+                self._packed[key] = vector_of(value, self.layout.dtype)
+        return self._packed[key]
+
+    def _states(self, length: int) -> list[Array]:
+        return [self._new((length + 1, self.layout.batch, math.prod(s))) for s in self.cell.state_shapes]
+
+    def _held(self, states: list[Array]) -> States:
+        return States(states, self.cell.state_shapes, batch_first=True)
+
+    def _features(self) -> int:
+        return math.prod(self.layout.shapes[self.cell.outputs[0]])
+
+    def _empty_output(self, length: int) -> Array:
+        return self._new((length, self.layout.batch, *self.layout.shapes[self.cell.outputs[0]]))
+
+    def _new(self, shape: tuple[int, ...]) -> Array:
+        return np.empty(shape, self.layout.dtype)
+
+
+def _flat(x: Array) -> Array:
+    """(L, B, ...) with its features as one axis."""
+    return x.reshape(*x.shape[:2], -1)
+
+
+def _address(array: Array | None) -> int:
+    return 0 if array is None else int(array.__array_interface__["data"][0])

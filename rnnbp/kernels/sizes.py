@@ -1,0 +1,103 @@
+"""What kernels hold and need, in bytes and steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from rnnbp.cell import Cell
+from rnnbp.compiler.backward import Backward
+from rnnbp.compiler.code import Matrix, Vector
+from rnnbp.compiler.compiled import Compiled
+from rnnbp.compiler.sizes import ProgramSizes
+from rnnbp.compiler.workspace import workspace_bytes
+from rnnbp.kernels.cell import Kernel, KernelCell
+from rnnbp.kernels.products import packed_rows
+from rnnbp.layout import Layout
+from rnnbp.numerics import Shape
+
+COLUMNS = 2048
+"""Steps times batch of a piece of backward: its gradients are added up while its deltas are in the cache."""
+CACHE = 2**19
+"""Bytes of a block's arrays."""
+
+
+_known: WeakKeyDictionary[Cell, dict[Any, KernelCell | None]] = WeakKeyDictionary()
+
+
+def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset()) -> KernelSizes | None:
+    """The sizes of a cell's kernels, which are made once; None where a layer runs as Python, or for complex numbers."""
+    known, key = _known.setdefault(layout.cell, {}), (layout.x_shape, layout.dtype, without)
+    if key not in known:
+        cell = Compiled(layout.cell, layout.x_shape, without, lanes=True)
+        opaque = any(op.name == "opaque" for op in cell.codes.forward.ops)
+        known[key] = None if opaque or layout.dtype.kind != "f" else KernelCell(Backward(cell), layout.dtype)
+    found = known[key]
+    return None if found is None else KernelSizes(layout, found.back, found)
+
+
+@dataclass(frozen=True)
+class KernelSizes(ProgramSizes):
+    """A cell's kernels on a batch; the methods are those of ``Layout``."""
+
+    cell: KernelCell
+
+    @cached_property
+    def _all(self) -> tuple[Kernel, ...]:
+        forward = [self.cell.forward(rolling=True, output=output) for output in (False, True)]
+        forward += [self.cell.forward(output=output) for output in (False, True)]
+        forward += [self.cell.forward(output=True, taped=True), self.cell.forward(output=True, taped=True, known=True)]
+        return (*forward, self.cell.backward)
+
+    def block(self, length: int) -> int:
+        """Steps in a block of a chunk of so many steps."""
+        rows = max(sum(kernel.of_kind("B").values()) for kernel in self._all[:-1])
+        return max(1, min(length, CACHE // max(1, rows * self._row)))
+
+    def piece(self, length: int) -> int:
+        """Steps of a chunk that backward takes together."""
+        return max(1, min(length, COLUMNS // self.layout.batch))
+
+    def arrays(self, kernel: Kernel, length: int) -> dict[str, Shape]:
+        """The shapes of the arrays that a kernel needs while it runs: batch first."""
+        batch, back = self.layout.batch, kernel is self.cell.backward
+        size = self.piece(length) if back else self.block(length)
+        found: dict[str, Shape] = {name: (size, batch, rows) for name, rows in kernel.of_kind("B").items()}
+        found |= {name: (batch, rows) for name, rows in kernel.of_kind("S").items()}
+        if back:
+            found |= {f"C{k}": (batch, buffer.rows) for k, buffer in enumerate(self.compiled.before)}
+        elif any(kernel is rolling for rolling in self._all[:2]):
+            found |= {f"H{k}": (size + 1, batch, buffer.rows) for k, buffer in enumerate(self.compiled.before)}
+        return found
+
+    def workspace_bytes(self, length: int) -> int:
+        """The memory that all kernels use, one after the other."""
+        return max(workspace_bytes(self.arrays(kernel, length).values(), self.layout.dtype) for kernel in self._all)
+
+    @cached_property
+    def constants(self) -> dict[Any, Any]:
+        """What a run packs: weights and biases, by what tells them apart."""
+        values = [value for kernel in self._all for value in kernel.constants.values()]
+        return {value.identity: value for value in values}
+
+    def program_bytes(self, length: int) -> int:
+        """Weights in panels, and biases."""
+        item, total = self.layout.dtype.itemsize, 0
+        for value in self.constants.values():
+            if isinstance(value, Matrix):
+                rows, depth = value.shape
+                total += packed_rows(rows, self.cell.lanes) * depth * item
+            elif isinstance(value, Vector):
+                total += value.count * item
+        return total
+
+    def tape_bytes(self, length: int) -> int:
+        """A tape of ``length`` steps."""
+        rows = sum(self.cell.forward(output=True, taped=True).of_kind("T").values())
+        return length * rows * self._row + self.thin_bytes(length)
+
+    def backward_bytes(self, length: int) -> int:
+        """What Backward needs besides the tape, dy, dx and the workspace: the deltas of the state."""
+        return self.state_bytes()

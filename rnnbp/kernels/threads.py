@@ -1,0 +1,43 @@
+"""Threads that run kernels: as many as BLAS has, or as RNNBP_NUM_THREADS says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+from threadpoolctl import threadpool_info
+
+VARIABLE = "RNNBP_NUM_THREADS"
+
+
+def count() -> int:
+    """How many. Raises ValueError where RNNBP_NUM_THREADS is no positive integer."""
+    given = os.environ.get(VARIABLE, "")
+    if given:
+        if not given.isdecimal() or int(given) == 0:
+            raise ValueError(f"{VARIABLE} is a number of threads from 1 on, found {given!r}")
+        return int(given)
+    pools: list[int] = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return max(1, min([*pools, os.cpu_count() or 1]))
+
+
+@lru_cache
+def _pool(n: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(n, "rnnbp")
+
+
+def together(work: Callable[[int], None], n: int) -> None:
+    """``work(0)`` to ``work(n − 1)``, each in a thread of its own, the first in this one."""
+    others = [_pool(n - 1).submit(work, k) for k in range(1, n)] if n > 1 else []
+    try:
+        work(0)
+    finally:
+        for other in others:
+            other.result()
+
+
+def share(total: int, k: int, n: int) -> tuple[int, int]:
+    """The k-th of n shares of ``total``: from, to."""
+    return total * k // n, total * (k + 1) // n

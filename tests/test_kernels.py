@@ -1,0 +1,225 @@
+"""Kernels: equal to the interpreter for every cell and random cells; their functions, threads, bytes and bits."""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+
+if not find_spec("llvmlite"):
+    pytest.skip("needs llvmlite, in the extra jit", allow_module_level=True)
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import rnnbp as rb
+from rnnbp.compiler.compile import RULES
+from rnnbp.compiler.workspace import Workspace
+from rnnbp.kernels import mathematics, products
+from rnnbp.kernels.cell import shared
+from rnnbp.kernels.ir import Lanes, Text
+from rnnbp.kernels.machine import Library
+from rnnbp.kernels.program import KernelProgram
+from rnnbp.kernels.sizes import kernel_sizes
+from rnnbp.layout import Layout
+from tests import models
+from tests.programs import agree, cells
+
+SLOW: Any = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
+COMPILED = [name for name in models.CELLS if name not in ("network in cell",)]
+
+
+def reals(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape)
+
+
+def kernels(layout: Layout, without: frozenset[str]) -> Any:
+    sizes = kernel_sizes(layout, without)
+    assert sizes is not None
+    return KernelProgram(sizes, Workspace())
+
+
+def half_square(y: Any, _: Any) -> Any:
+    return (y**2).sum() / 2, y.copy()
+
+
+def same(a: Any, b: Any) -> None:
+    assert a.loss == b.loss
+    np.testing.assert_array_equal(a.dx, b.dx)
+    for key in a.grads:
+        np.testing.assert_array_equal(a.grads[key], b.grads[key])
+
+
+def address(array: np.ndarray) -> int:
+    return int(array.ctypes.data)
+
+
+def is_python(model: rb.Recurrent) -> bool:
+    """Whether a layer runs as Python."""
+    return kernel_sizes(Layout(model.cell, model.cell.input_shapes[0], 3, np.dtype("float64"))) is None
+
+
+@pytest.mark.parametrize(
+    "without", [(), *((rule,) for rule in RULES), RULES], ids=lambda rules: "+".join(rules) or "none"
+)
+@pytest.mark.parametrize("cell", COMPILED)
+def test_every_cell_without_each_rule(cell: str, without: tuple[str, ...]) -> None:
+    agree(models.CELLS[cell](3, 4, "float64"), reals(7, 5, 3), without, kernels)
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 3), (7, 1, 3), (1, 1, 3), (700, 7, 3)])
+@pytest.mark.parametrize("cell", COMPILED)
+def test_every_cell_in_every_shape(cell: str, shape: tuple[int, ...]) -> None:
+    agree(models.CELLS[cell](3, 37, "float64"), reals(*shape), (), kernels)
+
+
+@settings(max_examples=500, **SLOW)
+@given(cell=cells(), without=st.sets(st.sampled_from(RULES)))
+def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
+    (n,) = cell.cell.input_shapes[0]
+    if is_python(cell):
+        llvm, numpy = (rb.bptt(cell, x := reals(5, 3, n), x, half_square, backend=b) for b in ("llvm", "numpy"))
+        same(llvm, numpy)
+    else:
+        agree(cell, reals(5, 3, n), without, kernels)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [(512, 128, 32), (5, 3, 1), (64, 7, 13), (70, 129, 10), (1, 1, 1), (16, 16, 6)])
+def test_products(size: tuple[int, int, int], dtype: str) -> None:
+    """Both products against NumPy's in twice the precision, with and without a start; none writes beyond its result."""
+    rows, depth, n = size
+    rng, kind = np.random.default_rng(0), np.dtype(dtype)
+    lanes, vectors, library = shared(8 * kind.itemsize)
+    product, gradient, sums = (library.function(name, k) for name, k in (("product", 10), ("gradient", 9), ("sums", 5)))
+    weights, a, start = (rng.normal(size=s).astype(dtype) for s in ((rows, depth), (n, depth), (rows,)))
+    wide, eps = np.longdouble, 4 * math.sqrt(depth + n) * np.finfo(dtype).eps
+    out = np.full((n, rows + 3), 7, dtype)
+    panels = products.packed(weights, lanes, vectors)
+    for origin, expected in ((0, a @ weights.T.astype(wide)), (address(start), start + a @ weights.T.astype(wide))):
+        product(address(a), depth, address(panels), rows, depth, address(out), rows + 3, origin, 0, n)
+        np.testing.assert_allclose(out[:, :rows], expected, rtol=0, atol=eps * np.abs(expected).max())
+        assert (out[:, rows:] == 7).all()
+    d, total, bias = (
+        rng.normal(size=(n, rows)).astype(dtype),
+        np.full((rows + 1, depth), 2, dtype),
+        np.ones(rows, dtype),
+    )
+    gradient(address(d), rows, address(a), depth, n, rows, depth, address(total), depth)
+    expected = 2 + d.T.astype(wide) @ a
+    np.testing.assert_allclose(total[:rows], expected, rtol=0, atol=eps * np.abs(expected).max())
+    assert (total[rows] == 2).all()
+    sums(address(d), rows, n, rows, address(bias))
+    np.testing.assert_allclose(bias, 1 + d.astype(wide).sum(axis=0), rtol=0, atol=eps * 4)
+
+
+def function(name: str, bits: int) -> Any:
+    """A function of ``mathematics`` on arrays."""
+    lanes = Lanes(bits, 4)
+    t = Text(lanes)
+    with t.loop(0, "%n", lanes.n) as loop:
+        t.store(getattr(mathematics, name)(t, t.load(t.at("%x", loop.index))), t.at("%y", loop.index))
+    library = Library("\n".join([*sorted(t.needs), t.function("run", ["ptr %x", "ptr %y", "i64 %n"])]))
+
+    def run(x: np.ndarray) -> np.ndarray:
+        y = np.empty_like(x)
+        library.function("run", 3)(address(x), address(y), len(x))
+        return y
+
+    return run
+
+
+EXACT = {"exp": np.exp, "tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x))}
+
+
+@pytest.mark.parametrize(("name", "units"), [("exp", 1.1), ("tanh", 1.4), ("sigmoid", 2.4)])
+def test_functions_of_32_bits_in_units_of_the_last_place(name: str, units: float) -> None:
+    grid = np.concatenate([np.linspace(-20, 20, 400_000), np.linspace(-1, 1, 400_000), np.linspace(-80, 80, 200_000)])
+    x = np.concatenate([grid, np.geomspace(1e-30, 1, 1000), -np.geomspace(1e-30, 1, 1000)]).astype(np.float32)
+    expected = EXACT[name](x.astype(np.float64))
+    off = np.abs(function(name, 32)(x) - expected) / np.spacing(np.abs(expected).astype(np.float32))
+    assert off.max() <= units
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_functions_of_64_bits_to_1e_15(name: str) -> None:
+    grid = np.concatenate([np.linspace(-40, 40, 100_000), np.linspace(-1, 1, 100_000), np.linspace(-600, 600, 10_000)])
+    x = np.concatenate([grid, np.geomspace(1e-200, 1, 1000), -np.geomspace(1e-200, 1, 1000)])
+    expected = EXACT[name](x.astype(np.longdouble))
+    assert np.abs((function(name, 64)(x) - expected) / expected)[expected != 0].max() < 1e-15
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_functions_at_the_ends(bits: int) -> None:
+    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e4, -1e4, 0.0], np.dtype(f"f{bits // 8}"))
+    np.testing.assert_array_equal(function("tanh", bits)(x), [0, 0, 1, -1, np.nan, 1, -1, 0])
+    assert np.signbit(function("tanh", bits)(x)).tolist() == [False, True, False, True, False, False, True, False]
+    np.testing.assert_allclose(function("sigmoid", bits)(x), [0.5, 0.5, 1, 0, np.nan, 1, 0, 0.5], atol=1e-37)
+    np.testing.assert_allclose(function("exp", bits)(x)[[0, 1, 3, 4, 6]], [1, 1, 0, np.nan, 0], atol=1e-37)
+
+
+def gradients(model: Any, *, steps: int = 90, batch: int = 7, dtype: str = "float32", **how: Any) -> Any:
+    x, dy = reals(steps, batch, 3).astype(dtype), reals(steps, batch, 20).astype(dtype)
+    return rb.bptt(model, x, dy, lambda y, dy: ((y * dy).sum(), dy), backend="llvm", **how)
+
+
+@pytest.mark.parametrize("cell", [rb.RNN, rb.LSTM, rb.GRU])
+def test_bits_do_not_depend_on_threads(cell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, found = cell(3, 20, rng=0), []
+    for n in ("1", "2", "3", "11"):
+        monkeypatch.setenv("RNNBP_NUM_THREADS", n)
+        found.append(gradients(model))
+    for other in found[1:]:
+        same(found[0], other)
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "two", "1.5"])
+def test_a_number_of_threads_that_is_none(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNNBP_NUM_THREADS", given)
+    with pytest.raises(ValueError, match=f"RNNBP_NUM_THREADS is a number of threads from 1 on, found '{given}'"):
+        gradients(rb.RNN(3, 20, rng=0))
+
+
+@pytest.mark.parametrize(
+    "checkpoint", ["sqrt", rb.schedules.EveryK(9, 3), rb.schedules.Revolve(9, 2), rb.schedules.Optimal(9, 5, 3)]
+)
+@pytest.mark.parametrize("cell", [rb.RNN, rb.LSTM, rb.GRU])
+def test_bits_do_not_depend_on_the_schedule(cell: Any, checkpoint: Any) -> None:
+    model = cell(3, 20, rng=0)
+    same(gradients(model, chunk=10), gradients(model, chunk=10, checkpoint=checkpoint))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru reset before", "minimal gated unit, normalised"])
+def test_complex_steps(cell: str) -> None:
+    """The gradients that ``check_grads`` finds are those of the kernels."""
+    model = models.CELLS[cell](3, 20, "float64")
+    x = reals(6, 2, 3)
+    expected = rb.bptt(model, x, x, half_square, backend="interpreter")
+    found = rb.bptt(model, x, x, half_square, backend="llvm", chunk=4)
+    for key in expected.grads:
+        np.testing.assert_allclose(found.grads[key], expected.grads[key], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("checkpoint", ["all", "sqrt", rb.schedules.ThinTapes(5)])
+@pytest.mark.parametrize("cell", [rb.LSTM, rb.GRU])
+def test_bytes_are_foretold_and_kept(cell: Any, checkpoint: Any) -> None:
+    model, how = cell(3, 64, rng=0), {"checkpoint": checkpoint, "chunk": 20}
+    x, dy = reals(100, 16, 3).astype("float32"), reals(100, 16, 64).astype("float32")
+
+    def loss(y: Any, dy: Any) -> Any:
+        return 0.0, dy
+
+    expected = rb.forecast(model, loss, steps=100, batch=16, x_shape=(3,), backend="llvm", **how)
+    rb.bptt(model, x, dy, loss, backend="llvm", **how)
+    tracemalloc.start()
+    try:
+        stats = rb.bptt(model, x, dy, loss, backend="llvm", **how).stats
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert stats.peak_bytes == expected.peak_bytes
+    assert abs(peak - stats.peak_bytes) < max(0.01 * peak, 256 * 1024)  # with Python's own objects
