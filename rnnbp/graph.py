@@ -58,6 +58,7 @@ class Graph(Network):
         self.n_values, self.n_outputs = len(numbers), len(ends)
         self.layers: tuple[Any, ...] = tuple({id(node.block): node.block for node in self.nodes}.values())
         self.slots = name_params((str(k), layer) for k, layer in enumerate(self.layers))
+        self._shapes: dict[tuple[Shape | None, ...], list[Shape | None]] = {}
 
     def __call__(self, *values: Value) -> Any:
         """The graph's outputs for symbolic arguments: one Value, or a tuple of several."""
@@ -80,6 +81,11 @@ class Graph(Network):
 
     def value_shapes(self, *shapes: Shape | None) -> list[Shape | None]:
         """The feature shape of every value, inputs first, from those of the inputs."""
+        if shapes not in self._shapes:
+            self._shapes[shapes] = self._value_shapes(shapes)
+        return list(self._shapes[shapes])
+
+    def _value_shapes(self, shapes: Sequence[Shape | None]) -> list[Shape | None]:
         self.check_inputs(shapes)
         found: list[Shape | None] = [*shapes, *[None] * (self.n_values - len(shapes))]
         for node in self.nodes:

@@ -17,12 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rnnbp as rb
+from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.compile import RULES
 from rnnbp.compiler.workspace import Workspace
-from rnnbp.kernels import mathematics, products
+from rnnbp.kernels import mathematics
 from rnnbp.kernels.cell import shared
 from rnnbp.kernels.ir import Lanes, Text
 from rnnbp.kernels.machine import Library
+from rnnbp.kernels.packing import packed
 from rnnbp.kernels.program import KernelProgram
 from rnnbp.kernels.sizes import kernel_sizes
 from rnnbp.layout import Layout
@@ -94,12 +96,12 @@ def test_products(size: tuple[int, int, int], dtype: str) -> None:
     """Both products against NumPy's in twice the precision, with and without a start; none writes beyond its result."""
     rows, depth, n = size
     rng, kind = np.random.default_rng(0), np.dtype(dtype)
-    lanes, vectors, library = shared(8 * kind.itemsize)
+    lanes, library = shared(8 * kind.itemsize)
     product, gradient, sums = (library.function(name, k) for name, k in (("product", 10), ("gradient", 9), ("sums", 5)))
     weights, a, start = (rng.normal(size=s).astype(dtype) for s in ((rows, depth), (n, depth), (rows,)))
     wide, eps = np.longdouble, 4 * math.sqrt(depth + n) * np.finfo(dtype).eps
     out = np.full((n, rows + 3), 7, dtype)
-    panels = products.packed(weights, lanes, vectors)
+    panels = packed(Matrix((Rows({"w": weights}, "w", 0, rows),)), kind, lanes, library)
     for origin, expected in ((0, a @ weights.T.astype(wide)), (address(start), start + a @ weights.T.astype(wide))):
         product(address(a), depth, address(panels), rows, depth, address(out), rows + 3, origin, 0, n)
         np.testing.assert_allclose(out[:, :rows], expected, rtol=0, atol=eps * np.abs(expected).max())

@@ -26,7 +26,7 @@ from rnnbp.kernels.source import ARGUMENTS, PRODUCT, Source, function_text
 Y, DX = Buffer(-2000, 0, fixed=True), Buffer(-2001, 0, fixed=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernel:
     """A function over a chunk, and the arrays that it takes, in the order of their addresses."""
 
@@ -57,12 +57,12 @@ class Gradient:
 
 
 @lru_cache
-def shared(bits: int) -> tuple[Lanes, int, Library]:
-    """Vectors of numbers of so many bits, how many a panel of weights has, and the functions for products."""
+def shared(bits: int) -> tuple[Lanes, Library]:
+    """Vectors of numbers of so many bits, and the functions for products."""
     lanes = Lanes(bits, 8 * vector_bytes() // bits)
     rows, vectors = products.block_of(vector_bytes())
     functions, needs = products.text(lanes, rows, vectors)
-    return lanes, vectors, Library("\n".join([*sorted(needs), *functions]))
+    return lanes, Library("\n".join([*sorted(needs), *functions]))
 
 
 class KernelCell:
@@ -70,7 +70,7 @@ class KernelCell:
 
     def __init__(self, back: Backward, dtype: np.dtype[Any]) -> None:
         self.back, self.cell = back, back.cell
-        self.lanes, self.vectors, self.library = shared(8 * dtype.itemsize)
+        self.lanes, self.library = shared(8 * dtype.itemsize)
         self._forward: dict[tuple[bool, ...], Kernel] = {}
 
     def forward(self, *, rolling: bool = False, output: bool, taped: bool = False, known: bool = False) -> Kernel:

@@ -166,6 +166,15 @@ class Text:
         self.needs.add(f"declare {v.type} @llvm.{name}.{v.suffix}({', '.join([v.type] * len(values))})")
         return self.put(f"call {v.type} @llvm.{name}.{v.suffix}({', '.join(f'{v.type} {a}' for a in values)})")
 
+    def first(self, count: str) -> str:
+        """The mask of the first ``count`` lanes."""
+        v = self.lanes
+        kind = f"<{v.n} x i64>"
+        first = self.put(f"insertelement {kind} poison, i64 {count}, i32 0")
+        every = self.put(f"shufflevector {kind} {first}, {kind} poison, <{v.n} x i32> zeroinitializer")
+        steps = "<" + ", ".join(f"i64 {k}" for k in range(v.n)) + ">"
+        return self.put(f"icmp sgt {kind} {every}, {steps}")
+
     @contextmanager
     def loop(
         self,

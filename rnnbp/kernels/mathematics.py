@@ -58,38 +58,29 @@ LIMITS = {32: (-87.3, 88.3), 64: (-708.3, 709.4)}
 """Where eˣ is neither 0 nor infinite."""
 LOG2 = {32: (0.693359375, -2.12194440e-4), 64: (0.693145751953125, 1.42860682030941723212e-6)}
 """log 2 in two parts, the first of few bits."""
-BITS = {32: (23, 127), 64: (52, 1023)}
-"""Of the fraction, and the bias of the exponent."""
+FRACTION = {32: 23, 64: 52}
+"""Bits of the fraction."""
 
 
 def exp(t: Text, x: str) -> str:
     """eˣ."""
-    v, bits = t.lanes, t.lanes.bits
-    low, high = (v.constant(limit) for limit in LIMITS[bits])
-    inside = _select(t, "fcmp ogt", x, high, high, x)
-    inside = _select(t, "fcmp olt", inside, low, low, inside)
-    turns = t.intrinsic("rint", t.op("fmul", inside, v.constant(1 / math.log(2))))
-    r = inside
-    for part in LOG2[bits]:
-        r = t.fma(turns, v.constant(-part), r)
-    root = t.op("fadd", t.fma(t.op("fmul", r, r), _polynomial(t, EXP[bits], r), r), v.constant(1.0))
-    fraction, bias = BITS[bits]
-    whole = t.put(f"fptosi {v.type} {_number(t, turns)} to {v.integers}")
-    moved = t.put(f"add {v.integers} {whole}, splat (i{bits} {bias})")
-    power = t.put(f"shl {v.integers} {moved}, splat (i{bits} {fraction})")
-    return t.op("fmul", root, t.put(f"bitcast {v.integers} {power} to {v.type}"))
+    v = t.lanes
+    low, high = (v.constant(limit) for limit in LIMITS[v.bits])
+    inside = _select(t, "fcmp ogt", x, low, x, low)
+    inside = _select(t, "fcmp olt", inside, high, inside, high)
+    return _select(t, "fcmp uno", x, x, x, _power(t, inside))
 
 
 def tanh(t: Text, x: str) -> str:
     """tanh x."""
     v = t.lanes
-    square = t.op("fmul", x, x)
+    square, size = t.op("fmul", x, x), t.intrinsic("fabs", x)
     near = t.fma(t.op("fmul", square, x), _polynomial(t, TANH[v.bits], square), x)
-    size = t.intrinsic("fabs", x)
-    e = exp(t, t.op("fadd", size, size))
-    quotient = t.op("fdiv", v.constant(2.0), t.op("fadd", e, v.constant(1.0)))
-    far = t.op("fsub", v.constant(1.0), quotient)
-    return t.intrinsic("copysign", _select(t, "fcmp olt", size, v.constant(NEAR), near, far), x)
+    high = v.constant(LIMITS[v.bits][1])
+    double = t.op("fadd", size, size)
+    e = _power(t, _select(t, "fcmp olt", double, high, double, high))
+    far = t.op("fsub", v.constant(1.0), t.op("fdiv", v.constant(2.0), t.op("fadd", e, v.constant(1.0))))
+    return t.intrinsic("copysign", _select(t, "fcmp oge", size, v.constant(NEAR), far, near), x)  # NaN is near
 
 
 def sigmoid(t: Text, x: str) -> str:
@@ -97,6 +88,20 @@ def sigmoid(t: Text, x: str) -> str:
     v, one = t.lanes, t.lanes.constant(1.0)
     e = exp(t, t.put(f"fneg {v.type} {t.intrinsic('fabs', x)}"))
     return t.op("fdiv", _select(t, "fcmp olt", x, "zeroinitializer", e, one), t.op("fadd", one, e))
+
+
+def _power(t: Text, x: str) -> str:
+    """eˣ between the limits."""
+    v, bits = t.lanes, t.lanes.bits
+    turns = t.intrinsic("rint", t.op("fmul", x, v.constant(1 / math.log(2))))
+    r = x
+    for part in LOG2[bits]:
+        r = t.fma(turns, v.constant(-part), r)
+    root = t.op("fadd", t.fma(t.op("fmul", r, r), _polynomial(t, EXP[bits], r), r), v.constant(1.0))
+    whole = t.put(f"fptosi {v.type} {turns} to {v.integers}")
+    exponent = t.put(f"shl {v.integers} {whole}, splat (i{bits} {FRACTION[bits]})")
+    power = t.put(f"add {v.integers} {t.put(f'bitcast {v.type} {root} to {v.integers}')}, {exponent}")
+    return t.put(f"bitcast {v.integers} {power} to {v.type}")
 
 
 def _polynomial(t: Text, coefficients: Sequence[float], x: str) -> str:
@@ -111,8 +116,3 @@ def _select(t: Text, compare: str, a: str, b: str, yes: str, no: str) -> str:
     v = t.lanes
     chosen = t.put(f"{compare} {v.type} {a}, {b}")
     return t.put(f"select {v.bools} {chosen}, {v.type} {yes}, {v.type} {no}")
-
-
-def _number(t: Text, x: str) -> str:
-    """0 for NaN, which no integer can be; the rest of the sum keeps it."""
-    return _select(t, "fcmp ord", x, x, x, "zeroinitializer")

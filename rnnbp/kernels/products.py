@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
+from rnnbp.kernels import packing
 from rnnbp.kernels.ir import Lanes, Text
-from rnnbp.numerics import Array
 
 WIDE, NARROW = (6, 4), (6, 2)
 """(rows, vectors) of a block, with 32 registers for vectors and with 16."""
@@ -29,29 +27,8 @@ def block_of(vector_bytes: int) -> tuple[int, int]:
     return WIDE if vector_bytes == 64 else NARROW
 
 
-def panel(lanes: Lanes, vectors: int) -> int:
-    """Columns of a panel of weights."""
-    return lanes.n * vectors
-
-
-def packed(weights: Array, lanes: Lanes, vectors: int) -> Array:
-    """Weights (M, K) in panels of columns of the product: (K, width) one after the other, padded with zeros."""
-    rows, depth = weights.shape
-    width = panel(lanes, vectors)
-    found = np.zeros((packed_rows(rows, lanes), depth), weights.dtype)
-    found[:rows] = weights
-    full = rows // width
-    whole = found[: full * width].reshape(full, width, depth).transpose(0, 2, 1).ravel()
-    return np.concatenate([whole, found[full * width :].T.ravel()])
-
-
-def packed_rows(rows: int, lanes: Lanes) -> int:
-    """Rows of a matrix with those that fill its last vector."""
-    return -(-rows // lanes.n) * lanes.n
-
-
 def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:
-    """The functions ``product``, ``gradient`` and ``sums`` with their blocks, and the intrinsics that they need."""
+    """``product``, ``gradient``, ``sums`` and the functions of ``packing``; the intrinsics that they need."""
     found: list[str] = []
     needs: set[str] = set()
     for ragged in (False, True):
@@ -60,7 +37,8 @@ def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:
                 body = _block(Text(lanes), n, m, ragged=ragged)
                 found.append(body.function(_name(n, m, ragged), ARGUMENTS, internal=True))
                 needs |= body.needs
-    for name, body, arguments in (_product(lanes, rows, vectors), _gradient(lanes, rows, vectors), _sums(lanes)):
+    made = [_product(lanes, rows, vectors), _gradient(lanes, rows, vectors), _sums(lanes)]
+    for name, body, arguments in (*made, *packing.text(lanes, vectors)):
         found.append(body.function(name, arguments))
         needs |= body.needs
     return found, needs
@@ -192,7 +170,7 @@ def _sums(lanes: Lanes) -> tuple[str, Text, list[str]]:
     """sums(d, ldd, N, M, o): o (M,) += Σ_n d[n], d (N, M)."""
     t = Text(lanes)
     with t.loop(0, "%M", lanes.n) as along:
-        mask = first_lanes(t, t.put(f"sub i64 %M, {along.index}"))
+        mask = t.first(t.put(f"sub i64 %M, {along.index}"))
         column, out = t.at("%d", along.index), t.at("%o", along.index)
         with t.loop(0, "%N", carried=[(lanes.type, t.load(out, mask))]) as loop:
             row = t.load(t.at(column, t.times(loop.index, "%ldd")), mask)
@@ -205,13 +183,3 @@ def _moved(t: Text, pointer: str, by: str) -> str:
     """An address further on; null stays null."""
     moved = t.at(pointer, by)
     return t.put(f"select i1 {t.put(f'icmp eq ptr {pointer}, null')}, ptr null, ptr {moved}")
-
-
-def first_lanes(t: Text, count: str) -> str:
-    """The mask of the first ``count`` lanes."""
-    v = t.lanes
-    kind = f"<{v.n} x i64>"
-    first = t.put(f"insertelement {kind} poison, i64 {count}, i32 0")
-    every = t.put(f"shufflevector {kind} {first}, {kind} poison, <{v.n} x i32> zeroinitializer")
-    steps = "<" + ", ".join(f"i64 {k}" for k in range(v.n)) + ">"
-    return t.put(f"icmp sgt {kind} {every}, {steps}")

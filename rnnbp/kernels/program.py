@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from rnnbp.compiler.code import Matrix
-from rnnbp.compiler.program import vector_of, weights_of
+from rnnbp.compiler.program import vector_of
 from rnnbp.compiler.tapes import ProgramTape, States
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels import threads
 from rnnbp.kernels.cell import Gradient, Kernel
+from rnnbp.kernels.packing import packed
 from rnnbp.kernels.places import Place
-from rnnbp.kernels.products import packed
 from rnnbp.kernels.sizes import KernelSizes
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
 
 
@@ -61,15 +61,22 @@ class KernelProgram:
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) of a chunk; without ``output`` y is None."""
-        kernel, states = self.kernels.forward(output=output, taped=True), self._states(len(x))
-        return self._taped(kernel, x, states, state, output=output)
+        kernel = self.kernels.forward(output=output, taped=True)
+        states, buffers = self._state_shapes(len(x)), self._tape_shapes(kernel, len(x))
+        found = self._together([*states, *buffers.values()])
+        tape = ProgramTape(
+            x, self._held(found[: len(states)]), dict(zip(buffers, found[len(states) :], strict=True)), {}
+        )
+        return self._taped(kernel, x, tape, state, output=output)
 
     def rebuild(
         self, x: Array, states: States, context: Context, *, output: bool = True
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
         kernel = self.kernels.forward(output=output, taped=True, known=True)
-        return self._taped(kernel, x, states.states, None, output=output)
+        buffers = self._tape_shapes(kernel, len(x))
+        found = dict(zip(buffers, self._together(list(buffers.values())), strict=True))
+        return self._taped(kernel, x, ProgramTape(x, states, found, {}), None, output=output)
 
     def output(self, tape: ProgramTape) -> Array:
         """y, where it is a state of the tape."""
@@ -100,12 +107,11 @@ class KernelProgram:
         return dx, tuple(arrays[f"C{k}"].reshape(-1, *shape).copy() for k, shape in enumerate(shapes))
 
     def _taped(
-        self, kernel: Kernel, x: Array, states: list[Array], state: Sequence[Array] | None, *, output: bool
+        self, kernel: Kernel, x: Array, tape: ProgramTape, state: Sequence[Array] | None, *, output: bool
     ) -> tuple[Array | None, ProgramTape]:
-        shapes = {name: (len(x), self.layout.batch, rows) for name, rows in kernel.of_kind("T").items()}
-        buffers = {name: self._new(shape) for name, shape in shapes.items()}
-        y = self._run(kernel, self._arrays(kernel, len(x)) | buffers, x, states, state, output=output)
-        return y, ProgramTape(np.ascontiguousarray(x), self._held(states), buffers, {})
+        tape.x = np.ascontiguousarray(x)
+        arrays = self._arrays(kernel, len(x)) | tape.buffers
+        return self._run(kernel, arrays, tape.x, tape.states.states, state, output=output), tape
 
     def _run(
         self,
@@ -172,14 +178,25 @@ class KernelProgram:
         key = value.identity
         if key not in self._packed:
             if isinstance(value, Matrix):
-                whole = weights_of(value, self.layout.dtype)
-                self._packed[key] = packed(whole, self.kernels.lanes, self.kernels.vectors)
+                self._packed[key] = packed(value, self.layout.dtype, self.kernels.lanes, self.kernels.library)
             else:
                 self._packed[key] = vector_of(value, self.layout.dtype)
         return self._packed[key]
 
     def _states(self, length: int) -> list[Array]:
-        return [self._new((length + 1, self.layout.batch, math.prod(s))) for s in self.cell.state_shapes]
+        return [self._new(shape) for shape in self._state_shapes(length)]
+
+    def _state_shapes(self, length: int) -> list[Shape]:
+        return [(length + 1, self.layout.batch, math.prod(s)) for s in self.cell.state_shapes]
+
+    def _tape_shapes(self, kernel: Kernel, length: int) -> dict[str, Shape]:
+        return {name: (length, self.layout.batch, rows) for name, rows in kernel.of_kind("T").items()}
+
+    def _together(self, shapes: Sequence[Shape]) -> list[Array]:
+        """Arrays in one piece of memory: the larger it is, the larger the pages that the system gives for it."""
+        sizes = [math.prod(shape) for shape in shapes]
+        pieces = np.split(self._new((sum(sizes),)), np.cumsum(sizes)[:-1]) if sizes else []
+        return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
 
     def _held(self, states: list[Array]) -> States:
         return States(states, self.cell.state_shapes, batch_first=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from rnnbp.cell import Cell
@@ -14,10 +15,11 @@ from rnnbp.compiler.compiled import Compiled
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.compiler.workspace import workspace_bytes
 from rnnbp.kernels.cell import Kernel, KernelCell
-from rnnbp.kernels.products import packed_rows
+from rnnbp.kernels.packing import packed_rows
 from rnnbp.layout import Layout
 from rnnbp.numerics import Shape
 
+T = TypeVar("T")
 COLUMNS = 2048
 """Steps times batch of a piece of backward: its gradients are added up while its deltas are in the cache."""
 CACHE = 2**19
@@ -25,6 +27,23 @@ CACHE = 2**19
 
 
 _known: WeakKeyDictionary[Cell, dict[Any, KernelCell | None]] = WeakKeyDictionary()
+_answers: WeakKeyDictionary[KernelCell, dict[int, dict[Any, Any]]] = WeakKeyDictionary()
+"""By batch, what has been asked of the sizes of a cell's kernels."""
+
+
+def once(method: Callable[..., T]) -> Callable[..., T]:
+    """Ask a method of KernelSizes once for a cell, a batch and arguments."""
+
+    @wraps(method)
+    def remembering(self: KernelSizes, *args: Any) -> T:
+        known = _answers.setdefault(self.cell, {}).setdefault(self.layout.batch, {})
+        key = method.__name__, *args
+        if key not in known:
+            known[key] = method(self, *args)
+        found: T = known[key]
+        return found
+
+    return remembering
 
 
 def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset()) -> KernelSizes | None:
@@ -44,13 +63,15 @@ class KernelSizes(ProgramSizes):
 
     cell: KernelCell
 
-    @cached_property
+    @property
+    @once
     def _all(self) -> tuple[Kernel, ...]:
         forward = [self.cell.forward(rolling=True, output=output) for output in (False, True)]
         forward += [self.cell.forward(output=output) for output in (False, True)]
         forward += [self.cell.forward(output=True, taped=True), self.cell.forward(output=True, taped=True, known=True)]
         return (*forward, self.cell.backward)
 
+    @once
     def block(self, length: int) -> int:
         """Steps in a block of a chunk of so many steps."""
         rows = max(sum(kernel.of_kind("B").values()) for kernel in self._all[:-1])
@@ -60,6 +81,7 @@ class KernelSizes(ProgramSizes):
         """Steps of a chunk that backward takes together."""
         return max(1, min(length, COLUMNS // self.layout.batch))
 
+    @once
     def arrays(self, kernel: Kernel, length: int) -> dict[str, Shape]:
         """The shapes of the arrays that a kernel needs while it runs: batch first."""
         batch, back = self.layout.batch, kernel is self.cell.backward
@@ -72,16 +94,19 @@ class KernelSizes(ProgramSizes):
             found |= {f"H{k}": (size + 1, batch, buffer.rows) for k, buffer in enumerate(self.compiled.before)}
         return found
 
+    @once
     def workspace_bytes(self, length: int) -> int:
         """The memory that all kernels use, one after the other."""
         return max(workspace_bytes(self.arrays(kernel, length).values(), self.layout.dtype) for kernel in self._all)
 
-    @cached_property
+    @property
+    @once
     def constants(self) -> dict[Any, Any]:
         """What a run packs: weights and biases, by what tells them apart."""
         values = [value for kernel in self._all for value in kernel.constants.values()]
         return {value.identity: value for value in values}
 
+    @once
     def program_bytes(self, length: int) -> int:
         """Weights in panels, and biases."""
         item, total = self.layout.dtype.itemsize, 0

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Any
 
-from threadpoolctl import threadpool_info
+from threadpoolctl import ThreadpoolController
 
 VARIABLE = "RNNBP_NUM_THREADS"
 
@@ -19,8 +20,14 @@ def count() -> int:
         if not given.isdecimal() or int(given) == 0:
             raise ValueError(f"{VARIABLE} is a number of threads from 1 on, found {given!r}")
         return int(given)
-    pools: list[int] = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    pools: list[int] = [pool.num_threads for pool in _blas()]
     return max(1, min([*pools, os.cpu_count() or 1]))
+
+
+@lru_cache
+def _blas() -> Any:
+    """What tells the present number of BLAS's threads; to look for it takes a millisecond."""
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 @lru_cache
