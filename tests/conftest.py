@@ -14,3 +14,11 @@ def ctrl_c_as_in_a_terminal() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine_code_of_these_tests_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Kernels are kept in a folder that goes with the tests, and found there by the processes that they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RNNBP_KERNEL_CACHE", str(tmp_path_factory.mktemp("kernels")))
+        yield

@@ -128,6 +128,7 @@ def test_check_finds_a_wrong_derivative(method: str) -> None:
 
 def test_check_finds_a_wrong_gradient_at_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first step's contribution dropped, as where t = 0 is treated apart."""
+    monkeypatch.setenv("RNNBP_BACKEND", "numpy")
     model = models.CELLS["lstm"](3, 2, "float64")
     original = Program._read_off
 

@@ -20,7 +20,7 @@ import rnnbp as rb
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.compile import RULES
 from rnnbp.compiler.workspace import Workspace
-from rnnbp.kernels import mathematics
+from rnnbp.kernels import cache, mathematics
 from rnnbp.kernels.cell import shared
 from rnnbp.kernels.ir import Lanes, Text
 from rnnbp.kernels.machine import Library
@@ -225,3 +225,56 @@ def test_bytes_are_foretold_and_kept(cell: Any, checkpoint: Any) -> None:
         tracemalloc.stop()
     assert stats.peak_bytes == expected.peak_bytes
     assert abs(peak - stats.peak_bytes) < max(0.01 * peak, 256 * 1024)  # with Python's own objects
+
+
+@pytest.fixture
+def fresh_cache(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A folder of its own for machine code."""
+    monkeypatch.setenv("RNNBP_KERNEL_CACHE", str(tmp_path / "kernels"))
+    return tmp_path / "kernels"
+
+
+def compiled_again(folder: Any) -> set[str]:
+    """Run a new LSTM; the names of what the folder then holds."""
+    gradients(rb.LSTM(3, 20, rng=0))
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+def test_code_is_kept_on_disk_and_found_again(fresh_cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = compiled_again(fresh_cache)
+    assert len(first) >= 2
+    stamps = {path.name: path.stat().st_mtime_ns for path in fresh_cache.iterdir()}
+    monkeypatch.setattr(cache, "write", lambda key, code: pytest.fail("it was compiled again"))
+    assert compiled_again(fresh_cache) == first
+    assert {path.name: path.stat().st_mtime_ns for path in fresh_cache.iterdir()} == stamps
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+def test_damaged_code_is_made_anew_with_one_warning(damage: str, fresh_cache: Any) -> None:
+    first = compiled_again(fresh_cache)
+    whole = {path: path.read_bytes() for path in fresh_cache.iterdir()}
+    for path, code in whole.items():
+        path.write_bytes(
+            {"cut": code[:-9], "flipped": code[:99] + bytes([code[99] ^ 1]) + code[100:], "empty": b""}[damage]
+        )
+    with pytest.warns(RuntimeWarning, match=r"kernels in .* are damaged; they are compiled anew") as found:
+        assert compiled_again(fresh_cache) == first
+    assert len(found) == 1
+    assert {path: path.read_bytes() for path in fresh_cache.iterdir()} == whole
+
+
+def test_without_a_folder_to_write_to(fresh_cache: Any) -> None:
+    fresh_cache.write_text("a file where a folder should be")
+    gradients(rb.LSTM(3, 20, rng=0))
+    assert fresh_cache.read_text() == "a file where a folder should be"
+
+
+def test_nothing_is_kept_where_it_is_off(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("RNNBP_KERNEL_CACHE", "off")
+    gradients(rb.LSTM(3, 20, rng=0))
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.delenv("RNNBP_KERNEL_CACHE")
+    gradients(rb.LSTM(3, 20, rng=0))
+    assert len(list((tmp_path / "rnnbp").iterdir())) >= 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -307,8 +309,14 @@ def test_a_forecast_without_a_rule_is_the_ledger(rule: str) -> None:
 
 
 def test_a_backend_is_a_value() -> None:
-    assert rb.Backend(without=["joined", "parts", "joined"]) == rb.Backend("numpy", ("parts", "joined"))
-    assert len({rb.Backend(), rb.Backend("numpy"), rb.Backend("interpreter"), rb.Backend(without=("sums",))}) == 3
+    assert rb.Backend("numpy", without=["joined", "parts", "joined"]) == rb.Backend("numpy", ("parts", "joined"))
+    several = (
+        rb.Backend("numpy"),
+        rb.Backend("numpy"),
+        rb.Backend("interpreter"),
+        rb.Backend("numpy", without=("sums",)),
+    )
+    assert len(set(several)) == 3
     seconds = dict.fromkeys(("Advance", "Keep", "Record", "Rebuild", "Backward"), 1e-3)
     model, costs = rb.RNN(2, 2), rb.Costs(seconds, seconds)
     a, b = (
@@ -316,6 +324,7 @@ def test_a_backend_is_a_value() -> None:
         for given in (None, rb.Backend(without=("sums",)))
     )
     assert a.backend == rb.Backend()
+    assert a.backend.without == ()
     assert b.backend.without == ("sums",)
 
 
@@ -323,9 +332,28 @@ def test_costs_are_measured_for_each_backend(monkeypatch: pytest.MonkeyPatch) ->
     measured: list[rb.Backend] = []
     monkeypatch.setattr(calibration, "_known", {})
     monkeypatch.setattr(calibration, "measured", lambda sizes, room: measured.append(sizes.backend))
+    monkeypatch.setenv("RNNBP_BACKEND", "numpy")
     for backend in (None, "numpy", rb.Backend(without=("sums",)), rb.Backend(without=("sums",)), "interpreter"):
         rb.calibrate(rb.RNN(2, 2), batch=1, backend=backend)
-    assert measured == [rb.Backend(), rb.Backend(without=("sums",)), rb.Backend("interpreter")]
+    assert measured == [rb.Backend("numpy"), rb.Backend("numpy", without=("sums",)), rb.Backend("interpreter")]
+
+
+def test_the_backend_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given in ("numpy", "interpreter"):
+        monkeypatch.setenv("RNNBP_BACKEND", given)
+        assert rb.Backend().name == given
+    monkeypatch.delenv("RNNBP_BACKEND")
+    assert rb.Backend().name == ("llvm" if find_spec("llvmlite") else "numpy")
+    monkeypatch.setenv("RNNBP_BACKEND", "cuda")
+    with pytest.raises(ValueError, match="backend 'cuda' is unknown"):
+        rb.Backend()
+    monkeypatch.setattr(import_module("rnnbp.bptt.backend"), "find_spec", lambda name: None)
+    with pytest.raises(
+        ImportError, match=r"backend 'llvm' needs llvmlite; install rnnbp\[jit\], or use backend='numpy'"
+    ):
+        rb.Backend("numba")
+    monkeypatch.delenv("RNNBP_BACKEND")
+    assert rb.Backend().name == "numpy"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from rnnbp.compiler.compile import RULES, check_rules
 from rnnbp.numerics import shown
 
 BACKENDS = ("numpy", "llvm", "interpreter")
+VARIABLE = "RNNBP_BACKEND"
 ALIASES = {"numba": "llvm"}
 """Numba's compiler is LLVM, by way of llvmlite; kernels are handed to it without Numba between."""
 
@@ -20,9 +22,10 @@ class Backend:
     """What runs the cells of a model.
 
     Args:
-        name: "numpy", compiled step programs; "llvm", the same as kernels in machine code, where llvmlite is
-            installed (extra jit; "numba" says the same; a cell with a layer that runs as Python runs by "numpy");
-            or "interpreter", which walks the graph.
+        name: "llvm", kernels in machine code, where llvmlite is installed (extra jit; "numba" says the same; a cell
+            with a layer that runs as Python runs by "numpy"); "numpy", compiled step programs; or "interpreter",
+            which walks the graph. None for what the environment variable RNNBP_BACKEND names, else "llvm" where
+            llvmlite is installed, else "numpy".
         without: rules that the compiler leaves out, as ``("joined",)``; ``print(rnnbp.explain(cell))`` names them
             and says what each does.
 
@@ -34,7 +37,9 @@ class Backend:
     without: tuple[str, ...]
     """In the order in which rules are applied."""
 
-    def __init__(self, name: str = BACKENDS[0], without: Iterable[str] = ()) -> None:
+    def __init__(self, name: str | None = None, without: Iterable[str] = ()) -> None:
+        if name is None:
+            name = os.environ.get(VARIABLE) or ("llvm" if find_spec("llvmlite") else "numpy")
         if name not in (*BACKENDS, *ALIASES):
             known = ", ".join(map(repr, BACKENDS))
             raise ValueError(f"backend {shown(name)} is unknown; use one of {known}, or None")
@@ -53,13 +58,10 @@ class Backend:
         return self.name != "interpreter"
 
 
-NUMPY = Backend()
 BackendLike: TypeAlias = str | Backend | None
-"""A Backend, its name, or None for NUMPY."""
+"""A Backend, its name, or None for the one that is used if none is named."""
 
 
 def as_backend(backend: BackendLike) -> Backend:
     """The Backend of a name. Raises ValueError for one that is not known."""
-    if isinstance(backend, Backend):
-        return backend
-    return NUMPY if backend is None else Backend(backend)
+    return backend if isinstance(backend, Backend) else Backend(backend)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rnnbp.bptt.backend import NUMPY, Backend, BackendLike, as_backend
+from rnnbp.bptt.backend import Backend, BackendLike, as_backend
 from rnnbp.bptt.parts import recurrents
 from rnnbp.bptt.results import States
 from rnnbp.bptt.series import Held, Series, Stream, counted_from, series
@@ -40,7 +40,7 @@ class Problem:
     given: tuple[bool, ...]
     """For each Recurrent, whether its initial state was given; if not it is zeros or learned."""
     output_shape: Shape
-    backend: Backend = NUMPY
+    backend: Backend = field(default_factory=Backend)
 
     @property
     def known(self) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, wraps
 from typing import Any
 
 import numpy as np
 
 from rnnbp.bptt import runners
-from rnnbp.bptt.backend import NUMPY, Backend
+from rnnbp.bptt.backend import Backend
 from rnnbp.bptt.parts import Parts
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.graph import Graph, Node
@@ -59,7 +59,7 @@ class Sizes:
     dx: bool = True
     symbol_bytes: int = 8
     target_bytes: int = 0
-    backend: Backend = NUMPY
+    backend: Backend = field(default_factory=Backend)
 
     @cached_property
     def asked(self) -> dict[tuple[str, int], int]:

@@ -30,13 +30,21 @@ Y, DX = Buffer(-2000, 0, fixed=True), Buffer(-2001, 0, fixed=True)
 class Kernel:
     """A function over a chunk, and the arrays that it takes, in the order of their addresses."""
 
-    run: Any
+    text: str
     names: tuple[str, ...]
     widths: dict[str, int]
     """Features of each array but constants."""
     constants: dict[str, Any]
-    library: Library
-    """Holds the code."""
+    products: Library
+    """Functions that the text calls."""
+
+    @cached_property
+    def run(self) -> Any:
+        """The function in machine code, made when it is first needed."""
+        given = {"product": self.products.address("product")} if PRODUCT in self.text else {}
+        library = Library(self.text, given)
+        object.__setattr__(self, "_library", library)  # holds the code
+        return library.function("run", len(ARGUMENTS))
 
     def of_kind(self, letter: str) -> dict[str, int]:
         """The arrays of the tape (T), of a block (B) or of a step (S), and their features."""
@@ -188,8 +196,6 @@ class KernelCell:
 
     def _compiled(self, source: Source, parts: dict[str, list[Item]], rolled: Sequence[tuple[str, int]]) -> Kernel:
         body = source.text(parts["before"], parts["loop"], parts["after"], rolled)
-        given = {"product": self.library.address("product")} if PRODUCT in body.needs else {}
-        library = Library(function_text("run", body), given)
         named = self.cell.constants.named
         constants = {name: named[name] for name in source.names if name in named}
-        return Kernel(library.function("run", len(ARGUMENTS)), tuple(source.names), source.widths, constants, library)
+        return Kernel(function_text("run", body), tuple(source.names), source.widths, constants, self.library)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import llvmlite.binding as llvm
+
+from rnnbp.kernels import cache
 
 WIDTHS = (("avx512f", 64), ("avx2", 32))
 """Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""
@@ -22,7 +25,14 @@ def target() -> Any:
     return found.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
 
 
-@cache
+@lru_cache
+def machine() -> tuple[str, ...]:
+    """What code depends on besides its text: the processor, its features, and the compiler."""
+    features = llvm.get_host_cpu_features().flatten()
+    return llvm.get_default_triple(), llvm.get_host_cpu_name(), features, repr(llvm.llvm_version_info)
+
+
+@lru_cache
 def vector_bytes() -> int:
     """Bytes of a vector."""
     features = llvm.get_host_cpu_features()
@@ -37,9 +47,10 @@ class Library:
     """
 
     def __init__(self, text: str, given: Mapping[str, int] | None = None) -> None:
+        key = hashlib.sha256("\n".join([*machine(), text]).encode()).hexdigest()
         module = llvm.parse_assembly(text)
-        module.verify()
         self._engine = llvm.create_mcjit_compiler(module, target())
+        self._engine.set_object_cache(lambda _, code: cache.write(key, code), lambda _: cache.read(key))
         for name, address in (given or {}).items():
             self._engine.add_global_mapping(module.get_function(name), address)
         self._engine.finalize_object()

@@ -24,8 +24,8 @@ def row(t: Text, group: Group, address: Callable[[Spot], str], vector: Callable[
     Args:
         address: the code of a spot's address in the row. vector: of a vector's.
     """
-    used = {spot for lane in group.lanes for spot in (*lane.args, lane.out)}
-    pointers = {spot: address(spot) for spot in sorted(used, key=lambda s: (s.buffer.number, s.row))}
+    used = dict.fromkeys(spot for lane in group.lanes for spot in (*lane.args, lane.out))
+    pointers = {spot: address(spot) for spot in used}
     vectors = {id(lane): vector(lane.attr) for lane in group.lanes if isinstance(lane.attr, Vector)}
     full = group.n // t.lanes.n * t.lanes.n
     if full:
@@ -46,7 +46,7 @@ def _some(
                 present[spot] = t.load(t.at(pointers[spot], index), mask)
         extra = t.load(t.at(vectors[id(lane)], index), mask) if id(lane) in vectors else ""
         present[lane.out] = _lane(t, lane, [present[spot] for spot in lane.args], extra)
-    for spot in group.stored:
+    for spot in filter(group.stored.__contains__, pointers):
         t.store(present[spot], t.at(pointers[spot], index), mask)
 
 
