@@ -28,6 +28,7 @@ class KernelProgram:
     def __init__(self, sizes: KernelSizes, workspace: Workspace) -> None:
         self.sizes, self.layout, self.kernels, self.workspace = sizes, sizes.layout, sizes.cell, workspace
         self.cell, self.remakes_output = sizes.layout.cell, sizes.remakes_output
+        self.output_state = sizes.compiled.output_state
         self.threads = threads.count()
         self._packed: dict[Any, Array] = {}
         library = sizes.cell.library
@@ -61,7 +62,7 @@ class KernelProgram:
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) of a chunk; without ``output`` y is None."""
-        kernel = self.kernels.forward(output=output, taped=True)
+        kernel = self.kernels.forward(output=self._made(output), taped=True)
         states, buffers = self._state_shapes(len(x)), self._tape_shapes(kernel, len(x))
         found = self._together([*states, *buffers.values()])
         tape = ProgramTape(
@@ -73,17 +74,10 @@ class KernelProgram:
         self, x: Array, states: States, context: Context, *, output: bool = True
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
-        kernel = self.kernels.forward(output=output, taped=True, known=True)
+        kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
         buffers = self._tape_shapes(kernel, len(x))
         found = dict(zip(buffers, self._together(list(buffers.values())), strict=True))
         return self._taped(kernel, x, ProgramTape(x, states, found, {}), None, output=output)
-
-    def output(self, tape: ProgramTape) -> Array:
-        """y, where it is a state of the tape."""
-        assert self.sizes.compiled.output_state is not None
-        y = self._empty_output(len(tape.x))
-        np.copyto(_flat(y), tape.states.states[self.sizes.compiled.output_state][1:])
-        return y
 
     def backward(
         self, tape: ProgramTape, dy: Array | None, dstate: Sequence[Array | None], grads: Accumulator
@@ -111,7 +105,8 @@ class KernelProgram:
     ) -> tuple[Array | None, ProgramTape]:
         tape.x = np.ascontiguousarray(x)
         arrays = self._arrays(kernel, len(x)) | tape.buffers
-        return self._run(kernel, arrays, tape.x, tape.states.states, state, output=output), tape
+        y = self._run(kernel, arrays, tape.x, tape.states.states, state, output=self._made(output))
+        return self._state_as_output(tape) if output and y is None else y, tape
 
     def _run(
         self,
@@ -169,6 +164,18 @@ class KernelProgram:
         else:
             out = _address(total) + item * start * g.depth
             self._gradient(deltas, g.deltas.width, at(g.other), g.other.width, rows, many, g.depth, out, g.depth)
+
+    def _made(self, output: bool) -> bool:
+        """Whether y is an array of its own: it is none where it is a state, which the tape has."""
+        return output and self.output_state is None
+
+    def _state_as_output(self, tape: ProgramTape) -> Array:
+        """y, where it is a state of the tape: to be read."""
+        assert self.output_state is not None
+        shape = self.layout.shapes[self.cell.outputs[0]]
+        y = tape.states.states[self.output_state][1:].reshape(-1, self.layout.batch, *shape)
+        y.flags.writeable = False
+        return y
 
     def _arrays(self, kernel: Kernel, length: int) -> dict[str, Array]:
         return self.workspace.carve(self.sizes.arrays(kernel, length), self.layout.dtype)

@@ -68,7 +68,7 @@ class KernelSizes(ProgramSizes):
     def _all(self) -> tuple[Kernel, ...]:
         forward = [self.cell.forward(rolling=True, output=output) for output in (False, True)]
         forward += [self.cell.forward(output=output) for output in (False, True)]
-        forward += [self.cell.forward(output=True, taped=True), self.cell.forward(output=True, taped=True, known=True)]
+        forward += [self.cell.forward(output=self._made, taped=True, known=known) for known in (False, True)]
         return (*forward, self.cell.backward)
 
     @once
@@ -120,8 +120,22 @@ class KernelSizes(ProgramSizes):
 
     def tape_bytes(self, length: int) -> int:
         """A tape of ``length`` steps."""
-        rows = sum(self.cell.forward(output=True, taped=True).of_kind("T").values())
+        rows = sum(self.cell.forward(output=self._made, taped=True).of_kind("T").values())
         return length * rows * self._row + self.thin_bytes(length)
+
+    @property
+    def _made(self) -> bool:
+        """Whether y is an array of its own beside a tape."""
+        return self.compiled.output_state is None
+
+    @property
+    def remakes_output(self) -> bool:
+        """False: where y is a state it is a view of the tape."""
+        return False
+
+    def output_bytes(self, length: int, *, in_tape: bool) -> int:
+        """y, where it does not live in the tape."""
+        return 0 if in_tape and not self._made else super().output_bytes(length, in_tape=in_tape)
 
     def backward_bytes(self, length: int) -> int:
         """What Backward needs besides the tape, dy, dx and the workspace: the deltas of the state."""
