@@ -206,3 +206,16 @@ def test_peers_without_a_library_says_how_to_get_it(tmp_path: Path, name: str, l
     assert found.returncode == 1
     assert found.stderr == f"peers.py compares with {library}; install it with: pip install '.[peers]'\n"
     assert not (tmp_path / "none").exists()
+
+
+def test_rules(tmp_path: Path) -> None:
+    more = ["--rounds", "1", "--seconds", "0.01", "--shape", "8", "2", "3", "4", "--variants", "gate by gate", "joined"]
+    found = script("rules.py", *more, "--out", str(tmp_path))
+    rows = written(found, tmp_path, "rules")["rows"]
+    assert [(row["backend"], row["variant"]) for row in rows] == [
+        ("numpy", "gate by gate"),
+        ("numpy", "without joined"),
+    ]
+    for row in rows:
+        assert row["ratio"] > 0
+        assert f"numpy, {row['variant']}: {row['ratio']:.3f} of the time with all rules" in found.stdout

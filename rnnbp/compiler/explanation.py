@@ -114,7 +114,9 @@ class Explanation:
         figures[-1] += f" ({backward / max(1, forward):.2f} of forward)"
         besides = [f"besides what {', '.join(self.opaque)} do by themselves"] if self.opaque else []
         kept = f"each step of a batch of {self.batch}: {_bytes(self.bytes_per_step)} kept"
-        return [kept, *_wrapped("  ", *figures, *besides)]
+        python = f"runs by NumPy under every backend that compiles, for {', '.join(self.opaque)} run as Python"
+        how = python if self.opaque else "runs as machine code under the backend llvm, by NumPy under numpy"
+        return [kept, *_wrapped("  ", *figures, *besides), *_wrapped(how)]
 
 
 def _total(lines: Iterable[Line]) -> int:
