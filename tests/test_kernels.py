@@ -23,7 +23,7 @@ from rnnbp.compiler.workspace import Workspace
 from rnnbp.kernels import cache, mathematics
 from rnnbp.kernels.cell import shared
 from rnnbp.kernels.ir import Lanes, Text
-from rnnbp.kernels.machine import Library
+from rnnbp.kernels.machine import Library, vector_bytes
 from rnnbp.kernels.packing import packed
 from rnnbp.kernels.program import KernelProgram
 from rnnbp.kernels.sizes import kernel_sizes
@@ -79,6 +79,14 @@ def test_every_cell_in_every_shape(cell: str, shape: tuple[int, ...]) -> None:
     agree(models.CELLS[cell](3, 37, "float64"), reals(*shape), (), kernels)
 
 
+@pytest.mark.parametrize("nbytes", [16, 32, 64])
+@pytest.mark.parametrize("cell", COMPILED)
+def test_every_cell_in_vectors_of_every_width(cell: str, nbytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of other processors; LLVM splits what this one does not have."""
+    monkeypatch.setattr("rnnbp.kernels.cell.vector_bytes", lambda: nbytes)
+    agree(models.CELLS[cell](3, 37, "float64"), reals(40, 13, 3), (), kernels)
+
+
 @settings(max_examples=500, **SLOW)
 @given(cell=cells(), without=st.sets(st.sampled_from(RULES)))
 def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
@@ -96,7 +104,7 @@ def test_products(size: tuple[int, int, int], dtype: str) -> None:
     """Both products against NumPy's in twice the precision, with and without a start; none writes beyond its result."""
     rows, depth, n = size
     rng, kind = np.random.default_rng(0), np.dtype(dtype)
-    lanes, library = shared(8 * kind.itemsize)
+    lanes, library = shared(8 * kind.itemsize, vector_bytes())
     product, gradient, sums = (library.function(name, k) for name, k in (("product", 10), ("gradient", 9), ("sums", 5)))
     weights, a, start = (rng.normal(size=s).astype(dtype) for s in ((rows, depth), (n, depth), (rows,)))
     wide, eps = np.longdouble, 4 * math.sqrt(depth + n) * np.finfo(dtype).eps
@@ -172,6 +180,7 @@ def gradients(model: Any, *, steps: int = 90, batch: int = 7, dtype: str = "floa
 @pytest.mark.parametrize("cell", [rb.RNN, rb.LSTM, rb.GRU])
 def test_bits_do_not_depend_on_threads(cell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model, found = cell(3, 20, rng=0), []
+    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
     for n in ("1", "2", "3", "11"):
         monkeypatch.setenv("RNNBP_NUM_THREADS", n)
         found.append(gradients(model))

@@ -37,6 +37,8 @@ class Kernel:
     constants: dict[str, Any]
     products: Library
     """Functions that the text calls."""
+    flops: int
+    """Of its products, for a step of one sequence."""
 
     @cached_property
     def run(self) -> Any:
@@ -65,10 +67,10 @@ class Gradient:
 
 
 @lru_cache
-def shared(bits: int) -> tuple[Lanes, Library]:
-    """Vectors of numbers of so many bits, and the functions for products."""
-    lanes = Lanes(bits, 8 * vector_bytes() // bits)
-    rows, vectors = products.block_of(vector_bytes())
+def shared(bits: int, nbytes: int) -> tuple[Lanes, Library]:
+    """Vectors of ``nbytes`` of numbers of so many bits, and the functions for products."""
+    lanes = Lanes(bits, 8 * nbytes // bits)
+    rows, vectors = products.block_of(nbytes)
     functions, needs = products.text(lanes, rows, vectors)
     return lanes, Library("\n".join([*sorted(needs), *functions]))
 
@@ -78,7 +80,7 @@ class KernelCell:
 
     def __init__(self, back: Backward, dtype: np.dtype[Any]) -> None:
         self.back, self.cell = back, back.cell
-        self.lanes, self.library = shared(8 * dtype.itemsize)
+        self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self._forward: dict[tuple[bool, ...], Kernel] = {}
 
     def forward(self, *, rolling: bool = False, output: bool, taped: bool = False, known: bool = False) -> Kernel:
@@ -198,4 +200,6 @@ class KernelCell:
         body = source.text(parts["before"], parts["loop"], parts["after"], rolled)
         named = self.cell.constants.named
         constants = {name: named[name] for name in source.names if name in named}
-        return Kernel(function_text("run", body), tuple(source.names), source.widths, constants, self.library)
+        made = [item for items in parts.values() for item in items if isinstance(item, Product)]
+        flops = sum(2 * item.rows * item.depth for item in made)
+        return Kernel(function_text("run", body), tuple(source.names), source.widths, constants, self.library, flops)

@@ -21,6 +21,9 @@ from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
 
+WAKING = 10**7
+"""Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
+
 
 class KernelProgram:
     """Runs a cell by kernels, chunk by chunk, as ``Interpreter`` does. Results do not depend on the threads."""
@@ -132,7 +135,7 @@ class KernelProgram:
         batch = self.layout.batch
         constants = {name: self._constant(value) for name, value in kernel.constants.items()}
         places = np.array([_address(constants.get(name, arrays.get(name))) for name in kernel.names], np.int64)
-        n = min(self.threads, batch)
+        n = min(self._workers(kernel.flops * length * batch), batch)
 
         def work(k: int) -> None:
             first, last = threads.share(batch, k, n)
@@ -148,13 +151,19 @@ class KernelProgram:
             array = arrays[place.name]
             return _address(array) + item * (place.later * self.layout.batch * place.width + place.row)
 
+        n = self._workers(sum(2 * rows * g.rows * max(1, g.depth) for g in self.kernels.gradients))
+
         def work(k: int) -> None:
             for gradient in self.kernels.gradients:
-                first, last = threads.share(gradient.rows, k, self.threads)
+                first, last = threads.share(gradient.rows, k, n)
                 if first < last:
                     self._add(gradient, first, last - first, rows, at, grads)
 
-        threads.together(work, self.threads)
+        threads.together(work, n)
+
+    def _workers(self, flops: int) -> int:
+        """Threads for some work: to wake another takes as long as many operations."""
+        return min(self.threads, 1 + flops // WAKING)
 
     def _add(self, g: Gradient, first: int, many: int, rows: int, at: Any, grads: Accumulator) -> None:
         total, item = grads.at(g.owner, g.key), self.layout.dtype.itemsize
