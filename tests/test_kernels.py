@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 import tracemalloc
 from importlib.util import find_spec
 from typing import Any
@@ -186,6 +188,21 @@ def test_bits_do_not_depend_on_threads(cell: Any, monkeypatch: pytest.MonkeyPatc
         found.append(gradients(model))
     for other in found[1:]:
         same(found[0], other)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_has_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
+    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    model = rb.LSTM(3, 20, rng=0)
+    expected = gradients(model)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # waiting for threads that are not there has no end
+        alike = np.array_equal(gradients(model).grads["weight_ih"], expected.grads["weight_ih"])
+        os._exit(0 if alike else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "two", "1.5"])

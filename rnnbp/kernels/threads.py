@@ -31,13 +31,14 @@ def _blas() -> Any:
 
 
 @lru_cache
-def _pool(n: int) -> ThreadPoolExecutor:
+def _pool(n: int, process: int) -> ThreadPoolExecutor:
+    """Threads of this process: a fork has none of those of its parent."""
     return ThreadPoolExecutor(n, "rnnbp")
 
 
 def together(work: Callable[[int], None], n: int) -> None:
     """``work(0)`` to ``work(n − 1)``, each in a thread of its own, the first in this one."""
-    others = [_pool(n - 1).submit(work, k) for k in range(1, n)] if n > 1 else []
+    others = [_pool(n - 1, os.getpid()).submit(work, k) for k in range(1, n)] if n > 1 else []
     try:
         work(0)
     finally:
