@@ -62,7 +62,6 @@ class Reduction:
     name: str
     args: tuple[Spot, ...]
     outs: tuple[Spot, ...]
-    spare: tuple[Spot, ...]
     n: int
     attr: Any
 
@@ -137,8 +136,7 @@ class _Arranger:
 
     def _reduction(self, op: Op) -> None:
         args, outs = (tuple(map(self.places.of, values)) for values in (op.args, op.outs))
-        spare = tuple(map(self.places.spot, self.homes.scratch.get(op.out, [])))
-        self.items.append(Reduction(op.name, args, outs, spare, self._rows(op.args[0]), op.attr))
+        self.items.append(Reduction(op.name, args, outs, self._rows(op.args[0]), op.attr))
 
     def _concat(self, op: Op) -> None:
         if self.homes.virtual(op):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,8 +55,6 @@ class Lanes:
 
 def number(value: float, bits: int) -> str:
     """A number as LLVM writes it, to the last bit."""
-    import struct
-
     if bits == 32:
         value = struct.unpack("f", struct.pack("f", value))[0]
     return f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
@@ -98,18 +97,6 @@ class Text:
     def label(self, block: str) -> None:
         self.lines.append(f"{block}:")
         self.block = block
-
-    def call(self, function: str, result: str, *args: str) -> str:
-        """The value of a call; the function is declared by the types of its arguments."""
-        types = ", ".join(
-            arg.rsplit(" ", 1)[0] if not arg.startswith("<") else arg[: arg.index(">") + 1] for arg in args
-        )
-        self.needs.add(f"declare {result} @{function}({types})")
-        text = f"call {result} @{function}({', '.join(args)})"
-        if result == "void":
-            self.do(text)
-            return ""
-        return self.put(text)
 
     def times(self, a: str, b: str | int) -> str:
         return self.put(f"mul nsw i64 {a}, {b}")
@@ -157,8 +144,7 @@ class Text:
 
     def fma(self, a: str, b: str, c: str) -> str:
         """a b + c, rounded once."""
-        v = self.lanes
-        return self.intrinsic("fma", a, b, c) if v else ""
+        return self.intrinsic("fma", a, b, c)
 
     def intrinsic(self, name: str, *values: str) -> str:
         """An intrinsic of LLVM on vectors."""

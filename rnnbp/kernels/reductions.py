@@ -56,9 +56,9 @@ class Row:
         return t.put(f"extractelement {v.type} {vector}, i32 0")
 
 
-def emit(t: Text, item: Reduction, args: Sequence[str], outs: Sequence[str], n: int) -> None:
+def emit(t: Text, item: Reduction, args: Sequence[str], outs: Sequence[str]) -> None:
     """The operation on one row; the addresses of what it takes and gives in it."""
-    _OPERATIONS[item.name](Row(t, n), args, outs, item.attr)
+    _OPERATIONS[item.name](Row(t, item.n), args, outs, item.attr)
 
 
 def _normal(r: Row, args: Sequence[str], outs: Sequence[str], eps: float) -> None:

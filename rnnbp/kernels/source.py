@@ -59,7 +59,9 @@ class Source:
             if loop:
                 with t.loop(0, n, down=self.back) as step:
                     here = t.put("sub i64 %b1, %b0")
-                    self._all(loop, Rows(t.plus(start, step.index), step.index, "%b0", here))
+                    rows = Rows(t.plus(start, step.index), step.index, "%b0", here)
+                    for item in loop:
+                        self._item(item, rows)
             self._block(after, start, n)
             for name, width in rolled:
                 self._roll(name, width, n)
@@ -81,10 +83,6 @@ class Source:
             with t.loop(0, times) as step:
                 self._item(item, Rows(t.plus(start, step.index), step.index, "%b0", count))
 
-    def _all(self, items: Sequence[Item], rows: Rows) -> None:
-        for item in items:
-            self._item(item, rows)
-
     def _item(self, item: Item, rows: Rows) -> None:
         t = self.t
         if isinstance(item, Product):
@@ -99,7 +97,7 @@ class Source:
 
     def _reduction(self, item: Reduction, rows: Rows) -> None:
         args, outs = ([self._address(spot, rows) for spot in spots] for spots in (item.args, item.outs))
-        reductions.emit(self.t, item, args, outs, item.n)
+        reductions.emit(self.t, item, args, outs)
 
     def _product(self, item: Product, rows: Rows) -> None:
         t = self.t
