@@ -65,12 +65,7 @@ class Backward:
 
     def _function(self) -> Function:
         code, cell, homes = self.code, self.cell, self.homes
-        spans: dict[Buffer, tuple[str, str]] = {cell.x: ("Bx", ":n"), self.dy: ("Bdy", ":n")}
-        spans |= {b: (f"C{k}", "") for k, b in enumerate(self.carried)}
-        for k, (before, after) in enumerate(zip(cell.before, cell.after, strict=True)):
-            spans[before], spans[after] = (f"H{k}", "t0:t1"), (f"H{k}", "t0 + 1:t1 + 1")
-        spans |= {b: (f"T{b.number}", "t0:t1") for b in cell.homes.buffers if b.kept}
-        spans |= {b: span_of(b, taped=False) for b in homes.buffers}
+        spans = self.spans() | {cell.x: ("Bx", ":n"), self.dy: ("Bdy", ":n")}
         emitter = Emitter(code, homes, self.phases, spans, cell.constants, backward=True)
         real = [op for op in homes.order if not op.name.startswith("grad")]
         first, ends = emitter.lines("before", real), self._copies(emitter)
@@ -86,6 +81,14 @@ class Backward:
         taken += list(self.gathers.rows)
         opaque = [op.attr[0] for op in real if op.name == "opaque_back"]
         return function([*copies, *lines], emitter, taken, opaque, back=True)
+
+    def spans(self) -> dict[Buffer, tuple[str, str]]:
+        """By buffer, its name and the span of a block's steps in it; x and dy aside."""
+        spans = {b: (f"C{k}", "") for k, b in enumerate(self.carried)}
+        for k, (before, after) in enumerate(zip(self.cell.before, self.cell.after, strict=True)):
+            spans[before], spans[after] = (f"H{k}", "t0:t1"), (f"H{k}", "t0 + 1:t1 + 1")
+        spans |= {b: (f"T{b.number}", "t0:t1") for b in self.cell.homes.buffers if b.kept}
+        return spans | {b: span_of(b, taped=False) for b in self.homes.buffers}
 
     def moves(self) -> list[tuple[int, int | None]]:
         """(k, value) for each state whose delta is made elsewhere than where the next step looks for it."""

@@ -13,7 +13,6 @@ import numpy as np
 
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Rows
-from rnnbp.compiler.function import span_of
 from rnnbp.compiler.homes import Buffer, Home
 from rnnbp.compiler.rules import cut
 from rnnbp.kernels import products
@@ -130,14 +129,8 @@ class KernelCell:
     @cached_property
     def places(self) -> Places:
         """The places of the backward code's values."""
-        back, cell, homes = self.back, self.cell, self.back.homes
-        spans: dict[Buffer, tuple[str, str]] = {cell.x: ("x", "t0:t1"), back.dy: ("dy", "t0:t1")}
-        spans |= {b: (f"C{k}", "") for k, b in enumerate(back.carried)}
-        for k, (before, after) in enumerate(zip(cell.before, cell.after, strict=True)):
-            spans[before], spans[after] = (f"H{k}", "t0:t1"), (f"H{k}", "t0 + 1:t1 + 1")
-        spans |= {b: (f"T{b.number}", "t0:t1") for b in cell.homes.buffers if b.kept}
-        spans |= {b: span_of(b, taped=False) for b in homes.buffers}
-        return Places(homes, spans | {self._dx: ("dx", "t0:t1")})
+        given = {self.cell.x: ("x", "t0:t1"), self.back.dy: ("dy", "t0:t1"), self._dx: ("dx", "t0:t1")}
+        return Places(self.back.homes, self.back.spans() | given)
 
     @cached_property
     def _dx(self) -> Buffer:
