@@ -54,11 +54,9 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Gradient:
-    """A parameter gradient: rows of it += deltasᵀ · other, or += Σ deltas where there is no other."""
+    """A parameter gradient: rows of it += deltasᵀ · other, or of one or two += Σ deltas where there is no other."""
 
-    owner: dict[str, Any]
-    key: str
-    start: int
+    totals: tuple[Rows, ...]
     rows: int
     deltas: Place
     other: Place | None
@@ -185,8 +183,10 @@ class KernelCell:
                 n = min(ends[k] - at, count - done)
                 row = at - (ends[k - 1] if k else 0)
                 here = replace(places[k], row=places[k].row + row)
-                for part in parts:
-                    yield Gradient(part.owner, part.key, part.start + done, n, here, other, depth)
+                totals = [part.cut(done, done + n) for part in parts]
+                size = 1 if other else 2
+                for first in range(0, len(totals), size):
+                    yield Gradient(tuple(totals[first : first + size]), n, here, other, depth)
                 at, done = at + n, done + n
 
     def _compiled(self, source: Source, parts: dict[str, list[Item]], rolled: Sequence[tuple[str, int]]) -> Kernel:

@@ -152,6 +152,11 @@ class Text:
         self.needs.add(f"declare {v.type} @llvm.{name}.{v.suffix}({', '.join([v.type] * len(values))})")
         return self.put(f"call {v.type} @llvm.{name}.{v.suffix}({', '.join(f'{v.type} {a}' for a in values)})")
 
+    def bits(self, bits: str) -> str:
+        """The mask that the bits of an integer give, the lowest first."""
+        n = self.lanes.n
+        return self.put(f"bitcast i{n} {self.put(f'trunc i64 {bits} to i{n}')} to {self.lanes.bools}")
+
     def first(self, count: str) -> str:
         """The mask of the first ``count`` lanes."""
         v = self.lanes

@@ -16,6 +16,8 @@ WIDE, NARROW = (6, 4), (6, 2)
 """(rows, vectors) of a block, with 32 registers for vectors and with 16."""
 DEPTH = 256
 """Rows of deltas that are summed in one go: their columns then stay in the second-level cache."""
+NEAR = 8
+"""Vectors of deltas that are added up side by side."""
 ARGUMENTS = (
     "ptr %a", "i64 %ra", "i64 %ka", "ptr %w", "i64 %kw", "i64 %K", "ptr %o", "i64 %ldo", "ptr %from", "i64 %ldf",
     "i64 %bits",
@@ -48,14 +50,9 @@ def _name(rows: int, vectors: int, ragged: bool) -> str:
     return f"block{rows}x{vectors}{'r' if ragged else ''}"
 
 
-def _mask(t: Text) -> str:
-    n = t.lanes.n
-    return t.put(f"bitcast i{n} {t.put(f'trunc i64 %bits to i{n}')} to {t.lanes.bools}")
-
-
 def _block(t: Text, rows: int, vectors: int, *, ragged: bool) -> Text:
     """o[i, m] = from[i, m] + Σ_k a[i ra + k ka] w[k kw + m], without ``from`` from 0; the last vector masked."""
-    v, mask = t.lanes, _mask(t)
+    v, mask = t.lanes, t.bits("%bits")
     masks = [None] * (vectors - 1) + [mask]
     cells = [(i, m) for i in range(rows) for m in range(vectors)]
     t.do(f"br i1 {t.put('icmp eq ptr %from, null')}, label %start, label %read")
@@ -167,16 +164,23 @@ def _gradient(lanes: Lanes, rows: int, vectors: int) -> tuple[str, Text, list[st
 
 
 def _sums(lanes: Lanes) -> tuple[str, Text, list[str]]:
-    """sums(d, ldd, N, M, o): o (M,) += Σ_n d[n], d (N, M)."""
+    """sums(d, ldd, N, M, o, p): o (M,) and p (M,) += Σ_n d[n], d (N, M); p may be null."""
     t = Text(lanes)
-    with t.loop(0, "%M", lanes.n) as along:
-        mask = t.first(t.put(f"sub i64 %M, {along.index}"))
-        column, out = t.at("%d", along.index), t.at("%o", along.index)
-        with t.loop(0, "%N", carried=[(lanes.type, t.load(out, mask))]) as loop:
-            row = t.load(t.at(column, t.times(loop.index, "%ldd")), mask)
-            loop.after.append(t.op("fadd", loop.carried[0], row))
-        t.store(loop.carried[0], out, mask)
-    return "sums", t, ["ptr %d", "i64 %ldd", "i64 %N", "i64 %M", "ptr %o"]
+
+    def some(at: str, many: int, bits: str) -> None:
+        masks = [None] * (many - 1) + [t.bits(bits)]
+        with t.loop(0, "%N", carried=[(lanes.type, "zeroinitializer")] * many) as loop:
+            row = t.at("%d", t.plus(t.times(loop.index, "%ldd"), at))
+            for m, (mask, sofar) in enumerate(zip(masks, loop.carried, strict=True)):
+                loop.after.append(t.op("fadd", sofar, t.load(t.at(row, m * lanes.n), mask)))
+        for name in ("o", "p"):
+            with t.loop(0, t.put(f"zext i1 {t.put(f'icmp ne ptr %{name}, null')} to i64")):
+                for m, (mask, total) in enumerate(zip(masks, loop.carried, strict=True)):
+                    out = t.at(f"%{name}", t.plus(at, m * lanes.n))
+                    t.store(t.op("fadd", t.load(out, mask), total), out, mask)
+
+    _over_panels(t, "%M", NEAR, some)
+    return "sums", t, ["ptr %d", "i64 %ldd", "i64 %N", "i64 %M", "ptr %o", "ptr %p"]
 
 
 def _moved(t: Text, pointer: str, by: str) -> str:

@@ -25,6 +25,10 @@ WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
 
 
+TOGETHER = 96
+"""Rows of a parameter's gradient that a thread takes together: whole blocks of registers."""
+
+
 class KernelProgram:
     """Runs a cell by kernels, chunk by chunk, as ``Interpreter`` does. Results do not depend on the threads."""
 
@@ -35,7 +39,7 @@ class KernelProgram:
         self.threads = threads.count()
         self._packed: dict[Any, Array] = {}
         library = sizes.cell.library
-        self._gradient, self._sums = library.function("gradient", 9), library.function("sums", 5)
+        self._gradient, self._sums = library.function("gradient", 9), library.function("sums", 6)
 
     def prepare(self, length: int) -> None:
         """Take all the memory that chunks of so many steps need for a whole run, and pack the weights."""
@@ -144,7 +148,7 @@ class KernelProgram:
         threads.together(work, n)
 
     def _read_off(self, arrays: Mapping[str, Array], length: int, grads: Accumulator) -> None:
-        """Parameter gradients of a piece: every thread takes a share of each one's rows."""
+        """Parameter gradients of a piece: every thread takes some rows of one, then of the next."""
         rows, item = length * self.layout.batch, self.layout.dtype.itemsize
 
         def at(place: Place) -> int:
@@ -153,26 +157,24 @@ class KernelProgram:
 
         n = self._workers(sum(2 * rows * g.rows * max(1, g.depth) for g in self.kernels.gradients))
 
-        def work(k: int) -> None:
-            for gradient in self.kernels.gradients:
-                first, last = threads.share(gradient.rows, k, n)
-                if first < last:
-                    self._add(gradient, first, last - first, rows, at, grads)
+        def work(task: tuple[Gradient, int]) -> None:
+            gradient, first = task
+            self._add(gradient, first, min(TOGETHER, gradient.rows - first), rows, at, grads)
 
-        threads.together(work, n)
+        threads.each(work, [(g, first) for g in self.kernels.gradients for first in range(0, g.rows, TOGETHER)], n)
 
     def _workers(self, flops: int) -> int:
         """Threads for some work: to wake another takes as long as many operations."""
         return min(self.threads, 1 + flops // WAKING)
 
     def _add(self, g: Gradient, first: int, many: int, rows: int, at: Any, grads: Accumulator) -> None:
-        total, item = grads.at(g.owner, g.key), self.layout.dtype.itemsize
-        deltas, start = at(g.deltas) + item * first, g.start + first
+        item = self.layout.dtype.itemsize
+        deltas, step = at(g.deltas) + item * first, item * max(1, g.depth)
+        totals = [_address(grads.at(part.owner, part.key)) + step * (part.start + first) for part in g.totals]
         if g.other is None:
-            self._sums(deltas, g.deltas.width, rows, many, _address(total) + item * start)
+            self._sums(deltas, g.deltas.width, rows, many, totals[0], *totals[1:] or [0])
         else:
-            out = _address(total) + item * start * g.depth
-            self._gradient(deltas, g.deltas.width, at(g.other), g.other.width, rows, many, g.depth, out, g.depth)
+            self._gradient(deltas, g.deltas.width, at(g.other), g.other.width, rows, many, g.depth, totals[0], g.depth)
 
     def _made(self, output: bool) -> bool:
         """Whether y is an array of its own: it is none where it is a state, which the tape has."""

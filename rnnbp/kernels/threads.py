@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+T = TypeVar("T")
 VARIABLE = "RNNBP_NUM_THREADS"
 
 
@@ -21,7 +23,13 @@ def count() -> int:
             raise ValueError(f"{VARIABLE} is a number of threads from 1 on, found {given!r}")
         return int(given)
     pools: list[int] = [pool.num_threads for pool in _blas()]
-    return max(1, min([*pools, os.cpu_count() or 1]))
+    return max(1, min([*pools, _processors()]))
+
+
+@lru_cache
+def _processors() -> int:
+    """To count them reads a file."""
+    return os.cpu_count() or 1
 
 
 @lru_cache
@@ -44,6 +52,21 @@ def together(work: Callable[[int], None], n: int) -> None:
     finally:
         for other in others:
             other.result()
+
+
+def each(work: Callable[[T], None], tasks: Iterable[T], n: int) -> None:
+    """``work`` on every task, in n threads: whichever is free takes the next."""
+    waiting = deque(tasks)
+
+    def some(_: int) -> None:
+        while True:
+            try:
+                task = waiting.popleft()
+            except IndexError:
+                return
+            work(task)
+
+    together(some, n)
 
 
 def share(total: int, k: int, n: int) -> tuple[int, int]:
