@@ -157,6 +157,15 @@ class Text:
         n = self.lanes.n
         return self.put(f"bitcast i{n} {self.put(f'trunc i64 {bits} to i{n}')} to {self.lanes.bools}")
 
+    def both(self, one: str, other: str) -> str:
+        """Whether two comparisons hold."""
+        return self.put(f"and i1 {self.put(one)}, {self.put(other)}")
+
+    def where(self, yes: str, mask: str) -> str:
+        """A mask, or that of no lane."""
+        kind = self.lanes.bools
+        return self.put(f"select i1 {yes}, {kind} {mask}, {kind} zeroinitializer")
+
     def first(self, count: str) -> str:
         """The mask of the first ``count`` lanes."""
         v = self.lanes

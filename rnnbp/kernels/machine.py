@@ -54,6 +54,7 @@ class Library:
         for name, address in (given or {}).items():
             self._engine.add_global_mapping(module.get_function(name), address)
         self._engine.finalize_object()
+        self._functions: dict[str, Any] = {}
 
     def address(self, name: str) -> int:
         """Where a function is; it stays there as long as the library."""
@@ -61,4 +62,6 @@ class Library:
 
     def function(self, name: str, n: int) -> Any:
         """A function of n integers or addresses, to be called without the interpreter's lock."""
-        return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * n)(self.address(name))
+        if name not in self._functions:
+            self._functions[name] = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * n)(self.address(name))
+        return self._functions[name]

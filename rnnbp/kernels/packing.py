@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
-from rnnbp.compiler.code import Matrix
+from rnnbp.compiler.code import Matrix, Rows
+from rnnbp.kernels import threads
 from rnnbp.kernels.ir import Lanes, Text
 from rnnbp.kernels.machine import Library
 from rnnbp.numerics import Array
 
-NEAR = 16
-"""Columns of weights that are turned in one go: those of a cache line."""
+WAKING = 10**6
+"""Numbers that are packed in the time that it takes to wake a thread."""
+
+
+class _Part(NamedTuple):
+    """Rows of weights on their way to row ``at`` of a packed matrix."""
+
+    matrix: Matrix
+    lane: Rows
+    at: int
+    found: Array
 
 
 def packed_rows(rows: int, lanes: Lanes) -> int:
@@ -18,18 +31,32 @@ def packed_rows(rows: int, lanes: Lanes) -> int:
     return -(-rows // lanes.n) * lanes.n
 
 
-def packed(matrix: Matrix, dtype: np.dtype[np.generic], lanes: Lanes, library: Library) -> Array:
-    """The weights (M, K) of a product, in panels, padded with zeros."""
-    rows, depth = matrix.shape
-    found, at = np.zeros(packed_rows(rows, lanes) * depth, dtype), 0
-    copy = library.function("turned" if matrix.turned else "upright", 8)
-    for lane in matrix.lanes:
-        part, factor = lane.owner[lane.key][lane.start : lane.stop], np.array(lane.factor, dtype)
-        here = np.ascontiguousarray(part, dtype)
-        columns = here.shape[1]
-        copy(here.ctypes.data, lane.count, columns, at, rows, depth, found.ctypes.data, factor.ctypes.data)
-        at += lane.count
+def packed(
+    matrices: Sequence[Matrix], dtype: np.dtype[np.generic], lanes: Lanes, library: Library, n: int = 1
+) -> list[Array]:
+    """The weights (M, K) of products, in panels, padded with zeros; by n threads where that pays."""
+    found, parts = list[Array](), list[_Part]()
+    for matrix in matrices:
+        rows, depth = matrix.shape
+        panels = np.empty(packed_rows(rows, lanes) * depth, dtype)
+        if rows % lanes.n:
+            panels[rows // lanes.n * lanes.n * depth :] = 0
+        found.append(panels)
+        at = 0
+        for lane in matrix.lanes:
+            parts.append(_Part(matrix, lane, at, panels))
+            at += lane.count
+    size = sum(panels.size for panels in found)
+    threads.each(lambda part: _pack(part, library), parts, min(n, 1 + size // WAKING))
     return found
+
+
+def _pack(part: _Part, library: Library) -> None:
+    matrix, lane, at, found = part
+    copy, (rows, depth) = library.function("turned" if matrix.turned else "upright", 8), matrix.shape
+    here = np.ascontiguousarray(lane.owner[lane.key][lane.start : lane.stop], found.dtype)
+    factor = np.array(lane.factor, found.dtype)
+    copy(here.ctypes.data, lane.count, here.shape[1], at, rows, depth, found.ctypes.data, factor.ctypes.data)
 
 
 def text(lanes: Lanes, vectors: int) -> list[tuple[str, Text, list[str]]]:
@@ -53,20 +80,44 @@ def _panel(t: Text, row: str, width: int) -> tuple[str, str, str]:
 
 
 def _upright(t: Text, width: int) -> Text:
-    kind, size = t.lanes.scalar, t.lanes.nbytes
-    factor = t.put(f"load {kind}, ptr %factor, align {size}")
-    with t.loop(0, "%columns", NEAR) as block:
-        stop = t.plus(block.index, NEAR)
-        more = t.put(f"icmp slt i64 {stop}, %columns")
-        end = t.put(f"select i1 {more}, i64 {stop}, i64 %columns")
-        with t.loop(0, "%rows") as row:
-            base, across, column = _panel(t, t.plus(row.index, "%at"), width)
-            source, to = t.at("%from", t.times(row.index, "%columns")), t.at("%to", t.plus(base, column))
-            with t.loop(block.index, end) as k:
-                value = t.put(f"load {kind}, ptr {t.at(source, k.index)}, align {size}")
-                scaled = t.put(f"fmul {kind} {value}, {factor}")
-                t.do(f"store {kind} {scaled}, ptr {t.at(to, t.times(k.index, across))}, align {size}")
+    """Squares of n rows and n columns are turned in registers; a square's rows are a vector of the panel."""
+    n, factor = t.lanes.n, t.broadcast("%factor")
+    end = t.plus("%at", "%rows")
+    first = t.times(t.put(f"sdiv i64 %at, {n}"), n)
+    with t.loop(first, end, n) as group:
+        rows = [t.plus(group.index, j) for j in range(n)]
+        inside = [t.both(f"icmp sge i64 {row}, %at", f"icmp slt i64 {row}, {end}") for row in rows]
+        sources = [t.at("%from", t.times(t.put(f"sub i64 {row}, %at"), "%columns")) for row in rows]
+        below, above = (t.first(t.put(f"sub i64 {edge}, {group.index}")) for edge in (end, "%at"))
+        those = t.put(f"xor {t.lanes.bools} {below}, {above}")
+        base, across, column = _panel(t, group.index, width)
+        to = t.at("%to", t.plus(base, column))
+        with t.loop(0, "%columns", n) as along:
+            mask = t.first(t.put(f"sub i64 %columns, {along.index}"))
+            masks = [t.where(yes, mask) for yes in inside]
+            pairs = zip(sources, masks, strict=True)
+            square = [t.load(t.at(source, along.index), part) for source, part in pairs]
+            for k, vector in enumerate(_transposed(t, square)):
+                there = t.plus(along.index, k)
+                scaled, yes = t.op("fmul", vector, factor), t.put(f"icmp slt i64 {there}, %columns")
+                t.store(scaled, t.at(to, t.times(there, across)), t.where(yes, those))
     return t
+
+
+def _transposed(t: Text, square: list[str]) -> list[str]:
+    """n vectors of n numbers, rows for columns: halves are exchanged, then quarters, down to single numbers."""
+    n, kind = t.lanes.n, t.lanes.type
+    step = n // 2
+    while step:
+        low = ", ".join(f"i32 {c if not c & step else n + c - step}" for c in range(n))
+        high = ", ".join(f"i32 {c + step if not c & step else n + c}" for c in range(n))
+        found = list(square)
+        for i in (i for i in range(n) if not i & step):
+            pair = f"{kind} {square[i]}, {kind} {square[i + step]}"
+            found[i] = t.put(f"shufflevector {pair}, <{n} x i32> <{low}>")
+            found[i + step] = t.put(f"shufflevector {pair}, <{n} x i32> <{high}>")
+        square, step = found, step // 2
+    return square
 
 
 def _turned(t: Text, width: int) -> Text:

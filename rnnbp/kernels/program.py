@@ -44,7 +44,9 @@ class KernelProgram:
     def prepare(self, length: int) -> None:
         """Take all the memory that chunks of so many steps need for a whole run, and pack the weights."""
         self.workspace.reserve(self.sizes.workspace_bytes(length))
-        for value in self.sizes.constants.values():
+        values = list(self.sizes.constants.values())
+        self._pack([value for value in values if isinstance(value, Matrix)])
+        for value in values:
             self._constant(value)
 
     def advance(
@@ -196,10 +198,14 @@ class KernelProgram:
         key = value.identity
         if key not in self._packed:
             if isinstance(value, Matrix):
-                self._packed[key] = packed(value, self.layout.dtype, self.kernels.lanes, self.kernels.library)
+                self._pack([value])
             else:
                 self._packed[key] = vector_of(value, self.layout.dtype)
         return self._packed[key]
+
+    def _pack(self, matrices: Sequence[Matrix]) -> None:
+        found = packed(matrices, self.layout.dtype, self.kernels.lanes, self.kernels.library, self.threads)
+        self._packed |= zip([matrix.identity for matrix in matrices], found, strict=True)
 
     def _states(self, length: int) -> list[Array]:
         return [self._new(shape) for shape in self._state_shapes(length)]
