@@ -27,6 +27,7 @@ from rnnbp.layers import *  # noqa: F403
 from rnnbp.layers import __all__ as _layers
 from rnnbp.numerics import DtypeError, ShapeError
 from rnnbp.recurrent import Recurrent
+from rnnbp.reuse import release_memory
 from rnnbp.simulation import ScheduleError, simulate
 from rnnbp.storage import StorageError
 from rnnbp.train import (
@@ -91,6 +92,7 @@ __all__ = [
     "optim",
     "plan",
     "predict",
+    "release_memory",
     "save_weights",
     "schedules",
     "simulate",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,8 @@ class Ledger:
         self.bytes: Counter[str] = Counter()
         self.peak_bytes = 0
         self.peak_by_kind: dict[str, int] = {}
+        self.grown: Callable[[], None] | None = None
+        """What is called when the total has grown."""
 
     @property
     def total(self) -> int:
@@ -68,6 +70,8 @@ class Ledger:
     def _note_peak(self) -> None:
         if self.total > self.peak_bytes:
             self.peak_bytes, self.peak_by_kind = self.total, dict(+self.bytes)
+        if self.grown is not None:
+            self.grown()
 
 
 def arrays_in(tree: Any) -> Iterator[Array]:

@@ -111,7 +111,7 @@ def test_products(size: tuple[int, int, int], dtype: str) -> None:
     weights, a, start = (rng.normal(size=s).astype(dtype) for s in ((rows, depth), (n, depth), (rows,)))
     wide, eps = np.longdouble, 4 * math.sqrt(depth + n) * np.finfo(dtype).eps
     out = np.full((n, rows + 3), 7, dtype)
-    panels = packed([Matrix((Rows({"w": weights}, "w", 0, rows),))], kind, lanes, library)[0]
+    panels = packed([Matrix((Rows({"w": weights}, "w", 0, rows),))], lambda n: np.empty(n, kind), lanes, library)[0]
     for origin, expected in ((0, a @ weights.T.astype(wide)), (address(start), start + a @ weights.T.astype(wide))):
         product(address(a), depth, address(panels), rows, depth, address(out), rows + 3, origin, 0, n)
         np.testing.assert_allclose(out[:, :rows], expected, rtol=0, atol=eps * np.abs(expected).max())

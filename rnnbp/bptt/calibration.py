@@ -25,20 +25,21 @@ from rnnbp.graph import Graph
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array, Shape, positive_int
 from rnnbp.recurrent import Recurrent
+from rnnbp.reuse import Reuse
 from rnnbp.storage import PathLike
 
 PATIENCE = 0.4
 """Seconds after which a length is measured no more often: a busy machine gives less exact costs, not later ones."""
 SHORT, LONG = 2, 64
 """Two lengths of chunks: cost is a line through them."""
-PIECE, PIECES = 10**6, 64
-"""Bytes of an array as tapes have them, and how many: together more than is kept for the next use."""
 SECONDS = 0.15
 """What all actions on the long chunk may take together; a slow model gets a shorter one."""
 
 
 def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: BackendLike = None) -> Costs:
     """Measure what the actions of a schedule cost here, on random chunks of this model, in about a second.
+
+    Times are of memory that has been used before, as that of a second run like the first is.
 
     Args:
         model: as ``bptt`` takes it. batch: B of x.
@@ -105,7 +106,7 @@ def measured(sizes: Sizes, room: int | None = None, repeats: int = 3) -> Costs:
     many = _measure(sizes, length, repeats)
     step = {kind: max(1e-9, (many[kind] - few[kind]) / (length - SHORT)) for kind in KINDS}
     fixed = {kind: max(0.0, few[kind] - SHORT * step[kind]) for kind in KINDS}
-    return Costs(fixed, step, _byte() if room is None or room > 2 * PIECE * PIECES else 0.0)
+    return Costs(fixed, step)
 
 
 def _held(sizes: Sizes, length: int) -> int:
@@ -114,26 +115,11 @@ def _held(sizes: Sizes, length: int) -> int:
     return held + sizes.workspace(length) + sizes.rebuild(length)
 
 
-def _byte() -> float:
-    """Seconds that a byte takes longer when it is used for the first time since the system handed it out.
-
-    All pieces are held at once, so that most are new, and BLAS's threads are awake, as they are in a run.
-    """
-    square, held, taken = np.ones((256, 256), np.float32), [], []
-    for _ in range(PIECES):
-        square @ square
-        array = np.empty(PIECE, np.uint8)
-        first, second = (_timed(partial(array.fill, 0))[0] for _ in range(2))
-        held.append(array)
-        taken.append(first - second)
-    return max(0.0, median(taken)) / PIECE
-
-
 def _measure(sizes: Sizes, length: int, repeats: int) -> dict[str, float]:
     """Seconds of each action on one chunk of ``length`` steps."""
     x = _synthetic(sizes.model, (length, sizes.batch, *sizes.x_shape))
     problem = pose(sizes.model, x, chunk=length, state=None, backend=sizes.backend)
-    chunks, state = Chunks(problem, seed=0, training=True), problem.state
+    chunks, state = Chunks(problem, seed=0, training=True, memory=Reuse("calibration")), problem.state
     taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
     began = time.perf_counter()
     for k in range(repeats + 1):  # the first warms up

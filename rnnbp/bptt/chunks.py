@@ -17,6 +17,7 @@ from rnnbp.interpreter import Tape
 from rnnbp.layout import Layout, layouts
 from rnnbp.numerics import Array, Saved
 from rnnbp.recurrent import Recurrent
+from rnnbp.reuse import Reuse
 from rnnbp.rng import Context
 
 TAPES = (Tape, ProgramTape)
@@ -68,11 +69,11 @@ class ThinTape:
 class Chunks:
     """Runs chunks of a problem."""
 
-    def __init__(self, problem: Problem, *, seed: int, training: bool) -> None:
+    def __init__(self, problem: Problem, *, seed: int, training: bool, memory: Reuse | None = None) -> None:
         self.problem, self.model, self.parts = problem, problem.model, Parts(problem.model)
         self.seed, self.training = seed, training
         found: dict[int, Layout] = layouts(self.model, problem.x_shape, problem.batch, problem.dtype)
-        workspace = Workspace()
+        workspace = Workspace(memory)
         self.programs: dict[int, Any] = {
             number: runner(layout, workspace, problem.backend) for number, layout in found.items()
         }

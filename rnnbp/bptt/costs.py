@@ -14,7 +14,7 @@ class Costs:
     """Seconds of each action on a chunk of L steps: ``fixed[kind] + L · step[kind]``, by the action's name.
 
     ``fixed`` has also "write" and "read", of a checkpoint on disk, where they were measured. ``byte`` is of each
-    byte that is held at the peak: a system takes its time to hand out memory. Printed, it is a table in microseconds.
+    byte that is held at the peak, 0 where memory has been used before. Printed, it is a table in microseconds.
     """
 
     fixed: dict[str, float]

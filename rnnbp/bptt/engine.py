@@ -17,6 +17,7 @@ from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
 from rnnbp.bptt.settle import keeps_dx, settle
 from rnnbp.numerics import flag, positive_int
+from rnnbp.reuse import reuse
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike, resolve, sweep
 from rnnbp.simulation import ScheduleError, Simulation, simulate
@@ -88,11 +89,13 @@ def bptt(
         problem, checkpoint = settle(problem, objective, checkpoint, chunk, dx=kept)
         objective.problem = problem
         actions, foreseen = _actions(problem, checkpoint)
-        chunks = Chunks(problem, seed=check_seed(seed), training=training)
+        memory = reuse(None if foreseen is None else (problem.kind, foreseen, kept, type(loss)))
+        chunks = Chunks(problem, seed=check_seed(seed), training=training, memory=memory)
         plan = checkpoint if isinstance(checkpoint, Plan) else None
         with Progress(problem, foreseen, plan) if flag("progress", progress) else nullcontext() as bar:
-            run = Run(problem, chunks, objective, dx=kept, horizon=horizon, folder=folder, done=bar)
+            run = Run(problem, chunks, objective, dx=kept, memory=memory, horizon=horizon, folder=folder, done=bar)
             result = run.execute(actions)
+            memory.end()
     if foreseen is not None and result.stats.counts != foreseen.counts:
         raise ScheduleError(
             f"the schedule gave {foreseen.counts} when it was checked, {result.stats.counts} when it ran; "

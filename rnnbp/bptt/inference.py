@@ -15,6 +15,7 @@ from rnnbp.bptt.problem import as_model, pose
 from rnnbp.bptt.results import Gradients, States
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array, ShapeError
+from rnnbp.reuse import release_memory
 from rnnbp.storage import PathLike
 
 
@@ -28,6 +29,7 @@ def predict(model: Any, x: Any, *, state: Any = None, chunk: int | None = None) 
         raise TypeError(
             "predict gives the outputs of all steps, and x is a stream; give its pieces one by one, with state="
         )
+    release_memory()
     chunks = Chunks(problem, seed=0, training=False)
     y, present = np.empty((problem.steps, problem.batch, *problem.output_shape), problem.dtype), problem.state
     for n in range(problem.chunks):
@@ -53,6 +55,7 @@ def evaluate(
     """
     problem = pose(model, x, chunk=chunk, state=state, backend=None, steps=steps, folder=folder)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
+        release_memory()
         chunks = Chunks(problem, seed=0, training=False)
         value, present = 0.0, problem.state
         for n in problem.numbers():

@@ -70,6 +70,12 @@ class Problem:
     def chunks(self) -> int:
         return math.ceil(self.steps / self.chunk)
 
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What runs that take memory alike have in common."""
+        shapes = tuple((name, array.shape) for name, array in self.model.params.items())
+        return shapes, self.x_shape, self.steps, self.batch, self.chunk, self.dtype, self.backend
+
     def numbers(self) -> Iterator[int]:
         """The chunks, in order; of a stream, as they come."""
         n, more = 0, True

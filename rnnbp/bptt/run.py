@@ -20,6 +20,7 @@ from rnnbp.bptt.slots import Slots, read_ahead
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array
 from rnnbp.recurrent import Recurrent
+from rnnbp.reuse import Reuse
 from rnnbp.storage import PathLike
 
 
@@ -27,7 +28,8 @@ class Run:
     """The tapes, the slots, and what has been computed so far.
 
     Args:
-        dx: whether the gradient by x is kept. horizon: as of ``bptt``. folder: of checkpoints on disk.
+        dx: whether the gradient by x is kept. memory: of its arrays. horizon: as of ``bptt``.
+        folder: of checkpoints on disk.
         done: is called after each action, with the number of its steps and the ledger.
     """
 
@@ -38,6 +40,7 @@ class Run:
         objective: Objective,
         *,
         dx: bool,
+        memory: Reuse,
         horizon: int | None = None,
         folder: PathLike | None = None,
         done: Callable[[int, Ledger], None] | None = None,
@@ -49,7 +52,7 @@ class Run:
         recurrent = zip(chunks.parts.recurrent, problem.state, strict=True)
         self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
         self.grads = Accumulators(problem.model)
-        self.dx = np.zeros((problem.steps, *problem.x.shape), problem.dtype) if dx and problem.floats else None
+        self.dx = memory.new((problem.steps, *problem.x.shape), problem.dtype) if dx and problem.floats else None
         self.loss: Any = 0.0
         self.final: States = ()
         given = [problem.x.array] if isinstance(problem.x, Held) and not problem.x.fresh else []
@@ -57,6 +60,7 @@ class Run:
         self.slots = Slots(self.ledger, folder)
         self.ledger.hold("gradients", (self.grads.grads, () if self.dx is None else self.dx))
         self.counter = Counter()
+        memory.begin(self.ledger)
 
     def execute(self, schedule: Iterable[Action]) -> Gradients:
         """Run all actions."""
@@ -154,8 +158,8 @@ class Run:
         value, dx = self.chunks.backward(n, tape, self.objective, self.dstates, self.grads)
         self.ledger.release(held)
         self.loss += value
-        if self.dx is not None and dx is not None:
-            self.dx[self.problem.span(n)] = dx
+        if self.dx is not None:
+            self.dx[self.problem.span(n)] = 0 if dx is None else dx
         if self.horizon and n and n * self.problem.chunk % self.horizon == 0:
             self.dstates = {number: (None,) * len(deltas) for number, deltas in self.dstates.items()}
 

@@ -239,7 +239,7 @@ class Program:
         return math.prod(self.layout.shapes[self.cell.outputs[k]])
 
     def _new(self, shape: tuple[int, ...]) -> Array:
-        return np.empty(shape, self.layout.dtype)
+        return self.workspace.new(shape, self.layout.dtype)
 
 
 def weights_of(matrix: Matrix, dtype: np.dtype[Any]) -> Array:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.numerics import Array, Shape
+from rnnbp.reuse import Reuse
 
 ALIGNMENT = 64
 """Bytes of a cache line, on which every array begins."""
@@ -22,14 +23,19 @@ def workspace_bytes(shapes: Iterable[Shape], dtype: np.dtype[Any]) -> int:
 class Workspace:
     """One block of memory; each ``carve`` gives it out anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, arrays: Reuse | None = None) -> None:
         self.memory = np.empty(0, np.uint8)
+        self._arrays = Reuse() if arrays is None else arrays
+
+    def new(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
+        """An array of its own."""
+        return self._arrays.new(shape, dtype)
 
     def reserve(self, nbytes: int) -> None:
         """Have at least so many bytes."""
         if nbytes > self.memory.nbytes:
             self.memory = np.empty(0, np.uint8)  # the old block goes before the new one comes
-            self.memory = np.empty(nbytes, np.uint8)
+            self.memory = self.new((nbytes,), np.dtype(np.uint8))
 
     def carve(self, shapes: Mapping[str, Shape], dtype: np.dtype[Any]) -> dict[str, Array]:
         """Arrays of these shapes, good until the next call; the block grows if it must."""

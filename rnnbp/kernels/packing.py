@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.kernels import threads
 from rnnbp.kernels.ir import Lanes, Text
 from rnnbp.kernels.machine import Library
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, Shape
 
 WAKING = 10**6
 """Numbers that are packed in the time that it takes to wake a thread."""
@@ -32,13 +32,13 @@ def packed_rows(rows: int, lanes: Lanes) -> int:
 
 
 def packed(
-    matrices: Sequence[Matrix], dtype: np.dtype[np.generic], lanes: Lanes, library: Library, n: int = 1
+    matrices: Sequence[Matrix], new: Callable[[Shape], Array], lanes: Lanes, library: Library, n: int = 1
 ) -> list[Array]:
-    """The weights (M, K) of products, in panels, padded with zeros; by n threads where that pays."""
+    """The weights (M, K) of products, in panels, padded with zeros, in ``new`` arrays; by n threads where that pays."""
     found, parts = list[Array](), list[_Part]()
     for matrix in matrices:
         rows, depth = matrix.shape
-        panels = np.empty(packed_rows(rows, lanes) * depth, dtype)
+        panels = new((packed_rows(rows, lanes) * depth,))
         if rows % lanes.n:
             panels[rows // lanes.n * lanes.n * depth :] = 0
         found.append(panels)

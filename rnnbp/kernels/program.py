@@ -204,7 +204,7 @@ class KernelProgram:
         return self._packed[key]
 
     def _pack(self, matrices: Sequence[Matrix]) -> None:
-        found = packed(matrices, self.layout.dtype, self.kernels.lanes, self.kernels.library, self.threads)
+        found = packed(matrices, self._new, self.kernels.lanes, self.kernels.library, self.threads)
         self._packed |= zip([matrix.identity for matrix in matrices], found, strict=True)
 
     def _states(self, length: int) -> list[Array]:
@@ -232,7 +232,7 @@ class KernelProgram:
         return self._new((length, self.layout.batch, *self.layout.shapes[self.cell.outputs[0]]))
 
     def _new(self, shape: tuple[int, ...]) -> Array:
-        return np.empty(shape, self.layout.dtype)
+        return self.workspace.new(shape, self.layout.dtype)
 
 
 def _flat(x: Array) -> Array:

@@ -1,0 +1,111 @@
+"""Memory that one run leaves to the next like it: fresh memory costs a page fault for every page, each time.
+
+A block is free once no array lies in it any more. What is free is kept as long as the run, and what it keeps, stay
+within the most that the run before took; it is given back when another kind of run begins.
+"""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from collections import defaultdict
+from functools import partial
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from rnnbp.ledger import Ledger
+from rnnbp.numerics import Array, Shape
+
+LEAST = 2**15
+"""Bytes below which an array has memory of its own."""
+LINE = 64
+"""Bytes of a cache line, on which every block begins."""
+
+
+class Reuse:
+    """Blocks of memory, in use or free.
+
+    Args:
+        key: what tells this run from others; None to keep nothing. While tracemalloc traces nothing is kept
+            either, so that a run shows what it takes.
+    """
+
+    def __init__(self, key: Any = None) -> None:
+        self.key = None if tracemalloc.is_tracing() else key
+        self.ledger = Ledger()
+        self._limit = 0
+        self._free: defaultdict[int, list[Array]] = defaultdict(list)
+        self._used: dict[int, Any] = {}
+
+    @property
+    def free(self) -> int:
+        """Bytes that wait to be used again."""
+        return sum(block.nbytes for blocks in self._free.values() for block in blocks)
+
+    def new(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
+        """An array of anything."""
+        nbytes = math.prod(shape) * dtype.itemsize
+        if self.key is None or nbytes < LEAST:
+            return np.empty(shape, dtype)
+        block = self._block(nbytes)
+        start = -block.__array_interface__["data"][0] % LINE
+        array = np.frombuffer(block.data[start : start + nbytes], dtype)
+        self._used[id(array)] = ref(array, partial(_freed, ref(self), id(array), nbytes, block))
+        return array.reshape(shape)
+
+    def _block(self, nbytes: int) -> Array:
+        if self._free[nbytes]:
+            return self._free[nbytes].pop()
+        self.keep(max(self._limit, self.ledger.peak_bytes) - self.ledger.total - nbytes)
+        return np.empty(nbytes + LINE, np.uint8)
+
+    def keep(self, room: int) -> None:
+        """Give back free blocks, the largest first, until the others fit into so many bytes."""
+        free = self.free
+        for nbytes in sorted(self._free, reverse=True):
+            while self._free[nbytes] and free > room:
+                free -= self._free[nbytes].pop().nbytes
+
+    def grown(self) -> None:
+        """The ledger has grown: give back what does not fit beside it."""
+        if self._free:
+            self.keep(max(self._limit, self.ledger.peak_bytes) - self.ledger.total)
+
+    def begin(self, ledger: Ledger) -> None:
+        """A run begins, with its ledger."""
+        self.ledger, ledger.grown = ledger, self.grown
+
+    def end(self) -> None:
+        """It has ended: leave its memory to the next."""
+        self._limit = self.ledger.peak_bytes
+        self.ledger.grown = None
+        if self.key is not None:
+            _last[:] = [self]
+
+
+_last: list[Reuse] = []
+"""The memory of the last run."""
+
+
+def reuse(key: Any = None) -> Reuse:
+    """The memory of the last run, if it was of that key; else that is given back, and there is none yet."""
+    last = _last.pop() if _last else None
+    made = Reuse(key)
+    return made if last is None or made.key is None or last.key != made.key else last
+
+
+def release_memory() -> None:
+    """Give back the memory that the last ``bptt`` has left for the next like it, at most its peak.
+
+    Another kind of run does so by itself, ``predict`` and ``evaluate`` too. While tracemalloc traces, none is left.
+    """
+    _last.clear()
+
+
+def _freed(owner: ref[Reuse], number: int, nbytes: int, block: Array, _: Any) -> None:
+    found = owner()
+    if found is not None:
+        found._used.pop(number, None)
+        found._free[nbytes].append(block)

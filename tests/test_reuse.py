@@ -1,0 +1,193 @@
+"""Memory left from run to run: the same bits, nothing overwritten that is still held, never more than the peak."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp import reuse as module
+from rnnbp.ledger import Ledger
+from rnnbp.reuse import LINE, Reuse
+
+T, B, N = 96, 16, 64
+
+
+@pytest.fixture(autouse=True)
+def untraced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Memory is kept although it is traced; none from other tests."""
+    rb.release_memory()
+    monkeypatch.setattr(module.tracemalloc, "is_tracing", lambda: False)
+    yield
+    rb.release_memory()
+
+
+def given(y: np.ndarray, dy: np.ndarray) -> tuple[float, np.ndarray]:
+    return float(y.sum()), dy
+
+
+def reals(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def run(model: Any, seed: int = 0, loss: Any = given, **how: Any) -> rb.Gradients:
+    return rb.bptt(model, reals(T, B, 32, seed=seed), reals(T, B, N, seed=seed + 1), loss, **how)
+
+
+def same(a: rb.Gradients, b: rb.Gradients) -> None:
+    assert a.loss == b.loss
+    for x, y in ((a.dx, b.dx), *((a.grads[name], b.grads[name]) for name in a.grads)):
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("backend", ["numpy", None])
+@pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
+@pytest.mark.parametrize("cell", [rb.LSTM, rb.GRU, rb.RNN])
+def test_runs_in_used_memory_give_the_same_bits(cell: Any, checkpoint: str, backend: str | None) -> None:
+    model = cell(32, N, rng=0)
+    how: dict[str, Any] = {"checkpoint": checkpoint, "backend": backend, "chunk": 20}
+    fresh = []
+    for seed in (0, 7):
+        rb.release_memory()
+        fresh.append(run(model, seed, **how))
+    for expected, seed in zip(fresh * 2, (0, 7, 0, 7), strict=True):
+        same(run(model, seed, **how), expected)
+
+
+def test_outputs_that_a_loss_keeps_are_not_overwritten() -> None:
+    kept: list[np.ndarray] = []
+    copies: list[np.ndarray] = []
+
+    def keeping(y: np.ndarray, dy: np.ndarray) -> tuple[float, np.ndarray]:
+        kept.append(y[1:, ::2])
+        copies.append(kept[-1].copy())
+        return 0.0, dy
+
+    model = rb.LSTM(32, N, rng=0)
+    found = [run(model, seed, keeping) for seed in range(4)]
+    expected = [(g.dx.copy(), g.state[0][0].copy()) for g in found if g.dx is not None]
+    run(model, 9, keeping)
+    for y, copy in zip(kept, copies, strict=True):
+        np.testing.assert_array_equal(y, copy)
+    for g, (dx, state) in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(g.dx, dx)
+        np.testing.assert_array_equal(g.state[0][0], state)
+
+
+@pytest.mark.parametrize("backend", ["numpy", None])
+@pytest.mark.parametrize("checkpoint", ["all", "sqrt", "1.6 MB"])
+def test_what_is_kept_stays_within_the_peak_that_the_ledger_tells(checkpoint: str, backend: str | None) -> None:
+    """All that NumPy holds, traced from before the first run on: during the third, and after it."""
+    model = rb.LSTM(32, N, rng=0)
+    x, dy = reals(T, B, 32), reals(T, B, N)
+    how: Any = {"checkpoint": checkpoint, "backend": backend} | ({} if checkpoint.endswith("B") else {"chunk": 16})
+    rb.bptt(model, x, dy, given, **how)
+    rb.release_memory()
+    gc.collect()
+    tracemalloc.start()
+    base = tracemalloc.get_traced_memory()[0]
+    try:
+        for _ in range(3):
+            tracemalloc.reset_peak()
+            peak = rb.bptt(model, x, dy, given, **how).stats.peak_bytes
+        measured = tracemalloc.get_traced_memory()[1] - base
+        left = tracemalloc.get_traced_memory()[0] - base
+        rb.release_memory()
+        after = tracemalloc.get_traced_memory()[0] - base
+    finally:
+        tracemalloc.stop()
+    assert measured <= peak + 300_000  # what Python's own objects take
+    assert peak // 3 < left <= peak + 300_000
+    assert after < 300_000 < left + 300_000 - peak // 4
+
+
+def test_another_kind_of_run_gives_it_back() -> None:
+    model = rb.LSTM(32, N, rng=0)
+    run(model)
+    (first,) = module._last
+    assert first.free > 10**6
+    run(model)
+    assert module._last == [first]
+    run(model, chunk=8)
+    assert module._last != [first]
+    run(model)
+    rb.predict(model, reals(T, B, 32))
+    assert not module._last
+    run(model)
+    rb.evaluate(model, reals(T, B, 32), reals(T, B, N), rb.losses.MeanSquaredError())
+    assert not module._last
+
+
+def test_nothing_is_kept_while_tracemalloc_traces(monkeypatch: pytest.MonkeyPatch) -> None:
+    run(rb.LSTM(32, N, rng=0))
+    assert module._last
+    monkeypatch.setattr(module.tracemalloc, "is_tracing", lambda: True)
+    run(rb.LSTM(32, N, rng=0))
+    assert not module._last
+
+
+def test_nothing_is_kept_of_a_run_that_failed() -> None:
+    def failing(y: np.ndarray, dy: np.ndarray) -> tuple[float, np.ndarray]:
+        raise RuntimeError("no loss")
+
+    model = rb.LSTM(32, N, rng=0)
+    run(model)
+    with pytest.raises(RuntimeError, match="no loss"):
+        run(model, loss=failing)
+    assert not module._last
+
+
+def test_runs_in_threads_have_memory_of_their_own() -> None:
+    model = rb.LSTM(32, N, rng=0)
+    expected = {seed: run(model, seed) for seed in range(4)}
+    found: dict[int, rb.Gradients] = {}
+
+    def work(seed: int) -> None:
+        for _ in range(5):
+            found[seed] = run(model, seed)
+
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    for seed, result in expected.items():
+        same(found[seed], result)
+
+
+def address(array: np.ndarray) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def test_blocks() -> None:
+    """A block is used again when the last view of its array is gone, and given back when the ledger says so."""
+    memory, kind, shape = Reuse("kind"), np.dtype(np.float64), (100, 100)
+    memory.begin(ledger := Ledger())
+    with ledger.reserve("tape", 500_000):
+        pass
+    first = memory.new(shape, kind)
+    view, at = first[3, 4:], address(first)
+    assert at % LINE == 0
+    assert first.flags.writeable
+    del first
+    second = memory.new(shape, kind)
+    assert address(second) != at
+    view[...] = 5
+    assert memory.free == 0
+    del view
+    assert memory.free == 80_000 + LINE
+    again = memory.new(shape, kind)
+    assert address(again) == at
+    assert memory.new((2, 2), kind).base is None  # too small for a block
+    del again, second
+    assert memory.free == 2 * (80_000 + LINE)
+    with ledger.reserve("tape", 400_000):
+        assert memory.free == 80_000 + LINE  # with it the two would be above the peak
+    with ledger.reserve("tape", 500_000):
+        assert memory.free == 0
