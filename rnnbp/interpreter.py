@@ -158,12 +158,18 @@ class Interpreter:
         return (values[self.cell.outputs[0]] if y is None else y), tape
 
     def backward(
-        self, tape: Tape, dy: Array | None, dstate: Sequence[Array | None], grads: Accumulator
+        self,
+        tape: Tape,
+        dy: Array | None,
+        dstate: Sequence[Array | None],
+        grads: Accumulator,
+        into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
         """The delta recursion from the last step of a chunk to its first, then the parameter gradients.
 
         Args:
             dy: (L, B, ...), dstate: (B, ...) for each state, None for zero.
+            into: where dx may lie; compiled programs write it there.
 
         Returns dx (L, B, ...) and the deltas of the state that entered.
         """

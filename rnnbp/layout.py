@@ -57,6 +57,9 @@ class Layout:
     remakes_output: ClassVar[bool] = False
     """Whether y need not be kept beside the tape, for it can be had from it; here it is a view of it if it can."""
 
+    writes_dx: ClassVar[bool] = False
+    """Whether the gradient by x is written where it is to lie."""
+
     @cached_property
     def shapes(self) -> list[Shape]:
         """The feature shape of every value of the cell."""

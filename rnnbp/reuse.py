@@ -62,9 +62,9 @@ class Reuse:
         return np.empty(nbytes + LINE, np.uint8)
 
     def keep(self, room: int) -> None:
-        """Give back free blocks, the largest first, until the others fit into so many bytes."""
+        """Give back free blocks, the smallest first, until the others fit into so many bytes."""
         free = self.free
-        for nbytes in sorted(self._free, reverse=True):
+        for nbytes in sorted(self._free):
             while self._free[nbytes] and free > room:
                 free -= self._free[nbytes].pop().nbytes
 

@@ -116,9 +116,19 @@ class Chunks:
         return self._tape(n, [(None, states) for states in thin.states])
 
     def backward(
-        self, n: int, tape: ChunkTape, loss: ChunkLoss, dstates: DeltaStates, grads: Accumulators
+        self,
+        n: int,
+        tape: ChunkTape,
+        loss: ChunkLoss,
+        dstates: DeltaStates,
+        grads: Accumulators,
+        into: Array | None = None,
     ) -> tuple[Any, Array | None]:
-        """(loss, dx) of chunk n; ``dstates`` goes from the state after it to the state before it."""
+        """(loss, dx) of chunk n; ``dstates`` goes from the state after it to the state before it.
+
+        Args:
+            into: where dx may lie.
+        """
         values: list[Any] = [None] * self.model.n_values
         for k, frontier in tape.frontier.items():
             values[k] = frontier
@@ -136,7 +146,8 @@ class Chunks:
         for node, kept in zip(reversed(self.parts.body), reversed(tape.saved), strict=True):
             if isinstance(node.block, Recurrent):
                 program, own = self.programs[node.number], take_deltas(node, deltas)
-                dx, dstates[node.number] = program.backward(kept, own, dstates[node.number], grads)
+                place = into if node is self.parts.only else None
+                dx, dstates[node.number] = program.backward(kept, own, dstates[node.number], grads, place)
                 del own
                 add_deltas(node, (dx,), deltas)
             else:

@@ -31,6 +31,12 @@ class Parts:
         return tuple(sorted(made & wanted))
 
     @cached_property
+    def only(self) -> Node | None:
+        """The Recurrent that takes x, if nothing else does: its gradient by x is the model's."""
+        users = [node for node in self.model.nodes for k in node.args if k == 0]
+        return users[0] if len(users) == 1 and users[0] in self.recurrent and 0 not in self.model.outputs else None
+
+    @cached_property
     def fed(self) -> frozenset[int]:
         """The values that some node of the body takes: outputs that even an Advance computes."""
         return frozenset(k for node in self.body for k in node.args)

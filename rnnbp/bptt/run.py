@@ -155,11 +155,12 @@ class Run:
     def _backward(self, n: int) -> None:
         tape = self.tapes.pop(n)
         held = tape.arrays()
-        value, dx = self.chunks.backward(n, tape, self.objective, self.dstates, self.grads)
+        into = None if self.dx is None else self.dx[self.problem.span(n)]
+        value, dx = self.chunks.backward(n, tape, self.objective, self.dstates, self.grads, into)
         self.ledger.release(held)
         self.loss += value
-        if self.dx is not None:
-            self.dx[self.problem.span(n)] = 0 if dx is None else dx
+        if into is not None and into is not dx:
+            into[...] = 0 if dx is None else dx
         if self.horizon and n and n * self.problem.chunk % self.horizon == 0:
             self.dstates = {number: (None,) * len(deltas) for number, deltas in self.dstates.items()}
 

@@ -264,6 +264,8 @@ class Sizes:
             if isinstance(node.block, Recurrent):
                 layout, (k,) = self.layouts[node.number], node.args
                 dx = self._value(k, length) if k or self.floats else 0
+                if self.dx and node is self.parts.only and layout.writes_dx:
+                    dx = 0  # it lies where the gradient by x is kept
                 found.append(Cost(node, (0,), (dx,), inputs=layout.backward_bytes(length)))
             else:
                 found += self._layers([node], length)

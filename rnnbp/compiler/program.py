@@ -107,7 +107,12 @@ class Program:
         return self._new((length, self.layout.batch, *self.layout.shapes[self.cell.outputs[0]]))
 
     def backward(
-        self, tape: ProgramTape, dy: Array | None, dstate: Sequence[Array | None], grads: Accumulator
+        self,
+        tape: ProgramTape,
+        dy: Array | None,
+        dstate: Sequence[Array | None],
+        grads: Accumulator,
+        into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
         """The delta recursion from the last step of a chunk to its first, then the parameter gradients."""
         length, batch = len(tape.x), self.layout.batch
@@ -115,7 +120,7 @@ class Program:
         zeros = np.zeros((length, batch, self._rows(0)), self.layout.dtype) if dy is None else _flat(dy)
         for k, given in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if given is None else given.reshape(batch, -1).T)
-        dx, piece = self._dx(tape.x), self.sizes.piece(length)
+        dx, piece = self._dx(tape.x, into), self.sizes.piece(length)
         for start in reversed(range(0, length, piece)):
             span = slice(start, min(start + piece, length))
             present = {"x": _flat(tape.x)[span], "dy": zeros[span]} | ({} if dx is None else {"dx": _flat(dx)[span]})
@@ -135,13 +140,15 @@ class Program:
         self._function(back.function)(arrays, length, self.sizes.block(length))
         self._read_off(arrays["x"], flat, arrays.get("dx"), grads)
 
-    def _dx(self, x: Array) -> Array | None:
+    def _dx(self, x: Array, into: Array | None) -> Array | None:
         """The array for the gradient by x, zeros where nothing reaches it; None for symbols."""
         if x.dtype.kind not in "fc":
             return None
         back = self.sizes.back
-        reached = back.dx_from is not None or back.code.outputs[0] is not None
-        return np.empty(x.shape, self.layout.dtype) if reached else np.zeros(x.shape, self.layout.dtype)
+        dx = self._new(x.shape) if into is None else into
+        if back.dx_from is None and back.code.outputs[0] is None:
+            dx[...] = 0
+        return dx
 
     def _read_off(self, given: Array, flat: Mapping[str, Array], dx: Array | None, grads: Accumulator) -> None:
         """Parameter gradients of some steps: one product per weight for all of them; and dx."""

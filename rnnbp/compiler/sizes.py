@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,6 +47,8 @@ class ProgramSizes:
     def _row(self) -> int:
         """Bytes of a feature of a step."""
         return self.layout.batch * self.layout.dtype.itemsize
+
+    writes_dx: ClassVar[bool] = True
 
     @property
     def remakes_output(self) -> bool:

@@ -89,7 +89,12 @@ class KernelProgram:
         return self._taped(kernel, x, ProgramTape(x, states, found, {}), None, output=output)
 
     def backward(
-        self, tape: ProgramTape, dy: Array | None, dstate: Sequence[Array | None], grads: Accumulator
+        self,
+        tape: ProgramTape,
+        dy: Array | None,
+        dstate: Sequence[Array | None],
+        grads: Accumulator,
+        into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
         """The delta recursion from the last step of a chunk to its first, and the parameter gradients."""
         length, kernel = len(tape.x), self.kernels.backward
@@ -98,7 +103,9 @@ class KernelProgram:
             np.copyto(arrays[f"C{k}"], 0 if given is None else given.reshape(self.layout.batch, -1))
         if dy is None:
             dy = np.zeros((length, self.layout.batch, self._features()), self.layout.dtype)
-        dx = np.zeros(tape.x.shape, self.layout.dtype) if "dx" not in kernel.names else self._new(tape.x.shape)
+        dx = self._new(tape.x.shape) if into is None else into
+        if "dx" not in kernel.names:
+            dx[...] = 0
         along = {"x": _flat(tape.x), "dy": _flat(dy), "dx": _flat(dx)} | tape.buffers
         for start in reversed(range(0, length, piece := self.sizes.piece(length))):
             span = slice(start, min(start + piece, length))
