@@ -107,7 +107,7 @@ def test_products(size: tuple[int, int, int], dtype: str) -> None:
     rows, depth, n = size
     rng, kind = np.random.default_rng(0), np.dtype(dtype)
     lanes, library = shared(8 * kind.itemsize, vector_bytes())
-    product, gradient, sums = (library.function(name, k) for name, k in (("product", 10), ("gradient", 9), ("sums", 6)))
+    product, gradient, sums = (library.function(name, k) for name, k in (("product", 10), ("gradient", 9), ("sums", 9)))
     weights, a, start = (rng.normal(size=s).astype(dtype) for s in ((rows, depth), (n, depth), (rows,)))
     wide, eps = np.longdouble, 4 * math.sqrt(depth + n) * np.finfo(dtype).eps
     out = np.full((n, rows + 3), 7, dtype)
@@ -126,8 +126,8 @@ def test_products(size: tuple[int, int, int], dtype: str) -> None:
     np.testing.assert_allclose(total[:rows], expected, rtol=0, atol=eps * np.abs(expected).max())
     assert (total[rows] == 2).all()
     second = np.full(rows + 1, 3, dtype)
-    sums(address(d), rows, n, rows, address(bias), 0)
-    sums(address(d), rows, n, rows, address(bias), address(second))
+    sums(address(d), rows, 0, 0, n, rows, 0, address(bias), 0)
+    sums(address(d), rows, address(second), 0, n, rows, 0, address(bias), 0)
     for found, times, origin in ((bias, 2, 1), (second[:rows], 1, 3)):
         np.testing.assert_allclose(found, origin + times * d.astype(wide).sum(axis=0), rtol=0, atol=eps * 8)
     assert second[rows] == 3

@@ -15,7 +15,7 @@ from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.homes import Buffer, Home
 from rnnbp.compiler.rules import cut
-from rnnbp.kernels import products
+from rnnbp.kernels import driving, products
 from rnnbp.kernels.groups import Item, Product, arranged
 from rnnbp.kernels.ir import Lanes
 from rnnbp.kernels.machine import Library, vector_bytes
@@ -42,10 +42,17 @@ class Kernel:
     @cached_property
     def run(self) -> Any:
         """The function in machine code, made when it is first needed."""
+        return self._library.function("run", len(ARGUMENTS))
+
+    @property
+    def address(self) -> int:
+        """Where that is."""
+        return self._library.address("run")
+
+    @cached_property
+    def _library(self) -> Library:
         given = {"product": self.products.address("product")} if PRODUCT in self.text else {}
-        library = Library(self.text, given)
-        object.__setattr__(self, "_library", library)  # holds the code
-        return library.function("run", len(ARGUMENTS))
+        return Library(self.text, given)
 
     def of_kind(self, letter: str) -> dict[str, int]:
         """The arrays of the tape (T), of a block (B) or of a step (S), and their features."""
@@ -69,7 +76,8 @@ def shared(bits: int, nbytes: int) -> tuple[Lanes, Library]:
     lanes = Lanes(bits, 8 * nbytes // bits)
     rows, vectors = products.block_of(nbytes)
     functions, needs = products.text(lanes, rows, vectors)
-    return lanes, Library("\n".join([*sorted(needs), *functions]))
+    driving_text, given = driving.text()
+    return lanes, Library("\n".join([*sorted(needs), *functions, driving_text]), given)
 
 
 class KernelCell:

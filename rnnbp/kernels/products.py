@@ -164,7 +164,7 @@ def _gradient(lanes: Lanes, rows: int, vectors: int) -> tuple[str, Text, list[st
 
 
 def _sums(lanes: Lanes) -> tuple[str, Text, list[str]]:
-    """sums(d, ldd, N, M, o, p): o (M,) and p (M,) += Σ_n d[n], d (N, M); p may be null."""
+    """sums(d, ldd, p, _, N, M, _, o, _): o (M,) and p (M,) += Σ_n d[n], d (N, M); p may be null."""
     t = Text(lanes)
 
     def some(at: str, many: int, bits: str) -> None:
@@ -180,7 +180,7 @@ def _sums(lanes: Lanes) -> tuple[str, Text, list[str]]:
                     t.store(t.op("fadd", t.load(out, mask), total), out, mask)
 
     _over_panels(t, "%M", NEAR, some)
-    return "sums", t, ["ptr %d", "i64 %ldd", "i64 %N", "i64 %M", "ptr %o", "ptr %p"]
+    return "sums", t, ["ptr %d", "i64 %ldd", "ptr %p", "i64 %_", "i64 %N", "i64 %M", "i64 %_1", "ptr %o", "i64 %_2"]
 
 
 def _moved(t: Text, pointer: str, by: str) -> str:

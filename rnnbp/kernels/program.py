@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,20 +13,16 @@ from rnnbp.compiler.program import vector_of
 from rnnbp.compiler.tapes import ProgramTape, States
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
-from rnnbp.kernels import threads
-from rnnbp.kernels.cell import Gradient, Kernel
+from rnnbp.kernels import driving, threads
+from rnnbp.kernels.cell import Kernel
 from rnnbp.kernels.packing import packed
-from rnnbp.kernels.places import Place
 from rnnbp.kernels.sizes import KernelSizes
+from rnnbp.kernels.tasks import Pieces, address
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
 
 WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
-
-
-TOGETHER = 96
-"""Rows of a parameter's gradient that a thread takes together: whole blocks of registers."""
 
 
 class KernelProgram:
@@ -39,7 +35,8 @@ class KernelProgram:
         self.threads = threads.count()
         self._packed: dict[Any, Array] = {}
         library = sizes.cell.library
-        self._gradient, self._sums = library.function("gradient", 9), library.function("sums", 6)
+        self._driver = library.function("drive", 12)
+        self._functions = library.address("gradient"), library.address("sums")
 
     def prepare(self, length: int) -> None:
         """Take all the memory that chunks of so many steps need for a whole run, and pack the weights."""
@@ -107,12 +104,8 @@ class KernelProgram:
         if "dx" not in kernel.names:
             dx[...] = 0
         along = {"x": _flat(tape.x), "dy": _flat(dy), "dx": _flat(dx)} | tape.buffers
-        for start in reversed(range(0, length, piece := self.sizes.piece(length))):
-            span = slice(start, min(start + piece, length))
-            present = {name: array[span] for name, array in along.items()}
-            present |= {f"H{k}": s[span.start : span.stop + 1] for k, s in enumerate(tape.states.states)}
-            self._call(kernel, arrays | present, span.stop - span.start, piece)
-            self._read_off(arrays | present, span.stop - span.start, grads)
+        along |= {f"H{k}": states for k, states in enumerate(tape.states.states)}
+        self._drive(kernel, arrays | along, frozenset(along), length, grads)
         shapes = self.cell.state_shapes
         return dx, tuple(arrays[f"C{k}"].reshape(-1, *shape).copy() for k, shape in enumerate(shapes))
 
@@ -143,47 +136,44 @@ class KernelProgram:
         self._call(kernel, arrays, len(x), self.sizes.block(len(x)))
         return y
 
-    def _call(self, kernel: Kernel, arrays: Mapping[str, Array], length: int, block: int) -> None:
+    def _call(self, kernel: Kernel, arrays: dict[str, Array], length: int, block: int) -> None:
         """Run a kernel: every thread takes a share of the batch through the whole chunk."""
         batch = self.layout.batch
-        constants = {name: self._constant(value) for name, value in kernel.constants.items()}
-        places = np.array([_address(constants.get(name, arrays.get(name))) for name in kernel.names], np.int64)
-        n = min(self._workers(kernel.flops * length * batch), batch)
+        given = arrays | self._constants(kernel)
+        places = np.array([address(given.get(name)) for name in kernel.names], np.int64)
 
-        def work(k: int) -> None:
+        def work(k: int, n: int) -> None:
             first, last = threads.share(batch, k, n)
-            kernel.run(places.ctypes.data, length, batch, first, last, block)
+            kernel.run(address(places), length, batch, first, last, block)
 
-        threads.together(work, n)
+        threads.together(work, min(self._workers(kernel.flops * length * batch), batch))
 
-    def _read_off(self, arrays: Mapping[str, Array], length: int, grads: Accumulator) -> None:
-        """Parameter gradients of a piece: every thread takes some rows of one, then of the next."""
-        rows, item = length * self.layout.batch, self.layout.dtype.itemsize
+    def _drive(
+        self, kernel: Kernel, arrays: dict[str, Array], along: frozenset[str], length: int, grads: Accumulator
+    ) -> None:
+        """Run backward over a chunk, in pieces, with the parameter gradients of each; ``along``: as of Pieces."""
+        batch, piece, gradients = self.layout.batch, self.sizes.piece(length), self.kernels.gradients
+        starts = np.arange(0, length, piece)[::-1].copy()
+        pieces = Pieces(arrays | self._constants(kernel), along, batch, starts, np.minimum(piece, length - starts))
+        places, tasks = pieces.places(kernel.names), pieces.tasks(gradients, self._functions, grads)
+        counts = np.zeros(driving.COUNTERS + len(starts), np.int64)
+        at, steps, jobs, count = (address(table) for table in (places, pieces.lengths, tasks, counts))
+        sizes = len(kernel.names), tasks.shape[1], len(starts)
 
-        def at(place: Place) -> int:
-            array = arrays[place.name]
-            return _address(array) + item * (place.later * self.layout.batch * place.width + place.row)
+        def work(k: int, n: int) -> None:
+            names, many, parts = sizes
+            self._driver(kernel.address, at, names, steps, jobs, many, count, parts, batch, piece, k, n)
 
-        n = self._workers(sum(2 * rows * g.rows * max(1, g.depth) for g in self.kernels.gradients))
+        flops = kernel.flops + sum(2 * g.rows * max(1, g.depth) for g in gradients)
+        threads.together(work, self._workers(flops * length * batch))
 
-        def work(task: tuple[Gradient, int]) -> None:
-            gradient, first = task
-            self._add(gradient, first, min(TOGETHER, gradient.rows - first), rows, at, grads)
-
-        threads.each(work, [(g, first) for g in self.kernels.gradients for first in range(0, g.rows, TOGETHER)], n)
+    def _constants(self, kernel: Kernel) -> dict[str, Array]:
+        """The weights and biases that a kernel takes."""
+        return {name: self._constant(value) for name, value in kernel.constants.items()}
 
     def _workers(self, flops: int) -> int:
         """Threads for some work: to wake another takes as long as many operations."""
         return min(self.threads, 1 + flops // WAKING)
-
-    def _add(self, g: Gradient, first: int, many: int, rows: int, at: Any, grads: Accumulator) -> None:
-        item = self.layout.dtype.itemsize
-        deltas, step = at(g.deltas) + item * first, item * max(1, g.depth)
-        totals = [_address(grads.at(part.owner, part.key)) + step * (part.start + first) for part in g.totals]
-        if g.other is None:
-            self._sums(deltas, g.deltas.width, rows, many, totals[0], *totals[1:] or [0])
-        else:
-            self._gradient(deltas, g.deltas.width, at(g.other), g.other.width, rows, many, g.depth, totals[0], g.depth)
 
     def _made(self, output: bool) -> bool:
         """Whether y is an array of its own: it is none where it is a state, which the tape has."""
@@ -245,7 +235,3 @@ class KernelProgram:
 def _flat(x: Array) -> Array:
     """(L, B, ...) with its features as one axis."""
     return x.reshape(*x.shape[:2], -1)
-
-
-def _address(array: Array | None) -> int:
-    return 0 if array is None else int(array.__array_interface__["data"][0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,26 +40,50 @@ def _blas() -> Any:
 
 
 @lru_cache
-def _pool(n: int, process: int) -> ThreadPoolExecutor:
-    """Threads of this process: a fork has none of those of its parent."""
-    return ThreadPoolExecutor(n, "rnnbp")
-
-
-def together(work: Callable[[int], None], n: int) -> None:
-    """``work(0)`` to ``work(n − 1)``, each in a thread of its own, the first in this one."""
-    others = [_pool(n - 1, os.getpid()).submit(work, k) for k in range(1, n)] if n > 1 else []
+def _pool(n: int, process: int) -> ThreadPoolExecutor | None:
+    """n threads of this process, all of them begun, as a fork has none of those of its parent; None without more."""
+    pool, there = ThreadPoolExecutor(n, "rnnbp"), threading.Barrier(n)
     try:
-        work(0)
+        begun = [pool.submit(there.wait) for _ in range(n)]
+    except RuntimeError:  # the system has no more threads to give
+        there.abort()
+        pool.shutdown(wait=False)
+        return None
+    for one in begun:
+        one.result()
+    return pool
+
+
+_busy = threading.Lock()
+"""Held while threads work: those of two callers, each waiting for others of its own, could wait for ever."""
+
+
+def together(work: Callable[[int, int], None], n: int) -> None:
+    """``work(k, n)`` for k from 0 to n − 1, each in a thread of its own, the first in this one.
+
+    ``work(0, 1)`` where others use the threads at the time, or there are none.
+    """
+    if n == 1 or not _busy.acquire(blocking=False):
+        work(0, 1)
+        return
+    try:
+        pool = _pool(n - 1, os.getpid())
+        n = 1 if pool is None else n
+        others = [] if pool is None else [pool.submit(work, k, n) for k in range(1, n)]
+        try:
+            work(0, n)
+        finally:
+            for other in others:
+                other.result()
     finally:
-        for other in others:
-            other.result()
+        _busy.release()
 
 
 def each(work: Callable[[T], None], tasks: Iterable[T], n: int) -> None:
     """``work`` on every task, in n threads: whichever is free takes the next."""
     waiting = deque(tasks)
 
-    def some(_: int) -> None:
+    def some(_k: int, _n: int) -> None:
         while True:
             try:
                 task = waiting.popleft()
