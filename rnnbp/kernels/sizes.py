@@ -20,7 +20,7 @@ from rnnbp.layout import Layout
 from rnnbp.numerics import Shape
 
 T = TypeVar("T")
-COLUMNS = 1024
+COLUMNS = 512
 """Steps times batch of a piece of backward: its gradients are added up while its deltas are in the cache."""
 CACHE = 2**19
 """Bytes of a block's arrays."""
