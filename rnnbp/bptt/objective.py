@@ -103,9 +103,8 @@ class Objective:
         for name, part in (("target", self.target), ("mask", self.mask)):
             if part is not None and part.has(self.problem.steps):
                 raise ShapeError(f"{name} goes on after x has ended, at {self.problem.steps} steps; end them alike")
-        weight = sum(self._weigh(span, again=True) for span in self._blocks())
         if isinstance(self.loss, Loss):
-            self.total = self.loss.some(weight)
+            self.total = self.loss.some(sum(self._weigh(span, again=True) for span in self._blocks()))
 
     def _read(self, part: Series | None, span: slice, *, again: bool = False) -> Any:
         if part is None:

@@ -18,6 +18,8 @@ from rnnbp.storage import PathLike, StorageError
 
 BLOCK = 2**14
 """Elements that are checked, cast or written at once."""
+AT_ONCE = 2**17
+"""Elements of an array in memory that are checked at once."""
 Check: TypeAlias = Callable[[Array, int], None]
 """(steps, number of the first) -> None; raises for values that cannot be used."""
 
@@ -69,7 +71,8 @@ class Held:
 
     def check(self, check: Check) -> None:
         """Check all steps, a block at a time: nothing of the length of the sequence is made."""
-        rows = max(1, BLOCK // max(1, int(np.prod(self.shape))))
+        block = BLOCK if self.mapped else AT_ONCE
+        rows = max(1, block // max(1, int(np.prod(self.shape))))
         for start in range(0, self.steps, rows):
             check(self.read(slice(start, min(start + rows, self.steps))), start)
 

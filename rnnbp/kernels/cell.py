@@ -44,6 +44,11 @@ class Kernel:
         """The function in machine code, made when it is first needed."""
         return self._library.function("run", len(ARGUMENTS))
 
+    @cached_property
+    def keys(self) -> dict[str, Any]:
+        """What tells the constants apart, by name."""
+        return {name: value.identity for name, value in self.constants.items()}
+
     @property
     def address(self) -> int:
         """Where that is."""

@@ -11,6 +11,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from rnnbp.kernels import cache
+from rnnbp.numerics import Array
 
 WIDTHS = (("avx512f", 64), ("avx2", 32))
 """Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""
@@ -65,3 +66,8 @@ class Library:
         if name not in self._functions:
             self._functions[name] = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * n)(self.address(name))
         return self._functions[name]
+
+
+def address(array: Array | None) -> int:
+    """Where an array begins; 0 for none."""
+    return 0 if array is None else int(array.__array_interface__["data"][0])

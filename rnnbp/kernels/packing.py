@@ -10,7 +10,7 @@ import numpy as np
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.kernels import threads
 from rnnbp.kernels.ir import Lanes, Text
-from rnnbp.kernels.machine import Library
+from rnnbp.kernels.machine import Library, address
 from rnnbp.numerics import Array, Shape
 
 WAKING = 10**6
@@ -56,7 +56,7 @@ def _pack(part: _Part, library: Library) -> None:
     copy, (rows, depth) = library.function("turned" if matrix.turned else "upright", 8), matrix.shape
     here = np.ascontiguousarray(lane.owner[lane.key][lane.start : lane.stop], found.dtype)
     factor = np.array(lane.factor, found.dtype)
-    copy(here.ctypes.data, lane.count, here.shape[1], at, rows, depth, found.ctypes.data, factor.ctypes.data)
+    copy(address(here), lane.count, here.shape[1], at, rows, depth, address(found), address(factor))
 
 
 def text(lanes: Lanes, vectors: int) -> list[tuple[str, Text, list[str]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels import driving, threads
 from rnnbp.kernels.cell import Kernel
+from rnnbp.kernels.machine import address
 from rnnbp.kernels.packing import packed
 from rnnbp.kernels.sizes import KernelSizes
-from rnnbp.kernels.tasks import Pieces, address
+from rnnbp.kernels.tasks import Pieces
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
 
@@ -41,10 +42,7 @@ class KernelProgram:
     def prepare(self, length: int) -> None:
         """Take all the memory that chunks of so many steps need for a whole run, and pack the weights."""
         self.workspace.reserve(self.sizes.workspace_bytes(length))
-        values = list(self.sizes.constants.values())
-        self._pack([value for value in values if isinstance(value, Matrix)])
-        for value in values:
-            self._constant(value)
+        self._make(self.sizes.constants)
 
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
@@ -167,10 +165,6 @@ class KernelProgram:
         flops = kernel.flops + sum(2 * g.rows * max(1, g.depth) for g in gradients)
         threads.together(work, self._workers(flops * length * batch))
 
-    def _constants(self, kernel: Kernel) -> dict[str, Array]:
-        """The weights and biases that a kernel takes."""
-        return {name: self._constant(value) for name, value in kernel.constants.items()}
-
     def _workers(self, flops: int) -> int:
         """Threads for some work: to wake another takes as long as many operations."""
         return min(self.threads, 1 + flops // WAKING)
@@ -190,19 +184,17 @@ class KernelProgram:
     def _arrays(self, kernel: Kernel, length: int) -> dict[str, Array]:
         return self.workspace.carve(self.sizes.arrays(kernel, length), self.layout.dtype)
 
-    def _constant(self, value: Any) -> Array:
-        """Weights in panels, or a bias, made once."""
-        key = value.identity
-        if key not in self._packed:
-            if isinstance(value, Matrix):
-                self._pack([value])
-            else:
-                self._packed[key] = vector_of(value, self.layout.dtype)
-        return self._packed[key]
+    def _constants(self, kernel: Kernel) -> dict[str, Array]:
+        """The weights, in panels, and biases that a kernel takes."""
+        self._make({key: kernel.constants[name] for name, key in kernel.keys.items() if key not in self._packed})
+        return {name: self._packed[key] for name, key in kernel.keys.items()}
 
-    def _pack(self, matrices: Sequence[Matrix]) -> None:
-        found = packed(matrices, self._new, self.kernels.lanes, self.kernels.library, self.threads)
-        self._packed |= zip([matrix.identity for matrix in matrices], found, strict=True)
+    def _make(self, values: Mapping[Any, Any]) -> None:
+        """Pack weights and biases, by their keys."""
+        matrices = {key: value for key, value in values.items() if isinstance(value, Matrix)}
+        panels = packed(list(matrices.values()), self._new, self.kernels.lanes, self.kernels.library, self.threads)
+        self._packed |= zip(matrices, panels, strict=True)
+        self._packed |= {key: vector_of(values[key], self.layout.dtype) for key in values.keys() - matrices.keys()}
 
     def _states(self, length: int) -> list[Array]:
         return [self._new(shape) for shape in self._state_shapes(length)]

@@ -10,6 +10,7 @@ import numpy as np
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.cell import Gradient
 from rnnbp.kernels.driving import NUMBERS
+from rnnbp.kernels.machine import address
 from rnnbp.kernels.places import Place
 from rnnbp.numerics import Array
 
@@ -17,11 +18,6 @@ TOGETHER = 96
 """Rows of a parameter's gradient in a task: whole blocks of registers."""
 STEPS = 5
 """The number of a task that is its steps times batch."""
-
-
-def address(array: Array | None) -> int:
-    """Where an array begins; 0 for none."""
-    return 0 if array is None else int(array.__array_interface__["data"][0])
 
 
 @dataclass(frozen=True)
