@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
+import threading
 import tracemalloc
 from importlib.util import find_spec
 from typing import Any
@@ -22,7 +24,7 @@ import rnnbp as rb
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.compile import RULES
 from rnnbp.compiler.workspace import Workspace
-from rnnbp.kernels import cache, mathematics
+from rnnbp.kernels import cache, machine, mathematics, threads
 from rnnbp.kernels.cell import shared
 from rnnbp.kernels.ir import Lanes, Text
 from rnnbp.kernels.machine import Library, vector_bytes
@@ -308,3 +310,82 @@ def test_nothing_is_kept_where_it_is_off(tmp_path: Any, monkeypatch: pytest.Monk
     monkeypatch.delenv("RNNBP_KERNEL_CACHE")
     gradients(rb.LSTM(3, 20, rng=0))
     assert len(list((tmp_path / "rnnbp").iterdir())) >= 2
+
+
+def test_who_waits_for_the_compiler_is_told_once(
+    fresh_cache: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compiled_again(fresh_cache)
+    assert capsys.readouterr().err == ""  # nobody looks on
+    for path in fresh_cache.iterdir():
+        path.unlink()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    machine._tell.cache_clear()
+    compiled_again(fresh_cache)
+    told = f"rnnbp: compiling kernels for this processor, once; they are kept in {fresh_cache}\n"
+    assert capsys.readouterr().err == told
+    compiled_again(fresh_cache)
+    assert capsys.readouterr().err == ""  # the code was found
+    monkeypatch.setenv("RNNBP_KERNEL_CACHE", "off")
+    compiled_again(fresh_cache)
+    alone = "rnnbp: compiling kernels for this processor, for this process alone\n"
+    assert capsys.readouterr().err == alone
+
+
+def lstm(seed: int = 0) -> Any:
+    return gradients(rb.LSTM(3, 20, rng=seed))
+
+
+def test_callers_in_threads_of_their_own_do_not_wait_for_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
+    expected = [lstm(seed) for seed in range(4)]
+    found: dict[int, Any] = {}
+
+    def work(seed: int) -> None:
+        for _ in range(6):
+            found[seed] = lstm(seed)
+
+    callers = [threading.Thread(target=work, args=(seed,), daemon=True) for seed in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(60)
+        assert not caller.is_alive()
+    for seed, one in enumerate(expected):
+        same(found[seed], one)
+
+
+def test_without_more_threads_one_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = lstm()
+
+    def none(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "5")
+    monkeypatch.setattr(threads, "_pool", threads._pool.__wrapped__)
+    monkeypatch.setattr(threading.Thread, "start", none)
+    same(lstm(), expected)
+
+
+def test_together() -> None:
+    """Each share once; alone while others use the threads; an error is not lost, and the threads are free again."""
+    shares: list[tuple[int, int]] = []
+
+    def inside(k: int, n: int) -> None:
+        shares.append((k, n))
+        if k == 0:
+            threads.together(lambda k, n: shares.append((10 + k, n)), 2)
+
+    def failing(k: int, n: int) -> None:
+        if k == 1:
+            raise ValueError("share 1")
+
+    threads.together(inside, 3)
+    assert sorted(shares) == [(0, 3), (1, 3), (2, 3), (10, 1)]
+    with pytest.raises(ValueError, match="share 1"):
+        threads.together(failing, 3)
+    done: list[int] = []
+    threads.each(done.append, range(100), 3)
+    assert sorted(done) == list(range(100))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
+from tqdm import tqdm
 
 from rnnbp.kernels import cache
 from rnnbp.numerics import Array
@@ -51,7 +54,7 @@ class Library:
         key = hashlib.sha256("\n".join([*machine(), text]).encode()).hexdigest()
         module = llvm.parse_assembly(text)
         self._engine = llvm.create_mcjit_compiler(module, target())
-        self._engine.set_object_cache(lambda _, code: cache.write(key, code), lambda _: cache.read(key))
+        self._engine.set_object_cache(lambda _, code: cache.write(key, code), lambda _: _known(key))
         for name, address in (given or {}).items():
             self._engine.add_global_mapping(module.get_function(name), address)
         self._engine.finalize_object()
@@ -66,6 +69,20 @@ class Library:
         if name not in self._functions:
             self._functions[name] = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * n)(self.address(name))
         return self._functions[name]
+
+
+def _known(key: str) -> bytes | None:
+    """The code of a key, if another process has compiled it; else a person who waits is told."""
+    found = cache.read(key)
+    if found is None and (hasattr(sys, "ps1") or (sys.stderr is not None and sys.stderr.isatty())):
+        _tell(cache.folder())
+    return found
+
+
+@lru_cache
+def _tell(place: Path | None) -> None:
+    kept = "for this process alone" if place is None else f"once; they are kept in {place}"
+    tqdm.write(f"rnnbp: compiling kernels for this processor, {kept}", file=sys.stderr)
 
 
 def address(array: Array | None) -> int:
