@@ -261,7 +261,8 @@ def test_bytes_are_foretold_and_kept(cell: Any, checkpoint: Any) -> None:
 
 @pytest.fixture
 def fresh_cache(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A folder of its own for machine code."""
+    """A folder of its own for machine code; products, compiled once in a process, are not in it."""
+    shared(32, vector_bytes())
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", str(tmp_path / "kernels"))
     return tmp_path / "kernels"
 
@@ -364,28 +365,32 @@ def test_without_more_threads_one_does_it_all(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "5")
-    monkeypatch.setattr(threads, "_pool", threads._pool.__wrapped__)
+    monkeypatch.setattr(threads, "_team", threads._Team())
     monkeypatch.setattr(threading.Thread, "start", none)
     same(lstm(), expected)
+    assert threads._team.queues == []
 
 
-def test_together() -> None:
-    """Each share once; alone while others use the threads; an error is not lost, and the threads are free again."""
+def test_threads() -> None:
+    """Every share and every task once; an error is not lost, and the threads go on."""
     shares: list[tuple[int, int]] = []
+    there = threading.Barrier(3)
 
-    def inside(k: int, n: int) -> None:
+    def share(k: int, n: int) -> None:
         shares.append((k, n))
-        if k == 0:
-            threads.together(lambda k, n: shares.append((10 + k, n)), 2)
+        there.wait(10)
 
-    def failing(k: int, n: int) -> None:
-        if k == 1:
-            raise ValueError("share 1")
+    threads.in_step(share, 3)
+    threads.in_step(lambda k, n: shares.append((k, n)), 1)
+    assert sorted(shares) == [(0, 1), (0, 3), (1, 3), (2, 3)]
 
-    threads.together(inside, 3)
-    assert sorted(shares) == [(0, 3), (1, 3), (2, 3), (10, 1)]
-    with pytest.raises(ValueError, match="share 1"):
-        threads.together(failing, 3)
+    def odd(task: int) -> None:
+        if task == 57:
+            raise IndexError("task 57")
+
+    for _ in range(3):
+        with pytest.raises(IndexError, match="task 57"):
+            threads.each(odd, range(100), 3)
     done: list[int] = []
     threads.each(done.append, range(100), 3)
     assert sorted(done) == list(range(100))

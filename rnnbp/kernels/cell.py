@@ -182,6 +182,11 @@ class KernelCell:
                 found += self._parts(op.args[0], op.attr.lanes, None, 0)
         return tuple(found)
 
+    @cached_property
+    def gradient_flops(self) -> int:
+        """Floating-point operations of that, for a step of one sequence."""
+        return sum(2 * g.rows * max(1, g.depth) for g in self.gradients)
+
     def _parts(
         self, deltas: int, lanes: Iterable[tuple[int, tuple[Rows, ...]]], other: Place | None, depth: int
     ) -> Iterator[Gradient]:

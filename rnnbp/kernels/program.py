@@ -18,7 +18,7 @@ from rnnbp.kernels.cell import Kernel
 from rnnbp.kernels.machine import address
 from rnnbp.kernels.packing import packed
 from rnnbp.kernels.sizes import KernelSizes
-from rnnbp.kernels.tasks import Pieces
+from rnnbp.kernels.tasks import Pieces, Tasks
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
 
@@ -37,7 +37,8 @@ class KernelProgram:
         self._packed: dict[Any, Array] = {}
         library = sizes.cell.library
         self._driver = library.function("drive", 12)
-        self._functions = library.address("gradient"), library.address("sums")
+        functions = library.address("gradient"), library.address("sums")
+        self._tasks = Tasks(sizes.cell.gradients, functions, sizes.layout.batch, sizes.layout.dtype.itemsize)
 
     def prepare(self, length: int) -> None:
         """Take all the memory that chunks of so many steps need for a whole run, and pack the weights."""
@@ -103,7 +104,12 @@ class KernelProgram:
             dx[...] = 0
         along = {"x": _flat(tape.x), "dy": _flat(dy), "dx": _flat(dx)} | tape.buffers
         along |= {f"H{k}": states for k, states in enumerate(tape.states.states)}
-        self._drive(kernel, arrays | along, frozenset(along), length, grads)
+        piece = self.sizes.piece(length)
+        starts = np.arange(0, length, piece)[::-1].copy()
+        whole = arrays | along | self._constants(kernel)
+        pieces = Pieces(whole, frozenset(along), starts, np.minimum(piece, length - starts))
+        n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
+        self._drive(kernel, pieces, piece, self._tasks.table(pieces, grads), n)
         shapes = self.cell.state_shapes
         return dx, tuple(arrays[f"C{k}"].reshape(-1, *shape).copy() for k, shape in enumerate(shapes))
 
@@ -135,35 +141,23 @@ class KernelProgram:
         return y
 
     def _call(self, kernel: Kernel, arrays: dict[str, Array], length: int, block: int) -> None:
-        """Run a kernel: every thread takes a share of the batch through the whole chunk."""
-        batch = self.layout.batch
-        given = arrays | self._constants(kernel)
-        places = np.array([address(given.get(name)) for name in kernel.names], np.int64)
+        """Run a forward kernel: every thread takes a share of the batch through the whole chunk."""
+        pieces = Pieces(arrays | self._constants(kernel), frozenset(), np.zeros(1, np.int64), np.array([length]))
+        n = min(self._workers(kernel.flops * length * self.layout.batch), self.layout.batch)
+        self._drive(kernel, pieces, block, None, n)
 
-        def work(k: int, n: int) -> None:
-            first, last = threads.share(batch, k, n)
-            kernel.run(address(places), length, batch, first, last, block)
+    def _drive(self, kernel: Kernel, pieces: Pieces, block: int, tasks: Array | None, n: int) -> None:
+        """Run a kernel on the pieces of a chunk, with the tasks of each, by n threads."""
+        places, counts = pieces.places(kernel.names), np.zeros(driving.COUNTERS + len(pieces.starts), np.int64)
+        tables = places, pieces.lengths, counts, tasks
+        at, steps, count, jobs = (address(table) for table in tables)
+        width, many, parts = len(kernel.names), 0 if tasks is None else tasks.shape[1], len(places)
+        drive, run, batch = self._driver, kernel.address, self.layout.batch
 
-        threads.together(work, min(self._workers(kernel.flops * length * batch), batch))
+        def work(k: int, n: int, _: object = tables) -> None:  # they stay until the last thread has let go of them
+            drive(run, at, width, steps, jobs, many, count, parts, batch, block, k, n)
 
-    def _drive(
-        self, kernel: Kernel, arrays: dict[str, Array], along: frozenset[str], length: int, grads: Accumulator
-    ) -> None:
-        """Run backward over a chunk, in pieces, with the parameter gradients of each; ``along``: as of Pieces."""
-        batch, piece, gradients = self.layout.batch, self.sizes.piece(length), self.kernels.gradients
-        starts = np.arange(0, length, piece)[::-1].copy()
-        pieces = Pieces(arrays | self._constants(kernel), along, batch, starts, np.minimum(piece, length - starts))
-        places, tasks = pieces.places(kernel.names), pieces.tasks(gradients, self._functions, grads)
-        counts = np.zeros(driving.COUNTERS + len(starts), np.int64)
-        at, steps, jobs, count = (address(table) for table in (places, pieces.lengths, tasks, counts))
-        sizes = len(kernel.names), tasks.shape[1], len(starts)
-
-        def work(k: int, n: int) -> None:
-            names, many, parts = sizes
-            self._driver(kernel.address, at, names, steps, jobs, many, count, parts, batch, piece, k, n)
-
-        flops = kernel.flops + sum(2 * g.rows * max(1, g.depth) for g in gradients)
-        threads.together(work, self._workers(flops * length * batch))
+        threads.in_step(work, n)
 
     def _workers(self, flops: int) -> int:
         """Threads for some work: to wake another takes as long as many operations."""

@@ -6,8 +6,9 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -39,61 +40,76 @@ def _blas() -> Any:
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
-@lru_cache
-def _pool(n: int, process: int) -> ThreadPoolExecutor | None:
-    """n threads of this process, all of them begun, as a fork has none of those of its parent; None without more."""
-    pool, there = ThreadPoolExecutor(n, "rnnbp"), threading.Barrier(n)
-    try:
-        begun = [pool.submit(there.wait) for _ in range(n)]
-    except RuntimeError:  # the system has no more threads to give
-        there.abort()
-        pool.shutdown(wait=False)
-        return None
-    for one in begun:
-        one.result()
-    return pool
+class _Team:
+    """Threads that wait for work, each with a queue of its own; they begin when they are first needed."""
+
+    def __init__(self) -> None:
+        self.posting = threading.Lock()
+        self.queues: list[SimpleQueue[Callable[[], None]]] = []
+
+    def post(self, work: Callable[[int, int], None], n: int) -> int:
+        """Give ``work(k, n)`` to thread k for k from 1 on; n, or fewer where the system has no more threads.
+
+        All of it is posted at once, so that in every queue the works of several callers have the same order: threads
+        that wait for one another within a work never wait for ever.
+        """
+        with self.posting:
+            with suppress(RuntimeError):  # no more threads
+                while len(self.queues) < n - 1:
+                    jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+                    threading.Thread(target=_serve, args=(jobs,), name="rnnbp", daemon=True).start()
+                    self.queues.append(jobs)
+            n = min(n, 1 + len(self.queues))
+            for k in range(1, n):
+                self.queues[k - 1].put(partial(work, k, n))
+        return n
 
 
-_busy = threading.Lock()
-"""Held while threads work: those of two callers, each waiting for others of its own, could wait for ever."""
+def _serve(jobs: SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        jobs.get()()
 
 
-def together(work: Callable[[int, int], None], n: int) -> None:
-    """``work(k, n)`` for k from 0 to n − 1, each in a thread of its own, the first in this one.
+_team = _Team()
 
-    ``work(0, 1)`` where others use the threads at the time, or there are none.
+
+def _begin_anew() -> None:
+    """A fork has none of the threads of its parent."""
+    global _team
+    _team = _Team()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
+def in_step(work: Callable[[int, int], None], n: int) -> None:
+    """``work(k, n)`` for k from 0 to n − 1, the first in this thread, all at once; with fewer where there are fewer.
+
+    Does not wait for the others: they meet in ``work``, which raises nothing.
     """
-    if n == 1 or not _busy.acquire(blocking=False):
-        work(0, 1)
-        return
-    try:
-        pool = _pool(n - 1, os.getpid())
-        n = 1 if pool is None else n
-        others = [] if pool is None else [pool.submit(work, k, n) for k in range(1, n)]
-        try:
-            work(0, n)
-        finally:
-            for other in others:
-                other.result()
-    finally:
-        _busy.release()
+    work(0, 1 if n == 1 else _team.post(work, n))
 
 
 def each(work: Callable[[T], None], tasks: Iterable[T], n: int) -> None:
     """``work`` on every task, in n threads: whichever is free takes the next."""
-    waiting = deque(tasks)
+    waiting, ended = deque(tasks), SimpleQueue[BaseException | None]()
 
     def some(_k: int, _n: int) -> None:
-        while True:
+        error = None
+        while error is None:
             try:
                 task = waiting.popleft()
             except IndexError:
-                return
-            work(task)
+                break
+            try:
+                work(task)
+            except BaseException as found:  # it is raised where all have ended
+                error = found
+        ended.put(error)
 
-    together(some, n)
-
-
-def share(total: int, k: int, n: int) -> tuple[int, int]:
-    """The k-th of n shares of ``total``: from, to."""
-    return total * k // n, total * (k + 1) // n
+    posted = 1 if n == 1 else _team.post(some, n)
+    some(0, posted)
+    errors = [error for _ in range(posted) if (error := ended.get()) is not None]
+    if errors:
+        raise errors[0]
