@@ -25,6 +25,7 @@ class Workspace:
 
     def __init__(self, arrays: Reuse | None = None) -> None:
         self.memory = np.empty(0, np.uint8)
+        self._carved: dict[Any, dict[str, Array]] = {}
         self._arrays = Reuse() if arrays is None else arrays
 
     def new(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
@@ -34,18 +35,22 @@ class Workspace:
     def reserve(self, nbytes: int) -> None:
         """Have at least so many bytes."""
         if nbytes > self.memory.nbytes:
+            self._carved.clear()
             self.memory = np.empty(0, np.uint8)  # the old block goes before the new one comes
             self.memory = self.new((nbytes,), np.dtype(np.uint8))
 
     def carve(self, shapes: Mapping[str, Shape], dtype: np.dtype[Any]) -> dict[str, Array]:
         """Arrays of these shapes, good until the next call; the block grows if it must."""
-        self.reserve(workspace_bytes(shapes.values(), dtype))
-        found, at = {}, 0
-        for name, shape in shapes.items():
-            nbytes = math.prod(shape) * dtype.itemsize
-            found[name] = self.memory[at : at + nbytes].view(dtype).reshape(shape)
-            at += _aligned(nbytes)
-        return found
+        key = dtype, *shapes.items()
+        if key not in self._carved:
+            self.reserve(workspace_bytes(shapes.values(), dtype))
+            found, at = {}, 0
+            for name, shape in shapes.items():
+                nbytes = math.prod(shape) * dtype.itemsize
+                found[name] = self.memory[at : at + nbytes].view(dtype).reshape(shape)
+                at += _aligned(nbytes)
+            self._carved[key] = found
+        return dict(self._carved[key])
 
 
 def _aligned(nbytes: int) -> int:

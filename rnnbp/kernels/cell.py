@@ -49,7 +49,7 @@ class Kernel:
         """What tells the constants apart, by name."""
         return {name: value.identity for name, value in self.constants.items()}
 
-    @property
+    @cached_property
     def address(self) -> int:
         """Where that is."""
         return self._library.address("run")

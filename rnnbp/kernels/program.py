@@ -180,7 +180,8 @@ class KernelProgram:
 
     def _constants(self, kernel: Kernel) -> dict[str, Array]:
         """The weights, in panels, and biases that a kernel takes."""
-        self._make({key: kernel.constants[name] for name, key in kernel.keys.items() if key not in self._packed})
+        if missing := {key: kernel.constants[name] for name, key in kernel.keys.items() if key not in self._packed}:
+            self._make(missing)
         return {name: self._packed[key] for name, key in kernel.keys.items()}
 
     def _make(self, values: Mapping[Any, Any]) -> None:
