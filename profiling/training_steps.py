@@ -80,7 +80,13 @@ def fitted(*, steps: int, backend: str) -> dict[str, Any]:
 
     total = AGREE + steps
     rb.fit(
-        built(), windows(), rb.losses.CrossEntropy(), "adam", learning_rate=RATE, steps=total, clip_norm=CLIP,
+        built(),
+        windows(),
+        rb.losses.CrossEntropy(),
+        "adam",
+        learning_rate=rb.optim.Constant(RATE),
+        steps=total,
+        clip_norm=CLIP,
         callbacks=[note], progress=False,
     )  # fmt: skip
     return {"seconds": found[-1][0] - found[AGREE - 1][0], "losses": [loss for _, loss in found[:AGREE]]}

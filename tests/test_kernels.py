@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import signal
@@ -21,11 +22,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rnnbp as rb
+from rnnbp.bptt.problem import as_model
+from rnnbp.bptt.results import Accumulators
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.compile import RULES
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.kernels import cache, machine, mathematics, threads
 from rnnbp.kernels.cell import shared
+from rnnbp.kernels.dense import DenseKernel, dense_bytes
 from rnnbp.kernels.ir import Lanes, Text
 from rnnbp.kernels.machine import Library, vector_bytes
 from rnnbp.kernels.packing import packed
@@ -394,3 +398,67 @@ def test_threads() -> None:
     done: list[int] = []
     threads.each(done.append, range(100), 3)
     assert sorted(done) == list(range(100))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("size", [(1, 1, 1), (7, 13, 5), (64, 50, 200), (33, 130, 97)])
+def test_dense_outside_cells(size: tuple[int, int, int], bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the layer itself, and the same bits by any number of threads."""
+    n_in, n_out, n = size
+    monkeypatch.setattr("rnnbp.kernels.dense.WAKING", 1)
+    layer, (x, dy) = rb.Dense(n_in, n_out, bias=bias, dtype="float64", rng=0), (reals(n, 2, n_in), reals(n, 2, n_out))
+    y, saved = layer.forward(x)
+    expected = [y, *layer.backward_inputs(saved, dy), *layer.backward_params(saved, dy).values()]
+    found = []
+    for threads_ in ("1", "2", "5"):
+        monkeypatch.setenv("RNNBP_NUM_THREADS", threads_)
+        kernel, grads = DenseKernel(layer, np.dtype("float64"), Workspace()), Accumulators(as_model(layer))
+        own = kernel.forward(x)
+        found.append([own, kernel.backward(x, dy, grads), *grads.grads.values()])
+    for one, two, wanted in zip(*found[:2], expected, strict=True):
+        np.testing.assert_allclose(one, wanted, rtol=0, atol=1e-12 * max(1, np.abs(wanted).max()))
+        np.testing.assert_array_equal(one, two)
+    for one, three in zip(found[0], found[2], strict=True):
+        np.testing.assert_array_equal(one, three)
+    nbytes = sum(array.nbytes for array in kernel.panels)
+    assert nbytes == dense_bytes(layer, np.dtype("float64"))
+
+
+@pytest.mark.parametrize("cut", [slice(None), slice(None, None, -1)])
+def test_models_with_dense_layers(cut: slice) -> None:
+    """Before, between and after cells; also where x does not lie together."""
+    model = rb.Sequential(
+        rb.Dense(3, 6, dtype="float64", rng=0),
+        rb.RNN(6, 5, dtype="float64", rng=1),
+        rb.Dense(5, 4, bias=False, dtype="float64", rng=2),
+        rb.Tanh(),
+        rb.Dense(4, 20, dtype="float64", rng=3),
+    )
+    x, target = reals(30, 4, 3)[:, :, cut], reals(30, 4, 20)
+    loss = rb.losses.MeanSquaredError()
+    expected, found = (rb.bptt(model, x, target, loss, chunk=7, backend=name) for name in ("interpreter", "llvm"))
+    np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-13)
+    for key in expected.grads:
+        np.testing.assert_allclose(found.grads[key], expected.grads[key], rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(found.dx, expected.dx, rtol=1e-10, atol=1e-16)
+
+
+def test_bytes_of_a_large_dense() -> None:
+    """Forecast, ledger and tracemalloc, with weights that are most of it."""
+    model, x, target = (
+        rb.Sequential(rb.RNN(8, 128, rng=0), rb.Dense(128, 4000, rng=1)),
+        reals(40, 4, 8).astype("f"),
+        reals(40, 4, 4000).astype("f"),
+    )
+    loss = rb.losses.MeanSquaredError()
+    expected = rb.forecast(model, loss, steps=40, batch=4, chunk=8, backend="llvm", checkpoint="all")
+    rb.bptt(model, x, target, loss, chunk=8, backend="llvm")
+    gc.collect()
+    tracemalloc.start()
+    try:
+        stats = rb.bptt(model, x, target, loss, chunk=8, backend="llvm").stats
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert stats.peak_bytes == expected.peak_bytes
+    assert abs(peak - stats.peak_bytes) < max(0.01 * peak, 256 * 1024)

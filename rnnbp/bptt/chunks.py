@@ -9,13 +9,14 @@ from typing import Any, TypeAlias
 from rnnbp.bptt.parts import Parts
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, States
-from rnnbp.bptt.runners import runner
+from rnnbp.bptt.runners import dense, runner
 from rnnbp.compiler.tapes import ProgramTape
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.graph import Deltas, Node, add_deltas, backward_node, check_dtypes, forward_node, read_off, take_deltas
 from rnnbp.interpreter import Tape
+from rnnbp.layers.base import Layer
 from rnnbp.layout import Layout, layouts
-from rnnbp.numerics import Array, Saved
+from rnnbp.numerics import Array, Saved, require_features
 from rnnbp.recurrent import Recurrent
 from rnnbp.reuse import Reuse
 from rnnbp.rng import Context
@@ -77,11 +78,16 @@ class Chunks:
         self.programs: dict[int, Any] = {
             number: runner(layout, workspace, problem.backend) for number, layout in found.items()
         }
+        layers = {node.number: node.block for node in self.model.nodes if isinstance(node.block, Layer)}
+        made = {number: dense(layer, problem.dtype, workspace, problem.backend) for number, layer in layers.items()}
+        self.dense = {number: kernel for number, kernel in made.items() if kernel is not None}
 
     def prepare(self) -> None:
         """Take the memory that stays for a whole run."""
         for program in self.programs.values():
             program.prepare(self.problem.chunk)
+        for kernel in self.dense.values():
+            kernel.prepare()
 
     def advance(self, n: int, states: States) -> States:
         """The state after chunk n."""
@@ -155,12 +161,22 @@ class Chunks:
         return value, deltas[0]
 
     def _backward_layer(self, node: Node, saved: Any, deltas: Deltas, grads: Accumulators) -> None:
+        kernel, (given, *others) = self.dense.get(node.number), [deltas[k] for k in node.outs]
+        if kernel is not None and not others and kernel.takes(saved[0], given):
+            own = take_deltas(node, deltas)
+            add_deltas(node, (kernel.backward(saved[0], own, grads),), deltas)
+            return
         dy = backward_node(node, saved, deltas)
         layer: Any = node.block
         if dy is not None and layer.params:
             grads.add(layer.params, read_off(node, saved, dy))
 
     def _forward(self, node: Node, values: list[Any], n: int) -> Saved:
+        kernel, x = self.dense.get(node.number), values[node.args[0]]
+        if kernel is not None and kernel.takes(x):
+            require_features(node.block, x, kernel.layer.n_in, "input 0")
+            values[node.outs[0]] = kernel.forward(x)
+            return (x,)
         saved = forward_node(node, values, self._context(n))
         check_dtypes(node, values, self.problem.dtype)
         return saved

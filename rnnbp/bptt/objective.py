@@ -76,8 +76,8 @@ class Objective:
 
     def _blocks(self) -> Iterator[slice]:
         """The sequence in parts that do not depend on chunks, so that a sum over them has the same bits."""
-        steps, batch = self.problem.steps, self.problem.batch
-        rows = max(1, BLOCK // (batch * max(1, math.prod(self.problem.output_shape))))
+        steps, size = self.problem.steps, max((math.prod(part.shape) for part in self._parts), default=1)
+        rows = max(1, BLOCK // max(1, size))
         return (slice(start, min(start + rows, steps)) for start in range(0, steps, rows))
 
     def prepare(self, n: int) -> None:

@@ -23,6 +23,24 @@ def runner(layout: Layout, workspace: Workspace, backend: Backend) -> Any:
     return Program(layout, workspace, frozenset(backend.without))
 
 
+def dense(layer: Any, dtype: Any, workspace: Workspace, backend: Backend) -> Any:
+    """What runs a Dense outside cells; None for NumPy, and other layers."""
+    if backend.name != "llvm":
+        return None
+    from rnnbp.kernels.dense import DenseKernel, fits
+
+    return DenseKernel(layer, dtype, workspace) if fits(layer, dtype) else None
+
+
+def dense_bytes(layer: Any, dtype: Any, backend: Backend) -> int | None:
+    """What that holds for a whole run; None where there is none."""
+    if backend.name != "llvm":
+        return None
+    from rnnbp.kernels import dense as kernels
+
+    return kernels.dense_bytes(layer, dtype) if kernels.fits(layer, dtype) else None
+
+
 def sizes(layout: Layout, backend: Backend) -> Layout | ProgramSizes:
     """What that holds and needs."""
     if not backend.compiles:

@@ -96,7 +96,7 @@ class Sizes:
     def program(self, length: int) -> int:
         """Packed weights, and the workspace that all Recurrents share, for chunks of so many steps."""
         parts = self.layouts.values()
-        packed = sum(part.program_bytes(length) for part in parts)
+        packed = sum(part.program_bytes(length) for part in parts) + sum(self._dense.values())
         return packed + max((part.workspace_bytes(length) for part in parts), default=0)
 
     def gradients(self, steps: int) -> int:
@@ -236,7 +236,18 @@ class Sizes:
 
     def _layers(self, nodes: Sequence[Node], length: int) -> list[Cost]:
         rows, item = length * self.batch, self.dtype.itemsize
-        return [layer_cost(n, n.block, self.shapes, rows, item) for n in nodes if isinstance(n.block, Layer)]
+        costs = [layer_cost(n, n.block, self.shapes, rows, item) for n in nodes if isinstance(n.block, Layer)]
+        return [replace(c, forward=0, inputs=0, params=0) if c.node.number in self._dense else c for c in costs]
+
+    @cached_property
+    def _dense(self) -> dict[int, int]:
+        """By node, the weights in panels of what kernels run outside cells; their gradients go where these are kept."""
+        found = {
+            node.number: runners.dense_bytes(node.block, self.dtype, self.backend)
+            for node in self.model.nodes
+            if isinstance(node.block, Layer)
+        }
+        return {number: nbytes for number, nbytes in found.items() if nbytes is not None}
 
     def _running(self, length: int, needs: Callable[[Any, int], int], *, taped: bool) -> int:
         """A forward run of the body, while the deltas of a state wait; ``needs`` is what a Recurrent needs."""

@@ -18,7 +18,7 @@ from rnnbp.kernels.cell import Kernel
 from rnnbp.kernels.machine import address
 from rnnbp.kernels.packing import packed
 from rnnbp.kernels.sizes import KernelSizes
-from rnnbp.kernels.tasks import Pieces, Tasks
+from rnnbp.kernels.tasks import Pieces
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
 
@@ -35,10 +35,7 @@ class KernelProgram:
         self.output_state = sizes.compiled.output_state
         self.threads = threads.count()
         self._packed: dict[Any, Array] = {}
-        library = sizes.cell.library
-        self._driver = library.function("drive", 12)
-        functions = library.address("gradient"), library.address("sums")
-        self._tasks = Tasks(sizes.cell.gradients, functions, sizes.layout.batch, sizes.layout.dtype.itemsize)
+        self._driver = sizes.cell.library.function("drive", 12)
 
     def prepare(self, length: int) -> None:
         """Take all the memory that chunks of so many steps need for a whole run, and pack the weights."""
@@ -109,7 +106,7 @@ class KernelProgram:
         whole = arrays | along | self._constants(kernel)
         pieces = Pieces(whole, frozenset(along), starts, np.minimum(piece, length - starts))
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
-        self._drive(kernel, pieces, piece, self._tasks.table(pieces, grads), n)
+        self._drive(kernel, pieces, piece, self.sizes.tasks.table(pieces, grads), n)
         shapes = self.cell.state_shapes
         return dx, tuple(arrays[f"C{k}"].reshape(-1, *shape).copy() for k, shape in enumerate(shapes))
 

@@ -16,6 +16,7 @@ from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.compiler.workspace import workspace_bytes
 from rnnbp.kernels.cell import Kernel, KernelCell
 from rnnbp.kernels.packing import packed_rows
+from rnnbp.kernels.tasks import Tasks
 from rnnbp.layout import Layout
 from rnnbp.numerics import Shape
 
@@ -117,6 +118,13 @@ class KernelSizes(ProgramSizes):
             elif isinstance(value, Vector):
                 total += value.count * item
         return total
+
+    @property
+    @once
+    def tasks(self) -> Tasks:
+        """What backward reads off its deltas."""
+        functions = self.cell.library.address("gradient"), self.cell.library.address("sums")
+        return Tasks(self.cell.gradients, functions, self.layout.batch, self.layout.dtype.itemsize)
 
     def tape_bytes(self, length: int) -> int:
         """A tape of ``length`` steps."""

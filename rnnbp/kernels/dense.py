@@ -1,0 +1,103 @@
+"""A Dense outside cells by the kernels of cells: BLAS's threads, which wait by turning, would be in their way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from rnnbp.compiler.code import Matrix, Rows
+from rnnbp.compiler.workspace import Workspace
+from rnnbp.interpreter import Accumulator
+from rnnbp.kernels import threads
+from rnnbp.kernels.cell import shared
+from rnnbp.kernels.machine import address, vector_bytes
+from rnnbp.kernels.packing import packed, packed_rows
+from rnnbp.kernels.tasks import TOGETHER
+from rnnbp.layers.dense import Dense
+from rnnbp.numerics import Array, Shape
+
+Task: TypeAlias = tuple[Any, Sequence[int]]
+"""A function, and what it takes."""
+WAKING = 10**7
+"""Floating-point operations that take as long as to wake a thread."""
+
+
+def fits(layer: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether it is a Dense of one input, and real."""
+    return type(layer) is Dense and len(layer.n_in) == 1 and dtype.kind == "f"
+
+
+def dense_bytes(layer: Dense, dtype: np.dtype[Any]) -> int:
+    """The weights in panels, as they are and turned."""
+    lanes, _ = shared(8 * dtype.itemsize, vector_bytes())
+    (n_in,), n_out = layer.n_in, layer.n_out
+    return (packed_rows(n_out, lanes) * n_in + packed_rows(n_in, lanes) * n_out) * dtype.itemsize
+
+
+class DenseKernel:
+    """Runs a Dense on rows (..., features) that lie together; its weights are packed once."""
+
+    def __init__(self, layer: Dense, dtype: np.dtype[Any], workspace: Workspace) -> None:
+        self.layer, self.dtype, self.workspace, self.threads = layer, dtype, workspace, threads.count()
+        self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
+        self.sizes = layer.n_in[0], layer.n_out
+        self.panels: list[Array] = []
+
+    def takes(self, *arrays: Any) -> bool:
+        """Whether these are as kernels read them."""
+        return all(a is not None and a.dtype == self.dtype and a.flags.c_contiguous for a in arrays)
+
+    def prepare(self) -> None:
+        """Pack the weights."""
+        lanes = (Rows(self.layer.params, "weight", 0, self.layer.n_out),)
+        both = [Matrix(lanes), Matrix(lanes, turned=True)]
+        self.panels = packed(both, self._new, self.lanes, self.library, self.threads)
+
+    def forward(self, x: Array) -> Array:
+        """y (..., n_out)."""
+        n_in, n_out = self.sizes
+        y = self._new((*x.shape[:-1], n_out))
+        bias = self.layer.params.get("bias")
+        tasks = self._product(x, n_in, 0, y, n_out, 0 if bias is None else address(bias))
+        self._run(tasks, y.size // n_out)
+        return y
+
+    def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
+        """dx (..., n_in); the gradients of the parameters are added."""
+        n_in, n_out = self.sizes
+        dx = self._new((*dy.shape[:-1], n_in))
+        self._run([*self._gradients(x, dy, grads), *self._product(dy, n_out, 1, dx, n_in, 0)], 2 * dy.size // n_out)
+        return dx
+
+    def _gradients(self, x: Array, dy: Array, grads: Accumulator) -> list[Task]:
+        (n_in, n_out), n, item, params = self.sizes, dy.size // dy.shape[-1], self.dtype.itemsize, self.layer.params
+        total, gradient = address(grads.at(params, "weight")), self.library.function("gradient", 9)
+        tasks: list[Task] = []
+        if "bias" in params:
+            bias = address(grads.at(params, "bias"))
+            tasks = [(self.library.function("sums", 9), (address(dy), n_out, 0, 0, n, n_out, 0, bias, 0))]
+        for first in range(0, n_out, TOGETHER):
+            many, out = min(TOGETHER, n_out - first), total + item * first * n_in
+            tasks.append((gradient, (address(dy) + item * first, n_out, address(x), n_in, n, many, n_in, out, n_in)))
+        return tasks
+
+    def _product(self, a: Array, depth: int, turned: int, out: Array, rows: int, start: int) -> list[Task]:
+        """out (N, rows) = start + a (N, depth) times the weights."""
+        if not self.panels:
+            self.prepare()
+        weights, n, function = address(self.panels[turned]), a.size // depth, self.library.function("product", 10)
+
+        def part(first: int) -> Task:
+            at, to = (address(x) + x.itemsize * first * width for x, width in ((a, depth), (out, rows)))
+            return function, (at, depth, weights, rows, depth, to, rows, start, 0, min(TOGETHER, n - first))
+
+        return [part(first) for first in range(0, n, TOGETHER)]
+
+    def _run(self, tasks: Sequence[Task], n: int) -> None:
+        flops = 2 * n * self.sizes[0] * self.sizes[1]
+        threads.each(lambda task: task[0](*task[1]), tasks, min(self.threads, 1 + flops // WAKING))
+
+    def _new(self, shape: Shape) -> Array:
+        return self.workspace.new(shape, self.dtype)
