@@ -36,7 +36,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--cells", nargs="+", metavar="NAME", choices=CELLS, default=list(CELLS), help="of: %(choices)s")
-    peers = ["torch", "jax", "naive", "interpreter", "bound"]
+    peers = ["torch", "jax", "naive", "interpreter", "bound", "peak"]
     default = ["torch", "jax", "bound"]
     add(
         "--against", nargs="*", metavar="NAME", choices=peers, default=default, help="of: %(choices)s; naive: lstm only"

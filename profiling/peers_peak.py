@@ -10,6 +10,7 @@ import threading
 from functools import partial
 from typing import Any
 
+import numpy as np
 from peers_bound import recurrent_rows
 from peers_problem import Prepared, Problem
 from processes import POOLS
@@ -34,16 +35,14 @@ def adds(lanes: Lanes) -> Any:
 
 
 def operations(problem: Problem) -> int:
-    """Of all products: each weight is multiplied three times a step and sequence, forward, backward, in its gradient."""
+    """Of all products: three by each weight, forward, backward and in its gradient, a step and sequence."""
     (steps, batch, inputs), units = problem.x.shape, problem.dy.shape[2]
     return 3 * 2 * sum(recurrent_rows(problem.cell, units)) * (inputs + units) * steps * batch
 
 
-def work(function: Any, turns: int, library: Library) -> None:
-    out = (bytearray(64), library)[0]
-    import ctypes
-
-    function(turns, ctypes.addressof((ctypes.c_char * 64).from_buffer(out)))
+def work(function: Any, turns: int) -> None:
+    out = np.empty(64, np.uint8)
+    function(turns, out.ctypes.data)
 
 
 def prepared(problem: Problem) -> Prepared:
@@ -52,8 +51,8 @@ def prepared(problem: Problem) -> Prepared:
     library, function = adds(lanes)
     turns = operations(problem) // (2 * lanes.n * CHAINS * n)
 
-    def run() -> None:
-        threads = [threading.Thread(target=partial(work, function, turns, library)) for _ in range(n)]
+    def run(_: Library = library) -> None:  # the code stays as long as this
+        threads = [threading.Thread(target=partial(work, function, turns)) for _ in range(n)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from peers_problem import posed
-from peers_report import BOUND, SIZES, ratios, row_of
+from peers_report import BOUND, BOUNDS, PEAK, SIZES, ratios, row_of
 from processes import fresh
 
 MODULES = {
@@ -22,6 +22,7 @@ MODULES = {
     "jax": "peers_jax",
     "naive": "naive_lstm",
     BOUND: "peers_bound",
+    PEAK: "peers_peak",
 }
 AGREE = {"float32": 1e-4, "float64": 1e-12}
 """Largest difference of y or a gradient, relative to its largest value; float32 over a thousand steps."""
@@ -82,7 +83,7 @@ def disagreement(expected: Path, found: Path) -> float:
 
 def compared(folder: str, cell: str, names: Sequence[str], dtype: str) -> dict[str, float]:
     """How far the results of the contenders are from the first's."""
-    files = [Path(folder, f"{name}.npz") for name in names if name != BOUND]
+    files = [Path(folder, f"{name}.npz") for name in names if name not in BOUNDS]
     apart = {file.stem: disagreement(files[0], file) for file in files[1:]}
     for name, found in apart.items():
         if not found <= AGREE[dtype]:
@@ -100,7 +101,7 @@ def measured(options: Namespace, cell: str, shape: tuple[int, ...]) -> dict[str,
             turn = k % len(names)
             found = {}
             for name in names[turn:] + names[:turn]:
-                results = None if k or name == BOUND else str(Path(folder, f"{name}.npz"))
+                results = None if k or name in BOUNDS else str(Path(folder, f"{name}.npz"))
                 found[name] = fresh(**runs[name], **given, results=results)
             rounds.append(found)
             apart = apart if k else compared(folder, cell, names, "float32")
@@ -116,7 +117,7 @@ def checked(options: Namespace, cell: str) -> list[dict[str, Any]]:
     given = {"cell": cell, "shape": CHECKED, "dtype": "float64", "seconds": None, "threads": options.threads}
     with tempfile.TemporaryDirectory() as folder:
         for name, run in runs.items():
-            if name != BOUND:
+            if name not in BOUNDS:
                 fresh(**run, **given, results=str(Path(folder, f"{name}.npz")))
         apart = compared(folder, cell, list(runs), "float64")
     return [{"cell": cell, "contender": name, "apart": found} for name, found in apart.items()]

@@ -9,7 +9,8 @@ from typing import Any
 from peers_problem import CUSTOM
 from processes import table
 
-BOUND = "bound"
+BOUND, PEAK = "bound", "peak"
+BOUNDS = BOUND, PEAK
 SIZES = ("steps", "batch", "inputs", "units")
 WIDE = 8
 """Batches from this on are also summed up alone; in smaller ones the time between products decides."""
@@ -18,10 +19,11 @@ Row = dict[str, Any]
 
 
 def ratios(backends: Sequence[str], against: Sequence[str]) -> list[tuple[str, str]]:
-    """Whose time over whose: each peer over each backend, then all over the bound."""
-    peers = [name for name in against if name != BOUND]
+    """Whose time over whose: each peer over each backend, then all over the bounds."""
+    peers = [name for name in against if name not in BOUNDS]
     over = [(peer, backend) for backend in backends for peer in peers if peer != backend]
-    return over + ([(name, BOUND) for name in dict.fromkeys([*backends, *peers])] if BOUND in against else [])
+    given = [bound for bound in BOUNDS if bound in against]
+    return over + [(name, bound) for bound in given for name in dict.fromkeys([*backends, *peers])]
 
 
 def row_of(rounds: list[dict[str, float]], names: Iterable[str], pairs: list[tuple[str, str]]) -> Row:

@@ -219,3 +219,39 @@ def test_rules(tmp_path: Path) -> None:
     for row in rows:
         assert row["ratio"] > 0
         assert f"numpy, {row['variant']}: {row['ratio']:.3f} of the time with all rules" in found.stdout
+
+
+@pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite, in the extra jit")
+def test_peers_beside_the_peak_of_the_processor(tmp_path: Path) -> None:
+    how = ["--rounds", "1", "--seconds", "0", "--threads", "2", "--backends", "numpy", "llvm", "--out", str(tmp_path)]
+    found = script("peers.py", "--cells", "gru", "--against", "peak", "--grid", "20,8,16,32", *how)
+    (row,) = written(found, tmp_path, "peers")["rows"]
+    assert [key for key in row if "/" in key] == ["numpy/peak", "llvm/peak"]
+    assert row["numpy/peak"] == row["numpy_seconds"] / row["peak_seconds"] > 1
+
+
+@pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite, in the extra jit")
+def test_operations_of_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "profiling"))
+    peak, problem = import_module("peers_peak"), import_module("peers_problem")
+    for cell, gates in (("lstm", 4), ("gru", 3), ("rnn", 1), ("mgu", 2), ("norm", 1)):
+        found = peak.operations(problem.posed(cell, [7, 5, 3, 11], "float32"))
+        forward = 7 * 5 * 2 * gates * 11 * (3 + 11)
+        assert found == 3 * forward
+
+
+@pytest.mark.skipif(bool(find_spec("torch")), reason="PyTorch is here")
+def test_training_steps_without_torch_says_how_to_get_it(tmp_path: Path) -> None:
+    found = script("training_steps.py", "--out", str(tmp_path))
+    assert found.stderr == "training_steps.py compares with PyTorch; install it with: pip install '.[peers]'\n"
+
+
+@pytest.mark.skipif(not find_spec("torch"), reason="needs torch, in the extra peers")
+def test_training_steps_of_both_have_the_same_losses(tmp_path: Path) -> None:
+    how = ["--steps", "2", "--rounds", "1", "--threads", "1", "--backends", "numpy", "--out", str(tmp_path)]
+    found = script("training_steps.py", *how)
+    rows = written(found, tmp_path, "training_steps")["rows"]
+    assert [row["contender"] for row in rows] == ["PyTorch", "bptt, numpy", "fit, numpy"]
+    for row in rows:
+        assert row["apart"] < 1e-4
+        assert row["ratio"] == pytest.approx(row["bytes per second"] / rows[0]["bytes per second"])
