@@ -103,5 +103,5 @@ def largest(g: Array) -> float:
 def not_finite(g: Array) -> tuple[int, ...] | None:
     """The index of the first NaN or infinity; allocates nothing of g's size where there is none."""
     with np.errstate(over="ignore", invalid="ignore"):
-        total = g.sum(dtype=np.float64)
+        total = g.sum()  # it may overflow, and then all are looked at
     return None if np.isfinite(total) else first_bad(g)

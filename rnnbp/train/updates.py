@@ -90,6 +90,8 @@ class Update:
 
     def _clip(self, grads: dict[str, Array]) -> float:
         """Clip in place, by value and then by norm; gives the norm before."""
+        if self.clip_value is None and self.clip_norm is not None:
+            return clip_by_global_norm(grads, self.clip_norm)
         norm = global_norm(list(grads.values()))
         if self.clip_value is not None:
             clip_by_value(grads, self.clip_value)
