@@ -27,15 +27,15 @@ from rnnbp.bptt.results import Accumulators
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.compile import RULES
 from rnnbp.compiler.workspace import Workspace
-from rnnbp.kernels import cache, machine, mathematics, threads
 from rnnbp.kernels.cell import shared
 from rnnbp.kernels.dense import DenseKernel, dense_bytes
-from rnnbp.kernels.ir import Lanes, Text
-from rnnbp.kernels.machine import Library, vector_bytes
 from rnnbp.kernels.packing import packed
 from rnnbp.kernels.program import KernelProgram
 from rnnbp.kernels.sizes import kernel_sizes
 from rnnbp.layout import Layout
+from rnnbp.native import cache, machine, mathematics, threads
+from rnnbp.native.ir import Lanes, Text
+from rnnbp.native.machine import Library, vector_bytes
 from tests import models
 from tests.programs import agree, cells
 

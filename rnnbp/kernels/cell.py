@@ -15,12 +15,13 @@ from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.homes import Buffer, Home
 from rnnbp.compiler.rules import cut
-from rnnbp.kernels import driving, products
+from rnnbp.kernels import products
 from rnnbp.kernels.groups import Item, Product, arranged
-from rnnbp.kernels.ir import Lanes
-from rnnbp.kernels.machine import Library, vector_bytes
 from rnnbp.kernels.places import Place, Places
 from rnnbp.kernels.source import ARGUMENTS, PRODUCT, Source, function_text
+from rnnbp.native import driving
+from rnnbp.native.ir import Lanes
+from rnnbp.native.machine import Library, vector_bytes
 
 Y, DX = Buffer(-2000, 0, fixed=True), Buffer(-2001, 0, fixed=True)
 

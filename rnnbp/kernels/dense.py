@@ -10,12 +10,12 @@ import numpy as np
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
-from rnnbp.kernels import threads
 from rnnbp.kernels.cell import shared
-from rnnbp.kernels.machine import address, vector_bytes
 from rnnbp.kernels.packing import packed, packed_rows
 from rnnbp.kernels.tasks import TOGETHER
 from rnnbp.layers.dense import Dense
+from rnnbp.native import threads
+from rnnbp.native.machine import address, vector_bytes
 from rnnbp.numerics import Array, Shape
 
 Task: TypeAlias = tuple[Any, Sequence[int]]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnbp.compiler.code import Matrix, Rows
-from rnnbp.kernels import threads
-from rnnbp.kernels.ir import Lanes, Text
-from rnnbp.kernels.machine import Library, address
+from rnnbp.native import threads
+from rnnbp.native.ir import Lanes, Text
+from rnnbp.native.machine import Library, address
 from rnnbp.numerics import Array, Shape
 
 WAKING = 10**6

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rnnbp.compiler.code import Vector
-from rnnbp.kernels import mathematics
 from rnnbp.kernels.groups import Group, Lane
-from rnnbp.kernels.ir import Text
 from rnnbp.kernels.places import Spot
+from rnnbp.native import mathematics
+from rnnbp.native.ir import Text
 
 BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
 FUNCTIONS: dict[str, Callable[[Text, str], str]] = {

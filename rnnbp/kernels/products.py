@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rnnbp.kernels import packing
-from rnnbp.kernels.ir import Lanes, Text
+from rnnbp.native.ir import Lanes, Text
 
 WIDE, NARROW = (6, 4), (6, 2)
 """(rows, vectors) of a block, with 32 registers for vectors and with 16."""

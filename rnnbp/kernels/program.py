@@ -13,12 +13,12 @@ from rnnbp.compiler.program import vector_of
 from rnnbp.compiler.tapes import ProgramTape, States
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
-from rnnbp.kernels import driving, threads
 from rnnbp.kernels.cell import Kernel
-from rnnbp.kernels.machine import address
 from rnnbp.kernels.packing import packed
 from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.kernels.tasks import Pieces
+from rnnbp.native import driving, threads
+from rnnbp.native.machine import address
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
 

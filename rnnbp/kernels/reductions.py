@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rnnbp.kernels import mathematics
 from rnnbp.kernels.groups import Reduction
-from rnnbp.kernels.ir import Text, number
+from rnnbp.native import mathematics
+from rnnbp.native.ir import Text, number
 
 
 @dataclass

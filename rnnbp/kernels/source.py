@@ -9,8 +9,8 @@ from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.emit import Constants
 from rnnbp.kernels import pointwise, reductions
 from rnnbp.kernels.groups import Group, Item, Product, Reduction
-from rnnbp.kernels.ir import Lanes, Text
 from rnnbp.kernels.places import Places, Spot
+from rnnbp.native.ir import Lanes, Text
 
 ARGUMENTS = ("ptr %a", "i64 %L", "i64 %B", "i64 %b0", "i64 %b1", "i64 %S")
 """Addresses of arrays; steps, batch; the first row of the batch and that after the last; steps of a block."""

@@ -10,9 +10,9 @@ import numpy as np
 from rnnbp.compiler.code import Rows
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.cell import Gradient
-from rnnbp.kernels.driving import NUMBERS
-from rnnbp.kernels.machine import address
 from rnnbp.kernels.places import Place
+from rnnbp.native.driving import NUMBERS
+from rnnbp.native.machine import address
 from rnnbp.numerics import Array
 
 TOGETHER = 96

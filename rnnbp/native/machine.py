@@ -13,7 +13,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from tqdm import tqdm
 
-from rnnbp.kernels import cache
+from rnnbp.native import cache
 from rnnbp.numerics import Array
 
 WIDTHS = (("avx512f", 64), ("avx2", 32))

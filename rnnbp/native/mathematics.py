@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rnnbp.kernels.ir import Text
+from rnnbp.native.ir import Text
 
 EXP = {
     32: (0.5, 0.16666573381900845, 0.04166655011030512, 0.008363773874405574, 0.0013926926614021918),
