@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import tracemalloc
 from importlib.util import find_spec
 from typing import Any
@@ -34,6 +35,7 @@ from rnnbp.kernels.program import KernelProgram
 from rnnbp.kernels.sizes import kernel_sizes
 from rnnbp.layout import Layout
 from rnnbp.native import cache, machine, mathematics, threads
+from rnnbp.native.driving import NUMBERS
 from rnnbp.native.ir import Lanes, Text
 from rnnbp.native.machine import Library, vector_bytes
 from tests import models
@@ -372,32 +374,56 @@ def test_without_more_threads_one_does_it_all(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(threads, "_team", threads._Team())
     monkeypatch.setattr(threading.Thread, "start", none)
     same(lstm(), expected)
-    assert threads._team.queues == []
+    assert threads._team.boxes == []
 
 
-def test_threads() -> None:
-    """Every share and every task once; an error is not lost, and the threads go on."""
-    shares: list[tuple[int, int]] = []
-    there = threading.Barrier(3)
+COUNTING = """
+define void @count(ptr %with) {
+  %at = load ptr, ptr %with
+  %before = load i64, ptr %at
+  %more = add i64 %before, 1
+  store i64 %more, ptr %at
+  ret void
+}
+define void @run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S) {
+entry:
+  %rows = load ptr, ptr %arrays
+  br label %look
+look:
+  %b = phi i64 [ %b0, %entry ], [ %next, %row ]
+  %more = icmp slt i64 %b, %b1
+  br i1 %more, label %row, label %end
+row:
+  %at = getelementptr i64, ptr %rows, i64 %b
+  %before = load i64, ptr %at
+  %after = add i64 %before, %L
+  store i64 %after, ptr %at
+  %next = add i64 %b, 1
+  br label %look
+end:
+  ret void
+}
+"""
 
-    def share(k: int, n: int) -> None:
-        shares.append((k, n))
-        there.wait(10)
 
-    threads.in_step(share, 3)
-    threads.in_step(lambda k, n: shares.append((k, n)), 1)
-    assert sorted(shares) == [(0, 1), (0, 3), (1, 3), (2, 3)]
-
-    def odd(task: int) -> None:
-        if task == 57:
-            raise IndexError("task 57")
-
-    for _ in range(3):
-        with pytest.raises(IndexError, match="task 57"):
-            threads.each(odd, range(100), 3)
-    done: list[int] = []
-    threads.each(done.append, range(100), 3)
-    assert sorted(done) == list(range(100))
+@pytest.mark.parametrize("n", [1, 2, 3, 7])
+def test_every_share_and_every_task_is_done_once(n: int) -> None:
+    """By threads that wait, and by threads that have gone to sleep."""
+    library = Library(COUNTING)
+    pieces, many, batch, rounds = 3, 50, 5, 40
+    done, rows = np.zeros((pieces, many), np.int64), np.zeros((pieces, batch), np.int64)
+    tasks = np.zeros((pieces, many, NUMBERS), np.int64)
+    tasks[:, :, 0] = library.address("count")
+    tasks[:, :, 1] = machine.address(done) + 8 * np.arange(pieces * many).reshape(pieces, many)
+    places = machine.address(rows) + 8 * batch * np.arange(pieces)[:, None]
+    lengths = np.array([2, 3, 5])
+    for k in range(rounds):
+        threads.do(tasks, n, run=library.address("run"), places=places, lengths=lengths, batch=batch, block=1)
+        time.sleep(0.02 if k % 10 == 0 else 0)
+    np.testing.assert_array_equal(done, rounds)
+    np.testing.assert_array_equal(rows, rounds * np.repeat(lengths, batch).reshape(pieces, batch))
+    threads.do(tasks, n)
+    np.testing.assert_array_equal(done, rounds + 1)
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -19,7 +19,6 @@ from rnnbp.kernels import products
 from rnnbp.kernels.groups import Item, Product, arranged
 from rnnbp.kernels.places import Place, Places
 from rnnbp.kernels.source import ARGUMENTS, PRODUCT, Source, function_text
-from rnnbp.native import driving
 from rnnbp.native.ir import Lanes
 from rnnbp.native.machine import Library, vector_bytes
 
@@ -82,8 +81,7 @@ def shared(bits: int, nbytes: int) -> tuple[Lanes, Library]:
     lanes = Lanes(bits, 8 * nbytes // bits)
     rows, vectors = products.block_of(nbytes)
     functions, needs = products.text(lanes, rows, vectors)
-    driving_text, given = driving.text()
-    return lanes, Library("\n".join([*sorted(needs), *functions, driving_text]), given)
+    return lanes, Library("\n".join([*sorted(needs), *functions]))
 
 
 class KernelCell:

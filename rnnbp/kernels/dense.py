@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +17,6 @@ from rnnbp.native import threads
 from rnnbp.native.machine import address, vector_bytes
 from rnnbp.numerics import Array, Shape
 
-Task: TypeAlias = tuple[Any, Sequence[int]]
-"""A function, and what it takes."""
 WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread."""
 
@@ -60,8 +57,7 @@ class DenseKernel:
         n_in, n_out = self.sizes
         y = self._new((*x.shape[:-1], n_out))
         bias = self.layer.params.get("bias")
-        tasks = self._product(x, n_in, 0, y, n_out, 0 if bias is None else address(bias))
-        self._run(tasks, y.size // n_out)
+        self._run(self._product(x, n_in, 0, y, n_out, 0 if bias is None else address(bias)), y.size // n_out)
         return y
 
     def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
@@ -71,33 +67,34 @@ class DenseKernel:
         self._run([*self._gradients(x, dy, grads), *self._product(dy, n_out, 1, dx, n_in, 0)], 2 * dy.size // n_out)
         return dx
 
-    def _gradients(self, x: Array, dy: Array, grads: Accumulator) -> list[Task]:
+    def _gradients(self, x: Array, dy: Array, grads: Accumulator) -> list[list[int]]:
         (n_in, n_out), n, item, params = self.sizes, dy.size // dy.shape[-1], self.dtype.itemsize, self.layer.params
-        total, gradient = address(grads.at(params, "weight")), self.library.function("gradient", 9)
-        tasks: list[Task] = []
+        d, total, function = address(dy), address(grads.at(params, "weight")), self.library.address("gradient.task")
+        tasks: list[list[int]] = []
         if "bias" in params:
-            bias = address(grads.at(params, "bias"))
-            tasks = [(self.library.function("sums", 9), (address(dy), n_out, 0, 0, n, n_out, 0, bias, 0))]
+            bias, sums = address(grads.at(params, "bias")), self.library.address("sums.task")
+            tasks = [[sums, d, n_out, 0, 0, n, n_out, 0, bias, 0, 0]]
         for first in range(0, n_out, TOGETHER):
             many, out = min(TOGETHER, n_out - first), total + item * first * n_in
-            tasks.append((gradient, (address(dy) + item * first, n_out, address(x), n_in, n, many, n_in, out, n_in)))
+            tasks.append([function, d + item * first, n_out, address(x), n_in, n, many, n_in, out, n_in, 0])
         return tasks
 
-    def _product(self, a: Array, depth: int, turned: int, out: Array, rows: int, start: int) -> list[Task]:
+    def _product(self, a: Array, depth: int, turned: int, out: Array, rows: int, start: int) -> list[list[int]]:
         """out (N, rows) = start + a (N, depth) times the weights."""
         if not self.panels:
             self.prepare()
-        weights, n, function = address(self.panels[turned]), a.size // depth, self.library.function("product", 10)
+        weights, n, item = address(self.panels[turned]), a.size // depth, self.dtype.itemsize
+        function, begin, end = self.library.address("product.task"), address(a), address(out)
 
-        def part(first: int) -> Task:
-            at, to = (address(x) + x.itemsize * first * width for x, width in ((a, depth), (out, rows)))
-            return function, (at, depth, weights, rows, depth, to, rows, start, 0, min(TOGETHER, n - first))
+        def part(first: int) -> list[int]:
+            at, to = begin + item * first * depth, end + item * first * rows
+            return [function, at, depth, weights, rows, depth, to, rows, start, 0, min(TOGETHER, n - first)]
 
         return [part(first) for first in range(0, n, TOGETHER)]
 
-    def _run(self, tasks: Sequence[Task], n: int) -> None:
+    def _run(self, tasks: list[list[int]], n: int) -> None:
         flops = 2 * n * self.sizes[0] * self.sizes[1]
-        threads.each(lambda task: task[0](*task[1]), tasks, min(self.threads, 1 + flops // WAKING))
+        threads.do(np.array([tasks], np.int64), min(self.threads, 1 + flops // WAKING))
 
     def _new(self, shape: Shape) -> Array:
         return self.workspace.new(shape, self.dtype)

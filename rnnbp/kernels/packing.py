@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from rnnbp.compiler.code import Matrix, Rows
+from rnnbp.compiler.code import Matrix
 from rnnbp.native import threads
+from rnnbp.native.driving import NUMBERS
 from rnnbp.native.ir import Lanes, Text
 from rnnbp.native.machine import Library, address
 from rnnbp.numerics import Array, Shape
 
 WAKING = 10**6
 """Numbers that are packed in the time that it takes to wake a thread."""
-
-
-class _Part(NamedTuple):
-    """Rows of weights on their way to row ``at`` of a packed matrix."""
-
-    matrix: Matrix
-    lane: Rows
-    at: int
-    found: Array
 
 
 def packed_rows(rows: int, lanes: Lanes) -> int:
@@ -35,28 +26,29 @@ def packed(
     matrices: Sequence[Matrix], new: Callable[[Shape], Array], lanes: Lanes, library: Library, n: int = 1
 ) -> list[Array]:
     """The weights (M, K) of products, in panels, padded with zeros, in ``new`` arrays; by n threads where that pays."""
-    found, parts = list[Array](), list[_Part]()
+    found, tasks, factors, sources = list[Array](), list[list[int]](), list[float](), dict[int, Array]()
     for matrix in matrices:
         rows, depth = matrix.shape
         panels = new((packed_rows(rows, lanes) * depth,))
         if rows % lanes.n:
             panels[rows // lanes.n * lanes.n * depth :] = 0
-        found.append(panels)
-        at = 0
+        function, to, at = library.address("turned.task" if matrix.turned else "upright.task"), address(panels), 0
         for lane in matrix.lanes:
-            parts.append(_Part(matrix, lane, at, panels))
+            whole = lane.owner[lane.key]
+            if id(whole) not in sources:
+                sources[id(whole)] = np.ascontiguousarray(whole, panels.dtype)
+            source = sources[id(whole)]
+            begin = address(source) + lane.start * source.strides[0]
+            tasks.append([function, begin, lane.count, source.shape[1], at, rows, depth, to])
+            factors.append(lane.factor)
             at += lane.count
-    size = sum(panels.size for panels in found)
-    threads.each(lambda part: _pack(part, library), parts, min(n, 1 + size // WAKING))
+        found.append(panels)
+    if found:
+        scales, table = np.array(factors, found[0].dtype), np.zeros((1, len(tasks), NUMBERS), np.int64)
+        table[0, :, :8] = tasks
+        table[0, :, 8] = address(scales) + scales.itemsize * np.arange(len(tasks))
+        threads.do(table, min(n, 1 + sum(panels.size for panels in found) // WAKING))
     return found
-
-
-def _pack(part: _Part, library: Library) -> None:
-    matrix, lane, at, found = part
-    copy, (rows, depth) = library.function("turned" if matrix.turned else "upright", 8), matrix.shape
-    here = np.ascontiguousarray(lane.owner[lane.key][lane.start : lane.stop], found.dtype)
-    factor = np.array(lane.factor, found.dtype)
-    copy(address(here), lane.count, here.shape[1], at, rows, depth, address(found), address(factor))
 
 
 def text(lanes: Lanes, vectors: int) -> list[tuple[str, Text, list[str]]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rnnbp.kernels import packing
+from rnnbp.native.driving import as_task
 from rnnbp.native.ir import Lanes, Text
 
 WIDE, NARROW = (6, 4), (6, 2)
@@ -30,7 +31,7 @@ def block_of(vector_bytes: int) -> tuple[int, int]:
 
 
 def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:
-    """``product``, ``gradient``, ``sums`` and the functions of ``packing``; the intrinsics that they need."""
+    """``product``, ``gradient``, ``sums`` and the functions of ``packing``, also as tasks; what they need."""
     found: list[str] = []
     needs: set[str] = set()
     for ragged in (False, True):
@@ -41,7 +42,7 @@ def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:
                 needs |= body.needs
     made = [_product(lanes, rows, vectors), _gradient(lanes, rows, vectors), _sums(lanes)]
     for name, body, arguments in (*made, *packing.text(lanes, vectors)):
-        found.append(body.function(name, arguments))
+        found += [body.function(name, arguments), as_task(name, arguments)]
         needs |= body.needs
     return found, needs
 

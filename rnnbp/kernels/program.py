@@ -17,8 +17,7 @@ from rnnbp.kernels.cell import Kernel
 from rnnbp.kernels.packing import packed
 from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.kernels.tasks import Pieces
-from rnnbp.native import driving, threads
-from rnnbp.native.machine import address
+from rnnbp.native import threads
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
 
@@ -35,7 +34,6 @@ class KernelProgram:
         self.output_state = sizes.compiled.output_state
         self.threads = threads.count()
         self._packed: dict[Any, Array] = {}
-        self._driver = sizes.cell.library.function("drive", 12)
 
     def prepare(self, length: int) -> None:
         """Take all the memory that chunks of so many steps need for a whole run, and pack the weights."""
@@ -145,16 +143,10 @@ class KernelProgram:
 
     def _drive(self, kernel: Kernel, pieces: Pieces, block: int, tasks: Array | None, n: int) -> None:
         """Run a kernel on the pieces of a chunk, with the tasks of each, by n threads."""
-        places, counts = pieces.places(kernel.names), np.zeros(driving.COUNTERS + len(pieces.starts), np.int64)
-        tables = places, pieces.lengths, counts, tasks
-        at, steps, count, jobs = (address(table) for table in tables)
-        width, many, parts = len(kernel.names), 0 if tasks is None else tasks.shape[1], len(places)
-        drive, run, batch = self._driver, kernel.address, self.layout.batch
-
-        def work(k: int, n: int, _: object = tables) -> None:  # they stay until the last thread has let go of them
-            drive(run, at, width, steps, jobs, many, count, parts, batch, block, k, n)
-
-        threads.in_step(work, n)
+        places = pieces.places(kernel.names)
+        threads.do(
+            tasks, n, run=kernel.address, places=places, lengths=pieces.lengths, batch=self.layout.batch, block=block
+        )
 
     def _workers(self, flops: int) -> int:
         """Threads for some work: to wake another takes as long as many operations."""

@@ -123,7 +123,7 @@ class KernelSizes(ProgramSizes):
     @once
     def tasks(self) -> Tasks:
         """What backward reads off its deltas."""
-        functions = self.cell.library.address("gradient"), self.cell.library.address("sums")
+        functions = self.cell.library.address("gradient.task"), self.cell.library.address("sums.task")
         return Tasks(self.cell.gradients, functions, self.layout.batch, self.layout.dtype.itemsize)
 
     def tape_bytes(self, length: int) -> int:

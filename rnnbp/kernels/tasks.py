@@ -1,4 +1,4 @@
-"""Tables of addresses for ``driving``: where the arrays of each piece of a chunk begin, and its gradients' tasks."""
+"""Tables of addresses for threads: where the arrays of each piece of a chunk begin, and its gradients' tasks."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Tasks:
         other = (self.names[g.other.name], self._offset(g.other)) if g.other else (second or [(0, 0)])[0]
         width = g.other.width if g.other else 0
         numbers = [self._functions[g.other is None], deltas[1], g.deltas.width, other[1], width, 0, many, g.depth]
-        return [*numbers, out[1], g.depth], [0, deltas[0], 0, other[0], 0, 0, 0, 0, out[0], 0]
+        return [*numbers, out[1], g.depth, 0], [0, deltas[0], 0, other[0], 0, 0, 0, 0, out[0], 0, 0]
 
     def _offset(self, place: Place) -> int:
         return self._item * (place.later * self._batch * place.width + place.row)

@@ -1,25 +1,37 @@
-"""Backward over a chunk on several threads, none of which returns to Python before its end.
+"""What threads do together in machine code, and how they wait for one another; none returns to Python in between.
 
-The chunk goes in pieces of steps. In each, every thread takes its share of the batch through the delta recursion;
-when all are there, they take the parameter gradients, row by row, as they come free; then the next piece begins.
+A job goes in pieces. In each, every thread takes its share of the batch through a kernel; when all are there, they
+do the piece's tasks, one by one, as they come free; then the next piece begins. Threads that have done their part
+linger for a while: the next job comes sooner than the system would wake them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import llvmlite.binding as llvm
 
-NUMBERS = 10
-"""Of a task: the address of a function, and what it takes; all have ``ARGUMENTS``."""
-ARGUMENTS = "ptr {0}, i64 {1}, ptr {2}, i64 {3}, i64 {4}, i64 {5}, i64 {6}, ptr {7}, i64 {8}"
+from rnnbp.native.machine import Library
+
+NUMBERS = 11
+"""Of a task: the address of a function, and what it takes, at most ten numbers or addresses."""
 COUNTERS = 8
-"""Numbers before those that count the tasks taken of each piece; the first counts threads that have come together."""
+"""Numbers before those that count the tasks taken of each piece: threads that have come together, that have ended."""
+JOB = ("run", "places", "width", "lengths", "tasks", "G", "counts", "P", "B", "S")
+"""Numbers of a job, see ``text``."""
 SPINS = 4000
-"""Looks at the counter, some tenths of a millisecond, before a thread that waits offers its core to others."""
+"""Looks at a counter, some tenths of a millisecond, before a thread that waits offers its core to others."""
+PATIENCE = 6000
+"""Looks for another job before a thread goes to sleep."""
+ASLEEP, WAITS, TAKEN, HAS = range(4)
+"""What a thread does, the first number in its box: it has gone to sleep; it waits, or has been woken; it is given a
+job, or has one. Then come its number, how many threads there are, and the job."""
 
 _DRIVE = """
-define void @drive(ptr %run, ptr %places, i64 %width, ptr %lengths, ptr %tasks, i64 %G, ptr %counts, i64 %P, i64 %B,
-                   i64 %S, i64 %k, i64 %n) {{
+define internal void @drive(ptr %job, i64 %k, i64 %n) {{
 entry:
+{job}
   %before = mul i64 %B, %k
   %b0 = sdiv i64 %before, %n
   %after = add i64 %before, %B
@@ -32,14 +44,14 @@ piece:
 recursion:
   %first = mul i64 %p, %width
   %arrays = getelementptr i64, ptr %places, i64 %first
+  %any = icmp slt i64 %b0, %b1
+  br i1 %any, label %share, label %meeting
+share:
   %L.at = getelementptr i64, ptr %lengths, i64 %p
   %L = load i64, ptr %L.at
-  %any = icmp slt i64 %b0, %b1
-  br i1 %any, label %share, label %gradients
-share:
   call void %run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S)
-  br label %gradients
-gradients:
+  br label %meeting
+meeting:
   %twice = mul i64 %p, 2
   %once = add i64 %twice, 1
   %those = mul i64 %once, %n
@@ -56,8 +68,9 @@ task:
   %row = add i64 %rows, %t
   %number = mul i64 %row, {numbers}
   %here = getelementptr i64, ptr %tasks, i64 %number
-{loads}
-  call void %a0({arguments})
+  %function = load ptr, ptr %here
+  %with = getelementptr i64, ptr %here, i64 1
+  call void %function(ptr %with)
   br label %take
 done:
   %all = add i64 %those, %n
@@ -69,8 +82,13 @@ end:
 }}
 
 define internal void @meet(ptr %count, i64 %those) {{
-entry:
   %mine = atomicrmw add ptr %count, i64 1 acq_rel
+  call void @await(ptr %count, i64 %those)
+  ret void
+}}
+
+define internal void @await(ptr %count, i64 %those) {{
+entry:
   br label %look
 look:
   %i = phi i64 [ 0, %entry ], [ %more, %again ], [ %more, %offer ]
@@ -90,31 +108,152 @@ offer:
 end:
   ret void
 }}
+
+define void @lead(ptr %boxes, i64 %w, ptr %job) {{
+entry:
+  br label %ask
+ask:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %asked ]
+  %n = phi i64 [ 1, %entry ], [ %n.next, %asked ]
+  %others = icmp slt i64 %i, %w
+  br i1 %others, label %try, label %hand
+try:
+  %box.at = getelementptr ptr, ptr %boxes, i64 %i
+  %box = load ptr, ptr %box.at
+  %found = cmpxchg ptr %box, i64 {waits}, i64 {taken} acquire monotonic
+  %comes = extractvalue {{ i64, i1 }} %found, 1
+  %number.at = getelementptr i64, ptr %box, i64 1
+  br i1 %comes, label %number, label %asked
+number:
+  store i64 %n, ptr %number.at
+  br label %asked
+asked:
+  %one = zext i1 %comes to i64
+  %n.next = add i64 %n, %one
+  %i.next = add i64 %i, 1
+  br label %ask
+hand:
+  %j = phi i64 [ 0, %ask ], [ %j.next, %handed ]
+  %rest = icmp slt i64 %j, %w
+  br i1 %rest, label %look, label %own
+look:
+  %there.at = getelementptr ptr, ptr %boxes, i64 %j
+  %there = load ptr, ptr %there.at
+  %state = load atomic i64, ptr %there monotonic, align 8
+  %ready = icmp eq i64 %state, {taken}
+  br i1 %ready, label %give, label %handed
+give:
+  %n.at = getelementptr i64, ptr %there, i64 2
+  store i64 %n, ptr %n.at
+  %job.at = getelementptr i64, ptr %there, i64 3
+  store ptr %job, ptr %job.at
+  store atomic i64 {has}, ptr %there release, align 8
+  br label %handed
+handed:
+  %j.next = add i64 %j, 1
+  br label %hand
+own:
+  call void @drive(ptr %job, i64 0, i64 %n)
+  %those = sub i64 %n, 1
+  call void @await.end(ptr %job, i64 %those)
+  ret void
+}}
+
+define internal void @await.end(ptr %job, i64 %those) {{
+{job}
+  %ended = getelementptr i64, ptr %counts, i64 1
+  call void @await(ptr %ended, i64 %those)
+  ret void
+}}
+
+define void @serve(ptr %box) {{
+entry:
+  br label %look
+look:
+  %i = phi i64 [ 0, %entry ], [ 0, %work ], [ %more, %linger ]
+  %state = load atomic i64, ptr %box acquire, align 8
+  switch i64 %state, label %wait [ i64 {has}, label %work i64 {asleep}, label %end ]
+work:
+  %k.at = getelementptr i64, ptr %box, i64 1
+  %k = load i64, ptr %k.at
+  %n.at = getelementptr i64, ptr %box, i64 2
+  %n = load i64, ptr %n.at
+  %job.at = getelementptr i64, ptr %box, i64 3
+  %job = load ptr, ptr %job.at
+  call void @drive(ptr %job, i64 %k, i64 %n)
+  call void @part(ptr %job, ptr %box)
+  br label %look
+wait:
+  {pause}
+  %more = add i64 %i, 1
+  %long = icmp sgt i64 %i, {patience}
+  br i1 %long, label %leave, label %linger
+leave:
+  %found = cmpxchg ptr %box, i64 {waits}, i64 {asleep} release monotonic
+  %left = extractvalue {{ i64, i1 }} %found, 1
+  br i1 %left, label %end, label %linger
+linger:
+  br label %look
+end:
+  ret void
+}}
+
+define internal void @part(ptr %job, ptr %box) {{
+{job}
+  %ended = getelementptr i64, ptr %counts, i64 1
+  store atomic i64 {waits}, ptr %box release, align 8
+  %mine = atomicrmw add ptr %ended, i64 1 release
+  ret void
+}}
 """
 
 
 def text() -> tuple[str, dict[str, int]]:
-    """The function ``drive``, and the addresses of what it calls.
+    """The functions ``lead`` and ``serve``, and the addresses of what they call.
 
-    ``drive(run, places, width, lengths, tasks, G, counts, P, B, S, k, n)`` is the share of thread k of n: of P
-    pieces, of so many ``lengths`` in steps, with ``width`` addresses of arrays and G tasks each; ``counts`` are P and
-    ``COUNTERS`` zeros; B and S as a kernel takes them.
+    ``lead(boxes, w, job)`` does a job with those of w threads that do not sleep, and returns when none of them looks
+    at it any more; ``serve(box)`` is the other threads, until they have waited for long. A job is P pieces of so many
+    ``lengths`` in steps, with ``width`` addresses of arrays and G tasks each; ``counts`` are P and ``COUNTERS`` zeros;
+    the kernel ``run``, B and S as a kernel takes them: none where B is 0.
     """
     x86 = llvm.get_default_triple().startswith(("x86_64", "i686"))
     give = llvm.address_of_symbol("sched_yield")
-    kinds = [part.split()[0] for part in ARGUMENTS.split(", ")]
-    loads = [
-        f"  %a{k}.at = getelementptr i64, ptr %here, i64 {k}\n  %a{k} = load {kind}, ptr %a{k}.at"
-        for k, kind in enumerate(["ptr", *kinds])
-    ]
+    kinds = ["ptr" if name in ("run", "places", "lengths", "tasks", "counts") else "i64" for name in JOB]
     declarations = ["declare void @llvm.x86.sse2.pause()"] * x86 + ["declare i32 @sched_yield()"] * bool(give)
     body = _DRIVE.format(
+        job=_loads("job", JOB, kinds),
         counters=COUNTERS,
         numbers=NUMBERS,
         spins=SPINS,
-        loads="\n".join(loads),
-        arguments=ARGUMENTS.format(*(f"%a{k}" for k in range(1, NUMBERS))),
+        patience=PATIENCE,
+        asleep=ASLEEP,
+        waits=WAITS,
+        taken=TAKEN,
+        has=HAS,
         pause="call void @llvm.x86.sse2.pause()" if x86 else "",
         offer="%given = call i32 @sched_yield()" if give else "",
     )
     return "\n".join([*declarations, body]), {"sched_yield": give} if give else {}
+
+
+def _loads(base: str, names: Sequence[str], kinds: Sequence[str]) -> str:
+    """Numbers that lie one after the other, from an address on."""
+    lines = [
+        f"  %{name}.at_ = getelementptr i64, ptr %{base}, i64 {k}\n  %{name} = load {kind}, ptr %{name}.at_"
+        for k, (name, kind) in enumerate(zip(names, kinds, strict=True))
+    ]
+    return "\n".join(lines)
+
+
+def as_task(name: str, arguments: Sequence[str]) -> str:
+    """The function ``name.task``, which finds the arguments of another one after the other in memory."""
+    kinds, names = zip(*(argument.split(" %") for argument in arguments), strict=True)
+    call = ", ".join(f"{kind} %{name}" for kind, name in zip(kinds, names, strict=True))
+    body = f"{_loads('numbers.of.task', names, kinds)}\n  call void @{name}({call})\n  ret void"
+    return f"define void @{name}.task(ptr %numbers.of.task) {{\n{body}\n}}\n"
+
+
+@lru_cache
+def library() -> Library:
+    """The functions in machine code."""
+    return Library(*text())

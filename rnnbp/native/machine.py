@@ -59,10 +59,13 @@ class Library:
             self._engine.add_global_mapping(module.get_function(name), address)
         self._engine.finalize_object()
         self._functions: dict[str, Any] = {}
+        self._addresses: dict[str, int] = {}
 
     def address(self, name: str) -> int:
         """Where a function is; it stays there as long as the library."""
-        return int(self._engine.get_function_address(name))
+        if name not in self._addresses:
+            self._addresses[name] = int(self._engine.get_function_address(name))
+        return self._addresses[name]
 
     def function(self, name: str, n: int) -> Any:
         """A function of n integers or addresses, to be called without the interpreter's lock."""

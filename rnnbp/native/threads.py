@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
-T = TypeVar("T")
+from rnnbp.native import driving
+from rnnbp.native.machine import address
+from rnnbp.numerics import Array
+
 VARIABLE = "RNNBP_NUM_THREADS"
+_BOX = 16
+"""Numbers of a box, which shares no cache line with another."""
 
 
 def count() -> int:
@@ -41,33 +45,39 @@ def _blas() -> Any:
 
 
 class _Team:
-    """Threads that wait for work, each with a queue of its own; they begin when they are first needed."""
+    """Threads that wait for work, each with a box for its job; they begin when they are first needed."""
 
     def __init__(self) -> None:
-        self.posting = threading.Lock()
-        self.queues: list[SimpleQueue[Callable[[], None]]] = []
+        self.free = threading.Lock()
+        self.boxes: list[Array] = []
+        self.queues: list[SimpleQueue[None]] = []
+        self.addresses = np.empty(0, np.int64)
 
-    def post(self, work: Callable[[int, int], None], n: int) -> int:
-        """Give ``work(k, n)`` to thread k for k from 1 on; n, or fewer where the system has no more threads.
-
-        All of it is posted at once, so that in every queue the works of several callers have the same order: threads
-        that wait for one another within a work never wait for ever.
-        """
-        with self.posting:
+    def wake(self, n: int) -> int:
+        """Wake those of n threads that sleep; n, or fewer where the system has no more threads."""
+        if len(self.boxes) < n:
             with suppress(RuntimeError):  # no more threads
-                while len(self.queues) < n - 1:
-                    jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
-                    threading.Thread(target=_serve, args=(jobs,), name="rnnbp", daemon=True).start()
-                    self.queues.append(jobs)
-            n = min(n, 1 + len(self.queues))
-            for k in range(1, n):
-                self.queues[k - 1].put(partial(work, k, n))
-        return n
+                while len(self.boxes) < n:
+                    self._begin()
+            self.addresses = np.array([address(box) for box in self.boxes], np.int64)
+        for box, queue in zip(self.boxes[:n], self.queues, strict=False):
+            if box[0] == driving.ASLEEP:
+                box[0] = driving.WAITS
+                queue.put(None)
+        return min(n, len(self.boxes))
+
+    def _begin(self) -> None:
+        box, queue = np.zeros(_BOX, np.int64), SimpleQueue[None]()
+        threading.Thread(target=_serve, args=(box, queue), name="rnnbp", daemon=True).start()
+        self.boxes.append(box)
+        self.queues.append(queue)
 
 
-def _serve(jobs: SimpleQueue[Callable[[], None]]) -> None:
+def _serve(box: Array, queue: SimpleQueue[None]) -> None:
+    serve, here = driving.library().function("serve", 1), address(box)
     while True:
-        jobs.get()()
+        queue.get()
+        serve(here)
 
 
 _team = _Team()
@@ -83,33 +93,36 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_begin_anew)
 
 
-def in_step(work: Callable[[int, int], None], n: int) -> None:
-    """``work(k, n)`` for k from 0 to n − 1, the first in this thread, all at once; with fewer where there are fewer.
+def do(
+    tasks: Array | None,
+    n: int,
+    *,
+    run: int = 0,
+    places: Array | None = None,
+    lengths: Array | None = None,
+    batch: int = 0,
+    block: int = 0,
+) -> None:
+    """Do a job of ``driving`` by n threads, or fewer where the system has no more.
 
-    Does not wait for the others: they meet in ``work``, which raises nothing.
+    While another caller has the threads, this one does it all: results must not depend on how many they are.
+
+    Args:
+        tasks: (pieces, tasks, NUMBERS), each the address of a function and what it takes; those of a piece in any
+            order. run: the address of a kernel, with the ``places`` (pieces, arrays) of its arrays, the ``lengths``
+            (pieces,) in steps, the batch, and the steps of a block.
     """
-    work(0, 1 if n == 1 else _team.post(work, n))
-
-
-def each(work: Callable[[T], None], tasks: Iterable[T], n: int) -> None:
-    """``work`` on every task, in n threads: whichever is free takes the next."""
-    waiting, ended = deque(tasks), SimpleQueue[BaseException | None]()
-
-    def some(_k: int, _n: int) -> None:
-        error = None
-        while error is None:
-            try:
-                task = waiting.popleft()
-            except IndexError:
-                break
-            try:
-                work(task)
-            except BaseException as found:  # it is raised where all have ended
-                error = found
-        ended.put(error)
-
-    posted = 1 if n == 1 else _team.post(some, n)
-    some(0, posted)
-    errors = [error for _ in range(posted) if (error := ended.get()) is not None]
-    if errors:
-        raise errors[0]
+    pieces = len(tasks if places is None else places)  # type: ignore[arg-type]  # one is given
+    width, many = 0 if places is None else places.shape[1], 0 if tasks is None else tasks.shape[1]
+    counts = np.zeros(driving.COUNTERS + pieces, np.int64)
+    at = [address(array) for array in (places, lengths, tasks, counts)]
+    job = np.array([run, at[0], width, at[1], at[2], many, at[3], pieces, batch, block], np.int64)
+    lead, team = driving.library().function("lead", 3), _team
+    if n == 1 or not team.free.acquire(blocking=False):
+        lead(0, 0, address(job))
+        return
+    try:
+        others = team.wake(n - 1)
+        lead(address(team.addresses), others, address(job))
+    finally:
+        team.free.release()
