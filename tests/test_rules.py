@@ -347,7 +347,7 @@ def test_the_backend_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("RNNBP_BACKEND", "cuda")
     with pytest.raises(ValueError, match="backend 'cuda' is unknown"):
         rb.Backend()
-    monkeypatch.setattr(import_module("rnnbp.bptt.backend"), "find_spec", lambda name: None)
+    monkeypatch.setattr(import_module("rnnbp.bptt.backend"), "installed", lambda: False)
     with pytest.raises(
         ImportError, match=r"backend 'llvm' needs llvmlite; install rnnbp\[jit\], or use backend='numpy'"
     ):

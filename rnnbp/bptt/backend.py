@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TypeAlias
 
 from rnnbp.compiler.compile import RULES, check_rules
+from rnnbp.native import ALIASES, VARIABLE, installed
 from rnnbp.numerics import shown
 
 BACKENDS = ("numpy", "llvm", "interpreter")
-VARIABLE = "RNNBP_BACKEND"
-ALIASES = {"numba": "llvm"}
-"""Numba's compiler is LLVM, by way of llvmlite; kernels are handed to it without Numba between."""
 
 
 @dataclass(frozen=True, init=False)
@@ -39,12 +36,12 @@ class Backend:
 
     def __init__(self, name: str | None = None, without: Iterable[str] = ()) -> None:
         if name is None:
-            name = os.environ.get(VARIABLE) or ("llvm" if find_spec("llvmlite") else "numpy")
+            name = os.environ.get(VARIABLE) or ("llvm" if installed() else "numpy")
         if name not in (*BACKENDS, *ALIASES):
             known = ", ".join(map(repr, BACKENDS))
             raise ValueError(f"backend {shown(name)} is unknown; use one of {known}, or None")
         name = ALIASES.get(name, name)
-        if name == "llvm" and not find_spec("llvmlite"):
+        if name == "llvm" and not installed():
             raise ImportError("backend 'llvm' needs llvmlite; install rnnbp[jit], or use backend='numpy'")
         off = check_rules(without)
         if off and name == "interpreter":

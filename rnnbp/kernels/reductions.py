@@ -2,58 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from rnnbp.kernels.groups import Reduction
 from rnnbp.native import mathematics
 from rnnbp.native.ir import Text, number
-
-
-@dataclass
-class Row:
-    """A row of n features: totals over it, and new values for it."""
-
-    t: Text
-    n: int
-
-    def total(self, term: Callable[[str, str | None], str], start: float = 0.0, op: str = "fadd") -> str:
-        """The sum, or maximum (``op`` maxnum), of a term of (index, mask), as a number."""
-        v, full = self.t.lanes, self.n // self.t.lanes.n * self.t.lanes.n
-        found = v.constant(start)
-        if full:
-            with self.t.loop(0, full, v.n, carried=[(v.type, found)]) as loop:
-                loop.after.append(self._join(op, loop.carried[0], term(loop.index, None)))
-            found = loop.carried[0]
-        if self.n > full:
-            mask = v.mask(self.n - full)
-            last = term(str(full), mask)
-            last = self.t.put(f"select {v.bools} {mask}, {v.type} {last}, {v.type} {v.constant(start)}")
-            found = self._join(op, found, last)
-        return self._across(op, found)
-
-    def each(self, work: Callable[[str, str | None], None]) -> None:
-        """Do something at every vector of features."""
-        full = self.n // self.t.lanes.n * self.t.lanes.n
-        if full:
-            with self.t.loop(0, full, self.t.lanes.n) as loop:
-                work(loop.index, None)
-        if self.n > full:
-            work(str(full), self.t.lanes.mask(self.n - full))
-
-    def _join(self, op: str, a: str, b: str) -> str:
-        return self.t.op("fadd", a, b) if op == "fadd" else self.t.intrinsic(op, a, b)
-
-    def _across(self, op: str, vector: str) -> str:
-        """All lanes as one: halves are joined until one is left."""
-        t, v = self.t, self.t.lanes
-        half = v.n
-        while half > 1:
-            half //= 2
-            order = ", ".join(f"i32 {(k + half) if k < half else k}" for k in range(v.n))
-            other = t.put(f"shufflevector {v.type} {vector}, {v.type} poison, <{v.n} x i32> <{order}>")
-            vector = self._join(op, vector, other)
-        return t.put(f"extractelement {v.type} {vector}, i32 0")
+from rnnbp.native.rows import Row
 
 
 def emit(t: Text, item: Reduction, args: Sequence[str], outs: Sequence[str]) -> None:
@@ -106,7 +60,7 @@ def _softmax(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> Non
     top = t.every(r.total(lambda i, m: t.load(t.at(x, i), m), float("-inf"), "maximum"))
 
     def shifted(i: str, m: str | None) -> None:
-        t.store(mathematics.exp(t, t.op("fsub", t.load(t.at(x, i), m), top)), t.at(y, i), m)
+        t.store(mathematics.small_exp(t, t.op("fsub", t.load(t.at(x, i), m), top)), t.at(y, i), m)
 
     r.each(shifted)
     total = t.every(r.total(lambda i, m: t.load(t.at(y, i), m)))
@@ -131,7 +85,7 @@ def _softmax_back(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -
 _OPERATIONS = {"normal": _normal, "normal_back": _normal_back, "softmax": _softmax, "softmax_back": _softmax_back}
 
 
-def _over(t: Text, total: str, n: int) -> str:
+def _over(t: Text, total: str, n: int | str) -> str:
     return t.put(f"fdiv {t.lanes.scalar} {total}, {_constant(t, float(n))}")
 
 

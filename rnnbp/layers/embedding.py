@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from rnnbp import native
 from rnnbp.initializers import InitializerLike, generator_of, initialize
 from rnnbp.layers.base import Keeps, Layer, Scratch
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, float_dtype, positive_int
@@ -92,7 +93,7 @@ class Embedding(Symbols):
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         self.check(x)
-        return self.params["weight"][x], (x,)
+        return np.take(self.params["weight"], x, axis=0), (x,)
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(inputs=(0,))
@@ -100,10 +101,15 @@ class Embedding(Symbols):
     def backward_params(self, saved: Saved, dy: Array) -> dict[str, Array]:
         # Row s of the gradient sums the rows of dy where x = s, in order: a product with a sparse matrix
         # of ones, 17 times faster than np.add.at (2048 symbols out of 256, 64 features).
-        x = saved[0].reshape(-1)
+        x, dy = saved[0].reshape(-1), dy.reshape(-1, self.n_out)
+        if native.chosen():
+            from rnnbp.native import arrays as machine
+
+            if machine.takes(dy):
+                return {"weight": machine.scattered(dy, x, self.n_symbols)}
         ones = (np.ones(x.size, dy.dtype), x, np.arange(x.size + 1))
         which = sparse.csr_array(ones, shape=(x.size, self.n_symbols))
-        return {"weight": which.T @ dy.reshape(-1, self.n_out)}
+        return {"weight": which.T @ dy}
 
     def describe(self) -> str:
         return f"{self.n_symbols}, {self.n_out}"

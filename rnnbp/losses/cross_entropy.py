@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
+from rnnbp import native
 from rnnbp.losses.base import Loss, Scalar, check_outputs, first_true, sum_of
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, real_number, shown
 
@@ -45,12 +46,11 @@ class CrossEntropy(Loss):
         v = np.ones(k, real) if self.class_weight is None else self.class_weight.astype(real)
         w = np.ones(t.size, real) if w is None else w.astype(real)
         hard, soft = w * (1 - self.label_smoothing) * v[t], w * (self.label_smoothing / k)
-        p = _shifted(y, w)
-        at_target, others = p[n, t], p @ v if self.label_smoothing else 0
-        np.exp(p, out=p)
-        norm = p.sum(axis=-1)
+        factors = hard + soft * v.sum()
+        rows = _rows(y, w)
+        p, top, norm = _softmax(rows, factors)
+        at_target, others = rows[n, t] - top, (rows - top[:, None]) @ v if self.label_smoothing else 0
         losses = hard * (np.log(norm) - at_target) + soft * (v.sum() * np.log(norm) - others)
-        p *= ((hard + soft * v.sum()) / norm)[:, None]
         p[n, t] -= hard
         if self.label_smoothing:
             p -= soft[:, None] * v
@@ -92,10 +92,26 @@ def _vector(class_weight: Like) -> Array:
     return v.astype(np.float64)
 
 
-def _shifted(y: Array, w: Array) -> Array:
-    """A new C-ordered (N, K): logits less their row's largest, 0 in rows without weight."""
+def _rows(y: Array, w: Array) -> Array:
+    """(N, K): logits, 0 in rows without weight."""
     if (w == 0).any():
         y = np.where((w > 0).reshape(*y.shape[:-1], 1), y, y.dtype.type(0))
-    top = y.real.max(axis=-1, keepdims=True)
-    rows: Array = np.subtract(y, top, order="C").reshape(-1, y.shape[-1])
-    return rows
+    return y.reshape(-1, y.shape[-1])
+
+
+def _softmax(y: Array, factors: Array) -> tuple[Array, Array, Array]:
+    """(softmax times ``factors``, largest, Σ e to what is above the largest) of the rows of y (N, K); the first is new.
+
+    The largest is a real part: the derivative of the whole by it is zero.
+    """
+    if native.chosen():
+        from rnnbp.native import arrays as machine
+
+        if machine.takes(y, factors):
+            return machine.softmax(y, factors)
+    top = y.real.max(axis=-1)
+    p: Array = np.subtract(y, top[:, None], order="C")
+    np.exp(p, out=p)
+    norm = p.sum(axis=-1)
+    p *= (factors / norm)[:, None]
+    return p, top, norm

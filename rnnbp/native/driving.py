@@ -24,9 +24,9 @@ SPINS = 4000
 """Looks at a counter, some tenths of a millisecond, before a thread that waits offers its core to others."""
 PATIENCE = 6000
 """Looks for another job before a thread goes to sleep."""
-ASLEEP, WAITS, TAKEN, HAS = range(4)
+ASLEEP, WAITS, TAKEN, HAS, WORKS = range(5)
 """What a thread does, the first number in its box: it has gone to sleep; it waits, or has been woken; it is given a
-job, or has one. Then come its number, how many threads there are, and the job."""
+job; it has one; it has begun. Then come its number, how many threads there are, and the job."""
 
 _DRIVE = """
 define internal void @drive(ptr %job, i64 %k, i64 %n) {{
@@ -52,9 +52,11 @@ share:
   call void %run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S)
   br label %meeting
 meeting:
+  %together = icmp sgt i64 %B, 0
+  %met = select i1 %together, i64 %n, i64 0
   %twice = mul i64 %p, 2
   %once = add i64 %twice, 1
-  %those = mul i64 %once, %n
+  %those = mul i64 %once, %met
   call void @meet(ptr %counts, i64 %those)
   %slot = add i64 %p, {counters}
   %taken = getelementptr i64, ptr %counts, i64 %slot
@@ -73,7 +75,7 @@ task:
   call void %function(ptr %with)
   br label %take
 done:
-  %all = add i64 %those, %n
+  %all = add i64 %those, %met
   call void @meet(ptr %counts, i64 %all)
   %next = add i64 %p, 1
   br label %piece
@@ -154,7 +156,25 @@ handed:
   br label %hand
 own:
   call void @drive(ptr %job, i64 0, i64 %n)
-  %those = sub i64 %n, 1
+  br label %back
+back:
+  %l = phi i64 [ 0, %own ], [ %l.next, %taken ]
+  %began = phi i64 [ %n, %own ], [ %began.next, %taken ]
+  %any = icmp slt i64 %l, %w
+  br i1 %any, label %take, label %last
+take:
+  %late.at = getelementptr ptr, ptr %boxes, i64 %l
+  %late = load ptr, ptr %late.at
+  %was = cmpxchg ptr %late, i64 {has}, i64 {waits} acquire monotonic
+  %idle = extractvalue {{ i64, i1 }} %was, 1
+  br label %taken
+taken:
+  %none = zext i1 %idle to i64
+  %began.next = sub i64 %began, %none
+  %l.next = add i64 %l, 1
+  br label %back
+last:
+  %those = sub i64 %began, 1
   call void @await.end(ptr %job, i64 %those)
   ret void
 }}
@@ -170,9 +190,13 @@ define void @serve(ptr %box) {{
 entry:
   br label %look
 look:
-  %i = phi i64 [ 0, %entry ], [ 0, %work ], [ %more, %linger ]
-  %state = load atomic i64, ptr %box acquire, align 8
-  switch i64 %state, label %wait [ i64 {has}, label %work i64 {asleep}, label %end ]
+  %i = phi i64 [ 0, %entry ], [ 0, %work ], [ 0, %begin ], [ %more, %linger ]
+  %state = load atomic i64, ptr %box monotonic, align 8
+  switch i64 %state, label %wait [ i64 {has}, label %begin i64 {asleep}, label %end ]
+begin:
+  %was = cmpxchg ptr %box, i64 {has}, i64 {works} acquire monotonic
+  %mine = extractvalue {{ i64, i1 }} %was, 1
+  br i1 %mine, label %work, label %look
 work:
   %k.at = getelementptr i64, ptr %box, i64 1
   %k = load i64, ptr %k.at
@@ -212,7 +236,8 @@ def text() -> tuple[str, dict[str, int]]:
     """The functions ``lead`` and ``serve``, and the addresses of what they call.
 
     ``lead(boxes, w, job)`` does a job with those of w threads that do not sleep, and returns when none of them looks
-    at it any more; ``serve(box)`` is the other threads, until they have waited for long. A job is P pieces of so many
+    at it any more; ``serve(box)`` is the other threads, until they have waited for long. A job of tasks alone does
+    not wait for a thread that has not begun when all is done; in others they meet. A job is P pieces of so many
     ``lengths`` in steps, with ``width`` addresses of arrays and G tasks each; ``counts`` are P and ``COUNTERS`` zeros;
     the kernel ``run``, B and S as a kernel takes them: none where B is 0.
     """
@@ -230,6 +255,7 @@ def text() -> tuple[str, dict[str, int]]:
         waits=WAITS,
         taken=TAKEN,
         has=HAS,
+        works=WORKS,
         pause="call void @llvm.x86.sse2.pause()" if x86 else "",
         offer="%given = call i32 @sched_yield()" if give else "",
     )

@@ -71,6 +71,11 @@ def exp(t: Text, x: str) -> str:
     return _select(t, "fcmp uno", x, x, x, _power(t, inside))
 
 
+def small_exp(t: Text, x: str) -> str:
+    """eˣ for x ≤ 0; 0 where it is below the least normal number."""
+    return _select(t, "fcmp olt", x, t.lanes.constant(LIMITS[t.lanes.bits][0]), "zeroinitializer", exp(t, x))
+
+
 def tanh(t: Text, x: str) -> str:
     """tanh x."""
     v = t.lanes

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, final
 
 import numpy as np
 
+from rnnbp import native
 from rnnbp.numerics import Array, real_number, shown
 from rnnbp.optim.base import Optimizer, decayed
-from rnnbp.optim.parameters import Params, largest
+from rnnbp.optim.parameters import Params, extents
 
 
 class _Squaring(Optimizer):
@@ -22,10 +24,11 @@ class _Squaring(Optimizer):
     decoupled: ClassVar[bool] = False
     """True if the weight decay is no part of the gradient."""
 
-    def _check_size(self, name: str, p: Array, g: Array, slots: dict[str, Array]) -> None:
-        top = largest(g) + (0.0 if self.decoupled else self.weight_decay * largest(p))
+    def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:
+        if self.weight_decay and not self.decoupled:
+            top += self.weight_decay * _largest(p)
         limit = math.sqrt(float(np.finfo(p.dtype).max) / 4)
-        if top > limit or ("sum" in slots and top * top > 2 * limit * limit - largest(slots["sum"])):
+        if top > limit or ("sum" in slots and top * top > 2 * limit * limit - _largest(slots["sum"])):
             raise FloatingPointError(
                 f"{type(self).__name__}: the gradient of {name!r} has size {top:.3g}, and its square does not fit in "
                 f"{p.dtype}; clip gradients to at most {limit:.1g}, or lower the learning rate"
@@ -136,6 +139,23 @@ class _Adam(_Squaring):
         self.weight_decay = real_number(f"{place}: weight_decay", weight_decay, least=0)
         super().__init__(params, lr, ("m", "v"))
 
+    def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
+        if not native.chosen():
+            return self.params
+        from rnnbp.native import arrays as machine
+
+        given = {n: (p, grads[n], self._slots[n]["m"], self._slots[n]["v"]) for n, p in self.params.items()}
+        taken = {name: four for name, four in given.items() if machine.takes(*four)}
+        decay = self.weight_decay
+        numbers = (
+            self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, 1 / math.sqrt(1 - self.beta2**self.steps),
+            self.eps, lr / (1 - self.beta1**self.steps), 1 - lr * decay if self.decoupled else 1.0, decay,
+        )  # fmt: skip
+        for dtype in (np.float32, np.float64):
+            those = [four for four in taken.values() if four[0].dtype == dtype]
+            machine.adam(those, numbers, penalty=bool(decay) and not self.decoupled)
+        return self.params.keys() - taken.keys()
+
     def _adapt(self, p: Array, g: Array, slots: dict[str, Array], lr: float, b: Array) -> None:
         m, v = slots["m"], slots["v"]
         m *= self.beta1
@@ -208,6 +228,10 @@ class AdamW(_Adam):
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
         p *= 1 - lr * self.weight_decay
         self._adapt(p, g, slots, lr, b)
+
+
+def _largest(x: Array) -> float:
+    return extents([x])[0].largest
 
 
 def _mean_square(mean: Array, g: Array, keep: float, scratch: Array) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,17 +57,22 @@ class Optimizer(ABC):
         place = type(self).__name__
         now = rate(f"{place}.step: lr", self.lr if lr is None else lr, least=0)
         check_writable(place, self.params)
-        check_grads(place, self.params, grads)
+        largest = check_grads(place, self.params, grads)
         for name, p in self.params.items():
-            self._check_size(name, p, grads[name], self._slots[name])
+            self._check_size(name, p, largest[name], self._slots[name])
         self.steps += 1
         with np.errstate(all="ignore"):  # a warning that is an error must not stop between two parameters
-            for name, p in self.params.items():
+            for name in self._updated_at_once(grads, now):
+                p = self.params[name]
                 a, b = (row[: p.size].reshape(p.shape) for row in self._scratch[p.dtype])
                 self._update(p, grads[name], self._slots[name], now, a, b)
 
-    def _check_size(self, name: str, p: Array, g: Array, slots: dict[str, Array]) -> None:  # noqa: B027  # most have no limit
-        """Raise FloatingPointError for a finite gradient that is too large for the rule."""
+    def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:  # noqa: B027  # most have no limit
+        """Raise FloatingPointError for a gradient, whose largest element is finite, that is too large for the rule."""
+
+    def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
+        """Update what machine code can; gives the names of the other parameters."""
+        return self.params
 
     @abstractmethod
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rnnbp.numerics import Array, DtypeError, real_number
-from rnnbp.optim.parameters import check_named, largest, not_finite
+from rnnbp.numerics import Array, DtypeError, first_bad, real_number
+from rnnbp.optim.parameters import Extent, check_named, extents
 
 
 def clip_by_value(grads: Mapping[str, Array], limit: float) -> None:
@@ -19,7 +19,7 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> None:
     TypeError for what is no dict of arrays.
     """
     limit = real_number("clip_by_value: limit", limit, above=0)
-    for g in _writable("clip_by_value", grads):
+    for g in _writable("clip_by_value", grads)[0]:
         np.clip(g, -limit, limit, out=g)
 
 
@@ -30,8 +30,8 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
     PyTorch divides by ‖g‖ + 10⁻⁶ instead. Raises as ``clip_by_value`` does.
     """
     max_norm = real_number("clip_by_global_norm: max_norm", max_norm, above=0)
-    arrays = _writable("clip_by_global_norm", grads)
-    norm = global_norm(arrays)
+    arrays, found = _writable("clip_by_global_norm", grads)
+    norm = _norm(arrays, found)
     if norm > max_norm:
         for g in arrays:
             g *= max_norm / norm
@@ -40,26 +40,37 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
 
 def global_norm(arrays: list[Array]) -> float:
     """√(Σ g²) over all elements, in float64; scaled where squares would overflow."""
-    top = max(map(largest, arrays), default=0.0)
-    scale = 1.0 if top < 1e140 else 2.0**-600
-    squares = 0.0
-    for g in arrays:
-        flat = g.reshape(-1) if scale == 1.0 else g.reshape(-1) * scale
-        squares += float(np.einsum("i,i->", flat, flat, dtype=np.float64))
-    return math.sqrt(squares) / scale
+    return _norm(arrays, extents(arrays))
 
 
-def _writable(place: str, grads: Mapping[str, Array]) -> list[Array]:
-    """The arrays, each once, all finite and writable."""
+def _norm(arrays: list[Array], found: list[Extent]) -> float:
+    top = max((extent.largest for extent in found), default=0.0)
+    if top < 1e140:
+        each = (e.squares if e.squares is not None else _squares(g) for g, e in zip(arrays, found, strict=True))
+        return math.sqrt(sum(each))
+    scale = 2.0**-600
+    return math.sqrt(sum(_squares(g * scale) for g in arrays)) / scale
+
+
+def _squares(g: Array) -> float:
+    flat = g.reshape(-1)
+    return float(np.einsum("i,i->", flat, flat, dtype=np.float64))
+
+
+def _writable(place: str, grads: Mapping[str, Array]) -> tuple[list[Array], list[Extent]]:
+    """The arrays, each once, all finite and writable, and their extents."""
     check_named(place, grads)
     for name, g in grads.items():
         if g.dtype.kind != "f":
             raise DtypeError(f"{place}: gradient {name!r} must be floats, found dtype {g.dtype}")
         if not g.flags.writeable:
             raise ValueError(f"{place}: gradient {name!r} is read-only and is clipped in place; give a copy")
-        if (bad := not_finite(g)) is not None:
-            raise FloatingPointError(
-                f"{place}: gradient {name!r} has {g[bad]} at {list(bad)}, which no clipping mends; "
-                f"lower the learning rate, or look for the overflow"
-            )
-    return list({id(g): g for g in grads.values()}.values())
+    arrays = list({id(g): g for g in grads.values()}.values())
+    found = extents(arrays)
+    if any(np.isnan(extent.largest) for extent in found):
+        name, bad = next((name, bad) for name, g in grads.items() if (bad := first_bad(g)) is not None)
+        raise FloatingPointError(
+            f"{place}: gradient {name!r} has {grads[name][bad]} at {list(bad)}, which no clipping mends; "
+            f"lower the learning rate, or look for the overflow"
+        )
+    return arrays, found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol, TypeAlias, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
+from rnnbp import native
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, shown
 
 
@@ -56,8 +57,8 @@ def check_writable(place: str, params: Mapping[str, Array]) -> None:
             raise ValueError(f"{place}: parameter {name!r} is read-only; set its flags.writeable, or optimise a copy")
 
 
-def check_grads(place: str, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
-    """Raise unless there is one finite gradient of each parameter's shape, and no other.
+def check_grads(place: str, params: Mapping[str, Array], grads: Mapping[str, Array]) -> dict[str, float]:
+    """The largest |element| of each gradient. Raises unless there is a finite one of each parameter's shape, no other.
 
     Raises TypeError for what is no dict of arrays, ValueError for names, ShapeError, DtypeError,
     FloatingPointError for NaN and infinity.
@@ -78,11 +79,15 @@ def check_grads(place: str, params: Mapping[str, Array], grads: Mapping[str, Arr
             raise ShapeError(f"{place}: the gradient of {name!r} must have shape {p.shape}, found {g.shape}")
         if g.dtype.kind != "f":
             raise DtypeError(f"{place}: the gradient of {name!r} must be floats, found dtype {g.dtype}; convert it")
-        if (bad := not_finite(g)) is not None:
+    found = dict(zip(params, extents([grads[name] for name in params]), strict=True))
+    for name, extent in found.items():
+        if np.isnan(extent.largest):
+            bad = first_bad(grads[name])
             raise FloatingPointError(
-                f"{place}: the gradient of {name!r} has {g[bad]} at {list(bad)}; "
+                f"{place}: the gradient of {name!r} has {grads[name][bad]} at {list(bad or ())}; "
                 f"lower the learning rate, clip gradients, or find the overflow before it"
             )
+    return {name: extent.largest for name, extent in found.items()}
 
 
 def check_named(place: str, grads: object) -> None:
@@ -95,13 +100,40 @@ def check_named(place: str, grads: object) -> None:
             raise TypeError(f"{place}: the gradient of {name!r} must be an array, found {shown(g)}; use np.asarray")
 
 
-def largest(g: Array) -> float:
-    """max |g|, 0 for an empty array; allocates nothing of g's size."""
-    return float(max(g.max(), -g.min())) if g.size else 0.0
+class Extent(NamedTuple):
+    """Of an array: max |x|, NaN where an element is not finite; and Σ x² in float64, where that came with it."""
+
+    largest: float
+    squares: float | None
 
 
-def not_finite(g: Array) -> tuple[int, ...] | None:
-    """The index of the first NaN or infinity; allocates nothing of g's size where there is none."""
+def extents(arrays: Sequence[Array]) -> list[Extent]:
+    """In one pass where there is machine code; allocates nothing of their size where all is finite."""
+    found: dict[int, Extent] = {}
+    if native.chosen():
+        from rnnbp.native import arrays as machine
+
+        for dtype in (np.float32, np.float64):
+            those = [k for k, a in enumerate(arrays) if isinstance(a, np.ndarray) and a.dtype == dtype]
+            those = [k for k in those if machine.takes(arrays[k])]
+            measured = machine.extents([arrays[k] for k in those]) if those else []
+            for k, (largest, squares) in zip(those, measured, strict=True):
+                nan = largest == np.inf or np.isnan(squares)
+                found[k] = Extent(np.nan if nan else largest, squares)
+    return [found[k] if k in found else _extent(a) for k, a in enumerate(arrays)]
+
+
+def _extent(g: Array) -> Extent:
     with np.errstate(over="ignore", invalid="ignore"):
         total = g.sum()  # it may overflow, and then all are looked at
-    return None if np.isfinite(total) else first_bad(g)
+    if not np.isfinite(total) and first_bad(g) is not None:
+        return Extent(np.nan, None)
+    return Extent(float(max(g.max(), -g.min())) if g.size else 0.0, None)
+
+
+def not_finite(arrays: Mapping[str, Array]) -> tuple[str, tuple[int, ...]] | None:
+    """The name of the first array with a NaN or infinity, and the index of that."""
+    for (name, g), extent in zip(arrays.items(), extents([*arrays.values()]), strict=True):
+        if np.isnan(extent.largest) and (bad := first_bad(g)) is not None:
+            return name, bad
+    return None

@@ -101,10 +101,10 @@ class Update:
 
 
 def _check(what: str, arrays: Mapping[str, Array]) -> None:
-    for name, array in arrays.items():
-        if (bad := not_finite(array)) is not None:
-            place = f" at {list(bad)}" if bad else ""
-            raise FloatingPointError(
-                f"{what}{f' {name}' if name else ''} is {array[bad]}{place}; "
-                f"lower the learning rate, clip gradients by clip_norm, or look at the data of this step"
-            )
+    if (found := not_finite(arrays)) is not None:
+        name, bad = found
+        place = f" at {list(bad)}" if bad else ""
+        raise FloatingPointError(
+            f"{what}{f' {name}' if name else ''} is {arrays[name][bad]}{place}; "
+            f"lower the learning rate, clip gradients by clip_norm, or look at the data of this step"
+        )

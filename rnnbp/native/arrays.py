@@ -1,0 +1,85 @@
+"""What losses, update rules and embeddings do to arrays, by machine code on all threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rnnbp.native import threads
+from rnnbp.native.driving import NUMBERS
+from rnnbp.native.elementwise import library
+from rnnbp.native.machine import address
+from rnnbp.numerics import Array
+
+TOGETHER = 2**14
+"""Numbers of a task."""
+WAKING = 2**16
+"""Numbers that are worth waking a thread for."""
+
+
+def takes(*arrays: Array) -> bool:
+    """Whether they are of float32, or all of float64, and lie together."""
+    kind = arrays[0].dtype
+    return kind in (np.float32, np.float64) and all(a.dtype == kind and a.flags.c_contiguous for a in arrays)
+
+
+def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
+    """(max |x|, but for NaN, and Σ x² in float64) of each array; all are of one dtype."""
+    parts = [(k, first) for k, array in enumerate(arrays) for first in range(0, array.size, TOGETHER)]
+    out = np.zeros((len(parts), 2))
+    starts, sizes = [address(array) for array in arrays], [array.size for array in arrays]
+    function, to, item = library(arrays[0].dtype).address("extent.task"), address(out), arrays[0].itemsize
+    _do([
+        [function, starts[k] + item * first, min(TOGETHER, sizes[k] - first), to + 16 * row]
+        for row, (k, first) in enumerate(parts)
+    ], sum(sizes))  # fmt: skip
+    which = np.array([k for k, _ in parts], np.int64)
+    largest, squares = np.zeros(len(arrays)), np.bincount(which, out[:, 1], len(arrays))
+    np.maximum.at(largest, which, out[:, 0])
+    return list(zip(largest.tolist(), squares.tolist(), strict=True))
+
+
+def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[float], *, penalty: bool) -> None:
+    """Adam's update of (p, g, m, v), all of one dtype, by the ``numbers`` that ``elementwise.ADAM`` names."""
+    if not arrays:
+        return
+    dtype = arrays[0][0].dtype
+    given, item = np.array(numbers, dtype), dtype.itemsize
+    function = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
+    tasks = []
+    for four in arrays:
+        starts, size = [address(array) for array in four], four[0].size
+        for first in range(0, size, TOGETHER):
+            here = [start + item * first for start in starts]
+            tasks.append([function, *here, min(TOGETHER, size - first), address(given)])
+    _do(tasks, sum(four[0].size for four in arrays))
+
+
+def softmax(y: Array, factors: Array) -> tuple[Array, Array, Array]:
+    """(softmax times ``factors``, largest, Σ e to what is above the largest) of the rows of y (N, K)."""
+    (n, k), item = y.shape, y.itemsize
+    out, tops, totals = np.empty_like(y), np.empty(n, y.dtype), np.empty(n, y.dtype)
+    function, rows = library(y.dtype).address("softmax.task"), max(1, TOGETHER // max(1, k))
+    at = [address(array) for array in (y, out, factors, tops, totals)]
+    _do([
+        [function, at[0] + item * k * first, k, min(rows, n - first), at[1] + item * k * first,
+         *(start + item * first for start in at[2:])]
+        for first in range(0, n, rows)
+    ], y.size)  # fmt: skip
+    return out, tops, totals
+
+
+def scattered(d: Array, x: Array, n: int) -> Array:
+    """(n, K): the sums of the rows of d (N, K) where x (N,) is each of n symbols."""
+    out, which = np.zeros((n, d.shape[1]), d.dtype), np.ascontiguousarray(x, np.int64)
+    function = library(d.dtype).address("scatter.task")
+    _do([[function, address(d), d.shape[1], address(which), len(d), address(out)]], 0)
+    return out
+
+
+def _do(tasks: Sequence[Sequence[int]], size: int) -> None:
+    table = np.zeros((1, len(tasks), NUMBERS), np.int64)
+    if tasks:
+        table[0, :, : len(tasks[0])] = tasks
+        threads.do(table, min(threads.count(), 1 + size // WAKING))

@@ -1,0 +1,110 @@
+"""Functions over many numbers in machine code: what losses, update rules and embeddings do to arrays."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from rnnbp.native import mathematics
+from rnnbp.native.driving import as_task
+from rnnbp.native.ir import Lanes, Text
+from rnnbp.native.machine import Library, vector_bytes
+from rnnbp.native.rows import Row, across
+
+ADAM = ("beta1", "rest1", "beta2", "rest2", "scale", "eps", "rate", "keep", "penalty")
+"""β₁, 1 − β₁, β₂, 1 − β₂, 1 / √(1 − β₂ᵗ), ε, lr / (1 − β₁ᵗ), what of p is kept, λ."""
+
+
+@lru_cache
+def library(dtype: np.dtype[np.floating]) -> Library:
+    """The functions for numbers of a kind; all are tasks too."""
+    lanes, found, needs = Lanes(8 * dtype.itemsize, vector_bytes() // dtype.itemsize), list[str](), set[str]()
+    made: list[tuple[str, Text, tuple[str, ...]]] = [
+        ("extent", _extent(Text(lanes)), ("ptr %x", "i64 %n", "ptr %out")),
+        ("softmax", _softmax(Text(lanes)), _SOFTMAX),
+        ("scatter", _scatter(Text(lanes)), ("ptr %d", "i64 %K", "ptr %x", "i64 %N", "ptr %out")),
+    ]
+    for name, penalty in (("adam", False), ("adam_penalty", True)):
+        made.append((name, _adam(Text(lanes), penalty=penalty), _ADAM))
+    for name, body, arguments in made:
+        found += [body.function(name, arguments), as_task(name, arguments)]
+        needs |= body.needs
+    return Library("\n".join([*sorted(needs), *found]))
+
+
+def _extent(t: Text) -> Text:
+    """extent(x, n, out): out, of two doubles, is max |x| but for NaN, and Σ x²."""
+    v, wide = t.lanes, Lanes(64, t.lanes.n)
+    largest, squares = "zeroinitializer", "zeroinitializer"
+    with t.loop(0, "%n", v.n, carried=[(v.type, largest), (wide.type, squares)]) as loop:
+        x = t.load(t.at("%x", loop.index), t.first(t.put(f"sub i64 %n, {loop.index}")))
+        size = t.intrinsic("fabs", x)
+        above = t.put(f"fcmp ogt {v.type} {size}, {loop.carried[0]}")
+        loop.after.append(t.put(f"select {v.bools} {above}, {v.type} {size}, {v.type} {loop.carried[0]}"))
+        long = x if v.bits == 64 else t.put(f"fpext {v.type} {x} to {wide.type}")
+        square = t.put(f"fmul {wide.type} {long}, {long}")
+        loop.after.append(t.put(f"fadd {wide.type} {loop.carried[1]}, {square}"))
+    top, total = across(t, v, "maxnum", loop.carried[0]), across(t, wide, "fadd", loop.carried[1])
+    t.do(f"store double {top if v.bits == 64 else t.put(f'fpext float {top} to double')}, ptr %out")
+    t.do(f"store double {total}, ptr {t.put('getelementptr double, ptr %out, i64 1')}")
+    return t
+
+
+_ADAM = ("ptr %p", "ptr %g", "ptr %m", "ptr %v", "i64 %n", "ptr %numbers")
+_SOFTMAX = ("ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %factors", "ptr %tops", "ptr %totals")
+
+
+def _softmax(t: Text) -> Text:
+    """softmax(y, K, N, out, factors, tops, totals): N rows eʸ⁻ᵗᵒᵖ factor / total; top = max y, total = Σ eʸ⁻ᵗᵒᵖ."""
+    v = t.lanes
+    with t.loop(0, "%N") as rows:
+        first = t.times(rows.index, "%K")
+        y, out, row = t.at("%y", first), t.at("%out", first), Row(t, "%K")
+        factor, top_at, total_at = (t.at(name, rows.index) for name in ("%factors", "%tops", "%totals"))
+        top = row.total(lambda i, m: t.load(t.at(y, i), m), float("-inf"), "maximum")
+        t.do(f"store {v.scalar} {top}, ptr {top_at}")
+        tops = t.every(top)
+
+        def power(i: str, m: str | None) -> str:
+            e = mathematics.small_exp(t, t.op("fsub", t.load(t.at(y, i), m), tops))
+            t.store(e, t.at(out, i), m)
+            return e
+
+        total = row.total(power)
+        t.do(f"store {v.scalar} {total}, ptr {total_at}")
+        scale = t.op("fdiv", t.broadcast(factor), t.every(total))
+        row.each(lambda i, m: t.store(t.op("fmul", t.load(t.at(out, i), m), scale), t.at(out, i), m))
+    return t
+
+
+def _scatter(t: Text) -> Text:
+    """scatter(d, K, x, N, out): row x[n] of out (_, K) += d[n], d (N, K), for n from 0 on."""
+    with t.loop(0, "%N") as rows:
+        symbol = t.put(f"load i64, ptr {t.put(f'getelementptr i64, ptr %x, i64 {rows.index}')}")
+        d, out = t.at("%d", t.times(rows.index, "%K")), t.at("%out", t.times(symbol, "%K"))
+        Row(t, "%K").each(
+            lambda i, m: t.store(t.op("fadd", t.load(t.at(out, i), m), t.load(t.at(d, i), m)), t.at(out, i), m)
+        )
+    return t
+
+
+def _adam(t: Text, *, penalty: bool) -> Text:
+    """adam(p, g, m, v, n, numbers): Adam's update of n parameters, by ``ADAM``; rounded as NumPy does it."""
+    number = {name: t.broadcast(t.at("%numbers", k)) for k, name in enumerate(ADAM)}
+
+    def some(i: str, mask: str | None) -> None:
+        places = [t.at(name, i) for name in ("%p", "%g", "%m", "%v")]
+        p, g, m, v = (t.load(place, mask) for place in places)
+        p = t.op("fmul", p, number["keep"])
+        if penalty:
+            g = t.op("fadd", t.op("fmul", p, number["penalty"]), g)
+        m = t.op("fadd", t.op("fmul", m, number["beta1"]), t.op("fmul", g, number["rest1"]))
+        v = t.op("fadd", t.op("fmul", v, number["beta2"]), t.op("fmul", t.op("fmul", g, g), number["rest2"]))
+        root = t.op("fadd", t.op("fmul", t.intrinsic("sqrt", v), number["scale"]), number["eps"])
+        p = t.op("fsub", p, t.op("fmul", t.op("fdiv", m, root), number["rate"]))
+        for place, value in ((places[0], p), (places[2], m), (places[3], v)):
+            t.store(value, place, mask)
+
+    Row(t, "%n").each(some)
+    return t
