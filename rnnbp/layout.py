@@ -60,6 +60,9 @@ class Layout:
     writes_dx: ClassVar[bool] = False
     """Whether the gradient by x is written where it is to lie."""
 
+    by_kernels: ClassVar[bool] = False
+    """Whether all runs in machine code, and in memory that is kept from run to run."""
+
     @cached_property
     def shapes(self) -> list[Shape]:
         """The feature shape of every value of the cell."""

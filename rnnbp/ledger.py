@@ -25,6 +25,8 @@ class Ledger:
         self.bytes: Counter[str] = Counter()
         self.peak_bytes = 0
         self.peak_by_kind: dict[str, int] = {}
+        self.brief = 0
+        """Of what is reserved, the bytes of temporary arrays for which memory is kept from run to run."""
         self.grown: Callable[[], None] | None = None
         """What is called when the total has grown."""
 
@@ -58,14 +60,16 @@ class Ledger:
                 del self._held[id(owner)]
 
     @contextmanager
-    def reserve(self, kind: str, nbytes: int) -> Iterator[None]:
-        """Count bytes that are needed while something runs, by declaration."""
+    def reserve(self, kind: str, nbytes: int, brief: int = 0) -> Iterator[None]:
+        """Count bytes that are needed while something runs, by declaration; so many of them are ``brief``."""
         self.bytes[kind] += nbytes
+        self.brief += brief
         self._note_peak()
         try:
             yield
         finally:
             self.bytes[kind] -= nbytes
+            self.brief -= brief
 
     def _note_peak(self) -> None:
         if self.total > self.peak_bytes:

@@ -18,6 +18,8 @@ import numpy as np
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array, Shape
 
+LARGER = 4
+"""So many times larger than a brief array a block for it may be."""
 LEAST = 2**15
 """Bytes below which an array has memory of its own."""
 LINE = 64
@@ -38,28 +40,37 @@ class Reuse:
         self._limit = 0
         self._free: defaultdict[int, list[Array]] = defaultdict(list)
         self._used: dict[int, Any] = {}
+        self._brief = 0
 
     @property
     def free(self) -> int:
         """Bytes that wait to be used again."""
         return sum(block.nbytes for blocks in self._free.values() for block in blocks)
 
-    def new(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
-        """An array of anything."""
+    def new(self, shape: Shape, dtype: np.dtype[Any], *, brief: bool = False) -> Array:
+        """An array of anything; a ``brief`` one is a temporary array of an action that has reserved it as such."""
         nbytes = math.prod(shape) * dtype.itemsize
         if self.key is None or nbytes < LEAST:
             return np.empty(shape, dtype)
-        block = self._block(nbytes)
+        block = self._block(nbytes, brief)
         start = -block.__array_interface__["data"][0] % LINE
         array = np.frombuffer(block.data[start : start + nbytes], dtype)
-        self._used[id(array)] = ref(array, partial(_freed, ref(self), id(array), nbytes, block))
+        self._brief += brief * block.nbytes
+        self._used[id(array)] = ref(array, partial(_freed, ref(self), id(array), block, brief))
         return array.reshape(shape)
 
-    def _block(self, nbytes: int) -> Array:
-        if self._free[nbytes]:
-            return self._free[nbytes].pop()
-        self.keep(max(self._limit, self.ledger.peak_bytes) - self.ledger.total - nbytes)
+    def _block(self, nbytes: int, brief: bool) -> Array:
+        """A block for so many bytes; for a brief array one that is larger, rather than one more."""
+        fits = [size for size, blocks in self._free.items() if blocks and nbytes <= size <= LARGER * nbytes]
+        if self._free[nbytes] or (brief and fits):
+            return self._free[nbytes if self._free[nbytes] else min(fits)].pop()
+        self.keep(self._room() - nbytes)
         return np.empty(nbytes + LINE, np.uint8)
+
+    def _room(self) -> int:
+        """What may be free: the peak less all that is held, and reserved; brief arrays count as they come."""
+        ledger = self.ledger
+        return max(self._limit, ledger.peak_bytes) - (ledger.total - ledger.brief) - self._brief
 
     def keep(self, room: int) -> None:
         """Give back free blocks, the smallest first, until the others fit into so many bytes."""
@@ -71,7 +82,7 @@ class Reuse:
     def grown(self) -> None:
         """The ledger has grown: give back what does not fit beside it."""
         if self._free:
-            self.keep(max(self._limit, self.ledger.peak_bytes) - self.ledger.total)
+            self.keep(self._room())
 
     def begin(self, ledger: Ledger) -> None:
         """A run begins, with its ledger."""
@@ -104,8 +115,9 @@ def release_memory() -> None:
     _last.clear()
 
 
-def _freed(owner: ref[Reuse], number: int, nbytes: int, block: Array, _: Any) -> None:
+def _freed(owner: ref[Reuse], number: int, block: Array, brief: bool, _: Any) -> None:
     found = owner()
     if found is not None:
         found._used.pop(number, None)
-        found._free[nbytes].append(block)
+        found._brief -= brief * block.nbytes
+        found._free[block.nbytes - LINE].append(block)

@@ -84,10 +84,25 @@ def test_outputs_that_a_loss_keeps_are_not_overwritten() -> None:
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt", "1.6 MB"])
 def test_what_is_kept_stays_within_the_peak_that_the_ledger_tells(checkpoint: str, backend: str | None) -> None:
     """All that NumPy holds, traced from before the first run on: during the third, and after it."""
-    model = rb.LSTM(32, N, rng=0)
-    x, dy = reals(T, B, 32), reals(T, B, N)
+    check_peak(rb.LSTM(32, N, rng=0), reals(T, B, N), given, checkpoint, backend)
+
+
+@pytest.mark.parametrize("backend", ["numpy", None])
+@pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
+@pytest.mark.parametrize(
+    "head", [[rb.Dense(N, 300, rng=1)], [rb.Dense(N, 90, rng=1), rb.Tanh(), rb.Dense(90, 300, rng=2)]]
+)
+def test_so_do_the_temporary_arrays_of_a_head(head: list[Any], checkpoint: str, backend: str | None) -> None:
+    model = rb.Sequential(rb.Dense(32, 40, rng=3), rb.LSTM(40, N, rng=0), *head)
+    target = np.random.default_rng(0).integers(0, 300, (T, B))
+    check_peak(model, target, rb.losses.CrossEntropy(), checkpoint, backend)
+    check_peak(model, reals(T, B, 300), rb.losses.MeanSquaredError(), checkpoint, backend)
+
+
+def check_peak(model: Any, target: np.ndarray, loss: Any, checkpoint: str, backend: str | None) -> None:
+    x = reals(T, B, 32)
     how: Any = {"checkpoint": checkpoint, "backend": backend} | ({} if checkpoint.endswith("B") else {"chunk": 16})
-    rb.bptt(model, x, dy, given, **how)
+    rb.bptt(model, x, target, loss, **how)
     rb.release_memory()
     gc.collect()
     tracemalloc.start()
@@ -95,7 +110,7 @@ def test_what_is_kept_stays_within_the_peak_that_the_ledger_tells(checkpoint: st
     try:
         for _ in range(3):
             tracemalloc.reset_peak()
-            peak = rb.bptt(model, x, dy, given, **how).stats.peak_bytes
+            peak = rb.bptt(model, x, target, loss, **how).stats.peak_bytes
         measured = tracemalloc.get_traced_memory()[1] - base
         left = tracemalloc.get_traced_memory()[0] - base
         rb.release_memory()

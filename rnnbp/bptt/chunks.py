@@ -78,9 +78,10 @@ class Chunks:
         self.programs: dict[int, Any] = {
             number: runner(layout, workspace, problem.backend) for number, layout in found.items()
         }
-        layers = {node.number: node.block for node in self.model.nodes if isinstance(node.block, Layer)}
-        made = {number: dense(layer, problem.dtype, workspace, problem.backend) for number, layer in layers.items()}
-        self.dense = {number: kernel for number, kernel in made.items() if kernel is not None}
+        self.dense: dict[int, Any] = {}
+        for node in (node for node in self.model.nodes if isinstance(node.block, Layer)):
+            made = dense(node.block, problem.dtype, workspace, problem.backend, brief=node in self.parts.tail)
+            self.dense |= {} if made is None else {node.number: made}
 
     def prepare(self) -> None:
         """Take the memory that stays for a whole run."""

@@ -90,6 +90,7 @@ def bptt(
         objective.problem = problem
         actions, foreseen = _actions(problem, checkpoint)
         memory = reuse(None if foreseen is None else (problem.kind, foreseen, kept, type(loss)))
+        objective.memory = memory
         chunks = Chunks(problem, seed=check_seed(seed), training=training, memory=memory)
         plan = checkpoint if isinstance(checkpoint, Plan) else None
         with Progress(problem, foreseen, plan) if flag("progress", progress) else nullcontext() as bar:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +14,7 @@ from rnnbp.bptt.series import BLOCK, Held, Series, Stream, counted_from, series
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad
+from rnnbp.reuse import Reuse
 from rnnbp.storage import PathLike
 
 LossLike: TypeAlias = Loss | Callable[[Any, Any], tuple[Any, Any]]
@@ -32,7 +34,7 @@ class Objective:
             raise TypeError(
                 f"loss must be a Loss or a function (y, target) -> (value, dy), found {loss!r}; build it first"
             )
-        self.problem, self.loss = problem, loss
+        self.problem, self.loss, self.memory = problem, loss, Reuse()
         self.target = None if target is None else self._series("target", target, folder)
         self.mask = None if mask is None else self._series("mask", mask, folder)
         self._check_axes()
@@ -124,6 +126,7 @@ class Objective:
             floats=problem.floats,
             copied=not plain or (problem.floats and x.dtype != problem.dtype),
             loss_spare=spare_of(self.loss),
+            loss_brief=isinstance(self.loss, Loss) and self.loss.brief,
             dx=dx,
             symbol_bytes=x.dtype.itemsize,
             backend=problem.backend,
@@ -150,7 +153,8 @@ class Objective:
         span = self.problem.span(n)
         target = self._read(self.target, span)
         if isinstance(self.loss, Loss):
-            return self.loss.summed(y, target, self._read(self.mask, span))
+            new = partial(self.memory.new, brief=True)
+            return self.loss.summed_in(y, target, self._read(self.mask, span), new)
         found = self.loss(read_only(y), None if target is None else read_only(target))
         if not isinstance(found, tuple) or len(found) != 2:
             raise TypeError(f"the loss function must return (value, dy), found {type(found).__name__}")

@@ -112,7 +112,8 @@ class Run:
             case Drop(n):
                 self.slots.drop(n)
             case Backward(n):
-                with self._reserved(self.sizes.backward, n):
+                length = self.length(n)
+                with self.ledger.reserve("workspace", self.sizes.backward(length), self.sizes.brief(length)):
                     self._backward(n)
         return state
 

@@ -23,13 +23,13 @@ def runner(layout: Layout, workspace: Workspace, backend: Backend) -> Any:
     return Program(layout, workspace, frozenset(backend.without))
 
 
-def dense(layer: Any, dtype: Any, workspace: Workspace, backend: Backend) -> Any:
-    """What runs a Dense outside cells; None for NumPy, and other layers."""
+def dense(layer: Any, dtype: Any, workspace: Workspace, backend: Backend, *, brief: bool) -> Any:
+    """What runs a Dense outside cells, ``brief`` as in ``DenseKernel``; None for NumPy, and other layers."""
     if backend.name != "llvm":
         return None
     from rnnbp.kernels.dense import DenseKernel, fits
 
-    return DenseKernel(layer, dtype, workspace) if fits(layer, dtype) else None
+    return DenseKernel(layer, dtype, workspace, brief=brief) if fits(layer, dtype) else None
 
 
 def dense_bytes(layer: Any, dtype: Any, backend: Backend) -> int | None:

@@ -43,6 +43,7 @@ class Sizes:
         x_shape: feature shape of x. floats: whether x is floats, and so has a gradient.
         copied: whether chunks of x must be copied, for their dtype or their order.
         loss_spare: temporary arrays of the loss besides dy, in sizes of the output.
+        loss_brief: whether dy lies in memory that is kept from run to run.
         dx: whether the gradient by x is kept. symbol_bytes: of an element of x that is no float.
         target_bytes: for a step, of target and mask where they are read anew for each chunk.
 
@@ -56,6 +57,7 @@ class Sizes:
     floats: bool = True
     copied: bool = False
     loss_spare: float = 2.0
+    loss_brief: bool = False
     dx: bool = True
     symbol_bytes: int = 8
     target_bytes: int = 0
@@ -160,6 +162,20 @@ class Sizes:
         stays = made + sum(self._value(k, length) for k in remade if k in self._kept_by_tail)
         recursion = backward_peak(self._backward(length) + tail, {output: y})
         return max(forward_peak(tail), values + y + math.ceil(y * self.loss_spare) + target, stays + recursion)
+
+    @per_length
+    def brief(self, length: int) -> int:
+        """Of what Backward needs, the temporary arrays of kernels; the rest is NumPy's at the most."""
+        output = self._value(self.model.outputs[0], length)
+        outside = [c for c in self._backward(length) + self._layers(self.parts.tail, length) if self._by_numpy(c.node)]
+        numpy = sum(sum(c.outs) + sum(c.deltas) + c.forward + c.inputs + c.params for c in outside)
+        spare = math.ceil(output * (self.loss_spare + (not self.loss_brief))) + length * self.target_bytes
+        return max(0, self.backward(length) - numpy - spare)
+
+    def _by_numpy(self, node: Node) -> bool:
+        return node.number not in self._dense and not (
+            node.number in self.layouts and self.layouts[node.number].by_kernels
+        )
 
     def workspace(self, length: int) -> int:
         """The most that an action needs, but Rebuild."""

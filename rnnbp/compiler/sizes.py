@@ -49,6 +49,7 @@ class ProgramSizes:
         return self.layout.batch * self.layout.dtype.itemsize
 
     writes_dx: ClassVar[bool] = True
+    by_kernels: ClassVar[bool] = False
 
     @property
     def remakes_output(self) -> bool:

@@ -28,9 +28,9 @@ class Workspace:
         self._carved: dict[Any, dict[str, Array]] = {}
         self._arrays = Reuse() if arrays is None else arrays
 
-    def new(self, shape: Shape, dtype: np.dtype[Any]) -> Array:
-        """An array of its own."""
-        return self._arrays.new(shape, dtype)
+    def new(self, shape: Shape, dtype: np.dtype[Any], *, brief: bool = False) -> Array:
+        """An array of its own; ``brief`` as ``Reuse.new`` has it."""
+        return self._arrays.new(shape, dtype, brief=brief)
 
     def reserve(self, nbytes: int) -> None:
         """Have at least so many bytes."""

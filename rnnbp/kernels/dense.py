@@ -34,10 +34,15 @@ def dense_bytes(layer: Dense, dtype: np.dtype[Any]) -> int:
 
 
 class DenseKernel:
-    """Runs a Dense on rows (..., features) that lie together; its weights are packed once."""
+    """Runs a Dense on rows (..., features) that lie together; its weights are packed once.
 
-    def __init__(self, layer: Dense, dtype: np.dtype[Any], workspace: Workspace) -> None:
+    Args:
+        brief: whether its output does not outlive the action that makes it.
+    """
+
+    def __init__(self, layer: Dense, dtype: np.dtype[Any], workspace: Workspace, *, brief: bool = False) -> None:
         self.layer, self.dtype, self.workspace, self.threads = layer, dtype, workspace, threads.count()
+        self.brief = brief
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self.sizes = layer.n_in[0], layer.n_out
         self.panels: list[Array] = []
@@ -55,7 +60,7 @@ class DenseKernel:
     def forward(self, x: Array) -> Array:
         """y (..., n_out)."""
         n_in, n_out = self.sizes
-        y = self._new((*x.shape[:-1], n_out))
+        y = self._new((*x.shape[:-1], n_out), brief=self.brief)
         bias = self.layer.params.get("bias")
         self._run(self._product(x, n_in, 0, y, n_out, 0 if bias is None else address(bias)), y.size // n_out)
         return y
@@ -63,7 +68,7 @@ class DenseKernel:
     def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
         """dx (..., n_in); the gradients of the parameters are added."""
         n_in, n_out = self.sizes
-        dx = self._new((*dy.shape[:-1], n_in))
+        dx = self._new((*dy.shape[:-1], n_in), brief=True)
         self._run([*self._gradients(x, dy, grads), *self._product(dy, n_out, 1, dx, n_in, 0)], 2 * dy.size // n_out)
         return dx
 
@@ -96,5 +101,5 @@ class DenseKernel:
         flops = 2 * n * self.sizes[0] * self.sizes[1]
         threads.do(np.array([tasks], np.int64), min(self.threads, 1 + flops // WAKING))
 
-    def _new(self, shape: Shape) -> Array:
-        return self.workspace.new(shape, self.dtype)
+    def _new(self, shape: Shape, *, brief: bool = False) -> Array:
+        return self.workspace.new(shape, self.dtype, brief=brief)

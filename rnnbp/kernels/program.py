@@ -94,7 +94,7 @@ class KernelProgram:
             np.copyto(arrays[f"C{k}"], 0 if given is None else given.reshape(self.layout.batch, -1))
         if dy is None:
             dy = np.zeros((length, self.layout.batch, self._features()), self.layout.dtype)
-        dx = self._new(tape.x.shape) if into is None else into
+        dx = self.workspace.new(tape.x.shape, self.layout.dtype, brief=True) if into is None else into
         if "dx" not in kernel.names:
             dx[...] = 0
         along = {"x": _flat(tape.x), "dy": _flat(dy), "dx": _flat(dx)} | tape.buffers

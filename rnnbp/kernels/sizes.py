@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
 from rnnbp.cell import Cell
@@ -63,6 +63,7 @@ class KernelSizes(ProgramSizes):
     """A cell's kernels on a batch; the methods are those of ``Layout``."""
 
     cell: KernelCell
+    by_kernels: ClassVar[bool] = True
 
     @property
     @once

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 
 Scalar: TypeAlias = Any
 """A float; a complex number for complex outputs, which gradcheck gives."""
+New: TypeAlias = Callable[[Shape, np.dtype[Any]], Array]
 
 
 class Loss(ABC):
@@ -26,6 +28,8 @@ class Loss(ABC):
 
     spare: ClassVar[float] = 2.0
     """Temporary arrays of ``summed`` besides dy, in sizes of y."""
+    brief: ClassVar[bool] = False
+    """Whether ``summed_in`` puts the derivative where it is told."""
 
     @abstractmethod
     def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
@@ -41,6 +45,10 @@ class Loss(ABC):
     @abstractmethod
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         """(Σ w ℓ, its derivative with y's shape and dtype), not divided. The sum is in float64."""
+
+    def summed_in(self, y: Like, target: Like, weights: Like | None, new: New) -> tuple[Scalar, Array]:
+        """``summed``; ``new(shape, dtype)`` gives memory for the derivative."""
+        return self.summed(y, target, weights)
 
     def __call__(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         """(mean, its derivative): ``summed`` divided by ``total``."""

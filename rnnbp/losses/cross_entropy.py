@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp import native
-from rnnbp.losses.base import Loss, Scalar, check_outputs, first_true, sum_of
+from rnnbp.losses.base import Loss, New, Scalar, check_outputs, first_true, sum_of
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, real_number, shown
 
 
@@ -27,6 +27,8 @@ class CrossEntropy(Loss):
     A target of weight zero may have any value.
     """
 
+    brief = True
+
     def __init__(self, class_weight: Like | None = None, label_smoothing: float = 0.0) -> None:
         name = "CrossEntropy: label_smoothing"
         self.label_smoothing = real_number(name, label_smoothing, least=0, below=1, cure="use 0 for none")
@@ -40,6 +42,9 @@ class CrossEntropy(Loss):
         return float((each if w is None else each * w).sum())
 
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
+        return self.summed_in(y, target, weights, np.empty)
+
+    def summed_in(self, y: Like, target: Like, weights: Like | None, new: New) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)
         t, w = self._checked(target, weights, y.shape)
         real, n, k = y.real.dtype, np.arange(t.size), y.shape[-1]
@@ -48,7 +53,8 @@ class CrossEntropy(Loss):
         hard, soft = w * (1 - self.label_smoothing) * v[t], w * (self.label_smoothing / k)
         factors = hard + soft * v.sum()
         rows = _rows(y, w)
-        p, top, norm = _softmax(rows, factors)
+        p = new(rows.shape, rows.dtype)
+        top, norm = _softmax(rows, factors, p)
         at_target, others = rows[n, t] - top, (rows - top[:, None]) @ v if self.label_smoothing else 0
         losses = hard * (np.log(norm) - at_target) + soft * (v.sum() * np.log(norm) - others)
         p[n, t] -= hard
@@ -99,19 +105,19 @@ def _rows(y: Array, w: Array) -> Array:
     return y.reshape(-1, y.shape[-1])
 
 
-def _softmax(y: Array, factors: Array) -> tuple[Array, Array, Array]:
-    """(softmax times ``factors``, largest, Σ e to what is above the largest) of the rows of y (N, K); the first is new.
+def _softmax(y: Array, factors: Array, p: Array) -> tuple[Array, Array]:
+    """(largest, Σ e to what is above the largest) of the rows of y (N, K); their softmax times ``factors`` goes to p.
 
     The largest is a real part: the derivative of the whole by it is zero.
     """
     if native.chosen():
         from rnnbp.native import arrays as machine
 
-        if machine.takes(y, factors):
-            return machine.softmax(y, factors)
+        if machine.takes(y, factors, p):
+            return machine.softmax(y, factors, p)
     top = y.real.max(axis=-1)
-    p: Array = np.subtract(y, top[:, None], order="C")
+    np.subtract(y, top[:, None], out=p)
     np.exp(p, out=p)
     norm = p.sum(axis=-1)
     p *= (factors / norm)[:, None]
-    return p, top, norm
+    return top, norm

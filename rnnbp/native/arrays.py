@@ -56,10 +56,10 @@ def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[
     _do(tasks, sum(four[0].size for four in arrays))
 
 
-def softmax(y: Array, factors: Array) -> tuple[Array, Array, Array]:
-    """(softmax times ``factors``, largest, Σ e to what is above the largest) of the rows of y (N, K)."""
+def softmax(y: Array, factors: Array, out: Array) -> tuple[Array, Array]:
+    """(largest, Σ e to what is above the largest) of rows of y (N, K); softmax times ``factors`` is put in ``out``."""
     (n, k), item = y.shape, y.itemsize
-    out, tops, totals = np.empty_like(y), np.empty(n, y.dtype), np.empty(n, y.dtype)
+    tops, totals = np.empty(n, y.dtype), np.empty(n, y.dtype)
     function, rows = library(y.dtype).address("softmax.task"), max(1, TOGETHER // max(1, k))
     at = [address(array) for array in (y, out, factors, tops, totals)]
     _do([
@@ -67,7 +67,7 @@ def softmax(y: Array, factors: Array) -> tuple[Array, Array, Array]:
          *(start + item * first for start in at[2:])]
         for first in range(0, n, rows)
     ], y.size)  # fmt: skip
-    return out, tops, totals
+    return tops, totals
 
 
 def scattered(d: Array, x: Array, n: int) -> Array:
