@@ -227,7 +227,8 @@ def test_peers_beside_the_peak_of_the_processor(tmp_path: Path) -> None:
     found = script("peers.py", "--cells", "gru", "--against", "peak", "--grid", "20,8,16,32", *how)
     (row,) = written(found, tmp_path, "peers")["rows"]
     assert [key for key in row if "/" in key] == ["numpy/peak", "llvm/peak"]
-    assert row["numpy/peak"] == row["numpy_seconds"] / row["peak_seconds"] > 1
+    for name in ("numpy", "llvm"):
+        assert row[f"{name}/peak"] == row[f"{name}_seconds"] / row["peak_seconds"] > 0
 
 
 @pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite, in the extra jit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing, nullcontext
+from functools import lru_cache
 from typing import Any
 
 from rnnbp.actions import Action
@@ -112,7 +113,13 @@ def _actions(problem: Problem, checkpoint: ScheduleLike | Plan) -> tuple[Iterabl
     if not problem.known:
         return _follow(problem, checkpoint), None
     schedule = resolve(checkpoint, problem.chunks)
-    return schedule, simulate(schedule, problem.chunks, steps=problem.steps, chunk=problem.chunk)
+    foresee = _foreseen if isinstance(checkpoint, str) else simulate
+    given: Any = checkpoint if isinstance(checkpoint, str) else schedule
+    return schedule, foresee(given, problem.chunks, steps=problem.steps, chunk=problem.chunk)
+
+
+_foreseen = lru_cache(simulate)
+"""Of a schedule by its name: training asks for it at every update."""
 
 
 def _follow(problem: Problem, checkpoint: ScheduleLike) -> Iterator[Action]:

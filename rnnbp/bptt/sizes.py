@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, wraps
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from rnnbp.asking import once
 from rnnbp.bptt import runners
 from rnnbp.bptt.backend import Backend
 from rnnbp.bptt.parts import Parts
@@ -21,18 +23,8 @@ from rnnbp.live import Cost, backward_peak, forward_peak, layer_cost
 from rnnbp.numerics import Shape
 from rnnbp.recurrent import Recurrent
 
-
-def per_length(method: Callable[[Sizes, int], int]) -> Callable[[Sizes, int], int]:
-    """Ask a method of Sizes once for each length; a sequence has two lengths of chunks at most."""
-
-    @wraps(method)
-    def remembering(self: Sizes, length: int) -> int:
-        key = (method.__name__, length)
-        if key not in self.asked:
-            self.asked[key] = method(self, length)
-        return self.asked[key]
-
-    return remembering
+_answers: WeakKeyDictionary[Graph, dict[Any, dict[Any, int]]] = WeakKeyDictionary()
+"""By model and the other fields of its sizes, the answers given so far: training asks for them at every update."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +56,10 @@ class Sizes:
     backend: Backend = field(default_factory=Backend)
 
     @cached_property
-    def asked(self) -> dict[tuple[str, int], int]:
+    def asked(self) -> dict[Any, int]:
         """The answers given so far, by method and length."""
-        return {}
+        key = tuple(getattr(self, part.name) for part in fields(self) if part.name != "model")
+        return _answers.setdefault(self.model, {}).setdefault(key, {})
 
     @cached_property
     def parts(self) -> Parts:
@@ -90,11 +83,12 @@ class Sizes:
         return sum(layout.state_bytes() for layout in self.layouts.values())
 
     @property
+    @once
     def standing(self) -> int:
         """What is there all the time: the initial state, the present and the final one, and NumPy's own buffers."""
         return 3 * self.slot + self._casts * np.getbufsize() * self.dtype.itemsize
 
-    @per_length
+    @once
     def program(self, length: int) -> int:
         """Packed weights, and the workspace that all Recurrents share, for chunks of so many steps."""
         parts = self.layouts.values()
@@ -114,7 +108,7 @@ class Sizes:
         """A thin tape."""
         return sum(layout.thin_bytes(length) for layout in self.layouts.values())
 
-    @per_length
+    @once
     def tape(self, length: int) -> int:
         """A tape, with the values that the tail starts from."""
         rows, total = length * self.batch, sum(self._value(k, length) for k in self._taped)
@@ -130,27 +124,27 @@ class Sizes:
                 total += rows * sum(math.prod(s) * np.dtype(d or self.dtype).itemsize for s, d in keeps.extras)
         return total
 
-    @per_length
+    @once
     def advance(self, length: int) -> int:
         """What an Advance needs besides what is held."""
         return self._running(length, lambda part, n: part.advance_bytes(n), taped=False)
 
-    @per_length
+    @once
     def keep(self, length: int) -> int:
         """What a Keep needs besides the thin tape that it makes."""
         return self.advance(length)
 
-    @per_length
+    @once
     def record(self, length: int) -> int:
         """What a Record needs besides the tape that it makes."""
         return self._running(length, lambda part, n: part.record_bytes(n), taped=True)
 
-    @per_length
+    @once
     def rebuild(self, length: int) -> int:
         """What a Rebuild needs besides the tape that it makes."""
         return self._running(length, lambda part, n: part.rebuild_bytes(n), taped=True)
 
-    @per_length
+    @once
     def backward(self, length: int) -> int:
         """What Backward needs besides the tape that it takes."""
         output = self.model.outputs[0]
@@ -163,7 +157,7 @@ class Sizes:
         recursion = backward_peak(self._backward(length) + tail, {output: y})
         return max(forward_peak(tail), values + y + math.ceil(y * self.loss_spare) + target, stays + recursion)
 
-    @per_length
+    @once
     def brief(self, length: int) -> int:
         """Of what Backward needs, the temporary arrays of kernels; the rest is NumPy's at the most."""
         output = self._value(self.model.outputs[0], length)

@@ -13,8 +13,8 @@ from rnnbp.native.ir import Lanes, Text
 from rnnbp.native.machine import Library, address
 from rnnbp.numerics import Array, Shape
 
-WAKING = 10**6
-"""Numbers that are packed in the time that it takes to wake a thread."""
+WAKING = 2**16
+"""Numbers that are worth waking a thread for; nobody waits until it has come."""
 
 
 def packed_rows(rows: int, lanes: Lanes) -> int:
@@ -114,11 +114,11 @@ def _transposed(t: Text, square: list[str]) -> list[str]:
 
 def _turned(t: Text, width: int) -> Text:
     factor = t.broadcast("%factor")
-    with t.loop(0, "%rows") as row:
-        source, depth = t.at("%from", t.times(row.index, "%columns")), t.plus(row.index, "%at")
-        with t.loop(0, "%columns", t.lanes.n) as along:
-            mask = t.first(t.put(f"sub i64 %columns, {along.index}"))
-            value = t.op("fmul", t.load(t.at(source, along.index), mask), factor)
-            base, across, column = _panel(t, along.index, width)
-            t.store(value, t.at("%to", t.plus(base, t.plus(t.times(depth, across), column))))
+    with t.loop(0, "%columns", t.lanes.n) as along:
+        mask = t.first(t.put(f"sub i64 %columns, {along.index}"))
+        base, across, column = _panel(t, along.index, width)
+        to, source = t.at("%to", t.plus(base, column)), t.at("%from", along.index)
+        with t.loop(0, "%rows") as row:
+            value = t.op("fmul", t.load(t.at(source, t.times(row.index, "%columns")), mask), factor)
+            t.store(value, t.at(to, t.times(t.plus(row.index, "%at"), across)))
     return t

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, ClassVar, TypeVar
+from functools import cached_property
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
+from rnnbp.asking import once
 from rnnbp.cell import Cell
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Vector
@@ -20,7 +20,6 @@ from rnnbp.kernels.tasks import Tasks
 from rnnbp.layout import Layout
 from rnnbp.numerics import Shape
 
-T = TypeVar("T")
 COLUMNS = 512
 """Steps times batch of a piece of backward: its gradients are added up while its deltas are in the cache."""
 CACHE = 2**19
@@ -30,21 +29,6 @@ CACHE = 2**19
 _known: WeakKeyDictionary[Cell, dict[Any, KernelCell | None]] = WeakKeyDictionary()
 _answers: WeakKeyDictionary[KernelCell, dict[int, dict[Any, Any]]] = WeakKeyDictionary()
 """By batch, what has been asked of the sizes of a cell's kernels."""
-
-
-def once(method: Callable[..., T]) -> Callable[..., T]:
-    """Ask a method of KernelSizes once for a cell, a batch and arguments."""
-
-    @wraps(method)
-    def remembering(self: KernelSizes, *args: Any) -> T:
-        known = _answers.setdefault(self.cell, {}).setdefault(self.layout.batch, {})
-        key = method.__name__, *args
-        if key not in known:
-            known[key] = method(self, *args)
-        found: T = known[key]
-        return found
-
-    return remembering
 
 
 def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset()) -> KernelSizes | None:
@@ -64,6 +48,11 @@ class KernelSizes(ProgramSizes):
 
     cell: KernelCell
     by_kernels: ClassVar[bool] = True
+
+    @cached_property
+    def asked(self) -> dict[Any, Any]:
+        """The answers given so far, to all who have these kernels and this batch."""
+        return _answers.setdefault(self.cell, {}).setdefault(self.layout.batch, {})
 
     @property
     @once

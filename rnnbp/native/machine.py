@@ -90,4 +90,9 @@ def _tell(place: Path | None) -> None:
 
 def address(array: Array | None) -> int:
     """Where an array begins; 0 for none."""
-    return 0 if array is None else int(array.__array_interface__["data"][0])
+    if array is None:
+        return 0
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]  # arrays are buffers
+    except (TypeError, ValueError):  # it is read-only, empty or does not lie together
+        return int(array.__array_interface__["data"][0])  # takes five times as long
