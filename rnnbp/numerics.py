@@ -126,10 +126,15 @@ def first_bad(x: Array) -> tuple[int, ...] | None:
     if x.dtype.kind not in "fc":
         return None
     parts = (x.real, x.imag) if x.dtype.kind == "c" else (x,)
-    with np.errstate(invalid="ignore"):  # minimum and maximum pass NaN on, and take no array of x's size
-        if x.size == 0 or all(np.isfinite(part.min()) and np.isfinite(part.max()) for part in parts):
+    with np.errstate(invalid="ignore", over="ignore"):  # these take no array of x's size
+        if all(np.isfinite(part.sum()) or _all_finite(part) for part in parts):
             return None
     return tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
+
+
+def _all_finite(x: Array) -> bool:
+    """Where a sum may have overflowed: minimum and maximum pass NaN on."""
+    return bool(x.size == 0 or (np.isfinite(x.min()) and np.isfinite(x.max())))
 
 
 def sigmoid(x: Array) -> Array:

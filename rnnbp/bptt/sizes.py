@@ -23,7 +23,7 @@ from rnnbp.live import Cost, backward_peak, forward_peak, layer_cost
 from rnnbp.numerics import Shape
 from rnnbp.recurrent import Recurrent
 
-_answers: WeakKeyDictionary[Graph, dict[Any, dict[Any, int]]] = WeakKeyDictionary()
+_answers: WeakKeyDictionary[Any, dict[Any, dict[Any, int]]] = WeakKeyDictionary()
 """By model and the other fields of its sizes, the answers given so far: training asks for them at every update."""
 
 
@@ -59,7 +59,9 @@ class Sizes:
     def asked(self) -> dict[Any, int]:
         """The answers given so far, by method and length."""
         key = tuple(getattr(self, part.name) for part in fields(self) if part.name != "model")
-        return _answers.setdefault(self.model, {}).setdefault(key, {})
+        nodes = self.model.nodes  # a Recurrent by itself becomes a model anew for each run
+        owner = nodes[0].block if len(nodes) == 1 else self.model
+        return _answers.setdefault(owner, {}).setdefault(key, {})
 
     @cached_property
     def parts(self) -> Parts:
