@@ -22,8 +22,8 @@ JOB = ("run", "places", "width", "lengths", "tasks", "G", "counts", "P", "B", "S
 """Numbers of a job, see ``text``."""
 SPINS = 4000
 """Looks at a counter, some tenths of a millisecond, before a thread that waits offers its core to others."""
-PATIENCE = 6000
-"""Looks for another job before a thread goes to sleep."""
+PATIENCE = SPINS + 2500
+"""Looks for another job before a thread goes to sleep: about a millisecond, in which others may have its core."""
 ASLEEP, WAITS, TAKEN, HAS, WORKS = range(5)
 """What a thread does, the first number in its box: it has gone to sleep; it waits, or has been woken; it is given a
 job; it has one; it has begun. Then come its number, how many threads there are, and the job."""
@@ -190,7 +190,7 @@ define void @serve(ptr %box) {{
 entry:
   br label %look
 look:
-  %i = phi i64 [ 0, %entry ], [ 0, %work ], [ 0, %begin ], [ %more, %linger ]
+  %i = phi i64 [ 0, %entry ], [ 0, %work ], [ 0, %begin ], [ %more, %wait ], [ %more, %offer ]
   %state = load atomic i64, ptr %box monotonic, align 8
   switch i64 %state, label %wait [ i64 {has}, label %begin i64 {asleep}, label %end ]
 begin:
@@ -210,13 +210,17 @@ work:
 wait:
   {pause}
   %more = add i64 %i, 1
-  %long = icmp sgt i64 %i, {patience}
-  br i1 %long, label %leave, label %linger
+  %long = icmp sgt i64 %i, {spins}
+  br i1 %long, label %late, label %look
+late:
+  %longer = icmp sgt i64 %i, {patience}
+  br i1 %longer, label %leave, label %offer
 leave:
   %found = cmpxchg ptr %box, i64 {waits}, i64 {asleep} release monotonic
   %left = extractvalue {{ i64, i1 }} %found, 1
-  br i1 %left, label %end, label %linger
-linger:
+  br i1 %left, label %end, label %offer
+offer:
+  {offer}
   br label %look
 end:
   ret void

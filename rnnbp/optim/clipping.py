@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -31,19 +31,20 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
     """
     max_norm = real_number("clip_by_global_norm: max_norm", max_norm, above=0)
     arrays, found = _writable("clip_by_global_norm", grads)
-    norm = _norm(arrays, found)
-    if norm > max_norm:
-        for g in arrays:
-            g *= max_norm / norm
+    norm = norm_of(arrays, found)
+    scale_down(arrays, norm, max_norm)
     return norm
 
 
-def global_norm(arrays: list[Array]) -> float:
-    """√(Σ g²) over all elements, in float64; scaled where squares would overflow."""
-    return _norm(arrays, extents(arrays))
+def scale_down(arrays: Sequence[Array], norm: float, max_norm: float) -> None:
+    """Scale arrays, each given once and of this norm together, to ``max_norm`` if it is above that, in place."""
+    if norm > max_norm:
+        for g in arrays:
+            g *= max_norm / norm
 
 
-def _norm(arrays: list[Array], found: list[Extent]) -> float:
+def norm_of(arrays: Sequence[Array], found: Sequence[Extent]) -> float:
+    """√(Σ g²) over all elements, in float64, from the extents of the arrays; scaled where squares would overflow."""
     top = max((extent.largest for extent in found), default=0.0)
     if top < 1e140:
         each = (e.squares if e.squares is not None else _squares(g) for g, e in zip(arrays, found, strict=True))

@@ -129,11 +129,3 @@ def _extent(g: Array) -> Extent:
     if not np.isfinite(total) and first_bad(g) is not None:
         return Extent(np.nan, None)
     return Extent(float(max(g.max(), -g.min())) if g.size else 0.0, None)
-
-
-def not_finite(arrays: Mapping[str, Array]) -> tuple[str, tuple[int, ...]] | None:
-    """The name of the first array with a NaN or infinity, and the index of that."""
-    for (name, g), extent in zip(arrays.items(), extents([*arrays.values()]), strict=True):
-        if np.isnan(extent.largest) and (bad := first_bad(g)) is not None:
-            return name, bad
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,11 @@ from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.results import States
 from rnnbp.graph import Graph
 from rnnbp.ledger import arrays_in
-from rnnbp.numerics import Array, real_number
+from rnnbp.numerics import Array, first_bad, real_number
 from rnnbp.optim import OnPlateau, Optimizer, Schedule, clip_by_global_norm, clip_by_value
-from rnnbp.optim.clipping import global_norm
+from rnnbp.optim.clipping import norm_of, scale_down
 from rnnbp.optim.learning_rates import check_schedule
-from rnnbp.optim.parameters import not_finite
+from rnnbp.optim.parameters import Extent, extents
 from rnnbp.rng import fold
 from rnnbp.schedules import ScheduleLike
 from rnnbp.train.source import Batch
@@ -72,12 +73,12 @@ class Update:
             )
             loss, grads = float(result.loss), {name: result.grads[name] for name in self.optimizer.params}
             place = f"step {step + 1}:"
-            _check(f"{place} the loss", {"": np.array(loss)})
-            _check(f"{place} the gradient of", grads)
-            _check(f"{place} the state", {str(k): array for k, array in enumerate(arrays_in(result.state))})
-            norm, rate = self._clip(grads), self.rate(step)
+            _check(place, {"the loss": np.array(loss)} if not math.isfinite(loss) else {})
+            states = {f"the state {k}": array for k, array in enumerate(arrays_in(result.state))}
+            found = _check(place, {f"the gradient of {name}": g for name, g in grads.items()} | states)
+            norm, rate = self._clip(grads, found[: len(grads)]), self.rate(step)
             self.optimizer.step(grads, rate)
-            _check(f"{place} after the update, the parameter", self.optimizer.params)
+            _check(f"{place} after the update,", {f"the parameter {n}": p for n, p in self.optimizer.params.items()})
         return {"loss": loss, "grad_norm": norm, "lr": rate}, result.state
 
     def rate(self, step: int) -> float:
@@ -88,23 +89,27 @@ class Update:
             return self.learning_rate.lr
         return float(self.learning_rate(step))
 
-    def _clip(self, grads: dict[str, Array]) -> float:
+    def _clip(self, grads: dict[str, Array], found: list[Extent]) -> float:
         """Clip in place, by value and then by norm; gives the norm before."""
-        if self.clip_value is None and self.clip_norm is not None:
-            return clip_by_global_norm(grads, self.clip_norm)
-        norm = global_norm(list(grads.values()))
+        arrays = list(grads.values())
+        norm = norm_of(arrays, found)
         if self.clip_value is not None:
             clip_by_value(grads, self.clip_value)
-        if self.clip_norm is not None:
-            clip_by_global_norm(grads, self.clip_norm)
+            if self.clip_norm is not None:
+                clip_by_global_norm(grads, self.clip_norm)
+        elif self.clip_norm is not None:
+            scale_down(arrays, norm, self.clip_norm)
         return norm
 
 
-def _check(what: str, arrays: Mapping[str, Array]) -> None:
-    if (found := not_finite(arrays)) is not None:
-        name, bad = found
-        place = f" at {list(bad)}" if bad else ""
-        raise FloatingPointError(
-            f"{what}{f' {name}' if name else ''} is {arrays[name][bad]}{place}; "
-            f"lower the learning rate, clip gradients by clip_norm, or look at the data of this step"
-        )
+def _check(when: str, arrays: Mapping[str, Array]) -> list[Extent]:
+    """The extents of the arrays, all of which must be finite."""
+    found = extents([*arrays.values()])
+    for (what, array), extent in zip(arrays.items(), found, strict=True):
+        if math.isnan(extent.largest):
+            bad = first_bad(array) or ()
+            raise FloatingPointError(
+                f"{when} {what} is {array[bad]}{f' at {list(bad)}' if bad else ''}; "
+                f"lower the learning rate, clip gradients by clip_norm, or look at the data of this step"
+            )
+    return found
