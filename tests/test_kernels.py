@@ -374,7 +374,7 @@ def test_without_more_threads_one_does_it_all(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(threads, "_team", threads._Team())
     monkeypatch.setattr(threading.Thread, "start", none)
     same(lstm(), expected)
-    assert threads._team.boxes == []
+    assert threads._team.members == []
 
 
 COUNTING = """

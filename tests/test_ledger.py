@@ -6,6 +6,7 @@ import gc
 import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import partial, partialmethod
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -155,3 +156,30 @@ def test_a_first_layer_that_states_its_input_needs_no_x_shape() -> None:
     ):
         found, told = (rb.forecast(model, MSE, steps=10, batch=2, **given) for given in ({}, {"x_shape": shape}))
         assert found == told
+
+
+def test_sizes_follow_what_is_changed_between_runs() -> None:
+    """They are remembered by model: a layer's attribute, another output, a layer that cannot be a key."""
+    x = np.ones((64, 32, 8), np.float32)
+
+    def loss(y: Any, _: Any) -> Any:
+        return float((y * y).sum()), 2 * y
+
+    def peak(model: Any) -> int:
+        return int(rb.bptt(model, x, None, loss, chunk=8).stats.peak_bytes)
+
+    def dropping(p: float) -> Any:
+        return rb.Sequential(rb.LSTM(8, 20, rng=0), rb.Dropout(p))
+
+    model = dropping(0.5)
+    assert peak(model) == peak(dropping(0.5)) > peak(dropping(0.0))
+    before = peak(model)
+    model.nodes[1].block.p = 0.0
+    changed = peak(model)
+    import_module("rnnbp.bptt.sizes")._answers.clear()
+    assert changed == peak(model) < before
+    split, outputs = rb.Split(2, 6), []
+    for k in (0, 1):
+        first = rb.Input(8)
+        outputs.append(rb.Graph(first, split(first)[k]))
+    assert peak(outputs[1]) - peak(outputs[0]) == 8 * 32 * 4 * (6 - 2)  # the output's loss

@@ -148,3 +148,29 @@ def test_embedding_gradient_has_the_bits_of_a_sparse_product(
         monkeypatch.setenv("RNNBP_BACKEND", name)
         found.append(layer.backward_params(saved, reals(*y.shape, dtype=dtype))["weight"])
     np.testing.assert_array_equal(*found)
+
+
+def test_an_embedding_refuses_deltas_that_are_not_its_own(backend: str) -> None:
+    layer = rb.Embedding(5, 3, rng=0)
+    _, saved = layer.forward(np.zeros(4, int))
+    with pytest.raises(rb.ShapeError, match=r"Embedding\(5, 3\): dy must have 4 rows, one for each symbol, found 8"):
+        layer.backward_params(saved, np.ones((8, 3), np.float32))
+
+
+def test_symbols_that_change_after_the_forward_pass_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = rb.Embedding(5, 3, rng=0), np.zeros(4, int)
+    _, saved = layer.forward(x)
+    x[2] = 10**9
+    with pytest.raises(IndexError, match="input must lie in"):
+        layer.backward_params(saved, np.ones((4, 3), np.float32))
+
+
+def test_parameters_that_share_memory_are_updated_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for name in ("numpy", "llvm"):
+        monkeypatch.setenv("RNNBP_BACKEND", name)
+        w = reals(300, 300)
+        optimizer = rb.optim.Adam({"a": w, "b": w.reshape(-1), "c": w[100:]}, 0.1)
+        optimizer.step({"a": reals(300, 300, seed=1), "b": reals(90000, seed=2), "c": reals(200, 300, seed=3)})
+        found.append(w)
+    np.testing.assert_array_equal(*found)

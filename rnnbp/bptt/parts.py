@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 from rnnbp.graph import Graph, Node
@@ -45,3 +46,13 @@ class Parts:
 def recurrents(model: Graph) -> tuple[Node, ...]:
     """The nodes with a state, in order."""
     return tuple(node for node in model.nodes if isinstance(node.block, Recurrent))
+
+
+def settings(model: Graph) -> Iterator[tuple[str, str]]:
+    """What layers say of themselves in attributes, as a dropout's probability: it may be changed between runs."""
+    for node in model.nodes:
+        if isinstance(node.block, Recurrent):
+            yield from settings(node.block.cell)
+        else:
+            kept = getattr(node.block, "__dict__", {}).items()
+            yield from ((name, repr(value)) for name, value in kept if isinstance(value, int | float | str | tuple))

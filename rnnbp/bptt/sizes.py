@@ -14,7 +14,7 @@ import numpy as np
 from rnnbp.asking import once
 from rnnbp.bptt import runners
 from rnnbp.bptt.backend import Backend
-from rnnbp.bptt.parts import Parts
+from rnnbp.bptt.parts import Parts, settings
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
@@ -58,10 +58,10 @@ class Sizes:
     @cached_property
     def asked(self) -> dict[Any, int]:
         """The answers given so far, by method and length."""
-        key = tuple(getattr(self, part.name) for part in fields(self) if part.name != "model")
         nodes = self.model.nodes  # a Recurrent by itself becomes a model anew for each run
-        owner = nodes[0].block if len(nodes) == 1 else self.model
-        return _answers.setdefault(owner, {}).setdefault(key, {})
+        owner = nodes[0].block if len(nodes) == 1 and isinstance(nodes[0].block, Recurrent) else self.model
+        own = tuple(getattr(self, part.name) for part in fields(self) if part.name != "model")
+        return _answers.setdefault(owner, {}).setdefault((own, *settings(self.model)), {})
 
     @cached_property
     def parts(self) -> Parts:

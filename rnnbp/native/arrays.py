@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,6 +23,12 @@ def takes(*arrays: Array) -> bool:
     """Whether they are of float32, or all of float64, and lie together."""
     kind = arrays[0].dtype
     return kind in (np.float32, np.float64) and all(a.dtype == kind and a.flags.c_contiguous for a in arrays)
+
+
+def apart(arrays: Sequence[Array]) -> bool:
+    """Whether no two of them share memory; all lie together."""
+    spans = sorted((address(array), array.nbytes) for array in arrays if array.size)
+    return all(start + nbytes <= after for (start, nbytes), (after, _) in pairwise(spans))
 
 
 def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:

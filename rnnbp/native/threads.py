@@ -48,29 +48,27 @@ class _Team:
     """Threads that wait for work, each with a box for its job; they begin when they are first needed."""
 
     def __init__(self) -> None:
-        self.free = threading.Lock()
-        self.boxes: list[Array] = []
-        self.queues: list[SimpleQueue[None]] = []
+        self.free = threading.RLock()  # a thread that was interrupted before it gave it back can take it again
+        self.members: list[tuple[Array, SimpleQueue[None]]] = []
         self.addresses = np.empty(0, np.int64)
 
     def wake(self, n: int) -> int:
         """Wake those of n threads that sleep; n, or fewer where the system has no more threads."""
-        if len(self.boxes) < n:
-            with suppress(RuntimeError):  # no more threads
-                while len(self.boxes) < n:
-                    self._begin()
-            self.addresses = np.array([address(box) for box in self.boxes], np.int64)
-        for box, queue in zip(self.boxes[:n], self.queues, strict=False):
+        with suppress(RuntimeError):  # no more threads
+            while len(self.members) < n:
+                self._begin()
+        if len(self.addresses) < len(self.members):
+            self.addresses = np.array([address(box) for box, _ in self.members], np.int64)
+        for box, queue in self.members[:n]:
             if box[0] == driving.ASLEEP:
                 box[0] = driving.WAITS
                 queue.put(None)
-        return min(n, len(self.boxes))
+        return min(n, len(self.members))
 
     def _begin(self) -> None:
         box, queue = np.zeros(_BOX, np.int64), SimpleQueue[None]()
         threading.Thread(target=_serve, args=(box, queue), name="rnnbp", daemon=True).start()
-        self.boxes.append(box)
-        self.queues.append(queue)
+        self.members.append((box, queue))
 
 
 def _serve(box: Array, queue: SimpleQueue[None]) -> None:
@@ -84,7 +82,7 @@ _team = _Team()
 
 
 def _begin_anew() -> None:
-    """A fork has none of the threads of its parent."""
+    """Other threads from now on; a fork has none of its parent's."""
     global _team
     _team = _Team()
 
@@ -124,5 +122,8 @@ def do(
     try:
         others = team.wake(n - 1)
         lead(address(team.addresses), others, address(job))
+    except BaseException:  # KeyboardInterrupt: what the threads have been told is not known
+        _begin_anew()
+        raise
     finally:
         team.free.release()

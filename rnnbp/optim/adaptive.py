@@ -146,6 +146,8 @@ class _Adam(_Squaring):
 
         given = {n: (p, grads[n], self._slots[n]["m"], self._slots[n]["v"]) for n, p in self.params.items()}
         taken = {name: four for name, four in given.items() if machine.takes(*four)}
+        if not machine.apart([p for p, *_ in taken.values()]):  # NumPy updates one after the other
+            return self.params
         decay = self.weight_decay
         numbers = (
             self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, 1 / math.sqrt(1 - self.beta2**self.steps),
