@@ -363,6 +363,22 @@ def test_callers_in_threads_of_their_own_do_not_wait_for_one_another(monkeypatch
         same(found[seed], one)
 
 
+def test_after_an_interrupt_other_threads_do_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
+    expected, team = lstm(), threads._team
+
+    def interrupted(_: int) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(team, "wake", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lstm()
+    assert threads._team is not team
+    same(lstm(), expected)
+    assert len(threads._team.members) == 1
+
+
 def test_without_more_threads_one_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = lstm()
 
