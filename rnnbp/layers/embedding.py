@@ -104,8 +104,8 @@ class Embedding(Symbols):
         x, dy = saved[0].reshape(-1), dy.reshape(-1, self.n_out)
         if len(dy) != len(x):
             raise ShapeError(f"{self}: dy must have {len(x)} rows, one for each symbol, found {len(dy)}")
+        self.check(x)  # it may be the caller's own memory, and have changed
         if native.chosen():
-            self.check(x)  # it may be the caller's own memory, and have changed
             from rnnbp.native import arrays as machine
 
             if machine.takes(dy):
