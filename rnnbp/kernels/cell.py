@@ -18,7 +18,7 @@ from rnnbp.compiler.rules import cut
 from rnnbp.kernels import products
 from rnnbp.kernels.groups import Item, Product, arranged
 from rnnbp.kernels.places import Place, Places
-from rnnbp.kernels.source import ARGUMENTS, PRODUCT, Source, function_text
+from rnnbp.kernels.source import PRODUCT, Source, function_text
 from rnnbp.native.ir import Lanes
 from rnnbp.native.machine import Library, vector_bytes
 
@@ -40,18 +40,13 @@ class Kernel:
     """Of its products, for a step of one sequence."""
 
     @cached_property
-    def run(self) -> Any:
-        """The function in machine code, made when it is first needed."""
-        return self._library.function("run", len(ARGUMENTS))
-
-    @cached_property
     def keys(self) -> dict[str, Any]:
         """What tells the constants apart, by name."""
         return {name: value.identity for name, value in self.constants.items()}
 
     @cached_property
     def address(self) -> int:
-        """Where that is."""
+        """Where the function is in machine code, made when it is first needed."""
         return self._library.address("run")
 
     @cached_property
