@@ -170,7 +170,18 @@ def test_parameters_that_share_memory_are_updated_one_after_the_other(monkeypatc
     for name in ("numpy", "llvm"):
         monkeypatch.setenv("RNNBP_BACKEND", name)
         w = reals(300, 300)
-        optimizer = rb.optim.Adam({"a": w, "b": w.reshape(-1), "c": w[100:]}, 0.1)
-        optimizer.step({"a": reals(300, 300, seed=1), "b": reals(90000, seed=2), "c": reals(200, 300, seed=3)})
+        optimizer = rb.optim.Adam({"t": w[:, ::2], "a": w, "b": w.reshape(-1), "c": w[100:]}, 0.1)
+        grads = {"a": reals(300, 300, seed=1), "b": reals(90000, seed=2), "c": reals(200, 300, seed=3)}
+        optimizer.step(grads | {"t": reals(300, 150, seed=4)})
         found.append(w)
     np.testing.assert_array_equal(*found)
+
+
+def test_arrays_that_may_share_memory() -> None:
+    """As NumPy's bounds of memory have it."""
+    w = reals(30, 40)
+    views = [w[:10], w[10:], w[:, ::2], w[::-1], w[3:5, 4:].T, w[20:, 1], reals(7), np.zeros(()), w[5, 5, None]]
+    for a in views:
+        for b in views:
+            assert arrays.apart([a, b]) == (not np.may_share_memory(a, b, max_work=0))
+    assert arrays.apart([w[20:], views[6], w[:10], np.zeros(0), w[10:20]])

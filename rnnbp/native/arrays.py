@@ -26,9 +26,16 @@ def takes(*arrays: Array) -> bool:
 
 
 def apart(arrays: Sequence[Array]) -> bool:
-    """Whether no two of them share memory; all lie together."""
-    spans = sorted((address(array), array.nbytes) for array in arrays if array.size)
-    return all(start + nbytes <= after for (start, nbytes), (after, _) in pairwise(spans))
+    """Whether no two of them lie where they could share memory."""
+    spans = sorted(map(_span, (array for array in arrays if array.size)))
+    return all(end <= after for (_, end), (after, _) in pairwise(spans))
+
+
+def _span(array: Array) -> tuple[int, int]:
+    """From the first byte of an array to that after its last; a stride may be negative."""
+    steps = [(size - 1) * stride for size, stride in zip(array.shape, array.strides, strict=True)]
+    start = address(array)
+    return start + sum(min(step, 0) for step in steps), start + sum(max(step, 0) for step in steps) + array.itemsize
 
 
 def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:

@@ -145,9 +145,9 @@ class _Adam(_Squaring):
         from rnnbp.native import arrays as machine
 
         given = {n: (p, grads[n], self._slots[n]["m"], self._slots[n]["v"]) for n, p in self.params.items()}
-        taken = {name: four for name, four in given.items() if machine.takes(*four)}
-        if not machine.apart([p for p, *_ in taken.values()]):  # NumPy updates one after the other
+        if not machine.apart([*self.params.values()]):  # NumPy updates one after the other
             return self.params
+        taken = {name: four for name, four in given.items() if machine.takes(*four)}
         decay = self.weight_decay
         numbers = (
             self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, 1 / math.sqrt(1 - self.beta2**self.steps),
@@ -156,7 +156,7 @@ class _Adam(_Squaring):
         for dtype in (np.float32, np.float64):
             those = [four for four in taken.values() if four[0].dtype == dtype]
             machine.adam(those, numbers, penalty=bool(decay) and not self.decoupled)
-        return self.params.keys() - taken.keys()
+        return [name for name in self.params if name not in taken]
 
     def _adapt(self, p: Array, g: Array, slots: dict[str, Array], lr: float, b: Array) -> None:
         m, v = slots["m"], slots["v"]
