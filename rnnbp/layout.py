@@ -134,6 +134,11 @@ class Layout:
         keeps = self.keeps[node]
         return tuple(self.new(length, shape, dtype) for shape, dtype in (keeps.extras if keeps else ()))
 
+    @property
+    def looks_up(self) -> bool:
+        """Whether x is numbers of symbols in a table, as kernels may have it."""
+        return False
+
     def state_bytes(self) -> int:
         """A checkpoint."""
         return self.batch * self.dtype.itemsize * sum(math.prod(shape) for shape in self.cell.state_shapes)

@@ -75,9 +75,14 @@ class Chunks:
         self.seed, self.training = seed, training
         found: dict[int, Layout] = layouts(self.model, problem.x_shape, problem.batch, problem.dtype)
         workspace = Workspace(memory)
-        self.programs: dict[int, Any] = {
-            number: runner(layout, workspace, problem.backend) for number, layout in found.items()
-        }
+        self.programs: dict[int, Any] = {}
+        self.tables: dict[int, Any] = {}
+        """By node, what gives a Recurrent the numbers of symbols, in place of their vectors."""
+        for number, layout in found.items():
+            node = self.parts.spelled.get(number)
+            self.programs[number] = program = runner(layout, workspace, problem.backend, node)
+            if node is not None and (table := getattr(program, "table", None)) is not None:
+                self.tables[node.number] = table
         self.dense: dict[int, Any] = {}
         for node in (node for node in self.model.nodes if isinstance(node.block, Layer)):
             made = dense(node.block, problem.dtype, workspace, problem.backend, brief=node in self.parts.tail)
@@ -89,6 +94,11 @@ class Chunks:
             program.prepare(self.problem.chunk)
         for kernel in self.dense.values():
             kernel.prepare()
+
+    def finish(self, grads: Accumulators) -> None:
+        """Add the gradients that are made once for a whole run."""
+        for table in self.tables.values():
+            table.finish(grads)
 
     def advance(self, n: int, states: States) -> States:
         """The state after chunk n."""
@@ -174,6 +184,9 @@ class Chunks:
 
     def _forward(self, node: Node, values: list[Any], n: int) -> Saved:
         kernel, x = self.dense.get(node.number), values[node.args[0]]
+        if node.number in self.tables:
+            values[node.outs[0]] = self.tables[node.number].numbers(x)
+            return ()
         if kernel is not None and kernel.takes(x):
             require_features(node.block, x, kernel.layer.n_in, "input 0")
             values[node.outs[0]] = kernel.forward(x)

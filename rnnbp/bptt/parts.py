@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 
 from rnnbp.graph import Graph, Node
+from rnnbp.layers.embedding import Embedding, OneHot
 from rnnbp.recurrent import Recurrent
 
 
@@ -36,6 +38,13 @@ class Parts:
         """The Recurrent that takes x, if nothing else does: its gradient by x is the model's."""
         users = [node for node in self.model.nodes for k in node.args if k == 0]
         return users[0] if len(users) == 1 and users[0] in self.recurrent and 0 not in self.model.outputs else None
+
+    @cached_property
+    def spelled(self) -> dict[int, Node]:
+        """By number of a Recurrent, the layer that gives it the vectors of symbols, if nobody else takes these."""
+        made = {node.outs[0]: node for node in self.model.nodes if isinstance(node.block, Embedding | OneHot)}
+        users = Counter([*(k for node in self.model.nodes for k in node.args), *self.model.outputs])
+        return {n.number: made[n.args[0]] for n in self.recurrent if n.args[0] in made and users[n.args[0]] == 1}
 
     @cached_property
     def fed(self) -> frozenset[int]:

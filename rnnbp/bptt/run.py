@@ -166,6 +166,7 @@ class Run:
             self.dstates = {number: (None,) * len(deltas) for number, deltas in self.dstates.items()}
 
     def _result(self) -> Gradients:
+        self.chunks.finish(self.grads)
         dstate: list[tuple[Array, ...]] = []
         recurrent = zip(self.chunks.parts.recurrent, self.problem.state, self.problem.given, strict=True)
         for node, arrays, given in recurrent:

@@ -12,14 +12,18 @@ from rnnbp.interpreter import Interpreter
 from rnnbp.layout import Layout
 
 
-def runner(layout: Layout, workspace: Workspace, backend: Backend) -> Any:
-    """What runs the cell of a layout; all that run take memory from one workspace."""
+def runner(layout: Layout, workspace: Workspace, backend: Backend, spelled: Any = None) -> Any:
+    """What runs the cell of a layout; all that run take memory from one workspace.
+
+    Args:
+        spelled: the node of the layer that gives its input from symbols, as ``Parts.spelled`` has it.
+    """
     if not backend.compiles:
         return Interpreter(layout)
-    if (sizes := _kernels(layout, backend)) is not None:
+    if (found := _kernels(layout, backend, spelled)) is not None:
         from rnnbp.kernels.program import KernelProgram
 
-        return KernelProgram(sizes, workspace)
+        return KernelProgram(found, workspace, None if spelled is None else spelled.block)
     return Program(layout, workspace, frozenset(backend.without))
 
 
@@ -41,18 +45,24 @@ def dense_bytes(layer: Any, dtype: Any, backend: Backend) -> int | None:
     return kernels.dense_bytes(layer, dtype) if kernels.fits(layer, dtype) else None
 
 
-def sizes(layout: Layout, backend: Backend) -> Layout | ProgramSizes:
-    """What that holds and needs."""
+def sizes(layout: Layout, backend: Backend, spelled: Any = None) -> Layout | ProgramSizes:
+    """What that holds and needs; ``spelled`` as there."""
     if not backend.compiles:
         return layout
-    found: ProgramSizes | None = _kernels(layout, backend)
+    found: ProgramSizes | None = _kernels(layout, backend, spelled)
     return sizes_of(layout, frozenset(backend.without)) if found is None else found
 
 
-def _kernels(layout: Layout, backend: Backend) -> Any:
+def _kernels(layout: Layout, backend: Backend, spelled: Any = None) -> Any:
     """The sizes of a cell's kernels; None for another backend, or a cell with a layer that runs as Python."""
     if backend.name != "llvm":
         return None
     from rnnbp.kernels.sizes import kernel_sizes
 
-    return kernel_sizes(layout, frozenset(backend.without))
+    symbols = 0 if spelled is None or _dtype(spelled.block) != layout.dtype else spelled.block.n_symbols
+    return kernel_sizes(layout, frozenset(backend.without), symbols)
+
+
+def _dtype(layer: Any) -> Any:
+    """Of the vectors that a layer gives for symbols."""
+    return layer.params["weight"].dtype if layer.params else layer.dtype

@@ -77,7 +77,14 @@ class Sizes:
     def layouts(self) -> dict[int, Layout | ProgramSizes]:
         """What each Recurrent holds and needs, by node number."""
         found = layouts(self.model, self.x_shape, self.batch, self.dtype)
-        return {number: runners.sizes(layout, self.backend) for number, layout in found.items()}
+        spelled = self.parts.spelled
+        return {number: runners.sizes(layout, self.backend, spelled.get(number)) for number, layout in found.items()}
+
+    @cached_property
+    def _numbers(self) -> dict[int, Node]:
+        """The values that are numbers of symbols in a table, and the layers in whose place it is."""
+        found = [node for number, node in self.parts.spelled.items() if self.layouts[number].looks_up]
+        return {node.outs[0]: node for node in found}
 
     @property
     def slot(self) -> int:
@@ -208,8 +215,9 @@ class Sizes:
                 found.update(node.args)
             else:
                 keeps = self._keeps(node) or Keeps()
-                found.update(node.args[k] for k in keeps.inputs)
-                found.update(node.outs[k] for k in keeps.outputs)
+                if node.outs[0] not in self._numbers:
+                    found.update(node.args[k] for k in keeps.inputs)
+                    found.update(node.outs[k] for k in keeps.outputs)
         views = {node.outs[0]: node.args[0] for node in self.parts.body if getattr(node.block, "view", False)}
         roots = set()
         for k in found:
@@ -239,6 +247,8 @@ class Sizes:
         return found
 
     def _value(self, value: int, length: int) -> int:
+        if value in self._numbers:
+            return length * self.batch * np.dtype(np.int64).itemsize
         item = self.dtype.itemsize if value or self.floats else self.symbol_bytes
         return length * self.batch * math.prod(self.shapes[value]) * item
 
@@ -248,7 +258,13 @@ class Sizes:
 
     def _layers(self, nodes: Sequence[Node], length: int) -> list[Cost]:
         rows, item = length * self.batch, self.dtype.itemsize
-        costs = [layer_cost(n, n.block, self.shapes, rows, item) for n in nodes if isinstance(n.block, Layer)]
+        costs = [
+            layer_cost(n, n.block, self.shapes, rows, item)
+            if n.outs[0] not in self._numbers
+            else Cost(n, (self._value(n.outs[0], length),), (0,), forward=4 * rows * np.dtype(np.int64).itemsize)
+            for n in nodes
+            if isinstance(n.block, Layer)
+        ]
         return [replace(c, forward=0, inputs=0, params=0) if c.node.number in self._dense else c for c in costs]
 
     @cached_property
@@ -286,7 +302,7 @@ class Sizes:
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 layout, (k,) = self.layouts[node.number], node.args
-                dx = self._value(k, length) if k or self.floats else 0
+                dx = self._value(k, length) if (k or self.floats) and k not in self._numbers else 0
                 if self.dx and node is self.parts.only and layout.writes_dx:
                     dx = 0  # it lies where the gradient by x is kept
                 found.append(Cost(node, (0,), (dx,), inputs=layout.backward_bytes(length)))

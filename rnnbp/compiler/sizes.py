@@ -98,6 +98,11 @@ class ProgramSizes:
         matrices = sum(value.nbytes for value in values if isinstance(value, Matrix))
         return matrices + sum(value.count * self._row for value in values if isinstance(value, Vector))
 
+    @property
+    def looks_up(self) -> bool:
+        """Whether x is numbers of symbols in a table, as kernels may have it."""
+        return False
+
     def state_bytes(self) -> int:
         """A checkpoint."""
         return self.layout.state_bytes()

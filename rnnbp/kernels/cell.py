@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 
 from rnnbp.compiler.backward import Backward
-from rnnbp.compiler.code import Matrix, Rows
+from rnnbp.compiler.code import Matrix, Rows, Vector
 from rnnbp.compiler.homes import Buffer, Home
 from rnnbp.compiler.rules import cut
 from rnnbp.kernels import products
-from rnnbp.kernels.groups import Item, Product, arranged
-from rnnbp.kernels.places import Place, Places
+from rnnbp.kernels.groups import Item, Lookup, Product, arranged
+from rnnbp.kernels.places import Place, Places, Spot
 from rnnbp.kernels.source import PRODUCT, Source, function_text
 from rnnbp.native.ir import Lanes
 from rnnbp.native.machine import Library, vector_bytes
 
+TABLE: dict[str, Any] = {}
+"""Stands for the owner of the deltas that are summed by symbol, under the key ``deltas``."""
 Y, DX = Buffer(-2000, 0, fixed=True), Buffer(-2001, 0, fixed=True)
 
 
@@ -61,13 +63,17 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Gradient:
-    """A parameter gradient: rows of it += deltasᵀ · other, or of one or two += Σ deltas where there is no other."""
+    """A parameter gradient: rows of it += deltasᵀ · other, or of one or two += Σ deltas where there is no other.
+
+    With ``by_symbol``: columns of the table's deltas, ``depth`` in all, += the deltas of the symbols that other names.
+    """
 
     totals: tuple[Rows, ...]
     rows: int
     deltas: Place
     other: Place | None
     depth: int
+    by_symbol: bool = False
 
 
 @lru_cache
@@ -80,12 +86,31 @@ def shared(bits: int, nbytes: int) -> tuple[Lanes, Library]:
 
 
 class KernelCell:
-    """The kernels of a compiled cell for numbers of a kind; of any batch size."""
+    """The kernels of a compiled cell for numbers of a kind; of any batch size.
 
-    def __init__(self, back: Backward, dtype: np.dtype[Any]) -> None:
-        self.back, self.cell = back, back.cell
+    Args:
+        symbols: whether x is the numbers of symbols in a table of what the cell makes of their vectors by a product.
+    """
+
+    def __init__(self, back: Backward, dtype: np.dtype[Any], *, symbols: bool = False) -> None:
+        self.back, self.cell, self.symbols = back, back.cell, symbols
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self._forward: dict[tuple[bool, ...], Kernel] = {}
+        self.tables: dict[Any, tuple[Matrix, Vector | None]] = {}
+        """The weights and biases whose products with x are looked up."""
+
+    @property
+    def by_product(self) -> bool:
+        """Whether x is taken by one product alone, and its delta made by the same."""
+        forward, back = self.cell.codes.forward, self.back
+        x = forward.inputs[0]
+        takers = [op.name for op in forward.ops if x in op.args]
+        reads = [op for op in back.code.ops if x in op.args]
+        if takers != ["linear"] or len(reads) != 1 or x in forward.outputs or back.dx_weights is None:
+            return False
+        (read,) = reads
+        same = read.name == "grad_linear" and read.args[0] == back.dx_from
+        return same and Matrix(read.attr.lanes).identity == back.dx_weights.identity
 
     def forward(self, *, rolling: bool = False, output: bool, taped: bool = False, known: bool = False) -> Kernel:
         """A forward function, as ``Compiled`` has them."""
@@ -109,8 +134,17 @@ class KernelCell:
             phase: arranged(code, homes, places, [op for op in ops if phases[id(op)] == phase], moves)
             for phase, moves in (("before", []), ("loop", ends), ("after", given))
         }
+        if self.symbols:
+            parts["before"] = [self._looked_up(item, places.of(code.inputs[0])) for item in parts["before"]]
         rolled = [(f"H{k}", b.rows) for k, b in enumerate(cell.before)] if rolling else []
         return self._compiled(Source(self.lanes, places, cell.constants), parts, rolled)
+
+    def _looked_up(self, item: Item, x: Spot) -> Item:
+        if not isinstance(item, Product) or item.arg != x:
+            return item
+        assert not isinstance(item.start, Spot)
+        self.tables[item.weights.identity, getattr(item.start, "identity", None)] = item.weights, item.start
+        return Lookup(item.arg, item.out, item.rows)
 
     @cached_property
     def backward(self) -> Kernel:
@@ -128,7 +162,7 @@ class KernelCell:
         ends: list[tuple[Home, Home | None]] = [(waiting[k], homes.home(v)) for k, v in moves if v is not None]
         ends += [(Home(back.carried[k]), waiting.get(k)) for k, _ in moves]
         parts["loop"] += arranged(back.code, homes, places, [], ends)
-        parts["after"] += self._dx_products()
+        parts["after"] += [] if self.symbols else self._dx_products()
         return self._compiled(Source(self.lanes, places, self.cell.constants, back=True), parts, [])
 
     @cached_property
@@ -171,6 +205,11 @@ class KernelCell:
             if op.name == "grad_linear" and op.attr is not None:
                 lanes = [(lane.count, (lane,)) for lane in op.attr.lanes]
                 other, depth = self.places.place(self.places.of(op.args[1])), self.back.code.values.rows(op.args[1])
+                if self.symbols and op.args[1] == self.cell.codes.forward.inputs[0]:
+                    rows = op.attr.shape[0]
+                    whole = (rows, (Rows(TABLE, "deltas", 0, rows),))
+                    found += (replace(g, by_symbol=True) for g in self._parts(op.args[0], [whole], other, rows))
+                    continue
                 found += self._parts(op.args[0], lanes, other, depth)
             elif op.name == "grad_bias":
                 found += self._parts(op.args[0], op.attr.lanes, None, 0)

@@ -9,16 +9,13 @@ import numpy as np
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
+from rnnbp.kernels import affine
 from rnnbp.kernels.cell import shared
 from rnnbp.kernels.packing import packed, packed_rows
-from rnnbp.kernels.tasks import TOGETHER
 from rnnbp.layers.dense import Dense
 from rnnbp.native import threads
 from rnnbp.native.machine import address, vector_bytes
 from rnnbp.numerics import Array, Shape
-
-WAKING = 10**7
-"""Floating-point operations that take as long as to wake a thread."""
 
 
 def fits(layer: Any, dtype: np.dtype[Any]) -> bool:
@@ -45,6 +42,7 @@ class DenseKernel:
         self.brief = brief
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self.sizes = layer.n_in[0], layer.n_out
+        self.rows = (Rows(layer.params, "weight", 0, layer.n_out),)
         self.panels: list[Array] = []
 
     def takes(self, *arrays: Any) -> bool:
@@ -53,8 +51,7 @@ class DenseKernel:
 
     def prepare(self) -> None:
         """Pack the weights."""
-        lanes = (Rows(self.layer.params, "weight", 0, self.layer.n_out),)
-        both = [Matrix(lanes), Matrix(lanes, turned=True)]
+        both = [Matrix(self.rows), Matrix(self.rows, turned=True)]
         self.panels = packed(both, self._new, self.lanes, self.library, self.threads)
 
     def forward(self, x: Array) -> Array:
@@ -62,44 +59,33 @@ class DenseKernel:
         n_in, n_out = self.sizes
         y = self._new((*x.shape[:-1], n_out), brief=self.brief)
         bias = self.layer.params.get("bias")
-        self._run(self._product(x, n_in, 0, y, n_out, 0 if bias is None else address(bias)), y.size // n_out)
+        self._run(self._products(x.reshape(-1, n_in), 0, y.reshape(-1, n_out), bias), y.size // n_out)
         return y
 
     def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
         """dx (..., n_in); the gradients of the parameters are added."""
         n_in, n_out = self.sizes
         dx = self._new((*dy.shape[:-1], n_in), brief=True)
-        self._run([*self._gradients(x, dy, grads), *self._product(dy, n_out, 1, dx, n_in, 0)], 2 * dy.size // n_out)
+        d, rows = dy.reshape(-1, n_out), self._sums(dy, grads)
+        rows += affine.gradients(self.library, d, x.reshape(-1, n_in), self.rows, grads)
+        self._run([*rows, *self._products(d, 1, dx.reshape(-1, n_in))], 2 * len(d))
         return dx
 
-    def _gradients(self, x: Array, dy: Array, grads: Accumulator) -> list[list[int]]:
-        (n_in, n_out), n, item, params = self.sizes, dy.size // dy.shape[-1], self.dtype.itemsize, self.layer.params
-        d, total, function = address(dy), address(grads.at(params, "weight")), self.library.address("gradient.task")
-        tasks: list[list[int]] = []
-        if "bias" in params:
-            bias, sums = address(grads.at(params, "bias")), self.library.address("sums.task")
-            tasks = [[sums, d, n_out, 0, 0, n, n_out, 0, bias, 0, 0]]
-        for first in range(0, n_out, TOGETHER):
-            many, out = min(TOGETHER, n_out - first), total + item * first * n_in
-            tasks.append([function, d + item * first, n_out, address(x), n_in, n, many, n_in, out, n_in, 0])
-        return tasks
+    def _sums(self, dy: Array, grads: Accumulator) -> list[list[int]]:
+        """The gradient of the bias."""
+        if "bias" not in self.layer.params:
+            return []
+        n_out, total = self.sizes[1], address(grads.at(self.layer.params, "bias"))
+        return [[self.library.address("sums.task"), address(dy), n_out, 0, 0, dy.size // n_out, n_out, 0, total, 0, 0]]
 
-    def _product(self, a: Array, depth: int, turned: int, out: Array, rows: int, start: int) -> list[list[int]]:
-        """out (N, rows) = start + a (N, depth) times the weights."""
+    def _products(self, a: Array, turned: int, out: Array, bias: Array | None = None) -> list[list[int]]:
+        """out = bias + a times the weights, or the turned ones."""
         if not self.panels:
             self.prepare()
-        weights, n, item = address(self.panels[turned]), a.size // depth, self.dtype.itemsize
-        function, begin, end = self.library.address("product.task"), address(a), address(out)
-
-        def part(first: int) -> list[int]:
-            at, to = begin + item * first * depth, end + item * first * rows
-            return [function, at, depth, weights, rows, depth, to, rows, start, 0, min(TOGETHER, n - first)]
-
-        return [part(first) for first in range(0, n, TOGETHER)]
+        return affine.products(self.library, a, self.panels[turned], out, bias)
 
     def _run(self, tasks: list[list[int]], n: int) -> None:
-        flops = 2 * n * self.sizes[0] * self.sizes[1]
-        threads.do(np.array([tasks], np.int64), min(self.threads, 1 + flops // WAKING))
+        affine.run(tasks, 2 * n * self.sizes[0] * self.sizes[1], self.threads)
 
     def _new(self, shape: Shape, *, brief: bool = False) -> Array:
         return self.workspace.new(shape, self.dtype, brief=brief)

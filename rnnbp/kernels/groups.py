@@ -66,7 +66,16 @@ class Reduction:
     attr: Any
 
 
-Item: TypeAlias = Group | Product | Reduction
+@dataclass(frozen=True)
+class Lookup:
+    """out = the row of a table that ``arg`` names, in place of a product with the vector of a symbol."""
+
+    arg: Spot
+    out: Spot
+    rows: int
+
+
+Item: TypeAlias = Group | Product | Reduction | Lookup
 
 
 def _overlap(a: Spot, b: Spot, n: int) -> bool:

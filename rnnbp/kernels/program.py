@@ -16,7 +16,10 @@ from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.cell import Kernel
 from rnnbp.kernels.packing import packed
 from rnnbp.kernels.sizes import KernelSizes
+from rnnbp.kernels.source import TABLE
+from rnnbp.kernels.table import Table, WithTable
 from rnnbp.kernels.tasks import Pieces
+from rnnbp.layers.embedding import Symbols
 from rnnbp.native import threads
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
@@ -26,19 +29,25 @@ WAKING = 10**7
 
 
 class KernelProgram:
-    """Runs a cell by kernels, chunk by chunk, as ``Interpreter`` does. Results do not depend on the threads."""
+    """Runs a cell by kernels, chunk by chunk, as ``Interpreter`` does. Results do not depend on the threads.
 
-    def __init__(self, sizes: KernelSizes, workspace: Workspace) -> None:
+    With a ``table``, x is the numbers of symbols in it (L, B), and has no delta.
+    """
+
+    def __init__(self, sizes: KernelSizes, workspace: Workspace, layer: Symbols | None = None) -> None:
         self.sizes, self.layout, self.kernels, self.workspace = sizes, sizes.layout, sizes.cell, workspace
         self.cell, self.remakes_output = sizes.layout.cell, sizes.remakes_output
         self.output_state = sizes.compiled.output_state
         self.threads = threads.count()
+        self.table = Table(layer, sizes, workspace) if layer is not None and sizes.symbols else None
         self._packed: dict[Any, Array] = {}
 
     def prepare(self, length: int) -> None:
         """Take all the memory that chunks of so many steps need for a whole run, and pack the weights."""
         self.workspace.reserve(self.sizes.workspace_bytes(length))
         self._make(self.sizes.constants)
+        if self.table is not None:
+            self.table.prepare()
 
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
@@ -94,19 +103,26 @@ class KernelProgram:
             np.copyto(arrays[f"C{k}"], 0 if given is None else given.reshape(self.layout.batch, -1))
         if dy is None:
             dy = np.zeros((length, self.layout.batch, self._features()), self.layout.dtype)
-        dx = self.workspace.new(tape.x.shape, self.layout.dtype, brief=True) if into is None else into
-        if "dx" not in kernel.names:
-            dx[...] = 0
-        along = {"x": _flat(tape.x), "dy": _flat(dy), "dx": _flat(dx)} | tape.buffers
+        dx = self._dx(tape.x, into)
+        along = {"x": _flat(tape.x), "dy": _flat(dy)} | tape.buffers | ({} if dx is None else {"dx": _flat(dx)})
         along |= {f"H{k}": states for k, states in enumerate(tape.states.states)}
         piece = self.sizes.piece(length)
         starts = np.arange(0, length, piece)[::-1].copy()
         whole = arrays | along | self._constants(kernel)
         pieces = Pieces(whole, frozenset(along), starts, np.minimum(piece, length - starts))
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
-        self._drive(kernel, pieces, piece, self.sizes.tasks.table(pieces, grads), n)
+        self._drive(kernel, pieces, piece, self.sizes.tasks.table(pieces, WithTable(grads, self.table)), n)
         shapes = self.cell.state_shapes
         return dx, tuple(arrays[f"C{k}"].reshape(-1, *shape).copy() for k, shape in enumerate(shapes))
+
+    def _dx(self, x: Array, into: Array | None) -> Array | None:
+        """The array for the gradient by x, zeros where nothing reaches it; None for symbols."""
+        if self.table is not None:
+            return None
+        dx = self.workspace.new(x.shape, self.layout.dtype, brief=True) if into is None else into
+        if "dx" not in self.kernels.backward.names:
+            dx[...] = 0
+        return dx
 
     def _taped(
         self, kernel: Kernel, x: Array, tape: ProgramTape, state: Sequence[Array] | None, *, output: bool
@@ -171,7 +187,8 @@ class KernelProgram:
         """The weights, in panels, and biases that a kernel takes."""
         if missing := {key: kernel.constants[name] for name, key in kernel.keys.items() if key not in self._packed}:
             self._make(missing)
-        return {name: self._packed[key] for name, key in kernel.keys.items()}
+        table = {} if self.table is None or self.table.rows is None else {TABLE: self.table.rows}
+        return table | {name: self._packed[key] for name, key in kernel.keys.items()}
 
     def _make(self, values: Mapping[Any, Any]) -> None:
         """Pack weights and biases, by their keys."""

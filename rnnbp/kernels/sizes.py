@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -18,28 +19,49 @@ from rnnbp.kernels.cell import Kernel, KernelCell
 from rnnbp.kernels.packing import packed_rows
 from rnnbp.kernels.tasks import Tasks
 from rnnbp.layout import Layout
+from rnnbp.native import elementwise
 from rnnbp.numerics import Shape
 
 COLUMNS = 512
 """Steps times batch of a piece of backward: its gradients are added up while its deltas are in the cache."""
 CACHE = 2**19
 """Bytes of a block's arrays."""
+LARGER = 2
+"""So many times more rows than the cell's weights a table of symbols may have."""
 
 
 _known: WeakKeyDictionary[Cell, dict[Any, KernelCell | None]] = WeakKeyDictionary()
-_answers: WeakKeyDictionary[KernelCell, dict[int, dict[Any, Any]]] = WeakKeyDictionary()
-"""By batch, what has been asked of the sizes of a cell's kernels."""
+_answers: WeakKeyDictionary[KernelCell, dict[Any, dict[Any, Any]]] = WeakKeyDictionary()
+"""By batch and symbols, what has been asked of the sizes of a cell's kernels."""
 
 
-def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset()) -> KernelSizes | None:
-    """The sizes of a cell's kernels, which are made once; None where a layer runs as Python, or for complex numbers."""
+def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset(), symbols: int = 0) -> KernelSizes | None:
+    """The sizes of a cell's kernels, which are made once; None where a layer runs as Python, or for complex numbers.
+
+    Args:
+        symbols: how many there are where x is the vectors of symbols alone; they are then looked up where that pays.
+    """
     known, key = _known.setdefault(layout.cell, {}), (layout.x_shape, layout.dtype, without)
     if key not in known:
         cell = Compiled(layout.cell, layout.x_shape, without, lanes=True)
         opaque = any(op.name == "opaque" for op in cell.codes.forward.ops)
         known[key] = None if opaque or layout.dtype.kind != "f" else KernelCell(Backward(cell), layout.dtype)
     found = known[key]
-    return None if found is None else KernelSizes(layout, found.back, found)
+    if found is None:
+        return None
+    if symbols and (sizes := _looking_up(layout, found, symbols, (*key, "symbols"))) is not None:
+        return sizes
+    return KernelSizes(layout, found.back, found)
+
+
+def _looking_up(layout: Layout, plain: KernelCell, symbols: int, key: Any) -> KernelSizes | None:
+    """With a table, if the cell takes x by one product and the table is not much larger than its weights."""
+    rows = math.prod(layout.x_shape) + sum(map(math.prod, layout.cell.state_shapes))
+    if symbols > LARGER * rows or not plain.by_product:
+        return None
+    made = _known[layout.cell].setdefault(key, KernelCell(plain.back, layout.dtype, symbols=True))
+    found = None if made is None else KernelSizes(layout, plain.back, made, symbols)
+    return found if found is not None and found.one_table else None
 
 
 @dataclass(frozen=True)
@@ -47,12 +69,14 @@ class KernelSizes(ProgramSizes):
     """A cell's kernels on a batch; the methods are those of ``Layout``."""
 
     cell: KernelCell
+    symbols: int = 0
+    """Of the table that x is looked up in; 0 where there is none."""
     by_kernels: ClassVar[bool] = True
 
     @cached_property
     def asked(self) -> dict[Any, Any]:
         """The answers given so far, to all who have these kernels and this batch."""
-        return _answers.setdefault(self.cell, {}).setdefault(self.layout.batch, {})
+        return _answers.setdefault(self.cell, {}).setdefault((self.layout.batch, self.symbols), {})
 
     @property
     @once
@@ -61,6 +85,32 @@ class KernelSizes(ProgramSizes):
         forward += [self.cell.forward(output=output) for output in (False, True)]
         forward += [self.cell.forward(output=self._made, taped=True, known=known) for known in (False, True)]
         return (*forward, self.cell.backward)
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether x is numbers of symbols in a table."""
+        return self.symbols > 0
+
+    @property
+    @once
+    def one_table(self) -> bool:
+        """Whether all kernels look up one table."""
+        return len(self._all) > 0 and len(self.cell.tables) == 1
+
+    @property
+    def table(self) -> tuple[Matrix, Vector | None]:
+        """The weights and biases that are in it."""
+        assert self.one_table
+        return next(iter(self.cell.tables.values()))
+
+    @property
+    def _table_bytes(self) -> int:
+        """The table, its deltas, the weights in panels, the symbols' vectors and what is made of them at the end."""
+        if not self.symbols:
+            return 0
+        (rows, depth), lanes = self.table[0].shape, self.cell.lanes
+        panels = packed_rows(rows, lanes) * depth + packed_rows(depth, lanes) * rows
+        return (self.symbols * (2 * rows + 3 * depth) + panels) * self.layout.dtype.itemsize + 16 * self.symbols
 
     @once
     def block(self, length: int) -> int:
@@ -100,7 +150,7 @@ class KernelSizes(ProgramSizes):
     @once
     def program_bytes(self, length: int) -> int:
         """Weights in panels, and biases."""
-        item, total = self.layout.dtype.itemsize, 0
+        item, total = self.layout.dtype.itemsize, self._table_bytes
         for value in self.constants.values():
             if isinstance(value, Matrix):
                 rows, depth = value.shape
@@ -113,7 +163,8 @@ class KernelSizes(ProgramSizes):
     @once
     def tasks(self) -> Tasks:
         """What backward reads off its deltas."""
-        functions = self.cell.library.address("gradient.task"), self.cell.library.address("sums.task")
+        gradient, sums = (self.cell.library.address(f"{name}.task") for name in ("gradient", "sums"))
+        functions = gradient, sums, elementwise.library(self.layout.dtype).address("scatter.task")
         return Tasks(self.cell.gradients, functions, self.layout.batch, self.layout.dtype.itemsize)
 
     def tape_bytes(self, length: int) -> int:

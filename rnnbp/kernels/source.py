@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.emit import Constants
 from rnnbp.kernels import pointwise, reductions
-from rnnbp.kernels.groups import Group, Item, Product, Reduction
+from rnnbp.kernels.groups import Group, Item, Lookup, Product, Reduction
 from rnnbp.kernels.places import Places, Spot
 from rnnbp.native.ir import Lanes, Text
 
 ARGUMENTS = ("ptr %a", "i64 %L", "i64 %B", "i64 %b0", "i64 %b1", "i64 %S")
 """Addresses of arrays; steps, batch; the first row of the batch and that after the last; steps of a block."""
+TABLE = "table"
+"""The array that lookups read."""
+COPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
 PRODUCT = "declare void @product(ptr, i64, ptr, i64, i64, ptr, i64, ptr, i64, i64)"
 
 
@@ -90,10 +93,23 @@ class Source:
             return
         with t.loop(0, rows.count) as loop:
             here = Rows(rows.chunk, rows.block, t.plus(rows.first, loop.index), "1")
-            if isinstance(item, Group):
+            if isinstance(item, Lookup):
+                self._lookup(item, here)
+            elif isinstance(item, Group):
                 pointwise.row(t, item, lambda spot: self._address(spot, here), self._constant)
             else:
                 self._reduction(item, here)
+
+    def _lookup(self, item: Lookup, rows: Rows) -> None:
+        t, row = self.t, self.t.plus(self.t.times(rows.chunk, "%B"), rows.first)
+        numbers = self._array(self.places.place(item.arg).name)
+        number = t.put(f"load i64, ptr {t.put(f'getelementptr inbounds i64, ptr {numbers}, i64 {row}')}")
+        source = t.at(self._array(TABLE), t.times(number, item.rows))
+        self._copy(self._address(item.out, rows), source, str(item.rows * self.lanes.nbytes))
+
+    def _copy(self, to: str, source: str, nbytes: str) -> None:
+        self.t.needs.add(COPY)
+        self.t.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {nbytes}, i1 false)")
 
     def _reduction(self, item: Reduction, rows: Rows) -> None:
         args, outs = ([self._address(spot, rows) for spot in spots] for spots in (item.args, item.outs))
@@ -135,8 +151,7 @@ class Source:
         to = t.at(self._array(name), t.times("%b0", width))
         last = t.plus(t.times(n, "%B"), "%b0")
         source = t.at(self._array(name), t.times(last, width))
-        t.needs.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
-        t.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {size}, i1 false)")
+        self._copy(to, source, size)
 
 
 def function_text(name: str, body: Text) -> str:

@@ -52,10 +52,10 @@ class Tasks:
     """What is read off the deltas of a piece, in parts that any thread may do.
 
     Args:
-        functions: the addresses of ``gradient`` and ``sums``. batch: B. item: bytes of a number.
+        functions: the addresses of ``gradient``, ``sums`` and ``scatter``. batch: B. item: bytes of a number.
     """
 
-    def __init__(self, gradients: Sequence[Gradient], functions: tuple[int, int], batch: int, item: int) -> None:
+    def __init__(self, gradients: Sequence[Gradient], functions: tuple[int, int, int], batch: int, item: int) -> None:
         self.names: dict[str, int] = {"": 0}
         self.totals: dict[tuple[int, str], Rows] = {}
         self._batch, self._item, self._functions = batch, item, functions
@@ -73,12 +73,14 @@ class Tasks:
 
     def _row(self, g: Gradient, first: int) -> tuple[list[int], list[int]]:
         """The numbers of a task, addresses counted from the beginning of an array; and the numbers of these arrays."""
-        item, step, many = self._item, self._item * max(1, g.depth), min(TOGETHER, g.rows - first)
+        item, many = self._item, min(TOGETHER, g.rows - first)
+        step = item if g.by_symbol else item * max(1, g.depth)
         out, *second = ((self._order[id(t.owner), t.key], step * (t.start + first)) for t in g.totals)
         deltas = self.names[g.deltas.name], self._offset(g.deltas) + item * first
         other = (self.names[g.other.name], self._offset(g.other)) if g.other else (second or [(0, 0)])[0]
         width = g.other.width if g.other else 0
-        numbers = [self._functions[g.other is None], deltas[1], g.deltas.width, other[1], width, 0, many, g.depth]
+        function = self._functions[2 if g.by_symbol else g.other is None]
+        numbers = [function, deltas[1], g.deltas.width, other[1], width, 0, many, g.depth]
         return [*numbers, out[1], g.depth, 0], [0, deltas[0], 0, other[0], 0, 0, 0, 0, out[0], 0, 0]
 
     def _offset(self, place: Place) -> int:

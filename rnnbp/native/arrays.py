@@ -86,9 +86,9 @@ def softmax(y: Array, factors: Array, out: Array) -> tuple[Array, Array]:
 
 def scattered(d: Array, x: Array, n: int) -> Array:
     """(n, K): the sums of the rows of d (N, K) where x (N,) is each of n symbols."""
-    out, which = np.zeros((n, d.shape[1]), d.dtype), np.ascontiguousarray(x, np.int64)
-    function = library(d.dtype).address("scatter.task")
-    _do([[function, address(d), d.shape[1], address(which), len(d), address(out)]], 0)
+    k, which = d.shape[1], np.ascontiguousarray(x, np.int64)
+    out, function = np.zeros((n, k), d.dtype), library(d.dtype).address("scatter.task")
+    _do([[function, address(d), k, address(which), 0, len(d), k, 0, address(out), k]], 0)
     return out
 
 

@@ -23,7 +23,7 @@ def library(dtype: np.dtype[np.floating]) -> Library:
     made: list[tuple[str, Text, tuple[str, ...]]] = [
         ("extent", _extent(Text(lanes)), ("ptr %x", "i64 %n", "ptr %out")),
         ("softmax", _softmax(Text(lanes)), _SOFTMAX),
-        ("scatter", _scatter(Text(lanes)), ("ptr %d", "i64 %K", "ptr %x", "i64 %N", "ptr %out")),
+        ("scatter", _scatter(Text(lanes)), _SCATTER),
     ]
     for name, penalty in (("adam", False), ("adam_penalty", True)):
         made.append((name, _adam(Text(lanes), penalty=penalty), _ADAM))
@@ -52,6 +52,9 @@ def _extent(t: Text) -> Text:
 
 
 _ADAM = ("ptr %p", "ptr %g", "ptr %m", "ptr %v", "i64 %n", "ptr %numbers")
+_SCATTER = (
+    "ptr %d", "i64 %ldd", "ptr %x", "i64 %_", "i64 %N", "i64 %M", "i64 %_1", "ptr %out", "i64 %ldo",
+)  # fmt: skip
 _SOFTMAX = ("ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %factors", "ptr %tops", "ptr %totals")
 
 
@@ -79,11 +82,11 @@ def _softmax(t: Text) -> Text:
 
 
 def _scatter(t: Text) -> Text:
-    """scatter(d, K, x, N, out): row x[n] of out (_, K) += d[n], d (N, K), for n from 0 on."""
+    """scatter(d, ldd, x, _, N, M, _, out, ldo): row x[n] of out (_, M) += d[n], d (N, M), for n from 0 on."""
     with t.loop(0, "%N") as rows:
         symbol = t.put(f"load i64, ptr {t.put(f'getelementptr i64, ptr %x, i64 {rows.index}')}")
-        d, out = t.at("%d", t.times(rows.index, "%K")), t.at("%out", t.times(symbol, "%K"))
-        Row(t, "%K").each(
+        d, out = t.at("%d", t.times(rows.index, "%ldd")), t.at("%out", t.times(symbol, "%ldo"))
+        Row(t, "%M").each(
             lambda i, m: t.store(t.op("fadd", t.load(t.at(out, i), m), t.load(t.at(d, i), m)), t.at(out, i), m)
         )
     return t
