@@ -10,6 +10,9 @@ from rnnbp.graph import Node
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 
+NUMBER = 8
+"""Bytes of the number of a symbol in a table."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -40,6 +43,11 @@ def layer_cost(node: Node, layer: Layer, shapes: Sequence[Shape], rows: int, ite
     params = gradients + scratch.params * itemsize if layer.params else 0
     passes, forward, inputs = layer.view or layer.passes, scratch.forward * itemsize, scratch.inputs * itemsize
     return Cost(node, outs, deltas, forward, inputs, params, passes, layer.part)
+
+
+def lookup_cost(node: Node, rows: int, made: int) -> Cost:
+    """The cost of numbers of symbols in place of their vectors: new symbols are sorted, and theirs ``made`` (bytes)."""
+    return Cost(node, (NUMBER * rows,), (0,), forward=4 * NUMBER * rows + made)
 
 
 def forward_peak(costs: Sequence[Cost], elsewhere: frozenset[int] = frozenset()) -> int:

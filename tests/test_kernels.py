@@ -447,7 +447,7 @@ def test_every_share_and_every_task_is_done_once(n: int) -> None:
 def test_dense_outside_cells(size: tuple[int, int, int], bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the layer itself, and the same bits by any number of threads."""
     n_in, n_out, n = size
-    monkeypatch.setattr("rnnbp.kernels.dense.WAKING", 1)
+    monkeypatch.setattr("rnnbp.kernels.affine.WAKING", 1)
     layer, (x, dy) = rb.Dense(n_in, n_out, bias=bias, dtype="float64", rng=0), (reals(n, 2, n_in), reals(n, 2, n_out))
     y, saved = layer.forward(x)
     expected = [y, *layer.backward_inputs(saved, dy), *layer.backward_params(saved, dy).values()]

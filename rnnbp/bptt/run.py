@@ -78,6 +78,8 @@ class Run:
                 self.counter.count(action, self)
                 if self.done is not None:
                     self.done(0 if isinstance(action, Store | Load | Drop) else self.length(action.n), self.ledger)
+            with self.ledger.reserve("workspace", self.sizes.finishing):
+                self.chunks.finish(self.grads)
         return self._result()
 
     def _prepare(self, n: int) -> None:
@@ -166,7 +168,6 @@ class Run:
             self.dstates = {number: (None,) * len(deltas) for number, deltas in self.dstates.items()}
 
     def _result(self) -> Gradients:
-        self.chunks.finish(self.grads)
         dstate: list[tuple[Array, ...]] = []
         recurrent = zip(self.chunks.parts.recurrent, self.problem.state, self.problem.given, strict=True)
         for node, arrays, given in recurrent:

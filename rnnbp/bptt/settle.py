@@ -87,15 +87,15 @@ def online(sizes: Sizes, budget: int) -> tuple[int, int]:
     best = (0, 0, 0)
     for length in (2**k for k in range(11)):
         held = _one_tape(sizes, length)
-        slots = (budget - margin(budget) - held) // max(1, sizes.slot + sizes.objects(slots=1))
+        slots = (budget - margin(budget) - held) // max(1, sizes.slot + sizes.parts.objects(slots=1))
         if slots >= 1:
             best = max(best, (length * math.comb(slots + 2, 2), length, slots))
     if not best[0]:
-        raise too_small(budget, _one_tape(sizes, 1) + sizes.slot + sizes.objects(slots=1))
+        raise too_small(budget, _one_tape(sizes, 1) + sizes.slot + sizes.parts.objects(slots=1))
     return best[1], best[2]
 
 
 def _one_tape(sizes: Sizes, length: int) -> int:
     """What is held with no slot."""
     held = sizes.gradients(0) + sizes.standing + sizes.program(length) + sizes.tape(length) + sizes.workspace(length)
-    return held + sizes.objects(tapes=1)
+    return held + sizes.parts.objects(tapes=1)

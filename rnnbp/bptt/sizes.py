@@ -19,7 +19,7 @@ from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
 from rnnbp.layout import Layout, layouts
-from rnnbp.live import Cost, backward_peak, forward_peak, layer_cost
+from rnnbp.live import NUMBER, Cost, backward_peak, forward_peak, layer_cost, lookup_cost
 from rnnbp.numerics import Shape
 from rnnbp.recurrent import Recurrent
 
@@ -81,10 +81,14 @@ class Sizes:
         return {number: runners.sizes(layout, self.backend, spelled.get(number)) for number, layout in found.items()}
 
     @cached_property
-    def _numbers(self) -> dict[int, Node]:
-        """The values that are numbers of symbols in a table, and the layers in whose place it is."""
-        found = [node for number, node in self.parts.spelled.items() if self.layouts[number].looks_up]
-        return {node.outs[0]: node for node in found}
+    def _numbers(self) -> dict[int, Any]:
+        """The values that are numbers of symbols in a table, and the sizes of what looks them up."""
+        return {node.outs[0]: self.layouts[k] for k, node in self.parts.spelled.items() if self.layouts[k].looks_up}
+
+    @cached_property
+    def finishing(self) -> int:
+        """What is needed when all has run backward: vectors of symbols, and their gradients."""
+        return max((2 * layout.vectors_bytes() for layout in self._numbers.values()), default=0)
 
     @property
     def slot(self) -> int:
@@ -164,7 +168,8 @@ class Sizes:
         values = made + sum(self._value(k, length) for k in remade)
         stays = made + sum(self._value(k, length) for k in remade if k in self._kept_by_tail)
         recursion = backward_peak(self._backward(length) + tail, {output: y})
-        return max(forward_peak(tail), values + y + math.ceil(y * self.loss_spare) + target, stays + recursion)
+        losses = values + y + math.ceil(y * self.loss_spare) + target
+        return max(forward_peak(tail), losses, stays + recursion, self.finishing)
 
     @once
     def brief(self, length: int) -> int:
@@ -176,24 +181,12 @@ class Sizes:
         return max(0, self.backward(length) - numpy - spare)
 
     def _by_numpy(self, node: Node) -> bool:
-        return node.number not in self._dense and not (
-            node.number in self.layouts and self.layouts[node.number].by_kernels
-        )
+        recurrent = self.layouts.get(node.number)
+        return node.number not in self._dense and (recurrent is None or not recurrent.by_kernels)
 
     def workspace(self, length: int) -> int:
         """The most that an action needs, but Rebuild."""
         return max(self.advance(length), self.record(length), self.backward(length), self.arriving(length))
-
-    def objects(self, *, tapes: int = 0, thin: int = 0, slots: int = 0) -> int:
-        """Python's own objects around the arrays of so many tapes, thin tapes and slots: not in the ledger, measured.
-
-        From 2 kB a tape (RNN) to 5 kB (LSTM), 0.5 to 1 kB a thin tape or a slot, for each Recurrent.
-        """
-        blocks = [node.block for node in self.parts.recurrent]
-        nodes = sum(len(block.cell.nodes) for block in blocks if isinstance(block, Recurrent)) + len(self.parts.body)
-        states = sum(len(block.cell.state_shapes) for block in blocks if isinstance(block, Recurrent))
-        light = 320 * len(blocks) + 384 * states
-        return tapes * (1024 * len(blocks) + 352 * nodes) + (thin + slots) * light
 
     @cached_property
     def _casts(self) -> bool:
@@ -248,7 +241,7 @@ class Sizes:
 
     def _value(self, value: int, length: int) -> int:
         if value in self._numbers:
-            return length * self.batch * np.dtype(np.int64).itemsize
+            return length * self.batch * NUMBER
         item = self.dtype.itemsize if value or self.floats else self.symbol_bytes
         return length * self.batch * math.prod(self.shapes[value]) * item
 
@@ -258,13 +251,9 @@ class Sizes:
 
     def _layers(self, nodes: Sequence[Node], length: int) -> list[Cost]:
         rows, item = length * self.batch, self.dtype.itemsize
-        costs = [
-            layer_cost(n, n.block, self.shapes, rows, item)
-            if n.outs[0] not in self._numbers
-            else Cost(n, (self._value(n.outs[0], length),), (0,), forward=4 * rows * np.dtype(np.int64).itemsize)
-            for n in nodes
-            if isinstance(n.block, Layer)
-        ]
+        costs = [layer_cost(n, n.block, self.shapes, rows, item) for n in nodes if isinstance(n.block, Layer)]
+        tables = {k: sizes.vectors_bytes(rows) for k, sizes in self._numbers.items()}
+        costs = [lookup_cost(c.node, rows, tables[k]) if (k := c.node.outs[0]) in tables else c for c in costs]
         return [replace(c, forward=0, inputs=0, params=0) if c.node.number in self._dense else c for c in costs]
 
     @cached_property

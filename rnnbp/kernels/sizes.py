@@ -26,8 +26,6 @@ COLUMNS = 512
 """Steps times batch of a piece of backward: its gradients are added up while its deltas are in the cache."""
 CACHE = 2**19
 """Bytes of a block's arrays."""
-LARGER = 2
-"""So many times more rows than the cell's weights a table of symbols may have."""
 
 
 _known: WeakKeyDictionary[Cell, dict[Any, KernelCell | None]] = WeakKeyDictionary()
@@ -55,9 +53,9 @@ def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset(), symbols:
 
 
 def _looking_up(layout: Layout, plain: KernelCell, symbols: int, key: Any) -> KernelSizes | None:
-    """With a table, if the cell takes x by one product and the table is not much larger than its weights."""
+    """With a table, if the cell takes x by one product and the table is no larger than its weights."""
     rows = math.prod(layout.x_shape) + sum(map(math.prod, layout.cell.state_shapes))
-    if symbols > LARGER * rows or not plain.by_product:
+    if symbols > rows or not plain.by_product:
         return None
     made = _known[layout.cell].setdefault(key, KernelCell(plain.back, layout.dtype, symbols=True))
     found = None if made is None else KernelSizes(layout, plain.back, made, symbols)
@@ -105,12 +103,17 @@ class KernelSizes(ProgramSizes):
 
     @property
     def _table_bytes(self) -> int:
-        """The table, its deltas, the weights in panels, the symbols' vectors and what is made of them at the end."""
+        """The table, its deltas, the deltas of the symbols' vectors, the weights in panels, and the numbers."""
         if not self.symbols:
             return 0
         (rows, depth), lanes = self.table[0].shape, self.cell.lanes
         panels = packed_rows(rows, lanes) * depth + packed_rows(depth, lanes) * rows
-        return (self.symbols * (2 * rows + 3 * depth) + panels) * self.layout.dtype.itemsize + 16 * self.symbols
+        return (self.symbols * (2 * rows + depth) + panels) * self.layout.dtype.itemsize + 16 * self.symbols
+
+    def vectors_bytes(self, rows: int | None = None) -> int:
+        """The vectors of the symbols that may come for the first time among so many; by default of all."""
+        n = self.symbols if rows is None else min(self.symbols, rows)
+        return n * math.prod(self.layout.x_shape) * self.layout.dtype.itemsize
 
     @once
     def block(self, length: int) -> int:

@@ -1,0 +1,188 @@
+"""Symbols that a cell takes alone: what it makes of their vectors is looked up, and adds up by symbol."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.bptt.chunks import Chunks
+from rnnbp.bptt.problem import pose
+from tests.models import minimal_gated_unit
+
+pytest.importorskip("llvmlite")
+
+SYMBOLS, UNITS = 20, 24
+FEW: Any = [lambda n: rb.schedules.Revolve(n, 2), lambda n: rb.schedules.ThinTapes(n, 3)]
+CELLS = {"lstm": rb.LSTM, "gru": rb.GRU, "rnn": rb.RNN}
+
+
+def cell_of(kind: str, n_in: int, dtype: str) -> rb.Recurrent:
+    """Of every kind; ``unit`` is not built in."""
+    return minimal_gated_unit(n_in, UNITS, dtype) if kind == "unit" else CELLS[kind](n_in, UNITS, rng=1, dtype=dtype)
+
+
+def layer_of(kind: str, dtype: str) -> Any:
+    return rb.OneHot(SYMBOLS, dtype) if kind == "onehot" else rb.Embedding(SYMBOLS, 13, rng=0, dtype=dtype)
+
+
+def model_of(layer: Any, cell: str, dtype: str = "float64") -> rb.Sequential:
+    return rb.Sequential(layer, cell_of(cell, layer.n_out, dtype), rb.Dense(UNITS, SYMBOLS, rng=2, dtype=dtype))
+
+
+def symbols(steps: int = 50, batch: int = 6, n: int = SYMBOLS - 3) -> tuple[np.ndarray, np.ndarray]:
+    """x, of which some symbols never come and others come late, and targets."""
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, n, (steps, batch))
+    x[: steps // 2] //= 2
+    return x, rng.integers(0, SYMBOLS, (steps, batch))
+
+
+def tables(model: Any, x: np.ndarray) -> int:
+    """How many Recurrents look their input up."""
+    return len(Chunks(pose(model, x, chunk=8, state=None, backend="llvm"), seed=0, training=True).tables)
+
+
+def assert_same(found: rb.Gradients, wanted: rb.Gradients, rtol: float) -> None:
+    assert found.loss == pytest.approx(wanted.loss, rel=rtol)
+    assert found.grads.keys() == wanted.grads.keys()
+    for name, grad in wanted.grads.items():
+        np.testing.assert_allclose(found.grads[name], grad, rtol=0, atol=rtol * np.abs(grad).max(), err_msg=name)
+
+
+@pytest.mark.parametrize("checkpoint", ["all", *FEW], ids=["all", "revolve", "thin"])
+@pytest.mark.parametrize("layer", ["embedding", "onehot"])
+@pytest.mark.parametrize("cell", [*CELLS, "unit"])
+def test_gradients_are_those_of_the_interpreter(cell: str, layer: str, checkpoint: Any) -> None:
+    for dtype, rtol in (("float64", 1e-13), ("float32", 2e-5)):
+        model, (x, target) = model_of(layer_of(layer, dtype), cell, dtype), symbols()
+        assert tables(model, x) == 1
+        given: Any = {"checkpoint": checkpoint, "chunk": 7}
+        found, wanted = (
+            rb.bptt(model, x, target, rb.losses.CrossEntropy(), backend=name, **given)
+            for name in ("llvm", "interpreter")
+        )
+        assert_same(found, wanted, rtol)
+        for one, other in zip(itertools.chain(*found.state), itertools.chain(*wanted.state), strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=rtol)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "unit"])
+def test_bits_do_not_depend_on_schedule_or_threads(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.kernels.affine.WAKING", 1)
+    model, (x, target) = model_of(layer_of("embedding", "float32"), cell, "float32"), symbols()
+    found = []
+    for threads, checkpoint in itertools.product("13", ("all", "sqrt", FEW[0])):
+        monkeypatch.setenv("RNNBP_NUM_THREADS", threads)
+        found.append(rb.bptt(model, x, target, rb.losses.CrossEntropy(), checkpoint=checkpoint, chunk=4))
+    for other in found[1:]:
+        for name, grad in found[0].grads.items():
+            np.testing.assert_array_equal(other.grads[name], grad, err_msg=name)
+
+
+def test_symbols_of_a_stream_may_come_later() -> None:
+    model, (x, target) = model_of(layer_of("embedding", "float64"), "gru"), symbols()
+
+    def pieces(of: np.ndarray) -> Iterator[np.ndarray]:
+        yield from np.split(of, [3, 11, 30])
+
+    loss = rb.losses.CrossEntropy()
+    found = rb.bptt(model, pieces(x), pieces(target), loss, chunk=8, backend="llvm", checkpoint=rb.schedules.Online(2))
+    assert_same(found, rb.bptt(model, x, target, loss, chunk=8, backend="interpreter"), 1e-13)
+
+
+@pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
+@pytest.mark.parametrize("units", [UNITS, 200])
+def test_bytes(units: int, checkpoint: str) -> None:
+    """Forecast, ledger and tracemalloc; a tape holds the numbers of symbols, not their vectors."""
+    rng, loss = np.random.default_rng(0), rb.losses.CrossEntropy()
+    layer, rest = rb.Embedding(260, 64, rng=rng), (rb.LSTM(64, units, rng=rng), rb.Dense(units, 260, rng=rng))
+    model, x = rb.Sequential(layer, *rest), rng.integers(0, 260, (64, 8))
+    given: Any = {"checkpoint": checkpoint, "chunk": 8, "backend": "llvm"}
+    assert tables(model, x) == (units == 200)
+    expected = rb.forecast(model, loss, steps=64, batch=8, **given)
+    rb.bptt(model, x, x, loss, **given)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        stats = rb.bptt(model, x, x, loss, **given).stats
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert stats.peak_bytes == expected.peak_bytes
+    assert abs(peak - stats.peak_bytes) < max(0.01 * peak, 256 * 1024)
+    if checkpoint == "all":
+        wide = rb.bptt(rb.Sequential(layer, rb.Tanh(), *rest), x, x, loss, **given).stats
+        fewer = 64 * 8 * (64 * 4 - 8) if units == 200 else 0
+        assert wide.peak_bytes_by_kind["tape"] - stats.peak_bytes_by_kind["tape"] == fewer
+
+
+def test_predictions_and_losses() -> None:
+    (x, target), model = symbols(), model_of(layer_of("embedding", "float64"), "gru")
+    wide = rb.Sequential(model.blocks[0], rb.ReLU(), rb.Dense(13, 13, rng=4, dtype="float64"), *model.blocks[1:])
+    for one in (model, wide):
+        found = rb.bptt(one, x, target, rb.losses.CrossEntropy(), backend="interpreter").loss
+        assert rb.evaluate(one, x, target, rb.losses.CrossEntropy(), chunk=9)[0] == pytest.approx(found, rel=1e-13)
+    assert (tables(model, x), tables(wide, x)) == (1, 0)
+
+
+@pytest.mark.parametrize("case", ["two takers", "also the output", "many symbols", "taken twice in the cell"])
+def test_where_vectors_are_needed_they_are_made(case: str) -> None:
+    value, layer = rb.Input(), layer_of("embedding", "float64")
+    vectors, head = layer(value), rb.Dense(UNITS, SYMBOLS, rng=2, dtype="float64")
+    if case == "two takers":
+        cells = [rb.RNN(13, UNITS, rng=seed, dtype="float64") for seed in (1, 2)]
+        model = rb.Graph(value, head(cells[0](vectors) + cells[1](vectors)))
+    elif case == "also the output":
+        same = rb.Dense(13, UNITS, rng=5, dtype="float64")
+        model = rb.Graph(value, head(rb.RNN(13, UNITS, rng=1, dtype="float64")(vectors) + same(vectors)))
+    elif case == "many symbols":
+        model = model_of(rb.Embedding(1000, 13, rng=0, dtype="float64"), "rnn")
+    else:
+        x, h = rb.Input(UNITS), rb.State(UNITS)
+        new = rb.Tanh()(rb.Dense((UNITS, UNITS), UNITS, rng=1, dtype="float64")(x, h)) * x
+        cell = rb.Recurrent(rb.Cell(x, {h: new}, output=new))
+        model = rb.Sequential(rb.Embedding(SYMBOLS, UNITS, rng=0, dtype="float64"), cell, head)
+    x, target = symbols()
+    assert tables(model, x) == 0
+    found, wanted = (
+        rb.bptt(model, x, target, rb.losses.CrossEntropy(), chunk=7, backend=name) for name in ("llvm", "interpreter")
+    )
+    assert_same(found, wanted, 1e-13)
+
+
+def test_tied_weights_and_two_tables() -> None:
+    """A layer whose vectors two Recurrents take, each for itself, and that is also the head, adds up all gradients."""
+    layer = rb.Embedding(SYMBOLS, UNITS, rng=0, dtype="float64")
+    head = rb.Dense(UNITS, SYMBOLS, rng=2, dtype="float64")
+    head.params["weight"] = layer.params["weight"]
+    value = rb.Input()
+    cells = [rb.GRU(UNITS, UNITS, rng=seed, dtype="float64") for seed in (1, 2)]
+    model = rb.Graph(value, head(cells[0](layer(value)) + cells[1](layer(value))))
+    x, target = symbols()
+    assert tables(model, x) == 2
+    found, wanted = (
+        rb.bptt(model, x, target, rb.losses.CrossEntropy(), chunk=7, backend=name) for name in ("llvm", "interpreter")
+    )
+    assert_same(found, wanted, 1e-13)
+
+
+@pytest.mark.parametrize("bad", [SYMBOLS, -1, 10**12])
+def test_symbols_that_change_while_it_runs(bad: int) -> None:
+    """x is the caller's own memory: what is out of range is an error, never a row of other memory."""
+    model, (x, target) = model_of(layer_of("embedding", "float64"), "rnn"), symbols()
+    loss = rb.losses.CrossEntropy()
+
+    def spoiling(y: np.ndarray, wanted: np.ndarray) -> Any:
+        x[0, 0] = bad
+        return loss(y, wanted)
+
+    with pytest.raises(IndexError, match=f"found {bad} at"):
+        rb.bptt(model, x, target, spoiling, chunk=8, checkpoint=FEW[0], backend="llvm")
