@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from rnnbp.bptt.parts import Parts
+from rnnbp.bptt.parts import parts_of
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, States
 from rnnbp.bptt.runners import dense, runner
@@ -71,7 +71,7 @@ class Chunks:
     """Runs chunks of a problem."""
 
     def __init__(self, problem: Problem, *, seed: int, training: bool, memory: Reuse | None = None) -> None:
-        self.problem, self.model, self.parts = problem, problem.model, Parts(problem.model)
+        self.problem, self.model, self.parts = problem, problem.model, parts_of(problem.model)
         self.seed, self.training = seed, training
         found: dict[int, Layout] = layouts(self.model, problem.x_shape, problem.batch, problem.dtype)
         workspace = Workspace(memory)

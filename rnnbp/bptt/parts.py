@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.embedding import Embedding, OneHot
@@ -19,7 +20,7 @@ class Parts:
     """
 
     def __init__(self, model: Graph) -> None:
-        self.model = model
+        self.nodes, self.outputs = model.nodes, model.outputs  # not the model, which lives no longer for its parts
         self.recurrent = recurrents(model)
         fed = [k for node in self.recurrent for k in node.args]
         numbers = {node.number for node in (*model.ancestors(fed), *self.recurrent)}
@@ -30,20 +31,20 @@ class Parts:
     def frontier(self) -> tuple[int, ...]:
         """The values of the body, the input among them, that the tail or the loss starts from."""
         made = {0} | {k for node in self.body for k in node.outs}
-        wanted = {k for node in self.tail for k in node.args} | set(self.model.outputs)
+        wanted = {k for node in self.tail for k in node.args} | set(self.outputs)
         return tuple(sorted(made & wanted))
 
     @cached_property
     def only(self) -> Node | None:
         """The Recurrent that takes x, if nothing else does: its gradient by x is the model's."""
-        users = [node for node in self.model.nodes for k in node.args if k == 0]
-        return users[0] if len(users) == 1 and users[0] in self.recurrent and 0 not in self.model.outputs else None
+        users = [node for node in self.nodes for k in node.args if k == 0]
+        return users[0] if len(users) == 1 and users[0] in self.recurrent and 0 not in self.outputs else None
 
     @cached_property
     def spelled(self) -> dict[int, Node]:
         """By number of a Recurrent, the layer that gives it the vectors of symbols, if nobody else takes these."""
-        made = {node.outs[0]: node for node in self.model.nodes if isinstance(node.block, Embedding | OneHot)}
-        users = Counter([*(k for node in self.model.nodes for k in node.args), *self.model.outputs])
+        made = {node.outs[0]: node for node in self.nodes if isinstance(node.block, Embedding | OneHot)}
+        users = Counter([*(k for node in self.nodes for k in node.args), *self.outputs])
         return {n.number: made[n.args[0]] for n in self.recurrent if n.args[0] in made and users[n.args[0]] == 1}
 
     @cached_property
@@ -60,6 +61,16 @@ class Parts:
         nodes = sum(len(cell.nodes) for cell in cells) + len(self.body)
         light = 320 * len(cells) + 384 * sum(len(cell.state_shapes) for cell in cells)
         return tapes * (1024 * len(cells) + 352 * nodes) + (thin + slots) * light
+
+
+_known: WeakKeyDictionary[Graph, Parts] = WeakKeyDictionary()
+
+
+def parts_of(model: Graph) -> Parts:
+    """Its parts, found once."""
+    if model not in _known:
+        _known[model] = Parts(model)
+    return _known[model]
 
 
 def recurrents(model: Graph) -> tuple[Node, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from rnnbp.asking import once
 from rnnbp.bptt import runners
 from rnnbp.bptt.backend import Backend
-from rnnbp.bptt.parts import Parts, settings
+from rnnbp.bptt.parts import Parts, parts_of, settings
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
@@ -66,7 +66,7 @@ class Sizes:
     @cached_property
     def parts(self) -> Parts:
         """The model's body and tail."""
-        return Parts(self.model)
+        return parts_of(self.model)
 
     @cached_property
     def shapes(self) -> list[Shape]:
@@ -85,7 +85,8 @@ class Sizes:
         """The values that are numbers of symbols in a table, and the sizes of what looks them up."""
         return {node.outs[0]: self.layouts[k] for k, node in self.parts.spelled.items() if self.layouts[k].looks_up}
 
-    @cached_property
+    @property
+    @once
     def finishing(self) -> int:
         """What is needed when all has run backward: vectors of symbols, and their gradients."""
         return max((2 * layout.vectors_bytes() for layout in self._numbers.values()), default=0)

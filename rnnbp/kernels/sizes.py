@@ -37,29 +37,31 @@ def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset(), symbols:
     """The sizes of a cell's kernels, which are made once; None where a layer runs as Python, or for complex numbers.
 
     Args:
-        symbols: how many there are where x is the vectors of symbols alone; they are then looked up where that pays.
+        symbols: how many there are where x is the vectors of symbols alone. They are looked up where the cell takes x
+            by one product, and the table is no larger than its weights.
     """
-    known, key = _known.setdefault(layout.cell, {}), (layout.x_shape, layout.dtype, without)
-    if key not in known:
-        cell = Compiled(layout.cell, layout.x_shape, without, lanes=True)
-        opaque = any(op.name == "opaque" for op in cell.codes.forward.ops)
-        known[key] = None if opaque or layout.dtype.kind != "f" else KernelCell(Backward(cell), layout.dtype)
-    found = known[key]
-    if found is None:
-        return None
-    if symbols and (sizes := _looking_up(layout, found, symbols, (*key, "symbols"))) is not None:
-        return sizes
-    return KernelSizes(layout, found.back, found)
-
-
-def _looking_up(layout: Layout, plain: KernelCell, symbols: int, key: Any) -> KernelSizes | None:
-    """With a table, if the cell takes x by one product and the table is no larger than its weights."""
     rows = math.prod(layout.x_shape) + sum(map(math.prod, layout.cell.state_shapes))
-    if symbols > rows or not plain.by_product:
-        return None
-    made = _known[layout.cell].setdefault(key, KernelCell(plain.back, layout.dtype, symbols=True))
-    found = None if made is None else KernelSizes(layout, plain.back, made, symbols)
-    return found if found is not None and found.one_table else None
+    known, looks_up = _known.setdefault(layout.cell, {}), 0 < symbols <= rows
+    key = layout.x_shape, layout.dtype, without, looks_up
+    if key not in known:
+        known[key] = _looking_up(layout, without) if looks_up else _kernels(layout, without)
+    found = known[key]
+    return None if found is None else KernelSizes(layout, found.back, found, symbols * found.symbols)
+
+
+def _kernels(layout: Layout, without: frozenset[str]) -> KernelCell | None:
+    cell = Compiled(layout.cell, layout.x_shape, without, lanes=True)
+    opaque = any(op.name == "opaque" for op in cell.codes.forward.ops)
+    return None if opaque or layout.dtype.kind != "f" else KernelCell(Backward(cell), layout.dtype)
+
+
+def _looking_up(layout: Layout, without: frozenset[str]) -> KernelCell | None:
+    """Kernels with a table, if the cell takes x by one product, else without."""
+    plain = kernel_sizes(layout, without)
+    if plain is None or not plain.cell.by_product:
+        return None if plain is None else plain.cell
+    made = KernelCell(plain.back, layout.dtype, symbols=True)
+    return made if len(KernelSizes(layout, plain.back, made, 1).tables) == 1 else plain.cell
 
 
 @dataclass(frozen=True)
@@ -90,16 +92,15 @@ class KernelSizes(ProgramSizes):
         return self.symbols > 0
 
     @property
-    @once
-    def one_table(self) -> bool:
-        """Whether all kernels look up one table."""
-        return len(self._all) > 0 and len(self.cell.tables) == 1
+    def tables(self) -> list[tuple[Matrix, Vector | None]]:
+        """The weights and biases whose products with x are looked up, by any kernel."""
+        return list(self.cell.tables.values()) if self._all else []
 
     @property
     def table(self) -> tuple[Matrix, Vector | None]:
-        """The weights and biases that are in it."""
-        assert self.one_table
-        return next(iter(self.cell.tables.values()))
+        """Those of the one table."""
+        (found,) = self.tables
+        return found
 
     @property
     def _table_bytes(self) -> int:

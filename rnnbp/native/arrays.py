@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -22,7 +23,7 @@ WAKING = 2**16
 def takes(*arrays: Array) -> bool:
     """Whether they are of float32, or all of float64, and lie together."""
     kind = arrays[0].dtype
-    return kind in (np.float32, np.float64) and all(a.dtype == kind and a.flags.c_contiguous for a in arrays)
+    return kind.char in "fd" and all(a.dtype == kind and a.flags.c_contiguous for a in arrays)
 
 
 def apart(arrays: Sequence[Array]) -> bool:
@@ -33,22 +34,32 @@ def apart(arrays: Sequence[Array]) -> bool:
 
 def _span(array: Array) -> tuple[int, int]:
     """From the first byte of an array to that after its last; a stride may be negative."""
+    if array.flags.c_contiguous:
+        start = address(array)
+        return start, start + array.nbytes
     steps = [(size - 1) * stride for size, stride in zip(array.shape, array.strides, strict=True)]
     start = address(array)
     return start + sum(min(step, 0) for step in steps), start + sum(max(step, 0) for step in steps) + array.itemsize
 
 
+@lru_cache
+def _cuts(sizes: tuple[int, ...]) -> tuple[Array, Array, Array]:
+    """Arrays of these sizes as tasks: of each the number of its array, its first element, and how many it has."""
+    found = [(k, at, min(TOGETHER, size - at)) for k, size in enumerate(sizes) for at in range(0, size, TOGETHER)]
+    which, first, many = np.array(found, np.int64).reshape(-1, 3).T
+    return which, first, many
+
+
 def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
     """(max |x|, but for NaN, and Σ x² in float64) of each array; all are of one dtype."""
-    parts = [(k, first) for k, array in enumerate(arrays) for first in range(0, array.size, TOGETHER)]
-    out = np.zeros((len(parts), 2))
-    starts, sizes = [address(array) for array in arrays], [array.size for array in arrays]
-    function, to, item = library(arrays[0].dtype).address("extent.task"), address(out), arrays[0].itemsize
-    _do([
-        [function, starts[k] + item * first, min(TOGETHER, sizes[k] - first), to + 16 * row]
-        for row, (k, first) in enumerate(parts)
-    ], sum(sizes))  # fmt: skip
-    which = np.array([k for k, _ in parts], np.int64)
+    sizes = tuple(array.size for array in arrays)
+    which, first, many = _cuts(sizes)
+    out, starts = np.zeros((len(which), 2)), np.array([address(array) for array in arrays], np.int64)
+    table = np.zeros((1, len(which), NUMBERS), np.int64)
+    table[0, :, 0], table[0, :, 2] = library(arrays[0].dtype).address("extent.task"), many
+    table[0, :, 1] = starts[which] + arrays[0].itemsize * first
+    table[0, :, 3] = address(out) + out.strides[0] * np.arange(len(which))
+    _run(table, sum(sizes))
     largest, squares = np.zeros(len(arrays)), np.bincount(which, out[:, 1], len(arrays))
     np.maximum.at(largest, which, out[:, 0])
     return list(zip(largest.tolist(), squares.tolist(), strict=True))
@@ -56,18 +67,14 @@ def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
 
 def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[float], *, penalty: bool) -> None:
     """Adam's update of (p, g, m, v), all of one dtype, by the ``numbers`` that ``elementwise.ADAM`` names."""
-    if not arrays:
-        return
-    dtype = arrays[0][0].dtype
-    given, item = np.array(numbers, dtype), dtype.itemsize
-    function = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
-    tasks = []
-    for four in arrays:
-        starts, size = [address(array) for array in four], four[0].size
-        for first in range(0, size, TOGETHER):
-            here = [start + item * first for start in starts]
-            tasks.append([function, *here, min(TOGETHER, size - first), address(given)])
-    _do(tasks, sum(four[0].size for four in arrays))
+    dtype, sizes = arrays[0][0].dtype, tuple(four[0].size for four in arrays)
+    which, first, many = _cuts(sizes)
+    given, starts = np.array(numbers, dtype), np.array([[address(a) for a in four] for four in arrays], np.int64)
+    table = np.zeros((1, len(which), NUMBERS), np.int64)
+    table[0, :, 0] = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
+    table[0, :, 1:5] = starts[which] + dtype.itemsize * first[:, None]
+    table[0, :, 5], table[0, :, 6] = many, address(given)
+    _run(table, sum(sizes))
 
 
 def softmax(y: Array, factors: Array, out: Array) -> tuple[Array, Array]:
@@ -96,4 +103,10 @@ def _do(tasks: Sequence[Sequence[int]], size: int) -> None:
     table = np.zeros((1, len(tasks), NUMBERS), np.int64)
     if tasks:
         table[0, :, : len(tasks[0])] = tasks
-        threads.do(table, min(threads.count(), 1 + size // WAKING))
+        _run(table, size)
+
+
+def _run(table: Array, size: int) -> None:
+    """Do the tasks, of so many numbers together, by the threads that are worth waking."""
+    if table.shape[1]:
+        threads.do(table, 1 if size < WAKING else min(threads.count(), 1 + size // WAKING))

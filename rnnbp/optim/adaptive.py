@@ -153,7 +153,7 @@ class _Adam(_Squaring):
             self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, 1 / math.sqrt(1 - self.beta2**self.steps),
             self.eps, lr / (1 - self.beta1**self.steps), 1 - lr * decay if self.decoupled else 1.0, decay,
         )  # fmt: skip
-        for dtype in (np.float32, np.float64):
+        for dtype in {four[0].dtype for four in taken.values()}:
             those = [four for four in taken.values() if four[0].dtype == dtype]
             machine.adam(those, numbers, penalty=bool(decay) and not self.decoupled)
         return [name for name in self.params if name not in taken]

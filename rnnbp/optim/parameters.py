@@ -113,10 +113,10 @@ def extents(arrays: Sequence[Array]) -> list[Extent]:
     if native.chosen():
         from rnnbp.native import arrays as machine
 
-        for dtype in (np.float32, np.float64):
-            those = [k for k, a in enumerate(arrays) if isinstance(a, np.ndarray) and a.dtype == dtype]
-            those = [k for k in those if machine.takes(arrays[k])]
-            measured = machine.extents([arrays[k] for k in those]) if those else []
+        taken = [k for k, a in enumerate(arrays) if isinstance(a, np.ndarray) and machine.takes(a)]
+        for dtype in {arrays[k].dtype for k in taken}:
+            those = [k for k in taken if arrays[k].dtype == dtype]
+            measured = machine.extents([arrays[k] for k in those])
             for k, (largest, squares) in zip(those, measured, strict=True):
                 nan = largest == np.inf or np.isnan(squares)
                 found[k] = Extent(np.nan if nan else largest, squares)
