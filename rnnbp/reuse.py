@@ -37,7 +37,8 @@ class Reuse:
     def __init__(self, key: Any = None) -> None:
         self.key = None if tracemalloc.is_tracing() else key
         self.ledger = Ledger()
-        self._limit = 0
+        self._limit, self._kit = 0, list[Any]()
+        self._owner: ref[Any] | None = None
         self._free: defaultdict[int, list[Array]] = defaultdict(list)
         self._used: dict[int, Any] = {}
         self._brief = 0
@@ -88,12 +89,24 @@ class Reuse:
         """A run begins, with its ledger."""
         self.ledger, ledger.grown = ledger, self.grown
 
-    def end(self) -> None:
-        """It has ended: leave its memory to the next."""
+    def end(self, kit: Any = None, model: Any = None, nbytes: int = 0) -> None:
+        """It has ended: leave its memory to the next, and a kit of so many bytes if that is of the same model."""
         self._limit = self.ledger.peak_bytes
         self.ledger.grown = None
         if self.key is not None:
+            self.keep(self._room() - nbytes)
+            self._kit, self._owner = [kit], ref(model, partial(_abandoned, ref(self)))
             _last[:] = [self]
+
+    def kit(self, model: Any) -> Any:
+        """What the last run has left, if it was of this model; it is there once."""
+        found = self._kit.pop() if self._kit and self._owner is not None and self._owner() is model else None
+        self._kit.clear()
+        return found
+
+    def forget(self) -> None:
+        """Let the kit go, which may know this memory."""
+        self._kit.clear()
 
 
 _last: list[Reuse] = []
@@ -104,7 +117,10 @@ def reuse(key: Any = None) -> Reuse:
     """The memory of the last run, if it was of that key; else that is given back, and there is none yet."""
     last = _last.pop() if _last else None
     made = Reuse(key)
-    return made if last is None or made.key is None or last.key != made.key else last
+    if last is None or (made.key is not None and last.key == made.key):
+        return last or made
+    last.forget()
+    return made
 
 
 def release_memory() -> None:
@@ -112,7 +128,14 @@ def release_memory() -> None:
 
     Another kind of run does so by itself, ``predict`` and ``evaluate`` too. While tracemalloc traces, none is left.
     """
-    _last.clear()
+    while _last:
+        _last.pop().forget()
+
+
+def _abandoned(owner: ref[Reuse], _: Any) -> None:
+    """A model is no more."""
+    if (found := owner()) is not None:
+        found.forget()
 
 
 def _freed(owner: ref[Reuse], number: int, block: Array, brief: bool, _: Any) -> None:

@@ -30,7 +30,7 @@ from rnnbp.compiler.compile import RULES
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.kernels.cell import shared
 from rnnbp.kernels.dense import DenseKernel, dense_bytes
-from rnnbp.kernels.packing import packed
+from rnnbp.kernels.packing import Panels
 from rnnbp.kernels.program import KernelProgram
 from rnnbp.kernels.sizes import kernel_sizes
 from rnnbp.layout import Layout
@@ -119,7 +119,9 @@ def test_products(size: tuple[int, int, int], dtype: str) -> None:
     weights, a, start = (rng.normal(size=s).astype(dtype) for s in ((rows, depth), (n, depth), (rows,)))
     wide, eps = np.longdouble, 4 * math.sqrt(depth + n) * np.finfo(dtype).eps
     out = np.full((n, rows + 3), 7, dtype)
-    panels = packed([Matrix((Rows({"w": weights}, "w", 0, rows),))], lambda n: np.empty(n, kind), lanes, library)[0]
+    made = Panels([Matrix((Rows({"w": weights}, "w", 0, rows),))], lambda n: np.empty(n, kind), lanes, library)
+    made.fill()
+    (panels,) = made.arrays
     for origin, expected in ((0, a @ weights.T.astype(wide)), (address(start), start + a @ weights.T.astype(wide))):
         product(address(a), depth, address(panels), rows, depth, address(out), rows + 3, origin, 0, n)
         np.testing.assert_allclose(out[:, :rows], expected, rtol=0, atol=eps * np.abs(expected).max())
@@ -462,7 +464,7 @@ def test_dense_outside_cells(size: tuple[int, int, int], bias: bool, monkeypatch
         np.testing.assert_array_equal(one, two)
     for one, three in zip(found[0], found[2], strict=True):
         np.testing.assert_array_equal(one, three)
-    nbytes = sum(array.nbytes for array in kernel.panels)
+    nbytes = sum(array.nbytes for array in kernel.panels.arrays)
     assert nbytes == dense_bytes(layer, np.dtype("float64"))
 
 

@@ -12,7 +12,17 @@ from rnnbp.bptt.results import Accumulators, States
 from rnnbp.bptt.runners import dense, runner
 from rnnbp.compiler.tapes import ProgramTape
 from rnnbp.compiler.workspace import Workspace
-from rnnbp.graph import Deltas, Node, add_deltas, backward_node, check_dtypes, forward_node, read_off, take_deltas
+from rnnbp.graph import (
+    Deltas,
+    Graph,
+    Node,
+    add_deltas,
+    backward_node,
+    check_dtypes,
+    forward_node,
+    read_off,
+    take_deltas,
+)
 from rnnbp.interpreter import Tape
 from rnnbp.layers.base import Layer
 from rnnbp.layout import Layout, layouts
@@ -71,8 +81,8 @@ class Chunks:
     """Runs chunks of a problem."""
 
     def __init__(self, problem: Problem, *, seed: int, training: bool, memory: Reuse | None = None) -> None:
-        self.problem, self.model, self.parts = problem, problem.model, parts_of(problem.model)
-        self.seed, self.training = seed, training
+        self.parts = parts_of(problem.model)
+        self.begin(problem, seed=seed, training=training)
         found: dict[int, Layout] = layouts(self.model, problem.x_shape, problem.batch, problem.dtype)
         workspace = Workspace(memory)
         self.programs: dict[int, Any] = {}
@@ -87,6 +97,19 @@ class Chunks:
         for node in (node for node in self.model.nodes if isinstance(node.block, Layer)):
             made = dense(node.block, problem.dtype, workspace, problem.backend, brief=node in self.parts.tail)
             self.dense |= {} if made is None else {node.number: made}
+
+    def begin(self, problem: Problem, *, seed: int, training: bool) -> None:
+        """Take another problem of the same kind."""
+        self.problem, self.seed, self.training = problem, seed, training
+
+    @property
+    def model(self) -> Graph:
+        return self.problem.model
+
+    def rest(self) -> Chunks:
+        """What may wait for another problem: it knows neither this one nor its model."""
+        del self.problem
+        return self
 
     def prepare(self) -> None:
         """Take the memory that stays for a whole run."""

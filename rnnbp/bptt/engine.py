@@ -18,7 +18,7 @@ from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
 from rnnbp.bptt.settle import keeps_dx, settle
 from rnnbp.numerics import flag, positive_int
-from rnnbp.reuse import reuse
+from rnnbp.reuse import Reuse, reuse
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike, resolve, sweep
 from rnnbp.simulation import ScheduleError, Simulation, simulate
@@ -92,18 +92,27 @@ def bptt(
         actions, foreseen = _actions(problem, checkpoint)
         memory = reuse(None if foreseen is None else (problem.kind, foreseen, kept, type(loss)))
         objective.memory = memory
-        chunks = Chunks(problem, seed=check_seed(seed), training=training, memory=memory)
+        chunks = _chunks(problem, memory, seed=check_seed(seed), training=training)
         plan = checkpoint if isinstance(checkpoint, Plan) else None
         with Progress(problem, foreseen, plan) if flag("progress", progress) else nullcontext() as bar:
             run = Run(problem, chunks, objective, dx=kept, memory=memory, horizon=horizon, folder=folder, done=bar)
             result = run.execute(actions)
-            memory.end()
+            memory.end(chunks.rest(), problem.model, run.sizes.program(problem.chunk))
     if foreseen is not None and result.stats.counts != foreseen.counts:
         raise ScheduleError(
             f"the schedule gave {foreseen.counts} when it was checked, {result.stats.counts} when it ran; "
             f"make it the same each time it is iterated"
         )
     return result
+
+
+def _chunks(problem: Problem, memory: Reuse, *, seed: int, training: bool) -> Chunks:
+    """Those that the last run has left, where it was of this kind; else new ones."""
+    found: Chunks | None = memory.kit(problem.model)
+    if found is None:
+        return Chunks(problem, seed=seed, training=training, memory=memory)
+    found.begin(problem, seed=seed, training=training)
+    return found
 
 
 def _actions(problem: Problem, checkpoint: ScheduleLike | Plan) -> tuple[Iterable[Action], Simulation | None]:

@@ -65,9 +65,9 @@ class Run:
     def execute(self, schedule: Iterable[Action]) -> Gradients:
         """Run all actions."""
         state = self.problem.state
-        self.chunks.prepare()
         program = self.ledger.reserve("program", self.sizes.program(self.problem.chunk))
         with self.ledger.reserve("state", self.sizes.standing), program, closing(self.slots):
+            self.chunks.prepare()
             for action, after in pairwise(chain(schedule, [None])):
                 assert action is not None
                 if (ahead := read_ahead(action, after, self.slots.on_disk, (self.tapes, self.thin))) is not None:

@@ -58,8 +58,9 @@ class Program:
         self._functions: dict[int, Any] = {}
 
     def prepare(self, length: int) -> None:
-        """Take all the memory that chunks of so many steps need for a whole run, and pack the weights."""
+        """Take all the memory that chunks of so many steps need for a whole run, and pack the weights as they are."""
         self.workspace.reserve(self.sizes.workspace_bytes(length))
+        self._packed.clear()
         for value in self.sizes.constants.values():
             self._constant(value)
 

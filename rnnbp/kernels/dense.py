@@ -11,7 +11,7 @@ from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels import affine
 from rnnbp.kernels.cell import shared
-from rnnbp.kernels.packing import packed, packed_rows
+from rnnbp.kernels.packing import Panels, packed_rows
 from rnnbp.layers.dense import Dense
 from rnnbp.native import threads
 from rnnbp.native.machine import address, vector_bytes
@@ -43,16 +43,19 @@ class DenseKernel:
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self.sizes = layer.n_in[0], layer.n_out
         self.rows = (Rows(layer.params, "weight", 0, layer.n_out),)
-        self.panels: list[Array] = []
+        self.panels: Panels | None = None
 
     def takes(self, *arrays: Any) -> bool:
         """Whether these are as kernels read them."""
         return all(a is not None and a.dtype == self.dtype and a.flags.c_contiguous for a in arrays)
 
     def prepare(self) -> None:
-        """Pack the weights."""
-        both = [Matrix(self.rows), Matrix(self.rows, turned=True)]
-        self.panels = packed(both, self._new, self.lanes, self.library, self.threads)
+        """Pack the weights as they are now."""
+        self.threads = threads.count()
+        if self.panels is None:
+            both = [Matrix(self.rows), Matrix(self.rows, turned=True)]
+            self.panels = Panels(both, self._new, self.lanes, self.library)
+        self.panels.fill(self.threads)
 
     def forward(self, x: Array) -> Array:
         """y (..., n_out)."""
@@ -80,9 +83,10 @@ class DenseKernel:
 
     def _products(self, a: Array, turned: int, out: Array, bias: Array | None = None) -> list[list[int]]:
         """out = bias + a times the weights, or the turned ones."""
-        if not self.panels:
+        if self.panels is None:
             self.prepare()
-        return affine.products(self.library, a, self.panels[turned], out, bias)
+        assert self.panels is not None
+        return affine.products(self.library, a, self.panels.arrays[turned], out, bias)
 
     def _run(self, tasks: list[list[int]], n: int) -> None:
         affine.run(tasks, 2 * n * self.sizes[0] * self.sizes[1], self.threads)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rnnbp.compiler.code import Matrix
+from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.native import threads
 from rnnbp.native.driving import NUMBERS
 from rnnbp.native.ir import Lanes, Text
@@ -22,33 +22,44 @@ def packed_rows(rows: int, lanes: Lanes) -> int:
     return -(-rows // lanes.n) * lanes.n
 
 
-def packed(
-    matrices: Sequence[Matrix], new: Callable[[Shape], Array], lanes: Lanes, library: Library, n: int = 1
-) -> list[Array]:
-    """The weights (M, K) of products, in panels, padded with zeros, in ``new`` arrays; by n threads where that pays."""
-    found, tasks, factors, sources = list[Array](), list[list[int]](), list[float](), dict[int, Array]()
-    for matrix in matrices:
-        rows, depth = matrix.shape
-        panels = new((packed_rows(rows, lanes) * depth,))
-        if rows % lanes.n:
-            panels[rows // lanes.n * lanes.n * depth :] = 0
-        function, to, at = library.address("turned.task" if matrix.turned else "upright.task"), address(panels), 0
-        for lane in matrix.lanes:
+class Panels:
+    """The weights (M, K) of products in panels, padded with zeros, in ``new`` arrays; packed by ``fill``."""
+
+    def __init__(
+        self, matrices: Sequence[Matrix], new: Callable[[Shape], Array], lanes: Lanes, library: Library
+    ) -> None:
+        self.arrays, self._rows, tasks = list[Array](), list[Rows](), list[list[int]]()
+        for matrix in matrices:
+            rows, depth = matrix.shape
+            panels = new((packed_rows(rows, lanes) * depth,))
+            if rows % lanes.n:
+                panels[rows // lanes.n * lanes.n * depth :] = 0
+            function, to, at = library.address("turned.task" if matrix.turned else "upright.task"), address(panels), 0
+            for lane in matrix.lanes:
+                tasks.append([function, 0, lane.count, lane.owner[lane.key].shape[1], at, rows, depth, to])
+                self._rows.append(lane)
+                at += lane.count
+            self.arrays.append(panels)
+        if not tasks:
+            return
+        self._factors = np.array([lane.factor for lane in self._rows], self.arrays[0].dtype)
+        self._tasks = np.zeros((1, len(tasks), NUMBERS), np.int64)
+        self._tasks[0, :, :8] = tasks
+        self._tasks[0, :, 8] = address(self._factors) + self._factors.itemsize * np.arange(len(tasks))
+
+    def fill(self, n: int = 1) -> None:
+        """Pack the weights as they are now, by n threads where that pays."""
+        if not self._rows:
+            return
+        dtype, sources = self._factors.dtype, dict[int, Array]()
+        for lane in self._rows:
             whole = lane.owner[lane.key]
             if id(whole) not in sources:
-                sources[id(whole)] = np.ascontiguousarray(whole, panels.dtype)
-            source = sources[id(whole)]
-            begin = address(source) + lane.start * source.strides[0]
-            tasks.append([function, begin, lane.count, source.shape[1], at, rows, depth, to])
-            factors.append(lane.factor)
-            at += lane.count
-        found.append(panels)
-    if found:
-        scales, table = np.array(factors, found[0].dtype), np.zeros((1, len(tasks), NUMBERS), np.int64)
-        table[0, :, :8] = tasks
-        table[0, :, 8] = address(scales) + scales.itemsize * np.arange(len(tasks))
-        threads.do(table, min(n, 1 + sum(panels.size for panels in found) // WAKING))
-    return found
+                sources[id(whole)] = np.ascontiguousarray(whole, dtype)
+        starts = {k: (address(source), source.strides[0]) for k, source in sources.items()}
+        found = ((*starts[id(lane.owner[lane.key])], lane.start) for lane in self._rows)
+        self._tasks[0, :, 1] = [at + stride * first for at, stride, first in found]
+        threads.do(self._tasks, min(n, 1 + sum(panels.size for panels in self.arrays) // WAKING))
 
 
 def text(lanes: Lanes, vectors: int) -> list[tuple[str, Text, list[str]]]:

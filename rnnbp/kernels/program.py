@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.compiler.code import Matrix
+from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.program import vector_of
 from rnnbp.compiler.tapes import ProgramTape, States
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.cell import Kernel
-from rnnbp.kernels.packing import packed
+from rnnbp.kernels.packing import Panels
 from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.kernels.source import TABLE
 from rnnbp.kernels.table import Table, WithTable
@@ -41,11 +41,17 @@ class KernelProgram:
         self.threads = threads.count()
         self.table = Table(layer, sizes, workspace) if layer is not None and sizes.symbols else None
         self._packed: dict[Any, Array] = {}
+        self._panels: list[Panels] = []
+        self._vectors: dict[Any, Vector] = {}
 
     def prepare(self, length: int) -> None:
-        """Take all the memory that chunks of so many steps need for a whole run, and pack the weights."""
+        """Take all the memory that chunks of so many steps need for a whole run, and pack the weights as they are."""
         self.workspace.reserve(self.sizes.workspace_bytes(length))
-        self._make(self.sizes.constants)
+        self.threads = threads.count()
+        if self._packed:
+            self._fill()
+        else:
+            self._make(self.sizes.constants)
         if self.table is not None:
             self.table.prepare()
 
@@ -193,9 +199,20 @@ class KernelProgram:
     def _make(self, values: Mapping[Any, Any]) -> None:
         """Pack weights and biases, by their keys."""
         matrices = {key: value for key, value in values.items() if isinstance(value, Matrix)}
-        panels = packed(list(matrices.values()), self._new, self.kernels.lanes, self.kernels.library, self.threads)
-        self._packed |= zip(matrices, panels, strict=True)
-        self._packed |= {key: vector_of(values[key], self.layout.dtype) for key in values.keys() - matrices.keys()}
+        panels = Panels(list(matrices.values()), self._new, self.kernels.lanes, self.kernels.library)
+        panels.fill(self.threads)
+        self._panels.append(panels)
+        vectors = {key: value for key, value in values.items() if key not in matrices}
+        self._vectors |= vectors
+        self._packed |= zip(matrices, panels.arrays, strict=True)
+        self._packed |= {key: vector_of(vector, self.layout.dtype) for key, vector in vectors.items()}
+
+    def _fill(self) -> None:
+        """Pack them as they are now, where they were."""
+        for panels in self._panels:
+            panels.fill(self.threads)
+        for key, vector in self._vectors.items():
+            self._packed[key][...] = vector_of(vector, self.layout.dtype)
 
     def _states(self, length: int) -> list[Array]:
         return [self._new(shape) for shape in self._state_shapes(length)]

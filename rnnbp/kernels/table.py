@@ -13,7 +13,7 @@ from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels import affine
 from rnnbp.kernels.cell import TABLE
-from rnnbp.kernels.packing import packed
+from rnnbp.kernels.packing import Panels
 from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.layers.embedding import Symbols
 from rnnbp.native import threads
@@ -37,7 +37,15 @@ class Table:
         self.rows: Array | None = None
 
     def prepare(self) -> None:
-        """Take the memory for all symbols, and pack the weights."""
+        """Pack the weights as they are now; no symbol has come."""
+        if self.rows is None:
+            self._take()
+        self.threads, self.count = threads.count(), 0
+        self._numbers.fill(-1)
+        self.panels.fill(self.threads)
+
+    def _take(self) -> None:
+        """The memory for all symbols."""
         assert self.back is not None
         turned = Matrix(self.back.lanes, turned=True)
         n, shape = self.layer.n_symbols, self.weights.shape
@@ -46,8 +54,7 @@ class Table:
             self._new((n, shape[0])),
             self._new((n, shape[1])),
         )
-        given = [self.weights, turned]
-        self.panels = packed(given, self._new, self.kernels.lanes, self.kernels.library, self.threads)
+        self.panels = Panels([self.weights, turned], self._new, self.kernels.lanes, self.kernels.library)
 
     def numbers(self, x: Array) -> Array:
         """The numbers of symbols x. Raises IndexError for one outside the layer's range."""
@@ -67,7 +74,9 @@ class Table:
         x = self.layer.forward(symbols)[0]
         library = self.kernels.library
         tasks = affine.gradients(library, d, x, self.back.lanes, grads)
-        affine.run([*tasks, *affine.products(library, d, self.panels[1], dx)], 4 * d.size * x.shape[1], self.threads)
+        affine.run(
+            [*tasks, *affine.products(library, d, self.panels.arrays[1], dx)], 4 * d.size * x.shape[1], self.threads
+        )
         if self.layer.params:
             grads.add(self.layer.params, self.layer.backward_params((symbols,), dx))
 
@@ -80,7 +89,7 @@ class Table:
         self._numbers[symbols], self._symbols[new] = np.arange(new.start, new.stop), symbols
         bias = None if self.bias is None else vector_of(self.bias, self.dtype)
         x, out = self.layer.forward(symbols)[0], self.rows[new]
-        tasks = affine.products(self.kernels.library, x, self.panels[0], out, bias)
+        tasks = affine.products(self.kernels.library, x, self.panels.arrays[0], out, bias)
         affine.run(tasks, 2 * out.size * x.shape[1], self.threads)
         self.deltas[new] = 0
         self.count = new.stop
