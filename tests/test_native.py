@@ -97,16 +97,22 @@ def test_adam_has_numpys_bits(rule: str, dtype: str, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("k", [1, 2, 15, 16, 17, 100, 20000])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_softmax(k: int, dtype: str) -> None:
-    y, factors = 10 * reals(37, k, dtype=dtype), reals(37, dtype=dtype, seed=1)
+    y, factors, less = 10 * reals(37, k, dtype=dtype), reals(37, dtype=dtype, seed=1), reals(37, dtype=dtype, seed=2)
+    which = np.random.default_rng(3).integers(0, k, 37)
+    which[3], n = 0, np.arange(37)
     if k > 1:
         y[3, 1] = -np.inf
     found = np.empty_like(y)
-    top, total = arrays.softmax(y, factors, found)
+    top, total, at = arrays.softmax(y, factors, which, less, found)
+    np.testing.assert_array_equal(at, y[n, which] - top)
     shifted = (y - y.max(axis=1, keepdims=True)).astype(np.float64)
     np.testing.assert_array_equal(top, y.max(axis=1))
     tolerance = 8 * np.finfo(dtype).eps * (1 + k**0.5 / 4)
     np.testing.assert_allclose(total, np.exp(shifted).sum(axis=1), rtol=tolerance)
-    np.testing.assert_allclose(found, special.softmax(shifted, axis=1) * factors[:, None], rtol=tolerance, atol=1e-37)
+    wanted = special.softmax(shifted, axis=1) * factors[:, None]
+    np.testing.assert_allclose(found[n, which], wanted[n, which] - less, rtol=tolerance, atol=tolerance)
+    found[n, which] = wanted[n, which]
+    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=1e-37)
     if k > 1:
         assert found[3, 1] == 0
 
@@ -115,7 +121,7 @@ def test_softmax_where_there_is_nan_or_infinity() -> None:
     y = reals(4, 20)
     y[0, 17], y[1, 3], y[2] = np.nan, np.inf, -np.inf
     found = np.empty_like(y)
-    top, total = arrays.softmax(y, np.ones(4), found)
+    top, total, _ = arrays.softmax(y, np.ones(4), np.zeros(4, np.int64), np.zeros(4), found)
     np.testing.assert_array_equal(np.isnan(found).all(axis=1), [True, True, True, False])
     np.testing.assert_array_equal(np.isnan(total), [True, True, True, False])
     np.testing.assert_array_equal(top, [np.nan, np.inf, -np.inf, y[3].max()])

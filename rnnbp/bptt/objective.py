@@ -141,7 +141,6 @@ class Objective:
     def __call__(self, y: Array, n: int) -> tuple[Any, Array]:
         value, dy = self._evaluate(y, n)
         if isinstance(self.loss, Loss):
-            dy *= 1 / self.total
             return value / self.total, dy
         return _number(value), self._own(dy, y, n)
 
@@ -154,7 +153,7 @@ class Objective:
         target = self._read(self.target, span)
         if isinstance(self.loss, Loss):
             new = partial(self.memory.new, brief=True)
-            return self.loss.summed_in(y, target, self._read(self.mask, span), new)
+            return self.loss.summed_in(y, target, self._read(self.mask, span), new, 1 / self.total)
         found = self.loss(read_only(y), None if target is None else read_only(target))
         if not isinstance(found, tuple) or len(found) != 2:
             raise TypeError(f"the loss function must return (value, dy), found {type(found).__name__}")

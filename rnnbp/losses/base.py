@@ -46,9 +46,13 @@ class Loss(ABC):
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         """(Σ w ℓ, its derivative with y's shape and dtype), not divided. The sum is in float64."""
 
-    def summed_in(self, y: Like, target: Like, weights: Like | None, new: New) -> tuple[Scalar, Array]:
-        """``summed``; ``new(shape, dtype)`` gives memory for the derivative."""
-        return self.summed(y, target, weights)
+    def summed_in(
+        self, y: Like, target: Like, weights: Like | None, new: New, factor: float = 1.0
+    ) -> tuple[Scalar, Array]:
+        """``summed``, the derivative times ``factor``; ``new(shape, dtype)`` gives memory for it."""
+        value, dy = self.summed(y, target, weights)
+        dy *= factor
+        return value, dy
 
     def __call__(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         """(mean, its derivative): ``summed`` divided by ``total``."""

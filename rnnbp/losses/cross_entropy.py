@@ -44,26 +44,31 @@ class CrossEntropy(Loss):
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         return self.summed_in(y, target, weights, np.empty)
 
-    def summed_in(self, y: Like, target: Like, weights: Like | None, new: New) -> tuple[Scalar, Array]:
+    def summed_in(
+        self, y: Like, target: Like, weights: Like | None, new: New, factor: float = 1.0
+    ) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)
         t, w = self._checked(target, weights, y.shape)
-        real, n, k = y.real.dtype, np.arange(t.size), y.shape[-1]
-        v = np.ones(k, real) if self.class_weight is None else self.class_weight.astype(real)
+        real, k = y.real.dtype, y.shape[-1]
+        rows = (y if w is None else _without(y, w)).reshape(-1, k)
         w = np.ones(t.size, real) if w is None else w.astype(real)
-        hard, soft = w * (1 - self.label_smoothing) * v[t], w * (self.label_smoothing / k)
-        factors = hard + soft * v.sum()
-        rows = _rows(y, w)
+        if self.class_weight is None and not self.label_smoothing:
+            hard = factors = w
+        else:
+            v = np.ones(k, real) if self.class_weight is None else self.class_weight.astype(real)
+            hard, soft = w * (1 - self.label_smoothing) * v[t], w * (self.label_smoothing / k)
+            factors = hard + soft * v.sum()
         p = new(rows.shape, rows.dtype)
-        top, norm = _softmax(rows, factors, p)
-        at_target, others = rows[n, t] - top, (rows - top[:, None]) @ v if self.label_smoothing else 0
-        losses = hard * (np.log(norm) - at_target) + soft * (v.sum() * np.log(norm) - others)
-        p[n, t] -= hard
+        top, norm, at_target = _softmax(rows, factors * real.type(factor), t, hard * real.type(factor), p)
+        logs = np.log(norm)
+        losses = hard * (logs - at_target)
         if self.label_smoothing:
-            p -= soft[:, None] * v
+            losses += soft * (v.sum() * logs - (rows - top[:, None]) @ v)
+            p -= (soft * real.type(factor))[:, None] * v
         return sum_of(losses), p.reshape(y.shape)
 
     def _checked(self, target: Like, weights: Like | None, outputs: Shape) -> tuple[Array, Array | None]:
-        """(targets with 0 where the weight is 0, weights), each flat: (N,)."""
+        """(a copy of the targets with 0 where the weight is 0, weights), each flat: (N,)."""
         t = np.asarray(target)
         if t.dtype.kind not in "iu":
             raise DtypeError(
@@ -80,9 +85,11 @@ class CrossEntropy(Loss):
         if w is not None:
             w = np.broadcast_to(w, t.shape)
             t = np.where(w > 0, t, t.dtype.type(0))
-        if (at := first_true((t < 0) | (t >= k))) is not None:
+        found = t.astype(np.int64).reshape(-1)
+        if found.size and (found.min() < 0 or found.max() >= k):
+            at = first_true((t < 0) | (t >= k)) or ()
             raise ValueError(f"{self}: target {t[at]} at {list(at)} is not in [0, {k}); give padding weight 0")
-        return t.reshape(-1), None if w is None else w.reshape(-1)
+        return found, None if w is None else w.reshape(-1)
 
     def describe(self) -> str:
         weight = "" if self.class_weight is None else f"class_weight of {len(self.class_weight)}"
@@ -98,26 +105,27 @@ def _vector(class_weight: Like) -> Array:
     return v.astype(np.float64)
 
 
-def _rows(y: Array, w: Array) -> Array:
-    """(N, K): logits, 0 in rows without weight."""
-    if (w == 0).any():
-        y = np.where((w > 0).reshape(*y.shape[:-1], 1), y, y.dtype.type(0))
-    return y.reshape(-1, y.shape[-1])
+def _without(y: Array, w: Array) -> Array:
+    """Logits, 0 in rows without weight."""
+    return np.where((w > 0).reshape(*y.shape[:-1], 1), y, y.dtype.type(0)) if (w == 0).any() else y
 
 
-def _softmax(y: Array, factors: Array, p: Array) -> tuple[Array, Array]:
-    """(largest, Σ e to what is above the largest) of the rows of y (N, K); their softmax times ``factors`` goes to p.
+def _softmax(y: Array, factors: Array, t: Array, hard: Array, p: Array) -> tuple[Array, Array, Array]:
+    """(largest, Σ e to what is above the largest, what is above it at t (N,)) of the rows of y (N, K).
 
-    The largest is a real part: the derivative of the whole by it is zero.
+    Their softmax times ``factors``, less ``hard`` at t, goes to p. The largest is a real part: the derivative of the
+    whole by it is zero.
     """
     if native.chosen():
         from rnnbp.native import arrays as machine
 
-        if machine.takes(y, factors, p):
-            return machine.softmax(y, factors, p)
-    top = y.real.max(axis=-1)
+        if machine.takes(y, factors, hard, p):
+            return machine.softmax(y, factors, t, hard, p)
+    n, top = np.arange(t.size), y.real.max(axis=-1)
     np.subtract(y, top[:, None], out=p)
+    at_target = p[n, t]
     np.exp(p, out=p)
     norm = p.sum(axis=-1)
     p *= (factors / norm)[:, None]
-    return top, norm
+    p[n, t] -= hard
+    return top, norm, at_target

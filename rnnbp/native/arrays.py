@@ -77,18 +77,22 @@ def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[
     _run(table, sum(sizes))
 
 
-def softmax(y: Array, factors: Array, out: Array) -> tuple[Array, Array]:
-    """(largest, Σ e to what is above the largest) of rows of y (N, K); softmax times ``factors`` is put in ``out``."""
+def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> tuple[Array, Array, Array]:
+    """(largest, Σ e to what is above the largest, what is above it at ``which``) of the rows of y (N, K).
+
+    Softmax times ``factors``, less ``less`` at which (N,), of integers in [0, K), is put in ``out``.
+    """
     (n, k), item = y.shape, y.itemsize
-    tops, totals = np.empty(n, y.dtype), np.empty(n, y.dtype)
+    tops, totals, ats = np.empty((3, n), y.dtype)
+    which = np.ascontiguousarray(which, np.int64)
     function, rows = library(y.dtype).address("softmax.task"), max(1, TOGETHER // max(1, k))
-    at = [address(array) for array in (y, out, factors, tops, totals)]
+    at = [address(array) for array in (y, out, which, factors, less, tops, totals, ats)]
     _do([
         [function, at[0] + item * k * first, k, min(rows, n - first), at[1] + item * k * first,
-         *(start + item * first for start in at[2:])]
+         at[2] + which.itemsize * first, *(start + item * first for start in at[3:])]
         for first in range(0, n, rows)
     ], y.size)  # fmt: skip
-    return tops, totals
+    return tops, totals, ats
 
 
 def scattered(d: Array, x: Array, n: int) -> Array:

@@ -55,16 +55,23 @@ _ADAM = ("ptr %p", "ptr %g", "ptr %m", "ptr %v", "i64 %n", "ptr %numbers")
 _SCATTER = (
     "ptr %d", "i64 %ldd", "ptr %x", "i64 %_", "i64 %N", "i64 %M", "i64 %_1", "ptr %out", "i64 %ldo",
 )  # fmt: skip
-_SOFTMAX = ("ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %factors", "ptr %tops", "ptr %totals")
+_SOFTMAX = (
+    "ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %which", "ptr %factors", "ptr %less", "ptr %tops", "ptr %totals",
+    "ptr %ats",
+)  # fmt: skip
 
 
 def _softmax(t: Text) -> Text:
-    """softmax(y, K, N, out, factors, tops, totals): N rows eʸ⁻ᵗᵒᵖ factor / total; top = max y, total = Σ eʸ⁻ᵗᵒᵖ."""
+    """softmax(y, K, N, out, which, factors, less, tops, totals, ats): N rows eʸ⁻ᵗᵒᵖ factor / total, less at which.
+
+    top = max y, total = Σ eʸ⁻ᵗᵒᵖ, at = y[which] − top.
+    """
     v = t.lanes
     with t.loop(0, "%N") as rows:
         first = t.times(rows.index, "%K")
         y, out, row = t.at("%y", first), t.at("%out", first), Row(t, "%K")
-        factor, top_at, total_at = (t.at(name, rows.index) for name in ("%factors", "%tops", "%totals"))
+        names = ("%factors", "%tops", "%totals", "%less", "%ats")
+        factor, top_at, total_at, less, at = (t.at(name, rows.index) for name in names)
         top = row.total(lambda i, m: t.load(t.at(y, i), m), float("-inf"), "maximum")
         t.do(f"store {v.scalar} {top}, ptr {top_at}")
         tops = t.every(top)
@@ -78,6 +85,11 @@ def _softmax(t: Text) -> Text:
         t.do(f"store {v.scalar} {total}, ptr {total_at}")
         scale = t.op("fdiv", t.broadcast(factor), t.every(total))
         row.each(lambda i, m: t.store(t.op("fmul", t.load(t.at(out, i), m), scale), t.at(out, i), m))
+        k = t.put(f"load i64, ptr {t.put(f'getelementptr i64, ptr %which, i64 {rows.index}')}")
+        there, number = t.at(out, k), t.put(f"load {v.scalar}, ptr {t.at(y, k)}")
+        t.do(f"store {v.scalar} {t.put(f'fsub {v.scalar} {number}, {top}')}, ptr {at}")
+        numbers = (t.put(f"load {v.scalar}, ptr {place}") for place in (there, less))
+        t.do(f"store {v.scalar} {t.put(f'fsub {v.scalar} {next(numbers)}, {next(numbers)}')}, ptr {there}")
     return t
 
 
