@@ -46,8 +46,8 @@ def layer_cost(node: Node, layer: Layer, shapes: Sequence[Shape], rows: int, ite
 
 
 def lookup_cost(node: Node, rows: int, made: int) -> Cost:
-    """The cost of numbers of symbols in place of their vectors: new symbols are sorted, and theirs ``made`` (bytes)."""
-    return Cost(node, (NUMBER * rows,), (0,), forward=4 * NUMBER * rows + made)
+    """The cost of numbers of symbols in place of their vectors, of which bytes are ``made`` for new symbols."""
+    return Cost(node, (NUMBER * rows,), (0,), forward=NUMBER * rows + made)
 
 
 def forward_peak(costs: Sequence[Cost], elsewhere: frozenset[int] = frozenset()) -> int:

@@ -78,8 +78,7 @@ class Run:
                 self.counter.count(action, self)
                 if self.done is not None:
                     self.done(0 if isinstance(action, Store | Load | Drop) else self.length(action.n), self.ledger)
-            with self.ledger.reserve("workspace", self.sizes.finishing):
-                self.chunks.finish(self.grads)
+            self.chunks.finish(self.grads)
         return self._result()
 
     def _prepare(self, n: int) -> None:

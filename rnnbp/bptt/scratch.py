@@ -18,8 +18,12 @@ class ScratchFile:
 
     def __init__(self, folder: PathLike | None) -> None:
         self.folder = folder
-        self.place = Path(folder or tempfile.gettempdir())
         self.file: IO[bytes] | None = None
+
+    @property
+    def place(self) -> Path:
+        """The folder."""
+        return Path(self.folder or tempfile.gettempdir())
 
     def open(self) -> None:
         """Make the file, if it is not there."""

@@ -86,12 +86,6 @@ class Sizes:
         return {node.outs[0]: self.layouts[k] for k, node in self.parts.spelled.items() if self.layouts[k].looks_up}
 
     @property
-    @once
-    def finishing(self) -> int:
-        """What is needed when all has run backward: vectors of symbols, and their gradients."""
-        return max((2 * layout.vectors_bytes() for layout in self._numbers.values()), default=0)
-
-    @property
     def slot(self) -> int:
         """A checkpoint."""
         return sum(layout.state_bytes() for layout in self.layouts.values())
@@ -169,8 +163,7 @@ class Sizes:
         values = made + sum(self._value(k, length) for k in remade)
         stays = made + sum(self._value(k, length) for k in remade if k in self._kept_by_tail)
         recursion = backward_peak(self._backward(length) + tail, {output: y})
-        losses = values + y + math.ceil(y * self.loss_spare) + target
-        return max(forward_peak(tail), losses, stays + recursion, self.finishing)
+        return max(forward_peak(tail), values + y + math.ceil(y * self.loss_spare) + target, stays + recursion)
 
     @once
     def brief(self, length: int) -> int:

@@ -104,17 +104,16 @@ class KernelSizes(ProgramSizes):
 
     @property
     def _table_bytes(self) -> int:
-        """The table, its deltas, the deltas of the symbols' vectors, the weights in panels, and the numbers."""
+        """The table, the symbols' vectors, the deltas of both, the weights in panels, and the numbers."""
         if not self.symbols:
             return 0
         (rows, depth), lanes = self.table[0].shape, self.cell.lanes
         panels = packed_rows(rows, lanes) * depth + packed_rows(depth, lanes) * rows
-        return (self.symbols * (2 * rows + depth) + panels) * self.layout.dtype.itemsize + 16 * self.symbols
+        return (2 * self.symbols * (rows + depth) + panels) * self.layout.dtype.itemsize + 8 * (2 * self.symbols + 1)
 
-    def vectors_bytes(self, rows: int | None = None) -> int:
-        """The vectors of the symbols that may come for the first time among so many; by default of all."""
-        n = self.symbols if rows is None else min(self.symbols, rows)
-        return n * math.prod(self.layout.x_shape) * self.layout.dtype.itemsize
+    def vectors_bytes(self, rows: int) -> int:
+        """The vectors of the symbols that may come for the first time among so many."""
+        return min(self.symbols, rows) * math.prod(self.layout.x_shape) * self.layout.dtype.itemsize
 
     @once
     def block(self, length: int) -> int:

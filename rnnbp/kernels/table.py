@@ -16,7 +16,7 @@ from rnnbp.kernels.cell import TABLE
 from rnnbp.kernels.packing import Panels
 from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.layers.embedding import Symbols
-from rnnbp.native import threads
+from rnnbp.native import arrays, threads
 from rnnbp.numerics import Array, Shape
 
 
@@ -31,16 +31,16 @@ class Table:
         self.kernels, self.threads = sizes.cell, threads.count()
         self.weights, self.bias = sizes.table
         self.back = sizes.back.dx_weights
-        self.count = 0
         self._numbers = np.full(layer.n_symbols, -1, np.int64)
-        self._symbols = np.zeros(layer.n_symbols, np.int64)
+        self._found = np.zeros(layer.n_symbols + 1, np.int64)
+        """How many symbols have come, and these."""
         self.rows: Array | None = None
 
     def prepare(self) -> None:
         """Pack the weights as they are now; no symbol has come."""
         if self.rows is None:
             self._take()
-        self.threads, self.count = threads.count(), 0
+        self.threads, self._found[0] = threads.count(), 0
         self._numbers.fill(-1)
         self.panels.fill(self.threads)
 
@@ -48,51 +48,45 @@ class Table:
         """The memory for all symbols."""
         assert self.back is not None
         turned = Matrix(self.back.lanes, turned=True)
-        n, shape = self.layer.n_symbols, self.weights.shape
-        self.rows, self.deltas, self.dvectors = (
-            self._new((n, shape[0])),
-            self._new((n, shape[0])),
-            self._new((n, shape[1])),
-        )
+        n, (rows, depth) = self.layer.n_symbols, self.weights.shape
+        self.rows, self.deltas = self._new((n, rows)), self._new((n, rows))
+        self.vectors, self.dvectors = self._new((n, depth)), self._new((n, depth))
         self.panels = Panels([self.weights, turned], self._new, self.kernels.lanes, self.kernels.library)
 
     def numbers(self, x: Array) -> Array:
         """The numbers of symbols x. Raises IndexError for one outside the layer's range."""
-        self.layer.check(x)  # it may be the caller's own memory, and have changed
-        found: Array = self._numbers[x]
+        if self.rows is None:
+            self.prepare()
+        before = int(self._found[0])
+        found = arrays.numbered(np.ascontiguousarray(x, np.int64), self._numbers, self._found)
         if found.size and found.min() < 0:
-            self._add(np.unique(x[found < 0]))
-            found = self._numbers[x]
+            self.layer.check(x)  # it may be the caller's own memory, and have changed
+        if before < self._found[0]:
+            self._add(slice(before, int(self._found[0])))
         return found
 
     def finish(self, grads: Accumulator) -> None:
         """Add the gradients of the layer and of the weights."""
-        if not self.count:
+        count = int(self._found[0])
+        if not count:
             return
         assert self.back is not None
-        symbols, d, dx = self._symbols[: self.count], self.deltas[: self.count], self.dvectors[: self.count]
-        x = self.layer.forward(symbols)[0]
-        library = self.kernels.library
-        tasks = affine.gradients(library, d, x, self.back.lanes, grads)
-        affine.run(
-            [*tasks, *affine.products(library, d, self.panels.arrays[1], dx)], 4 * d.size * x.shape[1], self.threads
-        )
+        d, x, dx = (array[:count] for array in (self.deltas, self.vectors, self.dvectors))
+        tasks = affine.gradients(self.kernels.library, d, x, self.back.lanes, grads)
+        tasks += affine.products(self.kernels.library, d, self.panels.arrays[1], dx)
+        affine.run(tasks, 4 * d.size * x.shape[1], self.threads)
         if self.layer.params:
-            grads.add(self.layer.params, self.layer.backward_params((symbols,), dx))
+            arrays.scatter(dx, self._found[1 : count + 1], grads.at(self.layer.params, "weight"))
 
-    def _add(self, symbols: Array) -> None:
+    def _add(self, new: slice) -> None:
         """Symbols that come for the first time."""
-        if self.rows is None:
-            self.prepare()
         assert self.rows is not None
-        new = slice(self.count, self.count + len(symbols))
-        self._numbers[symbols], self._symbols[new] = np.arange(new.start, new.stop), symbols
+        self.vectors[new] = self.layer.forward(self._found[1 + new.start : 1 + new.stop])[0]
         bias = None if self.bias is None else vector_of(self.bias, self.dtype)
-        x, out = self.layer.forward(symbols)[0], self.rows[new]
+        x, out = self.vectors[new], self.rows[new]
         tasks = affine.products(self.kernels.library, x, self.panels.arrays[0], out, bias)
         affine.run(tasks, 2 * out.size * x.shape[1], self.threads)
         self.deltas[new] = 0
-        self.count = new.stop
 
     def _new(self, shape: Shape) -> Array:
         return self.workspace.new(shape, self.dtype)

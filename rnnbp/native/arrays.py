@@ -95,12 +95,28 @@ def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> 
     return tops, totals, ats
 
 
+def numbered(x: Array, rows: Array, found: Array) -> Array:
+    """``rows`` (K,) at x, of int64; where it is negative symbols get the next row.
+
+    found[0] counts those that have one, which follow it. What is out of range becomes −1.
+    """
+    out = np.empty(x.shape, np.int64)
+    number = library(np.dtype(np.float32)).function("number", 6)
+    number(address(x), x.size, rows.size, address(rows), address(found), address(out))
+    return out
+
+
 def scattered(d: Array, x: Array, n: int) -> Array:
     """(n, K): the sums of the rows of d (N, K) where x (N,) is each of n symbols."""
-    k, which = d.shape[1], np.ascontiguousarray(x, np.int64)
-    out, function = np.zeros((n, k), d.dtype), library(d.dtype).address("scatter.task")
-    _do([[function, address(d), k, address(which), 0, len(d), k, 0, address(out), k]], 0)
+    out = np.zeros((n, d.shape[1]), d.dtype)
+    scatter(d, np.ascontiguousarray(x, np.int64), out)
     return out
+
+
+def scatter(d: Array, x: Array, out: Array) -> None:
+    """Add the rows of d (N, K) to those of out (n, K) that x (N,), of int64 in [0, n), names."""
+    k, function = d.shape[1], library(d.dtype).address("scatter.task")
+    _do([[function, address(d), k, address(x), 0, len(d), k, 0, address(out), k]], 0)
 
 
 def _do(tasks: Sequence[Sequence[int]], size: int) -> None:

@@ -23,6 +23,7 @@ def library(dtype: np.dtype[np.floating]) -> Library:
     made: list[tuple[str, Text, tuple[str, ...]]] = [
         ("extent", _extent(Text(lanes)), ("ptr %x", "i64 %n", "ptr %out")),
         ("softmax", _softmax(Text(lanes)), _SOFTMAX),
+        ("number", _number(Text(lanes)), ("ptr %x", "i64 %N", "i64 %K", "ptr %rows", "ptr %found", "ptr %out")),
         ("scatter", _scatter(Text(lanes)), _SCATTER),
     ]
     for name, penalty in (("adam", False), ("adam_penalty", True)):
@@ -90,6 +91,36 @@ def _softmax(t: Text) -> Text:
         t.do(f"store {v.scalar} {t.put(f'fsub {v.scalar} {number}, {top}')}, ptr {at}")
         numbers = (t.put(f"load {v.scalar}, ptr {place}") for place in (there, less))
         t.do(f"store {v.scalar} {t.put(f'fsub {v.scalar} {next(numbers)}, {next(numbers)}')}, ptr {there}")
+    return t
+
+
+def _number(t: Text) -> Text:
+    """number(x, N, K, rows, found, out): out[n] = rows[x[n]], in [0, K); symbols without a row get the next.
+
+    found[0] is how many have one, and they follow it. A symbol out of range has none, and out[n] is −1.
+    """
+
+    def at(array: str, index: str) -> str:
+        return t.put(f"getelementptr i64, ptr {array}, i64 {index}")
+
+    def pick(condition: str, yes: str, no: str) -> str:
+        return t.put(f"select i1 {condition}, i64 {yes}, i64 {no}")
+
+    first = t.put("load i64, ptr %found")
+    with t.loop(0, "%N", carried=[("i64", first)]) as loop:
+        symbol = t.put(f"load i64, ptr {at('%x', loop.index)}")
+        inside = t.put(f"icmp ult i64 {symbol}, %K")
+        place = at("%rows", pick(inside, symbol, "0"))
+        row, count = t.put(f"load i64, ptr {place}"), loop.carried[0]
+        new = t.put(f"and i1 {inside}, {t.put(f'icmp slt i64 {row}, 0')}")
+        following = t.plus(count, 1)
+        slot = at("%found", pick(new, following, "0"))
+        t.do(f"store i64 {pick(new, symbol, t.put(f'load i64, ptr {slot}'))}, ptr {slot}")
+        found = pick(new, count, row)
+        t.do(f"store i64 {found}, ptr {place}")
+        t.do(f"store i64 {pick(inside, found, '-1')}, ptr {at('%out', loop.index)}")
+        loop.after.append(pick(new, following, count))
+    t.do(f"store i64 {loop.carried[0]}, ptr %found")
     return t
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import ClassVar, final
 
 import numpy as np
@@ -12,6 +13,12 @@ from rnnbp import native
 from rnnbp.numerics import Array, real_number, shown
 from rnnbp.optim.base import Optimizer, decayed
 from rnnbp.optim.parameters import Params, extents
+
+
+@lru_cache
+def _limit(dtype: np.dtype[np.floating]) -> float:
+    """What may be squared, four times over."""
+    return math.sqrt(float(np.finfo(dtype).max) / 4)
 
 
 class _Squaring(Optimizer):
@@ -27,7 +34,7 @@ class _Squaring(Optimizer):
     def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:
         if self.weight_decay and not self.decoupled:
             top += self.weight_decay * _largest(p)
-        limit = math.sqrt(float(np.finfo(p.dtype).max) / 4)
+        limit = _limit(p.dtype)
         if top > limit or ("sum" in slots and top * top > 2 * limit * limit - _largest(slots["sum"])):
             raise FloatingPointError(
                 f"{type(self).__name__}: the gradient of {name!r} has size {top:.3g}, and its square does not fit in "
