@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from rnnbp.kernels.packing import Panels
 from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.kernels.source import TABLE
 from rnnbp.kernels.table import Table, WithTable
-from rnnbp.kernels.tasks import Pieces
+from rnnbp.kernels.tasks import Spots
 from rnnbp.layers.embedding import Symbols
 from rnnbp.native import threads
 from rnnbp.numerics import Array, Shape
@@ -43,6 +44,8 @@ class KernelProgram:
         self._packed: dict[Any, Array] = {}
         self._panels: list[Panels] = []
         self._vectors: dict[Any, Vector] = {}
+        self._spots: dict[Any, Spots] = {}
+        self._memory = workspace.memory
 
     def prepare(self, length: int) -> None:
         """Take all the memory that chunks of so many steps need for a whole run, and pack the weights as they are."""
@@ -62,7 +65,7 @@ class KernelProgram:
         kernel = self.kernels.forward(rolling=True, output=output)
         arrays = self._arrays(kernel, len(x))
         states = [arrays[f"H{k}"] for k in range(len(state))]
-        y = self._run(kernel, arrays, x, states, state, output=output)
+        y = self._run(kernel, {}, x, states, state, output=output)
         return y, tuple(
             s[0].reshape(-1, *shape).copy() for s, shape in zip(states, self.cell.state_shapes, strict=True)
         )
@@ -70,7 +73,7 @@ class KernelProgram:
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
         kernel, states = self.kernels.forward(output=output), self._states(len(x))
-        y = self._run(kernel, self._arrays(kernel, len(x)), x, states, state, output=output)
+        y = self._run(kernel, {}, x, states, state, output=output)
         return y, self._held(states)
 
     def record(
@@ -103,7 +106,7 @@ class KernelProgram:
         into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
         """The delta recursion from the last step of a chunk to its first, and the parameter gradients."""
-        length, kernel = len(tape.x), self.kernels.backward
+        length, kernel, tasks = len(tape.x), self.kernels.backward, self.sizes.tasks
         arrays = self._arrays(kernel, length)
         for k, given in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if given is None else given.reshape(self.layout.batch, -1))
@@ -114,10 +117,11 @@ class KernelProgram:
         along |= {f"H{k}": states for k, states in enumerate(tape.states.states)}
         piece = self.sizes.piece(length)
         starts = np.arange(0, length, piece)[::-1].copy()
-        whole = arrays | along | self._constants(kernel)
-        pieces = Pieces(whole, frozenset(along), starts, np.minimum(piece, length - starts))
+        lengths = np.minimum(piece, length - starts)
+        spots, others = (self._where(kernel, length, names).of(along, steps=True) for names in (None, tasks.names))
+        table = tasks.table(others, starts, lengths, WithTable(grads, self.table))
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
-        self._drive(kernel, pieces, piece, self.sizes.tasks.table(pieces, WithTable(grads, self.table)), n)
+        self._drive(kernel, spots[:, 0] + starts[:, None] * spots[:, 1], lengths, piece, table, n)
         shapes = self.cell.state_shapes
         return dx, tuple(arrays[f"C{k}"].reshape(-1, *shape).copy() for k, shape in enumerate(shapes))
 
@@ -134,14 +138,13 @@ class KernelProgram:
         self, kernel: Kernel, x: Array, tape: ProgramTape, state: Sequence[Array] | None, *, output: bool
     ) -> tuple[Array | None, ProgramTape]:
         tape.x = np.ascontiguousarray(x)
-        arrays = self._arrays(kernel, len(x)) | tape.buffers
-        y = self._run(kernel, arrays, tape.x, tape.states.states, state, output=self._made(output))
+        y = self._run(kernel, tape.buffers, tape.x, tape.states.states, state, output=self._made(output))
         return self._state_as_output(tape) if output and y is None else y, tape
 
     def _run(
         self,
         kernel: Kernel,
-        arrays: dict[str, Array],
+        buffers: dict[str, Array],
         x: Array,
         states: list[Array],
         state: Sequence[Array] | None,
@@ -150,24 +153,38 @@ class KernelProgram:
     ) -> Array | None:
         for array, given in zip(states, state or (), strict=False):
             np.copyto(array[0], given.reshape(self.layout.batch, -1))
-        arrays |= {f"H{k}": array for k, array in enumerate(states)} | {"x": _flat(np.ascontiguousarray(x))}
         y = self._empty_output(len(x)) if output else None
-        if y is not None:
-            arrays["y"] = _flat(y)
-        self._call(kernel, arrays, len(x), self.sizes.block(len(x)))
+        arrays = {f"H{k}": array for k, array in enumerate(states)} | {"x": np.ascontiguousarray(x)} | buffers
+        arrays |= {} if y is None else {"y": y}
+        spots = self._where(kernel, len(x)).of(arrays, steps=False)
+        n = min(self._workers(kernel.flops * len(x) * self.layout.batch), self.layout.batch)
+        self._drive(kernel, spots[None, :, 0], np.array([len(x)]), self.sizes.block(len(x)), None, n)
         return y
 
-    def _call(self, kernel: Kernel, arrays: dict[str, Array], length: int, block: int) -> None:
-        """Run a forward kernel: every thread takes a share of the batch through the whole chunk."""
-        pieces = Pieces(arrays | self._constants(kernel), frozenset(), np.zeros(1, np.int64), np.array([length]))
-        n = min(self._workers(kernel.flops * length * self.layout.batch), self.layout.batch)
-        self._drive(kernel, pieces, block, None, n)
+    def _where(self, kernel: Kernel, length: int, names: Iterable[str] | None = None) -> Spots:
+        """The places of a kernel's arrays, or of those ``names``; what stays from chunk to chunk is known."""
+        key = kernel, length, names is None
+        if key not in self._spots or self.workspace.memory is not self._memory:
+            arrays = self._arrays(kernel, length) | self._constants(kernel)
+            if self.workspace.memory is not self._memory:  # it has grown
+                self._spots.clear()
+            self._memory = self.workspace.memory
+            self._spots[key] = Spots(kernel.names if names is None else names, arrays)
+        return self._spots[key]
 
-    def _drive(self, kernel: Kernel, pieces: Pieces, block: int, tasks: Array | None, n: int) -> None:
-        """Run a kernel on the pieces of a chunk, with the tasks of each, by n threads."""
-        places = pieces.places(kernel.names)
+    def _drive(self, kernel: Kernel, places: Array, lengths: Array, block: int, tasks: Array | None, n: int) -> None:
+        """Run a kernel on the pieces of a chunk, whose arrays are at ``places``, with the tasks of each, by n threads.
+
+        Forward there is one piece: every thread takes a share of the batch through the whole chunk.
+        """
         threads.do(
-            tasks, n, run=kernel.address, places=places, lengths=pieces.lengths, batch=self.layout.batch, block=block
+            tasks,
+            n,
+            run=kernel.address,
+            places=np.ascontiguousarray(places),
+            lengths=lengths,
+            batch=self.layout.batch,
+            block=block,
         )
 
     def _workers(self, flops: int) -> int:
@@ -225,9 +242,9 @@ class KernelProgram:
 
     def _together(self, shapes: Sequence[Shape]) -> list[Array]:
         """Arrays in one piece of memory: the larger it is, the larger the pages that the system gives for it."""
-        sizes = [math.prod(shape) for shape in shapes]
-        pieces = np.split(self._new((sum(sizes),)), np.cumsum(sizes)[:-1]) if sizes else []
-        return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+        ends = list(accumulate(map(math.prod, shapes), initial=0))
+        whole = self._new((ends[-1],))
+        return [whole[a:b].reshape(shape) for (a, b), shape in zip(pairwise(ends), shapes, strict=True)]
 
     def _held(self, states: list[Array]) -> States:
         return States(states, self.cell.state_shapes, batch_first=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,30 +20,20 @@ DELTAS, OTHER, STEPS, TOTAL = 1, 3, 5, 8
 """The numbers of a task that depend on the arrays: three addresses, and steps times batch."""
 
 
-@dataclass(frozen=True)
-class Pieces:
-    """The pieces of a chunk, the last steps first.
+class Spots:
+    """Where arrays begin, and the bytes from step to step; ``fixed`` ones are looked at once, and have no steps."""
 
-    Args:
-        arrays: by name. along: those among them that have all steps of the chunk.
-        starts, lengths: steps of each piece.
-    """
+    def __init__(self, names: Iterable[str], fixed: Mapping[str, Array]) -> None:
+        order = list(names)
+        self._found = np.array([(address(fixed.get(name)), 0) for name in order], np.int64).reshape(-1, 2)
+        self._open = [(k, name) for k, name in enumerate(order) if name not in fixed]
 
-    arrays: Mapping[str, Array]
-    along: frozenset[str]
-    starts: Array
-    lengths: Array
-
-    def spots(self, names: Iterable[str]) -> Array:
-        """(arrays, 2): where they begin, and the bytes from step to step; zeros for what there is not."""
-        found = [(self.arrays.get(name), name in self.along) for name in names]
-        spots = [(address(a), a.strides[0] if a is not None and along else 0) for a, along in found]
-        return np.array(spots, np.int64).reshape(-1, 2)
-
-    def places(self, names: Iterable[str]) -> Array:
-        """(pieces, arrays): where they begin in each piece."""
-        spots = self.spots(names)
-        found: Array = spots[:, 0] + self.starts[:, None] * spots[:, 1]
+    def of(self, given: Mapping[str, Array], *, steps: bool) -> Array:
+        """(arrays, 2), with those ``given``, all by their steps or none; zeros for what there is not."""
+        found = self._found.copy()
+        for k, name in self._open:
+            if (array := given.get(name)) is not None:
+                found[k] = address(array), array.strides[0] if steps else 0
         return found
 
 
@@ -86,11 +75,11 @@ class Tasks:
     def _offset(self, place: Place) -> int:
         return self._item * (place.later * self._batch * place.width + place.row)
 
-    def table(self, pieces: Pieces, grads: Accumulator) -> Array:
-        """(pieces, tasks, numbers)."""
+    def table(self, spots: Array, starts: Array, lengths: Array, grads: Accumulator) -> Array:
+        """(pieces, tasks, numbers) of pieces that begin at ``starts`` and have ``lengths`` steps; spots of ``names``."""
         totals = [(address(grads.at(part.owner, part.key)), 0) for part in self.totals.values()]
-        spots = np.concatenate([pieces.spots(self.names), np.array(totals, np.int64).reshape(-1, 2)])
+        spots = np.concatenate([spots, np.array(totals, np.int64).reshape(-1, 2)])
         here, moves = (spots[self._which, k] for k in (0, 1))
-        found: Array = (self._numbers + here) + pieces.starts[:, None, None] * moves
-        found[:, :, STEPS] = pieces.lengths[:, None] * self._batch
+        found: Array = (self._numbers + here) + starts[:, None, None] * moves
+        found[:, :, STEPS] = lengths[:, None] * self._batch
         return found
