@@ -76,7 +76,7 @@ class Tasks:
         return self._item * (place.later * self._batch * place.width + place.row)
 
     def table(self, spots: Array, starts: Array, lengths: Array, grads: Accumulator) -> Array:
-        """(pieces, tasks, numbers) of pieces from ``starts`` on, of ``lengths`` steps; the spots are those of ``names``."""
+        """(pieces, tasks, numbers) of pieces from ``starts`` on, of ``lengths`` steps; spots as of ``names``."""
         totals = [(address(grads.at(part.owner, part.key)), 0) for part in self.totals.values()]
         spots = np.concatenate([spots, np.array(totals, np.int64).reshape(-1, 2)])
         here, moves = (spots[self._which, k] for k in (0, 1))
