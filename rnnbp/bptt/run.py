@@ -58,7 +58,7 @@ class Run:
         given = [problem.x.array] if isinstance(problem.x, Held) and not problem.x.fresh else []
         self.ledger = Ledger([*given, *problem.model.params.values()])
         self.slots = Slots(self.ledger, folder)
-        self.ledger.hold("gradients", (self.grads.grads, () if self.dx is None else self.dx))
+        self.ledger.hold("gradients", (self.grads.whole, () if self.dx is None else self.dx))
         self.counter = Counter()
         memory.begin(self.ledger)
 

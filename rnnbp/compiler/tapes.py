@@ -43,12 +43,16 @@ class States:
 
 @dataclass(slots=True)
 class ProgramTape:
-    """The internals of a chunk: x (L, B, ...), its states, buffers (L, rows, B) by name, and opaque layers."""
+    """The internals of a chunk: x (L, B, ...), its states, buffers (L, rows, B) by name, and opaque layers.
+
+    ``memory`` is the array in which states and buffers lie, if there is one.
+    """
 
     x: Array
     states: States
     buffers: dict[str, Array]
     opaque: dict[str, OpaqueRun]
+    memory: Array | None = None
 
     @property
     def entering(self) -> tuple[Array, ...]:
@@ -62,7 +66,8 @@ class ProgramTape:
 
     def arrays(self) -> list[Any]:
         """All that it holds, as a nest of arrays."""
-        return [self.x, self.states.states, self.buffers, [run.arrays() for run in self.opaque.values()]]
+        own = [self.states.states, self.buffers] if self.memory is None else self.memory
+        return [self.x, own, [run.arrays() for run in self.opaque.values()]]
 
 
 def outside(state: Array, shape: Shape) -> Array:

@@ -82,10 +82,9 @@ class KernelProgram:
         """(y, tape) of a chunk; without ``output`` y is None."""
         kernel = self.kernels.forward(output=self._made(output), taped=True)
         states, buffers = self._state_shapes(len(x)), self._tape_shapes(kernel, len(x))
-        found = self._together([*states, *buffers.values()])
-        tape = ProgramTape(
-            x, self._held(found[: len(states)]), dict(zip(buffers, found[len(states) :], strict=True)), {}
-        )
+        whole, found = self._together([*states, *buffers.values()])
+        named = dict(zip(buffers, found[len(states) :], strict=True))
+        tape = ProgramTape(x, self._held(found[: len(states)]), named, {}, whole)
         return self._taped(kernel, x, tape, state, output=output)
 
     def rebuild(
@@ -94,7 +93,7 @@ class KernelProgram:
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
         buffers = self._tape_shapes(kernel, len(x))
-        found = dict(zip(buffers, self._together(list(buffers.values())), strict=True))
+        found = dict(zip(buffers, self._together(list(buffers.values()))[1], strict=True))
         return self._taped(kernel, x, ProgramTape(x, states, found, {}), None, output=output)
 
     def backward(
@@ -240,11 +239,11 @@ class KernelProgram:
     def _tape_shapes(self, kernel: Kernel, length: int) -> dict[str, Shape]:
         return {name: (length, self.layout.batch, rows) for name, rows in kernel.of_kind("T").items()}
 
-    def _together(self, shapes: Sequence[Shape]) -> list[Array]:
-        """Arrays in one piece of memory: the larger it is, the larger the pages that the system gives for it."""
+    def _together(self, shapes: Sequence[Shape]) -> tuple[Array, list[Array]]:
+        """Memory, and arrays in it: the larger it is, the larger the pages that the system gives for it."""
         ends = list(accumulate(map(math.prod, shapes), initial=0))
         whole = self._new((ends[-1],))
-        return [whole[a:b].reshape(shape) for (a, b), shape in zip(pairwise(ends), shapes, strict=True)]
+        return whole, [whole[a:b].reshape(shape) for (a, b), shape in zip(pairwise(ends), shapes, strict=True)]
 
     def _held(self, states: list[Array]) -> States:
         return States(states, self.cell.state_shapes, batch_first=True)

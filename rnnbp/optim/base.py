@@ -57,15 +57,20 @@ class Optimizer(ABC):
         place = type(self).__name__
         now = rate(f"{place}.step: lr", self.lr if lr is None else lr, least=0)
         check_writable(place, self.params)
-        largest = check_grads(place, self.params, grads)
+        self.step_by(grads, now, check_grads(place, self.params, grads))
+
+    def step_by(self, grads: Mapping[str, Array], lr: float, largest: Mapping[str, float]) -> None:
+        """``step`` for gradients that fit and are finite: ``largest`` is the size of the largest element, by name."""
+        lr = rate(f"{type(self).__name__}.step: lr", lr, least=0)
+        check_writable(type(self).__name__, self.params)
         for name, p in self.params.items():
             self._check_size(name, p, largest[name], self._slots[name])
         self.steps += 1
         with np.errstate(all="ignore"):  # a warning that is an error must not stop between two parameters
-            for name in self._updated_at_once(grads, now):
+            for name in self._updated_at_once(grads, lr):
                 p = self.params[name]
                 a, b = (row[: p.size].reshape(p.shape) for row in self._scratch[p.dtype])
-                self._update(p, grads[name], self._slots[name], now, a, b)
+                self._update(p, grads[name], self._slots[name], lr, a, b)
 
     def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:  # noqa: B027  # most have no limit
         """Raise FloatingPointError for a gradient, whose largest element is finite, that is too large for the rule."""

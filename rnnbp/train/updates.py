@@ -77,7 +77,7 @@ class Update:
             states = {f"the state {k}": array for k, array in enumerate(arrays_in(result.state))}
             found = _check(place, {f"the gradient of {name}": g for name, g in grads.items()} | states)
             norm, rate = self._clip(grads, found[: len(grads)]), self.rate(step)
-            self.optimizer.step(grads, rate)
+            self._step(grads, found, norm, rate)
             _check(f"{place} after the update,", {f"the parameter {n}": p for n, p in self.optimizer.params.items()})
         return {"loss": loss, "grad_norm": norm, "lr": rate}, result.state
 
@@ -88,6 +88,14 @@ class Update:
         if isinstance(self.learning_rate, OnPlateau):
             return self.learning_rate.lr
         return float(self.learning_rate(step))
+
+    def _step(self, grads: dict[str, Array], found: list[Extent], norm: float, lr: float) -> None:
+        """Update the parameters; the gradients have been looked at, and only clipped since then."""
+        if self.clip_value is not None:
+            self.optimizer.step(grads, lr)
+            return
+        scale = 1.0 if self.clip_norm is None or norm <= self.clip_norm else self.clip_norm / norm
+        self.optimizer.step_by(grads, lr, {n: scale * e.largest for n, e in zip(grads, found, strict=False)})
 
     def _clip(self, grads: dict[str, Array], found: list[Extent]) -> float:
         """Clip in place, by value and then by norm; gives the norm before."""
