@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import chain
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.embedding import Embedding, OneHot
 from rnnbp.recurrent import Recurrent
+
+SIMPLE = frozenset({bool, int, float, str, tuple})
+"""Types of settings."""
 
 
 class Parts:
@@ -52,6 +57,17 @@ class Parts:
         """The values that some node of the body takes: outputs that even an Advance computes."""
         return frozenset(k for node in self.body for k in node.args)
 
+    @cached_property
+    def _attributes(self) -> list[dict[str, Any]]:
+        """Those of all layers, within cells too."""
+        layers = {id(layer): layer for layer in chain.from_iterable(map(_layers_of, self.nodes))}
+        return [vars(layer) for layer in layers.values() if hasattr(layer, "__dict__")]
+
+    def settings(self) -> tuple[Any, ...]:
+        """What layers say of themselves in attributes, as a dropout's probability: it may be changed between runs."""
+        found = (item for attributes in self._attributes for item in attributes.items() if type(item[1]) in SIMPLE)
+        return tuple(item if type(item[1]) in (int, bool) else (item[0], repr(item[1])) for item in found)
+
     def objects(self, *, tapes: int = 0, thin: int = 0, slots: int = 0) -> int:
         """Python's own objects around the arrays of so many tapes, thin tapes and slots: not in the ledger, measured.
 
@@ -78,11 +94,8 @@ def recurrents(model: Graph) -> tuple[Node, ...]:
     return tuple(node for node in model.nodes if isinstance(node.block, Recurrent))
 
 
-def settings(model: Graph) -> Iterator[tuple[str, str]]:
-    """What layers say of themselves in attributes, as a dropout's probability: it may be changed between runs."""
-    for node in model.nodes:
-        if isinstance(node.block, Recurrent):
-            yield from settings(node.block.cell)
-        else:
-            kept = getattr(node.block, "__dict__", {}).items()
-            yield from ((name, repr(value)) for name, value in kept if isinstance(value, int | float | str | tuple))
+def _layers_of(node: Node) -> Iterator[Any]:
+    if isinstance(node.block, Recurrent):
+        yield from chain.from_iterable(map(_layers_of, node.block.cell.nodes))
+    else:
+        yield node.block
