@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import tracemalloc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import rnnbp as rb
 from rnnbp import reuse as module
 from rnnbp.ledger import Ledger
+from rnnbp.native import chosen
 from rnnbp.reuse import LINE, Reuse
 
 T, B, N = 96, 16, 64
@@ -174,6 +176,77 @@ def test_runs_in_threads_have_memory_of_their_own() -> None:
         worker.join()
     for seed, result in expected.items():
         same(found[seed], result)
+
+
+def whole(seed: int = 0) -> rb.Sequential:
+    """A model whose parts are all left to the next run: a head, a cell with biases, and one with its own parameters."""
+    rng = np.random.default_rng(seed)
+    return rb.Sequential(rb.GRU(32, 48, rng=rng), rb.LSTM(48, 40, rng=rng), rb.Dense(40, N, rng=rng))
+
+
+def spelled(seed: int = 0) -> rb.Sequential:
+    rng = np.random.default_rng(seed)
+    return rb.Sequential(rb.Embedding(20, 24, rng=rng), rb.LSTM(24, 40, rng=rng), rb.Dense(40, 20, rng=rng))
+
+
+def steps(model: rb.Sequential, how: dict[str, Any], *, fresh: bool) -> list[rb.Gradients]:
+    """Updates on changing data, by whatever is left or with nothing left."""
+    found, rng = [], np.random.default_rng(1)
+    for k in range(4):
+        if fresh:
+            rb.release_memory()
+        if isinstance(model.blocks[0], rb.Embedding):
+            x, loss = rng.integers(0, 20, (T, B)), rb.losses.CrossEntropy()
+            found.append(rb.bptt(model, x, x, loss, **how))
+        else:
+            found.append(run(model, k, **how))
+        for p in model.params.values():
+            p += np.float32(0.01) * rng.normal(size=p.shape).astype(p.dtype)
+        if k == 1:  # other memory for parameters
+            for owner, key in model.slots.values():
+                owner[key] = owner[key] * np.float32(1.5)
+    return found
+
+
+@pytest.mark.parametrize("build", [whole, spelled])
+@pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
+@pytest.mark.parametrize("backend", ["numpy", None, "interpreter"])
+def test_what_is_left_follows_the_parameters(build: Any, checkpoint: str, backend: str | None) -> None:
+    how = {"checkpoint": checkpoint, "backend": backend, "chunk": 20}
+    for one, other in zip(steps(build(), how, fresh=False), steps(build(), how, fresh=True), strict=True):
+        assert one.loss == other.loss
+        for name, grad in other.grads.items():
+            np.testing.assert_array_equal(one.grads[name], grad, err_msg=name)
+
+
+def test_what_is_left_is_of_one_model_and_goes_with_it() -> None:
+    first, second = whole(0), whole(1)
+    expected = []
+    for model in (first, second):
+        rb.release_memory()
+        expected.append(run(model))
+    for _ in range(2):
+        for model, wanted in zip((first, second), expected, strict=True):
+            same(run(model), wanted)
+    (left,) = module._last
+    assert left._kit
+    held, alive = left._kit[0], weakref.ref(second)
+    del second, model
+    assert alive() is None
+    assert not left._kit
+    assert not hasattr(held, "problem")
+
+
+def test_threads_may_be_others_in_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, found = whole(), []
+    for count in "1321":
+        monkeypatch.setenv("RNNBP_NUM_THREADS", count)
+        found.append(run(model))
+        if chosen():
+            programs = module._last[0]._kit[0].programs.values()
+            assert {program.threads for program in programs} == {int(count)}
+    for other in found[1:]:
+        same(other, found[0])
 
 
 def address(array: np.ndarray) -> int:
