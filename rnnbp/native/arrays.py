@@ -87,11 +87,8 @@ def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> 
     which = np.ascontiguousarray(which, np.int64)
     function, rows = library(y.dtype).address("softmax.task"), max(1, TOGETHER // max(1, k))
     at = [address(array) for array in (y, out, which, factors, less, tops, totals, ats)]
-    _do([
-        [function, at[0] + item * k * first, k, min(rows, n - first), at[1] + item * k * first,
-         at[2] + which.itemsize * first, *(start + item * first for start in at[3:])]
-        for first in range(0, n, rows)
-    ], y.size)  # fmt: skip
+    steps = (0, item * k, 0, 0, item * k, which.itemsize, *[item] * 5)
+    _run(threads.tasks([function, at[0], k, 0, *at[1:]], steps, n, rows, 3)[None], y.size)
     return tops, totals, ats
 
 
@@ -116,14 +113,9 @@ def scattered(d: Array, x: Array, n: int) -> Array:
 def scatter(d: Array, x: Array, out: Array) -> None:
     """Add the rows of d (N, K) to those of out (n, K) that x (N,), of int64 in [0, n), names."""
     k, function = d.shape[1], library(d.dtype).address("scatter.task")
-    _do([[function, address(d), k, address(x), 0, len(d), k, 0, address(out), k]], 0)
-
-
-def _do(tasks: Sequence[Sequence[int]], size: int) -> None:
-    table = np.zeros((1, len(tasks), NUMBERS), np.int64)
-    if tasks:
-        table[0, :, : len(tasks[0])] = tasks
-        _run(table, size)
+    table = np.zeros((1, 1, NUMBERS), np.int64)
+    table[0, 0, :10] = function, address(d), k, address(x), 0, len(d), k, 0, address(out), k
+    _run(table, 0)
 
 
 def _run(table: Array, size: int) -> None:
