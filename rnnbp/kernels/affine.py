@@ -17,34 +17,31 @@ WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread."""
 
 
-def products(library: Library, a: Array, weights: Array, out: Array, bias: Array | None = None) -> Array:
+def products(library: Library, a: Array, weights: Array, out: Array, bias: Array | None = None) -> list[list[int]]:
     """out (N, M) = bias + a (N, K) times packed weights."""
     (n, depth), rows, item = a.shape, out.shape[1], a.itemsize
     function, begin, end, panels, start = library.address("product.task"), *map(address, (a, out, weights, bias))
-    numbers = [function, begin, depth, panels, rows, depth, end, rows, start, 0, 0]
-    return threads.tasks(numbers, [0, item * depth, 0, 0, 0, 0, item * rows, 0, 0, 0, 0], n, TOGETHER, 10)
+
+    def part(first: int) -> list[int]:
+        at, to = begin + item * first * depth, end + item * first * rows
+        return [function, at, depth, panels, rows, depth, to, rows, start, 0, min(TOGETHER, n - first)]
+
+    return [part(first) for first in range(0, n, TOGETHER)]
 
 
-def gradients(library: Library, d: Array, x: Array, lanes: Sequence[Rows], grads: Accumulator) -> Array:
+def gradients(library: Library, d: Array, x: Array, lanes: Sequence[Rows], grads: Accumulator) -> list[list[int]]:
     """Of the lanes of weights (M, K), one below the other: dᵀ x is added, d (N, M), x (N, K)."""
-    (n, depth), item, at, found = x.shape, x.itemsize, 0, list[Array]()
+    (n, depth), item, at, tasks = x.shape, x.itemsize, 0, list[list[int]]()
     function, deltas, other, across = library.address("gradient.task"), address(d), address(x), d.shape[1]
-    steps = [0, item, 0, 0, 0, 0, 0, 0, item * depth, 0]
     for lane in lanes:
         total = address(grads.at(lane.owner, lane.key)) + item * depth * lane.start
-        numbers = [function, deltas + item * at, across, other, depth, n, 0, depth, total, depth]
-        found.append(threads.tasks(numbers, steps, lane.count, TOGETHER, 6))
+        for first in range(0, lane.count, TOGETHER):
+            many, out = min(TOGETHER, lane.count - first), total + item * depth * first
+            tasks.append([function, deltas + item * (at + first), across, other, depth, n, many, depth, out, depth, 0])
         at += lane.count
-    return np.concatenate(found)
+    return tasks
 
 
-def sums(library: Library, d: Array, total: Array) -> Array:
-    """Σ d over the rows of d (N, M) is added to total (M,)."""
-    n, m = d.shape
-    function = library.address("sums.task")
-    return threads.tasks([function, address(d), m, 0, 0, n, 0, 0, address(total)], [0] * 9, m, m, 6)
-
-
-def run(tasks: Sequence[Array], flops: int, n: int) -> None:
+def run(tasks: Sequence[Sequence[int]], flops: int, n: int) -> None:
     """Do them, by n threads at the most."""
-    threads.do(np.concatenate(tasks)[None], min(n, 1 + flops // WAKING))
+    threads.do(np.array([tasks], np.int64), min(n, 1 + flops // WAKING))

@@ -14,7 +14,7 @@ from rnnbp.kernels.cell import shared
 from rnnbp.kernels.packing import Panels, packed_rows
 from rnnbp.layers.dense import Dense
 from rnnbp.native import threads
-from rnnbp.native.machine import vector_bytes
+from rnnbp.native.machine import address, vector_bytes
 from rnnbp.numerics import Array, Shape
 
 
@@ -62,27 +62,33 @@ class DenseKernel:
         n_in, n_out = self.sizes
         y = self._new((*x.shape[:-1], n_out), brief=self.brief)
         bias = self.layer.params.get("bias")
-        self._run([self._products(x.reshape(-1, n_in), 0, y.reshape(-1, n_out), bias)], y.size // n_out)
+        self._run(self._products(x.reshape(-1, n_in), 0, y.reshape(-1, n_out), bias), y.size // n_out)
         return y
 
     def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
         """dx (..., n_in); the gradients of the parameters are added."""
         n_in, n_out = self.sizes
         dx = self._new((*dy.shape[:-1], n_in), brief=True)
-        d, params = dy.reshape(-1, n_out), self.layer.params
-        tasks = [affine.sums(self.library, d, grads.at(params, "bias"))] if "bias" in params else []
-        tasks.append(affine.gradients(self.library, d, x.reshape(-1, n_in), self.rows, grads))
-        self._run([*tasks, self._products(d, 1, dx.reshape(-1, n_in))], 2 * len(d))
+        d, rows = dy.reshape(-1, n_out), self._sums(dy, grads)
+        rows += affine.gradients(self.library, d, x.reshape(-1, n_in), self.rows, grads)
+        self._run([*rows, *self._products(d, 1, dx.reshape(-1, n_in))], 2 * len(d))
         return dx
 
-    def _products(self, a: Array, turned: int, out: Array, bias: Array | None = None) -> Array:
+    def _sums(self, dy: Array, grads: Accumulator) -> list[list[int]]:
+        """The gradient of the bias."""
+        if "bias" not in self.layer.params:
+            return []
+        n_out, total = self.sizes[1], address(grads.at(self.layer.params, "bias"))
+        return [[self.library.address("sums.task"), address(dy), n_out, 0, 0, dy.size // n_out, n_out, 0, total, 0, 0]]
+
+    def _products(self, a: Array, turned: int, out: Array, bias: Array | None = None) -> list[list[int]]:
         """out = bias + a times the weights, or the turned ones."""
         if self.panels is None:
             self.prepare()
         assert self.panels is not None
         return affine.products(self.library, a, self.panels.arrays[turned], out, bias)
 
-    def _run(self, tasks: list[Array], n: int) -> None:
+    def _run(self, tasks: list[list[int]], n: int) -> None:
         affine.run(tasks, 2 * n * self.sizes[0] * self.sizes[1], self.threads)
 
     def _new(self, shape: Shape, *, brief: bool = False) -> Array:

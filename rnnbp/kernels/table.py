@@ -73,11 +73,8 @@ class Table:
         assert self.back is not None
         d, x, dx = (array[:count] for array in (self.deltas, self.vectors, self.dvectors))
         tasks = affine.gradients(self.kernels.library, d, x, self.back.lanes, grads)
-        affine.run(
-            [tasks, affine.products(self.kernels.library, d, self.panels.arrays[1], dx)],
-            4 * d.size * x.shape[1],
-            self.threads,
-        )
+        tasks += affine.products(self.kernels.library, d, self.panels.arrays[1], dx)
+        affine.run(tasks, 4 * d.size * x.shape[1], self.threads)
         if self.layer.params:
             arrays.scatter(dx, self._found[1 : count + 1], grads.at(self.layer.params, "weight"))
 
@@ -88,7 +85,7 @@ class Table:
         bias = None if self.bias is None else vector_of(self.bias, self.dtype)
         x, out = self.vectors[new], self.rows[new]
         tasks = affine.products(self.kernels.library, x, self.panels.arrays[0], out, bias)
-        affine.run([tasks], 2 * out.size * x.shape[1], self.threads)
+        affine.run(tasks, 2 * out.size * x.shape[1], self.threads)
         self.deltas[new] = 0
 
     def _new(self, shape: Shape) -> Array:

@@ -43,38 +43,34 @@ def _span(array: Array) -> tuple[int, int]:
 
 
 @lru_cache
-def _cuts(sizes: tuple[int, ...]) -> tuple[Array, Array, Array]:
+def _cuts(sizes: tuple[int, ...]) -> list[tuple[int, int, int]]:
     """Arrays of these sizes as tasks: of each the number of its array, its first element, and how many it has."""
-    found = [(k, at, min(TOGETHER, size - at)) for k, size in enumerate(sizes) for at in range(0, size, TOGETHER)]
-    which, first, many = np.array(found, np.int64).reshape(-1, 3).T
-    return which, first, many
+    return [(k, at, min(TOGETHER, size - at)) for k, size in enumerate(sizes) for at in range(0, size, TOGETHER)]
 
 
 def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
     """(max |x|, but for NaN, and Σ x² in float64) of each array; all are of one dtype."""
-    sizes = tuple(array.size for array in arrays)
-    which, first, many = _cuts(sizes)
-    out, starts = np.zeros((len(which), 2)), np.array([address(array) for array in arrays], np.int64)
-    table = np.zeros((1, len(which), NUMBERS), np.int64)
-    table[0, :, 0], table[0, :, 2] = library(arrays[0].dtype).address("extent.task"), many
-    table[0, :, 1] = starts[which] + arrays[0].itemsize * first
-    table[0, :, 3] = address(out) + out.strides[0] * np.arange(len(which))
-    _run(table, sum(sizes))
-    largest, squares = np.zeros(len(arrays)), np.bincount(which, out[:, 1], len(arrays))
-    np.maximum.at(largest, which, out[:, 0])
-    return list(zip(largest.tolist(), squares.tolist(), strict=True))
+    cuts = _cuts(tuple([array.size for array in arrays]))
+    out, starts, item = np.zeros((len(cuts), 2)), [address(array) for array in arrays], arrays[0].itemsize
+    function, to = library(arrays[0].dtype).address("extent.task"), address(out)
+    _do([[function, starts[k] + item * at, n, to + 16 * r] for r, (k, at, n) in enumerate(cuts)], TOGETHER * len(cuts))
+    found = [(0.0, 0.0)] * len(arrays)
+    for (k, _, _), (largest, squares) in zip(cuts, out.tolist(), strict=True):
+        found[k] = max(found[k][0], largest), found[k][1] + squares
+    return found
 
 
 def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[float], *, penalty: bool) -> None:
     """Adam's update of (p, g, m, v), all of one dtype, by the ``numbers`` that ``elementwise.ADAM`` names."""
-    dtype, sizes = arrays[0][0].dtype, tuple(four[0].size for four in arrays)
-    which, first, many = _cuts(sizes)
-    given, starts = np.array(numbers, dtype), np.array([[address(a) for a in four] for four in arrays], np.int64)
-    table = np.zeros((1, len(which), NUMBERS), np.int64)
-    table[0, :, 0] = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
-    table[0, :, 1:5] = starts[which] + dtype.itemsize * first[:, None]
-    table[0, :, 5], table[0, :, 6] = many, address(given)
-    _run(table, sum(sizes))
+    dtype = arrays[0][0].dtype
+    item, given = dtype.itemsize, np.array(numbers, dtype)
+    starts, by = [[address(a) for a in four] for four in arrays], address(given)
+    function, tasks = library(dtype).address("adam_penalty.task" if penalty else "adam.task"), list[list[int]]()
+    for k, at, n in _cuts(tuple([four[0].size for four in arrays])):
+        p, g, m, v = starts[k]
+        move = item * at
+        tasks.append([function, p + move, g + move, m + move, v + move, n, by])
+    _do(tasks, TOGETHER * len(tasks))
 
 
 def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> tuple[Array, Array, Array]:
@@ -87,8 +83,11 @@ def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> 
     which = np.ascontiguousarray(which, np.int64)
     function, rows = library(y.dtype).address("softmax.task"), max(1, TOGETHER // max(1, k))
     at = [address(array) for array in (y, out, which, factors, less, tops, totals, ats)]
-    steps = (0, item * k, 0, 0, item * k, which.itemsize, *[item] * 5)
-    _run(threads.tasks([function, at[0], k, 0, *at[1:]], steps, n, rows, 3)[None], y.size)
+    _do([
+        [function, at[0] + item * k * first, k, min(rows, n - first), at[1] + item * k * first,
+         at[2] + which.itemsize * first, *(start + item * first for start in at[3:])]
+        for first in range(0, n, rows)
+    ], y.size)  # fmt: skip
     return tops, totals, ats
 
 
@@ -113,12 +112,12 @@ def scattered(d: Array, x: Array, n: int) -> Array:
 def scatter(d: Array, x: Array, out: Array) -> None:
     """Add the rows of d (N, K) to those of out (n, K) that x (N,), of int64 in [0, n), names."""
     k, function = d.shape[1], library(d.dtype).address("scatter.task")
-    table = np.zeros((1, 1, NUMBERS), np.int64)
-    table[0, 0, :10] = function, address(d), k, address(x), 0, len(d), k, 0, address(out), k
-    _run(table, 0)
+    _do([[function, address(d), k, address(x), 0, len(d), k, 0, address(out), k]], 0)
 
 
-def _run(table: Array, size: int) -> None:
-    """Do the tasks, of so many numbers together, by the threads that are worth waking."""
-    if table.shape[1]:
+def _do(tasks: Sequence[Sequence[int]], size: int) -> None:
+    """Do tasks on so many numbers, by the threads that are worth waking."""
+    table = np.zeros((1, len(tasks), NUMBERS), np.int64)
+    if tasks:
+        table[0, :, : len(tasks[0])] = tasks
         threads.do(table, 1 if size < WAKING else min(threads.count(), 1 + size // WAKING))

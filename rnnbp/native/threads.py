@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from queue import SimpleQueue
@@ -90,18 +89,6 @@ def _begin_anew() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_begin_anew)
-
-
-def tasks(numbers: Sequence[int], steps: Sequence[int], n: int, size: int, count: int) -> Array:
-    """(tasks, NUMBERS): ``numbers``, moved on by ``steps`` for each of n things that come before.
-
-    Each task has ``size`` things, the last what is left; how many goes to the place ``count``.
-    """
-    first = np.arange(0, n, size)
-    found = np.zeros((len(first), driving.NUMBERS), np.int64)
-    found[:, : len(numbers)] = np.array(numbers, np.int64) + first[:, None] * np.array(steps, np.int64)
-    found[:, count] = np.minimum(size, n - first)
-    return found
 
 
 def do(
