@@ -86,3 +86,22 @@ def test_no_array_is_allocated_in_the_time_loop(cell: Any, monkeypatch: pytest.M
         tracemalloc.stop()
     assert len(risen) == 2  # forward and backward
     assert max(risen) < batch * units * 4
+
+
+@pytest.mark.parametrize("backend", ["numpy", None])
+def test_numbers_in_a_cells_layers_may_be_changed(backend: str | None) -> None:
+    """They are in the code; another code is made."""
+    x, h = rb.Input(3), rb.State(4)
+    scale, norm = rb.Scale(0.5, 0.1), rb.LayerNorm(4, dtype="float64")
+    new = rb.Tanh()(scale(norm(rb.Dense((3, 4), 4, rng=0, dtype="float64")(x, h))))
+    model = rb.Sequential(rb.Recurrent(rb.Cell(x, {h: new}, output=new)))
+    data = np.random.default_rng(1).normal(size=(9, 2, 3))
+    target, loss = np.zeros((9, 2, 4)), rb.losses.MeanSquaredError()
+    seen = set()
+    for factor, eps in ((0.5, 1e-5), (3.0, 1e-5), (3.0, 0.5), (0.5, 1e-5)):
+        scale.scale, norm.eps = factor, eps
+        found, wanted = (rb.bptt(model, data, target, loss, backend=name) for name in (backend, "interpreter"))
+        np.testing.assert_allclose(found.loss, wanted.loss, rtol=1e-13)
+        np.testing.assert_allclose(found.dx, wanted.dx, rtol=0, atol=1e-13)
+        seen.add(found.loss)
+    assert len(seen) == 3

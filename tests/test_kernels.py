@@ -468,6 +468,15 @@ def test_dense_outside_cells(size: tuple[int, int, int], bias: bool, monkeypatch
     assert nbytes == dense_bytes(layer, np.dtype("float64"))
 
 
+@pytest.mark.parametrize("step", [2, -1])
+def test_a_bias_that_does_not_lie_together(step: int) -> None:
+    model = rb.Sequential(rb.RNN(3, 5, dtype="float64", rng=0), rb.Dense(5, 7, dtype="float64", rng=1))
+    model.blocks[1].params["bias"] = reals(7 * abs(step))[::step]
+    x, target, loss = reals(9, 4, 3), reals(9, 4, 7), rb.losses.MeanSquaredError()
+    expected, found = (rb.bptt(model, x, target, loss, backend=name) for name in ("interpreter", "llvm"))
+    np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-13)
+
+
 @pytest.mark.parametrize("cut", [slice(None), slice(None, None, -1)])
 def test_models_with_dense_layers(cut: slice) -> None:
     """Before, between and after cells; also where x does not lie together."""

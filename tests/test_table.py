@@ -186,3 +186,29 @@ def test_symbols_that_change_while_it_runs(bad: int) -> None:
 
     with pytest.raises(IndexError, match=f"found {bad} at"):
         rb.bptt(model, x, target, spoiling, chunk=8, checkpoint=FEW[0], backend="llvm")
+
+
+def test_a_layer_that_is_changed_between_runs() -> None:
+    """More symbols than before, or another dtype: as a run that finds nothing left."""
+    layer, loss = layer_of("embedding", "float64"), rb.losses.CrossEntropy()
+    model, (x, target) = model_of(layer, "lstm"), symbols()
+    layer.n_symbols = 10
+    rb.bptt(model, x % 10, target, loss, backend="llvm")
+    layer.n_symbols = SYMBOLS
+    found = rb.bptt(model, x, target, loss, backend="llvm")
+    assert_same(found, rb.bptt(model, x, target, loss, backend="interpreter"), 1e-13)
+    layer = layer_of("onehot", "float32")
+    model = model_of(layer, "lstm", "float32")
+    rb.bptt(model, x, target, loss, backend="llvm")
+    layer.dtype = np.dtype("float64")
+    with pytest.raises(rb.DtypeError, match="OneHot"):
+        rb.bptt(model, x, target, loss, backend="llvm")
+
+
+def test_a_number_out_of_range_goes_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where x has been put right again before it is looked at."""
+    model, (x, target) = model_of(layer_of("embedding", "float64"), "rnn"), symbols()
+    x[0, 0] = SYMBOLS
+    monkeypatch.setattr(rb.Embedding, "check", lambda self, x: None)
+    with pytest.raises(IndexError, match="has changed"):
+        rb.bptt(model, x, target, rb.losses.CrossEntropy(), backend="llvm")

@@ -904,3 +904,22 @@ def test_arrays_are_no_source(data):
         rb.fit(model, data, slope, "sgd", lr=1.0, steps=1)
     with pytest.raises(TypeError, match="Trainer: validation must be a source of batches"):
         rb.fit(model, pulls(1.0), slope, "sgd", lr=1.0, steps=1, validation=data)
+
+
+@pytest.mark.parametrize("rule", ["adam", "sgd"])
+def test_parameters_of_other_shapes_between_two_fits(rule: str) -> None:
+    """The optimiser's arrays are no longer the model's: an error, and nothing has changed."""
+    model = rb.Sequential(rb.Embedding(40, 6, rng=0), rb.LSTM(6, 5, rng=1), rb.Dense(5, 8, rng=2))
+    given = np.random.default_rng(0).integers(0, 5, (16, 6))
+    data = rb.Sequences(given, np.roll(given, 1, 1), batch_size=8)
+    optimizer = {"adam": rb.optim.Adam, "sgd": rb.optim.SGD}[rule](model, 0.01)
+    trainer = rb.Trainer(model, optimizer, rb.losses.CrossEntropy())
+    trainer.fit(data, epochs=1)
+    layer = model.blocks[0]
+    layer.params["weight"], layer.n_symbols = layer.params["weight"][:10].copy(), 10
+    before = {name: p.copy() for name, p in optimizer.params.items()}
+    with pytest.raises(rb.ShapeError, match=r"shape \(40, 6\), found \(10, 6\)"):
+        trainer.fit(data, epochs=2)
+    assert optimizer.steps == 2
+    for name, p in before.items():
+        np.testing.assert_array_equal(optimizer.params[name], p)

@@ -9,11 +9,13 @@ from itertools import chain
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.embedding import Embedding, OneHot
 from rnnbp.recurrent import Recurrent
 
-SIMPLE = frozenset({bool, int, float, str, tuple})
+SIMPLE = (bool, int, float, str, tuple, np.dtype)
 """Types of settings."""
 
 
@@ -65,7 +67,7 @@ class Parts:
 
     def settings(self) -> tuple[Any, ...]:
         """What layers say of themselves in attributes, as a dropout's probability: it may be changed between runs."""
-        found = (item for attributes in self._attributes for item in attributes.items() if type(item[1]) in SIMPLE)
+        found = (item for attributes in self._attributes for item in attributes.items() if isinstance(item[1], SIMPLE))
         return tuple(item if type(item[1]) in (int, bool) else (item[0], repr(item[1])) for item in found)
 
     def objects(self, *, tapes: int = 0, thin: int = 0, slots: int = 0) -> int:

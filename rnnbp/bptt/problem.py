@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.bptt.backend import Backend, BackendLike, as_backend
-from rnnbp.bptt.parts import recurrents
+from rnnbp.bptt.parts import parts_of, recurrents
 from rnnbp.bptt.results import States
 from rnnbp.bptt.series import Held, Series, Stream, counted_from, series
 from rnnbp.cell import Cell
@@ -74,7 +74,8 @@ class Problem:
     def kind(self) -> tuple[Any, ...]:
         """What runs that take memory alike have in common."""
         shapes = tuple((name, array.shape) for name, array in self.model.params.items())
-        return shapes, self.x_shape, self.steps, self.batch, self.chunk, self.dtype, self.backend
+        settings = parts_of(self.model).settings()
+        return shapes, settings, self.x_shape, self.steps, self.batch, self.chunk, self.dtype, self.backend
 
     def numbers(self) -> Iterator[int]:
         """The chunks, in order; of a stream, as they come."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from rnnbp.cell import Cell
 from rnnbp.compiler.code import Code, Maker, Matrix, Op, Rows, Values, Vector
@@ -78,6 +79,26 @@ class Lowering:
 
     def same(self, x: int, shape: Shape) -> int:
         return self.maker.make("same", x, attr=shape, shape=shape)
+
+
+_attributes: WeakKeyDictionary[Cell, list[dict[str, Any]]] = WeakKeyDictionary()
+
+
+def written(cell: Cell) -> tuple[tuple[str, str], ...]:
+    """The numbers among the attributes of layers that are lowered, as ``eps``: code has them as they were."""
+    if cell not in _attributes:
+        layers = {id(node.block): node.block for node in cell.nodes}
+        own = [layer for layer in layers.values() if getattr(type(layer), "lower", Layer.lower) is not Layer.lower]
+        _attributes[cell] = [vars(layer) for layer in own]
+    found = (item for attributes in _attributes[cell] for item in attributes.items())
+    return tuple((name, repr(value)) for name, value in found if isinstance(value, int | float | tuple))
+
+
+def current(known: dict[Any, Any], key: tuple[Any, ...]) -> bool:
+    """Whether there is something of this key, whose last part is what is ``written``; what is of another goes."""
+    for old in [old for old in known if old[-1] != key[-1]]:
+        del known[old]
+    return key in known
 
 
 def lower(cell: Cell, shapes: Sequence[Shape], values: Values) -> Code:

@@ -15,6 +15,7 @@ from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.compiled import Compiled
 from rnnbp.compiler.function import Function
+from rnnbp.compiler.lowering import current, written
 from rnnbp.compiler.opaque import OpaqueRun
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.compiler.tapes import ProgramTape, States, outside
@@ -33,10 +34,10 @@ _compiled: WeakKeyDictionary[Cell, dict[Any, Backward]] = WeakKeyDictionary()
 
 def compiled(cell: Cell, x_shape: Shape, without: frozenset[str] = frozenset()) -> Backward:
     """The cell compiled for inputs of a shape, once."""
-    known = _compiled.setdefault(cell, {})
-    if (x_shape, without) not in known:
-        known[x_shape, without] = Backward(Compiled(cell, x_shape, without))
-    return known[x_shape, without]
+    known, key = _compiled.setdefault(cell, {}), (x_shape, without, written(cell))
+    if not current(known, key):
+        known[key] = Backward(Compiled(cell, x_shape, without))
+    return known[key]
 
 
 def sizes_of(layout: Layout, without: frozenset[str] = frozenset()) -> ProgramSizes:

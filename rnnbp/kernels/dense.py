@@ -61,7 +61,8 @@ class DenseKernel:
         """y (..., n_out)."""
         n_in, n_out = self.sizes
         y = self._new((*x.shape[:-1], n_out), brief=self.brief)
-        bias = self.layer.params.get("bias")
+        given = self.layer.params.get("bias")
+        bias = None if given is None else np.ascontiguousarray(given, self.dtype)
         self._run(self._products(x.reshape(-1, n_in), 0, y.reshape(-1, n_out), bias), y.size // n_out)
         return y
 

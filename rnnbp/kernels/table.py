@@ -59,8 +59,9 @@ class Table:
             self.prepare()
         before = int(self._found[0])
         found = arrays.numbered(np.ascontiguousarray(x, np.int64), self._numbers, self._found)
-        if found.size and found.min() < 0:
-            self.layer.check(x)  # it may be the caller's own memory, and have changed
+        if found.size and found.min() < 0:  # x may be the caller's own memory, and have changed
+            self.layer.check(x)
+            raise IndexError(f"{self.layer}: input has changed while it was read; give bptt an array of its own")
         if before < self._found[0]:
             self._add(slice(before, int(self._found[0])))
         return found

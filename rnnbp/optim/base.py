@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, real_number
 from rnnbp.optim.learning_rates import OnPlateau
-from rnnbp.optim.parameters import Params, check_grads, check_writable, distinct
+from rnnbp.optim.parameters import Params, check_fit, check_grads, check_writable, distinct
 
 
 def rate(name: str, value: object, **bounds: float) -> float:
@@ -57,12 +57,17 @@ class Optimizer(ABC):
         place = type(self).__name__
         now = rate(f"{place}.step: lr", self.lr if lr is None else lr, least=0)
         check_writable(place, self.params)
-        self.step_by(grads, now, check_grads(place, self.params, grads))
+        self._step(grads, now, check_grads(place, self.params, grads))
 
     def step_by(self, grads: Mapping[str, Array], lr: float, largest: Mapping[str, float]) -> None:
-        """``step`` for gradients that fit and are finite: ``largest`` is the size of the largest element, by name."""
-        lr = rate(f"{type(self).__name__}.step: lr", lr, least=0)
-        check_writable(type(self).__name__, self.params)
+        """``step`` for gradients that are finite: ``largest`` is the size of the largest element, by name."""
+        place = type(self).__name__
+        now = rate(f"{place}.step: lr", lr, least=0)
+        check_writable(place, self.params)
+        check_fit(place, self.params, grads)
+        self._step(grads, now, largest)
+
+    def _step(self, grads: Mapping[str, Array], lr: float, largest: Mapping[str, float]) -> None:
         for name, p in self.params.items():
             self._check_size(name, p, largest[name], self._slots[name])
         self.steps += 1

@@ -60,8 +60,24 @@ def check_writable(place: str, params: Mapping[str, Array]) -> None:
 def check_grads(place: str, params: Mapping[str, Array], grads: Mapping[str, Array]) -> dict[str, float]:
     """The largest |element| of each gradient. Raises unless there is a finite one of each parameter's shape, no other.
 
-    Raises TypeError for what is no dict of arrays, ValueError for names, ShapeError, DtypeError,
-    FloatingPointError for NaN and infinity.
+    As ``check_fit`` does, and FloatingPointError for NaN and infinity.
+    """
+    check_fit(place, params, grads)
+    found = dict(zip(params, extents([grads[name] for name in params]), strict=True))
+    for name, extent in found.items():
+        if np.isnan(extent.largest):
+            bad = first_bad(grads[name])
+            raise FloatingPointError(
+                f"{place}: the gradient of {name!r} has {grads[name][bad]} at {list(bad or ())}; "
+                f"lower the learning rate, clip gradients, or find the overflow before it"
+            )
+    return {name: extent.largest for name, extent in found.items()}
+
+
+def check_fit(place: str, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
+    """Raise unless there is one gradient of each parameter's shape, and no other.
+
+    Raises TypeError for what is no dict of arrays, ValueError for names, ShapeError, DtypeError.
     """
     check_named(place, grads)
     if missing := [name for name in params if name not in grads]:
@@ -79,15 +95,6 @@ def check_grads(place: str, params: Mapping[str, Array], grads: Mapping[str, Arr
             raise ShapeError(f"{place}: the gradient of {name!r} must have shape {p.shape}, found {g.shape}")
         if g.dtype.kind != "f":
             raise DtypeError(f"{place}: the gradient of {name!r} must be floats, found dtype {g.dtype}; convert it")
-    found = dict(zip(params, extents([grads[name] for name in params]), strict=True))
-    for name, extent in found.items():
-        if np.isnan(extent.largest):
-            bad = first_bad(grads[name])
-            raise FloatingPointError(
-                f"{place}: the gradient of {name!r} has {grads[name][bad]} at {list(bad or ())}; "
-                f"lower the learning rate, clip gradients, or find the overflow before it"
-            )
-    return {name: extent.largest for name, extent in found.items()}
 
 
 def check_named(place: str, grads: object) -> None:
