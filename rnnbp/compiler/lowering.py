@@ -94,11 +94,11 @@ def written(cell: Cell) -> tuple[tuple[str, str], ...]:
     return tuple((name, repr(value)) for name, value in found if isinstance(value, int | float | tuple))
 
 
-def current(known: dict[Any, Any], key: tuple[Any, ...]) -> bool:
-    """Whether there is something of this key, whose last part is what is ``written``; what is of another goes."""
-    for old in [old for old in known if old[-1] != key[-1]]:
-        del known[old]
-    return key in known
+def forget_others(known: dict[Any, Any], now: tuple[tuple[str, str], ...]) -> None:
+    """Drop what is known of a cell whose keys do not end in what is ``written`` now."""
+    for key in list(known):
+        if key[-1] != now:
+            known.pop(key, None)
 
 
 def lower(cell: Cell, shapes: Sequence[Shape], values: Values) -> Code:

@@ -15,7 +15,7 @@ from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.compiled import Compiled
 from rnnbp.compiler.function import Function
-from rnnbp.compiler.lowering import current, written
+from rnnbp.compiler.lowering import forget_others, written
 from rnnbp.compiler.opaque import OpaqueRun
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.compiler.tapes import ProgramTape, States, outside
@@ -35,9 +35,10 @@ _compiled: WeakKeyDictionary[Cell, dict[Any, Backward]] = WeakKeyDictionary()
 def compiled(cell: Cell, x_shape: Shape, without: frozenset[str] = frozenset()) -> Backward:
     """The cell compiled for inputs of a shape, once."""
     known, key = _compiled.setdefault(cell, {}), (x_shape, without, written(cell))
-    if not current(known, key):
-        known[key] = Backward(Compiled(cell, x_shape, without))
-    return known[key]
+    forget_others(known, key[-1])
+    found = known[key] if key in known else Backward(Compiled(cell, x_shape, without))
+    known[key] = found
+    return found
 
 
 def sizes_of(layout: Layout, without: frozenset[str] = frozenset()) -> ProgramSizes:

@@ -13,7 +13,7 @@ from rnnbp.cell import Cell
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.compiled import Compiled
-from rnnbp.compiler.lowering import current, written
+from rnnbp.compiler.lowering import forget_others, written
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.compiler.workspace import workspace_bytes
 from rnnbp.kernels.cell import Kernel, KernelCell
@@ -44,9 +44,10 @@ def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset(), symbols:
     rows = math.prod(layout.x_shape) + sum(map(math.prod, layout.cell.state_shapes))
     known, looks_up = _known.setdefault(layout.cell, {}), 0 < symbols <= rows
     key = layout.x_shape, layout.dtype, without, looks_up, written(layout.cell)
-    if not current(known, key):
-        known[key] = _looking_up(layout, without) if looks_up else _kernels(layout, without)
-    found = known[key]
+    forget_others(known, key[-1])
+    make = _looking_up if looks_up else _kernels
+    found = known[key] if key in known else make(layout, without)
+    known[key] = found
     return None if found is None else KernelSizes(layout, found.back, found, symbols * found.symbols)
 
 

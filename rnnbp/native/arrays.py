@@ -50,10 +50,11 @@ def _cuts(sizes: tuple[int, ...]) -> list[tuple[int, int, int]]:
 
 def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
     """(max |x|, but for NaN, and Σ x² in float64) of each array; all are of one dtype."""
-    cuts = _cuts(tuple([array.size for array in arrays]))
+    sizes = tuple([array.size for array in arrays])
+    cuts = _cuts(sizes)
     out, starts, item = np.zeros((len(cuts), 2)), [address(array) for array in arrays], arrays[0].itemsize
     function, to = library(arrays[0].dtype).address("extent.task"), address(out)
-    _do([[function, starts[k] + item * at, n, to + 16 * r] for r, (k, at, n) in enumerate(cuts)], TOGETHER * len(cuts))
+    _do([[function, starts[k] + item * at, n, to + 16 * r] for r, (k, at, n) in enumerate(cuts)], sum(sizes))
     found = [(0.0, 0.0)] * len(arrays)
     for (k, _, _), (largest, squares) in zip(cuts, out.tolist(), strict=True):
         found[k] = max(found[k][0], largest), found[k][1] + squares
@@ -62,15 +63,15 @@ def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
 
 def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[float], *, penalty: bool) -> None:
     """Adam's update of (p, g, m, v), all of one dtype, by the ``numbers`` that ``elementwise.ADAM`` names."""
-    dtype = arrays[0][0].dtype
+    dtype, sizes = arrays[0][0].dtype, tuple([four[0].size for four in arrays])
     item, given = dtype.itemsize, np.array(numbers, dtype)
     starts, by = [[address(a) for a in four] for four in arrays], address(given)
     function, tasks = library(dtype).address("adam_penalty.task" if penalty else "adam.task"), list[list[int]]()
-    for k, at, n in _cuts(tuple([four[0].size for four in arrays])):
+    for k, at, n in _cuts(sizes):
         p, g, m, v = starts[k]
         move = item * at
         tasks.append([function, p + move, g + move, m + move, v + move, n, by])
-    _do(tasks, TOGETHER * len(tasks))
+    _do(tasks, sum(sizes))
 
 
 def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> tuple[Array, Array, Array]:
