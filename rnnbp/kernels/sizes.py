@@ -39,7 +39,7 @@ def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset(), symbols:
 
     Args:
         symbols: how many there are where x is the vectors of symbols alone. They are looked up where the cell takes x
-            by one product, and the table is no larger than its weights.
+            by one product, and the table is no larger than its weights: no more symbols than inputs and states.
     """
     rows = math.prod(layout.x_shape) + sum(map(math.prod, layout.cell.state_shapes))
     known, looks_up = _known.setdefault(layout.cell, {}), 0 < symbols <= rows
