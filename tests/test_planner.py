@@ -66,6 +66,7 @@ def test_thirty_budgets_are_kept_and_foretold(build: Any) -> None:
         assert stats.peak_bytes <= budget
         assert stats.peak_bytes <= plan.chosen.bytes
         assert {name: getattr(stats, name) for name in figures(plan.forecast)} == figures(plan.forecast)
+        assert plan.chosen.seconds == pytest.approx(plan.forecast.seconds, rel=1e-4)
         seconds.append(plan.chosen.seconds)
         chosen.add(plan.chosen.name)
     assert seconds == sorted(seconds, reverse=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
-from rnnbp.actions import Action, Tier
+from rnnbp.actions import TIERS, Action, Tier
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.schedules import All, DiskRevolve, EveryK, Multistage, Optimal, Revolve, ThinTapes
@@ -20,6 +21,8 @@ BUILDING = 1e-4
 """Seconds that they take for a unit, about."""
 TIERED = 1_000
 """Chunks for which the disk's tables are worked out."""
+ALIKE = 64
+"""The most chunks, all of one length and with a checkpoint each, that are tried besides those of other lengths."""
 BUFFERS = 2
 """Checkpoints on their way to the disk or from it, which are in RAM."""
 
@@ -58,6 +61,7 @@ class Candidates:
     def __init__(self, sizes: Sizes, steps: int, costs: Costs, disk: int = 0) -> None:
         self.sizes, self.steps, self.costs = sizes, steps, costs
         self.lengths = lengths_of(steps)
+        self.alike = sorted({math.ceil(steps / n) for n in range(2, min(ALIKE, steps) + 1)}.difference(self.lengths))
         self.disk = disk // max(1, sizes.slot)
         """How many checkpoints the disk may hold."""
 
@@ -67,7 +71,9 @@ class Candidates:
             for candidate in self._of_length(length, budget, tables):
                 if candidate.bytes <= budget:
                     yield candidate
-        yield from (candidate for candidate in self.cached() if candidate.bytes <= budget)
+        alike = (self._segments(n, math.ceil(self.steps / n), tier, most=1) for n in self.alike for tier in TIERS)
+        others = chain(*alike, self.cached())
+        yield from (candidate for candidate in others if candidate.bytes <= budget)
 
     def cached(self) -> Iterator[Candidate]:
         """Everything cached, for each length of chunks."""
@@ -98,10 +104,10 @@ class Candidates:
             if tables and chunks <= TIERED:
                 yield from self._tiered(length, chunks, min(units - 2, chunks))
 
-    def _segments(self, length: int, chunks: int, tier: Tier) -> Iterator[Candidate]:
-        """A checkpoint every k chunks, tapes or thin tapes in a segment."""
+    def _segments(self, length: int, chunks: int, tier: Tier, most: int | None = None) -> Iterator[Candidate]:
+        """A checkpoint every k chunks, ``most`` of them at the most, tapes or thin tapes in a segment."""
         k = 1
-        while k < chunks:
+        while k < chunks and k <= (most or chunks):
             stored, every = math.ceil(chunks / k) - 1, EveryK(chunks, k, tier)
             name = f"every {k} chunks" + ", on disk" * (tier == "disk")
             slots, disk = (stored, 0) if tier == "ram" else (BUFFERS, stored)
@@ -116,7 +122,8 @@ class Candidates:
         """Nested checkpoints, in RAM and on disk."""
         if ram < 1:
             return
-        run = self._seconds(1, 1, length)
+        once = {"Record": 1, "Backward": 1}
+        run = self.costs.seconds(once, dict.fromkeys(once, length))
         write, read = (self.costs.fixed.get(kind, 0.0) / run for kind in ("write", "read"))
         for schedule in (Multistage(chunks, ram, min(self.disk, chunks)), DiskRevolve(chunks, ram, write, read)):
             found = simulate(schedule, chunks)
@@ -146,21 +153,15 @@ class Candidates:
         held = self._bytes(length, slots, 1) + kept * self.sizes.thin(length) + self.sizes.parts.objects(thin=kept)
         rebuilt = schedule.rebuilt
         held += max(0, self.sizes.rebuild(length) - self.sizes.workspace(length))
-        counts = {
-            "Advance": runs - chunks,
-            "Keep": rebuilt,
-            "Rebuild": rebuilt,
-            "Record": chunks - rebuilt,
-            "Backward": chunks,
-        }
-        seconds = self.costs.seconds(counts, {kind: n * length for kind, n in counts.items()}, held)
-        seconds += self._disk_seconds(disk)
-        return Candidate(name, schedule, length, held, seconds)
+        seconds = self._seconds(runs, chunks, length, rebuilt) + held * self.costs.byte
+        return Candidate(name, schedule, length, held, seconds + self._disk_seconds(disk))
 
-    def _seconds(self, runs: int, chunks: int, length: int) -> float:
-        """Of a schedule that runs so many chunks, each recorded once at the last."""
-        counts = {"Advance": runs - chunks, "Record": chunks, "Backward": chunks}
-        return self.costs.seconds(counts, {kind: n * length for kind, n in counts.items()})
+    def _seconds(self, runs: int, chunks: int, length: int, rebuilt: int = 0) -> float:
+        """Of a schedule that runs so many chunks, each recorded or rebuilt once; the last, which may be short, once."""
+        counts = {"Advance": runs - chunks, "Keep": rebuilt, "Rebuild": rebuilt}
+        steps = {kind: n * length for kind, n in counts.items()}
+        counts |= {"Record": chunks - rebuilt, "Backward": chunks}
+        return self.costs.seconds(counts, steps | {"Record": self.steps - rebuilt * length, "Backward": self.steps})
 
     def _disk_seconds(self, stored: int) -> float:
         """Of so many checkpoints written and read again, as if nothing were run in the meantime."""
