@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,17 +23,14 @@ class Ledger:
         self._external = {id(_owner(a)): _owner(a) for a in external}
         self._held: dict[int, list[Any]] = {}
         self.bytes: Counter[str] = Counter()
+        self.total = 0
+        """Bytes held now."""
         self.peak_bytes = 0
         self.peak_by_kind: dict[str, int] = {}
         self.brief = 0
         """Of what is reserved, the bytes of temporary arrays for which memory is kept from run to run."""
         self.grown: Callable[[], None] | None = None
         """What is called when the total has grown."""
-
-    @property
-    def total(self) -> int:
-        """Bytes held now."""
-        return self.bytes.total()
 
     def hold(self, kind: str, tree: Any) -> None:
         """Count the arrays in ``tree`` (arrays in tuples, lists, dicts) as held once more."""
@@ -43,7 +40,7 @@ class Ledger:
                 continue
             entry = self._held.setdefault(id(owner), [owner, kind, 0])
             if entry[2] == 0:
-                self.bytes[kind] += owner.nbytes
+                self._add(kind, owner.nbytes)
             entry[2] += 1
         self._note_peak()
 
@@ -56,26 +53,40 @@ class Ledger:
             entry = self._held[id(owner)]
             entry[2] -= 1
             if entry[2] == 0:
-                self.bytes[entry[1]] -= owner.nbytes
+                self._add(entry[1], -owner.nbytes)
                 del self._held[id(owner)]
 
-    @contextmanager
-    def reserve(self, kind: str, nbytes: int, brief: int = 0) -> Iterator[None]:
+    def reserve(self, kind: str, nbytes: int, brief: int = 0) -> Reserved:
         """Count bytes that are needed while something runs, by declaration; so many of them are ``brief``."""
+        return Reserved(self, kind, nbytes, brief)
+
+    def _add(self, kind: str, nbytes: int, brief: int = 0) -> None:
         self.bytes[kind] += nbytes
+        self.total += nbytes
         self.brief += brief
-        self._note_peak()
-        try:
-            yield
-        finally:
-            self.bytes[kind] -= nbytes
-            self.brief -= brief
 
     def _note_peak(self) -> None:
         if self.total > self.peak_bytes:
             self.peak_bytes, self.peak_by_kind = self.total, dict(+self.bytes)
         if self.grown is not None:
             self.grown()
+
+
+@dataclass(slots=True)
+class Reserved:
+    """Bytes that a ledger counts within a ``with``."""
+
+    ledger: Ledger
+    kind: str
+    nbytes: int
+    brief: int
+
+    def __enter__(self) -> None:
+        self.ledger._add(self.kind, self.nbytes, self.brief)
+        self.ledger._note_peak()
+
+    def __exit__(self, *_: object) -> None:
+        self.ledger._add(self.kind, -self.nbytes, -self.brief)
 
 
 def arrays_in(tree: Any) -> Iterator[Array]:

@@ -42,11 +42,8 @@ class Reuse:
         self._free: defaultdict[int, list[Array]] = defaultdict(list)
         self._used: dict[int, Any] = {}
         self._brief = 0
-
-    @property
-    def free(self) -> int:
+        self.free = 0
         """Bytes that wait to be used again."""
-        return sum(block.nbytes for blocks in self._free.values() for block in blocks)
 
     def new(self, shape: Shape, dtype: np.dtype[Any], *, brief: bool = False) -> Array:
         """An array of anything; a ``brief`` one is a temporary array of an action that has reserved it as such."""
@@ -62,9 +59,11 @@ class Reuse:
 
     def _block(self, nbytes: int, brief: bool) -> Array:
         """A block for so many bytes; for a brief array one that is larger, rather than one more."""
+        if self._free[nbytes]:
+            return self._taken(nbytes)
         fits = [size for size, blocks in self._free.items() if blocks and nbytes <= size <= LARGER * nbytes]
-        if self._free[nbytes] or (brief and fits):
-            return self._free[nbytes if self._free[nbytes] else min(fits)].pop()
+        if brief and fits:
+            return self._taken(min(fits))
         self.keep(self._room() - nbytes)
         return np.empty(nbytes + LINE, np.uint8)
 
@@ -75,14 +74,19 @@ class Reuse:
 
     def keep(self, room: int) -> None:
         """Give back free blocks, the smallest first, until the others fit into so many bytes."""
-        free = self.free
-        for nbytes in sorted(self._free):
-            while self._free[nbytes] and free > room:
-                free -= self._free[nbytes].pop().nbytes
+        if self.free > room:
+            for nbytes in sorted(self._free):
+                while self._free[nbytes] and self.free > room:
+                    self._taken(nbytes)
+
+    def _taken(self, nbytes: int) -> Array:
+        block = self._free[nbytes].pop()
+        self.free -= block.nbytes
+        return block
 
     def grown(self) -> None:
         """The ledger has grown: give back what does not fit beside it."""
-        if self._free:
+        if self.free:
             self.keep(self._room())
 
     def begin(self, ledger: Ledger) -> None:
@@ -144,3 +148,4 @@ def _freed(owner: ref[Reuse], number: int, block: Array, brief: bool, _: Any) ->
         found._used.pop(number, None)
         found._brief -= brief * block.nbytes
         found._free[block.nbytes - LINE].append(block)
+        found.free += block.nbytes

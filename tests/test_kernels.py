@@ -477,6 +477,19 @@ def test_a_bias_that_does_not_lie_together(step: int) -> None:
     np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-13)
 
 
+@pytest.mark.parametrize("like", [np.asfortranarray, lambda dy: np.broadcast_to(dy[0, 0, 0], dy.shape)])
+def test_a_derivative_that_does_not_lie_together(like: Any) -> None:
+    """As a function of the user may give it."""
+    model, x = rb.LSTM(3, 5, dtype="float64", rng=0), reals(7, 4, 3)
+
+    def loss(y: np.ndarray, _: None) -> tuple[float, np.ndarray]:
+        return float(y.sum()), like(np.ones_like(y))
+
+    expected, found = (rb.bptt(model, x, None, loss, chunk=3, backend=name) for name in ("interpreter", "llvm"))
+    for key in expected.grads:
+        np.testing.assert_allclose(found.grads[key], expected.grads[key], rtol=1e-12)
+
+
 @pytest.mark.parametrize("cut", [slice(None), slice(None, None, -1)])
 def test_models_with_dense_layers(cut: slice) -> None:
     """Before, between and after cells; also where x does not lie together."""

@@ -46,6 +46,11 @@ class Objective:
         if all(isinstance(part, Held) for part in self._parts) and problem.known:
             self._finish()
 
+    @property
+    def finished(self) -> bool:
+        """Whether all of the target and the mask have been looked at."""
+        return self._prepared < 0
+
     def _series(self, name: str, given: Any, folder: PathLike | None) -> Series:
         """``given``; a stream of it is as long as x is, where that is known."""
         found = series(name, given, None, folder)

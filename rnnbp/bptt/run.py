@@ -47,6 +47,7 @@ class Run:
     ) -> None:
         self.problem, self.chunks, self.objective, self.horizon, self.done = problem, chunks, objective, horizon, done
         self.sizes = objective.sizes(dx)
+        self.arriving = bool(self.sizes.target_bytes) or not objective.finished
         self.tapes: dict[int, ChunkTape] = {}
         self.thin: dict[int, ThinTape] = {}
         recurrent = zip(chunks.parts.recurrent, problem.state, strict=True)
@@ -72,7 +73,7 @@ class Run:
                 assert action is not None
                 if (ahead := read_ahead(action, after, self.slots.on_disk, (self.tapes, self.thin))) is not None:
                     self.slots.read_ahead(ahead)
-                if isinstance(action, Advance | Keep | Record):
+                if self.arriving and isinstance(action, Advance | Keep | Record):
                     self._prepare(action.n)
                 state = self._do(action, state)
                 self.counter.count(action, self)

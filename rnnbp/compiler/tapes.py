@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,8 @@ class States:
 class ProgramTape:
     """The internals of a chunk: x (L, B, ...), its states, buffers (L, rows, B) by name, and opaque layers.
 
-    ``memory`` is the array in which states and buffers lie, if there is one.
+    ``memory`` is the array in which states and buffers lie, if there is one; ``places``: the addresses of x, states
+    and buffers, for kernels.
     """
 
     x: Array
@@ -53,6 +54,7 @@ class ProgramTape:
     buffers: dict[str, Array]
     opaque: dict[str, OpaqueRun]
     memory: Array | None = None
+    places: dict[str, int] = field(default_factory=dict)
 
     @property
     def entering(self) -> tuple[Array, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,16 @@ from rnnbp.compiler.program import vector_of
 from rnnbp.compiler.tapes import ProgramTape, States
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
+from rnnbp.kernels.bundle import Bundle
 from rnnbp.kernels.cell import Kernel
 from rnnbp.kernels.packing import Panels
 from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.kernels.source import TABLE
 from rnnbp.kernels.table import Table, WithTable
-from rnnbp.kernels.tasks import Spots
+from rnnbp.kernels.tasks import Pieces, Spots
 from rnnbp.layers.embedding import Symbols
 from rnnbp.native import threads
+from rnnbp.native.machine import address
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
 
@@ -45,6 +46,9 @@ class KernelProgram:
         self._panels: list[Panels] = []
         self._vectors: dict[Any, Vector] = {}
         self._spots: dict[Any, Spots] = {}
+        self._bundles: dict[Any, Bundle] = {}
+        self._cut: dict[int, Pieces] = {}
+        """By the length of chunks."""
         self._memory = workspace.memory
 
     def prepare(self, length: int) -> None:
@@ -64,16 +68,18 @@ class KernelProgram:
         """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds the state runs."""
         kernel = self.kernels.forward(rolling=True, output=output)
         arrays = self._arrays(kernel, len(x))
-        states = [arrays[f"H{k}"] for k in range(len(state))]
-        y = self._run(kernel, {}, x, states, state, output=output)
+        states, x = [arrays[f"H{k}"] for k in range(len(state))], np.ascontiguousarray(x)
+        y = self._run(kernel, {"x": address(x)}, len(x), states, state, output=output)
         return y, tuple(
             s[0].reshape(-1, *shape).copy() for s, shape in zip(states, self.cell.state_shapes, strict=True)
         )
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
-        kernel, states = self.kernels.forward(output=output), self._states(len(x))
-        y = self._run(kernel, {}, x, states, state, output=output)
+        kernel, x = self.kernels.forward(output=output), np.ascontiguousarray(x)
+        states = [self._new(shape) for shape in self._state_shapes(len(x)).values()]
+        places = {"x": address(x)} | {f"H{k}": address(array) for k, array in enumerate(states)}
+        y = self._run(kernel, places, len(x), states, state, output=output)
         return y, self._held(states)
 
     def record(
@@ -81,10 +87,10 @@ class KernelProgram:
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) of a chunk; without ``output`` y is None."""
         kernel = self.kernels.forward(output=self._made(output), taped=True)
-        states, buffers = self._state_shapes(len(x)), self._tape_shapes(kernel, len(x))
-        whole, found = self._together([*states, *buffers.values()])
-        named = dict(zip(buffers, found[len(states) :], strict=True))
-        tape = ProgramTape(x, self._held(found[: len(states)]), named, {}, whole)
+        bundle = self._bundle(kernel, len(x))
+        memory = self._new((bundle.size,))
+        states = self._held([bundle.array(memory, f"H{k}") for k in range(len(state))])
+        tape = ProgramTape(x, states, {}, {}, memory, bundle.places(memory))
         return self._taped(kernel, x, tape, state, output=output)
 
     def rebuild(
@@ -92,9 +98,11 @@ class KernelProgram:
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
-        buffers = self._tape_shapes(kernel, len(x))
-        found = dict(zip(buffers, self._together(list(buffers.values()))[1], strict=True))
-        return self._taped(kernel, x, ProgramTape(x, states, found, {}), None, output=output)
+        bundle = self._bundle(kernel, len(x), states=False)
+        memory = self._new((bundle.size,))
+        places = bundle.places(memory) | {f"H{k}": address(array) for k, array in enumerate(states.states)}
+        tape = ProgramTape(x, states, {"all": memory}, {}, None, places)
+        return self._taped(kernel, x, tape, None, output=output)
 
     def backward(
         self,
@@ -105,22 +113,18 @@ class KernelProgram:
         into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
         """The delta recursion from the last step of a chunk to its first, and the parameter gradients."""
-        length, kernel, tasks = len(tape.x), self.kernels.backward, self.sizes.tasks
+        length, kernel = len(tape.x), self.kernels.backward
         arrays = self._arrays(kernel, length)
         for k, given in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if given is None else given.reshape(self.layout.batch, -1))
         if dy is None:
             dy = np.zeros((length, self.layout.batch, self._features()), self.layout.dtype)
-        dx = self._dx(tape.x, into)
-        along = {"x": _flat(tape.x), "dy": _flat(dy)} | tape.buffers | ({} if dx is None else {"dx": _flat(dx)})
-        along |= {f"H{k}": states for k, states in enumerate(tape.states.states)}
-        piece = self.sizes.piece(length)
-        starts = np.arange(0, length, piece)[::-1].copy()
-        lengths = np.minimum(piece, length - starts)
-        spots, others = (self._where(kernel, length, names).of(along, steps=True) for names in (None, tasks.names))
-        table = tasks.table(others, starts, lengths, WithTable(grads, self.table))
+        dx, dy = self._dx(tape.x, into), np.ascontiguousarray(dy)
+        pieces, piece = self._pieces(tape, dy, dx), self.sizes.piece(length)
+        places = tape.places | {"dy": address(dy), "dx": address(dx)}
+        table = pieces.tasks(places, WithTable(grads, self.table))
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
-        self._drive(kernel, spots[:, 0] + starts[:, None] * spots[:, 1], lengths, piece, table, n)
+        self._drive(kernel, pieces.places(places), pieces.lengths, piece, table, n)
         shapes = self.cell.state_shapes
         return dx, tuple(arrays[f"C{k}"].reshape(-1, *shape).copy() for k, shape in enumerate(shapes))
 
@@ -137,14 +141,15 @@ class KernelProgram:
         self, kernel: Kernel, x: Array, tape: ProgramTape, state: Sequence[Array] | None, *, output: bool
     ) -> tuple[Array | None, ProgramTape]:
         tape.x = np.ascontiguousarray(x)
-        y = self._run(kernel, tape.buffers, tape.x, tape.states.states, state, output=self._made(output))
+        tape.places["x"] = address(tape.x)
+        y = self._run(kernel, tape.places, len(x), tape.states.states, state, output=self._made(output))
         return self._state_as_output(tape) if output and y is None else y, tape
 
     def _run(
         self,
         kernel: Kernel,
-        buffers: dict[str, Array],
-        x: Array,
+        places: dict[str, int],
+        length: int,
         states: list[Array],
         state: Sequence[Array] | None,
         *,
@@ -152,12 +157,10 @@ class KernelProgram:
     ) -> Array | None:
         for array, given in zip(states, state or (), strict=False):
             np.copyto(array[0], given.reshape(self.layout.batch, -1))
-        y = self._empty_output(len(x)) if output else None
-        arrays = {f"H{k}": array for k, array in enumerate(states)} | {"x": np.ascontiguousarray(x)} | buffers
-        arrays |= {} if y is None else {"y": y}
-        spots = self._where(kernel, len(x)).of(arrays, steps=False)
-        n = min(self._workers(kernel.flops * len(x) * self.layout.batch), self.layout.batch)
-        self._drive(kernel, spots[None, :, 0], np.array([len(x)]), self.sizes.block(len(x)), None, n)
+        y = self._empty_output(length) if output else None
+        spots = self._where(kernel, length).of(places | {"y": address(y)})
+        n = min(self._workers(kernel.flops * length * self.layout.batch), self.layout.batch)
+        self._drive(kernel, np.array([spots]), np.array([length]), self.sizes.block(length), None, n)
         return y
 
     def _where(self, kernel: Kernel, length: int, names: Iterable[str] | None = None) -> Spots:
@@ -167,9 +170,21 @@ class KernelProgram:
             arrays = self._arrays(kernel, length) | self._constants(kernel)
             if self.workspace.memory is not self._memory:  # it has grown
                 self._spots.clear()
+                self._cut.clear()
             self._memory = self.workspace.memory
             self._spots[key] = Spots(kernel.names if names is None else names, arrays)
         return self._spots[key]
+
+    def _pieces(self, tape: ProgramTape, dy: Array, dx: Array | None) -> Pieces:
+        """What backward does piece by piece with chunks as long as a tape's."""
+        length, kernel, tasks = len(tape.x), self.kernels.backward, self.sizes.tasks
+        spots, others = (self._where(kernel, length, names) for names in (None, tasks.names))
+        if length not in self._cut:
+            moves = dict(self._bundle(self.kernels.forward(output=self._made(True), taped=True), length).moves)
+            given = {"x": tape.x, "dy": dy} | ({} if dx is None else {"dx": dx})
+            moves |= {name: array.strides[0] for name, array in given.items()}
+            self._cut[length] = Pieces(spots, others, tasks, moves, length, self.sizes.piece(length))
+        return self._cut[length]
 
     def _drive(self, kernel: Kernel, places: Array, lengths: Array, block: int, tasks: Array | None, n: int) -> None:
         """Run a kernel on the pieces of a chunk, whose arrays are at ``places``, with the tasks of each, by n threads.
@@ -230,20 +245,18 @@ class KernelProgram:
         for key, vector in self._vectors.items():
             self._packed[key][...] = vector_of(vector, self.layout.dtype)
 
-    def _states(self, length: int) -> list[Array]:
-        return [self._new(shape) for shape in self._state_shapes(length)]
+    def _state_shapes(self, length: int) -> dict[str, Shape]:
+        batch = self.layout.batch
+        return {f"H{k}": (length + 1, batch, math.prod(shape)) for k, shape in enumerate(self.cell.state_shapes)}
 
-    def _state_shapes(self, length: int) -> list[Shape]:
-        return [(length + 1, self.layout.batch, math.prod(s)) for s in self.cell.state_shapes]
-
-    def _tape_shapes(self, kernel: Kernel, length: int) -> dict[str, Shape]:
-        return {name: (length, self.layout.batch, rows) for name, rows in kernel.of_kind("T").items()}
-
-    def _together(self, shapes: Sequence[Shape]) -> tuple[Array, list[Array]]:
-        """Memory, and arrays in it: the larger it is, the larger the pages that the system gives for it."""
-        ends = list(accumulate(map(math.prod, shapes), initial=0))
-        whole = self._new((ends[-1],))
-        return whole, [whole[a:b].reshape(shape) for (a, b), shape in zip(pairwise(ends), shapes, strict=True)]
+    def _bundle(self, kernel: Kernel, length: int, *, states: bool = True) -> Bundle:
+        """What a kernel puts on a tape, with the states of its steps or without."""
+        key = kernel, length, states
+        if key not in self._bundles:
+            shapes = {name: (length, self.layout.batch, rows) for name, rows in kernel.of_kind("T").items()}
+            first = self._state_shapes(length) if states else {}
+            self._bundles[key] = Bundle(first | shapes, self.layout.dtype.itemsize)
+        return self._bundles[key]
 
     def _held(self, states: list[Array]) -> States:
         return States(states, self.cell.state_shapes, batch_first=True)
@@ -256,8 +269,3 @@ class KernelProgram:
 
     def _new(self, shape: tuple[int, ...]) -> Array:
         return self.workspace.new(shape, self.layout.dtype)
-
-
-def _flat(x: Array) -> Array:
-    """(L, B, ...) with its features as one axis."""
-    return x.reshape(*x.shape[:2], -1)

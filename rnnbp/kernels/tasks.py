@@ -21,19 +21,18 @@ DELTAS, OTHER, STEPS, TOTAL = 1, 3, 5, 8
 
 
 class Spots:
-    """Where arrays begin, and the bytes from step to step; ``fixed`` ones are looked at once, and have no steps."""
+    """Where arrays begin: ``fixed`` ones are looked at once, the others given by their addresses."""
 
     def __init__(self, names: Iterable[str], fixed: Mapping[str, Array]) -> None:
-        order = list(names)
-        self._found = np.array([(address(fixed.get(name)), 0) for name in order], np.int64).reshape(-1, 2)
-        self._open = [(k, name) for k, name in enumerate(order) if name not in fixed]
+        self.names = list(names)
+        self._found = [address(fixed.get(name)) for name in self.names]
+        self._open = [(k, name) for k, name in enumerate(self.names) if name not in fixed]
 
-    def of(self, given: Mapping[str, Array], *, steps: bool) -> Array:
-        """(arrays, 2), with those ``given``, all by their steps or none; zeros for what there is not."""
+    def of(self, given: Mapping[str, int]) -> list[int]:
+        """An address for each name, 0 for what there is not."""
         found = self._found.copy()
         for k, name in self._open:
-            if (array := given.get(name)) is not None:
-                found[k] = address(array), array.strides[0] if steps else 0
+            found[k] = given.get(name, 0)
         return found
 
 
@@ -75,11 +74,46 @@ class Tasks:
     def _offset(self, place: Place) -> int:
         return self._item * (place.later * self._batch * place.width + place.row)
 
-    def table(self, spots: Array, starts: Array, lengths: Array, grads: Accumulator) -> Array:
-        """(pieces, tasks, numbers) of pieces from ``starts`` on, of ``lengths`` steps; spots as of ``names``."""
-        totals = [(address(grads.at(part.owner, part.key)), 0) for part in self.totals.values()]
-        spots = np.concatenate([spots, np.array(totals, np.int64).reshape(-1, 2)])
-        here, moves = (spots[self._which, k] for k in (0, 1))
-        found: Array = (self._numbers + here) + starts[:, None, None] * moves
+    def pieces(self, starts: Array, lengths: Array, moves: Sequence[int]) -> Array:
+        """(pieces, tasks, numbers) but for addresses, of pieces from ``starts`` on, of ``lengths`` steps.
+
+        Args:
+            moves: bytes from step to step of each of the arrays ``names``.
+        """
+        along = np.array([*moves, *[0] * len(self.totals)], np.int64)
+        found: Array = self._numbers + starts[:, None, None] * along[self._which]
         found[:, :, STEPS] = lengths[:, None] * self._batch
         return found
+
+    def table(self, pieces: Array, spots: list[int], grads: Accumulator) -> Array:
+        """(pieces, tasks, numbers), with the addresses of the arrays ``names`` and of the sums of gradients."""
+        totals = [address(grads.at(part.owner, part.key)) for part in self.totals.values()]
+        found: Array = pieces + np.array([*spots, *totals], np.int64)[self._which]
+        return found
+
+
+class Pieces:
+    """A chunk in pieces, from the last to the first: all of their tables but what is given with a chunk.
+
+    Args:
+        spots, others: of the arrays of the kernel, and of its tasks. moves: bytes from step to step of those that are
+            given. length: of the chunk; piece: of a piece, in steps.
+    """
+
+    def __init__(
+        self, spots: Spots, others: Spots, tasks: Tasks, moves: Mapping[str, int], length: int, piece: int
+    ) -> None:
+        self._spots, self._others, self._tasks = spots, others, tasks
+        starts = np.arange(0, length, piece)[::-1].copy()
+        self.lengths = np.minimum(piece, length - starts)
+        self._steps = starts[:, None] * np.array([moves.get(name, 0) for name in spots.names], np.int64)
+        self._table = tasks.pieces(starts, self.lengths, [moves.get(name, 0) for name in others.names])
+
+    def places(self, given: Mapping[str, int]) -> Array:
+        """(pieces, arrays): where each piece of the kernel's arrays begins."""
+        found: Array = self._steps + np.array(self._spots.of(given), np.int64)
+        return found
+
+    def tasks(self, given: Mapping[str, int], grads: Accumulator) -> Array:
+        """(pieces, tasks, numbers): what is read off the deltas of each."""
+        return self._tasks.table(self._table, self._others.of(given), grads)
