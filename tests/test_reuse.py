@@ -189,13 +189,18 @@ def spelled(seed: int = 0) -> rb.Sequential:
     return rb.Sequential(rb.Embedding(20, 24, rng=rng), rb.LSTM(24, 40, rng=rng), rb.Dense(40, 20, rng=rng))
 
 
-def steps(model: rb.Sequential, how: dict[str, Any], *, fresh: bool) -> list[rb.Gradients]:
+def bare(seed: int = 0) -> rb.Recurrent:
+    """By itself: it becomes a graph anew for each run."""
+    return rb.LSTM(32, N, rng=seed)
+
+
+def steps(model: Any, how: dict[str, Any], *, fresh: bool) -> list[rb.Gradients]:
     """Updates on changing data, by whatever is left or with nothing left."""
     found, rng = [], np.random.default_rng(1)
     for k in range(4):
         if fresh:
             rb.release_memory()
-        if isinstance(model.blocks[0], rb.Embedding):
+        if model.layers and isinstance(model.layers[0], rb.Embedding):
             x, loss = rng.integers(0, 20, (T, B)), rb.losses.CrossEntropy()
             found.append(rb.bptt(model, x, x, loss, **how))
         else:
@@ -208,7 +213,7 @@ def steps(model: rb.Sequential, how: dict[str, Any], *, fresh: bool) -> list[rb.
     return found
 
 
-@pytest.mark.parametrize("build", [whole, spelled])
+@pytest.mark.parametrize("build", [whole, spelled, bare])
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
 @pytest.mark.parametrize("backend", ["numpy", None, "interpreter"])
 def test_what_is_left_follows_the_parameters(build: Any, checkpoint: str, backend: str | None) -> None:
@@ -219,8 +224,9 @@ def test_what_is_left_follows_the_parameters(build: Any, checkpoint: str, backen
             np.testing.assert_array_equal(one.grads[name], grad, err_msg=name)
 
 
-def test_what_is_left_is_of_one_model_and_goes_with_it() -> None:
-    first, second = whole(0), whole(1)
+@pytest.mark.parametrize("build", [whole, bare])
+def test_what_is_left_is_of_one_model_and_goes_with_it(build: Any) -> None:
+    first, second = build(0), build(1)
     expected = []
     for model in (first, second):
         rb.release_memory()
@@ -229,7 +235,8 @@ def test_what_is_left_is_of_one_model_and_goes_with_it() -> None:
         for model, wanted in zip((first, second), expected, strict=True):
             same(run(model), wanted)
     (left,) = module._last
-    assert left._kit
+    assert left.kit(second) is not None
+    run(second)
     held, alive = left._kit[0], weakref.ref(second)
     del second, model
     assert alive() is None

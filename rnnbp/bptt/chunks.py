@@ -81,7 +81,6 @@ class Chunks:
     """Runs chunks of a problem."""
 
     def __init__(self, problem: Problem, *, seed: int, training: bool, memory: Reuse | None = None) -> None:
-        self.parts = parts_of(problem.model)
         self.begin(problem, seed=seed, training=training)
         found: dict[int, Layout] = layouts(self.model, problem.x_shape, problem.batch, problem.dtype)
         workspace = Workspace(memory)
@@ -101,6 +100,7 @@ class Chunks:
     def begin(self, problem: Problem, *, seed: int, training: bool) -> None:
         """Take another problem of the same kind."""
         self.problem, self.seed, self.training = problem, seed, training
+        self.parts = parts_of(problem.model)
 
     @property
     def model(self) -> Graph:
@@ -108,7 +108,7 @@ class Chunks:
 
     def rest(self) -> Chunks:
         """What may wait for another problem: it knows neither this one nor its model."""
-        del self.problem
+        del self.problem, self.parts
         return self
 
     def prepare(self) -> None:

@@ -11,6 +11,7 @@ from rnnbp.actions import Action
 from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.objective import LossLike, Objective
+from rnnbp.bptt.parts import lasting
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import Problem, pose
 from rnnbp.bptt.progress import Progress
@@ -97,7 +98,7 @@ def bptt(
         with Progress(problem, foreseen, plan) if flag("progress", progress) else nullcontext() as bar:
             run = Run(problem, chunks, objective, dx=kept, memory=memory, horizon=horizon, folder=folder, done=bar)
             result = run.execute(actions)
-            memory.end(chunks.rest(), problem.model, run.sizes.program(problem.chunk))
+            memory.end(chunks.rest(), lasting(problem.model), run.sizes.program(problem.chunk))
     if foreseen is not None and result.stats.counts != foreseen.counts:
         raise ScheduleError(
             f"the schedule gave {foreseen.counts} when it was checked, {result.stats.counts} when it ran; "
@@ -108,7 +109,7 @@ def bptt(
 
 def _chunks(problem: Problem, memory: Reuse, *, seed: int, training: bool) -> Chunks:
     """Those that the last run has left, where it was of this kind; else new ones."""
-    found: Chunks | None = memory.kit(problem.model)
+    found: Chunks | None = memory.kit(lasting(problem.model))
     if found is None:
         return Chunks(problem, seed=seed, training=training, memory=memory)
     found.begin(problem, seed=seed, training=training)

@@ -91,6 +91,12 @@ def parts_of(model: Graph) -> Parts:
     return _known[model]
 
 
+def lasting(model: Graph) -> Graph | Recurrent:
+    """What lives as long as a model of the user's: a Recurrent by itself becomes a graph anew for each run."""
+    only = model.nodes[0].block if len(model.nodes) == 1 else None
+    return only if isinstance(only, Recurrent) else model
+
+
 def recurrents(model: Graph) -> tuple[Node, ...]:
     """The nodes with a state, in order."""
     return tuple(node for node in model.nodes if isinstance(node.block, Recurrent))

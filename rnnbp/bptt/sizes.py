@@ -14,7 +14,7 @@ import numpy as np
 from rnnbp.asking import once
 from rnnbp.bptt import runners
 from rnnbp.bptt.backend import Backend
-from rnnbp.bptt.parts import Parts, parts_of
+from rnnbp.bptt.parts import Parts, lasting, parts_of
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
@@ -58,10 +58,8 @@ class Sizes:
     @cached_property
     def asked(self) -> dict[Any, int]:
         """The answers given so far, by method and length."""
-        nodes = self.model.nodes  # a Recurrent by itself becomes a model anew for each run
-        owner = nodes[0].block if len(nodes) == 1 and isinstance(nodes[0].block, Recurrent) else self.model
         own = tuple(getattr(self, name) for name in type(self).__match_args__ if name != "model")
-        return _answers.setdefault(owner, {}).setdefault((own, *self.parts.settings()), {})
+        return _answers.setdefault(lasting(self.model), {}).setdefault((own, *self.parts.settings()), {})
 
     @cached_property
     def parts(self) -> Parts:
