@@ -60,7 +60,7 @@ def _softmax(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> Non
     top = t.every(r.total(lambda i, m: t.load(t.at(x, i), m), float("-inf"), "maximum"))
 
     def shifted(i: str, m: str | None) -> None:
-        t.store(mathematics.small_exp(t, t.op("fsub", t.load(t.at(x, i), m), top)), t.at(y, i), m)
+        t.store(mathematics.exp(t, t.op("fsub", t.load(t.at(x, i), m), top)), t.at(y, i), m)
 
     r.each(shifted)
     total = t.every(r.total(lambda i, m: t.load(t.at(y, i), m)))

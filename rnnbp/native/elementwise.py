@@ -78,7 +78,7 @@ def _softmax(t: Text) -> Text:
         tops = t.every(top)
 
         def power(i: str, m: str | None) -> str:
-            e = mathematics.small_exp(t, t.op("fsub", t.load(t.at(y, i), m), tops))
+            e = mathematics.exp(t, t.op("fsub", t.load(t.at(y, i), m), tops))
             t.store(e, t.at(out, i), m)
             return e
 

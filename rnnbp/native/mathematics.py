@@ -63,17 +63,9 @@ FRACTION = {32: 23, 64: 52}
 
 
 def exp(t: Text, x: str) -> str:
-    """eˣ."""
-    v = t.lanes
-    low, high = (v.constant(limit) for limit in LIMITS[v.bits])
-    inside = _select(t, "fcmp ogt", x, low, x, low)
-    inside = _select(t, "fcmp olt", inside, high, inside, high)
-    return _select(t, "fcmp uno", x, x, x, _power(t, inside))
-
-
-def small_exp(t: Text, x: str) -> str:
     """eˣ for x ≤ 0; 0 where it is below the least normal number."""
-    return _select(t, "fcmp olt", x, t.lanes.constant(LIMITS[t.lanes.bits][0]), "zeroinitializer", exp(t, x))
+    low = t.lanes.constant(LIMITS[t.lanes.bits][0])
+    return _select(t, "fcmp olt", x, low, "zeroinitializer", _power(t, _least(t, x, low)))
 
 
 def tanh(t: Text, x: str) -> str:
@@ -89,23 +81,32 @@ def tanh(t: Text, x: str) -> str:
 
 
 def sigmoid(t: Text, x: str) -> str:
-    """1 / (1 + e⁻ˣ), below 0 as eˣ / (1 + eˣ)."""
+    """1 / (1 + e⁻ˣ)."""
     v, one = t.lanes, t.lanes.constant(1.0)
-    e = exp(t, t.put(f"fneg {v.type} {t.intrinsic('fabs', x)}"))
-    return t.op("fdiv", _select(t, "fcmp olt", x, "zeroinitializer", e, one), t.op("fadd", one, e))
+    end = LIMITS[v.bits][0]
+    inside = _least(t, x, v.constant(end))  # what comes out is no less than a normal number
+    inside = _select(t, "fcmp ogt", inside, v.constant(-end), v.constant(-end), inside)
+    e = _power(t, t.put(f"fneg {v.type} {inside}"))
+    return t.op("fdiv", one, t.op("fadd", one, e))
+
+
+def _least(t: Text, x: str, low: str) -> str:
+    """x, but no less than low; NaN stays NaN."""
+    return _select(t, "fcmp olt", x, low, low, x)
 
 
 def _power(t: Text, x: str) -> str:
-    """eˣ between the limits."""
+    """eˣ between the limits; NaN of NaN."""
     v, bits = t.lanes, t.lanes.bits
-    turns = t.intrinsic("rint", t.op("fmul", x, v.constant(1 / math.log(2))))
-    r = x
+    whole = v.constant(1.5 * 2 ** FRACTION[bits])  # what is added to it is rounded to an integer, in the last bits
+    shifted = t.fma(x, v.constant(1 / math.log(2)), whole)
+    turns, r = t.op("fsub", shifted, whole), x
     for part in LOG2[bits]:
         r = t.fma(turns, v.constant(-part), r)
     root = t.op("fadd", t.fma(t.op("fmul", r, r), _polynomial(t, EXP[bits], r), r), v.constant(1.0))
-    whole = t.put(f"fptosi {v.type} {turns} to {v.integers}")
-    exponent = t.put(f"shl {v.integers} {whole}, splat (i{bits} {FRACTION[bits]})")
-    power = t.put(f"add {v.integers} {t.put(f'bitcast {v.type} {root} to {v.integers}')}, {exponent}")
+    number, power = (t.put(f"bitcast {v.type} {value} to {v.integers}") for value in (shifted, root))
+    exponent = t.put(f"shl {v.integers} {number}, splat (i{bits} {FRACTION[bits]})")
+    power = t.put(f"add {v.integers} {power}, {exponent}")
     return t.put(f"bitcast {v.integers} {power} to {v.type}")
 
 
