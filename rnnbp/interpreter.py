@@ -79,8 +79,9 @@ class Interpreter:
     def __init__(self, layout: Layout) -> None:
         self.layout, self.cell, self.remakes_output = layout, layout.cell, layout.remakes_output
 
-    def prepare(self, length: int) -> None:
+    def prepare(self, length: int) -> tuple[()]:
         """Nothing: each action takes its own memory."""
+        return ()
 
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool

@@ -39,7 +39,7 @@ class Reuse:
         self.ledger = Ledger()
         self._limit, self._kit = 0, list[Any]()
         self._owner: ref[Any] | None = None
-        self._free: defaultdict[int, list[Array]] = defaultdict(list)
+        self._free: defaultdict[int, list[memoryview]] = defaultdict(list)
         self._used: dict[int, Any] = {}
         self._brief = 0
         self.free = 0
@@ -51,13 +51,12 @@ class Reuse:
         if self.key is None or nbytes < LEAST:
             return np.empty(shape, dtype)
         block = self._block(nbytes, brief)
-        start = -block.__array_interface__["data"][0] % LINE
-        array = np.frombuffer(block.data[start : start + nbytes], dtype)
-        self._brief += brief * block.nbytes
+        array = np.frombuffer(block, dtype, math.prod(shape))  # its base is no array, so that views have it for theirs
+        self._brief += brief * (block.nbytes + LINE)
         self._used[id(array)] = ref(array, partial(_freed, ref(self), id(array), block, brief))
         return array.reshape(shape)
 
-    def _block(self, nbytes: int, brief: bool) -> Array:
+    def _block(self, nbytes: int, brief: bool) -> memoryview:
         """A block for so many bytes; for a brief array one that is larger, rather than one more."""
         if self._free[nbytes]:
             return self._taken(nbytes)
@@ -65,7 +64,9 @@ class Reuse:
         if brief and fits:
             return self._taken(min(fits))
         self.keep(self._room() - nbytes)
-        return np.empty(nbytes + LINE, np.uint8)
+        memory = np.empty(nbytes + LINE, np.uint8)
+        start = -memory.__array_interface__["data"][0] % LINE
+        return memory.data[start : start + nbytes]
 
     def _room(self) -> int:
         """What may be free: the peak less all that is held, and reserved; brief arrays count as they come."""
@@ -79,10 +80,9 @@ class Reuse:
                 while self._free[nbytes] and self.free > room:
                     self._taken(nbytes)
 
-    def _taken(self, nbytes: int) -> Array:
-        block = self._free[nbytes].pop()
-        self.free -= block.nbytes
-        return block
+    def _taken(self, nbytes: int) -> memoryview:
+        self.free -= nbytes + LINE
+        return self._free[nbytes].pop()
 
     def grown(self) -> None:
         """The ledger has grown: give back what does not fit beside it."""
@@ -142,10 +142,10 @@ def _abandoned(owner: ref[Reuse], _: Any) -> None:
         found.forget()
 
 
-def _freed(owner: ref[Reuse], number: int, block: Array, brief: bool, _: Any) -> None:
+def _freed(owner: ref[Reuse], number: int, block: memoryview, brief: bool, _: Any) -> None:
     found = owner()
     if found is not None:
         found._used.pop(number, None)
-        found._brief -= brief * block.nbytes
-        found._free[block.nbytes - LINE].append(block)
-        found.free += block.nbytes
+        found._brief -= brief * (block.nbytes + LINE)
+        found._free[block.nbytes].append(block)
+        found.free += block.nbytes + LINE

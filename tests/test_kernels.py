@@ -30,7 +30,7 @@ from rnnbp.compiler.compile import RULES
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.kernels.cell import shared
 from rnnbp.kernels.dense import DenseKernel, dense_bytes
-from rnnbp.kernels.packing import Panels
+from rnnbp.kernels.packing import Panels, fill
 from rnnbp.kernels.program import KernelProgram
 from rnnbp.kernels.sizes import kernel_sizes
 from rnnbp.layout import Layout
@@ -120,7 +120,7 @@ def test_products(size: tuple[int, int, int], dtype: str) -> None:
     wide, eps = np.longdouble, 4 * math.sqrt(depth + n) * np.finfo(dtype).eps
     out = np.full((n, rows + 3), 7, dtype)
     made = Panels([Matrix((Rows({"w": weights}, "w", 0, rows),))], lambda n: np.empty(n, kind), lanes, library)
-    made.fill()
+    fill([made])
     (panels,) = made.arrays
     for origin, expected in ((0, a @ weights.T.astype(wide)), (address(start), start + a @ weights.T.astype(wide))):
         product(address(a), depth, address(panels), rows, depth, address(out), rows + 3, origin, 0, n)

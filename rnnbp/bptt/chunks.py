@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from rnnbp.bptt.parts import parts_of
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, States
-from rnnbp.bptt.runners import dense, runner
+from rnnbp.bptt.runners import dense, pack, runner
 from rnnbp.compiler.tapes import ProgramTape
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.graph import (
@@ -112,11 +112,10 @@ class Chunks:
         return self
 
     def prepare(self) -> None:
-        """Take the memory that stays for a whole run."""
-        for program in self.programs.values():
-            program.prepare(self.problem.chunk)
-        for kernel in self.dense.values():
-            kernel.prepare()
+        """Take the memory that stays for a whole run, and pack weights as they are."""
+        given = [program.prepare(self.problem.chunk) for program in self.programs.values()]
+        given += [kernel.prepare() for kernel in self.dense.values()]
+        pack([weights for several in given for weights in several])
 
     def finish(self, grads: Accumulators) -> None:
         """Add the gradients that are made once for a whole run."""

@@ -36,6 +36,15 @@ def dense(layer: Any, dtype: Any, workspace: Workspace, backend: Backend, *, bri
     return DenseKernel(layer, dtype, workspace, brief=brief) if fits(layer, dtype) else None
 
 
+def pack(weights: list[Any]) -> None:
+    """Pack the weights that kernels have asked for."""
+    if weights:
+        from rnnbp.kernels.packing import fill
+        from rnnbp.native import threads
+
+        fill(weights, threads.count())
+
+
 def dense_bytes(layer: Any, dtype: Any, backend: Backend) -> int | None:
     """What that holds for a whole run; None where there is none."""
     if backend.name != "llvm":

@@ -59,12 +59,13 @@ class Program:
         self._packed: dict[str, Array] = {}
         self._functions: dict[int, Any] = {}
 
-    def prepare(self, length: int) -> None:
+    def prepare(self, length: int) -> tuple[()]:
         """Take all the memory that chunks of so many steps need for a whole run, and pack the weights as they are."""
         self.workspace.reserve(self.sizes.workspace_bytes(length))
         self._packed.clear()
         for value in self.sizes.constants.values():
             self._constant(value)
+        return ()
 
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool

@@ -11,7 +11,7 @@ from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels import affine
 from rnnbp.kernels.cell import shared
-from rnnbp.kernels.packing import Panels, packed_rows
+from rnnbp.kernels.packing import Panels, fill, packed_rows
 from rnnbp.layers.dense import Dense
 from rnnbp.native import threads
 from rnnbp.native.machine import address, vector_bytes
@@ -49,13 +49,13 @@ class DenseKernel:
         """Whether these are as kernels read them."""
         return all(a is not None and a.dtype == self.dtype and a.flags.c_contiguous for a in arrays)
 
-    def prepare(self) -> None:
-        """Pack the weights as they are now."""
+    def prepare(self) -> list[Panels]:
+        """What is to be packed for a run."""
         self.threads = threads.count()
         if self.panels is None:
             both = [Matrix(self.rows), Matrix(self.rows, turned=True)]
             self.panels = Panels(both, self._new, self.lanes, self.library)
-        self.panels.fill(self.threads)
+        return [self.panels]
 
     def forward(self, x: Array) -> Array:
         """y (..., n_out)."""
@@ -85,7 +85,7 @@ class DenseKernel:
     def _products(self, a: Array, turned: int, out: Array, bias: Array | None = None) -> list[list[int]]:
         """out = bias + a times the weights, or the turned ones."""
         if self.panels is None:
-            self.prepare()
+            fill(self.prepare())
         assert self.panels is not None
         return affine.products(self.library, a, self.panels.arrays[turned], out, bias)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -40,17 +40,13 @@ class Panels:
                 self._rows.append(lane)
                 at += lane.count
             self.arrays.append(panels)
-        if not tasks:
-            return
         self._factors = np.array([lane.factor for lane in self._rows], self.arrays[0].dtype)
         self._tasks = np.zeros((1, len(tasks), NUMBERS), np.int64)
         self._tasks[0, :, :8] = tasks
         self._tasks[0, :, 8] = address(self._factors) + self._factors.itemsize * np.arange(len(tasks))
 
-    def fill(self, n: int = 1) -> None:
-        """Pack the weights as they are now, by n threads where that pays."""
-        if not self._rows:
-            return
+    def tasks(self) -> tuple[Array, list[Array]]:
+        """What packs the weights as they are now: tasks (1, n, NUMBERS), and arrays that they read."""
         dtype, sources = self._factors.dtype, dict[int, Array]()
         for lane in self._rows:
             whole = lane.owner[lane.key]
@@ -59,7 +55,16 @@ class Panels:
         starts = {k: (address(source), source.strides[0]) for k, source in sources.items()}
         found = ((*starts[id(lane.owner[lane.key])], lane.start) for lane in self._rows)
         self._tasks[0, :, 1] = [at + stride * first for at, stride, first in found]
-        threads.do(self._tasks, min(n, 1 + sum(panels.size for panels in self.arrays) // WAKING))
+        return self._tasks, list(sources.values())
+
+
+def fill(several: Iterable[Panels], n: int = 1) -> None:
+    """Pack weights as they are now, by n threads where that pays."""
+    found, size = [panels.tasks() for panels in several], 0
+    if found:
+        tasks = np.concatenate([tasks for tasks, _ in found], axis=1)
+        size = sum(array.size for _, arrays in found for array in arrays)
+        threads.do(tasks, min(n, 1 + size // WAKING))
 
 
 def text(lanes: Lanes, vectors: int) -> list[tuple[str, Text, list[str]]]:

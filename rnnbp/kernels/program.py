@@ -15,7 +15,7 @@ from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.bundle import Bundle
 from rnnbp.kernels.cell import Kernel
-from rnnbp.kernels.packing import Panels
+from rnnbp.kernels.packing import Panels, fill
 from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.kernels.source import TABLE
 from rnnbp.kernels.table import Table, WithTable
@@ -51,16 +51,15 @@ class KernelProgram:
         """By the length of chunks."""
         self._memory = workspace.memory
 
-    def prepare(self, length: int) -> None:
-        """Take all the memory that chunks of so many steps need for a whole run, and pack the weights as they are."""
+    def prepare(self, length: int) -> list[Panels]:
+        """Take all the memory that chunks of so many steps need for a whole run; gives what is to be packed."""
         self.workspace.reserve(self.sizes.workspace_bytes(length))
         self.threads = threads.count()
-        if self._packed:
-            self._fill()
-        else:
+        if not self._packed:
             self._make(self.sizes.constants)
-        if self.table is not None:
-            self.table.prepare()
+        for key, vector in self._vectors.items():
+            self._packed[key][...] = vector_of(vector, self.layout.dtype)
+        return self._panels + ([] if self.table is None else self.table.prepare())
 
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
@@ -223,27 +222,22 @@ class KernelProgram:
     def _constants(self, kernel: Kernel) -> dict[str, Array]:
         """The weights, in panels, and biases that a kernel takes."""
         if missing := {key: kernel.constants[name] for name, key in kernel.keys.items() if key not in self._packed}:
-            self._make(missing)
+            fill(self._make(missing))
         table = {} if self.table is None or self.table.rows is None else {TABLE: self.table.rows}
         return table | {name: self._packed[key] for name, key in kernel.keys.items()}
 
-    def _make(self, values: Mapping[Any, Any]) -> None:
-        """Pack weights and biases, by their keys."""
+    def _make(self, values: Mapping[Any, Any]) -> list[Panels]:
+        """Take memory for weights, which are to be packed, and biases, by their keys."""
         matrices = {key: value for key, value in values.items() if isinstance(value, Matrix)}
-        panels = Panels(list(matrices.values()), self._new, self.kernels.lanes, self.kernels.library)
-        panels.fill(self.threads)
-        self._panels.append(panels)
         vectors = {key: value for key, value in values.items() if key not in matrices}
         self._vectors |= vectors
-        self._packed |= zip(matrices, panels.arrays, strict=True)
         self._packed |= {key: vector_of(vector, self.layout.dtype) for key, vector in vectors.items()}
-
-    def _fill(self) -> None:
-        """Pack them as they are now, where they were."""
-        for panels in self._panels:
-            panels.fill(self.threads)
-        for key, vector in self._vectors.items():
-            self._packed[key][...] = vector_of(vector, self.layout.dtype)
+        if not matrices:
+            return []
+        panels = Panels(list(matrices.values()), self._new, self.kernels.lanes, self.kernels.library)
+        self._panels.append(panels)
+        self._packed |= zip(matrices, panels.arrays, strict=True)
+        return [panels]
 
     def _state_shapes(self, length: int) -> dict[str, Shape]:
         batch = self.layout.batch

@@ -13,7 +13,7 @@ from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels import affine
 from rnnbp.kernels.cell import TABLE
-from rnnbp.kernels.packing import Panels
+from rnnbp.kernels.packing import Panels, fill
 from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.layers.embedding import Symbols
 from rnnbp.native import arrays, threads
@@ -36,13 +36,13 @@ class Table:
         """How many symbols have come, and these."""
         self.rows: Array | None = None
 
-    def prepare(self) -> None:
-        """Pack the weights as they are now; no symbol has come."""
+    def prepare(self) -> list[Panels]:
+        """What is to be packed for a run; no symbol has come."""
         if self.rows is None:
             self._take()
         self.threads, self._found[0] = threads.count(), 0
         self._numbers.fill(-1)
-        self.panels.fill(self.threads)
+        return [self.panels]
 
     def _take(self) -> None:
         """The memory for all symbols."""
@@ -56,7 +56,7 @@ class Table:
     def numbers(self, x: Array) -> Array:
         """The numbers of symbols x. Raises IndexError for one outside the layer's range."""
         if self.rows is None:
-            self.prepare()
+            fill(self.prepare())
         before = int(self._found[0])
         found = arrays.numbered(np.ascontiguousarray(x, np.int64), self._numbers, self._found)
         if found.size and found.min() < 0:  # x may be the caller's own memory, and have changed
