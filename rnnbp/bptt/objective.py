@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rnnbp.bptt.problem import Problem
-from rnnbp.bptt.series import BLOCK, Held, Series, Stream, counted_from, series
+from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from, series
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad
@@ -84,7 +84,8 @@ class Objective:
     def _blocks(self) -> Iterator[slice]:
         """The sequence in parts that do not depend on chunks, so that a sum over them has the same bits."""
         steps, size = self.problem.steps, max((math.prod(part.shape) for part in self._parts), default=1)
-        rows = max(1, BLOCK // max(1, size))
+        small = self.mask is not None or any(part.mapped for part in self._parts)  # weights add up alike from a file
+        rows = max(1, (BLOCK if small else AT_ONCE) // max(1, size))
         return (slice(start, min(start + rows, steps)) for start in range(0, steps, rows))
 
     def prepare(self, n: int) -> None:
