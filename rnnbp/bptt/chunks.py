@@ -10,6 +10,7 @@ from rnnbp.bptt.parts import parts_of
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, States
 from rnnbp.bptt.runners import dense, pack, runner
+from rnnbp.bptt.series import Held
 from rnnbp.compiler.tapes import ProgramTape
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.graph import (
@@ -125,6 +126,19 @@ class Chunks:
     def advance(self, n: int, states: States) -> States:
         """The state after chunk n."""
         return self._run(n, states)[0]
+
+    @property
+    def in_one_go(self) -> bool:
+        """Whether kernels can advance chunks in one go: from an x that is as they read it, with nothing between."""
+        (first, *others), x = self.parts.body or (None,), self.problem.x
+        lies = isinstance(x, Held) and not x.fresh and x.array.flags.c_contiguous and x.dtype == self.problem.dtype
+        return lies and not others and first is not None and hasattr(self.programs[first.number], "advance_all")
+
+    def advance_all(self, n: int, wanted: tuple[bool, ...], states: States) -> list[States]:
+        """The states after chunks from n on, one after the other, where they are ``wanted``; () elsewhere."""
+        program, x = self.programs[self.parts.body[0].number], self.problem.inputs(n, len(wanted))
+        found = program.advance_all(x, self.problem.chunk, wanted, *states)
+        return [(state,) if yes else () for state, yes in zip(found, wanted, strict=True)]
 
     def outputs(self, n: int, states: States) -> tuple[States, Array]:
         """The state after chunk n, and the model's output for it."""

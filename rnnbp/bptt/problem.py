@@ -94,9 +94,10 @@ class Problem:
         """The steps of chunk n."""
         return slice(n * self.chunk, min((n + 1) * self.chunk, self.steps))
 
-    def inputs(self, n: int) -> Array:
-        """x of chunk n in C order, floats in the model's dtype; no copy where it is so already."""
-        x = np.ascontiguousarray(self.x.read(self.span(n)), self.dtype if self.floats else None).view()
+    def inputs(self, n: int, many: int = 1) -> Array:
+        """x of so many chunks from n on, in C order, floats in the model's dtype; no copy where it is so already."""
+        span = slice(self.span(n).start, self.span(n + many - 1).stop)
+        x = np.ascontiguousarray(self.x.read(span), self.dtype if self.floats else None).view()
         x.flags.writeable = False  # it may be the caller's own memory
         return x
 

@@ -17,6 +17,7 @@ from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, Gradients, States
 from rnnbp.bptt.series import Held
 from rnnbp.bptt.slots import Slots, read_ahead
+from rnnbp.bptt.stretches import stretches
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array
 from rnnbp.recurrent import Recurrent
@@ -50,6 +51,8 @@ class Run:
         self.arriving = bool(self.sizes.target_bytes) or not objective.finished
         self.tapes: dict[int, ChunkTape] = {}
         self.thin: dict[int, ThinTape] = {}
+        self.ahead: dict[int, States] = {}
+        """The states after chunks that have been advanced in one go, until their actions come."""
         recurrent = zip(chunks.parts.recurrent, problem.state, strict=True)
         self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
         self.grads = Accumulators(problem.model)
@@ -69,18 +72,37 @@ class Run:
         program = self.ledger.reserve("program", self.sizes.program(self.problem.chunk))
         with self.ledger.reserve("state", self.sizes.standing), program, closing(self.slots):
             self.chunks.prepare()
-            for action, after in pairwise(chain(schedule, [None])):
+            for (action, wanted), (after, _) in pairwise(chain(self._told(schedule), [(None, ())])):
                 assert action is not None
                 if (ahead := read_ahead(action, after, self.slots.on_disk, (self.tapes, self.thin))) is not None:
                     self.slots.read_ahead(ahead)
                 if self.arriving and isinstance(action, Advance | Keep | Record):
                     self._prepare(action.n)
+                if wanted:
+                    self._advance_all(action.n, wanted, state)
                 state = self._do(action, state)
                 self.counter.count(action, self)
                 if self.done is not None:
                     self.done(0 if isinstance(action, Store | Load | Drop) else self.length(action.n), self.ledger)
             self.chunks.finish(self.grads)
         return self._result()
+
+    def _told(self, schedule: Iterable[Action]) -> Iterable[tuple[Action | None, tuple[bool, ...]]]:
+        """The actions, with what ``stretches`` says of them where that helps."""
+        alone = self.arriving or not self.chunks.in_one_go
+        return ((action, ()) for action in schedule) if alone else stretches(schedule)
+
+    def _advance_all(self, n: int, wanted: tuple[bool, ...], state: States) -> None:
+        """Run a stretch of chunks from n on, and wait with the states that they end in."""
+        with self._reserved(self.sizes.advance, n):
+            self.ahead = dict(enumerate(self.chunks.advance_all(n, wanted, state), n))
+            self.ledger.hold("checkpoint", list(self.ahead.values())[:-1])
+
+    def _waiting(self, n: int) -> States:
+        state = self.ahead.pop(n)
+        if self.ahead:  # the last of them is a state like any other
+            self.ledger.release(state)
+        return state
 
     def _prepare(self, n: int) -> None:
         """Look at the targets of a chunk that comes for the first time, if they are a stream's."""
@@ -90,6 +112,8 @@ class Run:
     def _do(self, action: Action, state: States) -> States:
         """Run one action; gives the present state after it."""
         match action:
+            case Advance(n) if n in self.ahead:
+                return self._ran(n, self._waiting(n))
             case Advance(n):
                 with self._reserved(self.sizes.advance, n):
                     return self._ran(n, self.chunks.advance(n, state))

@@ -22,6 +22,7 @@ from rnnbp.kernels.table import Table, WithTable
 from rnnbp.kernels.tasks import Pieces, Spots
 from rnnbp.layers.embedding import Symbols
 from rnnbp.native import threads
+from rnnbp.native.driving import NUMBERS
 from rnnbp.native.machine import address
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
@@ -72,6 +73,27 @@ class KernelProgram:
         return y, tuple(
             s[0].reshape(-1, *shape).copy() for s, shape in zip(states, self.cell.state_shapes, strict=True)
         )
+
+    def advance_all(
+        self, x: Array, length: int, wanted: Sequence[bool], state: Sequence[Array]
+    ) -> list[tuple[Array, ...]]:
+        """The states after chunks, of ``length`` steps, of x (T, B, ...), where they are ``wanted``; () elsewhere."""
+        kernel, batch, dtype = self.kernels.forward(rolling=True, output=False), self.layout.batch, self.layout.dtype
+        arrays, shapes = self._arrays(kernel, length), self.cell.state_shapes
+        held = [arrays[f"H{k}"][0] for k in range(len(shapes))]
+        for array, given in zip(held, state, strict=True):
+            np.copyto(array, given.reshape(batch, -1))
+        found = [tuple(np.empty((batch, *shape), dtype) for shape in shapes) if yes else () for yes in wanted]
+        copy, tasks = self.sizes.copy, np.zeros((len(wanted), len(shapes), NUMBERS), np.int64)
+        for piece in (k for k, yes in enumerate(wanted) if yes):
+            tasks[piece, :, 1:4] = [(address(a), address(b), b.size) for a, b in zip(held, found[piece], strict=True)]
+        tasks[:, :, 0] = copy
+        starts = np.arange(0, len(x), length)
+        places = np.tile(self._where(kernel, length).of({"x": address(x)}), (len(starts), 1))
+        places[:, kernel.names.index("x")] += starts * x.strides[0]
+        n = min(self._workers(kernel.flops * len(x) * batch), batch)
+        self._drive(kernel, places, np.minimum(length, len(x) - starts), self.sizes.block(length), tasks, n)
+        return found
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""

@@ -172,6 +172,12 @@ class KernelSizes(ProgramSizes):
         functions = gradient, sums, elementwise.library(self.layout.dtype).address("scatter.task")
         return Tasks(self.cell.gradients, functions, self.layout.batch, self.layout.dtype.itemsize)
 
+    @property
+    @once
+    def copy(self) -> int:
+        """The address of what copies numbers, as a task."""
+        return elementwise.library(self.layout.dtype).address("copy.task")
+
     def tape_bytes(self, length: int) -> int:
         """A tape of ``length`` steps."""
         rows = sum(self.cell.forward(output=self._made, taped=True).of_kind("T").values())

@@ -23,6 +23,7 @@ def library(dtype: np.dtype[np.floating]) -> Library:
     made: list[tuple[str, Text, tuple[str, ...]]] = [
         ("extent", _extent(Text(lanes)), ("ptr %x", "i64 %n", "ptr %out")),
         ("softmax", _softmax(Text(lanes)), _SOFTMAX),
+        ("copy", _copy(Text(lanes)), ("ptr %x", "ptr %y", "i64 %n")),
         ("number", _number(Text(lanes)), ("ptr %x", "i64 %N", "i64 %K", "ptr %rows", "ptr %found", "ptr %out")),
         ("scatter", _scatter(Text(lanes)), _SCATTER),
     ]
@@ -121,6 +122,12 @@ def _number(t: Text) -> Text:
         t.do(f"store i64 {pick(inside, found, '-1')}, ptr {at('%out', loop.index)}")
         loop.after.append(pick(new, following, count))
     t.do(f"store i64 {loop.carried[0]}, ptr %found")
+    return t
+
+
+def _copy(t: Text) -> Text:
+    """copy(x, y, n): n numbers of x to y."""
+    Row(t, "%n").each(lambda i, m: t.store(t.load(t.at("%x", i), m), t.at("%y", i), m))
     return t
 
 

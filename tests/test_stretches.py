@@ -1,0 +1,119 @@
+"""Chunks that are advanced in one go: the same states, bytes and gradients as one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.actions import Action, Advance, Load, Record, Store
+from rnnbp.bptt import stretches as module
+from rnnbp.bptt.run import Run
+from rnnbp.bptt.stretches import stretches
+from rnnbp.native import chosen
+from rnnbp.schedules import EveryK, Multistage, Revolve, ThinTapes
+
+T, B, N = 203, 3, 40
+MSE = rb.losses.MeanSquaredError()
+SCHEDULES: dict[str, Callable[[int], Any]] = {
+    "every chunk": lambda n: EveryK(n, 1),
+    "every third": lambda n: EveryK(n, 3),
+    "revolve": lambda n: Revolve(n, 3),
+    "thin": lambda n: ThinTapes(n, 2),
+    "disk": lambda n: EveryK(n, 1, "disk"),
+    "two tiers": lambda n: Multistage(n, 2, 2),
+}
+
+
+def reals(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def wanted(actions: list[Action]) -> list[tuple[int, tuple[bool, ...]]]:
+    return [(action.n, found) for action, found in stretches(iter(actions)) if found]
+
+
+def test_what_is_wanted_of_a_stretch() -> None:
+    assert [action for action, _ in stretches(EveryK(9, 2))] == list(EveryK(9, 2))
+    assert wanted(list(EveryK(5, 1))) == [(0, (True,) * 4)]
+    assert wanted(list(EveryK(6, 2))) == [(0, (False, True, False, True))]
+    assert wanted([Advance(0), Advance(1), Record(2)]) == [(0, (False, True))]
+    assert wanted([Advance(0), Store(1, "disk"), Advance(1), Advance(2)]) == [(1, (False, True))]
+    assert wanted([Advance(0), Load(0), Advance(0), Store(1), Record(1)]) == []
+
+
+def test_a_long_stretch_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 4)
+    assert wanted(list(EveryK(7, 1))) == [(0, (True, True)), (2, (True, True)), (4, (True, True))]
+    assert wanted([Advance(n) for n in range(6)]) == [(0, (False, False, False, True)), (4, (False, True))]
+
+
+@pytest.fixture
+def gone(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many chunks were advanced in each go."""
+    found: list[int] = []
+    plain = Run._advance_all
+
+    def counted(self: Run, n: int, asked: tuple[bool, ...], state: Any) -> None:
+        found.append(len(asked))
+        plain(self, n, asked, state)
+
+    monkeypatch.setattr(Run, "_advance_all", counted)
+    return found
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("chunk", [1, 7, 20])
+@pytest.mark.parametrize("cell", [rb.LSTM, rb.GRU, rb.RNN])
+def test_bits_and_bytes_are_those_of_full_caching(cell: Any, chunk: int, schedule: str, gone: list[int]) -> None:
+    model, x, target = cell(5, N, rng=0), reals(T, B, 5), reals(T, B, N, seed=1)
+    how = {"checkpoint": SCHEDULES[schedule], "chunk": chunk}
+    expected, found = (rb.bptt(model, x, target, MSE, **given) for given in ({"chunk": chunk}, how))
+    assert found.loss == expected.loss
+    np.testing.assert_array_equal(found.dx, expected.dx)
+    for one, other in zip(found.state[0], expected.state[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+    exact = 0 if schedule != "thin" else 1e-5  # gates that are rebuilt are equal to rounding
+    for key, grad in expected.grads.items():
+        np.testing.assert_allclose(found.grads[key], grad, rtol=exact, atol=exact)
+    if schedule not in ("disk", "two tiers"):  # what is on its way to the disk depends on the disk
+        foreseen = rb.forecast(model, MSE, steps=T, batch=B, x_shape=(5,), **how)
+        assert found.stats.peak_bytes_by_kind == foreseen.peak_bytes_by_kind
+    if chosen() and schedule in ("every chunk", "every third", "revolve"):
+        assert gone
+        assert sum(gone) <= found.stats.counts["Advance"]
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_threads_make_no_difference(threads: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x, target = rb.LSTM(5, N, rng=0), reals(T, 16, 5), reals(T, 16, N, seed=1)
+    results = []
+    for count in ("2", threads):
+        monkeypatch.setenv("RNNBP_NUM_THREADS", count)
+        results.append(rb.bptt(model, x, target, MSE, chunk=20, checkpoint=SCHEDULES["every chunk"]))
+    for key, grad in results[0].grads.items():
+        np.testing.assert_array_equal(results[1].grads[key], grad)
+
+
+@pytest.mark.parametrize("like", [np.asfortranarray, lambda x: x.astype(np.float64), lambda x: iter(np.split(x, 7))])
+def test_inputs_that_are_read_chunk_by_chunk_are_not_run_in_one_go(like: Any, gone: list[int]) -> None:
+    model, x, target = rb.LSTM(5, N, rng=0), reals(210, B, 5), reals(210, B, N, seed=1)
+    how = {"chunk": 20, "checkpoint": SCHEDULES["every chunk"]}
+    expected = rb.bptt(model, x, target, MSE, **how, dx=False)
+    gone.clear()
+    found = rb.bptt(model, like(x), target, MSE, **how, dx=False, steps=210)
+    assert not gone
+    for key, grad in expected.grads.items():
+        np.testing.assert_array_equal(found.grads[key], grad)
+
+
+def test_layers_before_a_cell_run_chunk_by_chunk(gone: list[int]) -> None:
+    model = rb.Sequential(rb.Dense(5, 6, rng=0), rb.LSTM(6, N, rng=1))
+    x, target = reals(T, B, 5), reals(T, B, N, seed=1)
+    expected, found = (rb.bptt(model, x, target, MSE, chunk=20, checkpoint=how) for how in ("all", "sqrt"))
+    assert not gone
+    for key, grad in expected.grads.items():
+        np.testing.assert_array_equal(found.grads[key], grad)
