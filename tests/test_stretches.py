@@ -110,6 +110,18 @@ def test_inputs_that_are_read_chunk_by_chunk_are_not_run_in_one_go(like: Any, go
         np.testing.assert_array_equal(found.grads[key], grad)
 
 
+def test_states_that_x_does_not_feed() -> None:
+    a, h = rb.Input(5), rb.State(N)
+    new = rb.Tanh()(rb.Dense(N, N, rng=0)(h))
+    model = rb.Recurrent(rb.Cell(a, {h: new}, output=rb.Dense((5, N), 4, rng=1)(a, new)))
+    given = reals(T, B, 5), reals(T, B, 4, seed=1), MSE
+    state = (reals(B, N, seed=2),)
+    expected, found = (rb.bptt(model, *given, chunk=20, state=state, checkpoint=how) for how in ("all", "sqrt"))
+    np.testing.assert_array_equal(found.dstate[0][0], expected.dstate[0][0])
+    for key, grad in expected.grads.items():
+        np.testing.assert_array_equal(found.grads[key], grad)
+
+
 def test_layers_before_a_cell_run_chunk_by_chunk(gone: list[int]) -> None:
     model = rb.Sequential(rb.Dense(5, 6, rng=0), rb.LSTM(6, N, rng=1))
     x, target = reals(T, B, 5), reals(T, B, N, seed=1)

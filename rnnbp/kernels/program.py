@@ -90,7 +90,7 @@ class KernelProgram:
         tasks[:, :, 0] = copy
         starts = np.arange(0, len(x), length)
         places = np.tile(self._where(kernel, length).of({"x": address(x)}), (len(starts), 1))
-        places[:, kernel.names.index("x")] += starts * x.strides[0]
+        places[:, [k for k, name in enumerate(kernel.names) if name == "x"]] += starts[:, None] * x.strides[0]
         n = min(self._workers(kernel.flops * len(x) * batch), batch)
         self._drive(kernel, places, np.minimum(length, len(x) - starts), self.sizes.block(length), tasks, n)
         return found
