@@ -49,6 +49,7 @@ class Run:
         self.problem, self.chunks, self.objective, self.horizon, self.done = problem, chunks, objective, horizon, done
         self.sizes = objective.sizes(dx)
         self.arriving = bool(self.sizes.target_bytes) or not objective.finished
+        """Whether targets are looked at, or read, as chunks come."""
         self.tapes: dict[int, ChunkTape] = {}
         self.thin: dict[int, ThinTape] = {}
         self.ahead: dict[int, States] = {}
