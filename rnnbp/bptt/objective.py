@@ -84,7 +84,8 @@ class Objective:
     def _blocks(self) -> Iterator[slice]:
         """The sequence in parts that do not depend on chunks, so that a sum over them has the same bits."""
         steps, size = self.problem.steps, max((math.prod(part.shape) for part in self._parts), default=1)
-        small = self.mask is not None or any(part.mapped for part in self._parts)  # weights add up alike from a file
+        small = any(part.mapped or part.dtype.kind != "f" for part in self._parts)  # symbols are copied to be looked at
+        small = small or self.mask is not None  # weights add up alike from a file
         rows = max(1, (BLOCK if small else AT_ONCE) // max(1, size))
         return (slice(start, min(start + rows, steps)) for start in range(0, steps, rows))
 

@@ -60,7 +60,7 @@ class Panels:
 
 def fill(several: Iterable[Panels], n: int = 1) -> None:
     """Pack weights as they are now, by n threads where that pays."""
-    found, size = [panels.tasks() for panels in several], 0
+    found = [panels.tasks() for panels in several]
     if found:
         tasks = np.concatenate([tasks for tasks, _ in found], axis=1)
         size = sum(array.size for _, arrays in found for array in arrays)
