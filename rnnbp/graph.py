@@ -60,6 +60,15 @@ class Graph(Network):
         self.slots = name_params((str(k), layer) for k, layer in enumerate(self.layers))
         self._shapes: dict[tuple[Shape | None, ...], list[Shape | None]] = {}
 
+    @classmethod
+    def of_one(cls, block: Any) -> Graph:
+        """The graph of a network of one input and one output by itself, under its own paths; it is soon made."""
+        graph = cls.__new__(cls)
+        graph.input_shapes, graph.outputs, graph.n_values, graph.n_outputs = (None,), (1,), 2, 1
+        graph.nodes, graph.layers, graph.slots = (Node(0, block, (0,), (1,)),), (block,), block.slots
+        graph._shapes = {}
+        return graph
+
     def __call__(self, *values: Value) -> Any:
         """The graph's outputs for symbolic arguments: one Value, or a tuple of several."""
         if any(not isinstance(v, Value) for v in values):

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.bptt.problem import as_model
+from rnnbp.network import name_params
 from tests import models
 
 
@@ -99,6 +101,20 @@ def test_a_name_is_the_suffix_of_the_path() -> None:
     model = rb.Sequential(rb.Dense(3, 3, name="first"), rb.Dense(3, 3))
     assert list(model.params) == ["weight_first", "bias_first", "1.weight", "1.bias"]
     assert next(iter(rb.Sequential(model).params)) == "0.weight_first"
+
+
+@pytest.mark.parametrize("initial", ["zeros", "learned"])
+def test_a_recurrent_by_itself_is_the_graph_that_calls_it(initial: str) -> None:
+    block = rb.Recurrent(rb.GRU(2, 3).cell, initial=initial)
+    x = rb.Input()
+    called, alone = rb.Graph(x, block(x)), as_model(block)
+    assert vars(alone).keys() == vars(called).keys()
+    for name, value in vars(called).items():
+        if name not in ("slots", "_shapes"):
+            assert getattr(alone, name) == value, name
+    assert alone.slots == name_params([("", block)])
+    assert alone.value_shapes((2,)) == called.value_shapes((2,)) == [(2,), (3,)]
+    assert repr(alone) == repr(called)
 
 
 def test_params_are_the_live_arrays() -> None:

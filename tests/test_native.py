@@ -17,7 +17,7 @@ from rnnbp.optim.parameters import extents
 if not find_spec("llvmlite"):
     pytest.skip("needs llvmlite, in the extra jit", allow_module_level=True)
 
-from rnnbp.native import arrays, elementwise, machine
+from rnnbp.native import arrays, elementwise, finite, machine
 
 SIZES = [1, 7, 16, 17, 1000, arrays.TOGETHER, 3 * arrays.TOGETHER + 5]
 DTYPES = ["float32", "float64"]
@@ -63,6 +63,39 @@ def test_what_is_not_finite_is_seen_anywhere(bad: float, at: int, backend: str) 
         found = extents([fine, x, fine[::2]])
         assert [np.isnan(extent.largest) for extent in found] == [False, True, False], dtype
         assert found[2].largest == np.abs(fine[::2]).max()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("size", [finite.LARGE - 1, finite.LARGE, 9 * arrays.TOGETHER + 5])
+def test_the_first_number_that_is_not_finite(bad: float, size: int, backend: str) -> None:
+    for dtype in DTYPES:
+        x = reals(-(-size // 5), 5, dtype=dtype)
+        assert finite.first_bad(x) is None
+        for at in (0, 4099, x.size // 2, x.size - 1):
+            broken = x.copy()
+            broken.reshape(-1)[[at, -1]] = bad
+            assert finite.first_bad(broken) == (at // 5, at % 5)
+            assert finite.first_bad(broken.T) == (at % 5, at // 5)
+    large = np.full(size, np.finfo("float64").max / 2)
+    assert finite.first_bad(large) is None  # though the sum, and that of squares, overflow
+    assert finite.first_bad(np.full(size, bad, "float16")) == (0,)
+    assert finite.first_bad(np.arange(size)) is None
+
+
+def test_large_arrays_are_looked_at_by_machine_code(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    squares = arrays.squares
+    monkeypatch.setattr(arrays, "squares", lambda x: (seen.append(x.size), squares(x))[1])
+    for size in (finite.LARGE - 1, finite.LARGE):
+        assert finite.first_bad(np.zeros(size)) is None
+    assert seen == ([finite.LARGE] if backend == "llvm" else [])
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_squares(n: int, dtype: str) -> None:
+    x = reals(n, dtype=dtype)
+    assert arrays.squares(x) == pytest.approx((x.astype(np.float64) ** 2).sum(), rel=1e-13)
 
 
 def test_squares_that_overflow_are_no_bad_gradients(backend: str) -> None:

@@ -13,7 +13,8 @@ from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from, series
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.losses import Loss
-from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad
+from rnnbp.native.finite import first_bad
+from rnnbp.numerics import Array, DtypeError, ShapeError
 from rnnbp.reuse import Reuse
 from rnnbp.storage import PathLike
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -62,8 +61,8 @@ class Parts:
     @cached_property
     def _attributes(self) -> list[dict[str, Any]]:
         """Those of all layers, within cells too."""
-        layers = {id(layer): layer for layer in chain.from_iterable(map(_layers_of, self.nodes))}
-        return [vars(layer) for layer in layers.values() if hasattr(layer, "__dict__")]
+        found = chain.from_iterable(_attributes_of(node.block) for node in self.nodes)
+        return list({id(attributes): attributes for attributes in found}.values())
 
     def settings(self) -> tuple[Any, ...]:
         """What layers say of themselves in attributes, as a dropout's probability: it may be changed between runs."""
@@ -102,8 +101,13 @@ def recurrents(model: Graph) -> tuple[Node, ...]:
     return tuple(node for node in model.nodes if isinstance(node.block, Recurrent))
 
 
-def _layers_of(node: Node) -> Iterator[Any]:
-    if isinstance(node.block, Recurrent):
-        yield from chain.from_iterable(map(_layers_of, node.block.cell.nodes))
-    else:
-        yield node.block
+_inside: WeakKeyDictionary[Recurrent, list[dict[str, Any]]] = WeakKeyDictionary()
+
+
+def _attributes_of(block: Any) -> list[dict[str, Any]]:
+    """Those of a layer, or of the layers within a Recurrent, which are found once."""
+    if not isinstance(block, Recurrent):
+        return [vars(block)] if hasattr(block, "__dict__") else []
+    if block not in _inside:
+        _inside[block] = list(chain.from_iterable(_attributes_of(node.block) for node in block.cell.nodes))
+    return _inside[block]

@@ -19,8 +19,9 @@ from rnnbp.graph import Graph
 from rnnbp.layers.base import Layer
 from rnnbp.layers.dense import Dense
 from rnnbp.layers.embedding import Symbols
+from rnnbp.native.finite import first_bad
 from rnnbp.network import Network, name_params
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, first_bad, positive_int, shown
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, positive_int, shown
 from rnnbp.recurrent import Recurrent
 from rnnbp.storage import PathLike
 from rnnbp.values import Input
@@ -118,7 +119,11 @@ def pose(
     given = series("x", x, None if steps is None else positive_int("steps", steps), folder)
     _check_axes(given, graph)
     dtype = graph.dtype or (given.dtype if given.dtype.kind in "fc" else np.dtype(np.float32))
-    given.check(partial(_check_values, tuple(symbol_layers(graph)), dtype))
+    check = partial(_check_values, tuple(symbol_layers(graph)), dtype)
+    if isinstance(given, Held) and given.dtype == dtype and not given.mapped:
+        check(given.array, 0)  # which makes no array
+    else:
+        given.check(check)
     if isinstance(given, Stream) and given.dtype.kind == "f":
         given.dtype = dtype
     (output,) = graph.output_shapes(given.shape[1:])
@@ -137,6 +142,8 @@ def as_model(model: Any) -> Graph:
             counts = f"{len(model.input_shapes)} inputs and {model.n_outputs} outputs"
             raise ValueError(f"{model} has {counts}; a model has one of each: join them with Concat, Split or Add")
         return model
+    if isinstance(model, Recurrent):
+        return Graph.of_one(model)
     if isinstance(model, Cell) or not isinstance(model, (Layer, Network)):
         cure = "wrap the cell in Recurrent(...)" if isinstance(model, Cell) else "give a Sequential or a Graph"
         raise TypeError(f"a model is a network of layers, found {model!r}; {cure}")

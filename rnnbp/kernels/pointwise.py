@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rnnbp.compiler.code import Vector
 from rnnbp.kernels.groups import Group, Lane
@@ -18,11 +18,18 @@ FUNCTIONS: dict[str, Callable[[Text, str], str]] = {
 }
 
 
-def row(t: Text, group: Group, address: Callable[[Spot], str], vector: Callable[[Vector], str]) -> None:
+def row(
+    t: Text,
+    group: Group,
+    address: Callable[[Spot], str],
+    vector: Callable[[Vector], str],
+    ahead: Sequence[tuple[str, bool]] = (),
+) -> None:
     """The group on one row.
 
     Args:
-        address: the code of a spot's address in the row. vector: of a vector's.
+        address: the code of a spot's address in the row. vector: of a vector's. ahead: the addresses of rows that the
+            next step takes, and whether it writes there: they come from memory meanwhile.
     """
     used = dict.fromkeys(spot for lane in group.lanes for spot in (*lane.args, lane.out))
     pointers = {spot: address(spot) for spot in used}
@@ -30,6 +37,8 @@ def row(t: Text, group: Group, address: Callable[[Spot], str], vector: Callable[
     full = group.n // t.lanes.n * t.lanes.n
     if full:
         with t.loop(0, full, t.lanes.n) as loop:
+            for pointer, written in ahead:
+                t.fetch(t.beyond(pointer, loop.index), written=written)
             _some(t, group, pointers, vectors, loop.index, None)
     if group.n > full:
         _some(t, group, pointers, vectors, str(full), t.lanes.mask(group.n - full))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.emit import Constants
@@ -30,6 +30,8 @@ class Rows:
     """The step, counted in its block."""
     first: str
     count: str
+    back: bool | None = None
+    """Whether the step before is next; None where no step is."""
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Source:
             if loop:
                 with t.loop(0, n, down=self.back) as step:
                     here = t.put("sub i64 %b1, %b0")
-                    rows = Rows(t.plus(start, step.index), step.index, "%b0", here)
+                    rows = Rows(t.plus(start, step.index), step.index, "%b0", here, self.back)
                     for item in loop:
                         self._item(item, rows)
             self._block(after, start, n)
@@ -92,11 +94,12 @@ class Source:
             self._product(item, rows)
             return
         with t.loop(0, rows.count) as loop:
-            here = Rows(rows.chunk, rows.block, t.plus(rows.first, loop.index), "1")
+            here = replace(rows, first=t.plus(rows.first, loop.index), count="1")
             if isinstance(item, Lookup):
                 self._lookup(item, here)
             elif isinstance(item, Group):
-                pointwise.row(t, item, lambda spot: self._address(spot, here), self._constant)
+                ahead = self._ahead(item, here)
+                pointwise.row(t, item, lambda spot: self._address(spot, here), self._constant, ahead)
             else:
                 self._reduction(item, here)
 
@@ -137,6 +140,23 @@ class Source:
             step = rows.chunk if place.kind == "chunk" else rows.block
             row = t.plus(t.times(t.plus(step, place.later), "%B"), row)
         return t.at(self._array(place.name), t.plus(t.times(row, place.width), place.row))
+
+    def _ahead(self, group: Group, rows: Rows) -> list[tuple[str, bool]]:
+        """What the next step takes of arrays of a whole chunk, in the row, and whether it writes there."""
+        if rows.back is None:
+            return []
+        used = dict.fromkeys(spot for lane in group.lanes for spot in (*lane.args, lane.out))
+        found: dict[tuple[str, int], Spot] = {}
+        for spot in sorted(used, key=lambda spot: self.places.place(spot).later, reverse=rows.back):
+            place = self.places.place(spot)
+            if place.kind == "chunk":
+                found[place.name, place.row] = spot  # of neighbouring steps the one that has not come
+        return [(self._next(spot, rows), spot in group.stored) for spot in found.values()]
+
+    def _next(self, spot: Spot, rows: Rows) -> str:
+        """The address of a spot a step on."""
+        t, step = self.t, self.t.times("%B", self.places.place(spot).width)
+        return t.beyond(self._address(spot, rows), t.put(f"sub i64 0, {step}") if rows.back else step)
 
     def _constant(self, value: Matrix | Vector) -> str:
         return self._array(self.constants.name(value))

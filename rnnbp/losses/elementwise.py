@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.losses.base import Loss, Scalar, check_outputs, first_true, sum_of
-from rnnbp.numerics import Array, DtypeError, Shape, first_bad, positive, real_number
+from rnnbp.native.finite import first_bad
+from rnnbp.numerics import Array, DtypeError, Shape, positive, real_number
 
 
 class Elementwise(Loss):

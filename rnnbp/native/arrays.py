@@ -16,6 +16,8 @@ from rnnbp.numerics import Array
 
 TOGETHER = 2**14
 """Numbers of a task."""
+FEW = 8
+"""Tasks of an array that is only looked at."""
 WAKING = 2**16
 """Numbers that are worth waking a thread for."""
 
@@ -59,6 +61,17 @@ def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
     for (k, _, _), (largest, squares) in zip(cuts, out.tolist(), strict=True):
         found[k] = max(found[k][0], largest), found[k][1] + squares
     return found
+
+
+def squares(x: Array) -> float:
+    """Σ x² in float64: not finite where a number is not, or where it overflows."""
+    many, item = max(TOGETHER, -(-x.size // FEW)), x.itemsize
+    starts = range(0, x.size, many)
+    out = np.zeros((len(starts), 2))
+    function, begin, to = library(x.dtype).address("extent.task"), address(x), address(out)
+    tasks = [[function, begin + item * at, min(many, x.size - at), to + 16 * k] for k, at in enumerate(starts)]
+    _do(tasks, x.size)
+    return float(out[:, 1].sum())
 
 
 def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[float], *, penalty: bool) -> None:

@@ -108,6 +108,10 @@ class Text:
         """The address of an element."""
         return self.put(f"getelementptr inbounds {self.lanes.scalar}, ptr {pointer}, i64 {index}", "p")
 
+    def beyond(self, pointer: str, index: str | int) -> str:
+        """An address that may lie outside the array."""
+        return self.put(f"getelementptr {self.lanes.scalar}, ptr {pointer}, i64 {index}", "p")
+
     def load(self, pointer: str, mask: str | None = None) -> str:
         """A vector; with a mask, zeros in the other lanes."""
         v, size = self.lanes, self.lanes.nbytes
@@ -127,6 +131,11 @@ class Text:
         self.needs.add(f"declare void @llvm.masked.store.{v.suffix}.p0({v.type}, ptr, {v.bools})")
         call = f"@llvm.masked.store.{v.suffix}.p0({v.type} {value}, ptr align {size} {pointer}, {v.bools} {mask})"
         self.do(f"call void {call}")
+
+    def fetch(self, pointer: str, *, written: bool) -> None:
+        """Have a cache line come that will be read, or ``written``; any address will do."""
+        self.needs.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        self.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 {int(written)}, i32 3, i32 1)")
 
     def every(self, scalar: str) -> str:
         """A number in all lanes."""
