@@ -78,6 +78,7 @@ def test_the_first_number_that_is_not_finite(bad: float, size: int, backend: str
             assert finite.first_bad(broken.T) == (at % 5, at // 5)
     large = np.full(size, np.finfo("float64").max / 2)
     assert finite.first_bad(large) is None  # though the sum, and that of squares, overflow
+    assert finite.first_bad(np.full(size, 9e151)) is None  # the squares of no task do, but their sum
     assert finite.first_bad(np.full(size, bad, "float16")) == (0,)
     assert finite.first_bad(np.arange(size)) is None
 

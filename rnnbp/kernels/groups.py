@@ -35,6 +35,11 @@ class Group:
     stored: set[Spot] = field(default_factory=set)
     """What must be in memory afterwards."""
 
+    @property
+    def spots(self) -> list[Spot]:
+        """All that it reads or makes, each once."""
+        return list(dict.fromkeys(spot for lane in self.lanes for spot in (*lane.args, lane.out)))
+
     def takes(self, lane: Lane, n: int) -> bool:
         """Whether an operation may join: nothing that is written overlaps other features of what is used."""
         written = {one.out for one in self.lanes}

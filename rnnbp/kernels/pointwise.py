@@ -31,8 +31,7 @@ def row(
         address: the code of a spot's address in the row. vector: of a vector's. ahead: the addresses of rows that the
             next step takes, and whether it writes there: they come from memory meanwhile.
     """
-    used = dict.fromkeys(spot for lane in group.lanes for spot in (*lane.args, lane.out))
-    pointers = {spot: address(spot) for spot in used}
+    pointers = {spot: address(spot) for spot in group.spots}
     vectors = {id(lane): vector(lane.attr) for lane in group.lanes if isinstance(lane.attr, Vector)}
     full = group.n // t.lanes.n * t.lanes.n
     if full:

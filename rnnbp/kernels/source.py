@@ -30,8 +30,8 @@ class Rows:
     """The step, counted in its block."""
     first: str
     count: str
-    back: bool | None = None
-    """Whether the step before is next; None where no step is."""
+    looped: bool = False
+    """Whether another step comes after this one."""
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Source:
             if loop:
                 with t.loop(0, n, down=self.back) as step:
                     here = t.put("sub i64 %b1, %b0")
-                    rows = Rows(t.plus(start, step.index), step.index, "%b0", here, self.back)
+                    rows = Rows(t.plus(start, step.index), step.index, "%b0", here, looped=True)
                     for item in loop:
                         self._item(item, rows)
             self._block(after, start, n)
@@ -143,11 +143,10 @@ class Source:
 
     def _ahead(self, group: Group, rows: Rows) -> list[tuple[str, bool]]:
         """What the next step takes of arrays of a whole chunk, in the row, and whether it writes there."""
-        if rows.back is None:
+        if not rows.looped:
             return []
-        used = dict.fromkeys(spot for lane in group.lanes for spot in (*lane.args, lane.out))
         found: dict[tuple[str, int], Spot] = {}
-        for spot in sorted(used, key=lambda spot: self.places.place(spot).later, reverse=rows.back):
+        for spot in sorted(group.spots, key=lambda spot: self.places.place(spot).later, reverse=self.back):
             place = self.places.place(spot)
             if place.kind == "chunk":
                 found[place.name, place.row] = spot  # of neighbouring steps the one that has not come
@@ -156,7 +155,7 @@ class Source:
     def _next(self, spot: Spot, rows: Rows) -> str:
         """The address of a spot a step on."""
         t, step = self.t, self.t.times("%B", self.places.place(spot).width)
-        return t.beyond(self._address(spot, rows), t.put(f"sub i64 0, {step}") if rows.back else step)
+        return t.beyond(self._address(spot, rows), t.put(f"sub i64 0, {step}") if self.back else step)
 
     def _constant(self, value: Matrix | Vector) -> str:
         return self._array(self.constants.name(value))
