@@ -1,8 +1,8 @@
 """What a budget costs in time: full caching against shares of the bytes that it takes for state and internals.
 
-An LSTM, T = 1000, 256 units, B = 32 by default. Each run is in a process of its own, in turns; the ratios are of
-runs that follow one another, and their median is what counts. Forecast seconds come from a calibration in that
-same process, before the run.
+An LSTM, T = 1000, 256 units, B = 32 by default. Each run is in a process of its own, in turns, and takes the median of
+several gradients; the ratios are of runs that follow one another, and their median is what counts. Forecast seconds
+come from a calibration in that same process, before the run.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from processes import dispatch, fresh, megabytes, save, table
 SHARES = (2, 5, 10, 28, 50)
 
 
-def run(budget: int, costs: dict[str, Any], steps: int, units: int, inputs: int, batch: int) -> dict[str, Any]:
-    """One gradient, after one that warms up: the memory of a first run is new to the process."""
+def run(
+    budget: int, costs: dict[str, Any], gradients: int, steps: int, units: int, inputs: int, batch: int
+) -> dict[str, Any]:
+    """Some gradients, after one that warms up: the memory of a first run is new to the process."""
     import numpy as np
 
     import rnnbp as rb
@@ -32,7 +34,8 @@ def run(budget: int, costs: dict[str, Any], steps: int, units: int, inputs: int,
     chosen = rb.plan(model, loss, budget=budget, costs=rb.Costs(**costs), **given)
     how = {"checkpoint": chosen.chosen.schedule, "chunk": chosen.chunk}
     rb.bptt(model, x, target, loss, **how)
-    stats = rb.bptt(model, x, target, loss, **how).stats
+    found = [rb.bptt(model, x, target, loss, **how).stats for _ in range(gradients)]
+    stats = found[-1]
     return {
         "schedule": f"{chosen.chosen.name}, chunks of {chosen.chunk}",
         "state and internals": state_and_internals(stats.peak_bytes_by_kind),
@@ -40,7 +43,7 @@ def run(budget: int, costs: dict[str, Any], steps: int, units: int, inputs: int,
         "rerun": stats.steps_rerun,
         "rebuilt": stats.steps_rebuilt,
         "forecast": rb.forecast(model, loss, costs=own, **given, **how).seconds,
-        "seconds": stats.seconds,
+        "seconds": median(one.seconds for one in found),
     }
 
 
@@ -74,18 +77,22 @@ def state_and_internals(kinds: dict[str, int]) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value in (("steps", 1000), ("units", 256), ("inputs", 64), ("batch", 32), ("repeats", 7), ("threads", 2)):
+    sizes = {"steps": 1000, "units": 256, "inputs": 64, "batch": 32}
+    for name, value in (sizes | {"repeats": 7, "gradients": 5, "threads": 2}).items():
         parser.add_argument(f"--{name}", type=int, default=value, help=f"default {value}")
     parser.add_argument("--shares", type=float, nargs="*", default=SHARES, help="per cent of full caching's bytes")
     parser.add_argument("--out", type=Path, default=Path("runs/budget_times"), help="folder of the results")
     options = parser.parse_args()
-    given = {name: getattr(options, name) for name in ("steps", "units", "inputs", "batch")}
+    if min(options.repeats, options.gradients, options.threads) < 1:
+        parser.error("--repeats, --gradients and --threads take a number from 1 on")
+    given = {name: getattr(options, name) for name in sizes}
     shares = [100.0, *options.shares]
     chosen = fresh("choose", threads=options.threads, shares=shares, **given)
     runs: dict[float, list[dict[str, Any]]] = {share: [] for share in shares}
     for _ in range(options.repeats):
         for budget, found in zip(chosen["budgets"], runs.values(), strict=True):
-            found.append(fresh("run", threads=options.threads, budget=budget, costs=chosen["costs"], **given))
+            more = {"budget": budget, "costs": chosen["costs"], "gradients": options.gradients}
+            found.append(fresh("run", threads=options.threads, **more, **given))
     rows = [summary(share, found, runs[100.0]) for share, found in runs.items()]
     print(table(list(rows[0]), [[str(value) for value in row.values()] for row in rows]))
     save(options.out, "budget_times", rows, runs=[dict(r, share=share) for share, found in runs.items() for r in found])

@@ -82,3 +82,20 @@ def test_forget_bias_is_added_to_the_forget_gate() -> None:
     c = np.random.default_rng(4).normal(size=(B, N))
     _, ((_, found),) = rb.predict(model, np.ones((T, B, N_IN)), state=(np.zeros((B, N)), c))
     np.testing.assert_array_equal(found, c)
+
+
+def test_gru_with_reset_before_is_another_function() -> None:
+    """With the recurrent weights of the candidate zero both conventions agree; else they do not."""
+    after, before = rb.GRU(6, 8, dtype="float64", rng=1), rb.GRU(6, 8, dtype="float64", reset_after=False, rng=2)
+    for path, array in before.params.items():
+        source = {"weight_hm": "weight_hh", "bias_hm": "bias_hh"}.get(path, path)
+        rows = after.params[source]
+        array[...] = rows[2 * 8 :] if path.endswith("_hm") else rows[: len(array)]
+    x = np.random.default_rng(0).normal(size=(37, 5, 6))
+    assert np.abs(rb.predict(after, x)[0] - rb.predict(before, x)[0]).max() > 1e-3
+    for model in (after, before):
+        weight = model.params.get("weight_hm", model.params["weight_hh"])[-8:]
+        weight[...] = 0
+        model.params.get("bias_hm", model.params["bias_hh"])[-8:] = 0
+    one = np.finfo(np.float64).eps  # a rounding of what h is mixed of, for an h that is near 0
+    np.testing.assert_allclose(rb.predict(after, x)[0], rb.predict(before, x)[0], rtol=1e-13, atol=one)

@@ -71,22 +71,6 @@ def test_outputs_and_gradients(kind: str, layers: int, dtype: str, bias: bool) -
         assert_near(grad, getattr(peer, f"{name}_l{k}").grad, dtype, path)
 
 
-def test_gru_with_reset_before_is_another_function() -> None:
-    """With the recurrent weights of the candidate zero both conventions agree; else they do not."""
-    after, before = rb.GRU(N_IN, N, dtype="float64", rng=1), rb.GRU(N_IN, N, dtype="float64", reset_after=False, rng=2)
-    for path, array in before.params.items():
-        source = {"weight_hm": "weight_hh", "bias_hm": "bias_hh"}.get(path, path)
-        rows = after.params[source]
-        array[...] = rows[2 * N :] if path.endswith("_hm") else rows[: len(array)]
-    x = np.random.default_rng(0).normal(size=(T, B, N_IN))
-    assert np.abs(rb.predict(after, x)[0] - rb.predict(before, x)[0]).max() > 1e-3
-    for model in (after, before):
-        weight = model.params.get("weight_hm", model.params["weight_hh"])[-N:]
-        weight[...] = 0
-        model.params.get("bias_hm", model.params["bias_hh"])[-N:] = 0
-    np.testing.assert_allclose(rb.predict(after, x)[0], rb.predict(before, x)[0], rtol=1e-13)
-
-
 def test_cross_entropy_of_a_stack_equals_torch() -> None:
     """Embedding, LSTM, head and loss: the language model as PyTorch users write it."""
     rng = np.random.default_rng(4)
