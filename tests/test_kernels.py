@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import os
+import re
 import signal
 import sys
 import threading
@@ -530,3 +531,25 @@ def test_bytes_of_a_large_dense() -> None:
         tracemalloc.stop()
     assert stats.peak_bytes == expected.peak_bytes
     assert abs(peak - stats.peak_bytes) < max(0.01 * peak, 256 * 1024)
+
+
+def ahead(text: str) -> list[tuple[bool, bool]]:
+    """Of each of the rows that a kernel asks memory for: whether it is to be written, and whether it lies before."""
+    lines = dict(line.strip().split(" = ", 1) for line in text.splitlines() if " = " in line)
+    found = []
+    for call in (line for line in text.splitlines() if "call void @llvm.prefetch" in line):
+        pointer, written = re.search(r"ptr (\S+), i32 (\d)", call).groups()  # type: ignore[union-attr]  # else it fails
+        row = re.search(r", ptr (\S+),", lines[pointer]).group(1)  # type: ignore[union-attr]
+        move = lines[row].rsplit(" ", 1)[1]
+        found.append((written == "1", lines[move].startswith("sub i64 0,")))
+    return found
+
+
+def test_rows_of_the_next_step_are_asked_for() -> None:
+    """An LSTM writes h, c and four gates; backward reads dy, c before the step and the gates."""
+    sizes = kernel_sizes(Layout(rb.LSTM(3, 20, rng=0).cell, (3,), 4, np.dtype("float32")))
+    assert sizes is not None
+    forward = sizes.cell.forward
+    assert ahead(forward(output=False, taped=True).text) == [(True, False)] * 6
+    assert ahead(sizes.cell.backward.text) == [(False, True)] * 6
+    assert ahead(forward(output=False, taped=True, known=True).text) == []  # all steps at once

@@ -14,7 +14,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp import memory
-from rnnbp.numerics import first_bad
+from rnnbp.native.finite import first_bad
 
 OWN = 1500
 """What the objects of a measured block may take."""
@@ -236,6 +236,7 @@ def test_the_peak_of_a_run_is_its_ledger_s() -> None:
 def test_looking_for_numbers_that_are_not_finite_takes_no_array(dtype: str, strided: bool) -> None:
     """It is done to all of x and of the target before a run: a quarter of their bytes would break small budgets."""
     x = np.zeros((500, 20, 100), dtype)[:, :: 2 if strided else 1]
+    assert first_bad(x) is None  # and machine code is there
     with rb.memory.measure() as used:
         assert first_bad(x) is None
     assert used.peak_bytes < 200_000 < x.size  # NumPy passes over what is strided in pieces of 8192 elements

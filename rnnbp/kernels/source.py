@@ -31,7 +31,7 @@ class Rows:
     first: str
     count: str
     looped: bool = False
-    """Whether another step comes after this one."""
+    """Whether it is one of the steps of a loop, after which, but for the last, another comes."""
 
 
 @dataclass

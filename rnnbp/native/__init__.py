@@ -19,6 +19,6 @@ def installed() -> bool:
 
 
 def chosen() -> bool:
-    """Whether losses and update rules run as machine code: where cells do if nothing else is said."""
+    """Whether losses, update rules and looks for what is not finite run as machine code: where cells do by default."""
     given = os.environ.get(VARIABLE)
     return installed() and (not given or ALIASES.get(given, given) == "llvm")

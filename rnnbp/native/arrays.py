@@ -23,9 +23,9 @@ WAKING = 2**16
 
 
 def takes(*arrays: Array) -> bool:
-    """Whether they are of float32, or all of float64, and lie together."""
+    """Whether they are of float32, or all of float64, in this machine's order of bytes, and lie together."""
     kind = arrays[0].dtype
-    return kind.char in "fd" and all(a.dtype == kind and a.flags.c_contiguous for a in arrays)
+    return kind.char in "fd" and kind.isnative and all(a.dtype == kind and a.flags.c_contiguous for a in arrays)
 
 
 def apart(arrays: Sequence[Array]) -> bool:

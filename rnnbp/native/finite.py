@@ -1,4 +1,4 @@
-"""The first number of an array that is not finite: NumPy's, but for large arrays by machine code on all threads."""
+"""The first number of an array that is not finite: NumPy's, but large arrays are looked at by machine code before."""
 
 from __future__ import annotations
 
