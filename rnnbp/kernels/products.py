@@ -52,7 +52,10 @@ def _name(rows: int, vectors: int, ragged: bool) -> str:
 
 
 def _block(t: Text, rows: int, vectors: int, *, ragged: bool) -> Text:
-    """o[i, m] = from[i, m] + Σ_k a[i ra + k ka] w[k kw + m], without ``from`` from 0; the last vector masked."""
+    """o[i, m] = from[i, m] + Σ_k a[i ra + k ka] w[k kw + m], without ``from`` from 0; the last vector masked.
+
+    A ragged one has rows of any length, and adds to o.
+    """
     v, mask = t.lanes, t.bits("%bits")
     masks = [None] * (vectors - 1) + [mask]
     cells = [(i, m) for i in range(rows) for m in range(vectors)]
@@ -70,7 +73,8 @@ def _block(t: Text, rows: int, vectors: int, *, ragged: bool) -> Text:
             number = t.broadcast(t.at(along, offsets[i]))
             loop.after += [t.fma(number, ws[m], loop.carried[i * vectors + m]) for m in range(vectors)]
     for (i, m), value in zip(cells, loop.carried, strict=True):
-        t.store(value, t.at("%o", t.plus(t.times("%ldo", i), m * v.n)), masks[m])
+        out = t.at("%o", t.plus(t.times("%ldo", i), m * v.n))
+        t.store(t.op("fadd", t.load(out, masks[m]), value) if ragged else value, out, masks[m])
     return t
 
 
@@ -146,15 +150,14 @@ def _gradient(lanes: Lanes, rows: int, vectors: int) -> tuple[str, Text, list[st
     """gradient(d, ldd, x, ldx, N, M, K, o, ldo): o (M, K) += dᵀ x, d (N, M), x (N, K)."""
     t = Text(lanes)
     with t.loop(0, "%N", DEPTH) as deep:
-        left = t.put(f"sub i64 %N, {deep.index}")
-        count = t.put(f"select i1 {t.put(f'icmp slt i64 {left}, {DEPTH}')}, i64 {left}, i64 {DEPTH}")
+        count = _deep(t, deep.index)
         d, x = t.at("%d", t.times(deep.index, "%ldd")), t.at("%x", t.times(deep.index, "%ldx"))
 
         def some(at: str, many: int, bits: str, d: str = d, x: str = x, count: str = count) -> None:
             out = t.at("%o", at)
             here = {"a": d, "ra": "1", "ka": "%ldd", "w": t.at(x, at), "kw": "%ldx", "K": count, "o": out}
-            here |= {"ldo": "%ldo", "from": out, "ldf": "%ldo", "bits": bits}
-            _blocks(t, "%M", rows, many, True, here, ("a", "1", "o", "%ldo", "from", "%ldo"))
+            here |= {"ldo": "%ldo", "from": "null", "ldf": "0", "bits": bits}
+            _blocks(t, "%M", rows, many, True, here, ("a", "1", "o", "%ldo"))
 
         _over_panels(t, "%K", vectors, some)
     return (
@@ -168,20 +171,29 @@ def _sums(lanes: Lanes) -> tuple[str, Text, list[str]]:
     """sums(d, ldd, p, _, N, M, _, o, _): o (M,) and p (M,) += Σ_n d[n], d (N, M); p may be null."""
     t = Text(lanes)
 
-    def some(at: str, many: int, bits: str) -> None:
-        masks = [None] * (many - 1) + [t.bits(bits)]
-        with t.loop(0, "%N", carried=[(lanes.type, "zeroinitializer")] * many) as loop:
-            row = t.at("%d", t.plus(t.times(loop.index, "%ldd"), at))
-            for m, (mask, sofar) in enumerate(zip(masks, loop.carried, strict=True)):
-                loop.after.append(t.op("fadd", sofar, t.load(t.at(row, m * lanes.n), mask)))
-        for name in ("o", "p"):
-            with t.loop(0, t.put(f"zext i1 {t.put(f'icmp ne ptr %{name}, null')} to i64")):
-                for m, (mask, total) in enumerate(zip(masks, loop.carried, strict=True)):
-                    out = t.at(f"%{name}", t.plus(at, m * lanes.n))
-                    t.store(t.op("fadd", t.load(out, mask), total), out, mask)
+    with t.loop(0, "%N", DEPTH) as deep:
+        count, d = _deep(t, deep.index), t.at("%d", t.times(deep.index, "%ldd"))
 
-    _over_panels(t, "%M", NEAR, some)
+        def some(at: str, many: int, bits: str, d: str = d, count: str = count) -> None:
+            masks = [None] * (many - 1) + [t.bits(bits)]
+            with t.loop(0, count, carried=[(lanes.type, "zeroinitializer")] * many) as loop:
+                row = t.at(d, t.plus(t.times("%ldd", loop.index), at))
+                for m, (mask, sofar) in enumerate(zip(masks, loop.carried, strict=True)):
+                    loop.after.append(t.op("fadd", sofar, t.load(t.at(row, m * lanes.n), mask)))
+            for name in ("o", "p"):
+                with t.loop(0, t.put(f"zext i1 {t.put(f'icmp ne ptr %{name}, null')} to i64")):
+                    for m, (mask, total) in enumerate(zip(masks, loop.carried, strict=True)):
+                        out = t.at(f"%{name}", t.plus(at, m * lanes.n))
+                        t.store(t.op("fadd", t.load(out, mask), total), out, mask)
+
+        _over_panels(t, "%M", NEAR, some)
     return "sums", t, ["ptr %d", "i64 %ldd", "ptr %p", "i64 %_", "i64 %N", "i64 %M", "i64 %_1", "ptr %o", "i64 %_2"]
+
+
+def _deep(t: Text, done: str) -> str:
+    """How many of N rows come next: they are added up by themselves, so that no small number meets a large sum."""
+    left = t.put(f"sub i64 %N, {done}")
+    return t.put(f"select i1 {t.put(f'icmp slt i64 {left}, {DEPTH}')}, i64 {left}, i64 {DEPTH}")
 
 
 def _moved(t: Text, pointer: str, by: str) -> str:
