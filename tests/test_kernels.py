@@ -555,7 +555,7 @@ def test_rows_of_the_next_step_are_asked_for() -> None:
     assert ahead(forward(output=False, taped=True, known=True).text) == []  # all steps at once
 
 
-def test_gradients_of_many_rows_are_as_accurate_as_numpys() -> None:
+def test_gradients_of_many_rows_are_accurate() -> None:
     """300,000 steps and sequences, all alike: a sum that takes each by itself is wrong in the third digit."""
     small, large = (
         rb.Sequential(rb.RNN(1, 1, rng=1, dtype=dtype), rb.Dense(1, 1, rng=2, dtype=dtype))
