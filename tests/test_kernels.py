@@ -539,7 +539,7 @@ def ahead(text: str) -> list[tuple[bool, bool]]:
     found = []
     for call in (line for line in text.splitlines() if "call void @llvm.prefetch" in line):
         pointer, written = re.search(r"ptr (\S+), i32 (\d)", call).groups()  # type: ignore[union-attr]  # else it fails
-        row = re.search(r", ptr (\S+),", lines[pointer]).group(1)  # type: ignore[union-attr]
+        row = re.search(r", ptr (\S+),", lines[pointer]).group(1)  # type: ignore[union-attr]  # as above
         move = lines[row].rsplit(" ", 1)[1]
         found.append((written == "1", lines[move].startswith("sub i64 0,")))
     return found
