@@ -20,13 +20,14 @@ from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.problem import Problem, as_model, pose
 from rnnbp.bptt.results import Accumulators
 from rnnbp.bptt.series import Held
-from rnnbp.graph import Deltas, Graph, backward_node, forward_node
+from rnnbp.graph import Graph
 from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array, DtypeError, positive_int
 from rnnbp.rng import Context, check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.values import Input
+from rnnbp.walk import Deltas, backward_node, forward_node
 
 COMPLEX_STEP = 1e-30
 CENTRAL_STEP = 1e-5
@@ -190,9 +191,9 @@ def _layer_case(function: Any, xs: tuple[Any, ...], context: Context, dtype: np.
     for k, weight in zip(graph.outputs, weights, strict=True):
         present = deltas[k]
         deltas[k] = weight if present is None else present + weight
-    sums = Accumulators(graph)
+    sums, shapes = Accumulators(graph), [value.shape for value in values]
     for node, kept in zip(reversed(graph.nodes), reversed(saved), strict=True):
-        dy, layer = backward_node(node, kept, deltas), cast(Layer, node.block)
+        dy, layer = backward_node(node, kept, deltas, shapes), cast(Layer, node.block)
         if dy is not None:
             sums.add(layer.params, layer.backward_params(kept, dy))
     work = graph._astype(dtype)

@@ -1,21 +1,15 @@
-"""General networks: the frozen list of nodes that symbolic values describe, and the walk over it."""
+"""General networks: the frozen list of nodes that symbolic values describe."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
-
-import numpy as np
+from typing import Any, cast
 
 from rnnbp.layers.base import Layer
 from rnnbp.network import Network, name_params
-from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, mismatch
-from rnnbp.rng import Context
+from rnnbp.numerics import Shape, ShapeError, mismatch
 from rnnbp.values import Application, Block, Input, Value
-
-Deltas: TypeAlias = list[Array | None]
-"""The derivative of the loss by every value of a graph, None where nothing has reached it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,94 +145,6 @@ class Sequential(Graph):
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self.blocks))})"
-
-
-def forward_node(node: Node, values: list[Any], context: Context) -> Saved:
-    """Run a node that holds a Layer: read its arguments from ``values``, write its outputs there."""
-    layer: Any = node.block
-    xs = [values[k] for k in node.args]
-    if layer.random:
-        y, saved = layer.forward(*xs, context=context.at(context.place + node.number))
-    else:
-        y, saved = layer.forward(*xs)
-    if not isinstance(saved, tuple):
-        raise TypeError(
-            f"{layer}: forward must save a tuple of arrays, found {type(saved).__name__}; return (y, (a, ...))"
-        )
-    if layer.n_outputs == 1:
-        values[node.outs[0]] = y
-    else:
-        for k, part in zip(node.outs, y, strict=True):
-            values[k] = part
-    return saved
-
-
-def check_dtypes(node: Node, values: Sequence[Any], dtype: np.dtype[Any]) -> None:
-    """Raise DtypeError where a node's outputs are floats of another dtype than the model's."""
-    for k in node.outs:
-        found = values[k].dtype
-        # Real numbers fit a complex model, which gradcheck runs; integers are symbols.
-        if found != dtype and found.kind == "f" and (dtype.kind != "c" or found != np.float64):
-            raise DtypeError(
-                f"{node.block}: its output has dtype {found}, the parameters of the model {dtype}; "
-                f"build it with dtype='{dtype}', or let it compute in the dtype of its input"
-            )
-
-
-def read_off(node: Node, saved: Saved, dy: Any) -> dict[str, Array]:
-    """The parameter gradients of a node that holds a Layer, checked against its parameters."""
-    layer: Any = node.block
-    grads: dict[str, Array] = layer.backward_params(saved, dy)
-    complete = not (isinstance(dy, tuple) and any(part is None for part in dy))
-    if (complete and grads.keys() != layer.params.keys()) or grads.keys() - layer.params.keys():
-        raise TypeError(
-            f"{layer}: backward_params must give {list(layer.params)}, found {list(grads)}; give one for each"
-        )
-    for key, grad in grads.items():
-        if np.shape(grad) != layer.params[key].shape:
-            raise ShapeError(
-                f"{layer}: the gradient of {key} must have shape {layer.params[key].shape}, found {np.shape(grad)}; "
-                f"sum it over the batch axes alone"
-            )
-    return grads
-
-
-def take_deltas(node: Node, deltas: Deltas) -> Any:
-    """The ``dy`` of a node, removed from ``deltas``: None where no output has one, a tuple for several outputs."""
-    dys = [deltas[k] for k in node.outs]
-    for k in node.outs:
-        deltas[k] = None
-    if all(dy is None for dy in dys):
-        return None
-    return dys[0] if len(dys) == 1 else tuple(dys)
-
-
-def add_deltas(node: Node, dxs: Sequence[Array | None], deltas: Deltas) -> None:
-    """Send deltas on to the arguments; where a value was split, they are summed into a new array."""
-    if not isinstance(dxs, tuple) or len(dxs) != len(node.args):
-        found = f"{len(dxs)} deltas" if isinstance(dxs, tuple) else type(dxs).__name__
-        raise TypeError(f"{node.block}: backward_inputs must give a tuple of {len(node.args)} deltas, found {found}")
-    for k, dx in zip(node.args, dxs, strict=True):
-        if dx is not None:
-            present = deltas[k]
-            deltas[k] = dx if present is None else present + dx
-
-
-def backward_node(node: Node, saved: Saved, deltas: Deltas) -> Any:
-    """The delta recursion of a node that holds a Layer. Returns its dy, for the parameter gradients."""
-    dy = take_deltas(node, deltas)
-    if dy is not None:
-        layer: Any = node.block
-        dxs = layer.backward_inputs(saved, dy)
-        add_deltas(node, dxs, deltas)
-        batch = next(part for part in (dy if isinstance(dy, tuple) else (dy,)) if part is not None).shape[:1]
-        for k, dx in enumerate(dxs):
-            if dx is not None and dx.shape[:1] != batch:
-                raise ShapeError(
-                    f"{layer}: delta {k} has shape {dx.shape}, its batch axis must have size {batch[0]}; give it the "
-                    f"shape of input {k}"
-                )
-    return dy
 
 
 def _key(value: Value) -> tuple[int, int]:

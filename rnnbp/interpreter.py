@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rnnbp.graph import Deltas, Node, backward_node, check_dtypes, forward_node, read_off
+from rnnbp.graph import Node
 from rnnbp.layout import Layout, check_declared
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context
+from rnnbp.walk import Deltas, backward_node, check_outputs, forward_node, read_off
 
 
 class Accumulator(Protocol):
@@ -124,7 +125,7 @@ class Interpreter:
                 saved = forward_node(node, values, here)
                 if t == 0:
                     check_declared(node, self.layout.keeps[node.number], saved, values)
-                    check_dtypes(node, values, self.layout.dtype)
+                    check_outputs(node, values, self.layout.dtype, self.layout.shapes)
                 self._settle(tape, node, t, saved, values)
             _put(tape.states, t + 1, [values[k] for k in self.cell.outputs[1:]])
             if fresh is not None:
@@ -141,7 +142,7 @@ class Interpreter:
         values += [None] * (len(self.layout.shapes) - len(values))
         for node in self.cell.nodes:
             saved = forward_node(node, values, context)
-            check_dtypes(node, values, self.layout.dtype)
+            check_outputs(node, values, self.layout.dtype, self.layout.shapes)
             for v in node.outs:
                 if v in self.layout.next_of:
                     values[v] = tape.values[v]
@@ -192,7 +193,7 @@ class Interpreter:
                     present = deltas[k]
                     deltas[k] = delta if present is None else present + delta
             for node in reversed(self.cell.nodes):
-                found = backward_node(node, self._saved(tape, node, t), deltas)
+                found = backward_node(node, self._saved(tape, node, t), deltas, self.layout.shapes)
                 if found is not None and getattr(node.block, "params", None):
                     parts = found if isinstance(found, tuple) else (found,)
                     _put_deltas(dys.setdefault(node.number, [None] * len(parts)), t, parts, length)
@@ -209,7 +210,7 @@ class Interpreter:
         for node in nodes:
             forward_node(node, values, context)
             if first:
-                check_dtypes(node, values, self.layout.dtype)
+                check_outputs(node, values, self.layout.dtype, self.layout.shapes)
         return values
 
     def _empty_tape(self, x: Array, context: Context) -> Tape:

@@ -84,6 +84,18 @@ def flag(name: str, value: object) -> bool:
     return bool(value)
 
 
+def cast(what: str, array: Array, dtype: np.dtype[Any]) -> Array:
+    """``array`` in ``dtype``. Raises ValueError where a finite number of it is beyond that."""
+    try:
+        with np.errstate(over="raise"):
+            return array.astype(dtype, copy=False)
+    except FloatingPointError:
+        at = np.unravel_index(np.argmax(np.where(np.isfinite(array), np.abs(array), 0)), array.shape)
+        raise ValueError(
+            f"{what} has {array[at]} at {[int(i) for i in at]}, beyond {dtype}; scale it, or build the model in float64"
+        ) from None
+
+
 def shown(value: object) -> str:
     """``value`` in one short line, for an error."""
     if isinstance(value, np.ndarray):

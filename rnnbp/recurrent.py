@@ -70,7 +70,7 @@ class Recurrent(Network):
     def first_state(self, batch: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
         """The initial state, each array (B, ...): zeros, or the learned values."""
         if self.initial:
-            return tuple(np.broadcast_to(a, (batch, *a.shape)) for a in self.initial.values())
+            return tuple(np.repeat(a[None], batch, axis=0) for a in self.initial.values())
         return tuple(np.zeros((batch, *shape), dtype) for shape in self.cell.state_shapes)
 
     def __repr__(self) -> str:

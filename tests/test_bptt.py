@@ -88,6 +88,18 @@ def test_every_cell_gives_the_same_bits(cell: str, schedule: str) -> None:
     assert_same_bits(given(checkpoint=SCHEDULES[schedule]), given())
 
 
+@pytest.mark.parametrize("backend", ["interpreter", "numpy", "llvm"])
+def test_a_learned_state_gives_the_same_bits_with_every_schedule(backend: str) -> None:
+    """A state that is one array for the whole batch would be multiplied by other routines than its copies."""
+    model = rb.RNN(5, 37, rng=2, initial="learned")
+    for start in model.initial.values():
+        start[...] = reals(37)
+    given = partial(rb.bptt, model, reals(11, 24, 5), reals(11, 24, 37), MSE, chunk=2, backend=backend)
+    cached = given()
+    for schedule in SCHEDULES.values():
+        assert_same_bits(given(checkpoint=schedule), cached)
+
+
 @pytest.mark.parametrize("schedule", ["residual", "convolution"])
 def test_graphs_give_the_same_bits(schedule: str) -> None:
     model, x = (

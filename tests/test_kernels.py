@@ -272,8 +272,8 @@ def test_bytes_are_foretold_and_kept(cell: Any, checkpoint: Any) -> None:
 
 @pytest.fixture
 def fresh_cache(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A folder of its own for machine code; products, compiled once in a process, are not in it."""
-    shared(32, vector_bytes())
+    """A folder of its own for machine code; what is compiled once in a process, as products, is not in it."""
+    gradients(rb.RNN(3, 20, rng=0))
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", str(tmp_path / "kernels"))
     return tmp_path / "kernels"
 
@@ -293,14 +293,14 @@ def test_code_is_kept_on_disk_and_found_again(fresh_cache: Any, monkeypatch: pyt
     assert {path.name: path.stat().st_mtime_ns for path in fresh_cache.iterdir()} == stamps
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "another's"])
 def test_damaged_code_is_made_anew_with_one_warning(damage: str, fresh_cache: Any) -> None:
     first = compiled_again(fresh_cache)
     whole = {path: path.read_bytes() for path in fresh_cache.iterdir()}
-    for path, code in whole.items():
-        path.write_bytes(
-            {"cut": code[:-9], "flipped": code[:99] + bytes([code[99] ^ 1]) + code[100:], "empty": b""}[damage]
-        )
+    others = [*list(whole.values())[1:], *list(whole.values())[:1]]
+    for (path, code), other in zip(whole.items(), others, strict=True):
+        flipped = code[:99] + bytes([code[99] ^ 1]) + code[100:]
+        path.write_bytes({"cut": code[:-9], "flipped": flipped, "empty": b"", "another's": other}[damage])
     with pytest.warns(RuntimeWarning, match=r"kernels in .* are damaged; they are compiled anew") as found:
         assert compiled_again(fresh_cache) == first
     assert len(found) == 1
@@ -382,6 +382,30 @@ def test_after_an_interrupt_other_threads_do_the_work(monkeypatch: pytest.Monkey
     assert threads._team is not team
     same(lstm(), expected)
     assert len(threads._team.members) == 1
+
+
+def test_after_an_interrupt_threads_that_waited_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "4")
+    monkeypatch.setattr(threads, "_team", threads._Team())
+    expected, before = lstm(), threading.active_count()
+    assert len(threads._team.members) == 3
+    for _ in range(3):
+        team = threads._team
+        wake = team.wake
+
+        def interrupted(n: int, wake: Any = wake) -> int:
+            wake(n)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(team, "wake", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            lstm()
+        same(lstm(), expected)
+    end = time.monotonic() + 30
+    while threading.active_count() > before and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threading.active_count() == before
 
 
 def test_without_more_threads_one_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:

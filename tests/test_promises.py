@@ -260,7 +260,7 @@ BROKEN: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a summed delta": (
         {"deltas": lambda dy: (dy.sum(axis=0),)},
         rb.ShapeError,
-        r"delta 0 has shape .*, its batch axis",
+        r"delta 0 has shape .*, expected .*; give it the shape of input 0",
     ),
 }
 

@@ -13,17 +13,7 @@ from rnnbp.bptt.runners import dense, pack, runner
 from rnnbp.bptt.series import Held
 from rnnbp.compiler.tapes import ProgramTape
 from rnnbp.compiler.workspace import Workspace
-from rnnbp.graph import (
-    Deltas,
-    Graph,
-    Node,
-    add_deltas,
-    backward_node,
-    check_dtypes,
-    forward_node,
-    read_off,
-    take_deltas,
-)
+from rnnbp.graph import Graph, Node
 from rnnbp.interpreter import Tape
 from rnnbp.layers.base import Layer
 from rnnbp.layout import Layout, layouts
@@ -31,6 +21,7 @@ from rnnbp.numerics import Array, Saved, require_features
 from rnnbp.recurrent import Recurrent
 from rnnbp.reuse import Reuse
 from rnnbp.rng import Context
+from rnnbp.walk import Deltas, add_deltas, backward_node, check_outputs, forward_node, read_off, take_deltas
 
 TAPES = (Tape, ProgramTape)
 ChunkLoss: TypeAlias = Callable[[Array, int], tuple[Any, Array]]
@@ -101,7 +92,7 @@ class Chunks:
     def begin(self, problem: Problem, *, seed: int, training: bool) -> None:
         """Take another problem of the same kind."""
         self.problem, self.seed, self.training = problem, seed, training
-        self.parts = parts_of(problem.model)
+        self.parts, self.shapes = parts_of(problem.model), problem.model.value_shapes(problem.x_shape)
 
     @property
     def model(self) -> Graph:
@@ -109,7 +100,7 @@ class Chunks:
 
     def rest(self) -> Chunks:
         """What may wait for another problem: it knows neither this one nor its model."""
-        del self.problem, self.parts
+        del self.problem, self.parts, self.shapes
         return self
 
     def prepare(self) -> None:
@@ -213,7 +204,7 @@ class Chunks:
             own = take_deltas(node, deltas)
             add_deltas(node, (kernel.backward(saved[0], own, grads),), deltas)
             return
-        dy = backward_node(node, saved, deltas)
+        dy = backward_node(node, saved, deltas, self.shapes)
         layer: Any = node.block
         if dy is not None and layer.params:
             grads.add(layer.params, read_off(node, saved, dy))
@@ -228,7 +219,7 @@ class Chunks:
             values[node.outs[0]] = kernel.forward(x)
             return (x,)
         saved = forward_node(node, values, self._context(n))
-        check_dtypes(node, values, self.problem.dtype)
+        check_outputs(node, values, self.problem.dtype, self.shapes)
         return saved
 
     def _begin(self, n: int) -> list[Any]:

@@ -14,7 +14,7 @@ from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.losses import Loss
 from rnnbp.native.finite import first_bad
-from rnnbp.numerics import Array, DtypeError, ShapeError
+from rnnbp.numerics import Array, DtypeError, ShapeError, cast
 from rnnbp.reuse import Reuse
 from rnnbp.storage import PathLike
 
@@ -149,7 +149,7 @@ class Objective:
     def __call__(self, y: Array, n: int) -> tuple[Any, Array]:
         value, dy = self._evaluate(y, n)
         if isinstance(self.loss, Loss):
-            return value / self.total, dy
+            return value / self.total, self._fitting(str(self.loss), dy, y)
         return _number(value), self._own(dy, y, n)
 
     def value(self, y: Array, n: int) -> Any:
@@ -169,16 +169,20 @@ class Objective:
 
     def _own(self, dy: Any, y: Array, n: int) -> Array:
         """The dy that a function of the user gave, checked."""
-        dy = np.asarray(dy)
-        if dy.shape != y.shape:
-            raise ShapeError(f"the loss function gave dy of shape {dy.shape} for y of shape {y.shape}; they must agree")
-        if dy.dtype.kind not in "fiub":
-            raise DtypeError(f"the loss function gave dy of dtype {dy.dtype}; give floats")
-        if (at := first_bad(dy)) is not None:
+        found = self._fitting("the loss function", dy, y)
+        if (at := first_bad(found)) is not None:
             step = self.problem.span(n).start + at[0]
-            raise ValueError(f"the loss function gave dy = {dy[at]} at {[step, *at[1:]]}; it must be finite")
-        cast: Array = dy.astype(y.dtype, copy=False)
-        return cast
+            raise ValueError(f"the loss function gave dy = {found[at]} at {[step, *at[1:]]}; it must be finite")
+        return found
+
+    def _fitting(self, who: str, dy: Any, y: Array) -> Array:
+        """dy in y's dtype. Raises ShapeError, DtypeError or ValueError where it does not fit y."""
+        if np.shape(dy) != y.shape:
+            raise ShapeError(f"{who} gave dy of shape {np.shape(dy)} for y of shape {y.shape}; they must agree")
+        dy = np.asarray(dy)
+        if dy.dtype.kind not in "fiub" and dy.dtype != y.dtype:  # gradcheck's are complex
+            raise DtypeError(f"{who} gave dy of dtype {dy.dtype}; give floats")
+        return cast(f"{who}: dy", dy, y.dtype)
 
 
 def spare_of(loss: LossLike | None) -> float:
@@ -199,4 +203,7 @@ def _number(value: Any) -> float:
         raise ShapeError(f"the loss function gave a value of shape {np.shape(value)}; sum it to one number")
     if not isinstance(value, (int, float, np.integer, np.floating, np.ndarray)) or np.asarray(value).dtype.kind == "c":
         raise TypeError(f"the loss function gave the value {value!r}; it must be a real number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        raise ValueError("the loss function gave a value beyond float64; scale it") from None

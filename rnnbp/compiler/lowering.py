@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from rnnbp.cell import Cell
 from rnnbp.compiler.code import Code, Maker, Matrix, Op, Rows, Values, Vector
 from rnnbp.graph import Node
 from rnnbp.layers.base import Layer
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Shape, ShapeError
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,23 +35,24 @@ class Lowering:
         return self.values.shapes[x]
 
     def linear(self, x: int, owner: dict[str, Array], key: str) -> int:
-        rows = len(owner[key])
+        rows, columns = owner[key].shape
+        self._check(x, owner, key, columns)
         return self.maker.make("linear", x, attr=Matrix((Rows(owner, key, 0, rows),)), shape=(rows,))
 
     def bias(self, x: int, owner: dict[str, Array], key: str) -> int:
-        return self.maker.make("bias", x, attr=_vector(owner, key))
+        return self.maker.make("bias", x, attr=self._vector(x, owner, key))
 
     def gain(self, x: int, owner: dict[str, Array], key: str) -> int:
-        return self.maker.make("gain", x, attr=_vector(owner, key))
+        return self.maker.make("gain", x, attr=self._vector(x, owner, key))
 
     def add(self, a: int, b: int) -> int:
-        return self.maker.make("add", a, b)
+        return self._pair("add", a, b)
 
     def sub(self, a: int, b: int) -> int:
-        return self.maker.make("sub", a, b)
+        return self._pair("sub", a, b)
 
     def mul(self, a: int, b: int) -> int:
-        return self.maker.make("mul", a, b)
+        return self._pair("mul", a, b)
 
     def scale(self, x: int, factor: float, shift: float = 0.0) -> int:
         return x if (factor, shift) == (1, 0) else self.maker.make("scale", x, attr=(factor, shift))
@@ -65,6 +67,8 @@ class Lowering:
         return self.maker.make("relu", x)
 
     def part(self, x: int, start: int, stop: int) -> int:
+        if not 0 <= start < stop <= self.values.rows(x):
+            raise ShapeError(f"part: {start} to {stop} is not within features {self.shape(x)}")
         return self.maker.make("part", x, attr=(start, stop), shape=(stop - start,))
 
     def concat(self, *xs: int) -> int:
@@ -78,7 +82,24 @@ class Lowering:
         return self.maker.make("softmax", x)
 
     def same(self, x: int, shape: Shape) -> int:
+        if math.prod(shape) != self.values.rows(x):
+            raise ShapeError(f"same: {shape} is not of as many features as {self.shape(x)}")
         return self.maker.make("same", x, attr=shape, shape=shape)
+
+    def _vector(self, x: int, owner: dict[str, Array], key: str) -> Vector:
+        rows = len(owner[key])
+        self._check(x, owner, key, rows)
+        return Vector(((rows, (Rows(owner, key, 0, rows),)),))
+
+    def _check(self, x: int, owner: dict[str, Array], key: str, expected: int) -> None:
+        """Raise ShapeError where a parameter is not for as many features."""
+        if (found := self.values.rows(x)) != expected:
+            raise ShapeError(f"{key} has shape {owner[key].shape}, for {expected} features, found {found}")
+
+    def _pair(self, name: str, a: int, b: int) -> int:
+        if self.shape(a) != self.shape(b):
+            raise ShapeError(f"{name}: {self.shape(a)} and {self.shape(b)} must be one shape")
+        return self.maker.make(name, a, b)
 
 
 _attributes: WeakKeyDictionary[Cell, list[dict[str, Any]]] = WeakKeyDictionary()
@@ -115,13 +136,13 @@ def lower(cell: Cell, shapes: Sequence[Shape], values: Values) -> Code:
 def _lowered(ops: Lowering, node: Node, args: tuple[int, ...], shapes: Sequence[Shape]) -> tuple[int, ...]:
     layer: Any = node.block
     assert isinstance(layer, Layer)
-    found = None if layer.random else layer.lower(ops, *args)
+    try:
+        found = None if layer.random else layer.lower(ops, *args)
+        if found is not None and [ops.shape(value) for value in found] != list(shapes):
+            raise ShapeError(f"gives {[ops.shape(value) for value in found]}, output_shapes says {list(shapes)}")
+    except ShapeError as error:
+        raise ShapeError(f"{layer}: lower: {error}; let lower do what forward does") from None
     if found is not None:
         return found
     outs = tuple(ops.values.new(shape) for shape in shapes)
     return ops.maker.put(Op("opaque", args, outs, Opaque(node, layer, tuple(ops.shape(a) for a in args))))
-
-
-def _vector(owner: dict[str, Array], key: str) -> Vector:
-    rows = len(owner[key])
-    return Vector(((rows, (Rows(owner, key, 0, rows),)),))

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from rnnbp.compiler.lowering import Opaque
-from rnnbp.graph import Deltas, Node, backward_node, check_dtypes, forward_node, read_off
+from rnnbp.graph import Node
 from rnnbp.layout import check_declared
 from rnnbp.numerics import Array, Saved, Shape
 from rnnbp.rng import Context
+from rnnbp.walk import Deltas, backward_node, check_outputs, forward_node, read_off
 
 
 class OpaqueRun:
@@ -21,6 +22,7 @@ class OpaqueRun:
         self.opaque, self.context, self.dtype = opaque, context, dtype
         count = len(opaque.shapes)
         outs = tuple(range(count, count + opaque.layer.n_outputs))
+        self.shapes = *opaque.shapes, *opaque.layer.output_shapes(*opaque.shapes)
         self.node = Node(opaque.node.number, opaque.layer, tuple(range(count)), outs)
         self.saved: dict[int, tuple[int, bool, Saved]] = {}
         """By step: where its block begins, whether that is a block, and what was saved."""
@@ -44,7 +46,7 @@ class OpaqueRun:
         values: list[Any] = [_batch_first(x, shape) for x, shape in zip(xs, self.opaque.shapes, strict=True)]
         values += [None] * len(ys)
         saved = forward_node(self.node, values, context)
-        check_dtypes(self.node, values, self.dtype)
+        check_outputs(self.node, values, self.dtype, self.shapes)
         if self.keeps:
             check_declared(self.node, self.opaque.layer.keeps(*self.opaque.shapes), saved, values)
         for y, found in zip(ys, values[len(xs) :], strict=True):
@@ -69,12 +71,12 @@ class OpaqueRun:
         self._backward(saved, given, dxs)
 
     def _deltas(self, dys: tuple[Array | None, ...], saved: Saved) -> tuple[Array | None, ...]:
-        shapes = self.opaque.layer.output_shapes(*self.opaque.shapes)
+        shapes = self.shapes[len(self.opaque.shapes) :]
         return tuple(None if d is None else _batch_first(d, s or ()) for d, s in zip(dys, shapes, strict=True))
 
     def _backward(self, saved: Saved, given: tuple[Array | None, ...], dxs: tuple[Array, ...]) -> None:
         deltas: Deltas = [*[None] * len(self.node.args), *given]
-        backward_node(self.node, saved, deltas)
+        backward_node(self.node, saved, deltas, self.shapes)
         for place, dx in zip(dxs, deltas, strict=False):
             place.fill(0) if dx is None else _put(place, dx)
 

@@ -51,7 +51,7 @@ class KernelProgram:
         """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds the state runs."""
         kernel = self.kernels.forward(rolling=True, output=output)
         arrays = self.buffers.arrays(kernel, len(x))
-        states, x = [arrays[f"H{k}"] for k in range(len(state))], np.ascontiguousarray(x)
+        states, x = [arrays[f"H{k}"] for k in range(len(state))], self._lying(x)
         self._enter(states, state)
         y = self._run(kernel, {"x": address(x)}, len(x), output=output)
         return y, self._copies(s[0] for s in states)
@@ -78,7 +78,7 @@ class KernelProgram:
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
-        kernel, x = self.kernels.forward(output=output), np.ascontiguousarray(x)
+        kernel, x = self.kernels.forward(output=output), self._lying(x)
         states = [self.buffers.new(shape) for shape in self.buffers.state_shapes(len(x)).values()]
         self._enter(states, state)
         places = {"x": address(x)} | {f"H{k}": address(array) for k, array in enumerate(states)}
@@ -122,7 +122,7 @@ class KernelProgram:
             np.copyto(arrays[f"C{k}"], 0 if delta is None else delta.reshape(self.layout.batch, -1))
         if dy is None:
             dy = np.zeros((length, self.layout.batch, math.prod(self._output_shape)), self.layout.dtype)
-        dx, dy = self._dx(tape.x, into), np.ascontiguousarray(dy)
+        dx, dy = self._dx(tape.x, into), np.ascontiguousarray(dy, self.layout.dtype)
         given = {"x": tape.x, "dy": dy} | ({} if dx is None else {"dx": dx})
         pieces = self.buffers.pieces(kernel, self.kernels.forward(output=self._made(True), taped=True), given)
         places = tape.places | {"dy": address(dy), "dx": address(dx)}
@@ -130,6 +130,10 @@ class KernelProgram:
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
         self._drive(kernel, pieces.places(places), pieces.lengths, self.sizes.piece(length), table, n)
         return dx, self._copies(arrays[f"C{k}"] for k in range(len(dstate)))
+
+    def _lying(self, x: Array) -> Array:
+        """x as kernels read it, whatever layer it comes from."""
+        return np.ascontiguousarray(x, self.layout.dtype if self.table is None else np.int64)
 
     def _dx(self, x: Array, into: Array | None) -> Array | None:
         """The array for the gradient by x, zeros where nothing reaches it; None for symbols."""
@@ -141,7 +145,7 @@ class KernelProgram:
         return dx
 
     def _taped(self, kernel: Kernel, x: Array, tape: ProgramTape, *, output: bool) -> tuple[Array | None, ProgramTape]:
-        tape.x = np.ascontiguousarray(x)
+        tape.x = self._lying(x)
         tape.places["x"] = address(tape.x)
         y = self._run(kernel, tape.places, len(x), output=self._made(output))
         return self._state_as_output(tape) if output and y is None else y, tape

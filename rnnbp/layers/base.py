@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from rnnbp.layers.primitives import Primitives
-from rnnbp.numerics import Array, Saved, Shape
+from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,41 @@ class Scratch:
     params: int = 0
 
 
+class LayerParams(dict[str, Array]):
+    """Arrays by name, each of the shape that it had first: what runs a layer has been made for that.
+
+    Raises TypeError for what is no array, DtypeError for one that is not real, ShapeError for another shape.
+    """
+
+    def __init__(self, given: Any = ()) -> None:
+        super().__init__()
+        self.update(given)
+
+    def __setitem__(self, key: str, value: Array) -> None:
+        self.update({key: value})
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override, misc]  # dict's takes pairs too
+        self.update(other)
+        return self
+
+    def update(self, *given: Any, **named: Any) -> None:
+        found = dict(*given, **named)
+        for key, value in found.items():
+            self._check(key, value)
+        super().update(found)
+
+    def _check(self, key: str, value: Any) -> None:
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"parameter {key!r} must be an array, found {shown(value)}; use np.asarray(..., 'float32')")
+        if value.dtype not in (np.float32, np.float64, np.complex128):  # complex is gradcheck's
+            raise DtypeError(f"parameter {key!r} has dtype {value.dtype}; parameters are float32 or float64")
+        if key in self and self[key].shape != value.shape:
+            raise ShapeError(
+                f"parameter {key!r} must have shape {self[key].shape}, found {value.shape}; "
+                f"write into it, params[{key!r}][...] = values, or build another layer"
+            )
+
+
 class Layer(ABC):
     """A differentiable function with parameters and no memory of its calls.
 
@@ -46,8 +81,6 @@ class Layer(ABC):
     and ``dy`` are then tuples, and ``dy`` holds None for an output that nothing depends on.
     """
 
-    params: dict[str, Array]
-    """Parameters by name; updated in place, never rebound."""
     name: str | None = None
     """If given, parameters are called ``weight_<name>`` in a network, not ``<position>.weight``."""
     n_outputs: int = 1
@@ -64,6 +97,20 @@ class Layer(ABC):
     """Temporary arrays of ``forward``, ``backward_inputs`` and ``backward_params``, in sizes of the output."""
     symbols: ClassVar[bool] = False
     """True if inputs are integers, without a gradient."""
+
+    @property
+    def params(self) -> dict[str, Array]:
+        """Parameters by name; updated in place, never of another shape. Set from a dict."""
+        return self._params
+
+    @params.setter
+    def params(self, given: dict[str, Array]) -> None:
+        found = given if isinstance(given, LayerParams) else LayerParams(given)  # another layer's own are shared
+        before = LayerParams(getattr(self, "_params", {}))
+        before.update(found)
+        if before.keys() != found.keys():
+            raise TypeError(f"params has {list(before)}, found {list(found)}; give them all, or build another layer")
+        self._params: dict[str, Array] = found
 
     @abstractmethod
     def forward(self, *xs: Any, **context: Any) -> tuple[Any, Saved]:

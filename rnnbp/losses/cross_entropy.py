@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike as Like
 
 from rnnbp import native
 from rnnbp.losses.base import Loss, New, Scalar, check_outputs, first_true, sum_of
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, real_number, shown
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number, shown
 
 
 @final
@@ -51,7 +51,7 @@ class CrossEntropy(Loss):
         t, w = self._checked(target, weights, y.shape)
         real, k = y.real.dtype, y.shape[-1]
         rows = (y if w is None else _without(y, w)).reshape(-1, k)
-        w = np.ones(t.size, real) if w is None else w.astype(real)
+        w = np.ones(t.size, real) if w is None else cast(f"{self}: weights", w, real)
         if self.class_weight is None and not self.label_smoothing:
             hard = factors = w
         else:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike as Like
 
 from rnnbp.losses.base import Loss, Scalar, check_outputs, first_true, sum_of
 from rnnbp.native.finite import first_bad
-from rnnbp.numerics import Array, DtypeError, Shape, positive, real_number
+from rnnbp.numerics import Array, DtypeError, Shape, cast, positive, real_number
 
 
 class Elementwise(Loss):
@@ -34,12 +34,12 @@ class Elementwise(Loss):
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)
         t, w = self._checked(target, weights, y.shape)
-        t = t.astype(y.real.dtype, copy=False)
+        t = cast(f"{self}: target", t, y.real.dtype)
         if w is None:
             losses, dy = self.elements(y, t)
             return sum_of(losses), dy
         losses, dy = self.elements(np.where(w > 0, y, y.dtype.type(0)), t)
-        w = w.astype(y.real.dtype)
+        w = cast(f"{self}: weights", w, y.real.dtype)
         losses *= w
         dy *= w
         return sum_of(losses), dy

@@ -38,11 +38,11 @@ def read(key: str) -> bytes | None:
     if (place := folder()) is None:
         return None
     try:
-        found = (place / key).read_bytes()
+        found = (place / _name(key)).read_bytes()
     except OSError:
         return None
     code = found[DIGEST:]
-    if hashlib.sha256(code).digest() == found[:DIGEST]:
+    if _digest(key, code) == found[:DIGEST]:
         return code
     _warn(str(place))
     return None
@@ -57,11 +57,20 @@ def write(key: str, code: bytes) -> None:
         handle, name = tempfile.mkstemp(dir=place)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(hashlib.sha256(code).digest() + code)
-            os.replace(name, place / key)
+                file.write(_digest(key, code) + code)
+            os.replace(name, place / _name(key))
         except OSError:
             with suppress(OSError):
                 os.unlink(name)
+
+
+def _name(key: str) -> str:
+    return f"{key}.o"
+
+
+def _digest(key: str, code: bytes) -> bytes:
+    """Of both: a file under another's name is no code of its key."""
+    return hashlib.sha256(key.encode() + b"\0" + code).digest()
 
 
 @lru_cache

@@ -49,7 +49,7 @@ class _Team:
 
     def __init__(self) -> None:
         self.free = threading.RLock()  # a thread that was interrupted before it gave it back can take it again
-        self.members: list[tuple[Array, SimpleQueue[None]]] = []
+        self.members: list[tuple[Array, SimpleQueue[bool]]] = []
         self.addresses = np.empty(0, np.int64)
 
     def wake(self, n: int) -> int:
@@ -62,19 +62,23 @@ class _Team:
         for box, queue in self.members[:n]:
             if box[0] == driving.ASLEEP:
                 box[0] = driving.WAITS
-                queue.put(None)
+                queue.put(True)
         return min(n, len(self.members))
 
+    def retire(self) -> None:
+        """Let its threads end once they sleep."""
+        for _, queue in self.members:
+            queue.put(False)
+
     def _begin(self) -> None:
-        box, queue = np.zeros(_BOX, np.int64), SimpleQueue[None]()
+        box, queue = np.zeros(_BOX, np.int64), SimpleQueue[bool]()
         threading.Thread(target=_serve, args=(box, queue), name="rnnbp", daemon=True).start()
         self.members.append((box, queue))
 
 
-def _serve(box: Array, queue: SimpleQueue[None]) -> None:
+def _serve(box: Array, queue: SimpleQueue[bool]) -> None:
     serve, here = driving.library().function("serve", 1), address(box)
-    while True:
-        queue.get()
+    while queue.get():
         serve(here)
 
 
@@ -124,6 +128,7 @@ def do(
         lead(address(team.addresses), others, address(job))
     except BaseException:  # KeyboardInterrupt: what the threads have been told is not known
         _begin_anew()
+        team.retire()
         raise
     finally:
         team.free.release()
