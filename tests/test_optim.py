@@ -447,10 +447,20 @@ def test_the_norm_of_many_float32_is_summed_in_float64():
     assert optim.clip_by_global_norm(grads, 1e9) == pytest.approx(wanted, rel=1e-12)
 
 
-def test_an_array_under_two_names_is_clipped_once():
+@pytest.mark.parametrize("again", [lambda g: g, lambda g: g[:], lambda g: g.view()])
+def test_an_array_under_two_names_is_clipped_once(again):
     g = np.array([3.0, 4.0])
-    assert optim.clip_by_global_norm({"a": g, "b": g}, 2.5) == 5.0
+    assert optim.clip_by_global_norm({"a": g, "b": again(g)}, 2.5) == 5.0
     assert np.array_equal(g, [1.5, 2.0])
+
+
+@pytest.mark.parametrize("clip", [optim.clip_by_value, optim.clip_by_global_norm])
+@pytest.mark.parametrize("dtype", [int, complex, np.longdouble])
+def test_clipping_names_a_gradient_of_another_dtype(clip, dtype):
+    grads = {"a": np.array([3.0]), "b": np.ones(1, dtype)}
+    with pytest.raises(DtypeError, match=rf"{clip.__name__}: gradient 'b' must be float32 or float64, found dtype"):
+        clip(grads, 1.0)
+    assert grads["a"][0] == 3.0
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

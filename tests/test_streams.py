@@ -120,6 +120,16 @@ def test_weights_that_are_no_whole_numbers_add_up_to_the_same_bits(seed: int) ->
     )
 
 
+@pytest.mark.parametrize("how", [lambda x: x, lambda x: pieces(x, 5), lambda x: iter([x[:8].data, x[8:]]), list])
+def test_masked_arrays_are_refused(how: Any) -> None:
+    model, x, target, loss = CASES["floats"]
+    for k, name in enumerate(("x", "target")):
+        given = [x, target]
+        given[k] = how(np.ma.masked_less(given[k], -1))
+        with pytest.raises(TypeError, match=f"{name} is a masked array, whose mask would be lost; give its data, and"):
+            rb.bptt(model, *given, loss, chunk=4)
+
+
 def test_a_function_as_loss_and_no_target() -> None:
     model, x, _, _ = CASES["floats"]
 

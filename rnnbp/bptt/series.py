@@ -223,8 +223,6 @@ def series(name: str, given: Any, steps: int | None = None, folder: PathLike | N
     """``given`` as one of the two. What has an ``__iter__`` but no length is a stream."""
     if hasattr(given, "__iter__") and not hasattr(given, "__len__") and not hasattr(given, "shape"):
         return Stream(name, iter(given), steps, folder)
-    if isinstance(given, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, whose mask would be lost; give its data, and weights as mask=")
     found = Held(given) if _sliceable(given) else Held(_array(name, given))
     if steps is not None and found.steps != steps:
         raise ShapeError(f"{name} has {found.steps} steps, found steps={steps}; leave steps out, it is for streams")
@@ -235,6 +233,8 @@ def _sliceable(given: Any) -> bool:
     """Whether it has a NumPy dtype and can be read in slices: h5py's and zarr's arrays, as well as NumPy's own."""
     if not hasattr(given, "shape") or not hasattr(given, "__getitem__") or len(given.shape) == 0:
         return False
+    if isinstance(given, np.ma.MaskedArray):
+        return False
     try:
         return isinstance(np.dtype(given.dtype), np.dtype)
     except (TypeError, AttributeError):
@@ -242,6 +242,10 @@ def _sliceable(given: Any) -> bool:
 
 
 def _array(name: str, given: Any) -> Array:
+    if any(
+        isinstance(part, np.ma.MaskedArray) for part in (given, *(given if isinstance(given, list | tuple) else ()))
+    ):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost; give its data, and weights as mask=")
     try:
         array = np.asarray(given)
     except ValueError as error:

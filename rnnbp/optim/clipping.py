@@ -62,11 +62,11 @@ def _writable(place: str, grads: Mapping[str, Array]) -> tuple[list[Array], list
     """The arrays, each once, all finite and writable, and their extents."""
     check_named(place, grads)
     for name, g in grads.items():
-        if g.dtype.kind != "f":
-            raise DtypeError(f"{place}: gradient {name!r} must be floats, found dtype {g.dtype}")
+        if g.dtype.kind != "f" or g.dtype.itemsize > 8:
+            raise DtypeError(f"{place}: gradient {name!r} must be float32 or float64, found dtype {g.dtype}")
         if not g.flags.writeable:
             raise ValueError(f"{place}: gradient {name!r} is read-only and is clipped in place; give a copy")
-    arrays = list({id(g): g for g in grads.values()}.values())
+    arrays = list({(g.ctypes.data, g.shape, g.strides): g for g in grads.values()}.values())  # two may be views of one
     found = extents(arrays)
     if any(np.isnan(extent.largest) for extent in found):
         name, bad = next((name, bad) for name, g in grads.items() if (bad := first_bad(g)) is not None)
