@@ -86,6 +86,8 @@ def flag(name: str, value: object) -> bool:
 
 def cast(what: str, array: Array, dtype: np.dtype[Any]) -> Array:
     """``array`` in ``dtype``. Raises ValueError where a finite number of it is beyond that."""
+    if array.dtype == dtype:
+        return array
     try:
         with np.errstate(over="raise"):
             return array.astype(dtype, copy=False)

@@ -33,8 +33,9 @@ class States:
         return self._at(-1)
 
     def _at(self, step: int) -> tuple[Array, ...]:
-        found = [s[step].T if self.batch_first else s[step] for s in self.states]
-        return tuple(outside(s, shape) for s, shape in zip(found, self.shapes, strict=True))
+        if self.batch_first:
+            return tuple(s[step].reshape(-1, *shape).copy() for s, shape in zip(self.states, self.shapes, strict=True))
+        return tuple(outside(s[step], shape) for s, shape in zip(self.states, self.shapes, strict=True))
 
     def arrays(self) -> list[Any]:
         """All that it holds."""
