@@ -7,7 +7,7 @@ in, so results depend neither on the number of rows nor on the threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rnnbp.kernels import packing
 from rnnbp.native.driving import as_task
@@ -54,17 +54,16 @@ def _name(rows: int, vectors: int, ragged: bool) -> str:
 def _block(t: Text, rows: int, vectors: int, *, ragged: bool) -> Text:
     """o[i, m] = from[i, m] + Σ_k a[i ra + k ka] w[k kw + m], without ``from`` from 0; the last vector masked.
 
-    A ragged one has rows of any length, and adds to o.
+    A ragged one has rows of any length; it begins from 0, and adds to o.
     """
     v, mask = t.lanes, t.bits("%bits")
     masks = [None] * (vectors - 1) + [mask]
     cells = [(i, m) for i in range(rows) for m in range(vectors)]
-    t.do(f"br i1 {t.put('icmp eq ptr %from, null')}, label %start, label %read")
-    t.label("read")
-    given = {(i, m): t.load(t.at("%from", t.plus(t.times("%ldf", i), m * v.n)), masks[m]) for i, m in cells}
-    t.do("br label %start")
-    t.label("start")
-    first = [t.put(f"phi {v.type} [ zeroinitializer, %entry ], [ {given[c]}, %read ]") for c in cells]
+    outs = [t.at("%o", t.plus(t.times("%ldo", i), m * v.n)) for i, m in cells]
+    if ragged:
+        for out in outs:  # it is read when all is done
+            t.fetch(out, written=True)
+    first = ["zeroinitializer"] * len(cells) if ragged else _given(t, cells, masks)
     offsets = [t.times("%ra", i) for i in range(rows)]
     with t.loop(0, "%K", carried=[(v.type, value) for value in first]) as loop:
         along, row = t.at("%a", t.times(loop.index, "%ka")), t.at("%w", t.times(loop.index, "%kw"))
@@ -72,10 +71,19 @@ def _block(t: Text, rows: int, vectors: int, *, ragged: bool) -> Text:
         for i in range(rows):
             number = t.broadcast(t.at(along, offsets[i]))
             loop.after += [t.fma(number, ws[m], loop.carried[i * vectors + m]) for m in range(vectors)]
-    for (i, m), value in zip(cells, loop.carried, strict=True):
-        out = t.at("%o", t.plus(t.times("%ldo", i), m * v.n))
+    for (_, m), out, value in zip(cells, outs, loop.carried, strict=True):
         t.store(t.op("fadd", t.load(out, masks[m]), value) if ragged else value, out, masks[m])
     return t
+
+
+def _given(t: Text, cells: Sequence[tuple[int, int]], masks: Sequence[str | None]) -> list[str]:
+    """The vectors of ``from``, or zeros."""
+    t.do(f"br i1 {t.put('icmp eq ptr %from, null')}, label %start, label %read")
+    t.label("read")
+    given = [t.load(t.at("%from", t.plus(t.times("%ldf", i), m * t.lanes.n)), masks[m]) for i, m in cells]
+    t.do("br label %start")
+    t.label("start")
+    return [t.put(f"phi {t.lanes.type} [ zeroinitializer, %entry ], [ {vector}, %read ]") for vector in given]
 
 
 def _blocks(
