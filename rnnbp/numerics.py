@@ -84,8 +84,8 @@ def flag(name: str, value: object) -> bool:
     return bool(value)
 
 
-def cast(what: str, array: Array, dtype: np.dtype[Any]) -> Array:
-    """``array`` in ``dtype``. Raises ValueError where a finite number of it is beyond that."""
+def cast(array: Array, dtype: np.dtype[Any], owner: object, what: str) -> Array:
+    """``array`` in ``dtype``. Raises ValueError, naming ``owner`` and ``what``, for a finite number beyond that."""
     if array.dtype == dtype:
         return array
     try:
@@ -94,7 +94,8 @@ def cast(what: str, array: Array, dtype: np.dtype[Any]) -> Array:
     except FloatingPointError:
         at = np.unravel_index(np.argmax(np.where(np.isfinite(array), np.abs(array), 0)), array.shape)
         raise ValueError(
-            f"{what} has {array[at]} at {[int(i) for i in at]}, beyond {dtype}; scale it, or build the model in float64"
+            f"{owner}: {what} has {array[at]} at {[int(i) for i in at]}, beyond {dtype}; "
+            f"scale it, or build the model in float64"
         ) from None
 
 

@@ -149,7 +149,7 @@ class Objective:
     def __call__(self, y: Array, n: int) -> tuple[Any, Array]:
         value, dy = self._evaluate(y, n)
         if isinstance(self.loss, Loss):
-            return value / self.total, self._fitting(str(self.loss), dy, y)
+            return value / self.total, self._fitting(self.loss, dy, y)
         return _number(value), self._own(dy, y, n)
 
     def value(self, y: Array, n: int) -> Any:
@@ -175,14 +175,14 @@ class Objective:
             raise ValueError(f"the loss function gave dy = {found[at]} at {[step, *at[1:]]}; it must be finite")
         return found
 
-    def _fitting(self, who: str, dy: Any, y: Array) -> Array:
+    def _fitting(self, who: object, dy: Any, y: Array) -> Array:
         """dy in y's dtype. Raises ShapeError, DtypeError or ValueError where it does not fit y."""
         if np.shape(dy) != y.shape:
             raise ShapeError(f"{who} gave dy of shape {np.shape(dy)} for y of shape {y.shape}; they must agree")
         dy = np.asarray(dy)
         if dy.dtype.kind not in "fiub" and dy.dtype != y.dtype:  # gradcheck's are complex
             raise DtypeError(f"{who} gave dy of dtype {dy.dtype}; give floats")
-        return cast(f"{who}: dy", dy, y.dtype)
+        return cast(dy, y.dtype, who, "dy")
 
 
 def spare_of(loss: LossLike | None) -> float:

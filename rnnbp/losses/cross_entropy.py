@@ -51,7 +51,7 @@ class CrossEntropy(Loss):
         t, w = self._checked(target, weights, y.shape)
         real, k = y.real.dtype, y.shape[-1]
         rows = (y if w is None else _without(y, w)).reshape(-1, k)
-        w = np.ones(t.size, real) if w is None else cast(f"{self}: weights", w, real)
+        w = np.ones(t.size, real) if w is None else cast(w, real, self, "weights")
         if self.class_weight is None and not self.label_smoothing:
             hard = factors = w
         else:

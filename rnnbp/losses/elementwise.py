@@ -34,12 +34,12 @@ class Elementwise(Loss):
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)
         t, w = self._checked(target, weights, y.shape)
-        t = cast(f"{self}: target", t, y.real.dtype)
+        t = cast(t, y.real.dtype, self, "target")
         if w is None:
             losses, dy = self.elements(y, t)
             return sum_of(losses), dy
         losses, dy = self.elements(np.where(w > 0, y, y.dtype.type(0)), t)
-        w = cast(f"{self}: weights", w, y.real.dtype)
+        w = cast(w, y.real.dtype, self, "weights")
         losses *= w
         dy *= w
         return sum_of(losses), dy
