@@ -388,8 +388,13 @@ def test_after_an_interrupt_threads_that_waited_end(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "4")
     monkeypatch.setattr(threads, "_team", threads._Team())
-    expected, before = lstm(), threading.active_count()
-    assert len(threads._team.members) == 3
+    others = set(threading.enumerate())  # some of which may be about to end
+
+    def own() -> int:
+        return len(set(threading.enumerate()) - others)
+
+    expected = lstm()
+    assert own() == len(threads._team.members) == 3
     for _ in range(3):
         team = threads._team
         wake = team.wake
@@ -403,9 +408,9 @@ def test_after_an_interrupt_threads_that_waited_end(monkeypatch: pytest.MonkeyPa
             lstm()
         same(lstm(), expected)
     end = time.monotonic() + 30
-    while threading.active_count() > before and time.monotonic() < end:
+    while own() > 3 and time.monotonic() < end:
         time.sleep(0.01)
-    assert threading.active_count() == before
+    assert own() == 3
 
 
 def test_without_more_threads_one_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
