@@ -17,6 +17,10 @@ WIDE, NARROW = (6, 4), (6, 2)
 """(rows, vectors) of a block, with 32 registers for vectors and with 16."""
 DEPTH = 256
 """Rows of deltas that are summed in one go: their columns then stay in the second-level cache."""
+TURNS = 4
+"""Numbers k of packed weights in one turn of a loop: what counts turns takes its share of the processor too."""
+FAR = 16, 8
+"""How many numbers k ahead packed weights, and rows of any length, are asked for."""
 NEAR = 8
 """Vectors of deltas that are added up side by side."""
 ARGUMENTS = (
@@ -64,16 +68,46 @@ def _block(t: Text, rows: int, vectors: int, *, ragged: bool) -> Text:
         for out in outs:  # it is read when all is done
             t.fetch(out, written=True)
     first = ["zeroinitializer"] * len(cells) if ragged else _given(t, cells, masks)
-    offsets = [t.times("%ra", i) for i in range(rows)]
-    with t.loop(0, "%K", carried=[(v.type, value) for value in first]) as loop:
-        along, row = t.at("%a", t.times(loop.index, "%ka")), t.at("%w", t.times(loop.index, "%kw"))
-        ws = [t.load(t.at(row, m * v.n), masks[m] if ragged else None) for m in range(vectors)]
-        for i in range(rows):
-            number = t.broadcast(t.at(along, offsets[i]))
-            loop.after += [t.fma(number, ws[m], loop.carried[i * vectors + m]) for m in range(vectors)]
+    read = masks if ragged else [None] * vectors  # packed weights are padded
+    offsets, many = [t.times("%ra", i) for i in range(rows)], 1 if ragged else TURNS
+    whole = t.times(t.put(f"sdiv i64 %K, {many}"), many)
+    with t.loop(0, whole, many, carried=[(v.type, value) for value in first]) as loop:
+        sums = loop.carried
+        for turn in range(many):
+            sums = _turn(t, t.plus(loop.index, turn), offsets, sums, read, far=FAR[ragged], numbers=ragged)
+        loop.after += sums
+    if many > 1:
+        with t.loop(whole, "%K", carried=[(v.type, value) for value in loop.carried]) as loop:
+            loop.after += _turn(t, loop.index, offsets, loop.carried, read)
     for (_, m), out, value in zip(cells, outs, loop.carried, strict=True):
         t.store(t.op("fadd", t.load(out, masks[m]), value) if ragged else value, out, masks[m])
     return t
+
+
+def _turn(
+    t: Text,
+    k: str,
+    offsets: Sequence[str],
+    sums: Sequence[str],
+    masks: Sequence[str | None],
+    *,
+    far: int = 0,
+    numbers: bool = False,
+) -> list[str]:
+    """The sums with what one k adds; w, or a too (``numbers``), is asked for so ``far`` ahead."""
+    along, row, n = t.at("%a", t.times(k, "%ka")), t.at("%w", t.times(k, "%kw")), t.lanes.n
+    if far:
+        later = t.beyond(row, t.times("%kw", far))
+        for m in range(len(masks)):
+            t.fetch(t.beyond(later, m * n), written=False)
+    if numbers:
+        t.fetch(t.beyond(along, t.times("%ka", far)), written=False)
+    ws = [t.load(t.at(row, m * n), mask) for m, mask in enumerate(masks)]
+    found = list[str]()
+    for i, offset in enumerate(offsets):
+        number = t.broadcast(t.at(along, offset))
+        found += [t.fma(number, w, sums[i * len(ws) + m]) for m, w in enumerate(ws)]
+    return found
 
 
 def _given(t: Text, cells: Sequence[tuple[int, int]], masks: Sequence[str | None]) -> list[str]:
