@@ -35,8 +35,8 @@ from rnnbp.kernels.packing import Panels, fill
 from rnnbp.kernels.program import KernelProgram
 from rnnbp.kernels.sizes import kernel_sizes
 from rnnbp.layout import Layout
-from rnnbp.native import cache, machine, mathematics, threads
-from rnnbp.native.driving import NUMBERS
+from rnnbp.native import cache, driving, machine, mathematics, threads
+from rnnbp.native.calls import NUMBERS
 from rnnbp.native.ir import Lanes, Text
 from rnnbp.native.machine import Library, vector_bytes
 from tests import models
@@ -205,6 +205,34 @@ def test_bits_do_not_depend_on_threads(cell: Any, monkeypatch: pytest.MonkeyPatc
         found.append(gradients(model))
     for other in found[1:]:
         same(found[0], other)
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize("cell", COMPILED)
+def test_bits_do_not_depend_on_threads_that_share_units(cell: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more panels of weights than one; chunks by themselves, in a stretch, and with their tapes."""
+    model, x, found = models.CELLS[cell](3, 100, "float32"), reals(60, batch, 3).astype("float32"), []
+    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.kernels.program.READING", 0)
+    for n in ("1", "2", "3"):
+        monkeypatch.setenv("RNNBP_NUM_THREADS", n)
+        found.append(rb.bptt(model, x, x, half_square, backend="llvm", chunk=8, checkpoint="sqrt"))
+    for other in found[1:]:
+        same(found[0], other)
+
+
+@pytest.mark.parametrize(
+    ("units", "batch", "shared_"), [(64, 1, False), (128, 8, False), (256, 1, True), (512, 8, True), (512, 64, False)]
+)
+def test_units_are_shared_where_rows_are_few(
+    units: int, batch: int, shared_: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
+    found, do = set(), threads.do
+    monkeypatch.setattr(threads, "do", lambda *args, **how: (found.add(how.get("units")), do(*args, **how)))
+    x, dy = (reals(40, batch, n).astype("float32") for n in (3, units))
+    rb.bptt(rb.LSTM(3, units, rng=0), x, dy, lambda y, dy: ((y * dy).sum(), dy), backend="llvm")
+    assert found - {None} == {shared_}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -435,7 +463,7 @@ define void @count(ptr %with) {
   store i64 %more, ptr %at
   ret void
 }
-define void @run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S) {
+define void @run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S, i64 %k, i64 %n, ptr %met) {
 entry:
   %rows = load ptr, ptr %arrays
   br label %look
@@ -474,6 +502,43 @@ def test_every_share_and_every_task_is_done_once(n: int) -> None:
     np.testing.assert_array_equal(rows, rounds * np.repeat(lengths, batch).reshape(pieces, batch))
     threads.do(tasks, n)
     np.testing.assert_array_equal(done, rounds + 1)
+
+
+MEETING = """
+declare void @gather(ptr, i64)
+define void @run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S, i64 %k, i64 %n, ptr %met) {
+entry:
+  %come = load ptr, ptr %arrays
+  %missed = getelementptr i64, ptr %come, i64 1
+  br label %round
+round:
+  %i = phi i64 [ 0, %entry ], [ %next, %round ]
+  %next = add i64 %i, 1
+  %one = atomicrmw add ptr %come, i64 1 monotonic
+  call void @gather(ptr %met, i64 %n)
+  %all = load atomic i64, ptr %come monotonic, align 8
+  %wanted = mul i64 %next, %n
+  %few = icmp ne i64 %all, %wanted
+  %wrong = zext i1 %few to i64
+  %two = atomicrmw add ptr %missed, i64 %wrong monotonic
+  call void @gather(ptr %met, i64 %n)
+  %more = icmp slt i64 %next, %L
+  br i1 %more, label %round, label %end
+end:
+  ret void
+}
+"""
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_threads_that_share_units_meet(n: int) -> None:
+    """None goes on before all have come, none is left behind, from piece to piece."""
+    library = Library(MEETING, {"gather": driving.library().address("gather")})
+    counts = np.zeros((3, 2), np.int64)
+    places, lengths = machine.address(counts) + 16 * np.arange(3)[:, None], np.array([1, 50, 200])
+    run = library.address("run")
+    threads.do(None, n, run=run, places=places, lengths=lengths, batch=1, block=1, units=True)
+    np.testing.assert_array_equal(counts, [[n, 0], [50 * n, 0], [200 * n, 0]])
 
 
 @pytest.mark.parametrize("bias", [True, False])

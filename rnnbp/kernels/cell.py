@@ -18,7 +18,8 @@ from rnnbp.compiler.rules import cut
 from rnnbp.kernels import products
 from rnnbp.kernels.groups import Item, Lookup, Product, arranged
 from rnnbp.kernels.places import Place, Places, Spot
-from rnnbp.kernels.source import PRODUCT, Source, function_text
+from rnnbp.kernels.source import GATHER, PRODUCT, Source, function_text
+from rnnbp.native import driving
 from rnnbp.native.ir import Lanes
 from rnnbp.native.machine import Library, vector_bytes
 
@@ -40,6 +41,8 @@ class Kernel:
     """Functions that the text calls."""
     flops: int
     """Of its products, for a step of one sequence."""
+    weights: int
+    """Numbers that products read anew at every step."""
 
     @cached_property
     def keys(self) -> dict[str, Any]:
@@ -54,6 +57,7 @@ class Kernel:
     @cached_property
     def _library(self) -> Library:
         given = {"product": self.products.address("product")} if PRODUCT in self.text else {}
+        given |= {"gather": driving.library().address("gather")} if GATHER in self.text else {}
         return Library(self.text, given)
 
     def of_kind(self, letter: str) -> dict[str, int]:
@@ -246,4 +250,6 @@ class KernelCell:
         constants = {name: named[name] for name in source.names if name in named}
         made = [item for items in parts.values() for item in items if isinstance(item, Product)]
         flops = sum(2 * item.rows * item.depth for item in made)
-        return Kernel(function_text("run", body), tuple(source.names), source.widths, constants, self.library, flops)
+        weights = sum(item.rows * item.depth for item in parts["loop"] if isinstance(item, Product))
+        text = function_text("run", body)
+        return Kernel(text, tuple(source.names), source.widths, constants, self.library, flops, weights)

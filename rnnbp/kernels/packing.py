@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.native import threads
-from rnnbp.native.driving import NUMBERS
+from rnnbp.native.calls import NUMBERS
 from rnnbp.native.ir import Lanes, Text
 from rnnbp.native.machine import Library, address
 from rnnbp.numerics import Array, Shape

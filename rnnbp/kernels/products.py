@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rnnbp.kernels import packing
-from rnnbp.native.driving import as_task
+from rnnbp.native.calls import as_task
 from rnnbp.native.ir import Lanes, Text
 
 WIDE, NARROW = (6, 4), (6, 2)
@@ -32,6 +32,11 @@ ARGUMENTS = (
 def block_of(vector_bytes: int) -> tuple[int, int]:
     """Rows and vectors of a block of registers."""
     return WIDE if vector_bytes == 64 else NARROW
+
+
+def panel(lanes: Lanes) -> int:
+    """Columns of a product in a panel of weights."""
+    return lanes.n * block_of(lanes.n * lanes.nbytes)[1]
 
 
 def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:

@@ -17,13 +17,15 @@ from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.kernels.table import Table, WithTable
 from rnnbp.layers.embedding import Symbols
 from rnnbp.native import threads
-from rnnbp.native.driving import NUMBERS
+from rnnbp.native.calls import NUMBERS
 from rnnbp.native.machine import address
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
 
 WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
+READING = 2**18
+"""Bytes of weights that take longer to read than to be multiplied by a row, and threads to meet for."""
 
 
 class KernelProgram:
@@ -72,7 +74,7 @@ class KernelProgram:
         starts = np.arange(0, len(x), length)
         places = np.tile(self.buffers.places(kernel, length).of({"x": address(x)}), (len(starts), 1))
         places[:, [k for k, name in enumerate(kernel.names) if name == "x"]] += starts[:, None] * x.strides[0]
-        n = min(self._workers(kernel.flops * len(x) * batch), batch)
+        n = self._workers(kernel.flops * len(x) * batch)
         self._drive(kernel, places, np.minimum(length, len(x) - starts), self.sizes.block(length), tasks, n)
         return found
 
@@ -155,23 +157,27 @@ class KernelProgram:
         batch = self.layout.batch
         y = self.buffers.new((length, batch, *self._output_shape)) if output else None
         spots = self.buffers.places(kernel, length).of(places | {"y": address(y)})
-        n = min(self._workers(kernel.flops * length * batch), batch)
+        n = self._workers(kernel.flops * length * batch)
         self._drive(kernel, np.array([spots]), np.array([length]), self.sizes.block(length), None, n)
         return y
 
     def _drive(self, kernel: Kernel, places: Array, lengths: Array, block: int, tasks: Array | None, n: int) -> None:
         """Run a kernel on the pieces of a chunk, whose arrays are at ``places``, with the tasks of each, by n threads.
 
-        Forward there is one piece: every thread takes a share of the batch through the whole chunk.
+        Forward there is one piece: every thread takes a share of the batch through the whole chunk; where there are
+        few rows for the weights that each step reads, a share of the units, and so of the weights.
         """
+        batch = self.layout.batch
+        units = kernel.weights * self.layout.dtype.itemsize > READING * -(-batch // n)
         threads.do(
             tasks,
-            n,
+            n if units or tasks is not None else min(n, batch),
             run=kernel.address,
             places=np.ascontiguousarray(places),
             lengths=lengths,
-            batch=self.layout.batch,
+            batch=batch,
             block=block,
+            units=units,
         )
 
     def _workers(self, flops: int) -> int:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.emit import Constants
-from rnnbp.kernels import pointwise, reductions
+from rnnbp.kernels import pointwise, products, reductions
 from rnnbp.kernels.groups import Group, Item, Lookup, Product, Reduction
 from rnnbp.kernels.places import Places, Spot
 from rnnbp.native.ir import Lanes, Text
 
-ARGUMENTS = ("ptr %a", "i64 %L", "i64 %B", "i64 %b0", "i64 %b1", "i64 %S")
-"""Addresses of arrays; steps, batch; the first row of the batch and that after the last; steps of a block."""
+ARGUMENTS = (
+    "ptr %a", "i64 %L", "i64 %B", "i64 %b0", "i64 %b1", "i64 %S", "i64 %k", "i64 %n", "ptr %met",
+)  # fmt: skip
+"""Addresses of arrays; steps, batch; the first row of the batch and that after the last; steps of a block. Of n > 1
+threads the k-th takes its share of the columns of products, on all rows, and they meet before and after."""
 TABLE = "table"
 """The array that lookups read."""
+GATHER = "declare void @gather(ptr, i64)"
 COPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
+LEAST = "declare i64 @llvm.smin.i64(i64, i64)"
+_ROWS = (
+    "  %together = icmp sgt i64 %n, 1",
+    "  %r0 = select i1 %together, i64 0, i64 %b0",
+    "  %r1 = select i1 %together, i64 %B, i64 %b1",
+    "  %here = sub i64 %r1, %r0",
+)
+"""The rows of a thread's products."""
 PRODUCT = "declare void @product(ptr, i64, ptr, i64, i64, ptr, i64, ptr, i64, i64)"
 
 
@@ -50,6 +63,8 @@ class Source:
     """By array, the variable of its address."""
     widths: dict[str, int] = field(default_factory=dict)
     """Features of each array but constants."""
+    shares: dict[int, list[str]] = field(default_factory=dict)
+    """By the columns of products, what works out a thread's share of them."""
 
     def text(
         self, before: Sequence[Item], loop: Sequence[Item], after: Sequence[Item], rolled: Sequence[tuple[str, int]]
@@ -63,36 +78,57 @@ class Source:
             self._block(before, start, n)
             if loop:
                 with t.loop(0, n, down=self.back) as step:
-                    here = t.put("sub i64 %b1, %b0")
-                    rows = Rows(t.plus(start, step.index), step.index, "%b0", here, looped=True)
-                    for item in loop:
-                        self._item(item, rows)
+                    self._step(loop, t.plus(start, step.index), step.index)
             self._block(after, start, n)
             for name, width in rolled:
                 self._roll(name, width, n)
         first = [f"  %array.at{k} = getelementptr inbounds ptr, ptr %a, i64 {k}" for k in range(len(self.names))]
         first += [f"  {variable} = load ptr, ptr %array.at{k}" for k, variable in enumerate(self.names.values())]
-        t.lines[:0] = first
+        t.lines[:0] = [*_ROWS, *(line for share in self.shares.values() for line in share), *first]
         return t
+
+    def _step(self, items: Sequence[Item], chunk: str, block: str) -> None:
+        """Items on one step of a loop."""
+        here = self.t.put("sub i64 %b1, %b0")
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            if isinstance(item, Product):
+                self._gather()
+                self._product(item, Rows(chunk, block, "%r0", "%here"), *self._share(item.rows))
+                self._gather(later=isinstance(following, Product))
+            else:
+                self._item(item, Rows(chunk, block, "%b0", here, looped=True))
 
     def _block(self, items: Sequence[Item], start: str, n: str) -> None:
         """Items on all steps of a block: all rows at once where they are the whole batch, else step by step."""
-        if not items:
-            return
-        t = self.t
-        here = t.put("sub i64 %b1, %b0")
-        whole = t.put(f"icmp eq i64 {here}, %B")
-        times = t.put(f"select i1 {whole}, i64 1, i64 {n}")
-        count = t.put(f"select i1 {whole}, i64 {t.times(n, '%B')}, i64 {here}")
         for item in items:
-            with t.loop(0, times) as step:
-                self._item(item, Rows(t.plus(start, step.index), step.index, "%b0", count))
+            product = isinstance(item, Product)
+            first, here = ("%r0", "%here") if product else ("%b0", self.t.put("sub i64 %b1, %b0"))
+            whole = self.t.put(f"icmp eq i64 {here}, %B")
+            times = self.t.put(f"select i1 {whole}, i64 1, i64 {n}")
+            count = self.t.put(f"select i1 {whole}, i64 {self.t.times(n, '%B')}, i64 {here}")
+            with self._columns(item) as columns, self.t.loop(0, times) as step:
+                rows = Rows(self.t.plus(start, step.index), step.index, first, count)
+                if isinstance(item, Product):
+                    self._product(item, rows, *columns)
+                else:
+                    self._item(item, rows)
 
-    def _item(self, item: Item, rows: Rows) -> None:
-        t = self.t
-        if isinstance(item, Product):
-            self._product(item, rows)
+    @contextmanager
+    def _columns(self, item: Item) -> Iterator[tuple[str, str]]:
+        """A product's columns by panels, which stay in the cache while steps go by."""
+        if not isinstance(item, Product):
+            yield "0", "0"
             return
+        t, width = self.t, products.panel(self.lanes)
+        first, count = self._share(item.rows)
+        self._gather()
+        with t.loop(0, count, width) as loop:
+            left = t.put(f"sub i64 {count}, {loop.index}")
+            yield t.plus(first, loop.index), t.put(f"call i64 @llvm.smin.i64(i64 {left}, i64 {width})")
+        self._gather()
+
+    def _item(self, item: Group | Reduction | Lookup, rows: Rows) -> None:
+        t = self.t
         with t.loop(0, rows.count) as loop:
             here = replace(rows, first=t.plus(rows.first, loop.index), count="1")
             if isinstance(item, Lookup):
@@ -102,6 +138,32 @@ class Source:
                 pointwise.row(t, item, lambda spot: self._address(spot, here), self._constant, ahead)
             else:
                 self._reduction(item, here)
+
+    def _share(self, columns: int) -> tuple[str, str]:
+        """The first of a thread's columns of products with so many, and how many they are: whole panels."""
+        name, width = f"%share{columns}", products.panel(self.lanes)
+        panels = -(-columns // width)
+        self.shares.setdefault(
+            columns,
+            [
+                f"  {name}.before = mul i64 %k, {panels}",
+                f"  {name}.after = add i64 {name}.before, {panels}",
+                f"  {name}.from = sdiv i64 {name}.before, %n",
+                f"  {name}.to = sdiv i64 {name}.after, %n",
+                f"  {name}.first = mul i64 {name}.from, {width}",
+                f"  {name}.end = mul i64 {name}.to, {width}",
+                f"  {name}.stop = call i64 @llvm.smin.i64(i64 {name}.end, i64 {columns})",
+                f"  {name}.count = sub i64 {name}.stop, {name}.first",
+            ],
+        )
+        self.t.needs.add(LEAST)
+        return f"{name}.first", f"{name}.count"
+
+    def _gather(self, *, later: bool = False) -> None:
+        """Wait for the threads that share columns, unless what follows does."""
+        if not later:
+            self.t.needs.add(GATHER)
+            self.t.do("call void @gather(ptr %met, i64 %n)")
 
     def _lookup(self, item: Lookup, rows: Rows) -> None:
         t, row = self.t, self.t.plus(self.t.times(rows.chunk, "%B"), rows.first)
@@ -118,7 +180,8 @@ class Source:
         args, outs = ([self._address(spot, rows) for spot in spots] for spots in (item.args, item.outs))
         reductions.emit(self.t, item, args, outs)
 
-    def _product(self, item: Product, rows: Rows) -> None:
+    def _product(self, item: Product, rows: Rows, first: str, columns: str) -> None:
+        """Columns from ``first`` on of a product."""
         t = self.t
         arg, out = (self._address(spot, rows) for spot in (item.arg, item.out))
         lda, ldo = (self.places.place(spot).width for spot in (item.arg, item.out))
@@ -127,9 +190,10 @@ class Source:
             start = self._constant(item.start)
         elif item.start is not None:
             start, width = self._address(item.start, rows), self.places.place(item.start).width
-        weights = self._constant(item.weights)
+        weights = t.at(self._constant(item.weights), t.times(first, item.depth))
+        out, start = t.at(out, first), start if start == "null" else t.at(start, first)
         t.needs.add(PRODUCT)
-        sizes = f"i64 {item.rows}, i64 {item.depth}, ptr {out}, i64 {ldo}, ptr {start}, i64 {width}, i64 {rows.count}"
+        sizes = f"i64 {columns}, i64 {item.depth}, ptr {out}, i64 {ldo}, ptr {start}, i64 {width}, i64 {rows.count}"
         t.do(f"call void @product(ptr {arg}, i64 {lda}, ptr {weights}, {sizes})")
 
     def _address(self, spot: Spot, rows: Rows) -> str:

@@ -10,7 +10,7 @@ from rnnbp.compiler.code import Rows
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.cell import Gradient
 from rnnbp.kernels.places import Place
-from rnnbp.native.driving import NUMBERS
+from rnnbp.native.calls import NUMBERS
 from rnnbp.native.machine import address
 from rnnbp.numerics import Array
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from rnnbp.native import threads
-from rnnbp.native.driving import NUMBERS
+from rnnbp.native.calls import NUMBERS
 from rnnbp.native.elementwise import library
 from rnnbp.native.machine import address
 from rnnbp.numerics import Array

@@ -7,18 +7,17 @@ linger for a while: the next job comes sooner than the system would wake them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import llvmlite.binding as llvm
 
+from rnnbp.native.calls import NUMBERS, loads
 from rnnbp.native.machine import Library
 
-NUMBERS = 11
-"""Of a task: the address of a function, and what it takes, at most ten numbers or addresses."""
 COUNTERS = 8
-"""Numbers before those that count the tasks taken of each piece: threads that have come together, that have ended."""
-JOB = ("run", "places", "width", "lengths", "tasks", "G", "counts", "P", "B", "S")
+"""Numbers before those that count the tasks taken of each piece: threads that have come together, that have ended,
+that have come together within kernels."""
+JOB = ("run", "places", "width", "lengths", "tasks", "G", "counts", "P", "B", "S", "U")
 """Numbers of a job, see ``text``."""
 SPINS = 4000
 """Looks at a counter, some tenths of a millisecond, before a thread that waits offers its core to others."""
@@ -44,12 +43,17 @@ piece:
 recursion:
   %first = mul i64 %p, %width
   %arrays = getelementptr i64, ptr %places, i64 %first
-  %any = icmp slt i64 %b0, %b1
+  %rows = icmp slt i64 %b0, %b1
+  %units = icmp sgt i64 %U, 0
+  %any = or i1 %rows, %units
   br i1 %any, label %share, label %meeting
 share:
   %L.at = getelementptr i64, ptr %lengths, i64 %p
   %L = load i64, ptr %L.at
-  call void %run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S)
+  %part = select i1 %units, i64 %k, i64 0
+  %parts = select i1 %units, i64 %n, i64 1
+  %met.at = getelementptr i64, ptr %counts, i64 2
+  call void %run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S, i64 %part, i64 %parts, ptr %met.at)
   br label %meeting
 meeting:
   %together = icmp sgt i64 %B, 0
@@ -60,14 +64,14 @@ meeting:
   call void @meet(ptr %counts, i64 %those)
   %slot = add i64 %p, {counters}
   %taken = getelementptr i64, ptr %counts, i64 %slot
-  %rows = mul i64 %p, %G
+  %earlier = mul i64 %p, %G
   br label %take
 take:
   %t = atomicrmw add ptr %taken, i64 1 monotonic
   %some = icmp slt i64 %t, %G
   br i1 %some, label %task, label %done
 task:
-  %row = add i64 %rows, %t
+  %row = add i64 %earlier, %t
   %number = mul i64 %row, {numbers}
   %here = getelementptr i64, ptr %tasks, i64 %number
   %function = load ptr, ptr %here
@@ -86,6 +90,21 @@ end:
 define internal void @meet(ptr %count, i64 %those) {{
   %mine = atomicrmw add ptr %count, i64 1 acq_rel
   call void @await(ptr %count, i64 %those)
+  ret void
+}}
+
+define void @gather(ptr %count, i64 %n) {{
+entry:
+  %several = icmp sgt i64 %n, 1
+  br i1 %several, label %come, label %end
+come:
+  %before = atomicrmw add ptr %count, i64 1 acq_rel
+  %round = sdiv i64 %before, %n
+  %next = add i64 %round, 1
+  %those = mul i64 %next, %n
+  call void @await(ptr %count, i64 %those)
+  br label %end
+end:
   ret void
 }}
 
@@ -243,14 +262,15 @@ def text() -> tuple[str, dict[str, int]]:
     at it any more; ``serve(box)`` is the other threads, until they have waited for long. A job of tasks alone does
     not wait for a thread that has not begun when all is done; in others they meet. A job is P pieces of so many
     ``lengths`` in steps, with ``width`` addresses of arrays and G tasks each; ``counts`` are P and ``COUNTERS`` zeros;
-    the kernel ``run``, B and S as a kernel takes them: none where B is 0.
+    the kernel ``run``, B and S as a kernel takes them: none where B is 0. With U threads share each product's columns
+    too: within the kernel they wait for one another by ``gather(met, n)``.
     """
     x86 = llvm.get_default_triple().startswith(("x86_64", "i686"))
     give = llvm.address_of_symbol("sched_yield")
     kinds = ["ptr" if name in ("run", "places", "lengths", "tasks", "counts") else "i64" for name in JOB]
     declarations = ["declare void @llvm.x86.sse2.pause()"] * x86 + ["declare i32 @sched_yield()"] * bool(give)
     body = _DRIVE.format(
-        job=_loads("job", JOB, kinds),
+        job=loads("job", JOB, kinds),
         counters=COUNTERS,
         numbers=NUMBERS,
         spins=SPINS,
@@ -264,23 +284,6 @@ def text() -> tuple[str, dict[str, int]]:
         offer="%given = call i32 @sched_yield()" if give else "",
     )
     return "\n".join([*declarations, body]), {"sched_yield": give} if give else {}
-
-
-def _loads(base: str, names: Sequence[str], kinds: Sequence[str]) -> str:
-    """Numbers that lie one after the other, from an address on."""
-    lines = [
-        f"  %{name}.at_ = getelementptr i64, ptr %{base}, i64 {k}\n  %{name} = load {kind}, ptr %{name}.at_"
-        for k, (name, kind) in enumerate(zip(names, kinds, strict=True))
-    ]
-    return "\n".join(lines)
-
-
-def as_task(name: str, arguments: Sequence[str]) -> str:
-    """The function ``name.task``, which finds the arguments of another one after the other in memory."""
-    kinds, names = zip(*(argument.split(" %") for argument in arguments), strict=True)
-    call = ", ".join(f"{kind} %{name}" for kind, name in zip(kinds, names, strict=True))
-    body = f"{_loads('numbers.of.task', names, kinds)}\n  call void @{name}({call})\n  ret void"
-    return f"define void @{name}.task(ptr %numbers.of.task) {{\n{body}\n}}\n"
 
 
 @lru_cache

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from rnnbp.native import mathematics
-from rnnbp.native.driving import as_task
+from rnnbp.native.calls import as_task
 from rnnbp.native.ir import Lanes, Text
 from rnnbp.native.machine import Library, vector_bytes
 from rnnbp.native.rows import Row, across
