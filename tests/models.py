@@ -39,6 +39,15 @@ def design_lstm(n_in: int, n: int, dtype: str) -> rb.Recurrent:
     return rb.Recurrent(rb.Cell(x, {h: h_new, c: c_new}, output=h_new))
 
 
+def one_layer_twice(n_in: int, n: int, dtype: str) -> rb.Recurrent:
+    """A cell whose gates have the same weights."""
+    x, h = rb.Input(n_in), rb.State(n)
+    dense = rb.Dense((n_in, n), n, dtype=dtype, rng=11)
+    gate = rb.Sigmoid()(dense(x, h))
+    h_new = gate * h + (1 - gate) * rb.Tanh()(dense(x, gate * h))
+    return rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+
+
 def network_in_cell(n_in: int, n: int, dtype: str) -> rb.Recurrent:
     """A cell that holds a Sequential, a Graph, a split, dropout, and an output that feeds no state."""
     numbers = np.random.default_rng(9)
@@ -86,6 +95,7 @@ CELLS: dict[str, Callable[..., Any]] = {
     ),
     "minimal gated unit": minimal_gated_unit,
     "minimal gated unit, normalised": lambda n_in, n, dtype: minimal_gated_unit(n_in, n, dtype, norm=True),
+    "one layer twice": one_layer_twice,
     "network in cell": network_in_cell,
 }
 

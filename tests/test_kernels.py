@@ -36,7 +36,7 @@ from rnnbp.kernels.program import KernelProgram
 from rnnbp.kernels.sizes import kernel_sizes
 from rnnbp.layout import Layout
 from rnnbp.native import cache, driving, machine, mathematics, threads
-from rnnbp.native.calls import NUMBERS
+from rnnbp.native.calls import FOLLOWS, NUMBERS, together
 from rnnbp.native.ir import Lanes, Text
 from rnnbp.native.machine import Library, vector_bytes
 from tests import models
@@ -205,6 +205,31 @@ def test_bits_do_not_depend_on_threads(cell: Any, monkeypatch: pytest.MonkeyPatc
         found.append(gradients(model))
     for other in found[1:]:
         same(found[0], other)
+
+
+@pytest.mark.parametrize("symbols", [False, True])
+def test_gradients_of_a_layer_that_is_used_twice_are_added_one_after_the_other(
+    symbols: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads that add to the same numbers lose some of them."""
+    recurrent, rng = models.one_layer_twice(96, 96, "float32"), np.random.default_rng(0)
+    model = rb.Sequential(rb.Embedding(150, 96, rng=0), recurrent) if symbols else recurrent
+    x = rng.integers(0, 150, (200, 32)) if symbols else reals(200, 32, 96).astype("float32")
+    dy = reals(200, 32, 96).astype("float32")
+    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.kernels.affine.WAKING", 1)
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "1")
+    expected = rb.bptt(model, x, dy, lambda y, dy: (0.0, dy), backend="llvm")
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
+    for _ in range(10):
+        same(rb.bptt(model, x, dy, lambda y, dy: (0.0, dy), backend="llvm"), expected)
+
+
+def test_what_one_thread_must_do() -> None:
+    """Tasks that add to the same numbers, also through others."""
+    outputs = [[(0, 0, 96)], [(0, 96, 192)], [(1, 0, 96)], [(0, 190, 200), (2, 0, 1)], [(0, 10, 20)], [(2, 0, 5)]]
+    assert together(outputs) == [[0, 4], [1, 3, 5], [2]]
+    assert together([[(0, 0, 9)], [(0, 1, 2)], [(0, 3, 4)], [(0, 9, 10)], []]) == [[0, 1, 2], [3], [4]]
 
 
 @pytest.mark.parametrize("batch", [1, 5])
@@ -502,6 +527,9 @@ def test_every_share_and_every_task_is_done_once(n: int) -> None:
     np.testing.assert_array_equal(rows, rounds * np.repeat(lengths, batch).reshape(pieces, batch))
     threads.do(tasks, n)
     np.testing.assert_array_equal(done, rounds + 1)
+    tasks[:, many // 2 :, FOLLOWS], tasks[:, 0, FOLLOWS] = 1, 0  # all of these are one thread's
+    threads.do(tasks, n)
+    np.testing.assert_array_equal(done, rounds + 2)
 
 
 MEETING = """

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from rnnbp.compiler.code import Rows
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.tasks import TOGETHER
 from rnnbp.native import threads
+from rnnbp.native.calls import in_turn, table
 from rnnbp.native.machine import Library, address
 from rnnbp.numerics import Array
 
@@ -30,7 +29,10 @@ def products(library: Library, a: Array, weights: Array, out: Array, bias: Array
 
 
 def gradients(library: Library, d: Array, x: Array, lanes: Sequence[Rows], grads: Accumulator) -> list[list[int]]:
-    """Of the lanes of weights (M, K), one below the other: dᵀ x is added, d (N, M), x (N, K)."""
+    """Of the lanes of weights (M, K), one below the other: dᵀ x is added, d (N, M), x (N, K).
+
+    Lanes that are the same weights once more are done after one another.
+    """
     (n, depth), item, at, tasks = x.shape, x.itemsize, 0, list[list[int]]()
     function, deltas, other, across = library.address("gradient.task"), address(d), address(x), d.shape[1]
     for lane in lanes:
@@ -39,9 +41,9 @@ def gradients(library: Library, d: Array, x: Array, lanes: Sequence[Rows], grads
             many, out = min(TOGETHER, lane.count - first), total + item * depth * first
             tasks.append([function, deltas + item * (at + first), across, other, depth, n, many, depth, out, depth, 0])
         at += lane.count
-    return tasks
+    return in_turn(tasks, [[(0, task[8], task[8] + item * depth * task[6])] for task in tasks])
 
 
 def run(tasks: Sequence[Sequence[int]], flops: int, n: int) -> None:
     """Do them, by n threads at the most."""
-    threads.do(np.array([tasks], np.int64), min(n, 1 + flops // WAKING))
+    threads.do(table(tasks), min(n, 1 + flops // WAKING))

@@ -10,7 +10,7 @@ from rnnbp.compiler.code import Rows
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.cell import Gradient
 from rnnbp.kernels.places import Place
-from rnnbp.native.calls import NUMBERS
+from rnnbp.native.calls import NUMBERS, together
 from rnnbp.native.machine import address
 from rnnbp.numerics import Array
 
@@ -52,16 +52,24 @@ class Tasks:
             self.names |= {p.name: len(self.names) for p in (g.other,) if p is not None and p.name not in self.names}
             self.totals |= {(id(part.owner), part.key): part for part in g.totals}
         self._order = {key: len(self.names) + k for k, key in enumerate(self.totals)}
-        rows = [row for g in gradients for first in range(0, g.rows, TOGETHER) for row in self._row(g, first)]
+        parts = [(g, first) for g in gradients for first in range(0, g.rows, TOGETHER)]
+        turns = together([self._outputs(g, first) for g, first in parts])
+        turns.sort(key=lambda turn: -sum(_work(*parts[k]) for k in turn))  # the least last: all end at about one time
+        rows = [row for turn in turns for place, k in enumerate(turn) for row in self._row(*parts[k], place > 0)]
         self._numbers, self._which = np.array(rows, np.int64).reshape(-1, 2, NUMBERS).transpose(1, 0, 2)
 
     @property
     def count(self) -> int:
         return len(self._numbers)
 
-    def _row(self, g: Gradient, first: int) -> tuple[list[int], list[int]]:
+    def _outputs(self, g: Gradient, first: int) -> list[tuple[int, int, int]]:
+        """Of each parameter that a task adds to its number, and the rows."""
+        starts = [(self._order[id(t.owner), t.key], t.start + first) for t in g.totals]
+        return [(which, start, start + _many(g, first)) for which, start in starts]
+
+    def _row(self, g: Gradient, first: int, follows: bool) -> tuple[list[int], list[int]]:
         """The numbers of a task, addresses counted from the beginning of an array; and the numbers of these arrays."""
-        item, many = self._item, min(TOGETHER, g.rows - first)
+        item, many = self._item, _many(g, first)
         step = item if g.by_symbol else item * max(1, g.depth)
         out, *second = ((self._order[id(t.owner), t.key], step * (t.start + first)) for t in g.totals)
         deltas = self.names[g.deltas.name], self._offset(g.deltas) + item * first
@@ -69,7 +77,7 @@ class Tasks:
         width = g.other.width if g.other else 0
         function = self._functions[2 if g.by_symbol else g.other is None]
         numbers = [function, deltas[1], g.deltas.width, other[1], width, 0, many, g.depth]
-        return [*numbers, out[1], g.depth, 0], [0, deltas[0], 0, other[0], 0, 0, 0, 0, out[0], 0, 0]
+        return [*numbers, out[1], g.depth, 0, follows], [0, deltas[0], 0, other[0], 0, 0, 0, 0, out[0], 0, 0, 0]
 
     def _offset(self, place: Place) -> int:
         return self._item * (place.later * self._batch * place.width + place.row)
@@ -90,6 +98,16 @@ class Tasks:
         totals = [address(grads.at(part.owner, part.key)) for part in self.totals.values()]
         found: Array = pieces + np.array([*spots, *totals], np.int64)[self._which]
         return found
+
+
+def _many(g: Gradient, first: int) -> int:
+    """Rows of a task."""
+    return min(TOGETHER, g.rows - first)
+
+
+def _work(g: Gradient, first: int) -> int:
+    """What a task takes, roughly."""
+    return _many(g, first) * max(1, g.depth)
 
 
 class Pieces:

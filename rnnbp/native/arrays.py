@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from rnnbp.native import threads
-from rnnbp.native.calls import NUMBERS
+from rnnbp.native.calls import table
 from rnnbp.native.elementwise import library
 from rnnbp.native.machine import address
 from rnnbp.numerics import Array
@@ -131,7 +131,5 @@ def scatter(d: Array, x: Array, out: Array) -> None:
 
 def _do(tasks: Sequence[Sequence[int]], size: int) -> None:
     """Do tasks on so many numbers, by the threads that are worth waking."""
-    table = np.zeros((1, len(tasks), NUMBERS), np.int64)
     if tasks:
-        table[0, :, : len(tasks[0])] = tasks
-        threads.do(table, 1 if size < WAKING else min(threads.count(), 1 + size // WAKING))
+        threads.do(table(tasks), 1 if size < WAKING else min(threads.count(), 1 + size // WAKING))

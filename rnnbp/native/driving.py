@@ -1,8 +1,6 @@
-"""What threads do together in machine code, and how they wait for one another; none returns to Python in between.
+"""How threads come together for a job in machine code, and part; none returns to Python in between.
 
-A job goes in pieces. In each, every thread takes its share of the batch through a kernel; when all are there, they
-do the piece's tasks, one by one, as they come free; then the next piece begins. Threads that have done their part
-linger for a while: the next job comes sooner than the system would wake them.
+Threads that have done their part linger for a while: the next job comes sooner than the system would wake them.
 """
 
 from __future__ import annotations
@@ -11,125 +9,16 @@ from functools import lru_cache
 
 import llvmlite.binding as llvm
 
-from rnnbp.native.calls import NUMBERS, loads
+from rnnbp.native import jobs
 from rnnbp.native.machine import Library
 
-COUNTERS = 8
-"""Numbers before those that count the tasks taken of each piece: threads that have come together, that have ended,
-that have come together within kernels."""
-JOB = ("run", "places", "width", "lengths", "tasks", "G", "counts", "P", "B", "S", "U")
-"""Numbers of a job, see ``text``."""
-SPINS = 4000
-"""Looks at a counter, some tenths of a millisecond, before a thread that waits offers its core to others."""
-PATIENCE = SPINS + 2500
+PATIENCE = jobs.SPINS + 2500
 """Looks for another job before a thread goes to sleep: about a millisecond, in which others may have its core."""
 ASLEEP, WAITS, TAKEN, HAS, WORKS = range(5)
 """What a thread does, the first number in its box: it has gone to sleep; it waits, or has been woken; it is given a
 job; it has one; it has begun. Then come its number, how many threads there are, and the job."""
 
-_DRIVE = """
-define internal void @drive(ptr %job, i64 %k, i64 %n) {{
-entry:
-{job}
-  %before = mul i64 %B, %k
-  %b0 = sdiv i64 %before, %n
-  %after = add i64 %before, %B
-  %b1 = sdiv i64 %after, %n
-  br label %piece
-piece:
-  %p = phi i64 [ 0, %entry ], [ %next, %done ]
-  %left = icmp slt i64 %p, %P
-  br i1 %left, label %recursion, label %end
-recursion:
-  %first = mul i64 %p, %width
-  %arrays = getelementptr i64, ptr %places, i64 %first
-  %rows = icmp slt i64 %b0, %b1
-  %units = icmp sgt i64 %U, 0
-  %any = or i1 %rows, %units
-  br i1 %any, label %share, label %meeting
-share:
-  %L.at = getelementptr i64, ptr %lengths, i64 %p
-  %L = load i64, ptr %L.at
-  %part = select i1 %units, i64 %k, i64 0
-  %parts = select i1 %units, i64 %n, i64 1
-  %met.at = getelementptr i64, ptr %counts, i64 2
-  call void %run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S, i64 %part, i64 %parts, ptr %met.at)
-  br label %meeting
-meeting:
-  %together = icmp sgt i64 %B, 0
-  %met = select i1 %together, i64 %n, i64 0
-  %twice = mul i64 %p, 2
-  %once = add i64 %twice, 1
-  %those = mul i64 %once, %met
-  call void @meet(ptr %counts, i64 %those)
-  %slot = add i64 %p, {counters}
-  %taken = getelementptr i64, ptr %counts, i64 %slot
-  %earlier = mul i64 %p, %G
-  br label %take
-take:
-  %t = atomicrmw add ptr %taken, i64 1 monotonic
-  %some = icmp slt i64 %t, %G
-  br i1 %some, label %task, label %done
-task:
-  %row = add i64 %earlier, %t
-  %number = mul i64 %row, {numbers}
-  %here = getelementptr i64, ptr %tasks, i64 %number
-  %function = load ptr, ptr %here
-  %with = getelementptr i64, ptr %here, i64 1
-  call void %function(ptr %with)
-  br label %take
-done:
-  %all = add i64 %those, %met
-  call void @meet(ptr %counts, i64 %all)
-  %next = add i64 %p, 1
-  br label %piece
-end:
-  ret void
-}}
-
-define internal void @meet(ptr %count, i64 %those) {{
-  %mine = atomicrmw add ptr %count, i64 1 acq_rel
-  call void @await(ptr %count, i64 %those)
-  ret void
-}}
-
-define void @gather(ptr %count, i64 %n) {{
-entry:
-  %several = icmp sgt i64 %n, 1
-  br i1 %several, label %come, label %end
-come:
-  %before = atomicrmw add ptr %count, i64 1 acq_rel
-  %round = sdiv i64 %before, %n
-  %next = add i64 %round, 1
-  %those = mul i64 %next, %n
-  call void @await(ptr %count, i64 %those)
-  br label %end
-end:
-  ret void
-}}
-
-define internal void @await(ptr %count, i64 %those) {{
-entry:
-  br label %look
-look:
-  %i = phi i64 [ 0, %entry ], [ %more, %again ], [ %more, %offer ]
-  %present = load atomic i64, ptr %count acquire, align 8
-  %enough = icmp sge i64 %present, %those
-  br i1 %enough, label %end, label %wait
-wait:
-  {pause}
-  %more = add i64 %i, 1
-  %long = icmp sgt i64 %i, {spins}
-  br i1 %long, label %offer, label %again
-again:
-  br label %look
-offer:
-  {offer}
-  br label %look
-end:
-  ret void
-}}
-
+_TEAM = """
 define void @lead(ptr %boxes, i64 %w, ptr %job) {{
 entry:
   br label %ask
@@ -256,34 +145,30 @@ define internal void @part(ptr %job, ptr %box) {{
 
 
 def text() -> tuple[str, dict[str, int]]:
-    """The functions ``lead`` and ``serve``, and the addresses of what they call.
+    """The functions ``lead`` and ``serve``, those of ``jobs``, and the addresses of what they call.
 
     ``lead(boxes, w, job)`` does a job with those of w threads that do not sleep, and returns when none of them looks
     at it any more; ``serve(box)`` is the other threads, until they have waited for long. A job of tasks alone does
-    not wait for a thread that has not begun when all is done; in others they meet. A job is P pieces of so many
-    ``lengths`` in steps, with ``width`` addresses of arrays and G tasks each; ``counts`` are P and ``COUNTERS`` zeros;
-    the kernel ``run``, B and S as a kernel takes them: none where B is 0. With U threads share each product's columns
-    too: within the kernel they wait for one another by ``gather(met, n)``.
+    not wait for a thread that has not begun when all is done; in others they meet.
     """
     x86 = llvm.get_default_triple().startswith(("x86_64", "i686"))
     give = llvm.address_of_symbol("sched_yield")
-    kinds = ["ptr" if name in ("run", "places", "lengths", "tasks", "counts") else "i64" for name in JOB]
     declarations = ["declare void @llvm.x86.sse2.pause()"] * x86 + ["declare i32 @sched_yield()"] * bool(give)
-    body = _DRIVE.format(
-        job=loads("job", JOB, kinds),
-        counters=COUNTERS,
-        numbers=NUMBERS,
-        spins=SPINS,
+    pause = "call void @llvm.x86.sse2.pause()" if x86 else ""
+    offer = "%given = call i32 @sched_yield()" if give else ""
+    team = _TEAM.format(
+        job=jobs.loaded(),
+        spins=jobs.SPINS,
         patience=PATIENCE,
         asleep=ASLEEP,
         waits=WAITS,
         taken=TAKEN,
         has=HAS,
         works=WORKS,
-        pause="call void @llvm.x86.sse2.pause()" if x86 else "",
-        offer="%given = call i32 @sched_yield()" if give else "",
+        pause=pause,
+        offer=offer,
     )
-    return "\n".join([*declarations, body]), {"sched_yield": give} if give else {}
+    return "\n".join([*declarations, jobs.text(pause, offer), team]), {"sched_yield": give} if give else {}
 
 
 @lru_cache

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from rnnbp.native import driving
+from rnnbp.native import driving, jobs
 from rnnbp.native.machine import address
 from rnnbp.numerics import Array
 
@@ -106,18 +106,19 @@ def do(
     block: int = 0,
     units: bool = False,
 ) -> None:
-    """Do a job of ``driving`` by n threads, or fewer where the system has no more.
+    """Do a job of ``jobs`` by n threads, or fewer where the system has no more.
 
     While another caller has the threads, this one does it all: results must not depend on how many they are.
 
     Args:
         tasks: (pieces, tasks, NUMBERS), each the address of a function and what it takes; those of a piece in any
-            order. run: the address of a kernel, with the ``places`` (pieces, arrays) of its arrays, the ``lengths``
-            (pieces,) in steps, the batch, and the steps of a block. units: whether its products are shared by units.
+            order, but for those that follow others. run: the address of a kernel, with the ``places`` (pieces, arrays)
+            of its arrays, the ``lengths`` (pieces,) in steps, the batch, and the steps of a block. units: whether its
+            products are shared by units.
     """
     pieces = len(tasks if places is None else places)  # type: ignore[arg-type]  # one is given
     width, many = 0 if places is None else places.shape[1], 0 if tasks is None else tasks.shape[1]
-    counts = np.zeros(driving.COUNTERS + pieces, np.int64)
+    counts = np.zeros(jobs.COUNTERS + pieces, np.int64)
     at = [address(array) for array in (places, lengths, tasks, counts)]
     job = np.array([run, at[0], width, at[1], at[2], many, at[3], pieces, batch, block, units], np.int64)
     lead, team = driving.library().function("lead", 3), _team
