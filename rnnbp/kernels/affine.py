@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from rnnbp.compiler.code import Rows
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.tasks import TOGETHER
 from rnnbp.native import threads
-from rnnbp.native.calls import in_turn, table
+from rnnbp.native.calls import in_turn
 from rnnbp.native.machine import Library, address
 from rnnbp.numerics import Array
 
@@ -23,7 +25,7 @@ def products(library: Library, a: Array, weights: Array, out: Array, bias: Array
 
     def part(first: int) -> list[int]:
         at, to = begin + item * first * depth, end + item * first * rows
-        return [function, at, depth, panels, rows, depth, to, rows, start, 0, min(TOGETHER, n - first)]
+        return [function, at, depth, panels, rows, depth, to, rows, start, 0, min(TOGETHER, n - first), 0]
 
     return [part(first) for first in range(0, n, TOGETHER)]
 
@@ -39,11 +41,13 @@ def gradients(library: Library, d: Array, x: Array, lanes: Sequence[Rows], grads
         total = address(grads.at(lane.owner, lane.key)) + item * depth * lane.start
         for first in range(0, lane.count, TOGETHER):
             many, out = min(TOGETHER, lane.count - first), total + item * depth * first
-            tasks.append([function, deltas + item * (at + first), across, other, depth, n, many, depth, out, depth, 0])
+            tasks.append(
+                [function, deltas + item * (at + first), across, other, depth, n, many, depth, out, depth, 0, 0]
+            )
         at += lane.count
-    return in_turn(tasks, [[(0, task[8], task[8] + item * depth * task[6])] for task in tasks])
+    return tasks if len(lanes) == 1 else in_turn(tasks, [[(0, t[8], t[8] + item * depth * t[6])] for t in tasks])
 
 
 def run(tasks: Sequence[Sequence[int]], flops: int, n: int) -> None:
     """Do them, by n threads at the most."""
-    threads.do(table(tasks), min(n, 1 + flops // WAKING))
+    threads.do(np.array([tasks], np.int64), min(n, 1 + flops // WAKING))

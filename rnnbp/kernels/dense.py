@@ -80,7 +80,8 @@ class DenseKernel:
         if "bias" not in self.layer.params:
             return []
         n_out, total = self.sizes[1], address(grads.at(self.layer.params, "bias"))
-        return [[self.library.address("sums.task"), address(dy), n_out, 0, 0, dy.size // n_out, n_out, 0, total, 0, 0]]
+        function, rows = self.library.address("sums.task"), dy.size // n_out
+        return [[function, address(dy), n_out, 0, 0, rows, n_out, 0, total, 0, 0, 0]]
 
     def _products(self, a: Array, turned: int, out: Array, bias: Array | None = None) -> list[list[int]]:
         """out = bias + a times the weights, or the turned ones."""

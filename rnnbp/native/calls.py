@@ -58,14 +58,13 @@ def together(outputs: Sequence[Sequence[tuple[int, int, int]]]) -> list[list[int
 
 
 def in_turn(tasks: Sequence[Sequence[int]], outputs: Sequence[Sequence[tuple[int, int, int]]]) -> list[list[int]]:
-    """The tasks with the number that says which follow others, those that must behind one another."""
-    return [
-        [*tasks[k], *[0] * (FOLLOWS - len(tasks[k])), int(place > 0)]
-        for group in together(outputs)
-        for place, k in enumerate(group)
-    ]
+    """Tasks, of NUMBERS numbers, that say who follows another, by what they add to; see ``together``."""
+    turns = together(outputs)
+    return [[*tasks[k][:FOLLOWS], int(place > 0)] for turn in turns for place, k in enumerate(turn)]
 
 
 def table(tasks: Sequence[Sequence[int]]) -> Array:
-    """(1, tasks, NUMBERS): one piece."""
-    return np.array([[[*task, *[0] * (NUMBERS - len(task))] for task in tasks]], np.int64)
+    """(1, tasks, NUMBERS): one piece of tasks that have as many numbers each, none of which follows another."""
+    found = np.zeros((1, len(tasks), NUMBERS), np.int64)
+    found[0, :, : len(tasks[0])] = tasks
+    return found
