@@ -75,19 +75,17 @@ def tanh(t: Text, x: str) -> str:
     near = t.fma(t.op("fmul", square, x), _polynomial(t, TANH[v.bits], square), x)
     high = v.constant(LIMITS[v.bits][1])
     double = t.op("fadd", size, size)
-    e = _power(t, _select(t, "fcmp olt", double, high, double, high))
-    far = t.op("fsub", v.constant(1.0), t.op("fdiv", v.constant(2.0), t.op("fadd", e, v.constant(1.0))))
+    more = _one_more(t, _select(t, "fcmp olt", double, high, double, high))
+    far = t.op("fsub", v.constant(1.0), t.op("fdiv", v.constant(2.0), more))
     return t.intrinsic("copysign", _select(t, "fcmp oge", size, v.constant(NEAR), far, near), x)  # NaN is near
 
 
 def sigmoid(t: Text, x: str) -> str:
     """1 / (1 + e⁻ˣ)."""
-    v, one = t.lanes, t.lanes.constant(1.0)
-    end = LIMITS[v.bits][0]
+    v, end = t.lanes, LIMITS[t.lanes.bits][0]
     inside = _least(t, x, v.constant(end))  # what comes out is no less than a normal number
     inside = _select(t, "fcmp ogt", inside, v.constant(-end), v.constant(-end), inside)
-    e = _power(t, t.put(f"fneg {v.type} {inside}"))
-    return t.op("fdiv", one, t.op("fadd", one, e))
+    return t.op("fdiv", v.constant(1.0), _one_more(t, t.put(f"fneg {v.type} {inside}")))
 
 
 def _least(t: Text, x: str, low: str) -> str:
@@ -97,17 +95,32 @@ def _least(t: Text, x: str, low: str) -> str:
 
 def _power(t: Text, x: str) -> str:
     """eˣ between the limits; NaN of NaN."""
+    v = t.lanes
+    turns, less = _reduced(t, x)
+    root = t.put(f"bitcast {v.type} {t.op('fadd', less, v.constant(1.0))} to {v.integers}")
+    return t.put(f"bitcast {v.integers} {t.put(f'add {v.integers} {root}, {turns}')} to {v.type}")
+
+
+def _one_more(t: Text, x: str) -> str:
+    """1 + eˣ between the limits, as 2ⁿ (eʳ − 1) + (1 + 2ⁿ): in most cases rounded once."""
+    v, bits = t.lanes, t.lanes.bits
+    turns, less = _reduced(t, x)
+    one = f"splat (i{bits} {(2 ** (bits - FRACTION[bits] - 2) - 1) << FRACTION[bits]})"  # as a number
+    scale = t.put(f"bitcast {v.integers} {t.put(f'add {v.integers} {turns}, {one}')} to {v.type}")
+    return t.fma(scale, less, t.op("fadd", scale, v.constant(1.0)))
+
+
+def _reduced(t: Text, x: str) -> tuple[str, str]:
+    """n, where the exponent of a number is, and eʳ − 1; eˣ = 2ⁿ eʳ."""
     v, bits = t.lanes, t.lanes.bits
     whole = v.constant(1.5 * 2 ** FRACTION[bits])  # what is added to it is rounded to an integer, in the last bits
     shifted = t.fma(x, v.constant(1 / math.log(2)), whole)
     turns, r = t.op("fsub", shifted, whole), x
     for part in LOG2[bits]:
         r = t.fma(turns, v.constant(-part), r)
-    root = t.op("fadd", t.fma(t.op("fmul", r, r), _polynomial(t, EXP[bits], r), r), v.constant(1.0))
-    number, power = (t.put(f"bitcast {v.type} {value} to {v.integers}") for value in (shifted, root))
-    exponent = t.put(f"shl {v.integers} {number}, splat (i{bits} {FRACTION[bits]})")
-    power = t.put(f"add {v.integers} {power}, {exponent}")
-    return t.put(f"bitcast {v.integers} {power} to {v.type}")
+    less = t.fma(t.op("fmul", r, r), _polynomial(t, EXP[bits], r), r)
+    number = t.put(f"bitcast {v.type} {shifted} to {v.integers}")
+    return t.put(f"shl {v.integers} {number}, splat (i{bits} {FRACTION[bits]})"), less
 
 
 def _polynomial(t: Text, coefficients: Sequence[float], x: str) -> str:
