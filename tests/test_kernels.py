@@ -163,14 +163,14 @@ def function(name: str, bits: int) -> Any:
 EXACT: dict[str, Any] = {"exp": np.exp, "tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x))}
 
 
-@pytest.mark.parametrize(("name", "units"), [("exp", 1.1), ("tanh", 1.2), ("sigmoid", 2.0)])
+@pytest.mark.parametrize(("name", "units"), [("exp", 1.1), ("tanh", 1.2), ("sigmoid", 1.7)])
 def test_functions_of_32_bits_in_units_of_the_last_place(name: str, units: float) -> None:
     grid = np.concatenate([np.linspace(-20, 20, 400_000), np.linspace(-1, 1, 400_000), np.linspace(-80, 80, 200_000)])
     x = np.concatenate([grid, np.geomspace(1e-30, 1, 1000), -np.geomspace(1e-30, 1, 1000)]).astype(np.float32)
     x = -np.abs(x) if name == "exp" else x
     expected = EXACT[name](x.astype(np.float64))
     off = np.abs(function(name, 32)(x) - expected) / np.spacing(np.abs(expected).astype(np.float32))
-    ends = (x > -17.5) & (x < -16.5) if name == "sigmoid" else np.zeros(len(x), bool)  # 1 + 2²⁴ is no float32
+    ends = (x > -18) & (x < -16) if name == "sigmoid" else np.zeros(len(x), bool)  # 1 + 2²⁴ is no float32
     assert off[~ends].max() <= units
     assert not ends.any() or off[ends].max() <= 2.4
 
