@@ -24,7 +24,7 @@ from rnnbp.rng import Context
 
 WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
-READING = 2**18
+READING = 2**19
 """Bytes of weights that take longer to read than to be multiplied by a row, and threads to meet for."""
 
 

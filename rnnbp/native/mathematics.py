@@ -81,11 +81,12 @@ def tanh(t: Text, x: str) -> str:
 
 
 def sigmoid(t: Text, x: str) -> str:
-    """1 / (1 + e⁻ˣ)."""
+    """1 / (1 + e⁻ˣ); 0 where it is below the least normal number, for those beneath take many times as long."""
     v, end = t.lanes, LIMITS[t.lanes.bits][0]
-    inside = _least(t, x, v.constant(end))  # what comes out is no less than a normal number
+    inside = _least(t, x, v.constant(end))
     inside = _select(t, "fcmp ogt", inside, v.constant(-end), v.constant(-end), inside)
-    return t.op("fdiv", v.constant(1.0), _one_more(t, t.put(f"fneg {v.type} {inside}")))
+    found = t.op("fdiv", v.constant(1.0), _one_more(t, t.put(f"fneg {v.type} {inside}")))
+    return _select(t, "fcmp olt", x, v.constant(end), "zeroinitializer", found)
 
 
 def _least(t: Text, x: str, low: str) -> str:
