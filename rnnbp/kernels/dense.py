@@ -43,6 +43,7 @@ class DenseKernel:
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self.sizes = layer.n_in[0], layer.n_out
         self.rows = (Rows(layer.params, "weight", 0, layer.n_out),)
+        self.gradients = affine.Gradients(self.library, self.rows, self.sizes[0], dtype.itemsize)
         self.panels: Panels | None = None
 
     def takes(self, *arrays: Any) -> bool:
@@ -63,34 +64,34 @@ class DenseKernel:
         y = self._new((*x.shape[:-1], n_out), brief=self.brief)
         given = self.layer.params.get("bias")
         bias = None if given is None else np.ascontiguousarray(given, self.dtype)
-        self._run(self._products(x.reshape(-1, n_in), 0, y.reshape(-1, n_out), bias), y.size // n_out)
+        self._run([self._products(x.reshape(-1, n_in), 0, y.reshape(-1, n_out), bias)], y.size // n_out)
         return y
 
     def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
         """dx (..., n_in); the gradients of the parameters are added."""
         n_in, n_out = self.sizes
         dx = self._new((*dy.shape[:-1], n_in), brief=True)
-        d, rows = dy.reshape(-1, n_out), self._sums(dy, grads)
-        rows += affine.gradients(self.library, d, x.reshape(-1, n_in), self.rows, grads)
-        self._run([*rows, *self._products(d, 1, dx.reshape(-1, n_in))], 2 * len(d))
+        d = dy.reshape(-1, n_out)
+        tasks = [self.gradients.tasks(d, x.reshape(-1, n_in), grads), self._products(d, 1, dx.reshape(-1, n_in))]
+        self._run([*self._sums(dy, grads), *tasks], 2 * len(d))
         return dx
 
-    def _sums(self, dy: Array, grads: Accumulator) -> list[list[int]]:
+    def _sums(self, dy: Array, grads: Accumulator) -> list[Array]:
         """The gradient of the bias."""
         if "bias" not in self.layer.params:
             return []
         n_out, total = self.sizes[1], address(grads.at(self.layer.params, "bias"))
         function, rows = self.library.address("sums.task"), dy.size // n_out
-        return [[function, address(dy), n_out, 0, 0, rows, n_out, 0, total, 0, 0, 0]]
+        return [np.array([[function, address(dy), n_out, 0, 0, rows, n_out, 0, total, 0, 0, 0]], np.int64)]
 
-    def _products(self, a: Array, turned: int, out: Array, bias: Array | None = None) -> list[list[int]]:
+    def _products(self, a: Array, turned: int, out: Array, bias: Array | None = None) -> Array:
         """out = bias + a times the weights, or the turned ones."""
         if self.panels is None:
             fill(self.prepare())
         assert self.panels is not None
         return affine.products(self.library, a, self.panels.arrays[turned], out, bias)
 
-    def _run(self, tasks: list[list[int]], n: int) -> None:
+    def _run(self, tasks: list[Array], n: int) -> None:
         affine.run(tasks, 2 * n * self.sizes[0] * self.sizes[1], self.threads)
 
     def _new(self, shape: Shape, *, brief: bool = False) -> Array:

@@ -51,6 +51,7 @@ class Table:
         n, (rows, depth) = self.layer.n_symbols, self.weights.shape
         self.rows, self.deltas = self._new((n, rows)), self._new((n, rows))
         self.vectors, self.dvectors = self._new((n, depth)), self._new((n, depth))
+        self.gradients = affine.Gradients(self.kernels.library, self.back.lanes, depth, self.dtype.itemsize)
         self.panels = Panels([self.weights, turned], self._new, self.kernels.lanes, self.kernels.library)
 
     def numbers(self, x: Array) -> Array:
@@ -71,11 +72,9 @@ class Table:
         count = int(self._found[0])
         if not count:
             return
-        assert self.back is not None
         d, x, dx = (array[:count] for array in (self.deltas, self.vectors, self.dvectors))
-        tasks = affine.gradients(self.kernels.library, d, x, self.back.lanes, grads)
-        tasks += affine.products(self.kernels.library, d, self.panels.arrays[1], dx)
-        affine.run(tasks, 4 * d.size * x.shape[1], self.threads)
+        products = affine.products(self.kernels.library, d, self.panels.arrays[1], dx)
+        affine.run([self.gradients.tasks(d, x, grads), products], 4 * d.size * x.shape[1], self.threads)
         if self.layer.params:
             arrays.scatter(dx, self._found[1 : count + 1], grads.at(self.layer.params, "weight"))
 
@@ -86,7 +85,7 @@ class Table:
         bias = None if self.bias is None else vector_of(self.bias, self.dtype)
         x, out = self.vectors[new], self.rows[new]
         tasks = affine.products(self.kernels.library, x, self.panels.arrays[0], out, bias)
-        affine.run(tasks, 2 * out.size * x.shape[1], self.threads)
+        affine.run([tasks], 2 * out.size * x.shape[1], self.threads)
         self.deltas[new] = 0
 
     def _new(self, shape: Shape) -> Array:
