@@ -162,8 +162,13 @@ class Source:
     def _gather(self, *, later: bool = False) -> None:
         """Wait for the threads that share columns, unless what follows does."""
         if not later:
-            self.t.needs.add(GATHER)
-            self.t.do("call void @gather(ptr %met, i64 %n)")
+            t, stem = self.t, self.t.name("gather")[1:]
+            t.needs.add(GATHER)
+            t.do(f"br i1 %together, label %{stem}.come, label %{stem}.end")
+            t.label(f"{stem}.come")
+            t.do("call void @gather(ptr %met, i64 %n)")
+            t.do(f"br label %{stem}.end")
+            t.label(f"{stem}.end")
 
     def _lookup(self, item: Lookup, rows: Rows) -> None:
         t, row = self.t, self.t.plus(self.t.times(rows.chunk, "%B"), rows.first)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from rnnbp.native import threads
-from rnnbp.native.calls import table
+from rnnbp.native.calls import NUMBERS, table
 from rnnbp.native.elementwise import library
 from rnnbp.native.machine import address
 from rnnbp.numerics import Array
@@ -50,15 +50,29 @@ def _cuts(sizes: tuple[int, ...]) -> list[tuple[int, int, int]]:
     return [(k, at, min(TOGETHER, size - at)) for k, size in enumerate(sizes) for at in range(0, size, TOGETHER)]
 
 
+@lru_cache
+def _split(function: int, sizes: tuple[int, ...], item: int, many: int) -> tuple[Array, Array]:
+    """A function's tasks on parts of ``many`` arrays of each of these sizes at once, and of which size each is.
+
+    The numbers of a task are where the arrays' parts begin, counted from their beginning, and how many elements it has.
+    """
+    cuts = _cuts(sizes)
+    found, which = np.zeros((len(cuts), NUMBERS), np.int64), np.array([k for k, _, _ in cuts], np.int64)
+    for row, (_, at, n) in zip(found, cuts, strict=True):
+        row[: many + 2] = function, *[item * at] * many, n
+    return found, which
+
+
 def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
     """(max |x|, but for NaN, and Σ x² in float64) of each array; all are of one dtype."""
-    sizes = tuple([array.size for array in arrays])
-    cuts = _cuts(sizes)
-    out, starts, item = np.zeros((len(cuts), 2)), [address(array) for array in arrays], arrays[0].itemsize
-    function, to = library(arrays[0].dtype).address("extent.task"), address(out)
-    _do([[function, starts[k] + item * at, n, to + 16 * r] for r, (k, at, n) in enumerate(cuts)], sum(sizes))
+    sizes, item = tuple([array.size for array in arrays]), arrays[0].itemsize
+    tasks, which = _split(library(arrays[0].dtype).address("extent.task"), sizes, item, 1)
+    out, tasks = np.zeros((len(which), 2)), tasks.copy()
+    tasks[:, 1] += np.array([address(array) for array in arrays], np.int64)[which]
+    tasks[:, 3] = address(out) + 16 * np.arange(len(which))
+    _do(tasks, sum(sizes))
     found = [(0.0, 0.0)] * len(arrays)
-    for (k, _, _), (largest, squares) in zip(cuts, out.tolist(), strict=True):
+    for k, (largest, squares) in zip(which.tolist(), out.tolist(), strict=True):
         found[k] = max(found[k][0], largest), found[k][1] + squares
     return found
 
@@ -70,20 +84,18 @@ def squares(x: Array) -> float:
     out = np.zeros((len(starts), 2))
     function, begin, to = library(x.dtype).address("extent.task"), address(x), address(out)
     tasks = [[function, begin + item * at, min(many, x.size - at), to + 16 * k] for k, at in enumerate(starts)]
-    _do(tasks, x.size)
+    _do(table(tasks), x.size)
     return float(sum(out[:, 1].tolist()))  # Python's floats overflow without a warning
 
 
 def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[float], *, penalty: bool) -> None:
     """Adam's update of (p, g, m, v), all of one dtype, by the ``numbers`` that ``elementwise.ADAM`` names."""
     dtype, sizes = arrays[0][0].dtype, tuple([four[0].size for four in arrays])
-    item, given = dtype.itemsize, np.array(numbers, dtype)
-    starts, by = [[address(a) for a in four] for four in arrays], address(given)
-    function, tasks = library(dtype).address("adam_penalty.task" if penalty else "adam.task"), list[list[int]]()
-    for k, at, n in _cuts(sizes):
-        p, g, m, v = starts[k]
-        move = item * at
-        tasks.append([function, p + move, g + move, m + move, v + move, n, by])
+    function = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
+    given, (tasks, which) = np.array(numbers, dtype), _split(function, sizes, dtype.itemsize, 4)
+    tasks = tasks.copy()
+    tasks[:, 1:5] += np.array([[address(a) for a in four] for four in arrays], np.int64)[which]
+    tasks[:, 6] = address(given)
     _do(tasks, sum(sizes))
 
 
@@ -97,11 +109,12 @@ def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> 
     which = np.ascontiguousarray(which, np.int64)
     function, rows = library(y.dtype).address("softmax.task"), max(1, TOGETHER // max(1, k))
     at = [address(array) for array in (y, out, which, factors, less, tops, totals, ats)]
-    _do([
+    tasks = [
         [function, at[0] + item * k * first, k, min(rows, n - first), at[1] + item * k * first,
          at[2] + which.itemsize * first, *(start + item * first for start in at[3:])]
         for first in range(0, n, rows)
-    ], y.size)  # fmt: skip
+    ]  # fmt: skip
+    _do(table(tasks), y.size)
     return tops, totals, ats
 
 
@@ -126,10 +139,10 @@ def scattered(d: Array, x: Array, n: int) -> Array:
 def scatter(d: Array, x: Array, out: Array) -> None:
     """Add the rows of d (N, K) to those of out (n, K) that x (N,), of int64 in [0, n), names."""
     k, function = d.shape[1], library(d.dtype).address("scatter.task")
-    _do([[function, address(d), k, address(x), 0, len(d), k, 0, address(out), k]], 0)
+    _do(table([[function, address(d), k, address(x), 0, len(d), k, 0, address(out), k]]), 0)
 
 
-def _do(tasks: Sequence[Sequence[int]], size: int) -> None:
-    """Do tasks on so many numbers, by the threads that are worth waking."""
-    if tasks:
-        threads.do(table(tasks), 1 if size < WAKING else min(threads.count(), 1 + size // WAKING))
+def _do(tasks: Array, size: int) -> None:
+    """Do tasks (n, NUMBERS) on so many numbers, by the threads that are worth waking."""
+    if len(tasks):
+        threads.do(tasks[None], 1 if size < WAKING else min(threads.count(), 1 + size // WAKING))

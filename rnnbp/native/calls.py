@@ -64,7 +64,8 @@ def in_turn(tasks: Sequence[Sequence[int]], outputs: Sequence[Sequence[tuple[int
 
 
 def table(tasks: Sequence[Sequence[int]]) -> Array:
-    """(1, tasks, NUMBERS): one piece of tasks that have as many numbers each, none of which follows another."""
-    found = np.zeros((1, len(tasks), NUMBERS), np.int64)
-    found[0, :, : len(tasks[0])] = tasks
+    """(tasks, NUMBERS), of tasks that have as many numbers each, none of which follows another."""
+    found = np.zeros((len(tasks), NUMBERS), np.int64)
+    if tasks:
+        found[:, : len(tasks[0])] = tasks
     return found
