@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -131,8 +131,8 @@ def pose(
         raise ShapeError(f"{graph}: the shape of its output does not follow from features {given.shape[1:]} of x")
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
     states, filled = _states(graph, state, given.shape[0], dtype)
-    known = isinstance(given, Held) or given.declared is not None
-    return Problem(graph, given, dtype, min(length, given.steps) if known else length, states, filled, output, chosen)
+    problem = Problem(graph, given, dtype, length, states, filled, output, chosen)
+    return replace(problem, chunk=min(length, problem.steps)) if problem.known else problem
 
 
 def as_model(model: Any) -> Graph:

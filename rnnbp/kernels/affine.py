@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 
 from rnnbp.compiler.code import Rows
 from rnnbp.interpreter import Accumulator
-from rnnbp.kernels.tasks import TOGETHER
+from rnnbp.kernels.cell import Gradient
+from rnnbp.kernels.places import Place
+from rnnbp.kernels.tasks import TOGETHER, Tasks
 from rnnbp.native import threads
-from rnnbp.native.calls import in_turn
 from rnnbp.native.machine import Library, address
 from rnnbp.numerics import Array
 
@@ -41,32 +43,23 @@ def _products(n: int, depth: int, rows: int, item: int) -> Array:
 
 
 class Gradients:
-    """Of the lanes of weights (M, K), one below the other: dᵀ x is added, d (N, M), x (N, K).
+    """Of the lanes of weights (M, K), one below the other: dᵀ x is added, d (N, M), x (N, K); and of a bias, Σ d."""
 
-    Lanes that are the same weights once more are done after one another.
-    """
-
-    def __init__(self, library: Library, lanes: Sequence[Rows], depth: int, item: int) -> None:
-        tasks, outputs = list[list[int]](), list[list[tuple[int, int, int]]]()
-        at, across = 0, sum(lane.count for lane in lanes)
-        owners = [(id(lane.owner), lane.key) for lane in lanes]
-        for k, lane in enumerate(lanes):
-            which = owners.index(owners[k])
-            for first in range(0, lane.count, TOGETHER):
-                many, start = min(TOGETHER, lane.count - first), lane.start + first
-                # the number of the lane is where the function goes
-                tasks.append([k, item * (at + first), across, 0, depth, 0, many, depth, item * depth * start, depth, 0])
-                outputs.append([(which, start, start + many)])
-            at += lane.count
-        self._function, self._lanes = library.address("gradient.task"), list(lanes)
-        self._tasks = np.array(in_turn(tasks, outputs), np.int64)
+    def __init__(
+        self, library: Library, lanes: Sequence[Rows], depth: int, item: int, bias: Rows | None = None
+    ) -> None:
+        ends = list(accumulate((lane.count for lane in lanes), initial=0))
+        x, deltas = Place("x", "step", 0, 0, depth), [Place("d", "step", 0, at, ends[-1]) for at in ends]
+        found = [Gradient((lane,), lane.count, d, x, depth) for lane, d in zip(lanes, deltas, strict=False)]
+        found += [] if bias is None else [Gradient((bias,), bias.count, deltas[0], None, 0)]
+        gradient, sums = (library.address(f"{name}.task") for name in ("gradient", "sums"))
+        self._tasks = Tasks(found, (gradient, sums, 0), 1, item)
 
     def tasks(self, d: Array, x: Array, grads: Accumulator) -> Array:
         """What adds them to ``grads``."""
-        found, totals = self._tasks.copy(), [address(grads.at(lane.owner, lane.key)) for lane in self._lanes]
-        found[:, 8] += np.array(totals, np.int64)[found[:, 0]]
-        found[:, 0], found[:, 3], found[:, 5] = self._function, address(x), len(x)
-        found[:, 1] += address(d)
+        starts, places = np.zeros(1, np.int64), {"": 0, "d": address(d), "x": address(x)}
+        pieces = self._tasks.pieces(starts, np.array([len(d)]), [0] * len(self._tasks.names))
+        found: Array = self._tasks.table(pieces, [places[name] for name in self._tasks.names], grads)[0]
         return found
 
 

@@ -14,7 +14,7 @@ from rnnbp.kernels.cell import shared
 from rnnbp.kernels.packing import Panels, fill, packed_rows
 from rnnbp.layers.dense import Dense
 from rnnbp.native import threads
-from rnnbp.native.machine import address, vector_bytes
+from rnnbp.native.machine import vector_bytes
 from rnnbp.numerics import Array, Shape
 
 
@@ -43,7 +43,8 @@ class DenseKernel:
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self.sizes = layer.n_in[0], layer.n_out
         self.rows = (Rows(layer.params, "weight", 0, layer.n_out),)
-        self.gradients = affine.Gradients(self.library, self.rows, self.sizes[0], dtype.itemsize)
+        bias = Rows(layer.params, "bias", 0, layer.n_out) if "bias" in layer.params else None
+        self.gradients = affine.Gradients(self.library, self.rows, self.sizes[0], dtype.itemsize, bias)
         self.panels: Panels | None = None
 
     def takes(self, *arrays: Any) -> bool:
@@ -73,16 +74,8 @@ class DenseKernel:
         dx = self._new((*dy.shape[:-1], n_in), brief=True)
         d = dy.reshape(-1, n_out)
         tasks = [self.gradients.tasks(d, x.reshape(-1, n_in), grads), self._products(d, 1, dx.reshape(-1, n_in))]
-        self._run([*self._sums(dy, grads), *tasks], 2 * len(d))
+        self._run(tasks, 2 * len(d))
         return dx
-
-    def _sums(self, dy: Array, grads: Accumulator) -> list[Array]:
-        """The gradient of the bias."""
-        if "bias" not in self.layer.params:
-            return []
-        n_out, total = self.sizes[1], address(grads.at(self.layer.params, "bias"))
-        function, rows = self.library.address("sums.task"), dy.size // n_out
-        return [np.array([[function, address(dy), n_out, 0, 0, rows, n_out, 0, total, 0, 0, 0]], np.int64)]
 
     def _products(self, a: Array, turned: int, out: Array, bias: Array | None = None) -> Array:
         """out = bias + a times the weights, or the turned ones."""

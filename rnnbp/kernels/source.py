@@ -26,10 +26,10 @@ LEAST = "declare i64 @llvm.smin.i64(i64, i64)"
 _ROWS = (
     "  %together = icmp sgt i64 %n, 1",
     "  %r0 = select i1 %together, i64 0, i64 %b0",
-    "  %r1 = select i1 %together, i64 %B, i64 %b1",
-    "  %here = sub i64 %r1, %r0",
+    "  %own = sub i64 %b1, %b0",
+    "  %all = select i1 %together, i64 %B, i64 %own",
 )
-"""The rows of a thread's products."""
+"""How many rows are a thread's own, and where those of its products begin, and how many they are."""
 PRODUCT = "declare void @product(ptr, i64, ptr, i64, i64, ptr, i64, ptr, i64, i64)"
 
 
@@ -89,43 +89,44 @@ class Source:
 
     def _step(self, items: Sequence[Item], chunk: str, block: str) -> None:
         """Items on one step of a loop."""
-        here = self.t.put("sub i64 %b1, %b0")
         for item, following in zip(items, [*items[1:], None], strict=True):
             if isinstance(item, Product):
                 self._gather()
-                self._product(item, Rows(chunk, block, "%r0", "%here"), *self._share(item.rows))
+                self._product(item, Rows(chunk, block, "%r0", "%all"), *self._share(item.rows))
                 self._gather(later=isinstance(following, Product))
             else:
-                self._item(item, Rows(chunk, block, "%b0", here, looped=True))
+                self._item(item, Rows(chunk, block, "%b0", "%own", looped=True))
 
     def _block(self, items: Sequence[Item], start: str, n: str) -> None:
-        """Items on all steps of a block: all rows at once where they are the whole batch, else step by step."""
+        """Items on all steps of a block."""
         for item in items:
-            product = isinstance(item, Product)
-            first, here = ("%r0", "%here") if product else ("%b0", self.t.put("sub i64 %b1, %b0"))
-            whole = self.t.put(f"icmp eq i64 {here}, %B")
-            times = self.t.put(f"select i1 {whole}, i64 1, i64 {n}")
-            count = self.t.put(f"select i1 {whole}, i64 {self.t.times(n, '%B')}, i64 {here}")
-            with self._columns(item) as columns, self.t.loop(0, times) as step:
-                rows = Rows(self.t.plus(start, step.index), step.index, first, count)
-                if isinstance(item, Product):
-                    self._product(item, rows, *columns)
-                else:
+            if isinstance(item, Product):
+                self._by_panels(item, start, n)
+            else:
+                with self._steps(start, n, "%b0", "%own") as rows:
                     self._item(item, rows)
 
-    @contextmanager
-    def _columns(self, item: Item) -> Iterator[tuple[str, str]]:
-        """A product's columns by panels, which stay in the cache while steps go by."""
-        if not isinstance(item, Product):
-            yield "0", "0"
-            return
+    def _by_panels(self, item: Product, start: str, n: str) -> None:
+        """A product on all steps of a block, its columns by panels, which stay in the cache while steps go by."""
         t, width = self.t, products.panel(self.lanes)
         first, count = self._share(item.rows)
         self._gather()
         with t.loop(0, count, width) as loop:
             left = t.put(f"sub i64 {count}, {loop.index}")
-            yield t.plus(first, loop.index), t.put(f"call i64 @llvm.smin.i64(i64 {left}, i64 {width})")
+            some = t.put(f"call i64 @llvm.smin.i64(i64 {left}, i64 {width})")
+            with self._steps(start, n, "%r0", "%all") as rows:
+                self._product(item, rows, t.plus(first, loop.index), some)
         self._gather()
+
+    @contextmanager
+    def _steps(self, start: str, n: str, first: str, count: str) -> Iterator[Rows]:
+        """The steps of a block: all rows at once where they are the whole batch, else step by step."""
+        t = self.t
+        whole = t.put(f"icmp eq i64 {count}, %B")
+        times = t.put(f"select i1 {whole}, i64 1, i64 {n}")
+        many = t.put(f"select i1 {whole}, i64 {t.times(n, '%B')}, i64 {count}")
+        with t.loop(0, times) as step:
+            yield Rows(t.plus(start, step.index), step.index, first, many)
 
     def _item(self, item: Group | Reduction | Lookup, rows: Rows) -> None:
         t = self.t
@@ -235,7 +236,7 @@ class Source:
     def _roll(self, name: str, width: int, n: str) -> None:
         """Copy this thread's rows of a state from after the block to before it."""
         t = self.t
-        size = t.times(t.times(t.put("sub i64 %b1, %b0"), width), self.lanes.nbytes)
+        size = t.times(t.times("%own", width), self.lanes.nbytes)
         to = t.at(self._array(name), t.times("%b0", width))
         last = t.plus(t.times(n, "%B"), "%b0")
         source = t.at(self._array(name), t.times(last, width))

@@ -45,18 +45,12 @@ def _span(array: Array) -> tuple[int, int]:
 
 
 @lru_cache
-def _cuts(sizes: tuple[int, ...]) -> list[tuple[int, int, int]]:
-    """Arrays of these sizes as tasks: of each the number of its array, its first element, and how many it has."""
-    return [(k, at, min(TOGETHER, size - at)) for k, size in enumerate(sizes) for at in range(0, size, TOGETHER)]
-
-
-@lru_cache
 def _split(function: int, sizes: tuple[int, ...], item: int, many: int) -> tuple[Array, Array]:
     """A function's tasks on parts of ``many`` arrays of each of these sizes at once, and of which size each is.
 
     The numbers of a task are where the arrays' parts begin, counted from their beginning, and how many elements it has.
     """
-    cuts = _cuts(sizes)
+    cuts = [(k, at, min(TOGETHER, size - at)) for k, size in enumerate(sizes) for at in range(0, size, TOGETHER)]
     found, which = np.zeros((len(cuts), NUMBERS), np.int64), np.array([k for k, _, _ in cuts], np.int64)
     for row, (_, at, n) in zip(found, cuts, strict=True):
         row[: many + 2] = function, *[item * at] * many, n

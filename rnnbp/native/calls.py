@@ -57,12 +57,6 @@ def together(outputs: Sequence[Sequence[tuple[int, int, int]]]) -> list[list[int
     return list(found.values())
 
 
-def in_turn(tasks: Sequence[Sequence[int]], outputs: Sequence[Sequence[tuple[int, int, int]]]) -> list[list[int]]:
-    """Tasks, of NUMBERS numbers, that say who follows another, by what they add to; see ``together``."""
-    turns = together(outputs)
-    return [[*tasks[k][:FOLLOWS], int(place > 0)] for turn in turns for place, k in enumerate(turn)]
-
-
 def table(tasks: Sequence[Sequence[int]]) -> Array:
     """(tasks, NUMBERS), of tasks that have as many numbers each, none of which follows another."""
     found = np.zeros((len(tasks), NUMBERS), np.int64)

@@ -100,17 +100,11 @@ define internal void @meet(ptr %count, i64 %those) {{
 }}
 
 define void @gather(ptr %count, i64 %n) {{
-entry:
-  %several = icmp sgt i64 %n, 1
-  br i1 %several, label %come, label %end
-come:
   %before = atomicrmw add ptr %count, i64 1 acq_rel
   %round = sdiv i64 %before, %n
   %next = add i64 %round, 1
   %those = mul i64 %next, %n
   call void @await(ptr %count, i64 %those)
-  br label %end
-end:
   ret void
 }}
 
