@@ -32,13 +32,11 @@ class Network(ABC):
     @property
     def params(self) -> dict[str, Array]:
         """Every parameter once, by its first path: the live arrays, to be updated in place."""
-        found = Parameters()
-        seen: set[int] = set()
+        found: dict[int, tuple[str, Array]] = {}
         for path, (owner, key) in self.slots.items():
-            if id(owner[key]) not in seen:
-                seen.add(id(owner[key]))
-                found |= {path: owner[key]}
-        return found
+            array = owner[key]
+            found.setdefault(id(array), (path, array))
+        return Parameters(found.values())
 
     @property
     def dtype(self) -> np.dtype[Any] | None:

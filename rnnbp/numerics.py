@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -150,6 +151,16 @@ def first_bad(x: Array) -> tuple[int, ...] | None:
 def _all_finite(x: Array) -> bool:
     """Where a sum may have overflowed: minimum and maximum pass NaN on."""
     return bool(x.size == 0 or (np.isfinite(x.min()) and np.isfinite(x.max())))
+
+
+def address(array: Array | None) -> int:
+    """Where an array begins; 0 for none."""
+    if array is None:
+        return 0
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]  # arrays are buffers
+    except (TypeError, ValueError):  # it is read-only, empty or does not lie together
+        return int(array.__array_interface__["data"][0])  # takes five times as long
 
 
 def sigmoid(x: Array) -> Array:

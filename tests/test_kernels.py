@@ -520,8 +520,8 @@ def test_every_share_and_every_task_is_done_once(n: int) -> None:
     done, rows = np.zeros((pieces, many), np.int64), np.zeros((pieces, batch), np.int64)
     tasks = np.zeros((pieces, many, NUMBERS), np.int64)
     tasks[:, :, 0] = library.address("count")
-    tasks[:, :, 1] = machine.address(done) + 8 * np.arange(pieces * many).reshape(pieces, many)
-    places = machine.address(rows) + 8 * batch * np.arange(pieces)[:, None]
+    tasks[:, :, 1] = address(done) + 8 * np.arange(pieces * many).reshape(pieces, many)
+    places = address(rows) + 8 * batch * np.arange(pieces)[:, None]
     lengths = np.array([2, 3, 5])
     for k in range(rounds):
         threads.do(tasks, n, run=library.address("run"), places=places, lengths=lengths, batch=batch, block=1)
@@ -566,7 +566,7 @@ def test_threads_that_share_units_meet(n: int) -> None:
     """None goes on before all have come, none is left behind, from piece to piece."""
     library = Library(MEETING, {"gather": driving.library().address("gather")})
     counts = np.zeros((3, 2), np.int64)
-    places, lengths = machine.address(counts) + 16 * np.arange(3)[:, None], np.array([1, 50, 200])
+    places, lengths = address(counts) + 16 * np.arange(3)[:, None], np.array([1, 50, 200])
     run = library.address("run")
     threads.do(None, n, run=run, places=places, lengths=lengths, batch=1, block=1, units=True)
     np.testing.assert_array_equal(counts, [[n, 0], [50 * n, 0], [200 * n, 0]])

@@ -15,6 +15,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp import reuse as module
+from rnnbp.bptt.parts import parts_of
 from rnnbp.ledger import Ledger
 from rnnbp.native import chosen
 from rnnbp.reuse import LINE, Reuse
@@ -258,10 +259,29 @@ def test_threads_may_be_others_in_the_next_run(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("RNNBP_NUM_THREADS", count)
         found.append(run(model))
         if chosen():
-            programs = module._last[0]._kit[0].programs.values()
-            assert {program.threads for program in programs} == {int(count)}
+            assert module._last[0]._kit[0].workspace.threads == int(count)
     for other in found[1:]:
         same(other, found[0])
+
+
+def test_settings_are_those_of_the_moment() -> None:
+    """What is set again, and what changes within a tuple, tells one run from the next; the rest is asked for once."""
+    layer: Any = rb.Dropout(0.25)
+    layer.inside, layer.plain = ([1],), (1, 2)
+    model = rb.Sequential(rb.RNN(3, 4), layer)
+    found = [parts_of(model).settings()]
+    layer.p = 0.5
+    found.append(parts_of(model).settings())
+    layer.inside[0].append(2)
+    found.append(parts_of(model).settings())
+    del layer.inside
+    found.append(parts_of(model).settings())
+    assert [("p", "0.25") in some for some in found] == [True, False, False, False]
+    assert [("inside", "([1],)") in some for some in found] == [True, True, False, False]
+    assert [("inside", "([1, 2],)") in some for some in found] == [False, False, True, False]
+    assert [("plain", "(1, 2)") in some for some in found] == [True] * 4
+    assert [("p", "0.5") in some for some in found] == [False, True, True, True]
+    assert parts_of(model).settings() is found[3]
 
 
 def address(array: np.ndarray) -> int:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from rnnbp.bptt.parts import parts_of
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, States
-from rnnbp.bptt.runners import dense, pack, runner
+from rnnbp.bptt.runners import dense, pack, runner, threads_of
 from rnnbp.bptt.series import Held
 from rnnbp.compiler.tapes import ProgramTape
 from rnnbp.compiler.workspace import Workspace
@@ -75,7 +75,7 @@ class Chunks:
     def __init__(self, problem: Problem, *, seed: int, training: bool, memory: Reuse | None = None) -> None:
         self.begin(problem, seed=seed, training=training)
         found: dict[int, Layout] = layouts(self.model, problem.x_shape, problem.batch, problem.dtype)
-        workspace = Workspace(memory)
+        self.workspace = workspace = Workspace(memory)
         self.programs: dict[int, Any] = {}
         self.tables: dict[int, Any] = {}
         """By node, what gives a Recurrent the numbers of symbols, in place of their vectors."""
@@ -105,9 +105,10 @@ class Chunks:
 
     def prepare(self) -> None:
         """Take the memory that stays for a whole run, and pack weights as they are."""
+        self.workspace.threads = threads_of(self.problem.backend)
         given = [program.prepare(self.problem.chunk) for program in self.programs.values()]
         given += [kernel.prepare() for kernel in self.dense.values()]
-        pack([weights for several in given for weights in several])
+        pack([weights for several in given for weights in several], self.workspace.threads)
 
     def finish(self, grads: Accumulators) -> None:
         """Add the gradients that are made once for a whole run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -46,7 +46,7 @@ class Problem:
     @property
     def known(self) -> bool:
         """Whether T is known before all of x has come."""
-        return isinstance(self.x, Held) or self.x.declared is not None
+        return self.x.known
 
     @property
     def steps(self) -> int:
@@ -131,8 +131,8 @@ def pose(
         raise ShapeError(f"{graph}: the shape of its output does not follow from features {given.shape[1:]} of x")
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
     states, filled = _states(graph, state, given.shape[0], dtype)
-    problem = Problem(graph, given, dtype, length, states, filled, output, chosen)
-    return replace(problem, chunk=min(length, problem.steps)) if problem.known else problem
+    length = min(length, given.steps) if given.known else length
+    return Problem(graph, given, dtype, length, states, filled, output, chosen)
 
 
 def as_model(model: Any) -> Graph:

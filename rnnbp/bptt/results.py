@@ -55,7 +55,8 @@ class Accumulators:
     def __init__(self, network: Network) -> None:
         params = network.params
         ends = list(accumulate((array.size for array in params.values()), initial=0))
-        self.whole = np.zeros(ends[-1], network.dtype)  # one piece of memory is taken and cleared faster than many
+        dtype = next((array.dtype for array in params.values()), None)  # all have one
+        self.whole = np.zeros(ends[-1], dtype)  # one piece of memory is taken and cleared faster than many
         places = zip(params.items(), pairwise(ends), strict=True)
         self.grads = {path: self.whole[start:stop].reshape(array.shape) for (path, array), (start, stop) in places}
         self._sums = {id(array): self.grads[path] for path, array in params.items()}

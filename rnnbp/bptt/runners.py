@@ -36,13 +36,21 @@ def dense(layer: Any, dtype: Any, workspace: Workspace, backend: Backend, *, bri
     return DenseKernel(layer, dtype, workspace, brief=brief) if fits(layer, dtype) else None
 
 
-def pack(weights: list[Any]) -> None:
-    """Pack the weights that kernels have asked for."""
+def threads_of(backend: Backend) -> int:
+    """The threads that kernels may use now."""
+    if backend.name != "llvm":
+        return 1
+    from rnnbp.native import threads
+
+    return threads.count()
+
+
+def pack(weights: list[Any], n: int) -> None:
+    """Pack the weights that kernels have asked for, by n threads."""
     if weights:
         from rnnbp.kernels.packing import fill
-        from rnnbp.native import threads
 
-        fill(weights, threads.count())
+        fill(weights, n)
 
 
 def dense_bytes(layer: Any, dtype: Any, backend: Backend) -> int | None:

@@ -27,6 +27,9 @@ Check: TypeAlias = Callable[[Array, int], None]
 class Held:
     """An array (T, ...), in memory, memory-mapped, or of a library that reads slices from a file."""
 
+    known = True
+    """Whether the number of steps is known before all have come."""
+
     def __init__(self, array: Any) -> None:
         self.array = np.asarray(array) if isinstance(array, np.ndarray) else array  # slices of a memmap are dear
         self.steps: int = array.shape[0]
@@ -105,6 +108,11 @@ class Stream:
         self.arrived, self.ended = 0, False
         self._check: Check = lambda piece, start: None
         self._chunk, self._sums = 0, compact("Q")
+
+    @property
+    def known(self) -> bool:
+        """Whether the number of steps is known before all have come."""
+        return self.declared is not None
 
     @property
     def _bytes(self) -> int:

@@ -12,10 +12,10 @@ from rnnbp.compiler.code import Rows
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.cell import Gradient
 from rnnbp.kernels.places import Place
-from rnnbp.kernels.tasks import TOGETHER, Tasks
+from rnnbp.kernels.tasks import STEPS, TOGETHER, Tasks
 from rnnbp.native import threads
-from rnnbp.native.machine import Library, address
-from rnnbp.numerics import Array
+from rnnbp.native.machine import Library
+from rnnbp.numerics import Array, address
 
 WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread."""
@@ -54,12 +54,13 @@ class Gradients:
         found += [] if bias is None else [Gradient((bias,), bias.count, deltas[0], None, 0)]
         gradient, sums = (library.address(f"{name}.task") for name in ("gradient", "sums"))
         self._tasks = Tasks(found, (gradient, sums, 0), 1, item)
+        self._piece = self._tasks.pieces(np.zeros(1, np.int64), np.ones(1, np.int64), [0] * len(self._tasks.names))
 
     def tasks(self, d: Array, x: Array, grads: Accumulator) -> Array:
         """What adds them to ``grads``."""
-        starts, places = np.zeros(1, np.int64), {"": 0, "d": address(d), "x": address(x)}
-        pieces = self._tasks.pieces(starts, np.array([len(d)]), [0] * len(self._tasks.names))
-        found: Array = self._tasks.table(pieces, [places[name] for name in self._tasks.names], grads)[0]
+        places = {"": 0, "d": address(d), "x": address(x)}
+        found: Array = self._tasks.table(self._piece, [places[name] for name in self._tasks.names], grads)[0]
+        found[:, STEPS] = len(d)
         return found
 
 

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping
 from itertools import accumulate
 
-from rnnbp.native.machine import address
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Shape, address
 
 
 class Bundle:

@@ -38,8 +38,8 @@ class DenseKernel:
     """
 
     def __init__(self, layer: Dense, dtype: np.dtype[Any], workspace: Workspace, *, brief: bool = False) -> None:
-        self.layer, self.dtype, self.workspace, self.threads = layer, dtype, workspace, threads.count()
-        self.brief = brief
+        self.layer, self.dtype, self.workspace, self.brief = layer, dtype, workspace, brief
+        workspace.threads = threads.count()
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self.sizes = layer.n_in[0], layer.n_out
         self.rows = (Rows(layer.params, "weight", 0, layer.n_out),)
@@ -53,7 +53,6 @@ class DenseKernel:
 
     def prepare(self) -> list[Panels]:
         """What is to be packed for a run."""
-        self.threads = threads.count()
         if self.panels is None:
             both = [Matrix(self.rows), Matrix(self.rows, turned=True)]
             self.panels = Panels(both, self._new, self.lanes, self.library)
@@ -85,7 +84,7 @@ class DenseKernel:
         return affine.products(self.library, a, self.panels.arrays[turned], out, bias)
 
     def _run(self, tasks: list[Array], n: int) -> None:
-        affine.run(tasks, 2 * n * self.sizes[0] * self.sizes[1], self.threads)
+        affine.run(tasks, 2 * n * self.sizes[0] * self.sizes[1], self.workspace.threads)
 
     def _new(self, shape: Shape, *, brief: bool = False) -> Array:
         return self.workspace.new(shape, self.dtype, brief=brief)

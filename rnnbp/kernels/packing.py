@@ -10,8 +10,8 @@ from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.native import threads
 from rnnbp.native.calls import NUMBERS
 from rnnbp.native.ir import Lanes, Text
-from rnnbp.native.machine import Library, address
-from rnnbp.numerics import Array, Shape
+from rnnbp.native.machine import Library
+from rnnbp.numerics import Array, Shape, address
 
 WAKING = 2**16
 """Numbers that are worth waking a thread for; nobody waits until it has come."""

@@ -18,8 +18,7 @@ from rnnbp.kernels.table import Table, WithTable
 from rnnbp.layers.embedding import Symbols
 from rnnbp.native import threads
 from rnnbp.native.calls import NUMBERS
-from rnnbp.native.machine import address
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Shape, address
 from rnnbp.rng import Context
 
 WAKING = 10**7
@@ -38,13 +37,12 @@ class KernelProgram:
         self.sizes, self.layout, self.kernels, self.workspace = sizes, sizes.layout, sizes.cell, workspace
         self.cell, self.remakes_output = sizes.layout.cell, sizes.remakes_output
         self.output_state = sizes.compiled.output_state
-        self.threads = threads.count()
+        workspace.threads = threads.count()
         self.table = Table(layer, sizes, workspace) if layer is not None and sizes.symbols else None
         self.buffers = Buffers(sizes, workspace, self.table)
 
     def prepare(self, length: int) -> list[Panels]:
         """Take all the memory that chunks of so many steps need for a whole run; gives what is to be packed."""
-        self.threads = threads.count()
         return self.buffers.prepare(length)
 
     def advance(
@@ -182,7 +180,7 @@ class KernelProgram:
 
     def _workers(self, flops: int) -> int:
         """Threads for some work: to wake another takes as long as many operations."""
-        return min(self.threads, 1 + flops // WAKING)
+        return min(self.workspace.threads, 1 + flops // WAKING)
 
     def _made(self, output: bool) -> bool:
         """Whether y is an array of its own: it is none where it is a state, which the tape has."""

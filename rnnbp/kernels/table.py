@@ -16,7 +16,7 @@ from rnnbp.kernels.cell import TABLE
 from rnnbp.kernels.packing import Panels, fill
 from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.layers.embedding import Symbols
-from rnnbp.native import arrays, threads
+from rnnbp.native import arrays
 from rnnbp.numerics import Array, Shape
 
 
@@ -28,7 +28,7 @@ class Table:
 
     def __init__(self, layer: Symbols, sizes: KernelSizes, workspace: Workspace) -> None:
         self.layer, self.dtype, self.workspace = layer, sizes.layout.dtype, workspace
-        self.kernels, self.threads = sizes.cell, threads.count()
+        self.kernels = sizes.cell
         self.weights, self.bias = sizes.table
         self.back = sizes.back.dx_weights
         self._numbers = np.full(layer.n_symbols, -1, np.int64)
@@ -40,7 +40,7 @@ class Table:
         """What is to be packed for a run; no symbol has come."""
         if self.rows is None:
             self._take()
-        self.threads, self._found[0] = threads.count(), 0
+        self._found[0] = 0
         self._numbers.fill(-1)
         return [self.panels]
 
@@ -74,7 +74,7 @@ class Table:
             return
         d, x, dx = (array[:count] for array in (self.deltas, self.vectors, self.dvectors))
         products = affine.products(self.kernels.library, d, self.panels.arrays[1], dx)
-        affine.run([self.gradients.tasks(d, x, grads), products], 4 * d.size * x.shape[1], self.threads)
+        affine.run([self.gradients.tasks(d, x, grads), products], 4 * d.size * x.shape[1], self.workspace.threads)
         if self.layer.params:
             arrays.scatter(dx, self._found[1 : count + 1], grads.at(self.layer.params, "weight"))
 
@@ -85,7 +85,7 @@ class Table:
         bias = None if self.bias is None else vector_of(self.bias, self.dtype)
         x, out = self.vectors[new], self.rows[new]
         tasks = affine.products(self.kernels.library, x, self.panels.arrays[0], out, bias)
-        affine.run([tasks], 2 * out.size * x.shape[1], self.threads)
+        affine.run([tasks], 2 * out.size * x.shape[1], self.workspace.threads)
         self.deltas[new] = 0
 
     def _new(self, shape: Shape) -> Array:

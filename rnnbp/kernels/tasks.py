@@ -11,8 +11,7 @@ from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.cell import Gradient
 from rnnbp.kernels.places import Place
 from rnnbp.native.calls import NUMBERS, together
-from rnnbp.native.machine import address
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, address
 
 TOGETHER = 96
 """Rows of a parameter's gradient in a task: whole blocks of registers."""

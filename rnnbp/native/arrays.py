@@ -11,8 +11,7 @@ import numpy as np
 from rnnbp.native import threads
 from rnnbp.native.calls import NUMBERS, table
 from rnnbp.native.elementwise import library
-from rnnbp.native.machine import address
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, address
 
 TOGETHER = 2**14
 """Numbers of a task."""

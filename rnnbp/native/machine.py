@@ -14,7 +14,6 @@ import llvmlite.binding as llvm
 from tqdm import tqdm
 
 from rnnbp.native import cache
-from rnnbp.numerics import Array
 
 WIDTHS = (("avx512f", 64), ("avx2", 32))
 """Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""
@@ -86,13 +85,3 @@ def _known(key: str) -> bytes | None:
 def _tell(place: Path | None) -> None:
     kept = "for this process alone" if place is None else f"once; they are kept in {place}"
     tqdm.write(f"rnnbp: compiling kernels for this processor, {kept}", file=sys.stderr)
-
-
-def address(array: Array | None) -> int:
-    """Where an array begins; 0 for none."""
-    if array is None:
-        return 0
-    try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]  # arrays are buffers
-    except (TypeError, ValueError):  # it is read-only, empty or does not lie together
-        return int(array.__array_interface__["data"][0])  # takes five times as long

@@ -14,8 +14,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from rnnbp.native import driving, jobs
-from rnnbp.native.machine import address
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, address
 
 VARIABLE = "RNNBP_NUM_THREADS"
 _JOB = len(jobs.JOB)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rnnbp.numerics import Array, DtypeError, first_bad, real_number
+from rnnbp.numerics import Array, DtypeError, address, first_bad, real_number
 from rnnbp.optim.parameters import Extent, check_named, extents
 
 
@@ -66,7 +66,7 @@ def _writable(place: str, grads: Mapping[str, Array]) -> tuple[list[Array], list
             raise DtypeError(f"{place}: gradient {name!r} must be float32 or float64, found dtype {g.dtype}")
         if not g.flags.writeable:
             raise ValueError(f"{place}: gradient {name!r} is read-only and is clipped in place; give a copy")
-    arrays = list({(g.ctypes.data, g.shape, g.strides): g for g in grads.values()}.values())  # two may be views of one
+    arrays = list({(address(g), g.shape, g.strides): g for g in grads.values()}.values())  # two may be views of one
     found = extents(arrays)
     if any(np.isnan(extent.largest) for extent in found):
         name, bad = next((name, bad) for name, g in grads.items() if (bad := first_bad(g)) is not None)
