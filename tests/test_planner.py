@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partialmethod
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -190,12 +192,23 @@ def test_a_plan_for_other_chunks_is_refused() -> None:
         rb.bptt(*lstm(), checkpoint=planned(lstm(), "1 MB"), chunk=5)
 
 
-def test_costs_are_measured() -> None:
-    """Every action takes time, and backward takes the most."""
+def test_costs_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock that only the actions move, each by a line of its own, the costs are these lines."""
+    module, clock = import_module("rnnbp.bptt.calibration"), [0.0]
+    lines = {kind: (1e-4 * k, 1e-5 * step) for k, (kind, step) in enumerate(STEP.items(), 1)}
+    for kind, (fixed, step) in lines.items():
+
+        def moving(self: Any, *args: Any, fixed: float, step: float, method: Any) -> Any:
+            clock[0] += fixed + step * self.problem.chunk
+            return method(self, *args)
+
+        method = getattr(module.Chunks, kind.lower())
+        monkeypatch.setattr(module.Chunks, kind.lower(), partialmethod(moving, fixed=fixed, step=step, method=method))
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
     found = rb.calibrate(rb.LSTM(8, 64, rng=0), batch=8)
-    seconds = {kind: found.fixed[kind] + 100 * found.step[kind] for kind in STEP}
-    assert all(value > 0 for value in seconds.values())
-    assert seconds["Backward"] > seconds["Advance"]
+    for kind, (fixed, step) in lines.items():
+        assert found.fixed[kind] == pytest.approx(fixed, rel=1e-6)
+        assert found.step[kind] == pytest.approx(step, rel=1e-6)
     assert str(found).splitlines()[0].split() == ["µs", "a", "chunk", "a", "step"]
 
 
