@@ -16,7 +16,7 @@ from weakref import ref
 import numpy as np
 
 from rnnbp.ledger import Ledger
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Shape, address
 
 LARGER = 4
 """So many times larger than a brief array a block for it may be."""
@@ -65,7 +65,7 @@ class Reuse:
             return self._taken(min(fits))
         self.keep(self._room() - nbytes)
         memory = np.empty(nbytes + LINE, np.uint8)
-        start = -memory.__array_interface__["data"][0] % LINE
+        start = -address(memory) % LINE
         return memory.data[start : start + nbytes]
 
     def _room(self) -> int:

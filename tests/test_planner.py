@@ -196,12 +196,12 @@ def test_costs_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock that only the actions move, each by a line of its own, the costs are these lines."""
     module, clock = import_module("rnnbp.bptt.calibration"), [0.0]
     lines = {kind: (1e-4 * k, 1e-5 * step) for k, (kind, step) in enumerate(STEP.items(), 1)}
+
+    def moving(self: Any, *args: Any, fixed: float, step: float, method: Any) -> Any:
+        clock[0] += fixed + step * self.problem.chunk
+        return method(self, *args)
+
     for kind, (fixed, step) in lines.items():
-
-        def moving(self: Any, *args: Any, fixed: float, step: float, method: Any) -> Any:
-            clock[0] += fixed + step * self.problem.chunk
-            return method(self, *args)
-
         method = getattr(module.Chunks, kind.lower())
         monkeypatch.setattr(module.Chunks, kind.lower(), partialmethod(moving, fixed=fixed, step=step, method=method))
     monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))

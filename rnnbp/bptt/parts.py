@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from functools import cached_property
 from itertools import chain
-from operator import is_
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -33,8 +32,6 @@ class Parts:
         numbers = {node.number for node in (*model.ancestors(fed), *self.recurrent)}
         self.body = tuple(node for node in model.nodes if node.number in numbers)
         self.tail = tuple(node for node in model.nodes if node.number not in numbers)
-        self._said: tuple[list[Any], tuple[Any, ...]] = [], ()
-        """All attributes when settings were last asked for, none where one may change within; and the settings."""
 
     @cached_property
     def frontier(self) -> tuple[int, ...]:
@@ -69,15 +66,8 @@ class Parts:
 
     def settings(self) -> tuple[Any, ...]:
         """What layers say of themselves in attributes, as a dropout's probability: it may be changed between runs."""
-        now = [part for attributes in self._attributes for part in (*attributes, *attributes.values())]
-        before, found = self._said
-        if len(now) != len(before) or not all(map(is_, now, before)):
-            items = [i for attributes in self._attributes for i in attributes.items() if isinstance(i[1], SIMPLE)]
-            found = tuple(item if type(item[1]) in (int, bool) else (item[0], repr(item[1])) for item in items)
-            inside = [part for _, value in items if isinstance(value, tuple) for part in value]
-            lasting = all(isinstance(part, SIMPLE) and not isinstance(part, tuple) for part in inside)  # no list, say
-            self._said = (now if lasting else []), found
-        return found
+        found = (item for attributes in self._attributes for item in attributes.items() if isinstance(item[1], SIMPLE))
+        return tuple(item if type(item[1]) in (int, bool) else (item[0], repr(item[1])) for item in found)
 
     def objects(self, *, tapes: int = 0, thin: int = 0, slots: int = 0) -> int:
         """Python's own objects around the arrays of so many tapes, thin tapes and slots: not in the ledger, measured.
