@@ -153,14 +153,15 @@ def _all_finite(x: Array) -> bool:
     return bool(x.size == 0 or (np.isfinite(x.min()) and np.isfinite(x.max())))
 
 
+_HEAD = object.__basicsize__
+"""Bytes of an object before what is its own: of an array, first of all the pointer to its data (NumPy's C API)."""
+_pointer = ctypes.c_void_p.from_address
+"""Takes an eighth of the time of ``__array_interface__``."""
+
+
 def address(array: Array | None) -> int:
     """Where an array begins; 0 for none."""
-    if array is None:
-        return 0
-    try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]  # arrays are buffers
-    except (TypeError, ValueError):  # it is read-only, empty or does not lie together
-        return int(array.__array_interface__["data"][0])  # takes five times as long
+    return 0 if array is None else _pointer(id(array) + _HEAD).value or 0
 
 
 def sigmoid(x: Array) -> Array:

@@ -36,7 +36,7 @@ from rnnbp.kernels.program import KernelProgram
 from rnnbp.kernels.sizes import kernel_sizes
 from rnnbp.layout import Layout
 from rnnbp.native import cache, driving, machine, mathematics, threads
-from rnnbp.native.calls import FOLLOWS, NUMBERS, together
+from rnnbp.native.calls import FOLLOWS, NUMBERS, as_task, located, place, together
 from rnnbp.native.ir import Lanes, Text
 from rnnbp.native.machine import Library, vector_bytes
 from tests import models
@@ -483,17 +483,17 @@ def test_without_more_threads_one_does_it_all(monkeypatch: pytest.MonkeyPatch) -
     assert threads._team.members == []
 
 
-COUNTING = """
-define void @count(ptr %with) {
-  %at = load ptr, ptr %with
+COUNTING = f"""
+{as_task("count", ["ptr %at"])}
+define void @count(ptr %at) {{
   %before = load i64, ptr %at
   %more = add i64 %before, 1
   store i64 %more, ptr %at
   ret void
-}
-define void @run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S, i64 %k, i64 %n, ptr %met) {
+}}
+define void @run(ptr %a, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S, i64 %k, i64 %n, ptr %met, ptr %bases) {{
 entry:
-  %rows = load ptr, ptr %arrays
+{located("a", ["rows"])}
   br label %look
 look:
   %b = phi i64 [ %b0, %entry ], [ %next, %row ]
@@ -508,7 +508,7 @@ row:
   br label %look
 end:
   ret void
-}
+}}
 """
 
 
@@ -519,27 +519,28 @@ def test_every_share_and_every_task_is_done_once(n: int) -> None:
     pieces, many, batch, rounds = 3, 50, 5, 40
     done, rows = np.zeros((pieces, many), np.int64), np.zeros((pieces, batch), np.int64)
     tasks = np.zeros((pieces, many, NUMBERS), np.int64)
-    tasks[:, :, 0] = library.address("count")
-    tasks[:, :, 1] = address(done) + 8 * np.arange(pieces * many).reshape(pieces, many)
-    places = address(rows) + 8 * batch * np.arange(pieces)[:, None]
+    tasks[:, :, 0] = library.address("count.task")
+    tasks[:, :, 1] = place(1, 8) + 8 * np.arange(pieces * many).reshape(pieces, many)
+    places, bases = place(0) + 8 * batch * np.arange(pieces)[:, None], [address(rows), address(done) - 8]
     lengths = np.array([2, 3, 5])
+    job = threads.Job(tasks, run=library.address("run"), places=places, lengths=lengths, batch=batch, block=1)
     for k in range(rounds):
-        threads.do(tasks, n, run=library.address("run"), places=places, lengths=lengths, batch=batch, block=1)
+        threads.do(job, bases, n)
         time.sleep(0.02 if k % 10 == 0 else 0)
     np.testing.assert_array_equal(done, rounds)
     np.testing.assert_array_equal(rows, rounds * np.repeat(lengths, batch).reshape(pieces, batch))
-    threads.do(tasks, n)
+    threads.do(threads.Job(tasks), bases, n)
     np.testing.assert_array_equal(done, rounds + 1)
     tasks[:, many // 2 :, FOLLOWS], tasks[:, 0, FOLLOWS] = 1, 0  # all of these are one thread's
-    threads.do(tasks, n)
+    threads.do(threads.Job(tasks), bases, n)
     np.testing.assert_array_equal(done, rounds + 2)
 
 
-MEETING = """
+MEETING = f"""
 declare void @gather(ptr, i64)
-define void @run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S, i64 %k, i64 %n, ptr %met) {
+define void @run(ptr %a, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S, i64 %k, i64 %n, ptr %met, ptr %bases) {{
 entry:
-  %come = load ptr, ptr %arrays
+{located("a", ["come"])}
   %missed = getelementptr i64, ptr %come, i64 1
   br label %round
 round:
@@ -557,7 +558,7 @@ round:
   br i1 %more, label %round, label %end
 end:
   ret void
-}
+}}
 """
 
 
@@ -566,9 +567,9 @@ def test_threads_that_share_units_meet(n: int) -> None:
     """None goes on before all have come, none is left behind, from piece to piece."""
     library = Library(MEETING, {"gather": driving.library().address("gather")})
     counts = np.zeros((3, 2), np.int64)
-    places, lengths = address(counts) + 16 * np.arange(3)[:, None], np.array([1, 50, 200])
-    run = library.address("run")
-    threads.do(None, n, run=run, places=places, lengths=lengths, batch=1, block=1, units=True)
+    places, lengths = 16 * np.arange(3)[:, None], np.array([1, 50, 200])
+    job = threads.Job(None, run=library.address("run"), places=places, lengths=lengths, batch=1, block=1)
+    threads.do(job, [address(counts)], n, units=True)
     np.testing.assert_array_equal(counts, [[n, 0], [50 * n, 0], [200 * n, 0]])
 
 

@@ -1,9 +1,8 @@
-"""Affine maps outside the loops of cells, and their gradients, as tasks for threads: (tasks, NUMBERS)."""
+"""Affine maps outside the loops of cells, and their gradients, as tasks for threads."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
@@ -12,58 +11,67 @@ from rnnbp.compiler.code import Rows
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.cell import Gradient
 from rnnbp.kernels.places import Place
-from rnnbp.kernels.tasks import STEPS, TOGETHER, Tasks
+from rnnbp.kernels.tasks import TOGETHER, Tasks
 from rnnbp.native import threads
+from rnnbp.native.calls import place, table
 from rnnbp.native.machine import Library
+from rnnbp.native.threads import Job
 from rnnbp.numerics import Array, address
 
 WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread."""
 
 
-def products(library: Library, a: Array, weights: Array, out: Array, bias: Array | None = None) -> Array:
-    """out (N, M) = bias + a (N, K) times packed weights."""
-    (n, depth), rows = a.shape, out.shape[1]
-    found = _products(n, depth, rows, a.itemsize).copy()
-    found[:, 0], found[:, 3], found[:, 8] = library.address("product.task"), address(weights), address(bias)
-    found[:, 1] += address(a)
-    found[:, 6] += address(out)
-    return found
+class Map:
+    """y = b + x Wᵀ of rows x (N, K), W (M, K) made of lanes, one below the other, and its gradients.
 
-
-@lru_cache(256)
-def _products(n: int, depth: int, rows: int, item: int) -> Array:
-    """The tasks but for addresses, which are counted from the beginning of the arrays."""
-    starts = range(0, n, TOGETHER)
-    tasks = [
-        [0, item * k * depth, depth, 0, rows, depth, item * k * rows, rows, 0, 0, min(TOGETHER, n - k), 0]
-        for k in starts
-    ]
-    return np.array(tasks, np.int64)
-
-
-class Gradients:
-    """Of the lanes of weights (M, K), one below the other: dᵀ x is added, d (N, M), x (N, K); and of a bias, Σ d."""
+    Args:
+        library: of products. item: bytes of a number. bias: the parameter whose gradient is Σ d, if there is one.
+    """
 
     def __init__(
         self, library: Library, lanes: Sequence[Rows], depth: int, item: int, bias: Rows | None = None
     ) -> None:
         ends = list(accumulate((lane.count for lane in lanes), initial=0))
+        self.library, self.item, self.columns, self.depth = library, item, ends[-1], depth
         x, deltas = Place("x", "step", 0, 0, depth), [Place("d", "step", 0, at, ends[-1]) for at in ends]
         found = [Gradient((lane,), lane.count, d, x, depth) for lane, d in zip(lanes, deltas, strict=False)]
         found += [] if bias is None else [Gradient((bias,), bias.count, deltas[0], None, 0)]
         gradient, sums = (library.address(f"{name}.task") for name in ("gradient", "sums"))
         self._tasks = Tasks(found, (gradient, sums, 0), 1, item)
-        self._piece = self._tasks.pieces(np.zeros(1, np.int64), np.ones(1, np.int64), [0] * len(self._tasks.names))
+        self._forward, self._backward = dict[int, Job](), dict[int, Job]()
+        """By how many rows there are."""
 
-    def tasks(self, d: Array, x: Array, grads: Accumulator) -> Array:
-        """What adds them to ``grads``."""
-        places = {"": 0, "d": address(d), "x": address(x)}
-        found: Array = self._tasks.table(self._piece, [places[name] for name in self._tasks.names], grads)[0]
-        found[:, STEPS] = len(d)
-        return found
+    def forward(self, x: Array, weights: Array, bias: Array | None, y: Array, rows: int, n: int) -> None:
+        """y (N, M) from so many ``rows``, by n threads at the most; ``weights`` are packed."""
+        if rows not in self._forward:
+            self._forward[rows] = Job(self._products(rows, self.depth, self.columns, (0, 1, 2, 3))[None])
+        self._run(self._forward[rows], [address(a) for a in (x, weights, y, bias)], rows, n)
 
+    def backward(self, d: Array, x: Array, weights: Array, dx: Array, grads: Accumulator, rows: int, n: int) -> None:
+        """dx (N, K) from d (N, M) by the turned ``weights``; the gradients of the parameters are added to ``grads``."""
+        if rows not in self._backward:
+            self._backward[rows] = Job(self._back(rows)[None])
+        places = {"d": address(d), "x": address(x)}
+        bases = [*(places[name] for name in self._tasks.names), *self._tasks.sums(grads), address(weights), address(dx)]
+        self._run(self._backward[rows], bases, 2 * rows, n)
 
-def run(tasks: Sequence[Array], flops: int, n: int) -> None:
-    """Do them, by n threads at the most."""
-    threads.do(np.concatenate(tasks)[None], min(n, 1 + flops // WAKING))
+    def _back(self, rows: int) -> Array:
+        nothing, names = self._tasks.nothing, self._tasks.names
+        gradients = self._tasks.pieces(np.zeros(1, np.int64), np.array([rows]), [0] * len(names))[0]
+        arrays = names["d"], nothing + 1, nothing + 2, nothing
+        return np.concatenate([gradients, self._products(rows, self.columns, self.depth, arrays)])
+
+    def _products(self, rows: int, depth: int, columns: int, arrays: tuple[int, int, int, int]) -> Array:
+        """out = bias + a times weights; ``arrays``: the numbers of a, weights, out and bias among the job's."""
+        function, (a, weights, out, bias), item = self.library.address("product.task"), arrays, self.item
+        return table(
+            [
+                [function, place(a, item * k * depth), depth, place(weights), columns, depth,
+                 place(out, item * k * columns), columns, place(bias), 0, min(TOGETHER, rows - k)]
+                for k in range(0, rows, TOGETHER)
+            ]
+        )  # fmt: skip
+
+    def _run(self, job: Job, bases: list[int], rows: int, n: int) -> None:
+        threads.do(job, bases, min(n, 1 + 2 * rows * self.columns * self.depth // WAKING))

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.program import vector_of
 from rnnbp.compiler.workspace import Workspace
@@ -15,7 +17,8 @@ from rnnbp.kernels.packing import Panels, fill
 from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.kernels.source import TABLE
 from rnnbp.kernels.table import Table
-from rnnbp.kernels.tasks import Pieces, Spots
+from rnnbp.kernels.tasks import Pieces, Spots, places_of
+from rnnbp.native.threads import Job
 from rnnbp.numerics import Array, Shape
 
 
@@ -34,6 +37,7 @@ class Buffers:
         self._spots: dict[Any, Spots] = {}
         self._bundles: dict[Any, Bundle] = {}
         self._cut: dict[int, Pieces] = {}
+        self._jobs: dict[Any, Job] = {}
         """By the length of chunks."""
         self._memory = workspace.memory
 
@@ -80,6 +84,14 @@ class Buffers:
             self._spots[key] = Spots(kernel.names if names is None else names, arrays)
         return self._spots[key]
 
+    def job(self, kernel: Kernel, length: int) -> Job:
+        """A kernel on a chunk in one piece; the first arrays are those of ``places``."""
+        key = kernel, length
+        if key not in self._jobs:
+            given = {"run": kernel.address, "batch": self.layout.batch, "block": self.sizes.block(length)}
+            self._jobs[key] = Job(None, places=places_of(len(kernel.names)), lengths=np.array([length]), **given)
+        return self._jobs[key]
+
     def pieces(self, kernel: Kernel, taped: Kernel, given: Mapping[str, Array]) -> Pieces:
         """What backward does piece by piece with a chunk.
 
@@ -90,7 +102,8 @@ class Buffers:
         spots, others = (self.places(kernel, length, names) for names in (None, tasks.names))
         if length not in self._cut:
             moves = dict(self.bundle(taped, length).moves) | {name: a.strides[0] for name, a in given.items()}
-            self._cut[length] = Pieces(spots, others, tasks, moves, length, self.sizes.piece(length))
+            given_ = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
+            self._cut[length] = Pieces(kernel.address, spots, others, tasks, moves, **given_)
         return self._cut[length]
 
     def _constants(self, kernel: Kernel) -> dict[str, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
-from rnnbp.kernels import affine
+from rnnbp.kernels.affine import Map
 from rnnbp.kernels.cell import shared
 from rnnbp.kernels.packing import Panels, fill, packed_rows
 from rnnbp.layers.dense import Dense
@@ -41,10 +41,9 @@ class DenseKernel:
         self.layer, self.dtype, self.workspace, self.brief = layer, dtype, workspace, brief
         workspace.threads = threads.count()
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
-        self.sizes = layer.n_in[0], layer.n_out
         self.rows = (Rows(layer.params, "weight", 0, layer.n_out),)
         bias = Rows(layer.params, "bias", 0, layer.n_out) if "bias" in layer.params else None
-        self.gradients = affine.Gradients(self.library, self.rows, self.sizes[0], dtype.itemsize, bias)
+        self.map = Map(self.library, self.rows, layer.n_in[0], dtype.itemsize, bias)
         self.panels: Panels | None = None
 
     def takes(self, *arrays: Any) -> bool:
@@ -60,31 +59,24 @@ class DenseKernel:
 
     def forward(self, x: Array) -> Array:
         """y (..., n_out)."""
-        n_in, n_out = self.sizes
-        y = self._new((*x.shape[:-1], n_out), brief=self.brief)
+        y = self._new((*x.shape[:-1], self.layer.n_out), brief=self.brief)
         given = self.layer.params.get("bias")
         bias = None if given is None else np.ascontiguousarray(given, self.dtype)
-        self._run([self._products(x.reshape(-1, n_in), 0, y.reshape(-1, n_out), bias)], y.size // n_out)
+        self.map.forward(x, self._weights(0), bias, y, y.size // self.layer.n_out, self.workspace.threads)
         return y
 
     def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
         """dx (..., n_in); the gradients of the parameters are added."""
-        n_in, n_out = self.sizes
-        dx = self._new((*dy.shape[:-1], n_in), brief=True)
-        d = dy.reshape(-1, n_out)
-        tasks = [self.gradients.tasks(d, x.reshape(-1, n_in), grads), self._products(d, 1, dx.reshape(-1, n_in))]
-        self._run(tasks, 2 * len(d))
+        dx, rows = self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True), dy.size // self.layer.n_out
+        self.map.backward(dy, x, self._weights(1), dx, grads, rows, self.workspace.threads)
         return dx
 
-    def _products(self, a: Array, turned: int, out: Array, bias: Array | None = None) -> Array:
-        """out = bias + a times the weights, or the turned ones."""
+    def _weights(self, turned: int) -> Array:
+        """The weights in panels, or the turned ones."""
         if self.panels is None:
             fill(self.prepare())
         assert self.panels is not None
-        return affine.products(self.library, a, self.panels.arrays[turned], out, bias)
-
-    def _run(self, tasks: list[Array], n: int) -> None:
-        affine.run(tasks, 2 * n * self.sizes[0] * self.sizes[1], self.workspace.threads)
+        return self.panels.arrays[turned]
 
     def _new(self, shape: Shape, *, brief: bool = False) -> Array:
         return self.workspace.new(shape, self.dtype, brief=brief)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from rnnbp.compiler.code import Matrix, Rows
+from rnnbp.compiler.code import Matrix
 from rnnbp.native import threads
-from rnnbp.native.calls import NUMBERS
+from rnnbp.native.calls import place, table
 from rnnbp.native.ir import Lanes, Text
 from rnnbp.native.machine import Library
 from rnnbp.numerics import Array, Shape, address
 
 WAKING = 2**16
 """Numbers that are worth waking a thread for; nobody waits until it has come."""
+PLACES = (1, 7, 8)
+"""The numbers of a task that are places: of weights, of panels, and of a factor."""
 
 
 def packed_rows(rows: int, lanes: Lanes) -> int:
@@ -28,43 +30,63 @@ class Panels:
     def __init__(
         self, matrices: Sequence[Matrix], new: Callable[[Shape], Array], lanes: Lanes, library: Library
     ) -> None:
-        self.arrays, self._rows, tasks = list[Array](), list[Rows](), list[list[int]]()
-        for matrix in matrices:
-            rows, depth = matrix.shape
-            panels = new((packed_rows(rows, lanes) * depth,))
-            if rows % lanes.n:
-                panels[rows // lanes.n * lanes.n * depth :] = 0
-            function, to, at = library.address("turned.task" if matrix.turned else "upright.task"), address(panels), 0
-            for lane in matrix.lanes:
-                tasks.append([function, 0, lane.count, lane.owner[lane.key].shape[1], at, rows, depth, to])
-                self._rows.append(lane)
-                at += lane.count
-            self.arrays.append(panels)
-        self._factors = np.array([lane.factor for lane in self._rows], self.arrays[0].dtype)
-        self._tasks = np.zeros((1, len(tasks), NUMBERS), np.int64)
-        self._tasks[0, :, :8] = tasks
-        self._tasks[0, :, 8] = address(self._factors) + self._factors.itemsize * np.arange(len(tasks))
+        self.arrays = [new((packed_rows(matrix.shape[0], lanes) * matrix.shape[1],)) for matrix in matrices]
+        rows = [lane for matrix in matrices for lane in matrix.lanes]
+        self._sources = {(id(lane.owner), lane.key): lane for lane in rows}
+        self._factors = np.array([lane.factor for lane in rows], self.arrays[0].dtype)
+        self._begin = [address(array) for array in (*self.arrays, self._factors)]
+        self.tasks = table([task for which in enumerate(matrices) for task in self._packed(*which, lanes, library)])
+        """Their arrays are the weights, the panels, and the factors."""
+        self.tasks[:, 8] = [
+            place(len(self._sources) + len(matrices), self._factors.itemsize * k) for k in range(len(rows))
+        ]
+        self.beside: tuple[list[Panels], threads.Job] | None = None
+        """Those that were last packed with these, and the job."""
 
-    def tasks(self) -> tuple[Array, list[Array]]:
-        """What packs the weights as they are now: tasks (1, n, NUMBERS), and arrays that they read."""
-        dtype, sources = self._factors.dtype, dict[int, Array]()
-        for lane in self._rows:
-            whole = lane.owner[lane.key]
-            if id(whole) not in sources:
-                sources[id(whole)] = np.ascontiguousarray(whole, dtype)
-        starts = {k: (address(source), source.strides[0]) for k, source in sources.items()}
-        found = ((*starts[id(lane.owner[lane.key])], lane.start) for lane in self._rows)
-        self._tasks[0, :, 1] = [at + stride * first for at, stride, first in found]
-        return self._tasks, list(sources.values())
+    def _packed(self, which: int, matrix: Matrix, lanes: Lanes, library: Library) -> Iterator[list[int]]:
+        """What packs a matrix, but for the factors; what fills its last vector is made zero."""
+        (rows, depth), at, numbers = matrix.shape, 0, {key: k for k, key in enumerate(self._sources)}
+        if rows % lanes.n:
+            self.arrays[which][rows // lanes.n * lanes.n * depth :] = 0
+        function, to = library.address("turned.task" if matrix.turned else "upright.task"), len(numbers) + which
+        for lane in matrix.lanes:
+            columns = lane.owner[lane.key].shape[1]
+            source = place(numbers[id(lane.owner), lane.key], self._factors.itemsize * columns * lane.start)
+            yield [function, source, lane.count, columns, at, rows, depth, place(to)]
+            at += lane.count
+
+    def sources(self) -> list[Array]:
+        """The weights as they are now, as they are read."""
+        dtype = self._factors.dtype
+        return [np.ascontiguousarray(lane.owner[lane.key], dtype) for lane in self._sources.values()]
+
+    def bases(self, sources: Sequence[Array]) -> list[int]:
+        """Where the arrays of the tasks begin."""
+        return [*map(address, sources), *self._begin]
 
 
-def fill(several: Iterable[Panels], n: int = 1) -> None:
+def fill(several: Sequence[Panels], n: int = 1) -> None:
     """Pack weights as they are now, by n threads where that pays."""
-    found = [panels.tasks() for panels in several]
-    if found:
-        tasks = np.concatenate([tasks for tasks, _ in found], axis=1)
-        size = sum(array.size for _, arrays in found for array in arrays)
-        threads.do(tasks, min(n, 1 + size // WAKING))
+    if not several:
+        return
+    first, *others = several
+    if first.beside is None or first.beside[0] != others:
+        first.beside = others, _together(several)
+    sources = [panels.sources() for panels in several]
+    bases = [at for panels, those in zip(several, sources, strict=True) for at in panels.bases(those)]
+    size = sum(array.size for those in sources for array in those)
+    threads.do(first.beside[1], bases, min(n, 1 + size // WAKING))
+
+
+def _together(several: Sequence[Panels]) -> threads.Job:
+    """What packs them all."""
+    found, arrays = list[Array](), 0
+    for panels in several:
+        tasks = panels.tasks.copy()
+        tasks[:, PLACES] += place(arrays)
+        found.append(tasks)
+        arrays += len(panels.bases(panels.sources()))
+    return threads.Job(np.concatenate(found)[None])
 
 
 def text(lanes: Lanes, vectors: int) -> list[tuple[str, Text, list[str]]]:

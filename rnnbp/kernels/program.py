@@ -15,9 +15,10 @@ from rnnbp.kernels.cell import Kernel
 from rnnbp.kernels.packing import Panels
 from rnnbp.kernels.sizes import KernelSizes
 from rnnbp.kernels.table import Table, WithTable
+from rnnbp.kernels.tasks import places_of
 from rnnbp.layers.embedding import Symbols
 from rnnbp.native import threads
-from rnnbp.native.calls import NUMBERS
+from rnnbp.native.calls import NUMBERS, place
 from rnnbp.numerics import Array, Shape, address
 from rnnbp.rng import Context
 
@@ -65,16 +66,24 @@ class KernelProgram:
         states = [arrays[f"H{k}"] for k in range(len(shapes))]
         self._enter(states, state)
         found = [tuple(np.empty((batch, *shape), dtype) for shape in shapes) if yes else () for yes in wanted]
+        bases = self.buffers.places(kernel, length).of({"x": address(x)})
         tasks = np.zeros((len(wanted), len(shapes), NUMBERS), np.int64)
-        for piece in (k for k, yes in enumerate(wanted) if yes):
-            tasks[piece, :, 1:4] = [(address(a), address(b), b.size) for a, b in zip(states, found[piece], strict=True)]
-        tasks[:, :, 0] = self.sizes.copy
-        starts = np.arange(0, len(x), length)
-        places = np.tile(self.buffers.places(kernel, length).of({"x": address(x)}), (len(starts), 1))
-        places[:, [k for k, name in enumerate(kernel.names) if name == "x"]] += starts[:, None] * x.strides[0]
-        n = self._workers(kernel.flops * len(x) * batch)
-        self._drive(kernel, places, np.minimum(length, len(x) - starts), self.sizes.block(length), tasks, n)
+        tasks[:, :, 0] = self.sizes.copy  # of nothing, where no state is wanted
+        for piece, k in ((piece, k) for piece, ends in enumerate(found) for k in range(len(ends))):
+            end = found[piece][k]
+            tasks[piece, k, 1:4] = place(kernel.names.index(f"H{k}")), place(len(bases)), end.size
+            bases.append(address(end))
+        job, n = self._stretch(kernel, x, length, tasks), self._workers(kernel.flops * len(x) * batch)
+        threads.do(job, bases, n, units=self._by_units(kernel, n))
         return found
+
+    def _stretch(self, kernel: Kernel, x: Array, length: int, tasks: Array) -> threads.Job:
+        """A kernel on chunks of x, with the tasks of each."""
+        starts = np.arange(0, len(x), length)
+        along = np.array([x.strides[0] if name == "x" else 0 for name in kernel.names], np.int64)
+        places, lengths = places_of(len(along)) + starts[:, None] * along, np.minimum(length, len(x) - starts)
+        given = {"run": kernel.address, "batch": self.layout.batch, "block": self.sizes.block(length)}
+        return threads.Job(tasks, places=places, lengths=lengths, **given)
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
@@ -126,9 +135,9 @@ class KernelProgram:
         given = {"x": tape.x, "dy": dy} | ({} if dx is None else {"dx": dx})
         pieces = self.buffers.pieces(kernel, self.kernels.forward(output=self._made(True), taped=True), given)
         places = tape.places | {"dy": address(dy), "dx": address(dx)}
-        table = pieces.tasks(places, WithTable(grads, self.table))
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
-        self._drive(kernel, pieces.places(places), pieces.lengths, self.sizes.piece(length), table, n)
+        bases = pieces.bases(places, WithTable(grads, self.table))
+        threads.do(pieces.job, bases, n, units=self._by_units(kernel, n))
         return dx, self._copies(arrays[f"C{k}"] for k in range(len(dstate)))
 
     def _lying(self, x: Array) -> Array:
@@ -154,29 +163,18 @@ class KernelProgram:
         """y of a chunk, or None; its first state is in its place."""
         batch = self.layout.batch
         y = self.buffers.new((length, batch, *self._output_shape)) if output else None
-        spots = self.buffers.places(kernel, length).of(places | {"y": address(y)})
+        bases = self.buffers.places(kernel, length).of(places | {"y": address(y)})
         n = self._workers(kernel.flops * length * batch)
-        self._drive(kernel, np.array([spots]), np.array([length]), self.sizes.block(length), None, n)
+        units = self._by_units(kernel, n)
+        threads.do(self.buffers.job(kernel, length), bases, n if units else min(n, batch), units=units)
         return y
 
-    def _drive(self, kernel: Kernel, places: Array, lengths: Array, block: int, tasks: Array | None, n: int) -> None:
-        """Run a kernel on the pieces of a chunk, whose arrays are at ``places``, with the tasks of each, by n threads.
+    def _by_units(self, kernel: Kernel, n: int) -> bool:
+        """Whether each of n threads takes a share of the units, and so of the weights, in place of one of the batch.
 
-        Forward there is one piece: every thread takes a share of the batch through the whole chunk; where there are
-        few rows for the weights that each step reads, a share of the units, and so of the weights.
+        That pays where there are few rows for the weights that each step reads.
         """
-        batch = self.layout.batch
-        units = kernel.weights * self.layout.dtype.itemsize > READING * -(-batch // n)
-        threads.do(
-            tasks,
-            n if units or tasks is not None else min(n, batch),
-            run=kernel.address,
-            places=np.ascontiguousarray(places),
-            lengths=lengths,
-            batch=batch,
-            block=block,
-            units=units,
-        )
+        return kernel.weights * self.layout.dtype.itemsize > READING * -(-self.layout.batch // n)
 
     def _workers(self, flops: int) -> int:
         """Threads for some work: to wake another takes as long as many operations."""

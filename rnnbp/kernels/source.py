@@ -11,13 +11,16 @@ from rnnbp.compiler.emit import Constants
 from rnnbp.kernels import pointwise, products, reductions
 from rnnbp.kernels.groups import Group, Item, Lookup, Product, Reduction
 from rnnbp.kernels.places import Places, Spot
+from rnnbp.native.calls import located
 from rnnbp.native.ir import Lanes, Text
 
 ARGUMENTS = (
     "ptr %a", "i64 %L", "i64 %B", "i64 %b0", "i64 %b1", "i64 %S", "i64 %k", "i64 %n", "ptr %met",
+    "ptr %bases",
 )  # fmt: skip
-"""Addresses of arrays; steps, batch; the first row of the batch and that after the last; steps of a block. Of n > 1
-threads the k-th takes its share of the columns of products, on all rows, and they meet before and after."""
+"""Places of arrays; steps, batch; the first row of the batch and that after the last; steps of a block. Of n > 1
+threads the k-th takes its share of the columns of products, on all rows, and they meet before and after. Where arrays
+begin."""
 TABLE = "table"
 """The array that lookups read."""
 GATHER = "declare void @gather(ptr, i64)"
@@ -82,9 +85,8 @@ class Source:
             self._block(after, start, n)
             for name, width in rolled:
                 self._roll(name, width, n)
-        first = [f"  %array.at{k} = getelementptr inbounds ptr, ptr %a, i64 {k}" for k in range(len(self.names))]
-        first += [f"  {variable} = load ptr, ptr %array.at{k}" for k, variable in enumerate(self.names.values())]
-        t.lines[:0] = [*_ROWS, *(line for share in self.shares.values() for line in share), *first]
+        first = located("a", [variable[1:] for variable in self.names.values()])
+        t.lines[:0] = [*_ROWS, *(line for share in self.shares.values() for line in share), first]
         return t
 
     def _step(self, items: Sequence[Item], chunk: str, block: str) -> None:

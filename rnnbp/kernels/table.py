@@ -11,7 +11,7 @@ from rnnbp.compiler.code import Matrix
 from rnnbp.compiler.program import vector_of
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
-from rnnbp.kernels import affine
+from rnnbp.kernels.affine import Map
 from rnnbp.kernels.cell import TABLE
 from rnnbp.kernels.packing import Panels, fill
 from rnnbp.kernels.sizes import KernelSizes
@@ -51,7 +51,7 @@ class Table:
         n, (rows, depth) = self.layer.n_symbols, self.weights.shape
         self.rows, self.deltas = self._new((n, rows)), self._new((n, rows))
         self.vectors, self.dvectors = self._new((n, depth)), self._new((n, depth))
-        self.gradients = affine.Gradients(self.kernels.library, self.back.lanes, depth, self.dtype.itemsize)
+        self.map = Map(self.kernels.library, self.back.lanes, depth, self.dtype.itemsize)
         self.panels = Panels([self.weights, turned], self._new, self.kernels.lanes, self.kernels.library)
 
     def numbers(self, x: Array) -> Array:
@@ -72,20 +72,18 @@ class Table:
         count = int(self._found[0])
         if not count:
             return
-        d, x, dx = (array[:count] for array in (self.deltas, self.vectors, self.dvectors))
-        products = affine.products(self.kernels.library, d, self.panels.arrays[1], dx)
-        affine.run([self.gradients.tasks(d, x, grads), products], 4 * d.size * x.shape[1], self.workspace.threads)
+        turned = self.panels.arrays[1]
+        self.map.backward(self.deltas, self.vectors, turned, self.dvectors, grads, count, self.workspace.threads)
         if self.layer.params:
-            arrays.scatter(dx, self._found[1 : count + 1], grads.at(self.layer.params, "weight"))
+            arrays.scatter(self.dvectors[:count], self._found[1 : count + 1], grads.at(self.layer.params, "weight"))
 
     def _add(self, new: slice) -> None:
         """Symbols that come for the first time."""
         assert self.rows is not None
         self.vectors[new] = self.layer.forward(self._found[1 + new.start : 1 + new.stop])[0]
         bias = None if self.bias is None else vector_of(self.bias, self.dtype)
-        x, out = self.vectors[new], self.rows[new]
-        tasks = affine.products(self.kernels.library, x, self.panels.arrays[0], out, bias)
-        affine.run([tasks], 2 * out.size * x.shape[1], self.workspace.threads)
+        x, out, weights = self.vectors[new], self.rows[new], self.panels.arrays[0]
+        self.map.forward(x, weights, bias, out, len(x), self.workspace.threads)
         self.deltas[new] = 0
 
     def _new(self, shape: Shape) -> Array:

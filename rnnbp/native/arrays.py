@@ -9,8 +9,9 @@ from itertools import pairwise
 import numpy as np
 
 from rnnbp.native import threads
-from rnnbp.native.calls import NUMBERS, table
+from rnnbp.native.calls import place, table
 from rnnbp.native.elementwise import library
+from rnnbp.native.threads import Job
 from rnnbp.numerics import Array, address
 
 TOGETHER = 2**14
@@ -43,41 +44,48 @@ def _span(array: Array) -> tuple[int, int]:
     return start + sum(min(step, 0) for step in steps), start + sum(max(step, 0) for step in steps) + array.itemsize
 
 
-@lru_cache
-def _split(function: int, sizes: tuple[int, ...], item: int, many: int) -> tuple[Array, Array]:
-    """A function's tasks on parts of ``many`` arrays of each of these sizes at once, and of which size each is.
+@lru_cache(256)
+def _split(function: int, sizes: tuple[int, ...], item: int, many: int, out: int = 0) -> tuple[Job, list[int]]:
+    """A function on parts of ``many`` arrays of each of these sizes at once, and of which size each part is.
 
-    The numbers of a task are where the arrays' parts begin, counted from their beginning, and how many elements it has.
+    The arrays come size by size, and after them one more, of ``out`` bytes for each part.
     """
     cuts = [(k, at, min(TOGETHER, size - at)) for k, size in enumerate(sizes) for at in range(0, size, TOGETHER)]
-    found, which = np.zeros((len(cuts), NUMBERS), np.int64), np.array([k for k, _, _ in cuts], np.int64)
-    for row, (_, at, n) in zip(found, cuts, strict=True):
-        row[: many + 2] = function, *[item * at] * many, n
-    return found, which
+    more = len(sizes) * many
+    tasks = [
+        [function, *(place(k * many + a, item * at) for a in range(many)), n, place(more, out * row)]
+        for row, (k, at, n) in enumerate(cuts)
+    ]
+    return Job(table(tasks)[None]), [k for k, _, _ in cuts]
 
 
 def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
     """(max |x|, but for NaN, and Σ x² in float64) of each array; all are of one dtype."""
-    sizes, item = tuple([array.size for array in arrays]), arrays[0].itemsize
-    tasks, which = _split(library(arrays[0].dtype).address("extent.task"), sizes, item, 1)
-    out, tasks = np.zeros((len(which), 2)), tasks.copy()
-    tasks[:, 1] += np.array([address(array) for array in arrays], np.int64)[which]
-    tasks[:, 3] = address(out) + 16 * np.arange(len(which))
-    _do(tasks, sum(sizes))
+    dtype, sizes = arrays[0].dtype, tuple([array.size for array in arrays])
+    job, which = _split(library(dtype).address("extent.task"), sizes, dtype.itemsize, 1, 16)
+    out = np.empty((len(which), 2))
+    _do(job, [address(array) for array in (*arrays, out)], sum(sizes))
     found = [(0.0, 0.0)] * len(arrays)
-    for k, (largest, squares) in zip(which.tolist(), out.tolist(), strict=True):
-        found[k] = max(found[k][0], largest), found[k][1] + squares
+    for k, (largest, squares) in zip(which, out.tolist(), strict=True):
+        most, total = found[k]
+        found[k] = largest if largest > most else most, total + squares
     return found
+
+
+@lru_cache(256)
+def _looked_at(function: int, size: int, item: int) -> tuple[Job, int]:
+    """``extent`` on parts of an array, and how many there are."""
+    many = max(TOGETHER, -(-size // FEW))
+    starts = range(0, size, many)
+    tasks = [[function, place(0, item * at), min(many, size - at), place(1, 16 * k)] for k, at in enumerate(starts)]
+    return Job(table(tasks)[None]), len(starts)
 
 
 def squares(x: Array) -> float:
     """Σ x² in float64: not finite where a number is not, or where it overflows."""
-    many, item = max(TOGETHER, -(-x.size // FEW)), x.itemsize
-    starts = range(0, x.size, many)
-    out = np.zeros((len(starts), 2))
-    function, begin, to = library(x.dtype).address("extent.task"), address(x), address(out)
-    tasks = [[function, begin + item * at, min(many, x.size - at), to + 16 * k] for k, at in enumerate(starts)]
-    _do(table(tasks), x.size)
+    job, parts = _looked_at(library(x.dtype).address("extent.task"), x.size, x.itemsize)
+    out = np.empty((parts, 2))
+    _do(job, [address(x), address(out)], x.size)
     return float(sum(out[:, 1].tolist()))  # Python's floats overflow without a warning
 
 
@@ -85,11 +93,20 @@ def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[
     """Adam's update of (p, g, m, v), all of one dtype, by the ``numbers`` that ``elementwise.ADAM`` names."""
     dtype, sizes = arrays[0][0].dtype, tuple([four[0].size for four in arrays])
     function = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
-    given, (tasks, which) = np.array(numbers, dtype), _split(function, sizes, dtype.itemsize, 4)
-    tasks = tasks.copy()
-    tasks[:, 1:5] += np.array([[address(a) for a in four] for four in arrays], np.int64)[which]
-    tasks[:, 6] = address(given)
-    _do(tasks, sum(sizes))
+    given, (job, _) = np.array(numbers, dtype), _split(function, sizes, dtype.itemsize, 4)
+    _do(job, [*[address(a) for four in arrays for a in four], address(given)], sum(sizes))
+
+
+@lru_cache(256)
+def _softmax(function: int, n: int, k: int, item: int) -> Job:
+    """Softmax of n rows of k numbers; its arrays as ``softmax`` has them."""
+    rows = max(1, TOGETHER // max(1, k))
+    tasks = [
+        [function, place(0, item * k * at), k, min(rows, n - at), place(1, item * k * at), place(2, 8 * at),
+         *(place(array, item * at) for array in range(3, 8))]
+        for at in range(0, n, rows)
+    ]  # fmt: skip
+    return Job(table(tasks)[None])
 
 
 def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> tuple[Array, Array, Array]:
@@ -97,17 +114,11 @@ def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> 
 
     Softmax times ``factors``, less ``less`` at which (N,), of integers in [0, K), is put in ``out``.
     """
-    (n, k), item = y.shape, y.itemsize
+    n, k = y.shape
     tops, totals, ats = np.empty((3, n), y.dtype)
     which = np.ascontiguousarray(which, np.int64)
-    function, rows = library(y.dtype).address("softmax.task"), max(1, TOGETHER // max(1, k))
-    at = [address(array) for array in (y, out, which, factors, less, tops, totals, ats)]
-    tasks = [
-        [function, at[0] + item * k * first, k, min(rows, n - first), at[1] + item * k * first,
-         at[2] + which.itemsize * first, *(start + item * first for start in at[3:])]
-        for first in range(0, n, rows)
-    ]  # fmt: skip
-    _do(table(tasks), y.size)
+    job = _softmax(library(y.dtype).address("softmax.task"), n, k, y.itemsize)
+    _do(job, [address(array) for array in (y, out, which, factors, less, tops, totals, ats)], y.size)
     return tops, totals, ats
 
 
@@ -129,13 +140,18 @@ def scattered(d: Array, x: Array, n: int) -> Array:
     return out
 
 
+@lru_cache(256)
+def _scatter(function: int, n: int, k: int) -> Job:
+    """The rows of an array (n, k) to rows of another."""
+    return Job(table([[function, place(0), k, place(1), 0, n, k, 0, place(2), k]])[None])
+
+
 def scatter(d: Array, x: Array, out: Array) -> None:
     """Add the rows of d (N, K) to those of out (n, K) that x (N,), of int64 in [0, n), names."""
-    k, function = d.shape[1], library(d.dtype).address("scatter.task")
-    _do(table([[function, address(d), k, address(x), 0, len(d), k, 0, address(out), k]]), 0)
+    job = _scatter(library(d.dtype).address("scatter.task"), *d.shape)
+    _do(job, [address(d), address(x), address(out)], 0)
 
 
-def _do(tasks: Array, size: int) -> None:
-    """Do tasks (n, NUMBERS) on so many numbers, by the threads that are worth waking."""
-    if len(tasks):
-        threads.do(tasks[None], 1 if size < WAKING else min(threads.count(), 1 + size // WAKING))
+def _do(job: Job, bases: list[int], size: int) -> None:
+    """Do a job on so many numbers, by the threads that are worth waking."""
+    threads.do(job, bases, 1 if size < WAKING else min(threads.count(), 1 + size // WAKING))

@@ -1,4 +1,8 @@
-"""Functions that find their arguments in memory: the tasks of threads."""
+"""Functions that find their arguments in memory: the tasks of threads.
+
+Numbers that are places say which array it is and how many bytes after its beginning; where arrays begin is told with
+each job. So a table of tasks is made once, whatever arrays it is for.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,16 @@ import numpy as np
 from rnnbp.numerics import Array
 
 NUMBERS = 12
-"""Of a task: the address of a function; what it takes, at most ten numbers or addresses; and whether it follows."""
+"""Of a task: the address of a function; what it takes, at most ten numbers or places; and whether it follows."""
 FOLLOWS = 11
 """The number that says whether the thread that does the task before does this one too, after it."""
+WHICH = 44
+"""Bits of a place that count bytes; those above are the number of the array, of the job's."""
+
+
+def place(which: int, nbytes: int = 0) -> int:
+    """So many bytes after the beginning of an array of the job's."""
+    return (which << WHICH) + nbytes
 
 
 def loads(base: str, names: Sequence[str], kinds: Sequence[str]) -> str:
@@ -23,12 +34,32 @@ def loads(base: str, names: Sequence[str], kinds: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
+def located(base: str, names: Sequence[str]) -> str:
+    """Addresses, from places that lie one after the other; ``bases`` is where arrays begin."""
+    codes = loads(base, [f"{name}.place" for name in names], ["i64"] * len(names))
+    return "\n".join([codes, *map(_located, names)])
+
+
+def _located(name: str) -> str:
+    return f"""  %{name}.which = lshr i64 %{name}.place, {WHICH}
+  %{name}.begins = getelementptr ptr, ptr %bases, i64 %{name}.which
+  %{name}.array = load ptr, ptr %{name}.begins
+  %{name}.nbytes = and i64 %{name}.place, {2**WHICH - 1}
+  %{name} = getelementptr i8, ptr %{name}.array, i64 %{name}.nbytes"""
+
+
 def as_task(name: str, arguments: Sequence[str]) -> str:
     """The function ``name.task``, which finds the arguments of another one after the other in memory."""
     kinds, names = zip(*(argument.split(" %") for argument in arguments), strict=True)
-    call = ", ".join(f"{kind} %{name}" for kind, name in zip(kinds, names, strict=True))
-    body = f"{loads('numbers.of.task', names, kinds)}\n  call void @{name}({call})\n  ret void"
-    return f"define void @{name}.task(ptr %numbers.of.task) {{\n{body}\n}}\n"
+    places = [one for kind, one in zip(kinds, names, strict=True) if kind == "ptr"]
+    numbers = [f"{one}.place" if one in places else one for one in names]
+    call = ", ".join(f"{kind} %{one}" for kind, one in zip(kinds, names, strict=True))
+    body = [
+        loads("numbers.of.task", numbers, ["i64"] * len(numbers)),
+        *map(_located, places),
+        f"  call void @{name}({call})",
+    ]
+    return "\n".join([f"define void @{name}.task(ptr %numbers.of.task, ptr %bases) {{", *body, "  ret void", "}\n"])
 
 
 def together(outputs: Sequence[Sequence[tuple[int, int, int]]]) -> list[list[int]]:

@@ -11,10 +11,11 @@ from rnnbp.native.calls import FOLLOWS, NUMBERS, loads
 COUNTERS = 8
 """Numbers before those that count the tasks taken of each piece: threads that have come together, that have ended,
 that have come together within kernels."""
-JOB = ("run", "places", "width", "lengths", "tasks", "G", "counts", "P", "B", "S", "U")
-"""Numbers of a job: P pieces of so many ``lengths`` in steps, with ``width`` addresses of arrays and G tasks each;
-``counts`` are P and ``COUNTERS`` zeros; the kernel ``run``, B and S as a kernel takes them: none where B is 0. With U
-threads share each product's columns too: within the kernel they wait for one another by ``gather(met, n)``."""
+JOB = ("run", "places", "width", "lengths", "tasks", "G", "counts", "bases", "P", "B", "S", "U")
+"""Numbers of a job: P pieces of so many ``lengths`` in steps, with the places of ``width`` arrays and G tasks each;
+``counts`` are P and ``COUNTERS`` zeros, ``bases`` where the job's arrays begin; the kernel ``run``, B and S as a kernel
+takes them: none where B is 0. With U threads share each product's columns too: within the kernel they wait for one
+another by ``gather(met, n)``."""
 SPINS = 4000
 """Looks at a counter, some tenths of a millisecond, before a thread that waits offers its core to others."""
 
@@ -44,7 +45,7 @@ share:
   %part = select i1 %units, i64 %k, i64 0
   %parts = select i1 %units, i64 %n, i64 1
   %met.at = getelementptr i64, ptr %counts, i64 2
-  call void %run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S, i64 %part, i64 %parts, ptr %met.at)
+  call void %run(ptr %arrays, i64 %L, i64 %B, i64 %b0, i64 %b1, i64 %S, i64 %part, i64 %parts, ptr %met.at, ptr %bases)
   br label %meeting
 meeting:
   %together = icmp sgt i64 %B, 0
@@ -74,7 +75,7 @@ do:
   %numbers = phi ptr [ %here, %task ], [ %beside, %following ]
   %function = load ptr, ptr %numbers
   %with = getelementptr i64, ptr %numbers, i64 1
-  call void %function(ptr %with)
+  call void %function(ptr %with, ptr %bases)
   %then = add i64 %which, 1
   %beside = getelementptr i64, ptr %numbers, i64 {numbers}
   %rest = icmp slt i64 %then, %G
@@ -134,7 +135,7 @@ end:
 
 def loaded() -> str:
     """The numbers of a job, by name."""
-    kinds = ["ptr" if name in ("run", "places", "lengths", "tasks", "counts") else "i64" for name in JOB]
+    kinds = ["ptr" if name in ("run", "places", "lengths", "tasks", "counts", "bases") else "i64" for name in JOB]
     return loads("job", JOB, kinds)
 
 

@@ -96,40 +96,60 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_begin_anew)
 
 
-def do(
-    tasks: Array | None,
-    n: int,
-    *,
-    run: int = 0,
-    places: Array | None = None,
-    lengths: Array | None = None,
-    batch: int = 0,
-    block: int = 0,
-    units: bool = False,
-) -> None:
-    """Do a job of ``jobs`` by n threads, or fewer where the system has no more.
-
-    While another caller has the threads, this one does it all: results must not depend on how many they are.
+class Job:
+    """What threads do together, by ``jobs``; made once, whatever arrays it is for.
 
     Args:
         tasks: (pieces, tasks, NUMBERS), each the address of a function and what it takes; those of a piece in any
             order, but for those that follow others. run: the address of a kernel, with the ``places`` (pieces, arrays)
-            of its arrays, the ``lengths`` (pieces,) in steps, the batch, and the steps of a block. units: whether its
-            products are shared by units.
+            of its arrays, the ``lengths`` (pieces,) in steps, the batch, and the steps of a block.
     """
-    pieces = len(tasks if places is None else places)  # type: ignore[arg-type]  # one is given
-    width, many = 0 if places is None else places.shape[1], 0 if tasks is None else tasks.shape[1]
-    memory = (ctypes.c_int64 * (_JOB + jobs.COUNTERS + pieces))()  # takes less time than NumPy's small arrays
-    job = ctypes.addressof(memory)
-    at, counts = [address(array) for array in (places, lengths, tasks)], job + 8 * _JOB
-    memory[:_JOB] = [run, at[0], width, at[1], at[2], many, counts, pieces, batch, block, int(units)]
+
+    def __init__(
+        self,
+        tasks: Array | None,
+        *,
+        run: int = 0,
+        places: Array | None = None,
+        lengths: Array | None = None,
+        batch: int = 0,
+        block: int = 0,
+    ) -> None:
+        self._arrays = tuple(None if a is None else np.ascontiguousarray(a) for a in (places, lengths, tasks))
+        pieces = len(tasks if places is None else places)  # type: ignore[arg-type]  # one is given
+        width, many = 0 if places is None else places.shape[1], 0 if tasks is None else tasks.shape[1]
+        self.counted = _JOB + jobs.COUNTERS + pieces
+        """Numbers before those that say where arrays begin."""
+        at = [address(array) for array in self._arrays]
+        self._head, self._tail = (run, at[0], width, at[1], at[2], many), (pieces, batch, block)
+
+    def numbers(self, bases: list[int], units: bool) -> ctypes.Array[ctypes.c_int64]:
+        """The job in memory, nothing of it done, for arrays that begin at ``bases``."""
+        memory = (ctypes.c_int64 * (self.counted + len(bases)))()  # takes less time than NumPy's small arrays
+        start = ctypes.addressof(memory)
+        head: list[Any] = [*self._head, start + 8 * _JOB, start + 8 * self.counted, *self._tail, units]
+        memory[:_JOB] = head
+        memory[self.counted :] = bases  # type: ignore[assignment]  # a list of int is one of c_int64 | int
+        return memory
+
+
+def do(job: Job, bases: list[int], n: int, *, units: bool = False) -> None:
+    """Do a job on arrays that begin at ``bases`` by n threads, or fewer where the system has no more.
+
+    While another caller has the threads, this one does it all: results must not depend on how many they are.
+
+    Args:
+        units: whether the kernel's products are shared by units.
+    """
+    memory = job.numbers(bases, units)
+    at = ctypes.addressof(memory)
     lead, team = driving.library().function("lead", 3), _team
     if n == 1 or not team.free.acquire(blocking=False):
-        lead(0, 0, job)
+        lead(0, 0, at)
         return
     try:
         others = team.wake(n - 1)
-        lead(address(team.addresses), others, job)
+        lead(address(team.addresses), others, at)
     except BaseException:  # KeyboardInterrupt: what the threads have been told is not known
         _begin_anew()
         team.retire()
