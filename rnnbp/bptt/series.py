@@ -75,7 +75,7 @@ class Held:
     def check(self, check: Check) -> None:
         """Check all steps, a block at a time: nothing of the length of the sequence is made."""
         block = BLOCK if self.mapped else AT_ONCE
-        rows = max(1, block // max(1, int(np.prod(self.shape))))
+        rows = max(1, block // max(1, math.prod(self.shape)))
         for start in range(0, self.steps, rows):
             check(self.read(slice(start, min(start + rows, self.steps))), start)
 

@@ -262,10 +262,15 @@ def weights_of(matrix: Matrix, dtype: np.dtype[Any]) -> Array:
 
 def vector_of(vector: Vector, dtype: np.dtype[Any]) -> Array:
     """The elements of a vector, added up."""
-    found, at = np.zeros(vector.count, dtype), 0
+    found, at = np.empty(vector.count, dtype), 0
     for n, parts in vector.lanes:
-        for part in parts:
-            found[at : at + n] += part.owner[part.key][part.start : part.stop] * dtype.type(part.factor)
+        here = found[at : at + n]
+        if not parts:
+            here[...] = 0
+        for k, part in enumerate(parts):
+            given = part.owner[part.key][part.start : part.stop]
+            given = given if part.factor == 1 else given * dtype.type(part.factor)
+            here[...] = given if k == 0 else here + given
         at += n
     return found
 

@@ -45,7 +45,7 @@ class Symbols(Layer):
         """Raise unless ``x`` holds integers in range."""
         if x.dtype.kind not in "iu":
             raise DtypeError(f"{self}: input must hold integers, found dtype {x.dtype}; convert it with x.astype(int)")
-        if x.size == 0 or (x.min() >= 0 and x.max() < self.n_symbols):
+        if x.size == 0 or ((x.dtype.kind == "u" or x.min() >= 0) and x.max() < self.n_symbols):
             return
         at = tuple(int(i) for i in np.argwhere((x < 0) | (x >= self.n_symbols))[0])
         cure = "count symbols from 0" if x[at] < 0 else f"build the layer for {int(x.max()) + 1} symbols"

@@ -58,8 +58,9 @@ class CrossEntropy(Loss):
             v = np.ones(k, real) if self.class_weight is None else self.class_weight.astype(real)
             hard, soft = w * (1 - self.label_smoothing) * v[t], w * (self.label_smoothing / k)
             factors = hard + soft * v.sum()
-        p = new(rows.shape, rows.dtype)
-        top, norm, at_target = _softmax(rows, factors * real.type(factor), t, hard * real.type(factor), p)
+        p, scaled = new(rows.shape, rows.dtype), hard * real.type(factor)
+        factors = scaled if factors is hard else factors * real.type(factor)
+        top, norm, at_target = _softmax(rows, factors, t, scaled, p)
         logs = np.log(norm)
         losses = hard * (logs - at_target)
         if self.label_smoothing:
@@ -86,7 +87,7 @@ class CrossEntropy(Loss):
             w = np.broadcast_to(w, t.shape)
             t = np.where(w > 0, t, t.dtype.type(0))
         found = t.astype(np.int64).reshape(-1)
-        if found.size and (found.min() < 0 or found.max() >= k):
+        if found.size and found.view(np.uint64).max() >= k:  # what is below 0 is far above, seen so
             at = first_true((t < 0) | (t >= k)) or ()
             raise ValueError(f"{self}: target {t[at]} at {list(at)} is not in [0, {k}); give padding weight 0")
         return found, None if w is None else w.reshape(-1)

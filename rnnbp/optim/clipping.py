@@ -68,7 +68,7 @@ def _writable(place: str, grads: Mapping[str, Array]) -> tuple[list[Array], list
             raise ValueError(f"{place}: gradient {name!r} is read-only and is clipped in place; give a copy")
     arrays = list({(address(g), g.shape, g.strides): g for g in grads.values()}.values())  # two may be views of one
     found = extents(arrays)
-    if any(np.isnan(extent.largest) for extent in found):
+    if any(math.isnan(extent.largest) for extent in found):
         name, bad = next((name, bad) for name, g in grads.items() if (bad := first_bad(g)) is not None)
         raise FloatingPointError(
             f"{place}: gradient {name!r} has {grads[name][bad]} at {list(bad)}, which no clipping mends; "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def check_grads(place: str, params: Mapping[str, Array], grads: Mapping[str, Arr
     check_fit(place, params, grads)
     found = dict(zip(params, extents([grads[name] for name in params]), strict=True))
     for name, extent in found.items():
-        if np.isnan(extent.largest):
+        if math.isnan(extent.largest):
             bad = first_bad(grads[name])
             raise FloatingPointError(
                 f"{place}: the gradient of {name!r} has {grads[name][bad]} at {list(bad or ())}; "
@@ -120,13 +121,15 @@ def extents(arrays: Sequence[Array]) -> list[Extent]:
     if native.chosen():
         from rnnbp.native import arrays as machine
 
-        taken = [k for k, a in enumerate(arrays) if isinstance(a, np.ndarray) and machine.takes(a)]
-        for dtype in {arrays[k].dtype for k in taken}:
-            those = [k for k in taken if arrays[k].dtype == dtype]
+        taken: dict[np.dtype[Any], list[int]] = {}
+        for k, a in enumerate(arrays):
+            if isinstance(a, np.ndarray) and machine.takes(a):
+                taken.setdefault(a.dtype, []).append(k)
+        for those in taken.values():
             measured = machine.extents([arrays[k] for k in those])
             for k, (largest, squares) in zip(those, measured, strict=True):
-                nan = largest == np.inf or np.isnan(squares)
-                found[k] = Extent(np.nan if nan else largest, squares)
+                nan = largest == math.inf or math.isnan(squares)
+                found[k] = Extent(math.nan if nan else largest, squares)
     return [found[k] if k in found else _extent(a) for k, a in enumerate(arrays)]
 
 
