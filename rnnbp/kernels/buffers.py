@@ -37,8 +37,9 @@ class Buffers:
         self._spots: dict[Any, Spots] = {}
         self._bundles: dict[Any, Bundle] = {}
         self._cut: dict[int, Pieces] = {}
-        self._jobs: dict[Any, Job] = {}
         """By the length of chunks."""
+        self._jobs: dict[Any, Job] = {}
+        """By kernel and the length of chunks."""
         self._memory = workspace.memory
 
     def prepare(self, length: int) -> list[Panels]:
@@ -88,8 +89,12 @@ class Buffers:
         """A kernel on a chunk in one piece; the first arrays are those of ``places``."""
         key = kernel, length
         if key not in self._jobs:
-            given = {"run": kernel.address, "batch": self.layout.batch, "block": self.sizes.block(length)}
-            self._jobs[key] = Job(None, places=places_of(len(kernel.names)), lengths=np.array([length]), **given)
+            size: dict[str, Any] = {
+                "lengths": np.array([length]),
+                "batch": self.layout.batch,
+                "block": self.sizes.block(length),
+            }
+            self._jobs[key] = Job(None, run=kernel.address, places=places_of(len(kernel.names)), **size)
         return self._jobs[key]
 
     def pieces(self, kernel: Kernel, taped: Kernel, given: Mapping[str, Array]) -> Pieces:
@@ -102,8 +107,8 @@ class Buffers:
         spots, others = (self.places(kernel, length, names) for names in (None, tasks.names))
         if length not in self._cut:
             moves = dict(self.bundle(taped, length).moves) | {name: a.strides[0] for name, a in given.items()}
-            given_ = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
-            self._cut[length] = Pieces(kernel.address, spots, others, tasks, moves, **given_)
+            size = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
+            self._cut[length] = Pieces(kernel.address, spots, others, tasks, moves, **size)
         return self._cut[length]
 
     def _constants(self, kernel: Kernel) -> dict[str, Array]:

@@ -19,8 +19,8 @@ ARGUMENTS = (
     "ptr %bases",
 )  # fmt: skip
 """Places of arrays; steps, batch; the first row of the batch and that after the last; steps of a block. Of n > 1
-threads the k-th takes its share of the columns of products, on all rows, and they meet before and after. Where arrays
-begin."""
+threads the k-th takes its share of the columns of products, on all rows, and they meet before and after. ``bases`` is
+where the arrays of a job begin."""
 TABLE = "table"
 """The array that lookups read."""
 GATHER = "declare void @gather(ptr, i64)"

@@ -1,4 +1,4 @@
-"""Tables of addresses for threads: where the arrays of each piece of a chunk begin, and its gradients' tasks."""
+"""Tables of places for threads: of the arrays of each piece of a chunk, and its gradients' tasks."""
 
 from __future__ import annotations
 
