@@ -89,12 +89,9 @@ class Buffers:
         """A kernel on a chunk in one piece; the first arrays are those of ``places``."""
         key = kernel, length
         if key not in self._jobs:
-            size: dict[str, Any] = {
-                "lengths": np.array([length]),
-                "batch": self.layout.batch,
-                "block": self.sizes.block(length),
-            }
-            self._jobs[key] = Job(None, run=kernel.address, places=places_of(len(kernel.names)), **size)
+            places, lengths, block = places_of(len(kernel.names)), np.array([length]), self.sizes.block(length)
+            given = Job(None, run=kernel.address, places=places, lengths=lengths, batch=self.layout.batch, block=block)
+            self._jobs[key] = given
         return self._jobs[key]
 
     def pieces(self, kernel: Kernel, taped: Kernel, given: Mapping[str, Array]) -> Pieces:

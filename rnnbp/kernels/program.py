@@ -82,8 +82,8 @@ class KernelProgram:
         starts = np.arange(0, len(x), length)
         along = np.array([x.strides[0] if name == "x" else 0 for name in kernel.names], np.int64)
         places, lengths = places_of(len(along)) + starts[:, None] * along, np.minimum(length, len(x) - starts)
-        size: dict[str, Any] = {"lengths": lengths, "batch": self.layout.batch, "block": self.sizes.block(length)}
-        return threads.Job(tasks, run=kernel.address, places=places, **size)
+        batch, block = self.layout.batch, self.sizes.block(length)
+        return threads.Job(tasks, run=kernel.address, places=places, lengths=lengths, batch=batch, block=block)
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
