@@ -29,8 +29,10 @@ from rnnbp.bptt.results import Accumulators
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.compile import RULES
 from rnnbp.compiler.workspace import Workspace
+from rnnbp.kernels import groups, pointwise
 from rnnbp.kernels.cell import shared
 from rnnbp.kernels.dense import DenseKernel, dense_bytes
+from rnnbp.kernels.groups import Group
 from rnnbp.kernels.packing import Panels, fill
 from rnnbp.kernels.program import KernelProgram
 from rnnbp.kernels.sizes import kernel_sizes
@@ -679,6 +681,21 @@ def test_rows_of_the_next_step_are_asked_for() -> None:
     assert ahead(forward(output=False, taped=True).text) == [(True, False)] * 6
     assert ahead(sizes.cell.backward.text) == [(False, True)] * 6
     assert ahead(forward(output=False, taped=True, known=True).text) == []  # all steps at once
+
+
+def test_no_tanh_waits_for_another_in_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The LSTM's tanh of the new c is in a loop after that of the gates which make it."""
+    found, row = list[list[str]](), pointwise.row
+
+    def noted(t: Text, group: Group, *more: Any) -> None:
+        found.append([lane.name for lane in group.lanes if lane.name in groups.SLOW])
+        row(t, group, *more)
+
+    monkeypatch.setattr(pointwise, "row", noted)
+    sizes = kernel_sizes(Layout(rb.LSTM(3, 21, rng=0).cell, (3,), 4, np.dtype("float32")))
+    assert sizes is not None
+    assert sizes.cell.forward(output=False, rolling=True).text
+    assert [sorted(names) for names in found if names] == [["sigmoid", "sigmoid", "tanh"], ["sigmoid", "tanh"]]
 
 
 def test_gradients_of_many_rows_are_accurate() -> None:

@@ -11,6 +11,8 @@ from rnnbp.compiler.homes import VIEWS, Home, Homes
 from rnnbp.kernels.places import Places, Spot
 
 LANEWISE = POINTWISE | {"bias", "gain", "copy", "zeros"}
+SLOW = frozenset({"tanh", "sigmoid"})
+"""Of these none waits for another in a group: a processor sees only so far ahead that it would wait too."""
 REDUCTIONS = frozenset({"normal", "normal_back", "softmax", "softmax_back"})
 
 
@@ -45,7 +47,18 @@ class Group:
         written = {one.out for one in self.lanes}
         used = written.union(*(one.args for one in self.lanes))
         clash = any(_overlap(spot, lane.out, n) for spot in used)
+        if lane.name in SLOW and not self.slow.isdisjoint(lane.args):
+            return False
         return n == self.n and not clash and not any(_overlap(spot, a, n) for spot in written for a in lane.args)
+
+    @property
+    def slow(self) -> set[Spot]:
+        """What waits for one of ``SLOW``."""
+        found = set[Spot]()
+        for lane in self.lanes:
+            if lane.name in SLOW or not found.isdisjoint(lane.args):
+                found.add(lane.out)
+        return found
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,8 @@ class Source:
     """Features of each array but constants."""
     shares: dict[int, list[str]] = field(default_factory=dict)
     """By the columns of products, what works out a thread's share of them."""
+    ahead: dict[Spot, bool] = field(default_factory=dict)
+    """What the next step takes and is still to be asked for, and whether it writes there."""
 
     def text(
         self, before: Sequence[Item], loop: Sequence[Item], after: Sequence[Item], rolled: Sequence[tuple[str, int]]
@@ -91,6 +93,7 @@ class Source:
 
     def _step(self, items: Sequence[Item], chunk: str, block: str) -> None:
         """Items on one step of a loop."""
+        self.ahead = self._ahead([item for item in items if isinstance(item, Group)])
         for item, following in zip(items, [*items[1:], None], strict=True):
             if isinstance(item, Product):
                 self._gather()
@@ -137,7 +140,8 @@ class Source:
             if isinstance(item, Lookup):
                 self._lookup(item, here)
             elif isinstance(item, Group):
-                ahead = self._ahead(item, here)
+                asked = [spot for spot in item.spots if rows.looped and spot in self.ahead]
+                ahead = [(self._next(spot, here), self.ahead.pop(spot)) for spot in asked]
                 pointwise.row(t, item, lambda spot: self._address(spot, here), self._constant, ahead)
             else:
                 self._reduction(item, here)
@@ -213,16 +217,14 @@ class Source:
             row = t.plus(t.times(t.plus(step, place.later), "%B"), row)
         return t.at(self._array(place.name), t.plus(t.times(row, place.width), place.row))
 
-    def _ahead(self, group: Group, rows: Rows) -> list[tuple[str, bool]]:
-        """What the next step takes of arrays of a whole chunk, in the row, and whether it writes there."""
-        if not rows.looped:
-            return []
-        found: dict[tuple[str, int], Spot] = {}
-        for spot in sorted(group.spots, key=lambda spot: self.places.place(spot).later, reverse=self.back):
+    def _ahead(self, groups: Sequence[Group]) -> dict[Spot, bool]:
+        """What the next step takes of arrays of a whole chunk, and whether it writes there."""
+        found, spots = dict[tuple[str, int], Spot](), dict.fromkeys(spot for group in groups for spot in group.spots)
+        for spot in sorted(spots, key=lambda spot: self.places.place(spot).later, reverse=self.back):
             place = self.places.place(spot)
             if place.kind == "chunk":
                 found[place.name, place.row] = spot  # of neighbouring steps the one that has not come
-        return [(self._next(spot, rows), spot in group.stored) for spot in found.values()]
+        return {spot: any(spot in group.stored for group in groups) for spot in found.values()}
 
     def _next(self, spot: Spot, rows: Rows) -> str:
         """The address of a spot a step on."""
