@@ -10,11 +10,13 @@ from weakref import WeakKeyDictionary
 from rnnbp.bptt.budget import BudgetError, is_budget, margin, parse_budget, shown, too_small, with_margin
 from rnnbp.bptt.forecast import foretell
 from rnnbp.bptt.objective import Objective
+from rnnbp.bptt.parts import lasting
 from rnnbp.bptt.planner import Plan, choose, measured_for
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.series import Stream
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.graph import Graph
+from rnnbp.recurrent import Recurrent
 from rnnbp.schedules import Online, ScheduleLike
 
 
@@ -53,16 +55,17 @@ def settle(
     return replace(problem, chunk=min(checkpoint.chunk, problem.steps)), checkpoint
 
 
-_plans: WeakKeyDictionary[Graph, tuple[Any, Plan]] = WeakKeyDictionary()
+_plans: WeakKeyDictionary[Graph | Recurrent, tuple[Any, Plan]] = WeakKeyDictionary()
 
 
 def _planned(sizes: Sizes, steps: int, budget: int) -> Plan:
     """The plan; the last one of a model is remembered, for training asks for it at every update."""
     key = (*(getattr(sizes, part.name) for part in fields(sizes) if part.name != "model"), steps, budget)
-    known, plan = _plans.get(sizes.model, (None, None))
+    model = lasting(sizes.model)
+    known, plan = _plans.get(model, (None, None))
     if plan is None or known != key:
         plan = choose(sizes, steps, budget, measured_for(sizes, steps, budget))
-        _plans[sizes.model] = key, replace(plan, sizes=None)  # type: ignore[arg-type]  # which would keep the model
+        _plans[model] = key, replace(plan, sizes=None)  # type: ignore[arg-type]  # which would keep the model
     return replace(plan, sizes=sizes)
 
 
