@@ -82,6 +82,16 @@ def test_windows_give_copies():
     assert not x.any()
 
 
+def test_windows_of_a_stream_that_does_not_lie_together() -> None:
+    whole = np.arange(2 * 43 * 3).reshape(86, 3)
+    strided, plain = (Windows(x, None, horizon=4, batch_size=5) for x in (whole[::2], whole[::2].copy()))
+    for one, other in zip(epoch(strided), epoch(plain), strict=True):
+        np.testing.assert_array_equal(one.x, other.x)
+        assert one.x.flags.c_contiguous
+        assert other.x.flags.c_contiguous
+    np.testing.assert_array_equal(plain.batch(0, 1).x[1, 3], whole[2 * (3 * 8 + 5)])
+
+
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize(("n", "size"), [(12, 4), (13, 4), (3, 10), (5, 1)])
