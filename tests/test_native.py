@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from scipy import special
 
 import rnnbp as rb
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, address
 from rnnbp.optim.parameters import extents
 
 if not find_spec("llvmlite"):
@@ -238,3 +239,16 @@ def test_arrays_that_may_share_memory() -> None:
         for b in views:
             assert arrays.apart([a, b]) == (not np.may_share_memory(a, b, max_work=0))
     assert arrays.apart([w[20:], views[6], w[:10], np.zeros(0), w[10:20]])
+
+
+def test_addresses_are_those_that_numpy_tells(tmp_path: Path) -> None:
+    """Of arrays that can be written, read alone, with strides, without elements or axes, and mapped."""
+    whole = np.arange(60, dtype=np.float32).reshape(5, 12)
+    frozen = whole.view()
+    frozen.flags.writeable = False
+    mapped = np.memmap(tmp_path / "x", np.float64, "w+", shape=(7, 3))
+    arrays = [whole, frozen, whole[1:, ::3], whole[::-1], whole[:, :0], np.array(2.0), mapped, mapped[2:]]
+    for array in [*arrays, *(array.T for array in arrays)]:
+        assert address(array) == array.__array_interface__["data"][0]
+    assert address(whole[2:, 4:]) == address(whole) + 4 * (2 * 12 + 4)
+    assert address(None) == 0

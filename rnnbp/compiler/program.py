@@ -262,15 +262,11 @@ def weights_of(matrix: Matrix, dtype: np.dtype[Any]) -> Array:
 
 def vector_of(vector: Vector, dtype: np.dtype[Any]) -> Array:
     """The elements of a vector, added up."""
-    found, at = np.empty(vector.count, dtype), 0
+    found, at = np.zeros(vector.count, dtype), 0
     for n, parts in vector.lanes:
-        here = found[at : at + n]
-        if not parts:
-            here[...] = 0
-        for k, part in enumerate(parts):
+        for part in parts:
             given = part.owner[part.key][part.start : part.stop]
-            given = given if part.factor == 1 else given * dtype.type(part.factor)
-            here[...] = given if k == 0 else here + given
+            found[at : at + n] += given if part.factor == 1 else given * dtype.type(part.factor)
         at += n
     return found
 

@@ -35,11 +35,10 @@ class Panels:
         self._sources = {(id(lane.owner), lane.key): lane for lane in rows}
         self._factors = np.array([lane.factor for lane in rows], self.arrays[0].dtype)
         self._begin = [address(array) for array in (*self.arrays, self._factors)]
+        self.many = len(self._sources) + len(self._begin)
+        """Arrays of the tasks: the weights, the panels, and the factors."""
         self.tasks = table([task for which in enumerate(matrices) for task in self._packed(*which, lanes, library)])
-        """Their arrays are the weights, the panels, and the factors."""
-        self.tasks[:, 8] = [
-            place(len(self._sources) + len(matrices), self._factors.itemsize * k) for k in range(len(rows))
-        ]
+        self.tasks[:, 8] = [place(self.many - 1, self._factors.itemsize * k) for k in range(len(rows))]
         self.beside: tuple[list[Panels], threads.Job] | None = None
         """Those that were last packed with these, and the job."""
 
@@ -85,7 +84,7 @@ def _together(several: Sequence[Panels]) -> threads.Job:
         tasks = panels.tasks.copy()
         tasks[:, PLACES] += place(arrays)
         found.append(tasks)
-        arrays += len(panels.bases(panels.sources()))
+        arrays += panels.many
     return threads.Job(np.concatenate(found)[None])
 
 

@@ -69,10 +69,10 @@ class KernelProgram:
         bases = self.buffers.places(kernel, length).of({"x": address(x)})
         tasks = np.zeros((len(wanted), len(shapes), NUMBERS), np.int64)
         tasks[:, :, 0] = self.sizes.copy  # of nothing, where no state is wanted
-        for piece, k in ((piece, k) for piece, ends in enumerate(found) for k in range(len(ends))):
-            end = found[piece][k]
-            tasks[piece, k, 1:4] = place(kernel.names.index(f"H{k}")), place(len(bases)), end.size
-            bases.append(address(end))
+        for piece, ends in enumerate(found):
+            for k, end in enumerate(ends):
+                tasks[piece, k, 1:4] = place(kernel.names.index(f"H{k}")), place(len(bases)), end.size
+                bases.append(address(end))
         job, n = self._stretch(kernel, x, length, tasks), self._workers(kernel.flops * len(x) * batch)
         threads.do(job, bases, n, units=self._by_units(kernel, n))
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -46,8 +46,6 @@ class Rows:
     """The step, counted in its block."""
     first: str
     count: str
-    looped: bool = False
-    """Whether it is one of the steps of a loop, after which, but for the last, another comes."""
 
 
 @dataclass
@@ -68,8 +66,6 @@ class Source:
     """Features of each array but constants."""
     shares: dict[int, list[str]] = field(default_factory=dict)
     """By the columns of products, what works out a thread's share of them."""
-    ahead: dict[Spot, bool] = field(default_factory=dict)
-    """What the next step takes and is still to be asked for, and whether it writes there."""
 
     def text(
         self, before: Sequence[Item], loop: Sequence[Item], after: Sequence[Item], rolled: Sequence[tuple[str, int]]
@@ -93,14 +89,16 @@ class Source:
 
     def _step(self, items: Sequence[Item], chunk: str, block: str) -> None:
         """Items on one step of a loop."""
-        self.ahead = self._ahead([item for item in items if isinstance(item, Group)])
+        ahead = self._ahead([item for item in items if isinstance(item, Group)])
         for item, following in zip(items, [*items[1:], None], strict=True):
             if isinstance(item, Product):
                 self._gather()
                 self._product(item, Rows(chunk, block, "%r0", "%all"), *self._share(item.rows))
                 self._gather(later=isinstance(following, Product))
             else:
-                self._item(item, Rows(chunk, block, "%b0", "%own", looped=True))
+                spots = item.spots if isinstance(item, Group) else []
+                asked = {spot: ahead.pop(spot) for spot in spots if spot in ahead}
+                self._item(item, Rows(chunk, block, "%b0", "%own"), asked)
 
     def _block(self, items: Sequence[Item], start: str, n: str) -> None:
         """Items on all steps of a block."""
@@ -133,15 +131,15 @@ class Source:
         with t.loop(0, times) as step:
             yield Rows(t.plus(start, step.index), step.index, first, many)
 
-    def _item(self, item: Group | Reduction | Lookup, rows: Rows) -> None:
+    def _item(self, item: Group | Reduction | Lookup, rows: Rows, asked: Mapping[Spot, bool] | None = None) -> None:
+        """An item row by row; ``asked``: what is asked for of the next step, and whether it writes there."""
         t = self.t
         with t.loop(0, rows.count) as loop:
             here = replace(rows, first=t.plus(rows.first, loop.index), count="1")
             if isinstance(item, Lookup):
                 self._lookup(item, here)
             elif isinstance(item, Group):
-                asked = [spot for spot in item.spots if rows.looped and spot in self.ahead]
-                ahead = [(self._next(spot, here), self.ahead.pop(spot)) for spot in asked]
+                ahead = [(self._next(spot, here), written) for spot, written in (asked or {}).items()]
                 pointwise.row(t, item, lambda spot: self._address(spot, here), self._constant, ahead)
             else:
                 self._reduction(item, here)

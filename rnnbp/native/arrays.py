@@ -45,12 +45,14 @@ def _span(array: Array) -> tuple[int, int]:
 
 
 @lru_cache(256)
-def _split(function: int, sizes: tuple[int, ...], item: int, many: int, out: int = 0) -> tuple[Job, list[int]]:
+def _split(
+    function: int, sizes: tuple[int, ...], item: int, many: int, out: int = 0, most: int = TOGETHER
+) -> tuple[Job, list[int]]:
     """A function on parts of ``many`` arrays of each of these sizes at once, and of which size each part is.
 
-    The arrays come size by size, and after them one more, of ``out`` bytes for each part.
+    The arrays come size by size, and after them one more, of ``out`` bytes for each part; parts have ``most`` numbers.
     """
-    cuts = [(k, at, min(TOGETHER, size - at)) for k, size in enumerate(sizes) for at in range(0, size, TOGETHER)]
+    cuts = [(k, at, min(most, size - at)) for k, size in enumerate(sizes) for at in range(0, size, most)]
     more = len(sizes) * many
     tasks = [
         [function, *(place(k * many + a, item * at) for a in range(many)), n, place(more, out * row)]
@@ -72,19 +74,11 @@ def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
     return found
 
 
-@lru_cache(256)
-def _looked_at(function: int, size: int, item: int) -> tuple[Job, int]:
-    """``extent`` on parts of an array, and how many there are."""
-    many = max(TOGETHER, -(-size // FEW))
-    starts = range(0, size, many)
-    tasks = [[function, place(0, item * at), min(many, size - at), place(1, 16 * k)] for k, at in enumerate(starts)]
-    return Job(table(tasks)[None]), len(starts)
-
-
 def squares(x: Array) -> float:
     """Σ x² in float64: not finite where a number is not, or where it overflows."""
-    job, parts = _looked_at(library(x.dtype).address("extent.task"), x.size, x.itemsize)
-    out = np.empty((parts, 2))
+    function, most = library(x.dtype).address("extent.task"), max(TOGETHER, -(-x.size // FEW))
+    job, parts = _split(function, (x.size,), x.itemsize, 1, 16, most)
+    out = np.empty((len(parts), 2))
     _do(job, [address(x), address(out)], x.size)
     return float(sum(out[:, 1].tolist()))  # Python's floats overflow without a warning
 

@@ -116,8 +116,8 @@ class Job:
         block: int = 0,
     ) -> None:
         self._arrays = tuple(None if a is None else np.ascontiguousarray(a) for a in (places, lengths, tasks))
-        pieces = len(tasks if places is None else places)  # type: ignore[arg-type]  # one is given
         width, many = 0 if places is None else places.shape[1], 0 if tasks is None else tasks.shape[1]
+        pieces = next(len(array) for array in (places, tasks) if array is not None)
         self.counted = _JOB + jobs.COUNTERS + pieces
         """Numbers before those that say where arrays begin."""
         at = [address(array) for array in self._arrays]
@@ -127,9 +127,8 @@ class Job:
         """The job in memory, nothing of it done, for arrays that begin at ``bases``."""
         memory = (ctypes.c_int64 * (self.counted + len(bases)))()  # takes less time than NumPy's small arrays
         start = ctypes.addressof(memory)
-        head: list[Any] = [*self._head, start + 8 * _JOB, start + 8 * self.counted, *self._tail, units]
-        memory[:_JOB] = head
-        memory[self.counted :] = bases  # type: ignore[assignment]  # a list of int is one of c_int64 | int
+        memory[:_JOB] = [*self._head, start + 8 * _JOB, start + 8 * self.counted, *self._tail, units]
+        memory[self.counted :] = [*bases]
         return memory
 
 
