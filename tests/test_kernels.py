@@ -55,7 +55,7 @@ def reals(*shape: int) -> np.ndarray:
 def kernels(layout: Layout, without: frozenset[str]) -> Any:
     sizes = kernel_sizes(layout, without)
     assert sizes is not None
-    return KernelProgram(sizes, Workspace())
+    return KernelProgram(sizes, Workspace(threads=threads.count()))
 
 
 def half_square(y: Any, _: Any) -> Any:
@@ -587,7 +587,8 @@ def test_dense_outside_cells(size: tuple[int, int, int], bias: bool, monkeypatch
     found = []
     for threads_ in ("1", "2", "5"):
         monkeypatch.setenv("RNNBP_NUM_THREADS", threads_)
-        kernel, grads = DenseKernel(layer, np.dtype("float64"), Workspace()), Accumulators(as_model(layer))
+        workspace = Workspace(threads=threads.count())
+        kernel, grads = DenseKernel(layer, np.dtype("float64"), workspace), Accumulators(as_model(layer))
         own = kernel.forward(x)
         found.append([own, kernel.backward(x, dy, grads), *grads.grads.values()])
     for one, two, wanted in zip(*found[:2], expected, strict=True):

@@ -73,9 +73,9 @@ class Chunks:
     """Runs chunks of a problem."""
 
     def __init__(self, problem: Problem, *, seed: int, training: bool, memory: Reuse | None = None) -> None:
+        self.workspace = workspace = Workspace(memory)
         self.begin(problem, seed=seed, training=training)
         found: dict[int, Layout] = layouts(self.model, problem.x_shape, problem.batch, problem.dtype)
-        self.workspace = workspace = Workspace(memory)
         self.programs: dict[int, Any] = {}
         self.tables: dict[int, Any] = {}
         """By node, what gives a Recurrent the numbers of symbols, in place of their vectors."""
@@ -93,6 +93,7 @@ class Chunks:
         """Take another problem of the same kind."""
         self.problem, self.seed, self.training = problem, seed, training
         self.parts, self.shapes = parts_of(problem.model), problem.model.value_shapes(problem.x_shape)
+        self.workspace.threads = threads_of(problem.backend)
 
     @property
     def model(self) -> Graph:
@@ -105,7 +106,6 @@ class Chunks:
 
     def prepare(self) -> None:
         """Take the memory that stays for a whole run, and pack weights as they are."""
-        self.workspace.threads = threads_of(self.problem.backend)
         given = [program.prepare(self.problem.chunk) for program in self.programs.values()]
         given += [kernel.prepare() for kernel in self.dense.values()]
         pack([weights for several in given for weights in several], self.workspace.threads)

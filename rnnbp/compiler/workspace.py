@@ -23,11 +23,11 @@ def workspace_bytes(shapes: Iterable[Shape], dtype: np.dtype[Any]) -> int:
 class Workspace:
     """One block of memory; each ``carve`` gives it out anew. And the threads of those that share it."""
 
-    def __init__(self, arrays: Reuse | None = None) -> None:
+    def __init__(self, arrays: Reuse | None = None, threads: int = 1) -> None:
         self.memory = np.empty(0, np.uint8)
         self._carved: dict[Any, dict[str, Array]] = {}
         self._arrays = Reuse() if arrays is None else arrays
-        self.threads = 1
+        self.threads = threads
         """Those that kernels may use, counted when a run begins."""
 
     def new(self, shape: Shape, dtype: np.dtype[Any], *, brief: bool = False) -> Array:

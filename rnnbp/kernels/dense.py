@@ -13,7 +13,6 @@ from rnnbp.kernels.affine import Map
 from rnnbp.kernels.cell import shared
 from rnnbp.kernels.packing import Panels, fill, packed_rows
 from rnnbp.layers.dense import Dense
-from rnnbp.native import threads
 from rnnbp.native.machine import vector_bytes
 from rnnbp.numerics import Array, Shape
 
@@ -39,7 +38,6 @@ class DenseKernel:
 
     def __init__(self, layer: Dense, dtype: np.dtype[Any], workspace: Workspace, *, brief: bool = False) -> None:
         self.layer, self.dtype, self.workspace, self.brief = layer, dtype, workspace, brief
-        workspace.threads = threads.count()
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self.rows = (Rows(layer.params, "weight", 0, layer.n_out),)
         bias = Rows(layer.params, "bias", 0, layer.n_out) if "bias" in layer.params else None

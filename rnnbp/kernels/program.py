@@ -38,7 +38,6 @@ class KernelProgram:
         self.sizes, self.layout, self.kernels, self.workspace = sizes, sizes.layout, sizes.cell, workspace
         self.cell, self.remakes_output = sizes.layout.cell, sizes.remakes_output
         self.output_state = sizes.compiled.output_state
-        workspace.threads = threads.count()
         self.table = Table(layer, sizes, workspace) if layer is not None and sizes.symbols else None
         self.buffers = Buffers(sizes, workspace, self.table)
 
