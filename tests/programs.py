@@ -66,10 +66,12 @@ def _backward(model: rb.Recurrent, runner: Any, tape: Any, dy: np.ndarray, dstat
 POINTWISE = [rb.Sigmoid, rb.Tanh, rb.ReLU, rb.Softmax, rb.GELU, rb.Softplus, rb.Identity, lambda: rb.Dropout(0.4)]
 
 
+SMALL = st.integers(2, 4)
+
+
 @st.composite
-def cells(draw: Any) -> rb.Recurrent:
-    """A random graph of layers over x and one to three states, every value of 2 to 4 features."""
-    sizes = st.integers(2, 4)
+def cells(draw: Any, sizes: Any = SMALL) -> rb.Recurrent:
+    """A random graph of layers over x and one to three states, every value of so many features."""
     seeds = iter(range(1000))
     x = rb.Input(draw(sizes))
     states = [rb.State(draw(sizes)) for _ in range(draw(st.integers(1, 3)))]

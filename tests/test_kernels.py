@@ -111,6 +111,31 @@ def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
         agree(cell, reals(5, 3, n), without, kernels)
 
 
+@settings(max_examples=50, **SLOW)
+@given(
+    cell=cells(st.sampled_from([1, 8, 31, 64, 97, 150])),
+    without=st.sets(st.sampled_from(RULES)),
+    shape=st.tuples(st.sampled_from([1, 4]), st.sampled_from([1, 5, 16, 33])),
+    n=st.sampled_from(["1", "2", "3"]),
+    units=st.booleans(),
+)
+def test_random_wide_cells(cell: rb.Recurrent, without: set[str], shape: tuple[int, int], n: str, units: bool) -> None:
+    """Of several panels of weights, tasks of gradients, and threads that share the batch or the units."""
+    if not is_python(cell):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RNNBP_NUM_THREADS", n)
+            patch.setattr("rnnbp.kernels.program.WAKING", 1)
+            patch.setattr("rnnbp.kernels.program.READING", 0 if units else 2**62)
+            agree(cell, reals(*shape, *cell.cell.input_shapes[0]), without, kernels)
+
+
+def test_a_product_is_not_put_where_its_argument_is() -> None:
+    """Of several panels: dh = dy + Wᵀ dh′, whose place is that of dh′, which nothing else reads."""
+    x, h = rb.Input(100), rb.State(100)
+    after = rb.Dense(100, 100, dtype="float64", rng=0)(h)
+    agree(rb.Recurrent(rb.Cell(x, {h: after}, output=h)), reals(4, 5, 100), (), kernels)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("size", [(512, 128, 32), (5, 3, 1), (64, 7, 13), (70, 129, 10), (1, 1, 1), (16, 16, 6)])
 def test_products(size: tuple[int, int, int], dtype: str) -> None:

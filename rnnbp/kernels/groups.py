@@ -63,7 +63,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Product:
-    """out = start + weights · arg."""
+    """out = start + weights · arg; out is made panel by panel, each from all of arg, and so not in its place."""
 
     weights: Matrix
     arg: Spot
@@ -98,6 +98,11 @@ Item: TypeAlias = Group | Product | Reduction | Lookup
 
 def _overlap(a: Spot, b: Spot, n: int) -> bool:
     return a.buffer is b.buffer and 0 < abs(a.row - b.row) < n
+
+
+def _meet(a: Spot, n: int, b: Spot, m: int) -> bool:
+    """Whether n features and m others share memory."""
+    return a.buffer is b.buffer and a.row < b.row + m and b.row < a.row + n
 
 
 def arranged(
@@ -148,18 +153,21 @@ class _Arranger:
 
     def _product(self, op: Op, after: Op | None) -> bool:
         """A product, with the sum that alone takes it, if that comes next; whether it does."""
-        start: Spot | Vector | None = None
-        out, users = op.out, self.users.get(op.out, [])
-        if after is not None and users == [after] and op.out not in self.ends and op.out not in self.homes.kept:
-            if after.name == "bias":
-                start, out = after.attr, after.out
-            elif after.name == "add" and after.args.count(op.out) == 1:
-                (other,) = (v for v in after.args if v != op.out)
-                start, out = self.places.of(other), after.out
-        rows, depth = self._rows(op.out), self._rows(op.args[0])
-        spots = self.places.of(op.args[0]), self.places.of(out)
-        self.items.append(Product(op.attr, *spots, rows, depth, start))
-        return start is not None
+        rows, depth, arg = self._rows(op.out), self._rows(op.args[0]), self.places.of(op.args[0])
+        if after is not None and self._joins(op, after):
+            out = self.places.of(after.out)
+            if not _meet(arg, depth, out, rows):
+                (other,) = (v for v in after.args if v != op.out) if after.name == "add" else (None,)
+                start = after.attr if other is None else self.places.of(other)
+                self.items.append(Product(op.attr, arg, out, rows, depth, start))
+                return True
+        self.items.append(Product(op.attr, arg, self.places.of(op.out), rows, depth))
+        return False
+
+    def _joins(self, op: Op, after: Op) -> bool:
+        """Whether a product is there for a sum alone."""
+        alone = self.users.get(op.out, []) == [after] and op.out not in self.ends and op.out not in self.homes.kept
+        return alone and (after.name == "bias" or (after.name == "add" and after.args.count(op.out) == 1))
 
     def _reduction(self, op: Op) -> None:
         args, outs = (tuple(map(self.places.of, values)) for values in (op.args, op.outs))
