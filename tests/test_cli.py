@@ -18,6 +18,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 import rnnbp as rb
+from rnnbp import native
 from rnnbp.cli import runs
 from rnnbp.cli import train as command
 from rnnbp.cli.held_out import LEAD, HeldOut, baselines, model_score
@@ -179,6 +180,27 @@ def test_options_reach_the_training_loop(monkeypatch: pytest.MonkeyPatch) -> Non
     assert train("b", "--clip", 0, "--epochs", 1) == 0
     assert found["clip_norm"] is None
     assert found["steps"] == found["data"].batches_per_epoch
+
+
+def test_all_threads_train_where_the_model_does_not_depend_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    if native.chosen():
+        monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
+    assert train("a", "--steps", 3) == 0
+    assert json.loads(Path("a/run.json").read_text())["settings"]["threads"] == (3 if native.chosen() else 1)
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "1")
+    assert train("b", "--steps", 3) == 0
+    assert Path("a/model.safetensors").read_bytes() == Path("b/model.safetensors").read_bytes()
+
+
+@pytest.mark.skipif(not native.chosen(), reason="NumPy does not look at it")
+def test_a_number_of_threads_that_is_none_is_said_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "two")
+    assert train("a", "--steps", 3) == 1
+    assert capsys.readouterr().err == "rnnbp: RNNBP_NUM_THREADS is a number of threads from 1 on, found 'two'\n"
+    assert not Path("a").exists()
 
 
 def test_a_run_is_resumed_from_a_text_that_was_moved(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ class Settings:
     """What decides the bits of a trained model: the options of ``rnnbp train``, by name.
 
     epochs or steps is how long to train; the other is None. checkpoint is "all", "sqrt" or a number of chunks.
+    threads is None until a run begins.
     """
 
     text: str | None = None
@@ -45,7 +46,7 @@ class Settings:
     checkpoint: str | int = "all"
     chunk: int | None = None
     seed: int = 0
-    threads: int = 1
+    threads: int | None = None
 
     @property
     def architecture(self) -> Architecture:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from rnnbp.bptt.backend import as_backend
+from rnnbp.bptt.runners import threads_of
 from rnnbp.cli.errors import INTERRUPTED, CommandError, discard_output
 from rnnbp.cli.held_out import baselines, bits_per_character, model_score
 from rnnbp.cli.model import MODEL_NAME, Sampler
@@ -64,7 +66,15 @@ def run(options: argparse.Namespace) -> int:
 
 def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
     settings = Settings.from_options(vars(options))
-    return settings, load_text(options.text), None
+    return replace(settings, threads=settings.threads or _threads()), load_text(options.text), None
+
+
+def _threads() -> int:
+    """All there are for kernels, whose bits do not depend on them; one for NumPy, whose bits do."""
+    try:
+        return threads_of(as_backend(None))
+    except ValueError as error:
+        raise CommandError(str(error)) from None
 
 
 def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:

@@ -91,7 +91,12 @@ def _add_engine(parser: Parser) -> None:
         "--chunk", type=whole(1), metavar="N", help="steps that are run, kept and recomputed as one; by default 32"
     )
     group.add_argument(
-        "--threads", type=whole(1), default=DEFAULT.threads, metavar="N", help="threads of matrix products"
+        "--threads",
+        type=whole(1),
+        default=DEFAULT.threads,
+        metavar="N",
+        help="threads of matrix products; by default all with the extra jit, where the model is the same to the bit by "
+        "any number of them, and one without it",
     )
     group.add_argument(
         "--minutes",
