@@ -76,11 +76,15 @@ def cells(draw: Any, sizes: Any = SMALL) -> rb.Recurrent:
     x = rb.Input(draw(sizes))
     states = [rb.State(draw(sizes)) for _ in range(draw(st.integers(1, 3)))]
     pool: list[Any] = [x, *states]
+    made: list[rb.Dense] = []
 
     def dense(*values: Any, n_out: int) -> Any:
         taken = tuple(v.shape[0] for v in values)
-        layer = rb.Dense(taken, n_out, bias=draw(st.booleans()), dtype="float64", rng=next(seeds))
-        return layer(*values)
+        fits = [layer for layer in made if (layer.n_in, layer.n_out) == (taken, n_out)]
+        if not fits or draw(st.booleans()):
+            made.append(rb.Dense(taken, n_out, bias=draw(st.booleans()), dtype="float64", rng=next(seeds)))
+            return made[-1](*values)
+        return draw(st.sampled_from(fits))(*values)
 
     def fitting(n: int) -> Any:
         found = [v for v in pool if v.shape == (n,)]
