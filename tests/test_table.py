@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
 
 import rnnbp as rb
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.problem import pose
 from tests.models import minimal_gated_unit
+from tests.programs import cells
 
 pytest.importorskip("llvmlite")
 
@@ -71,6 +73,34 @@ def test_gradients_are_those_of_the_interpreter(cell: str, layer: str, checkpoin
         assert_same(found, wanted, rtol)
         for one, other in zip(itertools.chain(*found.state), itertools.chain(*wanted.state), strict=True):
             np.testing.assert_allclose(one, other, rtol=0, atol=rtol)
+
+
+def wx_and_state() -> rb.Recurrent:
+    """W x is the start of a sum that is made for all steps at once where the states are known."""
+    x, h = rb.Input(13), rb.State(UNITS)
+    v = rb.Dense(13, UNITS, bias=False, dtype="float64", rng=1)(x) + h
+    return rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(v)}, output=v))
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@example(wx_and_state())
+@given(cells())
+def test_random_cells_that_take_symbols(cell: rb.Recurrent) -> None:
+    (n,), rng = cell.cell.input_shapes[0], np.random.default_rng(4)
+    model, x = rb.Sequential(rb.Embedding(3, n, rng=0, dtype="float64"), cell), rng.integers(0, 3, (6, 2))
+    state = (tuple(rng.normal(size=(2, *shape)) for shape in cell.cell.state_shapes),)
+    wanted = rb.bptt(model, x, None, half_square, state=state, chunk=3, backend="interpreter")
+    for checkpoint in ("all", *FEW):
+        found = rb.bptt(model, x, None, half_square, state=state, chunk=3, checkpoint=checkpoint, backend="llvm")
+        assert found.loss == pytest.approx(wanted.loss, rel=1e-11)
+        for name, grad in wanted.grads.items():
+            np.testing.assert_allclose(
+                found.grads[name], grad, rtol=0, atol=1e-11 * max(1, np.abs(grad).max()), err_msg=name
+            )
+
+
+def half_square(y: Any, _: Any) -> Any:
+    return (y**2).sum() / 2, y.copy()
 
 
 @pytest.mark.parametrize("cell", ["lstm", "unit"])

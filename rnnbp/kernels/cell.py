@@ -134,12 +134,13 @@ class KernelCell:
             [] if known else [(Home(cell.after[k]), homes.home(v)) for k, v in cell.moves()]
         )
         given = [(Home(y), homes.home(first))] if output and first is not None else []
+        x = code.inputs[0] if self.symbols else None
         parts = {
-            phase: arranged(code, homes, places, [op for op in ops if phases[id(op)] == phase], moves)
+            phase: arranged(code, homes, places, [op for op in ops if phases[id(op)] == phase], moves, looked_up=x)
             for phase, moves in (("before", []), ("loop", ends), ("after", given))
         }
-        if self.symbols:
-            parts["before"] = [self._looked_up(item, places.of(code.inputs[0])) for item in parts["before"]]
+        if x is not None:
+            parts["before"] = [self._looked_up(item, places.of(x)) for item in parts["before"]]
         rolled = [(f"H{k}", b.rows) for k, b in enumerate(cell.before)] if rolling else []
         return self._compiled(Source(self.lanes, places, cell.constants), parts, rolled)
 

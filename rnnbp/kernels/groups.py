@@ -106,15 +106,25 @@ def _meet(a: Spot, n: int, b: Spot, m: int) -> bool:
 
 
 def arranged(
-    code: Code, homes: Homes, places: Places, ops: Iterable[Op], moves: Iterable[tuple[Home, Home | None]] = ()
+    code: Code,
+    homes: Homes,
+    places: Places,
+    ops: Iterable[Op],
+    moves: Iterable[tuple[Home, Home | None]] = (),
+    *,
+    looked_up: int | None = None,
 ) -> list[Item]:
-    """The items of a phase's operations; at their end, homes are filled from others, or with zeros (None)."""
-    return _Arranger(code, homes, places).run([op for op in ops if op.name not in VIEWS], list(moves))
+    """The items of a phase's operations; at their end, homes are filled from others, or with zeros (None).
+
+    Args:
+        looked_up: the value whose product is looked up in a table, and so starts from no other value.
+    """
+    return _Arranger(code, homes, places, looked_up).run([op for op in ops if op.name not in VIEWS], list(moves))
 
 
 class _Arranger:
-    def __init__(self, code: Code, homes: Homes, places: Places) -> None:
-        self.code, self.homes, self.places = code, homes, places
+    def __init__(self, code: Code, homes: Homes, places: Places, looked_up: int | None) -> None:
+        self.code, self.homes, self.places, self.looked_up = code, homes, places, looked_up
         self.items: list[Item] = []
         self.users = code.users()
         self.ends = {v for v in code.outputs if v is not None}
@@ -167,7 +177,8 @@ class _Arranger:
     def _joins(self, op: Op, after: Op) -> bool:
         """Whether a product is there for a sum alone."""
         alone = self.users.get(op.out, []) == [after] and op.out not in self.ends and op.out not in self.homes.kept
-        return alone and (after.name == "bias" or (after.name == "add" and after.args.count(op.out) == 1))
+        sums = after.name == "add" and after.args.count(op.out) == 1 and op.args[0] != self.looked_up
+        return alone and (sums or after.name == "bias")
 
     def _reduction(self, op: Op) -> None:
         args, outs = (tuple(map(self.places.of, values)) for values in (op.args, op.outs))
