@@ -64,6 +64,7 @@ CASES: dict[str, tuple[Any, type[Exception], str]] = {
     "target features": (lambda: rb.bptt(lstm(), x(), Y[..., :1], MSE), rb.ShapeError, r"target axis 2 must have size 2 as in the outputs"),
     "no target": (lambda: rb.bptt(lstm(), x(), None, MSE), TypeError, "compares with a target, found None"),
     "mask shape": (lambda: rb.bptt(lstm(), x(), Y, MSE, mask=np.ones(T, bool)), rb.ShapeError, r"mask must have shape \(T, B\) = \(5, 2\), found \(5,\)"),
+    "tiny weights": (lambda: rb.bptt(lstm(), x(), Y, MSE, mask=np.full((T, B), 1e-43)), ValueError, "too little for float32; scale them up"),
     "empty mask": (lambda: rb.bptt(lstm(), x(), Y, MSE, mask=np.zeros((T, B), bool)), ValueError, "no element is left"),
     "negative mask": (lambda: rb.bptt(lstm(), x(), Y, MSE, mask=-np.ones((T, B))), ValueError, r"found -1.0 at \[0, 0"),
     "mask for an own loss": (lambda: rb.bptt(lstm(), x(), Y, lambda y, t: (0.0, y), mask=np.ones((T, B))), TypeError, "needs one of rnnbp.losses"),

@@ -26,6 +26,7 @@ from rnnbp.cli.main import build_parser, main
 from rnnbp.cli.model import Architecture, Sampler, load_model
 from rnnbp.cli.runs import Settings
 from rnnbp.cli.text import load_text, printable
+from rnnbp.cli.threads import usual
 from rnnbp.cli.train_options import MINUTES
 
 TINY = ["--units", "12", "--embedding", "5", "--batch", "4", "--horizon", "10"]
@@ -193,14 +194,58 @@ def test_all_threads_train_where_the_model_does_not_depend_on_them(monkeypatch: 
     assert Path("a/model.safetensors").read_bytes() == Path("b/model.safetensors").read_bytes()
 
 
-@pytest.mark.skipif(not native.chosen(), reason="NumPy does not look at it")
-def test_a_number_of_threads_that_is_none_is_said_before_anything_is_made(
-    monkeypatch: pytest.MonkeyPatch, capsys: Any
+def test_the_option_says_how_many_threads_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = set()
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
+    monkeypatch.setattr(command.Trainer, "fit", recorded(command.Trainer.fit, lambda: found.add(usual())))
+    assert train("a", "--steps", 2, "--threads", 2) == 0
+    assert found == {2 if native.chosen() else 1}
+    assert os.environ["RNNBP_NUM_THREADS"] == "3"
+
+
+def recorded(method: Any, note: Callable[[], None]) -> Any:
+    def noting(*args: Any, **how: Any) -> Any:
+        note()
+        return method(*args, **how)
+
+    return noting
+
+
+@pytest.mark.parametrize("command_", ["train --out b", "train --resume a", "sample a", "plan --budget 1GB", "compare"])
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("RNNBP_BACKEND", "quick", "backend 'quick' is unknown; use one of 'numpy', 'llvm', 'interpreter', or None"),
+        pytest.param(
+            "RNNBP_NUM_THREADS",
+            "two",
+            "RNNBP_NUM_THREADS is a number of threads from 1 to 1024, found 'two'",
+            marks=pytest.mark.skipif(not native.chosen(), reason="NumPy does not look at it"),
+        ),
+    ],
+)
+def test_what_the_environment_says_is_checked_before_anything_is_made(
+    command_: str, name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "two")
-    assert train("a", "--steps", 3) == 1
-    assert capsys.readouterr().err == "rnnbp: RNNBP_NUM_THREADS is a number of threads from 1 on, found 'two'\n"
-    assert not Path("a").exists()
+    assert train("a", "--steps", 2) == 0
+    capsys.readouterr()
+    before = sorted(Path().rglob("*"))
+    monkeypatch.setenv(name, value)
+    assert run(*command_.split()) == 1
+    assert capsys.readouterr().err == f"rnnbp: {message}\n"
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_a_run_is_not_resumed_by_a_backend_that_rounds_otherwise(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    assert train("a", "--steps", 3) == 0
+    began = json.loads(Path("a/run.json").read_text())["backend"]
+    capsys.readouterr()
+    monkeypatch.setenv("RNNBP_BACKEND", "interpreter")
+    assert run("train", "--resume", "a") == 1
+    expected = (
+        f"rnnbp: a was begun with the backend {began}, and interpreter rounds otherwise; set RNNBP_BACKEND={began}\n"
+    )
+    assert capsys.readouterr().err == expected
 
 
 def test_a_run_is_resumed_from_a_text_that_was_moved(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,7 +415,13 @@ def test_a_run_whose_files_do_not_fit_each_other(capsys: pytest.CaptureFixture[s
     status, line = error_of(capsys, "train", "--resume", "a", "--quiet")
     assert status == 1
     assert line.startswith("rnnbp: --resume a cannot go on: resume from a/snapshot.safetensors: the run was set up")
-    for bad in (good[:50], good.replace('"units": 12', '"units": "x"'), good.replace('"units"', '"united"')):
+    bad_threads = re.sub(r'"threads": \d+', '"threads": 0', good)
+    for bad in (
+        good[:50],
+        good.replace('"units": 12', '"units": "x"'),
+        good.replace('"units"', '"united"'),
+        bad_threads,
+    ):
         settings.write_text(bad)
         status, line = error_of(capsys, "train", "--resume", "a", "--quiet")
         assert status == 1

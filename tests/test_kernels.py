@@ -308,7 +308,7 @@ def test_a_fork_has_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("given", ["0", "-1", "two", "1.5"])
 def test_a_number_of_threads_that_is_none(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RNNBP_NUM_THREADS", given)
-    with pytest.raises(ValueError, match=f"RNNBP_NUM_THREADS is a number of threads from 1 on, found '{given}'"):
+    with pytest.raises(ValueError, match=f"RNNBP_NUM_THREADS is a number of threads from 1 to 1024, found '{given}'"):
         gradients(rb.RNN(3, 20, rng=0))
 
 

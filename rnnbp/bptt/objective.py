@@ -115,6 +115,10 @@ class Objective:
                 raise ShapeError(f"{name} goes on after x has ended, at {self.problem.steps} steps; end them alike")
         if isinstance(self.loss, Loss):
             self.total = self.loss.some(sum(self._weigh(span, again=True) for span in self._blocks()))
+            if self.total < np.finfo(self.problem.dtype).tiny:
+                raise ValueError(
+                    f"mask: its weights sum to {self.total}, too little for {self.problem.dtype}; scale them"
+                )
 
     def _read(self, part: Series | None, span: slice, *, again: bool = False) -> Any:
         if part is None:

@@ -203,7 +203,7 @@ def _check_values(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array, 
             layer.check(x)
     if (at := first_bad(x)) is not None:
         where = [start + at[0], *at[1:]]
-        raise ValueError(f"x is {x[at]} at {where}; inputs must be finite: remove or mask that step")
+        raise ValueError(f"x is {x[at]} at {where}; inputs must be finite: replace it, and mask that step")
     _check_range("x", x, dtype, start)
 
 

@@ -11,6 +11,7 @@ import rnnbp
 from rnnbp.cli import compare, plan, sample, train, train_options
 from rnnbp.cli.errors import INTERRUPTED, CommandError, discard_output
 from rnnbp.cli.options import Parser
+from rnnbp.cli.threads import usual
 from rnnbp.storage import StorageError
 
 
@@ -46,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     options = build_parser().parse_all(argv)
     try:
+        usual()  # what the environment says is looked at before anything is done
         status: int = options.run(options)
         sys.stdout.flush()
         return status

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from rnnbp.cli import threads
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.model import CELLS, Architecture, recurrent
 from rnnbp.cli.ngrams import SYMBOLS
@@ -79,10 +79,10 @@ class Problem:
 
 
 @contextmanager
-def limited(problem: Problem, threads: int) -> Iterator[None]:
-    """So many threads of matrix products; too little memory is a CommandError."""
+def limited(problem: Problem, n: int | None) -> Iterator[None]:
+    """So many threads, or as many as is usual; too little memory is a CommandError."""
     try:
-        with threadpool_limits(threads, user_api="blas"):
+        with threads.limited(n):
             yield
     except MemoryError:
         cure = "lower --units, --layers, --batch or --steps"
@@ -111,4 +111,4 @@ def add_options(parser: Parser, *, steps: int, batch: int) -> None:
     group.add_argument("--steps", type=whole(1, LARGEST), default=steps, metavar="T", help="steps of a sequence")
     group.add_argument("--batch", type=whole(1, LARGEST), default=batch, metavar="B", help="sequences side by side")
     group.add_argument("--seed", type=whole(0, 2**64), default=0, metavar="N", help="seed of weights and data")
-    group.add_argument("--threads", type=whole(1), default=1, metavar="N", help="threads of matrix products")
+    threads.add_threads(group)

@@ -12,9 +12,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from rnnbp.bptt.backend import as_backend
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.model import CELLS, Architecture
 from rnnbp.cli.text import Text
+from rnnbp.numerics import positive_int
 from rnnbp.schedules import EveryK, ScheduleLike
 from rnnbp.storage import write_atomic
 from rnnbp.train.folder import SNAPSHOT
@@ -74,6 +76,8 @@ class Run:
     folder: Path
     settings: Settings
     text: dict[str, Any]
+    backend: str | None = None
+    """That it began with, if it says so."""
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -85,7 +89,10 @@ class Run:
             found = json.loads(file.read_bytes())
             settings = Settings(**found["settings"])
             settings.architecture  # noqa: B018  # Raises for sizes that cannot be.
-            return cls(folder, settings, {name: found["text"][name] for name in ("source", "sha256", "characters")})
+            if settings.threads is not None:
+                positive_int("threads", settings.threads)
+            text = {name: found["text"][name] for name in ("source", "sha256", "characters")}
+            return cls(folder, settings, text, found.get("backend"))
         except OSError as error:
             raise CommandError(f"{file} cannot be opened: {error.strerror}; check its permissions") from None
         except (ValueError, KeyError, TypeError) as error:
@@ -98,11 +105,21 @@ class Run:
         about = {
             "settings": asdict(settings),
             "text": text.to_dict(),
+            "backend": as_backend(None).name,
             "python": platform.python_version(),
             "numpy": np.__version__,
         }
         write_atomic(folder / SETTINGS, json.dumps(about, indent=2).encode() + b"\n")
         return cls(folder, settings, text.to_dict())
+
+    def check_backend(self) -> None:
+        """Raise CommandError where it would go on by another backend than it began with, and end with other bits."""
+        present = as_backend(None).name
+        if self.backend not in (None, present):
+            raise CommandError(
+                f"{self.folder} was begun with the backend {self.backend}, and {present} rounds otherwise; "
+                f"set RNNBP_BACKEND={self.backend}"
+            )
 
     def save_result(self, result: Mapping[str, Any]) -> None:
         """Write what the run has come to. Raises StorageError."""

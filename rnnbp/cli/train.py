@@ -8,16 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from rnnbp.bptt.backend import as_backend
-from rnnbp.bptt.runners import threads_of
 from rnnbp.cli.errors import INTERRUPTED, CommandError, discard_output
 from rnnbp.cli.held_out import baselines, bits_per_character, model_score
 from rnnbp.cli.model import MODEL_NAME, Sampler
 from rnnbp.cli.runs import Run, Settings
 from rnnbp.cli.text import Split, Text, load_text, printable
+from rnnbp.cli.threads import limited, usual
 from rnnbp.graph import Sequential
 from rnnbp.losses import CrossEntropy
 from rnnbp.optim import Adam, Cosine, WarmUp
@@ -42,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     _check_length(settings, text, split)
     where = begun
     try:
-        with threadpool_limits(settings.threads, user_api="blas"):
+        with limited(settings.threads):
             model = settings.architecture.build(settings.seed)
             where = begun or Run.create(options.out, settings, text)
             return _Session(where, text, split, model, options.quiet).run(options.minutes, resume=begun is not None)
@@ -66,15 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
     settings = Settings.from_options(vars(options))
-    return replace(settings, threads=settings.threads or _threads()), load_text(options.text), None
-
-
-def _threads() -> int:
-    """All there are for kernels, whose bits do not depend on them; one for NumPy, whose bits do."""
-    try:
-        return threads_of(as_backend(None))
-    except ValueError as error:
-        raise CommandError(str(error)) from None
+    return replace(settings, threads=settings.threads or usual()), load_text(options.text), None
 
 
 def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:
@@ -87,6 +77,7 @@ def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:
     known = Path(found.settings.text) if found.settings.text else None
     text = load_text(options.text or known)
     found.check_text(text)
+    found.check_backend()
     return found.settings, text, found
 
 

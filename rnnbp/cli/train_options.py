@@ -7,6 +7,7 @@ from pathlib import Path
 from rnnbp.cli.model import CELLS
 from rnnbp.cli.options import Parser, checkpoint, number, whole
 from rnnbp.cli.runs import Settings
+from rnnbp.cli.threads import add_threads
 
 LARGEST = 2**20
 """Units of a layer: above this a weight alone has terabytes."""
@@ -90,14 +91,7 @@ def _add_engine(parser: Parser) -> None:
     group.add_argument(
         "--chunk", type=whole(1), metavar="N", help="steps that are run, kept and recomputed as one; by default 32"
     )
-    group.add_argument(
-        "--threads",
-        type=whole(1),
-        default=DEFAULT.threads,
-        metavar="N",
-        help="threads of matrix products; by default all with the extra jit, where the model is the same to the bit by "
-        "any number of them, and one without it",
-    )
+    add_threads(group)
     group.add_argument(
         "--minutes",
         type=number(0, 1e6, above=True),

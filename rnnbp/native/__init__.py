@@ -8,6 +8,9 @@ from importlib.util import find_spec
 
 VARIABLE = "RNNBP_BACKEND"
 """The backend that is used where none is named."""
+THREADS = "RNNBP_NUM_THREADS"
+"""Threads that kernels use, where they are not as many as BLAS's."""
+MOST_THREADS = 1024
 ALIASES = {"numba": "llvm"}
 """Numba's compiler is LLVM, by way of llvmlite; kernels are handed to it without Numba between."""
 

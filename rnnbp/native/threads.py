@@ -13,21 +13,20 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from rnnbp.native import driving, jobs
-from rnnbp.numerics import Array, address
+from rnnbp.native import MOST_THREADS, THREADS, driving, jobs
+from rnnbp.numerics import Array, address, shown
 
-VARIABLE = "RNNBP_NUM_THREADS"
 _JOB = len(jobs.JOB)
 _BOX = 16
 """Numbers of a box, which shares no cache line with another."""
 
 
 def count() -> int:
-    """How many. Raises ValueError where RNNBP_NUM_THREADS is no positive integer."""
-    given = os.environ.get(VARIABLE, "")
+    """How many. Raises ValueError where RNNBP_NUM_THREADS is no such number."""
+    given = os.environ.get(THREADS, "")
     if given:
-        if not given.isdecimal() or int(given) == 0:
-            raise ValueError(f"{VARIABLE} is a number of threads from 1 on, found {given!r}")
+        if not given.isdecimal() or not 1 <= int(given) <= MOST_THREADS:
+            raise ValueError(f"{THREADS} is a number of threads from 1 to {MOST_THREADS}, found {shown(given)}")
         return int(given)
     pools: list[int] = [pool.num_threads for pool in _blas()]
     return max(1, min([*pools, _processors()]))

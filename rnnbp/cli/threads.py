@@ -1,0 +1,53 @@
+"""Threads of a command: of BLAS and of kernels alike."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits
+
+from rnnbp.bptt.backend import as_backend
+from rnnbp.bptt.runners import threads_of
+from rnnbp.cli.errors import CommandError
+from rnnbp.cli.options import whole
+from rnnbp.native import MOST_THREADS, THREADS
+
+
+def add_threads(group: argparse._ArgumentGroup) -> None:
+    """The option ``--threads``."""
+    group.add_argument(
+        "--threads",
+        type=whole(1, MOST_THREADS + 1),
+        metavar="N",
+        help="threads of matrix products; by default all with the extra jit, where results are the same to the bit by "
+        "any number of them, and one without it",
+    )
+
+
+def usual() -> int:
+    """All there are for kernels, whose bits do not depend on them; one for NumPy, whose bits do.
+
+    Raises CommandError where the environment names no number of threads, or no backend.
+    """
+    try:
+        return threads_of(as_backend(None))
+    except (ValueError, ImportError) as error:
+        raise CommandError(str(error)) from None
+
+
+@contextmanager
+def limited(n: int | None) -> Iterator[None]:
+    """So many threads, whatever the environment says; None for as many as is usual."""
+    n, before = n or usual(), os.environ.get(THREADS)
+    os.environ[THREADS] = str(n)
+    try:
+        with threadpool_limits(n, user_api="blas"):
+            yield
+    finally:
+        if before is None:
+            del os.environ[THREADS]
+        else:
+            os.environ[THREADS] = before
