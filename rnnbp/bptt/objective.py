@@ -116,9 +116,7 @@ class Objective:
         if isinstance(self.loss, Loss):
             self.total = self.loss.some(sum(self._weigh(span, again=True) for span in self._blocks()))
             if self.total < np.finfo(self.problem.dtype).tiny:
-                raise ValueError(
-                    f"mask: its weights sum to {self.total}, too little for {self.problem.dtype}; scale them"
-                )
+                raise ValueError(f"weights sum to {self.total}, too little for {self.problem.dtype}; scale them up")
 
     def _read(self, part: Series | None, span: slice, *, again: bool = False) -> Any:
         if part is None:
