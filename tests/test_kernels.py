@@ -255,6 +255,26 @@ def test_gradients_of_a_layer_that_is_used_twice_are_added_one_after_the_other(
         same(rb.bptt(model, x, dy, lambda y, dy: (0.0, dy), backend="llvm"), expected)
 
 
+@pytest.mark.parametrize("after_a_run", [False, True])
+def test_gradients_of_tied_parameters_are_added_one_after_the_other(
+    after_a_run: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two layers of a cell; they may be tied after a run, too."""
+    rng, (x, h) = np.random.default_rng(0), (rb.Input(128), rb.State(128))
+    a, b = (rb.Dense(128, 128, bias=False, dtype="float64", rng=seed) for seed in (0, 1))
+    h_new = rb.Tanh()(a(x) + b(h))
+    model, (inputs, dy) = rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new)), rng.normal(size=(2, 64, 32, 128))
+    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
+    if after_a_run:
+        rb.bptt(model, inputs, dy, lambda y, dy: (0.0, dy), backend="llvm")
+    b.params["weight"] = a.params["weight"]
+    expected = rb.bptt(model, inputs, dy, lambda y, dy: (0.0, dy), backend="interpreter").grads["0.weight"]
+    for _ in range(20):
+        found = rb.bptt(model, inputs, dy, lambda y, dy: (0.0, dy), backend="llvm").grads["0.weight"]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
 def test_what_one_thread_must_do() -> None:
     """Tasks that add to the same numbers, also through others."""
     outputs = [[(0, 0, 96)], [(0, 96, 192)], [(1, 0, 96)], [(0, 190, 200), (2, 0, 1)], [(0, 10, 20)], [(2, 0, 5)]]
@@ -319,6 +339,20 @@ def test_a_number_of_threads_that_is_none(given: str, monkeypatch: pytest.Monkey
 def test_bits_do_not_depend_on_the_schedule(cell: Any, checkpoint: Any) -> None:
     model = cell(3, 20, rng=0)
     same(gradients(model, chunk=10), gradients(model, chunk=10, checkpoint=checkpoint))
+
+
+@pytest.mark.parametrize("output", ["the product", "a difference"])
+def test_bits_do_not_depend_on_what_else_takes_a_product(output: str) -> None:
+    """An output takes the product that a state's sum takes alone where there is no output."""
+    x, h = rb.Input(20), rb.State(20)
+    product = rb.Dense(20, 20, bias=False, dtype="float64", rng=0)(h)
+    y = product if output == "the product" else product - h
+    model = rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(product + x)}, output=y))
+    kept, rerun = (
+        rb.bptt(model, reals(64, 4, 20), None, half_square, chunk=8, backend="llvm", checkpoint=checkpoint)
+        for checkpoint in ("all", "sqrt")
+    )
+    same(kept, rerun)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru reset before", "minimal gated unit, normalised"])

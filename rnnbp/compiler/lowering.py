@@ -106,13 +106,19 @@ _attributes: WeakKeyDictionary[Cell, list[dict[str, Any]]] = WeakKeyDictionary()
 
 
 def written(cell: Cell) -> tuple[tuple[str, str], ...]:
-    """The numbers among the attributes of layers that are lowered, as ``eps``: code has them as they were."""
+    """The numbers among the attributes of layers that are lowered, as ``eps``: code has them as they were.
+
+    And which of their parameters are one array.
+    """
     if cell not in _attributes:
         layers = {id(node.block): node.block for node in cell.nodes}
         own = [layer for layer in layers.values() if getattr(type(layer), "lower", Layer.lower) is not Layer.lower]
         _attributes[cell] = [vars(layer) for layer in own]
     found = (item for attributes in _attributes[cell] for item in attributes.items())
-    return tuple((name, repr(value)) for name, value in found if isinstance(value, int | float | tuple))
+    arrays = [id(array) for attributes in _attributes[cell] for array in attributes.get("_params", {}).values()]
+    tied = [arrays.index(array) for array in arrays] if len(set(arrays)) < len(arrays) else []
+    numbers = ((name, repr(value)) for name, value in found if isinstance(value, int | float | tuple))
+    return (*numbers, ("tied", repr(tied)))
 
 
 def forget_others(known: dict[Any, Any], now: tuple[tuple[str, str], ...]) -> None:

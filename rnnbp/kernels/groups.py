@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from rnnbp.compiler.code import GRADIENTS, POINTWISE, Code, Matrix, Op, Vector
@@ -100,7 +101,28 @@ def _overlap(a: Spot, b: Spot, n: int) -> bool:
     return a.buffer is b.buffer and 0 < abs(a.row - b.row) < n
 
 
-def _meet(a: Spot, n: int, b: Spot, m: int) -> bool:
+def joined(code: Code, homes: Homes, phases: Mapping[int, str], looked_up: int | None = None) -> dict[int, Op]:
+    """By the result of a product, the sum that alone takes it, if that comes next: they become one item.
+
+    Asked of a whole code: functions that run parts of it must round alike.
+
+    Args:
+        looked_up: the value whose product is looked up in a table, and so starts from no other value.
+    """
+    found, users, taken, rows = dict[int, Op](), code.users(), {*code.outputs, *homes.kept}, code.values.rows
+    ops = [op for op in homes.order if op.name not in VIEWS | GRADIENTS]
+    for op, after in pairwise(ops):
+        together = op.name == "linear" and phases[id(op)] == phases[id(after)]
+        if not together or users.get(op.out, []) != [after] or op.out in taken:
+            continue
+        sums = after.name == "add" and after.args.count(op.out) == 1 and op.args[0] != looked_up
+        apart = not _meet(homes.home(op.args[0]), rows(op.args[0]), homes.home(after.out), rows(op.out))
+        if apart and (sums or after.name == "bias"):
+            found[op.out] = after
+    return found
+
+
+def _meet(a: Home, n: int, b: Home, m: int) -> bool:
     """Whether n features and m others share memory."""
     return a.buffer is b.buffer and a.row < b.row + m and b.row < a.row + n
 
@@ -110,21 +132,20 @@ def arranged(
     homes: Homes,
     places: Places,
     ops: Iterable[Op],
+    joins: Mapping[int, Op],
     moves: Iterable[tuple[Home, Home | None]] = (),
-    *,
-    looked_up: int | None = None,
 ) -> list[Item]:
     """The items of a phase's operations; at their end, homes are filled from others, or with zeros (None).
 
     Args:
-        looked_up: the value whose product is looked up in a table, and so starts from no other value.
+        joins: products and sums, as ``joined`` gives them.
     """
-    return _Arranger(code, homes, places, looked_up).run([op for op in ops if op.name not in VIEWS], list(moves))
+    return _Arranger(code, homes, places, joins).run([op for op in ops if op.name not in VIEWS], list(moves))
 
 
 class _Arranger:
-    def __init__(self, code: Code, homes: Homes, places: Places, looked_up: int | None) -> None:
-        self.code, self.homes, self.places, self.looked_up = code, homes, places, looked_up
+    def __init__(self, code: Code, homes: Homes, places: Places, joins: Mapping[int, Op]) -> None:
+        self.code, self.homes, self.places, self.joins = code, homes, places, joins
         self.items: list[Item] = []
         self.users = code.users()
         self.ends = {v for v in code.outputs if v is not None}
@@ -162,23 +183,15 @@ class _Arranger:
         last.lanes.append(lane)
 
     def _product(self, op: Op, after: Op | None) -> bool:
-        """A product, with the sum that alone takes it, if that comes next; whether it does."""
+        """A product, with the sum that it is joined with; whether there is one."""
         rows, depth, arg = self._rows(op.out), self._rows(op.args[0]), self.places.of(op.args[0])
-        if after is not None and self._joins(op, after):
-            out = self.places.of(after.out)
-            if not _meet(arg, depth, out, rows):
-                (other,) = (v for v in after.args if v != op.out) if after.name == "add" else (None,)
-                start = after.attr if other is None else self.places.of(other)
-                self.items.append(Product(op.attr, arg, out, rows, depth, start))
-                return True
-        self.items.append(Product(op.attr, arg, self.places.of(op.out), rows, depth))
-        return False
-
-    def _joins(self, op: Op, after: Op) -> bool:
-        """Whether a product is there for a sum alone."""
-        alone = self.users.get(op.out, []) == [after] and op.out not in self.ends and op.out not in self.homes.kept
-        sums = after.name == "add" and after.args.count(op.out) == 1 and op.args[0] != self.looked_up
-        return alone and (sums or after.name == "bias")
+        if after is None or self.joins.get(op.out) is not after:
+            self.items.append(Product(op.attr, arg, self.places.of(op.out), rows, depth))
+            return False
+        (other,) = (v for v in after.args if v != op.out) if after.name == "add" else (None,)
+        start = after.attr if other is None else self.places.of(other)
+        self.items.append(Product(op.attr, arg, self.places.of(after.out), rows, depth, start))
+        return True
 
     def _reduction(self, op: Op) -> None:
         args, outs = (tuple(map(self.places.of, values)) for values in (op.args, op.outs))

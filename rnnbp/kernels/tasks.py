@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -50,12 +51,12 @@ class Tasks:
 
     def __init__(self, gradients: Sequence[Gradient], functions: tuple[int, int, int], batch: int, item: int) -> None:
         self.names: dict[str, int] = {}
-        self.totals: dict[tuple[int, str], Rows] = {}
+        self.totals: dict[Any, Rows] = {}
         self._batch, self._item, self._functions = batch, item, functions
         for name in (p.name for g in gradients for p in (g.deltas, g.other) if p is not None):
             self.names.setdefault(name, len(self.names))
         for g in gradients:
-            self.totals |= {(id(part.owner), part.key): part for part in g.totals}
+            self.totals |= {_sum(part): part for part in g.totals}
         self._order = {key: len(self.names) + k for k, key in enumerate(self.totals)}
         self.nothing = len(self.names) + len(self.totals)
         """The number of the array that is none; after those of the arrays ``names`` and of the sums of gradients."""
@@ -71,14 +72,14 @@ class Tasks:
 
     def _outputs(self, g: Gradient, first: int) -> list[tuple[int, int, int]]:
         """Of each parameter that a task adds to its number, and the rows."""
-        starts = [(self._order[id(t.owner), t.key], t.start + first) for t in g.totals]
+        starts = [(self._order[_sum(t)], t.start + first) for t in g.totals]
         return [(which, start, start + _many(g, first)) for which, start in starts]
 
     def _row(self, g: Gradient, first: int, follows: bool) -> tuple[list[int], list[int]]:
         """The numbers of a task, places counted from where their arrays begin; and the arrays, −1 for other numbers."""
         item, many = self._item, _many(g, first)
         step = item if g.by_symbol else item * max(1, g.depth)
-        out, *second = ((self._order[id(t.owner), t.key], step * (t.start + first)) for t in g.totals)
+        out, *second = ((self._order[_sum(t)], step * (t.start + first)) for t in g.totals)
         deltas = self.names[g.deltas.name], self._offset(g.deltas) + item * first
         other = (self.names[g.other.name], self._offset(g.other)) if g.other else (second or [(self.nothing, 0)])[0]
         width = g.other.width if g.other else 0
@@ -105,6 +106,11 @@ class Tasks:
     def sums(self, grads: Accumulator) -> list[int]:
         """Where the sums of gradients begin, and what is none."""
         return [*(address(grads.at(part.owner, part.key)) for part in self.totals.values()), 0]
+
+
+def _sum(part: Rows) -> Any:
+    """What tells a gradient from others: parameters that are tied, one array, have one."""
+    return id(part.owner[part.key]) if part.key in part.owner else (id(part.owner), part.key)
 
 
 def _many(g: Gradient, first: int) -> int:
