@@ -16,7 +16,7 @@ from rnnbp.compiler.code import Matrix, Rows, Vector
 from rnnbp.compiler.homes import Buffer, Home
 from rnnbp.compiler.rules import cut
 from rnnbp.kernels import products
-from rnnbp.kernels.groups import Item, Lookup, Product, arranged, joined
+from rnnbp.kernels.groups import Item, Lookup, Product, arranged, sums_of
 from rnnbp.kernels.places import Place, Places, Spot
 from rnnbp.kernels.source import GATHER, PRODUCT, Source, function_text
 from rnnbp.native import driving
@@ -135,9 +135,9 @@ class KernelCell:
         )
         given = [(Home(y), homes.home(first))] if output and first is not None else []
         x = code.inputs[0] if self.symbols else None
-        joins = joined(cell.codes.forward, homes, cell.phases, x)
+        sums = sums_of(cell.codes.forward, homes, cell.phases, x)
         parts = {
-            phase: arranged(code, homes, places, [op for op in ops if phases[id(op)] == phase], joins, moves)
+            phase: arranged(code, homes, places, [op for op in ops if phases[id(op)] == phase], sums, moves)
             for phase, moves in (("before", []), ("loop", ends), ("after", given))
         }
         if x is not None:
@@ -157,9 +157,9 @@ class KernelCell:
         """The delta recursion, and dx."""
         back, homes, places = self.back, self.back.homes, self.places
         real = [op for op in homes.order if not op.name.startswith("grad")]
-        joins = joined(back.code, homes, back.phases)
+        sums = sums_of(back.code, homes, back.phases)
         parts = {
-            phase: arranged(back.code, homes, places, [op for op in real if back.phases[id(op)] == phase], joins, moves)
+            phase: arranged(back.code, homes, places, [op for op in real if back.phases[id(op)] == phase], sums, moves)
             for phase, moves in (("before", []), ("loop", []), ("after", self._dx_moves()))
         }
         moves = back.moves()
@@ -168,7 +168,7 @@ class KernelCell:
             places.spans[home.buffer] = (f"S{9000 + k}", "")
         ends: list[tuple[Home, Home | None]] = [(waiting[k], homes.home(v)) for k, v in moves if v is not None]
         ends += [(Home(back.carried[k]), waiting.get(k)) for k, _ in moves]
-        parts["loop"] += arranged(back.code, homes, places, [], joins, ends)
+        parts["loop"] += arranged(back.code, homes, places, [], sums, ends)
         parts["after"] += [] if self.symbols else self._dx_products()
         return self._compiled(Source(self.lanes, places, self.cell.constants, back=True), parts, [])
 

@@ -101,7 +101,7 @@ def _overlap(a: Spot, b: Spot, n: int) -> bool:
     return a.buffer is b.buffer and 0 < abs(a.row - b.row) < n
 
 
-def joined(code: Code, homes: Homes, phases: Mapping[int, str], looked_up: int | None = None) -> dict[int, Op]:
+def sums_of(code: Code, homes: Homes, phases: Mapping[int, str], looked_up: int | None = None) -> dict[int, Op]:
     """By the result of a product, the sum that alone takes it, if that comes next: they become one item.
 
     Asked of a whole code: functions that run parts of it must round alike.
@@ -115,9 +115,9 @@ def joined(code: Code, homes: Homes, phases: Mapping[int, str], looked_up: int |
         together = op.name == "linear" and phases[id(op)] == phases[id(after)]
         if not together or users.get(op.out, []) != [after] or op.out in taken:
             continue
-        sums = after.name == "add" and after.args.count(op.out) == 1 and op.args[0] != looked_up
+        adds = after.name == "add" and after.args.count(op.out) == 1 and op.args[0] != looked_up
         apart = not _meet(homes.home(op.args[0]), rows(op.args[0]), homes.home(after.out), rows(op.out))
-        if apart and (sums or after.name == "bias"):
+        if apart and (adds or after.name == "bias"):
             found[op.out] = after
     return found
 
@@ -132,20 +132,20 @@ def arranged(
     homes: Homes,
     places: Places,
     ops: Iterable[Op],
-    joins: Mapping[int, Op],
+    sums: Mapping[int, Op],
     moves: Iterable[tuple[Home, Home | None]] = (),
 ) -> list[Item]:
     """The items of a phase's operations; at their end, homes are filled from others, or with zeros (None).
 
     Args:
-        joins: products and sums, as ``joined`` gives them.
+        sums: of products, as ``sums_of`` gives them.
     """
-    return _Arranger(code, homes, places, joins).run([op for op in ops if op.name not in VIEWS], list(moves))
+    return _Arranger(code, homes, places, sums).run([op for op in ops if op.name not in VIEWS], list(moves))
 
 
 class _Arranger:
-    def __init__(self, code: Code, homes: Homes, places: Places, joins: Mapping[int, Op]) -> None:
-        self.code, self.homes, self.places, self.joins = code, homes, places, joins
+    def __init__(self, code: Code, homes: Homes, places: Places, sums: Mapping[int, Op]) -> None:
+        self.code, self.homes, self.places, self.sums = code, homes, places, sums
         self.items: list[Item] = []
         self.users = code.users()
         self.ends = {v for v in code.outputs if v is not None}
@@ -183,9 +183,9 @@ class _Arranger:
         last.lanes.append(lane)
 
     def _product(self, op: Op, after: Op | None) -> bool:
-        """A product, with the sum that it is joined with; whether there is one."""
+        """A product, with the sum that takes it alone, if there is one; whether there is."""
         rows, depth, arg = self._rows(op.out), self._rows(op.args[0]), self.places.of(op.args[0])
-        if after is None or self.joins.get(op.out) is not after:
+        if after is None or self.sums.get(op.out) is not after:
             self.items.append(Product(op.attr, arg, self.places.of(op.out), rows, depth))
             return False
         (other,) = (v for v in after.args if v != op.out) if after.name == "add" else (None,)
