@@ -129,6 +129,13 @@ def test_random_wide_cells(cell: rb.Recurrent, without: set[str], shape: tuple[i
             agree(cell, reals(*shape, *cell.cell.input_shapes[0]), without, kernels)
 
 
+def test_a_delta_that_is_gathered_for_gradients_alone() -> None:
+    """A product that no sum takes, before deltas of one layer that are put together for a chunk, not for a step."""
+    x, (h, g, f) = rb.Input(2), (rb.State(2), rb.State(2), rb.State(2))
+    d, both = (rb.Dense(n, 2, bias=False, dtype="float64", rng=0) for n in (2, (2, 2)))
+    agree(rb.Recurrent(rb.Cell(x, {h: d(x), g: d(x), f: d(both(x, x))}, output=h)), reals(5, 3, 2), (), kernels)
+
+
 def test_a_product_is_not_put_where_its_argument_is() -> None:
     """Of several panels: dh = dy + Wᵀ dh′, whose place is that of dh′, which nothing else reads."""
     x, h = rb.Input(100), rb.State(100)

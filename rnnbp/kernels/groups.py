@@ -116,8 +116,9 @@ def sums_of(code: Code, homes: Homes, phases: Mapping[int, str], looked_up: int 
         if not together or users.get(op.out, []) != [after] or op.out in taken:
             continue
         adds = after.name == "add" and after.args.count(op.out) == 1 and op.args[0] != looked_up
-        apart = not _meet(homes.home(op.args[0]), rows(op.args[0]), homes.home(after.out), rows(op.out))
-        if apart and (adds or after.name == "bias"):
+        if not adds and after.name != "bias":
+            continue
+        if not _meet(homes.home(op.args[0]), rows(op.args[0]), homes.home(after.out), rows(op.out)):
             found[op.out] = after
     return found
 
