@@ -42,7 +42,7 @@ from rnnbp.native.calls import FOLLOWS, NUMBERS, as_task, located, place, togeth
 from rnnbp.native.ir import Lanes, Text
 from rnnbp.native.machine import Library, vector_bytes
 from tests import models
-from tests.programs import agree, cells
+from tests.programs import agree, cells, half_square
 
 SLOW: Any = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
 COMPILED = [name for name in models.CELLS if name not in ("network in cell",)]
@@ -56,10 +56,6 @@ def kernels(layout: Layout, without: frozenset[str]) -> Any:
     sizes = kernel_sizes(layout, without)
     assert sizes is not None
     return KernelProgram(sizes, Workspace(threads=threads.count()))
-
-
-def half_square(y: Any, _: Any) -> Any:
-    return (y**2).sum() / 2, y.copy()
 
 
 def same(a: Any, b: Any) -> None:

@@ -16,7 +16,7 @@ import rnnbp as rb
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.problem import pose
 from tests.models import minimal_gated_unit
-from tests.programs import cells
+from tests.programs import cells, half_square
 
 pytest.importorskip("llvmlite")
 
@@ -97,10 +97,6 @@ def test_random_cells_that_take_symbols(cell: rb.Recurrent) -> None:
             np.testing.assert_allclose(
                 found.grads[name], grad, rtol=0, atol=1e-11 * max(1, np.abs(grad).max()), err_msg=name
             )
-
-
-def half_square(y: Any, _: Any) -> Any:
-    return (y**2).sum() / 2, y.copy()
 
 
 @pytest.mark.parametrize("cell", ["lstm", "unit"])

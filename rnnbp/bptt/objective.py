@@ -115,7 +115,7 @@ class Objective:
                 raise ShapeError(f"{name} goes on after x has ended, at {self.problem.steps} steps; end them alike")
         if isinstance(self.loss, Loss):
             self.total = self.loss.some(sum(self._weigh(span, again=True) for span in self._blocks()))
-            if self.total < float(np.finfo(self.problem.dtype).tiny):
+            if self.total < float(np.finfo(self.problem.dtype).tiny):  # 1 / total would overflow
                 raise ValueError(f"weights sum to {self.total}, too little for {self.problem.dtype}; scale them up")
 
     def _read(self, part: Series | None, span: slice, *, again: bool = False) -> Any:

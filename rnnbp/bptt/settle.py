@@ -65,7 +65,7 @@ def _planned(sizes: Sizes, steps: int, budget: int) -> Plan:
     known, plan = _plans.get(model, (None, None))
     if plan is None or known != key:
         plan = choose(sizes, steps, budget, measured_for(sizes, steps, budget))
-        _plans[model] = key, replace(plan, sizes=None)  # type: ignore[arg-type]  # sizes hold the model
+        _plans[model] = key, replace(plan, sizes=None)  # type: ignore[arg-type]  # sizes hold the model; put back below
     return replace(plan, sizes=sizes)
 
 

@@ -77,7 +77,7 @@ class Run:
     settings: Settings
     text: dict[str, Any]
     backend: str | None = None
-    """That it began with, if it says so."""
+    """That it began with; None where run.json is older than that."""
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -105,12 +105,12 @@ class Run:
         about = {
             "settings": asdict(settings),
             "text": text.to_dict(),
-            "backend": as_backend(None).name,
+            "backend": (backend := as_backend(None).name),
             "python": platform.python_version(),
             "numpy": np.__version__,
         }
         write_atomic(folder / SETTINGS, json.dumps(about, indent=2).encode() + b"\n")
-        return cls(folder, settings, text.to_dict())
+        return cls(folder, settings, text.to_dict(), backend)
 
     def check_backend(self) -> None:
         """Raise CommandError where it would go on by another backend than it began with, and end with other bits."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.compiler.backward import Backward
-from rnnbp.compiler.code import Matrix, Rows, Vector
+from rnnbp.compiler.code import Matrix, Op, Rows, Vector
 from rnnbp.compiler.homes import Buffer, Home
 from rnnbp.compiler.rules import cut
 from rnnbp.kernels import products
@@ -134,16 +134,20 @@ class KernelCell:
             [] if known else [(Home(cell.after[k]), homes.home(v)) for k, v in cell.moves()]
         )
         given = [(Home(y), homes.home(first))] if output and first is not None else []
-        x = code.inputs[0] if self.symbols else None
-        sums = sums_of(cell.codes.forward, homes, cell.phases, x)
         parts = {
-            phase: arranged(code, homes, places, [op for op in ops if phases[id(op)] == phase], sums, moves)
+            phase: arranged(code, homes, places, [op for op in ops if phases[id(op)] == phase], self._sums, moves)
             for phase, moves in (("before", []), ("loop", ends), ("after", given))
         }
-        if x is not None:
-            parts["before"] = [self._looked_up(item, places.of(x)) for item in parts["before"]]
+        if self.symbols:
+            parts["before"] = [self._looked_up(item, places.of(code.inputs[0])) for item in parts["before"]]
         rolled = [(f"H{k}", b.rows) for k, b in enumerate(cell.before)] if rolling else []
         return self._compiled(Source(self.lanes, places, cell.constants), parts, rolled)
+
+    @cached_property
+    def _sums(self) -> dict[int, Op]:
+        """Of products, in all forward functions."""
+        code = self.cell.codes.forward
+        return sums_of(code, self.cell.homes, self.cell.phases, code.inputs[0] if self.symbols else None)
 
     def _looked_up(self, item: Item, x: Spot) -> Item:
         if not isinstance(item, Product) or item.arg != x:

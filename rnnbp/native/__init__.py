@@ -11,6 +11,7 @@ VARIABLE = "RNNBP_BACKEND"
 THREADS = "RNNBP_NUM_THREADS"
 """Threads that kernels use, where they are not as many as BLAS's."""
 MOST_THREADS = 1024
+"""More than processors have; a larger number is a slip, and one beyond C's integers would reach BLAS as a crash."""
 ALIASES = {"numba": "llvm"}
 """Numba's compiler is LLVM, by way of llvmlite; kernels are handed to it without Numba between."""
 
