@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from rnnbp.arrays import plain
 from rnnbp.bptt import bptt
 from rnnbp.bptt.backend import Backend
 from rnnbp.bptt.chunks import Chunks
@@ -124,7 +125,7 @@ def _weighted_sum(y: Array, weights: Array) -> tuple[Any, Array]:
 
 
 def _pose(model: Any, x: Any, state: Any, chunk: int | None) -> Problem:
-    graph, x = as_model(model), np.asarray(x)
+    graph, x = as_model(model), plain("check_grads: x", x)
     x = x.astype(np.float64) if x.dtype == np.float32 else x
     return pose(graph.astype(np.float64), x, chunk=chunk, state=state, backend=None)
 
@@ -182,7 +183,7 @@ def _layer_case(function: Any, xs: tuple[Any, ...], context: Context, dtype: np.
         )
     inputs = [Input() for _ in xs]
     graph = Graph(inputs, function(*inputs)).astype(np.float64)
-    arrays = [np.asarray(x) for x in xs]
+    arrays = [plain(f"check_grads: input {k}", x) for k, x in enumerate(xs)]
     arrays = [a if a.dtype.kind in "iu" else a.astype(np.float64) for a in arrays]
     values, saved = _walk(graph, arrays, context)
     rng = np.random.default_rng(context.seed)
@@ -215,7 +216,7 @@ def _walk(graph: Graph, xs: Sequence[Array], context: Context) -> tuple[list[Any
 
 
 def _loss_case(loss: Loss, y: Any, target: Any, mask: Any, dtype: np.dtype[Any]) -> Case:
-    y = np.asarray(y, np.float64)
+    y = plain("check_grads: x, the outputs", y).astype(np.float64)
     work = y.astype(dtype)
     return Case({"y": loss(y, target, mask)[1]}, {"y": work}, lambda: loss(work, target, mask)[0])
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from rnnbp.arrays import plain
 from rnnbp.numerics import Array, DtypeError, Shape, first_bad, real_number, shown
 from rnnbp.rng import RngLike, generator
 
@@ -100,7 +101,7 @@ def initialize(how: InitializerLike, rng: np.random.Generator, shape: Shape, dty
     Raises TypeError for what is no initializer, ValueError for an unknown name or values that do not fit,
     DtypeError for values that are not real numbers.
     """
-    values = np.asarray(_function(how, place)(rng, shape))
+    values = plain(f"{place}: what the initializer returned", _function(how, place)(rng, shape))
     if values.shape != shape:
         raise ValueError(f"{place}: the initializer gave shape {values.shape} for a parameter of shape {shape}")
     if values.dtype.kind not in "biuf":

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from rnnbp.arrays import REAL, as_array, plain
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.parts import recurrents
-from rnnbp.bptt.problem import as_model, pose
+from rnnbp.bptt.problem import as_model, pose, stated_shape
 from rnnbp.bptt.results import Gradients, States
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array, ShapeError
@@ -73,7 +74,10 @@ def backprop(model: Any, x: Any, target: Any, loss: LossLike, *, mask: Any = Non
     """
     if found := recurrents(as_model(model)):
         raise ShapeError(f"backprop is for models without time, found {found[0].block}; use bptt with x (T, B, ...)")
-    step = [None if a is None else np.asarray(a)[None] for a in (x, target, mask)]
+    x = as_array("x", x, kinds=REAL + "c", axes="(B, ...)")
+    if x.shape == stated_shape(as_model(model)):
+        raise ShapeError(f"x has shape {x.shape}, that of one example: axis 0, the batch, is missing; give x[None]")
+    step = [None if a is None else plain(name, a)[None] for name, a in (("x", x), ("target", target), ("mask", mask))]
     result = bptt(model, step[0], step[1], _without_time(loss), mask=step[2], **options)
     if result.dx is None:
         return result
@@ -87,6 +91,6 @@ def _without_time(loss: LossLike) -> LossLike:
 
     def one_step(y: Array, target: Any) -> tuple[Any, Any]:
         value, dy = loss(y[0], None if target is None else target[0])
-        return value, np.asarray(dy)[None]
+        return value, plain("dy of the loss function", dy)[None]
 
     return one_step

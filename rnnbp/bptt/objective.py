@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from rnnbp.arrays import plain
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from, series
 from rnnbp.bptt.sizes import Sizes
@@ -74,13 +75,14 @@ class Objective:
             if axis is not None:
                 raise ShapeError(
                     f"target axis {axis} must have size {lead[axis]}, as x has (T, B) = {lead}, "
-                    f"found shape {shape}; give a target for every step"
+                    f"found shape {shape}; {_cure('target', shape, lead) or 'give a target for every step'}"
                 )
         if self.mask is not None:
             length = "T" if steps is None else self.mask.steps
             lead, found = (steps or length, self.problem.batch), (length, *self.mask.shape)
             if found != lead:
-                raise ShapeError(f"mask must have shape (T, B) = {lead}, found {found}; one weight for each step")
+                cure = _cure("mask", found, lead) or "one weight for each step"
+                raise ShapeError(f"mask must have shape (T, B) = {lead}, found {found}; {cure}")
 
     def _blocks(self) -> Iterator[slice]:
         """The sequence in parts that do not depend on chunks, so that a sum over them has the same bits."""
@@ -179,9 +181,9 @@ class Objective:
 
     def _fitting(self, who: object, dy: Any, y: Array) -> Array:
         """dy in y's dtype. Raises ShapeError, DtypeError or ValueError where it does not fit y."""
-        if np.shape(dy) != y.shape:
-            raise ShapeError(f"{who} gave dy of shape {np.shape(dy)} for y of shape {y.shape}; they must agree")
-        dy = np.asarray(dy)
+        dy = plain("dy", dy, who)
+        if dy.shape != y.shape:
+            raise ShapeError(f"{who} gave dy of shape {dy.shape} for y of shape {y.shape}; they must agree")
         if dy.dtype.kind not in "fiub" and dy.dtype != y.dtype:  # gradcheck's are complex
             raise DtypeError(f"{who} gave dy of dtype {dy.dtype}; give floats")
         return cast(dy, y.dtype, who, "dy")
@@ -197,6 +199,11 @@ def read_only(array: Array) -> Array:
     view: Array = array.view()
     view.flags.writeable = False
     return view
+
+
+def _cure(name: str, found: tuple[Any, ...], lead: tuple[Any, ...]) -> str:
+    """What to do about batch-first axes; "" for others."""
+    return f"its first two axes are swapped: give {name}.swapaxes(0, 1)" if found[:2] == lead[::-1] else ""
 
 
 def _number(value: Any) -> float:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from rnnbp.arrays import plain
+from rnnbp.batch_first import warn_if_known
 from rnnbp.bptt.backend import Backend, BackendLike, as_backend
 from rnnbp.bptt.parts import parts_of, recurrents
 from rnnbp.bptt.results import States
@@ -118,6 +120,8 @@ def pose(
     graph = as_model(model)
     given = series("x", x, None if steps is None else positive_int("steps", steps), folder)
     _check_axes(given, graph)
+    if recurrents(graph):  # without, one axis is as good as the other
+        warn_if_known("x", x)
     dtype = graph.dtype or (given.dtype if given.dtype.kind in "fc" else np.dtype(np.float32))
     check = partial(_check_values, tuple(symbol_layers(graph)), dtype)
     if isinstance(given, Held) and given.dtype == dtype and not given.mapped:
@@ -126,7 +130,11 @@ def pose(
         given.check(check)
     if isinstance(given, Stream) and given.dtype.kind == "f":
         given.dtype = dtype
-    (output,) = graph.output_shapes(given.shape[1:])
+    try:
+        (output,) = graph.output_shapes(given.shape[1:])
+    except ShapeError:
+        _check_batch_axis(given, graph)
+        raise
     if output is None:
         raise ShapeError(f"{graph}: the shape of its output does not follow from features {given.shape[1:]} of x")
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
@@ -157,7 +165,7 @@ def feature_shape(caller: str, model: Graph, x_shape: Shape | None) -> Shape:
     """The feature shape of x: as given, or as the model says. Raises ShapeError, or TypeError without a dtype."""
     if x_shape is not None and not (isinstance(x_shape, tuple | list) and all(isinstance(n, int) for n in x_shape)):
         raise TypeError(f"{caller}: x_shape must be a tuple of sizes, found {shown(x_shape)}; write as (n_in,)")
-    shape = _stated_shape(model) if x_shape is None else tuple(x_shape)
+    shape = stated_shape(model) if x_shape is None else tuple(x_shape)
     if shape is None:
         raise ShapeError(f"{caller}: {model} does not say the feature shape of its input; give x_shape, as (n_in,)")
     if model.dtype is None:
@@ -165,13 +173,13 @@ def feature_shape(caller: str, model: Graph, x_shape: Shape | None) -> Shape:
     return shape
 
 
-def _stated_shape(graph: Graph) -> Shape | None:
+def stated_shape(graph: Graph) -> Shape | None:
     """The feature shape that the input, or a layer that takes it, is made for."""
     found: list[Shape | None] = [graph.input_shapes[0]]
     for node in graph.nodes:
         if 0 in node.args:
             if isinstance(node.block, Recurrent):
-                found.append(_stated_shape(node.block.cell))
+                found.append(stated_shape(node.block.cell))
             elif isinstance(node.block, Symbols):
                 found.append(())
             elif isinstance(node.block, Dense):
@@ -194,6 +202,16 @@ def _check_axes(x: Series, model: Graph) -> None:
         raise DtypeError(f"x has dtype {x.dtype}, but {symbols} takes integers; use x.astype(int)")
     if not symbols and x.dtype.kind in "iu":
         raise DtypeError(f"x has dtype {x.dtype}, but the model takes floats; use x.astype('float32') or an Embedding")
+
+
+def _check_batch_axis(x: Series, model: Graph) -> None:
+    """Raise ShapeError for an x that lacks the batch axis, as far as the model's own features tell."""
+    if x.shape and x.shape == stated_shape(model):
+        found = ", ".join(map(str, ("T", *x.shape)))
+        raise ShapeError(
+            f"x has shape ({found}), the axes of one sequence: axis 1, the batch, is missing; "
+            f"give x[:, None], and the target likewise"
+        )
 
 
 def _check_values(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array, start: int) -> None:
@@ -260,11 +278,15 @@ def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: np.
         raise ShapeError(f"state {k} has {len(arrays)} arrays; its cell has {len(shapes)} states: {', '.join(names)}")
     for name, array, shape in zip(names, arrays, shapes, strict=True):
         where = f"state {k}, {name}"
+        plain(where, array)
         if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
             found = getattr(array, "dtype", type(array).__name__)
             raise DtypeError(f"{where}: expected an array of {dtype}, found {found}; use np.asarray(..., '{dtype}')")
         if array.shape != (batch, *shape):
-            raise ShapeError(f"{where}: expected shape (B, ...) = {(batch, *shape)}, found {array.shape}; reshape it")
+            raise ShapeError(
+                f"{where}: expected shape (B, ...) = {(batch, *shape)}, found {array.shape}; "
+                f"reshape it, or look whether x is (T, B, ...)"
+            )
         if (at := first_bad(array)) is not None:
             raise ValueError(f"{where}: the value at {list(at)} is {array[at]}; states must be finite")
         _check_range(where, array, dtype)

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from rnnbp.arrays import REAL, as_array, is_stream, sliceable
 from rnnbp.bptt.scratch import ScratchFile
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, shown
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 from rnnbp.storage import PathLike, StorageError
 
 BLOCK = 2**14
@@ -229,39 +230,13 @@ Series: TypeAlias = Held | Stream
 
 def series(name: str, given: Any, steps: int | None = None, folder: PathLike | None = None) -> Series:
     """``given`` as one of the two. What has an ``__iter__`` but no length is a stream."""
-    if hasattr(given, "__iter__") and not hasattr(given, "__len__") and not hasattr(given, "shape"):
+    if is_stream(given):
         return Stream(name, iter(given), steps, folder)
-    found = Held(given) if _sliceable(given) else Held(_array(name, given))
+    found = Held(given if sliceable(given) else _array(name, given))
     if steps is not None and found.steps != steps:
         raise ShapeError(f"{name} has {found.steps} steps, found steps={steps}; leave steps out, it is for streams")
     return found
 
 
-def _sliceable(given: Any) -> bool:
-    """Whether it has a NumPy dtype and can be read in slices: h5py's and zarr's arrays, as well as NumPy's own."""
-    if not hasattr(given, "shape") or not hasattr(given, "__getitem__") or len(given.shape) == 0:
-        return False
-    if isinstance(given, np.ma.MaskedArray):
-        return False
-    try:
-        return isinstance(np.dtype(given.dtype), np.dtype)
-    except (TypeError, AttributeError):
-        return False
-
-
-def _array(name: str, given: Any) -> Array:
-    if any(
-        isinstance(part, np.ma.MaskedArray) for part in (given, *(given if isinstance(given, list | tuple) else ()))
-    ):
-        raise TypeError(f"{name} is a masked array, whose mask would be lost; give its data, and weights as mask=")
-    try:
-        array = np.asarray(given)
-    except ValueError as error:
-        raise ShapeError(
-            f"{name} has parts of inhomogeneous shape; pad them and give a mask, or iter(...) for a stream"
-        ) from error
-    if array.dtype.kind not in "biufc":
-        raise DtypeError(f"{name}: {shown(given)} is no array of numbers; np.concatenate a list, or give iter(...)")
-    if array.ndim == 0:
-        raise ShapeError(f"{name} needs axes (T, B, ...), found {shown(given)}; give an array, or a stream of them")
-    return array
+def _array(name: str, given: object) -> Array:
+    return as_array(name, given, kinds=REAL + "c", axes="(T, B, ...)")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from rnnbp.arrays import plain
 from rnnbp.bptt import BudgetError, calibrate
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model
@@ -93,7 +94,7 @@ def _checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[fl
 
 def _plain(x: Any, dtype: Any) -> Array:
     """x as forecasts take it to be."""
-    x = np.asarray(x)
+    x = plain("sweep: x", x)
     if x.ndim < 2 or 0 in x.shape[:2]:
         raise ShapeError(f"sweep: x must be (T, B, ...) with T and B at least 1, found shape {x.shape}; reshape it")
     return np.ascontiguousarray(x, dtype if x.dtype.kind == "f" else None)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
+from rnnbp.arrays import plain
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 
 Scalar: TypeAlias = Any
@@ -56,7 +57,8 @@ class Loss(ABC):
 
     def __call__(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         """(mean, its derivative): ``summed`` divided by ``total``."""
-        total = self.total(target, weights, outputs=np.shape(y))
+        y = plain("outputs", y, self)
+        total = self.total(target, weights, outputs=y.shape)
         value, dy = self.summed(y, target, weights)
         dy /= total
         return value / total, dy
@@ -72,7 +74,7 @@ class Loss(ABC):
         """``weights`` checked, with axes of size 1 for those of ``batch`` that it lacks."""
         if weights is None:
             return None
-        w = np.asarray(weights)
+        w = plain("weights", weights, self)
         if w.dtype.kind not in "biuf":
             raise DtypeError(f"{self}: weights must be a bool mask or floats, found dtype {w.dtype}; use a bool mask")
         if not 1 <= w.ndim <= len(batch):
@@ -86,9 +88,10 @@ class Loss(ABC):
 
     def _same_shape(self, what: str, found: Shape, expected: Shape) -> None:
         if len(found) != len(expected):
+            cure = f"{what}[..., None]" if (*found, 1) == expected else f"it shape {expected}"
+            cure = f"{what}[..., 0]" if found == (*expected, 1) else cure
             raise ShapeError(
-                f"{self}: {what} must have {len(expected)} axes, found {len(found)} in shape {found}; "
-                f"give it shape {expected}"
+                f"{self}: {what} must have {len(expected)} axes, found {len(found)} in shape {found}; give {cure}"
             )
         for axis, (a, b) in enumerate(zip(found, expected, strict=True)):
             if a != b:
@@ -105,7 +108,7 @@ class Loss(ABC):
 
 
 def check_outputs(loss: Loss, y: Like) -> Array:
-    y = np.asarray(y)
+    y = plain("outputs", y, loss)
     if y.dtype not in (np.float32, np.float64, np.complex128):
         raise DtypeError(f"{loss}: outputs are float32 or float64, found dtype {y.dtype}; use y.astype(np.float32)")
     return y

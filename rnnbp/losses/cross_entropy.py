@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp import native
+from rnnbp.arrays import plain
 from rnnbp.losses.base import Loss, New, Scalar, check_outputs, first_true, sum_of
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number, shown
 
@@ -70,7 +71,12 @@ class CrossEntropy(Loss):
 
     def _checked(self, target: Like, weights: Like | None, outputs: Shape) -> tuple[Array, Array | None]:
         """(a copy of the targets with 0 where the weight is 0, weights), each flat: (N,)."""
-        t = np.asarray(target)
+        t = plain("target", target, self)
+        if outputs and t.shape == outputs:
+            raise ShapeError(
+                f"{self}: target has the outputs' own shape {t.shape}, as if one-hot; "
+                f"give class numbers, as target.argmax(axis=-1)"
+            )
         if t.dtype.kind not in "iu":
             raise DtypeError(
                 f"{self}: target must be class numbers of an integer dtype, found {t.dtype}; "
@@ -89,7 +95,10 @@ class CrossEntropy(Loss):
         found = t.astype(np.int64).reshape(-1)
         if found.size and found.view(np.uint64).max() >= k:  # what is below 0 is far above, seen so
             at = first_true((t < 0) | (t >= k)) or ()
-            raise ValueError(f"{self}: target {t[at]} at {list(at)} is not in [0, {k}); give padding weight 0")
+            counted = t if w is None else t[w > 0]
+            from_one = counted.min() == 1 and counted.max() == k
+            cure = "labels count from 0: give target - 1" if from_one else "give padding weight 0"
+            raise ValueError(f"{self}: target {t[at]} at {list(at)} is not in [0, {k}); {cure}")
         return found, None if w is None else w.reshape(-1)
 
     def describe(self) -> str:
@@ -99,7 +108,7 @@ class CrossEntropy(Loss):
 
 
 def _vector(class_weight: Like) -> Array:
-    v = np.asarray(class_weight)
+    v = plain("CrossEntropy: class_weight", class_weight)
     if v.dtype.kind not in "biuf" or v.ndim != 1 or not v.size or not ((v >= 0) & (v < np.inf)).all():
         found = shown(class_weight if v.ndim != 1 or v.dtype.kind not in "biuf" else v.tolist())
         raise ValueError(f"CrossEntropy: class_weight must be a vector of finite numbers at least 0, found {found}")

@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
+from rnnbp.arrays import plain
 from rnnbp.losses.base import Loss, Scalar, check_outputs, first_true, sum_of
 from rnnbp.native.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, Shape, cast, positive, real_number
@@ -46,7 +47,7 @@ class Elementwise(Loss):
 
     def _checked(self, target: Like, weights: Like | None, outputs: Shape) -> tuple[Array, Array | None]:
         """(target with 0 where the weight is 0, weights with y's number of axes)."""
-        t = np.asarray(target)
+        t = plain("target", target, self)
         if t.dtype.kind not in "biuf":
             raise DtypeError(f"{self}: target must be real numbers, found dtype {t.dtype}; convert it to float")
         self._same_shape("target", t.shape, outputs)

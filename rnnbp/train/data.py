@@ -7,11 +7,12 @@ from functools import cached_property, lru_cache
 from typing import Any, Self, final
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from rnnbp.batch_first import remember
 from rnnbp.numerics import Array, ShapeError, flag, positive_int
 from rnnbp.rng import check_seed
-from rnnbp.train.source import Batch, Source, digest
+from rnnbp.train.rows import Data, FileRows, Rows, blocks, digest, part, rows
+from rnnbp.train.source import Batch, Source
 
 __all__ = ["Batch", "Examples", "Sequences", "Source", "Windows"]
 
@@ -33,7 +34,7 @@ class Windows:
     Raises ShapeError where x and target differ in length, ValueError where a lane would be empty.
     """
 
-    def __init__(self, x: ArrayLike, target: ArrayLike | None, *, horizon: int, batch_size: int) -> None:
+    def __init__(self, x: Data, target: Data | None, *, horizon: int, batch_size: int) -> None:
         self.x, self.target = _same_length("Windows", x, target)
         self.horizon = positive_int("Windows: horizon", horizon)
         self.batch_size = positive_int("Windows: batch_size", batch_size)
@@ -45,9 +46,9 @@ class Windows:
             )
 
     @classmethod
-    def next_symbol(cls, symbols: ArrayLike, *, horizon: int, batch_size: int) -> Self:
+    def next_symbol(cls, symbols: Data, *, horizon: int, batch_size: int) -> Self:
         """Windows over a text: x is symbols[:-1], and the target of each symbol is the next one."""
-        text = np.asarray(symbols)
+        text = rows("Windows.next_symbol: symbols", symbols, axes="(S,), for bytes np.frombuffer(data, np.uint8)")
         if text.ndim != 1 or text.dtype.kind not in "iu":
             raise ShapeError(
                 f"Windows.next_symbol: symbols must be one axis of integers, found {text.dtype} of shape {text.shape}; "
@@ -55,7 +56,7 @@ class Windows:
             )
         if len(text) < 2:
             raise ValueError(f"Windows.next_symbol: no symbol has a next one in a text of {len(text)}; give more")
-        return cls(text[:-1], text[1:], horizon=horizon, batch_size=batch_size)
+        return cls(part(text, 0, len(text) - 1), part(text, 1, len(text)), horizon=horizon, batch_size=batch_size)
 
     @property
     def batches_per_epoch(self) -> int:
@@ -72,7 +73,10 @@ class Windows:
         target = None if self.target is None else self._window(self.target, steps)
         return Batch(self._window(self.x, steps), target, None, fresh=index == 0)
 
-    def _window(self, stream: Array, steps: slice) -> Array:
+    def _window(self, stream: Rows, steps: slice) -> Array:
+        if isinstance(stream, FileRows):
+            lanes = (self.lane * k for k in range(self.batch_size))
+            return np.stack([stream[lane + steps.start : lane + steps.stop] for lane in lanes], axis=1)
         found: Array = stream[np.arange(steps.start, steps.stop)[:, None] + self.lane * np.arange(self.batch_size)]
         return found
 
@@ -118,25 +122,22 @@ class Sequences(_Shuffled):
 
     def __init__(
         self,
-        x: ArrayLike,
-        target: ArrayLike | None,
+        x: Data,
+        target: Data | None,
         *,
         batch_size: int,
-        mask: ArrayLike | None = None,
+        mask: Data | None = None,
         last: bool = False,
         shuffle: bool = True,
         seed: int = 0,
         batch_first: bool = True,
     ) -> None:
-        flag("Sequences: batch_first", batch_first)
-        self.x = _batch_first("x", x, batch_first)
-        self.rows, self.steps = self.x.shape[:2]
-        self.mask = None if mask is None else _batch_first("mask", mask, batch_first)
-        self.last = flag("Sequences: last", last)
-        if target is not None and not last:
-            self.target: Array | None = _batch_first("target", target, batch_first)
-        else:
-            self.target = None if target is None else np.asarray(target)
+        self.batch_first = flag("Sequences: batch_first", batch_first)
+        self.last, axis = flag("Sequences: last", last), 0 if batch_first else 1
+        self.x = _axes("x", x, axis, numbers=True)
+        self.rows, self.steps = (int(n) for n in self.x.shape[:2])
+        self.mask = None if mask is None else _axes("mask", mask, axis, numbers=True)
+        self.target = None if target is None else _axes("target", target, 0 if last else axis, least=2 - last)
         super().__init__(batch_size, shuffle, seed)
         self._check()
 
@@ -151,9 +152,14 @@ class Sequences(_Shuffled):
                 )
         if self.last and self.target is None:
             raise ValueError("Sequences: last=True places targets, but target is None; give (N, ...)")
-        if self.last and self.mask is not None and not (self.mask > 0).any(axis=1).all():
-            row = int(np.argmin((self.mask > 0).any(axis=1)))
-            raise ValueError(f"Sequences: sequence {row} has no last step, its mask is all 0; leave it out")
+        if self.last and self.mask is not None:
+            some = np.concatenate([(block > 0).any(axis=1) for block in blocks(self.mask)])
+            if not some.all():
+                row = int(np.argmin(some))
+                raise ValueError(f"Sequences: sequence {row} has no last step, its mask is all 0; leave it out")
+        for array in (self.x, self.target, self.mask) if self.batch_first and not self.last else (self.x, self.mask):
+            if isinstance(array, np.ndarray):
+                remember(array)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -188,9 +194,7 @@ class Examples(_Shuffled):
     Raises ShapeError where x and target differ in length, ValueError where there are none.
     """
 
-    def __init__(
-        self, x: ArrayLike, target: ArrayLike | None, *, batch_size: int, shuffle: bool = True, seed: int = 0
-    ) -> None:
+    def __init__(self, x: Data, target: Data | None, *, batch_size: int, shuffle: bool = True, seed: int = 0) -> None:
         self.x, self.target = _same_length("Examples", x, target)
         self.rows = len(self.x)
         super().__init__(batch_size, shuffle, seed)
@@ -219,19 +223,20 @@ def _check_place(place: str, batches: int, epoch: int, index: int) -> None:
         )
 
 
-def _same_length(place: str, x: ArrayLike, target: ArrayLike | None) -> tuple[Array, Array | None]:
-    x, target = np.asarray(x), None if target is None else np.asarray(target)
-    for name, array in (("x", x), ("target", target)):
-        if array is not None and (array.ndim == 0 or len(array) != len(x)):
-            raise ShapeError(f"{place}: {name} has shape {array.shape}, x {x.shape}; axis 0 must be there and agree")
-    return x, target
+def _same_length(place: str, x: object, target: object) -> tuple[Rows, Rows | None]:
+    first, second = rows(f"{place}: x", x, numbers=True), None if target is None else rows(f"{place}: target", target)
+    if second is not None and len(second) != len(first):
+        raise ShapeError(f"{place}: target has shape {second.shape}, x {first.shape}; axis 0 must be there and agree")
+    return first, second
 
 
-def _batch_first(name: str, array: ArrayLike, already: bool) -> Array:
-    a = np.asarray(array)
-    if a.ndim < 2:
-        raise ShapeError(f"Sequences: {name} must have axes (N, T, ...), found shape {a.shape}; add the missing one")
-    return a if already else a.swapaxes(0, 1)
+def _axes(name: str, given: object, axis: int, *, numbers: bool = False, least: int = 2) -> Rows:
+    """An argument of Sequences as (N, T, ...), or (N, ...) where one axis will do."""
+    axes = "(N, ...)" if least == 1 else "(N, T, ...)"
+    found = rows(f"Sequences: {name}", given, axis=axis, axes=axes, numbers=numbers)
+    if found.ndim < least:
+        raise ShapeError(f"Sequences: {name} must have axes {axes}, found shape {found.shape}; add the missing one")
+    return found
 
 
 def _time_first(array: Any) -> Any:

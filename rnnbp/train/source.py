@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -49,20 +47,3 @@ def fingerprint(source: Source) -> str:
     """What tells a source from others: its own ``fingerprint``, or else its class and length."""
     own = getattr(source, "fingerprint", None)
     return f"{type(source).__name__} of {source.batches_per_epoch} batches{'' if own is None else f', {own}'}"
-
-
-def digest(how: tuple[object, ...], *arrays: Array | None) -> str:
-    """A digest of a source's options and of all its data."""
-    found = hashlib.sha256(repr(how).encode())
-    for array in arrays:
-        found.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
-        for block in () if array is None else _blocks(array):
-            found.update(block)
-    return found.hexdigest()
-
-
-def _blocks(array: Array) -> Iterator[bytes]:
-    """The bytes of an array, some 16 MB at a time: a memory-mapped one is not read at once."""
-    rows = max(1, (1 << 24) // max(1, array.nbytes // max(1, len(array))))
-    for start in range(0, len(array), rows):
-        yield array[start : start + rows].tobytes()

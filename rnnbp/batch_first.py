@@ -1,0 +1,52 @@
+"""Remembers arrays that are batch-first, to warn where one is used as if it were time-first.
+
+Only the memory of an array tells its axes: a view of it with both axes in the same order is batch-first too, one
+with swapped axes is not, and of copies nothing is known. So there are no false alarms.
+"""
+
+from __future__ import annotations
+
+import warnings
+from weakref import ReferenceType, ref
+
+from rnnbp.numerics import Array, address
+
+MOST = 16
+"""Arrays that are remembered, the latest: each costs a microsecond at every look."""
+_known: list[ReferenceType[Array]] = []
+
+
+def remember(array: Array) -> None:
+    """Take note that axis 0 of an array is its batch, and axis 1 time."""
+    if array.ndim >= 2 and min(array.strides) > 0 and array.strides[0] != array.strides[1]:
+        _known[:] = [*(known for known in _known if known() is not None), ref(array)][-MOST:]
+
+
+def warn_if_known(name: str, array: object) -> None:
+    """Warn if an argument that is to be (T, B, ...) is one of those arrays, or a part of one."""
+    for known in _known:
+        if (batch_first := known()) is not None and _alike(array, batch_first):
+            warnings.warn(
+                f"{name} has shape {batch_first.shape} and lies in an array that Sequences takes as batch-first; "
+                f"here the axes are (T, B, ...): give {name}.swapaxes(0, 1)",
+                UserWarning,
+                stacklevel=5,
+            )
+            return
+
+
+def _alike(array: object, known: Array) -> bool:
+    """True for a part of ``known`` with its axes in the same order."""
+    return (
+        isinstance(array, type(known))
+        and array.ndim == known.ndim
+        and array.dtype == known.dtype
+        and all(a > 0 and a % b == 0 for a, b in zip(array.strides[:2], known.strides[:2], strict=True))
+        and all(n <= m for n, m in zip(array.shape[:2], known.shape[:2], strict=True))
+        and 0 <= address(array) - address(known) < _extent(known)
+    )
+
+
+def _extent(array: Array) -> int:
+    """Bytes from the first element to the end of the last."""
+    return int(sum((n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True))) + array.itemsize
