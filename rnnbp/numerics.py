@@ -108,6 +108,12 @@ def shown(value: object) -> str:
     return line if len(line) <= 80 else f"{line[:60]}…, of type {type(value).__name__}"
 
 
+def escaped(text: str, most: int | None = None) -> str:
+    """``text`` with escapes for what a terminal obeys or hides, cut after ``most`` characters."""
+    kept = text if most is None or len(text) <= most else f"{text[:most]}…"
+    return kept if kept.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in kept)
+
+
 def require_features(layer: object, x: Array, expected: Shape, what: str = "input") -> None:
     """Raise ShapeError unless the last axes of ``x`` are ``expected``; all axes before them are batch."""
     n = len(expected)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, escaped, first_bad
 from rnnbp.optim.parameters import HasParams, check_writable
 from rnnbp.storage import JSON, PathLike, StorageError, load_tensors, save_tensors
+
+LISTED = 20
+"""Differences that an error lists."""
 
 
 def save_weights(model: HasParams, path: PathLike, metadata: Mapping[str, JSON] | None = None) -> None:
@@ -20,7 +23,8 @@ def save_weights(model: HasParams, path: PathLike, metadata: Mapping[str, JSON] 
 def load_weights(model: HasParams, path: PathLike) -> dict[str, JSON]:
     """Read the parameters into the model's own arrays; gives the metadata.
 
-    Raises StorageError for a bad file, ValueError where it does not fit the model, before anything changes.
+    Raises StorageError for a bad file, ValueError where it does not fit the model or holds NaN or infinities, before
+    anything changes.
     """
     arrays, metadata = load_tensors(path)
     if "snapshot" in metadata:
@@ -37,17 +41,27 @@ def assign(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array])
 
 
 def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
-    """Raise ValueError, listing every difference, unless names, shapes and dtypes are those of ``params``."""
+    """Raise ValueError unless names, shapes and dtypes are those of ``params``, and all numbers are finite.
+
+    Every difference of names and shapes is listed, up to ``LISTED`` of them.
+    """
     found = [f"{name} is missing" for name in params if name not in arrays]
-    found += [f"{name} is unexpected" for name in arrays if name not in params]
+    found += [f"{escaped(name, 80)} is unexpected" for name in arrays if name not in params]
     both = [(name, p, arrays[name]) for name, p in params.items() if name in arrays]
     found += [f"{name} has shape {a.shape}, the model's {p.shape}" for name, p, a in both if a.shape != p.shape]
     if found:
-        raise ValueError(f"{place}: the model is another: {'; '.join(found)}; build it as the one that was saved")
+        more = [f"and {len(found) - LISTED} more"] if len(found) > LISTED else []
+        listed = "; ".join([*found[:LISTED], *more])
+        raise ValueError(f"{place}: the model is another: {listed}; build it as the one that was saved")
     for name, p, a in both:
         if a.dtype != p.dtype:
             raise ValueError(
                 f"{place}: {name} is {a.dtype} in the file and {p.dtype} in the model; "
                 f"load into model.astype('{a.dtype}'), and cast that to another dtype after"
+            )
+        if (bad := first_bad(a)) is not None:
+            raise ValueError(
+                f"{place}: {name} has {a[bad]} at {list(bad)}, weights must be finite; "
+                f"take a file that was saved before the training diverged"
             )
     check_writable(place, params)

@@ -1,0 +1,134 @@
+"""Writing files that are whole or absent."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import glob
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from rnnbp.storage.errors import PathLike, StorageError, write_error
+
+LONGEST = 100
+"""Bytes of a name that its temporary file repeats; a longer one is shortened to a digest, because a name with
+the dots and digits of a temporary could exceed the 255 bytes (143 on encrypted folders) that systems allow."""
+_UNSUPPORTED = {
+    getattr(errno, name, None)
+    for name in ("EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF", "EACCES", "EPERM", "EISDIR", "ENOTTY")
+}
+"""What systems answer that cannot sync a folder: FUSE, CIFS, 9p, overlays. EIO is a disk that fails."""
+
+
+def write_atomic(path: PathLike, data: bytes) -> None:
+    """Write a file that is there in full or, whatever happens meanwhile, as it was before.
+
+    As ``replacing``. Raises StorageError.
+    """
+    with replacing(path, len(data)) as number:
+        write_all(number, data)
+
+
+@contextlib.contextmanager
+def replacing(path: PathLike, size: int | None = None) -> Iterator[int]:
+    """The number of a new file, to be written to, that takes the place of ``path`` when the block ends.
+
+    It is a temporary file in the same folder, fsynced and renamed; then the folder is fsynced. A symbolic link is
+    followed; a file that was there keeps its mode; another hard link to it keeps the old contents. The temporary
+    file is removed on any failure, KeyboardInterrupt included; ``remove_leftovers`` finds those of a process that
+    was killed. Raises StorageError, which names ``size``, the bytes to be written, where space runs out.
+    """
+    target = _target(path)
+    temporary = target.with_name(f"{_prefix(target.name)}{secrets.token_hex(4)}.tmp")
+    try:
+        number = _create(temporary, target)
+        try:
+            yield number
+            os.fsync(number)
+        finally:
+            os.close(number)
+        os.replace(temporary, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise write_error(path, error, size) from error
+        raise
+    sync_folder(target.parent)
+
+
+def write_all(number: int, data: bytes | bytearray | memoryview) -> None:
+    """Write all of ``data`` to a file number, in several goes where the system takes less at once."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(number, rest) :]
+
+
+def remove_leftovers(path: PathLike) -> None:
+    """Remove the temporary files that killed writers of ``path`` have left; no other may be writing it now."""
+    target = Path(os.path.realpath(path))
+    for leftover in target.parent.glob(f"{glob.escape(_prefix(target.name))}????????.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder last through a power cut, where its system can. Raises StorageError."""
+    if os.name != "posix":
+        return
+    try:
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise StorageError(f"{folder}: its new file may not outlast a power cut, fsync failed: {error}") from error
+
+
+def _target(path: PathLike) -> Path:
+    try:
+        target = Path(os.path.realpath(path))
+        found = os.stat(target)
+    except ValueError as error:  # a NUL in the path
+        raise StorageError(f"{path} is no path: {error}; give that of a file to write") from None
+    except OSError:  # it is not there, or what is wrong shows when it is written
+        return target
+    if not stat.S_ISREG(found.st_mode):
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or pipe"
+        raise StorageError(f"{path} is {what}; give the path of a file to write")
+    return target
+
+
+def _prefix(name: str) -> str:
+    """What the temporary files of a name begin with."""
+    raw = os.fsencode(name)
+    return f".{name if len(raw) <= LONGEST else hashlib.sha256(raw).hexdigest()[:32]}."
+
+
+def _create(temporary: Path, target: Path) -> int:
+    """A new file with the mode, and where that is permitted the owner, of the one that it will replace."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        old = os.stat(target)
+    except OSError:
+        return os.open(temporary, flags, 0o666)
+    number = os.open(temporary, flags, 0o600)
+    if os.name == "posix":
+        _copy_mode(number, old)
+    return number
+
+
+def _copy_mode(number: int, old: os.stat_result) -> None:
+    mode, new = stat.S_IMODE(old.st_mode) & 0o777, os.fstat(number)
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        try:
+            os.fchown(number, old.st_uid, old.st_gid)
+        except OSError:  # our own group need not be one that could read the old file
+            mode &= 0o707
+    with contextlib.suppress(OSError):  # a mount without modes
+        os.fchmod(number, mode)

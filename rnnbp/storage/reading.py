@@ -1,0 +1,58 @@
+"""Opening files to read: regular ones alone, as many bytes as they have."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import Path
+
+from rnnbp.storage.errors import PathLike, StorageError, read_error
+
+
+@contextlib.contextmanager
+def opened(path: PathLike) -> Iterator[tuple[BufferedReader, int]]:
+    """(file, size) of a regular file; a pipe, device or folder is refused without waiting for it.
+
+    The file is looked at after it has been opened, so that nothing can be exchanged in between. Raises StorageError,
+    also for what reading it raises.
+    """
+    try:
+        number, size = _open(Path(path))
+        with os.fdopen(number, "rb") as file:
+            yield file, size
+    except OSError as error:
+        raise read_error(path, error) from error
+
+
+def read_bounded(path: PathLike, most: int) -> bytes:
+    """All of a regular file of at most ``most`` bytes. Raises StorageError."""
+    with opened(path) as (file, size):
+        if size > most:
+            raise StorageError(f"{path} has {size} bytes, at most {most} can be meant; restore it from a copy")
+        data = file.read(size)
+        check_size(path, len(data), size, file)
+        return data
+
+
+def check_size(path: PathLike, found: int, size: int, file: BufferedReader) -> None:
+    """Raise StorageError where a file that had ``size`` bytes has been cut or added to while it was read."""
+    if found != size or file.read(1):
+        raise StorageError(f"{path} has changed while it was read; read it when nobody writes it")
+
+
+def _open(path: Path) -> tuple[int, int]:
+    """The number of an opened regular file, and its size."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # a pipe without a writer would wait
+    try:
+        number = os.open(path, flags)
+    except ValueError as error:  # a NUL in the path
+        raise StorageError(f"{path} is no path: {error}; give that of a file to read") from None
+    found = os.fstat(number)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(number)
+        raise StorageError(f"{path} is not a regular file; give the path of a file to read")
+    return number, found.st_size
