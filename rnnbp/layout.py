@@ -14,7 +14,7 @@ from rnnbp.cell import Cell
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
 from rnnbp.live import Cost, backward_peak, forward_peak, freeing_peak, last_uses, layer_cost
-from rnnbp.numerics import Array, Saved, Shape
+from rnnbp.numerics import Array, Saved, Shape, ShapeError
 from rnnbp.recurrent import Recurrent
 
 
@@ -65,9 +65,16 @@ class Layout:
 
     @cached_property
     def shapes(self) -> list[Shape]:
-        """The feature shape of every value of the cell."""
+        """The feature shape of every value of the cell. Raises ShapeError where a layer does not say its own."""
         found = self.cell.value_shapes(self.x_shape, *self.cell.state_shapes)
-        return [shape if shape is not None else () for shape in found]
+        for node in self.cell.nodes:
+            if any(found[k] is None for k in node.outs):
+                shapes = ", ".join(str(found[k]) for k in node.args)
+                raise ShapeError(
+                    f"{node.block}: output_shapes gives None for inputs of {shapes}; within a cell, whose memory is "
+                    f"taken before it runs, it must say the feature shapes of its outputs"
+                )
+        return [shape for shape in found if shape is not None]
 
     @cached_property
     def keeps(self) -> tuple[Keeps | None, ...]:

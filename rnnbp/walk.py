@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -21,20 +21,43 @@ def forward_node(node: Node, values: list[Any], context: Context) -> Saved:
     """Run a node that holds a Layer: read its arguments from ``values``, write its outputs there."""
     layer: Any = node.block
     xs = [values[k] for k in node.args]
-    if layer.random:
-        y, saved = layer.forward(*xs, context=context.at(context.place + node.number))
-    else:
-        y, saved = layer.forward(*xs)
+    own = {"context": context.at(context.place + node.number)} if layer.random else {}
+    found = layer.forward(*xs, **own)
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise TypeError(f"{layer}: forward must return (y, saved), found {type(found).__name__}")
+    y, saved = found
     if not isinstance(saved, tuple):
         raise TypeError(
             f"{layer}: forward must save a tuple of arrays, found {type(saved).__name__}; return (y, (a, ...))"
         )
     if layer.n_outputs == 1:
         values[node.outs[0]] = y
-    else:
+    elif isinstance(y, tuple | list) and len(y) == layer.n_outputs:
         for k, part in zip(node.outs, y, strict=True):
             values[k] = part
+    else:
+        count = len(y) if isinstance(y, tuple | list) else type(y).__name__
+        raise TypeError(f"{layer}: forward must give a tuple of {layer.n_outputs} outputs, found {count}")
+    return _settled(node, values, saved)
+
+
+def _settled(node: Node, values: list[Any], saved: Saved) -> Saved:
+    """``saved``, once outputs of subclasses of ndarray are plain arrays, there and in ``values``."""
+    for k in node.outs:
+        y = values[k]
+        if type(y) is not np.ndarray and isinstance(y, np.ndarray):
+            values[k] = plain = _plain(f"{node.block}: its output", y)
+            saved = tuple(plain if part is y else part for part in saved)
     return saved
+
+
+def _plain(what: str, found: Any) -> Any:
+    """``found`` without a subclass of ndarray, which may say anything of its shape. Raises TypeError for a mask."""
+    if type(found) is np.ndarray or not isinstance(found, np.ndarray):
+        return found
+    if isinstance(found, np.ma.MaskedArray):
+        raise TypeError(f"{what} is a masked array, whose mask would be lost; return np.ma.filled(...) of it")
+    return np.asarray(found)
 
 
 def check_outputs(node: Node, values: Sequence[Any], dtype: np.dtype[Any], shapes: Shapes) -> None:
@@ -53,29 +76,49 @@ def check_outputs(node: Node, values: Sequence[Any], dtype: np.dtype[Any], shape
                 f"build it with dtype='{dtype}', or let it compute in the dtype of its input"
             )
         declared = shapes[k]
-        if batch is not None and declared is not None and y.shape != (*batch, *declared):
+        if batch is None or (declared is None and y.shape[: len(batch)] == batch):
+            continue
+        if declared is None or y.shape != (*batch, *declared):
+            expected = f"{batch} and features" if declared is None else f"{(*batch, *declared)}, features {declared}"
             raise ShapeError(
-                f"{node.block}: its output has shape {y.shape}, expected {(*batch, *declared)}, features {declared} "
+                f"{node.block}: its output has shape {y.shape}, expected {expected} "
                 f"as its output_shapes says; keep the batch axes, and let the two agree"
             )
+
+
+def learn(node: Node, values: Sequence[Any], shapes: list[Shape | None], batch_axes: int) -> None:
+    """Put the features of outputs that a node does not declare in ``shapes``: deltas, and later outputs, have them."""
+    for k in node.outs:
+        if shapes[k] is None:
+            shapes[k] = values[k].shape[batch_axes:]
 
 
 def read_off(node: Node, saved: Saved, dy: Any) -> dict[str, Array]:
     """The parameter gradients of a node that holds a Layer, checked against its parameters."""
     layer: Any = node.block
     grads: dict[str, Array] = layer.backward_params(saved, dy)
+    if not isinstance(grads, dict):
+        raise TypeError(f"{layer}: backward_params must give a dict of arrays, found {type(grads).__name__}")
     complete = not (isinstance(dy, tuple) and any(part is None for part in dy))
     if (complete and grads.keys() != layer.params.keys()) or grads.keys() - layer.params.keys():
         raise TypeError(
             f"{layer}: backward_params must give {list(layer.params)}, found {list(grads)}; give one for each"
         )
-    for key, grad in grads.items():
-        if np.shape(grad) != layer.params[key].shape:
-            raise ShapeError(
-                f"{layer}: the gradient of {key} must have shape {layer.params[key].shape}, found {np.shape(grad)}; "
-                f"sum it over the batch axes alone"
-            )
-    return grads
+    return {key: _gradient(layer, key, grad) for key, grad in grads.items()}
+
+
+def _gradient(layer: Any, key: str, grad: Any) -> Array:
+    """The gradient of a parameter as an array of its shape, of real numbers unless the parameter is complex."""
+    p = layer.params[key]
+    found: Array = np.asarray(_plain(f"{layer}: the gradient of {key}", grad))
+    if found.shape != p.shape:
+        raise ShapeError(
+            f"{layer}: the gradient of {key} must have shape {p.shape}, found {found.shape}; "
+            f"sum it over the batch axes alone"
+        )
+    if found.dtype.kind not in "fiub" and p.dtype.kind != "c":
+        raise DtypeError(f"{layer}: the gradient of {key} has dtype {found.dtype}; give it that of {key}, {p.dtype}")
+    return found
 
 
 def take_deltas(node: Node, deltas: Deltas) -> Any:
@@ -102,18 +145,21 @@ def backward_node(node: Node, saved: Saved, deltas: Deltas, shapes: Shapes) -> A
     if dy is not None:
         layer: Any = node.block
         dxs = layer.backward_inputs(saved, dy)
-        _check_deltas(node, dxs, dy if isinstance(dy, tuple) else (dy,), shapes)
-        add_deltas(node, dxs, deltas)
+        add_deltas(node, _checked(node, dxs, dy if isinstance(dy, tuple) else (dy,), shapes), deltas)
     return dy
 
 
-def _check_deltas(node: Node, dxs: Any, dys: Sequence[Array | None], shapes: Shapes) -> None:
-    """Raise where a node gave deltas that are not of its inputs' shapes, or of another dtype than those it got."""
+def _checked(node: Node, dxs: Any, dys: Sequence[Array | None], shapes: Shapes) -> tuple[Array | None, ...]:
+    """The deltas that a node gave, as plain arrays.
+
+    Raises where they are not of its inputs' shapes, or of another dtype than those it got.
+    """
     if not isinstance(dxs, tuple) or len(dxs) != len(node.args):
         found = f"{len(dxs)} deltas" if isinstance(dxs, tuple) else type(dxs).__name__
         raise TypeError(f"{node.block}: backward_inputs must give a tuple of {len(node.args)} deltas, found {found}")
     out, dy = next((k, dy) for k, dy in zip(node.outs, dys, strict=True) if dy is not None)
     batch = _batch_axes(dy, shapes[out])
+    dxs = tuple(_plain(f"{node.block}: delta {number}", dx) for number, dx in enumerate(dxs))
     for number, (k, dx) in enumerate(zip(node.args, dxs, strict=True)):
         if dx is None:
             continue
@@ -130,6 +176,7 @@ def _check_deltas(node: Node, dxs: Any, dys: Sequence[Array | None], shapes: Sha
                 f"{node.block}: delta {number} has shape {dx.shape}, expected {(*batch, *features)}; "
                 f"give it the shape of input {number}"
             )
+    return cast(tuple[Array | None, ...], dxs)
 
 
 def _batch_axes(x: Array, features: Shape | None) -> Shape | None:

@@ -21,9 +21,11 @@ from rnnbp.numerics import Array, Saved, require_features
 from rnnbp.recurrent import Recurrent
 from rnnbp.reuse import Reuse
 from rnnbp.rng import Context
-from rnnbp.walk import Deltas, add_deltas, backward_node, check_outputs, forward_node, read_off, take_deltas
+from rnnbp.walk import Deltas, add_deltas, backward_node, check_outputs, forward_node, learn, read_off, take_deltas
 
 TAPES = (Tape, ProgramTape)
+AXES = 2
+"""Axes of a value before its features: steps and batch."""
 ChunkLoss: TypeAlias = Callable[[Array, int], tuple[Any, Array]]
 """(y, n) -> (value, dy) of chunk n."""
 DeltaStates: TypeAlias = dict[int, tuple[Array | None, ...]]
@@ -221,6 +223,7 @@ class Chunks:
             return (x,)
         saved = forward_node(node, values, self._context(n))
         check_outputs(node, values, self.problem.dtype, self.shapes)
+        learn(node, values, self.shapes, AXES)
         return saved
 
     def _begin(self, n: int) -> list[Any]:
