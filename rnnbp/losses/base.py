@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, final
 
 import numpy as np
 from numpy.typing import ArrayLike as Like
@@ -15,6 +15,10 @@ from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 Scalar: TypeAlias = Any
 """A float; a complex number for complex outputs, which gradcheck gives."""
 New: TypeAlias = Callable[[Shape, np.dtype[Any]], Array]
+
+
+class NoWeightError(ValueError):
+    """A mean over no element: all weights are 0."""
 
 
 class Loss(ABC):
@@ -39,7 +43,7 @@ class Loss(ABC):
     def total(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
         """Σ w over the sequence, the mean's denominator; ``outputs`` is the shape of y.
 
-        Raises ValueError where no element has weight.
+        Raises NoWeightError where no element has weight.
         """
         return self.some(self.weight(target, weights, outputs=outputs))
 
@@ -101,10 +105,26 @@ class Loss(ABC):
                 )
 
     def some(self, total: float) -> float:
-        """``total``, a sum of weights. Raises ValueError where it is 0."""
+        """``total``, a sum of weights. Raises NoWeightError where it is 0."""
         if not total > 0:
-            raise ValueError(f"{self}: no element is left to average over, all weights are 0; give a mask with a True")
+            raise NoWeightError(
+                f"{self}: no element is left to average over, all weights are 0; "
+                f"give a mask with a True, or leave out what is padding alone"
+            )
         return total
+
+
+@final
+class NoLoss(Loss):
+    """The loss of a window without weight: 0, whatever its targets. So its state can be carried on."""
+
+    spare = 0.0
+
+    def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
+        return 1.0
+
+    def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
+        return 0.0, np.zeros_like(y)
 
 
 def check_outputs(loss: Loss, y: Like) -> Array:

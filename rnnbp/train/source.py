@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, ShapeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,17 @@ class Source(Protocol):
     def batches_per_epoch(self) -> int: ...
 
     def batch(self, epoch: int, index: int) -> Batch: ...
+
+
+@contextlib.contextmanager
+def carrying(batch: Batch, state: object) -> Iterator[None]:
+    """Errors of a batch that goes on from another one say so."""
+    try:
+        yield
+    except ShapeError as error:
+        if state and not batch.fresh:
+            error.add_note("the state is carried over from the batch before; give all lanes until one with fresh=True")
+        raise
 
 
 def check_source(what: str, source: object) -> None:

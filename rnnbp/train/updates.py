@@ -11,9 +11,10 @@ import numpy as np
 
 from rnnbp.bptt import bptt
 from rnnbp.bptt.objective import LossLike
-from rnnbp.bptt.results import States
+from rnnbp.bptt.results import Gradients, States
 from rnnbp.graph import Graph
 from rnnbp.ledger import arrays_in
+from rnnbp.losses.base import NoLoss, NoWeightError
 from rnnbp.numerics import Array, first_bad, real_number
 from rnnbp.optim import OnPlateau, Optimizer, Schedule, clip_by_global_norm, clip_by_value
 from rnnbp.optim.clipping import norm_of, scale_down
@@ -21,7 +22,7 @@ from rnnbp.optim.learning_rates import check_schedule
 from rnnbp.optim.parameters import Extent, extents
 from rnnbp.rng import fold
 from rnnbp.schedules import ScheduleLike
-from rnnbp.train.source import Batch
+from rnnbp.train.source import Batch, carrying
 
 
 @dataclass(frozen=True)
@@ -56,30 +57,40 @@ class Update:
     def __call__(self, batch: Batch, state: States, step: int) -> tuple[dict[str, Any], States]:
         """Make update number ``step``, from 0; gives its loss, gradient norm before clipping, and rate; and the state.
 
+        A batch whose weights are all 0 changes no parameter; its metrics have "weight" 0.
         Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; but for the
         parameter, nothing has changed then.
         """
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what comes of it is checked below
-            result = bptt(
-                self.model,
-                batch.x,
-                batch.target,
-                self.loss,
-                checkpoint=self.checkpoint,
-                chunk=self.chunk,
-                state=state if state and not batch.fresh else None,
-                mask=batch.mask,
-                seed=fold(self.seed, step),
-            )
+            with carrying(batch, state):
+                try:
+                    result = self._run(batch, self.loss, state, step)
+                except NoWeightError:  # a window of padding alone: nothing to learn, but the state goes on
+                    result = self._run(batch, NoLoss(), state, step)
+                    _check(f"step {step + 1}:", _states(result))
+                    return {"loss": 0.0, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}, result.state
             loss, grads = float(result.loss), {name: result.grads[name] for name in self.optimizer.params}
             place = f"step {step + 1}:"
             _check(place, {"the loss": np.array(loss)} if not math.isfinite(loss) else {})
-            states = {f"the state {k}": array for k, array in enumerate(arrays_in(result.state))}
-            found = _check(place, {f"the gradient of {name}": g for name, g in grads.items()} | states)
+            gradients = {f"the gradient of {name}": g for name, g in grads.items()}
+            found = _check(place, gradients | _states(result))
             norm, rate = self._clip(grads, found[: len(grads)]), self.rate(step)
             self._step(grads, found, norm, rate)
             _check(f"{place} after the update,", {f"the parameter {n}": p for n, p in self.optimizer.params.items()})
         return {"loss": loss, "grad_norm": norm, "lr": rate}, result.state
+
+    def _run(self, batch: Batch, loss: LossLike, state: States, step: int) -> Gradients:
+        return bptt(
+            self.model,
+            batch.x,
+            batch.target,
+            loss,
+            checkpoint=self.checkpoint,
+            chunk=self.chunk,
+            state=state if state and not batch.fresh else None,
+            mask=batch.mask,
+            seed=fold(self.seed, step),
+        )
 
     def rate(self, step: int) -> float:
         """The learning rate of update number ``step``."""
@@ -108,6 +119,10 @@ class Update:
         elif self.clip_norm is not None:
             scale_down(arrays, norm, self.clip_norm)
         return norm
+
+
+def _states(result: Gradients) -> dict[str, Array]:
+    return {f"the state {k}": array for k, array in enumerate(arrays_in(result.state))}
 
 
 def _check(when: str, arrays: Mapping[str, Array]) -> list[Extent]:

@@ -4,35 +4,61 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rnnbp.bptt import evaluate
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
+from rnnbp.bptt.results import States
 from rnnbp.losses import Loss
-from rnnbp.train.source import Batch, Source
+from rnnbp.losses.base import NoLoss, NoWeightError
+from rnnbp.train.source import Batch, Source, carrying
 
 
 def validation_loss(model: Any, source: Source, loss: LossLike, *, chunk: int | None = None) -> float:
     """The mean over all elements of epoch 0 of ``source``, as if they were one batch.
 
-    A batch counts by the denominator of its own mean: its number of elements, or their weights. For a
-    function instead of a Loss it counts by its number of steps times sequences. State is carried into
-    batches that are not fresh. Raises as ``evaluate`` does.
+    A batch counts by the denominator of its own mean: its number of elements, or their weights; one whose weights
+    are all 0 is run for its state alone. For a function instead of a Loss it counts by its number of steps times
+    sequences. State is carried into batches that are not fresh.
+
+    Raises as ``evaluate`` does, NoWeightError, a ValueError, where no batch has weight.
     """
     total = weights = 0.0
-    state: Any = None
+    state: States | None = None
     for index in range(source.batches_per_epoch):
         batch = source.batch(0, index)
         carried = None if batch.fresh else state
-        value, state = evaluate(model, batch.x, batch.target, loss, state=carried, mask=batch.mask, chunk=chunk)
-        weight = _weight(model, batch, loss)
+        try:
+            with carrying(batch, carried):
+                value, weight, state = _evaluated(model, batch, loss, carried, chunk)
+        except Exception as error:
+            error.add_note(f"in validation, batch {index}")
+            raise
         total += value * weight
         weights += weight
+    if not weights > 0:
+        raise NoWeightError(
+            f"validation: the weights of all {source.batches_per_epoch} batches are 0; give another mask"
+        )
     return total / weights
 
 
+def _evaluated(
+    model: Any, batch: Batch, loss: LossLike, state: States | None, chunk: int | None
+) -> tuple[float, float, States]:
+    """(loss, weight, state after it) of a batch."""
+    try:
+        value, after = evaluate(model, batch.x, batch.target, loss, state=state, mask=batch.mask, chunk=chunk)
+    except NoWeightError:
+        _, after = evaluate(model, batch.x, batch.target, NoLoss(), state=state, mask=batch.mask, chunk=chunk)
+        return 0.0, 0.0, after
+    return value, _weight(model, batch, loss), after
+
+
 def _weight(model: Any, batch: Batch, loss: LossLike) -> float:
-    lead = batch.x.shape[:2]
+    shape = np.shape(batch.x)
     if not isinstance(loss, Loss) or batch.target is None:
-        return float(lead[0] * lead[1])
-    (features,) = as_model(model).output_shapes(batch.x.shape[2:])
-    return loss.total(batch.target, batch.mask, outputs=(*lead, *(features or ())))
+        return float(shape[0] * shape[1])
+    (features,) = as_model(model).output_shapes(shape[2:])
+    return loss.weight(batch.target, batch.mask, outputs=(*shape[:2], *(features or ())))
