@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from rnnbp.cell import Cell
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
+from rnnbp.lazy import cached_property
 from rnnbp.live import Cost, backward_peak, forward_peak, freeing_peak, last_uses, layer_cost
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
 from rnnbp.recurrent import Recurrent

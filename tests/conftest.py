@@ -8,6 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Where there is no compiler, all tests run by NumPy; the warning that says so is no failure."""
+    config.addinivalue_line("filterwarnings", "ignore:NumPy runs the cells, which is slower:RuntimeWarning")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c_as_in_a_terminal() -> Iterator[None]:
     """A shell starts a job in the background with SIGINT ignored, which children would inherit."""
@@ -21,4 +26,5 @@ def machine_code_of_these_tests_alone(tmp_path_factory: pytest.TempPathFactory) 
     """Kernels are kept in a folder that goes with the tests, and found there by the processes that they start."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RNNBP_KERNEL_CACHE", str(tmp_path_factory.mktemp("kernels")))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
         yield

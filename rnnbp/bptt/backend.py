@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from rnnbp.compiler.compile import RULES, check_rules
-from rnnbp.native import ALIASES, VARIABLE, installed
+from rnnbp.native import ALIASES, VARIABLE, failure, installed, warn_of_numpy
 from rnnbp.numerics import shown
 
 BACKENDS = ("numpy", "llvm", "interpreter")
@@ -22,12 +22,12 @@ class Backend:
         name: "llvm", kernels in machine code, where llvmlite is installed (extra jit; "numba" says the same; a cell
             with a layer that runs as Python runs by "numpy"); "numpy", compiled step programs; or "interpreter",
             which walks the graph. None for what the environment variable RNNBP_BACKEND names, else "llvm" where
-            llvmlite is installed, else "numpy".
+            llvmlite is installed and works, else "numpy", with one RuntimeWarning in a process.
         without: rules that the compiler leaves out, as ``("joined",)``; ``print(rnnbp.explain(cell))`` names them
             and says what each does.
 
     Raises ValueError for a name or a rule that is not known, or for rules of the interpreter, which has none;
-    ImportError for "llvm" without llvmlite.
+    ImportError for "llvm" without an llvmlite that works, with the cause.
     """
 
     name: str
@@ -36,13 +36,14 @@ class Backend:
 
     def __init__(self, name: str | None = None, without: Iterable[str] = ()) -> None:
         if name is None:
-            name = os.environ.get(VARIABLE) or ("llvm" if installed() else "numpy")
+            name = os.environ.get(VARIABLE) or _usual()
         if name not in (*BACKENDS, *ALIASES):
             known = ", ".join(map(repr, BACKENDS))
             raise ValueError(f"backend {shown(name)} is unknown; use one of {known}, or None")
         name = ALIASES.get(name, name)
         if name == "llvm" and not installed():
-            raise ImportError("backend 'llvm' needs llvmlite; install rnnbp[jit], or use backend='numpy'")
+            cause = f": {found}" if (found := failure()) else ""
+            raise ImportError(f"backend 'llvm' needs llvmlite; install rnnbp[jit], or use backend='numpy'{cause}")
         off = check_rules(without)
         if off and name == "interpreter":
             raise ValueError(f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out")
@@ -53,6 +54,14 @@ class Backend:
     def compiles(self) -> bool:
         """Whether cells are compiled."""
         return self.name != "interpreter"
+
+
+def _usual() -> str:
+    """The backend where none is named."""
+    if installed():
+        return "llvm"
+    warn_of_numpy()
+    return "numpy"
 
 
 BackendLike: TypeAlias = str | Backend | None

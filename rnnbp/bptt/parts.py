@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cached_property
 from itertools import chain
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,6 +11,7 @@ import numpy as np
 
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.embedding import Embedding, OneHot
+from rnnbp.lazy import cached_property
 from rnnbp.recurrent import Recurrent
 
 SIMPLE = (bool, int, float, str, tuple, np.dtype)

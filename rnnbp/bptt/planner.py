@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from rnnbp.bptt.backend import BackendLike
@@ -16,6 +15,7 @@ from rnnbp.bptt.forecast import Forecast, foretell, sizes_of
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model, feature_shape
 from rnnbp.bptt.sizes import Sizes
+from rnnbp.lazy import cached_property
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.storage import PathLike
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,6 +18,7 @@ from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
 from rnnbp.layout import Layout, layouts
+from rnnbp.lazy import cached_property
 from rnnbp.live import NUMBER, Cost, backward_peak, forward_peak, layer_cost, lookup_cost
 from rnnbp.numerics import Shape
 from rnnbp.recurrent import Recurrent

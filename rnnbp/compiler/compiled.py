@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 from rnnbp.cell import Cell
 from rnnbp.compiler.code import Code, Op
@@ -13,6 +12,7 @@ from rnnbp.compiler.emit import Constants, Emitter
 from rnnbp.compiler.function import Function, function, span_of
 from rnnbp.compiler.homes import VIEWS, Buffer, Home, Homes
 from rnnbp.compiler.partition import partition, sunk
+from rnnbp.lazy import cached_property
 from rnnbp.numerics import Shape
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from rnnbp.compiler.compiled import Compiled
 from rnnbp.compiler.function import Function
 from rnnbp.compiler.workspace import ALIGNMENT, workspace_bytes
 from rnnbp.layout import Layout
+from rnnbp.lazy import cached_property
 from rnnbp.live import Cost, layer_cost
 from rnnbp.numerics import Shape
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -19,6 +18,7 @@ from rnnbp.kernels import products
 from rnnbp.kernels.groups import Item, Lookup, Product, arranged, sums_of
 from rnnbp.kernels.places import Place, Places, Spot
 from rnnbp.kernels.source import GATHER, PRODUCT, Source, function_text
+from rnnbp.lazy import cached, cached_property
 from rnnbp.native import driving
 from rnnbp.native.ir import Lanes
 from rnnbp.native.machine import Library, vector_bytes
@@ -80,7 +80,7 @@ class Gradient:
     by_symbol: bool = False
 
 
-@lru_cache
+@cached
 def shared(bits: int, nbytes: int) -> tuple[Lanes, Library]:
     """Vectors of ``nbytes`` of numbers of so many bits, and the functions for products."""
     lanes = Lanes(bits, 8 * nbytes // bits)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
@@ -20,6 +19,7 @@ from rnnbp.kernels.cell import Kernel, KernelCell
 from rnnbp.kernels.packing import packed_rows
 from rnnbp.kernels.tasks import Tasks
 from rnnbp.layout import Layout
+from rnnbp.lazy import cached_property
 from rnnbp.native import elementwise
 from rnnbp.numerics import Shape
 

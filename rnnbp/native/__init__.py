@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
+from contextlib import suppress
 from functools import lru_cache
+from importlib import import_module
 from importlib.util import find_spec
 
 VARIABLE = "RNNBP_BACKEND"
@@ -12,17 +15,48 @@ THREADS = "RNNBP_NUM_THREADS"
 """Threads that kernels use, where they are not as many as BLAS's."""
 MOST_THREADS = 1024
 """More than processors have; a larger number is a slip, and one beyond C's integers would reach BLAS as a crash."""
+START = ""
+"""The folder in which the process started; empty if it is no more."""
+with suppress(OSError):
+    START = os.getcwd()
 ALIASES = {"numba": "llvm"}
 """Numba's compiler is LLVM, by way of llvmlite; kernels are handed to it without Numba between."""
 
 
 @lru_cache
+def failure() -> str | None:
+    """Why there is no machine code; None if there is."""
+    try:
+        if find_spec("llvmlite") is None:
+            return "llvmlite is not installed (extra jit)"
+    except ValueError:  # somebody has blocked its import
+        return "llvmlite cannot be imported"
+    try:
+        import_module("rnnbp.native.driving").library()
+    except Warning:  # a warning that is an error here says nothing of the compiler
+        raise
+    except Exception as error:  # a broken installation may raise anything
+        return f"llvmlite does not work here ({type(error).__name__}: {error})"
+    return None
+
+
 def installed() -> bool:
-    """Whether there is a compiler, llvmlite, of the extra jit."""
-    return find_spec("llvmlite") is not None
+    """Whether there is a compiler, llvmlite, of the extra jit, and it works here."""
+    return failure() is None
+
+
+def warn_of_numpy() -> None:
+    """Warn, once in a process, if there is no machine code where it would be used."""
+    if (cause := failure()) is not None and not _warned:
+        _warned.append(cause)
+        text = f"NumPy runs the cells, which is slower, as {cause}; RNNBP_BACKEND=numpy makes that a choice"
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
+_warned: list[str] = []
 
 
 def chosen() -> bool:
     """Whether losses, update rules and looks for what is not finite run as machine code: where cells do by default."""
     given = os.environ.get(VARIABLE)
-    return installed() and (not given or ALIASES.get(given, given) == "llvm")
+    return (not given or ALIASES.get(given, given) == "llvm") and installed()

@@ -5,10 +5,9 @@ Threads that have done their part linger for a while: the next job comes sooner 
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import llvmlite.binding as llvm
 
+from rnnbp.lazy import cached
 from rnnbp.native import jobs
 from rnnbp.native.machine import Library
 
@@ -171,7 +170,7 @@ def text() -> tuple[str, dict[str, int]]:
     return "\n".join([*declarations, jobs.text(pause, offer), team]), {"sched_yield": give} if give else {}
 
 
-@lru_cache
+@cached
 def library() -> Library:
     """The functions in machine code."""
     return Library(*text())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
+from rnnbp.lazy import cached
 from rnnbp.native import mathematics
 from rnnbp.native.calls import as_task
 from rnnbp.native.ir import Lanes, Text
@@ -16,7 +15,7 @@ ADAM = ("beta1", "rest1", "beta2", "rest2", "scale", "eps", "rate", "keep", "pen
 """β₁, 1 − β₁, β₂, 1 − β₂, 1 / √(1 − β₂ᵗ), ε, lr / (1 − β₁ᵗ), what of p is kept, λ."""
 
 
-@lru_cache
+@cached
 def library(dtype: np.dtype[np.floating]) -> Library:
     """The functions for numbers of a kind; all are tasks too."""
     lanes, found, needs = Lanes(8 * dtype.itemsize, vector_bytes() // dtype.itemsize), list[str](), set[str]()

@@ -19,27 +19,39 @@ WIDTHS = (("avx512f", 64), ("avx2", 32))
 """Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""
 
 
+class CompileError(RuntimeError):
+    """LLVM refuses a text."""
+
+
 def target() -> Any:
     """A code generator for this processor and all its features; the library that takes it owns it."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     found = llvm.Target.from_default_triple()
-    features = llvm.get_host_cpu_features().flatten()
-    return found.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
+    return found.create_target_machine(cpu=processor()[0], features=processor()[1], opt=2, jit=True)
+
+
+@lru_cache
+def processor() -> tuple[str, str]:
+    """Its name and its features; both empty, for what all of its kind have, where LLVM cannot tell."""
+    try:
+        name, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    except RuntimeError:
+        return "", ""
+    return (name, features) if features else ("", "")
 
 
 @lru_cache
 def machine() -> tuple[str, ...]:
     """What code depends on besides its text: the processor, its features, and the compiler."""
-    features = llvm.get_host_cpu_features().flatten()
-    return llvm.get_default_triple(), llvm.get_host_cpu_name(), features, repr(llvm.llvm_version_info)
+    return llvm.get_default_triple(), *processor(), repr(llvm.llvm_version_info)
 
 
 @lru_cache
 def vector_bytes() -> int:
     """Bytes of a vector."""
-    features = llvm.get_host_cpu_features()
-    return next((width for name, width in WIDTHS if features.get(name)), 16)
+    features = processor()[1].split(",")
+    return next((width for name, width in WIDTHS if f"+{name}" in features), 16)
 
 
 class Library:
@@ -51,12 +63,13 @@ class Library:
 
     def __init__(self, text: str, given: Mapping[str, int] | None = None) -> None:
         key = hashlib.sha256("\n".join([*machine(), text]).encode()).hexdigest()
-        module = llvm.parse_assembly(text)
-        self._engine = llvm.create_mcjit_compiler(module, target())
-        self._engine.set_object_cache(lambda _, code: cache.write(key, code), lambda _: _known(key))
-        for name, address in (given or {}).items():
-            self._engine.add_global_mapping(module.get_function(name), address)
-        self._engine.finalize_object()
+        code = cache.read(key)
+        if code is None:
+            if hasattr(sys, "ps1") or (sys.stderr is not None and sys.stderr.isatty()):
+                _tell(cache.folder())
+            code = _compiled(text)
+            cache.write(key, code)
+        self._engine = _loaded(code, given or {})
         self._functions: dict[str, Any] = {}
         self._addresses: dict[str, int] = {}
 
@@ -73,12 +86,27 @@ class Library:
         return self._functions[name]
 
 
-def _known(key: str) -> bytes | None:
-    """The code of a key, if another process has compiled it; else a person who waits is told."""
-    found = cache.read(key)
-    if found is None and (hasattr(sys, "ps1") or (sys.stderr is not None and sys.stderr.isatty())):
-        _tell(cache.folder())
-    return found
+def _compiled(text: str) -> bytes:
+    """The object file of a text.
+
+    Not by the engine's own cache, which would call back into Python: an interrupt there is lost.
+    """
+    try:
+        module, generator = llvm.parse_assembly(text), target()
+        return bytes(generator.emit_object(module))
+    except RuntimeError as error:
+        raise CompileError(f"LLVM {'.'.join(map(str, llvm.llvm_version_info))} does not compile: {error}") from error
+
+
+def _loaded(code: bytes, given: Mapping[str, int]) -> Any:
+    """An engine that holds an object file, linked with functions at the addresses given."""
+    module = llvm.parse_assembly("\n".join(f"declare void @{name}()" for name in given))
+    engine = llvm.create_mcjit_compiler(module, target())
+    for name, address in given.items():
+        engine.add_global_mapping(module.get_function(name), address)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine
 
 
 @lru_cache

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Self, final
 
 import numpy as np
 
 from rnnbp.batch_first import remember
+from rnnbp.lazy import cached_property
 from rnnbp.numerics import Array, ShapeError, flag, positive_int
 from rnnbp.rng import check_seed
 from rnnbp.train.rows import Data, FileRows, Rows, blocks, digest, part, rows
