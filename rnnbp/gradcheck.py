@@ -22,6 +22,7 @@ from rnnbp.bptt.problem import Problem, as_model, pose
 from rnnbp.bptt.results import Accumulators
 from rnnbp.bptt.series import Held
 from rnnbp.graph import Graph
+from rnnbp.ieee import ieee
 from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array, DtypeError, positive_int
@@ -62,6 +63,7 @@ class GradientCheck:
         return "\n".join([f"{self.method} step, tolerance {self.tolerance:g}", *lines])
 
 
+@ieee
 def check_grads(
     function: Any,
     x: Any,

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rnnbp.arrays import plain
+from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, DtypeError, Shape, first_bad, real_number, shown
 from rnnbp.rng import RngLike, generator
 
@@ -95,6 +96,7 @@ def generator_of(place: str, rng: RngLike) -> np.random.Generator:
         raise type(error)(f"{place}: rng must be a seed from 0, a Generator or None, found {shown(rng)}") from None
 
 
+@ieee
 def initialize(how: InitializerLike, rng: np.random.Generator, shape: Shape, dtype: np.dtype[Any], place: str) -> Array:
     """A new C-ordered parameter; ``place`` names it in errors.
 
@@ -106,8 +108,7 @@ def initialize(how: InitializerLike, rng: np.random.Generator, shape: Shape, dty
         raise ValueError(f"{place}: the initializer gave shape {values.shape} for a parameter of shape {shape}")
     if values.dtype.kind not in "biuf":
         raise DtypeError(f"{place}: the initializer gave dtype {values.dtype}; parameters are real numbers")
-    with np.errstate(over="ignore"):
-        parameter = np.array(values, dtype=dtype, order="C")
+    parameter = np.array(values, dtype=dtype, order="C")
     if (bad := first_bad(parameter)) is not None:
         raise ValueError(f"{place}: the initializer gave {values[bad]} at {list(bad)}; it must be finite in {dtype}")
     return parameter

@@ -90,7 +90,7 @@ def cast(array: Array, dtype: np.dtype[Any], owner: object, what: str) -> Array:
     if array.dtype == dtype:
         return array
     try:
-        with np.errstate(over="raise"):
+        with np.errstate(all="ignore", over="raise"):
             return array.astype(dtype, copy=False)
     except FloatingPointError:
         at = np.unravel_index(np.argmax(np.where(np.isfinite(array), np.abs(array), 0)), array.shape)
@@ -182,6 +182,12 @@ def sigmoid(x: Array) -> Array:
     half *= 0.5
     half += 0.5
     return half
+
+
+def at_most_zero(x: Array) -> Array:
+    """Where the real part is zero or below; NaN is not, so that it passes through what is cut off there."""
+    below: Array = x.real <= 0
+    return below
 
 
 def positive(x: Array) -> Array:

@@ -22,6 +22,7 @@ from rnnbp.bptt.results import Accumulators, States
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.slots import Slots
 from rnnbp.graph import Graph
+from rnnbp.ieee import ieee
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array, Shape, positive_int
 from rnnbp.recurrent import Recurrent
@@ -36,6 +37,7 @@ SECONDS = 0.15
 """What all actions on the long chunk may take together; a slow model gets a shorter one."""
 
 
+@ieee
 def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: BackendLike = None) -> Costs:
     """Measure what the actions of a schedule cost here, on random chunks of this model, in about a second.
 

@@ -18,6 +18,7 @@ from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
 from rnnbp.bptt.settle import keeps_dx, settle
+from rnnbp.ieee import ieee
 from rnnbp.numerics import flag, positive_int
 from rnnbp.reuse import Reuse, reuse
 from rnnbp.rng import check_seed
@@ -26,6 +27,7 @@ from rnnbp.simulation import ScheduleError, Simulation, simulate
 from rnnbp.storage import PathLike
 
 
+@ieee
 def bptt(
     model: Any,
     x: Any,

@@ -14,12 +14,14 @@ from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.parts import recurrents
 from rnnbp.bptt.problem import as_model, pose, stated_shape
 from rnnbp.bptt.results import Gradients, States
+from rnnbp.ieee import ieee
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array, ShapeError
 from rnnbp.reuse import release_memory
 from rnnbp.storage import PathLike
 
 
+@ieee
 def predict(model: Any, x: Any, *, state: Any = None, chunk: int | None = None) -> tuple[Array, States]:
     """(y, state): the model's output (T, B, ...) in evaluation mode, and the state after the last step.
 
@@ -38,6 +40,7 @@ def predict(model: Any, x: Any, *, state: Any = None, chunk: int | None = None) 
     return y, present
 
 
+@ieee
 def evaluate(
     model: Any,
     x: Any,

@@ -15,6 +15,7 @@ from rnnbp.bptt.forecast import Forecast, foretell, sizes_of
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model, feature_shape
 from rnnbp.bptt.sizes import Sizes
+from rnnbp.ieee import ieee
 from rnnbp.lazy import cached_property
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.storage import PathLike
@@ -74,6 +75,7 @@ class Plan:
         return "\n".join(lines)
 
 
+@ieee
 def plan(
     model: Any,
     loss: LossLike | None = None,

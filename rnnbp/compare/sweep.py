@@ -17,6 +17,7 @@ from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model
 from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key
 from rnnbp.compare.measure import Bench, Measured
 from rnnbp.compare.table import SLOWEST, Comparison, LeftOut, Row, shown
+from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, ShapeError, positive_int
 from rnnbp.schedules import All
 from rnnbp.train.progress import progress_bar
@@ -25,6 +26,7 @@ SHARES = (8, 12, 20, 35, 60, 100)
 """Budgets in percent of the bytes of full caching."""
 
 
+@ieee
 def sweep(
     model: Any,
     x: Any,

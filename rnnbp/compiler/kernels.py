@@ -8,13 +8,13 @@ from rnnbp.numerics import Array
 
 
 def relu(x: Array, out: Array) -> None:
-    """max(x, 0), by the real part."""
-    np.multiply(x, x.real > 0, out) if x.dtype.kind == "c" else np.maximum(x, 0, out=out)
+    """max(x, 0), by the real part; NaN stays NaN."""
+    np.copyto(out, np.where(x.real <= 0, 0, x)) if x.dtype.kind == "c" else np.maximum(x, 0, out=out)
 
 
 def step(y: Array, out: Array) -> None:
-    """1 where the real part is above 0, else 0."""
-    np.copyto(out, y.real > 0) if y.dtype.kind == "c" else np.greater(y, 0, out)
+    """1 where the real part of y, which is at least 0 or NaN, is not 0; else 0."""
+    np.copyto(out, y.real != 0) if y.dtype.kind == "c" else np.not_equal(y, 0, out)
 
 
 def normal(x: Array, y: Array, slope: Array, spare: Array, eps: float) -> None:

@@ -73,7 +73,7 @@ def _lane(t: Text, lane: Lane, args: list[str], extra: str) -> str:
         return t.fma(args[0], factor, shift) if lane.attr[1] else t.op("fmul", args[0], factor)
     if lane.name == "zeros":
         return "zeroinitializer"
-    compare, yes = ("fcmp ogt", v.constant(1.0)) if lane.name == "step" else ("fcmp ugt", args[0])
     assert lane.name in ("step", "relu"), lane.name
-    above = t.put(f"{compare} {v.type} {args[0]}, zeroinitializer")  # ugt: NaN stays NaN
+    yes = v.constant(1.0) if lane.name == "step" else args[0]
+    above = t.put(f"fcmp ugt {v.type} {args[0]}, zeroinitializer")  # ugt: NaN stays NaN, and passes its delta
     return t.put(f"select {v.bools} {above}, {v.type} {yes}, {v.type} zeroinitializer")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from rnnbp.ieee import ieee
 from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, shown
 
@@ -153,6 +154,7 @@ class Layer(ABC):
         size = rows * sum(math.prod(shape or ()) for shape in self.output_shapes(*shapes))
         return Scratch(*(math.ceil(share * size) for share in self.spare))
 
+    @ieee
     def __call__(self, *xs: Any) -> Any:
         """On symbolic values: a new node of their graph. On arrays: the output in evaluation mode."""
         if not xs:

@@ -11,7 +11,7 @@ from scipy import special
 
 from rnnbp.layers.base import Keeps, Layer
 from rnnbp.layers.primitives import Primitives
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, positive, real_number, sigmoid
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, at_most_zero, positive, real_number, sigmoid
 
 
 class Activation(Layer):
@@ -93,7 +93,7 @@ class Tanh(Pointwise):
 
 @final
 class ReLU(Pointwise):
-    """max(x, 0), derivative 0 at 0. Keeps its output.
+    """max(x, 0), derivative 0 at 0; NaN stays NaN, and passes its delta. Keeps its output.
 
     Shapes: x (...) → y (...).
     """
@@ -101,14 +101,14 @@ class ReLU(Pointwise):
     spare = (0.25, 1, 0)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
-        y = np.where(positive(x), x, x.dtype.type(0))
+        y = np.where(at_most_zero(x), x.dtype.type(0), x)
         return y, (y,)
 
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
         return (ops.relu(*xs),)
 
     def derivative(self, saved: Saved) -> Array:
-        return positive(saved[0])
+        return ~at_most_zero(saved[0])
 
 
 @final
@@ -185,7 +185,7 @@ class GELU(Pointwise):
         return derivative
 
     def _phi(self, x: Array) -> Array:
-        phi: Array = special.erf(x * math.sqrt(0.5)) * 0.5 + 0.5
+        phi: Array = special.erfc(x * -math.sqrt(0.5)) * 0.5  # ½ + ½ erf would cancel below 0
         return phi
 
 

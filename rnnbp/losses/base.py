@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.arrays import plain
+from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 
 Scalar: TypeAlias = Any
@@ -59,6 +60,7 @@ class Loss(ABC):
         dy *= factor
         return value, dy
 
+    @ieee
     def __call__(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         """(mean, its derivative): ``summed`` divided by ``total``."""
         y = plain("outputs", y, self)

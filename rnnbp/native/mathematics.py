@@ -96,19 +96,23 @@ def _least(t: Text, x: str, low: str) -> str:
 
 def _power(t: Text, x: str) -> str:
     """eˣ between the limits; NaN of NaN."""
-    v = t.lanes
     turns, less = _reduced(t, x)
-    root = t.put(f"bitcast {v.type} {t.op('fadd', less, v.constant(1.0))} to {v.integers}")
-    return t.put(f"bitcast {v.integers} {t.put(f'add {v.integers} {root}, {turns}')} to {v.type}")
+    # A product, exact as 2ⁿ is: n added to the exponent would make a number of NaN, whose bits may be any.
+    return t.op("fmul", _two_to(t, turns), t.op("fadd", less, t.lanes.constant(1.0)))
 
 
 def _one_more(t: Text, x: str) -> str:
     """1 + eˣ between the limits, as 2ⁿ (eʳ − 1) + (1 + 2ⁿ): in most cases rounded once."""
-    v, bits = t.lanes, t.lanes.bits
     turns, less = _reduced(t, x)
+    scale = _two_to(t, turns)
+    return t.fma(scale, less, t.op("fadd", scale, t.lanes.constant(1.0)))
+
+
+def _two_to(t: Text, turns: str) -> str:
+    """2ⁿ, n where the exponent of a number is."""
+    v, bits = t.lanes, t.lanes.bits
     one = f"splat (i{bits} {(2 ** (bits - FRACTION[bits] - 2) - 1) << FRACTION[bits]})"  # as a number
-    scale = t.put(f"bitcast {v.integers} {t.put(f'add {v.integers} {turns}, {one}')} to {v.type}")
-    return t.fma(scale, less, t.op("fadd", scale, v.constant(1.0)))
+    return t.put(f"bitcast {v.integers} {t.put(f'add {v.integers} {turns}, {one}')} to {v.type}")
 
 
 def _reduced(t: Text, x: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, real_number
 from rnnbp.optim.learning_rates import OnPlateau
 from rnnbp.optim.parameters import Params, check_fit, check_grads, check_writable, distinct
@@ -46,6 +47,7 @@ class Optimizer(ABC):
         sizes = {d: max(p.size for p in self.params.values() if p.dtype == d) for d in dtypes}
         self._scratch: dict[np.dtype[Any], Array] = {d: np.empty((2, n), d) for d, n in sizes.items()}
 
+    @ieee
     def step(self, grads: Mapping[str, Array], lr: float | None = None) -> None:
         """Update every parameter by its gradient; ``lr`` ≥ 0, if given, is used for this step alone.
 
@@ -59,6 +61,7 @@ class Optimizer(ABC):
         check_writable(place, self.params)
         self._step(grads, now, check_grads(place, self.params, grads))
 
+    @ieee
     def step_by(self, grads: Mapping[str, Array], lr: float, largest: Mapping[str, float]) -> None:
         """``step`` for gradients that are finite: ``largest`` is the size of the largest element, by name."""
         place = type(self).__name__
@@ -71,11 +74,10 @@ class Optimizer(ABC):
         for name, p in self.params.items():
             self._check_size(name, p, largest[name], self._slots[name])
         self.steps += 1
-        with np.errstate(all="ignore"):  # a warning that is an error must not stop between two parameters
-            for name in self._updated_at_once(grads, lr):
-                p = self.params[name]
-                a, b = (row[: p.size].reshape(p.shape) for row in self._scratch[p.dtype])
-                self._update(p, grads[name], self._slots[name], lr, a, b)
+        for name in self._updated_at_once(grads, lr):
+            p = self.params[name]
+            a, b = (row[: p.size].reshape(p.shape) for row in self._scratch[p.dtype])
+            self._update(p, grads[name], self._slots[name], lr, a, b)
 
     def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:  # noqa: B027  # most have no limit
         """Raise FloatingPointError for a gradient, whose largest element is finite, that is too large for the rule."""

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, DtypeError, address, first_bad, real_number
 from rnnbp.optim.parameters import Extent, check_named, extents
 
 
+@ieee
 def clip_by_value(grads: Mapping[str, Array], limit: float) -> None:
     """Clip every element to [−limit, limit], in place.
 
@@ -23,6 +25,7 @@ def clip_by_value(grads: Mapping[str, Array], limit: float) -> None:
         np.clip(g, -limit, limit, out=g)
 
 
+@ieee
 def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
     """Scale all gradients by max_norm / ‖g‖ if ‖g‖ > max_norm, in place; gives ‖g‖ as it was.
 

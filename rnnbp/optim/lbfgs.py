@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, positive_int, real_number, shown
 from rnnbp.optim.parameters import Params, check_grads, check_writable, distinct
 
@@ -65,6 +66,7 @@ class _Search:
         self.iterations += 1
 
 
+@ieee
 def lbfgs(
     closure: Closure,
     params: Params,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
+from rnnbp.ieee import ieee
 from rnnbp.numerics import positive_int, real_number, shown, whole_number
 
 Schedule: TypeAlias = Callable[[int], float]
@@ -32,6 +33,7 @@ class Constant:
     def __post_init__(self) -> None:
         real_number("Constant: lr", self.lr, above=0)
 
+    @ieee
     def __call__(self, step: int) -> float:
         _step(step)
         return self.lr
@@ -51,6 +53,7 @@ class StepDecay:
         real_number("StepDecay: factor", self.factor, above=0, below=1)
         positive_int("StepDecay: every", self.every)
 
+    @ieee
     def __call__(self, step: int) -> float:
         return self.lr * self.factor ** (_step(step) // self.every)
 
@@ -72,6 +75,7 @@ class Cosine:
         real_number("Cosine: floor", self.floor, least=0, below=self.lr)
         positive_int("Cosine: steps", self.steps)
 
+    @ieee
     def __call__(self, step: int) -> float:
         if _step(step) >= self.steps:
             return self.floor
@@ -94,6 +98,7 @@ class WarmUp:
         check_schedule("WarmUp: schedule", self.schedule)
         positive_int("WarmUp: steps", self.steps)
 
+    @ieee
     def __call__(self, step: int) -> float:
         return self.schedule(_step(step)) * min(1.0, (step + 1) / self.steps)
 
@@ -133,6 +138,7 @@ class OnPlateau:
         self.bad_epochs = 0
         self.cooling = 0
 
+    @ieee
     def update(self, metric: float) -> float:
         """Tell the metric of an epoch; gives the rate for the next. Raises ValueError unless it is finite."""
         cure = "stop the training, or restore an earlier state"

@@ -61,7 +61,7 @@ class Update:
         Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; but for the
         parameter, nothing has changed then.
         """
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # what comes of it is checked below
+        with np.errstate(all="ignore"):  # what comes of it is checked below
             with carrying(batch, state):
                 try:
                     result = self._run(batch, self.loss, state, step)
