@@ -86,14 +86,24 @@ def codes(cell: Cell, shapes: Sequence[Shape], *, without: Iterable[str] = (), l
         written, backward = written.taking(forward.renamed), backward.taking(forward.renamed)
     forward = apply("constants", scaling.differences, forward)
     side_by_side = stacking.SUMS if lanes else stacking.JOINED
-    forward = apply("joined", lambda code: stacking.joined(code, (), side_by_side), forward).live()
+    whole = apply("joined", lambda code: stacking.joined(code, (), side_by_side), forward)
+    forward = whole.live()
     backward = apply("turned", stacking.turned, backward)
     backward = apply("constants", lambda code: scaling.differences(scaling.constants(code)), backward)
     side_by_side = frozenset() if lanes else stacking.JOINED
     backward = apply("joined", lambda code: stacking.joined(code, [forward], side_by_side), backward).live()
-    views = tuple(op for op in written.ops if op.name in ("part", "same") and op.out not in forward.made)
-    found = _with_kept(replace(forward, ops=(*forward.ops, *views)), backward, cheap="recomputed" not in off)
+    found = _with_kept(_with_views(forward, whole, written), backward, cheap="recomputed" not in off)
     return replace(found, forward=forward, changes=tuple(changes))
+
+
+def _with_views(forward: Code, *codes: Code) -> Code:
+    """The forward code with the views of codes that it came from: backward may take some that it needs no more."""
+    known, views = set(forward.made), list[Op]()
+    for op in (op for code in codes for op in code.ops if op.name in ("part", "same")):
+        if op.out not in known:
+            known.add(op.out)
+            views.append(op)
+    return replace(forward, ops=(*forward.ops, *views))
 
 
 def _with_kept(forward: Code, backward: Code, *, cheap: bool) -> Codes:

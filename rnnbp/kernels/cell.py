@@ -139,7 +139,8 @@ class KernelCell:
             for phase, moves in (("before", []), ("loop", ends), ("after", given))
         }
         if self.symbols:
-            parts["before"] = [self._looked_up(item, places.of(code.inputs[0])) for item in parts["before"]]
+            x = places.of(code.inputs[0])
+            parts = {phase: [self._looked_up(item, x) for item in items] for phase, items in parts.items()}
         rolled = [(f"H{k}", b.rows) for k, b in enumerate(cell.before)] if rolling else []
         return self._compiled(Source(self.lanes, places, cell.constants), parts, rolled)
 
