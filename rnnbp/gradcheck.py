@@ -101,7 +101,7 @@ def check_grads(
     if isinstance(function, Loss):
         case = _loss_case(function, x, target, mask, dtype)
     elif isinstance(x, tuple):
-        case = _layer_case(function, x, Context(check_seed(seed), training=training), dtype)
+        case = _layer_case(function, x, Context(check_seed(seed), training=training, dtype=np.dtype(np.float64)), dtype)
     else:
         problem = _pose(function, x, state, chunk)
         if loss is None:

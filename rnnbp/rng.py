@@ -7,7 +7,7 @@ The generator is counter-based (Philox, Salmon et al. 2011, "Parallel random num
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -39,10 +39,10 @@ def fold(seed: int, *places: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where a forward pass stands, for the layers that draw random numbers.
+    """Where a forward pass stands: for layers that draw random numbers, and for those that make floats of integers.
 
     ``step`` is the first step's place in the whole sequence. ``length`` is None where arrays are of
-    one step, (B, features), else the number of steps L of arrays (L, B, features).
+    one step, (B, features), else the number of steps L of arrays (L, B, features). ``dtype`` is the model's.
     """
 
     seed: int = 0
@@ -50,6 +50,7 @@ class Context:
     length: int | None = None
     place: int = 0
     training: bool = True
+    dtype: np.dtype[Any] | None = None
 
     def at(self, place: int) -> Context:
         """The same context for the node numbered ``place``."""

@@ -21,7 +21,9 @@ def forward_node(node: Node, values: list[Any], context: Context) -> Saved:
     """Run a node that holds a Layer: read its arguments from ``values``, write its outputs there."""
     layer: Any = node.block
     xs = [values[k] for k in node.args]
-    own = {"context": context.at(context.place + node.number)} if layer.random else {}
+    own: dict[str, Any] = {"context": context.at(context.place + node.number)} if layer.random else {}
+    if layer.typed:
+        own = {"dtype": context.dtype}
     found = layer.forward(*xs, **own)
     if not isinstance(found, tuple) or len(found) != 2:
         raise TypeError(f"{layer}: forward must return (y, saved), found {type(found).__name__}")

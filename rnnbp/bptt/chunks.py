@@ -270,4 +270,4 @@ class Chunks:
         """Places of a model's own nodes are their numbers; each Recurrent has a range of its own."""
         span = self.problem.span(n)
         place = 0 if node is None else (node.number + 1) << 20
-        return Context(self.seed, span.start, span.stop - span.start, place, self.training)
+        return Context(self.seed, span.start, span.stop - span.start, place, self.training, self.problem.dtype)

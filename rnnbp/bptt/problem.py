@@ -20,7 +20,7 @@ from rnnbp.cell import Cell
 from rnnbp.graph import Graph
 from rnnbp.layers.base import Layer
 from rnnbp.layers.dense import Dense
-from rnnbp.layers.embedding import Symbols
+from rnnbp.layers.embedding import OneHot, Symbols
 from rnnbp.native.finite import first_bad
 from rnnbp.network import Network, name_params
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, positive_int, shown
@@ -122,7 +122,7 @@ def pose(
     _check_axes(given, graph)
     if recurrents(graph):  # without, one axis is as good as the other
         warn_if_known("x", x)
-    dtype = graph.dtype or (given.dtype if given.dtype.kind in "fc" else np.dtype(np.float32))
+    dtype = graph.dtype or (given.dtype if given.dtype.kind in "fc" else _dtype_of_symbols(graph))
     check = partial(_check_values, tuple(symbol_layers(graph)), dtype)
     if isinstance(given, Held) and given.dtype == dtype and not given.mapped:
         check(given.array, 0)  # which makes no array
@@ -233,6 +233,11 @@ def symbol_layers(graph: Graph) -> Iterator[Symbols]:
                 yield from symbol_layers(node.block.cell)
             elif isinstance(node.block, Symbols):
                 yield node.block
+
+
+def _dtype_of_symbols(graph: Graph) -> np.dtype[Any]:
+    """The dtype of a model that takes symbols and has no parameters."""
+    return next((layer.dtype for layer in symbol_layers(graph) if isinstance(layer, OneHot)), np.dtype(np.float32))
 
 
 def _check_range(where: str, array: Array, dtype: np.dtype[Any], start: int = 0) -> None:

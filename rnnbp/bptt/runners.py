@@ -76,10 +76,4 @@ def _kernels(layout: Layout, backend: Backend, spelled: Any = None) -> Any:
         return None
     from rnnbp.kernels.sizes import kernel_sizes
 
-    symbols = 0 if spelled is None or _dtype(spelled.block) != layout.dtype else spelled.block.n_symbols
-    return kernel_sizes(layout, frozenset(backend.without), symbols)
-
-
-def _dtype(layer: Any) -> Any:
-    """Of the vectors that a layer gives for symbols."""
-    return layer.params["weight"].dtype if layer.params else layer.dtype
+    return kernel_sizes(layout, frozenset(backend.without), 0 if spelled is None else spelled.block.n_symbols)

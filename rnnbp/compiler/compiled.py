@@ -8,7 +8,7 @@ from dataclasses import replace
 from rnnbp.cell import Cell
 from rnnbp.compiler.code import Code, Op
 from rnnbp.compiler.compile import Codes, codes
-from rnnbp.compiler.emit import Constants, Emitter
+from rnnbp.compiler.emit import Constants, Emitter, takes_symbols
 from rnnbp.compiler.function import Function, function, span_of
 from rnnbp.compiler.homes import VIEWS, Buffer, Home, Homes
 from rnnbp.compiler.partition import partition, sunk
@@ -114,7 +114,8 @@ class Compiled:
         live, ops, phases = self.chosen(output=output, taped=taped, known=known)
         emitter = Emitter(live, homes, phases, self.spans(taped, rolling, known), self.constants)
         ends = [] if known else self._copies(emitter)
-        x_used = any(homes.base(v)[0] == code.inputs[0] for op in ops if op.name not in VIEWS for v in op.args)
+        reading = [op for op in ops if op.name not in VIEWS and not takes_symbols(op)]
+        x_used = any(homes.base(v)[0] == code.inputs[0] for op in reading for v in op.args)
         reads_x = (
             x_used
             or (output and homes.base(code.outputs[0] or 0)[0] == code.inputs[0])

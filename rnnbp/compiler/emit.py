@@ -13,6 +13,11 @@ CALLS = frozenset({"normal", "normal_back", "softmax", "softmax_back", "relu", "
 """Operations of several NumPy calls, which are functions in ``rnnbp.compiler.kernels``."""
 
 
+def takes_symbols(op: Op) -> bool:
+    """True for a layer whose input is x itself, integers, which no buffer of the cell's dtype can hold."""
+    return op.name == "opaque" and bool(op.attr.layer.symbols)
+
+
 class Constants:
     """The names of weights, vectors and numbers that a function takes."""
 
@@ -152,10 +157,14 @@ class Emitter:
 
     def _opaque(self, op: Op, *, loop: bool) -> str:
         forward, present = (op, ()) if op.name == "opaque" else op.attr
-        args = iter([self.value(v, loop=loop) for v in op.args])
+        args = iter(self._symbols(loop) if takes_symbols(op) else [self.value(v, loop=loop) for v in op.args])
         taken = [next(args) if there else "None" for there in present] if present else list(args)
         outs = [self.value(v, loop=loop) for v in op.outs]
         method = ("step" if loop else "block") + ("" if op.name == "opaque" else "_back")
         where = "t" if loop else "t0, t1"
         taken_, outs_ = (f"({''.join(f'{e}, ' for e in part)})" for part in (taken, outs))
         return f"q{forward.attr.node.number}.{method}({where}, {taken_}, {outs_})"
+
+    @staticmethod
+    def _symbols(loop: bool) -> list[str]:
+        return ["x[t].T" if loop else "x[t0:t1].transpose(0, 2, 1)"]

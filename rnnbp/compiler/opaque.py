@@ -43,7 +43,8 @@ class OpaqueRun:
             self.saved.update(dict.fromkeys(range(t0, t1), (t0, True, saved)))
 
     def _forward(self, xs: tuple[Array, ...], ys: tuple[Array, ...], context: Context) -> Saved:
-        values: list[Any] = [_batch_first(x, shape) for x, shape in zip(xs, self.opaque.shapes, strict=True)]
+        lying = _as_given if self.opaque.layer.symbols else _batch_first
+        values: list[Any] = [lying(x, shape) for x, shape in zip(xs, self.opaque.shapes, strict=True)]
         values += [None] * len(ys)
         saved = forward_node(self.node, values, context)
         check_outputs(self.node, values, self.dtype, self.shapes)
@@ -109,6 +110,11 @@ def _batch_first(x: Array, shape: Shape) -> Array:
     """(..., features, B) as a new array (..., B, *shape)."""
     moved = np.array(np.swapaxes(x, -1, -2), order="C")
     return moved.reshape(*moved.shape[:-1], *shape)
+
+
+def _as_given(x: Array, shape: Shape) -> Array:
+    """(..., 1, B) as a view (..., B): symbols, which are the run's x."""
+    return np.swapaxes(x, -1, -2).reshape(*x.shape[:-2], x.shape[-1], *shape)
 
 
 def _put(place: Array, found: Array) -> None:

@@ -12,11 +12,12 @@ import numpy as np
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Op, Vector
 from rnnbp.compiler.compiled import Compiled
+from rnnbp.compiler.emit import takes_symbols
 from rnnbp.compiler.function import Function
 from rnnbp.compiler.workspace import ALIGNMENT, workspace_bytes
 from rnnbp.layout import Layout
 from rnnbp.lazy import cached_property
-from rnnbp.live import Cost, layer_cost
+from rnnbp.live import NUMBER, Cost, layer_cost
 from rnnbp.numerics import Shape
 
 COLUMNS = 2048
@@ -171,7 +172,8 @@ class ProgramSizes:
         if keeps is None:
             return 0
         shapes, item = self.layout.shapes, self.layout.dtype.itemsize
-        values = [node.args[k] for k in keeps.inputs] + [node.outs[k] for k in keeps.outputs]
+        inputs = () if takes_symbols(op) else keeps.inputs  # which are x itself
+        values = [node.args[k] for k in inputs] + [node.outs[k] for k in keeps.outputs]
         own: int = sum(math.prod(s) * np.dtype(d or self.layout.dtype).itemsize for s, d in keeps.extras)
         saved: int = self.layout.batch * (own + item * sum(math.prod(shapes[v]) for v in values))
         return saved
@@ -185,13 +187,17 @@ class ProgramSizes:
 
     def _forward(self, op: Op, steps: int) -> int:
         """Copies of what an opaque layer takes, what it gives, and its own scratch."""
-        return self._size((*op.args, *op.outs), steps) + self._cost(op, steps).forward
+        taken = () if takes_symbols(op) else op.args
+        return self._size((*taken, *op.outs), steps) + self._cost(op, steps).forward
 
     def _deltas(self, op: Op, steps: int) -> int:
         """The deltas that an opaque layer takes, if they do not wait for its parameters, and gives; its own scratch."""
         taken = () if op.attr.layer.params else op.outs
-        return self._size((*op.args, *taken), steps) + self._cost(op, steps).inputs
+        given = () if takes_symbols(op) else op.args
+        return self._size((*given, *taken), steps) + self._cost(op, steps).inputs
 
     def _read_off(self, op: Op, length: int) -> int:
         """An opaque layer's deltas and what it saved, of all steps, with the gradients of its parameters."""
-        return self._size(op.outs, length) + length * self._saved(op) + self._cost(op, length).params
+        symbols = NUMBER * self.layout.batch if takes_symbols(op) and op.attr.layer.keeps(()).inputs else 0
+        saved = length * (self._saved(op) + symbols)
+        return self._size(op.outs, length) + saved + self._cost(op, length).params

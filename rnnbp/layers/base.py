@@ -96,6 +96,8 @@ class Layer(ABC):
     """True if the deltas share the memory of the output's, though the output is an array of its own."""
     spare: ClassVar[tuple[float, float, float]] = (1, 1, 0)
     """Temporary arrays of ``forward``, ``backward_inputs`` and ``backward_params``, in sizes of the output."""
+    typed: ClassVar[bool] = False
+    """True if ``forward`` takes a keyword ``dtype``, the model's, because its inputs do not tell it."""
     symbols: ClassVar[bool] = False
     """True if inputs are integers, without a gradient."""
 

@@ -122,17 +122,22 @@ class Embedding(Symbols):
 class OneHot(Symbols):
     """y = 1 at x, 0 elsewhere. Keeps nothing.
 
-    Shapes: x (...) of integers → y (..., n_symbols), of ``dtype``.
+    Args:
+        dtype: of y where the layer is called by itself, or where the model has no parameters.
+
+    Shapes: x (...) of integers → y (..., n_symbols), of the dtype of the model that the layer is in.
     """
+
+    typed = True
 
     def __init__(self, n_symbols: int, dtype: npt.DTypeLike = "float32") -> None:
         self.params = {}
         self.n_symbols = self.n_out = positive_int("OneHot: n_symbols", n_symbols)
         self.dtype = float_dtype(dtype)
 
-    def forward(self, x: Array) -> tuple[Array, Saved]:
+    def forward(self, x: Array, *, dtype: npt.DTypeLike | None = None) -> tuple[Array, Saved]:
         self.check(x)
-        y = np.zeros((*x.shape, self.n_symbols), self.dtype)
+        y = np.zeros((*x.shape, self.n_symbols), self.dtype if dtype is None else dtype)
         np.put_along_axis(y, x[..., None], 1, axis=-1)
         return y, ()
 
