@@ -85,7 +85,6 @@ def test_gates_of_several_templates(gates: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("backend", COMPILED)
 def test_two_silus_multiplied(backend: str) -> None:
-    """Also with a layer that runs as Python beside them, which brings kernels to NumPy's program."""
     for gates, join in ((["silu"] * 2, "product"), (["silu"] * 5, "tree")):
         model, x = cell_of(gates, join), inputs()
         wanted = rb.bptt(model, x, None, half_square, backend="interpreter")
@@ -96,7 +95,7 @@ def test_two_silus_multiplied(backend: str) -> None:
                 np.testing.assert_allclose(found.grads[name], grad, rtol=0, atol=1e-12)
 
 
-def test_two_silus_beside_dropout() -> None:
+def test_two_silus_and_a_layer_that_runs_as_python() -> None:
     x, h = rb.Input(2), rb.State(3, "h")
     a, b = (TEMPLATES["silu"](rb.Dense((2, 3), 3, rng=k, dtype="float64")(x, h)) for k in range(2))
     model = rb.Recurrent(rb.Cell(x, {h: rb.Dropout(0.3)(a * b)}, h))
