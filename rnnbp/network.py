@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -12,16 +12,10 @@ import numpy.typing as npt
 
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, DtypeError, float_dtype
+from rnnbp.parameters import Parameters
 
 Slot: TypeAlias = tuple[dict[str, Array], str]
 """Where a parameter lives: the ``params`` of its owner, and its key there."""
-
-
-class Parameters(dict[str, Array]):
-    """Arrays by path. They are the network's own, so a value is written into one, not put in its place."""
-
-    def __setitem__(self, path: str, value: Array) -> None:
-        raise TypeError(f"params[{path!r}] cannot be replaced; write into it: params[{path!r}][...] = values")
 
 
 class Network(ABC):
@@ -30,13 +24,20 @@ class Network(ABC):
     slots: dict[str, Slot]
 
     @property
-    def params(self) -> dict[str, Array]:
-        """Every parameter once, by its first path: the live arrays, to be updated in place."""
+    def params(self) -> Parameters:
+        """Every parameter once, by its first path: the live arrays, to be updated in place. Set from a dict of all."""
         found: dict[int, tuple[str, Array]] = {}
         for path, (owner, key) in self.slots.items():
             array = owner[key]
             found.setdefault(id(array), (path, array))
-        return Parameters(found.values())
+        return Parameters(found.values(), self)
+
+    @params.setter
+    def params(self, values: Mapping[str, Array]) -> None:
+        present = self.params
+        if missing := [path for path in present if path not in values]:
+            raise ValueError(f"params: {', '.join(missing)} missing; give them all, or use params.update")
+        present.update(values)
 
     @property
     def dtype(self) -> np.dtype[Any] | None:
@@ -70,19 +71,19 @@ class Network(ABC):
 def name_params(children: Iterable[tuple[str, Layer | Network]]) -> dict[str, Slot]:
     """The slots of a container from those of its children, each with its position in the container.
 
-    A layer with a name gives ``weight_<name>``, another ``<position>.weight``. A parameter that is met
-    twice (a shared layer, a tied weight) keeps its first path. Raises ValueError where two paths are equal.
+    A layer with a name gives ``weight_<name>``, another ``<position>.weight``. The parameters of a layer that is met
+    twice keep their first path. A tied weight has a slot in each of its layers, for it may be untied later. Raises
+    ValueError where two paths are equal.
     """
     slots: dict[str, Slot] = {}
-    seen: set[int] = set()
-    for path, slot in _paths(children):
-        array = slot[0][slot[1]]
-        if id(array) in seen:
+    seen: set[tuple[int, str]] = set()
+    for path, (owner, key) in _paths(children):
+        if (id(owner), key) in seen:
             continue
-        if path in slots:
+        seen.add((id(owner), key))
+        known = slots.setdefault(path, (owner, key))
+        if known[0][known[1]] is not owner[key]:
             raise ValueError(f"two parameters are called {path!r}; give the layers different names")
-        seen.add(id(array))
-        slots[path] = slot
     return slots
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -54,6 +54,10 @@ class Sizes:
     symbol_bytes: int = 8
     target_bytes: int = 0
     backend: Backend = field(default_factory=Backend)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: what has been worked out from them may hold kernels, which stay in their process."""
+        return {part.name: getattr(self, part.name) for part in fields(self)}
 
     @cached_property
     def asked(self) -> dict[Any, int]:

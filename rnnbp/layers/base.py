@@ -101,19 +101,23 @@ class Layer(ABC):
     symbols: ClassVar[bool] = False
     """True if inputs are integers, without a gradient."""
 
+    _params: LayerParams
+
     @property
     def params(self) -> dict[str, Array]:
-        """Parameters by name; updated in place, never of another shape. Set from a dict."""
+        """Parameters by name; updated in place, never of another shape. Set from a dict of all.
+
+        The dict stays the layer's own: networks that hold the layer, and what runs them, see arrays put there later.
+        """
         return self._params
 
     @params.setter
     def params(self, given: dict[str, Array]) -> None:
         found = given if isinstance(given, LayerParams) else LayerParams(given)  # another layer's own are shared
-        before = LayerParams(getattr(self, "_params", {}))
-        before.update(found)
-        if before.keys() != found.keys():
-            raise TypeError(f"params has {list(before)}, found {list(found)}; give them all, or build another layer")
-        self._params: dict[str, Array] = found
+        known = vars(self).setdefault("_params", found)
+        if any(name not in found for name in known):
+            raise TypeError(f"params has {list(known)}, found {list(found)}; give them all, or build another layer")
+        known.update(found)
 
     @abstractmethod
     def forward(self, *xs: Any, **context: Any) -> tuple[Any, Saved]:

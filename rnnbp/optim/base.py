@@ -11,7 +11,8 @@ import numpy as np
 from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, real_number
 from rnnbp.optim.learning_rates import OnPlateau
-from rnnbp.optim.parameters import Params, check_fit, check_grads, check_writable, distinct
+from rnnbp.optim.parameters import Origin, Params, check_fit, check_grads, check_writable, distinct
+from rnnbp.parameters import HasParams
 
 
 def rate(name: str, value: object, **bounds: float) -> float:
@@ -40,6 +41,7 @@ class Optimizer(ABC):
     def __init__(self, params: Params, lr: float, slots: tuple[str, ...]) -> None:
         place = type(self).__name__
         self.params = distinct(place, params)
+        self._origin = Origin(place, params, self.params)
         self.lr = rate(f"{place}: lr", lr, above=0)
         self.steps = 0
         self._slots = {name: {slot: np.zeros_like(p, order="C") for slot in slots} for name, p in self.params.items()}
@@ -58,15 +60,24 @@ class Optimizer(ABC):
         """
         place = type(self).__name__
         now = rate(f"{place}.step: lr", self.lr if lr is None else lr, least=0)
-        check_writable(place, self.params)
+        self.check_parameters()
         self._step(grads, now, check_grads(place, self.params, grads))
+
+    def check_parameters(self, model: HasParams | None = None) -> None:
+        """Raise ValueError, by name, for a parameter that is read-only, or was replaced, tied or added since.
+
+        Of an optimiser of a model, or of its ``params``, all parameters of the model are looked at; of one of another
+        dict, those that it updates; where ``model`` is given, they must be its own.
+        """
+        self._origin.check(model)
+        check_writable(type(self).__name__, self.params)
 
     @ieee
     def step_by(self, grads: Mapping[str, Array], lr: float, largest: Mapping[str, float]) -> None:
         """``step`` for gradients that are finite: ``largest`` is the size of the largest element, by name."""
         place = type(self).__name__
         now = rate(f"{place}.step: lr", lr, least=0)
-        check_writable(place, self.params)
+        self.check_parameters()
         check_fit(place, self.params, grads)
         self._step(grads, now, largest)
 

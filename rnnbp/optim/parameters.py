@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from rnnbp import native
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, shown
-
-
-@runtime_checkable
-class HasParams(Protocol):
-    """A model: its ``params`` are its live arrays by name."""
-
-    @property
-    def params(self) -> Mapping[str, Array]: ...
-
+from rnnbp.parameters import HasParams, Parameters
 
 Params: TypeAlias = Mapping[str, Array] | HasParams
 
@@ -49,6 +41,48 @@ def distinct(place: str, params: Params) -> dict[str, Array]:
     if not found:
         raise ValueError(f"{place}: there is no parameter to update; give a model that has some")
     return found
+
+
+class Origin:
+    """Where an optimiser has its parameters from, to notice those that were replaced, tied, untied or added since.
+
+    Args:
+        place: for errors. params: as ``distinct`` takes them; of a model, or of its ``params``, all are compared, of
+            another dict those alone that are ``held``.
+    """
+
+    def __init__(self, place: str, params: Params, held: Mapping[str, Array]) -> None:
+        self.place, self.held = place, held
+        self.source = params.network if isinstance(params, Parameters) else params
+
+    def check(self, model: HasParams | None = None) -> None:
+        """Raise ValueError, naming the parameter, where the arrays are no longer those that are held.
+
+        Args:
+            model: whose parameters they must be, besides.
+        """
+        for source in (self.source, model):
+            if isinstance(source, HasParams):
+                self._compare(source.params)
+            elif source is not None:
+                self._compare(source)
+        if isinstance(self.source, HasParams):
+            self._find_new(self.source.params)
+
+    def _compare(self, now: Mapping[str, Array]) -> None:
+        for name, p in self.held.items():
+            if now.get(name) is not p:
+                what = "is another array" if name in now else "is no longer there, or tied to another one"
+                raise ValueError(f"{self.place}: parameter {name!r} {what} since the optimiser was built; {_CURE}")
+
+    def _find_new(self, now: Mapping[str, Array]) -> None:
+        if len(now) > len(self.held):
+            known = {id(p) for p in self.held.values()}  # of a tied parameter the first name counts
+            for name in (name for name, p in now.items() if id(p) not in known):
+                raise ValueError(f"{self.place}: parameter {name!r} is new since the optimiser was built; {_CURE}")
+
+
+_CURE = "write into a parameter, params[name][...] = values, or build the optimiser after the change"
 
 
 def check_writable(place: str, params: Mapping[str, Array]) -> None:

@@ -95,7 +95,7 @@ class Trainer:
         self._check()
         json_text("Trainer: description", description)
         plateau = learning_rate if isinstance(learning_rate, OnPlateau) else None
-        self.parts = Parts(self.model.params, optimizer, plateau)
+        self.parts = Parts(dict(self.model.params), optimizer, plateau)  # copies of it keep arrays shared
         self.folder, self.at = RunFolder(folder, self.parts, description), Standing()
         self._identity = self._identify()
         self._data: str | None = None

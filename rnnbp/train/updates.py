@@ -61,6 +61,7 @@ class Update:
         Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; but for the
         parameter, nothing has changed then.
         """
+        self.optimizer.check_parameters(self.model)
         with np.errstate(all="ignore"):  # what comes of it is checked below
             with carrying(batch, state):
                 try:

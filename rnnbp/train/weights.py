@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rnnbp.numerics import Array, escaped, first_bad
-from rnnbp.optim.parameters import HasParams, check_writable
+from rnnbp.optim.parameters import check_writable
+from rnnbp.parameters import HasParams
 from rnnbp.storage import JSON, PathLike, StorageError, load_tensors, save_tensors
 
 LISTED = 20

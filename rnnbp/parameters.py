@@ -1,0 +1,113 @@
+"""The parameters of a network as a mapping: values are written into its arrays, copies are plain dicts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
+
+
+@runtime_checkable
+class HasParams(Protocol):
+    """A model: its ``params`` are its live arrays by name."""
+
+    @property
+    def params(self) -> Mapping[str, Array]: ...
+
+
+class Parameters(dict[str, Array]):
+    """The live arrays of a network by path, as they are now.
+
+    They are the network's own: ``update`` and ``|=`` write values into them, nothing is added, removed or put in
+    their place. ``copy()``, ``copy.copy``, ``copy.deepcopy`` and pickling give a plain dict of copies, which later
+    updates of the network do not change; ``dict(params)`` and ``params | other`` hold the live arrays.
+
+    >>> best = model.params.copy()
+    >>> model.params.update(best)
+
+    Args:
+        arrays: (path, array) pairs. network: whose they are.
+    """
+
+    def __init__(self, arrays: Iterable[tuple[str, Array]], network: HasParams) -> None:
+        super().__init__(arrays)
+        self.network = network
+
+    def update(self, *given: Any, **named: Any) -> None:
+        """Write values into the arrays of their paths, in the arrays' dtype, after all have been checked.
+
+        Takes what ``dict.update`` takes; some of the paths will do. Raises ValueError for a path that is not there,
+        a read-only parameter, or a number beyond its dtype; ShapeError; DtypeError for what is not real numbers;
+        TypeError for a masked array.
+        """
+        found = dict(*given, **named)
+        if unknown := [path for path in found if path not in self]:
+            names = ", ".join(map(shown, unknown))
+            raise ValueError(f"params.update: no parameter is called {names}; the network's are {', '.join(self)}")
+        values = {path: _fitting(path, self[path], value) for path, value in found.items()}
+        for path, value in values.items():
+            if value is not self[path] and any(np.may_share_memory(value, p) for p in self.values()):
+                values[path] = value.copy()  # writing one parameter must not change what another is to become
+        for path, value in values.items():
+            if value is not self[path]:
+                self[path][...] = value
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override, misc]  # dict's takes pairs too
+        self.update(other)
+        return self
+
+    def copy(self) -> dict[str, Array]:
+        """A plain dict of copies."""
+        return {path: array.copy() for path, array in self.items()}
+
+    def __copy__(self) -> dict[str, Array]:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Array]:
+        return copy.deepcopy(dict(self), memo)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+    def setdefault(self, path: str, default: Any = None) -> Array:
+        """The array of a path. Raises TypeError where there is none."""
+        if path not in self:
+            self._refuse(f"nothing can be added as {path!r}")
+        return self[path]
+
+    def __setitem__(self, path: str, value: Array) -> None:
+        raise TypeError(f"params[{path!r}] cannot be replaced; write into it: params[{path!r}][...] = values")
+
+    def __delitem__(self, path: str) -> None:
+        self._refuse(f"params[{path!r}] cannot be deleted")
+
+    def pop(self, path: str, *default: Any) -> NoReturn:
+        self._refuse(f"params[{path!r}] cannot be removed")
+
+    def popitem(self) -> NoReturn:
+        self._refuse("params cannot be removed")
+
+    def clear(self) -> NoReturn:
+        self._refuse("params cannot be cleared")
+
+    def _refuse(self, what: str) -> NoReturn:
+        cure = "they are the network's own: build another network, or take a copy, params.copy()"
+        raise TypeError(f"{what}; {cure}")
+
+
+def _fitting(path: str, p: Array, value: Any) -> Array:
+    """``value`` for a parameter, in its dtype. Raises where it does not fit."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"params.update: {path!r} is a masked array, whose mask would be lost; give its data")
+    found = np.asarray(value)
+    if found.dtype.kind not in "fiub" and found.dtype != p.dtype:  # complex is gradcheck's
+        raise DtypeError(f"params.update: {path!r} has dtype {found.dtype}; give real numbers")
+    if found.shape != p.shape:
+        raise ShapeError(f"params.update: {path!r} must have shape {p.shape}, found {found.shape}; reshape it")
+    if not p.flags.writeable:
+        raise ValueError(f"params.update: {path!r} is read-only; set its flags.writeable, or update a copy")
+    return cast(found, p.dtype, "params.update", repr(path))
