@@ -62,6 +62,13 @@ def plain(name: str, given: object, owner: object = None) -> Array:
     return _converted(name if owner is None else f"{owner}: {name}", given)
 
 
+def as_read(name: str, found: object) -> Array:
+    """A slice that was read from a file, as a plain array. Raises as ``as_array`` does."""
+    if isinstance(found, np.ma.MaskedArray) and not np.ma.is_masked(found):
+        found = found.data  # netCDF4 returns such for all that it reads
+    return plain(name, found)
+
+
 def sliceable(given: object) -> TypeGuard[Sliceable]:
     """True if it has axes and a NumPy dtype, and slices of it are arrays: h5py's and zarr's, as well as NumPy's."""
     if isinstance(given, np.ndarray):

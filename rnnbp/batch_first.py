@@ -9,8 +9,12 @@ from __future__ import annotations
 import warnings
 from weakref import ReferenceType, ref
 
+import numpy as np
+
 from rnnbp.numerics import Array, address
 
+LARGEST = 256
+"""Steps of a mask that is looked at, in some 50 microseconds."""
 MOST = 16
 """Arrays that are remembered, the latest: each costs a microsecond at every look."""
 _known: list[ReferenceType[Array]] = []
@@ -33,6 +37,26 @@ def warn_if_known(name: str, array: object) -> None:
                 stacklevel=5,
             )
             return
+
+
+def warn_if_prefixes(mask: Array) -> None:
+    """Warn of a square mask (T, B) that would be the padding of sequences of several lengths if it were (B, T).
+
+    Read as (T, B), lane 0 would count at every step, the lanes that count would always be the first ones, and one
+    of them would come and go.
+    """
+    n = len(mask)
+    if mask.dtype != np.bool_ or mask.shape != (n, n) or not 3 <= n <= LARGEST:
+        return
+    after, before = mask[1:], mask[:-1]
+    prefixes = mask[:, 0].all() and not (mask[:, 1:] & ~mask[:, :-1]).any()
+    if prefixes and ((after & ~before).any(axis=0) & (before & ~after).any(axis=0)).any():
+        warnings.warn(
+            f"mask of shape {mask.shape} looks as if it were (B, T), each row the length of a sequence; "
+            f"here the axes are (T, B): give mask.swapaxes(0, 1)",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def _alike(array: object, known: Array) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from rnnbp.arrays import plain
+from rnnbp.batch_first import warn_if_known
 from rnnbp.bptt import bptt
 from rnnbp.bptt.backend import Backend
 from rnnbp.bptt.chunks import Chunks
@@ -128,7 +129,9 @@ def _weighted_sum(y: Array, weights: Array) -> tuple[Any, Array]:
 
 def _pose(model: Any, x: Any, state: Any, chunk: int | None) -> Problem:
     graph, x = as_model(model), plain("check_grads: x", x)
-    x = x.astype(np.float64) if x.dtype == np.float32 else x
+    if x.dtype == np.float32:
+        warn_if_known("x", x)  # of the copy nothing is known
+        x = x.astype(np.float64)
     return pose(graph.astype(np.float64), x, chunk=chunk, state=state, backend=None)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rnnbp.arrays import plain
+from rnnbp.batch_first import warn_if_known, warn_if_prefixes
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from, series
 from rnnbp.bptt.sizes import Sizes
@@ -40,6 +41,11 @@ class Objective:
         self.target = None if target is None else self._series("target", target, folder)
         self.mask = None if mask is None else self._series("mask", mask, folder)
         self._check_axes()
+        if problem.state:
+            for name, given in (("target", target), ("mask", mask)):
+                warn_if_known(name, given)
+            if isinstance(self.mask, Held) and not self.mask.fresh:
+                warn_if_prefixes(self.mask.array)
         self.total, self._prepared = 1.0, 0
         if isinstance(loss, Loss) and self.target is None:
             raise TypeError(f"{loss} compares with a target, found None; give one, or write a loss function")

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.arrays import REAL, as_array, is_stream, sliceable
+from rnnbp.arrays import REAL, as_array, as_read, is_stream, sliceable
 from rnnbp.bptt.scratch import ScratchFile
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 from rnnbp.storage import PathLike, StorageError
@@ -56,7 +56,7 @@ class Held:
     def read(self, span: slice) -> Array:
         if span.stop > self.steps:
             raise ShapeError(f"target and mask must be as long as x, found one of {self.steps} steps; end them alike")
-        found = np.asarray(self.array[span])
+        found = as_read("what was read from a file", self.array[span])
         if self.fresh:
             self._check(found, span)
             found = found if found.base is None else found.copy()  # it may be a part of something larger

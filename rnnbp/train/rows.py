@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rnnbp.arrays import REAL, Sliceable, as_array, plain, sliceable
+from rnnbp.arrays import REAL, Sliceable, as_array, as_read, plain, sliceable
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 
 WHOLE = 1 << 28
@@ -75,10 +75,7 @@ class FileRows:
         size = self.shape[1] if self.ndim > 1 else 0
         within = slice(0, size) if within is None else within
         where = (within, part) if self.axis else (part, within)[: min(self.ndim, 2)]
-        found = self.source[where]
-        if isinstance(found, np.ma.MaskedArray) and not np.ma.is_masked(found):
-            found = found.data  # netCDF4 gives such for all that it reads
-        array = plain(self.name, found)
+        array = as_read(self.name, self.source[where])
         array = array.swapaxes(0, 1) if self.axis else array
         rest = (within.stop - within.start, *self.shape[2:])[: self.ndim - 1]
         if array.shape != (expected := (span.stop - span.start, *rest)) or array.dtype != self.dtype:
