@@ -66,7 +66,7 @@ class Folder:
             self._check(name, found, most, 0o077 if secret else OTHERS)
             self._mark(name, found.st_mtime)
             with os.fdopen(handle, "rb", closefd=False) as file:
-                return file.read(most)
+                return file.read(found.st_size)  # read(most) would allocate that much
         finally:
             os.close(handle)
 
