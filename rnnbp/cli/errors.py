@@ -10,8 +10,8 @@ class CommandError(Exception):
     """Input that a command cannot use; its message is one line that names the place, the finding, the cure."""
 
 
-INTERRUPTED = 130
-"""The exit status of a program that Ctrl-C stopped: 128 + SIGINT."""
+STOPPED = 128
+"""The exit status of a program that a signal stopped is this plus the number of the signal."""
 
 
 def discard_output() -> None:

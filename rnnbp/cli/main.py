@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -9,8 +11,9 @@ from typing import Any
 
 import rnnbp
 from rnnbp.cli import compare, plan, sample, train, train_options
-from rnnbp.cli.errors import INTERRUPTED, CommandError, discard_output
+from rnnbp.cli.errors import CommandError, discard_output
 from rnnbp.cli.options import Parser
+from rnnbp.cli.signals import raising, status_of
 from rnnbp.cli.threads import usual
 from rnnbp.storage import StorageError
 
@@ -36,7 +39,8 @@ def _add(commands: Any, name: str, summary: str, module: Any, add_options: Calla
 def main(argv: list[str] | None = None) -> int:
     """Run a command line; gives the exit status.
 
-    0: done. 1: its input could not be used, said in one line on stderr. 130: stopped by Ctrl-C.
+    0: done. 1: its input could not be used, said in one line on stderr. 130, 143, 129: stopped by
+    Ctrl-C, SIGTERM, SIGHUP.
     SystemExit 2: the command line was wrong.
     """
     if sys.stdout is None or sys.stderr is None:  # closed by the shell, as with >&-
@@ -46,6 +50,11 @@ def main(argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # A terminal without UTF-8 shows ? for what it lacks.
             stream.reconfigure(errors="replace")
     options = build_parser().parse_all(argv)
+    with raising():
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         usual()  # what the environment says is looked at before anything is done
         status: int = options.run(options)
@@ -54,9 +63,10 @@ def main(argv: list[str] | None = None) -> int:
     except (CommandError, StorageError) as error:
         print(f"rnnbp: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("rnnbp: stopped", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as stopped:
+        with contextlib.suppress(OSError):  # SIGHUP: the terminal is gone
+            print("rnnbp: stopped", file=sys.stderr)
+        return status_of(getattr(stopped, "number", None))
     except BrokenPipeError:  # The reader, as head, has had enough; nothing is left to say to it.
         discard_output()
         return 0

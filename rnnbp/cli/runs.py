@@ -18,8 +18,9 @@ from rnnbp.cli.model import CELLS, Architecture
 from rnnbp.cli.text import Text
 from rnnbp.numerics import positive_int
 from rnnbp.schedules import EveryK, ScheduleLike
-from rnnbp.storage import write_atomic
-from rnnbp.train.folder import SNAPSHOT
+from rnnbp.storage import remove_leftovers, write_atomic
+from rnnbp.train.folder import METRICS, MODEL, SNAPSHOT
+from rnnbp.train.lock import NAME as LOCK
 
 SETTINGS, RESULT = "run.json", "result.json"
 RUNS = Path("runs")
@@ -83,7 +84,8 @@ class Run:
     def open(cls, folder: Path) -> Self:
         """The run in a folder. Raises CommandError where there is none that can go on."""
         file = folder / SETTINGS
-        if not file.is_file() or not (folder / SNAPSHOT).is_file():
+        begun = (folder / SNAPSHOT).is_file()
+        if not file.is_file() or (not begun and any((folder / name).exists() for name in (METRICS, MODEL))):
             raise CommandError(f"--resume {folder} is not the folder of a run; name one that rnnbp train has made")
         try:
             found = json.loads(file.read_bytes())
@@ -98,10 +100,15 @@ class Run:
         except (ValueError, KeyError, TypeError) as error:
             raise CommandError(f"{file} is damaged ({error}); take another copy of it, or train anew") from None
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a snapshot to go on from."""
+        return (self.folder / SNAPSHOT).is_file()
+
     @classmethod
-    def create(cls, folder: Path | None, settings: Settings, text: Text) -> Self:
-        """A new run in ``folder``, or in the next free one under runs/. Raises CommandError or StorageError."""
-        folder = free_folder(f"char-{settings.cell}") if folder is None else empty_folder(folder)
+    def create(cls, folder: Path, settings: Settings, text: Text) -> Self:
+        """A new run in ``folder``, which is locked. Raises CommandError or StorageError."""
+        check_free(folder)
         about = {
             "settings": asdict(settings),
             "text": text.to_dict(),
@@ -136,15 +143,46 @@ class Run:
 
 def empty_folder(folder: Path) -> Path:
     """The folder that --out names, made if need be. Raises CommandError where it cannot be, or is not empty."""
+    if any(made_folder(folder).iterdir()):
+        raise CommandError(f"--out {folder} is not empty; name a new folder")
+    return folder
+
+
+def made_folder(folder: Path) -> Path:
+    """The folder that --out names, made if need be. Raises CommandError where it cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        taken = any(folder.iterdir())
     except OSError as error:
         raise CommandError(f"--out {folder} cannot be used: {error.strerror}; name another folder") from None
-    if taken:
-        cure = f"continue it with --resume {folder}, or name" if (folder / SNAPSHOT).exists() else "name"
-        raise CommandError(f"--out {folder} is not empty; {cure} a new folder")
     return folder
+
+
+def check_free(folder: Path) -> None:
+    """Raise CommandError unless a folder, which is locked, holds nothing but a run that has not begun.
+
+    Such is one that was stopped, or failed, before its first snapshot. What crashes left half written is removed.
+    """
+    remove_temporaries(folder)
+    found = {path.name for path in folder.iterdir()} - {LOCK}
+    if not found or (found == {SETTINGS} and _is_ours(folder / SETTINGS)):
+        return
+    cure = f"continue it with --resume {folder}, or name" if (folder / SNAPSHOT).exists() else "name"
+    raise CommandError(f"--out {folder} is not empty; {cure} a new folder")
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what killed processes left half written in a folder, which is locked."""
+    for name in (SETTINGS, RESULT, SNAPSHOT, METRICS, MODEL):
+        remove_leftovers(folder / name)
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether a file is a run.json, and not somebody's own of that name."""
+    try:
+        found = json.loads(file.read_bytes())
+        return isinstance(found, dict) and {"settings", "text"} <= found.keys()
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def free_folder(name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,23 +11,27 @@ from typing import Any
 
 from tqdm import tqdm
 
-from rnnbp.cli.errors import INTERRUPTED, CommandError, discard_output
+from rnnbp.cli.errors import CommandError, discard_output
 from rnnbp.cli.held_out import baselines, bits_per_character, model_score
 from rnnbp.cli.model import MODEL_NAME, Sampler
-from rnnbp.cli.runs import Run, Settings
+from rnnbp.cli.runs import SETTINGS, Run, Settings, free_folder, made_folder, remove_temporaries
+from rnnbp.cli.signals import status_of
 from rnnbp.cli.text import Split, Text, load_text, printable
 from rnnbp.cli.threads import limited, usual
 from rnnbp.graph import Sequential
 from rnnbp.losses import CrossEntropy
 from rnnbp.optim import Adam, Cosine, WarmUp
+from rnnbp.storage import StorageError
 from rnnbp.train.data import Windows
 from rnnbp.train.history import History
+from rnnbp.train.lock import FolderLock
 from rnnbp.train.loop import Event, Trainer
 from rnnbp.train.weights import save_weights
 
 ABOUT = (
     "Train a recurrent network to foretell each byte of a text from those before it, compare it with n-grams on "
-    "the last tenth of the text, which is kept from all of them, and write a sample. Ctrl-C saves and stops."
+    "the last tenth of the text, which is kept from all of them, and write a sample. Ctrl-C, SIGTERM and SIGHUP "
+    "save and stop."
 )
 WARM_UP, FLOOR = 20, 0.02
 """Steps of warm-up, and the part of the learning rate that is left at the end."""
@@ -35,6 +40,13 @@ SAMPLE = 300
 
 def run(options: argparse.Namespace) -> int:
     """Train, evaluate, sample; gives the exit status. Raises CommandError or StorageError for bad input."""
+    with contextlib.ExitStack() as held:
+        return _run(options, held)
+
+
+def _run(options: argparse.Namespace, held: contextlib.ExitStack) -> int:
+    """Under a lock on the folder of the run, which ``held`` releases."""
+    lock = _locked(options.resume, held) if options.resume and (options.resume / SETTINGS).is_file() else None
     settings, text, begun = _resumed(options) if options.resume else _new(options)
     split = text.split()
     _check_length(settings, text, split)
@@ -42,8 +54,11 @@ def run(options: argparse.Namespace) -> int:
     try:
         with limited(settings.threads):
             model = settings.architecture.build(settings.seed)
-            where = begun or Run.create(options.out, settings, text)
-            return _Session(where, text, split, model, options.quiet).run(options.minutes, resume=begun is not None)
+            if where is None or lock is None:
+                folder = made_folder(options.out) if options.out else free_folder(f"char-{settings.cell}")
+                lock = _locked(folder, held)
+                where = Run.create(folder, settings, text)
+            return _Session(where, text, split, model, options).run(lock)
     except MemoryError:
         cure = "lower --units, --layers, --embedding, --batch or --horizon"
         raise CommandError(f"there is not enough memory for {settings.architecture}; {cure}") from None
@@ -54,12 +69,21 @@ def run(options: argparse.Namespace) -> int:
             if where
             else "nobody reads the output any more, so training has not begun"
         ) from None
+    except StorageError:
+        raise
     except (TypeError, ValueError) as error:
         if begun is None:
             raise
         raise CommandError(f"the settings of {begun.folder} cannot be used: {error}; restore its run.json") from None
     except FloatingPointError as error:
         raise CommandError(f"training has failed: {'; '.join([str(error), *error.__notes__])}") from None
+
+
+def _locked(folder: Path, held: contextlib.ExitStack) -> FolderLock:
+    """The lock on a folder, in which nothing is left half written then."""
+    lock = held.enter_context(FolderLock(folder))
+    remove_temporaries(folder)
+    return lock
 
 
 def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
@@ -69,7 +93,7 @@ def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
 
 def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:
     """The run to go on with. Its settings are fixed, but the text may have been moved."""
-    fixed = set(getattr(options, "given", ())) - {"resume", "minutes", "quiet", "text"}
+    fixed = set(getattr(options, "given", ())) - {"resume", "minutes", "snapshot_minutes", "quiet", "text"}
     if fixed:
         names = ", ".join(f"--{name}" for name in sorted(fixed))
         raise CommandError(f"a run is resumed as it was set up: leave out {names}, or train anew without --resume")
@@ -98,17 +122,19 @@ class _Session:
     text: Text
     split: Split
     model: Sequential
-    quiet: bool
+    options: argparse.Namespace
 
-    def run(self, minutes: float, *, resume: bool) -> int:
+    def run(self, lock: FolderLock | None) -> int:
         settings = self.where.settings
         data = Windows.next_symbol(self.split.train.data, horizon=settings.horizon, batch_size=settings.batch)
         steps = settings.steps or (settings.epochs or 1) * data.batches_per_epoch
         trainer = self._trainer(steps)
-        if resume:
+        if lock is not None:
+            trainer.folder.lend(lock)
+        if self.where.begun:
             _resume(trainer, self.where.folder)
         self._introduce(steps, trainer.at.step)
-        history = trainer.fit(data, steps=steps, max_seconds=minutes * 60)
+        history = trainer.fit(data, steps=steps, max_seconds=self.options.minutes * 60)
         if history.reason == "interrupted":
             return self._stopped(history, steps)
         self._report(history, steps)
@@ -127,8 +153,9 @@ class _Session:
             learning_rate=rate,
             seed=settings.seed,
             folder=self.where.folder,
-            callbacks=() if self.quiet else (self._show,),
-            progress=False if self.quiet else None,
+            snapshot_minutes=self.options.snapshot_minutes,
+            callbacks=() if self.options.quiet else (self._show,),
+            progress=False if self.options.quiet else None,
             description=self._description(),
         )
 
@@ -139,7 +166,7 @@ class _Session:
         """Say what is about to be done."""
         settings, split = self.where.settings, self.split
         parameters = sum(array.size for array in self.model.params.values())
-        if self.quiet:
+        if self.options.quiet:
             return
         print(f"text    {self.text.source}, {len(self.text.characters):,} characters, the last tenth held out")
         print(f"model   {settings.architecture}; {parameters:,} parameters")
@@ -164,8 +191,9 @@ class _Session:
         metadata: dict[str, Any] = {"description": self._description(), "step": history.steps}
         save_weights(self.model, self.where.folder / MODEL_NAME, metadata)
         place = f"stopped after step {history.steps:,} of {steps:,}; all is saved"
-        print(f"rnnbp: {place}, continue with: rnnbp train --resume {self.where.folder}", file=sys.stderr)
-        return INTERRUPTED
+        with contextlib.suppress(OSError):  # SIGHUP: the terminal is gone
+            print(f"rnnbp: {place}, continue with: rnnbp train --resume {self.where.folder}", file=sys.stderr)
+        return status_of(history.signal)
 
     def _report(self, history: History, steps: int) -> None:
         """Say what it has come to."""

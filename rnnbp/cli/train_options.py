@@ -13,7 +13,7 @@ LARGEST = 2**20
 """Units of a layer: above this a weight alone has terabytes."""
 
 DEFAULT = Settings()
-MINUTES = 2.5
+MINUTES, SNAPSHOT_MINUTES = 2.5, 5
 
 
 def add_options(parser: Parser) -> None:
@@ -108,5 +108,12 @@ def _add_run(parser: Parser) -> None:
     )
     group.add_argument(
         "--resume", type=Path, metavar="DIR", help="go on with the run in this folder, with the settings that it has"
+    )
+    group.add_argument(
+        "--snapshot-minutes",
+        type=number(0, 1e6, above=True),
+        default=SNAPSHOT_MINUTES,
+        metavar="X",
+        help="save all that --resume needs at least so often, besides at the end of each epoch",
     )
     group.add_argument("--quiet", action="store_true", help="print the result alone")

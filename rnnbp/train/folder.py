@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from rnnbp.storage import JSON, PathLike, StorageError, remove_leftovers, save_tensors
 from rnnbp.train.history import MetricsLog
+from rnnbp.train.lock import FolderLock
 from rnnbp.train.snapshots import Parts, Standing, save_snapshot
 
 SNAPSHOT, METRICS, MODEL = "snapshot.safetensors", "metrics.jsonl", "model.safetensors"
 
 
+Stamp: TypeAlias = tuple[int, int, int] | None
+"""What tells a file from the one that replaces it; None where there is none."""
+
+
+def stamp(path: Path) -> Stamp:
+    """The stamp of a file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 class RunFolder:
     """Where a run writes, or, with ``path`` None, nothing at all.
 
-    ``owned`` is set once the files there are this run's; ``saved`` is the step of its last snapshot.
+    ``owned`` is set once the files there are this run's; ``saved`` is the step of its last snapshot. From ``open``
+    to ``close`` the folder is locked against every other run. A copy, and what is pickled, has neither lock nor
+    open file.
     """
 
     def __init__(self, path: PathLike | None, parts: Parts, description: JSON) -> None:
@@ -23,17 +41,28 @@ class RunFolder:
         self.parts, self.description = parts, description
         self.owned = False
         self.saved: int | None = None
+        self._stamp: Stamp = None
+        self._written = time.monotonic()
         self._log: MetricsLog | None = None
+        self._lock: FolderLock | None = None
+        self._lent = False
 
-    def adopt(self, snapshot: Path, step: int) -> None:
-        """The run goes on from a snapshot, which may be that of another folder."""
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_log": None, "_lock": None, "_lent": False}
+
+    def lend(self, lock: FolderLock) -> None:
+        """Write under a lock on the folder that the caller holds, and will release."""
+        self._lock, self._lent = lock, True
+
+    def adopt(self, snapshot: Path, step: int, found: Stamp) -> None:
+        """The run goes on from a snapshot, ``found`` before it was read, which may be that of another folder."""
         self.owned = self.path is not None and snapshot.resolve() == (self.path / SNAPSHOT).resolve()
-        self.saved = step if self.owned else None
+        self.saved, self._stamp = (step, found) if self.owned else (None, None)
 
     def open(self, at: Standing, extra: Mapping[str, JSON]) -> None:
-        """Make the folder, write a snapshot if there is none, and get ready for lines of metrics.
+        """Make and lock the folder, write a snapshot if there is none, and get ready for lines of metrics.
 
-        Raises StorageError where it holds another run, or cannot be written.
+        Raises StorageError where it holds another run, is in use, or cannot be written.
         """
         if self.path is None:
             return
@@ -41,24 +70,43 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(f"{self.path} cannot be made: {error.strerror or error}; choose another") from error
-        present = [name for name in (SNAPSHOT, METRICS, MODEL) if (self.path / name).exists()]
-        if present and not self.owned:
-            raise StorageError(f"{self.path} already holds {', '.join(present)}; resume() it, or choose another folder")
+        if self._lock is None:
+            self._lock = FolderLock(self.path)
+        self._check(self.path)
         self.owned = True
         for name in (SNAPSHOT, METRICS, MODEL):
             remove_leftovers(self.path / name)
-        self.snapshot(at, extra)
-        self._log = MetricsLog(self.path / METRICS, at.step)
+        if self.saved is None:
+            self.snapshot(at, extra)
+        self._log, self._written = MetricsLog(self.path / METRICS, at.step), time.monotonic()
+
+    def _check(self, path: Path) -> None:
+        """Raise StorageError unless the files there are this run's, as it has left or read them."""
+        present = [name for name in (SNAPSHOT, METRICS, MODEL) if (path / name).exists()]
+        if present and not self.owned:
+            raise StorageError(f"{path} already holds {', '.join(present)}; resume() it, or choose another folder")
+        now = stamp(path / SNAPSHOT)
+        if now is None:
+            self.saved = None
+        elif self.owned and now != self._stamp:
+            raise StorageError(
+                f"{path}: another run has written {SNAPSHOT} since this one did, or read it; resume() from there, "
+                f"or choose another folder"
+            )
 
     def close(self) -> None:
-        """End of the lines of metrics."""
+        """End of the lines of metrics, and of the lock."""
         if self._log is not None:
             self._log.close()
             self._log = None
+        if self._lock is not None and not self._lent:
+            self._lock.release()
+            self._lock = None
 
     def add(self, metrics: Mapping[str, JSON]) -> None:
         """Add a line of metrics."""
-        if self._log is not None:
+        if self._log is not None and self.path is not None:
+            self._check_held(self.path)
             self._log.write(metrics)
 
     def snapshot(self, at: Standing, extra: Mapping[str, JSON]) -> None:
@@ -67,8 +115,18 @@ class RunFolder:
             return
         if self._log is not None:
             self._log.sync()
+        self._check_held(self.path)
         save_snapshot(self.path / SNAPSHOT, self.parts, at, {**extra, "description": self.description})
-        self.saved = at.step
+        self.saved, self._stamp, self._written = at.step, stamp(self.path / SNAPSHOT), time.monotonic()
+
+    def _check_held(self, path: Path) -> None:
+        """Raise StorageError in a child that was forked while its parent trained."""
+        if self._lock is not None and not self._lock.held:
+            raise StorageError(f"{path} belongs to the process that this one was forked from; train in another folder")
+
+    def older(self, minutes: float | None) -> bool:
+        """Whether the last snapshot is so old; never for None."""
+        return minutes is not None and time.monotonic() - self._written >= 60 * minutes
 
     def save_model(self, at: Standing) -> None:
         """Write the best parameters, or where nothing was validated the present ones."""

@@ -17,7 +17,8 @@ class History:
 
     losses: for each step, the loss of its batch before the update. validation_losses, and validation_steps:
     after how many steps each was taken. best_loss and best_step: the lowest of them, None if there is none.
-    reason: "finished", "early stopping", "time" or "interrupted". seconds: of training, resumed runs included.
+    reason: "finished", "early stopping", "time" or "interrupted". signal: the number of the signal that interrupted
+    it, as SIGINT of Ctrl-C, else None. seconds: of training, resumed runs included.
     """
 
     losses: list[float] = field(default_factory=list)
@@ -27,13 +28,14 @@ class History:
     best_step: int | None = None
     reason: str = ""
     seconds: float = 0.0
+    signal: int | None = None
 
     @property
     def steps(self) -> int:
         """Updates made."""
         return len(self.losses)
 
-    def copy(self, reason: str) -> History:
+    def copy(self, reason: str, signal: int | None = None) -> History:
         """A copy that further training does not change."""
         return replace(
             self,
@@ -41,6 +43,7 @@ class History:
             validation_losses=self.validation_losses.copy(),
             validation_steps=self.validation_steps.copy(),
             reason=reason,
+            signal=signal,
         )
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C: the first finishes the step, the second stops at once."""
+"""Signals that end a run: the first finishes the step, a second Ctrl-C stops at once."""
 
 from __future__ import annotations
 
@@ -7,29 +7,38 @@ import threading
 from types import FrameType
 from typing import Any, Self
 
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""Ctrl-C; ``kill`` and every scheduler's notice; a terminal that is closed; Windows' Ctrl-Break."""
+
 
 class Interrupts:
-    """While entered, ``asked`` is set by the first SIGINT, and the second raises KeyboardInterrupt.
+    """While entered, ``signal`` is the number of the first of these signals that has arrived, else None.
 
-    The handler that was there returns on leaving. Nothing is changed outside the main thread, where
-    Python allows no handler, nor where SIGINT is ignored, as under nohup.
+    After it SIGINT raises KeyboardInterrupt; the others change nothing more, because schedulers repeat them.
+    The handlers that were there return on leaving. Nothing is changed outside the main thread, where
+    Python allows no handler, nor for a signal that is ignored, as SIGHUP is under nohup.
     """
 
     def __init__(self) -> None:
-        self.asked = False
-        self._previous: Any = None
+        self.signal: int | None = None
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        present = signal.getsignal(signal.SIGINT)
-        if threading.current_thread() is threading.main_thread() and present not in (None, signal.SIG_IGN):
-            self._previous = signal.signal(signal.SIGINT, self._handle)
+        if threading.current_thread() is threading.main_thread():
+            for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
+                present = signal.getsignal(number)
+                if present not in (None, signal.SIG_IGN):
+                    self._previous[number] = present
+                    signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.signal is None:
+            self.signal = number
+        elif number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.asked = True

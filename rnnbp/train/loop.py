@@ -11,12 +11,12 @@ from typing import Any, Self
 
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
-from rnnbp.numerics import positive_int
+from rnnbp.numerics import positive_int, real_number
 from rnnbp.optim import SGD, Adagrad, Adam, AdamW, OnPlateau, Optimizer, RMSProp, Schedule
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import JSON, PathLike, json_text
-from rnnbp.train.folder import SNAPSHOT, RunFolder
+from rnnbp.train.folder import SNAPSHOT, RunFolder, stamp
 from rnnbp.train.history import History
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.limits import Limits
@@ -55,7 +55,8 @@ class Trainer:
             model when ``fit`` returns, whatever ended it but Ctrl-C.
         seed: of dropout, a different mask in each step.
         folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at the end of
-            each epoch, and when ``fit`` returns; metrics.jsonl, a line for each step; model.safetensors, the
+            each epoch, whenever the last is ``snapshot_minutes`` old, if given, and when ``fit`` returns;
+            metrics.jsonl, a line for each step; model.safetensors, the
             best parameters by validation, else those when ``fit`` returned.
         callbacks: each is called with an ``Event`` after every step, validation and epoch, between the line of
             metrics and the snapshot. What one raises ends the run, after a snapshot; their own state is not in it.
@@ -82,13 +83,14 @@ class Trainer:
         seed: int = 0,
         folder: PathLike | None = None,
         snapshot_every: int | None = None,
+        snapshot_minutes: float | None = None,
         callbacks: Sequence[Callable[[Event], object]] = (),
         progress: bool | None = None,
         description: JSON = None,
     ) -> None:
         self.model, self.optimizer, self.validation = as_model(model), optimizer, validation
         self.validate_every, self.snapshot_every, self.patience = validate_every, snapshot_every, patience
-        self.callbacks, self.progress = tuple(callbacks), progress
+        self.snapshot_minutes, self.callbacks, self.progress = snapshot_minutes, tuple(callbacks), progress
         self.update = Update(
             self.model, optimizer, loss, checkpoint, chunk, clip_norm, clip_value, learning_rate, check_seed(seed)
         )
@@ -99,22 +101,35 @@ class Trainer:
         self.folder, self.at = RunFolder(folder, self.parts, description), Standing()
         self._identity = self._identify()
         self._data: str | None = None
-        self._ended = False
+        self._ended = self._training = False
 
     def fit(
         self, data: Source, *, epochs: int | None = None, steps: int | None = None, max_seconds: float | None = None
     ) -> History:
         """Train until ``epochs`` or ``steps`` have been done since the run began, or for ``max_seconds`` from now.
 
-        Ctrl-C finishes the step, writes a snapshot and returns, with the reason "interrupted"; a second one
-        raises KeyboardInterrupt at once. Raises FloatingPointError for a loss, gradient, state or parameter
+        Ctrl-C, SIGTERM and SIGHUP finish the step, write a snapshot and return, with the reason "interrupted"; a
+        second Ctrl-C raises KeyboardInterrupt at once. Outside the main thread signals are left alone.
+
+        Raises FloatingPointError for a loss, gradient, state or parameter
         that is not finite; StorageError where files cannot be written or the folder holds another run.
         """
         limits = Limits(epochs, steps, max_seconds)
+        if self._training:
+            raise RuntimeError("Trainer.fit: it is training already, in a callback or another thread; wait for its end")
+        try:
+            self._training = True
+            with contextlib.closing(self.folder), Interrupts() as interrupts:
+                reason = self._run(data, limits, interrupts)
+        finally:
+            self._training = False
+        return self.at.history.copy(reason, interrupts.signal if reason == "interrupted" else None)
+
+    def _run(self, data: Source, limits: Limits, interrupts: Interrupts) -> str:
+        """Train until there is a reason to stop, which is returned."""
         self._begin(data)
         before, total = self.at.history.seconds, limits.total(data.batches_per_epoch)
-        shown = progress_bar(self.progress, self.at.step, total)
-        with contextlib.closing(self.folder), shown as bar, Interrupts() as interrupts:
+        with progress_bar(self.progress, self.at.step, total) as bar:
             while (reason := self._reason(limits, interrupts)) is None:
                 metrics = self._step(data)
                 self.at.history.seconds = before + limits.elapsed()
@@ -122,26 +137,28 @@ class Trainer:
                 if bar is not None:
                     bar.set_postfix(loss=metrics["loss"], refresh=False)
                     bar.update()
-            self.at.history.seconds = before + limits.elapsed()
-            self.folder.snapshot(self.at, self._extra())
-            self.folder.save_model(self.at)
-            if reason != "interrupted":
-                self._restore_best()
-        return self.at.history.copy(reason)
+        self.at.history.seconds = before + limits.elapsed()
+        self.folder.snapshot(self.at, self._extra())
+        self.folder.save_model(self.at)
+        if reason != "interrupted":
+            self._restore_best()
+        return reason
 
     def resume(self, path: PathLike | None = None) -> Self:
         """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.
 
         The Trainer must be set up, and ``fit`` be given data, as when the snapshot was written, but for
-        checkpoint, folder, snapshot_every, callbacks, progress and description. Raises StorageError for a
-        bad file, ValueError naming what differs, before anything changes.
+        checkpoint, folder, snapshot_every, snapshot_minutes, callbacks, progress and description.
+
+        Raises StorageError for a bad file, ValueError naming what differs, before anything changes.
         """
         place = self.folder.path if path is None else Path(path)
         if place is None:
             raise ValueError("Trainer.resume: this Trainer has no folder; give the path of a snapshot")
         file = place / SNAPSHOT if place.is_dir() else place
+        found = stamp(file)
         self.at, self._data = load_snapshot(file, self.parts, self._identity)
-        self.folder.adopt(file, self.at.step)
+        self.folder.adopt(file, self.at.step, found)
         self._ended = False
         return self
 
@@ -193,7 +210,7 @@ class Trainer:
         except BaseException:
             self.folder.snapshot(self.at, self._extra())
             raise
-        if _due(self.at, self.snapshot_every):
+        if _due(self.at, self.snapshot_every) or self.folder.older(self.snapshot_minutes):
             self.folder.snapshot(self.at, self._extra())
 
     def _begin(self, data: Source) -> None:
@@ -219,7 +236,7 @@ class Trainer:
         """Why to stop now, if at all."""
         if self.patience is not None and self.at.waited >= self.patience:
             return "early stopping"
-        return limits.reason(self.at) or ("interrupted" if interrupts.asked else None)
+        return limits.reason(self.at) or (None if interrupts.signal is None else "interrupted")
 
     def _identify(self) -> dict[str, JSON]:
         """What must be the same in a run that goes on from a snapshot of this one."""
@@ -240,6 +257,8 @@ class Trainer:
         for name in ("validate_every", "snapshot_every", "patience"):
             if (value := getattr(self, name)) is not None:
                 setattr(self, name, positive_int(f"Trainer: {name}", value))
+        if self.snapshot_minutes is not None:
+            real_number("Trainer: snapshot_minutes", self.snapshot_minutes, above=0, cure="None writes none by time")
         if self.validation is None:
             needing = [name for name in ("validate_every", "patience") if getattr(self, name) is not None]
             needing += ["learning_rate=OnPlateau"] * isinstance(self.update.learning_rate, OnPlateau)

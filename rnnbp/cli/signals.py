@@ -1,0 +1,43 @@
+"""SIGTERM and SIGHUP end a command as Ctrl-C does."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from rnnbp.cli.errors import STOPPED
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal other than SIGINT, which raises KeyboardInterrupt itself."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"signal {number}")
+        self.number = number
+
+
+def status_of(number: int | None) -> int:
+    """The exit status of a program that a signal stopped: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
+    return STOPPED + (signal.SIGINT if number is None else number)
+
+
+@contextmanager
+def raising() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise ``Stopped`` meanwhile, where they would have killed the process without a word."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, _raise)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    raise Stopped(number)
