@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from rnnbp.asking import Recent
 from rnnbp.layers.base import Layer
 from rnnbp.network import Network, name_params
 from rnnbp.numerics import Shape, ShapeError, mismatch
@@ -52,7 +53,7 @@ class Graph(Network):
         self.n_values, self.n_outputs = len(numbers), len(ends)
         self.layers: tuple[Any, ...] = tuple({id(node.block): node.block for node in self.nodes}.values())
         self.slots = name_params((str(k), layer) for k, layer in enumerate(self.layers))
-        self._shapes: dict[tuple[Shape | None, ...], list[Shape | None]] = {}
+        self._shapes = _shapes()
 
     @classmethod
     def of_one(cls, block: Any) -> Graph:
@@ -60,7 +61,7 @@ class Graph(Network):
         graph = cls.__new__(cls)
         graph.input_shapes, graph.outputs, graph.n_values, graph.n_outputs = (None,), (1,), 2, 1
         graph.nodes, graph.layers, graph.slots = (Node(0, block, (0,), (1,)),), (block,), block.slots
-        graph._shapes = {}
+        graph._shapes = _shapes()
         return graph
 
     def __call__(self, *values: Value) -> Any:
@@ -84,9 +85,7 @@ class Graph(Network):
 
     def value_shapes(self, *shapes: Shape | None) -> list[Shape | None]:
         """The feature shape of every value, inputs first, from those of the inputs."""
-        if shapes not in self._shapes:
-            self._shapes[shapes] = self._value_shapes(shapes)
-        return list(self._shapes[shapes])
+        return list(self._shapes.get(shapes, lambda: self._value_shapes(shapes)))
 
     def _value_shapes(self, shapes: Sequence[Shape | None]) -> list[Shape | None]:
         self.check_inputs(shapes)
@@ -145,6 +144,11 @@ class Sequential(Graph):
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self.blocks))})"
+
+
+def _shapes() -> Recent[tuple[Shape | None, ...], list[Shape | None]]:
+    """The shapes of a graph's values by those of its inputs, of the last that came."""
+    return Recent(64)
 
 
 def _key(value: Value) -> tuple[int, int]:

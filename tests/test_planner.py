@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.asking import Recent
 from rnnbp.bptt.budget import OBJECTS, SPARE, parse_budget
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.forecast import sizes_of
@@ -88,7 +89,7 @@ def test_the_least_budget_works_and_a_byte_less_does_not(build: Any) -> None:
 def test_too_small_a_budget_is_refused_with_nothing_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the budget: no costs are measured below the least, and they are from there on."""
     model, runs = rb.LSTM(8, 32, rng=0), []
-    monkeypatch.setattr(calibration, "_known", {})
+    monkeypatch.setattr(calibration, "_known", Recent(256))
     monkeypatch.setattr(calibration, "measured", lambda *_: runs.append(1) or COSTS)
     least = least_of(lstm())
     for budget in (1, 80_000, least // 2, least - 1):

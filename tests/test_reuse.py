@@ -15,6 +15,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp import reuse as module
+from rnnbp.asking import Recent
 from rnnbp.bptt.parts import parts_of
 from rnnbp.ledger import Ledger
 from rnnbp.native import chosen
@@ -93,7 +94,7 @@ def test_what_is_kept_stays_within_the_peak_that_the_ledger_tells(
     checkpoint: str, backend: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that NumPy holds, traced from before the first run on: during the third, and after it."""
-    monkeypatch.setattr(calibration, "_known", {})
+    monkeypatch.setattr(calibration, "_known", Recent(256))
     monkeypatch.setattr(calibration, "measured", lambda *_: COSTS)  # the plan must not depend on how busy a machine is
     check_peak(rb.LSTM(32, N, rng=0), reals(T, B, N), given, checkpoint, backend)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.asking import Recent
 from rnnbp.bptt import calibration
 from rnnbp.compiler.code import Code, Matrix
 from rnnbp.compiler.compile import RULES, Codes, codes
@@ -330,7 +331,7 @@ def test_a_backend_is_a_value() -> None:
 
 def test_costs_are_measured_for_each_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[rb.Backend] = []
-    monkeypatch.setattr(calibration, "_known", {})
+    monkeypatch.setattr(calibration, "_known", Recent(256))
     monkeypatch.setattr(calibration, "measured", lambda sizes, room: measured.append(sizes.backend))
     monkeypatch.setenv("RNNBP_BACKEND", "numpy")
     for backend in (None, "numpy", rb.Backend(without=("sums",)), rb.Backend(without=("sums",)), "interpreter"):

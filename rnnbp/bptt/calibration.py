@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from rnnbp.asking import Recent
 from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates
 from rnnbp.bptt.costs import KINDS, Costs
@@ -48,7 +49,7 @@ def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: 
         x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
         backend: as ``bptt`` takes it.
 
-    The result is remembered for the model, batch, shape, backend and number of BLAS threads until the process ends.
+    The result is remembered for the model, batch, shape, backend and number of BLAS threads, the last 256 of them.
     The chunks are of 2 and up to 64 steps; within a budget of their own, as ``plan`` and ``bptt`` have one, of as
     many as fit.
     Raises ShapeError for an unknown feature shape, TypeError for a model without parameters.
@@ -58,16 +59,14 @@ def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: 
     return remembered(sizes_of(graph, shape, positive_int("calibrate: batch", batch), None, backend=backend))
 
 
-_known: dict[Any, Costs] = {}
+_known: Recent[Any, Costs] = Recent(256)
 
 
 def remembered(sizes: Sizes, room: int | None = None) -> Costs:
     """``measured``, once for all models of a structure."""
     threads = tuple(pool["num_threads"] for pool in threadpool_info())
     key = (_structure(sizes.model), sizes.dtype, sizes.batch, sizes.x_shape, sizes.backend, threads)
-    if key not in _known:
-        _known[key] = measured(sizes, room)
-    return _known[key]
+    return _known.get(key, lambda: measured(sizes, room))
 
 
 def with_disk(costs: Costs, slot: int, folder: PathLike | None, repeats: int = 5) -> Costs:

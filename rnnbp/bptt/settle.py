@@ -7,17 +7,19 @@ from dataclasses import fields, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from rnnbp.asking import Recent
 from rnnbp.bptt.budget import BudgetError, is_budget, margin, parse_budget, shown, too_small, with_margin
+from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.forecast import foretell
 from rnnbp.bptt.objective import Objective
 from rnnbp.bptt.parts import lasting
 from rnnbp.bptt.planner import Plan, choose, measured_for
-from rnnbp.bptt.problem import Problem
+from rnnbp.bptt.problem import DEFAULT_CHUNK, Problem
 from rnnbp.bptt.series import Stream
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.graph import Graph
 from rnnbp.recurrent import Recurrent
-from rnnbp.schedules import Online, ScheduleLike
+from rnnbp.schedules import Online, ScheduleLike, resized
 
 
 def keeps_dx(problem: Problem, checkpoint: ScheduleLike | Plan, asked: bool | None) -> bool:
@@ -55,18 +57,35 @@ def settle(
     return replace(problem, chunk=min(checkpoint.chunk, problem.steps)), checkpoint
 
 
-_plans: WeakKeyDictionary[Graph | Recurrent, tuple[Any, Plan]] = WeakKeyDictionary()
+_plans: WeakKeyDictionary[Graph | Recurrent, Recent[Any, Plan]] = WeakKeyDictionary()
 
 
-def _planned(sizes: Sizes, steps: int, budget: int) -> Plan:
-    """The plan; the last one of a model is remembered, for training asks for it at every update."""
-    key = (*(getattr(sizes, part.name) for part in fields(sizes) if part.name != "model"), steps, budget)
-    model = lasting(sizes.model)
-    known, plan = _plans.get(model, (None, None))
-    if plan is None or known != key:
-        plan = choose(sizes, steps, budget, measured_for(sizes, steps, budget))
-        _plans[model] = key, replace(plan, sizes=None)  # type: ignore[arg-type]  # sizes hold the model; put back below
-    return replace(plan, sizes=sizes)
+def _planned(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None) -> Plan:
+    """The plan; of the last shapes of a model it is remembered, for training asks for it at every update."""
+    own = tuple(getattr(sizes, part.name) for part in fields(sizes) if part.name != "model")
+    key = own, sizes.parts.settings(), steps, budget, None if costs is None else repr(costs)
+
+    def planned() -> Plan:
+        plan = choose(sizes, steps, budget, costs or measured_for(sizes, steps, budget))
+        return replace(plan, sizes=None)  # type: ignore[arg-type]  # sizes hold the model; put back below
+
+    return replace(_plans.setdefault(lasting(sizes.model), Recent(64)).get(key, planned), sizes=sizes)
+
+
+def for_batch(checkpoint: ScheduleLike | Plan, steps: int, chunk: int | None) -> ScheduleLike | Plan:
+    """What a ``checkpoint`` of training means for a batch of so many steps, whose gradient by x nobody reads.
+
+    A Plan that is for another number of steps is made anew, within its budget and by its costs.
+    """
+    if is_budget(checkpoint):
+        return checkpoint
+    if not isinstance(checkpoint, Plan):
+        length = min(DEFAULT_CHUNK if chunk is None else chunk, steps)
+        return resized(checkpoint, math.ceil(steps / length))
+    sizes = replace(checkpoint.sizes, dx=False)
+    if math.ceil(checkpoint.steps / checkpoint.chunk) == math.ceil(steps / checkpoint.chunk):
+        return checkpoint if sizes == checkpoint.sizes else replace(checkpoint, sizes=sizes)
+    return _planned(sizes, steps, checkpoint.budget, checkpoint.costs)
 
 
 def _check_plan(plan: Plan, problem: Problem, sizes: Sizes) -> None:

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from rnnbp.asking import once
+from rnnbp.asking import Recent, once
 from rnnbp.bptt import runners
 from rnnbp.bptt.backend import Backend
 from rnnbp.bptt.parts import Parts, lasting, parts_of
@@ -23,7 +23,7 @@ from rnnbp.live import NUMBER, Cost, backward_peak, forward_peak, layer_cost, lo
 from rnnbp.numerics import Shape
 from rnnbp.recurrent import Recurrent
 
-_answers: WeakKeyDictionary[Any, dict[Any, dict[Any, int]]] = WeakKeyDictionary()
+_answers: WeakKeyDictionary[Any, Recent[Any, Recent[Any, int]]] = WeakKeyDictionary()
 """By model and the other fields of its sizes, the answers given so far: training asks for them at every update."""
 
 
@@ -60,10 +60,11 @@ class Sizes:
         return {part.name: getattr(self, part.name) for part in fields(self)}
 
     @cached_property
-    def asked(self) -> dict[Any, int]:
+    def asked(self) -> Recent[Any, int]:
         """The answers given so far, by method and length."""
         own = tuple(getattr(self, name) for name in type(self).__match_args__ if name != "model")
-        return _answers.setdefault(lasting(self.model), {}).setdefault((own, *self.parts.settings()), {})
+        known: Recent[Any, Recent[Any, int]] = _answers.setdefault(lasting(self.model), Recent(16))
+        return known.get((own, *self.parts.settings()), lambda: Recent(128))
 
     @cached_property
     def parts(self) -> Parts:

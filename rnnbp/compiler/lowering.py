@@ -121,13 +121,6 @@ def written(cell: Cell) -> tuple[tuple[str, str], ...]:
     return (*numbers, ("tied", repr(tied)))
 
 
-def forget_others(known: dict[Any, Any], now: tuple[tuple[str, str], ...]) -> None:
-    """Drop what is known of a cell whose keys do not end in what is ``written`` now."""
-    for key in list(known):
-        if key[-1] != now:
-            known.pop(key, None)
-
-
 def lower(cell: Cell, shapes: Sequence[Shape], values: Values) -> Code:
     """The code of a cell from (x, *state) to (y, *state); ``shapes`` are those of its values."""
     ops = Lowering(values)

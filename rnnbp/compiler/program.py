@@ -9,13 +9,14 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from rnnbp.asking import Recent
 from rnnbp.cell import Cell
 from rnnbp.compiler import kernels
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.compiled import Compiled
 from rnnbp.compiler.function import Function
-from rnnbp.compiler.lowering import forget_others, written
+from rnnbp.compiler.lowering import written
 from rnnbp.compiler.opaque import OpaqueRun
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.compiler.tapes import ProgramTape, States, outside
@@ -29,16 +30,13 @@ CALLS: dict[str, Any] = {
     **{name: getattr(np, name) for name in ("add", "subtract", "multiply", "tanh", "matmul", "dot", "copyto")},
     **{name: getattr(kernels, name) for name in ("relu", "step", "normal", "normal_back", "softmax", "softmax_back")},
 }
-_compiled: WeakKeyDictionary[Cell, dict[Any, Backward]] = WeakKeyDictionary()
+_compiled: WeakKeyDictionary[Cell, Recent[Any, Backward]] = WeakKeyDictionary()
 
 
 def compiled(cell: Cell, x_shape: Shape, without: frozenset[str] = frozenset()) -> Backward:
     """The cell compiled for inputs of a shape, once."""
-    known, key = _compiled.setdefault(cell, {}), (x_shape, without, written(cell))
-    forget_others(known, key[-1])
-    found = known[key] if key in known else Backward(Compiled(cell, x_shape, without))
-    known[key] = found
-    return found
+    key = x_shape, without, written(cell)
+    return _compiled.setdefault(cell, Recent(16)).get(key, lambda: Backward(Compiled(cell, x_shape, without)))
 
 
 def sizes_of(layout: Layout, without: frozenset[str] = frozenset()) -> ProgramSizes:

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from rnnbp.asking import Recent
 from rnnbp.compiler.code import Rows
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.cell import Gradient
@@ -39,22 +40,20 @@ class Map:
         found += [] if bias is None else [Gradient((bias,), bias.count, deltas[0], None, 0)]
         gradient, sums = (library.address(f"{name}.task") for name in ("gradient", "sums"))
         self._tasks = Tasks(found, (gradient, sums, 0), 1, item)
-        self._forward, self._backward = dict[int, Job](), dict[int, Job]()
+        self._forward, self._backward = Recent[int, Job](16), Recent[int, Job](16)
         """By how many rows there are."""
 
     def forward(self, x: Array, weights: Array, bias: Array | None, y: Array, rows: int, n: int) -> None:
         """y (N, M) from so many ``rows``, by n threads at the most; ``weights`` are packed."""
-        if rows not in self._forward:
-            self._forward[rows] = Job(self._products(rows, self.depth, self.columns, (0, 1, 2, 3))[None])
-        self._run(self._forward[rows], [address(a) for a in (x, weights, y, bias)], rows, n)
+        job = self._forward.get(rows, lambda: Job(self._products(rows, self.depth, self.columns, (0, 1, 2, 3))[None]))
+        self._run(job, [address(a) for a in (x, weights, y, bias)], rows, n)
 
     def backward(self, d: Array, x: Array, weights: Array, dx: Array, grads: Accumulator, rows: int, n: int) -> None:
         """dx (N, K) from d (N, M) by the turned ``weights``; the gradients of the parameters are added to ``grads``."""
-        if rows not in self._backward:
-            self._backward[rows] = Job(self._back(rows)[None])
+        job = self._backward.get(rows, lambda: Job(self._back(rows)[None]))
         places = {"d": address(d), "x": address(x)}
         bases = [*(places[name] for name in self._tasks.names), *self._tasks.sums(grads), address(weights), address(dx)]
-        self._run(self._backward[rows], bases, 2 * rows, n)
+        self._run(job, bases, 2 * rows, n)
 
     def _back(self, rows: int) -> Array:
         nothing, names = self._tasks.nothing, self._tasks.names

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
-from rnnbp.asking import once
+from rnnbp.asking import Recent, once
 from rnnbp.cell import Cell
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.compiled import Compiled
-from rnnbp.compiler.lowering import forget_others, written
+from rnnbp.compiler.lowering import written
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.compiler.workspace import workspace_bytes
 from rnnbp.kernels.cell import Kernel, KernelCell
@@ -31,8 +31,8 @@ UNLIKE = frozenset({"scaled tanh"})
 """Rules that kernels do without: their sigmoid takes half the time of their tanh, where NumPy has none."""
 
 
-_known: WeakKeyDictionary[Cell, dict[Any, KernelCell | None]] = WeakKeyDictionary()
-_answers: WeakKeyDictionary[KernelCell, dict[Any, dict[Any, Any]]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Cell, Recent[Any, KernelCell | None]] = WeakKeyDictionary()
+_answers: WeakKeyDictionary[KernelCell, Recent[Any, Recent[Any, Any]]] = WeakKeyDictionary()
 """By batch and symbols, what has been asked of the sizes of a cell's kernels."""
 
 
@@ -44,12 +44,10 @@ def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset(), symbols:
             by one product, and the table is no larger than its weights: no more symbols than inputs and states.
     """
     rows = math.prod(layout.x_shape) + sum(map(math.prod, layout.cell.state_shapes))
-    known, looks_up = _known.setdefault(layout.cell, {}), 0 < symbols <= rows
+    known, looks_up = _known.setdefault(layout.cell, Recent(16)), 0 < symbols <= rows
     key = layout.x_shape, layout.dtype, without, looks_up, written(layout.cell)
-    forget_others(known, key[-1])
     make = _looking_up if looks_up else _kernels
-    found = known[key] if key in known else make(layout, without)
-    known[key] = found
+    found = known.get(key, lambda: make(layout, without))
     return None if found is None else KernelSizes(layout, found.back, found, symbols * found.symbols)
 
 
@@ -78,9 +76,10 @@ class KernelSizes(ProgramSizes):
     by_kernels: ClassVar[bool] = True
 
     @cached_property
-    def asked(self) -> dict[Any, Any]:
+    def asked(self) -> Recent[Any, Any]:
         """The answers given so far, to all who have these kernels and this batch."""
-        return _answers.setdefault(self.cell, {}).setdefault((self.layout.batch, self.symbols), {})
+        known: Recent[Any, Recent[Any, Any]] = _answers.setdefault(self.cell, Recent(8))
+        return known.get((self.layout.batch, self.symbols), lambda: Recent(128))
 
     @property
     @once

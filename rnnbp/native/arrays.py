@@ -44,7 +44,7 @@ def _span(array: Array) -> tuple[int, int]:
     return start + sum(min(step, 0) for step in steps), start + sum(max(step, 0) for step in steps) + array.itemsize
 
 
-@lru_cache(256)
+@lru_cache(64)
 def _split(
     function: int, sizes: tuple[int, ...], item: int, many: int, out: int = 0, most: int = TOGETHER
 ) -> tuple[Job, list[int]]:
@@ -91,7 +91,7 @@ def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[
     _do(job, [*[address(a) for four in arrays for a in four], address(given)], sum(sizes))
 
 
-@lru_cache(256)
+@lru_cache(64)
 def _softmax(function: int, n: int, k: int, item: int) -> Job:
     """Softmax of n rows of k numbers; its arrays as ``softmax`` has them."""
     rows = max(1, TOGETHER // max(1, k))
@@ -134,7 +134,7 @@ def scattered(d: Array, x: Array, n: int) -> Array:
     return out
 
 
-@lru_cache(256)
+@lru_cache(64)
 def _scatter(function: int, n: int, k: int) -> Job:
     """The rows of an array (n, k) to rows of another."""
     return Job(table([[function, place(0), k, place(1), 0, n, k, 0, place(2), k]])[None])

@@ -12,6 +12,7 @@ from rnnbp.schedules.named import NAMED, resolve, sweep
 from rnnbp.schedules.online import Online, Streamed, Sweep
 from rnnbp.schedules.optimal import Optimal
 from rnnbp.schedules.periodic import All, EveryK, Sqrt
+from rnnbp.schedules.resized import resized
 from rnnbp.schedules.thin import ThinTapes, thin
 from rnnbp.schedules.tiers import DiskRevolve, Multistage
 
@@ -34,6 +35,7 @@ __all__ = [
     "Sweep",
     "ThinTapes",
     "check_counts",
+    "resized",
     "resolve",
     "sweep",
     "thin",

@@ -18,7 +18,7 @@ def reach(slots: int, sweeps: int) -> int:
     return math.comb(slots + sweeps, slots) if sweeps >= 0 else 0
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 12)
 def sweeps(chunks: int, slots: int) -> int:
     """r, the least with β(s, r) ≥ n."""
     high = 1

@@ -12,6 +12,7 @@ import numpy as np
 from rnnbp.bptt import bptt
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.results import Gradients, States
+from rnnbp.bptt.settle import for_batch
 from rnnbp.graph import Graph
 from rnnbp.ledger import arrays_in
 from rnnbp.losses.base import NoLoss, NoWeightError
@@ -86,11 +87,12 @@ class Update:
             batch.x,
             batch.target,
             loss,
-            checkpoint=self.checkpoint,
+            checkpoint=for_batch(self.checkpoint, len(batch.x), self.chunk),
             chunk=self.chunk,
             state=state if state and not batch.fresh else None,
             mask=batch.mask,
             seed=fold(self.seed, step),
+            dx=False,
         )
 
     def rate(self, step: int) -> float:

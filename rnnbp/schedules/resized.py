@@ -1,0 +1,35 @@
+"""A schedule that was made for one number of chunks, for another: the last window of an epoch may be shorter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from rnnbp.actions import Action
+from rnnbp.schedules.base import ScheduleLike
+
+
+def resized(schedule: ScheduleLike, chunks: int) -> ScheduleLike:
+    """The schedule for so many chunks: one of the same kind and options, or the actions on the first chunks.
+
+    A name and a function of the number of chunks are for any. Actions that are listed, and schedules of other
+    libraries, can serve fewer chunks than they are for, not more.
+    """
+    if isinstance(schedule, str) or callable(schedule):
+        return schedule
+    given: Any = schedule
+    if is_dataclass(schedule) and any(part.name == "chunks" and part.init for part in fields(schedule)):
+        found: Iterable[Action] = schedule if given.chunks == chunks else replace(given, chunks=chunks)
+        return found
+    return schedule if hasattr(given, "max_n") or isinstance(given, Iterator) else _First(given, chunks)
+
+
+class _First:
+    """The actions of a schedule on the first chunks: what it does with the others needs nothing of them."""
+
+    def __init__(self, schedule: Iterable[Action], chunks: int) -> None:
+        self.schedule, self.chunks = schedule, chunks
+
+    def __iter__(self) -> Iterator[Action]:
+        return (action for action in self.schedule if action.n < self.chunks)
