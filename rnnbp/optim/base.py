@@ -9,10 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rnnbp.ieee import ieee
-from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, real_number
+from rnnbp.numerics import Array, DtypeError, ShapeError, escaped, first_bad, real_number
 from rnnbp.optim.learning_rates import OnPlateau
 from rnnbp.optim.parameters import Origin, Params, check_fit, check_grads, check_writable, distinct
 from rnnbp.parameters import HasParams
+
+SQUARES = ("sum", "square", "v")
+"""Slots that hold sums or means of squares."""
 
 
 def rate(name: str, value: object, **bounds: float) -> float:
@@ -112,8 +115,17 @@ class Optimizer(ABC):
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Restore what ``state_dict`` gave, bit for bit, in place.
 
-        Raises ValueError, ShapeError or DtypeError for state of another optimiser or model, or that is not
-        finite, before anything changes.
+        Raises as ``check_state``, before anything changes.
+        """
+        self.check_state(state)
+        self.steps = int(state["step"])
+        for key, x in self._state().items():
+            x[...] = state[key]
+
+    def check_state(self, state: Mapping[str, Array]) -> None:
+        """Raise ValueError, ShapeError or DtypeError unless ``load_state_dict`` would take ``state``.
+
+        It is not taken if it is that of another optimiser or model, or not finite, or has negative squares.
         """
         own = {"step": np.array(self.steps, np.int64)} | self._state()
         place = f"{type(self).__name__}.load_state_dict"
@@ -121,24 +133,23 @@ class Optimizer(ABC):
             raise ValueError(f"{place}: {', '.join(missing)} missing; load what the same optimiser and model saved")
         if unexpected := sorted(state.keys() - own.keys()):
             raise ValueError(
-                f"{place}: {', '.join(unexpected)} unexpected; was it saved by another optimiser or model?"
+                f"{place}: {escaped(', '.join(unexpected), 400)} unexpected; "
+                f"was it saved by another optimiser or model?"
             )
         for key, x in own.items():
-            if state[key].shape != x.shape:
-                raise ShapeError(
-                    f"{place}: {key} must have shape {x.shape}, found {state[key].shape}; is it this model?"
-                )
-            if state[key].dtype != x.dtype:
-                raise DtypeError(
-                    f"{place}: {key} must have dtype {x.dtype}, found {state[key].dtype}; build the model so"
-                )
-            if (bad := first_bad(state[key])) is not None:
-                raise ValueError(f"{place}: {key} has {state[key][bad]} at {list(bad)}; load an earlier state")
+            self._check_slot(f"{place}: {key}", x, state[key], key.split("/")[0].rpartition(".")[2])
         if state["step"] < 0:
             raise ValueError(f"{place}: step must be at least 0, found {state['step']}")
-        self.steps = int(state["step"])
-        for key, x in self._state().items():
-            x[...] = state[key]
+
+    def _check_slot(self, place: str, own: Array, given: Array, slot: str) -> None:
+        if given.shape != own.shape:
+            raise ShapeError(f"{place} must have shape {own.shape}, found {given.shape}; is it this model?")
+        if given.dtype != own.dtype:
+            raise DtypeError(f"{place} must have dtype {own.dtype}, found {given.dtype}; build the model so")
+        if (bad := first_bad(given)) is not None:
+            raise ValueError(f"{place} has {given[bad]} at {list(bad)}; load an earlier state")
+        if slot in SQUARES and given.size and given.min() < 0:
+            raise ValueError(f"{place} has {given.min()}, a mean of squares is at least 0; load an earlier state")
 
     def _state(self) -> dict[str, Array]:
         return {f"{self.kind}.{slot}/{n}": x for n, slots in self._slots.items() for slot, x in slots.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import NoReturn, Self
 
@@ -51,7 +52,9 @@ class Fields:
     def number(self, name: str, least: float = 0.0) -> float:
         """A finite number of at least ``least``."""
         value = self.raw(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < 2.0**1023:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return self._wrong(name, "a number", value)
+        if not least <= value or not abs(value) <= sys.float_info.max:
             return self._wrong(name, f"a number from {least:g}", value)
         return float(value)
 

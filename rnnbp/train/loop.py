@@ -97,7 +97,7 @@ class Trainer:
         self._check()
         json_text("Trainer: description", description)
         plateau = learning_rate if isinstance(learning_rate, OnPlateau) else None
-        self.parts = Parts(dict(self.model.params), optimizer, plateau)  # copies of it keep arrays shared
+        self.parts = Parts.of(self.model, optimizer, plateau)
         self.folder, self.at = RunFolder(folder, self.parts, description), Standing()
         self._identity = self._identify()
         self._data: str | None = None
@@ -221,6 +221,11 @@ class Trainer:
         found = fingerprint(data)
         if self._data not in (None, found):
             raise ValueError(f"Trainer.fit: the run began on other data: {self._data}, not {found}; give it the same")
+        if self.at.index >= data.batches_per_epoch:
+            raise ValueError(
+                f"Trainer.fit: the run stands at batch {self.at.index} of an epoch, and the data have "
+                f"{data.batches_per_epoch}; give it the same data"
+            )
         self._data = found
         self.folder.open(self.at, self._extra())
 

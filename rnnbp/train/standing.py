@@ -1,0 +1,54 @@
+"""What changes in a run as it goes: where it stands, and what it changes in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rnnbp.bptt.parts import recurrents
+from rnnbp.bptt.results import States
+from rnnbp.graph import Graph
+from rnnbp.numerics import Array, Shape
+from rnnbp.optim import OnPlateau, Optimizer
+from rnnbp.train.history import History
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a run stands: what changes as it goes, besides parameters, optimiser and learning rate.
+
+    The next batch is ``index`` of ``epoch``; ``state`` is what the last one left; ``waited`` counts
+    validations since the best one, whose parameters are ``best_weights``.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    index: int = 0
+    state: States = ()
+    waited: int = 0
+    best_weights: dict[str, Array] = field(default_factory=dict)
+    history: History = field(default_factory=History)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run changes in place. ``plateau`` is its learning rate if that learns from validation.
+
+    ``state_shapes`` are, for each Recurrent of the model, those of its states without the batch axis.
+    """
+
+    params: dict[str, Array]
+    optimizer: Optimizer
+    plateau: OnPlateau | None
+    state_shapes: tuple[tuple[Shape, ...], ...]
+
+    @classmethod
+    def of(cls, model: Graph, optimizer: Optimizer, plateau: OnPlateau | None) -> Parts:
+        """Those of a model."""
+        blocks: list[Any] = [node.block for node in recurrents(model)]
+        shapes = tuple(tuple(block.cell.state_shapes) for block in blocks)
+        return cls(dict(model.params), optimizer, plateau, shapes)  # a dict: its copies keep the arrays shared
+
+    def rates(self) -> dict[str, Any]:
+        """The learning rates that are not a function of the step."""
+        return {"lr": self.optimizer.lr, "plateau": None if self.plateau is None else self.plateau.state_dict()}
