@@ -104,7 +104,7 @@ def check_grads(
     elif isinstance(x, tuple):
         case = _layer_case(function, x, Context(check_seed(seed), training=training, dtype=np.dtype(np.float64)), dtype)
     else:
-        problem = _pose(function, x, state, chunk)
+        problem = _pose(function, x, state, chunk, mask)
         if loss is None:
             shape = (problem.steps, problem.batch, *problem.output_shape)
             target, loss = np.random.default_rng(seed).uniform(-1, 1, shape), _weighted_sum
@@ -127,12 +127,12 @@ def _weighted_sum(y: Array, weights: Array) -> tuple[Any, Array]:
     return (weights * y).sum(), weights
 
 
-def _pose(model: Any, x: Any, state: Any, chunk: int | None) -> Problem:
+def _pose(model: Any, x: Any, state: Any, chunk: int | None, mask: Any) -> Problem:
     graph, x = as_model(model), plain("check_grads: x", x)
     if x.dtype == np.float32:
         warn_if_known("x", x)  # of the copy nothing is known
         x = x.astype(np.float64)
-    return pose(graph.astype(np.float64), x, chunk=chunk, state=state, backend=None)
+    return pose(graph.astype(np.float64), x, chunk=chunk, state=state, backend=None, mask=mask)
 
 
 def _model_case(

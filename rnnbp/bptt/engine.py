@@ -63,7 +63,8 @@ def bptt(
             process give it a Plan that was made with the same ``costs``.
         chunk: steps in a chunk, by default 32.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
-        mask: (T, B), bool or weights ≥ 0 of the steps in the loss.
+        mask: (T, B), bool or weights ≥ 0 of the steps in the loss. Where x has what cannot be used, as NaN or a
+            symbol of −1, only after the last step of its row that has weight, all of x after such steps is read as 0.
         seed: of dropout masks.
         backend: "numpy", compiled step programs, or "interpreter", which walks the graph; a ``Backend``, which may
             leave out rules of the compiler; None to choose.
@@ -87,7 +88,7 @@ def bptt(
             raise ValueError(f"horizon {horizon} is not a multiple of chunk {chunk}; choose a chunk that divides it")
     if hasattr(x, "__next__") and (x is target or x is mask):
         raise TypeError("x is an iterator, which comes once, and target or mask is the same one; give each its own")
-    problem = pose(model, x, chunk=chunk, state=state, backend=backend, steps=steps, folder=folder)
+    problem = pose(model, x, chunk=chunk, state=state, backend=backend, steps=steps, folder=folder, mask=mask)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         kept = keeps_dx(problem, checkpoint, dx if dx is None else flag("dx", dx))
         problem, checkpoint = settle(problem, objective, checkpoint, chunk, dx=kept)

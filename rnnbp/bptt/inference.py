@@ -57,7 +57,7 @@ def evaluate(
 
     Arguments as those of ``bptt``, errors too.
     """
-    problem = pose(model, x, chunk=chunk, state=state, backend=None, steps=steps, folder=folder)
+    problem = pose(model, x, chunk=chunk, state=state, backend=None, steps=steps, folder=folder, mask=mask)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         release_memory()
         chunks = Chunks(problem, seed=0, training=False)

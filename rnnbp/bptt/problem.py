@@ -13,6 +13,7 @@ import numpy as np
 from rnnbp.arrays import plain
 from rnnbp.batch_first import warn_if_known
 from rnnbp.bptt.backend import Backend, BackendLike, as_backend
+from rnnbp.bptt.padding import checked
 from rnnbp.bptt.parts import parts_of, recurrents
 from rnnbp.bptt.results import States
 from rnnbp.bptt.series import Held, Series, Stream, counted_from, series
@@ -114,6 +115,7 @@ def pose(
     backend: BackendLike,
     steps: int | None = None,
     folder: PathLike | None = None,
+    mask: Any = None,
 ) -> Problem:
     """Check the arguments of a run. Raises ShapeError, DtypeError, ValueError or TypeError."""
     chosen = as_backend(backend)
@@ -124,8 +126,8 @@ def pose(
         warn_if_known("x", x)
     dtype = graph.dtype or (given.dtype if given.dtype.kind in "fc" else _dtype_of_symbols(graph))
     check = partial(_check_values, tuple(symbol_layers(graph)), dtype)
-    if isinstance(given, Held) and given.dtype == dtype and not given.mapped:
-        check(given.array, 0)  # which makes no array
+    if isinstance(given, Held):
+        given = checked(given, check, dtype, mask)
     else:
         given.check(check)
     if isinstance(given, Stream) and given.dtype.kind == "f":
@@ -221,7 +223,10 @@ def _check_values(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array, 
             layer.check(x)
     if (at := first_bad(x)) is not None:
         where = [start + at[0], *at[1:]]
-        raise ValueError(f"x is {x[at]} at {where}; inputs must be finite: replace it, and mask that step")
+        raise ValueError(
+            f"x is {x[at]} at {where}; inputs must be finite: replace it, and mask that step; "
+            f"it may stand only after the last step of its row that has weight"
+        )
     _check_range("x", x, dtype, start)
 
 

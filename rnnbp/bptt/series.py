@@ -36,6 +36,8 @@ class Held:
         self.steps: int = array.shape[0]
         self.shape: Shape = tuple(array.shape[1:])
         self.dtype = np.dtype(array.dtype)
+        self.fresh = not isinstance(self.array, np.ndarray)
+        """Whether what is read is a new array each time."""
 
     @property
     def mapped(self) -> bool:
@@ -44,11 +46,6 @@ class Held:
         while isinstance(owner, np.ndarray) and not isinstance(owner, np.memmap):
             owner = owner.base
         return isinstance(owner, np.memmap) or not isinstance(self.array, np.ndarray)
-
-    @property
-    def fresh(self) -> bool:
-        """Whether what is read is a new array each time."""
-        return not isinstance(self.array, np.ndarray)
 
     def has(self, step: int) -> bool:
         return step < self.steps
