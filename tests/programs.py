@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from rnnbp.compiler.program import Program
 from rnnbp.interpreter import Interpreter
 from rnnbp.layout import Layout
 from rnnbp.rng import Context
+from tests.generator.cells import CellMaker
+from tests.generator.draws import Searched
 
 CONTEXT = Context(seed=3)
 
@@ -68,60 +70,7 @@ def _backward(model: rb.Recurrent, runner: Any, tape: Any, dy: np.ndarray, dstat
     return {"dx": dx} | {f"dstate {k}": d for k, d in enumerate(carried)} | grads.grads
 
 
-POINTWISE = [rb.Sigmoid, rb.Tanh, rb.ReLU, rb.Softmax, rb.GELU, rb.Softplus, rb.Identity, lambda: rb.Dropout(0.4)]
-
-
-SMALL = st.integers(2, 4)
-
-
 @st.composite
-def cells(draw: Any, sizes: Any = SMALL) -> rb.Recurrent:
+def cells(draw: Any, sizes: Sequence[int] = (2, 3, 4)) -> rb.Recurrent:
     """A random graph of layers over x and one to three states, every value of so many features."""
-    seeds = iter(range(1000))
-    x = rb.Input(draw(sizes))
-    states = [rb.State(draw(sizes)) for _ in range(draw(st.integers(1, 3)))]
-    pool: list[Any] = [x, *states]
-    made: list[rb.Dense] = []
-
-    def dense(*values: Any, n_out: int) -> Any:
-        taken = tuple(v.shape[0] for v in values)
-        fits = [layer for layer in made if (layer.n_in, layer.n_out) == (taken, n_out)]
-        if not fits or draw(st.booleans()):
-            made.append(rb.Dense(taken, n_out, bias=draw(st.booleans()), dtype="float64", rng=next(seeds)))
-            return made[-1](*values)
-        return draw(st.sampled_from(fits))(*values)
-
-    def fitting(n: int) -> Any:
-        found = [v for v in pool if v.shape == (n,)]
-        return (
-            draw(st.sampled_from(found))
-            if found and draw(st.booleans())
-            else dense(draw(st.sampled_from(pool)), n_out=n)
-        )
-
-    for _ in range(draw(st.integers(1, 8))):
-        v = draw(st.sampled_from(pool))
-        (n,) = v.shape
-        kind = draw(
-            st.sampled_from(["dense", "pointwise", "pointwise", "merge", "scale", "split", "slice", "concat", "norm"])
-        )
-        if kind == "dense" or n == 1:
-            pool.append(dense(*draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3)), n_out=draw(sizes)))
-        elif kind == "pointwise":
-            pool.append(draw(st.sampled_from(POINTWISE))()(v))
-        elif kind == "merge":
-            other = fitting(n)
-            pool.append(draw(st.sampled_from([lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b]))(v, other))
-        elif kind == "scale":
-            pool.append(rb.Scale(draw(st.sampled_from([-1.0, 1.0, 0.5])), draw(st.sampled_from([0.0, 1.0, -0.3])))(v))
-        elif kind == "split":
-            pool.extend(rb.Split(1, n - 1)(v))
-        elif kind == "slice":
-            pool.append(rb.Slice(n, 0, n - 1)(v))
-        elif kind == "concat":
-            other = draw(st.sampled_from(pool))
-            pool.append(rb.Concat(n, other.shape[0])(v, other))
-        else:
-            pool.append(rb.LayerNorm(n, eps=0.1, dtype="float64")(v))
-    after = {s: fitting(s.shape[0]) for s in states}
-    return rb.Recurrent(rb.Cell(x, after, output=draw(st.sampled_from(pool))))
+    return rb.Recurrent(CellMaker(Searched(draw), sizes).cell())

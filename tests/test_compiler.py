@@ -37,7 +37,7 @@ def test_every_cell_in_every_shape(cell: str, shape: tuple[int, ...]) -> None:
     agree(models.CELLS[cell](3, 4, "float64"), reals(*shape))
 
 
-@settings(max_examples=500, **SLOW)
+@settings(max_examples=200, **SLOW)
 @given(cell=cells(), without=st.sets(st.sampled_from(RULES)))
 def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
     (n,) = cell.cell.input_shapes[0]

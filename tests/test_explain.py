@@ -241,7 +241,7 @@ def rows_of(part: str, model: rb.Recurrent) -> list[tuple[str, int, int, float]]
     return found
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(model=cells(), without=st.sets(st.sampled_from(RULES)))
 def test_any_cell_can_be_explained(model: rb.Recurrent, without: set[str]) -> None:
     found = rb.explain(model, batch=3, without=without)

@@ -96,7 +96,7 @@ def test_every_cell_in_vectors_of_every_width(cell: str, nbytes: int, monkeypatc
     agree(models.CELLS[cell](3, 37, "float64"), reals(40, 13, 3), (), kernels)
 
 
-@settings(max_examples=500, **SLOW)
+@settings(max_examples=150, **SLOW)
 @given(cell=cells(), without=st.sets(st.sampled_from(RULES)))
 def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
     (n,) = cell.cell.input_shapes[0]
@@ -107,9 +107,9 @@ def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
         agree(cell, reals(5, 3, n), without, kernels)
 
 
-@settings(max_examples=50, **SLOW)
+@settings(max_examples=30, **SLOW)
 @given(
-    cell=cells(st.sampled_from([1, 8, 31, 64, 97, 150])),
+    cell=cells([1, 8, 31, 64, 97, 150]),
     without=st.sets(st.sampled_from(RULES)),
     shape=st.tuples(st.sampled_from([1, 4]), st.sampled_from([1, 5, 16, 33])),
     n=st.sampled_from(["1", "2", "3"]),

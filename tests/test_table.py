@@ -82,7 +82,7 @@ def wx_and_state() -> rb.Recurrent:
     return rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(v)}, output=v))
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @example(wx_and_state())
 @given(cells())
 def test_random_cells_that_take_symbols(cell: rb.Recurrent) -> None:

@@ -1,0 +1,163 @@
+"""Random cells: a graph of layers over x and one to three states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import rnnbp as rb
+from tests.generator.draws import Draw
+from tests.generator.own import Alarm, Fork, Sine, Tilt
+
+SYMBOLS = 5
+POINTWISE: list[Callable[[], Any]] = [
+    rb.Sigmoid, rb.Tanh, rb.ReLU, rb.Softmax, rb.GELU, rb.Softplus, rb.Identity, lambda: rb.Dropout(0.4),
+]  # fmt: skip
+OWN: list[Callable[[], Any]] = [Sine, Alarm, lambda: rb.Dropout(0.3, every_step=False)]
+TEMPLATES: list[Callable[[Any], Any]] = [
+    lambda a: rb.Sigmoid()(a),
+    lambda a: rb.Tanh()(a),
+    lambda a: a * rb.Sigmoid()(a),
+    lambda a: rb.GELU()(a),
+    lambda a: rb.Tanh()(a) * rb.Sigmoid()(a),
+]
+MERGES: list[Callable[[Any, Any], Any]] = [lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b]
+KINDS = ["dense", "pointwise", "pointwise", "merge", "scale", "split", "slice", "concat", "norm", "gates"]
+
+
+class CellMaker:
+    """Draws a cell.
+
+    Args:
+        sizes: features that values may have. own: whether layers that run as Python, by ``own.py``, are drawn.
+        symbols: whether x is symbols, which an Embedding or OneHot within the cell takes.
+    """
+
+    def __init__(
+        self, draw: Draw, sizes: Sequence[int] = (2, 3, 4), *, dtype: str = "float64", own: bool = False,
+        symbols: bool = False, n_in: int | None = None,
+    ) -> None:  # fmt: skip
+        self.draw, self.sizes, self.dtype = draw, sizes, dtype
+        self.kinds = [*KINDS, "own"] if own else KINDS
+        self.seed, self.made = 0, list[rb.Dense]()
+        self.x = rb.Input(() if symbols else self.size() if n_in is None else n_in)
+        self.states = [rb.State(self.size()) for _ in range(draw.integer(1, 3))]
+        first = [self.vectors() for _ in range(draw.integer(1, 2))] if symbols else [self.x]
+        self.first, self.pool = first[0], [*first, *self.states]
+
+    def size(self) -> int:
+        return self.draw.pick(self.sizes)
+
+    def next_seed(self) -> int:
+        self.seed += 1
+        return self.seed
+
+    def vectors(self) -> Any:
+        """Of the symbols that x is."""
+        if self.draw.chance():
+            return rb.OneHot(SYMBOLS)(self.x)
+        return rb.Embedding(SYMBOLS, self.size(), rng=self.next_seed(), dtype=self.dtype)(self.x)
+
+    def dense(self, *values: Any, n_out: int) -> Any:
+        """A Dense on values: a new one, one that is there, or one whose weights are those of another."""
+        taken = tuple(v.shape[0] for v in values)
+        fits = [layer for layer in self.made if (layer.n_in, layer.n_out) == (taken, n_out)]
+        if fits and not self.draw.chance():
+            return self.draw.pick(fits)(*values)
+        bias = self.draw.chance()
+        layer = rb.Dense(taken, n_out, bias=bias, dtype=self.dtype, rng=self.next_seed())
+        if fits and self.draw.chance(0.3):
+            tie(layer, fits[0])
+        self.made.append(layer)
+        return layer(*values)
+
+    def fitting(self, n: int) -> Any:
+        """A value of n features."""
+        found = [v for v in self.pool if v.shape == (n,)]
+        return self.draw.pick(found) if found and self.draw.chance() else self.dense(self.any(), n_out=n)
+
+    def any(self) -> Any:
+        return self.draw.pick(self.pool)
+
+    def several(self) -> list[Any]:
+        return [self.any() for _ in range(self.draw.integer(1, 3))]
+
+    def step(self) -> None:
+        """One more layer, or several."""
+        v, kind = self.any(), self.draw.pick(self.kinds)
+        (n,) = v.shape
+        one = ("dense", "merge", "pointwise", "scale", "concat", "own", "gates")
+        getattr(self, f"_{kind if n > 1 or kind in one else 'dense'}")(v, n)
+
+    def _dense(self, v: Any, n: int) -> None:
+        self.pool.append(self.dense(*self.several(), n_out=self.size()))
+
+    def _pointwise(self, v: Any, n: int) -> None:
+        self.pool.append(self.draw.pick(POINTWISE)()(v))
+
+    def _merge(self, v: Any, n: int) -> None:
+        self.pool.append(self.draw.pick(MERGES)(v, self.fitting(n)))
+
+    def _scale(self, v: Any, n: int) -> None:
+        self.pool.append(rb.Scale(self.draw.pick([-1.0, 1.0, 0.5]), self.draw.pick([0.0, 1.0, -0.3]))(v))
+
+    def _split(self, v: Any, n: int) -> None:
+        self.pool.extend(rb.Split(1, n - 1)(v))
+
+    def _slice(self, v: Any, n: int) -> None:
+        self.pool.append(rb.Slice(n, 0, n - 1)(v))
+
+    def _concat(self, v: Any, n: int) -> None:
+        other = self.any()
+        self.pool.append(rb.Concat(n, other.shape[0])(v, other))
+
+    def _norm(self, v: Any, n: int) -> None:
+        self.pool.append(rb.LayerNorm(n, eps=0.1, dtype=self.dtype)(v))
+
+    def _gates(self, v: Any, n: int) -> None:
+        """Gates of one template, each by a Dense of its own on the same values, merged."""
+        taken, template, size = self.several(), self.draw.pick(TEMPLATES), self.size()
+        gates = [template(self.dense(*taken, n_out=size)) for _ in range(self.draw.integer(2, 4))]
+        whole = gates[0]
+        for gate in gates[1:]:
+            whole = self.draw.pick(MERGES)(whole, gate)
+        self.pool += [whole, self.draw.pick(gates)]
+
+    def _own(self, v: Any, n: int) -> None:
+        kind = self.draw.integer(0, len(OWN) + 1)
+        if kind == len(OWN):
+            self.pool.append(Tilt(n, self.dtype, self.next_seed())(v))
+        elif kind > len(OWN):
+            self.pool.extend(Fork()(v))
+        else:
+            self.pool.append(OWN[kind]()(v))
+
+    def cell(self, *, tame: bool = False) -> rb.Cell:
+        """The cell; where ``tame`` its states are bounded, so that many steps stay finite."""
+        for _ in range(self.draw.integer(1, 8)):
+            self.step()
+        after = {s: self.fitting(s.shape[0]) for s in self.states}
+        if tame:
+            after = {s: rb.Tanh()(v) for s, v in after.items()}
+        y = self.draw.pick(self.pool)
+        if not reaches(self.x, [y, *after.values()]):
+            y = rb.Concat(y.shape[0], self.first.shape[0])(y, self.first)
+        return rb.Cell(self.x, after, output=y)
+
+
+def reaches(x: Any, ends: Sequence[Any]) -> bool:
+    """Whether one of the values at the end depends on x."""
+    waiting, seen = list(ends), set[int]()
+    while waiting:
+        v = waiting.pop()
+        if v is x:
+            return True
+        if v.source is not None and v.source.serial not in seen:
+            seen.add(v.source.serial)
+            waiting.extend(v.source.args)
+    return False
+
+
+def tie(layer: Any, other: Any) -> None:
+    """Give a layer the arrays of another, where both have them."""
+    layer.params = {key: other.params.get(key, array) for key, array in layer.params.items()}

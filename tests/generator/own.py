@@ -1,0 +1,112 @@
+"""Layers of a person's own: they have no ``lower``, and so run as Python within cells."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+import rnnbp as rb
+from rnnbp.layers.base import Keeps, Scratch
+
+Array = np.ndarray
+Shape = tuple[int, ...]
+
+
+class Sine(rb.Layer):
+    """y = sin x."""
+
+    def __init__(self) -> None:
+        self.params = {}
+
+    def forward(self, x: Array) -> tuple[Array, tuple[Array, ...]]:  # type: ignore[override]
+        return np.sin(x), (x,)
+
+    def backward_inputs(self, saved: tuple[Array, ...], dy: Array) -> tuple[Array, ...]:
+        return (np.cos(saved[0]) * dy,)
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        return shapes
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(inputs=(0,))
+
+
+class Tilt(rb.Layer):
+    """y = a ⊙ x, with a parameter a."""
+
+    def __init__(self, n: int, dtype: str, rng: int) -> None:
+        self.params = {"tilt": np.random.default_rng(rng).normal(size=n).astype(dtype)}
+
+    def forward(self, x: Array) -> tuple[Array, tuple[Array, ...]]:  # type: ignore[override]
+        return x * self.params["tilt"], (x,)
+
+    def backward_inputs(self, saved: tuple[Array, ...], dy: Array) -> tuple[Array, ...]:
+        return (dy * self.params["tilt"],)
+
+    def backward_params(self, saved: tuple[Array, ...], dy: Array) -> dict[str, Array]:
+        return {"tilt": (dy * saved[0]).reshape(-1, dy.shape[-1]).sum(axis=0)}
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        return shapes
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(inputs=(0,))
+
+    def scratch(self, rows: int, *shapes: Shape) -> Any:
+        size = rows * self.params["tilt"].size
+        return Scratch(inputs=size, params=size)
+
+
+class Fork(rb.Layer):
+    """Two outputs, x and x²."""
+
+    n_outputs = 2
+
+    def __init__(self) -> None:
+        self.params = {}
+
+    def forward(self, x: Array) -> tuple[Any, tuple[Array, ...]]:  # type: ignore[override]
+        return (x + 0, x * x), (x,)
+
+    def backward_inputs(self, saved: tuple[Array, ...], dy: Any) -> tuple[Array, ...]:
+        first, second = dy
+        other = 0 if second is None else 2 * saved[0] * second
+        return (other + np.zeros_like(saved[0]) if first is None else first + other,)
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        return shapes[0], shapes[0]
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps(inputs=(0,))
+
+
+class Alarm(rb.Layer):
+    """y = x + 0; raises KeyboardInterrupt in the call, of all alarms, that ``left`` counts down to."""
+
+    left: ClassVar[int | None] = None
+
+    def __init__(self) -> None:
+        self.params = {}
+
+    def forward(self, x: Array) -> tuple[Array, tuple[Array, ...]]:  # type: ignore[override]
+        self.ring()
+        return x + 0, ()
+
+    def backward_inputs(self, saved: tuple[Array, ...], dy: Array) -> tuple[Array, ...]:
+        self.ring()
+        return (dy + 0,)
+
+    @classmethod
+    def ring(cls) -> None:
+        if cls.left is not None:
+            cls.left -= 1
+            if cls.left <= 0:
+                cls.left = None
+                raise KeyboardInterrupt
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        return shapes
+
+    def keeps(self, *shapes: Shape) -> Keeps:
+        return Keeps()

@@ -1,0 +1,67 @@
+"""Runs random models and compares what backends and schedules make of them.
+
+    python -m tests.random_models --models 2000 --seed 3
+
+A model is drawn from the seed and its number: --first says at which to begin, so that one can be run alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+import warnings
+from collections import Counter
+
+from tests.generator.checks import DiffersError, check, check_bytes
+from tests.generator.draws import Seeded
+from tests.generator.runs import case_of
+
+LARGE, WILD = 8, 20
+"""One in so many models is large, and has its bytes checked; one in so many overflows."""
+
+
+def run_one(seed: int, number: int, *, bytes_too: bool = True) -> None:
+    """Draw a model and check all of it. Raises DiffersError, or what the library raises."""
+    draw = Seeded(seed, number)
+    large, wild = number % LARGE == 0, number % WILD == 1
+    case = case_of(draw, large=large, wild=wild)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check(case, draw)
+        if bytes_too and large and not wild:
+            check_bytes(case)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.random_models", description=__doc__)
+    parser.add_argument("--models", type=int, default=100, help="how many")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first model")
+    parser.add_argument("--step", type=int, default=1, help="every so many models, for several processes at once")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
+    parser.add_argument("--no-bytes", action="store_true", help="leave out what takes tracemalloc")
+    parser.add_argument("--trace", action="store_true", help="show where an error came from")
+    given = parser.parse_args(arguments)
+    start, kinds, done = time.monotonic(), Counter[str](), 0
+    for number in range(given.first, given.first + given.models, given.step):
+        if time.monotonic() - start > given.seconds:
+            break
+        try:
+            run_one(given.seed, number, bytes_too=not given.no_bytes)
+        except Exception as error:
+            kind = error.kind if isinstance(error, DiffersError) else type(error).__name__
+            kinds[kind] += 1
+            print(f"model {number} of seed {given.seed}: {kind}: {error}", flush=True)
+            print(f"    python -m tests.random_models --seed {given.seed} --first {number} --models 1 --trace")
+            if given.trace:
+                traceback.print_exc()
+        done += 1
+    found = ", ".join(f"{n} × {kind}" for kind, n in kinds.items()) or "no difference"
+    print(f"{done} models of seed {given.seed} in {time.monotonic() - start:.0f} s: {found}")
+    return 1 if kinds else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
