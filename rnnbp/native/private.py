@@ -60,7 +60,7 @@ class Folder:
         except (FileNotFoundError, PermissionError):
             return None
         except OSError as error:  # a link
-            raise UntrustedError(f"{name} cannot be opened as a regular file") from error
+            raise UntrustedError(f"{name} is no regular file, but a link or device") from error
         try:
             found = os.fstat(handle)
             self._check(name, found, most, 0o077 if secret else OTHERS)
