@@ -26,7 +26,7 @@ from rnnbp.graph import Graph
 from rnnbp.ieee import ieee
 from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
-from rnnbp.numerics import Array, DtypeError, positive_int
+from rnnbp.numerics import Array, DtypeError, flag, positive_int
 from rnnbp.rng import Context, check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.values import Input
@@ -98,6 +98,7 @@ def check_grads(
     """
     if method not in TOLERANCES:
         raise ValueError(f"check_grads: method is 'complex' or 'central', found {method!r}")
+    flag("check_grads: training", training)
     dtype = np.dtype(np.complex128 if method == "complex" else np.float64)
     if isinstance(function, Loss):
         case = _loss_case(function, x, target, mask, dtype)

@@ -96,7 +96,7 @@ def bptt(
         actions, foreseen = _actions(problem, checkpoint)
         memory = reuse(None if foreseen is None else (problem.kind, foreseen, kept, type(loss)))
         objective.memory = memory
-        chunks = _chunks(problem, memory, seed=check_seed(seed), training=training)
+        chunks = _chunks(problem, memory, seed=check_seed(seed), training=flag("training", training))
         plan = checkpoint if isinstance(checkpoint, Plan) else None
         with Progress(problem, foreseen, plan) if flag("progress", progress) else nullcontext() as bar:
             run = Run(problem, chunks, objective, dx=kept, memory=memory, horizon=horizon, folder=folder, done=bar)

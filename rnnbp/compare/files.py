@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rnnbp.compare.page import page
 from rnnbp.compare.table import Comparison
+from rnnbp.numerics import flag
 from rnnbp.storage import write_atomic, write_error
 
 CURE = "pictures need Matplotlib: python -m pip install 'rnnbp[plot]'"
@@ -19,7 +20,7 @@ def save(comparison: Comparison, folder: str | os.PathLike[str], *, html: bool =
     The folder is made; files of these names in it are replaced, each at once. Without Matplotlib there are no
     pictures. Raises StorageError.
     """
-    folder = Path(folder)
+    folder, with_page = Path(folder), flag("save: html", html)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -28,7 +29,7 @@ def save(comparison: Comparison, folder: str | os.PathLike[str], *, html: bool =
     written = _write(folder, data)  # Figures first: they are what cannot be had again.
     drawn = pictures(comparison)
     written += _write(folder, drawn)
-    return written + (_write(folder, {"compare.html": page(comparison, drawn).encode()}) if html else [])
+    return written + (_write(folder, {"compare.html": page(comparison, drawn).encode()}) if with_page else [])
 
 
 def _write(folder: Path, contents: dict[str, bytes]) -> list[Path]:

@@ -18,7 +18,7 @@ from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key
 from rnnbp.compare.measure import Bench, Measured
 from rnnbp.compare.table import SLOWEST, Comparison, LeftOut, Row, shown
 from rnnbp.ieee import ieee
-from rnnbp.numerics import Array, ShapeError, positive_int
+from rnnbp.numerics import Array, ShapeError, flag, positive_int
 from rnnbp.schedules import All
 from rnnbp.train.progress import progress_bar
 
@@ -55,6 +55,8 @@ def sweep(
     """
     shares, schedules = _checked(shares, schedules)
     repeats = positive_int("sweep: repeats", repeats)
+    if progress is not None:
+        flag("sweep: progress", progress)
     x = _plain(x, as_model(model).dtype)
     steps, batch = x.shape[:2]
     length = min(DEFAULT_CHUNK if chunk is None else positive_int("sweep: chunk", chunk), steps)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
-from rnnbp.numerics import positive_int, real_number
+from rnnbp.numerics import flag, positive_int, real_number
 from rnnbp.optim import SGD, Adagrad, Adam, AdamW, OnPlateau, Optimizer, RMSProp, Schedule
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
@@ -252,6 +252,8 @@ class Trainer:
     def _check(self) -> None:
         """Raise for arguments that do not fit together."""
         params = self.model.params
+        if self.progress is not None:
+            flag("Trainer: progress", self.progress)
         if self.validation is not None:
             check_source("Trainer: validation", self.validation)
         if not isinstance(self.optimizer, Optimizer):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from rnnbp.numerics import Array, ShapeError
+from rnnbp.numerics import Array, ShapeError, flag, positive_int, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class Source(Protocol):
 
 @contextlib.contextmanager
 def carrying(batch: Batch, state: object) -> Iterator[None]:
-    """Errors of a batch that goes on from another one say so."""
+    """Check that it is one, and say of errors in a batch that goes on from another one that it does so."""
+    check_batch(batch)
     try:
         yield
     except ShapeError as error:
@@ -49,11 +50,19 @@ def carrying(batch: Batch, state: object) -> Iterator[None]:
         raise
 
 
+def check_batch(batch: object) -> None:
+    """Raise TypeError for what a source of one's own gives in place of a Batch."""
+    if not isinstance(batch, Batch) and not all(hasattr(batch, name) for name in Batch.__slots__):
+        raise TypeError(f"a source must give a Batch(x, target, mask, fresh), found {shown(batch)}")
+    flag("fresh of a Batch", getattr(batch, "fresh"))  # noqa: B009  # it may be of another class with these fields
+
+
 def check_source(what: str, source: object) -> None:
-    """Raise TypeError unless ``source`` gives batches."""
+    """Raise TypeError or ValueError unless ``source`` gives batches."""
     if not isinstance(source, Source):
         cure = "wrap arrays in Sequences(x, y, ...), Windows or Examples"
         raise TypeError(f"{what} must be a source of batches, found {type(source).__name__}; {cure}")
+    positive_int(f"{what}: batches_per_epoch", source.batches_per_epoch)
 
 
 def fingerprint(source: Source) -> str:

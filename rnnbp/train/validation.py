@@ -28,9 +28,9 @@ def validation_loss(model: Any, source: Source, loss: LossLike, *, chunk: int | 
     state: States | None = None
     for index in range(source.batches_per_epoch):
         batch = source.batch(0, index)
-        carried = None if batch.fresh else state
         try:
-            with carrying(batch, carried):
+            with carrying(batch, state):
+                carried = None if batch.fresh else state
                 value, weight, state = _evaluated(model, batch, loss, carried, chunk)
         except Exception as error:
             error.add_note(f"in validation, batch {index}")
