@@ -8,7 +8,7 @@ from __future__ import annotations
 import llvmlite.binding as llvm
 
 from rnnbp.lazy import cached
-from rnnbp.native import jobs
+from rnnbp.native import jobs, rounding
 from rnnbp.native.machine import Library
 
 PATIENCE = jobs.SPINS + 2500
@@ -167,7 +167,9 @@ def text() -> tuple[str, dict[str, int]]:
         pause=pause,
         offer=offer,
     )
-    return "\n".join([*declarations, jobs.text(pause, offer), team]), {"sched_yield": give} if give else {}
+    floats = rounding.text(llvm.get_default_triple())
+    driven = jobs.text(pause, offer, floats.begin, floats.end)
+    return "\n".join([*declarations, floats.declarations, driven, team]), {"sched_yield": give} if give else {}
 
 
 @cached

@@ -22,6 +22,7 @@ SPINS = 4000
 _DRIVE = """
 define internal void @drive(ptr %job, i64 %k, i64 %n) {{
 entry:
+{begin}
 {job}
   %before = mul i64 %B, %k
   %b0 = sdiv i64 %before, %n
@@ -91,6 +92,7 @@ done:
   %next = add i64 %p, 1
   br label %piece
 end:
+{end}
   ret void
 }}
 
@@ -139,12 +141,21 @@ def loaded() -> str:
     return loads("job", JOB, kinds)
 
 
-def text(pause: str, offer: str) -> str:
+def text(pause: str, offer: str, begin: str = "", end: str = "") -> str:
     """``drive(job, k, n)``, the k-th of n threads; ``gather(count, n)`` and ``await(count, those)``.
 
     Args:
         pause, offer: how a thread waits, and how it offers its core to others.
+        begin, end: what each thread does before its part of a job and after it.
     """
     return _DRIVE.format(
-        job=loaded(), counters=COUNTERS, numbers=NUMBERS, follows=FOLLOWS, spins=SPINS, pause=pause, offer=offer
+        job=loaded(),
+        counters=COUNTERS,
+        numbers=NUMBERS,
+        follows=FOLLOWS,
+        spins=SPINS,
+        pause=pause,
+        offer=offer,
+        begin=begin,
+        end=end,
     )

@@ -1,0 +1,41 @@
+"""A processor's mode of floating-point arithmetic, as machine code finds it and needs it.
+
+The mode belongs to a thread. A library may set flush-to-zero in the thread that calls us, and a new thread inherits the
+mode of the one that began it, so that results would depend on which thread did what. Every thread therefore puts its
+mode to IEEE 754's (subnormal numbers as they are, rounded to nearest, no traps) before its part of a job, and back
+to what it was after it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+IEEE_X86 = 0x1F80
+"""MXCSR: all exceptions masked, round to nearest, neither flush-to-zero nor denormals-are-zero."""
+
+
+class Mode(NamedTuple):
+    """LLVM's text: at the beginning of a function, at its end, and what these call."""
+
+    begin: str = ""
+    end: str = ""
+    declarations: str = ""
+
+
+def text(triple: str) -> Mode:
+    """For a processor, by LLVM's name of it; nothing for kinds other than x86 and ARM of 64 bits."""
+    if triple.startswith(("x86_64", "i686")):
+        begin = [
+            "  %mode.kept = alloca i32",
+            "  %mode.ieee = alloca i32",
+            "  call void @llvm.x86.sse.stmxcsr(ptr %mode.kept)",
+            f"  store i32 {IEEE_X86}, ptr %mode.ieee",
+            "  call void @llvm.x86.sse.ldmxcsr(ptr %mode.ieee)",
+        ]
+        declared = ["declare void @llvm.x86.sse.stmxcsr(ptr)", "declare void @llvm.x86.sse.ldmxcsr(ptr)"]
+        return Mode("\n".join(begin), "  call void @llvm.x86.sse.ldmxcsr(ptr %mode.kept)", "\n".join(declared))
+    if triple.startswith(("aarch64", "arm64")):
+        begin = ["  %mode.kept = call i64 @llvm.aarch64.get.fpcr()", "  call void @llvm.aarch64.set.fpcr(i64 0)"]
+        declared = ["declare i64 @llvm.aarch64.get.fpcr()", "declare void @llvm.aarch64.set.fpcr(i64)"]
+        return Mode("\n".join(begin), "  call void @llvm.aarch64.set.fpcr(i64 %mode.kept)", "\n".join(declared))
+    return Mode()
