@@ -42,7 +42,7 @@ def ieee(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _unflushed(work: Callable[[], R]) -> R:
-    """``work`` in the default mode of this thread's floating-point arithmetic; where C has no way to set it, as it is."""
+    """``work`` in the default mode of the thread's arithmetic; as it is where C has no way to set that."""
     library = ctypes.PyDLL(None)  # NumPy and Python have the mathematical functions of C loaded
     if not (hasattr(library, "fegetenv") and hasattr(library, "fesetenv")):
         return work()
