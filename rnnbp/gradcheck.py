@@ -26,7 +26,7 @@ from rnnbp.graph import Graph
 from rnnbp.ieee import ieee
 from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
-from rnnbp.numerics import Array, DtypeError, flag, positive_int
+from rnnbp.numerics import Array, DtypeError, flag, positive_int, real_number, shown
 from rnnbp.rng import Context, check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.values import Input
@@ -96,9 +96,9 @@ def check_grads(
     Raises GradientError where a gradient is wrong, DtypeError where a layer refuses complex numbers,
     and what ``bptt`` raises.
     """
-    if method not in TOLERANCES:
-        raise ValueError(f"check_grads: method is 'complex' or 'central', found {method!r}")
-    flag("check_grads: training", training)
+    if not isinstance(method, str) or method not in TOLERANCES:
+        raise ValueError(f"check_grads: method is 'complex' or 'central', found {shown(method)}")
+    training = flag("check_grads: training", training)
     dtype = np.dtype(np.complex128 if method == "complex" else np.float64)
     if isinstance(function, Loss):
         case = _loss_case(function, x, target, mask, dtype)
@@ -111,7 +111,7 @@ def check_grads(
             target, loss = np.random.default_rng(seed).uniform(-1, 1, shape), _weighted_sum
         options = {"mask": mask, "seed": check_seed(seed), "training": training}
         case = _model_case(problem, target, loss, checkpoint, options, dtype)
-    limit = TOLERANCES[method] if tolerance is None else tolerance
+    limit = TOLERANCES[method] if tolerance is None else real_number("check_grads: tolerance", tolerance, above=0)
     return _compare(case, method, limit, samples, seed)
 
 

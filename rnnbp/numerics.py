@@ -85,6 +85,14 @@ def flag(name: str, value: object) -> bool:
     return bool(value)
 
 
+def check_x_shape(caller: str, x_shape: object) -> None:
+    """Raise TypeError unless it is None or a tuple of sizes."""
+    if x_shape is None:
+        return
+    if not (isinstance(x_shape, tuple | list) and all(type(n) is int or isinstance(n, np.integer) for n in x_shape)):
+        raise TypeError(f"{caller}: x_shape must be a tuple of sizes, found {shown(x_shape)}; write as (n_in,)")
+
+
 def cast(array: Array, dtype: np.dtype[Any], owner: object, what: str) -> Array:
     """``array`` in ``dtype``. Raises ValueError, naming ``owner`` and ``what``, for a finite number beyond that."""
     if array.dtype == dtype:

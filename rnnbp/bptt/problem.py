@@ -24,7 +24,7 @@ from rnnbp.layers.dense import Dense
 from rnnbp.layers.embedding import OneHot, Symbols
 from rnnbp.native.finite import first_bad
 from rnnbp.network import Network, name_params
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, positive_int, shown
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, check_x_shape, positive_int
 from rnnbp.recurrent import Recurrent
 from rnnbp.storage import PathLike
 from rnnbp.values import Input
@@ -165,8 +165,7 @@ def as_model(model: Any) -> Graph:
 
 def feature_shape(caller: str, model: Graph, x_shape: Shape | None) -> Shape:
     """The feature shape of x: as given, or as the model says. Raises ShapeError, or TypeError without a dtype."""
-    if x_shape is not None and not (isinstance(x_shape, tuple | list) and all(isinstance(n, int) for n in x_shape)):
-        raise TypeError(f"{caller}: x_shape must be a tuple of sizes, found {shown(x_shape)}; write as (n_in,)")
+    check_x_shape(caller, x_shape)
     shape = stated_shape(model) if x_shape is None else tuple(x_shape)
     if shape is None:
         raise ShapeError(f"{caller}: {model} does not say the feature shape of its input; give x_shape, as (n_in,)")

@@ -55,8 +55,8 @@ class Codes:
 
 def check_rules(without: Iterable[str]) -> frozenset[str]:
     """Names of rules. Raises ValueError for one that is not known, TypeError for text alone."""
-    if isinstance(without, str):
-        raise TypeError(f"without is a collection of rules, found {without!r}; write as ({without!r},)")
+    if isinstance(without, str) or not isinstance(without, Iterable):
+        raise TypeError(f"without is a collection of rules, found {shown(without)}; write as ({shown(without)},)")
     for rule in (found := tuple(without)):
         if rule not in RULES:
             raise ValueError(f"rule {shown(rule)} is unknown; leave out some of {', '.join(map(repr, RULES))}")

@@ -21,7 +21,7 @@ from rnnbp.compiler.program import compiled, sizes_of
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.graph import Graph
 from rnnbp.layout import Layout
-from rnnbp.numerics import Shape, ShapeError, positive_int, shown
+from rnnbp.numerics import Shape, ShapeError, check_x_shape, positive_int, shown
 from rnnbp.recurrent import Recurrent
 
 
@@ -40,7 +40,8 @@ def explain(cell: Any, *, batch: int = 1, x_shape: Shape | None = None, without:
     Raises ShapeError where the shape of x is not known, TypeError for what has no cell, ValueError for a rule that is
     not known, or for several Recurrents.
     """
-    found, shape = _cell_of(cell, x_shape)
+    check_x_shape("explain", x_shape)
+    found, shape = _cell_of(cell, None if x_shape is None else tuple(x_shape))
     off, batch = check_rules(without), positive_int("explain: batch", batch)
     layout = Layout(found, shape, batch, found.dtype or np.dtype(np.float32))
     back = compiled(found, shape, off)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from numbers import Integral
 from typing import TypeAlias
 
-from rnnbp.actions import Action
+from rnnbp.actions import TIERS, Action
 
 ScheduleLike: TypeAlias = Iterable[Action] | Callable[[int], Iterable[Action]] | str
 
@@ -18,3 +18,9 @@ def check_counts(chunks: int, k: int = 1, **others: int) -> None:
             raise TypeError(f"a schedule's {name} must be an integer, found {value!r}")
         if value < 1:
             raise ValueError(f"a schedule's {name} must be at least 1, found {value}")
+
+
+def check_tier(tier: object) -> None:
+    """Raise ValueError unless it is a tier."""
+    if tier not in TIERS:
+        raise ValueError(f"a schedule's tier is one of {', '.join(map(repr, TIERS))}, found {tier!r}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store, Tier
-from rnnbp.schedules.base import check_counts
+from rnnbp.schedules.base import check_counts, check_tier
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class EveryK:
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, self.k)
+        check_tier(self.tier)
 
     @property
     def steps(self) -> int:
@@ -74,4 +75,5 @@ class Sqrt(EveryK):
 
     def __post_init__(self) -> None:
         check_counts(self.chunks)
+        check_tier(self.tier)
         object.__setattr__(self, "k", math.isqrt(self.chunks - 1) + 1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from rnnbp.actions import Action, Backward, Keep, Rebuild, Record, Tier
-from rnnbp.schedules.base import check_counts
+from rnnbp.schedules.base import check_counts, check_tier
 from rnnbp.schedules.periodic import All, EveryK
 
 
@@ -25,6 +25,7 @@ class ThinTapes:
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, 1 if self.k is None else self.k)
+        check_tier(self.tier)
 
     @property
     def _replaying(self) -> All | EveryK:
