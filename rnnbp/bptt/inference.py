@@ -89,7 +89,7 @@ def backprop(model: Any, x: Any, target: Any, loss: LossLike, *, mask: Any = Non
 
 def _without_time(loss: LossLike) -> LossLike:
     """A user's function sees arrays without the time axis; a Loss does not mind it."""
-    if isinstance(loss, Loss) or not callable(loss):
+    if isinstance(loss, Loss | type) or not callable(loss):
         return loss
 
     def one_step(y: Array, target: Any) -> tuple[Any, Any]:
