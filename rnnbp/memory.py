@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 
+from rnnbp import forks
+
 try:
     import resource
 except ImportError:  # not on Windows
@@ -207,5 +209,6 @@ def _in_units(n: int) -> str:
     return f"{n} B"
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+forks.hold(_lock)
 _traced, _resident = _Traced(), _Resident()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TypeAlias
 
 from rnnbp.compiler.compile import RULES, check_rules
-from rnnbp.native import ALIASES, VARIABLE, failure, installed, warn_of_numpy
+from rnnbp.lazy import cached
+from rnnbp.native import ALIASES, VARIABLE, failure, installed, loading, warn_of_numpy
 from rnnbp.numerics import shown
 
 BACKENDS = ("numpy", "llvm", "interpreter")
@@ -44,6 +46,8 @@ class Backend:
         if name == "llvm" and not installed():
             cause = f": {found}" if (found := failure()) else ""
             raise ImportError(f"backend 'llvm' needs llvmlite; install rnnbp[jit], or use backend='numpy'{cause}")
+        if name == "llvm":
+            _load()
         off = check_rules(without)
         if off and name == "interpreter":
             raise ValueError(f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out")
@@ -54,6 +58,14 @@ class Backend:
     def compiles(self) -> bool:
         """Whether cells are compiled."""
         return self.name != "interpreter"
+
+
+@cached
+def _load() -> None:
+    """Import what runs kernels, at once, so that no other import of it can be cut in two by a fork."""
+    with loading:
+        for module in ("program", "dense", "packing", "sizes"):
+            import_module(f"rnnbp.kernels.{module}")
 
 
 def _usual() -> str:

@@ -6,12 +6,17 @@ import sys
 from typing import Any, Self
 
 from tqdm import tqdm
+from tqdm import std
 
+from rnnbp import forks
 from rnnbp.bptt.budget import shown
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import Problem
 from rnnbp.ledger import Ledger
 from rnnbp.simulation import Simulation
+
+if (_lock := getattr(getattr(std, "TqdmDefaultWriteLock", None), "th_lock", None)) is not None:
+    forks.hold(_lock)  # a thread that draws a bar must not leave it locked in a child
 
 
 class Progress:

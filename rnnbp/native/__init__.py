@@ -8,6 +8,9 @@ from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
+from threading import RLock
+
+from rnnbp import forks
 
 VARIABLE = "RNNBP_BACKEND"
 """The backend that is used where none is named."""
@@ -23,6 +26,11 @@ ALIASES = {"numba": "llvm"}
 """Numba's compiler is LLVM, by way of llvmlite; kernels are handed to it without Numba between."""
 
 
+loading = RLock()
+"""Held while llvmlite is imported: a module that is half imported cannot be imported in the child of a fork."""
+forks.hold(loading)
+
+
 @lru_cache
 def failure() -> str | None:
     """Why there is no machine code; None if there is."""
@@ -32,7 +40,9 @@ def failure() -> str | None:
     except ValueError:  # somebody has blocked its import
         return "llvmlite cannot be imported"
     try:
-        import_module("rnnbp.native.driving").library()
+        with loading:
+            import_module("rnnbp.native.arrays")
+            import_module("rnnbp.native.driving").library()
     except Warning:  # a warning that is an error here says nothing of the compiler
         raise
     except Exception as error:  # a broken installation may raise anything

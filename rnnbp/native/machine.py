@@ -13,10 +13,16 @@ from typing import Any
 import llvmlite.binding as llvm
 from tqdm import tqdm
 
+from rnnbp import forks
 from rnnbp.native import cache
 
 WIDTHS = (("avx512f", 64), ("avx2", 32))
 """Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""
+
+
+# llvmlite's own lock, which each of its calls takes; LLVM has others within, which are free while this one is
+if (_lock := getattr(getattr(llvm.ffi.lib, "_lock", None), "_lock", None)) is not None:
+    forks.hold(_lock)
 
 
 class CompileError(RuntimeError):

@@ -1,0 +1,24 @@
+"""Locks across forks: a child has only the thread that forked, and a lock that another thread held stays locked in it.
+
+A lock that is registered here is taken before a fork and given back after it, by parent and child. So no other thread
+is inside what it guards, and a fork waits until it has left. Locks that are registered here are held for short times,
+except while the compiler runs, and never while a caller's code runs.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+
+class Lock(Protocol):
+    """A lock that its thread may take again, as ``threading.RLock``."""
+
+    def acquire(self) -> object: ...
+    def release(self) -> object: ...
+
+
+def hold(lock: Lock) -> None:
+    """Hold a lock while the process forks."""
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
