@@ -26,7 +26,12 @@ from rnnbp.graph import Graph
 from rnnbp.ieee import ieee
 from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
+<<<<<<< HEAD
 from rnnbp.numerics import Array, DtypeError, flag, positive_int, real_number, shown
+=======
+from rnnbp.numerics import Array, DtypeError, positive_int
+from rnnbp.printing import printable
+>>>>>>> 8b81749 (Printing to a terminal that is not UTF-8 writes plain signs for those that it lacks)
 from rnnbp.rng import Context, check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.values import Input
@@ -58,6 +63,7 @@ class GradientCheck:
         """The largest of all errors."""
         return max(self.errors.values(), default=0.0)
 
+    @printable
     def __str__(self) -> str:
         width = max((len(name) for name in self.errors), default=0)
         lines = [f"{name:<{width}}  {error:.1e}" for name, error in self.errors.items()]

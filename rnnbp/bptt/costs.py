@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnnbp.numerics import real_number
+from rnnbp.printing import printable
 
 KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
 
@@ -37,6 +38,7 @@ class Costs:
         each = (n * self.fixed.get(kind, 0.0) for kind, n in counts.items())
         return sum(each) + sum(n * self.step.get(kind, 0.0) for kind, n in steps.items()) + held * self.byte
 
+    @printable
     def __str__(self) -> str:
         rows = [f"{kind:<9} {1e6 * each:9.1f} {1e6 * self.step.get(kind, 0):9.1f}" for kind, each in self.fixed.items()]
         return "\n".join([f"{'µs':<9} {'a chunk':>9} {'a step':>9}", *rows])

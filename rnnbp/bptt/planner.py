@@ -18,6 +18,7 @@ from rnnbp.bptt.sizes import Sizes
 from rnnbp.ieee import ieee
 from rnnbp.lazy import cached_property
 from rnnbp.numerics import Shape, flag, positive_int
+from rnnbp.printing import printable
 from rnnbp.storage import PathLike
 
 
@@ -54,6 +55,7 @@ class Plan:
         held = f"disk       {shown(slots * self.sizes.slot)}, {writes:,} checkpoints written"
         return [held] if writes else []
 
+    @printable
     def __str__(self) -> str:
         kinds = ", ".join(f"{kind} {shown(n)}" for kind, n in self.forecast.peak_bytes_by_kind.items())
         lines = [

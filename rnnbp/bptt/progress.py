@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Self
 
-from tqdm import tqdm
-from tqdm import std
+from tqdm import std, tqdm
 
 from rnnbp import forks
 from rnnbp.bptt.budget import shown

@@ -11,6 +11,7 @@ from typing import Any
 
 from rnnbp.compare.choices import Choice
 from rnnbp.compare.measure import Measured
+from rnnbp.printing import printable
 
 SLOWEST = 20
 """How many times as long as full caching a schedule may take; one chunk at a time in a single tape is quadratic."""
@@ -96,6 +97,7 @@ class Comparison:
         }
         return json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
+    @printable
     def __str__(self) -> str:
         """The rows in columns, and in the last lines what was left out."""
         cells = [HEADER, *(row_cells(row) for row in self.rows)]

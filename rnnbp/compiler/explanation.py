@@ -9,6 +9,7 @@ from textwrap import wrap
 from rnnbp.compiler.effects import Effect
 from rnnbp.compiler.listing import Line
 from rnnbp.numerics import Shape
+from rnnbp.printing import printable
 
 WIDTH = 100
 LEGEND = [
@@ -86,6 +87,7 @@ class Explanation:
         ]
         return "\n\n".join(parts)
 
+    @printable
     def __str__(self) -> str:
         given = [f"{name} {_shape(shape)}" for name, shape in self.inputs]
         layers = [f"{count} {name}" for name, count in self.layers] or ["no layer"]

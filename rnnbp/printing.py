@@ -1,0 +1,53 @@
+"""Text for terminals that are not UTF-8: signs that they lack become plain ones, instead of an error while printing."""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import sys
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+PLAIN = {
+    "⊙": "*", "·": "*", "×": "x", "−": "-", "→": "->", "…": "...", "′": "'", "ᵀ": ".T", "²": "^2", "½": "0.5",
+    "σ": "sigmoid", "Σ": "sum ", "√": "sqrt", "≤": "<=", "≥": ">=", "µ": "u", "μ": "u", "∞": "inf", "Δ": "D",
+}  # fmt: skip
+"""What stands for the signs of formulas, in ASCII."""
+
+
+def printable(to_text: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Decorate a ``__str__``, so that ``print`` can write its text to the present ``sys.stdout``."""
+
+    @functools.wraps(to_text)
+    def plain(self: object) -> str:
+        return for_stdout(to_text(self))
+
+    return plain
+
+
+def for_stdout(text: str) -> str:
+    """``text`` itself if ``sys.stdout`` can write it, else with plain signs for those that it lacks."""
+    encoding = getattr(sys.stdout, "encoding", None)
+    if not isinstance(encoding, str):
+        return text
+    try:
+        return text.encode(encoding, _ERRORS).decode(encoding)
+    except (LookupError, UnicodeError):  # an encoding that nobody knows, or one without ASCII
+        return text
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    """As the codecs of Python ask for it: what stands for the signs that cannot be encoded, and where to go on."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_plain, error.object[error.start : error.end])), error.end
+
+
+def _plain(sign: str) -> str:
+    """An accented letter loses its accent; what has no likeness in ASCII is "?"."""
+    return PLAIN.get(sign) or unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode() or "?"
+
+
+_ERRORS = "rnnbp.plain"
+codecs.register_error(_ERRORS, _replace)

@@ -1,0 +1,69 @@
+"""Children that are forked while another thread is inside: none hangs, and all compute the same numbers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+PROGRAM = """
+import itertools, os, signal, sys, threading, time
+import numpy as np
+import rnnbp as rb
+x, zeros = np.linspace(-1, 1, 240, dtype=np.float32).reshape(40, 2, 3), np.zeros((40, 2, 5), np.float32)
+loss = rb.losses.MeanSquaredError()
+
+def run(**options):
+    return rb.bptt(rb.LSTM(3, 5, rng=0), x, zeros, loss, **options).loss
+
+def measure(_):
+    with rb.memory.measure():
+        pass
+
+def bar(_):
+    run(progress=True, chunk=1)
+
+def compile(k):
+    from rnnbp.native.machine import Library
+    text = "\\n".join(f"define i64 @f{i}(i64 %a) {{ %b = mul i64 %a, {k + i}\\n ret i64 %b }}" for i in range(50))
+    Library(text).address("f0")
+
+def cell(k):
+    n = 3 + k % 50
+    rb.bptt(rb.GRU(3, n, rng=0), x, np.zeros((40, 2, n), np.float32), loss)
+
+def loop(work):
+    for k in itertools.count():
+        work(k)
+
+works, expected = [globals()[name] for name in sys.argv[1].split("+")], run()
+for work in works:
+    work(0)
+    threading.Thread(target=loop, args=(work,), daemon=True).start()
+for k in range(int(sys.argv[2])):
+    time.sleep(0.001 * (k % 7))
+    if not (pid := os.fork()):
+        signal.alarm(100)
+        works[k % len(works)](-k)
+        os._exit(0 if run() == expected else 3)
+    assert os.waitpid(pid, 0)[1] == 0, "a child hung or computed something else"
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.parametrize(
+    ("work", "forks"),
+    [
+        ("measure+bar", 16),
+        pytest.param("compile+cell", 10, marks=pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite")),
+    ],
+)
+def test_children_of_a_busy_process(work: str, forks: int) -> None:
+    environment = {**os.environ, "RNNBP_NUM_THREADS": "2"}
+    command = [sys.executable, "-c", PROGRAM, work, str(forks)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500)
+    assert done.returncode == 0, done.stderr[-2000:]
