@@ -26,12 +26,8 @@ from rnnbp.graph import Graph
 from rnnbp.ieee import ieee
 from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
-<<<<<<< HEAD
 from rnnbp.numerics import Array, DtypeError, flag, positive_int, real_number, shown
-=======
-from rnnbp.numerics import Array, DtypeError, positive_int
 from rnnbp.printing import printable
->>>>>>> 8b81749 (Printing to a terminal that is not UTF-8 writes plain signs for those that it lacks)
 from rnnbp.rng import Context, check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.values import Input
