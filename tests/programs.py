@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 import rnnbp as rb
 from rnnbp.bptt.results import Accumulators
+from rnnbp.compiler.code import Values
+from rnnbp.compiler.gradient import reaching
+from rnnbp.compiler.lowering import lower
 from rnnbp.compiler.program import Program
 from rnnbp.interpreter import Interpreter
 from rnnbp.layout import Layout
@@ -56,7 +59,9 @@ def agree(model: rb.Recurrent, x: np.ndarray, without: Iterable[str] = (), make:
     np.testing.assert_array_equal(kept, own)
     rebuilt, again = program.rebuild(x, thin, CONTEXT)
     close(y, rebuilt, "rebuilt y")
-    dy, dstate = rng.normal(size=y.shape), [rng.normal(size=a.shape) for a in after]
+    reached = reaching(lower(model.cell, layout.shapes, Values()))
+    dy = rng.normal(size=y.shape)
+    dstate = [rng.normal(size=a.shape) if k in reached else None for k, a in enumerate(after, start=1)]
     tapes = [(plain, plain.record(x, state, CONTEXT)[1]), (program, tape), (program, again)]
     expected, *others = (_backward(model, runner, kept, dy, dstate) for runner, kept in tapes)
     for found in others:
@@ -64,7 +69,7 @@ def agree(model: rb.Recurrent, x: np.ndarray, without: Iterable[str] = (), make:
             close(expected[what], found[what], what)
 
 
-def _backward(model: rb.Recurrent, runner: Any, tape: Any, dy: np.ndarray, dstate: list[np.ndarray]) -> dict[str, Any]:
+def _backward(model: rb.Recurrent, runner: Any, tape: Any, dy: np.ndarray, dstate: list[Any]) -> dict[str, Any]:
     grads = Accumulators(model)
     dx, carried = runner.backward(tape, dy, dstate, grads)
     return {"dx": dx} | {f"dstate {k}": d for k, d in enumerate(carried)} | grads.grads

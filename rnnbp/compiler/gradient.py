@@ -13,18 +13,32 @@ Rule: TypeAlias = Callable[["Reverse", Op, int], None]
 def differentiate(code: Code) -> Code:
     """From the deltas of (y, *next state) to those of (x, *state), with operations for parameter gradients.
 
-    It takes values of the forward code too.
+    It takes values of the forward code too. A state that no output depends on, in this step or a later one, has no
+    delta: zero times what has overflowed would be NaN.
     """
     reverse = Reverse(code)
     shapes = code.values.shapes
     inputs = tuple(code.values.new(() if v is None else shapes[v]) for v in code.outputs)
-    for value, delta in zip(code.outputs, inputs, strict=True):
-        if value is not None:
+    reached = reaching(code)
+    for k, (value, delta) in enumerate(zip(code.outputs, inputs, strict=True)):
+        if value is not None and k in reached:
             reverse.send(value, delta)
     for op in reversed(code.ops):
         reverse.step(op)
     outputs = tuple(reverse.take(v) for v in code.inputs)
     return Code(code.values, inputs, tuple(reverse.maker.ops), outputs).live()
+
+
+def reaching(code: Code) -> frozenset[int]:
+    """The outputs that have a delta: y, which is number 0, and the states that y depends on, in a later step too."""
+    found = frozenset([0])
+    while True:
+        needed = code.live([code.outputs[k] for k in sorted(found)], free=False)
+        read = {*needed.outputs, *(v for op in needed.ops for v in op.args)}
+        more = found | {k for k, v in enumerate(code.inputs) if k and v in read}
+        if more == found:
+            return found
+        found = more
 
 
 class Reverse:
