@@ -319,7 +319,7 @@ def test_draws_follow_temperature_and_top_k() -> None:
 
 
 def test_a_terminal_gets_no_control_characters() -> None:
-    assert printable("a\x1b[31m\tb\r\n\x9bc\x00é") == "a�[31m\tb�\n�c�é"
+    assert printable("a\x1b[31m\tb\r\n\x9bc\x00é") == "a�[31m\tb\n�c�é"
 
 
 # Bad input: one line, the right status, nothing changed

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import codecs
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -96,14 +98,30 @@ class Sampler:
 
     def __call__(self, prompt: bytes, length: int) -> bytes:
         """``length`` bytes that follow ``prompt``; the same for the same seed."""
+        return bytes(islice(self._bytes(prompt), length))
+
+    def text(self, prompt: bytes, length: int) -> str:
+        """``prompt`` and ``length`` characters that follow it: whole ones, each byte that is not UTF-8 as �.
+
+        Without a prompt it starts where a line does.
+        """
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        found = decoder.decode(prompt)
+        end = len(found) + length
+        for byte in self._bytes(prompt or b"\n"):
+            found += decoder.decode(bytes([byte]))
+            if len(found) >= end:  # a byte that ends what is not UTF-8 may bring two
+                break
+        return found[:end]
+
+    def _bytes(self, prompt: bytes) -> Iterator[int]:
         rng = np.random.default_rng(self.seed)
-        found = bytearray()
         given, state = np.frombuffer(prompt, np.uint8), None
-        while len(found) < length:
+        while True:
             logits, state = predict(self.model, given.astype(np.int64)[:, None], state=state)
-            found.append(self._draw(logits[-1, 0].astype(np.float64), rng))
-            given = np.frombuffer(found[-1:], np.uint8)
-        return bytes(found)
+            byte = self._draw(logits[-1, 0].astype(np.float64), rng)
+            yield byte
+            given = np.array([byte], np.uint8)
 
     def _draw(self, logits: Array, rng: np.random.Generator) -> int:
         if self.temperature == 0:

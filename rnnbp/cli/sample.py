@@ -20,7 +20,7 @@ def add_options(parser: Parser) -> None:
     )
     group = parser.add_argument_group("sampling")
     group.add_argument("--prompt", default="The ", metavar="TEXT", help="text to go on from")
-    group.add_argument("--length", type=whole(1), default=500, metavar="N", help="bytes to write after the prompt")
+    group.add_argument("--length", type=whole(1), default=500, metavar="N", help="characters to write after the prompt")
     group.add_argument(
         "--temperature",
         type=number(0),
@@ -35,9 +35,6 @@ def add_options(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the prompt and what follows it. Raises CommandError for a model that cannot be used."""
     sampler = Sampler(load_model(options.model), options.temperature, options.top_k, options.seed)
-    prompt = options.prompt.encode("utf-8", errors="surrogateescape")
-    # A prompt without bytes starts where a line does.
-    written = sampler(prompt or b"\n", options.length)
-    text = (prompt + written).decode("utf-8", errors="replace")
+    text = sampler.text(options.prompt.encode("utf-8", errors="surrogateescape"), options.length)
     print(printable(text) if sys.stdout.isatty() else text)
     return 0

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnbp.cli.encodings import decoded
 from rnnbp.cli.errors import CommandError
 from rnnbp.numerics import Array
 
@@ -62,13 +63,20 @@ class Split:
 
 
 def load_text(path: Path | None) -> Text:
-    """The text of a UTF-8 file; of ``pydoc_data.topics`` for None. Raises CommandError if there is none."""
+    """The text of a file, in UTF-8 or what its byte order mark says; of ``pydoc_data.topics`` for None.
+
+    Raises CommandError if there is none.
+    """
     return _python_topics() if path is None else _from_file(path)
 
 
 def printable(characters: str) -> str:
-    """The same with � for control characters but newline and tab: a terminal would obey them."""
-    kept = (c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else "�" for c in characters)
+    """The same with � for control characters but tab and ends of lines, all of them as newlines.
+
+    A terminal would obey the others, and go back to where the line began at a carriage return.
+    """
+    lines = characters.replace("\r\n", "\n").replace("\r", "\n")
+    kept = (c if c in "\n\t\f\v" or unicodedata.category(c) not in ("Cc", "Cs") else "�" for c in lines)
     return "".join(kept)
 
 
@@ -93,11 +101,7 @@ def _from_file(path: Path) -> Text:
         raise CommandError(f"--text {path} cannot be read: {error.strerror}; check its permissions") from None
     if not data:
         raise CommandError(f"--text {path} is empty; name a file with some text in it")
-    try:
-        characters = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        found = f"byte {error.start} is 0x{data[error.start]:02x}"
-        raise CommandError(f"--text {path} is not UTF-8: {found}; convert it, as with iconv -t utf-8") from None
+    characters = decoded(data, f"--text {path}")
     return Text(characters, str(path), path.resolve())
 
 

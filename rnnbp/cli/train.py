@@ -214,8 +214,8 @@ class _Session:
             cure = f"continue with: rnnbp train --resume {self.where.folder}"
             print(f"Time ended it before step {steps:,}; {cure}")
         sampler = Sampler(self.model, seed=self.where.settings.seed)
-        sample = printable("The " + sampler(b"The ", SAMPLE).decode(errors="replace"))
-        print("\nA sample\n" + "\n".join(f"  {line}" for line in sample.split("\n")))
+        sample = printable(sampler.text(b"The ", SAMPLE))
+        print("\nA sample\n" + "\n".join(f"  {line}" for line in sample.splitlines()))
         print(f"\nThe model is {self.where.folder / MODEL_NAME}")
         print(f"Sample more with: rnnbp sample {self.where.folder} --prompt 'The '")
 

@@ -1,0 +1,106 @@
+"""Texts with any ends of lines and any encoding are sampled as they are; a sample consists of whole characters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnnbp.cli.encodings import decoded
+from rnnbp.cli.errors import CommandError
+from rnnbp.cli.main import main
+from rnnbp.cli.model import Architecture, Sampler
+from rnnbp.cli.text import load_text, printable
+
+RUSSIAN = "быть или не быть, вот в чём вопрос\n"
+
+
+class Script(Sampler):
+    """Draws the bytes of a script, over and over, whatever the model says."""
+
+    def __init__(self, script: bytes) -> None:
+        super().__init__(Architecture(units=2, embedding=2).build())
+        object.__setattr__(self, "script", list(script))
+
+    def _draw(self, logits: np.ndarray, rng: np.random.Generator) -> int:
+        self.script.append(self.script.pop(0))  # type: ignore[attr-defined]
+        return int(self.script[-1])  # type: ignore[attr-defined]
+
+
+SCRIPTS = [RUSSIAN, "naïve café, 100 €\r\n", "汉字和标点。", "🙂👍🏽 emoji\n", "plain"]
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 8, 13, 101])
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_a_sample_has_as_many_whole_characters_as_it_says(text: str, length: int) -> None:
+    expected = (text * (length // len(text) + 1))[:length]
+    assert Script(text.encode()).text("Да ".encode(), length) == "Да " + expected
+    assert Script(text.encode()).text(b"", length) == expected
+
+
+@pytest.mark.parametrize("length", range(1, 8))
+def test_bytes_that_are_no_characters_count_as_one_each(length: int) -> None:
+    written = b"a\xd0b\xff\xe2\x82c\xd0\xd1\x8b"
+    whole = written.decode(errors="replace")
+    assert Script(written).text(b"", length) == whole[:length]
+    assert "�" not in Script("ы".encode()[1:] + RUSSIAN.encode()).text("ы".encode()[:1], 9)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_ends_of_lines_are_kept_and_shown_as_lines(end: str, tmp_path: Path) -> None:
+    lines = end.join(["to be", "or not", "to be"])
+    path = tmp_path / "text.txt"
+    path.write_bytes(lines.encode())
+    text = load_text(path)
+    assert bytes(text.split().train.data) + bytes(text.split().held_out.data) == lines.encode()
+    assert Script(lines.encode()).text(b"", len(lines)) == lines
+    assert printable(lines) == "to be\nor not\nto be"
+
+
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-32"]
+BIG = {"utf-16-be": b"\xfe\xff", "utf-32-be": b"\0\0\xfe\xff", "utf-16-le": b"\xff\xfe"}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_a_byte_order_mark_tells_the_encoding(text: str, encoding: str) -> None:
+    assert decoded(text.encode(encoding), "here") == text
+
+
+@pytest.mark.parametrize("encoding", BIG)
+def test_marks_of_both_orders(encoding: str) -> None:
+    assert decoded(BIG[encoding] + RUSSIAN.encode(encoding), "here") == RUSSIAN
+
+
+BAD = {
+    "latin-1": (
+        "naïve".encode("latin-1"),
+        r"is not UTF-8: byte 2 is 0xef; convert it, as with iconv -t utf-8",
+    ),
+    "cut short": (RUSSIAN.encode()[:-2], "is not UTF-8: byte 58 is 0xd1"),
+    "UTF-16 without a mark": ("some text".encode("utf-16-le"), "seems to be utf-16le .* iconv -f utf-16le -t utf-8"),
+    "UTF-16 of the other order": ("some text".encode("utf-16-be"), "seems to be utf-16be"),
+    "UTF-32 without a mark": ("some text".encode("utf-32-le"), "seems to be utf-32le"),
+    "half a number": (b"\xff\xfea\0b", "is not UTF-16-LE: byte 4 is 0x62; write the file anew"),
+    "a file of zeros": (bytes(100), "is not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_other_encodings_are_named(case: str) -> None:
+    data, message = BAD[case]
+    with pytest.raises(CommandError, match=message):
+        decoded(data, "here")
+
+
+def test_a_text_with_carriage_returns_is_trained_on_and_sampled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, out = tmp_path / "win.txt", tmp_path / "run"
+    text.write_bytes(b"to be or not to be\r\n" * 100)
+    small = ["--units", "8", "--embedding", "4", "--batch", "2", "--horizon", "16", "--steps", "12"]
+    assert main(["train", "--text", str(text), *small, "--out", str(out)]) == 0
+    assert "\r" not in capsys.readouterr().out
+    assert main(["sample", str(out), "--length", "40", "--prompt", "x"]) == 0
+    assert len(capsys.readouterr().out) == len("x") + 40 + len("\n")
