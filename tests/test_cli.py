@@ -354,10 +354,10 @@ def test_a_text_that_is_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_text_that_may_not_be_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path) -> bytes:
+    def refuse(*_: object) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     expected = "rnnbp: --text words.txt cannot be read: Permission denied; check its permissions"
     assert error_of(capsys, "train", "--text", "words.txt") == (1, expected)
 

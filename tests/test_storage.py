@@ -195,7 +195,7 @@ def without_rights(tmp_path):
 def test_no_permission(without_rights):
     with pytest.raises(StorageError, match="no permission to write there"):
         save_tensors(without_rights / "a", {}, {})
-    with pytest.raises(StorageError, match=r"cannot be read.*check its mode"):
+    with pytest.raises(StorageError, match=r"cannot be read.*check its permissions"):
         load_tensors(without_rights / "a")
 
 

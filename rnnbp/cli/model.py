@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -17,12 +17,15 @@ from rnnbp.cli.errors import CommandError
 from rnnbp.cli.ngrams import SYMBOLS
 from rnnbp.graph import Sequential
 from rnnbp.layers import Dense, Dropout, Embedding
-from rnnbp.numerics import Array, positive_int
+from rnnbp.numerics import Array, Shape, positive_int, real_number, shown
 from rnnbp.recurrent import Recurrent
-from rnnbp.storage import load_tensors
-from rnnbp.train.weights import load_weights
+from rnnbp.storage import JSON, load_tensors
+from rnnbp.train.weights import assign, check_no_snapshot, check_shapes
 
-CELLS = ("lstm", "gru", "rnn")
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+CELLS = tuple(GATES)
+MOST_LAYERS, MOST_UNITS = 1000, 2**20
+"""Above these a weight alone has terabytes, and a model takes hours to be compiled."""
 FORGET_BIAS = 1.0
 MODEL_NAME = "model.safetensors"
 
@@ -52,19 +55,35 @@ class Architecture:
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
             raise ValueError(f"a character model's cell is one of {', '.join(CELLS)}, found {self.cell!r}")
-        for name in ("layers", "units", "embedding"):
-            positive_int(f"a character model's {name}", getattr(self, name))
+        for name, most in (("layers", MOST_LAYERS), ("units", MOST_UNITS), ("embedding", MOST_UNITS)):
+            if positive_int(f"a character model's {name}", getattr(self, name)) > most:
+                raise ValueError(f"a character model's {name} must be at most {most}, found {getattr(self, name)}")
+        real_number("a character model's dropout", self.dropout, least=0, below=1)
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Self:
         """What ``to_dict`` gave. Raises ValueError or TypeError for anything else."""
         if found.get("kind") != cls.kind:
-            raise ValueError(f"expected the weights of a {cls.kind}, found kind {found.get('kind')!r}")
+            raise ValueError(f"expected the weights of a {cls.kind}, found kind {shown(found.get('kind'))}")
+        for name in found.keys() - {"kind", *(field.name for field in fields(cls))}:
+            raise ValueError(f"unexpected keyword argument {shown(name)}")
         return cls(**{name: value for name, value in found.items() if name != "kind"})
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, for JSON."""
         return {"kind": self.kind, **asdict(self)}
+
+    def shapes(self) -> dict[str, Shape]:
+        """Those of the parameters of ``build``, by name; nothing is built."""
+        gates, step = GATES[self.cell] * self.units, 2 if self.dropout else 1
+        found: dict[str, Shape] = {"0.weight": (SYMBOLS, self.embedding)}
+        for k in range(self.layers):
+            place = step * (k + 1)
+            found[f"{place}.weight_ih"] = (gates, self.units if k else self.embedding)
+            found[f"{place}.weight_hh"] = (gates, self.units)
+            found |= {f"{place}.bias_ih": (gates,), f"{place}.bias_hh": (gates,)}
+        last = step * (self.layers + 1)
+        return found | {f"{last}.weight": (SYMBOLS, self.units), f"{last}.bias": (SYMBOLS,)}
 
     def build(self, seed: int = 0) -> Sequential:
         """The model, with initial weights of this seed: (T, B) integers → (T, B, 256) logits."""
@@ -143,11 +162,21 @@ def load_model(path: Path) -> Sequential:
     file = model_file(path)
     if path.is_dir() and not file.exists():
         raise CommandError(f"{path} has no {MODEL_NAME}; name a folder that rnnbp train has finished or stopped in")
-    _, metadata = load_tensors(file)
+    arrays, metadata = load_tensors(file)
     try:
-        description: Any = metadata.get("description") or {}
-        model = Architecture.from_dict(description.get("architecture", {})).build()
-        load_weights(model, file)
-    except (AttributeError, TypeError, ValueError) as error:
+        check_no_snapshot(file, metadata)
+        architecture = Architecture.from_dict(_described(metadata))
+        place = f"load_weights from {file}"
+        check_shapes(place, architecture.shapes(), {name: a.shape for name, a in arrays.items()})
+        model = architecture.build()
+        assign(place, model.params, arrays)
+    except (TypeError, ValueError) as error:
         raise CommandError(f"{file} is not a model for this command: {error}") from None
     return model
+
+
+def _described(metadata: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """What a file's metadata say of the architecture; nothing where they are others."""
+    description = metadata.get("description")
+    found = description.get("architecture") if isinstance(description, dict) else None
+    return found if isinstance(found, dict) else {}

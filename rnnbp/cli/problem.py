@@ -12,16 +12,17 @@ import numpy as np
 
 from rnnbp.cli import threads
 from rnnbp.cli.errors import CommandError
-from rnnbp.cli.model import CELLS, Architecture, recurrent
+from rnnbp.cli.model import CELLS, MOST_LAYERS, MOST_UNITS, Architecture, recurrent
 from rnnbp.cli.ngrams import SYMBOLS
 from rnnbp.cli.options import Parser, whole
-from rnnbp.cli.train_options import LARGEST
 from rnnbp.graph import Sequential
 from rnnbp.layers import Dense, Embedding
 from rnnbp.losses import CrossEntropy, MeanSquaredError
 from rnnbp.numerics import Array, Shape
 
 DEFAULT = Architecture()
+LARGEST = MOST_UNITS
+"""Of steps, sequences and numbers in each of them."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ def add_options(parser: Parser, *, steps: int, batch: int) -> None:
         "embedding": "size of the vector of a byte",
     }
     for name, text in sizes.items():
-        default = getattr(DEFAULT, name)
-        group.add_argument(f"--{name}", type=whole(1, LARGEST), default=default, metavar="N", help=text)
+        default, below = getattr(DEFAULT, name), MOST_LAYERS + 1 if name == "layers" else LARGEST
+        group.add_argument(f"--{name}", type=whole(1, below), default=default, metavar="N", help=text)
     group.add_argument(
         "--inputs", type=whole(1, LARGEST), metavar="N", help="numbers in each step of x; by default it is a byte"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,16 @@ from rnnbp.bptt.backend import as_backend
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.model import CELLS, Architecture
 from rnnbp.cli.text import Text
-from rnnbp.numerics import positive_int
+from rnnbp.native import MOST_THREADS
 from rnnbp.schedules import EveryK, ScheduleLike
-from rnnbp.storage import remove_leftovers, write_atomic
+from rnnbp.storage import Fields, StorageError, read_header, remove_leftovers, write_atomic
 from rnnbp.train.folder import METRICS, MODEL, SNAPSHOT
 from rnnbp.train.lock import NAME as LOCK
+from rnnbp.train.weights import check_shapes
 
 SETTINGS, RESULT = "run.json", "result.json"
+LARGEST = 1 << 20
+"""Bytes of a run.json; it has some hundreds."""
 RUNS = Path("runs")
 
 
@@ -69,6 +72,51 @@ class Settings:
         chosen["epochs"] = found["epochs"] if found["steps"] is None else None
         return cls(**chosen)
 
+    @classmethod
+    def from_fields(cls, found: Fields) -> Self:
+        """Those that run.json holds; what is not in it is as by default. Raises StorageError for what cannot be."""
+        found.only(*(field.name for field in fields(cls)))
+        try:
+            settings = cls(**{name: _READ[name](found, name) for name in found.values})
+            settings.architecture  # noqa: B018  # Raises for sizes that cannot be.
+        except (TypeError, ValueError) as error:
+            found.refuse(str(error))
+        return settings
+
+
+def _maybe(read: Callable[[Fields, str], Any]) -> Callable[[Fields, str], Any]:
+    """``read``, or None for what is null."""
+    return lambda found, name: None if found.missing(name) else read(found, name)
+
+
+def _count(least: int = 1, most: int = 2**63 - 1) -> Callable[[Fields, str], Any]:
+    return lambda found, name: found.whole(name, least, most)
+
+
+def _schedule(found: Fields, name: str) -> str | int:
+    return found.whole(name, 1) if found.values[name] not in ("all", "sqrt") else found.text(name)
+
+
+_READ: dict[str, Callable[[Fields, str], Any]] = {
+    "text": _maybe(Fields.text),
+    "cell": Fields.text,
+    "layers": _count(),
+    "units": _count(),
+    "embedding": _count(),
+    "dropout": Fields.number,
+    "horizon": _count(),
+    "batch": _count(),
+    "epochs": _maybe(_count()),
+    "steps": _maybe(_count()),
+    "lr": Fields.number,
+    "clip": Fields.number,
+    "checkpoint": _schedule,
+    "chunk": _maybe(_count()),
+    "seed": _count(0, 2**64 - 1),
+    "threads": _maybe(_count(1, MOST_THREADS)),
+}
+"""How each of the settings is read from a file."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -88,17 +136,19 @@ class Run:
         if not file.is_file() or (not begun and any((folder / name).exists() for name in (METRICS, MODEL))):
             raise CommandError(f"--resume {folder} is not the folder of a run; name one that rnnbp train has made")
         try:
-            found = json.loads(file.read_bytes())
-            settings = Settings(**found["settings"])
-            settings.architecture  # noqa: B018  # Raises for sizes that cannot be.
-            if settings.threads is not None:
-                positive_int("threads", settings.threads)
-            text = {name: found["text"][name] for name in ("source", "sha256", "characters")}
-            return cls(folder, settings, text, found.get("backend"))
-        except OSError as error:
-            raise CommandError(f"{file} cannot be opened: {error.strerror}; check its permissions") from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise CommandError(f"{file} is damaged ({error}); take another copy of it, or train anew") from None
+            found = Fields.read(file, LARGEST, "take another copy of it, or train anew")
+            settings = Settings.from_fields(found.fields("settings"))
+            text = found.fields("text")
+            about = {
+                "source": text.text("source"),
+                "sha256": text.text("sha256"),
+                "characters": text.whole("characters"),
+            }
+            if begun:
+                _check_model(folder, settings.architecture)
+        except StorageError as error:
+            raise CommandError(str(error)) from None
+        return cls(folder, settings, about, None if found.missing("backend") else found.text("backend"))
 
     @property
     def begun(self) -> bool:
@@ -139,6 +189,17 @@ class Run:
                 f"{text.source} is not what {self.folder} was trained on: sha256 {text.sha256[:12]}…, "
                 f"expected {self.text['sha256'][:12]}…; restore the text, or train anew"
             )
+
+
+def _check_model(folder: Path, architecture: Architecture) -> None:
+    """Raise CommandError unless the snapshot has the parameters of ``architecture``, of which nothing is built."""
+    file = folder / SNAPSHOT
+    try:
+        listed, _ = read_header(file)
+        found = {name.removeprefix("model/"): e.shape for e in listed if (name := e.name).startswith("model/")}
+        check_shapes(f"resume from {file}", architecture.shapes(), found)
+    except ValueError as error:
+        raise CommandError(f"--resume {folder} cannot go on: {error}") from None
 
 
 def empty_folder(folder: Path) -> Path:

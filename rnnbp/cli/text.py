@@ -14,9 +14,12 @@ import numpy as np
 from rnnbp.cli.encodings import decoded
 from rnnbp.cli.errors import CommandError
 from rnnbp.numerics import Array
+from rnnbp.storage import StorageError, read_bounded
 
 HELD_OUT = 10
 """One part in this many, the last, is held out."""
+LARGEST = 2**31
+"""Bytes of a text, which is held in memory several times."""
 
 
 @dataclass(frozen=True)
@@ -91,18 +94,27 @@ def _python_topics() -> Text:
 
 
 def _from_file(path: Path) -> Text:
-    if path.is_dir():
-        raise CommandError(f"--text {path} is a directory; name a text file in it")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise CommandError(f"--text {path} does not exist; check the path") from None
-    except OSError as error:
-        raise CommandError(f"--text {path} cannot be read: {error.strerror}; check its permissions") from None
+    data = _read(path)
     if not data:
         raise CommandError(f"--text {path} is empty; name a file with some text in it")
     characters = decoded(data, f"--text {path}")
     return Text(characters, str(path), path.resolve())
+
+
+def _read(path: Path) -> bytes:
+    """All that a regular file has when it is opened. Raises CommandError for anything else."""
+    if str(path) == "-":
+        raise CommandError("--text - would be standard input, which is not read; save it to a file, and name that")
+    if path.is_dir():
+        raise CommandError(f"--text {path} is a directory; name a text file in it")
+    if path.exists() and not path.is_file():
+        raise CommandError(
+            f"--text {path} is a pipe or device, which may have no end; save it to a file, and name that"
+        )
+    try:
+        return read_bounded(path, LARGEST)
+    except StorageError as error:
+        raise CommandError(f"--text {error}") from None
 
 
 def _part(characters: str) -> Part:

@@ -20,6 +20,7 @@ from rnnbp.cli.text import Split, Text, load_text, printable
 from rnnbp.cli.threads import limited, usual
 from rnnbp.graph import Sequential
 from rnnbp.losses import CrossEntropy
+from rnnbp.numerics import escaped
 from rnnbp.optim import Adam, Cosine, WarmUp
 from rnnbp.storage import StorageError
 from rnnbp.train.data import Windows
@@ -168,7 +169,7 @@ class _Session:
         parameters = sum(array.size for array in self.model.params.values())
         if self.options.quiet:
             return
-        print(f"text    {self.text.source}, {len(self.text.characters):,} characters, the last tenth held out")
+        print(f"text    {escaped(self.text.source)}, {len(self.text.characters):,} characters, the last tenth held out")
         print(f"model   {settings.architecture}; {parameters:,} parameters")
         size = f"{settings.batch} × {settings.horizon} bytes"
         print(f"steps   {steps:,}, each of {size}; {split.train.data.size:,} bytes to train on")

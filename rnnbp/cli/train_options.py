@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rnnbp.cli.model import CELLS
+from rnnbp.cli.model import CELLS, MOST_LAYERS, MOST_UNITS
 from rnnbp.cli.options import Parser, checkpoint, number, whole
 from rnnbp.cli.runs import Settings
 from rnnbp.cli.threads import add_threads
-
-LARGEST = 2**20
-"""Units of a layer: above this a weight alone has terabytes."""
 
 DEFAULT = Settings()
 MINUTES, SNAPSHOT_MINUTES = 2.5, 5
@@ -32,13 +29,15 @@ def _add_model(parser: Parser) -> None:
     group.add_argument(
         "--cell", choices=CELLS, default=DEFAULT.cell, metavar="CELL", help="the recurrent cell: %(choices)s"
     )
-    group.add_argument("--layers", type=whole(1), default=DEFAULT.layers, metavar="N", help="recurrent layers")
     group.add_argument(
-        "--units", type=whole(1, LARGEST), default=DEFAULT.units, metavar="N", help="units of each of them"
+        "--layers", type=whole(1, MOST_LAYERS + 1), default=DEFAULT.layers, metavar="N", help="recurrent layers"
+    )
+    group.add_argument(
+        "--units", type=whole(1, MOST_UNITS), default=DEFAULT.units, metavar="N", help="units of each of them"
     )
     group.add_argument(
         "--embedding",
-        type=whole(1, LARGEST),
+        type=whole(1, MOST_UNITS),
         default=DEFAULT.embedding,
         metavar="N",
         help="size of the vector of a byte",

@@ -46,6 +46,6 @@ def read_error(path: PathLike, error: OSError) -> StorageError:
         case errno.ENOENT:
             return StorageError(f"{path} does not exist; check the path")
         case errno.EACCES | errno.EPERM:
-            return StorageError(f"{path} cannot be read: {error.strerror or error}; check its mode")
+            return StorageError(f"{path} cannot be read: {error.strerror or error}; check its permissions")
         case _:
             return StorageError(f"{path} cannot be read: {error.strerror or error}; check the path and its disk")

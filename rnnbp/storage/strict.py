@@ -36,6 +36,13 @@ def parse(text: bytes, most: int) -> JSON:
     Raises ValueError for what is no JSON or is nested too deep, for a name that occurs twice in a dict, for NaN,
     infinities, and numbers that are too large for a float or have too many digits.
     """
+    if len(text) > DEPTH:
+        _check_size(text, most)
+    found: JSON = _DECODER.decode(text.decode())
+    return found
+
+
+def _check_size(text: bytes, most: int) -> None:
     plain = text.replace(rb"\\", b"").replace(rb"\"", b"")
     brackets = re.sub(rb'"[^"]*"?', b"", plain).translate(None, _NESTING)
     del plain
@@ -44,8 +51,6 @@ def parse(text: bytes, most: int) -> JSON:
     steps = _STEP[np.frombuffer(brackets, np.uint8)]
     if len(brackets) > DEPTH and int(np.cumsum(steps, dtype=np.int32).max()) > DEPTH:
         raise ValueError(f"lists and dicts in it are nested more than {DEPTH} deep")
-    found: JSON = _DECODER.decode(text.decode())
-    return found
 
 
 def json_text(what: str, value: object) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from io import BufferedReader
 from pathlib import Path
 
-from rnnbp.storage import JSON, StorageError, json_text, write_all, write_atomic, write_error
+from rnnbp.storage import JSON, StorageError, json_text, opened, parse, room, write_all, write_error
+
+LONGEST = 1 << 20
+"""Bytes of a line of metrics that is looked at as one; they have some hundreds."""
 
 
 @dataclass(slots=True)
@@ -50,18 +53,18 @@ class History:
 class MetricsLog:
     """A file of JSON lines, one for each step, opened to go on after ``step``.
 
-    Lines of later steps, which a killed run left behind its last snapshot, and a line cut short are
-    removed first. Raises StorageError where the file cannot be read or written.
+    Lines of later steps, which a killed run left behind its last snapshot, and a line cut short at the end are
+    removed first. Raises StorageError where the file cannot be read or written, or a line of an earlier step
+    is damaged; it is unchanged then.
     """
 
     def __init__(self, path: Path, step: int) -> None:
         self.path = path
+        end = _end_of(path, step) if path.exists() else 0
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         try:
-            present = path.read_bytes() if path.exists() else b""
-            kept = b"".join(line + b"\n" for line in present.splitlines() if _is_up_to(line, step))
-            if kept != present:
-                write_atomic(path, kept)
-            self.number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            self.number = os.open(path, flags, 0o666)
+            os.ftruncate(self.number, end)
         except OSError as error:
             raise StorageError(f"{path} cannot be opened to add metrics: {error.strerror or error}") from error
 
@@ -84,8 +87,37 @@ class MetricsLog:
         os.close(self.number)
 
 
-def _is_up_to(line: bytes, step: int) -> bool:
+def _end_of(path: Path, step: int) -> int:
+    """Where the lines of the steps up to ``step`` end."""
+    end, number = 0, 0
+    with opened(path) as (file, _):
+        while line := file.readline(LONGEST):
+            number += 1
+            found = _step_of(line)
+            if found is None and _has_earlier(file, step):
+                cure = "repair it, or move the file away, and the run goes on without it"
+                raise StorageError(f"{path}: line {number} is damaged; {cure}")
+            if found is None or found > step:
+                break
+            end += len(line)
+    return end
+
+
+def _has_earlier(file: BufferedReader, step: int) -> bool:
+    """True if one of the lines that follow is of a step up to ``step``."""
+    while line := file.readline(LONGEST):
+        if (found := _step_of(line)) is not None and found <= step:
+            return True
+    return False
+
+
+def _step_of(line: bytes) -> int | None:
+    """The step of a line of metrics; None where it is damaged, or cut short."""
+    if not line.endswith(b"\n"):
+        return None
     try:
-        return bool(json.loads(line)["step"] <= step)
-    except (ValueError, KeyError, TypeError):
-        return False
+        found = parse(line, room(len(line)))
+    except ValueError:
+        return None
+    step = found.get("step") if isinstance(found, dict) else None
+    return step if isinstance(step, int) and not isinstance(step, bool) and step > 0 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rnnbp.numerics import Array, escaped, first_bad
+from rnnbp.numerics import Array, Shape, escaped, first_bad
 from rnnbp.optim.parameters import check_writable
 from rnnbp.parameters import HasParams
 from rnnbp.storage import JSON, PathLike, StorageError, load_tensors, save_tensors
@@ -28,10 +28,15 @@ def load_weights(model: HasParams, path: PathLike) -> dict[str, JSON]:
     anything changes.
     """
     arrays, metadata = load_tensors(path)
-    if "snapshot" in metadata:
-        raise StorageError(f"{path} is a snapshot of a training run; use Trainer.resume, or load its model.safetensors")
+    check_no_snapshot(path, metadata)
     assign(f"load_weights from {path}", model.params, arrays)
     return metadata
+
+
+def check_no_snapshot(path: PathLike, metadata: Mapping[str, JSON]) -> None:
+    """Raise StorageError where a file of these metadata is a snapshot."""
+    if "snapshot" in metadata:
+        raise StorageError(f"{path} is a snapshot of a training run; use Trainer.resume, or load its model.safetensors")
 
 
 def assign(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
@@ -42,19 +47,10 @@ def assign(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array])
 
 
 def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
-    """Raise ValueError unless names, shapes and dtypes are those of ``params``, and all numbers are finite.
-
-    Every difference of names and shapes is listed, up to ``LISTED`` of them.
-    """
-    found = [f"{name} is missing" for name in params if name not in arrays]
-    found += [f"{escaped(name, 80)} is unexpected" for name in arrays if name not in params]
-    both = [(name, p, arrays[name]) for name, p in params.items() if name in arrays]
-    found += [f"{name} has shape {a.shape}, the model's {p.shape}" for name, p, a in both if a.shape != p.shape]
-    if found:
-        more = [f"and {len(found) - LISTED} more"] if len(found) > LISTED else []
-        listed = "; ".join([*found[:LISTED], *more])
-        raise ValueError(f"{place}: the model is another: {listed}; build it as the one that was saved")
-    for name, p, a in both:
+    """Raise ValueError unless names, shapes and dtypes are those of ``params``, and all numbers are finite."""
+    check_shapes(place, {name: p.shape for name, p in params.items()}, {name: a.shape for name, a in arrays.items()})
+    for name, p in params.items():
+        a = arrays[name]
         if a.dtype != p.dtype:
             raise ValueError(
                 f"{place}: {name} is {a.dtype} in the file and {p.dtype} in the model; "
@@ -66,3 +62,18 @@ def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Arr
                 f"take a file that was saved before the training diverged"
             )
     check_writable(place, params)
+
+
+def check_shapes(place: str, model: Mapping[str, Shape], file: Mapping[str, Shape]) -> None:
+    """Raise ValueError, listing up to ``LISTED`` differences, unless a file has the names and shapes of a model."""
+    found = [f"{name} is missing" for name in model if name not in file]
+    found += [f"{escaped(name, 80)} is unexpected" for name in file if name not in model]
+    found += [
+        f"{name} has shape {file[name]}, the model's {shape}"
+        for name, shape in model.items()
+        if file.get(name, shape) != shape
+    ]
+    if found:
+        more = [f"and {len(found) - LISTED} more"] if len(found) > LISTED else []
+        listed = "; ".join([*found[:LISTED], *more])
+        raise ValueError(f"{place}: the model is another: {listed}; build it as the one that was saved")
