@@ -12,6 +12,7 @@ import tracemalloc
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 
@@ -39,10 +40,13 @@ class HighWater(_Late):
 
     high_water_bytes: int | None
     """How far the process's resident high-water mark rose; None where the system does not tell."""
+    alone: bool = True
+    """False if child processes ran in the block, whose memory none of the figures counts."""
 
     def __str__(self) -> str:
         rise = self.high_water_bytes
-        return "high water not known" if rise is None else f"high water +{_in_units(rise)}"
+        mark = "high water not known" if rise is None else f"high water +{_in_units(rise)}"
+        return mark if self.alone else f"{mark}; without its child processes, of which nothing is known"
 
 
 class Used(HighWater):
@@ -67,22 +71,32 @@ def measure() -> Iterator[Used]:
     the high-water mark alone, use ``high_water``.
 
     Blocks may be nested (the inner one adds some 10 kB to the outer as it begins and ends), and tracing may be on
-    already: it is left on, and a peak that others read from tracemalloc, which has only one, is no lower afterwards.
-    Raises RuntimeError where tracing is stopped inside.
+    already: it is left on with its frames and traces, and a peak that others read from tracemalloc, which has only
+    one, is no lower afterwards. Tracing that others begin inside a block ends with it. Child processes do not count.
+    Raises RuntimeError where tracing is stopped inside, or its traces are cleared: the figures are not known then.
     """
     used = Used()
-    with _risen(used):
+    with _risen(used), allocated(used):
+        yield used
+
+
+@contextmanager
+def allocated(used: Used) -> Iterator[None]:
+    """The two figures of tracemalloc alone: the resident high-water mark is left as it is."""
+    with _lock:
+        block = _traced.enter()
+    try:
+        yield
+    finally:
+        kept, traced = tracemalloc.get_traced_memory()[0] - block.before, block.is_traced()
+        stopped = not tracemalloc.is_tracing()
         with _lock:
-            block = _traced.enter()
-        try:
-            yield used
-        finally:
-            kept = tracemalloc.get_traced_memory()[0] - block.before
-            stopped = not tracemalloc.is_tracing()
-            with _lock:
-                used.peak_bytes, used.kept_bytes = _traced.leave(block), kept
-        if stopped:
-            raise RuntimeError("tracemalloc was stopped inside a measured block; leave stopping it to after the block")
+            peak = _traced.leave(block)
+        if traced:
+            used.peak_bytes, used.kept_bytes = peak, kept
+    if not traced:
+        what = "tracemalloc was stopped" if stopped else "tracemalloc's traces were cleared"
+        raise RuntimeError(f"{what} inside a measured block; leave that to after the block")
 
 
 @contextmanager
@@ -90,9 +104,10 @@ def high_water() -> Iterator[HighWater]:
     """How far the process's resident high-water mark rises in a block; nothing is traced, so nothing is slower.
 
     On Linux the mark (VmHWM) is first set back to what is resident, through /proc/self/clear_refs, and so is
-    ``ru_maxrss``. Where that is not permitted, and on other systems, the rise of ``ru_maxrss`` is given: 0 as
-    long as the block stays below an earlier peak. Whole pages of everything in the process count. Memory that
-    the process had freed but not given back is used first and raises nothing: warm up before.
+    ``ru_maxrss``. Where that is not permitted, and on other systems, the mark only rises: a block that raises it
+    took at least so much more, and of one that stays below an earlier peak the rise is None. Whole pages of
+    everything in the process count, its child processes do not. Memory that the process had freed but not given
+    back is used first and raises nothing: warm up before.
     """
     found = HighWater()
     with _risen(found):
@@ -101,6 +116,7 @@ def high_water() -> Iterator[HighWater]:
 
 @contextmanager
 def _risen(found: HighWater) -> Iterator[None]:
+    children = _children()
     with _lock:
         block = _resident.enter()
     try:
@@ -108,14 +124,35 @@ def _risen(found: HighWater) -> Iterator[None]:
     finally:
         with _lock:
             rise = _resident.leave(block)
-        found.high_water_bytes = None if _resident.peak() is None else rise
+        known = block.known and _resident.peak() is not None and (block.from_here or rise > 0)
+        found.high_water_bytes, found.alone = rise if known else None, children == _children()
+
+
+def _children() -> tuple[int, frozenset[str]]:
+    """What changes when a child process has ended, and those that run, as far as the system tells."""
+    ended = 0 if resource is None else resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
+    running: set[str] = set()
+    for thread in Path("/proc/self/task").glob("*/children"):  # none where it is not Linux
+        with suppress(OSError):  # a thread that has ended since
+            running.update(thread.read_text(encoding="ascii").split())
+    return ended, frozenset(running)
 
 
 class _Block:
-    """The peak when a block was entered, and the highest since."""
+    """The peak when a block was entered, and the highest since.
 
-    def __init__(self, before: int) -> None:
-        self.before = self.highest = before
+    Args:
+        before: None where it is not known. from_here: whether the peak has been set back to what is held.
+    """
+
+    def __init__(self, before: int | None, from_here: bool) -> None:
+        self.before = self.highest = before or 0
+        self.known, self.from_here = before is not None, from_here
+        self._mark = bytearray(1)
+
+    def is_traced(self) -> bool:
+        """True if tracemalloc still knows of what was allocated when the block was entered."""
+        return tracemalloc.get_object_traceback(self._mark) is not None
 
 
 class _Gauge(ABC):
@@ -129,13 +166,13 @@ class _Gauge(ABC):
         """The highest count since the last ``reset``; None where the system does not tell."""
 
     @abstractmethod
-    def reset(self) -> None:
-        """Set the peak back to what is held now."""
+    def reset(self) -> bool:
+        """Set the peak back to what is held now; whether that could be done."""
 
     def enter(self) -> _Block:
         self._note()  # the blocks around this one must not lose what they have seen
-        self.reset()
-        block = _Block(self.peak() or 0)
+        from_here = self.reset()
+        block = _Block(self.peak(), from_here)
         self.open.append(block)
         return block
 
@@ -160,13 +197,14 @@ class _Traced(_Gauge):
     def peak(self) -> int:
         return tracemalloc.get_traced_memory()[1]
 
-    def reset(self) -> None:
+    def reset(self) -> bool:
         if not self.open:
             self.ours, self.foreign_peak = not tracemalloc.is_tracing(), 0
             if self.ours:
                 tracemalloc.start()
         self.foreign_peak = max(self.foreign_peak, self.peak())
         tracemalloc.reset_peak()
+        return True
 
     def leave(self, block: _Block) -> int:
         rise = super().leave(block)
@@ -192,14 +230,18 @@ class _Resident(_Gauge):
         try:
             with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
                 return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-        except (OSError, StopIteration):
+        except (OSError, StopIteration, ValueError, IndexError):
             if resource is None:
                 return None
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
-    def reset(self) -> None:
-        with suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-            file.write("5")  # where it is not Linux, or not permitted, the mark only rises
+    def reset(self) -> bool:
+        try:
+            with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+                file.write("5")
+        except OSError:  # where it is not Linux, or not permitted, the mark only rises
+            return False
+        return True
 
 
 def _in_units(n: int) -> str:

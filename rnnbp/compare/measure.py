@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
@@ -13,6 +12,7 @@ import numpy as np
 
 from rnnbp.bptt import Gradients, Stats, bptt
 from rnnbp.compare.choices import Choice
+from rnnbp.memory import Used, allocated
 from rnnbp.numerics import Array
 from rnnbp.schedules import All
 
@@ -65,12 +65,10 @@ class Bench:
 
     def _traced(self, choice: Choice) -> tuple[Gradients, int]:
         gc.collect()
-        tracemalloc.start()
-        try:
+        used = Used()
+        with allocated(used):  # a caller's own tracing goes on, and the resident mark is theirs
             result = self.run(choice)
-            return result, tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
+        return result, used.peak_bytes
 
     def _cached_at(self, chunk: int) -> dict[str, Array]:
         """Gradients of full caching in chunks of this length."""
