@@ -60,6 +60,11 @@ class Ledger:
         """Count bytes that are needed while something runs, by declaration; so many of them are ``brief``."""
         return Reserved(self, kind, nbytes, brief)
 
+    def count(self, kind: str, nbytes: int) -> None:
+        """Count so many bytes more, or fewer."""
+        self._add(kind, nbytes)
+        self._note_peak()
+
     def _add(self, kind: str, nbytes: int, brief: int = 0) -> None:
         self.bytes[kind] += nbytes
         self.total += nbytes

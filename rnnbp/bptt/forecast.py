@@ -12,11 +12,13 @@ from typing import Any
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
 from rnnbp.bptt.backend import BackendLike, as_backend
 from rnnbp.bptt.costs import Costs
-from rnnbp.bptt.objective import LossLike, spare_of
+from rnnbp.bptt.objective import LossLike, needs_of
 from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.slots import read_ahead
+from rnnbp.bptt.standing import Standing
 from rnnbp.graph import Graph
+from rnnbp.losses import Loss
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.schedules import ScheduleLike, resolve
 from rnnbp.simulation import Simulation, simulate
@@ -75,8 +77,19 @@ def sizes_of(
 ) -> Sizes:
     """Bytes of a run with x in C order and of the model's dtype. Raises ValueError for an unknown backend."""
     assert model.dtype is not None
-    spare, chosen = spare_of(loss), as_backend(backend)
-    return Sizes(model, x_shape, batch, model.dtype, x_shape != (), loss_spare=spare, dx=dx, backend=chosen)
+    spare, rows = needs_of(loss, model.dtype)
+    return Sizes(
+        model,
+        x_shape,
+        batch,
+        model.dtype,
+        x_shape != (),
+        loss_spare=spare,
+        loss_rows=rows,
+        loss_brief=isinstance(loss, Loss) and loss.brief,
+        dx=dx,
+        backend=as_backend(backend),
+    )
 
 
 def foretell(sizes: Sizes, schedule: Iterable[Action], steps: int, length: int, costs: Costs | None = None) -> Forecast:
@@ -97,11 +110,13 @@ class _Balance:
     def __init__(self, sizes: Sizes, lengths: list[int]) -> None:
         self.sizes, self.lengths = sizes, lengths
         self.held: Counter[str] = Counter(
-            gradients=sizes.gradients(sum(lengths)), state=sizes.standing, program=sizes.program(lengths[0])
+            gradients=sizes.gradients(sum(lengths)), state=sizes.buffers, program=sizes.program(lengths[0])
         )
+        self.standing, self.ram = Standing(), set[int]()
         self.disk, self.tapes, self.thin = set[int](), set[int](), set[int]()
         self.total, self.peak, self.by_kind = self.held.total(), 0, dict[str, int]()
         self.steps: Counter[str] = Counter()
+        self.stand()
         self.note()
 
     def run(self, schedule: Iterable[Action]) -> None:
@@ -116,9 +131,16 @@ class _Balance:
             if self.disk and read_ahead(action, after, self.disk, (self.tapes, self.thin)) is not None:
                 self.hold("read ahead", self.sizes.slot)
             self.do(action, length)
+            self.stand()
+
+    def stand(self) -> None:
+        """Count the states that are held now."""
+        self.hold("state", self.sizes.buffers + self.standing.count(self.ram) * self.sizes.slot - self.held["state"])
 
     def do(self, action: Action, length: int) -> None:
         sizes = self.sizes
+        if isinstance(action, Advance | Keep | Record):
+            self.standing.ran(last=action.n == len(self.lengths) - 1)
         match action:
             case Advance():
                 self.note(sizes.advance(length))
@@ -131,7 +153,6 @@ class _Balance:
                 self.hold("tape", sizes.tape(length))
                 self.note(sizes.record(length))
             case Rebuild():
-                self.note(sizes.rebuild(length))
                 self.thin.remove(action.n)
                 self.tapes.add(action.n)
                 self.hold("thin tape", -sizes.thin(length))
@@ -141,19 +162,23 @@ class _Balance:
                 self.disk.add(n)
                 self.hold("disk buffer", sizes.slot - self.held["disk buffer"])
                 self.note()
-            case Store():
+            case Store(n):
+                self.ram.add(n)
                 self.hold("checkpoint", sizes.slot)
                 self.note()
             case Drop(n) if n in self.disk:
                 self.disk.remove(n)
                 self.hold("disk buffer", -self.held["disk buffer"])
-            case Drop():
+            case Drop(n):
+                self.ram.discard(n)
                 self.hold("checkpoint", -sizes.slot)
             case Backward():
-                self.note(sizes.backward(length))
+                self.note(sizes.backward(length, first=self.standing.first))
+                self.standing.reversed()
                 self.tapes.remove(action.n)
                 self.hold("tape", -sizes.tape(length))
-            case Load():
+            case Load(n):
+                self.standing.loaded(n if n in self.ram else None)
                 self.hold("read ahead", -self.held["read ahead"])
 
     def hold(self, kind: str, nbytes: int) -> None:

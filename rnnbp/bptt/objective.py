@@ -136,6 +136,8 @@ class Objective:
         problem, x = self.problem, self.problem.x
         plain = isinstance(x, Held) and not x.fresh and x.array.flags.c_contiguous
         fresh = [part for part in self._parts if part.fresh]
+        recast = self.target is not None and self.target.dtype != problem.dtype
+        spare, rows = needs_of(self.loss, problem.dtype, masked=self.mask is not None, recast=recast)
         return Sizes(
             problem.model,
             problem.x_shape,
@@ -143,7 +145,8 @@ class Objective:
             problem.dtype,
             floats=problem.floats,
             copied=not plain or (problem.floats and x.dtype != problem.dtype),
-            loss_spare=spare_of(self.loss),
+            loss_spare=spare,
+            loss_rows=rows,
             loss_brief=isinstance(self.loss, Loss) and self.loss.brief,
             dx=dx,
             symbol_bytes=x.dtype.itemsize,
@@ -195,9 +198,11 @@ class Objective:
         return cast(dy, y.dtype, who, "dy")
 
 
-def spare_of(loss: LossLike | None) -> float:
-    """Temporary arrays of a loss besides dy, in sizes of y; of a function of the user, or an unknown one, a guess."""
-    return loss.spare if isinstance(loss, Loss) else Loss.spare
+def needs_of(
+    loss: LossLike | None, dtype: np.dtype[Any], *, masked: bool = False, recast: bool = False
+) -> tuple[float, int]:
+    """Temporary arrays of a loss, as ``Loss.needs`` has them; of a function of the user, or an unknown one, a guess."""
+    return loss.needs(dtype.itemsize, masked=masked, recast=recast) if isinstance(loss, Loss) else (Loss.spare, 0)
 
 
 def read_only(array: Array) -> Array:

@@ -17,6 +17,7 @@ from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, Gradients, States
 from rnnbp.bptt.series import Held
 from rnnbp.bptt.slots import Slots, read_ahead
+from rnnbp.bptt.standing import Standing
 from rnnbp.bptt.stretches import stretches
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array
@@ -64,14 +65,15 @@ class Run:
         self.ledger = Ledger([*given, *problem.model.params.values()])
         self.slots = Slots(self.ledger, folder)
         self.ledger.hold("gradients", (self.grads.whole, () if self.dx is None else self.dx))
-        self.counter = Counter()
+        self.counter, self.standing, self._states = Counter(), Standing(), 0
         memory.begin(self.ledger)
 
     def execute(self, schedule: Iterable[Action]) -> Gradients:
         """Run all actions."""
         state = self.problem.state
         program = self.ledger.reserve("program", self.sizes.program(self.problem.chunk))
-        with self.ledger.reserve("state", self.sizes.standing), program, closing(self.slots):
+        with self.ledger.reserve("state", self.sizes.buffers), program, closing(self.slots):
+            self._stand()
             self.chunks.prepare()
             for (action, wanted), (after, _) in pairwise(chain(self._told(schedule), [(None, ())])):
                 assert action is not None
@@ -82,11 +84,19 @@ class Run:
                 if wanted:
                     self._advance_all(action.n, wanted, state)
                 state = self._do(action, state)
+                self._stand()
                 self.counter.count(action, self)
                 if self.done is not None:
                     self.done(0 if isinstance(action, Store | Load | Drop) else self.length(action.n), self.ledger)
             self.chunks.finish(self.grads)
         return self._result()
+
+    def _stand(self) -> None:
+        """Count the states that are held now."""
+        count = self.standing.count(self.slots.tiers)
+        if count != self._states:
+            self.ledger.count("state", (count - self._states) * self.sizes.slot)
+            self._states = count
 
     def _told(self, schedule: Iterable[Action]) -> Iterable[tuple[Action | None, tuple[bool, ...]]]:
         """The actions, with what ``stretches`` says of them where that helps."""
@@ -140,7 +150,8 @@ class Run:
                 self.slots.drop(n)
             case Backward(n):
                 length = self.length(n)
-                with self.ledger.reserve("workspace", self.sizes.backward(length), self.sizes.brief(length)):
+                need = self.sizes.backward(length, first=self.standing.first)
+                with self.ledger.reserve("workspace", need, self.sizes.brief(length)):
                     self._backward(n)
         return state
 
@@ -165,7 +176,9 @@ class Run:
 
     def _load(self, n: int) -> States:
         """The state entering chunk n: from its slot, or from a tape that begins or ends with it."""
-        if self.reads_slot(n):
+        read = self.reads_slot(n)
+        self.standing.loaded(n if read and self.slots.tiers[n] == "ram" else None)
+        if read:
             return self.slots.load(n)
         for tapes in (self.tapes, self.thin):
             if n in tapes:
@@ -176,7 +189,9 @@ class Run:
 
     def _ran(self, n: int, state: States) -> States:
         self.counter.steps += self.length(n)
-        if not self.problem.x.has((n + 1) * self.problem.chunk):
+        last = not self.problem.x.has((n + 1) * self.problem.chunk)
+        self.standing.ran(last=last)
+        if last:
             self.final = state
         return state
 
@@ -189,7 +204,9 @@ class Run:
         self.loss += value
         if into is not None and into is not dx:
             into[...] = 0 if dx is None else dx
-        if self.horizon and n and n * self.problem.chunk % self.horizon == 0:
+        cut = bool(self.horizon and n and n * self.problem.chunk % self.horizon == 0)
+        self.standing.reversed(cut=cut)
+        if cut:
             self.dstates = {number: (None,) * len(deltas) for number, deltas in self.dstates.items()}
 
     def _result(self) -> Gradients:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,12 +13,13 @@ from rnnbp.asking import Recent, once
 from rnnbp.bptt import runners
 from rnnbp.bptt.backend import Backend
 from rnnbp.bptt.parts import Parts, lasting, parts_of
+from rnnbp.bptt.rehearsal import Rehearsal
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
 from rnnbp.layout import Layout, layouts
 from rnnbp.lazy import cached_property
-from rnnbp.live import NUMBER, Cost, backward_peak, forward_peak, layer_cost, lookup_cost
+from rnnbp.live import NUMBER
 from rnnbp.numerics import Shape
 from rnnbp.recurrent import Recurrent
 
@@ -35,6 +35,7 @@ class Sizes:
         x_shape: feature shape of x. floats: whether x is floats, and so has a gradient.
         copied: whether chunks of x must be copied, for their dtype or their order.
         loss_spare: temporary arrays of the loss besides dy, in sizes of the output.
+        loss_rows: its bytes for each row of the output, as a number for each.
         loss_brief: whether dy lies in memory that is kept from run to run.
         dx: whether the gradient by x is kept. symbol_bytes: of an element of x that is no float.
         target_bytes: for a step, of target and mask where they are read anew for each chunk.
@@ -49,6 +50,7 @@ class Sizes:
     floats: bool = True
     copied: bool = False
     loss_spare: float = 2.0
+    loss_rows: int = 0
     loss_brief: bool = False
     dx: bool = True
     symbol_bytes: int = 8
@@ -84,7 +86,7 @@ class Sizes:
         return {number: runners.sizes(layout, self.backend, spelled.get(number)) for number, layout in found.items()}
 
     @cached_property
-    def _numbers(self) -> dict[int, Any]:
+    def numbers(self) -> dict[int, Any]:
         """The values that are numbers of symbols in a table, and the sizes of what looks them up."""
         return {node.outs[0]: self.layouts[k] for k, node in self.parts.spelled.items() if self.layouts[k].looks_up}
 
@@ -95,15 +97,20 @@ class Sizes:
 
     @property
     @once
+    def buffers(self) -> int:
+        """NumPy's own, where a layer works with arrays of two dtypes."""
+        return self._casts * np.getbufsize() * self.dtype.itemsize
+
+    @property
     def standing(self) -> int:
-        """What is there all the time: the initial state, the present and the final one, and NumPy's own buffers."""
-        return 3 * self.slot + self._casts * np.getbufsize() * self.dtype.itemsize
+        """What is there all the time: the initial state, the present and the final one, their deltas, and buffers."""
+        return 4 * self.slot + self.buffers
 
     @once
     def program(self, length: int) -> int:
         """Packed weights, and the workspace that all Recurrents share, for chunks of so many steps."""
         parts = self.layouts.values()
-        packed = sum(part.program_bytes(length) for part in parts) + sum(self._dense.values())
+        packed = sum(part.program_bytes(length) for part in parts) + sum(self.dense.values())
         return packed + max((part.workspace_bytes(length) for part in parts), default=0)
 
     def gradients(self, steps: int) -> int:
@@ -121,24 +128,26 @@ class Sizes:
 
     @once
     def tape(self, length: int) -> int:
-        """A tape, with the values that the tail starts from."""
-        rows, total = length * self.batch, sum(self._value(k, length) for k in self._taped)
+        """A tape, with the values that the tail starts from. Raises TypeError where what it keeps is not known."""
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
-                layout = self.layouts[node.number]
-                outside = node.outs[0] in self._kept and not self._remade(node)
-                total += layout.tape_bytes(length) + outside * layout.output_bytes(length, in_tape=True)
-            elif isinstance(node.block, Layer):
-                keeps = self._keeps(node)
-                if keeps is None:
-                    raise TypeError(f"{node.block}: what it keeps is not known; declare it by a method keeps(*shapes)")
-                total += rows * sum(math.prod(s) * np.dtype(d or self.dtype).itemsize for s, d in keeps.extras)
-        return total
+                self.layouts[node.number].tape_bytes(length)
+            elif self.keeps(node) is None:
+                raise TypeError(f"{node.block}: what it keeps is not known; declare it by a method keeps(*shapes)")
+        return self._recorded(length)[1]
+
+    def tape_of(self, node: Node, length: int) -> int:
+        """What a Recurrent puts in a tape; as much as is known of layers that do not declare it."""
+        layout = self.layouts[node.number]
+        try:
+            return layout.tape_bytes(length)
+        except TypeError:
+            return layout.thin_bytes(length)
 
     @once
     def advance(self, length: int) -> int:
         """What an Advance needs besides what is held."""
-        return self._running(length, lambda part, n: part.advance_bytes(n), taped=False)
+        return Rehearsal(self, length).advance()
 
     @once
     def keep(self, length: int) -> int:
@@ -146,40 +155,40 @@ class Sizes:
         return self.advance(length)
 
     @once
+    def _recorded(self, length: int) -> tuple[int, int]:
+        return Rehearsal(self, length).record()
+
+    @once
     def record(self, length: int) -> int:
         """What a Record needs besides the tape that it makes."""
-        return self._running(length, lambda part, n: part.record_bytes(n), taped=True)
+        peak, tape = self._recorded(length)
+        return peak - tape
 
     @once
     def rebuild(self, length: int) -> int:
         """What a Rebuild needs besides the tape that it makes."""
-        return self._running(length, lambda part, n: part.rebuild_bytes(n), taped=True)
+        peak, tape = Rehearsal(self, length).record(rebuilt=True)
+        return peak - tape
 
     @once
-    def backward(self, length: int) -> int:
-        """What Backward needs besides the tape that it takes."""
-        output = self.model.outputs[0]
-        y = self._value(output, length)
-        tail = self._layers(self.parts.tail, length)
-        made, target = sum(sum(cost.outs) for cost in tail), length * self.target_bytes
-        remade = [node.outs[0] for node in self.parts.recurrent if self._remade(node)]
-        values = made + sum(self._value(k, length) for k in remade)
-        stays = made + sum(self._value(k, length) for k in remade if k in self._kept_by_tail)
-        recursion = backward_peak(self._backward(length) + tail, {output: y})
-        return max(forward_peak(tail), values + y + math.ceil(y * self.loss_spare) + target, stays + recursion)
+    def _reversed(self, length: int, first: bool) -> tuple[int, int]:
+        rehearsal = Rehearsal(self, length)
+        return rehearsal.backward(first=first), rehearsal.heap.numpy
 
-    @once
+    def backward(self, length: int, *, first: bool = False) -> int:
+        """What Backward needs besides the tape that it takes; the ``first`` has no deltas of a later state."""
+        return self._reversed(length, first)[0]
+
     def brief(self, length: int) -> int:
         """Of what Backward needs, the temporary arrays of kernels; the rest is NumPy's at the most."""
-        output = self._value(self.model.outputs[0], length)
-        outside = [c for c in self._backward(length) + self._layers(self.parts.tail, length) if self._by_numpy(c.node)]
-        numpy = sum(sum(c.outs) + sum(c.deltas) + c.forward + c.inputs + c.params for c in outside)
-        spare = math.ceil(output * (self.loss_spare + (not self.loss_brief))) + length * self.target_bytes
-        return max(0, self.backward(length) - numpy - spare)
+        nbytes, numpy = self._reversed(length, False)
+        return max(0, nbytes - numpy)
 
-    def _by_numpy(self, node: Node) -> bool:
-        recurrent = self.layouts.get(node.number)
-        return node.number not in self._dense and (recurrent is None or not recurrent.by_kernels)
+    def loss_bytes(self, length: int) -> int:
+        """Temporary arrays of the loss besides dy."""
+        value = self.model.outputs[0]
+        rows = length * self.batch * math.prod(self.shapes[value][:-1])
+        return math.ceil(self.value(value, length) * self.loss_spare) + rows * self.loss_rows
 
     def workspace(self, length: int) -> int:
         """The most that an action needs, but Rebuild."""
@@ -188,7 +197,7 @@ class Sizes:
     @cached_property
     def _casts(self) -> bool:
         """Whether some layer works with arrays of two dtypes, as a mask is of bytes; NumPy converts in a buffer."""
-        outside = [self._keeps(node) for node in (*self.parts.body, *self.parts.tail) if isinstance(node.block, Layer)]
+        outside = [self.keeps(node) for node in (*self.parts.body, *self.parts.tail) if isinstance(node.block, Layer)]
         inside = [
             keeps
             for layout in layouts(self.model, self.x_shape, self.batch, self.dtype).values()
@@ -196,65 +205,29 @@ class Sizes:
         ]
         return any(dtype is not None for keeps in (*outside, *inside) if keeps for _, dtype in keeps.extras)
 
-    @cached_property
-    def _kept(self) -> frozenset[int]:
-        """The values of the body that a tape holds; views count as what they view."""
-        found = set(self.parts.frontier)
-        for node in self.parts.body:
-            if isinstance(node.block, Recurrent):
-                found.update(node.args)
-            else:
-                keeps = self._keeps(node) or Keeps()
-                if node.outs[0] not in self._numbers:
-                    found.update(node.args[k] for k in keeps.inputs)
-                    found.update(node.outs[k] for k in keeps.outputs)
-        views = {node.outs[0]: node.args[0] for node in self.parts.body if getattr(node.block, "view", False)}
-        roots = set()
-        for k in found:
-            while k in views:
-                k = views[k]
-            roots.add(k)
-        return frozenset(roots)
-
-    @cached_property
-    def _taped(self) -> frozenset[int]:
-        """Those of them that no Recurrent's tape holds."""
-        return self._kept - {node.outs[0] for node in self.parts.recurrent} - ({0} if not self.copied else set())
-
-    @cached_property
-    def _kept_by_tail(self) -> frozenset[int]:
-        """The values that layers of the tail save as their inputs."""
-        keeps = [(node, self._keeps(node) or Keeps()) for node in self.parts.tail]
-        return frozenset(node.args[k] for node, kept in keeps for k in kept.inputs)
-
-    def _remade(self, node: Node) -> bool:
+    def remade(self, node: Node) -> bool:
         """Whether an output is made from the tape when the tail needs it, and not kept until then."""
         return self.layouts[node.number].remakes_output and self.parts.fed.isdisjoint(node.outs)
 
-    def _keeps(self, node: Node) -> Keeps | None:
+    def keeps(self, node: Node) -> Keeps | None:
+        """What a layer outside cells saves."""
         layer: Any = node.block
         found: Keeps | None = layer.keeps(*(self.shapes[k] for k in node.args))
         return found
 
-    def _value(self, value: int, length: int) -> int:
-        if value in self._numbers:
+    def extra(self, shape: Shape, dtype: str | None) -> int:
+        """Bytes of an array of a layer's own, for one element of the batch."""
+        return math.prod(shape) * np.dtype(dtype or self.dtype).itemsize
+
+    def value(self, value: int, length: int) -> int:
+        """The bytes of a value for a chunk."""
+        if value in self.numbers:
             return length * self.batch * NUMBER
         item = self.dtype.itemsize if value or self.floats else self.symbol_bytes
         return length * self.batch * math.prod(self.shapes[value]) * item
 
-    def _copy(self, length: int) -> int:
-        """A copy of a chunk of x that no tape holds."""
-        return self._value(0, length) if self.copied and 0 not in self._taped else 0
-
-    def _layers(self, nodes: Sequence[Node], length: int) -> list[Cost]:
-        rows, item = length * self.batch, self.dtype.itemsize
-        costs = [layer_cost(n, n.block, self.shapes, rows, item) for n in nodes if isinstance(n.block, Layer)]
-        tables = {k: sizes.vectors_bytes(rows) for k, sizes in self._numbers.items()}
-        costs = [lookup_cost(c.node, rows, tables[k]) if (k := c.node.outs[0]) in tables else c for c in costs]
-        return [replace(c, forward=0, inputs=0, params=0) if c.node.number in self._dense else c for c in costs]
-
     @cached_property
-    def _dense(self) -> dict[int, int]:
+    def dense(self) -> dict[int, int]:
         """By node, the weights in panels of what kernels run outside cells; their gradients go where these are kept."""
         found = {
             node.number: runners.dense_bytes(node.block, self.dtype, self.backend)
@@ -262,36 +235,3 @@ class Sizes:
             if isinstance(node.block, Layer)
         }
         return {number: nbytes for number, nbytes in found.items() if nbytes is not None}
-
-    def _running(self, length: int, needs: Callable[[Any, int], int], *, taped: bool) -> int:
-        """A forward run of the body, while the deltas of a state wait; ``needs`` is what a Recurrent needs."""
-        return forward_peak(self._forward(length, needs, taped)) + self._copy(length) + self.slot
-
-    def _forward(self, length: int, needs: Callable[[Any, int], int], taped: bool) -> list[Cost]:
-        """The costs of the body; what goes into the tape, if there is one, is counted there."""
-        found = []
-        for node in self.parts.body:
-            if isinstance(node.block, Recurrent):
-                layout = self.layouts[node.number]
-                needed = taped or not self.parts.fed.isdisjoint(node.outs)
-                y = layout.output_bytes(length, in_tape=taped) if needed else 0
-                y = 0 if taped and (node.outs[0] in self._kept or self._remade(node)) else y
-                found.append(Cost(node, (y,), (0,), needs(layout, length)))
-            else:
-                (cost,) = self._layers([node], length)
-                sizes = zip(node.outs, cost.outs, strict=True)
-                found.append(replace(cost, outs=tuple(0 if taped and k in self._taped else n for k, n in sizes)))
-        return found
-
-    def _backward(self, length: int) -> list[Cost]:
-        found = []
-        for node in self.parts.body:
-            if isinstance(node.block, Recurrent):
-                layout, (k,) = self.layouts[node.number], node.args
-                dx = self._value(k, length) if (k or self.floats) and k not in self._numbers else 0
-                if self.dx and node is self.parts.only and layout.writes_dx:
-                    dx = 0  # it lies where the gradient by x is kept
-                found.append(Cost(node, (0,), (dx,), inputs=layout.backward_bytes(length)))
-            else:
-                found += self._layers([node], length)
-        return found

@@ -37,6 +37,15 @@ class Loss(ABC):
     brief: ClassVar[bool] = False
     """Whether ``summed_in`` puts the derivative where it is told."""
 
+    def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
+        """Temporary arrays of ``summed_in`` besides dy: in sizes of y, and in bytes for each row of y.
+
+        Args:
+            item: bytes of a number of y. masked: whether there are weights. recast: whether targets are of another
+                dtype than y, where that matters.
+        """
+        return self.spare, 0
+
     @abstractmethod
     def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
         """Σ w over a sequence or a part of it; ``outputs`` is the shape of y."""

@@ -35,6 +35,12 @@ class CrossEntropy(Loss):
         self.label_smoothing = real_number(name, label_smoothing, least=0, below=1, cure="use 0 for none")
         self.class_weight = None if class_weight is None else _vector(class_weight)
 
+    def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
+        smooth, weighted = bool(self.label_smoothing), self.class_weight is not None
+        more = 5 if smooth else 3 if weighted else 0
+        rows = 8 + (7 + more) * item  # the targets, and rows of weights, norms and losses
+        return float(smooth + masked), rows if native.chosen() else max(rows, 16 + (6 + more) * item)
+
     def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
         t, w = self._checked(target, weights, outputs)
         if self.class_weight is None:

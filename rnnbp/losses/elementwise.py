@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import ArrayLike as Like
@@ -20,6 +20,12 @@ class Elementwise(Loss):
 
     Shapes: y and target (..., n) alike; weights y's leading axes, or all of them.
     """
+
+    flags: ClassVar[int] = 0
+    """Bytes for each element besides ``spare``."""
+
+    def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
+        return self.spare + self.flags / item + (masked or recast) + masked, 0
 
     @abstractmethod
     def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
@@ -89,6 +95,9 @@ class Huber(Elementwise):
     With c = d clipped to ±δ that is c(d − ½c), and the derivative is c. Raises ValueError unless 0 < δ < ∞.
     """
 
+    spare = 3.0
+    flags = 1
+
     def __init__(self, delta: float = 1.0) -> None:
         self.delta = real_number("Huber: delta", delta, above=0, cure="for squares use MeanSquaredError")
 
@@ -108,6 +117,9 @@ class BinaryCrossEntropy(Elementwise):
 
     As max(y, 0) − t y + log(1 + e^(−|y|)) nothing overflows; the derivative is (1 − t)σ(y) − t σ(−y).
     """
+
+    spare = 3.0
+    flags = 1
 
     def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
         above, zero, one = positive(y), y.dtype.type(0), y.dtype.type(1)

@@ -1,0 +1,42 @@
+"""Which states are held at once, besides those in slots: the initial one, the present, the final, and the deltas."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+
+class Standing:
+    """Counts them as a run goes on; what runs and what predicts follow the same events."""
+
+    def __init__(self) -> None:
+        self._slot: int | None = None
+        self._initial, self._ended, self._final, self._deltas = True, False, False, False
+
+    @property
+    def first(self) -> bool:
+        """Whether no deltas of a state are there."""
+        return not self._deltas
+
+    def ran(self, *, last: bool) -> None:
+        """A chunk has run, and the present state is a new one; the ``last`` ends in the final state."""
+        self._leave()
+        self._initial, self._slot, self._ended = False, None, last
+        self._final = self._final and not last
+
+    def loaded(self, slot: int | None) -> None:
+        """The present state is that of a slot in RAM, or one of its own."""
+        self._leave()
+        self._initial, self._slot, self._ended = False, slot, False
+
+    def reversed(self, *, cut: bool = False) -> None:
+        """A chunk has gone backward; ``cut``: its deltas go no further."""
+        self._deltas = not cut
+
+    def count(self, slots: Container[int]) -> int:
+        """How many there are besides those of ``slots``."""
+        own = not self._initial and self._slot not in slots
+        return 1 + own + self._final + self._deltas
+
+    def _leave(self) -> None:
+        """The present state is the final one no longer, which stays."""
+        self._final, self._ended = self._final or self._ended, False
