@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rnnbp import walk
 from rnnbp.graph import Node
 from rnnbp.layers import Add, Dense, Embedding, Flatten, LayerNorm, Reshape, Split
@@ -30,8 +32,10 @@ BY_ROWS = (Dense, Embedding, LayerNorm)
 class Heap:
     """Bytes alive now, and the most at once; of all that was taken, what kernels leave to NumPy."""
 
-    def __init__(self) -> None:
+    def __init__(self, buffers: int) -> None:
         self.total = self.peak = self.numpy = 0
+        self.buffers = buffers
+        """NumPy's, while it adds arrays of which one does not lie together."""
 
     def note(self, nbytes: int) -> None:
         """Bytes that are taken and given back at once."""
@@ -54,7 +58,9 @@ class Block:
 
     def __add__(self, other: Block) -> Block:
         self.heap.numpy += self.size
-        return Block(self.heap, self.size)
+        found = Block(self.heap, self.size)
+        self.heap.note(0 if self.dense and other.dense else self.heap.buffers)
+        return found
 
 
 @dataclass
@@ -71,7 +77,7 @@ class Rehearsal:
     def __init__(self, sizes: Sizes, length: int) -> None:
         self.sizes, self.length, self.parts = sizes, length, sizes.parts
         self.rows, self.item = length * sizes.batch, sizes.dtype.itemsize
-        self.heap = Heap()
+        self.heap = Heap(2 * np.getbufsize() * self.item)
 
     def advance(self) -> int:
         """The most bytes of an Advance."""
