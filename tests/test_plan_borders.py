@@ -153,14 +153,14 @@ def test_ever_new_shapes_take_no_more_memory(backend: str | None) -> None:
             rb.bptt(model, x, x[..., :2], MSE, backend=backend)
             rb.predict(model, x)
 
-    run(range(50))
+    run(range(20))
     gc.collect()
     tracemalloc.start()
     try:
-        run(range(50, 60))
+        run(range(20, 45))
         gc.collect()
         first = tracemalloc.get_traced_memory()[0]
-        run(range(60, 120))
+        run(range(45, 100))
         gc.collect()
         assert tracemalloc.get_traced_memory()[0] - first < 40 * 1024
     finally:
