@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from functools import lru_cache
 
 import pytest
 
@@ -27,4 +28,12 @@ def machine_code_of_these_tests_alone(tmp_path_factory: pytest.TempPathFactory) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RNNBP_KERNEL_CACHE", str(tmp_path_factory.mktemp("kernels")))
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def as_if_there_were_many_processors() -> Iterator[None]:
+    """Results with several threads are tested on small machines too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnbp.native.processors.present", lru_cache(lambda: 8))
         yield

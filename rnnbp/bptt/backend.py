@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -81,5 +82,10 @@ BackendLike: TypeAlias = str | Backend | None
 
 
 def as_backend(backend: BackendLike) -> Backend:
-    """The Backend of a name. Raises ValueError for one that is not known."""
+    """The Backend of a name. Raises ValueError for one that is not known.
+
+    RuntimeError in a finaliser while Python shuts down, when modules can no longer be imported and threads stand still.
+    """
+    if sys.is_finalizing():
+        raise RuntimeError("Python is shutting down, and nothing can be run any more; run it before, as by atexit")
     return backend if isinstance(backend, Backend) else Backend(backend)

@@ -1,9 +1,13 @@
-"""Threads that run kernels: as many as BLAS has, or as RNNBP_NUM_THREADS says."""
+"""Threads that run kernels: as many as BLAS has, or as RNNBP_NUM_THREADS says.
+
+By default no more than the processors that a container's quota gives; never more at once than there are processors.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 from contextlib import suppress
 from functools import lru_cache
@@ -13,7 +17,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from rnnbp.native import MOST_THREADS, THREADS, driving, jobs
+from rnnbp.native import MOST_THREADS, THREADS, driving, jobs, processors
 from rnnbp.numerics import Array, address, shown
 
 _JOB = len(jobs.JOB)
@@ -29,13 +33,7 @@ def count() -> int:
             raise ValueError(f"{THREADS} is a number of threads from 1 to {MOST_THREADS}, found {shown(given)}")
         return int(given)
     pools: list[int] = [pool.num_threads for pool in _blas()]
-    return max(1, min([*pools, _processors()]))
-
-
-@lru_cache
-def _processors() -> int:
-    """To count them reads a file."""
-    return os.cpu_count() or 1
+    return max(1, min([*pools, processors.usable()]))
 
 
 @lru_cache
@@ -53,17 +51,22 @@ class _Team:
         self.addresses = np.empty(0, np.int64)
 
     def wake(self, n: int) -> int:
-        """Wake those of n threads that sleep; n, or fewer where the system has no more threads."""
+        """Wake those of n threads that sleep; n, or fewer where there are not as many processors or threads.
+
+        Threads that have to share a processor would wait for one another. Up to twice as many are begun.
+        """
+        some = processors.present()
         with suppress(RuntimeError):  # no more threads
-            while len(self.members) < n:
+            while len(self.members) < min(n, 2 * some):
                 self._begin()
+        n = min(n, len(self.members), some - 1)
         if len(self.addresses) < len(self.members):
             self.addresses = np.array([address(box) for box, _ in self.members], np.int64)
         for box, queue in self.members[:n]:
             if box.item(0) == driving.ASLEEP:
                 box[0] = driving.WAITS
                 queue.put(True)
-        return min(n, len(self.members))
+        return n
 
     def retire(self) -> None:
         """Let its threads end once they sleep."""
@@ -71,9 +74,13 @@ class _Team:
             queue.put(False)
 
     def _begin(self) -> None:
-        box, queue = np.zeros(_BOX, np.int64), SimpleQueue[bool]()
-        threading.Thread(target=_serve, args=(box, queue), name="rnnbp", daemon=True).start()
-        self.members.append((box, queue))
+        member = np.zeros(_BOX, np.int64), SimpleQueue[bool]()
+        self.members.append(member)  # before it begins: after an interrupt ``retire`` must reach it
+        try:
+            threading.Thread(target=_serve, args=member, name="rnnbp", daemon=True).start()
+        except RuntimeError:
+            self.members.pop()
+            raise
 
 
 def _serve(box: Array, queue: SimpleQueue[bool]) -> None:
@@ -91,8 +98,14 @@ def _begin_anew() -> None:
     _team = _Team()
 
 
+def _in_child() -> None:
+    """After a fork: a child may have been given other processors."""
+    _begin_anew()
+    processors.forget()
+
+
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=_in_child)
 
 
 class Job:
@@ -134,7 +147,8 @@ class Job:
 def do(job: Job, bases: list[int], n: int, *, units: bool = False) -> None:
     """Do a job on arrays that begin at ``bases`` by n threads, or fewer where the system has no more.
 
-    While another caller has the threads, this one does it all: results must not depend on how many they are.
+    While another caller has the threads, this one does it all: results must not depend on how many they are. So does
+    one in a finaliser while Python shuts down, when threads no longer run.
 
     Args:
         units: whether the kernel's products are shared by units.
@@ -142,7 +156,7 @@ def do(job: Job, bases: list[int], n: int, *, units: bool = False) -> None:
     memory = job.numbers(bases, units)
     at = ctypes.addressof(memory)
     lead, team = driving.library().function("lead", 3), _team
-    if n == 1 or not team.free.acquire(blocking=False):
+    if n == 1 or sys.is_finalizing() or not team.free.acquire(blocking=False):
         lead(0, 0, at)
         return
     try:

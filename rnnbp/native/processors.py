@@ -1,0 +1,81 @@
+"""Processors that this process may use: those it may run on, and the share of time that its container gives it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+
+@lru_cache
+def present() -> int:
+    """Those that the process may run on."""
+    if hasattr(os, "process_cpu_count"):  # from Python 3.13, where -X cpu_count counts too
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1
+
+
+@lru_cache
+def usable() -> int:
+    """Those that threads are worth it for: a container's quota of time, rounded up, if that is less."""
+    share = quota()
+    return present() if share is None else max(1, min(present(), math.ceil(share)))
+
+
+def forget() -> None:
+    """Count them anew when they are next asked for."""
+    present.cache_clear()
+    usable.cache_clear()
+
+
+def quota(root: Path = Path("/")) -> float | None:
+    """Processors' time that Linux gives the process's control groups, the least of nested ones; None if unlimited.
+
+    Args:
+        root: where the folders /proc and /sys are.
+    """
+    with suppress(OSError, ValueError):
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
+        return min((share for line in lines for share in _shares(line, root / "sys/fs/cgroup")), default=None)
+    return None
+
+
+def _shares(line: str, mount: Path) -> Iterator[float]:
+    """The shares of a group and of those above it, by its line in /proc/self/cgroup: "number:controllers:path"."""
+    parts = line.split(":", 2)
+    if len(parts) < 3:
+        return
+    _, controllers, path = parts
+    if controllers == "":  # version 2; where both are in use it has a folder of its own
+        bases, read = (mount, mount / "unified"), _version_2
+    elif "cpu" in controllers.split(","):
+        bases, read = (mount / controllers, mount / "cpu"), _version_1
+    else:
+        return
+    group = PurePosixPath(*(name for name in PurePosixPath(path).parts if name not in ("/", "..")))
+    for base in bases:
+        for folder in (group, *group.parents):
+            with suppress(OSError, ValueError, ZeroDivisionError):  # a container sees its own groups alone
+                share = read(base / folder)
+                if share is not None:
+                    yield share
+
+
+def _version_2(folder: Path) -> float | None:
+    limit, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+    return None if limit == "max" else _positive(int(limit) / int(period))
+
+
+def _version_1(folder: Path) -> float | None:
+    limit, period = ((folder / f"cpu.cfs_{name}_us").read_text(encoding="ascii") for name in ("quota", "period"))
+    return _positive(int(limit) / int(period))
+
+
+def _positive(share: float) -> float | None:
+    """A quota of −1 is none."""
+    return share if share > 0 else None
