@@ -43,6 +43,10 @@ class Recent(Generic[K, T]):
             except KeyError:
                 return
 
+    def items(self) -> list[tuple[K, T]]:
+        """All keys with their values."""
+        return list(self._known.items())
+
     def clear(self) -> None:
         """Forget all."""
         self._known.clear()

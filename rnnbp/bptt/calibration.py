@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from rnnbp.asking import Recent
-from rnnbp.bptt.backend import BackendLike
+from rnnbp.bptt.backend import BackendLike, as_backend
 from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates
 from rnnbp.bptt.costs import KINDS, Costs
 from rnnbp.bptt.forecast import sizes_of
@@ -28,7 +28,7 @@ from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array, Shape, positive_int
 from rnnbp.recurrent import Recurrent
 from rnnbp.reuse import Reuse
-from rnnbp.storage import PathLike
+from rnnbp.storage import JSON, PathLike
 
 PATIENCE = 0.4
 """Seconds after which a length is measured no more often: a busy machine gives less exact costs, not later ones."""
@@ -62,10 +62,28 @@ def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: 
 _known: Recent[Any, Costs] = Recent(256)
 
 
+def known_costs(model: Graph) -> list[dict[str, JSON]]:
+    """As JSON, all that has been measured of models like this one by the backend of the environment."""
+    structure, used = _structure(model), as_backend(None)
+    return [
+        {"dtype": str(dtype), "batch": batch, "x_shape": [*x_shape], **costs.to_dict()}
+        for (known, dtype, batch, x_shape, backend, _), costs in _known.items()
+        if known == structure and backend == used
+    ]
+
+
+def adopt_costs(model: Graph, dtype: str, batch: int, x_shape: Shape, costs: Costs) -> None:
+    """Take for measured what another process measured and saved, so that plans are its plans."""
+    _known.put((_structure(model), np.dtype(dtype), batch, x_shape, as_backend(None), _threads()), costs)
+
+
+def _threads() -> tuple[int, ...]:
+    return tuple(pool["num_threads"] for pool in threadpool_info())
+
+
 def remembered(sizes: Sizes, room: int | None = None) -> Costs:
     """``measured``, once for all models of a structure."""
-    threads = tuple(pool["num_threads"] for pool in threadpool_info())
-    key = (_structure(sizes.model), sizes.dtype, sizes.batch, sizes.x_shape, sizes.backend, threads)
+    key = (_structure(sizes.model), sizes.dtype, sizes.batch, sizes.x_shape, sizes.backend, _threads())
     return _known.get(key, lambda: measured(sizes, room))
 
 

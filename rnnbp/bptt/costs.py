@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rnnbp.numerics import real_number
 from rnnbp.printing import printable
+from rnnbp.storage import JSON
 
 KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
 
@@ -37,6 +38,10 @@ class Costs:
         """Of actions that occur so often, on so many steps in all, with so many bytes held at the peak."""
         each = (n * self.fixed.get(kind, 0.0) for kind, n in counts.items())
         return sum(each) + sum(n * self.step.get(kind, 0.0) for kind, n in steps.items()) + held * self.byte
+
+    def to_dict(self) -> dict[str, JSON]:
+        """The fields as JSON, which keeps every bit."""
+        return {"fixed": {**self.fixed}, "step": {**self.step}, "byte": self.byte}
 
     @printable
     def __str__(self) -> str:

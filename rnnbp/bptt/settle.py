@@ -72,6 +72,11 @@ def _planned(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None) 
     return replace(_plans.setdefault(lasting(sizes.model), Recent(64)).get(key, planned), sizes=sizes)
 
 
+def forget_plans(model: Graph) -> None:
+    """Plan anew for a model: other costs have been put in the place of those that were measured."""
+    _plans.pop(lasting(model), None)
+
+
 def for_batch(checkpoint: ScheduleLike | Plan, steps: int, chunk: int | None) -> ScheduleLike | Plan:
     """What a ``checkpoint`` of training means for a batch of so many steps, whose gradient by x nobody reads.
 

@@ -24,9 +24,10 @@ from rnnbp.numerics import escaped
 from rnnbp.optim import Adam, Cosine, WarmUp
 from rnnbp.storage import StorageError
 from rnnbp.train.data import Windows
+from rnnbp.train.event import Event
 from rnnbp.train.history import History
 from rnnbp.train.lock import FolderLock
-from rnnbp.train.loop import Event, Trainer
+from rnnbp.train.loop import Trainer
 from rnnbp.train.weights import save_weights
 
 ABOUT = (

@@ -58,6 +58,8 @@ class Origin:
     def check(self, model: HasParams | None = None) -> None:
         """Raise ValueError, naming the parameter, where the arrays are no longer those that are held.
 
+        ShapeError, which is one, for another shape.
+
         Args:
             model: whose parameters they must be, besides.
         """
@@ -71,7 +73,11 @@ class Origin:
 
     def _compare(self, now: Mapping[str, Array]) -> None:
         for name, p in self.held.items():
-            if now.get(name) is not p:
+            found = now.get(name)
+            if found is not None and found.shape != p.shape:
+                must = f"{self.place}: parameter {name!r} must have shape {p.shape}, found {found.shape}"
+                raise ShapeError(f"{must}: it is another array since the optimiser was built; {_CURE}")
+            if found is not p:
                 what = "is another array" if name in now else "is no longer there, or tied to another one"
                 raise ValueError(f"{self.place}: parameter {name!r} {what} since the optimiser was built; {_CURE}")
 

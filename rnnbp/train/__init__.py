@@ -1,8 +1,10 @@
 """Training: sources of batches, the loop, snapshots that resume bit for bit, weights as files."""
 
 from rnnbp.train.data import Examples, Sequences, Windows
+from rnnbp.train.event import Event
+from rnnbp.train.fitting import fit
 from rnnbp.train.history import History
-from rnnbp.train.loop import Event, Trainer, fit
+from rnnbp.train.loop import Trainer
 from rnnbp.train.source import Batch, Source
 from rnnbp.train.weights import load_weights, save_weights
 

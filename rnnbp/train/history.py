@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,8 +19,9 @@ LONGEST = 1 << 20
 class History:
     """The result of training.
 
-    losses: for each step, the loss of its batch before the update. validation_losses, and validation_steps:
-    after how many steps each was taken. best_loss and best_step: the lowest of them, None if there is none.
+    losses: for each step, the loss of its batch before the update, NaN of one that was skipped.
+    validation_losses, and validation_steps: after how many steps each was taken.
+    best_loss and best_step: the lowest of them, None if there is none.
     reason: "finished", "early stopping", "time" or "interrupted". signal: the number of the signal that interrupted
     it, as SIGINT of Ctrl-C, else None. seconds: of training, resumed runs included.
     """
@@ -35,8 +37,13 @@ class History:
 
     @property
     def steps(self) -> int:
-        """Updates made."""
+        """Updates made, and batches skipped."""
         return len(self.losses)
+
+    @property
+    def skipped(self) -> int:
+        """Batches that were skipped because something in them was not finite."""
+        return sum(map(math.isnan, self.losses))
 
     def copy(self, reason: str, signal: int | None = None) -> History:
         """A copy that further training does not change."""

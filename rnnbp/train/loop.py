@@ -4,39 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
 from rnnbp.numerics import flag, positive_int, real_number
-from rnnbp.optim import SGD, Adagrad, Adam, AdamW, OnPlateau, Optimizer, RMSProp, Schedule
+from rnnbp.optim import OnPlateau, Optimizer, Schedule
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import JSON, PathLike, json_text
+from rnnbp.train.event import Event
 from rnnbp.train.folder import SNAPSHOT, RunFolder, stamp
 from rnnbp.train.history import History
+from rnnbp.train.identity import Identity, described
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.limits import Limits
 from rnnbp.train.progress import progress_bar
-from rnnbp.train.snapshots import Parts, Standing, identify, load_snapshot
+from rnnbp.train.snapshots import load_snapshot
 from rnnbp.train.source import Source, check_source, fingerprint
-from rnnbp.train.updates import Update
+from rnnbp.train.standing import Parts, Standing
+from rnnbp.train.updates import NotFiniteError, Update
 from rnnbp.train.validation import validation_loss
 from rnnbp.train.weights import assign
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {rule.kind: rule for rule in (SGD, Adagrad, RMSProp, Adam, AdamW)}
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What callbacks are called with: kind "step", "validation" or "epoch", and the line of metrics of its step."""
-
-    kind: str
-    metrics: Mapping[str, Any]
-    trainer: Trainer
 
 
 class Trainer:
@@ -52,16 +44,19 @@ class Trainer:
             default the optimizer's own.
         validation: a source, evaluated every ``validate_every`` steps, by default at the end of each epoch.
         patience: stop after so many validations without a new lowest loss; the best parameters are then in the
-            model when ``fit`` returns, whatever ended it but Ctrl-C.
+            model when ``fit`` returns, whatever ended it but a signal.
         seed: of dropout, a different mask in each step.
         folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at the end of
             each epoch, whenever the last is ``snapshot_minutes`` old, if given, and when ``fit`` returns;
-            metrics.jsonl, a line for each step; model.safetensors, the
-            best parameters by validation, else those when ``fit`` returned.
+            metrics.jsonl, a line for each step; model.safetensors, the best parameters by validation, else those
+            when ``fit`` returned. Meanwhile it is locked against other runs.
         callbacks: each is called with an ``Event`` after every step, validation and epoch, between the line of
             metrics and the snapshot. What one raises ends the run, after a snapshot; their own state is not in it.
         progress: whether to show a bar on stderr; None for only on a terminal.
         description: JSON for the files' metadata, as the architecture.
+        on_nonfinite: what follows a batch whose loss, gradients or state are not finite: "raise" FloatingPointError,
+            or "skip" it: parameters and optimiser stay, the next batch starts from a fresh state, the step counts,
+            its loss in the history is NaN, and its line of metrics has "skipped", how many there were so far.
 
     Raises TypeError or ValueError for arguments that do not fit.
     """
@@ -87,10 +82,12 @@ class Trainer:
         callbacks: Sequence[Callable[[Event], object]] = (),
         progress: bool | None = None,
         description: JSON = None,
+        on_nonfinite: Literal["raise", "skip"] = "raise",
     ) -> None:
         self.model, self.optimizer, self.validation = as_model(model), optimizer, validation
         self.validate_every, self.snapshot_every, self.patience = validate_every, snapshot_every, patience
         self.snapshot_minutes, self.callbacks, self.progress = snapshot_minutes, tuple(callbacks), progress
+        self.on_nonfinite = on_nonfinite
         self.update = Update(
             self.model, optimizer, loss, checkpoint, chunk, clip_norm, clip_value, learning_rate, check_seed(seed)
         )
@@ -99,7 +96,8 @@ class Trainer:
         plateau = learning_rate if isinstance(learning_rate, OnPlateau) else None
         self.parts = Parts.of(self.model, optimizer, plateau)
         self.folder, self.at = RunFolder(folder, self.parts, description), Standing()
-        self._identity = self._identify()
+        self._identity = self._identify(self.update) if folder is not None else None
+        self._pending: dict[str, Any] | None = None
         self._data: str | None = None
         self._ended = self._training = False
 
@@ -111,8 +109,8 @@ class Trainer:
         Ctrl-C, SIGTERM and SIGHUP finish the step, write a snapshot and return, with the reason "interrupted"; a
         second Ctrl-C raises KeyboardInterrupt at once. Outside the main thread signals are left alone.
 
-        Raises FloatingPointError for a loss, gradient, state or parameter
-        that is not finite; StorageError where files cannot be written or the folder holds another run.
+        Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; StorageError where
+        files cannot be written, or the folder holds another run or is in use.
         """
         limits = Limits(epochs, steps, max_seconds)
         if self._training:
@@ -130,7 +128,9 @@ class Trainer:
         self._begin(data)
         before, total = self.at.history.seconds, limits.total(data.batches_per_epoch)
         with progress_bar(self.progress, self.at.step, total) as bar:
-            while (reason := self._reason(limits, interrupts)) is None:
+            while True:
+                if self._pending is None and (reason := self._reason(limits, interrupts)) is not None:
+                    break
                 metrics = self._step(data)
                 self.at.history.seconds = before + limits.elapsed()
                 self._write(metrics | {"seconds": self.at.history.seconds})
@@ -140,15 +140,23 @@ class Trainer:
         self.at.history.seconds = before + limits.elapsed()
         self.folder.snapshot(self.at, self._extra())
         self.folder.save_model(self.at)
-        if reason != "interrupted":
-            self._restore_best()
+        if reason != "interrupted" and self.patience is not None and self.at.best_weights:
+            assign("Trainer.fit", self.parts.params, self.at.best_weights)
+            self._ended = True
         return reason
 
-    def resume(self, path: PathLike | None = None) -> Self:
+    def resume(self, path: PathLike | None = None, *, override: Sequence[str] = ()) -> Self:
         """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.
 
-        The Trainer must be set up, and ``fit`` be given data, as when the snapshot was written, but for
-        checkpoint, folder, snapshot_every, snapshot_minutes, callbacks, progress and description.
+        The Trainer must be set up, and ``fit`` be given data, as when the snapshot was written, but for folder,
+        snapshot_every, snapshot_minutes, callbacks, progress, description, and a checkpoint that only replays: then
+        the run ends with the bits of one that was never stopped. Within a budget, chunks are as they were.
+
+        Args:
+            path: a snapshot, or a folder that has one.
+            override: what differs on purpose, by name: an argument of Trainer, as ``("learning_rate",)`` for another
+                schedule, which then starts from its own state; "model", "data", "backend", "processor", "libraries";
+                or "everything", for the snapshot of an earlier version.
 
         Raises StorageError for a bad file, ValueError naming what differs, before anything changes.
         """
@@ -156,43 +164,63 @@ class Trainer:
         if place is None:
             raise ValueError("Trainer.resume: this Trainer has no folder; give the path of a snapshot")
         file = place / SNAPSHOT if place.is_dir() else place
-        found = stamp(file)
-        self.at, self._data = load_snapshot(file, self.parts, self._identity)
-        self.folder.adopt(file, self.at.step, found)
-        self._ended = False
+        before = stamp(file)
+        found = load_snapshot(file)
+        update = replace(self.update, checkpoint=found.planned(self.update.checkpoint))
+        identity = self._identify(update)
+        found.check(self.parts, identity, override)
+        adopt = found.measured(self.model)
+        at = found.put(self.parts, own_rate="learning_rate" in override)
+        adopt()
+        self.update, self._identity, self.at, self._pending, self._ended = update, identity, at, None, False
+        self._data = None if {"data", "everything"} & set(override) else found.data
+        self.folder.adopt(file, at.step, before)
         return self
 
     def _step(self, data: Source) -> dict[str, Any]:
-        """One batch, one update, and validation where it is due; gives the line of metrics."""
+        """The line of metrics of one batch: its update, then validation where it is due.
+
+        Where validation raises, the update stays made, and the next call goes on with the validation.
+        """
+        if self._pending is None:
+            self._pending = self._trained(data)
+        if self.validation is not None and self.at.due(self.validate_every):
+            self._pending["validation"] = self._validate(self.validation)
+        return self._pending
+
+    def _trained(self, data: Source) -> dict[str, Any]:
+        """One batch, one update."""
         at = self.at
         metrics: dict[str, Any] = {"step": at.step + 1, "epoch": at.epoch}
         try:
-            found, at.state = self.update(data.batch(at.epoch, at.index), at.state, at.step)
+            metrics |= self._updated(data)
         except Exception as error:
             error.add_note(f"in step {at.step + 1}, batch {at.index} of epoch {at.epoch}")
             if self.folder.saved is not None:
                 error.add_note(f"the last snapshot is of step {self.folder.saved}")
             raise
+        at.advance(data.batches_per_epoch)
+        return metrics
+
+    def _updated(self, data: Source) -> dict[str, Any]:
+        at = self.at
+        try:
+            found, at.state = self.update(data.batch(at.epoch, at.index), at.state, at.step)
+        except NotFiniteError as error:
+            if self.on_nonfinite == "raise":
+                raise
+            at.history.losses.append(math.nan)
+            at.state = ()
+            skipped = {"skipped": at.history.skipped, "nonfinite": str(error)}
+            return {"loss": None, "grad_norm": None, "lr": self.update.rate(at.step), **skipped}
         at.history.losses.append(found["loss"])
-        at.step += 1
-        at.index += 1
-        if at.index == data.batches_per_epoch:
-            at.epoch, at.index = at.epoch + 1, 0
-        if self.validation is not None and _due(at, self.validate_every):
-            found["validation"] = self._validate(self.validation)
-        return metrics | found
+        return found
 
     def _validate(self, source: Source) -> float:
-        at, past = self.at, self.at.history
         value = validation_loss(self.model, source, self.update.loss, chunk=self.update.chunk)
         if not math.isfinite(value):
-            raise FloatingPointError(f"step {at.step}: the validation loss is {value}; lower the learning rate")
-        past.validation_losses.append(value)
-        past.validation_steps.append(at.step)
-        at.waited += 1
-        if past.best_loss is None or value < past.best_loss:
-            past.best_loss, past.best_step, at.waited = value, at.step, 0
-            at.best_weights = {name: p.copy() for name, p in self.parts.params.items()}
+            raise FloatingPointError(f"step {self.at.step}: the validation loss is {value}; lower the learning rate")
+        self.at.validated(value, self.parts.params)
         if self.parts.plateau is not None:
             self.parts.plateau.update(value)
         return value
@@ -200,6 +228,7 @@ class Trainer:
     def _write(self, metrics: dict[str, Any]) -> None:
         """All that follows a step: its line, the model if it is the best, callbacks, a snapshot where it is due."""
         self.folder.add(metrics)
+        self._pending = None
         if self.at.history.best_step == self.at.step:
             self.folder.save_model(self.at)
         kinds = ["step"] + ["validation"] * ("validation" in metrics) + ["epoch"] * (self.at.index == 0)
@@ -210,7 +239,7 @@ class Trainer:
         except BaseException:
             self.folder.snapshot(self.at, self._extra())
             raise
-        if _due(self.at, self.snapshot_every) or self.folder.older(self.snapshot_minutes):
+        if self.at.due(self.snapshot_every) or self.folder.older(self.snapshot_minutes):
             self.folder.snapshot(self.at, self._extra())
 
     def _begin(self, data: Source) -> None:
@@ -230,12 +259,7 @@ class Trainer:
         self.folder.open(self.at, self._extra())
 
     def _extra(self) -> dict[str, JSON]:
-        return {"identity": self._identity, "data": self._data}
-
-    def _restore_best(self) -> None:
-        if self.patience is not None and self.at.best_weights:
-            assign("Trainer.fit", self.parts.params, self.at.best_weights)
-            self._ended = True
+        return {"identity": dict(self._identity or {}), "data": self._data, **self.update.costs()}
 
     def _reason(self, limits: Limits, interrupts: Interrupts) -> str | None:
         """Why to stop now, if at all."""
@@ -243,11 +267,12 @@ class Trainer:
             return "early stopping"
         return limits.reason(self.at) or (None if interrupts.signal is None else "interrupted")
 
-    def _identify(self) -> dict[str, JSON]:
+    def _identify(self, update: Update) -> Identity:
         """What must be the same in a run that goes on from a snapshot of this one."""
-        settings: dict[str, Any] = {name: getattr(self, name) for name in ("validate_every", "patience")}
-        settings["validation"] = None if self.validation is None else fingerprint(self.validation)
-        return identify(settings | self.update.settings())
+        names = "validate_every", "patience", "on_nonfinite"
+        found = update.identity() | {name: described(name, getattr(self, name)) for name in names}
+        validation = None if self.validation is None else fingerprint(self.validation)
+        return found | {"validation": {"validation": validation}}
 
     def _check(self) -> None:
         """Raise for arguments that do not fit together."""
@@ -264,6 +289,8 @@ class Trainer:
         for name in ("validate_every", "snapshot_every", "patience"):
             if (value := getattr(self, name)) is not None:
                 setattr(self, name, positive_int(f"Trainer: {name}", value))
+        if self.on_nonfinite not in ("raise", "skip"):
+            raise ValueError(f"Trainer: on_nonfinite is 'raise' or 'skip', found {self.on_nonfinite!r}")
         if self.snapshot_minutes is not None:
             real_number("Trainer: snapshot_minutes", self.snapshot_minutes, above=0, cure="None writes none by time")
         if self.validation is None:
@@ -271,34 +298,3 @@ class Trainer:
             needing += ["learning_rate=OnPlateau"] * isinstance(self.update.learning_rate, OnPlateau)
             if needing:
                 raise ValueError(f"Trainer: {', '.join(needing)} needs validation losses; give validation=, a source")
-
-
-def fit(
-    model: Any,
-    data: Source,
-    loss: LossLike,
-    optimizer: Optimizer | str = "adam",
-    *,
-    lr: float | None = None,
-    epochs: int | None = None,
-    steps: int | None = None,
-    max_seconds: float | None = None,
-    **options: Any,
-) -> History:
-    """Train a model: ``Trainer(model, optimizer, loss, **options).fit(data, ...)``.
-
-    ``optimizer`` may be a name, "sgd", "adagrad", "rmsprop", "adam" or "adamw", with its learning rate ``lr``.
-    Raises as Trainer does.
-    """
-    if isinstance(optimizer, str):
-        if optimizer not in OPTIMIZERS:
-            raise ValueError(f"fit: optimizer is one of {', '.join(map(repr, OPTIMIZERS))}, found {optimizer!r}")
-        optimizer = OPTIMIZERS[optimizer](model, **({} if lr is None else {"lr": lr}))  # type: ignore[arg-type]
-    elif lr is not None:
-        raise ValueError("fit: lr goes with the name of an optimizer; set it in the one that you give")
-    return Trainer(model, optimizer, loss, **options).fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
-
-
-def _due(at: Standing, every: int | None) -> bool:
-    """Whether something is due after this step: every so many steps, or at the end of an epoch."""
-    return at.index == 0 if every is None else at.step % every == 0

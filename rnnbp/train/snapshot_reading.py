@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from rnnbp.bptt.calibration import adopt_costs
+from rnnbp.bptt.costs import Costs
+from rnnbp.bptt.planner import Plan, choose
 from rnnbp.bptt.results import States
-from rnnbp.numerics import Array, DtypeError, escaped, first_bad
+from rnnbp.bptt.settle import forget_plans
+from rnnbp.graph import Graph
+from rnnbp.numerics import Array, DtypeError, escaped, first_bad, shown
+from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import Fields, PathLike, StorageError, load_tensors
 from rnnbp.train.history import History
+from rnnbp.train.identity import Identity, differences
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.weights import assign, check_fits
 
@@ -38,27 +45,74 @@ class Snapshot:
                 found.metadata.refuse(f"tensor {escaped(name, 80)} is unexpected")
         return found
 
-    def check_model(self, parts: Parts) -> None:
-        """Raise ValueError unless its parameters are those of the model."""
-        check_fits(f"resume from {self.path}", parts.params, self._under("model/"))
+    @property
+    def data(self) -> str:
+        """The fingerprint of the run's data."""
+        return self.metadata.text("data")
 
-    def put(self, parts: Parts) -> Standing:
+    def check(self, parts: Parts, identity: Identity, override: Collection[str]) -> None:
+        """Raise ValueError unless the model has its parameters, and the run is set up as it was."""
+        check_fits(f"resume from {self.path}", parts.params, self._under("model/"))
+        found = differences(identity, self.metadata.fields("identity").values, override)
+        if found:
+            raise ValueError(
+                f"resume from {self.path}: the run was set up otherwise: {'; '.join(map(escaped, found))}; set it up "
+                f"as it was, name what you change on purpose in override, or begin a new run from its "
+                f"model.safetensors with load_weights"
+            )
+
+    def planned(self, checkpoint: ScheduleLike | Plan) -> ScheduleLike | Plan:
+        """A Plan made anew by the costs that the run's was made by, so that its chunks are the same."""
+        for entry in self._costs() if isinstance(checkpoint, Plan) else ():
+            if not entry.missing("plan") and isinstance(checkpoint, Plan):
+                costs = _read_costs(entry.fields("plan"))
+                if "write" not in costs.fixed and costs != checkpoint.costs:
+                    return choose(checkpoint.sizes, checkpoint.steps, checkpoint.budget, costs)
+        return checkpoint
+
+    def measured(self, model: Graph) -> Callable[[], None]:
+        """A function that makes budgets be planned by the costs that the run has measured, not by new ones."""
+        found = [entry for entry in self._costs() if entry.missing("plan")]
+        known = [
+            (entry.text("dtype"), entry.whole("batch", 1), (*entry.wholes("x_shape"),), _read_costs(entry))
+            for entry in found
+        ]
+        for dtype, *_ in known:
+            if dtype not in ("float32", "float64"):
+                self.metadata.refuse(f"costs: dtype must be a float's, found {shown(dtype)}")
+
+        def adopt() -> None:
+            for dtype, batch, x_shape, costs in known:
+                adopt_costs(model, dtype, batch, x_shape, costs)
+            forget_plans(model)
+
+        return adopt
+
+    def _costs(self) -> list[Fields]:
+        found = self.metadata.values.get("costs", [])
+        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+            self.metadata.refuse("costs must be a list of dicts")
+        return [Fields(self.path, entry, "costs") for entry in found if isinstance(entry, dict)]
+
+    def put(self, parts: Parts, *, own_rate: bool = False) -> Standing:
         """Put its values into ``parts``, after all have been checked; gives where the run stood.
 
+        With ``own_rate`` the learning rate stays that of ``parts``.
         Raises StorageError for values that cannot be, ValueError where they do not fit the run.
         """
         numbers, slots = self.metadata.fields("snapshot"), self._under("optimizer/")
-        self.check_model(parts)
         try:
             parts.optimizer.check_state(slots)
         except DtypeError as error:
             raise ValueError(f"resume from {self.path}: {error}") from None
         rate = numbers.number("lr")
-        plateau = self._plateau(numbers, parts)
+        plateau = None if own_rate else self._plateau(numbers, parts)
         standing = self._standing(numbers, parts)
+        self.data  # noqa: B018  # raises where it is missing
         assign(f"resume from {self.path}", parts.params, self._under("model/"))
         parts.optimizer.load_state_dict(slots)
-        parts.optimizer.lr = rate
+        if not own_rate:
+            parts.optimizer.lr = rate
         if parts.plateau is not None and plateau is not None:
             parts.plateau.load_state_dict(plateau)
         return standing
@@ -123,3 +177,15 @@ class Snapshot:
 
     def _under(self, prefix: str) -> dict[str, Array]:
         return {name.removeprefix(prefix): a for name, a in self.arrays.items() if name.startswith(prefix)}
+
+
+def _read_costs(found: Fields) -> Costs:
+    fixed, step = found.fields("fixed"), found.fields("step")
+    try:
+        return Costs(
+            {name: fixed.number(name) for name in fixed.values},
+            {name: step.number(name) for name in step.values},
+            found.number("byte"),
+        )
+    except ValueError as error:
+        found.refuse(str(error))

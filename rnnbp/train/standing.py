@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,26 @@ class Standing:
     waited: int = 0
     best_weights: dict[str, Array] = field(default_factory=dict)
     history: History = field(default_factory=History)
+
+    def advance(self, batches_per_epoch: int) -> None:
+        """A batch is done."""
+        self.step, self.index = self.step + 1, self.index + 1
+        if self.index == batches_per_epoch:
+            self.epoch, self.index = self.epoch + 1, 0
+
+    def due(self, every: int | None) -> bool:
+        """Whether something is due after this step: every so many steps, or at the end of an epoch."""
+        return self.index == 0 if every is None else self.step % every == 0
+
+    def validated(self, value: float, params: Mapping[str, Array]) -> None:
+        """Note a validation loss, and the parameters if it is the lowest."""
+        past = self.history
+        past.validation_losses.append(value)
+        past.validation_steps.append(self.step)
+        self.waited += 1
+        if past.best_loss is None or value < past.best_loss:
+            past.best_loss, past.best_step, self.waited = value, self.step, 0
+            self.best_weights = {name: p.copy() for name, p in params.items()}
 
 
 @dataclass(frozen=True, slots=True)

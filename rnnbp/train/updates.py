@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from rnnbp.bptt import bptt
+from rnnbp.bptt.budget import is_budget
+from rnnbp.bptt.calibration import known_costs
 from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.results import Gradients, States
 from rnnbp.bptt.settle import for_batch
 from rnnbp.graph import Graph
@@ -23,7 +26,10 @@ from rnnbp.optim.learning_rates import check_schedule
 from rnnbp.optim.parameters import Extent, extents
 from rnnbp.rng import fold
 from rnnbp.schedules import ScheduleLike
+from rnnbp.storage import JSON
+from rnnbp.train.identity import Identity, described, of_chunks, of_optimizer, of_rate, of_surroundings
 from rnnbp.train.source import Batch, carrying
+from rnnbp.train.wiring import of_model
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Update:
     model: Graph
     optimizer: Optimizer
     loss: LossLike
-    checkpoint: ScheduleLike
+    checkpoint: ScheduleLike | Plan
     chunk: int | None
     clip_norm: float | None
     clip_value: float | None
@@ -47,13 +53,22 @@ class Update:
         if self.learning_rate is not None and not isinstance(self.learning_rate, OnPlateau):
             check_schedule("Trainer: learning_rate", self.learning_rate)
 
-    def settings(self) -> dict[str, Any]:
+    def identity(self) -> Identity:
         """All that decides the bits of an update, but for parameters, batches and what changes with them."""
-        rule = self.optimizer
-        names = ("model", "loss", "chunk", "clip_norm", "clip_value", "learning_rate", "seed")
-        found = {name: getattr(self, name) for name in names}
-        found |= {"optimizer": rule.kind, "optimized parameters": ", ".join(rule.params)}
-        return found | {f"{rule.kind} {name}": value for name, value in rule.hyperparameters().items()}
+        known = {f"parameter {name}": array for name, array in self.model.params.items()}
+        found: Identity = {"model": of_model(self.model), "loss": described("loss", self.loss, known)}
+        found |= {name: described(name, getattr(self, name)) for name in ("clip_norm", "clip_value", "seed")}
+        found |= {
+            "optimizer": of_optimizer(self.optimizer),
+            "learning_rate": of_rate(self.learning_rate, self.optimizer),
+        }
+        return found | of_chunks(self.checkpoint, self.chunk) | of_surroundings()
+
+    def costs(self) -> dict[str, JSON]:
+        """The measured costs that the chunks within a budget follow from; nothing where there is no budget."""
+        if isinstance(self.checkpoint, Plan):
+            return {"costs": [{"plan": self.checkpoint.costs.to_dict()}]}
+        return {"costs": [*known_costs(self.model)]} if is_budget(self.checkpoint) else {}
 
     def __call__(self, batch: Batch, state: States, step: int) -> tuple[dict[str, Any], States]:
         """Make update number ``step``, from 0; gives its loss, gradient norm before clipping, and rate; and the state.
@@ -78,7 +93,8 @@ class Update:
             found = _check(place, gradients | _states(result))
             norm, rate = self._clip(grads, found[: len(grads)]), self.rate(step)
             self._step(grads, found, norm, rate)
-            _check(f"{place} after the update,", {f"the parameter {n}": p for n, p in self.optimizer.params.items()})
+            updated = {f"the parameter {name}": p for name, p in self.optimizer.params.items()}
+            _check(f"{place} after the update,", updated, FloatingPointError)
         return {"loss": loss, "grad_norm": norm, "lr": rate}, result.state
 
     def _run(self, batch: Batch, loss: LossLike, state: States, step: int) -> Gradients:
@@ -124,17 +140,21 @@ class Update:
         return norm
 
 
+class NotFiniteError(FloatingPointError):
+    """What a batch led to is not finite; nothing has changed."""
+
+
 def _states(result: Gradients) -> dict[str, Array]:
     return {f"the state {k}": array for k, array in enumerate(arrays_in(result.state))}
 
 
-def _check(when: str, arrays: Mapping[str, Array]) -> list[Extent]:
-    """The extents of the arrays, all of which must be finite."""
+def _check(when: str, arrays: Mapping[str, Array], error: type[FloatingPointError] = NotFiniteError) -> list[Extent]:
+    """The extents of the arrays, all of which must be finite. Raises ``error``."""
     found = extents([*arrays.values()])
     for (what, array), extent in zip(arrays.items(), found, strict=True):
         if math.isnan(extent.largest):
             bad = first_bad(array) or ()
-            raise FloatingPointError(
+            raise error(
                 f"{when} {what} is {array[bad]}{f' at {list(bad)}' if bad else ''}; "
                 f"lower the learning rate, clip gradients by clip_norm, or look at the data of this step"
             )

@@ -1,0 +1,149 @@
+"""What a run is: all that decides its numbers, so that one that goes on has the same bits or is refused.
+
+An identity is a dict of parts, as "model" and "learning_rate", each a dict of lines, text or other JSON, by name.
+It is stored in every snapshot and compared on resuming; a part can be changed on purpose by its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import TypeAlias
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from rnnbp.actions import Rebuild
+from rnnbp.bptt.backend import as_backend
+from rnnbp.bptt.budget import is_budget, parse_budget
+from rnnbp.bptt.planner import Plan
+from rnnbp.bptt.problem import DEFAULT_CHUNK
+from rnnbp.numerics import shown as shown_value
+from rnnbp.optim import OnPlateau, Optimizer, Schedule
+from rnnbp.schedules import ScheduleLike, resolve
+from rnnbp.storage import JSON
+from rnnbp.train.describe import UNKNOWN, Description, short
+
+Identity: TypeAlias = dict[str, dict[str, JSON]]
+
+VERSION = 2
+"""Raised whenever the library's numbers change, or what an identity holds."""
+EVERYTHING, DATA = "everything", "data"
+"""Names to override besides the parts: all of them; the data, which are compared when ``fit`` is given some."""
+SHOWN = 8
+"""Differences that an error names."""
+
+
+def described(name: str, value: object, known: Mapping[str, object] | None = None) -> dict[str, JSON]:
+    """A setting as lines: itself where JSON has it, else what it shows of itself and what it is made of."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return {name: value}
+    found = Description(known)
+    found.add(name, value)
+    return {**found.lines, name: shown(value)}
+
+
+def shown(value: object) -> str:
+    """repr without addresses in memory, as Python writes them here and on Windows."""
+    return short(re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)))
+
+
+def of_rate(rate: Schedule | OnPlateau | None, optimizer: Optimizer) -> dict[str, JSON]:
+    """A learning rate, and the optimiser's own; of one with state, its settings."""
+    name, own = "learning_rate", {f"{optimizer.kind} lr": optimizer.lr}
+    if isinstance(rate, OnPlateau):
+        changing = rate.state_dict().keys()
+        return {name: f"OnPlateau { ({k: v for k, v in vars(rate).items() if k not in changing}) }", **own}
+    return {**described(name, rate), **own}
+
+
+def of_optimizer(optimizer: Optimizer) -> dict[str, JSON]:
+    """Its rule, options and parameters, but for its rate."""
+    lines: dict[str, JSON] = {"optimizer": optimizer.kind, "optimized parameters": ", ".join(optimizer.params)}
+    for name, value in optimizer.hyperparameters().items():
+        if name != "lr":
+            lines |= described(f"{optimizer.kind} {name}", value)
+    return lines
+
+
+def of_chunks(checkpoint: ScheduleLike | Plan, chunk: int | None) -> Identity:
+    """The lengths of chunks, whatever decides them; and a schedule, where it decides bits because it rebuilds."""
+    if isinstance(checkpoint, Plan):
+        return {"chunk": {"chunk": checkpoint.chunk}, "checkpoint": {"budget": checkpoint.budget}}
+    if is_budget(checkpoint):
+        return {"chunk": {"chunk": "by the budget"}, "checkpoint": {"budget": parse_budget(checkpoint)}}
+    lines: dict[str, JSON] = {"budget": None}
+    if _rebuilds(checkpoint):
+        lines |= described("checkpoint", checkpoint)
+    return {"chunk": {"chunk": DEFAULT_CHUNK if chunk is None else chunk}, "checkpoint": lines}
+
+
+def _rebuilds(checkpoint: ScheduleLike) -> bool:
+    """Whether a schedule rebuilds tapes, which agrees with recording them to rounding alone."""
+    try:
+        actions: Iterable[object] = resolve(checkpoint, 7) if callable(checkpoint) else checkpoint
+        return any(isinstance(action, Rebuild) for action in islice(actions, 10_000))
+    except (TypeError, ValueError):  # one that says at the first step what it cannot do
+        return False
+
+
+def of_surroundings() -> Identity:
+    """What else decides bits: backend, libraries, processor; BLAS's threads where products are its own."""
+    backend = as_backend(None).name
+    extensions = np.show_config(mode="dicts")["SIMD Extensions"]
+    processor: dict[str, JSON] = {"processor": " ".join(extensions.get("found", ()))}
+    if backend == "llvm":
+        from rnnbp.native.machine import machine, vector_bytes  # llvmlite may be missing
+
+        _, name, _, compiler = machine()
+        processor |= {"processor of kernels": f"{name}, vectors of {vector_bytes()} bytes", "LLVM": compiler}
+    libraries: dict[str, JSON] = {"NumPy": np.__version__, "rnnbp's numbers": VERSION}
+    for pool in _blas():
+        threads = "" if backend == "llvm" else f", {pool['num_threads']} threads"
+        libraries["BLAS"] = f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}{threads}"
+    return {"backend": {"backend": backend}, "processor": processor, "libraries": libraries}
+
+
+def _blas() -> Iterator[dict[str, JSON]]:
+    """NumPy's, where it can be told; SciPy brings another."""
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    yield from [pool for pool in pools if "numpy" in str(pool["filepath"])] or pools[:1]
+
+
+def differences(now: Identity, then: Mapping[str, JSON], override: Collection[str] = ()) -> list[str]:
+    """What differs, line by line, but for the parts named in ``override``, and what cannot be compared.
+
+    Raises ValueError for a name that is no part.
+    """
+    names = (*now, DATA, EVERYTHING)
+    if isinstance(override, str) or (unknown := [name for name in override if name not in names]):
+        wrong = shown_value(override) if isinstance(override, str) else ", ".join(map(repr, unknown))
+        raise ValueError(f"override is a tuple of names, found {wrong}; they are {', '.join(map(repr, names))}")
+    if EVERYTHING in override:
+        return []
+    if "libraries" not in then:
+        return [
+            "its snapshot is of an earlier version, which did not hold all that decides a run's numbers; "
+            "override=('everything',) goes on from it all the same"
+        ]
+    found: list[str] = []
+    for part, lines in now.items():
+        other = then.get(part)
+        if part not in override:
+            found += _compared(lines, other if isinstance(other, dict) else {})
+    return found if len(found) <= SHOWN else [*found[:SHOWN], f"and {len(found) - SHOWN} more"]
+
+
+def _compared(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
+    """Those lines first that both have; then those that only one has, without what stands below another."""
+    both = [name for name in now if name in then]
+    found = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in both if then[name] != now[name]]
+    found += [f"{name} {now[name]}" for name in both if _is_unknown(now[name]) and then[name] == now[name]]
+    single = [name for name in (*now, *then) if (name in now) != (name in then)]
+    tops = [name for name in single if not any(name != top and name.startswith(top) for top in single)]
+    return found + [f"{name} was {then.get(name)!r}, is {now.get(name)!r}" for name in tops]
+
+
+def _is_unknown(line: JSON) -> bool:
+    return isinstance(line, str) and line.startswith(UNKNOWN)

@@ -1,0 +1,300 @@
+"""Going on on purpose with something changed, under a budget, after a bad batch or a validation that raised."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.bptt import calibration, settle
+from rnnbp.bptt.costs import KINDS, Costs
+from rnnbp.storage import load_tensors, save_tensors
+from rnnbp.train import Batch, Sequences, Trainer
+from tests.training import lines, outcome, sequence_run, text_run
+
+SYMBOLS = np.random.default_rng(0).integers(0, 4, (8, 6))
+DATA = Sequences(SYMBOLS, SYMBOLS, batch_size=4)
+
+
+def run(folder, **options):
+    model = rb.Sequential(rb.Embedding(4, 3, rng=0), rb.Dense(3, 4, rng=1))
+    return Trainer(model, rb.optim.Adam(model), rb.losses.CrossEntropy(), folder=folder, **options)
+
+
+# On purpose
+
+
+def test_a_longer_cosine_on_purpose(tmp_path):
+    """The rest is run with the new rates from the weights and the optimiser that there were."""
+    run(tmp_path, learning_rate=rb.optim.Cosine(1e-2, 4)).fit(DATA, steps=4)
+    longer = rb.optim.Cosine(1e-2, 9)
+    with pytest.raises(
+        ValueError, match=r"learning_rate steps was '4', is '9'.*name what you change on purpose in over"
+    ):
+        run(tmp_path, learning_rate=longer).resume()
+    resumed = run(tmp_path, learning_rate=longer).resume(override=("learning_rate",))
+    history = resumed.fit(DATA, steps=9)
+    assert history.steps == 9
+    by_hand = run(None, learning_rate=lambda step: (rb.optim.Cosine(1e-2, 4) if step < 4 else longer)(step))
+    assert by_hand.fit(DATA, steps=9).losses == history.losses
+    assert [line["lr"] for line in lines(tmp_path)[4:]] == [longer(step) for step in range(4, 9)]
+    run(tmp_path, learning_rate=longer).resume()  # the new schedule is the run's own now
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"seed": 9}, "seed"),
+        ({"clip_norm": 0.5}, "clip_norm"),
+        ({"chunk": 2}, "chunk"),
+        ({"learning_rate": rb.optim.OnPlateau(0.5), "validation": DATA}, ("learning_rate", "validation")),
+    ],
+)
+def test_what_is_named_may_differ(tmp_path, changed, name):
+    names = (name,) if isinstance(name, str) else name
+    run(tmp_path).fit(DATA, steps=1)
+    with pytest.raises(ValueError, match=f"{names[0]} was"):
+        run(tmp_path, **changed).resume()
+    with pytest.raises(ValueError, match=f"{names[0]} was"):
+        run(tmp_path, **changed).resume(override=("patience",))
+    assert run(tmp_path, **changed).resume(override=names).fit(DATA, steps=2).steps == 2
+
+
+def test_a_rate_of_the_optimiser_that_is_named_is_the_new_one(tmp_path):
+    run(tmp_path).fit(DATA, steps=1)
+    other = run(tmp_path)
+    other.optimizer.lr = 0.25
+    other = Trainer(other.model, other.optimizer, rb.losses.CrossEntropy(), folder=tmp_path)
+    assert other.resume(override=("learning_rate",)).optimizer.lr == 0.25
+
+
+def test_other_data_on_purpose(tmp_path):
+    run(tmp_path).fit(DATA, steps=1)
+    other = Sequences(SYMBOLS[:6], SYMBOLS[:6], batch_size=3)
+    with pytest.raises(ValueError, match="began on other data"):
+        run(tmp_path).resume().fit(other, steps=2)
+    assert run(tmp_path).resume(override=("data",)).fit(other, steps=2).steps == 2
+
+
+@pytest.mark.parametrize("names", [("learningrate",), "seed", ("seed", "x")])
+def test_a_name_that_is_none(tmp_path, names):
+    run(tmp_path).fit(DATA, steps=1)
+    with pytest.raises(ValueError, match=r"override is a tuple of names, found .*they are 'model', 'loss'"):
+        run(tmp_path).resume(override=names)
+
+
+def test_a_snapshot_of_an_earlier_version(tmp_path):
+    run(tmp_path).fit(DATA, steps=1)
+    file = tmp_path / "snapshot.safetensors"
+    arrays, metadata = load_tensors(file)
+    save_tensors(file, arrays, metadata | {"identity": {"seed": 0, "model": "Sequential(…)", "loss": "CrossEntropy()"}})
+    with pytest.raises(ValueError, match=r"of an earlier version, .*override=\('everything',\)"):
+        run(tmp_path).resume()
+    assert run(tmp_path).resume(override=("everything",)).fit(DATA, steps=2).steps == 2
+
+
+@pytest.mark.parametrize("backend", ["interpreter"])
+def test_another_backend_is_named(tmp_path, monkeypatch, backend):
+    trainer, data = sequence_run(folder=tmp_path)
+    trainer.fit(data, steps=1)
+    monkeypatch.setenv("RNNBP_BACKEND", backend)
+    with pytest.raises(ValueError, match=f"backend was '.*', is '{backend}'"):
+        sequence_run(folder=tmp_path)[0].resume()
+    sequence_run(folder=tmp_path)[0].resume(override=("backend", "processor", "libraries"))
+
+
+def test_other_libraries_and_processors_are_named(tmp_path, monkeypatch):
+    run(tmp_path).fit(DATA, steps=1)
+    monkeypatch.setattr(np, "__version__", "9.9")
+    monkeypatch.setattr(np, "show_config", lambda mode: {"SIMD Extensions": {"found": ["VSX9"]}})
+    with pytest.raises(ValueError, match=r"processor was '.*', is 'VSX9'.*NumPy was '.*', is '9\.9'"):
+        run(tmp_path).resume()
+
+
+# Chunks within a budget
+
+
+def budgeted(folder, checkpoint):
+    model = rb.Sequential(rb.LSTM(3, 8, rng=0), rb.Dense(8, 1, rng=1))
+    return Trainer(model, rb.optim.Adam(model), rb.losses.MeanSquaredError(), folder=folder, checkpoint=checkpoint)
+
+
+X = np.random.default_rng(0).normal(size=(4, 90, 3)).astype(np.float32)
+LONG = Sequences(X, X[..., :1], batch_size=2)
+
+
+def costs(seconds_of_a_byte):
+    return Costs(dict.fromkeys(KINDS, 1e-9), dict.fromkeys(KINDS, 1e-9), seconds_of_a_byte)
+
+
+DEAR_BYTES, CHEAP_BYTES = costs(1e-6), costs(0.0)
+"""The first leads to short chunks that hold little, the second to one long chunk."""
+
+
+def forget(monkeypatch, measured):
+    """As another process, that measures other costs."""
+    calibration._known.clear()
+    settle._plans.clear()
+    monkeypatch.setattr(calibration, "measured", lambda *_: measured)
+
+
+def plan(budget=700_000):
+    model = budgeted(None, "all").model
+    return rb.plan(model, rb.losses.MeanSquaredError(), steps=90, batch=2, budget=budget, dx=False)
+
+
+@pytest.mark.parametrize("given", [lambda: 700_000, plan], ids=["budget", "plan"])
+def test_a_run_within_a_budget_keeps_its_chunks(tmp_path, monkeypatch, given):
+    forget(monkeypatch, DEAR_BYTES)
+    whole = budgeted(tmp_path / "whole", given()).fit(LONG, steps=4)
+    forget(monkeypatch, DEAR_BYTES)
+    budgeted(tmp_path / "run", given()).fit(LONG, steps=2)
+    forget(monkeypatch, CHEAP_BYTES)
+    other = budgeted(tmp_path / "other", given()).fit(LONG, steps=4)
+    forget(monkeypatch, CHEAP_BYTES)
+    assert budgeted(tmp_path / "run", given()).resume().fit(LONG, steps=4).losses == whole.losses
+    assert outcome(tmp_path / "run")["model"] == outcome(tmp_path / "whole")["model"]
+    assert other.losses != whole.losses, "the costs decide bits"
+    calibration._known.clear()
+
+
+def test_another_budget_is_named(tmp_path):
+    budgeted(tmp_path, 700_000).fit(LONG, steps=1)
+    with pytest.raises(ValueError, match="budget was 700000, is 800000"):
+        budgeted(tmp_path, 800_000).resume()
+
+
+def test_schedules_that_replay_are_one_and_those_that_rebuild_are_not(tmp_path):
+    budgeted(tmp_path, "all").fit(LONG, steps=1)
+    assert budgeted(tmp_path, "sqrt").resume().fit(LONG, steps=2).steps == 2
+    with pytest.raises(ValueError, match="checkpoint was None, is "):
+        budgeted(tmp_path, rb.schedules.ThinTapes).resume()
+
+
+# A batch that is not finite
+
+
+class Sometimes:
+    """Batches of ones; that number ``bad`` of an epoch has targets or inputs that lead to infinity."""
+
+    batches_per_epoch = 5
+
+    def __init__(self, bad=3, factor=1e30):
+        self.bad, self.factor = bad, factor
+
+    def batch(self, epoch, index):
+        x = np.full((3, 2, 3), 1 + index, np.float32)
+        return Batch(x, x[..., :1] * (self.factor if index == self.bad else 0), None, fresh=False)
+
+
+def skipping(folder=None, **options):
+    model = rb.Sequential(rb.RNN(3, 4, rng=0), rb.Dense(4, 1, rng=1))
+    options = {"on_nonfinite": "skip"} | options
+    return Trainer(model, rb.optim.Adam(model), rb.losses.MeanSquaredError(), folder=folder, **options)
+
+
+def test_a_bad_batch_is_skipped_and_counted(tmp_path):
+    trainer, states, seen = skipping(tmp_path), [], []
+
+    def note(event):
+        if event.kind == "step":
+            states.append(event.trainer.at.state)
+            seen.append({name: p.copy() for name, p in event.trainer.model.params.items()})
+
+    trainer.callbacks = (note,)
+    history = trainer.fit(Sometimes(), epochs=2)
+    assert (history.steps, history.skipped, trainer.optimizer.steps) == (10, 2, 8)
+    assert [k for k, loss in enumerate(history.losses) if math.isnan(loss)] == [3, 8]
+    assert [line.get("skipped") for line in lines(tmp_path)] == [None] * 3 + [1] + [None] * 4 + [2, None]
+    assert lines(tmp_path)[3]["nonfinite"].startswith("step 4: the loss is inf")
+    assert states[3] == ()
+    assert states[4] != ()
+    assert all(np.array_equal(seen[3][name], seen[2][name]) for name in seen[2])
+
+
+@pytest.mark.parametrize("stop", range(1, 10))
+def test_a_run_that_skips_goes_on_with_the_same_bits(tmp_path, stop):
+    skipping(tmp_path / "whole").fit(Sometimes(), epochs=2)
+    skipping(tmp_path / "run").fit(Sometimes(), steps=stop)
+    assert skipping(tmp_path / "run").resume().fit(Sometimes(), epochs=2).skipped == 2
+    assert repr(outcome(tmp_path / "run")) == repr(outcome(tmp_path / "whole"))
+
+
+def test_skipping_is_asked_for(tmp_path):
+    with pytest.raises(FloatingPointError, match="step 4: the loss is inf"):
+        skipping(tmp_path, on_nonfinite="raise").fit(Sometimes(), epochs=1)
+    with pytest.raises(ValueError, match="on_nonfinite was 'raise', is 'skip'"):
+        skipping(tmp_path).resume()
+    assert skipping(tmp_path).resume(override=("on_nonfinite",)).fit(Sometimes(), epochs=1).skipped == 1
+
+
+@pytest.mark.parametrize("value", ["ignore", None, True])
+def test_what_is_no_way_to_go_on(value):
+    with pytest.raises(ValueError, match="on_nonfinite is 'raise' or 'skip', found"):
+        skipping(on_nonfinite=value)
+
+
+# A validation that raises
+
+
+class Once:
+    """A validation source that fails the first time."""
+
+    batches_per_epoch, fingerprint, calls = 1, "v", 0
+
+    def batch(self, epoch, index):
+        self.calls += 1
+        if self.calls == 1:
+            raise OSError("away for a moment")
+        x = np.ones((5, 2, 3), np.float32)
+        return Batch(x, x[..., :1] * 0, None, fresh=True)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_validation_that_raises_loses_no_line(tmp_path, resumed):
+    options = {"validate_every": 1, "on_nonfinite": "raise"}
+    whole = skipping(tmp_path / "whole", validation=source(), **options).fit(Sometimes(), steps=3)
+    trainer = skipping(tmp_path / "run", validation=Once(), **options)
+    with pytest.raises(OSError, match="away for a moment"):
+        trainer.fit(Sometimes(), steps=3)
+    history = (trainer.resume() if resumed else trainer).fit(Sometimes(), steps=3)
+    assert lines(tmp_path / "run") == lines(tmp_path / "whole")
+    assert history.validation_losses == whole.validation_losses
+    assert trainer.optimizer.steps == 3
+
+
+def source():
+    found = Once()
+    found.calls = 1
+    return found
+
+
+# Copies
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))], ids=["copy", "pickle"])
+def test_a_copy_of_a_trainer_is_a_run_of_its_own(tmp_path, copied):
+    """From the same place it ends with the same bits; the folder goes to the one that writes first."""
+    trainer, data = sequence_run(folder=tmp_path)
+    trainer.fit(data, steps=3)
+    other = copied(trainer)
+    assert trainer.fit(data, steps=6).losses == other.at.history.losses + trainer.at.history.losses[3:]
+    with pytest.raises(rb.StorageError, match="another run has written"):
+        other.fit(data, steps=6)
+    other.folder = type(other.folder)(None, other.parts, None)
+    other.fit(data, steps=6)
+    assert all(np.array_equal(p, trainer.model.params[name]) for name, p in other.model.params.items())
+    assert json.dumps(other.at.history.losses) == json.dumps(trainer.at.history.losses)
+
+
+def test_a_copy_made_while_training_holds_neither_lock_nor_file(tmp_path):
+    found = []
+    trainer, data = text_run(folder=tmp_path)
+    trainer.callbacks = (lambda event: found.append(copy.deepcopy(event.trainer.folder)),)
+    trainer.fit(data, steps=1)
+    assert vars(found[0])["_lock"] is vars(found[0])["_log"] is None
