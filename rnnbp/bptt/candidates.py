@@ -46,7 +46,12 @@ def lengths_of(steps: int) -> list[int]:
 
 def bound(sizes: Sizes, steps: int, length: int, slots: int, tapes: int) -> int:
     """The most bytes that are held with so many slots and tapes, and the largest workspace of any action."""
-    held = sizes.gradients(steps) + sizes.standing + sizes.program(length) + sizes.workspace(length)
+    held = (
+        sizes.gradients(steps, math.ceil(steps / length))
+        + sizes.standing
+        + sizes.program(length)
+        + sizes.workspace(length)
+    )
     return held + slots * sizes.slot + tapes * sizes.tape(length) + sizes.parts.objects(tapes=tapes, slots=slots)
 
 

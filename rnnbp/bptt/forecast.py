@@ -110,7 +110,9 @@ class _Balance:
     def __init__(self, sizes: Sizes, lengths: list[int]) -> None:
         self.sizes, self.lengths = sizes, lengths
         self.held: Counter[str] = Counter(
-            gradients=sizes.gradients(sum(lengths)), state=sizes.buffers, program=sizes.program(lengths[0])
+            gradients=sizes.gradients(sum(lengths), len(lengths)),
+            state=sizes.buffers,
+            program=sizes.program(lengths[0]),
         )
         self.standing, self.ram = Standing(), set[int]()
         self.disk, self.tapes, self.thin = set[int](), set[int](), set[int]()

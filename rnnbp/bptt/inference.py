@@ -14,6 +14,7 @@ from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.parts import recurrents
 from rnnbp.bptt.problem import as_model, pose, stated_shape
 from rnnbp.bptt.results import Gradients, States
+from rnnbp.bptt.sums import Total
 from rnnbp.ieee import ieee
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array, ShapeError
@@ -61,13 +62,13 @@ def evaluate(
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         release_memory()
         chunks = Chunks(problem, seed=0, training=False)
-        value, present = 0.0, problem.state
+        value, present = Total(), problem.state
         for n in problem.numbers():
             objective.prepare(n)
         for n in problem.numbers():
             present, y = chunks.outputs(n, present)
-            value += float(objective.value(y, n))
-    return value, present
+            value.add(float(objective.value(y, n)))
+    return float(value.value), present
 
 
 def backprop(model: Any, x: Any, target: Any, loss: LossLike, *, mask: Any = None, **options: Any) -> Gradients:

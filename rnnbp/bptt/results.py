@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from rnnbp.bptt import sums
 from rnnbp.network import Network
 from rnnbp.numerics import Array
 from rnnbp.simulation import Simulation
@@ -50,9 +51,12 @@ class Accumulators:
     """Sums of parameter gradients, keyed by the parameter's own array.
 
     So a layer used twice in a step, at every step, or in two places, and a tied weight, are one mechanism.
+
+    Args:
+        chunks: how many add to them, as far as it is known; more than ``sums.PART`` have totals.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, chunks: int = 1) -> None:
         params = network.params
         ends = list(accumulate((array.size for array in params.values()), initial=0))
         dtype = next((array.dtype for array in params.values()), None)  # all have one
@@ -60,6 +64,7 @@ class Accumulators:
         places = zip(params.items(), pairwise(ends), strict=True)
         self.grads = {path: self.whole[start:stop].reshape(array.shape) for (path, array), (start, stop) in places}
         self._sums = {id(array): self.grads[path] for path, array in params.items()}
+        self.totals = sums.totals(self.whole) if chunks > sums.PART else None
 
     def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None:
         """Add the gradients of some of ``owner``'s parameters."""
@@ -69,3 +74,15 @@ class Accumulators:
     def at(self, owner: dict[str, Array], key: str) -> Array:
         """The sum of one of ``owner``'s parameters, to add to."""
         return self._sums[id(owner[key])]
+
+    def settle(self) -> None:
+        """Put the sums so far into the totals: ``sums.PART`` chunks have added to them."""
+        if self.totals is None:
+            self.totals = sums.totals(self.whole)
+        sums.settle(self.whole, self.totals)
+
+    def close(self) -> None:
+        """Put the totals back, when all chunks have added."""
+        if self.totals is not None:
+            sums.close(self.whole, self.totals)
+            self.totals = None

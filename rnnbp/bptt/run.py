@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
 from itertools import chain, pairwise
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from rnnbp.bptt.series import Held
 from rnnbp.bptt.slots import Slots, read_ahead
 from rnnbp.bptt.standing import Standing
 from rnnbp.bptt.stretches import stretches
+from rnnbp.bptt.sums import PART, Total
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array
 from rnnbp.recurrent import Recurrent
@@ -57,14 +57,17 @@ class Run:
         """The states after chunks that have been advanced in one go, until their actions come."""
         recurrent = zip(chunks.parts.recurrent, problem.state, strict=True)
         self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
-        self.grads = Accumulators(problem.model)
+        self.grads = Accumulators(problem.model, problem.chunks if problem.known else 1)
+        self.backward = 0
+        """Chunks that have added to the gradients."""
         self.dx = memory.new((problem.steps, *problem.x.shape), problem.dtype) if dx and problem.floats else None
-        self.loss: Any = 0.0
+        self.loss = Total()
         self.final: States = ()
         given = [problem.x.array] if isinstance(problem.x, Held) and not problem.x.fresh else []
         self.ledger = Ledger([*given, *problem.model.params.values()])
         self.slots = Slots(self.ledger, folder)
         self.ledger.hold("gradients", (self.grads.whole, () if self.dx is None else self.dx))
+        self.ledger.hold("gradients", () if self.grads.totals is None else self.grads.totals)
         self.counter, self.standing, self._states = Counter(), Standing(), 0
         memory.begin(self.ledger)
 
@@ -89,6 +92,7 @@ class Run:
                 if self.done is not None:
                     self.done(0 if isinstance(action, Store | Load | Drop) else self.length(action.n), self.ledger)
             self.chunks.finish(self.grads)
+            self._close()
         return self._result()
 
     def _stand(self) -> None:
@@ -195,13 +199,30 @@ class Run:
             self.final = state
         return state
 
+    def _settle(self) -> None:
+        """Keep rounding errors from adding up over many chunks; these go from the last to the first in any schedule."""
+        if self.backward and self.backward % PART == 0:
+            self.chunks.finish(self.grads)
+            if self.grads.totals is None:  # how many there are was not known
+                self.grads.settle()
+                self.ledger.hold("gradients", self.grads.totals)
+            else:
+                self.grads.settle()
+        self.backward += 1
+
+    def _close(self) -> None:
+        """The gradients are those of all chunks."""
+        self.ledger.release(() if self.grads.totals is None else self.grads.totals)
+        self.grads.close()
+
     def _backward(self, n: int) -> None:
+        self._settle()
         tape = self.tapes.pop(n)
         held = tape.arrays()
         into = None if self.dx is None else self.dx[self.problem.span(n)]
         value, dx = self.chunks.backward(n, tape, self.objective, self.dstates, self.grads, into)
         self.ledger.release(held)
-        self.loss += value
+        self.loss.add(value)
         if into is not None and into is not dx:
             into[...] = 0 if dx is None else dx
         cut = bool(self.horizon and n and n * self.problem.chunk % self.horizon == 0)
@@ -219,4 +240,4 @@ class Run:
                 initial = node.block.initial
                 self.grads.add(initial, {key: d.sum(axis=0) for key, d in zip(initial, dstate[-1], strict=False)})
         stats = self.counter.stats(self.problem, self.ledger)
-        return Gradients(self.loss, self.grads.grads, self.dx, tuple(dstate), self.final, stats)
+        return Gradients(self.loss.value, self.grads.grads, self.dx, tuple(dstate), self.final, stats)

@@ -17,6 +17,7 @@ from rnnbp.bptt.planner import Plan, choose, measured_for
 from rnnbp.bptt.problem import DEFAULT_CHUNK, Problem
 from rnnbp.bptt.series import Stream
 from rnnbp.bptt.sizes import Sizes
+from rnnbp.bptt.sums import PART
 from rnnbp.graph import Graph
 from rnnbp.recurrent import Recurrent
 from rnnbp.schedules import Online, ScheduleLike, resized
@@ -123,6 +124,7 @@ def online(sizes: Sizes, budget: int) -> tuple[int, int]:
 
 
 def _one_tape(sizes: Sizes, length: int) -> int:
-    """What is held with no slot."""
-    held = sizes.gradients(0) + sizes.standing + sizes.program(length) + sizes.tape(length) + sizes.workspace(length)
+    """What is held with no slot, by as many chunks as there may be."""
+    held = sizes.gradients(0, PART + 1)
+    held += sizes.standing + sizes.program(length) + sizes.tape(length) + sizes.workspace(length)
     return held + sizes.parts.objects(tapes=1)

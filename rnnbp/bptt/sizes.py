@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from rnnbp.asking import Recent, once
-from rnnbp.bptt import runners
+from rnnbp.bptt import runners, sums
 from rnnbp.bptt.backend import Backend
 from rnnbp.bptt.parts import Parts, lasting, parts_of
 from rnnbp.bptt.rehearsal import Rehearsal
@@ -113,10 +113,12 @@ class Sizes:
         packed = sum(part.program_bytes(length) for part in parts) + sum(self.dense.values())
         return packed + max((part.workspace_bytes(length) for part in parts), default=0)
 
-    def gradients(self, steps: int) -> int:
-        """Gradients of the parameters, and of x for a sequence of so many steps."""
+    def gradients(self, steps: int, chunks: int) -> int:
+        """Gradients of the parameters, and of x for a sequence of so many steps; the totals of many chunks."""
         dx = steps * self.batch * math.prod(self.x_shape) * self.dtype.itemsize if self.floats and self.dx else 0
-        return sum(p.nbytes for p in self.model.params.values()) + dx
+        size = sum(p.size for p in self.model.params.values())
+        totals = sums.nbytes(size, self.dtype.itemsize) if chunks > sums.PART else 0
+        return size * self.dtype.itemsize + totals + dx
 
     def arriving(self, length: int) -> int:
         """Targets of a chunk that are looked at when it is run for the first time."""

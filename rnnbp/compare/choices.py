@@ -202,7 +202,8 @@ class Chooser:
         """Bytes that any schedule takes: gradients, states, the program, and the larger workspace of its actions."""
         sizes = self.sizes
         needs = (sizes.advance(length), sizes.record(length), sizes.backward(length))
-        return sizes.gradients(self.steps) + sizes.standing + sizes.program(length) + max(needs)
+        gradients = sizes.gradients(self.steps, math.ceil(self.steps / length))
+        return gradients + sizes.standing + sizes.program(length) + max(needs)
 
     def _seconds(self, option: _Option, length: int, chunks: int) -> float:
         counts = {

@@ -68,7 +68,7 @@ class Table:
         return found
 
     def finish(self, grads: Accumulator) -> None:
-        """Add the gradients of the layer and of the weights."""
+        """Add the gradients of the layer and of the weights; the deltas are 0 then."""
         count = int(self._found[0])
         if not count:
             return
@@ -76,6 +76,7 @@ class Table:
         self.map.backward(self.deltas, self.vectors, turned, self.dvectors, grads, count, self.workspace.threads)
         if self.layer.params:
             arrays.scatter(self.dvectors[:count], self._found[1 : count + 1], grads.at(self.layer.params, "weight"))
+        self.deltas[:count] = 0
 
     def _add(self, new: slice) -> None:
         """Symbols that come for the first time."""
