@@ -12,6 +12,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.bptt import sums
+from rnnbp.bptt.run import Run
 from rnnbp.numerics import Array
 
 BACKENDS = ["interpreter", "numpy", *["llvm"] * bool(find_spec("llvmlite"))]
@@ -135,7 +136,7 @@ def test_a_forecast_is_the_ledger(chunks: int, backend: str) -> None:
 def test_a_part_has_the_bits_of_a_plain_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     short = X[: 2 * sums.PART]
     found = rb.bptt(model(), short, short, CE, chunk=2)
-    monkeypatch.setattr(rb.bptt.__globals__["Run"], "_settle", lambda self: None)
+    monkeypatch.setattr(Run, "_settle", lambda self: None)
     plain = rb.bptt(model(), short, short, CE, chunk=2)
     for path, g in plain.grads.items():
         np.testing.assert_array_equal(found.grads[path], g)
