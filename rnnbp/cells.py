@@ -42,6 +42,15 @@ def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Option
     """h′ = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu (Elman 1990). Output h′; see ``Options``.
 
     Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
+
+    Weights of PyTorch's nn.RNN, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()`` for each
+    ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential names begin with a place, "0.").
+    Of Keras's and TensorFlow's SimpleRNN, with ``model`` the layer of this library and ``layer`` theirs::
+
+        kernel, recurrent, bias = layer.get_weights()
+        new = {"weight_ih": kernel.T, "weight_hh": recurrent.T, "bias_ih": bias, "bias_hh": 0 * bias}
+        for name, p in model.params.items():
+            p[...] = new[name]
     """
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ValueError(f"RNN: activation is {' or '.join(map(repr, ACTIVATIONS))}, found {shown(activation)}")
@@ -59,6 +68,15 @@ def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Optio
     long dependencies (Jozefowicz et al. 2015). See ``Options``.
 
     Shapes: x (T, B, n_in) → y (T, B, n), state (h, c), each (B, n).
+
+    Weights of PyTorch's nn.LSTM, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()`` for each
+    ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential names begin with a place, "0.").
+    Of Keras's and TensorFlow's LSTM, with ``model`` the layer of this library and ``layer`` theirs::
+
+        kernel, recurrent, bias = layer.get_weights()
+        new = {"weight_ih": kernel.T, "weight_hh": recurrent.T, "bias_ih": bias, "bias_hh": 0 * bias}
+        for name, p in model.params.items():
+            p[...] = new[name]
     """
     build = _Projections("LSTM", n_in, n, options)
     x, h, c = Input(n_in), State(n, "h"), State(n, "c")
@@ -81,6 +99,19 @@ def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Option
     ``weight_hm`` (n, n) m. Output h′. See ``Options``.
 
     Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
+
+    Weights of PyTorch's nn.GRU, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()`` for each
+    ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential names begin with a place, "0.").
+    Of Keras's and TensorFlow's GRU, with ``model`` the layer of this library and ``layer`` theirs::
+
+        kernel, recurrent, bias = layer.get_weights()
+        n = len(recurrent)
+        order = np.r_[n : 2 * n, :n, 2 * n : 3 * n]  # their gates z, r, h
+        of_x, of_h = bias[:, order] if bias.ndim == 2 else (bias[order], np.zeros(3 * n))  # reset_after=False has one
+        new = {"weight_ih": kernel.T[order], "weight_hh": recurrent.T[order], "bias_ih": of_x, "bias_hh": of_h}
+        new |= {"weight_hm": new["weight_hh"][2 * n :], "bias_hm": of_h[2 * n :]}
+        for name, p in model.params.items():
+            p[...] = new[name][: len(p)]
     """
     build = _Projections("GRU", n_in, n, options)
     x, h = Input(n_in), State(n, "h")

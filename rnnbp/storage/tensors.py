@@ -93,7 +93,10 @@ def _head(path: PathLike, file: BufferedReader, size: int) -> tuple[bytes, bytes
     if not start:
         raise StorageError(f"{path} is empty; restore it from a copy")
     if not OPENING.startswith(start[8 : DIGEST.start]) or (len(start) < DIGEST.start and size >= DIGEST.start):
-        raise StorageError(f"{path} is not a file of rnnbp tensors; give one that save_weights or a Trainer wrote")
+        raise StorageError(
+            f"{path} is not a file of rnnbp tensors; give one that save_weights or a Trainer wrote "
+            f"(weights of PyTorch, Keras or TensorFlow: see help(rnnbp.LSTM))"
+        )
     if len(start) < DIGEST.stop:
         raise StorageError(f"{path} is cut short, it has only {size} bytes; take another copy of it")
     length = int.from_bytes(start[:8], "little")

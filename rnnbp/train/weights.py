@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from rnnbp.numerics import Array, Shape, escaped, first_bad
@@ -9,6 +10,8 @@ from rnnbp.optim.parameters import check_writable
 from rnnbp.parameters import HasParams
 from rnnbp.storage import JSON, PathLike, StorageError, load_tensors, save_tensors
 
+TORCHS = re.compile(r"_l\d+(_reverse)?$")
+"""How names of PyTorch's recurrent layers end."""
 LISTED = 20
 """Differences that an error lists."""
 
@@ -76,4 +79,5 @@ def check_shapes(place: str, model: Mapping[str, Shape], file: Mapping[str, Shap
     if found:
         more = [f"and {len(found) - LISTED} more"] if len(found) > LISTED else []
         listed = "; ".join([*found[:LISTED], *more])
-        raise ValueError(f"{place}: the model is another: {listed}; build it as the one that was saved")
+        theirs = "; for PyTorch's names see help(rnnbp.LSTM)" * any(map(TORCHS.search, file))
+        raise ValueError(f"{place}: the model is another: {listed}; build it as the one that was saved{theirs}")
