@@ -24,6 +24,9 @@ class Parser(argparse.ArgumentParser):
 
     def parse_all(self, argv: list[str] | None) -> argparse.Namespace:
         """The options of a command line. An unknown one ends the program with the name that it resembles."""
+        for word in argv or ():
+            if "\0" in word:  # a shell cannot pass one, a program can
+                self.error(f"the argument {word!r} has a character NUL; leave it out")
         options, unknown = self.parse_known_args(argv)
         if unknown:
             command = getattr(options, "parser", self)

@@ -31,7 +31,9 @@ def read_bounded(path: PathLike, most: int) -> bytes:
     """All of a regular file of at most ``most`` bytes. Raises StorageError."""
     with opened(path) as (file, size):
         if size > most:
-            raise StorageError(f"{path} has {size} bytes, at most {most} can be meant; restore it from a copy")
+            raise StorageError(
+                f"{path} has {size} bytes, at most {most} can be meant; name another file, or restore it from a copy"
+            )
         data = file.read(size)
         check_size(path, len(data), size, file)
         return data
