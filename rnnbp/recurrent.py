@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.cell import Cell
+from rnnbp.layers.base import LayerParams
 from rnnbp.network import Network
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
 from rnnbp.values import Value
@@ -44,11 +45,11 @@ class Recurrent(Network):
         own = None if dtype is None else float_dtype(dtype)
         if own is not None and cell.dtype not in (None, own):
             raise DtypeError(f"{self}: dtype is {own}, that of the cell's parameters {cell.dtype}; leave it out")
-        self.initial: dict[str, Array] = {}
+        self.initial: dict[str, Array] = LayerParams()
         if initial == "learned":
             kind = own or cell.dtype or np.dtype(np.float32)
             named = zip(cell.state_names, cell.state_shapes, strict=True)
-            self.initial = {f"initial_{name}": np.zeros(shape, kind) for name, shape in named}
+            self.initial = LayerParams({f"initial_{name}": np.zeros(shape, kind) for name, shape in named})
         self.slots = cell.slots | {key: (self.initial, key) for key in self.initial}
 
     def __call__(self, x: Value) -> Any:

@@ -23,7 +23,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.layers.dense import Dense
 from rnnbp.layers.embedding import OneHot, Symbols
 from rnnbp.native.finite import first_bad
-from rnnbp.network import Network, name_params
+from rnnbp.network import Network, check_parameters, name_params
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, check_x_shape, positive_int
 from rnnbp.recurrent import Recurrent
 from rnnbp.storage import PathLike
@@ -146,7 +146,16 @@ def pose(
 
 
 def as_model(model: Any) -> Graph:
-    """``model`` as a graph of one input and one output; a Layer or Recurrent by itself is one."""
+    """``model`` as a graph of one input and one output; a Layer or Recurrent by itself is one.
+
+    Raises as ``check_parameters`` does where a parameter is not what its layer was built with.
+    """
+    graph = _as_graph(model)
+    check_parameters(graph)
+    return graph
+
+
+def _as_graph(model: Any) -> Graph:
     if isinstance(model, Graph) and not isinstance(model, Cell):
         if len(model.input_shapes) != 1 or model.n_outputs != 1:
             counts = f"{len(model.input_shapes)} inputs and {model.n_outputs} outputs"

@@ -41,6 +41,9 @@ class LayerParams(dict[str, Array]):
     Raises TypeError for what is no array, DtypeError for one that is not real, ShapeError for another shape.
     """
 
+    shapes: dict[str, Shape]
+    """Those that they had first: an array may be resized in place."""
+
     def __init__(self, given: Any = ()) -> None:
         super().__init__()
         self.update(given)
@@ -57,15 +60,18 @@ class LayerParams(dict[str, Array]):
         for key, value in found.items():
             self._check(key, value)
         super().update(found)
+        shapes = vars(self).setdefault("shapes", {})  # unpickling does not call __init__
+        for key, value in found.items():
+            shapes.setdefault(key, value.shape)
 
     def _check(self, key: str, value: Any) -> None:
         if not isinstance(value, np.ndarray):
             raise TypeError(f"parameter {key!r} must be an array, found {shown(value)}; use np.asarray(..., 'float32')")
         if value.dtype not in (np.float32, np.float64, np.complex128):  # complex is gradcheck's
             raise DtypeError(f"parameter {key!r} has dtype {value.dtype}; parameters are float32 or float64")
-        if key in self and self[key].shape != value.shape:
+        if (expected := vars(self).get("shapes", {}).get(key, value.shape)) != value.shape:
             raise ShapeError(
-                f"parameter {key!r} must have shape {self[key].shape}, found {value.shape}; "
+                f"parameter {key!r} must have shape {expected}, found {value.shape}; "
                 f"write into it, params[{key!r}][...] = values, or build another layer"
             )
 
