@@ -10,8 +10,8 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from rnnbp.layers.base import Layer, LayerParams
-from rnnbp.numerics import Array, DtypeError, ShapeError, float_dtype
+from rnnbp.layers.base import Layer, parameter
+from rnnbp.numerics import Array, DtypeError, float_dtype
 from rnnbp.parameters import Parameters
 
 REAL = (np.dtype(np.float32), np.dtype(np.float64))
@@ -75,17 +75,7 @@ def check_parameters(network: Network) -> None:
     Raises ShapeError, DtypeError, or TypeError for what is missing, or no plain array; they name the parameter.
     """
     for path, (owner, key) in network.slots.items():
-        given = owner.get(key)
-        if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
-            found = "is missing" if given is None else f"must be an array, found {type(given).__name__}"
-            raise TypeError(f"{path} {found}; write into a parameter, params[{path!r}][...] = values")
-        array = given if type(given) is np.ndarray else np.asarray(given)  # a subclass may say anything of its shape
-        expected = owner.shapes[key] if isinstance(owner, LayerParams) else array.shape
-        if array.shape != expected:
-            raise ShapeError(
-                f"{path} has shape {array.shape}, its layer was built with {expected}; "
-                f"resize no parameter in place, build another layer"
-            )
+        array = parameter(owner, key, path)
         if array.dtype not in REAL and array.dtype != np.complex128:  # gradcheck's
             raise DtypeError(f"{path} has dtype {array.dtype}; parameters are float32 or float64, use astype")
 

@@ -173,6 +173,18 @@ def _all_finite(x: Array) -> bool:
     return bool(x.size == 0 or (np.isfinite(x.min()) and np.isfinite(x.max())))
 
 
+def lies(array: Array) -> bool:
+    """Whether an array lies in memory as machine code reads it: in C order, and aligned."""
+    flags = array.flags
+    return flags.c_contiguous and flags.aligned
+
+
+def readable(array: Array, dtype: np.dtype[Any]) -> Array:
+    """``array`` as machine code reads it: a plain array, in C order, aligned; a copy only where it is not so."""
+    found = np.ascontiguousarray(array, dtype)
+    return found if found.flags.aligned else found.copy()
+
+
 _HEAD = object.__basicsize__
 """Bytes of an object before what is its own: of an array, first of all the pointer to its data (NumPy's C API)."""
 _pointer = ctypes.c_void_p.from_address

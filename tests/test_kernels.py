@@ -658,7 +658,7 @@ def test_dense_outside_cells(size: tuple[int, int, int], bias: bool, monkeypatch
         np.testing.assert_array_equal(one, two)
     for one, three in zip(found[0], found[2], strict=True):
         np.testing.assert_array_equal(one, three)
-    nbytes = sum(array.nbytes for array in kernel.panels.arrays)
+    nbytes = sum(array.nbytes for array in kernel.panels.arrays) + layer.params.get("bias", np.empty(0)).nbytes
     assert nbytes == dense_bytes(layer, np.dtype("float64"))
 
 

@@ -17,7 +17,7 @@ from rnnbp.graph import Graph, Node
 from rnnbp.interpreter import Tape
 from rnnbp.layers.base import Layer
 from rnnbp.layout import Layout, layouts
-from rnnbp.numerics import Array, Saved, require_features
+from rnnbp.numerics import Array, Saved, lies, require_features
 from rnnbp.recurrent import Recurrent
 from rnnbp.reuse import Reuse
 from rnnbp.rng import Context
@@ -125,8 +125,8 @@ class Chunks:
     def in_one_go(self) -> bool:
         """Whether kernels can advance chunks in one go: from an x that is as they read it, with nothing between."""
         (first, *others), x = self.parts.body or (None,), self.problem.x
-        lies = isinstance(x, Held) and not x.fresh and x.array.flags.c_contiguous and x.dtype == self.problem.dtype
-        return lies and not others and first is not None and hasattr(self.programs[first.number], "advance_all")
+        plain = isinstance(x, Held) and not x.fresh and lies(x.array) and x.dtype == self.problem.dtype
+        return plain and not others and first is not None and hasattr(self.programs[first.number], "advance_all")
 
     def advance_all(self, n: int, wanted: tuple[bool, ...], states: States) -> list[States]:
         """The states after chunks from n on, one after the other, where they are ``wanted``; () elsewhere."""
@@ -176,6 +176,7 @@ class Chunks:
         Args:
             into: where dx may lie.
         """
+        self.problem.x.check_there()  # a tape may have views of it
         values: list[Any] = [None] * self.model.n_values
         for k, frontier in tape.frontier.items():
             values[k] = frontier

@@ -16,7 +16,7 @@ from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.losses import Loss
 from rnnbp.native.finite import first_bad
-from rnnbp.numerics import Array, DtypeError, ShapeError, cast
+from rnnbp.numerics import Array, DtypeError, ShapeError, cast, lies
 from rnnbp.reuse import Reuse
 from rnnbp.storage import PathLike
 
@@ -134,7 +134,7 @@ class Objective:
     def sizes(self, dx: bool) -> Sizes:
         """What the actions take in bytes; ``dx`` if the gradient by x is kept."""
         problem, x = self.problem, self.problem.x
-        plain = isinstance(x, Held) and not x.fresh and x.array.flags.c_contiguous
+        plain = isinstance(x, Held) and not x.fresh and lies(x.array)
         fresh = [part for part in self._parts if part.fresh]
         recast = self.target is not None and self.target.dtype != problem.dtype
         spare, rows = needs_of(self.loss, problem.dtype, masked=self.mask is not None, recast=recast)
@@ -149,7 +149,7 @@ class Objective:
             loss_rows=rows,
             loss_brief=isinstance(self.loss, Loss) and self.loss.brief,
             dx=dx,
-            symbol_bytes=x.dtype.itemsize,
+            symbol_bytes=x.dtype.itemsize if x.fresh else 8,
             backend=problem.backend,
             target_bytes=sum(math.prod(part.shape) * part.dtype.itemsize for part in fresh),
         )

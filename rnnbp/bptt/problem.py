@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rnnbp.arrays import plain
 from rnnbp.batch_first import warn_if_known
 from rnnbp.bptt.backend import Backend, BackendLike, as_backend
 from rnnbp.bptt.padding import checked
 from rnnbp.bptt.parts import parts_of, recurrents
 from rnnbp.bptt.results import States
 from rnnbp.bptt.series import Held, Series, Stream, counted_from, series
+from rnnbp.bptt.states import check_range, initial_states
 from rnnbp.cell import Cell
 from rnnbp.graph import Graph
 from rnnbp.layers.base import Layer
@@ -24,7 +24,7 @@ from rnnbp.layers.dense import Dense
 from rnnbp.layers.embedding import OneHot, Symbols
 from rnnbp.native.finite import first_bad
 from rnnbp.network import Network, check_parameters, name_params
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, check_x_shape, positive_int
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, check_x_shape, positive_int, readable
 from rnnbp.recurrent import Recurrent
 from rnnbp.storage import PathLike
 from rnnbp.values import Input
@@ -99,9 +99,19 @@ class Problem:
         return slice(n * self.chunk, min((n + 1) * self.chunk, self.steps))
 
     def inputs(self, n: int, many: int = 1) -> Array:
-        """x of so many chunks from n on, in C order, floats in the model's dtype; no copy where it is so already."""
+        """x of so many chunks from n on, as machine code reads it: aligned, in C order, floats in the model's dtype.
+
+        No copy of floats that lie so already. Symbols are copied, as int64, and must be looked at after that: a
+        caller's own may change at any moment.
+
+        Raises ShapeError where the caller's array was resized, StorageError where its file was cut short.
+        """
         span = slice(self.span(n).start, self.span(n + many - 1).stop)
-        x = np.ascontiguousarray(self.x.read(span), self.dtype if self.floats else None).view()
+        found = self.x.read(span)
+        if self.floats or self.x.fresh:
+            x = readable(found, self.dtype if self.floats else found.dtype).view()
+        else:
+            x = np.array(found, np.int64, order="C")
         x.flags.writeable = False  # it may be the caller's own memory
         return x
 
@@ -140,7 +150,7 @@ def pose(
     if output is None:
         raise ShapeError(f"{graph}: the shape of its output does not follow from features {given.shape[1:]} of x")
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
-    states, filled = _states(graph, state, given.shape[0], dtype)
+    states, filled = initial_states(graph, state, given.shape[0], dtype)
     length = min(length, given.steps) if given.known else length
     return Problem(graph, given, dtype, length, states, filled, output, chosen)
 
@@ -235,7 +245,7 @@ def _check_values(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array, 
             f"x is {x[at]} at {where}; inputs must be finite: replace it, and mask that step; "
             f"it may stand only after the last step of its row that has weight"
         )
-    _check_range("x", x, dtype, start)
+    check_range("x", x, dtype, start)
 
 
 def symbol_layers(graph: Graph) -> Iterator[Symbols]:
@@ -251,61 +261,3 @@ def symbol_layers(graph: Graph) -> Iterator[Symbols]:
 def _dtype_of_symbols(graph: Graph) -> np.dtype[Any]:
     """The dtype of a model that takes symbols and has no parameters."""
     return next((layer.dtype for layer in symbol_layers(graph) if isinstance(layer, OneHot)), np.dtype(np.float32))
-
-
-def _check_range(where: str, array: Array, dtype: np.dtype[Any], start: int = 0) -> None:
-    """Raise ValueError for a finite float64 that the model's float32 cannot hold."""
-    if array.dtype.kind == "f" and array.dtype != dtype:
-        size = np.abs(array)
-        if size.max() > np.finfo(dtype).max:
-            first, *rest = (int(i) for i in np.unravel_index(np.argmax(size), array.shape))
-            found, at = array[(first, *rest)], [start + first, *rest]
-            raise ValueError(f"{where} is {found} at {at}, beyond {dtype}; scale it, or use astype")
-
-
-def _states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -> tuple[States, tuple[bool, ...]]:
-    blocks: list[Any] = [node.block for node in recurrents(model)]
-    given = [None] * len(blocks) if state is None else _per_recurrent(state, len(blocks))
-    found = []
-    for k, (block, arrays) in enumerate(zip(blocks, given, strict=True)):
-        if arrays is None:
-            found.append(block.first_state(batch, dtype))
-        else:
-            found.append(_checked_state(k, block, arrays, batch, dtype))
-    return tuple(found), tuple(arrays is not None for arrays in given)
-
-
-def _per_recurrent(state: Any, count: int) -> Sequence[Any]:
-    """``state`` as one entry per Recurrent; with a single one, its own arrays or array will do."""
-    if isinstance(state, np.ndarray):
-        state = (state,)
-    if not isinstance(state, (tuple, list)):
-        raise TypeError(f"state is a tuple with one entry per Recurrent, found {type(state).__name__}")
-    entries: Sequence[Any] = state
-    if count == 1 and entries and all(isinstance(part, np.ndarray) for part in entries):
-        entries = (entries,)
-    if len(entries) != count:
-        raise ShapeError(f"state has {len(entries)} entries for {count} Recurrents; give one for each, or None")
-    return entries
-
-
-def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
-    arrays = (arrays,) if isinstance(arrays, np.ndarray) else tuple(arrays)
-    names, shapes = block.cell.state_names, block.cell.state_shapes
-    if len(arrays) != len(shapes):
-        raise ShapeError(f"state {k} has {len(arrays)} arrays; its cell has {len(shapes)} states: {', '.join(names)}")
-    for name, array, shape in zip(names, arrays, shapes, strict=True):
-        where = f"state {k}, {name}"
-        plain(where, array)
-        if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
-            found = getattr(array, "dtype", type(array).__name__)
-            raise DtypeError(f"{where}: expected an array of {dtype}, found {found}; use np.asarray(..., '{dtype}')")
-        if array.shape != (batch, *shape):
-            raise ShapeError(
-                f"{where}: expected shape (B, ...) = {(batch, *shape)}, found {array.shape}; "
-                f"reshape it, or look whether x is (T, B, ...)"
-            )
-        if (at := first_bad(array)) is not None:
-            raise ValueError(f"{where}: the value at {list(at)} is {array[at]}; states must be finite")
-        _check_range(where, array, dtype)
-    return tuple(np.ascontiguousarray(array, dtype) for array in arrays)

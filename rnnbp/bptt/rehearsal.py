@@ -146,7 +146,7 @@ class Rehearsal:
         return self.sizes.layouts[node.number].state_bytes()
 
     def _begin(self) -> list[Any]:
-        x = self._new(self._bytes(0) if self.sizes.copied else 0)
+        x = self._new(self._bytes(0) if self.sizes.copied or not self.sizes.floats else 0)  # symbols always are
         x.size = self._bytes(0)
         return [x, *[None] * (self.sizes.model.n_values - 1)]
 

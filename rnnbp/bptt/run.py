@@ -20,6 +20,7 @@ from rnnbp.bptt.standing import Standing
 from rnnbp.bptt.stretches import stretches
 from rnnbp.bptt.sums import PART, Total
 from rnnbp.ledger import Ledger
+from rnnbp.network import check_parameters
 from rnnbp.numerics import Array
 from rnnbp.recurrent import Recurrent
 from rnnbp.reuse import Reuse
@@ -58,6 +59,7 @@ class Run:
         recurrent = zip(chunks.parts.recurrent, problem.state, strict=True)
         self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
         self.grads = Accumulators(problem.model, problem.chunks if problem.known else 1)
+        check_parameters(problem.model)  # the sums are of their shapes, and machine code adds to them
         self.backward = 0
         """Chunks that have added to the gradients."""
         self.dx = memory.new((problem.steps, *problem.x.shape), problem.dtype) if dx and problem.floats else None

@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rnnbp.arrays import REAL, as_array, as_read, is_stream, sliceable
+from rnnbp.bptt.mapped import mapped_file
 from rnnbp.bptt.scratch import ScratchFile
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, address
 from rnnbp.storage import PathLike, StorageError
 
 BLOCK = 2**14
@@ -38,6 +39,8 @@ class Held:
         self.dtype = np.dtype(array.dtype)
         self.fresh = not isinstance(self.array, np.ndarray)
         """Whether what is read is a new array each time."""
+        self._file = mapped_file(self.array)
+        self._start = address(self.array) if isinstance(self.array, np.ndarray) else 0
 
     @property
     def mapped(self) -> bool:
@@ -51,6 +54,7 @@ class Held:
         return step < self.steps
 
     def read(self, span: slice) -> Array:
+        self.check_there()
         if span.stop > self.steps:
             raise ShapeError(f"target and mask must be as long as x, found one of {self.steps} steps; end them alike")
         found = as_read("what was read from a file", self.array[span])
@@ -58,6 +62,20 @@ class Held:
             self._check(found, span)
             found = found if found.base is None else found.copy()  # it may be a part of something larger
         return found
+
+    def check_there(self) -> None:
+        """Raise ShapeError where the array was resized in place since, StorageError where its file was cut short.
+
+        Memory that is gone would be read otherwise, which ends the process. What another thread or process does
+        between this look and the reading is not seen.
+        """
+        if self._file is not None:
+            self._file.check()
+        if self._start and (address(self.array) != self._start or self.array.shape != (self.steps, *self.shape)):
+            raise ShapeError(
+                f"an array of shape {(self.steps, *self.shape)} was resized, or given another shape, "
+                f"while it was read; give bptt a copy"
+            )
 
     def _check(self, found: Array, span: slice) -> None:
         """Raise for slices that are not what the whole was said to be."""
@@ -145,6 +163,8 @@ class Stream:
             found = f"ends after {self.arrived}" if self.arrived < span.stop else "goes on after that"
             raise ShapeError(f"{self.name}: the stream is to go to {told} but {found}; x and target must end alike")
         return self._read(span)
+
+    def check_there(self) -> None: ...
 
     def again(self, span: slice) -> Array:
         """Steps that have come, whatever the chunks; without a look at their sums."""

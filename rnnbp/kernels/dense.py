@@ -12,9 +12,10 @@ from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.affine import Map
 from rnnbp.kernels.cell import shared
 from rnnbp.kernels.packing import Panels, fill, packed_rows
+from rnnbp.layers.base import parameter
 from rnnbp.layers.dense import Dense
 from rnnbp.native.machine import vector_bytes
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Shape, ShapeError, lies
 
 
 def fits(layer: Any, dtype: np.dtype[Any]) -> bool:
@@ -23,14 +24,15 @@ def fits(layer: Any, dtype: np.dtype[Any]) -> bool:
 
 
 def dense_bytes(layer: Dense, dtype: np.dtype[Any]) -> int:
-    """The weights in panels, as they are and turned."""
+    """The weights in panels, as they are and turned, and a copy of the bias."""
     lanes, _ = shared(8 * dtype.itemsize, vector_bytes())
     (n_in,), n_out = layer.n_in, layer.n_out
-    return (packed_rows(n_out, lanes) * n_in + packed_rows(n_in, lanes) * n_out) * dtype.itemsize
+    bias = n_out if "bias" in layer.params else 0
+    return (packed_rows(n_out, lanes) * n_in + packed_rows(n_in, lanes) * n_out + bias) * dtype.itemsize
 
 
 class DenseKernel:
-    """Runs a Dense on rows (..., features) that lie together; its weights are packed once.
+    """Runs a Dense on rows (..., features) that lie together; its weights are packed, and its bias copied, once a run.
 
     Args:
         brief: whether its output does not outlive the action that makes it.
@@ -43,28 +45,33 @@ class DenseKernel:
         bias = Rows(layer.params, "bias", 0, layer.n_out) if "bias" in layer.params else None
         self.map = Map(self.library, self.rows, layer.n_in[0], dtype.itemsize, bias)
         self.panels: Panels | None = None
+        self._bias: Array | None = None
 
     def takes(self, *arrays: Any) -> bool:
         """Whether these are as kernels read them."""
-        return all(a is not None and a.dtype == self.dtype and a.flags.c_contiguous for a in arrays)
+        return all(type(a) is np.ndarray and a.dtype == self.dtype and lies(a) for a in arrays)
 
     def prepare(self) -> list[Panels]:
         """What is to be packed for a run."""
         if self.panels is None:
             both = [Matrix(self.rows), Matrix(self.rows, turned=True)]
             self.panels = Panels(both, self._new, self.lanes, self.library)
+        if "bias" in self.layer.params:
+            bias = parameter(self.layer.params, "bias")
+            self._bias = np.array(bias, self.dtype)  # of our own: the layer's may be resized meanwhile
         return [self.panels]
 
     def forward(self, x: Array) -> Array:
         """y (..., n_out)."""
         y = self._new((*x.shape[:-1], self.layer.n_out), brief=self.brief)
-        given = self.layer.params.get("bias")
-        bias = None if given is None else np.ascontiguousarray(given, self.dtype)
-        self.map.forward(x, self._weights(0), bias, y, y.size // self.layer.n_out, self.workspace.threads)
+        weights = self._weights(0)
+        self.map.forward(x, weights, self._bias, y, y.size // self.layer.n_out, self.workspace.threads)
         return y
 
     def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
         """dx (..., n_in); the gradients of the parameters are added."""
+        if x.shape != (*dy.shape[:-1], self.layer.n_in[0]):
+            raise ShapeError(f"{self.layer}: its input has shape {x.shape} now, its delta {dy.shape}; resize no array")
         dx, rows = self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True), dy.size // self.layer.n_out
         self.map.backward(dy, x, self._weights(1), dx, grads, rows, self.workspace.threads)
         return dx

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from rnnbp.compiler.code import Matrix
+from rnnbp.layers.base import parameter
 from rnnbp.native import threads
 from rnnbp.native.calls import place, table
 from rnnbp.native.ir import Lanes, Text
 from rnnbp.native.machine import Library
-from rnnbp.numerics import Array, Shape, address
+from rnnbp.numerics import Array, Shape, address, readable
 
 WAKING = 2**16
 """Numbers that are worth waking a thread for; nobody waits until it has come."""
@@ -49,15 +50,15 @@ class Panels:
             self.arrays[which][rows // lanes.n * lanes.n * depth :] = 0
         function, to = library.address("turned.task" if matrix.turned else "upright.task"), len(numbers) + which
         for lane in matrix.lanes:
-            columns = lane.owner[lane.key].shape[1]
+            columns = parameter(lane.owner, lane.key).shape[1]
             source = place(numbers[id(lane.owner), lane.key], self._factors.itemsize * columns * lane.start)
             yield [function, source, lane.count, columns, at, rows, depth, place(to)]
             at += lane.count
 
     def sources(self) -> list[Array]:
-        """The weights as they are now, as they are read."""
+        """The weights as they are now, as they are read. Raises ShapeError where one was resized since."""
         dtype = self._factors.dtype
-        return [np.ascontiguousarray(lane.owner[lane.key], dtype) for lane in self._sources.values()]
+        return [readable(parameter(lane.owner, lane.key), dtype) for lane in self._sources.values()]
 
     def bases(self, sources: Sequence[Array]) -> list[int]:
         """Where the arrays of the tasks begin."""

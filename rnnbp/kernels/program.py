@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -19,9 +18,11 @@ from rnnbp.kernels.tasks import places_of
 from rnnbp.layers.embedding import Symbols
 from rnnbp.native import threads
 from rnnbp.native.calls import NUMBERS, place
-from rnnbp.numerics import Array, Shape, address
+from rnnbp.numerics import Array, Shape, ShapeError, address, readable
 from rnnbp.rng import Context
 
+NUMBER = np.dtype(np.int64)
+"""Of numbers of symbols."""
 WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
 READING = 2**19
@@ -61,7 +62,7 @@ class KernelProgram:
     ) -> list[tuple[Array, ...]]:
         """The states after chunks, of ``length`` steps, of x (T, B, ...), where they are ``wanted``; () elsewhere."""
         kernel, batch, dtype = self.kernels.forward(rolling=True, output=False), self.layout.batch, self.layout.dtype
-        arrays, shapes = self.buffers.arrays(kernel, length), self.cell.state_shapes
+        arrays, shapes, x = self.buffers.arrays(kernel, length), self.cell.state_shapes, self._lying(x)
         states = [arrays[f"H{k}"] for k in range(len(shapes))]
         self._enter(states, state)
         found = [tuple(np.empty((batch, *shape), dtype) for shape in shapes) if yes else () for yes in wanted]
@@ -108,6 +109,7 @@ class KernelProgram:
         self, x: Array, states: States, context: Context, *, output: bool = True
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
+        self._require("x", x, self._x_shape(len(states.states[0]) - 1))
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
         bundle = self.buffers.bundle(kernel, len(x), states=False)
         memory = self.buffers.new((bundle.size,))
@@ -124,13 +126,14 @@ class KernelProgram:
         into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
         """The delta recursion from the last step of a chunk to its first, and the parameter gradients."""
-        length, kernel = len(tape.x), self.kernels.backward
+        length, kernel = self._whole(tape), self.kernels.backward
         arrays = self.buffers.arrays(kernel, length)
         for k, delta in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if delta is None else delta.reshape(self.layout.batch, -1))
         if dy is None:
-            dy = np.zeros((length, self.layout.batch, math.prod(self._output_shape)), self.layout.dtype)
-        dx, dy = self._dx(tape.x, into), np.ascontiguousarray(dy, self.layout.dtype)
+            dy = np.zeros((length, self.layout.batch, *self._output_shape), self.layout.dtype)
+        self._require("the delta of y", dy, (length, self.layout.batch, *self._output_shape))
+        dx, dy = self._dx(tape.x, into), readable(dy, self.layout.dtype)
         given = {"x": tape.x, "dy": dy} | ({} if dx is None else {"dx": dx})
         pieces = self.buffers.pieces(kernel, self.kernels.forward(output=self._made(True), taped=True), given)
         places = tape.places | {"dy": address(dy), "dx": address(dx)}
@@ -140,8 +143,27 @@ class KernelProgram:
         return dx, self._copies(arrays[f"C{k}"] for k in range(len(dstate)))
 
     def _lying(self, x: Array) -> Array:
-        """x as kernels read it, whatever layer it comes from."""
-        return np.ascontiguousarray(x, self.layout.dtype if self.table is None else np.int64)
+        """x (L, B, ...) as kernels read it, whatever layer it comes from. Raises ShapeError for another shape."""
+        self._require("x", x, self._x_shape(len(x)))
+        return readable(x, self.layout.dtype if self.table is None else NUMBER)
+
+    def _x_shape(self, length: int) -> Shape:
+        """Of x; where it is numbers of symbols, these have no features."""
+        features = self.layout.x_shape if self.table is None else ()
+        return (length, self.layout.batch, *features)
+
+    def _require(self, what: str, array: Array, expected: Shape) -> None:
+        """Raise ShapeError for an array that is not of the shape that kernels read."""
+        if array.shape != expected:
+            raise ShapeError(f"{self.cell}: {what} must have shape {expected}, found {array.shape}; resize no array")
+
+    def _whole(self, tape: ProgramTape) -> int:
+        """The steps of a tape. Raises ShapeError where its x, which may be a layer's own array, was resized since."""
+        length = len(tape.states.states[0]) - 1
+        self._require("x of a tape", tape.x, self._x_shape(length))
+        if address(tape.x) != tape.places["x"]:
+            raise ShapeError(f"{self.cell}: x of a tape was resized since it was recorded; resize no array")
+        return length
 
     def _dx(self, x: Array, into: Array | None) -> Array | None:
         """The array for the gradient by x, zeros where nothing reaches it; None for symbols."""

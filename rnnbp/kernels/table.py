@@ -59,8 +59,8 @@ class Table:
         if self.rows is None:
             fill(self.prepare())
         before = int(self._found[0])
-        found = arrays.numbered(np.ascontiguousarray(x, np.int64), self._numbers, self._found)
-        if found.size and found.min() < 0:  # x may be the caller's own memory, and have changed
+        found = arrays.numbered(x, self._numbers, self._found)
+        if found.size and found.min() < 0:  # x may have changed since it was looked at
             self.layer.check(x)
             raise IndexError(f"{self.layer}: input has changed while it was read; give bptt an array of its own")
         if before < self._found[0]:

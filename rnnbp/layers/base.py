@@ -67,6 +67,8 @@ class LayerParams(dict[str, Array]):
     def _check(self, key: str, value: Any) -> None:
         if not isinstance(value, np.ndarray):
             raise TypeError(f"parameter {key!r} must be an array, found {shown(value)}; use np.asarray(..., 'float32')")
+        if isinstance(value, np.ma.MaskedArray):
+            raise TypeError(f"parameter {key!r} is a masked array, whose mask would be lost; give its data")
         if value.dtype not in (np.float32, np.float64, np.complex128):  # complex is gradcheck's
             raise DtypeError(f"parameter {key!r} has dtype {value.dtype}; parameters are float32 or float64")
         if (expected := vars(self).get("shapes", {}).get(key, value.shape)) != value.shape:
@@ -74,6 +76,27 @@ class LayerParams(dict[str, Array]):
                 f"parameter {key!r} must have shape {expected}, found {value.shape}; "
                 f"write into it, params[{key!r}][...] = values, or build another layer"
             )
+
+
+def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
+    """A parameter as a plain array, once it is seen to be what its layer was built with.
+
+    Args:
+        path: how errors call it.
+
+    Raises TypeError for what is missing or no array, ShapeError where it was resized, or put there past the checks.
+    """
+    given, path = owner.get(key), path or key
+    if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
+        found = "is missing" if given is None else f"must be an array, found {type(given).__name__}"
+        raise TypeError(f"{path} {found}; write into a parameter, params[{path!r}][...] = values")
+    array = given if type(given) is np.ndarray else np.asarray(given)  # a subclass may say anything of its shape
+    if isinstance(owner, LayerParams) and array.shape != owner.shapes[key]:
+        raise ShapeError(
+            f"{path} has shape {array.shape}, its layer was built with {owner.shapes[key]}; "
+            f"resize no parameter in place, build another layer"
+        )
+    return array
 
 
 class Layer(ABC):

@@ -39,7 +39,7 @@ class Symbols(Layer):
         return ((self.n_out,),)
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
-        return Scratch(forward=4 * rows, params=4 * rows)
+        return Scratch(forward=4 * rows, params=6 * rows)
 
     def check(self, x: Array) -> None:
         """Raise unless ``x`` holds integers in range."""
@@ -104,12 +104,13 @@ class Embedding(Symbols):
         x, dy = saved[0].reshape(-1), dy.reshape(-1, self.n_out)
         if len(dy) != len(x):
             raise ShapeError(f"{self}: dy must have {len(x)} rows, one for each symbol, found {len(dy)}")
-        self.check(x)  # it may be the caller's own memory, and have changed
         if native.chosen():
             from rnnbp.native import arrays as machine
 
             if machine.takes(dy):
                 return {"weight": machine.scattered(dy, x, self.n_symbols)}
+        x = np.array(x)  # it may be anybody's memory: what is looked at must not change before it is used
+        self.check(x)
         ones = (np.ones(x.size, dy.dtype), x, np.arange(x.size + 1))
         which = sparse.csr_array(ones, shape=(x.size, self.n_symbols))
         return {"weight": which.T @ dy}
@@ -136,6 +137,7 @@ class OneHot(Symbols):
         self.dtype = float_dtype(dtype)
 
     def forward(self, x: Array, *, dtype: npt.DTypeLike | None = None) -> tuple[Array, Saved]:
+        x = np.array(x)  # what is looked at must not change before it is used
         self.check(x)
         y = np.zeros((*x.shape, self.n_symbols), self.dtype if dtype is None else dtype)
         np.put_along_axis(y, x[..., None], 1, axis=-1)

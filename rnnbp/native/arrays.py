@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -12,8 +12,10 @@ from rnnbp.native import threads
 from rnnbp.native.calls import place, table
 from rnnbp.native.elementwise import library
 from rnnbp.native.threads import Job
-from rnnbp.numerics import Array, address
+from rnnbp.numerics import Array, ShapeError, address, lies
 
+PLAIN = (np.ndarray, np.memmap)
+"""Types whose attributes are NumPy's."""
 TOGETHER = 2**14
 """Numbers of a task."""
 FEW = 8
@@ -23,9 +25,12 @@ WAKING = 2**16
 
 
 def takes(*arrays: Array) -> bool:
-    """Whether they are of float32, or all of float64, in this machine's order of bytes, and lie together."""
+    """Whether they are of float32, or all of float64, in this machine's order of bytes, and lie together.
+
+    Not arrays of a person's own subclass, which may say anything of their shape.
+    """
     kind = arrays[0].dtype
-    return kind.char in "fd" and kind.isnative and all(a.dtype == kind and a.flags.c_contiguous for a in arrays)
+    return kind.char in "fd" and kind.isnative and all(type(a) in PLAIN and a.dtype == kind and lies(a) for a in arrays)
 
 
 def apart(arrays: Sequence[Array]) -> bool:
@@ -84,7 +89,13 @@ def squares(x: Array) -> float:
 
 
 def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[float], *, penalty: bool) -> None:
-    """Adam's update of (p, g, m, v), all of one dtype, by the ``numbers`` that ``elementwise.ADAM`` names."""
+    """Adam's update of (p, g, m, v), all of one dtype, by the ``numbers`` that ``elementwise.ADAM`` names.
+
+    Raises ShapeError where the four are not of one shape.
+    """
+    for p, *others in arrays:
+        if any(other.shape != p.shape for other in others):
+            raise ShapeError(f"Adam: a parameter, its gradient and state have shapes {p.shape}, {shapes_of(others)}")
     dtype, sizes = arrays[0][0].dtype, tuple([four[0].size for four in arrays])
     function = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
     given, (job, _) = np.array(numbers, dtype), _split(function, sizes, dtype.itemsize, 4)
@@ -109,6 +120,8 @@ def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> 
     Softmax times ``factors``, less ``less`` at which (N,), of integers in [0, K), is put in ``out``.
     """
     n, k = y.shape
+    if out.shape != y.shape or not which.shape == factors.shape == less.shape == (n,):
+        raise ShapeError(f"softmax: rows {y.shape} with arrays of shapes {shapes_of((out, which, factors, less))}")
     tops, totals, ats = np.empty((3, n), y.dtype)
     which = np.ascontiguousarray(which, np.int64)
     job = _softmax(library(y.dtype).address("softmax.task"), n, k, y.itemsize)
@@ -121,16 +134,24 @@ def numbered(x: Array, rows: Array, found: Array) -> Array:
 
     found[0] counts those that have one, which follow it. What is out of range becomes −1.
     """
-    out = np.empty(x.shape, np.int64)
+    out = np.array(x, np.int64, order="C")  # of our own: what is looked at cannot change before it is used
     number = library(np.dtype(np.float32)).function("number", 6)
-    number(address(x), x.size, rows.size, address(rows), address(found), address(out))
+    number(address(out), out.size, rows.size, address(rows), address(found), address(out))
     return out
 
 
 def scattered(d: Array, x: Array, n: int) -> Array:
-    """(n, K): the sums of the rows of d (N, K) where x (N,) is each of n symbols."""
+    """(n, K): the sums of the rows of d (N, K) where x (N,) is each of n symbols.
+
+    Raises ShapeError, IndexError for a symbol out of range.
+    """
+    own = np.array(x, np.int64)  # of our own: what is looked at cannot change before it is used
+    if own.shape != d.shape[:1]:
+        raise ShapeError(f"{len(d)} rows, found symbols of shape {own.shape}; give one for each")
+    if own.size and own.view(np.uint64).max() >= n:  # what is below 0 is far above, seen so
+        raise IndexError(f"symbols must lie in [0, {n}), found {own.min()} to {own.max()}")
     out = np.zeros((n, d.shape[1]), d.dtype)
-    scatter(d, np.ascontiguousarray(x, np.int64), out)
+    scatter(d, own, out)
     return out
 
 
@@ -144,6 +165,11 @@ def scatter(d: Array, x: Array, out: Array) -> None:
     """Add the rows of d (N, K) to those of out (n, K) that x (N,), of int64 in [0, n), names."""
     job = _scatter(library(d.dtype).address("scatter.task"), *d.shape)
     _do(job, [address(d), address(x), address(out)], 0)
+
+
+def shapes_of(arrays: Iterable[Array]) -> str:
+    """Their shapes, for an error."""
+    return ", ".join(str(array.shape) for array in arrays)
 
 
 def _do(job: Job, bases: list[int], size: int) -> None:

@@ -45,6 +45,7 @@ class Optimizer(ABC):
         place = type(self).__name__
         self.params = distinct(place, params)
         self._origin = Origin(place, params, self.params)
+        self._shapes = {name: p.shape for name, p in self.params.items()}
         self.lr = rate(f"{place}: lr", lr, above=0)
         self.steps = 0
         self._slots = {name: {slot: np.zeros_like(p, order="C") for slot in slots} for name, p in self.params.items()}
@@ -73,6 +74,12 @@ class Optimizer(ABC):
         dict, those that it updates; where ``model`` is given, they must be its own.
         """
         self._origin.check(model)
+        for name, p in self.params.items():
+            if p.shape != self._shapes[name]:
+                raise ShapeError(
+                    f"{type(self).__name__}: parameter {name!r} had shape {self._shapes[name]} when the optimiser was "
+                    f"built, found {p.shape}; resize no parameter in place"
+                )
         check_writable(type(self).__name__, self.params)
 
     @ieee

@@ -1,0 +1,51 @@
+"""Files that are mapped into memory: one that is cut short ends the process that reads what is gone."""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnbp.numerics import Array
+from rnnbp.storage import StorageError
+
+
+@dataclass(frozen=True)
+class MappedFile:
+    """A file as it was mapped: ``end`` is the offset after its last mapped byte."""
+
+    memory: mmap.mmap
+    name: str
+    end: int
+
+    def check(self) -> None:
+        """Raise StorageError where the file is shorter now than what was mapped of it."""
+        size = self.memory.size()
+        if size < self.end:
+            raise StorageError(
+                f"{self.name} was cut short while it was mapped, to {size:,} bytes of {self.end:,}; "
+                f"write to another file and rename it, or give the array in memory"
+            )
+
+
+def mapped_file(array: object) -> MappedFile | None:
+    """The file that an array is mapped from, however many views are between; None for other memory."""
+    owner, offset, name = array, 0, "a file"
+    while isinstance(owner, np.ndarray):
+        if isinstance(owner, np.memmap) and owner.filename is not None:
+            offset, name = owner.offset - owner.offset % mmap.ALLOCATIONGRANULARITY, str(owner.filename)
+        owner = _below(owner)
+    if not isinstance(owner, mmap.mmap):
+        return None
+    try:
+        owner.size()
+    except (OSError, ValueError):  # of no file, or closed
+        return None
+    return MappedFile(owner, name, offset + len(owner))
+
+
+def _below(array: Array) -> object:
+    """What the memory of an array is of."""
+    base = array.base
+    return base.obj if isinstance(base, memoryview) else base

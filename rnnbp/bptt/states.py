@@ -1,0 +1,75 @@
+"""Initial states as they are given to a run, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rnnbp.arrays import plain
+from rnnbp.bptt.parts import recurrents
+from rnnbp.bptt.results import States
+from rnnbp.graph import Graph
+from rnnbp.native.finite import first_bad
+from rnnbp.numerics import Array, DtypeError, ShapeError
+from rnnbp.recurrent import Recurrent
+
+
+def initial_states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -> tuple[States, tuple[bool, ...]]:
+    """The initial states of a model's Recurrents, and which of them were given."""
+    blocks: list[Any] = [node.block for node in recurrents(model)]
+    given = [None] * len(blocks) if state is None else _per_recurrent(state, len(blocks))
+    found = []
+    for k, (block, arrays) in enumerate(zip(blocks, given, strict=True)):
+        if arrays is None:
+            found.append(block.first_state(batch, dtype))
+        else:
+            found.append(_checked_state(k, block, arrays, batch, dtype))
+    return tuple(found), tuple(arrays is not None for arrays in given)
+
+
+def _per_recurrent(state: Any, count: int) -> Sequence[Any]:
+    """``state`` as one entry per Recurrent; with a single one, its own arrays or array will do."""
+    if isinstance(state, np.ndarray):
+        state = (state,)
+    if not isinstance(state, (tuple, list)):
+        raise TypeError(f"state is a tuple with one entry per Recurrent, found {type(state).__name__}")
+    entries: Sequence[Any] = state
+    if count == 1 and entries and all(isinstance(part, np.ndarray) for part in entries):
+        entries = (entries,)
+    if len(entries) != count:
+        raise ShapeError(f"state has {len(entries)} entries for {count} Recurrents; give one for each, or None")
+    return entries
+
+
+def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+    arrays = (arrays,) if isinstance(arrays, np.ndarray) else tuple(arrays)
+    names, shapes = block.cell.state_names, block.cell.state_shapes
+    if len(arrays) != len(shapes):
+        raise ShapeError(f"state {k} has {len(arrays)} arrays; its cell has {len(shapes)} states: {', '.join(names)}")
+    for name, array, shape in zip(names, arrays, shapes, strict=True):
+        where = f"state {k}, {name}"
+        plain(where, array)
+        if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
+            found = getattr(array, "dtype", type(array).__name__)
+            raise DtypeError(f"{where}: expected an array of {dtype}, found {found}; use np.asarray(..., '{dtype}')")
+        if array.shape != (batch, *shape):
+            raise ShapeError(
+                f"{where}: expected shape (B, ...) = {(batch, *shape)}, found {array.shape}; "
+                f"reshape it, or look whether x is (T, B, ...)"
+            )
+        if (at := first_bad(array)) is not None:
+            raise ValueError(f"{where}: the value at {list(at)} is {array[at]}; states must be finite")
+        check_range(where, array, dtype)
+    return tuple(np.ascontiguousarray(array, dtype) for array in arrays)
+
+
+def check_range(where: str, array: Array, dtype: np.dtype[Any], start: int = 0) -> None:
+    """Raise ValueError for a finite float64 that the model's float32 cannot hold."""
+    if array.dtype.kind == "f" and array.dtype != dtype:
+        size = np.abs(array)
+        if size.max() > np.finfo(dtype).max:
+            first, *rest = (int(i) for i in np.unravel_index(np.argmax(size), array.shape))
+            found, at = array[(first, *rest)], [start + first, *rest]
+            raise ValueError(f"{where} is {found} at {at}, beyond {dtype}; scale it, or use astype")

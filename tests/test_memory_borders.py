@@ -1,0 +1,239 @@
+"""What reaches machine code is what it was compiled for, or an error that names it: nothing reads past an array."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.native import installed
+
+Array = np.ndarray
+STEPS, BATCH, SIZE, UNITS = 6, 3, 8, 40
+MSE = rb.losses.MeanSquaredError()
+every_backend = pytest.mark.parametrize("backend", ["interpreter", "numpy", "llvm"])
+
+
+class Lies(np.ndarray):
+    """A small array that says that it is of the weight's shape."""
+
+    shape = property(lambda _: (4 * UNITS, UNITS))  # type: ignore[assignment]  # on purpose
+
+
+def network() -> rb.Sequential:
+    return rb.Sequential(rb.LSTM(SIZE, UNITS, rng=0), rb.Dense(UNITS, 2, rng=1))
+
+
+def data(features: int = SIZE) -> tuple[Array, Array]:
+    rng = np.random.default_rng(0)
+    return tuple(rng.normal(size=(STEPS, BATCH, n)).astype(np.float32) for n in (features, 2))  # type: ignore[return-value]
+
+
+def gradients(model: Any, backend: str, **given: Any) -> rb.Gradients:
+    return rb.bptt(model, *data(), MSE, backend=backend, chunk=4, **given)
+
+
+def resized(model: rb.Sequential) -> None:
+    model.params["0.weight_hh"].resize((4, 4), refcheck=False)
+
+
+def put(change: Callable[[Array], Any]) -> Callable[[rb.Sequential], None]:
+    """What puts another array in its place past the checks."""
+
+    def past_the_checks(model: rb.Sequential) -> None:
+        owner, key = model.slots["0.weight_hh"]
+        dict.__setitem__(owner, key, change(owner[key]))
+
+    return past_the_checks
+
+
+WRONG: dict[str, tuple[Callable[[rb.Sequential], None], type[Exception], str]] = {
+    "resized": (resized, rb.ShapeError, r"has shape \(4, 4\), its layer was built with \(160, 40\)"),
+    "larger": (put(lambda p: np.zeros((320, 80), p.dtype)), rb.ShapeError, r"has shape \(320, 80\)"),
+    "turned": (put(lambda p: p.T), rb.ShapeError, r"has shape \(40, 160\)"),
+    "no axes": (put(lambda p: p[0, 0, ...]), rb.ShapeError, r"has shape \(\)"),
+    "empty": (put(lambda p: p[:0]), rb.ShapeError, r"has shape \(0, 40\)"),
+    "a lie": (put(lambda p: p[:1].copy().view(Lies)), rb.ShapeError, r"has shape \(1, 40\)"),
+    "float16": (put(lambda p: p.astype(np.float16)), rb.DtypeError, "has dtype float16"),
+    "swapped": (put(lambda p: p.astype(">f4")), rb.DtypeError, "has dtype >f4"),
+    "a list": (put(lambda p: p.tolist()), TypeError, "must be an array, found list"),
+    "masked": (put(lambda p: np.ma.masked_less(p, 0)), TypeError, "must be an array, found MaskedArray"),
+    "gone": (put(lambda p: None), TypeError, "is missing"),
+}
+every_wrong = pytest.mark.parametrize("case", WRONG)
+
+
+@every_backend
+@every_wrong
+def test_a_parameter_that_is_not_as_it_was_built(case: str, backend: str) -> None:
+    change, error, message = WRONG[case]
+    model = network()
+    gradients(model, backend)  # which leaves kernels and memory for the next run
+    plan = rb.plan(model, MSE, steps=STEPS, batch=BATCH, budget="64 MB", x_shape=(SIZE,), backend=backend)
+    change(model)
+    for run in (lambda: gradients(model, backend), lambda: rb.bptt(model, *data(), MSE, checkpoint=plan)):
+        with pytest.raises(error, match=rf"^0\.weight_hh {message}"):
+            run()
+    with pytest.raises(error, match=rf"^0\.weight_hh {message}"):
+        rb.predict(model, data()[0])
+
+
+def test_a_parameter_is_resized_between_steps_of_training() -> None:
+    x, y = (np.ascontiguousarray(a.swapaxes(0, 1)) for a in data())
+    model = network()
+    trainer = rb.Trainer(model, rb.optim.Adam(model), MSE)
+    trainer.fit(rb.Sequences(x, y, batch_size=BATCH), steps=1)
+    resized(model)
+    with pytest.raises(rb.ShapeError, match=r"0\.weight_hh.* shape \(4, 4\)|'0\.weight_hh' had shape \(160, 40\)"):
+        trainer.fit(rb.Sequences(x, y, batch_size=BATCH), steps=2)
+
+
+@pytest.mark.parametrize("rule", [rb.optim.Adam, rb.optim.AdamW, rb.optim.RMSProp, rb.optim.SGD])
+def test_an_optimiser_of_a_parameter_that_was_resized(rule: Any) -> None:
+    p = np.ones(3000, np.float32)
+    optimiser = rule({"p": p}, lr=0.1)
+    p.resize(6000, refcheck=False)
+    with pytest.raises(rb.ShapeError, match=r"parameter 'p' had shape \(3000,\) when .* found \(6000,\)"):
+        optimiser.step({"p": np.ones(6000, np.float32)})
+
+
+LYING: dict[str, Callable[[Array], Array]] = {
+    "at an odd address": lambda p: np.frombuffer(b"0" + p.tobytes(), np.uint8)[1:].view(p.dtype).reshape(p.shape),
+    "in Fortran's order": np.asfortranarray,
+    "backwards": lambda p: np.flip(np.flip(p).copy()),
+    "a subclass": lambda p: p.copy().view(type("Own", (np.ndarray,), {})),
+}
+
+
+@every_backend
+@pytest.mark.parametrize("case", LYING)
+def test_parameters_and_inputs_count_however_they_lie(case: str, backend: str) -> None:
+    model, (x, y), expected = network(), data(), gradients(network(), "interpreter")
+    for owner, key in model.slots.values():
+        owner[key] = LYING[case](owner[key])
+    found = rb.bptt(model, LYING[case](x), LYING[case](y), MSE, backend=backend, chunk=4)
+    assert found.loss == pytest.approx(expected.loss, rel=1e-5)
+    for name, grad in expected.grads.items():
+        np.testing.assert_allclose(found.grads[name], grad, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+@every_backend
+def test_the_input_is_resized_by_the_loss(backend: str) -> None:
+    x, y = data()
+    calls = []
+
+    def loss(found: Array, target: Array) -> tuple[float, Array]:
+        calls.append(found)
+        if len(calls) == 1:
+            x.resize((1, 1, 1), refcheck=False)
+        return 0.0, found - target
+
+    with pytest.raises(rb.ShapeError, match=r"an array of shape \(6, 3, 8\) was resized, or given another shape"):
+        rb.bptt(network(), x, y, loss, backend=backend, chunk=4)
+
+
+class Stashes(rb.Layer):
+    """y = 2 x, of which it can resize what it gave."""
+
+    def __init__(self) -> None:
+        self.params, self.given = {}, list[Array]()
+
+    def forward(self, x: Array) -> tuple[Any, Any]:
+        self.given.append(x * 2)
+        return self.given[-1], ()
+
+    def backward_inputs(self, saved: Any, dy: Array) -> Any:
+        return (dy * 2,)
+
+    def output_shapes(self, *shapes: Any) -> Any:
+        return shapes
+
+
+@pytest.mark.skipif(not installed(), reason="no llvmlite")
+@pytest.mark.parametrize("shape", [(1, 1, 1), (40, BATCH, SIZE)])
+def test_a_layer_resizes_what_it_gave_to_a_kernel(shape: tuple[int, ...]) -> None:
+    layer = Stashes()
+    model = rb.Sequential(layer, rb.LSTM(SIZE, UNITS, rng=0), rb.Dense(UNITS, 2, rng=1))
+
+    def loss(y: Array, target: Array) -> tuple[float, Array]:
+        layer.given[-1].resize(shape, refcheck=False)
+        return 0.0, y - target
+
+    with pytest.raises(rb.ShapeError, match="x of a tape"):
+        rb.bptt(model, *data(), loss, backend="llvm", chunk=4)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "llvm"])
+def test_a_mapped_file_is_cut_short(tmp_path: Path, backend: str) -> None:
+    path, (_, y) = tmp_path / "x.bin", data()
+    x = np.memmap(path, np.float32, "w+", shape=(STEPS, BATCH, SIZE))
+    x.flush()
+
+    def loss(found: Array, target: Array) -> tuple[float, Array]:
+        with open(path, "r+b") as file:
+            file.truncate(8)
+        return 0.0, found - target
+
+    for given in (x, x[:, :, ::-1]):
+        with pytest.raises(rb.StorageError, match=r"x\.bin was cut short while it was mapped, to 8 bytes of 576"):
+            rb.bptt(network(), given, y, loss, backend=backend, chunk=4)
+
+
+RACE = """
+import sys, threading, time, numpy as np, rnnbp as rb
+kind, backend = sys.argv[1:]
+n, rng = 30, np.random.default_rng(0)
+x = rng.integers(0, n, (32, 8)); y = x.copy()
+first = {"Embedding": rb.Embedding(n, 6, rng=0), "OneHot": rb.OneHot(n)}.get(kind, rb.Embedding(n, 6, rng=0))
+model = rb.Sequential(first, rb.Dense(first.n_out, 6, rng=1), rb.RNN(6, 8, rng=2), rb.Dense(8, n, rng=3))
+changed, stop = y if kind == "target" else x, threading.Event()
+def write():
+    k = 0
+    while not stop.is_set():
+        k = (k + 37) % changed.size
+        changed.flat[k] = (-1) ** k * 2**40
+        changed.flat[k] = 3
+        time.sleep(1e-5)
+thread = threading.Thread(target=write)
+thread.start()
+loss = rb.losses.CrossEntropy(class_weight=np.ones(n))
+for _ in range(60):
+    try:
+        assert np.isfinite(rb.bptt(model, x, y, loss, backend=backend, chunk=8).loss)
+    except (IndexError, ValueError):
+        pass
+stop.set()
+thread.join()
+print("lived")
+"""
+
+
+@pytest.mark.parametrize("backend", ["numpy", "llvm"])
+@pytest.mark.parametrize("kind", ["Embedding", "OneHot", "target"])
+def test_symbols_that_another_thread_changes(kind: str, backend: str) -> None:
+    """Any exception that is ours, or the numbers of one of the contents; the process lives."""
+    done = subprocess.run([sys.executable, "-c", RACE, kind, backend], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "lived\n", done.stderr[-2000:]
+
+
+@pytest.mark.skipif(not installed(), reason="no llvmlite")
+def test_machine_code_looks_at_what_it_gets() -> None:
+    from rnnbp.native import arrays
+
+    d = np.ones((4, 3), np.float32)
+    for bad in ([0, 1, 2, 5], [0, -1, 2, 3], [2**40, 0, 0, 0]):
+        with pytest.raises(IndexError, match=r"symbols must lie in \[0, 5\)"):
+            arrays.scattered(d, np.array(bad), 5)
+    with pytest.raises(rb.ShapeError, match=r"4 rows, found symbols of shape \(3,\)"):
+        arrays.scattered(d, np.zeros(3, int), 5)
+    p = np.ones(9, np.float32)
+    with pytest.raises(rb.ShapeError, match=r"shapes \(9,\), \(9,\), \(8,\), \(9,\)"):
+        arrays.adam([(p, p, p[:8], p)], [0.0] * 9, penalty=False)
+    assert not arrays.takes(p[:8].view(type("Own", (np.ndarray,), {})))
+    assert not arrays.takes(LYING["at an odd address"](p))
