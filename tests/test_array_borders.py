@@ -66,6 +66,10 @@ DOORS: dict[str, Callable[[Any], Any]] = {
     "cross-entropy, target": lambda a: CE(reals(T, B, F, 3), a),
     "class weights": class_weight,
     "an initializer": lambda a: rb.Dense((T, B, F)[1:][0], T, weight_init=lambda rng, shape: a[:, :, 0]),
+    "a layer": lambda a: rb.Dense(F, F, rng=0)(a),
+    "a parameter": lambda a: rb.Dense(B, F, rng=0).params.__setitem__("weight", a[0].T),
+    "a gradient": lambda a: rb.optim.SGD({"w": np.zeros((T, B, F))}, lr=0.1).step({"w": a}),
+    "clipping": lambda a: rb.optim.clip_by_global_norm({"w": a}, 1.0),
     "compare": lambda a: rb.compare.sweep(rnn(), a, reals(T, B, F), MSE),
 }
 
@@ -73,12 +77,12 @@ DOORS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("door", DOORS)
 def test_masked_arrays_are_refused_everywhere(door: str) -> None:
     """The mask would be lost, and what it hides trained on."""
-    with pytest.raises(TypeError, match="masked array, whose mask would be lost; give its data, and weights as mask="):
+    with pytest.raises(TypeError, match="masked array, whose mask would be lost; give its data"):
         DOORS[door](np.ma.masked_less(np.abs(reals(T, B, F)), 0.1))
 
 
 WHOLE = [door for door in DOORS if door not in ("bptt, mask", "bptt, state", "backprop, x", "backprop, target",
-         "Sequences, mask", "class weights", "an initializer")]  # fmt: skip
+         "Sequences, mask", "class weights", "an initializer", "a parameter", "a gradient", "clipping")]  # fmt: skip
 BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "ragged": ([np.zeros((5, 2)), np.zeros((7, 2))], rb.ShapeError, "parts of inhomogeneous shape; pad them .* and give a mask"),
     "ragged lists": ([[[1.0, 2.0]], [[1.0]]], rb.ShapeError, "parts of inhomogeneous shape; pad them"),
@@ -225,3 +229,19 @@ def test_axes_and_labels_that_cannot_be_meant_name_the_cure(case: str) -> None:
     call, error, message = AXES[case]
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_source_without_steps_names_the_axis() -> None:
+    with pytest.raises(rb.ShapeError, match=r"x axis 0 \(T, the steps\) has size 0"):
+        DOORS["a source of one's own"](np.zeros((0, B, F), np.float32))
+
+
+@pytest.mark.parametrize("how", [list, lambda a: iter([a[:1], a[1:]]), lambda a: Frame(a)])
+def test_a_source_may_give_what_bptt_takes(how: Callable[[np.ndarray], Any]) -> None:
+    params = []
+    for given in (lambda a: a, how):
+        source, model = Given(reals(T, B, F)), rnn()
+        source.batch = lambda *_, given=given: Batch(given(reals(T, B, F)), reals(T, B, F), None, fresh=True)  # type: ignore[method-assign]
+        rb.fit(model, source, MSE, "sgd", lr=0.1, epochs=1)
+        params.append(model.params["weight_hh"])
+    np.testing.assert_array_equal(*params)

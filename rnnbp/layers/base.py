@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from rnnbp.arrays import plain
 from rnnbp.ieee import ieee
 from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, shown
@@ -197,7 +198,7 @@ class Layer(ABC):
         for x in xs:
             if hasattr(x, "apply_layer"):
                 return x.apply_layer(self, xs)
-        return self.forward(*(np.asarray(x) for x in xs))[0]
+        return self.forward(*(plain("input", x, self) for x in xs))[0]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.describe()})"

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from rnnbp import native
+from rnnbp.arrays import plain
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, shown
 from rnnbp.parameters import HasParams, Parameters
 
@@ -144,6 +145,9 @@ def check_named(place: str, grads: object) -> None:
         cure = "pass its .grads" if isinstance(getattr(grads, "grads", None), Mapping) else "as bptt(...).grads"
         raise TypeError(f"{place}: gradients are a dict of arrays by name, found {type(grads).__name__}; {cure}")
     for name, g in grads.items():
+        if type(g) is np.ndarray:
+            continue
+        plain(f"{place}: the gradient of {name!r}", g)
         if not isinstance(g, (np.ndarray, np.generic)):
             raise TypeError(f"{place}: the gradient of {name!r} must be an array, found {shown(g)}; use np.asarray")
 

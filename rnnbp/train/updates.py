@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnbp.arrays import is_stream, plain, sliceable
 from rnnbp.bptt import bptt
 from rnnbp.bptt.budget import is_budget
 from rnnbp.bptt.calibration import known_costs
@@ -98,12 +99,14 @@ class Update:
         return {"loss": loss, "grad_norm": norm, "lr": rate}, result.state
 
     def _run(self, batch: Batch, loss: LossLike, state: States, step: int) -> Gradients:
+        x = batch.x if sliceable(batch.x) or is_stream(batch.x) else plain("x", batch.x)
+        steps = x.shape[0] if sliceable(x) else 0
         return bptt(
             self.model,
-            batch.x,
+            x,
             batch.target,
             loss,
-            checkpoint=for_batch(self.checkpoint, len(batch.x), self.chunk),
+            checkpoint=for_batch(self.checkpoint, steps, self.chunk) if steps else self.checkpoint,
             chunk=self.chunk,
             state=state if state and not batch.fresh else None,
             mask=batch.mask,
