@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from tests.kill_runs import check
 from tests.training import outcome, text_run
 
 STEPS = 32
@@ -120,3 +121,8 @@ def test_killed_in_the_middle_of_a_call(tmp_path, start, whole, call, before, co
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
     assert finish(start, folder, 1) == whole
+
+
+def test_any_signal_at_random_moments_and_two_runs_in_one_folder():
+    """A small part of ``python -m tests.kill_runs``: Trainers and commands."""
+    assert check(moments=4, pairs=2, seed=1) == []
