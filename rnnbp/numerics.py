@@ -20,6 +20,10 @@ class ShapeError(ValueError):
     """An array whose shape does not fit; names the place, the axis, expected, found and the cure."""
 
 
+class NonFiniteError(ValueError):
+    """NaN, infinity, or a number beyond the dtype in data, where it would be looked at."""
+
+
 class DtypeError(TypeError):
     """An array whose dtype does not fit."""
 

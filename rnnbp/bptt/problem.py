@@ -24,7 +24,7 @@ from rnnbp.layers.dense import Dense
 from rnnbp.layers.embedding import OneHot, Symbols
 from rnnbp.native.finite import first_bad
 from rnnbp.network import Network, check_parameters, name_params
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, check_x_shape, positive_int, readable
+from rnnbp.numerics import Array, DtypeError, NonFiniteError, Shape, ShapeError, check_x_shape, positive_int, readable
 from rnnbp.recurrent import Recurrent
 from rnnbp.storage import PathLike
 from rnnbp.values import Input
@@ -241,7 +241,7 @@ def _check_values(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array, 
             layer.check(x)
     if (at := first_bad(x)) is not None:
         where = [start + at[0], *at[1:]]
-        raise ValueError(
+        raise NonFiniteError(
             f"x is {x[at]} at {where}; inputs must be finite: replace it, and mask that step; "
             f"it may stand only after the last step of its row that has weight"
         )

@@ -12,7 +12,7 @@ from rnnbp.bptt.parts import recurrents
 from rnnbp.bptt.results import States
 from rnnbp.graph import Graph
 from rnnbp.native.finite import first_bad
-from rnnbp.numerics import Array, DtypeError, ShapeError
+from rnnbp.numerics import Array, DtypeError, NonFiniteError, ShapeError
 from rnnbp.recurrent import Recurrent
 
 
@@ -72,4 +72,4 @@ def check_range(where: str, array: Array, dtype: np.dtype[Any], start: int = 0) 
         if size.max() > np.finfo(dtype).max:
             first, *rest = (int(i) for i in np.unravel_index(np.argmax(size), array.shape))
             found, at = array[(first, *rest)], [start + first, *rest]
-            raise ValueError(f"{where} is {found} at {at}, beyond {dtype}; scale it, or use astype")
+            raise NonFiniteError(f"{where} is {found} at {at}, beyond {dtype}; scale it, or use astype")

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike as Like
 from rnnbp.arrays import plain
 from rnnbp.losses.base import Loss, Scalar, check_outputs, first_true, sum_of
 from rnnbp.native.finite import first_bad
-from rnnbp.numerics import Array, DtypeError, Shape, cast, positive, real_number
+from rnnbp.numerics import Array, DtypeError, NonFiniteError, Shape, cast, positive, real_number
 
 
 class Elementwise(Loss):
@@ -61,7 +61,7 @@ class Elementwise(Loss):
         if w is not None:
             t = np.where(w > 0, t, t.dtype.type(0))
         if (bad := first_bad(t)) is not None:
-            raise ValueError(f"{self}: target has {t[bad]} at {list(bad)}; replace it, or give it weight 0")
+            raise NonFiniteError(f"{self}: target has {t[bad]} at {list(bad)}; replace it, or give it weight 0")
         self._check_range(t)
         return t, w
 

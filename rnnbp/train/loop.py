@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
-from rnnbp.numerics import flag, positive_int, real_number
+from rnnbp.numerics import NonFiniteError, flag, positive_int, real_number
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
@@ -26,7 +26,7 @@ from rnnbp.train.progress import progress_bar
 from rnnbp.train.snapshots import load_snapshot
 from rnnbp.train.source import Source, check_source, fingerprint
 from rnnbp.train.standing import Parts, Standing
-from rnnbp.train.updates import NotFiniteError, Update
+from rnnbp.train.updates import DivergedError, Update
 from rnnbp.train.validation import validation_loss
 from rnnbp.train.weights import assign
 
@@ -54,8 +54,8 @@ class Trainer:
             metrics and the snapshot. What one raises ends the run, after a snapshot; their own state is not in it.
         progress: whether to show a bar on stderr; None for only on a terminal.
         description: JSON for the files' metadata, as the architecture.
-        on_nonfinite: what follows a batch whose loss, gradients or state are not finite: "raise" FloatingPointError,
-            or "skip" it: parameters and optimiser stay, the next batch starts from a fresh state, the step counts,
+        on_nonfinite: what follows a batch whose data, loss, gradients or state are not finite: "raise" an error, or
+            "skip" it: parameters and optimiser stay, the next batch starts from a fresh state, the step counts,
             its loss in the history is NaN, and its line of metrics has "skipped", how many there were so far.
 
     Raises TypeError or ValueError for arguments that do not fit.
@@ -206,8 +206,8 @@ class Trainer:
         at = self.at
         try:
             found, at.state = self.update(data.batch(at.epoch, at.index), at.state, at.step)
-        except NotFiniteError as error:
-            if self.on_nonfinite == "raise":
+        except (FloatingPointError, NonFiniteError) as error:
+            if self.on_nonfinite == "raise" or isinstance(error, DivergedError):
                 raise
             at.history.losses.append(math.nan)
             at.state = ()

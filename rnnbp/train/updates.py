@@ -95,7 +95,7 @@ class Update:
             norm, rate = self._clip(grads, found[: len(grads)]), self.rate(step)
             self._step(grads, found, norm, rate)
             updated = {f"the parameter {name}": p for name, p in self.optimizer.params.items()}
-            _check(f"{place} after the update,", updated, FloatingPointError)
+            _check(f"{place} after the update,", updated, DivergedError)
         return {"loss": loss, "grad_norm": norm, "lr": rate}, result.state
 
     def _run(self, batch: Batch, loss: LossLike, state: States, step: int) -> Gradients:
@@ -143,15 +143,17 @@ class Update:
         return norm
 
 
-class NotFiniteError(FloatingPointError):
-    """What a batch led to is not finite; nothing has changed."""
+class DivergedError(FloatingPointError):
+    """A parameter is not finite after an update: the one error of numbers that leaves something changed."""
 
 
 def _states(result: Gradients) -> dict[str, Array]:
     return {f"the state {k}": array for k, array in enumerate(arrays_in(result.state))}
 
 
-def _check(when: str, arrays: Mapping[str, Array], error: type[FloatingPointError] = NotFiniteError) -> list[Extent]:
+def _check(
+    when: str, arrays: Mapping[str, Array], error: type[FloatingPointError] = FloatingPointError
+) -> list[Extent]:
     """The extents of the arrays, all of which must be finite. Raises ``error``."""
     found = extents([*arrays.values()])
     for (what, array), extent in zip(arrays.items(), found, strict=True):
