@@ -106,7 +106,7 @@ def cast(array: Array, dtype: np.dtype[Any], owner: object, what: str) -> Array:
             return array.astype(dtype, copy=False)
     except FloatingPointError:
         at = np.unravel_index(np.argmax(np.where(np.isfinite(array), np.abs(array), 0)), array.shape)
-        raise ValueError(
+        raise NonFiniteError(
             f"{owner}: {what} has {array[at]} at {[int(i) for i in at]}, beyond {dtype}; "
             f"scale it, or build the model in float64"
         ) from None
