@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 from typing import Any
 
 from rnnbp.numerics import Array, Shape
@@ -182,18 +183,19 @@ class Code:
 
     def ordered(self) -> Code | None:
         """The same operations, each after those that make its arguments; None where there is a circle."""
-        made = {v for op in self.ops for v in op.outs}
-        done: set[int] = set()
-        waiting, found = list(self.ops), []
-        while waiting:
-            ready = [op for op in waiting if all(v in done or v not in made for v in op.args)]
-            if not ready:
-                return None
-            first = ready[0]
-            found.append(first)
-            done.update(first.outs)
-            waiting.remove(first)
-        return replace(self, ops=tuple(found))
+        missing = [len({v for v in op.args if v in self.made}) for op in self.ops]
+        takers: dict[int, list[int]] = {}
+        for k, op in enumerate(self.ops):
+            for v in set(op.args):
+                takers.setdefault(v, []).append(k)
+        ready, found = [k for k, n in enumerate(missing) if n == 0], list[Op]()  # a heap: it is sorted
+        while ready:
+            found.append(op := self.ops[heappop(ready)])
+            for k in (k for v in op.outs for k in takers.get(v, [])):
+                missing[k] -= 1
+                if missing[k] == 0:
+                    heappush(ready, k)
+        return replace(self, ops=tuple(found)) if len(found) == len(self.ops) else None
 
 
 class Maker:
@@ -202,6 +204,8 @@ class Maker:
     def __init__(self, values: Values) -> None:
         self.values = values
         self.ops: list[Op] = []
+        self.made: dict[int, Op] = {}
+        """By value, the operation that gives it."""
         self.known: dict[int, int] = {}
         """In a rewrite, new values by those that they replace."""
         self._known: dict[Any, tuple[int, ...]] = {}
@@ -209,12 +213,15 @@ class Maker:
     def put(self, op: Op) -> tuple[int, ...]:
         """The outputs of an operation, or of an equal one that is there."""
         if op.name in ("opaque", "opaque_back") or not op.outs:
-            self.ops.append(op)
-            return op.outs
+            return self._append(op)
         if op.identity not in self._known:
-            self._known[op.identity] = op.outs
-            self.ops.append(op)
+            self._known[op.identity] = self._append(op)
         return self._known[op.identity]
+
+    def _append(self, op: Op) -> tuple[int, ...]:
+        self.ops.append(op)
+        self.made.update(dict.fromkeys(op.outs, op))
+        return op.outs
 
     def make(self, name: str, *args: int, attr: Any = None, shape: Shape | None = None) -> int:
         """The value of a new operation; of the shape of its first argument unless given."""

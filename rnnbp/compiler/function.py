@@ -34,12 +34,13 @@ def function(
 ) -> Function:
     """A function that goes over a chunk in blocks of S steps, from their lines."""
     arrays_of: dict[str, dict[str, int]] = {"T": {}, "B": {}, "S": {}}
-    text = "\n".join(lines)
+    named = _names("\n".join(lines))
+    held = named | {e.split("[")[0] for e in emitter.still}
     for buffer, (name, _) in emitter.spans.items():
-        if name[0] in "TBS" and name in _names(text) | {e.split("[")[0] for e in emitter.still}:
+        if name[0] in "TBS" and name in held:
             arrays_of[name[0]][name] = buffer.rows
     tape, block, step = arrays_of.values()
-    used = [name for name in emitter.constants.named if name in _names(text)]
+    used = [name for name in emitter.constants.named if name in named]
     arrays = [*taken, *tape, *block, *step, *used, *(f"q{op.attr.node.number}" for op in opaque)]
     source = [
         "def run(a, L, S):",
@@ -50,9 +51,9 @@ def function(
         "        n = t1 - t0",
         *(f"        {line}" for line in lines),
     ]
-    named = {name: emitter.constants.named[name] for name in used}
+    constants = {name: emitter.constants.named[name] for name in used}
     whole = "\n".join(source) + "\n"
-    return Function(whole, named, tape, block, step, tuple(opaque), compile(whole, "<rnnbp program>", "exec"))
+    return Function(whole, constants, tape, block, step, tuple(opaque), compile(whole, "<rnnbp program>", "exec"))
 
 
 def _names(text: str) -> set[str]:

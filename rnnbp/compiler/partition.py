@@ -33,11 +33,16 @@ def sunk(code: Code, phases: dict[int, str]) -> dict[int, str]:
 
     def takers(v: int) -> set[str]:
         """The phases that take a value, through views of it."""
-        if v in ends:
-            return {"after"}
-        views = [op for op in users.get(v, []) if op.name in ("part", "same")]
-        plain = {found[id(op)] for op in users.get(v, []) if op.name not in ("part", "same")}
-        return plain.union(*(takers(view.out) for view in views))
+        phases, waiting = set[str](), [v]
+        while waiting:
+            v = waiting.pop()
+            phases |= {"after"} if v in ends else set()
+            for op in users.get(v, []):
+                if op.name in ("part", "same"):
+                    waiting.append(op.out)
+                else:
+                    phases.add(found[id(op)])
+        return phases
 
     for op in reversed(code.ops):
         if found[id(op)] == "before" and op.name in POINTWISE and takers(op.out) == {"loop"}:

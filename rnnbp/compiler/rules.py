@@ -91,13 +91,18 @@ def sums(code: Code) -> Code:
         alone = len(taken) == 1 and taken[0].args.count(v) == 1 and taken[0].name in ("add", "bias")
         return made is not None and made.name in ("add", "bias") and alone and v not in ends
 
-    def leaves(v: int, root: bool = True) -> tuple[list[int], list[Vector]]:
-        if not root and not inner(v):
-            return [v], []
-        op = code.made[v]
-        found = [leaves(a, root=False) for a in op.args]
-        vectors = [vector for _, part in found for vector in part] + ([op.attr] if op.name == "bias" else [])
-        return [leaf for part, _ in found for leaf in part], vectors
+    def leaves(root: int) -> tuple[list[int], list[Vector]]:
+        """The terms of a sum, and its biases; no recursion, because a sum may be as long as a cell."""
+        terms, vectors, waiting = list[int](), list[Vector](), [(root, False)]
+        while waiting:
+            v, done = waiting.pop()
+            if done:
+                vectors += [code.made[v].attr] if code.made[v].name == "bias" else []
+            elif v != root and not inner(v):
+                terms.append(v)
+            else:
+                waiting += [(v, True), *((a, False) for a in reversed(code.made[v].args))]
+        return terms, vectors
 
     known: dict[int, int] = {}
     maker = Maker(code.values)
@@ -159,7 +164,7 @@ def gathered(code: Code, moving: set[int]) -> Code:
             d, a = a, d
         if d not in moving or a in moving:
             return None
-        inner = next((made for made in maker.ops if d in made.outs), None)
+        inner = maker.made.get(d)
         if inner is None or inner.name not in ("mul", "scale") or len(users.get(d, [])) != 1:
             return None
         moved = [v for v in inner.args if v in moving]

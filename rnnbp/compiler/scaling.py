@@ -15,7 +15,7 @@ def constants(code: Code) -> Code:
     def change(op: Op, maker: Maker) -> Sequence[int] | None:
         if op.name != "scale" or not _alone(code.made[op.out].args[0], code, users):
             return None
-        inner = next((made for made in maker.ops if made.outs == op.args), None)
+        inner = maker.made.get(op.args[0])
         if inner is None or inner.name != "scale":
             return None
         factor, shift = op.attr[0] * inner.attr[0], op.attr[0] * inner.attr[1] + op.attr[1]
@@ -77,22 +77,34 @@ def _alone(v: int, code: Code, users: dict[int, list[Op]]) -> bool:
     return v in code.made and v not in code.outputs and len(users.get(v, [])) == 1
 
 
-def _times(v: int, factor: float, code: Code, users: dict[int, list[Op]], maker: Maker) -> int | None:
+def _times(root: int, factor: float, code: Code, users: dict[int, list[Op]], maker: Maker) -> int | None:
     """A multiple of a value, by the weights that make it; None where they cannot."""
-    if not _alone(v, code, users):
+    found: dict[int, int | None] = {}
+    waiting = [(root, False)]
+    while waiting:
+        v, ready = waiting.pop()
+        op = code.made[v] if _alone(v, code, users) else None
+        if op is not None and op.name in ("add", "sub", "bias") and not ready:
+            waiting += [(v, True), *((a, False) for a in reversed(op.args))]
+        else:
+            found[v] = None if op is None else _multiple(op, factor, [found.get(a) for a in op.args], code, maker)
+    return found[root]
+
+
+def _multiple(op: Op, factor: float, args: Sequence[int | None], code: Code, maker: Maker) -> int | None:
+    """A multiple of what an operation makes; ``args``: the same multiples of its arguments, where there are any."""
+    known = [a for a in args if a is not None]
+    if op.name in ("add", "sub", "bias") and len(known) < len(args):
         return None
-    made = code.made[v]
-    if made.name in ("add", "sub"):
-        found = [part for a in made.args if (part := _times(a, factor, code, users, maker)) is not None]
-        return maker.make(made.name, *found) if len(found) == len(made.args) else None
-    if made.name == "bias":
-        arg = _times(made.args[0], factor, code, users, maker)
-        lanes = tuple((n, tuple(_scaled(r, factor) for r in rows)) for n, rows in made.attr.lanes)
-        return None if arg is None else maker.make("bias", arg, attr=Vector(lanes))
-    if made.name == "linear":
-        attr = Matrix(tuple(_scaled(lane, factor) for lane in made.attr.lanes), made.attr.turned)
-        args = [maker.known.get(a, a) for a in made.args]
-        return maker.make("linear", *args, attr=attr, shape=code.values.shapes[v])
+    if op.name in ("add", "sub"):
+        return maker.make(op.name, *known)
+    if op.name == "bias":
+        lanes = tuple((n, tuple(_scaled(r, factor) for r in rows)) for n, rows in op.attr.lanes)
+        return maker.make("bias", *known, attr=Vector(lanes))
+    if op.name == "linear":
+        attr = Matrix(tuple(_scaled(lane, factor) for lane in op.attr.lanes), op.attr.turned)
+        given = [maker.known.get(a, a) for a in op.args]
+        return maker.make("linear", *given, attr=attr, shape=code.values.shapes[op.out])
     return None
 
 

@@ -130,11 +130,13 @@ def _within(v: int, code: Code, users: dict[int, list[Op]]) -> bool:
 
 
 def _leaves(v: int, code: Code, users: dict[int, list[Op]]) -> list[int]:
-    found: list[int] = []
-    for a in code.made[v].args:
-        made = code.made.get(a)
-        inner = made is not None and made.name == "add" and _within(a, code, users)
-        found += _leaves(a, code, users) if inner else [a]
+    found, waiting = list[int](), list(reversed(code.made[v].args))
+    while waiting:
+        made = code.made.get(a := waiting.pop())
+        if made is not None and made.name == "add" and _within(a, code, users):
+            waiting += reversed(made.args)
+        else:
+            found.append(a)
     return found
 
 

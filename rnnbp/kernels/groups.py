@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from rnnbp.compiler.code import GRADIENTS, POINTWISE, Code, Matrix, Op, Vector
-from rnnbp.compiler.homes import VIEWS, Home, Homes
+from rnnbp.compiler.homes import VIEWS, Buffer, Home, Homes
 from rnnbp.kernels.places import Places, Spot
 
 LANEWISE = POINTWISE | {"bias", "gain", "copy", "zeros"}
@@ -37,29 +37,31 @@ class Group:
     lanes: list[Lane] = field(default_factory=list)
     stored: set[Spot] = field(default_factory=set)
     """What must be in memory afterwards."""
+    _written: dict[Buffer, set[int]] = field(default_factory=dict, init=False, repr=False)
+    """By buffer, the first rows of what is written; and of all that is used."""
+    _used: dict[Buffer, set[int]] = field(default_factory=dict, init=False, repr=False)
+    _slow: set[Spot] = field(default_factory=set, init=False, repr=False)
+    """What waits for one of ``SLOW``."""
 
     @property
     def spots(self) -> list[Spot]:
         """All that it reads or makes, each once."""
         return list(dict.fromkeys(spot for lane in self.lanes for spot in (*lane.args, lane.out)))
 
+    def add(self, lane: Lane) -> None:
+        """Put an operation after the others."""
+        self.lanes.append(lane)
+        if lane.name in SLOW or not self._slow.isdisjoint(lane.args):
+            self._slow.add(lane.out)
+        self._written.setdefault(lane.out.buffer, set()).add(lane.out.row)
+        for spot in (*lane.args, lane.out):
+            self._used.setdefault(spot.buffer, set()).add(spot.row)
+
     def takes(self, lane: Lane, n: int) -> bool:
         """Whether an operation may join: nothing that is written overlaps other features of what is used."""
-        written = {one.out for one in self.lanes}
-        used = written.union(*(one.args for one in self.lanes))
-        clash = any(_overlap(spot, lane.out, n) for spot in used)
-        if lane.name in SLOW and not self.slow.isdisjoint(lane.args):
+        if n != self.n or (lane.name in SLOW and not self._slow.isdisjoint(lane.args)):
             return False
-        return n == self.n and not clash and not any(_overlap(spot, a, n) for spot in written for a in lane.args)
-
-    @property
-    def slow(self) -> set[Spot]:
-        """What waits for one of ``SLOW``."""
-        found = set[Spot]()
-        for lane in self.lanes:
-            if lane.name in SLOW or not found.isdisjoint(lane.args):
-                found.add(lane.out)
-        return found
+        return not _overlaps(self._used, lane.out, n) and not any(_overlaps(self._written, a, n) for a in lane.args)
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,9 @@ class Lookup:
 Item: TypeAlias = Group | Product | Reduction | Lookup
 
 
-def _overlap(a: Spot, b: Spot, n: int) -> bool:
-    return a.buffer is b.buffer and 0 < abs(a.row - b.row) < n
+def _overlaps(rows: Mapping[Buffer, set[int]], spot: Spot, n: int) -> bool:
+    """Whether n features overlap some that begin at other rows of their buffer."""
+    return any(0 < abs(row - spot.row) < n for row in rows.get(spot.buffer, ()))
 
 
 def sums_of(code: Code, homes: Homes, phases: Mapping[int, str], looked_up: int | None = None) -> dict[int, Op]:
@@ -181,7 +184,7 @@ class _Arranger:
         if not isinstance(last, Group) or not last.takes(lane, n):
             last = Group(n)
             self.items.append(last)
-        last.lanes.append(lane)
+        last.add(lane)
 
     def _product(self, op: Op, after: Op | None) -> bool:
         """A product, with the sum that takes it alone, if there is one; whether there is."""
