@@ -13,7 +13,8 @@ from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.parts import lasting
 from rnnbp.bptt.planner import Plan
-from rnnbp.bptt.problem import Problem, pose
+from rnnbp.bptt.possible import check_possible
+from rnnbp.bptt.problem import Problem, as_model, pose
 from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
@@ -79,7 +80,8 @@ def bptt(
         progress: show a bar of the steps run, with bytes and seconds, forecast and so far.
 
     Raises ShapeError, DtypeError, ValueError or TypeError for arguments that do not fit, ScheduleError for
-    a schedule that cannot be run, before any arithmetic.
+    a schedule that cannot be run, MemoryError where what is kept is far beyond the machine's memory, before any
+    arithmetic.
     """
     if horizon is not None:
         horizon = positive_int("horizon", horizon)
@@ -88,6 +90,7 @@ def bptt(
             raise ValueError(f"horizon {horizon} is not a multiple of chunk {chunk}; choose a chunk that divides it")
     if hasattr(x, "__next__") and (x is target or x is mask):
         raise TypeError("x is an iterator, which comes once, and target or mask is the same one; give each its own")
+    check_possible(as_model(model), x, checkpoint, dx)
     problem = pose(model, x, chunk=chunk, state=state, backend=backend, steps=steps, folder=folder, mask=mask)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         kept = keeps_dx(problem, checkpoint, dx if dx is None else flag("dx", dx))

@@ -23,6 +23,9 @@ from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.schedules import ScheduleLike, resolve
 from rnnbp.simulation import Simulation, simulate
 
+MOST = 10**8
+"""Chunks that a forecast goes through, one by one: some minutes."""
+
 
 @dataclass(frozen=True)
 class Forecast(Simulation):
@@ -68,6 +71,11 @@ def forecast(
     shape = feature_shape("forecast", graph, x_shape)
     length = min(DEFAULT_CHUNK, steps) if chunk is None else min(positive_int("forecast: chunk", chunk), steps)
     chunks = math.ceil(steps / length)
+    if chunks > MOST:
+        raise ValueError(
+            f"forecast: {chunks:,} chunks of {length} steps are too many to go through, more than {MOST:,}; "
+            f"give a longer chunk, or ask plan"
+        )
     sizes = sizes_of(graph, shape, batch, loss, dx=flag("forecast: dx", dx), backend=backend)
     return foretell(sizes, resolve(checkpoint, chunks), steps, length, costs)
 
@@ -96,8 +104,7 @@ def foretell(sizes: Sizes, schedule: Iterable[Action], steps: int, length: int, 
     """The forecast of a schedule over ``steps`` steps in chunks of ``length``."""
     chunks = math.ceil(steps / length)
     counts = simulate(schedule, chunks, steps=steps, chunk=length)
-    lengths = [length] * (chunks - 1) + [steps - (chunks - 1) * length]
-    balance = _Balance(sizes, lengths)
+    balance = _Balance(sizes, steps, length)
     balance.run(schedule)
     disk = {"write": counts.writes["disk"], "read": counts.reads["disk"]}
     seconds = None if costs is None else costs.seconds(counts.counts | disk, balance.steps, balance.peak)
@@ -107,12 +114,13 @@ def foretell(sizes: Sizes, schedule: Iterable[Action], steps: int, length: int, 
 class _Balance:
     """The ledger of a run, by arithmetic."""
 
-    def __init__(self, sizes: Sizes, lengths: list[int]) -> None:
-        self.sizes, self.lengths = sizes, lengths
+    def __init__(self, sizes: Sizes, steps: int, length: int) -> None:
+        self.sizes, self.whole, self.last = sizes, length, math.ceil(steps / length) - 1
+        self.rest = steps - self.last * length
         self.held: Counter[str] = Counter(
-            gradients=sizes.gradients(sum(lengths), len(lengths)),
+            gradients=sizes.gradients(steps, self.last + 1),
             state=sizes.buffers,
-            program=sizes.program(lengths[0]),
+            program=sizes.program(length),
         )
         self.standing, self.ram = Standing(), set[int]()
         self.disk, self.tapes, self.thin = set[int](), set[int](), set[int]()
@@ -125,7 +133,7 @@ class _Balance:
         arrived = 0
         for action, after in pairwise(chain(schedule, [None])):
             assert action is not None
-            length = self.lengths[action.n]
+            length = self.rest if action.n == self.last else self.whole
             self.steps[type(action).__name__] += length
             if isinstance(action, Advance | Keep | Record) and action.n == arrived:
                 arrived += 1
@@ -142,7 +150,7 @@ class _Balance:
     def do(self, action: Action, length: int) -> None:
         sizes = self.sizes
         if isinstance(action, Advance | Keep | Record):
-            self.standing.ran(last=action.n == len(self.lengths) - 1)
+            self.standing.ran(last=action.n == self.last)
         match action:
             case Advance():
                 self.note(sizes.advance(length))

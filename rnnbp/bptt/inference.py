@@ -12,6 +12,7 @@ from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.parts import recurrents
+from rnnbp.bptt.possible import check_outputs_possible
 from rnnbp.bptt.problem import as_model, pose, stated_shape
 from rnnbp.bptt.results import Gradients, States
 from rnnbp.bptt.sums import Total
@@ -28,6 +29,7 @@ def predict(model: Any, x: Any, *, state: Any = None, chunk: int | None = None) 
 
     Arguments as those of ``bptt``, errors too.
     """
+    check_outputs_possible(x)
     problem = pose(model, x, chunk=chunk, state=state, backend=None)
     if not problem.known:
         raise TypeError(
