@@ -9,6 +9,7 @@ import llvmlite.binding as llvm
 
 from rnnbp.lazy import cached
 from rnnbp.native import jobs, rounding
+from rnnbp.native.aside import aside
 from rnnbp.native.machine import Library
 
 PATIENCE = jobs.SPINS + 2500
@@ -175,4 +176,4 @@ def text() -> tuple[str, dict[str, int]]:
 @cached
 def library() -> Library:
     """The functions in machine code."""
-    return Library(*text())
+    return Library(*aside(text))

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
+from weakref import ref
 
 import llvmlite.binding as llvm
 from tqdm import tqdm
 
 from rnnbp import forks
 from rnnbp.native import cache
+from rnnbp.native.aside import aside
 
 WIDTHS = (("avx512f", 64), ("avx2", 32))
 """Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""
@@ -23,6 +28,10 @@ WIDTHS = (("avx512f", 64), ("avx2", 32))
 # llvmlite's own lock, which each of its calls takes; LLVM has others within, which are free while this one is
 if (_lock := getattr(getattr(llvm.ffi.lib, "_lock", None), "_lock", None)) is not None:
     forks.hold(_lock)
+
+
+_DEFINED = re.compile(r"^define (?!internal|private)[^@\n]*@([\w.]+)\(", re.MULTILINE)
+"""The names of functions that others may call."""
 
 
 class CompileError(RuntimeError):
@@ -41,7 +50,7 @@ def target() -> Any:
 def processor() -> tuple[str, str]:
     """Its name and its features; both empty, for what all of its kind have, where LLVM cannot tell."""
     try:
-        name, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+        name, features = aside(lambda: (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()))
     except RuntimeError:
         return "", ""
     return (name, features) if features else ("", "")
@@ -50,7 +59,7 @@ def processor() -> tuple[str, str]:
 @lru_cache
 def machine() -> tuple[str, ...]:
     """What code depends on besides its text: the processor, its features, and the compiler."""
-    return llvm.get_default_triple(), *processor(), repr(llvm.llvm_version_info)
+    return aside(llvm.get_default_triple), *processor(), repr(llvm.llvm_version_info)
 
 
 @lru_cache
@@ -73,16 +82,13 @@ class Library:
         if code is None:
             if hasattr(sys, "ps1") or (sys.stderr is not None and sys.stderr.isatty()):
                 _tell(cache.folder())
-            code = _compiled(text)
+            code = aside(lambda: _compiled(text))
             cache.write(key, code)
-        self._engine = _loaded(code, given or {})
+        self._addresses = aside(lambda: _loaded(self, code, text, given or {}))
         self._functions: dict[str, Any] = {}
-        self._addresses: dict[str, int] = {}
 
     def address(self, name: str) -> int:
         """Where a function is; it stays there as long as the library."""
-        if name not in self._addresses:
-            self._addresses[name] = int(self._engine.get_function_address(name))
         return self._addresses[name]
 
     def function(self, name: str, n: int) -> Any:
@@ -104,15 +110,25 @@ def _compiled(text: str) -> bytes:
         raise CompileError(f"LLVM {'.'.join(map(str, llvm.llvm_version_info))} does not compile: {error}") from error
 
 
-def _loaded(code: bytes, given: Mapping[str, int]) -> Any:
-    """An engine that holds an object file, linked with functions at the addresses given."""
+_engines: dict[ref[Library], Any] = {}
+"""By library; what holds the code."""
+_abandoned: SimpleQueue[ref[Library]] = SimpleQueue()
+"""Libraries that are no more. Their engines go when the next one comes: in a callback Ctrl-C would be lost."""
+
+
+def _loaded(owner: Library, code: bytes, text: str, given: Mapping[str, int]) -> dict[str, int]:
+    """The addresses of a text's functions, by name, once its object file is linked with those at addresses given."""
+    while not _abandoned.empty():
+        with suppress(Empty, KeyError):  # another thread was faster
+            del _engines[_abandoned.get_nowait()]
     module = llvm.parse_assembly("\n".join(f"declare void @{name}()" for name in given))
     engine = llvm.create_mcjit_compiler(module, target())
     for name, address in given.items():
         engine.add_global_mapping(module.get_function(name), address)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return engine
+    _engines[ref(owner, _abandoned.put)] = engine
+    return {name: int(engine.get_function_address(name)) for name in _DEFINED.findall(text)}
 
 
 @lru_cache
