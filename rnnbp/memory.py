@@ -83,20 +83,30 @@ def measure() -> Iterator[Used]:
 @contextmanager
 def allocated(used: Used) -> Iterator[None]:
     """The two figures of tracemalloc alone: the resident high-water mark is left as it is."""
-    with _lock:
-        block = _traced.enter()
+    block = _Block()
     try:
+        with _lock:
+            _traced.enter(block)
         yield
     finally:
-        kept, traced = tracemalloc.get_traced_memory()[0] - block.before, block.is_traced()
-        stopped = not tracemalloc.is_tracing()
-        with _lock:
-            peak = _traced.leave(block)
-        if traced:
-            used.peak_bytes, used.kept_bytes = peak, kept
-    if not traced:
-        what = "tracemalloc was stopped" if stopped else "tracemalloc's traces were cleared"
-        raise RuntimeError(f"{what} inside a measured block; leave that to after the block")
+        try:
+            fault = _note_allocated(used, block)
+        except KeyboardInterrupt:  # which may come within: tracing must not go on
+            _note_allocated(used, block)
+            raise
+    if fault:
+        raise RuntimeError(f"{fault} inside a measured block; leave that to after the block")
+
+
+def _note_allocated(used: Used, block: _Block) -> str:
+    """Leave a block and note its figures, or return why they are not known. May be called again after an interrupt."""
+    fault = "tracemalloc's traces were cleared" if tracemalloc.is_tracing() else "tracemalloc was stopped"
+    kept, traced = tracemalloc.get_traced_memory()[0] - block.before, block.is_traced()
+    with _lock:
+        peak = _traced.leave(block)
+    if traced:
+        used.peak_bytes, used.kept_bytes = peak, kept
+    return "" if traced else fault
 
 
 @contextmanager
@@ -116,16 +126,25 @@ def high_water() -> Iterator[HighWater]:
 
 @contextmanager
 def _risen(found: HighWater) -> Iterator[None]:
-    children = _children()
-    with _lock:
-        block = _resident.enter()
+    children, block = _children(), _Block()
     try:
+        with _lock:
+            _resident.enter(block)
         yield
     finally:
-        with _lock:
-            rise = _resident.leave(block)
+        try:
+            rise = _noted(block)
+        except KeyboardInterrupt:
+            _noted(block)
+            raise
         known = block.known and _resident.peak() is not None and (block.from_here or rise > 0)
         found.high_water_bytes, found.alone = rise if known else None, children == _children()
+
+
+def _noted(block: _Block) -> int:
+    """How far the mark rose in a block."""
+    with _lock:
+        return _resident.leave(block)
 
 
 def _children() -> tuple[int, frozenset[str]]:
@@ -139,13 +158,17 @@ def _children() -> tuple[int, frozenset[str]]:
 
 
 class _Block:
-    """The peak when a block was entered, and the highest since.
+    """The peak when a block was entered, and the highest since."""
 
-    Args:
-        before: None where it is not known. from_here: whether the peak has been set back to what is held.
-    """
+    def __init__(self) -> None:
+        self.begin(0, False)
 
-    def __init__(self, before: int | None, from_here: bool) -> None:
+    def begin(self, before: int | None, from_here: bool) -> None:
+        """Enter it.
+
+        Args:
+            before: None where it is not known. from_here: whether the peak has been set back to what is held.
+        """
         self.before = self.highest = before or 0
         self.known, self.from_here = before is not None, from_here
         self._mark = bytearray(1)
@@ -169,17 +192,18 @@ class _Gauge(ABC):
     def reset(self) -> bool:
         """Set the peak back to what is held now; whether that could be done."""
 
-    def enter(self) -> _Block:
+    def enter(self, block: _Block) -> None:
+        """Begin a block; ``leave`` must follow, after an interrupt too."""
         self._note()  # the blocks around this one must not lose what they have seen
         from_here = self.reset()
-        block = _Block(self.peak(), from_here)
+        block.begin(self.peak(), from_here)
         self.open.append(block)
-        return block
 
     def leave(self, block: _Block) -> int:
-        """How far the peak rose since it was entered."""
+        """How far the peak rose since it was entered. May be called again after an interrupt."""
         self._note()
-        self.open.remove(block)
+        if block in self.open:
+            self.open.remove(block)
         return block.highest - block.before
 
     def _note(self) -> None:
@@ -210,6 +234,7 @@ class _Traced(_Gauge):
         rise = super().leave(block)
         if not self.open and self.ours:
             tracemalloc.stop()
+            self.ours = False
         elif not self.open:
             self._give_back()
         return rise
