@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from rnnbp.cli.encodings import decoded
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.main import main
-from rnnbp.cli.model import Architecture, Sampler
+from rnnbp.cli.model import Architecture, Sampler, utf8_next
 from rnnbp.cli.text import load_text, printable
 
 RUSSIAN = "быть или не быть, вот в чём вопрос\n"
@@ -24,6 +25,8 @@ class Script(Sampler):
         object.__setattr__(self, "script", list(script))
 
     def _draw(self, logits: np.ndarray, rng: np.random.Generator) -> int:
+        if np.isinf(logits).any():  # drawn anew
+            return int(np.flatnonzero(np.isfinite(logits))[-1])
         self.script.append(self.script.pop(0))  # type: ignore[attr-defined]
         return int(self.script[-1])  # type: ignore[attr-defined]
 
@@ -40,11 +43,39 @@ def test_a_sample_has_as_many_whole_characters_as_it_says(text: str, length: int
 
 
 @pytest.mark.parametrize("length", range(1, 8))
-def test_bytes_that_are_no_characters_count_as_one_each(length: int) -> None:
-    written = b"a\xd0b\xff\xe2\x82c\xd0\xd1\x8b"
-    whole = written.decode(errors="replace")
-    assert Script(written).text(b"", length) == whole[:length]
+def test_bytes_that_cannot_stand_in_utf8_are_drawn_anew(length: int) -> None:
+    written = b"a\xd0b\xff\xe2\x82c\xd0\xd1\x8b\xed\xa0\x80\xf4\x90\x80\x80\xc0\xaf"
+    found = Script(written).text(b"", length)
+    assert len(found) == length
+    assert "�" not in found
     assert "�" not in Script("ы".encode()[1:] + RUSSIAN.encode()).text("ы".encode()[:1], 9)
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 1}, {"temperature": 2.0, "top_k": 40}])
+@pytest.mark.parametrize("seed", range(3))
+def test_an_untrained_model_writes_characters(seed: int, options: dict[str, Any]) -> None:
+    model = Architecture(units=2, embedding=2).build(seed)
+    found = Sampler(model, seed=seed, **options).text(b"", 100)
+    assert len(found) == 100
+    assert "�" not in found
+
+
+RESTS = [b"", b"\x80", b"\x80\x80", b"\x80\x80\x80", b"\xa0\x80", b"\x90\x80\x80"]
+"""One of them ends any character that can be ended."""
+BEGUN = [b"", b"\xc3", b"\xe0", b"\xe1", b"\xed", b"\xef", b"\xf0", b"\xf3", b"\xf4", b"\xe0\xa0", b"\xed\x9f", b"\xf0\x90", b"\xf4\x8f\x80"]  # fmt: skip
+
+
+@pytest.mark.parametrize("begun", BEGUN)
+def test_what_may_follow_is_what_python_decodes(begun: bytes) -> None:
+    whole = [byte for byte in range(256) if any(decodes(begun + bytes([byte]) + rest) for rest in RESTS)]
+    assert np.flatnonzero(utf8_next(begun)).tolist() == whole
+
+
+def decodes(data: bytes) -> bool:
+    try:
+        return len(data.decode()) == 1
+    except UnicodeDecodeError:
+        return False
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -120,25 +120,28 @@ class Sampler:
         return bytes(islice(self._bytes(prompt), length))
 
     def text(self, prompt: bytes, length: int) -> str:
-        """``prompt`` and ``length`` characters that follow it: whole ones, each byte that is not UTF-8 as �.
+        """``prompt`` and ``length`` characters that follow it.
 
+        A byte that cannot stand where it is in UTF-8 is drawn anew, so that all of them are whole.
         Without a prompt it starts where a line does.
         """
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         found = decoder.decode(prompt)
-        end = len(found) + length
-        for byte in self._bytes(prompt or b"\n"):
-            found += decoder.decode(bytes([byte]))
-            if len(found) >= end:  # a byte that ends what is not UTF-8 may bring two
-                break
-        return found[:end]
+        end, written = len(found) + length, self._bytes(prompt or b"\n", lambda: utf8_next(decoder.getstate()[0]))
+        while len(found) < end:
+            found += decoder.decode(bytes([next(written)]))
+        return found
 
-    def _bytes(self, prompt: bytes) -> Iterator[int]:
+    def _bytes(self, prompt: bytes, allowed: Callable[[], Array] | None = None) -> Iterator[int]:
+        """Bytes that follow; ``allowed`` says which ones may come next, (256,) bools."""
         rng = np.random.default_rng(self.seed)
         given, state = np.frombuffer(prompt, np.uint8), None
         while True:
             logits, state = predict(self.model, given.astype(np.int64)[:, None], state=state)
-            byte = self._draw(logits[-1, 0].astype(np.float64), rng)
+            scores = logits[-1, 0].astype(np.float64)
+            byte = self._draw(scores.copy(), rng)
+            if allowed is not None and not (possible := allowed())[byte]:
+                byte = self._draw(np.where(possible, scores, -np.inf), rng)
             yield byte
             given = np.array([byte], np.uint8)
 
@@ -150,6 +153,21 @@ class Sampler:
         with np.errstate(over="ignore"):  # A tiny temperature takes what is not likeliest to −∞: probability 0.
             summed = np.cumsum(np.exp((logits - logits.max()) / self.temperature))
         return min(int(np.searchsorted(summed, rng.random() * summed[-1], side="right")), logits.size - 1)
+
+
+SECOND = {0xE0: (0xA0, 0xBF), 0xED: (0x80, 0x9F), 0xF0: (0x90, 0xBF), 0xF4: (0x80, 0x8F)}
+"""What follows some first bytes in UTF-8, of which not all other bytes from 0x80 to 0xBF may (RFC 3629, sec. 4)."""
+
+
+def utf8_next(begun: bytes) -> Array:
+    """Which bytes may follow those of a character that has begun, b"" where none has: (256,) bools."""
+    possible = np.zeros(256, np.bool_)
+    if not begun:
+        possible[:0x80] = possible[0xC2:0xF5] = True
+        return possible
+    low, high = SECOND.get(begun[0], (0x80, 0xBF)) if len(begun) == 1 else (0x80, 0xBF)
+    possible[low : high + 1] = True
+    return possible
 
 
 def model_file(path: Path) -> Path:
