@@ -201,11 +201,17 @@ def address(array: Array | None) -> int:
 
 
 def sigmoid(x: Array) -> Array:
-    """σ(x) = ½ + ½ tanh(x/2): no overflow, and analytic for complex x."""
-    half = np.tanh(x * 0.5)
-    half *= 0.5
-    half += 0.5
-    return half
+    """σ(x) = 1 / (1 + e⁻ˣ): to the last place at both ends, and analytic for complex x."""
+    if x.dtype.kind == "c":
+        above = positive(x)
+        small = np.exp(np.where(above, -x, x))
+        return np.asarray(np.where(above, 1, small) / (1 + small))
+    with np.errstate(over="ignore", under="ignore"):  # e⁻ˣ is infinite where σ is 0
+        found: Array = np.asarray(np.negative(x))
+        np.exp(found, out=found)
+        found += 1
+        np.divide(1, found, out=found)
+    return found
 
 
 def at_most_zero(x: Array) -> Array:

@@ -7,6 +7,11 @@ import numpy as np
 from rnnbp.numerics import Array
 
 
+def exp(x: Array, out: Array) -> None:
+    """eˣ of complex numbers; beyond the range of their real parts of its end, so that 1 / (1 + eˣ) is 0 and not NaN."""
+    np.exp(np.where(x.real > 700, 700, x), out)
+
+
 def relu(x: Array, out: Array) -> None:
     """max(x, 0), by the real part; NaN stays NaN."""
     np.copyto(out, np.where(x.real <= 0, 0, x)) if x.dtype.kind == "c" else np.maximum(x, 0, out=out)

@@ -27,7 +27,10 @@ from rnnbp.numerics import Array, Shape
 from rnnbp.rng import Context
 
 CALLS: dict[str, Any] = {
-    **{name: getattr(np, name) for name in ("add", "subtract", "multiply", "tanh", "matmul", "dot", "copyto")},
+    **{
+        name: getattr(np, name)
+        for name in ("add", "subtract", "multiply", "divide", "exp", "tanh", "matmul", "dot", "copyto")
+    },
     **{name: getattr(kernels, name) for name in ("relu", "step", "normal", "normal_back", "softmax", "softmax_back")},
 }
 _compiled: WeakKeyDictionary[Cell, Recent[Any, Backward]] = WeakKeyDictionary()
@@ -209,6 +212,8 @@ class Program:
         """The function itself, made from its source once."""
         if id(function) not in self._functions:
             scope = dict(CALLS)
+            if self.layout.dtype.kind == "c":
+                scope["exp"] = kernels.exp
             exec(function.compiled, scope)
             self._functions[id(function)] = scope["run"]
         return self._functions[id(function)]
