@@ -71,7 +71,7 @@ class Server:
     def __init__(self):
         os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the server takes it over
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["tests.kill_runs"])
+        self.context.set_forkserver_preload(["tests.training", "rnnbp.cli.main"])
 
     def start(self, *args):
         process = self.context.Process(target=child, args=args)

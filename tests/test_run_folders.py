@@ -222,3 +222,14 @@ def test_a_first_snapshot_that_fails_can_be_tried_again(tmp_path, monkeypatch, c
 
 def full_disk(*_):
     raise rb.StorageError("no room")
+
+
+def test_a_run_goes_on_elsewhere_on_purpose(unstarted, monkeypatch, capsys):
+    assert command(*unstarted, "--out", "r") == 0
+    monkeypatch.setattr(np, "show_config", lambda mode: {"SIMD Extensions": {"found": ["VSX9"]}})
+    assert command("train", "--resume", "r", "--quiet") == 1
+    assert "--resume r cannot go on: resume from r/snapshot.safetensors" in (said := capsys.readouterr().err)
+    assert "processor was" in said
+    assert command("train", "--resume", "r", "--quiet", "--override", "processor,libraries") == 0
+    assert command(*unstarted, "--out", "s", "--override", "processor") == 1
+    assert "--override goes with --resume" in capsys.readouterr().err

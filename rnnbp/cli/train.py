@@ -37,6 +37,8 @@ ABOUT = (
 )
 WARM_UP, FLOOR = 20, 0.02
 """Steps of warm-up, and the part of the learning rate that is left at the end."""
+GOES_ON = {"resume", "minutes", "snapshot_minutes", "override", "quiet", "text"}
+"""The options that may stand beside --resume."""
 SAMPLE = 300
 
 
@@ -89,13 +91,15 @@ def _locked(folder: Path, held: contextlib.ExitStack) -> FolderLock:
 
 
 def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
+    if options.override:
+        raise CommandError("--override goes with --resume; leave it out")
     settings = Settings.from_options(vars(options))
     return replace(settings, threads=settings.threads or usual()), load_text(options.text), None
 
 
 def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:
     """The run to go on with. Its settings are fixed, but the text may have been moved."""
-    fixed = set(getattr(options, "given", ())) - {"resume", "minutes", "snapshot_minutes", "quiet", "text"}
+    fixed = set(getattr(options, "given", ())) - GOES_ON
     if fixed:
         names = ", ".join(f"--{name}" for name in sorted(fixed))
         raise CommandError(f"a run is resumed as it was set up: leave out {names}, or train anew without --resume")
@@ -103,7 +107,8 @@ def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:
     known = Path(found.settings.text) if found.settings.text else None
     text = load_text(options.text or known)
     found.check_text(text)
-    found.check_backend()
+    if "backend" not in options.override:
+        found.check_backend()
     return found.settings, text, found
 
 
@@ -134,7 +139,7 @@ class _Session:
         if lock is not None:
             trainer.folder.lend(lock)
         if self.where.begun:
-            _resume(trainer, self.where.folder)
+            _resume(trainer, self.where.folder, self.options.override)
         self._introduce(steps, trainer.at.step)
         history = trainer.fit(data, steps=steps, max_seconds=self.options.minutes * 60)
         if history.reason == "interrupted":
@@ -222,8 +227,8 @@ class _Session:
         print(f"Sample more with: rnnbp sample {self.where.folder} --prompt 'The '")
 
 
-def _resume(trainer: Trainer, folder: Path) -> None:
+def _resume(trainer: Trainer, folder: Path, override: tuple[str, ...]) -> None:
     try:
-        trainer.resume()
+        trainer.resume(override=override)
     except ValueError as error:
         raise CommandError(f"--resume {folder} cannot go on: {error}") from None

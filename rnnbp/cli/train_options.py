@@ -115,4 +115,11 @@ def _add_run(parser: Parser) -> None:
         metavar="X",
         help="save all that --resume needs at least so often, besides at the end of each epoch",
     )
+    group.add_argument(
+        "--override",
+        type=lambda names: tuple(names.split(",")),
+        default=(),
+        metavar="NAMES",
+        help="with --resume, what differs on purpose, as processor,libraries on another machine; the error names it",
+    )
     group.add_argument("--quiet", action="store_true", help="print the result alone")
