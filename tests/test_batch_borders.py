@@ -152,7 +152,44 @@ def test_a_copy_of_a_trainer_is_a_run_of_its_own(tmp_path, copied):
 
 def test_a_copy_made_while_training_holds_neither_lock_nor_file(tmp_path):
     found = []
+
+    def keep(event):
+        trainer.callbacks = ()
+        found.append(copy.deepcopy(event.trainer))
+
     trainer, data = text_run(folder=tmp_path)
-    trainer.callbacks = (lambda event: found.append(copy.deepcopy(event.trainer.folder)),)
+    trainer.callbacks = (keep,)
     trainer.fit(data, steps=1)
-    assert vars(found[0])["_lock"] is vars(found[0])["_log"] is None
+    assert vars(found[0].folder)["_lock"] is vars(found[0].folder)["_log"] is None
+    assert found[0].resume().fit(data, steps=2).steps == 2
+
+
+def cut_off(error, method):
+    """A Trainer that stood at step 2, and whose third step raised in a method of its update or optimiser."""
+
+    def stop(*_, **__):
+        raise error
+
+    trainer, data = sequence_run()
+    trainer.fit(data, steps=2)
+    owner = trainer.update if hasattr(trainer.update, method) else trainer.optimizer
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(trainer.optimizer), "_updated_at_once", lambda self, grads, lr: list(self.params))
+        patch.setattr(type(owner), method, stop)
+        with pytest.raises(error):
+            trainer.fit(data, steps=3)
+    return trainer, data
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_a_step_that_is_cut_off_before_its_update_is_repeated(error):
+    whole, data = sequence_run()
+    assert cut_off(error, "_run")[0].fit(data, steps=4).losses == whole.fit(data, steps=4).losses
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_a_step_that_is_cut_off_in_the_middle_of_its_update_is_not_repeated(error):
+    """Some parameters are new and some are not: only a snapshot is whole."""
+    trainer, data = cut_off(error, "_update")
+    with pytest.raises(ValueError, match=r"Trainer\.fit: step 3 was cut off in the middle of its update; resume\(\)"):
+        trainer.fit(data, steps=4)

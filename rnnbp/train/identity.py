@@ -67,6 +67,11 @@ def of_optimizer(optimizer: Optimizer) -> dict[str, JSON]:
     return lines
 
 
+def of_settings(settings: Mapping[str, object], **more: object) -> Identity:
+    """Parts that are one setting each."""
+    return {name: described(name, value) for name, value in {**settings, **more}.items()}
+
+
 def of_chunks(checkpoint: ScheduleLike | Plan, chunk: int | None) -> Identity:
     """The lengths of chunks, whatever decides them; and a schedule, where it decides bits because it rebuilds."""
     if isinstance(checkpoint, Plan):

@@ -19,7 +19,7 @@ from rnnbp.storage import JSON, PathLike, json_text
 from rnnbp.train.event import Event
 from rnnbp.train.folder import SNAPSHOT, RunFolder, stamp
 from rnnbp.train.history import History
-from rnnbp.train.identity import Identity, described
+from rnnbp.train.identity import Identity, of_settings
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.limits import Limits
 from rnnbp.train.progress import progress_bar
@@ -99,7 +99,10 @@ class Trainer:
         self._identity = self._identify(self.update) if folder is not None else None
         self._pending: dict[str, Any] | None = None
         self._data: str | None = None
-        self._ended = self._training = False
+        self._useless, self._training = "", False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_training": False}
 
     def fit(
         self, data: Source, *, epochs: int | None = None, steps: int | None = None, max_seconds: float | None = None
@@ -142,7 +145,7 @@ class Trainer:
         self.folder.save_model(self.at)
         if reason != "interrupted" and self.patience is not None and self.at.best_weights:
             assign("Trainer.fit", self.parts.params, self.at.best_weights)
-            self._ended = True
+            self._useless = "the model holds the best parameters, not the last"
         return reason
 
     def resume(self, path: PathLike | None = None, *, override: Sequence[str] = ()) -> Self:
@@ -164,15 +167,14 @@ class Trainer:
         if place is None:
             raise ValueError("Trainer.resume: this Trainer has no folder; give the path of a snapshot")
         file = place / SNAPSHOT if place.is_dir() else place
-        before = stamp(file)
-        found = load_snapshot(file)
+        before, found = stamp(file), load_snapshot(file)
         update = replace(self.update, checkpoint=found.planned(self.update.checkpoint))
         identity = self._identify(update)
         found.check(self.parts, identity, override)
         adopt = found.measured(self.model)
         at = found.put(self.parts, own_rate="learning_rate" in override)
         adopt()
-        self.update, self._identity, self.at, self._pending, self._ended = update, identity, at, None, False
+        self.update, self._identity, self.at, self._pending, self._useless = update, identity, at, None, ""
         self._data = None if {"data", "everything"} & set(override) else found.data
         self.folder.adopt(file, at.step, before)
         return self
@@ -190,16 +192,18 @@ class Trainer:
 
     def _trained(self, data: Source) -> dict[str, Any]:
         """One batch, one update."""
-        at = self.at
+        at, before = self.at, self.optimizer.steps
         metrics: dict[str, Any] = {"step": at.step + 1, "epoch": at.epoch}
         try:
             metrics |= self._updated(data)
-        except Exception as error:
+            at.advance(data.batches_per_epoch)
+        except BaseException as error:
+            if self.optimizer.steps != before:
+                self._useless = f"step {metrics['step']} was cut off in the middle of its update"
             error.add_note(f"in step {at.step + 1}, batch {at.index} of epoch {at.epoch}")
             if self.folder.saved is not None:
                 error.add_note(f"the last snapshot is of step {self.folder.saved}")
             raise
-        at.advance(data.batches_per_epoch)
         return metrics
 
     def _updated(self, data: Source) -> dict[str, Any]:
@@ -209,9 +213,7 @@ class Trainer:
         except (FloatingPointError, NonFiniteError) as error:
             if self.on_nonfinite == "raise" or isinstance(error, DivergedError):
                 raise
-            at.history.losses.append(math.nan)
-            at.state = ()
-            skipped = {"skipped": at.history.skipped, "nonfinite": str(error)}
+            skipped = {"skipped": at.skip(), "nonfinite": str(error)}
             return {"loss": None, "grad_norm": None, "lr": self.update.rate(at.step), **skipped}
         at.history.losses.append(found["loss"])
         return found
@@ -244,8 +246,8 @@ class Trainer:
 
     def _begin(self, data: Source) -> None:
         """Check that the data are those of the run, and open its folder."""
-        if self._ended:
-            raise ValueError("Trainer.fit: the model holds the best parameters, not the last; resume(), or train anew")
+        if self._useless:
+            raise ValueError(f"Trainer.fit: {self._useless}; resume(), or train anew")
         check_source("Trainer.fit: data", data)
         found = fingerprint(data)
         if self._data not in (None, found):
@@ -268,11 +270,9 @@ class Trainer:
         return limits.reason(self.at) or (None if interrupts.signal is None else "interrupted")
 
     def _identify(self, update: Update) -> Identity:
-        """What must be the same in a run that goes on from a snapshot of this one."""
-        names = "validate_every", "patience", "on_nonfinite"
-        found = update.identity() | {name: described(name, getattr(self, name)) for name in names}
         validation = None if self.validation is None else fingerprint(self.validation)
-        return found | {"validation": {"validation": validation}}
+        names = "validate_every", "patience", "on_nonfinite"
+        return update.identity() | of_settings({name: getattr(self, name) for name in names}, validation=validation)
 
     def _check(self) -> None:
         """Raise for arguments that do not fit together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,12 @@ class Standing:
         self.step, self.index = self.step + 1, self.index + 1
         if self.index == batches_per_epoch:
             self.epoch, self.index = self.epoch + 1, 0
+
+    def skip(self) -> int:
+        """Leave a batch out; returns how many have been left out so far."""
+        self.history.losses.append(math.nan)
+        self.state = ()
+        return self.history.skipped
 
     def due(self, every: int | None) -> bool:
         """Whether something is due after this step: every so many steps, or at the end of an epoch."""
