@@ -69,7 +69,7 @@ def check_range(where: str, array: Array, dtype: np.dtype[Any], start: int = 0) 
     """Raise ValueError for a finite float64 that the model's float32 cannot hold."""
     if array.dtype.kind == "f" and array.dtype != dtype:
         size = np.abs(array)
-        if size.max() > np.finfo(dtype).max:
+        if size.max(initial=0) > np.finfo(dtype).max:
             first, *rest = (int(i) for i in np.unravel_index(np.argmax(size), array.shape))
             found, at = array[(first, *rest)], [start + first, *rest]
             raise NonFiniteError(f"{where} is {found} at {at}, beyond {dtype}; scale it, or use astype")

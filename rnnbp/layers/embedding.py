@@ -49,6 +49,8 @@ class Symbols(Layer):
             return
         at = tuple(int(i) for i in np.argwhere((x < 0) | (x >= self.n_symbols))[0])
         cure = "count symbols from 0" if x[at] < 0 else f"build the layer for {int(x.max()) + 1} symbols"
+        if x.max() == self.n_symbols and x.min() == 1:
+            cure = f"count symbols from 0, as x - 1, or {cure}"
         raise IndexError(
             f"{self}: input must lie in [0, {self.n_symbols}), found {x[at]} at {list(at)} of shape {x.shape}; {cure}"
         )

@@ -72,7 +72,7 @@ class Loss(ABC):
     @ieee
     def __call__(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         """(mean, its derivative): ``summed`` divided by ``total``."""
-        y = plain("outputs", y, self)
+        y = check_outputs(self, y)
         total = self.total(target, weights, outputs=y.shape)
         value, dy = self.summed(y, target, weights)
         dy /= total
