@@ -56,6 +56,7 @@ QUIET: dict[str, Callable[[], Any]] = {
     "time first, a copy": lambda: rb.predict(MODEL, TX),
     "time first, a view": lambda: rb.evaluate(MODEL, X.swapaxes(0, 1), Y.swapaxes(0, 1), MSE, mask=MASK.T),
     "a copy, of which nothing is known": lambda: rb.predict(MODEL, X.copy()),
+    "one step of some": lambda: rb.predict(MODEL, X[None, :3, 0]),
     "one step of all": lambda: rb.predict(MODEL, X[None, :, 0]),
     "one sequence, with a batch axis": lambda: rb.predict(MODEL, X[0][:, None]),
     "no time in the model": lambda: rb.predict(rb.Dense(3, 2, rng=0), X),
