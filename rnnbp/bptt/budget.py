@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -25,11 +27,38 @@ OBJECTS = 400_000
 class BudgetError(ValueError):
     """A budget that is no number of bytes, or that no schedule fits in; says the least that would do."""
 
+    least: int | None = None
+    """That number, where nothing fits in."""
+
 
 def too_small(budget: int, least: int) -> BudgetError:
     """The error of a budget that nothing fits in, where ``least`` bytes besides the margin would do."""
     needed = with_margin(least)
-    return BudgetError(f"a budget of {shown(budget)} is too small for any schedule; {needed} bytes would do")
+    error = BudgetError(f"a budget of {shown(budget)} is too small for any schedule; {needed} bytes would do")
+    error.least = needed
+    return error
+
+
+def beside(budget: int, held: int) -> int:
+    """What a budget leaves to a run while so many bytes are held all the time; at least 1."""
+    return max(1, budget - held)
+
+
+@contextmanager
+def training_budget(budget: int | str, held: int) -> Iterator[None]:
+    """Within it a budget that is too small is said with the bytes that training holds besides a run."""
+    try:
+        yield
+    except BudgetError as error:
+        if error.least is None or not held:
+            raise
+        least = error.least + held
+        whole = BudgetError(
+            f"a budget of {shown(parse_budget(budget))} is too small for any schedule; {least} bytes would do, "
+            f"{held} of them for the optimiser's state and the best parameters"
+        )
+        whole.least = least
+        raise whole from error
 
 
 def margin(budget: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnbp.bptt.backend import BackendLike
-from rnnbp.bptt.budget import margin, parse_budget, shown, too_small, with_margin
+from rnnbp.bptt.budget import beside, margin, parse_budget, shown, too_small, training_budget, with_margin
 from rnnbp.bptt.calibration import remembered, with_disk
 from rnnbp.bptt.candidates import Candidate, Candidates, least_bytes
 from rnnbp.bptt.costs import Costs
@@ -18,6 +18,7 @@ from rnnbp.bptt.sizes import Sizes
 from rnnbp.ieee import ieee
 from rnnbp.lazy import cached_property
 from rnnbp.numerics import Shape, flag, positive_int
+from rnnbp.optim import Optimizer
 from rnnbp.printing import printable
 from rnnbp.storage import PathLike
 
@@ -89,6 +90,7 @@ def plan(
     disk: int | str | None = None,
     folder: PathLike | None = None,
     dx: bool = True,
+    optimizer: Optimizer | None = None,
     costs: Costs | None = None,
     backend: BackendLike = None,
 ) -> Plan:
@@ -101,19 +103,21 @@ def plan(
         x_shape: feature shape of x, () for symbols; None where the model's Input says it.
         disk: bytes that checkpoints may take on disk, None for none; folder: where, as ``bptt`` takes it.
         dx: whether the gradient by x will be kept, which is as long as x; False for streams and mapped files.
+        optimizer: whose state is to be within the budget too, as ``fit`` holds it under a budget of bytes.
         costs: seconds of actions; None asks ``calibrate``, which measures them in about a second.
 
     Raises BudgetError, and what ``forecast`` raises.
     """
-    limit = parse_budget(budget)
+    limit = beside(parse_budget(budget), 0 if optimizer is None else optimizer.nbytes)
     graph = as_model(model)
     shape = feature_shape("plan", graph, x_shape)
     steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
     sizes = sizes_of(graph, shape, batch, loss, dx=flag("plan: dx", dx), backend=backend)
-    costs = costs or measured_for(sizes, steps, limit)
-    if disk is None:
-        return choose(sizes, steps, limit, costs)
-    return choose(sizes, steps, limit, with_disk(costs, sizes.slot, folder), parse_budget(disk, "disk"))
+    with training_budget(budget, 0 if optimizer is None else optimizer.nbytes):
+        costs = costs or measured_for(sizes, steps, limit)
+        if disk is None:
+            return choose(sizes, steps, limit, costs)
+        return choose(sizes, steps, limit, with_disk(costs, sizes.slot, folder), parse_budget(disk, "disk"))
 
 
 def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:

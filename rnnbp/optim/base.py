@@ -117,7 +117,11 @@ class Optimizer(ABC):
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all state: ``step``, and ``<kind>.<slot>/<parameter>``."""
-        return {"step": np.array(self.steps, np.int64)} | {key: x.copy() for key, x in self._state().items()}
+        return {key: x.copy() for key, x in self.live_state().items()}
+
+    def live_state(self) -> dict[str, Array]:
+        """What ``state_dict`` copies: the arrays themselves, to be read before the next step."""
+        return {"step": np.array(self.steps, np.int64)} | self._state()
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Restore what ``state_dict`` gave, bit for bit, in place.
@@ -157,6 +161,11 @@ class Optimizer(ABC):
             raise ValueError(f"{place} has {given[bad]} at {list(bad)}; load an earlier state")
         if slot in SQUARES and given.size and given.min() < 0:
             raise ValueError(f"{place} has {given.min()}, a mean of squares is at least 0; load an earlier state")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its state and its scratch."""
+        return sum(x.nbytes for x in (*self._state().values(), *self._scratch.values()))
 
     def _state(self) -> dict[str, Array]:
         return {f"{self.kind}.{slot}/{n}": x for n, slots in self._slots.items() for slot, x in slots.items()}

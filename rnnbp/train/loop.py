@@ -36,7 +36,7 @@ class Trainer:
 
     Args:
         model: as ``bptt`` takes it. optimizer: of its parameters, or of some: the others stay. loss, checkpoint,
-            chunk: as ``bptt`` takes them.
+            chunk: as ``bptt`` takes them; a budget of bytes covers the optimiser's state and the best parameters too.
             A loss function of your own is called once per chunk, and its values are summed, not averaged.
         clip_value: limit of each element of the gradients. clip_norm: limit of the norm of all together; of
             both, the value goes first.
@@ -89,7 +89,16 @@ class Trainer:
         self.snapshot_minutes, self.callbacks, self.progress = snapshot_minutes, tuple(callbacks), progress
         self.on_nonfinite = on_nonfinite
         self.update = Update(
-            self.model, optimizer, loss, checkpoint, chunk, clip_norm, clip_value, learning_rate, check_seed(seed)
+            self.model,
+            optimizer,
+            loss,
+            checkpoint,
+            chunk,
+            clip_norm,
+            clip_value,
+            learning_rate,
+            check_seed(seed),
+            sum(p.nbytes for p in self.model.params.values()) if validation is not None else 0,
         )
         self._check()
         json_text("Trainer: description", description)

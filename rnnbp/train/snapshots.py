@@ -23,7 +23,7 @@ def save_snapshot(path: PathLike, parts: Parts, at: Standing, extra: Mapping[str
     }
     arrays |= {f"model/{name}": p for name, p in parts.params.items()}
     arrays |= {f"best/{name}": p for name, p in at.best_weights.items()}
-    arrays |= {f"optimizer/{name}": slot for name, slot in parts.optimizer.state_dict().items()}
+    arrays |= {f"optimizer/{name}": slot for name, slot in parts.optimizer.live_state().items()}
     arrays |= {f"state/{i}/{j}": a for i, state in enumerate(at.state) for j, a in enumerate(state)}
     numbers: dict[str, JSON] = {
         "step": at.step,

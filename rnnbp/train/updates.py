@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnbp.arrays import is_stream, plain, sliceable
 from rnnbp.bptt import bptt
-from rnnbp.bptt.budget import is_budget
+from rnnbp.bptt.budget import beside, is_budget, parse_budget, training_budget
 from rnnbp.bptt.calibration import known_costs
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.planner import Plan
@@ -46,6 +46,8 @@ class Update:
     clip_value: float | None
     learning_rate: Schedule | OnPlateau | None
     seed: int
+    kept: int = 0
+    """Bytes that training keeps besides, within a budget: of the best parameters."""
 
     def __post_init__(self) -> None:
         for name, limit in (("clip_norm", self.clip_norm), ("clip_value", self.clip_value)):
@@ -101,18 +103,21 @@ class Update:
     def _run(self, batch: Batch, loss: LossLike, state: States, step: int) -> Gradients:
         x = batch.x if sliceable(batch.x) or is_stream(batch.x) else plain("x", batch.x)
         steps = x.shape[0] if sliceable(x) else 0
-        return bptt(
-            self.model,
-            x,
-            batch.target,
-            loss,
-            checkpoint=for_batch(self.checkpoint, steps, self.chunk) if steps else self.checkpoint,
-            chunk=self.chunk,
-            state=state if state and not batch.fresh else None,
-            mask=batch.mask,
-            seed=fold(self.seed, step),
-            dx=False,
-        )
+        options: dict[str, Any] = {
+            "chunk": self.chunk,
+            "state": state if state and not batch.fresh else None,
+            "mask": batch.mask,
+            "seed": fold(self.seed, step),
+            "dx": False,
+        }
+        if not isinstance(self.checkpoint, Plan) and is_budget(self.checkpoint):
+            given: Any = self.checkpoint
+            held = self.optimizer.nbytes + self.kept
+            with training_budget(given, held):
+                options["checkpoint"] = beside(parse_budget(given), held)
+                return bptt(self.model, x, batch.target, loss, **options)
+        checkpoint = for_batch(self.checkpoint, steps, self.chunk) if steps else self.checkpoint
+        return bptt(self.model, x, batch.target, loss, checkpoint=checkpoint, **options)
 
     def rate(self, step: int) -> float:
         """The learning rate of update number ``step``."""
