@@ -143,10 +143,12 @@ def differences(now: Identity, then: Mapping[str, JSON], override: Collection[st
 def _compared(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
     """Those lines first that both have; then those that only one has, without what stands below another."""
     both = [name for name in now if name in then]
-    found = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in both if then[name] != now[name]]
+    changed = [name for name in both if then[name] != now[name]]
+    found = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in changed]
     found += [f"{name} {now[name]}" for name in both if _is_unknown(now[name]) and then[name] == now[name]]
     single = [name for name in (*now, *then) if (name in now) != (name in then)]
-    tops = [name for name in single if not any(name != top and name.startswith(top) for top in single)]
+    above = [*changed, *single]
+    tops = [name for name in single if not any(name != top and name.startswith(f"{top} ") for top in above)]
     return found + [f"{name} was {then.get(name)!r}, is {now.get(name)!r}" for name in tops]
 
 

@@ -166,6 +166,7 @@ def _check(
             bad = first_bad(array) or ()
             raise error(
                 f"{when} {what} is {array[bad]}{f' at {list(bad)}' if bad else ''}; "
-                f"lower the learning rate, clip gradients by clip_norm, or look at the data of this step"
+                f"lower the learning rate, clip gradients by clip_norm, or look at the data of this step, "
+                f"which on_nonfinite='skip' leaves out"
             )
     return found
