@@ -34,7 +34,7 @@ class Script(Sampler):
 SCRIPTS = [RUSSIAN, "naïve café, 100 €\r\n", "汉字和标点。", "🙂👍🏽 emoji\n", "plain"]
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 5, 8, 13, 101])
+@pytest.mark.parametrize("length", [1, 2, 3, 8, 37])
 @pytest.mark.parametrize("text", SCRIPTS)
 def test_a_sample_has_as_many_whole_characters_as_it_says(text: str, length: int) -> None:
     expected = (text * (length // len(text) + 1))[:length]

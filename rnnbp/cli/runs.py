@@ -199,7 +199,12 @@ def _check_model(folder: Path, architecture: Architecture) -> None:
         found = {name.removeprefix("model/"): e.shape for e in listed if (name := e.name).startswith("model/")}
         check_shapes(f"resume from {file}", architecture.shapes(), found)
     except ValueError as error:
-        raise CommandError(f"--resume {folder} cannot go on: {error}") from None
+        raise cannot_resume(folder, error) from None
+
+
+def cannot_resume(folder: Path, error: ValueError) -> CommandError:
+    """The error of a run that does not fit its snapshot."""
+    return CommandError(f"--resume {folder} cannot go on: {error}")
 
 
 def empty_folder(folder: Path) -> Path:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from rnnbp.cli.errors import CommandError, discard_output
 from rnnbp.cli.held_out import baselines, bits_per_character, model_score
 from rnnbp.cli.model import MODEL_NAME, Sampler
-from rnnbp.cli.runs import SETTINGS, Run, Settings, free_folder, made_folder, remove_temporaries
+from rnnbp.cli.runs import SETTINGS, Run, Settings, cannot_resume, free_folder, made_folder, remove_temporaries
 from rnnbp.cli.signals import status_of
 from rnnbp.cli.text import Split, Text, load_text, printable
 from rnnbp.cli.threads import limited, usual
@@ -231,4 +231,4 @@ def _resume(trainer: Trainer, folder: Path, override: tuple[str, ...]) -> None:
     try:
         trainer.resume(override=override)
     except ValueError as error:
-        raise CommandError(f"--resume {folder} cannot go on: {error}") from None
+        raise cannot_resume(folder, error) from None
