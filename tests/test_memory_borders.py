@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -237,3 +238,29 @@ def test_machine_code_looks_at_what_it_gets() -> None:
         arrays.adam([(p, p, p[:8], p)], [0.0] * 9, penalty=False)
     assert not arrays.takes(p[:8].view(type("Own", (np.ndarray,), {})))
     assert not arrays.takes(LYING["at an odd address"](p))
+
+
+SMALL = """
+import threading, numpy as np, rnnbp as rb
+x, y = np.ones((20, 4, 8), np.float32), np.zeros((20, 4, 2), np.float32)
+def run():
+    model = rb.Sequential(rb.LSTM(8, 40, rng=0), rb.Dense(40, 2, rng=1))
+    losses.append(rb.bptt(model, x, y, rb.losses.MeanSquaredError(), chunk=4, checkpoint="sqrt").loss)
+losses = []
+threading.stack_size(64 * 1024)
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+assert threading.stack_size() == 64 * 1024
+threading.stack_size(0)
+run()
+print(losses[0] == losses[1])
+"""
+
+
+def test_a_thread_with_a_small_stack(tmp_path: Path) -> None:
+    """Nothing is compiled before, and the compiler takes more than 64 kB."""
+    environment = os.environ | {"RNNBP_KERNEL_CACHE": str(tmp_path / "kernels")}
+    given: Any = {"capture_output": True, "text": True, "timeout": 120, "env": environment}
+    done = subprocess.run([sys.executable, "-c", SMALL], **given)
+    assert done.stdout == "True\n", (done.returncode, done.stderr[-2000:])

@@ -13,23 +13,26 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from rnnbp.native.stacks import room
+
 T = TypeVar("T")
 
-LEAST_STACK = 2**22
-"""Bytes of a thread's stack that the compiler needs; where new threads have less, the work is not handed over."""
+_here = threading.local()
+"""Whether this is such a thread, as ``ours``."""
 
 
 def aside(work: Callable[[], T]) -> T:
-    """What ``work`` returns, or raises, in another thread if this is the main one.
+    """What ``work`` returns, or raises, in a thread of its own.
 
+    That has room for the compiler, which takes more of the stack than the caller's thread may have.
     After an interrupt it waits for the work to end, and what that returns is dropped: Python must not end before.
     """
-    small = 0 < threading.stack_size() < LEAST_STACK
-    if small or threading.current_thread() is not threading.main_thread():
+    if getattr(_here, "ours", False):
         return work()
     results, errors, ended = list[T](), list[BaseException](), _thread.allocate_lock()
 
     def run() -> None:
+        _here.ours = True
         try:
             results.append(work())
         except BaseException as error:
@@ -39,7 +42,8 @@ def aside(work: Callable[[], T]) -> T:
 
     ended.acquire()
     try:
-        _thread.start_new_thread(run, ())  # not threading.Thread, whose objects have finalisers in Python too
+        with room():
+            _thread.start_new_thread(run, ())  # not threading.Thread, whose objects have finalisers in Python too
     except RuntimeError:  # no more threads
         return work()
     try:

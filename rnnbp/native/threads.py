@@ -18,6 +18,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from rnnbp.native import MOST_THREADS, THREADS, driving, jobs, processors
+from rnnbp.native.stacks import room
 from rnnbp.numerics import Array, address, shown
 
 _JOB = len(jobs.JOB)
@@ -77,7 +78,8 @@ class _Team:
         member = np.zeros(_BOX, np.int64), SimpleQueue[bool]()
         self.members.append(member)  # before it begins: after an interrupt ``retire`` must reach it
         try:
-            threading.Thread(target=_serve, args=member, name="rnnbp", daemon=True).start()
+            with room():
+                threading.Thread(target=_serve, args=member, name="rnnbp", daemon=True).start()
         except RuntimeError:
             self.members.pop()
             raise
