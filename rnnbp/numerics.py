@@ -183,6 +183,13 @@ def lies(array: Array) -> bool:
     return flags.c_contiguous and flags.aligned
 
 
+def distinct(array: Array) -> Array:
+    """A view of an array with one of what a stride of 0 repeats, as broadcasting does: the same values, at once."""
+    if 0 not in array.strides:
+        return array
+    return array[tuple(slice(1) if stride == 0 else slice(None) for stride in array.strides)]
+
+
 def readable(array: Array, dtype: np.dtype[Any]) -> Array:
     """``array`` as machine code reads it: a plain array, in C order, aligned; a copy only where it is not so."""
     found = np.ascontiguousarray(array, dtype)

@@ -264,3 +264,24 @@ def test_a_thread_with_a_small_stack(tmp_path: Path) -> None:
     given: Any = {"capture_output": True, "text": True, "timeout": 120, "env": environment}
     done = subprocess.run([sys.executable, "-c", SMALL], **given)
     assert done.stdout == "True\n", (done.returncode, done.stderr[-2000:])
+
+
+@pytest.mark.parametrize("steps", [2**62, 2**45])
+def test_more_steps_than_addresses(steps: int) -> None:
+    """By broadcasting, which takes no memory."""
+    x = np.broadcast_to(np.uint8(1), (steps, 1))
+    model = rb.Sequential(rb.Embedding(3, 4, rng=0), rb.RNN(4, 4, rng=1), rb.Dense(4, 3, rng=2))
+    with pytest.raises(rb.ShapeError, match=rf"x has shape \({steps}, 1\), more elements than memory has addresses"):
+        rb.bptt(model, x, x, rb.losses.CrossEntropy())
+
+
+@every_backend
+def test_a_sequence_that_is_repeated_by_strides(backend: str) -> None:
+    once, y = data()[0][:1], data()[1]
+    x = np.broadcast_to(once, (STEPS, BATCH, SIZE))
+    wanted, found = (rb.bptt(network(), a, y, MSE, backend=backend, chunk=4) for a in (x.copy(), x))
+    assert found.loss == wanted.loss
+    np.testing.assert_array_equal(found.grads["0.weight_hh"], wanted.grads["0.weight_hh"])
+    np.testing.assert_array_equal(found.dx, wanted.dx)
+    with pytest.raises(ValueError, match=r"x is nan at \[0, 0, 0\]"):
+        rb.bptt(network(), np.broadcast_to(np.float32(np.nan), x.shape), y, MSE, backend=backend)

@@ -24,12 +24,24 @@ from rnnbp.layers.dense import Dense
 from rnnbp.layers.embedding import OneHot, Symbols
 from rnnbp.native.finite import first_bad
 from rnnbp.network import Network, check_parameters, name_params
-from rnnbp.numerics import Array, DtypeError, NonFiniteError, Shape, ShapeError, check_x_shape, positive_int, readable
+from rnnbp.numerics import (
+    Array,
+    DtypeError,
+    NonFiniteError,
+    Shape,
+    ShapeError,
+    check_x_shape,
+    distinct,
+    positive_int,
+    readable,
+)
 from rnnbp.recurrent import Recurrent
 from rnnbp.storage import PathLike
 from rnnbp.values import Input
 
 DEFAULT_CHUNK = 32
+MOST = 2**44
+"""Elements of x, which may repeat by strides of 0: 2⁴⁷ bytes in float64, the most that a process can address."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +229,8 @@ def _check_axes(x: Series, model: Graph) -> None:
     for axis, name in enumerate(("T, the steps", "B, the batch")):
         if shape[axis] == 0:
             raise ShapeError(f"x axis {axis} ({name}) has size 0 in shape {shape}; give at least 1")
+    if isinstance(x, Held) and math.prod((x.steps, *x.shape)) > MOST:
+        raise ShapeError(f"x has shape {shape}, more elements than memory has addresses for; give a stream, or parts")
     symbols = next(symbol_layers(model), None)
     if symbols and x.dtype.kind not in "iu":
         raise DtypeError(f"x has dtype {x.dtype}, but {symbols} takes integers; use x.astype(int)")
@@ -236,6 +250,7 @@ def _check_batch_axis(x: Series, model: Graph) -> None:
 
 def _check_values(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array, start: int) -> None:
     """Raise for steps of x, from number ``start``, that are not finite, not symbols, or beyond the model's dtype."""
+    x = distinct(x)
     for layer in symbols:
         with counted_from(start):
             layer.check(x)
