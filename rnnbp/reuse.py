@@ -119,7 +119,7 @@ _last: list[Reuse] = []
 
 def reuse(key: Any = None) -> Reuse:
     """The memory of the last run, if it was of that key; else that is given back, and there is none yet."""
-    last = _last.pop() if _last else None
+    last = _taken()
     made = Reuse(key)
     if last is None or (made.key is not None and last.key == made.key):
         return last or made
@@ -127,13 +127,21 @@ def reuse(key: Any = None) -> Reuse:
     return made
 
 
+def _taken() -> Reuse | None:
+    """The memory of the last run, which no other thread gets then."""
+    try:
+        return _last.pop()  # one call, between which and a look before it another thread could come
+    except IndexError:
+        return None
+
+
 def release_memory() -> None:
     """Give back the memory that the last ``bptt`` has left for the next like it, at most its peak.
 
     Another kind of run does so by itself, ``predict`` and ``evaluate`` too. While tracemalloc traces, none is left.
     """
-    while _last:
-        _last.pop().forget()
+    if (last := _taken()) is not None:
+        last.forget()
 
 
 def _abandoned(owner: ref[Reuse], _: Any) -> None:

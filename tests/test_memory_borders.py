@@ -285,3 +285,16 @@ def test_a_sequence_that_is_repeated_by_strides(backend: str) -> None:
     np.testing.assert_array_equal(found.dx, wanted.dx)
     with pytest.raises(ValueError, match=r"x is nan at \[0, 0, 0\]"):
         rb.bptt(network(), np.broadcast_to(np.float32(np.nan), x.shape), y, MSE, backend=backend)
+
+
+@every_backend
+def test_a_parameter_is_replaced_by_the_loss(backend: str) -> None:
+    """A run packs weights when it begins; the gradient is that of the parameter's place."""
+    model, expected = network(), gradients(network(), backend)
+
+    def loss(y: Array, target: Array) -> tuple[float, Array]:
+        model.blocks[1].params["bias"] = np.zeros(2, np.float32)
+        return 0.0, (2 / target.size) * (y - target)
+
+    found = rb.bptt(model, *data(), loss, backend=backend, chunk=STEPS)
+    np.testing.assert_allclose(found.grads["1.bias"], expected.grads["1.bias"], rtol=1e-4)

@@ -48,9 +48,10 @@ class Gradients:
 
 
 class Accumulators:
-    """Sums of parameter gradients, keyed by the parameter's own array.
+    """Sums of parameter gradients, one for each parameter array of the network as it is now.
 
-    So a layer used twice in a step, at every step, or in two places, and a tied weight, are one mechanism.
+    So a layer used twice in a step, at every step, or in two places, and a tied weight, are one mechanism. An array
+    that is put in a parameter's place later has the same sum.
 
     Args:
         chunks: how many add to them, as far as it is known; more than ``sums.PART`` have totals.
@@ -64,16 +65,23 @@ class Accumulators:
         places = zip(params.items(), pairwise(ends), strict=True)
         self.grads = {path: self.whole[start:stop].reshape(array.shape) for (path, array), (start, stop) in places}
         self._sums = {id(array): self.grads[path] for path, array in params.items()}
+        slots = ((id(owner), key, id(owner[key])) for owner, key in network.slots.values())
+        self._slots = {(owner, key): self._sums[array] for owner, key, array in slots if array in self._sums}
         self.totals = sums.totals(self.whole) if chunks > sums.PART else None
 
     def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None:
         """Add the gradients of some of ``owner``'s parameters."""
         for key, grad in grads.items():
-            self._sums[id(owner[key])] += grad
+            total = self.at(owner, key)
+            total += grad
 
     def at(self, owner: dict[str, Array], key: str) -> Array:
-        """The sum of one of ``owner``'s parameters, to add to."""
-        return self._sums[id(owner[key])]
+        """The sum of one of ``owner``'s parameters, to add to. Raises TypeError for one that is not the network's."""
+        found = self._slots.get((id(owner), key))  # a tied parameter may have no slot of its own
+        found = self._sums.get(id(owner[key])) if found is None else found
+        if found is None:
+            raise TypeError(f"parameter {key!r} was added, or tied, while the network ran; change it between runs")
+        return found
 
     def settle(self) -> None:
         """Put the sums so far into the totals: ``sums.PART`` chunks have added to them."""
