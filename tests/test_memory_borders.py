@@ -251,8 +251,7 @@ threading.stack_size(64 * 1024)
 thread = threading.Thread(target=run)
 thread.start()
 thread.join()
-assert threading.stack_size() == 64 * 1024
-threading.stack_size(0)
+assert threading.stack_size(0) == 64 * 1024, "it is as it was"
 run()
 print(losses[0] == losses[1])
 """
