@@ -271,7 +271,7 @@ def test_more_steps_than_addresses(steps: int) -> None:
     x = np.broadcast_to(np.uint8(1), (steps, 1))
     model = rb.Sequential(rb.Embedding(3, 4, rng=0), rb.RNN(4, 4, rng=1), rb.Dense(4, 3, rng=2))
     with pytest.raises(rb.ShapeError, match=rf"x has shape \({steps}, 1\), more elements than memory has addresses"):
-        rb.bptt(model, x, x, rb.losses.CrossEntropy())
+        rb.bptt(model, x, x, rb.losses.CrossEntropy(), checkpoint="sqrt")
 
 
 @every_backend
