@@ -144,11 +144,12 @@ class Run:
                 "sha256": text.text("sha256"),
                 "characters": text.whole("characters"),
             }
+            backend = None if found.missing("backend") else found.text("backend")
             if begun:
                 _check_model(folder, settings.architecture)
         except StorageError as error:
             raise CommandError(str(error)) from None
-        return cls(folder, settings, about, None if found.missing("backend") else found.text("backend"))
+        return cls(folder, settings, about, backend)
 
     @property
     def begun(self) -> bool:
