@@ -104,9 +104,7 @@ def rows(name: str, given: object, *, axis: int = 0, axes: str = "(N, ...)", num
         return given
     if sliceable(given) and not isinstance(given, np.ndarray):
         if numbers and np.dtype(given.dtype).kind not in REAL:
-            raise DtypeError(
-                f"{name} is read as {given.dtype}, which are no numbers; write the file with floats or integers"
-            )
+            raise DtypeError(f"{name} is read as {given.dtype}, which are no numbers; give floats or integers")
         least = axis + 1
         if len(given.shape) < least:
             raise ShapeError(f"{name} must have axes {axes}, found shape {given.shape}; add the missing one")
