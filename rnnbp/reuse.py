@@ -26,6 +26,13 @@ LINE = 64
 """Bytes of a cache line, on which every block begins."""
 
 
+class _Lent(ref[Array]):
+    """An array that lies in a block, while it lives."""
+
+    block: memoryview
+    brief: bool
+
+
 class Reuse:
     """Blocks of memory, in use or free.
 
@@ -37,24 +44,42 @@ class Reuse:
     def __init__(self, key: Any = None) -> None:
         self.key = None if tracemalloc.is_tracing() else key
         self.ledger = Ledger()
-        self._limit, self._kit = 0, list[Any]()
+        self._limit, self._kit = 0, dict[int, Any]()
         self._owner: ref[Any] | None = None
         self._free: defaultdict[int, list[memoryview]] = defaultdict(list)
-        self._used: dict[int, Any] = {}
-        self._brief = 0
-        self.free = 0
+        self._lent: dict[int, _Lent] = {}
+        self._ended: list[_Lent] = []
+        """Those whose arrays are no more, put there by C: in a callback in Python an interrupt would be lost."""
+        self._brief = self._waiting = 0
+
+    @property
+    def free(self) -> int:
         """Bytes that wait to be used again."""
+        self._collect()
+        return self._waiting
 
     def new(self, shape: Shape, dtype: np.dtype[Any], *, brief: bool = False) -> Array:
         """An array of anything; a ``brief`` one is a temporary array of an action that has reserved it as such."""
         nbytes = math.prod(shape) * dtype.itemsize
         if self.key is None or nbytes < LEAST:
             return np.empty(shape, dtype)
+        self._collect()
         block = self._block(nbytes, brief)
         array = np.frombuffer(block, dtype, math.prod(shape))  # its base is no array, so that views have it for theirs
         self._brief += brief * (block.nbytes + LINE)
-        self._used[id(array)] = ref(array, partial(_freed, ref(self), id(array), block, brief))
+        lent = _Lent(array, self._ended.append)
+        lent.block, lent.brief = block, brief
+        self._lent[id(lent)] = lent
         return array.reshape(shape)
+
+    def _collect(self) -> None:
+        """Free the blocks whose arrays are no more."""
+        while self._ended:
+            lent = self._lent.pop(id(self._ended.pop()))
+            nbytes = lent.block.nbytes
+            self._brief -= lent.brief * (nbytes + LINE)
+            self._free[nbytes].append(lent.block)
+            self._waiting += nbytes + LINE
 
     def _block(self, nbytes: int, brief: bool) -> memoryview:
         """A block for so many bytes; for a brief array one that is larger, rather than one more."""
@@ -75,17 +100,18 @@ class Reuse:
 
     def keep(self, room: int) -> None:
         """Give back free blocks, the smallest first, until the others fit into so many bytes."""
-        if self.free > room:
+        if self._waiting > room:
             for nbytes in sorted(self._free):
-                while self._free[nbytes] and self.free > room:
+                while self._free[nbytes] and self._waiting > room:
                     self._taken(nbytes)
 
     def _taken(self, nbytes: int) -> memoryview:
-        self.free -= nbytes + LINE
+        self._waiting -= nbytes + LINE
         return self._free[nbytes].pop()
 
     def grown(self) -> None:
         """The ledger has grown: give back what does not fit beside it."""
+        self._collect()
         if self.free:
             self.keep(self._room())
 
@@ -98,13 +124,15 @@ class Reuse:
         self._limit = self.ledger.peak_bytes
         self.ledger.grown = None
         if self.key is not None:
+            self._collect()
             self.keep(self._room() - nbytes)
-            self._kit, self._owner = [kit], ref(model, partial(_abandoned, ref(self)))
+            self._kit[0] = kit
+            self._owner = ref(model, partial(self._kit.pop, 0))  # the kit goes with the model, without code in Python
             _last[:] = [self]
 
     def kit(self, model: Any) -> Any:
         """What the last run has left, if it was of this model; it is there once."""
-        found = self._kit.pop() if self._kit and self._owner is not None and self._owner() is model else None
+        found = self._kit.pop(0, None) if self._owner is not None and self._owner() is model else None
         self._kit.clear()
         return found
 
@@ -142,18 +170,3 @@ def release_memory() -> None:
     """
     if (last := _taken()) is not None:
         last.forget()
-
-
-def _abandoned(owner: ref[Reuse], _: Any) -> None:
-    """A model is no more."""
-    if (found := owner()) is not None:
-        found.forget()
-
-
-def _freed(owner: ref[Reuse], number: int, block: memoryview, brief: bool, _: Any) -> None:
-    found = owner()
-    if found is not None:
-        found._used.pop(number, None)
-        found._brief -= brief * (block.nbytes + LINE)
-        found._free[block.nbytes].append(block)
-        found.free += block.nbytes + LINE
