@@ -687,9 +687,9 @@ def test_the_handler_returns_after_an_error(handler):
 
 def test_time(tmp_path):
     trainer, data = text_run(folder=tmp_path)
-    history = trainer.fit(data, max_seconds=0.05)
+    history = trainer.fit(data, max_seconds=0.5)
     assert history.reason == "time"
-    assert history.seconds >= 0.05
+    assert history.seconds >= 0.5
     assert load_tensors(tmp_path / "snapshot.safetensors")[1]["snapshot"]["step"] == history.steps > 0
     assert text_run()[0].fit(data, steps=2, max_seconds=1e3).reason == "finished"
 
