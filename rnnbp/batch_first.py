@@ -16,20 +16,26 @@ from rnnbp.numerics import Array, address
 LARGEST = 256
 """Steps of a mask that is looked at, in some 50 microseconds."""
 MOST = 16
-"""Arrays that are remembered, the latest: each costs a microsecond at every look."""
-_known: list[ReferenceType[Array]] = []
+"""Arrays that are remembered, the latest: each costs a tenth of a microsecond at every look."""
+_known: list[tuple[int, int, ReferenceType[Array]]] = []
+"""Of each: where it begins, and ends, and the array."""
 
 
 def remember(array: Array) -> None:
     """Take note that axis 0 of an array is its batch, and axis 1 time."""
     if array.ndim >= 2 and min(array.strides) > 0 and array.strides[0] != array.strides[1]:
-        _known[:] = [*(known for known in _known if known() is not None), ref(array)][-MOST:]
+        start = address(array)
+        living = (known for known in _known if known[2]() is not None)
+        _known[:] = [*living, (start, start + _extent(array), ref(array))][-MOST:]
 
 
 def warn_if_known(name: str, array: object) -> None:
     """Warn if an argument that is to be (T, B, ...) is one of those arrays, or a part of one."""
-    for known in _known:
-        if (batch_first := known()) is not None and _alike(array, batch_first):
+    if not _known or not isinstance(array, np.ndarray):
+        return
+    place = address(array)
+    for start, end, known in _known:
+        if start <= place < end and (batch_first := known()) is not None and _alike(array, batch_first):
             warnings.warn(
                 f"{name} has shape {batch_first.shape} and lies in an array that Sequences takes as batch-first; "
                 f"here the axes are (T, B, ...): give {name}.swapaxes(0, 1)",
@@ -59,15 +65,13 @@ def warn_if_prefixes(mask: Array) -> None:
         )
 
 
-def _alike(array: object, known: Array) -> bool:
+def _alike(array: Array, known: Array) -> bool:
     """True for a part of ``known`` with its axes in the same order."""
     return (
-        isinstance(array, type(known))
-        and array.ndim == known.ndim
+        array.ndim == known.ndim
         and array.dtype == known.dtype
         and all(a > 0 and a % b == 0 for a, b in zip(array.strides[:2], known.strides[:2], strict=True))
         and all(n <= m for n, m in zip(array.shape[:2], known.shape[:2], strict=True))
-        and 0 <= address(array) - address(known) < _extent(known)
     )
 
 
