@@ -98,6 +98,25 @@ def test_whole_but_wrong_files_are_refused(tmp_path, case):
     assert len(str(caught.value)) < 600
 
 
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("a hole between tensors", "tensor w begins at 16, that before it ends at 8"),
+        ("overlapping", "tensor w begins at 4, that before it ends at 8"),
+        ("the same bytes twice", "tensor w begins at 0, that before it ends at 8"),
+        ("terabytes in a small file", "it has 224 bytes of 4398046511320"),
+        ("bytes that no tensor has", "it has 208 bytes of 200"),
+        ("bfloat16", "tensor w has dtype 'BF16', which is none of F64, F32"),
+        ("header nested", "nested more than 200 deep|more than 4194304 bytes"),
+        ("a name twice", "'w' occurs twice"),
+    ],
+)
+def test_the_reason_is_said(tmp_path, case, reason):
+    (tmp_path / "a").write_bytes(LISTED[case])
+    with pytest.raises(StorageError, match=reason):
+        load_tensors(tmp_path / "a")
+
+
 def test_what_the_crafted_files_differ_from_is_read(tmp_path):
     (tmp_path / "a").write_bytes(sealed(PLAIN, np.array([1.5, -2], "<f4").tobytes()))
     arrays, metadata = load_tensors(tmp_path / "a")
