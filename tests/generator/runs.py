@@ -55,6 +55,7 @@ class Case:
 def case_of(draw: Draw, *, large: bool = False, wild: bool = False, portable: bool = False) -> Case:
     """A random case; ``large``, so that its bytes are those of arrays; ``wild``, so that its numbers overflow."""
     dtype = "float64" if portable or draw.chance(0.7) else "float32"
+    dtype = "float32" if wild else dtype  # float64 tells what overflows in between alone
     maker = ModelMaker(draw, (8, 13, 24) if large else (2, 3, 4), dtype=dtype, portable=portable)
     model = maker.model()
     steps, batch = (
