@@ -22,6 +22,8 @@ from rnnbp.train.identity import Identity, differences
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.weights import assign, check_fits
 
+LISTED = 10
+"""Differences that an error lists."""
 _PREFIXES = ("history/", "model/", "best/", "optimizer/", "state/")
 
 
@@ -55,8 +57,10 @@ class Snapshot:
         check_fits(f"resume from {self.path}", parts.params, self._under("model/"))
         found = differences(identity, self.metadata.fields("identity").values, override)
         if found:
+            listed = [escaped(line, 400) for line in found[:LISTED]]
+            listed += [f"and {len(found) - LISTED} more"] * (len(found) > LISTED)
             raise ValueError(
-                f"resume from {self.path}: the run was set up otherwise: {'; '.join(map(escaped, found))}; set it up "
+                f"resume from {self.path}: the run was set up otherwise: {'; '.join(listed)}; set it up "
                 f"as it was, name what you change on purpose in override, or begin a new run from its "
                 f"model.safetensors with load_weights"
             )
