@@ -231,3 +231,15 @@ def positive(x: Array) -> Array:
     """Where the real part is above zero: the branch that a complex step must not change."""
     above: Array = x.real > 0
     return above
+
+
+TOGETHER = 2**14
+"""Numbers that ``flush`` looks at at once: its temporary arrays stay below what a ledger may be off by."""
+
+
+def flush(x: Array) -> None:
+    """Put 0 in place of subnormal numbers, with which many processors take ten times as long."""
+    flat, tiny = x.reshape(-1), np.finfo(x.dtype).tiny
+    for start in range(0, flat.size, TOGETHER):
+        part = flat[start : start + TOGETHER]
+        part[np.abs(part) < tiny] = 0

@@ -23,7 +23,7 @@ from rnnbp.compiler.tapes import ProgramTape, States, outside
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
 from rnnbp.layout import Layout
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Shape, flush
 from rnnbp.rng import Context
 
 CALLS: dict[str, Any] = {
@@ -132,6 +132,8 @@ class Program:
             present |= {name: buffer[span] for name, buffer in tape.buffers.items()}
             present |= {f"H{k}": s[span.start : span.stop + 1] for k, s in enumerate(tape.states.states)}
             self._piece(arrays | present, grads)
+        for k in range(len(dstate)):
+            flush(arrays[f"C{k}"])  # kernels do so at every step; deltas would decay to these numbers and stay there
         carried = tuple(outside(arrays[f"C{k}"], shape) for k, shape in enumerate(self.cell.state_shapes))
         for run in tape.opaque.values():
             run.finish(length, grads)

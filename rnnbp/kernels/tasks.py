@@ -141,7 +141,7 @@ class Pieces:
         along, more = ([moves.get(name, 0) for name in some.names] for some in (spots, others))
         places = places_of(len(along)) + starts[:, None] * np.array(along, np.int64)
         table = tasks.pieces(starts, lengths, more, len(along))
-        self.job = Job(table, run=run, places=places, lengths=lengths, batch=batch, block=piece)
+        self.job = Job(table, run=run, places=places, lengths=lengths, batch=batch, block=piece, flush=True)
 
     def bases(self, given: Mapping[str, int], grads: Accumulator) -> list[int]:
         """Where the job's arrays begin."""

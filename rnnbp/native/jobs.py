@@ -11,19 +11,19 @@ from rnnbp.native.calls import FOLLOWS, NUMBERS, loads
 COUNTERS = 8
 """Numbers before those that count the tasks taken of each piece: threads that have come together, that have ended,
 that have come together within kernels."""
-JOB = ("run", "places", "width", "lengths", "tasks", "G", "counts", "bases", "P", "B", "S", "U")
+JOB = ("run", "places", "width", "lengths", "tasks", "G", "counts", "bases", "P", "B", "S", "U", "F")
 """Numbers of a job: P pieces of so many ``lengths`` in steps, with the places of ``width`` arrays and G tasks each;
 ``counts`` are P and ``COUNTERS`` zeros, ``bases`` where the job's arrays begin; the kernel ``run``, B and S as a kernel
 takes them: none where B is 0. With U threads share each product's columns too: within the kernel they wait for one
-another by ``gather(met, n)``."""
+another by ``gather(met, n)``. With F, 1 or 0, results below the normal numbers are 0."""
 SPINS = 4000
 """Looks at a counter, some tenths of a millisecond, before a thread that waits offers its core to others."""
 
 _DRIVE = """
 define internal void @drive(ptr %job, i64 %k, i64 %n) {{
 entry:
-{begin}
 {job}
+{begin}
   %before = mul i64 %B, %k
   %b0 = sdiv i64 %before, %n
   %after = add i64 %before, %B
@@ -146,7 +146,7 @@ def text(pause: str, offer: str, begin: str = "", end: str = "") -> str:
 
     Args:
         pause, offer: how a thread waits, and how it offers its core to others.
-        begin, end: what each thread does before its part of a job and after it.
+        begin, end: what each thread does before its part of a job, whose numbers it may use, and after it.
     """
     return _DRIVE.format(
         job=loaded(),

@@ -117,6 +117,7 @@ class Job:
         tasks: (pieces, tasks, NUMBERS), each the address of a function and what it takes; those of a piece in any
             order, but for those that follow others. run: the address of a kernel, with the ``places`` (pieces, arrays)
             of its arrays, the ``lengths`` (pieces,) in steps, the batch, and the steps of a block.
+        flush: whether results below the normal numbers become 0; ``rounding`` says why.
     """
 
     def __init__(
@@ -128,7 +129,9 @@ class Job:
         lengths: Array | None = None,
         batch: int = 0,
         block: int = 0,
+        flush: bool = False,
     ) -> None:
+        self.flush = flush
         self._arrays = tuple(None if a is None else np.ascontiguousarray(a) for a in (places, lengths, tasks))
         width, many = 0 if places is None else places.shape[1], 0 if tasks is None else tasks.shape[1]
         pieces = next(len(array) for array in (places, tasks) if array is not None)
@@ -141,7 +144,7 @@ class Job:
         """The job in memory, nothing of it done, for arrays that begin at ``bases``."""
         memory = (ctypes.c_int64 * (self.counted + len(bases)))()  # takes less time than NumPy's small arrays
         start = ctypes.addressof(memory)
-        memory[:_JOB] = [*self._head, start + 8 * _JOB, start + 8 * self.counted, *self._tail, units]
+        memory[:_JOB] = [*self._head, start + 8 * _JOB, start + 8 * self.counted, *self._tail, units, self.flush]
         memory[self.counted :] = [*bases]
         return memory
 
