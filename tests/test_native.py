@@ -215,7 +215,7 @@ def test_symbols_that_change_after_the_forward_pass_are_refused(backend: str) ->
     layer, x = rb.Embedding(5, 3, rng=0), np.zeros(4, int)
     _, saved = layer.forward(x)
     x[2] = 10**9
-    with pytest.raises(IndexError, match="input must lie in"):
+    with pytest.raises(IndexError, match=r"(input|symbols) must lie in"):
         layer.backward_params(saved, np.ones((4, 3), np.float32))
 
 
