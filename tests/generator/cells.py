@@ -22,7 +22,7 @@ TEMPLATES: list[Callable[[Any], Any]] = [
     lambda a: rb.Tanh()(a) * rb.Sigmoid()(a),
 ]
 MERGES: list[Callable[[Any, Any], Any]] = [lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b]
-KINDS = ["dense", "pointwise", "pointwise", "merge", "scale", "split", "slice", "concat", "norm", "gates"]
+KINDS = ["dense", "pointwise", "pointwise", "merge", "scale", "split", "slice", "concat", "norm", "gates", "gates"]
 
 
 class CellMaker:
@@ -118,9 +118,9 @@ class CellMaker:
         """Gates of one template, each by a Dense of its own on the same values, merged."""
         taken, template, size = self.several(), self.draw.pick(TEMPLATES), self.size()
         gates = [template(self.dense(*taken, n_out=size)) for _ in range(self.draw.integer(2, 4))]
-        whole = gates[0]
+        whole, merge = gates[0], self.draw.pick([*MERGES, MERGES[-1]])
         for gate in gates[1:]:
-            whole = self.draw.pick(MERGES)(whole, gate)
+            whole = merge(whole, gate)
         self.pool += [whole, self.draw.pick(gates)]
 
     def _own(self, v: Any, n: int) -> None:
