@@ -110,9 +110,11 @@ class KernelSizes(ProgramSizes):
         """The table, the symbols' vectors, the deltas of both, the weights in panels, and the numbers."""
         if not self.symbols:
             return 0
-        (rows, depth), lanes = self.table[0].shape, self.cell.lanes
-        panels = packed_rows(rows, lanes) * depth + packed_rows(depth, lanes) * rows
-        return (2 * self.symbols * (rows + depth) + panels) * self.layout.dtype.itemsize + 8 * (2 * self.symbols + 1)
+        (rows, depth), lanes, turned = self.table[0].shape, self.cell.lanes, self.back.dx_weights
+        back = 0 if turned is None else turned.shape[0]
+        panels = packed_rows(rows, lanes) * depth + packed_rows(depth, lanes) * back
+        numbers = self.symbols * (rows + back + 2 * depth) + panels
+        return numbers * self.layout.dtype.itemsize + 8 * (2 * self.symbols + 1)
 
     def vectors_bytes(self, rows: int) -> int:
         """The vectors of the symbols that may come for the first time among so many."""

@@ -23,7 +23,8 @@ from rnnbp.numerics import Array, Shape
 class Table:
     """W e + b of the vector e of each symbol, made when it first comes, and the deltas of these, summed by symbol.
 
-    Symbols are numbered in the order in which they come.
+    Symbols are numbered in the order in which they come. The rows of W that have deltas may be fewer than those of
+    the table, and in another order: what reaches no output has none.
     """
 
     def __init__(self, layer: Symbols, sizes: KernelSizes, workspace: Workspace) -> None:
@@ -49,9 +50,10 @@ class Table:
         assert self.back is not None
         turned = Matrix(self.back.lanes, turned=True)
         n, (rows, depth) = self.layer.n_symbols, self.weights.shape
-        self.rows, self.deltas = self._new((n, rows)), self._new((n, rows))
+        self.rows, self.deltas = self._new((n, rows)), self._new((n, self.back.shape[0]))
         self.vectors, self.dvectors = self._new((n, depth)), self._new((n, depth))
-        self.map = Map(self.kernels.library, self.back.lanes, depth, self.dtype.itemsize)
+        library, item = self.kernels.library, self.dtype.itemsize
+        self.map, self.back_map = (Map(library, m.lanes, depth, item) for m in (self.weights, self.back))
         self.panels = Panels([self.weights, turned], self._new, self.kernels.lanes, self.kernels.library)
 
     def numbers(self, x: Array) -> Array:
@@ -73,7 +75,8 @@ class Table:
         if not count:
             return
         turned = self.panels.arrays[1]
-        self.map.backward(self.deltas, self.vectors, turned, self.dvectors, grads, count, self.workspace.threads)
+        d, x, dx = self.deltas, self.vectors, self.dvectors
+        self.back_map.backward(d, x, turned, dx, grads, count, self.workspace.threads)
         if self.layer.params:
             arrays.scatter(self.dvectors[:count], self._found[1 : count + 1], grads.at(self.layer.params, "weight"))
         self.deltas[:count] = 0

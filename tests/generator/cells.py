@@ -31,18 +31,22 @@ class CellMaker:
     Args:
         sizes: features that values may have. own: whether layers that run as Python, by ``own.py``, are drawn.
         symbols: whether x is symbols, which an Embedding or OneHot within the cell takes.
+        products: whether x is taken by products alone, as what is looked up by symbol must be.
     """
 
     def __init__(
         self, draw: Draw, sizes: Sequence[int] = (2, 3, 4), *, dtype: str = "float64", own: bool = False,
-        symbols: bool = False, n_in: int | None = None,
+        symbols: bool = False, products: bool = False, n_in: int | None = None,
     ) -> None:  # fmt: skip
         self.draw, self.sizes, self.dtype = draw, sizes, dtype
         self.kinds = [*KINDS, "own"] if own else KINDS
         self.seed, self.made = 0, list[rb.Dense]()
         self.x = rb.Input(() if symbols else self.size() if n_in is None else n_in)
         self.states = [rb.State(self.size()) for _ in range(draw.integer(1, 3))]
-        first = [self.vectors() for _ in range(draw.integer(1, 2))] if symbols else [self.x]
+        first = [self.x]
+        if symbols or products:
+            make = self.vectors if symbols else self.product
+            first = [make() for _ in range(draw.integer(1, 2))]
         self.first, self.pool = first[0], [*first, *self.states]
 
     def size(self) -> int:
@@ -57,6 +61,10 @@ class CellMaker:
         if self.draw.chance():
             return rb.OneHot(SYMBOLS)(self.x)
         return rb.Embedding(SYMBOLS, self.size(), rng=self.next_seed(), dtype=self.dtype)(self.x)
+
+    def product(self) -> Any:
+        """A Dense on x."""
+        return self.dense(self.x, n_out=self.size())
 
     def dense(self, *values: Any, n_out: int) -> Any:
         """A Dense on values: a new one, one that is there, or one whose weights are those of another."""

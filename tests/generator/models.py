@@ -41,6 +41,8 @@ class ModelMaker:
         """A Graph of one input and one output."""
         x = rb.Input(() if self.symbols else self.size())
         v = self._front(x)
+        if self.front in ("Embedding", "OneHot") and not self.portable and self.draw.chance():
+            v = self._own_cell(v.shape[0], products=True)(v)  # looked up by symbol, where there are few
         for _ in range(self.draw.integer(1, 3)):
             v = self._block(v)
         return rb.Graph(x, self._head(v))
@@ -55,9 +57,10 @@ class ModelMaker:
             return self._own_cell(None)(x)
         return rb.Dense(x.shape[0], self.size(), **self.options())(x) if self.front == "Dense" else x
 
-    def _own_cell(self, n_in: int | None) -> rb.Recurrent:
+    def _own_cell(self, n_in: int | None, *, products: bool = False) -> rb.Recurrent:
+        own, symbols = self.draw.chance(0.3) and not products, n_in is None
         maker = CellMaker(
-            self.draw, self.sizes, dtype=self.dtype, own=self.draw.chance(0.3), symbols=n_in is None, n_in=n_in
+            self.draw, self.sizes, dtype=self.dtype, own=own, symbols=symbols, products=products, n_in=n_in
         )
         initial = "learned" if self.draw.chance(0.3) else "zeros"
         return rb.Recurrent(maker.cell(tame=True), initial=initial, dtype=None if initial == "zeros" else self.dtype)
