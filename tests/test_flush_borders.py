@@ -65,7 +65,8 @@ def gradients(backend: str) -> Array:
 def test_gradients(backend: str, count: str, flags: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RNNBP_NUM_THREADS", count)
     expected = gradients(backend)
-    assert ((expected != 0) & (np.abs(expected) < np.finfo(np.float32).tiny)).any()
+    exact = gradients("interpreter")  # kernels flush deltas themselves
+    assert ((exact != 0) & (np.abs(exact) < np.finfo(np.float32).tiny)).any()
     with mode(flags):
         found, after = gradients(backend), flushes()
     np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))

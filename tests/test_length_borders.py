@@ -84,7 +84,7 @@ def test_a_run_without_end_can_be_interrupted() -> None:
             signal.setitimer(signal.ITIMER_REAL, 0.2)
             more = {"checkpoint": "1 MB", "dx": False} if run is rb.bptt else {}
             with pytest.raises(KeyboardInterrupt):
-                run(model(), long(N, 1, 2), long(N, 1, 1), MSE, **more)
+                run(model(), long(2**42, 1, 2), long(2**42, 1, 1), MSE, **more)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -95,6 +95,7 @@ class Run:
                     self.done(0 if isinstance(action, Store | Load | Drop) else self.length(action.n), self.ledger)
             self.chunks.finish(self.grads)
             self._close()
+            self.ledger.count("state", -self._states * self.sizes.slot)  # those that are left are the result's
         return self._result()
 
     def _stand(self) -> None:
