@@ -86,7 +86,8 @@ class Trainer:
     ) -> None:
         self.model, self.optimizer, self.validation = as_model(model), optimizer, validation
         self.validate_every, self.snapshot_every, self.patience = validate_every, snapshot_every, patience
-        self.snapshot_minutes, self.callbacks, self.progress = snapshot_minutes, tuple(callbacks), progress
+        self.snapshot_minutes, self.callbacks = snapshot_minutes, tuple(callbacks)
+        self.progress = None if progress is None else flag("Trainer: progress", progress)
         self.on_nonfinite = on_nonfinite
         self.update = Update(
             self.model,
@@ -258,14 +259,12 @@ class Trainer:
         if self._useless:
             raise ValueError(f"Trainer.fit: {self._useless}; resume(), or train anew")
         check_source("Trainer.fit: data", data)
-        found = fingerprint(data)
+        found, batches = fingerprint(data), data.batches_per_epoch
         if self._data not in (None, found):
             raise ValueError(f"Trainer.fit: the run began on other data: {self._data}, not {found}; give it the same")
-        if self.at.index >= data.batches_per_epoch:
-            raise ValueError(
-                f"Trainer.fit: the run stands at batch {self.at.index} of an epoch, and the data have "
-                f"{data.batches_per_epoch}; give it the same data"
-            )
+        if self.at.index >= batches:
+            where = f"the run stands at batch {self.at.index} of an epoch, and the data have {batches}"
+            raise ValueError(f"Trainer.fit: {where}; give it the same data")
         self._data = found
         self.folder.open(self.at, self._extra())
 
@@ -280,21 +279,13 @@ class Trainer:
 
     def _identify(self, update: Update) -> Identity:
         validation = None if self.validation is None else fingerprint(self.validation)
-        names = "validate_every", "patience", "on_nonfinite"
-        return update.identity() | of_settings({name: getattr(self, name) for name in names}, validation=validation)
+        named = {name: getattr(self, name) for name in ("validate_every", "patience", "on_nonfinite")}
+        return update.identity() | of_settings(named, validation=validation)
 
     def _check(self) -> None:
         """Raise for arguments that do not fit together."""
-        params = self.model.params
-        if self.progress is not None:
-            flag("Trainer: progress", self.progress)
         if self.validation is not None:
             check_source("Trainer: validation", self.validation)
-        if not isinstance(self.optimizer, Optimizer):
-            raise TypeError(f"Trainer: optimizer must be of rnnbp.optim, found {self.optimizer!r}; as Adam(model)")
-        for name, p in self.optimizer.params.items():
-            if params.get(name) is not p:
-                raise ValueError(f"Trainer: the optimizer's {name!r} is not of this model; build it as Adam(model)")
         for name in ("validate_every", "snapshot_every", "patience"):
             if (value := getattr(self, name)) is not None:
                 setattr(self, name, positive_int(f"Trainer: {name}", value))

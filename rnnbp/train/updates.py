@@ -50,6 +50,11 @@ class Update:
     """Bytes that training keeps besides, within a budget: of the best parameters."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.optimizer, Optimizer):
+            raise TypeError(f"Trainer: optimizer must be of rnnbp.optim, found {self.optimizer!r}; as Adam(model)")
+        for name, p in self.optimizer.params.items():
+            if self.model.params.get(name) is not p:
+                raise ValueError(f"Trainer: the optimizer's {name!r} is not of this model; build it as Adam(model)")
         for name, limit in (("clip_norm", self.clip_norm), ("clip_value", self.clip_value)):
             if limit is not None:
                 real_number(f"Trainer: {name}", limit, above=0, cure="None clips nothing")
