@@ -8,7 +8,12 @@ from typing import Any, NoReturn, Protocol, Self, runtime_checkable
 
 import numpy as np
 
+from rnnbp.arrays import plain
 from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
+
+READ_ONLY_CURE = (
+    "set its flags.writeable, or, where it is a mapped file, as joblib's workers get it, take copy.deepcopy(model)"
+)
 
 
 @runtime_checkable
@@ -25,6 +30,7 @@ class Parameters(dict[str, Array]):
     They are the network's own: ``update`` and ``|=`` write values into them, nothing is added, removed or put in
     their place. ``copy()``, ``copy.copy``, ``copy.deepcopy`` and pickling give a plain dict of copies, which later
     updates of the network do not change; ``dict(params)`` and ``params | other`` hold the live arrays.
+    ``params[path] *= 2`` writes too, and ``==`` compares values.
 
     >>> best = model.params.copy()
     >>> model.params.update(best)
@@ -79,7 +85,20 @@ class Parameters(dict[str, Array]):
             self._refuse(f"nothing can be added as {path!r}")
         return self[path]
 
+    def __eq__(self, other: object) -> bool:
+        """True for a mapping of the same paths to equal arrays, in any order."""
+        if not isinstance(other, Mapping) or self.keys() != other.keys():
+            return False
+        return all(value is other[path] or np.array_equal(value, other[path]) for path, value in self.items())
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # as of every dict
+
     def __setitem__(self, path: str, value: Array) -> None:
+        if path in self and value is self[path]:  # the second half of params[path] *= 2, which is done already
+            return
         raise TypeError(f"params[{path!r}] cannot be replaced; write into it: params[{path!r}][...] = values")
 
     def __delitem__(self, path: str) -> None:
@@ -101,13 +120,11 @@ class Parameters(dict[str, Array]):
 
 def _fitting(path: str, p: Array, value: Any) -> Array:
     """``value`` for a parameter, in its dtype. Raises where it does not fit."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"params.update: {path!r} is a masked array, whose mask would be lost; give its data")
-    found = np.asarray(value)
+    found = plain(repr(path), value, "params.update")
     if found.dtype.kind not in "fiub" and found.dtype != p.dtype:  # complex is gradcheck's
         raise DtypeError(f"params.update: {path!r} has dtype {found.dtype}; give real numbers")
     if found.shape != p.shape:
         raise ShapeError(f"params.update: {path!r} must have shape {p.shape}, found {found.shape}; reshape it")
     if not p.flags.writeable:
-        raise ValueError(f"params.update: {path!r} is read-only; set its flags.writeable, or update a copy")
+        raise ValueError(f"params.update: {path!r} is read-only; {READ_ONLY_CURE}")
     return cast(found, p.dtype, "params.update", repr(path))

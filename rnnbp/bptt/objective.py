@@ -16,7 +16,7 @@ from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.losses import Loss
 from rnnbp.native.finite import first_bad
-from rnnbp.numerics import Array, DtypeError, ShapeError, cast, lies
+from rnnbp.numerics import Array, DtypeError, ShapeError, cast, lies, shown
 from rnnbp.reuse import Reuse
 from rnnbp.storage import PathLike
 
@@ -33,10 +33,7 @@ class Objective:
     def __init__(
         self, problem: Problem, loss: LossLike, target: Any, mask: Any, folder: PathLike | None = None
     ) -> None:
-        if isinstance(loss, type) or not callable(loss):
-            raise TypeError(
-                f"loss must be a Loss or a function (y, target) -> (value, dy), found {loss!r}; build it first"
-            )
+        check_loss(loss)
         self.problem, self.loss, self.memory = problem, loss, Reuse()
         self.target = None if target is None else self._series("target", target, folder)
         self.mask = None if mask is None else self._series("mask", mask, folder)
@@ -175,7 +172,14 @@ class Objective:
         if isinstance(self.loss, Loss):
             new = partial(self.memory.new, brief=True)
             return self.loss.summed_in(y, target, self._read(self.mask, span), new, 1 / self.total)
-        found = self.loss(read_only(y), None if target is None else read_only(target))
+        try:
+            found = self.loss(read_only(y), None if target is None else read_only(target))
+        except Exception as error:
+            error.add_note(
+                f"in the loss function {shown(self.loss)}, which is called with read-only NumPy arrays, (y, target) "
+                f"or (y, None), and returns (value, dy)"
+            )
+            raise
         if not isinstance(found, tuple) or len(found) != 2:
             raise TypeError(f"the loss function must return (value, dy), found {type(found).__name__}")
         return found
@@ -196,6 +200,15 @@ class Objective:
         if dy.dtype.kind not in "fiub" and dy.dtype != y.dtype:  # gradcheck's are complex
             raise DtypeError(f"{who} gave dy of dtype {dy.dtype}; give floats")
         return cast(dy, y.dtype, who, "dy")
+
+
+def check_loss(loss: object) -> None:
+    """Raise TypeError for what is neither a Loss nor a function."""
+    if isinstance(loss, type) or not callable(loss):
+        raise TypeError(
+            f"loss must be a Loss or a function (y, target) -> (value, dy), found {shown(loss)}; "
+            f"build it first, as losses.MeanSquaredError()"
+        )
 
 
 def needs_of(

@@ -31,12 +31,12 @@ def initial_states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -
 
 def _per_recurrent(state: Any, count: int) -> Sequence[Any]:
     """``state`` as one entry per Recurrent; with a single one, its own arrays or array will do."""
-    if isinstance(state, np.ndarray):
+    if _is_array(state):
         state = (state,)
     if not isinstance(state, (tuple, list)):
         raise TypeError(f"state is a tuple with one entry per Recurrent, found {type(state).__name__}")
     entries: Sequence[Any] = state
-    if count == 1 and entries and all(isinstance(part, np.ndarray) for part in entries):
+    if count == 1 and entries and all(_is_array(part) for part in entries):
         entries = (entries,)
     if len(entries) != count:
         raise ShapeError(f"state has {len(entries)} entries for {count} Recurrents; give one for each, or None")
@@ -44,25 +44,47 @@ def _per_recurrent(state: Any, count: int) -> Sequence[Any]:
 
 
 def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
-    arrays = (arrays,) if isinstance(arrays, np.ndarray) else tuple(arrays)
+    given = (arrays,) if _is_array(arrays) else _arrays_of(k, arrays)
     names, shapes = block.cell.state_names, block.cell.state_shapes
-    if len(arrays) != len(shapes):
-        raise ShapeError(f"state {k} has {len(arrays)} arrays; its cell has {len(shapes)} states: {', '.join(names)}")
-    for name, array, shape in zip(names, arrays, shapes, strict=True):
+    if len(given) != len(shapes):
+        raise ShapeError(
+            f"state {k} has {len(given)} arrays; its cell has {len(shapes)} states: {', '.join(names)}; give all"
+        )
+    found = []
+    for name, each, shape in zip(names, given, shapes, strict=True):
         where = f"state {k}, {name}"
-        plain(where, array)
-        if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
-            found = getattr(array, "dtype", type(array).__name__)
-            raise DtypeError(f"{where}: expected an array of {dtype}, found {found}; use np.asarray(..., '{dtype}')")
+        array = plain(where, each)
+        if not _is_array(each) or array.dtype not in (np.float32, np.float64):
+            kind = array.dtype if _is_array(each) else type(each).__name__
+            raise DtypeError(f"{where}: expected an array of {dtype}, found {kind}; use np.asarray(..., '{dtype}')")
         if array.shape != (batch, *shape):
             raise ShapeError(
                 f"{where}: expected shape (B, ...) = {(batch, *shape)}, found {array.shape}; "
-                f"reshape it, or look whether x is (T, B, ...)"
+                f"{_cure(array, (batch, *shape))}"
             )
         if (at := first_bad(array)) is not None:
             raise ValueError(f"{where}: the value at {list(at)} is {array[at]}; states must be finite")
         check_range(where, array, dtype)
-    return tuple(np.ascontiguousarray(array, dtype) for array in arrays)
+        found.append(np.ascontiguousarray(array, dtype))
+    return tuple(found)
+
+
+def _is_array(given: object) -> bool:
+    """True for an array, and what is taken as one: a tensor in CPU memory."""
+    return isinstance(given, np.ndarray) or (hasattr(given, "__array__") and not isinstance(given, np.generic))
+
+
+def _arrays_of(k: int, given: Any) -> Sequence[Any]:
+    if not isinstance(given, (tuple, list)):
+        raise TypeError(f"state {k} is a tuple with an array for each state of its cell, found {type(given).__name__}")
+    return given
+
+
+def _cure(array: Array, expected: tuple[int, ...]) -> str:
+    """What to do about a state of another shape."""
+    if array.shape == (1, *expected):
+        return "its first axis is that of PyTorch's layers: give array[0]"
+    return "reshape it, or look whether x is (T, B, ...)"
 
 
 def check_range(where: str, array: Array, dtype: np.dtype[Any], start: int = 0) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from rnnbp import native
 from rnnbp.arrays import plain
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, shown
-from rnnbp.parameters import HasParams, Parameters
+from rnnbp.parameters import READ_ONLY_CURE, HasParams, Parameters
 
 Params: TypeAlias = Mapping[str, Array] | HasParams
 
@@ -96,7 +96,7 @@ def check_writable(place: str, params: Mapping[str, Array]) -> None:
     """Raise ValueError for a parameter that cannot be updated in place."""
     for name, p in params.items():
         if not p.flags.writeable:
-            raise ValueError(f"{place}: parameter {name!r} is read-only; set its flags.writeable, or optimise a copy")
+            raise ValueError(f"{place}: parameter {name!r} is read-only; {READ_ONLY_CURE}")
 
 
 def check_grads(place: str, params: Mapping[str, Array], grads: Mapping[str, Array]) -> dict[str, float]:

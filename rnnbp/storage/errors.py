@@ -7,10 +7,20 @@ import os
 from pathlib import Path
 from typing import TypeAlias
 
-from rnnbp.numerics import escaped
+from rnnbp.numerics import escaped, shown
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 PathLike: TypeAlias = str | os.PathLike[str]
+
+
+def as_path(name: str, given: object) -> Path:
+    """A path that was given as the argument ``name``. Raises TypeError or ValueError for what cannot be one."""
+    if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
+        raise TypeError(f"{name} must be a path, a str or pathlib.Path, found {shown(given)}")
+    text = os.fspath(given)
+    if not text or "\0" in text:
+        raise ValueError(f"{name} is {text!r}, which names nothing; give the path of a folder, '.' for the current one")
+    return Path(text)
 
 
 class StorageError(ValueError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from rnnbp.numerics import shown
 
 if TYPE_CHECKING:
     from rnnbp.train.loop import Trainer
@@ -17,3 +19,13 @@ class Event:
     kind: str
     metrics: Mapping[str, Any]
     trainer: Trainer
+
+
+def check_callbacks(callbacks: object) -> tuple[Callable[[Event], object], ...]:
+    """The callbacks of a Trainer. Raises TypeError for what cannot be called, or is no sequence."""
+    if not isinstance(callbacks, (list, tuple)):
+        raise TypeError(f"Trainer: callbacks is a list of functions of an Event, found {shown(callbacks)}; give [f]")
+    for k, found in enumerate(callbacks):
+        if isinstance(found, type) or not callable(found):
+            raise TypeError(f"Trainer: callbacks[{k}] must be a function of an Event, found {shown(found)}; build it")
+    return tuple(callbacks)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from rnnbp.storage import JSON, PathLike, StorageError, remove_leftovers, save_tensors
+from rnnbp.storage import JSON, PathLike, StorageError, as_path, remove_leftovers, save_tensors
 from rnnbp.train.history import MetricsLog
 from rnnbp.train.lock import FolderLock
 from rnnbp.train.snapshots import Parts, Standing, save_snapshot
@@ -37,7 +37,7 @@ class RunFolder:
     """
 
     def __init__(self, path: PathLike | None, parts: Parts, description: JSON) -> None:
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else as_path("Trainer: folder", path)
         self.parts, self.description = parts, description
         self.owned = False
         self.saved: int | None = None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from rnnbp.bptt.objective import LossLike
@@ -15,8 +15,8 @@ from rnnbp.numerics import NonFiniteError, flag, positive_int, real_number
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
-from rnnbp.storage import JSON, PathLike, json_text
-from rnnbp.train.event import Event
+from rnnbp.storage import JSON, PathLike, as_path, json_text
+from rnnbp.train.event import Event, check_callbacks
 from rnnbp.train.folder import SNAPSHOT, RunFolder, stamp
 from rnnbp.train.history import History
 from rnnbp.train.identity import Identity, of_settings
@@ -86,7 +86,7 @@ class Trainer:
     ) -> None:
         self.model, self.optimizer, self.validation = as_model(model), optimizer, validation
         self.validate_every, self.snapshot_every, self.patience = validate_every, snapshot_every, patience
-        self.snapshot_minutes, self.callbacks = snapshot_minutes, tuple(callbacks)
+        self.snapshot_minutes, self.callbacks = snapshot_minutes, check_callbacks(callbacks)
         self.progress = None if progress is None else flag("Trainer: progress", progress)
         self.on_nonfinite = on_nonfinite
         self.update = Update(
@@ -173,10 +173,10 @@ class Trainer:
 
         Raises StorageError for a bad file, ValueError naming what differs, before anything changes.
         """
-        place = self.folder.path if path is None else Path(path)
+        place = self.folder.path if path is None else as_path("Trainer.resume: path", path)
         if place is None:
             raise ValueError("Trainer.resume: this Trainer has no folder; give the path of a snapshot")
-        file = place / SNAPSHOT if place.is_dir() else place
+        file = place / SNAPSHOT if os.path.isdir(place) else place  # False for a name too long
         before, found = stamp(file), load_snapshot(file)
         update = replace(self.update, checkpoint=found.planned(self.update.checkpoint))
         identity = self._identify(update)

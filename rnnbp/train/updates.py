@@ -13,14 +13,14 @@ from rnnbp.arrays import is_stream, plain, sliceable
 from rnnbp.bptt import bptt
 from rnnbp.bptt.budget import beside, is_budget, parse_budget, training_budget
 from rnnbp.bptt.calibration import known_costs
-from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.objective import LossLike, check_loss
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.results import Gradients, States
 from rnnbp.bptt.settle import for_batch
 from rnnbp.graph import Graph
 from rnnbp.ledger import arrays_in
 from rnnbp.losses.base import NoLoss, NoWeightError
-from rnnbp.numerics import Array, first_bad, real_number
+from rnnbp.numerics import Array, first_bad, real_number, shown
 from rnnbp.optim import OnPlateau, Optimizer, Schedule, clip_by_global_norm, clip_by_value
 from rnnbp.optim.clipping import norm_of, scale_down
 from rnnbp.optim.learning_rates import check_schedule
@@ -51,10 +51,11 @@ class Update:
 
     def __post_init__(self) -> None:
         if not isinstance(self.optimizer, Optimizer):
-            raise TypeError(f"Trainer: optimizer must be of rnnbp.optim, found {self.optimizer!r}; as Adam(model)")
+            raise TypeError(f"Trainer: optimizer must be of rnnbp.optim, found {shown(self.optimizer)}; as Adam(model)")
         for name, p in self.optimizer.params.items():
             if self.model.params.get(name) is not p:
                 raise ValueError(f"Trainer: the optimizer's {name!r} is not of this model; build it as Adam(model)")
+        check_loss(self.loss)
         for name, limit in (("clip_norm", self.clip_norm), ("clip_value", self.clip_value)):
             if limit is not None:
                 real_number(f"Trainer: {name}", limit, above=0, cure="None clips nothing")
@@ -130,7 +131,11 @@ class Update:
             return self.optimizer.lr
         if isinstance(self.learning_rate, OnPlateau):
             return self.learning_rate.lr
-        return float(self.learning_rate(step))
+        found = self.learning_rate(step)
+        try:
+            return float(found)
+        except (TypeError, ValueError):
+            raise TypeError(f"Trainer: learning_rate({step}) is {shown(found)}; a schedule returns a number") from None
 
     def _step(self, grads: dict[str, Array], found: list[Extent], norm: float, lr: float) -> None:
         """Update the parameters; the gradients have been looked at, and only clipped since then."""
