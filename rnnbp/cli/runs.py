@@ -167,8 +167,13 @@ class Run:
             "python": platform.python_version(),
             "numpy": np.__version__,
         }
-        write_atomic(folder / SETTINGS, json.dumps(about, indent=2).encode() + b"\n")
+        write_json(folder / SETTINGS, about)
         return cls(folder, settings, text.to_dict(), backend)
+
+    def save_settings(self) -> None:
+        """Write run.json anew, with the settings as they are now. Raises StorageError."""
+        about = json.loads((self.folder / SETTINGS).read_bytes())
+        write_json(self.folder / SETTINGS, about | {"settings": asdict(self.settings)})
 
     def check_backend(self) -> None:
         """Raise CommandError where it would go on by another backend than it began with, and end with other bits."""
@@ -181,7 +186,7 @@ class Run:
 
     def save_result(self, result: Mapping[str, Any]) -> None:
         """Write what the run has come to. Raises StorageError."""
-        write_atomic(self.folder / RESULT, json.dumps(result, indent=2).encode() + b"\n")
+        write_json(self.folder / RESULT, result)
 
     def check_text(self, text: Text) -> None:
         """Raise CommandError unless this is the text that the run began with."""
@@ -190,6 +195,11 @@ class Run:
                 f"{text.source} is not what {self.folder} was trained on: sha256 {text.sha256[:12]}…, "
                 f"expected {self.text['sha256'][:12]}…; restore the text, or train anew"
             )
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a file for people and programs. Raises StorageError."""
+    write_atomic(path, json.dumps(value, indent=2).encode() + b"\n")
 
 
 def _check_model(folder: Path, architecture: Architecture) -> None:

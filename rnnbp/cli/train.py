@@ -39,6 +39,8 @@ WARM_UP, FLOOR = 20, 0.02
 """Steps of warm-up, and the part of the learning rate that is left at the end."""
 GOES_ON = {"resume", "minutes", "snapshot_minutes", "override", "quiet", "text"}
 """The options that may stand beside --resume."""
+LENGTH = {"steps", "epochs"}
+"""Those that may too, where the learning rate, whose cosine ends with the run, is overridden."""
 SAMPLE = 300
 
 
@@ -99,16 +101,23 @@ def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
 
 def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:
     """The run to go on with. Its settings are fixed, but the text may have been moved."""
-    fixed = set(getattr(options, "given", ())) - GOES_ON
-    if fixed:
+    given = set(getattr(options, "given", ()))
+    longer = given & LENGTH
+    if fixed := given - GOES_ON - (longer if {"learning_rate", "everything"} & set(options.override) else set()):
         names = ", ".join(f"--{name}" for name in sorted(fixed))
-        raise CommandError(f"a run is resumed as it was set up: leave out {names}, or train anew without --resume")
+        cure = "add --override learning_rate for another length, " if longer else ""
+        raise CommandError(
+            f"a run is resumed as it was set up: leave out {names}, {cure}or train anew without --resume"
+        )
     found = Run.open(options.resume)
     known = Path(found.settings.text) if found.settings.text else None
     text = load_text(options.text or known)
     found.check_text(text)
     if "backend" not in options.override:
         found.check_backend()
+    if longer:
+        epochs = None if options.steps else options.epochs
+        found = replace(found, settings=replace(found.settings, steps=options.steps, epochs=epochs))
     return found.settings, text, found
 
 
@@ -140,12 +149,21 @@ class _Session:
             trainer.folder.lend(lock)
         if self.where.begun:
             _resume(trainer, self.where.folder, self.options.override)
+            self._lengthen(steps, trainer.at.step)
         self._introduce(steps, trainer.at.step)
         history = trainer.fit(data, steps=steps, max_seconds=self.options.minutes * 60)
         if history.reason == "interrupted":
             return self._stopped(history, steps)
         self._report(history, steps)
         return 0
+
+    def _lengthen(self, steps: int, done: int) -> None:
+        """Note the length that a run has from now on, where another one is given."""
+        if not LENGTH & set(getattr(self.options, "given", ())):
+            return
+        if steps < done:
+            raise CommandError(f"{self.where.folder} has done {done:,} steps, more than {steps:,}; give a longer run")
+        self.where.save_settings()
 
     def _trainer(self, steps: int) -> Trainer:
         settings = self.where.settings
@@ -231,4 +249,10 @@ def _resume(trainer: Trainer, folder: Path, override: tuple[str, ...]) -> None:
     try:
         trainer.resume(override=override)
     except ValueError as error:
-        raise cannot_resume(folder, error) from None
+        raise cannot_resume(folder, ValueError(_as_options(str(error)))) from None
+
+
+def _as_options(text: str) -> str:
+    """What resume says of ``override``, as it is written on a command line."""
+    text = text.replace("override=('everything',)", "--override everything")
+    return text.replace("on purpose in override", "on purpose with --override")

@@ -120,6 +120,7 @@ def _add_run(parser: Parser) -> None:
         type=lambda names: tuple(names.split(",")),
         default=(),
         metavar="NAMES",
-        help="with --resume, what differs on purpose, as processor,libraries on another machine; the error names it",
+        help="with --resume, what differs on purpose, as processor,libraries on another machine, or learning_rate "
+        "for another --steps or --epochs; the error names it",
     )
     group.add_argument("--quiet", action="store_true", help="print the result alone")

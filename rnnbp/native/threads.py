@@ -1,6 +1,7 @@
 """Threads that run kernels: as many as BLAS has, or as RNNBP_NUM_THREADS says.
 
-By default no more than the processors that a container's quota gives; never more at once than there are processors.
+By default no more than the processors that a container's quota gives, which ``processors`` reads from the files of
+its cgroups; never more at once than there are processors.
 """
 
 from __future__ import annotations

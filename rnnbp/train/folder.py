@@ -54,10 +54,13 @@ class RunFolder:
         """Write under a lock on the folder that the caller holds, and will release."""
         self._lock, self._lent = lock, True
 
-    def adopt(self, snapshot: Path, step: int, found: Stamp) -> None:
-        """The run goes on from a snapshot, ``found`` before it was read, which may be that of another folder."""
+    def adopt(self, snapshot: Path, step: int, found: Stamp, *, differs: bool) -> None:
+        """The run goes on from a snapshot, ``found`` before it was read, which may be that of another folder.
+
+        Where the run ``differs`` from it on purpose, ``open`` writes one of the run as it is now.
+        """
         self.owned = self.path is not None and snapshot.resolve() == (self.path / SNAPSHOT).resolve()
-        self.saved, self._stamp = (step, found) if self.owned else (None, None)
+        self.saved, self._stamp = (None if differs else step, found) if self.owned else (None, None)
 
     def open(self, at: Standing, extra: Mapping[str, JSON]) -> None:
         """Make and lock the folder, write a snapshot if there is none, and get ready for lines of metrics.

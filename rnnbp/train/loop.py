@@ -186,7 +186,7 @@ class Trainer:
         adopt()
         self.update, self._identity, self.at, self._pending, self._useless = update, identity, at, None, ""
         self._data = None if {"data", "everything"} & set(override) else found.data
-        self.folder.adopt(file, at.step, before)
+        self.folder.adopt(file, at.step, before, differs=bool(override))
         return self
 
     def _step(self, data: Source) -> dict[str, Any]:
