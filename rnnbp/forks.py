@@ -8,6 +8,7 @@ except while the compiler runs, and never while a caller's code runs.
 from __future__ import annotations
 
 import os
+import threading
 from typing import Protocol
 
 
@@ -19,6 +20,22 @@ class Lock(Protocol):
 
 
 def hold(lock: Lock) -> None:
-    """Hold a lock while the process forks."""
+    """Hold a lock while the process forks.
+
+    It may be called while another thread forks: of that fork only what comes after is run for this lock, so a release
+    looks whether there was an acquire.
+    """
+    holder: list[int] = []
+    """The thread that forks, while it holds the lock."""
+
+    def before() -> None:
+        lock.acquire()
+        holder.append(threading.get_ident())
+
+    def after() -> None:
+        if holder == [threading.get_ident()]:
+            holder.clear()
+            lock.release()
+
     if hasattr(os, "register_at_fork"):  # not on Windows
-        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+        os.register_at_fork(before=before, after_in_parent=after, after_in_child=after)

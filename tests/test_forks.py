@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from importlib.util import find_spec
 
 import pytest
+
+from rnnbp import forks
 
 PROGRAM = """
 import itertools, os, signal, sys, threading, time
@@ -68,3 +72,42 @@ def test_children_of_a_busy_process(work: str, forks: int) -> None:
     command = [sys.executable, "-c", PROGRAM, work, str(forks)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+class Counted:
+    """A lock that counts, and refuses to be released by a thread that has not acquired it."""
+
+    def __init__(self) -> None:
+        self.lock, self.acquired = threading.RLock(), 0
+
+    def acquire(self) -> None:
+        self.lock.acquire()
+        self.acquired += 1
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+def hooks(monkeypatch: pytest.MonkeyPatch, lock: Counted) -> dict[str, Callable[[], None]]:
+    """What a lock that is held across forks registers."""
+    found: dict[str, Callable[[], None]] = {}
+    monkeypatch.setattr(os, "register_at_fork", lambda **given: found.update(given), raising=False)
+    forks.hold(lock)
+    return found
+
+
+@pytest.mark.parametrize("after", ["after_in_parent", "after_in_child"])
+def test_a_lock_that_is_registered_while_a_fork_goes_on_is_not_released(
+    monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    lock = Counted()
+    found = hooks(monkeypatch, lock)
+    found[after]()  # raised "cannot release un-acquired lock", which Python prints
+    assert lock.acquired == 0
+    found["before"]()
+    other = threading.Thread(target=found[after])  # of a fork that another thread began before
+    other.start()
+    other.join()
+    assert (lock.acquired, lock.lock._is_owned()) == (1, True)  # type: ignore[attr-defined]
+    found[after]()
+    assert not lock.lock._is_owned()  # type: ignore[attr-defined]
