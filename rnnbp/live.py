@@ -35,13 +35,12 @@ class Cost:
 
 def layer_cost(node: Node, layer: Layer, shapes: Sequence[Shape], rows: int, itemsize: int) -> Cost:
     """The cost of a layer on ``rows`` batch elements."""
-    scratch = layer.scratch(rows, *(shapes[k] for k in node.args))
+    forward, inputs, reading = layer.scratch(rows, *(shapes[k] for k in node.args)).nbytes(itemsize)
     outs = tuple(0 if layer.view else rows * itemsize * math.prod(shapes[k]) for k in node.outs)
     no_delta = layer.view or layer.passes or layer.symbols
     deltas = tuple(0 if no_delta else rows * itemsize * math.prod(shapes[k]) for k in node.args)
     gradients = sum(p.nbytes for p in layer.params.values())
-    params = gradients + scratch.params * itemsize if layer.params else 0
-    passes, forward, inputs = layer.view or layer.passes, scratch.forward * itemsize, scratch.inputs * itemsize
+    params, passes = gradients + reading if layer.params else 0, layer.view or layer.passes
     return Cost(node, outs, deltas, forward, inputs, params, passes, layer.part)
 
 

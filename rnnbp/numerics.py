@@ -221,6 +221,15 @@ def sigmoid(x: Array) -> Array:
     return found
 
 
+def reused(x: Array, *others: Array) -> Array | None:
+    """``x`` as the ``out`` of a ufunc of ``x`` and ``others``, None where that would change the result's dtype.
+
+    So what layers take in temporary arrays is the same for all sizes: NumPy itself reuses those above 256 KiB alone.
+    """
+    floats = isinstance(x, np.ndarray) and x.dtype.kind in "fc"
+    return x if floats and x.dtype == np.result_type(x, *others) else None
+
+
 def at_most_zero(x: Array) -> Array:
     """Where the real part is zero or below; NaN is not, so that it passes through what is cut off there."""
     below: Array = x.real <= 0

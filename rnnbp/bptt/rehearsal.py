@@ -16,7 +16,7 @@ import numpy as np
 from rnnbp import walk
 from rnnbp.graph import Node
 from rnnbp.layers import Add, Dense, Embedding, Flatten, LayerNorm, Reshape, Split
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Keeps, Layer, Scratch
 from rnnbp.live import NUMBER
 from rnnbp.recurrent import Recurrent
 
@@ -209,7 +209,7 @@ class Rehearsal:
         keeps = self.sizes.keeps(node) or Keeps()
         extras = [self._new(self.rows * self.sizes.extra(shape, dtype)) for shape, dtype in keeps.extras]
         scattered = sum(x.size for x in xs if isinstance(layer, Dense) and not x.dense)
-        self._numpy(layer.scratch(self.rows, *self._shapes(node)).forward * self.item + scattered)
+        self._numpy(self._scratch(node)[0] + scattered)
         return (*(xs[k] for k in keeps.inputs), *(values[node.outs[k]] for k in keeps.outputs), *extras)
 
     def _numbers(self, node: Node, values: list[Any]) -> tuple[()]:
@@ -238,8 +238,8 @@ class Rehearsal:
         layer: Any = node.block
         if dy is not None and layer.params:
             gradients = sum(p.nbytes for p in layer.params.values())
-            scratch = layer.scratch(self.rows, *self._shapes(node)).params * self.item
-            self._numpy(gradients + scratch + (_scattered(dy, *saved) if isinstance(layer, BY_ROWS) else 0))
+            rows = _scattered(dy, *saved) if isinstance(layer, BY_ROWS) else 0
+            self._numpy(gradients + self._scratch(node)[2] + rows)
 
     def _recursion(self, node: Node, deltas: list[Any]) -> Any:
         """The delta recursion of a layer."""
@@ -248,7 +248,7 @@ class Rehearsal:
         if dy is not None:
             dys = dy if isinstance(dy, tuple) else (dy,)
             dxs = self._deltas(node, layer, next(d for d in dys if d is not None))
-            scratch = layer.scratch(self.rows, *self._shapes(node)).inputs * self.item
+            scratch = self._scratch(node)[1]
             if isinstance(layer, Split):  # zeros for the parts that nothing depends on
                 scratch = sum(self._bytes(k) for k, d in zip(node.outs, dys, strict=True) if d is None)
             self._numpy(scratch + (_scattered(*dys) if isinstance(layer, Dense) else 0))
@@ -291,8 +291,11 @@ class Rehearsal:
         self.heap.note(nbytes)
         self.heap.numpy += nbytes
 
-    def _shapes(self, node: Node) -> list[Any]:
-        return [self.sizes.shapes[k] for k in node.args]
+    def _scratch(self, node: Node) -> tuple[int, int, int]:
+        """Temporary bytes of a layer's methods."""
+        layer: Any = node.block
+        found: Scratch = layer.scratch(self.rows, *(self.sizes.shapes[k] for k in node.args))
+        return found.nbytes(self.item)
 
 
 def _scattered(*arrays: Any) -> int:

@@ -29,11 +29,28 @@ class Keeps:
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """The most elements that a layer's methods hold at once besides their results: forward, and the two backward."""
+    """The most elements that a layer's methods hold at once besides their results: forward, and the two backward.
+
+    ``flags`` are bytes, whatever the dtype, of the three methods: of masks and numbers of symbols.
+    """
 
     forward: int = 0
     inputs: int = 0
     params: int = 0
+    flags: tuple[int, int, int] = (0, 0, 0)
+
+    def nbytes(self, itemsize: int) -> tuple[int, int, int]:
+        """Bytes of the three methods, where an element takes ``itemsize``."""
+        forward, inputs, params = self.flags
+        return self.forward * itemsize + forward, self.inputs * itemsize + inputs, self.params * itemsize + params
+
+
+def buffered(elements: int) -> int:
+    """Elements of NumPy's buffer, while it works on so many of which an operand does not lie together.
+
+    Such are a row that is repeated, a part of an array, a mask that becomes floats.
+    """
+    return min(int(np.getbufsize()), elements)
 
 
 class LayerParams(dict[str, Array]):
@@ -126,6 +143,8 @@ class Layer(ABC):
     """True if the deltas share the memory of the output's, though the output is an array of its own."""
     spare: ClassVar[tuple[float, float, float]] = (1, 1, 0)
     """Temporary arrays of ``forward``, ``backward_inputs`` and ``backward_params``, in sizes of the output."""
+    spare_flags: ClassVar[tuple[int, int, int]] = (0, 0, 0)
+    """Bytes of temporary masks of the three methods, for each element of the output."""
     typed: ClassVar[bool] = False
     """True if ``forward`` takes a keyword ``dtype``, the model's, because its inputs do not tell it."""
     symbols: ClassVar[bool] = False
@@ -185,10 +204,12 @@ class Layer(ABC):
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
         """What the methods need besides their results for ``rows`` batch elements, in elements of the dtype.
 
-        The default is ``spare`` times the size of the outputs.
+        The default is ``spare`` times the size of the outputs, and ``spare_flags``.
         """
         size = rows * sum(math.prod(shape or ()) for shape in self.output_shapes(*shapes))
-        return Scratch(*(math.ceil(share * size) for share in self.spare))
+        forward, inputs, params = (math.ceil(share * size) for share in self.spare)
+        masks, more, others = self.spare_flags
+        return Scratch(forward, inputs, params, (masks * size, more * size, others * size))
 
     @ieee
     def __call__(self, *xs: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.initializers import InitializerLike, generator_of, initialize
-from rnnbp.layers.base import Keeps, Layer, Scratch
+from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
 from rnnbp.layers.windows import Sizes, Sliding, per_axis
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag, float_dtype, mismatch, positive_int
 from rnnbp.rng import RngLike
@@ -87,7 +87,9 @@ class Convolution(Layer):
         padding = padded if padded > before else 0
         forward = max(columns + padding - out, columns, out)
         inputs = max(columns + out - before, columns + padded)
-        return Scratch(rows * forward, rows * inputs, rows * (columns + padding + out))
+        spare = buffered(rows * self.n_in * math.prod(counts))
+        turned = out if min(self.n_out, math.prod(counts)) > 1 else 0  # the deltas by channel, a copy
+        return Scratch(rows * forward, rows * inputs + spare, rows * (columns + padding + turned))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         (x,) = saved

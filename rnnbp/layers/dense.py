@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.initializers import InitializerLike, generator_of, initialize
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
 from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import (
     Array,
@@ -44,8 +44,6 @@ class Dense(Layer):
 
     Raises ShapeError for an input of another size, ValueError for a size below one.
     """
-
-    spare = (1, 0, 0)
 
     def __init__(
         self,
@@ -109,6 +107,10 @@ class Dense(Layer):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(inputs=tuple(range(len(shapes))))
+
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        size = rows * self.n_out
+        return Scratch(size if len(self.n_in) > 1 else buffered(size) * ("bias" in self.params))
 
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
         products = [ops.linear(x, self.params, key) for x, key in zip(xs, self._names, strict=True)]

@@ -20,7 +20,7 @@ class Dropout(Layer):
     Shapes: x (...) → y (...). Keeps its mask, a byte for each element; nothing outside training.
     """
 
-    spare = (1.25, 0, 0)
+    spare = (0, 0, 0)
 
     random: ClassVar[bool] = True
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from functools import reduce
 from itertools import accumulate
 from typing import final
 
 import numpy as np
 
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Keeps, Layer, Scratch
 from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features, whole_number
 
@@ -111,7 +112,8 @@ class Multiply(Merge):
     Shapes: every x_k (...) → y (...), one shape.
     """
 
-    spare = (0, 1, 0)
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        return Scratch(inputs=rows * math.prod(shapes[0]) * (len(shapes) > 2))
 
     def forward(self, *xs: Array) -> tuple[Array, Saved]:
         self.check(xs)

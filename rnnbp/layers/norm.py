@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
 from rnnbp.layers.primitives import Primitives
 from rnnbp.layers.reshape import as_shape
 from rnnbp.numerics import (
@@ -21,6 +22,7 @@ from rnnbp.numerics import (
     mismatch,
     real_number,
     require_features,
+    reused,
 )
 
 
@@ -38,8 +40,6 @@ class LayerNorm(Layer):
     Shapes: x (..., *shape) → y (..., *shape). Parameters: ``weight`` and ``bias``, of ``shape``.
     Keeps x̂ and one number for each element of the batch.
     """
-
-    spare = (3, 3.25, 1.25)
 
     def __init__(
         self,
@@ -66,9 +66,13 @@ class LayerNorm(Layer):
         centred = x - self._mean(x)
         # Not abs(centred)²: the variance must be analytic in complex x.
         slope = 1 / np.sqrt(self._mean(centred * centred) + self.eps)
-        normal = centred * slope
-        y = normal * self.params["weight"] if "weight" in self.params else normal
-        return (y + self.params["bias"] if "bias" in self.params else y), (normal, slope)
+        normal = np.multiply(centred, slope, out=reused(centred, slope))
+        y, bias = normal, self.params.get("bias")
+        if "weight" in self.params:
+            y = normal * self.params["weight"]
+        if bias is not None:
+            y = np.add(y, bias, out=None if y is normal else reused(y, bias))
+        return y, (normal, slope)
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(extras=((self.shape, None), ((1,) * len(self.shape), None)))
@@ -82,8 +86,20 @@ class LayerNorm(Layer):
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         normal, slope = saved
-        d = dy * self.params["weight"] if "weight" in self.params else dy
-        return (slope * (d - self._mean(d) - normal * self._mean(d * normal)),)
+        weighted = dy * self.params["weight"] if "weight" in self.params else None
+        d = dy if weighted is None else weighted
+        along = d * normal
+        np.multiply(normal, self._mean(along), out=along)
+        mean = self._mean(d)
+        d = np.subtract(d, mean, out=None if weighted is None else reused(weighted, mean))
+        np.subtract(d, along, out=along)
+        along *= slope
+        return (along,)
+
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        size = rows * math.prod(self.shape)
+        forward, inputs = buffered(size), size + rows + buffered(size)
+        return Scratch(forward if self.params else size, inputs, size * ("weight" in self.params))
 
     def backward_params(self, saved: Saved, dy: Array) -> dict[str, Array]:
         rows = (-1, *self.shape)
@@ -106,5 +122,6 @@ class LayerNorm(Layer):
         return f"{self.shape if len(self.shape) > 1 else self.shape[0]}{absent}"
 
     def _mean(self, x: Array) -> Array:
-        mean: Array = x.mean(axis=tuple(range(-len(self.shape), 0)), keepdims=True)
-        return mean
+        mean: Array = x.sum(axis=tuple(range(-len(self.shape), 0)), keepdims=True)
+        # Not x.mean, which divides float32 in float64, with buffers for that: the bits are the same.
+        return np.divide(mean, math.prod(self.shape), out=reused(mean))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from dataclasses import replace
 from typing import final
 
 import numpy as np
 from scipy import special
 
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
 from rnnbp.layers.primitives import Primitives
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, at_most_zero, positive, real_number, sigmoid
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, at_most_zero, positive, real_number, reused, sigmoid
 
 
 class Activation(Layer):
@@ -38,15 +39,18 @@ class Pointwise(Activation):
     Most differentiate from their output, which they then keep.
     """
 
+    spare = (0, 0, 0)
+
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(outputs=(0,))
 
     @abstractmethod
     def derivative(self, saved: Saved) -> Array:
-        """σ′, element by element, of the shape of y."""
+        """σ′, element by element, of the shape of y: an array of its own, which the delta may be written to."""
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
-        dx: Array = dy * self.derivative(saved)
+        slope = self.derivative(saved)
+        dx: Array = np.multiply(dy, slope, out=reused(slope, dy))
         return (dx,)
 
 
@@ -66,7 +70,8 @@ class Sigmoid(Pointwise):
 
     def derivative(self, saved: Saved) -> Array:
         (y,) = saved
-        derivative: Array = y * (1 - y)
+        rest = 1 - y
+        derivative: Array = np.multiply(y, rest, out=reused(rest))
         return derivative
 
 
@@ -77,8 +82,6 @@ class Tanh(Pointwise):
     Shapes: x (...) → y (...).
     """
 
-    spare = (0, 1, 0)
-
     def forward(self, x: Array) -> tuple[Array, Saved]:
         y: Array = np.tanh(x)
         return y, (y,)
@@ -88,7 +91,9 @@ class Tanh(Pointwise):
 
     def derivative(self, saved: Saved) -> Array:
         (y,) = saved
-        return 1 - y * y
+        square = y * y
+        derivative: Array = np.subtract(1, square, out=reused(square))
+        return derivative
 
 
 @final
@@ -98,7 +103,7 @@ class ReLU(Pointwise):
     Shapes: x (...) → y (...).
     """
 
-    spare = (0.25, 1, 0)
+    spare_flags = (1, 1, 0)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         y = np.where(at_most_zero(x), x.dtype.type(0), x)
@@ -108,7 +113,12 @@ class ReLU(Pointwise):
         return (ops.relu(*xs),)
 
     def derivative(self, saved: Saved) -> Array:
-        return ~at_most_zero(saved[0])
+        below = at_most_zero(saved[0])
+        return np.logical_not(below, out=below if isinstance(below, np.ndarray) else None)
+
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        found = super().scratch(rows, *shapes)
+        return replace(found, inputs=buffered(found.flags[1]))
 
 
 @final
@@ -118,7 +128,7 @@ class LeakyReLU(Pointwise):
     Shapes: x (...) → y (...).
     """
 
-    spare = (1.25, 1, 0)
+    spare, spare_flags = (1, 0, 0), (1, 1, 0)
 
     def __init__(self, slope: float = 0.01) -> None:
         super().__init__()
@@ -144,7 +154,7 @@ class ELU(Pointwise):
     Shapes: x (...) → y (...).
     """
 
-    spare = (1.25, 1.25, 0)
+    spare, spare_flags = (1, 1, 0), (1, 1, 0)
 
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__()
@@ -170,22 +180,28 @@ class GELU(Pointwise):
     Shapes: x (...) → y (...).
     """
 
-    spare = (1, 3, 0)
+    spare = (0, 1, 0)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
-        return x * self._phi(x), (x,)
+        phi = self._phi(x)
+        return np.multiply(x, phi, out=reused(phi, x)), (x,)
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(inputs=(0,))
 
     def derivative(self, saved: Saved) -> Array:
         (x,) = saved
-        density: Array = np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
-        derivative: Array = self._phi(x) + x * density
-        return derivative
+        density = np.asarray(x * x * -0.5)
+        np.exp(density, out=density)
+        density *= 1 / math.sqrt(2 * math.pi)
+        density *= x
+        density += self._phi(x)
+        return density
 
     def _phi(self, x: Array) -> Array:
-        phi: Array = special.erfc(x * -math.sqrt(0.5)) * 0.5  # ½ + ½ erf would cancel below 0
+        phi = np.asarray(x * -math.sqrt(0.5))
+        special.erfc(phi, out=phi)  # ½ + ½ erf would cancel below 0
+        phi *= 0.5
         return phi
 
 
@@ -196,15 +212,20 @@ class Softplus(Pointwise):
     Shapes: x (...) → y (...).
     """
 
-    spare = (3.25, 1, 0)
+    spare, spare_flags = (1, 0, 0), (1, 0, 0)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
-        size = np.where(positive(x), x, -x)
-        y = np.where(positive(x), x, x.dtype.type(0)) + np.log1p(np.exp(-size))
+        small: Array = np.where(positive(x), -x, x)
+        small = np.exp(small, out=reused(small))
+        np.log1p(small, out=small)
+        y = np.where(positive(x), x, x.dtype.type(0))
+        y = np.add(y, small, out=reused(y, small))
         return y, (y,)
 
     def derivative(self, saved: Saved) -> Array:
-        derivative: Array = -np.expm1(-saved[0])
+        derivative = np.asarray(-saved[0])
+        np.expm1(derivative, out=derivative)
+        np.negative(derivative, out=derivative)
         return derivative
 
 
@@ -238,14 +259,15 @@ class Scale(Activation):
     Shapes: x (...) → y (...).
     """
 
-    spare = (1, 0, 0)
+    spare = (0, 0, 0)
 
     def __init__(self, scale: float = 1.0, shift: float = 0.0) -> None:
         super().__init__()
         self.scale, self.shift = real_number("Scale: scale", scale), real_number("Scale: shift", shift)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
-        return x * self.scale + self.shift, ()
+        y = x * self.scale
+        return np.add(y, self.shift, out=reused(y)), ()
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps()

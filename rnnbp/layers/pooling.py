@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import repeat
 from typing import final
 
 import numpy as np
 
-from rnnbp.layers.base import Keeps, Layer, Scratch
+from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
 from rnnbp.layers.reshape import shape_only
 from rnnbp.layers.windows import Sizes, Sliding, per_axis
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
+
+MANY = 2**16
+"""Elements whose masks, of a byte each, are more than NumPy's buffers, which are not there at the same time."""
 
 
 class Pool(Layer):
@@ -47,21 +52,33 @@ class Pool(Layer):
     def forward(self, x: Array) -> tuple[Array, Saved]: ...
 
     @abstractmethod
-    def shares(self, saved: Saved, dy: Array) -> Sequence[Array]:
+    def shares(self, saved: Saved, dy: Array) -> Iterator[Array]:
         """For each tap of the windows, the delta (..., *counts) that it gets."""
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         shape = saved[0].shape[:-1]
         padded = np.zeros(self.windows.padded(shape), dy.dtype)
         taps = self.windows.taps(padded, dy.shape[-self.windows.axes :])
-        for tap, share in zip(taps, self.shares(saved, dy), strict=True):
-            tap += share
-        return (self.windows.crop(padded, shape),)
+        shares = self.shares(saved, dy)
+        for tap in taps:
+            tap += next(shares)
+        del shares  # with what it holds
+        return (np.ascontiguousarray(self.windows.crop(padded, shape)),)
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
         (made,) = self.output_shapes(*shapes)
-        padded, out = math.prod(self.windows.padded(shapes[0])), math.prod(made or ())
-        return Scratch(rows * (padded + out), rows * (padded + math.prod(self.windows.kernel) * out))
+        before, padded, out = (math.prod(s or ()) for s in (shapes[0], self.windows.padded(shapes[0]), made))
+        spare = 0 if self._evenly(shapes[0]) else buffered(rows * out)
+        if padded == before:
+            return Scratch(spare, rows * out + 2 * spare)
+        return Scratch(rows * padded + spare, rows * padded + max(0, rows * (out - before) + 2 * spare))
+
+    def _evenly(self, shape: Shape) -> bool:
+        """Whether the elements of a tap are at one distance throughout, so that NumPy needs no buffers for them."""
+        return (
+            self.windows.axes == 1
+            and self._counts(shape)[-1] * self.windows.stride[0] == self.windows.padded(shape)[-1]
+        )
 
     def taps(self, x: Array, fill: float) -> list[Array]:
         """The taps of ``x`` padded with ``fill``."""
@@ -105,7 +122,8 @@ class MaxPool(Pool):
         y = first.copy()
         which = np.zeros(y.shape, np.min_scalar_type(len(others)))
         for k, tap in enumerate(others, start=1):
-            larger = (tap.real > y.real) | np.isnan(tap.real)
+            larger = tap.real > y.real
+            larger |= np.isnan(tap.real)
             np.copyto(y, tap, where=larger)
             np.copyto(which, which.dtype.type(k), where=larger)
         return y, (shape_only(x), which)
@@ -115,10 +133,19 @@ class MaxPool(Pool):
         which = np.min_scalar_type(int(np.prod(self.windows.kernel)) - 1).name
         return Keeps(extras=(((*shapes[0], 0), "uint8"), (made or (), which)))
 
-    def shares(self, saved: Saved, dy: Array) -> Sequence[Array]:
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        (made,) = self.output_shapes(*shapes)
+        before, out = rows * math.prod(shapes[0]), rows * math.prod(made or ())
+        found, masks = super().scratch(rows, *shapes), out if out > MANY else 0
+        if self.windows.padded(shapes[0]) == shapes[0]:
+            inputs = out if masks else found.inputs
+            return replace(found, inputs=inputs, flags=(2 * out, masks, 0))
+        return replace(found, flags=(2 * out, 0 if out < before else masks, 0))  # what is padded is there after them
+
+    def shares(self, saved: Saved, dy: Array) -> Iterator[Array]:
         which, zero = saved[1], dy.dtype.type(0)
         n = int(np.prod(self.windows.kernel))
-        return [np.where(which == k, dy, zero) for k in range(n)]
+        return (np.where(which == k, dy, zero) for k in range(n))
 
 
 @final
@@ -139,6 +166,6 @@ class AvgPool(Pool):
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(extras=(((*shapes[0], 0), "uint8"),))
 
-    def shares(self, saved: Saved, dy: Array) -> Sequence[Array]:
+    def shares(self, saved: Saved, dy: Array) -> Iterator[Array]:
         n = int(np.prod(self.windows.kernel))
-        return [dy * (1 / n)] * n
+        return repeat(dy * (1 / n), n)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import final
 
 import numpy as np
 
-from rnnbp.layers.base import Keeps
+from rnnbp.layers.base import Keeps, Scratch, buffered
 from rnnbp.layers.pointwise import Activation
 from rnnbp.layers.primitives import Primitives
-from rnnbp.numerics import Array, Saved, Shape
+from rnnbp.numerics import Array, Saved, Shape, reused
 
 
 @final
@@ -19,10 +20,10 @@ class Softmax(Activation):
     Shapes: x (..., n) → y (..., n).
     """
 
-    spare = (1.5, 1.5, 0)
-
     def forward(self, x: Array) -> tuple[Array, Saved]:
-        y: Array = np.exp(_below_top(x))
+        below = _below_top(x)
+        y: Array = np.exp(below, out=reused(below))
+        del below
         y /= y.sum(axis=-1, keepdims=True)
         return y, (y,)
 
@@ -34,7 +35,14 @@ class Softmax(Activation):
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         (y,) = saved
-        return (y * (dy - (dy * y).sum(axis=-1, keepdims=True)),)
+        d = dy * y
+        np.subtract(dy, d.sum(axis=-1, keepdims=True), out=d)
+        d *= y
+        return (d,)
+
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        need = rows * math.prod(shapes[0][:-1]) + buffered(rows * math.prod(shapes[0]))
+        return Scratch(need, need)
 
 
 @final
@@ -44,18 +52,24 @@ class LogSoftmax(Activation):
     Shapes: x (..., n) → y (..., n).
     """
 
-    spare = (2.5, 2.5, 0)
-
     def forward(self, x: Array) -> tuple[Array, Saved]:
         below = _below_top(x)
-        y: Array = below - np.log(np.exp(below).sum(axis=-1, keepdims=True))
+        total = np.exp(below).sum(axis=-1, keepdims=True)
+        np.log(total, out=total)
+        y: Array = np.subtract(below, total, out=reused(below, total))
         return y, (y,)
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(outputs=(0,))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
-        return (dy - np.exp(saved[0]) * dy.sum(axis=-1, keepdims=True),)
+        d, total = np.exp(saved[0]), dy.sum(axis=-1, keepdims=True)
+        d = np.multiply(d, total, out=reused(d, total))
+        return (np.subtract(dy, d, out=reused(d, dy)),)
+
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        size, lines = rows * math.prod(shapes[0]), rows * math.prod(shapes[0][:-1])
+        return Scratch(size + lines, lines + buffered(size))
 
 
 def _below_top(x: Array) -> Array:
