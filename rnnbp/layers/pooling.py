@@ -75,10 +75,8 @@ class Pool(Layer):
 
     def _evenly(self, shape: Shape) -> bool:
         """Whether the elements of a tap are at one distance throughout, so that NumPy needs no buffers for them."""
-        return (
-            self.windows.axes == 1
-            and self._counts(shape)[-1] * self.windows.stride[0] == self.windows.padded(shape)[-1]
-        )
+        w = self.windows
+        return w.axes == 1 and self._counts(shape)[-1] * w.stride[0] == w.padded(shape)[-1]
 
     def taps(self, x: Array, fill: float) -> list[Array]:
         """The taps of ``x`` padded with ``fill``."""
@@ -136,11 +134,13 @@ class MaxPool(Pool):
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
         (made,) = self.output_shapes(*shapes)
         before, out = rows * math.prod(shapes[0]), rows * math.prod(made or ())
-        found, masks = super().scratch(rows, *shapes), out if out > MANY else 0
-        if self.windows.padded(shapes[0]) == shapes[0]:
-            inputs = out if masks else found.inputs
-            return replace(found, inputs=inputs, flags=(2 * out, masks, 0))
-        return replace(found, flags=(2 * out, 0 if out < before else masks, 0))  # what is padded is there after them
+        found, padded = super().scratch(rows, *shapes), rows * math.prod(self.windows.padded(shapes[0]))
+        if out <= MANY:
+            return replace(found, flags=(2 * out, 0, 0))
+        if padded == before:
+            return replace(found, inputs=out, flags=(2 * out, out, 0))
+        masks = out if out >= before else 0  # else less than what is padded, which is there after them
+        return replace(found, inputs=padded + max(0, out - before), flags=(2 * out, masks, 0))
 
     def shares(self, saved: Saved, dy: Array) -> Iterator[Array]:
         which, zero = saved[1], dy.dtype.type(0)
