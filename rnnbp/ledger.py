@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ class Ledger:
 
     def _note_peak(self) -> None:
         if self.total > self.peak_bytes:
-            self.peak_bytes, self.peak_by_kind = self.total, dict(+self.bytes)
+            self.peak_bytes, self.peak_by_kind = self.total, {kind: n for kind, n in self.bytes.items() if n > 0}
         if self.grown is not None:
             self.grown()
 
@@ -94,16 +94,21 @@ class Reserved:
         self.ledger._add(self.kind, -self.nbytes, -self.brief)
 
 
-def arrays_in(tree: Any) -> Iterator[Array]:
+def arrays_in(tree: Any) -> list[Array]:
     """Every array in a nest of tuples, lists and dicts."""
     if isinstance(tree, np.ndarray):
-        yield tree
-    elif isinstance(tree, dict):
-        for part in tree.values():
-            yield from arrays_in(part)
-    elif isinstance(tree, (tuple, list)):
-        for part in tree:
-            yield from arrays_in(part)
+        return [tree]
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif not isinstance(tree, (tuple, list)):
+        return []
+    found: list[Array] = []
+    for part in tree:
+        if isinstance(part, np.ndarray):
+            found.append(part)
+        elif part is not None:
+            found += arrays_in(part)
+    return found
 
 
 def _owner(array: Array) -> Array:

@@ -43,6 +43,9 @@ class Network(ABC):
     @property
     def dtype(self) -> np.dtype[Any] | None:
         """The dtype of all parameters; None if there is none. Raises DtypeError if they differ."""
+        dtypes = [owner[key].dtype for owner, key in self.slots.values()]
+        if not dtypes or dtypes.count(dtypes[0]) == len(dtypes):  # by identity first, so that it takes no time
+            return dtypes[0] if dtypes else None
         found = {array.dtype: path for path, array in self.params.items()}
         if len(found) > 1:
             listed = ", ".join(f"{path} is {dtype}" for dtype, path in found.items())

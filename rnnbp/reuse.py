@@ -111,8 +111,9 @@ class Reuse:
 
     def grown(self) -> None:
         """The ledger has grown: give back what does not fit beside it."""
-        self._collect()
-        if self.free:
+        if self._ended:
+            self._collect()
+        if self._waiting:
             self.keep(self._room())
 
     def begin(self, ledger: Ledger) -> None:
@@ -148,11 +149,11 @@ _last: list[Reuse] = []
 def reuse(key: Any = None) -> Reuse:
     """The memory of the last run, if it was of that key; else that is given back, and there is none yet."""
     last = _taken()
-    made = Reuse(key)
-    if last is None or (made.key is not None and last.key == made.key):
-        return last or made
-    last.forget()
-    return made
+    if last is not None and last.key == key is not None and not tracemalloc.is_tracing():
+        return last
+    if last is not None:
+        last.forget()
+    return Reuse(key)
 
 
 def _taken() -> Reuse | None:

@@ -90,8 +90,9 @@ def bptt(
             raise ValueError(f"horizon {horizon} is not a multiple of chunk {chunk}; choose a chunk that divides it")
     if hasattr(x, "__next__") and (x is target or x is mask):
         raise TypeError("x is an iterator, which comes once, and target or mask is the same one; give each its own")
-    check_possible(as_model(model), x, checkpoint, dx)
-    problem = pose(model, x, chunk=chunk, state=state, backend=backend, steps=steps, folder=folder, mask=mask)
+    graph = as_model(model)
+    check_possible(graph, x, checkpoint, dx)
+    problem = pose(graph, x, chunk=chunk, state=state, backend=backend, steps=steps, folder=folder, mask=mask)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         kept = keeps_dx(problem, checkpoint, dx if dx is None else flag("dx", dx))
         problem, checkpoint = settle(problem, objective, checkpoint, chunk, dx=kept)

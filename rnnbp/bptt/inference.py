@@ -30,7 +30,7 @@ def predict(model: Any, x: Any, *, state: Any = None, chunk: int | None = None) 
     Arguments as those of ``bptt``, errors too.
     """
     check_outputs_possible(x)
-    problem = pose(model, x, chunk=chunk, state=state, backend=None)
+    problem = pose(as_model(model), x, chunk=chunk, state=state, backend=None)
     if not problem.known:
         raise TypeError(
             "predict gives the outputs of all steps, and x is a stream; give its pieces one by one, with state="
@@ -60,7 +60,7 @@ def evaluate(
 
     Arguments as those of ``bptt``, errors too.
     """
-    problem = pose(model, x, chunk=chunk, state=state, backend=None, steps=steps, folder=folder, mask=mask)
+    problem = pose(as_model(model), x, chunk=chunk, state=state, backend=None, steps=steps, folder=folder, mask=mask)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         release_memory()
         chunks = Chunks(problem, seed=0, training=False)

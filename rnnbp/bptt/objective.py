@@ -14,6 +14,7 @@ from rnnbp.batch_first import warn_if_known, warn_if_prefixes
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from, series
 from rnnbp.bptt.sizes import Sizes
+from rnnbp.lazy import cached_property
 from rnnbp.losses import Loss
 from rnnbp.native.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, ShapeError, cast, lies, shown
@@ -34,7 +35,7 @@ class Objective:
         self, problem: Problem, loss: LossLike, target: Any, mask: Any, folder: PathLike | None = None
     ) -> None:
         check_loss(loss)
-        self.problem, self.loss, self.memory = problem, loss, Reuse()
+        self.problem, self.loss = problem, loss
         self.target = None if target is None else self._series("target", target, folder)
         self.mask = None if mask is None else self._series("mask", mask, folder)
         self._check_axes()
@@ -50,6 +51,11 @@ class Objective:
             raise TypeError("a mask, as Sequences(last=True) makes one, needs one of rnnbp.losses, not a function")
         if all(isinstance(part, Held) for part in self._parts) and problem.known:
             self._finish()
+
+    @cached_property
+    def memory(self) -> Reuse:
+        """Of the temporary arrays of a loss; set to that of a run."""
+        return Reuse()
 
     @property
     def finished(self) -> bool:

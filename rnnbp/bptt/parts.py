@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import chain
+from operator import is_
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -32,6 +33,8 @@ class Parts:
         numbers = {node.number for node in (*model.ancestors(fed), *self.recurrent)}
         self.body = tuple(node for node in model.nodes if node.number in numbers)
         self.tail = tuple(node for node in model.nodes if node.number not in numbers)
+        self._settings: tuple[list[Any], tuple[Any, ...]] | None = None
+        """The names and values that ``settings`` has found, and what it has made of them."""
 
     @cached_property
     def frontier(self) -> tuple[int, ...]:
@@ -66,8 +69,16 @@ class Parts:
 
     def settings(self) -> tuple[Any, ...]:
         """What layers say of themselves in attributes, as a dropout's probability: it may be changed between runs."""
-        found = (item for attributes in self._attributes for item in attributes.items() if isinstance(item[1], SIMPLE))
-        return tuple(item if type(item[1]) in (int, bool) else (item[0], repr(item[1])) for item in found)
+        now = list[Any]()
+        for attributes in self._attributes:
+            now += attributes
+            now += attributes.values()
+        if (known := self._settings) is not None and len(now) == len(known[0]) and all(map(is_, now, known[0])):
+            return known[1]  # these objects never change, and every run asks
+        items = [item for attributes in self._attributes for item in attributes.items() if isinstance(item[1], SIMPLE)]
+        found = tuple(item if type(item[1]) in (int, bool) else (item[0], repr(item[1])) for item in items)
+        self._settings = (now, found) if all(_constant(value) for _, value in items) else None
+        return found
 
     def objects(self, *, tapes: int = 0, thin: int = 0, slots: int = 0) -> int:
         """Python's own objects around the arrays of so many tapes, thin tapes and slots: not in the ledger, measured.
@@ -80,14 +91,19 @@ class Parts:
         return tapes * (1024 * len(cells) + 352 * nodes) + (thin + slots) * light
 
 
+def _constant(value: Any) -> bool:
+    """Whether a setting stays what it is; a tuple may hold a list."""
+    return all(isinstance(part, SIMPLE) and _constant(part) for part in value) if type(value) is tuple else True
+
+
 _known: WeakKeyDictionary[Graph, Parts] = WeakKeyDictionary()
 
 
 def parts_of(model: Graph) -> Parts:
     """Its parts, found once."""
-    if model not in _known:
-        _known[model] = Parts(model)
-    return _known[model]
+    if (known := _known.get(model)) is None:
+        known = _known.setdefault(model, Parts(model))
+    return known
 
 
 def lasting(model: Graph) -> Graph | Recurrent:

@@ -11,10 +11,13 @@ import numpy as np
 from rnnbp.bptt.budget import shown
 from rnnbp.bptt.parts import recurrents
 from rnnbp.graph import Graph
+from rnnbp.lazy import cached
 from rnnbp.recurrent import Recurrent
 
 BEYOND = 16
 """How many times the machine's memory is beyond doubt too much, swap and what is never touched included."""
+WIDEST = 16
+"""Bytes of the largest numbers, complex ones."""
 
 
 def check_possible(model: Graph, x: Any, checkpoint: Any, dx: bool | None) -> None:
@@ -24,8 +27,12 @@ def check_possible(model: Graph, x: Any, checkpoint: Any, dx: bool | None) -> No
     """
     if not isinstance(x, np.ndarray) or x.ndim < 2:
         return
+    numbers = sum(math.prod(s) for block in _recurrents(model) for s in block.cell.state_shapes) * x.shape[1]
+    memory = _memory()
+    if memory is None or WIDEST * max(x.size, numbers * max(1, x.shape[0])) <= BEYOND * memory:
+        return  # nearly always
     item = np.dtype(model.dtype or np.float32).itemsize
-    state = sum(math.prod(s) for block in _recurrents(model) for s in block.cell.state_shapes) * x.shape[1] * item
+    state = numbers * item
     if x.dtype.kind == "f" and dx is not False and not (dx is None and isinstance(x, np.memmap)):
         _possible("the gradient by x", x.size * item, "give dx=False, a shorter x, or a smaller batch")
     if isinstance(checkpoint, str) and checkpoint == "all":
@@ -45,6 +52,7 @@ def _possible(what: str, nbytes: int, cure: str) -> None:
         raise MemoryError(f"{what} would take {nbytes} bytes, and this machine has {shown(memory)} of memory; {cure}")
 
 
+@cached
 def _memory() -> int | None:
     """Bytes of the machine's memory; None where the system does not tell."""
     try:

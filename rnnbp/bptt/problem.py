@@ -129,7 +129,7 @@ class Problem:
 
 
 def pose(
-    model: Any,
+    graph: Graph,
     x: Any,
     *,
     chunk: int | None,
@@ -139,9 +139,11 @@ def pose(
     folder: PathLike | None = None,
     mask: Any = None,
 ) -> Problem:
-    """Check the arguments of a run. Raises ShapeError, DtypeError, ValueError or TypeError."""
+    """Check the arguments of a run of a model, as ``as_model`` returns it.
+
+    Raises ShapeError, DtypeError, ValueError or TypeError.
+    """
     chosen = as_backend(backend)
-    graph = as_model(model)
     given = series("x", x, None if steps is None else positive_int("steps", steps), folder)
     _check_axes(given, graph)
     if recurrents(graph):  # without, one axis is as good as the other

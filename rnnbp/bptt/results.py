@@ -65,8 +65,8 @@ class Accumulators:
         places = zip(params.items(), pairwise(ends), strict=True)
         self.grads = {path: self.whole[start:stop].reshape(array.shape) for (path, array), (start, stop) in places}
         self._sums = {id(array): self.grads[path] for path, array in params.items()}
-        slots = ((id(owner), key, id(owner[key])) for owner, key in network.slots.values())
-        self._slots = {(owner, key): self._sums[array] for owner, key, array in slots if array in self._sums}
+        slots = network.slots.values()
+        self._slots = {(id(owner), key): self._sums.get(id(owner[key])) for owner, key in slots}
         self.totals = sums.totals(self.whole) if chunks > sums.PART else None
 
     def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None:

@@ -68,9 +68,9 @@ class Run:
         given = [problem.x.array] if isinstance(problem.x, Held) and not problem.x.fresh else []
         self.ledger = Ledger([*given, *problem.model.params.values()])
         self.slots = Slots(self.ledger, folder)
-        self.ledger.hold("gradients", (self.grads.whole, () if self.dx is None else self.dx))
-        self.ledger.hold("gradients", () if self.grads.totals is None else self.grads.totals)
-        self.counter, self.standing, self._states = Counter(), Standing(), 0
+        self.ledger.hold("gradients", (self.grads.whole, self.dx, self.grads.totals))
+        self.counter, self.standing = Counter(), Standing()
+        self._states, self._slot = 0, self.sizes.slot
         memory.begin(self.ledger)
 
     def execute(self, schedule: Iterable[Action]) -> Gradients:
@@ -102,7 +102,7 @@ class Run:
         """Count the states that are held now."""
         count = self.standing.count(self.slots.tiers)
         if count != self._states:
-            self.ledger.count("state", (count - self._states) * self.sizes.slot)
+            self.ledger.count("state", (count - self._states) * self._slot)
             self._states = count
 
     def _told(self, schedule: Iterable[Action]) -> Iterable[tuple[Action | None, tuple[bool, ...]]]:

@@ -39,16 +39,10 @@ class Held:
         self.dtype = np.dtype(array.dtype)
         self.fresh = not isinstance(self.array, np.ndarray)
         """Whether what is read is a new array each time."""
+        self.mapped = self.fresh or _by_map(self.array)
+        """Whether it is, or may be, larger than memory."""
         self._file = mapped_file(self.array)
         self._start = address(self.array) if isinstance(self.array, np.ndarray) else 0
-
-    @property
-    def mapped(self) -> bool:
-        """Whether it is, or may be, larger than memory."""
-        owner = self.array
-        while isinstance(owner, np.ndarray) and not isinstance(owner, np.memmap):
-            owner = owner.base
-        return isinstance(owner, np.memmap) or not isinstance(self.array, np.ndarray)
 
     def has(self, step: int) -> bool:
         return step < self.steps
@@ -253,6 +247,13 @@ def series(name: str, given: Any, steps: int | None = None, folder: PathLike | N
     if steps is not None and found.steps != steps:
         raise ShapeError(f"{name} has {found.steps} steps, found steps={steps}; leave steps out, it is for streams")
     return found
+
+
+def _by_map(array: object) -> bool:
+    """Whether it is a memory map, or a view of one."""
+    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        array = array.base
+    return isinstance(array, np.memmap)
 
 
 def _array(name: str, given: object) -> Array:

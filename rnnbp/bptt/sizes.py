@@ -66,7 +66,7 @@ class Sizes:
         """The answers given so far, by method and length."""
         own = tuple(getattr(self, name) for name in type(self).__match_args__ if name != "model")
         known: Recent[Any, Recent[Any, int]] = _answers.setdefault(lasting(self.model), Recent(16))
-        return known.get((own, *self.parts.settings()), lambda: Recent(128))
+        return known.get((own, self.parts.settings()), lambda: Recent(128))
 
     @cached_property
     def parts(self) -> Parts:
@@ -91,6 +91,7 @@ class Sizes:
         return {node.outs[0]: self.layouts[k] for k, node in self.parts.spelled.items() if self.layouts[k].looks_up}
 
     @property
+    @once
     def slot(self) -> int:
         """A checkpoint."""
         return sum(layout.state_bytes() for layout in self.layouts.values())

@@ -55,6 +55,8 @@ class Codes:
 
 def check_rules(without: Iterable[str]) -> frozenset[str]:
     """Names of rules. Raises ValueError for one that is not known, TypeError for text alone."""
+    if without == ():
+        return frozenset()
     if isinstance(without, str) or not isinstance(without, Iterable):
         raise TypeError(f"without is a collection of rules, found {shown(without)}; write as ({shown(without)},)")
     for rule in (found := tuple(without)):

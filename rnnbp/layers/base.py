@@ -105,6 +105,8 @@ def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
     Raises TypeError for what is missing or no array, ShapeError where it was resized, or put there past the checks.
     """
     given, path = owner.get(key), path or key
+    if type(given) is np.ndarray and type(owner) is LayerParams and given.shape == owner.shapes[key]:
+        return given
     if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
         found = "is missing" if given is None else f"must be an array, found {type(given).__name__}"
         raise TypeError(f"{path} {found}; write into a parameter, params[{path!r}][...] = values")
