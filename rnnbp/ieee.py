@@ -33,10 +33,15 @@ def ieee(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        with np.errstate(all="ignore"):
-            if LEAST * HALF == 0 and sys.platform.startswith("linux"):
-                return _unflushed(partial(function, *args, **kwargs))
-            return function(*args, **kwargs)
+        before = np.geterr()
+        try:
+            with np.errstate(all="ignore"):
+                if LEAST * HALF == 0 and sys.platform.startswith("linux"):
+                    return _unflushed(partial(function, *args, **kwargs))
+                return function(*args, **kwargs)
+        except BaseException:
+            np.seterr(**before)  # again: NumPy forgets them where an interrupt comes while it changes them
+            raise
 
     return run
 

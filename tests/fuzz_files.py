@@ -119,6 +119,7 @@ class Snapshot(Loader):
 
     def restore(self) -> None:
         self.path.write_bytes(self.good)
+        self.run, _ = text_run(progress=False)  # one whose rate is not that of the file that was taken
         self.load()
 
 

@@ -119,8 +119,9 @@ def test_a_forked_child_neither_keeps_the_lock_nor_writes(tmp_path):
 
 
 def test_the_lock_of_a_process_that_was_killed_is_taken_over(tmp_path):
-    code = "from rnnbp.train.lock import FolderLock; from pathlib import Path; lock = FolderLock(Path('.')); " + (
-        "print('held', file=sys.stderr, flush=True); sys.stdin.read()"
+    code = (
+        "from rnnbp.train.lock import FolderLock; from pathlib import Path; lock = FolderLock(Path('.')).take(); "
+        + ("print('held', file=sys.stderr, flush=True); sys.stdin.read()")
     )
     process = subprocess.Popen(
         [sys.executable, "-c", f"import sys; {code}"],
@@ -132,7 +133,7 @@ def test_the_lock_of_a_process_that_was_killed_is_taken_over(tmp_path):
     )
     assert process.stderr.readline() == "held\n"
     with pytest.raises(rb.StorageError, match=f"is in use by process {process.pid} on "):
-        FolderLock(tmp_path)
+        FolderLock(tmp_path).take()
     process.kill()
     process.communicate()
     assert (tmp_path / ".lock").exists(), "it left its file"

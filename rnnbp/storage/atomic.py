@@ -10,6 +10,8 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
+from functools import partial
+from io import FileIO
 from pathlib import Path
 
 from rnnbp.storage.errors import PathLike, StorageError, write_error
@@ -45,12 +47,9 @@ def replacing(path: PathLike, size: int | None = None) -> Iterator[int]:
     target = _target(path)
     temporary = target.with_name(f"{_prefix(target.name)}{secrets.token_hex(4)}.tmp")
     try:
-        number = _create(temporary, target)
-        try:
-            yield number
-            os.fsync(number)
-        finally:
-            os.close(number)
+        with _create(temporary, target) as file:
+            yield file.fileno()
+            os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -110,17 +109,19 @@ def _prefix(name: str) -> str:
     return f".{name if len(raw) <= LONGEST else hashlib.sha256(raw).hexdigest()[:32]}."
 
 
-def _create(temporary: Path, target: Path) -> int:
-    """A new file with the mode, and where that is permitted the owner, of the one that it will replace."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+def _create(temporary: Path, target: Path) -> FileIO:
+    """A new file with the mode, and where that is permitted the owner, of the one that it will replace.
+
+    It is an object from the first on, opened without code in Python: after an interrupt it closes when it is dropped.
+    """
     try:
         old = os.stat(target)
     except OSError:
-        return os.open(temporary, flags, 0o666)
-    number = os.open(temporary, flags, 0o600)
+        return FileIO(temporary, "x", opener=partial(os.open, mode=0o666))
+    file = FileIO(temporary, "x", opener=partial(os.open, mode=0o600))
     if os.name == "posix":
-        _copy_mode(number, old)
-    return number
+        _copy_mode(file.fileno(), old)
+    return file
 
 
 def _copy_mode(number: int, old: os.stat_result) -> None:

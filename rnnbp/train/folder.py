@@ -74,7 +74,8 @@ class RunFolder:
         except OSError as error:
             raise StorageError(f"{self.path} cannot be made: {error.strerror or error}; choose another") from error
         if self._lock is None:
-            self._lock = FolderLock(self.path)
+            self._lock = FolderLock(self.path)  # known before it is taken: an interrupt leaves nothing locked
+            self._lock.take()
         self._check(self.path)
         self.owned = True
         for name in (SNAPSHOT, METRICS, MODEL):

@@ -90,8 +90,10 @@ class MetricsLog:
             raise StorageError(f"{self.path}: fsync failed, a power cut may take its last lines: {error}") from error
 
     def close(self) -> None:
-        """No more lines."""
-        os.close(self.number)
+        """No more lines. Closing it twice does nothing."""
+        number, self.number = self.number, -1
+        if number >= 0:
+            os.close(number)
 
 
 def _end_of(path: Path, step: int) -> int:

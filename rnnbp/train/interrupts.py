@@ -24,18 +24,34 @@ class Interrupts:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
+        try:
+            self._take()
+        except BaseException:
+            self.restore()
+            raise
+        return self
+
+    def _take(self) -> None:
         if threading.current_thread() is threading.main_thread():
             for number in (getattr(signal, name) for name in NAMES if hasattr(signal, name)):
                 present = signal.getsignal(number)
                 if present not in (None, signal.SIG_IGN):
                     self._previous[number] = present
                     signal.signal(number, self._handle)
-        return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
+        self.restore()
+
+    def restore(self) -> None:
+        """Put the handlers back that were there. An interrupt in the middle may cut it short: then call it again."""
+        for number, handler in reversed(list(self._previous.items())):  # of SIGINT last: until then it raises nothing
             signal.signal(number, handler)
         self._previous = {}
+
+    def pass_on(self) -> None:
+        """Let the handler that was there have the signal, of which the run took no notice."""
+        if self.signal is not None:
+            signal.raise_signal(self.signal)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.signal is None:

@@ -27,19 +27,22 @@ _FAR = 1 << 30
 
 
 class FolderLock:
-    """The lock on a folder, held from construction until ``release`` or the end of the process.
+    """The lock on a folder, held from ``take`` until ``release`` or the end of the process.
 
     The system holds it for the open file ``.lock``, so a process that is killed leaves none behind, and a second
     Trainer of the same process is refused as well. The file says who has it, and is removed with it; one that a
     crash left is taken over. A forked child closes its copy. NFS passes the lock on to its server (Linux); on a
     mount that knows no locks there is a warning, and nothing is refused.
 
-    Raises StorageError where another holds it, or the folder cannot be written.
+    ``take`` raises StorageError where another holds it, or the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self._number: int | None = None
+
+    def take(self) -> Self:
+        """Take it, after which it must be released, also if an interrupt has come in the middle."""
         while self._number is None:
             number = _opened(self.path)
             try:
@@ -55,6 +58,7 @@ class FolderLock:
         ):
             file.truncate(0)
             file.write(f"process {os.getpid()} on {platform.node()}\n".encode())
+        return self
 
     @property
     def held(self) -> bool:
@@ -62,17 +66,19 @@ class FolderLock:
         return self._number is not None
 
     def release(self) -> None:
-        """Give it up; the file goes first, while nobody else can hold it."""
+        """Give it up; the file goes first, while nobody else can hold it. After an interrupt, call it again."""
         if self._number is None:
             return
-        number, self._number = self._number, None
-        _held.discard(self)
         if sys.platform == "win32":  # which removes no open file
+            number, self._number = self._number, None
             os.close(number)
         with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
+            if sys.platform == "win32" or _is_at(self._number, self.path):  # not that of the next owner
+                self.path.unlink(missing_ok=True)
         if sys.platform != "win32":
+            number, self._number = self._number, None
             os.close(number)
+        _held.discard(self)
 
     def abandon(self) -> None:
         """In a forked child: close the copy, which would keep the lock after its owner's end."""
@@ -82,7 +88,11 @@ class FolderLock:
                 os.close(number)
 
     def __enter__(self) -> Self:
-        return self
+        try:
+            return self.take()
+        except BaseException:
+            self.release()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.release()

@@ -120,7 +120,8 @@ class Trainer:
         """Train until ``epochs`` or ``steps`` have been done since the run began, or for ``max_seconds`` from now.
 
         Ctrl-C, SIGTERM and SIGHUP finish the step, write a snapshot and return, with the reason "interrupted"; a
-        second Ctrl-C raises KeyboardInterrupt at once. Outside the main thread signals are left alone.
+        second Ctrl-C raises KeyboardInterrupt at once. A signal that comes when the run has ended anyway goes to the
+        handler that was there before. Outside the main thread signals are left alone.
 
         Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; StorageError where
         files cannot be written, or the folder holds another run or is in use.
@@ -128,12 +129,17 @@ class Trainer:
         limits = Limits(epochs, steps, max_seconds)
         if self._training:
             raise RuntimeError("Trainer.fit: it is training already, in a callback or another thread; wait for its end")
+        interrupts = Interrupts()
         try:
             self._training = True
-            with contextlib.closing(self.folder), Interrupts() as interrupts:
+            with contextlib.closing(self.folder), interrupts:
                 reason = self._run(data, limits, interrupts)
         finally:
             self._training = False
+            interrupts.restore()  # once more, as an interrupt may have cut short how they were left
+            self.folder.close()
+        if reason != "interrupted":
+            interrupts.pass_on()
         return self.at.history.copy(reason, interrupts.signal if reason == "interrupted" else None)
 
     def _run(self, data: Source, limits: Limits, interrupts: Interrupts) -> str:
