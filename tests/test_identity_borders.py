@@ -224,7 +224,7 @@ other_code.__qualname__ = other_code.__name__ = one.__qualname__ = one.__name__ 
 
 LOSSES = {
     "closure": (lambda: squares(1.0), lambda: squares(2.0), "loss scale was '1.0', is '2.0'"),
-    "arguments": (lambda: functools.partial(one), lambda: functools.partial(one, target=None), "target=None"),
+    "arguments": (lambda: functools.partial(one), lambda: functools.partial(one, target=None), "loss target was"),
     "partial": (lambda: squares(1.0, 2), lambda: squares(1.0, 4), "loss power was '2', is '4'"),
     "object": (lambda: Loss(1.0), lambda: Loss(2.0), "loss scale was '1.0', is '2.0'"),
     "method": (lambda: Loss(1.0).summed, lambda: Loss(2.0).summed, "loss of scale was '1.0', is '2.0'"),

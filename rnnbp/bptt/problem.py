@@ -259,8 +259,8 @@ def _check_values(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array, 
     if (at := first_bad(x)) is not None:
         where = [start + at[0], *at[1:]]
         raise NonFiniteError(
-            f"x is {x[at]} at {where}; inputs must be finite: replace it, and mask that step; "
-            f"it may stand only after the last step of its row that has weight"
+            f"x is {x[at]} at {where}; inputs must be finite: replace it, as by 0, and mask that step; only an array "
+            f"that is given with a mask may hold it, after the last step of its row that has weight"
         )
     check_range("x", x, dtype, start)
 

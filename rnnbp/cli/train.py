@@ -255,4 +255,5 @@ def _resume(trainer: Trainer, folder: Path, override: tuple[str, ...]) -> None:
 def _as_options(text: str) -> str:
     """What resume says of ``override``, as it is written on a command line."""
     text = text.replace("override=('everything',)", "--override everything")
+    text = text.replace("override is a tuple of names", "--override is a list of names, as processor,libraries")
     return text.replace("on purpose in override", "on purpose with --override")

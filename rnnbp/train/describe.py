@@ -7,9 +7,11 @@ they cannot tell begins with ``UNKNOWN``.
 from __future__ import annotations
 
 import copyreg
+import dis
 import functools
 import hashlib
 import logging
+import re
 import sys
 import threading
 import types
@@ -104,6 +106,10 @@ class Description:
                 self._class(path, value, depth)
             case types.ModuleType():
                 self.lines[path] = f"module {value.__name__}"
+            case re.Pattern() | types.GenericAlias() | types.UnionType():
+                self.lines[path] = short(repr(value))
+            case types.MappingProxyType():
+                self.add(path, dict(value), depth)
             case logging.Logger():
                 self.lines[path] = "a logger"
             case property():
@@ -271,10 +277,18 @@ def _library_name(what: type | types.FunctionType) -> str:
 
 def _code(code: types.CodeType) -> str:
     """What a function does: no names of files, no numbers of lines."""
-    constants = [_code(c) if isinstance(c, types.CodeType) else _constant(c) for c in code.co_consts]
+    values = code.co_consts[1:] if _documented(code) else code.co_consts
+    constants = [_code(c) if isinstance(c, types.CodeType) else _constant(c) for c in values]
     names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
     counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
     return repr((code.co_code.hex(), constants, names, counts))
+
+
+def _documented(code: types.CodeType) -> bool:
+    """Whether the first constant is a docstring: until Python 3.13 a text there is nothing else in a ``def``."""
+    if sys.version_info >= (3, 13) and not code.co_flags & 0x4000000:  # CO_HAS_DOCSTRING
+        return False
+    return not code.co_name.startswith("<") and isinstance(next(iter(code.co_consts), None), str)
 
 
 def _constant(value: object) -> str:
@@ -282,6 +296,7 @@ def _constant(value: object) -> str:
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """The global names that a function or one within it may use."""
+    """The global names that a function or one within it reads; ``co_names`` holds those of attributes too."""
     inner = (_names(c) for c in code.co_consts if isinstance(c, types.CodeType))
-    return set(code.co_names).union(*inner)
+    found = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return found.union(*inner)

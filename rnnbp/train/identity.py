@@ -36,12 +36,15 @@ SHOWN = 8
 
 
 def described(name: str, value: object, known: Mapping[str, object] | None = None) -> dict[str, JSON]:
-    """A setting as lines: itself where JSON has it, else what it shows of itself and what it is made of."""
+    """A setting as lines: itself where JSON has it, else what it is made of, and what an object of ours shows.
+
+    The repr of another may hold a set, whose order changes from process to process, or what it has counted.
+    """
     if value is None or isinstance(value, (bool, int, float, str)):
         return {name: value}
     found = Description(known)
     found.add(name, value)
-    return {**found.lines, name: shown(value)}
+    return {**found.lines, name: shown(value)} if type(value).__module__.startswith("rnnbp.") else {**found.lines}
 
 
 def shown(value: object) -> str:
