@@ -14,7 +14,8 @@ import traceback
 import warnings
 from collections import Counter
 
-from tests.generator.checks import DiffersError, check, check_bytes
+from tests.generator.byte_checks import check_bytes
+from tests.generator.checks import DiffersError, check
 from tests.generator.draws import Seeded
 from tests.generator.runs import case_of
 

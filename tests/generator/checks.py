@@ -1,11 +1,9 @@
-"""What must hold of every case: the interpreter's numbers, the same bits, the bytes foretold, and no trace left."""
+"""What must hold of every case: the interpreter's numbers, the same bits, and no trace left."""
 
 from __future__ import annotations
 
-import gc
 import signal
 import time
-import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -19,8 +17,6 @@ from tests.generator.runs import Case
 
 TOLERANCE = {"float64": 1e-9, "float32": 2e-3}
 """Of the largest gradient; cells draw functions whose rounding grows over the steps."""
-SHARE, BYTES = 0.01, 2**16
-"""How far tracemalloc may be from the ledger."""
 
 
 class DiffersError(AssertionError):
@@ -169,31 +165,3 @@ def _by_timer(case: Case, backend: Any, seconds: float) -> None:
         pass
     finally:
         signal.signal(signal.SIGALRM, before)
-
-
-def check_bytes(case: Case) -> None:
-    """Raise DiffersError unless the ledger holds what was foretold, and tracemalloc finds what the ledger holds."""
-    for backend in case.backends:
-        for name, schedule in {"all": "all", **case.schedules, **case.rebuilding}.items():
-            _check_bytes(case, backend, name, schedule)
-
-
-def _check_bytes(case: Case, backend: rb.Backend, name: str, schedule: Any) -> None:
-    case.run(backend, schedule)
-    rb.release_memory()
-    gc.collect()
-    tracemalloc.start()
-    found = case.run(backend, schedule)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    told, what = found.stats.peak_bytes, f"{backend}, {name}"
-    if peak > (1 + SHARE) * told + BYTES or peak < (1 - SHARE) * told - BYTES:
-        raise DiffersError("bytes", f"{what}: tracemalloc {peak}, ledger {told}, {peak / told:.4f}")
-    untold = {"state", "training", "mask", "horizon"}  # of which a forecast takes no account
-    if untold & case.options.keys():
-        return
-    shape = () if case.x.dtype.kind in "iu" else case.x.shape[2:]
-    given: Any = {"steps": len(case.x), "batch": case.x.shape[1], "x_shape": shape, "chunk": case.options["chunk"]}
-    foreseen = rb.forecast(case.model, case.loss, checkpoint=schedule, backend=backend, **given)
-    if foreseen.peak_bytes != told:
-        raise DiffersError("forecast", f"{what}: foretold {foreseen.peak_bytes}, ledger {told}")
