@@ -89,9 +89,7 @@ class Description:
         match value:
             case np.ndarray() if value.dtype.hasobject:
                 self._items(path, value.tolist(), depth)
-            case np.ndarray():
-                self.lines[path] = of_array(np.asarray(value))
-            case np.generic():
+            case np.ndarray() | np.generic():
                 self.lines[path] = of_array(np.asarray(value))
             case np.random.Generator() | np.random.BitGenerator() | np.random.RandomState():
                 self.add(path, _state_of(value), depth)
