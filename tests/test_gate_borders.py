@@ -104,3 +104,30 @@ def test_two_silus_and_a_layer_that_runs_as_python() -> None:
         assert found.loss == pytest.approx(wanted.loss, rel=1e-12)
         for name, grad in wanted.grads.items():
             np.testing.assert_allclose(found.grads[name], grad, rtol=0, atol=1e-12)
+
+
+def half_dead(gate: Gate, n: int, shared: bool) -> rb.Recurrent:
+    """Gates that are joined forward, of which one alone has deltas: what the others make reaches no output."""
+    x, h, s = rb.Input(2), rb.State(3, "h"), rb.State(3, "s")
+    gates = [gate(rb.Dense((2, 3), 3, rng=k, dtype="float64")(x, s)) for k in range(n)]
+    dead = gates[0] - gates[0] if shared else gates[0]
+    for other in gates[1:]:
+        dead = dead - other
+    after = rb.Tanh()(rb.Dense(3, 3, rng=9, dtype="float64")(gates[0]))
+    return rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(dead), s: after}, rb.Concat(3, 2)(gates[0], x)))
+
+
+HALVES: dict[str, Gate] = {
+    "tanh σ": lambda a: rb.Tanh()(a) * rb.Sigmoid()(a),
+    "silu": lambda a: a * rb.Sigmoid()(a),
+    "gelu": lambda a: rb.GELU()(a),
+    "σ": lambda a: rb.Sigmoid()(a) * rb.Scale(-1.0, 1.0)(rb.Sigmoid()(a)),
+}
+
+
+@pytest.mark.parametrize("without", [(), ("recomputed",), ("sums", "gathered", "recomputed")])
+@pytest.mark.parametrize(("n", "shared"), [(2, True), (3, False)])
+@pytest.mark.parametrize("gate", HALVES)
+def test_gates_of_which_one_half_has_deltas(gate: str, n: int, shared: bool, without: tuple[str, ...]) -> None:
+    model, x = half_dead(HALVES[gate], n, shared), np.random.default_rng(0).normal(size=(5, 2, 2))
+    agree(model, x, without)

@@ -94,8 +94,18 @@ def codes(cell: Cell, shapes: Sequence[Shape], *, without: Iterable[str] = (), l
     backward = apply("constants", lambda code: scaling.differences(scaling.constants(code)), backward)
     side_by_side = frozenset() if lanes else stacking.JOINED
     backward = apply("joined", lambda code: stacking.joined(code, [forward], side_by_side), backward).live()
-    found = _with_kept(_with_views(forward, whole, written), backward, cheap="recomputed" not in off)
-    return replace(found, forward=forward, changes=tuple(changes))
+    viewed = _with_views(forward, whole, written)
+    found = _with_kept(viewed, backward, cheap="recomputed" not in off)
+    return replace(found, forward=forward, kept=_made(found.kept, forward, viewed), changes=tuple(changes))
+
+
+def _made(kept: Sequence[int], forward: Code, viewed: Code) -> tuple[int, ...]:
+    """Values that the forward code has: in place of views that backward alone takes, what they are parts of.
+
+    Where one half of a joined gate has no delta, backward needs the other half, which forward never names.
+    """
+    known, where = {*forward.made, *forward.inputs}, stacking.places(viewed)
+    return tuple(dict.fromkeys(v if v in known else where[v][0] for v in kept))
 
 
 def _with_views(forward: Code, *codes: Code) -> Code:
