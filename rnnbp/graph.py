@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from rnnbp.asking import Recent
 from rnnbp.layers.base import Layer
@@ -143,7 +144,24 @@ class Sequential(Graph):
         self.slots = name_params((str(k), block) for k, block in enumerate(blocks))
 
     def __repr__(self) -> str:
-        return f"Sequential({', '.join(map(repr, self.blocks))})"
+        found, waiting = list[str](), list[Any]([self])
+        while waiting:  # no recursion, because chains may be nested hundreds deep
+            item = waiting.pop()
+            if isinstance(item, Sequential):
+                inner = [part for block in item.blocks for part in (", ", block)][1:]
+                waiting += [")", *reversed(inner), "Sequential("]
+            else:
+                found.append(item if isinstance(item, str) else repr(item))
+        return "".join(found)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        chains, waiting = list[Sequential](), list[Sequential]([self])
+        while waiting:
+            chains.append(chain := waiting.pop())
+            waiting += [b for b in chain.blocks if isinstance(b, Sequential) and id(b) not in memo]
+        for inner in reversed(chains[1:]):  # the innermost first: each finds those within it copied already
+            copy.deepcopy(inner, memo)
+        return super().__deepcopy__(memo)
 
 
 def _shapes() -> Recent[tuple[Shape | None, ...], list[Shape | None]]:

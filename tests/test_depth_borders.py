@@ -143,3 +143,20 @@ def test_a_deep_network(build: Callable[[], Any]) -> None:
         assert_same(rb.bptt(other, x, target, LOSS), wanted)
     assert rb.predict(model, x)[0].shape == (3, 2, 3)
     assert repr(model).count("Scale") >= 1
+
+
+def test_chains_within_chains() -> None:
+    """Two hundred Sequentials in one another are shown and copied, with what is shared between them."""
+    tanh = rb.Tanh()
+    model = rb.Sequential(rb.RNN(2, 3, rng=0, dtype="float64"), tanh)
+    for _ in range(200):
+        model = rb.Sequential(model, tanh)
+    assert repr(model) == "Sequential(" * 201 + repr(model.nodes[0].block) + ", Tanh())" * 201
+    twin = copy.deepcopy(model)
+    assert repr(twin) == repr(model)
+    assert len({id(node.block) for node in twin.nodes[1:]}) == 1
+    assert twin.nodes[1].block is not tanh
+    twin.params["0." * 200 + "0.weight_ih"][...] = 0
+    assert model.params["0." * 200 + "0.weight_ih"].all()
+    x, target = data()
+    assert_same(rb.bptt(model.astype("float64"), x, target, LOSS), rb.bptt(model, x, target, LOSS))
