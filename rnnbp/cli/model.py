@@ -54,7 +54,7 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
-            raise ValueError(f"a character model's cell is one of {', '.join(CELLS)}, found {self.cell!r}")
+            raise ValueError(f"a character model's cell is one of {', '.join(CELLS)}, found {shown(self.cell)}")
         for name, most in (("layers", MOST_LAYERS), ("units", MOST_UNITS), ("embedding", MOST_UNITS)):
             if positive_int(f"a character model's {name}", getattr(self, name)) > most:
                 raise ValueError(f"a character model's {name} must be at most {most}, found {getattr(self, name)}")
