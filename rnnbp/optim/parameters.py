@@ -54,7 +54,8 @@ class Origin:
 
     def __init__(self, place: str, params: Params, held: Mapping[str, Array]) -> None:
         self.place, self.held = place, held
-        self.source = params.network if isinstance(params, Parameters) else params
+        self.source: Any = params.network if isinstance(params, Parameters) else params
+        self._whole = isinstance(self.source, HasParams)  # which takes long to find out, and every step looks
 
     def check(self, model: HasParams | None = None) -> None:
         """Raise ValueError, naming the parameter, where the arrays are no longer those that are held.
@@ -64,13 +65,12 @@ class Origin:
         Args:
             model: whose parameters they must be, besides.
         """
-        for source in (self.source, model):
-            if isinstance(source, HasParams):
-                self._compare(source.params)
-            elif source is not None:
-                self._compare(source)
-        if isinstance(self.source, HasParams):
-            self._find_new(self.source.params)
+        now = self.source.params if self._whole else self.source
+        self._compare(now)
+        if model is not None and model is not self.source:
+            self._compare(model.params)
+        if self._whole:
+            self._find_new(now)
 
     def _compare(self, now: Mapping[str, Array]) -> None:
         for name, p in self.held.items():
