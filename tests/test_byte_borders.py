@@ -15,6 +15,8 @@ import rnnbp as rb
 from tests.byte_models import Case, draw
 from tests.schedule_checks import figures
 
+pytestmark = pytest.mark.long
+
 MSE = rb.losses.MeanSquaredError()
 B, T = 512, 8
 

@@ -69,6 +69,7 @@ def lengths() -> list[int]:
     return [1, 2, 4, 8, 16, 32, T]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("share", SHARES)
 def test_no_other_number_of_chunks_would_be_faster(found: Comparison, share: int) -> None:
     """EveryK by brute force: all lengths of chunks, all k."""

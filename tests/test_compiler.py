@@ -37,6 +37,7 @@ def test_every_cell_in_every_shape(cell: str, shape: tuple[int, ...]) -> None:
     agree(models.CELLS[cell](3, 4, "float64"), reals(*shape))
 
 
+@pytest.mark.long
 @settings(max_examples=200, **SLOW)
 @given(cell=cells(), without=st.sets(st.sampled_from(RULES)))
 def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
@@ -44,6 +45,7 @@ def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
     agree(cell, reals(5, 3, n), without)
 
 
+@pytest.mark.long
 @settings(max_examples=40, **SLOW)
 @given(cell=cells())
 def test_gradients_of_random_cells_by_complex_steps(cell: rb.Recurrent) -> None:

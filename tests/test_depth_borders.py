@@ -14,6 +14,8 @@ import pytest
 import rnnbp as rb
 from rnnbp.compiler.compile import RULES
 
+pytestmark = pytest.mark.long
+
 DEPTH = 1000
 COMPILED = ["numpy", *(["llvm"] if find_spec("llvmlite") else [])]
 LOSS = rb.losses.MeanSquaredError()

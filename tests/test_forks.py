@@ -13,6 +13,8 @@ import pytest
 
 from rnnbp import forks
 
+pytestmark = pytest.mark.long
+
 PROGRAM = """
 import itertools, os, signal, sys, threading, time
 import numpy as np

@@ -9,6 +9,8 @@ import pytest
 from rnnbp.cli.model import Architecture
 from tests.fuzz_files import KINDS, mutated, run
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_mutated_files_end_in_documented_errors(kind: str) -> None:

@@ -50,6 +50,7 @@ def test_layers_called_on_arrays_give_outputs() -> None:
     )
 
 
+@pytest.mark.long
 def test_a_deep_chain_does_not_recurse() -> None:
     """Ten thousand layers: neither building, nor running, nor the gradient may hit the recursion limit."""
     x = rb.Input(1)

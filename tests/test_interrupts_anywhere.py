@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 PROGRAM = """
 import itertools, random, signal, sys, threading, time, tracemalloc
 import numpy as np

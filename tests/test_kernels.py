@@ -96,6 +96,7 @@ def test_every_cell_in_vectors_of_every_width(cell: str, nbytes: int, monkeypatc
     agree(models.CELLS[cell](3, 37, "float64"), reals(40, 13, 3), (), kernels)
 
 
+@pytest.mark.long
 @settings(max_examples=150, **SLOW)
 @given(cell=cells(), without=st.sets(st.sampled_from(RULES)))
 def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
@@ -107,6 +108,7 @@ def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
         agree(cell, reals(5, 3, n), without, kernels)
 
 
+@pytest.mark.long
 @settings(max_examples=30, **SLOW)
 @given(
     cell=cells([1, 8, 31, 64, 97, 150]),
@@ -285,6 +287,7 @@ def test_what_one_thread_must_do() -> None:
     assert together([[(0, 0, 9)], [(0, 1, 2)], [(0, 3, 4)], [(0, 9, 10)], []]) == [[0, 1, 2], [3], [4]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("batch", [1, 5])
 @pytest.mark.parametrize("cell", COMPILED)
 def test_bits_do_not_depend_on_threads_that_share_units(cell: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -626,6 +629,7 @@ end:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_threads_that_share_units_meet(n: int) -> None:
     """None goes on before all have come, none is left behind, from piece to piece."""

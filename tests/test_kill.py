@@ -16,6 +16,8 @@ import pytest
 from tests.kill_runs import check
 from tests.training import outcome, text_run
 
+pytestmark = pytest.mark.long
+
 STEPS = 32
 
 

@@ -15,6 +15,8 @@ import pytest
 import rnnbp as rb
 from rnnbp.native import installed
 
+pytestmark = pytest.mark.long
+
 Array = np.ndarray
 STEPS, BATCH, SIZE, UNITS = 6, 3, 8, 40
 MSE = rb.losses.MeanSquaredError()

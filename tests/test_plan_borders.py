@@ -16,6 +16,8 @@ from rnnbp.asking import Recent
 from rnnbp.bptt.costs import Costs
 from rnnbp.train import Batch
 
+pytestmark = pytest.mark.long
+
 settle = import_module("rnnbp.bptt.settle")
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}

@@ -56,6 +56,7 @@ def spread(least: int, most: int, count: int) -> list[int]:
     return [OBJECTS + int(n) for n in np.ceil(np.geomspace(*ends, count))]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("build", [lstm, stack])
 def test_thirty_budgets_are_kept_and_foretold(build: Any) -> None:
     """From the least that works to all cached: bytes within the budget, equal to the forecast; seconds never grow."""
@@ -257,6 +258,7 @@ def test_a_plan_needs_no_loss() -> None:
 DISK = Costs(dict.fromkeys(STEP, 0.5) | {"write": 0.3, "read": 0.3}, STEP)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("build", [lstm, stack])
 def test_a_disk_makes_small_budgets_faster_and_never_slower(build: Any) -> None:
     """At twelve budgets: bytes in RAM and on disk within theirs, figures as foretold, gradients those of RAM."""

@@ -8,6 +8,8 @@ from tests.generator.draws import Seeded
 from tests.generator.runs import case_of
 from tests.random_models import main, run_one
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("first", range(0, 30, 5))
 def test_random_models(first: int) -> None:

@@ -43,7 +43,7 @@ def test_the_example_runs_as_printed(tmp_path: Path) -> None:
 
 
 def test_there_are_two_commands_of_one_line_each() -> None:
-    assert block("tests") == "python -m pip install '.[dev]' && python -m pytest\n"
+    assert block("tests") == "python -m pip install '.[dev]' && python -m pytest -n 2\n"
     assert "```sh\npython -m pip install . && rnnbp train\n```" in README
 
 

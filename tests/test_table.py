@@ -82,6 +82,7 @@ def wx_and_state() -> rb.Recurrent:
     return rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(v)}, output=v))
 
 
+@pytest.mark.long
 @settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @example(wx_and_state())
 @given(cells())

@@ -16,6 +16,8 @@ from rnnbp.bptt.budget import OBJECTS
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.planner import check
 
+pytestmark = pytest.mark.long
+
 MSE = rb.losses.MeanSquaredError()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
 COSTS = Costs(dict.fromkeys(STEP, 0.5), STEP)
