@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 PROGRAM = '''
 import collections, dataclasses, functools, os, re, sys, types
 import numpy as np

@@ -21,6 +21,8 @@ from rnnbp.ledger import Ledger
 from rnnbp.native import chosen
 from rnnbp.reuse import LINE, Reuse
 
+pytestmark = pytest.mark.long
+
 calibration = import_module("rnnbp.bptt.calibration")
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
 COSTS = rb.Costs(dict.fromkeys(STEP, 0.5), STEP)

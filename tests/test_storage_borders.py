@@ -63,10 +63,10 @@ def test_a_disk_that_fails_to_sync_a_folder_is_told(tmp_path, monkeypatch, name)
 def test_a_folder_that_cannot_be_opened_to_sync_it(tmp_path, monkeypatch):
     really = os.open
 
-    def no_folders(path, flags, *more):
+    def no_folders(path, flags, *more, **named):
         if os.path.isdir(path):
             raise PermissionError(errno.EACCES, "Permission denied")
-        return really(path, flags, *more)
+        return really(path, flags, *more, **named)
 
     monkeypatch.setattr(os, "open", no_folders)
     write_atomic(tmp_path / "a", b"new")

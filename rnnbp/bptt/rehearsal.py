@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 import numpy as np
 
 from rnnbp import walk
+from rnnbp.bptt.heap import Block, Heap
 from rnnbp.graph import Node
 from rnnbp.layers import Add, Dense, Embedding, Flatten, LayerNorm, Reshape, Split
 from rnnbp.layers.base import Keeps, Layer, Scratch
@@ -28,60 +28,6 @@ RESHAPING = (Flatten, Reshape)
 """Layers whose output is a view of an input that lies together, and a copy of one that does not."""
 BY_ROWS = (Dense, Embedding, LayerNorm)
 """Layers whose parameter gradients come from deltas as rows."""
-
-
-class Heap:
-    """Bytes alive now, and the most at once; of all that was taken, what kernels leave to NumPy."""
-
-    def __init__(self, buffers: int) -> None:
-        self.peak = self.numpy = self._total = 0
-        self._alive: dict[int, _Alive] = {}
-        self._ended: list[_Alive] = []
-        self.buffers = buffers
-        """NumPy's, while it adds arrays of which one does not lie together."""
-
-    @property
-    def total(self) -> int:
-        """Bytes alive now."""
-        while self._ended:
-            self._total -= self._alive.pop(id(self._ended.pop())).nbytes
-        return self._total
-
-    def take(self, block: Block) -> None:
-        """Count a block as long as it is alive."""
-        if block.nbytes:
-            alive = _Alive(block, self._ended.append)  # not by __del__: what is raised there, as by Ctrl-C, is lost
-            alive.nbytes = block.nbytes
-            self._alive[id(alive)] = alive
-            self._total += block.nbytes
-        self.note(0)
-
-    def note(self, nbytes: int) -> None:
-        """Bytes that are taken and given back at once."""
-        self.peak = max(self.peak, self.total + nbytes)
-
-
-class Block:
-    """An array of ``size`` bytes; a view of ``base`` takes none of its own. ``dense``: it lies together, in C order."""
-
-    __slots__ = ("__weakref__", "base", "dense", "heap", "nbytes", "size")
-
-    def __init__(self, heap: Heap, size: int, base: Block | None = None, *, dense: bool = True) -> None:
-        self.heap, self.size, self.base, self.dense = heap, size, base, dense
-        self.nbytes = size if base is None else 0
-        heap.take(self)
-
-    def __add__(self, other: Block) -> Block:
-        self.heap.numpy += self.size
-        found = Block(self.heap, self.size)
-        self.heap.note(0 if self.dense and other.dense else self.heap.buffers)
-        return found
-
-
-class _Alive(ref[Block]):
-    """A block of so many bytes, while it is alive."""
-
-    nbytes: int
 
 
 @dataclass

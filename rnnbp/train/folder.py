@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,6 +54,13 @@ class RunFolder:
     def lend(self, lock: FolderLock) -> None:
         """Write under a lock on the folder that the caller holds, and will release."""
         self._lock, self._lent = lock, True
+
+    def snapshot_file(self, path: PathLike | None) -> Path:
+        """The snapshot that a path means: that of a folder, by default of this one. Raises TypeError, ValueError."""
+        place = self.path if path is None else as_path("Trainer.resume: path", path)
+        if place is None:
+            raise ValueError("Trainer.resume: this Trainer has no folder; give the path of a snapshot")
+        return place / SNAPSHOT if os.path.isdir(place) else place  # False for a name too long
 
     def adopt(self, snapshot: Path, step: int, found: Stamp, *, differs: bool) -> None:
         """The run goes on from a snapshot, ``found`` before it was read, which may be that of another folder.

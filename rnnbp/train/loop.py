@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
@@ -15,9 +14,9 @@ from rnnbp.numerics import NonFiniteError, flag, positive_int, real_number
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
-from rnnbp.storage import JSON, PathLike, as_path, json_text
+from rnnbp.storage import JSON, PathLike, json_text
 from rnnbp.train.event import Event, check_callbacks
-from rnnbp.train.folder import SNAPSHOT, RunFolder, stamp
+from rnnbp.train.folder import RunFolder, stamp
 from rnnbp.train.history import History
 from rnnbp.train.identity import Identity, of_settings
 from rnnbp.train.interrupts import Interrupts
@@ -179,10 +178,7 @@ class Trainer:
 
         Raises StorageError for a bad file, ValueError naming what differs, before anything changes.
         """
-        place = self.folder.path if path is None else as_path("Trainer.resume: path", path)
-        if place is None:
-            raise ValueError("Trainer.resume: this Trainer has no folder; give the path of a snapshot")
-        file = place / SNAPSHOT if os.path.isdir(place) else place  # False for a name too long
+        file = self.folder.snapshot_file(path)
         before, found = stamp(file), load_snapshot(file)
         update = replace(self.update, checkpoint=found.planned(self.update.checkpoint))
         identity = self._identify(update)
@@ -196,10 +192,7 @@ class Trainer:
         return self
 
     def _step(self, data: Source) -> dict[str, Any]:
-        """The line of metrics of one batch: its update, then validation where it is due.
-
-        Where validation raises, the update stays made, and the next call goes on with the validation.
-        """
+        """The line of metrics of one batch: its update, then validation where due, with which a next call goes on."""
         if self._pending is None:
             self._pending = self._trained(data)
         if self.validation is not None and self.at.due(self.validate_every):
