@@ -67,9 +67,12 @@ SCHEDULES: dict[str, Any] = {
 }
 
 
-def numpy_peak(run: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> int:
-    """The most bytes of arrays at once: tracemalloc's peak, less what Python's own objects took about then."""
-    best, python = [0], [0]
+def numpy_peak(run: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """Bounds of the most bytes of arrays at once: tracemalloc's peak, less what Python's own objects took about then.
+
+    They are counted at each new height that is seen; the peak lies between two of these moments.
+    """
+    best, python = [0], list[int]()
     whole, sums = Accumulators.add, Accumulators.at
 
     def spy(method: Callable[..., Any], self: Accumulators, *args: Any) -> Any:
@@ -77,7 +80,7 @@ def numpy_peak(run: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> int:
         if present > best[0]:
             best[0] = present
             others = tracemalloc.DomainFilter(False, np.lib.tracemalloc_domain)
-            python[0] = sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([others]).traces)
+            python.append(sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([others]).traces))
         return method(self, *args)
 
     monkeypatch.setattr(Accumulators, "add", partialmethod(partial(spy, whole)))
@@ -90,7 +93,7 @@ def numpy_peak(run: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> int:
         tracemalloc.stop()
     monkeypatch.setattr(Accumulators, "add", whole)
     monkeypatch.setattr(Accumulators, "at", sums)
-    return peak - python[0]
+    return peak - max(python), peak - min(python)
 
 
 @pytest.mark.parametrize("chunk", [8, 20])
@@ -106,8 +109,9 @@ def test_the_ledger_s_peak_is_tracemalloc_s(
 
     ledger = run().stats.peak_bytes
     gc.collect()
-    measured = numpy_peak(run, monkeypatch)
-    assert abs(ledger - measured) <= max(0.01 * measured, 64 * 1024), f"ledger {ledger}, tracemalloc {measured}"
+    low, high = numpy_peak(run, monkeypatch)
+    spare = max(0.01 * low, 64 * 1024)
+    assert low - spare <= ledger <= high + spare, f"ledger {ledger}, tracemalloc {low} to {high}"
 
 
 @pytest.mark.parametrize("chunk", [8, 20, 23])
