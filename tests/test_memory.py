@@ -126,7 +126,8 @@ def test_blocks_side_by_side_in_threads_share_the_count() -> None:
     ended.set()
     thread.join()
     assert 2_000_000 <= found["this"].peak_bytes <= 2_000_000 + NESTED
-    assert 4_000_000 <= found["other"].peak_bytes <= 4_000_000 + NESTED
+    freed = 1000  # what the first block held when the second began, and has given back since: all threads count
+    assert 4_000_000 - freed <= found["other"].peak_bytes <= 4_000_000 + NESTED
 
 
 def test_an_exception_passes_and_the_figures_are_there() -> None:
