@@ -1,6 +1,7 @@
 """The command ``rnnbp`` before the library is imported, which takes a second.
 
-A signal that arrives meanwhile ends the process at once, without a traceback: nothing has begun yet.
+A signal that arrives meanwhile ends the process at once, without a traceback: nothing has begun
+yet.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def main() -> int:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """End here: an exception would come out in the middle of some import, which may replace it by its own."""
+    """End here: an exception would come out in the middle of some import, which may replace it by
+    its own."""
     os.write(2, b"rnnbp: stopped\n")
     os._exit(128 + number)
 

@@ -1,4 +1,4 @@
-"""A character model of a text: each byte foretold from those before it. ``rnnbp train`` is this with every option."""
+"""A character model of a text: each byte predicted from those before it. ``rnnbp train`` is this with every option."""
 
 import argparse
 import math

@@ -2,7 +2,7 @@
 
 A character model reads the bytes of Python's help topics and of its standard library, memory-mapped, and the
 gradient of its loss flows through the whole sequence: no truncation. The plan is printed first, then a bar with
-what was forecast and what is, then both beside each other.
+what was forecast and what is, then both next to each other.
 """
 
 from __future__ import annotations

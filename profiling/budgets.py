@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 import rnnbp as rb
 
-HEADS = ["budget", "forecast", "ledger", "its arrays", "tracemalloc", "foretold s", "measured s", "schedule"]
+HEADS = ["budget", "forecast", "ledger", "its arrays", "tracemalloc", "predicted s", "measured s", "schedule"]
 
 
 def plan(case: Case, budget: int, costs: rb.Costs) -> rb.Plan:
@@ -51,7 +51,7 @@ def measured(case: Case, plans: list[rb.Plan]) -> list[dict[str, Any]]:
                 "budget": found.budget,
                 "forecast": found.forecast.peak_bytes,
                 **traced(case, found.chosen.schedule, found.chunk),
-                "seconds_foretold": found.chosen.seconds,
+                "seconds_predicted": found.chosen.seconds,
                 "schedule": f"{found.chosen.name}, chunks of {found.chunk}",
             }
         )
@@ -78,19 +78,21 @@ def judged(rows: list[dict[str, Any]]) -> list[str]:
     lines.append(f"forecast and ledger: equal in {equal} of {len(rows)}")
     lines.append(f"arrays and ledger: at most {apart:,} bytes apart")
     lines.append(f"tracemalloc over the ledger: {min(more):,} to {max(more):,} bytes, median {int(median(more)):,}")
-    for key, what in (("seconds_foretold", "foretold"), ("seconds", "measured")):
+    for key, what in (("seconds_predicted", "predicted"), ("seconds", "measured")):
         seconds = [row[key] for row in rows]
         best = [seconds[0], *accumulate(seconds, min)][: len(seconds)]
         worst = max(now / before for now, before in zip(seconds, best, strict=True))
         lines.append(f"seconds {what}: at most {worst - 1:.1%} over the best at a smaller budget")
-    ratios = [row["seconds"] / row["seconds_foretold"] for row in rows]
-    lines.append(f"measured over foretold seconds: {min(ratios):.2f} to {max(ratios):.2f}, median {median(ratios):.2f}")
+    ratios = [row["seconds"] / row["seconds_predicted"] for row in rows]
+    lines.append(
+        f"measured over predicted seconds: {min(ratios):.2f} to {max(ratios):.2f}, median {median(ratios):.2f}"
+    )
     return lines
 
 
 def shown(row: dict[str, Any]) -> list[str]:
     sizes = [megabytes(row[key]) for key in ("budget", "forecast", "ledger", "arrays", "traced")]
-    return [*sizes, f"{row['seconds_foretold']:.3f}", f"{row['seconds']:.3f}", row["schedule"]]
+    return [*sizes, f"{row['seconds_predicted']:.3f}", f"{row['seconds']:.3f}", row["schedule"]]
 
 
 def parsed() -> argparse.Namespace:

@@ -66,7 +66,7 @@ def main() -> None:
         given = {"steps": steps, "units": options.units, "budget": options.budget, "traced": options.traced}
         rows.append({"steps": steps} | fresh("run", threads=options.threads, gives_back=True, **given))
     measured = "traced MB" if options.traced else "high water MB"
-    heads = ["steps", "ledger MB", measured, "run again", "formula", "rebuilt", "seconds", "foretold", "schedule"]
+    heads = ["steps", "ledger MB", measured, "run again", "formula", "rebuilt", "seconds", "predicted", "schedule"]
     print(table(heads, [shown(row) for row in rows]))
     save(options.out, "lengths", rows, budget=options.budget)
 

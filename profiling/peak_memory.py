@@ -32,26 +32,26 @@ PLACE = ["ledger", "forecast", "traced", "arrays", "high_water", "sampled"]
 
 
 def prepared(model: str, steps: int, batch: int, units: int, **how: Any) -> tuple[Case, Any, int, int]:
-    """The case, its schedule, the length of its chunks and the bytes foretold; the case has been run a little."""
+    """The case, its schedule, the length of its chunks and the bytes predicted; the case has been run a little."""
     case = CASES[model](steps, batch, units)
     if how["schedule"] == BUDGET:
         costs = rb.Costs(**how["costs"])
         plan = rb.plan(case.model, case.loss, budget=how["budget"], costs=costs, **case.shapes())
-        schedule, chunk, foretold = plan.chosen.schedule, plan.chunk, plan.forecast.peak_bytes
+        schedule, chunk, predicted = plan.chosen.schedule, plan.chunk, plan.forecast.peak_bytes
     else:
         chunk = min(how["chunk"], steps)
         schedule = SCHEDULES[how["schedule"]](math.ceil(steps / chunk))
         expected = rb.forecast(case.model, case.loss, checkpoint=schedule, chunk=chunk, **case.shapes())
-        foretold = expected.peak_bytes
+        predicted = expected.peak_bytes
     few = case.short(min(steps, 2 * chunk, 64))
     few.run("sqrt", min(chunk, 32))  # code, BLAS and its buffers are then there
-    return case, schedule, chunk, foretold
+    return case, schedule, chunk, predicted
 
 
 def trace(**options: Any) -> dict[str, Any]:
     """The ledger, the forecast, and tracemalloc's peaks."""
-    case, schedule, chunk, foretold = prepared(**options)
-    return {"chunk": chunk, "forecast": foretold, **traced(case, schedule, chunk)}
+    case, schedule, chunk, predicted = prepared(**options)
+    return {"chunk": chunk, "forecast": predicted, **traced(case, schedule, chunk)}
 
 
 def mark(**options: Any) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""The one way in for arrays that a user gives: what cannot be meant is refused here, with the cure."""
+"""The one way in for arrays that a user gives: what cannot be meant is refused here, with the
+cure."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ DEEPEST = 64
 
 @runtime_checkable
 class Sliceable(Protocol):
-    """What h5py's, zarr's and NumPy's own arrays have in common: slices are read when they are asked for."""
+    """What h5py's, zarr's and NumPy's own arrays have in common: slices are read when they are
+    asked for."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -31,15 +33,17 @@ class Sliceable(Protocol):
 def as_array(name: str, given: object, *, kinds: str = REAL, axes: str = "") -> Array:
     """``given`` as a plain array; no copy of one that is so already.
 
-    Lists, tuples, buffers, and what has ``__array__`` are taken: pandas' numeric frames, tensors in CPU memory.
+    Lists, tuples, buffers, and what has ``__array__`` are taken: pandas' numeric frames, tensors in
+    CPU memory.
 
     Args:
         name: of the argument, as the error's first words.
         kinds: of the dtypes that are allowed, as ``np.dtype.kind``.
-        axes: what its axes are, as "(T, B, ...)", for one that must have an axis; "" where 0-d will do.
+        axes: what its axes are, as "(T, B, ...)", for one that must have an axis; "" where 0-d will
+            do.
 
-    Raises ShapeError for ragged lists and missing axes, DtypeError for what is no array of numbers, a masked
-    array or a sparse matrix.
+    Raises ShapeError for ragged lists and missing axes, DtypeError for what is no array of numbers,
+    a masked array or a sparse matrix.
     """
     array = plain(name, given)
     if array.dtype.kind not in kinds:
@@ -55,7 +59,8 @@ def plain(name: str, given: object, owner: object = None) -> Array:
     """``as_array`` for any dtype and any number of axes: the caller looks at those.
 
     Args:
-        owner: a loss or layer that errors name; its repr is not made on the way of an array that is right.
+        owner: a loss or layer that errors name; its repr is not made on the way of an array that is
+            right.
     """
     if type(given) is np.ndarray:
         return given
@@ -70,7 +75,8 @@ def as_read(name: str, found: object) -> Array:
 
 
 def sliceable(given: object) -> TypeGuard[Sliceable]:
-    """True if it has axes and a NumPy dtype, and slices of it are arrays: h5py's and zarr's, as well as NumPy's."""
+    """True if it has axes and a NumPy dtype, and slices of it are arrays: h5py's and zarr's, as
+    well as NumPy's."""
     if isinstance(given, np.ndarray):
         return given.ndim > 0 and not isinstance(given, np.ma.MaskedArray)
     if isinstance(given, np.generic) or not isinstance(given, Sliceable) or _sparse(given) or _labelled(given):

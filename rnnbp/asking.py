@@ -12,7 +12,8 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Recent(Generic[K, T]):
-    """Values by key, of the ``most`` keys that were used last: shapes without end take no memory without end.
+    """Values by key, of the ``most`` keys that were used last: shapes without end take no memory
+    without end.
 
     Threads may share it without a lock: at worst a value is made twice.
     """
@@ -35,7 +36,8 @@ class Recent(Generic[K, T]):
         return found
 
     def put(self, key: K, value: T) -> None:
-        """Remember a value, and forget the one that was used least recently where there are too many."""
+        """Remember a value, and forget the one that was used least recently where there are too
+        many."""
         self._known[key] = value
         while len(self._known) > self.most:
             try:

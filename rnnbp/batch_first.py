@@ -1,7 +1,8 @@
 """Remembers arrays that are batch-first, to warn where one is used as if it were time-first.
 
-Only the memory of an array tells its axes: a view of it with both axes in the same order is batch-first too, one
-with swapped axes is not, and of copies nothing is known. So there are no false alarms.
+Only the memory of an array tells its axes: a view of it with both axes in the same order is
+batch-first too, one with swapped axes is not, and of copies nothing is known. So there are no false
+alarms.
 """
 
 from __future__ import annotations
@@ -46,10 +47,11 @@ def warn_if_known(name: str, array: object) -> None:
 
 
 def warn_if_prefixes(mask: Array) -> None:
-    """Warn of a square mask (T, B) that would be the padding of sequences of several lengths if it were (B, T).
+    """Warn of a square mask (T, B) that would be the padding of sequences of several lengths if it
+    were (B, T).
 
-    Read as (T, B), lane 0 would count at every step, the lanes that count would always be the first ones, and one
-    of them would come and go.
+    Read as (T, B), lane 0 would count at every step, the lanes that count would always be the first
+    ones, and one of them would come and go.
     """
     n = len(mask)
     if mask.dtype != np.bool_ or mask.shape != (n, n) or not 3 <= n <= LARGEST:

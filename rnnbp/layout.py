@@ -65,7 +65,8 @@ class Layout:
 
     @cached_property
     def shapes(self) -> list[Shape]:
-        """The feature shape of every value of the cell. Raises ShapeError where a layer does not say its own."""
+        """The feature shape of every value of the cell. Raises ShapeError where a layer does not
+        say its own."""
         found = self.cell.value_shapes(self.x_shape, *self.cell.state_shapes)
         for node in self.cell.nodes:
             if any(found[k] is None for k in node.outs):

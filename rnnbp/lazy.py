@@ -1,8 +1,9 @@
-"""Values that are computed when they are first needed, without a lock that a fork could inherit held.
+"""Values that are computed when they are first needed, without a lock that a fork could inherit
+held.
 
-``functools.cached_property`` of Python 3.11 holds one, for all objects of a class, while it computes. Here two threads
-may compute the same value at once; both get the one that came first, so that what refers to it, as an address in
-machine code does, stays valid.
+``functools.cached_property`` of Python 3.11 holds one, for all objects of a class, while it
+computes. Here two threads may compute the same value at once; both get the one that came first, so
+that what refers to it, as an address in machine code does, stays valid.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class cached_property(functools.cached_property[T_co]):  # noqa: N801 (as the one that it replaces)
-    """An attribute that is computed once; deleting it from the object's dict makes it be computed again."""
+    """An attribute that is computed once; deleting it from the object's dict makes it be computed
+    again."""
 
     @overload
     def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
@@ -30,7 +32,8 @@ class cached_property(functools.cached_property[T_co]):  # noqa: N801 (as the on
 
 
 class cached(Generic[T]):  # noqa: N801 (a decorator)
-    """Remember what a function returns for its arguments, for ever: every caller gets the same object."""
+    """Remember what a function returns for its arguments, for ever: every caller gets the same
+    object."""
 
     def __init__(self, function: Callable[..., T]) -> None:
         self._function, self._known = function, dict[Any, T]()

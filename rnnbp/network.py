@@ -26,7 +26,8 @@ class Network(ABC):
 
     @property
     def params(self) -> Parameters:
-        """Every parameter once, by its first path: the live arrays, to be updated in place. Set from a dict of all."""
+        """Every parameter once, by its first path: the live arrays, to be updated in place. Set
+        from a dict of all."""
         found: dict[int, tuple[str, Array]] = {}
         for path, (owner, key) in self.slots.items():
             array = owner[key]
@@ -73,9 +74,11 @@ class Network(ABC):
 
 
 def check_parameters(network: Network) -> None:
-    """Raise where a parameter is not what its layer was built with: it was resized, or put there past the checks.
+    """Raise where a parameter is not what its layer was built with: it was resized, or put there
+    past the checks.
 
-    Raises ShapeError, DtypeError, or TypeError for what is missing, or no plain array; they name the parameter.
+    Raises ShapeError, DtypeError, or TypeError for what is missing, or no plain array; they name
+    the parameter.
     """
     for path, (owner, key) in network.slots.items():
         array = parameter(owner, key, path)
@@ -86,9 +89,9 @@ def check_parameters(network: Network) -> None:
 def name_params(children: Iterable[tuple[str, Layer | Network]]) -> dict[str, Slot]:
     """The slots of a container from those of its children, each with its position in the container.
 
-    A layer with a name gives ``weight_<name>``, another ``<position>.weight``. The parameters of a layer that is met
-    twice keep their first path. A tied weight has a slot in each of its layers, for it may be untied later. Raises
-    ValueError where two paths are equal.
+    A layer with a name gives ``weight_<name>``, another ``<position>.weight``. The parameters of a
+    layer that is met twice keep their first path. A tied weight has a slot in each of its layers,
+    for it may be untied later. Raises ValueError where two paths are equal.
     """
     slots: dict[str, Slot] = {}
     seen: set[tuple[int, str]] = set()

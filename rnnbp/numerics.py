@@ -184,14 +184,16 @@ def lies(array: Array) -> bool:
 
 
 def distinct(array: Array) -> Array:
-    """A view of an array with one of what a stride of 0 repeats, as broadcasting does: the same values, at once."""
+    """A view of an array with one of what a stride of 0 repeats, as broadcasting does: the same
+    values, at once."""
     if 0 not in array.strides:
         return array
     return array[tuple(slice(1) if stride == 0 else slice(None) for stride in array.strides)]
 
 
 def readable(array: Array, dtype: np.dtype[Any]) -> Array:
-    """``array`` as machine code reads it: a plain array, in C order, aligned; a copy only where it is not so."""
+    """``array`` as machine code reads it: a plain array, in C order, aligned; a copy only where it
+    is not so."""
     found = np.ascontiguousarray(array, dtype)
     return found if found.flags.aligned else found.copy()
 
@@ -222,16 +224,19 @@ def sigmoid(x: Array) -> Array:
 
 
 def reused(x: Array, *others: Array) -> Array | None:
-    """``x`` as the ``out`` of a ufunc of ``x`` and ``others``, None where that would change the result's dtype.
+    """``x`` as the ``out`` of a ufunc of ``x`` and ``others``, None where that would change the
+    result's dtype.
 
-    So what layers take in temporary arrays is the same for all sizes: NumPy itself reuses those above 256 KiB alone.
+    So what layers take in temporary arrays is the same for all sizes: NumPy itself reuses those
+    above 256 KiB alone.
     """
     floats = isinstance(x, np.ndarray) and x.dtype.kind in "fc"
     return x if floats and x.dtype == np.result_type(x, *others) else None
 
 
 def at_most_zero(x: Array) -> Array:
-    """Where the real part is zero or below; NaN is not, so that it passes through what is cut off there."""
+    """Where the real part is zero or below; NaN is not, so that it passes through what is cut off
+    there."""
     below: Array = x.real <= 0
     return below
 
@@ -243,7 +248,8 @@ def positive(x: Array) -> Array:
 
 
 TOGETHER = 2**14
-"""Numbers that ``flush`` looks at at once: its temporary arrays stay below what a ledger may be off by."""
+"""Numbers that ``flush`` looks at at once: its temporary arrays stay below what a ledger may be off
+by."""
 
 
 def flush(x: Array) -> None:

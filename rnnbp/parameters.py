@@ -1,4 +1,5 @@
-"""The parameters of a network as a mapping: values are written into its arrays, copies are plain dicts."""
+"""The parameters of a network as a mapping: values are written into its arrays, copies are plain
+dicts."""
 
 from __future__ import annotations
 
@@ -28,8 +29,9 @@ class Parameters(dict[str, Array]):
     """The live arrays of a network by path, as they are now.
 
     They are the network's own: ``update`` and ``|=`` write values into them, nothing is added, removed or put in
-    their place. ``copy()``, ``copy.copy``, ``copy.deepcopy`` and pickling give a plain dict of copies, which later
-    updates of the network do not change; ``dict(params)`` and ``params | other`` hold the live arrays.
+    their place. ``copy()``, ``copy.copy``, ``copy.deepcopy`` and pickling give a plain dict of
+    copies, which later updates of the network do not change; ``dict(params)`` and
+    ``params | other`` hold the live arrays.
     ``params[path] *= 2`` writes too, and ``==`` compares values.
 
     >>> best = model.params.copy()
@@ -44,11 +46,12 @@ class Parameters(dict[str, Array]):
         self.network = network
 
     def update(self, *given: Any, **named: Any) -> None:
-        """Write values into the arrays of their paths, in the arrays' dtype, after all have been checked.
+        """Write values into the arrays of their paths, in the arrays' dtype, after all have been
+        checked.
 
-        Takes what ``dict.update`` takes; some of the paths will do. Raises ValueError for a path that is not there,
-        a read-only parameter, or a number beyond its dtype; ShapeError; DtypeError for what is not real numbers;
-        TypeError for a masked array.
+        Takes what ``dict.update`` takes; some of the paths will do. Raises ValueError for a path
+        that is not there, a read-only parameter, or a number beyond its dtype; ShapeError;
+        DtypeError for what is not real numbers; TypeError for a masked array.
         """
         found = dict(*given, **named)
         if unknown := [path for path in found if path not in self]:

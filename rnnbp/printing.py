@@ -1,4 +1,5 @@
-"""Text for terminals that are not UTF-8: signs that they lack become plain ones, instead of an error while printing."""
+"""Text for terminals that are not UTF-8: signs that they lack become plain ones, instead of an
+error while printing."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ PLAIN = {
 
 
 def printable(to_text: Callable[[Any], str]) -> Callable[[Any], str]:
-    """Decorate a ``__str__``, so that ``print`` can write its text to the present ``sys.stdout``."""
+    """Decorate a ``__str__``, so that ``print`` can write its text to the present
+    ``sys.stdout``."""
 
     @functools.wraps(to_text)
     def plain(self: object) -> str:
@@ -27,7 +29,8 @@ def printable(to_text: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 def for_stdout(text: str) -> str:
-    """``text`` itself if ``sys.stdout`` can write it, else with plain signs for those that it lacks."""
+    """``text`` itself if ``sys.stdout`` can write it, else with plain signs for those that it
+    lacks."""
     encoding = getattr(sys.stdout, "encoding", None)
     if not isinstance(encoding, str):
         return text
@@ -38,7 +41,8 @@ def for_stdout(text: str) -> str:
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
-    """As the codecs of Python ask for it: what stands for the signs that cannot be encoded, and where to go on."""
+    """As the codecs of Python ask for it: what stands for the signs that cannot be encoded, and
+    where to go on."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_plain, error.object[error.start : error.end])), error.end

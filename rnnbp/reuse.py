@@ -49,7 +49,8 @@ class Reuse:
         self._free: defaultdict[int, list[memoryview]] = defaultdict(list)
         self._lent: dict[int, _Lent] = {}
         self._ended: list[_Lent] = []
-        """Those whose arrays are no more, put there by C: in a callback in Python an interrupt would be lost."""
+        """Those whose arrays are no more, put there by C: in a callback in Python an interrupt
+        would be lost."""
         self._brief = self._waiting = 0
 
     @property

@@ -39,10 +39,12 @@ def fold(seed: int, *places: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where a forward pass stands: for layers that draw random numbers, and for those that make floats of integers.
+    """Where a forward pass stands: for layers that draw random numbers, and for those that make
+    floats of integers.
 
     ``step`` is the first step's place in the whole sequence. ``length`` is None where arrays are of
-    one step, (B, features), else the number of steps L of arrays (L, B, features). ``dtype`` is the model's.
+    one step, (B, features), else the number of steps L of arrays (L, B, features). ``dtype`` is the
+    model's.
     """
 
     seed: int = 0

@@ -44,7 +44,8 @@ def forward_node(node: Node, values: list[Any], context: Context) -> Saved:
 
 
 def _settled(node: Node, values: list[Any], saved: Saved) -> Saved:
-    """``saved``, once outputs of subclasses of ndarray are plain arrays, there and in ``values``."""
+    """``saved``, once outputs of subclasses of ndarray are plain arrays, there and in
+    ``values``."""
     for k in node.outs:
         y = values[k]
         if type(y) is not np.ndarray and isinstance(y, np.ndarray):
@@ -54,7 +55,8 @@ def _settled(node: Node, values: list[Any], saved: Saved) -> Saved:
 
 
 def _plain(what: str, found: Any) -> Any:
-    """``found`` without a subclass of ndarray, which may say anything of its shape. Raises TypeError for a mask."""
+    """``found`` without a subclass of ndarray, which may say anything of its shape. Raises
+    TypeError for a mask."""
     if type(found) is np.ndarray or not isinstance(found, np.ndarray):
         return found
     if isinstance(found, np.ma.MaskedArray):
@@ -89,7 +91,8 @@ def check_outputs(node: Node, values: Sequence[Any], dtype: np.dtype[Any], shape
 
 
 def learn(node: Node, values: Sequence[Any], shapes: list[Shape | None], batch_axes: int) -> None:
-    """Put the features of outputs that a node does not declare in ``shapes``: deltas, and later outputs, have them."""
+    """Put the features of outputs that a node does not declare in ``shapes``: deltas, and later
+    outputs, have them."""
     for k in node.outs:
         if shapes[k] is None:
             shapes[k] = values[k].shape[batch_axes:]
@@ -110,7 +113,8 @@ def read_off(node: Node, saved: Saved, dy: Any) -> dict[str, Array]:
 
 
 def _gradient(layer: Any, key: str, grad: Any) -> Array:
-    """The gradient of a parameter as an array of its shape, of real numbers unless the parameter is complex."""
+    """The gradient of a parameter as an array of its shape, of real numbers unless the parameter is
+    complex."""
     p = layer.params[key]
     found: Array = np.asarray(_plain(f"{layer}: the gradient of {key}", grad))
     if found.shape != p.shape:

@@ -124,7 +124,7 @@ class Snapshot(Loader):
 
 
 class Settings(Loader):
-    """run.json, beside a snapshot."""
+    """run.json, next to a snapshot."""
 
     mutations, errors = inputs.JSON, (CommandError,)
 

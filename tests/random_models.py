@@ -20,7 +20,7 @@ from tests.generator.draws import Seeded
 from tests.generator.runs import case_of
 
 LARGE, WILD = 8, 20
-"""One in so many models is large, and has its bytes checked; one in so many overflows."""
+"""One model in LARGE is large, and has its bytes checked; one in WILD overflows."""
 
 
 def run_one(seed: int, number: int, *, bytes_too: bool = True) -> None:
@@ -40,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--models", type=int, default=100, help="how many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="the number of the first model")
-    parser.add_argument("--step", type=int, default=1, help="every so many models, for several processes at once")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
+    parser.add_argument("--step", type=int, default=1, help="take every N-th model, for several processes at once")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time")
     parser.add_argument("--no-bytes", action="store_true", help="leave out what takes tracemalloc")
     parser.add_argument("--trace", action="store_true", help="show where an error came from")
     given = parser.parse_args(arguments)

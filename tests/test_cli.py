@@ -265,7 +265,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on() -> None:
     assert run("sample", "runs/char-lstm", "--length", 5) == 0
 
 
-def test_held_out_bytes_are_each_foretold_once_after_those_before_them() -> None:
+def test_held_out_bytes_are_each_predicted_once_after_those_before_them() -> None:
     split = load_text(Path("words.txt")).split()
     batch = HeldOut(split).batch(0, 0)
     whole = np.concatenate([split.train.data, split.held_out.data])

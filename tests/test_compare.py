@@ -86,7 +86,7 @@ def test_no_other_number_of_chunks_would_be_faster(found: Comparison, share: int
     assert (chosen or [math.inf]) == [pytest.approx(min(seconds))]
 
 
-def test_more_memory_is_never_foretold_to_be_slower(found: Comparison) -> None:
+def test_more_memory_is_never_predicted_to_be_slower(found: Comparison) -> None:
     for name in rb.compare.SCHEDULES:
         seconds = [row.forecast_ratio for row in found.rows if row.choice.name == name]
         assert seconds == sorted(seconds, reverse=True)

@@ -27,7 +27,7 @@ def cell_of(grow: Callable[[Any, Any, Any], Any], *, late: bool = False, initial
 
 
 def two_states() -> rb.Recurrent:
-    """Two states that feed each other, and nothing else, beside one that is the output."""
+    """Two states that feed each other, and nothing else, next to one that is the output."""
     x, h, c, d = rb.Input(2), rb.State(3, "h"), rb.State(3, "c"), rb.State(3, "d")
     new = rb.Tanh()(dense((2, 3), 0)(x, h))
     after = {h: new, c: d * d * 50 + dense((2, 3), 1)(x, h), d: c * d + rb.LayerNorm(3)(c) + 2}

@@ -26,7 +26,7 @@ def run(**options):
     return rb.bptt(rb.LSTM(3, 5, rng=0), x, zeros, loss, **options).loss
 
 def measure(k):
-    # not by tracemalloc beside running threads: Python 3.11 can crash when it is stopped (CPython's issue 128679)
+    # not by tracemalloc while threads run: Python 3.11 can crash when it is stopped (CPython's issue 128679)
     with rb.memory.high_water() if k >= 0 else rb.memory.measure():
         pass
 

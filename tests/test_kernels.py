@@ -374,7 +374,7 @@ def test_complex_steps(cell: str) -> None:
 
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt", rb.schedules.ThinTapes(5)])
 @pytest.mark.parametrize("cell", [rb.LSTM, rb.GRU])
-def test_bytes_are_foretold_and_kept(cell: Any, checkpoint: Any) -> None:
+def test_bytes_are_predicted_and_kept(cell: Any, checkpoint: Any) -> None:
     model, how = cell(3, 64, rng=0), {"checkpoint": checkpoint, "chunk": 20}
     x, dy = reals(100, 16, 3).astype("float32"), reals(100, 16, 64).astype("float32")
 

@@ -108,7 +108,7 @@ def test_a_forked_child_neither_keeps_the_lock_nor_writes(tmp_path):
 
     source.then = fork
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks while threads run
         trainer.fit(source, steps=2)
     with FolderLock(tmp_path):
         os.write(reader_writer[1], b"x")

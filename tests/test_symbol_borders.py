@@ -113,7 +113,7 @@ def test_their_predictions_and_losses(cell: str) -> None:
 @pytest.mark.parametrize("backend", COMPILED)
 def test_their_bytes(backend: str, cell: str, checkpoint: Any) -> None:
     """Python's own objects, of each step where a layer runs as Python, are what a run of one sequence takes besides."""
-    model, beside = CELLS[cell]("float32"), dict[int, int]()
+    model, around = CELLS[cell]("float32"), dict[int, int]()
     for batch in (1, 256):
         given: Any = {"chunk": 16, "checkpoint": checkpoint, "backend": backend}
         plan = rb.forecast(model, half_square, steps=160, batch=batch, x_shape=(), **given)
@@ -123,11 +123,11 @@ def test_their_bytes(backend: str, cell: str, checkpoint: Any) -> None:
         gc.collect()
         tracemalloc.start()
         found = rb.bptt(model, x, None, half_square, **given)
-        beside[batch] = tracemalloc.get_traced_memory()[1] - found.stats.peak_bytes
+        around[batch] = tracemalloc.get_traced_memory()[1] - found.stats.peak_bytes
         tracemalloc.stop()
         assert found.stats.peak_bytes == plan.peak_bytes
-    assert beside[1] < OBJECTS
-    assert beside[256] - beside[1] <= 0.01 * plan.peak_bytes + 2**16
+    assert around[1] < OBJECTS
+    assert around[256] - around[1] <= 0.01 * plan.peak_bytes + 2**16
 
 
 def one_hot_models() -> dict[str, Any]:

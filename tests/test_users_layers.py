@@ -1,4 +1,4 @@
-"""Layers and losses of a person's own, beside kernels that read memory as it lies: what does not fit is an error."""
+"""Layers and losses of a person's own, next to kernels that read memory as it lies: what does not fit is an error."""
 
 from __future__ import annotations
 

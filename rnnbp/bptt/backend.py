@@ -63,7 +63,8 @@ class Backend:
 
 @cached
 def _load() -> None:
-    """Import what runs kernels, at once, so that no other import of it can be cut in two by a fork."""
+    """Import what runs kernels, at once, so that no other import of it can be cut in two by a
+    fork."""
     with loading:
         for module in ("program", "dense", "packing", "sizes"):
             import_module(f"rnnbp.kernels.{module}")
@@ -84,7 +85,8 @@ BackendLike: TypeAlias = str | Backend | None
 def as_backend(backend: BackendLike) -> Backend:
     """The Backend of a name. Raises ValueError for one that is not known.
 
-    RuntimeError in a finaliser while Python shuts down, when modules can no longer be imported and threads stand still.
+    RuntimeError in a finaliser while Python shuts down, when modules can no longer be imported and
+    threads stand still.
     """
     if sys.is_finalizing():
         raise RuntimeError("Python is shutting down, and nothing can be run any more; run it before, as by atexit")

@@ -39,14 +39,15 @@ def too_small(budget: int, least: int) -> BudgetError:
     return error
 
 
-def beside(budget: int, held: int) -> int:
-    """What a budget leaves to a run while so many bytes are held all the time; at least 1."""
+def remaining(budget: int, held: int) -> int:
+    """What a budget leaves to a run while ``held`` bytes are taken all the time; at least 1."""
     return max(1, budget - held)
 
 
 @contextmanager
 def training_budget(budget: int | str, held: int) -> Iterator[None]:
-    """Within it a budget that is too small is said with the bytes that training holds besides a run."""
+    """Within it a budget that is too small is said with the bytes that training holds besides a
+    run."""
     try:
         yield
     except BudgetError as error:
@@ -67,7 +68,7 @@ def margin(budget: int) -> int:
 
 
 def with_margin(least: int) -> int:
-    """The least budget that leaves so many bytes to arrays."""
+    """The least budget that leaves ``least`` bytes to arrays."""
     taken = least + OBJECTS
     return taken + max(SPARE, (taken - 1) // 99)
 

@@ -49,9 +49,9 @@ def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: 
         x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
         backend: as ``bptt`` takes it.
 
-    The result is remembered for the model, batch, shape, backend and number of BLAS threads, the last 256 of them.
-    The chunks are of 2 and up to 64 steps; within a budget of their own, as ``plan`` and ``bptt`` have one, of as
-    many as fit.
+    The result is remembered for the model, batch, shape, backend and number of BLAS threads, the
+    last 256 of them. The chunks are of 2 and up to 64 steps; within a budget of their own, as
+    ``plan`` and ``bptt`` have one, of as many as fit.
     Raises ShapeError for an unknown feature shape, TypeError for a model without parameters.
     """
     graph = as_model(model)
@@ -63,7 +63,8 @@ _known: Recent[Any, Costs] = Recent(256)
 
 
 def known_costs(model: Graph) -> list[dict[str, JSON]]:
-    """As JSON, all that has been measured of models like this one by the backend of the environment."""
+    """As JSON, all that has been measured of models like this one by the backend of the
+    environment."""
     structure, used = _structure(model), as_backend(None)
     return [
         {"dtype": str(dtype), "batch": batch, "x_shape": [*x_shape], **costs.to_dict()}

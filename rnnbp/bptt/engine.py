@@ -64,8 +64,9 @@ def bptt(
             process give it a Plan that was made with the same ``costs``.
         chunk: steps in a chunk, by default 32.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
-        mask: (T, B), bool or weights ≥ 0 of the steps in the loss. Where x has what cannot be used, as NaN or a
-            symbol of −1, only after the last step of its row that has weight, all of x after such steps is read as 0.
+        mask: (T, B), bool or weights ≥ 0 of the steps in the loss. Where x has what cannot be used,
+            as NaN or a symbol of −1, only after the last step of its row that has weight, all of x
+            after such steps is read as 0.
         seed: of dropout masks.
         backend: "numpy", compiled step programs, or "interpreter", which walks the graph; a ``Backend``, which may
             leave out rules of the compiler; None to choose.
@@ -80,8 +81,8 @@ def bptt(
         progress: show a bar of the steps run, with bytes and seconds, forecast and so far.
 
     Raises ShapeError, DtypeError, ValueError or TypeError for arguments that do not fit, ScheduleError for
-    a schedule that cannot be run, MemoryError where what is kept is far beyond the machine's memory, before any
-    arithmetic.
+    a schedule that cannot be run, MemoryError where what is kept is far beyond the machine's
+    memory, before any arithmetic.
     """
     if horizon is not None:
         horizon = positive_int("horizon", horizon)

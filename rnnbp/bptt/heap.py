@@ -54,6 +54,6 @@ class Block:
 
 
 class _Alive(ref[Block]):
-    """A block of so many bytes, while it is alive."""
+    """A block of memory and its size in bytes, while it is alive."""
 
     nbytes: int

@@ -1,4 +1,5 @@
-"""Files that are mapped into memory: one that is cut short ends the process that reads what is gone."""
+"""Files that are mapped into memory: one that is cut short ends the process that reads what is
+gone."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ class MappedFile:
 
 
 def mapped_file(array: object) -> MappedFile | None:
-    """The file that an array is mapped from, however many views are between; None for other memory."""
+    """The file that an array is mapped from, however many views are between; None for other
+    memory."""
     owner, offset, name = array, 0, "a file"
     while isinstance(owner, np.ndarray):
         if isinstance(owner, np.memmap) and owner.filename is not None:

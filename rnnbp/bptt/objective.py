@@ -220,7 +220,8 @@ def check_loss(loss: object) -> None:
 def needs_of(
     loss: LossLike | None, dtype: np.dtype[Any], *, masked: bool = False, recast: bool = False
 ) -> tuple[float, int]:
-    """Temporary arrays of a loss, as ``Loss.needs`` has them; of a function of the user, or an unknown one, a guess."""
+    """Temporary arrays of a loss, as ``Loss.needs`` has them; of a function of the user, or an
+    unknown one, a guess."""
     return loss.needs(dtype.itemsize, masked=masked, recast=recast) if isinstance(loss, Loss) else (Loss.spare, 0)
 
 

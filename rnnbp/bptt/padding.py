@@ -1,4 +1,5 @@
-"""What lies in x after a sequence has ended: it may be anything, and is read as 0 where it cannot be used."""
+"""What lies in x after a sequence has ended: it may be anything, and is read as 0 where it cannot
+be used."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from rnnbp.numerics import Array
 
 @final
 class Padded(Held):
-    """x that is read as 0 after the last step of each row that has weight: NaN times a delta of 0 would be NaN.
+    """x that is read as 0 after the last step of each row that has weight: NaN times a delta of 0
+    would be NaN.
 
     Args:
         last: (B,) the number of that step; −1 for a row without any.
@@ -36,7 +38,8 @@ AT_ONE_LOOK = 2**26
 
 
 def checked(x: Held, check: Check, dtype: np.dtype[Any], mask: Any) -> Held:
-    """x after all its values have been checked; as ``Padded`` where what is wrong with them has no effect.
+    """x after all its values have been checked; as ``Padded`` where what is wrong with them has no
+    effect.
 
     Raises what ``check`` raises.
     """

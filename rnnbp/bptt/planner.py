@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnbp.bptt.backend import BackendLike
-from rnnbp.bptt.budget import beside, margin, parse_budget, shown, too_small, training_budget, with_margin
+from rnnbp.bptt.budget import margin, parse_budget, remaining, shown, too_small, training_budget, with_margin
 from rnnbp.bptt.calibration import remembered, with_disk
 from rnnbp.bptt.candidates import Candidate, Candidates, least_bytes
 from rnnbp.bptt.costs import Costs
@@ -108,7 +108,7 @@ def plan(
 
     Raises BudgetError, and what ``forecast`` raises.
     """
-    limit = beside(parse_budget(budget), 0 if optimizer is None else optimizer.nbytes)
+    limit = remaining(parse_budget(budget), 0 if optimizer is None else optimizer.nbytes)
     graph = as_model(model)
     shape = feature_shape("plan", graph, x_shape)
     steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)

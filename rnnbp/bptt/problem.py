@@ -41,7 +41,8 @@ from rnnbp.values import Input
 
 DEFAULT_CHUNK = 32
 MOST = 2**44
-"""Elements of x, which may repeat by strides of 0: 2⁴⁷ bytes in float64, the most that a process can address."""
+"""Elements of x, which may repeat by strides of 0: 2⁴⁷ bytes in float64, the most that a process
+can address."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,14 @@ class Problem:
         return slice(n * self.chunk, min((n + 1) * self.chunk, self.steps))
 
     def inputs(self, n: int, many: int = 1) -> Array:
-        """x of so many chunks from n on, as machine code reads it: aligned, in C order, floats in the model's dtype.
+        """x of ``many`` chunks from n on, as machine code reads it: aligned, in C order, floats in
+        the model's dtype.
 
-        No copy of floats that lie so already. Symbols are copied, as int64, and must be looked at after that: a
-        caller's own may change at any moment.
+        No copy of floats that lie so already. Symbols are copied, as int64, and must be looked at
+        after that: a caller's own may change at any moment.
 
-        Raises ShapeError where the caller's array was resized, StorageError where its file was cut short.
+        Raises ShapeError where the caller's array was resized, StorageError where its file was cut
+        short.
         """
         span = slice(self.span(n).start, self.span(n + many - 1).stop)
         found = self.x.read(span)
@@ -241,7 +244,8 @@ def _check_axes(x: Series, model: Graph) -> None:
 
 
 def _check_batch_axis(x: Series, model: Graph) -> None:
-    """Raise ShapeError for an x that lacks the batch axis, as far as the model's own features tell."""
+    """Raise ShapeError for an x that lacks the batch axis, as far as the model's own features
+    tell."""
     if x.shape and x.shape == stated_shape(model):
         found = ", ".join(map(str, ("T", *x.shape)))
         raise ShapeError(

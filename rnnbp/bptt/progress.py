@@ -24,7 +24,7 @@ class Progress:
     def __init__(self, problem: Problem, foreseen: Simulation | None, plan: Plan | None) -> None:
         total = None if foreseen is None else foreseen.steps_run + foreseen.steps_rebuilt + problem.steps
         self.plan = plan
-        told = "" if plan is None else f", {plan.forecast.seconds:.3g} s foretold"
+        told = "" if plan is None else f", {plan.forecast.seconds:.3g} s predicted"
         look: Any = {"unit": " steps", "unit_scale": True, "dynamic_ncols": True, "disable": sys.stderr is None}
         self.bar: Any = tqdm(total=total, desc=f"bptt{told}", **look)
 
@@ -35,8 +35,8 @@ class Progress:
         self.bar.close()
 
     def __call__(self, steps: int, ledger: Ledger) -> None:
-        """Take note of an action on so many steps."""
+        """Take note of an action and the number of its steps."""
         if steps:
-            foretold = "" if self.plan is None else f" of {shown(self.plan.forecast.peak_bytes)} foretold"
-            self.bar.set_postfix_str(f"peak {shown(ledger.peak_bytes)}{foretold}", refresh=False)
+            predicted = "" if self.plan is None else f" of {shown(self.plan.forecast.peak_bytes)} predicted"
+            self.bar.set_postfix_str(f"peak {shown(ledger.peak_bytes)}{predicted}", refresh=False)
             self.bar.update(steps)

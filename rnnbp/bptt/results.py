@@ -50,8 +50,8 @@ class Gradients:
 class Accumulators:
     """Sums of parameter gradients, one for each parameter array of the network as it is now.
 
-    So a layer used twice in a step, at every step, or in two places, and a tied weight, are one mechanism. An array
-    that is put in a parameter's place later has the same sum.
+    So a layer used twice in a step, at every step, or in two places, and a tied weight, are one
+    mechanism. An array that is put in a parameter's place later has the same sum.
 
     Args:
         chunks: how many add to them, as far as it is known; more than ``sums.PART`` have totals.
@@ -76,7 +76,8 @@ class Accumulators:
             total += grad
 
     def at(self, owner: dict[str, Array], key: str) -> Array:
-        """The sum of one of ``owner``'s parameters, to add to. Raises TypeError for one that is not the network's."""
+        """The sum of one of ``owner``'s parameters, to add to. Raises TypeError for one that is not
+        the network's."""
         found = self._slots.get((id(owner), key))  # a tied parameter may have no slot of its own
         found = self._sums.get(id(owner[key])) if found is None else found
         if found is None:

@@ -203,7 +203,8 @@ class Run:
         return state
 
     def _settle(self) -> None:
-        """Keep rounding errors from adding up over many chunks; these go from the last to the first in any schedule."""
+        """Keep rounding errors from adding up over many chunks; these go from the last to the first
+        in any schedule."""
         if self.backward and self.backward % PART == 0:
             self.chunks.finish(self.grads)
             if self.grads.totals is None:  # how many there are was not known

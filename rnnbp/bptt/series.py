@@ -58,10 +58,11 @@ class Held:
         return found
 
     def check_there(self) -> None:
-        """Raise ShapeError where the array was resized in place since, StorageError where its file was cut short.
+        """Raise ShapeError where the array was resized in place since, StorageError where its file
+        was cut short.
 
-        Memory that is gone would be read otherwise, which ends the process. What another thread or process does
-        between this look and the reading is not seen.
+        Memory that is gone would be read otherwise, which ends the process. What another thread or
+        process does between this look and the reading is not seen.
         """
         if self._file is not None:
             self._file.check()

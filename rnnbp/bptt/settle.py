@@ -62,7 +62,8 @@ _plans: WeakKeyDictionary[Graph | Recurrent, Recent[Any, Plan]] = WeakKeyDiction
 
 
 def _planned(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None) -> Plan:
-    """The plan; of the last shapes of a model it is remembered, for training asks for it at every update."""
+    """The plan; of the last shapes of a model it is remembered, for training asks for it at every
+    update."""
     own = tuple(getattr(sizes, part.name) for part in fields(sizes) if part.name != "model")
     key = own, sizes.parts.settings(), steps, budget, None if costs is None else repr(costs)
 
@@ -79,7 +80,8 @@ def forget_plans(model: Graph) -> None:
 
 
 def for_batch(checkpoint: ScheduleLike | Plan, steps: int, chunk: int | None) -> ScheduleLike | Plan:
-    """What a ``checkpoint`` of training means for a batch of so many steps, whose gradient by x nobody reads.
+    """What a ``checkpoint`` of training means for a batch of ``steps`` steps, whose gradient by x
+    nobody reads.
 
     A Plan that is for another number of steps is made anew, within its budget and by its costs.
     """

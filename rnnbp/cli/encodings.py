@@ -15,13 +15,16 @@ MARKS = (
 )
 CURE = "convert it, as with iconv -t utf-8"
 LOOKED_AT, MANY = 2**16, 5
-"""Bytes at the beginning that are looked at; zeros in them, as one in so many, that no text in UTF-8 has."""
+"""Bytes at the beginning that are looked at; one zero in MANY of them or more is no text in
+UTF-8."""
 
 
 def decoded(data: bytes, place: str) -> str:
-    """The characters of UTF-8, or of what a byte order mark says, without the mark; ends of lines as they are.
+    """The characters of UTF-8, or of what a byte order mark says, without the mark; ends of lines
+    as they are.
 
-    Raises CommandError for bytes that are not of that encoding, or are of UTF-16 or UTF-32 without a mark.
+    Raises CommandError for bytes that are not of that encoding, or are of UTF-16 or UTF-32 without
+    a mark.
     """
     mark, encoding = next((found for found in MARKS if data.startswith(found[0])), (b"", "utf-8"))
     head = data[:LOOKED_AT]

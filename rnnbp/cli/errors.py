@@ -9,7 +9,8 @@ from rnnbp.numerics import escaped
 
 
 class CommandError(Exception):
-    """Input that a command cannot use; its message is one line that names the place, the finding, the cure.
+    """Input that a command cannot use; its message is one line that names the place, the finding,
+    the cure.
 
     Characters of it that a terminal would obey are escaped: names in it may come from a file.
     """

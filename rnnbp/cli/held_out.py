@@ -1,4 +1,4 @@
-"""How well the held-out text is foretold: by a model, and by n-grams of what it was trained on."""
+"""How well the held-out text is predicted: by a model, and by n-grams of what it was trained on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEAD = 64
 
 @final
 class HeldOut:
-    """The held-out bytes as one batch, each to be foretold once from those before it.
+    """The held-out bytes as one batch, each to be predicted once from those before it.
 
     The text is cut in lanes that are read side by side. Each lane first reads the ``LEAD`` bytes in front of
     it, of the training text for the first, so that none starts blind; their predictions have weight 0.

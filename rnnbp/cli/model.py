@@ -156,11 +156,13 @@ class Sampler:
 
 
 SECOND = {0xE0: (0xA0, 0xBF), 0xED: (0x80, 0x9F), 0xF0: (0x90, 0xBF), 0xF4: (0x80, 0x8F)}
-"""What follows some first bytes in UTF-8, of which not all other bytes from 0x80 to 0xBF may (RFC 3629, sec. 4)."""
+"""What follows some first bytes in UTF-8, of which not all other bytes from 0x80 to 0xBF may (RFC
+3629, sec. 4)."""
 
 
 def utf8_next(begun: bytes) -> Array:
-    """Which bytes may follow those of a character that has begun, b"" where none has: (256,) bools."""
+    """Which bytes may follow those of a character that has begun, b"" where none has: (256,)
+    bools."""
     possible = np.zeros(256, np.bool_)
     if not begun:
         possible[:0x80] = possible[0xC2:0xF5] = True

@@ -17,7 +17,7 @@ from rnnbp.cli.problem import add_options as add_problem
 
 ABOUT = (
     "Choose the schedule and the chunks with which backpropagation through time is fastest within a budget of "
-    "memory, and foretell its bytes, recomputed steps and seconds. By default for the model of rnnbp train."
+    "memory, and predict its bytes, recomputed steps and seconds. By default for the model of rnnbp train."
 )
 
 

@@ -81,7 +81,7 @@ class Problem:
 
 @contextmanager
 def limited(problem: Problem, n: int | None) -> Iterator[None]:
-    """So many threads, or as many as is usual; too little memory is a CommandError."""
+    """This number of threads, or as many as is usual; too little memory is a CommandError."""
     try:
         with threads.limited(n):
             yield

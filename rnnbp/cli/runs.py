@@ -74,7 +74,8 @@ class Settings:
 
     @classmethod
     def from_fields(cls, found: Fields) -> Self:
-        """Those that run.json holds; what is not in it is as by default. Raises StorageError for what cannot be."""
+        """Those that run.json holds; what is not in it is as by default. Raises StorageError for
+        what cannot be."""
         found.only(*(field.name for field in fields(cls)))
         try:
             settings = cls(**{name: _READ[name](found, name) for name in found.values})
@@ -203,7 +204,8 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def _check_model(folder: Path, architecture: Architecture) -> None:
-    """Raise CommandError unless the snapshot has the parameters of ``architecture``, of which nothing is built."""
+    """Raise CommandError unless the snapshot has the parameters of ``architecture``, of which
+    nothing is built."""
     file = folder / SNAPSHOT
     try:
         listed, _ = read_header(file)
@@ -235,9 +237,11 @@ def made_folder(folder: Path) -> Path:
 
 
 def check_free(folder: Path) -> None:
-    """Raise CommandError unless a folder, which is locked, holds nothing but a run that has not begun.
+    """Raise CommandError unless a folder, which is locked, holds nothing but a run that has not
+    begun.
 
-    Such is one that was stopped, or failed, before its first snapshot. What crashes left half written is removed.
+    Such is one that was stopped, or failed, before its first snapshot. What crashes left half
+    written is removed.
     """
     remove_temporaries(folder)
     found = {path.name for path in folder.iterdir()} - {LOCK}

@@ -20,13 +20,15 @@ class Stopped(KeyboardInterrupt):
 
 
 def status_of(number: int | None) -> int:
-    """The exit status of a program that a signal stopped: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
+    """The exit status of a program that a signal stopped: 130 for Ctrl-C, 143 for SIGTERM, 129 for
+    SIGHUP."""
     return STOPPED + (signal.SIGINT if number is None else number)
 
 
 @contextmanager
 def raising() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise ``Stopped`` meanwhile, where they would have killed the process without a word."""
+    """SIGTERM and SIGHUP raise ``Stopped`` meanwhile, where they would have killed the process
+    without a word."""
     before = {}
     if threading.current_thread() is threading.main_thread():
         for number in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):

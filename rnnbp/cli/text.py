@@ -66,7 +66,8 @@ class Split:
 
 
 def load_text(path: Path | None) -> Text:
-    """The text of a file, in UTF-8 or what its byte order mark says; of ``pydoc_data.topics`` for None.
+    """The text of a file, in UTF-8 or what its byte order mark says; of ``pydoc_data.topics`` for
+    None.
 
     Raises CommandError if there is none.
     """

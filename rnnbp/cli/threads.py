@@ -40,7 +40,7 @@ def usual() -> int:
 
 @contextmanager
 def limited(n: int | None) -> Iterator[None]:
-    """So many threads, whatever the environment says; None for as many as is usual."""
+    """This number of threads, whatever the environment says; None for as many as is usual."""
     n, before = n or usual(), os.environ.get(THREADS)
     os.environ[THREADS] = str(n)
     try:

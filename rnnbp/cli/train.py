@@ -31,14 +31,14 @@ from rnnbp.train.loop import Trainer
 from rnnbp.train.weights import save_weights
 
 ABOUT = (
-    "Train a recurrent network to foretell each byte of a text from those before it, compare it with n-grams on "
+    "Train a recurrent network to predict each byte of a text from those before it, compare it with n-grams on "
     "the last tenth of the text, which is kept from all of them, and write a sample. Ctrl-C, SIGTERM and SIGHUP "
     "save and stop."
 )
 WARM_UP, FLOOR = 20, 0.02
 """Steps of warm-up, and the part of the learning rate that is left at the end."""
 GOES_ON = {"resume", "minutes", "snapshot_minutes", "override", "quiet", "text"}
-"""The options that may stand beside --resume."""
+"""The options that may stand next to --resume."""
 LENGTH = {"steps", "epochs"}
 """Those that may too, where the learning rate, whose cosine ends with the run, is overridden."""
 SAMPLE = 300
@@ -200,7 +200,7 @@ class _Session:
         print(f"folder  {self.where.folder}" + (f", resumed at step {done:,}" if done else ""), flush=True)
 
     def _show(self, event: Event) -> None:
-        """After each epoch, how well the training text and the held-out text are foretold."""
+        """After each epoch, how well the training text and the held-out text are predicted."""
         if event.kind != "epoch":
             return
         past = event.trainer.at.history

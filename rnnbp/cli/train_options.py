@@ -84,7 +84,7 @@ def _add_engine(parser: Parser) -> None:
         type=checkpoint,
         default=DEFAULT.checkpoint,
         metavar="HOW",
-        help="what is kept for the way back: all, sqrt (a state every √N chunks), or a state every so many chunks; "
+        help="what is kept for the way back: all, sqrt (a state every √N chunks), or N, a state every N chunks; "
         "the model is the same, to the bit",
     )
     group.add_argument(

@@ -1,4 +1,5 @@
-"""One schedule measured: bytes by ledger and by tracemalloc, seconds beside those of full caching, gradients."""
+"""One schedule measured: bytes by ledger and by tracemalloc, seconds next to those of full caching,
+gradients."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ dt { font-weight: 600; } dd { margin: 0 0 0.4rem 1.2rem; overflow-wrap: anywhere
 """
 
 WORDS = {
-    "step, chunk": "a step is one application of the cell; a chunk is so many steps, run, kept and recomputed as one.",
+    "step, chunk": "a step is one application of the cell; a chunk is several steps, run, kept and recomputed as one.",
     "tape": "what the backward pass needs of a chunk. A thin tape has only its states; the rest is rebuilt from "
     "them, all steps at once.",
     "checkpoint": "the state that enters a chunk, kept so that the chunk can be run again.",
@@ -37,8 +37,8 @@ WORDS = {
     "bytes, traced": "the most held at once: by the engine's ledger, which is also what was forecast; and by "
     "tracemalloc, in a run of its own, with Python's own objects.",
     "rerun, rebuilt": "steps run forward again; steps whose tapes were rebuilt from thin ones.",
-    "forecast, time": "seconds over those of full caching: foretold from the measured costs of actions; and measured, "
-    "the median of runs in alternation with full caching, which beside itself shows how far the machine wavers. "
+    "forecast, time": "seconds over those of full caching: predicted from the measured costs of actions; and measured, "
+    "the median of runs in alternation with full caching, which against itself shows how far the machine wavers. "
     "Schedules are worked out before the clock starts; those that come to the same actions are run once for all.",
     "gradients": "compared with those of full caching in chunks of the same length: the same bits, or the largest "
     "difference over the largest value in its array.",

@@ -50,7 +50,7 @@ def sweep(
         repeats: timed runs of each schedule, in alternation with full caching.
         progress: a bar of the runs on stderr; None shows it on a terminal only.
 
-    A schedule that is foretold to take over 20 times as long as full caching is left out.
+    A schedule that is predicted to take over 20 times as long as full caching is left out.
     Raises BudgetError where nothing fits, ValueError or TypeError for options that cannot be, and what ``bptt`` raises.
     """
     shares, schedules = _checked(shares, schedules)

@@ -29,7 +29,8 @@ class Keeps:
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """The most elements that a layer's methods hold at once besides their results: forward, and the two backward.
+    """The most elements that a layer's methods hold at once besides their results: forward, and the
+    two backward.
 
     ``flags`` are bytes, whatever the dtype, of the three methods: of masks and numbers of symbols.
     """
@@ -46,7 +47,7 @@ class Scratch:
 
 
 def buffered(elements: int) -> int:
-    """Elements of NumPy's buffer, while it works on so many of which an operand does not lie together.
+    """Elements of NumPy's buffer while it works on an operand that does not lie together.
 
     Such are a row that is repeated, a part of an array, a mask that becomes floats.
     """
@@ -102,7 +103,8 @@ def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
     Args:
         path: how errors call it.
 
-    Raises TypeError for what is missing or no array, ShapeError where it was resized, or put there past the checks.
+    Raises TypeError for what is missing or no array, ShapeError where it was resized, or put there
+    past the checks.
     """
     given, path = owner.get(key), path or key
     if type(given) is np.ndarray and type(owner) is LayerParams and given.shape == owner.shapes[key]:
@@ -148,7 +150,8 @@ class Layer(ABC):
     spare_flags: ClassVar[tuple[int, int, int]] = (0, 0, 0)
     """Bytes of temporary masks of the three methods, for each element of the output."""
     typed: ClassVar[bool] = False
-    """True if ``forward`` takes a keyword ``dtype``, the model's, because its inputs do not tell it."""
+    """True if ``forward`` takes a keyword ``dtype``, the model's, because its inputs do not tell
+    it."""
     symbols: ClassVar[bool] = False
     """True if inputs are integers, without a gradient."""
 
@@ -158,7 +161,8 @@ class Layer(ABC):
     def params(self) -> dict[str, Array]:
         """Parameters by name; updated in place, never of another shape. Set from a dict of all.
 
-        The dict stays the layer's own: networks that hold the layer, and what runs them, see arrays put there later.
+        The dict stays the layer's own: networks that hold the layer, and what runs them, see arrays
+        put there later.
         """
         return self._params
 

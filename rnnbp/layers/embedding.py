@@ -128,7 +128,8 @@ class OneHot(Symbols):
     Args:
         dtype: of y where the layer is called by itself, or where the model has no parameters.
 
-    Shapes: x (...) of integers → y (..., n_symbols), of the dtype of the model that the layer is in.
+    Shapes: x (...) of integers → y (..., n_symbols), of the dtype of the model that the layer is
+    in.
     """
 
     typed = True

@@ -123,5 +123,6 @@ class LayerNorm(Layer):
 
     def _mean(self, x: Array) -> Array:
         mean: Array = x.sum(axis=tuple(range(-len(self.shape), 0)), keepdims=True)
-        # Not x.mean, which divides float32 in float64, with buffers for that: the bits are the same.
+        # Not x.mean, which divides float32 in float64, with buffers for that: the bits are the
+        # same.
         return np.divide(mean, math.prod(self.shape), out=reused(mean))

@@ -46,7 +46,8 @@ class Pointwise(Activation):
 
     @abstractmethod
     def derivative(self, saved: Saved) -> Array:
-        """σ′, element by element, of the shape of y: an array of its own, which the delta may be written to."""
+        """σ′, element by element, of the shape of y: an array of its own, which the delta may be
+        written to."""
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         slope = self.derivative(saved)

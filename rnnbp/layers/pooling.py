@@ -17,7 +17,8 @@ from rnnbp.layers.windows import Sizes, Sliding, per_axis
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
 
 MANY = 2**16
-"""Elements whose masks, of a byte each, are more than NumPy's buffers, which are not there at the same time."""
+"""Elements whose masks, of a byte each, are more than NumPy's buffers, which are not there at the
+same time."""
 
 
 class Pool(Layer):
@@ -74,7 +75,8 @@ class Pool(Layer):
         return Scratch(rows * padded + spare, rows * padded + max(0, rows * (out - before) + 2 * spare))
 
     def _evenly(self, shape: Shape) -> bool:
-        """Whether the elements of a tap are at one distance throughout, so that NumPy needs no buffers for them."""
+        """Whether the elements of a tap are at one distance throughout, so that NumPy needs no
+        buffers for them."""
         w = self.windows
         return w.axes == 1 and self._counts(shape)[-1] * w.stride[0] == w.padded(shape)[-1]
 

@@ -38,11 +38,12 @@ class Loss(ABC):
     """Whether ``summed_in`` puts the derivative where it is told."""
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
-        """Temporary arrays of ``summed_in`` besides dy: in sizes of y, and in bytes for each row of y.
+        """Temporary arrays of ``summed_in`` besides dy: in sizes of y, and in bytes for each row of
+        y.
 
         Args:
-            item: bytes of a number of y. masked: whether there are weights. recast: whether targets are of another
-                dtype than y, where that matters.
+            item: bytes of a number of y. masked: whether there are weights. recast: whether targets
+                are of another dtype than y, where that matters.
         """
         return self.spare, 0
 
@@ -127,7 +128,8 @@ class Loss(ABC):
 
 @final
 class NoLoss(Loss):
-    """The loss of a window without weight: 0, whatever its targets. So its state can be carried on."""
+    """The loss of a window without weight: 0, whatever its targets. So its state can be carried
+    on."""
 
     spare = 0.0
 

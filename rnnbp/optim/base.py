@@ -68,10 +68,12 @@ class Optimizer(ABC):
         self._step(grads, now, check_grads(place, self.params, grads))
 
     def check_parameters(self, model: HasParams | None = None) -> None:
-        """Raise ValueError, by name, for a parameter that is read-only, or was replaced, tied or added since.
+        """Raise ValueError, by name, for a parameter that is read-only, or was replaced, tied or
+        added since.
 
-        Of an optimiser of a model, or of its ``params``, all parameters of the model are looked at; of one of another
-        dict, those that it updates; where ``model`` is given, they must be its own.
+        Of an optimiser of a model, or of its ``params``, all parameters of the model are looked at;
+        of one of another dict, those that it updates; where ``model`` is given, they must be its
+        own.
         """
         self._origin.check(model)
         for name, p in self.params.items():
@@ -134,9 +136,11 @@ class Optimizer(ABC):
             x[...] = state[key]
 
     def check_state(self, state: Mapping[str, Array]) -> None:
-        """Raise ValueError, ShapeError or DtypeError unless ``load_state_dict`` would take ``state``.
+        """Raise ValueError, ShapeError or DtypeError unless ``load_state_dict`` would take
+        ``state``.
 
-        It is not taken if it is that of another optimiser or model, or not finite, or has negative squares.
+        It is not taken if it is that of another optimiser or model, or not finite, or has negative
+        squares.
         """
         own = {"step": np.array(self.steps, np.int64)} | self._state()
         place = f"{type(self).__name__}.load_state_dict"

@@ -45,11 +45,12 @@ def distinct(place: str, params: Params) -> dict[str, Array]:
 
 
 class Origin:
-    """Where an optimiser has its parameters from, to notice those that were replaced, tied, untied or added since.
+    """Where an optimiser has its parameters from, to notice those that were replaced, tied, untied
+    or added since.
 
     Args:
-        place: for errors. params: as ``distinct`` takes them; of a model, or of its ``params``, all are compared, of
-            another dict those alone that are ``held``.
+        place: for errors. params: as ``distinct`` takes them; of a model, or of its ``params``, all
+            are compared, of another dict those alone that are ``held``.
     """
 
     def __init__(self, place: str, params: Params, held: Mapping[str, Array]) -> None:
@@ -58,7 +59,8 @@ class Origin:
         self._whole = isinstance(self.source, HasParams)  # which takes long to find out, and every step looks
 
     def check(self, model: HasParams | None = None) -> None:
-        """Raise ValueError, naming the parameter, where the arrays are no longer those that are held.
+        """Raise ValueError, naming the parameter, where the arrays are no longer those that are
+        held.
 
         ShapeError, which is one, for another shape.
 

@@ -1,4 +1,5 @@
-"""A schedule that was made for one number of chunks, for another: the last window of an epoch may be shorter."""
+"""A schedule that was made for one number of chunks, for another: the last window of an epoch may
+be shorter."""
 
 from __future__ import annotations
 
@@ -11,10 +12,11 @@ from rnnbp.schedules.base import ScheduleLike
 
 
 def resized(schedule: ScheduleLike, chunks: int) -> ScheduleLike:
-    """The schedule for so many chunks: one of the same kind and options, or the actions on the first chunks.
+    """The schedule for ``chunks`` chunks: one of the same kind and options, or the actions on the
+    first chunks.
 
-    A name and a function of the number of chunks are for any. Actions that are listed, and schedules of other
-    libraries, can serve fewer chunks than they are for, not more.
+    A name and a function of the number of chunks are for any. Actions that are listed, and
+    schedules of other libraries, can serve fewer chunks than they are for, not more.
     """
     if isinstance(schedule, str) or callable(schedule):
         return schedule
@@ -26,7 +28,8 @@ def resized(schedule: ScheduleLike, chunks: int) -> ScheduleLike:
 
 
 class _First:
-    """The actions of a schedule on the first chunks: what it does with the others needs nothing of them."""
+    """The actions of a schedule on the first chunks: what it does with the others needs nothing of
+    them."""
 
     def __init__(self, schedule: Iterable[Action], chunks: int) -> None:
         self.schedule, self.chunks = schedule, chunks

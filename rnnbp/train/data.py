@@ -27,8 +27,8 @@ class Windows:
     S mod batch_size steps of the stream are not used.
 
     Args:
-        x: (S, ...), integers or floats; may be memory-mapped, or an array of h5py, zarr or another library that
-            reads slices from a file: only the steps of a window are read.
+        x: (S, ...), integers or floats; may be memory-mapped, or an array of h5py, zarr or another
+            library that reads slices from a file: only the steps of a window are read.
         target: (S, ...), or None.
         horizon: steps in a window, which is how far gradients flow.
         batch_size: number of lanes.
@@ -111,8 +111,9 @@ class Sequences(_Shuffled):
     """N sequences of T steps, independent: every batch starts from the initial state.
 
     Args:
-        x: (N, T, ...); in memory, mapped, or in a file as for ``Windows``: only the rows of a batch are read. What
-            cannot be used after the last step of a row that has weight, as NaN, is read as 0 by ``bptt``.
+        x: (N, T, ...); in memory, mapped, or in a file as for ``Windows``: only the rows of a batch
+            are read. What cannot be used after the last step of a row that has weight, as NaN, is
+            read as 0 by ``bptt``.
         target: (N, T, ...), or None; with ``last`` (N, ...).
         batch_size: sequences in a batch; the last batch of an epoch may be smaller.
         mask: (N, T), bool or weights ≥ 0 of the steps in the loss: 0 for the padding of short sequences.

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What callbacks are called with: kind "step", "validation" or "epoch", and the line of metrics of its step."""
+    """What callbacks are called with: kind "step", "validation" or "epoch", and the line of metrics
+    of its step."""
 
     kind: str
     metrics: Mapping[str, Any]

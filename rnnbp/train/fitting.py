@@ -27,8 +27,8 @@ def fit(
 ) -> History:
     """Train a model: ``Trainer(model, optimizer, loss, **options).fit(data, ...)``.
 
-    ``optimizer`` may be a name, "sgd", "adagrad", "rmsprop", "adam" or "adamw", with its learning rate ``lr``.
-    Raises as Trainer does.
+    ``optimizer`` may be a name, "sgd", "adagrad", "rmsprop", "adam" or "adamw", with its learning
+    rate ``lr``. Raises as Trainer does.
     """
     if isinstance(optimizer, str):
         if optimizer not in OPTIMIZERS:

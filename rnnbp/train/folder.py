@@ -32,9 +32,9 @@ def stamp(path: Path) -> Stamp:
 class RunFolder:
     """Where a run writes, or, with ``path`` None, nothing at all.
 
-    ``owned`` is set once the files there are this run's; ``saved`` is the step of its last snapshot. From ``open``
-    to ``close`` the folder is locked against every other run. A copy, and what is pickled, has neither lock nor
-    open file.
+    ``owned`` is set once the files there are this run's; ``saved`` is the step of its last
+    snapshot. From ``open`` to ``close`` the folder is locked against every other run. A copy, and
+    what is pickled, has neither lock nor open file.
     """
 
     def __init__(self, path: PathLike | None, parts: Parts, description: JSON) -> None:
@@ -56,14 +56,16 @@ class RunFolder:
         self._lock, self._lent = lock, True
 
     def snapshot_file(self, path: PathLike | None) -> Path:
-        """The snapshot that a path means: that of a folder, by default of this one. Raises TypeError, ValueError."""
+        """The snapshot that a path means: that of a folder, by default of this one. Raises
+        TypeError, ValueError."""
         place = self.path if path is None else as_path("Trainer.resume: path", path)
         if place is None:
             raise ValueError("Trainer.resume: this Trainer has no folder; give the path of a snapshot")
         return place / SNAPSHOT if os.path.isdir(place) else place  # False for a name too long
 
     def adopt(self, snapshot: Path, step: int, found: Stamp, *, differs: bool) -> None:
-        """The run goes on from a snapshot, ``found`` before it was read, which may be that of another folder.
+        """The run goes on from a snapshot, ``found`` before it was read, which may be that of
+        another folder.
 
         Where the run ``differs`` from it on purpose, ``open`` writes one of the run as it is now.
         """
@@ -71,7 +73,8 @@ class RunFolder:
         self.saved, self._stamp = (None if differs else step, found) if self.owned else (None, None)
 
     def open(self, at: Standing, extra: Mapping[str, JSON]) -> None:
-        """Make and lock the folder, write a snapshot if there is none, and get ready for lines of metrics.
+        """Make and lock the folder, write a snapshot if there is none, and get ready for lines of
+        metrics.
 
         Raises StorageError where it holds another run, is in use, or cannot be written.
         """

@@ -22,8 +22,9 @@ class History:
     losses: for each step, the loss of its batch before the update, NaN of one that was skipped.
     validation_losses, and validation_steps: after how many steps each was taken.
     best_loss and best_step: the lowest of them, None if there is none.
-    reason: "finished", "early stopping", "time" or "interrupted". signal: the number of the signal that interrupted
-    it, as SIGINT of Ctrl-C, else None. seconds: of training, resumed runs included.
+    reason: "finished", "early stopping", "time" or "interrupted". signal: the number of the signal
+    that interrupted it, as SIGINT of Ctrl-C, else None. seconds: of training, resumed runs
+    included.
     """
 
     losses: list[float] = field(default_factory=list)
@@ -60,9 +61,9 @@ class History:
 class MetricsLog:
     """A file of JSON lines, one for each step, opened to go on after ``step``.
 
-    Lines of later steps, which a killed run left behind its last snapshot, and a line cut short at the end are
-    removed first. Raises StorageError where the file cannot be read or written, or a line of an earlier step
-    is damaged; it is unchanged then.
+    Lines of later steps, which a killed run left behind its last snapshot, and a line cut short at
+    the end are removed first. Raises StorageError where the file cannot be read or written, or a
+    line of an earlier step is damaged; it is unchanged then.
     """
 
     def __init__(self, path: Path, step: int) -> None:

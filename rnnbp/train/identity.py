@@ -1,7 +1,9 @@
-"""What a run is: all that decides its numbers, so that one that goes on has the same bits or is refused.
+"""What a run is: all that decides its numbers, so that one that goes on has the same bits or is
+refused.
 
-An identity is a dict of parts, as "model" and "learning_rate", each a dict of lines, text or other JSON, by name.
-It is stored in every snapshot and compared on resuming; a part can be changed on purpose by its name.
+An identity is a dict of parts, as "model" and "learning_rate", each a dict of lines, text or other
+JSON, by name. It is stored in every snapshot and compared on resuming; a part can be changed on
+purpose by its name.
 """
 
 from __future__ import annotations
@@ -30,15 +32,18 @@ Identity: TypeAlias = dict[str, dict[str, JSON]]
 VERSION = 2
 """Raised whenever the library's numbers change, or what an identity holds."""
 EVERYTHING, DATA = "everything", "data"
-"""Names to override besides the parts: all of them; the data, which are compared when ``fit`` is given some."""
+"""Names to override besides the parts: all of them; the data, which are compared when ``fit`` is
+given some."""
 SHOWN = 8
 """Differences that an error names."""
 
 
 def described(name: str, value: object, known: Mapping[str, object] | None = None) -> dict[str, JSON]:
-    """A setting as lines: itself where JSON has it, else what it is made of, and what an object of ours shows.
+    """A setting as lines: itself where JSON has it, else what it is made of, and what an object of
+    ours shows.
 
-    The repr of another may hold a set, whose order changes from process to process, or what it has counted.
+    The repr of another may hold a set, whose order changes from process to process, or what it has
+    counted.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return {name: value}
@@ -76,7 +81,8 @@ def of_settings(settings: Mapping[str, object], **more: object) -> Identity:
 
 
 def of_chunks(checkpoint: ScheduleLike | Plan, chunk: int | None) -> Identity:
-    """The lengths of chunks, whatever decides them; and a schedule, where it decides bits because it rebuilds."""
+    """The lengths of chunks, whatever decides them; and a schedule, where it decides bits because
+    it rebuilds."""
     if isinstance(checkpoint, Plan):
         return {"chunk": {"chunk": checkpoint.chunk}, "checkpoint": {"budget": checkpoint.budget}}
     if is_budget(checkpoint):
@@ -97,7 +103,8 @@ def _rebuilds(checkpoint: ScheduleLike) -> bool:
 
 
 def of_surroundings() -> Identity:
-    """What else decides bits: backend, libraries, processor; BLAS's threads where products are its own."""
+    """What else decides bits: backend, libraries, processor; BLAS's threads where products are its
+    own."""
     backend = as_backend(None).name
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]
     processor: dict[str, JSON] = {"processor": " ".join(extensions.get("found", ()))}
@@ -120,7 +127,8 @@ def _blas() -> Iterator[dict[str, JSON]]:
 
 
 def differences(now: Identity, then: Mapping[str, JSON], override: Collection[str] = ()) -> list[str]:
-    """What differs, line by line, but for the parts named in ``override``, and what cannot be compared.
+    """What differs, line by line, but for the parts named in ``override``, and what cannot be
+    compared.
 
     Raises ValueError for a name that is no part.
     """
@@ -144,7 +152,8 @@ def differences(now: Identity, then: Mapping[str, JSON], override: Collection[st
 
 
 def _compared(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
-    """Those lines first that both have; then those that only one has, without what stands below another."""
+    """Those lines first that both have; then those that only one has, without what stands below
+    another."""
     both = [name for name in now if name in then]
     changed = [name for name in both if then[name] != now[name]]
     found = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in changed]

@@ -12,11 +12,13 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
 class Interrupts:
-    """While entered, ``signal`` is the number of the first of these signals that has arrived, else None.
+    """While entered, ``signal`` is the number of the first of these signals that has arrived, else
+    None.
 
-    After it SIGINT raises KeyboardInterrupt; the others change nothing more, because schedulers repeat them.
-    The handlers that were there return on leaving. Nothing is changed outside the main thread, where
-    Python allows no handler, nor for a signal that is ignored, as SIGHUP is under nohup.
+    After it SIGINT raises KeyboardInterrupt; the others change nothing more, because schedulers
+    repeat them. The handlers that were there return on leaving. Nothing is changed outside the main
+    thread, where Python allows no handler, nor for a signal that is ignored, as SIGHUP is under
+    nohup.
     """
 
     def __init__(self) -> None:
@@ -43,7 +45,8 @@ class Interrupts:
         self.restore()
 
     def restore(self) -> None:
-        """Put the handlers back that were there. An interrupt in the middle may cut it short: then call it again."""
+        """Put the handlers back that were there. An interrupt in the middle may cut it short: then
+        call it again."""
         for number, handler in reversed(list(self._previous.items())):  # of SIGINT last: until then it raises nothing
             signal.signal(number, handler)
         self._previous = {}

@@ -42,7 +42,7 @@ class Trainer:
         learning_rate: a schedule of the step, from 0, or an OnPlateau, which is told the validation losses; by
             default the optimizer's own.
         validation: a source, evaluated every ``validate_every`` steps, by default at the end of each epoch.
-        patience: stop after so many validations without a new lowest loss; the best parameters are then in the
+        patience: the number of validations without a new lowest loss to stop after; the best parameters are then in the
             model when ``fit`` returns, whatever ended it but a signal.
         seed: of dropout, a different mask in each step.
         folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at the end of

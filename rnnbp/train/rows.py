@@ -1,4 +1,5 @@
-"""The data of a source, one entry of axis 0 for each example or step: in memory, mapped, or read from a file."""
+"""The data of a source, one entry of axis 0 for each example or step: in memory, mapped, or read
+from a file."""
 
 from __future__ import annotations
 
@@ -16,19 +17,22 @@ from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 WHOLE = 1 << 28
 """Bytes up to which a digest takes all of an array; of a larger one it takes a sample."""
 BLOCK, SAMPLES = 1 << 20, 64
-"""Bytes of a part of the sample, and the number of parts, evenly spaced from the first bytes to the last."""
+"""Bytes of a part of the sample, and the number of parts, evenly spaced from the first bytes to the
+last."""
 AT_ONCE = 1 << 24
 """Bytes of an array that are read at once where all of it is needed."""
 
 
 @final
 class FileRows:
-    """An array of h5py, zarr or another library that reads slices: they alone are used, in ascending order.
+    """An array of h5py, zarr or another library that reads slices: they alone are used, in
+    ascending order.
 
     Args:
         name: of the argument.
         source: the array in the file.
-        axis: 0, or 1 where its first two axes are swapped: axis 0 of what is read is this axis of the source.
+        axis: 0, or 1 where its first two axes are swapped: axis 0 of what is read is this axis of
+            the source.
         start, stop: the part of that axis; all of it by default.
     """
 
@@ -130,8 +134,9 @@ def blocks(array: Rows) -> Iterator[Array]:
 def digest(how: tuple[object, ...], *arrays: Rows | None) -> str:
     """A digest of a source's options and its data.
 
-    An array of up to 256 MB counts with all its bytes. Of a larger one, which may take minutes to read, shape,
-    dtype and 64 evenly spaced MB count, the first and the last among them: a change elsewhere is not noticed.
+    An array of up to 256 MB counts with all its bytes. Of a larger one, which may take minutes to
+    read, shape, dtype and 64 evenly spaced MB count, the first and the last among them: a change
+    elsewhere is not noticed.
     """
     found = hashlib.sha256(repr(how).encode())
     for array in arrays:

@@ -29,7 +29,8 @@ _PREFIXES = ("history/", "model/", "best/", "optimizer/", "state/")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a snapshot holds. ``metadata`` has the run's "identity", its "data", and "snapshot", the numbers."""
+    """What a snapshot holds. ``metadata`` has the run's "identity", its "data", and "snapshot", the
+    numbers."""
 
     path: PathLike
     metadata: Fields
@@ -66,7 +67,8 @@ class Snapshot:
             )
 
     def planned(self, checkpoint: ScheduleLike | Plan) -> ScheduleLike | Plan:
-        """A Plan made anew by the costs that the run's was made by, so that its chunks are the same."""
+        """A Plan made anew by the costs that the run's was made by, so that its chunks are the
+        same."""
         for entry in self._costs() if isinstance(checkpoint, Plan) else ():
             if not entry.missing("plan") and isinstance(checkpoint, Plan):
                 costs = _read_costs(entry.fields("plan"))
@@ -75,7 +77,8 @@ class Snapshot:
         return checkpoint
 
     def measured(self, model: Graph) -> Callable[[], None]:
-        """A function that makes budgets be planned by the costs that the run has measured, not by new ones."""
+        """A function that makes budgets be planned by the costs that the run has measured, not by
+        new ones."""
         found = [entry for entry in self._costs() if entry.missing("plan")]
         known = [
             (entry.text("dtype"), entry.whole("batch", 1), (*entry.wholes("x_shape"),), _read_costs(entry))

@@ -40,7 +40,8 @@ class Source(Protocol):
 
 @contextlib.contextmanager
 def carrying(batch: Batch, state: object) -> Iterator[None]:
-    """Check that it is one, and say of errors in a batch that goes on from another one that it does so."""
+    """Check that it is one, and say of errors in a batch that goes on from another one that it does
+    so."""
     check_batch(batch)
     try:
         yield

@@ -44,7 +44,8 @@ class Standing:
         return self.history.skipped
 
     def due(self, every: int | None) -> bool:
-        """Whether something is due after this step: every so many steps, or at the end of an epoch."""
+        """Whether something is due after this step: each time ``every`` steps are done, or at the
+        end of an epoch."""
         return self.index == 0 if every is None else self.step % every == 0
 
     def validated(self, value: float, params: Mapping[str, Array]) -> None:
@@ -62,7 +63,8 @@ class Standing:
 class Parts:
     """What a run changes in place. ``plateau`` is its learning rate if that learns from validation.
 
-    ``state_shapes`` are, for each Recurrent of the model, those of its states without the batch axis.
+    ``state_shapes`` are, for each Recurrent of the model, those of its states without the batch
+    axis.
     """
 
     params: dict[str, Array]

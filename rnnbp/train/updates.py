@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnbp.arrays import is_stream, plain, sliceable
 from rnnbp.bptt import bptt
-from rnnbp.bptt.budget import beside, is_budget, parse_budget, training_budget
+from rnnbp.bptt.budget import is_budget, parse_budget, remaining, training_budget
 from rnnbp.bptt.calibration import known_costs
 from rnnbp.bptt.objective import LossLike, check_loss
 from rnnbp.bptt.planner import Plan
@@ -74,7 +74,8 @@ class Update:
         return found | of_chunks(self.checkpoint, self.chunk) | of_surroundings()
 
     def costs(self) -> dict[str, JSON]:
-        """The measured costs that the chunks within a budget follow from; nothing where there is no budget."""
+        """The measured costs that the chunks within a budget follow from; nothing where there is no
+        budget."""
         if isinstance(self.checkpoint, Plan):
             return {"costs": [{"plan": self.checkpoint.costs.to_dict()}]}
         return {"costs": [*known_costs(self.model)]} if is_budget(self.checkpoint) else {}
@@ -120,7 +121,7 @@ class Update:
             given: Any = self.checkpoint
             held = self.optimizer.nbytes + self.kept
             with training_budget(given, held):
-                options["checkpoint"] = beside(parse_budget(given), held)
+                options["checkpoint"] = remaining(parse_budget(given), held)
                 return bptt(self.model, x, batch.target, loss, **options)
         checkpoint = for_batch(self.checkpoint, steps, self.chunk) if steps else self.checkpoint
         return bptt(self.model, x, batch.target, loss, checkpoint=checkpoint, **options)
@@ -159,7 +160,8 @@ class Update:
 
 
 class DivergedError(FloatingPointError):
-    """A parameter is not finite after an update: the one error of numbers that leaves something changed."""
+    """A parameter is not finite after an update: the one error of numbers that leaves something
+    changed."""
 
 
 def _states(result: Gradients) -> dict[str, Array]:

@@ -18,9 +18,9 @@ from rnnbp.train.source import Batch, Source, carrying
 def validation_loss(model: Any, source: Source, loss: LossLike, *, chunk: int | None = None) -> float:
     """The mean over all elements of epoch 0 of ``source``, as if they were one batch.
 
-    A batch counts by the denominator of its own mean: its number of elements, or their weights; one whose weights
-    are all 0 is run for its state alone. For a function instead of a Loss it counts by its number of steps times
-    sequences. State is carried into batches that are not fresh.
+    A batch counts by the denominator of its own mean: its number of elements, or their weights; one
+    whose weights are all 0 is run for its state alone. For a function instead of a Loss it counts
+    by its number of steps times sequences. State is carried into batches that are not fresh.
 
     Raises as ``evaluate`` does, NoWeightError, a ValueError, where no batch has weight.
     """

@@ -27,8 +27,8 @@ def save_weights(model: HasParams, path: PathLike, metadata: Mapping[str, JSON] 
 def load_weights(model: HasParams, path: PathLike) -> dict[str, JSON]:
     """Read the parameters into the model's own arrays; gives the metadata.
 
-    Raises StorageError for a bad file, ValueError where it does not fit the model or holds NaN or infinities, before
-    anything changes.
+    Raises StorageError for a bad file, ValueError where it does not fit the model or holds NaN or
+    infinities, before anything changes.
     """
     arrays, metadata = load_tensors(path)
     check_no_snapshot(path, metadata)
@@ -50,7 +50,8 @@ def assign(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array])
 
 
 def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
-    """Raise ValueError unless names, shapes and dtypes are those of ``params``, and all numbers are finite."""
+    """Raise ValueError unless names, shapes and dtypes are those of ``params``, and all numbers are
+    finite."""
     check_shapes(place, {name: p.shape for name, p in params.items()}, {name: a.shape for name, a in arrays.items()})
     for name, p in params.items():
         a = arrays[name]
@@ -68,7 +69,8 @@ def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Arr
 
 
 def check_shapes(place: str, model: Mapping[str, Shape], file: Mapping[str, Shape]) -> None:
-    """Raise ValueError, listing up to ``LISTED`` differences, unless a file has the names and shapes of a model."""
+    """Raise ValueError, listing up to ``LISTED`` differences, unless a file has the names and
+    shapes of a model."""
     found = [f"{name} is missing" for name in model if name not in file]
     found += [f"{escaped(name, 80)} is unexpected" for name in file if name not in model]
     found += [

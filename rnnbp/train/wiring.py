@@ -1,4 +1,5 @@
-"""A model as lines of text: its layers and their settings, how they are joined, which parameters are one."""
+"""A model as lines of text: its layers and their settings, how they are joined, which parameters
+are one."""
 
 from __future__ import annotations
 
