@@ -65,7 +65,7 @@ os._exit(0)
 @pytest.mark.parametrize(
     ("work", "forks"),
     [
-        ("measure+bar", 4),  # a child still hangs once in some hundreds of forks, for a reason not found yet
+        ("measure+bar", 16),
         pytest.param("compile+cell", 10, marks=pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite")),
     ],
 )

@@ -5,17 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any, Self
 
-from tqdm import std, tqdm
-
-from rnnbp import forks
+from rnnbp.bars import Bar
 from rnnbp.bptt.budget import shown
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import Problem
 from rnnbp.ledger import Ledger
 from rnnbp.simulation import Simulation
-
-if (_lock := getattr(getattr(std, "TqdmDefaultWriteLock", None), "th_lock", None)) is not None:
-    forks.hold(_lock)  # a thread that draws a bar must not leave it locked in a child
 
 
 class Progress:
@@ -26,7 +21,7 @@ class Progress:
         self.plan = plan
         told = "" if plan is None else f", {plan.forecast.seconds:.3g} s predicted"
         look: Any = {"unit": " steps", "unit_scale": True, "dynamic_ncols": True, "disable": sys.stderr is None}
-        self.bar: Any = tqdm(total=total, desc=f"bptt{told}", **look)
+        self.bar = Bar(total=total, desc=f"bptt{told}", **look)
 
     def __enter__(self) -> Self:
         return self

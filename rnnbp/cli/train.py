@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
+from rnnbp.bars import Bar
 from rnnbp.cli.errors import CommandError, discard_output
 from rnnbp.cli.held_out import baselines, bits_per_character, model_score
 from rnnbp.cli.model import MODEL_NAME, Sampler
@@ -208,7 +207,7 @@ class _Session:
         trained = bits_per_character(sum(last) / len(last), self.split.train)
         held_out = model_score(self.model, self.split)
         line = f"epoch {event.trainer.at.epoch}: {trained:.3f} bits per character, held out {held_out:.3f}"
-        tqdm.write(f"{line}, after {past.seconds:.0f} s", file=sys.stdout)
+        Bar.write(f"{line}, after {past.seconds:.0f} s", file=sys.stdout)
         sys.stdout.flush()
 
     def _stopped(self, history: History, steps: int) -> int:

@@ -15,9 +15,9 @@ from typing import Any
 from weakref import ref
 
 import llvmlite.binding as llvm
-from tqdm import tqdm
 
 from rnnbp import forks
+from rnnbp.bars import Bar
 from rnnbp.native import cache
 from rnnbp.native.aside import aside
 
@@ -134,4 +134,4 @@ def _loaded(owner: Library, code: bytes, text: str, given: Mapping[str, int]) ->
 @lru_cache
 def _tell(place: Path | None) -> None:
     kept = "for this process alone" if place is None else f"once; they are kept in {place}"
-    tqdm.write(f"rnnbp: compiling kernels for this processor, {kept}", file=sys.stderr)
+    Bar.write(f"rnnbp: compiling kernels for this processor, {kept}", file=sys.stderr)
