@@ -15,7 +15,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.rng import fold
 from rnnbp.storage import StorageError, load_tensors
-from rnnbp.train import Batch, Examples, Sequences, Trainer, Windows, fit, load_weights, loop, save_weights
+from rnnbp.train import Batch, Examples, Sequences, Trainer, Windows, fit, load_weights, save_weights
 from rnnbp.train.validation import validation_loss
 from tests.training import RUNS, TEXT, X, example_run, lines, outcome, sequence_run, text_run
 
@@ -227,7 +227,7 @@ def test_validation_leaves_no_trace_in_training():
 
 def scripted_validation(monkeypatch, values):
     values = iter(values)
-    monkeypatch.setattr(loop, "validation_loss", lambda *_args, **_options: next(values))
+    monkeypatch.setattr("rnnbp.train.steps.validation_loss", lambda *_args, **_options: next(values))
 
 
 VALIDATION = pulls(1.0)

@@ -33,7 +33,7 @@ class RunFolder:
     """Where a run writes, or, with ``path`` None, nothing at all.
 
     ``owned`` is set once the files there are this run's; ``saved`` is the step of its last
-    snapshot. From ``open`` to ``close`` the folder is locked against every other run. A copy, and
+    snapshot. From ``claim`` to ``close`` the folder is locked against every other run. A copy, and
     what is pickled, has neither lock nor open file.
     """
 
@@ -72,12 +72,8 @@ class RunFolder:
         self.owned = self.path is not None and snapshot.resolve() == (self.path / SNAPSHOT).resolve()
         self.saved, self._stamp = (None if differs else step, found) if self.owned else (None, None)
 
-    def open(self, at: Standing, extra: Mapping[str, JSON]) -> None:
-        """Make and lock the folder, write a snapshot if there is none, and get ready for lines of
-        metrics.
-
-        Raises StorageError where it holds another run, is in use, or cannot be written.
-        """
+    def claim(self) -> None:
+        """Make and lock the folder. Raises StorageError where it holds another run or is in use."""
         if self.path is None:
             return
         try:
@@ -89,6 +85,14 @@ class RunFolder:
             self._lock.take()
         self._check(self.path)
         self.owned = True
+
+    def open(self, at: Standing, extra: Mapping[str, JSON]) -> None:
+        """Write a snapshot if there is none, and get ready for lines of metrics.
+
+        The folder has been claimed. Raises StorageError where it cannot be written.
+        """
+        if self.path is None:
+            return
         for name in (SNAPSHOT, METRICS, MODEL):
             remove_leftovers(self.path / name)
         if self.saved is None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, Self
 
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
-from rnnbp.numerics import NonFiniteError, flag, positive_int, real_number
+from rnnbp.numerics import flag
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
@@ -21,12 +20,14 @@ from rnnbp.train.history import History
 from rnnbp.train.identity import Identity, of_settings
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.limits import Limits
+from rnnbp.train.options import check_options, counts
 from rnnbp.train.progress import progress_bar
+from rnnbp.train.run_data import RunData
 from rnnbp.train.snapshots import load_snapshot
 from rnnbp.train.source import Source, check_source, fingerprint
 from rnnbp.train.standing import Parts, Standing
-from rnnbp.train.updates import DivergedError, Update
-from rnnbp.train.validation import validation_loss
+from rnnbp.train.steps import updated, validated
+from rnnbp.train.updates import Update
 from rnnbp.train.weights import assign
 
 
@@ -34,28 +35,33 @@ class Trainer:
     """Trains a model; a run that is killed goes on from its last snapshot, and ends with the same bits.
 
     Args:
-        model: as ``bptt`` takes it. optimizer: of its parameters, or of some: the others stay. loss, checkpoint,
-            chunk: as ``bptt`` takes them; a budget of bytes covers the optimiser's state and the best parameters too.
-            A loss function of your own is called once per chunk, and its values are summed, not averaged.
-        clip_value: limit of each element of the gradients. clip_norm: limit of the norm of all together; of
-            both, the value goes first.
-        learning_rate: a schedule of the step, from 0, or an OnPlateau, which is told the validation losses; by
-            default the optimizer's own.
-        validation: a source, evaluated every ``validate_every`` steps, by default at the end of each epoch.
-        patience: the number of validations without a new lowest loss to stop after; the best parameters are then in the
-            model when ``fit`` returns, whatever ended it but a signal.
+        model, loss, checkpoint, chunk: as ``bptt`` takes them. A budget of bytes covers the
+            optimiser's state and the best parameters too. A loss function of your own is called
+            once per chunk, and its values are summed, not averaged.
+        optimizer: of the model's parameters, or of some: the others stay.
+        clip_value: limit of each element of the gradients.
+        clip_norm: limit of the norm of all together; of both, the value goes first.
+        learning_rate: a schedule of the step, from 0, or an OnPlateau, which is told the
+            validation losses; by default the optimizer's own.
+        validation: a source, evaluated every ``validate_every`` steps, by default at the end of
+            each epoch.
+        patience: the number of validations without a new lowest loss to stop after; the best
+            parameters are then in the model when ``fit`` returns, whatever ended it but a signal.
         seed: of dropout, a different mask in each step.
-        folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at the end of
-            each epoch, whenever the last is ``snapshot_minutes`` old, if given, and when ``fit`` returns;
-            metrics.jsonl, a line for each step; model.safetensors, the best parameters by validation, else those
-            when ``fit`` returned. Meanwhile it is locked against other runs.
-        callbacks: each is called with an ``Event`` after every step, validation and epoch, between the line of
-            metrics and the snapshot. What one raises ends the run, after a snapshot; their own state is not in it.
+        folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at
+            the end of each epoch, whenever the last is ``snapshot_minutes`` old, if given, and when
+            ``fit`` returns; metrics.jsonl, a line for each step; model.safetensors, the best
+            parameters by validation, else those when ``fit`` returned. Meanwhile it is locked
+            against other runs.
+        callbacks: each is called with an ``Event`` after every step, validation and epoch, between
+            the line of metrics and the snapshot. What one raises ends the run, after a snapshot;
+            their own state is not in it.
         progress: whether to show a bar on stderr; None for only on a terminal.
         description: JSON for the files' metadata, as the architecture.
-        on_nonfinite: what follows a batch whose data, loss, gradients or state are not finite: "raise" an error, or
-            "skip" it: parameters and optimiser stay, the next batch starts from a fresh state, the step counts,
-            its loss in the history is NaN, and its line of metrics has "skipped", how many there were so far.
+        on_nonfinite: what follows a batch whose data, loss, gradients or state are not finite:
+            "raise" an error, or "skip" it: parameters and optimiser stay, the next batch starts
+            from a fresh state, the step counts, its loss in the history is NaN, and its line of
+            metrics has "skipped", how many there were so far.
 
     Raises TypeError or ValueError for arguments that do not fit.
     """
@@ -84,7 +90,9 @@ class Trainer:
         on_nonfinite: Literal["raise", "skip"] = "raise",
     ) -> None:
         self.model, self.optimizer, self.validation = as_model(model), optimizer, validation
-        self.validate_every, self.snapshot_every, self.patience = validate_every, snapshot_every, patience
+        self.validate_every, self.snapshot_every, self.patience = counts(
+            validate_every=validate_every, snapshot_every=snapshot_every, patience=patience
+        )
         self.snapshot_minutes, self.callbacks = snapshot_minutes, check_callbacks(callbacks)
         self.progress = None if progress is None else flag("Trainer: progress", progress)
         self.on_nonfinite = on_nonfinite
@@ -100,14 +108,14 @@ class Trainer:
             check_seed(seed),
             sum(p.nbytes for p in self.model.params.values()) if validation is not None else 0,
         )
-        self._check()
+        check_options(validation, validate_every, patience, learning_rate, on_nonfinite, snapshot_minutes)
         json_text("Trainer: description", description)
         plateau = learning_rate if isinstance(learning_rate, OnPlateau) else None
         self.parts = Parts.of(self.model, optimizer, plateau)
         self.folder, self.at = RunFolder(folder, self.parts, description), Standing()
         self._identity = self._identify(self.update) if folder is not None else None
         self._pending: dict[str, Any] | None = None
-        self._data: str | None = None
+        self._data = RunData(wanted=folder is not None)
         self._useless, self._training = "", False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -118,12 +126,13 @@ class Trainer:
     ) -> History:
         """Train until ``epochs`` or ``steps`` have been done since the run began, or for ``max_seconds`` from now.
 
-        Ctrl-C, SIGTERM and SIGHUP finish the step, write a snapshot and return, with the reason "interrupted"; a
-        second Ctrl-C raises KeyboardInterrupt at once. A signal that comes when the run has ended anyway goes to the
-        handler that was there before. Outside the main thread signals are left alone.
+        Ctrl-C, SIGTERM and SIGHUP finish the step, write a snapshot and return, with the reason
+        "interrupted"; a second Ctrl-C raises KeyboardInterrupt at once. A signal that comes when
+        the run has ended anyway goes to the handler that was there before. Outside the main thread
+        signals are left alone.
 
-        Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; StorageError where
-        files cannot be written, or the folder holds another run or is in use.
+        Raises FloatingPointError for a loss, gradient, state or parameter that is not finite;
+        StorageError where files cannot be written, or the folder holds another run or is in use.
         """
         limits = Limits(epochs, steps, max_seconds)
         if self._training:
@@ -166,15 +175,17 @@ class Trainer:
     def resume(self, path: PathLike | None = None, *, override: Sequence[str] = ()) -> Self:
         """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.
 
-        The Trainer must be set up, and ``fit`` be given data, as when the snapshot was written, but for folder,
-        snapshot_every, snapshot_minutes, callbacks, progress, description, and a checkpoint that only replays: then
-        the run ends with the bits of one that was never stopped. Within a budget, chunks are as they were.
+        The Trainer must be set up, and ``fit`` be given data, as when the snapshot was written, but
+        for folder, snapshot_every, snapshot_minutes, callbacks, progress, description, and a
+        checkpoint that only replays: then the run ends with the bits of one that was never stopped.
+        Within a budget, chunks are as they were.
 
         Args:
             path: a snapshot, or a folder that has one.
-            override: what differs on purpose, by name: an argument of Trainer, as ``("learning_rate",)`` for another
-                schedule, which then starts from its own state; "model", "data", "backend", "processor", "libraries";
-                or "everything", for the snapshot of an earlier version.
+            override: what differs on purpose, by name: an argument of Trainer, as
+                ``("learning_rate",)`` for another schedule, which then starts from its own state;
+                "model", "data", "backend", "processor", "libraries"; or "everything", for the
+                snapshot of an earlier version.
 
         Raises StorageError for a bad file, ValueError naming what differs, before anything changes.
         """
@@ -183,20 +194,21 @@ class Trainer:
         update = replace(self.update, checkpoint=found.planned(self.update.checkpoint))
         identity = self._identify(update)
         found.check(self.parts, identity, override)
-        adopt = found.measured(self.model)
+        adopt, data = found.measured(self.model), found.data(override)
         at = found.put(self.parts, own_rate="learning_rate" in override)
         adopt()
         self.update, self._identity, self.at, self._pending, self._useless = update, identity, at, None, ""
-        self._data = None if {"data", "everything"} & set(override) else found.data
+        self._data = replace(data, wanted=self.folder.path is not None)
         self.folder.adopt(file, at.step, before, differs=bool(override))
         return self
 
     def _step(self, data: Source) -> dict[str, Any]:
-        """The line of metrics of one batch: its update, then validation where due, with which a next call goes on."""
+        """The line of metrics of one batch: its update, then validation where due, with which a
+        next call goes on."""
         if self._pending is None:
             self._pending = self._trained(data)
         if self.validation is not None and self.at.due(self.validate_every):
-            self._pending["validation"] = self._validate(self.validation)
+            self._pending["validation"] = validated(self.update, self.validation, self.at, self.parts, self._data)
         return self._pending
 
     def _trained(self, data: Source) -> dict[str, Any]:
@@ -204,9 +216,9 @@ class Trainer:
         at, before = self.at, self.optimizer.steps
         metrics: dict[str, Any] = {"step": at.step + 1, "epoch": at.epoch}
         try:
-            metrics |= self._updated(data)
+            metrics |= updated(self.update, data, at, self._data, skip=self.on_nonfinite == "skip")
             at.advance(data.batches_per_epoch)
-        except BaseException as error:
+        except BaseException as error:  # an interrupt too
             if self.optimizer.steps != before:
                 self._useless = f"step {metrics['step']} was cut off in the middle of its update"
             error.add_note(f"in step {at.step + 1}, batch {at.index} of epoch {at.epoch}")
@@ -214,27 +226,6 @@ class Trainer:
                 error.add_note(f"the last snapshot is of step {self.folder.saved}")
             raise
         return metrics
-
-    def _updated(self, data: Source) -> dict[str, Any]:
-        at = self.at
-        try:
-            found, at.state = self.update(data.batch(at.epoch, at.index), at.state, at.step)
-        except (FloatingPointError, NonFiniteError) as error:
-            if self.on_nonfinite == "raise" or isinstance(error, DivergedError):
-                raise
-            skipped = {"skipped": at.skip(), "nonfinite": str(error)}
-            return {"loss": None, "grad_norm": None, "lr": self.update.rate(at.step), **skipped}
-        at.history.losses.append(found["loss"])
-        return found
-
-    def _validate(self, source: Source) -> float:
-        value = validation_loss(self.model, source, self.update.loss, chunk=self.update.chunk)
-        if not math.isfinite(value):
-            raise FloatingPointError(f"step {self.at.step}: the validation loss is {value}; lower the learning rate")
-        self.at.validated(value, self.parts.params)
-        if self.parts.plateau is not None:
-            self.parts.plateau.update(value)
-        return value
 
     def _write(self, metrics: dict[str, Any]) -> None:
         """All that follows a step: its line, the model if it is the best, callbacks, a snapshot where it is due."""
@@ -247,7 +238,7 @@ class Trainer:
             for kind in kinds:
                 for callback in self.callbacks:
                     callback(Event(kind, metrics, self))
-        except BaseException:
+        except BaseException:  # whatever a callback raises, an interrupt too
             self.folder.snapshot(self.at, self._extra())
             raise
         if self.at.due(self.snapshot_every) or self.folder.older(self.snapshot_minutes):
@@ -258,17 +249,17 @@ class Trainer:
         if self._useless:
             raise ValueError(f"Trainer.fit: {self._useless}; resume(), or train anew")
         check_source("Trainer.fit: data", data)
-        found, batches = fingerprint(data), data.batches_per_epoch
-        if self._data not in (None, found):
-            raise ValueError(f"Trainer.fit: the run began on other data: {self._data}, not {found}; give it the same")
+        self._data.begin(data)
+        batches = data.batches_per_epoch
         if self.at.index >= batches:
             where = f"the run stands at batch {self.at.index} of an epoch, and the data have {batches}"
             raise ValueError(f"Trainer.fit: {where}; give it the same data")
-        self._data = found
+        self.folder.claim()
+        self._data.compare(data, self.validation)
         self.folder.open(self.at, self._extra())
 
     def _extra(self) -> dict[str, JSON]:
-        return {"identity": dict(self._identity or {}), "data": self._data, **self.update.costs()}
+        return {"identity": dict(self._identity or {}), **self._data.to_json(), **self.update.costs()}
 
     def _reason(self, limits: Limits, interrupts: Interrupts) -> str | None:
         """Why to stop now, if at all."""
@@ -280,20 +271,3 @@ class Trainer:
         validation = None if self.validation is None else fingerprint(self.validation)
         named = {name: getattr(self, name) for name in ("validate_every", "patience", "on_nonfinite")}
         return update.identity() | of_settings(named, validation=validation)
-
-    def _check(self) -> None:
-        """Raise for arguments that do not fit together."""
-        if self.validation is not None:
-            check_source("Trainer: validation", self.validation)
-        for name in ("validate_every", "snapshot_every", "patience"):
-            if (value := getattr(self, name)) is not None:
-                setattr(self, name, positive_int(f"Trainer: {name}", value))
-        if self.on_nonfinite not in ("raise", "skip"):
-            raise ValueError(f"Trainer: on_nonfinite is 'raise' or 'skip', found {self.on_nonfinite!r}")
-        if self.snapshot_minutes is not None:
-            real_number("Trainer: snapshot_minutes", self.snapshot_minutes, above=0, cure="None writes none by time")
-        if self.validation is None:
-            needing = [name for name in ("validate_every", "patience") if getattr(self, name) is not None]
-            needing += ["learning_rate=OnPlateau"] * isinstance(self.update.learning_rate, OnPlateau)
-            if needing:
-                raise ValueError(f"Trainer: {', '.join(needing)} needs validation losses; give validation=, a source")

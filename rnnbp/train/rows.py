@@ -140,10 +140,15 @@ def digest(how: tuple[object, ...], *arrays: Rows | None) -> str:
     """
     found = hashlib.sha256(repr(how).encode())
     for array in arrays:
-        found.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
-        for block in () if array is None else _digested(array):
-            found.update(block.tobytes())
+        add_to(found, array)
     return found.hexdigest()
+
+
+def add_to(found: hashlib._Hash, array: Rows | None) -> None:
+    """Add dtype, shape and values of an array to a digest, or that there is none."""
+    found.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
+    for block in () if array is None else _digested(array):
+        found.update(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data)
 
 
 def _digested(array: Rows) -> Iterator[Array]:

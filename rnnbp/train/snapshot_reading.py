@@ -19,6 +19,7 @@ from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import Fields, PathLike, StorageError, load_tensors
 from rnnbp.train.history import History
 from rnnbp.train.identity import Identity, differences
+from rnnbp.train.run_data import KEY, SEEN, RunData
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.weights import assign, check_fits
 
@@ -48,10 +49,12 @@ class Snapshot:
                 found.metadata.refuse(f"tensor {escaped(name, 80)} is unexpected")
         return found
 
-    @property
-    def data(self) -> str:
-        """The fingerprint of the run's data."""
-        return self.metadata.text("data")
+    def data(self, override: Collection[str]) -> RunData:
+        """What the run was trained on, but for what ``override`` names."""
+        found = {} if self.metadata.missing("batches") else self.metadata.fields("batches").values
+        if len(found) > 2 * SEEN or not all(KEY.fullmatch(k) and isinstance(v, str) for k, v in found.items()):
+            self.metadata.refuse("batches must be digests by place")
+        return RunData.stored(self.metadata.text("data"), {k: str(v) for k, v in found.items()}, frozenset(override))
 
     def check(self, parts: Parts, identity: Identity, override: Collection[str]) -> None:
         """Raise ValueError unless the model has its parameters, and the run is set up as it was."""
@@ -115,7 +118,6 @@ class Snapshot:
         rate = numbers.number("lr")
         plateau = None if own_rate else self._plateau(numbers, parts)
         standing = self._standing(numbers, parts)
-        self.data  # noqa: B018  # raises where it is missing
         assign(f"resume from {self.path}", parts.params, self._under("model/"))
         parts.optimizer.load_state_dict(slots)
         if not own_rate:

@@ -28,8 +28,10 @@ class Source(Protocol):
     """What a Trainer takes its batches from.
 
     ``batch(epoch, index)``, 0 ≤ index < ``batches_per_epoch``, always gives the same for the same two
-    integers. A source may also have a ``fingerprint``, a str that tells its data and order from others:
-    a resumed run compares it.
+    integers. A source may also have a ``fingerprint``, a str that tells its data and order from
+    others: a resumed run compares it. Without one, it compares the batches of the updates 1, 2, 4,
+    …, 128 and the first of a validation, which are then asked for again; of an iterator, or one
+    whose batches are streams, nothing is compared, with a warning.
     """
 
     @property

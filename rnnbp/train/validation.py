@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,14 @@ from rnnbp.losses.base import NoLoss, NoWeightError
 from rnnbp.train.source import Batch, Source, carrying
 
 
-def validation_loss(model: Any, source: Source, loss: LossLike, *, chunk: int | None = None) -> float:
+def validation_loss(
+    model: Any,
+    source: Source,
+    loss: LossLike,
+    *,
+    chunk: int | None = None,
+    seen: Callable[[int, Batch], object] | None = None,
+) -> float:
     """The mean over all elements of epoch 0 of ``source``, as if they were one batch.
 
     A batch counts by the denominator of its own mean: its number of elements, or their weights; one
@@ -32,9 +40,11 @@ def validation_loss(model: Any, source: Source, loss: LossLike, *, chunk: int | 
             with carrying(batch, state):
                 carried = None if batch.fresh else state
                 value, weight, state = _evaluated(model, batch, loss, carried, chunk)
-        except Exception as error:
+        except Exception as error:  # whatever a source or a loss raises
             error.add_note(f"in validation, batch {index}")
             raise
+        if seen is not None:
+            seen(index, batch)
         total += value * weight
         weights += weight
     if not weights > 0:

@@ -11,7 +11,8 @@ from rnnbp.layers.pointwise import Activation
 from rnnbp.network import Network
 from rnnbp.recurrent import Recurrent
 from rnnbp.storage import JSON
-from rnnbp.train.describe import Description, attributes_of, short
+from rnnbp.train.attributes import attributes_of
+from rnnbp.train.describe import Description, short
 from rnnbp.train.identity import shown
 
 OWN = ("_params", "name")

@@ -1,0 +1,56 @@
+"""What an object holds: under names, or in what it is pickled by."""
+
+from __future__ import annotations
+
+import copyreg
+import functools
+import types
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def attributes_of(value: object) -> dict[Any, object] | None:
+    """What an object holds under names, caches of properties apart; None for one of a C library."""
+    kind = type(value)
+    slots = [s for base in kind.__mro__ for s in _slots(base) if hasattr(value, s)]
+    own: Mapping[str, object] | None = getattr(value, "__dict__", None)
+    if own is None and not slots:
+        return None
+    found: dict[Any, object] = {slot: getattr(value, slot) for slot in slots}
+    for name, item in (own or {}).items():
+        if not isinstance(getattr(kind, name, None), functools.cached_property):
+            found[name] = item
+    return found
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    found = vars(kind).get("__slots__", ())
+    names = (found,) if isinstance(found, str) else tuple(found)
+    return tuple(name for name in names if name not in ("__dict__", "__weakref__"))
+
+
+def reduced(value: object) -> list[object]:
+    """What an object of a C library is made anew from. Raises TypeError where it cannot be."""
+    found = value.__reduce_ex__(4)
+    if isinstance(found, str):
+        return [found]
+    maker, args, *rest = found
+    parts = [part if part is None or isinstance(part, (dict, tuple, list)) else list(part) for part in rest[:3]]
+    parts += rest[3:]
+    known = maker in (copyreg.__newobj__, getattr(copyreg, "_reconstructor", None))  # type: ignore[attr-defined]  # no stub has it
+    return [None if known else maker, *args, *parts]
+
+
+def state_of(value: np.random.Generator | np.random.BitGenerator | np.random.RandomState) -> object:
+    if isinstance(value, np.random.RandomState):
+        return value.get_state(legacy=False)
+    return value.bit_generator.state if isinstance(value, np.random.Generator) else value.state
+
+
+def contents(cell: types.CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return "not set yet"

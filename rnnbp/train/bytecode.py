@@ -1,0 +1,61 @@
+"""What code is, as text: a library's by its name and version, a person's own by its bytecode."""
+
+from __future__ import annotations
+
+import dis
+import functools
+import sys
+import types
+
+LIBRARIES = frozenset({*sys.stdlib_module_names, "rnnbp"})
+INSTALLED = ("site-packages", "dist-packages")
+"""Folders of libraries, whose code is known by its version."""
+
+
+@functools.lru_cache(256)
+def is_library(module: str | None) -> bool:
+    root = (module or "").split(".")[0]
+    file = getattr(sys.modules.get(root), "__file__", None) or ""
+    return root in LIBRARIES or any(folder in file for folder in INSTALLED)
+
+
+def of_library(kind: type) -> bool:
+    """Whether a class is a library's; ``type(name, bases, ...)`` gives one that abc's metaclass made the module abc."""
+    name = kind.__qualname__.split(".")[0]
+    return is_library(kind.__module__) and (
+        "<locals>" in kind.__qualname__ or hasattr(sys.modules.get(kind.__module__), name)
+    )
+
+
+def library_name(what: type | types.FunctionType) -> str:
+    """Module, name and the library's version."""
+    root = (what.__module__ or "").split(".")[0]
+    version = "" if root in LIBRARIES else getattr(sys.modules.get(root), "__version__", "")
+    return f"{what.__module__}.{what.__qualname__} {version}".strip()
+
+
+def code_text(code: types.CodeType) -> str:
+    """What a function does: no names of files, no numbers of lines."""
+    values = code.co_consts[1:] if _documented(code) else code.co_consts
+    constants = [code_text(c) if isinstance(c, types.CodeType) else _constant(c) for c in values]
+    names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
+    counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
+    return repr((code.co_code.hex(), constants, names, counts))
+
+
+def _documented(code: types.CodeType) -> bool:
+    """Whether the first constant is a docstring: until Python 3.13 a text there is nothing else in a ``def``."""
+    if sys.version_info >= (3, 13) and not code.co_flags & 0x4000000:  # CO_HAS_DOCSTRING
+        return False
+    return not code.co_name.startswith("<") and isinstance(next(iter(code.co_consts), None), str)
+
+
+def _constant(value: object) -> str:
+    return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else f"{type(value).__name__} {value!r}"
+
+
+def global_names(code: types.CodeType) -> set[str]:
+    """The global names that a function or one within it reads; ``co_names`` holds those of attributes too."""
+    inner = (global_names(c) for c in code.co_consts if isinstance(c, types.CodeType))
+    found = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return found.union(*inner)

@@ -1,0 +1,147 @@
+"""The data of a run, as far as they can be told from others: a fingerprint, or some batches."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rnnbp.arrays import is_stream
+from rnnbp.storage import JSON
+from rnnbp.train.rows import add_to, rows
+from rnnbp.train.source import Batch, Source, check_batch, fingerprint
+
+SEEN = 8
+"""Batches of a source without a fingerprint that are remembered: of the updates 1, 2, 4, …, 128."""
+KEY = re.compile(r"(?a:(?:data \d{1,18}|validation) \d{1,18})")
+"""How a batch is called: "data EPOCH INDEX", or "validation INDEX"."""
+ONCE = "not compared: it comes once"
+"""In the place of a digest: of batches of streams, and of a source that is an iterator."""
+
+
+@dataclass
+class RunData:
+    """What a run has been trained on.
+
+    known: the fingerprint of its source; None before the run has any.
+    batches: by place, digests of batches of sources that have no fingerprint of their own, or
+        ``ONCE``.
+    wanted: whether there will be snapshots that they go to.
+    """
+
+    known: str | None = None
+    batches: dict[str, str] = field(default_factory=dict)
+    wanted: bool = True
+    _unchecked: bool = False
+
+    @classmethod
+    def stored(cls, known: str, batches: Mapping[str, str], override: frozenset[str]) -> RunData:
+        """That of a snapshot; what is named in ``override`` is not compared."""
+        if "everything" in override:
+            return cls()
+        kept = {k: v for k, v in batches.items() if k.split()[0] not in override}
+        return cls(None if "data" in override else known, kept, _unchecked=bool(kept))
+
+    def begin(self, data: Source) -> None:
+        """Raise ValueError for a source whose fingerprint is not that of the run."""
+        found = fingerprint(data)
+        if self.known not in (None, found):
+            raise ValueError(f"Trainer.fit: the run began on other data: {self.known}, not {found}; give it the same")
+        self.known = found
+
+    def compare(self, data: Source, validation: Source | None) -> None:
+        """Ask the sources of a resumed run for the batches that are known of it, once.
+
+        Raises ValueError for other ones, and what a source raises. Warns of one that cannot be
+        compared.
+        """
+        if self._unchecked:
+            self._compare("data", data)
+            self._compare("validation", validation)
+            self._unchecked = False
+
+    def see(self, data: Source, step: int, epoch: int, index: int, batch: Batch) -> None:
+        """Remember the batch of update number ``step``, if it is one of those that are compared."""
+        if not self.wanted or (step & (step + 1) and self._any("data")):
+            return
+        if not _has_own(data) and sum(name.startswith("data") for name in self.batches) < SEEN:
+            self.batches[f"data {epoch} {index}"] = _digest(data, batch)
+
+    def see_validation(self, source: Source, index: int, batch: Batch) -> None:
+        """Remember the first batch of the validation source."""
+        if self.wanted and not index and not self._any("validation") and not _has_own(source):
+            self.batches[f"validation {index}"] = _digest(source, batch)
+
+    def to_json(self) -> dict[str, JSON]:
+        """Metadata of a snapshot."""
+        return {"data": self.known, **({"batches": {**self.batches}} if self.batches else {})}
+
+    def _any(self, source: str) -> bool:
+        return any(name.startswith(source) for name in self.batches)
+
+    def _compare(self, kind: str, source: Source | None) -> None:
+        """Ask a source again for the batches that are known."""
+        known = {name: then for name, then in self.batches.items() if name.startswith(kind)}
+        if source is None or _has_own(source) or not known:
+            return
+        if ONCE in known.values():
+            _warn(kind, "comes once")
+            return
+        if not all(_is_same(kind, source, *place) for place in known.items()):
+            _warn(kind, "gives another batch each time that it is asked for one")
+
+
+def _is_same(kind: str, source: Source, name: str, then: str) -> bool:
+    """Whether a batch is as it was; False if the source itself cannot say.
+
+    Raises ValueError for another one.
+    """
+    epoch, index = [0, *map(int, name.split()[1:])][-2:]
+    now = _asked(source, epoch, index)
+    if now == then:
+        return True
+    if _asked(source, epoch, index) != now:
+        return False
+    data = "data" if kind == "data" else "validation data"
+    raise ValueError(
+        f"Trainer.fit: the run began on other {data}: batch {index} of epoch {epoch} differs; give it "
+        f"the same, or resume(override=({kind!r},))"
+    )
+
+
+def _asked(source: Source, epoch: int, index: int) -> str:
+    """The digest of a batch as a source has it now."""
+    try:
+        batch = source.batch(epoch, index)
+        check_batch(batch)
+        return _digest(source, batch)
+    except Exception as error:  # whatever a source raises
+        error.add_note(f"in batch {index} of epoch {epoch}, which was to be compared with that of before")
+        raise
+
+
+def _digest(source: Source, batch: Batch) -> str:
+    """A digest of what a batch holds; ``ONCE`` where it cannot be asked for again."""
+    parts = [batch.x, batch.target, batch.mask]
+    if hasattr(source, "__next__") or any(map(is_stream, parts)):
+        return ONCE
+    found = hashlib.sha256(str(bool(batch.fresh)).encode())
+    for part in parts:
+        add_to(found, None if part is None else rows("a part of a batch", part))
+    return found.hexdigest()
+
+
+def _has_own(source: Source) -> bool:
+    return getattr(source, "fingerprint", None) is not None
+
+
+def _warn(kind: str, why: str) -> None:
+    source = "the source of" if kind == "data" else "the validation source of"
+    warnings.warn(
+        f"{source} the resumed run {why}, so that its data cannot be compared with those that the "
+        f"run began on, and its bits may differ; give it a fingerprint, a str that tells its data",
+        RuntimeWarning,
+        stacklevel=7,
+    )

@@ -1,0 +1,44 @@
+"""One step of a run: an update from a batch, or a validation; and what the run then knows of itself."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+from rnnbp.numerics import NonFiniteError
+from rnnbp.train.run_data import RunData
+from rnnbp.train.source import Source
+from rnnbp.train.standing import Parts, Standing
+from rnnbp.train.updates import DivergedError, Update
+from rnnbp.train.validation import validation_loss
+
+
+def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip: bool) -> dict[str, Any]:
+    """The metrics of the update from the batch where a run stands.
+
+    With ``skip`` a batch that is not finite, or whose loss, gradient or state is not, is left out.
+    """
+    try:
+        batch = data.batch(at.epoch, at.index)
+        found, at.state = update(batch, at.state, at.step)
+    except (FloatingPointError, NonFiniteError) as error:
+        if not skip or isinstance(error, DivergedError):
+            raise
+        skipped = {"skipped": at.skip(), "nonfinite": str(error)}
+        return {"loss": None, "grad_norm": None, "lr": update.rate(at.step), **skipped}
+    known.see(data, at.step, at.epoch, at.index, batch)
+    at.history.losses.append(found["loss"])
+    return found
+
+
+def validated(update: Update, source: Source, at: Standing, parts: Parts, known: RunData) -> float:
+    """The validation loss, told to the run. Raises FloatingPointError where it is not finite."""
+    seen = partial(known.see_validation, source)
+    value = validation_loss(update.model, source, update.loss, chunk=update.chunk, seen=seen)
+    if not math.isfinite(value):
+        raise FloatingPointError(f"step {at.step}: the validation loss is {value}; lower the learning rate")
+    at.validated(value, parts.params)
+    if parts.plateau is not None:
+        parts.plateau.update(value)
+    return value
