@@ -330,7 +330,10 @@ def test_a_terminal_gets_no_control_characters() -> None:
     [
         (None, "rnnbp: --text bad.txt does not exist; check the path"),
         (b"", "rnnbp: --text bad.txt is empty; name a file with some text in it"),
-        (b"caf\xe9", "rnnbp: --text bad.txt is not UTF-8: byte 3 is 0xe9; convert it, as with iconv -t utf-8"),
+        (
+            b"caf\xe9",
+            "rnnbp: --text bad.txt is not UTF-8: byte 3 is 0xe9; convert it, as with iconv -t utf-8, or name its encoding, as --encoding cp1252",
+        ),
         (b"abcdefghi", "rnnbp: bad.txt has 9 characters, at least 10 are needed; give a longer text"),
         (
             b"ab" * 15,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rnnbp.cli.encodings import decoded
+from rnnbp.cli.encodings import decoded, known
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.main import main
 from rnnbp.cli.model import Architecture, Sampler, utf8_next
 from rnnbp.cli.text import load_text, printable
+from rnnbp.storage import load_tensors
 
 RUSSIAN = "быть или не быть, вот в чём вопрос\n"
 
@@ -107,10 +109,13 @@ def test_marks_of_both_orders(encoding: str) -> None:
 BAD = {
     "latin-1": (
         "naïve".encode("latin-1"),
-        r"is not UTF-8: byte 2 is 0xef; convert it, as with iconv -t utf-8",
+        r"is not UTF-8: byte 2 is 0xef; convert it, as with iconv -t utf-8, or .* --encoding cp1252$",
     ),
     "cut short": (RUSSIAN.encode()[:-2], "is not UTF-8: byte 58 is 0xd1"),
-    "UTF-16 without a mark": ("some text".encode("utf-16-le"), "seems to be utf-16le .* iconv -f utf-16le -t utf-8"),
+    "UTF-16 without a mark": (
+        "some text".encode("utf-16-le"),
+        "seems to be utf-16le .* iconv -f utf-16le -t utf-8, or give --encoding utf-16-le$",
+    ),
     "UTF-16 of the other order": ("some text".encode("utf-16-be"), "seems to be utf-16be"),
     "UTF-32 without a mark": ("some text".encode("utf-32-le"), "seems to be utf-32le"),
     "half a number": (b"\xff\xfea\0b", "is not UTF-16-LE: byte 4 is 0x62; write the file anew"),
@@ -135,3 +140,76 @@ def test_a_text_with_carriage_returns_is_trained_on_and_sampled(
     assert "\r" not in capsys.readouterr().out
     assert main(["sample", str(out), "--length", "40", "--prompt", "x"]) == 0
     assert len(capsys.readouterr().out) == len("x") + 40 + len("\n")
+
+
+NAMED = {
+    "latin-1": "naïve café\r\n",
+    "cp1252": "“naïve” – 100 €\r",
+    "koi8-r": RUSSIAN,
+    "cp437": "╔═ naïve ═╗",
+    "mac-roman": "naïve • café\r",
+    "shift_jis": "漢字とかな。\n",
+    "gb18030": "汉字和标点。🙂",
+    "utf-16-le": "汉字🙂",
+    "utf-16-be": RUSSIAN,
+    "utf-8": RUSSIAN,
+}
+
+
+@pytest.mark.parametrize("encoding", NAMED)
+@pytest.mark.parametrize("spelling", [str.upper, str.lower, lambda name: name.replace("-", "_")])
+def test_an_encoding_can_be_named(encoding: str, spelling: Callable[[str], str]) -> None:
+    text = NAMED[encoding] * 10
+    assert decoded(text.encode(encoding), "here", spelling(encoding)) == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-8-sig", "gb18030"])
+def test_a_mark_before_a_text_of_a_named_encoding_is_none_of_its_characters(encoding: str) -> None:
+    assert decoded(f"\ufeff{RUSSIAN}".encode(encoding), "here", encoding) == RUSSIAN
+
+
+WRONG = {
+    "byte": ("déjà".encode("latin-1"), "ascii", "is not ascii: byte 1 is 0xe9; name the encoding that it has"),
+    "no such byte": (b"a\x81b", "cp1252", "byte 1 is 0x81"),
+    "half a unit": (b"a\0b", "utf-16-le", "byte 2 is 0x62"),
+    "half a character": (b"\x82", "shift_jis", "byte 0 is 0x82"),
+    "half a pair of surrogates": (b"x+2AA-", "utf-7", "is not utf-7: .*surrogates not allowed"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_bytes_that_are_not_of_the_named_encoding(case: str) -> None:
+    data, encoding, message = WRONG[case]
+    with pytest.raises(CommandError, match=message):
+        decoded(data, "here", encoding)
+
+
+@pytest.mark.parametrize("name", ["klingon", "", "base64", "rot13", "a\0b", "utf-9", "ut f8\n"])
+def test_no_encoding_of_texts(name: str) -> None:
+    with pytest.raises(ValueError, match="must be an encoding of texts, as latin-1 or cp1252"):
+        known(name)
+
+
+def test_a_text_in_latin_1_is_trained_on_resumed_and_sampled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The model is that of the same text in UTF-8, to the bit."""
+    text, moved = tmp_path / "latin.txt", tmp_path / "utf8.txt"
+    text.write_bytes("déjà vu, à côté\n".encode("latin-1") * 100)
+    moved.write_bytes("déjà vu, à côté\n".encode() * 100)
+    small = ["--quiet", "--units", "8", "--embedding", "4", "--batch", "2", "--horizon", "16"]
+    runs = {name: str(tmp_path / name) for name in ("latin", "utf8")}
+    train = ["train", *small, "--steps", "6"]
+    assert main([*train, "--text", str(text), "--encoding", "latin-1", "--out", runs["latin"]]) == 0
+    assert main([*train, "--text", str(moved), "--out", runs["utf8"]]) == 0
+    a, b = (load_tensors(Path(run, "model.safetensors"))[0] for run in runs.values())
+    for name, p in a.items():
+        np.testing.assert_array_equal(p, b[name])
+    longer = ["--quiet", "--override", "learning_rate", "--steps", "8"]
+    assert main(["train", "--resume", runs["latin"], *longer]) == 0  # as run.json says
+    text.unlink()
+    there = ["--text", str(moved), "--encoding", "utf-8"]
+    assert main(["train", "--resume", runs["latin"], *longer[:-1], "9", *there]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["sample", runs["latin"], "--length", "40", "--prompt", "à"]) == 0
+    assert len(capsys.readouterr().out) == len("à") + 40 + len("\n")

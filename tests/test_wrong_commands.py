@@ -37,6 +37,10 @@ LINES += [
     ["train", "--text", "missing.txt"], ["train", "--text", "."], ["train", "--text", "empty.txt"],
     ["train", "--text", "latin.txt"], ["train", "--text", "short.txt"], ["train", "--text", "pipe"],
     ["train", "--text", "/dev/zero"], ["train", "--text", "a\0b"], ["train", "--text", "-"],
+    ["train", "--encoding", "latin-1"], ["train", "--text", "latin.txt", "--encoding", "klingon"],
+    ["train", "--text", "latin.txt", "--encoding", "base64"], ["train", "--text", "latin.txt", "--encoding", "ascii"],
+    ["train", "--text", "latin.txt", "--encoding", ""], ["train", "--text", "latin.txt", "--encoding", "a\0b"],
+
     ["train", "--resume", "missing"], ["train", "--resume", "short.txt"], ["train", "--resume", "."],
     ["train", "--resume", "full"], ["train", "--resume", "full", "--units", "3"], ["train", "--resume", "a\0b"],
     ["train", "--out", "full"], ["train", "--out", "short.txt"], ["train", "--out", "short.txt/below"],

@@ -13,30 +13,63 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-CURE = "convert it, as with iconv -t utf-8"
+CURE = "convert it, as with iconv -t utf-8, or name its encoding, as --encoding cp1252"
 LOOKED_AT, MANY = 2**16, 5
 """Bytes at the beginning that are looked at; one zero in MANY of them or more is no text in
 UTF-8."""
 
 
-def decoded(data: bytes, place: str) -> str:
-    """The characters of UTF-8, or of what a byte order mark says, without the mark; ends of lines
-    as they are.
+def known(name: str) -> str:
+    """``name`` itself, if Python has such an encoding of texts. Raises ValueError for another."""
+    try:
+        "a".encode(name)
+    except (LookupError, ValueError):  # as base64, which is none of texts; a NUL in it
+        raise ValueError(f"must be an encoding of texts, as latin-1 or cp1252, found {name!r}") from None
+    return name
+
+
+def decoded(data: bytes, place: str, encoding: str | None = None) -> str:
+    """The characters of a text, without a byte order mark; ends of lines as they are.
+
+    Args:
+        encoding: by default what a byte order mark says, or UTF-8.
 
     Raises CommandError for bytes that are not of that encoding, or are of UTF-16 or UTF-32 without
     a mark.
     """
-    mark, encoding = next((found for found in MARKS if data.startswith(found[0])), (b"", "utf-8"))
-    head = data[:LOOKED_AT]
-    if encoding == "utf-8" and (zeros := head.count(0)) * MANY > len(head):
-        wide = "utf-32" if zeros * 2 > len(head) + 1 else "utf-16"
-        wide += "be" if head[:1] == b"\0" else "le"
-        cure = CURE.replace("-t", f"-f {wide} -t")
-        raise CommandError(f"{place} is not UTF-8, it seems to be {wide} without a byte order mark; {cure}")
+    if encoding is not None:
+        return _as_named(data, place, encoding)
+    mark, found = next((pair for pair in MARKS if data.startswith(pair[0])), (b"", "utf-8"))
+    if found == "utf-8":
+        _check_narrow(data[:LOOKED_AT], place)
     try:
-        return data[len(mark) :].decode(encoding)
+        return data[len(mark) :].decode(found)
     except UnicodeDecodeError as error:
         at = len(mark) + error.start
-        found = f"byte {at} is 0x{data[at]:02x}"
-        cure = CURE if encoding == "utf-8" else "write the file anew"
-        raise CommandError(f"{place} is not {encoding.upper()}: {found}; {cure}") from None
+        cure = CURE if found == "utf-8" else "write the file anew"
+        raise CommandError(f"{place} is not {found.upper()}: byte {at} is 0x{data[at]:02x}; {cure}") from None
+
+
+def _check_narrow(head: bytes, place: str) -> None:
+    """Raise CommandError for the beginning of a text that seems to be UTF-16 or UTF-32."""
+    if (zeros := head.count(0)) * MANY <= len(head):
+        return
+    wide = "utf-32" if zeros * 2 > len(head) + 1 else "utf-16"
+    wide += "be" if head[:1] == b"\0" else "le"
+    raise CommandError(
+        f"{place} is not UTF-8, it seems to be {wide} without a byte order mark; convert it, as with "
+        f"iconv -f {wide} -t utf-8, or give --encoding {wide[:6]}-{wide[6:]}"
+    )
+
+
+def _as_named(data: bytes, place: str, encoding: str) -> str:
+    cure = "name the encoding that it has"
+    try:
+        characters = data.decode(encoding)
+        characters.encode()  # half a pair of surrogates is no character
+    except UnicodeDecodeError as error:
+        what = f"byte {error.start} is 0x{data[error.start]:02x}" if error.start < len(data) else error.reason
+        raise CommandError(f"{place} is not {encoding}: {what}; {cure}") from None
+    except UnicodeError as error:
+        raise CommandError(f"{place} is not {encoding}: {error}; {cure}") from None
+    return characters.removeprefix("\ufeff")

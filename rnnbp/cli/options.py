@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from rnnbp.cli.encodings import known
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and that notes in ``given`` the options that were given."""
@@ -89,6 +91,14 @@ def number(least: float, below: float = math.inf, *, above: bool = False) -> Cal
         return value
 
     return read
+
+
+def encoding(text: str) -> str:
+    """Reads the name of an encoding of texts."""
+    try:
+        return known(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def checkpoint(text: str) -> str | int:

@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from rnnbp.bptt.backend import as_backend
+from rnnbp.cli.encodings import known
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.model import CELLS, Architecture
 from rnnbp.cli.text import Text
@@ -38,6 +39,7 @@ class Settings:
     """
 
     text: str | None = None
+    encoding: str | None = None
     cell: str = CELLS[0]
     layers: int = 1
     units: int = 192
@@ -100,6 +102,7 @@ def _schedule(found: Fields, name: str) -> str | int:
 
 _READ: dict[str, Callable[[Fields, str], Any]] = {
     "text": _maybe(Fields.text),
+    "encoding": _maybe(lambda found, name: known(found.text(name))),
     "cell": Fields.text,
     "layers": _count(),
     "units": _count(),

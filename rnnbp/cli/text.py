@@ -65,13 +65,15 @@ class Split:
     held_out: Part
 
 
-def load_text(path: Path | None) -> Text:
-    """The text of a file, in UTF-8 or what its byte order mark says; of ``pydoc_data.topics`` for
-    None.
+def load_text(path: Path | None, encoding: str | None = None) -> Text:
+    """The text of a file; of ``pydoc_data.topics`` for None.
+
+    Args:
+        encoding: of the file; by default what its byte order mark says, or UTF-8.
 
     Raises CommandError if there is none.
     """
-    return _python_topics() if path is None else _from_file(path)
+    return _python_topics() if path is None else _from_file(path, encoding)
 
 
 def printable(characters: str) -> str:
@@ -94,11 +96,11 @@ def _python_topics() -> Text:
     return Text(joined, f"the help topics of Python {platform.python_version()}")
 
 
-def _from_file(path: Path) -> Text:
+def _from_file(path: Path, encoding: str | None) -> Text:
     data = _read(path)
     if not data:
         raise CommandError(f"--text {path} is empty; name a file with some text in it")
-    characters = decoded(data, f"--text {path}")
+    characters = decoded(data, f"--text {path}", encoding)
     return Text(characters, str(path), path.resolve())
 
 

@@ -36,7 +36,7 @@ ABOUT = (
 )
 WARM_UP, FLOOR = 20, 0.02
 """Steps of warm-up, and the part of the learning rate that is left at the end."""
-GOES_ON = {"resume", "minutes", "snapshot_minutes", "override", "quiet", "text"}
+GOES_ON = {"resume", "minutes", "snapshot_minutes", "override", "quiet", "text", "encoding"}
 """The options that may stand next to --resume."""
 LENGTH = {"steps", "epochs"}
 """Those that may too, where the learning rate, whose cosine ends with the run, is overridden."""
@@ -94,8 +94,10 @@ def _locked(folder: Path, held: contextlib.ExitStack) -> FolderLock:
 def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
     if options.override:
         raise CommandError("--override goes with --resume; leave it out")
+    if options.encoding and not options.text:
+        raise CommandError("--encoding is that of a --text; name the text, or leave it out")
     settings = Settings.from_options(vars(options))
-    return replace(settings, threads=settings.threads or usual()), load_text(options.text), None
+    return replace(settings, threads=settings.threads or usual()), load_text(options.text, options.encoding), None
 
 
 def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:
@@ -110,7 +112,7 @@ def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:
         )
     found = Run.open(options.resume)
     known = Path(found.settings.text) if found.settings.text else None
-    text = load_text(options.text or known)
+    text = load_text(options.text or known, options.encoding or found.settings.encoding)
     found.check_text(text)
     if "backend" not in options.override:
         found.check_backend()

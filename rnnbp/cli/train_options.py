@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rnnbp.cli.model import CELLS, MOST_LAYERS, MOST_UNITS
-from rnnbp.cli.options import Parser, checkpoint, number, whole
+from rnnbp.cli.options import Parser, checkpoint, encoding, number, whole
 from rnnbp.cli.runs import Settings
 from rnnbp.cli.threads import add_threads
 
@@ -24,7 +24,14 @@ def add_options(parser: Parser) -> None:
 def _add_model(parser: Parser) -> None:
     group = parser.add_argument_group("text and model")
     group.add_argument(
-        "--text", type=Path, metavar="FILE", help="UTF-8 text to train on; by default Python's own help topics"
+        "--text", type=Path, metavar="FILE", help="text to train on; by default Python's own help topics"
+    )
+    group.add_argument(
+        "--encoding",
+        type=encoding,
+        metavar="NAME",
+        help="of the text, as latin-1, cp1252 or shift_jis; by default what a byte order mark says, or UTF-8; "
+        "samples are UTF-8",
     )
     group.add_argument(
         "--cell", choices=CELLS, default=DEFAULT.cell, metavar="CELL", help="the recurrent cell: %(choices)s"
