@@ -70,8 +70,21 @@ def residual(v: Any, x: Any, h: Any) -> Any:
     return rb.Tanh()(v)
 
 
+def tanhs(v: Any, x: Any, h: Any) -> Any:
+    for _ in range(DEPTH):
+        v = rb.Tanh()(v)
+    return v
+
+
+def units(v: Any, x: Any, h: Any) -> Any:
+    """Sigmoid linear units, which multiply."""
+    for _ in range(DEPTH // 2):
+        v = v * rb.Scale(2.0)(rb.Sigmoid()(v))
+    return rb.Tanh()(v)
+
+
 CHAINS: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (sums, differences, rectified, products, denses, parts, residual)
+    f.__name__: f for f in (sums, differences, rectified, products, denses, parts, residual, tanhs, units)
 }
 
 
@@ -93,7 +106,7 @@ def assert_same(found: Any, wanted: Any) -> None:
 
 
 RUNS = [("numpy", chain, ()) for chain in CHAINS]
-RUNS += [(backend, chain, ()) for backend in COMPILED[1:] for chain in ("sums", "differences")]
+RUNS += [(backend, chain, ()) for backend in COMPILED[1:] for chain in CHAINS]
 RUNS += [
     ("numpy", chain, left) for chain, left in (("sums", ("turned",)), ("differences", ("sums",)), ("residual", RULES))
 ]

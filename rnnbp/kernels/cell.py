@@ -17,7 +17,7 @@ from rnnbp.compiler.rules import cut
 from rnnbp.kernels import products
 from rnnbp.kernels.groups import Item, Lookup, Product, arranged, sums_of
 from rnnbp.kernels.places import Place, Places, Spot
-from rnnbp.kernels.source import GATHER, PRODUCT, Source, function_text
+from rnnbp.kernels.source import GATHER, PRODUCT, Source
 from rnnbp.lazy import cached, cached_property
 from rnnbp.native import driving
 from rnnbp.native.ir import Lanes
@@ -253,11 +253,10 @@ class KernelCell:
                 at, done = at + n, done + n
 
     def _compiled(self, source: Source, parts: dict[str, list[Item]], rolled: Sequence[tuple[str, int]]) -> Kernel:
-        body = source.text(parts["before"], parts["loop"], parts["after"], rolled)
+        text = source.text(parts["before"], parts["loop"], parts["after"], rolled)
         named = self.cell.constants.named
         constants = {name: named[name] for name in source.names if name in named}
         made = [item for items in parts.values() for item in items if isinstance(item, Product)]
         flops = sum(2 * item.rows * item.depth for item in made)
         weights = sum(item.rows * item.depth for item in parts["loop"] if isinstance(item, Product))
-        text = function_text("run", body)
         return Kernel(text, tuple(source.names), source.widths, constants, self.library, flops, weights)

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeAlias
 
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.emit import Constants
 from rnnbp.kernels import pointwise, products, reductions
+from rnnbp.kernels.called import Called
+from rnnbp.kernels.frame import ARGUMENTS, Frame
 from rnnbp.kernels.groups import Group, Item, Lookup, Product, Reduction
 from rnnbp.kernels.places import Places, Spot
-from rnnbp.native.calls import located
 from rnnbp.native.ir import Lanes, Text
 
-ARGUMENTS = (
-    "ptr %a", "i64 %L", "i64 %B", "i64 %b0", "i64 %b1", "i64 %S", "i64 %k", "i64 %n", "ptr %met",
-    "ptr %bases",
-)  # fmt: skip
-"""Places of arrays; steps, batch; the first row of the batch and that after the last; steps of a block. Of n > 1
-threads the k-th takes its share of the columns of products, on all rows, and they meet before and after. ``bases`` is
-where the arrays of a job begin."""
 TABLE = "table"
 """The array that lookups read."""
 GATHER = "declare void @gather(ptr, i64)"
 COPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
-LEAST = "declare i64 @llvm.smin.i64(i64, i64)"
-_ROWS = (
-    "  %together = icmp sgt i64 %n, 1",
-    "  %r0 = select i1 %together, i64 0, i64 %b0",
-    "  %own = sub i64 %b1, %b0",
-    "  %all = select i1 %together, i64 %B, i64 %own",
-)
-"""How many rows are a thread's own, and where those of its products begin, and how many they are."""
+MOST = 128
+"""Items of a step, or of a block, that one function does. LLVM's time for a function grows with the square of the
+addresses in its loops (Loop Strength Reduction): a cell of 1,000 tanhs took 34 s as one, and takes 5.5 s in parts."""
+PART = 32
+"""Items of a part, where there are more."""
+Other: TypeAlias = Group | Reduction | Lookup
+_Work: TypeAlias = Callable[[str, str], None]
 PRODUCT = "declare void @product(ptr, i64, ptr, i64, i64, ptr, i64, ptr, i64, i64)"
 
 
@@ -60,18 +55,30 @@ class Source:
     places: Places
     constants: Constants
     back: bool = False
-    names: dict[str, str] = field(default_factory=dict)
-    """By array, the variable of its address."""
+    names: dict[str, int] = field(default_factory=dict)
+    """The arrays, and their numbers."""
     widths: dict[str, int] = field(default_factory=dict)
     """Features of each array but constants."""
-    shares: dict[int, list[str]] = field(default_factory=dict)
-    """By the columns of products, what works out a thread's share of them."""
+    _parts: list[str] = field(default_factory=list, init=False)
+    """Functions that the body calls."""
+
+    def __post_init__(self) -> None:
+        self._called, self._frame = Called(self.lanes), Frame(self.lanes)
+
+    @property
+    def t(self) -> Text:
+        """Of the function in the making."""
+        return self._frame.t
 
     def text(
         self, before: Sequence[Item], loop: Sequence[Item], after: Sequence[Item], rolled: Sequence[tuple[str, int]]
-    ) -> Text:
-        """The body; ``rolled``: states, with their features, whose value after a block goes before the next."""
-        t = self.t = Text(self.lanes)
+    ) -> str:
+        """A module with the function ``run``.
+
+        Args:
+            rolled: states, with their features, whose value after a block goes before the next.
+        """
+        t = self.t
         with t.loop(0, "%L", "%S") as blocks:
             start = blocks.index
             left = t.put(f"sub i64 %L, {start}")
@@ -83,36 +90,65 @@ class Source:
             self._block(after, start, n)
             for name, width in rolled:
                 self._roll(name, width, n)
-        first = located("a", [variable[1:] for variable in self.names.values()])
-        t.lines[:0] = [*_ROWS, *(line for share in self.shares.values() for line in share), first]
-        return t
+        body = self._frame.text("run", self.names)
+        return "\n".join([*sorted(t.needs), *self._called.texts.values(), *self._parts, body])
 
     def _step(self, items: Sequence[Item], chunk: str, block: str) -> None:
         """Items on one step of a loop."""
         ahead = self._ahead([item for item in items if isinstance(item, Group)])
+        work: list[_Work] = []
         for item, following in zip(items, [*items[1:], None], strict=True):
             if isinstance(item, Product):
-                self._gather()
-                self._product(item, Rows(chunk, block, "%r0", "%all"), *self._share(item.rows))
-                self._gather(later=isinstance(following, Product))
+                work.append(partial(self._product_on_step, item, isinstance(following, Product)))
             else:
                 spots = item.spots if isinstance(item, Group) else []
                 asked = {spot: ahead.pop(spot) for spot in spots if spot in ahead}
-                self._item(item, Rows(chunk, block, "%b0", "%own"), asked)
+                work.append(partial(self._item_on_step, item, asked))
+        self._in_parts(work, chunk, block)
+
+    def _product_on_step(self, item: Product, more: bool, chunk: str, block: str) -> None:
+        """A product on one step of a loop; ``more``: whether another follows."""
+        self._gather()
+        self._product(item, Rows(chunk, block, "%r0", "%all"), *self._frame.share(item.rows))
+        self._gather(later=more)
+
+    def _item_on_step(self, item: Other, asked: Mapping[Spot, bool], chunk: str, block: str) -> None:
+        self._item(item, Rows(chunk, block, "%b0", "%own"), asked)
 
     def _block(self, items: Sequence[Item], start: str, n: str) -> None:
         """Items on all steps of a block."""
-        for item in items:
-            if isinstance(item, Product):
-                self._by_panels(item, start, n)
-            else:
-                with self._steps(start, n, "%b0", "%own") as rows:
-                    self._item(item, rows)
+        self._in_parts([partial(self._item_on_block, item) for item in items], start, n)
+
+    def _item_on_block(self, item: Item, start: str, n: str) -> None:
+        if isinstance(item, Product):
+            self._by_panels(item, start, n)
+        else:
+            with self._steps(start, n, "%b0", "%own") as rows:
+                self._item(item, rows)
+
+    def _in_parts(self, work: Sequence[_Work], one: str, two: str) -> None:
+        """Work that takes two numbers: where it is much, in functions of their own, a part of it in each."""
+        if len(work) <= MOST:
+            for do in work:
+                do(one, two)
+            return
+        for first in range(0, len(work), PART):
+            self._in_a_function(work[first : first + PART], one, two)
+
+    def _in_a_function(self, work: Sequence[_Work], one: str, two: str) -> None:
+        name, outer, inner = f"part{len(self._parts)}", self._frame, Frame(self.lanes, part=True)
+        self._frame = inner
+        for do in work:
+            do("%one", "%two")
+        self._frame = outer
+        self._parts.append(inner.text(name, self.names, ["i64 %one", "i64 %two"]))
+        self.t.needs |= inner.t.needs
+        self.t.do(f"call void @{name}({', '.join(ARGUMENTS)}, i64 {one}, i64 {two})")
 
     def _by_panels(self, item: Product, start: str, n: str) -> None:
         """A product on all steps of a block, its columns by panels, which stay in the cache while steps go by."""
         t, width = self.t, products.panel(self.lanes)
-        first, count = self._share(item.rows)
+        first, count = self._frame.share(item.rows)
         self._gather()
         with t.loop(0, count, width) as loop:
             left = t.put(f"sub i64 {count}, {loop.index}")
@@ -131,7 +167,7 @@ class Source:
         with t.loop(0, times) as step:
             yield Rows(t.plus(start, step.index), step.index, first, many)
 
-    def _item(self, item: Group | Reduction | Lookup, rows: Rows, asked: Mapping[Spot, bool] | None = None) -> None:
+    def _item(self, item: Other, rows: Rows, asked: Mapping[Spot, bool] | None = None) -> None:
         """An item row by row; ``asked``: what is asked for of the next step, and whether it writes there."""
         t = self.t
         with t.loop(0, rows.count) as loop:
@@ -140,29 +176,10 @@ class Source:
                 self._lookup(item, here)
             elif isinstance(item, Group):
                 ahead = [(self._next(spot, here), written) for spot, written in (asked or {}).items()]
-                pointwise.row(t, item, lambda spot: self._address(spot, here), self._constant, ahead)
+                apply = self._called.pointwise if self._frame.part else pointwise.written_out
+                pointwise.row(t, item, lambda spot: self._address(spot, here), self._constant, ahead, apply)
             else:
                 self._reduction(item, here)
-
-    def _share(self, columns: int) -> tuple[str, str]:
-        """The first of a thread's columns of products with so many, and how many they are: whole panels."""
-        name, width = f"%share{columns}", products.panel(self.lanes)
-        panels = -(-columns // width)
-        self.shares.setdefault(
-            columns,
-            [
-                f"  {name}.before = mul i64 %k, {panels}",
-                f"  {name}.after = add i64 {name}.before, {panels}",
-                f"  {name}.from = sdiv i64 {name}.before, %n",
-                f"  {name}.to = sdiv i64 {name}.after, %n",
-                f"  {name}.first = mul i64 {name}.from, {width}",
-                f"  {name}.end = mul i64 {name}.to, {width}",
-                f"  {name}.stop = call i64 @llvm.smin.i64(i64 {name}.end, i64 {columns})",
-                f"  {name}.count = sub i64 {name}.stop, {name}.first",
-            ],
-        )
-        self.t.needs.add(LEAST)
-        return f"{name}.first", f"{name}.count"
 
     def _gather(self, *, later: bool = False) -> None:
         """Wait for the threads that share columns, unless what follows does."""
@@ -188,7 +205,7 @@ class Source:
 
     def _reduction(self, item: Reduction, rows: Rows) -> None:
         args, outs = ([self._address(spot, rows) for spot in spots] for spots in (item.args, item.outs))
-        reductions.emit(self.t, item, args, outs)
+        (self._called.reduction if self._frame.part else reductions.emit)(self.t, item, args, outs)
 
     def _product(self, item: Product, rows: Rows, first: str, columns: str) -> None:
         """Columns from ``first`` on of a product."""
@@ -233,7 +250,8 @@ class Source:
         return self._array(self.constants.name(value))
 
     def _array(self, name: str) -> str:
-        return self.names.setdefault(name, f"%array.{name}")
+        self.names.setdefault(name, len(self.names))
+        return self._frame.array(name)
 
     def _roll(self, name: str, width: int, n: str) -> None:
         """Copy this thread's rows of a state from after the block to before it."""
@@ -243,8 +261,3 @@ class Source:
         last = t.plus(t.times(n, "%B"), "%b0")
         source = t.at(self._array(name), t.times(last, width))
         self._copy(to, source, size)
-
-
-def function_text(name: str, body: Text) -> str:
-    """A module with one function."""
-    return "\n".join([*sorted(body.needs), body.function(name, ARGUMENTS)])

@@ -6,7 +6,7 @@ each job. So a table of tasks is made once, whatever arrays it is for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -25,18 +25,19 @@ def place(which: int, nbytes: int = 0) -> int:
     return (which << WHICH) + nbytes
 
 
-def loads(base: str, names: Sequence[str], kinds: Sequence[str]) -> str:
-    """Numbers that lie one after the other, from an address on."""
+def loads(base: str, names: Sequence[str], kinds: Sequence[str], which: Iterable[int] | None = None) -> str:
+    """Numbers that lie one after the other, from an address on; or of these the ones ``which`` are counted."""
+    at = range(len(names)) if which is None else which
     lines = [
         f"  %{name}.at_ = getelementptr i64, ptr %{base}, i64 {k}\n  %{name} = load {kind}, ptr %{name}.at_"
-        for k, (name, kind) in enumerate(zip(names, kinds, strict=True))
+        for k, name, kind in zip(at, names, kinds, strict=True)
     ]
     return "\n".join(lines)
 
 
-def located(base: str, names: Sequence[str]) -> str:
-    """Addresses, from places that lie one after the other; ``bases`` is where arrays begin."""
-    codes = loads(base, [f"{name}.place" for name in names], ["i64"] * len(names))
+def located(base: str, names: Sequence[str], which: Iterable[int] | None = None) -> str:
+    """Addresses, from places that lie as ``loads`` has them; ``bases`` is where arrays begin."""
+    codes = loads(base, [f"{name}.place" for name in names], ["i64"] * len(names), which)
     return "\n".join([codes, *map(_located, names)])
 
 

@@ -217,9 +217,9 @@ class Text:
         self.lines[at:at] = phis
         self.label(end)
 
-    def function(self, name: str, arguments: Sequence[str], *, internal: bool = False) -> str:
-        """The whole function; it returns nothing."""
-        kind = "internal " if internal else ""
-        return "\n".join(
-            [f"define {kind}void @{name}({', '.join(arguments)}) {{", "entry:", *self.lines, "  ret void", "}", ""]
-        )
+    def function(
+        self, name: str, arguments: Sequence[str], *, internal: bool = False, value: tuple[str, str] = ("void", "")
+    ) -> str:
+        """The whole function; it returns nothing, or a ``value`` of a type."""
+        start = f"define {'internal ' if internal else ''}{value[0]} @{name}({', '.join(arguments)}) {{"
+        return "\n".join([start, "entry:", *self.lines, f"  ret {' '.join(value).rstrip()}", "}", ""])
