@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import wraps
 from typing import Any, Generic, TypeVar
@@ -12,46 +11,47 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Recent(Generic[K, T]):
-    """Values by key, of the ``most`` keys that were used last: shapes without end take no memory
-    without end.
+    """Values by key, of the ``most`` keys that came last: ever new shapes take no more memory.
 
+    A key that is found stays where it is, which costs nothing. The first that came goes, and is
+    made again if it is needed.
     Threads may share it without a lock: at worst a value is made twice.
     """
 
     def __init__(self, most: int) -> None:
-        self._known: OrderedDict[K, T] = OrderedDict()
+        self.known: dict[K, T] = {}
+        """To be read."""
         self.most = most
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self.known)
 
     def get(self, key: K, make: Callable[[], T]) -> T:
         """The value of a key, which ``make`` returns where it is not known."""
         try:
-            found = self._known[key]
-            self._known.move_to_end(key)
-        except KeyError:  # not known, or dropped by another thread just now
-            found = make()
-            self.put(key, found)
+            return self.known[key]
+        except KeyError:
+            pass
+        found = make()
+        self.put(key, found)
         return found
 
     def put(self, key: K, value: T) -> None:
-        """Remember a value, and forget the one that was used least recently where there are too
-        many."""
-        self._known[key] = value
-        while len(self._known) > self.most:
+        """Remember a value, and forget those that came first where there are too many."""
+        self.known[key] = value
+        while len(self.known) > self.most:
             try:
-                self._known.popitem(last=False)
-            except KeyError:
+                self.known.pop(next(iter(self.known)), None)
+            except (StopIteration, RuntimeError):  # another thread is at it, and drops them
                 return
 
     def items(self) -> list[tuple[K, T]]:
         """All keys with their values."""
-        return list(self._known.items())
+        return list(self.known.items())
 
     def clear(self) -> None:
         """Forget all."""
-        self._known.clear()
+        self.known.clear()
 
 
 def once(method: Callable[..., T]) -> Callable[..., T]:
@@ -60,7 +60,13 @@ def once(method: Callable[..., T]) -> Callable[..., T]:
 
     @wraps(method)
     def remembering(self: Any, *args: Any) -> T:
-        found: T = self.asked.get((name, *args), lambda: method(self, *args))
+        asked: Recent[Any, T] = self.asked
+        try:
+            return asked.known[name, args]
+        except KeyError:
+            pass
+        found = method(self, *args)
+        asked.put((name, args), found)
         return found
 
     return remembering

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -21,6 +21,8 @@ class Accumulator(Protocol):
     def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None: ...
 
     def at(self, owner: dict[str, Array], key: str) -> Array: ...
+
+    def begins(self, key: object, find: Callable[[], list[int]]) -> list[int]: ...
 
 
 @dataclass(slots=True)

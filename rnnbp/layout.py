@@ -68,7 +68,7 @@ class Layout:
         """The feature shape of every value of the cell. Raises ShapeError where a layer does not
         say its own."""
         found = self.cell.value_shapes(self.x_shape, *self.cell.state_shapes)
-        for node in self.cell.nodes:
+        for node in self.cell.nodes if None in found else ():
             if any(found[k] is None for k in node.outs):
                 shapes = ", ".join(str(found[k]) for k in node.args)
                 raise ShapeError(

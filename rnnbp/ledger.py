@@ -26,11 +26,16 @@ class Ledger:
         self.total = 0
         """Bytes held now."""
         self.peak_bytes = 0
-        self.peak_by_kind: dict[str, int] = {}
+        self._peak_by_kind: dict[str, int] = {}
         self.brief = 0
         """Of what is reserved, the bytes of temporary arrays for which memory is kept from run to run."""
         self.grown: Callable[[], None] | None = None
         """What is called when the total has grown."""
+
+    @property
+    def peak_by_kind(self) -> dict[str, int]:
+        """The bytes of each kind at the peak."""
+        return {kind: n for kind, n in self._peak_by_kind.items() if n > 0}
 
     def hold(self, kind: str, tree: Any) -> None:
         """Count the arrays in ``tree`` (arrays in tuples, lists, dicts) as held once more."""
@@ -72,7 +77,7 @@ class Ledger:
 
     def _note_peak(self) -> None:
         if self.total > self.peak_bytes:
-            self.peak_bytes, self.peak_by_kind = self.total, {kind: n for kind, n in self.bytes.items() if n > 0}
+            self.peak_bytes, self._peak_by_kind = self.total, dict(self.bytes)
         if self.grown is not None:
             self.grown()
 

@@ -41,7 +41,10 @@ class ChunkTape:
 
     def arrays(self) -> list[Any]:
         """All that it holds, as a nest of arrays."""
-        return [part.arrays() if isinstance(part, TAPES) else part for part in self.saved] + [self.frontier]
+        found: list[Any] = [*self.frontier.values()]
+        for part in self.saved:
+            found += part.arrays() if isinstance(part, TAPES) else (part,)
+        return found
 
     def entering(self) -> States:
         """The state before the chunk."""
@@ -60,7 +63,7 @@ class ThinTape:
 
     def arrays(self) -> list[Any]:
         """All that it holds, as a nest of arrays."""
-        return [states.arrays() for states in self.states]
+        return [array for states in self.states for array in states.arrays()]
 
     def entering(self) -> States:
         """The state before the chunk."""

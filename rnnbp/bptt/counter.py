@@ -26,16 +26,23 @@ class Counter:
         """Take note of an action that ``run`` has just done."""
         self.actions[type(action).__name__] += 1
         match action:
-            case Store(_, tier):
-                self.writes[tier] += 1
-            case Load(n) if run.reads_slot(n):
-                self.reads[run.slots.tiers[n]] += 1
+            case Record():
+                self._peak("tapes", len(run.tapes))
+            case Keep():
+                self._peak("thin", len(run.thin))
             case Rebuild(n):
                 self.rebuilt += run.length(n)
-        if isinstance(action, (Record, Keep, Rebuild, Store)):
-            held = {"slots": len(run.slots), "tapes": len(run.tapes), "thin": len(run.thin)}
-            held |= run.slots.in_tier
-            self.peaks = {what: max(self.peaks[what], count) for what, count in held.items()}
+                self._peak("tapes", len(run.tapes))
+            case Store(_, tier):
+                self.writes[tier] += 1
+                self._peak("slots", len(run.slots))
+                self._peak(tier, run.slots.in_tier[tier])
+            case Load(n) if run.reads_slot(n):
+                self.reads[run.slots.tiers[n]] += 1
+
+    def _peak(self, what: str, count: int) -> None:
+        if count > self.peaks[what]:
+            self.peaks[what] = count
 
     def stats(self, problem: Problem, ledger: Ledger) -> Stats:
         """All of it, with the ledger's peak."""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from rnnbp.bptt.budget import shown
-from rnnbp.bptt.parts import recurrents
 from rnnbp.graph import Graph
 from rnnbp.lazy import cached
 from rnnbp.recurrent import Recurrent
@@ -27,7 +26,7 @@ def check_possible(model: Graph, x: Any, checkpoint: Any, dx: bool | None) -> No
     """
     if not isinstance(x, np.ndarray) or x.ndim < 2:
         return
-    numbers = sum(math.prod(s) for block in _recurrents(model) for s in block.cell.state_shapes) * x.shape[1]
+    numbers = _row_of_states(model) * x.shape[1]
     memory = _memory()
     if memory is None or WIDEST * max(x.size, numbers * max(1, x.shape[0])) <= BEYOND * memory:
         return  # nearly always
@@ -61,5 +60,11 @@ def _memory() -> int | None:
         return None
 
 
-def _recurrents(model: Graph) -> list[Recurrent]:
-    return [node.block for node in recurrents(model) if isinstance(node.block, Recurrent)]
+def _row_of_states(model: Graph) -> int:
+    """Numbers in the states of one row of the batch."""
+    total = 0
+    for node in model.nodes:
+        if isinstance(node.block, Recurrent):
+            for shape in node.block.cell.state_shapes:
+                total += math.prod(shape)
+    return total

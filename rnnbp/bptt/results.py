@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TypeAlias
@@ -68,6 +68,7 @@ class Accumulators:
         slots = network.slots.values()
         self._slots = {(id(owner), key): self._sums.get(id(owner[key])) for owner, key in slots}
         self.totals = sums.totals(self.whole) if chunks > sums.PART else None
+        self._begins: dict[object, list[int]] = {}
 
     def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None:
         """Add the gradients of some of ``owner``'s parameters."""
@@ -82,6 +83,13 @@ class Accumulators:
         found = self._sums.get(id(owner[key])) if found is None else found
         if found is None:
             raise TypeError(f"parameter {key!r} was added, or tied, while the network ran; change it between runs")
+        return found
+
+    def begins(self, key: object, find: Callable[[], list[int]]) -> list[int]:
+        """Where some of the sums begin in memory: found once, for they do not move."""
+        found = self._begins.get(key)
+        if found is None:
+            self._begins[key] = found = find()
         return found
 
     def settle(self) -> None:

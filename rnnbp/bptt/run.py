@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
 from itertools import chain, pairwise
+from typing import Any
 
 import numpy as np
 
@@ -82,8 +83,8 @@ class Run:
             self.chunks.prepare()
             for (action, wanted), (after, _) in pairwise(chain(self._told(schedule), [(None, ())])):
                 assert action is not None
-                if (ahead := read_ahead(action, after, self.slots.on_disk, (self.tapes, self.thin))) is not None:
-                    self.slots.read_ahead(ahead)
+                if isinstance(after, Load):
+                    self._read_ahead(action, after)
                 if self.arriving and isinstance(action, Advance | Keep | Record):
                     self._prepare(action.n)
                 if wanted:
@@ -97,6 +98,12 @@ class Run:
             self._close()
             self.ledger.count("state", -self._states * self.sizes.slot)  # those that are left are the result's
         return self._result()
+
+    def _read_ahead(self, action: Action, after: Load) -> None:
+        """Begin to read the slot of the next action, where that may be done while this one runs."""
+        ahead = read_ahead(action, after, self.slots.on_disk, (self.tapes, self.thin))
+        if ahead is not None:
+            self.slots.read_ahead(ahead)
 
     def _stand(self) -> None:
         """Count the states that are held now."""
@@ -130,6 +137,12 @@ class Run:
     def _do(self, action: Action, state: States) -> States:
         """Run one action; gives the present state after it."""
         match action:
+            case Backward(n):
+                self._backward(n)
+            case Record(n):
+                with self._reserved(self.sizes.record, n):
+                    self._hold(n, self.chunks.record(n, state))
+                return self._ran(n, self.tapes[n].leaving())
             case Advance(n) if n in self.ahead:
                 return self._ran(n, self._waiting(n))
             case Advance(n):
@@ -140,10 +153,6 @@ class Run:
                     self.thin[n] = self.chunks.keep(n, state)
                     self.ledger.hold("thin tape", self.thin[n].arrays())
                 return self._ran(n, self.thin[n].leaving())
-            case Record(n):
-                with self._reserved(self.sizes.record, n):
-                    self._hold(n, self.chunks.record(n, state))
-                return self._ran(n, self.tapes[n].leaving())
             case Rebuild(n):
                 with self._reserved(self.sizes.rebuild, n):
                     thin = self.thin.pop(n)
@@ -155,11 +164,6 @@ class Run:
                 return self._load(n)
             case Drop(n):
                 self.slots.drop(n)
-            case Backward(n):
-                length = self.length(n)
-                need = self.sizes.backward(length, first=self.standing.first)
-                with self.ledger.reserve("workspace", need, self.sizes.brief(length)):
-                    self._backward(n)
         return state
 
     def _reserved(self, needs: Callable[[int], int], n: int) -> AbstractContextManager[None]:
@@ -220,12 +224,20 @@ class Run:
         self.grads.close()
 
     def _backward(self, n: int) -> None:
-        self._settle()
-        tape = self.tapes.pop(n)
-        held = tape.arrays()
-        into = None if self.dx is None else self.dx[self.problem.span(n)]
-        value, dx = self.chunks.backward(n, tape, self.objective, self.dstates, self.grads, into)
-        self.ledger.release(held)
+        length = self.length(n)
+        need = self.sizes.backward(length, first=self.standing.first)
+        with self.ledger.reserve("workspace", need, self.sizes.brief(length)):
+            self._settle()
+            tape = self.tapes.pop(n)
+            held = tape.arrays()
+            into = None if self.dx is None else self.dx[self.problem.span(n)]
+            value, dx = self.chunks.backward(n, tape, self.objective, self.dstates, self.grads, into)
+            self.ledger.release(held)
+            del held, tape
+            self._add(n, value, dx, into)
+
+    def _add(self, n: int, value: Any, dx: Array | None, into: Array | None) -> None:
+        """What a chunk's backward has given: its part of the loss, and of dx."""
         self.loss.add(value)
         if into is not None and into is not dx:
             into[...] = 0 if dx is None else dx

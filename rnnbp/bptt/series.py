@@ -43,6 +43,7 @@ class Held:
         """Whether it is, or may be, larger than memory."""
         self._file = mapped_file(self.array)
         self._start = address(self.array) if isinstance(self.array, np.ndarray) else 0
+        self._whole = tuple(array.shape)
 
     def has(self, step: int) -> bool:
         return step < self.steps
@@ -51,7 +52,9 @@ class Held:
         self.check_there()
         if span.stop > self.steps:
             raise ShapeError(f"target and mask must be as long as x, found one of {self.steps} steps; end them alike")
-        found = as_read("what was read from a file", self.array[span])
+        found: Array = self.array[span]
+        if type(found) is not np.ndarray:  # of a file, or a memory map
+            found = as_read("what was read from a file", found)
         if self.fresh:
             self._check(found, span)
             found = found if found.base is None else found.copy()  # it may be a part of something larger
@@ -66,9 +69,9 @@ class Held:
         """
         if self._file is not None:
             self._file.check()
-        if self._start and (address(self.array) != self._start or self.array.shape != (self.steps, *self.shape)):
+        if self._start and (address(self.array) != self._start or self.array.shape != self._whole):
             raise ShapeError(
-                f"an array of shape {(self.steps, *self.shape)} was resized, or given another shape, "
+                f"an array of shape {self._whole} was resized, or given another shape, "
                 f"while it was read; give bptt a copy"
             )
 

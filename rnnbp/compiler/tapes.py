@@ -69,8 +69,8 @@ class ProgramTape:
 
     def arrays(self) -> list[Any]:
         """All that it holds, as a nest of arrays."""
-        own = [self.states.states, self.buffers] if self.memory is None else self.memory
-        return [self.x, own, [run.arrays() for run in self.opaque.values()]]
+        own = [*self.states.states, *self.buffers.values()] if self.memory is None else [self.memory]
+        return [self.x, *own, *(run.arrays() for run in self.opaque.values())]
 
 
 def outside(state: Array, shape: Shape) -> Array:

@@ -18,7 +18,7 @@ from rnnbp.kernels.tasks import places_of
 from rnnbp.layers.embedding import Symbols
 from rnnbp.native import threads
 from rnnbp.native.calls import NUMBERS, place
-from rnnbp.numerics import Array, Shape, ShapeError, address, readable
+from rnnbp.numerics import Array, Shape, ShapeError, address, lies, readable
 from rnnbp.rng import Context
 
 NUMBER = np.dtype(np.int64)
@@ -39,7 +39,11 @@ class KernelProgram:
         self.sizes, self.layout, self.kernels, self.workspace = sizes, sizes.layout, sizes.cell, workspace
         self.cell, self.remakes_output = sizes.layout.cell, sizes.remakes_output
         self.output_state = sizes.compiled.output_state
+        self._output_shape: Shape = self.layout.shapes[self.cell.outputs[0]]
         self.table = Table(layer, sizes, workspace) if layer is not None and sizes.symbols else None
+        self._x_dtype = self.layout.dtype if self.table is None else NUMBER
+        self._step_shape = (self.layout.batch, *(self.layout.x_shape if self.table is None else ()))
+        """Of a step of x; where it is numbers of symbols, these have no features."""
         self.buffers = Buffers(sizes, workspace, self.table)
 
     def prepare(self, length: int) -> list[Panels]:
@@ -109,7 +113,7 @@ class KernelProgram:
         self, x: Array, states: States, context: Context, *, output: bool = True
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
-        self._require("x", x, self._x_shape(len(states.states[0]) - 1))
+        self._require("x", x, (len(states.states[0]) - 1, *self._step_shape))
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
         bundle = self.buffers.bundle(kernel, len(x), states=False)
         memory = self.buffers.new((bundle.size,))
@@ -144,13 +148,8 @@ class KernelProgram:
 
     def _lying(self, x: Array) -> Array:
         """x (L, B, ...) as kernels read it, whatever layer it comes from. Raises ShapeError for another shape."""
-        self._require("x", x, self._x_shape(len(x)))
-        return readable(x, self.layout.dtype if self.table is None else NUMBER)
-
-    def _x_shape(self, length: int) -> Shape:
-        """Of x; where it is numbers of symbols, these have no features."""
-        features = self.layout.x_shape if self.table is None else ()
-        return (length, self.layout.batch, *features)
+        self._require("x", x, (len(x), *self._step_shape))
+        return x if x.dtype == self._x_dtype and lies(x) else readable(x, self._x_dtype)
 
     def _require(self, what: str, array: Array, expected: Shape) -> None:
         """Raise ShapeError for an array that is not of the shape that kernels read."""
@@ -160,7 +159,7 @@ class KernelProgram:
     def _whole(self, tape: ProgramTape) -> int:
         """The steps of a tape. Raises ShapeError where its x, which may be a layer's own array, was resized since."""
         length = len(tape.states.states[0]) - 1
-        self._require("x of a tape", tape.x, self._x_shape(length))
+        self._require("x of a tape", tape.x, (length, *self._step_shape))
         if address(tape.x) != tape.places["x"]:
             raise ShapeError(f"{self.cell}: x of a tape was resized since it was recorded; resize no array")
         return length
@@ -223,7 +222,3 @@ class KernelProgram:
 
     def _held(self, states: list[Array]) -> States:
         return States(states, self.cell.state_shapes, batch_first=True)
-
-    @property
-    def _output_shape(self) -> Shape:
-        return self.layout.shapes[self.cell.outputs[0]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,9 @@ class WithTable:
 
     def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None:
         self.grads.add(owner, grads)
+
+    def begins(self, key: object, find: Callable[[], list[int]]) -> list[int]:
+        return self.grads.begins((key, self.table), find)
 
     def at(self, owner: dict[str, Any], key: str) -> Array:
         return self.table.deltas if self.table is not None and owner is TABLE else self.grads.at(owner, key)

@@ -105,7 +105,9 @@ class Tasks:
 
     def sums(self, grads: Accumulator) -> list[int]:
         """Where the sums of gradients begin, and what is none."""
-        return [*(address(grads.at(part.owner, part.key)) for part in self.totals.values()), 0]
+        return grads.begins(
+            self, lambda: [*(address(grads.at(part.owner, part.key)) for part in self.totals.values()), 0]
+        )
 
 
 def _sum(part: Rows) -> Any:

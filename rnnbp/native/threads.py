@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from rnnbp.lazy import cached
 from rnnbp.native import MOST_THREADS, THREADS, driving, jobs, processors
 from rnnbp.native.stacks import room
 from rnnbp.numerics import Array, address, shown
@@ -150,6 +151,12 @@ class Job:
         return memory
 
 
+@cached
+def _lead() -> Any:
+    """The function that does a job."""
+    return driving.library().function("lead", 3)
+
+
 def do(job: Job, bases: list[int], n: int, *, units: bool = False) -> None:
     """Do a job on arrays that begin at ``bases`` by n threads, or fewer where the system has no more.
 
@@ -161,7 +168,7 @@ def do(job: Job, bases: list[int], n: int, *, units: bool = False) -> None:
     """
     memory = job.numbers(bases, units)
     at = ctypes.addressof(memory)
-    lead, team = driving.library().function("lead", 3), _team
+    lead, team = _lead(), _team
     if n == 1 or sys.is_finalizing() or not team.free.acquire(blocking=False):
         lead(0, 0, at)
         return

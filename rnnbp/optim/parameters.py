@@ -77,12 +77,13 @@ class Origin:
     def _compare(self, now: Mapping[str, Array]) -> None:
         for name, p in self.held.items():
             found = now.get(name)
+            if found is p:
+                continue
             if found is not None and found.shape != p.shape:
                 must = f"{self.place}: parameter {name!r} must have shape {p.shape}, found {found.shape}"
                 raise ShapeError(f"{must}: it is another array since the optimiser was built; {_CURE}")
-            if found is not p:
-                what = "is another array" if name in now else "is no longer there, or tied to another one"
-                raise ValueError(f"{self.place}: parameter {name!r} {what} since the optimiser was built; {_CURE}")
+            what = "is another array" if name in now else "is no longer there, or tied to another one"
+            raise ValueError(f"{self.place}: parameter {name!r} {what} since the optimiser was built; {_CURE}")
 
     def _find_new(self, now: Mapping[str, Array]) -> None:
         if len(now) > len(self.held):
