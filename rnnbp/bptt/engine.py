@@ -64,9 +64,10 @@ def bptt(
             process give it a Plan that was made with the same ``costs``.
         chunk: steps in a chunk, by default 32.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
-        mask: (T, B), bool or weights ≥ 0 of the steps in the loss. Where x has what cannot be used,
-            as NaN or a symbol of −1, only after the last step of its row that has weight, all of x
-            after such steps is read as 0.
+        mask: (T, B), bool or weights ≥ 0 of the steps in the loss. x may have what cannot be used, as
+            NaN or a symbol of −1, after the last step of its row that has weight, and without
+            Recurrents at any step that has none: x is read as 0 there. At a step before one that
+            has weight it is an error, because the state would carry it on.
         seed: of dropout masks.
         backend: "numpy", compiled step programs, or "interpreter", which walks the graph; a ``Backend``, which may
             leave out rules of the compiler; None to choose.
@@ -106,6 +107,7 @@ def bptt(
         with Progress(problem, foreseen, plan) if flag("progress", progress) else nullcontext() as bar:
             run = Run(problem, chunks, objective, dx=kept, memory=memory, horizon=horizon, folder=folder, done=bar)
             result = run.execute(actions)
+            objective.end()
             memory.end(chunks.rest(), lasting(problem.model), run.sizes.program(problem.chunk))
     if foreseen is not None and result.stats.counts != foreseen.counts:
         raise ScheduleError(

@@ -18,23 +18,32 @@ from rnnbp.bptt.results import Gradients, States
 from rnnbp.bptt.sums import Total
 from rnnbp.ieee import ieee
 from rnnbp.losses import Loss
+from rnnbp.losses.base import NoLoss
 from rnnbp.numerics import Array, ShapeError
 from rnnbp.reuse import release_memory
 from rnnbp.storage import PathLike
 
 
 @ieee
-def predict(model: Any, x: Any, *, state: Any = None, chunk: int | None = None) -> tuple[Array, States]:
-    """(y, state): the model's output (T, B, ...) in evaluation mode, and the state after the last step.
+def predict(
+    model: Any, x: Any, *, state: Any = None, chunk: int | None = None, mask: Any = None
+) -> tuple[Array, States]:
+    """(y, state): the model's output (T, B, ...) in evaluation mode, and the state after the last
+    step.
 
-    Arguments as those of ``bptt``, errors too.
+    Arguments as those of ``bptt``, errors too. A mask (T, B) says where x may hold what cannot be
+    used, as NaN; the output there is that of zeros.
     """
     check_outputs_possible(x)
-    problem = pose(as_model(model), x, chunk=chunk, state=state, backend=None)
+    mask = None if mask is None else as_array("mask", mask, axes="(T, B)")
+    problem = pose(as_model(model), x, chunk=chunk, state=state, backend=None, mask=mask)
     if not problem.known:
         raise TypeError(
             "predict gives the outputs of all steps, and x is a stream; give its pieces one by one, with state="
         )
+    if mask is not None:
+        zeros = np.broadcast_to(np.zeros(1, problem.dtype), (problem.steps, problem.batch))
+        Objective(problem, NoLoss(), zeros, mask)  # which checks the mask
     release_memory()
     chunks = Chunks(problem, seed=0, training=False)
     y, present = np.empty((problem.steps, problem.batch, *problem.output_shape), problem.dtype), problem.state
@@ -70,6 +79,7 @@ def evaluate(
         for n in problem.numbers():
             present, y = chunks.outputs(n, present)
             value.add(float(objective.value(y, n)))
+        objective.end()
     return float(value.value), present
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnbp.arrays import plain
 from rnnbp.batch_first import warn_if_known, warn_if_prefixes
+from rnnbp.bptt.padding import check_weights, end_of
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from, series
 from rnnbp.bptt.sizes import Sizes
@@ -112,6 +113,8 @@ class Objective:
     def _weigh(self, span: slice, *, again: bool = False) -> float:
         """The weights of some steps, whose targets are checked; ``again`` if they are not a chunk."""
         target, mask = (self._read(part, span, again=again) for part in (self.target, self.mask))
+        if mask is not None and end_of(self.problem.x) is not None and isinstance(self.mask, Stream):
+            check_weights(self.problem.x, span, mask)
         if not isinstance(self.loss, Loss):
             return 0.0
         outputs = (span.stop - span.start, self.problem.batch, *self.problem.output_shape)
@@ -133,6 +136,12 @@ class Objective:
         if part is None:
             return None
         return part.again(span) if again else part.read(span)
+
+    def end(self) -> None:
+        """Check, once all of x has come, that no step has weight from which on x could not be used."""
+        if isinstance(self.mask, Stream) and end_of(self.problem.x) is not None:
+            for span in self._blocks():
+                check_weights(self.problem.x, span, self.mask.again(span))
 
     def sizes(self, dx: bool) -> Sizes:
         """What the actions take in bytes; ``dx`` if the gradient by x is kept."""
@@ -180,7 +189,7 @@ class Objective:
             return self.loss.summed_in(y, target, self._read(self.mask, span), new, 1 / self.total)
         try:
             found = self.loss(read_only(y), None if target is None else read_only(target))
-        except Exception as error:
+        except Exception as error:  # whatever it raises
             error.add_note(
                 f"in the loss function {shown(self.loss)}, which is called with read-only NumPy arrays, (y, target) "
                 f"or (y, None), and returns (value, dy)"

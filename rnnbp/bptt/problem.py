@@ -153,10 +153,8 @@ def pose(
         warn_if_known("x", x)
     dtype = graph.dtype or (given.dtype if given.dtype.kind in "fc" else _dtype_of_symbols(graph))
     check = partial(_check_values, tuple(symbol_layers(graph)), dtype)
-    if isinstance(given, Held):
-        given = checked(given, check, dtype, mask)
-    else:
-        given.check(check)
+    unusable = partial(_unusable, tuple(symbol_layers(graph)), dtype)
+    given = checked(given, check, unusable, dtype, mask, time=bool(recurrents(graph)))
     if isinstance(given, Stream) and given.dtype.kind == "f":
         given.dtype = dtype
     try:
@@ -263,10 +261,21 @@ def _check_values(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array, 
     if (at := first_bad(x)) is not None:
         where = [start + at[0], *at[1:]]
         raise NonFiniteError(
-            f"x is {x[at]} at {where}; inputs must be finite: replace it, as by 0, and mask that step; only an array "
-            f"that is given with a mask may hold it, after the last step of its row that has weight"
+            f"x is {x[at]} at {where}; inputs must be finite: replace it, as by 0, and mask that step; a mask "
+            f"allows it only after the last step of its sequence that has weight"
         )
     check_range("x", x, dtype, start)
+
+
+def _unusable(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array) -> Array:
+    """(L, B): the steps of x, (L, B, ...), that ``_check_values`` refuses."""
+    bad = np.zeros(x.shape, np.bool_)
+    for layer in symbols:
+        np.logical_or(bad, (x < 0) | (x >= layer.n_symbols), out=bad)
+    if x.dtype.kind == "f":
+        np.logical_not(np.abs(x) <= np.finfo(dtype).max, out=bad)  # NaN is none of these
+    found: Array = bad.reshape(*x.shape[:2], -1).max(axis=-1)
+    return found
 
 
 def symbol_layers(graph: Graph) -> Iterator[Symbols]:

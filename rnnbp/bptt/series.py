@@ -24,6 +24,8 @@ AT_ONCE = 2**17
 """Elements of an array in memory that are checked at once."""
 Check: TypeAlias = Callable[[Array, int], None]
 """(steps, number of the first) -> None; raises for values that cannot be used."""
+Clean: TypeAlias = Callable[[Array, int], Array]
+"""The same, and returns the steps with 0 for values that have no effect; raises for others."""
 
 
 class Held:
@@ -121,6 +123,8 @@ class Stream:
         self.given = self.dtype = first.dtype
         self.arrived, self.ended = 0, False
         self._check: Check = lambda piece, start: None
+        self.cleaned: Clean | None = None
+        """What makes pieces usable, in the place of a check."""
         self._chunk, self._sums = 0, compact("Q")
 
     @property
@@ -138,9 +142,9 @@ class Stream:
         """How many there are; until that is known, how many have come."""
         return self.arrived if self.declared is None else self.declared
 
-    def check(self, check: Check) -> None:
-        """Have every piece checked when it comes."""
-        self._check = check
+    def check(self, check: Check, cleaned: Clean | None = None) -> None:
+        """Have every piece checked when it comes, or by ``cleaned`` checked and made usable."""
+        self._check, self.cleaned = check, cleaned
 
     def has(self, step: int) -> bool:
         """Whether there is such a step; waits for it."""
@@ -187,7 +191,10 @@ class Stream:
             expected = ", ".join(map(str, ("steps", *self.shape)))
             raise ShapeError(f"{where} has shape {piece.shape}, expected ({expected}); give all of one shape but that")
         if len(piece):
-            self._check(piece, self.arrived)
+            if self.cleaned is None:
+                self._check(piece, self.arrived)
+            else:
+                piece = self.cleaned(piece, self.arrived)
             self._write(piece)
             self.arrived += len(piece)
 

@@ -134,6 +134,7 @@ class NoLoss(Loss):
     spare = 0.0
 
     def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
+        self._weights(weights, outputs[:2])
         return 1.0
 
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
