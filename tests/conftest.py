@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
+from zlib import crc32
 
 import pytest
 
@@ -12,6 +15,26 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     """Where there is no compiler, all tests run by NumPy; the warning that says so is no failure."""
     config.addinivalue_line("filterwarnings", "ignore:NumPy runs the cells, which is slower:RuntimeWarning")
+    config.addinivalue_line("markers", "one_in(n): of its combinations of parameters all but a n-th are long")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as long what ``one_in`` leaves out; every value of every parameter stays in some combination."""
+    found = defaultdict[str, list[pytest.Function]](list)
+    for item in items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("one_in"):
+            found[item.nodeid.split("[")[0]].append(item)
+    for combinations in found.values():
+        (n,) = combinations[0].get_closest_marker("one_in").args
+        seen, kept = set[tuple[str, int]](), 0
+        for item in sorted(combinations, key=lambda item: crc32(item.nodeid.encode())):
+            values = {(name, id(value)) for name, value in item.callspec.params.items()}
+            if values <= seen and (kept + 1) * n > len(combinations):
+                item.add_marker(pytest.mark.long)
+            else:
+                kept += 1
+            seen |= values
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,7 +49,11 @@ def ctrl_c_as_in_a_terminal() -> Iterator[None]:
 def machine_code_of_these_tests_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Kernels are kept in a folder that goes with the tests, and found there by the processes that they start."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RNNBP_KERNEL_CACHE", str(tmp_path_factory.mktemp("kernels")))
+        shared = tmp_path_factory.getbasetemp()
+        shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+        kernels = shared / "kernels"
+        kernels.mkdir(mode=0o700, exist_ok=True)
+        patch.setenv("RNNBP_KERNEL_CACHE", str(kernels))
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
         yield
 

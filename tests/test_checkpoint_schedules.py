@@ -77,6 +77,7 @@ def test_binomial_schedules_run_as_many_steps_as_theirs(chunks: int, slots: int)
     assert rb.simulate(Foreign(theirs)).steps_run == Revolve(chunks, slots).steps
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.filterwarnings("ignore:Numba not available:RuntimeWarning")
 @pytest.mark.parametrize(("name", "chunks"), [(name, n) for name, n in CASES if n > 1])
 def test_gives_the_same_bits_through_the_engine(name: str, chunks: int) -> None:

@@ -87,6 +87,7 @@ OTHERS: dict[str, tuple[Change, type[Exception]]] = {
 WRONG = OTHERS | {name: (change, rb.ShapeError) for name, change in SHAPES.items()}
 
 
+@pytest.mark.one_in(2)
 @every_backend
 @pytest.mark.parametrize("case", WRONG)
 @pytest.mark.parametrize("kind", [Silent, Says])

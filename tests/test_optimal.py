@@ -56,6 +56,7 @@ def moves(present: int, left: int, slots: int, tapes: int, *, units: int, alpha:
             yield 1, (left, left - 1, slots, tapes)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("alpha", range(1, 5))
 @pytest.mark.parametrize("units", range(1, 7))
 @pytest.mark.parametrize("chunks", range(1, 9))

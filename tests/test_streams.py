@@ -64,6 +64,7 @@ def same(found: rb.Gradients, expected: rb.Gradients) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("lengths", [(1,), (4,), (5, 2), (T,), (0, 9)])
 @pytest.mark.parametrize("schedule", ["all", rb.schedules.Online(2), rb.schedules.Online(4)])
 @pytest.mark.parametrize("case", CASES)

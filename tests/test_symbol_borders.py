@@ -108,6 +108,7 @@ def test_their_predictions_and_losses(cell: str) -> None:
     assert rb.evaluate(model, x, None, half_square)[0] == pytest.approx(loss, rel=1e-12)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt", lambda n: rb.schedules.ThinTapes(n, 3)])
 @pytest.mark.parametrize("cell", ["Embedding", "two", "network"])
 @pytest.mark.parametrize("backend", COMPILED)

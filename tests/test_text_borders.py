@@ -156,6 +156,7 @@ NAMED = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("encoding", NAMED)
 @pytest.mark.parametrize("spelling", [str.upper, str.lower, lambda name: name.replace("-", "_")])
 def test_an_encoding_can_be_named(encoding: str, spelling: Callable[[str], str]) -> None:
