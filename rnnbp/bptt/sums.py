@@ -4,10 +4,13 @@ A sum of numbers of one size loses a rounding error at every addition, so that 1
 Here ``PART`` chunks are summed as they come; then the part goes to a total, and what the total rounded off, which is
 itself a number without error (Knuth 1998, *The Art of Computer Programming* 2, theorem 4.2.2 B), begins the next part.
 So the error is that of one part, however many there are, and of a run of at most ``PART`` chunks no bit is changed.
+A total that is infinite or NaN has no error to hand on (inf − inf is no number), and hands on itself: so the next part
+cannot overflow to the other side, and NaN comes only of NaN or of infinities of both signs, as in a plain sum.
 """
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -48,6 +51,10 @@ def settle(part: Array, total: Array) -> None:
         np.subtract(s, z, out=s)
         np.add(g, s, out=g)
         np.copyto(s, new)
+        if not np.isfinite(np.add.reduce(g)):  # errors are small: their sum is finite if they are
+            odd = z.view(np.bool_)[: g.size]
+            for values, rest in ((g, 0), (s, s)):
+                np.copyto(g, rest, where=np.logical_not(np.isfinite(values, out=odd), out=odd))
 
 
 def close(part: Array, total: Array) -> None:
@@ -69,7 +76,7 @@ class Total:
             g, s = self._part, self._whole
             new = s + g
             z = new - s
-            self._whole, self._part = new, (s - (new - z)) + (g - z)
+            self._whole, self._part = new, _rest((s - (new - z)) + (g - z), new)
         self._part += value
         self._count += 1
 
@@ -77,3 +84,10 @@ class Total:
     def value(self) -> Any:
         """The sum so far."""
         return self._whole + self._part if self._count > PART else self._part
+
+
+def _rest(error: Any, total: Any) -> Any:
+    """What a total has rounded off, or the total where that is infinite or NaN."""
+    if isinstance(error, complex):
+        return complex(_rest(error.real, total.real), _rest(error.imag, total.imag))
+    return error if isfinite(error) else 0.0 if isfinite(total) else total
