@@ -74,13 +74,14 @@ def test_an_lstm_reads_like_its_equations() -> None:
     found = rb.explain(rb.LSTM(64, 128, rng=0))
     assert [(line.when, line.text) for line in found.forward] == [
         ("before", "v1 = W0 x + b0"),
-        ("step", "v2 = tanh(W1 h + v1)"),
-        ("step", "v3 = ½ v2[0:384] + ½"),
-        ("step", "c′ = c ⊙ v3[0:128] + v3[128:256] ⊙ v2[384:512]"),
+        ("step", "v2 = W1 h + v1"),
+        ("step", "v3 = σ(−v2[0:384])"),
+        ("step", "v4 = tanh(v2[384:512])"),
+        ("step", "c′ = c ⊙ v3[0:128] + v3[128:256] ⊙ v4"),
         ("step", "h′ = v3[256:384] ⊙ tanh(c′)"),
         ("after", "y = h′"),
     ]
-    assert {line.text for line in found.backward} >= {"v11 = dy + dh′", "dh = W2ᵀ v13", "G1 = v13 xᵀ", "dx = W3ᵀ v13"}
+    assert {line.text for line in found.backward} >= {"v12 = dy + dh′", "dh = W2ᵀ v14", "G1 = v14 xᵀ", "dx = W3ᵀ v14"}
     lines = str(found).splitlines()
     assert max(map(len, lines)) <= 100
     assert len(lines) <= 70
@@ -93,8 +94,8 @@ def test_the_figures_of_an_lstm() -> None:
     found = rb.explain(rb.LSTM(n_in, n, rng=0), batch=batch)
     assert found.bytes_per_step == batch * 6 * n * 4
     products = 2 * 4 * n * (n_in + n)
-    # b, the sum of both parts, tanh; ½ + ½ tanh of three gates; c′; tanh c′ and h′.
-    assert found.flops_per_step == batch * (products + 3 * 4 * n + 2 * 3 * n + 3 * n + 2 * n)
+    # b, the sum of both parts, σ and tanh; c′; tanh c′ and h′.
+    assert found.flops_per_step == batch * (products + 3 * 4 * n + 3 * n + 2 * n)
     assert found.advance_flops_per_step == found.flops_per_step
     assert (
         sum(line.flops or 0 for line in found.backward if line.when == "chunk")
@@ -232,12 +233,15 @@ def python(text: str) -> str:
     return re.sub(r"(?<![\w.])(-?\d+\.?\d*) (?=[\w(])", r"\1 * ", text)
 
 
+FACTORS = {"": 1.0, "−": -1.0, "½·": 0.5}
+
+
 def rows_of(part: str, model: rb.Recurrent) -> list[tuple[str, int, int, float]]:
     """(parameter, first row, last row + 1, factor) of each term."""
     found = []
-    for term in part.split(" + "):
-        factor, name, start, stop = re.fullmatch(r"(½·)?([\w.]+?)(?:\[(\d+):(\d+)\])?", term).groups()
-        found.append((name, int(start or 0), int(stop or len(model.params[name])), 0.5 if factor else 1.0))
+    for term in part.replace(" − ", " + −").split(" + "):
+        factor, name, start, stop = re.fullmatch(r"(½·|−|)([\w.]+?)(?:\[(\d+):(\d+)\])?", term).groups()
+        found.append((name, int(start or 0), int(stop or len(model.params[name])), FACTORS[factor]))
     return found
 
 

@@ -204,9 +204,8 @@ def test_gathered() -> None:
 
 def test_scaled_tanh() -> None:
     off, on = (only(CELLS["scaled tanh"](), *rules).forward for rules in ((), ("scaled tanh",)))
-    assert (count(off, "sigmoid"), count(off, "tanh", "scale")) == (1, 0)
-    assert (count(on, "sigmoid"), count(on, "tanh"), count(on, "scale")) == (0, 1, 1)
-    assert all(lane.factor == 0.5 for matrix in matrices(on) for lane in matrix.lanes)
+    assert [(count(code, "sigmoid"), count(code, "tanh", "scale")) for code in (off, on)] == [(1, 0), (1, 0)]
+    assert all(lane.factor == -1 for matrix in matrices(on) for lane in matrix.lanes)
     assert all(lane.factor == 1 for matrix in matrices(off) for lane in matrix.lanes)
 
 
@@ -285,7 +284,7 @@ def test_slices_are_views(without: tuple[str, ...]) -> None:
 
 
 def test_affine_and_sigmoid_as_one_unit_or_as_two_have_the_same_gradients() -> None:
-    """σ as a tanh whose ½ is in the weights, written over z; or Wx + b, then σ(z) with the chain rule through both."""
+    """σ(z) as 1 / (1 + eᵘ), the sign of u = −z in the weights; or Wx + b, then σ(z) with the chain rule through both."""
     rng = np.random.default_rng(3)
     model, x, y = one_by_one(rb.Sigmoid, rb.Sigmoid), rng.normal(size=(9, 3, N_IN)), rng.normal(size=(9, 3, N))
     one, two, plain = (

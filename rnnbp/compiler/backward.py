@@ -66,7 +66,7 @@ class Backward:
     def _function(self) -> Function:
         code, cell, homes = self.code, self.cell, self.homes
         spans = self.spans() | {cell.x: ("Bx", ":n"), self.dy: ("Bdy", ":n")}
-        emitter = Emitter(code, homes, self.phases, spans, cell.constants, cell.exponentials, backward=True)
+        emitter = Emitter(code, homes, self.phases, spans, cell.constants, backward=True)
         real = [op for op in homes.order if not op.name.startswith("grad")]
         first, ends = emitter.lines("before", real), self._copies(emitter)
         loop, then = emitter.loop(real, ends), emitter.lines("after", real)

@@ -11,7 +11,6 @@ from rnnbp.compiler.compile import Codes, codes
 from rnnbp.compiler.emit import Constants, Emitter, takes_symbols
 from rnnbp.compiler.function import Function, function, span_of
 from rnnbp.compiler.homes import VIEWS, Buffer, Home, Homes
-from rnnbp.compiler.logistic import exponentials
 from rnnbp.compiler.partition import partition, sunk
 from rnnbp.lazy import cached_property
 from rnnbp.numerics import Shape
@@ -31,7 +30,6 @@ class Compiled:
         self.codes: Codes = codes(cell, shapes, without=self.without, lanes=lanes)
         code = self.codes.forward
         self.values = code.values
-        self.exponentials = exponentials(code, self.codes.backward)
         self.n_states = len(code.inputs) - 1
         self.constants = Constants()
         self.before = [Buffer(-1 - k, self.values.rows(v), fixed=True) for k, v in enumerate(code.inputs[1:])]
@@ -114,7 +112,7 @@ class Compiled:
     def _forward(self, *, rolling: bool, output: bool, taped: bool = False, known: bool = False) -> Function:
         code, homes = self.codes.forward, self.homes
         live, ops, phases = self.chosen(output=output, taped=taped, known=known)
-        emitter = Emitter(live, homes, phases, self.spans(taped, rolling, known), self.constants, self.exponentials)
+        emitter = Emitter(live, homes, phases, self.spans(taped, rolling, known), self.constants)
         ends = [] if known else self._copies(emitter)
         reading = [op for op in ops if op.name not in VIEWS and not takes_symbols(op)]
         x_used = any(homes.base(v)[0] == code.inputs[0] for op in reading for v in op.args)

@@ -12,6 +12,7 @@ from rnnbp.compiler.code import GRADIENTS, Code, Maker, Op, Values
 from rnnbp.compiler.compile import RULES, Codes
 from rnnbp.compiler.lowering import Lowering
 from rnnbp.compiler.partition import partition
+from rnnbp.compiler.scaling import NEGATIVE
 from rnnbp.layers.dense import Dense
 from rnnbp.numerics import Shape
 
@@ -23,7 +24,7 @@ WORDS = {
     "sums": "biases of a sum folded into one",
     "ordered": "operations in one order, however written",
     "gathered": "factors of a delta multiplied before the loop",
-    "scaled tanh": "affine and sigmoid as one unit, a scaled tanh",
+    "scaled tanh": "affine and sigmoid as one unit, 1 / (1 + eᵘ)",
     "products": "products that share an input as one",
     "turned": "the same for deltas, and for gradients",
     "joined": "pointwise operations side by side as one",
@@ -114,7 +115,7 @@ DID: dict[str, Callable[[Code, Code], str]] = {
     "sums": _counted("bias", "bias"),
     "ordered": lambda before, after: _some(len(after.ops), "operation"),
     "gathered": _gathered,
-    "scaled tanh": lambda before, after: _count(sum(op.name == "sigmoid" for op in before.ops), "sigmoid"),
+    "scaled tanh": lambda before, after: _count(sum(op.attr == NEGATIVE for op in after.ops), "sigmoid"),
     "products": _counted("product", "linear"),
     "turned": _turned,
     "joined": _joined,

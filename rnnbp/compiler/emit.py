@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from typing import Any
 
 from rnnbp.compiler.code import Code, Matrix, Op, Vector
 from rnnbp.compiler.homes import VIEWS, Buffer, Home, Homes
-from rnnbp.compiler.logistic import Exponentials
+from rnnbp.compiler.scaling import NEGATIVE
 
 BINARY = {"add": "add", "sub": "subtract", "mul": "multiply"}
 CALLS = frozenset({"normal", "normal_back", "softmax", "softmax_back", "relu", "step"})
@@ -52,12 +51,11 @@ class Emitter:
         phases: Mapping[int, str],
         spans: dict[Buffer, tuple[str, str]],
         constants: Constants,
-        exponentials: Exponentials,
         *,
         backward: bool = False,
     ) -> None:
         self.code, self.homes, self.phases, self.spans = code, homes, phases, spans
-        self.constants, self.exponentials, self.backward = constants, exponentials, backward
+        self.constants, self.backward = constants, backward
         self.steps: dict[str, str] = {}
         """By expression, the loop's variable for a step of it."""
         self.still: dict[str, str] = {}
@@ -108,8 +106,6 @@ class Emitter:
             return self._concat(op, loop=loop)
         if op.name.startswith("opaque"):
             return [self._opaque(op, loop=loop)]
-        if op.name == "tanh" and op.out in self.exponentials.rows:
-            return self._exponential(op, loop=loop)
         args = [self.value(v, loop=loop) for v in op.args]
         outs = [self.value(v, loop=loop) for v in op.outs]
         return self._plain(op, args, outs, loop=loop)
@@ -122,15 +118,14 @@ class Emitter:
             return [f"{'dot' if loop else 'matmul'}({name(op.attr)}, {args[0]}, {out})"]
         if op.name in ("bias", "gain"):
             return [f"{'add' if op.name == 'bias' else 'multiply'}({args[0]}, {name(op.attr)}, {out})"]
-        if op.name == "scale" and op.out in self.exponentials.sigmoids:
-            return [f"add({args[0]}, {name(1.0)}, {out})", f"divide({name(1.0)}, {out}, {out})"]
         if op.name == "scale":
             return self._scale(args[0], op.attr[0], op.attr[1], out)
         if op.name == "tanh":
             return [f"tanh({args[0]}, {out})"]
         if op.name == "sigmoid":
-            one, negative = name(1.0), f"multiply({args[0]}, {name(-1.0)}, {out})"
-            return [negative, f"exp({out}, {out})", f"add({out}, {one}, {out})", f"divide({one}, {out}, {out})"]
+            one, taken = name(1.0), args[0] if op.attr == NEGATIVE else out
+            first = [] if op.attr == NEGATIVE else [f"multiply({args[0]}, {name(-1.0)}, {out})"]
+            return [*first, f"exp({taken}, {out})", f"add({out}, {one}, {out})", f"divide({one}, {out}, {out})"]
         if op.name == "copy":
             return [f"copyto({out}, {args[0]})"]
         if op.name == "zeros":
@@ -139,22 +134,6 @@ class Emitter:
         spare = [self.at(home, home.buffer.rows, loop=loop) for home in self.homes.scratch.get(op.out, [])]
         attr = [] if op.attr is None else [repr(op.attr)]
         return [f"{op.name}({', '.join([*args, *outs, *spare, *attr])})"]
-
-    def _exponential(self, op: Op, *, loop: bool) -> list[str]:
-        """tanh(u), or e^(−2u) in the rows that are to become sigmoids."""
-        rows, total = self.exponentials.rows[op.out], self.code.values.rows(op.out)
-        between = pairwise([0, *(end for span in rows for end in span), total])
-        found: list[str] = []
-        for k, (start, stop) in enumerate(between):
-            if start == stop:
-                continue
-            homes = (self.homes.home(v) for v in (op.args[0], op.out))
-            u, out = (self.at(Home(h.buffer, h.row + start), stop - start, loop=loop) for h in homes)
-            if k % 2:
-                found += [f"multiply({u}, {self.constants.name(-2.0)}, {out})", f"exp({out}, {out})"]
-            else:
-                found.append(f"tanh({u}, {out})")
-        return found
 
     def _scale(self, arg: str, factor: float, shift: float, out: str) -> list[str]:
         name = self.constants.name

@@ -159,11 +159,16 @@ def _packed(notation: Notation, cell: Cell) -> Iterator[Packed]:
     def part(rows: Rows) -> str:
         array = rows.owner[rows.key]
         cut = "" if rows.count == len(array) else f"[{rows.start}:{rows.stop}]"
-        return f"{'' if rows.factor == 1 else number(rows.factor) + '·'}{names[id(array)]}{cut}"
+        factor = {1: "", -1: "−"}.get(rows.factor, f"{number(rows.factor)}·")
+        return f"{factor}{names[id(array)]}{cut}"
 
     for name, value in notation.weights.items():
         if isinstance(value, Vector):
-            yield Packed(name, (value.count,), tuple(" + ".join(map(part, rows)) or "0" for _, rows in value.lanes))
+            yield Packed(
+                name,
+                (value.count,),
+                tuple(" + ".join(map(part, rows)).replace("+ −", "− ") or "0" for _, rows in value.lanes),
+            )
         else:
             first = value.lanes[0]
             shape = sum(lane.count for lane in value.lanes), math.prod(first.owner[first.key].shape[1:])

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from rnnbp.compiler.code import POINTWISE, Code, Matrix, Op
 from rnnbp.compiler.notation import Notation, flops, gathered, number
+from rnnbp.compiler.scaling import NEGATIVE
 
 LONGEST = 46
 """Characters of a formula; a run of operations that would be longer is several."""
@@ -176,6 +177,8 @@ class Listing:
                 return f"{weight('a', op.attr)} ⊙ {arg(op.args[0], PRODUCT)}", PRODUCT
             case "scale":
                 return self._scale(op)
+            case "sigmoid" if op.attr == NEGATIVE:
+                return f"σ(−{arg(op.args[0], TERM)})", ATOM
             case "sigmoid":
                 return f"σ({arg(op.args[0], SUM)})", ATOM
             case "step":

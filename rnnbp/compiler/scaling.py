@@ -1,4 +1,4 @@
-"""Rewrite rules on numbers: constants folded, taken into the weights, and the sigmoid as a scaled tanh."""
+"""Rewrite rules on numbers: constants folded, taken into the weights, and the sign of what sigmoids take."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rnnbp.compiler.code import Code, Maker, Matrix, Op, Rows, Vector
+
+NEGATIVE = "of −u"
+"""The attribute of a sigmoid that takes −z in place of z."""
 
 
 def constants(code: Code) -> Code:
@@ -57,18 +60,20 @@ def differences(code: Code) -> Code:
 
 
 def scaled_tanh(code: Code) -> Code:
-    """σ(z) = ½ + ½ tanh(z/2), the ½ taken into the weights that make z, where nothing else needs z."""
+    """σ(z) = 1 / (1 + eᵘ), the sign of u = −z taken into the weights that make z, where nothing else needs z.
+
+    Equal to the scaled tanh ½ − ½ tanh(u/2), which is 0 in float32 where z is below −17: a gate that is nearly closed,
+    and its gradient, would be lost.
+    """
     users = code.users()
 
     def change(op: Op, maker: Maker) -> Sequence[int] | None:
         if op.name != "sigmoid":
             return None
-        half = _times(code.made[op.out].args[0], 0.5, code, users, maker)
-        if half is None:
-            half = maker.make("scale", op.args[0], attr=(0.5, 0.0))
-        # Under the number that the backward code knows.
-        tanh = maker.make("tanh", half, attr="of a sigmoid")  # one of its own, which nothing else takes
-        return maker.put(Op("scale", (tanh,), op.outs, (0.5, 0.5)))
+        negative = _times(code.made[op.out].args[0], -1.0, code, users, maker)
+        if negative is None:
+            return None
+        return maker.put(Op("sigmoid", (negative,), op.outs, NEGATIVE))  # under the number that the backward code knows
 
     return code.rewrite(change)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 from rnnbp.compiler.code import POINTWISE, Code, Maker, Matrix, Op, Vector
+from rnnbp.compiler.scaling import NEGATIVE
 
 
 def products(code: Code) -> Code:
@@ -25,8 +26,7 @@ def products(code: Code) -> Code:
         while len(users.get(v, [])) == 1 and users[v][0].name in ("add", "sub", "bias", "scale"):
             v = users[v][0].out
         (last, *_) = [*users.get(v, []), None]
-        after = [] if last is None or not last.outs else users.get(last.out, [])
-        sigmoid = last is not None and any(a.name == "scale" and a.attr == (0.5, 0.5) for a in after)
+        sigmoid = last is not None and (last.name, last.attr) == ("sigmoid", NEGATIVE)
         kind = 0 if sigmoid else 1 if last is not None and last.name == "tanh" else 2
         return kind, position[v] if last is None else position.get(last.out, 0) if last.outs else 0
 
@@ -173,7 +173,7 @@ def _join_once(code: Code, where: dict[int, Place], names: frozenset[str]) -> Co
     for op in code.ops:
         if op.name in names and all(v in where for v in op.args):
             bases = tuple(where[v][0] for v in op.args)
-            attr = op.attr if op.name == "scale" else None
+            attr = op.attr if op.name in ("scale", "sigmoid") else None
             groups.setdefault((op.name, attr, bases), []).append(op)
     for group in groups.values():
         group.sort(key=lambda op: [where[v][1] for v in op.args])
