@@ -159,7 +159,7 @@ def _packed(notation: Notation, cell: Cell) -> Iterator[Packed]:
     def part(rows: Rows) -> str:
         array = rows.owner[rows.key]
         cut = "" if rows.count == len(array) else f"[{rows.start}:{rows.stop}]"
-        factor = {1: "", -1: "−"}.get(rows.factor, f"{number(rows.factor)}·")
+        factor = {1.0: "", -1.0: "−"}.get(rows.factor, f"{number(rows.factor)}·")
         return f"{factor}{names[id(array)]}{cut}"
 
     for name, value in notation.weights.items():
