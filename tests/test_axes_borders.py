@@ -84,3 +84,11 @@ def test_there_are_no_false_alarms(case: str) -> None:
 def test_random_masks_give_no_false_alarm(seed: int) -> None:
     mask = np.random.default_rng(seed).random((6, 6)) > 0.4
     rb.bptt(MODEL, reals(6, 6, 3), reals(6, 6, 1), MSE, mask=mask)
+
+
+@pytest.mark.parametrize("given", [{"target": reals(3, 2)}, {"target": reals(4, 2), "mask": np.ones(3, bool)}])
+@pytest.mark.parametrize("loss", [MSE, lambda y, t: (0.0, 0 * y)])
+def test_errors_of_a_mini_batch_count_its_own_axes(given: dict[str, np.ndarray], loss: Any) -> None:
+    options = {"target": None, **given}
+    with pytest.raises(rb.ShapeError, match=r"(target|mask) axis 0, the batch, must have size 4 as in x, found .*3"):
+        rb.backprop(rb.Dense(5, 2, rng=0), reals(4, 5), loss=loss, **options)

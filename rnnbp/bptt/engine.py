@@ -66,8 +66,9 @@ def bptt(
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
         mask: (T, B), bool or weights ≥ 0 of the steps in the loss. x may have what cannot be used, as
             NaN or a symbol of −1, after the last step of its row that has weight, and without
-            Recurrents at any step that has none: x is read as 0 there. At a step before one that
-            has weight it is an error, because the state would carry it on.
+            Recurrents at any step that has none: x is read as 0 there, and the state after it is
+            that of zeros. At a step before one that has weight it is an error, because the state
+            would carry it on.
         seed: of dropout masks.
         backend: "numpy", compiled step programs, or "interpreter", which walks the graph; a ``Backend``, which may
             leave out rules of the compiler; None to choose.

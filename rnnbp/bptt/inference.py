@@ -93,11 +93,24 @@ def backprop(model: Any, x: Any, target: Any, loss: LossLike, *, mask: Any = Non
     x = as_array("x", x, kinds=REAL + "c", axes="(B, ...)")
     if x.shape == stated_shape(as_model(model)):
         raise ShapeError(f"x has shape {x.shape}, that of one example: axis 0, the batch, is missing; give x[None]")
-    step = [None if a is None else plain(name, a)[None] for name, a in (("x", x), ("target", target), ("mask", mask))]
+    step = [x[None], *(_one_step(name, a, len(x)) for name, a in (("target", target), ("mask", mask)))]
     result = bptt(model, step[0], step[1], _without_time(loss), mask=step[2], **options)
     if result.dx is None:
         return result
     return Gradients(result.loss, result.grads, result.dx[0], result.dstate, result.state, result.stats)
+
+
+def _one_step(name: str, given: Any, batch: int) -> Array | None:
+    """A target or mask (B, ...) with a time axis. Raises ShapeError for another batch."""
+    if given is None:
+        return None
+    array = plain(name, given)
+    if array.shape[:1] != (batch,):
+        raise ShapeError(
+            f"{name} axis 0, the batch, must have size {batch} as in x, found shape {array.shape}; "
+            f"give one {'weight' if name == 'mask' else 'target'} for each example"
+        )
+    return array[None]
 
 
 def _without_time(loss: LossLike) -> LossLike:
