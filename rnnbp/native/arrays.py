@@ -12,7 +12,7 @@ from rnnbp.native import threads
 from rnnbp.native.calls import place, table
 from rnnbp.native.elementwise import library
 from rnnbp.native.threads import Job
-from rnnbp.numerics import Array, ShapeError, address, lies
+from rnnbp.numerics import Array, ShapeError, address
 
 PLAIN = (np.ndarray, np.memmap)
 """Types whose attributes are NumPy's."""
@@ -30,7 +30,13 @@ def takes(*arrays: Array) -> bool:
     Not arrays of a person's own subclass, which may say anything of their shape.
     """
     kind = arrays[0].dtype
-    return kind.char in "fd" and kind.isnative and all(type(a) in PLAIN and a.dtype == kind and lies(a) for a in arrays)
+    if kind.char not in "fd" or not kind.isnative:
+        return False
+    for a in arrays:
+        flags = a.flags
+        if type(a) not in PLAIN or a.dtype != kind or not (flags.c_contiguous and flags.aligned):
+            return False
+    return True
 
 
 def apart(arrays: Sequence[Array]) -> bool:
