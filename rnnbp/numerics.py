@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -207,6 +208,21 @@ _pointer = ctypes.c_void_p.from_address
 def address(array: Array | None) -> int:
     """Where an array begins; 0 for none."""
     return 0 if array is None else _pointer(id(array) + _HEAD).value or 0
+
+
+def fix_sizes(arrays: Iterable[Array]) -> list[weakref.ref[Array]]:
+    """Weak references, as long as which live NumPy resizes none of these arrays.
+
+    So no thread can take memory away that another reads, not even by ``resize`` with
+    ``refcheck=False``. That goes for arrays of which these are views, too.
+    """
+    found = []
+    for array in arrays:
+        owner: object = array
+        while isinstance(owner, np.ndarray):
+            found.append(weakref.ref(owner))
+            owner = owner.base
+    return found
 
 
 def sigmoid(x: Array) -> Array:

@@ -126,52 +126,6 @@ def test_parameters_and_inputs_count_however_they_lie(case: str, backend: str) -
         np.testing.assert_allclose(found.grads[name], grad, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
-@every_backend
-def test_the_input_is_resized_by_the_loss(backend: str) -> None:
-    x, y = data()
-    calls = []
-
-    def loss(found: Array, target: Array) -> tuple[float, Array]:
-        calls.append(found)
-        if len(calls) == 1:
-            x.resize((1, 1, 1), refcheck=False)
-        return 0.0, found - target
-
-    with pytest.raises(rb.ShapeError, match=r"an array of shape \(6, 3, 8\) was resized, or given another shape"):
-        rb.bptt(network(), x, y, loss, backend=backend, chunk=4)
-
-
-class Stashes(rb.Layer):
-    """y = 2 x, of which it can resize what it gave."""
-
-    def __init__(self) -> None:
-        self.params, self.given = {}, list[Array]()
-
-    def forward(self, x: Array) -> tuple[Any, Any]:
-        self.given.append(x * 2)
-        return self.given[-1], ()
-
-    def backward_inputs(self, saved: Any, dy: Array) -> Any:
-        return (dy * 2,)
-
-    def output_shapes(self, *shapes: Any) -> Any:
-        return shapes
-
-
-@pytest.mark.skipif(not installed(), reason="no llvmlite")
-@pytest.mark.parametrize("shape", [(1, 1, 1), (40, BATCH, SIZE)])
-def test_a_layer_resizes_what_it_gave_to_a_kernel(shape: tuple[int, ...]) -> None:
-    layer = Stashes()
-    model = rb.Sequential(layer, rb.LSTM(SIZE, UNITS, rng=0), rb.Dense(UNITS, 2, rng=1))
-
-    def loss(y: Array, target: Array) -> tuple[float, Array]:
-        layer.given[-1].resize(shape, refcheck=False)
-        return 0.0, y - target
-
-    with pytest.raises(rb.ShapeError, match="x of a tape"):
-        rb.bptt(model, *data(), loss, backend="llvm", chunk=4)
-
-
 @pytest.mark.parametrize("backend", ["numpy", "llvm"])
 def test_a_mapped_file_is_cut_short(tmp_path: Path, backend: str) -> None:
     path, (_, y) = tmp_path / "x.bin", data()

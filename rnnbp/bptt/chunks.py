@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 from rnnbp.bptt.parts import parts_of
@@ -17,7 +18,7 @@ from rnnbp.graph import Graph, Node
 from rnnbp.interpreter import Tape
 from rnnbp.layers.base import Layer
 from rnnbp.layout import Layout, layouts
-from rnnbp.numerics import Array, Saved, lies, require_features
+from rnnbp.numerics import Array, Saved, fix_sizes, lies
 from rnnbp.recurrent import Recurrent
 from rnnbp.reuse import Reuse
 from rnnbp.rng import Context
@@ -99,6 +100,8 @@ class Chunks:
         self.problem, self.seed, self.training = problem, seed, training
         self.parts, self.shapes = parts_of(problem.model), problem.model.value_shapes(problem.x_shape)
         self.workspace.threads = threads_of(problem.backend)
+        used = (owner[key] for owner, key in problem.model.slots.values())
+        self._fixed = fix_sizes(chain(used, *problem.state))
 
     @property
     def model(self) -> Graph:
@@ -106,7 +109,7 @@ class Chunks:
 
     def rest(self) -> Chunks:
         """What may wait for another problem: it knows neither this one nor its model."""
-        del self.problem, self.parts, self.shapes
+        del self.problem, self.parts, self.shapes, self._fixed
         return self
 
     def prepare(self) -> None:
@@ -222,7 +225,6 @@ class Chunks:
             values[node.outs[0]] = self.tables[node.number].numbers(x)
             return ()
         if kernel is not None and kernel.takes(x):
-            require_features(node.block, x, kernel.layer.n_in, "input 0")
             values[node.outs[0]] = kernel.forward(x)
             return (x,)
         saved = forward_node(node, values, self._context(n))

@@ -118,8 +118,7 @@ class Problem:
         No copy of floats that lie so already. Symbols are copied, as int64, and must be looked at
         after that: a caller's own may change at any moment.
 
-        Raises ShapeError where the caller's array was resized, StorageError where its file was cut
-        short.
+        Raises StorageError where the caller's file was cut short.
         """
         span = slice(self.span(n).start, self.span(n + many - 1).stop)
         found = self.x.read(span)

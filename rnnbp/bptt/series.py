@@ -15,7 +15,7 @@ import numpy as np
 from rnnbp.arrays import REAL, as_array, as_read, is_stream, sliceable
 from rnnbp.bptt.mapped import mapped_file
 from rnnbp.bptt.scratch import ScratchFile
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, address
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, fix_sizes
 from rnnbp.storage import PathLike, StorageError
 
 BLOCK = 2**14
@@ -35,7 +35,9 @@ class Held:
     """Whether the number of steps is known before all have come."""
 
     def __init__(self, array: Any) -> None:
-        self.array = np.asarray(array) if isinstance(array, np.ndarray) else array  # slices of a memmap are dear
+        ours = isinstance(array, np.ndarray)
+        self.array = np.asarray(array).view() if ours else array  # slices of a memmap are dear
+        self._fixed = fix_sizes([self.array]) if ours else []
         self.steps: int = array.shape[0]
         self.shape: Shape = tuple(array.shape[1:])
         self.dtype = np.dtype(array.dtype)
@@ -44,8 +46,6 @@ class Held:
         self.mapped = self.fresh or _by_map(self.array)
         """Whether it is, or may be, larger than memory."""
         self._file = mapped_file(self.array)
-        self._start = address(self.array) if isinstance(self.array, np.ndarray) else 0
-        self._whole = tuple(array.shape)
 
     def has(self, step: int) -> bool:
         return step < self.steps
@@ -63,19 +63,13 @@ class Held:
         return found
 
     def check_there(self) -> None:
-        """Raise ShapeError where the array was resized in place since, StorageError where its file
-        was cut short.
+        """Raise StorageError where its file was cut short.
 
-        Memory that is gone would be read otherwise, which ends the process. What another thread or
-        process does between this look and the reading is not seen.
+        Memory that is gone would be read otherwise, which ends the process. What another process
+        does between this look and the reading is not seen.
         """
         if self._file is not None:
             self._file.check()
-        if self._start and (address(self.array) != self._start or self.array.shape != self._whole):
-            raise ShapeError(
-                f"an array of shape {self._whole} was resized, or given another shape, "
-                f"while it was read; give bptt a copy"
-            )
 
     def _check(self, found: Array, span: slice) -> None:
         """Raise for slices that are not what the whole was said to be."""
@@ -95,7 +89,9 @@ class Held:
         for start in range(0, self.steps, rows):
             check(self.read(slice(start, min(start + rows, self.steps))), start)
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """The array may be resized again."""
+        self._fixed.clear()
 
 
 class Stream:

@@ -15,7 +15,7 @@ from rnnbp.kernels.packing import Panels, fill, packed_rows
 from rnnbp.layers.base import parameter
 from rnnbp.layers.dense import Dense
 from rnnbp.native.machine import vector_bytes
-from rnnbp.numerics import Array, Shape, ShapeError, lies
+from rnnbp.numerics import Array, Shape, ShapeError, fix_sizes, lies, require_features
 
 
 def fits(layer: Any, dtype: np.dtype[Any]) -> bool:
@@ -63,17 +63,22 @@ class DenseKernel:
 
     def forward(self, x: Array) -> Array:
         """y (..., n_out)."""
+        fixed = fix_sizes([x])
+        require_features(self.layer, x, self.layer.n_in, "input 0")
         y = self._new((*x.shape[:-1], self.layer.n_out), brief=self.brief)
         weights = self._weights(0)
         self.map.forward(x, weights, self._bias, y, y.size // self.layer.n_out, self.workspace.threads)
+        del fixed
         return y
 
     def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
         """dx (..., n_in); the gradients of the parameters are added."""
+        fixed = fix_sizes([x, dy])
         if x.shape != (*dy.shape[:-1], self.layer.n_in[0]):
             raise ShapeError(f"{self.layer}: its input has shape {x.shape} now, its delta {dy.shape}; resize no array")
         dx, rows = self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True), dy.size // self.layer.n_out
         self.map.backward(dy, x, self._weights(1), dx, grads, rows, self.workspace.threads)
+        del fixed
         return dx
 
     def _weights(self, turned: int) -> Array:

@@ -18,7 +18,7 @@ from rnnbp.kernels.tasks import places_of
 from rnnbp.layers.embedding import Symbols
 from rnnbp.native import threads
 from rnnbp.native.calls import NUMBERS, place
-from rnnbp.numerics import Array, Shape, ShapeError, address, lies, readable
+from rnnbp.numerics import Array, Shape, ShapeError, address, fix_sizes, lies, readable
 from rnnbp.rng import Context
 
 NUMBER = np.dtype(np.int64)
@@ -55,10 +55,11 @@ class KernelProgram:
     ) -> tuple[Array | None, tuple[Array, ...]]:
         """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds the state runs."""
         kernel = self.kernels.forward(rolling=True, output=output)
-        arrays = self.buffers.arrays(kernel, len(x))
+        arrays, fixed = self.buffers.arrays(kernel, len(x)), fix_sizes([x])
         states, x = [arrays[f"H{k}"] for k in range(len(state))], self._lying(x)
         self._enter(states, state)
         y = self._run(kernel, {"x": address(x)}, len(x), output=output)
+        del fixed
         return y, self._copies(s[0] for s in states)
 
     def advance_all(
@@ -91,35 +92,42 @@ class KernelProgram:
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
-        kernel, x = self.kernels.forward(output=output), self._lying(x)
+        kernel, fixed, x = self.kernels.forward(output=output), fix_sizes([x]), self._lying(x)
         states = [self.buffers.new(shape) for shape in self.buffers.state_shapes(len(x)).values()]
         self._enter(states, state)
         places = {"x": address(x)} | {f"H{k}": address(array) for k, array in enumerate(states)}
-        return self._run(kernel, places, len(x), output=output), self._held(states)
+        y = self._run(kernel, places, len(x), output=output)
+        del fixed
+        return y, self._held(states)
 
     def record(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) of a chunk; without ``output`` y is None."""
-        kernel = self.kernels.forward(output=self._made(output), taped=True)
+        kernel, fixed = self.kernels.forward(output=self._made(output), taped=True), fix_sizes([x])
         bundle = self.buffers.bundle(kernel, len(x))
         memory = self.buffers.new((bundle.size,))
         states = [bundle.array(memory, f"H{k}") for k in range(len(state))]
         self._enter(states, state)
         tape = ProgramTape(x, self._held(states), {}, {}, memory, bundle.places(memory))
-        return self._taped(kernel, x, tape, output=output)
+        y, tape = self._taped(kernel, x, tape, output=output)
+        del fixed
+        return y, tape
 
     def rebuild(
         self, x: Array, states: States, context: Context, *, output: bool = True
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
+        fixed = fix_sizes([x])
         self._require("x", x, (len(states.states[0]) - 1, *self._step_shape))
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
         bundle = self.buffers.bundle(kernel, len(x), states=False)
         memory = self.buffers.new((bundle.size,))
         places = bundle.places(memory) | {f"H{k}": address(array) for k, array in enumerate(states.states)}
         tape = ProgramTape(x, states, {"all": memory}, {}, None, places)
-        return self._taped(kernel, x, tape, output=output)
+        y, tape = self._taped(kernel, x, tape, output=output)
+        del fixed
+        return y, tape
 
     def backward(
         self,
@@ -130,7 +138,8 @@ class KernelProgram:
         into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
         """The delta recursion from the last step of a chunk to its first, and the parameter gradients."""
-        length, kernel = self._whole(tape), self.kernels.backward
+        kernel, fixed = self.kernels.backward, fix_sizes([tape.x] if dy is None else [tape.x, dy])
+        length = self._whole(tape)
         arrays = self.buffers.arrays(kernel, length)
         for k, delta in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if delta is None else delta.reshape(self.layout.batch, -1))
@@ -144,6 +153,7 @@ class KernelProgram:
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
         bases = pieces.bases(places, WithTable(grads, self.table))
         threads.do(pieces.job, bases, n, units=self._by_units(kernel, n))
+        del fixed
         return dx, self._copies(arrays[f"C{k}"] for k in range(len(dstate)))
 
     def _lying(self, x: Array) -> Array:

@@ -12,7 +12,7 @@ from rnnbp.native import threads
 from rnnbp.native.calls import place, table
 from rnnbp.native.elementwise import library
 from rnnbp.native.threads import Job
-from rnnbp.numerics import Array, ShapeError, address
+from rnnbp.numerics import Array, ShapeError, address, fix_sizes
 
 PLAIN = (np.ndarray, np.memmap)
 """Types whose attributes are NumPy's."""
@@ -74,10 +74,12 @@ def _split(
 
 def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
     """(max |x|, but for NaN, and Σ x² in float64) of each array; all are of one dtype."""
+    fixed = fix_sizes(arrays)
     dtype, sizes = arrays[0].dtype, tuple([array.size for array in arrays])
     job, which = _split(library(dtype).address("extent.task"), sizes, dtype.itemsize, 1, 16)
     out = np.empty((len(which), 2))
     _do(job, [address(array) for array in (*arrays, out)], sum(sizes))
+    del fixed
     found = [(0.0, 0.0)] * len(arrays)
     for k, (largest, squares) in zip(which, out.tolist(), strict=True):
         most, total = found[k]
@@ -87,10 +89,12 @@ def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
 
 def squares(x: Array) -> float:
     """Σ x² in float64: not finite where a number is not, or where it overflows."""
+    fixed = fix_sizes([x])
     function, most = library(x.dtype).address("extent.task"), max(TOGETHER, -(-x.size // FEW))
     job, parts = _split(function, (x.size,), x.itemsize, 1, 16, most)
     out = np.empty((len(parts), 2))
     _do(job, [address(x), address(out)], x.size)
+    del fixed
     return float(sum(out[:, 1].tolist()))  # Python's floats overflow without a warning
 
 
@@ -99,6 +103,7 @@ def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[
 
     Raises ShapeError where the four are not of one shape.
     """
+    fixed = fix_sizes(array for four in arrays for array in four)
     for p, *others in arrays:
         if any(other.shape != p.shape for other in others):
             raise ShapeError(f"Adam: a parameter, its gradient and state have shapes {p.shape}, {shapes_of(others)}")
@@ -106,6 +111,7 @@ def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[
     function = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
     given, (job, _) = np.array(numbers, dtype), _split(function, sizes, dtype.itemsize, 4)
     _do(job, [*[address(a) for four in arrays for a in four], address(given)], sum(sizes))
+    del fixed
 
 
 @lru_cache(64)
@@ -125,6 +131,7 @@ def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> 
 
     Softmax times ``factors``, less ``less`` at which (N,), of integers in [0, K), is put in ``out``.
     """
+    fixed = fix_sizes([y])
     n, k = y.shape
     if out.shape != y.shape or not which.shape == factors.shape == less.shape == (n,):
         raise ShapeError(f"softmax: rows {y.shape} with arrays of shapes {shapes_of((out, which, factors, less))}")
@@ -132,6 +139,7 @@ def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> 
     which = np.ascontiguousarray(which, np.int64)
     job = _softmax(library(y.dtype).address("softmax.task"), n, k, y.itemsize)
     _do(job, [address(array) for array in (y, out, which, factors, less, tops, totals, ats)], y.size)
+    del fixed
     return tops, totals, ats
 
 
