@@ -90,7 +90,7 @@ class Problem:
     @property
     def kind(self) -> tuple[Any, ...]:
         """What runs that take memory alike have in common."""
-        shapes = tuple((name, array.shape) for name, array in self.model.params.items())
+        shapes = tuple([(name, owner[key].shape) for name, (owner, key) in self.model.slots.items()])
         settings = parts_of(self.model).settings()
         return shapes, settings, self.x_shape, self.steps, self.batch, self.chunk, self.dtype, self.backend
 

@@ -59,6 +59,7 @@ class Accumulators:
 
     def __init__(self, network: Network, chunks: int = 1) -> None:
         params = network.params
+        self.params = tuple(params.values())
         ends = list(accumulate((array.size for array in params.values()), initial=0))
         dtype = next((array.dtype for array in params.values()), None)  # all have one
         self.whole = np.zeros(ends[-1], dtype)  # one piece of memory is taken and cleared faster than many

@@ -67,7 +67,7 @@ class Run:
         self.loss = Total()
         self.final: States = ()
         given = [problem.x.array] if isinstance(problem.x, Held) and not problem.x.fresh else []
-        self.ledger = Ledger([*given, *problem.model.params.values()])
+        self.ledger = Ledger([*given, *self.grads.params])
         self.slots = Slots(self.ledger, folder)
         self.ledger.hold("gradients", (self.grads.whole, self.dx, self.grads.totals))
         self.counter, self.standing = Counter(), Standing()
