@@ -36,6 +36,9 @@ class Bar(Base):
     def __init__(self, *, total: int | None, **look: Any) -> None:
         super().__init__(total=total, miniters=1, **look)
 
+    __del__ = staticmethod(tuple)  # type: ignore[assignment]
+    """Nothing: bars are closed by ``with``, and an interrupt in a finaliser of Python's would be lost."""
+
     @classmethod
     def get_lock(cls) -> Any:
         """The lock that is held while bars are drawn; the thread that has it may take it again."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial, wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -28,22 +29,35 @@ def ieee(function: Callable[P, R]) -> Callable[P, R]:
     NumPy's floating-point errors are ignored: machine code does not look at that setting, and exp underflows as
     a matter of course. On Linux flush-to-zero, which another library may have set in this thread, is off
     meanwhile. The caller's settings are back on return, after an exception too. Code of the user's own that
-    the function calls, as a loss or a layer, runs like the rest.
+    the function calls, as a loss or a layer, runs like the rest; a ``ContextVar`` that it sets is set for it alone.
     """
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        before = np.geterr()
+        before, errors = np.geterr(), np.errstate(all="ignore")
         try:
-            with np.errstate(all="ignore"):
-                if LEAST * HALF == 0 and sys.platform.startswith("linux"):
-                    return _unflushed(partial(function, *args, **kwargs))
-                return function(*args, **kwargs)
+            if LEAST * HALF == 0 and sys.platform.startswith("linux"):
+                return within(errors, _unflushed, partial(function, *args, **kwargs))
+            return within(errors, function, *args, **kwargs)
         except BaseException:
-            np.seterr(**before)  # again: NumPy forgets them where an interrupt comes while it changes them
+            np.seterr(**before)  # for NumPy 1, which has them by thread: the best that can be done there
             raise
 
     return run
+
+
+def within(errors: np.errstate, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call ``function`` under NumPy's settings ``errors``, which no interrupt can leave behind.
+
+    NumPy 2 has the settings in the context, and ``errstate`` may be interrupted between a change and the note that it
+    is to be undone. So they are changed in a copy of the context, which C drops.
+    """
+    return copy_context().run(_entered, errors, function, args, kwargs)
+
+
+def _entered(errors: np.errstate, function: Callable[..., R], args: Any, kwargs: Any) -> R:
+    with errors:
+        return function(*args, **kwargs)
 
 
 def _unflushed(work: Callable[[], R]) -> R:

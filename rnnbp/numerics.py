@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from rnnbp.ieee import within
+
 Array: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
 Saved: TypeAlias = tuple[Array, ...]
@@ -103,8 +105,7 @@ def cast(array: Array, dtype: np.dtype[Any], owner: object, what: str) -> Array:
     if array.dtype == dtype:
         return array
     try:
-        with np.errstate(all="ignore", over="raise"):
-            return array.astype(dtype, copy=False)
+        return within(np.errstate(all="ignore", over="raise"), array.astype, dtype, copy=False)
     except FloatingPointError:
         at = np.unravel_index(np.argmax(np.where(np.isfinite(array), np.abs(array), 0)), array.shape)
         raise NonFiniteError(
@@ -167,15 +168,17 @@ def first_bad(x: Array) -> tuple[int, ...] | None:
     if x.dtype.char in "fd" and x.size <= FEW and x.flags.c_contiguous and math.isfinite(np.vdot(x, x)):
         return None  # most of all: no sum of squares of what is not finite is
     parts = (x.real, x.imag) if x.dtype.kind == "c" else (x,)
-    with np.errstate(invalid="ignore", over="ignore"):  # these take no array of x's size
-        if all(np.isfinite(part.sum()) or _all_finite(part) for part in parts):
-            return None
+    if all(within(np.errstate(over="ignore", invalid="ignore"), _is_finite, part) for part in parts):
+        return None
     return tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
 
 
-def _all_finite(x: Array) -> bool:
-    """Where a sum may have overflowed: minimum and maximum pass NaN on."""
-    return bool(x.size == 0 or (np.isfinite(x.min()) and np.isfinite(x.max())))
+def _is_finite(x: Array) -> bool:
+    """True if all of ``x`` is, without an array of its size.
+
+    A finite sum says so; where it has overflowed, minimum and maximum pass NaN on.
+    """
+    return bool(x.size == 0 or np.isfinite(x.sum()) or (np.isfinite(x.min()) and np.isfinite(x.max())))
 
 
 def lies(array: Array) -> bool:
@@ -231,11 +234,14 @@ def sigmoid(x: Array) -> Array:
         above = positive(x)
         small = np.exp(np.where(above, -x, x))
         return np.asarray(np.where(above, 1, small) / (1 + small))
-    with np.errstate(over="ignore", under="ignore"):  # e⁻ˣ is infinite where σ is 0
-        found: Array = np.asarray(np.negative(x))
-        np.exp(found, out=found)
-        found += 1
-        np.divide(1, found, out=found)
+    return within(np.errstate(over="ignore", under="ignore"), _real_sigmoid, x)  # e⁻ˣ is infinite where σ is 0
+
+
+def _real_sigmoid(x: Array) -> Array:
+    found: Array = np.asarray(np.negative(x))
+    np.exp(found, out=found)
+    found += 1
+    np.divide(1, found, out=found)
     return found
 
 

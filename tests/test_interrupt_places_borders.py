@@ -87,6 +87,7 @@ def test_settings_of_numpy() -> None:
     assert everywhere(ieee(np.geterr), holds) > 5
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # dropped, which closes it
 def test_the_lock_on_a_folder(tmp_path: Path) -> None:
     def work() -> None:
         lock = FolderLock(tmp_path)

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import IO, Any
 
+from rnnbp.descriptors import open_file
 from rnnbp.storage import PathLike
 
 MOUNTS = "/proc/self/mountinfo"
@@ -42,7 +43,7 @@ class ScratchFile:
     def open(self) -> None:
         """Make the file, if it is not there."""
         if self.file is None:
-            self.file = tempfile.TemporaryFile(dir=self.folder, prefix="rnnbp-", buffering=0)  # noqa: SIM115  # until close
+            self.file = _nameless(self.place)
 
     def write(self, start: int, data: memoryview) -> None:
         """Write all of ``data``, of bytes."""
@@ -72,6 +73,14 @@ class ScratchFile:
         if self.file is not None:
             with contextlib.suppress(OSError):
                 self.file.close()
+
+
+def _nameless(folder: Path) -> IO[bytes]:
+    """A new file that no interrupt leaves open, as ``tempfile.TemporaryFile`` may."""
+    if hasattr(os, "O_TMPFILE"):
+        with contextlib.suppress(OSError):  # a file system without such files
+            return open_file(folder, os.O_TMPFILE | os.O_RDWR | os.O_EXCL | os.O_CLOEXEC, "rb+", 0o600)
+    return tempfile.TemporaryFile(dir=folder, prefix="rnnbp-", buffering=0)
 
 
 def _warn_of_memory(file: IO[bytes], place: Path) -> None:

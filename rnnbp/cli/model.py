@@ -16,6 +16,7 @@ from rnnbp.cells import GRU, LSTM, RNN
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.ngrams import SYMBOLS
 from rnnbp.graph import Sequential
+from rnnbp.ieee import within
 from rnnbp.layers import Dense, Dropout, Embedding
 from rnnbp.numerics import Array, Shape, positive_int, real_number, shown
 from rnnbp.recurrent import Recurrent
@@ -150,8 +151,8 @@ class Sampler:
             return int(logits.argmax())
         if self.top_k is not None and self.top_k < logits.size:
             logits[np.argsort(-logits, kind="stable")[self.top_k :]] = -np.inf
-        with np.errstate(over="ignore"):  # A tiny temperature takes what is not likeliest to −∞: probability 0.
-            summed = np.cumsum(np.exp((logits - logits.max()) / self.temperature))
+        below = logits - logits.max()  # a tiny temperature takes what is not likeliest to −∞: probability 0
+        summed = np.cumsum(np.exp(within(np.errstate(over="ignore"), np.divide, below, self.temperature)))
         return min(int(np.searchsorted(summed, rng.random() * summed[-1], side="right")), logits.size - 1)
 
 

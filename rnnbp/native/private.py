@@ -10,7 +10,10 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
+
+from rnnbp.descriptors import open_file, opened_folder
 
 ROOT = 0
 """The user whose folders everyone trusts."""
@@ -56,19 +59,16 @@ class Folder:
         ``most`` bytes, or may be written by others (of a ``secret`` one: read by others).
         """
         try:
-            handle = os.open(self._at(name), _READ | _CAREFUL, dir_fd=self._handle)
+            file = open_file(self._at(name), _READ | _CAREFUL, "rb", folder=self._handle)
         except (FileNotFoundError, PermissionError):
             return None
-        except OSError as error:  # a link
-            raise UntrustedError(f"{name} is no regular file, but a link or device") from error
-        try:
-            found = os.fstat(handle)
+        except OSError as error:
+            raise UntrustedError(f"{name} is no regular file, but a link, folder or device") from error
+        with file, BufferedReader(file) as buffered:
+            found = os.fstat(file.fileno())
             self._check(name, found, most, 0o077 if secret else OTHERS)
             self._mark(name, found.st_mtime)
-            with os.fdopen(handle, "rb", closefd=False) as file:
-                return file.read(found.st_size)  # read(most) would allocate that much
-        finally:
-            os.close(handle)
+            return buffered.read(found.st_size)  # read(most) would allocate that much
 
     def _check(self, name: str, found: os.stat_result, most: int, forbidden: int) -> None:
         if not stat.S_ISREG(found.st_mode):
@@ -90,9 +90,8 @@ class Folder:
     def write(self, name: str, content: bytes, *, mode: int, replace: bool = True) -> None:
         """Write a file, whole or not at all; with ``replace=False`` an existing one stays. Raises OSError."""
         temporary = f"{name}.{os.getpid()}.{os.urandom(4).hex()}{TEMPORARY}"
-        handle = os.open(self._at(temporary), _NEW, mode, dir_fd=self._handle)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with BufferedWriter(open_file(self._at(temporary), _NEW, "wb", mode, self._handle)) as file:
                 file.write(content)
             put = os.replace if replace or not hasattr(os, "link") else os.link
             put(self._at(temporary), self._at(name), src_dir_fd=self._handle, dst_dir_fd=self._handle)
@@ -141,16 +140,13 @@ def opened(path: Path, *, make: bool = False) -> Iterator[Folder]:
     if not _BY_HANDLE:
         yield Folder(real, None)
         return
-    handle = os.open(real, _READ | _CAREFUL | os.O_DIRECTORY)
-    try:
+    with opened_folder(real, _READ | _CAREFUL | os.O_DIRECTORY) as handle:
         found = os.fstat(handle)
         if found.st_uid not in (user(), ROOT):
             raise UntrustedError(f"it belongs to user {found.st_uid}")
         if found.st_mode & OTHERS:
             raise UntrustedError(f"other users may write it (mode {stat.S_IMODE(found.st_mode):o})")
         yield Folder(real, handle)
-    finally:
-        os.close(handle)
 
 
 def _make(path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnbp import native
 from rnnbp.arrays import plain
+from rnnbp.ieee import within
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, shown
 from rnnbp.parameters import READ_ONLY_CURE, HasParams, Parameters
 
@@ -181,8 +182,7 @@ def extents(arrays: Sequence[Array]) -> list[Extent]:
 
 
 def _extent(g: Array) -> Extent:
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = g.sum()  # it may overflow, and then all are looked at
+    total = within(np.errstate(over="ignore", invalid="ignore"), g.sum)
     if not np.isfinite(total) and first_bad(g) is not None:
         return Extent(np.nan, None)
     return Extent(float(max(g.max(), -g.min())) if g.size else 0.0, None)

@@ -14,6 +14,7 @@ from functools import partial
 from io import FileIO
 from pathlib import Path
 
+from rnnbp.descriptors import opened_folder
 from rnnbp.storage.errors import PathLike, StorageError, write_error
 
 LONGEST = 100
@@ -79,11 +80,8 @@ def sync_folder(folder: Path) -> None:
     if os.name != "posix":
         return
     try:
-        number = os.open(folder, os.O_RDONLY)
-        try:
+        with opened_folder(folder, os.O_RDONLY) as number:
             os.fsync(number)
-        finally:
-            os.close(number)
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise StorageError(f"{folder}: its new file may not outlast a power cut, fsync failed: {error}") from error

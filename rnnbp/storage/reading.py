@@ -6,10 +6,13 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 
+from rnnbp.descriptors import open_file
 from rnnbp.storage.errors import PathLike, StorageError, read_error
+
+IRREGULAR = "is not a regular file; give the path of a file to read"
 
 
 @contextlib.contextmanager
@@ -20,9 +23,11 @@ def opened(path: PathLike) -> Iterator[tuple[BufferedReader, int]]:
     also for what reading it raises.
     """
     try:
-        number, size = _open(Path(path))
-        with os.fdopen(number, "rb") as file:
-            yield file, size
+        with _open(Path(path)) as file, open(file.fileno(), "rb", closefd=False) as buffered:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise StorageError(f"{path} {IRREGULAR}")
+            yield buffered, found.st_size
     except OSError as error:
         raise read_error(path, error) from error
 
@@ -45,16 +50,12 @@ def check_size(path: PathLike, found: int, size: int, file: BufferedReader) -> N
         raise StorageError(f"{path} has changed while it was read; read it when nobody writes it")
 
 
-def _open(path: Path) -> tuple[int, int]:
-    """The number of an opened regular file, and its size."""
+def _open(path: Path) -> FileIO:
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # a pipe without a writer would wait
     try:
-        number = os.open(path, flags)
+        return open_file(path, flags, "rb")
+    except IsADirectoryError:
+        raise StorageError(f"{path} {IRREGULAR}") from None
     except ValueError as error:  # a NUL in the path
         raise StorageError(f"{path} is no path: {error}; give that of a file to read") from None
-    found = os.fstat(number)
-    if not stat.S_ISREG(found.st_mode):
-        os.close(number)
-        raise StorageError(f"{path} is not a regular file; give the path of a file to read")
-    return number, found.st_size

@@ -6,9 +6,10 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 
+from rnnbp.descriptors import open_file
 from rnnbp.storage import JSON, StorageError, json_text, opened, parse, room, write_all, write_error
 
 LONGEST = 1 << 20
@@ -71,30 +72,37 @@ class MetricsLog:
         end = _end_of(path, step) if path.exists() else 0
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         try:
-            self.number = os.open(path, flags, 0o666)
-            os.ftruncate(self.number, end)
+            self.file = open_file(path, flags, "ab")
+            _truncate(self.file, end)
         except OSError as error:
             raise StorageError(f"{path} cannot be opened to add metrics: {error.strerror or error}") from error
 
     def write(self, metrics: Mapping[str, JSON]) -> None:
         """Add a line."""
         try:
-            write_all(self.number, json_text("metrics", dict(metrics)).encode() + b"\n")
+            write_all(self.file.fileno(), json_text("metrics", dict(metrics)).encode() + b"\n")
         except OSError as error:
             raise write_error(self.path, error) from error
 
     def sync(self) -> None:
         """Make the lines last through a power cut: before a snapshot that counts on them."""
         try:
-            os.fsync(self.number)
+            os.fsync(self.file.fileno())
         except OSError as error:
             raise StorageError(f"{self.path}: fsync failed, a power cut may take its last lines: {error}") from error
 
     def close(self) -> None:
         """No more lines. Closing it twice does nothing."""
-        number, self.number = self.number, -1
-        if number >= 0:
-            os.close(number)
+        self.file.close()
+
+
+def _truncate(file: FileIO, end: int) -> None:
+    """Cut a file, or close it where that fails."""
+    try:
+        file.truncate(end)
+    except OSError:
+        file.close()
+        raise
 
 
 def _end_of(path: Path, step: int) -> int:

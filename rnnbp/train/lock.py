@@ -10,9 +10,11 @@ import sys
 import time
 import warnings
 import weakref
+from io import FileIO
 from pathlib import Path
 from typing import Self
 
+from rnnbp.descriptors import open_file
 from rnnbp.storage import StorageError
 
 if sys.platform == "win32":
@@ -39,53 +41,51 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
-        self._number: int | None = None
+        self._file: FileIO | None = None
 
     def take(self) -> Self:
         """Take it, after which it must be released, also if an interrupt has come in the middle."""
-        while self._number is None:
-            number = _opened(self.path)
+        while self._file is None:
+            file = _opened(self.path)
             try:
-                if _locked(number, self.path) and _is_at(number, self.path):
-                    self._number = number
+                if _locked(file.fileno(), self.path) and _is_at(file.fileno(), self.path):
+                    self._file = file
             finally:
-                if self._number is None:
-                    os.close(number)
+                if self._file is None:
+                    file.close()
         _held.add(self)
-        with (
-            contextlib.suppress(OSError),  # a full disk: the lock holds all the same
-            open(self._number, "wb", buffering=0, closefd=False) as file,
-        ):
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {platform.node()}\n".encode())
+        with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
+            self._file.truncate(0)
+            self._file.write(f"process {os.getpid()} on {platform.node()}\n".encode())
         return self
 
     @property
     def held(self) -> bool:
         """False once it is released, and in a forked child."""
-        return self._number is not None
+        return self._file is not None
 
     def release(self) -> None:
         """Give it up; the file goes first, while nobody else can hold it. After an interrupt, call it again."""
-        if self._number is None:
+        if self._file is None:
             return
         if sys.platform == "win32":  # which removes no open file
-            number, self._number = self._number, None
-            os.close(number)
+            self._close()
         with contextlib.suppress(OSError):
-            if sys.platform == "win32" or _is_at(self._number, self.path):  # not that of the next owner
+            if self._file is None or _is_at(self._file.fileno(), self.path):  # not that of the next owner
                 self.path.unlink(missing_ok=True)
-        if sys.platform != "win32":
-            number, self._number = self._number, None
-            os.close(number)
+        self._close()
         _held.discard(self)
 
     def abandon(self) -> None:
         """In a forked child: close the copy, which would keep the lock after its owner's end."""
-        if self._number is not None:
-            number, self._number = self._number, None
-            with contextlib.suppress(OSError):
-                os.close(number)
+        with contextlib.suppress(OSError):
+            self._close()
+
+    def _close(self) -> None:
+        """Close the file, once: after an interrupt a second call does nothing."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     def __enter__(self) -> Self:
         try:
@@ -111,9 +111,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_abandon_all)
 
 
-def _opened(path: Path) -> int:
+def _opened(path: Path) -> FileIO:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        return open_file(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), "rb+")
     except OSError as error:
         cure = "choose another folder, or change its mode"
         raise StorageError(f"{path.parent} cannot be written: {error.strerror or error}; {cure}") from error

@@ -18,6 +18,7 @@ from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.results import Gradients, States
 from rnnbp.bptt.settle import for_batch
 from rnnbp.graph import Graph
+from rnnbp.ieee import ieee
 from rnnbp.ledger import arrays_in
 from rnnbp.losses.base import NoLoss, NoWeightError
 from rnnbp.numerics import Array, first_bad, real_number, shown
@@ -80,6 +81,7 @@ class Update:
             return {"costs": [{"plan": self.checkpoint.costs.to_dict()}]}
         return {"costs": [*known_costs(self.model)]} if is_budget(self.checkpoint) else {}
 
+    @ieee  # what is not finite is checked below
     def __call__(self, batch: Batch, state: States, step: int) -> tuple[dict[str, Any], States]:
         """Make update number ``step``, from 0; gives its loss, gradient norm before clipping, and rate; and the state.
 
@@ -88,23 +90,22 @@ class Update:
         parameter, nothing has changed then.
         """
         self.optimizer.check_parameters(self.model)
-        with np.errstate(all="ignore"):  # what comes of it is checked below
-            with carrying(batch, state):
-                try:
-                    result = self._run(batch, self.loss, state, step)
-                except NoWeightError:  # a window of padding alone: nothing to learn, but the state goes on
-                    result = self._run(batch, NoLoss(), state, step)
-                    _check(f"step {step + 1}:", _states(result))
-                    return {"loss": 0.0, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}, result.state
-            loss, grads = float(result.loss), {name: result.grads[name] for name in self.optimizer.params}
-            place = f"step {step + 1}:"
-            _check(place, {"the loss": np.array(loss)} if not math.isfinite(loss) else {})
-            gradients = {f"the gradient of {name}": g for name, g in grads.items()}
-            found = _check(place, gradients | _states(result))
-            norm, rate = self._clip(grads, found[: len(grads)]), self.rate(step)
-            self._step(grads, found, norm, rate)
-            updated = {f"the parameter {name}": p for name, p in self.optimizer.params.items()}
-            _check(f"{place} after the update,", updated, DivergedError)
+        with carrying(batch, state):
+            try:
+                result = self._run(batch, self.loss, state, step)
+            except NoWeightError:  # a window of padding alone: nothing to learn, but the state goes on
+                result = self._run(batch, NoLoss(), state, step)
+                _check(f"step {step + 1}:", _states(result))
+                return {"loss": 0.0, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}, result.state
+        loss, grads = float(result.loss), {name: result.grads[name] for name in self.optimizer.params}
+        place = f"step {step + 1}:"
+        _check(place, {"the loss": np.array(loss)} if not math.isfinite(loss) else {})
+        gradients = {f"the gradient of {name}": g for name, g in grads.items()}
+        found = _check(place, gradients | _states(result))
+        norm, rate = self._clip(grads, found[: len(grads)]), self.rate(step)
+        self._step(grads, found, norm, rate)
+        updated = {f"the parameter {name}": p for name, p in self.optimizer.params.items()}
+        _check(f"{place} after the update,", updated, DivergedError)
         return {"loss": loss, "grad_norm": norm, "lr": rate}, result.state
 
     def _run(self, batch: Batch, loss: LossLike, state: States, step: int) -> Gradients:

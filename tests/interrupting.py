@@ -1,0 +1,153 @@
+"""Interrupts at each place where Python lets one in: CPython looks for signals as a function begins, after a call and
+as a loop goes round, and nowhere else.
+
+So what C does between two of these cannot be interrupted, nor the first call of a ``finally``.
+"""
+
+from __future__ import annotations
+
+import dis
+import gc
+import os
+import signal
+import sys
+import threading
+import tracemalloc
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+
+from rnnbp import memory, native
+from rnnbp.bars import Bar
+from rnnbp.native import stacks
+
+LOOKS = {
+    code for name, code in dis.opmap.items()
+    if name == "RESUME" or name.startswith("CALL") or ("JUMP_BACKWARD" in name and "NO_INTERRUPT" not in name)
+}  # fmt: skip
+"""Operations after which CPython looks for signals."""
+SKIPPED = ("<frozen importlib", "threading.py", __file__)
+"""Files without places: modules that are half imported stay so, and the start of threads is Python's own."""
+
+
+@dataclass
+class Place:
+    """Where an interrupt was raised, and what became of it."""
+
+    where: str
+    arrived: bool
+
+
+def interrupted(work: Callable[[], object], number: int) -> Place | None:
+    """Raise KeyboardInterrupt at place ``number`` of ``work``, from 1; None if it has fewer."""
+    left, found = number, ""
+
+    def at(frame: FrameType) -> None:
+        nonlocal left, found
+        left -= 1
+        if not left:
+            sys.settrace(None)
+            found = f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}"
+            raise KeyboardInterrupt
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        if any(name in frame.f_code.co_filename for name in SKIPPED):
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        code, handlers, previous = frame.f_code.co_code, handlers_of(frame.f_code), -1
+
+        def within(frame: FrameType, event: str, _: Any) -> Any:
+            nonlocal previous
+            if event == "opcode":
+                here = frame.f_lasti
+                before, previous = here - 2 if previous < 0 else previous, here
+                if before >= 0 and code[before] in LOOKS and handlers[before] == handlers[here]:
+                    at(frame)
+            return within
+
+        return within
+
+    arrived = False
+    sys.settrace(trace)
+    try:
+        work()
+    except KeyboardInterrupt:
+        arrived = True
+    finally:
+        sys.settrace(None)
+    return Place(found, arrived) if found else None
+
+
+@lru_cache
+def handlers_of(code: CodeType) -> dict[int, int]:
+    """Where an exception at each offset goes; an interrupt belongs to the operation before the one that it is seen at."""
+    found: dict[int, int] = defaultdict(lambda: -1)
+    for entry in dis.Bytecode(code).exception_entries:
+        found.update(dict.fromkeys(range(entry.start, entry.end, 2), entry.target))
+    return found
+
+
+def is_free(lock: Any) -> bool:
+    """True if another thread can take a lock."""
+
+    def look() -> bool:
+        taken: bool = lock.acquire(blocking=False)
+        if taken:
+            lock.release()
+        return taken
+
+    with ThreadPoolExecutor(1) as another:
+        return another.submit(look).result()
+
+
+LOCKS = {"memory": memory._lock, "loading": native.loading, "stacks": stacks._changing, "bars": Bar.get_lock()}
+
+
+def descriptors() -> list[tuple[str, str]]:
+    """Open files, by number."""
+    found = []
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found.append((number, os.readlink(f"/proc/self/fd/{number}")))
+        except OSError:  # that of the list itself
+            continue
+    return sorted(found)
+
+
+def state() -> dict[str, object]:
+    """What no interrupt may change."""
+    return {
+        "geterr": np.geterr(),
+        "descriptors": descriptors(),
+        "threads": threading.active_count(),
+        "tracing": tracemalloc.is_tracing(),
+        "handlers": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)],
+        "stack": threading.stack_size(),
+        "held": [name for name, lock in LOCKS.items() if not is_free(lock)],
+    }
+
+
+def faults(work: Callable[[], object], numbers: Iterator[int]) -> list[str]:
+    """What was wrong after interrupts of ``work`` at these of its places, up to the last one that it has."""
+    before, wrong = state(), []
+    for number in numbers:
+        place = interrupted(work, number)
+        if place is None:
+            break
+        if state() != before:
+            gc.collect()  # what an error's frames hold
+        after = state()
+        wrong += [
+            f"{place.where}: {name} {after[name]}, before {before[name]}"
+            for name in before
+            if after[name] != before[name]
+        ]
+        wrong += [] if place.arrived else [f"{place.where}: swallowed"]
+        before = after
+    return wrong
