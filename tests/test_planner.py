@@ -355,11 +355,12 @@ def test_a_dropout_of_nothing_is_foretold() -> None:
 
 
 def test_checkpoints_on_disk_take_one_file_and_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    import tempfile
     import tracemalloc
 
-    made, make = [], tempfile.TemporaryFile
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **options: made.append(1) or make(**options))
+    from rnnbp.bptt import scratch
+
+    made, make = [], scratch.nameless
+    monkeypatch.setattr(scratch, "nameless", lambda folder: made.append(1) or make(folder))
     model, steps = rb.LSTM(8, 32, rng=0), 2000
     x, target = real(steps, B, 8), real(steps, B, 32)
     on_disk = lambda n: rb.schedules.EveryK(n, 1, "disk")  # noqa: E731

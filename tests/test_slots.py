@@ -15,6 +15,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.actions import Advance, Backward, Drop, Load, Record, Store
+from rnnbp.bptt import scratch
 from rnnbp.bptt import slots as module
 from rnnbp.bptt.slots import Slots
 from rnnbp.ledger import Ledger
@@ -120,7 +121,7 @@ def test_a_file_cut_short_is_found(length: int, folder: Path) -> None:
 class FullDisk:
     """A file that takes nothing more."""
 
-    def __init__(self, **_: Any) -> None:
+    def __init__(self, _: Any) -> None:
         self.closed = False
 
     def seek(self, _: int) -> None: ...
@@ -133,7 +134,7 @@ class FullDisk:
 
 
 def test_a_full_disk_is_one_clear_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "TemporaryFile", FullDisk)
+    monkeypatch.setattr(scratch, "nameless", FullDisk)
     with pytest.raises(rb.StorageError, match=r"checkpoint \d is not written to .*No space left on device; free some"):
         run(checkpoint=on_disk)
 

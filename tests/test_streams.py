@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.bptt import scratch
 from rnnbp.bptt import series as module
 from tests import models
 
@@ -306,7 +307,7 @@ def test_a_damaged_stream_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_full_disk_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
-        def __init__(self, **_: Any) -> None: ...
+        def __init__(self, _: Any) -> None: ...
 
         def seek(self, *_: Any) -> None: ...
 
@@ -315,7 +316,7 @@ def test_a_full_disk_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None
         def write(self, _: Any) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(tempfile, "TemporaryFile", Full)
+    monkeypatch.setattr(scratch, "nameless", Full)
     with pytest.raises(
         rb.StorageError, match=r"x: the stream cannot be written to .*: No space left on device; choose"
     ):

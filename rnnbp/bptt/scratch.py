@@ -43,7 +43,7 @@ class ScratchFile:
     def open(self) -> None:
         """Make the file, if it is not there."""
         if self.file is None:
-            self.file = _nameless(self.place)
+            self.file = nameless(self.place)
 
     def write(self, start: int, data: memoryview) -> None:
         """Write all of ``data``, of bytes."""
@@ -75,7 +75,7 @@ class ScratchFile:
                 self.file.close()
 
 
-def _nameless(folder: Path) -> IO[bytes]:
+def nameless(folder: Path) -> IO[bytes]:
     """A new file that no interrupt leaves open, as ``tempfile.TemporaryFile`` may."""
     if hasattr(os, "O_TMPFILE"):
         with contextlib.suppress(OSError):  # a file system without such files
