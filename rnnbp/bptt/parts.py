@@ -6,7 +6,6 @@ from collections import Counter
 from itertools import chain
 from operator import is_
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from rnnbp.graph import Graph, Node
 from rnnbp.layers.embedding import Embedding, OneHot
 from rnnbp.lazy import cached_property
 from rnnbp.recurrent import Recurrent
+from rnnbp.weak import WeakKeys
 
 SIMPLE = (bool, int, float, str, tuple, np.dtype)
 """Types of settings."""
@@ -96,7 +96,7 @@ def _constant(value: Any) -> bool:
     return all(isinstance(part, SIMPLE) and _constant(part) for part in value) if type(value) is tuple else True
 
 
-_known: WeakKeyDictionary[Graph, Parts] = WeakKeyDictionary()
+_known: WeakKeys[Graph, Parts] = WeakKeys()
 
 
 def parts_of(model: Graph) -> Parts:
@@ -117,7 +117,7 @@ def recurrents(model: Graph) -> tuple[Node, ...]:
     return tuple(node for node in model.nodes if isinstance(node.block, Recurrent))
 
 
-_inside: WeakKeyDictionary[Recurrent, list[dict[str, Any]]] = WeakKeyDictionary()
+_inside: WeakKeys[Recurrent, list[dict[str, Any]]] = WeakKeys()
 
 
 def _attributes_of(block: Any) -> list[dict[str, Any]]:

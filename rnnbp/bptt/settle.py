@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import fields, replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from rnnbp.asking import Recent
 from rnnbp.bptt.budget import BudgetError, is_budget, margin, parse_budget, shown, too_small, with_margin
@@ -21,6 +20,7 @@ from rnnbp.bptt.sums import PART
 from rnnbp.graph import Graph
 from rnnbp.recurrent import Recurrent
 from rnnbp.schedules import Online, ScheduleLike, resized
+from rnnbp.weak import WeakKeys
 
 
 def keeps_dx(problem: Problem, checkpoint: ScheduleLike | Plan, asked: bool | None) -> bool:
@@ -58,7 +58,7 @@ def settle(
     return replace(problem, chunk=min(checkpoint.chunk, problem.steps)), checkpoint
 
 
-_plans: WeakKeyDictionary[Graph | Recurrent, Recent[Any, Plan]] = WeakKeyDictionary()
+_plans: WeakKeys[Graph | Recurrent, Recent[Any, Plan]] = WeakKeys()
 
 
 def _planned(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None) -> Plan:
@@ -76,7 +76,7 @@ def _planned(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None) 
 
 def forget_plans(model: Graph) -> None:
     """Plan anew for a model: other costs have been put in the place of those that were measured."""
-    _plans.pop(lasting(model), None)
+    _plans.forget(lasting(model))
 
 
 def for_batch(checkpoint: ScheduleLike | Plan, steps: int, chunk: int | None) -> ScheduleLike | Plan:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -22,8 +21,9 @@ from rnnbp.lazy import cached_property
 from rnnbp.live import NUMBER
 from rnnbp.numerics import Shape
 from rnnbp.recurrent import Recurrent
+from rnnbp.weak import WeakKeys
 
-_answers: WeakKeyDictionary[Any, Recent[Any, Recent[Any, int]]] = WeakKeyDictionary()
+_answers: WeakKeys[Any, Recent[Any, Recent[Any, int]]] = WeakKeys()
 """By model and the other fields of its sizes, the answers given so far: training asks for them at every update."""
 
 

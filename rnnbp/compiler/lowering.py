@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from rnnbp.cell import Cell
 from rnnbp.compiler.code import Code, Maker, Matrix, Op, Rows, Values, Vector
 from rnnbp.graph import Node
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Shape, ShapeError
+from rnnbp.weak import WeakKeys
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ class Lowering:
         return self.maker.make(name, a, b)
 
 
-_attributes: WeakKeyDictionary[Cell, list[dict[str, Any]]] = WeakKeyDictionary()
+_attributes: WeakKeys[Cell, list[dict[str, Any]]] = WeakKeys()
 
 
 def written(cell: Cell) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from rnnbp.interpreter import Accumulator
 from rnnbp.layout import Layout
 from rnnbp.numerics import Array, Shape, flush
 from rnnbp.rng import Context
+from rnnbp.weak import WeakKeys
 
 CALLS: dict[str, Any] = {
     **{
@@ -33,7 +33,7 @@ CALLS: dict[str, Any] = {
     },
     **{name: getattr(kernels, name) for name in ("relu", "step", "normal", "normal_back", "softmax", "softmax_back")},
 }
-_compiled: WeakKeyDictionary[Cell, Recent[Any, Backward]] = WeakKeyDictionary()
+_compiled: WeakKeys[Cell, Recent[Any, Backward]] = WeakKeys()
 
 
 def compiled(cell: Cell, x_shape: Shape, without: frozenset[str] = frozenset()) -> Backward:

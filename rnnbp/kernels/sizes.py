@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 from rnnbp.asking import Recent, once
 from rnnbp.cell import Cell
@@ -22,6 +21,7 @@ from rnnbp.layout import Layout
 from rnnbp.lazy import cached_property
 from rnnbp.native import elementwise
 from rnnbp.numerics import Shape
+from rnnbp.weak import WeakKeys
 
 COLUMNS = 512
 """Steps times batch of a piece of backward: its gradients are added up while its deltas are in the cache."""
@@ -31,8 +31,8 @@ UNLIKE = frozenset({"scaled tanh"})
 """Rules that kernels do without: their sigmoid takes half the time of their tanh, where NumPy has none."""
 
 
-_known: WeakKeyDictionary[Cell, Recent[Any, KernelCell | None]] = WeakKeyDictionary()
-_answers: WeakKeyDictionary[KernelCell, Recent[Any, Recent[Any, Any]]] = WeakKeyDictionary()
+_known: WeakKeys[Cell, Recent[Any, KernelCell | None]] = WeakKeys()
+_answers: WeakKeys[KernelCell, Recent[Any, Recent[Any, Any]]] = WeakKeys()
 """By batch and symbols, what has been asked of the sizes of a cell's kernels."""
 
 

@@ -1,0 +1,148 @@
+"""An interrupt at any place that CPython has: it arrives, and descriptors, settings, handlers and locks are as before."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.numerics import cast, sigmoid
+from rnnbp.weak import WeakKeys
+from tests.interrupting import faults
+from tests.training import text_run
+
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="descriptors are listed in /proc"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # dropped, which closes it
+]
+
+X = np.random.default_rng(0).standard_normal((8, 2, 3)).astype(np.float32)
+MSE, KEPT = rb.losses.MeanSquaredError(), rb.Sequential(rb.LSTM(3, 4, rng=0), rb.Dense(4, 3, rng=1))
+STATES = rb.Sequential(rb.RNN(3, 4, rng=0), rb.Sigmoid())
+FITTED = rb.Sequential(rb.GRU(3, 4, rng=0), rb.Dense(4, 3, rng=1))
+numbers = itertools.count()
+
+
+class Key:
+    """What a value is kept of."""
+
+
+def weak(_: Path) -> None:
+    known = WeakKeys[Key, int]()
+    for _ in range(3):
+        key = Key()
+        assert known.setdefault(key, 1) == 1
+    assert len(known) == 1
+
+
+def bptt(_: Path) -> None:
+    rb.bptt(KEPT, X, X, MSE, chunk=4, checkpoint="sqrt")
+
+
+def interpreted(_: Path) -> None:
+    rb.bptt(STATES, X, None, lambda y, _: (0.0, y), chunk=4, backend="interpreter")
+
+
+def predicted(_: Path) -> None:
+    rb.predict(KEPT, X)
+
+
+def evaluated(_: Path) -> None:
+    rb.evaluate(KEPT, X, X, MSE)
+
+
+def streamed(place: Path) -> None:
+    rb.bptt(KEPT, iter([X[:4], X[4:]]), iter([X]), MSE, chunk=4, steps=8, checkpoint="sqrt", folder=place)
+
+
+def with_a_bar(_: Path) -> None:
+    rb.bptt(KEPT, X, X, MSE, chunk=4, progress=True)
+
+
+def measured(_: Path) -> None:
+    with rb.memory.measure():
+        pass
+
+
+def risen(_: Path) -> None:
+    with rb.memory.high_water():
+        pass
+
+
+def saved(place: Path) -> None:
+    rb.save_weights(KEPT, place / "weights")
+
+
+def loaded(place: Path) -> None:
+    rb.load_weights(KEPT, place / "weights")
+
+
+def activated(_: Path) -> None:
+    rb.Sigmoid()(X)
+
+
+def squashed(_: Path) -> None:
+    sigmoid(X)
+
+
+def cast_to_less(_: Path) -> None:
+    cast(X, np.dtype(np.float16), "a model", "x")
+
+
+def fitted(_: Path) -> None:
+    rb.fit(FITTED, rb.Sequences(X, X, batch_size=4), MSE, "adam", lr=1e-6, steps=2)
+
+
+def trained(place: Path) -> None:
+    folder = place / str(next(numbers))
+    try:
+        trainer, data = text_run(folder=folder, progress=False)
+        trainer.fit(data, steps=1)
+        trainer, data = text_run(folder=folder, progress=False)
+        trainer.resume().fit(data, steps=2)
+    finally:
+        found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        shutil.rmtree(folder, ignore_errors=True)
+    assert not [name for name in found if name.endswith((".lock", ".tmp"))]
+
+
+FEW: list[Callable[[Path], None]] = [weak, measured, risen, saved, loaded, activated, squashed, cast_to_less]
+"""With some hundreds of places."""
+MANY = [bptt, interpreted, predicted, evaluated, streamed, with_a_bar, fitted]
+"""With thousands."""
+
+
+def check(work: Callable[[Path], None], place: Path, places: Iterator[int]) -> None:
+    saved(place)
+    for _ in range(2):
+        work(place)
+    assert faults(lambda: work(place), places) == []
+
+
+@pytest.mark.parametrize("work", FEW)
+def test_every_third_place(work: Callable[[Path], None], tmp_path: Path) -> None:
+    check(work, tmp_path, itertools.count(1, 3))
+
+
+@pytest.mark.parametrize("work", MANY)
+def test_some_places(work: Callable[[Path], None], tmp_path: Path) -> None:
+    check(work, tmp_path, itertools.count(random.Random(0).randrange(1, 400), 400))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("work", FEW)
+def test_every_place(work: Callable[[Path], None], tmp_path: Path) -> None:
+    check(work, tmp_path, itertools.count(1))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("work", "stride"), [*((work, 17) for work in MANY), (trained, 1009)])
+def test_many_places(work: Callable[[Path], None], stride: int, tmp_path: Path) -> None:
+    check(work, tmp_path, itertools.count(1, stride))
