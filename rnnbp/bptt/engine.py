@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +12,7 @@ from rnnbp.actions import Action
 from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.objective import LossLike, Objective
+from rnnbp.bptt.padding import lost_rows
 from rnnbp.bptt.parts import lasting
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.possible import check_possible
@@ -65,10 +67,10 @@ def bptt(
         chunk: steps in a chunk, by default 32.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
         mask: (T, B), bool or weights ≥ 0 of the steps in the loss. x may have what cannot be used, as
-            NaN or a symbol of −1, after the last step of its row that has weight, and without
-            Recurrents at any step that has none: x is read as 0 there, and the state after it is
-            that of zeros. At a step before one that has weight it is an error, because the state
-            would carry it on.
+            NaN or a symbol of −1, after the last step of its row that has weight: it is read as 0
+            from there on, and the row is among ``lost``, whose state is not known. Without
+            Recurrents it may at any step that has no weight. At a step before one that has weight
+            it is an error, because the state would carry it on.
         seed: of dropout masks.
         backend: "numpy", compiled step programs, or "interpreter", which walks the graph; a ``Backend``, which may
             leave out rules of the compiler; None to choose.
@@ -109,6 +111,8 @@ def bptt(
             run = Run(problem, chunks, objective, dx=kept, memory=memory, horizon=horizon, folder=folder, done=bar)
             result = run.execute(actions)
             objective.end()
+            if problem.state and (lost := lost_rows(problem.x)):
+                result = replace(result, lost=lost)
             memory.end(chunks.rest(), lasting(problem.model), run.sizes.program(problem.chunk))
     if foreseen is not None and result.stats.counts != foreseen.counts:
         raise ScheduleError(

@@ -11,6 +11,7 @@ from rnnbp.arrays import REAL, as_array, plain
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.objective import LossLike, Objective
+from rnnbp.bptt.padding import lost_rows
 from rnnbp.bptt.parts import recurrents
 from rnnbp.bptt.possible import check_outputs_possible
 from rnnbp.bptt.problem import as_model, pose, stated_shape
@@ -52,7 +53,6 @@ def predict(
     return y, present
 
 
-@ieee
 def evaluate(
     model: Any,
     x: Any,
@@ -69,6 +69,23 @@ def evaluate(
 
     Arguments as those of ``bptt``, errors too.
     """
+    return evaluated(model, x, target, loss, state=state, mask=mask, chunk=chunk, steps=steps, folder=folder)[:2]
+
+
+@ieee
+def evaluated(
+    model: Any,
+    x: Any,
+    target: Any,
+    loss: LossLike,
+    *,
+    state: Any = None,
+    mask: Any = None,
+    chunk: int | None = None,
+    steps: int | None = None,
+    folder: PathLike | None = None,
+) -> tuple[float, States, tuple[int, ...]]:
+    """What ``evaluate`` returns, and the rows whose state is lost, as ``Gradients`` has them."""
     problem = pose(as_model(model), x, chunk=chunk, state=state, backend=None, steps=steps, folder=folder, mask=mask)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         release_memory()
@@ -80,7 +97,7 @@ def evaluate(
             present, y = chunks.outputs(n, present)
             value.add(float(objective.value(y, n)))
         objective.end()
-    return float(value.value), present
+    return float(value.value), present, lost_rows(problem.x) if problem.state else ()
 
 
 def backprop(model: Any, x: Any, target: Any, loss: LossLike, *, mask: Any = None, **options: Any) -> Gradients:

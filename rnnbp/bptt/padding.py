@@ -1,7 +1,8 @@
 """What lies in x where no loss looks: it may be anything, and is read as 0 where it cannot be used.
 
 With Recurrents that is after the last step of a row that has weight: what lies before it would
-reach that step through the state. Without them a step sees itself alone.
+reach that step through the state. There x is read as 0 from the first value on that cannot be used.
+Without Recurrents a step sees itself alone.
 """
 
 from __future__ import annotations
@@ -44,15 +45,16 @@ class Padded(Held):
 
 @final
 class Masked(Held):
-    """x that is read as 0 at each step that has no weight, for a model without Recurrents."""
+    """x that is read as 0 at steps without weight that cannot be used: for a model without
+    Recurrents."""
 
-    def __init__(self, x: Held, weights: Held) -> None:
+    def __init__(self, x: Held, weights: Held, unusable: Unusable) -> None:
         super().__init__(x.array)
-        self.weights, self.fresh = weights, True
+        self.weights, self.unusable, self.fresh = weights, unusable, True
 
     def read(self, span: slice) -> Array:
         found = super().read(span)
-        found[~(self.weights.read(span) > 0)] = 0
+        found[self.unusable(found) & ~(self.weights.read(span) > 0)] = 0
         return found
 
     again = read
@@ -115,12 +117,13 @@ def checked(x: Series, check: Check, unusable: Unusable, dtype: np.dtype[Any], m
         if mask is None or (isinstance(weights, Held) and weights.steps != x.steps):
             raise
         padded: Held
-        if not isinstance(weights, Held):
-            padded = Padded(x, _first(x, unusable))
-        elif time:
-            padded = Padded(x, _last_weighted(weights) + 1)
+        if isinstance(weights, Held) and not time:
+            padded = Masked(x, weights, unusable)
         else:
-            padded = Masked(x, weights)
+            end = _first(x, unusable)
+            if isinstance(weights, Held):
+                end[end <= _last_weighted(weights)] = NEVER
+            padded = Padded(x, end)
         try:
             padded.check(check)
         except (ValueError, IndexError) as error:
@@ -135,6 +138,12 @@ def end_of(x: Series) -> Array | None:
         return x.end
     cleaned = x.cleaned if isinstance(x, Stream) else None
     return cleaned.end if isinstance(cleaned, Cleaned) and cleaned.any else None
+
+
+def lost_rows(x: Series) -> tuple[int, ...]:
+    """The rows whose state at the end is not known, because x could not be used there."""
+    end = end_of(x)
+    return () if end is None else tuple(np.flatnonzero(end < NEVER).tolist())
 
 
 def check_weights(x: Series, span: slice, weights: Array) -> None:

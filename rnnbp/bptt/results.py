@@ -36,7 +36,8 @@ class Gradients:
 
     loss: over the whole sequence. grads: by parameter path. dx: like x, None for integer x. dstate: the
     gradient by the initial state, and state: the state after the last step, for each Recurrent a tuple of
-    arrays (B, ...). stats: what it took.
+    arrays (B, ...). stats: what it took. lost: the sequences whose x could not be used at its end,
+    as NaN under a mask: their state is that of zeros in its place.
     """
 
     loss: float
@@ -45,6 +46,7 @@ class Gradients:
     dstate: States
     state: States
     stats: Stats
+    lost: tuple[int, ...] = ()
 
 
 class Accumulators:

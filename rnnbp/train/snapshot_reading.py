@@ -142,7 +142,9 @@ class Snapshot:
             self.metadata.refuse("it has the best weights, or the step that they are of, but not both")
         if best:
             check_fits(f"resume from {self.path}, best weights", parts.params, best)
-        return Standing(step, epoch, index, self._states(numbers, parts), waited, best, past)
+        states = self._states(numbers, parts)
+        lost = () if numbers.missing("lost") else tuple(numbers.wholes("lost", most=_batch(states) - 1))
+        return Standing(step, epoch, index, states, waited, best, past, lost)
 
     def _history(self, numbers: Fields, step: int) -> History:
         losses, values = self._series("losses", "float64"), self._series("validation_losses", "float64")
@@ -186,6 +188,10 @@ class Snapshot:
 
     def _under(self, prefix: str) -> dict[str, Array]:
         return {name.removeprefix(prefix): a for name, a in self.arrays.items() if name.startswith(prefix)}
+
+
+def _batch(states: States) -> int:
+    return next((len(a) for state in states for a in state), 0)
 
 
 def _read_costs(found: Fields) -> Costs:

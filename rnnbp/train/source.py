@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from rnnbp.numerics import Array, ShapeError, flag, positive_int, shown
+import numpy as np
+
+from rnnbp.arrays import is_stream, plain
+from rnnbp.numerics import Array, NonFiniteError, ShapeError, flag, positive_int, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,38 @@ class Source(Protocol):
 
 
 @contextlib.contextmanager
-def carrying(batch: Batch, state: object) -> Iterator[None]:
+def carrying(batch: Batch, state: object, lost: tuple[int, ...] = ()) -> Iterator[None]:
     """Check that it is one, and say of errors in a batch that goes on from another one that it does
-    so."""
+    so.
+
+    Raises NonFiniteError where it has weight in a sequence whose state is ``lost``.
+    """
     check_batch(batch)
+    if lost and not batch.fresh:
+        _check_lost(batch, lost)
     try:
         yield
     except ShapeError as error:
         if state and not batch.fresh:
             error.add_note("the state is carried over from the batch before; give all lanes until one with fresh=True")
         raise
+
+
+def lost_after(batch: Batch, lost: tuple[int, ...], found: tuple[int, ...]) -> tuple[int, ...]:
+    """The sequences whose state is lost after a batch that has ``found`` some."""
+    return found if batch.fresh or not lost else tuple(sorted({*lost, *found}))
+
+
+def _check_lost(batch: Batch, lost: tuple[int, ...]) -> None:
+    looked_at: set[int] | tuple[int, ...] = lost
+    if batch.mask is not None and not is_stream(batch.mask):
+        looked_at = set(np.nonzero(plain("mask", batch.mask))[-1].tolist())
+    for row in lost:
+        if row in looked_at:
+            raise NonFiniteError(
+                f"sequence {row} has weight in a batch that goes on from one where its x ended in NaN, infinity or "
+                f"what is no symbol, so that its state is not known; replace that, as by 0, or begin with fresh=True"
+            )
 
 
 def check_batch(batch: object) -> None:

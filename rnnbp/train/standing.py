@@ -30,6 +30,8 @@ class Standing:
     waited: int = 0
     best_weights: dict[str, Array] = field(default_factory=dict)
     history: History = field(default_factory=History)
+    lost: tuple[int, ...] = ()
+    """The sequences whose state is not known, as ``Gradients`` has them."""
 
     def advance(self, batches_per_epoch: int) -> None:
         """A batch is done."""
@@ -40,7 +42,7 @@ class Standing:
     def skip(self) -> int:
         """Leave a batch out; returns how many have been left out so far."""
         self.history.losses.append(math.nan)
-        self.state = ()
+        self.state, self.lost = (), ()
         return self.history.skipped
 
     def due(self, every: int | None) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rnnbp.numerics import NonFiniteError
 from rnnbp.train.run_data import RunData
-from rnnbp.train.source import Source
+from rnnbp.train.source import Source, lost_after
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.updates import DivergedError, Update
 from rnnbp.train.validation import validation_loss
@@ -21,12 +21,13 @@ def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip:
     """
     try:
         batch = data.batch(at.epoch, at.index)
-        found, at.state = update(batch, at.state, at.step)
+        found, at.state, lost = update(batch, at.state, at.step, at.lost)
     except (FloatingPointError, NonFiniteError) as error:
         if not skip or isinstance(error, DivergedError):
             raise
         skipped = {"skipped": at.skip(), "nonfinite": str(error)}
         return {"loss": None, "grad_norm": None, "lr": update.rate(at.step), **skipped}
+    at.lost = lost_after(batch, at.lost, lost)
     known.see(data, at.step, at.epoch, at.index, batch)
     at.history.losses.append(found["loss"])
     return found

@@ -82,21 +82,24 @@ class Update:
         return {"costs": [*known_costs(self.model)]} if is_budget(self.checkpoint) else {}
 
     @ieee  # what is not finite is checked below
-    def __call__(self, batch: Batch, state: States, step: int) -> tuple[dict[str, Any], States]:
-        """Make update number ``step``, from 0; gives its loss, gradient norm before clipping, and rate; and the state.
+    def __call__(
+        self, batch: Batch, state: States, step: int, lost: tuple[int, ...] = ()
+    ) -> tuple[dict[str, Any], States, tuple[int, ...]]:
+        """Make update number ``step``, from 0; returns its loss, gradient norm before clipping, and
+        rate; the state; and the sequences whose state is lost in it, ``lost`` those before it.
 
         A batch whose weights are all 0 changes no parameter; its metrics have "weight" 0.
         Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; but for the
         parameter, nothing has changed then.
         """
         self.optimizer.check_parameters(self.model)
-        with carrying(batch, state):
+        with carrying(batch, state, lost):
             try:
                 result = self._run(batch, self.loss, state, step)
             except NoWeightError:  # a window of padding alone: nothing to learn, but the state goes on
                 result = self._run(batch, NoLoss(), state, step)
                 _check(f"step {step + 1}:", _states(result))
-                return {"loss": 0.0, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}, result.state
+                return {"loss": 0.0, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}, result.state, result.lost
         loss, grads = float(result.loss), {name: result.grads[name] for name in self.optimizer.params}
         place = f"step {step + 1}:"
         _check(place, {"the loss": np.array(loss)} if not math.isfinite(loss) else {})
@@ -106,7 +109,7 @@ class Update:
         self._step(grads, found, norm, rate)
         updated = {f"the parameter {name}": p for name, p in self.optimizer.params.items()}
         _check(f"{place} after the update,", updated, DivergedError)
-        return {"loss": loss, "grad_norm": norm, "lr": rate}, result.state
+        return {"loss": loss, "grad_norm": norm, "lr": rate}, result.state, result.lost
 
     def _run(self, batch: Batch, loss: LossLike, state: States, step: int) -> Gradients:
         x = batch.x if sliceable(batch.x) or is_stream(batch.x) else plain("x", batch.x)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.bptt import evaluate
+from rnnbp.bptt.inference import evaluated
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
 from rnnbp.bptt.results import States
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
-from rnnbp.train.source import Batch, Source, carrying
+from rnnbp.train.source import Batch, Source, carrying, lost_after
 
 
 def validation_loss(
@@ -34,12 +34,14 @@ def validation_loss(
     """
     total = weights = 0.0
     state: States | None = None
+    lost: tuple[int, ...] = ()
     for index in range(source.batches_per_epoch):
         batch = source.batch(0, index)
         try:
-            with carrying(batch, state):
+            with carrying(batch, state, lost):
                 carried = None if batch.fresh else state
-                value, weight, state = _evaluated(model, batch, loss, carried, chunk)
+                value, weight, state, rows = _evaluated(model, batch, loss, carried, chunk)
+                lost = lost_after(batch, lost, rows)
         except Exception as error:  # whatever a source or a loss raises
             error.add_note(f"in validation, batch {index}")
             raise
@@ -56,14 +58,14 @@ def validation_loss(
 
 def _evaluated(
     model: Any, batch: Batch, loss: LossLike, state: States | None, chunk: int | None
-) -> tuple[float, float, States]:
-    """(loss, weight, state after it) of a batch."""
+) -> tuple[float, float, States, tuple[int, ...]]:
+    """(loss, weight, state after it, rows whose state is lost) of a batch."""
     try:
-        value, after = evaluate(model, batch.x, batch.target, loss, state=state, mask=batch.mask, chunk=chunk)
+        value, after, lost = evaluated(model, batch.x, batch.target, loss, state=state, mask=batch.mask, chunk=chunk)
     except NoWeightError:
-        _, after = evaluate(model, batch.x, batch.target, NoLoss(), state=state, mask=batch.mask, chunk=chunk)
-        return 0.0, 0.0, after
-    return value, _weight(model, batch, loss), after
+        _, after, lost = evaluated(model, batch.x, batch.target, NoLoss(), state=state, mask=batch.mask, chunk=chunk)
+        return 0.0, 0.0, after, lost
+    return value, _weight(model, batch, loss), after, lost
 
 
 def _weight(model: Any, batch: Batch, loss: LossLike) -> float:
