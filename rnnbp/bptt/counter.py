@@ -9,6 +9,7 @@ from typing import Any
 from rnnbp.actions import TIERS, Action, Keep, Load, Rebuild, Record, Store
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Stats
+from rnnbp.bptt.sizes import Sizes
 from rnnbp.ledger import Ledger
 
 
@@ -44,8 +45,9 @@ class Counter:
         if count > self.peaks[what]:
             self.peaks[what] = count
 
-    def stats(self, problem: Problem, ledger: Ledger) -> Stats:
+    def stats(self, problem: Problem, ledger: Ledger, sizes: Sizes) -> Stats:
         """All of it, with the ledger's peak."""
+        peaks = self.peaks
         return Stats(
             chunks=problem.chunks,
             peak_slots=self.peaks["slots"],
@@ -61,5 +63,6 @@ class Counter:
             reads=self.reads,
             peak_bytes=ledger.peak_bytes,
             peak_bytes_by_kind=ledger.peak_by_kind,
+            object_bytes=sizes.object_bytes(peaks["tapes"], peaks["thin"], peaks["slots"], peaks["disk"]),
             seconds=time.perf_counter() - self.began,
         )

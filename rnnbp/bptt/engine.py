@@ -21,8 +21,9 @@ from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
 from rnnbp.bptt.settle import keeps_dx, settle
+from rnnbp.bptt.standing import check_horizon
 from rnnbp.ieee import ieee
-from rnnbp.numerics import flag, positive_int
+from rnnbp.numerics import flag
 from rnnbp.reuse import Reuse, reuse
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike, resolve, sweep
@@ -59,7 +60,9 @@ def bptt(
             which comes once and is kept in a file, so that memory holds a chunk of it at a time.
         target: (T, B, ...), or None, as the loss takes it; may be mapped or a stream too, as may mask.
         loss: one of ``rnnbp.losses``, a mean over all unmasked elements of the sequence; or a function
-            ``(y, target) -> (value, dy)``, called once per chunk, whose values are summed.
+            ``(y, target) -> (value, dy)``, called once per chunk, whose values are summed. For forecasts and
+            budgets it is taken to need two temporary arrays of y's size besides dy; an attribute of the
+            function, as ``loss.spare = 0``, declares another number.
         checkpoint: "all", "sqrt", a schedule, a function of the number of chunks that gives one, a budget
             of bytes as "64 MB", or a Plan. Gradients are the same bits under every schedule that only replays,
             at the same chunk length; a budget chooses that too, by measured costs: for the same bits in another
@@ -88,11 +91,7 @@ def bptt(
     a schedule that cannot be run, MemoryError where what is kept is far beyond the machine's
     memory, before any arithmetic.
     """
-    if horizon is not None:
-        horizon = positive_int("horizon", horizon)
-        chunk = horizon if chunk is None else positive_int("chunk", chunk)
-        if horizon % chunk:
-            raise ValueError(f"horizon {horizon} is not a multiple of chunk {chunk}; choose a chunk that divides it")
+    horizon, chunk = check_horizon(horizon, chunk)
     if hasattr(x, "__next__") and (x is target or x is mask):
         raise TypeError("x is an iterator, which comes once, and target or mask is the same one; give each its own")
     graph = as_model(model)

@@ -16,7 +16,7 @@ from rnnbp.bptt.objective import LossLike, needs_of
 from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.slots import read_ahead
-from rnnbp.bptt.standing import Standing
+from rnnbp.bptt.standing import Standing, check_horizon, cuts
 from rnnbp.graph import Graph
 from rnnbp.losses import Loss
 from rnnbp.numerics import Shape, flag, positive_int
@@ -35,6 +35,8 @@ class Forecast(Simulation):
     """The most bytes that the ledger of the run will hold at once."""
     peak_bytes_by_kind: dict[str, int] = field(kw_only=True)
     """The bytes of each kind at that moment."""
+    object_bytes: int = field(kw_only=True)
+    """About what Python's own objects around these arrays take at most."""
     seconds: float | None = field(default=None, kw_only=True)
     """What the actions take by the costs given, None without."""
 
@@ -49,13 +51,14 @@ def forecast(
     checkpoint: ScheduleLike = "all",
     chunk: int | None = None,
     dx: bool = True,
+    horizon: int | None = None,
     costs: Costs | None = None,
     backend: BackendLike = None,
 ) -> Forecast:
     """What ``bptt`` with these arguments will count in ``stats``, before there is any data.
 
     Args:
-        model, loss, chunk, backend: as ``bptt`` takes them.
+        model, loss, chunk, horizon, backend: as ``bptt`` takes them.
         checkpoint: a schedule, as ``bptt`` takes it; a ``Plan`` has a forecast of its own.
         steps, batch: T and B of x.
         x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
@@ -63,12 +66,24 @@ def forecast(
         costs: seconds of actions, as ``calibrate`` measures them; None for a forecast without seconds.
 
     x is taken to be in C order and of the model's dtype, and no initial state to be given; a checkpoint on disk
-    is taken to be written at once. Raises ShapeError for an unknown feature shape, TypeError where a layer does
-    not declare what it keeps, and as ``simulate`` does.
+    is taken to be written at once.
+
+    ``peak_bytes`` is what the arrays take. tracemalloc finds Python's own objects too: in a run that is not the
+    first of its kind in a process its peak is ``peak_bytes + object_bytes``, within 1 % or 64 KiB. The first one
+    compiles, and looks up what is remembered from then on.
+
+    Raises ShapeError for an unknown feature shape, TypeError where a layer does not declare what it keeps,
+    ValueError for a horizon that is no multiple of the chunk, and as ``simulate`` does.
+
+    >>> import rnnbp as rb
+    >>> model, loss = rb.LSTM(3, 4), rb.losses.MeanSquaredError()
+    >>> rb.forecast(model, loss, steps=100, batch=2, horizon=20).peak_tapes
+    5
     """
     steps, batch = positive_int("forecast: steps", steps), positive_int("forecast: batch", batch)
     graph = as_model(model)
     shape = feature_shape("forecast", graph, x_shape)
+    horizon, chunk = check_horizon(horizon, chunk, "forecast: ")
     length = min(DEFAULT_CHUNK, steps) if chunk is None else min(positive_int("forecast: chunk", chunk), steps)
     chunks = math.ceil(steps / length)
     if chunks > MOST:
@@ -77,7 +92,7 @@ def forecast(
             f"give a longer chunk, or ask plan"
         )
     sizes = sizes_of(graph, shape, batch, loss, dx=flag("forecast: dx", dx), backend=backend)
-    return foretell(sizes, resolve(checkpoint, chunks), steps, length, costs)
+    return foretell(sizes, resolve(checkpoint, chunks), steps, length, costs, horizon)
 
 
 def sizes_of(
@@ -100,26 +115,40 @@ def sizes_of(
     )
 
 
-def foretell(sizes: Sizes, schedule: Iterable[Action], steps: int, length: int, costs: Costs | None = None) -> Forecast:
+def foretell(
+    sizes: Sizes,
+    schedule: Iterable[Action],
+    steps: int,
+    length: int,
+    costs: Costs | None = None,
+    horizon: int | None = None,
+) -> Forecast:
     """The forecast of a schedule over ``steps`` steps in chunks of ``length``."""
     chunks = math.ceil(steps / length)
     counts = simulate(schedule, chunks, steps=steps, chunk=length)
-    balance = _Balance(sizes, steps, length)
+    balance = _Balance(sizes, steps, length, horizon)
     balance.run(schedule)
     disk = {"write": counts.writes["disk"], "read": counts.reads["disk"]}
     seconds = None if costs is None else costs.seconds(counts.counts | disk, balance.steps, balance.peak)
-    return Forecast(**vars(counts), peak_bytes=balance.peak, peak_bytes_by_kind=balance.by_kind, seconds=seconds)
+    slots, disk_slots = counts.peak_slots, counts.peak_slots_by_tier["disk"]
+    return Forecast(
+        **vars(counts),
+        peak_bytes=balance.peak,
+        peak_bytes_by_kind=balance.by_kind,
+        object_bytes=sizes.object_bytes(counts.peak_tapes, counts.peak_thin_tapes, slots, disk_slots),
+        seconds=seconds,
+    )
 
 
 class _Balance:
     """The ledger of a run, by arithmetic."""
 
-    def __init__(self, sizes: Sizes, steps: int, length: int) -> None:
+    def __init__(self, sizes: Sizes, steps: int, length: int, horizon: int | None) -> None:
+        self.horizon = horizon
         self.sizes, self.whole, self.last = sizes, length, math.ceil(steps / length) - 1
         self.rest = steps - self.last * length
         self.held: Counter[str] = Counter(
             gradients=sizes.gradients(steps, self.last + 1),
-            state=sizes.buffers,
             program=sizes.program(length),
         )
         self.standing, self.ram = Standing(), set[int]()
@@ -145,7 +174,7 @@ class _Balance:
 
     def stand(self) -> None:
         """Count the states that are held now."""
-        self.hold("state", self.sizes.buffers + self.standing.count(self.ram) * self.sizes.slot - self.held["state"])
+        self.hold("state", self.standing.count(self.ram) * self.sizes.slot - self.held["state"])
 
     def do(self, action: Action, length: int) -> None:
         sizes = self.sizes
@@ -184,7 +213,7 @@ class _Balance:
                 self.hold("checkpoint", -sizes.slot)
             case Backward():
                 self.note(sizes.backward(length, first=self.standing.first))
-                self.standing.reversed()
+                self.standing.reversed(cut=cuts(self.horizon, action.n * self.whole))
                 self.tapes.remove(action.n)
                 self.hold("tape", -sizes.tape(length))
             case Load(n):

@@ -18,7 +18,7 @@ from rnnbp.bptt.sizes import Sizes
 from rnnbp.lazy import cached_property
 from rnnbp.losses import Loss
 from rnnbp.native.finite import first_bad
-from rnnbp.numerics import Array, DtypeError, ShapeError, cast, lies, shown
+from rnnbp.numerics import Array, DtypeError, ShapeError, cast, lies, real_number, shown
 from rnnbp.reuse import Reuse
 from rnnbp.storage import PathLike
 
@@ -229,9 +229,15 @@ def check_loss(loss: object) -> None:
 def needs_of(
     loss: LossLike | None, dtype: np.dtype[Any], *, masked: bool = False, recast: bool = False
 ) -> tuple[float, int]:
-    """Temporary arrays of a loss, as ``Loss.needs`` has them; of a function of the user, or an
-    unknown one, a guess."""
-    return loss.needs(dtype.itemsize, masked=masked, recast=recast) if isinstance(loss, Loss) else (Loss.spare, 0)
+    """Temporary arrays of a loss, as ``Loss.needs`` has them; of an unknown one, two of the output's size.
+
+    So too of a function of the user, which may declare another number in an attribute ``spare``. Raises TypeError or
+    ValueError for one that is no number of arrays.
+    """
+    if isinstance(loss, Loss):
+        return loss.needs(dtype.itemsize, masked=masked, recast=recast)
+    cure = "it counts arrays of y's size"
+    return real_number("loss.spare", getattr(loss, "spare", Loss.spare), least=0, cure=cure), 0
 
 
 def read_only(array: Array) -> Array:

@@ -80,16 +80,6 @@ class Parts:
         self._settings = (now, found) if all(_constant(value) for _, value in items) else None
         return found
 
-    def objects(self, *, tapes: int = 0, thin: int = 0, slots: int = 0) -> int:
-        """Python's own objects around the arrays of so many tapes, thin tapes and slots: not in the ledger, measured.
-
-        From 2 kB a tape (RNN) to 5 kB (LSTM), 0.5 to 1 kB a thin tape or a slot, for each Recurrent.
-        """
-        cells = [node.block.cell for node in self.recurrent if isinstance(node.block, Recurrent)]
-        nodes = sum(len(cell.nodes) for cell in cells) + len(self.body)
-        light = 320 * len(cells) + 384 * sum(len(cell.state_shapes) for cell in cells)
-        return tapes * (1024 * len(cells) + 352 * nodes) + (thin + slots) * light
-
 
 def _constant(value: Any) -> bool:
     """Whether a setting stays what it is; a tuple may hold a list."""

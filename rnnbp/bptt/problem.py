@@ -58,6 +58,8 @@ class Problem:
     """For each Recurrent, whether its initial state was given; if not it is zeros or learned."""
     output_shape: Shape
     backend: Backend = field(default_factory=Backend)
+    lent: int = 0
+    """Bytes of the initial states that are the caller's own arrays."""
 
     @property
     def known(self) -> bool:
@@ -164,9 +166,9 @@ def pose(
     if output is None:
         raise ShapeError(f"{graph}: the shape of its output does not follow from features {given.shape[1:]} of x")
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
-    states, filled = initial_states(graph, state, given.shape[0], dtype)
+    states, filled, lent = initial_states(graph, state, given.shape[0], dtype)
     length = min(length, given.steps) if given.known else length
-    return Problem(graph, given, dtype, length, states, filled, output, chosen)
+    return Problem(graph, given, dtype, length, states, filled, output, chosen, lent)
 
 
 def as_model(model: Any) -> Graph:

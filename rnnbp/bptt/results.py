@@ -26,6 +26,8 @@ class Stats(Simulation):
     """The most bytes held at once by tapes, checkpoints, workspaces and gradients."""
     peak_bytes_by_kind: dict[str, int]
     """The bytes of each kind at that moment."""
+    object_bytes: int
+    """About what Python's own objects around these arrays took at most."""
     seconds: float
     """Wall-clock time of all actions."""
 

@@ -17,7 +17,7 @@ from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, Gradients, States
 from rnnbp.bptt.series import Held
 from rnnbp.bptt.slots import Slots, read_ahead
-from rnnbp.bptt.standing import Standing
+from rnnbp.bptt.standing import Standing, cuts
 from rnnbp.bptt.stretches import stretches
 from rnnbp.bptt.sums import PART, Total
 from rnnbp.ledger import Ledger
@@ -78,7 +78,8 @@ class Run:
         """Run all actions."""
         state = self.problem.state
         program = self.ledger.reserve("program", self.sizes.program(self.problem.chunk))
-        with self.ledger.reserve("state", self.sizes.buffers), program, closing(self.slots):
+        with program, closing(self.slots):
+            self.ledger.count("state", -self.problem.lent)
             self._stand()
             self.chunks.prepare()
             for (action, wanted), (after, _) in pairwise(chain(self._told(schedule), [(None, ())])):
@@ -96,7 +97,8 @@ class Run:
                     self.done(0 if isinstance(action, Store | Load | Drop) else self.length(action.n), self.ledger)
             self.chunks.finish(self.grads)
             self._close()
-            self.ledger.count("state", -self._states * self.sizes.slot)  # those that are left are the result's
+            left = self._states * self._slot - self.problem.lent
+            self.ledger.count("state", -left)  # they are the result's
         return self._result()
 
     def _read_ahead(self, action: Action, after: Load) -> None:
@@ -241,7 +243,7 @@ class Run:
         self.loss.add(value)
         if into is not None and into is not dx:
             into[...] = 0 if dx is None else dx
-        cut = bool(self.horizon and n and n * self.problem.chunk % self.horizon == 0)
+        cut = cuts(self.horizon, n * self.problem.chunk)
         self.standing.reversed(cut=cut)
         if cut:
             self.dstates = {number: (None,) * len(deltas) for number, deltas in self.dstates.items()}
@@ -255,5 +257,5 @@ class Run:
             if not given and isinstance(node.block, Recurrent):
                 initial = node.block.initial
                 self.grads.add(initial, {key: d.sum(axis=0) for key, d in zip(initial, dstate[-1], strict=False)})
-        stats = self.counter.stats(self.problem, self.ledger)
+        stats = self.counter.stats(self.problem, self.ledger, self.sizes)
         return Gradients(self.loss.value, self.grads.grads, self.dx, tuple(dstate), self.final, stats)

@@ -11,6 +11,7 @@ import numpy as np
 from rnnbp.asking import Recent, once
 from rnnbp.bptt import runners, sums
 from rnnbp.bptt.backend import Backend
+from rnnbp.bptt.objects import Objects
 from rnnbp.bptt.parts import Parts, lasting, parts_of
 from rnnbp.bptt.rehearsal import Rehearsal
 from rnnbp.compiler.sizes import ProgramSizes
@@ -74,6 +75,16 @@ class Sizes:
         return parts_of(self.model)
 
     @cached_property
+    def objects(self) -> Objects:
+        """Estimates of what Python's own objects take."""
+        return Objects(self)
+
+    @once
+    def object_bytes(self, tapes: int, thin: int, slots: int, disk: int) -> int:
+        """About what Python's own objects take in a run that holds at most so much; ``slots`` count those on disk."""
+        return self.objects.peak(tapes, thin, slots, disk)
+
+    @cached_property
     def shapes(self) -> list[Shape]:
         """The feature shape of every value."""
         return [shape or () for shape in self.model.value_shapes(self.x_shape)]
@@ -97,15 +108,9 @@ class Sizes:
         return sum(layout.state_bytes() for layout in self.layouts.values())
 
     @property
-    @once
-    def buffers(self) -> int:
-        """NumPy's own, where a layer works with arrays of two dtypes."""
-        return self._casts * np.getbufsize() * self.dtype.itemsize
-
-    @property
     def standing(self) -> int:
-        """What is there all the time: the initial state, the present and the final one, their deltas, and buffers."""
-        return 4 * self.slot + self.buffers
+        """What is there all the time: the initial state, the present and the final one, and their deltas."""
+        return 4 * self.slot
 
     @once
     def program(self, length: int) -> int:
@@ -196,17 +201,6 @@ class Sizes:
     def workspace(self, length: int) -> int:
         """The most that an action needs, but Rebuild."""
         return max(self.advance(length), self.record(length), self.backward(length), self.arriving(length))
-
-    @cached_property
-    def _casts(self) -> bool:
-        """Whether some layer works with arrays of two dtypes, as a mask is of bytes; NumPy converts in a buffer."""
-        outside = [self.keeps(node) for node in (*self.parts.body, *self.parts.tail) if isinstance(node.block, Layer)]
-        inside = [
-            keeps
-            for layout in layouts(self.model, self.x_shape, self.batch, self.dtype).values()
-            for keeps in layout.keeps
-        ]
-        return any(dtype is not None for keeps in (*outside, *inside) if keeps for _, dtype in keeps.extras)
 
     def remade(self, node: Node) -> bool:
         """Whether an output is made from the tape when the tail needs it, and not kept until then."""

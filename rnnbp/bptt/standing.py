@@ -4,6 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from rnnbp.numerics import positive_int
+
+
+def check_horizon(horizon: int | None, chunk: int | None, caller: str = "") -> tuple[int | None, int | None]:
+    """A horizon, and the length of chunks, which is that by default. Raises TypeError, or ValueError if it cuts one."""
+    if horizon is None:
+        return None, chunk
+    horizon = positive_int(f"{caller}horizon", horizon)
+    chunk = horizon if chunk is None else positive_int(f"{caller}chunk", chunk)
+    if horizon % chunk:
+        raise ValueError(
+            f"{caller}horizon {horizon} is not a multiple of chunk {chunk}; choose a chunk that divides it"
+        )
+    return horizon, chunk
+
+
+def cuts(horizon: int | None, start: int) -> bool:
+    """Whether no gradient flows to the steps before ``start``."""
+    return bool(horizon and start and start % horizon == 0)
+
 
 class Standing:
     """Counts them as a run goes on; what runs and what predicts follow the same events."""

@@ -16,17 +16,19 @@ from rnnbp.numerics import Array, DtypeError, NonFiniteError, ShapeError
 from rnnbp.recurrent import Recurrent
 
 
-def initial_states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -> tuple[States, tuple[bool, ...]]:
-    """The initial states of a model's Recurrents, and which of them were given."""
+def initial_states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -> tuple[States, tuple[bool, ...], int]:
+    """The initial states of a model's Recurrents, which were given, and the bytes of those that were not copied."""
     blocks: list[Any] = [node.block for node in recurrents(model)]
     given = [None] * len(blocks) if state is None else _per_recurrent(state, len(blocks))
-    found = []
+    found, lent = [], 0
     for k, (block, arrays) in enumerate(zip(blocks, given, strict=True)):
         if arrays is None:
             found.append(block.first_state(batch, dtype))
         else:
-            found.append(_checked_state(k, block, arrays, batch, dtype))
-    return tuple(found), tuple(arrays is not None for arrays in given)
+            checked = _checked_state(k, block, arrays, batch, dtype)
+            found.append(tuple(np.ascontiguousarray(array, dtype) for array in checked))
+            lent += sum(a.nbytes for a, b in zip(checked, found[-1], strict=True) if a is b)
+    return tuple(found), tuple(arrays is not None for arrays in given), lent
 
 
 def _per_recurrent(state: Any, count: int) -> Sequence[Any]:
@@ -65,7 +67,7 @@ def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: np.
         if (at := first_bad(array)) is not None:
             raise ValueError(f"{where}: the value at {list(at)} is {array[at]}; states must be finite")
         check_range(where, array, dtype)
-        found.append(np.ascontiguousarray(array, dtype))
+        found.append(array)
     return tuple(found)
 
 

@@ -60,6 +60,8 @@ class Emitter:
         """By expression, the loop's variable for a step of it."""
         self.still: dict[str, str] = {}
         """By expression, the name of rows of a buffer of one step."""
+        self.apart: set[tuple[int, int]] = set()
+        """Of NumPy calls for a block: how many operands do not lie together, and their rows."""
 
     def lines(self, phase: str, ops: Iterable[Op]) -> list[str]:
         """The lines of a phase's operations."""
@@ -108,7 +110,15 @@ class Emitter:
             return [self._opaque(op, loop=loop)]
         args = [self.value(v, loop=loop) for v in op.args]
         outs = [self.value(v, loop=loop) for v in op.outs]
+        if not loop and op.name not in ("linear", "copy", "zeros"):
+            self._note_apart(op)
         return self._plain(op, args, outs, loop=loop)
+
+    def _note_apart(self, op: Op) -> None:
+        """A vector is repeated for each step; others are rows of buffers, all of them or some."""
+        values = [(self.homes.home(v), self.code.values.rows(v)) for v in (*op.args, *op.outs)]
+        some = sum(rows < home.buffer.rows for home, rows in values) + (op.name in ("bias", "gain"))
+        self.apart.add((some, min(rows for _, rows in values)))
 
     def _plain(self, op: Op, args: list[str], outs: list[str], *, loop: bool) -> list[str]:
         out, name = outs[0], self.constants.name

@@ -26,6 +26,8 @@ class Function:
     step: dict[str, int]
     """Buffers (rows, B)."""
     opaque: tuple[Op, ...]
+    apart: frozenset[tuple[int, int]]
+    """Of NumPy calls for a block: how many operands do not lie together, and their rows."""
     compiled: CodeType
 
 
@@ -53,7 +55,8 @@ def function(
     ]
     constants = {name: emitter.constants.named[name] for name in used}
     whole = "\n".join(source) + "\n"
-    return Function(whole, constants, tape, block, step, tuple(opaque), compile(whole, "<rnnbp program>", "exec"))
+    code = compile(whole, "<rnnbp program>", "exec")
+    return Function(whole, constants, tape, block, step, tuple(opaque), frozenset(emitter.apart), code)
 
 
 def _names(text: str) -> set[str]:

@@ -25,6 +25,9 @@ COLUMNS = 2048
 CACHE = 2**19
 """Bytes of a block's arrays: steps are taken together as long as these stay in the processor's cache."""
 
+TOGETHER = 4
+"""Rows that are apart from each other, from which on NumPy 2.4 gathers them in a buffer."""
+
 
 @dataclass(frozen=True)
 class ProgramSizes:
@@ -122,16 +125,19 @@ class ProgramSizes:
 
     def advance_bytes(self, length: int) -> int:
         """What an Advance needs besides the state that it starts from, y and the workspace aside."""
-        return self.state_bytes() + self._running(length, taped=False)
+        buffers = max(self._buffers(f, length) for f in (self.compiled.advance, self.compiled.outputs))
+        return self.state_bytes() + max(buffers, self._running(length, taped=False))
 
     def record_bytes(self, length: int) -> int:
         """What a Record needs besides the tape that it makes, y and the workspace aside."""
-        return self.state_bytes() + self._running(length, taped=True)
+        buffers = self._buffers(self.compiled.record, length)
+        return self.state_bytes() + max(buffers, self._running(length, taped=True))
 
     def rebuild_bytes(self, length: int) -> int:
         """What a Rebuild needs besides the tape that it makes."""
         size = self.block(length)
-        return max((self._forward(op, size) - size * self._saved(op) for op in self._opaque), default=0)
+        buffers = self._buffers(self.compiled.rebuild, length)
+        return max([buffers, *(self._forward(op, size) - size * self._saved(op) for op in self._opaque)])
 
     def _running(self, length: int, *, taped: bool) -> int:
         """The most that an opaque layer takes while it runs; what it saves goes into the tape, if there is one."""
@@ -155,11 +161,18 @@ class ProgramSizes:
                 if forward.attr.layer.params:
                     waiting += self._size(forward.outs, length)
                     needs.append(self._read_off(forward, length))
-        return self.state_bytes() + waiting + max([*needs, 0])
+        return self.state_bytes() + waiting + max([*needs, self._buffers(back.function, self.piece(length))])
 
     def output_bytes(self, length: int, *, in_tape: bool) -> int:
         """y, which is never in the tape."""
         return length * self._row * math.prod(self.layout.shapes[self.layout.cell.outputs[0]])
+
+    def _buffers(self, function: Function, length: int) -> int:
+        """NumPy's own, one for each operand whose rows do not lie together, where ``TOGETHER`` rows fit into it."""
+        steps, room, batch = self.block(length), int(np.getbufsize()), self.layout.batch
+        fitting = [(k, rows * batch) for k, rows in function.apart if TOGETHER * rows * batch <= room]
+        elements = max((k * min(room, steps * row) for k, row in fitting), default=0) if steps >= TOGETHER else 0
+        return elements * self.layout.dtype.itemsize
 
     @cached_property
     def _opaque(self) -> tuple[Op, ...]:

@@ -14,7 +14,7 @@ from rnnbp.kernels.cell import Gradient
 from rnnbp.kernels.places import Place
 from rnnbp.kernels.tasks import TOGETHER, Tasks
 from rnnbp.native import threads
-from rnnbp.native.calls import place, table
+from rnnbp.native.calls import NUMBERS, place
 from rnnbp.native.machine import Library
 from rnnbp.native.threads import Job
 from rnnbp.numerics import Array, address
@@ -63,14 +63,14 @@ class Map:
 
     def _products(self, rows: int, depth: int, columns: int, arrays: tuple[int, int, int, int]) -> Array:
         """out = bias + a times weights; ``arrays``: the numbers of a, weights, out and bias among the job's."""
-        function, (a, weights, out, bias), item = self.library.address("product.task"), arrays, self.item
-        return table(
-            [
-                [function, place(a, item * k * depth), depth, place(weights), columns, depth,
-                 place(out, item * k * columns), columns, place(bias), 0, min(TOGETHER, rows - k)]
-                for k in range(0, rows, TOGETHER)
-            ]
-        )  # fmt: skip
+        function, (a, weights, out, bias) = self.library.address("product.task"), map(place, arrays)
+        starts = np.arange(0, rows, TOGETHER)
+        found = np.zeros((len(starts), NUMBERS), np.int64)  # not from lists, which would take five times the memory
+        found[:, :10] = function, a, depth, weights, columns, depth, out, columns, bias, 0
+        found[:, 1] += self.item * depth * starts
+        found[:, 6] += self.item * columns * starts
+        found[:, 10] = np.minimum(TOGETHER, rows - starts)
+        return found
 
     def _run(self, job: Job, bases: list[int], rows: int, n: int) -> None:
         threads.do(job, bases, min(n, 1 + 2 * rows * self.columns * self.depth // WAKING))

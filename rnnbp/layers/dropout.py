@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, final
 
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag, real_number
 from rnnbp.rng import Context
 
@@ -19,8 +20,6 @@ class Dropout(Layer):
 
     Shapes: x (...) → y (...). Keeps its mask, a byte for each element; nothing outside training.
     """
-
-    spare = (0, 0, 0)
 
     random: ClassVar[bool] = True
 
@@ -43,6 +42,10 @@ class Dropout(Layer):
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(extras=tuple((shape, "bool") for shape in shapes if self.p))
+
+    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
+        size = buffered(rows * math.prod(shapes[0])) if self.p else 0  # of a mask that becomes floats
+        return Scratch(size, size)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         return (self._masked(dy, saved[0]) if saved else dy,)

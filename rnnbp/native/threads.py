@@ -144,7 +144,7 @@ class Job:
 
     def numbers(self, bases: list[int], units: bool) -> ctypes.Array[ctypes.c_int64]:
         """The job in memory, nothing of it done, for arrays that begin at ``bases``."""
-        memory = (ctypes.c_int64 * (self.counted + len(bases)))()  # takes less time than NumPy's small arrays
+        memory = _numbers(self.counted + len(bases))()  # takes less time than NumPy's small arrays
         start = ctypes.addressof(memory)
         memory[:_JOB] = [*self._head, start + 8 * _JOB, start + 8 * self.counted, *self._tail, units, self.flush]
         memory[self.counted :] = [*bases]
@@ -155,6 +155,12 @@ class Job:
 def _lead() -> Any:
     """The function that does a job."""
     return driving.library().function("lead", 3)
+
+
+@lru_cache(256)
+def _numbers(count: int) -> type[ctypes.Array[ctypes.c_int64]]:
+    """An array type. ctypes makes it anew where none is in use, and each is 1 kB until garbage is collected."""
+    return ctypes.c_int64 * count
 
 
 def do(job: Job, bases: list[int], n: int, *, units: bool = False) -> None:

@@ -16,6 +16,8 @@ Shape = tuple[int, ...]
 class Sine(rb.Layer):
     """y = sin x."""
 
+    spare = (0, 0, 0)
+
     def __init__(self) -> None:
         self.params = {}
 
@@ -23,7 +25,9 @@ class Sine(rb.Layer):
         return np.sin(x), (x,)
 
     def backward_inputs(self, saved: tuple[Array, ...], dy: Array) -> tuple[Array, ...]:
-        return (np.cos(saved[0]) * dy,)
+        slope = np.asarray(np.cos(saved[0]))
+        slope *= dy
+        return (slope,)
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         return shapes
@@ -54,14 +58,14 @@ class Tilt(rb.Layer):
         return Keeps(inputs=(0,))
 
     def scratch(self, rows: int, *shapes: Shape) -> Any:
-        size = rows * self.params["tilt"].size
-        return Scratch(inputs=size, params=size)
+        return Scratch(params=rows * self.params["tilt"].size)
 
 
 class Fork(rb.Layer):
     """Two outputs, x and x²."""
 
     n_outputs = 2
+    spare = (0, 0, 0)
 
     def __init__(self) -> None:
         self.params = {}
@@ -71,8 +75,10 @@ class Fork(rb.Layer):
 
     def backward_inputs(self, saved: tuple[Array, ...], dy: Any) -> tuple[Array, ...]:
         first, second = dy
-        other = 0 if second is None else 2 * saved[0] * second
-        return (other + np.zeros_like(saved[0]) if first is None else first + other,)
+        found = np.zeros_like(saved[0]) if second is None else np.asarray(2 * saved[0])
+        found *= 0 if second is None else second
+        found += 0 if first is None else first
+        return (found,)
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         return shapes[0], shapes[0]
@@ -84,6 +90,7 @@ class Fork(rb.Layer):
 class Alarm(rb.Layer):
     """y = x + 0; raises KeyboardInterrupt in the call, of all alarms, that ``left`` counts down to."""
 
+    spare = (0, 0, 0)
     left: ClassVar[int | None] = None
 
     def __init__(self) -> None:

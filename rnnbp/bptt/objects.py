@@ -1,0 +1,70 @@
+"""Python's own objects around arrays: views, tuples, jobs of machine code. Their bytes, estimated from a model's parts.
+
+Measured by tracemalloc in 64-bit Python 3.11, of models of 0 to 8 Recurrents: most runs are within 20 kB of these
+figures, all within 50 kB. A budget leaves room for what they are off by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rnnbp.graph import Node
+from rnnbp.layers.base import Layer
+from rnnbp.recurrent import Recurrent
+
+if TYPE_CHECKING:
+    from rnnbp.bptt.sizes import Sizes
+
+RUN, CELL, NODE, PARAMETER = 20_000, 6_000, 800, 2_000
+"""Bytes of any run; for each Recurrent, for each layer within it, and for each array of parameters."""
+WALKED = 4_000
+"""Bytes for a Recurrent that the interpreter runs, and its layers."""
+TAPE, OPAQUE = 2_100, 1_800
+"""Bytes of a tape for each Recurrent, and for each layer in it that runs as Python."""
+WALKED_TAPE, WALKED_NODE = 1_024, 352
+"""The same of the interpreter: for each Recurrent, and for each layer in it."""
+STATES, STATE, THIN, WALKED_STATES = 350, 400, 200, 1_200
+"""Bytes of a slot or thin tape; for each state; of a thin tape, and by the interpreter, for each Recurrent."""
+FILED = 1_500
+"""Bytes that a slot on disk takes in memory besides."""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Estimates for the model and backend of some sizes."""
+
+    sizes: Sizes
+
+    def held(self, *, tapes: int = 0, thin: int = 0, slots: int = 0) -> int:
+        """Bytes of objects around so many tapes, thin tapes and slots."""
+        cells = self._cells()
+        slot = STATES + STATE * sum(len(block.cell.state_shapes) for block in cells)
+        slot += 0 if self.sizes.backend.compiles else WALKED_STATES * len(cells)
+        return tapes * self._tape(cells) + slots * slot + thin * (slot + THIN * len(cells))
+
+    def standing(self) -> int:
+        """Bytes of objects that are there whatever the schedule."""
+        cells, parameters = self._cells(), PARAMETER * len(self.sizes.model.params)
+        if not self.sizes.backend.compiles:
+            return RUN + WALKED * len(cells) + parameters
+        return RUN + CELL * len(cells) + NODE * sum(len(block.cell.nodes) for block in cells) + parameters
+
+    def peak(self, tapes: int, thin: int, slots: int, disk: int) -> int:
+        """Bytes of objects in a run that holds at most so much at once; the slots are with those on disk."""
+        return self.standing() + self.held(tapes=tapes, thin=thin, slots=slots) + FILED * disk
+
+    def _cells(self) -> list[Recurrent]:
+        return [node.block for node in self.sizes.parts.recurrent if isinstance(node.block, Recurrent)]
+
+    def _tape(self, cells: list[Recurrent]) -> int:
+        inside = [node for block in cells for node in block.cell.nodes]
+        if not self.sizes.backend.compiles:
+            return WALKED_TAPE * len(cells) + WALKED_NODE * (len(inside) + len(self.sizes.parts.body))
+        return TAPE * len(cells) + OPAQUE * sum(map(_opaque, inside))
+
+
+def _opaque(node: Node) -> bool:
+    """Whether a layer within a cell runs as Python."""
+    layer = node.block
+    return isinstance(layer, Layer) and (layer.random or type(layer).lower is Layer.lower)
