@@ -62,6 +62,13 @@ def dense_bytes(layer: Any, dtype: Any, backend: Backend) -> int | None:
     return kernels.dense_bytes(layer, dtype) if kernels.fits(layer, dtype) else None
 
 
+def job_bytes(rows: int) -> int:
+    """What its jobs on so many rows take."""
+    from rnnbp.kernels import affine
+
+    return affine.job_bytes(rows)
+
+
 def sizes(layout: Layout, backend: Backend, spelled: Any = None) -> Layout | ProgramSizes:
     """What that holds and needs; ``spelled`` as there."""
     if not backend.compiles:

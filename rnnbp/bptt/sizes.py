@@ -117,6 +117,9 @@ class Sizes:
         """Packed weights, and the workspace that all Recurrents share, for chunks of so many steps."""
         parts = self.layouts.values()
         packed = sum(part.program_bytes(length) for part in parts) + sum(self.dense.values())
+        nodes = [node for node in self.model.nodes if node.number in self.dense]
+        rows = [length * self.batch * math.prod(self.shapes[node.args[0]][:-1]) for node in nodes]
+        packed += sum(map(runners.job_bytes, rows))
         return packed + max((part.workspace_bytes(length) for part in parts), default=0)
 
     def gradients(self, steps: int, chunks: int) -> int:

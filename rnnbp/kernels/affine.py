@@ -23,6 +23,11 @@ WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread."""
 
 
+def job_bytes(rows: int) -> int:
+    """The tables of both jobs of a ``Map`` on so many rows."""
+    return 2 * -(-rows // TOGETHER) * NUMBERS * np.dtype(np.int64).itemsize
+
+
 class Map:
     """y = b + x Wᵀ of rows x (N, K), W (M, K) made of lanes, one below the other, and its gradients.
 
