@@ -11,6 +11,9 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from rnnbp.aside import aside
+from rnnbp.stacks import cramped
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -30,10 +33,13 @@ def ieee(function: Callable[P, R]) -> Callable[P, R]:
     a matter of course. On Linux flush-to-zero, which another library may have set in this thread, is off
     meanwhile. The caller's settings are back on return, after an exception too. Code of the user's own that
     the function calls, as a loss or a layer, runs like the rest; a ``ContextVar`` that it sets is set for it alone.
+    In a thread whose stack is small all of it runs in another one, with room.
     """
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if cramped():
+            return aside(partial(run, *args, **kwargs))
         before, errors = np.geterr(), np.errstate(all="ignore")
         try:
             if LEAST * HALF == 0 and sys.platform.startswith("linux"):

@@ -197,28 +197,36 @@ def test_machine_code_looks_at_what_it_gets() -> None:
 
 
 SMALL = """
-import threading, numpy as np, rnnbp as rb
-x, y = np.ones((20, 4, 8), np.float32), np.zeros((20, 4, 2), np.float32)
+import sys, threading, numpy as np, rnnbp as rb
+x, y, loss = np.ones((20, 4, 8), np.float32), np.zeros((20, 4, 2), np.float32), rb.losses.MeanSquaredError()
 def run():
     model = rb.Sequential(rb.LSTM(8, 40, rng=0), rb.Dense(40, 2, rng=1))
-    losses.append(rb.bptt(model, x, y, rb.losses.MeanSquaredError(), chunk=4, checkpoint="sqrt").loss)
-losses = []
-threading.stack_size(64 * 1024)
+    found = rb.bptt(model, x, y, loss, chunk=4, checkpoint="sqrt")
+    rb.optim.Adam(model).step(found.grads)
+    y2, _ = rb.predict(model, x)
+    data = rb.Sequences(x.swapaxes(0, 1), y.swapaxes(0, 1), batch_size=2)
+    trained = rb.fit(model, data, loss, "adam", learning_rate=rb.optim.Constant(1e-3), steps=2, progress=False)
+    planned = rb.plan(model, loss, steps=200, batch=4, budget="5 MB").chosen.schedule is not None
+    right = rb.check_grads(model, x[:3], y[:3], loss).worst < 1e-6
+    results.append((found.loss, y2.sum(), trained.losses, planned, right))
+results, size = [], int(sys.argv[1]) * 1024
+threading.stack_size(size)
 thread = threading.Thread(target=run)
 thread.start()
 thread.join()
-assert threading.stack_size(0) == 64 * 1024, "it is as it was"
+assert threading.stack_size(0) == size, "it is as it was"
 run()
-print(losses[0] == losses[1])
+print(results[0] == results[1], len(results))
 """
 
 
-def test_a_thread_with_a_small_stack(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kilobytes", [32, 64])
+def test_a_thread_with_a_small_stack(tmp_path: Path, kilobytes: int) -> None:
     """Nothing is compiled before, and the compiler takes more than 64 kB."""
     environment = os.environ | {"RNNBP_KERNEL_CACHE": str(tmp_path / "kernels")}
     given: Any = {"capture_output": True, "text": True, "timeout": 120, "env": environment}
-    done = subprocess.run([sys.executable, "-c", SMALL], **given)
-    assert done.stdout == "True\n", (done.returncode, done.stderr[-2000:])
+    done = subprocess.run([sys.executable, "-c", SMALL, str(kilobytes)], **given)
+    assert done.stdout == "True 2\n", (done.returncode, done.stderr[-2000:])
 
 
 @pytest.mark.parametrize("steps", [2**62, 2**45])

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import llvmlite.binding as llvm
 
+from rnnbp.aside import aside
 from rnnbp.lazy import cached
 from rnnbp.native import jobs, rounding
-from rnnbp.native.aside import aside
 from rnnbp.native.machine import Library
 
 PATIENCE = jobs.SPINS + 2500

@@ -17,9 +17,9 @@ from weakref import ref
 import llvmlite.binding as llvm
 
 from rnnbp import forks
+from rnnbp.aside import aside
 from rnnbp.bars import Bar
 from rnnbp.native import cache
-from rnnbp.native.aside import aside
 
 WIDTHS = (("avx512f", 64), ("avx2", 32))
 """Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""

@@ -20,8 +20,8 @@ from threadpoolctl import ThreadpoolController
 
 from rnnbp.lazy import cached
 from rnnbp.native import MOST_THREADS, THREADS, driving, jobs, processors
-from rnnbp.native.stacks import room
 from rnnbp.numerics import Array, address, shown
+from rnnbp.stacks import room
 
 _JOB = len(jobs.JOB)
 _BOX = 16

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from rnnbp.native.stacks import room
+from rnnbp.stacks import room
 
 T = TypeVar("T")
 
