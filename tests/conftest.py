@@ -47,14 +47,14 @@ def ctrl_c_as_in_a_terminal() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def machine_code_of_these_tests_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Kernels are kept in a folder that goes with the tests, and found there by the processes that they start."""
+    """Kernels, and the secret that they are trusted by, are kept in folders that go with the tests; all
+    processes find them there."""
     with pytest.MonkeyPatch.context() as patch:
         shared = tmp_path_factory.getbasetemp()
         shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
-        kernels = shared / "kernels"
-        kernels.mkdir(mode=0o700, exist_ok=True)
-        patch.setenv("RNNBP_KERNEL_CACHE", str(kernels))
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
+        for name, folder in (("RNNBP_KERNEL_CACHE", "kernels"), ("XDG_CACHE_HOME", "caches")):
+            (shared / folder).mkdir(mode=0o700, exist_ok=True)
+            patch.setenv(name, str(shared / folder))
         yield
 
 

@@ -203,6 +203,7 @@ def test_the_option_says_how_many_threads_whatever_the_environment_says(monkeypa
     assert os.environ["RNNBP_NUM_THREADS"] == "3"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("command_", ["train --out b", "train --resume a", "sample a", "plan --budget 1GB", "compare"])
 @pytest.mark.parametrize(
     ("name", "value", "message"),

@@ -32,6 +32,7 @@ def test_every_cell_without_each_rule(cell: str, without: tuple[str, ...]) -> No
     agree(models.CELLS[cell](3, 4, "float64"), reals(7, 5, 3), without)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("shape", [(1, 5, 3), (7, 1, 3), (1, 1, 3), (70, 2, 3)])
 @pytest.mark.parametrize("cell", models.CELLS)
 def test_every_cell_in_every_shape(cell: str, shape: tuple[int, ...]) -> None:

@@ -46,6 +46,7 @@ CELLS: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_state_that_overflows_and_reaches_nothing(backend: str, name: str) -> None:

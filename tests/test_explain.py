@@ -148,6 +148,7 @@ READ = {name: models.CELLS[name] for name in ("rnn tanh", "rnn relu", "lstm", "g
 READ |= {"normalised": models.CELLS["minimal gated unit, normalised"], "formulas": lambda *_: formulas()}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "without", [(), ("joined",), ("scaled tanh", "products"), ("gathered", "turned"), RULES], ids=str
 )

@@ -67,6 +67,7 @@ CASES = list(itertools.product(["silu"], [2, 3], JOINS, LAST))[::3]
 CASES += list(itertools.product(TEMPLATES, [2, 4], JOINS, LAST))[::11]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("gate", "count", "join", "last"), CASES)
 def test_gates_of_one_template(gate: str, count: int, join: str, last: str) -> None:
     model = cell_of([gate] * count, join, last)

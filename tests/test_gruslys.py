@@ -47,6 +47,7 @@ def test_ism_is_its_recurrence(m: int) -> None:
     assert [ism_cost(t, m) for t in range(1, N + 1)] == recurrence(False, 1, N)[m][1:]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("alpha", [1, 2, 3, 4, 7, 12])
 @pytest.mark.parametrize("m", [1, 2, 3, 5, 8, 13, 21, 30])
 def test_msm_is_its_recurrence(m: int, alpha: int) -> None:
@@ -72,6 +73,7 @@ def test_ism_schedule(chunks: int, m: int) -> None:
     assert [action for action in schedule if isinstance(action, Store)] in ([], [Store(0)])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("alpha", [1, 2, 3, 7])
 @pytest.mark.parametrize("m", [1, 2, 3, 8, 30, 200])
 @pytest.mark.parametrize("chunks", SIZES)

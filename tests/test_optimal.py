@@ -89,6 +89,7 @@ def recurrences(alpha: int) -> tuple[list[list[int]], list[list[int]]]:
     return a, b
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("alpha", [1, 2, 3, 5, 8, 13])
 def test_hulls_are_the_recurrences(alpha: int) -> None:
     a, _ = recurrences(alpha)
@@ -97,6 +98,7 @@ def test_hulls_are_the_recurrences(alpha: int) -> None:
         assert [cost(t, m, alpha) for t in sizes] == [a[m][t] for t in sizes]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("alpha", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("units", [1, 2, 3, 4, 6, 9, 15, 24])
 @pytest.mark.parametrize("chunks", [1, 2, 9, 16, 51, 110])

@@ -38,7 +38,7 @@ def fitting(how: str, options: str) -> dict[str, Any]:
     return {k: v for k, v in found.items() if k != "steps" or how != "the mask"}
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("how", HOW)
@@ -69,6 +69,7 @@ def early(last: int = LENGTHS[1] + 4) -> np.ndarray:
     return mask
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("how", HOW)
 def test_a_later_step_with_weight_is_refused(how: str, options: str) -> None:

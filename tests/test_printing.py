@@ -34,6 +34,7 @@ def gradients() -> Any:
     return rb.check_grads(rb.Dense(3, 2, dtype="float64", rng=0), np.ones((2, 4, 3)))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "latin-1", "utf-8", "utf-16", "cp037"])
 @pytest.mark.parametrize("make", [explanation, plan, gradients, lambda: COSTS])
 def test_results_are_printed(make: Any, encoding: str) -> None:

@@ -121,6 +121,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in SETTINGS.items() for value in values])
 def test_settings_that_cannot_be(
     name: str, value: Any, begun: dict[str, bytes], capsys: pytest.CaptureFixture[str]

@@ -79,6 +79,7 @@ CELLS: dict[str, Callable[[str], Any]] = {
 SCHEDULES: list[Any] = ["sqrt", lambda n: rb.schedules.Revolve(n, 2), lambda n: rb.schedules.ThinTapes(n, 3)]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("without", [(), ("hoisted",), RULES], ids=lambda rules: "+".join(rules) or "none")
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("backend", COMPILED)
@@ -179,6 +180,7 @@ PAIRS = list(itertools.combinations(RULES, 2))
 LEFT_OUT = [("hoisted",), RULES, tuple(r for r in RULES if r != "hoisted"), *PAIRS[::14]]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("front", FRONT)
 @pytest.mark.parametrize("backend", COMPILED)
 def test_rules_left_out_behind_symbols(backend: str, front: str) -> None:

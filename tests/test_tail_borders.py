@@ -85,6 +85,7 @@ def test_without_rules(rule: str | tuple[str, ...]) -> None:
 CELLS: dict[str, Callable[..., rb.Recurrent]] = {"LSTM": rb.LSTM, "GRU": rb.GRU}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt", rb.schedules.ThinTapes(5, 2)], ids=str)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("cell", CELLS)

@@ -36,6 +36,7 @@ class Script(Sampler):
 SCRIPTS = [RUSSIAN, "naïve café, 100 €\r\n", "汉字和标点。", "🙂👍🏽 emoji\n", "plain"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("length", [1, 2, 3, 8, 37])
 @pytest.mark.parametrize("text", SCRIPTS)
 def test_a_sample_has_as_many_whole_characters_as_it_says(text: str, length: int) -> None:
@@ -53,6 +54,7 @@ def test_bytes_that_cannot_stand_in_utf8_are_drawn_anew(length: int) -> None:
     assert "�" not in Script("ы".encode()[1:] + RUSSIAN.encode()).text("ы".encode()[:1], 9)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 1}, {"temperature": 2.0, "top_k": 40}])
 @pytest.mark.parametrize("seed", range(3))
 def test_an_untrained_model_writes_characters(seed: int, options: dict[str, Any]) -> None:

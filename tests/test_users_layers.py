@@ -182,6 +182,7 @@ LYING = [name for name in SAME if name != "read only"]  # what a loss gives belo
 MODELS = {"LSTM": lstm, "Dense": lambda: rb.Sequential(lstm(), dense())}
 
 
+@pytest.mark.one_in(2)
 @every_backend
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("change", [DTYPES["float64"], DTYPES["of the other order of bytes"], *map(SAME.get, LYING)])
@@ -194,6 +195,7 @@ def test_a_derivative_of_a_loss_in_another_dtype(change: Change, model: str, bac
             np.testing.assert_allclose(found.grads[name], grad, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.one_in(2)
 @every_backend
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("change", SHAPES)
