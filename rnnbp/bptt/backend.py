@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TypeAlias
 
@@ -25,7 +25,9 @@ class Backend:
         name: "llvm", kernels in machine code, where llvmlite is installed (extra jit; "numba" says the same; a cell
             with a layer that runs as Python runs by "numpy"); "numpy", compiled step programs; or "interpreter",
             which walks the graph. None for what the environment variable RNNBP_BACKEND names, else "llvm" where
-            llvmlite is installed and works, else "numpy", with one RuntimeWarning in a process.
+            llvmlite is installed and works, else "numpy", with one RuntimeWarning in a process. Where LLVM refuses a
+            cell, NumPy runs it, with a RuntimeWarning; where "llvm" is named, here or in the environment, that is a
+            CompileError, a RuntimeError.
         without: rules that the compiler leaves out, as ``("joined",)``; ``print(rnnbp.explain(cell))`` names them
             and says what each does.
 
@@ -36,10 +38,13 @@ class Backend:
     name: str
     without: tuple[str, ...]
     """In the order in which rules are applied."""
+    asked: bool = field(default=True, compare=False, repr=False)
+    """Whether it was named, by an argument or by RNNBP_BACKEND."""
 
     def __init__(self, name: str | None = None, without: Iterable[str] = ()) -> None:
-        if name is None:
-            name = os.environ.get(VARIABLE) or _usual()
+        given = name if name is not None else os.environ.get(VARIABLE)
+        object.__setattr__(self, "asked", bool(given) or name is not None)
+        name = given or (_usual() if name is None else name)
         if name not in (*BACKENDS, *ALIASES):
             known = ", ".join(map(repr, BACKENDS))
             raise ValueError(f"backend {shown(name)} is unknown; use one of {known}, or None")

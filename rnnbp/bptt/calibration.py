@@ -19,6 +19,7 @@ from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates
 from rnnbp.bptt.costs import KINDS, Costs
 from rnnbp.bptt.forecast import sizes_of
 from rnnbp.bptt.problem import Problem, as_model, feature_shape, pose, symbol_layers
+from rnnbp.bptt.refused import by_numpy_where_refused
 from rnnbp.bptt.results import Accumulators, States
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.slots import Slots
@@ -38,6 +39,7 @@ SECONDS = 0.15
 """What all actions on the long chunk may take together; a slow model gets a shorter one."""
 
 
+@by_numpy_where_refused
 @ieee
 def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: BackendLike = None) -> Costs:
     """Measure what the actions of a schedule cost here, on random chunks of this model, in about a second.

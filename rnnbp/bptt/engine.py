@@ -18,6 +18,7 @@ from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.possible import check_possible
 from rnnbp.bptt.problem import Problem, as_model, pose
 from rnnbp.bptt.progress import Progress
+from rnnbp.bptt.refused import by_numpy_where_refused
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
 from rnnbp.bptt.settle import keeps_dx, settle
@@ -31,6 +32,7 @@ from rnnbp.simulation import ScheduleError, Simulation, simulate
 from rnnbp.storage import PathLike
 
 
+@by_numpy_where_refused
 @ieee
 def bptt(
     model: Any,

@@ -10,10 +10,11 @@ from itertools import chain, pairwise
 from typing import Any
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
-from rnnbp.bptt.backend import BackendLike, as_backend
+from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.objective import LossLike, needs_of
 from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape
+from rnnbp.bptt.refused import backend_for
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.slots import read_ahead
 from rnnbp.bptt.standing import Standing, check_horizon, cuts
@@ -111,7 +112,7 @@ def sizes_of(
         loss_rows=rows,
         loss_brief=isinstance(loss, Loss) and loss.brief,
         dx=dx,
-        backend=as_backend(backend),
+        backend=backend_for(model, backend),
     )
 
 

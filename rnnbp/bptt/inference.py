@@ -15,6 +15,7 @@ from rnnbp.bptt.padding import lost_rows
 from rnnbp.bptt.parts import recurrents
 from rnnbp.bptt.possible import check_outputs_possible
 from rnnbp.bptt.problem import as_model, pose, stated_shape
+from rnnbp.bptt.refused import by_numpy_where_refused
 from rnnbp.bptt.results import Gradients, States
 from rnnbp.bptt.sums import Total
 from rnnbp.ieee import ieee
@@ -25,6 +26,7 @@ from rnnbp.reuse import release_memory
 from rnnbp.storage import PathLike
 
 
+@by_numpy_where_refused
 @ieee
 def predict(
     model: Any, x: Any, *, state: Any = None, chunk: int | None = None, mask: Any = None
@@ -72,6 +74,7 @@ def evaluate(
     return evaluated(model, x, target, loss, state=state, mask=mask, chunk=chunk, steps=steps, folder=folder)[:2]
 
 
+@by_numpy_where_refused
 @ieee
 def evaluated(
     model: Any,

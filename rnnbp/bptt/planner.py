@@ -14,6 +14,7 @@ from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.forecast import Forecast, foretell, sizes_of
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model, feature_shape
+from rnnbp.bptt.refused import by_numpy_where_refused
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.ieee import ieee
 from rnnbp.lazy import cached_property
@@ -78,6 +79,7 @@ class Plan:
         return "\n".join(lines)
 
 
+@by_numpy_where_refused
 @ieee
 def plan(
     model: Any,

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from rnnbp.batch_first import warn_if_known
-from rnnbp.bptt.backend import Backend, BackendLike, as_backend
+from rnnbp.bptt.backend import Backend, BackendLike
 from rnnbp.bptt.padding import checked
 from rnnbp.bptt.parts import parts_of, recurrents
+from rnnbp.bptt.refused import backend_for
 from rnnbp.bptt.results import States
 from rnnbp.bptt.series import Held, Series, Stream, counted_from, series
 from rnnbp.bptt.states import check_range, initial_states
@@ -147,7 +148,7 @@ def pose(
 
     Raises ShapeError, DtypeError, ValueError or TypeError.
     """
-    chosen = as_backend(backend)
+    chosen = backend_for(graph, backend)
     given = series("x", x, None if steps is None else positive_int("steps", steps), folder)
     _check_axes(given, graph)
     if recurrents(graph):  # without, one axis is as good as the other

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
+from rnnbp.cell import Cell
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Op, Rows, Vector
 from rnnbp.compiler.homes import Buffer, Home
@@ -19,7 +21,7 @@ from rnnbp.kernels.groups import Item, Lookup, Product, arranged, sums_of
 from rnnbp.kernels.places import Place, Places, Spot
 from rnnbp.kernels.source import GATHER, PRODUCT, Source
 from rnnbp.lazy import cached, cached_property
-from rnnbp.native import driving
+from rnnbp.native import CompileError, driving
 from rnnbp.native.ir import Lanes
 from rnnbp.native.machine import Library, vector_bytes
 
@@ -43,6 +45,7 @@ class Kernel:
     """Of its products, for a step of one sequence."""
     weights: int
     """Numbers that products read anew at every step."""
+    cell: ref[Cell]
 
     @cached_property
     def keys(self) -> dict[str, Any]:
@@ -51,14 +54,18 @@ class Kernel:
 
     @cached_property
     def address(self) -> int:
-        """Where the function is in machine code, made when it is first needed."""
+        """Where the function is in machine code, made when it is first needed. Raises CompileError."""
         return self._library.address("run")
 
     @cached_property
     def _library(self) -> Library:
         given = {"product": self.products.address("product")} if PRODUCT in self.text else {}
         given |= {"gather": driving.library().address("gather")} if GATHER in self.text else {}
-        return Library(self.text, given)
+        try:
+            return Library(self.text, given)
+        except CompileError as error:
+            error.cell = self.cell
+            raise
 
     def of_kind(self, letter: str) -> dict[str, int]:
         """The arrays of the tape (T), of a block (B) or of a step (S), and their features."""
@@ -93,11 +100,12 @@ class KernelCell:
     """The kernels of a compiled cell for numbers of a kind; of any batch size.
 
     Args:
+        of: the cell itself, which lives no longer for its kernels.
         symbols: whether x is the numbers of symbols in a table of what the cell makes of their vectors by a product.
     """
 
-    def __init__(self, back: Backward, dtype: np.dtype[Any], *, symbols: bool = False) -> None:
-        self.back, self.cell, self.symbols = back, back.cell, symbols
+    def __init__(self, back: Backward, dtype: np.dtype[Any], of: ref[Cell], *, symbols: bool = False) -> None:
+        self.back, self.cell, self.symbols, self.of = back, back.cell, symbols, of
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self._forward: dict[tuple[bool, ...], Kernel] = {}
         self.tables: dict[Any, tuple[Matrix, Vector | None]] = {}
@@ -259,4 +267,4 @@ class KernelCell:
         made = [item for items in parts.values() for item in items if isinstance(item, Product)]
         flops = sum(2 * item.rows * item.depth for item in made)
         weights = sum(item.rows * item.depth for item in parts["loop"] if isinstance(item, Product))
-        return Kernel(text, tuple(source.names), source.widths, constants, self.library, flops, weights)
+        return Kernel(text, tuple(source.names), source.widths, constants, self.library, flops, weights, self.of)

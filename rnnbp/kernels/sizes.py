@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from weakref import ref
 
 from rnnbp.asking import Recent, once
 from rnnbp.cell import Cell
@@ -54,7 +55,7 @@ def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset(), symbols:
 def _kernels(layout: Layout, without: frozenset[str]) -> KernelCell | None:
     cell = Compiled(layout.cell, layout.x_shape, without | UNLIKE, lanes=True)
     opaque = any(op.name == "opaque" for op in cell.codes.forward.ops)
-    return None if opaque or layout.dtype.kind != "f" else KernelCell(Backward(cell), layout.dtype)
+    return None if opaque or layout.dtype.kind != "f" else KernelCell(Backward(cell), layout.dtype, ref(layout.cell))
 
 
 def _looking_up(layout: Layout, without: frozenset[str]) -> KernelCell | None:
@@ -62,7 +63,7 @@ def _looking_up(layout: Layout, without: frozenset[str]) -> KernelCell | None:
     plain = kernel_sizes(layout, without)
     if plain is None or not plain.cell.by_product:
         return None if plain is None else plain.cell
-    made = KernelCell(plain.back, layout.dtype, symbols=True)
+    made = KernelCell(plain.back, layout.dtype, ref(layout.cell), symbols=True)
     return made if len(KernelSizes(layout, plain.back, made, 1).tables) == 1 else plain.cell
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from threading import RLock
+from typing import Any
 
 from rnnbp import forks
 
@@ -31,9 +33,36 @@ loading = RLock()
 forks.hold(loading)
 
 
-@lru_cache
+class CompileError(RuntimeError):
+    """LLVM refuses a text, or its code cannot be loaded.
+
+    Args:
+        text: what LLVM says. cell: the cell that it was made of; None for what all cells take.
+    """
+
+    def __init__(self, text: str, cell: Callable[[], Any] | None = None) -> None:
+        super().__init__(text)
+        self.cell = cell
+
+
 def failure() -> str | None:
     """Why there is no machine code; None if there is."""
+    return _refused[0] if _refused else _failure()
+
+
+def refuse(cause: str) -> bool:
+    """There is no machine code from now on, as LLVM refuses what all cells take; False where that is known."""
+    if _refused:
+        return False
+    _refused.append(f"llvmlite does not work here ({cause})")
+    return True
+
+
+_refused: list[str] = []
+
+
+@lru_cache
+def _failure() -> str | None:
     try:
         if find_spec("llvmlite") is None:
             return "llvmlite is not installed (extra jit)"

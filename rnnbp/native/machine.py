@@ -19,7 +19,7 @@ import llvmlite.binding as llvm
 from rnnbp import forks
 from rnnbp.aside import aside
 from rnnbp.bars import Bar
-from rnnbp.native import cache
+from rnnbp.native import CompileError, cache
 
 WIDTHS = (("avx512f", 64), ("avx2", 32))
 """Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""
@@ -32,10 +32,6 @@ if (_lock := getattr(getattr(llvm.ffi.lib, "_lock", None), "_lock", None)) is no
 
 _DEFINED = re.compile(r"^define (?!internal|private)[^@\n]*@([\w.]+)\(", re.MULTILINE)
 """The names of functions that others may call."""
-
-
-class CompileError(RuntimeError):
-    """LLVM refuses a text."""
 
 
 def target() -> Any:
@@ -74,6 +70,8 @@ class Library:
 
     Args:
         text: LLVM's language. given: addresses of functions that the text declares.
+
+    Raises CompileError.
     """
 
     def __init__(self, text: str, given: Mapping[str, int] | None = None) -> None:
@@ -84,7 +82,10 @@ class Library:
                 _tell(cache.folder())
             code = aside(lambda: _compiled(text))
             cache.write(key, code)
-        self._addresses = aside(lambda: _loaded(self, code, text, given or {}))
+        try:
+            self._addresses = aside(lambda: _loaded(self, code, text, given or {}))
+        except RuntimeError as error:
+            raise _refusal("load", error) from error
         self._functions: dict[str, Any] = {}
 
     def address(self, name: str) -> int:
@@ -107,7 +108,14 @@ def _compiled(text: str) -> bytes:
         module, generator = llvm.parse_assembly(text), target()
         return bytes(generator.emit_object(module))
     except RuntimeError as error:
-        raise CompileError(f"LLVM {'.'.join(map(str, llvm.llvm_version_info))} does not compile: {error}") from error
+        raise _refusal("compile", error) from error
+
+
+def _refusal(what: str, error: Exception) -> CompileError:
+    """LLVM's words on one line."""
+    return CompileError(
+        f"LLVM {'.'.join(map(str, llvm.llvm_version_info))} does not {what}: {' '.join(str(error).split())}"
+    )
 
 
 _engines: dict[ref[Library], Any] = {}
