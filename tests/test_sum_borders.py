@@ -133,6 +133,31 @@ def test_a_forecast_is_the_ledger(chunks: int, backend: str) -> None:
     assert stats.peak_bytes_by_kind["gradients"] == size + (chunks > sums.PART) * (3 * size)  # totals and temporaries
 
 
+@pytest.mark.parametrize("steps", [3_000, 30_000])
+@pytest.mark.parametrize("chunk", [64, 1024])
+def test_long_chunks_drift_as_little_as_short_ones(chunk: int, steps: int) -> None:
+    model = rb.Sequential(rb.Embedding(4, 8, rng=0), rb.LSTM(8, 16, rng=1), rb.Dense(16, 4, rng=2))
+    x = np.random.default_rng(0).integers(0, 4, (steps, 1))
+    how: Any = {"chunk": chunk, "checkpoint": "sqrt"}
+    exact = rb.bptt(model.astype("float64"), x, np.minimum(x, 2), CE, **how).grads
+    found = rb.bptt(model, x, np.minimum(x, 2), CE, **how).grads
+    errors = [np.abs(found[k] - exact[k]).max() / np.abs(exact[k]).max() for k in exact]
+    assert max(errors) < 4e-7
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("steps", "parted"), [(1024, False), (1025, True)])
+def test_a_part_is_so_many_steps(steps: int, parted: bool, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sums, "STEPS", 1024)
+    how: Any = {"chunk": 128, "checkpoint": "sqrt", "backend": backend}
+    x = np.arange(3 * steps).reshape(steps, 3) % 4
+    found = rb.forecast(model(), CE, steps=steps, batch=3, **how)
+    stats = rb.bptt(model(), x, x, CE, **how).stats
+    assert (stats.peak_bytes, stats.peak_bytes_by_kind) == (found.peak_bytes, found.peak_bytes_by_kind)
+    size = sum(p.nbytes for p in model().params.values())
+    assert stats.peak_bytes_by_kind["gradients"] == size + parted * (3 * size)
+
+
 def test_a_part_has_the_bits_of_a_plain_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     short = X[: 2 * sums.PART]
     found = rb.bptt(model(), short, short, CE, chunk=2)

@@ -133,7 +133,13 @@ def measured(sizes: Sizes, room: int | None = None, repeats: int = 3) -> Costs:
 
 def _held(sizes: Sizes, length: int) -> int:
     """What measuring chunks of this length takes."""
-    held = sizes.gradients(length, 1) + sizes.standing + sizes.program(length) + sizes.tape(length) + sizes.thin(length)
+    held = (
+        sizes.gradients(length, parted=False)
+        + sizes.standing
+        + sizes.program(length)
+        + sizes.tape(length)
+        + sizes.thin(length)
+    )
     return held + sizes.workspace(length) + sizes.rebuild(length)
 
 

@@ -10,6 +10,7 @@ from itertools import chain
 from rnnbp.actions import TIERS, Action, Tier
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.sizes import Sizes
+from rnnbp.bptt.sums import parted
 from rnnbp.schedules import All, DiskRevolve, EveryK, Multistage, Optimal, Revolve, ThinTapes
 from rnnbp.simulation import simulate
 
@@ -47,7 +48,7 @@ def lengths_of(steps: int) -> list[int]:
 def bound(sizes: Sizes, steps: int, length: int, slots: int, tapes: int) -> int:
     """The most bytes that are held with so many slots and tapes, and the largest workspace of any action."""
     held = (
-        sizes.gradients(steps, math.ceil(steps / length))
+        sizes.gradients(steps, parted=parted(math.ceil(steps / length), length))
         + sizes.standing
         + sizes.program(length)
         + sizes.workspace(length)

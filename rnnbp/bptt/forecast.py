@@ -18,6 +18,7 @@ from rnnbp.bptt.refused import backend_for
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.slots import read_ahead
 from rnnbp.bptt.standing import Standing, check_horizon, cuts
+from rnnbp.bptt.sums import parted
 from rnnbp.graph import Graph
 from rnnbp.losses import Loss
 from rnnbp.numerics import Shape, flag, positive_int
@@ -149,7 +150,7 @@ class _Balance:
         self.sizes, self.whole, self.last = sizes, length, math.ceil(steps / length) - 1
         self.rest = steps - self.last * length
         self.held: Counter[str] = Counter(
-            gradients=sizes.gradients(steps, self.last + 1),
+            gradients=sizes.gradients(steps, parted=parted(self.last + 1, length)),
             program=sizes.program(length),
         )
         self.standing, self.ram = Standing(), set[int]()

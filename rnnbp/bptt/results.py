@@ -58,10 +58,10 @@ class Accumulators:
     mechanism. An array that is put in a parameter's place later has the same sum.
 
     Args:
-        chunks: how many add to them, as far as it is known; more than ``sums.PART`` have totals.
+        parted: whether there are totals, of several parts as ``sums`` has them.
     """
 
-    def __init__(self, network: Network, chunks: int = 1) -> None:
+    def __init__(self, network: Network, *, parted: bool = False) -> None:
         params = network.params
         self.params = tuple(params.values())
         ends = list(accumulate((array.size for array in params.values()), initial=0))
@@ -72,7 +72,7 @@ class Accumulators:
         self._sums = {id(array): self.grads[path] for path, array in params.items()}
         slots = network.slots.values()
         self._slots = {(id(owner), key): self._sums.get(id(owner[key])) for owner, key in slots}
-        self.totals = sums.totals(self.whole) if chunks > sums.PART else None
+        self.totals = sums.totals(self.whole) if parted else None
         self._begins: dict[object, list[int]] = {}
 
     def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None:
@@ -98,7 +98,7 @@ class Accumulators:
         return found
 
     def settle(self) -> None:
-        """Put the sums so far into the totals: ``sums.PART`` chunks have added to them."""
+        """Put the sums so far into the totals: a part has been summed."""
         if self.totals is None:
             self.totals = sums.totals(self.whole)
         sums.settle(self.whole, self.totals)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
+from rnnbp.bptt import sums
 from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates, ThinTape
 from rnnbp.bptt.counter import Counter
 from rnnbp.bptt.objective import Objective
@@ -19,7 +20,7 @@ from rnnbp.bptt.series import Held
 from rnnbp.bptt.slots import Slots, read_ahead
 from rnnbp.bptt.standing import Standing, cuts
 from rnnbp.bptt.stretches import stretches
-from rnnbp.bptt.sums import PART, Total
+from rnnbp.bptt.sums import Total
 from rnnbp.ledger import Ledger
 from rnnbp.network import check_parameters
 from rnnbp.numerics import Array
@@ -59,7 +60,8 @@ class Run:
         """The states after chunks that have been advanced in one go, until their actions come."""
         recurrent = zip(chunks.parts.recurrent, problem.state, strict=True)
         self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
-        self.grads = Accumulators(problem.model, problem.chunks if problem.known else 1)
+        self.part = sums.part(problem.chunk)
+        self.grads = Accumulators(problem.model, parted=problem.known and problem.chunks > self.part)
         check_parameters(problem.model)  # the sums are of their shapes, and machine code adds to them
         self.backward = 0
         """Chunks that have added to the gradients."""
@@ -211,7 +213,7 @@ class Run:
     def _settle(self) -> None:
         """Keep rounding errors from adding up over many chunks; these go from the last to the first
         in any schedule."""
-        if self.backward and self.backward % PART == 0:
+        if self.backward and self.backward % self.part == 0:
             self.chunks.finish(self.grads)
             if self.grads.totals is None:  # how many there are was not known
                 self.grads.settle()

@@ -16,7 +16,6 @@ from rnnbp.bptt.planner import Plan, choose, measured_for
 from rnnbp.bptt.problem import DEFAULT_CHUNK, Problem
 from rnnbp.bptt.series import Stream
 from rnnbp.bptt.sizes import Sizes
-from rnnbp.bptt.sums import PART
 from rnnbp.graph import Graph
 from rnnbp.recurrent import Recurrent
 from rnnbp.schedules import Online, ScheduleLike, resized
@@ -127,6 +126,6 @@ def online(sizes: Sizes, budget: int) -> tuple[int, int]:
 
 def _one_tape(sizes: Sizes, length: int) -> int:
     """What is held with no slot, by as many chunks as there may be."""
-    held = sizes.gradients(0, PART + 1)
+    held = sizes.gradients(0, parted=True)
     held += sizes.standing + sizes.program(length) + sizes.tape(length) + sizes.workspace(length)
     return held + sizes.objects.held(tapes=1)

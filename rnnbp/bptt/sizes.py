@@ -122,11 +122,11 @@ class Sizes:
         packed += sum(map(runners.job_bytes, rows))
         return packed + max((part.workspace_bytes(length) for part in parts), default=0)
 
-    def gradients(self, steps: int, chunks: int) -> int:
+    def gradients(self, steps: int, *, parted: bool) -> int:
         """Gradients of the parameters, and of x for a sequence of so many steps; the totals of many chunks."""
         dx = steps * self.batch * math.prod(self.x_shape) * self.dtype.itemsize if self.floats and self.dx else 0
         size = sum(p.size for p in self.model.params.values())
-        totals = sums.nbytes(size, self.dtype.itemsize) if chunks > sums.PART else 0
+        totals = sums.nbytes(size, self.dtype.itemsize) if parted else 0
         return size * self.dtype.itemsize + totals + dx
 
     def arriving(self, length: int) -> int:

@@ -14,6 +14,7 @@ from rnnbp.bptt.budget import with_margin
 from rnnbp.bptt.forecast import foretell, sizes_of
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
+from rnnbp.bptt.sums import parted
 from rnnbp.numerics import Shape
 from rnnbp.schedules import HSM, ISM, MSM, All, EveryK, Online, Optimal, Revolve, Sqrt, ThinTapes
 
@@ -202,7 +203,7 @@ class Chooser:
         """Bytes that any schedule takes: gradients, states, the program, and the larger workspace of its actions."""
         sizes = self.sizes
         needs = (sizes.advance(length), sizes.record(length), sizes.backward(length))
-        gradients = sizes.gradients(self.steps, math.ceil(self.steps / length))
+        gradients = sizes.gradients(self.steps, parted=parted(math.ceil(self.steps / length), length))
         return gradients + sizes.standing + sizes.program(length) + max(needs)
 
     def _seconds(self, option: _Option, length: int, chunks: int) -> float:

@@ -29,7 +29,7 @@ from rnnbp.train.describe import UNKNOWN, Description, short
 
 Identity: TypeAlias = dict[str, dict[str, JSON]]
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the library's numbers change, or what an identity holds."""
 EVERYTHING, DATA = "everything", "data"
 """Names to override besides the parts: all of them; the data, which are compared when ``fit`` is
