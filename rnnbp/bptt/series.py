@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rnnbp.arrays import REAL, as_array, as_read, is_stream, sliceable
-from rnnbp.bptt.mapped import mapped_file
 from rnnbp.bptt.scratch import ScratchFile
+from rnnbp.mapped import mapped_file
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, fix_sizes
 from rnnbp.storage import PathLike, StorageError
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike as Like
 
 from rnnbp.arrays import plain
 from rnnbp.ieee import ieee
+from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 
 Scalar: TypeAlias = Any
@@ -74,6 +75,7 @@ class Loss(ABC):
     def __call__(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         """(mean, its derivative): ``summed`` divided by ``total``."""
         y = check_outputs(self, y)
+        check_there(y, target, weights)
         total = self.total(target, weights, outputs=y.shape)
         value, dy = self.summed(y, target, weights)
         dy /= total

@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnbp.batch_first import remember
 from rnnbp.lazy import cached_property
+from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, ShapeError, flag, positive_int
 from rnnbp.rng import check_seed
 from rnnbp.train.rows import Data, FileRows, Rows, blocks, digest, part, rows
@@ -71,6 +72,7 @@ class Windows:
     def batch(self, epoch: int, index: int) -> Batch:
         """Window ``index``, the same in every epoch."""
         _check_place(type(self).__name__, self.batches_per_epoch, epoch, index)
+        check_there(self.x, self.target)
         steps = slice(index * self.horizon, min((index + 1) * self.horizon, self.lane))
         target = None if self.target is None else self._window(self.target, steps)
         return Batch(self._window(self.x, steps), target, None, fresh=index == 0)
@@ -173,6 +175,7 @@ class Sequences(_Shuffled):
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch ``index`` of the epoch's order."""
         chosen = self._chosen(epoch, index)
+        check_there(self.x, self.target, self.mask)
         target, mask = (None if a is None else a[chosen] for a in (self.target, self.mask))
         if self.last and target is not None:
             target, mask = self._at_last(target, mask)
@@ -210,6 +213,7 @@ class Examples(_Shuffled):
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch ``index`` of the epoch's order."""
         chosen = self._chosen(epoch, index)
+        check_there(self.x, self.target)
         return Batch(self.x[chosen][None], None if self.target is None else self.target[chosen][None], None, fresh=True)
 
 

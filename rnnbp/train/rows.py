@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rnnbp.arrays import REAL, Sliceable, as_array, as_read, plain, sliceable
+from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 
 WHOLE = 1 << 28
@@ -128,6 +129,7 @@ def blocks(array: Rows) -> Iterator[Array]:
     """All of an array, some 16 MB at a time: a memory-mapped one is not read at once."""
     count = max(1, AT_ONCE // max(1, array.nbytes // max(1, len(array))))
     for start in range(0, len(array), count):
+        check_there(array)
         yield array[start : start + count]
 
 
@@ -148,6 +150,7 @@ def add_to(found: hashlib._Hash, array: Rows | None) -> None:
     """Add dtype, shape and values of an array to a digest, or that there is none."""
     found.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
     for block in () if array is None else _digested(array):
+        check_there(block)
         found.update(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data)
 
 

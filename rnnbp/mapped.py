@@ -47,6 +47,13 @@ def mapped_file(array: object) -> MappedFile | None:
     return MappedFile(owner, name, offset + len(owner))
 
 
+def check_there(*arrays: object) -> None:
+    """Raise StorageError where one of them is mapped from a file that was cut short since."""
+    for array in arrays:
+        if isinstance(array, np.ndarray) and (file := mapped_file(array)) is not None:
+            file.check()
+
+
 def _below(array: Array) -> object:
     """What the memory of an array is of."""
     base = array.base
