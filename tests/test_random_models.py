@@ -14,7 +14,7 @@ pytestmark = pytest.mark.long
 @pytest.mark.parametrize("first", range(0, 30, 5))
 def test_random_models(first: int) -> None:
     for number in range(first, first + 5):
-        run_one(21, number, bytes_too=False)
+        run_one(21, number, bytes_of="none")
 
 
 def test_a_seed_draws_the_same_model() -> None:

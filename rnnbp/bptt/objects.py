@@ -16,10 +16,12 @@ from rnnbp.recurrent import Recurrent
 if TYPE_CHECKING:
     from rnnbp.bptt.sizes import Sizes
 
-RUN, CELL, NODE, PARAMETER = 20_000, 6_000, 800, 2_000
-"""Bytes of any run; for each Recurrent, for each layer within it, and for each array of parameters."""
-WALKED = 4_000
-"""Bytes for a Recurrent that the interpreter runs, and its layers."""
+RUN, NODE, PARAMETER = 20_000, 800, 1_900
+"""Bytes of any run; for each layer within a Recurrent, and for each array of parameters."""
+CELL = {"llvm": 9_500, "numpy": 3_000, "interpreter": 4_000}
+"""Bytes for each Recurrent, by backend."""
+ADVANCED = 4_000
+"""Bytes more for each Recurrent, where chunks are not only recorded."""
 TAPE, OPAQUE = 2_100, 1_800
 """Bytes of a tape for each Recurrent, and for each layer in it that runs as Python."""
 WALKED_TAPE, WALKED_NODE = 1_024, 352
@@ -45,14 +47,15 @@ class Objects:
 
     def standing(self) -> int:
         """Bytes of objects that are there whatever the schedule."""
-        cells, parameters = self._cells(), PARAMETER * len(self.sizes.model.params)
-        if not self.sizes.backend.compiles:
-            return RUN + WALKED * len(cells) + parameters
-        return RUN + CELL * len(cells) + NODE * sum(len(block.cell.nodes) for block in cells) + parameters
+        cells, backend = self._cells(), self.sizes.backend
+        nodes = sum(len(block.cell.nodes) for block in cells) if backend.compiles else 0
+        parameters = len(self.sizes.model.params)
+        return RUN + CELL[backend.name] * len(cells) + NODE * nodes + PARAMETER * parameters
 
     def peak(self, tapes: int, thin: int, slots: int, disk: int) -> int:
         """Bytes of objects in a run that holds at most so much at once; the slots are with those on disk."""
-        return self.standing() + self.held(tapes=tapes, thin=thin, slots=slots) + FILED * disk
+        ways = ADVANCED * len(self._cells()) if thin or slots else 0
+        return self.standing() + ways + self.held(tapes=tapes, thin=thin, slots=slots) + FILED * disk
 
     def _cells(self) -> list[Recurrent]:
         return [node.block for node in self.sizes.parts.recurrent if isinstance(node.block, Recurrent)]

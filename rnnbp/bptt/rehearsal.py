@@ -15,7 +15,7 @@ import numpy as np
 from rnnbp import walk
 from rnnbp.bptt.heap import Block, Heap
 from rnnbp.graph import Node
-from rnnbp.layers import Add, Dense, Embedding, Flatten, LayerNorm, Reshape, Split
+from rnnbp.layers import Add, Dense, Embedding, Flatten, LayerNorm, Reshape, Split, Subtract
 from rnnbp.layers.base import Keeps, Layer, Scratch
 from rnnbp.live import NUMBER
 from rnnbp.recurrent import Recurrent
@@ -210,6 +210,8 @@ class Rehearsal:
             return (self._new(dy.size, base, dense=base is None or dy.dense),)
         if isinstance(layer, Add):
             return (dy,) * len(node.args)
+        if isinstance(layer, Subtract):
+            return dy, self._new(self._bytes(node.args[1]))
         if layer.passes:
             return tuple(self._new(self._bytes(k), dy, dense=False) for k in node.args)
         self.heap.numpy += sum(self._bytes(k) for k in node.args)
@@ -220,9 +222,10 @@ class Rehearsal:
         (k,) = node.args
         if (part.by_kernels and (dy is None or not dy.dense)) or (dy is None and part.writes_dx):
             dy = self._new(self._bytes(node.outs[0]))
-        dx = self._new(self._bytes(k)) if (k or sizes.floats) and k not in sizes.numbers else None
-        if dx is not None and sizes.dx and node is self.parts.only and part.writes_dx:
-            dx = self._new(0)
+        placed = sizes.dx and node is self.parts.only and part.writes_dx  # where it stays, among the gradients
+        dx = None
+        if (k or sizes.floats) and k not in sizes.numbers:
+            dx = self._new(0 if placed else self._bytes(k))
             dx.size = self._bytes(k)
         state = self._new(part.state_bytes())
         need = max(0, part.backward_bytes(self.length) - part.state_bytes())
