@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -162,6 +162,34 @@ class Sequential(Graph):
         for inner in reversed(chains[1:]):  # the innermost first: each finds those within it copied already
             copy.deepcopy(inner, memo)
         return super().__deepcopy__(memo)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """As objects are pickled, but for chains far within, which come first: pickle's recursion is short."""
+        how, given, *rest = cast(tuple[Any, ...], super().__reduce_ex__(protocol))
+        first = self._far_within()
+        return (_restored, (first, how, given), *rest) if first else (how, given, *rest)
+
+    def _far_within(self) -> list[Sequential]:
+        """The chains within, each ``FAR`` chains above the next, the innermost first."""
+        below: dict[int, tuple[int, Sequential]] = {}
+        waiting = [(self, False)]
+        while waiting:
+            chain, ready = waiting.pop()
+            inner = [block for block in chain.blocks if isinstance(block, Sequential)]
+            if ready:
+                below[id(chain)] = 1 + max((below[id(b)][0] for b in inner), default=-1), chain
+            elif id(chain) not in below:
+                waiting += [(chain, True), *((b, False) for b in inner)]
+        return [chain for depth, chain in below.values() if depth and depth % FAR == 0 and chain is not self]
+
+
+FAR = 25
+"""Chains in one another that are pickled by recursion, of four calls each."""
+
+
+def _restored(first: list[Sequential], how: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+    """What a pickle makes of a chain, once those far within are made."""
+    return how(*given)
 
 
 def _shapes() -> Recent[tuple[Shape | None, ...], list[Shape | None]]:
