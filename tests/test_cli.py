@@ -358,7 +358,7 @@ def test_a_text_that_is_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_text_that_may_not_be_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> bytes:
+    def refuse(*_: object, **__: object) -> bytes:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)

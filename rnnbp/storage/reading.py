@@ -12,8 +12,6 @@ from pathlib import Path
 from rnnbp.descriptors import open_file
 from rnnbp.storage.errors import PathLike, StorageError, read_error
 
-IRREGULAR = "is not a regular file; give the path of a file to read"
-
 
 @contextlib.contextmanager
 def opened(path: PathLike) -> Iterator[tuple[BufferedReader, int]]:
@@ -26,7 +24,7 @@ def opened(path: PathLike) -> Iterator[tuple[BufferedReader, int]]:
         with _open(Path(path)) as file, open(file.fileno(), "rb", closefd=False) as buffered:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
-                raise StorageError(f"{path} {IRREGULAR}")
+                raise _irregular(path)
             yield buffered, found.st_size
     except OSError as error:
         raise read_error(path, error) from error
@@ -50,12 +48,16 @@ def check_size(path: PathLike, found: int, size: int, file: BufferedReader) -> N
         raise StorageError(f"{path} has changed while it was read; read it when nobody writes it")
 
 
+def _irregular(path: PathLike) -> StorageError:
+    return StorageError(f"{path} is not a regular file; give the path of a file to read")
+
+
 def _open(path: Path) -> FileIO:
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # a pipe without a writer would wait
     try:
         return open_file(path, flags, "rb")
     except IsADirectoryError:
-        raise StorageError(f"{path} {IRREGULAR}") from None
+        raise _irregular(path) from None
     except ValueError as error:  # a NUL in the path
         raise StorageError(f"{path} is no path: {error}; give that of a file to read") from None

@@ -44,15 +44,10 @@ class Source(Protocol):
 
 
 @contextlib.contextmanager
-def carrying(batch: Batch, state: object, lost: tuple[int, ...] = ()) -> Iterator[None]:
+def carrying(batch: Batch, state: object) -> Iterator[None]:
     """Check that it is one, and say of errors in a batch that goes on from another one that it does
-    so.
-
-    Raises NonFiniteError where it has weight in a sequence whose state is ``lost``.
-    """
+    so."""
     check_batch(batch)
-    if lost and not batch.fresh:
-        _check_lost(batch, lost)
     try:
         yield
     except ShapeError as error:
@@ -66,7 +61,13 @@ def lost_after(batch: Batch, lost: tuple[int, ...], found: tuple[int, ...]) -> t
     return found if batch.fresh or not lost else tuple(sorted({*lost, *found}))
 
 
-def _check_lost(batch: Batch, lost: tuple[int, ...]) -> None:
+def check_known(batch: Batch, lost: tuple[int, ...]) -> None:
+    """Raise NonFiniteError where a batch goes on, with weight, in a sequence whose state is lost."""
+    if not lost:
+        return
+    check_batch(batch)
+    if batch.fresh:
+        return
     looked_at: set[int] | tuple[int, ...] = lost
     if batch.mask is not None and not is_stream(batch.mask):
         looked_at = set(np.nonzero(plain("mask", batch.mask))[-1].tolist())

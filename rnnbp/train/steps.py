@@ -8,7 +8,7 @@ from typing import Any
 
 from rnnbp.numerics import NonFiniteError
 from rnnbp.train.run_data import RunData
-from rnnbp.train.source import Source, lost_after
+from rnnbp.train.source import Source, check_known, lost_after
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.updates import DivergedError, Update
 from rnnbp.train.validation import validation_loss
@@ -21,7 +21,8 @@ def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip:
     """
     try:
         batch = data.batch(at.epoch, at.index)
-        found, at.state, lost = update(batch, at.state, at.step, at.lost)
+        check_known(batch, at.lost)
+        found, at.state, lost = update(batch, at.state, at.step)
     except (FloatingPointError, NonFiniteError) as error:
         if not skip or isinstance(error, DivergedError):
             raise

@@ -82,18 +82,16 @@ class Update:
         return {"costs": [*known_costs(self.model)]} if is_budget(self.checkpoint) else {}
 
     @ieee  # what is not finite is checked below
-    def __call__(
-        self, batch: Batch, state: States, step: int, lost: tuple[int, ...] = ()
-    ) -> tuple[dict[str, Any], States, tuple[int, ...]]:
+    def __call__(self, batch: Batch, state: States, step: int) -> tuple[dict[str, Any], States, tuple[int, ...]]:
         """Make update number ``step``, from 0; returns its loss, gradient norm before clipping, and
-        rate; the state; and the sequences whose state is lost in it, ``lost`` those before it.
+        rate; the state; and the sequences whose state is lost in it.
 
         A batch whose weights are all 0 changes no parameter; its metrics have "weight" 0.
         Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; but for the
         parameter, nothing has changed then.
         """
         self.optimizer.check_parameters(self.model)
-        with carrying(batch, state, lost):
+        with carrying(batch, state):
             try:
                 result = self._run(batch, self.loss, state, step)
             except NoWeightError:  # a window of padding alone: nothing to learn, but the state goes on

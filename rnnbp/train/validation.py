@@ -13,7 +13,7 @@ from rnnbp.bptt.problem import as_model
 from rnnbp.bptt.results import States
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
-from rnnbp.train.source import Batch, Source, carrying, lost_after
+from rnnbp.train.source import Batch, Source, carrying, check_known, lost_after
 
 
 def validation_loss(
@@ -38,7 +38,8 @@ def validation_loss(
     for index in range(source.batches_per_epoch):
         batch = source.batch(0, index)
         try:
-            with carrying(batch, state, lost):
+            check_known(batch, lost)
+            with carrying(batch, state):
                 carried = None if batch.fresh else state
                 value, weight, state, rows = _evaluated(model, batch, loss, carried, chunk)
                 lost = lost_after(batch, lost, rows)
