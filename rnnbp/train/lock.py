@@ -24,6 +24,7 @@ else:
 
 NAME = ".lock"
 _TAKEN = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FAR = 1 << 30
 """Windows locks bytes, which nobody can read then: one far behind the text."""
 
@@ -45,6 +46,14 @@ class FolderLock:
 
     def take(self) -> Self:
         """Take it, after which it must be released, also if an interrupt has come in the middle."""
+        try:
+            self._take()
+        except KeyboardInterrupt:
+            _remove_free(self.path)
+            raise
+        return self
+
+    def _take(self) -> None:
         while self._file is None:
             file = _opened(self.path)
             try:
@@ -57,7 +66,6 @@ class FolderLock:
         with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
             self._file.truncate(0)
             self._file.write(f"process {os.getpid()} on {platform.node()}\n".encode())
-        return self
 
     @property
     def held(self) -> bool:
@@ -113,7 +121,7 @@ if hasattr(os, "register_at_fork"):
 
 def _opened(path: Path) -> FileIO:
     try:
-        return open_file(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), "rb+")
+        return open_file(path, os.O_RDWR | os.O_CREAT | _NO_LINK, "rb+")
     except OSError as error:
         cure = "choose another folder, or change its mode"
         raise StorageError(f"{path.parent} cannot be written: {error.strerror or error}; {cure}") from error
@@ -139,6 +147,15 @@ def _locked(number: int, path: Path) -> bool:
             stacklevel=2,
         )
     return True
+
+
+def _remove_free(path: Path) -> None:
+    """Remove a file that an interrupt has left, unless somebody holds the lock."""
+    with contextlib.suppress(OSError, ValueError), open_file(path, os.O_RDWR | _NO_LINK, "rb+") as file:
+        if sys.platform != "win32":  # which removes no file that another has opened
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(file.fileno(), path):
+                path.unlink(missing_ok=True)
 
 
 def _text(number: int) -> str:
