@@ -23,9 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp import memory, native
+from rnnbp import memory, native, stacks
 from rnnbp.bars import Bar
-from rnnbp.native import stacks
 
 LOOKS = {
     code for name, code in dis.opmap.items()
