@@ -56,6 +56,7 @@ def mapped(tmp_path: Path) -> tuple[np.ndarray, Callable[[], None]]:
 CUT = f"x.bin was cut short while it was mapped, to 100 bytes of {SIZE:,}"
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("case", SOURCES)
 def test_a_source_of_a_file_that_is_cut_short(case: str, mapped: Any) -> None:
     x, cut = mapped
