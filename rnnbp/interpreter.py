@@ -86,6 +86,10 @@ class Interpreter:
         """Nothing: each action takes its own memory."""
         return ()
 
+    def renew(self) -> tuple[()]:
+        """Nothing: weights are read where they are."""
+        return ()
+
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, tuple[Array, ...]]:

@@ -166,9 +166,10 @@ def _taken() -> Reuse | None:
 
 
 def release_memory() -> None:
-    """Give back the memory that the last ``bptt`` has left for the next like it, at most its peak.
+    """Give back the memory that the last run has left for the next like it, at most its peak: of ``bptt``, what it
+    took, of ``predict`` and ``evaluate``, packed weights and a workspace.
 
-    Another kind of run does so by itself, ``predict`` and ``evaluate`` too. While tracemalloc traces, none is left.
+    Another kind of run does so by itself. While tracemalloc traces, none is left.
     """
     if (last := _taken()) is not None:
         last.forget()

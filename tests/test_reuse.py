@@ -145,12 +145,47 @@ def test_another_kind_of_run_gives_it_back() -> None:
     assert module._last == [first]
     run(model, chunk=8)
     assert module._last != [first]
-    run(model)
-    rb.predict(model, reals(T, B, 32))
-    assert not module._last
-    run(model)
-    rb.evaluate(model, reals(T, B, 32), reals(T, B, N), rb.losses.MeanSquaredError())
-    assert not module._last
+    for other in (
+        lambda: rb.predict(model, reals(T, B, 32)),
+        lambda: rb.evaluate(model, reals(T, B, 32), reals(T, B, N), rb.losses.MeanSquaredError()),
+    ):
+        run(model)
+        (first,) = module._last
+        other()
+        (left,) = module._last
+        assert left is not first
+        assert left.free == 0
+
+
+def symbols() -> rb.Sequential:
+    return rb.Sequential(rb.Embedding(7, 5, rng=0), rb.LSTM(5, 9, rng=1), rb.Dense(9, 3, rng=2))
+
+
+def floats() -> rb.Sequential:
+    cell = rb.GRU(4, 6, rng=1, initial="learned")
+    return rb.Sequential(rb.Dense(3, 4, rng=0), cell, rb.Tanh(), rb.Dense(6, 3, rng=2))
+
+
+@pytest.mark.parametrize("backend", ["llvm", "numpy", "interpreter"])
+@pytest.mark.parametrize("build", [symbols, floats])
+def test_predict_again_has_the_weights_of_now(build: Any, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNNBP_BACKEND", backend)
+    model, rng, loss = build(), np.random.default_rng(0), rb.losses.MeanSquaredError()
+    x = rng.integers(0, 7, (20, 4)) if build is symbols else reals(20, 4, 3)
+    y = reals(20, 4, 3, seed=5)
+    first = rb.predict(model, x, chunk=8)[0]
+    before = rb.evaluate(model, x, y, loss, chunk=8)[0]
+    for path, p in model.params.items():
+        p += rng.normal(size=p.shape).astype(p.dtype)
+        changed, value = rb.predict(model, x, chunk=8)[0], rb.evaluate(model, x, y, loss, chunk=8)[0]
+        rb.release_memory()
+        np.testing.assert_array_equal(changed, rb.predict(model, x, chunk=8)[0], err_msg=path)
+        assert value == rb.evaluate(model, x, y, loss, chunk=8)[0] != before, path
+        assert not np.array_equal(changed, first), path
+    x = x[::-1].copy()
+    found = rb.predict(model, x, chunk=8)[0]
+    rb.release_memory()
+    np.testing.assert_array_equal(found, rb.predict(model, x, chunk=8)[0])
 
 
 def test_nothing_is_kept_while_tracemalloc_traces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,6 +118,12 @@ class Chunks:
         given += [kernel.prepare() for kernel in self.dense.values()]
         pack([weights for several in given for weights in several], self.workspace.threads)
 
+    def renew(self) -> None:
+        """Pack weights as they are, of those that were packed for an earlier problem."""
+        given = [program.renew() for program in self.programs.values()]
+        given += [kernel.renew() for kernel in self.dense.values()]
+        pack([weights for several in given for weights in several], self.workspace.threads)
+
     def finish(self, grads: Accumulators) -> None:
         """Add the gradients that are made once for a whole run."""
         for table in self.tables.values():

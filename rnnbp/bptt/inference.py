@@ -12,9 +12,9 @@ from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.padding import lost_rows
-from rnnbp.bptt.parts import recurrents
+from rnnbp.bptt.parts import lasting, recurrents
 from rnnbp.bptt.possible import check_outputs_possible
-from rnnbp.bptt.problem import as_model, pose, stated_shape
+from rnnbp.bptt.problem import Problem, as_model, pose, stated_shape
 from rnnbp.bptt.refused import by_numpy_where_refused
 from rnnbp.bptt.results import Gradients, States
 from rnnbp.bptt.sums import Total
@@ -22,7 +22,7 @@ from rnnbp.ieee import ieee
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss
 from rnnbp.numerics import Array, ShapeError
-from rnnbp.reuse import release_memory
+from rnnbp.reuse import Reuse, reuse
 from rnnbp.storage import PathLike
 
 
@@ -47,12 +47,23 @@ def predict(
     if mask is not None:
         zeros = np.broadcast_to(np.zeros(1, problem.dtype), (problem.steps, problem.batch))
         Objective(problem, NoLoss(), zeros, mask)  # which checks the mask
-    release_memory()
-    chunks = Chunks(problem, seed=0, training=False)
+    memory, chunks = _prepared(problem)
     y, present = np.empty((problem.steps, problem.batch, *problem.output_shape), problem.dtype), problem.state
     for n in range(problem.chunks):
         present, y[problem.span(n)] = chunks.outputs(n, present)
+    memory.end(chunks.rest(), lasting(problem.model))
     return y, present
+
+
+def _prepared(problem: Problem) -> tuple[Reuse, Chunks]:
+    """What the last run has left, if it was of this kind, with weights as they are now; else new."""
+    memory = reuse(("forward", problem.kind) if problem.known else None)
+    found: Chunks | None = memory.kit(lasting(problem.model))
+    if found is None:
+        return memory, Chunks(problem, seed=0, training=False)
+    found.begin(problem, seed=0, training=False)
+    found.renew()
+    return memory, found
 
 
 def evaluate(
@@ -91,8 +102,7 @@ def evaluated(
     """What ``evaluate`` returns, and the rows whose state is lost, as ``Gradients`` has them."""
     problem = pose(as_model(model), x, chunk=chunk, state=state, backend=None, steps=steps, folder=folder, mask=mask)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
-        release_memory()
-        chunks = Chunks(problem, seed=0, training=False)
+        memory, chunks = _prepared(problem)
         value, present = Total(), problem.state
         for n in problem.numbers():
             objective.prepare(n)
@@ -100,6 +110,7 @@ def evaluated(
             present, y = chunks.outputs(n, present)
             value.add(float(objective.value(y, n)))
         objective.end()
+        memory.end(chunks.rest(), lasting(problem.model))
     return float(value.value), present, lost_rows(problem.x) if problem.state else ()
 
 

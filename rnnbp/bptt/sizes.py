@@ -74,9 +74,9 @@ class Sizes:
         """The model's body and tail."""
         return parts_of(self.model)
 
-    @cached_property
+    @property
     def objects(self) -> Objects:
-        """Estimates of what Python's own objects take."""
+        """Estimates of what Python's own objects take; not kept, for it would keep these sizes and their model."""
         return Objects(self)
 
     @once

@@ -68,6 +68,11 @@ class Program:
             self._constant(value)
         return ()
 
+    def renew(self) -> tuple[()]:
+        """Pack the weights anew when they are used."""
+        self._packed.clear()
+        return ()
+
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, tuple[Array, ...]]:

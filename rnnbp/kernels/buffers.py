@@ -47,6 +47,10 @@ class Buffers:
         self.workspace.reserve(self.sizes.workspace_bytes(length))
         if not self._packed:
             self._make(self.sizes.constants)
+        return self.renew()
+
+    def renew(self) -> list[Panels]:
+        """Take the biases that are used as they are now; returns the weights that are to be packed."""
         for key, vector in self._vectors.items():
             self._packed[key][...] = vector_of(vector, self.layout.dtype)
         return self._panels + ([] if self.table is None else self.table.prepare())

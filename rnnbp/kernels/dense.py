@@ -61,6 +61,10 @@ class DenseKernel:
             self._bias = np.array(bias, self.dtype)  # of our own: the layer's may be resized meanwhile
         return [self.panels]
 
+    def renew(self) -> list[Panels]:
+        """What is to be packed anew, if an earlier run has used it."""
+        return [] if self.panels is None else self.prepare()
+
     def forward(self, x: Array) -> Array:
         """y (..., n_out)."""
         fixed = fix_sizes([x])

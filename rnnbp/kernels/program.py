@@ -50,6 +50,10 @@ class KernelProgram:
         """Take all the memory that chunks of so many steps need for a whole run; gives what is to be packed."""
         return self.buffers.prepare(length)
 
+    def renew(self) -> list[Panels]:
+        """What of the weights is to be packed anew, of those that earlier runs have used."""
+        return self.buffers.renew()
+
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, tuple[Array, ...]]:
