@@ -113,7 +113,7 @@ class Objective:
     def _weigh(self, span: slice, *, again: bool = False) -> float:
         """The weights of some steps, whose targets are checked; ``again`` if they are not a chunk."""
         target, mask = (self._read(part, span, again=again) for part in (self.target, self.mask))
-        if mask is not None and end_of(self.problem.x) is not None and isinstance(self.mask, Stream):
+        if isinstance(self.mask, Stream):
             check_weights(self.problem.x, span, mask)
         if not isinstance(self.loss, Loss):
             return 0.0

@@ -8,7 +8,7 @@ Without Recurrents a step sees itself alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeAlias, final
+from typing import Any, Literal, NoReturn, TypeAlias, final
 
 import numpy as np
 
@@ -103,33 +103,43 @@ def checked(x: Series, check: Check, unusable: Unusable, dtype: np.dtype[Any], m
 
     Raises what ``check`` raises.
     """
-    weights = None if mask is None or is_stream(mask) else series("mask", mask)
-    if isinstance(weights, Held) and weights.shape != x.shape[:1]:
-        weights = mask = None  # the Objective says what is wrong with it
     if isinstance(x, Stream):
+        weights = _weights(x, mask)
         last = _last_weighted(weights) if isinstance(weights, Held) else None
-        cleaned = None if mask is None else Cleaned(check, unusable, x.shape[0], last)
-        x.check(check, cleaned)
+        x.check(check, Cleaned(check, unusable, x.shape[0], last) if weights is not None else None)
         return x
     try:
         _look(x, check, dtype)
     except (ValueError, IndexError):
-        if mask is None or (isinstance(weights, Held) and weights.steps != x.steps):
+        weights = _weights(x, mask)
+        if weights is None or (isinstance(weights, Held) and weights.steps != x.steps):
             raise
-        padded: Held
-        if isinstance(weights, Held) and not time:
-            padded = Masked(x, weights, unusable)
-        else:
-            end = _first(x, unusable)
-            if isinstance(weights, Held):
-                end[end <= _last_weighted(weights)] = NEVER
-            padded = Padded(x, end)
+        padded = _padded(x, unusable, weights, time=time)
         try:
             padded.check(check)
         except (ValueError, IndexError) as error:
+            if not time:
+                raise
             _refuse(error)
         return padded
     return x
+
+
+def _weights(x: Series, mask: Any) -> Held | Literal["unknown"] | None:
+    """The mask; "unknown" for a stream; None without one, or where the Objective refuses it."""
+    if mask is None or is_stream(mask):
+        return None if mask is None else "unknown"
+    found = series("mask", mask)
+    return found if isinstance(found, Held) and found.shape == x.shape[:1] else None
+
+
+def _padded(x: Held, unusable: Unusable, weights: Held | str, *, time: bool) -> Padded | Masked:
+    if isinstance(weights, Held) and not time:
+        return Masked(x, weights, unusable)
+    end = _first(x, unusable)
+    if isinstance(weights, Held):
+        end[end <= _last_weighted(weights)] = NEVER
+    return Padded(x, end)
 
 
 def end_of(x: Series) -> Array | None:

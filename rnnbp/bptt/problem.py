@@ -154,8 +154,9 @@ def pose(
     if recurrents(graph):  # without, one axis is as good as the other
         warn_if_known("x", x)
     dtype = graph.dtype or (given.dtype if given.dtype.kind in "fc" else _dtype_of_symbols(graph))
-    check = partial(_check_values, tuple(symbol_layers(graph)), dtype)
-    unusable = partial(_unusable, tuple(symbol_layers(graph)), dtype)
+    symbols = tuple(symbol_layers(graph))
+    check = partial(_check_values, symbols, dtype)
+    unusable = partial(_unusable, symbols, dtype)
     given = checked(given, check, unusable, dtype, mask, time=bool(recurrents(graph)))
     if isinstance(given, Stream) and given.dtype.kind == "f":
         given.dtype = dtype
