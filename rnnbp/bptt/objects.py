@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 RUN, NODE, PARAMETER = 20_000, 800, 1_900
 """Bytes of any run; for each layer within a Recurrent, and for each array of parameters."""
-CELL = {"llvm": 9_500, "numpy": 3_000, "interpreter": 4_000}
+CELL = {"llvm": 7_000, "numpy": 3_000, "interpreter": 4_000}
 """Bytes for each Recurrent, by backend."""
 ADVANCED = 4_000
 """Bytes more for each Recurrent, where chunks are not only recorded."""
-TAPE, OPAQUE = 2_100, 1_800
-"""Bytes of a tape for each Recurrent, and for each layer in it that runs as Python."""
+BARE, TAPE, OPAQUE = 900, 2_100, 1_800
+"""Bytes of a tape without a Recurrent, for each that there is, and for each layer in it that runs as Python."""
 WALKED_TAPE, WALKED_NODE = 1_024, 352
 """The same of the interpreter: for each Recurrent, and for each layer in it."""
 STATES, STATE, THIN, WALKED_STATES = 350, 400, 200, 1_200
@@ -64,7 +64,7 @@ class Objects:
         inside = [node for block in cells for node in block.cell.nodes]
         if not self.sizes.backend.compiles:
             return WALKED_TAPE * len(cells) + WALKED_NODE * (len(inside) + len(self.sizes.parts.body))
-        return TAPE * len(cells) + OPAQUE * sum(map(_opaque, inside))
+        return max(BARE, TAPE * len(cells) + OPAQUE * sum(map(_opaque, inside)))
 
 
 def _opaque(node: Node) -> bool:

@@ -203,7 +203,7 @@ class Program:
         arrays["x"] = _flat(x)
         opaque = self._opaque(function, context) if tape is None else tape.opaque
         for run in opaque.values():
-            run.keeps = tape is not None
+            run.keeps = tape is not None and run.node.number in self.sizes.read
         arrays |= opaque | ({} if tape is None else tape.buffers)
         y = None
         if output:

@@ -121,7 +121,7 @@ class ProgramSizes:
             if op.attr.layer.keeps(*op.attr.shapes) is None:
                 raise TypeError(f"{op.attr.layer}: its bytes are not known; declare them by a method keeps(*shapes)")
         rows = sum(self.compiled.record.tape.values())
-        return length * (rows * self._row + sum(self._saved(op) for op in self._opaque)) + self.thin_bytes(length)
+        return length * (rows * self._row + sum(map(self._taped, self._opaque))) + self.thin_bytes(length)
 
     def advance_bytes(self, length: int) -> int:
         """What an Advance needs besides the state that it starts from, y and the workspace aside."""
@@ -137,14 +137,14 @@ class ProgramSizes:
         """What a Rebuild needs besides the tape that it makes."""
         size = self.block(length)
         buffers = self._buffers(self.compiled.rebuild, length)
-        return max([buffers, *(self._forward(op, size) - size * self._saved(op) for op in self._opaque)])
+        return max([buffers, *(self._forward(op, size) - size * self._taped(op) for op in self._opaque)])
 
     def _running(self, length: int, *, taped: bool) -> int:
         """The most that an opaque layer takes while it runs; what it saves goes into the tape, if there is one."""
         found = [0]
         for op in self._opaque:
             steps = 1 if self.compiled.phases[id(op)] == "loop" else self.block(length)
-            found.append(self._forward(op, steps) - taped * steps * self._saved(op))
+            found.append(self._forward(op, steps) - taped * steps * self._taped(op))
         return max(found)
 
     def backward_bytes(self, length: int) -> int:
@@ -177,6 +177,15 @@ class ProgramSizes:
     @cached_property
     def _opaque(self) -> tuple[Op, ...]:
         return tuple(op for op in self.compiled.codes.forward.ops if op.name == "opaque")
+
+    @cached_property
+    def read(self) -> frozenset[int]:
+        """The opaque layers that backward runs; what others save is not kept."""
+        return frozenset(op.attr[0].attr.node.number for op in self.back.code.ops if op.name == "opaque_back")
+
+    def _taped(self, op: Op) -> int:
+        """What an opaque layer puts into a tape at a step."""
+        return self._saved(op) if op.attr.node.number in self.read else 0
 
     def _saved(self, op: Op) -> int:
         """What an opaque layer keeps of a step; 0 where it does not say so."""

@@ -158,8 +158,9 @@ class KernelSizes(ProgramSizes):
 
     @once
     def program_bytes(self, length: int) -> int:
-        """Weights in panels, and biases."""
+        """Weights in panels, biases, and the table of backward's tasks."""
         item, total = self.layout.dtype.itemsize, self._table_bytes
+        total += self.tasks.nbytes(-(-length // self.piece(length)))
         for value in self.constants.values():
             if isinstance(value, Matrix):
                 rows, depth = value.shape

@@ -64,11 +64,16 @@ class Tasks:
         turns = together([self._outputs(g, first) for g, first in parts])
         turns.sort(key=lambda turn: -sum(_work(*parts[k]) for k in turn))  # the least last: all end at about one time
         rows = [self._row(*parts[k], at > 0) for turn in turns for at, k in enumerate(turn)]
-        self._numbers, self._which = np.array(rows, np.int64).reshape(-1, 2, NUMBERS).transpose(1, 0, 2)
+        both = np.array(rows, np.int64).reshape(-1, 2, NUMBERS)
+        self._numbers, self._which = np.ascontiguousarray(both.transpose(1, 0, 2))
 
     @property
     def count(self) -> int:
         return len(self._numbers)
+
+    def nbytes(self, pieces: int) -> int:
+        """What they take for so many pieces."""
+        return pieces * int(self._numbers.nbytes)
 
     def _outputs(self, g: Gradient, first: int) -> list[tuple[int, int, int]]:
         """Of each parameter that a task adds to its number, and the rows."""
@@ -98,8 +103,12 @@ class Tasks:
             moves: bytes from step to step of each of the arrays ``names``. arrays: how many the job has before these.
         """
         along = np.array([*moves, *[0] * (self.nothing + 2 - len(moves))], np.int64)
-        found: Array = self._numbers + starts[:, None, None] * along[self._which]  # the last is of those that are none
-        found += np.where(self._which < 0, 0, place(1) * (self._which + arrays))
+        steps = along[self._which]  # the last is of those that are none
+        first = self._numbers + np.where(self._which < 0, 0, place(1) * (self._which + arrays))
+        found = np.empty((len(starts), *first.shape), np.int64)
+        for piece, start in zip(found, starts, strict=True):  # all at once would take NumPy's buffers, thrice as large
+            np.multiply(steps, start, out=piece)
+            piece += first
         found[:, :, STEPS] = lengths[:, None] * self._batch
         return found
 

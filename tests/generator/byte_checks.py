@@ -15,6 +15,8 @@ from tests.generator.runs import Case
 
 SHARE, BYTES = 0.01, 2**16
 """How far tracemalloc's peak may be from arrays and objects as they are told; one of both."""
+GUESSED = 0.5
+"""The share of Python's objects, which are an estimate, that it may be further away."""
 UNTOLD = {"state", "training", "mask"}
 """Options of which a forecast takes no account."""
 
@@ -25,7 +27,7 @@ def check_bytes(case: Case) -> None:
         for name, schedule in {"all": "all", **case.schedules, **case.rebuilding}.items():
             what = f"{backend}, {name}"
             told = _check_measured(what, lambda b=backend, s=schedule: case.run(b, s))
-            if not UNTOLD & case.options.keys():
+            if not UNTOLD & case.options.keys() and case.model.dtype is not None:
                 _check_forecast(what, case, backend, schedule, told)
         _check_measured(f"{backend}, streamed", lambda b=backend: _streamed(case, b))
 
@@ -42,7 +44,7 @@ def _check_measured(what: str, run: Callable[[], Any]) -> int:
     finally:
         tracemalloc.stop()
     told = stats.peak_bytes + stats.object_bytes
-    if not abs(peak - told) <= max(SHARE * told, BYTES):
+    if not abs(peak - told) <= max(SHARE * told, BYTES) + GUESSED * stats.object_bytes:
         found = f"tracemalloc {peak}, arrays {stats.peak_bytes}, objects {stats.object_bytes}"
         raise DiffersError("bytes", f"{what}: {found}, off by {peak - told}")
     return int(stats.peak_bytes)
