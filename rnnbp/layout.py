@@ -60,6 +60,9 @@ class Layout:
     writes_dx: ClassVar[bool] = False
     """Whether the gradient by x is written where it is to lie."""
 
+    stepped: ClassVar[int] = 0
+    """Layers that run as Python step by step, and keep Python's objects of each step."""
+
     by_kernels: ClassVar[bool] = False
     """Whether all runs in machine code, and in memory that is kept from run to run."""
 

@@ -53,7 +53,7 @@ def bound(sizes: Sizes, steps: int, length: int, slots: int, tapes: int) -> int:
         + sizes.program(length)
         + sizes.workspace(length)
     )
-    return held + slots * sizes.slot + tapes * sizes.tape(length) + sizes.objects.held(tapes=tapes, slots=slots)
+    return held + slots * sizes.slot + tapes * sizes.tape(length) + sizes.objects.held(length, tapes=tapes, slots=slots)
 
 
 def least_bytes(sizes: Sizes, steps: int) -> int:
@@ -91,12 +91,12 @@ class Candidates:
         chunks = math.ceil(self.steps / length)
         if chunks > 1:
             yield self._thin("all states kept", ThinTapes(chunks), length, chunks, chunks, 0, chunks - 1)
-        slot = max(1, self.sizes.slot + self.sizes.objects.held(slots=1))
+        slot = max(1, self.sizes.slot + self.sizes.objects.held(length, slots=1))
         room = budget - self._bytes(length, slots=0, tapes=1)
         units = room // slot
         if units < 1:
             return
-        alpha = max(1, math.ceil((self.sizes.tape(length) + self.sizes.objects.held(tapes=1)) / slot))
+        alpha = max(1, math.ceil((self.sizes.tape(length) + self.sizes.objects.held(length, tapes=1)) / slot))
         revolve = Revolve(chunks, min(units, chunks))
         yield self._replay(f"revolve, {revolve.slots} slots", revolve, length, revolve.steps, slots=revolve.slots)
         useful = min(room // (slot + TABLE), chunks * (alpha + 1))
@@ -156,7 +156,8 @@ class Candidates:
     def _thin(
         self, name: str, schedule: ThinTapes, length: int, chunks: int, runs: int, slots: int, kept: int, disk: int = 0
     ) -> Candidate:
-        held = self._bytes(length, slots, 1) + kept * self.sizes.thin(length) + self.sizes.objects.held(thin=kept)
+        held = self._bytes(length, slots, 1) + kept * self.sizes.thin(length)
+        held += self.sizes.objects.held(length, thin=kept)
         rebuilt = schedule.rebuilt
         held += max(0, self.sizes.rebuild(length) - self.sizes.workspace(length))
         seconds = self._seconds(runs, chunks, length, rebuilt) + held * self.costs.byte

@@ -63,6 +63,8 @@ class Counter:
             reads=self.reads,
             peak_bytes=ledger.peak_bytes,
             peak_bytes_by_kind=ledger.peak_by_kind,
-            object_bytes=sizes.object_bytes(peaks["tapes"], peaks["thin"], peaks["slots"], peaks["disk"]),
+            object_bytes=sizes.object_bytes(
+                problem.chunk, peaks["tapes"], peaks["thin"], peaks["slots"], peaks["disk"]
+            ),
             seconds=time.perf_counter() - self.began,
         )

@@ -137,7 +137,7 @@ def foretell(
         **vars(counts),
         peak_bytes=balance.peak,
         peak_bytes_by_kind=balance.by_kind,
-        object_bytes=sizes.object_bytes(counts.peak_tapes, counts.peak_thin_tapes, slots, disk_slots),
+        object_bytes=sizes.object_bytes(length, counts.peak_tapes, counts.peak_thin_tapes, slots, disk_slots),
         seconds=seconds,
     )
 

@@ -22,8 +22,9 @@ CELL = {"llvm": 7_000, "numpy": 3_000, "interpreter": 4_000}
 """Bytes for each Recurrent, by backend."""
 ADVANCED = 4_000
 """Bytes more for each Recurrent, where chunks are not only recorded."""
-BARE, TAPE, OPAQUE = 900, 2_100, 1_800
-"""Bytes of a tape without a Recurrent, for each that there is, and for each layer in it that runs as Python."""
+BARE, TAPE, OPAQUE, STEP = 900, 2_100, 800, 500
+"""Bytes of a tape without a Recurrent, for each that there is, for each layer in it that runs as Python; for each step
+of one that runs step by step."""
 WALKED_TAPE, WALKED_NODE = 1_024, 352
 """The same of the interpreter: for each Recurrent, and for each layer in it."""
 STATES, STATE, THIN, WALKED_STATES = 350, 400, 200, 1_200
@@ -38,12 +39,12 @@ class Objects:
 
     sizes: Sizes
 
-    def held(self, *, tapes: int = 0, thin: int = 0, slots: int = 0) -> int:
-        """Bytes of objects around so many tapes, thin tapes and slots."""
+    def held(self, length: int, *, tapes: int = 0, thin: int = 0, slots: int = 0) -> int:
+        """Bytes of objects around so many tapes, thin tapes and slots, of chunks of ``length`` steps."""
         cells = self._cells()
         slot = STATES + STATE * sum(len(block.cell.state_shapes) for block in cells)
         slot += 0 if self.sizes.backend.compiles else WALKED_STATES * len(cells)
-        return tapes * self._tape(cells) + slots * slot + thin * (slot + THIN * len(cells))
+        return tapes * self._tape(cells, length) + slots * slot + thin * (slot + THIN * len(cells))
 
     def standing(self) -> int:
         """Bytes of objects that are there whatever the schedule."""
@@ -52,19 +53,20 @@ class Objects:
         parameters = len(self.sizes.model.params)
         return RUN + CELL[backend.name] * len(cells) + NODE * nodes + PARAMETER * parameters
 
-    def peak(self, tapes: int, thin: int, slots: int, disk: int) -> int:
+    def peak(self, length: int, tapes: int, thin: int, slots: int, disk: int) -> int:
         """Bytes of objects in a run that holds at most so much at once; the slots are with those on disk."""
         ways = ADVANCED * len(self._cells()) if thin or slots else 0
-        return self.standing() + ways + self.held(tapes=tapes, thin=thin, slots=slots) + FILED * disk
+        return self.standing() + ways + self.held(length, tapes=tapes, thin=thin, slots=slots) + FILED * disk
 
     def _cells(self) -> list[Recurrent]:
         return [node.block for node in self.sizes.parts.recurrent if isinstance(node.block, Recurrent)]
 
-    def _tape(self, cells: list[Recurrent]) -> int:
+    def _tape(self, cells: list[Recurrent], length: int) -> int:
         inside = [node for block in cells for node in block.cell.nodes]
         if not self.sizes.backend.compiles:
             return WALKED_TAPE * len(cells) + WALKED_NODE * (len(inside) + len(self.sizes.parts.body))
-        return max(BARE, TAPE * len(cells) + OPAQUE * sum(map(_opaque, inside)))
+        stepped = sum(part.stepped for part in self.sizes.layouts.values())
+        return max(BARE, TAPE * len(cells) + OPAQUE * sum(map(_opaque, inside)) + STEP * length * stepped)
 
 
 def _opaque(node: Node) -> bool:

@@ -116,11 +116,11 @@ def online(sizes: Sizes, budget: int) -> tuple[int, int]:
     best = (0, 0, 0)
     for length in (2**k for k in range(11)):
         held = _one_tape(sizes, length)
-        slots = (budget - margin(budget) - held) // max(1, sizes.slot + sizes.objects.held(slots=1))
+        slots = (budget - margin(budget) - held) // max(1, sizes.slot + sizes.objects.held(length, slots=1))
         if slots >= 1:
             best = max(best, (length * math.comb(slots + 2, 2), length, slots))
     if not best[0]:
-        raise too_small(budget, _one_tape(sizes, 1) + sizes.slot + sizes.objects.held(slots=1))
+        raise too_small(budget, _one_tape(sizes, 1) + sizes.slot + sizes.objects.held(1, slots=1))
     return best[1], best[2]
 
 
@@ -128,4 +128,4 @@ def _one_tape(sizes: Sizes, length: int) -> int:
     """What is held with no slot, by as many chunks as there may be."""
     held = sizes.gradients(0, parted=True)
     held += sizes.standing + sizes.program(length) + sizes.tape(length) + sizes.workspace(length)
-    return held + sizes.objects.held(tapes=1)
+    return held + sizes.objects.held(length, tapes=1)

@@ -179,6 +179,11 @@ class ProgramSizes:
         return tuple(op for op in self.compiled.codes.forward.ops if op.name == "opaque")
 
     @cached_property
+    def stepped(self) -> int:
+        """The opaque layers that run step by step, and whose every step is kept."""
+        return sum(self.compiled.phases[id(op)] == "loop" and self._taped(op) > 0 for op in self._opaque)
+
+    @cached_property
     def read(self) -> frozenset[int]:
         """The opaque layers that backward runs; what others save is not kept."""
         return frozenset(op.attr[0].attr.node.number for op in self.back.code.ops if op.name == "opaque_back")

@@ -75,6 +75,7 @@ class KernelSizes(ProgramSizes):
     symbols: int = 0
     """Of the table that x is looked up in; 0 where there is none."""
     by_kernels: ClassVar[bool] = True
+    stepped: ClassVar[int] = 0
 
     @cached_property
     def asked(self) -> Recent[Any, Any]:
