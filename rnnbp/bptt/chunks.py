@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
 
+from rnnbp.bptt import late
 from rnnbp.bptt.parts import parts_of
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, States
@@ -207,7 +209,8 @@ class Chunks:
             if isinstance(node.block, Recurrent):
                 program, own = self.programs[node.number], take_deltas(node, deltas)
                 place = into if node is self.parts.only else None
-                dx, dstates[node.number] = program.backward(kept, own, dstates[node.number], grads, place)
+                deltas_after, context = dstates[node.number], partial(self._context, n, node)
+                dx, dstates[node.number] = late.backward(program, kept, own, deltas_after, grads, place, context)
                 del own
                 add_deltas(node, (dx,), deltas)
             else:

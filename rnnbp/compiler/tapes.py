@@ -25,14 +25,15 @@ class States:
     @property
     def entering(self) -> tuple[Array, ...]:
         """A copy of the state before the first step, each (B, ...)."""
-        return self._at(0)
+        return self.at(0)
 
     @property
     def leaving(self) -> tuple[Array, ...]:
         """A copy of the state after the last step, each (B, ...)."""
-        return self._at(-1)
+        return self.at(-1)
 
-    def _at(self, step: int) -> tuple[Array, ...]:
+    def at(self, step: int) -> tuple[Array, ...]:
+        """A copy of the state before a step, each (B, ...)."""
         if self.batch_first:
             return tuple(s[step].reshape(-1, *shape).copy() for s, shape in zip(self.states, self.shapes, strict=True))
         return tuple(outside(s[step], shape) for s, shape in zip(self.states, self.shapes, strict=True))
