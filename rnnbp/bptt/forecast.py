@@ -14,7 +14,7 @@ from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.objective import LossLike, needs_of
 from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape
-from rnnbp.bptt.refused import backend_for
+from rnnbp.bptt.refused import backend_for, by_numpy_where_refused
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.slots import read_ahead
 from rnnbp.bptt.standing import Standing, check_horizon, cuts
@@ -43,6 +43,7 @@ class Forecast(Simulation):
     """What the actions take by the costs given, None without."""
 
 
+@by_numpy_where_refused
 def forecast(
     model: Any,
     loss: LossLike,
