@@ -68,8 +68,8 @@ def forecast(
         dx: whether the gradient by x is kept.
         costs: seconds of actions, as ``calibrate`` measures them; None for a forecast without seconds.
 
-    x is taken to be in C order and of the model's dtype, and no initial state to be given; a checkpoint on disk
-    is taken to be written at once.
+    x is taken to be in C order and of the model's dtype, no initial state to be given, and layers to
+    train; a checkpoint on disk is taken to be written at once.
 
     ``peak_bytes`` is what the arrays take. tracemalloc finds Python's own objects too: in a run that is not the
     first of its kind in a process its peak is ``peak_bytes + object_bytes``, within 1 % or 64 KiB. The first one
