@@ -71,9 +71,9 @@ def forecast(
     x is taken to be in C order and of the model's dtype, no initial state to be given, and layers to
     train; a checkpoint on disk is taken to be written at once.
 
-    ``peak_bytes`` is what the arrays take. tracemalloc finds Python's own objects too: in a run that is not the
-    first of its kind in a process its peak is ``peak_bytes + object_bytes``, within 1 % or 64 KiB. The first one
-    compiles, and looks up what is remembered from then on.
+    ``peak_bytes`` is what the arrays take. tracemalloc finds Python's own objects too: its peak is
+    about ``peak_bytes + object_bytes``, of which the second is an estimate, in a run that is not the
+    first of its kind in a process. The first one compiles, and looks up what is remembered.
 
     Raises ShapeError for an unknown feature shape, TypeError where a layer does not declare what it keeps,
     ValueError for a horizon that is no multiple of the chunk, and as ``simulate`` does.
