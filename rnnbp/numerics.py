@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -213,15 +213,15 @@ def address(array: Array | None) -> int:
     return 0 if array is None else _pointer(id(array) + _HEAD).value or 0
 
 
-def fix_sizes(arrays: Iterable[Array]) -> list[weakref.ref[Array]]:
+def fix_sizes(arrays: Sequence[Array]) -> list[weakref.ref[Array]]:
     """Weak references, as long as which live NumPy resizes none of these arrays.
 
     So no thread can take memory away that another reads, not even by ``resize`` with
     ``refcheck=False``. That goes for arrays of which these are views, too.
     """
-    found = []
+    found = [weakref.ref(array) for array in arrays]
     for array in arrays:
-        owner: object = array
+        owner = array.base
         while isinstance(owner, np.ndarray):
             found.append(weakref.ref(owner))
             owner = owner.base

@@ -141,7 +141,7 @@ def test_what_is_remembered_is_bounded() -> None:
     made: list[int] = []
     for k in (1, 2, 3, 1, 4, 1, 2):
         assert known.get(k, lambda k=k: made.append(k) or str(k)) == str(k)  # type: ignore[func-returns-value, misc]
-    assert made == [1, 2, 3, 4, 2]
+    assert made == [1, 2, 3, 4, 1, 2], "the first that came goes"
     assert len(known) == 3
 
 

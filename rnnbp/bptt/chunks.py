@@ -102,8 +102,8 @@ class Chunks:
         self.problem, self.seed, self.training = problem, seed, training
         self.parts, self.shapes = parts_of(problem.model), problem.model.value_shapes(problem.x_shape)
         self.workspace.threads = threads_of(problem.backend)
-        used = (owner[key] for owner, key in problem.model.slots.values())
-        self._fixed = fix_sizes(chain(used, *problem.state))
+        used = [owner[key] for owner, key in problem.model.slots.values()]
+        self._fixed = fix_sizes([*used, *chain(*problem.state)])
 
     @property
     def model(self) -> Graph:

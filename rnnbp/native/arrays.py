@@ -103,7 +103,7 @@ def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[
 
     Raises ShapeError where the four are not of one shape.
     """
-    fixed = fix_sizes(array for four in arrays for array in four)
+    fixed = fix_sizes([array for four in arrays for array in four[:2]])  # the others are the optimiser's own
     for p, *others in arrays:
         if any(other.shape != p.shape for other in others):
             raise ShapeError(f"Adam: a parameter, its gradient and state have shapes {p.shape}, {shapes_of(others)}")
