@@ -223,9 +223,8 @@ class Interpreter:
         length, layout = len(x), self.layout
         states = layout.states(length)
         values = self._views(x, states) | {v: layout.new(length, layout.shapes[v]) for v in layout.buffered}
-        extras = {n.number: layout.extras(n.number, length) for n in self.cell.nodes if layout.keeps[n.number]}
         opaque: dict[int, list[Saved]] = {n.number: [] for n in self.cell.nodes if layout.keeps[n.number] is None}
-        return Tape(context, x, states, values, extras, opaque)
+        return Tape(context, x, states, values, opaque=opaque)
 
     def _views(self, x: Array, states: Sequence[Array]) -> dict[int, Array]:
         """The values that live in x and in the states."""
@@ -253,8 +252,8 @@ class Interpreter:
             tape.opaque[node.number].append(saved)
             return
         own = saved[len(keeps.inputs) + len(keeps.outputs) :]
-        if not own:  # outside training dropout saves nothing
-            tape.extras[node.number] = ()
+        if t == 0:  # outside training dropout saves nothing
+            tape.extras[node.number] = self.layout.extras(node.number, len(tape.x)) if own else ()
         for home, part in zip(tape.extras[node.number], own, strict=True):
             home[t] = part
 

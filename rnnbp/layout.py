@@ -12,19 +12,22 @@ import numpy as np
 from rnnbp.cell import Cell
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.dropout import in_mode
 from rnnbp.lazy import cached_property
 from rnnbp.live import Cost, backward_peak, forward_peak, freeing_peak, last_uses, layer_cost
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
 from rnnbp.recurrent import Recurrent
 
 
-def layouts(model: Graph, x_shape: Shape, batch: int, dtype: np.dtype[Any]) -> dict[int, Layout]:
-    """The layout of each Recurrent of a model, by node number."""
+def layouts(
+    model: Graph, x_shape: Shape, batch: int, dtype: np.dtype[Any], *, training: bool = True
+) -> dict[int, Layout]:
+    """The layout of each Recurrent of a model, by node number; ``training`` as there."""
     shapes = model.value_shapes(x_shape)
     found = {}
     for node in model.nodes:
         if isinstance(node.block, Recurrent):
-            found[node.number] = Layout(node.block.cell, shapes[node.args[0]] or (), batch, dtype)
+            found[node.number] = Layout(node.block.cell, shapes[node.args[0]] or (), batch, dtype, training)
     return found
 
 
@@ -47,12 +50,15 @@ class Layout:
 
     A tape holds the states, (L + 1, B, ...), for every value that backward needs and that is neither the
     input nor a state a buffer (L, B, ...), and the extras of the layers. A thin tape holds the states alone.
+
+    ``training`` is False for what is kept in evaluation mode.
     """
 
     cell: Cell
     x_shape: Shape
     batch: int
     dtype: np.dtype[Any]
+    training: bool = True
 
     remakes_output: ClassVar[bool] = False
     """Whether y need not be kept beside the tape, for it can be had from it; here it is a view of it if it can."""
@@ -80,14 +86,16 @@ class Layout:
                 )
         return [shape for shape in found if shape is not None]
 
+    def layer(self, layer: Layer) -> Layer:
+        """The layer whose bytes a layer of the cell takes."""
+        return in_mode(layer, training=self.training)
+
     @cached_property
     def keeps(self) -> tuple[Keeps | None, ...]:
         """What each node saves; None where its layer does not declare it."""
-        nodes = self.cell.nodes
-        return tuple(
-            node.block.keeps(*(self.shapes[k] for k in node.args)) if isinstance(node.block, Layer) else None
-            for node in nodes
-        )
+        layers = [(node, self.layer(node.block)) for node in self.cell.nodes if isinstance(node.block, Layer)]
+        found = {node.number: layer.keeps(*(self.shapes[k] for k in node.args)) for node, layer in layers}
+        return tuple(found.get(node.number) for node in self.cell.nodes)
 
     @cached_property
     def kept(self) -> frozenset[int]:
@@ -121,6 +129,18 @@ class Layout:
     def last_uses(self) -> dict[int, int]:
         """By value, the number of the last node that takes it, or a view of it."""
         return last_uses(self.cell.nodes)
+
+    @cached_property
+    def reached(self) -> frozenset[int]:
+        """The values that y depends on, at this step or a later one: others have no deltas."""
+        y, *after = self.cell.outputs
+        found, before = {y}, set[int]()
+        while found != before:
+            before = set(found)
+            found |= {value for k, value in enumerate(after, 1) if k in found}
+            for node in reversed(self.cell.nodes):
+                found.update(node.args if found.intersection(node.outs) else ())
+        return frozenset(found)
 
     @cached_property
     def output_views(self) -> tuple[Node, ...]:
@@ -191,10 +211,10 @@ class Layout:
 
     def backward_bytes(self, length: int) -> int:
         """What Backward needs besides the tape, dy and dx: deltas of a step; for parameters, of all steps."""
-        ends = {k: self._size(k, self.batch) for k in self.cell.outputs}
+        ends = {k: self._size(k, self.batch) for k in self.cell.outputs if k in self.reached}
         waiting = reading = 0
         for cost in self._costs(length * self.batch):
-            if getattr(cost.node.block, "params", None):
+            if getattr(cost.node.block, "params", None) and not self.reached.isdisjoint(cost.node.outs):
                 waiting += sum(self._size(k, length * self.batch) for k in cost.node.outs)
                 reading = max(reading, cost.params)
         return waiting + max(backward_peak(self._step, ends), reading + self.state_bytes())
@@ -213,9 +233,8 @@ class Layout:
         return [replace(cost, params=0) for cost in self._costs(self.batch)]
 
     def _costs(self, rows: int) -> list[Cost]:
-        nodes = [(node, node.block) for node in self.cell.nodes]
-        itemsize = self.dtype.itemsize
-        return [layer_cost(n, layer, self.shapes, rows, itemsize) for n, layer in nodes if isinstance(layer, Layer)]
+        nodes = [(node, self.layer(node.block)) for node in self.cell.nodes if isinstance(node.block, Layer)]
+        return [layer_cost(node, layer, self.shapes, rows, self.dtype.itemsize) for node, layer in nodes]
 
     def _size(self, value: int, rows: int) -> int:
         return rows * self.dtype.itemsize * math.prod(self.shapes[value])

@@ -12,8 +12,8 @@ from rnnbp.layers.base import Layer
 from tests.layer_cases import CASES, Case, backward
 from tests.test_layers_contract import bytes_of, peak_of
 
-ELSEWHERE = ("Split", "Embedding", "OneHot", "LayerNorm-bare")
-"""Layers whose deltas or symbols decide what they take; y that is also saved."""
+ELSEWHERE = ("Split", "LayerNorm-bare")
+"""Layers whose deltas decide what they take; y that is also saved."""
 MORE = [
     Case("MaxPool-same", lambda _: rb.MaxPool(3, 1, 1), ((7,),), None),
     Case("AvgPool-same", lambda _: rb.AvgPool((3, 3), (1, 1), (1, 1)), ((2, 5, 5),), None),

@@ -147,7 +147,8 @@ def _measure(sizes: Sizes, length: int, repeats: int) -> dict[str, float]:
     """Seconds of each action on one chunk of ``length`` steps."""
     x = _synthetic(sizes.model, (length, sizes.batch, *sizes.x_shape))
     problem = pose(sizes.model, x, chunk=length, state=None, backend=sizes.backend)
-    chunks, state = Chunks(problem, seed=0, training=True, memory=Reuse("calibration")), problem.state
+    chunks = Chunks(problem, seed=0, training=sizes.training, memory=Reuse("calibration"))
+    state = problem.state
     taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
     began = time.perf_counter()
     for k in range(repeats + 1):  # the first warms up

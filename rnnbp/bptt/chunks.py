@@ -211,7 +211,7 @@ class Chunks:
                 place = into if node is self.parts.only else None
                 deltas_after, context = dstates[node.number], partial(self._context, n, node)
                 dx, dstates[node.number] = late.backward(program, kept, own, deltas_after, grads, place, context)
-                del own
+                del own, deltas_after
                 add_deltas(node, (dx,), deltas)
             else:
                 self._backward_layer(node, kept, deltas, grads)

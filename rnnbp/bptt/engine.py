@@ -98,7 +98,8 @@ def bptt(
         raise TypeError("x is an iterator, which comes once, and target or mask is the same one; give each its own")
     graph = as_model(model)
     check_possible(graph, x, checkpoint, dx)
-    problem = pose(graph, x, chunk=chunk, state=state, backend=backend, steps=steps, folder=folder, mask=mask)
+    given: Any = {"chunk": chunk, "state": state, "backend": backend, "steps": steps, "folder": folder, "mask": mask}
+    problem = pose(graph, x, **given, training=flag("training", training))
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         kept = keeps_dx(problem, checkpoint, dx if dx is None else flag("dx", dx))
         problem, checkpoint = settle(problem, objective, checkpoint, chunk, dx=kept)
@@ -106,7 +107,7 @@ def bptt(
         actions, foreseen = _actions(problem, checkpoint)
         memory = reuse(None if foreseen is None else (problem.kind, foreseen, kept, type(loss)))
         objective.memory = memory
-        chunks = _chunks(problem, memory, seed=check_seed(seed), training=flag("training", training))
+        chunks = _chunks(problem, memory, seed=check_seed(seed))
         plan = checkpoint if isinstance(checkpoint, Plan) else None
         with Progress(problem, foreseen, plan) if flag("progress", progress) else nullcontext() as bar:
             run = Run(problem, chunks, objective, dx=kept, memory=memory, horizon=horizon, folder=folder, done=bar)
@@ -123,12 +124,12 @@ def bptt(
     return result
 
 
-def _chunks(problem: Problem, memory: Reuse, *, seed: int, training: bool) -> Chunks:
+def _chunks(problem: Problem, memory: Reuse, *, seed: int) -> Chunks:
     """Those that the last run has left, where it was of this kind; else new ones."""
     found: Chunks | None = memory.kit(lasting(problem.model))
     if found is None:
-        return Chunks(problem, seed=seed, training=training, memory=memory)
-    found.begin(problem, seed=seed, training=training)
+        return Chunks(problem, seed=seed, training=problem.training, memory=memory)
+    found.begin(problem, seed=seed, training=problem.training)
     return found
 
 

@@ -57,19 +57,20 @@ def forecast(
     horizon: int | None = None,
     costs: Costs | None = None,
     backend: BackendLike = None,
+    training: bool = True,
 ) -> Forecast:
     """What ``bptt`` with these arguments will count in ``stats``, before there is any data.
 
     Args:
-        model, loss, chunk, horizon, backend: as ``bptt`` takes them.
+        model, loss, chunk, horizon, backend, training: as ``bptt`` takes them.
         checkpoint: a schedule, as ``bptt`` takes it; a ``Plan`` has a forecast of its own.
         steps, batch: T and B of x.
         x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
         dx: whether the gradient by x is kept.
         costs: seconds of actions, as ``calibrate`` measures them; None for a forecast without seconds.
 
-    x is taken to be in C order and of the model's dtype, no initial state to be given, and layers to
-    train; a checkpoint on disk is taken to be written at once.
+    x is taken to be in C order and of the model's dtype, and no initial state to be given; a checkpoint
+    on disk is taken to be written at once.
 
     ``peak_bytes`` is what the arrays take. tracemalloc finds Python's own objects too: its peak is
     about ``peak_bytes + object_bytes``, of which the second is an estimate, in a run that is not the
@@ -94,12 +95,20 @@ def forecast(
             f"forecast: {chunks:,} chunks of {length} steps are too many to go through, more than {MOST:,}; "
             f"give a longer chunk, or ask plan"
         )
-    sizes = sizes_of(graph, shape, batch, loss, dx=flag("forecast: dx", dx), backend=backend)
+    flags = {"dx": flag("forecast: dx", dx), "training": flag("forecast: training", training)}
+    sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
     return foretell(sizes, resolve(checkpoint, chunks), steps, length, costs, horizon)
 
 
 def sizes_of(
-    model: Graph, x_shape: Shape, batch: int, loss: LossLike | None, *, dx: bool = True, backend: BackendLike = None
+    model: Graph,
+    x_shape: Shape,
+    batch: int,
+    loss: LossLike | None,
+    *,
+    dx: bool = True,
+    backend: BackendLike = None,
+    training: bool = True,
 ) -> Sizes:
     """Bytes of a run with x in C order and of the model's dtype. Raises ValueError for an unknown backend."""
     assert model.dtype is not None
@@ -115,6 +124,7 @@ def sizes_of(
         loss_brief=isinstance(loss, Loss) and loss.brief,
         dx=dx,
         backend=backend_for(model, backend),
+        training=training,
     )
 
 

@@ -61,6 +61,8 @@ class Problem:
     backend: Backend = field(default_factory=Backend)
     lent: int = 0
     """Bytes of the initial states that are the caller's own arrays."""
+    training: bool = True
+    """False in evaluation mode."""
 
     @property
     def known(self) -> bool:
@@ -143,6 +145,7 @@ def pose(
     steps: int | None = None,
     folder: PathLike | None = None,
     mask: Any = None,
+    training: bool = True,
 ) -> Problem:
     """Check the arguments of a run of a model, as ``as_model`` returns it.
 
@@ -170,7 +173,7 @@ def pose(
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
     states, filled, lent = initial_states(graph, state, given.shape[0], dtype)
     length = min(length, given.steps) if given.known else length
-    return Problem(graph, given, dtype, length, states, filled, output, chosen, lent)
+    return Problem(graph, given, dtype, length, states, filled, output, chosen, lent, training)
 
 
 def as_model(model: Any) -> Graph:

@@ -16,7 +16,7 @@ from rnnbp import walk
 from rnnbp.bptt.heap import Block, Heap
 from rnnbp.graph import Node
 from rnnbp.layers import Add, Dense, Embedding, Flatten, LayerNorm, Reshape, Split, Subtract
-from rnnbp.layers.base import Keeps, Layer, Scratch
+from rnnbp.layers.base import Keeps, Layer
 from rnnbp.live import NUMBER
 from rnnbp.recurrent import Recurrent
 
@@ -142,7 +142,7 @@ class Rehearsal:
 
     def _forward(self, node: Node, values: list[Any]) -> Any:
         """A layer outside cells."""
-        layer: Any = node.block
+        layer = self.sizes.layer(node)
         xs = [values[k] for k in node.args]
         if node.outs[0] in self.sizes.numbers:
             return self._numbers(node, values)
@@ -155,7 +155,8 @@ class Rehearsal:
         keeps = self.sizes.keeps(node) or Keeps()
         extras = [self._new(self.rows * self.sizes.extra(shape, dtype)) for shape, dtype in keeps.extras]
         scattered = sum(x.size for x in xs if isinstance(layer, Dense) and not x.dense)
-        self._numpy(self._scratch(node)[0] + scattered)
+        recast = NUMBER * self.rows if layer.symbols and self.sizes.symbol_bytes != NUMBER else 0
+        self._numpy(self._scratch(node)[0] + scattered + recast)
         return (*(xs[k] for k in keeps.inputs), *(values[node.outs[k]] for k in keeps.outputs), *extras)
 
     def _numbers(self, node: Node, values: list[Any]) -> tuple[()]:
@@ -181,7 +182,7 @@ class Rehearsal:
             del own
             return
         dy = self._recursion(node, deltas)
-        layer: Any = node.block
+        layer = self.sizes.layer(node)
         if dy is not None and layer.params:
             gradients = sum(p.nbytes for p in layer.params.values())
             rows = _scattered(dy, *saved) if isinstance(layer, BY_ROWS) else 0
@@ -189,7 +190,7 @@ class Rehearsal:
 
     def _recursion(self, node: Node, deltas: list[Any]) -> Any:
         """The delta recursion of a layer."""
-        layer: Any = node.block
+        layer = self.sizes.layer(node)
         dy = walk.take_deltas(node, deltas)
         if dy is not None:
             dys = dy if isinstance(dy, tuple) else (dy,)
@@ -227,11 +228,10 @@ class Rehearsal:
         if (k or sizes.floats) and k not in sizes.numbers:
             dx = self._new(0 if placed else self._bytes(k))
             dx.size = self._bytes(k)
-        state = self._new(part.state_bytes())
-        need = max(0, part.backward_bytes(self.length) - part.state_bytes())
+        need = part.backward_bytes(self.length)
         self.heap.note(need)
-        self.heap.numpy += 0 if part.by_kernels else need + state.nbytes + (0 if dx is None else dx.nbytes)
-        return dx, state
+        self.heap.numpy += 0 if part.by_kernels else need + (0 if dx is None else dx.nbytes)
+        return dx, self._new(part.state_bytes())
 
     def _by_kernels(self, node: Node, x: Block | None) -> bool:
         return node.number in self.sizes.dense and x is not None and x.dense
@@ -242,9 +242,8 @@ class Rehearsal:
 
     def _scratch(self, node: Node) -> tuple[int, int, int]:
         """Temporary bytes of a layer's methods."""
-        layer: Any = node.block
-        found: Scratch = layer.scratch(self.rows, *(self.sizes.shapes[k] for k in node.args))
-        return found.nbytes(self.item)
+        layer = self.sizes.layer(node)
+        return layer.scratch(self.rows, *(self.sizes.shapes[k] for k in node.args)).nbytes(self.item)
 
 
 def _scattered(*arrays: Any) -> int:

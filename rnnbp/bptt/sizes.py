@@ -17,6 +17,7 @@ from rnnbp.bptt.rehearsal import Rehearsal
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.dropout import in_mode
 from rnnbp.layout import Layout, layouts
 from rnnbp.lazy import cached_property
 from rnnbp.live import NUMBER
@@ -40,6 +41,7 @@ class Sizes:
         loss_brief: whether dy lies in memory that is kept from run to run.
         dx: whether the gradient by x is kept. symbol_bytes: of an element of x that is no float.
         target_bytes: for a step, of target and mask where they are read anew for each chunk.
+        training: False in evaluation mode.
 
     Raises TypeError where a layer does not declare what it keeps.
     """
@@ -56,6 +58,7 @@ class Sizes:
     dx: bool = True
     symbol_bytes: int = 8
     target_bytes: int = 0
+    training: bool = True
     backend: Backend = field(default_factory=Backend)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -92,7 +95,7 @@ class Sizes:
     @cached_property
     def layouts(self) -> dict[int, Layout | ProgramSizes]:
         """What each Recurrent holds and needs, by node number."""
-        found = layouts(self.model, self.x_shape, self.batch, self.dtype)
+        found = layouts(self.model, self.x_shape, self.batch, self.dtype, training=self.training)
         spelled = self.parts.spelled
         return {number: runners.sizes(layout, self.backend, spelled.get(number)) for number, layout in found.items()}
 
@@ -209,11 +212,14 @@ class Sizes:
         """Whether an output is made from the tape when the tail needs it, and not kept until then."""
         return self.layouts[node.number].remakes_output and self.parts.fed.isdisjoint(node.outs)
 
+    def layer(self, node: Node) -> Layer:
+        """The layer whose bytes one outside cells takes."""
+        assert isinstance(node.block, Layer)
+        return in_mode(node.block, training=self.training)
+
     def keeps(self, node: Node) -> Keeps | None:
         """What a layer outside cells saves."""
-        layer: Any = node.block
-        found: Keeps | None = layer.keeps(*(self.shapes[k] for k in node.args))
-        return found
+        return self.layer(node).keeps(*(self.shapes[k] for k in node.args))
 
     def extra(self, shape: Shape, dtype: str | None) -> int:
         """Bytes of an array of a layer's own, for one element of the batch."""

@@ -15,6 +15,7 @@ from rnnbp.compiler.compiled import Compiled
 from rnnbp.compiler.emit import takes_symbols
 from rnnbp.compiler.function import Function
 from rnnbp.compiler.workspace import ALIGNMENT, workspace_bytes
+from rnnbp.layers.base import Layer
 from rnnbp.layout import Layout
 from rnnbp.lazy import cached_property
 from rnnbp.live import NUMBER, Cost, layer_cost
@@ -118,7 +119,7 @@ class ProgramSizes:
     def tape_bytes(self, length: int) -> int:
         """A tape of ``length`` steps. Raises TypeError where a layer does not declare what it keeps."""
         for op in self._opaque:
-            if op.attr.layer.keeps(*op.attr.shapes) is None:
+            if self._layer(op).keeps(*op.attr.shapes) is None:
                 raise TypeError(f"{op.attr.layer}: its bytes are not known; declare them by a method keeps(*shapes)")
         rows = sum(self.compiled.record.tape.values())
         return length * (rows * self._row + sum(map(self._taped, self._opaque))) + self.thin_bytes(length)
@@ -148,11 +149,11 @@ class ProgramSizes:
         return max(found)
 
     def backward_bytes(self, length: int) -> int:
-        """What Backward needs besides the tape, dy, dx and the workspace: products before they are added up."""
+        """What Backward needs besides the tape, dy, dx and the workspace, the deltas of the state among it."""
         back, item = self.back, self.layout.dtype.itemsize
         needs: list[int] = [op.attr.nbytes for op in back.code.ops if op.name == "grad_linear" and op.attr is not None]
         needs += [2 * op.attr.count * item for op in back.code.ops if op.name == "grad_bias"]
-        waiting = 0
+        waiting = reading = 0
         for op in back.code.ops:
             if op.name == "opaque_back":
                 forward = op.attr[0]
@@ -160,8 +161,9 @@ class ProgramSizes:
                 needs.append(self._deltas(forward, steps))
                 if forward.attr.layer.params:
                     waiting += self._size(forward.outs, length)
-                    needs.append(self._read_off(forward, length))
-        return self.state_bytes() + waiting + max([*needs, self._buffers(back.function, self.piece(length))])
+                    reading = max(reading, self._read_off(forward, length))
+        buffers = self._buffers(back.function, self.piece(length))
+        return waiting + max([*needs, buffers, self.state_bytes() + reading])  # the state's come last
 
     def output_bytes(self, length: int, *, in_tape: bool) -> int:
         """y, which is never in the tape."""
@@ -194,8 +196,7 @@ class ProgramSizes:
 
     def _saved(self, op: Op) -> int:
         """What an opaque layer keeps of a step; 0 where it does not say so."""
-        node, layer = op.attr.node, op.attr.layer
-        keeps = layer.keeps(*op.attr.shapes)
+        node, keeps = op.attr.node, self._layer(op).keeps(*op.attr.shapes)
         if keeps is None:
             return 0
         shapes, item = self.layout.shapes, self.layout.dtype.itemsize
@@ -205,22 +206,27 @@ class ProgramSizes:
         saved: int = self.layout.batch * (own + item * sum(math.prod(shapes[v]) for v in values))
         return saved
 
+    def _layer(self, op: Op) -> Layer:
+        """The layer whose bytes an opaque one takes."""
+        return self.layout.layer(op.attr.layer)
+
     def _size(self, values: Sequence[int], steps: int) -> int:
         return sum(self.compiled.values.rows(v) for v in values) * steps * self._row
 
     def _cost(self, op: Op, steps: int) -> Cost:
         rows, item = steps * self.layout.batch, self.layout.dtype.itemsize
-        return layer_cost(op.attr.node, op.attr.layer, self.layout.shapes, rows, item)
+        return layer_cost(op.attr.node, self._layer(op), self.layout.shapes, rows, item)
 
     def _forward(self, op: Op, steps: int) -> int:
         """Copies of what an opaque layer takes, what it gives, and its own scratch."""
         taken = () if takes_symbols(op) else op.args
-        return self._size((*taken, *op.outs), steps) + self._cost(op, steps).forward
+        given = () if self._layer(op).view else op.outs
+        return self._size((*taken, *given), steps) + self._cost(op, steps).forward
 
     def _deltas(self, op: Op, steps: int) -> int:
         """The deltas that an opaque layer takes, if they do not wait for its parameters, and gives; its own scratch."""
         taken = () if op.attr.layer.params else op.outs
-        given = () if takes_symbols(op) else op.args
+        given = () if takes_symbols(op) or self._layer(op).view else op.args
         return self._size((*given, *taken), steps) + self._cost(op, steps).inputs
 
     def _read_off(self, op: Op, length: int) -> int:

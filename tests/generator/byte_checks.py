@@ -17,27 +17,23 @@ SHARE, BYTES = 0.01, 2**16
 """How far tracemalloc's peak may be from arrays and objects as they are told; one of both."""
 GUESSED = 0.5
 """The share of Python's objects, which are an estimate, that it may be further away."""
-UNTOLD = {"state", "training", "mask"}
+UNTOLD = {"state", "mask"}
 """Options of which a forecast takes no account."""
 
 
 def check_bytes(case: Case) -> None:
     """Raise DiffersError unless tracemalloc finds what a run tells, and the ledger holds what was forecast."""
-    training = case.options.get("training", True)
     for backend in case.backends:
         for name, schedule in {"all": "all", **case.schedules, **case.rebuilding}.items():
             what = f"{backend}, {name}"
-            told = _check_measured(what, lambda b=backend, s=schedule: case.run(b, s), training=training)
+            told = _check_measured(what, lambda b=backend, s=schedule: case.run(b, s))
             if not UNTOLD & case.options.keys() and case.model.dtype is not None:
                 _check_forecast(what, case, backend, schedule, told)
-        _check_measured(f"{backend}, streamed", lambda b=backend: _streamed(case, b), training=training)
+        _check_measured(f"{backend}, streamed", lambda b=backend: _streamed(case, b))
 
 
-def _check_measured(what: str, run: Callable[[], Any], *, training: bool) -> int:
-    """The ledger's peak of a run, once it is seen to be tracemalloc's, less Python's objects.
-
-    Without ``training`` bytes are told as of training, which takes more: masks of dropout.
-    """
+def _check_measured(what: str, run: Callable[[], Any]) -> int:
+    """The ledger's peak of a run, once it is seen to be tracemalloc's, less Python's objects."""
     run()  # the first of its kind compiles
     rb.release_memory()
     gc.collect()
@@ -48,8 +44,7 @@ def _check_measured(what: str, run: Callable[[], Any], *, training: bool) -> int
     finally:
         tracemalloc.stop()
     told = stats.peak_bytes + stats.object_bytes
-    off = peak - told if not training else abs(peak - told)
-    if not off <= max(SHARE * told, BYTES) + GUESSED * stats.object_bytes:
+    if not abs(peak - told) <= max(SHARE * told, BYTES) + GUESSED * stats.object_bytes:
         found = f"tracemalloc {peak}, arrays {stats.peak_bytes}, objects {stats.object_bytes}"
         raise DiffersError("bytes", f"{what}: {found}, off by {peak - told}")
     return int(stats.peak_bytes)
@@ -59,6 +54,7 @@ def _check_forecast(what: str, case: Case, backend: rb.Backend, schedule: Any, t
     steps, batch, *shape = case.x.shape
     given: Any = {"steps": steps, "batch": batch, "x_shape": tuple(shape), "backend": backend}
     given |= {name: case.options.get(name) for name in ("chunk", "horizon")}
+    given["training"] = case.options.get("training", True)
     foreseen = rb.forecast(case.model, case.loss, checkpoint=schedule, **given).peak_bytes
     if foreseen != told:
         raise DiffersError("forecast", f"{what}: forecast {foreseen}, ledger {told}")
