@@ -102,6 +102,7 @@ class Interpreter:
             if y is not None:
                 y[t] = values[self.cell.outputs[0]]
             present = tuple(values[k] for k in self.cell.outputs[1:])
+            del values  # or the next step's would be there with them
         return y, tuple(s if s.base is None else s.copy() for s in present)
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
@@ -116,6 +117,7 @@ class Interpreter:
             _put(states, t + 1, [values[k] for k in self.cell.outputs[1:]])
             if y is not None:
                 y[t] = values[self.cell.outputs[0]]
+            del values
         return y, States(states)
 
     def record(self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True) -> tuple[Array, Tape]:
@@ -189,25 +191,35 @@ class Interpreter:
         self, tape: Tape, dy: Array | None, dstate: Sequence[Array | None]
     ) -> tuple[Array | None, tuple[Array | None, ...], dict[int, list[Array | None]]]:
         """dx, the deltas of the state that entered, and by node the deltas that its parameters wait for."""
-        length, carried = len(tape.x), list(dstate)
+        length, carried = len(tape.x), tuple(dstate)
         dx: Array | None = None
         dys: dict[int, list[Array | None]] = {}
         for t in reversed(range(length)):
-            deltas: Deltas = [None] * self.cell.n_values
-            for k, delta in zip(self.cell.outputs, (None if dy is None else dy[t], *carried), strict=True):
-                if delta is not None:
-                    present = deltas[k]
-                    deltas[k] = delta if present is None else present + delta
+            deltas = self._begin(None if dy is None else dy[t], carried)
+            carried = ()  # no delta is held here that the walk is done with
             for node in reversed(self.cell.nodes):
-                found = backward_node(node, self._saved(tape, node, t), deltas, self.layout.shapes)
-                if found is not None and getattr(node.block, "params", None):
-                    parts = found if isinstance(found, tuple) else (found,)
-                    _put_deltas(dys.setdefault(node.number, [None] * len(parts)), t, parts, length)
+                self._node_back(tape, node, t, deltas, dys)
             if deltas[0] is not None:
                 dx = np.zeros((length, *deltas[0].shape), deltas[0].dtype) if dx is None else dx
                 dx[t] = deltas[0]
-            carried = deltas[1 : 1 + len(carried)]
-        return dx, tuple(carried), dys
+            carried = tuple(deltas[1 : 1 + len(dstate)])
+        return dx, carried, dys
+
+    def _begin(self, dy: Array | None, carried: Sequence[Array | None]) -> Deltas:
+        """The deltas of a step's outputs."""
+        deltas: Deltas = [None] * self.cell.n_values
+        for k, delta in zip(self.cell.outputs, (dy, *carried), strict=True):
+            if delta is not None:
+                present = deltas[k]
+                deltas[k] = delta if present is None else present + delta
+        return deltas
+
+    def _node_back(self, tape: Tape, node: Node, t: int, deltas: Deltas, dys: dict[int, list[Array | None]]) -> None:
+        """The deltas of a node's arguments; its own are put aside for its parameters."""
+        found = backward_node(node, self._saved(tape, node, t), deltas, self.layout.shapes)
+        if found is not None and getattr(node.block, "params", None):
+            parts = found if isinstance(found, tuple) else (found,)
+            _put_deltas(dys.setdefault(node.number, [None] * len(parts)), t, parts, len(tape.x))
 
     def _step(
         self, nodes: Sequence[Node], x: Array, state: Sequence[Array], context: Context, first: bool

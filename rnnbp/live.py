@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rnnbp.graph import Node
 from rnnbp.layers.base import Layer
+from rnnbp.layers.split import Split
 from rnnbp.numerics import Shape
 
 NUMBER = 8
@@ -94,11 +95,17 @@ def backward_peak(costs: Sequence[Cost], ends: dict[int, int]) -> int:
     for cost in reversed(costs):
         if not any(k in alive for k in cost.node.outs):
             continue
+        inputs = _zeros(cost, alive) if isinstance(cost.node.block, Split) else cost.inputs
         own = sum(alive.pop(k, 0) for k in cost.node.outs)
         others, made = sum(alive.values()), sum(cost.deltas)
         summed = max((size for k, size in zip(cost.node.args, cost.deltas, strict=True) if k in alive), default=0)
-        peak = max(peak, others + own + made + max(cost.inputs, cost.params, summed))
+        peak = max(peak, others + own + made + max(inputs, cost.params, summed))
         sizes = (own, *(0 for _ in cost.deltas[1:])) if cost.passes else cost.deltas
         for k, size in zip(cost.node.args, sizes, strict=True):
             alive[k] = max(alive.get(k, 0), size)
     return peak
+
+
+def _zeros(cost: Cost, alive: Mapping[int, int]) -> int:
+    """The deltas that are made for outputs of a Split that nothing depends on."""
+    return sum(size for k, size in zip(cost.node.outs, cost.outs, strict=True) if k not in alive)

@@ -31,15 +31,15 @@ class Counter:
                 self._peak("tapes", len(run.tapes))
             case Keep():
                 self._peak("thin", len(run.thin))
-            case Rebuild(n):
-                self.rebuilt += run.length(n)
+            case Rebuild():
+                self.rebuilt += run.length(action.n)
                 self._peak("tapes", len(run.tapes))
-            case Store(_, tier):
-                self.writes[tier] += 1
+            case Store():
+                self.writes[action.tier] += 1
                 self._peak("slots", len(run.slots))
-                self._peak(tier, run.slots.in_tier[tier])
-            case Load(n) if run.reads_slot(n):
-                self.reads[run.slots.tiers[n]] += 1
+                self._peak(action.tier, run.slots.in_tier[action.tier])
+            case Load() if run.reads_slot(action.n):
+                self.reads[run.slots.tiers[action.n]] += 1
 
     def _peak(self, what: str, count: int) -> None:
         if count > self.peaks[what]:

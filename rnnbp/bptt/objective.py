@@ -244,7 +244,7 @@ def needs_of(
 def read_only(array: Array) -> Array:
     """A view that refuses to be written to."""
     view: Array = array.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 

@@ -131,7 +131,7 @@ class Problem:
             x = readable(found, self.dtype if self.floats else found.dtype).view()
         else:
             x = np.array(found, np.int64, order="C")
-        x.flags.writeable = False  # it may be the caller's own memory
+        x.setflags(write=False)  # it may be the caller's own memory
         return x
 
 

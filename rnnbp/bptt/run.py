@@ -140,33 +140,34 @@ class Run:
 
     def _do(self, action: Action, state: States) -> States:
         """Run one action; gives the present state after it."""
+        n = action.n  # Backward() compares no attributes, whose names Python's cache of methods would keep
         match action:
-            case Backward(n):
+            case Backward():
                 self._backward(n)
-            case Record(n):
+            case Record():
                 with self._reserved(self.sizes.record, n):
                     self._hold(n, self.chunks.record(n, state))
                 return self._ran(n, self.tapes[n].leaving())
-            case Advance(n) if n in self.ahead:
+            case Advance() if n in self.ahead:
                 return self._ran(n, self._waiting(n))
-            case Advance(n):
+            case Advance():
                 with self._reserved(self.sizes.advance, n):
                     return self._ran(n, self.chunks.advance(n, state))
-            case Keep(n):
+            case Keep():
                 with self._reserved(self.sizes.keep, n):
                     self.thin[n] = self.chunks.keep(n, state)
                     self.ledger.hold("thin tape", self.thin[n].arrays())
                 return self._ran(n, self.thin[n].leaving())
-            case Rebuild(n):
+            case Rebuild():
                 with self._reserved(self.sizes.rebuild, n):
                     thin = self.thin.pop(n)
                     self.ledger.release(thin.arrays())
                     self._hold(n, self.chunks.rebuild(n, thin))
-            case Store(n, tier):
-                self.slots.store(n, state, tier)
-            case Load(n):
+            case Store():
+                self.slots.store(n, state, action.tier)
+            case Load():
                 return self._load(n)
-            case Drop(n):
+            case Drop():
                 self.slots.drop(n)
         return state
 

@@ -222,7 +222,7 @@ class Program:
             if self.layout.dtype.kind == "c":
                 scope["exp"] = kernels.exp
             exec(function.compiled, scope)
-            self._functions[id(function)] = scope["run"]
+            self._functions[id(function)] = scope.pop("run")  # a function within its own globals is a cycle
         return self._functions[id(function)]
 
     def _arrays(self, function: Function, length: int) -> dict[str, Any]:

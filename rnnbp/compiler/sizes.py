@@ -26,9 +26,6 @@ COLUMNS = 2048
 CACHE = 2**19
 """Bytes of a block's arrays: steps are taken together as long as these stay in the processor's cache."""
 
-TOGETHER = 4
-"""Rows that are apart from each other, from which on NumPy 2.4 gathers them in a buffer."""
-
 
 @dataclass(frozen=True)
 class ProgramSizes:
@@ -170,11 +167,17 @@ class ProgramSizes:
         return length * self._row * math.prod(self.layout.shapes[self.layout.cell.outputs[0]])
 
     def _buffers(self, function: Function, length: int) -> int:
-        """NumPy's own, one for each operand whose rows do not lie together, where ``TOGETHER`` rows fit into it."""
-        steps, room, batch = self.block(length), int(np.getbufsize()), self.layout.batch
-        fitting = [(k, rows * batch) for k, rows in function.apart if TOGETHER * rows * batch <= room]
-        elements = max((k * min(room, steps * row) for k, row in fitting), default=0) if steps >= TOGETHER else 0
-        return elements * self.layout.dtype.itemsize
+        """NumPy's own, one for each operand whose rows do not lie together.
+
+        NumPy 2.4 gathers as many rows as fit into a buffer, where these are more than such operands.
+        """
+        steps, room = min(self.block(length), length), int(np.getbufsize())
+        found = [0]
+        for k, rows in function.apart:
+            row = max(1, rows * self.layout.batch)
+            together = min(steps, room // row)
+            found.append(k * together * row if together > k else 0)
+        return max(found) * self.layout.dtype.itemsize
 
     @cached_property
     def _opaque(self) -> tuple[Op, ...]:

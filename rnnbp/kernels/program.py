@@ -222,7 +222,7 @@ class KernelProgram:
         """y, where it is a state of the tape: to be read."""
         assert self.output_state is not None
         y = tape.states.states[self.output_state][1:].reshape(-1, self.layout.batch, *self._output_shape)
-        y.flags.writeable = False
+        y.setflags(write=False)
         return y
 
     def _enter(self, states: Sequence[Array], given: Sequence[Array]) -> None:
