@@ -138,6 +138,6 @@ def test_every_place(work: Callable[[Path], None], tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("work", "stride"), [*((work, 149) for work in MANY), (trained, 4001)])
+@pytest.mark.parametrize(("work", "stride"), [*((work, 149) for work in MANY), (trained, 16001)])
 def test_many_places(work: Callable[[Path], None], stride: int, tmp_path: Path) -> None:
     check(work, tmp_path, itertools.count(1, stride))

@@ -635,13 +635,20 @@ end:
 @pytest.mark.long
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_threads_that_share_units_meet(n: int) -> None:
-    """None goes on before all have come, none is left behind, from piece to piece."""
+    """None goes on before all have come, none is left behind, from piece to piece.
+
+    One that falls asleep just as the job begins is not waited for: then there are fewer.
+    """
     library = Library(MEETING, {"gather": driving.library().address("gather")})
-    counts = np.zeros((3, 2), np.int64)
     places, lengths = 16 * np.arange(3)[:, None], np.array([1, 50, 200])
     job = threads.Job(None, run=library.address("run"), places=places, lengths=lengths, batch=1, block=1)
-    threads.do(job, [address(counts)], n, units=True)
-    np.testing.assert_array_equal(counts, [[n, 0], [50 * n, 0], [200 * n, 0]])
+    came = list[int]()
+    for _ in range(10):
+        counts = np.zeros((3, 2), np.int64)
+        threads.do(job, [address(counts)], n, units=True)
+        came.append(int(counts[0, 0]))
+        np.testing.assert_array_equal(counts, came[-1] * np.array([[1, 0], [50, 0], [200, 0]]))
+    assert 1 <= min(came) <= min(n, 2) <= max(came) <= n
 
 
 @pytest.mark.parametrize("bias", [True, False])
