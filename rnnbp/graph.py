@@ -47,10 +47,10 @@ class Graph(Network):
             raise ValueError("Graph: inputs are made by Input or State; a computed value cannot be one")
         if len({id(v) for v in ins}) < len(ins):
             raise ValueError("Graph: an input is listed twice; list each once, and use it as often as you like")
-        self.input_shapes = tuple(v.shape for v in ins)
+        self.input_shapes = tuple([v.shape for v in ins])
         numbers: dict[tuple[int, int], int] = {_key(v): k for k, v in enumerate(ins)}
         self.nodes = tuple(_number_nodes(_reachable(ends, ins), numbers))
-        self.outputs = tuple(numbers[_key(v)] for v in ends)
+        self.outputs = tuple([numbers[_key(v)] for v in ends])
         self.n_values, self.n_outputs = len(numbers), len(ends)
         self.layers: tuple[Any, ...] = tuple({id(node.block): node.block for node in self.nodes}.values())
         self.slots = name_params((str(k), layer) for k, layer in enumerate(self.layers))
@@ -76,13 +76,13 @@ class Graph(Network):
             made = args[0].apply_layer(node.block, args)
             for k, value in zip(node.outs, made if isinstance(made, tuple) else (made,), strict=True):
                 found[k] = value
-        outputs = tuple(found[k] for k in self.outputs)
+        outputs = tuple([found[k] for k in self.outputs])
         return outputs if len(outputs) > 1 else outputs[0]
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         """Feature shapes of the outputs. Raises ShapeError, naming the layer, where shapes do not fit."""
         found = self.value_shapes(*shapes)
-        return tuple(found[k] for k in self.outputs)
+        return tuple([found[k] for k in self.outputs])
 
     def value_shapes(self, *shapes: Shape | None) -> list[Shape | None]:
         """The feature shape of every value, inputs first, from those of the inputs."""
@@ -220,7 +220,7 @@ def _reachable(ends: Sequence[Value], inputs: Sequence[Value]) -> list[Applicati
 def _number_nodes(uses: list[Application], numbers: dict[tuple[int, int], int]) -> Iterator[Node]:
     """Nodes of the uses; ``numbers`` gains the number of every value that they give."""
     for k, use in enumerate(uses):
-        args = tuple(numbers[_key(v)] for v in use.args)
+        args = tuple([numbers[_key(v)] for v in use.args])
         outs = []
         for index in range(use.block.n_outputs):
             outs.append(numbers.setdefault((use.serial, index), len(numbers)))

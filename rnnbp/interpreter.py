@@ -34,12 +34,12 @@ class States:
     @property
     def entering(self) -> tuple[Array, ...]:
         """A copy of the state before the first step."""
-        return tuple(s[0].copy() for s in self.states)
+        return tuple([s[0].copy() for s in self.states])
 
     @property
     def leaving(self) -> tuple[Array, ...]:
         """A copy of the state after the last step."""
-        return tuple(s[-1].copy() for s in self.states)
+        return tuple([s[-1].copy() for s in self.states])
 
     def arrays(self) -> list[Any]:
         """All that it holds."""
@@ -101,9 +101,9 @@ class Interpreter:
             values = self._step(nodes, x_t, present, replace(context, step=context.step + t, length=None), t == 0)
             if y is not None:
                 y[t] = values[self.cell.outputs[0]]
-            present = tuple(values[k] for k in self.cell.outputs[1:])
+            present = tuple([values[k] for k in self.cell.outputs[1:]])
             del values  # or the next step's would be there with them
-        return y, tuple(s if s.base is None else s.copy() for s in present)
+        return y, tuple([s if s.base is None else s.copy() for s in present])
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
@@ -161,7 +161,7 @@ class Interpreter:
                     values[v] = None
             keeps = self.layout.keeps[node.number]
             if keeps is None:
-                tape.opaque[node.number] = [tuple(part[t] for part in saved) for t in range(len(x))]
+                tape.opaque[node.number] = [tuple([part[t] for part in saved]) for t in range(len(x))]
             else:
                 tape.extras[node.number] = saved[len(keeps.inputs) + len(keeps.outputs) :]
         y = self._output(tape)
@@ -276,7 +276,7 @@ class Interpreter:
             steps = tape.opaque[node.number]
             if isinstance(t, int):
                 return steps[t]
-            return tuple(np.stack(parts) for parts in zip(*steps[t], strict=True))
+            return tuple([np.stack(parts) for parts in zip(*steps[t], strict=True)])
         numbers = [node.args[k] for k in keeps.inputs] + [node.outs[k] for k in keeps.outputs]
         return (*(tape.values[v][t] for v in numbers), *(a[t] for a in tape.extras[node.number]))
 

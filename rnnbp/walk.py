@@ -50,7 +50,7 @@ def _settled(node: Node, values: list[Any], saved: Saved) -> Saved:
         y = values[k]
         if type(y) is not np.ndarray and isinstance(y, np.ndarray):
             values[k] = plain = _plain(f"{node.block}: its output", y)
-            saved = tuple(plain if part is y else part for part in saved)
+            saved = tuple([plain if part is y else part for part in saved])
     return saved
 
 
@@ -165,7 +165,7 @@ def _checked(node: Node, dxs: Any, dys: Sequence[Array | None], shapes: Shapes) 
         raise TypeError(f"{node.block}: backward_inputs must give a tuple of {len(node.args)} deltas, found {found}")
     out, dy = next((k, dy) for k, dy in zip(node.outs, dys, strict=True) if dy is not None)
     batch = _batch_axes(dy, shapes[out])
-    dxs = tuple(_plain(f"{node.block}: delta {number}", dx) for number, dx in enumerate(dxs))
+    dxs = tuple([_plain(f"{node.block}: delta {number}", dx) for number, dx in enumerate(dxs)])
     for number, (k, dx) in enumerate(zip(node.args, dxs, strict=True)):
         if dx is None:
             continue

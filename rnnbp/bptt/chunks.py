@@ -51,11 +51,11 @@ class ChunkTape:
 
     def entering(self) -> States:
         """The state before the chunk."""
-        return tuple(part.entering for part in self.saved if isinstance(part, TAPES))
+        return tuple([part.entering for part in self.saved if isinstance(part, TAPES)])
 
     def leaving(self) -> States:
         """The state after the chunk."""
-        return tuple(part.leaving for part in self.saved if isinstance(part, TAPES))
+        return tuple([part.leaving for part in self.saved if isinstance(part, TAPES)])
 
 
 @dataclass(slots=True)
@@ -70,11 +70,11 @@ class ThinTape:
 
     def entering(self) -> States:
         """The state before the chunk."""
-        return tuple(states.entering for states in self.states)
+        return tuple([states.entering for states in self.states])
 
     def leaving(self) -> States:
         """The state after the chunk."""
-        return tuple(states.leaving for states in self.states)
+        return tuple([states.leaving for states in self.states])
 
 
 class Chunks:

@@ -256,7 +256,7 @@ class Run:
         recurrent = zip(self.chunks.parts.recurrent, self.problem.state, self.problem.given, strict=True)
         for node, arrays, given in recurrent:
             found = zip(self.dstates[node.number], arrays, strict=True)
-            dstate.append(tuple(np.zeros(a.shape, a.dtype) if d is None else d.copy() for d, a in found))
+            dstate.append(tuple([np.zeros(a.shape, a.dtype) if d is None else d.copy() for d, a in found]))
             if not given and isinstance(node.block, Recurrent):
                 initial = node.block.initial
                 self.grads.add(initial, {key: d.sum(axis=0) for key, d in zip(initial, dstate[-1], strict=False)})

@@ -79,7 +79,7 @@ class Vector:
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        return tuple((n, *(part.identity for part in parts)) for n, parts in self.lanes)
+        return tuple([(n, *(part.identity for part in parts)) for n, parts in self.lanes])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,18 +167,18 @@ class Code:
         maker = Maker(self.values)
         known = maker.known
         for op in self.ops:
-            present = replace(op, args=tuple(known.get(v, v) for v in op.args))
+            present = replace(op, args=tuple([known.get(v, v) for v in op.args]))
             outs = change(present, maker)
             if outs is None:
                 outs = maker.put(present)
             known.update(zip(op.outs, outs, strict=True))
-        outputs = tuple(None if v is None else known.get(v, v) for v in self.outputs)
+        outputs = tuple([None if v is None else known.get(v, v) for v in self.outputs])
         renamed = {v: new for v, new in known.items() if v != new}
         return replace(self, ops=tuple(maker.ops), outputs=outputs, renamed=renamed).live()
 
     def taking(self, renamed: Mapping[int, int]) -> Code:
         """The same operations on values of other numbers."""
-        ops = (replace(op, args=tuple(renamed.get(v, v) for v in op.args)) for op in self.ops)
+        ops = (replace(op, args=tuple([renamed.get(v, v) for v in op.args])) for op in self.ops)
         return replace(self, ops=tuple(ops))
 
     def ordered(self) -> Code | None:

@@ -57,7 +57,7 @@ class OpaqueRun:
     def step_back(self, t: int, dys: tuple[Array | None, ...], dxs: tuple[Array, ...]) -> None:
         """Backward in step t."""
         start, block, saved = self.saved[t]
-        parts = tuple(part[t - start] for part in saved) if block else saved
+        parts = tuple([part[t - start] for part in saved]) if block else saved
         given = self._deltas(dys, parts)
         if self.opaque.layer.params:
             self.waiting[t] = given
@@ -68,12 +68,12 @@ class OpaqueRun:
         saved = self._several(t0, t1)
         given = self._deltas(dys, saved)
         for t in range(t0, t1 if self.opaque.layer.params else t0):
-            self.waiting[t] = tuple(None if d is None else d[t - t0] for d in given)
+            self.waiting[t] = tuple([None if d is None else d[t - t0] for d in given])
         self._backward(saved, given, dxs)
 
     def _deltas(self, dys: tuple[Array | None, ...], saved: Saved) -> tuple[Array | None, ...]:
         shapes = self.shapes[len(self.opaque.shapes) :]
-        return tuple(None if d is None else _batch_first(d, s or ()) for d, s in zip(dys, shapes, strict=True))
+        return tuple([None if d is None else _batch_first(d, s or ()) for d, s in zip(dys, shapes, strict=True)])
 
     def _backward(self, saved: Saved, given: tuple[Array | None, ...], dxs: tuple[Array, ...]) -> None:
         deltas: Deltas = [*[None] * len(self.node.args), *given]
@@ -84,12 +84,12 @@ class OpaqueRun:
     def _several(self, t0: int, t1: int, *, copy: bool = False) -> Saved:
         start, block, saved = self.saved[t0]
         if block and start == t0 and self.saved[t1 - 1][0] == t0:
-            return tuple(part.copy() if copy else part for part in saved)
+            return tuple([part.copy() if copy else part for part in saved])
         steps = []
         for t in range(t0, t1):
             begun, is_block, parts = self.saved[t]
-            steps.append(tuple(part[t - begun] for part in parts) if is_block else parts)
-        return tuple(np.stack(parts) for parts in zip(*steps, strict=True))
+            steps.append(tuple([part[t - begun] for part in parts]) if is_block else parts)
+        return tuple([np.stack(parts) for parts in zip(*steps, strict=True)])
 
     def finish(self, length: int, grads: Any) -> None:
         """The parameter gradients of the chunk."""
@@ -97,7 +97,7 @@ class OpaqueRun:
         if not self.waiting:
             return
         deltas = [self.waiting[t] for t in range(length)]
-        dys = tuple(None if parts[0] is None else np.stack(parts) for parts in zip(*deltas, strict=True))
+        dys = tuple([None if parts[0] is None else np.stack(parts) for parts in zip(*deltas, strict=True)])
         saved = self._several(0, length, copy=True)  # as many bytes, however the tape was made
         grads.add(layer.params, read_off(self.node, saved, dys[0] if layer.n_outputs == 1 else dys))
 

@@ -81,7 +81,7 @@ class Program:
         arrays = self._arrays(function, len(x))
         states = self._enter([arrays[f"H{k}"] for k in range(len(state))], state)
         y = self._run(function, arrays, x, context, output=output)
-        return y, tuple(outside(s[0], shape) for s, shape in zip(states, self.cell.state_shapes, strict=True))
+        return y, tuple([outside(s[0], shape) for s, shape in zip(states, self.cell.state_shapes, strict=True)])
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
@@ -139,7 +139,7 @@ class Program:
             self._piece(arrays | present, grads)
         for k in range(len(dstate)):
             flush(arrays[f"C{k}"])  # kernels do so at every step; deltas would decay to these numbers and stay there
-        carried = tuple(outside(arrays[f"C{k}"], shape) for k, shape in enumerate(self.cell.state_shapes))
+        carried = tuple([outside(arrays[f"C{k}"], shape) for k, shape in enumerate(self.cell.state_shapes)])
         for run in tape.opaque.values():
             run.finish(length, grads)
         return dx, carried

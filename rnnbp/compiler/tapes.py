@@ -35,8 +35,10 @@ class States:
     def at(self, step: int) -> tuple[Array, ...]:
         """A copy of the state before a step, each (B, ...)."""
         if self.batch_first:
-            return tuple(s[step].reshape(-1, *shape).copy() for s, shape in zip(self.states, self.shapes, strict=True))
-        return tuple(outside(s[step], shape) for s, shape in zip(self.states, self.shapes, strict=True))
+            return tuple(
+                [s[step].reshape(-1, *shape).copy() for s, shape in zip(self.states, self.shapes, strict=True)]
+            )
+        return tuple([outside(s[step], shape) for s, shape in zip(self.states, self.shapes, strict=True)])
 
     def arrays(self) -> list[Any]:
         """All that it holds."""

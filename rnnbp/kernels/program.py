@@ -74,7 +74,7 @@ class KernelProgram:
         arrays, shapes, x = self.buffers.arrays(kernel, length), self.cell.state_shapes, self._lying(x)
         states = [arrays[f"H{k}"] for k in range(len(shapes))]
         self._enter(states, state)
-        found = [tuple(np.empty((batch, *shape), dtype) for shape in shapes) if yes else () for yes in wanted]
+        found = [tuple([np.empty((batch, *shape), dtype) for shape in shapes]) if yes else () for yes in wanted]
         bases = self.buffers.places(kernel, length).of({"x": address(x)})
         tasks = np.zeros((len(wanted), len(shapes), NUMBERS), np.int64)
         tasks[:, :, 0] = self.sizes.copy  # of nothing, where no state is wanted
@@ -232,7 +232,7 @@ class KernelProgram:
 
     def _copies(self, states: Iterable[Array]) -> tuple[Array, ...]:
         """States (B, ...), or deltas of these, of a run's own."""
-        return tuple(s.reshape(-1, *shape).copy() for s, shape in zip(states, self.cell.state_shapes, strict=True))
+        return tuple([s.reshape(-1, *shape).copy() for s, shape in zip(states, self.cell.state_shapes, strict=True)])
 
     def _held(self, states: list[Array]) -> States:
         return States(states, self.cell.state_shapes, batch_first=True)

@@ -129,7 +129,7 @@ class Multiply(Merge):
         return (reduce(ops.mul, xs),)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
-        return tuple(self._delta(saved, k, dy) for k in range(len(saved)))
+        return tuple([self._delta(saved, k, dy) for k in range(len(saved))])
 
     def _delta(self, saved: Saved, k: int, dy: Array) -> Array:
         # Not y / x_k: an input may be 0.
@@ -152,7 +152,7 @@ class Concat(Layer):
         self.params = {}
         if len(sizes) < 2:
             raise ValueError(f"Concat: give the size of each input, at least 2; found {sizes}")
-        self.sizes = tuple(positive_int("Concat: size", n) for n in sizes)
+        self.sizes = tuple([positive_int("Concat: size", n) for n in sizes])
 
     def forward(self, *xs: Array) -> tuple[Array, Saved]:
         self._check_count(len(xs))

@@ -38,7 +38,7 @@ class Flatten(Layer):
         return x.reshape(self._merged(x.shape)), (shape_only(x),)
 
     def keeps(self, *shapes: Shape) -> Keeps:
-        return Keeps(extras=tuple(((*shape, 0), "uint8") for shape in shapes))
+        return Keeps(extras=tuple([((*shape, 0), "uint8") for shape in shapes]))
 
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
         (shape,) = self.output_shapes(ops.shape(xs[0]))
@@ -117,4 +117,4 @@ def as_shape(what: str, sizes: int | Sequence[int]) -> Shape:
     shape = tuple(sizes) if isinstance(sizes, Sequence) else (sizes,)
     if not shape:
         raise ValueError(f"{what} is empty; give the size of at least one axis")
-    return tuple(positive_int(what, n) for n in shape)
+    return tuple([positive_int(what, n) for n in shape])

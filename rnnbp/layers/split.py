@@ -30,19 +30,19 @@ class Split(Layer):
         self.params = {}
         if len(sizes) < 2:
             raise ValueError(f"Split: give the size of each output, at least 2; found {sizes}; for one, use Slice")
-        self.sizes = tuple(positive_int("Split: part", n) for n in sizes)
+        self.sizes = tuple([positive_int("Split: part", n) for n in sizes])
         self.n_outputs = len(sizes)
 
     def forward(self, x: Array) -> tuple[tuple[Array, ...], Saved]:
         require_features(self, x, (sum(self.sizes),))
         ends = [0, *accumulate(self.sizes)]
-        return tuple(x[..., a:b] for a, b in pairwise(ends)), ()
+        return tuple([x[..., a:b] for a, b in pairwise(ends)]), ()
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps()
 
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
-        return tuple(ops.part(xs[0], a, b) for a, b in pairwise([0, *accumulate(self.sizes)]))
+        return tuple([ops.part(xs[0], a, b) for a, b in pairwise([0, *accumulate(self.sizes)])])
 
     def backward_inputs(self, saved: Saved, dy: Sequence[Array | None]) -> tuple[Array, ...]:
         given = next(d for d in dy if d is not None)
@@ -58,7 +58,7 @@ class Split(Layer):
         (shape,) = shapes
         if shape is not None and shape != (sum(self.sizes),):
             raise ShapeError(mismatch(self, (sum(self.sizes),), shape))
-        return tuple((n,) for n in self.sizes)
+        return tuple([(n,) for n in self.sizes])
 
     def describe(self) -> str:
         return ", ".join(map(str, self.sizes))

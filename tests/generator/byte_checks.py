@@ -15,8 +15,6 @@ from tests.generator.runs import Case
 
 SHARE, BYTES = 0.01, 2**16
 """How far tracemalloc's peak may be from arrays and objects as they are told; one of both."""
-GUESSED = 0.5
-"""The share of Python's objects, which are an estimate, that it may be further away."""
 UNTOLD = {"state", "mask"}
 """Options of which a forecast takes no account."""
 
@@ -44,7 +42,7 @@ def _check_measured(what: str, run: Callable[[], Any]) -> int:
     finally:
         tracemalloc.stop()
     told = stats.peak_bytes + stats.object_bytes
-    if not abs(peak - told) <= max(SHARE * told, BYTES) + GUESSED * stats.object_bytes:
+    if not abs(peak - told) <= max(SHARE * told, BYTES):
         found = f"tracemalloc {peak}, arrays {stats.peak_bytes}, objects {stats.object_bytes}"
         raise DiffersError("bytes", f"{what}: {found}, off by {peak - told}")
     return int(stats.peak_bytes)
