@@ -10,7 +10,7 @@ import pytest
 import rnnbp as rb
 from tests.byte_models import own_cell
 from tests.schedule_checks import figures
-from tests.test_object_bytes_borders import BACKENDS, MSE, real, traced
+from tests.test_object_bytes_borders import BACKENDS, MSE, real, traced, traced_of
 
 MADE: dict[str, Any] = {"dtype": "float64", "rng": 0}
 
@@ -111,3 +111,23 @@ def test_one_hot_of_any_integers_leaves_them_as_they_are(dtype: str) -> None:
     np.testing.assert_array_equal(y, np.eye(7, dtype="float32")[before])
     np.testing.assert_array_equal(x, before)
     assert rb.OneHot(7).forward(x[:0])[0].shape == (0, 3, 7)
+
+
+def pieces(array: np.ndarray) -> Any:
+    yield from np.array_split(array, 3)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float32"])
+def test_weights_that_a_stream_s_end_adds_up_are_counted(dtype: str) -> None:
+    """In parts that are longer than a chunk."""
+    model, rng = rb.Sequential(rb.LSTM(2, 3, rng=0), rb.Dense(3, 5, rng=1)), np.random.default_rng(0)
+    x, target, mask = real(25, 300, 2), rng.integers(0, 5, (25, 300)), np.ones((25, 300), dtype)
+    loss = rb.losses.CrossEntropy()
+
+    def run() -> Any:
+        given = {"steps": 25, "chunk": 1, "backend": "numpy", "checkpoint": rb.schedules.EveryK(25, 5)}
+        return rb.bptt(model, pieces(x), pieces(target), loss, mask=pieces(mask), **given).stats
+
+    peak, stats = traced_of(run)
+    told = stats.peak_bytes + stats.object_bytes
+    assert abs(peak - told) <= 2**16, f"tracemalloc {peak}, told {told}"

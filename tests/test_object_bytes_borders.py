@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import tracemalloc
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
@@ -32,12 +33,17 @@ def real(*shape: int, dtype: str = "float32") -> np.ndarray:
 
 def traced(model: Any, x: Any, target: Any, loss: Any = MSE, **run: Any) -> tuple[int, Any]:
     """(tracemalloc's peak, the figures) of a run that has been made before."""
-    rb.bptt(model, x, target, loss, **run)
+    return traced_of(lambda: rb.bptt(model, x, target, loss, **run).stats)
+
+
+def traced_of(run: Callable[[], Any]) -> tuple[int, Any]:
+    """The same of what gives a run's figures."""
+    run()
     rb.release_memory()
     gc.collect()
     tracemalloc.start()
     try:
-        stats = rb.bptt(model, x, target, loss, **run).stats
+        stats = run()
         return tracemalloc.get_traced_memory()[1], stats
     finally:
         tracemalloc.stop()

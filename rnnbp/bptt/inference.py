@@ -105,7 +105,8 @@ def evaluated(
         memory, chunks = _prepared(problem)
         value, present = Total(), problem.state
         for n in problem.numbers():
-            objective.prepare(n)
+            if objective.prepare(n):
+                objective.finish()
         for n in problem.numbers():
             present, y = chunks.outputs(n, present)
             value.add(float(objective.value(y, n)))

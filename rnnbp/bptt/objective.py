@@ -51,7 +51,7 @@ class Objective:
         if not isinstance(loss, Loss) and mask is not None:
             raise TypeError("a mask, as Sequences(last=True) makes one, needs one of rnnbp.losses, not a function")
         if all(isinstance(part, Held) for part in self._parts) and problem.known:
-            self._finish()
+            self.finish()
 
     @cached_property
     def memory(self) -> Reuse:
@@ -96,19 +96,28 @@ class Objective:
 
     def _blocks(self) -> Iterator[slice]:
         """The sequence in parts that do not depend on chunks, so that a sum over them has the same bits."""
-        steps, size = self.problem.steps, max((math.prod(part.shape) for part in self._parts), default=1)
-        small = any(part.mapped or part.dtype.kind != "f" for part in self._parts)  # symbols are copied to be looked at
-        small = small or self.mask is not None  # weights add up alike from a file
-        rows = max(1, (BLOCK if small else AT_ONCE) // max(1, size))
+        steps, rows = self.problem.steps, self._rows()
         return (slice(start, min(start + rows, steps)) for start in range(0, steps, rows))
 
-    def prepare(self, n: int) -> None:
-        """Check the targets of chunk n of a stream, when it is run for the first time."""
-        if n == self._prepared:
-            self._weigh(self.problem.span(n))
-            self._prepared += 1
-            if not self.problem.x.has(self._prepared * self.problem.chunk):
-                self._finish()
+    def _rows(self) -> int:
+        size = max((math.prod(part.shape) for part in self._parts), default=1)
+        small = any(part.mapped or part.dtype.kind != "f" for part in self._parts)  # symbols are copied to be looked at
+        small = small or self.mask is not None  # weights add up alike from a file
+        return max(1, (BLOCK if small else AT_ONCE) // max(1, size))
+
+    def finish_bytes(self) -> int:
+        """What ``finish`` reads of a stream at once, with copies of symbols and the weights of its steps in float64."""
+        fresh = [part for part in self._parts if part.fresh]
+        sizes = [math.prod(part.shape) * part.dtype.itemsize * (1 + (part.dtype.kind != "f")) for part in fresh]
+        return min(self._rows(), self.problem.steps) * (sum(sizes) + 8 * self.problem.batch)
+
+    def prepare(self, n: int) -> bool:
+        """Check the targets of chunk n of a stream, when it is run for the first time; true where ``finish`` is due."""
+        if n != self._prepared:
+            return False
+        self._weigh(self.problem.span(n))
+        self._prepared += 1
+        return not self.problem.x.has(self._prepared * self.problem.chunk)
 
     def _weigh(self, span: slice, *, again: bool = False) -> float:
         """The weights of some steps, whose targets are checked; ``again`` if they are not a chunk."""
@@ -121,7 +130,7 @@ class Objective:
         with counted_from(span.start):
             return self.loss.weight(target, mask, outputs=outputs)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """All of x has been seen: so must target and mask have been; their weights are summed."""
         self._prepared = -1
         for name, part in (("target", self.target), ("mask", self.mask)):

@@ -136,7 +136,10 @@ class Run:
     def _prepare(self, n: int) -> None:
         """Look at the targets of a chunk that comes for the first time, if they are a stream's."""
         with self.ledger.reserve("workspace", self.sizes.arriving(self.length(n))):
-            self.objective.prepare(n)
+            last = self.objective.prepare(n)
+        if last:
+            with self.ledger.reserve("workspace", self.objective.finish_bytes()):
+                self.objective.finish()
 
     def _do(self, action: Action, state: States) -> States:
         """Run one action; gives the present state after it."""
