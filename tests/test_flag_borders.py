@@ -49,6 +49,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "bptt progress": lambda f: rb.bptt(net(), X, Y, MSE, progress=f),
     "check_grads training": lambda f: rb.check_grads(net(), X, Y, MSE, training=f, samples=1),
     "forecast dx": lambda f: rb.forecast(net(), MSE, steps=4, batch=2, dx=f),
+    "forecast training": lambda f: rb.forecast(net(), MSE, steps=4, batch=2, training=f),
     "plan dx": lambda f: rb.plan(net(), MSE, steps=4, batch=2, budget="1 MB", dx=f),
     "Trainer progress": lambda f: trainer(progress=f),
     "fit progress": lambda f: rb.fit(net(), data(), MSE, steps=1, progress=f),
