@@ -170,7 +170,7 @@ def first_bad(x: Array) -> tuple[int, ...] | None:
     parts = (x.real, x.imag) if x.dtype.kind == "c" else (x,)
     if all(within(np.errstate(over="ignore", invalid="ignore"), _is_finite, part) for part in parts):
         return None
-    return tuple(int(i) for i in np.argwhere(~np.isfinite(x))[0])
+    return tuple([int(i) for i in np.argwhere(~np.isfinite(x))[0]])
 
 
 def _is_finite(x: Array) -> bool:
@@ -192,7 +192,7 @@ def distinct(array: Array) -> Array:
     values, at once."""
     if 0 not in array.strides:
         return array
-    return array[tuple(slice(1) if stride == 0 else slice(None) for stride in array.strides)]
+    return array[tuple([slice(1) if stride == 0 else slice(None) for stride in array.strides])]
 
 
 def readable(array: Array, dtype: np.dtype[Any]) -> Array:

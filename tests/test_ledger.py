@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import tracemalloc
 from collections.abc import Callable, Iterator
-from functools import partial, partialmethod
 from importlib import import_module
 from typing import Any
 
@@ -14,9 +11,9 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.actions import Action, Backward, Keep, Rebuild
-from rnnbp.bptt.results import Accumulators
 from tests import models
 from tests.schedule_checks import figures
+from tests.test_object_bytes_borders import traced
 
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 T, B, N = 160, 32, 128
@@ -67,52 +64,15 @@ SCHEDULES: dict[str, Any] = {
 }
 
 
-def numpy_peak(run: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    """Bounds of the most bytes of arrays at once: tracemalloc's peak, less what Python's own objects took about then.
-
-    They are counted at each new height that is seen; the peak lies between two of these moments.
-    """
-    best, python = [0], list[int]()
-    whole, sums = Accumulators.add, Accumulators.at
-
-    def spy(method: Callable[..., Any], self: Accumulators, *args: Any) -> Any:
-        present = tracemalloc.get_traced_memory()[0]
-        if present > best[0]:
-            best[0] = present
-            others = tracemalloc.DomainFilter(False, np.lib.tracemalloc_domain)
-            python.append(sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([others]).traces))
-        return method(self, *args)
-
-    monkeypatch.setattr(Accumulators, "add", partialmethod(partial(spy, whole)))
-    monkeypatch.setattr(Accumulators, "at", partialmethod(partial(spy, sums)))
-    tracemalloc.start()
-    try:
-        run()
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    monkeypatch.setattr(Accumulators, "add", whole)
-    monkeypatch.setattr(Accumulators, "at", sums)
-    return peak - max(python), peak - min(python)
-
-
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize("chunk", [8, 20])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("model", MODELS)
-def test_the_ledger_s_peak_is_tracemalloc_s(
-    model: str, schedule: str, chunk: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_ledger_s_peak_is_tracemalloc_s(model: str, schedule: str, chunk: int) -> None:
     network, x, target, loss = MODELS[model]()
-
-    def run() -> rb.Gradients:
-        return rb.bptt(network, x, target, loss, checkpoint=SCHEDULES[schedule], chunk=chunk)
-
-    ledger = run().stats.peak_bytes
-    gc.collect()
-    low, high = numpy_peak(run, monkeypatch)
-    spare = max(0.01 * low, 64 * 1024)
-    assert low - spare <= ledger <= high + spare, f"ledger {ledger}, tracemalloc {low} to {high}"
+    peak, stats = traced(network, x, target, loss, checkpoint=SCHEDULES[schedule], chunk=chunk)
+    told = stats.peak_bytes + stats.object_bytes
+    assert abs(peak - told) <= max(0.01 * told, 2**16), f"tracemalloc {peak}, told {told}"
 
 
 @pytest.mark.one_in(5)

@@ -124,12 +124,12 @@ def written(cell: Cell) -> tuple[tuple[str, str], ...]:
 def lower(cell: Cell, shapes: Sequence[Shape], values: Values) -> Code:
     """The code of a cell from (x, *state) to (y, *state); ``shapes`` are those of its values."""
     ops = Lowering(values)
-    inputs = tuple(values.new(shape) for shape in shapes[: len(cell.input_shapes)])
+    inputs = tuple([values.new(shape) for shape in shapes[: len(cell.input_shapes)]])
     found = dict(enumerate(inputs))
     for node in cell.nodes:
-        args = tuple(found[k] for k in node.args)
+        args = tuple([found[k] for k in node.args])
         found.update(zip(node.outs, _lowered(ops, node, args, [shapes[k] for k in node.outs]), strict=True))
-    return Code(values, inputs, tuple(ops.maker.ops), tuple(found[k] for k in cell.outputs)).live()
+    return Code(values, inputs, tuple(ops.maker.ops), tuple([found[k] for k in cell.outputs])).live()
 
 
 def _lowered(ops: Lowering, node: Node, args: tuple[int, ...], shapes: Sequence[Shape]) -> tuple[int, ...]:
@@ -143,5 +143,5 @@ def _lowered(ops: Lowering, node: Node, args: tuple[int, ...], shapes: Sequence[
         raise ShapeError(f"{layer}: lower: {error}; let lower do what forward does") from None
     if found is not None:
         return found
-    outs = tuple(ops.values.new(shape) for shape in shapes)
-    return ops.maker.put(Op("opaque", args, outs, Opaque(node, layer, tuple(ops.shape(a) for a in args))))
+    outs = tuple([ops.values.new(shape) for shape in shapes])
+    return ops.maker.put(Op("opaque", args, outs, Opaque(node, layer, tuple([ops.shape(a) for a in args]))))

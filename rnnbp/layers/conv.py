@@ -127,7 +127,7 @@ class Convolution(Layer):
 
     def describe(self) -> str:
         w = self.windows
-        pads = tuple(before if before == after else (before, after) for before, after in w.padding)
+        pads = tuple([before if before == after else (before, after) for before, after in w.padding])
         options = (("stride", w.stride, 1), ("padding", pads, 0), ("dilation", w.dilation, 1))
         shown = [f", {key}={_short(v)}" for key, v, usual in options if _short(v) != usual]
         no_bias = "" if "bias" in self.params else ", bias=False"
@@ -192,11 +192,11 @@ def _windows(kind: str, axes: int, kernel: Sizes, stride: Sizes, padding: Paddin
         if set(strides) != {1}:
             raise ValueError(f"{kind}: padding 'same' needs stride 1, found {stride}; give the padding as numbers")
         total = [d * (k - 1) for k, d in zip(sizes, dilations, strict=True)]
-        return Sliding(sizes, strides, dilations, tuple((n // 2, n - n // 2) for n in total))
+        return Sliding(sizes, strides, dilations, tuple([(n // 2, n - n // 2) for n in total]))
     if isinstance(padding, str) and padding != "valid":
         raise ValueError(f"{kind}: padding {padding!r} is unknown; use 'same', 'valid' or numbers")
     pads = per_axis(f"{kind}: padding", 0 if isinstance(padding, str) else padding, axes, least=0)
-    return Sliding(sizes, strides, dilations, tuple((n, n) for n in pads))
+    return Sliding(sizes, strides, dilations, tuple([(n, n) for n in pads]))
 
 
 def _short(values: tuple[object, ...]) -> object:

@@ -47,7 +47,7 @@ class Pool(Layer):
         pads = per_axis(f"{kind}: padding", padding, axes, least=0)
         if any(2 * p > k for p, k in zip(pads, sizes, strict=True)):
             raise ValueError(f"{kind}: padding must be at most half the kernel {kernel!r}, found {padding!r}")
-        self.windows = Sliding(sizes, strides, (1,) * axes, tuple((p, p) for p in pads))
+        self.windows = Sliding(sizes, strides, (1,) * axes, tuple([(p, p) for p in pads]))
 
     @abstractmethod
     def forward(self, x: Array) -> tuple[Array, Saved]: ...
@@ -104,7 +104,7 @@ class Pool(Layer):
 
     def describe(self) -> str:
         w = self.windows
-        pads = tuple(p for p, _ in w.padding)
+        pads = tuple([p for p, _ in w.padding])
         return ", ".join(str(v[0] if w.axes == 1 else v) for v in (w.kernel, w.stride, pads))
 
 

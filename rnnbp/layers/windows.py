@@ -25,7 +25,7 @@ def per_axis(what: str, value: Sizes, axes: int, *, least: int = 1) -> Shape:
     values = tuple(value) if isinstance(value, Sequence) else (value,) * axes
     if len(values) != axes:
         raise ValueError(f"{what} needs one number, or {axes}: one for each axis; found {value!r}")
-    return tuple(_whole(what, v, least) for v in values)
+    return tuple([_whole(what, v, least) for v in values])
 
 
 def _whole(what: str, value: object, least: int) -> int:
@@ -56,18 +56,18 @@ class Sliding:
     @property
     def span(self) -> Shape:
         """The extent of one window, from its first element to its last."""
-        return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+        return tuple([d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)])
 
     def counts(self, layer: object, sizes: Shape) -> Shape:
         """How many windows fit in axes of these sizes. Raises ShapeError if in one of them none does."""
-        padded = tuple(n + before + after for n, (before, after) in zip(sizes, self.padding, strict=True))
+        padded = tuple([n + before + after for n, (before, after) in zip(sizes, self.padding, strict=True)])
         for axis, (n, span) in enumerate(zip(padded, self.span, strict=True), start=-self.axes):
             if n < span:
                 raise ShapeError(
                     f"{layer}: input axis {axis} must have size at least {span - sum(self.padding[axis])} for one "
                     f"window, found {sizes[axis]}; give it a larger input, a smaller kernel or more padding"
                 )
-        return tuple((n - span) // s + 1 for n, span, s in zip(padded, self.span, self.stride, strict=True))
+        return tuple([(n - span) // s + 1 for n, span, s in zip(padded, self.span, self.stride, strict=True)])
 
     def pad(self, x: Array, fill: float = 0.0) -> Array:
         """``x`` with its padding; ``x`` itself where there is none."""
