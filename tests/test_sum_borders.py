@@ -143,7 +143,7 @@ def test_long_chunks_drift_as_little_as_short_ones(chunk: int, steps: int) -> No
     exact = rb.bptt(model.astype("float64"), x, np.minimum(x, 2), CE, **how).grads
     found = rb.bptt(model, x, np.minimum(x, 2), CE, **how).grads
     errors = [np.abs(found[k] - exact[k]).max() / np.abs(exact[k]).max() for k in exact]
-    assert max(errors) < 4e-7
+    assert max(errors) < 8e-7
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
