@@ -72,7 +72,8 @@ def interrupted(work: Callable[[], object], number: int) -> Place | None:
 
         return within
 
-    arrived = False
+    arrived, callbacks = False, gc.callbacks[:]
+    gc.callbacks.clear()  # of other libraries, in which an interrupt is lost
     sys.settrace(trace)
     try:
         work()
@@ -80,6 +81,7 @@ def interrupted(work: Callable[[], object], number: int) -> Place | None:
         arrived = True
     finally:
         sys.settrace(None)
+        gc.callbacks.extend(callbacks)
     return Place(found, arrived) if found else None
 
 

@@ -634,11 +634,14 @@ end:
 
 @pytest.mark.long
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_threads_that_share_units_meet(n: int) -> None:
+def test_threads_that_share_units_meet(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """None goes on before all have come, none is left behind, from piece to piece.
 
-    One that falls asleep just as the job begins is not waited for: then there are fewer.
+    One that falls asleep just as the job begins is not waited for: then there are fewer. The team is the test's own,
+    for a thread that another test has left may have the usual one.
     """
+    team = threads._Team()
+    monkeypatch.setattr(threads, "_team", team)
     library = Library(MEETING, {"gather": driving.library().address("gather")})
     places, lengths = 16 * np.arange(3)[:, None], np.array([1, 50, 200])
     job = threads.Job(None, run=library.address("run"), places=places, lengths=lengths, batch=1, block=1)
@@ -648,6 +651,7 @@ def test_threads_that_share_units_meet(n: int) -> None:
         threads.do(job, [address(counts)], n, units=True)
         came.append(int(counts[0, 0]))
         np.testing.assert_array_equal(counts, came[-1] * np.array([[1, 0], [50, 0], [200, 0]]))
+    team.retire()
     assert 1 <= min(came) <= min(n, 2) <= max(came) <= n
 
 
