@@ -36,7 +36,7 @@ class Bar(Base):
     def __init__(self, *, total: int | None, **look: Any) -> None:
         super().__init__(total=total, miniters=1, **look)
 
-    __del__ = staticmethod(tuple)  # type: ignore[assignment]
+    __del__ = staticmethod(tuple)  # type: ignore[assignment]  # tqdm's is a method
     """Nothing: bars are closed by ``with``, and an interrupt in a finaliser of Python's would be lost."""
 
     @classmethod

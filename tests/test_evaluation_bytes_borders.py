@@ -71,7 +71,7 @@ def test_masks_of_dropout_are_kept_in_training_alone() -> None:
 
 def test_training_is_true_or_false() -> None:
     with pytest.raises(TypeError, match="forecast: training"):
-        rb.forecast(wide(), MSE, steps=20, batch=2, training=1)  # type: ignore[arg-type]
+        rb.forecast(wide(), MSE, steps=20, batch=2, training=1)  # type: ignore[arg-type]  # on purpose
 
 
 @pytest.mark.one_in(2)
@@ -90,7 +90,7 @@ def half_square(y: Any, _: Any) -> Any:
     return (y**2).sum() / 2, y.copy()
 
 
-half_square.spare = 0  # type: ignore[attr-defined]
+half_square.spare = 0  # type: ignore[attr-defined]  # functions may have attributes
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 6])

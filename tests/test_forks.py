@@ -110,6 +110,6 @@ def test_a_lock_that_is_registered_while_a_fork_goes_on_is_not_released(
     other = threading.Thread(target=found[after])  # of a fork that another thread began before
     other.start()
     other.join()
-    assert (lock.acquired, lock.lock._is_owned()) == (1, True)  # type: ignore[attr-defined]
+    assert (lock.acquired, lock.lock._is_owned()) == (1, True)  # type: ignore[attr-defined]  # of Python's own RLock
     found[after]()
-    assert not lock.lock._is_owned()  # type: ignore[attr-defined]
+    assert not lock.lock._is_owned()  # type: ignore[attr-defined]  # of Python's own RLock

@@ -199,7 +199,7 @@ class Objective:
             return self.loss.summed_in(y, target, self._read(self.mask, span), new, 1 / self.total)
         try:
             found = self.loss(read_only(y), None if target is None else read_only(target))
-        except Exception as error:  # whatever it raises
+        except Exception as error:  # whatever the user's code raises: it gets a note, and goes on
             error.add_note(
                 f"in the loss function {shown(self.loss)}, which is called with read-only NumPy arrays, (y, target) "
                 f"or (y, None), and returns (value, dy)"

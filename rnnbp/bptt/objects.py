@@ -30,7 +30,7 @@ WALKED_TAPE, WALKED_NODE = 1_024, 352
 STATES, STATE, THIN, WALKED_STATES = 350, 400, 200, 1_200
 """Bytes of a slot or thin tape; for each state; of a thin tape, and by the interpreter, for each Recurrent."""
 FILED = 1_500
-"""Bytes that a slot on disk takes in memory besides."""
+"""Bytes that a slot on disk also takes in memory."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def by_numpy_where_refused(function: Callable[P, R]) -> Callable[P, R]:
             try:
                 return function(*args, **kwargs)
             except CompileError as error:
-                if as_backend(kwargs.get("backend")).asked or not _noted(error):  # type: ignore[arg-type]
+                if as_backend(kwargs.get("backend")).asked or not _noted(error):  # type: ignore[arg-type]  # kwargs have no types
                     raise
                 if any(hasattr(given, "__next__") for given in (*args, *kwargs.values())):
                     error.add_note("NumPy will run it: call again, with a new iterator, as this one has been read")

@@ -27,12 +27,12 @@ BLOCK = 8192
 
 
 def part(length: int) -> int:
-    """Chunks of so many steps in a part."""
+    """How many chunks of a length are a part."""
     return max(1, min(PART, STEPS // length))
 
 
 def parted(chunks: int, length: int) -> bool:
-    """Whether so many chunks of a length are more than one part."""
+    """Whether these chunks of a length are more than one part."""
     return chunks > part(length)
 
 

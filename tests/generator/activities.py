@@ -81,7 +81,7 @@ def planned(draw: Draw, place: Path) -> None:
     steps, batch, budget = draw.integer(20, 400), draw.integer(1, 16), draw.integer(60_000, 2_000_000)
     model = draw.pick([KEPT, rb.Sequential(rb.GRU(5, draw.integer(2, 40), rng=0))])
     options = {"steps": steps, "batch": batch, "dx": False}
-    loss = lambda y, _: (float(y.sum()), np.ones_like(y))  # noqa: E731
+    loss = lambda y, _: (float(y.sum()), np.ones_like(y))  # noqa: E731  # one line of a case
     plan = rb.plan(model, loss, budget=budget, disk=draw.pick([None, "9 MB"]), **options)
     rb.forecast(model, loss, checkpoint="sqrt", **options)
     found = rb.bptt(model, numbers(draw, steps, batch, 5), None, loss, checkpoint=plan, dx=False)
