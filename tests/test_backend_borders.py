@@ -55,18 +55,20 @@ def run(program: str, used: str, path: Path | None = None) -> str:
     return done.stdout
 
 
-@pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite, in the extra jit")
+@pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite")
 @pytest.mark.parametrize("function", ["get_host_cpu_features", "get_host_cpu_name"])
 def test_a_processor_that_llvm_does_not_know(function: str) -> None:
     assert run(UNKNOWN.format(function), "llvm") == "0\n"
 
 
-@pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite, in the extra jit")
+@pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite")
 def test_a_compiler_that_refuses() -> None:
     warning, error = run(TEXT_REFUSED, "numpy").splitlines()
     assert warning.startswith("1 NumPy runs the cells, which is slower, as llvmlite does not work here (CompileError: ")
     assert "LLVM IR parsing error" in warning
-    assert error.startswith("backend 'llvm' needs llvmlite; install rnnbp[jit], or use backend='numpy': llvmlite does")
+    assert error.startswith(
+        "backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy': llvmlite does"
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,13 +85,13 @@ def test_a_compiler_that_cannot_be_loaded(module: str, cause: str, tmp_path: Pat
     warning, error = run("", "numpy", tmp_path).splitlines()
     why = f"llvmlite does not work here ({cause})"
     assert warning == f"1 NumPy runs the cells, which is slower, as {why}; RNNBP_BACKEND=numpy makes that a choice"
-    assert error == f"backend 'llvm' needs llvmlite; install rnnbp[jit], or use backend='numpy': {why}"
+    assert error == f"backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy': {why}"
 
 
 @pytest.mark.parametrize(
     ("program", "cause"),
     [
-        ("import sys; sys.modules['llvmlite'] = None", "llvmlite is not installed (extra jit)"),
+        ("import sys; sys.modules['llvmlite'] = None", "llvmlite is not installed"),
         ("import sys, types; sys.modules['llvmlite'] = types.ModuleType('llvmlite')", "llvmlite cannot be imported"),
     ],
 )

@@ -91,7 +91,7 @@ def test_updates() -> None:
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.skipif(not HAS_LLVM, reason="needs llvmlite, in the extra jit")
+@pytest.mark.skipif(not HAS_LLVM, reason="needs llvmlite")
 def test_threads_that_begin_while_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread inherits the mode of the one that begins it; here nobody has set it back before."""
     from rnnbp.native import arrays

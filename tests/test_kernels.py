@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 if not find_spec("llvmlite"):
-    pytest.skip("needs llvmlite, in the extra jit", allow_module_level=True)
+    pytest.skip("needs llvmlite", allow_module_level=True)
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -11,7 +11,7 @@ import rnnbp as rb
 from rnnbp.numerics import Array, address
 
 if not find_spec("llvmlite"):
-    pytest.skip("needs llvmlite, in the extra jit", allow_module_level=True)
+    pytest.skip("needs llvmlite", allow_module_level=True)
 
 from rnnbp.native import arrays, mathematics
 from rnnbp.native.ir import Lanes, Text

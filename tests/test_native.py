@@ -16,7 +16,7 @@ from rnnbp.numerics import Array, address
 from rnnbp.optim.parameters import extents
 
 if not find_spec("llvmlite"):
-    pytest.skip("needs llvmlite, in the extra jit", allow_module_level=True)
+    pytest.skip("needs llvmlite", allow_module_level=True)
 
 from rnnbp.native import arrays, elementwise, finite, machine
 

@@ -223,7 +223,7 @@ def test_rules(tmp_path: Path) -> None:
         assert f"numpy, {row['variant']}: {row['ratio']:.3f} of the time with all rules" in found.stdout
 
 
-@pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite, in the extra jit")
+@pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite")
 def test_peers_beside_the_peak_of_the_processor(tmp_path: Path) -> None:
     how = ["--rounds", "1", "--seconds", "0", "--threads", "2", "--backends", "numpy", "llvm", "--out", str(tmp_path)]
     found = script("peers.py", "--cells", "gru", "--against", "peak", "--grid", "20,8,16,32", *how)
@@ -233,7 +233,7 @@ def test_peers_beside_the_peak_of_the_processor(tmp_path: Path) -> None:
         assert row[f"{name}/peak"] == row[f"{name}_seconds"] / row["peak_seconds"] > 0
 
 
-@pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite, in the extra jit")
+@pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite")
 def test_operations_of_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "profiling"))
     peak, problem = import_module("peers_peak"), import_module("peers_problem")

@@ -349,7 +349,7 @@ def test_the_backend_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         rb.Backend()
     monkeypatch.setattr(import_module("rnnbp.bptt.backend"), "installed", lambda: False)
     with pytest.raises(
-        ImportError, match=r"backend 'llvm' needs llvmlite; install rnnbp\[jit\], or use backend='numpy'"
+        ImportError, match=r"backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy'"
     ):
         rb.Backend("numba")
     monkeypatch.delenv("RNNBP_BACKEND")

@@ -18,7 +18,7 @@ from rnnbp.native import processors
 
 pytestmark = pytest.mark.long
 
-needs_llvm = pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite, in the extra jit")
+needs_llvm = pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite")
 V1 = "4:memory:/docker/a\n3:cpu,cpuacct:/docker/a\n"
 
 

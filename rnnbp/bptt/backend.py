@@ -22,12 +22,12 @@ class Backend:
     """What runs the cells of a model.
 
     Args:
-        name: "llvm", kernels in machine code, where llvmlite is installed (extra jit; "numba" says the same; a cell
-            with a layer that runs as Python runs by "numpy"); "numpy", compiled step programs; or "interpreter",
-            which walks the graph. None for what the environment variable RNNBP_BACKEND names, else "llvm" where
-            llvmlite is installed and works, else "numpy", with one RuntimeWarning in a process. Where LLVM refuses a
-            cell, NumPy runs it, with a RuntimeWarning; where "llvm" is named, here or in the environment, that is a
-            CompileError, a RuntimeError.
+        name: "llvm", kernels in machine code ("numba" says the same; a cell with a layer that runs as
+            Python runs by "numpy"); "numpy", compiled step programs; or "interpreter", which walks
+            the graph. None for what the environment variable RNNBP_BACKEND names, else "llvm" where
+            llvmlite works, else "numpy", with one RuntimeWarning in a process. Where LLVM refuses a
+            cell, NumPy runs it, with a RuntimeWarning; where "llvm" is named, here or in the
+            environment, that is a CompileError, a RuntimeError.
         without: rules that the compiler leaves out, as ``("joined",)``; ``print(rnnbp.explain(cell))`` names them
             and says what each does.
 
@@ -51,7 +51,9 @@ class Backend:
         name = ALIASES.get(name, name)
         if name == "llvm" and not installed():
             cause = f": {found}" if (found := failure()) else ""
-            raise ImportError(f"backend 'llvm' needs llvmlite; install rnnbp[jit], or use backend='numpy'{cause}")
+            raise ImportError(
+                f"backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy'{cause}"
+            )
         if name == "llvm":
             _load()
         off = check_rules(without)

@@ -22,8 +22,8 @@ def add_threads(group: argparse._ArgumentGroup) -> None:
         "--threads",
         type=whole(1, MOST_THREADS + 1),
         metavar="N",
-        help="threads of matrix products; by default all with the extra jit, where results are the same to the bit by "
-        "any number of them, and one without it",
+        help="threads of matrix products; by default all with kernels, where results are the same to the bit by any "
+        "number of them, and one with NumPy",
     )
 
 

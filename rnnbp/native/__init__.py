@@ -65,7 +65,7 @@ _refused: list[str] = []
 def _failure() -> str | None:
     try:
         if find_spec("llvmlite") is None:
-            return "llvmlite is not installed (extra jit)"
+            return "llvmlite is not installed"
     except ValueError:  # somebody has blocked its import
         return "llvmlite cannot be imported"
     try:
@@ -80,7 +80,7 @@ def _failure() -> str | None:
 
 
 def installed() -> bool:
-    """Whether there is a compiler, llvmlite, of the extra jit, and it works here."""
+    """Whether there is a compiler, llvmlite, and it works here."""
     return failure() is None
 
 
