@@ -93,8 +93,11 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", BAD)
-@pytest.mark.parametrize("door", WHOLE)
+RECORDINGS = {("Windows", "ragged"), ("Windows.next_symbol", "ragged")}
+"""A list of arrays of several lengths is one of recordings there."""
+
+
+@pytest.mark.parametrize(("door", "case"), [(d, c) for d in WHOLE for c in BAD if (d, c) not in RECORDINGS])
 def test_what_is_no_array_is_refused_everywhere(door: str, case: str) -> None:
     given, error, message = BAD[case]
     with pytest.raises(error, match=message):

@@ -1,10 +1,12 @@
-"""Sources of batches: one long stream, sequences, examples."""
+"""Sources of independent sequences and examples, in shuffled batches."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Self, final
+from typing import Any, final
 
 import numpy as np
 
@@ -13,79 +15,14 @@ from rnnbp.lazy import cached_property
 from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, ShapeError, flag, positive_int
 from rnnbp.rng import check_seed
-from rnnbp.train.rows import Data, FileRows, Rows, blocks, digest, part, rows
-from rnnbp.train.source import Batch, Source
+from rnnbp.train.rows import Data, Rows, blocks, digest, rows, same_length
+from rnnbp.train.source import Batch, Source, check_place, epoch_of
+from rnnbp.train.windows import Windows
 
 __all__ = ["Batch", "Examples", "Sequences", "Source", "Windows"]
 
 
-@final
-class Windows:
-    """One long stream in windows of consecutive steps, each starting from the state that the last one left.
-
-    The stream is cut in ``batch_size`` lanes of S // batch_size steps, side by side in a batch, so that lane b
-    goes on from one window to the next. The last window of an epoch may be shorter than ``horizon``. The last
-    S mod batch_size steps of the stream are not used.
-
-    Args:
-        x: (S, ...), integers or floats; may be memory-mapped, or an array of h5py, zarr or another
-            library that reads slices from a file: only the steps of a window are read.
-        target: (S, ...), or None.
-        horizon: steps in a window, which is how far gradients flow.
-        batch_size: number of lanes.
-
-    Raises ShapeError where x and target differ in length, ValueError where a lane would be empty.
-    """
-
-    def __init__(self, x: Data, target: Data | None, *, horizon: int, batch_size: int) -> None:
-        self.x, self.target = _same_length("Windows", x, target)
-        self.horizon = positive_int("Windows: horizon", horizon)
-        self.batch_size = positive_int("Windows: batch_size", batch_size)
-        self.lane = len(self.x) // self.batch_size
-        if not self.lane:
-            raise ValueError(
-                f"Windows: a stream of {len(self.x)} steps is too short for {self.batch_size} lanes; "
-                f"give more data or a smaller batch_size"
-            )
-
-    @classmethod
-    def next_symbol(cls, symbols: Data, *, horizon: int, batch_size: int) -> Self:
-        """Windows over a text: x is symbols[:-1], and the target of each symbol is the next one."""
-        text = rows("Windows.next_symbol: symbols", symbols, axes="(S,), for bytes np.frombuffer(data, np.uint8)")
-        if text.ndim != 1 or text.dtype.kind not in "iu":
-            raise ShapeError(
-                f"Windows.next_symbol: symbols must be one axis of integers, found {text.dtype} of shape {text.shape}; "
-                f"for bytes use np.frombuffer(data, np.uint8)"
-            )
-        if len(text) < 2:
-            raise ValueError(f"Windows.next_symbol: no symbol has a next one in a text of {len(text)}; give more")
-        return cls(part(text, 0, len(text) - 1), part(text, 1, len(text)), horizon=horizon, batch_size=batch_size)
-
-    @property
-    def batches_per_epoch(self) -> int:
-        return math.ceil(self.lane / self.horizon)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        return digest((self.horizon, self.batch_size), self.x, self.target)
-
-    def batch(self, epoch: int, index: int) -> Batch:
-        """Window ``index``, the same in every epoch."""
-        _check_place(type(self).__name__, self.batches_per_epoch, epoch, index)
-        check_there(self.x, self.target)
-        steps = slice(index * self.horizon, min((index + 1) * self.horizon, self.lane))
-        target = None if self.target is None else self._window(self.target, steps)
-        return Batch(self._window(self.x, steps), target, None, fresh=index == 0)
-
-    def _window(self, stream: Rows, steps: slice) -> Array:
-        if isinstance(stream, FileRows):
-            lanes = (self.lane * k for k in range(self.batch_size))
-            return np.stack([stream[lane + steps.start : lane + steps.stop] for lane in lanes], axis=1)
-        found: Array = stream[np.arange(steps.start, steps.stop)[:, None] + self.lane * np.arange(self.batch_size)]
-        return found
-
-
-class _Shuffled:
+class _Shuffled(ABC):
     """Rows in batches of ``batch_size``, the last one smaller, shuffled anew in each epoch."""
 
     rows: int
@@ -101,9 +38,17 @@ class _Shuffled:
     def batches_per_epoch(self) -> int:
         return math.ceil(self.rows / self.batch_size)
 
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of one epoch, the first."""
+        return epoch_of(self)
+
+    @abstractmethod
+    def batch(self, epoch: int, index: int) -> Batch:
+        """Batch ``index`` of the epoch's order."""
+
     def _chosen(self, epoch: int, index: int) -> Any:
         """The rows of a batch: an index array, or a slice where they are not shuffled."""
-        _check_place(type(self).__name__, self.batches_per_epoch, epoch, index)
+        check_place(type(self).__name__, self.batches_per_epoch, epoch, index)
         span = slice(index * self.batch_size, min((index + 1) * self.batch_size, self.rows))
         return _permutation(self.rows, self.seed, epoch)[span] if self.shuffle else span
 
@@ -148,6 +93,11 @@ class Sequences(_Shuffled):
         self._check()
 
     def _check(self) -> None:
+        if self.mask is not None and self.mask.ndim > 2:
+            raise ShapeError(
+                f"Sequences: mask must have shape (N, T), a weight for each step, found shape {self.mask.shape}; "
+                f"for one of each output put it in the target, and write a loss of your own"
+            )
         lead = {"target": (self.rows, self.steps)[: 1 if self.last else 2], "mask": (self.rows, self.steps)}
         for name, expected in lead.items():
             array = getattr(self, name)
@@ -202,7 +152,7 @@ class Examples(_Shuffled):
     """
 
     def __init__(self, x: Data, target: Data | None, *, batch_size: int, shuffle: bool = True, seed: int = 0) -> None:
-        self.x, self.target = _same_length("Examples", x, target)
+        self.x, self.target = same_length("Examples", x, target)
         self.rows = len(self.x)
         super().__init__(batch_size, shuffle, seed)
 
@@ -222,20 +172,6 @@ def _permutation(n: int, seed: int, epoch: int) -> Array:
     order = np.random.default_rng((seed, epoch)).permutation(n)
     order.flags.writeable = False
     return order
-
-
-def _check_place(place: str, batches: int, epoch: int, index: int) -> None:
-    if epoch < 0 or not 0 <= index < batches:
-        raise IndexError(
-            f"{place}: there is no batch {index} of epoch {epoch}; index lies in [0, {batches}), epochs count from 0"
-        )
-
-
-def _same_length(place: str, x: object, target: object) -> tuple[Rows, Rows | None]:
-    first, second = rows(f"{place}: x", x, numbers=True), None if target is None else rows(f"{place}: target", target)
-    if second is not None and len(second) != len(first):
-        raise ShapeError(f"{place}: target has shape {second.shape}, x {first.shape}; axis 0 must be there and agree")
-    return first, second
 
 
 def _axes(name: str, given: object, axis: int, *, numbers: bool = False, least: int = 2) -> Rows:

@@ -120,6 +120,17 @@ def rows(name: str, given: object, *, axis: int = 0, axes: str = "(N, ...)", num
     return array.swapaxes(0, axis)
 
 
+def same_length(place: str, x: object, target: object, at: str = "") -> tuple[Rows, Rows | None]:
+    """x and target, alike along axis 0. Raises ShapeError where they are not; ``at`` follows their names."""
+    first = rows(f"{place}: x{at}", x, numbers=True)
+    second = None if target is None else rows(f"{place}: target{at}", target)
+    if second is not None and len(second) != len(first):
+        raise ShapeError(
+            f"{place}: target{at} has shape {second.shape}, x{at} {first.shape}; axis 0 must be there and agree"
+        )
+    return first, second
+
+
 def part(of: Rows, start: int, stop: int) -> Rows:
     """Entries of axis 0 from ``start`` to ``stop``, without reading any."""
     return of.between(start, stop) if isinstance(of, FileRows) else of[start:stop]

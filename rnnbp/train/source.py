@@ -21,9 +21,9 @@ class Batch:
     """
 
     x: Array
-    target: Array | None
-    mask: Array | None
-    fresh: bool
+    target: Array | None = None
+    mask: Array | None = None
+    fresh: bool = True
 
 
 @runtime_checkable
@@ -41,6 +41,19 @@ class Source(Protocol):
     def batches_per_epoch(self) -> int: ...
 
     def batch(self, epoch: int, index: int) -> Batch: ...
+
+
+def epoch_of(source: Source, epoch: int = 0) -> Iterator[Batch]:
+    """The batches of an epoch, in order."""
+    return (source.batch(epoch, index) for index in range(source.batches_per_epoch))
+
+
+def check_place(place: str, batches: int, epoch: int, index: int) -> None:
+    """Raise IndexError for a batch that a source does not have."""
+    if epoch < 0 or not 0 <= index < batches:
+        raise IndexError(
+            f"{place}: there is no batch {index} of epoch {epoch}; index lies in [0, {batches}), epochs count from 0"
+        )
 
 
 @contextlib.contextmanager

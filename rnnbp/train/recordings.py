@@ -1,0 +1,98 @@
+"""Recordings: what a list of them is, and that x, target and mask of each go together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from rnnbp.arrays import sliceable
+from rnnbp.numerics import ShapeError, flag, shown
+from rnnbp.train.rows import Rows, rows, same_length
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A stream of steps: x (S, ...), target (S, ...) or None, mask (S,) or None."""
+
+    x: Rows
+    target: Rows | None
+    mask: Rows | None
+
+    def arrays(self) -> tuple[Rows | None, ...]:
+        """Those that a digest takes: of the mask only where there is one."""
+        return (self.x, self.target) if self.mask is None else (self.x, self.target, self.mask)
+
+
+def recordings_of(
+    place: str, x: object, target: object, mask: object, told: bool | None
+) -> tuple[bool, tuple[Recording, ...]]:
+    """(whether x is a list of recordings, the recordings); one stream is one recording.
+
+    Raises ShapeError, TypeError or ValueError for arguments that do not go together.
+    """
+    told = told if told is None else flag(f"{place}: recordings", told)
+    if not (_are_recordings(place, x) if told is None else told):
+        return False, (_recording(place, "", x, target, mask),)
+    parts = {"x": x, "target": target, "mask": mask}
+    lists = {name: _listed(place, name, given, x) for name, given in parts.items()}
+    each = zip(lists["x"], lists["target"], lists["mask"], strict=True)
+    return True, tuple(_recording(place, f"[{k}]", *arrays) for k, arrays in enumerate(each))
+
+
+def _recording(place: str, at: str, x: object, target: object, mask: object) -> Recording:
+    first, second = same_length(place, x, target, at)
+    if mask is None:
+        return Recording(first, second, None)
+    weights = rows(f"{place}: mask{at}", mask, numbers=True, axes="(S,)")
+    if weights.shape != (len(first),):
+        raise ShapeError(
+            f"{place}: mask{at} must have shape ({len(first)},), a weight for each step of x{at}, found shape "
+            f"{weights.shape}; give one axis"
+        )
+    return Recording(first, second, weights)
+
+
+def _listed(place: str, name: str, given: object, x: object) -> Sequence[Any]:
+    """The parts of an argument, one for each recording."""
+    count = len(x) if isinstance(x, (list, tuple)) else 0
+    if given is None and name != "x":
+        return [None] * count
+    if not isinstance(given, (list, tuple)) or len(given) != count or not count:
+        found = f"a list of {len(given)}" if isinstance(given, (list, tuple)) else shown(given)
+        raise ShapeError(f"{place}: {name} must be a list of {count or 'some'} recordings, as x, found {found}")
+    return given
+
+
+def _are_recordings(place: str, x: object) -> TypeGuard[Sequence[Any]]:
+    """Whether a list is one of recordings. Raises ValueError for integers that may be either."""
+    if not isinstance(x, (list, tuple)) or not x:
+        return False
+    axes = [_axes(item) for item in x]
+    if min(axes) >= 2:
+        return True
+    if min(axes) >= 1 and len({len(item) for item in x}) > 1:
+        return True
+    if all(isinstance(item, np.ndarray) and item.ndim == 1 and item.dtype.kind in "iu" for item in x):
+        raise ValueError(
+            f"{place}: x is a list of {len(x)} arrays of {len(x[0])} integers: give recordings=True for as many "
+            f"recordings of symbols, recordings=False for one stream of {len(x)} steps"
+        )
+    return False
+
+
+def are_texts(symbols: object) -> TypeGuard[Sequence[Any]]:
+    """Whether it is a list of several texts: of arrays, or of lists that differ in length."""
+    if not isinstance(symbols, (list, tuple)) or not symbols or min(map(_axes, symbols)) < 1:
+        return False
+    return all(map(sliceable, symbols)) or len({len(text) for text in symbols}) > 1
+
+
+def _axes(item: object) -> int:
+    """Axes of an item of a list; of a list within it one is known, of a number there is none."""
+    shape = getattr(item, "shape", None)
+    if shape is not None:
+        return len(shape)
+    return 1 if isinstance(item, (list, tuple)) else 0

@@ -1,0 +1,151 @@
+"""Long streams and recordings, cut in windows that carry the state from one to the next."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Self, final
+
+import numpy as np
+
+from rnnbp.lazy import cached_property
+from rnnbp.mapped import check_there
+from rnnbp.numerics import Array, ShapeError, positive_int
+from rnnbp.train.recordings import Recording, are_texts, recordings_of
+from rnnbp.train.rows import Data, FileRows, Rows, digest, part, rows
+from rnnbp.train.source import Batch, check_place, epoch_of
+
+
+@final
+class Windows:
+    """One long stream in windows of consecutive steps, each starting from the state that the last one left.
+
+    The stream is cut in ``batch_size`` lanes of S // batch_size steps, side by side in a batch, so that lane b
+    goes on from one window to the next. The last window of an epoch may be shorter than ``horizon``. The last
+    S mod batch_size steps of the stream are not used.
+
+    A list of recordings is cut one after the other, each in lanes of its own that begin from the model's
+    initial state. A list counts as recordings where its items are arrays of two or more axes, or where
+    they differ in length; any other list is one stream, as an array is.
+
+    Args:
+        x: (S, ...), integers or floats; may be memory-mapped, or an array of h5py, zarr or another
+            library that reads slices from a file: only the steps of a window are read. Or a list of
+            recordings (S_k, ...).
+        target: (S, ...), or None; for recordings a list of as many.
+        horizon: steps in a window, which is how far gradients flow.
+        batch_size: number of lanes.
+        mask: (S,), bool or weights ≥ 0 of the steps in the loss, as 0 for a warm-up; for recordings
+            a list of as many. A window without weight carries the state, and changes no parameter.
+        recordings: whether a list is one of recordings; None for the rule above.
+
+    Raises ShapeError where x, target and mask differ in length, ValueError where a lane would be empty,
+    or where a list of integers may be either.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> takes = [np.zeros((70, 1)), np.zeros((50, 1))]
+    >>> data = rb.Windows(takes, takes, horizon=20, batch_size=2)
+    >>> [(batch.x.shape, batch.fresh) for batch in data]
+    [((20, 2, 1), True), ((15, 2, 1), False), ((20, 2, 1), True), ((5, 2, 1), False)]
+    """
+
+    def __init__(
+        self,
+        x: Data,
+        target: Data | None,
+        *,
+        horizon: int,
+        batch_size: int,
+        mask: Data | None = None,
+        recordings: bool | None = None,
+    ) -> None:
+        self.horizon = positive_int("Windows: horizon", horizon)
+        self.batch_size = positive_int("Windows: batch_size", batch_size)
+        self.listed, self.recordings = recordings_of("Windows", x, target, mask, recordings)
+        for k, found in enumerate(self.recordings):
+            self._check_long_enough(k, found)
+        one = self.recordings[0]
+        self.x: Rows | tuple[Rows, ...] = tuple(r.x for r in self.recordings) if self.listed else one.x
+        self.target: Rows | tuple[Rows | None, ...] | None
+        self.target = tuple(r.target for r in self.recordings) if self.listed else one.target
+        self.mask: Rows | tuple[Rows | None, ...] | None
+        self.mask = tuple(r.mask for r in self.recordings) if self.listed else one.mask
+        counts = [math.ceil(self._lane(found) / self.horizon) for found in self.recordings]
+        self._ends = [*accumulate(counts)]
+
+    def _check_long_enough(self, k: int, found: Recording) -> None:
+        steps, lanes = len(found.x), self.batch_size
+        if steps >= lanes:
+            return
+        if self.listed:
+            text = f"recording {k} has {steps} steps, too short for {lanes} lanes; leave it out"
+        else:
+            text = f"a stream of {steps} steps is too short for {lanes} lanes; give more data"
+            text += ", recordings=True if it is a list of these" * (found.x.ndim > 1)
+        raise ValueError(f"Windows: {text}, or a smaller batch_size")
+
+    @classmethod
+    def next_symbol(cls, symbols: Data, *, horizon: int, batch_size: int) -> Self:
+        """Windows over a text: x is symbols[:-1], and the target of each symbol is the next one.
+
+        A list of texts is one of recordings: no text goes on from the one before.
+        """
+        if are_texts(symbols):
+            texts = [_text(f"symbols[{k}]", text) for k, text in enumerate(symbols)]
+            x, target = ([part(t, s, len(t) - 1 + s) for t in texts] for s in (0, 1))
+            return cls(x, target, horizon=horizon, batch_size=batch_size, recordings=True)  # type: ignore[arg-type]  # parts of files are rows already
+        text = _text("symbols", symbols)
+        return cls(part(text, 0, len(text) - 1), part(text, 1, len(text)), horizon=horizon, batch_size=batch_size)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        return self._ends[-1]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        arrays = [array for found in self.recordings for array in found.arrays()]
+        how = (self.horizon, self.batch_size, *([len(self.recordings)] if self.listed else []))
+        return digest(how, *arrays)
+
+    def batch(self, epoch: int, index: int) -> Batch:
+        """Window ``index``, the same in every epoch."""
+        check_place(type(self).__name__, self.batches_per_epoch, epoch, index)
+        which = bisect_right(self._ends, index)
+        found, number = self.recordings[which], index - ([0, *self._ends][which])
+        check_there(found.x, found.target, found.mask)
+        steps = slice(number * self.horizon, min((number + 1) * self.horizon, self._lane(found)))
+        x, target, mask = (None if a is None else self._window(a, steps) for a in (found.x, found.target, found.mask))
+        assert x is not None
+        return Batch(x, target, mask, fresh=number == 0)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The windows of one epoch."""
+        return epoch_of(self)
+
+    def _lane(self, found: Recording) -> int:
+        """Steps of a lane of a recording."""
+        return len(found.x) // self.batch_size
+
+    def _window(self, stream: Rows, steps: slice) -> Array:
+        length = len(stream) // self.batch_size
+        if isinstance(stream, FileRows):
+            lanes = (length * k for k in range(self.batch_size))
+            return np.stack([stream[lane + steps.start : lane + steps.stop] for lane in lanes], axis=1)
+        found: Array = stream[np.arange(steps.start, steps.stop)[:, None] + length * np.arange(self.batch_size)]
+        return found
+
+
+def _text(name: str, symbols: Data) -> Rows:
+    """A text as integers (S,). Raises ShapeError for another shape or dtype, ValueError for one of a symbol."""
+    place = f"Windows.next_symbol: {name}"
+    text = rows(place, symbols, axes="(S,), for bytes np.frombuffer(data, np.uint8)")
+    if text.ndim != 1 or text.dtype.kind not in "iu":
+        raise ShapeError(
+            f"{place} must be one axis of integers, found {text.dtype} of shape {text.shape}; "
+            f"for bytes use np.frombuffer(data, np.uint8)"
+        )
+    if len(text) < 2:
+        raise ValueError(f"{place}: no symbol has a next one in a text of {len(text)}; give more")
+    return text
