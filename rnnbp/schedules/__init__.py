@@ -1,7 +1,8 @@
 """Schedules: which chunks are run, kept and run again. Pure data; ``rnnbp.simulate`` checks one without arrays.
 
-A schedule is any re-iterable of actions, as a list; those here are made for a number of chunks. Where
-``bptt`` takes a schedule it also takes a function of the number of chunks, as ``lambda n: EveryK(n, 4)``.
+A schedule is any re-iterable of actions, as a list; those here are made for a number of chunks,
+``Revolve(9, 4)``. Where ``bptt`` takes a schedule it also takes one without that number, all else
+by name, ``Revolve(slots=4)``, and any function of it, as ``lambda n: EveryK(n, 4)``.
 """
 
 from rnnbp.schedules.base import ScheduleLike, check_counts
@@ -15,6 +16,7 @@ from rnnbp.schedules.periodic import All, EveryK, Sqrt
 from rnnbp.schedules.resized import resized
 from rnnbp.schedules.thin import ThinTapes, thin
 from rnnbp.schedules.tiers import DiskRevolve, Multistage
+from rnnbp.schedules.unsized import Unsized
 
 __all__ = [
     "HSM",
@@ -34,6 +36,7 @@ __all__ = [
     "Streamed",
     "Sweep",
     "ThinTapes",
+    "Unsized",
     "check_counts",
     "resized",
     "resolve",

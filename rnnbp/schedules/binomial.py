@@ -7,9 +7,11 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from rnnbp.actions import Action
 from rnnbp.schedules.base import check_counts
+from rnnbp.schedules.unsized import SizedSchedule
 from rnnbp.schedules.walk import Cut, walk
 
 
@@ -49,11 +51,15 @@ def split(chunks: int, slots: int) -> int:
 
 
 @dataclass(frozen=True)
-class Revolve:
+class Revolve(SizedSchedule):
     """The fewest chunks run by any schedule of one tape and so many slots, that of the initial state included."""
 
     chunks: int
     slots: int
+
+    if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
+
+        def __init__(self, chunks: int = ..., slots: int = ...) -> None: ...
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, slots=self.slots)

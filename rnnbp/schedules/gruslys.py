@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rnnbp.actions import Action
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.binomial import Revolve, extra, split
 from rnnbp.schedules.hulls import Table, Way, grow, released
+from rnnbp.schedules.unsized import SizedSchedule
 from rnnbp.schedules.walk import Cut, walk
 
 
@@ -28,11 +30,15 @@ class HSM(Revolve):
 
 
 @dataclass(frozen=True)
-class ISM:
+class ISM(SizedSchedule):
     """Internal state memorisation: at most so many tapes, and a slot for the initial state alone."""
 
     chunks: int
     internals: int
+
+    if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
+
+        def __init__(self, chunks: int = ..., internals: int = ...) -> None: ...
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, internals=self.internals)
@@ -56,12 +62,16 @@ def _ism_cut(length: int, internals: int, held: bool) -> Cut:
 
 
 @dataclass(frozen=True)
-class MSM:
+class MSM(SizedSchedule):
     """Mixed memorisation: a checkpoint takes one unit, the initial state's too, and a kept tape ``alpha``."""
 
     chunks: int
     units: int
     alpha: int
+
+    if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
+
+        def __init__(self, chunks: int = ..., units: int = ..., alpha: int = ...) -> None: ...
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, units=self.units, alpha=self.alpha)

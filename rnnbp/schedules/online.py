@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.binomial import cost, revolve
+from rnnbp.schedules.unsized import SizedSchedule
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,15 @@ class Online:
 
 
 @dataclass(frozen=True)
-class Streamed:
+class Streamed(SizedSchedule):
     """What ``Online`` does for a sequence that proves to have so many chunks."""
 
     chunks: int
     slots: int
+
+    if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
+
+        def __init__(self, chunks: int = ..., slots: int = ...) -> None: ...
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, slots=self.slots)

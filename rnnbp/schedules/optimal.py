@@ -18,20 +18,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rnnbp.actions import Action
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.hulls import Table, Way, grow, released
+from rnnbp.schedules.unsized import SizedSchedule
 from rnnbp.schedules.walk import Cut, walk
 
 
 @dataclass(frozen=True)
-class Optimal:
+class Optimal(SizedSchedule):
     """The fewest chunks run by any schedule whose slots and kept tapes take at most so many units."""
 
     chunks: int
     units: int
     alpha: int
+
+    if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
+
+        def __init__(self, chunks: int = ..., units: int = ..., alpha: int = ...) -> None: ...
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, units=self.units, alpha=self.alpha)

@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store, Tier
 from rnnbp.schedules.base import check_counts, check_tier
+from rnnbp.schedules.unsized import SizedSchedule
 
 
 @dataclass(frozen=True)
-class All:
+class All(SizedSchedule):
     """Everything cached: every chunk is run once, and its tape kept until its deltas are done."""
 
     chunks: int
+
+    if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
+
+        def __init__(self, chunks: int = ...) -> None: ...
 
     def __post_init__(self) -> None:
         check_counts(self.chunks)
@@ -30,7 +36,7 @@ class All:
 
 
 @dataclass(frozen=True)
-class EveryK:
+class EveryK(SizedSchedule):
     """A checkpoint every k chunks; the k tapes of a segment are recomputed from it, the last segment's are not.
 
     Holds ⌈chunks/k⌉ − 1 slots of ``tier`` and k tapes; runs every chunk but those of the last segment twice
@@ -40,6 +46,10 @@ class EveryK:
     chunks: int
     k: int
     tier: Tier = "ram"
+
+    if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
+
+        def __init__(self, chunks: int = ..., k: int = ..., tier: Tier = ...) -> None: ...
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, self.k)
@@ -72,6 +82,10 @@ class Sqrt(EveryK):
     """√N segments: a checkpoint every ⌈√chunks⌉ chunks (Chen et al. 2016), memory and slots O(√N), one rerun."""
 
     k: int = field(init=False)
+
+    if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
+
+        def __init__(self, chunks: int = ..., tier: Tier = ...) -> None: ...
 
     def __post_init__(self) -> None:
         check_counts(self.chunks)

@@ -9,19 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, pairwise
+from typing import TYPE_CHECKING
 
 from rnnbp.actions import Action, Backward, Keep, Rebuild, Record, Tier
 from rnnbp.schedules.base import check_counts, check_tier
 from rnnbp.schedules.periodic import All, EveryK
+from rnnbp.schedules.unsized import SizedSchedule
 
 
 @dataclass(frozen=True)
-class ThinTapes:
+class ThinTapes(SizedSchedule):
     """Thin tapes of all chunks; or, with a checkpoint every k chunks, of the k chunks of one segment."""
 
     chunks: int
     k: int | None = None
     tier: Tier = "ram"
+
+    if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
+
+        def __init__(self, chunks: int = ..., k: int | None = ..., tier: Tier = ...) -> None: ...
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, 1 if self.k is None else self.k)

@@ -7,14 +7,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import add
+from typing import TYPE_CHECKING
 
 from rnnbp.actions import Action, Advance, Drop, Load, Record, Store
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.binomial import Revolve, cost, revolve
+from rnnbp.schedules.unsized import SizedSchedule
 
 
 @dataclass(frozen=True)
-class Multistage:
+class Multistage(SizedSchedule):
     """Binomial checkpointing in ``ram`` + ``disk`` slots (Stumm & Walther 2009): the same steps, few of them on disk.
 
     A slot is one depth of nested checkpoints. Those written and read most are in RAM.
@@ -23,6 +25,10 @@ class Multistage:
     chunks: int
     ram: int
     disk: int
+
+    if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
+
+        def __init__(self, chunks: int = ..., ram: int = ..., disk: int = ...) -> None: ...
 
     def __post_init__(self) -> None:
         for name, value in (("ram", self.ram), ("disk", self.disk)):
@@ -55,7 +61,7 @@ class Multistage:
 
 
 @dataclass(frozen=True)
-class DiskRevolve:
+class DiskRevolve(SizedSchedule):
     """The least time with ``ram`` slots and a disk without end (Aupy et al. 2016), counted in chunk runs.
 
     With w and r the time to write and to read a checkpoint on disk, R(l) that of binomial checkpointing in RAM,
@@ -69,6 +75,10 @@ class DiskRevolve:
     ram: int
     write: float
     read: float
+
+    if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
+
+        def __init__(self, chunks: int = ..., ram: int = ..., write: float = ..., read: float = ...) -> None: ...
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, ram=self.ram)

@@ -1,0 +1,86 @@
+"""Schedules without their number of chunks, which comes when they are used: ``Revolve(slots=4)``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any, ClassVar, NoReturn, final
+
+from rnnbp.actions import Action
+from rnnbp.lazy import cached
+from rnnbp.nearest import hint
+
+
+@final
+@dataclass(frozen=True)
+class Unsized:
+    """A kind of schedule and its options; called with a number of chunks it returns the schedule.
+
+    It stands wherever a function of the number of chunks does: ``bptt(checkpoint=)``, ``forecast``,
+    a ``Trainer``, ``simulate``.
+
+    >>> import rnnbp as rb
+    >>> rb.schedules.Revolve(slots=4)(9) == rb.schedules.Revolve(9, 4)
+    True
+    """
+
+    kind: type[SizedSchedule]
+    options: tuple[tuple[str, Any], ...]
+
+    def __call__(self, chunks: int) -> Any:
+        return self.kind(chunks, **dict(self.options))
+
+    def __iter__(self) -> Iterator[Action]:
+        self._refuse("its actions")
+
+    @property
+    def steps(self) -> int:
+        """Raises TypeError: it depends on the number of chunks."""
+        self._refuse("its steps")
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise TypeError(f"{self} has no number of chunks yet; for {what} give it one: {self}(chunks)")
+
+    def __repr__(self) -> str:
+        return f"{self.kind.__name__}({', '.join(f'{name}={value!r}' for name, value in self.options)})"
+
+
+class SizedSchedule:
+    """What the schedules for a number of chunks share: it may be left out, where all else is named.
+
+    A subclass is a frozen dataclass whose first field is ``chunks``.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def __new__(cls, *args: object, **options: object) -> Any:
+        if "__dataclass_params__" not in vars(cls):  # a subclass, with arguments of its own
+            return super().__new__(cls)
+        place, (names, needed) = cls.__name__, _arguments(cls)
+        for name in options:
+            if name not in names:
+                near = hint(name, names)
+                raise TypeError(f"{place}: unknown option {name!r}{near}; it takes {', '.join(names)}")
+        missing = [name for name in needed[len(args) :] if name not in options]
+        if args and missing:
+            ways = f"{place}({', '.join(f'{name}=...' for name in needed[1:])})"
+            raise TypeError(
+                f"{place}: {', '.join(missing)} missing; the first argument is the number of chunks, "
+                f"{place}({', '.join(needed)}); {ways} is for any number of chunks"
+            )
+        if missing == ["chunks"]:
+            cls(1, **options)  # raises where an option is wrong
+            return Unsized(cls, tuple((name, options[name]) for name in names if name in options))
+        if missing:
+            raise TypeError(f"{place}: {', '.join(missing)} missing; give {', '.join(needed)}")
+        return super().__new__(cls)
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in _arguments(type(self))[0])
+
+
+@cached
+def _arguments(kind: type[SizedSchedule]) -> tuple[list[str], list[str]]:
+    """The names of the arguments, and of those that have no default."""
+    given = [f for f in fields(kind) if f.init]
+    return [f.name for f in given], [f.name for f in given if f.default is MISSING]
