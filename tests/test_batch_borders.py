@@ -144,7 +144,7 @@ def test_a_copy_of_a_trainer_is_a_run_of_its_own(tmp_path, copied):
     assert trainer.fit(data, steps=6).losses == other.at.history.losses + trainer.at.history.losses[3:]
     with pytest.raises(rb.StorageError, match="another run has written"):
         other.fit(data, steps=6)
-    other.folder = type(other.folder)(None, other.parts, None)
+    other._training.folder = type(other.folder)(None, other.parts, None)
     other.fit(data, steps=6)
     assert all(np.array_equal(p, trainer.model.params[name]) for name, p in other.model.params.items())
     assert json.dumps(other.at.history.losses) == json.dumps(trainer.at.history.losses)

@@ -419,7 +419,7 @@ def rebuilt(folder, rule, *, only="", loss=LOSS, p=0.3, **options):
     chosen = {name: a for name, a in model.params.items() if name.startswith(only)}
     names = ("validation", "validate_every", "patience")
     same_as = {name: getattr(trainer, name) for name in names}
-    update = {name: getattr(trainer.update, name) for name in ("chunk", "clip_norm", "learning_rate", "seed")}
+    update = {name: getattr(trainer, name) for name in ("chunk", "clip_norm", "learning_rate", "seed")}
     return Trainer(model, rule(chosen, **options), loss, folder=folder, **same_as, **update), data
 
 

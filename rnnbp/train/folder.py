@@ -72,6 +72,10 @@ class RunFolder:
         self.owned = self.path is not None and snapshot.resolve() == (self.path / SNAPSHOT).resolve()
         self.saved, self._stamp = (None if differs else step, found) if self.owned else (None, None)
 
+    def outdate(self) -> None:
+        """The run is no longer what its last snapshot says: ``open``, or the next that is due, writes another."""
+        self.saved = None
+
     def claim(self) -> None:
         """Make and lock the folder. Raises StorageError where it holds another run or is in use."""
         if self.path is None:

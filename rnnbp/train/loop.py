@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, Literal, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Self
 
 from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import as_model
-from rnnbp.numerics import flag
+from rnnbp.graph import Graph
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import JSON, PathLike, json_text
-from rnnbp.train.event import Event, check_callbacks
-from rnnbp.train.folder import RunFolder, stamp
+from rnnbp.train.event import Event
+from rnnbp.train.folder import RunFolder
 from rnnbp.train.history import History
-from rnnbp.train.identity import Identity, of_settings
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.limits import Limits
-from rnnbp.train.options import check_options, counts
-from rnnbp.train.progress import progress_bar
-from rnnbp.train.run_data import RunData
-from rnnbp.train.snapshots import load_snapshot
-from rnnbp.train.source import Source, check_source, fingerprint
+from rnnbp.train.options import Callbacks, OnNonFinite, Options
+from rnnbp.train.settings import Fixed, Setting, unknown
+from rnnbp.train.source import Source
 from rnnbp.train.standing import Parts, Standing
-from rnnbp.train.steps import updated, validated
+from rnnbp.train.training import Training
 from rnnbp.train.updates import Update
-from rnnbp.train.weights import assign
 
 
 class Trainer:
@@ -72,7 +69,7 @@ class Trainer:
         optimizer: Optimizer,
         loss: LossLike,
         *,
-        checkpoint: ScheduleLike = "all",
+        checkpoint: ScheduleLike | Plan = "all",
         chunk: int | None = None,
         clip_norm: float | None = None,
         clip_value: float | None = None,
@@ -84,42 +81,62 @@ class Trainer:
         folder: PathLike | None = None,
         snapshot_every: int | None = None,
         snapshot_minutes: float | None = None,
-        callbacks: Sequence[Callable[[Event], object]] = (),
+        callbacks: Callbacks = (),
         progress: bool | None = None,
         description: JSON = None,
-        on_nonfinite: Literal["raise", "skip"] = "raise",
+        on_nonfinite: OnNonFinite = "raise",
     ) -> None:
-        self.model, self.optimizer, self.validation = as_model(model), optimizer, validation
-        self.validate_every, self.snapshot_every, self.patience = counts(
-            validate_every=validate_every, snapshot_every=snapshot_every, patience=patience
+        graph = as_model(model)
+        given = Options(
+            loss=loss,
+            checkpoint=checkpoint,
+            chunk=chunk,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            learning_rate=learning_rate,
+            validation=validation,
+            validate_every=validate_every,
+            patience=patience,
+            snapshot_every=snapshot_every,
+            snapshot_minutes=snapshot_minutes,
+            callbacks=callbacks,
+            progress=progress,
+            on_nonfinite=on_nonfinite,
         )
-        self.snapshot_minutes, self.callbacks = snapshot_minutes, check_callbacks(callbacks)
-        self.progress = None if progress is None else flag("Trainer: progress", progress)
-        self.on_nonfinite = on_nonfinite
-        self.update = Update(
-            self.model,
-            optimizer,
-            loss,
-            checkpoint,
-            chunk,
-            clip_norm,
-            clip_value,
-            learning_rate,
-            check_seed(seed),
-            sum(p.nbytes for p in self.model.params.values()) if validation is not None else 0,
-        )
-        check_options(validation, validate_every, patience, learning_rate, on_nonfinite, snapshot_minutes)
+        update = Update(graph, optimizer, given, check_seed(seed))
         json_text("Trainer: description", description)
-        plateau = learning_rate if isinstance(learning_rate, OnPlateau) else None
-        self.parts = Parts.of(self.model, optimizer, plateau)
-        self.folder, self.at = RunFolder(folder, self.parts, description), Standing()
-        self._identity = self._identify(self.update) if folder is not None else None
-        self._pending: dict[str, Any] | None = None
-        self._data = RunData(wanted=folder is not None)
-        self._useless, self._training = "", False
+        self._training, self._busy = Training.of(update, folder, description), False
+
+    loss = Setting[LossLike]()
+    checkpoint = Setting[ScheduleLike | Plan]()
+    chunk = Setting[int | None]()
+    clip_norm = Setting[float | None]()
+    clip_value = Setting[float | None]()
+    learning_rate = Setting[Schedule | OnPlateau | None]()
+    validation = Setting[Source | None]()
+    validate_every = Setting[int | None]()
+    patience = Setting[int | None]()
+    snapshot_every = Setting[int | None]()
+    snapshot_minutes = Setting[float | None]()
+    callbacks = Setting[Callbacks]()
+    progress = Setting[bool | None]()
+    on_nonfinite = Setting[OnNonFinite]()
+    model = Fixed[Graph](lambda run: run.update.model)
+    optimizer = Fixed[Optimizer](lambda run: run.update.optimizer)
+    seed = Fixed[int](lambda run: run.update.seed)
+    update = Fixed[Update](lambda run: run.update)
+    parts = Fixed[Parts](lambda run: run.parts)
+    folder = Fixed[RunFolder](lambda run: run.folder)
+    at = Fixed[Standing](lambda run: run.at)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Raise AttributeError for a name that is no setting; a subclass may have attributes of its own."""
+        if type(self) is Trainer and not name.startswith("_") and not hasattr(Trainer, name):
+            raise unknown(name, [field.name for field in fields(Options)])
+        super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_training": False}
+        return vars(self) | {"_busy": False}
 
     def fit(
         self, data: Source, *, epochs: int | None = None, steps: int | None = None, max_seconds: float | None = None
@@ -135,42 +152,20 @@ class Trainer:
         StorageError where files cannot be written, or the folder holds another run or is in use.
         """
         limits = Limits(epochs, steps, max_seconds)
-        if self._training:
+        if self._busy:
             raise RuntimeError("Trainer.fit: it is training already, in a callback or another thread; wait for its end")
         interrupts = Interrupts()
         try:
-            self._training = True
+            self._busy = True
             with contextlib.closing(self.folder), interrupts:
-                reason = self._run(data, limits, interrupts)
+                reason = self._training.train(data, limits, interrupts, self._tell)
         finally:
-            self._training = False
+            self._busy = False
             interrupts.restore()  # once more, as an interrupt may have cut short how they were left
             self.folder.close()
         if reason != "interrupted":
             interrupts.pass_on()
         return self.at.history.copy(reason, interrupts.signal if reason == "interrupted" else None)
-
-    def _run(self, data: Source, limits: Limits, interrupts: Interrupts) -> str:
-        """Train until there is a reason to stop, which is returned."""
-        self._begin(data)
-        before, total = self.at.history.seconds, limits.total(data.batches_per_epoch)
-        with progress_bar(self.progress, self.at.step, total) as bar:
-            while True:
-                if self._pending is None and (reason := self._reason(limits, interrupts)) is not None:
-                    break
-                metrics = self._step(data)
-                self.at.history.seconds = before + limits.elapsed()
-                self._write(metrics | {"seconds": self.at.history.seconds})
-                if bar is not None:
-                    bar.set_postfix(loss=metrics["loss"], refresh=False)
-                    bar.update()
-        self.at.history.seconds = before + limits.elapsed()
-        self.folder.snapshot(self.at, self._extra())
-        self.folder.save_model(self.at)
-        if reason != "interrupted" and self.patience is not None and self.at.best_weights:
-            assign("Trainer.fit", self.parts.params, self.at.best_weights)
-            self._useless = "the model holds the best parameters, not the last"
-        return reason
 
     def resume(self, path: PathLike | None = None, *, override: Sequence[str] = ()) -> Self:
         """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.
@@ -189,85 +184,10 @@ class Trainer:
 
         Raises StorageError for a bad file, ValueError naming what differs, before anything changes.
         """
-        file = self.folder.snapshot_file(path)
-        before, found = stamp(file), load_snapshot(file)
-        update = replace(self.update, checkpoint=found.planned(self.update.checkpoint))
-        identity = self._identify(update)
-        found.check(self.parts, identity, override)
-        adopt, data = found.measured(self.model), found.data(override)
-        at = found.put(self.parts, own_rate="learning_rate" in override)
-        adopt()
-        self.update, self._identity, self.at, self._pending, self._useless = update, identity, at, None, ""
-        self._data = replace(data, wanted=self.folder.path is not None)
-        self.folder.adopt(file, at.step, before, differs=bool(override))
+        self._training.resume(path, override)
         return self
 
-    def _step(self, data: Source) -> dict[str, Any]:
-        """The line of metrics of one batch: its update, then validation where due, with which a
-        next call goes on."""
-        if self._pending is None:
-            self._pending = self._trained(data)
-        if self.validation is not None and self.at.due(self.validate_every):
-            self._pending["validation"] = validated(self.update, self.validation, self.at, self.parts, self._data)
-        return self._pending
-
-    def _trained(self, data: Source) -> dict[str, Any]:
-        """One batch, one update."""
-        at, before = self.at, self.optimizer.steps
-        metrics: dict[str, Any] = {"step": at.step + 1, "epoch": at.epoch}
-        try:
-            metrics |= updated(self.update, data, at, self._data, skip=self.on_nonfinite == "skip")
-            at.advance(data.batches_per_epoch)
-        except BaseException as error:  # an interrupt too
-            if self.optimizer.steps != before:
-                self._useless = f"step {metrics['step']} was cut off in the middle of its update"
-            error.add_note(f"in step {at.step + 1}, batch {at.index} of epoch {at.epoch}")
-            if self.folder.saved is not None:
-                error.add_note(f"the last snapshot is of step {self.folder.saved}")
-            raise
-        return metrics
-
-    def _write(self, metrics: dict[str, Any]) -> None:
-        """All that follows a step: its line, the model if it is the best, callbacks, a snapshot where it is due."""
-        self.folder.add(metrics)
-        self._pending = None
-        if self.at.history.best_step == self.at.step:
-            self.folder.save_model(self.at)
-        kinds = ["step"] + ["validation"] * ("validation" in metrics) + ["epoch"] * (self.at.index == 0)
-        try:
-            for kind in kinds:
-                for callback in self.callbacks:
-                    callback(Event(kind, metrics, self))
-        except BaseException:  # whatever a callback raises, an interrupt too
-            self.folder.snapshot(self.at, self._extra())
-            raise
-        if self.at.due(self.snapshot_every) or self.folder.older(self.snapshot_minutes):
-            self.folder.snapshot(self.at, self._extra())
-
-    def _begin(self, data: Source) -> None:
-        """Check that the data are those of the run, and open its folder."""
-        if self._useless:
-            raise ValueError(f"Trainer.fit: {self._useless}; resume(), or train anew")
-        check_source("Trainer.fit: data", data)
-        self._data.begin(data)
-        batches = data.batches_per_epoch
-        if self.at.index >= batches:
-            where = f"the run stands at batch {self.at.index} of an epoch, and the data have {batches}"
-            raise ValueError(f"Trainer.fit: {where}; give it the same data")
-        self.folder.claim()
-        self._data.compare(data, self.validation)
-        self.folder.open(self.at, self._extra())
-
-    def _extra(self) -> dict[str, JSON]:
-        return {"identity": dict(self._identity or {}), **self._data.to_json(), **self.update.costs()}
-
-    def _reason(self, limits: Limits, interrupts: Interrupts) -> str | None:
-        """Why to stop now, if at all."""
-        if self.patience is not None and self.at.waited >= self.patience:
-            return "early stopping"
-        return limits.reason(self.at) or (None if interrupts.signal is None else "interrupted")
-
-    def _identify(self, update: Update) -> Identity:
-        validation = None if self.validation is None else fingerprint(self.validation)
-        named = {name: getattr(self, name) for name in ("validate_every", "patience", "on_nonfinite")}
-        return update.identity() | of_settings(named, validation=validation)
+    def _tell(self, kind: str, metrics: Mapping[str, Any]) -> None:
+        """Call the callbacks."""
+        for callback in self.callbacks:
+            callback(Event(kind, metrics, self))

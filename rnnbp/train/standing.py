@@ -61,7 +61,7 @@ class Standing:
             self.best_weights = {name: p.copy() for name, p in params.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parts:
     """What a run changes in place. ``plateau`` is its learning rate if that learns from validation.
 

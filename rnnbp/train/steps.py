@@ -37,7 +37,7 @@ def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip:
 def validated(update: Update, source: Source, at: Standing, parts: Parts, known: RunData) -> float:
     """The validation loss, told to the run. Raises FloatingPointError where it is not finite."""
     seen = partial(known.see_validation, source)
-    value = validation_loss(update.model, source, update.loss, chunk=update.chunk, seen=seen)
+    value = validation_loss(update.model, source, update.options.loss, chunk=update.options.chunk, seen=seen)
     if not math.isfinite(value):
         raise FloatingPointError(f"step {at.step}: the validation loss is {value}; lower the learning rate")
     at.validated(value, parts.params)

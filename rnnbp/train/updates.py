@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from rnnbp.arrays import is_stream, plain, sliceable
 from rnnbp.bptt import bptt
 from rnnbp.bptt.budget import is_budget, parse_budget, remaining, training_budget
 from rnnbp.bptt.calibration import known_costs
-from rnnbp.bptt.objective import LossLike, check_loss
+from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.results import Gradients, States
 from rnnbp.bptt.settle import for_batch
@@ -21,34 +22,26 @@ from rnnbp.graph import Graph
 from rnnbp.ieee import ieee
 from rnnbp.ledger import arrays_in
 from rnnbp.losses.base import NoLoss, NoWeightError
-from rnnbp.numerics import Array, first_bad, real_number, shown
-from rnnbp.optim import OnPlateau, Optimizer, Schedule, clip_by_global_norm, clip_by_value
+from rnnbp.numerics import Array, first_bad, shown
+from rnnbp.optim import OnPlateau, Optimizer, clip_by_global_norm, clip_by_value
 from rnnbp.optim.clipping import norm_of, scale_down
-from rnnbp.optim.learning_rates import check_schedule
 from rnnbp.optim.parameters import Extent, extents
 from rnnbp.rng import fold
-from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import JSON
 from rnnbp.train.identity import Identity, described, of_chunks, of_optimizer, of_rate, of_surroundings
+from rnnbp.train.options import Options
 from rnnbp.train.source import Batch, carrying
 from rnnbp.train.wiring import of_model
 
 
 @dataclass(frozen=True)
 class Update:
-    """Gradient, clipping, learning rate, optimiser. Its fields are arguments of ``Trainer``."""
+    """Gradient, clipping, learning rate, optimiser. Its fields, and options, are arguments of ``Trainer``."""
 
     model: Graph
     optimizer: Optimizer
-    loss: LossLike
-    checkpoint: ScheduleLike | Plan
-    chunk: int | None
-    clip_norm: float | None
-    clip_value: float | None
-    learning_rate: Schedule | OnPlateau | None
+    options: Options
     seed: int
-    kept: int = 0
-    """Bytes that training keeps besides, within a budget: of the best parameters."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.optimizer, Optimizer):
@@ -56,30 +49,32 @@ class Update:
         for name, p in self.optimizer.params.items():
             if self.model.params.get(name) is not p:
                 raise ValueError(f"Trainer: the optimizer's {name!r} is not of this model; build it as Adam(model)")
-        check_loss(self.loss)
-        for name, limit in (("clip_norm", self.clip_norm), ("clip_value", self.clip_value)):
-            if limit is not None:
-                real_number(f"Trainer: {name}", limit, above=0, cure="None clips nothing")
-        if self.learning_rate is not None and not isinstance(self.learning_rate, OnPlateau):
-            check_schedule("Trainer: learning_rate", self.learning_rate)
+
+    @cached_property
+    def held(self) -> int:
+        """Bytes that training holds all the time within a budget: the optimiser's, the best parameters."""
+        best = 0 if self.options.validation is None else sum(p.nbytes for p in self.model.params.values())
+        return self.optimizer.nbytes + best
 
     def identity(self) -> Identity:
         """All that decides the bits of an update, but for parameters, batches and what changes with them."""
+        options = self.options
         known = {f"parameter {name}": array for name, array in self.model.params.items()}
-        found: Identity = {"model": of_model(self.model), "loss": described("loss", self.loss, known)}
-        found |= {name: described(name, getattr(self, name)) for name in ("clip_norm", "clip_value", "seed")}
+        found: Identity = {"model": of_model(self.model), "loss": described("loss", options.loss, known)}
+        found |= {name: described(name, getattr(options, name)) for name in ("clip_norm", "clip_value")}
         found |= {
+            "seed": described("seed", self.seed),
             "optimizer": of_optimizer(self.optimizer),
-            "learning_rate": of_rate(self.learning_rate, self.optimizer),
+            "learning_rate": of_rate(options.learning_rate, self.optimizer),
         }
-        return found | of_chunks(self.checkpoint, self.chunk) | of_surroundings()
+        return found | of_chunks(options.checkpoint, options.chunk) | of_surroundings()
 
     def costs(self) -> dict[str, JSON]:
         """The measured costs that the chunks within a budget follow from; nothing where there is no
         budget."""
-        if isinstance(self.checkpoint, Plan):
-            return {"costs": [{"plan": self.checkpoint.costs.to_dict()}]}
-        return {"costs": [*known_costs(self.model)]} if is_budget(self.checkpoint) else {}
+        if isinstance(self.options.checkpoint, Plan):
+            return {"costs": [{"plan": self.options.checkpoint.costs.to_dict()}]}
+        return {"costs": [*known_costs(self.model)]} if is_budget(self.options.checkpoint) else {}
 
     @ieee  # what is not finite is checked below
     def __call__(self, batch: Batch, state: States, step: int) -> tuple[dict[str, Any], States, tuple[int, ...]]:
@@ -93,7 +88,7 @@ class Update:
         self.optimizer.check_parameters(self.model)
         with carrying(batch, state):
             try:
-                result = self._run(batch, self.loss, state, step)
+                result = self._run(batch, self.options.loss, state, step)
             except NoWeightError:  # a window of padding alone: nothing to learn, but the state goes on
                 result = self._run(batch, NoLoss(), state, step)
                 _check(f"step {step + 1}:", _states(result))
@@ -112,29 +107,29 @@ class Update:
     def _run(self, batch: Batch, loss: LossLike, state: States, step: int) -> Gradients:
         x = batch.x if sliceable(batch.x) or is_stream(batch.x) else plain("x", batch.x)
         steps = x.shape[0] if sliceable(x) else 0
-        options: dict[str, Any] = {
-            "chunk": self.chunk,
+        checkpoint: Any = self.options.checkpoint
+        how: dict[str, Any] = {
+            "chunk": self.options.chunk,
             "state": state if state and not batch.fresh else None,
             "mask": batch.mask,
             "seed": fold(self.seed, step),
             "dx": False,
         }
-        if not isinstance(self.checkpoint, Plan) and is_budget(self.checkpoint):
-            given: Any = self.checkpoint
-            held = self.optimizer.nbytes + self.kept
-            with training_budget(given, held):
-                options["checkpoint"] = remaining(parse_budget(given), held)
-                return bptt(self.model, x, batch.target, loss, **options)
-        checkpoint = for_batch(self.checkpoint, steps, self.chunk) if steps else self.checkpoint
-        return bptt(self.model, x, batch.target, loss, checkpoint=checkpoint, **options)
+        if not isinstance(checkpoint, Plan) and is_budget(checkpoint):
+            with training_budget(checkpoint, self.held):
+                how["checkpoint"] = remaining(parse_budget(checkpoint), self.held)
+                return bptt(self.model, x, batch.target, loss, **how)
+        checkpoint = for_batch(checkpoint, steps, self.options.chunk) if steps else checkpoint
+        return bptt(self.model, x, batch.target, loss, checkpoint=checkpoint, **how)
 
     def rate(self, step: int) -> float:
         """The learning rate of update number ``step``."""
-        if self.learning_rate is None:
+        rule = self.options.learning_rate
+        if rule is None:
             return self.optimizer.lr
-        if isinstance(self.learning_rate, OnPlateau):
-            return self.learning_rate.lr
-        found = self.learning_rate(step)
+        if isinstance(rule, OnPlateau):
+            return rule.lr
+        found = rule(step)
         try:
             return float(found)
         except (TypeError, ValueError):
@@ -142,22 +137,23 @@ class Update:
 
     def _step(self, grads: dict[str, Array], found: list[Extent], norm: float, lr: float) -> None:
         """Update the parameters; the gradients have been looked at, and only clipped since then."""
-        if self.clip_value is not None:
+        if self.options.clip_value is not None:
             self.optimizer.step(grads, lr)
             return
-        scale = 1.0 if self.clip_norm is None or norm <= self.clip_norm else self.clip_norm / norm
+        limit = self.options.clip_norm
+        scale = 1.0 if limit is None or norm <= limit else limit / norm
         self.optimizer.step_by(grads, lr, {n: scale * e.largest for n, e in zip(grads, found, strict=False)})
 
     def _clip(self, grads: dict[str, Array], found: list[Extent]) -> float:
         """Clip in place, by value and then by norm; gives the norm before."""
         arrays = list(grads.values())
         norm = norm_of(arrays, found)
-        if self.clip_value is not None:
-            clip_by_value(grads, self.clip_value)
-            if self.clip_norm is not None:
-                clip_by_global_norm(grads, self.clip_norm)
-        elif self.clip_norm is not None:
-            scale_down(arrays, norm, self.clip_norm)
+        if self.options.clip_value is not None:
+            clip_by_value(grads, self.options.clip_value)
+            if self.options.clip_norm is not None:
+                clip_by_global_norm(grads, self.options.clip_norm)
+        elif self.options.clip_norm is not None:
+            scale_down(arrays, norm, self.options.clip_norm)
         return norm
 
 

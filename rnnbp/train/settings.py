@@ -1,0 +1,79 @@
+"""Attributes of a Trainer: some may be set between two steps, the others are refused by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Generic, Protocol, Self, TypeVar, overload
+
+from rnnbp.train.training import Training
+
+T = TypeVar("T")
+
+WAYS = {
+    "lr": "learning_rate",
+    "clip": "clip_norm",
+    "epochs": "fit(data, epochs=...)",
+    "steps": "fit(data, steps=...)",
+    "max_seconds": "fit(data, max_seconds=...)",
+    "data": "fit(data)",
+    "batch_size": "the batch_size of the source",
+}
+"""What stands for names that others use."""
+
+
+class HasTraining(Protocol):
+    """A Trainer, as its attributes see it."""
+
+    @property
+    def _training(self) -> Training: ...
+
+
+class Setting(Generic[T]):
+    """An argument that may be set afterwards: checked as when it was first given, and used from the
+    next step on."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, trainer: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, trainer: HasTraining, owner: type) -> T: ...
+    def __get__(self, trainer: HasTraining | None, owner: type) -> Self | T:
+        if trainer is None:
+            return self
+        found: T = getattr(trainer._training.options, self.name)
+        return found
+
+    def __set__(self, trainer: HasTraining, value: T) -> None:
+        given: dict[str, Any] = {self.name: value}
+        trainer._training.change(replace(trainer._training.options, **given))
+
+
+class Fixed(Generic[T]):
+    """What a Trainer shows, and keeps."""
+
+    def __init__(self, find: Callable[[Training], T]) -> None:
+        self.find = find
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, trainer: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, trainer: HasTraining, owner: type) -> T: ...
+    def __get__(self, trainer: HasTraining | None, owner: type) -> Self | T:
+        return self if trainer is None else self.find(trainer._training)
+
+    def __set__(self, trainer: HasTraining, value: T) -> None:
+        raise AttributeError(f"Trainer.{self.name} cannot be set; build a new Trainer")
+
+
+def unknown(name: str, names: list[str]) -> AttributeError:
+    """The error of an attribute that a Trainer does not have: it names the nearest one."""
+    near = WAYS.get(name) or next(iter(difflib.get_close_matches(name, names, 1)), None)
+    cure = f"; did you mean {near}?" if near else f"; what may be set: {', '.join(names)}"
+    return AttributeError(f"Trainer has no setting {name!r}{cure}")
