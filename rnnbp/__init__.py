@@ -31,6 +31,7 @@ from rnnbp.reuse import release_memory
 from rnnbp.simulation import ScheduleError, simulate
 from rnnbp.storage import StorageError
 from rnnbp.train import (
+    Batches,
     Examples,
     History,
     Sequences,
@@ -50,6 +51,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "Backend",
+    "Batches",
     "BudgetError",
     "Cell",
     "Costs",

@@ -1,5 +1,6 @@
 """Training: sources of batches, the loop, snapshots that resume bit for bit, weights as files."""
 
+from rnnbp.train.batches import Batches
 from rnnbp.train.data import Examples, Sequences, Windows
 from rnnbp.train.event import Event
 from rnnbp.train.fitting import fit
@@ -10,6 +11,7 @@ from rnnbp.train.weights import load_weights, save_weights
 
 __all__ = [
     "Batch",
+    "Batches",
     "Event",
     "Examples",
     "History",

@@ -15,8 +15,9 @@ from rnnbp.lazy import cached_property
 from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, ShapeError, flag, positive_int
 from rnnbp.rng import check_seed
+from rnnbp.train.last import at_last
 from rnnbp.train.rows import Data, Rows, blocks, digest, rows, same_length
-from rnnbp.train.source import Batch, Source, check_place, epoch_of
+from rnnbp.train.source import Batch, Source, check_place, first_epoch
 from rnnbp.train.windows import Windows
 
 __all__ = ["Batch", "Examples", "Sequences", "Source", "Windows"]
@@ -40,7 +41,7 @@ class _Shuffled(ABC):
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches of one epoch, the first."""
-        return epoch_of(self)
+        return first_epoch(self)
 
     @abstractmethod
     def batch(self, epoch: int, index: int) -> Batch:
@@ -128,16 +129,8 @@ class Sequences(_Shuffled):
         check_there(self.x, self.target, self.mask)
         target, mask = (None if a is None else a[chosen] for a in (self.target, self.mask))
         if self.last and target is not None:
-            target, mask = self._at_last(target, mask)
+            target, mask = at_last(target, mask, self.steps)
         return Batch(_time_first(self.x[chosen]), _time_first(target), _time_first(mask), fresh=True)
-
-    def _at_last(self, target: Array, mask: Array | None) -> tuple[Array, Array]:
-        """Targets (B, ...) as (B, T, ...), and their weights (B, T): 0 but at each sequence's last step."""
-        known = np.ones((len(target), self.steps), np.bool_) if mask is None else mask
-        at = np.arange(len(target)), self.steps - 1 - np.argmax(known[:, ::-1] > 0, axis=1)
-        placed, weight = np.zeros((len(target), self.steps, *target.shape[1:]), target.dtype), np.zeros_like(known)
-        placed[at], weight[at] = target, known[at]
-        return placed, weight
 
 
 @final

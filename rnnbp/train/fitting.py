@@ -8,14 +8,14 @@ from rnnbp.bptt.objective import LossLike
 from rnnbp.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from rnnbp.train.history import History
 from rnnbp.train.loop import Trainer
-from rnnbp.train.source import Source
+from rnnbp.train.sources import SourceLike
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {rule.kind: rule for rule in (SGD, Adagrad, RMSProp, Adam, AdamW)}
 
 
 def fit(
     model: Any,
-    data: Source,
+    data: SourceLike,
     loss: LossLike,
     optimizer: Optimizer | str = "adam",
     *,
@@ -26,6 +26,9 @@ def fit(
     **options: Any,
 ) -> History:
     """Train a model: ``Trainer(model, optimizer, loss, **options).fit(data, ...)``.
+
+    ``data`` is a source, as ``Sequences``, or an iterable of (x, target) or (x, target, mask), time-first as
+    ``bptt`` takes them; ``Batches`` is for batch-first ones.
 
     ``optimizer`` may be a name, "sgd", "adagrad", "rmsprop", "adam" or "adamw", with its learning
     rate ``lr``. Raises as Trainer does.

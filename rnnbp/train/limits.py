@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rnnbp.numerics import positive_int, real_number
 from rnnbp.train.snapshots import Standing
+from rnnbp.train.source import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Limits:
 
     def total(self, batches_per_epoch: int) -> int | None:
         """The steps of a run that nothing else ends; None where only time does."""
-        whole = None if self.epochs is None else self.epochs * batches_per_epoch
+        known = None if batches_per_epoch == UNKNOWN else self.epochs
+        whole = None if known is None else known * batches_per_epoch
         return min((n for n in (self.steps, whole) if n is not None), default=None)
 
     def reason(self, at: Standing) -> str | None:

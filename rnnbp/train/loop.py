@@ -23,6 +23,7 @@ from rnnbp.train.limits import Limits
 from rnnbp.train.options import Callbacks, OnNonFinite, Options
 from rnnbp.train.settings import Fixed, Setting, unknown
 from rnnbp.train.source import Source
+from rnnbp.train.sources import SourceLike, as_source
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.training import Training
 from rnnbp.train.updates import Update
@@ -40,8 +41,8 @@ class Trainer:
         clip_norm: limit of the norm of all together; of both, the value goes first.
         learning_rate: a schedule of the step, from 0, or an OnPlateau, which is told the
             validation losses; by default the optimizer's own.
-        validation: a source, evaluated every ``validate_every`` steps, by default at the end of
-            each epoch.
+        validation: a source, or an iterable of batches as ``fit`` takes it, evaluated every
+            ``validate_every`` steps, by default at the end of each epoch.
         patience: the number of validations without a new lowest loss to stop after; the best
             parameters are then in the model when ``fit`` returns, whatever ended it but a signal.
         seed: of dropout, a different mask in each step.
@@ -74,7 +75,7 @@ class Trainer:
         clip_norm: float | None = None,
         clip_value: float | None = None,
         learning_rate: Schedule | OnPlateau | None = None,
-        validation: Source | None = None,
+        validation: SourceLike | None = None,
         validate_every: int | None = None,
         patience: int | None = None,
         seed: int = 0,
@@ -94,7 +95,7 @@ class Trainer:
             clip_norm=clip_norm,
             clip_value=clip_value,
             learning_rate=learning_rate,
-            validation=validation,
+            validation=None if validation is None else as_source("Trainer: validation", validation),
             validate_every=validate_every,
             patience=patience,
             snapshot_every=snapshot_every,
@@ -139,9 +140,12 @@ class Trainer:
         return vars(self) | {"_busy": False}
 
     def fit(
-        self, data: Source, *, epochs: int | None = None, steps: int | None = None, max_seconds: float | None = None
+        self, data: SourceLike, *, epochs: int | None = None, steps: int | None = None, max_seconds: float | None = None
     ) -> History:
         """Train until ``epochs`` or ``steps`` have been done since the run began, or for ``max_seconds`` from now.
+
+        ``data`` is a source, as ``Sequences``, or an iterable of (x, target) or (x, target, mask), time-first
+        as ``bptt`` takes them: see ``Batches``, which is for batch-first ones.
 
         Ctrl-C, SIGTERM and SIGHUP finish the step, write a snapshot and return, with the reason
         "interrupted"; a second Ctrl-C raises KeyboardInterrupt at once. A signal that comes when

@@ -13,7 +13,8 @@ from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.optim.learning_rates import check_schedule
 from rnnbp.schedules import ScheduleLike
 from rnnbp.train.event import Event, check_callbacks
-from rnnbp.train.source import Source, check_source
+from rnnbp.train.source import Source
+from rnnbp.train.sources import as_source
 
 Callbacks: TypeAlias = Sequence[Callable[[Event], object]]
 OnNonFinite: TypeAlias = Literal["raise", "skip"]
@@ -67,7 +68,7 @@ class Options:
     def _check_validation(self) -> None:
         """Raise ValueError where something needs validation losses, and there will be none."""
         if self.validation is not None:
-            check_source("Trainer: validation", self.validation)
+            self._put("validation", as_source("Trainer: validation", self.validation))
             return
         needing = [name for name in ("validate_every", "patience") if getattr(self, name) is not None]
         needing += ["learning_rate=OnPlateau"] * isinstance(self.learning_rate, OnPlateau)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from rnnbp.arrays import is_stream
 from rnnbp.storage import JSON
 from rnnbp.train.rows import add_to, rows
-from rnnbp.train.source import Batch, Source, check_batch, fingerprint
+from rnnbp.train.source import Batch, Source, check_batch, comes_once, fingerprint
+from rnnbp.train.sources import Wrapped
 
 SEEN = 8
 """Batches of a source without a fingerprint that are remembered: of the updates 1, 2, 4, …, 128."""
@@ -35,6 +36,8 @@ class RunData:
     batches: dict[str, str] = field(default_factory=dict)
     wanted: bool = True
     _unchecked: bool = False
+    wrapped: Wrapped = field(default_factory=Wrapped, repr=False, compare=False)
+    """The source that the last call of ``fit`` took its batches from."""
 
     @classmethod
     def stored(cls, known: str, batches: Mapping[str, str], override: frozenset[str]) -> RunData:
@@ -125,7 +128,7 @@ def _asked(source: Source, epoch: int, index: int) -> str:
 def _digest(source: Source, batch: Batch) -> str:
     """A digest of what a batch holds; ``ONCE`` where it cannot be asked for again."""
     parts = [batch.x, batch.target, batch.mask]
-    if hasattr(source, "__next__") or any(map(is_stream, parts)):
+    if comes_once(source) or any(map(is_stream, parts)):
         return ONCE
     found = hashlib.sha256(str(bool(batch.fresh)).encode())
     for part in parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -11,6 +12,9 @@ import numpy as np
 
 from rnnbp.arrays import is_stream, plain
 from rnnbp.numerics import Array, NonFiniteError, ShapeError, flag, positive_int, shown
+
+UNKNOWN = sys.maxsize
+"""Batches of an epoch whose end has not been seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,14 @@ class Source(Protocol):
     def batch(self, epoch: int, index: int) -> Batch: ...
 
 
-def epoch_of(source: Source, epoch: int = 0) -> Iterator[Batch]:
-    """The batches of an epoch, in order."""
-    return (source.batch(epoch, index) for index in range(source.batches_per_epoch))
+def first_epoch(source: Source) -> Iterator[Batch]:
+    """The batches of epoch 0, in order."""
+    return (source.batch(0, index) for index in range(source.batches_per_epoch))
+
+
+def comes_once(source: object) -> bool:
+    """Whether its batches cannot be asked for again."""
+    return hasattr(source, "__next__") or getattr(source, "once", False) is True
 
 
 def check_place(place: str, batches: int, epoch: int, index: int) -> None:
@@ -102,7 +111,7 @@ def check_batch(batch: object) -> None:
 def check_source(what: str, source: object) -> None:
     """Raise TypeError or ValueError unless ``source`` gives batches."""
     if not isinstance(source, Source):
-        cure = "wrap arrays in Sequences(x, y, ...), Windows or Examples"
+        cure = "wrap arrays in Sequences(x, y, ...), Windows or Examples, or give an iterable of batches (x, target)"
         raise TypeError(f"{what} must be a source of batches, found {type(source).__name__}; {cure}")
     positive_int(f"{what}: batches_per_epoch", source.batches_per_epoch)
 
@@ -110,4 +119,6 @@ def check_source(what: str, source: object) -> None:
 def fingerprint(source: Source) -> str:
     """What tells a source from others: its own ``fingerprint``, or else its class and length."""
     own = getattr(source, "fingerprint", None)
+    if own is None and (label := getattr(source, "label", None)) is not None:
+        return str(label)
     return f"{type(source).__name__} of {source.batches_per_epoch} batches{'' if own is None else f', {own}'}"

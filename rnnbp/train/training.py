@@ -16,7 +16,8 @@ from rnnbp.train.options import Options
 from rnnbp.train.progress import progress_bar
 from rnnbp.train.run_data import RunData
 from rnnbp.train.snapshots import load_snapshot
-from rnnbp.train.source import Source, check_source, fingerprint
+from rnnbp.train.source import Source, fingerprint
+from rnnbp.train.sources import SourceLike
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.steps import updated, validated
 from rnnbp.train.updates import Update
@@ -63,9 +64,14 @@ class Training:
             self.folder.outdate()
 
     def train(
-        self, data: Source, limits: Limits, interrupts: Interrupts, tell: Callable[[str, Mapping[str, Any]], object]
+        self,
+        given: SourceLike,
+        limits: Limits,
+        interrupts: Interrupts,
+        tell: Callable[[str, Mapping[str, Any]], object],
     ) -> str:
         """Train until there is a reason to stop, which is returned; ``tell`` is called with each kind of event."""
+        data = self.known.wrapped.source("Trainer.fit: data", given, self.at.epoch)
         self._begin(data)
         before, total = self.at.history.seconds, limits.total(data.batches_per_epoch)
         with progress_bar(self.options.progress, self.at.step, total) as bar:
@@ -148,7 +154,6 @@ class Training:
         """Check that the data are those of the run, and open its folder."""
         if self.useless:
             raise ValueError(f"Trainer.fit: {self.useless}; resume(), or train anew")
-        check_source("Trainer.fit: data", data)
         self.known.begin(data)
         batches = data.batches_per_epoch
         if self.at.index >= batches:

@@ -14,6 +14,7 @@ from rnnbp.bptt.results import States
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
 from rnnbp.train.source import Batch, Source, carrying, check_known, lost_after
+from rnnbp.train.sources import epoch_of
 
 
 def validation_loss(
@@ -35,8 +36,8 @@ def validation_loss(
     total = weights = 0.0
     state: States | None = None
     lost: tuple[int, ...] = ()
-    for index in range(source.batches_per_epoch):
-        batch = source.batch(0, index)
+    index = -1
+    for index, batch in enumerate(epoch_of(source)):
         try:
             check_known(batch, lost)
             with carrying(batch, state):
@@ -51,9 +52,7 @@ def validation_loss(
         total += value * weight
         weights += weight
     if not weights > 0:
-        raise NoWeightError(
-            f"validation: the weights of all {source.batches_per_epoch} batches are 0; give another mask"
-        )
+        raise NoWeightError(f"validation: the weights of all {index + 1} batches are 0; give another mask")
     return total / weights
 
 

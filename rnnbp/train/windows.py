@@ -15,7 +15,7 @@ from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, ShapeError, positive_int
 from rnnbp.train.recordings import Recording, are_texts, recordings_of
 from rnnbp.train.rows import Data, FileRows, Rows, digest, part, rows
-from rnnbp.train.source import Batch, check_place, epoch_of
+from rnnbp.train.source import Batch, check_place, first_epoch
 
 
 @final
@@ -122,7 +122,7 @@ class Windows:
 
     def __iter__(self) -> Iterator[Batch]:
         """The windows of one epoch."""
-        return epoch_of(self)
+        return first_epoch(self)
 
     def _lane(self, found: Recording) -> int:
         """Steps of a lane of a recording."""

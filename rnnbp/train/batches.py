@@ -1,0 +1,188 @@
+"""Iterables of batches as sources: lists, loaders, generators, functions of the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, final
+
+from rnnbp.numerics import flag, positive_int, shown
+from rnnbp.train.items import Layout
+from rnnbp.train.iterables import is_function, iterable, length_of, takes_epoch
+from rnnbp.train.source import UNKNOWN, Batch, check_place
+
+END = object()
+
+
+@final
+class Batches:
+    """An iterable of batches as a source, which ``fit``, ``evaluate`` and ``predict`` make of one by themselves.
+
+    Its items are (x, target), (x, target, mask) or a ``train.Batch``, of NumPy arrays or what becomes
+    one, as tensors of PyTorch in CPU memory: x (T, B, ...), target (T, B, ...) or None, mask (T, B).
+
+    Args:
+        batches: a list or a loader, which is iterated anew in each epoch; a function of the epoch, from
+            0, that returns an iterator; or an iterator, as a generator, which serves one epoch.
+        batch_first: True for x and target (B, T, ...) and mask (B, T), as loaders have them.
+        last: one target for each sequence, (B, ...), that of its last step of weight above 0.
+        batches_per_epoch: where an epoch ends; by default at the end of the iterable. An iterator with
+            it goes on from epoch to epoch.
+        carry: True for batches that go on, in an epoch, from the state of the one before.
+
+    A resumed run passes over the batches that it has seen. Raises TypeError for what is no iterable,
+    and for items of another kind.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> loader = [(np.zeros((8, 5, 3)), np.zeros(8, int)), (np.zeros((4, 5, 3)), np.zeros(4, int))]
+    >>> [batch.x.shape for batch in rb.Batches(loader, batch_first=True, last=True)]
+    [(5, 8, 3), (5, 4, 3)]
+    """
+
+    label = "Batches"
+    """What a run that goes on compares, besides some of the batches: a list may take a generator's place."""
+
+    def __init__(
+        self,
+        batches: Iterable[Any] | Callable[..., Iterable[Any]],
+        *,
+        batch_first: bool = False,
+        last: bool = False,
+        batches_per_epoch: int | None = None,
+        carry: bool = False,
+    ) -> None:
+        if not iterable(batches) and not is_function(batches):
+            raise TypeError(
+                f"Batches: expected an iterable of (x, target), or a function of the epoch that returns one, "
+                f"found {shown(batches)}; wrap arrays in Sequences(x, y, ...), Windows or Examples"
+            )
+        self.given = batches
+        self.layout = Layout(flag("Batches: batch_first", batch_first), flag("Batches: last", last))
+        self.carry = flag("Batches: carry", carry)
+        self.endless = batches_per_epoch is not None
+        """Whether an iterator goes on from epoch to epoch."""
+        if batches_per_epoch is not None:
+            batches_per_epoch = positive_int("Batches: batches_per_epoch", batches_per_epoch)
+        elif not is_function(batches) and (length := length_of(batches)) is not None:
+            batches_per_epoch = positive_int("Batches: the number of batches", length)
+        self.declared = batches_per_epoch
+        self._items: Iterator[Any] | None = None
+        self._ahead: list[Any] = []
+        self._first, self._epoch, self._index = 0, 0, 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_items": None, "_ahead": [], "_epoch": 0, "_index": 0}
+
+    @property
+    def once(self) -> bool:
+        """Whether it comes once."""
+        return hasattr(self.given, "__next__")
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Their number; before the end of an epoch of unknown length ``UNKNOWN``."""
+        if self.declared is not None:
+            return self.declared
+        if self._items is None or not self._index or self._peek() is not END:
+            return UNKNOWN
+        return self._index
+
+    def batch(self, epoch: int, index: int) -> Batch:
+        """Batch ``index`` of an epoch: the next one, or else those before it are passed over."""
+        check_place(type(self).__name__, self.declared or UNKNOWN, epoch, index)
+        self._go_to(epoch, index)
+        item = self._ahead.pop() if self._ahead else next(self._items or iter(()), END)
+        if item is END:
+            raise ValueError(self._ended(epoch, index))
+        self._epoch, self._index = epoch, index + 1
+        return self._made(item, epoch, index)
+
+    def epoch(self, number: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, whatever batch came last; of an iterator, those that follow."""
+        if self.once:
+            index = 0
+            while index < self.batches_per_epoch:
+                yield self.batch(number, index)
+                index += 1
+            return
+        index = -1
+        for index, item in enumerate(islice(self._begun(number), self.declared)):
+            yield self._made(item, number, index)
+        if index < 0 or (self.declared is not None and index + 1 < self.declared):
+            raise ValueError(self._ended(number, index + 1))
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of one epoch, the first."""
+        return self.epoch()
+
+    def begin_at(self, epoch: int) -> None:
+        """Say that the first batch of an iterator is that of an epoch later than the first."""
+        if self._items is None:
+            self._first = epoch
+
+    def _made(self, item: object, epoch: int, index: int) -> Batch:
+        try:
+            return self.layout.batch(item, fresh=index == 0 or not self.carry)
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in batch {index} of epoch {epoch}")
+            raise
+
+    def _begun(self, epoch: int) -> Iterator[Any]:
+        """An iterator over the items of an epoch."""
+        if not is_function(self.given):
+            return iter(self.given)  # type: ignore[arg-type]  # it is no function
+        function: Any = self.given
+        found = function(epoch) if takes_epoch(function) else function()
+        if not iterable(found):
+            raise TypeError(
+                f"Batches: the function of the epoch returned {shown(found)}; return an iterator of batches"
+            )
+        return iter(found)
+
+    def _go_to(self, epoch: int, index: int) -> None:
+        """Make the batch the next one."""
+        if self._items is not None and self.once:
+            ahead = self._steps_to(epoch, index)
+            if ahead < 0:
+                raise ValueError(self._once(epoch, index))
+            self._pass_over(ahead)
+        elif self._items is not None and epoch == self._epoch and index >= self._index:
+            self._pass_over(index - self._index)
+        else:
+            self._items, self._ahead = self._begun(epoch), []
+            past = max(0, epoch - self._first) * (self.declared or 0) if self.once and self.endless else 0
+            self._epoch, self._index = epoch, 0
+            self._pass_over(past + index)
+
+    def _steps_to(self, epoch: int, index: int) -> int:
+        """Items of an iterator to pass over, below 0 where the batch has come, or will not."""
+        if not self.endless:
+            return index - self._index if epoch == self._epoch else -1
+        return (epoch - self._epoch) * (self.declared or 0) + index - self._index
+
+    def _pass_over(self, count: int) -> None:
+        while count > 0 and self._ahead:
+            self._ahead.pop()
+            count -= 1
+        for _ in islice(self._items or (), count):
+            pass
+
+    def _peek(self) -> object:
+        """The next item, or END."""
+        if not self._ahead:
+            self._ahead.append(next(self._items or iter(()), END))
+        return self._ahead[0]
+
+    def _once(self, epoch: int, index: int) -> str:
+        return (
+            f"batch {index} of epoch {epoch} cannot come: {shown(self.given)} is an iterator, which comes once and "
+            f"serves one epoch; give a list, a function of the epoch that returns an iterator, or "
+            f"Batches(..., batches_per_epoch=n) for one that goes on"
+        )
+
+    def _ended(self, epoch: int, index: int) -> str:
+        used = "an iterator that has been used up; give a new one" if self.once else "it has no batches"
+        if index:
+            used = f"the epoch was to have {self.declared or 'more'}"
+            used += "; give Batches(..., batches_per_epoch=n) with the number that there are"
+        return f"{shown(self.given)} ended before batch {index} of epoch {epoch}: {used}"

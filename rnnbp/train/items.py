@@ -1,0 +1,85 @@
+"""Items of iterables as batches: (x, target), (x, target, mask) or a Batch, whoever makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rnnbp.arrays import is_stream, plain, sliceable
+from rnnbp.numerics import Array, ShapeError, shown
+from rnnbp.train.last import at_last
+from rnnbp.train.source import Batch
+
+MOST = 3
+"""Parts of an item: x, target, mask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How items are laid out: batch-first or time-first, with targets for each step or for the last one."""
+
+    batch_first: bool
+    last: bool
+
+    def batch(self, item: object, *, fresh: bool) -> Batch:
+        """An item as a Batch, which is taken as it is. Raises TypeError or ShapeError for what is none."""
+        if isinstance(item, Batch) or all(hasattr(item, name) for name in Batch.__slots__):
+            return item  # type: ignore[return-value]  # of another class with these fields
+        if not isinstance(item, (tuple, list)) or not 1 <= len(item) <= MOST:
+            raise TypeError(_no_item(item))
+        x, target, mask = (*item, None, None)[:MOST]
+        if not (self.batch_first or self.last):
+            return Batch(_given("x", x), _given("target", target), _given("mask", mask), fresh)
+        weights = None if mask is None else plain("mask", mask)
+        return self._turned(plain("x", x), None if target is None else plain("target", target), weights, fresh)
+
+    def _turned(self, x: Array, target: Array | None, mask: Array | None, fresh: bool) -> Batch:
+        """The arrays of an item with time as their first axis, and a target at each step."""
+        if x.ndim < 2:
+            axes = "(B, T, ...)" if self.batch_first else "(T, B, ...)"
+            raise ShapeError(f"x must have axes {axes}, found shape {x.shape}; add the missing one")
+        first = x if self.batch_first else x.swapaxes(0, 1)
+        lead = first.shape[:2]
+        if mask is not None:
+            mask = self._led("mask", mask, lead)
+        if target is not None and self.last:
+            if target.shape[:1] != lead[:1]:
+                raise ShapeError(
+                    f"target axis 0 must have size {lead[0]}, one for each sequence of x, found shape {target.shape}; "
+                    f"leave last=True out for targets of each step"
+                )
+            target, mask = at_last(target, mask, lead[1])
+        elif target is not None:
+            target = self._led("target", target, lead)
+        return Batch(_swapped(first), _swapped(target), _swapped(mask), fresh)
+
+    def _led(self, name: str, array: Array, lead: tuple[int, ...]) -> Array:
+        """A target or mask that begins with the axes (B, T) of x."""
+        found = array if self.batch_first or array.ndim < 2 else array.swapaxes(0, 1)
+        if found.shape[:2] != lead:
+            cure = "give one for each step"
+            if name == "target" and found.shape[:1] == lead[:1]:
+                cure = "for one target of each sequence say last=True"
+            expected = lead if self.batch_first else lead[::-1]
+            raise ShapeError(f"{name} must begin with the axes {expected} of x, found shape {array.shape}; {cure}")
+        return found
+
+
+def _given(name: str, part: Any) -> Any:
+    """A part of an item as ``bptt`` takes it: tensors as arrays, streams as they are."""
+    return part if part is None or is_stream(part) or sliceable(part) else plain(name, part)
+
+
+def _swapped(array: Any) -> Any:
+    return None if array is None else np.ascontiguousarray(array.swapaxes(0, 1))
+
+
+def _no_item(item: object) -> str:
+    cure = "give tuples"
+    if isinstance(item, dict):
+        cure = f"its keys are {', '.join(map(repr, item))}: choose two, as ((b['x'], b['y']) for b in ...)"
+    elif isinstance(item, (tuple, list)):
+        cure = "no more, and no less"
+    return f"a batch of an iterable must be (x, target), (x, target, mask) or a Batch, found {shown(item)}; {cure}"

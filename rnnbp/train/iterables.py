@@ -1,0 +1,48 @@
+"""What can be iterated for batches: lists, loaders, generators, functions of the epoch; no arrays, no text."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rnnbp.train.source import Batch
+
+
+def iterable(given: object) -> bool:
+    """Whether it can be iterated, and is no array, text or dict."""
+    return (
+        hasattr(given, "__iter__")
+        and not isinstance(given, (str, bytes, Mapping, set, frozenset, type))
+        and not hasattr(given, "__array__")
+        and not hasattr(given, "shape")
+    )
+
+
+def holds_arrays(given: object) -> bool:
+    """Whether a list holds arrays or numbers, and no batches."""
+    first = given[0] if isinstance(given, (list, tuple)) and given else ()
+    return hasattr(first, "shape") or not isinstance(first, (list, tuple, Mapping, Batch))
+
+
+def is_function(given: object) -> bool:
+    return callable(given) and not isinstance(given, type) and not hasattr(given, "__iter__")
+
+
+def takes_epoch(function: Callable[..., Any]) -> bool:
+    """Whether a function has a parameter for the epoch."""
+    try:
+        inspect.signature(function).bind(0)
+    except TypeError:
+        return False
+    except ValueError:  # of C, which does not say
+        return True
+    return True
+
+
+def length_of(batches: object) -> int | None:
+    """What ``len`` says; None where it cannot."""
+    try:
+        return len(batches)  # type: ignore[arg-type]  # that is the question
+    except (TypeError, NotImplementedError, AttributeError):  # as of a loader of a stream
+        return None

@@ -1,0 +1,52 @@
+"""Whatever ``fit``, ``evaluate`` and ``predict`` are given to take batches from, as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
+
+from rnnbp.train.batches import Batches
+from rnnbp.train.iterables import holds_arrays, is_function, iterable
+from rnnbp.train.source import Batch, Source, check_source
+
+SourceLike: TypeAlias = Source | Iterable[Any] | Callable[..., Iterable[Any]]
+"""A source, or what becomes one: an iterable of batches, or a function of the epoch that returns one."""
+
+
+def as_source(what: str, data: object) -> Source:
+    """A source as it is, an iterable of batches, or a function of the epoch, as one.
+
+    Raises TypeError for anything else, ValueError for one without batches.
+    """
+    if not isinstance(data, (Source, type)) and not holds_arrays(data) and (iterable(data) or is_function(data)):
+        data = Batches(data)  # type: ignore[arg-type]  # it has been looked at
+    check_source(what, data)
+    return data  # type: ignore[return-value]  # as above
+
+
+def epoch_of(source: Source, epoch: int = 0) -> Iterator[Batch]:
+    """The batches of an epoch, in order."""
+    if isinstance(source, Batches):
+        return source.epoch(epoch)
+    return (source.batch(epoch, index) for index in range(source.batches_per_epoch))
+
+
+class Wrapped:
+    """The source that was made of what ``fit`` was given last, so that the next call goes on with it."""
+
+    def __init__(self) -> None:
+        self._given: object = None
+        self._source: Source | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_given": None, "_source": None}  # iterators cannot be copied
+
+    def source(self, what: str, data: object, epoch: int) -> Source:
+        """``data`` as a source; another iterator than the last begins with ``epoch``."""
+        if self._source is not None and self._given is data:
+            return self._source
+        found = as_source(what, data)
+        if self._source is not None and isinstance(found, Batches):
+            found.begin_at(epoch)
+        self._given, self._source = data, found
+        return found

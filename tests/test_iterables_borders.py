@@ -1,0 +1,213 @@
+"""Iterables as sources: lists, loaders, generators and functions of the epoch train as a source of the same batches."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.train import Batch
+
+MSE = rb.losses.MeanSquaredError()
+N, T, B, F = 4, 5, 3, 2
+RNG = np.random.default_rng(0)
+ITEMS = [(x, x[..., :1] * 2) for x in RNG.normal(size=(N, T, B, F))]
+
+
+class Own:
+    """The source that all of these are compared with."""
+
+    batches_per_epoch = N
+
+    def batch(self, epoch: int, index: int) -> Batch:
+        return Batch(*ITEMS[index])
+
+
+class Two(Own):
+    batches_per_epoch = 2
+
+
+class Loader:
+    """As a loader of another library: it has no length, and is iterated anew."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([list(item) for item in ITEMS])
+
+
+class Sized(Loader):
+    def __len__(self) -> int:
+        return N
+
+
+def batches(epoch: int) -> Iterator[Any]:
+    assert epoch in (0, 1, 2)
+    yield from ITEMS
+
+
+def endless() -> Iterator[Any]:
+    while True:
+        yield from ITEMS
+
+
+SOURCES: dict[str, Callable[[], Any]] = {
+    "list": lambda: ITEMS,
+    "Batches": lambda: [Batch(*item) for item in ITEMS],
+    "loader": Loader,
+    "loader with a length": Sized,
+    "function of the epoch": lambda: batches,
+    "function": lambda: lambda: iter(ITEMS),
+    "endless": lambda: rb.Batches(endless(), batches_per_epoch=N),
+    "with masks": lambda: [(*item, np.ones((T, B))) for item in ITEMS],
+}
+
+
+def trainer(folder: Path | None = None, **options: Any) -> rb.Trainer:
+    layers = rb.LSTM(F, 4, dtype="float64", rng=0), rb.Dense(4, 1, dtype="float64", rng=1)
+    model = rb.Sequential(*layers)
+    return rb.Trainer(model, rb.optim.Adam(model), MSE, folder=folder, **options)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_they_train_as_a_source_does(name: str) -> None:
+    seen: list[tuple[str, int]] = []
+    options = {"callbacks": [lambda e: seen.append((e.kind, e.metrics["step"]))]}
+    found = trainer(validation=ITEMS[:2], **options).fit(SOURCES[name](), epochs=2)
+    expected = trainer(validation=Two()).fit(Own(), epochs=2)
+    assert found.losses == pytest.approx(expected.losses, rel=1e-12)
+    assert [step for kind, step in seen if kind == "epoch"] == [4, 8]
+    assert len(found.validation_losses) == 2
+    assert found.validation_losses[0] == pytest.approx(expected.validation_losses[0], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_resumed_run_passes_over_what_it_has_seen(name: str, tmp_path: Path) -> None:
+    whole = trainer()
+    whole.fit(SOURCES[name](), steps=7)
+    trainer(tmp_path).fit(SOURCES[name](), steps=5)
+    resumed = trainer(tmp_path).resume()
+    with _warns_of_iterators(name):
+        resumed.fit(SOURCES[name](), steps=7)
+    for key, p in whole.model.params.items():
+        np.testing.assert_array_equal(resumed.model.params[key], p)
+
+
+def _warns_of_iterators(name: str) -> Any:
+    context = {"endless": pytest.warns(RuntimeWarning, match="comes once")}
+    return context.get(name, pytest.MonkeyPatch.context())
+
+
+def test_other_batches_are_refused_when_a_run_goes_on(tmp_path: Path) -> None:
+    trainer(tmp_path).fit(ITEMS, steps=3)
+    with pytest.raises(ValueError, match="began on other data: batch 0 of epoch 0 differs"):
+        trainer(tmp_path).resume().fit(ITEMS[::-1], steps=4)
+
+
+def test_a_generator_serves_one_epoch() -> None:
+    one = trainer()
+    assert one.fit((item for item in ITEMS), epochs=1).losses == trainer().fit(Own(), epochs=1).losses
+    with pytest.raises(ValueError, match=r"comes once .* serves one epoch; give a list, a function of the epoch"):
+        trainer().fit((item for item in ITEMS), epochs=2)
+
+
+def test_a_second_fit_goes_on_with_the_same_generator() -> None:
+    one, whole = trainer(), trainer().fit(Own(), steps=4)
+    given = iter(ITEMS)
+    one.fit(given, steps=1)
+    assert one.fit(given, steps=4).losses == whole.losses
+
+
+def test_a_new_generator_for_each_epoch() -> None:
+    one, whole = trainer(), trainer()
+    whole.fit(Own(), steps=8)
+    one.fit(iter(ITEMS), steps=4)
+    one.fit(iter(ITEMS), steps=8)
+    for key, p in whole.model.params.items():
+        np.testing.assert_array_equal(one.model.params[key], p)
+    two = trainer()
+    two.fit(rb.Batches(endless(), batches_per_epoch=N), steps=4)
+    two.fit(rb.Batches(iter(ITEMS), batches_per_epoch=N), steps=8)
+    for key, p in whole.model.params.items():
+        np.testing.assert_array_equal(two.model.params[key], p)
+
+
+def test_batch_first_loaders_with_a_label_for_each_sequence() -> None:
+    x, labels = RNG.normal(size=(7, T, F)), np.arange(7) % 3
+    mask = np.arange(T) < np.array([5, 2, 3, 1, 5, 4, 2])[:, None]
+    loader = [(x[k : k + 3], labels[k : k + 3], mask[k : k + 3]) for k in (0, 3, 6)]
+    expected = rb.Sequences(x, labels, mask=mask, last=True, shuffle=False, batch_size=3)
+    for found, other in zip(rb.Batches(loader, batch_first=True, last=True), expected, strict=True):
+        for name in Batch.__slots__:
+            np.testing.assert_array_equal(getattr(found, name), getattr(other, name))
+
+
+def test_batch_first_targets_of_each_step() -> None:
+    turned = [tuple(a.swapaxes(0, 1) for a in item) for item in ITEMS]
+    for found, (x, target) in zip(rb.Batches(turned, batch_first=True), ITEMS, strict=True):
+        np.testing.assert_array_equal(found.x, x)
+        np.testing.assert_array_equal(found.target, target)
+
+
+def test_batches_that_carry_their_state() -> None:
+    x = RNG.normal(size=(60, F))
+    data = rb.Windows(x, x[:, :1], horizon=5, batch_size=2)
+    items = rb.Batches([(b.x, b.target) for b in data], carry=True)
+    assert trainer().fit(items, epochs=2).losses == trainer().fit(data, epochs=2).losses
+
+
+def test_loaders_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    x, labels = torch.randn(10, T, F, dtype=torch.float64), torch.arange(10) % 3
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, labels), batch_size=4)
+    model = rb.Sequential(rb.GRU(F, 4, dtype="float64", rng=0), rb.Dense(4, 3, dtype="float64", rng=1))
+    again = copy.deepcopy(model)
+    loss = rb.losses.CrossEntropy()
+    found = rb.fit(model, rb.Batches(loader, batch_first=True, last=True), loss, epochs=2)
+    expected = rb.Sequences(x.numpy(), labels.numpy(), last=True, shuffle=False, batch_size=4)
+    assert found.losses == rb.fit(again, expected, loss, epochs=2).losses
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
+def test_trainers_can_be_copied_between_calls(copied: Callable[[rb.Trainer], rb.Trainer]) -> None:
+    one = trainer()
+    one.fit((item for item in ITEMS), steps=2)
+    assert copied(one).fit(ITEMS, steps=3).losses == trainer().fit(Own(), steps=3).losses
+
+
+BAD: dict[str, tuple[Any, type[Exception], str]] = {
+    "a pair of arrays": (ITEMS[0], TypeError, r"found tuple; wrap arrays in Sequences\(x, y, ...\)"),
+    "a list of arrays": ([*ITEMS[0]], TypeError, "found list; wrap arrays"),
+    "an array": (ITEMS[0][0], TypeError, "found ndarray; wrap arrays"),
+    "a dict": ({"x": 1}, TypeError, "found dict"),
+    "text": ("abc", TypeError, "found str"),
+    "no batches": ([], ValueError, "number of batches must be at least 1, found 0"),
+    "an empty loader": (iter(()), ValueError, "an iterator that has been used up; give a new one"),
+    "four parts": ([(*ITEMS[0], 1, 2)], TypeError, r"must be \(x, target\), \(x, target, mask\) or a Batch"),
+    "dicts": ([{"x": 1, "y": 2}], TypeError, "its keys are 'x', 'y': choose two"),
+    "a short loader": (rb.Batches(iter(ITEMS), batches_per_epoch=9), ValueError, "the epoch was to have 9"),
+    "no iterator": (lambda epoch: 3, TypeError, "the function of the epoch returned 3; return an iterator"),
+    "a label": (
+        rb.Batches([(np.zeros((3, 5, 2)), np.zeros(3, int))], batch_first=True),
+        rb.ShapeError,
+        "say last=True",
+    ),
+    "steps": (rb.Batches([(np.zeros((3, 5, 2)), np.zeros((3, 4)))], batch_first=True), rb.ShapeError, r"axes \(3, 5\)"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_no_source(case: str) -> None:
+    data, error, message = BAD[case]
+    with pytest.raises(error, match=message):
+        trainer().fit(data, epochs=2)
+
+
+@pytest.mark.parametrize("given", [np.zeros(3), "abc", {"x": 1}, 5, list])
+def test_what_no_batches_are_made_of(given: Any) -> None:
+    with pytest.raises(TypeError, match="Batches: expected an iterable"):
+        rb.Batches(given)
