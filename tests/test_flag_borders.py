@@ -60,6 +60,10 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "Sequences last": lambda f: rb.Sequences(X, Y[:, 0], batch_size=2, last=f),
     "Sequences shuffle": lambda f: rb.Sequences(X, Y, batch_size=2, shuffle=f),
     "Sequences batch_first": lambda f: rb.Sequences(X, Y, batch_size=2, batch_first=f),
+    "Windows recordings": lambda f: rb.Windows([X[0], X[1]], None, horizon=2, batch_size=1, recordings=f),
+    "Batches batch_first": lambda f: rb.Batches([], batches_per_epoch=1, batch_first=f),
+    "Batches last": lambda f: rb.Batches([], batches_per_epoch=1, last=f),
+    "Batches carry": lambda f: rb.Batches([], batches_per_epoch=1, carry=f),
     "Examples shuffle": lambda f: rb.Examples(X, Y, batch_size=2, shuffle=f),
     "Dense bias": lambda f: rb.Dense(3, 4, bias=f),
     "Conv1D bias": lambda f: rb.Conv1D(3, 4, 2, bias=f),
@@ -79,7 +83,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("call", CALLS)
 def test_what_is_no_bool_is_refused(call: str, value: Any) -> None:
     with pytest.raises(
-        TypeError, match=f"{call.split()[-1] if call[:5] != 'Batch' else 'fresh'}.* must be True or False"
+        TypeError, match=f"{call.split()[-1] if call[:6] != 'Batch ' else 'fresh'}.* must be True or False"
     ):
         CALLS[call](value)
 
