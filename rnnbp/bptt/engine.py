@@ -52,6 +52,7 @@ def bptt(
     steps: int | None = None,
     folder: PathLike | None = None,
     progress: bool = False,
+    return_y: bool = False,
 ) -> Gradients:
     """Loss and gradients of a sequence, by backpropagation through time (Werbos 1990) within a schedule.
 
@@ -88,6 +89,8 @@ def bptt(
         folder: where streams and checkpoints on disk are kept, in files without a name; by default where
             the system has its temporary files.
         progress: show a bar of the steps run, with bytes and seconds, forecast and so far.
+        return_y: True to return the model's outputs too, as ``y`` (T, B, ...) of the result: those that the
+            loss was taken of, dropout included. They count among the bytes of gradients.
 
     Raises ShapeError, DtypeError, ValueError or TypeError for arguments that do not fit, ScheduleError for
     a schedule that cannot be run, MemoryError where what is kept is far beyond the machine's
@@ -101,11 +104,12 @@ def bptt(
     given: Any = {"chunk": chunk, "state": state, "backend": backend, "steps": steps, "folder": folder, "mask": mask}
     problem = pose(graph, x, **given, training=flag("training", training))
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
+        objective.return_y = _returns_y(problem, return_y)
         kept = keeps_dx(problem, checkpoint, dx if dx is None else flag("dx", dx))
         problem, checkpoint = settle(problem, objective, checkpoint, chunk, dx=kept)
         objective.problem = problem
         actions, foreseen = _actions(problem, checkpoint)
-        memory = reuse(None if foreseen is None else (problem.kind, foreseen, kept, type(loss)))
+        memory = reuse(None if foreseen is None else (problem.kind, foreseen, kept, type(loss), objective.return_y))
         objective.memory = memory
         chunks = _chunks(problem, memory, seed=check_seed(seed))
         plan = checkpoint if isinstance(checkpoint, Plan) else None
@@ -122,6 +126,13 @@ def bptt(
             f"make it the same each time it is iterated"
         )
     return result
+
+
+def _returns_y(problem: Problem, asked: bool) -> bool:
+    """Whether y is kept. Raises ValueError where it was asked for and cannot be."""
+    if flag("return_y", asked) and not problem.known:
+        raise ValueError("return_y=True, but x is a stream of unknown length; give steps=, or leave it out")
+    return bool(asked)
 
 
 def _chunks(problem: Problem, memory: Reuse, *, seed: int) -> Chunks:

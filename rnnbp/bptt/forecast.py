@@ -58,11 +58,12 @@ def forecast(
     costs: Costs | None = None,
     backend: BackendLike = None,
     training: bool = True,
+    return_y: bool = False,
 ) -> Forecast:
     """What ``bptt`` with these arguments will count in ``stats``, before there is any data.
 
     Args:
-        model, loss, chunk, horizon, backend, training: as ``bptt`` takes them.
+        model, loss, chunk, horizon, backend, training, return_y: as ``bptt`` takes them.
         checkpoint: a schedule, as ``bptt`` takes it; a ``Plan`` has a forecast of its own.
         steps, batch: T and B of x.
         x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
@@ -96,6 +97,7 @@ def forecast(
             f"give a longer chunk, or ask plan"
         )
     flags = {"dx": flag("forecast: dx", dx), "training": flag("forecast: training", training)}
+    flags["return_y"] = flag("forecast: return_y", return_y)
     sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
     return foretell(sizes, resolve(checkpoint, chunks), steps, length, costs, horizon)
 
@@ -109,6 +111,7 @@ def sizes_of(
     dx: bool = True,
     backend: BackendLike = None,
     training: bool = True,
+    return_y: bool = False,
 ) -> Sizes:
     """Bytes of a run with x in C order and of the model's dtype. Raises ValueError for an unknown backend."""
     assert model.dtype is not None
@@ -125,6 +128,7 @@ def sizes_of(
         dx=dx,
         backend=backend_for(model, backend),
         training=training,
+        return_y=return_y,
     )
 
 

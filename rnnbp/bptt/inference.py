@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,47 +23,102 @@ from rnnbp.bptt.sums import Total
 from rnnbp.ieee import ieee
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss
-from rnnbp.numerics import Array, ShapeError
+from rnnbp.numerics import Array, ShapeError, flag
 from rnnbp.reuse import Reuse, reuse
+from rnnbp.rng import check_seed
 from rnnbp.storage import PathLike
+
+Seen: TypeAlias = Callable[[Array, Array | None, Array | None], object]
+"""(y, target, mask) of a chunk, (L, B, ...) each."""
 
 
 @by_numpy_where_refused
 @ieee
 def predict(
-    model: Any, x: Any, *, state: Any = None, chunk: int | None = None, mask: Any = None
+    model: Any,
+    x: Any,
+    *,
+    state: Any = None,
+    chunk: int | None = None,
+    mask: Any = None,
+    last: bool = False,
+    training: bool = False,
+    seed: int = 0,
 ) -> tuple[Array, States]:
     """(y, state): the model's output (T, B, ...) in evaluation mode, and the state after the last
     step.
 
     Arguments as those of ``bptt``, errors too. A mask (T, B) says where x may hold what cannot be
     used, as NaN; the output there is that of zeros.
+
+    Args:
+        last: True for y (B, ...), that of the last step of each sequence: the last one of weight
+            above 0 where there is a mask. Memory holds the outputs of a chunk at a time.
+        training: True for layers in training mode, as for Monte-Carlo dropout.
+        seed: of dropout masks in training mode: another one draws others.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> model = rb.Sequential(rb.LSTM(3, 4), rb.Dropout(0.5), rb.Dense(4, 2))
+    >>> x = np.zeros((7, 5, 3), "float32")
+    >>> rb.predict(model, x)[0].shape, rb.predict(model, x, last=True)[0].shape
+    ((7, 5, 2), (5, 2))
+    >>> np.stack([rb.predict(model, x, training=True, seed=k)[0] for k in range(10)]).std(axis=0).shape
+    (7, 5, 2)
     """
-    check_outputs_possible(x)
+    if not flag("last", last):
+        check_outputs_possible(x)
     mask = None if mask is None else as_array("mask", mask, axes="(T, B)")
-    problem = pose(as_model(model), x, chunk=chunk, state=state, backend=None, mask=mask)
-    if not problem.known:
+    training, seed = flag("training", training), check_seed(seed)
+    problem = pose(as_model(model), x, chunk=chunk, state=state, backend=None, mask=mask, training=training)
+    if not problem.known and not last:
         raise TypeError(
-            "predict gives the outputs of all steps, and x is a stream; give its pieces one by one, with state="
+            "predict returns the outputs of all steps, and x is a stream; give its pieces one by one, with state=, "
+            "or last=True for the last one"
         )
     if mask is not None:
         zeros = np.broadcast_to(np.zeros(1, problem.dtype), (problem.steps, problem.batch))
         Objective(problem, NoLoss(), zeros, mask)  # which checks the mask
-    memory, chunks = _prepared(problem)
-    y, present = np.empty((problem.steps, problem.batch, *problem.output_shape), problem.dtype), problem.state
-    for n in range(problem.chunks):
-        present, y[problem.span(n)] = chunks.outputs(n, present)
+    with closing(problem.x):
+        return _outputs(problem, seed, mask, last=last)
+
+
+def _outputs(problem: Problem, seed: int, mask: Array | None, *, last: bool) -> tuple[Array, States]:
+    """(y, state) of a model, or of each sequence its ``last`` output."""
+    memory, chunks = _prepared(problem, seed)
+    steps = (problem.batch,) if last else (problem.steps, problem.batch)
+    y, present = np.empty((*steps, *problem.output_shape), problem.dtype), problem.state
+    at = last_steps(mask) if last and mask is not None else None
+    for n in problem.numbers():
+        present, found = chunks.outputs(n, present)
+        if not last:
+            y[problem.span(n)] = found
+        elif at is None:
+            y[:] = found[-1]
+        else:
+            rows, start = np.arange(problem.batch), n * problem.chunk
+            rows = rows[(at >= start) & (at < start + len(found))]
+            y[rows] = found[at[rows] - start, rows]
     memory.end(chunks.rest(), lasting(problem.model))
     return y, present
 
 
-def _prepared(problem: Problem) -> tuple[Reuse, Chunks]:
+def last_steps(mask: Array) -> Array:
+    """(B,) the last step of each sequence that has weight in a mask (T, B). Raises ValueError where there is none."""
+    some = mask > 0
+    if not some.any(axis=0).all():
+        row = int(np.argmin(some.any(axis=0)))
+        raise ValueError(f"sequence {row} has no last step, its mask is all 0; leave it out")
+    found: Array = len(mask) - 1 - np.argmax(some[::-1], axis=0)
+    return found
+
+
+def _prepared(problem: Problem, seed: int = 0) -> tuple[Reuse, Chunks]:
     """What the last run has left, if it was of this kind, with weights as they are now; else new."""
     memory = reuse(("forward", problem.kind) if problem.known else None)
     found: Chunks | None = memory.kit(lasting(problem.model))
     if found is None:
-        return memory, Chunks(problem, seed=0, training=False)
-    found.begin(problem, seed=0, training=False)
+        return memory, Chunks(problem, seed=seed, training=problem.training)
+    found.begin(problem, seed=seed, training=problem.training)
     found.renew()
     return memory, found
 
@@ -98,9 +155,14 @@ def evaluated(
     chunk: int | None = None,
     steps: int | None = None,
     folder: PathLike | None = None,
+    seen: Seen | None = None,
 ) -> tuple[float, States, tuple[int, ...]]:
-    """What ``evaluate`` returns, and the rows whose state is lost, as ``Gradients`` has them."""
-    problem = pose(as_model(model), x, chunk=chunk, state=state, backend=None, steps=steps, folder=folder, mask=mask)
+    """What ``evaluate`` returns, and the rows whose state is lost, as ``Gradients`` has them.
+
+    ``seen`` is called with y, target and mask of each chunk.
+    """
+    given: Any = {"chunk": chunk, "state": state, "steps": steps, "folder": folder, "mask": mask}
+    problem = pose(as_model(model), x, **given, backend=None, training=False)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         memory, chunks = _prepared(problem)
         value, present = Total(), problem.state
@@ -109,6 +171,8 @@ def evaluated(
                 objective.finish()
         for n in problem.numbers():
             present, y = chunks.outputs(n, present)
+            if seen is not None:
+                seen(y, *objective.data(n))
             value.add(float(objective.value(y, n)))
         objective.end()
         memory.end(chunks.rest(), lasting(problem.model))
@@ -118,7 +182,7 @@ def evaluated(
 def backprop(model: Any, x: Any, target: Any, loss: LossLike, *, mask: Any = None, **options: Any) -> Gradients:
     """Loss and gradients of a model without Recurrents on a mini-batch, x (B, ...): ``bptt`` of one step.
 
-    Arguments as those of ``bptt``, all without the time axis, errors too.
+    Arguments and result as those of ``bptt``, all without the time axis, errors too.
     """
     if found := recurrents(as_model(model)):
         raise ShapeError(f"backprop is for models without time, found {found[0].block}; use bptt with x (T, B, ...)")
@@ -127,9 +191,7 @@ def backprop(model: Any, x: Any, target: Any, loss: LossLike, *, mask: Any = Non
         raise ShapeError(f"x has shape {x.shape}, that of one example: axis 0, the batch, is missing; give x[None]")
     step = [x[None], *(_one_step(name, a, len(x)) for name, a in (("target", target), ("mask", mask)))]
     result = bptt(model, step[0], step[1], _without_time(loss), mask=step[2], **options)
-    if result.dx is None:
-        return result
-    return Gradients(result.loss, result.grads, result.dx[0], result.dstate, result.state, result.stats)
+    return replace(result, dx=None if result.dx is None else result.dx[0], y=None if result.y is None else result.y[0])
 
 
 def _one_step(name: str, given: Any, batch: int) -> Array | None:

@@ -46,6 +46,10 @@ class Objective:
             if isinstance(self.mask, Held) and not self.mask.fresh:
                 warn_if_prefixes(self.mask.array)
         self.total, self._prepared = 1.0, 0
+        self.seen: Callable[[Array, int], object] | None = None
+        """What is called with y of each chunk, and its number, before its loss is taken."""
+        self.return_y = False
+        """Whether y of all steps is kept."""
         if isinstance(loss, Loss) and self.target is None:
             raise TypeError(f"{loss} compares with a target, found None; give one, or write a loss function")
         if not isinstance(loss, Loss) and mask is not None:
@@ -170,6 +174,7 @@ class Objective:
             loss_rows=rows,
             loss_brief=isinstance(self.loss, Loss) and self.loss.brief,
             dx=dx,
+            return_y=self.return_y,
             symbol_bytes=x.dtype.itemsize if x.fresh else 8,
             backend=problem.backend,
             training=problem.training,
@@ -181,7 +186,14 @@ class Objective:
         for part in (self.problem.x, *self._parts):
             part.close()
 
+    def data(self, n: int) -> tuple[Array | None, Array | None]:
+        """(target, mask) of chunk n, None where there is none."""
+        span = self.problem.span(n)
+        return self._read(self.target, span), self._read(self.mask, span)
+
     def __call__(self, y: Array, n: int) -> tuple[Any, Array]:
+        if self.seen is not None:
+            self.seen(y, n)
         value, dy = self._evaluate(y, n)
         if isinstance(self.loss, Loss):
             return value / self.total, self._fitting(self.loss, dy, y)

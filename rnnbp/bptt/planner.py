@@ -95,6 +95,7 @@ def plan(
     optimizer: Optimizer | None = None,
     costs: Costs | None = None,
     backend: BackendLike = None,
+    return_y: bool = False,
 ) -> Plan:
     """The fastest schedule and chunk length whose run holds no more than ``budget`` bytes.
 
@@ -105,6 +106,7 @@ def plan(
         x_shape: feature shape of x, () for symbols; None where the model's Input says it.
         disk: bytes that checkpoints may take on disk, None for none; folder: where, as ``bptt`` takes it.
         dx: whether the gradient by x will be kept, which is as long as x; False for streams and mapped files.
+        return_y: whether y of all steps will be kept, as ``bptt`` returns it on request.
         optimizer: whose state is to be within the budget too, as ``fit`` holds it under a budget of bytes.
         costs: seconds of actions; None asks ``calibrate``, which measures them in about a second.
 
@@ -114,7 +116,8 @@ def plan(
     graph = as_model(model)
     shape = feature_shape("plan", graph, x_shape)
     steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
-    sizes = sizes_of(graph, shape, batch, loss, dx=flag("plan: dx", dx), backend=backend)
+    flags = {"dx": flag("plan: dx", dx), "return_y": flag("plan: return_y", return_y)}
+    sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
     with training_budget(budget, 0 if optimizer is None else optimizer.nbytes):
         costs = costs or measured_for(sizes, steps, limit)
         if disk is None:

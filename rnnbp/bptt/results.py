@@ -39,7 +39,8 @@ class Gradients:
     loss: over the whole sequence. grads: by parameter path. dx: like x, None for integer x. dstate: the
     gradient by the initial state, and state: the state after the last step, for each Recurrent a tuple of
     arrays (B, ...). stats: what it took. lost: the sequences whose x could not be used at its end,
-    as NaN under a mask: their state is that of zeros in its place.
+    as NaN under a mask: their state is that of zeros in its place. y: the outputs (T, B, ...) that the
+    loss was taken of, where ``return_y`` asked for them, else None.
     """
 
     loss: float
@@ -49,6 +50,7 @@ class Gradients:
     state: States
     stats: Stats
     lost: tuple[int, ...] = ()
+    y: Array | None = None
 
 
 class Accumulators:

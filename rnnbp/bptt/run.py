@@ -66,15 +66,29 @@ class Run:
         self.backward = 0
         """Chunks that have added to the gradients."""
         self.dx = memory.new((problem.steps, *problem.x.shape), problem.dtype) if dx and problem.floats else None
+        self.y = self._outputs(memory) if objective.return_y else None
         self.loss = Total()
         self.final: States = ()
         given = [problem.x.array] if isinstance(problem.x, Held) and not problem.x.fresh else []
         self.ledger = Ledger([*given, *self.grads.params])
         self.slots = Slots(self.ledger, folder)
-        self.ledger.hold("gradients", (self.grads.whole, self.dx, self.grads.totals))
+        self.ledger.hold("gradients", (self.grads.whole, self.dx, self.grads.totals, self.y))
         self.counter, self.standing = Counter(), Standing()
         self._states, self._slot = 0, self.sizes.slot
         memory.begin(self.ledger)
+
+    def _outputs(self, memory: Reuse) -> Array:
+        """Memory for y of all steps, which the objective is shown chunk by chunk."""
+        problem, watching = self.problem, self.objective.seen
+        found = memory.new((problem.steps, problem.batch, *problem.output_shape), problem.dtype)
+
+        def put(y: Array, n: int) -> None:
+            found[problem.span(n)] = y
+            if watching is not None:
+                watching(y, n)
+
+        self.objective.seen = put
+        return found
 
     def execute(self, schedule: Iterable[Action]) -> Gradients:
         """Run all actions."""
@@ -264,4 +278,4 @@ class Run:
                 initial = node.block.initial
                 self.grads.add(initial, {key: d.sum(axis=0) for key, d in zip(initial, dstate[-1], strict=False)})
         stats = self.counter.stats(self.problem, self.ledger, self.sizes)
-        return Gradients(self.loss.value, self.grads.grads, self.dx, tuple(dstate), self.final, stats)
+        return Gradients(self.loss.value, self.grads.grads, self.dx, tuple(dstate), self.final, stats, y=self.y)

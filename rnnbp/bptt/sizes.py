@@ -39,7 +39,8 @@ class Sizes:
         loss_spare: temporary arrays of the loss besides dy, in sizes of the output.
         loss_rows: its bytes for each row of the output, as a number for each.
         loss_brief: whether dy lies in memory that is kept from run to run.
-        dx: whether the gradient by x is kept. symbol_bytes: of an element of x that is no float.
+        dx: whether the gradient by x is kept. return_y: whether y of all steps is.
+        symbol_bytes: of an element of x that is no float.
         target_bytes: for a step, of target and mask where they are read anew for each chunk.
         training: False in evaluation mode.
 
@@ -56,6 +57,7 @@ class Sizes:
     loss_rows: int = 0
     loss_brief: bool = False
     dx: bool = True
+    return_y: bool = False
     symbol_bytes: int = 8
     target_bytes: int = 0
     training: bool = True
@@ -126,11 +128,15 @@ class Sizes:
         return packed + max((part.workspace_bytes(length) for part in parts), default=0)
 
     def gradients(self, steps: int, *, parted: bool) -> int:
-        """Gradients of the parameters, and of x for a sequence of so many steps; the totals of many chunks."""
+        """Gradients of the parameters, and of x for a sequence of so many steps; the totals of many chunks; y."""
         dx = steps * self.batch * math.prod(self.x_shape) * self.dtype.itemsize if self.floats and self.dx else 0
         size = sum(p.size for p in self.model.params.values())
         totals = sums.nbytes(size, self.dtype.itemsize) if parted else 0
-        return size * self.dtype.itemsize + totals + dx
+        return size * self.dtype.itemsize + totals + dx + self.kept_outputs(steps)
+
+    def kept_outputs(self, steps: int) -> int:
+        """y of all steps, where it is returned."""
+        return self.value(self.model.outputs[0], steps) if self.return_y else 0
 
     def arriving(self, length: int) -> int:
         """Targets of a chunk that are looked at when it is run for the first time."""
