@@ -114,7 +114,11 @@ class Snapshot(Loader):
     def state(self) -> bytes:
         optimizer = self.run.optimizer
         arrays = [*self.run.model.params.values(), *optimizer.state_dict().values()]
-        rest = (optimizer.lr, self.run.parts.plateau and self.run.parts.plateau.state_dict(), self.run.at.step)
+        rest = (
+            optimizer.learning_rate,
+            self.run.parts.plateau and self.run.parts.plateau.state_dict(),
+            self.run.at.step,
+        )
         return b"".join(a.tobytes() for a in arrays) + repr(rest).encode()
 
     def restore(self) -> None:

@@ -69,7 +69,7 @@ DOORS: dict[str, Callable[[Any], Any]] = {
     "a layer": lambda a: rb.Dense(F, F, rng=0)(a),
     "a parameter": lambda a: rb.Dense(B, F, rng=0).params.__setitem__("weight", a[0].T),
     "a gradient": lambda a: rb.optim.SGD({"w": np.zeros((T, B, F))}, lr=0.1).step({"w": a}),
-    "clipping": lambda a: rb.optim.clip_by_global_norm({"w": a}, 1.0),
+    "clipping": lambda a: rb.optim.clip_norm({"w": a}, 1.0),
     "compare": lambda a: rb.compare.sweep(rnn(), a, reals(T, B, F), MSE),
 }
 

@@ -36,7 +36,7 @@ class Given:
 
 def trainer(**options: Any) -> rb.Trainer:
     model = net()
-    return rb.Trainer(model, rb.optim.SGD(model, lr=0.1), MSE, **options)
+    return rb.Trainer(model, rb.optim.SGD(model, learning_rate=0.1), MSE, **options)
 
 
 def data() -> rb.Sequences:
@@ -80,7 +80,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "LayerNorm weight": lambda f: rb.LayerNorm(3, weight=f),
     "LayerNorm bias": lambda f: rb.LayerNorm(3, bias=f),
     "Dropout every_step": lambda f: rb.Dropout(0.5, every_step=f),
-    "SGD nesterov": lambda f: rb.optim.SGD(net(), lr=0.1, momentum=0.5, nesterov=f),
+    "SGD nesterov": lambda f: rb.optim.SGD(net(), learning_rate=0.1, momentum=0.5, nesterov=f),
 }
 
 

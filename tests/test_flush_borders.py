@@ -77,7 +77,7 @@ def test_gradients(backend: str, count: str, flags: int, monkeypatch: pytest.Mon
 
 def stepped() -> Any:
     params = {"p": np.full(200_000, 1e-37, np.float32)}
-    rule = rb.optim.Adam(params, lr=1e-38)
+    rule = rb.optim.Adam(params, learning_rate=1e-38)
     for g in (1e-38, 1e-19, 3e-39):
         rule.step({"p": np.full(200_000, g, np.float32)})
     return params["p"], rule.state_dict()["adam.v/p"]

@@ -100,7 +100,7 @@ def test_a_parameter_is_resized_between_steps_of_training() -> None:
 @pytest.mark.parametrize("rule", [rb.optim.Adam, rb.optim.AdamW, rb.optim.RMSProp, rb.optim.SGD])
 def test_an_optimiser_of_a_parameter_that_was_resized(rule: Any) -> None:
     p = np.ones(3000, np.float32)
-    optimiser = rule({"p": p}, lr=0.1)
+    optimiser = rule({"p": p}, learning_rate=0.1)
     p.resize(6000, refcheck=False)
     with pytest.raises(rb.ShapeError, match=r"parameter 'p' had shape \(3000,\) when .* found \(6000,\)"):
         optimiser.step({"p": np.ones(6000, np.float32)})

@@ -154,7 +154,7 @@ def test_a_trainer_of_some_parameters_notices_those() -> None:
 
 def test_a_dict_of_ones_own_is_compared_with_itself() -> None:
     params = {"a": np.ones(2), "b": np.ones(3)}
-    optimizer = rb.optim.SGD(params, lr=0.5)
+    optimizer = rb.optim.SGD(params, learning_rate=0.5)
     params["c"] = np.ones(1)  # which it never had
     optimizer.step({"a": np.ones(2), "b": np.ones(3)})
     params["b"] = np.ones(3)

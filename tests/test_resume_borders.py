@@ -63,9 +63,9 @@ def test_what_is_named_may_differ(tmp_path, changed, name):
 def test_a_rate_of_the_optimiser_that_is_named_is_the_new_one(tmp_path):
     run(tmp_path).fit(DATA, steps=1)
     other = run(tmp_path)
-    other.optimizer.lr = 0.25
+    other.optimizer.learning_rate = 0.25
     other = Trainer(other.model, other.optimizer, rb.losses.CrossEntropy(), folder=tmp_path)
-    assert other.resume(override=("learning_rate",)).optimizer.lr == 0.25
+    assert other.resume(override=("learning_rate",)).optimizer.learning_rate == 0.25
 
 
 def test_other_data_on_purpose(tmp_path):

@@ -30,7 +30,7 @@ def everything(trainer):
     plateau = trainer.parts.plateau
     return {
         "params": {name: p.copy() for name, p in trainer.model.params.items()},
-        "optimizer": trainer.optimizer.state_dict() | {"lr": np.array(trainer.optimizer.lr)},
+        "optimizer": trainer.optimizer.state_dict() | {"lr": np.array(trainer.optimizer.learning_rate)},
         "plateau": {} if plateau is None else {k: np.array(v) for k, v in plateau.state_dict().items()},
         "at": {"step": np.array(trainer.at.step), "losses": np.array(trainer.at.history.losses)},
     }

@@ -47,7 +47,7 @@ def test_twenty_steps_of_an_optimizer(cls, name, both, ours, dtype, tolerance):
     tensors = {key: torch.tensor(p.copy(), requires_grad=True) for key, p in params.items()}
     theirs = {"initial_accumulator_value": ours["initial_accumulator"]} if ours else {}
     peer = getattr(torch.optim, name)(tensors.values(), lr=0.02, **both, **theirs)
-    optimizer = cls(params, lr=0.02, **both, **ours)
+    optimizer = cls(params, learning_rate=0.02, **both, **ours)
     for step in range(20):
         grads = {key: rng.normal(size=shape).astype(dtype) for key, shape in SHAPES.items()}
         rate = 0.02 / (1 + step // 7)
@@ -55,7 +55,7 @@ def test_twenty_steps_of_an_optimizer(cls, name, both, ours, dtype, tolerance):
             tensor.grad = torch.tensor(grads[key])
         peer.param_groups[0]["lr"] = rate
         peer.step()
-        optimizer.step(grads, lr=rate)
+        optimizer.step(grads, learning_rate=rate)
         for key, tensor in tensors.items():
             wanted = tensor.detach().numpy()
             scale = np.abs(wanted).max()

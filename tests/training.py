@@ -45,7 +45,7 @@ def sequence_run(**options):
 def example_run(**options):
     """(Trainer, data): a feedforward network, RMSProp."""
     model = rb.Sequential(rb.Dense(2, 3, rng=1), rb.Tanh(), rb.Dense(3, 1, rng=2))
-    optimizer = rb.optim.RMSProp(model, lr=0.01, momentum=0.5)
+    optimizer = rb.optim.RMSProp(model, learning_rate=0.01, momentum=0.5)
     options = {"validation": Examples(X[:, 1], X[:, 2, :1], batch_size=4), "patience": 3} | options
     trainer = Trainer(model, optimizer, rb.losses.Huber(), **options)
     return trainer, Examples(X[:, 0], X[:, 3, :1], batch_size=3, seed=5)

@@ -2,7 +2,9 @@
 
 from rnnbp.optim.adaptive import Adagrad, Adam, AdamW, RMSProp
 from rnnbp.optim.base import Optimizer
-from rnnbp.optim.clipping import clip_by_global_norm, clip_by_value
+from rnnbp.optim.clipping import clip_by_global_norm as clip_by_global_norm
+from rnnbp.optim.clipping import clip_by_value as clip_by_value
+from rnnbp.optim.clipping import clip_norm, clip_value
 from rnnbp.optim.lbfgs import LBFGSResult, lbfgs
 from rnnbp.optim.learning_rates import Constant, Cosine, OnPlateau, Schedule, StepDecay, WarmUp
 from rnnbp.optim.sgd import SGD
@@ -21,7 +23,7 @@ __all__ = [
     "Schedule",
     "StepDecay",
     "WarmUp",
-    "clip_by_global_norm",
-    "clip_by_value",
+    "clip_norm",
+    "clip_value",
     "lbfgs",
 ]

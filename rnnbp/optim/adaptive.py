@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import ClassVar, final
 
 import numpy as np
 
 from rnnbp import native
-from rnnbp.numerics import Array, real_number, shown
-from rnnbp.optim.base import Optimizer, decayed
-from rnnbp.optim.parameters import Params, extents
+from rnnbp.numerics import Array
+from rnnbp.optim.base import Optimizer
+from rnnbp.optim.groups import Check, Groups, not_negative, positive, share
+from rnnbp.optim.groups import betas as checked_betas
+from rnnbp.optim.parameters import Params, decayed, extents
+from rnnbp.optim.rates import Rate
+from rnnbp.renamed import renamed
 
 
 @lru_cache
@@ -56,24 +60,31 @@ class Adagrad(_Squaring):
 
     kind: ClassVar[str] = "adagrad"
     options: ClassVar[tuple[str, ...]] = ("lr_decay", "weight_decay", "initial_accumulator", "eps")
+    checks: ClassVar[Mapping[str, Check]] = {
+        "lr_decay": not_negative, "weight_decay": not_negative, "initial_accumulator": not_negative, "eps": positive
+    }  # fmt: skip
+    lr_decay: float
+    initial_accumulator: float
+    eps: float
 
+    @renamed("lr", "learning_rate")
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-2,
+        learning_rate: Rate = 1e-2,
         *,
         lr_decay: float = 0.0,
         weight_decay: float = 0.0,
         initial_accumulator: float = 0.0,
         eps: float = 1e-10,
+        groups: Groups | None = None,
+        frozen: str | Collection[str] = (),
     ) -> None:
-        self.lr_decay = real_number("Adagrad: lr_decay", lr_decay, least=0)
-        self.weight_decay = real_number("Adagrad: weight_decay", weight_decay, least=0)
-        self.initial_accumulator = real_number("Adagrad: initial_accumulator", initial_accumulator, least=0)
-        self.eps = real_number("Adagrad: eps", eps, above=0)
-        super().__init__(params, lr, ("sum",))
-        for slots in self._slots.values():
-            slots["sum"].fill(initial_accumulator)
+        self._set(lr_decay=lr_decay, weight_decay=weight_decay, initial_accumulator=initial_accumulator, eps=eps)
+        super().__init__(params, learning_rate, groups=groups, frozen=frozen)
+
+    def _new_slots(self, p: Array) -> dict[str, Array]:
+        return {"sum": np.full_like(p, self.initial_accumulator, order="C")}
 
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
         g = decayed(p, g, self.weight_decay, a)
@@ -101,22 +112,31 @@ class RMSProp(_Squaring):
 
     kind: ClassVar[str] = "rmsprop"
     options: ClassVar[tuple[str, ...]] = ("alpha", "eps", "momentum", "weight_decay")
+    checks: ClassVar[Mapping[str, Check]] = {
+        "alpha": share, "eps": positive, "momentum": share, "weight_decay": not_negative
+    }  # fmt: skip
+    alpha: float
+    eps: float
+    momentum: float
 
+    @renamed("lr", "learning_rate")
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-2,
+        learning_rate: Rate = 1e-2,
         *,
         alpha: float = 0.99,
         eps: float = 1e-8,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
+        groups: Groups | None = None,
+        frozen: str | Collection[str] = (),
     ) -> None:
-        self.alpha = real_number("RMSProp: alpha", alpha, least=0, below=1)
-        self.eps = real_number("RMSProp: eps", eps, above=0)
-        self.momentum = real_number("RMSProp: momentum", momentum, least=0, below=1)
-        self.weight_decay = real_number("RMSProp: weight_decay", weight_decay, least=0)
-        super().__init__(params, lr, ("square", "momentum") if momentum else ("square",))
+        self._set(alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay)
+        super().__init__(params, learning_rate, groups=groups, frozen=frozen)
+
+    def _new_slots(self, p: Array) -> dict[str, Array]:
+        return {slot: np.zeros_like(p, order="C") for slot in ("square", "momentum")[: 2 if self.momentum else 1]}
 
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
         g = decayed(p, g, self.weight_decay, a)
@@ -135,16 +155,26 @@ class _Adam(_Squaring):
     """What Adam and AdamW share: the moments and the step."""
 
     options: ClassVar[tuple[str, ...]] = ("beta1", "beta2", "eps", "weight_decay")
+    checks: ClassVar[Mapping[str, Check]] = {
+        "beta1": share, "beta2": share, "eps": positive, "weight_decay": not_negative
+    }  # fmt: skip
+    beta1: float
+    beta2: float
+    eps: float
 
-    def __init__(self, params: Params, lr: float, betas: tuple[float, float], eps: float, weight_decay: float) -> None:
-        place = type(self).__name__
-        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
-            raise TypeError(f"{place}: betas must be two numbers, (beta1, beta2), found {shown(betas)}")
-        self.beta1 = real_number(f"{place}: beta1", betas[0], least=0, below=1)
-        self.beta2 = real_number(f"{place}: beta2", betas[1], least=0, below=1)
-        self.eps = real_number(f"{place}: eps", eps, above=0)
-        self.weight_decay = real_number(f"{place}: weight_decay", weight_decay, least=0)
-        super().__init__(params, lr, ("m", "v"))
+    def __init__(
+        self,
+        params: Params,
+        learning_rate: Rate,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float,
+        groups: Groups | None,
+        frozen: str | Collection[str],
+    ) -> None:
+        beta1, beta2 = checked_betas(type(self).__name__, betas, self.checks)
+        self._set(beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+        super().__init__(params, learning_rate, ("m", "v"), groups=groups, frozen=frozen)
 
     def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
         if not native.chosen():
@@ -193,16 +223,19 @@ class Adam(_Adam):
 
     kind: ClassVar[str] = "adam"
 
+    @renamed("lr", "learning_rate")
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
+        learning_rate: Rate = 1e-3,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        groups: Groups | None = None,
+        frozen: str | Collection[str] = (),
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
+        super().__init__(params, learning_rate, betas, eps, weight_decay, groups, frozen)
 
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
         self._adapt(p, decayed(p, g, self.weight_decay, a), slots, lr, b)
@@ -223,16 +256,19 @@ class AdamW(_Adam):
     kind: ClassVar[str] = "adamw"
     decoupled: ClassVar[bool] = True
 
+    @renamed("lr", "learning_rate")
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
+        learning_rate: Rate = 1e-3,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        groups: Groups | None = None,
+        frozen: str | Collection[str] = (),
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
+        super().__init__(params, learning_rate, betas, eps, weight_decay, groups, frozen)
 
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
         p *= 1 - lr * self.weight_decay

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from rnnbp.ieee import ieee
-from rnnbp.numerics import Array, DtypeError, ShapeError, escaped, first_bad, real_number
-from rnnbp.optim.learning_rates import OnPlateau
+from rnnbp.numerics import Array, ShapeError
+from rnnbp.optim.groups import Check, Group, Groups, matching, resolved
 from rnnbp.optim.parameters import Origin, Params, check_fit, check_grads, check_writable, distinct
+from rnnbp.optim.rates import Rate, checked_rate, rate_at, size_of
+from rnnbp.optim.state import check_state
 from rnnbp.parameters import HasParams
-
-SQUARES = ("sum", "square", "v")
-"""Slots that hold sums or means of squares."""
+from rnnbp.renamed import warn_renamed
 
 
-def rate(name: str, value: object, **bounds: float) -> float:
-    """A learning rate as a float. Raises TypeError, for a schedule saying where one goes, or ValueError."""
-    schedule = callable(value) or isinstance(value, OnPlateau)
-    cure = "give a schedule to Trainer as learning_rate, or its rate of each step to step() as lr"
-    return real_number(name, value, cure=cure if schedule else "", **bounds)
+class Hyperparameters(dict[str, float | bool | Rate]):
+    """Options by name; "lr" is the old name of "learning_rate"."""
+
+    def __missing__(self, name: str) -> float | bool | Rate:
+        if name != "lr":
+            raise KeyError(name)
+        warn_renamed('hyperparameters()["lr"]', '["learning_rate"]')
+        return self["learning_rate"]
 
 
 class Optimizer(ABC):
@@ -31,41 +35,127 @@ class Optimizer(ABC):
     Args:
         params: live arrays by name, or a model with such a ``params``. They are updated in place. Of an
             array under two names the first counts: it is updated once, with the gradient of that name.
-        lr: the learning rate, above 0. ``self.lr`` may be changed between steps.
+        learning_rate: a number above 0, or a function of the step, from 0, as the schedules of
+            ``rnnbp.optim``: ``step`` asks it for the number of steps done. An ``OnPlateau`` is read
+            as it is; whoever makes the steps tells it the metric.
+        groups: options of some parameters, by pattern of their names, as ``fnmatch`` has them:
+            ``{"*bias*": {"weight_decay": 0.0}, "head.*": {"learning_rate": 1e-4}}``. Of each option
+            the last pattern that fits a name counts. A number as ``learning_rate`` keeps its ratio to
+            the optimiser's, as it was built, whatever rate a step has; a function of the step is the
+            group's own rate.
+        frozen: patterns of the names of parameters that are not updated. They take no bytes here;
+            ``step`` leaves their gradients alone, and a ``Trainer`` clips without them.
 
-    Slots have their parameter's shape and dtype. Formulas are PyTorch's.
+    Slots have their parameter's shape and dtype. Formulas are PyTorch's. ``learning_rate`` may be
+    changed between steps. Raises TypeError or ValueError for what is out of its range, for a pattern
+    that fits no name, and where nothing is left to update.
+
+    >>> import rnnbp as rb
+    >>> model = rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2))
+    >>> rb.optim.AdamW(model, 1e-3, groups={"*bias*": {"weight_decay": 0.0}}, frozen="0.*").frozen
+    ('0.weight_ih', '0.bias_ih', '0.weight_hh', '0.bias_hh')
     """
 
     kind: ClassVar[str]
     """The prefix of its names in ``state_dict``."""
     options: ClassVar[tuple[str, ...]]
-    """The attributes that are hyper-parameters, besides ``lr``."""
+    """The attributes that are hyper-parameters, besides ``learning_rate``."""
+    checks: ClassVar[Mapping[str, Check]] = {}
+    """Of the options that a group can have."""
 
-    def __init__(self, params: Params, lr: float, slots: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        params: Params,
+        learning_rate: Rate,
+        slots: tuple[str, ...] = (),
+        *,
+        groups: Groups | None = None,
+        frozen: str | Collection[str] = (),
+    ) -> None:
         place = type(self).__name__
-        self.params = distinct(place, params)
-        self._origin = Origin(place, params, self.params)
+        known = distinct(place, params)
+        self.frozen = tuple(matching(f"{place}: frozen", frozen, known))
+        self.params = {name: p for name, p in known.items() if name not in self.frozen}
+        if not self.params:
+            raise ValueError(f"{place}: frozen={frozen!r} leaves no parameter to update; freeze fewer")
+        self._origin = Origin(place, params, self.params, self.frozen)
         self._shapes = {name: p.shape for name, p in self.params.items()}
-        self.lr = rate(f"{place}: lr", lr, above=0)
+        self._rate = checked_rate(f"{place}: learning_rate", learning_rate, above=0)
         self.steps = 0
-        self._slots = {name: {slot: np.zeros_like(p, order="C") for slot in slots} for name, p in self.params.items()}
+        self._slot_names = slots
+        self._build(resolved(place, groups, known, self.checks))
+        self.groups = {pattern: dict(options) for pattern, options in (groups or {}).items()}
+        """The options by pattern, as they were given."""
+
+    def _build(self, groups: list[Group]) -> None:
+        """The groups, where there are several, the slots and the scratch."""
+        place = type(self).__name__
+        self._base, self._groups = size_of(self._rate), list[Group]()
+        found: dict[str, dict[str, Array]] = {}
+        for group in groups:
+            names = tuple(name for name in group.names if name in self.params)
+            if isinstance(group.rate, float) and self._base is None:
+                raise ValueError(
+                    f"{place}: groups: learning_rate={group.rate} has no ratio to the optimiser's, which is a "
+                    f"function; give a function of the step as the group's too"
+                )
+            if names:
+                self._groups.append(Group(names, group.options, group.rate))
+                part = self._part(self._groups[-1])
+                part._check_options()
+                found |= {name: part._new_slots(p) for name, p in part.params.items()}
+        if not any(group.options or group.rate is not None for group in self._groups):
+            self._groups = []
+        self._slots = {name: found[name] for name in self.params}
         dtypes = {p.dtype: 0 for p in self.params.values()}
         sizes = {d: max(p.size for p in self.params.values() if p.dtype == d) for d in dtypes}
         self._scratch: dict[np.dtype[Any], Array] = {d: np.empty((2, n), d) for d, n in sizes.items()}
 
-    @ieee
-    def step(self, grads: Mapping[str, Array], lr: float | None = None) -> None:
-        """Update every parameter by its gradient; ``lr`` ≥ 0, if given, is used for this step alone.
+    @property
+    def learning_rate(self) -> Rate:
+        """A number, a function of the step, or an OnPlateau. Setting it raises as the constructor does."""
+        return self._rate
 
-        ``grads`` has one array for each parameter, of its shape; it is not written to. All is checked
-        before anything changes. Raises TypeError, ValueError (names, a read-only parameter, ``lr``), ShapeError,
+    @learning_rate.setter
+    def learning_rate(self, value: Rate) -> None:
+        self._rate = checked_rate(f"{type(self).__name__}: learning_rate", value, least=0)
+
+    @property
+    def lr(self) -> Any:
+        """The old name of ``learning_rate``."""
+        warn_renamed(f"{type(self).__name__}.lr", "learning_rate")
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value: Rate) -> None:
+        warn_renamed(f"{type(self).__name__}.lr", "learning_rate")
+        self.learning_rate = value
+
+    def next_rate(self) -> float:
+        """The learning rate of the next step, as a number. Raises TypeError or ValueError where its function
+        returns none."""
+        return rate_at(f"{type(self).__name__}: learning_rate", self._rate, self.steps)
+
+    def step(self, grads: Mapping[str, Array], learning_rate: float | None = None, *, lr: float | None = None) -> None:
+        """Update every parameter by its gradient; ``learning_rate`` ≥ 0, if given, is used for this step alone.
+
+        ``grads`` has one array for each parameter, of its shape; it is not written to. Those of frozen
+        parameters may be there. All is checked before anything changes. ``lr`` is the old name of
+        ``learning_rate``. Raises TypeError, ValueError (names, a read-only parameter, the rate), ShapeError,
         DtypeError, or FloatingPointError (a gradient that is not finite, or too large to be squared by a rule that
         does so). A parameter that overflows in the update becomes infinite without a warning.
         """
+        if lr is not None:
+            warn_renamed("step(lr=)", "step(learning_rate=)")
+        given = learning_rate if lr is None else lr
+        self._step_checked(grads, given)
+
+    @ieee
+    def _step_checked(self, grads: Mapping[str, Array], rate: Rate | None) -> None:
         place = type(self).__name__
-        now = rate(f"{place}.step: lr", self.lr if lr is None else lr, least=0)
+        now = self.next_rate() if rate is None else rate_at(f"{place}.step: learning_rate", rate, self.steps)
         self.check_parameters()
-        self._step(grads, now, check_grads(place, self.params, grads))
+        self._step(grads, now, check_grads(place, self.params, grads, self._origin.frozen))
 
     def check_parameters(self, model: HasParams | None = None) -> None:
         """Raise ValueError, by name, for a parameter that is read-only, or was replaced, tied or
@@ -85,22 +175,58 @@ class Optimizer(ABC):
         check_writable(type(self).__name__, self.params)
 
     @ieee
-    def step_by(self, grads: Mapping[str, Array], lr: float, largest: Mapping[str, float]) -> None:
+    def step_by(self, grads: Mapping[str, Array], learning_rate: float, largest: Mapping[str, float]) -> None:
         """``step`` for gradients that are finite: ``largest`` is the size of the largest element, by name."""
         place = type(self).__name__
-        now = rate(f"{place}.step: lr", lr, least=0)
+        now = rate_at(f"{place}.step: learning_rate", learning_rate, self.steps)
         self.check_parameters()
-        check_fit(place, self.params, grads)
+        check_fit(place, self.params, grads, self._origin.frozen)
         self._step(grads, now, largest)
 
     def _step(self, grads: Mapping[str, Array], lr: float, largest: Mapping[str, float]) -> None:
-        for name, p in self.params.items():
-            self._check_size(name, p, largest[name], self._slots[name])
+        parts = [*self._parts(lr)]
+        for part, _ in parts:
+            for name, p in part.params.items():
+                part._check_size(name, p, largest[name], self._slots[name])
         self.steps += 1
-        for name in self._updated_at_once(grads, lr):
-            p = self.params[name]
-            a, b = (row[: p.size].reshape(p.shape) for row in self._scratch[p.dtype])
-            self._update(p, grads[name], self._slots[name], lr, a, b)
+        for part, own in parts:
+            part.steps = self.steps
+            for name in part._updated_at_once(grads, own):
+                p = self.params[name]
+                a, b = (row[: p.size].reshape(p.shape) for row in self._scratch[p.dtype])
+                part._update(p, grads[name], self._slots[name], own, a, b)
+
+    def _parts(self, lr: float) -> Iterator[tuple[Self, float]]:
+        """The rule and the rate of each group, for a step of rate ``lr``."""
+        if not self._groups:
+            yield self, lr
+        for group in self._groups:
+            if group.rate is None:
+                own = lr
+            elif isinstance(group.rate, float):
+                own = group.rate * (lr / (self._base or 1.0))
+            else:
+                own = rate_at(f"{type(self).__name__}: groups: learning_rate", group.rate, self.steps)
+            yield self._part(group), own
+
+    def _part(self, group: Group) -> Self:
+        """The same rule, with the parameters and the options of a group; the arrays are shared."""
+        part = copy.copy(self)
+        vars(part).update(group.options)
+        part.params, part._groups = {name: self.params[name] for name in group.names}, []
+        return part
+
+    def _set(self, **options: object) -> None:
+        """Set options, checked by ``checks``."""
+        for name, value in options.items():
+            setattr(self, name, self.checks[name](f"{type(self).__name__}: {name}", value))
+
+    def _check_options(self) -> None:  # noqa: B027  # most need no other
+        """Raise ValueError for options that do not go together."""
+
+    def _new_slots(self, p: Array) -> dict[str, Array]:
+        """The slots of a parameter at the start."""
+        return {slot: np.zeros_like(p, order="C") for slot in self._slot_names}
 
     def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:  # noqa: B027  # most have no limit
         """Raise FloatingPointError for a gradient, whose largest element is finite, that is too large for the rule."""
@@ -113,9 +239,9 @@ class Optimizer(ABC):
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
         """Update ``p`` and its slots in place; ``a`` and ``b`` are scratch of p's shape and dtype."""
 
-    def hyperparameters(self) -> dict[str, float | bool]:
+    def hyperparameters(self) -> dict[str, float | bool | Rate]:
         """The learning rate and the options, by name."""
-        return {name: getattr(self, name) for name in ("lr", *self.options)}
+        return Hyperparameters({name: getattr(self, name) for name in ("learning_rate", *self.options)})
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all state: ``step``, and ``<kind>.<slot>/<parameter>``."""
@@ -142,29 +268,7 @@ class Optimizer(ABC):
         It is not taken if it is that of another optimiser or model, or not finite, or has negative
         squares.
         """
-        own = {"step": np.array(self.steps, np.int64)} | self._state()
-        place = f"{type(self).__name__}.load_state_dict"
-        if missing := sorted(own.keys() - state.keys()):
-            raise ValueError(f"{place}: {', '.join(missing)} missing; load what the same optimiser and model saved")
-        if unexpected := sorted(state.keys() - own.keys()):
-            raise ValueError(
-                f"{place}: {escaped(', '.join(unexpected), 400)} unexpected; "
-                f"was it saved by another optimiser or model?"
-            )
-        for key, x in own.items():
-            self._check_slot(f"{place}: {key}", x, state[key], key.split("/")[0].rpartition(".")[2])
-        if state["step"] < 0:
-            raise ValueError(f"{place}: step must be at least 0, found {state['step']}")
-
-    def _check_slot(self, place: str, own: Array, given: Array, slot: str) -> None:
-        if given.shape != own.shape:
-            raise ShapeError(f"{place} must have shape {own.shape}, found {given.shape}; is it this model?")
-        if given.dtype != own.dtype:
-            raise DtypeError(f"{place} must have dtype {own.dtype}, found {given.dtype}; build the model so")
-        if (bad := first_bad(given)) is not None:
-            raise ValueError(f"{place} has {given[bad]} at {list(bad)}; load an earlier state")
-        if slot in SQUARES and given.size and given.min() < 0:
-            raise ValueError(f"{place} has {given.min()}, a mean of squares is at least 0; load an earlier state")
+        check_state(f"{type(self).__name__}.load_state_dict", self.live_state(), state)
 
     @property
     def nbytes(self) -> int:
@@ -175,13 +279,6 @@ class Optimizer(ABC):
         return {f"{self.kind}.{slot}/{n}": x for n, slots in self._slots.items() for slot, x in slots.items()}
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self.hyperparameters().items())})"
-
-
-def decayed(p: Array, g: Array, weight_decay: float, out: Array) -> Array:
-    """g + λp, the gradient with an L2 penalty ½λ‖p‖², in ``out``; g itself for λ = 0."""
-    if not weight_decay:
-        return g
-    np.multiply(p, weight_decay, out=out)
-    out += g
-    return out
+        shown: dict[str, object] = {**self.hyperparameters()}
+        shown |= {name: value for name, value in (("groups", self.groups), ("frozen", self.frozen)) if value}
+        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in shown.items())})"

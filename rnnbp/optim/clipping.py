@@ -10,33 +10,51 @@ import numpy as np
 from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, DtypeError, address, first_bad, real_number
 from rnnbp.optim.parameters import Extent, check_named, extents
+from rnnbp.renamed import warn_renamed
 
 
 @ieee
-def clip_by_value(grads: Mapping[str, Array], limit: float) -> None:
+def clip_value(grads: Mapping[str, Array], limit: float) -> None:
     """Clip every element to [−limit, limit], in place.
 
     Raises FloatingPointError, naming the parameter, for a gradient that is not finite, before any is
     clipped; ValueError for a limit not above 0 or a read-only gradient,
     TypeError for what is no dict of arrays.
     """
-    limit = real_number("clip_by_value: limit", limit, above=0)
-    for g in _writable("clip_by_value", grads)[0]:
+    limit = real_number("clip_value: limit", limit, above=0)
+    for g in _writable("clip_value", grads)[0]:
         np.clip(g, -limit, limit, out=g)
 
 
 @ieee
-def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
-    """Scale all gradients by max_norm / ‖g‖ if ‖g‖ > max_norm, in place; gives ‖g‖ as it was.
+def clip_norm(grads: Mapping[str, Array], limit: float) -> float:
+    """Scale all gradients by limit / ‖g‖ if ‖g‖ > limit, in place; returns ‖g‖ as it was.
 
     ‖g‖ is over the elements of all arrays together (Pascanu et al. 2013, algorithm 1), in float64.
-    PyTorch divides by ‖g‖ + 10⁻⁶ instead. Raises as ``clip_by_value`` does.
+    PyTorch divides by ‖g‖ + 10⁻⁶ instead. Raises as ``clip_value`` does.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> grads = {"weight": np.array([3.0, 4.0])}
+    >>> rb.optim.clip_norm(grads, 1.0), grads["weight"].tolist()
+    (5.0, [0.6000000000000001, 0.8])
     """
-    max_norm = real_number("clip_by_global_norm: max_norm", max_norm, above=0)
-    arrays, found = _writable("clip_by_global_norm", grads)
+    limit = real_number("clip_norm: limit", limit, above=0)
+    arrays, found = _writable("clip_norm", grads)
     norm = norm_of(arrays, found)
-    scale_down(arrays, norm, max_norm)
+    scale_down(arrays, norm, limit)
     return norm
+
+
+def clip_by_value(grads: Mapping[str, Array], limit: float) -> None:
+    """The old name of ``clip_value``."""
+    warn_renamed("clip_by_value", "clip_value")
+    clip_value(grads, limit)
+
+
+def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
+    """The old name of ``clip_norm``."""
+    warn_renamed("clip_by_global_norm", "clip_norm")
+    return clip_norm(grads, max_norm)
 
 
 def scale_down(arrays: Sequence[Array], norm: float, max_norm: float) -> None:

@@ -1,9 +1,9 @@
-"""Parameters by name, and the checks that their gradients pass before anything is changed."""
+"""Parameters by name, the checks that their gradients pass before anything is changed, and weight decay."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -25,7 +25,12 @@ def distinct(place: str, params: Params) -> dict[str, Array]:
     """
     named = params if isinstance(params, Mapping) else getattr(params, "params", None)
     if not isinstance(named, Mapping):
-        raise TypeError(f"{place}: params must be a dict of arrays or a model, found {type(params).__name__}")
+        cure = ""
+        if isinstance(params, (list, tuple)):
+            cure = (
+                f'; groups are given by patterns of names: {place}(model, groups={{"*bias*": {{"weight_decay": 0.0}}}})'
+            )
+        raise TypeError(f"{place}: params must be a dict of arrays or a model, found {type(params).__name__}{cure}")
     seen: set[int] = set()
     found: dict[str, Array] = {}
     for name, p in named.items():
@@ -52,10 +57,11 @@ class Origin:
     Args:
         place: for errors. params: as ``distinct`` takes them; of a model, or of its ``params``, all
             are compared, of another dict those alone that are ``held``.
+        frozen: the names of those that are in the model and not held.
     """
 
-    def __init__(self, place: str, params: Params, held: Mapping[str, Array]) -> None:
-        self.place, self.held = place, held
+    def __init__(self, place: str, params: Params, held: Mapping[str, Array], frozen: Collection[str] = ()) -> None:
+        self.place, self.held, self.frozen = place, held, frozenset(frozen)
         self.source: Any = params.network if isinstance(params, Parameters) else params
         self._whole = isinstance(self.source, HasParams)  # which takes long to find out, and every step looks
 
@@ -87,9 +93,9 @@ class Origin:
             raise ValueError(f"{self.place}: parameter {name!r} {what} since the optimiser was built; {_CURE}")
 
     def _find_new(self, now: Mapping[str, Array]) -> None:
-        if len(now) > len(self.held):
+        if len(now) > len(self.held) + len(self.frozen):
             known = {id(p) for p in self.held.values()}  # of a tied parameter the first name counts
-            for name in (name for name, p in now.items() if id(p) not in known):
+            for name in (name for name, p in now.items() if id(p) not in known and name not in self.frozen):
                 raise ValueError(f"{self.place}: parameter {name!r} is new since the optimiser was built; {_CURE}")
 
 
@@ -103,12 +109,14 @@ def check_writable(place: str, params: Mapping[str, Array]) -> None:
             raise ValueError(f"{place}: parameter {name!r} is read-only; {READ_ONLY_CURE}")
 
 
-def check_grads(place: str, params: Mapping[str, Array], grads: Mapping[str, Array]) -> dict[str, float]:
+def check_grads(
+    place: str, params: Mapping[str, Array], grads: Mapping[str, Array], frozen: Collection[str] = ()
+) -> dict[str, float]:
     """The largest |element| of each gradient. Raises unless there is a finite one of each parameter's shape, no other.
 
     As ``check_fit`` does, and FloatingPointError for NaN and infinity.
     """
-    check_fit(place, params, grads)
+    check_fit(place, params, grads, frozen)
     found = dict(zip(params, extents([grads[name] for name in params]), strict=True))
     for name, extent in found.items():
         if math.isnan(extent.largest):
@@ -120,8 +128,10 @@ def check_grads(place: str, params: Mapping[str, Array], grads: Mapping[str, Arr
     return {name: extent.largest for name, extent in found.items()}
 
 
-def check_fit(place: str, params: Mapping[str, Array], grads: Mapping[str, Array]) -> None:
-    """Raise unless there is one gradient of each parameter's shape, and no other.
+def check_fit(
+    place: str, params: Mapping[str, Array], grads: Mapping[str, Array], frozen: Collection[str] = ()
+) -> None:
+    """Raise unless there is one gradient of each parameter's shape, and no other but of ``frozen`` names.
 
     Raises TypeError for what is no dict of arrays, ValueError for names, ShapeError, DtypeError.
     """
@@ -130,10 +140,11 @@ def check_fit(place: str, params: Mapping[str, Array], grads: Mapping[str, Array
         raise ValueError(
             f"{place}: the gradient of {', '.join(map(repr, missing))} is missing; give one for each parameter"
         )
-    if unexpected := [name for name in grads if name not in params]:
+    if unexpected := [name for name in grads if name not in params and name not in frozen]:
         raise ValueError(
             f"{place}: no parameter is called {', '.join(map(repr, unexpected))}; the optimised ones are "
-            f"{', '.join(map(repr, params))} (of a tied parameter, its first name)"
+            f"{', '.join(map(repr, params))} (of a tied parameter, its first name); to leave some as they are, build "
+            f"the optimiser with the model and frozen=, patterns of their names"
         )
     for name, p in params.items():
         g = grads[name]
@@ -186,3 +197,12 @@ def _extent(g: Array) -> Extent:
     if not np.isfinite(total) and first_bad(g) is not None:
         return Extent(np.nan, None)
     return Extent(float(max(g.max(), -g.min())) if g.size else 0.0, None)
+
+
+def decayed(p: Array, g: Array, weight_decay: float, out: Array) -> Array:
+    """g + λp, the gradient with an L2 penalty ½λ‖p‖², in ``out``; g itself for λ = 0."""
+    if not weight_decay:
+        return g
+    np.multiply(p, weight_decay, out=out)
+    out += g
+    return out

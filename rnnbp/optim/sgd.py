@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import ClassVar, final
 
 import numpy as np
 
-from rnnbp.numerics import Array, flag, real_number
-from rnnbp.optim.base import Optimizer, decayed
-from rnnbp.optim.parameters import Params
+from rnnbp.numerics import Array
+from rnnbp.optim.base import Optimizer
+from rnnbp.optim.groups import Check, Groups, not_negative, share, truth
+from rnnbp.optim.parameters import Params, decayed
+from rnnbp.optim.rates import Rate
+from rnnbp.renamed import renamed
 
 
 @final
@@ -28,22 +32,32 @@ class SGD(Optimizer):
 
     kind: ClassVar[str] = "sgd"
     options: ClassVar[tuple[str, ...]] = ("momentum", "weight_decay", "nesterov")
+    checks: ClassVar[Mapping[str, Check]] = {"momentum": share, "weight_decay": not_negative, "nesterov": truth}
+    momentum: float
+    weight_decay: float
+    nesterov: bool
 
+    @renamed("lr", "learning_rate")
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-2,
+        learning_rate: Rate = 1e-2,
         *,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        groups: Groups | None = None,
+        frozen: str | Collection[str] = (),
     ) -> None:
-        self.momentum = real_number("SGD: momentum", momentum, least=0, below=1)
-        self.weight_decay = real_number("SGD: weight_decay", weight_decay, least=0)
-        self.nesterov = flag("SGD: nesterov", nesterov)
-        if nesterov and not momentum:
+        self._set(momentum=momentum, weight_decay=weight_decay, nesterov=nesterov)
+        super().__init__(params, learning_rate, groups=groups, frozen=frozen)
+
+    def _check_options(self) -> None:
+        if self.nesterov and not self.momentum:
             raise ValueError("SGD: nesterov needs momentum above 0; give momentum=0.9, or nesterov=False")
-        super().__init__(params, lr, ("momentum",) if momentum else ())
+
+    def _new_slots(self, p: Array) -> dict[str, Array]:
+        return {"momentum": np.zeros_like(p, order="C")} if self.momentum else {}
 
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
         g = decayed(p, g, self.weight_decay, a)

@@ -36,7 +36,7 @@ def fit(
     if isinstance(optimizer, str):
         if optimizer not in OPTIMIZERS:
             raise ValueError(f"fit: optimizer is one of {', '.join(map(repr, OPTIMIZERS))}, found {optimizer!r}")
-        optimizer = OPTIMIZERS[optimizer](model, **({} if lr is None else {"lr": lr}))  # type: ignore[arg-type]  # the dict has lr alone
+        optimizer = OPTIMIZERS[optimizer](model, **({} if lr is None else {"learning_rate": lr}))  # type: ignore[arg-type]  # the dict has the rate alone
     elif lr is not None:
         raise ValueError("fit: lr goes with the name of an optimizer; set it in the one that you give")
     return Trainer(model, optimizer, loss, **options).fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)

@@ -59,7 +59,7 @@ def shown(value: object) -> str:
 
 def of_rate(rate: Schedule | OnPlateau | None, optimizer: Optimizer) -> dict[str, JSON]:
     """A learning rate, and the optimiser's own; of one with state, its settings."""
-    name, own = "learning_rate", {f"{optimizer.kind} lr": optimizer.lr}
+    name, own = "learning_rate", described(f"{optimizer.kind} lr", optimizer.learning_rate)
     if isinstance(rate, OnPlateau):
         changing = rate.state_dict().keys()
         return {name: f"OnPlateau { ({k: v for k, v in vars(rate).items() if k not in changing}) }", **own}
@@ -70,8 +70,11 @@ def of_optimizer(optimizer: Optimizer) -> dict[str, JSON]:
     """Its rule, options and parameters, but for its rate."""
     lines: dict[str, JSON] = {"optimizer": optimizer.kind, "optimized parameters": ", ".join(optimizer.params)}
     for name, value in optimizer.hyperparameters().items():
-        if name != "lr":
+        if name != "learning_rate":
             lines |= described(f"{optimizer.kind} {name}", value)
+    for pattern, options in optimizer.groups.items():
+        for name, option in options.items():
+            lines |= described(f"{optimizer.kind} group {pattern!r} {name}", option)
     return lines
 
 

@@ -115,13 +115,13 @@ class Snapshot:
             parts.optimizer.check_state(slots)
         except DtypeError as error:
             raise ValueError(f"resume from {self.path}: {error}") from None
-        rate = numbers.number("lr")
+        rate = None if numbers.missing("lr") else numbers.number("lr")
         plateau = None if own_rate else self._plateau(numbers, parts)
         standing = self._standing(numbers, parts)
         assign(f"resume from {self.path}", parts.params, self._under("model/"))
         parts.optimizer.load_state_dict(slots)
-        if not own_rate:
-            parts.optimizer.lr = rate
+        if not own_rate and rate is not None:
+            parts.optimizer.learning_rate = rate
         if parts.plateau is not None and plateau is not None:
             parts.plateau.load_state_dict(plateau)
         return standing

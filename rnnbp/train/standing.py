@@ -83,4 +83,6 @@ class Parts:
 
     def rates(self) -> dict[str, Any]:
         """The learning rates that are not a function of the step."""
-        return {"lr": self.optimizer.lr, "plateau": None if self.plateau is None else self.plateau.state_dict()}
+        rate = self.optimizer.learning_rate
+        own = rate if isinstance(rate, float) else None
+        return {"lr": own, "plateau": None if self.plateau is None else self.plateau.state_dict()}

@@ -23,7 +23,7 @@ from rnnbp.ieee import ieee
 from rnnbp.ledger import arrays_in
 from rnnbp.losses.base import NoLoss, NoWeightError
 from rnnbp.numerics import Array, first_bad, shown
-from rnnbp.optim import OnPlateau, Optimizer, clip_by_global_norm, clip_by_value
+from rnnbp.optim import OnPlateau, Optimizer, clip_norm, clip_value
 from rnnbp.optim.clipping import norm_of, scale_down
 from rnnbp.optim.parameters import Extent, extents
 from rnnbp.rng import fold
@@ -49,6 +49,11 @@ class Update:
         for name, p in self.optimizer.params.items():
             if self.model.params.get(name) is not p:
                 raise ValueError(f"Trainer: the optimizer's {name!r} is not of this model; build it as Adam(model)")
+        if self.options.learning_rate is None and isinstance(self.optimizer.learning_rate, OnPlateau):
+            raise ValueError(
+                "Trainer: the optimizer's learning_rate is an OnPlateau, which is to be told validation losses; "
+                "give it to the Trainer, as learning_rate="
+            )
 
     @cached_property
     def held(self) -> int:
@@ -126,7 +131,7 @@ class Update:
         """The learning rate of update number ``step``."""
         rule = self.options.learning_rate
         if rule is None:
-            return self.optimizer.lr
+            return self.optimizer.next_rate()
         if isinstance(rule, OnPlateau):
             return rule.lr
         found = rule(step)
@@ -149,9 +154,9 @@ class Update:
         arrays = list(grads.values())
         norm = norm_of(arrays, found)
         if self.options.clip_value is not None:
-            clip_by_value(grads, self.options.clip_value)
+            clip_value(grads, self.options.clip_value)
             if self.options.clip_norm is not None:
-                clip_by_global_norm(grads, self.options.clip_norm)
+                clip_norm(grads, self.options.clip_norm)
         elif self.options.clip_norm is not None:
             scale_down(arrays, norm, self.options.clip_norm)
         return norm

@@ -1,0 +1,135 @@
+"""Groups of parameters by patterns of their names: options of their own, or frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TypeAlias
+
+from rnnbp.nearest import hint
+from rnnbp.numerics import flag, real_number, shown
+from rnnbp.optim.rates import Rate, checked_rate
+
+Groups: TypeAlias = Mapping[str, Mapping[str, object]]
+Value: TypeAlias = float | bool
+Check: TypeAlias = Callable[[str, object], Value]
+"""Of an option: from its name in errors and what was given, the value. Raises TypeError or ValueError."""
+
+EXAMPLE = '{"*bias*": {"weight_decay": 0.0}, "head.*": {"learning_rate": 1e-4}}'
+ELSEWHERE = {"lr": "learning_rate", "rho": "alpha", "decay": "weight_decay", "l2": "weight_decay", "mu": "momentum"}
+"""What other libraries call options."""
+
+
+def share(name: str, value: object) -> float:
+    """A number in [0, 1)."""
+    return real_number(name, value, least=0, below=1)
+
+
+def positive(name: str, value: object) -> float:
+    """A number above 0."""
+    return real_number(name, value, above=0)
+
+
+def not_negative(name: str, value: object) -> float:
+    """A number from 0."""
+    return real_number(name, value, least=0)
+
+
+def truth(name: str, value: object) -> bool:
+    """True or False."""
+    return flag(name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Parameters that have the same options: those that differ from the optimiser's, and their rate if it does."""
+
+    names: tuple[str, ...]
+    options: dict[str, Value]
+    rate: Rate | None
+
+
+def resolved(place: str, groups: Groups | None, names: Collection[str], checks: Mapping[str, Check]) -> list[Group]:
+    """The groups that patterns make of parameters, in their order; of each option the last pattern counts.
+
+    Args:
+        place: the optimiser, for errors. names: of all parameters. checks: of the options, by name.
+
+    Raises TypeError for what is no dict of dicts, ValueError for a pattern that fits no name, an option
+    that is unknown or out of its range.
+    """
+    given = {
+        pattern: dict(_options(f"{place}: groups[{pattern!r}]", options, checks))
+        for pattern, options in _mapping(place, groups).items()
+    }
+    fitting = {pattern: set(matching(f"{place}: groups", (pattern,), names)) for pattern in given}
+    found: list[tuple[dict[str, Value | Rate], list[str]]] = []
+    for name in names:
+        own: dict[str, Value | Rate] = {}
+        for pattern, options in given.items():
+            own |= options if name in fitting[pattern] else {}
+        for others, members in found:
+            if others == own:
+                members.append(name)
+                break
+        else:
+            found.append((own, [name]))
+    return [_group(tuple(members), own) for own, members in found]
+
+
+def matching(place: str, patterns: object, names: Collection[str]) -> list[str]:
+    """The names that fit one of the patterns, as ``fnmatch`` has them, in their order.
+
+    Raises TypeError for other things than texts, ValueError for a pattern that fits none.
+    """
+    listed = (patterns,) if isinstance(patterns, str) else patterns
+    if not isinstance(listed, (tuple, list, set, frozenset)) or not all(isinstance(p, str) for p in listed):
+        raise TypeError(f'{place} are patterns of names, as ("embedding.*",), found {shown(patterns)}')
+    for pattern in listed:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            near = hint(pattern, names)
+            raise ValueError(
+                f"{place}: {pattern!r} fits no parameter{near}; they are {', '.join(names)} "
+                f"(* stands for any letters, of a tied parameter the first name counts)"
+            )
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in listed)]
+
+
+def _mapping(place: str, groups: object) -> Mapping[str, object]:
+    if groups is None:
+        return {}
+    if not isinstance(groups, Mapping) or not all(isinstance(pattern, str) for pattern in groups):
+        raise TypeError(
+            f"{place}: groups is a dict of options by pattern of names, found {shown(groups)}; as groups={EXAMPLE}"
+        )
+    return groups
+
+
+def _options(place: str, options: object, checks: Mapping[str, Check]) -> Iterator[tuple[str, Value | Rate]]:
+    if not isinstance(options, Mapping):
+        raise TypeError(f"{place} is a dict of options, found {shown(options)}; as groups={EXAMPLE}")
+    known = ["learning_rate", *(["betas"] if "beta1" in checks else []), *checks]
+    for name, value in options.items():
+        if name == "learning_rate":
+            yield name, checked_rate(f"{place}: learning_rate", value, least=0)
+        elif name == "betas" and "beta1" in checks:
+            yield from zip(("beta1", "beta2"), betas(place, value, checks), strict=True)
+        elif name in checks:
+            yield name, checks[name](f"{place}: {name}", value)
+        else:
+            other = ELSEWHERE.get(name) if isinstance(name, str) else None
+            near = f", it is called {other!r} here" if other in known else hint(str(name), known)
+            raise ValueError(f"{place}: unknown option {shown(name)}{near}; it takes {', '.join(known)}")
+
+
+def betas(place: str, given: object, checks: Mapping[str, Check]) -> tuple[Value, Value]:
+    """Adam's two, checked."""
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        raise TypeError(f"{place}: betas must be two numbers, (beta1, beta2), found {shown(given)}")
+    return checks["beta1"](f"{place}: beta1", given[0]), checks["beta2"](f"{place}: beta2", given[1])
+
+
+def _group(names: tuple[str, ...], own: dict[str, Value | Rate]) -> Group:
+    rate = own.pop("learning_rate", None)
+    return Group(names, {k: v for k, v in own.items() if isinstance(v, (float, bool))}, rate)

@@ -1,0 +1,43 @@
+"""What stands for a learning rate: a number, a function of the step, or an OnPlateau."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from rnnbp.numerics import real_number, shown
+from rnnbp.optim.learning_rates import Constant, Cosine, OnPlateau, Schedule, StepDecay, WarmUp
+
+Rate: TypeAlias = float | Schedule | OnPlateau
+
+
+def checked_rate(name: str, value: object, **bounds: float) -> Rate:
+    """A number as a float, anything else that may stand for one as it is.
+
+    Raises TypeError for what is neither a number, a function of the step nor an OnPlateau, ValueError
+    for a number out of bounds.
+    """
+    if isinstance(value, OnPlateau) or (callable(value) and not isinstance(value, type)):
+        return value
+    cure = f"or a schedule, made: {value.__name__}(...)" if isinstance(value, type) else "or a schedule, or a function"
+    return real_number(name, value, cure=f"{cure} of the step", **bounds)
+
+
+def rate_at(name: str, value: Rate, step: int) -> float:
+    """The rate of a step, from 0, as a number from 0. Raises TypeError or ValueError, naming ``name``."""
+    if isinstance(value, float):
+        return real_number(name, value, least=0)
+    if isinstance(value, OnPlateau):
+        return value.lr
+    if not callable(value):
+        return real_number(name, value, least=0, cure="or a schedule, or a function of the step")
+    found = value(step)
+    return real_number(f"{name}({step})", found, least=0, cure=f"{shown(value)} is to return a number from 0")
+
+
+def size_of(rate: Rate) -> float | None:
+    """What a schedule starts from, decay and warm-up apart; None where its function does not tell."""
+    while isinstance(rate, WarmUp):
+        rate = rate.schedule
+    if isinstance(rate, Constant | StepDecay | Cosine | OnPlateau):
+        return rate.lr
+    return rate if isinstance(rate, float) else None
