@@ -68,7 +68,7 @@ DOORS: dict[str, Callable[[Any], Any]] = {
     "an initializer": lambda a: rb.Dense((T, B, F)[1:][0], T, weight_init=lambda rng, shape: a[:, :, 0]),
     "a layer": lambda a: rb.Dense(F, F, rng=0)(a),
     "a parameter": lambda a: rb.Dense(B, F, rng=0).params.__setitem__("weight", a[0].T),
-    "a gradient": lambda a: rb.optim.SGD({"w": np.zeros((T, B, F))}, lr=0.1).step({"w": a}),
+    "a gradient": lambda a: rb.optim.SGD({"w": np.zeros((T, B, F))}, learning_rate=0.1).step({"w": a}),
     "clipping": lambda a: rb.optim.clip_norm({"w": a}, 1.0),
     "compare": lambda a: rb.compare.sweep(rnn(), a, reals(T, B, F), MSE),
 }

@@ -176,5 +176,5 @@ def test_mapped_parameters_say_how_they_can_be_trained(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"'weight' is read-only; .*mapped file.*take copy.deepcopy\(model\)"):
         SGD(model).step({"weight": np.ones((1, 2), np.float32), "bias": np.ones(1, np.float32)})
     trained = copy.deepcopy(model)
-    SGD(trained, lr=1.0).step({"weight": np.ones((1, 2), np.float32), "bias": np.ones(1, np.float32)})
+    SGD(trained, learning_rate=1.0).step({"weight": np.ones((1, 2), np.float32), "bias": np.ones(1, np.float32)})
     assert not trained.params["weight"].any()

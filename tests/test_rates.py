@@ -96,7 +96,10 @@ def test_the_old_spelling_of_an_argument_goes_on_with_a_warning(rule):
         old = rule(params(), lr=0.125)
     assert caught[0].filename == __file__
     assert old.learning_rate == 0.125
-    with pytest.warns(DeprecationWarning, match="lr="), pytest.raises(TypeError, match="lr and learning_rate are one argument"):
+    with (
+        pytest.warns(DeprecationWarning, match="lr="),
+        pytest.raises(TypeError, match="lr and learning_rate are one argument"),
+    ):
         rule(params(), learning_rate=0.1, lr=0.1)
 
 

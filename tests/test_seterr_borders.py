@@ -69,9 +69,9 @@ def gradients(net: Any, x: Any, loss: Any, **options: Any) -> Any:
 
 
 RULES = [
-    lambda p: rb.optim.SGD(p, lr=1e-30, momentum=0.9), lambda p: rb.optim.Adam(p, lr=1e-30),
-    lambda p: rb.optim.AdamW(p, lr=1e-30), lambda p: rb.optim.RMSProp(p, lr=1e-30),
-    lambda p: rb.optim.Adagrad(p, lr=1e-30),
+    lambda p: rb.optim.SGD(p, learning_rate=1e-30, momentum=0.9), lambda p: rb.optim.Adam(p, learning_rate=1e-30),
+    lambda p: rb.optim.AdamW(p, learning_rate=1e-30), lambda p: rb.optim.RMSProp(p, learning_rate=1e-30),
+    lambda p: rb.optim.Adagrad(p, learning_rate=1e-30),
 ]  # fmt: skip
 SOME = np.array([[-1e30, -90.0, -1e-40, 1e-20, 90.0, 1e30]], np.float32)
 LOSSES = [MSE, rb.losses.MeanAbsoluteError(), rb.losses.Huber(1e-30), rb.losses.BinaryCrossEntropy()]

@@ -110,7 +110,7 @@ def test_windows_are_calls_of_bptt_with_the_state_handed_on(checkpoint):
 def test_state_is_not_carried_into_a_fresh_batch():
     """Two epochs of one window each: both start from zeros."""
     model = rb.Sequential(rb.Embedding(5, 3, rng=0), rb.LSTM(3, 4, rng=1), rb.Dense(4, 5, rng=2))
-    optimizer = rb.optim.SGD(model, lr=1e-30)
+    optimizer = rb.optim.SGD(model, learning_rate=1e-30)
     history = Trainer(model, optimizer, LOSS).fit(Windows.next_symbol(TEXT, horizon=200, batch_size=2), epochs=2)
     assert history.losses[0] == history.losses[1]
 
@@ -149,7 +149,9 @@ def slope(y, target):
 def test_clipping(options, moved):
     model, metrics = linear(), []
     callback = [lambda event: metrics.append(event.metrics)]
-    Trainer(model, rb.optim.SGD(model, lr=1.0), slope, callbacks=callback, **options).fit(pulls(8.0), steps=1)
+    Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, callbacks=callback, **options).fit(
+        pulls(8.0), steps=1
+    )
     assert model.params["0.weight"].item() == -moved
     assert metrics[0]["grad_norm"] == 8.0, "the norm is told as it was"
 
@@ -158,7 +160,9 @@ def test_the_norm_is_of_all_parameters_together():
     model = rb.Sequential(rb.Dense(1, 1, dtype="float64", rng=0))
     before = params(Trainer(model, rb.optim.SGD(model), slope))
     x = np.full((1, 1, 1), math.sqrt(15))  # gradients: √15 for the weight, 1 for the bias
-    Trainer(model, rb.optim.SGD(model, lr=1.0), slope, clip_norm=1.0).fit(Scripted(Batch(x, None, None, True)), steps=1)
+    Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, clip_norm=1.0).fit(
+        Scripted(Batch(x, None, None, True)), steps=1
+    )
     assert model.params["0.bias"] == pytest.approx(before["0.bias"] - 1 / 4, rel=1e-14)
     assert model.params["0.weight"] == pytest.approx(before["0.weight"] - math.sqrt(15) / 4, rel=1e-14)
 
@@ -167,7 +171,7 @@ def test_the_learning_rate_of_each_step():
     model, metrics, schedule = linear(), [], rb.optim.StepDecay(1.0, every=2, factor=0.5)
     callback = [lambda event: metrics.append(event.metrics) if event.kind == "step" else None]
     options = {"learning_rate": schedule, "callbacks": callback}
-    Trainer(model, rb.optim.SGD(model, lr=9.0), slope, **options).fit(pulls(1.0), epochs=5)
+    Trainer(model, rb.optim.SGD(model, learning_rate=9.0), slope, **options).fit(pulls(1.0), epochs=5)
     assert [line["lr"] for line in metrics] == [1, 1, 0.5, 0.5, 0.25]
     assert model.params["0.weight"].item() == -3.25
 
@@ -176,7 +180,7 @@ def test_parameters_that_the_optimiser_does_not_have_stay():
     trainer, data = sequence_run()
     model, before = trainer.model, params(trainer)
     some = {name: p for name, p in model.params.items() if name.startswith("1.")}
-    Trainer(model, rb.optim.SGD(some, lr=0.1), rb.losses.MeanSquaredError()).fit(data, epochs=1)
+    Trainer(model, rb.optim.SGD(some, learning_rate=0.1), rb.losses.MeanSquaredError()).fit(data, epochs=1)
     changed = {name for name, p in model.params.items() if not np.array_equal(p, before[name])}
     assert changed == {"1.weight", "1.bias"}
 
@@ -237,7 +241,7 @@ def test_early_stopping_and_the_best_parameters(monkeypatch, tmp_path):
     scripted_validation(monkeypatch, [5.0, 3.0, 4.0, 3.0, 3.5, 1.0])
     model = linear()
     options = {"validation": VALIDATION, "validate_every": 2, "patience": 3, "folder": tmp_path / "run"}
-    trainer = Trainer(model, rb.optim.SGD(model, lr=1.0), slope, **options)
+    trainer = Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, **options)
     history = trainer.fit(pulls(1.0), epochs=100)
     assert history.reason == "early stopping"
     assert history.steps == 10, "5.0, 3.0 is the best, and three without a lower one: an equal one is none"
@@ -262,7 +266,7 @@ def test_the_best_parameters_go_to_the_file_and_not_to_the_model_without_patienc
     scripted_validation(monkeypatch, [2.0, 1.0, 3.0])
     model = linear()
     options = {"validation": VALIDATION, "folder": tmp_path}
-    Trainer(model, rb.optim.SGD(model, lr=1.0), slope, **options).fit(pulls(1.0), epochs=3)
+    Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, **options).fit(pulls(1.0), epochs=3)
     assert model.params["0.weight"].item() == -3.0
     load_weights(model, tmp_path / "model.safetensors")
     assert model.params["0.weight"].item() == -2.0
@@ -374,7 +378,7 @@ def test_a_run_goes_on_in_another_folder_and_leaves_the_first_alone(tmp_path, wh
 def test_a_rate_that_was_changed_by_hand_returns(tmp_path):
     def halve(event):
         if event.kind == "epoch":
-            event.trainer.optimizer.lr /= 2
+            event.trainer.optimizer.learning_rate /= 2
 
     runs = []
     for stops in ([9], [4, 9], [5, 9]):
@@ -406,7 +410,7 @@ OTHERWISE = {
     "model": (lambda f: sequence_run(folder=f), r"0\.weight_hh is missing.*1\.weight_hh is unexpected"),
     "rule": (lambda f: rebuilt(f, rb.optim.AdamW), "optimizer was 'adam', is 'adamw'"),
     "option": (lambda f: rebuilt(f, rb.optim.Adam, eps=1e-6), "adam eps was 1e-08, is 1e-06"),
-    "rate": (lambda f: rebuilt(f, rb.optim.Adam, lr=0.5), r"adam lr was 0\.001, is 0\.5"),
+    "rate": (lambda f: rebuilt(f, rb.optim.Adam, learning_rate=0.5), r"adam lr was 0\.001, is 0\.5"),
     "some": (lambda f: rebuilt(f, rb.optim.Adam, only="3."), "optimized parameters was"),
     "loss": (lambda f: rebuilt(f, rb.optim.Adam, loss=rb.losses.CrossEntropy(label_smoothing=0.1)), "loss was"),
     "dropout": (lambda f: rebuilt(f, rb.optim.Adam, p=0.4), r"model was .*Dropout\(0\.3\).*Dropout\(0\.4\)"),
@@ -656,7 +660,7 @@ def test_ctrl_c_does_not_restore_the_best(monkeypatch):
     scripted_validation(monkeypatch, [1.0, 2.0, 3.0, 4.0])
     model = linear()
     options = {"validation": VALIDATION, "patience": 9, "callbacks": [interrupt_at(3)]}
-    trainer = Trainer(model, rb.optim.SGD(model, lr=1.0), slope, **options)
+    trainer = Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, **options)
     assert trainer.fit(pulls(1.0), epochs=5).reason == "interrupted"
     assert model.params["0.weight"].item() == -3.0
 
@@ -755,7 +759,7 @@ def nan_at(step, where):
 def test_a_loss_or_gradient_that_is_not_finite_keeps_the_last_snapshot(tmp_path, where, message):
     model = linear(1.0)
     options = {"folder": tmp_path, "snapshot_every": 1}
-    trainer = Trainer(model, rb.optim.SGD(model, lr=1.0), nan_at(3, where), **options)
+    trainer = Trainer(model, rb.optim.SGD(model, learning_rate=1.0), nan_at(3, where), **options)
     with pytest.raises(FloatingPointError, match=message) as caught:
         trainer.fit(pulls(16.0), steps=5)
     assert caught.value.__notes__ == ["in step 3, batch 0 of epoch 2", "the last snapshot is of step 2"]
@@ -784,7 +788,7 @@ def test_a_state_that_overflows_under_a_mask():
     x, mask = np.array([1.0, 1e200])[:, None, None], np.array([[1.0], [0.0]])
     data = Scripted(Batch(x, np.zeros((2, 1, 1)), mask, False))
     with pytest.raises(FloatingPointError, match="step 1: the state 0 is inf"):
-        Trainer(model, rb.optim.SGD(model, lr=1e-300), rb.losses.MeanAbsoluteError()).fit(data, steps=1)
+        Trainer(model, rb.optim.SGD(model, learning_rate=1e-300), rb.losses.MeanAbsoluteError()).fit(data, steps=1)
 
 
 def test_a_validation_loss_that_is_not_finite(monkeypatch, tmp_path):
@@ -792,7 +796,7 @@ def test_a_validation_loss_that_is_not_finite(monkeypatch, tmp_path):
     model = linear()
     options = {"validation": VALIDATION, "folder": tmp_path}
     with pytest.raises(FloatingPointError, match="step 2: the validation loss is inf"):
-        Trainer(model, rb.optim.SGD(model, lr=1.0), slope, **options).fit(pulls(1.0), epochs=5)
+        Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, **options).fit(pulls(1.0), epochs=5)
     assert load_tensors(tmp_path / "snapshot.safetensors")[1]["snapshot"]["step"] == 1
 
 
@@ -823,13 +827,15 @@ def test_fit_builds_the_optimiser(name):
     rule = {"sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSProp", "adam": "Adam", "adamw": "AdamW"}[name]
     one, two = linear(1.0), linear(1.0)
     fit(one, pulls(1.0, 2.0), slope, name, lr=0.25, steps=3)
-    Trainer(two, getattr(rb.optim, rule)(two, lr=0.25), slope).fit(pulls(1.0, 2.0), steps=3)
+    Trainer(two, getattr(rb.optim, rule)(two, learning_rate=0.25), slope).fit(pulls(1.0, 2.0), steps=3)
     assert same(one.params, two.params)
 
 
 def test_fit_passes_options_on(tmp_path):
     model = linear(1.0)
-    history = fit(model, pulls(1.0), slope, rb.optim.SGD(model, lr=1.0), steps=2, folder=tmp_path, clip_norm=0.25)
+    history = fit(
+        model, pulls(1.0), slope, rb.optim.SGD(model, learning_rate=1.0), steps=2, folder=tmp_path, clip_norm=0.25
+    )
     assert history.steps == 2
     assert model.params["0.weight"].item() == 0.5
     assert len(lines(tmp_path)) == 2

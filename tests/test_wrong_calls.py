@@ -135,9 +135,12 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
         call(rb.fit, lstm(), rb.Sequences(X.copy(), Y.copy(), batch_size=2), loss=MSE, epochs=1),
         {"epochs": "size", "steps": "size", "max_seconds": "limit", "lr": "limit", "patience": "size"} | TRAIN,
     ),
-    "SGD": (call(rb.optim.SGD, lstm()), {"lr": "rate", "momentum": "share", "nesterov": "flag"}),
-    "Adam": (call(rb.optim.Adam, params=lstm()), {"params": "params", "lr": "rate", "weight_decay": "negative"}),
-    "RMSProp": (call(rb.optim.RMSProp, lstm()), {"lr": "rate", "alpha": "share", "momentum": "share"}),
+    "SGD": (call(rb.optim.SGD, lstm()), {"learning_rate": "rate", "momentum": "share", "nesterov": "flag"}),
+    "Adam": (
+        call(rb.optim.Adam, params=lstm()),
+        {"params": "params", "learning_rate": "rate", "weight_decay": "negative"},
+    ),
+    "RMSProp": (call(rb.optim.RMSProp, lstm()), {"learning_rate": "rate", "alpha": "share", "momentum": "share"}),
     "Cosine": (call(rb.optim.Cosine, lr=0.1, steps=5), {"lr": "rate", "steps": "size"}),
     "StepDecay": (call(rb.optim.StepDecay, lr=0.1, every=5), {"lr": "rate", "every": "size"}),
     "OnPlateau": (call(rb.optim.OnPlateau, lr=0.1), {"lr": "rate", "patience": "count", "mode": "backend"}),
@@ -160,6 +163,7 @@ ALSO = {
     "params": "parameter",
     "cell": "explain takes",
     "without": "rule",
+    "lr": "learning_rate",
     "path": "os.PathLike",
 }
 """Other words by which an error names an argument."""

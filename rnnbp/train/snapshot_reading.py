@@ -115,7 +115,8 @@ class Snapshot:
             parts.optimizer.check_state(slots)
         except DtypeError as error:
             raise ValueError(f"resume from {self.path}: {error}") from None
-        rate = None if numbers.missing("lr") else numbers.number("lr")
+        numeric = isinstance(parts.optimizer.learning_rate, float) and not (own_rate and numbers.missing("lr"))
+        rate = numbers.number("lr") if numeric else None
         plateau = None if own_rate else self._plateau(numbers, parts)
         standing = self._standing(numbers, parts)
         assign(f"resume from {self.path}", parts.params, self._under("model/"))
