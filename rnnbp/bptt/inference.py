@@ -11,7 +11,6 @@ from rnnbp.arrays import REAL, as_array, plain
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.objective import LossLike, Objective
-from rnnbp.bptt.padding import lost_rows
 from rnnbp.bptt.parts import lasting, recurrents
 from rnnbp.bptt.possible import check_outputs_possible
 from rnnbp.bptt.problem import Problem, as_model, pose, stated_shape
@@ -66,6 +65,8 @@ def _prepared(problem: Problem) -> tuple[Reuse, Chunks]:
     return memory, found
 
 
+@by_numpy_where_refused
+@ieee
 def evaluate(
     model: Any,
     x: Any,
@@ -82,25 +83,14 @@ def evaluate(
 
     Arguments as those of ``bptt``, errors too.
     """
-    return evaluated(model, x, target, loss, state=state, mask=mask, chunk=chunk, steps=steps, folder=folder)[:2]
-
-
-@by_numpy_where_refused
-@ieee
-def evaluated(
-    model: Any,
-    x: Any,
-    target: Any,
-    loss: LossLike,
-    *,
-    state: Any = None,
-    mask: Any = None,
-    chunk: int | None = None,
-    steps: int | None = None,
-    folder: PathLike | None = None,
-) -> tuple[float, States, tuple[int, ...]]:
-    """What ``evaluate`` returns, and the rows whose state is lost, as ``Gradients`` has them."""
     problem = pose(as_model(model), x, chunk=chunk, state=state, backend=None, steps=steps, folder=folder, mask=mask)
+    return evaluated(problem, target, loss, mask, folder)
+
+
+def evaluated(
+    problem: Problem, target: Any, loss: LossLike, mask: Any, folder: PathLike | None = None
+) -> tuple[float, States]:
+    """What ``evaluate`` returns, of a model and an x that have been checked."""
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         memory, chunks = _prepared(problem)
         value, present = Total(), problem.state
@@ -112,7 +102,7 @@ def evaluated(
             value.add(float(objective.value(y, n)))
         objective.end()
         memory.end(chunks.rest(), lasting(problem.model))
-    return float(value.value), present, lost_rows(problem.x) if problem.state else ()
+    return float(value.value), present
 
 
 def backprop(model: Any, x: Any, target: Any, loss: LossLike, *, mask: Any = None, **options: Any) -> Gradients:

@@ -9,8 +9,11 @@ import numpy as np
 
 from rnnbp.bptt.inference import evaluated
 from rnnbp.bptt.objective import LossLike
-from rnnbp.bptt.problem import as_model
+from rnnbp.bptt.padding import lost_rows
+from rnnbp.bptt.problem import as_model, pose
+from rnnbp.bptt.refused import by_numpy_where_refused
 from rnnbp.bptt.results import States
+from rnnbp.ieee import ieee
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
 from rnnbp.train.source import Batch, Source, carrying, check_known, lost_after
@@ -62,11 +65,22 @@ def _evaluated(
 ) -> tuple[float, float, States, tuple[int, ...]]:
     """(loss, weight, state after it, rows whose state is lost) of a batch."""
     try:
-        value, after, lost = evaluated(model, batch.x, batch.target, loss, state=state, mask=batch.mask, chunk=chunk)
+        value, after, lost = _run(model, batch.x, batch.target, loss, batch.mask, state, chunk)
     except NoWeightError:
-        _, after, lost = evaluated(model, batch.x, batch.target, NoLoss(), state=state, mask=batch.mask, chunk=chunk)
+        _, after, lost = _run(model, batch.x, batch.target, NoLoss(), batch.mask, state, chunk)
         return 0.0, 0.0, after, lost
     return value, _weight(model, batch, loss), after, lost
+
+
+@by_numpy_where_refused
+@ieee
+def _run(
+    model: Any, x: Any, target: Any, loss: LossLike, mask: Any, state: States | None, chunk: int | None
+) -> tuple[float, States, tuple[int, ...]]:
+    """What ``evaluate`` returns, and the rows whose state is lost, as ``Gradients`` has them."""
+    problem = pose(as_model(model), x, chunk=chunk, state=state, backend=None, mask=mask)
+    value, after = evaluated(problem, target, loss, mask)
+    return value, after, lost_rows(problem.x) if problem.state else ()
 
 
 def _weight(model: Any, batch: Batch, loss: LossLike) -> float:
