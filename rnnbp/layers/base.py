@@ -30,7 +30,7 @@ class Keeps:
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """The most elements that a layer's methods hold at once besides their results: forward, and the
+    """The most elements that a layer's methods hold at once apart from their results: forward, and the
     two backward.
 
     ``flags`` are bytes, whatever the dtype, of the three methods: of masks and numbers of symbols.
@@ -210,7 +210,7 @@ class Layer(ABC):
         return None
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
-        """What the methods need besides their results for ``rows`` batch elements, in elements of the dtype.
+        """What the methods need apart from their results for ``rows`` batch elements, in elements of the dtype.
 
         The default is ``spare`` times the size of the outputs, and ``spare_flags``.
         """

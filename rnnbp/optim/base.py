@@ -39,7 +39,7 @@ class Optimizer(ABC):
     kind: ClassVar[str]
     """The prefix of its names in ``state_dict``."""
     options: ClassVar[tuple[str, ...]]
-    """The attributes that are hyper-parameters, besides ``lr``."""
+    """The attributes that are hyper-parameters, apart from ``lr``."""
 
     def __init__(self, params: Params, lr: float, slots: tuple[str, ...]) -> None:
         place = type(self).__name__

@@ -50,7 +50,7 @@ def split(chunks: int, slots: int) -> int:
 
 @dataclass(frozen=True)
 class Revolve:
-    """The fewest chunks run by any schedule of one tape and so many slots, that of the initial state included."""
+    """The fewest chunks run by any schedule of one tape and a number of slots, that of the initial state included."""
 
     chunks: int
     slots: int
@@ -68,7 +68,7 @@ class Revolve:
 
 
 def revolve(chunks: int, slots: int, first: int = 0, *, stored: bool = False) -> Iterator[Action]:
-    """The best schedule for so many chunks from ``first`` on, as ``walk`` takes them."""
+    """The best schedule for a number of chunks from ``first`` on, as ``walk`` takes them."""
     return walk(chunks, slots, _cut, first, stored=stored)
 
 

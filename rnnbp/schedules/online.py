@@ -20,10 +20,10 @@ from rnnbp.schedules.binomial import cost, revolve
 
 @dataclass(frozen=True)
 class Online:
-    """Checkpoints in so many slots, that of the initial state included, for any number of chunks.
+    """Checkpoints in a number of slots, that of the initial state included, for any number of chunks.
 
     ``sweep()`` starts a run over chunks that arrive one by one; where their number is known this is also a
-    schedule, as ``bptt`` takes it: ``Online(slots)(chunks)`` is what a sweep does for so many.
+    schedule, as ``bptt`` takes it: ``Online(slots)(chunks)`` is what a sweep does for that number.
     """
 
     slots: int
@@ -40,7 +40,7 @@ class Online:
 
 @dataclass(frozen=True)
 class Streamed:
-    """What ``Online`` does for a sequence that proves to have so many chunks."""
+    """What ``Online`` does for a sequence that proves to have that number of chunks."""
 
     chunks: int
     slots: int
@@ -151,5 +151,5 @@ class Sweep:
         return None if out < 0 else out
 
     def _cost(self, k: int, length: int) -> int:
-        """Of interval k, of so many chunks."""
+        """Of interval k, of that number of chunks."""
         return cost(length, self.slots - k) if length else 0

@@ -48,7 +48,7 @@ class Update:
     learning_rate: Schedule | OnPlateau | None
     seed: int
     kept: int = 0
-    """Bytes that training keeps besides, within a budget: of the best parameters."""
+    """Bytes that training keeps as well, within a budget: of the best parameters."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.optimizer, Optimizer):
