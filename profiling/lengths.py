@@ -18,7 +18,7 @@ LENGTHS = (1_000, 10_000, 100_000, 1_000_000)
 
 
 def run(steps: int, units: int, budget: str, traced: bool) -> dict[str, Any]:
-    """One gradient over so many steps."""
+    """One gradient over this number of steps."""
     import numpy as np
 
     import rnnbp as rb

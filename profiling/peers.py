@@ -1,4 +1,4 @@
-"""Forward and backward of recurrent cells beside PyTorch, JAX, a naive LSTM in NumPy, and the matrix products alone.
+"""Forward and backward of recurrent cells next to PyTorch, JAX, a naive LSTM in NumPy, and the matrix products alone.
 
 Everything is cached, in float32; the outputs' deltas are given, and gradients are by the weights and by x. Each
 contender runs in a process of its own, in alternation, and figures are medians of ratios within rounds. In the first

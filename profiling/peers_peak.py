@@ -23,7 +23,7 @@ CHAINS = 24
 
 
 def adds(lanes: Lanes) -> Any:
-    """A function that does so many times CHAINS vectors of multiply-adds."""
+    """A function that does CHAINS vectors of multiply-adds, a number of times that it is passed."""
     t = Text(lanes)
     starts = [(lanes.type, lanes.constant(1 + k / 64)) for k in range(CHAINS)]
     with t.loop(0, "%n", carried=starts) as loop:

@@ -82,7 +82,7 @@ def ours(shape: list[int], segments: int, results: str, budget: float | None) ->
 
 
 def budget_of(model: Any, steps: int, batch: int, part: float) -> int:
-    """The gradients, which any run must hold, and a part of what full caching holds besides."""
+    """The gradients, which any run must hold, and a part of what full caching holds as well."""
     everything = rb.forecast(model, LOSS, steps=steps, batch=batch)
     gradients = everything.peak_bytes_by_kind["gradients"]
     return int(gradients + part * (everything.peak_bytes - gradients))

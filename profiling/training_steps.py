@@ -1,4 +1,4 @@
-"""Whole training steps of the default character model: loss, clipping and Adam included, beside PyTorch.
+"""Whole training steps of the default character model: loss, clipping and Adam included, next to PyTorch.
 
 Both learn the same text from the same weights, and their losses are compared before their times are. Each runs in a
 process of its own, in alternation; the figure is the median of the ratios of bytes of text per second.

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
+from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, ShapeError, shown
 
 REAL = "biuf"
@@ -61,8 +62,13 @@ def plain(name: str, given: object, owner: object = None) -> Array:
     Args:
         owner: a loss or layer that errors name; its repr is not made on the way of an array that is
             right.
+
+    Raises StorageError for an array of a mapped file that was cut short: reading it would end the
+    process.
     """
     if type(given) is np.ndarray:
+        if given.base is not None:
+            check_there(given)
         return given
     return _converted(name if owner is None else f"{owner}: {name}", given)
 
@@ -95,6 +101,8 @@ def is_stream(given: object) -> bool:
 def _converted(name: str, given: object) -> Array:
     if _masked(given):
         raise DtypeError(f"{name} is a masked array, whose mask would be lost; give its data, and weights as mask=")
+    for part in _parts(given) if isinstance(given, list | tuple) else (given,):
+        check_there(part)
     if _sparse(given):
         raise DtypeError(f"{name} is a sparse {type(given).__name__}; give {name.split()[-1]}.toarray()")
     try:

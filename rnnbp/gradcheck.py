@@ -26,7 +26,6 @@ from rnnbp.graph import Graph
 from rnnbp.ieee import ieee
 from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
-from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, flag, positive_int, real_number, shown
 from rnnbp.printing import printable
 from rnnbp.rng import Context, check_seed
@@ -133,7 +132,6 @@ def _weighted_sum(y: Array, weights: Array) -> tuple[Any, Array]:
 
 def _pose(model: Any, x: Any, state: Any, chunk: int | None, mask: Any) -> Problem:
     graph, x = as_model(model), plain("check_grads: x", x)
-    check_there(x)
     if x.dtype == np.float32:
         warn_if_known("x", x)  # of the copy nothing is known
         x = x.astype(np.float64)

@@ -61,7 +61,7 @@ class Layout:
     training: bool = True
 
     remakes_output: ClassVar[bool] = False
-    """Whether y need not be kept beside the tape, for it can be had from it; here it is a view of it if it can."""
+    """Whether y need not be kept next to the tape, for it can be had from it; here it is a view of it if it can."""
 
     writes_dx: ClassVar[bool] = False
     """Whether the gradient by x is written where it is to lie."""
@@ -197,20 +197,20 @@ class Layout:
         return 0
 
     def advance_bytes(self, length: int) -> int:
-        """What an Advance of ``length`` steps needs besides the state that it starts from, y aside."""
+        """What an Advance of ``length`` steps needs apart from the state that it starts from, y aside."""
         return forward_peak(self._step) + 2 * self.state_bytes()
 
     def record_bytes(self, length: int) -> int:
-        """What a Record needs besides the tape that it makes, y aside."""
+        """What a Record needs apart from the tape that it makes, y aside."""
         return forward_peak(self._step, frozenset(self.buffered) | self.next_of.keys()) + self.state_bytes()
 
     def rebuild_bytes(self, length: int) -> int:
-        """What a Rebuild needs besides the tape that it makes."""
+        """What a Rebuild needs apart from the tape that it makes."""
         peak = freeing_peak(self._costs(length * self.batch), frozenset(self.buffered), frozenset(self.next_of))
         return max(0, peak - self.tape_bytes(length) + self.thin_bytes(length))
 
     def backward_bytes(self, length: int) -> int:
-        """What Backward needs besides the tape, dy and dx: deltas of a step; for parameters, of all steps."""
+        """What Backward needs apart from the tape, dy and dx: deltas of a step; for parameters, of all steps."""
         ends = {k: self._size(k, self.batch) for k in self.cell.outputs if k in self.reached}
         waiting = reading = 0
         for cost in self._costs(length * self.batch):

@@ -62,11 +62,11 @@ class Ledger:
                 del self._held[id(owner)]
 
     def reserve(self, kind: str, nbytes: int, brief: int = 0) -> Reserved:
-        """Count bytes that are needed while something runs, by declaration; so many of them are ``brief``."""
+        """Count bytes that are needed while something runs, by declaration; this number of them is ``brief``."""
         return Reserved(self, kind, nbytes, brief)
 
     def count(self, kind: str, nbytes: int) -> None:
-        """Count so many bytes more, or fewer."""
+        """Count a number of bytes more, or fewer."""
         self._add(kind, nbytes)
         self._note_peak()
 

@@ -17,7 +17,7 @@ NUMBER = 8
 
 @dataclass(frozen=True)
 class Cost:
-    """What running a node takes, in bytes: its outputs, its deltas by argument, and what it needs besides.
+    """What running a node takes, in bytes: its outputs, its deltas by argument, and what it needs as well.
 
     ``forward`` and ``inputs`` are needed while outputs and deltas are made, ``params`` (the gradients of the
     parameters included) when the deltas are there. With ``passes``, deltas are the memory of the output's; with

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnbp.numerics import Array
-from rnnbp.storage import StorageError
+from rnnbp.numerics import Array, StorageError
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,11 @@ def mapped_file(array: object) -> MappedFile | None:
 def check_there(*arrays: object) -> None:
     """Raise StorageError where one of them is mapped from a file that was cut short since."""
     for array in arrays:
-        if isinstance(array, np.ndarray) and (file := mapped_file(array)) is not None:
+        if not isinstance(array, np.ndarray) or (base := array.base) is None:
+            continue
+        if type(base) is np.ndarray and base.base is None:  # a view of memory of NumPy's own
+            continue
+        if (file := mapped_file(array)) is not None:
             file.check()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.layers.base import Layer, parameter
+from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, float_dtype
 from rnnbp.parameters import Parameters
 
@@ -30,7 +31,7 @@ class Network(ABC):
         from a dict of all."""
         found: dict[int, tuple[str, Array]] = {}
         for path, (owner, key) in self.slots.items():
-            array = owner[key]
+            check_there(array := owner[key])
             found.setdefault(id(array), (path, array))
         return Parameters(found.values(), self)
 
@@ -67,6 +68,7 @@ class Network(ABC):
         return new
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        check_there(*(owner[key] for owner, key in self.slots.values()))
         new = copy.copy(self)
         memo[id(self)] = new
         vars(new).update({name: copy.deepcopy(value, memo) for name, value in vars(self).items()})
@@ -78,10 +80,10 @@ def check_parameters(network: Network) -> None:
     past the checks.
 
     Raises ShapeError, DtypeError, or TypeError for what is missing, or no plain array; they name
-    the parameter.
+    the parameter. Raises StorageError for one of a mapped file that was cut short.
     """
     for path, (owner, key) in network.slots.items():
-        array = parameter(owner, key, path)
+        check_there(array := parameter(owner, key, path))
         if array.dtype not in REAL and array.dtype != np.complex128:  # gradcheck's
             raise DtypeError(f"{path} has dtype {array.dtype}; parameters are float32 or float64, use astype")
 

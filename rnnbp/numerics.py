@@ -31,6 +31,16 @@ class DtypeError(TypeError):
     """An array whose dtype does not fit."""
 
 
+class StorageError(ValueError):
+    """A file that cannot be written, or that is not what was written.
+
+    Characters of a message that a terminal would obey are escaped: names in it may come from a file.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(escaped(message))
+
+
 def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """The dtype for parameters: float32 or float64. Raises DtypeError for any other, None included."""
     try:

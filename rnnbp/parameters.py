@@ -10,6 +10,7 @@ from typing import Any, NoReturn, Protocol, Self, runtime_checkable
 import numpy as np
 
 from rnnbp.arrays import plain
+from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
 
 READ_ONLY_CURE = (
@@ -92,6 +93,7 @@ class Parameters(dict[str, Array]):
         """True for a mapping of the same paths to equal arrays, in any order."""
         if not isinstance(other, Mapping) or self.keys() != other.keys():
             return False
+        check_there(*other.values())
         return all(value is other[path] or np.array_equal(value, other[path]) for path, value in self.items())
 
     def __ne__(self, other: object) -> bool:

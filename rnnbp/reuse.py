@@ -19,7 +19,7 @@ from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array, Shape, address
 
 LARGER = 4
-"""So many times larger than a brief array a block for it may be."""
+"""This many times larger than a brief array a block for it may be."""
 LEAST = 2**15
 """Bytes below which an array has memory of its own."""
 LINE = 64
@@ -83,7 +83,7 @@ class Reuse:
             self._waiting += nbytes + LINE
 
     def _block(self, nbytes: int, brief: bool) -> memoryview:
-        """A block for so many bytes; for a brief array one that is larger, rather than one more."""
+        """A block for this many bytes; for a brief array one that is larger, rather than one more."""
         if self._free[nbytes]:
             return self._taken(nbytes)
         fits = [size for size, blocks in self._free.items() if blocks and nbytes <= size <= LARGER * nbytes]
@@ -100,7 +100,7 @@ class Reuse:
         return max(self._limit, ledger.peak_bytes) - (ledger.total - ledger.brief) - self._brief
 
     def keep(self, room: int) -> None:
-        """Give back free blocks, the smallest first, until the others fit into so many bytes."""
+        """Give back free blocks, the smallest first, until the others fit into this many bytes."""
         if self._waiting > room:
             for nbytes in sorted(self._free):
                 while self._free[nbytes] and self._waiting > room:
@@ -111,7 +111,7 @@ class Reuse:
         return self._free[nbytes].pop()
 
     def grown(self) -> None:
-        """The ledger has grown: give back what does not fit beside it."""
+        """The ledger has grown: give back what does not fit next to it."""
         if self._ended:
             self._collect()
         if self._waiting:
@@ -122,7 +122,7 @@ class Reuse:
         self.ledger, ledger.grown = ledger, self.grown
 
     def end(self, kit: Any = None, model: Any = None, nbytes: int = 0) -> None:
-        """It has ended: leave its memory to the next, and a kit of so many bytes if that is of the same model."""
+        """It has ended: leave its memory to the next, and a kit of this many bytes if that is of the same model."""
         self._limit = self.ledger.peak_bytes
         self.ledger.grown = None
         if self.key is not None:

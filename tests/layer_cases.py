@@ -17,7 +17,7 @@ from rnnbp.rng import Context
 
 @dataclass(frozen=True)
 class Wrong:
-    """Inputs that do not fit, and what the message must say of them besides the layer."""
+    """Inputs that do not fit, and what the message must say of them as well as the layer."""
 
     shapes: tuple[Shape, ...]
     says: tuple[str, ...]

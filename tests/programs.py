@@ -77,5 +77,5 @@ def _backward(model: rb.Recurrent, runner: Any, tape: Any, dy: np.ndarray, dstat
 
 @st.composite
 def cells(draw: Any, sizes: Sequence[int] = (2, 3, 4)) -> rb.Recurrent:
-    """A random graph of layers over x and one to three states, every value of so many features."""
+    """A random graph of layers over x and one to three states, every value of the same number of features."""
     return rb.Recurrent(CellMaker(Searched(draw), sizes).cell())

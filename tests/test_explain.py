@@ -115,7 +115,7 @@ def test_bytes_kept_are_those_of_the_tape(cell: str, without: tuple[str, ...]) -
     )
     assert found.bytes_per_step == sizes.tape_bytes(9) - sizes.tape_bytes(8)
     assert found.bytes_per_step == batch * sum(kept.nbytes or 0 for kept in found.kept)
-    assert "hoisted" in without or "rows beside these" not in {kept.name for kept in found.kept}
+    assert "hoisted" in without or "rows next to these" not in {kept.name for kept in found.kept}
     assert max(map(len, str(found).splitlines())) <= 100
 
 
@@ -333,7 +333,7 @@ def test_layers_that_run_themselves_are_named() -> None:
     found = rb.explain(models.network_in_cell(N_IN, N, "float32"))
     assert found.opaque == ("Softplus()", "Dropout(0.3)", "Dropout(0.2)", "ELU(1.0)")
     assert ("after", "y[0:3] = Dropout(0.2)(s0′[1:4])", None) in {(e.when, e.text, e.flops) for e in found.forward}
-    assert "besides what Softplus(), Dropout(0.3), Dropout(0.2), ELU(1.0) do" in " ".join(str(found).split())
+    assert "apart from what Softplus(), Dropout(0.3), Dropout(0.2), ELU(1.0) do" in " ".join(str(found).split())
     assert "runs by NumPy under every backend that compiles, for Softplus(), Dropout" in " ".join(str(found).split())
     assert str(rb.explain(rb.RNN(2, 3))).endswith("runs as machine code under the backend llvm, by NumPy under numpy")
     x, h = rb.Input(3), rb.State(4, "h")

@@ -83,7 +83,7 @@ def whole(start, tmp_path_factory):
 
 
 def wait_for_line(folder, process, count):
-    """Until so many steps have been told of."""
+    """Until this number of steps has been reported."""
     end = time.monotonic() + 60
     while time.monotonic() < end and process.is_alive():
         with (

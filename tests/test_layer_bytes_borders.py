@@ -9,8 +9,8 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.layers.base import Layer
-from tests.layer_cases import CASES, Case, backward
-from tests.test_layers_contract import bytes_of, peak_of
+from tests.layer_bytes import taken
+from tests.layer_cases import CASES, Case
 
 ELSEWHERE = ("Split", "LayerNorm-bare")
 """Layers whose deltas decide what they take; y that is also saved."""
@@ -29,19 +29,10 @@ SMALL, LARGE = 120_000, 800_000
 
 def off(case: Case, dtype: str, nbytes: int) -> tuple[list[int], list[int]]:
     """(bytes above those declared, bytes of results and declared) of the three methods."""
-    layer, item = case.build(dtype), np.dtype(dtype).itemsize
-    rows = nbytes // (item * math.prod(layer.output_shapes(*case.shapes)[0] or (1,)))
-    xs = case.inputs((rows,), dtype)
-    y, saved = case.forward(layer, xs)
-    dy = case.deltas(y)
-    backward(layer, saved, dy)
-    (y, saved), forward = peak_of(lambda: case.forward(layer, xs))
-    dxs, inputs = peak_of(lambda: layer.backward_inputs(saved, dy))
-    grads, params = peak_of(lambda: layer.backward_params(saved, dy))
-    made = (bytes_of((y, saved), xs), bytes_of(dxs, (saved, dy)), bytes_of(grads))
-    declared = layer.scratch(rows, *case.shapes).nbytes(item)
-    sizes = [a + b for a, b in zip(made, declared, strict=True)]
-    return [peak - size for peak, size in zip((forward, inputs, params), sizes, strict=True)], sizes
+    rows = nbytes // (np.dtype(dtype).itemsize * math.prod(case.build(dtype).output_shapes(*case.shapes)[0] or (1,)))
+    temporary, declared, results = taken(case, dtype, rows)
+    above = [a - b for a, b in zip(temporary, declared, strict=True)]
+    return above, [a + b for a, b in zip(results, declared, strict=True)]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,8 +11,8 @@ import pytest
 
 from rnnbp import layers
 from rnnbp.layers import Layer
-from rnnbp.ledger import Ledger, arrays_in
 from rnnbp.numerics import Array, ShapeError
+from tests.layer_bytes import taken
 from tests.layer_cases import CASES, Case, backward, freeze, outputs, present, same_bits
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -343,35 +342,8 @@ def close(found: Any, expected: Any) -> None:
 ROWS = 12_000
 
 
-def peak_of(run: Callable[[], Any]) -> tuple[Any, int]:
-    """What ``run`` gives, and the most bytes that tracemalloc saw meanwhile."""
-    tracemalloc.start()
-    try:
-        result = run()
-        return result, tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-def bytes_of(tree: Any, known: Any = ()) -> int:
-    """Bytes of the arrays in ``tree`` that are not views of those ``known``."""
-    ledger = Ledger(list(arrays_in(list(present(known)))))
-    ledger.hold("found", list(present(tree)))
-    return ledger.total
-
-
 @every_case
 def test_needs_no_more_than_it_declares(case: Case) -> None:
     """Temporary arrays by tracemalloc within ``scratch``, NumPy's own buffers of 8192 elements aside."""
-    layer, xs = case.build("float32"), case.inputs((ROWS,), "float32")
-    y, saved = case.forward(layer, xs)
-    dy = case.deltas(y)
-    backward(layer, saved, dy)
-    (y, saved), forward = peak_of(lambda: case.forward(layer, xs))
-    dxs, inputs = peak_of(lambda: layer.backward_inputs(saved, dy))
-    grads, params = peak_of(lambda: layer.backward_params(saved, dy))
-    made = (bytes_of((y, saved), xs), bytes_of(dxs, (saved, dy)), bytes_of(grads))
-    found = [peak - size for peak, size in zip((forward, inputs, params), made, strict=True)]
-    declared = layer.scratch(ROWS, *case.shapes)
-    allowed = [n + 70_000 for n in declared.nbytes(4)]
-    assert all(a <= b for a, b in zip(found, allowed, strict=True)), f"found {found}, allowed {allowed}"
+    found, declared, _ = taken(case, "float32", ROWS)
+    assert all(a <= b + 70_000 for a, b in zip(found, declared, strict=True)), f"found {found}, declared {declared}"

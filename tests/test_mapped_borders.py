@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,60 @@ def test_an_argument_of_a_file_that_is_cut_short(case: str, mapped: Any) -> None
     cut()
     with pytest.raises(rb.StorageError, match=CUT):
         CALLS[case](x)
+
+
+def dense_of(weight: Any) -> rb.Dense:
+    layer = rb.Dense(F, 1, rng=0)
+    layer.params["weight"] = weight
+    return layer
+
+
+ROW = np.s_[3, :1]
+DOORS: dict[str, Callable[[Any], Any]] = {
+    "params.update": lambda x: model().params.update({"1.bias": x[0, 0, :1]}),
+    "params.update with a view": lambda x: model().params.update({"1.bias": np.asarray(x)[0, 0, :1]}),
+    "params |=": lambda x: model().params.__ior__({"1.bias": x[0, 0, :1]}),
+    "params ==": lambda x: model().params == {**model().params, "1.bias": x[0, 0, :1]},
+    "a layer's params": lambda x: dense_of(x[ROW]),
+    "an initializer": lambda x: rb.Dense(F, 1, weight_init=lambda rng, shape: x[ROW]),
+    "class weights": lambda x: rb.losses.CrossEntropy(class_weight=x[3, 0]),
+    "a gradient": lambda x: rb.optim.SGD(dense := rb.Dense(F, 1, rng=0), lr=1.0).step(
+        dict(dense.params, weight=x[ROW])
+    ),
+    "gradients that are clipped": lambda x: rb.optim.clip_by_global_norm({"weight": x}, 1.0),
+    "the delta of a loss": lambda x: rb.bptt(rb.RNN(F, F, rng=0), ones(N, T, F), None, lambda y, t: (0.0, x[: len(y)])),
+    "a layer that is called": lambda x: rb.Dense(F, 1, rng=0)(x),
+    "a list of arrays": lambda x: rb.predict(model(), [x[k] for k in range(N)]),
+    "a buffer of the file": lambda x: rb.predict(model(), np.frombuffer(x._mmap, np.float32).reshape(x.shape)),
+    "a piece of a stream": lambda x: rb.bptt(model(), iter([x[:4], x[4:]]), ones(N, T, 1), MSE),
+    "a mask of a source": lambda x: rb.Sequences(ones(N, T, F), ones(N, T, 1), mask=x[..., 0], batch_size=4),
+    "x of a sweep": lambda x: rb.compare.sweep(model(), x, ones(N, T, 1), MSE),
+}
+
+
+@pytest.mark.parametrize("case", DOORS)
+def test_every_other_way_in(case: str, mapped: Any) -> None:
+    x, cut = mapped
+    cut()
+    with pytest.raises(rb.StorageError, match="was cut short while it was mapped, to 100 bytes"):
+        DOORS[case](x)
+
+
+USES: dict[str, Callable[[Any, Path], Any]] = {
+    "a run": lambda m, _: rb.bptt(m, ones(2, 2, F), ones(2, 2, 1), MSE),
+    "predict": lambda m, _: rb.predict(m, ones(2, 2, F)),
+    "saving": lambda m, path: rb.save_weights(m, path),
+    "a copy": lambda m, _: copy.deepcopy(m),
+    "another dtype": lambda m, _: m.astype("float64"),
+    "its parameters": lambda m, _: m.params,
+}
+
+
+@pytest.mark.parametrize("case", USES)
+def test_a_parameter_whose_file_is_cut_short(case: str, mapped: Any, tmp_path: Path) -> None:
+    x, cut = mapped
+    net = rb.Sequential(dense_of(x[ROW]))
+    USES[case](net, tmp_path / "w")
+    cut()
+    with pytest.raises(rb.StorageError, match="was cut short while it was mapped, to 100 bytes"):
+        USES[case](net, tmp_path / "w")

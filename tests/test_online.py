@@ -17,7 +17,7 @@ LONGEST = 10_000
 
 @lru_cache
 def ratios(slots: int) -> list[float]:
-    """Of the cost if the sequence ends after 1, 2, … chunks to that of the best schedule for so many."""
+    """Of the cost if the sequence ends after 1, 2, … chunks to that of the best schedule for that number."""
     sweep, found = Online(slots).sweep(), []
     for chunks in range(1, LONGEST + 1):
         found.append(sweep.steps / cost(chunks, slots))

@@ -1,4 +1,4 @@
-"""A budget of bytes: kept, foretold to the byte, and never slower for being larger."""
+"""A budget of bytes: kept, predicted to the byte, and never slower for being larger."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def spread(least: int, most: int, count: int) -> list[int]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("build", [lstm, stack])
-def test_thirty_budgets_are_kept_and_foretold(build: Any) -> None:
+def test_thirty_budgets_are_kept_and_predicted(build: Any) -> None:
     """From the least that works to all cached: bytes within the budget, equal to the forecast; seconds never grow."""
     case = build()
     model, x, target, loss = case
@@ -261,7 +261,7 @@ DISK = Costs(dict.fromkeys(STEP, 0.5) | {"write": 0.3, "read": 0.3}, STEP)
 @pytest.mark.long
 @pytest.mark.parametrize("build", [lstm, stack])
 def test_a_disk_makes_small_budgets_faster_and_never_slower(build: Any) -> None:
-    """At twelve budgets: bytes in RAM and on disk within theirs, figures as foretold, gradients those of RAM."""
+    """At twelve budgets: bytes in RAM and on disk within theirs, figures as predicted, gradients those of RAM."""
     case = build()
     model, x, target, loss = case
     gained = 0
@@ -330,7 +330,7 @@ def test_a_run_that_was_not_planned_is_refused() -> None:
         rb.bptt(model, x, target, loss, checkpoint=least, dx=False)
 
 
-def test_an_output_that_feeds_the_body_is_foretold() -> None:
+def test_an_output_that_feeds_the_body_is_predicted() -> None:
     """The output of a cell that is no state of it, and that another Recurrent takes, is in the tape."""
     x, h = rb.Input(4), rb.State(4)
     new = rb.Tanh()(rb.Dense((4, 4), 4, rng=0)(x, h))
@@ -341,7 +341,7 @@ def test_an_output_that_feeds_the_body_is_foretold() -> None:
     assert rb.bptt(model, given, target, MSE, checkpoint=2_000_000).stats.peak_bytes <= 2_000_000
 
 
-def test_a_dropout_of_nothing_is_foretold() -> None:
+def test_a_dropout_of_nothing_is_predicted() -> None:
     model = rb.Sequential(
         rb.LSTM(5, 5, rng=0),
         rb.Dropout(0.0),

@@ -1,4 +1,4 @@
-"""What must hold of a run besides its gradients: random numbers, work left out, memory given back, arguments untouched."""
+"""What must hold of a run apart from its gradients: random numbers, work left out, memory given back, arguments untouched."""
 
 from __future__ import annotations
 

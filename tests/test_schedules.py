@@ -140,7 +140,7 @@ def legal(actions: list, chunks: int) -> bool:
 
 @pytest.mark.parametrize(("chunks", "longest"), [(1, 5), (2, 4)])
 def test_every_short_sequence_of_actions_agrees_with_the_oracle(chunks: int, longest: int) -> None:
-    """All sequences of so many actions: exactly the legal ones pass."""
+    """All sequences of a number of actions: exactly the legal ones pass."""
     kinds = (Advance, Record, Keep, Rebuild, Store, Load, Drop, Backward)
     every = [kind(n) for kind in kinds for n in range(chunks)]
     passed = 0

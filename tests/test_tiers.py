@@ -98,7 +98,7 @@ def test_multistage_runs_the_steps_of_revolve(chunks: int, ram: int, disk: int) 
 
 @pytest.mark.parametrize(("chunks", "ram", "disk"), [(9, 1, 2), (30, 2, 2), (30, 1, 4), (71, 3, 2), (100, 2, 6)])
 def test_multistage_uses_the_disk_least(chunks: int, ram: int, disk: int) -> None:
-    """Of all ways to put so many of the slots, as revolve nests them, into RAM."""
+    """Of all ways to put a number of the slots, as revolve nests them, into RAM."""
     found = rb.simulate(Multistage(chunks, ram, disk))
     used, held = Counter(), []
     for action in Revolve(chunks, ram + disk):

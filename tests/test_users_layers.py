@@ -232,7 +232,7 @@ def put_several(layer: Any, other: Array) -> None:
     layer.params.update({"bias": np.zeros(8, np.float32)}, weight=other)
 
 
-def put_besides(layer: Any, other: Array) -> None:
+def put_another(layer: Any, other: Array) -> None:
     layer.params |= {"bias": np.zeros(8, np.float32), "weight": other}
 
 
@@ -240,7 +240,7 @@ def put_all(layer: Any, other: Array) -> None:
     layer.params = {"bias": np.zeros(8, np.float32), "weight": other}
 
 
-@pytest.mark.parametrize("put", [put_item, put_several, put_besides, put_all])
+@pytest.mark.parametrize("put", [put_item, put_several, put_another, put_all])
 def test_a_parameter_keeps_its_shape(put: Callable[[Any, Array], None]) -> None:
     layer = dense()
     before = {name: p.copy() for name, p in layer.params.items()}

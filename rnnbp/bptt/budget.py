@@ -32,7 +32,7 @@ class BudgetError(ValueError):
 
 
 def too_small(budget: int, least: int) -> BudgetError:
-    """The error of a budget that nothing fits in, where ``least`` bytes besides the margin would do."""
+    """The error of a budget that nothing fits in, where ``least`` bytes apart from the margin would do."""
     needed = with_margin(least)
     error = BudgetError(f"a budget of {shown(budget)} is too small for any schedule; {needed} bytes would do")
     error.least = needed
@@ -46,7 +46,7 @@ def remaining(budget: int, held: int) -> int:
 
 @contextmanager
 def training_budget(budget: int | str, held: int) -> Iterator[None]:
-    """Within it a budget that is too small is said with the bytes that training holds besides a
+    """Within it a budget that is too small is said with the bytes that training holds next to a
     run."""
     try:
         yield

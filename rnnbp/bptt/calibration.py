@@ -91,7 +91,7 @@ def remembered(sizes: Sizes, room: int | None = None) -> Costs:
 
 
 def with_disk(costs: Costs, slot: int, folder: PathLike | None, repeats: int = 5) -> Costs:
-    """The same, with what it takes to write and to read a checkpoint of so many bytes on disk: medians."""
+    """The same, with what it takes to write and to read a checkpoint of a number of bytes on disk: medians."""
     if {"write", "read"} <= costs.fixed.keys():
         return costs
     states = ((np.zeros(max(1, slot), np.uint8),),)

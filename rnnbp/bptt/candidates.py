@@ -23,7 +23,7 @@ BUILDING = 1e-4
 TIERED = 1_000
 """Chunks for which the disk's tables are worked out."""
 ALIKE = 64
-"""The most chunks, all of one length and with a checkpoint each, that are tried besides those of other lengths."""
+"""The most chunks, all of one length and with a checkpoint each, that are tried apart from those of other lengths."""
 BUFFERS = 2
 """Checkpoints on their way to the disk or from it, which are in RAM."""
 
@@ -46,7 +46,7 @@ def lengths_of(steps: int) -> list[int]:
 
 
 def bound(sizes: Sizes, steps: int, length: int, slots: int, tapes: int) -> int:
-    """The most bytes that are held with so many slots and tapes, and the largest workspace of any action."""
+    """The most bytes that are held with this many slots and tapes, and the largest workspace of any action."""
     held = (
         sizes.gradients(steps, parted=parted(math.ceil(steps / length), length))
         + sizes.standing
@@ -164,14 +164,14 @@ class Candidates:
         return Candidate(name, schedule, length, held, seconds + self._disk_seconds(disk))
 
     def _seconds(self, runs: int, chunks: int, length: int, rebuilt: int = 0) -> float:
-        """Of a schedule that runs so many chunks, each recorded or rebuilt once; the last, which may be short, once."""
+        """Of a schedule that runs this many chunks, each recorded or rebuilt once; the last, perhaps short, once."""
         counts = {"Advance": runs - chunks, "Keep": rebuilt, "Rebuild": rebuilt}
         steps = {kind: n * length for kind, n in counts.items()}
         counts |= {"Record": chunks - rebuilt, "Backward": chunks}
         return self.costs.seconds(counts, steps | {"Record": self.steps - rebuilt * length, "Backward": self.steps})
 
     def _disk_seconds(self, stored: int) -> float:
-        """Of so many checkpoints written and read again, as if nothing were run in the meantime."""
+        """Of this many checkpoints written and read again, as if nothing were run in the meantime."""
         return self.costs.seconds({"write": stored, "read": stored}, {})
 
     def _bytes(self, length: int, slots: int, tapes: int) -> int:

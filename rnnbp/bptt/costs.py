@@ -35,7 +35,7 @@ class Costs:
             raise ValueError("Costs: every action takes time; give each a number above 0, in fixed or in step")
 
     def seconds(self, counts: dict[str, int], steps: dict[str, int], held: int = 0) -> float:
-        """Of actions that occur so often, on so many steps in all, with so many bytes held at the peak."""
+        """Of actions that occur a number of times, on all their steps, with the bytes held at the peak."""
         each = (n * self.fixed.get(kind, 0.0) for kind, n in counts.items())
         return sum(each) + sum(n * self.step.get(kind, 0.0) for kind, n in steps.items()) + held * self.byte
 

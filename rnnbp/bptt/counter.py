@@ -1,4 +1,4 @@
-"""Counts what a run does, on its own: the figures that ``simulate`` must foretell."""
+"""Counts what a run does, on its own: the figures that ``simulate`` must predict."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def bptt(
         target: (T, B, ...), or None, as the loss takes it; may be mapped or a stream too, as may mask.
         loss: one of ``rnnbp.losses``, a mean over all unmasked elements of the sequence; or a function
             ``(y, target) -> (value, dy)``, called once per chunk, whose values are summed. For forecasts and
-            budgets it is taken to need two temporary arrays of y's size besides dy; an attribute of the
+            budgets it is taken to need two temporary arrays of y's size as well as dy; an attribute of the
             function, as ``loss.spare = 0``, declares another number.
         checkpoint: "all", "sqrt", a schedule, a function of the number of chunks that gives one, a budget
             of bytes as "64 MB", or a Plan. Gradients are the same bits under every schedule that only replays,

@@ -63,7 +63,7 @@ def dense_bytes(layer: Any, dtype: Any, backend: Backend) -> int | None:
 
 
 def job_bytes(rows: int) -> int:
-    """What its jobs on so many rows take."""
+    """What its jobs on this many rows take."""
     from rnnbp.kernels import affine
 
     return affine.job_bytes(rows)

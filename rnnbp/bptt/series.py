@@ -46,6 +46,7 @@ class Held:
         self.mapped = self.fresh or _by_map(self.array)
         """Whether it is, or may be, larger than memory."""
         self._file = mapped_file(self.array)
+        self.check_there()
 
     def has(self, step: int) -> bool:
         return step < self.steps

@@ -82,7 +82,7 @@ class Slots:
         self._disk[n] = self._thread.submit(_write, copy, self._file, self._place(_size(self._shapes[n])), n)
 
     def _place(self, size: int) -> int:
-        """Where in the file there is room for so many bytes."""
+        """Where in the file there is room for a number of bytes."""
         if self._free.get(size):
             return self._free[size].pop()
         self._end += size

@@ -1,4 +1,4 @@
-"""Which states are held at once, besides those in slots: the initial one, the present, the final, and the deltas."""
+"""Which states are held at once, apart from those in slots: the initial one, the present, the final, and the deltas."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Standing:
         self._deltas = not cut
 
     def count(self, slots: Container[int]) -> int:
-        """How many there are besides those of ``slots``."""
+        """How many there are apart from those of ``slots``."""
         own = not self._initial and self._slot not in slots
         return 1 + own + self._final + self._deltas
 

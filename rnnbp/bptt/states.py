@@ -11,7 +11,6 @@ from rnnbp.arrays import plain
 from rnnbp.bptt.parts import recurrents
 from rnnbp.bptt.results import States
 from rnnbp.graph import Graph
-from rnnbp.mapped import check_there
 from rnnbp.native.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, NonFiniteError, ShapeError
 from rnnbp.recurrent import Recurrent
@@ -57,7 +56,6 @@ def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: np.
     for name, each, shape in zip(names, given, shapes, strict=True):
         where = f"state {k}, {name}"
         array = plain(where, each)
-        check_there(array)
         if not _is_array(each) or array.dtype not in (np.float32, np.float64):
             kind = array.dtype if _is_array(each) else type(each).__name__
             raise DtypeError(f"{where}: expected an array of {dtype}, found {kind}; use np.asarray(..., '{dtype}')")

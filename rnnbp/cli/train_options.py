@@ -120,7 +120,7 @@ def _add_run(parser: Parser) -> None:
         type=number(0, 1e6, above=True),
         default=SNAPSHOT_MINUTES,
         metavar="X",
-        help="save all that --resume needs at least so often, besides at the end of each epoch",
+        help="save all that --resume needs at least this often, and at the end of each epoch",
     )
     group.add_argument(
         "--override",

@@ -57,13 +57,13 @@ class _Option:
 
 @dataclass(frozen=True)
 class _Room:
-    """What fits in a budget besides gradients, states and workspaces, for a number of chunks."""
+    """What fits in a budget next to gradients, states and workspaces, for a number of chunks."""
 
     chunks: int
     slots: int
-    """Slots beside one tape."""
+    """Slots next to one tape."""
     tapes: int
-    """Tapes beside one slot."""
+    """Tapes next to one slot."""
     alpha: int
     """Slots in the bytes of a tape."""
 

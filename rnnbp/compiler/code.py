@@ -69,7 +69,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vector:
-    """For each lane, of so many elements, a sum of rows of vectors; of none, zeros."""
+    """For each lane, of this many elements, a sum of rows of vectors; of none, zeros."""
 
     lanes: tuple[tuple[int, tuple[Rows, ...]], ...]
 

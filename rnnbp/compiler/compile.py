@@ -121,7 +121,8 @@ def _with_views(forward: Code, *codes: Code) -> Code:
 def _with_kept(forward: Code, backward: Code, *, cheap: bool) -> Codes:
     """What backward needs of forward: kept, or made again from what is there."""
     made_again: list[Op] = []
-    kept: list[tuple[int, int, int]] = []
+    again = set[int]()
+    kept: dict[int, list[tuple[int, int]]] = {}
     where = stacking.places(forward)
     there = {v for v in (*forward.inputs, *forward.outputs[1:]) if v is not None}
 
@@ -131,8 +132,8 @@ def _with_kept(forward: Code, backward: Code, *, cheap: bool) -> Codes:
 
     def at_hand(v: int) -> bool:
         base, a, b = home(v)
-        again = any(base in op.outs for op in made_again)
-        return base in there or v in there or again or any(k == base and s <= a and b <= e for k, s, e in kept)
+        held = any(s <= a and b <= e for s, e in kept.get(base, ()))
+        return base in there or v in there or base in again or held
 
     needed = {v for op in backward.ops for v in op.args if v not in backward.made and v not in backward.inputs}
     order = {v: k for k, op in enumerate(forward.ops) for v in op.outs}
@@ -142,11 +143,13 @@ def _with_kept(forward: Code, backward: Code, *, cheap: bool) -> Codes:
             continue
         if cheap and made.name in POINTWISE and all(at_hand(a) for a in made.args):
             made_again.append(made)
+            again.update(made.outs)
         else:
-            kept.append(home(v))
-    return Codes(
-        forward, replace(backward, ops=(*_views(backward, forward, made_again), *backward.ops)), _values(kept, forward)
-    )
+            base, a, b = home(v)
+            kept.setdefault(base, []).append((a, b))
+    homes = [(base, a, b) for base, rows in kept.items() for a, b in rows]
+    ops = (*_views(backward, forward, made_again), *backward.ops)
+    return Codes(forward, replace(backward, ops=ops), _values(homes, forward))
 
 
 def _views(backward: Code, forward: Code, made_again: list[Op]) -> list[Op]:

@@ -107,7 +107,7 @@ class Reading:
         return found.lines
 
     def kept(self) -> Iterator[Kept]:
-        """The states, the values that the tape holds besides, and what layers save that run themselves."""
+        """The states, the values that the tape holds as well, and what layers save that run themselves."""
         item, values = self.layout.dtype.itemsize, self.code.values
         for v in (*self.code.inputs[1:], *self.back.cell.codes.kept):
             yield Kept(self.notation[v], item * values.rows(v))
@@ -150,7 +150,7 @@ def _step_bytes(sizes: ProgramSizes, kept: Sequence[Kept]) -> int | None:
 def _all_kept(kept: tuple[Kept, ...], nbytes: int | None, batch: int) -> tuple[Kept, ...]:
     """With the rows that are kept because they lie between those that are needed."""
     rest = 0 if nbytes is None else nbytes // batch - sum(k.nbytes or 0 for k in kept)
-    return (*kept, Kept("rows beside these", rest)) if rest else kept
+    return (*kept, Kept("rows next to these", rest)) if rest else kept
 
 
 def _packed(notation: Notation, cell: Cell) -> Iterator[Packed]:

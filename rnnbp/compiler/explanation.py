@@ -114,11 +114,11 @@ class Explanation:
         forward, advance, backward = self.flops_per_step, self.advance_flops_per_step, self.backward_flops_per_step
         figures = [f"{forward:,} FLOPs forward", f"{advance:,} in an Advance", f"{backward:,} backward"]
         figures[-1] += f" ({backward / max(1, forward):.2f} of forward)"
-        besides = [f"besides what {', '.join(self.opaque)} do by themselves"] if self.opaque else []
+        others = [f"apart from what {', '.join(self.opaque)} do by themselves"] if self.opaque else []
         kept = f"each step of a batch of {self.batch}: {_bytes(self.bytes_per_step)} kept"
         python = f"runs by NumPy under every backend that compiles, for {', '.join(self.opaque)} run as Python"
         how = python if self.opaque else "runs as machine code under the backend llvm, by NumPy under numpy"
-        return [kept, *_wrapped("  ", *figures, *besides), *_wrapped(how)]
+        return [kept, *_wrapped("  ", *figures, *others), *_wrapped(how)]
 
 
 def _total(lines: Iterable[Line]) -> int:

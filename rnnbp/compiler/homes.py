@@ -64,7 +64,7 @@ class Homes:
         self.copies: dict[int, list[int]] = {}
         """By the output of a concat, the arguments that must be copied into it."""
         self.scratch: dict[int, list[Home]] = {}
-        """By output, the homes of what an operation needs besides."""
+        """By output, the homes of what an operation needs as well."""
         self.kept = set(kept)
         self._views = {op.out: op for op in code.ops if op.name in VIEWS}
         self.last = self._last_reads()

@@ -72,4 +72,4 @@ def softmax_back(d: Array, y: Array, out: Array, total: Array) -> None:
 
 
 SPARE = {"normal": ("rows",), "normal_back": ("rows", "one"), "softmax": ("one",), "softmax_back": ("one",)}
-"""What an operation needs besides: rows as its result has, or one."""
+"""What an operation needs as well: rows as its result has, or one."""

@@ -27,7 +27,7 @@ def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None])
 
 
 def sunk(code: Code, phases: dict[int, str]) -> dict[int, str]:
-    """Phases where pointwise operations that the loop alone needs are done in it, beside those that need them."""
+    """Phases where pointwise operations that the loop alone needs are done in it, next to those that need them."""
     found, users = dict(phases), code.users()
     ends = {v for v in code.outputs if v is not None}
 

@@ -55,11 +55,11 @@ class ProgramSizes:
 
     @property
     def remakes_output(self) -> bool:
-        """Whether y need not be kept beside the tape, for it is a state there."""
+        """Whether y need not be kept next to the tape, for it is a state there."""
         return self.compiled.output_state is not None
 
     def block(self, length: int) -> int:
-        """Steps in a block of a chunk of so many steps."""
+        """Steps in a block of a chunk of this many steps."""
         rows = max(sum(f.block.values()) for f in (self.compiled.record, self.back.function))
         return max(1, min(length, CACHE // max(1, rows * self._row)))
 
@@ -122,17 +122,17 @@ class ProgramSizes:
         return length * (rows * self._row + sum(map(self._taped, self._opaque))) + self.thin_bytes(length)
 
     def advance_bytes(self, length: int) -> int:
-        """What an Advance needs besides the state that it starts from, y and the workspace aside."""
+        """What an Advance needs apart from the state that it starts from, y and the workspace aside."""
         buffers = max(self._buffers(f, length) for f in (self.compiled.advance, self.compiled.outputs))
         return self.state_bytes() + max(buffers, self._running(length, taped=False))
 
     def record_bytes(self, length: int) -> int:
-        """What a Record needs besides the tape that it makes, y and the workspace aside."""
+        """What a Record needs apart from the tape that it makes, y and the workspace aside."""
         buffers = self._buffers(self.compiled.record, length)
         return self.state_bytes() + max(buffers, self._running(length, taped=True))
 
     def rebuild_bytes(self, length: int) -> int:
-        """What a Rebuild needs besides the tape that it makes."""
+        """What a Rebuild needs apart from the tape that it makes."""
         size = self.block(length)
         buffers = self._buffers(self.compiled.rebuild, length)
         return max([buffers, *(self._forward(op, size) - size * self._taped(op) for op in self._opaque)])
@@ -146,7 +146,7 @@ class ProgramSizes:
         return max(found)
 
     def backward_bytes(self, length: int) -> int:
-        """What Backward needs besides the tape, dy, dx and the workspace, the deltas of the state among it."""
+        """What Backward needs apart from the tape, dy, dx and the workspace, the deltas of the state among it."""
         back, item = self.back, self.layout.dtype.itemsize
         needs: list[int] = [op.attr.nbytes for op in back.code.ops if op.name == "grad_linear" and op.attr is not None]
         needs += [2 * op.attr.count * item for op in back.code.ops if op.name == "grad_bias"]

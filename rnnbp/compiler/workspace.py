@@ -35,7 +35,7 @@ class Workspace:
         return self._arrays.new(shape, dtype, brief=brief)
 
     def reserve(self, nbytes: int) -> None:
-        """Have at least so many bytes."""
+        """Have at least this many bytes."""
         if nbytes > self.memory.nbytes:
             self._carved.clear()
             self.memory = np.empty(0, np.uint8)  # the old block goes before the new one comes

@@ -24,7 +24,7 @@ WAKING = 10**7
 
 
 def job_bytes(rows: int) -> int:
-    """The tables of both jobs of a ``Map`` on so many rows."""
+    """The tables of both jobs of a ``Map`` on this many rows."""
     return 2 * -(-rows // TOGETHER) * NUMBERS * np.dtype(np.int64).itemsize
 
 
@@ -49,7 +49,7 @@ class Map:
         """By how many rows there are."""
 
     def forward(self, x: Array, weights: Array, bias: Array | None, y: Array, rows: int, n: int) -> None:
-        """y (N, M) from so many ``rows``, by n threads at the most; ``weights`` are packed."""
+        """y (N, M) from this many ``rows``, by n threads at the most; ``weights`` are packed."""
         job = self._forward.get(rows, lambda: Job(self._products(rows, self.depth, self.columns, (0, 1, 2, 3))[None]))
         self._run(job, [address(a) for a in (x, weights, y, bias)], rows, n)
 

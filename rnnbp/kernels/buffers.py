@@ -43,7 +43,7 @@ class Buffers:
         self._memory = workspace.memory
 
     def prepare(self, length: int) -> list[Panels]:
-        """Take all the memory that chunks of so many steps need for a whole run; gives what is to be packed."""
+        """Take all the memory that chunks of this many steps need for a whole run; gives what is to be packed."""
         self.workspace.reserve(self.sizes.workspace_bytes(length))
         if not self._packed:
             self._make(self.sizes.constants)

@@ -89,7 +89,7 @@ class Gradient:
 
 @cached
 def shared(bits: int, nbytes: int) -> tuple[Lanes, Library]:
-    """Vectors of ``nbytes`` of numbers of so many bits, and the functions for products."""
+    """Vectors of ``nbytes`` of numbers of this many bits, and the functions for products."""
     lanes = Lanes(bits, 8 * nbytes // bits)
     rows, vectors = products.block_of(nbytes)
     functions, needs = products.text(lanes, rows, vectors)

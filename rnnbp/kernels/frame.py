@@ -43,7 +43,7 @@ class Frame:
         return self._arrays.setdefault(name, f"%array.{name}")
 
     def share(self, columns: int) -> tuple[str, str]:
-        """The first of a thread's columns of products with so many, and how many they are: whole panels."""
+        """The first of a thread's columns of products with this many, and how many they are: whole panels."""
         name, width = f"%share{columns}", products.panel(self.t.lanes)
         panels = -(-columns // width)
         self._shares.setdefault(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -38,14 +38,18 @@ class Panels:
         self._begin = [address(array) for array in (*self.arrays, self._factors)]
         self.many = len(self._sources) + len(self._begin)
         """Arrays of the tasks: the weights, the panels, and the factors."""
-        self.tasks = table([task for which in enumerate(matrices) for task in self._packed(*which, lanes, library)])
+        numbers = {key: k for k, key in enumerate(self._sources)}
+        packed = (self._packed(*which, numbers, lanes, library) for which in enumerate(matrices))
+        self.tasks = table([task for tasks in packed for task in tasks])
         self.tasks[:, 8] = [place(self.many - 1, self._factors.itemsize * k) for k in range(len(rows))]
         self.beside: tuple[list[Panels], threads.Job] | None = None
         """Those that were last packed with these, and the job."""
 
-    def _packed(self, which: int, matrix: Matrix, lanes: Lanes, library: Library) -> Iterator[list[int]]:
+    def _packed(
+        self, which: int, matrix: Matrix, numbers: Mapping[tuple[int, str], int], lanes: Lanes, library: Library
+    ) -> Iterator[list[int]]:
         """What packs a matrix, but for the factors; what fills its last vector is made zero."""
-        (rows, depth), at, numbers = matrix.shape, 0, {key: k for k, key in enumerate(self._sources)}
+        (rows, depth), at = matrix.shape, 0
         if rows % lanes.n:
             self.arrays[which][rows // lanes.n * lanes.n * depth :] = 0
         function, to = library.address("turned.task" if matrix.turned else "upright.task"), len(numbers) + which

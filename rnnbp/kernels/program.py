@@ -47,7 +47,7 @@ class KernelProgram:
         self.buffers = Buffers(sizes, workspace, self.table)
 
     def prepare(self, length: int) -> list[Panels]:
-        """Take all the memory that chunks of so many steps need for a whole run; gives what is to be packed."""
+        """Take all the memory that chunks of this many steps need for a whole run; gives what is to be packed."""
         return self.buffers.prepare(length)
 
     def renew(self) -> list[Panels]:

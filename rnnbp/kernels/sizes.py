@@ -119,12 +119,12 @@ class KernelSizes(ProgramSizes):
         return numbers * self.layout.dtype.itemsize + 8 * (2 * self.symbols + 1)
 
     def vectors_bytes(self, rows: int) -> int:
-        """The vectors of the symbols that may come for the first time among so many."""
+        """The vectors of the symbols that may come for the first time among this many."""
         return min(self.symbols, rows) * math.prod(self.layout.x_shape) * self.layout.dtype.itemsize
 
     @once
     def block(self, length: int) -> int:
-        """Steps in a block of a chunk of so many steps."""
+        """Steps in a block of a chunk of this many steps."""
         rows = max(sum(kernel.of_kind("B").values()) for kernel in self._all[:-1])
         return max(1, min(length, CACHE // max(1, rows * self._row)))
 
@@ -191,7 +191,7 @@ class KernelSizes(ProgramSizes):
 
     @property
     def _made(self) -> bool:
-        """Whether y is an array of its own beside a tape."""
+        """Whether y is an array of its own next to a tape."""
         return self.compiled.output_state is None
 
     @property
@@ -204,5 +204,5 @@ class KernelSizes(ProgramSizes):
         return 0 if in_tape and not self._made else super().output_bytes(length, in_tape=in_tape)
 
     def backward_bytes(self, length: int) -> int:
-        """What Backward needs besides the tape, dy, dx and the workspace: the deltas of the state."""
+        """What Backward needs apart from the tape, dy, dx and the workspace: the deltas of the state."""
         return self.state_bytes()

@@ -239,7 +239,8 @@ class Source:
             place = self.places.place(spot)
             if place.kind == "chunk":
                 found[place.name, place.row] = spot  # of neighbouring steps the one that has not come
-        return {spot: any(spot in group.stored for group in groups) for spot in found.values()}
+        written = {spot for group in groups for spot in group.stored}
+        return {spot: spot in written for spot in found.values()}
 
     def _next(self, spot: Spot, rows: Rows) -> str:
         """The address of a spot a step on."""

@@ -25,6 +25,9 @@ class Table:
 
     Symbols are numbered in the order in which they come. The rows of W that have deltas may be fewer than those of
     the table, and in another order: what reaches no output has none.
+
+    Where a vector or a weight is infinite, a gradient may be infinite that is NaN as a sum over
+    steps: a delta of 0 at one step of a symbol is lost in the sum of its deltas.
     """
 
     def __init__(self, layer: Symbols, sizes: KernelSizes, workspace: Workspace) -> None:

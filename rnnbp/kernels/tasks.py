@@ -72,7 +72,7 @@ class Tasks:
         return len(self._numbers)
 
     def nbytes(self, pieces: int) -> int:
-        """What they take for so many pieces."""
+        """What they take for this many pieces."""
         return pieces * int(self._numbers.nbytes)
 
     def _outputs(self, g: Gradient, first: int) -> list[tuple[int, int, int]]:

@@ -12,6 +12,7 @@ import numpy as np
 from rnnbp.arrays import plain
 from rnnbp.ieee import ieee
 from rnnbp.layers.primitives import Primitives
+from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, shown
 
 
@@ -29,7 +30,7 @@ class Keeps:
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """The most elements that a layer's methods hold at once besides their results: forward, and the
+    """The most elements that a layer's methods hold at once apart from their results: forward, and the
     two backward.
 
     ``flags`` are bytes, whatever the dtype, of the three methods: of masks and numbers of symbols.
@@ -88,6 +89,7 @@ class LayerParams(dict[str, Array]):
             raise TypeError(f"parameter {key!r} must be an array, found {shown(value)}; use np.asarray(..., 'float32')")
         if isinstance(value, np.ma.MaskedArray):
             raise TypeError(f"parameter {key!r} is a masked array, whose mask would be lost; give its data")
+        check_there(value)
         if value.dtype not in (np.float32, np.float64, np.complex128):  # complex is gradcheck's
             raise DtypeError(f"parameter {key!r} has dtype {value.dtype}; parameters are float32 or float64")
         if (expected := vars(self).get("shapes", {}).get(key, value.shape)) != value.shape:
@@ -208,7 +210,7 @@ class Layer(ABC):
         return None
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
-        """What the methods need besides their results for ``rows`` batch elements, in elements of the dtype.
+        """What the methods need apart from their results for ``rows`` batch elements, in elements of the dtype.
 
         The default is ``spare`` times the size of the outputs, and ``spare_flags``.
         """

@@ -34,12 +34,12 @@ class Loss(ABC):
     """
 
     spare: ClassVar[float] = 2.0
-    """Temporary arrays of ``summed`` besides dy, in sizes of y."""
+    """Temporary arrays of ``summed`` apart from dy, in sizes of y."""
     brief: ClassVar[bool] = False
     """Whether ``summed_in`` puts the derivative where it is told."""
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
-        """Temporary arrays of ``summed_in`` besides dy: in sizes of y, and in bytes for each row of
+        """Temporary arrays of ``summed_in`` apart from dy: in sizes of y, and in bytes for each row of
         y.
 
         Args:

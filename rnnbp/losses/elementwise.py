@@ -22,7 +22,7 @@ class Elementwise(Loss):
     """
 
     flags: ClassVar[int] = 0
-    """Bytes for each element besides ``spare``."""
+    """Bytes for each element apart from ``spare``."""
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
         return self.spare + self.flags / item + (masked or recast) + masked, 0

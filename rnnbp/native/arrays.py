@@ -187,5 +187,5 @@ def shapes_of(arrays: Iterable[Array]) -> str:
 
 
 def _do(job: Job, bases: list[int], size: int) -> None:
-    """Do a job on so many numbers, by the threads that are worth waking."""
+    """Do a job on this many numbers, by the threads that are worth waking."""
     threads.do(job, bases, 1 if size < WAKING else min(threads.count(), 1 + size // WAKING))

@@ -12,7 +12,7 @@ COUNTERS = 8
 """Numbers before those that count the tasks taken of each piece: threads that have come together, that have ended,
 that have come together within kernels."""
 JOB = ("run", "places", "width", "lengths", "tasks", "G", "counts", "bases", "P", "B", "S", "U", "F")
-"""Numbers of a job: P pieces of so many ``lengths`` in steps, with the places of ``width`` arrays and G tasks each;
+"""Numbers of a job: P pieces, with their ``lengths`` in steps, with the places of ``width`` arrays and G tasks each;
 ``counts`` are P and ``COUNTERS`` zeros, ``bases`` where the job's arrays begin; the kernel ``run``, B and S as a kernel
 takes them: none where B is 0. With U threads share each product's columns too: within the kernel they wait for one
 another by ``gather(met, n)``. With F, 1 or 0, results below the normal numbers are 0."""

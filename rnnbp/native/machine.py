@@ -54,7 +54,7 @@ def processor() -> tuple[str, str]:
 
 @lru_cache
 def machine() -> tuple[str, ...]:
-    """What code depends on besides its text: the processor, its features, and the compiler."""
+    """What code depends on apart from its text: the processor, its features, and the compiler."""
     return aside(llvm.get_default_triple), *processor(), repr(llvm.llvm_version_info)
 
 

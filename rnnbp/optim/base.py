@@ -59,7 +59,7 @@ class Optimizer(ABC):
     kind: ClassVar[str]
     """The prefix of its names in ``state_dict``."""
     options: ClassVar[tuple[str, ...]]
-    """The attributes that are hyper-parameters, besides ``learning_rate``."""
+    """The attributes that are hyper-parameters, apart from ``learning_rate``."""
     checks: ClassVar[Mapping[str, Check]] = {}
     """Of the options that a group can have."""
 

@@ -72,7 +72,7 @@ class Origin:
         ShapeError, which is one, for another shape.
 
         Args:
-            model: whose parameters they must be, besides.
+            model: whose parameters they must also be.
         """
         now = self.source.params if self._whole else self.source
         self._compare(now)

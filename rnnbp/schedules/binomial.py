@@ -52,7 +52,7 @@ def split(chunks: int, slots: int) -> int:
 
 @dataclass(frozen=True)
 class Revolve(SizedSchedule):
-    """The fewest chunks run by any schedule of one tape and so many slots, that of the initial state included."""
+    """The fewest chunks run by any schedule of one tape and a number of slots, that of the initial state included."""
 
     chunks: int
     slots: int

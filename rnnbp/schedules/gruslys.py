@@ -31,7 +31,7 @@ class HSM(Revolve):
 
 @dataclass(frozen=True)
 class ISM(SizedSchedule):
-    """Internal state memorisation: at most so many tapes, and a slot for the initial state alone."""
+    """Internal state memorisation: at most a number of tapes, and a slot for the initial state alone."""
 
     chunks: int
     internals: int

@@ -49,7 +49,7 @@ class Way:
         self.right, self.left, self.tape, self.units = right, left, tape, units
         first = (1, 1, 1) if tape else (2, 3, 1)
         self.t, self.cost, self.y = (array("q", [value]) for value in first)
-        """Points: so many chunks, their cost, and where they are cut."""
+        """Points: numbers of chunks, their cost, and where they are cut."""
         self.since = 0
         """The last point of the layer before the present one."""
 
@@ -70,7 +70,7 @@ class Way:
         return zip(self.t[self.since :], self.cost[self.since :], strict=True)
 
     def split(self, t: int) -> tuple[int, int] | None:
-        """Cost and y of t chunks, if this way is known for so many."""
+        """Cost and y of t chunks, if this way is known for that number."""
         k = bisect_left(self.t, t)
         if k == len(self.t) or t < self.t[0]:
             return None
@@ -140,7 +140,7 @@ def released(*groups: Sequence[Table]) -> Iterator[None]:
 
 
 def grow(tables: Sequence[Table], goal: Table, chunks: int) -> None:
-    """Extend all tables, of which each has its ``right`` ones before it, until ``goal`` knows so many chunks."""
+    """Extend all tables, of which each has its ``right`` ones before it, until ``goal`` knows that number of chunks."""
     layer = 0
     while goal.t[-1] < chunks:
         layer += 1

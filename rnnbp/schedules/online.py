@@ -42,7 +42,7 @@ class Online:
 
 @dataclass(frozen=True)
 class Streamed(SizedSchedule):
-    """What ``Online`` does for a sequence that proves to have so many chunks."""
+    """What ``Online`` does for a sequence that proves to have that number of chunks."""
 
     chunks: int
     slots: int

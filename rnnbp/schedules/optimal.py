@@ -29,7 +29,7 @@ from rnnbp.schedules.walk import Cut, walk
 
 @dataclass(frozen=True)
 class Optimal(SizedSchedule):
-    """The fewest chunks run by any schedule whose slots and kept tapes take at most so many units."""
+    """The fewest chunks run by any schedule whose slots and kept tapes take at most a number of units."""
 
     chunks: int
     units: int

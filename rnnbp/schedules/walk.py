@@ -39,7 +39,7 @@ class _Interval:
 
 
 def walk(chunks: int, units: int, policy: Policy, first: int = 0, *, stored: bool = False) -> Iterator[Action]:
-    """The actions that reverse so many chunks from ``first`` on, which the present state enters, by a policy.
+    """The actions that reverse a number of chunks from ``first`` on, which the present state enters, by a policy.
 
     That state may be ``stored`` already; its slot is released.
     """

@@ -1,7 +1,8 @@
 """Files: written whole or not at all, and read so that a file decides neither memory nor time."""
 
+from rnnbp.numerics import StorageError
 from rnnbp.storage.atomic import remove_leftovers, replacing, sync_folder, write_all, write_atomic
-from rnnbp.storage.errors import JSON, PathLike, StorageError, as_path, write_error
+from rnnbp.storage.errors import JSON, PathLike, as_path, write_error
 from rnnbp.storage.fields import Fields
 from rnnbp.storage.reading import check_size, opened, read_bounded
 from rnnbp.storage.strict import json_text, parse, room

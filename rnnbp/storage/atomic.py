@@ -15,7 +15,8 @@ from io import FileIO
 from pathlib import Path
 
 from rnnbp.descriptors import opened_folder
-from rnnbp.storage.errors import PathLike, StorageError, write_error
+from rnnbp.numerics import StorageError
+from rnnbp.storage.errors import PathLike, write_error
 
 LONGEST = 100
 """Bytes of a name that its temporary file repeats; a longer one is shortened to a digest, because a name with

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TypeAlias
 
-from rnnbp.numerics import escaped, shown
+from rnnbp.numerics import StorageError, shown
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -21,16 +21,6 @@ def as_path(name: str, given: object) -> Path:
     if not text or "\0" in text:
         raise ValueError(f"{name} is {text!r}, which names nothing; give the path of a folder, '.' for the current one")
     return Path(text)
-
-
-class StorageError(ValueError):
-    """A file that cannot be written, or that is not what was written.
-
-    Characters of a message that a terminal would obey are escaped: names in it may come from a file.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(escaped(message))
 
 
 def write_error(path: PathLike, error: OSError, size: int | None = None) -> StorageError:

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import NoReturn, Self
 
-from rnnbp.numerics import escaped, shown
-from rnnbp.storage.errors import JSON, PathLike, StorageError
+from rnnbp.numerics import StorageError, escaped, shown
+from rnnbp.storage.errors import JSON, PathLike
 from rnnbp.storage.reading import read_bounded
 from rnnbp.storage.strict import parse, room
 

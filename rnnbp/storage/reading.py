@@ -10,7 +10,8 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 
 from rnnbp.descriptors import open_file
-from rnnbp.storage.errors import PathLike, StorageError, read_error
+from rnnbp.numerics import StorageError
+from rnnbp.storage.errors import PathLike, read_error
 
 
 @contextlib.contextmanager

@@ -16,9 +16,9 @@ from io import BufferedReader
 
 import numpy as np
 
-from rnnbp.numerics import Array, escaped
+from rnnbp.numerics import Array, StorageError, escaped
 from rnnbp.storage.atomic import replacing, write_all
-from rnnbp.storage.errors import JSON, PathLike, StorageError
+from rnnbp.storage.errors import JSON, PathLike
 from rnnbp.storage.header import BLANK, DIGEST, LONGEST, OPENING, Entry, build, entries
 from rnnbp.storage.reading import check_size, opened
 from rnnbp.storage.strict import room

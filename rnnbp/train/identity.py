@@ -32,7 +32,7 @@ Identity: TypeAlias = dict[str, dict[str, JSON]]
 VERSION = 3
 """Raised whenever the library's numbers change, or what an identity holds."""
 EVERYTHING, DATA = "everything", "data"
-"""Names to override besides the parts: all of them; the data, which are compared when ``fit`` is
+"""Names to override apart from the parts: all of them; the data, which are compared when ``fit`` is
 given some."""
 SHOWN = 8
 """Differences that an error names."""

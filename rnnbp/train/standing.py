@@ -17,7 +17,7 @@ from rnnbp.train.history import History
 
 @dataclass(slots=True)
 class Standing:
-    """Where a run stands: what changes as it goes, besides parameters, optimiser and learning rate.
+    """Where a run stands: what changes as it goes, apart from parameters, optimiser and learning rate.
 
     The next batch is ``index`` of ``epoch``; ``state`` is what the last one left; ``waited`` counts
     validations since the best one, whose parameters are ``best_weights``.

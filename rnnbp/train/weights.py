@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, Shape, escaped, first_bad
 from rnnbp.optim.parameters import check_writable
 from rnnbp.parameters import HasParams
@@ -21,6 +22,7 @@ def save_weights(model: HasParams, path: PathLike, metadata: Mapping[str, JSON] 
 
     Raises StorageError where that cannot be done, TypeError for metadata that is not JSON.
     """
+    check_there(*model.params.values())
     save_tensors(path, model.params, metadata or {})
 
 

@@ -23,7 +23,7 @@ def half_square(y: Any, _: Any) -> Any:
     return (y**2).sum() / 2, y.copy()
 
 
-half_square.spare = 0  # type: ignore[attr-defined]  # arrays of y's size besides dy: y² is gone when dy is made
+half_square.spare = 0  # type: ignore[attr-defined]  # arrays of y's size apart from dy: y² is gone when dy is made
 
 
 @dataclass
