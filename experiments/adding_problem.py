@@ -63,7 +63,7 @@ def main() -> None:
         model,
         Adding(options.length, options.batch, options.seed),
         rb.losses.MeanSquaredError(),
-        lr=options.lr,
+        learning_rate=options.lr,
         epochs=options.epochs,
         clip_norm=1.0,
         checkpoint=options.checkpoint,

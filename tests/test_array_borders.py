@@ -248,6 +248,6 @@ def test_a_source_may_give_what_bptt_takes(how: Callable[[np.ndarray], Any]) -> 
     for given in (lambda a: a, how):
         source, model = Given(reals(T, B, F)), rnn()
         source.batch = lambda *_, given=given: Batch(given(reals(T, B, F)), reals(T, B, F), None, fresh=True)  # type: ignore[method-assign]
-        rb.fit(model, source, MSE, "sgd", lr=0.1, epochs=1)
+        rb.fit(model, source, MSE, "sgd", learning_rate=0.1, epochs=1)
         params.append(model.params["weight_hh"])
     np.testing.assert_array_equal(*params)

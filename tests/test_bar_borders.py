@@ -27,7 +27,7 @@ def bptt():
     rb.bptt(model, x, y, loss, progress=True, backend="interpreter")
 
 def fit():
-    rb.fit(model, rb.Sequences(x, y, batch_size=4), loss, "sgd", lr=0.1, steps=2, progress=True)
+    rb.fit(model, rb.Sequences(x, y, batch_size=4), loss, "sgd", learning_rate=0.1, steps=2, progress=True)
 
 for _ in tqdm(range(1)):  # which makes the lock that processes share
     pass

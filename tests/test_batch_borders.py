@@ -120,7 +120,7 @@ def test_a_validation_that_raises_loses_no_line(tmp_path, resumed):
     trainer = skipping(tmp_path / "run", validation=Once(), **options)
     with pytest.raises(OSError, match="away for a moment"):
         trainer.fit(Sometimes(), steps=3)
-    history = (trainer.resume() if resumed else trainer).fit(Sometimes(), steps=3)
+    history = (trainer.resume() if resumed else trainer).fit(Sometimes(), until_steps=3)
     assert lines(tmp_path / "run") == lines(tmp_path / "whole")
     assert history.validation_losses == whole.validation_losses
     assert trainer.optimizer.steps == 3
@@ -141,11 +141,11 @@ def test_a_copy_of_a_trainer_is_a_run_of_its_own(tmp_path, copied):
     trainer, data = sequence_run(folder=tmp_path)
     trainer.fit(data, steps=3)
     other = copied(trainer)
-    assert trainer.fit(data, steps=6).losses == other.at.history.losses + trainer.at.history.losses[3:]
+    assert trainer.fit(data, until_steps=6).losses == other.at.history.losses + trainer.at.history.losses[3:]
     with pytest.raises(rb.StorageError, match="another run has written"):
-        other.fit(data, steps=6)
+        other.fit(data, until_steps=6)
     other._training.folder = type(other.folder)(None, other.parts, None)
-    other.fit(data, steps=6)
+    other.fit(data, until_steps=6)
     assert all(np.array_equal(p, trainer.model.params[name]) for name, p in other.model.params.items())
     assert json.dumps(other.at.history.losses) == json.dumps(trainer.at.history.losses)
 
@@ -177,14 +177,14 @@ def cut_off(error, method):
         patch.setattr(type(trainer.optimizer), "_updated_at_once", lambda self, grads, lr: list(self.params))
         patch.setattr(type(owner), method, stop)
         with pytest.raises(error):
-            trainer.fit(data, steps=3)
+            trainer.fit(data, until_steps=3)
     return trainer, data
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_a_step_that_is_cut_off_before_its_update_is_repeated(error):
     whole, data = sequence_run()
-    assert cut_off(error, "_run")[0].fit(data, steps=4).losses == whole.fit(data, steps=4).losses
+    assert cut_off(error, "_run")[0].fit(data, until_steps=4).losses == whole.fit(data, steps=4).losses
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
@@ -192,4 +192,4 @@ def test_a_step_that_is_cut_off_in_the_middle_of_its_update_is_not_repeated(erro
     """Some parameters are new and some are not: only a snapshot is whole."""
     trainer, data = cut_off(error, "_update")
     with pytest.raises(ValueError, match=r"Trainer\.fit: step 3 was cut off in the middle of its update; resume\(\)"):
-        trainer.fit(data, steps=4)
+        trainer.fit(data, until_steps=4)

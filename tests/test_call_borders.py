@@ -114,7 +114,7 @@ def test_arguments_of_a_trainer_are_refused_before_anything_changes(
     model = lstm()
     before = model.params.copy()
     with pytest.raises(error, match=words):
-        fit(model, data(), **{"loss": LOSS, "optimizer": "sgd", "lr": 0.1, "steps": 1} | options)
+        fit(model, data(), **{"loss": LOSS, "optimizer": "sgd", "learning_rate": 0.1, "steps": 1} | options)
     assert model.params == before
     assert not list(tmp_path.iterdir())
 

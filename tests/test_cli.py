@@ -171,7 +171,7 @@ def test_options_reach_the_training_loop(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(command, "Trainer", Recorded)
     asked = ["--lr", 0.5, "--clip", 0.25, "--chunk", 7, "--checkpoint", 2, "--seed", 9, "--minutes", 2, "--threads", 1]
     assert train("a", *asked, "--steps", 30) == 0
-    names = ("clip_norm", "chunk", "seed", "steps", "max_seconds", "threads")
+    names = ("clip_norm", "chunk", "seed", "until_steps", "max_seconds", "threads")
     assert [found[name] for name in names] == [0.25, 7, 9, 30, 120, {1}]
     assert list(found["checkpoint"](5)) == list(rb.schedules.EveryK(5, 2))
     assert (found["data"].horizon, found["data"].batch_size) == (10, 4)
@@ -180,7 +180,7 @@ def test_options_reach_the_training_loop(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found["learning_rate"](30) == 0.5 * 0.02
     assert train("b", "--clip", 0, "--epochs", 1) == 0
     assert found["clip_norm"] is None
-    assert found["steps"] == found["data"].batches_per_epoch
+    assert found["until_steps"] == found["data"].batches_per_epoch
 
 
 def test_all_threads_train_where_the_model_does_not_depend_on_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ def cast_to_less(_: Path) -> None:
 
 
 def fitted(_: Path) -> None:
-    rb.fit(FITTED, rb.Sequences(X, X, batch_size=4), MSE, "adam", lr=1e-6, steps=2)
+    rb.fit(FITTED, rb.Sequences(X, X, batch_size=4), MSE, "adam", learning_rate=1e-6, steps=2)
 
 
 def trained(place: Path) -> None:

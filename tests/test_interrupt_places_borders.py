@@ -138,4 +138,4 @@ def test_a_signal_at_the_end_of_a_run_is_passed_on() -> None:
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(data, steps=2)
     assert trainer.at.step == 2
-    assert trainer.fit(data, steps=3).reason == "finished"
+    assert trainer.fit(data, until_steps=3).reason == "finished"

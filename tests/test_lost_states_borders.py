@@ -62,7 +62,7 @@ class Windows:
 @pytest.mark.parametrize(("again", "fresh"), [(9, 9), (2, 2), (3, 2), (3, 3)])
 def test_sequences_that_have_ended_are_trained_past(again: int, fresh: int, streams: bool) -> None:
     model = net()
-    assert rb.fit(model, Windows(again, fresh, streams=streams), MSE, "sgd", lr=0.1, epochs=2).steps == 8
+    assert rb.fit(model, Windows(again, fresh, streams=streams), MSE, "sgd", learning_rate=0.1, epochs=2).steps == 8
     assert np.isfinite(validation_loss(model, Windows(again, fresh), MSE))
 
 
@@ -72,7 +72,7 @@ def test_a_sequence_that_goes_on_is_refused(again: int, fresh: int, streams: boo
     match = "sequence 0 has weight in a batch that goes on .* fresh=True"
     data = Windows(again, fresh, streams=streams)
     with pytest.raises(ValueError, match=match) as found:
-        rb.fit(net(), data, MSE, "sgd", lr=0.1, epochs=1)
+        rb.fit(net(), data, MSE, "sgd", learning_rate=0.1, epochs=1)
     assert f"in step {again + 1}, batch {again} of epoch 0" in found.value.__notes__
     with pytest.raises(ValueError, match=match):
         validation_loss(net(), Windows(again, fresh), MSE)

@@ -120,7 +120,7 @@ def test_what_runs_forward_alone_and_training(model: str) -> None:
     assert np.isnan(validation_loss(net, data, MSE))
     before = {name: p.copy() for name, p in net.params.items()}
     with pytest.raises(FloatingPointError, match="step 1: the loss is nan"):
-        rb.fit(net, data, loss=MSE, optimizer="sgd", lr=0.1, epochs=1)
+        rb.fit(net, data, loss=MSE, optimizer="sgd", learning_rate=0.1, epochs=1)
     for name, p in net.params.items():
         np.testing.assert_array_equal(p, before[name])
 

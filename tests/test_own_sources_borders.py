@@ -101,7 +101,7 @@ def test_batches_are_asked_for_once_more(run: Path) -> None:
     data, resumed = Own(), trainer(run).resume()
     resumed.fit(data, steps=7)
     assert data.asked == [(0, 0), (0, 1), (0, 3), (1, 2)]  # of updates 1, 2, 4, and then the 7th
-    resumed.fit(data, steps=8)
+    resumed.fit(data, until_steps=8)
     assert data.asked[4:] == [(1, 3)]
 
 

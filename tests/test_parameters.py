@@ -188,7 +188,7 @@ def test_a_trainer_that_was_copied_goes_on_alike(how: str) -> None:
     trainer = rb.Trainer(model, rb.optim.Adam(model), rb.losses.CrossEntropy(), progress=False)
     trainer.fit(data, steps=3)
     again = BOTH[how](trainer)
-    assert again.fit(data, steps=6).losses == trainer.fit(data, steps=6).losses
+    assert again.fit(data, until_steps=6).losses == trainer.fit(data, until_steps=6).losses
     assert same(again.model.params, model.params)
 
 

@@ -134,10 +134,10 @@ def test_a_trainer_notices_at_the_next_step(case: str) -> None:
     was_tied, change, message = CHANGES[case]
     model, data = tied(was_tied), rb.Sequences(X.T, X.T, batch_size=3)
     trainer = rb.Trainer(model, rb.optim.Adam(model), LOSS, progress=False)
-    trainer.fit(data, steps=2)
+    trainer.fit(data, until_steps=2)
     change(model)
     with pytest.raises(ValueError, match=rf"Adam: parameter {message}"):
-        trainer.fit(data, steps=4)
+        trainer.fit(data, until_steps=4)
 
 
 def test_a_trainer_of_some_parameters_notices_those() -> None:
@@ -146,10 +146,10 @@ def test_a_trainer_of_some_parameters_notices_those() -> None:
     trainer = rb.Trainer(model, rb.optim.Adam(some), LOSS, progress=False)
     trainer.fit(data, steps=1)
     model.blocks[0].params["weight"] = np.ones((4, 3), np.float32)  # which it leaves alone
-    trainer.fit(data, steps=2)
+    trainer.fit(data, until_steps=2)
     replace(model)
     with pytest.raises(ValueError, match=r"'2\.weight' is another array"):
-        trainer.fit(data, steps=3)
+        trainer.fit(data, until_steps=3)
 
 
 def test_a_dict_of_ones_own_is_compared_with_itself() -> None:

@@ -53,7 +53,7 @@ def defaults():
 def test_a_signal_finishes_the_step_and_the_run_goes_on(tmp_path, name):
     whole, data = text_run(folder=tmp_path / "whole")
     whole.fit(data, steps=7)
-    trainer, data = text_run(folder=tmp_path / "run", callbacks=[sender(3, name)])
+    trainer, data = text_run(folder=tmp_path / "run", callbacks=[sender(3, name)], on_interrupt="return")
     history = trainer.fit(data, steps=7)
     assert (history.reason, history.steps, history.signal) == ("interrupted", 3, getattr(signal, name))
     trainer, data = text_run(folder=tmp_path / "run")
@@ -63,7 +63,7 @@ def test_a_signal_finishes_the_step_and_the_run_goes_on(tmp_path, name):
 
 @pytest.mark.parametrize("names", [("SIGTERM", "SIGTERM", "SIGHUP"), ("SIGINT", "SIGTERM"), ("SIGHUP", "SIGTERM")])
 def test_what_a_scheduler_repeats_does_not_cut_the_step_short(names):
-    trainer, data = text_run(callbacks=[sender(2, *names)])
+    trainer, data = text_run(callbacks=[sender(2, *names)], on_interrupt="return")
     assert trainer.fit(data, steps=5).steps == 2
 
 

@@ -40,7 +40,9 @@ REALS = np.full((40, 2, 2), 1e-8, np.float32)
 def fitted() -> Any:
     net = model()
     data = rb.Sequences(X.T, X.T, batch_size=2)
-    history = rb.fit(net, data, loss=LOSS, optimizer="adam", lr=0.01, epochs=2, clip_norm=1e-30, validation=data)
+    history = rb.fit(
+        net, data, loss=LOSS, optimizer="adam", learning_rate=0.01, epochs=2, clip_norm=1e-30, validation=data
+    )
     return history.losses, history.validation_losses, net.params["0.weight"]
 
 

@@ -62,7 +62,7 @@ def test_the_least_budget_of_training_is_kept(rule: Any, validated: bool, tmp_pa
     gc.collect()
     tracemalloc.start()
     try:
-        assert trainer.fit(data(), steps=4).steps == 4
+        assert trainer.fit(data(), until_steps=4).steps == 4
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -38,7 +38,9 @@ def test_least_squares():
     rng = np.random.default_rng(0)
     x, target = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
     model = rb.Sequential(rb.Dense(3, 2, dtype="float64", rng=0))
-    history = fit(model, Examples(x, target, batch_size=40), rb.losses.MeanSquaredError(), "sgd", lr=0.5, epochs=400)
+    history = fit(
+        model, Examples(x, target, batch_size=40), rb.losses.MeanSquaredError(), "sgd", learning_rate=0.5, epochs=400
+    )
     best, residual, *_ = np.linalg.lstsq(np.hstack([x, np.ones((40, 1))]), target, rcond=None)
     np.testing.assert_allclose(model.params["0.weight"], best[:3].T, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(model.params["0.bias"], best[3], rtol=1e-10, atol=1e-12)
@@ -52,7 +54,7 @@ def test_one_step_of_gradient_descent_by_hand():
         rb.Dense(1, 1, bias=False, weight_init=lambda rng, shape: np.full(shape, 3.0), dtype="float64")
     )
     x, t = np.array([[1.0], [2.0]]), np.array([[1.0], [1.0]])
-    history = fit(model, Examples(x, t, batch_size=2), rb.losses.MeanSquaredError(), "sgd", lr=0.1, steps=1)
+    history = fit(model, Examples(x, t, batch_size=2), rb.losses.MeanSquaredError(), "sgd", learning_rate=0.1, steps=1)
     assert history.losses == [((3 - 1) ** 2 + (6 - 1) ** 2) / 2]
     np.testing.assert_allclose(model.params["0.weight"], 3 - 0.1 * (2 * 2 * 1 + 2 * 5 * 2) / 2, rtol=1e-15)
 
@@ -61,7 +63,7 @@ def test_a_table_of_logits_reaches_the_conditional_entropy():
     """Of all functions of the symbol alone, the best tells the next one at H(next | symbol) nats."""
     model = rb.Sequential(rb.Embedding(5, 5, dtype="float64", rng=0))
     data = Windows.next_symbol(TEXT, horizon=200, batch_size=1)
-    history = fit(model, data, LOSS, "adam", lr=0.1, steps=600)
+    history = fit(model, data, LOSS, "adam", learning_rate=0.1, steps=600)
     counts = np.zeros((5, 5))
     np.add.at(counts, (TEXT[:-1], TEXT[1:]), 1)
     joint, given = counts / counts.sum(), counts / counts.sum(axis=1, keepdims=True)
@@ -73,7 +75,7 @@ def test_memory_that_only_a_carried_state_gives():
     """x_t-3 is told at t, with windows of 2 steps: each window knows of it only through the state."""
     bits = np.random.default_rng(0).integers(0, 2, 803)
     model = rb.Sequential(rb.OneHot(2), rb.GRU(2, 12, rng=0), rb.Dense(12, 2, rng=1))
-    options = {"epochs": 12, "lr": 0.01}
+    options = {"epochs": 12, "learning_rate": 0.01}
     short = fit(model, Windows(bits[3:], bits[:-3], horizon=8, batch_size=4), LOSS, "adam", **options)
     assert short.losses[-1] < 0.15 < math.log(2)
 
@@ -256,8 +258,6 @@ def test_early_stopping_and_the_best_parameters(monkeypatch, tmp_path):
         "validation": 3.0,
     }
     assert other.params["0.weight"].item() == -4.0
-    with pytest.raises(ValueError, match="holds the best parameters, not the last"):
-        trainer.fit(pulls(1.0), epochs=200)
     assert trainer.resume().fit(pulls(1.0), epochs=200).reason == "early stopping"
     assert load_tensors(tmp_path / "run" / "snapshot.safetensors")[0]["model/0.weight"].item() == -10.0
 
@@ -355,7 +355,7 @@ def test_fit_called_again_goes_on(whole):
     trainer, data = sequence_run()
     first = trainer.fit(data, steps=5)
     assert first.steps == 5
-    assert trainer.fit(data, steps=STEPS).losses == whole["sequences"]["losses"]
+    assert trainer.fit(data, until_steps=STEPS).losses == whole["sequences"]["losses"]
     assert len(first.losses) == 5, "what was handed out does not change"
     assert same(params(trainer), whole["sequences"]["params"])
 
@@ -620,7 +620,7 @@ def interrupt_at(step, times=1):
 
 
 def test_ctrl_c_finishes_the_step_and_the_run_goes_on(tmp_path, handler, whole):
-    trainer, data = text_run(folder=tmp_path, callbacks=[interrupt_at(5)])
+    trainer, data = text_run(folder=tmp_path, callbacks=[interrupt_at(5)], on_interrupt="return")
     history = trainer.fit(data, steps=STEPS)
     assert (history.reason, history.steps) == ("interrupted", 5)
     assert load_tensors(tmp_path / "snapshot.safetensors")[1]["snapshot"]["step"] == 5
@@ -642,9 +642,9 @@ def test_ctrl_c_in_the_middle_of_a_step_and_fit_again(handler, whole):
             return data.batch(epoch, index)
 
     source = Interrupting()
-    assert trainer.fit(source, steps=STEPS).reason == "interrupted"
+    assert trainer.fit(source, steps=STEPS, on_interrupt="return").reason == "interrupted"
     assert trainer.at.step == 5, "epochs have 3 batches; the step with (1, 1) was finished"
-    assert trainer.fit(source, steps=STEPS).losses == whole["sequences"]["losses"]
+    assert trainer.fit(source, until_steps=STEPS).losses == whole["sequences"]["losses"]
 
 
 def test_the_second_ctrl_c_raises_at_once(tmp_path, handler, whole):
@@ -661,7 +661,7 @@ def test_ctrl_c_does_not_restore_the_best(monkeypatch):
     model = linear()
     options = {"validation": VALIDATION, "patience": 9, "callbacks": [interrupt_at(3)]}
     trainer = Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, **options)
-    assert trainer.fit(pulls(1.0), epochs=5).reason == "interrupted"
+    assert trainer.fit(pulls(1.0), epochs=5, on_interrupt="return").reason == "interrupted"
     assert model.params["0.weight"].item() == -3.0
 
 
@@ -762,7 +762,7 @@ def test_a_loss_or_gradient_that_is_not_finite_keeps_the_last_snapshot(tmp_path,
     trainer = Trainer(model, rb.optim.SGD(model, learning_rate=1.0), nan_at(3, where), **options)
     with pytest.raises(FloatingPointError, match=message) as caught:
         trainer.fit(pulls(16.0), steps=5)
-    assert caught.value.__notes__ == ["in step 3, batch 0 of epoch 2", "the last snapshot is of step 2"]
+    assert caught.value.__notes__[:2] == ["in step 3, batch 0 of epoch 2", "the last snapshot is of step 2"]
     assert model.params["0.weight"].item() == -31.0, "nothing was updated"
     arrays, metadata = load_tensors(tmp_path / "snapshot.safetensors")
     assert metadata["snapshot"]["step"] == 2
@@ -826,7 +826,7 @@ def test_a_progress_bar_that_is_unwanted(capfd, monkeypatch):
 def test_fit_builds_the_optimiser(name):
     rule = {"sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSProp", "adam": "Adam", "adamw": "AdamW"}[name]
     one, two = linear(1.0), linear(1.0)
-    fit(one, pulls(1.0, 2.0), slope, name, lr=0.25, steps=3)
+    fit(one, pulls(1.0, 2.0), slope, name, learning_rate=0.25, steps=3)
     Trainer(two, getattr(rb.optim, rule)(two, learning_rate=0.25), slope).fit(pulls(1.0, 2.0), steps=3)
     assert same(one.params, two.params)
 
@@ -868,11 +868,15 @@ BAD = {
         "clip_value must lie in .*, found nan",
     ),
     "clip text": (lambda: text_run(clip_norm="1"), TypeError, r"Trainer: clip_norm must be a number .*, found '1'"),
-    "rate number": (lambda: text_run(learning_rate=0.1), TypeError, "learning_rate must be a schedule, found 0.1; as"),
+    "rate text": (
+        lambda: text_run(learning_rate="fast"),
+        TypeError,
+        "learning_rate must be a number .*found 'fast'; or a schedule",
+    ),
     "rate class": (
         lambda: text_run(learning_rate=rb.optim.Cosine),
         TypeError,
-        "learning_rate must be a schedule, found <class",
+        "learning_rate must be a number .*found <class .*or a schedule, made: Cosine",
     ),
     "seconds text": (lambda: text_run()[0].fit(None, max_seconds="9"), TypeError, "max_seconds must be a number"),
     "patience": (lambda: text_run(patience=0), ValueError, "Trainer: patience must be at least 1"),
@@ -902,16 +906,16 @@ def test_an_error_in_a_step_names_it():
     bad = Scripted(data.batch(0, 0), Batch(np.full((2, 1), 9), np.zeros((2, 1), int), None, True))
     with pytest.raises(IndexError, match="must lie in") as caught:
         trainer.fit(bad, steps=9)
-    assert caught.value.__notes__ == ["in step 2, batch 1 of epoch 0"]
+    assert caught.value.__notes__[:1] == ["in step 2, batch 1 of epoch 0"]
 
 
 @pytest.mark.parametrize("data", [np.ones((4, 3, 1)), (np.ones(3), np.ones(3)), "text"])
 def test_arrays_are_no_source(data):
     model = linear()
     with pytest.raises(TypeError, match=r"must be a source of batches, found \w+; wrap arrays in Sequences"):
-        rb.fit(model, data, slope, "sgd", lr=1.0, steps=1)
+        rb.fit(model, data, slope, "sgd", learning_rate=1.0, steps=1)
     with pytest.raises(TypeError, match="Trainer: validation must be a source of batches"):
-        rb.fit(model, pulls(1.0), slope, "sgd", lr=1.0, steps=1, validation=data)
+        rb.fit(model, pulls(1.0), slope, "sgd", learning_rate=1.0, steps=1, validation=data)
 
 
 @pytest.mark.parametrize("rule", ["adam", "sgd"])
@@ -928,7 +932,7 @@ def test_parameters_of_other_shapes_between_two_fits(rule: str) -> None:
     layer.n_symbols = 10
     before = {name: p.copy() for name, p in optimizer.params.items()}
     with pytest.raises(rb.ShapeError, match=r"shape \(40, 6\), found \(10, 6\)"):
-        trainer.fit(data, epochs=2)
+        trainer.fit(data, epochs=1)
     assert optimizer.steps == 2
     for name, p in before.items():
         np.testing.assert_array_equal(optimizer.params[name], p)

@@ -38,7 +38,7 @@ class Padded:
 def test_training_skips_the_update_and_carries_the_state(tmp_path: Path) -> None:
     model, data = net(), Padded()
     rate = 0.1
-    history = rb.fit(model, data, MSE, "sgd", lr=rate, epochs=1, folder=tmp_path)
+    history = rb.fit(model, data, MSE, "sgd", learning_rate=rate, epochs=1, folder=tmp_path)
     by_hand, state = net(), None
     for k in range(3):
         batch = data.batch(0, k)
@@ -62,7 +62,7 @@ def test_a_run_of_padding_alone_changes_no_parameter(rule: str) -> None:
     before = {name: p.copy() for name, p in model.params.items()}
     mask = np.zeros((4, 5), bool)
     data = rb.Sequences(np.ones((4, 5, 3), np.float32), np.zeros((4, 5, 1)), mask=mask, batch_size=2)
-    assert rb.fit(model, data, MSE, rule, lr=0.1, epochs=2).steps == 4
+    assert rb.fit(model, data, MSE, rule, learning_rate=0.1, epochs=2).steps == 4
     for name, p in model.params.items():
         np.testing.assert_array_equal(p, before[name])
 
@@ -74,7 +74,7 @@ def test_weights_of_classes_may_leave_nothing() -> None:
     data = rb.Sequences(x, labels, batch_size=1, shuffle=False)
     expected = rb.evaluate(model, x[1:].swapaxes(0, 1), labels[1:].T, loss)[0]
     assert validation_loss(model, data, loss) == pytest.approx(expected, rel=1e-6)
-    assert rb.fit(model, data, loss, "sgd", lr=0.1, epochs=1).steps == 2
+    assert rb.fit(model, data, loss, "sgd", learning_rate=0.1, epochs=1).steps == 2
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
@@ -96,7 +96,7 @@ def test_validation_carries_the_state_through_a_window_without_weight() -> None:
     parts = [data.batch(0, k) for k in range(3)]
     x, y, mask = (np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "target", "mask"))
     assert validation_loss(model, data, MSE) == pytest.approx(rb.evaluate(model, x, y, MSE, mask=mask)[0], rel=1e-6)
-    assert rb.fit(net(), GOOD, MSE, "sgd", lr=0.1, steps=1, validation=data, validate_every=1).steps == 1
+    assert rb.fit(net(), GOOD, MSE, "sgd", learning_rate=0.1, steps=1, validation=data, validate_every=1).steps == 1
 
 
 def test_what_has_no_weight_at_all_says_how_to_leave_it_out() -> None:
@@ -130,7 +130,7 @@ class Smaller:
 )
 def test_a_smaller_batch_says_that_the_state_is_carried(options: dict[str, Any], place: str) -> None:
     with pytest.raises(rb.ShapeError, match="state 0, h: expected shape") as caught:
-        rb.fit(net(), loss=MSE, optimizer="sgd", lr=0.1, epochs=1, **options)
+        rb.fit(net(), loss=MSE, optimizer="sgd", learning_rate=0.1, epochs=1, **options)
     notes = "; ".join(caught.value.__notes__)
     assert place in notes
     assert "the state is carried over from the batch before; give all lanes until one with fresh=True" in notes

@@ -24,7 +24,7 @@ from rnnbp.optim import Adam, Cosine, WarmUp
 from rnnbp.storage import StorageError
 from rnnbp.train.data import Windows
 from rnnbp.train.event import Event
-from rnnbp.train.history import History
+from rnnbp.train.history import HISTORY_NOTE, History
 from rnnbp.train.lock import FolderLock
 from rnnbp.train.loop import Trainer
 from rnnbp.train.weights import save_weights
@@ -81,7 +81,8 @@ def _run(options: argparse.Namespace, held: contextlib.ExitStack) -> int:
             raise
         raise CommandError(f"the settings of {begun.folder} cannot be used: {error}; restore its run.json") from None
     except FloatingPointError as error:
-        raise CommandError(f"training has failed: {'; '.join([str(error), *error.__notes__])}") from None
+        notes = [note for note in error.__notes__ if not note.startswith(HISTORY_NOTE)]
+        raise CommandError(f"training has failed: {'; '.join([str(error), *notes])}") from None
 
 
 def _locked(folder: Path, held: contextlib.ExitStack) -> FolderLock:
@@ -152,7 +153,7 @@ class _Session:
             _resume(trainer, self.where.folder, self.options.override)
             self._lengthen(steps, trainer.at.step)
         self._introduce(steps, trainer.at.step)
-        history = trainer.fit(data, steps=steps, max_seconds=self.options.minutes * 60)
+        history = trainer.fit(data, until_steps=steps, max_seconds=self.options.minutes * 60)
         if history.reason == "interrupted":
             return self._stopped(history, steps)
         self._report(history, steps)
@@ -183,6 +184,7 @@ class _Session:
             callbacks=() if self.options.quiet else (self._show,),
             progress=False if self.options.quiet else None,
             description=self._description(),
+            on_interrupt="return",
         )
 
     def _description(self) -> dict[str, Any]:

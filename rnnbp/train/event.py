@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rnnbp.numerics import shown
+from rnnbp.numerics import Array, shown
 
 if TYPE_CHECKING:
     from rnnbp.train.loop import Trainer
@@ -14,12 +14,48 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What callbacks are called with: kind "step", "validation" or "epoch", and the line of metrics
-    of its step."""
+    """What callbacks are called with.
+
+    kind: "step", "validation" or "epoch". metrics: the line of metrics of its step.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x = np.ones((4, 5, 1), np.float32)
+    >>> def watch(event):
+    ...     if event.kind == "step" and event.metrics["step"] == 3:
+    ...         event.stop(f"the gradients are of {sorted(event.grads)}")
+    >>> model, data = rb.Sequential(rb.Dense(1, 1)), rb.Sequences(x, x, batch_size=2)
+    >>> history = rb.fit(model, data, rb.losses.MeanSquaredError(), epochs=9, callbacks=[watch])
+    >>> history.steps, history.reason
+    (3, "the gradients are of ['0.bias', '0.weight']")
+    """
 
     kind: str
     metrics: Mapping[str, Any]
     trainer: Trainer
+    _grads: Mapping[str, Array] | None = field(default=None, repr=False)
+
+    @property
+    def grads(self) -> dict[str, Array] | None:
+        """The gradients that the step was made with, clipped, by parameter path: read-only arrays of
+        the shapes and dtypes of the parameters. None for another kind than "step", and where a
+        batch was skipped or had no weight."""
+        return None if self._grads is None else {name: readonly(g) for name, g in self._grads.items()}
+
+    def stop(self, reason: str = "stopped by a callback") -> None:
+        """End the run when the files of this step are written; ``reason`` is that of the History.
+
+        Raises TypeError for what is no text, RuntimeError when ``fit`` has ended.
+        """
+        if not isinstance(reason, str) or not reason:
+            raise TypeError(f"Event.stop: reason must be some text, found {shown(reason)}")
+        self.trainer.stop(reason)
+
+
+def readonly(array: Array) -> Array:
+    """A view that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def check_callbacks(callbacks: object) -> tuple[Callable[[Event], object], ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from rnnbp.bptt.objective import LossLike
 from rnnbp.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from rnnbp.train.history import History
 from rnnbp.train.loop import Trainer
+from rnnbp.train.options import Rate
 from rnnbp.train.sources import SourceLike
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {rule.kind: rule for rule in (SGD, Adagrad, RMSProp, Adam, AdamW)}
@@ -19,6 +21,7 @@ def fit(
     loss: LossLike,
     optimizer: Optimizer | str = "adam",
     *,
+    learning_rate: Rate = None,
     lr: float | None = None,
     epochs: int | None = None,
     steps: int | None = None,
@@ -27,16 +30,23 @@ def fit(
 ) -> History:
     """Train a model: ``Trainer(model, optimizer, loss, **options).fit(data, ...)``.
 
-    ``data`` is a source, as ``Sequences``, or an iterable of (x, target) or (x, target, mask), time-first as
-    ``bptt`` takes them; ``Batches`` is for batch-first ones.
+    Args:
+        data: a source, as ``Sequences``, or an iterable of (x, target) or (x, target, mask), time-first as
+            ``bptt`` takes them; ``Batches`` is for batch-first ones.
+        optimizer: one of rnnbp.optim, or a name: "sgd", "adagrad", "rmsprop", "adam", "adamw".
+        learning_rate: a number, a schedule, an OnPlateau or a function of the step; by default the
+            optimiser's own.
+        lr: the old name of a ``learning_rate`` that is a number.
 
-    ``optimizer`` may be a name, "sgd", "adagrad", "rmsprop", "adam" or "adamw", with its learning
-    rate ``lr``. Raises as Trainer does.
+    Raises as Trainer does.
     """
     if isinstance(optimizer, str):
         if optimizer not in OPTIMIZERS:
             raise ValueError(f"fit: optimizer is one of {', '.join(map(repr, OPTIMIZERS))}, found {optimizer!r}")
         optimizer = OPTIMIZERS[optimizer](model, **({} if lr is None else {"learning_rate": lr}))  # type: ignore[arg-type]  # the dict has the rate alone
     elif lr is not None:
-        raise ValueError("fit: lr goes with the name of an optimizer; set it in the one that you give")
-    return Trainer(model, optimizer, loss, **options).fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
+        raise ValueError("fit: lr goes with the name of an optimizer; give learning_rate, which goes with any")
+    if lr is not None:
+        warnings.warn(f"fit: lr is called learning_rate now; write learning_rate={lr!r}", DeprecationWarning, 2)
+    trainer = Trainer(model, optimizer, loss, learning_rate=learning_rate, **options)
+    return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)

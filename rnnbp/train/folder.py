@@ -90,18 +90,20 @@ class RunFolder:
         self._check(self.path)
         self.owned = True
 
-    def open(self, at: Standing, extra: Mapping[str, JSON]) -> None:
+    def open(self, at: Standing, extra: Mapping[str, JSON], *, pending: bool = False) -> None:
         """Write a snapshot if there is none, and get ready for lines of metrics.
 
-        The folder has been claimed. Raises StorageError where it cannot be written.
+        The folder has been claimed. While a step is ``pending``, for its validation is to be done,
+        no snapshot counts on it, and its line will be written again. Raises StorageError where it
+        cannot be written.
         """
         if self.path is None:
             return
         for name in (SNAPSHOT, METRICS, MODEL):
             remove_leftovers(self.path / name)
-        if self.saved is None:
+        if self.saved is None and not pending:
             self.snapshot(at, extra)
-        self._log, self._written = MetricsLog(self.path / METRICS, at.step), time.monotonic()
+        self._log, self._written = MetricsLog(self.path / METRICS, at.step - pending), time.monotonic()
 
     def _check(self, path: Path) -> None:
         """Raise StorageError unless the files there are this run's, as it has left or read them."""

@@ -23,7 +23,8 @@ class History:
     losses: for each step, the loss of its batch before the update, NaN of one that was skipped.
     validation_losses, and validation_steps: after how many steps each was taken.
     best_loss and best_step: the lowest of them, None if there is none.
-    reason: "finished", "early stopping", "time" or "interrupted". signal: the number of the signal
+    reason: "finished", "early stopping", "time", "interrupted", or what a callback stopped it with;
+    "error" of one that an error carries. signal: the number of the signal
     that interrupted it, as SIGINT of Ctrl-C, else None. seconds: of training, resumed runs
     included.
     """
@@ -57,6 +58,18 @@ class History:
             reason=reason,
             signal=signal,
         )
+
+
+HISTORY_NOTE = "its .history is the History of the run: "
+"""How the note begins that an error out of ``fit`` has."""
+
+
+def carry(error: BaseException, history: History) -> None:
+    """Let an error that ends a run carry the history so far as its attribute, and say so."""
+    vars(error)["history"] = history
+    notes = getattr(error, "__notes__", [])
+    if history.steps and not any(note.startswith(HISTORY_NOTE) for note in notes):
+        error.add_note(f"{HISTORY_NOTE}{history.steps} steps")
 
 
 class MetricsLog:

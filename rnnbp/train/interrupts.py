@@ -61,3 +61,12 @@ class Interrupts:
             self.signal = number
         elif number == signal.SIGINT:
             raise KeyboardInterrupt
+
+
+def ending(number: int, text: str) -> BaseException:
+    """What ends the program after the signal of a number: KeyboardInterrupt for Ctrl-C, SystemExit for the others."""
+    if number == signal.SIGINT:
+        return KeyboardInterrupt(text)
+    error = SystemExit(128 + number)
+    error.add_note(text)
+    return error

@@ -6,24 +6,28 @@ import time
 from dataclasses import dataclass, field
 
 from rnnbp.numerics import positive_int, real_number
-from rnnbp.train.snapshots import Standing
 from rnnbp.train.source import UNKNOWN
+from rnnbp.train.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Epochs and steps since the run began; seconds from now, ``began``. Raises TypeError or ValueError."""
+    """Epochs and steps from where the call began, as a ``Standing`` knows, or until so many in all;
+    seconds from now, ``began``. Raises TypeError or ValueError."""
 
-    epochs: int | None
-    steps: int | None
-    max_seconds: float | None
+    epochs: int | None = None
+    steps: int | None = None
+    max_seconds: float | None = None
+    until_epochs: int | None = None
+    until_steps: int | None = None
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        if self.epochs is None and self.steps is None and self.max_seconds is None:
+        counts = ("epochs", "steps", "until_epochs", "until_steps")
+        if self.max_seconds is None and all(getattr(self, name) is None for name in counts):
             raise ValueError("Trainer.fit: there is no end; give epochs, steps or max_seconds")
-        for name, value in (("epochs", self.epochs), ("steps", self.steps)):
-            if value is not None:
+        for name in counts:
+            if (value := getattr(self, name)) is not None:
                 positive_int(f"Trainer.fit: {name}", value)
         if self.max_seconds is not None:
             real_number("Trainer.fit: max_seconds", self.max_seconds, above=0, cure="None sets no limit")
@@ -32,14 +36,41 @@ class Limits:
         """Seconds since the call."""
         return time.monotonic() - self.began
 
-    def total(self, batches_per_epoch: int) -> int | None:
-        """The steps of a run that nothing else ends; None where only time does."""
-        known = None if batches_per_epoch == UNKNOWN else self.epochs
-        whole = None if known is None else known * batches_per_epoch
-        return min((n for n in (self.steps, whole) if n is not None), default=None)
+    def total(self, at: Standing, batches_per_epoch: int) -> int | None:
+        """The steps in all of a run that nothing else ends; None where only time does."""
+        epoch, step = self._ends(at)
+        if batches_per_epoch == UNKNOWN:
+            epoch = None
+        whole = None if epoch is None else at.step + (epoch - at.epoch) * batches_per_epoch - at.index
+        return min((n for n in (step, whole) if n is not None), default=None)
 
     def reason(self, at: Standing) -> str | None:
         """Which limit has been reached, if any."""
-        if (self.epochs is not None and at.epoch >= self.epochs) or (self.steps is not None and at.step >= self.steps):
+        epoch, step = self._ends(at)
+        if (epoch is not None and at.epoch >= epoch) or (step is not None and at.step >= step):
             return "finished"
         return "time" if self.max_seconds is not None and self.elapsed() >= self.max_seconds else None
+
+    def counted_otherwise(self, at: Standing) -> str | None:
+        """What to say where ``epochs`` and ``steps``, if they counted from the run's beginning, would train on."""
+        given = {"epochs": (self.epochs, at.epoch), "steps": (self.steps, at.step)}
+        both = {name: (value, done) for name, (value, done) in given.items() if value is not None}
+        if not at.step or not both or any(value <= done for value, done in both.values()):
+            return None
+        if self.until_epochs is not None or self.until_steps is not None:  # which nobody gave earlier
+            return None
+        name, (value, done) = next(iter(both.items()))
+        return (
+            f"Trainer.fit: {name}={value} counts from now, after the {done} that are done; "
+            f"until_{name}={value} counts from the beginning of the run, as {name} did earlier"
+        )
+
+    def _ends(self, at: Standing) -> tuple[int | None, int | None]:
+        """The epoch and the step to end at."""
+        return _first(self.until_epochs, self.epochs, at.began[1]), _first(self.until_steps, self.steps, at.began[0])
+
+
+def _first(until: int | None, more: int | None, began: int) -> int | None:
+    if more is None:
+        return until
+    return began + more if until is None else min(until, began + more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Self
@@ -11,17 +12,18 @@ from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import as_model
 from rnnbp.graph import Graph
-from rnnbp.optim import OnPlateau, Optimizer, Schedule
+from rnnbp.numerics import Array
+from rnnbp.optim import Optimizer
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import JSON, PathLike, json_text
 from rnnbp.train.event import Event
-from rnnbp.train.folder import RunFolder
-from rnnbp.train.history import History
-from rnnbp.train.interrupts import Interrupts
+from rnnbp.train.folder import SNAPSHOT, RunFolder
+from rnnbp.train.history import History, carry
+from rnnbp.train.interrupts import Interrupts, ending
 from rnnbp.train.limits import Limits
-from rnnbp.train.options import Callbacks, OnNonFinite, Options
-from rnnbp.train.settings import Fixed, Setting, unknown
+from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite, Options, Rate, check_on_interrupt, split_rate
+from rnnbp.train.settings import Fixed, RateSetting, Setting, unknown
 from rnnbp.train.source import Source
 from rnnbp.train.sources import SourceLike, as_source
 from rnnbp.train.standing import Parts, Standing
@@ -39,8 +41,9 @@ class Trainer:
         optimizer: of the model's parameters, or of some: the others stay.
         clip_value: limit of each element of the gradients.
         clip_norm: limit of the norm of all together; of both, the value goes first.
-        learning_rate: a schedule of the step, from 0, or an OnPlateau, which is told the
-            validation losses; by default the optimizer's own.
+        learning_rate: a number, which becomes the optimizer's own rate; a schedule or any function
+            of the step, from 0; an OnPlateau, which is told the validation losses; by default the
+            optimizer's own.
         validation: a source, or an iterable of batches as ``fit`` takes it, evaluated every
             ``validate_every`` steps, by default at the end of each epoch.
         patience: the number of validations without a new lowest loss to stop after; the best
@@ -48,7 +51,7 @@ class Trainer:
         seed: of dropout, a different mask in each step.
         folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at
             the end of each epoch, whenever the last is ``snapshot_minutes`` old, if given, and when
-            ``fit`` returns; metrics.jsonl, a line for each step; model.safetensors, the best
+            ``fit`` ends; metrics.jsonl, a line for each step; model.safetensors, the best
             parameters by validation, else those when ``fit`` returned. Meanwhile it is locked
             against other runs.
         callbacks: each is called with an ``Event`` after every step, validation and epoch, between
@@ -60,6 +63,7 @@ class Trainer:
             "raise" an error, or "skip" it: parameters and optimiser stay, the next batch starts
             from a fresh state, the step counts, its loss in the history is NaN, and its line of
             metrics has "skipped", how many there were so far.
+        on_interrupt: how ``fit`` ends on Ctrl-C, SIGTERM and SIGHUP: "raise" or "return".
 
     Raises TypeError or ValueError for arguments that do not fit.
     """
@@ -74,7 +78,7 @@ class Trainer:
         chunk: int | None = None,
         clip_norm: float | None = None,
         clip_value: float | None = None,
-        learning_rate: Schedule | OnPlateau | None = None,
+        learning_rate: Rate = None,
         validation: SourceLike | None = None,
         validate_every: int | None = None,
         patience: int | None = None,
@@ -86,15 +90,16 @@ class Trainer:
         progress: bool | None = None,
         description: JSON = None,
         on_nonfinite: OnNonFinite = "raise",
+        on_interrupt: OnInterrupt = "raise",
     ) -> None:
-        graph = as_model(model)
+        graph, (rule, rate) = as_model(model), split_rate(learning_rate)
         given = Options(
             loss=loss,
             checkpoint=checkpoint,
             chunk=chunk,
             clip_norm=clip_norm,
             clip_value=clip_value,
-            learning_rate=learning_rate,
+            learning_rate=rule,
             validation=None if validation is None else as_source("Trainer: validation", validation),
             validate_every=validate_every,
             patience=patience,
@@ -103,9 +108,12 @@ class Trainer:
             callbacks=callbacks,
             progress=progress,
             on_nonfinite=on_nonfinite,
+            on_interrupt=on_interrupt,
         )
         update = Update(graph, optimizer, given, check_seed(seed))
         json_text("Trainer: description", description)
+        if rate is not None:
+            optimizer.learning_rate = rate
         self._training, self._busy = Training.of(update, folder, description), False
 
     loss = Setting[LossLike]()
@@ -113,7 +121,7 @@ class Trainer:
     chunk = Setting[int | None]()
     clip_norm = Setting[float | None]()
     clip_value = Setting[float | None]()
-    learning_rate = Setting[Schedule | OnPlateau | None]()
+    learning_rate = RateSetting()
     validation = Setting[Source | None]()
     validate_every = Setting[int | None]()
     patience = Setting[int | None]()
@@ -122,6 +130,7 @@ class Trainer:
     callbacks = Setting[Callbacks]()
     progress = Setting[bool | None]()
     on_nonfinite = Setting[OnNonFinite]()
+    on_interrupt = Setting[OnInterrupt]()
     model = Fixed[Graph](lambda run: run.update.model)
     optimizer = Fixed[Optimizer](lambda run: run.update.optimizer)
     seed = Fixed[int](lambda run: run.update.seed)
@@ -140,25 +149,58 @@ class Trainer:
         return vars(self) | {"_busy": False}
 
     def fit(
-        self, data: SourceLike, *, epochs: int | None = None, steps: int | None = None, max_seconds: float | None = None
+        self,
+        data: SourceLike,
+        *,
+        epochs: int | None = None,
+        steps: int | None = None,
+        max_seconds: float | None = None,
+        until_epochs: int | None = None,
+        until_steps: int | None = None,
+        on_interrupt: OnInterrupt | None = None,
     ) -> History:
-        """Train until ``epochs`` or ``steps`` have been done since the run began, or for ``max_seconds`` from now.
+        """Train, or go on; returns the History of the whole run.
 
-        ``data`` is a source, as ``Sequences``, or an iterable of (x, target) or (x, target, mask), time-first
-        as ``bptt`` takes them: see ``Batches``, which is for batch-first ones.
+        Args:
+            data: a source, as ``Sequences``, or an iterable of (x, target) or (x, target, mask), time-first as
+                ``bptt`` takes them: see ``Batches``, which is for batch-first ones.
+            epochs, steps, max_seconds: how long from now; an epoch that was begun is finished first.
+                After ``resume`` it is counted from where the call began that wrote the snapshot, so
+                that a script that was killed, and is started again, ends where it would have.
+            until_epochs, until_steps: how long in all, since the run began. What is reached first
+                ends it.
+            on_interrupt: as of Trainer, for this call.
 
-        Ctrl-C, SIGTERM and SIGHUP finish the step, write a snapshot and return, with the reason
-        "interrupted"; a second Ctrl-C raises KeyboardInterrupt at once. A signal that comes when
-        the run has ended anyway goes to the handler that was there before. Outside the main thread
-        signals are left alone.
+        Ctrl-C, SIGTERM and SIGHUP finish the step and write a snapshot; then Ctrl-C raises
+        KeyboardInterrupt, and the others SystemExit(128 + number), which end the program around it
+        too, or with on_interrupt="return" it returns, with the reason "interrupted". A second
+        Ctrl-C raises KeyboardInterrupt at once. A signal that comes when the run has ended anyway
+        goes to the handler that was there before. Outside the main thread signals are left alone.
 
         Raises FloatingPointError for a loss, gradient, state or parameter that is not finite;
-        StorageError where files cannot be written, or the folder holds another run or is in use.
+        StorageError where files cannot be written, or the folder holds another run or is in use. An
+        error out of a run has its History as ``error.history``.
         """
-        limits = Limits(epochs, steps, max_seconds)
+        limits = Limits(epochs, steps, max_seconds, until_epochs, until_steps)
+        way = self.on_interrupt if on_interrupt is None else on_interrupt
+        check_on_interrupt("Trainer.fit: on_interrupt", way)
         if self._busy:
             raise RuntimeError("Trainer.fit: it is training already, in a callback or another thread; wait for its end")
+        if not self._training.goes_on and (text := limits.counted_otherwise(self.at)):
+            warnings.warn(text, FutureWarning, stacklevel=2)
         interrupts = Interrupts()
+        try:
+            reason = self._run(data, limits, interrupts)
+            if reason is None and interrupts.signal is not None and way == "raise":
+                raise ending(interrupts.signal, self._how_to_go_on())
+        except BaseException as error:
+            stopped = isinstance(error, KeyboardInterrupt | SystemExit) and interrupts.signal is not None
+            carry(error, self.at.history.copy(*(("interrupted", interrupts.signal) if stopped else ("error",))))
+            raise
+        return self.at.history.copy(reason or "interrupted", None if reason else interrupts.signal)
+
+    def _run(self, data: SourceLike, limits: Limits, interrupts: Interrupts) -> str | None:
+        """Train under the handlers of signals; why it ended, None for a signal."""
         try:
             self._busy = True
             with contextlib.closing(self.folder), interrupts:
@@ -167,9 +209,24 @@ class Trainer:
             self._busy = False
             interrupts.restore()  # once more, as an interrupt may have cut short how they were left
             self.folder.close()
-        if reason != "interrupted":
+        if reason is not None:
             interrupts.pass_on()
-        return self.at.history.copy(reason, interrupts.signal if reason == "interrupted" else None)
+        return reason
+
+    def _how_to_go_on(self) -> str:
+        place, path = f"Trainer.fit: interrupted after step {self.at.step}", self.folder.path
+        if path is None:
+            return f"{place}; no folder was given: call fit again in this process to go on"
+        return f"{place}; all is in {path / SNAPSHOT}: go on by resume() and fit, or here by fit alone"
+
+    def stop(self, reason: str = "stopped") -> None:
+        """End the run after this step, as from another thread; ``Event.stop`` calls it.
+
+        Raises RuntimeError where no ``fit`` is running.
+        """
+        if not self._busy:
+            raise RuntimeError("Trainer.stop: nothing is training")
+        self._training.stop(reason)
 
     def resume(self, path: PathLike | None = None, *, override: Sequence[str] = ()) -> Self:
         """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.
@@ -191,7 +248,7 @@ class Trainer:
         self._training.resume(path, override)
         return self
 
-    def _tell(self, kind: str, metrics: Mapping[str, Any]) -> None:
+    def _tell(self, kind: str, metrics: Mapping[str, Any], grads: Mapping[str, Array] | None) -> None:
         """Call the callbacks."""
         for callback in self.callbacks:
-            callback(Event(kind, metrics, self))
+            callback(Event(kind, metrics, self, grads))

@@ -10,14 +10,18 @@ from rnnbp.bptt.objective import LossLike, check_loss
 from rnnbp.bptt.planner import Plan
 from rnnbp.numerics import flag, positive_int, real_number
 from rnnbp.optim import OnPlateau, Schedule
-from rnnbp.optim.learning_rates import check_schedule
+from rnnbp.optim.rates import Rate as OwnRate
+from rnnbp.optim.rates import checked_rate
 from rnnbp.schedules import ScheduleLike
 from rnnbp.train.event import Event, check_callbacks
 from rnnbp.train.source import Source
 from rnnbp.train.sources import as_source
 
 Callbacks: TypeAlias = Sequence[Callable[[Event], object]]
+Rate: TypeAlias = OwnRate | None
+"""A learning rate: of all steps, a function of the step, one that follows validation; None for the optimiser's own."""
 OnNonFinite: TypeAlias = Literal["raise", "skip"]
+OnInterrupt: TypeAlias = Literal["raise", "return"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +35,7 @@ class Options:
     clip_norm: float | None = None
     clip_value: float | None = None
     learning_rate: Schedule | OnPlateau | None = None
-    """None where the optimiser's own rate is taken."""
+    """None where the optimiser's own rate rules: that is what a number is put into."""
     validation: Source | None = None
     validate_every: int | None = None
     patience: int | None = None
@@ -40,6 +44,7 @@ class Options:
     callbacks: Callbacks = ()
     progress: bool | None = None
     on_nonfinite: OnNonFinite = "raise"
+    on_interrupt: OnInterrupt = "raise"
 
     def __post_init__(self) -> None:
         check_loss(self.loss)
@@ -49,8 +54,7 @@ class Options:
             self._put("progress", flag("Trainer: progress", self.progress))
         if self.on_nonfinite not in ("raise", "skip"):
             raise ValueError(f"Trainer: on_nonfinite is 'raise' or 'skip', found {self.on_nonfinite!r}")
-        if self.learning_rate is not None and not isinstance(self.learning_rate, OnPlateau):
-            check_schedule("Trainer: learning_rate", self.learning_rate)
+        check_on_interrupt("Trainer: on_interrupt", self.on_interrupt)
         self._check_validation()
 
     def _check_numbers(self) -> None:
@@ -78,3 +82,18 @@ class Options:
     def _put(self, name: str, value: object) -> None:
         """Replace what was given by what it means, while the object is built."""
         object.__setattr__(self, name, value)
+
+
+def split_rate(given: Rate) -> tuple[Schedule | OnPlateau | None, float | None]:
+    """(The rule, None) or (None, the rate of all steps), of a learning rate as it is given.
+
+    Raises TypeError for what is neither a number nor a function of the step, ValueError for a rate not above 0.
+    """
+    found = None if given is None else checked_rate("Trainer: learning_rate", given, above=0)
+    return (None, found) if isinstance(found, float) else (found, None)
+
+
+def check_on_interrupt(name: str, value: object) -> None:
+    """Raise ValueError unless it is a way to end on a signal."""
+    if value not in ("raise", "return"):
+        raise ValueError(f"{name} is 'raise' or 'return', found {value!r}")

@@ -146,5 +146,5 @@ def _warn(kind: str, why: str) -> None:
         f"{source} the resumed run {why}, so that its data cannot be compared with those that the "
         f"run began on, and its bits may differ; give it a fingerprint, a str that tells its data",
         RuntimeWarning,
-        stacklevel=7,
+        stacklevel=8,
     )

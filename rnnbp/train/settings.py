@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Generic, Protocol, Self, TypeVar, overload
 
+from rnnbp.train.options import Rate, split_rate
 from rnnbp.train.training import Training
 
 T = TypeVar("T")
@@ -50,6 +51,25 @@ class Setting(Generic[T]):
     def __set__(self, trainer: HasTraining, value: T) -> None:
         given: dict[str, Any] = {self.name: value}
         trainer._training.change(replace(trainer._training.options, **given))
+
+
+class RateSetting(Setting[Rate]):
+    """The learning rate: a number is the optimiser's own, which it shows where no rule is given."""
+
+    @overload
+    def __get__(self, trainer: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, trainer: HasTraining, owner: type) -> Rate: ...
+    def __get__(self, trainer: HasTraining | None, owner: type) -> Self | Rate:
+        if trainer is None:
+            return self
+        run = trainer._training
+        return run.update.optimizer.learning_rate if run.options.learning_rate is None else run.options.learning_rate
+
+    def __set__(self, trainer: HasTraining, value: Rate) -> None:
+        run = trainer._training
+        rule, number = split_rate(value)
+        run.change(replace(run.options, learning_rate=rule), number)
 
 
 class Fixed(Generic[T]):

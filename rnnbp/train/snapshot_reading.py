@@ -145,7 +145,14 @@ class Snapshot:
             check_fits(f"resume from {self.path}, best weights", parts.params, best)
         states = self._states(numbers, parts)
         lost = () if numbers.missing("lost") else tuple(numbers.wholes("lost", most=_batch(states) - 1))
-        return Standing(step, epoch, index, states, waited, best, past, lost)
+        return Standing(step, epoch, index, states, waited, best, past, lost, self._began(numbers, step, epoch))
+
+    def _began(self, numbers: Fields, step: int, epoch: int) -> tuple[int, int]:
+        """Where the fit that wrote it began; snapshots of earlier versions do not say, and count all."""
+        found = [0, 0] if numbers.missing("began") else numbers.wholes("began")
+        if len(found) != 2 or found[0] > step or found[1] > epoch + 1:
+            self.metadata.refuse(f"began must be a step and an epoch up to {step} and {epoch}, found {shown(found)}")
+        return found[0], found[1]
 
     def _history(self, numbers: Fields, step: int) -> History:
         losses, values = self._series("losses", "float64"), self._series("validation_losses", "float64")

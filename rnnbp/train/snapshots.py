@@ -34,6 +34,7 @@ def save_snapshot(path: PathLike, parts: Parts, at: Standing, extra: Mapping[str
         "best_loss": past.best_loss,
         "best_step": past.best_step,
         "seconds": past.seconds,
+        "began": [*at.began],
         **({"lost": [*at.lost]} if at.lost else {}),
     }
     save_tensors(path, arrays, {"snapshot": numbers | parts.rates(), **extra})

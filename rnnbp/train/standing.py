@@ -32,6 +32,13 @@ class Standing:
     history: History = field(default_factory=History)
     lost: tuple[int, ...] = ()
     """The sequences whose state is not known, as ``Gradients`` has them."""
+    began: tuple[int, int] = (0, 0)
+    """The step and the epoch from which ``fit`` counts: an epoch that was begun before is finished first."""
+
+    def begin(self) -> bool:
+        """Count from here; returns whether that is another place than before."""
+        before, self.began = self.began, (self.step, self.epoch + (self.index > 0))
+        return self.began != before
 
     def advance(self, batches_per_epoch: int) -> None:
         """A batch is done."""

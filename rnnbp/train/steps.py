@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from rnnbp.numerics import NonFiniteError
+from rnnbp.numerics import Array, NonFiniteError
 from rnnbp.train.run_data import RunData
 from rnnbp.train.source import Source, check_known, lost_after
 from rnnbp.train.standing import Parts, Standing
@@ -14,24 +15,26 @@ from rnnbp.train.updates import DivergedError, Update
 from rnnbp.train.validation import validation_loss
 
 
-def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip: bool) -> dict[str, Any]:
-    """The metrics of the update from the batch where a run stands.
+def updated(
+    update: Update, data: Source, at: Standing, known: RunData, *, skip: bool
+) -> tuple[dict[str, Any], Mapping[str, Array] | None]:
+    """The metrics of the update from the batch where a run stands, and its gradients, if it has any.
 
     With ``skip`` a batch that is not finite, or whose loss, gradient or state is not, is left out.
     """
     try:
         batch = data.batch(at.epoch, at.index)
         check_known(batch, at.lost)
-        found, at.state, lost = update(batch, at.state, at.step)
+        made = update(batch, at.state, at.step)
     except (FloatingPointError, NonFiniteError) as error:
         if not skip or isinstance(error, DivergedError):
             raise
         skipped = {"skipped": at.skip(), "nonfinite": str(error)}
-        return {"loss": None, "grad_norm": None, "lr": update.rate(at.step), **skipped}
-    at.lost = lost_after(batch, at.lost, lost)
+        return {"loss": None, "grad_norm": None, "lr": update.rate(at.step), **skipped}, None
+    at.state, at.lost = made.state, lost_after(batch, at.lost, made.lost)
     known.see(data, at.step, at.epoch, at.index, batch)
-    at.history.losses.append(found["loss"])
-    return found
+    at.history.losses.append(made.metrics["loss"])
+    return made.metrics, made.grads
 
 
 def validated(update: Update, source: Source, at: Standing, parts: Parts, known: RunData) -> float:

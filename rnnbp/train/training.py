@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
+
+from rnnbp.numerics import Array, shown
 from rnnbp.optim import OnPlateau
 from rnnbp.storage import JSON, PathLike
 from rnnbp.train.folder import RunFolder, stamp
 from rnnbp.train.identity import Identity, of_settings
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.limits import Limits
-from rnnbp.train.options import Options
+from rnnbp.train.options import Options, Rate
 from rnnbp.train.progress import progress_bar
 from rnnbp.train.run_data import RunData
 from rnnbp.train.snapshots import load_snapshot
@@ -23,13 +27,21 @@ from rnnbp.train.steps import updated, validated
 from rnnbp.train.updates import Update
 from rnnbp.train.weights import assign
 
+Tell: TypeAlias = Callable[[str, Mapping[str, Any], Mapping[str, Array] | None], object]
+"""Called with the kind of an event, its line of metrics and the gradients."""
+
 
 @dataclass
 class Training:
     """What a Trainer trains: the update of a step, what it changes, where the run stands, and its files.
 
-    pending: the metrics of a step whose line is not complete, for its validation is to be done.
+    pending: the metrics of a step whose line is not complete, for its validation is to be done; and
+        grads, its gradients, for callbacks.
     useless: why the model is not in the state of ``at``, if it is not.
+    own_rate: the optimiser's rate, to notice one that is set while a rule decides.
+    goes_on: whether it comes from a snapshot, so that a call of fit that wrote it goes on.
+    stopping: why a callback wants it to end. earlier: the seconds of earlier calls.
+    last: the last parameters, while the model holds the best.
     """
 
     update: Update
@@ -40,6 +52,12 @@ class Training:
     identity: Identity | None = None
     pending: dict[str, Any] | None = None
     useless: str = ""
+    own_rate: Rate = None
+    goes_on: bool = False
+    stopping: str = ""
+    earlier: float = 0.0
+    last: dict[str, Array] = field(default_factory=dict)
+    grads: Mapping[str, Array] | None = None
 
     @classmethod
     def of(cls, update: Update, folder: PathLike | None, description: JSON) -> Training:
@@ -47,6 +65,7 @@ class Training:
         parts = Parts.of(update.model, update.optimizer, _plateau(update.options))
         found = cls(update, parts, RunFolder(folder, parts, description), known=RunData(wanted=folder is not None))
         found.identity = None if folder is None else _identity(update)
+        found.own_rate = update.optimizer.learning_rate
         return found
 
     @property
@@ -54,43 +73,45 @@ class Training:
         """The arguments that may be changed."""
         return self.update.options
 
-    def change(self, options: Options) -> None:
-        """Go on with other options from the next step."""
+    def change(self, options: Options, rate: float | None = None) -> None:
+        """Go on with other options from the next step, and with another rate of the optimiser."""
         update = replace(self.update, options=options)
-        identity = None if self.folder.path is None else _identity(update)
-        self.update, self.parts.plateau = update, _plateau(options)
-        if identity != self.identity:
+        if rate is not None:
+            update.optimizer.learning_rate = rate
+        self.update, self.parts.plateau, self.own_rate = update, _plateau(options), update.optimizer.learning_rate
+        if self.folder.path is not None and (identity := _identity(update)) != self.identity:
             self.identity = identity
             self.folder.outdate()
 
-    def train(
-        self,
-        given: SourceLike,
-        limits: Limits,
-        interrupts: Interrupts,
-        tell: Callable[[str, Mapping[str, Any]], object],
-    ) -> str:
-        """Train until there is a reason to stop, which is returned; ``tell`` is called with each kind of event."""
+    def train(self, given: SourceLike, limits: Limits, interrupts: Interrupts, tell: Tell) -> str | None:
+        """Train until there is a reason to stop, which is returned, None for a signal; ``tell`` is
+        called with each event."""
         data = self.known.wrapped.source("Trainer.fit: data", given, self.at.epoch)
         self._begin(data)
-        before, total = self.at.history.seconds, limits.total(data.batches_per_epoch)
-        with progress_bar(self.options.progress, self.at.step, total) as bar:
-            while True:
-                if self.pending is None and (reason := self._reason(limits, interrupts)) is not None:
-                    break
-                metrics = self._step(data)
-                self.at.history.seconds = before + limits.elapsed()
-                self._write(metrics | {"seconds": self.at.history.seconds}, tell)
-                if bar is not None:
-                    bar.set_postfix(loss=metrics["loss"], refresh=False)
-                    bar.update()
-        self.at.history.seconds = before + limits.elapsed()
+        total = limits.total(self.at, data.batches_per_epoch)
+        try:
+            with progress_bar(self.options.progress, self.at.step, total) as bar:
+                while self.pending is not None or not (reason := self._reason(limits)):
+                    if self.pending is None and interrupts.signal is not None:
+                        break
+                    self._look_at_rate()
+                    metrics = self._step(data, limits)
+                    self._write(metrics, tell)
+                    if bar is not None:
+                        bar.set_postfix(loss=metrics["loss"], refresh=False)
+                        bar.update()
+        finally:
+            self._note_time(limits)
         self.folder.snapshot(self.at, self._extra())
         self.folder.save_model(self.at)
-        if reason != "interrupted" and self.options.patience is not None and self.at.best_weights:
+        if reason is not None and self.options.patience is not None and self.at.best_weights:
+            self.last = {name: p.copy() for name, p in self.parts.params.items()}
             assign("Trainer.fit", self.parts.params, self.at.best_weights)
-            self.useless = "the model holds the best parameters, not the last"
         return reason
+
+    def stop(self, reason: str) -> None:
+        """End after this step."""
+        self.stopping = reason
 
     def resume(self, path: PathLike | None, override: Collection[str]) -> None:
         """Go back to a snapshot, as ``Trainer.resume``."""
@@ -103,27 +124,44 @@ class Training:
         adopt, data = found.measured(update.model), found.data(override)
         at = found.put(self.parts, own_rate="learning_rate" in override)
         adopt()
+        self.own_rate = update.optimizer.learning_rate
         self.update, self.identity, self.at, self.pending, self.useless = update, identity, at, None, ""
+        self.grads, self.last, self.goes_on = None, {}, True
         self.known = replace(data, wanted=self.folder.path is not None)
         self.folder.adopt(file, at.step, before, differs=bool(override))
 
-    def _step(self, data: Source) -> dict[str, Any]:
-        """The line of metrics of one batch: its update, then validation where due, with which a
-        next call goes on."""
-        if self.pending is None:
-            self.pending = self._trained(data)
-        validation = self.options.validation
-        if validation is not None and self.at.due(self.options.validate_every):
-            self.pending["validation"] = validated(self.update, validation, self.at, self.parts, self.known)
-        return self.pending
+    def _look_at_rate(self) -> None:
+        """Warn where the optimiser's rate was set, and another one decides."""
+        rule, own = self.options.learning_rate, self.update.optimizer.learning_rate
+        if rule is not None and own != self.own_rate:
+            self.own_rate = own
+            warnings.warn(
+                f"optimizer.learning_rate was set to {shown(own)}, which changes nothing while the Trainer's, "
+                f"{shown(rule)}, decides; set Trainer.learning_rate instead",
+                stacklevel=5,
+            )
 
-    def _trained(self, data: Source) -> dict[str, Any]:
-        """One batch, one update."""
+    def _step(self, data: Source, limits: Limits) -> dict[str, Any]:
+        """The line of metrics of one update, with its validation where that is due, with which a
+        next call goes on; where it raises, the line is written without."""
+        if self.pending is None:
+            self.pending, self.grads = self._trained(data)
+        validation = self.options.validation
+        try:
+            if validation is not None and self.at.due(self.options.validate_every):
+                self.pending["validation"] = validated(self.update, validation, self.at, self.parts, self.known)
+        except BaseException:  # an interrupt too
+            self.folder.add(self.pending | {"seconds": self._note_time(limits)})
+            raise
+        return self.pending | {"seconds": self._note_time(limits)}
+
+    def _trained(self, data: Source) -> tuple[dict[str, Any], Mapping[str, Array] | None]:
+        """One update: its metrics, and its gradients where a callback may ask for them."""
         at, optimizer = self.at, self.update.optimizer
         before = optimizer.steps
         metrics: dict[str, Any] = {"step": at.step + 1, "epoch": at.epoch}
         try:
-            metrics |= updated(self.update, data, at, self.known, skip=self.options.on_nonfinite == "skip")
+            found, grads = updated(self.update, data, at, self.known, skip=self.options.on_nonfinite == "skip")
             at.advance(data.batches_per_epoch)
         except BaseException as error:  # an interrupt too
             if optimizer.steps != before:
@@ -132,21 +170,27 @@ class Training:
             if self.folder.saved is not None:
                 error.add_note(f"the last snapshot is of step {self.folder.saved}")
             raise
-        return metrics
+        return metrics | found, grads if self.options.callbacks else None
 
-    def _write(self, metrics: dict[str, Any], tell: Callable[[str, Mapping[str, Any]], object]) -> None:
+    def _note_time(self, limits: Limits) -> float:
+        """The seconds of training so far."""
+        self.at.history.seconds = self.earlier + limits.elapsed()
+        return self.at.history.seconds
+
+    def _write(self, metrics: dict[str, Any], tell: Tell) -> None:
         """All that follows a step: its line, the model if it is the best, callbacks, a snapshot where it is due."""
         self.folder.add(metrics)
-        self.pending = None
+        grads, self.grads, self.pending = self.grads, None, None
         if self.at.history.best_step == self.at.step:
             self.folder.save_model(self.at)
         kinds = ["step"] + ["validation"] * ("validation" in metrics) + ["epoch"] * (self.at.index == 0)
         try:
             for kind in kinds:
-                tell(kind, metrics)
+                tell(kind, metrics, grads if kind == "step" else None)
         except BaseException:  # whatever a callback raises, an interrupt too
             self.folder.snapshot(self.at, self._extra())
             raise
+        del grads  # which take as much as the parameters
         if self.at.due(self.options.snapshot_every) or self.folder.older(self.options.snapshot_minutes):
             self.folder.snapshot(self.at, self._extra())
 
@@ -161,16 +205,38 @@ class Training:
             raise ValueError(f"Trainer.fit: {where}; give it the same data")
         self.folder.claim()
         self.known.compare(data, self.options.validation)
-        self.folder.open(self.at, self._extra())
+        self._count_from_here()
+        self._put_last()
+        self.folder.open(self.at, self._extra(), pending=self.pending is not None)
+        self.goes_on, self.stopping, self.earlier = False, "", self.at.history.seconds
+
+    def _count_from_here(self) -> None:
+        """Begin to count epochs and steps, unless the run goes on from a snapshot; and to wait for a
+        better validation, where no patience is left."""
+        if self.goes_on:
+            return
+        if self.options.patience is not None and self.at.waited >= self.options.patience:
+            self.at.waited = 0
+        if self.at.begin():
+            self.folder.outdate()
+
+    def _put_last(self) -> None:
+        """Go on from the last parameters where the model holds the best, unless it was given others."""
+        best, params = self.at.best_weights, self.parts.params
+        if self.last and all(np.array_equal(p, best[name]) for name, p in params.items()):
+            assign("Trainer.fit", params, self.last)
+        self.last = {}
 
     def _extra(self) -> dict[str, JSON]:
         return {"identity": dict(self.identity or {}), **self.known.to_json(), **self.update.costs()}
 
-    def _reason(self, limits: Limits, interrupts: Interrupts) -> str | None:
-        """Why to stop now, if at all."""
+    def _reason(self, limits: Limits) -> str | None:
+        """Why to stop now, if at all, but for a signal."""
+        if self.stopping:
+            return self.stopping
         if self.options.patience is not None and self.at.waited >= self.options.patience:
             return "early stopping"
-        return limits.reason(self.at) or (None if interrupts.signal is None else "interrupted")
+        return limits.reason(self.at)
 
 
 def _plateau(options: Options) -> OnPlateau | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,16 @@ from rnnbp.train.identity import Identity, described, of_chunks, of_optimizer, o
 from rnnbp.train.options import Options
 from rnnbp.train.source import Batch, carrying
 from rnnbp.train.wiring import of_model
+
+
+class Updated(NamedTuple):
+    """What an update leaves: its loss, gradient norm before clipping, and rate; the state; the
+    sequences whose state is lost in it; the gradients as they were used, None where it had no weight."""
+
+    metrics: dict[str, Any]
+    state: States
+    lost: tuple[int, ...]
+    grads: dict[str, Array] | None
 
 
 @dataclass(frozen=True)
@@ -82,9 +92,8 @@ class Update:
         return {"costs": [*known_costs(self.model)]} if is_budget(self.options.checkpoint) else {}
 
     @ieee  # what is not finite is checked below
-    def __call__(self, batch: Batch, state: States, step: int) -> tuple[dict[str, Any], States, tuple[int, ...]]:
-        """Make update number ``step``, from 0; returns its loss, gradient norm before clipping, and
-        rate; the state; and the sequences whose state is lost in it.
+    def __call__(self, batch: Batch, state: States, step: int) -> Updated:
+        """Make update number ``step``, from 0.
 
         A batch whose weights are all 0 changes no parameter; its metrics have "weight" 0.
         Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; but for the
@@ -97,7 +106,8 @@ class Update:
             except NoWeightError:  # a window of padding alone: nothing to learn, but the state goes on
                 result = self._run(batch, NoLoss(), state, step)
                 _check(f"step {step + 1}:", _states(result))
-                return {"loss": 0.0, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}, result.state, result.lost
+                metrics = {"loss": 0.0, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}
+                return Updated(metrics, result.state, result.lost, None)
         loss, grads = float(result.loss), {name: result.grads[name] for name in self.optimizer.params}
         place = f"step {step + 1}:"
         _check(place, {"the loss": np.array(loss)} if not math.isfinite(loss) else {})
@@ -107,7 +117,7 @@ class Update:
         self._step(grads, found, norm, rate)
         updated = {f"the parameter {name}": p for name, p in self.optimizer.params.items()}
         _check(f"{place} after the update,", updated, DivergedError)
-        return {"loss": loss, "grad_norm": norm, "lr": rate}, result.state, result.lost
+        return Updated({"loss": loss, "grad_norm": norm, "lr": rate}, result.state, result.lost, grads)
 
     def _run(self, batch: Batch, loss: LossLike, state: States, step: int) -> Gradients:
         x = batch.x if sliceable(batch.x) or is_stream(batch.x) else plain("x", batch.x)

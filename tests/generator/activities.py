@@ -110,7 +110,7 @@ def trained(draw: Draw, place: Path) -> None:
         "callbacks": draw.pick([[], [], [callback]]),
     }
     kind = draw.pick(["sgd", "adagrad", "rmsprop", "adam", "adamw"])
-    rb.fit(model, source, MSE, kind, lr=0.01, steps=draw.integer(1, 8), progress=False, **options)
+    rb.fit(model, source, MSE, kind, learning_rate=0.01, steps=draw.integer(1, 8), progress=False, **options)
 
 
 def resumed(draw: Draw, place: Path) -> None:
