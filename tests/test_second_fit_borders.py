@@ -19,7 +19,7 @@ DATA = rb.Sequences(X, X[..., :1].copy(), batch_size=2)  # 5 batches
 
 def trainer(**options: Any) -> rb.Trainer:
     model = rb.Sequential(rb.Dense(2, 3, rng=0), rb.Tanh(), rb.Dense(3, 1, rng=1))
-    return rb.Trainer(model, rb.optim.Adam(model, lr=0.01), MSE, **options)
+    return rb.Trainer(model, rb.optim.Adam(model, learning_rate=0.01), MSE, **options)
 
 
 def weights(run: rb.Trainer) -> bytes:

@@ -20,7 +20,7 @@ DATA = rb.Sequences(X, X[..., :1].copy(), batch_size=2)
 
 def trainer(**options: Any) -> rb.Trainer:
     model = rb.Sequential(rb.Dense(2, 3, rng=0), rb.Tanh(), rb.Dense(3, 1, rng=1))
-    return rb.Trainer(model, rb.optim.SGD(model, lr=0.1), MSE, **options)
+    return rb.Trainer(model, rb.optim.SGD(model, learning_rate=0.1), MSE, **options)
 
 
 def rates(run: rb.Trainer, folder: Path) -> list[float]:
@@ -48,21 +48,23 @@ def test_a_learning_rate_that_is_set_holds_from_the_next_step(case: str, tmp_pat
 
 def test_a_learning_rate_that_is_a_number_is_the_optimizers_own() -> None:
     run = trainer(learning_rate=0.02)
-    assert run.learning_rate == run.optimizer.lr == 0.02
-    run.optimizer.lr = 0.5
+    assert run.learning_rate == run.optimizer.learning_rate == 0.02
+    run.optimizer.learning_rate = 0.5
     assert run.learning_rate == 0.5
     run.learning_rate *= 0.5  # type: ignore[operator]  # a number here
-    assert run.optimizer.lr == 0.25
+    assert run.optimizer.learning_rate == 0.25
     schedule = rb.optim.Constant(0.125)
     run.learning_rate = schedule
-    assert (run.learning_rate, run.optimizer.lr) == (schedule, 0.25)
+    assert (run.learning_rate, run.optimizer.learning_rate) == (schedule, 0.25)
 
 
 def test_a_rate_given_to_an_optimizer_that_a_schedule_overrules_is_warned_of(tmp_path: Path) -> None:
     run = trainer(learning_rate=rb.optim.Constant(0.5), folder=tmp_path)
     run.fit(DATA, steps=1)
-    run.optimizer.lr = 1e-4
-    with pytest.warns(UserWarning, match=r"optimizer\.lr was set to 0\.0001, .* set Trainer\.learning_rate") as found:
+    run.optimizer.learning_rate = 1e-4
+    with pytest.warns(
+        UserWarning, match=r"optimizer\.learning_rate was set to 0\.0001, .* set Trainer\.learning"
+    ) as found:
         run.fit(DATA, steps=1)
     assert [w.filename for w in found] == [__file__]
     run.fit(DATA, steps=1)  # it is warned of once
@@ -128,7 +130,7 @@ def test_setting_in_a_callback_holds_from_the_next_step(tmp_path: Path) -> None:
 
 BAD: dict[str, tuple[str, Any, type[Exception], str]] = {
     "a rate below 0": ("learning_rate", -1.0, ValueError, "Trainer: learning_rate must"),
-    "a rate of text": ("learning_rate", "1e-3", TypeError, "learning_rate must be a number .*give a number, a sched"),
+    "a rate of text": ("learning_rate", "1e-3", TypeError, "learning_rate must be a number .*or a sched"),
     "a plateau": ("learning_rate", rb.optim.OnPlateau(0.1), ValueError, "needs validation losses"),
     "a norm of 0": ("clip_norm", 0, ValueError, "Trainer: clip_norm must"),
     "callbacks": ("callbacks", print, TypeError, r"callbacks is a list of functions .*give \[f\]"),
