@@ -119,19 +119,19 @@ def test_a_second_fit_goes_on_with_the_same_generator() -> None:
     one, whole = trainer(), trainer().fit(Own(), steps=4)
     given = iter(ITEMS)
     one.fit(given, steps=1)
-    assert one.fit(given, steps=4).losses == whole.losses
+    assert one.fit(given, until_steps=4).losses == whole.losses
 
 
 def test_a_new_generator_for_each_epoch() -> None:
     one, whole = trainer(), trainer()
     whole.fit(Own(), steps=8)
     one.fit(iter(ITEMS), steps=4)
-    one.fit(iter(ITEMS), steps=8)
+    one.fit(iter(ITEMS), until_steps=8)
     for key, p in whole.model.params.items():
         np.testing.assert_array_equal(one.model.params[key], p)
     two = trainer()
     two.fit(rb.Batches(endless(), batches_per_epoch=N), steps=4)
-    two.fit(rb.Batches(iter(ITEMS), batches_per_epoch=N), steps=8)
+    two.fit(rb.Batches(iter(ITEMS), batches_per_epoch=N), until_steps=8)
     for key, p in whole.model.params.items():
         np.testing.assert_array_equal(two.model.params[key], p)
 
@@ -176,7 +176,7 @@ def test_loaders_of_torch() -> None:
 def test_trainers_can_be_copied_between_calls(copied: Callable[[rb.Trainer], rb.Trainer]) -> None:
     one = trainer()
     one.fit((item for item in ITEMS), steps=2)
-    assert copied(one).fit(ITEMS, steps=3).losses == trainer().fit(Own(), steps=3).losses
+    assert copied(one).fit(ITEMS, until_steps=3).losses == trainer().fit(Own(), steps=3).losses
 
 
 BAD: dict[str, tuple[Any, type[Exception], str]] = {
