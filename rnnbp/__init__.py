@@ -12,10 +12,8 @@ from rnnbp.bptt import (
     backprop,
     bptt,
     calibrate,
-    evaluate,
     forecast,
     plan,
-    predict,
 )
 from rnnbp.cell import Cell
 from rnnbp.cells import GRU, LSTM, RNN
@@ -38,8 +36,10 @@ from rnnbp.train import (
     Source,
     Trainer,
     Windows,
+    evaluate,
     fit,
     load_weights,
+    predict,
     save_weights,
 )
 from rnnbp.values import Input, State, Value

@@ -12,6 +12,7 @@ from weakref import ReferenceType, ref
 
 import numpy as np
 
+from rnnbp.callers import outside
 from rnnbp.numerics import Array, address
 
 LARGEST = 256
@@ -41,7 +42,7 @@ def warn_if_known(name: str, array: object) -> None:
                 f"{name} has shape {batch_first.shape} and lies in an array that Sequences takes as batch-first; "
                 f"here the axes are (T, B, ...): give {name}.swapaxes(0, 1)",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=outside(),
             )
             return
 
@@ -63,7 +64,7 @@ def warn_if_prefixes(mask: Array) -> None:
             f"mask of shape {mask.shape} looks as if it were (B, T), each row the length of a sequence; "
             f"here the axes are (T, B): give mask.swapaxes(0, 1)",
             UserWarning,
-            stacklevel=5,
+            stacklevel=outside(),
         )
 
 

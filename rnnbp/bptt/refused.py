@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from rnnbp.bptt.backend import Backend, BackendLike, as_backend
 from rnnbp.bptt.parts import recurrents
+from rnnbp.callers import outside
 from rnnbp.cell import Cell
 from rnnbp.graph import Graph
 from rnnbp.native import CompileError, refuse
@@ -64,5 +65,5 @@ def _noted(error: CompileError) -> bool:
     text = (
         f"{cell}: NumPy runs models of this cell, which is slower, as {error}; RNNBP_BACKEND=numpy makes that a choice"
     )
-    warnings.warn(text, RuntimeWarning, stacklevel=3)
+    warnings.warn(text, RuntimeWarning, stacklevel=outside())
     return True

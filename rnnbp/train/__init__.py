@@ -6,6 +6,7 @@ from rnnbp.train.event import Event
 from rnnbp.train.fitting import fit
 from rnnbp.train.history import History
 from rnnbp.train.loop import Trainer
+from rnnbp.train.public import evaluate, predict
 from rnnbp.train.source import Batch, Source
 from rnnbp.train.weights import load_weights, save_weights
 
@@ -19,7 +20,9 @@ __all__ = [
     "Source",
     "Trainer",
     "Windows",
+    "evaluate",
     "fit",
     "load_weights",
+    "predict",
     "save_weights",
 ]

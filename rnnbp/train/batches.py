@@ -8,7 +8,7 @@ from typing import Any, final
 
 from rnnbp.numerics import flag, positive_int, shown
 from rnnbp.train.items import Layout
-from rnnbp.train.iterables import is_function, iterable, length_of, takes_epoch
+from rnnbp.train.iterables import can_be_called, iterable, length_of, takes_epoch
 from rnnbp.train.source import UNKNOWN, Batch, check_place
 
 END = object()
@@ -51,7 +51,7 @@ class Batches:
         batches_per_epoch: int | None = None,
         carry: bool = False,
     ) -> None:
-        if not iterable(batches) and not is_function(batches):
+        if not iterable(batches) and not can_be_called(batches):
             raise TypeError(
                 f"Batches: expected an iterable of (x, target), or a function of the epoch that returns one, "
                 f"found {shown(batches)}; wrap arrays in Sequences(x, y, ...), Windows or Examples"
@@ -63,7 +63,7 @@ class Batches:
         """Whether an iterator goes on from epoch to epoch."""
         if batches_per_epoch is not None:
             batches_per_epoch = positive_int("Batches: batches_per_epoch", batches_per_epoch)
-        elif not is_function(batches) and (length := length_of(batches)) is not None:
+        elif not can_be_called(batches) and (length := length_of(batches)) is not None:
             batches_per_epoch = positive_int("Batches: the number of batches", length)
         self.declared = batches_per_epoch
         self._items: Iterator[Any] | None = None
@@ -129,7 +129,7 @@ class Batches:
 
     def _begun(self, epoch: int) -> Iterator[Any]:
         """An iterator over the items of an epoch."""
-        if not is_function(self.given):
+        if not can_be_called(self.given):
             return iter(self.given)  # type: ignore[arg-type]  # it is no function
         function: Any = self.given
         found = function(epoch) if takes_epoch(function) else function()

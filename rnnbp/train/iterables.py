@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
+from types import FunctionType, MethodType
 from typing import Any
 
 from rnnbp.train.source import Batch
@@ -26,6 +28,12 @@ def holds_arrays(given: object) -> bool:
 
 
 def is_function(given: object) -> bool:
+    """Whether it may be a function of the epoch, and is no network, loss or class."""
+    return isinstance(given, (FunctionType, MethodType, partial))
+
+
+def can_be_called(given: object) -> bool:
+    """Whether it is a function, or an object that is called as one."""
     return callable(given) and not isinstance(given, type) and not hasattr(given, "__iter__")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.bptt.inference import evaluated
+from rnnbp.bptt.inference import Seen, evaluated
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
 from rnnbp.bptt.results import States
@@ -24,12 +24,14 @@ def validation_loss(
     *,
     chunk: int | None = None,
     seen: Callable[[int, Batch], object] | None = None,
+    measured: Seen | None = None,
 ) -> float:
     """The mean over all elements of epoch 0 of ``source``, as if they were one batch.
 
     A batch counts by the denominator of its own mean: its number of elements, or their weights; one
     whose weights are all 0 is run for its state alone. For a function instead of a Loss it counts
     by its number of steps times sequences. State is carried into batches that are not fresh.
+    ``measured`` is called with y, target and mask of each chunk that has weight.
 
     Raises as ``evaluate`` does, NoWeightError, a ValueError, where no batch has weight.
     """
@@ -42,7 +44,7 @@ def validation_loss(
             check_known(batch, lost)
             with carrying(batch, state):
                 carried = None if batch.fresh else state
-                value, weight, state, rows = _evaluated(model, batch, loss, carried, chunk)
+                value, weight, state, rows = _evaluated(model, batch, loss, carried, chunk, measured)
                 lost = lost_after(batch, lost, rows)
         except Exception as error:  # whatever a source or a loss raises
             error.add_note(f"in validation, batch {index}")
@@ -57,11 +59,13 @@ def validation_loss(
 
 
 def _evaluated(
-    model: Any, batch: Batch, loss: LossLike, state: States | None, chunk: int | None
+    model: Any, batch: Batch, loss: LossLike, state: States | None, chunk: int | None, measured: Seen | None
 ) -> tuple[float, float, States, tuple[int, ...]]:
     """(loss, weight, state after it, rows whose state is lost) of a batch."""
     try:
-        value, after, lost = evaluated(model, batch.x, batch.target, loss, state=state, mask=batch.mask, chunk=chunk)
+        value, after, lost = evaluated(
+            model, batch.x, batch.target, loss, state=state, mask=batch.mask, chunk=chunk, seen=measured
+        )
     except NoWeightError:
         _, after, lost = evaluated(model, batch.x, batch.target, NoLoss(), state=state, mask=batch.mask, chunk=chunk)
         return 0.0, 0.0, after, lost

@@ -1,0 +1,162 @@
+"""``predict`` and ``evaluate`` of arrays and of sources, as ``rnnbp`` offers them."""
+
+from __future__ import annotations
+
+from typing import Any, overload
+
+from rnnbp import bptt
+from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.results import States
+from rnnbp.numerics import Array
+from rnnbp.storage import PathLike
+from rnnbp.train.iterables import holds_arrays, is_function, iterable
+from rnnbp.train.metrics import MetricsLike, as_metrics
+from rnnbp.train.results import evaluate_source, predict_source
+from rnnbp.train.source import Source
+from rnnbp.train.sources import SourceLike
+
+
+class _Missing:
+    """The value of an argument that was not given."""
+
+    def __repr__(self) -> str:
+        return "not given"
+
+
+_MISSING: Any = _Missing()
+
+
+@overload
+def evaluate(
+    model: Any,
+    x: Any,
+    target: Any,
+    loss: LossLike,
+    *,
+    state: Any = ...,
+    mask: Any = ...,
+    chunk: int | None = ...,
+    steps: int | None = ...,
+    folder: PathLike | None = ...,
+) -> tuple[float, States]: ...
+@overload
+def evaluate(
+    model: Any, x: SourceLike, target: LossLike, *, metrics: MetricsLike = ..., chunk: int | None = ...
+) -> dict[str, float]: ...
+@overload
+def evaluate(
+    model: Any, x: SourceLike, *, loss: LossLike, metrics: MetricsLike = ..., chunk: int | None = ...
+) -> dict[str, float]: ...
+def evaluate(
+    model: Any,
+    x: Any,
+    target: Any = _MISSING,
+    loss: Any = _MISSING,
+    *,
+    metrics: MetricsLike = (),
+    state: Any = None,
+    mask: Any = None,
+    chunk: int | None = None,
+    steps: int | None = None,
+    folder: PathLike | None = None,
+) -> tuple[float, States] | dict[str, float]:
+    """The loss in evaluation mode, without outputs for more than a chunk at a time.
+
+    Of arrays, ``evaluate(model, x, target, loss)`` returns (loss, state). Of a source, as ``Sequences``, or an
+    iterable of batches, ``evaluate(model, source, loss, metrics=["accuracy"])`` returns a dict of "loss" and the
+    metrics, as if the source were one batch.
+
+    Args:
+        model, x, target, loss, state, mask, chunk, steps, folder: as ``bptt`` takes them.
+        metrics: for a source, names or functions, as ``Trainer`` takes them.
+
+    Raises as ``bptt`` does.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> model = rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2))
+    >>> data = rb.Sequences(np.zeros((8, 5, 3), "float32"), np.zeros(8, int), last=True, batch_size=4)
+    >>> sorted(rb.evaluate(model, data, rb.losses.CrossEntropy(), metrics=["accuracy"]))
+    ['accuracy', 'loss']
+    """
+    options = {"state": state, "mask": mask, "steps": steps, "folder": folder}
+    if target is _MISSING or loss is _MISSING:
+        wanted = loss if target is _MISSING else target
+        if wanted is _MISSING or not (is_source(x) or hasattr(x, "__next__")):
+            raise TypeError("evaluate: give (model, x, target, loss), or (model, source, loss) for a source")
+        _refuse("evaluate", options)
+        return evaluate_source("evaluate", model, x, wanted, as_metrics("evaluate: metrics", metrics, wanted), chunk)
+    if isinstance(x, Source):
+        raise TypeError("evaluate: a source has its own targets; give (model, source, loss)")
+    if metrics:
+        raise TypeError("evaluate: metrics are for a source; wrap the arrays in Sequences(x, y, ...)")
+    return bptt.evaluate(model, x, target, loss, chunk=chunk, **options)
+
+
+def predict(
+    model: Any,
+    x: Any,
+    *,
+    state: Any = None,
+    chunk: int | None = None,
+    mask: Any = None,
+    last: bool | None = None,
+    training: bool = False,
+    seed: int = 0,
+) -> Any:
+    """The model's outputs in evaluation mode: (y, state) for an array x (T, B, ...), y alone for a source.
+
+    y is (T, B, ...), and the state that after the last step. Of a source, as ``Sequences``, or an iterable
+    of batches, y is batch-first and in the order of its data, whether or not it is shuffled: (N, T, ...) for
+    sequences, (N, ...) for ``Examples`` and with ``last``, (S, ...) for the stream of ``Windows``, less the
+    steps that they leave out, and a list of these for recordings.
+
+    Args:
+        model, state, chunk: as ``bptt`` takes them; a source has no state to be given.
+        x: as ``bptt`` takes it, time-first; or a source.
+        mask: (T, B), says where x may hold what cannot be used, as NaN; the output there is that of zeros.
+        last: True for y (B, ...), that of the last step of each sequence: the last one of weight above 0
+            where there is a mask; by default as the source has its targets, else False.
+        training: True for layers in training mode, as for Monte-Carlo dropout.
+        seed: of dropout masks in training mode: another one draws others.
+
+    Raises as ``bptt`` does.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> model = rb.Sequential(rb.LSTM(3, 4), rb.Dropout(0.5), rb.Dense(4, 2))
+    >>> x = np.zeros((7, 5, 3), "float32")
+    >>> rb.predict(model, x)[0].shape, rb.predict(model, x, last=True)[0].shape
+    ((7, 5, 2), (5, 2))
+    >>> data = rb.Sequences(x, None, batch_size=2)
+    >>> rb.predict(model, data).shape, rb.predict(model, data, last=True).shape
+    ((7, 5, 2), (7, 2))
+    """
+    how: dict[str, Any] = {"chunk": chunk, "training": training, "seed": seed}
+    if is_source(x):
+        _refuse("predict", {"state": state, "mask": mask})
+        return predict_source("predict", model, x, last, **how)
+    last = False if last is None else last
+    found: tuple[Array, States] = bptt.predict(model, x, state=state, mask=mask, last=last, **how)
+    return found
+
+
+def is_source(x: object) -> bool:
+    """Whether x is a source, or an iterable of batches that comes more than once: others are arrays or streams."""
+    if isinstance(x, Source):
+        return not isinstance(x, type)
+    if isinstance(x, (list, tuple)):
+        return bool(x) and not holds_arrays(x) and _is_item(x[0])
+    return (iterable(x) and not hasattr(x, "__next__")) or is_function(x)
+
+
+def _is_item(item: object) -> bool:
+    """Whether an item of a list is a batch: x with its axes for steps and sequences, maybe target and mask."""
+    if isinstance(item, (tuple, list)):
+        return bool(item) and len(getattr(item[0], "shape", ())) >= 2  # those two axes
+    return True
+
+
+def _refuse(name: str, options: dict[str, Any]) -> None:
+    """Raise TypeError for what a source cannot be given."""
+    given = [option for option, value in options.items() if value is not None]
+    if given:
+        raise TypeError(f"{name}: {', '.join(given)} cannot be given with a source, whose batches have their own")

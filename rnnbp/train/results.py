@@ -1,0 +1,95 @@
+"""What a model makes of a whole source: its loss, its metrics, its outputs in the order of the data."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from rnnbp.bptt.inference import predict as predict_batch
+from rnnbp.bptt.objective import LossLike
+from rnnbp.numerics import Array, ShapeError, flag
+from rnnbp.rng import check_seed, fold
+from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.metrics import Averages, Metric
+from rnnbp.train.source import Source
+from rnnbp.train.sources import SourceLike, as_source, epoch_of
+from rnnbp.train.validation import validation_loss
+from rnnbp.train.windows import Windows
+
+
+def evaluate_source(
+    what: str, model: Any, data: SourceLike, loss: LossLike, metrics: tuple[Metric, ...], chunk: int | None = None
+) -> dict[str, float]:
+    """ "loss" and the metrics by name over an epoch of a source, as if it were one batch."""
+    found = Averages(metrics)
+    value = validation_loss(model, as_source(what, data), loss, chunk=chunk, measured=found.see if metrics else None)
+    return {"loss": value, **found.values()}
+
+
+def predict_source(
+    what: str,
+    model: Any,
+    data: SourceLike,
+    last: bool | None = None,
+    *,
+    chunk: int | None = None,
+    training: bool = False,
+    seed: int = 0,
+) -> Any:
+    """y of all of a source, in the order of its data, as ``predict`` describes it."""
+    source = _in_order(as_source(what, data))
+    last = _last_of(source) if last is None else flag(f"{what}: last", last)
+    if last and isinstance(source, Windows):
+        raise ValueError(f"{what}: last=True is for sequences; the windows of a stream go on, leave it out")
+    seed, groups = check_seed(seed), list[list[Array]]()
+    state: Any = None
+    for index, batch in enumerate(epoch_of(source)):
+        if last and not batch.fresh:
+            raise ValueError(f"{what}: last=True, but batch {index} goes on from the one before; leave it out")
+        how: dict[str, Any] = {"training": training, "seed": fold(seed, index), "chunk": chunk}
+        given = None if batch.fresh else state
+        try:
+            y, state = predict_batch(model, batch.x, state=given, mask=batch.mask, last=last, **how)
+        except Exception as error:  # whatever a model raises
+            error.add_note(f"in batch {index} of {what}")
+            raise
+        if batch.fresh:
+            groups.append([])
+        groups[-1].append(y if last else y.swapaxes(0, 1))
+    return _joined(what, source, groups, last=last)
+
+
+def _joined(what: str, source: Source, groups: list[list[Array]], *, last: bool) -> Any:
+    """Outputs (B, T, ...) or (B, ...) of groups of batches that go on from one to the next, as one array."""
+    if last:
+        return np.concatenate([y for group in groups for y in group])
+    whole = [np.concatenate(group, axis=1) if len(group) > 1 else group[0] for group in groups]
+    if isinstance(source, Windows):  # lanes, one after the other
+        streams = [y.reshape(-1, *y.shape[2:]) for y in whole]
+        return streams if source.listed else streams[0]
+    if isinstance(source, Examples):
+        return np.concatenate([y[:, 0] for y in whole])
+    lengths = sorted({y.shape[1] for y in whole})
+    if len(lengths) > 1:
+        raise ShapeError(
+            f"{what}: batches are of {', '.join(map(str, lengths))} steps, whose outputs are no one array; give "
+            f"last=True, or take them one by one: [rb.predict(model, batch.x)[0] for batch in data]"
+        )
+    return np.concatenate(whole)
+
+
+def _in_order(source: Source) -> Source:
+    """A source whose batches come in the order of its data."""
+    if not isinstance(source, (Sequences, Examples)) or not source.shuffle:
+        return source
+    found = copy.copy(source)
+    found.shuffle = False
+    return found
+
+
+def _last_of(source: Source) -> bool:
+    """Whether a source has one target for each sequence."""
+    layout = getattr(source, "layout", source)
+    return getattr(layout, "last", False) is True
