@@ -109,7 +109,9 @@ def bptt(
         problem, checkpoint = settle(problem, objective, checkpoint, chunk, dx=kept)
         objective.problem = problem
         actions, foreseen = _actions(problem, checkpoint)
-        memory = reuse(None if foreseen is None else (problem.kind, foreseen, kept, type(loss), objective.return_y))
+        memory = reuse(
+            None if foreseen is None else (problem.kind, foreseen, kept, type(objective.loss), objective.return_y)
+        )
         objective.memory = memory
         chunks = _chunks(problem, memory, seed=check_seed(seed))
         plan = checkpoint if isinstance(checkpoint, Plan) else None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from rnnbp.arrays import REAL, as_array, plain
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.engine import bptt
-from rnnbp.bptt.objective import LossLike, Objective
+from rnnbp.bptt.objective import LossLike, Objective, Seen
 from rnnbp.bptt.padding import lost_rows
 from rnnbp.bptt.parts import lasting, recurrents
 from rnnbp.bptt.possible import check_outputs_possible
@@ -27,9 +26,6 @@ from rnnbp.numerics import Array, ShapeError, flag
 from rnnbp.reuse import Reuse, reuse
 from rnnbp.rng import check_seed
 from rnnbp.storage import PathLike
-
-Seen: TypeAlias = Callable[[Array, Array | None, Array | None], object]
-"""(y, target, mask) of a chunk, (L, B, ...) each."""
 
 
 @by_numpy_where_refused

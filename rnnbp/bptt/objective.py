@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -22,7 +23,17 @@ from rnnbp.numerics import Array, DtypeError, ShapeError, cast, lies, real_numbe
 from rnnbp.reuse import Reuse
 from rnnbp.storage import PathLike
 
+Seen: TypeAlias = Callable[[Array, Array | None, Array | None], object]
+"""(y, target, mask) of a chunk, (L, B, ...) each, None for what there is not."""
 LossLike: TypeAlias = Loss | Callable[[Any, Any], tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A loss, and what is called with y, target and mask of each chunk that it is taken of."""
+
+    loss: LossLike
+    see: Seen
 
 
 class Objective:
@@ -33,8 +44,10 @@ class Objective:
     """
 
     def __init__(
-        self, problem: Problem, loss: LossLike, target: Any, mask: Any, folder: PathLike | None = None
+        self, problem: Problem, loss: LossLike | Observed, target: Any, mask: Any, folder: PathLike | None = None
     ) -> None:
+        see = loss.see if isinstance(loss, Observed) else None
+        loss = loss.loss if isinstance(loss, Observed) else loss
         check_loss(loss)
         self.problem, self.loss = problem, loss
         self.target = None if target is None else self._series("target", target, folder)
@@ -46,7 +59,7 @@ class Objective:
             if isinstance(self.mask, Held) and not self.mask.fresh:
                 warn_if_prefixes(self.mask.array)
         self.total, self._prepared = 1.0, 0
-        self.seen: Callable[[Array, int], object] | None = None
+        self.seen = None if see is None else self._seeing(see)
         """What is called with y of each chunk, and its number, before its loss is taken."""
         self.return_y = False
         """Whether y of all steps is kept."""
@@ -185,6 +198,10 @@ class Objective:
         """Remove what streams have on disk."""
         for part in (self.problem.x, *self._parts):
             part.close()
+
+    def _seeing(self, see: Seen) -> Callable[[Array, int], object]:
+        """What calls it with a chunk's y, by its number."""
+        return lambda y, n: see(y, *self.data(n))
 
     def data(self, n: int) -> tuple[Array | None, Array | None]:
         """(target, mask) of chunk n, None where there is none."""

@@ -22,6 +22,8 @@ class History:
 
     losses: for each step, the loss of its batch before the update, NaN of one that was skipped.
     validation_losses, and validation_steps: after how many steps each was taken.
+    metrics: by name, as "accuracy", their values for each step, NaN where there is none, and as
+    "validation_accuracy" for each validation.
     best_loss and best_step: the lowest of them, None if there is none.
     reason: "finished", "early stopping", "time", "interrupted", or what a callback stopped it with;
     "error" of one that an error carries. signal: the number of the signal
@@ -37,6 +39,12 @@ class History:
     reason: str = ""
     seconds: float = 0.0
     signal: int | None = None
+    metrics: dict[str, list[float]] = field(default_factory=dict)
+
+    def note(self, found: Mapping[str, float]) -> None:
+        """Add a value to each of some metrics."""
+        for name, value in found.items():
+            self.metrics.setdefault(name, []).append(value)
 
     @property
     def steps(self) -> int:
@@ -55,6 +63,7 @@ class History:
             losses=self.losses.copy(),
             validation_losses=self.validation_losses.copy(),
             validation_steps=self.validation_steps.copy(),
+            metrics={name: values.copy() for name, values in self.metrics.items()},
             reason=reason,
             signal=signal,
         )

@@ -22,7 +22,9 @@ from rnnbp.train.folder import SNAPSHOT, RunFolder
 from rnnbp.train.history import History, carry
 from rnnbp.train.interrupts import Interrupts, ending
 from rnnbp.train.limits import Limits
+from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite, Options, Rate, check_on_interrupt, split_rate
+from rnnbp.train.results import evaluate_source, predict_source
 from rnnbp.train.settings import Fixed, RateSetting, Setting, unknown
 from rnnbp.train.source import Source
 from rnnbp.train.sources import SourceLike, as_source
@@ -63,6 +65,10 @@ class Trainer:
             "raise" an error, or "skip" it: parameters and optimiser stay, the next batch starts
             from a fresh state, the step counts, its loss in the history is NaN, and its line of
             metrics has "skipped", how many there were so far.
+        metrics: what is averaged over each batch and over the validation, by the mask's weights: "accuracy"
+            of classes or of one output, "mse", "mae", or functions ``(y, target) -> values`` of each step
+            (T, B) or each element, or a dict of these by name. A batch's are of the outputs that its loss was
+            taken of, dropout included, before the update.
         on_interrupt: how ``fit`` ends on Ctrl-C, SIGTERM and SIGHUP: "raise" or "return".
 
     Raises TypeError or ValueError for arguments that do not fit.
@@ -91,6 +97,7 @@ class Trainer:
         description: JSON = None,
         on_nonfinite: OnNonFinite = "raise",
         on_interrupt: OnInterrupt = "raise",
+        metrics: MetricsLike = (),
     ) -> None:
         graph, (rule, rate) = as_model(model), split_rate(learning_rate)
         given = Options(
@@ -109,6 +116,7 @@ class Trainer:
             progress=progress,
             on_nonfinite=on_nonfinite,
             on_interrupt=on_interrupt,
+            metrics=metrics,
         )
         update = Update(graph, optimizer, given, check_seed(seed))
         json_text("Trainer: description", description)
@@ -128,6 +136,7 @@ class Trainer:
     snapshot_every = Setting[int | None]()
     snapshot_minutes = Setting[float | None]()
     callbacks = Setting[Callbacks]()
+    metrics = Setting[MetricsLike]()
     progress = Setting[bool | None]()
     on_nonfinite = Setting[OnNonFinite]()
     on_interrupt = Setting[OnInterrupt]()
@@ -227,6 +236,28 @@ class Trainer:
         if not self._busy:
             raise RuntimeError("Trainer.stop: nothing is training")
         self._training.stop(reason)
+
+    def evaluate(self, data: SourceLike, *, metrics: MetricsLike | None = None) -> dict[str, float]:
+        """ "loss" and the metrics by name, of all of a source in evaluation mode, as if it were one batch.
+
+        Args:
+            data: as ``fit`` takes it. metrics: as the Trainer takes them, by default its own.
+
+        Raises as ``rnnbp.evaluate`` does.
+        """
+        options, name = self._training.options, "Trainer.evaluate"
+        given = options.measured if metrics is None else as_metrics(f"{name}: metrics", metrics, options.loss)
+        return evaluate_source(name, self.model, data, options.loss, given, options.chunk)
+
+    def predict(self, data: SourceLike, *, last: bool | None = None) -> Any:
+        """The model's outputs of all of a source, batch-first and in the order of its data, as
+        ``rnnbp.predict`` returns them.
+
+        Args:
+            data: as ``fit`` takes it; its targets are not looked at.
+            last: True for the last step of each sequence alone; by default as the source has its targets.
+        """
+        return predict_source("Trainer.predict", self.model, data, last, chunk=self.chunk)
 
     def resume(self, path: PathLike | None = None, *, override: Sequence[str] = ()) -> Self:
         """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -22,6 +23,8 @@ Values: TypeAlias = Callable[[Array, Array | None], Array]
 AXES = 2
 """Axes before the features: steps and sequences."""
 HALF = 0.5
+TAKEN = ("step", "epoch", "loss", "grad_norm", "lr", "seconds", "weight", "validation", "skipped", "nonfinite")
+"""Names in a line of metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,22 @@ class Averages:
         """Take a chunk: y (L, B, ...), target (L, B, ...) or None, mask (L, B) or None."""
         for k, metric in enumerate(self.metrics):
             values = metric.values(y, target)
-            weights = np.ones(y.shape[:AXES]) if mask is None else np.asarray(mask, np.float64)
-            per_step = max(1, values.size // max(1, weights.size))
-            weights = weights.reshape(*weights.shape, *[1] * (values.ndim - AXES))
-            seen = values if mask is None else np.where(weights > 0, values, 0)
-            self._sums[k] += float((seen * weights).sum(dtype=np.float64))
-            self._weights[k] += float(weights.sum()) * per_step
+            rows = values.reshape(-1, values.size // (y.shape[0] * y.shape[1]))
+            sums = rows.sum(axis=1, dtype=np.float64)
+            weights = np.ones(len(sums)) if mask is None else np.asarray(mask, np.float64).reshape(-1)
+            sums[weights == 0] = 0  # they may be NaN
+            self._sums[k] += float(sums @ weights)
+            self._weights[k] += float(weights.sum()) * rows.shape[1]
 
     def values(self, prefix: str = "") -> dict[str, float]:
         """The means by name; none where nothing had weight."""
         found = zip(self.metrics, self._sums, self._weights, strict=True)
         return {f"{prefix}{metric.name}": total / weight for metric, total, weight in found if weight > 0}
+
+
+def in_json(found: Mapping[str, float]) -> dict[str, float | None]:
+    """Metrics as a line of JSON has them, which knows no NaN."""
+    return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 
 def as_metrics(what: str, given: MetricsLike, loss: object) -> tuple[Metric, ...]:
@@ -79,28 +87,41 @@ def as_metrics(what: str, given: MetricsLike, loss: object) -> tuple[Metric, ...
 
 def _metric(what: str, name: object, given: object, loss: object) -> Metric:
     if isinstance(given, str):
-        known: dict[str, Values] = {"accuracy": _accuracy(loss), "mse": _squares, "mae": _differences}
+        known: dict[str, Values] = {"accuracy": Accuracy(_is_of_logits(loss)), "mse": _squares, "mae": _differences}
         if given not in known:
             cure = f"did you mean {near!r}?" if (near := nearest(given, known)) else f"they are {', '.join(known)}"
             raise ValueError(f"{what}: no metric is called {given!r}; {cure} Or give a function (y, target) -> values")
-        return Metric(str(name or given), known[given])
+        return Metric(_free(what, name or given), known[given])
     if isinstance(given, type) or not callable(given):
         raise TypeError(f"{what}: a metric is a name or a function (y, target) -> values, found {shown(given)}")
-    called = str(name or getattr(given, "__name__", type(given).__name__))
-    return Metric(called, _own(called, given))
+    called = _free(what, name or getattr(given, "__name__", type(given).__name__))
+    return Metric(called, Own(called, given))
 
 
-def _own(name: str, function: MetricFunction) -> Values:
-    def values(y: Array, target: Array | None) -> Array:
-        found = plain(f"metric {name}", function(_read_only(y), None if target is None else _read_only(target)))
+def _free(what: str, name: object) -> str:
+    """A name that a line of metrics does not have already. Raises ValueError for others."""
+    if not isinstance(name, str) or name in TAKEN:
+        raise ValueError(f"{what}: a metric cannot be called {name!r}; give a dict of other names and functions")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A function of the user's, whose values are checked."""
+
+    name: str
+    function: MetricFunction
+
+    def __call__(self, y: Array, target: Array | None) -> Array:
+        given = self.function(_read_only(y), None if target is None else _read_only(target))
+        found = plain(f"metric {self.name}", given)
         if found.shape[:AXES] != y.shape[:AXES] or found.dtype.kind not in "biuf":
             raise ShapeError(
-                f"metric {name} returned {found.dtype} of shape {found.shape} for y of shape {y.shape}: return the "
-                f"values of each step {y.shape[:AXES]}, or of each element; they are averaged afterwards, by the mask"
+                f"metric {self.name} returned {found.dtype} of shape {found.shape} for y of shape {y.shape}: return "
+                f"the values of each step {y.shape[:AXES]}, or of each element; they are averaged afterwards, by the "
+                f"mask"
             )
         return found
-
-    return values
 
 
 def _read_only(array: Array) -> Array:
@@ -133,18 +154,20 @@ def _there(name: str, target: Array | None) -> Array:
     return target
 
 
-def _accuracy(loss: object) -> Values:
-    """Whether the largest output is that of the class; of one output whether it is on the right side.
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Whether the largest output is that of the class; of one output, whether it is on the right side.
 
-    That side is 0 for logits, as ``BinaryCrossEntropy`` takes them, and ½ else.
+    That side is 0 for ``logits``, as ``BinaryCrossEntropy`` takes them, and ½ else.
     """
-    logits = isinstance(loss, BinaryCrossEntropy)
 
-    def values(y: Array, target: Array | None) -> Array:
+    logits: bool
+
+    def __call__(self, y: Array, target: Array | None) -> Array:
         t = _there("accuracy", target)
         single = y.ndim == AXES or y.shape[-1] == 1
-        if t.shape == y.shape and (logits or single):
-            return np.asarray((y > (0.0 if logits else HALF)) == (t > HALF))
+        if t.shape == y.shape and (self.logits or single):
+            return np.asarray((y > (0.0 if self.logits else HALF)) == (t > HALF))
         if t.shape == y.shape:  # one-hot
             return np.asarray(y.argmax(axis=-1) == t.argmax(axis=-1))
         if t.shape != y.shape[:-1] or single:
@@ -156,4 +179,6 @@ def _accuracy(loss: object) -> Values:
             raise DtypeError(f"metric accuracy: class numbers must be integers, found {t.dtype}; use astype(int)")
         return np.asarray(y.argmax(axis=-1) == t)
 
-    return values
+
+def _is_of_logits(loss: object) -> bool:
+    return isinstance(loss, BinaryCrossEntropy)

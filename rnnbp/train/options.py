@@ -8,12 +8,14 @@ from typing import Literal, TypeAlias
 
 from rnnbp.bptt.objective import LossLike, check_loss
 from rnnbp.bptt.planner import Plan
+from rnnbp.lazy import cached_property
 from rnnbp.numerics import flag, positive_int, real_number
 from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.optim.rates import Rate as OwnRate
 from rnnbp.optim.rates import checked_rate
 from rnnbp.schedules import ScheduleLike
 from rnnbp.train.event import Event, check_callbacks
+from rnnbp.train.metrics import Metric, MetricsLike, as_metrics
 from rnnbp.train.source import Source
 from rnnbp.train.sources import as_source
 
@@ -45,6 +47,7 @@ class Options:
     progress: bool | None = None
     on_nonfinite: OnNonFinite = "raise"
     on_interrupt: OnInterrupt = "raise"
+    metrics: MetricsLike = ()
 
     def __post_init__(self) -> None:
         check_loss(self.loss)
@@ -56,6 +59,13 @@ class Options:
             raise ValueError(f"Trainer: on_nonfinite is 'raise' or 'skip', found {self.on_nonfinite!r}")
         check_on_interrupt("Trainer: on_interrupt", self.on_interrupt)
         self._check_validation()
+        if self.metrics:
+            self.measured  # noqa: B018  # which checks them
+
+    @cached_property
+    def measured(self) -> tuple[Metric, ...]:
+        """The metrics."""
+        return as_metrics("Trainer: metrics", self.metrics, self.loss)
 
     def _check_numbers(self) -> None:
         for name in ("validate_every", "snapshot_every", "patience"):

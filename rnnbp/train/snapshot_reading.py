@@ -159,11 +159,16 @@ class Snapshot:
         steps = self._series("validation_steps", "int64")
         if len(losses) > step or len(values) != len(steps) or any(not 0 <= k <= step for k in steps):
             self.metadata.refuse(f"its history is not that of {step} steps")
+        names = self._under("history/metrics/")
+        metrics = {name: self._series(f"metrics/{name}", "float64") for name in names}
+        if any(len(series) > step for series in metrics.values()):
+            self.metadata.refuse(f"its metrics are not those of {step} steps")
         none = numbers.raw("best_step") is None and numbers.raw("best_loss") is None
         return History(
             losses=losses,
             validation_losses=values,
             validation_steps=steps,
+            metrics=metrics,
             best_loss=None if none else numbers.number("best_loss", least=-np.inf),
             best_step=None if none else numbers.whole("best_step", most=step),
             seconds=numbers.number("seconds"),

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from rnnbp.numerics import Array, NonFiniteError
+from rnnbp.train.metrics import Averages, in_json
 from rnnbp.train.run_data import RunData
 from rnnbp.train.source import Source, check_known, lost_after
 from rnnbp.train.standing import Parts, Standing
@@ -25,25 +26,35 @@ def updated(
     try:
         batch = data.batch(at.epoch, at.index)
         check_known(batch, at.lost)
-        made = update(batch, at.state, at.step)
+        found = Averages(update.options.measured)
+        made = update(batch, at.state, at.step, found.see if found.metrics else None)
     except (FloatingPointError, NonFiniteError) as error:
         if not skip or isinstance(error, DivergedError):
             raise
+        at.history.note(dict.fromkeys(_names(update), math.nan))
         skipped = {"skipped": at.skip(), "nonfinite": str(error)}
         return {"loss": None, "grad_norm": None, "lr": update.rate(at.step), **skipped}, None
     at.state, at.lost = made.state, lost_after(batch, at.lost, made.lost)
     known.see(data, at.step, at.epoch, at.index, batch)
     at.history.losses.append(made.metrics["loss"])
-    return made.metrics, made.grads
+    at.history.note(dict.fromkeys(_names(update), math.nan) | found.values())
+    return made.metrics | in_json(found.values()), made.grads
 
 
-def validated(update: Update, source: Source, at: Standing, parts: Parts, known: RunData) -> float:
-    """The validation loss, told to the run. Raises FloatingPointError where it is not finite."""
-    seen = partial(known.see_validation, source)
-    value = validation_loss(update.model, source, update.options.loss, chunk=update.options.chunk, seen=seen)
+def _names(update: Update) -> list[str]:
+    return [metric.name for metric in update.options.measured]
+
+
+def validated(update: Update, source: Source, at: Standing, parts: Parts, known: RunData) -> dict[str, Any]:
+    """The validation loss, told to the run, and the metrics. Raises FloatingPointError where it is not finite."""
+    seen, options, found = partial(known.see_validation, source), update.options, Averages(update.options.measured)
+    measured = found.see if found.metrics else None
+    value = validation_loss(update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=measured)
     if not math.isfinite(value):
         raise FloatingPointError(f"step {at.step}: the validation loss is {value}; lower the learning rate")
     at.validated(value, parts.params)
     if parts.plateau is not None:
         parts.plateau.update(value)
-    return value
+    metrics = found.values("validation_")
+    at.history.note(metrics)
+    return {"validation": value, **in_json(metrics)}

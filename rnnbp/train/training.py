@@ -149,7 +149,7 @@ class Training:
         validation = self.options.validation
         try:
             if validation is not None and self.at.due(self.options.validate_every):
-                self.pending["validation"] = validated(self.update, validation, self.at, self.parts, self.known)
+                self.pending |= validated(self.update, validation, self.at, self.parts, self.known)
         except BaseException:  # an interrupt too
             self.folder.add(self.pending | {"seconds": self._note_time(limits)})
             raise

@@ -14,7 +14,7 @@ from rnnbp.arrays import is_stream, plain, sliceable
 from rnnbp.bptt import bptt
 from rnnbp.bptt.budget import is_budget, parse_budget, remaining, training_budget
 from rnnbp.bptt.calibration import known_costs
-from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.objective import LossLike, Observed, Seen
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.results import Gradients, States
 from rnnbp.bptt.settle import for_batch
@@ -92,9 +92,10 @@ class Update:
         return {"costs": [*known_costs(self.model)]} if is_budget(self.options.checkpoint) else {}
 
     @ieee  # what is not finite is checked below
-    def __call__(self, batch: Batch, state: States, step: int) -> Updated:
+    def __call__(self, batch: Batch, state: States, step: int, seen: Seen | None = None) -> Updated:
         """Make update number ``step``, from 0.
 
+        ``seen`` is called with y, target and mask of each chunk, as the loss is.
         A batch whose weights are all 0 changes no parameter; its metrics have "weight" 0.
         Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; but for the
         parameter, nothing has changed then.
@@ -102,7 +103,8 @@ class Update:
         self.optimizer.check_parameters(self.model)
         with carrying(batch, state):
             try:
-                result = self._run(batch, self.options.loss, state, step)
+                loss_of = self.options.loss if seen is None else Observed(self.options.loss, seen)
+                result = self._run(batch, loss_of, state, step)
             except NoWeightError:  # a window of padding alone: nothing to learn, but the state goes on
                 result = self._run(batch, NoLoss(), state, step)
                 _check(f"step {step + 1}:", _states(result))
@@ -119,7 +121,8 @@ class Update:
         _check(f"{place} after the update,", updated, DivergedError)
         return Updated({"loss": loss, "grad_norm": norm, "lr": rate}, result.state, result.lost, grads)
 
-    def _run(self, batch: Batch, loss: LossLike, state: States, step: int) -> Gradients:
+    def _run(self, batch: Batch, loss: LossLike | Observed, state: States, step: int) -> Gradients:
+        given: Any = loss
         x = batch.x if sliceable(batch.x) or is_stream(batch.x) else plain("x", batch.x)
         steps = x.shape[0] if sliceable(x) else 0
         checkpoint: Any = self.options.checkpoint
@@ -133,9 +136,9 @@ class Update:
         if not isinstance(checkpoint, Plan) and is_budget(checkpoint):
             with training_budget(checkpoint, self.held):
                 how["checkpoint"] = remaining(parse_budget(checkpoint), self.held)
-                return bptt(self.model, x, batch.target, loss, **how)
+                return bptt(self.model, x, batch.target, given, **how)
         checkpoint = for_batch(checkpoint, steps, self.options.chunk) if steps else checkpoint
-        return bptt(self.model, x, batch.target, loss, checkpoint=checkpoint, **how)
+        return bptt(self.model, x, batch.target, given, checkpoint=checkpoint, **how)
 
     def rate(self, step: int) -> float:
         """The learning rate of update number ``step``."""

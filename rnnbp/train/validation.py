@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.bptt.inference import Seen, evaluated
-from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.inference import evaluated
+from rnnbp.bptt.objective import LossLike, Seen
 from rnnbp.bptt.problem import as_model
 from rnnbp.bptt.results import States
 from rnnbp.losses import Loss
