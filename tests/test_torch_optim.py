@@ -62,6 +62,35 @@ def test_twenty_steps_of_an_optimizer(cls, name, both, ours, dtype, tolerance):
             np.testing.assert_allclose(params[key], wanted, rtol=tolerance, atol=tolerance * scale)
 
 
+@pytest.mark.parametrize(
+    ("cls", "options"), [(optim.SGD, {"momentum": 0.9}), (optim.Adam, {"betas": (0.5, 0.8)}), (optim.AdamW, {})]
+)
+def test_groups_and_frozen_parameters(cls, options):
+    """Biases without decay, one weight at a tenth of the rate, a scheduler over all, one frozen."""
+    rng = np.random.default_rng(0)
+    params = {key: rng.normal(size=(3, 2)) for key in ("body.weight", "body.bias", "head.weight", "frozen.weight")}
+    tensors = {key: torch.tensor(p.copy(), requires_grad=key[0] != "f") for key, p in params.items()}
+    groups = [
+        {"params": [tensors["body.weight"]]},
+        {"params": [tensors["body.bias"]], "weight_decay": 0.0},
+        {"params": [tensors["head.weight"]], "lr": 0.002, **options},
+    ]
+    peer = getattr(torch.optim, cls.__name__)(groups, lr=0.02, weight_decay=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(peer, 3, 0.5)
+    ours = {"*bias": {"weight_decay": 0.0}, "head.*": {"learning_rate": 0.002, **options}}
+    rate = optim.StepDecay(0.02, 3, 0.5)
+    rule = cls(params, rate, weight_decay=0.1, groups=ours, frozen="frozen.*")
+    for _ in range(10):
+        grads = {key: rng.normal(size=p.shape) for key, p in params.items()}
+        for key, tensor in tensors.items():
+            tensor.grad = torch.tensor(grads[key]) if tensor.requires_grad else None
+        peer.step()
+        scheduler.step()
+        rule.step(grads)
+        for key, tensor in tensors.items():
+            np.testing.assert_allclose(params[key], tensor.detach().numpy(), rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("mode", ["min", "max"])
 @pytest.mark.parametrize(
     "options", [{"patience": 0}, {"patience": 2, "cooldown": 1}, {"patience": 1, "threshold": 0.1}]
