@@ -17,11 +17,17 @@ class Cell(Graph):
         x: the input of the step.
         next_state: for each State the value that it has after the step.
         output: the output of the step, any value of the cell.
-        name: how errors and ``repr`` call it.
+        name: how errors and ``repr`` call it; what the paths of its parameters begin with is the name of
+            its ``Recurrent``.
+
+    Of a layer with a name, the parameters are ``weight_<name>``, as PyTorch's ``weight_ih``.
 
     Raises ValueError where a State that is used has no next value or two have one name, ShapeError where a
     next value has another shape; where that depends on x, Recurrent does so once x is known.
     """
+
+    suffixes = True
+    name: str
 
     def __init__(self, x: Value, next_state: Mapping[Value, Value], output: Value, *, name: str = "") -> None:
         if not isinstance(next_state, Mapping):

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from rnnbp.cell import Cell
 from rnnbp.initializers import InitializerLike, generator_of, uniform
 from rnnbp.layers import Dense, Layer, ReLU, Sigmoid, Split, Tanh
+from rnnbp.naming import checked_name
 from rnnbp.numerics import flag, positive_int, real_number, shown
 from rnnbp.recurrent import Recurrent
 from rnnbp.rng import RngLike
@@ -27,6 +28,7 @@ class Options(TypedDict, total=False):
 
     bias: whether there are biases. initial: "zeros" or "learned" initial state.
     input_init, recurrent_init, bias_init: initializers. dtype: "float32" or "float64". rng: seed or Generator.
+    name: what the paths of its parameters begin with in a network, ``<name>.weight_ih``.
     """
 
     bias: bool
@@ -36,6 +38,7 @@ class Options(TypedDict, total=False):
     bias_init: InitializerLike
     dtype: npt.DTypeLike
     rng: RngLike
+    name: str | None
 
 
 def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Options]) -> Recurrent:  # noqa: N802
@@ -138,6 +141,7 @@ class _Projections:
             raise TypeError(f"{cell}: unknown option {sorted(unknown)[0]!r}; it takes {known}")
         self.name = f"{cell}({positive_int(f'{cell}: n_in', n_in)}, {positive_int(f'{cell}: n', n)})"
         self.bias = flag(f"{cell}: bias", options.get("bias", True))
+        self.called = checked_name(cell, options.get("name"))
         self.limit = uniform(1 / math.sqrt(n))
         self.options, self.numbers = options, generator_of(cell, options.get("rng"))
 
@@ -156,4 +160,4 @@ class _Projections:
         )
 
     def recurrent(self, cell: Cell) -> Recurrent:
-        return Recurrent(cell, initial=self.options.get("initial", "zeros"))
+        return Recurrent(cell, initial=self.options.get("initial", "zeros"), name=self.called)

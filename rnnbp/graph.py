@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 from rnnbp.asking import Recent
 from rnnbp.layers.base import Layer
+from rnnbp.naming import checked_name, with_name
 from rnnbp.network import Network, name_params
 from rnnbp.numerics import Shape, ShapeError, mismatch
 from rnnbp.values import Application, Block, Input, Value
@@ -32,13 +33,21 @@ class Graph(Network):
 
     Args:
         inputs, outputs: a Value, or several.
+        name: what the paths of its parameters begin with in a graph that holds it.
 
     Raises ValueError where an output depends on an Input that is not among ``inputs``.
     """
 
     n_outputs: int
 
-    def __init__(self, inputs: Value | Sequence[Value], outputs: Value | Sequence[Value]) -> None:
+    suffixes: ClassVar[bool] = False
+    """True if names of layers are suffixes of the names of their parameters."""
+
+    def __init__(
+        self, inputs: Value | Sequence[Value], outputs: Value | Sequence[Value], *, name: str | None = None
+    ) -> None:
+        if name is not None:
+            self.name = checked_name(type(self).__name__, name)
         ins = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
         ends = (outputs,) if isinstance(outputs, Value) else tuple(outputs)
         if not ins or not ends or any(not isinstance(v, Value) for v in (*ins, *ends)):
@@ -49,12 +58,30 @@ class Graph(Network):
             raise ValueError("Graph: an input is listed twice; list each once, and use it as often as you like")
         self.input_shapes = tuple([v.shape for v in ins])
         numbers: dict[tuple[int, int], int] = {_key(v): k for k, v in enumerate(ins)}
-        self.nodes = tuple(_number_nodes(_reachable(ends, ins), numbers))
+        uses = _reachable(ends, ins)
+        self.nodes = tuple(_number_nodes(uses, numbers))
         self.outputs = tuple([numbers[_key(v)] for v in ends])
         self.n_values, self.n_outputs = len(numbers), len(ends)
         self.layers: tuple[Any, ...] = tuple({id(node.block): node.block for node in self.nodes}.values())
-        self.slots = name_params((str(k), layer) for k, layer in enumerate(self.layers))
+        self.slots = name_params(self._children(uses), type(self).__name__, suffixes=self.suffixes)
         self._shapes = _shapes()
+
+    def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Any]]:
+        """What parameters are named by: layers, each with its position or its path."""
+        places = {id(use.block): use.place for use in uses if use.place}
+        return [(places.get(id(layer), str(k)), layer) for k, layer in enumerate(self.layers)]
+
+    def _places(self) -> dict[int, str]:
+        """The paths of the layers that have parameters, by identity, in a graph that holds this one."""
+        if not self.name:
+            return {}
+        owners = {id(owner): (path, key) for path, (owner, key) in reversed(self.slots.items())}
+        found = {}
+        for layer in self.layers:
+            own = layer.slots if isinstance(layer, Network) else {key: (layer.params, key) for key in layer.params}
+            for inner, (owner, _) in list(own.items())[:1]:
+                found[id(layer)] = f"{self.name}.{owners[id(owner)][0].removesuffix(inner)}".removesuffix(".")
+        return found
 
     @classmethod
     def of_one(cls, block: Any) -> Graph:
@@ -71,11 +98,14 @@ class Graph(Network):
             raise TypeError(f"{self} is called on symbolic values; for arrays use rnnbp.predict(model, x)")
         self.check_inputs([v.shape for v in values])
         found = list(values) + [None] * (self.n_values - len(values))
+        places = self._places()
         for node in self.nodes:
             args = [v for v in (found[k] for k in node.args) if v is not None]
             made = args[0].apply_layer(node.block, args)
             for k, value in zip(node.outs, made if isinstance(made, tuple) else (made,), strict=True):
                 found[k] = value
+                if value.source is not None:
+                    value.source.place = places.get(id(node.block), "")
         outputs = tuple([found[k] for k in self.outputs])
         return outputs if len(outputs) > 1 else outputs[0]
 
@@ -115,13 +145,20 @@ class Graph(Network):
         return tuple(reversed(found))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+        return with_name(f"{type(self).__name__}({', '.join(map(repr, self.layers))})", self.name)
 
 
 class Sequential(Graph):
-    """Layers, Recurrents and graphs in a chain, each applied to the output of the one before."""
+    """Layers, Recurrents and graphs in a chain, each applied to the output of the one before.
 
-    def __init__(self, *blocks: Any) -> None:
+    ``name`` is what the paths of its parameters begin with in a network that holds it.
+
+    >>> import rnnbp as rb
+    >>> list(rb.Sequential(rb.LSTM(3, 4, bias=False, name="encoder"), rb.Tanh(), rb.Dense(4, 2)).params)
+    ['encoder.weight_ih', 'encoder.weight_hh', '2.weight', '2.bias']
+    """
+
+    def __init__(self, *blocks: Any, name: str | None = None) -> None:
         if not blocks:
             raise ValueError("Sequential is empty; give it at least one layer")
         x = value = Input()
@@ -139,9 +176,11 @@ class Sequential(Graph):
                 raise ShapeError(
                     f"Sequential: item {k}, {block}, has several outputs; use Graph to say where each goes"
                 )
-        super().__init__(x, value)
         self.blocks = blocks
-        self.slots = name_params((str(k), block) for k, block in enumerate(blocks))
+        super().__init__(x, value, name=name)
+
+    def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Any]]:
+        return [(str(k), block) for k, block in enumerate(self.blocks)]
 
     def __repr__(self) -> str:
         found, waiting = list[str](), list[Any]([self])
@@ -149,7 +188,8 @@ class Sequential(Graph):
             item = waiting.pop()
             if isinstance(item, Sequential):
                 inner = [part for block in item.blocks for part in (", ", block)][1:]
-                waiting += [")", *reversed(inner), "Sequential("]
+                end = with_name("Sequential( )", item.name).removeprefix("Sequential( ")
+                waiting += [end, *reversed(inner), "Sequential("]
             else:
                 found.append(item if isinstance(item, str) else repr(item))
         return "".join(found)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from rnnbp.layers.base import Layer, parameter
 from rnnbp.mapped import check_there
+from rnnbp.naming import check_distinct
 from rnnbp.numerics import Array, DtypeError, float_dtype
 from rnnbp.parameters import Parameters
 
@@ -24,6 +25,8 @@ class Network(ABC):
     """A container of layers. Its parameters are those of its layers, under paths as ``0.weight_ih``."""
 
     slots: dict[str, Slot]
+    name: str | None = None
+    """What the paths of its parameters begin with in a network that holds it, instead of its position."""
 
     @property
     def params(self) -> Parameters:
@@ -88,39 +91,46 @@ def check_parameters(network: Network) -> None:
             raise DtypeError(f"{path} has dtype {array.dtype}; parameters are float32 or float64, use astype")
 
 
-def name_params(children: Iterable[tuple[str, Layer | Network]]) -> dict[str, Slot]:
+def name_params(
+    children: Iterable[tuple[str, Layer | Network]], what: str = "Graph", *, suffixes: bool = False
+) -> dict[str, Slot]:
     """The slots of a container from those of its children, each with its position in the container.
 
-    A layer with a name gives ``weight_<name>``, another ``<position>.weight``. The parameters of a
+    A layer or network with a name has ``<name>.weight``, another ``<position>.weight``; in a cell, with
+    ``suffixes``, ``weight_<name>``. Of a position "" the paths are the child's own. The parameters of a
     layer that is met twice keep their first path. A tied weight has a slot in each of its layers,
-    for it may be untied later. Raises ValueError where two paths are equal.
+    for it may be untied later. Raises ValueError where two layers of ``what`` have one name, or two
+    paths are equal.
     """
+    children = list(children)
+    if not suffixes:
+        check_distinct(what, ((_place(position, child) if child.name else None, child) for position, child in children))
     slots: dict[str, Slot] = {}
     seen: set[tuple[int, str]] = set()
-    for path, (owner, key) in _paths(children):
+    for path, (owner, key) in _paths(children, suffixes):
         if (id(owner), key) in seen:
             continue
         seen.add((id(owner), key))
         known = slots.setdefault(path, (owner, key))
         if known[0][known[1]] is not owner[key]:
-            raise ValueError(f"two parameters are called {path!r}; give the layers different names")
+            raise ValueError(f"{what}: two parameters are called {path!r}; give the layers different names")
     return slots
 
 
-def _paths(children: Iterable[tuple[str, Layer | Network]]) -> Iterable[tuple[str, Slot]]:
+def _paths(children: Iterable[tuple[str, Layer | Network]], suffixes: bool) -> Iterable[tuple[str, Slot]]:
     for position, child in children:
+        place = f"{_place(position, child)}." if position else ""
         if isinstance(child, Network):
-            yield from ((_path(position, path), slot) for path, slot in child.slots.items())
-        else:
-            for key in child.params:
-                yield (
-                    _path(position, f"{key}_{child.name}" if child.name else key, bool(child.name)),
-                    (child.params, key),
-                )
+            yield from ((f"{place}{path}", slot) for path, slot in child.slots.items())
+            continue
+        for key in child.params:
+            ending = suffixes and child.name
+            yield f"{key}_{child.name}" if ending else f"{place}{key}", (child.params, key)
 
 
-def _path(position: str, path: str, named: bool = False) -> str:
-    return path if named or not position else f"{position}.{path}"
+def _place(position: str, child: Layer | Network) -> str:
+    """What a child's paths begin with: a position with a dot is a path, of a layer in a graph with a name."""
+    return position if "." in position else child.name or position
 
 
 def _owners(network: Network) -> list[dict[str, Array]]:

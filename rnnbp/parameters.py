@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnbp.arrays import plain
 from rnnbp.mapped import check_there
+from rnnbp.naming import ByPath, old_path
 from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
 
 READ_ONLY_CURE = (
@@ -26,7 +27,7 @@ class HasParams(Protocol):
     def params(self) -> Mapping[str, Array]: ...
 
 
-class Parameters(dict[str, Array]):
+class Parameters(ByPath):
     """The live arrays of a network by path, as they are now.
 
     They are the network's own: ``update`` and ``|=`` write values into them, nothing is added, removed or put in
@@ -55,6 +56,9 @@ class Parameters(dict[str, Array]):
         DtypeError for what is not real numbers; TypeError for a masked array.
         """
         found = dict(*given, **named)
+        if any(path not in self for path in found):
+            old = {old_path(path): path for path in self}
+            found = {path if path in self else old.get(path, path): value for path, value in found.items()}
         if unknown := [path for path in found if path not in self]:
             names = ", ".join(map(shown, unknown))
             raise ValueError(f"params.update: no parameter is called {names}; the network's are {', '.join(self)}")
@@ -99,7 +103,7 @@ class Parameters(dict[str, Array]):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # as of every dict
+    __hash__ = None  # type: ignore[assignment]  # as of every dict
 
     def __setitem__(self, path: str, value: Array) -> None:
         if path in self and value is self[path]:  # the second half of params[path] *= 2, which is done already

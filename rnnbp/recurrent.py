@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from rnnbp.cell import Cell
 from rnnbp.layers.base import LayerParams
+from rnnbp.naming import checked_name, with_name
 from rnnbp.network import Network
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
 from rnnbp.values import Value
@@ -23,6 +24,8 @@ class Recurrent(Network):
             state's shape, zero at first, the same for every sequence of the batch.
         dtype: of that parameter, "float32" or "float64"; None for that of the cell's parameters, or
             float32 if it has none.
+        name: what the paths of its parameters begin with in a network, ``<name>.weight_ih``, instead of
+            its position there.
 
     Shapes: x (T, B, ...) → y (T, B, ...). In a network its state is a tuple of arrays (B, ...), one for
     each State of the cell.
@@ -32,7 +35,11 @@ class Recurrent(Network):
 
     n_outputs = 1
 
-    def __init__(self, cell: Cell, *, initial: str = "zeros", dtype: npt.DTypeLike | None = None) -> None:
+    def __init__(
+        self, cell: Cell, *, initial: str = "zeros", dtype: npt.DTypeLike | None = None, name: str | None = None
+    ) -> None:
+        if name is not None:
+            self.name = checked_name("Recurrent", name)
         if not isinstance(cell, Cell):
             raise TypeError(
                 f"Recurrent takes a Cell, found {type(cell).__name__}; as in Recurrent(Cell(x, {{h: h_new}}, h_new))"
@@ -75,4 +82,4 @@ class Recurrent(Network):
         return tuple(np.zeros((batch, *shape), dtype) for shape in self.cell.state_shapes)
 
     def __repr__(self) -> str:
-        return self.cell.name or f"Recurrent({self.cell!r})"
+        return with_name(self.cell.name or f"Recurrent({self.cell!r})", self.name)

@@ -30,6 +30,8 @@ class Application:
 
     def __init__(self, block: Block, args: tuple[Value, ...]) -> None:
         self.block, self.args, self.serial = block, args, next(_serial)
+        self.place = ""
+        """Where its parameters are named, if in a graph with a name that is part of this one."""
 
 
 class Value:

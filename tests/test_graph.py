@@ -98,10 +98,10 @@ def test_paths_of_a_person_s_cell() -> None:
     assert list(models.design_lstm(3, 2, "float32").params)[:3] == ["0.weight_0", "0.weight_1", "0.bias"]
 
 
-def test_a_name_is_the_suffix_of_the_path() -> None:
+def test_a_path_begins_with_the_name() -> None:
     model = rb.Sequential(rb.Dense(3, 3, name="first"), rb.Dense(3, 3))
-    assert list(model.params) == ["weight_first", "bias_first", "1.weight", "1.bias"]
-    assert next(iter(rb.Sequential(model).params)) == "0.weight_first"
+    assert list(model.params) == ["first.weight", "first.bias", "1.weight", "1.bias"]
+    assert next(iter(rb.Sequential(model).params)) == "0.first.weight"
 
 
 @pytest.mark.parametrize("initial", ["zeros", "learned"])
@@ -277,7 +277,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "next state of another shape": (lambda: unequal_state(), rb.ShapeError, r"Cell: state 0 is \(3,\), its next value \(2,\)"),
     "a Recurrent in a cell": (lambda: recurrent_in_cell(), TypeError, "cannot stand inside a cell"),
     "a Recurrent of a layer": (lambda: rb.Recurrent(rb.Tanh()), TypeError, "Recurrent takes a Cell, found Tanh"),
-    "two layers of one name": (lambda: rb.Sequential(rb.Dense(2, 2, name="a"), rb.Dense(2, 2, name="a")), ValueError, "called 'weight_a'"),
+    "two layers of one name": (lambda: rb.Sequential(rb.Dense(2, 2, name="a"), rb.Dense(2, 2, name="a")), ValueError, "two layers are called 'a'"),
     "legacy generator": (lambda: rb.Dense(2, 2, rng=np.random.RandomState(0)), TypeError, "legacy RandomState"),
     "a Recurrent on an array": (lambda: rb.LSTM(2, 2)(np.ones((1, 1, 2))), TypeError, r"LSTM\(2, 2\) is called on a symbolic value, found ndarray"),
     "a Graph on an array": (lambda: rb.Sequential(rb.Tanh())(np.ones((1, 2))), TypeError, r"symbolic values; for arrays"),

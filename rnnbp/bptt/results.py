@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from rnnbp.bptt import sums
+from rnnbp.naming import ByPath
 from rnnbp.network import Network
 from rnnbp.numerics import Array
 from rnnbp.simulation import Simulation
@@ -70,7 +71,9 @@ class Accumulators:
         dtype = next((array.dtype for array in params.values()), None)  # all have one
         self.whole = np.zeros(ends[-1], dtype)  # one piece of memory is taken and cleared faster than many
         places = zip(params.items(), pairwise(ends), strict=True)
-        self.grads = {path: self.whole[start:stop].reshape(array.shape) for (path, array), (start, stop) in places}
+        self.grads = ByPath(
+            {path: self.whole[start:stop].reshape(array.shape) for (path, array), (start, stop) in places}
+        )
         self._sums = {id(array): self.grads[path] for path, array in params.items()}
         slots = network.slots.values()
         self._slots = {(id(owner), key): self._sums.get(id(owner[key])) for owner, key in slots}

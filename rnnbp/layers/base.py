@@ -13,6 +13,7 @@ from rnnbp.arrays import plain
 from rnnbp.ieee import ieee
 from rnnbp.layers.primitives import Primitives
 from rnnbp.mapped import check_there
+from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, shown
 
 
@@ -136,7 +137,8 @@ class Layer(ABC):
     """
 
     name: str | None = None
-    """If given, parameters are called ``weight_<name>`` in a network, not ``<position>.weight``."""
+    """If given, parameters are called ``<name>.weight`` in a network, not ``<position>.weight``, and
+    ``weight_<name>`` in a cell. Set by ``__init__``."""
     n_outputs: int = 1
     random: ClassVar[bool] = False
     """True if ``forward`` takes a keyword ``context`` (rnnbp.rng.Context) to draw random numbers from."""
@@ -158,6 +160,10 @@ class Layer(ABC):
     """True if inputs are integers, without a gradient."""
 
     _params: LayerParams
+
+    def __init__(self, *, name: str | None = None) -> None:
+        if name is not None:
+            self.name = checked_name(type(self).__name__, name)
 
     @property
     def params(self) -> dict[str, Array]:
@@ -230,7 +236,7 @@ class Layer(ABC):
         return self.forward(*(plain("input", x, self) for x in xs))[0]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.describe()})"
+        return with_name(f"{type(self).__name__}({self.describe()})", self.name)
 
     def describe(self) -> str:
         """The arguments as ``repr`` shows them."""

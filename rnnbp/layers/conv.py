@@ -29,7 +29,7 @@ class Convolution(Layer):
         weight_init, bias_init: initializers; uniform ±1/√(n_in · kernel elements) by default.
         dtype: "float32" or "float64".
         rng: seed or Generator for the initial values.
-        name: suffix of the parameter names.
+        name: what the paths of its parameters begin with.
 
     Keeps its input alone: the columns, as many times larger as the kernel has elements, are unrolled again.
 
@@ -56,7 +56,7 @@ class Convolution(Layer):
     ) -> None:
         kind = type(self).__name__
         self.n_in, self.n_out = positive_int(f"{kind}: n_in", n_in), positive_int(f"{kind}: n_out", n_out)
-        self.name = name
+        super().__init__(name=name)
         self.windows = _windows(kind, self.axes, kernel, stride, padding, dilation)
         numbers, dtype = generator_of(kind, rng), float_dtype(dtype)
         shape = (self.n_out, self.n_in, *self.windows.kernel)

@@ -37,7 +37,7 @@ class Dense(Layer):
         weight_init, bias_init: initializers; uniform ±1/√n_in by default.
         dtype: "float32" or "float64".
         rng: seed or Generator for the initial values.
-        name: suffix of the parameter names.
+        name: what the paths of its parameters begin with; in a cell, their suffix.
 
     Shapes: x_k (..., n_in_k) → y (..., n_out). Parameters: ``weight`` (n_out, n_in), or ``weight_0``,
     ``weight_1``, … for several inputs; ``bias`` (n_out,). Keeps its inputs.
@@ -63,7 +63,7 @@ class Dense(Layer):
             raise ValueError("Dense: n_in is empty; give the size of each input")
         self.n_in = tuple(positive_int("Dense: n_in", n) for n in sizes)
         self.n_out = positive_int("Dense: n_out", n_out)
-        self.name = name
+        super().__init__(name=name)
         self._names = tuple(f"weight_{k}" for k in range(len(sizes))) if several else ("weight",)
         numbers, dtype = generator_of("Dense", rng), float_dtype(dtype)
         self.params = {

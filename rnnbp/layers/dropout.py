@@ -23,7 +23,8 @@ class Dropout(Layer):
 
     random: ClassVar[bool] = True
 
-    def __init__(self, p: float = 0.5, *, every_step: bool = True) -> None:
+    def __init__(self, p: float = 0.5, *, every_step: bool = True, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.params = {}
         self.p = real_number("Dropout: p", p, least=0, below=1, cure="p is the share that is dropped")
         self.view = self.p == 0  # it gives x itself

@@ -69,7 +69,7 @@ class Embedding(Symbols):
         weight_init: initializer; N(0, 1) by default.
         dtype: "float32" or "float64".
         rng: seed or Generator for the initial values.
-        name: suffix of the parameter name.
+        name: what the path of its parameter begins with.
 
     Shapes: x (...) of integers → y (..., n_out). Parameter: ``weight`` (n_symbols, n_out). Keeps its input.
     """
@@ -86,7 +86,7 @@ class Embedding(Symbols):
     ) -> None:
         self.n_symbols = positive_int("Embedding: n_symbols", n_symbols)
         self.n_out = positive_int("Embedding: n_out", n_out)
-        self.name = name
+        super().__init__(name=name)
         how = _normal if weight_init is None else weight_init
         shape = (self.n_symbols, self.n_out)
         self.params = {
@@ -139,7 +139,8 @@ class OneHot(Symbols):
 
     typed = True
 
-    def __init__(self, n_symbols: int, dtype: npt.DTypeLike = "float32") -> None:
+    def __init__(self, n_symbols: int, dtype: npt.DTypeLike = "float32", *, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.params = {}
         self.n_symbols = self.n_out = positive_int("OneHot: n_symbols", n_symbols)
         self.dtype = float_dtype(dtype)

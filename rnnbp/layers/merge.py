@@ -17,7 +17,8 @@ from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_i
 class Merge(Layer):
     """Several inputs of one shape, one output of the same shape, no parameters."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.params: dict[str, Array] = {}
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
@@ -48,8 +49,8 @@ class Add(Merge):
     spare = (0, 0, 0)
     passes = True
 
-    def __init__(self, n_inputs: int = 2) -> None:
-        super().__init__()
+    def __init__(self, n_inputs: int = 2, *, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.n_inputs = whole_number("Add: n_inputs", n_inputs, least=2)
 
     def forward(self, *xs: Array) -> tuple[Array, Saved]:
@@ -148,7 +149,8 @@ class Concat(Layer):
     spare = (0, 0, 0)
     passes = True
 
-    def __init__(self, *sizes: int) -> None:
+    def __init__(self, *sizes: int, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.params = {}
         if len(sizes) < 2:
             raise ValueError(f"Concat: give the size of each input, at least 2; found {sizes}")

@@ -35,7 +35,7 @@ class LayerNorm(Layer):
         eps: ε, above 0.
         weight, bias: whether there is a w, initially 1, and a b, initially 0.
         dtype: "float32" or "float64".
-        name: suffix of the parameter names.
+        name: what the paths of its parameters begin with.
 
     Shapes: x (..., *shape) → y (..., *shape). Parameters: ``weight`` and ``bias``, of ``shape``.
     Keeps x̂ and one number for each element of the batch.
@@ -53,7 +53,7 @@ class LayerNorm(Layer):
     ) -> None:
         self.shape = as_shape("LayerNorm: shape", shape)
         self.eps = real_number("LayerNorm: eps", eps, above=0, cure="1e-5 is usual")
-        self.name = name
+        super().__init__(name=name)
         dtype = float_dtype(dtype)
         self.params = {}
         if flag("LayerNorm: weight", weight):

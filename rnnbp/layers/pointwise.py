@@ -21,7 +21,8 @@ class Activation(Layer):
     Shapes: x (...) → y (...).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.params: dict[str, Array] = {}
 
     @abstractmethod
@@ -131,8 +132,8 @@ class LeakyReLU(Pointwise):
 
     spare, spare_flags = (1, 0, 0), (1, 1, 0)
 
-    def __init__(self, slope: float = 0.01) -> None:
-        super().__init__()
+    def __init__(self, slope: float = 0.01, *, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.slope = real_number("LeakyReLU: slope", slope, above=0, cure="for slope 0 use ReLU")
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
@@ -157,8 +158,8 @@ class ELU(Pointwise):
 
     spare, spare_flags = (1, 1, 0), (1, 1, 0)
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        super().__init__()
+    def __init__(self, alpha: float = 1.0, *, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.alpha = real_number("ELU: alpha", alpha, above=0, cure="for alpha 0 use ReLU")
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
@@ -262,8 +263,8 @@ class Scale(Activation):
 
     spare = (0, 0, 0)
 
-    def __init__(self, scale: float = 1.0, shift: float = 0.0) -> None:
-        super().__init__()
+    def __init__(self, scale: float = 1.0, shift: float = 0.0, *, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.scale, self.shift = real_number("Scale: scale", scale), real_number("Scale: shift", shift)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:

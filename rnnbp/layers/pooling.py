@@ -36,7 +36,10 @@ class Pool(Layer):
     Raises ShapeError for an input smaller than one window.
     """
 
-    def __init__(self, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> None:
+    def __init__(
+        self, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0, *, name: str | None = None
+    ) -> None:
+        super().__init__(name=name)
         self.params: dict[str, Array] = {}
         kind = type(self).__name__
         axes = len(kernel) if isinstance(kernel, Sequence) else 1

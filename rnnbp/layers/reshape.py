@@ -30,7 +30,8 @@ class Flatten(Layer):
     spare = (0, 0, 0)
     view = True
 
-    def __init__(self, n_axes: int = 2) -> None:
+    def __init__(self, n_axes: int = 2, *, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.params = {}
         self.n_axes = positive_int("Flatten: n_axes", n_axes)
 
@@ -76,7 +77,10 @@ class Reshape(Layer):
     spare = (0, 0, 0)
     view = True
 
-    def __init__(self, from_shape: int | Sequence[int], to_shape: int | Sequence[int]) -> None:
+    def __init__(
+        self, from_shape: int | Sequence[int], to_shape: int | Sequence[int], *, name: str | None = None
+    ) -> None:
+        super().__init__(name=name)
         self.params = {}
         self.from_shape = as_shape("Reshape: from_shape", from_shape)
         self.to_shape = as_shape("Reshape: to_shape", to_shape)

@@ -26,7 +26,8 @@ class Split(Layer):
     spare = (0, 1, 0)
     part = True
 
-    def __init__(self, *sizes: int) -> None:
+    def __init__(self, *sizes: int, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.params = {}
         if len(sizes) < 2:
             raise ValueError(f"Split: give the size of each output, at least 2; found {sizes}; for one, use Slice")
@@ -74,7 +75,8 @@ class Slice(Layer):
     spare = (0, 0, 0)
     part = True
 
-    def __init__(self, n_in: int, start: int, stop: int) -> None:
+    def __init__(self, n_in: int, start: int, stop: int, *, name: str | None = None) -> None:
+        super().__init__(name=name)
         self.params = {}
         self.n_in = positive_int("Slice: n_in", n_in)
         start, stop = whole_number("Slice: start", start, least=0), whole_number("Slice: stop", stop, least=1)

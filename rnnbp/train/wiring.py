@@ -8,6 +8,7 @@ from typing import Any
 from rnnbp.graph import Graph
 from rnnbp.layers.base import Layer
 from rnnbp.layers.pointwise import Activation
+from rnnbp.naming import names_hidden
 from rnnbp.network import Network
 from rnnbp.recurrent import Recurrent
 from rnnbp.storage import JSON
@@ -21,6 +22,11 @@ OWN = ("_params", "name")
 
 def of_model(model: Graph) -> dict[str, JSON]:
     """The lines of a model."""
+    with names_hidden():  # how a layer is called decides no number; parameters have their lines elsewhere
+        return _of_model(model)
+
+
+def _of_model(model: Graph) -> dict[str, JSON]:
     known = {f"parameter {name}": array for name, array in model.params.items()}
     found = Description(known)
     _add_graph(found, "", model, {id(array): name for name, array in model.params.items()})
