@@ -4,6 +4,7 @@ from rnnbp.numerics import StorageError
 from rnnbp.storage.atomic import remove_leftovers, replacing, sync_folder, write_all, write_atomic
 from rnnbp.storage.errors import JSON, PathLike, as_path, write_error
 from rnnbp.storage.fields import Fields
+from rnnbp.storage.foreign import load_any
 from rnnbp.storage.reading import check_size, opened, read_bounded
 from rnnbp.storage.strict import json_text, parse, room
 from rnnbp.storage.tensors import load_tensors, read_header, save_tensors
@@ -16,6 +17,7 @@ __all__ = [
     "as_path",
     "check_size",
     "json_text",
+    "load_any",
     "load_tensors",
     "opened",
     "parse",

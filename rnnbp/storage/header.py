@@ -40,6 +40,8 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "U8": np.dtype(np.uint8),
     "BOOL": np.dtype(np.bool_),
 }
+BFLOAT16 = np.dtype("V2")
+"""Two bytes, the upper ones of a float32; NumPy lacks it, and ``build`` does not write it."""
 _NAMES = {dtype.name: name for name, dtype in _DTYPES.items()}
 
 
@@ -80,17 +82,41 @@ def entries(header: bytes, most: int) -> tuple[list[Entry], dict[str, JSON]]:
 
     Raises ValueError where it is not what ``build`` makes, or would take more than ``most`` bytes of memory.
     """
+    found = _parsed(header, most)
+    metadata = _metadata(found.pop("__metadata__", None), most)
+    return _listed(found, _DTYPES), metadata
+
+
+def foreign_entries(header: bytes, most: int) -> tuple[list[Entry], dict[str, JSON]]:
+    """As ``entries``, for a safetensors file that another library wrote: metadata, if any, are texts by name.
+
+    Raises ValueError, also for metadata that are what ours would be after damage.
+    """
+    found = _parsed(header, most)
+    metadata = found.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+        raise ValueError(f"its __metadata__ must be texts by name, found {shown(metadata)}")
+    if not {"sha256", "metadata"}.isdisjoint(metadata) or "rnnbp" in str(metadata.get("format")):
+        raise ValueError("its __metadata__ is not that of a file of rnnbp")
+    return _listed(found, {**_DTYPES, "BF16": BFLOAT16}), metadata
+
+
+def _parsed(header: bytes, most: int) -> dict[str, JSON]:
     found = parse(header, most)
     if not isinstance(found, dict):
         raise ValueError("its header is no dict")
-    metadata = _metadata(found.pop("__metadata__", None), most)
-    result = sorted((_entry(name, value) for name, value in found.items()), key=lambda entry: entry[3:])
+    return found
+
+
+def _listed(found: Mapping[str, JSON], dtypes: Mapping[str, np.dtype[Any]]) -> list[Entry]:
+    """The tensors in the order of their bytes. Raises ValueError where there are gaps."""
+    result = sorted((_entry(name, value, dtypes) for name, value in found.items()), key=lambda entry: entry[3:])
     end = 0
     for entry in result:
         if entry.begin != end:
             raise ValueError(f"tensor {escaped(entry.name, 80)} begins at {entry.begin}, that before it ends at {end}")
         end = entry.end
-    return result, metadata
+    return result
 
 
 def _check_writable(name: str, array: Array) -> None:
@@ -128,18 +154,18 @@ def _metadata(found: JSON, most: int) -> dict[str, JSON]:
     return values
 
 
-def _entry(name: str, found: JSON) -> Entry:
+def _entry(name: str, found: JSON, dtypes: Mapping[str, np.dtype[Any]]) -> Entry:
     """What the header says of a tensor, if it can be. Raises ValueError."""
     place = f"tensor {escaped(name, 80)}"
     if not isinstance(found, dict) or found.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"{place} must have a dtype, a shape and data_offsets, found {shown(found)}")
     kind, shape, place_of = found["dtype"], found["shape"], found["data_offsets"]
-    if not isinstance(kind, str) or kind not in _DTYPES:
-        raise ValueError(f"{place} has dtype {shown(kind)}, which is none of {', '.join(_DTYPES)}")
+    if not isinstance(kind, str) or kind not in dtypes:
+        raise ValueError(f"{place} has dtype {shown(kind)}, which is none of {', '.join(dtypes)}")
     sizes, offsets = _wholes(f"{place}: its shape", shape), _wholes(f"{place}: data_offsets", place_of)
     if len(sizes) > AXES or len(offsets) != 2:
         raise ValueError(f"{place} has {len(sizes)} axes, at most {AXES} can be, and {len(offsets)} offsets of 2")
-    dtype = _DTYPES[kind]
+    dtype = dtypes[kind]
     if math.prod(n for n in sizes if n) * dtype.itemsize > SIZE:
         raise ValueError(f"{place} has a shape that no array can have: {shown(shape)}")
     if math.prod(sizes) * dtype.itemsize != offsets[1] - offsets[0]:

@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from io import BufferedReader, FileIO
 from pathlib import Path
 
+import numpy as np
+
 from rnnbp.descriptors import open_file
-from rnnbp.numerics import StorageError
+from rnnbp.numerics import Array, StorageError
 from rnnbp.storage.errors import PathLike, read_error
+
+PIECE = 1 << 20
+"""Bytes that are read or written at once."""
 
 
 @contextlib.contextmanager
@@ -41,6 +46,17 @@ def read_bounded(path: PathLike, most: int) -> bytes:
         data = file.read(size)
         check_size(path, len(data), size, file)
         return data
+
+
+def read_into(path: PathLike, file: BufferedReader, array: Array) -> Iterator[memoryview]:
+    """Fill an array in C order with the next bytes of a file; yields them piece by piece. Raises StorageError."""
+    rest = array.reshape(-1).view(np.uint8).data
+    while rest:
+        count = file.readinto(rest[:PIECE])
+        if not count:
+            raise StorageError(f"{path} has been cut while it was read; read it when nobody writes it")
+        yield rest[:count]
+        rest = rest[count:]
 
 
 def check_size(path: PathLike, found: int, size: int, file: BufferedReader) -> None:

@@ -20,11 +20,8 @@ from rnnbp.numerics import Array, StorageError, escaped
 from rnnbp.storage.atomic import replacing, write_all
 from rnnbp.storage.errors import JSON, PathLike
 from rnnbp.storage.header import BLANK, DIGEST, LONGEST, OPENING, Entry, build, entries
-from rnnbp.storage.reading import check_size, opened
+from rnnbp.storage.reading import PIECE, check_size, opened, read_into
 from rnnbp.storage.strict import room
-
-PIECE = 1 << 20
-"""Bytes that are read or written at once."""
 
 
 def save_tensors(path: PathLike, arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> None:
@@ -92,7 +89,7 @@ def _head(path: PathLike, file: BufferedReader, size: int) -> tuple[bytes, bytes
     start = file.read(min(size, DIGEST.stop))
     if not start:
         raise StorageError(f"{path} is empty; restore it from a copy")
-    if not OPENING.startswith(start[8 : DIGEST.start]) or (len(start) < DIGEST.start and size >= DIGEST.start):
+    if not is_ours(start, size):
         raise StorageError(
             f"{path} is not a file of rnnbp tensors; give one that save_weights or a Trainer wrote "
             f"(weights of PyTorch, Keras or TensorFlow: see help(rnnbp.LSTM))"
@@ -110,6 +107,11 @@ def _head(path: PathLike, file: BufferedReader, size: int) -> tuple[bytes, bytes
     if len(rest) < 8 + length - DIGEST.stop:
         check_size(path, len(rest), size, file)
     return start[: DIGEST.start] + BLANK + rest, start[DIGEST]
+
+
+def is_ours(start: bytes, size: int) -> bool:
+    """True if a file of ``size`` bytes that begins so is one of ours, as far as it goes."""
+    return OPENING.startswith(start[8 : DIGEST.start]) and not (len(start) < DIGEST.start <= size)
 
 
 def _entries(path: PathLike, file: BufferedReader, head: bytes, size: int) -> tuple[list[Entry], dict[str, JSON]]:
@@ -142,13 +144,8 @@ def _damage(path: PathLike) -> StorageError:
 def _array(path: PathLike, file: BufferedReader, entry: Entry, found: hashlib._Hash) -> Array:
     """The next array of the file; its bytes are added to ``found``."""
     array = np.empty(entry.shape, entry.dtype)
-    rest = array.reshape(-1).view(np.uint8).data
-    while rest:
-        count = file.readinto(rest[:PIECE])
-        if not count:
-            raise StorageError(f"{path} has been cut while it was read; read it when nobody writes it")
-        found.update(rest[:count])
-        rest = rest[count:]
+    for piece in read_into(path, file, array):
+        found.update(piece)
     return array.byteswap(inplace=True) if sys.byteorder == "big" else array
 
 

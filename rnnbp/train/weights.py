@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, Shape, escaped, first_bad
 from rnnbp.optim.parameters import check_writable
 from rnnbp.parameters import HasParams
-from rnnbp.storage import JSON, PathLike, StorageError, load_tensors, save_tensors
+from rnnbp.storage import JSON, PathLike, StorageError, load_any, save_tensors
+from rnnbp.train.renaming import Rename, proposal, renamed_arrays, respelled
 
 TORCHS = re.compile(r"_l\d+(_reverse)?$")
 """How names of PyTorch's recurrent layers end."""
@@ -26,16 +30,69 @@ def save_weights(model: HasParams, path: PathLike, metadata: Mapping[str, JSON] 
     save_tensors(path, model.params, metadata or {})
 
 
-def load_weights(model: HasParams, path: PathLike) -> dict[str, JSON]:
-    """Read the parameters into the model's own arrays; gives the metadata.
+def load_weights(model: HasParams, path: PathLike, *, rename: Rename | None = None) -> dict[str, JSON]:
+    """Read the parameters into the model's own arrays; returns the metadata.
+
+    A safetensors file of another library will do, as PyTorch's. It has no checksum: names, shapes and that
+    all numbers are finite are checked. Its float16, bfloat16, float32 or float64 are rounded to the
+    model's dtype; in a file of this library the dtypes must be equal.
+
+    Args:
+        model: whose parameters are written to, in place.
+        path: the file.
+        rename: a dict or a function from the names in the file to the model's; None for a tensor to be
+            left out. A name that a dict does not have stays.
 
     Raises StorageError for a bad file, ValueError where it does not fit the model or holds NaN or
     infinities, before anything changes.
+
+    The weights of ``net``, a module of PyTorch with ``self.lstm = nn.LSTM(3, 4)`` and ``self.head =
+    nn.Linear(4, 2)``::
+
+        safetensors.torch.save_file(net.state_dict(), "net.safetensors")
+        model = rb.Sequential(rb.LSTM(3, 4, name="lstm"), rb.Dense(4, 2, name="head"))
+        rb.load_weights(model, "net.safetensors", rename=lambda name: name.removesuffix("_l0"))
     """
-    arrays, metadata = load_tensors(path)
-    check_no_snapshot(path, metadata)
-    assign(f"load_weights from {path}", model.params, arrays)
+    place = f"load_weights from {path}"
+    arrays, metadata, ours = load_any(path)
+    if ours:
+        check_no_snapshot(path, metadata)
+    params = model.params
+    arrays = respelled(renamed_arrays(place, arrays, rename), params)
+    if not ours or rename is not None:
+        check_names(place, params, arrays)
+    if not ours:
+        arrays = {name: converted(place, name, array, params[name].dtype) for name, array in arrays.items()}
+    assign(place, params, arrays)
     return metadata
+
+
+def converted(place: str, name: str, array: Array, dtype: np.dtype[Any]) -> Array:
+    """An array of floats in another dtype. Raises ValueError for other numbers, and for one beyond the dtype."""
+    if array.dtype.kind != "f":
+        raise ValueError(f"{place}: {escaped(name, 80)} is {array.dtype} in the file; weights are floats")
+    with np.errstate(over="ignore"):
+        found = array.astype(dtype)
+    if (bad := first_bad(found)) is not None and first_bad(array) is None:
+        raise ValueError(f"{place}: {name} has {array[bad]} at {list(bad)}, which is beyond {dtype}; use model.astype")
+    return found
+
+
+def check_names(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
+    """Raise ValueError unless the names and shapes are those of ``params``; the error proposes a ``rename``."""
+    model, file = ({name: a.shape for name, a in given.items()} for given in (params, arrays))
+    found = differences(model, file)
+    if not found:
+        return
+    proposed = proposal(model, file)
+    cures = ["weights of Keras are transposed, see help(rnnbp.LSTM)"] * _transposed(model, file)
+    cures += [f"give load_weights {proposed}"] * bool(proposed) or ["build the model with the layers of the file"]
+    raise ValueError(f"{place}: names or shapes differ: {listed(found)}; {'; '.join(cures)}")
+
+
+def _transposed(model: Mapping[str, Shape], file: Mapping[str, Shape]) -> bool:
+    both = [(shape, file[name]) for name, shape in model.items() if name in file]
+    return any(len(shape) == 2 and shape != other and shape == other[::-1] for shape, other in both)
 
 
 def check_no_snapshot(path: PathLike, metadata: Mapping[str, JSON]) -> None:
@@ -73,6 +130,13 @@ def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Arr
 def check_shapes(place: str, model: Mapping[str, Shape], file: Mapping[str, Shape]) -> None:
     """Raise ValueError, listing up to ``LISTED`` differences, unless a file has the names and
     shapes of a model."""
+    if found := differences(model, file):
+        theirs = "; for PyTorch's names see help(rnnbp.LSTM)" * any(map(TORCHS.search, file))
+        raise ValueError(f"{place}: the model is another: {listed(found)}; build it as the one that was saved{theirs}")
+
+
+def differences(model: Mapping[str, Shape], file: Mapping[str, Shape]) -> list[str]:
+    """What of a file's names and shapes is not as in a model."""
     found = [f"{name} is missing" for name in model if name not in file]
     found += [f"{escaped(name, 80)} is unexpected" for name in file if name not in model]
     found += [
@@ -80,8 +144,10 @@ def check_shapes(place: str, model: Mapping[str, Shape], file: Mapping[str, Shap
         for name, shape in model.items()
         if file.get(name, shape) != shape
     ]
-    if found:
-        more = [f"and {len(found) - LISTED} more"] if len(found) > LISTED else []
-        listed = "; ".join([*found[:LISTED], *more])
-        theirs = "; for PyTorch's names see help(rnnbp.LSTM)" * any(map(TORCHS.search, file))
-        raise ValueError(f"{place}: the model is another: {listed}; build it as the one that was saved{theirs}")
+    return found
+
+
+def listed(found: list[str]) -> str:
+    """Up to ``LISTED`` of them."""
+    more = [f"and {len(found) - LISTED} more"] if len(found) > LISTED else []
+    return "; ".join([*found[:LISTED], *more])

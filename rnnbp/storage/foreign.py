@@ -1,0 +1,63 @@
+"""Safetensors files of other libraries, as PyTorch's: without a checksum, in any order, bfloat16 too."""
+
+from __future__ import annotations
+
+import sys
+from io import BufferedReader
+
+import numpy as np
+
+from rnnbp.numerics import Array, StorageError
+from rnnbp.storage.errors import JSON, PathLike
+from rnnbp.storage.header import BFLOAT16, DIGEST, LONGEST, Entry, foreign_entries
+from rnnbp.storage.reading import check_size, opened, read_into
+from rnnbp.storage.strict import room
+from rnnbp.storage.tensors import is_ours, load_tensors
+
+OTHERS = {
+    b"PK\x03\x04": "a zip file, as torch.save, Keras and np.savez write; of PyTorch, save the weights by "
+    "safetensors.torch.save_file(net.state_dict(), path), and see help(rnnbp.LSTM)",
+    b"\x89HDF": "an HDF5 file, as Keras writes; take the weights by layer.get_weights(), and see help(rnnbp.LSTM)",
+    b"\x93NUMPY": "a NumPy array; take them by np.load, and params.update",
+    b"\x80": "a pickle; of PyTorch, save the weights by safetensors.torch.save_file(net.state_dict(), path)",
+}
+"""What files of other formats begin with."""
+
+
+def load_any(path: PathLike) -> tuple[dict[str, Array], dict[str, JSON], bool]:
+    """(arrays, metadata, whether it is a file of ours) of any safetensors file; bfloat16 comes as float32.
+
+    Of a file of another library, names, sizes and dtypes are checked as far as its header tells; it has
+    no checksum, so damage within an array does not show. Raises StorageError.
+    """
+    with opened(path) as (file, size):
+        start = file.read(min(size, DIGEST.stop))
+        length = int.from_bytes(start[:8], "little")
+        if not is_ours(start, size) and start[8:9] == b"{" and length <= min(LONGEST, size - 8):
+            file.seek(8)
+            return *_read(path, file, file.read(length), size), False
+        for opening, what in OTHERS.items():
+            if start.startswith(opening):
+                raise StorageError(f"{path} is not a file of rnnbp tensors; it is {what}")
+    return *load_tensors(path), True
+
+
+def _read(path: PathLike, file: BufferedReader, header: bytes, size: int) -> tuple[dict[str, Array], dict[str, JSON]]:
+    try:
+        listed, metadata = foreign_entries(header, room(size))
+    except ValueError as error:
+        raise StorageError(f"{path} is no safetensors file: {error}; take another copy of it") from None
+    if (end := 8 + len(header) + (listed[-1].end if listed else 0)) != size:
+        raise StorageError(f"{path} is cut short or damaged, it has {size} bytes of {end}; take another copy of it")
+    arrays = {entry.name: _array(path, file, entry) for entry in listed}
+    check_size(path, file.tell(), size, file)
+    return arrays, metadata
+
+
+def _array(path: PathLike, file: BufferedReader, entry: Entry) -> Array:
+    array = np.empty(entry.shape, np.uint16 if entry.dtype == BFLOAT16 else entry.dtype)
+    for _ in read_into(path, file, array):
+        pass
+    if sys.byteorder == "big":
+        array = array.byteswap(inplace=True)
+    return (array.astype(np.uint32) << 16).view(np.float32) if entry.dtype == BFLOAT16 else array

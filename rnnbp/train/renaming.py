@@ -1,0 +1,80 @@
+"""Names of another library's weights, as those of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from difflib import SequenceMatcher
+from typing import TypeAlias
+
+from rnnbp.naming import old_path
+from rnnbp.nearest import hint
+from rnnbp.numerics import Array, Shape, escaped, shown
+
+Rename: TypeAlias = Mapping[str, str | None] | Callable[[str], str | None]
+"""From a name in the file to that of a parameter; None for a tensor to be left out."""
+SHOWN = 20
+"""Pairs of names that an error proposes."""
+
+
+def renamed_arrays(place: str, arrays: Mapping[str, Array], rename: Rename | None) -> dict[str, Array]:
+    """The arrays under their new names; a name that a dict does not have stays.
+
+    Raises TypeError for what is neither a dict nor a function of texts, ValueError for a name in the
+    dict that the file does not have, and where two tensors get one name.
+    """
+    names = _names(place, arrays, rename)
+    found: dict[str, Array] = {}
+    for old, new in names.items():
+        if new is None:
+            continue
+        if new in found:
+            both = ", ".join(escaped(other, 80) for other, name in names.items() if name == new)
+            raise ValueError(f"{place}: rename makes {shown(new)} of several tensors, {both}; give each its own name")
+        found[new] = arrays[old]
+    return found
+
+
+def respelled(arrays: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
+    """Arrays that were saved when names of layers were suffixes, "weight_head", under their paths of now."""
+    old = {old_path(path): path for path in params if path not in arrays}
+    return {name if name in params else old.get(name, name): array for name, array in arrays.items()}
+
+
+def proposal(model: Mapping[str, Shape], file: Mapping[str, Shape]) -> str:
+    """A ``rename`` that would do for what neither has under the other's names, as text; "" for none."""
+    free = {name: shape for name, shape in file.items() if name not in model}
+    pairs = []
+    for path, shape in model.items():
+        alike = [name for name, other in free.items() if other == shape]
+        if path not in file and alike:
+            best = max(alike, key=lambda name: SequenceMatcher(None, _end(name), _end(path)).ratio())
+            pairs.append(f"{escaped(best, 80)!r}: {path!r}")
+            del free[best]
+    if not pairs:
+        return ""
+    return f"rename={{{', '.join(pairs[:SHOWN])}{', ...' if len(pairs) > SHOWN else ''}}}"
+
+
+def _end(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _names(place: str, arrays: Mapping[str, Array], rename: Rename | None) -> dict[str, str | None]:
+    if rename is None:
+        return {name: name for name in arrays}
+    if isinstance(rename, Mapping):
+        for name in rename:
+            if name not in arrays:
+                turned = name in rename.values() or any(new in arrays for new in rename.values())
+                cure = "; rename goes from the file's names to the model's" if turned else ""
+                near = hint(name, arrays) if isinstance(name, str) else ""
+                raise ValueError(f"{place}: rename has {shown(name)}, and the file does not{near}{cure}")
+        names = {name: rename.get(name, name) for name in arrays}
+    elif callable(rename):
+        names = {name: rename(name) for name in arrays}
+    else:
+        raise TypeError(f"{place}: rename is a dict or a function of names, found {shown(rename)}")
+    for name, new in names.items():
+        if not isinstance(new, str | None):
+            raise TypeError(f"{place}: rename makes {shown(new)} of {escaped(name, 80)!r}; give a text, or None")
+    return names
