@@ -163,6 +163,22 @@ def test_a_trainer_clips_by_the_norm_of_the_trained_alone():
     np.testing.assert_array_equal(net.params["0.weight_ih"], before["0.weight_ih"])
 
 
+def test_lbfgs_leaves_frozen_parameters():
+    net = model()
+    before = net.params.copy()
+
+    def closure():
+        found = rb.bptt(net, X, TARGET, LOSS)
+        return found.loss, found.grads
+
+    start = closure()[0]
+    assert optim.lbfgs(closure, net, 5, frozen="0.*").loss < start
+    for name, p in net.params.items():
+        assert np.array_equal(p, before[name]) == name.startswith("0."), name
+    with pytest.raises(ValueError, match="lbfgs: frozen='\\*' leaves no parameter to update"):
+        optim.lbfgs(closure, net, frozen="*")
+
+
 def test_groups_and_frozen_are_shown_copied_and_told_apart():
     net = model()
     groups = {"*bias*": {"weight_decay": 0.0}}

@@ -9,6 +9,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp import optim
+from rnnbp.train.identity import of_rate
 
 RULES = [optim.SGD, optim.Adagrad, optim.RMSProp, optim.Adam, optim.AdamW]
 GRADS = {"w": np.array([1.0, -2.0])}
@@ -101,6 +102,29 @@ def test_the_old_spelling_of_an_argument_goes_on_with_a_warning(rule):
         pytest.raises(TypeError, match="lr and learning_rate are one argument"),
     ):
         rule(params(), learning_rate=0.1, lr=0.1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("Constant", {}), ("StepDecay", {"every": 3}), ("Cosine", {"steps": 9}), ("OnPlateau", {})]
+)
+def test_schedules_spell_it_so_too(kind, options):
+    make = getattr(optim, kind)
+    new = make(learning_rate=0.25, **options)
+    with pytest.warns(DeprecationWarning, match="lr= is deprecated, it is now learning_rate=") as caught:
+        old = make(lr=0.25, **options)
+    with pytest.warns(DeprecationWarning, match=f"{kind}.lr is deprecated") as read:
+        assert old.lr == new.learning_rate == 0.25
+    assert caught[0].filename == read[0].filename == __file__
+    assert repr(old) == repr(new)
+    assert eval(repr(new), vars(optim)).learning_rate == 0.25
+
+
+def test_a_snapshot_says_a_schedule_as_it_always_did():
+    rule = optim.SGD(params(), 0.5)
+    lines = of_rate(optim.WarmUp(optim.Cosine(0.1, 9), 2), rule)
+    assert lines["learning_rate"] == "WarmUp(schedule=Cosine(lr=0.1, steps=9, floor=0.0), steps=2)"
+    assert lines["learning_rate schedule lr"] == "0.1"
+    assert lines["sgd lr"] == 0.5
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, positive_int, real_number, shown
+from rnnbp.optim.groups import matching
 from rnnbp.optim.parameters import Params, check_grads, check_writable, distinct
 
 Closure: TypeAlias = Callable[[], tuple[float, Mapping[str, Array]]]
@@ -34,8 +35,8 @@ class _LossNotFiniteError(Exception):
 class _Search:
     """The loss as a function of one float64 vector, and the best point seen."""
 
-    def __init__(self, closure: Closure, params: dict[str, Array]) -> None:
-        self.closure, self.params = closure, params
+    def __init__(self, closure: Closure, params: dict[str, Array], frozen: Collection[str]) -> None:
+        self.closure, self.params, self.frozen = closure, params, frozen
         self.best = np.concatenate([p.reshape(-1).astype(np.float64) for p in params.values()])
         self.loss = math.inf
         self.evaluations = self.iterations = 0
@@ -50,7 +51,7 @@ class _Search:
         self.evaluations += 1
         if not math.isfinite(loss):
             raise _LossNotFiniteError(f"the loss is {loss} at evaluation {self.evaluations}")
-        check_grads("lbfgs", self.params, grads)
+        check_grads("lbfgs", self.params, grads, self.frozen)
         if loss < self.loss:
             self.loss, self.best = float(loss), x.copy()
         return float(loss), np.concatenate([grads[name].reshape(-1).astype(np.float64) for name in self.params])
@@ -76,6 +77,7 @@ def lbfgs(
     gradient_tolerance: float = 1e-5,
     loss_tolerance: float = 2.2e-9,
     max_evaluations: int = 15000,
+    frozen: str | Collection[str] = (),
 ) -> LBFGSResult:
     """Minimise a deterministic loss over all parameters at once (Liu & Nocedal 1989), in place.
 
@@ -85,6 +87,7 @@ def lbfgs(
         history: how many pairs approximate the Hessian.
         gradient_tolerance: ends where no gradient element exceeds it.
         loss_tolerance: ends where an iteration lowers the loss by less than this part of it.
+        frozen: patterns of the names of parameters that stay; the closure may return their gradients.
 
     However it ends, in an exception or KeyboardInterrupt too, the parameters are those of the least loss
     seen. A loss that becomes NaN or infinite on the way ends the search, with ``converged`` False.
@@ -97,9 +100,13 @@ def lbfgs(
         "gtol": real_number("lbfgs: gradient_tolerance", gradient_tolerance, least=0),
         "ftol": real_number("lbfgs: loss_tolerance", loss_tolerance, least=0),
     }
-    arrays = distinct("lbfgs", params)
+    known = distinct("lbfgs", params)
+    left = set(matching("lbfgs: frozen", frozen, known))
+    arrays = {name: p for name, p in known.items() if name not in left}
+    if not arrays:
+        raise ValueError(f"lbfgs: frozen={frozen!r} leaves no parameter to update; freeze fewer")
     check_writable("lbfgs", arrays)
-    search = _Search(closure, arrays)
+    search = _Search(closure, arrays, left)
     try:
         from scipy import optimize  # takes a third of a second to import
 

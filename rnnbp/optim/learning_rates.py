@@ -1,15 +1,17 @@
-"""Learning rates. A schedule is a pure function of the step, from 0: ``optimizer.step(grads, lr=schedule(step))``."""
+"""Learning rates. A schedule is a pure function of the step, from 0: ``Adam(model, learning_rate=schedule)``."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, TypeVar, final
 
 from rnnbp.ieee import ieee
 from rnnbp.numerics import positive_int, real_number, shown, whole_number
+from rnnbp.renamed import renamed, warn_renamed
 
+T = TypeVar("T")
 Schedule: TypeAlias = Callable[[int], float]
 
 
@@ -23,63 +25,85 @@ def check_schedule(name: str, schedule: object) -> None:
         raise TypeError(f"{name} must be a schedule, found {shown(schedule)}; as optim.Constant(1e-3)")
 
 
+class Rated:
+    """What has a ``learning_rate``, and its old name ``lr``."""
+
+    __slots__ = ()
+    learning_rate: float
+
+    @property
+    def lr(self) -> float:
+        """The old name of ``learning_rate``."""
+        warn_renamed(f"{type(self).__name__}.lr", "learning_rate")
+        return self.learning_rate
+
+
+def renamed_rate(kind: type[T]) -> type[T]:
+    """Decorate a class so that it takes its ``learning_rate`` as ``lr=`` too, with a DeprecationWarning."""
+    kind.__init__ = renamed("lr", "learning_rate")(kind.__init__)  # type: ignore[method-assign]
+    return kind
+
+
+@renamed_rate
 @final
 @dataclass(frozen=True, slots=True)
-class Constant:
-    """lr at every step. Raises ValueError for lr ≤ 0, as all schedules do."""
+class Constant(Rated):
+    """learning_rate at every step. Raises ValueError for one ≤ 0, as all schedules do."""
 
-    lr: float
+    learning_rate: float
 
     def __post_init__(self) -> None:
-        real_number("Constant: lr", self.lr, above=0)
+        real_number("Constant: learning_rate", self.learning_rate, above=0)
 
     @ieee
     def __call__(self, step: int) -> float:
         _step(step)
-        return self.lr
+        return self.learning_rate
 
 
+@renamed_rate
 @final
 @dataclass(frozen=True, slots=True)
-class StepDecay:
-    """lr · factor^⌊step / every⌋. Raises ValueError unless every ≥ 1 and 0 < factor < 1."""
+class StepDecay(Rated):
+    """learning_rate · factor^⌊step / every⌋. Raises ValueError unless every ≥ 1 and 0 < factor < 1."""
 
-    lr: float
+    learning_rate: float
     every: int
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        real_number("StepDecay: lr", self.lr, above=0)
+        real_number("StepDecay: learning_rate", self.learning_rate, above=0)
         real_number("StepDecay: factor", self.factor, above=0, below=1)
         positive_int("StepDecay: every", self.every)
 
     @ieee
     def __call__(self, step: int) -> float:
-        return self.lr * self.factor ** (_step(step) // self.every)
+        return self.learning_rate * self.factor ** (_step(step) // self.every)
 
 
+@renamed_rate
 @final
 @dataclass(frozen=True, slots=True)
-class Cosine:
-    """floor + ½(lr − floor)(1 + cos(π step / steps)), and floor from ``steps`` on.
+class Cosine(Rated):
+    """floor + ½(learning_rate − floor)(1 + cos(π step / steps)), and floor from ``steps`` on.
 
-    Loshchilov & Hutter 2017, "SGDR", eq. 5, without restarts. Raises ValueError unless 0 ≤ floor < lr.
+    Loshchilov & Hutter 2017, "SGDR", eq. 5, without restarts. Raises ValueError unless 0 ≤ floor < learning_rate.
     """
 
-    lr: float
+    learning_rate: float
     steps: int
     floor: float = 0.0
 
     def __post_init__(self) -> None:
-        real_number("Cosine: lr", self.lr, above=0)
-        real_number("Cosine: floor", self.floor, least=0, below=self.lr)
+        real_number("Cosine: learning_rate", self.learning_rate, above=0)
+        real_number("Cosine: floor", self.floor, least=0, below=self.learning_rate)
         positive_int("Cosine: steps", self.steps)
 
     @ieee
     def __call__(self, step: int) -> float:
         if _step(step) >= self.steps:
             return self.floor
-        return self.floor + 0.5 * (self.lr - self.floor) * (1 + math.cos(math.pi * step / self.steps))
+        return self.floor + 0.5 * (self.learning_rate - self.floor) * (1 + math.cos(math.pi * step / self.steps))
 
 
 @final
@@ -103,20 +127,23 @@ class WarmUp:
         return self.schedule(_step(step)) * min(1.0, (step + 1) / self.steps)
 
 
+@renamed_rate
 @final
 class OnPlateau:
-    """lr · factor whenever a metric, told after each epoch, has not improved for more than ``patience`` epochs.
+    """learning_rate · factor whenever a metric has not improved for more than ``patience`` epochs.
+
+    It is told after each epoch, by ``update``; a ``Trainer`` tells it the validation losses.
 
     An improvement is a metric below best − threshold · |best|, or above best + threshold · |best| for
     mode "max": PyTorch's ReduceLROnPlateau, for a metric above 0. After a reduction ``cooldown`` epochs
-    are not counted, and lr never falls below ``floor``.
+    are not counted, and the rate never falls below ``floor``.
 
     Raises ValueError for a value out of its range.
     """
 
     def __init__(
         self,
-        lr: float,
+        learning_rate: float,
         *,
         factor: float = 0.1,
         patience: int = 10,
@@ -125,18 +152,29 @@ class OnPlateau:
         floor: float = 0.0,
         mode: str = "min",
     ) -> None:
-        self.lr = real_number("OnPlateau: lr", lr, above=0)
+        self.learning_rate = real_number("OnPlateau: learning_rate", learning_rate, above=0)
         self.factor = real_number("OnPlateau: factor", factor, above=0, below=1)
         self.patience = whole_number("OnPlateau: patience", patience, least=0)
         self.threshold = real_number("OnPlateau: threshold", threshold, least=0, below=1)
         self.cooldown = whole_number("OnPlateau: cooldown", cooldown, least=0)
-        self.floor = real_number("OnPlateau: floor", floor, least=0, below=self.lr)
+        self.floor = real_number("OnPlateau: floor", floor, least=0, below=self.learning_rate)
         if mode not in ("min", "max"):
             raise ValueError(f"OnPlateau: mode must be 'min' or 'max', found {mode!r}")
         self.sign = 1.0 if mode == "min" else -1.0
         self.best: float | None = None
         self.bad_epochs = 0
         self.cooling = 0
+
+    @property
+    def lr(self) -> float:
+        """The old name of ``learning_rate``."""
+        warn_renamed("OnPlateau.lr", "learning_rate")
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        warn_renamed("OnPlateau.lr", "learning_rate")
+        self.learning_rate = value
 
     @ieee
     def update(self, metric: float) -> float:
@@ -150,12 +188,16 @@ class OnPlateau:
         if self.cooling:
             self.cooling, self.bad_epochs = self.cooling - 1, 0
         if self.bad_epochs > self.patience:
-            self.lr, self.bad_epochs, self.cooling = max(self.lr * self.factor, self.floor), 0, self.cooldown
-        return self.lr
+            self.learning_rate, self.bad_epochs, self.cooling = (
+                max(self.learning_rate * self.factor, self.floor),
+                0,
+                self.cooldown,
+            )
+        return self.learning_rate
 
     def state_dict(self) -> dict[str, float | int | None]:
         """What ``update`` has changed; goes through JSON unharmed."""
-        return {"lr": self.lr, "best": self.best, "bad_epochs": self.bad_epochs, "cooling": self.cooling}
+        return {"lr": self.learning_rate, "best": self.best, "bad_epochs": self.bad_epochs, "cooling": self.cooling}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what ``state_dict`` gave. Raises ValueError for other names."""
@@ -164,5 +206,10 @@ class OnPlateau:
                 f"OnPlateau.load_state_dict: names must be {sorted(self.state_dict())}, found {sorted(state)}; "
                 f"load what an OnPlateau saved"
             )
-        self.lr, self.best = float(state["lr"]), None if state["best"] is None else float(state["best"])
+        self.learning_rate, self.best = float(state["lr"]), None if state["best"] is None else float(state["best"])
         self.bad_epochs, self.cooling = int(state["bad_epochs"]), int(state["cooling"])
+
+    def __repr__(self) -> str:
+        options = ("factor", "patience", "threshold", "cooldown", "floor")
+        shown = ", ".join(f"{name}={getattr(self, name)}" for name in options)
+        return f"OnPlateau(learning_rate={self.learning_rate}, {shown}, mode={'min' if self.sign > 0 else 'max'!r})"

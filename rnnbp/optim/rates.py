@@ -27,7 +27,7 @@ def rate_at(name: str, value: Rate, step: int) -> float:
     if isinstance(value, float):
         return real_number(name, value, least=0)
     if isinstance(value, OnPlateau):
-        return value.lr
+        return value.learning_rate
     if not callable(value):
         return real_number(name, value, least=0, cure="or a schedule, or a function of the step")
     found = value(step)
@@ -39,5 +39,5 @@ def size_of(rate: Rate) -> float | None:
     while isinstance(rate, WarmUp):
         rate = rate.schedule
     if isinstance(rate, Constant | StepDecay | Cosine | OnPlateau):
-        return rate.lr
+        return rate.learning_rate
     return rate if isinstance(rate, float) else None

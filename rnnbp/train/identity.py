@@ -61,9 +61,18 @@ def of_rate(rate: Schedule | OnPlateau | None, optimizer: Optimizer) -> dict[str
     """A learning rate, and the optimiser's own; of one with state, its settings."""
     name, own = "learning_rate", described(f"{optimizer.kind} lr", optimizer.learning_rate)
     if isinstance(rate, OnPlateau):
-        changing = rate.state_dict().keys()
+        changing = {"learning_rate", *rate.state_dict()}
         return {name: f"OnPlateau { ({k: v for k, v in vars(rate).items() if k not in changing}) }", **own}
-    return {**described(name, rate), **own}
+    return {**_as_filed(described(name, rate)), **own}
+
+
+def _as_filed(lines: dict[str, JSON]) -> dict[str, JSON]:
+    """Lines of a schedule, in which files say lr for its learning_rate, as its name was once."""
+    rates = re.compile(r"\b(Constant|StepDecay|Cosine)\(learning_rate=")
+    return {
+        re.sub(r"(?<=.) learning_rate$", " lr", key): rates.sub(r"\1(lr=", line) if isinstance(line, str) else line
+        for key, line in lines.items()
+    }
 
 
 def of_optimizer(optimizer: Optimizer) -> dict[str, JSON]:

@@ -146,7 +146,7 @@ class Update:
         if rule is None:
             return self.optimizer.next_rate()
         if isinstance(rule, OnPlateau):
-            return rule.lr
+            return rule.learning_rate
         found = rule(step)
         try:
             return float(found)
