@@ -56,7 +56,7 @@ def training_budget(budget: int | str, held: int) -> Iterator[None]:
         least = error.least + held
         whole = BudgetError(
             f"a budget of {shown(parse_budget(budget))} is too small for any schedule; {least} bytes would do, "
-            f"{held} of them for the optimiser's state and the best parameters"
+            f"{held} of them for the optimiser's state, and the best parameters and gradients that are kept"
         )
         whole.least = least
         raise whole from error

@@ -93,6 +93,7 @@ def plan(
     folder: PathLike | None = None,
     dx: bool = True,
     optimizer: Optimizer | None = None,
+    accumulate: int = 1,
     costs: Costs | None = None,
     backend: BackendLike = None,
     return_y: bool = False,
@@ -108,17 +109,20 @@ def plan(
         dx: whether the gradient by x will be kept, which is as long as x; False for streams and mapped files.
         return_y: whether y of all steps will be kept, as ``bptt`` returns it on request.
         optimizer: whose state is to be within the budget too, as ``fit`` holds it under a budget of bytes.
+        accumulate: the batches of an update of ``fit``; more than one take a second copy of the gradients.
         costs: seconds of actions; None asks ``calibrate``, which measures them in about a second.
 
     Raises BudgetError, and what ``forecast`` raises.
     """
-    limit = remaining(parse_budget(budget), 0 if optimizer is None else optimizer.nbytes)
-    graph = as_model(model)
+    graph, held = as_model(model), 0 if optimizer is None else optimizer.nbytes
+    if positive_int("plan: accumulate", accumulate) > 1:
+        held += sum(p.nbytes for p in graph.params.values())
+    limit = remaining(parse_budget(budget), held)
     shape = feature_shape("plan", graph, x_shape)
     steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
     flags = {"dx": flag("plan: dx", dx), "return_y": flag("plan: return_y", return_y)}
     sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
-    with training_budget(budget, 0 if optimizer is None else optimizer.nbytes):
+    with training_budget(budget, held):
         costs = costs or measured_for(sizes, steps, limit)
         if disk is None:
             return choose(sizes, steps, limit, costs)

@@ -34,6 +34,8 @@ VERSION = 3
 EVERYTHING, DATA = "everything", "data"
 """Names to override apart from the parts: all of them; the data, which are compared when ``fit`` is
 given some."""
+LATER: dict[str, JSON] = {"accumulate": {"accumulate": 1}}
+"""Parts that snapshots of earlier versions do not have, as those were."""
 SHOWN = 8
 """Differences that an error names."""
 
@@ -157,7 +159,7 @@ def differences(now: Identity, then: Mapping[str, JSON], override: Collection[st
         ]
     found: list[str] = []
     for part, lines in now.items():
-        other = then.get(part)
+        other = then.get(part, LATER.get(part))
         if part not in override:
             found += _compared(lines, other if isinstance(other, dict) else {})
     return found if len(found) <= SHOWN else [*found[:SHOWN], f"and {len(found) - SHOWN} more"]

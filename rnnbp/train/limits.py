@@ -36,12 +36,13 @@ class Limits:
         """Seconds since the call."""
         return time.monotonic() - self.began
 
-    def total(self, at: Standing, batches_per_epoch: int) -> int | None:
+    def total(self, at: Standing, batches_per_epoch: int, accumulate: int = 1) -> int | None:
         """The steps in all of a run that nothing else ends; None where only time does."""
         epoch, step = self._ends(at)
         if batches_per_epoch == UNKNOWN:
             epoch = None
-        whole = None if epoch is None else at.step + (epoch - at.epoch) * batches_per_epoch - at.index
+        each, rest = (-(-n // accumulate) for n in (batches_per_epoch, batches_per_epoch - at.index))
+        whole = None if epoch is None else at.step + (epoch - at.epoch) * each - each + rest
         return min((n for n in (step, whole) if n is not None), default=None)
 
     def reason(self, at: Standing) -> str | None:

@@ -69,6 +69,10 @@ class Trainer:
             of classes or of one output, "mse", "mae", or functions ``(y, target) -> values`` of each step
             (T, B) or each element, or a dict of these by name. A batch's are of the outputs that its loss was
             taken of, dropout included, before the update.
+        accumulate: the batches that an update is made from, one after the other: its loss and
+            gradients are those of one batch of all their rows, or of a function of your own the
+            mean. Steps, in all counts, schedules and metrics, are updates; what is left at the end
+            of an epoch makes a smaller one. It takes a second copy of the gradients.
         on_interrupt: how ``fit`` ends on Ctrl-C, SIGTERM and SIGHUP: "raise" or "return".
 
     Raises TypeError or ValueError for arguments that do not fit.
@@ -98,6 +102,7 @@ class Trainer:
         on_nonfinite: OnNonFinite = "raise",
         on_interrupt: OnInterrupt = "raise",
         metrics: MetricsLike = (),
+        accumulate: int = 1,
     ) -> None:
         graph, (rule, rate) = as_model(model), split_rate(learning_rate)
         given = Options(
@@ -117,6 +122,7 @@ class Trainer:
             on_nonfinite=on_nonfinite,
             on_interrupt=on_interrupt,
             metrics=metrics,
+            accumulate=accumulate,
         )
         update = Update(graph, optimizer, given, check_seed(seed))
         json_text("Trainer: description", description)
@@ -140,6 +146,7 @@ class Trainer:
     progress = Setting[bool | None]()
     on_nonfinite = Setting[OnNonFinite]()
     on_interrupt = Setting[OnInterrupt]()
+    accumulate = Setting[int]()
     model = Fixed[Graph](lambda run: run.update.model)
     optimizer = Fixed[Optimizer](lambda run: run.update.optimizer)
     seed = Fixed[int](lambda run: run.update.seed)

@@ -48,6 +48,7 @@ class Options:
     on_nonfinite: OnNonFinite = "raise"
     on_interrupt: OnInterrupt = "raise"
     metrics: MetricsLike = ()
+    accumulate: int = 1
 
     def __post_init__(self) -> None:
         check_loss(self.loss)
@@ -71,6 +72,7 @@ class Options:
         for name in ("validate_every", "snapshot_every", "patience"):
             if (count := getattr(self, name)) is not None:
                 self._put(name, positive_int(f"Trainer: {name}", count))
+        self._put("accumulate", positive_int("Trainer: accumulate", self.accumulate))
         for name, cure in (
             ("clip_norm", "None clips nothing"),
             ("clip_value", "None clips nothing"),

@@ -40,9 +40,9 @@ class Standing:
         before, self.began = self.began, (self.step, self.epoch + (self.index > 0))
         return self.began != before
 
-    def advance(self, batches_per_epoch: int) -> None:
-        """A batch is done."""
-        self.step, self.index = self.step + 1, self.index + 1
+    def advance(self, batches_per_epoch: int, batches: int = 1) -> None:
+        """An update from this many batches is done."""
+        self.step, self.index = self.step + 1, self.index + batches
         if self.index == batches_per_epoch:
             self.epoch, self.index = self.epoch + 1, 0
 

@@ -5,40 +5,97 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+from rnnbp.bptt.results import States
 from rnnbp.numerics import Array, NonFiniteError
+from rnnbp.train.accumulation import Part, WeightedSum, weight_of
 from rnnbp.train.metrics import Averages, in_json
 from rnnbp.train.run_data import RunData
-from rnnbp.train.source import Source, check_known, lost_after
+from rnnbp.train.source import Batch, Source, check_known, lost_after
 from rnnbp.train.standing import Parts, Standing
-from rnnbp.train.updates import DivergedError, Update
+from rnnbp.train.updates import DivergedError, Update, Updated
 from rnnbp.train.validation import validation_loss
 
 
-def updated(
-    update: Update, data: Source, at: Standing, known: RunData, *, skip: bool
-) -> tuple[dict[str, Any], Mapping[str, Array] | None]:
-    """The metrics of the update from the batch where a run stands, and its gradients, if it has any.
+class Step(NamedTuple):
+    """The line of metrics of an update, its gradients, if it has any, and the number of batches that
+    it was made from."""
 
-    With ``skip`` a batch that is not finite, or whose loss, gradient or state is not, is left out.
+    metrics: dict[str, Any]
+    grads: Mapping[str, Array] | None
+    batches: int
+
+
+def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip: bool) -> Step:
+    """Make the update from the batches that begin where a run stands.
+
+    With ``skip`` one that is not finite, or whose loss, gradient or state is not, is left out.
     """
+    group = Group(update, data, at, known)
     try:
-        batch = data.batch(at.epoch, at.index)
-        check_known(batch, at.lost)
-        found = Averages(update.options.measured)
-        made = update(batch, at.state, at.step, found.see if found.metrics else None)
+        made = group.whole() if update.options.accumulate == 1 else group.summed()
     except (FloatingPointError, NonFiniteError) as error:
         if not skip or isinstance(error, DivergedError):
             raise
         at.history.note(dict.fromkeys(_names(update), math.nan))
         skipped = {"skipped": at.skip(), "nonfinite": str(error)}
-        return {"loss": None, "grad_norm": None, "lr": update.rate(at.step), **skipped}, None
-    at.state, at.lost = made.state, lost_after(batch, at.lost, made.lost)
-    known.see(data, at.step, at.epoch, at.index, batch)
+        return Step({"loss": None, "grad_norm": None, "lr": update.rate(at.step), **skipped}, None, group.taken)
+    at.state, at.lost = made.state, group.lost
     at.history.losses.append(made.metrics["loss"])
-    at.history.note(dict.fromkeys(_names(update), math.nan) | found.values())
-    return made.metrics | in_json(found.values()), made.grads
+    at.history.note(dict.fromkeys(_names(update), math.nan) | group.measured.values())
+    return Step(made.metrics | in_json(group.measured.values()), made.grads, group.taken)
+
+
+class Group:
+    """The batches of an update, one after the other. What a run stands at is left alone, so that
+    an update that fails can be made again."""
+
+    def __init__(self, update: Update, data: Source, at: Standing, known: RunData) -> None:
+        self.update, self.data, self.at, self.known = update, data, at, known
+        self.taken, self.lost = 0, at.lost
+        self.measured = Averages(update.options.measured)
+        self.seen = self.measured.see if self.measured.metrics else None
+
+    def whole(self) -> Updated:
+        """The update from one batch."""
+        batch = self._next()
+        made = self.update(batch, self.at.state, self.at.step, self.seen)
+        self._done(batch, made.lost)
+        return made
+
+    def summed(self) -> Updated:
+        """The update from several, or those that are left of the epoch."""
+        total, state = WeightedSum(), self.at.state
+        while self.taken < self.update.options.accumulate and (
+            not self.taken or self.at.index + self.taken < self.data.batches_per_epoch
+        ):
+            try:
+                state = self._add_next(total, state)
+            except Exception as error:
+                error.add_note(f"in number {self.taken} of the batches of this update")
+                raise
+        return self.update.finish(Part(*total.mean(), state, self.lost), self.at.step)
+
+    def _add_next(self, total: WeightedSum, state: States) -> States:
+        """Add a batch to the sum; returns the state after it. Its gradients are nobody's then."""
+        number, batch = self.taken, self._next()
+        part = self.update.part(batch, state, self.at.step, number, self.seen)
+        weight = 0.0 if part.grads is None else weight_of(self.update.model, batch, self.update.options.loss)
+        total.add(part, weight)
+        self._done(batch, part.lost)
+        return part.state
+
+    def _next(self) -> Batch:
+        self.taken += 1
+        batch = self.data.batch(self.at.epoch, self.at.index + self.taken - 1)
+        check_known(batch, self.lost)
+        return batch
+
+    def _done(self, batch: Batch, lost: tuple[int, ...]) -> None:
+        self.lost = lost_after(batch, self.lost, lost)
+        if self.taken == 1:
+            self.known.see(self.data, self.at.step, self.at.epoch, self.at.index, batch)
 
 
 def _names(update: Update) -> list[str]:

@@ -88,7 +88,7 @@ class Training:
         called with each event."""
         data = self.known.wrapped.source("Trainer.fit: data", given, self.at.epoch)
         self._begin(data)
-        total = limits.total(self.at, data.batches_per_epoch)
+        total = limits.total(self.at, data.batches_per_epoch, self.options.accumulate)
         try:
             with progress_bar(self.options.progress, self.at.step, total) as bar:
                 while self.pending is not None or not (reason := self._reason(limits)):
@@ -161,8 +161,8 @@ class Training:
         before = optimizer.steps
         metrics: dict[str, Any] = {"step": at.step + 1, "epoch": at.epoch}
         try:
-            found, grads = updated(self.update, data, at, self.known, skip=self.options.on_nonfinite == "skip")
-            at.advance(data.batches_per_epoch)
+            made = updated(self.update, data, at, self.known, skip=self.options.on_nonfinite == "skip")
+            at.advance(data.batches_per_epoch, made.batches)
         except BaseException as error:  # an interrupt too
             if optimizer.steps != before:
                 self.useless = f"step {metrics['step']} was cut off in the middle of its update"
@@ -170,7 +170,7 @@ class Training:
             if self.folder.saved is not None:
                 error.add_note(f"the last snapshot is of step {self.folder.saved}")
             raise
-        return metrics | found, grads if self.options.callbacks else None
+        return metrics | made.metrics, made.grads if self.options.callbacks else None
 
     def _note_time(self, limits: Limits) -> float:
         """The seconds of training so far."""
@@ -247,5 +247,6 @@ def _identity(update: Update) -> Identity:
     """What decides the numbers of a run."""
     options = update.options
     validation = None if options.validation is None else fingerprint(options.validation)
-    named = {name: getattr(options, name) for name in ("validate_every", "patience", "on_nonfinite")}
+    names = ("validate_every", "patience", "on_nonfinite", "accumulate")
+    named = {name: getattr(options, name) for name in names}
     return update.identity() | of_settings(named, validation=validation)

@@ -28,6 +28,7 @@ from rnnbp.optim.clipping import norm_of, scale_down
 from rnnbp.optim.parameters import Extent, extents
 from rnnbp.rng import fold
 from rnnbp.storage import JSON
+from rnnbp.train.accumulation import Part
 from rnnbp.train.identity import Identity, described, of_chunks, of_optimizer, of_rate, of_surroundings
 from rnnbp.train.options import Options
 from rnnbp.train.source import Batch, carrying
@@ -67,9 +68,10 @@ class Update:
 
     @cached_property
     def held(self) -> int:
-        """Bytes that training holds all the time within a budget: the optimiser's, the best parameters."""
-        best = 0 if self.options.validation is None else sum(p.nbytes for p in self.model.params.values())
-        return self.optimizer.nbytes + best
+        """Bytes that training holds all the time within a budget: the optimiser's, the best parameters, and
+        the gradients of the batches before, where several make an update."""
+        copies = (self.options.validation is not None) + (self.options.accumulate > 1)
+        return self.optimizer.nbytes + copies * sum(p.nbytes for p in self.model.params.values())
 
     def identity(self) -> Identity:
         """All that decides the bits of an update, but for parameters, batches and what changes with them."""
@@ -100,28 +102,53 @@ class Update:
         Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; but for the
         parameter, nothing has changed then.
         """
+        part, found = self._part(batch, state, step, 0, seen)
+        return self._finish(part, found, step)
+
+    @ieee
+    def part(self, batch: Batch, state: States, step: int, number: int, seen: Seen | None = None) -> Part:
+        """Batch ``number``, from 0, of those that an update is made from. Raises as the update does."""
+        return self._part(batch, state, step, number, seen)[0]
+
+    @ieee
+    def finish(self, part: Part, step: int) -> Updated:
+        """Make update number ``step`` from the mean of its batches."""
+        grads = {f"the gradient of {name}": g for name, g in (part.grads or {}).items()}
+        return self._finish(part, _check(f"step {step + 1}:", grads), step)
+
+    def _part(
+        self, batch: Batch, state: States, step: int, number: int, seen: Seen | None
+    ) -> tuple[Part, list[Extent]]:
+        """A batch, and the extents of its gradients, all finite."""
         self.optimizer.check_parameters(self.model)
+        place = f"step {step + 1}:"
         with carrying(batch, state):
             try:
                 loss_of = self.options.loss if seen is None else Observed(self.options.loss, seen)
-                result = self._run(batch, loss_of, state, step)
+                result = self._run(batch, loss_of, state, step, number)
             except NoWeightError:  # a window of padding alone: nothing to learn, but the state goes on
-                result = self._run(batch, NoLoss(), state, step)
-                _check(f"step {step + 1}:", _states(result))
-                metrics = {"loss": 0.0, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}
-                return Updated(metrics, result.state, result.lost, None)
+                result = self._run(batch, NoLoss(), state, step, number)
+                _check(place, _states(result))
+                return Part(0.0, None, result.state, result.lost), []
         loss, grads = float(result.loss), {name: result.grads[name] for name in self.optimizer.params}
-        place = f"step {step + 1}:"
         _check(place, {"the loss": np.array(loss)} if not math.isfinite(loss) else {})
         gradients = {f"the gradient of {name}": g for name, g in grads.items()}
         found = _check(place, gradients | _states(result))
-        norm, rate = self._clip(grads, found[: len(grads)]), self.rate(step)
+        return Part(loss, grads, result.state, result.lost), found[: len(grads)]
+
+    def _finish(self, part: Part, found: list[Extent], step: int) -> Updated:
+        """Clip, update, and look at the parameters."""
+        loss, grads, state, lost = part
+        if grads is None:
+            metrics = {"loss": 0.0, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}
+            return Updated(metrics, state, lost, None)
+        norm, rate = self._clip(grads, found), self.rate(step)
         self._step(grads, found, norm, rate)
         updated = {f"the parameter {name}": p for name, p in self.optimizer.params.items()}
-        _check(f"{place} after the update,", updated, DivergedError)
-        return Updated({"loss": loss, "grad_norm": norm, "lr": rate}, result.state, result.lost, grads)
+        _check(f"step {step + 1}: after the update,", updated, DivergedError)
+        return Updated({"loss": loss, "grad_norm": norm, "lr": rate}, state, lost, grads)
 
-    def _run(self, batch: Batch, loss: LossLike | Observed, state: States, step: int) -> Gradients:
+    def _run(self, batch: Batch, loss: LossLike | Observed, state: States, step: int, number: int) -> Gradients:
         given: Any = loss
         x = batch.x if sliceable(batch.x) or is_stream(batch.x) else plain("x", batch.x)
         steps = x.shape[0] if sliceable(x) else 0
@@ -130,7 +157,7 @@ class Update:
             "chunk": self.options.chunk,
             "state": state if state and not batch.fresh else None,
             "mask": batch.mask,
-            "seed": fold(self.seed, step),
+            "seed": fold(self.seed, step, *[number] * (number > 0)),
             "dx": False,
         }
         if not isinstance(checkpoint, Plan) and is_budget(checkpoint):

@@ -1,0 +1,83 @@
+"""An update from several batches: its loss and gradient are those of one batch of all their rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rnnbp.arrays import is_stream
+from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.results import States
+from rnnbp.graph import Graph
+from rnnbp.ieee import ieee
+from rnnbp.losses import Loss
+from rnnbp.numerics import Array
+from rnnbp.train.source import Batch
+
+
+class Part(NamedTuple):
+    """What a batch gives: its loss and gradients, None of a batch without weight; the state after
+    it; the sequences whose state is lost in it."""
+
+    loss: float
+    grads: dict[str, Array] | None
+    state: States
+    lost: tuple[int, ...]
+
+
+@dataclass
+class WeightedSum:
+    """Σ w L and Σ w g over batches, with w in units of the first batch's, so that equal ones are
+    summed as they are."""
+
+    loss: float = 0.0
+    grads: dict[str, Array] = field(default_factory=dict)
+    weights: float = 0.0
+    unit: float = 0.0
+
+    @ieee
+    def add(self, part: Part, weight: float) -> None:
+        """Add a batch. Its gradients, which nobody else may need, are the first sum, or are scaled
+        in place."""
+        if part.grads is None:
+            return
+        if not self.grads:
+            self.loss, self.grads, self.weights, self.unit = part.loss, part.grads, 1.0, weight
+            return
+        ratio = weight / self.unit
+        self.loss, self.weights = self.loss + ratio * part.loss, self.weights + ratio
+        for name, total in self.grads.items():
+            g = part.grads[name]
+            if ratio != 1:
+                g *= ratio
+            total += g
+
+    @ieee
+    def mean(self) -> tuple[float, dict[str, Array] | None]:
+        """The loss and the gradients, those of the sum, divided; None where no batch had weight."""
+        if self.weights > 1:
+            for total in self.grads.values():
+                total /= self.weights
+        return self.loss / (self.weights or 1.0), self.grads or None
+
+
+def weight_of(model: Graph, batch: Batch, loss: LossLike) -> float:
+    """What a batch counts by among those of an update: the denominator of its mean; 1 for a function.
+
+    Raises ValueError for streams, whose weights are not known beforehand.
+    """
+    if not isinstance(loss, Loss):
+        return 1.0
+    parts: list[Any] = [batch.x, batch.target, batch.mask]
+    if any(map(is_stream, parts)):
+        raise ValueError(
+            "Trainer: accumulate needs batches in memory, because they count by their weights; "
+            "this one has a stream: give arrays, or accumulate=1"
+        )
+    shape = np.shape(batch.x)
+    if batch.target is None:
+        return float(shape[0] * shape[1])
+    (features,) = model.output_shapes(shape[2:])
+    return loss.weight(batch.target, batch.mask, outputs=(*shape[:2], *(features or ())))
