@@ -67,7 +67,7 @@ CASES: dict[str, tuple[Any, type[Exception], str]] = {
     "tiny weights": (lambda: rb.bptt(lstm(), x(), Y, MSE, mask=np.full((T, B), 1e-43)), ValueError, "too little for float32; scale them up"),
     "empty mask": (lambda: rb.bptt(lstm(), x(), Y, MSE, mask=np.zeros((T, B), bool)), ValueError, "no element is left"),
     "negative mask": (lambda: rb.bptt(lstm(), x(), Y, MSE, mask=-np.ones((T, B))), ValueError, r"found -1.0 at \[0, 0"),
-    "mask for an own loss": (lambda: rb.bptt(lstm(), x(), Y, lambda y, t: (0.0, y), mask=np.ones((T, B))), TypeError, "needs one of rnnbp.losses"),
+    "mask for an own loss": (lambda: rb.bptt(lstm(), x(), Y, lambda y, t: (0.0, y), mask=np.full((T, B), 0.5)), TypeError, "use rnnbp.losses.PerStep"),
     "loss class": (lambda: rb.bptt(lstm(), x(), Y, rb.losses.Huber), TypeError, "build it first"),
     "loss name": (lambda: rb.bptt(lstm(), x(), Y, "mse"), TypeError, "loss must be a Loss or a function"),
     "own dy of another shape": (lambda: rb.bptt(lstm(), x(), Y, lambda y, t: (0.0, y[0])), rb.ShapeError, r"gave dy of shape \(2, 2\) for y of shape \(5, 2, 2\)"),

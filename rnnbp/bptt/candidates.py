@@ -46,12 +46,23 @@ def lengths_of(steps: int) -> list[int]:
 
 
 def bound(sizes: Sizes, steps: int, length: int, slots: int, tapes: int) -> int:
-    """The most bytes that are held with this many slots and tapes, and the largest workspace of any action."""
+    """The most bytes that are held with this many slots and tapes, and the largest workspace of any action.
+
+    A loss of all steps at once may take more before the schedule begins.
+    """
+    before = during(sizes, steps, length, 0, 0) - sizes.all_outputs(steps) - sizes.workspace(length)
+    before += sizes.before(steps, length) if sizes.loss_whole else 0
+    return max(during(sizes, steps, length, slots, tapes), before)
+
+
+def during(sizes: Sizes, steps: int, length: int, slots: int, tapes: int) -> int:
+    """The same while the schedule runs."""
     held = (
         sizes.gradients(steps, parted=parted(math.ceil(steps / length), length))
         + sizes.standing
         + sizes.program(length)
         + sizes.workspace(length)
+        + sizes.all_outputs(steps)
     )
     return held + slots * sizes.slot + tapes * sizes.tape(length) + sizes.objects.held(length, tapes=tapes, slots=slots)
 
@@ -92,7 +103,7 @@ class Candidates:
         if chunks > 1:
             yield self._thin("all states kept", ThinTapes(chunks), length, chunks, chunks, 0, chunks - 1)
         slot = max(1, self.sizes.slot + self.sizes.objects.held(length, slots=1))
-        room = budget - self._bytes(length, slots=0, tapes=1)
+        room = budget - during(self.sizes, self.steps, length, 0, 1)
         units = room // slot
         if units < 1:
             return
@@ -166,6 +177,8 @@ class Candidates:
     def _seconds(self, runs: int, chunks: int, length: int, rebuilt: int = 0) -> float:
         """Of a schedule that runs this many chunks, each recorded or rebuilt once; the last, perhaps short, once."""
         counts = {"Advance": runs - chunks, "Keep": rebuilt, "Rebuild": rebuilt}
+        if self.sizes.loss_whole:  # all outputs are made first
+            counts["Advance"] += chunks
         steps = {kind: n * length for kind, n in counts.items()}
         counts |= {"Record": chunks - rebuilt, "Backward": chunks}
         return self.costs.seconds(counts, steps | {"Record": self.steps - rebuilt * length, "Backward": self.steps})

@@ -67,4 +67,5 @@ class Counter:
                 problem.chunk, peaks["tapes"], peaks["thin"], peaks["slots"], peaks["disk"]
             ),
             seconds=time.perf_counter() - self.began,
+            output_bytes=sizes.all_outputs(problem.steps),
         )

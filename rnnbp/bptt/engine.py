@@ -115,7 +115,8 @@ def bptt(
         objective.memory = memory
         chunks = _chunks(problem, memory, seed=check_seed(seed))
         plan = checkpoint if isinstance(checkpoint, Plan) else None
-        with Progress(problem, foreseen, plan) if flag("progress", progress) else nullcontext() as bar:
+        shown = Progress(problem, foreseen, plan, whole=objective.loss.whole) if flag("progress", progress) else None
+        with shown or nullcontext() as bar:
             run = Run(problem, chunks, objective, dx=kept, memory=memory, horizon=horizon, folder=folder, done=bar)
             result = run.execute(actions)
             objective.end()

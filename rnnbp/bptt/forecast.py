@@ -12,7 +12,7 @@ from typing import Any
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
 from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.costs import Costs
-from rnnbp.bptt.objective import LossLike, needs_of
+from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.bptt.refused import backend_for, by_numpy_where_refused
 from rnnbp.bptt.sizes import Sizes
@@ -21,10 +21,13 @@ from rnnbp.bptt.standing import Standing, check_horizon, cuts
 from rnnbp.bptt.sums import parted
 from rnnbp.graph import Graph
 from rnnbp.losses import Loss
+from rnnbp.losses.function import needs_of
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.schedules import ScheduleLike, resolve
 from rnnbp.simulation import Simulation, simulate
 
+OUTPUTS = "outputs of all steps"
+"""The kind of what a loss of all steps at once holds: y, and then dy."""
 MOST = 10**8
 """Chunks that a forecast goes through, one by one: some minutes."""
 
@@ -41,6 +44,9 @@ class Forecast(Simulation):
     """About what Python's own objects around these arrays take at most."""
     seconds: float | None = field(default=None, kw_only=True)
     """What the actions take by the costs given, None without."""
+    output_bytes: int = field(default=0, kw_only=True)
+    """Of y, and then dy, of all steps: held under any schedule for a ``WholeSequence`` loss, which also takes
+    one more run of all steps. Checkpoints save nothing of these; other losses have none."""
 
 
 @by_numpy_where_refused
@@ -125,6 +131,7 @@ def sizes_of(
         loss_spare=spare,
         loss_rows=rows,
         loss_brief=isinstance(loss, Loss) and loss.brief,
+        loss_whole=isinstance(loss, Loss) and loss.whole,
         dx=dx,
         backend=backend_for(model, backend),
         training=training,
@@ -146,10 +153,15 @@ def foretell(
     balance = _Balance(sizes, steps, length, horizon)
     balance.run(schedule)
     disk = {"write": counts.writes["disk"], "read": counts.reads["disk"]}
+    again = steps if sizes.loss_whole else 0
     seconds = None if costs is None else costs.seconds(counts.counts | disk, balance.steps, balance.peak)
+    if costs is not None and seconds is not None and again:
+        seconds += costs.seconds({"Advance": chunks}, {"Advance": again})
     slots, disk_slots = counts.peak_slots, counts.peak_slots_by_tier["disk"]
+    run = {"steps_run": counts.steps_run + again, "steps_rerun": counts.steps_rerun + again}
     return Forecast(
-        **vars(counts),
+        **(vars(counts) | run),
+        output_bytes=sizes.all_outputs(steps),
         peak_bytes=balance.peak,
         peak_bytes_by_kind=balance.by_kind,
         object_bytes=sizes.object_bytes(length, counts.peak_tapes, counts.peak_thin_tapes, slots, disk_slots),
@@ -174,15 +186,29 @@ class _Balance:
         self.steps: Counter[str] = Counter()
         self.stand()
         self.note()
+        self.arrived = 0
+        if sizes.loss_whole:
+            self.see_all(steps)
+
+    def see_all(self, steps: int) -> None:
+        """A loss of all steps at once: y is made and taken to it, and its dy stays."""
+        sizes = self.sizes
+        self.hold(OUTPUTS, sizes.all_outputs(steps))
+        self.hold("state", sizes.slot)
+        self.arrived = self.last + 1
+        for length in (self.whole, self.rest) if self.last else (self.rest,):
+            self.note(sizes.arriving(length))
+            self.note(sizes.outputs(length))
+        self.hold("state", -sizes.slot)
+        self.note(sizes.whole_loss(steps))
 
     def run(self, schedule: Iterable[Action]) -> None:
-        arrived = 0
         for action, after in pairwise(chain(schedule, [None])):
             assert action is not None
             length = self.rest if action.n == self.last else self.whole
             self.steps[type(action).__name__] += length
-            if isinstance(action, Advance | Keep | Record) and action.n == arrived:
-                arrived += 1
+            if isinstance(action, Advance | Keep | Record) and action.n == self.arrived:
+                self.arrived += 1
                 self.note(self.sizes.arriving(length))
             if self.disk and read_ahead(action, after, self.disk, (self.tapes, self.thin)) is not None:
                 self.hold("read ahead", self.sizes.slot)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.arrays import REAL, as_array, plain
+from rnnbp.bptt.all_steps import new_outputs
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.objective import LossLike, Objective, Seen
@@ -22,6 +23,7 @@ from rnnbp.bptt.sums import Total
 from rnnbp.ieee import ieee
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss
+from rnnbp.losses.function import FunctionLoss
 from rnnbp.numerics import Array, ShapeError, flag
 from rnnbp.reuse import Reuse, reuse
 from rnnbp.rng import check_seed
@@ -165,11 +167,17 @@ def evaluated(
         for n in problem.numbers():
             if objective.prepare(n):
                 objective.finish()
+        whole = new_outputs(problem) if objective.loss.whole else None
         for n in problem.numbers():
             present, y = chunks.outputs(n, present)
             if seen is not None:
                 seen(y, *objective.data(n))
-            value.add(float(objective.value(y, n)))
+            if whole is None:
+                value.add(float(objective.value(y, n)))
+            else:
+                whole[problem.span(n)] = y
+        if whole is not None:
+            value.add(float(objective.value_of_all(whole)))
         objective.end()
         memory.end(chunks.rest(), lasting(problem.model))
     return float(value.value), present, lost_rows(problem.x) if problem.state else ()
@@ -205,11 +213,4 @@ def _one_step(name: str, given: Any, batch: int) -> Array | None:
 
 def _without_time(loss: LossLike) -> LossLike:
     """A user's function sees arrays without the time axis; a Loss does not mind it."""
-    if isinstance(loss, Loss | type) or not callable(loss):
-        return loss
-
-    def one_step(y: Array, target: Any) -> tuple[Any, Any]:
-        value, dy = loss(y[0], None if target is None else target[0])
-        return value, plain("dy of the loss function", dy)[None]
-
-    return one_step
+    return loss if isinstance(loss, Loss | type) or not callable(loss) else FunctionLoss(loss, time=False)

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.arrays import plain
 from rnnbp.batch_first import warn_if_known, warn_if_prefixes
 from rnnbp.bptt.padding import check_weights, end_of
 from rnnbp.bptt.problem import Problem
@@ -18,14 +17,16 @@ from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.lazy import cached_property
 from rnnbp.losses import Loss
+from rnnbp.losses.function import FunctionLoss, as_loss, needs_of
+from rnnbp.losses.own import Own, fitting, read_only
 from rnnbp.native.finite import first_bad
-from rnnbp.numerics import Array, DtypeError, ShapeError, cast, lies, real_number, shown
+from rnnbp.numerics import Array, ShapeError, lies, shown
 from rnnbp.reuse import Reuse
 from rnnbp.storage import PathLike
 
 Seen: TypeAlias = Callable[[Array, Array | None, Array | None], object]
 """(y, target, mask) of a chunk, (L, B, ...) each, None for what there is not."""
-LossLike: TypeAlias = Loss | Callable[[Any, Any], tuple[Any, Any]]
+LossLike: TypeAlias = Loss | Callable[..., tuple[Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Objective:
     """``objective(y, n)`` is (value, dy) of chunk n; the values of all chunks add up to the loss.
 
     A ``Loss`` is a mean over all unmasked elements of the whole sequence, whatever the chunks. A function
-    ``(y, target) -> (value, dy)`` is called as it is, once per chunk; ``target`` None stays None.
+    ``(y, target) -> (value, dy)`` is called once per chunk, and checked that its values add up; ``target`` None
+    stays None. A loss of all steps at once has seen them, by ``see_all``, before chunks ask for their part.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class Objective:
         see = loss.see if isinstance(loss, Observed) else None
         loss = loss.loss if isinstance(loss, Observed) else loss
         check_loss(loss)
-        self.problem, self.loss = problem, loss
+        self.problem, self.loss = problem, as_loss(loss)
         self.target = None if target is None else self._series("target", target, folder)
         self.mask = None if mask is None else self._series("mask", mask, folder)
         self._check_axes()
@@ -63,12 +65,22 @@ class Objective:
         """What is called with y of each chunk, and its number, before its loss is taken."""
         self.return_y = False
         """Whether y of all steps is kept."""
-        if isinstance(loss, Loss) and self.target is None:
-            raise TypeError(f"{loss} compares with a target, found None; give one, or write a loss function")
-        if not isinstance(loss, Loss) and mask is not None:
-            raise TypeError("a mask, as Sequences(last=True) makes one, needs one of rnnbp.losses, not a function")
+        self.derivative: Array | None = None
+        """dy of all steps, of a loss that takes them at once."""
+        self._own_value: Any = 0.0
+        self._due = isinstance(self.loss, FunctionLoss) and not self.loss.passed
+        self._check_loss()
         if all(isinstance(part, Held) for part in self._parts) and problem.known:
             self.finish()
+
+    def _check_loss(self) -> None:
+        """Raise TypeError or ValueError where the loss cannot be taken of such a target, mask or x."""
+        if self.loss.needs_target and self.target is None:
+            raise TypeError(f"{self.loss} compares with a target, found None; give one, or write a loss function")
+        if isinstance(self.loss, Own) and self.mask is not None:
+            self.loss.check_mask()
+        if self.loss.whole and not self.problem.known:
+            raise ValueError(f"{self.loss} takes y of all steps, and x is a stream of unknown length; give steps=")
 
     @cached_property
     def memory(self) -> Reuse:
@@ -138,11 +150,11 @@ class Objective:
 
     def _weigh(self, span: slice, *, again: bool = False) -> float:
         """The weights of some steps, whose targets are checked; ``again`` if they are not a chunk."""
-        target, mask = (self._read(part, span, again=again) for part in (self.target, self.mask))
+        looked = self.loss.reads_target or not again
+        target: Any = self._read(self.target, span, again=again) if looked else None
+        mask = self._read(self.mask, span, again=again)
         if isinstance(self.mask, Stream):
             check_weights(self.problem.x, span, mask)
-        if not isinstance(self.loss, Loss):
-            return 0.0
         outputs = (span.stop - span.start, self.problem.batch, *self.problem.output_shape)
         with counted_from(span.start):
             return self.loss.weight(target, mask, outputs=outputs)
@@ -153,7 +165,7 @@ class Objective:
         for name, part in (("target", self.target), ("mask", self.mask)):
             if part is not None and part.has(self.problem.steps):
                 raise ShapeError(f"{name} goes on after x has ended, at {self.problem.steps} steps; end them alike")
-        if isinstance(self.loss, Loss):
+        if self.mask is not None or not isinstance(self.loss, FunctionLoss):
             self.total = self.loss.some(sum(self._weigh(span, again=True) for span in self._blocks()))
             if self.total < float(np.finfo(self.problem.dtype).tiny):  # 1 / total would overflow
                 raise ValueError(f"weights sum to {self.total}, too little for {self.problem.dtype}; scale them up")
@@ -185,7 +197,8 @@ class Objective:
             copied=not plain or (problem.floats and x.dtype != problem.dtype),
             loss_spare=spare,
             loss_rows=rows,
-            loss_brief=isinstance(self.loss, Loss) and self.loss.brief,
+            loss_brief=self.loss.brief,
+            loss_whole=self.loss.whole,
             dx=dx,
             return_y=self.return_y,
             symbol_bytes=x.dtype.itemsize if x.fresh else 8,
@@ -211,49 +224,78 @@ class Objective:
     def __call__(self, y: Array, n: int) -> tuple[Any, Array]:
         if self.seen is not None:
             self.seen(y, n)
+        if self.derivative is not None:
+            return self._own_value if n == 0 else 0.0, read_only(self.derivative[self.problem.span(n)])
         value, dy = self._evaluate(y, n)
-        if isinstance(self.loss, Loss):
-            return value / self.total, self._fitting(self.loss, dy, y)
-        return _number(value), self._own(dy, y, n)
+        if not isinstance(self.loss, FunctionLoss):
+            return value / self.total, fitting(self.loss, dy, y)
+        if (at := first_bad(dy)) is not None:
+            step = self.problem.span(n).start + at[0]
+            raise ValueError(f"{self.loss.name} gave dy = {dy[at]} at {[step, *at[1:]]}; it must be finite")
+        return value, dy
 
     def value(self, y: Array, n: int) -> Any:
         """The part of the loss that chunk n adds."""
+        if isinstance(self.loss, Own):
+            target, mask = self._chunk(y, n)
+            return self.loss.value(y, target, mask) / self.total
         return self._evaluate(y, n)[0] / self.total
 
+    def see_all(self, y: Array) -> Array:
+        """Take y (T, B, ...) to a loss of all steps at once; returns its dy, which chunks then get."""
+        self._own_value, dy = self.loss.summed(y, *self._all())
+        self.derivative = dy if lies(dy) and alone(dy) else np.array(dy, order="C")
+        return self.derivative
+
+    def value_of_all(self, y: Array) -> Any:
+        """The loss, from y (T, B, ...)."""
+        assert isinstance(self.loss, Own)
+        return self.loss.value(y, *self._all())
+
+    def _all(self) -> tuple[Any, Any]:
+        span = slice(0, self.problem.steps)
+        return self._read(self.target, span, again=True), self._read(self.mask, span, again=True)
+
     def _evaluate(self, y: Array, n: int) -> tuple[Any, Any]:
-        span = self.problem.span(n)
-        target = self._read(self.target, span)
-        if isinstance(self.loss, Loss):
-            new = partial(self.memory.new, brief=True)
-            return self.loss.summed_in(y, target, self._read(self.mask, span), new, 1 / self.total)
-        try:
-            found = self.loss(read_only(y), None if target is None else read_only(target))
-        except Exception as error:  # whatever the user's code raises: it gets a note, and goes on
-            error.add_note(
-                f"in the loss function {shown(self.loss)}, which is called with read-only NumPy arrays, (y, target) "
-                f"or (y, None), and returns (value, dy)"
-            )
-            raise
-        if not isinstance(found, tuple) or len(found) != 2:
-            raise TypeError(f"the loss function must return (value, dy), found {type(found).__name__}")
-        return found
+        target, mask = self._chunk(y, n)
+        return self.loss.summed_in(y, target, mask, partial(self.memory.new, brief=True), 1 / self.total)
 
-    def _own(self, dy: Any, y: Array, n: int) -> Array:
-        """The dy that a function of the user gave, checked."""
-        found = self._fitting("the loss function", dy, y)
-        if (at := first_bad(found)) is not None:
-            step = self.problem.span(n).start + at[0]
-            raise ValueError(f"the loss function gave dy = {found[at]} at {[step, *at[1:]]}; it must be finite")
-        return found
+    def _chunk(self, y: Array, n: int) -> tuple[Any, Any]:
+        """(target, mask) of chunk n, with which a bare function is checked where that is due."""
+        target, mask = self.data(n)
+        if self._due and y.dtype.kind != "c" and self._several:
+            assert isinstance(self.loss, FunctionLoss)
+            self._due = not self.loss.check(y, target, mask)
+        return target, mask
 
-    def _fitting(self, who: object, dy: Any, y: Array) -> Array:
-        """dy in y's dtype. Raises ShapeError, DtypeError or ValueError where it does not fit y."""
-        dy = plain("dy", dy, who)
-        if dy.shape != y.shape:
-            raise ShapeError(f"{who} gave dy of shape {dy.shape} for y of shape {y.shape}; they must agree")
-        if dy.dtype.kind not in "fiub" and dy.dtype != y.dtype:  # gradcheck's are complex
-            raise DtypeError(f"{who} gave dy of dtype {dy.dtype}; give floats")
-        return cast(dy, y.dtype, who, "dy")
+    @property
+    def _several(self) -> bool:
+        """Whether more than one chunk has steps that count."""
+        chunk, first, last = self.problem.chunk, *self._counted
+        return self.problem.chunks > 1 and first // chunk != last // chunk
+
+    @cached_property
+    def _counted(self) -> tuple[int, int]:
+        """The first and the last step that counts."""
+        steps = self.problem.steps
+        if self.mask is None:
+            return 0, steps - 1
+        found = [span.start + k for span in self._blocks() for k in _weighted(self.mask.again(span))]
+        return (found[0], found[-1]) if found else (0, 0)
+
+
+def _weighted(mask: Array) -> list[int]:
+    """The first and the last step of a part of a mask that have weight."""
+    some = np.flatnonzero((mask > 0).any(axis=1))
+    return [int(some[0]), int(some[-1])] if some.size else []
+
+
+def alone(array: Array) -> bool:
+    """Whether nothing else lies in an array's memory."""
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    return owner.nbytes == array.nbytes
 
 
 def check_loss(loss: object) -> None:
@@ -265,39 +307,6 @@ def check_loss(loss: object) -> None:
         )
 
 
-def needs_of(
-    loss: LossLike | None, dtype: np.dtype[Any], *, masked: bool = False, recast: bool = False
-) -> tuple[float, int]:
-    """Temporary arrays of a loss, as ``Loss.needs`` has them; of an unknown one, two of the output's size.
-
-    So too of a function of the user, which may declare another number in an attribute ``spare``. Raises TypeError or
-    ValueError for one that is no number of arrays.
-    """
-    if isinstance(loss, Loss):
-        return loss.needs(dtype.itemsize, masked=masked, recast=recast)
-    cure = "it counts arrays of y's size"
-    return real_number("loss.spare", getattr(loss, "spare", Loss.spare), least=0, cure=cure), 0
-
-
-def read_only(array: Array) -> Array:
-    """A view that refuses to be written to."""
-    view: Array = array.view()
-    view.setflags(write=False)
-    return view
-
-
 def _cure(name: str, found: tuple[Any, ...], lead: tuple[Any, ...]) -> str:
     """What to do about batch-first axes; "" for others."""
     return f"its first two axes are swapped: give {name}.swapaxes(0, 1)" if found[:2] == lead[::-1] else ""
-
-
-def _number(value: Any) -> float:
-    """The value that a function of the user gave, checked."""
-    if np.ndim(value):
-        raise ShapeError(f"the loss function gave a value of shape {np.shape(value)}; sum it to one number")
-    if not isinstance(value, (int, float, np.integer, np.floating, np.ndarray)) or np.asarray(value).dtype.kind == "c":
-        raise TypeError(f"the loss function gave the value {value!r}; it must be a real number")
-    try:
-        return float(value)
-    except OverflowError:  # an integer of more than 308 digits
-        raise ValueError("the loss function gave a value beyond float64; scale it") from None

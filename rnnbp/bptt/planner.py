@@ -57,6 +57,12 @@ class Plan:
         held = f"disk       {shown(slots * self.sizes.slot)}, {writes:,} checkpoints written"
         return [held] if writes else []
 
+    def _outputs(self) -> list[str]:
+        """The line of what a loss of all steps at once holds, if it is one."""
+        held = self.forecast.output_bytes
+        told = f"loss       y and dy of all steps are held, {shown(held)}, under any schedule: checkpoints save less"
+        return [told] if held else []
+
     @printable
     def __str__(self) -> str:
         kinds = ", ".join(f"{kind} {shown(n)}" for kind, n in self.forecast.peak_bytes_by_kind.items())
@@ -64,6 +70,7 @@ class Plan:
             f"schedule   {self.chosen.name}, chunks of {self.chunk} steps",
             f"bytes      {shown(self.forecast.peak_bytes)} of {shown(self.budget)}: {kinds}",
             *self._disk(),
+            *self._outputs(),
             f"steps      {self.forecast.steps_rerun:,} run again, {self.forecast.steps_rebuilt:,} rebuilt",
             f"seconds    {self.chosen.seconds:.3g}, {self.ratio:.2f} of caching everything",
             "",

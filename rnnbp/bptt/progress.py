@@ -16,8 +16,10 @@ from rnnbp.simulation import Simulation
 class Progress:
     """A bar of steps run forward, rebuilt and run backward; called after each action. Writes to stderr."""
 
-    def __init__(self, problem: Problem, foreseen: Simulation | None, plan: Plan | None) -> None:
-        total = None if foreseen is None else foreseen.steps_run + foreseen.steps_rebuilt + problem.steps
+    def __init__(
+        self, problem: Problem, foreseen: Simulation | None, plan: Plan | None, *, whole: bool = False
+    ) -> None:
+        total = None if foreseen is None else foreseen.steps_run + foreseen.steps_rebuilt + (1 + whole) * problem.steps
         self.plan = plan
         told = "" if plan is None else f", {plan.forecast.seconds:.3g} s predicted"
         look: Any = {"unit": " steps", "unit_scale": True, "dynamic_ncols": True, "disable": sys.stderr is None}

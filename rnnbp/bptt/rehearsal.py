@@ -46,14 +46,14 @@ class Rehearsal:
         self.rows, self.item = length * sizes.batch, sizes.dtype.itemsize
         self.heap = Heap(2 * np.getbufsize() * self.item)
 
-    def advance(self) -> int:
-        """The most bytes of an Advance."""
+    def advance(self, *, output: bool = False) -> int:
+        """The most bytes of an Advance, or of one that runs the tail too, for the model's ``output``."""
         values = self._begin()
         after = []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 part, x = self.sizes.layouts[node.number], self._read(node, values[node.args[0]])
-                fed = not self.parts.fed.isdisjoint(node.outs)
+                fed = output or not self.parts.fed.isdisjoint(node.outs)
                 y = self._new(part.output_bytes(self.length, in_tape=False)) if fed else None
                 after.append(self._new(part.state_bytes()))
                 self.heap.note(max(0, part.advance_bytes(self.length) - part.state_bytes()))
@@ -61,6 +61,8 @@ class Rehearsal:
                 del x
             else:
                 self._forward(node, values)
+        for node in self.parts.tail if output else ():
+            self._forward(node, values)
         return self.heap.peak
 
     def record(self, *, rebuilt: bool = False) -> tuple[int, int]:
@@ -169,6 +171,8 @@ class Rehearsal:
     def _loss(self) -> Block:
         """dy, made while y is there."""
         sizes, y = self.sizes, self._bytes(self.sizes.model.outputs[0])
+        if sizes.loss_whole:  # a part of what is held for all steps
+            return self._new(y, self._new(0))
         self.heap.note(y + sizes.loss_bytes(self.length) + self.length * sizes.target_bytes)
         self.heap.numpy += sizes.loss_bytes(self.length) + self.length * sizes.target_bytes
         self.heap.numpy += 0 if sizes.loss_brief else y

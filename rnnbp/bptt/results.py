@@ -31,6 +31,8 @@ class Stats(Simulation):
     """About what Python's own objects around these arrays took at most."""
     seconds: float
     """Wall-clock time of all actions."""
+    output_bytes: int = 0
+    """Of y, and then dy, of all steps, which a ``WholeSequence`` loss holds under any schedule; 0 for others."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ import numpy as np
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
 from rnnbp.bptt import sums
+from rnnbp.bptt.all_steps import keep_outputs, new_outputs
 from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates, ThinTape
 from rnnbp.bptt.counter import Counter
+from rnnbp.bptt.forecast import OUTPUTS
 from rnnbp.bptt.objective import Objective
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Accumulators, Gradients, States
@@ -66,7 +68,7 @@ class Run:
         self.backward = 0
         """Chunks that have added to the gradients."""
         self.dx = memory.new((problem.steps, *problem.x.shape), problem.dtype) if dx and problem.floats else None
-        self.y = self._outputs(memory) if objective.return_y else None
+        self.y = keep_outputs(objective, memory) if objective.return_y else None
         self.loss = Total()
         self.final: States = ()
         given = [problem.x.array] if isinstance(problem.x, Held) and not problem.x.fresh else []
@@ -75,20 +77,8 @@ class Run:
         self.ledger.hold("gradients", (self.grads.whole, self.dx, self.grads.totals, self.y))
         self.counter, self.standing = Counter(), Standing()
         self._states, self._slot = 0, self.sizes.slot
+        self.memory = memory
         memory.begin(self.ledger)
-
-    def _outputs(self, memory: Reuse) -> Array:
-        """Memory for y of all steps, which the objective is shown chunk by chunk."""
-        problem, watching = self.problem, self.objective.seen
-        found = memory.new((problem.steps, problem.batch, *problem.output_shape), problem.dtype)
-
-        def put(y: Array, n: int) -> None:
-            found[problem.span(n)] = y
-            if watching is not None:
-                watching(y, n)
-
-        self.objective.seen = put
-        return found
 
     def execute(self, schedule: Iterable[Action]) -> Gradients:
         """Run all actions."""
@@ -98,6 +88,8 @@ class Run:
             self.ledger.count("state", -self.problem.lent)
             self._stand()
             self.chunks.prepare()
+            if self.sizes.loss_whole:
+                self._see_all()
             for (action, wanted), (after, _) in pairwise(chain(self._told(schedule), [(None, ())])):
                 assert action is not None
                 if isinstance(after, Load):
@@ -116,6 +108,26 @@ class Run:
             left = self._states * self._slot - self.problem.lent
             self.ledger.count("state", -left)  # they are the result's
         return self._result()
+
+    def _see_all(self) -> None:
+        """Make all outputs, and take them to a loss of all steps at once; its dy stays."""
+        problem, state, steps = self.problem, self.problem.state, self.problem.steps
+        y = new_outputs(problem, self.memory)
+        self.ledger.hold(OUTPUTS, y)
+        with self.ledger.reserve("state", self.sizes.slot):
+            for n in problem.numbers():
+                if self.arriving:
+                    self._prepare(n)
+                with self._reserved(self.sizes.outputs, n):
+                    state, y[problem.span(n)] = self.chunks.outputs(n, state)
+                self.counter.steps += self.length(n)
+                if self.done is not None:
+                    self.done(self.length(n), self.ledger)
+        self.arriving = False
+        with self.ledger.reserve("workspace", self.sizes.whole_loss(steps)):
+            dy = self.objective.see_all(y)
+        self.ledger.hold(OUTPUTS, dy)
+        self.ledger.release(y)
 
     def _read_ahead(self, action: Action, after: Load) -> None:
         """Begin to read the slot of the next action, where that may be done while this one runs."""

@@ -39,6 +39,7 @@ class Sizes:
         loss_spare: temporary arrays of the loss besides dy, in sizes of the output.
         loss_rows: its bytes for each row of the output, as a number for each.
         loss_brief: whether dy lies in memory that is kept from run to run.
+        loss_whole: whether it takes the outputs of all steps at once, so that their dy is held for all steps.
         dx: whether the gradient by x is kept. return_y: whether y of all steps is.
         symbol_bytes: of an element of x that is no float.
         target_bytes: for a step, of target and mask where they are read anew for each chunk.
@@ -56,6 +57,7 @@ class Sizes:
     loss_spare: float = 2.0
     loss_rows: int = 0
     loss_brief: bool = False
+    loss_whole: bool = False
     dx: bool = True
     return_y: bool = False
     symbol_bytes: int = 8
@@ -170,6 +172,26 @@ class Sizes:
         return Rehearsal(self, length).advance()
 
     @once
+    def outputs(self, length: int) -> int:
+        """What an Advance with the output of the tail needs besides what is held."""
+        return Rehearsal(self, length).advance(output=True)
+
+    def all_outputs(self, steps: int) -> int:
+        """What a loss of all steps at once holds under any schedule: y until it is called, then dy."""
+        return self.value(self.model.outputs[0], steps) if self.loss_whole else 0
+
+    def whole_loss(self, steps: int) -> int:
+        """What a call of a loss of all steps at once needs besides y: dy, and its temporary arrays."""
+        spare = math.ceil(self.all_outputs(steps) * self.loss_spare)
+        return self.all_outputs(steps) + spare + steps * self.target_bytes
+
+    def before(self, steps: int, length: int) -> int:
+        """What a loss of all steps at once needs before the schedule begins, besides what is always held."""
+        if not self.loss_whole:
+            return 0
+        return self.all_outputs(steps) + max(self.outputs(length), self.arriving(length), self.whole_loss(steps))
+
+    @once
     def keep(self, length: int) -> int:
         """What a Keep needs besides the thin tape that it makes."""
         return self.advance(length)
@@ -205,7 +227,9 @@ class Sizes:
         return max(0, nbytes - numpy)
 
     def loss_bytes(self, length: int) -> int:
-        """Temporary arrays of the loss besides dy."""
+        """Temporary arrays of the loss besides dy; of one of all steps at once a chunk has none."""
+        if self.loss_whole:
+            return 0
         value = self.model.outputs[0]
         rows = length * self.batch * math.prod(self.shapes[value][:-1])
         return math.ceil(self.value(value, length) * self.loss_spare) + rows * self.loss_rows

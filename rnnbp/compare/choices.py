@@ -204,7 +204,8 @@ class Chooser:
         sizes = self.sizes
         needs = (sizes.advance(length), sizes.record(length), sizes.backward(length))
         gradients = sizes.gradients(self.steps, parted=parted(math.ceil(self.steps / length), length))
-        return gradients + sizes.standing + sizes.program(length) + max(needs)
+        held = gradients + sizes.standing + sizes.program(length)
+        return held + max(sizes.all_outputs(self.steps) + max(needs), sizes.before(self.steps, length))
 
     def _seconds(self, option: _Option, length: int, chunks: int) -> float:
         counts = {

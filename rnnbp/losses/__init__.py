@@ -1,8 +1,44 @@
-"""Losses. A loss of your own is any function ``(y, target) -> (value, dy)``; see ``rnnbp.bptt``."""
+"""Losses: means over all elements of a sequence that have weight, whatever the chunks.
+
+A loss of your own is one of these; each works with masks, ``Sequences(last=True)``, budgets,
+``evaluate`` and ``check_grads``:
+
+- ``PerStep(f)``: ``f(y, target) -> (values, dy)``, values of elements or steps. The mean over the
+  whole sequence is the library's.
+- ``WholeSequence(f)``: ``f(y, target) -> (value, dy)`` of all steps at once, as a ratio of sums or
+  a correlation. The outputs of all steps are held, so checkpoints save less.
+- a function ``(y, target) -> (value, dy)``, called once per chunk, whose values are summed; one
+  whose values do not add up over steps, as a mean, is refused where there are several chunks.
+- a subclass of ``Elementwise`` (one method) or ``Loss`` (two).
+
+>>> import numpy as np, rnnbp as rb
+>>> x, target = np.zeros((6, 1, 2), np.float32), np.ones((6, 1, 3), np.float32)
+>>> model = rb.RNN(2, 3, bias=False)  # whose y is 0 here
+>>> def squares(y, target):
+...     d = y - target
+...     return d**2, 2 * d
+>>> rb.bptt(model, x, target, rb.losses.PerStep(squares), chunk=4).loss
+1.0
+
+A subclass of ``Loss`` says the sum of all losses with its derivative, and what it is divided by.
+So a ratio whose denominator depends on the target alone needs no more than a chunk at a time:
+
+>>> class ErrorToSignal(rb.losses.Loss):  # Σ (y − t)² / Σ t²
+...     def summed(self, y, target, weights=None):
+...         d = (y - target) * (1 if weights is None else weights[..., None])
+...         return float((d * (y - target)).sum()), 2 * d
+...
+...     def weight(self, target, weights=None, *, outputs):
+...         return float((target**2 * (1 if weights is None else weights[..., None])).sum())
+>>> rb.bptt(model, x, 2 * target, ErrorToSignal(), chunk=4).loss
+1.0
+"""
 
 from rnnbp.losses.base import Loss
 from rnnbp.losses.cross_entropy import CrossEntropy
 from rnnbp.losses.elementwise import BinaryCrossEntropy, Elementwise, Huber, MeanAbsoluteError, MeanSquaredError
+from rnnbp.losses.per_step import PerStep
+from rnnbp.losses.whole_sequence import WholeSequence
 
 __all__ = [
     "BinaryCrossEntropy",
@@ -12,4 +48,6 @@ __all__ = [
     "Loss",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "PerStep",
+    "WholeSequence",
 ]

@@ -30,13 +30,35 @@ class Loss(ABC):
     leading axes, as (T, B), and counts for every element behind them. Elements of weight zero are
     not looked at. Arguments are never written to; returned arrays belong to the caller.
 
+    A subclass has two methods, ``summed`` and ``weight``; ``weight`` may depend on the target, not on y.
+    For a function there are ``PerStep`` and ``WholeSequence``, for losses of elements ``Elementwise``.
+
     Raises ShapeError, DtypeError or ValueError for a target or weights that do not fit.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> class Distance(rb.losses.Loss):  # Σ w |y − t|, the length of y − t at each step, over Σ w
+    ...     def summed(self, y, target, weights=None):
+    ...         d, w = y - target, np.ones(y.shape[:-1]) if weights is None else weights
+    ...         length = np.sqrt((d**2).sum(axis=-1))
+    ...         return float((w * length).sum()), (w / np.maximum(length, 1e-12))[..., None] * d
+    ...
+    ...     def weight(self, target, weights=None, *, outputs):
+    ...         return float(np.prod(outputs[:-1]) if weights is None else np.sum(weights))
+    >>> y, target = np.zeros((2, 1, 2)), np.array([[[3.0, 4.0]], [[0.0, 1.0]]])
+    >>> Distance()(y, target)[0], Distance()(y, target, np.array([[1.0], [0.0]]))[0]
+    (3.0, 5.0)
     """
 
     spare: ClassVar[float] = 2.0
     """Temporary arrays of ``summed`` apart from dy, in sizes of y."""
     brief: ClassVar[bool] = False
     """Whether ``summed_in`` puts the derivative where it is told."""
+    needs_target: ClassVar[bool] = True
+    """Whether the target may not be None."""
+    reads_target: ClassVar[bool] = True
+    """Whether ``weight`` looks at the target."""
+    whole: ClassVar[bool] = False
+    """Whether ``summed`` takes the outputs of all steps at once."""
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
         """Temporary arrays of ``summed_in`` apart from dy: in sizes of y, and in bytes for each row of
@@ -78,7 +100,8 @@ class Loss(ABC):
         check_there(y, target, weights)
         total = self.total(target, weights, outputs=y.shape)
         value, dy = self.summed(y, target, weights)
-        dy /= total
+        if total != 1:
+            dy /= total
         return value / total, dy
 
     def __repr__(self) -> str:

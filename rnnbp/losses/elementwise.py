@@ -18,7 +18,18 @@ from rnnbp.numerics import Array, DtypeError, NonFiniteError, Shape, cast, posit
 class Elementwise(Loss):
     """A loss of each element of y and the element of ``target`` in its place.
 
+    A subclass has one method, ``elements``.
+
     Shapes: y and target (..., n) alike; weights y's leading axes, or all of them.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> class Quantile(rb.losses.Elementwise):
+    ...     def elements(self, y, target):
+    ...         below = y < target
+    ...         return np.where(below, 0.9, -0.1) * (target - y), np.where(below, -0.9, 0.1).astype(y.dtype)
+    >>> value, dy = Quantile()(np.array([[1.0], [4.0]]), np.array([[3.0], [3.0]]))
+    >>> round(value, 3), dy.tolist()
+    (0.95, [[-0.45], [0.05]])
     """
 
     flags: ClassVar[int] = 0

@@ -13,6 +13,7 @@ from rnnbp.bptt.problem import as_model
 from rnnbp.bptt.results import States
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
+from rnnbp.losses.function import FunctionLoss
 from rnnbp.train.source import Batch, Source, carrying, check_known, lost_after
 from rnnbp.train.sources import epoch_of
 
@@ -74,7 +75,8 @@ def _evaluated(
 
 def _weight(model: Any, batch: Batch, loss: LossLike) -> float:
     shape = np.shape(batch.x)
-    if not isinstance(loss, Loss) or batch.target is None:
-        return float(shape[0] * shape[1])
+    if not isinstance(loss, Loss):
+        return FunctionLoss(loss).weight(batch.target, batch.mask, outputs=shape[:2])
     (features,) = as_model(model).output_shapes(shape[2:])
-    return loss.weight(batch.target, batch.mask, outputs=(*shape[:2], *(features or ())))
+    target: Any = batch.target
+    return loss.weight(target, batch.mask, outputs=(*shape[:2], *(features or ())))

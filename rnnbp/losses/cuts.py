@@ -1,0 +1,174 @@
+"""Whether a loss function depends on how steps are cut into calls: checked once, on a few calls more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from rnnbp.numerics import Array
+from rnnbp.weak import WeakKeys
+
+Call: TypeAlias = Callable[..., tuple[Any, Any]]
+"""(y, target or None, ...) -> (value or values, dy), of any number of steps."""
+Given: TypeAlias = tuple[Array | None, ...]
+"""What a function is called with; all have the steps as their first axis."""
+LARGE = 2**16
+"""Bytes of a step of y, above which not all of its rows are doubled."""
+CHANGED = 0.75
+"""What the second of two equal steps is multiplied by, so that a difference of steps shows."""
+TOLERANCE = 3e-4
+"""The share by which numbers may differ: √eps of float32, in which a function may compute whatever y is."""
+NOISE = 1e-5
+"""The same of a sum, as a share of what is summed, for terms that cancel: 100 eps."""
+
+_passed: WeakKeys[Any, set[Any]] = WeakKeys()
+"""Functions that need no check any more, and as what; of a method its object, with the function."""
+
+
+def has_passed(function: Any, kind: type) -> bool:
+    """Whether a function has been checked, as a loss of this kind."""
+    owner, key = _key(function, kind)
+    try:
+        return key in (_passed.get(owner) or ())
+    except TypeError:  # it has no hash, or no weak references
+        return False
+
+
+def note_passed(function: Any, kind: type) -> None:
+    """Check a function no more, as a loss of this kind."""
+    owner, key = _key(function, kind)
+    try:
+        _passed.setdefault(owner, set()).add(key)
+    except TypeError:
+        return
+
+
+def _key(function: Any, kind: type) -> tuple[Any, Any]:
+    if isinstance(function, MethodType):
+        return function.__self__, (kind, function.__func__)
+    return function, (kind, None)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What was found: whether it says anything, and the difference in words; "" for none."""
+
+    seen: bool
+    found: str = ""
+
+
+def check_cut(call: Call, given: Given, spare: float) -> Cut:
+    """Call a function with some steps and with their two halves, and compare.
+
+    Values of a function are numbers, which must add up, or arrays with the steps as their first
+    axis, which must be the same. A function that is random, or cannot be called with fewer steps,
+    is not to be checked, and one whose values and dy are all 0 shows nothing.
+
+    Args:
+        spare: temporary arrays that the function takes besides dy, in sizes of y; as many and dy,
+            for all steps, are free. So fewer steps are taken where the comparison would take more.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return _compared(call, *_halves(given, spare))
+    except Exception:  # whatever the user's code raises: the run itself will call it with all steps
+        return Cut(True)
+
+
+def _halves(given: Given, spare: float) -> tuple[Given, int]:
+    """The steps to look at, and where to cut them; a single step is taken twice, with another y."""
+    y = given[0]
+    assert y is not None
+    most = int(len(y) * (1 + spare) / (2.5 + 0.5 * spare))
+    n = len(y) if spare >= 2 else max(1, most)
+    if n > 1:
+        return tuple([None if a is None else a[:n] for a in given]), n // 2
+    rows = max(1, y.shape[1] // 4) if y[:1].nbytes > LARGE else y.shape[1]
+    _, *once = [None if a is None else a[:1, :rows] for a in given]
+    twice = [None if a is None else np.broadcast_to(a, (2, *a.shape[1:])) for a in once]
+    return (np.concatenate([y[:1, :rows], y.dtype.type(CHANGED) * y[:1, :rows]]), *twice), 1
+
+
+def _compared(call: Call, given: Given, half: int) -> Cut:
+    value, dy = _called(call, given)
+    first = given[0]
+    assert first is not None
+    parts = [tuple([None if a is None else a[part] for a in given]) for part in (slice(half), slice(half, None))]
+    values, text = list[Any](), ""
+    if not np.isfinite(value).all() or (dy is not None and not np.isfinite(dy).all()):
+        return Cut(False)
+    if not np.any(value) and (dy is None or not dy.any()):
+        return Cut(False)
+    for begin, part in zip((0, half), parts, strict=True):
+        own, delta = _called(call, part)
+        values.append(own)
+        if np.ndim(value):
+            text = text or _difference("values", value[begin : begin + len(own)], own, begin)
+        if dy is not None and delta is not None:
+            text = text or _difference("dy", dy[begin : begin + len(delta)], delta, begin)
+    if not np.ndim(value):
+        text = _sums(float(value), [float(v) for v in values], _size(given, dy), len(first)) or text
+    if text and _random(call, given, value, dy):
+        return Cut(True)
+    return Cut(True, text)
+
+
+def _called(call: Call, given: Given) -> tuple[Any, Array | None]:
+    value, dy = call(*given)
+    dy = None if dy is None else np.asarray(dy)
+    if dy is not None and (given[0] is None or dy.shape != given[0].shape):
+        raise ValueError("the run itself will say so")
+    return np.asarray(value), dy
+
+
+def _size(given: Given, dy: Array | None) -> float:
+    """About what is summed to a value, without signs."""
+    if dy is None:
+        return 0.0
+    largest = sum(_largest(a) for a in given[:2] if a is not None and a.dtype.kind == "f")
+    return float(np.abs(dy).sum(dtype=np.float64)) * largest
+
+
+def _largest(array: Array) -> float:
+    found = max((float(np.abs(step).max()) for step in array if step.size), default=0.0)
+    return found if np.isfinite(found) else 0.0
+
+
+def _sums(whole: float, halves: list[float], size: float, steps: int) -> str:
+    """How a value differs from those of its halves; "" where it does not."""
+    total = sum(halves)
+    scale = abs(whole) + sum(map(abs, halves))
+    if abs(whole - total) <= TOLERANCE * scale + NOISE * size:
+        return ""
+    left, right = halves
+    return f"{whole:.4g} for {steps} steps, but {left:.4g} + {right:.4g} = {total:.4g} for their halves"
+
+
+def _difference(what: str, whole: Array, part: Array, begin: int) -> str:
+    """Where arrays differ by more than a share of the largest number; "" if nowhere."""
+    limit = TOLERANCE * max(_largest(whole), _largest(part))
+    for step, (a, b) in enumerate(_steps(whole, part), begin):
+        bad = ~(np.abs(a - b) <= limit)
+        if bad.any():
+            at = tuple(np.argwhere(bad)[0].tolist())
+            place = [step, *at]
+            return f"{what} {a[at]:.4g} at {place} among all steps, but {b[at]:.4g} among half of them"
+    return ""
+
+
+def _steps(whole: Array, part: Array) -> Iterator[tuple[Array, Array]]:
+    """Step by step: so no array of the chunk's size is made."""
+    if whole.shape != part.shape:
+        raise ValueError("the run itself will say so")
+    return zip(whole, part, strict=True)
+
+
+def _random(call: Call, given: Given, value: Any, dy: Array | None) -> bool:
+    """Whether another call with the same arrays returns something else."""
+    again, delta = _called(call, given)
+    same = dy is None or delta is None or np.array_equal(dy, delta)
+    return not (same and np.array_equal(value, again))

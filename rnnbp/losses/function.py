@@ -1,0 +1,157 @@
+"""A bare function as a loss: called once for each chunk, its values summed."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike as Like
+
+from rnnbp.arrays import plain
+from rnnbp.losses.base import Loss, New, Scalar
+from rnnbp.losses.cuts import check_cut, has_passed, note_passed
+from rnnbp.losses.own import LossFunction, Own, fitting, mask_taken, name_of, number, without
+from rnnbp.numerics import Array, Shape
+
+NAME = "the loss function"
+
+
+@final
+class FunctionLoss(Own):
+    """What ``bptt`` makes of a function ``(y, target) -> (value, dy)``: values of chunks are summed.
+
+    With a mask of 0 and 1 it is called with the steps that count, (N, 1, ...) in the place of
+    (T, B, ...); or, where it takes a third argument, ``(y, target, mask)``, with all steps, and 0
+    in the target where the mask is 0.
+
+    Args:
+        time: False for a function of arrays without the time axis, whose T is 1.
+    """
+
+    def __init__(self, function: LossFunction, *, time: bool = True) -> None:
+        super().__init__(function)
+        self.time = time
+        self.takes_mask, self.needs_mask = mask_taken(function)
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
+        return self.declared + masked * (1 if self.takes_mask else 3), 0
+
+    def some(self, total: float) -> float:
+        """1: a sum is not divided."""
+        super().some(total)
+        return 1.0
+
+    def weight(self, target: Like | None, weights: Like | None = None, *, outputs: Shape) -> float:
+        total, w = self.steps(weights, outputs)
+        if w is not None and not self.takes_mask and ((w != 0) & (w != 1)).any():
+            raise TypeError(
+                f"{NAME} {name_of(self.function)} takes (y, target), so weights must be 0 or 1, found others; "
+                f"use rnnbp.losses.PerStep, whose values of elements or steps are weighted, "
+                f"or let it take (y, target, mask)"
+            )
+        return total
+
+    def summed(self, y: Like, target: Like | None, weights: Like | None = None) -> tuple[Scalar, Array]:
+        y, target, w = self._given(y, target, weights)
+        value, dy = self._called(y, target, w)
+        if dy is None:
+            return 0.0, np.zeros_like(y)
+        own = number(NAME, value, real=y.dtype.kind != "c")
+        if w is None or self.takes_mask:
+            return own, fitting(NAME, dy if self.time else plain("dy", dy, NAME)[None], y)
+        rows = fitting(NAME, dy, self._rows(y, w))
+        found = np.zeros_like(y)
+        found[w != 0] = rows[:, 0] if self.time else rows
+        return own, found
+
+    def summed_in(
+        self, y: Like, target: Like | None, weights: Like | None, new: New, factor: float = 1.0
+    ) -> tuple[Scalar, Array]:
+        return self.summed(y, target, weights)
+
+    def value(self, y: Array, target: Array | None, weights: Array | None) -> Scalar:
+        y, target, w = self._given(y, target, weights)
+        return self._called(y, target, w)[0]
+
+    def check(self, y: Array, target: Array | None, weights: Array | None) -> bool:
+        """Whether the function needs no check any more; True once it has passed.
+
+        Raises ValueError where its values for some steps are not the sum of those of their halves.
+        """
+        y, target, w = self._given(y, target, weights)
+        given: tuple[Array | None, ...] = (y, target)
+        if w is not None:
+            given = (y, target, w) if self.takes_mask else (self._rows(y, w), self._rows(target, w))
+        first = given[0]
+        if first is None or not len(first):
+            return False
+        found = check_cut(self.call, given, self.declared)
+        if found.found:
+            raise ValueError(
+                f"{NAME} {name_of(self.function)} does not add up over steps: {found.found}. It is called once per "
+                f"chunk and the values are summed, so the loss would depend on the chunks. "
+                f"Use rnnbp.losses.PerStep(f), if f can return a value for each element or step, whose mean is "
+                f"then taken over the whole sequence; rnnbp.losses.WholeSequence(f), which calls f once, with all "
+                f"steps; or one chunk, chunk=T"
+            )
+        if found.seen:
+            note_passed(self.function, type(self))
+        return found.seen
+
+    @property
+    def passed(self) -> bool:
+        """Whether the function needs no check any more."""
+        return has_passed(self.function, type(self))
+
+    def _given(self, y: Like, target: Like | None, weights: Like | None) -> tuple[Array, Array | None, Array | None]:
+        """As arrays; the mask is (T, B), and all True where none was given and one is needed."""
+        y = plain("outputs", y, self)
+        target = None if target is None else plain("target", target, self)
+        if weights is None:
+            return y, target, np.broadcast_to(True, y.shape[:2]) if self.needs_mask else None
+        w = np.broadcast_to(self._mask(weights, y.shape), y.shape[:2])
+        return y, without(target, w) if self.takes_mask else target, w
+
+    def _mask(self, weights: Like, shape: Shape) -> Array:
+        found = self.steps(weights, shape)[1]
+        assert found is not None
+        return found
+
+    def _called(self, y: Array, target: Array | None, w: Array | None) -> tuple[Any, Any]:
+        """What the function returns; (0, None) where no step counts."""
+        if w is not None and not self.takes_mask:
+            if not (w != 0).any():
+                return 0.0, None
+            y, target, w = self._rows(y, w), self._rows(target, w), None
+        elif not self.time:
+            y, target, w = y[0], None if target is None else target[0], None if w is None else w[0]
+        return self.call(y, target) if w is None else self.call(y, target, w)
+
+    def _rows(self, array: Any, w: Array) -> Any:
+        """The steps that count, (N, 1, ...); without the time axis (N, ...)."""
+        if array is None:
+            return None
+        found = array[w != 0]
+        return found[:, None] if self.time else found
+
+
+def as_loss(loss: Loss | LossFunction) -> Loss:
+    """A function as a Loss."""
+    return loss if isinstance(loss, Loss) else FunctionLoss(loss)
+
+
+def needs_of(
+    loss: Loss | LossFunction | None, dtype: np.dtype[Any], *, masked: bool = False, recast: bool = False
+) -> tuple[float, int]:
+    """Temporary arrays of a loss, as ``Loss.needs`` has them; of an unknown one, two of the output's size.
+
+    So too of a function of the user, which may declare another number in an attribute ``spare``. Raises TypeError or
+    ValueError for one that is no number of arrays.
+    """
+    if loss is None:
+        return Loss.spare, 0
+    return as_loss(loss).needs(dtype.itemsize, masked=masked, recast=recast)

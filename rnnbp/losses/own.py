@@ -1,0 +1,151 @@
+"""Losses that call a function of the user's: how it is called, and what it must return."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike as Like
+
+from rnnbp.arrays import plain
+from rnnbp.losses.base import Loss, Scalar
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number, shown
+
+LossFunction = Callable[..., tuple[Any, Any]]
+"""(y, target) or (y, target, mask) -> (value, dy)."""
+MASKS = ("mask", "weight", "weights")
+"""Names that a third argument with a default has where it is a mask."""
+MEASURED = 2
+"""Axes of y before its features, (T, B), which a mask has too."""
+
+
+class Own(Loss):
+    """A loss made of a function of the user's.
+
+    Args:
+        function: of read-only NumPy arrays. Its attribute ``spare``, if it has one, says how many
+            temporary arrays of y's size it takes besides dy; 2 are taken otherwise.
+
+    Raises TypeError for what is no function.
+    """
+
+    needs_target = False
+    reads_target = False
+    returns: ClassVar[str] = "(value, dy)"
+    """What the function returns, as errors say it."""
+
+    def __init__(self, function: LossFunction) -> None:
+        if isinstance(function, type | Loss) or not callable(function):
+            raise TypeError(
+                f"{type(self).__name__}: needs a function (y, target) -> {self.returns}, found {shown(function)}"
+            )
+        self.function = function
+
+    @property
+    def name(self) -> str:
+        """The loss as errors call it."""
+        return str(self)
+
+    def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
+        return self.declared, 0
+
+    @property
+    def declared(self) -> float:
+        """Temporary arrays of the function. Raises TypeError or ValueError for no number."""
+        spare = getattr(self.function, "spare", Loss.spare)
+        return real_number("loss.spare", spare, least=0, cure="it counts arrays of y's size")
+
+    def check_mask(self) -> None:
+        """Raise TypeError where the function cannot be called with a mask."""
+
+    @abstractmethod
+    def value(self, y: Array, target: Array | None, weights: Array | None) -> Scalar:
+        """The value alone of ``summed``; the function's dy is not looked at."""
+
+    def steps(self, weights: Like | None, outputs: Shape) -> tuple[float, Array | None]:
+        """(the weights' sum, weights (T, B)); T · B without weights."""
+        lead = outputs[:MEASURED]
+        w = self._weights(weights, lead)
+        if w is None:
+            return float(math.prod(lead)), None
+        return float(np.broadcast_to(w, lead).sum(dtype=np.float64)), w
+
+    def call(self, y: Array, *others: Array | None) -> tuple[Any, Any]:
+        """What the function returns. Raises TypeError for no pair, and whatever it raises."""
+        given = [None if a is None else read_only(a) for a in (y, *others)]
+        try:
+            found = self.function(*given)
+        except Exception as error:  # whatever the user's code raises: it gets a note, and goes on
+            error.add_note(
+                f"in the loss function {shown(self.function)}, which is called with read-only NumPy arrays, "
+                f"(y, target) or (y, None), and returns {self.returns}"
+            )
+            raise
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise TypeError(f"{self.name} must return {self.returns}, found {type(found).__name__}")
+        return found
+
+    def describe(self) -> str:
+        return name_of(self.function)
+
+
+def name_of(function: object) -> str:
+    """The name of a function, without the address that ``repr`` shows."""
+    found = getattr(function, "__qualname__", None)
+    return found.rpartition("<locals>.")[2] if isinstance(found, str) else shown(function)
+
+
+def mask_taken(function: object) -> tuple[bool, bool]:
+    """(whether a function takes a mask as its third argument, whether it must have one)."""
+    try:
+        parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]  # told by the TypeError
+    except (TypeError, ValueError):  # of what is compiled it may not be known
+        return False, False
+    placed = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if len(placed) <= MEASURED:
+        return False, False
+    needed = placed[2].default is inspect.Parameter.empty
+    return needed or placed[2].name in MASKS, needed
+
+
+def read_only(array: Array) -> Array:
+    """A view that refuses to be written to."""
+    view: Array = array.view()
+    view.setflags(write=False)
+    return view
+
+
+def fitting(who: object, dy: Any, y: Array) -> Array:
+    """dy in y's dtype. Raises ShapeError, DtypeError or ValueError where it does not fit y."""
+    dy = plain("dy", dy, who)
+    if dy.shape != y.shape:
+        raise ShapeError(f"{who} gave dy of shape {dy.shape} for y of shape {y.shape}; they must agree")
+    if dy.dtype.kind not in "fiub" and dy.dtype != y.dtype:  # gradcheck's are complex
+        raise DtypeError(f"{who} gave dy of dtype {dy.dtype}; give floats")
+    return cast(dy, y.dtype, who, "dy")
+
+
+def number(who: str, value: Any, *, real: bool = True) -> Scalar:
+    """The value that a function returned as one number; a complex one only where y is complex."""
+    if np.ndim(value):
+        raise ShapeError(f"{who} gave a value of shape {np.shape(value)}; sum it to one number")
+    if not real and isinstance(value, complex | np.complexfloating):
+        return complex(value)
+    if not isinstance(value, (int, float, np.integer, np.floating, np.ndarray)) or np.asarray(value).dtype.kind == "c":
+        raise TypeError(f"{who} gave the value {value!r}; it must be a real number")
+    try:
+        return float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        raise ValueError(f"{who} gave a value beyond float64; scale it") from None
+
+
+def without(array: Array | None, w: Array) -> Array | None:
+    """A copy with 0 where the weights (T, B) are 0: what lies there, as NaN, is not looked at."""
+    if array is None or not (w == 0).any():
+        return array
+    keep = w.reshape(w.shape + (1,) * (array.ndim - w.ndim)) > 0
+    return np.where(keep, array, array.dtype.type(0))

@@ -1,0 +1,142 @@
+"""A loss of one's own whose value is a mean over elements or steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike as Like
+
+from rnnbp.arrays import plain
+from rnnbp.losses.base import Scalar, check_outputs, sum_of
+from rnnbp.losses.cuts import check_cut, has_passed, note_passed
+from rnnbp.losses.own import Own, fitting
+from rnnbp.native.finite import first_bad
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast
+
+
+@final
+class PerStep(Own):
+    """The mean over a whole sequence of what a function returns for each element or step.
+
+    Masks, weights, ``last=True``, chunks and budgets are the library's: the function sees some
+    steps, and returns values that depend on no other step.
+
+    Args:
+        function: ``f(y, target) -> (values, dy)``, with y (t, B, ...) of any number t of steps, and
+            target (t, B, ...) or None. ``values`` has y's shape, or a number for each step, (t, B).
+            ``dy`` is the derivative of ``values.sum()`` by y, of y's shape.
+
+    The mean is over elements where values are of elements, and over steps of all sequences where
+    they are of steps. Weights are of steps, (T, B). Where a step has no weight, y and target are
+    those of a step that has: the function sees no padding. Forecasts take it to need two arrays of
+    y's size besides dy; ``f.spare = 3`` declares another number.
+
+    Raises TypeError for what is no function. Calls raise ValueError where values depend on the
+    steps around them, as those that are divided by ``y.size``; ShapeError for other shapes.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> def quantile(y, target, q=0.9):
+    ...     d = target - y
+    ...     return np.maximum(q * d, (q - 1) * d), np.where(d > 0, -q, 1 - q)
+    >>> loss = rb.losses.PerStep(quantile)
+    >>> y = np.array([[[1.0]], [[4.0]]])  # (T, B, 1)
+    >>> value, dy = loss(y, np.array([[[3.0]], [[3.0]]]))
+    >>> round(value, 3)
+    0.95
+    """
+
+    returns = "(values, dy)"
+
+    def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
+        return max(self.declared, 2.0) + 2 * masked, 0
+
+    def weight(self, target: Like | None, weights: Like | None = None, *, outputs: Shape) -> float:
+        return self.steps(weights, outputs)[0]
+
+    def summed(self, y: Like, target: Like | None, weights: Like | None = None) -> tuple[Scalar, Array]:
+        y = check_outputs(self, y)
+        values, given, w = self._values(y, target, weights)
+        if values is None:
+            return 0.0, np.zeros_like(y)
+        share = math.prod(y.shape[:2]) / values.size
+        value = _weighted(values, w) * share
+        del values
+        found = np.multiply(self._derivative(given, y), y.real.dtype.type(share))
+        if w is not None:
+            keep = w.reshape(w.shape + (1,) * (y.ndim - 2))
+            found *= keep
+            np.copyto(found, 0, where=keep == 0)
+        return value, found
+
+    def value(self, y: Array, target: Array | None, weights: Array | None) -> Scalar:
+        values, _, w = self._values(check_outputs(self, y), target, weights)
+        return 0.0 if values is None else _weighted(values, w) * math.prod(y.shape[:2]) / values.size
+
+    def _values(self, y: Array, target: Like | None, weights: Like | None) -> tuple[Array | None, Any, Array | None]:
+        """(values, dy as it was returned, weights (T, B)); values None where no step counts."""
+        if y.ndim < 2:
+            raise ShapeError(f"{self}: y needs axes (T, B, ...), found shape {y.shape}; for one sequence y[:, None]")
+        t = None if target is None else plain("target", target, self)
+        if t is not None and t.shape[:2] != y.shape[:2]:
+            raise ShapeError(f"{self}: target must have axes {y.shape[:2]} as the outputs, found shape {t.shape}")
+        w = self.steps(weights, y.shape)[1]
+        if w is not None:
+            w = np.broadcast_to(cast(w, y.real.dtype, self, "weights"), y.shape[:2])
+            if not (w > 0).any():
+                return None, None, w
+            y, t = _filled(y, w), None if t is None else _filled(t, w)
+        self._check(y, t)
+        values, dy = self.call(y, t)
+        return self._fitting_values(values, y), dy, w
+
+    def _fitting_values(self, values: Any, y: Array) -> Array:
+        found = plain("values", values, self)
+        if found.shape not in (y.shape, y.shape[:2]):
+            last = found.shape == (*y.shape[:2], 1)
+            cure = "leave its last axis out" if last else "do not sum or average over steps or sequences"
+            raise ShapeError(
+                f"{self}: values must have y's shape {y.shape}, or {y.shape[:2]}, one for each step of each sequence, "
+                f"found {found.shape}; {cure}"
+            )
+        if found.dtype.kind not in "fiub" and found.dtype != y.dtype:
+            raise DtypeError(f"{self}: values have dtype {found.dtype}; return floats")
+        return found
+
+    def _derivative(self, dy: Any, y: Array) -> Array:
+        found = fitting(self, dy, y)
+        if (at := first_bad(found)) is not None and first_bad(y) is None:
+            raise ValueError(f"{self} gave dy = {found[at]} at {list(at)}; it must be finite")
+        return found
+
+    def _check(self, y: Array, target: Array | None) -> None:
+        """Raise ValueError where values of steps depend on the steps around them; looked at once."""
+        if y.dtype.kind == "c" or has_passed(self.function, type(self)):
+            return
+        found = check_cut(self.call, (y, target), max(self.declared, 2.0))
+        if found.found:
+            raise ValueError(
+                f"{self}: the values of a step depend on other steps: {found.found}. Return each element's or step's "
+                f"own value, not divided by a size, and its derivative; the mean is taken over the whole sequence. "
+                f"rnnbp.losses.WholeSequence(f) is for values of all steps together"
+            )
+        if found.seen:
+            note_passed(self.function, type(self))
+
+
+def _filled(array: Array, w: Array) -> Array:
+    """A copy in which steps without weight are the first step that has weight."""
+    bad = w == 0
+    if not bad.any():
+        return array
+    found = array.copy()
+    found[bad] = array[tuple(np.argwhere(~bad)[0])]
+    return found
+
+
+def _weighted(values: Array, w: Array | None) -> Scalar:
+    if w is None:
+        return sum_of(values)
+    keep = w.reshape(w.shape + (1,) * (values.ndim - w.ndim))
+    return sum_of(np.where(keep > 0, values, values.dtype.type(0)) * keep)
