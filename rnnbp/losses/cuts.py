@@ -120,8 +120,7 @@ def _compared(call: Call, given: Given, half: int) -> Cut:
 def _called(call: Call, given: Given) -> tuple[Any, Array | None]:
     value, dy = call(*given)
     dy = None if dy is None else np.asarray(dy)
-    if dy is not None and (given[0] is None or dy.shape != given[0].shape):
-        raise ValueError("the run itself will say so")
+    _alike(dy, given[0])
     return np.asarray(value), dy
 
 
@@ -162,9 +161,14 @@ def _difference(what: str, whole: Array, part: Array, begin: int) -> str:
 
 def _steps(whole: Array, part: Array) -> Iterator[tuple[Array, Array]]:
     """Step by step: so no array of the chunk's size is made."""
-    if whole.shape != part.shape:
-        raise ValueError("the run itself will say so")
+    _alike(whole, part)
     return zip(whole, part, strict=True)
+
+
+def _alike(a: Array | None, b: Array | None) -> None:
+    """Raise for arrays of different shapes; the run itself says more."""
+    if a is not None and b is not None and a.shape != b.shape:
+        raise ValueError("shapes differ")
 
 
 def _random(call: Call, given: Given, value: Any, dy: Array | None) -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike as Like
 
 from rnnbp.arrays import plain
 from rnnbp.losses.base import Loss, Scalar
+from rnnbp.native.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number, shown
 
 LossFunction = Callable[..., tuple[Any, Any]]
@@ -127,6 +128,14 @@ def fitting(who: object, dy: Any, y: Array) -> Array:
     if dy.dtype.kind not in "fiub" and dy.dtype != y.dtype:  # gradcheck's are complex
         raise DtypeError(f"{who} gave dy of dtype {dy.dtype}; give floats")
     return cast(dy, y.dtype, who, "dy")
+
+
+def derivative(who: object, dy: Any, y: Array) -> Array:
+    """The same; ValueError too where it is not finite, and y is."""
+    found = fitting(who, dy, y)
+    if (at := first_bad(found)) is not None and first_bad(y) is None:
+        raise ValueError(f"{who} gave dy = {found[at]} at {list(at)}; it must be finite")
+    return found
 
 
 def number(who: str, value: Any, *, real: bool = True) -> Scalar:

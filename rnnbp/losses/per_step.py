@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike as Like
 from rnnbp.arrays import plain
 from rnnbp.losses.base import Scalar, check_outputs, sum_of
 from rnnbp.losses.cuts import check_cut, has_passed, note_passed
-from rnnbp.losses.own import Own, fitting
-from rnnbp.native.finite import first_bad
+from rnnbp.losses.own import Own, derivative
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast
 
 
@@ -63,7 +62,7 @@ class PerStep(Own):
         share = math.prod(y.shape[:2]) / values.size
         value = _weighted(values, w) * share
         del values
-        found = np.multiply(self._derivative(given, y), y.real.dtype.type(share))
+        found = np.multiply(derivative(self, given, y), y.real.dtype.type(share))
         if w is not None:
             keep = w.reshape(w.shape + (1,) * (y.ndim - 2))
             found *= keep
@@ -102,12 +101,6 @@ class PerStep(Own):
             )
         if found.dtype.kind not in "fiub" and found.dtype != y.dtype:
             raise DtypeError(f"{self}: values have dtype {found.dtype}; return floats")
-        return found
-
-    def _derivative(self, dy: Any, y: Array) -> Array:
-        found = fitting(self, dy, y)
-        if (at := first_bad(found)) is not None and first_bad(y) is None:
-            raise ValueError(f"{self} gave dy = {found[at]} at {list(at)}; it must be finite")
         return found
 
     def _check(self, y: Array, target: Array | None) -> None:
