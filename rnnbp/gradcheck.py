@@ -7,8 +7,9 @@ parts only. Elsewhere central differences serve, to some 1e-7.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -22,48 +23,21 @@ from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.problem import Problem, as_model, pose
 from rnnbp.bptt.results import Accumulators
 from rnnbp.bptt.series import Held
+from rnnbp.derivatives import TOLERANCES, Case, GradientCheck, GradientError, Look, compare
 from rnnbp.graph import Graph
 from rnnbp.ieee import ieee
 from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
-from rnnbp.numerics import Array, DtypeError, flag, positive_int, real_number, shown
-from rnnbp.printing import printable
+from rnnbp.losses.function import as_loss
+from rnnbp.losses.own import Own
+from rnnbp.network import Network
+from rnnbp.numerics import Array, flag, real_number, shown
 from rnnbp.rng import Context, check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.values import Input
 from rnnbp.walk import Deltas, backward_node, forward_node
 
-COMPLEX_STEP = 1e-30
-CENTRAL_STEP = 1e-5
-TOLERANCES = {"complex": 1e-12, "central": 1e-7}
-
-
-class GradientError(AssertionError):
-    """A gradient that differs from the numerical derivative; names the array and the element."""
-
-
-@dataclass(frozen=True)
-class GradientCheck:
-    """What a check found: for each array its largest error.
-
-    The error of an element is |gradient − derivative|, divided by the derivative's size if that is above 1,
-    else by the largest derivative in its array, between 0.001 and 1.
-    """
-
-    errors: dict[str, float]
-    method: str
-    tolerance: float
-
-    @property
-    def worst(self) -> float:
-        """The largest of all errors."""
-        return max(self.errors.values(), default=0.0)
-
-    @printable
-    def __str__(self) -> str:
-        width = max((len(name) for name in self.errors), default=0)
-        lines = [f"{name:<{width}}  {error:.1e}" for name, error in self.errors.items()]
-        return "\n".join([f"{self.method} step, tolerance {self.tolerance:g}", *lines])
+__all__ = ["GradientCheck", "GradientError", "check_grads"]
 
 
 @ieee
@@ -79,7 +53,7 @@ def check_grads(
     chunk: int | None = None,
     seed: int = 0,
     training: bool = True,
-    method: str = "complex",
+    method: str | None = None,
     tolerance: float | None = None,
     samples: int | None = None,
 ) -> GradientCheck:
@@ -88,23 +62,33 @@ def check_grads(
     Args:
         function: a model as ``bptt`` takes it, with x (T, B, ...): gradients by parameters, x and initial
             state. Or a Layer or Graph without Recurrents with ``x`` a tuple, one array for each of its
-            inputs: gradients by parameters and inputs. Or a Loss, with x the outputs.
+            inputs: gradients by parameters and inputs. Or a loss alone, one of ``rnnbp.losses`` or a
+            function ``(y, target) -> (value, dy)``, with x the outputs y: the gradient by y.
         target, loss, state, mask, checkpoint, chunk, seed, training: as ``bptt`` takes them. Without a loss the
             value is a weighted sum of the outputs, its weights drawn from ``seed``.
-        method: "complex", or "central" for functions that are not analytic or refuse complex numbers.
+        method: "complex", or "central" for functions that are not analytic or refuse complex numbers. By
+            default it is complex; and for a loss alone that is your own, central where the complex step fails.
         tolerance: on the error that ``GradientCheck`` defines; 1e-12 for complex, 1e-7 for central steps.
         samples: elements of each array to check, drawn from ``seed``; None for all.
 
     Raises GradientError where a gradient is wrong, DtypeError where a layer refuses complex numbers,
     and what ``bptt`` raises.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> y, target = np.random.default_rng(0).normal(size=(2, 4, 3, 1))  # (T, B, 1) each
+    >>> check = rb.check_grads(lambda y, t: (((y - t) ** 2).sum(), 2 * (y - t)), y, target)
+    >>> check.method, check.worst < 1e-12
+    ('complex', True)
     """
-    if not isinstance(method, str) or method not in TOLERANCES:
+    if method is not None and (not isinstance(method, str) or method not in TOLERANCES):
         raise ValueError(f"check_grads: method is 'complex' or 'central', found {shown(method)}")
     training = flag("check_grads: training", training)
-    dtype = np.dtype(np.complex128 if method == "complex" else np.float64)
-    if isinstance(function, Loss):
-        case = _loss_case(function, x, target, mask, dtype)
-    elif isinstance(x, tuple):
+    limit = None if tolerance is None else real_number("check_grads: tolerance", tolerance, above=0)
+    if loss is None and _is_loss(function) and not isinstance(x, tuple):
+        return _check_loss(as_loss(function), x, target, mask, Look(method, limit, samples, seed))
+    method = method or "complex"
+    dtype = _dtype(method)
+    if isinstance(x, tuple):
         case = _layer_case(function, x, Context(check_seed(seed), training=training, dtype=np.dtype(np.float64)), dtype)
     else:
         problem = _pose(function, x, state, chunk, mask)
@@ -113,17 +97,32 @@ def check_grads(
             target, loss = np.random.default_rng(seed).uniform(-1, 1, shape), _weighted_sum
         options = {"mask": mask, "seed": check_seed(seed), "training": training}
         case = _model_case(problem, target, loss, checkpoint, options, dtype)
-    limit = TOLERANCES[method] if tolerance is None else real_number("check_grads: tolerance", tolerance, above=0)
-    return _compare(case, method, limit, samples, seed)
+    return compare(case, Look(method, limit, samples, seed))
 
 
-@dataclass(frozen=True)
-class Case:
-    """Gradients; the variables that they are by, arrays to be changed in place; and the value at them."""
+def _dtype(method: str) -> np.dtype[Any]:
+    return np.dtype(np.complex128 if method == "complex" else np.float64)
 
-    grads: dict[str, Array]
-    variables: dict[str, Array]
-    value: Callable[[], Any]
+
+def _is_loss(function: object) -> bool:
+    """Whether it is a Loss, or a function that is no model."""
+    return isinstance(function, Loss) or (callable(function) and not isinstance(function, Layer | Network | type))
+
+
+def _check_loss(loss: Loss, y: Any, target: Any, mask: Any, look: Look) -> GradientCheck:
+    """Of a loss alone; where no method was chosen, the one that its function allows."""
+    library = type(loss).__module__.startswith("rnnbp.") and not isinstance(loss, Own)
+    if look.method is None and not library:
+        central = replace(look, method="central")
+        expected = _loss_case(loss, y, target, mask, _dtype("central"))  # which raises what is wrong with arguments
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                return compare(_loss_case(loss, y, target, mask, _dtype("complex")), replace(look, method="complex"))
+        except Exception:  # whatever a function raises for complex numbers, or warns of
+            return compare(expected, central)
+    chosen = look.method or "complex"
+    return compare(_loss_case(loss, y, target, mask, _dtype(chosen)), replace(look, method=chosen))
 
 
 def _weighted_sum(y: Array, weights: Array) -> tuple[Any, Array]:
@@ -226,42 +225,5 @@ def _walk(graph: Graph, xs: Sequence[Array], context: Context) -> tuple[list[Any
 def _loss_case(loss: Loss, y: Any, target: Any, mask: Any, dtype: np.dtype[Any]) -> Case:
     y = plain("check_grads: x, the outputs", y).astype(np.float64)
     work = y.astype(dtype)
-    return Case({"y": loss(y, target, mask)[1]}, {"y": work}, lambda: loss(work, target, mask)[0])
-
-
-def _compare(case: Case, method: str, tolerance: float, samples: int | None, seed: int) -> GradientCheck:
-    errors: dict[str, float] = {}
-    rng = np.random.default_rng(seed)
-    for name, array in case.variables.items():
-        errors[name] = 0.0
-        count = array.size if samples is None else min(positive_int("check_grads: samples", samples), array.size)
-        chosen = [np.unravel_index(flat, array.shape) for flat in rng.choice(array.size, count, replace=False)]
-        derivatives = {tuple(map(int, at)): _derivative(case, array, tuple(map(int, at)), method) for at in chosen}
-        largest = min(1.0, max(1e-3, *map(abs, derivatives.values()), 0.0))
-        for at, derivative in derivatives.items():
-            error = abs(case.grads[name][at] - derivative) / max(largest, abs(derivative))
-            if not error <= tolerance:
-                raise GradientError(
-                    f"gradient by {name}{list(at)} is {case.grads[name][at]:.15g}, its derivative {derivative:.15g}: "
-                    f"error {error:.1e}, tolerance {tolerance:g}; check the backward methods of its layers"
-                )
-            errors[name] = max(errors[name], float(error))
-    return GradientCheck(errors, method, tolerance)
-
-
-def _derivative(case: Case, array: Array, at: tuple[int, ...], method: str) -> float:
-    here = array[at]
-    try:
-        if method == "complex":
-            array[at] = here + 1j * COMPLEX_STEP
-            return float(np.imag(case.value())) / COMPLEX_STEP
-        array[at] = here + CENTRAL_STEP
-        above = case.value()
-        array[at] = here - CENTRAL_STEP
-        return float(above - case.value()) / (2 * CENTRAL_STEP)
-    except TypeError as error:
-        if method == "complex":
-            raise DtypeError(f"a layer or loss refuses complex numbers ({error}); use method='central'") from error
-        raise
-    finally:
-        array[at] = here
+    cure = f"check the dy of {loss}"
+    return Case({"y": loss(y, target, mask)[1]}, {"y": work}, lambda: loss(work, target, mask)[0], cure)
