@@ -116,6 +116,11 @@ def arrays_in(tree: Any) -> list[Array]:
     return found
 
 
+def alone(array: Array) -> bool:
+    """Whether nothing else lies in an array's memory."""
+    return _owner(array).nbytes == array.nbytes
+
+
 def _owner(array: Array) -> Array:
     while isinstance(array.base, np.ndarray):
         array = array.base

@@ -27,7 +27,7 @@ def model() -> Any:
 
 
 def energy(y: Any, target: Any) -> Any:
-    """Half of the sum of squares, divided by that of the target; no array besides dy but y²."""
+    """Half of the sum of squares, divided by that of the target; no other array than dy."""
     ratio = 1 / float(np.vdot(target, target))
     return 0.5 * ratio * float(np.vdot(y, y)), y * ratio
 

@@ -62,10 +62,13 @@ def bptt(
             read-only, strided or memory-mapped; or a stream, an iterator of pieces (any number of steps, B, ...),
             which comes once and is kept in a file, so that memory holds a chunk of it at a time.
         target: (T, B, ...), or None, as the loss takes it; may be mapped or a stream too, as may mask.
-        loss: one of ``rnnbp.losses``, a mean over all unmasked elements of the sequence; or a function
-            ``(y, target) -> (value, dy)``, called once per chunk, whose values are summed. For forecasts and
-            budgets it is taken to need two temporary arrays of y's size as well as dy; an attribute of the
-            function, as ``loss.spare = 0``, declares another number.
+        loss: one of ``rnnbp.losses``, a mean over all unmasked elements of the sequence; or your own, see
+            ``help(rnnbp.losses)``: ``PerStep(f)``, ``WholeSequence(f)``, or a function
+            ``(y, target) -> (value, dy)``, called once per chunk, whose values are summed. That these add up
+            over steps is checked once, on the first chunk and its two halves, where there are several chunks.
+            With a mask of 0 and 1 it is called with the steps that count, (N, 1, ...), or, if it takes a third
+            argument, ``(y, target, mask)``. For forecasts and budgets it is taken to need two temporary arrays
+            of y's size as well as dy; an attribute of the function, as ``loss.spare = 0``, declares another number.
         checkpoint: "all", "sqrt", a schedule, a function of the number of chunks that gives one, a budget
             of bytes as "64 MB", or a Plan. Gradients are the same bits under every schedule that only replays,
             at the same chunk length; a budget chooses that too, by measured costs: for the same bits in another
@@ -92,7 +95,8 @@ def bptt(
         return_y: True to return the model's outputs too, as ``y`` (T, B, ...) of the result: those that the
             loss was taken of, dropout included. They count among the bytes of gradients.
 
-    Raises ShapeError, DtypeError, ValueError or TypeError for arguments that do not fit, ScheduleError for
+    Raises ShapeError, DtypeError, ValueError or TypeError for arguments that do not fit, ValueError for a
+    function whose values depend on the chunks, ScheduleError for
     a schedule that cannot be run, MemoryError where what is kept is far beyond the machine's
     memory, before any arithmetic.
     """

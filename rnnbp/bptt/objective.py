@@ -11,11 +11,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rnnbp.batch_first import warn_if_known, warn_if_prefixes
-from rnnbp.bptt.padding import check_weights, end_of
+from rnnbp.bptt.padding import check_weights, end_of, weighted_span
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from, series
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.lazy import cached_property
+from rnnbp.ledger import alone
 from rnnbp.losses import Loss
 from rnnbp.losses.function import FunctionLoss, as_loss, needs_of
 from rnnbp.losses.own import Own, fitting, read_only
@@ -277,25 +278,7 @@ class Objective:
     @cached_property
     def _counted(self) -> tuple[int, int]:
         """The first and the last step that counts."""
-        steps = self.problem.steps
-        if self.mask is None:
-            return 0, steps - 1
-        found = [span.start + k for span in self._blocks() for k in _weighted(self.mask.again(span))]
-        return (found[0], found[-1]) if found else (0, 0)
-
-
-def _weighted(mask: Array) -> list[int]:
-    """The first and the last step of a part of a mask that have weight."""
-    some = np.flatnonzero((mask > 0).any(axis=1))
-    return [int(some[0]), int(some[-1])] if some.size else []
-
-
-def alone(array: Array) -> bool:
-    """Whether nothing else lies in an array's memory."""
-    owner = array
-    while isinstance(owner.base, np.ndarray):
-        owner = owner.base
-    return owner.nbytes == array.nbytes
+        return weighted_span(self.mask, self._blocks(), self.problem.steps)
 
 
 def check_loss(loss: object) -> None:

@@ -7,7 +7,7 @@ Without Recurrents a step sees itself alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, NoReturn, TypeAlias, final
 
 import numpy as np
@@ -202,3 +202,19 @@ def _last_weighted(mask: Held) -> Array:
         at = start + len(some) - 1 - np.argmax(some[::-1], axis=0)
         last = np.where(some.any(axis=0), at, last)
     return last
+
+
+def weighted_span(mask: Series | None, blocks: Iterable[slice], steps: int) -> tuple[int, int]:
+    """The first and the last of ``steps`` steps that have weight, of any row; (0, 0) for none.
+
+    Args:
+        mask: (T, B), of which all has come. blocks: parts of it, in order.
+    """
+    if mask is None:
+        return 0, steps - 1
+    first, last = steps, 0
+    for span in blocks:
+        some = np.flatnonzero((mask.again(span) > 0).any(axis=1))
+        if some.size:
+            first, last = min(first, span.start + int(some[0])), span.start + int(some[-1])
+    return min(first, last), last

@@ -168,12 +168,12 @@ class Sizes:
 
     @once
     def advance(self, length: int) -> int:
-        """What an Advance needs besides what is held."""
+        """What an Advance needs as well as what is held."""
         return Rehearsal(self, length).advance()
 
     @once
     def outputs(self, length: int) -> int:
-        """What an Advance with the output of the tail needs besides what is held."""
+        """What an Advance with the output of the tail needs as well as what is held."""
         return Rehearsal(self, length).advance(output=True)
 
     def all_outputs(self, steps: int) -> int:
@@ -181,12 +181,12 @@ class Sizes:
         return self.value(self.model.outputs[0], steps) if self.loss_whole else 0
 
     def whole_loss(self, steps: int) -> int:
-        """What a call of a loss of all steps at once needs besides y: dy, and its temporary arrays."""
+        """What a call of a loss of all steps at once needs as well as y: dy, and its temporary arrays."""
         spare = math.ceil(self.all_outputs(steps) * self.loss_spare)
         return self.all_outputs(steps) + spare + steps * self.target_bytes
 
     def before(self, steps: int, length: int) -> int:
-        """What a loss of all steps at once needs before the schedule begins, besides what is always held."""
+        """What a loss of all steps at once needs before the schedule begins, as well as what is always held."""
         if not self.loss_whole:
             return 0
         return self.all_outputs(steps) + max(self.outputs(length), self.arriving(length), self.whole_loss(steps))
@@ -227,7 +227,7 @@ class Sizes:
         return max(0, nbytes - numpy)
 
     def loss_bytes(self, length: int) -> int:
-        """Temporary arrays of the loss besides dy; of one of all steps at once a chunk has none."""
+        """Temporary arrays of the loss, without dy; of one of all steps at once a chunk has none."""
         if self.loss_whole:
             return 0
         value = self.model.outputs[0]

@@ -16,8 +16,10 @@ Call: TypeAlias = Callable[..., tuple[Any, Any]]
 """(y, target or None, ...) -> (value or values, dy), of any number of steps."""
 Given: TypeAlias = tuple[Array | None, ...]
 """What a function is called with; all have the steps as their first axis."""
-LARGE = 2**16
+LARGE = 2**12
 """Bytes of a step of y, above which not all of its rows are doubled."""
+ASIDE = 4
+"""Arrays of a step's size that the comparison takes."""
 CHANGED = 0.75
 """What the second of two equal steps is multiplied by, so that a difference of steps shows."""
 TOLERANCE = 3e-4
@@ -61,7 +63,7 @@ class Cut:
     found: str = ""
 
 
-def check_cut(call: Call, given: Given, spare: float) -> Cut:
+def check_cut(call: Call, given: Given, spare: float, kept: int) -> Cut:
     """Call a function with some steps and with their two halves, and compare.
 
     Values of a function are numbers, which must add up, or arrays with the steps as their first
@@ -69,22 +71,23 @@ def check_cut(call: Call, given: Given, spare: float) -> Cut:
     is not to be checked, and one whose values and dy are all 0 shows nothing.
 
     Args:
-        spare: temporary arrays that the function takes besides dy, in sizes of y; as many and dy,
+        spare: temporary arrays that the function takes as well as dy, in sizes of y; as many and dy,
             for all steps, are free. So fewer steps are taken where the comparison would take more.
+        kept: arrays of y's size that it returns: dy, and values where they are arrays.
     """
     try:
         with np.errstate(all="ignore"):
-            return _compared(call, *_halves(given, spare))
+            return _compared(call, *_halves(given, spare, kept))
     except Exception:  # whatever the user's code raises: the run itself will call it with all steps
         return Cut(True)
 
 
-def _halves(given: Given, spare: float) -> tuple[Given, int]:
+def _halves(given: Given, spare: float, kept: int) -> tuple[Given, int]:
     """The steps to look at, and where to cut them; a single step is taken twice, with another y."""
     y = given[0]
     assert y is not None
-    most = int(len(y) * (1 + spare) / (2.5 + 0.5 * spare))
-    n = len(y) if spare >= 2 else max(1, most)
+    free = len(y) * (1 + spare) - ASIDE
+    n = max(1, min(len(y), int(free / (kept + 0.5 * (1 + spare)))))
     if n > 1:
         return tuple([None if a is None else a[:n] for a in given]), n // 2
     rows = max(1, y.shape[1] // 4) if y[:1].nbytes > LARGE else y.shape[1]
@@ -98,21 +101,23 @@ def _compared(call: Call, given: Given, half: int) -> Cut:
     first = given[0]
     assert first is not None
     parts = [tuple([None if a is None else a[part] for a in given]) for part in (slice(half), slice(half, None))]
-    values, text = list[Any](), ""
+    values, text = list[float](), ""
     if not np.isfinite(value).all() or (dy is not None and not np.isfinite(dy).all()):
         return Cut(False)
     if not np.any(value) and (dy is None or not dy.any()):
         return Cut(False)
     for begin, part in zip((0, half), parts, strict=True):
         own, delta = _called(call, part)
-        values.append(own)
         if np.ndim(value):
             text = text or _difference("values", value[begin : begin + len(own)], own, begin)
+        else:
+            values.append(float(own))
         if dy is not None and delta is not None:
             text = text or _difference("dy", dy[begin : begin + len(delta)], delta, begin)
+        del own, delta  # before the next half is made
     if not np.ndim(value):
-        text = _sums(float(value), [float(v) for v in values], _size(given, dy), len(first)) or text
-    if text and _random(call, given, value, dy):
+        text = _sums(float(value), values, _size(given, dy), len(first)) or text
+    if text and _random(call, given):
         return Cut(True)
     return Cut(True, text)
 
@@ -129,7 +134,7 @@ def _size(given: Given, dy: Array | None) -> float:
     if dy is None:
         return 0.0
     largest = sum(_largest(a) for a in given[:2] if a is not None and a.dtype.kind == "f")
-    return float(np.abs(dy).sum(dtype=np.float64)) * largest
+    return sum(float(np.abs(step).sum(dtype=np.float64)) for step in dy) * largest
 
 
 def _largest(array: Array) -> float:
@@ -171,8 +176,9 @@ def _alike(a: Array | None, b: Array | None) -> None:
         raise ValueError("shapes differ")
 
 
-def _random(call: Call, given: Given, value: Any, dy: Array | None) -> bool:
-    """Whether another call with the same arrays returns something else."""
-    again, delta = _called(call, given)
+def _random(call: Call, given: Given) -> bool:
+    """Whether two calls with the same arrays, the first step, return different things."""
+    step = tuple([None if a is None else a[:1] for a in given])
+    (value, dy), (again, delta) = _called(call, step), _called(call, step)
     same = dy is None or delta is None or np.array_equal(dy, delta)
     return not (same and np.array_equal(value, again))

@@ -89,7 +89,7 @@ class FunctionLoss(Own):
         first = given[0]
         if first is None or not len(first):
             return False
-        found = check_cut(self.call, given, self.declared)
+        found = check_cut(self.call, given, self.declared, kept=1)
         if found.found:
             raise ValueError(
                 f"{NAME} {name_of(self.function)} does not add up over steps: {found.found}. It is called once per "

@@ -6,6 +6,7 @@ import inspect
 import math
 from abc import abstractmethod
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,7 +30,7 @@ class Own(Loss):
 
     Args:
         function: of read-only NumPy arrays. Its attribute ``spare``, if it has one, says how many
-            temporary arrays of y's size it takes besides dy; 2 are taken otherwise.
+            temporary arrays of y's size it takes as well as dy; 2 are taken otherwise.
 
     Raises TypeError for what is no function.
     """
@@ -102,6 +103,8 @@ def name_of(function: object) -> str:
 
 def mask_taken(function: object) -> tuple[bool, bool]:
     """(whether a function takes a mask as its third argument, whether it must have one)."""
+    if isinstance(function, FunctionType) and function.__code__.co_argcount <= MEASURED:
+        return False, False  # as nearly always; a look at the signature takes longer
     try:
         parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]  # told by the TypeError
     except (TypeError, ValueError):  # of what is compiled it may not be known
@@ -141,7 +144,7 @@ def derivative(who: object, dy: Any, y: Array) -> Array:
 def number(who: str, value: Any, *, real: bool = True) -> Scalar:
     """The value that a function returned as one number; a complex one only where y is complex."""
     if np.ndim(value):
-        raise ShapeError(f"{who} gave a value of shape {np.shape(value)}; sum it to one number")
+        raise ShapeError(f"{who} gave a value of shape {np.shape(value)}; sum it to one number, or use PerStep")
     if not real and isinstance(value, complex | np.complexfloating):
         return complex(value)
     if not isinstance(value, (int, float, np.integer, np.floating, np.ndarray)) or np.asarray(value).dtype.kind == "c":

@@ -30,7 +30,7 @@ class PerStep(Own):
     The mean is over elements where values are of elements, and over steps of all sequences where
     they are of steps. Weights are of steps, (T, B). Where a step has no weight, y and target are
     those of a step that has: the function sees no padding. Forecasts take it to need two arrays of
-    y's size besides dy; ``f.spare = 3`` declares another number.
+    y's size as well as dy; ``f.spare = 3`` declares another number.
 
     Raises TypeError for what is no function. Calls raise ValueError where values depend on the
     steps around them, as those that are divided by ``y.size``; ShapeError for other shapes.
@@ -107,7 +107,7 @@ class PerStep(Own):
         """Raise ValueError where values of steps depend on the steps around them; looked at once."""
         if y.dtype.kind == "c" or has_passed(self.function, type(self)):
             return
-        found = check_cut(self.call, (y, target), max(self.declared, 2.0))
+        found = check_cut(self.call, (y, target), max(self.declared, 2.0), kept=2)
         if found.found:
             raise ValueError(
                 f"{self}: the values of a step depend on other steps: {found.found}. Return each element's or step's "

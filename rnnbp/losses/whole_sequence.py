@@ -27,7 +27,7 @@ class WholeSequence(Own):
             derivative by y, of y's shape. With a mask or ``last=True`` it must take the mask; the
             target is 0 where the mask is 0.
 
-    Forecasts take it to need two arrays of y's size besides y and dy; ``f.spare = 1`` declares
+    Forecasts take it to need two arrays of y's size as well as y and dy; ``f.spare = 1`` declares
     another number.
 
     Raises TypeError for what is no function, and in a run with a mask for one that takes none;

@@ -39,7 +39,7 @@ class Trainer:
     Args:
         model, loss, checkpoint, chunk: as ``bptt`` takes them. A budget of bytes covers the
             optimiser's state and the best parameters too. A loss function of your own is called
-            once per chunk, and its values are summed, not averaged.
+            once per chunk, and its values are summed; a mean is ``losses.PerStep(f)``.
         optimizer: of the model's parameters, or of some: the others stay.
         clip_value: limit of each element of the gradients.
         clip_norm: limit of the norm of all together; of both, the value goes first.
