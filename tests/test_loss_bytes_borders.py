@@ -132,7 +132,7 @@ def test_a_mean_with_the_last_steps_in_several_chunks() -> None:
     ragged = rb.Sequences(x, target, last=True, mask=mask, batch_size=4)
 
     def fit(source: Any, loss: Any) -> Any:
-        return rb.fit(rb.RNN(3, 2, dtype="float64", rng=0), source, loss, "sgd", lr=0.1, epochs=2).losses
+        return rb.fit(rb.RNN(3, 2, dtype="float64", rng=0), source, loss, "sgd", learning_rate=0.1, epochs=2).losses
 
     np.testing.assert_allclose(fit(alike, mean), fit(alike, rb.losses.MeanSquaredError()), rtol=1e-12)
     with pytest.raises(ValueError, match=r"mean does not add up over steps.*PerStep"):
@@ -147,7 +147,7 @@ def test_a_batch_of_padding_alone_teaches_nothing(loss: Any) -> None:
     net, mask = rb.RNN(3, 2, dtype="float64", rng=0), np.array([[True] * 6] * 2 + [[False] * 6] * 2)
     given = real(4, 6, 3, dtype="float64"), real(4, 6, 2, dtype="float64")
     source = rb.Sequences(*given, mask=mask, batch_size=2, shuffle=False)
-    found = rb.fit(net, source, loss, "sgd", lr=0.0001, epochs=1, validation=source)
+    found = rb.fit(net, source, loss, "sgd", learning_rate=0.0001, epochs=1, validation=source)
     assert found.losses[1] == 0.0
     part = rb.evaluate(net, given[0][:2].swapaxes(0, 1), given[1][:2].swapaxes(0, 1), loss)[0]
     assert found.validation_losses[-1] == pytest.approx(part, rel=1e-12)

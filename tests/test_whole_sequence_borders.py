@@ -158,7 +158,7 @@ def test_training_of_the_last_step() -> None:
     x, target = real(12, 20, 8, dtype="float64"), real(12, 5, dtype="float64")
     source = rb.Sequences(x, target, last=True, batch_size=4)
     net = rb.RNN(8, 5, dtype="float64", rng=0)
-    history = rb.fit(net, source, DEFAULT, "adam", lr=1e-2, epochs=3, chunk=6, validation=source)
+    history = rb.fit(net, source, DEFAULT, "adam", learning_rate=1e-2, epochs=3, chunk=6, validation=source)
     assert history.losses[-1] < history.losses[0]
     assert len(history.validation_losses) == 3
 
