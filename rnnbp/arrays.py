@@ -95,7 +95,12 @@ def sliceable(given: object) -> TypeGuard[Sliceable]:
 
 def is_stream(given: object) -> bool:
     """True if it can only be iterated: it has no length and no shape."""
-    return hasattr(given, "__iter__") and not hasattr(given, "__len__") and not hasattr(given, "shape")
+    return (
+        not isinstance(given, type)
+        and hasattr(given, "__iter__")
+        and not hasattr(given, "__len__")
+        and not hasattr(given, "shape")
+    )
 
 
 def _converted(name: str, given: object) -> Array:
@@ -109,8 +114,8 @@ def _converted(name: str, given: object) -> Array:
         return np.asarray(given)
     except ValueError as error:
         raise ShapeError(
-            f"{name} has parts of inhomogeneous shape; pad them to one length and give a mask, or iter(...) "
-            f"for a stream where one is taken"
+            f"{name} has parts of inhomogeneous shape; pad them to one length and give a mask, or lengths= to "
+            f"Sequences, or iter(...) for a stream where one is taken"
         ) from error
     except (TypeError, RuntimeError, OverflowError, RecursionError) as error:  # as of a tensor that requires grad
         raise DtypeError(f"{name}: {shown(given)} cannot be read as an array: {error}") from error

@@ -282,7 +282,7 @@ def test_an_error_in_the_iterator_is_passed_on() -> None:
 
 
 def test_predict_wants_arrays() -> None:
-    with pytest.raises(TypeError, match="predict gives the outputs of all steps, and x is a stream"):
+    with pytest.raises(TypeError, match="predict returns the outputs of all steps, and x is a stream"):
         rb.predict(rb.LSTM(4, 5, rng=0), pieces(X, 5))
 
 

@@ -9,13 +9,14 @@ from functools import lru_cache
 from typing import Any, final
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rnnbp.batch_first import remember
 from rnnbp.lazy import cached_property
 from rnnbp.mapped import check_there
-from rnnbp.numerics import Array, ShapeError, flag, positive_int
+from rnnbp.numerics import Array, Shape, ShapeError, flag, positive_int
 from rnnbp.rng import check_seed
-from rnnbp.train.last import at_last
+from rnnbp.train.last import at_last, mask_of
 from rnnbp.train.rows import Data, Rows, blocks, digest, rows, same_length
 from rnnbp.train.source import Batch, Source, check_place, first_epoch
 from rnnbp.train.windows import Windows
@@ -65,6 +66,7 @@ class Sequences(_Shuffled):
         target: (N, T, ...), or None; with ``last`` (N, ...).
         batch_size: sequences in a batch; the last batch of an epoch may be smaller.
         mask: (N, T), bool or weights ≥ 0 of the steps in the loss: 0 for the padding of short sequences.
+        lengths: (N,), the steps of each sequence, in the place of a mask: those after them are padding.
         last: one target for each sequence, that of its last step: the last one of weight above 0.
         shuffle: a new order in each epoch, drawn from (seed, epoch).
         batch_first: False for x, target and mask with the axes (T, N, ...); a target for ``last`` stays (N, ...).
@@ -79,6 +81,7 @@ class Sequences(_Shuffled):
         *,
         batch_size: int,
         mask: Data | None = None,
+        lengths: ArrayLike | None = None,
         last: bool = False,
         shuffle: bool = True,
         seed: int = 0,
@@ -89,6 +92,8 @@ class Sequences(_Shuffled):
         self.x = _axes("x", x, axis, numbers=True)
         self.rows, self.steps = (int(n) for n in self.x.shape[:2])
         self.mask = None if mask is None else _axes("mask", mask, axis, numbers=True)
+        if lengths is not None:
+            self.mask = mask_of(lengths, (self.rows, self.steps), mask)
         self.target = None if target is None else _axes("target", target, 0 if last else axis, least=2 - last)
         super().__init__(batch_size, shuffle, seed)
         self._check()
@@ -105,7 +110,7 @@ class Sequences(_Shuffled):
             if array is not None and array.shape[: len(expected)] != expected:
                 raise ShapeError(
                     f"Sequences: {name} must begin with the axes {expected} of x, found shape {array.shape}; "
-                    f"give one for each {'sequence' if len(expected) == 1 else 'step of each sequence'}"
+                    f"{self._cure(name, array.shape, expected)}"
                 )
         if self.last and self.target is None:
             raise ValueError("Sequences: last=True places targets, but target is None; give (N, ...)")
@@ -117,6 +122,14 @@ class Sequences(_Shuffled):
         for array in (self.x, self.target, self.mask) if self.batch_first and not self.last else (self.x, self.mask):
             if isinstance(array, np.ndarray):
                 remember(array)
+
+    def _cure(self, name: str, found: Shape, expected: Shape) -> str:
+        """What to do about a target or mask whose first axes are not those of x."""
+        if found[:2] == (self.steps, self.rows)[: len(found)] and self.rows != self.steps:
+            other = "time-first: say batch_first=False" if self.batch_first else "batch-first: leave batch_first out"
+            swapped = "" if len(expected) == 1 else f", or give {name}.swapaxes(0, 1)"
+            return f"if x is {other}{swapped}"
+        return f"give one for each {'sequence' if len(expected) == 1 else 'step of each sequence'}"
 
     @cached_property
     def fingerprint(self) -> str:
@@ -172,7 +185,11 @@ def _axes(name: str, given: object, axis: int, *, numbers: bool = False, least: 
     axes = "(N, ...)" if least == 1 else "(N, T, ...)"
     found = rows(f"Sequences: {name}", given, axis=axis, axes=axes, numbers=numbers)
     if found.ndim < least:
-        raise ShapeError(f"Sequences: {name} must have axes {axes}, found shape {found.shape}; add the missing one")
+        cures = {"target": ", or say last=True for one of each sequence", "mask": ", or give lengths as lengths="}
+        raise ShapeError(
+            f"Sequences: {name} must have axes {axes}, found shape {found.shape}; add the missing one"
+            f"{cures.get(name, '')}"
+        )
     return found
 
 

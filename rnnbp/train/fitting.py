@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from rnnbp.bptt.objective import LossLike
+from rnnbp.numerics import shown
 from rnnbp.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from rnnbp.train.history import History
 from rnnbp.train.loop import Trainer
@@ -40,6 +41,11 @@ def fit(
 
     Raises as Trainer does.
     """
+    if hasattr(loss, "shape") or isinstance(loss, list | tuple):
+        raise TypeError(
+            f"fit: loss is {shown(loss)}, as if x and target were given; fit takes them as one source: "
+            f"fit(model, Sequences(x, target, batch_size=32), loss)"
+        )
     if isinstance(optimizer, str):
         if optimizer not in OPTIMIZERS:
             raise ValueError(f"fit: optimizer is one of {', '.join(map(repr, OPTIMIZERS))}, found {optimizer!r}")

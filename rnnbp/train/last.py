@@ -1,11 +1,13 @@
-"""Targets of whole sequences: each stands at its sequence's last step."""
+"""Where sequences end: masks of their lengths, and targets that stand at their last steps."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from rnnbp.arrays import as_array
 from rnnbp.bptt.inference import last_steps
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, Shape, ShapeError
 
 
 def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array]:
@@ -18,3 +20,18 @@ def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array
     placed, weight = np.zeros((len(target), steps, *target.shape[1:]), target.dtype), np.zeros_like(known)
     placed[at], weight[at] = target, known[at]
     return placed, weight
+
+
+def mask_of(lengths: ArrayLike, shape: Shape, mask: object) -> Array:
+    """The mask (N, T) of sequences of these lengths (N,). Raises ShapeError, DtypeError or ValueError for others."""
+    if mask is not None:
+        raise ValueError("Sequences: lengths and mask say the same; give one of them")
+    found, (rows, steps) = as_array("Sequences: lengths", lengths, kinds="iu"), shape
+    if found.shape != (rows,):
+        raise ShapeError(f"Sequences: lengths must have shape ({rows},), one for each sequence, found {found.shape}")
+    fits = (found >= 1) & (found <= steps)
+    if not fits.all():
+        row = int(np.argmin(fits))
+        raise ValueError(f"Sequences: lengths[{row}] is {found[row]}, which must lie in [1, {steps}], the steps of x")
+    made: Array = np.arange(steps) < found[:, None]
+    return made

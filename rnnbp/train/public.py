@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import Any, overload
 
 from rnnbp import bptt
@@ -9,10 +10,11 @@ from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.results import States
 from rnnbp.numerics import Array
 from rnnbp.storage import PathLike
+from rnnbp.train.batches import Batches
 from rnnbp.train.iterables import holds_arrays, is_function, iterable
 from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.results import evaluate_source, predict_source
-from rnnbp.train.source import Source
+from rnnbp.train.source import Batch, Source
 from rnnbp.train.sources import SourceLike
 
 
@@ -23,6 +25,8 @@ class _Missing:
         return "not given"
 
 
+AXES = 2
+"""Axes of x for steps and sequences."""
 _MISSING: Any = _Missing()
 
 
@@ -131,12 +135,32 @@ def predict(
     ((7, 5, 2), (7, 2))
     """
     how: dict[str, Any] = {"chunk": chunk, "training": training, "seed": seed}
+    x = _looked_at(x)
     if is_source(x):
         _refuse("predict", {"state": state, "mask": mask})
         return predict_source("predict", model, x, last, **how)
     last = False if last is None else last
     found: tuple[Array, States] = bptt.predict(model, x, state=state, mask=mask, last=last, **how)
     return found
+
+
+def _looked_at(x: Any) -> Any:
+    """x, a generator of batches as a source of them, any other iterator as a stream that is still whole.
+
+    Raises TypeError for a pair of x and target.
+    """
+    if isinstance(x, tuple) and holds_arrays(x):
+        axes = [len(getattr(part, "shape", ())) for part in x]
+        if len(x) in (2, 3) and axes[0] >= AXES and len({getattr(part, "shape", ()) for part in x}) > 1:
+            raise TypeError(
+                f"predict: x is a tuple of {len(x)} arrays of several shapes; give x alone, or batches as "
+                f"[(x, target), ...]"
+            )
+    if not hasattr(x, "__next__") or isinstance(x, Source):
+        return x
+    first = [*islice(x, 1)]
+    whole = chain(first, x)
+    return Batches(whole) if first and isinstance(first[0], (tuple, Batch)) else whole
 
 
 def is_source(x: object) -> bool:
@@ -151,7 +175,7 @@ def is_source(x: object) -> bool:
 def _is_item(item: object) -> bool:
     """Whether an item of a list is a batch: x with its axes for steps and sequences, maybe target and mask."""
     if isinstance(item, (tuple, list)):
-        return bool(item) and len(getattr(item[0], "shape", ())) >= 2  # those two axes
+        return bool(item) and len(getattr(item[0], "shape", ())) >= AXES
     return True
 
 
