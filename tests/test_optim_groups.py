@@ -179,6 +179,17 @@ def test_lbfgs_leaves_frozen_parameters():
         optim.lbfgs(closure, net, frozen="*")
 
 
+def test_clipping_in_a_loop_of_one_s_own_leaves_the_frozen_out():
+    grads, other = gradients(model()), gradients(model())
+    head = {name: other[name] for name in ("1.weight", "1.bias")}
+    norm = optim.clip_norm(head, 0.125)
+    assert optim.clip_norm(grads, 0.125, frozen="0.*") == norm > 0.125
+    optim.clip_value(grads, 0.01, frozen=["0.*"])
+    for name, g in gradients(model()).items():
+        wanted = np.clip(head[name], -0.01, 0.01) if name in head else g
+        np.testing.assert_array_equal(grads[name], wanted)
+
+
 def test_groups_and_frozen_are_shown_copied_and_told_apart():
     net = model()
     groups = {"*bias*": {"weight_decay": 0.0}}
@@ -235,6 +246,8 @@ PARAMS = model().params
         (lambda: optim.SGD(PARAMS, groups={"*": {"nesterov": True}}), ValueError, "SGD: nesterov needs momentum above 0"),
         (lambda: optim.SGD(PARAMS, groups={"*": {"learning_rate": -1}}), ValueError, "groups['*']: learning_rate must lie in [0, inf)"),
         (lambda: optim.SGD(PARAMS, lambda step: 0.1, groups={"*": {"learning_rate": 0.1}}), ValueError, "has no ratio to the optimiser's"),
+        (lambda: optim.Adam(PARAMS, frozen="1"), ValueError, "'1' fits no parameter, did you mean '1.*'?"),
+        (lambda: optim.clip_norm(gradients(model()), 1.0, frozen="head"), ValueError, "clip_norm: frozen: 'head' fits no"),
         (lambda: optim.Adam(PARAMS, frozen="embedding.*"), ValueError, "Adam: frozen: 'embedding.*' fits no parameter"),
         (lambda: optim.Adam(PARAMS, frozen=("0.*", 1)), TypeError, "Adam: frozen are patterns of names"),
         (lambda: optim.Adam(PARAMS, frozen="*"), ValueError, "leaves no parameter to update"),

@@ -71,6 +71,7 @@ def test_it_is_shown_compared_copied_and_pickled(name):
         assert copy.deepcopy(schedule) == schedule
         assert pickle.loads(pickle.dumps(schedule)) == schedule
     assert unsized != sized
+    assert all(getattr(unsized, option) == getattr(sized, option) for option, _ in unsized.options)
     assert eval(repr(unsized), vars(s)) == unsized
     assert eval(repr(unsized).replace("(", "(chunks=9, ", 1), vars(s)) == sized
 

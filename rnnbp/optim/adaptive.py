@@ -14,6 +14,7 @@ from rnnbp.numerics import Array
 from rnnbp.optim.base import Optimizer
 from rnnbp.optim.groups import Check, Groups, not_negative, positive, share
 from rnnbp.optim.groups import betas as checked_betas
+from rnnbp.optim.hyperparameters import check_momentum
 from rnnbp.optim.parameters import Params, decayed, extents
 from rnnbp.optim.rates import Rate
 from rnnbp.renamed import renamed
@@ -134,6 +135,9 @@ class RMSProp(_Squaring):
     ) -> None:
         self._set(alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay)
         super().__init__(params, learning_rate, groups=groups, frozen=frozen)
+
+    def _check_settable(self, name: str, value: object) -> None:
+        check_momentum(type(self).__name__, name, value, self._slots_without("momentum"))
 
     def _new_slots(self, p: Array) -> dict[str, Array]:
         return {slot: np.zeros_like(p, order="C") for slot in ("square", "momentum")[: 2 if self.momentum else 1]}

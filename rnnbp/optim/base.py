@@ -11,7 +11,8 @@ import numpy as np
 
 from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, ShapeError
-from rnnbp.optim.groups import Check, Group, Groups, matching, resolved
+from rnnbp.optim.groups import Group, Groups, matching, resolved
+from rnnbp.optim.hyperparameters import Hyperparameters
 from rnnbp.optim.parameters import Origin, Params, check_fit, check_grads, check_writable, distinct
 from rnnbp.optim.rates import Rate, checked_rate, rate_at, size_of
 from rnnbp.optim.state import check_state
@@ -19,17 +20,7 @@ from rnnbp.parameters import HasParams
 from rnnbp.renamed import warn_renamed
 
 
-class Hyperparameters(dict[str, float | bool | Rate]):
-    """Options by name; "lr" is the old name of "learning_rate"."""
-
-    def __missing__(self, name: str) -> float | bool | Rate:
-        if name != "lr":
-            raise KeyError(name)
-        warn_renamed('hyperparameters()["lr"]', '["learning_rate"]')
-        return self["learning_rate"]
-
-
-class Optimizer(ABC):
+class Optimizer(Hyperparameters, ABC):
     """An update rule over parameters, with an array of state in each of its slots for each parameter.
 
     Args:
@@ -58,10 +49,6 @@ class Optimizer(ABC):
 
     kind: ClassVar[str]
     """The prefix of its names in ``state_dict``."""
-    options: ClassVar[tuple[str, ...]]
-    """The attributes that are hyper-parameters, apart from ``learning_rate``."""
-    checks: ClassVar[Mapping[str, Check]] = {}
-    """Of the options that a group can have."""
 
     def __init__(
         self,
@@ -86,6 +73,7 @@ class Optimizer(ABC):
         self._build(resolved(place, groups, known, self.checks))
         self.groups = {pattern: dict(options) for pattern, options in (groups or {}).items()}
         """The options by pattern, as they were given."""
+        self._ready = True
 
     def _build(self, groups: list[Group]) -> None:
         """The groups, where there are several, the slots and the scratch."""
@@ -110,31 +98,6 @@ class Optimizer(ABC):
         dtypes = {p.dtype: 0 for p in self.params.values()}
         sizes = {d: max(p.size for p in self.params.values() if p.dtype == d) for d in dtypes}
         self._scratch: dict[np.dtype[Any], Array] = {d: np.empty((2, n), d) for d, n in sizes.items()}
-
-    @property
-    def learning_rate(self) -> Rate:
-        """A number, a function of the step, or an OnPlateau. Setting it raises as the constructor does."""
-        return self._rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: Rate) -> None:
-        self._rate = checked_rate(f"{type(self).__name__}: learning_rate", value, least=0)
-
-    @property
-    def lr(self) -> Any:
-        """The old name of ``learning_rate``."""
-        warn_renamed(f"{type(self).__name__}.lr", "learning_rate")
-        return self.learning_rate
-
-    @lr.setter
-    def lr(self, value: Rate) -> None:
-        warn_renamed(f"{type(self).__name__}.lr", "learning_rate")
-        self.learning_rate = value
-
-    def next_rate(self) -> float:
-        """The learning rate of the next step, as a number. Raises TypeError or ValueError where its function
-        returns none."""
-        return rate_at(f"{type(self).__name__}: learning_rate", self._rate, self.steps)
 
     def step(self, grads: Mapping[str, Array], learning_rate: float | None = None, *, lr: float | None = None) -> None:
         """Update every parameter by its gradient; ``learning_rate`` ≥ 0, if given, is used for this step alone.
@@ -213,22 +176,22 @@ class Optimizer(ABC):
         """The same rule, with the parameters and the options of a group; the arrays are shared."""
         part = copy.copy(self)
         vars(part).update(group.options)
-        part.params, part._groups = {name: self.params[name] for name in group.names}, []
+        vars(part).update(params={name: self.params[name] for name in group.names}, _groups=[])
         return part
 
-    def _set(self, **options: object) -> None:
-        """Set options, checked by ``checks``."""
-        for name, value in options.items():
-            setattr(self, name, self.checks[name](f"{type(self).__name__}: {name}", value))
+    def _slots_without(self, option: str) -> list[dict[str, Array]]:
+        """The slots of the parameters whose groups do not have the option."""
+        own = {name for group in self._groups if option in group.options for name in group.names}
+        return [slots for name, slots in self._slots.items() if name not in own]
 
-    def _check_options(self) -> None:  # noqa: B027  # most need no other
+    def _check_options(self) -> None:  # most need no other
         """Raise ValueError for options that do not go together."""
 
     def _new_slots(self, p: Array) -> dict[str, Array]:
         """The slots of a parameter at the start."""
         return {slot: np.zeros_like(p, order="C") for slot in self._slot_names}
 
-    def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:  # noqa: B027  # most have no limit
+    def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:  # most have no limit
         """Raise FloatingPointError for a gradient, whose largest element is finite, that is too large for the rule."""
 
     def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
@@ -238,10 +201,6 @@ class Optimizer(ABC):
     @abstractmethod
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
         """Update ``p`` and its slots in place; ``a`` and ``b`` are scratch of p's shape and dtype."""
-
-    def hyperparameters(self) -> dict[str, float | bool | Rate]:
-        """The learning rate and the options, by name."""
-        return Hyperparameters({name: getattr(self, name) for name in ("learning_rate", *self.options)})
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all state: ``step``, and ``<kind>.<slot>/<parameter>``."""
@@ -277,8 +236,3 @@ class Optimizer(ABC):
 
     def _state(self) -> dict[str, Array]:
         return {f"{self.kind}.{slot}/{n}": x for n, slots in self._slots.items() for slot, x in slots.items()}
-
-    def __repr__(self) -> str:
-        shown: dict[str, object] = {**self.hyperparameters()}
-        shown |= {name: value for name, value in (("groups", self.groups), ("frozen", self.frozen)) if value}
-        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in shown.items())})"

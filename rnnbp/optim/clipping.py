@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, DtypeError, address, first_bad, real_number
+from rnnbp.optim.groups import matching
 from rnnbp.optim.parameters import Extent, check_named, extents
 from rnnbp.renamed import warn_renamed
 
 
 @ieee
-def clip_value(grads: Mapping[str, Array], limit: float) -> None:
-    """Clip every element to [−limit, limit], in place.
+def clip_value(grads: Mapping[str, Array], limit: float, *, frozen: str | Collection[str] = ()) -> None:
+    """Clip every element to [−limit, limit], in place; ``frozen`` are patterns of names to be left out.
 
     Raises FloatingPointError, naming the parameter, for a gradient that is not finite, before any is
     clipped; ValueError for a limit not above 0 or a read-only gradient,
     TypeError for what is no dict of arrays.
     """
     limit = real_number("clip_value: limit", limit, above=0)
-    for g in _writable("clip_value", grads)[0]:
+    for g in _writable("clip_value", _left("clip_value", grads, frozen))[0]:
         np.clip(g, -limit, limit, out=g)
 
 
 @ieee
-def clip_norm(grads: Mapping[str, Array], limit: float) -> float:
+def clip_norm(grads: Mapping[str, Array], limit: float, *, frozen: str | Collection[str] = ()) -> float:
     """Scale all gradients by limit / ‖g‖ if ‖g‖ > limit, in place; returns ‖g‖ as it was.
 
     ‖g‖ is over the elements of all arrays together (Pascanu et al. 2013, algorithm 1), in float64.
-    PyTorch divides by ‖g‖ + 10⁻⁶ instead. Raises as ``clip_value`` does.
+    PyTorch divides by ‖g‖ + 10⁻⁶ instead. ``frozen`` are patterns of names that are left out, as of an
+    optimiser's frozen parameters. Raises as ``clip_value`` does.
 
     >>> import numpy as np, rnnbp as rb
     >>> grads = {"weight": np.array([3.0, 4.0])}
@@ -39,7 +41,7 @@ def clip_norm(grads: Mapping[str, Array], limit: float) -> float:
     (5.0, [0.6000000000000001, 0.8])
     """
     limit = real_number("clip_norm: limit", limit, above=0)
-    arrays, found = _writable("clip_norm", grads)
+    arrays, found = _writable("clip_norm", _left("clip_norm", grads, frozen))
     norm = norm_of(arrays, found)
     scale_down(arrays, norm, limit)
     return norm
@@ -77,6 +79,15 @@ def norm_of(arrays: Sequence[Array], found: Sequence[Extent]) -> float:
 def _squares(g: Array) -> float:
     flat = g.reshape(-1)
     return float(np.einsum("i,i->", flat, flat, dtype=np.float64))
+
+
+def _left(place: str, grads: Mapping[str, Array], frozen: str | Collection[str]) -> Mapping[str, Array]:
+    """The gradients whose names fit none of the patterns ``frozen``."""
+    if not frozen:
+        return grads
+    check_named(place, grads)
+    names = matching(f"{place}: frozen", frozen, grads)
+    return {name: g for name, g in grads.items() if name not in names}
 
 
 def _writable(place: str, grads: Mapping[str, Array]) -> tuple[list[Array], list[Extent]]:

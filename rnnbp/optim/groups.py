@@ -88,7 +88,8 @@ def matching(place: str, patterns: object, names: Collection[str]) -> list[str]:
         raise TypeError(f'{place} are patterns of names, as ("embedding.*",), found {shown(patterns)}')
     for pattern in listed:
         if not any(fnmatchcase(name, pattern) for name in names):
-            near = hint(pattern, names)
+            under = any(name.startswith(f"{pattern}.") for name in names)
+            near = f", did you mean '{pattern}.*'?" if under else hint(pattern, names)
             raise ValueError(
                 f"{place}: {pattern!r} fits no parameter{near}; they are {', '.join(names)} "
                 f"(* stands for any letters, of a tied parameter the first name counts)"

@@ -10,6 +10,7 @@ import numpy as np
 from rnnbp.numerics import Array
 from rnnbp.optim.base import Optimizer
 from rnnbp.optim.groups import Check, Groups, not_negative, share, truth
+from rnnbp.optim.hyperparameters import check_momentum
 from rnnbp.optim.parameters import Params, decayed
 from rnnbp.optim.rates import Rate
 from rnnbp.renamed import renamed
@@ -55,6 +56,9 @@ class SGD(Optimizer):
     def _check_options(self) -> None:
         if self.nesterov and not self.momentum:
             raise ValueError("SGD: nesterov needs momentum above 0; give momentum=0.9, or nesterov=False")
+
+    def _check_settable(self, name: str, value: object) -> None:
+        check_momentum(type(self).__name__, name, value, self._slots_without("momentum"))
 
     def _new_slots(self, p: Array) -> dict[str, Array]:
         return {"momentum": np.zeros_like(p, order="C")} if self.momentum else {}

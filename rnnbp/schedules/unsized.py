@@ -30,6 +30,12 @@ class Unsized:
     def __call__(self, chunks: int) -> Any:
         return self.kind(chunks, **dict(self.options))
 
+    def __getattr__(self, name: str) -> Any:
+        for option, value in vars(self).get("options", ()):
+            if option == name:
+                return value
+        raise AttributeError(f"{type(self).__name__} object has no attribute {name!r}")
+
     def __iter__(self) -> Iterator[Action]:
         self._refuse("its actions")
 

@@ -53,6 +53,9 @@ def load_weights(model: HasParams, path: PathLike, *, rename: Rename | None = No
         model = rb.Sequential(rb.LSTM(3, 4, name="lstm"), rb.Dense(4, 2, name="head"))
         rb.load_weights(model, "net.safetensors", rename=lambda name: name.removesuffix("_l0"))
     """
+    if isinstance(path, Mapping):
+        cure = "arrays that are there already are written by model.params.update(arrays)"
+        raise TypeError(f"load_weights: path must be that of a file, a str or os.PathLike, found a dict; {cure}")
     place = f"load_weights from {path}"
     arrays, metadata, ours = load_any(path)
     if ours:
@@ -86,7 +89,9 @@ def check_names(place: str, params: Mapping[str, Array], arrays: Mapping[str, Ar
         return
     proposed = proposal(model, file)
     cures = ["weights of Keras are transposed, see help(rnnbp.LSTM)"] * _transposed(model, file)
-    cures += [f"give load_weights {proposed}"] * bool(proposed) or ["build the model with the layers of the file"]
+    cures += [f"if these belong together, give load_weights {proposed}"] * bool(proposed) or [
+        "build the model with the layers of the file"
+    ]
     raise ValueError(f"{place}: names or shapes differ: {listed(found)}; {'; '.join(cures)}")
 
 

@@ -1,0 +1,65 @@
+"""Options of an optimiser that are set after it was built: they work from the next step on, or are refused."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from rnnbp import optim
+from tests.test_optim_groups import model, updated
+
+SETTINGS = [
+    (optim.Adam, {"betas": (0.5, 0.6)}), (optim.Adam, {"eps": 1e-2, "beta1": 0.3}), (optim.AdamW, {"weight_decay": 0.5}),
+    (optim.RMSProp, {"alpha": 0.5}), (optim.SGD, {"weight_decay": 0.25}), (optim.Adagrad, {"lr_decay": 0.5}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "options"), SETTINGS)
+def test_options_that_are_set_later_are_those_of_the_next_step(rule, options):
+    one, other = model(), model()
+    names = options if "beta1" not in options else {"eps": 1e-2, "betas": (0.3, 0.999)}
+    built, changed = rule(one, 0.1, **names), rule(other, 0.1)
+    for name, value in options.items():
+        setattr(changed, name, value)
+    assert repr(changed) == repr(built)
+    wanted, found = updated(one, built, 2), updated(other, changed, 2)
+    for name, p in wanted.items():
+        np.testing.assert_array_equal(found[name], p)
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "value", "error", "text"),
+    [
+        (
+            optim.Adam,
+            "weight_dekay",
+            0.1,
+            AttributeError,
+            "Adam has no option 'weight_dekay', did you mean 'weight_decay'?",
+        ),
+        (optim.Adam, "momentum", 0.9, AttributeError, "Adam has no option 'momentum'; it has learning_rate, beta1"),
+        (optim.SGD, "betas", (0.9, 0.9), AttributeError, "SGD has no option 'betas'; it has learning_rate, momentum"),
+        (optim.SGD, "momentum", 0.9, ValueError, "SGD: momentum=0.9 needs an optimiser that was built with a momentum"),
+        (optim.RMSProp, "momentum", 0.9, ValueError, "built with a momentum"),
+        (optim.Adam, "beta1", 1.0, ValueError, "Adam: beta1 must lie in [0, 1), found 1.0"),
+        (optim.Adam, "betas", 0.9, TypeError, "Adam: betas must be two numbers"),
+        (
+            optim.Adam,
+            "frozen",
+            "0.*",
+            AttributeError,
+            "Adam.frozen cannot be set; build another optimiser, and give it state_dict()",
+        ),
+        (optim.Adam, "groups", {}, AttributeError, "Adam.groups cannot be set"),
+    ],
+)
+def test_what_would_change_nothing_is_refused_where_it_is_set(rule, name, value, error, text):
+    optimiser = rule(model())
+    before = repr(optimiser)
+    with pytest.raises(error, match=re.escape(text)):
+        setattr(optimiser, name, value)
+    assert repr(optimiser) == before
+    optimiser.tag = "one's own"
+    assert optimiser.tag == "one's own"
