@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tqdm import std
 
 from rnnbp import forks
+from rnnbp.notebook import Output, in_notebook
 
 if TYPE_CHECKING:
     Base = std.tqdm[Any]
@@ -62,3 +65,79 @@ class Bar(Base):
             return
         with cls.get_lock():
             super().write(s, file=file, end=end, nolock=True)
+
+
+class _Nowhere:
+    """A file that keeps nothing."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+class NotebookBar(Bar):
+    """A bar in the output of a notebook's cell: one line, which is replaced as the work goes on."""
+
+    def __init__(self, *, total: int | None, **look: Any) -> None:
+        self._output = Output()
+        super().__init__(total=total, **{"ncols": 96} | look | {"file": _Nowhere(), "dynamic_ncols": False})
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Show it; where other bars are does not matter."""
+        self._output.show(str(self) if msg is None else msg)
+
+
+def bar(total: int | None, **look: Any) -> Bar:
+    """A bar where the user sees it: in the cell of a notebook, else on stderr. ``look`` is tqdm's."""
+    return (NotebookBar if in_notebook() else Bar)(total=total, disable=sys.stderr is None, **look)
+
+
+def wanted(progress: bool | None) -> bool:
+    """Whether to show a bar; None shows it on a terminal and in a notebook only."""
+    if progress is not None:
+        return progress
+    try:
+        return in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+    except (AttributeError, OSError, ValueError):  # it is closed, or no file
+        return False
+
+
+class LateBar:
+    """A bar that appears when its work has taken a while, and that short work never shows.
+
+    Args:
+        after: seconds; 0 shows it at once, and its last state stays.
+    """
+
+    def __init__(self, total: int | None, *, after: float = 0, **look: Any) -> None:
+        self.total, self.look = total, {"leave": not after} | look
+        self.done, self.began = 0, time.monotonic()
+        self.due = self.began + after
+        self.bar = None if after else bar(total, **self.look)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def update(self, count: int, note: str = "") -> None:
+        """Take note of work done; ``note`` follows the bar."""
+        self.done += count
+        if self.bar is None and time.monotonic() >= self.due:
+            self.bar = self._appear()
+        if self.bar is not None:
+            self.bar.set_postfix_str(note, refresh=False)
+            self.bar.update(self.done - self.bar.n)
+
+    def _appear(self) -> Bar:
+        """A bar that counts its time from when the work began, and is drawn at its first update."""
+        found = bar(self.total, delay=1e-9, **self.look)
+        found.start_t -= time.monotonic() - self.began
+        found.last_print_t = found.start_t
+        return found

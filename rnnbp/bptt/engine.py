@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,7 @@ from rnnbp.bptt.parts import lasting
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.possible import check_possible
 from rnnbp.bptt.problem import Problem, as_model, pose
-from rnnbp.bptt.progress import Progress
+from rnnbp.bptt.progress import progress_of
 from rnnbp.bptt.refused import by_numpy_where_refused
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
@@ -51,7 +51,7 @@ def bptt(
     dx: bool | None = None,
     steps: int | None = None,
     folder: PathLike | None = None,
-    progress: bool = False,
+    progress: bool | None = None,
     return_y: bool = False,
 ) -> Gradients:
     """Loss and gradients of a sequence, by backpropagation through time (Werbos 1990) within a schedule.
@@ -91,7 +91,9 @@ def bptt(
             ``Online(slots)``, or a budget.
         folder: where streams and checkpoints on disk are kept, in files without a name; by default where
             the system has its temporary files.
-        progress: show a bar of the steps run, with bytes and seconds, forecast and so far.
+        progress: whether to show a bar of the steps run, with bytes and seconds, forecast and so far. None,
+            the default, shows it on a terminal and in a notebook, when a run has taken a second, and
+            removes it at the end.
         return_y: True to return the model's outputs too, as ``y`` (T, B, ...) of the result: those that the
             loss was taken of, dropout included. They count among the bytes of gradients.
 
@@ -119,8 +121,7 @@ def bptt(
         objective.memory = memory
         chunks = _chunks(problem, memory, seed=check_seed(seed))
         plan = checkpoint if isinstance(checkpoint, Plan) else None
-        shown = Progress(problem, foreseen, plan, whole=objective.loss.whole) if flag("progress", progress) else None
-        with shown or nullcontext() as bar:
+        with progress_of(progress, problem, foreseen, plan, whole=objective.loss.whole) as bar:
             run = Run(problem, chunks, objective, dx=kept, memory=memory, horizon=horizon, folder=folder, done=bar)
             result = run.execute(actions)
             objective.end()

@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Self
+from contextlib import AbstractContextManager, nullcontext
 
-from rnnbp.bars import Bar
+from rnnbp.bars import LateBar, wanted
 from rnnbp.bptt.budget import shown
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import Problem
 from rnnbp.ledger import Ledger
+from rnnbp.numerics import flag
 from rnnbp.simulation import Simulation
 
+LATE = 1.0
+"""Seconds after which a run shows the bar that nobody asked for: shorter ones are often many, in a loop."""
 
-class Progress:
-    """A bar of steps run forward, rebuilt and run backward; called after each action. Writes to stderr."""
+
+class Progress(LateBar):
+    """A bar of steps run forward, rebuilt and run backward; called after each action."""
 
     def __init__(
-        self, problem: Problem, foreseen: Simulation | None, plan: Plan | None, *, whole: bool = False
+        self,
+        problem: Problem,
+        foreseen: Simulation | None,
+        plan: Plan | None,
+        *,
+        whole: bool = False,
+        after: float = 0,
     ) -> None:
         total = None if foreseen is None else foreseen.steps_run + foreseen.steps_rebuilt + (1 + whole) * problem.steps
-        self.plan = plan
         told = "" if plan is None else f", {plan.forecast.seconds:.3g} s predicted"
-        look: Any = {"unit": " steps", "unit_scale": True, "dynamic_ncols": True, "disable": sys.stderr is None}
-        self.bar = Bar(total=total, desc=f"bptt{told}", **look)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.bar.close()
+        self.predicted = "" if plan is None else f" of {shown(plan.forecast.peak_bytes)} predicted"
+        super().__init__(total, after=after, desc=f"bptt{told}", unit=" steps", unit_scale=True, dynamic_ncols=True)
 
     def __call__(self, steps: int, ledger: Ledger) -> None:
         """Take note of an action and the number of its steps."""
         if steps:
-            predicted = "" if self.plan is None else f" of {shown(self.plan.forecast.peak_bytes)} predicted"
-            self.bar.set_postfix_str(f"peak {shown(ledger.peak_bytes)}{predicted}", refresh=False)
-            self.bar.update(steps)
+            self.update(steps, f"peak {shown(ledger.peak_bytes)}{self.predicted}")
+
+
+def progress_of(
+    asked: bool | None, problem: Problem, foreseen: Simulation | None, plan: Plan | None, *, whole: bool = False
+) -> AbstractContextManager[Progress | None]:
+    """The bar of a run, at once where it was asked for; with None late, and on a terminal or in a notebook only.
+
+    ``whole`` is True for a loss of the whole sequence, which takes another run forward. Raises TypeError
+    for what is no bool.
+    """
+    if asked is not None:
+        flag("progress", asked)
+    if not wanted(asked):
+        return nullcontext()
+    return Progress(problem, foreseen, plan, whole=whole, after=0 if asked else LATE)

@@ -44,7 +44,7 @@ class Bench:
 
     def run(self, choice: Choice) -> Gradients:
         """One run of ``bptt``."""
-        return bptt(*self.problem, checkpoint=choice.actions, chunk=choice.chunk, seed=self.seed)
+        return bptt(*self.problem, checkpoint=choice.actions, chunk=choice.chunk, seed=self.seed, progress=False)
 
     def measure(self, choice: Choice, repeats: int) -> Iterator[Measured | None]:
         """None after each run, and what they took in the end."""
@@ -74,7 +74,7 @@ class Bench:
     def _cached_at(self, chunk: int) -> dict[str, Array]:
         """Gradients of full caching in chunks of this length."""
         if chunk not in self._cached:
-            result = bptt(*self.problem, checkpoint=All, chunk=chunk, seed=self.seed)
+            result = bptt(*self.problem, checkpoint=All, chunk=chunk, seed=self.seed, progress=False)
             self._cached[chunk] = _arrays(result)
         return self._cached[chunk]
 

@@ -48,7 +48,7 @@ def sweep(
         schedules: names out of ``SCHEDULES``.
         chunk: steps in a chunk, for all schedules but the planner's; None lets each choose.
         repeats: timed runs of each schedule, in alternation with full caching.
-        progress: a bar of the runs on stderr; None shows it on a terminal only.
+        progress: a bar of the runs on stderr; None shows it on a terminal and in a notebook only.
 
     A schedule that is predicted to take over 20 times as long as full caching is left out.
     Raises BudgetError where nothing fits, ValueError or TypeError for options that cannot be, and what ``bptt`` raises.

@@ -59,7 +59,8 @@ class Trainer:
         callbacks: each is called with an ``Event`` after every step, validation and epoch, between
             the line of metrics and the snapshot. What one raises ends the run, after a snapshot;
             their own state is not in it.
-        progress: whether to show a bar on stderr; None for only on a terminal.
+        progress: whether to show a bar, on stderr or in the cell of a notebook; None for only on a
+            terminal and in a notebook.
         description: JSON for the files' metadata, as the architecture.
         on_nonfinite: what follows a batch whose data, loss, gradients or state are not finite:
             "raise" an error, or "skip" it: parameters and optimiser stay, the next batch starts

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import Any
 
-from rnnbp.bars import Bar
+from rnnbp import bars
 
 
 def progress_bar(
     shown: bool | None, done: int, total: int | None, unit: str = "step"
 ) -> contextlib.AbstractContextManager[Any]:
-    """A tqdm bar of ``total`` units on stderr, or None where it is not ``shown``; None shows it on a terminal only."""
-    if not (sys.stderr is not None and sys.stderr.isatty() if shown is None else shown):
-        return contextlib.nullcontext()
-    return Bar(total=total, initial=done, unit=unit)
+    """A tqdm bar of ``total`` units, or None where it is not ``shown``; None shows it on a terminal and in a
+    notebook only."""
+    return bars.bar(total, initial=done, unit=unit) if bars.wanted(shown) else contextlib.nullcontext()

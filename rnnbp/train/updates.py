@@ -159,6 +159,7 @@ class Update:
             "mask": batch.mask,
             "seed": fold(self.seed, step, *[number] * (number > 0)),
             "dx": False,
+            "progress": False,
         }
         if not isinstance(checkpoint, Plan) and is_budget(checkpoint):
             with training_budget(checkpoint, self.held):

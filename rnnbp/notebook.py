@@ -1,0 +1,37 @@
+"""Notebooks: whether this process runs one, and output of a cell that can be replaced."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import sys
+from typing import Any
+
+_PROCESS = os.getpid()
+
+
+def in_notebook() -> bool:
+    """True in the kernel of a notebook, as of Jupyter, VS Code or Colab; False in its child processes,
+    which cannot write to cells."""
+    ipython: Any = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    if shell is None or "IPKernelApp" not in shell.config:
+        return False
+    return os.getpid() == _PROCESS and multiprocessing.parent_process() is None
+
+
+class Output:
+    """A text in the output of the present cell, which each ``show`` replaces. Needs no widgets."""
+
+    def __init__(self) -> None:
+        self._display: Any = importlib.import_module("IPython.display").display
+        self._handle: Any = None
+
+    def show(self, text: str) -> None:
+        """Write it, in place of the one before."""
+        data = {"text/plain": text}
+        if self._handle is None:
+            self._handle = self._display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
