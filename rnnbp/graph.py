@@ -10,7 +10,7 @@ from typing import Any, Self, cast
 from rnnbp.asking import Recent
 from rnnbp.layers.base import Layer
 from rnnbp.network import Network, name_params
-from rnnbp.numerics import Shape, ShapeError, mismatch
+from rnnbp.numerics import Shape, ShapeError, mismatch, shown
 from rnnbp.values import Application, Block, Input, Value
 
 
@@ -127,7 +127,7 @@ class Sequential(Graph):
         x = value = Input()
         for k, block in enumerate(blocks):
             if not isinstance(block, (Layer, Network)):
-                raise TypeError(f"Sequential: item {k} is {block!r}, not a layer; build it first")
+                raise TypeError(f"Sequential: item {k} is {shown(block)}, not a layer; build it first")
             if isinstance(block, Graph) and len(block.input_shapes) != 1:
                 cure = "join them in a Graph; a Cell goes inside Recurrent(...)"
                 raise TypeError(f"Sequential: item {k}, {block}, has {len(block.input_shapes)} inputs; {cure}")

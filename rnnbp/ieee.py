@@ -46,10 +46,37 @@ def ieee(function: Callable[P, R]) -> Callable[P, R]:
                 return within(errors, _unflushed, partial(function, *args, **kwargs))
             return within(errors, function, *args, **kwargs)
         except BaseException:
-            np.seterr(**before)  # for NumPy 1, which has them by thread: the best that can be done there
+            _put_back(before)  # for NumPy 1, which has them by thread: the best that can be done there
             raise
 
     return run
+
+
+def restoring(function: Callable[P, R]) -> Callable[P, R]:
+    """Put NumPy's settings back when ``function`` raises, as a KeyboardInterrupt.
+
+    For calls that run much code of others in the caller's own context, as callbacks and sources do: there an interrupt
+    may leave the ``errstate`` of any library entered. What such code sets on purpose stays when the call returns.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        before = np.geterr()
+        try:
+            return function(*args, **kwargs)
+        except BaseException:
+            _put_back(before)
+            raise
+
+    return run
+
+
+def _put_back(before: Any) -> None:
+    try:
+        np.seterr(**before)
+    except BaseException:  # a second interrupt
+        np.seterr(**before)
+        raise
 
 
 def within(errors: np.errstate, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

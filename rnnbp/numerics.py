@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.ieee import within
+from rnnbp.printing import as_text
 
 Array: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -128,7 +129,7 @@ def shown(value: object) -> str:
     """``value`` in one short line, for an error."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
-    line = " ".join(repr(value).split())
+    line = " ".join(as_text(value).split())
     return line if len(line) <= 80 else f"{line[:60]}…, of type {type(value).__name__}"
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Shape, shown
 
 RngLike: TypeAlias = int | np.random.Generator | None
 
@@ -26,7 +26,7 @@ def generator(rng: RngLike) -> np.random.Generator:
 def check_seed(seed: object) -> int:
     """``seed`` as an int in [0, 2**64). Raises TypeError or ValueError."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"seed must be an integer, found {seed!r}")
+        raise TypeError(f"seed must be an integer, found {shown(seed)}")
     if not 0 <= seed < 2**64:
         raise ValueError(f"seed must lie in [0, 2**64), found {seed}")
     return int(seed)

@@ -45,10 +45,20 @@ TRACED = 400.0
 """kB that Python may keep, on average, of each window: caches that are bounded change what they hold."""
 WAITS = 0.3
 """Share of activities that are interrupted."""
+DEEP = 25
+"""Frames of an interrupt that a fault is shown with."""
+
+
+last: list[str] = []
+"""Where the last interrupt came, innermost first."""
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
     """As Ctrl-C."""
+    last.clear()
+    while frame is not None and len(last) < DEEP:
+        last.append(f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}")
+        frame = frame.f_back
     raise KeyboardInterrupt
 
 
@@ -164,7 +174,8 @@ class Soak:
         """Hold what there is one of against what it was."""
         for name, found in settings().items():
             if found != before[name]:
-                self.fault(f"after {what}, {name}: {found}, before {before[name]}")
+                self.fault(f"after {what}, {name}: {found}, before {before[name]}; the last interrupt came at")
+                print(*last, sep="\n    ", flush=True)
                 before[name] = found
 
     def traced(self) -> None:

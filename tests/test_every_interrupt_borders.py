@@ -131,6 +131,28 @@ def test_some_places(work: Callable[[Path], None], tmp_path: Path) -> None:
     check(work, tmp_path, itertools.count(random.Random(0).randrange(1, 400), 400))
 
 
+def check_twice(work: Callable[[Path], None], place: Path, places: Iterator[int]) -> None:
+    """A second interrupt comes soon after the first, while what was begun is being ended."""
+    saved(place)
+    for _ in range(2):
+        work(place)
+    chance = random.Random(0)
+    assert faults(lambda: work(place), places, (chance.randrange(1, 30) for _ in itertools.count())) == []
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("work", FEW)
+def test_twice_at_every_seventh_place(work: Callable[[Path], None], tmp_path: Path) -> None:
+    check_twice(work, tmp_path, itertools.count(1, 7))
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(("work", "stride"), [*((work, 1) for work in FEW), *((work, 499) for work in MANY)])
+def test_twice_at_many_places(work: Callable[[Path], None], stride: int, tmp_path: Path) -> None:
+    check_twice(work, tmp_path, itertools.count(1, stride))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("work", FEW)
 def test_every_place(work: Callable[[Path], None], tmp_path: Path) -> None:

@@ -267,7 +267,7 @@ def _number(value: Any) -> float:
     if np.ndim(value):
         raise ShapeError(f"the loss function gave a value of shape {np.shape(value)}; sum it to one number")
     if not isinstance(value, (int, float, np.integer, np.floating, np.ndarray)) or np.asarray(value).dtype.kind == "c":
-        raise TypeError(f"the loss function gave the value {value!r}; it must be a real number")
+        raise TypeError(f"the loss function gave the value {shown(value)}; it must be a real number")
     try:
         return float(value)
     except OverflowError:  # an integer of more than 308 digits

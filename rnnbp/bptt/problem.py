@@ -35,6 +35,7 @@ from rnnbp.numerics import (
     distinct,
     positive_int,
     readable,
+    shown,
 )
 from rnnbp.recurrent import Recurrent
 from rnnbp.storage import PathLike
@@ -196,7 +197,7 @@ def _as_graph(model: Any) -> Graph:
         return Graph.of_one(model)
     if isinstance(model, Cell) or not isinstance(model, (Layer, Network)):
         cure = "wrap the cell in Recurrent(...)" if isinstance(model, Cell) else "give a Sequential or a Graph"
-        raise TypeError(f"a model is a network of layers, found {model!r}; {cure}")
+        raise TypeError(f"a model is a network of layers, found {shown(model)}; {cure}")
     x = Input()
     graph = Graph(x, model(x))  # type: ignore[operator]  # every Layer and every other Network is callable
     graph.slots = name_params([("", model)])

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
+from rnnbp.ieee import restoring
 from rnnbp.numerics import flag
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
 from rnnbp.rng import check_seed
@@ -66,6 +67,7 @@ class Trainer:
     Raises TypeError or ValueError for arguments that do not fit.
     """
 
+    @restoring
     def __init__(
         self,
         model: Any,
@@ -121,6 +123,7 @@ class Trainer:
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_training": False}
 
+    @restoring
     def fit(
         self, data: Source, *, epochs: int | None = None, steps: int | None = None, max_seconds: float | None = None
     ) -> History:
@@ -172,6 +175,7 @@ class Trainer:
             self._useless = "the model holds the best parameters, not the last"
         return reason
 
+    @restoring
     def resume(self, path: PathLike | None = None, *, override: Sequence[str] = ()) -> Self:
         """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.
 

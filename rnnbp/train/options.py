@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rnnbp.numerics import positive_int, real_number
+from rnnbp.numerics import positive_int, real_number, shown
 from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.train.source import Source, check_source
 
@@ -26,8 +26,8 @@ def check_options(
     """Raise TypeError or ValueError for those that do not."""
     if validation is not None:
         check_source("Trainer: validation", validation)
-    if on_nonfinite not in ("raise", "skip"):
-        raise ValueError(f"Trainer: on_nonfinite is 'raise' or 'skip', found {on_nonfinite!r}")
+    if not isinstance(on_nonfinite, str) or on_nonfinite not in ("raise", "skip"):
+        raise ValueError(f"Trainer: on_nonfinite is 'raise' or 'skip', found {shown(on_nonfinite)}")
     if snapshot_minutes is not None:
         cure = "None writes none by time"
         real_number("Trainer: snapshot_minutes", snapshot_minutes, above=0, cure=cure)
