@@ -187,7 +187,8 @@ class _Balance:
 
     def stand(self) -> None:
         """Count the states that are held now."""
-        self.hold("state", self.standing.count(self.ram) * self.sizes.slot - self.held["state"])
+        nbytes = self.standing.nbytes(self.ram, self.sizes.slot, self.sizes.deltas)
+        self.hold("state", nbytes - self.held["state"])
 
     def do(self, action: Action, length: int) -> None:
         sizes = self.sizes

@@ -73,7 +73,7 @@ class Run:
         self.slots = Slots(self.ledger, folder)
         self.ledger.hold("gradients", (self.grads.whole, self.dx, self.grads.totals))
         self.counter, self.standing = Counter(), Standing()
-        self._states, self._slot = 0, self.sizes.slot
+        self._standing, self._slot, self._deltas = 0, self.sizes.slot, self.sizes.deltas
         memory.begin(self.ledger)
 
     def execute(self, schedule: Iterable[Action]) -> Gradients:
@@ -99,8 +99,7 @@ class Run:
                     self.done(0 if isinstance(action, Store | Load | Drop) else self.length(action.n), self.ledger)
             self.chunks.finish(self.grads)
             self._close()
-            left = self._states * self._slot - self.problem.lent
-            self.ledger.count("state", -left)  # they are the result's
+            self.ledger.count("state", self.problem.lent - self._standing)  # they are the result's
         return self._result()
 
     def _read_ahead(self, action: Action, after: Load) -> None:
@@ -111,10 +110,10 @@ class Run:
 
     def _stand(self) -> None:
         """Count the states that are held now."""
-        count = self.standing.count(self.slots.tiers)
-        if count != self._states:
-            self.ledger.count("state", (count - self._states) * self._slot)
-            self._states = count
+        nbytes = self.standing.nbytes(self.slots.tiers, self._slot, self._deltas)
+        if nbytes != self._standing:
+            self.ledger.count("state", nbytes - self._standing)
+            self._standing = nbytes
 
     def _told(self, schedule: Iterable[Action]) -> Iterable[tuple[Action | None, tuple[bool, ...]]]:
         """The actions, with what ``stretches`` says of them where that helps."""

@@ -111,9 +111,15 @@ class Sizes:
         return sum(layout.state_bytes() for layout in self.layouts.values())
 
     @property
+    @once
+    def deltas(self) -> int:
+        """The deltas of a state."""
+        return sum(layout.delta_bytes() for layout in self.layouts.values())
+
+    @property
     def standing(self) -> int:
         """What is there all the time: the initial state, the present and the final one, and their deltas."""
-        return 4 * self.slot
+        return 3 * self.slot + self.deltas
 
     @once
     def program(self, length: int) -> int:
