@@ -12,7 +12,7 @@ from rnnbp.graph import Node
 from rnnbp.layout import Layout, check_declared
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context
-from rnnbp.walk import Deltas, backward_node, check_outputs, forward_node, read_off, send
+from rnnbp.walk import Deltas, alone, backward_node, check_outputs, forward_node, read_off, send
 
 
 class Accumulator(Protocol):
@@ -204,7 +204,7 @@ class Interpreter:
                 dx = np.zeros((length, *deltas[0].shape), deltas[0].dtype) if dx is None else dx
                 dx[t] = deltas[0]
             carried = tuple(deltas[1 : 1 + len(dstate)])
-        return dx, carried, dys
+        return dx, tuple([alone(delta) for delta in carried]), dys
 
     def _node_back(self, tape: Tape, node: Node, t: int, deltas: Deltas, dys: dict[int, list[Array | None]]) -> None:
         """The deltas of a node's arguments; its own are put aside for its parameters."""

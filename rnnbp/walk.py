@@ -150,6 +150,12 @@ def send(values: Sequence[int], given: Sequence[Array | None], deltas: Deltas) -
             deltas[k] = delta if present is None else present + delta
 
 
+def alone(delta: Array | None) -> Array | None:
+    """A delta that waits for the chunk before, without the larger array that it is a part of."""
+    whole = None if delta is None else delta.base
+    return delta.copy() if delta is not None and whole is not None and whole.nbytes > delta.nbytes else delta
+
+
 def backward_node(node: Node, saved: Saved, deltas: Deltas, shapes: Shapes) -> Any:
     """The delta recursion of a node that holds a Layer. Returns its dy, for the parameter gradients."""
     dy = take_deltas(node, deltas)

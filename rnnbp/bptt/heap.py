@@ -46,6 +46,14 @@ class Block:
         self.nbytes = size if base is None else 0
         heap.take(self)
 
+    @property
+    def alone(self) -> bool:
+        """Whether it keeps no larger array than itself."""
+        root = self
+        while root.base is not None:
+            root = root.base
+        return root.size <= self.size
+
     def __add__(self, other: Block) -> Block:
         self.heap.numpy += self.size
         found = Block(self.heap, self.size)

@@ -119,6 +119,7 @@ class InterpretedCell:
             if deltas[0] is not None and dx:
                 made = self.chunk.new(self.chunk.size(0)) if made is None else made
             carried = tuple(deltas[1 : 1 + self.layout.n_states])
+        carried = [delta if delta is None or delta.alone else self.step.new(delta.size) for delta in carried]
         for number in dys:
             self.chunk.read_off(self.cell.nodes[number], [x] if 0 in self.cell.nodes[number].args else [], None)
         return made, carried

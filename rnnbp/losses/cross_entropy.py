@@ -69,10 +69,12 @@ class CrossEntropy(Loss):
         factors = scaled if factors is hard else factors * real.type(factor)
         top, norm, at_target = _softmax(rows, factors, t, scaled, p)
         logs = np.log(norm)
-        losses = hard * (logs - at_target)
+        losses = np.subtract(logs, at_target)
+        losses *= hard
         if self.label_smoothing:
             losses += soft * (v.sum() * logs - (rows - top[:, None]) @ v)
             p -= (soft * real.type(factor))[:, None] * v
+        del top, norm, at_target, logs  # NumPy's sum may take a buffer
         return sum_of(losses), p.reshape(y.shape)
 
     def _checked(self, target: Like, weights: Like | None, outputs: Shape) -> tuple[Array, Array | None]:
