@@ -67,7 +67,7 @@ class InterpretedCell:
         return y, [s if s.base is None else self.step.new(s.size) for s in present]
 
     def record(self, x: Block, own: int) -> tuple[Block, Taped]:
-        """(y, tape) of a chunk; a tape holds ``own`` bytes besides the states."""
+        """(y, tape) of a chunk; a tape holds ``own`` bytes apart from the states."""
         tape = Taped(x, self._states(), [self.chunk.new(own)])
         fresh = self.chunk.new(self._y) if self.layout.output_bytes(self.length, in_tape=True) else None
         homes = {*self.layout.buffered, *self.layout.next_of}

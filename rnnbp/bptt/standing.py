@@ -53,7 +53,7 @@ class Standing:
         self._deltas = not cut
 
     def nbytes(self, slots: Container[int], state: int, deltas: int) -> int:
-        """Their bytes besides those of ``slots``, where a state and its deltas take so many."""
+        """Their bytes apart from those of ``slots``, where a state and its deltas take so many."""
         own = not self._initial and self._slot not in slots
         return (1 + own + self._final) * state + self._deltas * deltas
 
