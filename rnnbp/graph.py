@@ -12,6 +12,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.network import Network, name_params
 from rnnbp.numerics import Shape, ShapeError, mismatch, shown
 from rnnbp.values import Application, Block, Input, Value
+from rnnbp.weak import WeakKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Graph(Network):
         graph = cls.__new__(cls)
         graph.input_shapes, graph.outputs, graph.n_values, graph.n_outputs = (None,), (1,), 2, 1
         graph.nodes, graph.layers, graph.slots = (Node(0, block, (0,), (1,)),), (block,), block.slots
-        graph._shapes = _shapes()
+        graph._shapes = _of_one.setdefault(block, _shapes())
         return graph
 
     def __call__(self, *values: Value) -> Any:
@@ -195,6 +196,10 @@ def _restored(first: list[Sequential], how: Callable[..., Any], given: tuple[Any
 def _shapes() -> Recent[tuple[Shape | None, ...], list[Shape | None]]:
     """The shapes of a graph's values by those of its inputs, of the last that came."""
     return Recent(64)
+
+
+_of_one: WeakKeys[Any, Recent[tuple[Shape | None, ...], list[Shape | None]]] = WeakKeys()
+"""By the network, those of its graph, which is made anew for each run."""
 
 
 def _key(value: Value) -> tuple[int, int]:

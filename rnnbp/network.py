@@ -82,10 +82,21 @@ def check_parameters(network: Network) -> None:
     Raises ShapeError, DtypeError, or TypeError for what is missing, or no plain array; they name
     the parameter. Raises StorageError for one of a mapped file that was cut short.
     """
+    checked_parameters(network)
+
+
+def checked_parameters(network: Network) -> list[tuple[str, Slot, Array]]:
+    """The path, place and array of every parameter, a tied one in each of its places.
+
+    Raises as ``check_parameters`` does.
+    """
+    found = []
     for path, (owner, key) in network.slots.items():
         check_there(array := parameter(owner, key, path))
         if array.dtype not in REAL and array.dtype != np.complex128:  # gradcheck's
             raise DtypeError(f"{path} has dtype {array.dtype}; parameters are float32 or float64, use astype")
+        found.append((path, (owner, key), owner[key]))
+    return found
 
 
 def name_params(children: Iterable[tuple[str, Layer | Network]]) -> dict[str, Slot]:

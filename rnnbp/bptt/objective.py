@@ -172,6 +172,7 @@ class Objective:
             dx=dx,
             symbol_bytes=x.dtype.itemsize if x.fresh else 8,
             backend=problem.backend,
+            settings=problem.settings,
             training=problem.training,
             target_bytes=sum(math.prod(part.shape) * part.dtype.itemsize for part in fresh),
         )

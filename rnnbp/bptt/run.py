@@ -22,7 +22,6 @@ from rnnbp.bptt.standing import Standing, cuts
 from rnnbp.bptt.stretches import stretches
 from rnnbp.bptt.sums import Total
 from rnnbp.ledger import Ledger
-from rnnbp.network import check_parameters
 from rnnbp.numerics import Array
 from rnnbp.recurrent import Recurrent
 from rnnbp.reuse import Reuse
@@ -62,7 +61,6 @@ class Run:
         self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
         self.part = sums.part(problem.chunk)
         self.grads = Accumulators(problem.model, parted=problem.known and problem.chunks > self.part)
-        check_parameters(problem.model)  # the sums are of their shapes, and machine code adds to them
         self.backward = 0
         """Chunks that have added to the gradients."""
         self.dx = memory.new((problem.steps, *problem.x.shape), problem.dtype) if dx and problem.floats else None
