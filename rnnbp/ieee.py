@@ -24,6 +24,8 @@ DEFAULT = ctypes.c_void_p(-1)
 """FE_DFL_ENV of glibc and musl: rounded to nearest, no traps, nothing flushed to zero."""
 SIZE = 64
 """Bytes of C's ``fenv_t``, which has 32 at most on x86 and ARM."""
+BY_THREAD = int(np.__version__.partition(".")[0]) < 2
+"""Whether NumPy has its settings by thread, as NumPy 1, and not in the context."""
 
 
 def ieee(function: Callable[P, R]) -> Callable[P, R]:
@@ -40,13 +42,14 @@ def ieee(function: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         if cramped():
             return aside(partial(run, *args, **kwargs))
-        before, errors = np.geterr(), np.errstate(all="ignore")
+        before, errors = np.geterr() if BY_THREAD else None, np.errstate(all="ignore")
         try:
             if LEAST * HALF == 0 and sys.platform.startswith("linux"):
                 return within(errors, _unflushed, partial(function, *args, **kwargs))
             return within(errors, function, *args, **kwargs)
         except BaseException:
-            _put_back(before)  # for NumPy 1, which has them by thread: the best that can be done there
+            if before is not None:
+                _put_back(before)  # the best that can be done there
             raise
 
     return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import time
 from typing import Any
 
@@ -19,13 +18,15 @@ class Counter:
     def __init__(self) -> None:
         self.began = time.perf_counter()
         self.steps = self.rebuilt = 0
-        self.actions: collections.Counter[str] = collections.Counter()
-        self.writes, self.reads = {str(tier): 0 for tier in TIERS}, {str(tier): 0 for tier in TIERS}
+        self.actions: dict[str, int] = {}
+        self.writes: dict[str, int] = dict.fromkeys(TIERS, 0)
+        self.reads: dict[str, int] = dict.fromkeys(TIERS, 0)
         self.peaks: dict[str, int] = dict.fromkeys(("slots", "tapes", "thin", *TIERS), 0)
 
     def count(self, action: Action, run: Any) -> None:
         """Take note of an action that ``run`` has just done."""
-        self.actions[type(action).__name__] += 1
+        name = type(action).__name__
+        self.actions[name] = self.actions.get(name, 0) + 1
         match action:
             case Record():
                 self._peak("tapes", len(run.tapes))
@@ -54,10 +55,10 @@ class Counter:
             peak_tapes=self.peaks["tapes"],
             steps_run=self.steps,
             steps_rerun=self.steps - problem.steps,
-            counts=dict(self.actions),
+            counts=self.actions,
             peak_slots_by_tier={tier: self.peaks[tier] for tier in TIERS},
             peak_thin_tapes=self.peaks["thin"],
-            chunks_rebuilt=self.actions["Rebuild"],
+            chunks_rebuilt=self.actions.get("Rebuild", 0),
             steps_rebuilt=self.rebuilt,
             writes=self.writes,
             reads=self.reads,

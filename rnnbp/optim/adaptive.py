@@ -10,7 +10,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from rnnbp import native
-from rnnbp.numerics import Array, real_number, shown
+from rnnbp.numerics import Array, address, real_number, shown
 from rnnbp.optim.base import Optimizer, decayed
 from rnnbp.optim.parameters import Params, extents
 
@@ -145,16 +145,23 @@ class _Adam(_Squaring):
         self.eps = real_number(f"{place}: eps", eps, above=0)
         self.weight_decay = real_number(f"{place}: weight_decay", weight_decay, least=0)
         super().__init__(params, lr, ("m", "v"))
+        self._apart: list[int] = []
+        """Where parameters began that lay together, and apart from one another, at the last step."""
 
     def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
         if not native.chosen():
             return self.params
         from rnnbp.native import arrays as machine
 
-        given = {n: (p, grads[n], self._slots[n]["m"], self._slots[n]["v"]) for n, p in self.params.items()}
-        if not machine.apart([*self.params.values()]):  # NumPy updates one after the other
-            return self.params
-        taken = {name: four for name, four in given.items() if machine.takes(*four)}
+        ps, slots = [*self.params.values()], self._slots.values()
+        given = {n: (p, grads[n], own["m"], own["v"]) for (n, p), own in zip(self.params.items(), slots, strict=True)}
+        alike = machine.takes(*ps, *[g for _, g, _, _ in given.values()])  # the others are our own
+        places = [address(p) for p in ps]
+        if not alike or places != self._apart:
+            if not machine.apart(ps):  # NumPy updates one after the other
+                return self.params
+            self._apart = places if alike else []
+        taken = given if alike else {name: four for name, four in given.items() if machine.takes(*four[:2])}
         decay = self.weight_decay
         numbers = (
             self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, 1 / math.sqrt(1 - self.beta2**self.steps),
