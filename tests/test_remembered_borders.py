@@ -109,19 +109,38 @@ def test_arrays_that_are_read_are_not_resized_through_their_views() -> None:
     assert owner.size == 4
 
 
-@pytest.mark.parametrize("share", [False, True])
-def test_adam_on_parameters_that_share_memory(share: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    def after(steps: int) -> list[np.ndarray]:
-        memory = np.linspace(-1, 1, 12)
-        params = {"a": memory[:8], "b": memory[4:] if share else memory[8:]}
-        optimizer = rb.optim.Adam(params, 0.1)
-        for k in range(steps):
-            optimizer.step({name: np.cos(np.arange(p.size) + k) for name, p in params.items()})
-        return [memory]
+def stepped(params: dict[str, np.ndarray], steps: int) -> np.ndarray:
+    """The parameters after some steps of Adam."""
+    optimizer = rb.optim.Adam(params, 0.1)
+    for k in range(steps):
+        optimizer.step({name: np.cos(np.arange(p.size) + k) for name, p in params.items()})
+    return np.concatenate([*params.values()])
 
-    by_default = after(3)
-    monkeypatch.setenv("RNNBP_BACKEND", "numpy")
-    np.testing.assert_allclose(by_default, after(3), rtol=1e-12)
+
+@pytest.mark.parametrize("second", [4, 8])
+def test_adam_has_the_same_numbers_where_parameters_share_memory(second: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for backend in ("", "numpy"):
+        monkeypatch.setenv("RNNBP_BACKEND", backend)
+        memory = np.linspace(-1, 1, 12)
+        found.append(stepped({"a": memory[:8], "b": memory[second:]}, 3))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
+
+
+@needs_llvm
+@pytest.mark.parametrize(("second", "calls"), [(4, 0), (8, 3)])
+def test_threads_update_parameters_that_lie_apart_alone(
+    second: int, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rnnbp.native import arrays
+
+    made: list[int] = []
+    adam = arrays.adam
+    monkeypatch.setenv("RNNBP_BACKEND", "")
+    monkeypatch.setattr(arrays, "adam", lambda those, *given, **named: (made.append(1), adam(those, *given, **named)))
+    memory = np.linspace(-1, 1, 12)
+    stepped({"a": memory[:8], "b": memory[second:]}, 3)
+    assert len(made) == calls
 
 
 def test_a_parameter_that_is_read_only_between_steps() -> None:
