@@ -9,6 +9,7 @@ or anything else is not what it was at the beginning.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import faulthandler
 import gc
 import os
@@ -89,6 +90,15 @@ def pools() -> list[tuple[str, int]]:
     return sorted((pool["filepath"], pool["num_threads"]) for pool in threadpool_info())
 
 
+def trim() -> None:
+    """Let glibc give back what is free between what is not: else the samples show how it lies."""
+    rb.release_memory()
+    gc.collect()
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
+
+
 def resident() -> float:
     """MB."""
     with open("/proc/self/statm", encoding="ascii") as file:
@@ -110,8 +120,7 @@ class Sample:
 
     @classmethod
     def now(cls, start: float, place: Path) -> Sample:
-        rb.release_memory()
-        gc.collect()
+        trim()
         files = sum(1 for _ in place.rglob("*"))
         counts = len(os.listdir("/proc/self/fd")), threading.active_count(), len(os.listdir("/proc/self/task"))
         return cls(time.monotonic() - start, resident(), *counts, files)
