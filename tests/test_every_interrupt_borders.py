@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp import stacks
+from rnnbp.cli.signals import raising
 from rnnbp.numerics import cast, sigmoid
 from rnnbp.weak import WeakKeys
 from tests.interrupting import faults
@@ -75,7 +77,18 @@ def risen(_: Path) -> None:
         pass
 
 
+def roomy(_: Path) -> None:
+    with stacks.room():
+        pass
+
+
+def raised_by_signals(_: Path) -> None:
+    with raising():
+        pass
+
+
 def saved(place: Path) -> None:
+    assert not [*place.glob(".*.tmp")]  # of the one before
     rb.save_weights(KEPT, place / "weights")
 
 
@@ -108,7 +121,9 @@ def trained(place: Path) -> None:
     trainer.resume().fit(data, steps=2)
 
 
-FEW: list[Callable[[Path], None]] = [weak, measured, risen, saved, loaded, activated, squashed, cast_to_less]
+FEW: list[Callable[[Path], None]] = [
+    weak, measured, risen, roomy, raised_by_signals, saved, loaded, activated, squashed, cast_to_less,
+]  # fmt: skip
 """With some hundreds of places."""
 MANY = [bptt, interpreted, predicted, evaluated, streamed, with_a_bar, fitted]
 """With thousands."""

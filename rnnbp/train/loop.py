@@ -140,15 +140,24 @@ class Trainer:
         limits = Limits(epochs, steps, max_seconds)
         if self._training:
             raise RuntimeError("Trainer.fit: it is training already, in a callback or another thread; wait for its end")
-        interrupts = Interrupts()
+        interrupts, stopped = Interrupts(), None
         try:
             self._training = True
             with contextlib.closing(self.folder), interrupts:
                 reason = self._run(data, limits, interrupts)
         finally:
-            self._training = False
-            interrupts.restore()  # once more, as an interrupt may have cut short how they were left
-            self.folder.close()
+            while self._training:  # once more, as an interrupt may have cut short how they were left
+                try:
+                    interrupts.restore()
+                    self.folder.close()
+                    self._training = False
+                except KeyboardInterrupt as error:
+                    stopped = error
+                except BaseException:
+                    self._training = False
+                    raise
+            if stopped is not None:
+                raise stopped
         if reason != "interrupted":
             interrupts.pass_on()
         return self.at.history.copy(reason, interrupts.signal if reason == "interrupted" else None)
