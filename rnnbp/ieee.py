@@ -82,6 +82,14 @@ def _put_back(before: Any) -> None:
         raise
 
 
+def apart(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call ``function`` in a copy of the context, for what enters an ``errstate`` itself, as NumPy's seeding does.
+
+    An interrupt in between leaves the caller's settings as they were.
+    """
+    return copy_context().run(function, *args, **kwargs)
+
+
 def within(errors: np.errstate, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Call ``function`` under NumPy's settings ``errors``, which no interrupt can leave behind.
 

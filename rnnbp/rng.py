@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from rnnbp.ieee import apart
 from rnnbp.numerics import Array, Shape, shown
 
 RngLike: TypeAlias = int | np.random.Generator | None
@@ -20,7 +21,7 @@ def generator(rng: RngLike) -> np.random.Generator:
     """A Generator from a seed, from a Generator (used as it is), or from fresh entropy (None)."""
     if isinstance(rng, np.random.RandomState):
         raise TypeError("rng is a legacy RandomState; pass an int seed or np.random.default_rng(seed)")
-    return np.random.default_rng(rng)
+    return apart(np.random.default_rng, rng)
 
 
 def check_seed(seed: object) -> int:
@@ -34,7 +35,8 @@ def check_seed(seed: object) -> int:
 
 def fold(seed: int, *places: int) -> int:
     """A seed for a place, as one update of a training run: a 64-bit hash of (seed, places)."""
-    return int(np.random.SeedSequence(seed, spawn_key=places).generate_state(1, np.uint64)[0])
+    sequence = np.random.SeedSequence(seed, spawn_key=places)
+    return int(apart(sequence.generate_state, 1, np.uint64)[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import rnnbp as rb
 from rnnbp import stacks
 from rnnbp.cli.signals import raising
 from rnnbp.numerics import cast, sigmoid
+from rnnbp.rng import fold
 from rnnbp.weak import WeakKeys
 from tests.interrupting import faults
 from tests.training import text_run
@@ -108,6 +109,18 @@ def cast_to_less(_: Path) -> None:
     cast(X, np.dtype(np.float16), "a model", "x")
 
 
+def built(_: Path) -> None:
+    rb.Dense(3, 4, rng=0)
+
+
+def seeded(_: Path) -> None:
+    fold(0, 1)
+
+
+def shuffled(_: Path) -> None:
+    rb.Sequences(X, X, batch_size=4, seed=1).batch(next(numbers), 0)
+
+
 def fitted(_: Path) -> None:
     rb.fit(FITTED, rb.Sequences(X, X, batch_size=4), MSE, "adam", lr=1e-6, steps=2)
 
@@ -121,9 +134,9 @@ def trained(place: Path) -> None:
     trainer.resume().fit(data, steps=2)
 
 
-FEW: list[Callable[[Path], None]] = [
-    weak, measured, risen, roomy, raised_by_signals, saved, loaded, activated, squashed, cast_to_less,
-]  # fmt: skip
+SMALL: list[Callable[[Path], None]] = [roomy, raised_by_signals, built, seeded, shuffled]
+"""With up to some hundred places."""
+FEW = [weak, measured, risen, saved, loaded, activated, squashed, cast_to_less]
 """With some hundreds of places."""
 MANY = [bptt, interpreted, predicted, evaluated, streamed, with_a_bar, fitted]
 """With thousands."""
@@ -136,9 +149,9 @@ def check(work: Callable[[Path], None], place: Path, places: Iterator[int]) -> N
     assert faults(lambda: work(place), places) == []
 
 
-@pytest.mark.parametrize("work", FEW)
-def test_every_third_place(work: Callable[[Path], None], tmp_path: Path) -> None:
-    check(work, tmp_path, itertools.count(1, 3))
+@pytest.mark.parametrize(("work", "stride"), [*((work, 1) for work in SMALL), *((work, 3) for work in FEW)])
+def test_every_place_or_third(work: Callable[[Path], None], stride: int, tmp_path: Path) -> None:
+    check(work, tmp_path, itertools.count(1, stride))
 
 
 @pytest.mark.parametrize("work", MANY)
@@ -156,14 +169,14 @@ def check_twice(work: Callable[[Path], None], place: Path, places: Iterator[int]
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("work", FEW)
+@pytest.mark.parametrize("work", [*SMALL, *FEW])
 def test_twice_at_every_seventh_place(work: Callable[[Path], None], tmp_path: Path) -> None:
     check_twice(work, tmp_path, itertools.count(1, 7))
 
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize(("work", "stride"), [*((work, 1) for work in FEW), *((work, 499) for work in MANY)])
+@pytest.mark.parametrize(("work", "stride"), [*((work, 1) for work in [*SMALL, *FEW]), *((work, 499) for work in MANY)])
 def test_twice_at_many_places(work: Callable[[Path], None], stride: int, tmp_path: Path) -> None:
     check_twice(work, tmp_path, itertools.count(1, stride))
 

@@ -9,6 +9,7 @@ from typing import Any, Self, final
 import numpy as np
 
 from rnnbp.batch_first import remember
+from rnnbp.ieee import apart
 from rnnbp.lazy import cached_property
 from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, ShapeError, flag, positive_int
@@ -219,7 +220,7 @@ class Examples(_Shuffled):
 
 @lru_cache(maxsize=4)
 def _permutation(n: int, seed: int, epoch: int) -> Array:
-    order = np.random.default_rng((seed, epoch)).permutation(n)
+    order = apart(np.random.default_rng, (seed, epoch)).permutation(n)
     order.flags.writeable = False
     return order
 
