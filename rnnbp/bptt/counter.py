@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from rnnbp.actions import TIERS, Action, Keep, Load, Rebuild, Record, Store
+from rnnbp.bptt.objects import ways_of
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Stats
 from rnnbp.bptt.sizes import Sizes
@@ -65,7 +66,12 @@ class Counter:
             peak_bytes=ledger.peak_bytes,
             peak_bytes_by_kind=ledger.peak_by_kind,
             object_bytes=sizes.object_bytes(
-                problem.chunk, peaks["tapes"], peaks["thin"], peaks["slots"], peaks["disk"]
+                problem.chunk,
+                peaks["tapes"],
+                peaks["thin"],
+                peaks["slots"],
+                peaks["disk"],
+                ways_of(self.actions, problem.steps, problem.chunk),
             ),
             seconds=time.perf_counter() - self.began,
         )

@@ -13,6 +13,7 @@ from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, 
 from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.objective import LossLike, needs_of
+from rnnbp.bptt.objects import ways_of
 from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.bptt.refused import backend_for, by_numpy_where_refused
 from rnnbp.bptt.sizes import Sizes
@@ -148,7 +149,9 @@ def foretell(
         **vars(counts),
         peak_bytes=balance.peak,
         peak_bytes_by_kind=balance.by_kind,
-        object_bytes=sizes.object_bytes(length, counts.peak_tapes, counts.peak_thin_tapes, slots, disk_slots),
+        object_bytes=sizes.object_bytes(
+            length, counts.peak_tapes, counts.peak_thin_tapes, slots, disk_slots, ways_of(counts.counts, steps, length)
+        ),
         seconds=seconds,
     )
 

@@ -88,9 +88,9 @@ class Sizes:
         return Objects(self)
 
     @once
-    def object_bytes(self, length: int, tapes: int, thin: int, slots: int, disk: int) -> int:
+    def object_bytes(self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int) -> int:
         """About what Python's own objects take in a run that holds at most so much; ``slots`` count those on disk."""
-        return self.objects.peak(length, tapes, thin, slots, disk)
+        return self.objects.peak(length, tapes, thin, slots, disk, ways)
 
     @cached_property
     def shapes(self) -> list[Shape]:
