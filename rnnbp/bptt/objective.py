@@ -106,9 +106,14 @@ class Objective:
         return max(1, (BLOCK if small else AT_ONCE) // max(1, size))
 
     def finish_bytes(self) -> int:
-        """What ``finish`` reads of a stream at once, with copies of symbols and the weights of its steps in float64."""
+        """What ``finish`` reads of a stream at once, with the weights of its steps in float64.
+
+        Symbols are copied, and so are targets under a mask, of which those without weight are left out.
+        """
         fresh = [part for part in self._parts if part.fresh]
-        sizes = [math.prod(part.shape) * part.dtype.itemsize * (1 + (part.dtype.kind != "f")) for part in fresh]
+        masked = self.mask is not None
+        copies = [1 + (part.dtype.kind != "f") + (masked and part is self.target) for part in fresh]
+        sizes = [math.prod(part.shape) * part.dtype.itemsize * n for part, n in zip(fresh, copies, strict=True)]
         return min(self._rows(), self.problem.steps) * (sum(sizes) + 8 * self.problem.batch)
 
     def prepare(self, n: int) -> bool:
