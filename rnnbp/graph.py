@@ -25,6 +25,11 @@ class Node:
     outs: tuple[int, ...]
 
 
+def _several(given: Value | Iterable[Value]) -> tuple[Value, ...]:
+    """Values as a tuple, one of a single one; what is neither stays one, to be refused."""
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, Value) else (given,)
+
+
 class Graph(Network):
     """A function described by symbolic values.
 
@@ -40,8 +45,7 @@ class Graph(Network):
     n_outputs: int
 
     def __init__(self, inputs: Value | Sequence[Value], outputs: Value | Sequence[Value]) -> None:
-        ins = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
-        ends = (outputs,) if isinstance(outputs, Value) else tuple(outputs)
+        ins, ends = _several(inputs), _several(outputs)
         if not ins or not ends or any(not isinstance(v, Value) for v in (*ins, *ends)):
             raise TypeError("Graph takes symbolic values: inputs made by Input or State, outputs computed from them")
         if any(v.source is not None for v in ins):

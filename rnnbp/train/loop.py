@@ -92,8 +92,8 @@ class Trainer:
         on_nonfinite: Literal["raise", "skip"] = "raise",
     ) -> None:
         self.model, self.optimizer, self.validation = as_model(model), optimizer, validation
-        self.validate_every, self.snapshot_every, self.patience = counts(
-            validate_every=validate_every, snapshot_every=snapshot_every, patience=patience
+        self.validate_every, self.snapshot_every, self.patience, chunk = counts(
+            validate_every=validate_every, snapshot_every=snapshot_every, patience=patience, chunk=chunk
         )
         self.snapshot_minutes, self.callbacks = snapshot_minutes, check_callbacks(callbacks)
         self.progress = None if progress is None else flag("Trainer: progress", progress)
