@@ -31,7 +31,8 @@ class Network(ABC):
         from a dict of all."""
         found: dict[int, tuple[str, Array]] = {}
         for path, (owner, key) in self.slots.items():
-            check_there(array := owner[key])
+            if (array := owner[key]).base is not None:
+                check_there(array)
             found.setdefault(id(array), (path, array))
         return Parameters(found.values(), self)
 
@@ -92,7 +93,8 @@ def checked_parameters(network: Network) -> list[tuple[str, Slot, Array]]:
     """
     found = []
     for path, (owner, key) in network.slots.items():
-        check_there(array := parameter(owner, key, path))
+        if (array := parameter(owner, key, path)).base is not None:
+            check_there(array)
         if array.dtype not in REAL and array.dtype != np.complex128:  # gradcheck's
             raise DtypeError(f"{path} has dtype {array.dtype}; parameters are float32 or float64, use astype")
         found.append((path, (owner, key), owner[key]))

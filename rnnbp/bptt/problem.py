@@ -194,13 +194,13 @@ def as_model(model: Any) -> Graph:
 
 
 def _as_graph(model: Any) -> Graph:
+    if isinstance(model, Recurrent):
+        return Graph.of_one(model)
     if isinstance(model, Graph) and not isinstance(model, Cell):
         if len(model.input_shapes) != 1 or model.n_outputs != 1:
             counts = f"{len(model.input_shapes)} inputs and {model.n_outputs} outputs"
             raise ValueError(f"{model} has {counts}; a model has one of each: join them with Concat, Split or Add")
         return model
-    if isinstance(model, Recurrent):
-        return Graph.of_one(model)
     if isinstance(model, Cell) or not isinstance(model, (Layer, Network)):
         cure = "wrap the cell in Recurrent(...)" if isinstance(model, Cell) else "give a Sequential or a Graph"
         raise TypeError(f"a model is a network of layers, found {shown(model)}; {cure}")
