@@ -139,8 +139,9 @@ def _actions(problem: Problem, checkpoint: ScheduleLike | Plan) -> tuple[Iterabl
         checkpoint = checkpoint.chosen.schedule
     if not problem.known:
         return _follow(problem, checkpoint), None
-    found = _named if isinstance(checkpoint, str) else _resolved
-    return found(checkpoint, problem.chunks, problem.steps, problem.chunk)
+    if isinstance(checkpoint, str):
+        return _named(checkpoint, problem.chunks, problem.steps, problem.chunk)
+    return _resolved(checkpoint, problem.chunks, problem.steps, problem.chunk)
 
 
 def _resolved(checkpoint: Any, chunks: int, steps: int, chunk: int) -> tuple[Iterable[Action], Simulation]:
