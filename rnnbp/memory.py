@@ -74,6 +74,7 @@ def measure() -> Iterator[Used]:
     already: it is left on with its frames and traces, and a peak that others read from tracemalloc, which has only
     one, is no lower afterwards. Tracing that others begin inside a block ends with it. Child processes do not count.
     Raises RuntimeError where tracing is stopped inside, or its traces are cleared: the figures are not known then.
+    A call of ``tracemalloc.reset_peak`` inside leaves no trace: the peak is that since it then.
     """
     used = Used()
     with _risen(used), allocated(used):
