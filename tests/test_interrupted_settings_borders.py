@@ -81,6 +81,27 @@ class Layer(rb.ReLU):
     forward = leave_changed
 
 
+class Sized(rb.Layer):
+    """Is asked for its sizes before a run."""
+
+    scratch = leave_changed
+
+    def __init__(self) -> None:
+        self.params = {}
+
+    def forward(self, x: Any) -> Any:  # type: ignore[override]
+        return x, ()
+
+    def backward_inputs(self, saved: Any, dy: Any) -> Any:
+        return (dy,)
+
+    def output_shapes(self, *shapes: Any) -> Any:
+        return shapes
+
+    def keeps(self, *shapes: Any) -> rb.Keeps:
+        return rb.Keeps()
+
+
 INTERRUPTED: dict[str, Callable[[], object]] = {
     "callback": lambda: rb.fit(model(), ROWS, MSE, steps=1, callbacks=[leave_changed]),
     "source": lambda: rb.fit(model(), Source(Y, Y, batch_size=4), MSE, steps=1),
@@ -90,6 +111,8 @@ INTERRUPTED: dict[str, Callable[[], object]] = {
     "evaluate": lambda: rb.evaluate(model(), X, None, leave_changed),
     "layer": lambda: rb.predict(rb.Sequential(rb.RNN(3, 4), Layer()), X),
     "layer alone": lambda: Layer()(X),
+    "forecast": lambda: rb.forecast(rb.Sequential(rb.RNN(3, 4), Sized()), MSE, steps=8, batch=2),
+    "plan": lambda: rb.plan(rb.Sequential(rb.RNN(3, 4), Sized()), MSE, budget="9 MB", steps=8, batch=2),
 }
 
 

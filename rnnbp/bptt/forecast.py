@@ -21,6 +21,7 @@ from rnnbp.bptt.slots import read_ahead
 from rnnbp.bptt.standing import Standing, check_horizon, cuts
 from rnnbp.bptt.sums import parted
 from rnnbp.graph import Graph
+from rnnbp.ieee import restoring
 from rnnbp.losses import Loss
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.schedules import ScheduleLike, resolve
@@ -44,6 +45,7 @@ class Forecast(Simulation):
     """What the actions take by the costs given, None without."""
 
 
+@restoring
 @by_numpy_where_refused
 def forecast(
     model: Any,
