@@ -163,7 +163,7 @@ class Layout:
     def extras(self, node: int, length: int) -> tuple[Array, ...]:
         """Buffers for what a node saves of its own."""
         keeps = self.keeps[node]
-        return tuple(self.new(length, shape, dtype) for shape, dtype in (keeps.extras if keeps else ()))
+        return tuple([self.new(length, shape, dtype) for shape, dtype in (keeps.extras if keeps else ())])
 
     @property
     def looks_up(self) -> bool:
