@@ -114,7 +114,9 @@ class Objective:
         masked = self.mask is not None
         copies = [1 + (part.dtype.kind != "f") + (masked and part is self.target) for part in fresh]
         sizes = [math.prod(part.shape) * part.dtype.itemsize * n for part, n in zip(fresh, copies, strict=True)]
-        return min(self._rows(), self.problem.steps) * (sum(sizes) + 8 * self.problem.batch)
+        symbols = masked and self.target in fresh and self.target.dtype.kind != "f"
+        weights = 0 if symbols else 8 * self.problem.batch  # of symbols one copy is gone by then
+        return min(self._rows(), self.problem.steps) * (sum(sizes) + weights)
 
     def prepare(self, n: int) -> bool:
         """Check the targets of chunk n of a stream, when it is run for the first time; true where ``finish`` is due."""

@@ -46,7 +46,9 @@ class CrossEntropy(Loss):
         if self.class_weight is None:
             return float(t.size) if w is None else float(w.sum(dtype=np.float64))
         each = self.class_weight[t]
-        return float((each if w is None else each * w).sum())
+        if w is not None:
+            each *= w
+        return float(each.sum())
 
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         return self.summed_in(y, target, weights, np.empty)
