@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rnnbp.graph import Graph
 from rnnbp.layers.base import Layer
-from rnnbp.numerics import Shape, ShapeError
+from rnnbp.numerics import Shape, ShapeError, shown
 from rnnbp.values import Value
 
 
@@ -37,7 +37,8 @@ class Cell(Graph):
             raise ValueError("Cell: next_state is empty; a cell without state is a Graph")
         for k, (state, new) in enumerate(next_state.items()):
             if not isinstance(state, Value) or not isinstance(new, Value):
-                raise TypeError(f"Cell: state {k} must map a State to a symbolic value, found {state!r}: {new!r}")
+                found = f"{shown(state)}: {shown(new)}"
+                raise TypeError(f"Cell: state {k} must map a State to a symbolic value, found {found}")
             if new.shape is not None and new.shape != state.shape:
                 raise ShapeError(
                     f"Cell: state {k} is {state.shape}, its next value {new.shape}; make their shapes equal"

@@ -186,7 +186,7 @@ def _learned(problem: Problem, k: int) -> bool:
 def _layer_case(function: Any, xs: tuple[Any, ...], context: Context, dtype: np.dtype[Any]) -> Case:
     if not isinstance(function, (Layer, Graph)):
         raise TypeError(
-            f"check_grads: a tuple of inputs is for a Layer or Graph, found {function!r}; give x (T, B, ...)"
+            f"check_grads: a tuple of inputs is for a Layer or Graph, found {shown(function)}; give x (T, B, ...)"
         )
     inputs = [Input() for _ in xs]
     graph = Graph(inputs, function(*inputs)).astype(np.float64)

@@ -11,8 +11,9 @@ from rnnbp.asking import Recent
 from rnnbp.layers.base import Layer
 from rnnbp.naming import checked_name, with_name
 from rnnbp.network import Network, name_params
-from rnnbp.numerics import Shape, ShapeError, mismatch
+from rnnbp.numerics import Shape, ShapeError, mismatch, shown
 from rnnbp.values import Application, Block, Input, Value
+from rnnbp.weak import WeakKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class Node:
     block: Block
     args: tuple[int, ...]
     outs: tuple[int, ...]
+
+
+def _several(given: Value | Iterable[Value]) -> tuple[Value, ...]:
+    """Values as a tuple, one of a single one; what is neither stays one, to be refused."""
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, Value) else (given,)
 
 
 class Graph(Network):
@@ -48,8 +54,7 @@ class Graph(Network):
     ) -> None:
         if name is not None:
             self.name = checked_name(type(self).__name__, name)
-        ins = (inputs,) if isinstance(inputs, Value) else tuple(inputs)
-        ends = (outputs,) if isinstance(outputs, Value) else tuple(outputs)
+        ins, ends = _several(inputs), _several(outputs)
         if not ins or not ends or any(not isinstance(v, Value) for v in (*ins, *ends)):
             raise TypeError("Graph takes symbolic values: inputs made by Input or State, outputs computed from them")
         if any(v.source is not None for v in ins):
@@ -89,7 +94,7 @@ class Graph(Network):
         graph = cls.__new__(cls)
         graph.input_shapes, graph.outputs, graph.n_values, graph.n_outputs = (None,), (1,), 2, 1
         graph.nodes, graph.layers, graph.slots = (Node(0, block, (0,), (1,)),), (block,), block.slots
-        graph._shapes = _shapes()
+        graph._shapes = _of_one.setdefault(block, _shapes())
         return graph
 
     def __call__(self, *values: Value) -> Any:
@@ -164,7 +169,7 @@ class Sequential(Graph):
         x = value = Input()
         for k, block in enumerate(blocks):
             if not isinstance(block, (Layer, Network)):
-                raise TypeError(f"Sequential: item {k} is {block!r}, not a layer; build it first")
+                raise TypeError(f"Sequential: item {k} is {shown(block)}, not a layer; build it first")
             if isinstance(block, Graph) and len(block.input_shapes) != 1:
                 cure = "join them in a Graph; a Cell goes inside Recurrent(...)"
                 raise TypeError(f"Sequential: item {k}, {block}, has {len(block.input_shapes)} inputs; {cure}")
@@ -235,6 +240,10 @@ def _restored(first: list[Sequential], how: Callable[..., Any], given: tuple[Any
 def _shapes() -> Recent[tuple[Shape | None, ...], list[Shape | None]]:
     """The shapes of a graph's values by those of its inputs, of the last that came."""
     return Recent(64)
+
+
+_of_one: WeakKeys[Any, Recent[tuple[Shape | None, ...], list[Shape | None]]] = WeakKeys()
+"""By the network, those of its graph, which is made anew for each run."""
 
 
 def _key(value: Value) -> tuple[int, int]:

@@ -24,6 +24,8 @@ DEFAULT = ctypes.c_void_p(-1)
 """FE_DFL_ENV of glibc and musl: rounded to nearest, no traps, nothing flushed to zero."""
 SIZE = 64
 """Bytes of C's ``fenv_t``, which has 32 at most on x86 and ARM."""
+BY_THREAD = int(np.__version__.partition(".")[0]) < 2
+"""Whether NumPy has its settings by thread, as NumPy 1, and not in the context."""
 
 
 def ieee(function: Callable[P, R]) -> Callable[P, R]:
@@ -40,16 +42,52 @@ def ieee(function: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         if cramped():
             return aside(partial(run, *args, **kwargs))
-        before, errors = np.geterr(), np.errstate(all="ignore")
+        before, errors = np.geterr() if BY_THREAD else None, np.errstate(all="ignore")
         try:
             if LEAST * HALF == 0 and sys.platform.startswith("linux"):
                 return within(errors, _unflushed, partial(function, *args, **kwargs))
             return within(errors, function, *args, **kwargs)
         except BaseException:
-            np.seterr(**before)  # for NumPy 1, which has them by thread: the best that can be done there
+            if before is not None:
+                _put_back(before)  # the best that can be done there
             raise
 
     return run
+
+
+def restoring(function: Callable[P, R]) -> Callable[P, R]:
+    """Put NumPy's settings back when ``function`` raises, as a KeyboardInterrupt.
+
+    For calls that run much code of others in the caller's own context, as callbacks and sources do: there an interrupt
+    may leave the ``errstate`` of any library entered. What such code sets on purpose stays when the call returns.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        before = np.geterr()
+        try:
+            return function(*args, **kwargs)
+        except BaseException:
+            _put_back(before)
+            raise
+
+    return run
+
+
+def _put_back(before: Any) -> None:
+    try:
+        np.seterr(**before)
+    except BaseException:  # a second interrupt
+        np.seterr(**before)
+        raise
+
+
+def apart(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call ``function`` in a copy of the context, for what enters an ``errstate`` itself, as NumPy's seeding does.
+
+    An interrupt in between leaves the caller's settings as they were.
+    """
+    return copy_context().run(function, *args, **kwargs)
 
 
 def within(errors: np.errstate, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:

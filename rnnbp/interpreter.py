@@ -12,7 +12,7 @@ from rnnbp.graph import Node
 from rnnbp.layout import Layout, check_declared
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context
-from rnnbp.walk import Deltas, backward_node, check_outputs, forward_node, read_off
+from rnnbp.walk import Deltas, alone, backward_node, check_outputs, forward_node, read_off, send
 
 
 class Accumulator(Protocol):
@@ -195,7 +195,8 @@ class Interpreter:
         dx: Array | None = None
         dys: dict[int, list[Array | None]] = {}
         for t in reversed(range(length)):
-            deltas = self._begin(None if dy is None else dy[t], carried)
+            deltas: Deltas = [None] * self.cell.n_values
+            send(self.cell.outputs, (None if dy is None else dy[t], *carried), deltas)
             carried = ()  # no delta is held here that the walk is done with
             for node in reversed(self.cell.nodes):
                 self._node_back(tape, node, t, deltas, dys)
@@ -203,16 +204,7 @@ class Interpreter:
                 dx = np.zeros((length, *deltas[0].shape), deltas[0].dtype) if dx is None else dx
                 dx[t] = deltas[0]
             carried = tuple(deltas[1 : 1 + len(dstate)])
-        return dx, carried, dys
-
-    def _begin(self, dy: Array | None, carried: Sequence[Array | None]) -> Deltas:
-        """The deltas of a step's outputs."""
-        deltas: Deltas = [None] * self.cell.n_values
-        for k, delta in zip(self.cell.outputs, (dy, *carried), strict=True):
-            if delta is not None:
-                present = deltas[k]
-                deltas[k] = delta if present is None else present + delta
-        return deltas
+        return dx, tuple([alone(delta) for delta in carried]), dys
 
     def _node_back(self, tape: Tape, node: Node, t: int, deltas: Deltas, dys: dict[int, list[Array | None]]) -> None:
         """The deltas of a node's arguments; its own are put aside for its parameters."""

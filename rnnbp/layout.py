@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from rnnbp.graph import Graph, Node
 from rnnbp.layers.base import Keeps, Layer
 from rnnbp.layers.dropout import in_mode
 from rnnbp.lazy import cached_property
-from rnnbp.live import Cost, backward_peak, forward_peak, freeing_peak, last_uses, layer_cost
+from rnnbp.live import last_uses
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
 from rnnbp.recurrent import Recurrent
 
@@ -163,7 +163,7 @@ class Layout:
     def extras(self, node: int, length: int) -> tuple[Array, ...]:
         """Buffers for what a node saves of its own."""
         keeps = self.keeps[node]
-        return tuple(self.new(length, shape, dtype) for shape, dtype in (keeps.extras if keeps else ()))
+        return tuple([self.new(length, shape, dtype) for shape, dtype in (keeps.extras if keeps else ())])
 
     @property
     def looks_up(self) -> bool:
@@ -173,6 +173,11 @@ class Layout:
     def state_bytes(self) -> int:
         """A checkpoint."""
         return self.batch * self.dtype.itemsize * sum(math.prod(shape) for shape in self.cell.state_shapes)
+
+    def delta_bytes(self) -> int:
+        """The deltas of a state."""
+        shapes = enumerate(self.cell.state_shapes, 1)
+        return self.batch * self.dtype.itemsize * sum(math.prod(shape) for k, shape in shapes if k in self.reached)
 
     def thin_bytes(self, length: int) -> int:
         """A thin tape of ``length`` steps."""
@@ -196,29 +201,6 @@ class Layout:
         """Memory that all actions use: none; each takes its own."""
         return 0
 
-    def advance_bytes(self, length: int) -> int:
-        """What an Advance of ``length`` steps needs apart from the state that it starts from, y aside."""
-        return forward_peak(self._step) + 2 * self.state_bytes()
-
-    def record_bytes(self, length: int) -> int:
-        """What a Record needs apart from the tape that it makes, y aside."""
-        return forward_peak(self._step, frozenset(self.buffered) | self.next_of.keys()) + self.state_bytes()
-
-    def rebuild_bytes(self, length: int) -> int:
-        """What a Rebuild needs apart from the tape that it makes."""
-        peak = freeing_peak(self._costs(length * self.batch), frozenset(self.buffered), frozenset(self.next_of))
-        return max(0, peak - self.tape_bytes(length) + self.thin_bytes(length))
-
-    def backward_bytes(self, length: int) -> int:
-        """What Backward needs apart from the tape, dy and dx: deltas of a step; for parameters, of all steps."""
-        ends = {k: self._size(k, self.batch) for k in self.cell.outputs if k in self.reached}
-        waiting = reading = 0
-        for cost in self._costs(length * self.batch):
-            if getattr(cost.node.block, "params", None) and not self.reached.isdisjoint(cost.node.outs):
-                waiting += sum(self._size(k, length * self.batch) for k in cost.node.outs)
-                reading = max(reading, cost.params)
-        return waiting + max(backward_peak(self._step, ends), reading + self.state_bytes())
-
     def output_bytes(self, length: int, *, in_tape: bool) -> int:
         """y, where it does not live in the tape."""
         k = self.cell.outputs[0]
@@ -226,15 +208,6 @@ class Layout:
             k = node.args[0]
         lives = k <= self.n_states or k in self.next_of or k in self.kept
         return 0 if in_tape and lives else self._size(self.cell.outputs[0], length * self.batch)
-
-    @cached_property
-    def _step(self) -> list[Cost]:
-        """The costs of one step; parameter gradients wait for the chunk."""
-        return [replace(cost, params=0) for cost in self._costs(self.batch)]
-
-    def _costs(self, rows: int) -> list[Cost]:
-        nodes = [(node, self.layer(node.block)) for node in self.cell.nodes if isinstance(node.block, Layer)]
-        return [layer_cost(node, layer, self.shapes, rows, self.dtype.itemsize) for node, layer in nodes]
 
     def _size(self, value: int, rows: int) -> int:
         return rows * self.dtype.itemsize * math.prod(self.shapes[value])

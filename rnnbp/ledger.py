@@ -20,7 +20,8 @@ class Ledger:
     """
 
     def __init__(self, external: Iterable[Array] = ()) -> None:
-        self._external = {id(_owner(a)): _owner(a) for a in external}
+        owners = [_owner(a) for a in external]
+        self._external = dict(zip(map(id, owners), owners, strict=True))
         self._held: dict[int, list[Any]] = {}
         self.bytes: Counter[str] = Counter()
         self.total = 0
@@ -39,27 +40,29 @@ class Ledger:
 
     def hold(self, kind: str, tree: Any) -> None:
         """Count the arrays in ``tree`` (arrays in tuples, lists, dicts) as held once more."""
+        held, external = self._held, self._external
         for array in arrays_in(tree):
             owner = _owner(array)
-            if id(owner) in self._external:
-                continue
-            entry = self._held.setdefault(id(owner), [owner, kind, 0])
-            if entry[2] == 0:
+            key = id(owner)
+            if key in held:
+                held[key][2] += 1
+            elif key not in external:
+                held[key] = [owner, kind, 1]
                 self._add(kind, owner.nbytes)
-            entry[2] += 1
         self._note_peak()
 
     def release(self, tree: Any) -> None:
         """Take back one ``hold`` of the same tree."""
         for array in arrays_in(tree):
             owner = _owner(array)
-            if id(owner) in self._external:
+            key = id(owner)
+            if key in self._external:
                 continue
-            entry = self._held[id(owner)]
+            entry = self._held[key]
             entry[2] -= 1
             if entry[2] == 0:
                 self._add(entry[1], -owner.nbytes)
-                del self._held[id(owner)]
+                del self._held[key]
 
     def reserve(self, kind: str, nbytes: int, brief: int = 0) -> Reserved:
         """Count bytes that are needed while something runs, by declaration; this number of them is ``brief``."""
@@ -122,6 +125,6 @@ def alone(array: Array) -> bool:
 
 
 def _owner(array: Array) -> Array:
-    while isinstance(array.base, np.ndarray):
-        array = array.base
+    while isinstance(base := array.base, np.ndarray):
+        array = base
     return array

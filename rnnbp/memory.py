@@ -74,6 +74,7 @@ def measure() -> Iterator[Used]:
     already: it is left on with its frames and traces, and a peak that others read from tracemalloc, which has only
     one, is no lower afterwards. Tracing that others begin inside a block ends with it. Child processes do not count.
     Raises RuntimeError where tracing is stopped inside, or its traces are cleared: the figures are not known then.
+    A call of ``tracemalloc.reset_peak`` inside leaves no trace: the peak is that since it then.
     """
     used = Used()
     with _risen(used), allocated(used):
@@ -89,11 +90,14 @@ def allocated(used: Used) -> Iterator[None]:
             _traced.enter(block)
         yield
     finally:
-        try:
-            fault = _note_allocated(used, block)
-        except KeyboardInterrupt:  # which may come within: tracing must not go on
-            _note_allocated(used, block)
-            raise
+        fault, stopped = None, None
+        while fault is None:
+            try:
+                fault = _note_allocated(used, block)
+            except KeyboardInterrupt as error:  # which may come within, twice too: tracing must not go on
+                stopped = error
+        if stopped is not None:
+            raise stopped
     if fault:
         raise RuntimeError(f"{fault} inside a measured block; leave that to after the block")
 
@@ -132,11 +136,14 @@ def _risen(found: HighWater) -> Iterator[None]:
             _resident.enter(block)
         yield
     finally:
-        try:
-            rise = _noted(block)
-        except KeyboardInterrupt:
-            _noted(block)
-            raise
+        rise, stopped = None, None
+        while rise is None:
+            try:
+                rise = _noted(block)
+            except KeyboardInterrupt as error:
+                stopped = error
+        if stopped is not None:
+            raise stopped
         known = block.known and _resident.peak() is not None and (block.from_here or rise > 0)
         found.high_water_bytes, found.alone = rise if known else None, children == _children()
 

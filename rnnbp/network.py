@@ -34,7 +34,8 @@ class Network(ABC):
         from a dict of all."""
         found: dict[int, tuple[str, Array]] = {}
         for path, (owner, key) in self.slots.items():
-            check_there(array := owner[key])
+            if (array := owner[key]).base is not None:
+                check_there(array)
             found.setdefault(id(array), (path, array))
         return Parameters(found.values(), self)
 
@@ -85,10 +86,22 @@ def check_parameters(network: Network) -> None:
     Raises ShapeError, DtypeError, or TypeError for what is missing, or no plain array; they name
     the parameter. Raises StorageError for one of a mapped file that was cut short.
     """
+    checked_parameters(network)
+
+
+def checked_parameters(network: Network) -> list[tuple[str, Slot, Array]]:
+    """The path, place and array of every parameter, a tied one in each of its places.
+
+    Raises as ``check_parameters`` does.
+    """
+    found = []
     for path, (owner, key) in network.slots.items():
-        check_there(array := parameter(owner, key, path))
+        if (array := parameter(owner, key, path)).base is not None:
+            check_there(array)
         if array.dtype not in REAL and array.dtype != np.complex128:  # gradcheck's
             raise DtypeError(f"{path} has dtype {array.dtype}; parameters are float32 or float64, use astype")
+        found.append((path, (owner, key), owner[key]))
+    return found
 
 
 def name_params(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.ieee import within
+from rnnbp.printing import as_text
 
 Array: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -128,7 +129,7 @@ def shown(value: object) -> str:
     """``value`` in one short line, for an error."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
-    line = " ".join(repr(value).split())
+    line = " ".join(as_text(value).split())
     return line if len(line) <= 80 else f"{line[:60]}…, of type {type(value).__name__}"
 
 
@@ -227,14 +228,14 @@ def fix_sizes(arrays: Sequence[Array]) -> list[weakref.ref[Array]]:
     """Weak references, as long as which live NumPy resizes none of these arrays.
 
     So no thread can take memory away that another reads, not even by ``resize`` with
-    ``refcheck=False``. That goes for arrays of which these are views, too.
+    ``refcheck=False``. A view has no memory of its own, and cannot be resized: the array that it is
+    a view of is held in its place.
     """
-    found = [weakref.ref(array) for array in arrays]
+    found = []
     for array in arrays:
-        owner = array.base
-        while isinstance(owner, np.ndarray):
-            found.append(weakref.ref(owner))
-            owner = owner.base
+        while isinstance(base := array.base, np.ndarray):
+            array = base
+        found.append(weakref.ref(array))
     return found
 
 

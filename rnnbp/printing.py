@@ -1,5 +1,5 @@
-"""Text for terminals that are not UTF-8: signs that they lack become plain ones, instead of an
-error while printing."""
+"""Text of objects, and for terminals that are not UTF-8: signs that they lack become plain ones,
+instead of an error while printing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import functools
 import sys
 import unicodedata
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 PLAIN = {
@@ -15,6 +16,12 @@ PLAIN = {
     "σ": "sigmoid", "Σ": "sum ", "√": "sqrt", "≤": "<=", "≥": ">=", "µ": "u", "μ": "u", "∞": "inf", "Δ": "D",
 }  # fmt: skip
 """What stands for the signs of formulas, in ASCII."""
+
+
+def as_text(value: object) -> str:
+    """repr, in a context of its own: an interrupt while NumPy prints an array would leave its error
+    settings changed."""
+    return copy_context().run(repr, value)
 
 
 def printable(to_text: Callable[[Any], str]) -> Callable[[Any], str]:

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.numerics import Array, Shape
+from rnnbp.ieee import apart
+from rnnbp.numerics import Array, Shape, shown
 
 RngLike: TypeAlias = int | np.random.Generator | None
 
@@ -20,13 +21,13 @@ def generator(rng: RngLike) -> np.random.Generator:
     """A Generator from a seed, from a Generator (used as it is), or from fresh entropy (None)."""
     if isinstance(rng, np.random.RandomState):
         raise TypeError("rng is a legacy RandomState; pass an int seed or np.random.default_rng(seed)")
-    return np.random.default_rng(rng)
+    return apart(np.random.default_rng, rng)
 
 
 def check_seed(seed: object) -> int:
     """``seed`` as an int in [0, 2**64). Raises TypeError or ValueError."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"seed must be an integer, found {seed!r}")
+        raise TypeError(f"seed must be an integer, found {shown(seed)}")
     if not 0 <= seed < 2**64:
         raise ValueError(f"seed must lie in [0, 2**64), found {seed}")
     return int(seed)
@@ -34,7 +35,8 @@ def check_seed(seed: object) -> int:
 
 def fold(seed: int, *places: int) -> int:
     """A seed for a place, as one update of a training run: a 64-bit hash of (seed, places)."""
-    return int(np.random.SeedSequence(seed, spawn_key=places).generate_state(1, np.uint64)[0])
+    sequence = np.random.SeedSequence(seed, spawn_key=places)
+    return int(apart(sequence.generate_state, 1, np.uint64)[0])
 
 
 @dataclass(frozen=True, slots=True)

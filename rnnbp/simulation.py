@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnbp.actions import TIERS, Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store, Tier
+from rnnbp.printing import as_text
 from rnnbp.schedules import ScheduleLike, check_counts, resolve
 
 
@@ -108,7 +109,7 @@ class _Machine:
         for number, action in enumerate(actions):
             kind = type(action)
             if kind not in handlers:
-                raise ScheduleError(f"action {number} is {action!r}; use the actions of rnnbp.actions")
+                raise ScheduleError(f"action {number} is {as_text(action)}; use the actions of rnnbp.actions")
             if not 0 <= action.n < chunks:
                 raise ScheduleError(f"action {number}, {action}: there are {chunks} chunks, numbered from 0")
             try:

@@ -6,7 +6,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rnnbp import forks
 
@@ -26,15 +26,14 @@ _here = threading.local()
 def room() -> Iterator[None]:
     """Threads that are started within have a stack of ``ROOM`` bytes, whatever ``threading.stack_size`` says."""
     with _changing:  # to ask for the size alone would set it to 0
+        before: list[int] = []
         try:
-            before = threading.stack_size(ROOM)
-        except (ValueError, RuntimeError):  # the system has its own rules
-            yield
-            return
-        try:
+            with suppress(ValueError, RuntimeError):  # the system has its own rules
+                before.extend(map(threading.stack_size, (ROOM,)))  # at once: no interrupt comes in between
             yield
         finally:
-            threading.stack_size(before)
+            if before:
+                threading.stack_size(before[0])
 
 
 def cramped() -> bool:

@@ -138,11 +138,22 @@ def take_deltas(node: Node, deltas: Deltas) -> Any:
 
 
 def add_deltas(node: Node, dxs: Sequence[Array | None], deltas: Deltas) -> None:
-    """Send deltas on to the arguments; where a value was split, they are summed into a new array."""
-    for k, dx in zip(node.args, dxs, strict=True):
-        if dx is not None:
+    """Send deltas on to the arguments."""
+    send(node.args, dxs, deltas)
+
+
+def send(values: Sequence[int], given: Sequence[Array | None], deltas: Deltas) -> None:
+    """Put the deltas of ``values`` there; where a value was split, they are summed into a new array."""
+    for k, delta in zip(values, given, strict=True):
+        if delta is not None:
             present = deltas[k]
-            deltas[k] = dx if present is None else present + dx
+            deltas[k] = delta if present is None else present + delta
+
+
+def alone(delta: Array | None) -> Array | None:
+    """A delta that waits for the chunk before, without the larger array that it is a part of."""
+    whole = None if delta is None else delta.base
+    return delta.copy() if delta is not None and whole is not None and whole.nbytes > delta.nbytes else delta
 
 
 def backward_node(node: Node, saved: Saved, deltas: Deltas, shapes: Shapes) -> Any:

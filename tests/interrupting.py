@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from types import CodeType, FrameType
 from typing import Any
 
@@ -43,8 +44,12 @@ class Place:
     arrived: bool
 
 
-def interrupted(work: Callable[[], object], number: int) -> Place | None:
-    """Raise KeyboardInterrupt at place ``number`` of ``work``, from 1; None if it has fewer."""
+def interrupted(work: Callable[[], object], number: int, again: int = 0) -> Place | None:
+    """Raise KeyboardInterrupt at place ``number`` of ``work``, from 1; None if it has fewer.
+
+    Args:
+        again: a second one is raised this many places after the first, while that is on its way; 0 for none.
+    """
     left, found = number, ""
 
     def at(frame: FrameType) -> None:
@@ -53,6 +58,17 @@ def interrupted(work: Callable[[], object], number: int) -> Place | None:
         if not left:
             sys.settrace(None)
             found = f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}"
+            left = again
+            sys.setprofile(profile if again else None)  # Python ends a trace that raises
+            raise KeyboardInterrupt
+
+    def profile(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal left, found
+        code, last = frame.f_code.co_code, frame.f_lasti
+        begins = event == "call" and code[last] == dis.opmap["RESUME"]  # else a generator that is closed
+        left -= (begins or event == "c_return") and frame.f_code is not interrupted.__code__
+        if not left:
+            found += f", then {frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}"
             raise KeyboardInterrupt
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -80,6 +96,7 @@ def interrupted(work: Callable[[], object], number: int) -> Place | None:
     except KeyboardInterrupt:
         arrived = True
     finally:
+        sys.setprofile(None)
         sys.settrace(None)
         gc.callbacks.extend(callbacks)
     return Place(found, arrived) if found else None
@@ -134,11 +151,15 @@ def state() -> dict[str, object]:
     }
 
 
-def faults(work: Callable[[], object], numbers: Iterator[int]) -> list[str]:
-    """What was wrong after interrupts of ``work`` at these of its places, up to the last one that it has."""
+def faults(work: Callable[[], object], numbers: Iterator[int], again: Iterator[int] | None = None) -> list[str]:
+    """What was wrong after interrupts of ``work`` at these of its places, up to the last one that it has.
+
+    Args:
+        again: for each, how many places later another one follows; None for none.
+    """
     before, wrong = state(), []
-    for number in numbers:
-        place = interrupted(work, number)
+    for number, later in zip(numbers, again or repeat(0), strict=False):
+        place = interrupted(work, number, later)
         if place is None:
             break
         if state() != before:

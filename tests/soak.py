@@ -9,6 +9,7 @@ or anything else is not what it was at the beginning.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import faulthandler
 import gc
 import os
@@ -45,10 +46,20 @@ TRACED = 400.0
 """kB that Python may keep, on average, of each window: caches that are bounded change what they hold."""
 WAITS = 0.3
 """Share of activities that are interrupted."""
+DEEP = 25
+"""Frames of an interrupt that a fault is shown with."""
+
+
+last: list[str] = []
+"""Where the last interrupt came, innermost first."""
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
     """As Ctrl-C."""
+    last.clear()
+    while frame is not None and len(last) < DEEP:
+        last.append(f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}")
+        frame = frame.f_back
     raise KeyboardInterrupt
 
 
@@ -79,6 +90,15 @@ def pools() -> list[tuple[str, int]]:
     return sorted((pool["filepath"], pool["num_threads"]) for pool in threadpool_info())
 
 
+def trim() -> None:
+    """Let glibc give back what is free between what is not: else the samples show how it lies."""
+    rb.release_memory()
+    gc.collect()
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
+
+
 def resident() -> float:
     """MB."""
     with open("/proc/self/statm", encoding="ascii") as file:
@@ -100,8 +120,7 @@ class Sample:
 
     @classmethod
     def now(cls, start: float, place: Path) -> Sample:
-        rb.release_memory()
-        gc.collect()
+        trim()
         files = sum(1 for _ in place.rglob("*"))
         counts = len(os.listdir("/proc/self/fd")), threading.active_count(), len(os.listdir("/proc/self/task"))
         return cls(time.monotonic() - start, resident(), *counts, files)
@@ -164,7 +183,8 @@ class Soak:
         """Hold what there is one of against what it was."""
         for name, found in settings().items():
             if found != before[name]:
-                self.fault(f"after {what}, {name}: {found}, before {before[name]}")
+                self.fault(f"after {what}, {name}: {found}, before {before[name]}; the last interrupt came at")
+                print(*last, sep="\n    ", flush=True)
                 before[name] = found
 
     def traced(self) -> None:

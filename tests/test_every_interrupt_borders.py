@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp import stacks
+from rnnbp.cli.signals import raising
 from rnnbp.numerics import cast, sigmoid
+from rnnbp.rng import fold
 from rnnbp.weak import WeakKeys
 from tests.interrupting import faults
 from tests.training import text_run
@@ -75,7 +78,18 @@ def risen(_: Path) -> None:
         pass
 
 
+def roomy(_: Path) -> None:
+    with stacks.room():
+        pass
+
+
+def raised_by_signals(_: Path) -> None:
+    with raising():
+        pass
+
+
 def saved(place: Path) -> None:
+    assert not [*place.glob(".*.tmp")]  # of the one before
     rb.save_weights(KEPT, place / "weights")
 
 
@@ -95,6 +109,18 @@ def cast_to_less(_: Path) -> None:
     cast(X, np.dtype(np.float16), "a model", "x")
 
 
+def built(_: Path) -> None:
+    rb.Dense(3, 4, rng=0)
+
+
+def seeded(_: Path) -> None:
+    fold(0, 1)
+
+
+def shuffled(_: Path) -> None:
+    rb.Sequences(X, X, batch_size=4, seed=1).batch(next(numbers), 0)
+
+
 def fitted(_: Path) -> None:
     rb.fit(FITTED, rb.Sequences(X, X, batch_size=4), MSE, "adam", learning_rate=1e-6, steps=2)
 
@@ -108,7 +134,9 @@ def trained(place: Path) -> None:
     trainer.resume().fit(data, steps=2)
 
 
-FEW: list[Callable[[Path], None]] = [weak, measured, risen, saved, loaded, activated, squashed, cast_to_less]
+SMALL: list[Callable[[Path], None]] = [roomy, raised_by_signals, built, seeded, shuffled]
+"""With up to some hundred places."""
+FEW = [weak, measured, risen, saved, loaded, activated, squashed, cast_to_less]
 """With some hundreds of places."""
 MANY = [bptt, interpreted, predicted, evaluated, streamed, with_a_bar, fitted]
 """With thousands."""
@@ -121,14 +149,36 @@ def check(work: Callable[[Path], None], place: Path, places: Iterator[int]) -> N
     assert faults(lambda: work(place), places) == []
 
 
-@pytest.mark.parametrize("work", FEW)
-def test_every_third_place(work: Callable[[Path], None], tmp_path: Path) -> None:
-    check(work, tmp_path, itertools.count(1, 3))
+@pytest.mark.parametrize(("work", "stride"), [*((work, 1) for work in SMALL), *((work, 3) for work in FEW)])
+def test_every_place_or_third(work: Callable[[Path], None], stride: int, tmp_path: Path) -> None:
+    check(work, tmp_path, itertools.count(1, stride))
 
 
 @pytest.mark.parametrize("work", MANY)
 def test_some_places(work: Callable[[Path], None], tmp_path: Path) -> None:
     check(work, tmp_path, itertools.count(random.Random(0).randrange(1, 400), 400))
+
+
+def check_twice(work: Callable[[Path], None], place: Path, places: Iterator[int]) -> None:
+    """A second interrupt comes soon after the first, while what was begun is being ended."""
+    saved(place)
+    for _ in range(2):
+        work(place)
+    chance = random.Random(0)
+    assert faults(lambda: work(place), places, (chance.randrange(1, 30) for _ in itertools.count())) == []
+
+
+@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("work", [*SMALL, *FEW])
+def test_twice_at_every_seventh_place(work: Callable[[Path], None], tmp_path: Path) -> None:
+    check_twice(work, tmp_path, itertools.count(1, 7))
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(("work", "stride"), [*((work, 1) for work in [*SMALL, *FEW]), *((work, 499) for work in MANY)])
+def test_twice_at_many_places(work: Callable[[Path], None], stride: int, tmp_path: Path) -> None:
+    check_twice(work, tmp_path, itertools.count(1, stride))
 
 
 @pytest.mark.long

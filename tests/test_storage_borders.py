@@ -118,7 +118,7 @@ def test_any_name_can_be_written_and_its_leftovers_are_found(tmp_path, name, mon
     rb.save_weights(rb.Dense(2, 2, rng=0), tmp_path / name)
     rb.load_weights(rb.Dense(2, 2, rng=1), tmp_path / name)
     with monkeypatch.context() as patch:  # a process that is killed removes nothing
-        patch.setattr(type(tmp_path), "unlink", lambda *_, **__: None)
+        patch.setattr(os, "unlink", lambda *_, **__: None)
         patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
         with pytest.raises(StorageError):
             write_atomic(tmp_path / name, b"new")

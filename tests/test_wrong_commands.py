@@ -36,7 +36,8 @@ LINES += [
     [], ["tarin"], ["train", "extra"], ["train", "--resum", "x"], ["sample"], ["plan", "x"], ["--verison"],
     ["train", "--text", "missing.txt"], ["train", "--text", "."], ["train", "--text", "empty.txt"],
     ["train", "--text", "latin.txt"], ["train", "--text", "short.txt"], ["train", "--text", "pipe"],
-    ["train", "--text", "/dev/zero"], ["train", "--text", "a\0b"], ["train", "--text", "-"],
+    ["train", "--text", "/dev/zero"], ["train", "--text", "a\0b"], ["train", "--text", "-"], ["train", "--text", "loop"],
+    ["train", "--resume", "loop"], ["train", "--out", "loop"], ["sample", "loop"],
     ["train", "--encoding", "latin-1"], ["train", "--text", "latin.txt", "--encoding", "klingon"],
     ["train", "--text", "latin.txt", "--encoding", "base64"], ["train", "--text", "latin.txt", "--encoding", "ascii"],
     ["train", "--text", "latin.txt", "--encoding", ""], ["train", "--text", "latin.txt", "--encoding", "a\0b"],
@@ -56,6 +57,7 @@ LINES += [
 def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("empty.txt").touch()
+    Path("loop").symlink_to("loop")
     Path("latin.txt").write_bytes("déjà vu ".encode("latin-1") * 100)
     Path("short.txt").write_text("too short a text")
     Path("full").mkdir()
@@ -73,5 +75,16 @@ def test_a_wrong_command_ends_with_one_line(line: list[str], capsys: pytest.Capt
     assert found.err.count("\n") == 1, found.err
     assert found.err.startswith("rnnbp")
     assert len(found.err) > 20
-    assert sorted(os.listdir()) == ["empty.txt", "full", "latin.txt", "pipe", "short.txt"]
+    assert sorted(os.listdir()) == ["empty.txt", "full", "latin.txt", "loop", "pipe", "short.txt"]
     assert os.listdir("full") == ["notes"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the folder of a process cannot be removed")
+def test_a_relative_path_in_a_folder_that_is_no_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    assert main(["train", "--text", "text.txt", "--out", str(tmp_path / "run")]) == 1
+    os.chdir(tmp_path)
+    assert capsys.readouterr().err == "rnnbp: --text text.txt does not exist; check the path\n"

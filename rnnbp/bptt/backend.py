@@ -97,4 +97,17 @@ def as_backend(backend: BackendLike) -> Backend:
     """
     if sys.is_finalizing():
         raise RuntimeError("Python is shutting down, and nothing can be run any more; run it before, as by atexit")
-    return backend if isinstance(backend, Backend) else Backend(backend)
+    if isinstance(backend, Backend):
+        return backend
+    named = type(backend) is str or backend is None
+    key = (backend, None if backend else os.environ.get(VARIABLE))
+    if named and key in _known and installed():
+        return _known[key]
+    found = Backend(backend)
+    if named and found.name == "llvm":
+        _known[key] = found
+    return found
+
+
+_known: dict[tuple[str | None, str | None], Backend] = {}
+"""Backends that are "llvm", by their name and that in the environment: every run asks."""

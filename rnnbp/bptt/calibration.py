@@ -18,7 +18,8 @@ from rnnbp.bptt.backend import BackendLike, as_backend
 from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates
 from rnnbp.bptt.costs import KINDS, Costs
 from rnnbp.bptt.forecast import sizes_of
-from rnnbp.bptt.problem import Problem, as_model, feature_shape, pose, symbol_layers
+from rnnbp.bptt.parts import parts_of
+from rnnbp.bptt.problem import Problem, as_model, feature_shape, pose
 from rnnbp.bptt.refused import by_numpy_where_refused
 from rnnbp.bptt.results import Accumulators, States
 from rnnbp.bptt.sizes import Sizes
@@ -173,7 +174,7 @@ def _backward(problem: Problem, chunks: Chunks, tape: ChunkTape) -> None:
 
 def _synthetic(model: Graph, shape: Shape) -> Array:
     rng = np.random.default_rng(0)
-    layers = list(symbol_layers(model))
+    layers = parts_of(model).symbols
     if layers:
         return rng.integers(0, min(layer.n_symbols for layer in layers), shape)
     return rng.normal(size=shape).astype(model.dtype or np.float32)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import collections
 import time
 from typing import Any
 
 from rnnbp.actions import TIERS, Action, Keep, Load, Rebuild, Record, Store
+from rnnbp.bptt.objects import ways_of
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Stats
 from rnnbp.bptt.sizes import Sizes
@@ -19,13 +19,15 @@ class Counter:
     def __init__(self) -> None:
         self.began = time.perf_counter()
         self.steps = self.rebuilt = 0
-        self.actions: collections.Counter[str] = collections.Counter()
-        self.writes, self.reads = {str(tier): 0 for tier in TIERS}, {str(tier): 0 for tier in TIERS}
+        self.actions: dict[str, int] = {}
+        self.writes: dict[str, int] = dict.fromkeys(TIERS, 0)
+        self.reads: dict[str, int] = dict.fromkeys(TIERS, 0)
         self.peaks: dict[str, int] = dict.fromkeys(("slots", "tapes", "thin", *TIERS), 0)
 
     def count(self, action: Action, run: Any) -> None:
         """Take note of an action that ``run`` has just done."""
-        self.actions[type(action).__name__] += 1
+        name = type(action).__name__
+        self.actions[name] = self.actions.get(name, 0) + 1
         match action:
             case Record():
                 self._peak("tapes", len(run.tapes))
@@ -54,17 +56,22 @@ class Counter:
             peak_tapes=self.peaks["tapes"],
             steps_run=self.steps,
             steps_rerun=self.steps - problem.steps,
-            counts=dict(self.actions),
+            counts=self.actions,
             peak_slots_by_tier={tier: self.peaks[tier] for tier in TIERS},
             peak_thin_tapes=self.peaks["thin"],
-            chunks_rebuilt=self.actions["Rebuild"],
+            chunks_rebuilt=self.actions.get("Rebuild", 0),
             steps_rebuilt=self.rebuilt,
             writes=self.writes,
             reads=self.reads,
             peak_bytes=ledger.peak_bytes,
             peak_bytes_by_kind=ledger.peak_by_kind,
             object_bytes=sizes.object_bytes(
-                problem.chunk, peaks["tapes"], peaks["thin"], peaks["slots"], peaks["disk"]
+                problem.chunk,
+                peaks["tapes"],
+                peaks["thin"],
+                peaks["slots"],
+                peaks["disk"],
+                ways_of(self.actions, problem.steps, problem.chunk),
             ),
             seconds=time.perf_counter() - self.began,
             output_bytes=sizes.all_outputs(problem.steps),

@@ -158,14 +158,18 @@ def _actions(problem: Problem, checkpoint: ScheduleLike | Plan) -> tuple[Iterabl
         checkpoint = checkpoint.chosen.schedule
     if not problem.known:
         return _follow(problem, checkpoint), None
-    schedule = resolve(checkpoint, problem.chunks)
-    foresee = _foreseen if isinstance(checkpoint, str) else simulate
-    given: Any = checkpoint if isinstance(checkpoint, str) else schedule
-    return schedule, foresee(given, problem.chunks, steps=problem.steps, chunk=problem.chunk)
+    if isinstance(checkpoint, str):
+        return _named(checkpoint, problem.chunks, problem.steps, problem.chunk)
+    return _resolved(checkpoint, problem.chunks, problem.steps, problem.chunk)
 
 
-_foreseen = lru_cache(simulate)
-"""Of a schedule by its name: training asks for it at every update."""
+def _resolved(checkpoint: Any, chunks: int, steps: int, chunk: int) -> tuple[Iterable[Action], Simulation]:
+    schedule = resolve(checkpoint, chunks)
+    return schedule, simulate(schedule, chunks, steps=steps, chunk=chunk)
+
+
+_named = lru_cache(_resolved)
+"""The same of a schedule by its name: training asks for it at every update."""
 
 
 def _follow(problem: Problem, checkpoint: ScheduleLike) -> Iterator[Action]:

@@ -13,6 +13,7 @@ from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, 
 from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.objects import ways_of
 from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.bptt.refused import backend_for, by_numpy_where_refused
 from rnnbp.bptt.sizes import Sizes
@@ -20,6 +21,7 @@ from rnnbp.bptt.slots import read_ahead
 from rnnbp.bptt.standing import Standing, check_horizon, cuts
 from rnnbp.bptt.sums import parted
 from rnnbp.graph import Graph
+from rnnbp.ieee import restoring
 from rnnbp.losses import Loss
 from rnnbp.losses.function import needs_of
 from rnnbp.numerics import Shape, flag, positive_int
@@ -49,6 +51,7 @@ class Forecast(Simulation):
     one more run of all steps. Checkpoints save nothing of these; other losses have none."""
 
 
+@restoring
 @by_numpy_where_refused
 def forecast(
     model: Any,
@@ -164,7 +167,9 @@ def foretell(
         output_bytes=sizes.all_outputs(steps),
         peak_bytes=balance.peak,
         peak_bytes_by_kind=balance.by_kind,
-        object_bytes=sizes.object_bytes(length, counts.peak_tapes, counts.peak_thin_tapes, slots, disk_slots),
+        object_bytes=sizes.object_bytes(
+            length, counts.peak_tapes, counts.peak_thin_tapes, slots, disk_slots, ways_of(counts.counts, steps, length)
+        ),
         seconds=seconds,
     )
 
@@ -217,7 +222,8 @@ class _Balance:
 
     def stand(self) -> None:
         """Count the states that are held now."""
-        self.hold("state", self.standing.count(self.ram) * self.sizes.slot - self.held["state"])
+        nbytes = self.standing.nbytes(self.ram, self.sizes.slot, self.sizes.deltas)
+        self.hold("state", nbytes - self.held["state"])
 
     def do(self, action: Action, length: int) -> None:
         sizes = self.sizes

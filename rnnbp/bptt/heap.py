@@ -8,12 +8,12 @@ from weakref import ref
 class Heap:
     """Bytes alive now, and the most at once; of all that was taken, what kernels leave to NumPy."""
 
-    def __init__(self, buffers: int) -> None:
+    def __init__(self, buffer: int) -> None:
         self.peak = self.numpy = self._total = 0
         self._alive: dict[int, _Alive] = {}
         self._ended: list[_Alive] = []
-        self.buffers = buffers
-        """NumPy's, while it adds arrays of which one does not lie together."""
+        self.buffer = buffer
+        """The most that NumPy's takes, for an operand that does not lie together."""
 
     @property
     def total(self) -> int:
@@ -46,10 +46,18 @@ class Block:
         self.nbytes = size if base is None else 0
         heap.take(self)
 
+    @property
+    def alone(self) -> bool:
+        """Whether it keeps no larger array than itself."""
+        root = self
+        while root.base is not None:
+            root = root.base
+        return root.size <= self.size
+
     def __add__(self, other: Block) -> Block:
         self.heap.numpy += self.size
         found = Block(self.heap, self.size)
-        self.heap.note(0 if self.dense and other.dense else self.heap.buffers)
+        self.heap.note(sum(min(block.size, self.heap.buffer) for block in (self, other) if not block.dense))
         return found
 
 

@@ -136,10 +136,17 @@ class Objective:
         return max(1, (BLOCK if small else AT_ONCE) // max(1, size))
 
     def finish_bytes(self) -> int:
-        """What ``finish`` reads of a stream at once, with copies of symbols and the weights of its steps in float64."""
+        """What ``finish`` reads of a stream at once, with the weights of its steps in float64.
+
+        Symbols are copied, and so are targets under a mask, of which those without weight are left out.
+        """
         fresh = [part for part in self._parts if part.fresh]
-        sizes = [math.prod(part.shape) * part.dtype.itemsize * (1 + (part.dtype.kind != "f")) for part in fresh]
-        return min(self._rows(), self.problem.steps) * (sum(sizes) + 8 * self.problem.batch)
+        masked = self.mask is not None
+        copies = [1 + (part.dtype.kind != "f") + (masked and part is self.target) for part in fresh]
+        sizes = [math.prod(part.shape) * part.dtype.itemsize * n for part, n in zip(fresh, copies, strict=True)]
+        symbols = masked and self.target in fresh and self.target.dtype.kind != "f"
+        weights = 0 if symbols else 8 * self.problem.batch  # of symbols one copy is gone by then
+        return min(self._rows(), self.problem.steps) * (sum(sizes) + weights)
 
     def prepare(self, n: int) -> bool:
         """Check the targets of chunk n of a stream, when it is run for the first time; true where ``finish`` is due."""
@@ -204,6 +211,7 @@ class Objective:
             return_y=self.return_y,
             symbol_bytes=x.dtype.itemsize if x.fresh else 8,
             backend=problem.backend,
+            settings=problem.settings,
             training=problem.training,
             target_bytes=sum(math.prod(part.shape) * part.dtype.itemsize for part in fresh),
         )

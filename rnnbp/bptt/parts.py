@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from itertools import chain
 from operator import is_
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.graph import Graph, Node
-from rnnbp.layers.embedding import Embedding, OneHot
+from rnnbp.layers.embedding import Embedding, OneHot, Symbols
 from rnnbp.lazy import cached_property
 from rnnbp.recurrent import Recurrent
 from rnnbp.weak import WeakKeys
@@ -27,14 +28,19 @@ class Parts:
     """
 
     def __init__(self, model: Graph) -> None:
+        self.body: tuple[Node, ...]
+        self.tail: tuple[Node, ...]
         self.nodes, self.outputs = model.nodes, model.outputs  # not the model, which lives no longer for its parts
         self.recurrent = recurrents(model)
+        self._known = _known_of(model)
+        if len(self.nodes) == len(self.recurrent) == 1 and (model.n_values, self.outputs) == (2, (1,)):
+            self.body, self.tail = self.nodes, ()
+            vars(self).update(ALONE, only=self.nodes[0])  # at once: a Recurrent by itself is a graph anew for each run
+            return
         fed = [k for node in self.recurrent for k in node.args]
         numbers = {node.number for node in (*model.ancestors(fed), *self.recurrent)}
         self.body = tuple(node for node in model.nodes if node.number in numbers)
         self.tail = tuple(node for node in model.nodes if node.number not in numbers)
-        self._settings: tuple[list[Any], tuple[Any, ...]] | None = None
-        """The names and values that ``settings`` has found, and what it has made of them."""
 
     @cached_property
     def frontier(self) -> tuple[int, ...]:
@@ -61,14 +67,33 @@ class Parts:
         """The values that some node of the body takes: outputs that even an Advance computes."""
         return frozenset(k for node in self.body for k in node.args)
 
-    @cached_property
-    def _attributes(self) -> list[dict[str, Any]]:
-        """Those of all layers, within cells too."""
-        found = chain.from_iterable(_attributes_of(node.block) for node in self.nodes)
-        return list({id(attributes): attributes for attributes in found}.values())
+    @property
+    def symbols(self) -> tuple[Symbols, ...]:
+        """The layers that take the model's input as integers; none where it is floats."""
+        return self._known.symbols
 
     def settings(self) -> tuple[Any, ...]:
         """What layers say of themselves in attributes, as a dropout's probability: it may be changed between runs."""
+        return self._known.settings()
+
+
+ALONE: dict[str, Any] = {"frontier": (1,), "fed": frozenset([0]), "spelled": {}}
+"""What ``Parts`` finds of a model that is one Recurrent, from value 0 to value 1."""
+
+
+class _Known:
+    """What is found once of a model that lives on: it knows the layers, and not the model."""
+
+    def __init__(self, model: Graph) -> None:
+        self.symbols = tuple(symbol_layers(model))
+        found = chain.from_iterable(_attributes_of(node.block) for node in model.nodes)
+        self._attributes = list({id(attributes): attributes for attributes in found}.values())
+        """Those of all layers, within cells too."""
+        self._settings: tuple[list[Any], tuple[Any, ...]] | None = None
+        """The names and values that ``settings`` has found, and what it has made of them."""
+
+    def settings(self) -> tuple[Any, ...]:
+        """As ``Parts`` has them."""
         now = list[Any]()
         for attributes in self._attributes:
             now += attributes
@@ -86,13 +111,20 @@ def _constant(value: Any) -> bool:
     return all(isinstance(part, SIMPLE) and _constant(part) for part in value) if type(value) is tuple else True
 
 
-_known: WeakKeys[Graph, Parts] = WeakKeys()
+_parts: WeakKeys[Graph, Parts] = WeakKeys()
+_known: WeakKeys[Graph | Recurrent, _Known] = WeakKeys()
 
 
 def parts_of(model: Graph) -> Parts:
     """Its parts, found once."""
-    if (known := _known.get(model)) is None:
-        known = _known.setdefault(model, Parts(model))
+    if (known := _parts.get(model)) is None:
+        known = _parts.setdefault(model, Parts(model))
+    return known
+
+
+def _known_of(model: Graph) -> _Known:
+    if (known := _known.get(owner := lasting(model))) is None:
+        known = _known.setdefault(owner, _Known(model))
     return known
 
 
@@ -107,13 +139,18 @@ def recurrents(model: Graph) -> tuple[Node, ...]:
     return tuple(node for node in model.nodes if isinstance(node.block, Recurrent))
 
 
-_inside: WeakKeys[Recurrent, list[dict[str, Any]]] = WeakKeys()
+def symbol_layers(graph: Graph) -> Iterator[Symbols]:
+    """The layers that take the graph's input as integers; none where it is floats."""
+    for node in graph.nodes:
+        if 0 in node.args:
+            if isinstance(node.block, Recurrent):
+                yield from symbol_layers(node.block.cell)
+            elif isinstance(node.block, Symbols):
+                yield node.block
 
 
 def _attributes_of(block: Any) -> list[dict[str, Any]]:
-    """Those of a layer, or of the layers within a Recurrent, which are found once."""
+    """Those of a layer, or of the layers within a Recurrent."""
     if not isinstance(block, Recurrent):
         return [vars(block)] if hasattr(block, "__dict__") else []
-    if block not in _inside:
-        _inside[block] = list(chain.from_iterable(_attributes_of(node.block) for node in block.cell.nodes))
-    return _inside[block]
+    return list(chain.from_iterable(_attributes_of(node.block) for node in block.cell.nodes))

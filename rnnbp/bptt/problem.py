@@ -13,7 +13,7 @@ import numpy as np
 from rnnbp.batch_first import warn_if_known
 from rnnbp.bptt.backend import Backend, BackendLike
 from rnnbp.bptt.padding import checked
-from rnnbp.bptt.parts import parts_of, recurrents
+from rnnbp.bptt.parts import parts_of
 from rnnbp.bptt.refused import backend_for
 from rnnbp.bptt.results import States
 from rnnbp.bptt.series import Held, Series, Stream, counted_from, series
@@ -23,6 +23,7 @@ from rnnbp.graph import Graph
 from rnnbp.layers.base import Layer
 from rnnbp.layers.dense import Dense
 from rnnbp.layers.embedding import OneHot, Symbols
+from rnnbp.lazy import cached_property
 from rnnbp.native.finite import first_bad
 from rnnbp.network import Network, check_parameters, name_params
 from rnnbp.numerics import (
@@ -93,12 +94,16 @@ class Problem:
     def chunks(self) -> int:
         return math.ceil(self.steps / self.chunk)
 
+    @cached_property
+    def settings(self) -> tuple[Any, ...]:
+        """What layers say of themselves, as ``Parts`` has it, when the run began."""
+        return parts_of(self.model).settings()
+
     @property
     def kind(self) -> tuple[Any, ...]:
         """What runs that take memory alike have in common."""
         shapes = tuple([(name, owner[key].shape) for name, (owner, key) in self.model.slots.items()])
-        settings = parts_of(self.model).settings()
-        return shapes, settings, self.x_shape, self.steps, self.batch, self.chunk, self.dtype, self.backend
+        return shapes, self.settings, self.x_shape, self.steps, self.batch, self.chunk, self.dtype, self.backend
 
     def numbers(self) -> Iterator[int]:
         """The chunks, in order; of a stream, as they come."""
@@ -111,7 +116,7 @@ class Problem:
     @property
     def recurrents(self) -> tuple[Recurrent, ...]:
         """The Recurrents of the model, in the order of their states."""
-        return tuple(node.block for node in recurrents(self.model) if isinstance(node.block, Recurrent))
+        return tuple(node.block for node in parts_of(self.model).recurrent if isinstance(node.block, Recurrent))
 
     def span(self, n: int) -> slice:
         """The steps of chunk n."""
@@ -154,14 +159,15 @@ def pose(
     """
     chosen = backend_for(graph, backend)
     given = series("x", x, None if steps is None else positive_int("steps", steps), folder)
-    _check_axes(given, graph)
-    if recurrents(graph):  # without, one axis is as good as the other
+    parts = parts_of(graph)
+    symbols, time = parts.symbols, bool(parts.recurrent)
+    _check_axes(given, symbols)
+    if time:  # without, one axis is as good as the other
         warn_if_known("x", x)
-    dtype = graph.dtype or (given.dtype if given.dtype.kind in "fc" else _dtype_of_symbols(graph))
-    symbols = tuple(symbol_layers(graph))
+    dtype = graph.dtype or (given.dtype if given.dtype.kind in "fc" else _dtype_of_symbols(symbols))
     check = partial(_check_values, symbols, dtype)
     unusable = partial(_unusable, symbols, dtype)
-    given = checked(given, check, unusable, dtype, mask, time=bool(recurrents(graph)))
+    given = checked(given, check, unusable, dtype, mask, time=time)
     if isinstance(given, Stream) and given.dtype.kind == "f":
         given.dtype = dtype
     try:
@@ -188,13 +194,13 @@ def as_model(model: Any) -> Graph:
 
 
 def _as_graph(model: Any) -> Graph:
+    if isinstance(model, Recurrent):
+        return Graph.of_one(model)
     if isinstance(model, Graph) and not isinstance(model, Cell):
         if len(model.input_shapes) != 1 or model.n_outputs != 1:
             counts = f"{len(model.input_shapes)} inputs and {model.n_outputs} outputs"
             raise ValueError(f"{model} has {counts}; a model has one of each: join them with Concat, Split or Add")
         return model
-    if isinstance(model, Recurrent):
-        return Graph.of_one(model)
     if isinstance(model, Cell) or not isinstance(model, (Layer, Network)):
         cure = "wrap the cell in Recurrent(...)" if isinstance(model, Cell) else "give a Sequential or a Graph"
         raise TypeError(f"a model is a network of layers, found {shown(model)}; {cure}")
@@ -229,7 +235,7 @@ def stated_shape(graph: Graph) -> Shape | None:
     return next((shape for shape in found if shape is not None), None)
 
 
-def _check_axes(x: Series, model: Graph) -> None:
+def _check_axes(x: Series, symbols: tuple[Symbols, ...]) -> None:
     """Raise for an x whose dtype or shape cannot be used, whatever its values."""
     shape = (x.steps, *x.shape) if isinstance(x, Held) else ("steps", *x.shape)
     if x.dtype.kind not in "iu" and x.dtype not in (np.float32, np.float64):
@@ -241,9 +247,8 @@ def _check_axes(x: Series, model: Graph) -> None:
             raise ShapeError(f"x axis {axis} ({name}) has size 0 in shape {shape}; give at least 1")
     if isinstance(x, Held) and math.prod((x.steps, *x.shape)) > MOST:
         raise ShapeError(f"x has shape {shape}, more elements than memory has addresses for; give a stream, or parts")
-    symbols = next(symbol_layers(model), None)
     if symbols and x.dtype.kind not in "iu":
-        raise DtypeError(f"x has dtype {x.dtype}, but {symbols} takes integers; use x.astype(int)")
+        raise DtypeError(f"x has dtype {x.dtype}, but {symbols[0]} takes integers; use x.astype(int)")
     if not symbols and x.dtype.kind in "iu":
         raise DtypeError(f"x has dtype {x.dtype}, but the model takes floats; use x.astype('float32') or an Embedding")
 
@@ -285,16 +290,6 @@ def _unusable(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array) -> A
     return found
 
 
-def symbol_layers(graph: Graph) -> Iterator[Symbols]:
-    """The layers that take the graph's input as integers; none where it is floats."""
-    for node in graph.nodes:
-        if 0 in node.args:
-            if isinstance(node.block, Recurrent):
-                yield from symbol_layers(node.block.cell)
-            elif isinstance(node.block, Symbols):
-                yield node.block
-
-
-def _dtype_of_symbols(graph: Graph) -> np.dtype[Any]:
+def _dtype_of_symbols(symbols: tuple[Symbols, ...]) -> np.dtype[Any]:
     """The dtype of a model that takes symbols and has no parameters."""
-    return next((layer.dtype for layer in symbol_layers(graph) if isinstance(layer, OneHot)), np.dtype(np.float32))
+    return next((layer.dtype for layer in symbols if isinstance(layer, OneHot)), np.dtype(np.float32))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 import numpy as np
 
 from rnnbp.bptt import sums
 from rnnbp.naming import ByPath
-from rnnbp.network import Network
+from rnnbp.network import Network, checked_parameters
 from rnnbp.numerics import Array
 from rnnbp.simulation import Simulation
 
@@ -64,21 +63,28 @@ class Accumulators:
 
     Args:
         parted: whether there are totals, of several parts as ``sums`` has them.
+
+    Raises as ``check_parameters`` does.
     """
 
     def __init__(self, network: Network, *, parted: bool = False) -> None:
-        params = network.params
+        slots = checked_parameters(network)  # the sums are of their shapes, and machine code adds to them
+        params = {id(array): array for _, _, array in slots}
         self.params = tuple(params.values())
-        ends = list(accumulate((array.size for array in params.values()), initial=0))
-        dtype = next((array.dtype for array in params.values()), None)  # all have one
-        self.whole = np.zeros(ends[-1], dtype)  # one piece of memory is taken and cleared faster than many
-        places = zip(params.items(), pairwise(ends), strict=True)
-        self.grads = ByPath(
-            {path: self.whole[start:stop].reshape(array.shape) for (path, array), (start, stop) in places}
-        )
-        self._sums = {id(array): self.grads[path] for path, array in params.items()}
-        slots = network.slots.values()
-        self._slots = {(id(owner), key): self._sums.get(id(owner[key])) for owner, key in slots}
+        dtype = self.params[0].dtype if self.params else None  # all have one
+        self.whole = np.zeros(sum([array.size for array in self.params]), dtype)
+        """All sums: one piece of memory is taken and cleared faster than many."""
+        self.grads = ByPath()
+        self._sums: dict[int, Array] = {}
+        self._slots: dict[tuple[int, str], Array] = {}
+        start = 0
+        for path, (owner, key), array in slots:
+            total = self._sums.get(id(array))
+            if total is None:
+                stop = start + array.size
+                self._sums[id(array)] = self.grads[path] = total = self.whole[start:stop].reshape(array.shape)
+                start = stop
+            self._slots[id(owner), key] = total
         self.totals = sums.totals(self.whole) if parted else None
         self._begins: dict[object, list[int]] = {}
 

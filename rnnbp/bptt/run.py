@@ -24,7 +24,6 @@ from rnnbp.bptt.standing import Standing, cuts
 from rnnbp.bptt.stretches import stretches
 from rnnbp.bptt.sums import Total
 from rnnbp.ledger import Ledger
-from rnnbp.network import check_parameters
 from rnnbp.numerics import Array
 from rnnbp.recurrent import Recurrent
 from rnnbp.reuse import Reuse
@@ -64,7 +63,6 @@ class Run:
         self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
         self.part = sums.part(problem.chunk)
         self.grads = Accumulators(problem.model, parted=problem.known and problem.chunks > self.part)
-        check_parameters(problem.model)  # the sums are of their shapes, and machine code adds to them
         self.backward = 0
         """Chunks that have added to the gradients."""
         self.dx = memory.new((problem.steps, *problem.x.shape), problem.dtype) if dx and problem.floats else None
@@ -76,7 +74,7 @@ class Run:
         self.slots = Slots(self.ledger, folder)
         self.ledger.hold("gradients", (self.grads.whole, self.dx, self.grads.totals, self.y))
         self.counter, self.standing = Counter(), Standing()
-        self._states, self._slot = 0, self.sizes.slot
+        self._standing, self._slot, self._deltas = 0, self.sizes.slot, self.sizes.deltas
         self.memory = memory
         memory.begin(self.ledger)
 
@@ -105,8 +103,7 @@ class Run:
                     self.done(0 if isinstance(action, Store | Load | Drop) else self.length(action.n), self.ledger)
             self.chunks.finish(self.grads)
             self._close()
-            left = self._states * self._slot - self.problem.lent
-            self.ledger.count("state", -left)  # they are the result's
+            self.ledger.count("state", self.problem.lent - self._standing)  # they are the result's
         return self._result()
 
     def _see_all(self) -> None:
@@ -137,10 +134,10 @@ class Run:
 
     def _stand(self) -> None:
         """Count the states that are held now."""
-        count = self.standing.count(self.slots.tiers)
-        if count != self._states:
-            self.ledger.count("state", (count - self._states) * self._slot)
-            self._states = count
+        nbytes = self.standing.nbytes(self.slots.tiers, self._slot, self._deltas)
+        if nbytes != self._standing:
+            self.ledger.count("state", nbytes - self._standing)
+            self._standing = nbytes
 
     def _told(self, schedule: Iterable[Action]) -> Iterable[tuple[Action | None, tuple[bool, ...]]]:
         """The actions, with what ``stretches`` says of them where that helps."""

@@ -40,12 +40,13 @@ class Held:
         self._fixed = fix_sizes([self.array]) if ours else []
         self.steps: int = array.shape[0]
         self.shape: Shape = tuple(array.shape[1:])
-        self.dtype = np.dtype(array.dtype)
-        self.fresh = not isinstance(self.array, np.ndarray)
+        self.dtype = array.dtype if ours else np.dtype(array.dtype)
+        self.fresh = not ours
         """Whether what is read is a new array each time."""
-        self.mapped = self.fresh or _by_map(self.array)
+        plain = type(array) is np.ndarray and array.base is None
+        self.mapped = not plain and (self.fresh or _by_map(self.array))
         """Whether it is, or may be, larger than memory."""
-        self._file = mapped_file(self.array)
+        self._file = None if plain else mapped_file(self.array)
         self.check_there()
 
     def has(self, step: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from rnnbp.asking import Recent
@@ -15,7 +15,7 @@ from rnnbp.bptt.parts import lasting
 from rnnbp.bptt.planner import Plan, choose, measured_for
 from rnnbp.bptt.problem import DEFAULT_CHUNK, Problem
 from rnnbp.bptt.series import Stream
-from rnnbp.bptt.sizes import Sizes
+from rnnbp.bptt.sizes import OWN, Sizes
 from rnnbp.graph import Graph
 from rnnbp.recurrent import Recurrent
 from rnnbp.schedules import Online, ScheduleLike, resized
@@ -63,8 +63,7 @@ _plans: WeakKeys[Graph | Recurrent, Recent[Any, Plan]] = WeakKeys()
 def _planned(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None) -> Plan:
     """The plan; of the last shapes of a model it is remembered, for training asks for it at every
     update."""
-    own = tuple(getattr(sizes, part.name) for part in fields(sizes) if part.name != "model")
-    key = own, sizes.parts.settings(), steps, budget, None if costs is None else repr(costs)
+    key = OWN(sizes), sizes.parts.settings(), steps, budget, None if costs is None else repr(costs)
 
     def planned() -> Plan:
         plan = choose(sizes, steps, budget, costs or measured_for(sizes, steps, budget))
@@ -89,7 +88,7 @@ def for_batch(checkpoint: ScheduleLike | Plan, steps: int, chunk: int | None) ->
     if not isinstance(checkpoint, Plan):
         length = min(DEFAULT_CHUNK if chunk is None else chunk, steps)
         return resized(checkpoint, math.ceil(steps / length))
-    sizes = replace(checkpoint.sizes, dx=False)
+    sizes = replace(checkpoint.sizes, dx=False, settings=None)
     if math.ceil(checkpoint.steps / checkpoint.chunk) == math.ceil(steps / checkpoint.chunk):
         return checkpoint if sizes == checkpoint.sizes else replace(checkpoint, sizes=sizes)
     return _planned(sizes, steps, checkpoint.budget, checkpoint.costs)

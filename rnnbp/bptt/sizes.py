@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,8 @@ class Sizes:
     target_bytes: int = 0
     training: bool = True
     backend: Backend = field(default_factory=Backend)
+    settings: tuple[Any, ...] | None = field(default=None, compare=False, repr=False)
+    """Those of the model's layers, where they are known."""
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: what has been worked out from them may hold kernels, which stay in their process."""
@@ -72,9 +75,11 @@ class Sizes:
     @cached_property
     def asked(self) -> Recent[Any, int]:
         """The answers given so far, by method and length."""
-        own = tuple(getattr(self, name) for name in type(self).__match_args__ if name != "model")
-        known: Recent[Any, Recent[Any, int]] = _answers.setdefault(lasting(self.model), Recent(16))
-        return known.get((own, self.parts.settings()), lambda: Recent(128))
+        settings = self.parts.settings() if self.settings is None else self.settings
+        key = (settings, *OWN(self))
+        if (known := _answers.get(owner := lasting(self.model))) is None:
+            known = _answers.setdefault(owner, Recent(16))
+        return known.get(key, lambda: Recent(128))
 
     @cached_property
     def parts(self) -> Parts:
@@ -87,9 +92,9 @@ class Sizes:
         return Objects(self)
 
     @once
-    def object_bytes(self, length: int, tapes: int, thin: int, slots: int, disk: int) -> int:
+    def object_bytes(self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int) -> int:
         """About what Python's own objects take in a run that holds at most so much; ``slots`` count those on disk."""
-        return self.objects.peak(length, tapes, thin, slots, disk)
+        return self.objects.peak(length, tapes, thin, slots, disk, ways)
 
     @cached_property
     def shapes(self) -> list[Shape]:
@@ -115,9 +120,15 @@ class Sizes:
         return sum(layout.state_bytes() for layout in self.layouts.values())
 
     @property
+    @once
+    def deltas(self) -> int:
+        """The deltas of a state."""
+        return sum(layout.delta_bytes() for layout in self.layouts.values())
+
+    @property
     def standing(self) -> int:
         """What is there all the time: the initial state, the present and the final one, and their deltas."""
-        return 4 * self.slot
+        return 3 * self.slot + self.deltas
 
     @once
     def program(self, length: int) -> int:
@@ -271,3 +282,7 @@ class Sizes:
             if isinstance(node.block, Layer)
         }
         return {number: nbytes for number, nbytes in found.items() if nbytes is not None}
+
+
+OWN = attrgetter(*[part.name for part in fields(Sizes) if part.compare and part.name != "model"])
+"""The fields that tell sizes of one model apart."""

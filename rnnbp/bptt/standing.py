@@ -52,10 +52,10 @@ class Standing:
         """A chunk has gone backward; ``cut``: its deltas go no further."""
         self._deltas = not cut
 
-    def count(self, slots: Container[int]) -> int:
-        """How many there are apart from those of ``slots``."""
+    def nbytes(self, slots: Container[int], state: int, deltas: int) -> int:
+        """Their bytes apart from those of ``slots``, where a state and its deltas take so many."""
         own = not self._initial and self._slot not in slots
-        return 1 + own + self._final + self._deltas
+        return (1 + own + self._final) * state + self._deltas * deltas
 
     def _leave(self) -> None:
         """The present state is the final one no longer, which stays."""

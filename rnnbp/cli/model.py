@@ -20,6 +20,7 @@ from rnnbp.ieee import within
 from rnnbp.layers import Dense, Dropout, Embedding
 from rnnbp.numerics import Array, Shape, positive_int, real_number, shown
 from rnnbp.recurrent import Recurrent
+from rnnbp.rng import generator
 from rnnbp.storage import JSON, load_tensors
 from rnnbp.train.weights import assign, check_no_snapshot, check_shapes
 
@@ -88,7 +89,7 @@ class Architecture:
 
     def build(self, seed: int = 0) -> Sequential:
         """The model, with initial weights of this seed: (T, B) integers → (T, B, 256) logits."""
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         blocks: list[Any] = [Embedding(SYMBOLS, self.embedding, rng=rng)]
         for k in range(self.layers):
             n_in = self.units if k else self.embedding
@@ -135,7 +136,7 @@ class Sampler:
 
     def _bytes(self, prompt: bytes, allowed: Callable[[], Array] | None = None) -> Iterator[int]:
         """Bytes that follow; ``allowed`` says which ones may come next, (256,) bools."""
-        rng = np.random.default_rng(self.seed)
+        rng = generator(self.seed)
         given, state = np.frombuffer(prompt, np.uint8), None
         while True:
             logits, state = predict(self.model, given.astype(np.int64)[:, None], state=state)

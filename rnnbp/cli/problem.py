@@ -19,6 +19,7 @@ from rnnbp.graph import Sequential
 from rnnbp.layers import Dense, Embedding
 from rnnbp.losses import CrossEntropy, MeanSquaredError
 from rnnbp.numerics import Array, Shape
+from rnnbp.rng import generator
 
 DEFAULT = Architecture()
 LARGEST = MOST_UNITS
@@ -58,7 +59,7 @@ class Problem:
 
     def build(self) -> Sequential:
         """The model: (T, B) bytes or (T, B, inputs) floats → (T, B, outputs)."""
-        rng = np.random.default_rng(self.seed)
+        rng = generator(self.seed)
         blocks: list[Any] = [Embedding(SYMBOLS, self.embedding, rng=rng)] if self.inputs is None else []
         n_in = self.embedding if self.inputs is None else self.inputs
         for k in range(self.layers):
@@ -67,7 +68,7 @@ class Problem:
 
     def data(self) -> tuple[Array, Array]:
         """Random x and target."""
-        rng, shape = np.random.default_rng(self.seed), (self.steps, self.batch)
+        rng, shape = generator(self.seed), (self.steps, self.batch)
         if self.inputs is None:
             return rng.integers(0, SYMBOLS, shape), rng.integers(0, self.outputs, shape)
         x, target = (rng.standard_normal((*shape, n), np.float32) for n in (self.inputs, self.outputs))

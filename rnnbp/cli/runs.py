@@ -16,7 +16,7 @@ from rnnbp.bptt.backend import as_backend
 from rnnbp.cli.encodings import known
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.model import CELLS, Architecture
-from rnnbp.cli.text import Text
+from rnnbp.cli.text import Text, full_path
 from rnnbp.native import MOST_THREADS
 from rnnbp.schedules import EveryK, ScheduleLike
 from rnnbp.storage import Fields, StorageError, read_header, remove_leftovers, write_atomic
@@ -70,7 +70,7 @@ class Settings:
     def from_options(cls, found: Mapping[str, Any]) -> Self:
         """Those of the options that are settings; the text by its full path, the epochs unless steps are given."""
         chosen = {field.name: found[field.name] for field in fields(cls)}
-        chosen["text"] = found["text"] and str(found["text"].resolve())
+        chosen["text"] = found["text"] and str(full_path(found["text"]))
         chosen["epochs"] = found["epochs"] if found["steps"] is None else None
         return cls(**chosen)
 

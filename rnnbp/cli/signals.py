@@ -29,16 +29,29 @@ def status_of(number: int | None) -> int:
 def raising() -> Iterator[None]:
     """SIGTERM and SIGHUP raise ``Stopped`` meanwhile, where they would have killed the process
     without a word."""
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):
-            if signal.getsignal(number) is signal.SIG_DFL:
-                before[number] = signal.signal(number, _raise)
+    changed = list[signal.Signals]()
     try:
+        if threading.current_thread() is threading.main_thread():
+            for number in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):
+                if signal.getsignal(number) is signal.SIG_DFL:
+                    changed.append(number)  # before it is: an interrupt may follow at once
+                    signal.signal(number, _raise)
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        ended, stopped = False, None
+        while not ended:
+            try:
+                _reset(changed)
+                ended = True
+            except KeyboardInterrupt as error:  # a second one, or the next
+                stopped = error
+        if stopped is not None:
+            raise stopped
+
+
+def _reset(numbers: list[signal.Signals]) -> None:
+    for number in numbers:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import unicodedata
 from dataclasses import dataclass
@@ -96,12 +97,20 @@ def _python_topics() -> Text:
     return Text(joined, f"the help topics of Python {platform.python_version()}")
 
 
+def full_path(path: Path) -> Path:
+    """The path from the root, without links; ``path`` itself in a folder that is no more."""
+    try:
+        return Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a loop of links
+    except OSError:
+        return path
+
+
 def _from_file(path: Path, encoding: str | None) -> Text:
     data = _read(path)
     if not data:
         raise CommandError(f"--text {path} is empty; name a file with some text in it")
     characters = decoded(data, f"--text {path}", encoding)
-    return Text(characters, str(path), path.resolve())
+    return Text(characters, str(path), full_path(path))
 
 
 def _read(path: Path) -> bytes:

@@ -42,12 +42,20 @@ def usual() -> int:
 def limited(n: int | None) -> Iterator[None]:
     """This number of threads, whatever the environment says; None for as many as is usual."""
     n, before = n or usual(), os.environ.get(THREADS)
-    os.environ[THREADS] = str(n)
     try:
+        _set(str(n))
         with threadpool_limits(n, user_api="blas"):
             yield
     finally:
-        if before is None:
-            del os.environ[THREADS]
-        else:
-            os.environ[THREADS] = before
+        try:
+            _set(before)
+        except KeyboardInterrupt:  # a second one
+            _set(before)
+            raise
+
+
+def _set(n: str | None) -> None:
+    if n is None:
+        os.environ.pop(THREADS, None)
+    else:
+        os.environ[THREADS] = n

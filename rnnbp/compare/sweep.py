@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -84,11 +85,15 @@ def _row(choice: Choice, share: float, budget: int, cached: Choice, measured: Ma
 
 
 def _checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[float], list[str]]:
-    """Without repetitions, budgets ascending. Raises ValueError."""
+    """Without repetitions, budgets ascending. Raises ValueError, or TypeError for what is no list."""
+    for name, given in (("shares", shares), ("schedules", schedules)):
+        if not isinstance(given, Iterable) or isinstance(given, str):
+            raise TypeError(f"sweep: {name} is a list, found {given!r}; give [{given!r}]")
+    shares, schedules = list(shares), list(schedules)
     if not shares or not schedules:
         raise ValueError("sweep: there is nothing to compare; give at least one of shares and of schedules")
     for share in shares:
-        if isinstance(share, bool) or not 0 < share < math.inf:
+        if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share < math.inf:
             raise ValueError(f"sweep: a budget is above 0 percent of full caching, found {share!r}; give as 28")
     for name in schedules:
         if name not in SCHEDULES:

@@ -19,6 +19,7 @@ from rnnbp.compiler.lowering import written
 from rnnbp.compiler.opaque import OpaqueRun
 from rnnbp.compiler.sizes import ProgramSizes
 from rnnbp.compiler.tapes import ProgramTape, States, outside
+from rnnbp.compiler.weights import spread, spread_vector, vector_of, weights_of
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
 from rnnbp.layout import Layout
@@ -170,13 +171,13 @@ class Program:
                 other = (
                     given.reshape(-1, self.compiled.x.rows) if op.args[1] == x else flat[back.gathers.of[op.args[1]]].T
                 )
-                _spread(op.attr, flat[back.gathers.of[op.args[0]]] @ other, grads)
+                spread(op.attr, flat[back.gathers.of[op.args[0]]] @ other, grads)
             elif op.name == "grad_bias":
                 sums = []
                 for v in back.gathers.lanes(op.args[0]):
                     name, row = back.gathers.places[v]
                     sums.append(flat[name][row : row + self.compiled.values.rows(v)].sum(axis=1))
-                _spread_vector(op.attr, np.concatenate(sums), grads)
+                spread_vector(op.attr, np.concatenate(sums), grads)
         if back.dx_from is not None and dx is not None:
             turned = flat[back.gathers.of[back.dx_from]].T
             np.matmul(turned, self._constant(back.dx_weights), out=dx.reshape(len(turned), -1))
@@ -263,40 +264,6 @@ class Program:
         return self.workspace.new(shape, self.layout.dtype)
 
 
-def weights_of(matrix: Matrix, dtype: np.dtype[Any]) -> Array:
-    """The weights of a matrix, put together."""
-    rows = [lane.owner[lane.key][lane.start : lane.stop] * dtype.type(lane.factor) for lane in matrix.lanes]
-    whole = np.concatenate(rows)
-    return np.ascontiguousarray(whole.T) if matrix.turned else whole
-
-
-def vector_of(vector: Vector, dtype: np.dtype[Any]) -> Array:
-    """The elements of a vector, added up."""
-    found, at = np.zeros(vector.count, dtype), 0
-    for n, parts in vector.lanes:
-        for part in parts:
-            given = part.owner[part.key][part.start : part.stop]
-            found[at : at + n] += given if part.factor == 1 else given * dtype.type(part.factor)
-        at += n
-    return found
-
-
 def _flat(x: Array) -> Array:
     """(L, B, ...) with its features as one axis."""
     return x.reshape(*x.shape[:2], -1)
-
-
-def _spread(matrix: Matrix, product: Array, grads: Accumulator) -> None:
-    """Add the gradients of stacked weights to those of the parameters."""
-    at = 0
-    for lane in matrix.lanes:
-        grads.at(lane.owner, lane.key)[lane.start : lane.stop] += product[at : at + lane.count]
-        at += lane.count
-
-
-def _spread_vector(vector: Vector, sums: Array, grads: Accumulator) -> None:
-    at = 0
-    for n, parts in vector.lanes:
-        for part in parts:
-            grads.at(part.owner, part.key)[part.start : part.stop] += sums[at : at + n]
-        at += n

@@ -109,6 +109,10 @@ class ProgramSizes:
         """A checkpoint."""
         return self.layout.state_bytes()
 
+    def delta_bytes(self) -> int:
+        """The deltas of a state; zeros where y does not depend on it."""
+        return self.state_bytes()
+
     def thin_bytes(self, length: int) -> int:
         """A thin tape of ``length`` steps."""
         return self.layout.thin_bytes(length)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.compiler.code import Matrix, Vector
-from rnnbp.compiler.program import vector_of
+from rnnbp.compiler.weights import vector_of
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.kernels.bundle import Bundle
 from rnnbp.kernels.cell import Kernel

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.compiler.code import Matrix
-from rnnbp.compiler.program import vector_of
+from rnnbp.compiler.weights import vector_of
 from rnnbp.compiler.workspace import Workspace
 from rnnbp.interpreter import Accumulator
 from rnnbp.kernels.affine import Map

@@ -9,12 +9,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from rnnbp.arrays import plain
+from rnnbp.arrays import REAL, as_array, plain
 from rnnbp.ieee import ieee
 from rnnbp.layers.primitives import Primitives
 from rnnbp.mapped import check_there
 from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, shown
+
+NUMBERS = REAL + "c"
+"""Kinds of dtype that layers take; complex numbers are gradcheck's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,11 @@ class Layer(ABC):
         for x in xs:
             if hasattr(x, "apply_layer"):
                 return x.apply_layer(self, xs)
-        return self.forward(*(plain("input", x, self) for x in xs))[0]
+        arrays = [plain("input", x, self) for x in xs]
+        if any(x.dtype.kind not in NUMBERS for x in arrays):
+            for x in xs:
+                as_array(f"{self}: input", x, kinds=NUMBERS)
+        return self.forward(*arrays)[0]
 
     def __repr__(self) -> str:
         return with_name(f"{type(self).__name__}({self.describe()})", self.name)

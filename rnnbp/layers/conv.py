@@ -188,7 +188,7 @@ def _windows(kind: str, axes: int, kernel: Sizes, stride: Sizes, padding: Paddin
     sizes = per_axis(f"{kind}: kernel", kernel, axes)
     strides = per_axis(f"{kind}: stride", stride, axes)
     dilations = per_axis(f"{kind}: dilation", dilation, axes)
-    if padding == "same":
+    if isinstance(padding, str) and padding == "same":
         if set(strides) != {1}:
             raise ValueError(f"{kind}: padding 'same' needs stride 1, found {stride}; give the padding as numbers")
         total = [d * (k - 1) for k, d in zip(sizes, dilations, strict=True)]

@@ -89,7 +89,7 @@ class Dense(Layer):
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
         dxs = (_rows(dy) @ self.params[key] for key in self._names)
-        return tuple(dx.reshape(*dy.shape[:-1], dx.shape[-1]) for dx in dxs)
+        return tuple([dx.reshape(*dy.shape[:-1], dx.shape[-1]) for dx in dxs])
 
     def backward_params(self, saved: Saved, dy: Array) -> dict[str, Array]:
         rows = _rows(dy)

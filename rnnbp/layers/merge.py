@@ -36,7 +36,7 @@ class Merge(Layer):
 
     def check(self, xs: tuple[Array, ...]) -> None:
         """Raise ShapeError unless all of ``xs`` have one shape, batch axes included."""
-        self.output_shapes(*(x.shape for x in xs))
+        self.output_shapes(*[x.shape for x in xs])  # a tuple at its size: others wait in free lists
 
 
 @final

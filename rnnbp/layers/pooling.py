@@ -14,7 +14,7 @@ import numpy as np
 from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
 from rnnbp.layers.reshape import shape_only
 from rnnbp.layers.windows import Sizes, Sliding, per_axis
-from rnnbp.numerics import Array, Saved, Shape, ShapeError
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, shown
 
 MANY = 2**16
 """Elements whose masks, of a byte each, are more than NumPy's buffers, which are not there at the
@@ -44,7 +44,7 @@ class Pool(Layer):
         kind = type(self).__name__
         axes = len(kernel) if isinstance(kernel, Sequence) else 1
         if axes not in (1, 2):
-            raise ValueError(f"{kind}: kernel has one axis or two, found {kernel!r}; give an int or a pair")
+            raise ValueError(f"{kind}: kernel has one axis or two, found {shown(kernel)}; give an int or a pair")
         sizes = per_axis(f"{kind}: kernel", kernel, axes)
         strides = sizes if stride is None else per_axis(f"{kind}: stride", stride, axes)
         pads = per_axis(f"{kind}: padding", padding, axes, least=0)

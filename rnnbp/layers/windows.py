@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.numerics import Array, Shape, ShapeError
+from rnnbp.numerics import Array, Shape, ShapeError, shown
 
 Sizes: TypeAlias = int | Sequence[int]
 """One number for all axes, or one for each."""
@@ -24,13 +24,13 @@ def per_axis(what: str, value: Sizes, axes: int, *, least: int = 1) -> Shape:
     """``value`` as one int for each of ``axes``. Raises TypeError, or ValueError for a wrong count or size."""
     values = tuple(value) if isinstance(value, Sequence) else (value,) * axes
     if len(values) != axes:
-        raise ValueError(f"{what} needs one number, or {axes}: one for each axis; found {value!r}")
+        raise ValueError(f"{what} needs one number, or {axes}: one for each axis; found {shown(value)}")
     return tuple([_whole(what, v, least) for v in values])
 
 
 def _whole(what: str, value: object, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{what} must be a whole number, or one for each axis; found {value!r}")
+        raise TypeError(f"{what} must be a whole number, or one for each axis; found {shown(value)}")
     if value < least:
         raise ValueError(f"{what} must be at least {least} along every axis, found {value}")
     return int(value)

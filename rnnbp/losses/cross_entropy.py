@@ -46,7 +46,9 @@ class CrossEntropy(Loss):
         if self.class_weight is None:
             return float(t.size) if w is None else float(w.sum(dtype=np.float64))
         each = self.class_weight[t]
-        return float((each if w is None else each * w).sum())
+        if w is not None:
+            each *= w
+        return float(each.sum())
 
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
         return self.summed_in(y, target, weights, np.empty)
@@ -69,10 +71,12 @@ class CrossEntropy(Loss):
         factors = scaled if factors is hard else factors * real.type(factor)
         top, norm, at_target = _softmax(rows, factors, t, scaled, p)
         logs = np.log(norm)
-        losses = hard * (logs - at_target)
+        losses = np.subtract(logs, at_target)
+        losses *= hard
         if self.label_smoothing:
             losses += soft * (v.sum() * logs - (rows - top[:, None]) @ v)
             p -= (soft * real.type(factor))[:, None] * v
+        del top, norm, at_target, logs  # NumPy's sum may take a buffer
         return sum_of(losses), p.reshape(y.shape)
 
     def _checked(self, target: Like, weights: Like | None, outputs: Shape) -> tuple[Array, Array | None]:

@@ -104,9 +104,9 @@ def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[
     Raises ShapeError where the four are not of one shape.
     """
     fixed = fix_sizes([array for four in arrays for array in four[:2]])  # the others are the optimiser's own
-    for p, *others in arrays:
-        if any(other.shape != p.shape for other in others):
-            raise ShapeError(f"Adam: a parameter, its gradient and state have shapes {p.shape}, {shapes_of(others)}")
+    for p, g, m, v in arrays:
+        if not p.shape == g.shape == m.shape == v.shape:
+            raise ShapeError(f"Adam: a parameter, its gradient and state have shapes {shapes_of((p, g, m, v))}")
     dtype, sizes = arrays[0][0].dtype, tuple([four[0].size for four in arrays])
     function = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
     given, (job, _) = np.array(numbers, dtype), _split(function, sizes, dtype.itemsize, 4)

@@ -6,10 +6,10 @@ its cgroups; never more at once than there are processors.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import threading
+from array import array
 from contextlib import suppress
 from functools import lru_cache
 from queue import SimpleQueue
@@ -24,6 +24,7 @@ from rnnbp.numerics import Array, address, shown
 from rnnbp.stacks import room
 
 _JOB = len(jobs.JOB)
+_COUNTS, _BASES, _UNITS = map(jobs.JOB.index, ("counts", "bases", "U"))
 _BOX = 16
 """Numbers of a box, which shares no cache line with another."""
 
@@ -133,21 +134,23 @@ class Job:
         block: int = 0,
         flush: bool = False,
     ) -> None:
-        self.flush = flush
         self._arrays = tuple(None if a is None else np.ascontiguousarray(a) for a in (places, lengths, tasks))
         width, many = 0 if places is None else places.shape[1], 0 if tasks is None else tasks.shape[1]
         pieces = next(len(array) for array in (places, tasks) if array is not None)
         self.counted = _JOB + jobs.COUNTERS + pieces
         """Numbers before those that say where arrays begin."""
         at = [address(array) for array in self._arrays]
-        self._head, self._tail = (run, at[0], width, at[1], at[2], many), (pieces, batch, block)
+        head, tail = (run, at[0], width, at[1], at[2], many), (pieces, batch, block)
+        self._made = array("q", [*head, 0, 0, *tail, 0, flush, *[0] * (jobs.COUNTERS + pieces)])
 
-    def numbers(self, bases: list[int], units: bool) -> ctypes.Array[ctypes.c_int64]:
+    def numbers(self, bases: list[int], units: bool) -> array[int]:
         """The job in memory, nothing of it done, for arrays that begin at ``bases``."""
-        memory = _numbers(self.counted + len(bases))()  # takes less time than NumPy's small arrays
-        start = ctypes.addressof(memory)
-        memory[:_JOB] = [*self._head, start + 8 * _JOB, start + 8 * self.counted, *self._tail, units, self.flush]
-        memory[self.counted :] = [*bases]
+        memory = self._made[:]  # takes less time than NumPy's small arrays
+        memory.fromlist(bases)
+        start = memory.buffer_info()[0]
+        memory[_COUNTS], memory[_BASES] = start + 8 * _JOB, start + 8 * self.counted
+        if units:
+            memory[_UNITS] = 1
         return memory
 
 
@@ -155,12 +158,6 @@ class Job:
 def _lead() -> Any:
     """The function that does a job."""
     return driving.library().function("lead", 3)
-
-
-@lru_cache(256)
-def _numbers(count: int) -> type[ctypes.Array[ctypes.c_int64]]:
-    """An array type. ctypes makes it anew where none is in use, and each is 1 kB until garbage is collected."""
-    return ctypes.c_int64 * count
 
 
 def do(job: Job, bases: list[int], n: int, *, units: bool = False) -> None:
@@ -173,7 +170,7 @@ def do(job: Job, bases: list[int], n: int, *, units: bool = False) -> None:
         units: whether the kernel's products are shared by units.
     """
     memory = job.numbers(bases, units)
-    at = ctypes.addressof(memory)
+    at = memory.buffer_info()[0]
     lead, team = _lead(), _team
     if n == 1 or sys.is_finalizing() or not team.free.acquire(blocking=False):
         lead(0, 0, at)

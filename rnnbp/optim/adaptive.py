@@ -10,7 +10,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from rnnbp import native
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, address
 from rnnbp.optim.base import Optimizer
 from rnnbp.optim.groups import Check, Groups, not_negative, positive, share
 from rnnbp.optim.groups import betas as checked_betas
@@ -179,16 +179,23 @@ class _Adam(_Squaring):
         beta1, beta2 = checked_betas(type(self).__name__, betas, self.checks)
         self._set(beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
         super().__init__(params, learning_rate, ("m", "v"), groups=groups, frozen=frozen)
+        self._apart: list[int] = []
+        """Where parameters began that lay together, and apart from one another, at the last step."""
 
     def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
         if not native.chosen():
             return self.params
         from rnnbp.native import arrays as machine
 
-        given = {n: (p, grads[n], self._slots[n]["m"], self._slots[n]["v"]) for n, p in self.params.items()}
-        if not machine.apart([*self.params.values()]):  # NumPy updates one after the other
-            return self.params
-        taken = {name: four for name, four in given.items() if machine.takes(*four)}
+        ps, slots = [*self.params.values()], self._slots.values()
+        given = {n: (p, grads[n], own["m"], own["v"]) for (n, p), own in zip(self.params.items(), slots, strict=True)}
+        alike = machine.takes(*ps, *[g for _, g, _, _ in given.values()])  # the others are our own
+        places = [address(p) for p in ps]
+        if not alike or places != self._apart:
+            if not machine.apart(ps):  # NumPy updates one after the other
+                return self.params
+            self._apart = places if alike else []
+        taken = given if alike else {name: four for name, four in given.items() if machine.takes(*four[:2])}
         decay = self.weight_decay
         numbers = (
             self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, 1 / math.sqrt(1 - self.beta2**self.steps),

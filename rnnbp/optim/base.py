@@ -129,13 +129,16 @@ class Optimizer(Hyperparameters, ABC):
         own.
         """
         self._origin.check(model)
+        writable = True
         for name, p in self.params.items():
+            writable &= p.flags.writeable
             if p.shape != self._shapes[name]:
                 raise ShapeError(
                     f"{type(self).__name__}: parameter {name!r} had shape {self._shapes[name]} when the optimiser was "
                     f"built, found {p.shape}; resize no parameter in place"
                 )
-        check_writable(type(self).__name__, self.params)
+        if not writable:
+            check_writable(type(self).__name__, self.params)
 
     @ieee
     def step_by(self, grads: Mapping[str, Array], learning_rate: float, largest: Mapping[str, float]) -> None:

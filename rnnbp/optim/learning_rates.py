@@ -158,8 +158,8 @@ class OnPlateau:
         self.threshold = real_number("OnPlateau: threshold", threshold, least=0, below=1)
         self.cooldown = whole_number("OnPlateau: cooldown", cooldown, least=0)
         self.floor = real_number("OnPlateau: floor", floor, least=0, below=self.learning_rate)
-        if mode not in ("min", "max"):
-            raise ValueError(f"OnPlateau: mode must be 'min' or 'max', found {mode!r}")
+        if not isinstance(mode, str) or mode not in ("min", "max"):
+            raise ValueError(f"OnPlateau: mode must be 'min' or 'max', found {shown(mode)}")
         self.sign = 1.0 if mode == "min" else -1.0
         self.best: float | None = None
         self.bad_epochs = 0

@@ -83,8 +83,7 @@ class Origin:
 
     def _compare(self, now: Mapping[str, Array]) -> None:
         for name, p in self.held.items():
-            found = now.get(name)
-            if found is p:
+            if (found := now.get(name)) is p:
                 continue
             if found is not None and found.shape != p.shape:
                 must = f"{self.place}: parameter {name!r} must have shape {p.shape}, found {found.shape}"
@@ -180,16 +179,20 @@ def extents(arrays: Sequence[Array]) -> list[Extent]:
     if native.chosen():
         from rnnbp.native import arrays as machine
 
+        if arrays and isinstance(arrays[0], np.ndarray) and machine.takes(*arrays):  # mostly, and sooner done
+            return [_measured(*each) for each in machine.extents(arrays)]
         taken: dict[np.dtype[Any], list[int]] = {}
         for k, a in enumerate(arrays):
             if isinstance(a, np.ndarray) and machine.takes(a):
                 taken.setdefault(a.dtype, []).append(k)
         for those in taken.values():
             measured = machine.extents([arrays[k] for k in those])
-            for k, (largest, squares) in zip(those, measured, strict=True):
-                nan = largest == math.inf or math.isnan(squares)
-                found[k] = Extent(math.nan if nan else largest, squares)
+            found |= {k: _measured(*each) for k, each in zip(those, measured, strict=True)}
     return [found[k] if k in found else _extent(a) for k, a in enumerate(arrays)]
+
+
+def _measured(largest: float, squares: float) -> Extent:
+    return Extent(math.nan if largest == math.inf or squares != squares else largest, squares)  # NaN is not itself
 
 
 def _extent(g: Array) -> Extent:

@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import TypeAlias
 
 from rnnbp.actions import TIERS, Action
+from rnnbp.printing import as_text
 
 ScheduleLike: TypeAlias = Iterable[Action] | Callable[[int], Iterable[Action]] | str
 
@@ -15,12 +16,12 @@ def check_counts(chunks: int, k: int = 1, **others: int) -> None:
     """Raise TypeError or ValueError unless all are integers of at least 1."""
     for name, value in {"chunks": chunks, "k": k, **others}.items():
         if isinstance(value, bool) or not isinstance(value, Integral):  # NumPy's integers too
-            raise TypeError(f"a schedule's {name} must be an integer, found {value!r}")
+            raise TypeError(f"a schedule's {name} must be an integer, found {as_text(value)}")
         if value < 1:
             raise ValueError(f"a schedule's {name} must be at least 1, found {value}")
 
 
 def check_tier(tier: object) -> None:
     """Raise ValueError unless it is a tier."""
-    if tier not in TIERS:
-        raise ValueError(f"a schedule's tier is one of {', '.join(map(repr, TIERS))}, found {tier!r}")
+    if not isinstance(tier, str) or tier not in TIERS:
+        raise ValueError(f"a schedule's tier is one of {', '.join(map(repr, TIERS))}, found {as_text(tier)}")

@@ -48,14 +48,17 @@ def replacing(path: PathLike, size: int | None = None) -> Iterator[int]:
     """
     target = _target(path)
     temporary = target.with_name(f"{_prefix(target.name)}{secrets.token_hex(4)}.tmp")
+    name = str(temporary)
     try:
         with _create(temporary, target) as file:
             yield file.fileno()
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        try:  # noqa: SIM105  # unlink is called first, so no second interrupt comes before it
+            os.unlink(name)
+        except OSError:
+            pass
         if isinstance(error, OSError):
             raise write_error(path, error, size) from error
         raise

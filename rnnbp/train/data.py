@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rnnbp.batch_first import remember
+from rnnbp.ieee import apart
 from rnnbp.lazy import cached_property
 from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, Shape, ShapeError, flag, positive_int
@@ -175,7 +176,7 @@ class Examples(_Shuffled):
 
 @lru_cache(maxsize=4)
 def _permutation(n: int, seed: int, epoch: int) -> Array:
-    order = np.random.default_rng((seed, epoch)).permutation(n)
+    order = apart(np.random.default_rng, (seed, epoch)).permutation(n)
     order.flags.writeable = False
     return order
 

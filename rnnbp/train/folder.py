@@ -69,7 +69,7 @@ class RunFolder:
 
         Where the run ``differs`` from it on purpose, ``open`` writes one of the run as it is now.
         """
-        self.owned = self.path is not None and snapshot.resolve() == (self.path / SNAPSHOT).resolve()
+        self.owned = self.path is not None and os.path.realpath(snapshot) == os.path.realpath(self.path / SNAPSHOT)
         self.saved, self._stamp = (None if differs else step, found) if self.owned else (None, None)
 
     def outdate(self) -> None:

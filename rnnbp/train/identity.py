@@ -23,6 +23,7 @@ from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import DEFAULT_CHUNK
 from rnnbp.numerics import shown as shown_value
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
+from rnnbp.printing import as_text
 from rnnbp.schedules import ScheduleLike, resolve
 from rnnbp.storage import JSON
 from rnnbp.train.describe import UNKNOWN, Description, short
@@ -56,7 +57,7 @@ def described(name: str, value: object, known: Mapping[str, object] | None = Non
 
 def shown(value: object) -> str:
     """repr without addresses in memory, as Python writes them here and on Windows."""
-    return short(re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)))
+    return short(re.sub(r" at 0x[0-9a-fA-F]+", "", as_text(value)))
 
 
 def of_rate(rate: Schedule | OnPlateau | None, optimizer: Optimizer) -> dict[str, JSON]:

@@ -49,7 +49,11 @@ class FolderLock:
         try:
             self._take()
         except KeyboardInterrupt:
-            _remove_free(self.path)
+            try:
+                _remove_free(self.path)
+            except KeyboardInterrupt:  # a second one
+                _remove_free(self.path)
+                raise
             raise
         return self
 

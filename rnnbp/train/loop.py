@@ -12,6 +12,7 @@ from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import as_model
 from rnnbp.graph import Graph
+from rnnbp.ieee import restoring
 from rnnbp.numerics import Array
 from rnnbp.optim import Optimizer
 from rnnbp.rng import check_seed
@@ -79,6 +80,7 @@ class Trainer:
     Raises TypeError or ValueError for arguments that do not fit.
     """
 
+    @restoring
     def __init__(
         self,
         model: Any,
@@ -165,6 +167,7 @@ class Trainer:
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_busy": False}
 
+    @restoring
     def fit(
         self,
         data: SourceLike,
@@ -223,9 +226,19 @@ class Trainer:
             with contextlib.closing(self.folder), interrupts:
                 reason = self._training.train(data, limits, interrupts, self._tell)
         finally:
-            self._busy = False
-            interrupts.restore()  # once more, as an interrupt may have cut short how they were left
-            self.folder.close()
+            stopped = None
+            while self._busy:  # once more, as an interrupt may have cut short how they were left
+                try:
+                    interrupts.restore()
+                    self.folder.close()
+                    self._busy = False
+                except KeyboardInterrupt as error:
+                    stopped = error
+                except BaseException:
+                    self._busy = False
+                    raise
+            if stopped is not None:
+                raise stopped
         if reason is not None:
             interrupts.pass_on()
         return reason
@@ -267,6 +280,7 @@ class Trainer:
         """
         return predict_source("Trainer.predict", self.model, data, last, chunk=self.chunk)
 
+    @restoring
     def resume(self, path: PathLike | None = None, *, override: Sequence[str] = ()) -> Self:
         """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from rnnbp.bptt.objective import LossLike, check_loss
 from rnnbp.bptt.planner import Plan
 from rnnbp.lazy import cached_property
-from rnnbp.numerics import flag, positive_int, real_number
+from rnnbp.numerics import flag, positive_int, real_number, shown
 from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.optim.rates import Rate as OwnRate
 from rnnbp.optim.rates import checked_rate
@@ -56,8 +56,8 @@ class Options:
         self._put("callbacks", check_callbacks(self.callbacks))
         if self.progress is not None:
             self._put("progress", flag("Trainer: progress", self.progress))
-        if self.on_nonfinite not in ("raise", "skip"):
-            raise ValueError(f"Trainer: on_nonfinite is 'raise' or 'skip', found {self.on_nonfinite!r}")
+        if not isinstance(self.on_nonfinite, str) or self.on_nonfinite not in ("raise", "skip"):
+            raise ValueError(f"Trainer: on_nonfinite is 'raise' or 'skip', found {shown(self.on_nonfinite)}")
         check_on_interrupt("Trainer: on_interrupt", self.on_interrupt)
         self._check_validation()
         if self.metrics:
@@ -69,7 +69,7 @@ class Options:
         return as_metrics("Trainer: metrics", self.metrics, self.loss)
 
     def _check_numbers(self) -> None:
-        for name in ("validate_every", "snapshot_every", "patience"):
+        for name in ("validate_every", "snapshot_every", "patience", "chunk"):
             if (count := getattr(self, name)) is not None:
                 self._put(name, positive_int(f"Trainer: {name}", count))
         self._put("accumulate", positive_int("Trainer: accumulate", self.accumulate))
@@ -107,5 +107,5 @@ def split_rate(given: Rate) -> tuple[Schedule | OnPlateau | None, float | None]:
 
 def check_on_interrupt(name: str, value: object) -> None:
     """Raise ValueError unless it is a way to end on a signal."""
-    if value not in ("raise", "return"):
-        raise ValueError(f"{name} is 'raise' or 'return', found {value!r}")
+    if not isinstance(value, str) or value not in ("raise", "return"):
+        raise ValueError(f"{name} is 'raise' or 'return', found {shown(value)}")

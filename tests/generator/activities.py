@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import rnnbp as rb
+from rnnbp.rng import generator
 from tests.generator.draws import Draw
 from tests.generator.own import Alarm
 from tests.generator.runs import case_of
@@ -28,7 +29,7 @@ class BrokenError(Exception):
 
 def numbers(draw: Draw, *shape: int) -> np.ndarray:
     """Random float32."""
-    return np.random.default_rng(draw.integer(0, 2**31)).standard_normal(shape, dtype=np.float32)
+    return generator(draw.integer(0, 2**31)).standard_normal(shape, dtype=np.float32)
 
 
 def random_run(draw: Draw, place: Path) -> None:

@@ -21,7 +21,7 @@ UNTOLD = {"state", "mask"}
 
 def check_bytes(case: Case) -> None:
     """Raise DiffersError unless tracemalloc finds what a run tells, and the ledger holds what was forecast."""
-    for backend in case.backends:
+    for backend in [*case.backends, rb.Backend("interpreter")]:
         for name, schedule in {"all": "all", **case.schedules, **case.rebuilding}.items():
             what = f"{backend}, {name}"
             told = _check_measured(what, lambda b=backend, s=schedule: case.run(b, s))

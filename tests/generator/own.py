@@ -8,6 +8,7 @@ import numpy as np
 
 import rnnbp as rb
 from rnnbp.layers.base import Keeps, Scratch
+from rnnbp.rng import generator
 
 Array = np.ndarray
 Shape = tuple[int, ...]
@@ -40,7 +41,7 @@ class Tilt(rb.Layer):
     """y = a ⊙ x, with a parameter a."""
 
     def __init__(self, n: int, dtype: str, rng: int) -> None:
-        self.params = {"tilt": np.random.default_rng(rng).normal(size=n).astype(dtype)}
+        self.params = {"tilt": generator(rng).normal(size=n).astype(dtype)}
 
     def forward(self, x: Array) -> tuple[Array, tuple[Array, ...]]:  # type: ignore[override]
         return x * self.params["tilt"], (x,)

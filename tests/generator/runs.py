@@ -11,6 +11,7 @@ import numpy as np
 import rnnbp as rb
 from rnnbp import schedules
 from rnnbp.compiler.compile import RULES
+from rnnbp.rng import generator
 from tests.generator.cells import SYMBOLS
 from tests.generator.draws import Draw, sample
 from tests.generator.models import ModelMaker
@@ -64,7 +65,7 @@ def case_of(draw: Draw, *, large: bool = False, wild: bool = False, portable: bo
     steps, batch = (
         (draw.integer(10, 40), draw.pick([33, 128, 300])) if large else (draw.integer(1, 12), draw.integer(1, 4))
     )
-    data = np.random.default_rng(draw.integer(0, 10**6))
+    data = generator(draw.integer(0, 10**6))
     shape = () if maker.symbols else model.input_shapes[0]
     x = (
         data.integers(0, SYMBOLS, (steps, batch))

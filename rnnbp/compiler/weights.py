@@ -1,0 +1,46 @@
+"""Weights as a step program reads them, put together from parameters, and their gradients taken apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rnnbp.compiler.code import Matrix, Vector
+from rnnbp.interpreter import Accumulator
+from rnnbp.numerics import Array
+
+
+def weights_of(matrix: Matrix, dtype: np.dtype[Any]) -> Array:
+    """The weights of a matrix, put together."""
+    rows = [lane.owner[lane.key][lane.start : lane.stop] * dtype.type(lane.factor) for lane in matrix.lanes]
+    whole = np.concatenate(rows)
+    return np.ascontiguousarray(whole.T) if matrix.turned else whole
+
+
+def vector_of(vector: Vector, dtype: np.dtype[Any]) -> Array:
+    """The elements of a vector, added up."""
+    found, at = np.zeros(vector.count, dtype), 0
+    for n, parts in vector.lanes:
+        for part in parts:
+            given = part.owner[part.key][part.start : part.stop]
+            found[at : at + n] += given if part.factor == 1 else given * dtype.type(part.factor)
+        at += n
+    return found
+
+
+def spread(matrix: Matrix, product: Array, grads: Accumulator) -> None:
+    """Add the gradients of stacked weights to those of the parameters."""
+    at = 0
+    for lane in matrix.lanes:
+        grads.at(lane.owner, lane.key)[lane.start : lane.stop] += product[at : at + lane.count]
+        at += lane.count
+
+
+def spread_vector(vector: Vector, sums: Array, grads: Accumulator) -> None:
+    """The same of an added vector."""
+    at = 0
+    for n, parts in vector.lanes:
+        for part in parts:
+            grads.at(part.owner, part.key)[part.start : part.stop] += sums[at : at + n]
+        at += n
