@@ -20,7 +20,7 @@ def model() -> rb.Sequential:
 
 
 def train(**options: Any) -> Any:
-    return rb.fit(model(), rb.Sequences(X, Y, batch_size=2), MSE, "adam", lr=0.1, steps=1, **options)
+    return rb.fit(model(), rb.Sequences(X, Y, batch_size=2), MSE, "adam", learning_rate=0.1, steps=1, **options)
 
 
 def sweep(**options: Any) -> Any:

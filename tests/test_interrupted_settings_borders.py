@@ -38,7 +38,7 @@ WRONG: dict[str, Callable[[], object]] = {
     "MaxPool": lambda: rb.MaxPool([[X[0, 0]]]),  # type: ignore[list-item]
     "Dropout": lambda: rb.Dropout(LIST),  # type: ignore[arg-type]
     "rng": lambda: rb.Dense(3, 3, rng=LIST),  # type: ignore[arg-type]
-    "lr": lambda: rb.optim.SGD(model(), lr=LIST),  # type: ignore[arg-type]
+    "lr": lambda: rb.optim.SGD(model(), learning_rate=LIST),  # type: ignore[arg-type]
     "OnPlateau": lambda: rb.optim.OnPlateau(0.1, mode=LIST),  # type: ignore[arg-type]
     "Trainer": lambda: rb.Trainer(model(), LIST, MSE),  # type: ignore[arg-type]
     "seed": lambda: rb.Trainer(model(), rb.optim.SGD(model()), MSE, seed=LIST),  # type: ignore[arg-type]

@@ -116,7 +116,7 @@ DOORS: dict[str, Callable[[Any], Any]] = {
     "a layer's params": lambda x: dense_of(x[ROW]),
     "an initializer": lambda x: rb.Dense(F, 1, weight_init=lambda rng, shape: x[ROW]),
     "class weights": lambda x: rb.losses.CrossEntropy(class_weight=x[3, 0]),
-    "a gradient": lambda x: rb.optim.SGD(dense := rb.Dense(F, 1, rng=0), lr=1.0).step(
+    "a gradient": lambda x: rb.optim.SGD(dense := rb.Dense(F, 1, rng=0), learning_rate=1.0).step(
         dict(dense.params, weight=x[ROW])
     ),
     "gradients that are clipped": lambda x: rb.optim.clip_by_global_norm({"weight": x}, 1.0),

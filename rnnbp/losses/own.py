@@ -148,7 +148,7 @@ def number(who: str, value: Any, *, real: bool = True) -> Scalar:
     if not real and isinstance(value, complex | np.complexfloating):
         return complex(value)
     if not isinstance(value, (int, float, np.integer, np.floating, np.ndarray)) or np.asarray(value).dtype.kind == "c":
-        raise TypeError(f"{who} gave the value {value!r}; it must be a real number")
+        raise TypeError(f"{who} gave the value {shown(value)}; it must be a real number")
     try:
         return float(value)
     except OverflowError:  # an integer of more than 308 digits
