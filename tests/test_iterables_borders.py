@@ -85,7 +85,11 @@ def test_they_train_as_a_source_does(name: str) -> None:
     assert found.validation_losses[0] == pytest.approx(expected.validation_losses[0], rel=1e-12)
 
 
-@pytest.mark.parametrize("name", SOURCES)
+QUICK = ("loader", "function of the epoch", "endless")
+RESUMED = [pytest.param(name, marks=[pytest.mark.long] * (name not in QUICK)) for name in SOURCES]
+
+
+@pytest.mark.parametrize("name", RESUMED)
 def test_a_resumed_run_passes_over_what_it_has_seen(name: str, tmp_path: Path) -> None:
     whole = trainer()
     whole.fit(SOURCES[name](), steps=7)
