@@ -106,6 +106,18 @@ def _warns_of_iterators(name: str) -> Any:
     return context.get(name, pytest.MonkeyPatch.context())
 
 
+def test_an_endless_generator_is_passed_over_from_its_beginning(tmp_path: Path) -> None:
+    def growing() -> Iterator[Any]:
+        for k in range(1, 100):
+            yield ITEMS[0][0] * k, ITEMS[0][1]
+
+    whole = trainer().fit(rb.Batches(growing(), batches_per_epoch=3), steps=8)
+    trainer(tmp_path).fit(rb.Batches(growing(), batches_per_epoch=3), steps=7)
+    with pytest.warns(RuntimeWarning, match="comes once"):
+        resumed = trainer(tmp_path).resume().fit(rb.Batches(growing(), batches_per_epoch=3), until_steps=8)
+    assert resumed.losses == whole.losses
+
+
 def test_other_batches_are_refused_when_a_run_goes_on(tmp_path: Path) -> None:
     trainer(tmp_path).fit(ITEMS, steps=3)
     with pytest.raises(ValueError, match="began on other data: batch 0 of epoch 0 differs"):

@@ -69,6 +69,14 @@ def test_regression_with_weights_and_functions_of_ones_own() -> None:
     assert found["coverage"] == pytest.approx(((abs(d) < 0.5).all(-1) * weights).sum() / weights.sum())
 
 
+def test_what_has_no_weight_may_be_nan() -> None:
+    target = np.where(MASK, RNG.normal(size=(N, T)), np.nan)[..., None]
+    data = rb.Sequences(X, target, mask=MASK, batch_size=3)
+    found = rb.evaluate(net(1), data, MSE, metrics=["mse", "mae"])
+    assert found["mse"] == pytest.approx(found["loss"], rel=1e-12)
+    assert found["mae"] == pytest.approx(abs(whole(1) - target)[MASK].mean(), rel=1e-12)
+
+
 @pytest.mark.parametrize("kind", [float, int, bool])
 def test_binary_accuracy_of_logits_and_of_probabilities(kind: type) -> None:
     target = RNG.integers(0, 2, (N, T, 1)).astype(kind)
