@@ -47,7 +47,8 @@ def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Option
     Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
 
     Weights of PyTorch's nn.RNN, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()`` for each
-    ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential names begin with a place, "0.").
+    ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential names begin with a place, "0.",
+    or with ``name``). ``load_weights`` reads a safetensors file of theirs.
     Of Keras's and TensorFlow's SimpleRNN, with ``model`` the layer of this library and ``layer`` theirs::
 
         kernel, recurrent, bias = layer.get_weights()
@@ -73,7 +74,8 @@ def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Optio
     Shapes: x (T, B, n_in) → y (T, B, n), state (h, c), each (B, n).
 
     Weights of PyTorch's nn.LSTM, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()`` for each
-    ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential names begin with a place, "0.").
+    ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential names begin with a place, "0.",
+    or with ``name``). ``load_weights`` reads a safetensors file of theirs.
     Of Keras's and TensorFlow's LSTM, with ``model`` the layer of this library and ``layer`` theirs::
 
         kernel, recurrent, bias = layer.get_weights()
@@ -104,7 +106,8 @@ def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Option
     Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
 
     Weights of PyTorch's nn.GRU, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()`` for each
-    ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential names begin with a place, "0.").
+    ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential names begin with a place, "0.",
+    or with ``name``). ``load_weights`` reads a safetensors file of theirs.
     Of Keras's and TensorFlow's GRU, with ``model`` the layer of this library and ``layer`` theirs::
 
         kernel, recurrent, bias = layer.get_weights()

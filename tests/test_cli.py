@@ -130,10 +130,10 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
 
     original: Callable[..., object] = Update.__call__
 
-    def call(self: Update, batch: object, state: object, step: int) -> object:
+    def call(self: Update, batch: object, state: object, step: int, *more: object) -> object:
         if step == steps - 1:
             os.kill(os.getpid(), signal.SIGINT)
-        return original(self, batch, state, step)
+        return original(self, batch, state, step, *more)
 
     monkeypatch.setattr(Update, "__call__", call)
 

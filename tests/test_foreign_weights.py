@@ -83,6 +83,31 @@ def test_the_error_proposes_the_names(path):
         np.testing.assert_array_equal(net.params[ours], theirs()[name])
 
 
+def test_names_go_back_to_theirs(path, tmp_path):
+    net = model(lstm="lstm", fc="fc")
+    rb.load_weights(net, path, rename=lambda name: name.removesuffix("_l0"))
+    back = lambda name: f"{name}_l0" if name.startswith("lstm.") else name  # noqa: E731  # as a user writes it
+    rb.save_weights(net, tmp_path / "back.safetensors", rename=back)
+    found = safetensors.numpy.load_file(tmp_path / "back.safetensors")
+    assert found.keys() == theirs().keys()
+    for name, a in theirs().items():
+        np.testing.assert_array_equal(found[name], a)
+    with pytest.raises(
+        ValueError, match=r"rename has 'fc.wight', which is none of the model's names, did you mean 'fc.weight'"
+    ):
+        rb.save_weights(net, tmp_path / "back.safetensors", rename={"fc.wight": "x"})
+
+
+def test_an_encoder_is_loaded_and_a_new_head_stays(path):
+    net = rb.Sequential(rb.LSTM(3, 4, rng=0, name="lstm"), rb.Dense(4, 7, rng=1, name="head"))
+    before = net.params.copy()
+    rb.load_weights(net, path, rename=lambda name: name.removesuffix("_l0"), strict=False)
+    np.testing.assert_array_equal(net.params["lstm.weight_hh"], theirs()["lstm.weight_hh_l0"])
+    np.testing.assert_array_equal(net.params["head.weight"], before["head.weight"])
+    with pytest.raises(ValueError, match=r"lstm.weight_ih is missing; .*rename="):
+        rb.load_weights(net, path, rename={"fc.weight": None, "fc.bias": None}, strict=False)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
 @pytest.mark.parametrize("own", ["float32", "float64"])
 def test_other_floats_are_rounded_to_the_model_s(dtype, own, tmp_path):
@@ -144,8 +169,8 @@ def test_a_file_that_is_cut_at_any_byte_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("rename", "error", "text"),
     [
-        ({"lstm.weight_ih": "0.weight_ih"}, ValueError, "rename has 'lstm.weight_ih', and the file does not, did you mean 'lstm.weight_ih_l0'"),
-        (OURS, ValueError, "rename goes from the file's names to the model's"),
+        ({"lstm.weight_ih": "0.weight_ih"}, ValueError, "rename has 'lstm.weight_ih', which is none of the file's names, did you mean 'lstm.weight_ih_l0'"),
+        (OURS, ValueError, "rename goes from the file's names to the others"),
         (lambda name: "same", ValueError, "rename makes 'same' of several tensors"),
         (lambda name: 3, TypeError, "rename makes 3 of 'fc.bias'; give a text, or None"),
         ("torch", TypeError, "rename is a dict or a function of names, found 'torch'"),

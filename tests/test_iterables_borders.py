@@ -85,7 +85,11 @@ def test_they_train_as_a_source_does(name: str) -> None:
     assert found.validation_losses[0] == pytest.approx(expected.validation_losses[0], rel=1e-12)
 
 
-@pytest.mark.parametrize("name", SOURCES)
+QUICK = ("loader", "function of the epoch", "endless")
+RESUMED = [pytest.param(name, marks=[pytest.mark.long] * (name not in QUICK)) for name in SOURCES]
+
+
+@pytest.mark.parametrize("name", RESUMED)
 def test_a_resumed_run_passes_over_what_it_has_seen(name: str, tmp_path: Path) -> None:
     whole = trainer()
     whole.fit(SOURCES[name](), steps=7)
@@ -102,10 +106,59 @@ def _warns_of_iterators(name: str) -> Any:
     return context.get(name, pytest.MonkeyPatch.context())
 
 
+@pytest.mark.parametrize("accumulate", [1, 3])
+@pytest.mark.parametrize("name", ["loader", "function", "with masks"])
+def test_updates_from_several_batches(name: str, accumulate: int) -> None:
+    found = trainer(accumulate=accumulate).fit(SOURCES[name](), epochs=2)
+    expected = trainer(accumulate=accumulate).fit(Own(), epochs=2)
+    assert found.losses == pytest.approx(expected.losses, rel=1e-12)
+
+
+def test_a_batch_of_a_generator_can_be_asked_for_again_after_an_error() -> None:
+    calls: list[int] = []
+
+    def flaky(y: Any, target: Any) -> tuple[float, Any]:
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError("disk")
+        return float(((y - target) ** 2).sum()), 2 * (y - target)
+
+    layers = rb.LSTM(F, 4, dtype="float64", rng=0), rb.Dense(4, 1, dtype="float64", rng=1)
+    model = rb.Sequential(*layers)
+    one, given = rb.Trainer(model, rb.optim.Adam(model), flaky), iter(ITEMS)
+    with pytest.raises(OSError, match="disk"):
+        one.fit(given, epochs=1)
+    assert one.fit(given, until_epochs=1).steps == N
+
+
+def test_an_endless_generator_is_passed_over_from_its_beginning(tmp_path: Path) -> None:
+    def growing() -> Iterator[Any]:
+        for k in range(1, 100):
+            yield ITEMS[0][0] * k, ITEMS[0][1]
+
+    whole = trainer().fit(rb.Batches(growing(), batches_per_epoch=3), steps=8)
+    trainer(tmp_path).fit(rb.Batches(growing(), batches_per_epoch=3), steps=7)
+    with pytest.warns(RuntimeWarning, match="comes once"):
+        resumed = trainer(tmp_path).resume().fit(rb.Batches(growing(), batches_per_epoch=3), until_steps=8)
+    assert resumed.losses == whole.losses
+
+
 def test_other_batches_are_refused_when_a_run_goes_on(tmp_path: Path) -> None:
     trainer(tmp_path).fit(ITEMS, steps=3)
     with pytest.raises(ValueError, match="began on other data: batch 0 of epoch 0 differs"):
         trainer(tmp_path).resume().fit(ITEMS[::-1], steps=4)
+
+
+def test_a_loader_that_shuffles_by_itself_is_warned_of_when_a_run_goes_on(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+
+    class Shuffling:
+        def __iter__(self) -> Iterator[Any]:
+            return iter([(x + rng.normal(), target) for x, target in ITEMS])
+
+    trainer(tmp_path).fit(Shuffling(), steps=3)
+    with pytest.warns(RuntimeWarning, match="gives another batch each time"):
+        assert trainer(tmp_path).resume().fit(Shuffling(), until_steps=5).steps == 5
 
 
 def test_a_generator_serves_one_epoch() -> None:

@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
+import rnnbp as rb
 from rnnbp import optim
-from tests.test_optim_groups import model, updated
+from tests.test_optim_groups import LOSS, TARGET, X, model, updated
 
 SETTINGS = [
     (optim.Adam, {"betas": (0.5, 0.6)}), (optim.Adam, {"eps": 1e-2, "beta1": 0.3}), (optim.AdamW, {"weight_decay": 0.5}),
@@ -63,3 +64,33 @@ def test_what_would_change_nothing_is_refused_where_it_is_set(rule, name, value,
     assert repr(optimiser) == before
     optimiser.tag = "one's own"
     assert optimiser.tag == "one's own"
+
+
+DATA = rb.Sequences(X.swapaxes(0, 1), TARGET.swapaxes(0, 1), batch_size=2)
+
+
+def test_fit_hands_a_named_optimiser_its_options():
+    one, other = model(), model()
+    options = {
+        "weight_decay": 0.5,
+        "betas": (0.5, 0.9),
+        "groups": {"*bias*": {"weight_decay": 0.0}},
+        "frozen": "0.weight*",
+    }
+    rb.fit(one, DATA, LOSS, "adamw", learning_rate=0.1, epochs=2, clip_norm=1.0, **options)
+    rb.fit(other, DATA, LOSS, optim.AdamW(other, 0.1, **options), epochs=2, clip_norm=1.0)
+    assert one.params == other.params
+    assert one.params != model().params
+
+
+@pytest.mark.parametrize(
+    ("rule", "option", "text"),
+    [
+        ("adam", {"momentum": 0.9}, "fit: Adam has no momentum; it has betas, eps, weight_decay, groups, frozen"),
+        ("sgd", {"alpha": 0.9}, "fit: SGD has no alpha; it has momentum"),
+        (optim.SGD(model()), {"weight_decay": 0.1}, "goes weight_decay; give it to the one that you build"),
+    ],
+)
+def test_fit_names_the_optimiser_that_has_no_such_option(rule, option, text):
+    with pytest.raises(TypeError, match=re.escape(text)):
+        rb.fit(model(), DATA, LOSS, rule, epochs=1, **option)

@@ -82,6 +82,15 @@ def test_the_last_valid_step_of_each_sequence(chunk: int) -> None:
     np.testing.assert_array_equal(valid, whole[LENGTHS - 1, np.arange(B)])
 
 
+@pytest.mark.parametrize("mask", [None, np.ones((20_000, 4), bool)], ids=["all", "mask"])
+def test_the_last_step_takes_no_memory_for_the_others(mask: np.ndarray | None) -> None:
+    x = np.zeros((20_000, B, F), np.float32)
+    rb.predict(net(), x, last=True, mask=mask)
+    with rb.memory.measure() as used:
+        rb.predict(net(), x, last=True, mask=mask)
+    assert used.peak_bytes < 20_000 * B * K * 4 / 2
+
+
 def test_the_last_step_of_a_stream() -> None:
     last, _ = rb.predict(net(), (X[k : k + 7] for k in range(0, T, 7)), last=True)
     np.testing.assert_array_equal(last, rb.predict(net(), X)[0][-1])

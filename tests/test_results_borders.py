@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,15 @@ def net(out: int = K, inputs: int = F) -> rb.Sequential:
     return rb.Sequential(rb.GRU(inputs, 6, dtype="float64", rng=0), rb.Dense(6, out, dtype="float64", rng=1))
 
 
-def whole(model: Any, x: np.ndarray = X) -> np.ndarray:
-    """Outputs (N, T, ...), one sequence at a time."""
-    return np.stack([rb.predict(model, sequence[:, None])[0][:, 0] for sequence in x])
+@lru_cache
+def whole(out: int = K) -> np.ndarray:
+    """Outputs (N, T, out), one sequence at a time."""
+    return np.stack([rb.predict(net(out), sequence[:, None])[0][:, 0] for sequence in X])
 
 
 def test_classification_of_padded_sequences() -> None:
     data = rb.Sequences(X, LABELS, mask=MASK, last=True, batch_size=4, seed=5)
-    expected = whole(net())[np.arange(N), LENGTHS - 1]
+    expected = whole()[np.arange(N), LENGTHS - 1]
     logits = rb.predict(net(), data)
     np.testing.assert_allclose(logits, expected, rtol=1e-12)
     found = rb.evaluate(net(), data, CE, metrics=["accuracy"])
@@ -43,7 +45,7 @@ def test_classification_of_padded_sequences() -> None:
 def test_a_label_for_each_step() -> None:
     data = rb.Sequences(np.where(MASK[..., None], X, np.nan), STEPS, mask=MASK, batch_size=4)
     logits = rb.predict(net(), data)
-    np.testing.assert_allclose(logits[MASK], whole(net())[MASK], rtol=1e-12)
+    np.testing.assert_allclose(logits[MASK], whole()[MASK], rtol=1e-12)
     found = rb.evaluate(net(), data, CE, metrics="accuracy")
     assert found["accuracy"] == pytest.approx((logits.argmax(-1) == STEPS)[MASK].mean())
     last = rb.predict(net(), data, last=True)
@@ -59,7 +61,7 @@ def test_regression_with_weights_and_functions_of_ones_own() -> None:
 
     metrics = {"mse": "mse", "mae": "mae", "bias": lambda y, t: y - t, "coverage": coverage}
     found = rb.evaluate(net(2), data, MSE, metrics=metrics)
-    d = whole(net(2)) - target
+    d = whole(2) - target
     assert found["mse"] == pytest.approx(found["loss"], rel=1e-12)
     assert found["mse"] == pytest.approx((d**2 * weights[..., None]).sum() / weights.sum() / 2)
     assert found["mae"] == pytest.approx((abs(d) * weights[..., None]).sum() / weights.sum() / 2)
@@ -67,11 +69,19 @@ def test_regression_with_weights_and_functions_of_ones_own() -> None:
     assert found["coverage"] == pytest.approx(((abs(d) < 0.5).all(-1) * weights).sum() / weights.sum())
 
 
+def test_what_has_no_weight_may_be_nan() -> None:
+    target = np.where(MASK, RNG.normal(size=(N, T)), np.nan)[..., None]
+    data = rb.Sequences(X, target, mask=MASK, batch_size=3)
+    found = rb.evaluate(net(1), data, MSE, metrics=["mse", "mae"])
+    assert found["mse"] == pytest.approx(found["loss"], rel=1e-12)
+    assert found["mae"] == pytest.approx(abs(whole(1) - target)[MASK].mean(), rel=1e-12)
+
+
 @pytest.mark.parametrize("kind", [float, int, bool])
 def test_binary_accuracy_of_logits_and_of_probabilities(kind: type) -> None:
     target = RNG.integers(0, 2, (N, T, 1)).astype(kind)
     data = rb.Sequences(X, target, batch_size=4)
-    y = whole(net(1))
+    y = whole(1)
     found = rb.evaluate(net(1), data, rb.losses.BinaryCrossEntropy(), metrics=["accuracy"])
     assert found["accuracy"] == pytest.approx(((y > 0) == target).mean())
     found = rb.evaluate(net(1), data, MSE, metrics=["accuracy"])
@@ -81,7 +91,7 @@ def test_binary_accuracy_of_logits_and_of_probabilities(kind: type) -> None:
 def test_one_hot_targets_with_a_loss_of_ones_own() -> None:
     target = np.eye(K)[STEPS]
     found = rb.evaluate(net(), rb.Sequences(X, target, batch_size=4), MSE, metrics=["accuracy"])
-    assert found["accuracy"] == pytest.approx((whole(net()).argmax(-1) == STEPS).mean())
+    assert found["accuracy"] == pytest.approx((whole().argmax(-1) == STEPS).mean())
 
 
 def test_examples_in_their_order() -> None:
@@ -118,9 +128,9 @@ class Carried:
 
 
 def test_sources_of_ones_own_that_carry_their_state() -> None:
-    np.testing.assert_allclose(rb.predict(net(), Carried()), whole(net()), rtol=1e-12)
+    np.testing.assert_allclose(rb.predict(net(), Carried()), whole(), rtol=1e-12)
     found = rb.evaluate(net(), Carried(), CE, metrics=["accuracy"])
-    assert found["accuracy"] == pytest.approx((whole(net()).argmax(-1) == STEPS).mean())
+    assert found["accuracy"] == pytest.approx((whole().argmax(-1) == STEPS).mean())
     with pytest.raises(ValueError, match="last=True, but batch 1 goes on from the one before"):
         rb.predict(net(), Carried(), last=True)
 
@@ -128,10 +138,10 @@ def test_sources_of_ones_own_that_carry_their_state() -> None:
 def test_iterables() -> None:
     loader = [(X[k : k + 4], LABELS[k : k + 4]) for k in range(0, N, 4)]
     data = rb.Batches(loader, batch_first=True, last=True)
-    np.testing.assert_allclose(rb.predict(net(), data), whole(net())[:, -1], rtol=1e-12)
+    np.testing.assert_allclose(rb.predict(net(), data), whole()[:, -1], rtol=1e-12)
     assert rb.evaluate(net(), data, CE, metrics=["accuracy"]).keys() == {"loss", "accuracy"}
     first = [(x.swapaxes(0, 1),) for x, _ in loader]
-    np.testing.assert_allclose(rb.predict(net(), first), whole(net()), rtol=1e-12)
+    np.testing.assert_allclose(rb.predict(net(), first), whole(), rtol=1e-12)
     turned = [(x.swapaxes(0, 1), STEPS[:4].T) for x, _ in loader[:1]]
     assert rb.evaluate(net(), iter(turned), CE) == rb.evaluate(net(), turned, loss=CE)
 

@@ -188,3 +188,26 @@ def test_a_copy_has_settings_of_its_own(copied: Any) -> None:
     assert (run.clip_norm, run.learning_rate, other.learning_rate) == (0.5, 0.1, 0.5)
     other.clip_norm, other.learning_rate = 0.5, 0.1
     assert other.fit(DATA, steps=2).losses == run.fit(DATA, steps=2).losses
+
+
+UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
+    "lr": ({"lr": 0.1}, r"Trainer has no option 'lr'; did you mean learning_rate\?"),
+    "a slip": ({"clip_nrom": 1.0}, r"no option 'clip_nrom'; did you mean clip_norm\?"),
+    "of fit": ({"until_steps": 3}, r"did you mean Trainer\.fit\(data, until_steps=\.\.\.\)\?"),
+    "of the source": ({"batch_size": 3}, r"did you mean the batch_size of the source\?"),
+    "none of all": ({"colour": 3}, r"no option 'colour'; it takes model, optimizer, loss, checkpoint, "),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_an_unknown_option_is_refused_with_the_nearest_one(case: str) -> None:
+    options, words = UNKNOWN[case]
+    with pytest.raises(TypeError, match=words):
+        trainer(**options)
+
+
+@pytest.mark.parametrize("case", [case for case in UNKNOWN if case != "lr"])
+def test_fit_refuses_an_unknown_option_too(case: str) -> None:
+    options, words = UNKNOWN[case]
+    with pytest.raises(TypeError, match=words):
+        rb.fit(trainer().model, DATA, MSE, "sgd", steps=1, **options)

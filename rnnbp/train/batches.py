@@ -68,10 +68,11 @@ class Batches:
         self.declared = batches_per_epoch
         self._items: Iterator[Any] | None = None
         self._ahead: list[Any] = []
+        self._latest: tuple[int, int, Any] | None = None
         self._first, self._epoch, self._index = 0, 0, 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_items": None, "_ahead": [], "_epoch": 0, "_index": 0}
+        return vars(self) | {"_items": None, "_ahead": [], "_latest": None, "_epoch": 0, "_index": 0}
 
     @property
     def once(self) -> bool:
@@ -90,11 +91,16 @@ class Batches:
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch ``index`` of an epoch: the next one, or else those before it are passed over."""
         check_place(type(self).__name__, self.declared or UNKNOWN, epoch, index)
+        if self.once and self._latest is not None and self._latest[:2] == (epoch, index):  # again, after an error
+            return self._made(self._latest[2], epoch, index)
         self._go_to(epoch, index)
         item = self._ahead.pop() if self._ahead else next(self._items or iter(()), END)
         if item is END:
             raise ValueError(self._ended(epoch, index))
         self._epoch, self._index = epoch, index + 1
+        self._latest = (epoch, index, item) if self.once else None
+        if index + 1 == self.declared and not self.once:
+            self._items = None  # a loader's may have processes of its own
         return self._made(item, epoch, index)
 
     def epoch(self, number: int = 0) -> Iterator[Batch]:

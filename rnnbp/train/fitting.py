@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from rnnbp.bptt.objective import LossLike
@@ -37,6 +39,8 @@ def fit(
         optimizer: one of rnnbp.optim, or a name: "sgd", "adagrad", "rmsprop", "adam", "adamw".
         learning_rate: a number, a schedule, an OnPlateau or a function of the step; by default the
             optimiser's own.
+        options: those of a Trainer, and with the name of an optimiser its own, as ``weight_decay``,
+            ``groups`` and ``frozen``.
         lr: the old name of a ``learning_rate`` that is a number.
 
     Raises as Trainer does.
@@ -49,10 +53,27 @@ def fit(
     if isinstance(optimizer, str):
         if optimizer not in OPTIMIZERS:
             raise ValueError(f"fit: optimizer is one of {', '.join(map(repr, OPTIMIZERS))}, found {optimizer!r}")
-        optimizer = OPTIMIZERS[optimizer](model, **({} if lr is None else {"learning_rate": lr}))  # type: ignore[arg-type]  # the dict has the rate alone
+        rule, own = OPTIMIZERS[optimizer], dict[str, Any]({} if lr is None else {"learning_rate": lr})
+        own |= {name: options.pop(name) for name in _options(rule) if name in options}
+        _refuse(options, f"fit: {rule.__name__} has no", f"it has {', '.join(_options(rule))}")
+        optimizer = rule(model, **own)
     elif lr is not None:
         raise ValueError("fit: lr goes with the name of an optimizer; give learning_rate, which goes with any")
+    else:
+        _refuse(options, "fit: with the name of an optimizer goes", "give it to the one that you build")
     if lr is not None:
         warnings.warn(f"fit: lr is called learning_rate now; write learning_rate={lr!r}", DeprecationWarning, 2)
     trainer = Trainer(model, optimizer, loss, learning_rate=learning_rate, **options)
     return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
+
+
+def _options(rule: type[Optimizer]) -> list[str]:
+    """What an optimiser takes besides the model and the learning rate."""
+    return [name for name in inspect.signature(rule).parameters if name not in ("params", "learning_rate")]
+
+
+def _refuse(options: Mapping[str, Any], what: str, cure: str) -> None:
+    """Raise TypeError for an option that is one of optimisers."""
+    for name in options:
+        if any(name in _options(rule) for rule in OPTIMIZERS.values()):
+            raise TypeError(f"{what} {name}; {cure}")

@@ -26,7 +26,7 @@ from rnnbp.train.limits import Limits
 from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite, Options, Rate, check_on_interrupt, split_rate
 from rnnbp.train.results import evaluate_source, predict_source
-from rnnbp.train.settings import Fixed, RateSetting, Setting, unknown
+from rnnbp.train.settings import Fixed, RateSetting, Setting, naming_the_nearest, unknown
 from rnnbp.train.source import Source
 from rnnbp.train.sources import SourceLike, as_source
 from rnnbp.train.standing import Parts, Standing
@@ -80,6 +80,7 @@ class Trainer:
     Raises TypeError or ValueError for arguments that do not fit.
     """
 
+    @naming_the_nearest
     @restoring
     def __init__(
         self,

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from rnnbp.arrays import sliceable
-from rnnbp.numerics import ShapeError, flag, shown
+from rnnbp.numerics import DtypeError, ShapeError, flag, shown
 from rnnbp.train.rows import Rows, rows, same_length
 
 
@@ -39,7 +39,25 @@ def recordings_of(
     parts = {"x": x, "target": target, "mask": mask}
     lists = {name: _listed(place, name, given, x) for name, given in parts.items()}
     each = zip(lists["x"], lists["target"], lists["mask"], strict=True)
-    return True, tuple(_recording(place, f"[{k}]", *arrays) for k, arrays in enumerate(each))
+    found = tuple(_recording(place, f"[{k}]", *arrays) for k, arrays in enumerate(each))
+    _check_alike(place, found)
+    return True, found
+
+
+def _check_alike(place: str, found: tuple[Recording, ...]) -> None:
+    """Raise ShapeError or DtypeError where recordings differ in their features or their kinds of numbers."""
+    for name in ("x", "target"):
+        arrays: list[Rows] = [array for array in (getattr(one, name) for one in found) if array is not None]
+        for k, array in enumerate(arrays):
+            if array.shape[1:] != arrays[0].shape[1:]:
+                raise ShapeError(
+                    f"{place}: {name}[{k}] has shape {array.shape}, {name}[0] {arrays[0].shape}; recordings differ in "
+                    f"axis 0 alone"
+                )
+            if array.dtype.kind != arrays[0].dtype.kind:
+                raise DtypeError(
+                    f"{place}: {name}[{k}] has dtype {array.dtype}, {name}[0] {arrays[0].dtype}; give all of one dtype"
+                )
 
 
 def _recording(place: str, at: str, x: object, target: object, mask: object) -> Recording:
@@ -62,7 +80,8 @@ def _listed(place: str, name: str, given: object, x: object) -> Sequence[Any]:
         return [None] * count
     if not isinstance(given, (list, tuple)) or len(given) != count or not count:
         found = f"a list of {len(given)}" if isinstance(given, (list, tuple)) else shown(given)
-        raise ShapeError(f"{place}: {name} must be a list of {count or 'some'} recordings, as x, found {found}")
+        cure = "; for a list that is one stream say recordings=False" if count else ""
+        raise ShapeError(f"{place}: {name} must be a list of {count or 'some'} recordings, as x, found {found}{cure}")
     return given
 
 

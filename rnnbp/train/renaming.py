@@ -1,4 +1,4 @@
-"""Names of another library's weights, as those of a model."""
+"""Names of another library's weights, as those of a model, and the other way."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from rnnbp.nearest import hint
 from rnnbp.numerics import Array, Shape, escaped, shown
 
 Rename: TypeAlias = Mapping[str, str | None] | Callable[[str], str | None]
-"""From a name in the file to that of a parameter; None for a tensor to be left out."""
+"""From a name in the file to that of a parameter, or the other way; None for one to be left out."""
 SHOWN = 20
 """Pairs of names that an error proposes."""
 
 
-def renamed_arrays(place: str, arrays: Mapping[str, Array], rename: Rename | None) -> dict[str, Array]:
-    """The arrays under their new names; a name that a dict does not have stays.
+def renamed_arrays(place: str, arrays: Mapping[str, Array], rename: Rename | None, whose: str) -> dict[str, Array]:
+    """The arrays, ``whose`` they are being "the file's" or "the model's", under their new names; a name
+    that a dict does not have stays.
 
     Raises TypeError for what is neither a dict nor a function of texts, ValueError for a name in the
-    dict that the file does not have, and where two tensors get one name.
+    dict that the arrays do not have, and where two tensors get one name.
     """
-    names = _names(place, arrays, rename)
+    names = _names(place, arrays, rename, whose)
     found: dict[str, Array] = {}
     for old, new in names.items():
         if new is None:
@@ -41,7 +42,7 @@ def respelled(arrays: Mapping[str, Array], params: Mapping[str, Array]) -> dict[
 
 
 def proposal(model: Mapping[str, Shape], file: Mapping[str, Shape]) -> str:
-    """A ``rename`` that would do for what neither has under the other's names, as text; "" for none."""
+    """The ``rename`` that would do for what neither has under the other's names, as text; "" for none."""
     free = {name: shape for name, shape in file.items() if name not in model}
     pairs = []
     for path, shape in model.items():
@@ -59,16 +60,16 @@ def _end(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _names(place: str, arrays: Mapping[str, Array], rename: Rename | None) -> dict[str, str | None]:
+def _names(place: str, arrays: Mapping[str, Array], rename: Rename | None, whose: str) -> dict[str, str | None]:
     if rename is None:
         return {name: name for name in arrays}
     if isinstance(rename, Mapping):
         for name in rename:
             if name not in arrays:
                 turned = name in rename.values() or any(new in arrays for new in rename.values())
-                cure = "; rename goes from the file's names to the model's" if turned else ""
+                cure = f"; rename goes from {whose} names to the others" if turned else ""
                 near = hint(name, arrays) if isinstance(name, str) else ""
-                raise ValueError(f"{place}: rename has {shown(name)}, and the file does not{near}{cure}")
+                raise ValueError(f"{place}: rename has {shown(name)}, which is none of {whose} names{near}{cure}")
         names = {name: rename.get(name, name) for name in arrays}
     elif callable(rename):
         names = {name: rename(name) for name in arrays}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Generic, Protocol, Self, TypeVar, overload
+from functools import wraps
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
 
 from rnnbp.train.options import Rate, split_rate
 from rnnbp.train.training import Training
 
 T = TypeVar("T")
+S = TypeVar("S")
+P = ParamSpec("P")
 
 WAYS = {
     "lr": "learning_rate",
@@ -18,7 +22,13 @@ WAYS = {
     "epochs": "fit(data, epochs=...)",
     "steps": "fit(data, steps=...)",
     "max_seconds": "fit(data, max_seconds=...)",
+    "until_epochs": "Trainer.fit(data, until_epochs=...)",
+    "until_steps": "Trainer.fit(data, until_steps=...)",
     "data": "fit(data)",
+    "gradient_clip": "clip_norm",
+    "weight_decay": "weight_decay of the optimiser, as AdamW(model, weight_decay=...)",
+    "early_stopping": "patience",
+    "device": "the environment's RNNBP_BACKEND and RNNBP_NUM_THREADS",
     "batch_size": "the batch_size of the source",
 }
 """What stands for names that others use."""
@@ -94,6 +104,25 @@ class Fixed(Generic[T]):
 
 def unknown(name: str, names: list[str]) -> AttributeError:
     """The error of an attribute that a Trainer does not have: it names the nearest one."""
-    near = WAYS.get(name) or next(iter(difflib.get_close_matches(name, names, 1)), None)
-    cure = f"; did you mean {near}?" if near else f"; what may be set: {', '.join(names)}"
+    cure = _nearest(name, names) or f"; what may be set: {', '.join(names)}"
     return AttributeError(f"Trainer has no setting {name!r}{cure}")
+
+
+def naming_the_nearest(init: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
+    """``init`` of a Trainer, whose TypeError for an option that it does not take names the nearest one."""
+    names = [*inspect.signature(init).parameters][1:]
+
+    @wraps(init)
+    def run(self: S, /, *args: P.args, **options: P.kwargs) -> None:
+        for name in options:
+            if name not in names:
+                cure = _nearest(name, names) or f"; it takes {', '.join(names)}"
+                raise TypeError(f"Trainer has no option {name!r}{cure}")
+        init(self, *args, **options)
+
+    return run
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    near = WAYS.get(name) or next(iter(difflib.get_close_matches(name, names, 1)), None)
+    return f"; did you mean {near}?" if near else ""

@@ -43,8 +43,11 @@ def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip:
         return Step({"loss": None, "grad_norm": None, "lr": update.rate(at.step), **skipped}, None, group.taken)
     at.state, at.lost = made.state, group.lost
     at.history.losses.append(made.metrics["loss"])
-    at.history.note(dict.fromkeys(_names(update), math.nan) | group.measured.values())
-    return Step(made.metrics | in_json(group.measured.values()), made.grads, group.taken)
+    if group.seen is None:
+        return Step(made.metrics, made.grads, group.taken)
+    measured = group.measured.values()
+    at.history.note(dict.fromkeys(_names(update), math.nan) | measured)
+    return Step(made.metrics | in_json(measured), made.grads, group.taken)
 
 
 class Group:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ from rnnbp.bptt.results import Gradients, States
 from rnnbp.bptt.settle import for_batch
 from rnnbp.graph import Graph
 from rnnbp.ieee import ieee
+from rnnbp.lazy import cached_property
 from rnnbp.ledger import arrays_in
 from rnnbp.losses.base import NoLoss, NoWeightError
 from rnnbp.numerics import Array, first_bad, shown

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.mapped import check_there
-from rnnbp.numerics import Array, Shape, escaped, first_bad
+from rnnbp.numerics import Array, Shape, escaped, first_bad, flag
 from rnnbp.optim.parameters import check_writable
 from rnnbp.parameters import HasParams
 from rnnbp.storage import JSON, PathLike, StorageError, load_any, save_tensors
@@ -21,16 +20,28 @@ LISTED = 20
 """Differences that an error lists."""
 
 
-def save_weights(model: HasParams, path: PathLike, metadata: Mapping[str, JSON] | None = None) -> None:
+def save_weights(
+    model: HasParams,
+    path: PathLike,
+    metadata: Mapping[str, JSON] | None = None,
+    *,
+    rename: Rename | None = None,
+) -> None:
     """Write ``model.params`` by path, with JSON of your own, as one checksummed safetensors file, atomically.
 
-    Raises StorageError where that cannot be done, TypeError for metadata that is not JSON.
+    ``rename`` is a dict or a function from the model's names to those in the file, None for a parameter to
+    be left out: with ``lambda name: f"{name}_l0" if name.startswith("lstm.") else name`` PyTorch finds
+    those of its ``self.lstm``, by ``net.load_state_dict(safetensors.torch.load_file(path))``.
+
+    Raises StorageError where that cannot be done, TypeError for metadata that is not JSON, ValueError where
+    ``rename`` has a name that the model does not, or makes one name of two.
     """
-    check_there(*model.params.values())
-    save_tensors(path, model.params, metadata or {})
+    save_tensors(path, renamed_arrays(f"save_weights to {path}", model.params, rename, "the model's"), metadata or {})
 
 
-def load_weights(model: HasParams, path: PathLike, *, rename: Rename | None = None) -> dict[str, JSON]:
+def load_weights(
+    model: HasParams, path: PathLike, *, rename: Rename | None = None, strict: bool = True
+) -> dict[str, JSON]:
     """Read the parameters into the model's own arrays; returns the metadata.
 
     A safetensors file of another library will do, as PyTorch's. It has no checksum: names, shapes and that
@@ -42,6 +53,8 @@ def load_weights(model: HasParams, path: PathLike, *, rename: Rename | None = No
         path: the file.
         rename: a dict or a function from the names in the file to the model's; None for a tensor to be
             left out. A name that a dict does not have stays.
+        strict: False leaves parameters that the file does not have as they are, and what only the file
+            has unread.
 
     Raises StorageError for a bad file, ValueError where it does not fit the model or holds NaN or
     infinities, before anything changes.
@@ -60,14 +73,26 @@ def load_weights(model: HasParams, path: PathLike, *, rename: Rename | None = No
     arrays, metadata, ours = load_any(path)
     if ours:
         check_no_snapshot(path, metadata)
-    params = model.params
-    arrays = respelled(renamed_arrays(place, arrays, rename), params)
+    params: Mapping[str, Array] = model.params
+    arrays = respelled(renamed_arrays(place, arrays, rename, "the file's"), params)
+    if not flag("load_weights: strict", strict):
+        params, arrays = _shared(place, params, arrays)
     if not ours or rename is not None:
         check_names(place, params, arrays)
     if not ours:
         arrays = {name: converted(place, name, array, params[name].dtype) for name, array in arrays.items()}
     assign(place, params, arrays)
     return metadata
+
+
+def _shared(
+    place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """What both have. Raises ValueError where that is nothing."""
+    both = [name for name in params if name in arrays]
+    if not both:
+        check_names(place, params, arrays)
+    return {name: params[name] for name in both}, {name: arrays[name] for name in both}
 
 
 def converted(place: str, name: str, array: Array, dtype: np.dtype[Any]) -> Array:
