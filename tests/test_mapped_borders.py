@@ -119,7 +119,7 @@ DOORS: dict[str, Callable[[Any], Any]] = {
     "a gradient": lambda x: rb.optim.SGD(dense := rb.Dense(F, 1, rng=0), learning_rate=1.0).step(
         dict(dense.params, weight=x[ROW])
     ),
-    "gradients that are clipped": lambda x: rb.optim.clip_by_global_norm({"weight": x}, 1.0),
+    "gradients that are clipped": lambda x: rb.optim.clip_norm({"weight": x}, 1.0),
     "the delta of a loss": lambda x: rb.bptt(rb.RNN(F, F, rng=0), ones(N, T, F), None, lambda y, t: (0.0, x[: len(y)])),
     "a layer that is called": lambda x: rb.Dense(F, 1, rng=0)(x),
     "a list of arrays": lambda x: rb.predict(model(), [x[k] for k in range(N)]),
