@@ -152,6 +152,14 @@ def test_the_error_says_what_was_found() -> None:
         run(value, target=ones, chunk=20)
 
 
+@pytest.mark.parametrize("chunk", [1, 7, T])
+def test_evaluate_asks_for_no_derivative(chunk: int) -> None:
+    """A function that is a figure alone may return None for it."""
+    for loss in (lambda y, t: (squares(y, t)[0], None), rb.losses.PerStep(lambda y, t: ((y - t) ** 2, None)),
+                 rb.losses.WholeSequence(lambda y, t: (squares(y, t)[0], None))):  # fmt: skip
+        assert rb.evaluate(MODEL, X, TARGET, loss, chunk=chunk)[0] > 0
+
+
 def test_a_mean_of_one_chunk_is_right_as_it_is() -> None:
     close(run(mean, chunk=T), run(MSE, chunk=T))
     close(
@@ -280,7 +288,9 @@ def test_a_third_argument_with_a_default_is_no_mask() -> None:
 def test_weights_need_values_of_steps() -> None:
     with pytest.raises(TypeError, match=r"squares takes \(y, target\), so weights must be 0 or 1.*PerStep"):
         run(squares, mask=WEIGHTS["floats"])
-    with pytest.raises(TypeError, match=r"WholeSequence\(squares\): a mask, .*let it take \(y, target, mask\)"):
+    with pytest.raises(
+        TypeError, match=r"WholeSequence\(squares\): there is a mask, .*let it take \(y, target, mask\)"
+    ):
         run(rb.losses.WholeSequence(squares), mask=MASK)
 
 

@@ -71,6 +71,20 @@ def test_bytes_are_what_tracemalloc_finds(schedule: str, backend: str, chunk: in
     assert abs(peak - told) <= max(0.01 * told, 2**16), f"tracemalloc {peak}, told {told}"
 
 
+@pytest.mark.parametrize("chunk", [4, 64])
+def test_a_wide_output_is_most_of_what_is_held(chunk: int) -> None:
+    """The call of the loss is the peak: y, dy, and what the function takes."""
+    net = rb.Sequential(rb.RNN(8, 2, dtype="float64", rng=0), rb.Dense(2, 40, dtype="float64", rng=0))
+    x, target = real(64, 50, 8, dtype="float64"), real(64, 50, 40, dtype="float64")
+    how: Any = {"chunk": chunk, "checkpoint": SCHEDULES["revolve"], "backend": "numpy"}
+    peak, stats = traced(net, x, target, WHOLE, **how)
+    told = rb.forecast(net, WHOLE, steps=64, batch=50, **how)
+    assert {name: getattr(stats, name) for name in figures(told)} == figures(told)
+    assert told.peak_bytes > 2 * target.nbytes
+    assert abs(peak - told.peak_bytes - told.object_bytes) <= 2**16
+    assert rb.forecast(net, DEFAULT, steps=64, batch=50, **how).peak_bytes > 4 * target.nbytes
+
+
 def test_all_steps_are_run_once_more() -> None:
     found = [rb.bptt(model(), *data(), loss, chunk=8, backend="numpy").stats for loss in (squares, DEFAULT)]
     assert [s.steps_run for s in found] == [29, 58]

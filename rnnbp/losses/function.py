@@ -33,6 +33,9 @@ class FunctionLoss(Own):
         self.time = time
         self.takes_mask, self.needs_mask = mask_taken(function)
 
+    def __repr__(self) -> str:
+        return f"{NAME} {name_of(self.function)}"
+
     @property
     def name(self) -> str:
         return NAME
@@ -49,7 +52,7 @@ class FunctionLoss(Own):
         total, w = self.steps(weights, outputs)
         if w is not None and not self.takes_mask and ((w != 0) & (w != 1)).any():
             raise TypeError(
-                f"{NAME} {name_of(self.function)} takes (y, target), so weights must be 0 or 1, found others; "
+                f"{self} takes (y, target), so weights must be 0 or 1, found others; "
                 f"use rnnbp.losses.PerStep, whose values of elements or steps are weighted, "
                 f"or let it take (y, target, mask)"
             )
@@ -92,7 +95,7 @@ class FunctionLoss(Own):
         found = check_cut(self.call, given, self.declared, kept=1)
         if found.found:
             raise ValueError(
-                f"{NAME} {name_of(self.function)} does not add up over steps: {found.found}. It is called once per "
+                f"{self} does not add up over steps: {found.found}. It is called once per "
                 f"chunk and the values are summed, so the loss would depend on the chunks. "
                 f"Use rnnbp.losses.PerStep(f), if f can return a value for each element or step, whose mean is "
                 f"then taken over the whole sequence; rnnbp.losses.WholeSequence(f), which calls f once, with all "
