@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from tests.test_own_losses_borders import ErrorToSignal, elements, esr, mean, squares, steps
+from tests.own_losses import ErrorToSignal, elements, esr, mean, squares, steps
 
 RNG = np.random.default_rng(0)
 Y, TARGET, CLASSES = RNG.normal(size=(5, 3, 4)), RNG.random((5, 3, 4)), RNG.integers(0, 4, (5, 3))
