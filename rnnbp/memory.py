@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from rnnbp import forks
+from rnnbp.reprs import bytes_text
 
 try:
     import resource
@@ -43,9 +44,13 @@ class HighWater(_Late):
     alone: bool = True
     """False if child processes ran in the block, whose memory none of the figures counts."""
 
+    def __repr__(self) -> str:
+        known = "high_water_bytes" in vars(self)
+        return f"{type(self).__name__}: {self if known else 'known when the block that is measured ends'}"
+
     def __str__(self) -> str:
         rise = self.high_water_bytes
-        mark = "high water not known" if rise is None else f"high water +{_in_units(rise)}"
+        mark = "high water not known" if rise is None else f"high water +{bytes_text(rise)}"
         return mark if self.alone else f"{mark}; without its child processes, of which nothing is known"
 
 
@@ -58,7 +63,7 @@ class Used(HighWater):
     """Bytes still allocated at the end, over those at the beginning; negative where more was freed."""
 
     def __str__(self) -> str:
-        return f"peak {_in_units(self.peak_bytes)}, kept {_in_units(self.kept_bytes)}, {super().__str__()}"
+        return f"peak {bytes_text(self.peak_bytes)}, kept {bytes_text(self.kept_bytes)}, {super().__str__()}"
 
 
 @contextmanager
@@ -274,13 +279,6 @@ class _Resident(_Gauge):
         except OSError:  # where it is not Linux, or not permitted, the mark only rises
             return False
         return True
-
-
-def _in_units(n: int) -> str:
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if abs(n) >= size:
-            return f"{n / size:.3g} {unit}"
-    return f"{n} B"
 
 
 _lock = threading.RLock()

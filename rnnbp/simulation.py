@@ -10,6 +10,7 @@ from typing import Any
 
 from rnnbp.actions import TIERS, Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store, Tier
 from rnnbp.printing import as_text
+from rnnbp.reprs import bytes_text, counted, safe, titled
 from rnnbp.schedules import ScheduleLike, check_counts, resolve
 
 
@@ -38,6 +39,22 @@ class Simulation:
     """Checkpoints written, by tier."""
     reads: dict[str, int] = field(default_factory=dict, kw_only=True)
     """Checkpoints read, by tier; a Load from a tape is none."""
+
+
+@safe
+def cost_text(self: Any) -> str:
+    """The repr of a Simulation with bytes and seconds, predicted or measured, in a few lines."""
+    seconds = "seconds not known" if self.seconds is None else f"{self.seconds:.3g} s"
+    kinds = sorted(self.peak_bytes_by_kind.items(), key=lambda item: -item[1])
+    steps = f"{self.steps_run:,} run, {self.steps_rerun:,} of them again, {self.steps_rebuilt:,} rebuilt"
+    return titled(
+        self,
+        f"peak_bytes {self.peak_bytes:,}, {seconds}",
+        at_peak=", ".join(f"{kind} {bytes_text(n)}" for kind, n in kinds),
+        objects=f"{bytes_text(self.object_bytes)} of Python's own, about",
+        steps=f"{steps}; in {counted(self.chunks, 'chunk')}",
+        held=f"{counted(self.peak_slots, 'checkpoint')}, {counted(self.peak_tapes, 'tape')} at most",
+    )
 
 
 def simulate(

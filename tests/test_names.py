@@ -77,6 +77,25 @@ def test_a_cell_of_one_s_own():
     assert list(model.params)[2:] == [f"memory.{name}" for name in peephole().params]
 
 
+class Double(rb.Layer):
+    """A layer of one's own without a constructor."""
+
+    def forward(self, x):
+        return 2 * x, ()
+
+    def backward_inputs(self, saved, dy):
+        return (2 * dy,)
+
+    def output_shapes(self, *shapes):
+        return shapes
+
+
+def test_a_layer_of_one_s_own_without_a_constructor_takes_a_name_and_has_no_parameters():
+    layer = Double(name="twice")
+    assert (repr(layer), layer.params) == ("Double(name='twice')", {})
+    np.testing.assert_array_equal(rb.predict(rb.Sequential(layer), X)[0], 2 * X)
+
+
 def test_networks_in_networks():
     encoder = rb.Sequential(rb.LSTM(3, 4, bias=False), rb.Dense(4, 3, bias=False, name="out"), name="encoder")
     inner = ["encoder.0.weight_ih", "encoder.0.weight_hh", "encoder.out.weight"]

@@ -94,3 +94,17 @@ def test_fit_hands_a_named_optimiser_its_options():
 def test_fit_names_the_optimiser_that_has_no_such_option(rule, option, text):
     with pytest.raises(TypeError, match=re.escape(text)):
         rb.fit(model(), DATA, LOSS, rule, epochs=1, **option)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("zero_grad", "bptt(...).grads are new each time"),
+        ("param_groups", "give groups="),
+        ("minimize", "call step(grads)"),
+    ],
+)
+def test_what_other_libraries_optimisers_have_is_named_with_the_way(name, text):
+    with pytest.raises(AttributeError, match=f"Adam has no attribute {name!r}; .*{re.escape(text)}"):
+        getattr(optim.Adam(model()), name)
+    assert not hasattr(optim.Adam(model()), "something_else")

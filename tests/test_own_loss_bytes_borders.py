@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from tests.own_losses import elements, esr, mean, squares, steps
 from tests.test_object_bytes_borders import real
-from tests.test_own_losses_borders import elements, esr, mean, squares, steps
 
+LONG = pytest.mark.long
 STEPS, BATCH, UNITS = 16, 100, 64
 MODEL = rb.RNN(8, UNITS, dtype="float64", rng=0)
 X, TARGET = real(STEPS, BATCH, 8, dtype="float64"), real(STEPS, BATCH, UNITS, dtype="float64")
@@ -58,17 +59,17 @@ def peak(made: Callable[[], Any], **how: Any) -> tuple[int, Any]:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("chunk", [1, 8])
-@pytest.mark.parametrize("spare", [0, 1, 2])
+@pytest.mark.parametrize("chunk", [8, pytest.param(1, marks=LONG)])
+@pytest.mark.parametrize("spare", [2, *(pytest.param(n, marks=LONG) for n in (0, 1))])
 @pytest.mark.parametrize("kind", [energy, by_steps])
-@pytest.mark.parametrize("mask", [None, MASK])
+@pytest.mark.parametrize("mask", [None, pytest.param(MASK, marks=LONG)])
 def test_a_check_takes_no_more_than_the_run(kind: Any, spare: int, chunk: int, mask: Any) -> None:
     found, stats = peak(lambda: kind(spare), chunk=chunk, mask=mask)
     told = stats.peak_bytes + stats.object_bytes
     assert found <= told + max(told // 100, 2**16), f"tracemalloc {found}, told {told}"
 
 
-@pytest.mark.parametrize("spare", [2, 3])
+@pytest.mark.parametrize("spare", [2, pytest.param(3, marks=LONG)])
 def test_forecasts_of_values_of_steps(spare: int) -> None:
     found, stats = peak(lambda: by_steps(spare), chunk=16)
     told = rb.forecast(MODEL, by_steps(spare), steps=STEPS, batch=BATCH, chunk=16, backend="numpy")
@@ -90,7 +91,7 @@ def test_a_model_without_time(loss: Any, divisor: Any) -> None:
     net = rb.Dense(3, 2, dtype="float64", rng=0)
     x, target = real(6, 3, dtype="float64"), real(6, 2, dtype="float64")
     mask = np.array([1, 0, 1, 1, 0, 1], bool)
-    found = rb.backprop(net, x, target, loss, mask=mask)
+    found = rb.backprop(net, x, target, loss, mask=mask, backend="numpy")
     d = (rb.predict(net, x[None])[0][0] - target)[mask]
     assert found.loss == pytest.approx((d**2).sum() / divisor(target[mask]), rel=1e-12)
     np.testing.assert_allclose(found.grads["bias"], 2 * d.sum(axis=0) / divisor(target[mask]), rtol=1e-12)
@@ -104,8 +105,8 @@ def test_a_function_of_rows_sees_no_time() -> None:
         return mean(y, target)
 
     net, x, target = rb.Dense(3, 2, rng=0), real(6, 3), real(6, 2)
-    rb.backprop(net, x, target, loss)
-    rb.backprop(net, x, target, loss, mask=np.arange(6) < 4)
+    rb.backprop(net, x, target, loss, backend="numpy")
+    rb.backprop(net, x, target, loss, mask=np.arange(6) < 4, backend="numpy")
     assert shapes == [((6, 2), (6, 2)), ((4, 2), (4, 2))]
 
 

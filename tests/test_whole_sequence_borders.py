@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from tests.own_losses import ErrorToSignal, esr, squares
 from tests.schedule_checks import figures
 from tests.test_object_bytes_borders import BACKENDS, SCHEDULES, real, traced
-from tests.test_own_losses_borders import ErrorToSignal, esr, squares
 
 OUTPUTS = "outputs of all steps"
 LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("interpreter", *BACKENDS) if name != "numpy"]
@@ -41,7 +41,7 @@ def data(steps: int = 29, batch: int = 300) -> tuple[Any, Any]:
     return real(steps, batch, 8, dtype="float64"), real(steps, batch, 5, dtype="float64")
 
 
-@pytest.mark.parametrize("loss", [WHOLE, DEFAULT])
+@pytest.mark.parametrize("loss", [WHOLE, pytest.param(DEFAULT, marks=pytest.mark.long)])
 @pytest.mark.parametrize("backend", ["numpy", *LONG])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_forecast_is_what_a_run_counts(schedule: str, backend: str, loss: Any) -> None:
@@ -61,14 +61,28 @@ def test_so_it_is_of_truncated_runs(horizon: int) -> None:
     assert {name: getattr(stats, name) for name in figures(told)} == figures(told)
 
 
-@pytest.mark.parametrize("chunk", [2, 8, 29])
+@pytest.mark.parametrize("chunk", [8, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 29))])
 @pytest.mark.parametrize("backend", ["numpy", *LONG])
-@pytest.mark.parametrize("schedule", ["all", "revolve"])
+@pytest.mark.parametrize("schedule", ["revolve", pytest.param("all", marks=pytest.mark.long)])
 def test_bytes_are_what_tracemalloc_finds(schedule: str, backend: str, chunk: int) -> None:
     run = {"checkpoint": SCHEDULES[schedule], "chunk": chunk, "backend": backend, "loss": WHOLE}
     peak, stats = traced(model(), *data(), **run)
     told = stats.peak_bytes + stats.object_bytes
     assert abs(peak - told) <= max(0.01 * told, 2**16), f"tracemalloc {peak}, told {told}"
+
+
+@pytest.mark.parametrize("chunk", [4, pytest.param(64, marks=pytest.mark.long)])
+def test_a_wide_output_is_most_of_what_is_held(chunk: int) -> None:
+    """The call of the loss is the peak: y, dy, and what the function takes."""
+    net = rb.Sequential(rb.RNN(8, 2, dtype="float64", rng=0), rb.Dense(2, 40, dtype="float64", rng=0))
+    x, target = real(64, 50, 8, dtype="float64"), real(64, 50, 40, dtype="float64")
+    how: Any = {"chunk": chunk, "checkpoint": SCHEDULES["revolve"], "backend": "numpy"}
+    peak, stats = traced(net, x, target, WHOLE, **how)
+    told = rb.forecast(net, WHOLE, steps=64, batch=50, **how)
+    assert {name: getattr(stats, name) for name in figures(told)} == figures(told)
+    assert told.peak_bytes > 2 * target.nbytes
+    assert abs(peak - told.peak_bytes - told.object_bytes) <= 2**16
+    assert rb.forecast(net, DEFAULT, steps=64, batch=50, **how).peak_bytes > 4 * target.nbytes
 
 
 def test_all_steps_are_run_once_more() -> None:
@@ -78,7 +92,7 @@ def test_all_steps_are_run_once_more() -> None:
     assert [s.output_bytes for s in found] == [0, 29 * 300 * 5 * 8]
 
 
-@pytest.mark.parametrize("loss", [WHOLE, DEFAULT])
+@pytest.mark.parametrize("loss", [DEFAULT, pytest.param(WHOLE, marks=pytest.mark.long)])
 def test_a_plan_counts_them_and_says_so(loss: Any) -> None:
     how: Any = {"steps": 60, "batch": 60, "budget": "5 MB", "dx": False, "costs": COSTS, "backend": "numpy"}
     plan = rb.plan(model(), loss, **how)

@@ -17,6 +17,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "count": (-1, 1.5, "3", True, NAN, [2]),
     "negative": (-0.1, NAN, "3", True, None, [2]),
     "flag": ("no", 1, 0, None, "False", np.ones(2)),
+    "optional flag": ("no", 1, 0, "False", np.ones(2)),
     "rate": (0, -0.1, NAN, INF, "fast", None, True, [0.1], np.ones(2), 10**400),
     "share": (-0.1, 1.0, 1.5, NAN, "half", None, True),
     "limit": (0, -1.0, NAN, "1", True, [1.0]),
@@ -99,7 +100,7 @@ CALLS: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
     "bptt": (
         call(rb.bptt, model=lstm(), x=X, target=Y, loss=MSE),
         {**RUN, "checkpoint": "checkpoint", "seed": "seed", "backend": "backend", "horizon": "size"}
-        | {"training": "flag", "progress": "flag", "steps": "size"},
+        | {"training": "flag", "progress": "optional flag", "steps": "size"},
     ),
     "bptt of labels": (call(rb.bptt, lstm(), X, loss=rb.losses.CrossEntropy()), {"target": "labels"}),
     "backprop": (

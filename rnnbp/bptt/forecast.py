@@ -26,7 +26,7 @@ from rnnbp.losses import Loss
 from rnnbp.losses.function import needs_of
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.schedules import ScheduleLike, resolve
-from rnnbp.simulation import Simulation, simulate
+from rnnbp.simulation import Simulation, cost_text, simulate
 
 OUTPUTS = "outputs of all steps"
 """The kind of what a loss of all steps at once holds: y, and then dy."""
@@ -49,6 +49,8 @@ class Forecast(Simulation):
     output_bytes: int = field(default=0, kw_only=True)
     """Of y, and then dy, of all steps: held under any schedule for a ``WholeSequence`` loss, which also takes
     one more run of all steps. Checkpoints save nothing of these; other losses have none."""
+
+    __repr__ = cost_text
 
 
 @restoring

@@ -69,7 +69,7 @@ class Objective:
         self.derivative: Array | None = None
         """dy of all steps, of a loss that takes them at once."""
         self._own_value: Any = 0.0
-        self._due = isinstance(self.loss, FunctionLoss) and not self.loss.passed
+        self._due = isinstance(self.loss, FunctionLoss) and self.loss.due(masked=mask is not None)
         self._check_loss()
         if all(isinstance(part, Held) for part in self._parts) and problem.known:
             self.finish()
@@ -272,9 +272,9 @@ class Objective:
     def _chunk(self, y: Array, n: int) -> tuple[Any, Any]:
         """(target, mask) of chunk n, with which a bare function is checked where that is due."""
         target, mask = self.data(n)
-        if self._due and y.dtype.kind != "c" and self._several:
+        if self._due and y.dtype.kind != "c" and (self._several or mask is not None):
             assert isinstance(self.loss, FunctionLoss)
-            self._due = not self.loss.check(y, target, mask)
+            self._due = not self.loss.check(y, target, mask, several=self._several)
         return target, mask
 
     @property

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from rnnbp import reprs
 from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.budget import margin, parse_budget, remaining, shown, too_small, training_budget, with_margin
 from rnnbp.bptt.calibration import remembered, with_disk
@@ -62,6 +63,18 @@ class Plan:
         held = self.forecast.output_bytes
         told = f"loss       y and dy of all steps are held, {shown(held)}, under any schedule: checkpoints save less"
         return [told] if held else []
+
+    @reprs.safe
+    def __repr__(self) -> str:
+        """In a few lines, from what is known without a forecast, which takes a while for many chunks."""
+        others = [with_margin(candidate.bytes) for candidate in (self.frontier[0], self.frontier[-1])]
+        return reprs.titled(
+            self,
+            f"{self.chosen.name}, chunks of {self.chunk:,} of {self.steps:,} steps",
+            bytes=f"at most {shown(self.chosen.bytes)} of {shown(self.budget)}",
+            seconds=f"{self.chosen.seconds:.3g}, {self.ratio:.2f} of caching everything",
+            frontier=f"budgets from {shown(others[0], up=True)} to {shown(others[1], up=True)}; print(plan) shows them",
+        )
 
     @printable
     def __str__(self) -> str:

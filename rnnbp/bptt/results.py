@@ -8,14 +8,17 @@ from typing import TypeAlias
 
 import numpy as np
 
+from rnnbp import reprs
 from rnnbp.bptt import sums
 from rnnbp.naming import ByPath
 from rnnbp.network import Network, checked_parameters
 from rnnbp.numerics import Array
-from rnnbp.simulation import Simulation
+from rnnbp.simulation import Simulation, cost_text
 
 States: TypeAlias = tuple[tuple[Array, ...], ...]
 """For each Recurrent of a model, in order, its state: a tuple of arrays (B, ...)."""
+MOST = 20
+"""Names that a repr looks at."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Stats(Simulation):
     """Wall-clock time of all actions."""
     output_bytes: int = 0
     """Of y, and then dy, of all steps, which a ``WholeSequence`` loss holds under any schedule; 0 for others."""
+
+    __repr__ = cost_text
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,25 @@ class Gradients:
     stats: Stats
     lost: tuple[int, ...] = ()
     y: Array | None = None
+
+    @reprs.safe
+    def __repr__(self) -> str:
+        grads = [f"{name} {tuple(g.shape)}" for name, g in list(self.grads.items())[:MOST]]
+        held = sum(g.nbytes for g in self.grads.values())
+        of = "" if not self.grads else f"; {reprs.bytes_text(held)} of {next(iter(self.grads.values())).dtype}"
+        states = [f"{tuple(a.shape)}" for arrays in self.state[:MOST] for a in arrays]
+        rerun = f", {self.stats.steps_rerun:,} of {self.stats.steps_run:,} steps run again"
+        lost = f"the states of sequences {reprs.listed(map(str, self.lost[:MOST]), len(self.lost))}"
+        return reprs.titled(
+            self,
+            f"loss {reprs.number(self.loss)}",
+            grads=reprs.listed(grads, len(self.grads)) + of,
+            dx=reprs.array_text(self.dx),
+            y=reprs.array_text(self.y),
+            state=reprs.listed(states, sum(map(len, self.state))),
+            lost=lost if self.lost else "",
+            stats=f"peak {reprs.bytes_text(self.stats.peak_bytes)}, {self.stats.seconds:.3g} s{rerun}",
+        )
 
 
 class Accumulators:

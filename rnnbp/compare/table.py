@@ -12,6 +12,7 @@ from typing import Any
 from rnnbp.compare.choices import Choice
 from rnnbp.compare.measure import Measured
 from rnnbp.printing import printable
+from rnnbp.reprs import bytes_text, counted, safe, titled
 
 SLOWEST = 20
 """How many times as long as full caching a schedule may take; one chunk at a time in a single tape is quadratic."""
@@ -96,6 +97,17 @@ class Comparison:
             "left_out": left_out,
         }
         return json.dumps(whole, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+    @safe
+    def __repr__(self) -> str:
+        names = dict.fromkeys(row.choice.name for row in self.rows)
+        peak, seconds = self.reference.measured.stats.peak_bytes, self.reference.measured.seconds
+        return titled(
+            self,
+            f"{counted(len(self.rows), 'row')}, {len(self.left_out):,} left out; print(comparison) shows them",
+            schedules=", ".join(names),
+            full_caching=f"{bytes_text(peak)}, {seconds:.3g} s, {self.steps:,} steps",
+        )
 
     @printable
     def __str__(self) -> str:

@@ -167,6 +167,8 @@ class Layer(ABC):
     def __init__(self, *, name: str | None = None) -> None:
         if name is not None:
             self.name = checked_name(type(self).__name__, name)
+        if type(self).__init__ is Layer.__init__:  # a layer without parameters needs no constructor
+            self.params = {}
 
     @property
     def params(self) -> dict[str, Array]:

@@ -82,6 +82,35 @@ def check_cut(call: Call, given: Given, spare: float, kept: int) -> Cut:
         return Cut(True)
 
 
+def check_rows(call: Call, given: Given, spare: float) -> Cut:
+    """Call a function with steps (N, 1, ...) and with the same as (1, N, ...), and compare.
+
+    They are the same to one that sums over steps and sequences alike. Arguments as ``check_cut``'s.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return _turned(call, given, spare)
+    except Exception:  # as above
+        return Cut(True)
+
+
+def _turned(call: Call, given: Given, spare: float) -> Cut:
+    first = given[0]
+    assert first is not None
+    n = min(len(first), int((len(first) * (1 + spare) - ASIDE) / (2 + spare)))
+    if n < 2:
+        return Cut(False)
+    tall = tuple([None if a is None else a[:n] for a in given])
+    value, dy = _called(call, tall)
+    other, delta = _called(call, tuple([None if a is None else a.swapaxes(0, 1) for a in tall]))
+    if _nothing(value, dy):
+        return Cut(False)
+    text = "" if dy is None or delta is None else _difference("dy", dy, delta.swapaxes(0, 1), 0)
+    if _differ(float(value), [float(other)], _size(tall, dy)):
+        text = f"{value:.4g} for {n} steps of one sequence, but {other:.4g} for one step of {n} sequences"
+    return Cut(True, "" if text and _random(call, tall) else text)
+
+
 def _halves(given: Given, spare: float, kept: int) -> tuple[Given, int]:
     """The steps to look at, and where to cut them; a single step is taken twice, with another y."""
     y = given[0]
@@ -102,9 +131,7 @@ def _compared(call: Call, given: Given, half: int) -> Cut:
     assert first is not None
     parts = [tuple([None if a is None else a[part] for a in given]) for part in (slice(half), slice(half, None))]
     values, text = list[float](), ""
-    if not np.isfinite(value).all() or (dy is not None and not np.isfinite(dy).all()):
-        return Cut(False)
-    if not np.any(value) and (dy is None or not dy.any()):
+    if _nothing(value, dy):
         return Cut(False)
     for begin, part in zip((0, half), parts, strict=True):
         own, delta = _called(call, part)
@@ -117,9 +144,14 @@ def _compared(call: Call, given: Given, half: int) -> Cut:
         del own, delta  # before the next half is made
     if not np.ndim(value):
         text = _sums(float(value), values, _size(given, dy), len(first)) or text
-    if text and _random(call, given):
-        return Cut(True)
-    return Cut(True, text)
+    return Cut(True, "" if text and _random(call, given) else text)
+
+
+def _nothing(value: Any, dy: Array | None) -> bool:
+    """Whether nothing can be seen: all is 0, or something is not finite."""
+    if not np.isfinite(value).all() or (dy is not None and not np.isfinite(dy).all()):
+        return True
+    return not np.any(value) and (dy is None or not dy.any())
 
 
 def _called(call: Call, given: Given) -> tuple[Any, Array | None]:
@@ -144,12 +176,17 @@ def _largest(array: Array) -> float:
 
 def _sums(whole: float, halves: list[float], size: float, steps: int) -> str:
     """How a value differs from those of its halves; "" where it does not."""
-    total = sum(halves)
-    scale = abs(whole) + sum(map(abs, halves))
-    if abs(whole - total) <= TOLERANCE * scale + NOISE * size:
+    if not _differ(whole, halves, size):
         return ""
+    total = sum(halves)
     left, right = halves
     return f"{whole:.4g} for {steps} steps, but {left:.4g} + {right:.4g} = {total:.4g} for their halves"
+
+
+def _differ(whole: float, parts: list[float], size: float) -> bool:
+    """Whether a number is not the sum of others, for which ``size`` was summed."""
+    scale = abs(whole) + sum(map(abs, parts))
+    return not abs(whole - sum(parts)) <= TOLERANCE * scale + NOISE * size
 
 
 def _difference(what: str, whole: Array, part: Array, begin: int) -> str:

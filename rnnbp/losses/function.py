@@ -9,11 +9,15 @@ from numpy.typing import ArrayLike as Like
 
 from rnnbp.arrays import plain
 from rnnbp.losses.base import Loss, New, Scalar
-from rnnbp.losses.cuts import check_cut, has_passed, note_passed
+from rnnbp.losses.cuts import check_cut, check_rows, has_passed, note_passed
 from rnnbp.losses.own import LossFunction, Own, fitting, mask_taken, name_of, number, without
 from rnnbp.numerics import Array, Shape
 
 NAME = "the loss function"
+
+
+class Rows:
+    """What a function passes as that sums over sequences as over steps."""
 
 
 @final
@@ -33,6 +37,9 @@ class FunctionLoss(Own):
         self.time = time
         self.takes_mask, self.needs_mask = mask_taken(function)
 
+    def __repr__(self) -> str:
+        return f"{NAME} {name_of(self.function)}"
+
     @property
     def name(self) -> str:
         return NAME
@@ -49,7 +56,7 @@ class FunctionLoss(Own):
         total, w = self.steps(weights, outputs)
         if w is not None and not self.takes_mask and ((w != 0) & (w != 1)).any():
             raise TypeError(
-                f"{NAME} {name_of(self.function)} takes (y, target), so weights must be 0 or 1, found others; "
+                f"{self} takes (y, target), so weights must be 0 or 1, found others; "
                 f"use rnnbp.losses.PerStep, whose values of elements or steps are weighted, "
                 f"or let it take (y, target, mask)"
             )
@@ -77,10 +84,22 @@ class FunctionLoss(Own):
         y, target, w = self._given(y, target, weights)
         return self._called(y, target, w)[0]
 
-    def check(self, y: Array, target: Array | None, weights: Array | None) -> bool:
-        """Whether the function needs no check any more; True once it has passed.
+    def due(self, *, masked: bool) -> bool:
+        """Whether something of the function is still to be checked."""
+        return not has_passed(self.function, type(self)) or self._rows_due(masked)
 
-        Raises ValueError where its values for some steps are not the sum of those of their halves.
+    def _rows_due(self, masked: bool) -> bool:
+        gathered = masked and self.time and not self.takes_mask
+        return gathered and not has_passed(self.function, Rows)
+
+    def check(self, y: Array, target: Array | None, weights: Array | None, *, several: bool) -> bool:
+        """Check the function on a chunk; returns whether it need not be checked on others of this run.
+
+        Args:
+            several: whether it is called more than once, so that its values are summed.
+
+        Raises ValueError where its values for some steps are not the sum of those of their halves,
+        or where, with a mask, steps and sequences are not alike to it.
         """
         y, target, w = self._given(y, target, weights)
         given: tuple[Array | None, ...] = (y, target)
@@ -89,10 +108,28 @@ class FunctionLoss(Own):
         first = given[0]
         if first is None or not len(first):
             return False
+        seen = not self._rows_due(w is not None) or self._check_rows(given)
+        if several and not has_passed(self.function, type(self)):
+            return self._check_cut(given) and seen
+        return seen
+
+    def _check_rows(self, given: tuple[Array | None, ...]) -> bool:
+        found = check_rows(self.call, given, self.declared)
+        if found.found:
+            raise ValueError(
+                f"{self} does not sum over sequences as over steps: {found.found}. With a mask it is called with the "
+                f"steps that count, (N, 1, ...). Use rnnbp.losses.PerStep(f), if f can return a value for each "
+                f"element or step, or let it take (y, target, mask)"
+            )
+        if found.seen:
+            note_passed(self.function, Rows)
+        return found.seen
+
+    def _check_cut(self, given: tuple[Array | None, ...]) -> bool:
         found = check_cut(self.call, given, self.declared, kept=1)
         if found.found:
             raise ValueError(
-                f"{NAME} {name_of(self.function)} does not add up over steps: {found.found}. It is called once per "
+                f"{self} does not add up over steps: {found.found}. It is called once per "
                 f"chunk and the values are summed, so the loss would depend on the chunks. "
                 f"Use rnnbp.losses.PerStep(f), if f can return a value for each element or step, whose mean is "
                 f"then taken over the whole sequence; rnnbp.losses.WholeSequence(f), which calls f once, with all "
@@ -101,11 +138,6 @@ class FunctionLoss(Own):
         if found.seen:
             note_passed(self.function, type(self))
         return found.seen
-
-    @property
-    def passed(self) -> bool:
-        """Whether the function needs no check any more."""
-        return has_passed(self.function, type(self))
 
     def _given(self, y: Like, target: Like | None, weights: Like | None) -> tuple[Array, Array | None, Array | None]:
         """As arrays; the mask is (T, B), and all True where none was given and one is needed."""

@@ -107,7 +107,12 @@ class PerStep(Own):
         """Raise ValueError where values of steps depend on the steps around them; looked at once."""
         if y.dtype.kind == "c" or has_passed(self.function, type(self)):
             return
-        found = check_cut(self.call, (y, target), max(self.declared, 2.0), kept=2)
+
+        def call(y: Array, target: Array | None) -> tuple[Array, Any]:
+            values, dy = self.call(y, target)
+            return self._fitting_values(values, y), dy
+
+        found = check_cut(call, (y, target), max(self.declared, 2.0), kept=2)
         if found.found:
             raise ValueError(
                 f"{self}: the values of a step depend on other steps: {found.found}. Return each element's or step's "

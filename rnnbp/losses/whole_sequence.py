@@ -54,7 +54,7 @@ class WholeSequence(Own):
     def check_mask(self) -> None:
         if not self.takes_mask:
             raise TypeError(
-                f"{self}: a mask, as Sequences(last=True) makes one, and a function of (y, target); "
+                f"{self}: there is a mask, as Sequences(last=True) makes one, and the function takes (y, target); "
                 f"let it take (y, target, mask), with mask (T, B)"
             )
 

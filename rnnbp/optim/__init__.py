@@ -1,4 +1,23 @@
-"""Update rules, gradient clipping and learning rates."""
+"""Update rules, gradient clipping and learning rates.
+
+An optimiser updates the parameters of a model in place, by gradients by name:
+
+>>> import numpy as np
+>>> import rnnbp as rb
+>>> model = rb.Sequential(rb.LSTM(3, 4, name="encoder"), rb.Dense(4, 2, name="head"))
+>>> groups = {"*bias*": {"weight_decay": 0.0}, "head.*": {"learning_rate": 1e-2}}
+>>> rate = rb.optim.WarmUp(rb.optim.Cosine(1e-3, steps=100), steps=10)
+>>> rule = rb.optim.AdamW(model, learning_rate=rate, groups=groups, frozen="encoder.weight*")
+>>> x, target = np.zeros((5, 1, 3), "f4"), np.zeros((5, 1, 2), "f4")
+>>> grads = rb.bptt(model, x, target, rb.losses.MeanSquaredError()).grads
+>>> norm = rb.optim.clip_norm(grads, 1.0, frozen=rule.frozen)
+>>> rule.step(grads)
+>>> rule.steps, rule.next_rate()
+(1, 0.00019995065603657316)
+
+A learning rate is a number, a function of the step, as the schedules here are, or an ``OnPlateau``.
+In a ``Trainer``, or ``fit``, nothing of this needs a loop.
+"""
 
 from rnnbp.optim.adaptive import Adagrad, Adam, AdamW, RMSProp
 from rnnbp.optim.base import Optimizer

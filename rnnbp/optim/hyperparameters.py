@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rnnbp.nearest import nearest
 from rnnbp.numerics import Array
@@ -13,6 +13,15 @@ from rnnbp.renamed import warn_renamed
 
 EVERY_OPTION = ("momentum", "weight_decay", "nesterov", "betas", "beta1", "beta2", "eps", "alpha", "lr_decay")
 FIXED = ("groups", "frozen", "params")
+WAYS = {
+    "zero_grad": "nothing is to be cleared, bptt(...).grads are new each time; leave it out",
+    "param_groups": "set its learning_rate and options, and give groups= where it is built",
+    "add_param_group": "give groups= where it is built",
+    "apply_gradients": "call step(grads), with bptt(...).grads",
+    "minimize": "call step(grads), with bptt(...).grads",
+    "update": "call step(grads), with bptt(...).grads",
+}
+"""What other libraries' optimisers have, and what to do here."""
 
 
 class Options(dict[str, float | bool | Rate]):
@@ -62,6 +71,13 @@ class Hyperparameters:
     def hyperparameters(self) -> dict[str, float | bool | Rate]:
         """The learning rate and the options, by name."""
         return Options({name: getattr(self, name) for name in ("learning_rate", *self.options)})
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            """Raise AttributeError, for the methods of other libraries with the way to do it here."""
+            way = WAYS.get(name)
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{f'; {way}' if way else ''}")
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "lr":

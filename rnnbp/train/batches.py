@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, final
 
+from rnnbp import reprs
 from rnnbp.numerics import flag, positive_int, shown
 from rnnbp.train.items import Layout
 from rnnbp.train.iterables import can_be_called, iterable, length_of, takes_epoch
@@ -73,6 +74,13 @@ class Batches:
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_items": None, "_ahead": [], "_latest": None, "_epoch": 0, "_index": 0}
+
+    @reprs.safe
+    def __repr__(self) -> str:
+        count = "as many as come" if self.declared is None else f"{self.declared:,} in an epoch"
+        ways = {"batch_first": self.layout.batch_first, "last": self.layout.last, "carry": self.carry}
+        options = [f"{name}=True" for name, on in ways.items() if on]
+        return reprs.titled(self, ", ".join([count, *options]), batches=reprs.kind_text(self.given))
 
     @property
     def once(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from rnnbp import reprs
 from rnnbp.batch_first import remember
 from rnnbp.ieee import apart
 from rnnbp.lazy import cached_property
@@ -44,6 +45,12 @@ class _Shuffled(ABC):
     def __iter__(self) -> Iterator[Batch]:
         """The batches of one epoch, the first."""
         return first_epoch(self)
+
+    def _repr(self, what: str, **arrays: object) -> str:
+        """A repr: what there is, and its arrays."""
+        order = f"shuffled in each epoch, seed {self.seed}" if self.shuffle else "in their order"
+        batches = f"{reprs.counted(self.batches_per_epoch, 'batch', 'batches')} of {self.batch_size:,}, {order}"
+        return reprs.titled(self, what, batches=batches, **{k: reprs.array_text(array) for k, array in arrays.items()})
 
     @abstractmethod
     def batch(self, epoch: int, index: int) -> Batch:
@@ -132,6 +139,12 @@ class Sequences(_Shuffled):
             return f"if x is {other}{swapped}"
         return f"give one for each {'sequence' if len(expected) == 1 else 'step of each sequence'}"
 
+    @reprs.safe
+    def __repr__(self) -> str:
+        what = f"{reprs.counted(self.rows, 'sequence')} of {reprs.counted(self.steps, 'step')}"
+        what += ", a target for the last step of each" * self.last
+        return self._repr(what, x=self.x, target=self.target, mask=self.mask)
+
     @cached_property
     def fingerprint(self) -> str:
         how = (self.batch_size, self.last, self.shuffle, self.seed)
@@ -162,6 +175,10 @@ class Examples(_Shuffled):
         self.x, self.target = same_length("Examples", x, target)
         self.rows = len(self.x)
         super().__init__(batch_size, shuffle, seed)
+
+    @reprs.safe
+    def __repr__(self) -> str:
+        return self._repr(reprs.counted(self.rows, "example"), x=self.x, target=self.target)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from io import BufferedReader, FileIO
 from pathlib import Path
 
+from rnnbp import reprs
 from rnnbp.descriptors import open_file
 from rnnbp.storage import JSON, StorageError, json_text, opened, parse, room, write_all, write_error
 
@@ -56,6 +57,20 @@ class History:
         """Batches that were skipped because something in them was not finite."""
         return sum(map(math.isnan, self.losses))
 
+    @reprs.safe
+    def __repr__(self) -> str:
+        what = f"{reprs.counted(self.steps, 'step')} in {reprs.number(self.seconds)} s, {self.reason or 'going on'}"
+        best = "" if self.best_loss is None else f"; best_loss {reprs.number(self.best_loss)} at step {self.best_step}"
+        last = [f"{name} {reprs.number(values[-1])}" for name, values in self.metrics.items() if values]
+        return reprs.titled(
+            self,
+            what,
+            losses=_ends(self.losses),
+            validation_losses=_ends(self.validation_losses) + best,
+            metrics=", ".join(last) and f"{', '.join(last)} at last",
+            skipped=f"{self.skipped:,}" if self.skipped else "",
+        )
+
     def copy(self, reason: str, signal: int | None = None) -> History:
         """A copy that further training does not change."""
         return replace(
@@ -67,6 +82,13 @@ class History:
             reason=reason,
             signal=signal,
         )
+
+
+def _ends(losses: list[float]) -> str:
+    """The first and the last."""
+    if len(losses) < 2:
+        return "".join(map(reprs.number, losses))
+    return f"{reprs.number(losses[0])} at first, {reprs.number(losses[-1])} at last"
 
 
 HISTORY_NOTE = "its .history is the History of the run: "

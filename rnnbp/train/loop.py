@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Self
 
+from rnnbp import reprs
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import as_model
 from rnnbp.graph import Graph
 from rnnbp.ieee import restoring
+from rnnbp.losses import Loss
 from rnnbp.numerics import Array
 from rnnbp.optim import Optimizer
 from rnnbp.rng import check_seed
@@ -164,6 +166,20 @@ class Trainer:
         if type(self) is Trainer and not name.startswith("_") and not hasattr(Trainer, name):
             raise unknown(name, [field.name for field in fields(Options)])
         super().__setattr__(name, value)
+
+    @reprs.safe
+    def __repr__(self) -> str:
+        where = "no folder" if self.folder.path is None else str(self.folder.path)
+        parameters = sum(p.size for p in self.model.params.values())
+        return reprs.titled(
+            self,
+            f"{reprs.counted(self.at.step, 'step')} done, {reprs.counted(self.at.epoch, 'epoch')}",
+            model=f"{reprs.counted(parameters, 'parameter')}, {self.model!r}",
+            optimizer=repr(self.optimizer),
+            loss=reprs.first_line(self.loss) if isinstance(self.loss, Loss) else reprs.kind_text(self.loss),
+            validation="" if self.validation is None else reprs.first_line(self.validation),
+            folder=where,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_busy": False}

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from rnnbp import reprs
 from rnnbp.arrays import is_stream, plain
 from rnnbp.numerics import Array, NonFiniteError, ShapeError, flag, positive_int, shown
 
@@ -28,6 +29,12 @@ class Batch:
     target: Array | None = None
     mask: Array | None = None
     fresh: bool = True
+
+    @reprs.safe
+    def __repr__(self) -> str:
+        arrays = {"x": self.x, "target": self.target, "mask": self.mask}
+        found = [f"{name} {reprs.array_text(array)}" for name, array in arrays.items() if array is not None]
+        return reprs.cut(f"{type(self).__name__}: {', '.join(found)}, fresh={self.fresh}")
 
 
 @runtime_checkable

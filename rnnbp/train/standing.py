@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rnnbp import reprs
 from rnnbp.bptt.parts import recurrents
 from rnnbp.bptt.results import States
 from rnnbp.graph import Graph
@@ -34,6 +35,10 @@ class Standing:
     """The sequences whose state is not known, as ``Gradients`` has them."""
     began: tuple[int, int] = (0, 0)
     """The step and the epoch from which ``fit`` counts: an epoch that was begun before is finished first."""
+
+    @reprs.safe
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self.step:,} steps done, at batch {self.index:,} of epoch {self.epoch:,}"
 
     def begin(self) -> bool:
         """Count from here; returns whether that is another place than before."""

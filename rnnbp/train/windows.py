@@ -10,6 +10,7 @@ from typing import Self, final
 
 import numpy as np
 
+from rnnbp import reprs
 from rnnbp.lazy import cached_property
 from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, ShapeError, positive_int
@@ -98,6 +99,17 @@ class Windows:
             return cls(x, target, horizon=horizon, batch_size=batch_size, recordings=True)  # type: ignore[arg-type]  # parts of files are rows already
         text = _text("symbols", symbols)
         return cls(part(text, 0, len(text) - 1), part(text, 1, len(text)), horizon=horizon, batch_size=batch_size)
+
+    @reprs.safe
+    def __repr__(self) -> str:
+        steps = sum(len(found.x) for found in self.recordings)
+        of = f"a stream of {steps:,} steps"
+        if self.listed:
+            of = f"{reprs.counted(len(self.recordings), 'recording')} of {steps:,} steps in all"
+        lanes = reprs.counted(self.batch_size, "lane")
+        what = f"{of}, {reprs.counted(self.batches_per_epoch, 'window')} of {self.horizon:,} steps in {lanes}"
+        arrays = {"x": self.x, "target": self.target, "mask": self.mask}
+        return reprs.titled(self, what, **{name: reprs.array_text(array) for name, array in arrays.items()})
 
     @property
     def batches_per_epoch(self) -> int:

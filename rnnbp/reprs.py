@@ -1,0 +1,93 @@
+"""Short reprs: a line of what an object is, and a few lines of what it holds, without the elements of arrays."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import Any
+
+WIDTH = 100
+"""Columns of a line."""
+
+
+def safe(to_text: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Decorate a ``__repr__``, so that one of a damaged object, or one that is being built, does not raise."""
+
+    @functools.wraps(to_text)
+    def text(self: object) -> str:
+        try:
+            return to_text(self)
+        except Exception:
+            return f"<{type(self).__name__}, incomplete>"
+
+    return text
+
+
+def titled(self: object, what: str, **rows: str) -> str:
+    """The class and what it is, then a line for each row that has a text, by its name."""
+    rows = {name: text for name, text in rows.items() if text}
+    width = max(map(len, rows), default=0)
+    lines = [f"  {name:{width}}  {text}" for name, text in rows.items()]
+    return "\n".join(map(cut, [f"{type(self).__name__}: {what}", *lines]))
+
+
+def cut(line: str) -> str:
+    """``line`` in one line, with an end of dots where it is too long."""
+    line = line.replace("\n", " ")
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 4]} ..."
+
+
+def listed(texts: Iterable[str], total: int, most: int = 60) -> str:
+    """Some texts of ``total``, as many as have room, and the number of the others."""
+    found, length = list[str](), 0
+    for text in texts:
+        if found and length + len(text) > most:
+            break
+        found.append(text)
+        length += len(text) + 2
+    others = [f"{total - len(found):,} more"] if total > len(found) else []
+    return ", ".join([*found, *others])
+
+
+def array_text(array: object) -> str:
+    """The shape and dtype of an array, or what stands for one; nothing of None."""
+    if array is None:
+        return ""
+    shape, dtype = getattr(array, "shape", None), getattr(array, "dtype", None)
+    if shape is not None:
+        return f"{tuple(shape)} {dtype}"
+    if isinstance(array, (list, tuple)):
+        one = array_text(array[0]) if array else ""
+        return one and f"{len(array)} of {one}"
+    return kind_text(array)
+
+
+def first_line(value: object) -> str:
+    """The first line of a repr."""
+    return (repr(value).splitlines() or [""])[0]
+
+
+def kind_text(value: object) -> str:
+    """A function by its name, another object by its class and how many it holds."""
+    name = getattr(value, "__name__", None)
+    if isinstance(name, str):
+        return name if isinstance(value, Iterator) else f"{name}, a function"
+    return f"{type(value).__name__}{f' of {len(value):,}' if isinstance(value, Sized) else ''}"
+
+
+def number(value: object) -> str:
+    """A number in four digits."""
+    return f"{value:.4g}" if isinstance(value, (float, int)) else str(value)
+
+
+def counted(n: int, what: str, several: str = "") -> str:
+    """``n`` of what there may be one or more."""
+    return f"{n:,} {what if n == 1 else several or f'{what}s'}"
+
+
+def bytes_text(n: int) -> str:
+    """Bytes in three digits."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if abs(n) >= size:
+            return f"{n / size:.3g} {unit}"
+    return f"{n} B"
