@@ -5,7 +5,10 @@ from __future__ import annotations
 from itertools import chain, islice
 from typing import Any, overload
 
-from rnnbp import bptt
+import numpy as np
+
+from rnnbp.bptt.inference import evaluate as evaluate_arrays
+from rnnbp.bptt.inference import predict as predict_array
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.results import States
 from rnnbp.numerics import Array
@@ -89,11 +92,11 @@ def evaluate(
             raise TypeError("evaluate: give (model, x, target, loss), or (model, source, loss) for a source")
         _refuse("evaluate", options)
         return evaluate_source("evaluate", model, x, wanted, as_metrics("evaluate: metrics", metrics, wanted), chunk)
-    if isinstance(x, Source):
+    if not isinstance(x, np.ndarray) and isinstance(x, Source):
         raise TypeError("evaluate: a source has its own targets; give (model, source, loss)")
     if metrics:
         raise TypeError("evaluate: metrics are for a source; wrap the arrays in Sequences(x, y, ...)")
-    return bptt.evaluate(model, x, target, loss, chunk=chunk, **options)
+    return evaluate_arrays(model, x, target, loss, chunk=chunk, **options)
 
 
 def predict(
@@ -135,12 +138,11 @@ def predict(
     ((7, 5, 2), (7, 2))
     """
     how: dict[str, Any] = {"chunk": chunk, "training": training, "seed": seed}
-    x = _looked_at(x)
-    if is_source(x):
+    if not isinstance(x, np.ndarray) and is_source(x := _looked_at(x)):
         _refuse("predict", {"state": state, "mask": mask})
         return predict_source("predict", model, x, last, **how)
     last = False if last is None else last
-    found: tuple[Array, States] = bptt.predict(model, x, state=state, mask=mask, last=last, **how)
+    found: tuple[Array, States] = predict_array(model, x, state=state, mask=mask, last=last, **how)
     return found
 
 
