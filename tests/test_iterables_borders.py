@@ -199,6 +199,17 @@ def test_batch_first_loaders_with_a_label_for_each_sequence() -> None:
             np.testing.assert_array_equal(getattr(found, name), getattr(other, name))
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_lengths_in_the_place_of_a_mask(batch_first: bool) -> None:
+    x, steps, lengths = RNG.normal(size=(6, T, F)), RNG.normal(size=(6, T, 1)), np.array([5, 2, 3, 1, 5, 4])
+    axes = (0, 1, 2) if batch_first else (1, 0, 2)
+    item = x.transpose(axes), steps.transpose(axes), lengths
+    found = rb.Batches([item], batch_first=batch_first).batch(0, 0)
+    expected = rb.Sequences(x, steps, lengths=lengths, shuffle=False, batch_size=6).batch(0, 0)
+    for name in Batch.__slots__:
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
 def test_batch_first_targets_of_each_step() -> None:
     turned = [tuple(a.swapaxes(0, 1) for a in item) for item in ITEMS]
     for found, (x, target) in zip(rb.Batches(turned, batch_first=True), ITEMS, strict=True):
@@ -244,6 +255,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "dicts": ([{"x": 1, "y": 2}], TypeError, "its keys are 'x', 'y': choose two"),
     "a short loader": (rb.Batches(iter(ITEMS), batches_per_epoch=9), ValueError, "the epoch was to have 9"),
     "no iterator": (lambda epoch: 3, TypeError, "the function of the epoch returned 3; return an iterator"),
+    "long": (rb.Batches([(*ITEMS[0], [6, 1, 1])]), ValueError, r"lengths\[0\] is 6, which must lie in \[1, 5\]"),
     "a label": (
         rb.Batches([(np.zeros((3, 5, 2)), np.zeros(3, int))], batch_first=True),
         rb.ShapeError,

@@ -20,7 +20,8 @@ class Batches:
     """An iterable of batches as a source, which ``fit``, ``evaluate`` and ``predict`` make of one by themselves.
 
     Its items are (x, target), (x, target, mask) or a ``train.Batch``, of NumPy arrays or what becomes
-    one, as tensors of PyTorch in CPU memory: x (T, B, ...), target (T, B, ...) or None, mask (T, B).
+    one, as tensors of PyTorch in CPU memory: x (T, B, ...), target (T, B, ...) or None, mask (T, B), or
+    in the place of a mask the lengths (B,) of sequences.
 
     Args:
         batches: a list or a loader, which is iterated anew in each epoch; a function of the epoch, from

@@ -101,7 +101,9 @@ class Sequences(_Shuffled):
         self.rows, self.steps = (int(n) for n in self.x.shape[:2])
         self.mask = None if mask is None else _axes("mask", mask, axis, numbers=True)
         if lengths is not None:
-            self.mask = mask_of(lengths, (self.rows, self.steps), mask)
+            if mask is not None:
+                raise ValueError("Sequences: lengths and mask say the same; give one of them")
+            self.mask = mask_of("Sequences: lengths", lengths, (self.rows, self.steps))
         self.target = None if target is None else _axes("target", target, 0 if last else axis, least=2 - last)
         super().__init__(batch_size, shuffle, seed)
         self._check()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from rnnbp.arrays import is_stream, plain, sliceable
 from rnnbp.numerics import Array, ShapeError, shown
-from rnnbp.train.last import at_last
+from rnnbp.train.last import at_last, mask_of
 from rnnbp.train.source import Batch
 
 MOST = 3
@@ -30,7 +30,7 @@ class Layout:
         if not isinstance(item, (tuple, list)) or not 1 <= len(item) <= MOST:
             raise TypeError(_no_item(item))
         x, target, mask = (*item, None, None)[:MOST]
-        if not (self.batch_first or self.last):
+        if not (self.batch_first or self.last or _are_lengths(mask)):
             return Batch(_given("x", x), _given("target", target), _given("mask", mask), fresh)
         weights = None if mask is None else plain("mask", mask)
         return self._turned(plain("x", x), None if target is None else plain("target", target), weights, fresh)
@@ -42,7 +42,9 @@ class Layout:
             raise ShapeError(f"x must have axes {axes}, found shape {x.shape}; add the missing one")
         first = x if self.batch_first else x.swapaxes(0, 1)
         lead = first.shape[:2]
-        if mask is not None:
+        if _are_lengths(mask):
+            mask = mask_of("lengths", mask, lead)
+        elif mask is not None:
             mask = self._led("mask", mask, lead)
         if target is not None and self.last:
             if target.shape[:1] != lead[:1]:
@@ -70,6 +72,11 @@ class Layout:
 def _given(name: str, part: Any) -> Any:
     """A part of an item as ``bptt`` takes it: tensors as arrays, streams as they are."""
     return part if part is None or is_stream(part) or sliceable(part) else plain(name, part)
+
+
+def _are_lengths(mask: Any) -> TypeGuard[Array]:
+    """Whether it is one number of steps for each sequence, as loaders have them, in the place of a mask."""
+    return mask is not None and not is_stream(mask) and np.ndim(mask) == 1
 
 
 def _swapped(array: Any) -> Any:

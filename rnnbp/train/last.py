@@ -22,16 +22,14 @@ def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array
     return placed, weight
 
 
-def mask_of(lengths: ArrayLike, shape: Shape, mask: object) -> Array:
+def mask_of(name: str, lengths: ArrayLike, shape: Shape) -> Array:
     """The mask (N, T) of sequences of these lengths (N,). Raises ShapeError, DtypeError or ValueError for others."""
-    if mask is not None:
-        raise ValueError("Sequences: lengths and mask say the same; give one of them")
-    found, (rows, steps) = as_array("Sequences: lengths", lengths, kinds="iu"), shape
+    found, (rows, steps) = as_array(name, lengths, kinds="iu"), shape
     if found.shape != (rows,):
-        raise ShapeError(f"Sequences: lengths must have shape ({rows},), one for each sequence, found {found.shape}")
+        raise ShapeError(f"{name} must have shape ({rows},), one for each sequence, found {found.shape}")
     fits = (found >= 1) & (found <= steps)
     if not fits.all():
         row = int(np.argmin(fits))
-        raise ValueError(f"Sequences: lengths[{row}] is {found[row]}, which must lie in [1, {steps}], the steps of x")
+        raise ValueError(f"{name}[{row}] is {found[row]}, which must lie in [1, {steps}], the steps of x")
     made: Array = np.arange(steps) < found[:, None]
     return made
