@@ -42,6 +42,12 @@ WARNED: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def sequences() -> rb.Sequences:
+    """They are the latest, whatever sources other tests have."""
+    return rb.Sequences(X, Y, mask=MASK, batch_size=2)
+
+
 @pytest.mark.parametrize("case", WARNED)
 def test_batch_first_arrays_are_noticed(case: str) -> None:
     with pytest.warns(UserWarning, match=r"here the axes are \(T, B.*: give .*\.swapaxes\(0, 1\)"):
