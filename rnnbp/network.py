@@ -15,13 +15,14 @@ from rnnbp.mapped import check_there
 from rnnbp.naming import check_distinct
 from rnnbp.numerics import Array, DtypeError, float_dtype
 from rnnbp.parameters import Parameters
+from rnnbp.summary import Summarized
 
 REAL = (np.dtype(np.float32), np.dtype(np.float64))
 Slot: TypeAlias = tuple[dict[str, Array], str]
 """Where a parameter lives: the ``params`` of its owner, and its key there."""
 
 
-class Network(ABC):
+class Network(Summarized, ABC):
     """A container of layers. Its parameters are those of its layers, under paths as ``0.weight_ih``."""
 
     slots: dict[str, Slot]

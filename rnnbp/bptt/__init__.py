@@ -9,6 +9,7 @@ from rnnbp.bptt.forecast import Forecast, forecast
 from rnnbp.bptt.inference import backprop, evaluate, predict
 from rnnbp.bptt.planner import Plan, plan
 from rnnbp.bptt.results import Gradients, Stats
+from rnnbp.bptt.summarize import summarize
 
 __all__ = [
     "Backend",
@@ -25,4 +26,5 @@ __all__ = [
     "forecast",
     "plan",
     "predict",
+    "summarize",
 ]

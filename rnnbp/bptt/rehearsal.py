@@ -126,6 +126,22 @@ class Rehearsal(Layers):
                 self._backward_layer(node, kept, deltas)
         return self.heap.peak - tape - waiting
 
+    def kept(self) -> dict[int, int]:
+        """The bytes of a tape by node: what each keeps that no earlier one does, its output for the tail too."""
+        taped = self._taped([self.new(0) for _ in self.sizes.layouts])
+        found, total = dict.fromkeys(range(len(self.parts.nodes)), 0), self.heap.total
+        takers = {k: node.number for node in reversed(self.parts.nodes) for k in node.args}
+        makers = takers | {k: node.number for node in self.parts.nodes for k in node.outs}
+        for k in list(taped.frontier):
+            del taped.frontier[k]
+            found[makers[k]] += total - self.heap.total
+            total = self.heap.total
+        for node in reversed(self.parts.body):
+            taped.saved.pop()
+            found[node.number] += total - self.heap.total
+            total = self.heap.total
+        return found
+
     def _state_deltas(self, node: Node) -> Deltas:
         part = self.sizes.layouts[node.number]
         return self._interpreted(part).deltas() if isinstance(part, Layout) else [self.new(part.delta_bytes())]

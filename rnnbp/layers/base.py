@@ -15,6 +15,7 @@ from rnnbp.layers.primitives import Primitives
 from rnnbp.mapped import check_there
 from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, shown
+from rnnbp.summary import Summarized
 
 NUMBERS = REAL + "c"
 """Kinds of dtype that layers take; complex numbers are gradcheck's."""
@@ -127,7 +128,7 @@ def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
     return array
 
 
-class Layer(ABC):
+class Layer(Summarized, ABC):
     """A differentiable function with parameters and no memory of its calls.
 
     Nothing is written to a layer after ``__init__`` but the elements of its parameters, so one layer

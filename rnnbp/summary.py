@@ -1,0 +1,147 @@
+"""What ``model.summary()`` returns: a row for each layer, which can be read, and the table that is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rnnbp.numerics import Shape
+from rnnbp.printing import printable
+from rnnbp.reprs import bytes_text, counted
+
+LONGEST = 44
+"""Characters of a layer in the table."""
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A layer, or a Recurrent, of a model; one that is used twice has two rows, and its parameters in the first."""
+
+    name: str
+    """What its parameters' names begin with, else its position."""
+    layer: str
+    """Its repr."""
+    outputs: tuple[Shape | None, ...]
+    """The feature shape of each output, without the axes of steps and sequences; None where it is not known."""
+    parameters: int
+    """Numbers in its parameters that no earlier row has."""
+    kept_bytes: int | None = None
+    """What it keeps for backward of all steps and sequences; None where that is not known, or was not asked for."""
+    flops: int | None = None
+    """Floating-point operations forward, of all steps and sequences; None as there."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The layers of a model with their shapes and parameters; of ``steps`` and ``batch``, their bytes and FLOPs.
+
+    ``print`` shows it as a table. A multiplication, an addition, a tanh and the like are one FLOP each, as in
+    ``rnnbp.explain``; ``uncounted`` are the layers that run as Python, which the sum leaves out.
+    """
+
+    model: str
+    rows: tuple[LayerRow, ...]
+    dtype: str
+    parameter_bytes: int
+    steps: int | None = None
+    batch: int | None = None
+    kept_bytes: int | None = None
+    """What is kept for backward where everything is cached; None where a layer does not declare it."""
+    flops: int | None = None
+    """Floating-point operations forward."""
+    uncounted: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in all parameters, each once."""
+        return sum(row.parameters for row in self.rows)
+
+    @printable
+    def __str__(self) -> str:
+        asked = any(row.flops is not None or row.kept_bytes is not None for row in self.rows)
+        header = ["name", "layer", "output", "parameters", *["kept", "FLOPs"] * asked]
+        lines = [header[:4] + header[4:6], *(self._cells(row, asked) for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        table = [
+            "  ".join(f"{text:{'<' if k < 3 else '>'}{widths[k]}}" for k, text in enumerate(line)).rstrip()
+            for line in lines
+        ]
+        size = f"{counted(self.parameters, 'parameter')}, {bytes_text(self.parameter_bytes)} of {self.dtype}"
+        return "\n".join([f"{self.model}: {size}", "", *table, *self._totals()])
+
+    __repr__ = __str__
+
+    def _cells(self, row: LayerRow, asked: bool) -> list[str]:
+        layer = row.layer if len(row.layer) <= LONGEST else f"{row.layer[: LONGEST - 4]} ..."
+        costs = ["?" if row.kept_bytes is None else bytes_text(row.kept_bytes), _flops_text(row.flops)]
+        outputs = ", ".join(map(self._shape, row.outputs))
+        return [row.name, layer, outputs, f"{row.parameters:,}", *(costs if asked else [])]
+
+    def _shape(self, shape: Shape | None) -> str:
+        axes = ["T", "B"] if self.steps is None else [str(self.steps), str(self.batch)]
+        return f"({', '.join([*axes, *(['...'] if shape is None else map(str, shape))])})"
+
+    def _totals(self) -> list[str]:
+        if self.steps is None or self.batch is None:
+            return []
+        of = f"of {counted(self.steps, 'step')} and {counted(self.batch, 'sequence')}"
+        kept = "not known, because a layer does not declare it"
+        if self.kept_bytes is not None:
+            kept = f"{bytes_text(self.kept_bytes)} with all cached"
+        others = f", without {', '.join(self.uncounted)}" if self.uncounted else ""
+        return ["", f"kept for backward {of}: {kept}", f"forward: {_flops_text(self.flops)}FLOPs{others}"]
+
+
+def _flops_text(n: int | None) -> str:
+    """FLOPs in three digits."""
+    if n is None:
+        return "?"
+    for unit, size in (("T", 10**12), ("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if n >= size:
+            return f"{n / size:.3g} {unit}"
+    return f"{n} "
+
+
+Summarize = Callable[..., Summary]
+_makers: list[Summarize] = []
+
+
+def made_by(summarize: Summarize) -> Summarize:
+    """Decorate what makes summaries: it knows bytes and operations, which layers do not."""
+    _makers.append(summarize)
+    return summarize
+
+
+class Summarized:
+    """What layers and networks have in common."""
+
+    def summary(
+        self,
+        steps: int | None = None,
+        batch: int | None = None,
+        *,
+        chunk: int | None = None,
+        x_shape: Shape | None = None,
+    ) -> Summary:
+        """Its layers, their output shapes and parameters, as Keras has it: ``print(model.summary())``.
+
+        Args:
+            steps, batch: T and B of x. With them, what each layer keeps for backward where all is cached,
+                and its floating-point operations forward.
+            chunk: steps in a chunk, as of ``bptt``: the state at its beginning is kept too.
+            x_shape: feature shape of x, () for symbols; None where the first layer or Input says it.
+
+        Of a Cell by itself, as ``rb.LSTM(3, 8).cell``, the rows are the layers of a step. Raises ValueError for steps
+        without batch, ShapeError where shapes do not fit, or are not known and steps are given.
+
+        >>> import rnnbp as rb
+        >>> found = rb.Sequential(rb.LSTM(3, 8), rb.Dense(8, 1)).summary(steps=100, batch=2)
+        >>> [(row.name, row.layer, row.outputs, row.parameters) for row in found.rows]
+        [('0', 'LSTM(3, 8)', ((8,),), 416), ('1', 'Dense(8, 1)', ((1,),), 9)]
+        >>> found.parameters, found.rows[1].flops
+        (425, 3400)
+        """
+        found: Any = _makers[-1](self, steps, batch, chunk=chunk, x_shape=x_shape)
+        assert isinstance(found, Summary)
+        return found
