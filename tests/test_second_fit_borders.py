@@ -172,6 +172,20 @@ def test_parameters_that_are_written_between_two_fits_are_kept() -> None:
     assert run.at.best_weights.keys() == run.model.params.keys()
 
 
+def test_a_second_fit_that_cannot_begin_leaves_the_best_in_the_model(tmp_path: Path) -> None:
+    run = trainer(folder=tmp_path / "run", **VALIDATED)
+    first = run.fit(DATA, epochs=50)
+    best = weights(run)
+    (tmp_path / "run" / "metrics.jsonl").unlink()
+    (tmp_path / "run" / "metrics.jsonl").mkdir()
+    with pytest.raises(rb.StorageError, match="metrics"):
+        run.fit(DATA, epochs=1)
+    assert weights(run) == best
+    (tmp_path / "run" / "metrics.jsonl").rmdir()
+    whole = trainer(**VALIDATED | {"patience": 50})
+    assert run.fit(DATA, epochs=1).losses == whole.fit(DATA, steps=first.steps + 5).losses
+
+
 def test_the_best_are_in_the_model_after_every_fit() -> None:
     run = trainer(**VALIDATED)
     for epochs in (3, 2, 1, 4):

@@ -120,6 +120,26 @@ def test_the_loss_the_callbacks_and_the_validation_that_are_set_are_used() -> No
     assert first.validation_losses == []
 
 
+def plateau() -> rb.optim.OnPlateau:
+    return rb.optim.OnPlateau(0.2, factor=0.5, patience=0)
+
+
+def test_an_on_plateau_that_is_set_is_told_the_losses_and_goes_on_from_a_snapshot(tmp_path: Path) -> None:
+    """Against one that is told by hand; negated data are validated worse and worse."""
+    data = rb.Sequences(-X, X[..., :1].copy(), batch_size=6)
+    run = trainer(folder=tmp_path, validation=data)
+    run.fit(DATA, epochs=1)
+    run.learning_rate = plateau()
+    run.fit(DATA, epochs=1)
+    resumed = trainer(folder=tmp_path, validation=data, learning_rate=plateau()).resume()
+    history = resumed.fit(DATA, until_epochs=4)
+    expected, by_hand = [0.1] * 3 + [0.2] * 3, plateau()
+    for value in history.validation_losses[1:3]:
+        expected += [by_hand.update(value)] * 3
+    assert rates(run, tmp_path) == expected
+    assert expected[-1] < 0.2
+
+
 def test_setting_in_a_callback_holds_from_the_next_step(tmp_path: Path) -> None:
     def halve(event: rb.train.Event) -> None:
         event.trainer.learning_rate *= 0.5  # type: ignore[operator]  # a number here

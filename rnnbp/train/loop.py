@@ -52,7 +52,8 @@ class Trainer:
         validation: a source, or an iterable of batches as ``fit`` takes it, evaluated every
             ``validate_every`` steps, by default at the end of each epoch.
         patience: the number of validations without a new lowest loss to stop after; the best
-            parameters are then in the model when ``fit`` returns, whatever ended it but a signal.
+            parameters are then in the model when ``fit`` returns, whatever ended it but a signal. A
+            next call goes on from the last ones, unless others are written into the model.
         seed: of dropout, a different mask in each step.
         folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at
             the end of each epoch, whenever the last is ``snapshot_minutes`` old, if given, and when

@@ -105,8 +105,9 @@ class Training:
         self.folder.snapshot(self.at, self._extra())
         self.folder.save_model(self.at)
         if reason is not None and self.options.patience is not None and self.at.best_weights:
-            self.last = {name: p.copy() for name, p in self.parts.params.items()}
-            assign("Trainer.fit", self.parts.params, self.at.best_weights)
+            last = {name: p.copy() for name, p in self.parts.params.items()}
+            _exchange(self.parts.params, last, self.at.best_weights)
+            self.last = last
         return reason
 
     def stop(self, reason: str) -> None:
@@ -206,8 +207,16 @@ class Training:
         self.folder.claim()
         self.known.compare(data, self.options.validation)
         self._count_from_here()
-        self._put_last()
-        self.folder.open(self.at, self._extra(), pending=self.pending is not None)
+        last, self.last = self.last if self._holds_best() else {}, {}
+        if last:
+            _exchange(self.parts.params, self.at.best_weights, last)
+        try:
+            self.folder.open(self.at, self._extra(), pending=self.pending is not None)
+        except BaseException:  # an interrupt too: the model is as it was
+            if last:
+                _exchange(self.parts.params, last, self.at.best_weights)
+                self.last = last
+            raise
         self.goes_on, self.stopping, self.earlier = False, "", self.at.history.seconds
 
     def _count_from_here(self) -> None:
@@ -220,12 +229,10 @@ class Training:
         if self.at.begin():
             self.folder.outdate()
 
-    def _put_last(self) -> None:
-        """Go on from the last parameters where the model holds the best, unless it was given others."""
-        best, params = self.at.best_weights, self.parts.params
-        if self.last and all(np.array_equal(p, best[name]) for name, p in params.items()):
-            assign("Trainer.fit", params, self.last)
-        self.last = {}
+    def _holds_best(self) -> bool:
+        """Whether the model holds the best parameters, and not others that it was given since."""
+        best = self.at.best_weights
+        return bool(self.last) and all(np.array_equal(p, best[name]) for name, p in self.parts.params.items())
 
     def _extra(self) -> dict[str, JSON]:
         return {"identity": dict(self.identity or {}), **self.known.to_json(), **self.update.costs()}
@@ -237,6 +244,15 @@ class Training:
         if self.options.patience is not None and self.at.waited >= self.options.patience:
             return "early stopping"
         return limits.reason(self.at)
+
+
+def _exchange(params: Mapping[str, Array], held: Mapping[str, Array], other: Mapping[str, Array]) -> None:
+    """Put others into the parameters, or what was ``held`` where an interrupt comes between."""
+    try:
+        assign("Trainer.fit", params, other)
+    except BaseException:
+        assign("Trainer.fit", params, held)
+        raise
 
 
 def _plateau(options: Options) -> OnPlateau | None:
