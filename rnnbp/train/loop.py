@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Self
@@ -21,9 +19,9 @@ from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import JSON, PathLike, json_text
 from rnnbp.train.event import Event
-from rnnbp.train.folder import SNAPSHOT, RunFolder
-from rnnbp.train.history import History, carry
-from rnnbp.train.interrupts import Interrupts, ending
+from rnnbp.train.fit_call import FitCall
+from rnnbp.train.folder import RunFolder
+from rnnbp.train.history import History
 from rnnbp.train.limits import Limits
 from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite, Options, Rate, check_on_interrupt, split_rate
@@ -135,7 +133,7 @@ class Trainer:
         json_text("Trainer: description", description)
         if rate is not None:
             optimizer.learning_rate = rate
-        self._training, self._busy = Training.of(update, folder, description), False
+        self._training = Training.of(update, folder, description)
 
     loss = Setting[LossLike]()
     checkpoint = Setting[ScheduleLike | Plan]()
@@ -182,9 +180,6 @@ class Trainer:
             folder=where,
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_busy": False}
-
     @restoring
     def fit(
         self,
@@ -222,57 +217,14 @@ class Trainer:
         limits = Limits(epochs, steps, max_seconds, until_epochs, until_steps)
         way = self.on_interrupt if on_interrupt is None else on_interrupt
         check_on_interrupt("Trainer.fit: on_interrupt", way)
-        if self._busy:
-            raise RuntimeError("Trainer.fit: it is training already, in a callback or another thread; wait for its end")
-        if not self._training.goes_on and (text := limits.counted_otherwise(self.at)):
-            warnings.warn(text, FutureWarning, stacklevel=2)
-        interrupts = Interrupts()
-        try:
-            reason = self._run(data, limits, interrupts)
-            if reason is None and interrupts.signal is not None and way == "raise":
-                raise ending(interrupts.signal, self._how_to_go_on())
-        except BaseException as error:
-            stopped = isinstance(error, KeyboardInterrupt | SystemExit) and interrupts.signal is not None
-            carry(error, self.at.history.copy(*(("interrupted", interrupts.signal) if stopped else ("error",))))
-            raise
-        return self.at.history.copy(reason or "interrupted", None if reason else interrupts.signal)
-
-    def _run(self, data: SourceLike, limits: Limits, interrupts: Interrupts) -> str | None:
-        """Train under the handlers of signals; why it ended, None for a signal."""
-        try:
-            self._busy = True
-            with contextlib.closing(self.folder), interrupts:
-                reason = self._training.train(data, limits, interrupts, self._tell)
-        finally:
-            stopped = None
-            while self._busy:  # once more, as an interrupt may have cut short how they were left
-                try:
-                    interrupts.restore()
-                    self.folder.close()
-                    self._busy = False
-                except KeyboardInterrupt as error:
-                    stopped = error
-                except BaseException:
-                    self._busy = False
-                    raise
-            if stopped is not None:
-                raise stopped
-        if reason is not None:
-            interrupts.pass_on()
-        return reason
-
-    def _how_to_go_on(self) -> str:
-        place, path = f"Trainer.fit: interrupted after step {self.at.step}", self.folder.path
-        if path is None:
-            return f"{place}; no folder was given: call fit again in this process to go on"
-        return f"{place}; all is in {path / SNAPSHOT}: go on by resume() and fit, or here by fit alone"
+        return FitCall(self._training, limits, self._tell).run(data, way)
 
     def stop(self, reason: str = "stopped") -> None:
         """End the run after this step, as from another thread; ``Event.stop`` calls it.
 
         Raises RuntimeError where no ``fit`` is running.
         """
-        if not self._busy:
+        if not self._training.busy:
             raise RuntimeError("Trainer.stop: nothing is training")
         self._training.stop(reason)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rnnbp.arrays import is_stream
+from rnnbp.callers import outside
 from rnnbp.storage import JSON
 from rnnbp.train.rows import add_to, rows
 from rnnbp.train.source import Batch, Source, check_batch, comes_once, fingerprint
@@ -146,5 +147,5 @@ def _warn(kind: str, why: str) -> None:
         f"{source} the resumed run {why}, so that its data cannot be compared with those that the "
         f"run began on, and its bits may differ; give it a fingerprint, a str that tells its data",
         RuntimeWarning,
-        stacklevel=8,
+        stacklevel=outside(),
     )

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from rnnbp.callers import outside
 from rnnbp.numerics import Array, shown
 from rnnbp.optim import OnPlateau
 from rnnbp.storage import JSON, PathLike
@@ -39,7 +40,8 @@ class Training:
         grads, its gradients, for callbacks.
     useless: why the model is not in the state of ``at``, if it is not.
     own_rate: the optimiser's rate, to notice one that is set while a rule decides.
-    goes_on: whether it comes from a snapshot, so that a call of fit that wrote it goes on.
+    busy: whether a call of fit is training.
+    goes_on: whether it comes from a snapshot, so that the call of fit that wrote it goes on.
     stopping: why a callback wants it to end. earlier: the seconds of earlier calls.
     last: the last parameters, while the model holds the best.
     """
@@ -53,6 +55,7 @@ class Training:
     pending: dict[str, Any] | None = None
     useless: str = ""
     own_rate: Rate = None
+    busy: bool = False
     goes_on: bool = False
     stopping: str = ""
     earlier: float = 0.0
@@ -67,6 +70,9 @@ class Training:
         found.identity = None if folder is None else _identity(update)
         found.own_rate = update.optimizer.learning_rate
         return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"busy": False}
 
     @property
     def options(self) -> Options:
@@ -139,7 +145,7 @@ class Training:
             warnings.warn(
                 f"optimizer.learning_rate was set to {shown(own)}, which changes nothing while the Trainer's, "
                 f"{shown(rule)}, decides; set Trainer.learning_rate instead",
-                stacklevel=5,
+                stacklevel=outside(),
             )
 
     def _step(self, data: Source, limits: Limits) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""A call of ``fit``: under the handlers of signals, and with the History in what it raises."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from dataclasses import dataclass, field
+
+from rnnbp.callers import outside
+from rnnbp.train.folder import SNAPSHOT
+from rnnbp.train.history import History, carry
+from rnnbp.train.interrupts import Interrupts, ending
+from rnnbp.train.limits import Limits
+from rnnbp.train.options import OnInterrupt
+from rnnbp.train.sources import SourceLike
+from rnnbp.train.training import Tell, Training
+
+
+@dataclass
+class FitCall:
+    """One call, within ``limits``; ``tell`` calls the callbacks."""
+
+    training: Training
+    limits: Limits
+    tell: Tell
+    interrupts: Interrupts = field(default_factory=Interrupts)
+
+    def run(self, data: SourceLike, on_interrupt: OnInterrupt) -> History:
+        """Train, and return the History. Raises as ``Trainer.fit`` does."""
+        run, signals = self.training, self.interrupts
+        if run.busy:
+            raise RuntimeError("Trainer.fit: it is training already, in a callback or another thread; wait for its end")
+        if not run.goes_on and (text := self.limits.counted_otherwise(run.at)):
+            warnings.warn(text, FutureWarning, stacklevel=outside())
+        try:
+            reason = self._trained(data)
+            if reason is None and signals.signal is not None and on_interrupt == "raise":
+                raise ending(signals.signal, self._how_to_go_on())
+        except BaseException as error:
+            stopped = isinstance(error, KeyboardInterrupt | SystemExit) and signals.signal is not None
+            carry(error, run.at.history.copy(*(("interrupted", signals.signal) if stopped else ("error",))))
+            raise
+        return run.at.history.copy(reason or "interrupted", None if reason else signals.signal)
+
+    def _trained(self, data: SourceLike) -> str | None:
+        """Train under the handlers of signals; why it ended, None for a signal."""
+        run = self.training
+        try:
+            run.busy = True
+            with contextlib.closing(run.folder), self.interrupts:
+                reason = run.train(data, self.limits, self.interrupts, self.tell)
+        finally:
+            self._leave()
+        if reason is not None:
+            self.interrupts.pass_on()
+        return reason
+
+    def _leave(self) -> None:
+        """Put all back once more, as an interrupt may have cut short how it was left."""
+        run, stopped = self.training, None
+        while run.busy:
+            try:
+                self.interrupts.restore()
+                run.folder.close()
+                run.busy = False
+            except KeyboardInterrupt as error:
+                stopped = error
+            except BaseException:
+                run.busy = False
+                raise
+        if stopped is not None:
+            raise stopped
+
+    def _how_to_go_on(self) -> str:
+        run = self.training
+        place, path = f"Trainer.fit: interrupted after step {run.at.step}", run.folder.path
+        if path is None:
+            return f"{place}; no folder was given: call fit again in this process to go on"
+        return f"{place}; all is in {path / SNAPSHOT}: go on by resume() and fit, or here by fit alone"
