@@ -11,6 +11,7 @@ from typing import TypedDict, Unpack
 
 import numpy.typing as npt
 
+from rnnbp.arguments import takes
 from rnnbp.cell import Cell
 from rnnbp.initializers import InitializerLike, generator_of, uniform
 from rnnbp.layers import Dense, Layer, ReLU, Sigmoid, Split, Tanh
@@ -41,6 +42,7 @@ class Options(TypedDict, total=False):
     name: str | None
 
 
+@takes(*Options.__annotations__)
 def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Options]) -> Recurrent:  # noqa: N802
     """h′ = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu (Elman 1990). Output h′; see ``Options``.
 
@@ -64,6 +66,7 @@ def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Option
     return build.recurrent(Cell(x, {h: h_new}, output=h_new, name=build.name))
 
 
+@takes(*Options.__annotations__)
 def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Options]) -> Recurrent:  # noqa: N802
     """Long short-term memory with a forget gate (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
@@ -96,6 +99,7 @@ def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Optio
     return build.recurrent(Cell(x, {h: h_new, c: c_new}, output=h_new, name=build.name))
 
 
+@takes(*Options.__annotations__)
 def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Options]) -> Recurrent:  # noqa: N802
     """Gated recurrent unit (Cho et al. 2014): r, z = σ(W x + b + U h + b′), h′ = (1 − z) ⊙ m + z ⊙ h.
 
@@ -138,10 +142,6 @@ class _Projections:
     """Builds the affine layers of a cell of n units from its options, and the Recurrent around it."""
 
     def __init__(self, cell: str, n_in: int, n: int, options: Options) -> None:
-        unknown = set(options) - set(Options.__annotations__)
-        if unknown:
-            known = ", ".join(Options.__annotations__)
-            raise TypeError(f"{cell}: unknown option {sorted(unknown)[0]!r}; it takes {known}")
         self.name = f"{cell}({positive_int(f'{cell}: n_in', n_in)}, {positive_int(f'{cell}: n', n)})"
         self.bias = flag(f"{cell}: bias", options.get("bias", True))
         self.called = checked_name(cell, options.get("name"))

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from rnnbp.arguments import takes
 from rnnbp.arrays import plain
 from rnnbp.batch_first import warn_if_known
 from rnnbp.bptt import bptt
@@ -40,6 +41,7 @@ from rnnbp.walk import Deltas, backward_node, forward_node
 __all__ = ["GradientCheck", "GradientError", "check_grads"]
 
 
+@takes()
 @ieee
 def check_grads(
     function: Any,

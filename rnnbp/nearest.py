@@ -7,12 +7,17 @@ from collections.abc import Iterable
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like ``name``, or "" where none is."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return found[0] if found else ""
+    """The known name that is most like ``name``, capital letters apart, or "" where none is."""
+    folded = {_folded(each): each for each in known}
+    found = difflib.get_close_matches(_folded(name), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else ""
 
 
-def hint(name: str, known: Iterable[str]) -> str:
-    """ ", did you mean 'momentum'?", or "" where no known name is like ``name``."""
-    found = nearest(name, known)
+def hint(name: object, known: Iterable[str]) -> str:
+    """ ", did you mean 'momentum'?", or "" where no known name is like ``name``, or that is no text."""
+    found = nearest(name, known) if isinstance(name, str) else ""
     return f", did you mean {found!r}?" if found else ""
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("-", "_").replace(" ", "_")

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from rnnbp.arguments import Named
 from rnnbp.layers.base import Layer, parameter
 from rnnbp.mapped import check_there
 from rnnbp.naming import check_distinct
@@ -22,7 +23,7 @@ Slot: TypeAlias = tuple[dict[str, Array], str]
 """Where a parameter lives: the ``params`` of its owner, and its key there."""
 
 
-class Network(Summarized, ABC):
+class Network(Named, Summarized, ABC):
     """A container of layers. Its parameters are those of its layers, under paths as ``0.weight_ih``."""
 
     slots: dict[str, Slot]

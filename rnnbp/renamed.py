@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from rnnbp.arguments import check_init
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -30,6 +32,7 @@ def renamed(old: str, new: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 if new in options:
                     raise TypeError(f"{old} and {new} are one argument; give {new} alone")
                 options[new] = options.pop(old)
+            check_init(type(args[0]).__name__, function, len(args) - 1, options)
             return function(*args, **options)
 
         return called

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnbp.actions import TIERS, Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store, Tier
+from rnnbp.arguments import takes
 from rnnbp.printing import as_text
 from rnnbp.reprs import bytes_text, counted, safe, titled
 from rnnbp.schedules import ScheduleLike, check_counts, resolve
@@ -57,6 +58,7 @@ def cost_text(self: Any) -> str:
     )
 
 
+@takes()
 def simulate(
     schedule: ScheduleLike,
     chunks: int | None = None,

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from rnnbp.arguments import takes
 from rnnbp.layers.base import Layer
 from rnnbp.layers.merge import Add, Multiply, Subtract
 from rnnbp.layers.pointwise import Scale
@@ -93,6 +94,7 @@ def _number(other: object) -> float:
     )
 
 
+@takes()
 def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N802  # reads as the class it stands for
     """A symbolic input.
 
@@ -103,6 +105,7 @@ def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N
     return Value(_feature_shape("Input", shape), name=_text("Input", name))
 
 
+@takes()
 def State(shape: int | Shape, name: str = "") -> Value:  # noqa: N802
     """A symbolic state: what one step hands to the next, zeros at first unless given or learned.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TypeAlias
 
+from rnnbp.arguments import Named
 from rnnbp.compiler.compile import RULES, check_rules
 from rnnbp.lazy import cached
 from rnnbp.native import ALIASES, VARIABLE, failure, installed, loading, warn_of_numpy
@@ -18,7 +19,7 @@ BACKENDS = ("numpy", "llvm", "interpreter")
 
 
 @dataclass(frozen=True, init=False)
-class Backend:
+class Backend(Named):
     """What runs the cells of a model.
 
     Args:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from rnnbp.arguments import takes
 from rnnbp.asking import Recent
 from rnnbp.bptt.backend import BackendLike, as_backend
 from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates
@@ -40,6 +41,7 @@ SECONDS = 0.15
 """What all actions on the long chunk may take together; a slow model gets a shorter one."""
 
 
+@takes()
 @by_numpy_where_refused
 @ieee
 def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: BackendLike = None) -> Costs:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from rnnbp.actions import Action
+from rnnbp.arguments import takes
 from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.objective import LossLike, Objective
@@ -32,6 +33,7 @@ from rnnbp.simulation import ScheduleError, Simulation, simulate
 from rnnbp.storage import PathLike
 
 
+@takes()
 @by_numpy_where_refused
 @ieee
 def bptt(

@@ -10,6 +10,7 @@ from itertools import chain, pairwise
 from typing import Any
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
+from rnnbp.arguments import takes
 from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.objective import LossLike
@@ -53,6 +54,7 @@ class Forecast(Simulation):
     __repr__ = cost_text
 
 
+@takes()
 @restoring
 @by_numpy_where_refused
 def forecast(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from rnnbp.arguments import takes
 from rnnbp.arrays import REAL, as_array, plain
 from rnnbp.bptt.all_steps import new_outputs
 from rnnbp.bptt.chunks import Chunks
@@ -29,7 +31,11 @@ from rnnbp.reuse import Reuse, reuse
 from rnnbp.rng import check_seed
 from rnnbp.storage import PathLike
 
+OPTIONS = tuple(inspect.signature(bptt).parameters)
+"""The arguments of ``bptt``."""
 
+
+@takes()
 @by_numpy_where_refused
 @ieee
 def predict(
@@ -121,6 +127,7 @@ def _prepared(problem: Problem, seed: int = 0) -> tuple[Reuse, Chunks]:
     return memory, found
 
 
+@takes()
 def evaluate(
     model: Any,
     x: Any,
@@ -183,6 +190,7 @@ def evaluated(
     return float(value.value), present, lost_rows(problem.x) if problem.state else ()
 
 
+@takes(*OPTIONS)
 def backprop(model: Any, x: Any, target: Any, loss: LossLike, *, mask: Any = None, **options: Any) -> Gradients:
     """Loss and gradients of a model without Recurrents on a mini-batch, x (B, ...): ``bptt`` of one step.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnnbp import reprs
+from rnnbp.arguments import takes
 from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.budget import margin, parse_budget, remaining, shown, too_small, training_budget, with_margin
 from rnnbp.bptt.calibration import remembered, with_disk
@@ -99,6 +100,7 @@ class Plan:
         return "\n".join(lines)
 
 
+@takes()
 @by_numpy_where_refused
 @ieee
 def plan(

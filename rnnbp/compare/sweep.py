@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from rnnbp.arguments import takes
 from rnnbp.arrays import plain
 from rnnbp.bptt import BudgetError, calibrate
 from rnnbp.bptt.objective import LossLike
@@ -27,6 +28,7 @@ SHARES = (8, 12, 20, 35, 60, 100)
 """Budgets in percent of the bytes of full caching."""
 
 
+@takes()
 @ieee
 def sweep(
     model: Any,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnbp.arguments import takes
 from rnnbp.cell import Cell
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Code, Op, Rows, Vector
@@ -25,6 +26,7 @@ from rnnbp.numerics import Shape, ShapeError, check_x_shape, positive_int, shown
 from rnnbp.recurrent import Recurrent
 
 
+@takes()
 def explain(cell: Any, *, batch: int = 1, x_shape: Shape | None = None, without: Iterable[str] = ()) -> Explanation:
     """What the compiler makes of a cell, to be read: ``print(rb.explain(rb.LSTM(64, 128)))``.
 

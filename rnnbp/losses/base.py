@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeAlias, final
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
+from rnnbp.arguments import Named
 from rnnbp.arrays import plain
 from rnnbp.ieee import ieee
 from rnnbp.mapped import check_there
@@ -23,7 +24,7 @@ class NoWeightError(ValueError):
     """A mean over no element: all weights are 0."""
 
 
-class Loss(ABC):
+class Loss(Named, ABC):
     """The weighted mean Σ w ℓ / Σ w over the elements of a sequence, in parts that chunks can add up.
 
     Shapes: y (T, B, ...) or any other batch axes; ``weights``, a bool mask or floats ≥ 0, has y's

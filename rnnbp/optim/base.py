@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from rnnbp.arguments import Named
 from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, ShapeError
 from rnnbp.optim.groups import Group, Groups, matching, resolved
@@ -20,7 +21,7 @@ from rnnbp.parameters import HasParams
 from rnnbp.renamed import warn_renamed
 
 
-class Optimizer(Hyperparameters, ABC):
+class Optimizer(Named, Hyperparameters, ABC):
     """An update rule over parameters, with an array of state in each of its slots for each parameter.
 
     Args:

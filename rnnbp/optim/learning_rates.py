@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, final
 
+from rnnbp.arguments import Named
 from rnnbp.ieee import ieee
 from rnnbp.numerics import positive_int, real_number, shown, whole_number
 from rnnbp.renamed import renamed, warn_renamed
@@ -25,7 +26,7 @@ def check_schedule(name: str, schedule: object) -> None:
         raise TypeError(f"{name} must be a schedule, found {shown(schedule)}; as optim.Constant(1e-3)")
 
 
-class Rated:
+class Rated(Named):
     """What has a ``learning_rate``, and its old name ``lr``."""
 
     __slots__ = ()
@@ -108,7 +109,7 @@ class Cosine(Rated):
 
 @final
 @dataclass(frozen=True, slots=True)
-class WarmUp:
+class WarmUp(Named):
     """schedule(step) · min(1, (step + 1) / steps): linear at first (Goyal et al. 2017, sec. 2.2).
 
     ``schedule`` sees the true step, so it ends when it would without the warm-up. Raises ValueError
@@ -129,7 +130,7 @@ class WarmUp:
 
 @renamed_rate
 @final
-class OnPlateau:
+class OnPlateau(Named):
     """learning_rate · factor whenever a metric has not improved for more than ``patience`` epochs.
 
     It is told after each epoch, by ``update``; a ``Trainer`` tells it the validation losses.

@@ -15,13 +15,14 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
+from rnnbp.arguments import Named
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.binomial import cost, revolve
 from rnnbp.schedules.unsized import SizedSchedule
 
 
 @dataclass(frozen=True)
-class Online:
+class Online(Named):
     """Checkpoints in so many slots, that of the initial state included, for any number of chunks.
 
     ``sweep()`` starts a run over chunks that arrive one by one; where their number is known this is also a

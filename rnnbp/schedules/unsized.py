@@ -7,8 +7,8 @@ from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, ClassVar, NoReturn, final
 
 from rnnbp.actions import Action
+from rnnbp.arguments import unknown_option
 from rnnbp.lazy import cached
-from rnnbp.nearest import hint
 
 
 @final
@@ -65,8 +65,7 @@ class SizedSchedule:
         place, (names, needed) = cls.__name__, _arguments(cls)
         for name in options:
             if name not in names:
-                near = hint(name, names)
-                raise TypeError(f"{place}: unknown option {name!r}{near}; it takes {', '.join(names)}")
+                raise unknown_option(place, name, names)
         missing = [name for name in needed[len(args) :] if name not in options]
         if args and missing:
             ways = f"{place}({', '.join(f'{name}=...' for name in needed[1:])})"

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, final
 
 from rnnbp import reprs
+from rnnbp.arguments import Named
 from rnnbp.numerics import flag, positive_int, shown
 from rnnbp.train.items import Layout
 from rnnbp.train.iterables import can_be_called, iterable, length_of, takes_epoch
@@ -16,7 +17,7 @@ END = object()
 
 
 @final
-class Batches:
+class Batches(Named):
     """An iterable of batches as a source, which ``fit``, ``evaluate`` and ``predict`` make of one by themselves.
 
     Its items are (x, target), (x, target, mask) or a ``train.Batch``, of NumPy arrays or what becomes

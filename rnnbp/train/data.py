@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rnnbp import reprs
+from rnnbp.arguments import Named
 from rnnbp.batch_first import remember
 from rnnbp.ieee import apart
 from rnnbp.lazy import cached_property
@@ -26,7 +27,7 @@ from rnnbp.train.windows import Windows
 __all__ = ["Batch", "Examples", "Sequences", "Source", "Windows"]
 
 
-class _Shuffled(ABC):
+class _Shuffled(Named, ABC):
     """Rows in batches of ``batch_size``, the last one smaller, shuffled anew in each epoch."""
 
     rows: int

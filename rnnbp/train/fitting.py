@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from rnnbp.arguments import parameters_of, takes
 from rnnbp.bptt.objective import LossLike
+from rnnbp.callers import outside
 from rnnbp.numerics import shown
 from rnnbp.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from rnnbp.train.history import History
@@ -18,6 +20,7 @@ from rnnbp.train.sources import SourceLike
 OPTIMIZERS: dict[str, type[Optimizer]] = {rule.kind: rule for rule in (SGD, Adagrad, RMSProp, Adam, AdamW)}
 
 
+@takes(*parameters_of(Trainer))
 def fit(
     model: Any,
     data: SourceLike,
@@ -62,7 +65,7 @@ def fit(
     else:
         _refuse(options, "fit: with the name of an optimizer goes", "give it to the one that you build")
     if lr is not None:
-        warnings.warn(f"fit: lr is called learning_rate now; write learning_rate={lr!r}", DeprecationWarning, 2)
+        warnings.warn(f"fit: lr is called learning_rate now; write learning_rate={lr!r}", DeprecationWarning, outside())
     trainer = Trainer(model, optimizer, loss, learning_rate=learning_rate, **options)
     return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
 

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any, Self
 
 from rnnbp import reprs
+from rnnbp.arguments import Named
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import as_model
@@ -34,7 +35,7 @@ from rnnbp.train.training import Training
 from rnnbp.train.updates import Update
 
 
-class Trainer:
+class Trainer(Named):
     """Trains a model; a run that is killed goes on from its last snapshot, and ends with the same bits.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from rnnbp.arguments import takes
 from rnnbp.bptt.inference import evaluate as evaluate_arrays
 from rnnbp.bptt.inference import predict as predict_array
 from rnnbp.bptt.objective import LossLike
@@ -54,6 +55,7 @@ def evaluate(
 def evaluate(
     model: Any, x: SourceLike, *, loss: LossLike, metrics: MetricsLike = ..., chunk: int | None = ...
 ) -> dict[str, float]: ...
+@takes()
 def evaluate(
     model: Any,
     x: Any,
@@ -99,6 +101,7 @@ def evaluate(
     return evaluate_arrays(model, x, target, loss, chunk=chunk, **options)
 
 
+@takes()
 def predict(
     model: Any,
     x: Any,

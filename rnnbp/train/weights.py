@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnbp.arguments import takes
 from rnnbp.numerics import Array, Shape, escaped, first_bad, flag
 from rnnbp.optim.parameters import check_writable
 from rnnbp.parameters import HasParams
@@ -20,6 +21,7 @@ LISTED = 20
 """Differences that an error lists."""
 
 
+@takes()
 def save_weights(
     model: HasParams,
     path: PathLike,
@@ -39,6 +41,7 @@ def save_weights(
     save_tensors(path, renamed_arrays(f"save_weights to {path}", model.params, rename, "the model's"), metadata or {})
 
 
+@takes()
 def load_weights(
     model: HasParams, path: PathLike, *, rename: Rename | None = None, strict: bool = True
 ) -> dict[str, JSON]:

@@ -11,6 +11,7 @@ from typing import Self, final
 import numpy as np
 
 from rnnbp import reprs
+from rnnbp.arguments import Named
 from rnnbp.lazy import cached_property
 from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, ShapeError, positive_int
@@ -20,7 +21,7 @@ from rnnbp.train.source import Batch, check_place, first_epoch
 
 
 @final
-class Windows:
+class Windows(Named):
     """One long stream in windows of consecutive steps, each starting from the state that the last one left.
 
     The stream is cut in ``batch_size`` lanes of S // batch_size steps, side by side in a batch, so that lane b

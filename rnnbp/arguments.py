@@ -1,0 +1,143 @@
+"""Arguments that a function does not take: its error says what to give instead.
+
+Python's own says that there is no such argument. Here it names the way around what is not there yet, what the
+argument is called in this library, or the nearest name, and all that there are.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from rnnbp.missing import cure_of_count, way_around
+from rnnbp.nearest import hint
+from rnnbp.synonyms import synonym
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Parameter = inspect.Parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a function takes, self apart."""
+
+    names: tuple[str, ...]
+    """Of all arguments."""
+    places: tuple[str, ...]
+    """Those that may be given without their names."""
+    needed: tuple[str, ...]
+    """Those that must be given."""
+    open: bool
+    """True if there is no limit to arguments without names."""
+
+
+def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a function so that its errors about arguments say what to give instead.
+
+    ``more`` are the names that it takes as ``**options``; without any it takes all, and whoever gets
+    them checks them. Raises TypeError when it is called with an argument that it does not take.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        name, has = function.__name__, signature_of(inspect.unwrap(function), more)
+
+        @wraps(function)
+        def checked(*args: P.args, **options: P.kwargs) -> R:
+            if has is not None:
+                _check(name, has, len(args), options)
+            return function(*args, **options)
+
+        return checked
+
+    return decorate
+
+
+class Named:
+    """What classes share whose constructors say what to give instead of an argument that they do not take."""
+
+    __slots__ = ()
+    if not TYPE_CHECKING:  # which looks at __init__
+
+        def __new__(cls, *args: object, **options: object) -> Any:
+            if args or options:  # there are none when an object is copied
+                check_init(cls.__name__, cls.__init__, len(args), options)
+            return super().__new__(cls)
+
+
+class _OfInit:
+    """``inspect.signature`` of a class is that of its ``__init__``, in Python 3.11 too."""
+
+    def __get__(self, instance: object, kind: type[Any]) -> inspect.Signature:
+        if instance is not None:
+            raise AttributeError("__signature__")
+        if kind.__init__ is object.__init__:
+            return inspect.Signature()
+        found = inspect.signature(kind.__init__)
+        return found.replace(parameters=list(found.parameters.values())[1:])
+
+
+Named.__signature__ = _OfInit()  # type: ignore[attr-defined]  # not among __slots__
+
+
+def check_init(what: str, init: Callable[..., Any], n_args: int, options: Mapping[str, Any]) -> None:
+    """Raise TypeError where ``init``, the ``__init__`` of a class called ``what``, does not take a
+    call's arguments, ``n_args`` of them without names."""
+    if has := Signature((), (), (), open=False) if init is object.__init__ else signature_of(init, method=True):
+        _check(what, has, n_args, options)
+
+
+def _check(what: str, has: Signature, n_args: int, options: Mapping[str, Any]) -> None:
+    for name in options:
+        if name not in has.names:
+            raise unknown_option(what, name, has.names)
+    if n_args > len(has.places) and not has.open:
+        others = [name for name in has.names if name not in has.places]
+        cure = cure_of_count(what) or (f"name the others, as {others[0]}=" if others else "leave out the rest")
+        own = ", ".join(has.places) or "nothing"
+        raise TypeError(f"{what}: takes {own} by position, found {n_args} arguments; {cure}")
+    given = {*has.places[:n_args], *options}
+    if missing := [name for name in has.needed if name not in given]:
+        raise TypeError(f"{what}: {', '.join(missing)} missing; give {what}({', '.join(has.needed)})")
+
+
+def unknown_option(what: str, name: str, known: Collection[str]) -> TypeError:
+    """The error of an argument ``name`` that ``what`` does not take."""
+    unknown = f"{what}: unknown option {name!r}"
+    if own := synonym(name, known):
+        return TypeError(f"{unknown}, it is called {own!r} here; it takes {', '.join(known)}")
+    if way := way_around(what, name):
+        return TypeError(f"{unknown}; {way}")
+    return TypeError(f"{unknown}{hint(name, known)}; it takes {', '.join(known) or 'none'}")
+
+
+def signature_of(function: Callable[..., Any], more: tuple[str, ...] = (), *, method: bool = False) -> Signature | None:
+    """What a function takes, of a method less its object; None where that cannot be told.
+
+    ``more`` are the names that it takes as ``**options``.
+    """
+    try:
+        found = inspect.signature(function, follow_wrapped=False).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    kinds = [p.kind for p in found]
+    if Parameter.VAR_KEYWORD in kinds and not more:
+        return None
+    single = [p for p in found if p.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)]
+    single = single[1:] if method else single
+    names = [p.name for p in single if p.kind is not Parameter.POSITIONAL_ONLY]
+    return Signature(
+        (*names, *(name for name in more if name not in names)),
+        tuple(p.name for p in single if p.kind is not Parameter.KEYWORD_ONLY),
+        tuple(p.name for p in single if p.default is Parameter.empty),
+        Parameter.VAR_POSITIONAL in kinds,
+    )
+
+
+def parameters_of(kind: type[Any]) -> tuple[str, ...]:
+    """The names of the arguments that a class is built with, for a function that hands its options on."""
+    has = signature_of(kind.__init__, method=True)
+    return () if has is None else has.names

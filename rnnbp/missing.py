@@ -1,0 +1,224 @@
+"""What is not there yet, and the lines that do it today.
+
+Both directions in time, with an output at every step::
+
+>>> import numpy as np, rnnbp as rb
+>>> rng = np.random.default_rng(0)
+>>> x, target = rng.normal(size=(9, 2, 3)).astype("float32"), rng.integers(0, 5, (9, 2))
+>>> forth, back, head = rb.LSTM(3, 4), rb.LSTM(3, 4), rb.Dense(8, 5)
+>>> y = rb.predict(forth, x)[0], rb.predict(back, x[::-1])[0][::-1]
+>>> joined = rb.bptt(head, np.concatenate(y, axis=2), target, rb.losses.CrossEntropy())
+>>> given = lambda y, dy: (float((y * dy).sum()), dy)  # a loss whose gradient by y is its target
+>>> of_forth = rb.bptt(forth, x, joined.dx[..., :4], given).grads
+>>> of_back = rb.bptt(back, x[::-1], joined.dx[::-1, :, 4:], given).grads
+
+and ``rb.optim.Adam(forth).step(of_forth)``, likewise of the others. Where the lengths differ, turn each sequence
+round within its length.
+
+Gradients by the final state, as of an encoder whose state starts a decoder: the state becomes the output::
+
+>>> encoder, decoder = rb.LSTM(3, 4), rb.LSTM(3, 4)
+>>> i, h, c = rb.Input(3), rb.State(4, "h"), rb.State(4, "c")
+>>> _, h_new, c_new = encoder.cell(i, h, c)  # the same layers, and so the same parameters
+>>> states = rb.Recurrent(rb.Cell(i, {h: h_new, c: c_new}, rb.Concat(4, 4)(h_new, c_new)))
+>>> final = rb.predict(encoder, x)[1]
+>>> decoded = rb.bptt(decoder, x, np.zeros((9, 2, 4), "float32"), rb.losses.MeanSquaredError(), state=final)
+>>> dy = np.zeros((9, 2, 8), "float32")
+>>> dy[-1] = np.concatenate(decoded.dstate[0], axis=1)
+>>> sorted(rb.bptt(states, x, dy, given).grads)
+['bias_hh', 'bias_ih', 'weight_hh', 'weight_ih']
+
+The final state of sequences of several lengths: a state that is held from the end of its sequence on. The last
+columns of x say whether a step counts, once for each unit::
+
+>>> gru, lengths = rb.GRU(3, 4), np.array([9, 6])
+>>> i, h = rb.Input(3 + 4), rb.State(4, "h")
+>>> step, counts = rb.Split(3, 4)(i)
+>>> h_new = h + counts * (gru.cell(step, h)[1] - h)
+>>> held = rb.Recurrent(rb.Cell(i, {h: h_new}, h_new))
+>>> mask = (np.arange(9)[:, None] < lengths).astype("float32")
+>>> ones = np.repeat(mask[..., None], 4, axis=2)
+>>> _, ((last,),) = rb.predict(held, np.concatenate([x, ones], axis=2))
+>>> np.allclose(last[1], rb.predict(gru, x[:6])[0][-1, 1], atol=1e-6)  # that of its six steps alone
+True
+
+Several inputs are the columns of one, and several outputs too; symbols among them are columns of 0 and 1, which
+``Dense(n, m, bias=False)`` takes where ``Embedding(n, m)`` takes their numbers::
+
+>>> ids, n = rng.integers(0, 6, (9, 2)), 6
+>>> both = np.concatenate([np.eye(n, dtype="float32")[ids], x], axis=2)
+>>> i = rb.Input(n + 3)
+>>> symbol, numbers = rb.Split(n, 3)(i)
+>>> z = rb.LSTM(7, 8)(rb.Concat(4, 3)(rb.Dense(n, 4, bias=False)(symbol), numbers))
+>>> model = rb.Graph(i, rb.Concat(5, 1)(rb.Dense(8, 5)(z), rb.Dense(8, 1)(z)))
+>>> rb.predict(model, both)[0].shape  # 5 logits and a number, which a loss of one's own takes apart
+(9, 2, 6)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HERE = "help('rnnbp.missing') has the lines"
+BUILT_IN = "LSTM GRU RNN"
+CELLS = f"{BUILT_IN} Recurrent Cell"
+RUNS = "bptt predict evaluate backprop plan forecast check_grads calibrate sweep"
+TRAINING = "fit Trainer"
+SOURCES = "Sequences Windows Examples Batches"
+LAYERS = "Dense Conv1D Conv2D Embedding LayerNorm OneHot"
+OPTIMIZERS = "SGD Adagrad RMSProp Adam AdamW"
+EVERYWHERE = f"{CELLS} {RUNS} {TRAINING} {SOURCES} {LAYERS} {OPTIMIZERS} Sequential Graph"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What to do instead of giving ``places`` an argument of one of ``names``."""
+
+    places: str
+    names: str
+    text: str
+    """With {what} for the place."""
+
+
+BATCH_FIRST = "time comes first here, (T, B, features): give x.swapaxes(0, 1); Sequences takes data that is batch-first"
+WAYS = (
+    Way(
+        CELLS,
+        "bidirectional",
+        "both directions are not there yet: run one {what} on x, one on x[::-1], and a head on both outputs; " + HERE,
+    ),
+    Way(
+        f"{CELLS} {RUNS}",
+        "reverse go_backwards backward backwards reversed direction bidirectional",
+        "the other direction is not there yet: give x[::-1], and turn y round, y[::-1]; " + HERE,
+    ),
+    Way(
+        BUILT_IN,
+        "num_layers n_layers layers depth num_stacked_layers",
+        "for several layers write Sequential({what}(n_in, n), {what}(n, n))",
+    ),
+    Way(
+        BUILT_IN,
+        "dropout dropout_rate p rate",
+        "it is a layer: Sequential({what}(n_in, n), Dropout(0.1), {what}(n, n))",
+    ),
+    Way(
+        "Recurrent Cell", "num_layers n_layers layers depth", "for several layers give several Recurrents to Sequential"
+    ),
+    Way(
+        "Recurrent Cell",
+        "dropout dropout_rate p rate",
+        "it is a layer: put Dropout(0.1) between those of a Sequential, or call it on values of the Cell",
+    ),
+    Way(CELLS, "batch_first time_major", BATCH_FIRST),
+    Way(
+        CELLS,
+        "return_sequences only_last last",
+        "y has all steps; for the last one: predict(model, x, last=True), and Sequences(..., last=True) to train",
+    ),
+    Way(CELLS, "return_state", "predict always returns both, y, state = predict(model, x)"),
+    Way(
+        CELLS,
+        "stateful carry",
+        "a state is returned, and given to the next call: y, state = predict(model, x, state=state); Windows does so",
+    ),
+    Way(
+        CELLS,
+        "h0 hx c0 hidden init_hidden state",
+        "a run is given its first state, as predict(model, x, state=...); initial='learned' trains one",
+    ),
+    Way(
+        BUILT_IN,
+        "proj_size",
+        "for a smaller output write Sequential({what}(n_in, n), Dense(n, proj_size, bias=False)); for a smaller h "
+        "write a Cell of your own",
+    ),
+    Way(
+        CELLS,
+        "recurrent_dropout zoneout layer_norm layernorm peephole peepholes recurrent_activation gate_activation "
+        "activation nonlinearity weight_norm residual",
+        "a Cell of your own can have it: see help(rnnbp.cells) for how {what} is written",
+    ),
+    Way(
+        f"{CELLS} {LAYERS}",
+        "kernel_regularizer recurrent_regularizer bias_regularizer activity_regularizer l1 l2 weight_decay",
+        "decay is the optimizer's: rnnbp.optim.AdamW(model, weight_decay=0.01)",
+    ),
+    Way(
+        f"{CELLS} {LAYERS}",
+        "kernel_constraint recurrent_constraint bias_constraint trainable requires_grad freeze",
+        "the optimizer says what it updates, as optim.Adam(model, frozen='0.*'); constraints are not there yet: write "
+        "into model.params after a step",
+    ),
+    Way(LAYERS, "activation", "it is a layer of its own: Sequential({what}(...), Tanh())"),
+    Way("Embedding", "padding_idx mask_zero", "padding does not count where a mask says so: mask=ids != 0"),
+    Way(
+        f"{RUNS} {CELLS} {TRAINING}",
+        "lengths length seq_len seq_lens seq_lengths sequence_length sequence_lengths input_lengths x_lengths",
+        "lengths are not there yet but in Sequences(x, target, lengths=lengths, ...): pad, and give "
+        "mask=np.arange(T)[:, None] < lengths, so that padding does not count; predict(..., mask=mask, last=True) "
+        "returns each sequence's last output; for its last state " + HERE,
+    ),
+    Way(
+        "Windows Batches Examples",
+        "lengths seq_lens sequence_lengths",
+        "lengths are not there yet but in Sequences(x, target, lengths=lengths, ...); here pad, and give a mask",
+    ),
+    Way(
+        RUNS,
+        "dstate dh dh_n dhn dc grad_state dfinal grad_final dstates",
+        "a gradient by the final state is not there yet: make the state the output of a Cell, with a loss whose "
+        "gradient by y is given; " + HERE,
+    ),
+    Way(
+        RUNS,
+        "dy grad_output grad_outputs upstream gradient output_gradients",
+        "a loss gives it: loss=lambda y, dy: (float((y * dy).sum()), dy), with target=dy",
+    ),
+    Way(f"{RUNS} {TRAINING}", "batch_first time_major", BATCH_FIRST),
+    Way(
+        f"{RUNS} {TRAINING}",
+        "batch_size shuffle",
+        "a source makes batches: give rnnbp.Sequences(x, target, batch_size=32), batch-first, to fit, evaluate and "
+        "predict",
+    ),
+    Way(TRAINING, "validation_split", "give validation=, a source of the sequences that are held out"),
+    Way(TRAINING, "class_weight", "the loss has it: CrossEntropy(class_weight=...)"),
+    Way(TRAINING, "sample_weight sample_weights mask", "a source has it: Sequences(x, target, mask=..., ...)"),
+    Way(
+        TRAINING,
+        "weight_decay momentum betas eps nesterov amsgrad frozen groups",
+        "it is the optimizer's: give one of rnnbp.optim, as optim.AdamW(model, weight_decay=0.01)",
+    ),
+    Way(
+        f"{TRAINING} {RUNS}",
+        "threads n_threads num_threads n_jobs num_workers workers",
+        "set the environment variable RNNBP_NUM_THREADS before Python starts",
+    ),
+    Way(
+        f"{OPTIMIZERS} LBFGS",
+        "clip_norm clipnorm clip_value clipvalue max_norm grad_clip global_clipnorm",
+        "give clip_norm to fit or Trainer; with a loop of your own call optim.clip_norm(grads, limit) before step",
+    ),
+    Way(OPTIMIZERS, "amsgrad maximize foreach fused centered", "it is not there; leave it out"),
+    Way(EVERYWHERE, "device cuda gpu", "everything runs on the CPU; leave it out"),
+    Way(
+        EVERYWHERE,
+        "unroll implementation jit compile use_cudnn cudnn use_bias_cudnn",
+        "cells are compiled as they are; leave it out, or see rnnbp.Backend",
+    ),
+)
+"""The first that fits counts."""
+
+
+def way_around(what: str, name: str) -> str:
+    """What to do instead of giving ``what`` an argument ``name``, or "" where nothing is known."""
+    found = (way for way in WAYS if what in way.places.split() and name in way.names.split())
+    return next((way.text.format(what=what) for way in found), "")
+
+
+def cure_of_count(what: str) -> str:
+    """What is meant by more arguments without names than ``what`` takes, or "" where that is not known."""
+    if what in ("LSTM", "GRU", "RNN"):
+        return f"for several layers write Sequential({what}(n_in, n), {what}(n, n)), and name other options"
+    return ""
