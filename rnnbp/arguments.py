@@ -19,6 +19,8 @@ from rnnbp.synonyms import synonym
 P = ParamSpec("P")
 R = TypeVar("R")
 Parameter = inspect.Parameter
+TRANSPARENT = ("rnnbp.ieee", "rnnbp.arguments")
+"""Modules whose decorators hand on all arguments as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def signature_of(function: Callable[..., Any], more: tuple[str, ...] = (), *, me
     ``more`` are the names that it takes as ``**options``.
     """
     try:
-        found = inspect.signature(function, follow_wrapped=False).parameters.values()
+        found = inspect.signature(_plain(function), follow_wrapped=False).parameters.values()
     except (TypeError, ValueError):
         return None
     kinds = [p.kind for p in found]
@@ -137,7 +139,13 @@ def signature_of(function: Callable[..., Any], more: tuple[str, ...] = (), *, me
     )
 
 
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function without those decorators that hand on all arguments as they are; others may take more."""
+    while getattr(function, "__globals__", {}).get("__name__") in TRANSPARENT and "__wrapped__" in vars(function):
+        function = vars(function)["__wrapped__"]
+    return function
+
+
 def parameters_of(kind: type[Any]) -> tuple[str, ...]:
     """The names of the arguments that a class is built with, for a function that hands its options on."""
-    has = signature_of(kind.__init__, method=True)
-    return () if has is None else has.names
+    return tuple(inspect.signature(kind).parameters)

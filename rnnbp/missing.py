@@ -77,7 +77,7 @@ class Way:
     places: str
     names: str
     text: str
-    """With {what} for the place."""
+    """With {what} for the place, {name} for the argument."""
 
 
 BATCH_FIRST = "time comes first here, (T, B, features): give x.swapaxes(0, 1); Sequences takes data that is batch-first"
@@ -187,6 +187,12 @@ WAYS = (
     Way(TRAINING, "sample_weight sample_weights mask", "a source has it: Sequences(x, target, mask=..., ...)"),
     Way(
         TRAINING,
+        "epochs steps max_seconds until_epochs until_steps",
+        "Trainer(model, optimizer, loss).fit(data, {name}=...) takes it",
+    ),
+    Way("Trainer", "data x source", "its method fit takes the data: Trainer(model, optimizer, loss).fit(data)"),
+    Way(
+        "Trainer",
         "weight_decay momentum betas eps nesterov amsgrad frozen groups",
         "it is the optimizer's: give one of rnnbp.optim, as optim.AdamW(model, weight_decay=0.01)",
     ),
@@ -214,7 +220,7 @@ WAYS = (
 def way_around(what: str, name: str) -> str:
     """What to do instead of giving ``what`` an argument ``name``, or "" where nothing is known."""
     found = (way for way in WAYS if what in way.places.split() and name in way.names.split())
-    return next((way.text.format(what=what) for way in found), "")
+    return next((way.text.format(what=what, name=name) for way in found), "")
 
 
 def cure_of_count(what: str) -> str:

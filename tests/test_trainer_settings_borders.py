@@ -211,11 +211,11 @@ def test_a_copy_has_settings_of_its_own(copied: Any) -> None:
 
 
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
-    "lr": ({"lr": 0.1}, r"Trainer has no option 'lr'; did you mean learning_rate\?"),
-    "a slip": ({"clip_nrom": 1.0}, r"no option 'clip_nrom'; did you mean clip_norm\?"),
-    "of fit": ({"until_steps": 3}, r"did you mean Trainer\.fit\(data, until_steps=\.\.\.\)\?"),
-    "of the source": ({"batch_size": 3}, r"did you mean the batch_size of the source\?"),
-    "none of all": ({"colour": 3}, r"no option 'colour'; it takes model, optimizer, loss, checkpoint, "),
+    "lr": ({"lr": 0.1}, "Trainer: unknown option 'lr', it is called 'learning_rate' here"),
+    "a slip": ({"clip_nrom": 1.0}, "unknown option 'clip_nrom', did you mean 'clip_norm'"),
+    "of fit": ({"until_steps": 3}, r"Trainer\(model, optimizer, loss\)\.fit\(data, until_steps=\.\.\.\)"),
+    "of the source": ({"batch_size": 3}, r"give rnnbp\.Sequences\(x, target, batch_size=32\)"),
+    "none of all": ({"colour": 3}, r"unknown option 'colour'; it takes model, .*optimizer, "),
 }
 
 

@@ -49,7 +49,7 @@ MISSING: dict[str, tuple[Callable[[], Any], str]] = {
     "activation": (lambda: rb.Dense(3, 4, activation="relu"), r"Sequential\(Dense\(...\), Tanh\(\)\)"),
     "padding_idx": (lambda: rb.Embedding(3, 4, padding_idx=0), "mask=ids != 0"),
     "batch_size": (lambda: rb.fit(model(), X, MSE, batch_size=2), r"Sequences\(x, target, batch_size=32\)"),
-    "weight_decay": (lambda: rb.fit(model(), X, MSE, weight_decay=0.1), r"optim.AdamW\(model, weight_decay=0.01\)"),
+    "weight_decay": (lambda: rb.Trainer(model(), None, MSE, weight_decay=0.1), r"optim.AdamW\(model, weight_decay=0.01\)"),
     "clipping": (lambda: rb.optim.Adam(model(), clipnorm=1.0), "give clip_norm to fit or Trainer"),
     "device": (lambda: rb.LSTM(3, 4, device="cpu"), "runs on the CPU; leave it out"),
 }  # fmt: skip

@@ -20,7 +20,7 @@ from rnnbp.train.sources import SourceLike
 OPTIMIZERS: dict[str, type[Optimizer]] = {rule.kind: rule for rule in (SGD, Adagrad, RMSProp, Adam, AdamW)}
 
 
-@takes(*parameters_of(Trainer))
+@takes(*parameters_of(Trainer), *(name for rule in OPTIMIZERS.values() for name in parameters_of(rule)[2:]))
 def fit(
     model: Any,
     data: SourceLike,

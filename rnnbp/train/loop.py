@@ -27,7 +27,7 @@ from rnnbp.train.limits import Limits
 from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite, Options, Rate, check_on_interrupt, split_rate
 from rnnbp.train.results import evaluate_source, predict_source
-from rnnbp.train.settings import Fixed, RateSetting, Setting, naming_the_nearest, unknown
+from rnnbp.train.settings import Fixed, RateSetting, Setting, unknown
 from rnnbp.train.source import Source
 from rnnbp.train.sources import SourceLike, as_source
 from rnnbp.train.standing import Parts, Standing
@@ -82,7 +82,6 @@ class Trainer(Named):
     Raises TypeError or ValueError for arguments that do not fit.
     """
 
-    @naming_the_nearest
     @restoring
     def __init__(
         self,

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import Any, Generic, Protocol, Self, TypeVar, overload
 
 from rnnbp.train.options import Rate, split_rate
 from rnnbp.train.training import Training
 
 T = TypeVar("T")
-S = TypeVar("S")
-P = ParamSpec("P")
 
 WAYS = {
     "lr": "learning_rate",
@@ -106,21 +102,6 @@ def unknown(name: str, names: list[str]) -> AttributeError:
     """The error of an attribute that a Trainer does not have: it names the nearest one."""
     cure = _nearest(name, names) or f"; what may be set: {', '.join(names)}"
     return AttributeError(f"Trainer has no setting {name!r}{cure}")
-
-
-def naming_the_nearest(init: Callable[Concatenate[S, P], None]) -> Callable[Concatenate[S, P], None]:
-    """``init`` of a Trainer, whose TypeError for an option that it does not take names the nearest one."""
-    names = [*inspect.signature(init).parameters][1:]
-
-    @wraps(init)
-    def run(self: S, /, *args: P.args, **options: P.kwargs) -> None:
-        for name in options:
-            if name not in names:
-                cure = _nearest(name, names) or f"; it takes {', '.join(names)}"
-                raise TypeError(f"Trainer has no option {name!r}{cure}")
-        init(self, *args, **options)
-
-    return run
 
 
 def _nearest(name: str, names: list[str]) -> str:
