@@ -81,6 +81,26 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         rb.DtypeError,
         "sequences of several lengths are padded, with a mask",
     ),
+    "a label each in batches": (
+        lambda: rb.fit(net(), [(X, LABELS)], CE, epochs=1),
+        rb.ShapeError,
+        r"say Batches\(..., batch_first=True, last=True\)",
+    ),
+    "a label each, time-first": (
+        lambda: rb.fit(net(), [(X.swapaxes(0, 1), LABELS)], CE, epochs=1),
+        rb.ShapeError,
+        r"say Batches\(..., last=True\)",
+    ),
+    "a label each in bptt": (
+        lambda: rb.bptt(net(), X.swapaxes(0, 1), LABELS, CE),
+        rb.ShapeError,
+        r"for one of each sequence use Sequences\(..., last=True\)",
+    ),
+    "a mask of each output in bptt": (
+        lambda: rb.bptt(net(), X, STEPS, CE, mask=np.ones((N, T, K))),
+        rb.ShapeError,
+        r"must have shape \(T, B\) = \(6, 10\), found \(6, 10, 4\).*PerStep",
+    ),
     "x and target for fit": (
         lambda: rb.fit(net(), X, STEPS, CE, epochs=1),  # type: ignore[arg-type, misc]  # that is the mistake
         TypeError,

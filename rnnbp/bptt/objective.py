@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rnnbp.batch_first import warn_if_known, warn_if_prefixes
+from rnnbp.bptt import cures
 from rnnbp.bptt.padding import check_weights, end_of, weighted_span
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from, series
@@ -115,14 +116,13 @@ class Objective:
             if axis is not None:
                 raise ShapeError(
                     f"target axis {axis} must have size {lead[axis]}, as x has (T, B) = {lead}, "
-                    f"found shape {shape}; {_cure('target', shape, lead) or 'give a target for every step'}"
+                    f"found shape {shape}; {cures.of_target(shape, lead)}"
                 )
         if self.mask is not None:
             length = "T" if steps is None else self.mask.steps
             lead, found = (steps or length, self.problem.batch), (length, *self.mask.shape)
             if found != lead:
-                cure = _cure("mask", found, lead) or "one weight for each step"
-                raise ShapeError(f"mask must have shape (T, B) = {lead}, found {found}; {cure}")
+                raise ShapeError(f"mask must have shape (T, B) = {lead}, found {found}; {cures.of_mask(found, lead)}")
 
     def _blocks(self) -> Iterator[slice]:
         """The sequence in parts that do not depend on chunks, so that a sum over them has the same bits."""
@@ -296,8 +296,3 @@ def check_loss(loss: object) -> None:
             f"loss must be a Loss or a function (y, target) -> (value, dy), found {shown(loss)}; "
             f"build it first, as losses.MeanSquaredError()"
         )
-
-
-def _cure(name: str, found: tuple[Any, ...], lead: tuple[Any, ...]) -> str:
-    """What to do about batch-first axes; "" for others."""
-    return f"its first two axes are swapped: give {name}.swapaxes(0, 1)" if found[:2] == lead[::-1] else ""

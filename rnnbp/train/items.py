@@ -31,6 +31,7 @@ class Layout:
             raise TypeError(_no_item(item))
         x, target, mask = (*item, None, None)[:MOST]
         if not (self.batch_first or self.last or _are_lengths(mask)):
+            _check_steps(x, target)
             return Batch(_given("x", x), _given("target", target), _given("mask", mask), fresh)
         weights = None if mask is None else plain("mask", mask)
         return self._turned(plain("x", x), None if target is None else plain("target", target), weights, fresh)
@@ -67,6 +68,19 @@ class Layout:
             expected = lead if self.batch_first else lead[::-1]
             raise ShapeError(f"{name} must begin with the axes {expected} of x, found shape {array.shape}; {cure}")
         return found
+
+
+def _check_steps(x: Any, target: Any) -> None:
+    """Raise ShapeError for a target of one number for each sequence."""
+    if not hasattr(x, "shape") or not hasattr(target, "shape"):
+        return
+    lead, found = tuple(x.shape[:2]), tuple(target.shape)
+    if len(lead) == 2 and len(found) == 1 and found[0] in lead:
+        first = "" if found[0] == lead[1] else "batch_first=True, "
+        raise ShapeError(
+            f"target has shape {found}, one for each sequence, with x of shape {tuple(x.shape)}; say "
+            f"Batches(..., {first}last=True)"
+        )
 
 
 def _given(name: str, part: Any) -> Any:

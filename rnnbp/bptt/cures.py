@@ -1,0 +1,27 @@
+"""What to do about a target or a mask whose axes are not those of x."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+Axes: TypeAlias = tuple[Any, ...]
+"""A shape; T may be text where it is not known."""
+
+
+def of_target(found: Axes, lead: Axes) -> str:
+    """The cure for a target of shape ``found``, which is to begin with ``lead``, (T, B)."""
+    if found in ((lead[1],), (1, lead[1])):
+        return "for one of each sequence use Sequences(..., last=True)"
+    return _of_swapped("target", found, lead) or "give a target for every step"
+
+
+def of_mask(found: Axes, lead: Axes) -> str:
+    """The cure for a mask of shape ``found``, which is to be ``lead``."""
+    if found[: len(lead)] == lead:
+        return "give one weight for each step; those of each output go into a loss of your own, as losses.PerStep"
+    return _of_swapped("mask", found, lead) or "one weight for each step"
+
+
+def _of_swapped(name: str, found: Axes, lead: Axes) -> str:
+    """What to do about batch-first axes; "" for others."""
+    return f"its first two axes are swapped: give {name}.swapaxes(0, 1)" if found[:2] == lead[::-1] else ""
