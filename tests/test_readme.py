@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import rnnbp as rb
 from rnnbp.cli.main import build_parser
@@ -40,6 +42,29 @@ def test_the_example_runs_as_printed(tmp_path: Path) -> None:
     assert last < 0.05
     kept, rerun = (int(n.replace(",", "")) for n in re.findall(r"([\d,]+) (?:bytes|with)", found.stdout))
     assert rerun < kept / 2
+
+
+def test_the_usual_jobs_run_as_printed(tmp_path: Path) -> None:
+    """With the weights of a module of PyTorch, by its names, in the file that it would write."""
+    sizes = {"weight_ih": (64, 3), "weight_hh": (64, 16), "bias_ih": (64,), "bias_hh": (64,)}
+    tensors = {f"lstm.{name}_l0": np.full(shape, 0.25, "f4") for name, shape in sizes.items()}
+    tensors |= {"head.weight": np.full((2, 16), -0.5, "f4"), "head.bias": np.zeros(2, "f4")}
+    save_file(tensors, tmp_path / "net.safetensors")
+    (tmp_path / "jobs.py").write_text(block("jobs") + "\nprint('gates', *np.unique(model.params['lstm.weight_hh']))\n")
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "jobs.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+    )
+    assert found.returncode == 0, found.stderr
+    assert float(re.findall(r"'accuracy': ([\d.]+)", found.stdout)[0]) >= 0.9
+    assert found.stdout.endswith("gates 0.25\n")  # the layer was frozen
+
+
+def test_it_stays_short() -> None:
+    assert len(README.splitlines()) < 200
 
 
 def test_there_are_two_commands_of_one_line_each() -> None:

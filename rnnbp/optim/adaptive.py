@@ -187,8 +187,8 @@ class _Adam(_Squaring):
             return self.params
         from rnnbp.native import arrays as machine
 
-        ps, slots = [*self.params.values()], self._slots.values()
-        given = {n: (p, grads[n], own["m"], own["v"]) for (n, p), own in zip(self.params.items(), slots, strict=True)}
+        ps, slots = [*self.params.values()], self._slots
+        given = {n: (p, grads[n], slots[n]["m"], slots[n]["v"]) for n, p in self.params.items()}
         alike = machine.takes(*ps, *[g for _, g, _, _ in given.values()])  # the others are our own
         places = [address(p) for p in ps]
         if not alike or places != self._apart:
