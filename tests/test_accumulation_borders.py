@@ -38,6 +38,8 @@ LOSSES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "with a mask": (rb.losses.MeanSquaredError(), X[..., :1], {"mask": LENGTHS}),
     "weights": (rb.losses.Huber(0.3), X[..., :1], {"mask": LENGTHS * RNG.random((14, 5))}),
     "the last step": (rb.losses.CrossEntropy(), LABELS[:, 0], {"mask": LENGTHS, "last": True}),
+    "per step": (rb.losses.PerStep(lambda y, t: ((y - t) ** 2, 2 * (y - t))), X[..., :1], {"mask": LENGTHS}),
+    "of y alone": (rb.losses.PerStep(lambda y, t: (y**2, 2 * y)), None, {"mask": LENGTHS}),
     "weights of classes": (rb.losses.CrossEntropy([0.2, 1, 3]), LABELS, {"mask": LENGTHS}),
 }
 

@@ -77,7 +77,6 @@ def weight_of(model: Graph, batch: Batch, loss: LossLike) -> float:
             "this one has a stream: give arrays, or accumulate=1"
         )
     shape = np.shape(batch.x)
-    if batch.target is None:
-        return float(shape[0] * shape[1])
     (features,) = model.output_shapes(shape[2:])
-    return loss.weight(batch.target, batch.mask, outputs=(*shape[:2], *(features or ())))
+    target: Any = batch.target  # which some losses do without
+    return loss.weight(target, batch.mask, outputs=(*shape[:2], *(features or ())))

@@ -255,8 +255,8 @@ class Trainer(Named):
         """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.
 
         The Trainer must be set up, and ``fit`` be given data, as when the snapshot was written, but
-        for folder, snapshot_every, snapshot_minutes, callbacks, progress, description, and a
-        checkpoint that only replays: then the run ends with the bits of one that was never stopped.
+        for folder, snapshot_every, snapshot_minutes, callbacks, metrics, progress, on_interrupt,
+        description, and a checkpoint that only replays: then the run ends with the bits of one that was never stopped.
         Within a budget, chunks are as they were.
 
         Args:
