@@ -79,7 +79,21 @@ class Trainer(Named):
             of an epoch makes a smaller one. It takes a second copy of the gradients.
         on_interrupt: how ``fit`` ends on Ctrl-C, SIGTERM and SIGHUP: "raise" or "return".
 
+    The arguments are attributes too. All but model, optimizer, seed, folder and description may be
+    set between two calls of ``fit``, or by a callback: they are checked as here, and hold from the
+    next step on.
+
     Raises TypeError or ValueError for arguments that do not fit.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x = np.linspace(0, 1, 40, dtype=np.float32).reshape(8, 5, 1)
+    >>> model, data = rb.Sequential(rb.RNN(1, 4), rb.Dense(4, 1)), rb.Sequences(x, x, batch_size=2)
+    >>> trainer = rb.Trainer(model, rb.optim.Adam(model), rb.losses.MeanSquaredError())
+    >>> trainer.fit(data, epochs=2).steps
+    8
+    >>> trainer.learning_rate, trainer.clip_norm = 1e-4, 1.0
+    >>> trainer.fit(data, epochs=1).steps
+    12
     """
 
     @restoring
@@ -200,8 +214,8 @@ class Trainer(Named):
             epochs, steps, max_seconds: how long from now; an epoch that was begun is finished first.
                 After ``resume`` it is counted from where the call began that wrote the snapshot, so
                 that a script that was killed, and is started again, ends where it would have.
-            until_epochs, until_steps: how long in all, since the run began. What is reached first
-                ends it.
+            until_epochs, until_steps: how long in all, since the run began; the way to say it for a
+                script that resumes and calls ``fit`` several times. What is reached first ends it.
             on_interrupt: as of Trainer, for this call.
 
         Ctrl-C, SIGTERM and SIGHUP finish the step and write a snapshot; then Ctrl-C raises
@@ -256,8 +270,8 @@ class Trainer(Named):
 
         The Trainer must be set up, and ``fit`` be given data, as when the snapshot was written, but
         for folder, snapshot_every, snapshot_minutes, callbacks, metrics, progress, on_interrupt,
-        description, and a checkpoint that only replays: then the run ends with the bits of one that was never stopped.
-        Within a budget, chunks are as they were.
+        description, and a checkpoint that only replays: then the run ends with the bits of one that
+        was never stopped. Within a budget, chunks are as they were.
 
         Args:
             path: a snapshot, or a folder that has one.
