@@ -76,7 +76,7 @@ class Own(Loss):
             return float(math.prod(lead)), None
         return float(np.broadcast_to(w, lead).sum(dtype=np.float64)), w
 
-    def call(self, y: Array, *others: Array | None) -> tuple[Any, Any]:
+    def call(self, y: Array, *others: Any) -> tuple[Any, Any]:
         """What the function returns. Raises TypeError for no pair, and whatever it raises."""
         given = [None if a is None else read_only(a) for a in (y, *others)]
         try:
