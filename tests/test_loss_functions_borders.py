@@ -39,6 +39,21 @@ def test_a_mean_is_refused_where_chunks_are_summed(chunk: int) -> None:
         rb.evaluate(MODEL, X, TARGET, mean, chunk=chunk)
 
 
+@pytest.mark.long
+def test_the_first_script_of_a_user() -> None:
+    """A mean is what it is in one chunk, whatever the budget, or an error says how to write it."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2000, 1, 3)).astype("float32"), rng.normal(size=(2000, 1, 1)).astype("float32")
+    m = rb.Sequential(rb.LSTM(3, 8, rng=0), rb.Dense(8, 1, rng=1))
+    f = lambda y, t: (float(((y - t) ** 2).mean()), 2 * (y - t) / y.size)  # noqa: E731
+    wanted = rb.bptt(m, x, y, f, checkpoint="3 MB").loss  # one chunk
+    for how in ({"checkpoint": "600 kB"}, {}):
+        with pytest.raises(ValueError, match="PerStep"):
+            rb.bptt(m, x, y, f, **how)
+        for loss in (rb.losses.PerStep(lambda y, t: ((y - t) ** 2, 2 * (y - t))), rb.losses.WholeSequence(f)):
+            assert rb.bptt(m, x, y, loss, **how).loss == pytest.approx(wanted, rel=1e-6)
+
+
 def test_the_error_says_what_was_found() -> None:
     ones = np.ones((T, B, N))
     value = lambda y, t: (1.05 * t.mean(), 1.05 * t / t.size)  # noqa: E731

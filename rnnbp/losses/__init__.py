@@ -8,7 +8,9 @@ A loss of your own is one of these; each works with masks, ``Sequences(last=True
 - ``WholeSequence(f)``: ``f(y, target) -> (value, dy)`` of all steps at once, as a ratio of sums or
   a correlation. The outputs of all steps are held, so checkpoints save less.
 - a function ``(y, target) -> (value, dy)``, called once per chunk, whose values are summed; one
-  whose values do not add up over steps, as a mean, is refused where there are several chunks.
+  whose values do not add up over steps, as a mean, is refused where there are several chunks. That
+  is seen by a few more calls, in the first run of a function. With a mask of 0 and 1 it is called
+  with the steps that count, (N, 1, ...); with a third argument, as ``(y, target, mask)``.
 - a subclass of ``Elementwise`` (one method) or ``Loss`` (two).
 
 >>> import numpy as np, rnnbp as rb

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike as Like
 from rnnbp.arrays import plain
 from rnnbp.losses.base import Scalar, check_outputs, sum_of
 from rnnbp.losses.cuts import check_cut, has_passed, note_passed
-from rnnbp.losses.own import Own, derivative
+from rnnbp.losses.own import LossFunction, Own, derivative
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast
 
 
@@ -47,6 +47,9 @@ class PerStep(Own):
     """
 
     returns = "(values, dy)"
+
+    def __init__(self, function: LossFunction) -> None:
+        super().__init__(function)
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
         return max(self.declared, 2.0) + 2 * masked, 0
