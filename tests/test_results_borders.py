@@ -116,6 +116,26 @@ def test_a_stream_and_recordings_in_their_order() -> None:
         rb.predict(net(), data, last=True)
 
 
+def test_outputs_take_no_more_than_their_memory() -> None:
+    data = rb.Sequences(np.zeros((2000, T, F), np.float32), None, batch_size=50)
+    model = rb.Sequential(rb.GRU(F, 6, rng=0), rb.Dense(6, 40, rng=1))
+    rb.predict(model, data)
+    with rb.memory.measure() as used:
+        y = rb.predict(model, data)
+    assert used.peak_bytes < 1.5 * y.nbytes
+
+
+class NeverFresh(rb.train.Source):
+    batches_per_epoch = 2
+
+    def batch(self, epoch: int, index: int) -> Batch:
+        return Batch(X[:, 4 * index : 4 * index + 4].swapaxes(0, 1), fresh=False)
+
+
+def test_a_first_batch_that_goes_on_begins_from_the_initial_state() -> None:
+    np.testing.assert_allclose(rb.predict(net(), NeverFresh()), whole(), rtol=1e-12)
+
+
 class Carried:
     """Two groups of batches, the second batch of each goes on from the first."""
 

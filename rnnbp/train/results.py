@@ -13,7 +13,7 @@ from rnnbp.numerics import Array, ShapeError, flag
 from rnnbp.rng import check_seed, fold
 from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.metrics import Averages, Metric
-from rnnbp.train.source import Source
+from rnnbp.train.source import Source, check_batch
 from rnnbp.train.sources import SourceLike, as_source, epoch_of
 from rnnbp.train.validation import validation_loss
 from rnnbp.train.windows import Windows
@@ -44,8 +44,10 @@ def predict_source(
     if last and isinstance(source, Windows):
         raise ValueError(f"{what}: last=True is for sequences; the windows of a stream go on, leave it out")
     seed, groups = check_seed(seed), list[list[Array]]()
+    whole = _Whole(source.rows) if isinstance(source, (Sequences, Examples)) else None
     state: Any = None
     for index, batch in enumerate(epoch_of(source)):
+        check_batch(batch)
         if last and not batch.fresh:
             raise ValueError(f"{what}: last=True, but batch {index} goes on from the one before; leave it out")
         how: dict[str, Any] = {"training": training, "seed": fold(seed, index), "chunk": chunk}
@@ -55,10 +57,29 @@ def predict_source(
         except Exception as error:  # whatever a model raises
             error.add_note(f"in batch {index} of {what}")
             raise
-        if batch.fresh:
+        y = y if last else y.swapaxes(0, 1)
+        if whole is not None:
+            whole.add(y[:, 0] if isinstance(source, Examples) and not last else y)
+            continue
+        if batch.fresh or not groups:
             groups.append([])
-        groups[-1].append(y if last else y.swapaxes(0, 1))
-    return _joined(what, source, groups, last=last)
+        groups[-1].append(y)
+    return _joined(what, source, groups, last=last) if whole is None else whole.array
+
+
+class _Whole:
+    """The outputs of so many rows, written where they belong as they come."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.at = rows, 0
+        self.array = np.empty(0)
+
+    def add(self, y: Array) -> None:
+        """Take the next rows."""
+        if not self.at:
+            self.array = np.empty((self.rows, *y.shape[1:]), y.dtype)
+        self.array[self.at : self.at + len(y)] = y
+        self.at += len(y)
 
 
 def _joined(what: str, source: Source, groups: list[list[Array]], *, last: bool) -> Any:
@@ -69,8 +90,6 @@ def _joined(what: str, source: Source, groups: list[list[Array]], *, last: bool)
     if isinstance(source, Windows):  # lanes, one after the other
         streams = [y.reshape(-1, *y.shape[2:]) for y in whole]
         return streams if source.listed else streams[0]
-    if isinstance(source, Examples):
-        return np.concatenate([y[:, 0] for y in whole])
     lengths = sorted({y.shape[1] for y in whole})
     if len(lengths) > 1:
         raise ShapeError(
