@@ -1,6 +1,51 @@
-"""rnnbp: recurrent networks on CPUs, by backpropagation through time within a memory budget."""
+"""Recurrent networks on CPUs, by backpropagation through time within a memory budget.
 
-from rnnbp import actions, compare, initializers, losses, memory, optim, schedules
+    >>> import numpy as np
+    >>> import rnnbp as rb
+    >>> x = np.random.default_rng(0).normal(size=(256, 40, 3)).astype("float32")
+    >>> y = (x[:, -1, 0] > 0).astype(int)  # a class for each of 256 sequences of 40 steps
+    >>> model = rb.Sequential(rb.LSTM(3, 16, rng=0), rb.Dense(16, 2, rng=1))
+    >>> data, loss = rb.Sequences(x, y, last=True, batch_size=32), rb.losses.CrossEntropy()
+    >>> history = rb.fit(model, data, loss, "adam", learning_rate=1e-2, epochs=5)
+    >>> rb.evaluate(model, data, loss, metrics=["accuracy"])["accuracy"] > 0.9
+    True
+
+Arrays of ``bptt`` and ``predict`` are time-first, (T, B, features); those of sources are
+batch-first. With ``checkpoint="64 MB"`` training stays within that many bytes. Each name below
+has a help of its own, as ``help(rb.bptt)``.
+
+Networks
+    Sequential, Graph          chains, and any other connection, of layers and recurrent layers
+    LSTM, GRU, RNN             recurrent layers; Options are what they take
+    Recurrent, Cell            a recurrent layer of one's own, from the layers of a step
+    Input, State, Value        the symbols that graphs and cells are written with
+Layers (within a cell too)
+    Dense, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool, Dropout, LayerNorm
+    Tanh, Sigmoid, ReLU, LeakyReLU, ELU, GELU, Softplus, Softmax, LogSoftmax, Identity
+    Add, Subtract, Multiply, Scale, Concat, Split, Slice, Flatten, Reshape
+    Layer, Keeps, Context      a layer of one's own, what it keeps, its random numbers
+Training
+    fit, Trainer               training in one call; the loop, with snapshots to go on from
+    Sequences, Windows         sequences, of one length or padded; long streams in windows
+    Examples, Batches, Source  data without time; loaders and generators; a source of one's own
+    evaluate, predict          loss and metrics; outputs, in evaluation mode
+    save_weights               and load_weights: safetensors files. History is the result of fit
+    losses, optim              CrossEntropy, PerStep, ...; Adam, schedules, clipping, ...
+    initializers               first values of weights
+Gradients, and what they cost
+    bptt, backprop             loss and Gradients of a sequence, or of a batch without time
+    plan, forecast             a Plan, the fastest within a budget; a Forecast of bytes
+    calibrate, Costs, Stats    seconds of actions, measured; what a run took
+    schedules, actions         what is kept and what is run again; simulate runs one on numbers
+    compare, memory            recompute against cache, as tables and pictures; bytes of a block
+    explain, Explanation       what the compiler makes of a cell; model.summary() is of a model
+    check_grads                gradients against complex steps or differences
+    Backend, release_memory    what runs cells; memory that a run left for the next like it
+Errors
+    ShapeError, DtypeError, BudgetError, ScheduleError, StorageError, GradientError
+"""
+
+from rnnbp import actions, compare, helping, initializers, losses, memory, optim, schedules
 from rnnbp.bptt import (
     Backend,
     BudgetError,
@@ -16,7 +61,7 @@ from rnnbp.bptt import (
     plan,
 )
 from rnnbp.cell import Cell
-from rnnbp.cells import GRU, LSTM, RNN
+from rnnbp.cells import GRU, LSTM, RNN, Options
 from rnnbp.compiler.explain import explain
 from rnnbp.compiler.explanation import Explanation
 from rnnbp.gradcheck import GradientError, check_grads
@@ -26,6 +71,7 @@ from rnnbp.layers import __all__ as _layers
 from rnnbp.numerics import DtypeError, ShapeError
 from rnnbp.recurrent import Recurrent
 from rnnbp.reuse import release_memory
+from rnnbp.rng import Context
 from rnnbp.simulation import ScheduleError, simulate
 from rnnbp.storage import StorageError
 from rnnbp.train import (
@@ -54,6 +100,7 @@ __all__ = [
     "Batches",
     "BudgetError",
     "Cell",
+    "Context",
     "Costs",
     "DtypeError",
     "Examples",
@@ -64,6 +111,7 @@ __all__ = [
     "Graph",
     "History",
     "Input",
+    "Options",
     "Plan",
     "Recurrent",
     "ScheduleError",
@@ -100,3 +148,8 @@ __all__ = [
     "simulate",
     *_layers,
 ]
+
+
+def __dir__() -> list[str]:
+    """All names; to ``help(rnnbp)`` none, which would print every class in full after the page above."""
+    return [] if helping.asked() else sorted(globals())

@@ -25,11 +25,20 @@ ACTIVATIONS: dict[str, type[Layer]] = {"tanh": Tanh, "relu": ReLU}
 
 
 class Options(TypedDict, total=False):
-    """What every cell takes.
+    """The keyword arguments that ``LSTM``, ``GRU`` and ``RNN`` take.
 
-    bias: whether there are biases. initial: "zeros" or "learned" initial state.
-    input_init, recurrent_init, bias_init: initializers. dtype: "float32" or "float64". rng: seed or Generator.
+    bias: False for no biases; True by default.
+    initial: "zeros", or "learned", for an initial state that is a parameter.
+    input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the state,
+        and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as PyTorch's.
+    dtype: "float32", the default, or "float64".
+    rng: a seed or a NumPy Generator; fresh numbers by default.
     name: what the paths of its parameters begin with in a network, ``<name>.weight_ih``.
+
+    >>> import rnnbp as rb
+    >>> options: rb.Options = {"initial": "learned", "dtype": "float64", "rng": 3}
+    >>> sorted(rb.LSTM(2, 4, bias=False, **options).params)
+    ['initial_c', 'initial_h', 'weight_hh', 'weight_ih']
     """
 
     bias: bool
@@ -44,7 +53,9 @@ class Options(TypedDict, total=False):
 
 @takes(*Options.__annotations__)
 def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Options]) -> Recurrent:  # noqa: N802
-    """h′ = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu (Elman 1990). Output h′; see ``Options``.
+    """h′ = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu (Elman 1990). Output h′.
+
+    Options: bias, initial, input_init, recurrent_init, bias_init, dtype, rng and name; help(rnnbp.Options).
 
     Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
 
@@ -72,7 +83,9 @@ def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Optio
 
     i, f, o = σ(W x + U h + b), g = tanh(W x + U h + b); c′ = f ⊙ c + i ⊙ g; h′ = o ⊙ tanh(c′). Output h′.
     Gates are stacked in the order i, f, g, o. ``forget_bias`` is added to f's ``bias_ih``: 1 or more for
-    long dependencies (Jozefowicz et al. 2015). See ``Options``.
+    long dependencies (Jozefowicz et al. 2015).
+
+    Options: bias, initial, input_init, recurrent_init, bias_init, dtype, rng and name; help(rnnbp.Options).
 
     Shapes: x (T, B, n_in) → y (T, B, n), state (h, c), each (B, n).
 
@@ -105,7 +118,9 @@ def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Option
 
     With ``reset_after``, as PyTorch and cuDNN: m = tanh(W x + b + r ⊙ (U h + b′)), gates stacked r, z, m.
     Without, as the paper: m = tanh(W x + b + U (r ⊙ h) + b′); ``weight_hh`` (2n, n) then holds r and z,
-    ``weight_hm`` (n, n) m. Output h′. See ``Options``.
+    ``weight_hm`` (n, n) m. Output h′.
+
+    Options: bias, initial, input_init, recurrent_init, bias_init, dtype, rng and name; help(rnnbp.Options).
 
     Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
 

@@ -16,7 +16,7 @@ from rnnbp.mapped import check_there
 from rnnbp.naming import check_distinct
 from rnnbp.numerics import Array, DtypeError, float_dtype
 from rnnbp.parameters import Parameters
-from rnnbp.summary import Summarized
+from rnnbp.summaries import Summarized
 
 REAL = (np.dtype(np.float32), np.dtype(np.float64))
 Slot: TypeAlias = tuple[dict[str, Array], str]

@@ -44,9 +44,23 @@ class Context:
     """Where a forward pass stands: for layers that draw random numbers, and for those that make
     floats of integers.
 
-    ``step`` is the first step's place in the whole sequence. ``length`` is None where arrays are of
-    one step, (B, features), else the number of steps L of arrays (L, B, features). ``dtype`` is the
-    model's.
+    A layer with ``random = True`` is given one as ``forward(x, context=...)``, and draws from it by
+    ``uniform`` and ``normal``; help(rnnbp.Layer) has an example. Its numbers depend on the seed, the
+    place of the layer in the model and the step alone: not on the chunk that a step is in, on the
+    schedule, or on how often a step is run again, and a layer that stands in two places draws other
+    numbers in each. A second call returns the same numbers as the first: give it another ``draw``.
+
+    seed: of ``bptt``; ``fit`` has another one in each step. step: the first step's place in the whole
+    sequence. length: None where arrays are of one step, (B, features), else the number of steps L of
+    arrays (L, B, features). place: of the layer. training: False in evaluation mode, where random
+    layers as a rule hand on their input. dtype: the model's.
+
+    >>> import rnnbp as rb
+    >>> context = rb.Context(seed=3, step=20, length=2)
+    >>> context.uniform((2, 4, 8)).shape, context.normal((2, 4, 8)).dtype
+    ((2, 4, 8), dtype('float32'))
+    >>> bool((context.normal((2, 4, 8))[1] == rb.Context(seed=3, step=21).normal((4, 8))).all())
+    True
     """
 
     seed: int = 0
@@ -60,21 +74,31 @@ class Context:
         """The same context for the node numbered ``place``."""
         return replace(self, place=place)
 
-    def uniform(self, shape: Shape, *, every_step: bool = True) -> Array:
+    def uniform(self, shape: Shape, *, every_step: bool = True, draw: int = 0) -> Array:
         """Floats in [0, 1), float32, of ``shape``: (B, ...), or (L, B, ...) where ``length`` is L.
 
-        The numbers of a step depend on (seed, place, step) alone, not on the chunk that it is in;
-        with ``every_step`` false, on (seed, place), the same for all steps.
+        Args:
+            every_step: False for the same numbers at all steps of a sequence.
+            draw: 0, 1, ...: each has numbers of its own.
         """
+        return self._numbers(shape, every_step, draw, normal=False)
+
+    def normal(self, shape: Shape, *, every_step: bool = True, draw: int = 0) -> Array:
+        """Floats of mean 0 and variance 1, normally distributed, float32; arguments as those of ``uniform``,
+        of which they are independent."""
+        return self._numbers(shape, every_step, draw, normal=True)
+
+    def _numbers(self, shape: Shape, every_step: bool, draw: int, *, normal: bool) -> Array:
         if self.length is None:
-            return self._draw(self.step if every_step else 0, shape)
+            return self._draw(self.step if every_step else 0, shape, draw, normal=normal)
         out = np.empty(shape, np.float32)
         for i in range(self.length):
-            out[i] = self._draw(self.step + i if every_step else 0, shape[1:])
+            out[i] = self._draw(self.step + i if every_step else 0, shape[1:], draw, normal=normal)
         return out
 
-    def _draw(self, step: int, shape: Shape) -> Array:
+    def _draw(self, step: int, shape: Shape, draw: int, *, normal: bool) -> Array:
         # As uint64: NumPy takes a list with a number from 2**63 up through float64.
         key = np.array([self.seed, self.place], np.uint64)
-        bits = np.random.Philox(key=key, counter=[0, step, 0, 0])
-        return np.random.Generator(bits).random(shape, dtype=np.float32)
+        numbers = np.random.Generator(np.random.Philox(key=key, counter=[0, step, draw, int(normal)]))
+        fill = numbers.standard_normal if normal else numbers.random
+        return fill(shape, dtype=np.float32)

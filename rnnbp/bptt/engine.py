@@ -99,6 +99,9 @@ def bptt(
         return_y: True to return the model's outputs too, as ``y`` (T, B, ...) of the result: those that the
             loss was taken of, dropout included. They count among the bytes of gradients.
 
+    The memory of a run, its result aside, is kept for the next run like it, because fresh pages are slow.
+    Another kind of run gives it back, or ``rnnbp.release_memory()``; ``del`` frees the result alone.
+
     Raises ShapeError, DtypeError, ValueError or TypeError for arguments that do not fit, ValueError for a
     function whose values depend on the chunks, ScheduleError for
     a schedule that cannot be run, MemoryError where what is kept is far beyond the machine's

@@ -18,7 +18,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.network import Network, check_parameters
 from rnnbp.numerics import Array, Shape, check_x_shape, positive_int
 from rnnbp.recurrent import Recurrent
-from rnnbp.summary import LayerRow, Summary, made_by
+from rnnbp.summaries import LayerRow, Summary, made_by
 
 
 @made_by

@@ -16,7 +16,7 @@ from rnnbp.layers.primitives import Primitives
 from rnnbp.mapped import check_there
 from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, shown
-from rnnbp.summary import Summarized
+from rnnbp.summaries import Summarized
 
 NUMBERS = REAL + "c"
 """Kinds of dtype that layers take; complex numbers are gradcheck's."""
@@ -137,8 +137,32 @@ class Layer(Named, Summarized, ABC):
     are batch: the same code serves (B, n) and (L, B, n).
 
     A subclass is final. Its methods never write to their arguments, and the arrays that it returns as
-    parameter gradients belong to the caller. A layer with several outputs sets ``n_outputs``; its ``y``
     and ``dy`` are then tuples, and ``dy`` holds None for an output that nothing depends on.
+
+    A layer that draws random numbers sets ``random = True``, and its ``forward`` takes a keyword
+    ``context``, a ``Context``: of every run a new one, which says whether it trains, and draws numbers that
+    depend on the seed, the layer's place and the step alone, so that a step that is run again sees the
+    same. It is None where the layer is called on an array by itself.
+
+    >>> import rnnbp as rb
+    >>> class Noise(rb.Layer):
+    ...     random = True
+    ...     passes = True  # the delta of x is dy itself
+    ...     def __init__(self, deviation):
+    ...         super().__init__()
+    ...         self.params, self.deviation = {}, deviation
+    ...     def forward(self, x, *, context=None):
+    ...         if context is None or not context.training:
+    ...             return x, ()
+    ...         return x + self.deviation * context.normal(x.shape), ()
+    ...     def backward_inputs(self, saved, dy):
+    ...         return (dy,)
+    ...     def output_shapes(self, *shapes):
+    ...         return shapes
+    ...     def keeps(self, *shapes):
+    ...         return rb.Keeps()
+    >>> rb.Sequential(rb.LSTM(3, 4), Noise(0.1), rb.Dense(4, 2)).summary().parameters
+    154
     """
 
     name: str | None = None

@@ -129,6 +129,9 @@ def predict(
         training: True for layers in training mode, as for Monte-Carlo dropout.
         seed: of dropout masks in training mode: another one draws others.
 
+    Packed weights and a workspace are kept for the next call of an array like it, until another kind of run or
+    ``rnnbp.release_memory()``.
+
     Raises as ``bptt`` does.
 
     >>> import numpy as np, rnnbp as rb
