@@ -122,6 +122,19 @@ def test_values_of_another_shape(values: Any, cure: str) -> None:
         run(rb.losses.PerStep(lambda y, t: (values(y), y)), chunk=7)
 
 
+def test_a_missing_target_is_named_by_its_step() -> None:
+    target = TARGET.copy()
+    target[33, 1, 0] = np.nan
+    with pytest.raises(ValueError, match=r"PerStep\(elements\) gave dy = nan at \[5, 1, 0\]; .*mask") as caught:
+        run(rb.losses.PerStep(elements), target=target, chunk=7)
+    assert caught.value.__notes__ == ["steps are counted from step 28 of the sequence"]
+
+
+def test_outputs_on_request() -> None:
+    for loss in (rb.losses.PerStep(elements), rb.losses.WholeSequence(esr)):
+        np.testing.assert_array_equal(run(loss, chunk=7, return_y=True).y, rb.predict(MODEL, X, chunk=7)[0])
+
+
 def test_logarithms_see_no_padding() -> None:
     """Neither 0, whose logarithm is infinite, nor NaN."""
 

@@ -267,7 +267,12 @@ class Objective:
 
     def _evaluate(self, y: Array, n: int) -> tuple[Any, Any]:
         target, mask = self._chunk(y, n)
-        return self.loss.summed_in(y, target, mask, partial(self.memory.new, brief=True), 1 / self.total)
+        new = partial(self.memory.new, brief=True)
+        try:
+            return self.loss.summed_in(y, target, mask, new, 1 / self.total)
+        except ValueError:
+            with counted_from(self.problem.span(n).start):  # not around all, which would take longer
+                raise
 
     def _chunk(self, y: Array, n: int) -> tuple[Any, Any]:
         """(target, mask) of chunk n, with which a bare function is checked where that is due."""

@@ -137,7 +137,7 @@ def derivative(who: object, dy: Any, y: Array) -> Array:
     """The same; ValueError too where it is not finite, and y is."""
     found = fitting(who, dy, y)
     if (at := first_bad(found)) is not None and first_bad(y) is None:
-        raise ValueError(f"{who} gave dy = {found[at]} at {list(at)}; it must be finite")
+        raise ValueError(f"{who} gave dy = {found[at]} at {list(at)}; it must be finite: mask steps without a target")
     return found
 
 
