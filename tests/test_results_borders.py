@@ -191,6 +191,8 @@ def test_mapped_data(tmp_path: Path) -> None:
 DATA = rb.Sequences(X, LABELS, last=True, batch_size=4)
 BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "near": (lambda: rb.evaluate(net(), DATA, CE, metrics=["acuracy"]), ValueError, "did you mean 'accuracy'?"),
+    "of Keras": (lambda: rb.evaluate(net(), DATA, CE, metrics=["acc"]), ValueError, "did you mean 'accuracy'?"),
+    "capitals": (lambda: rb.evaluate(net(), DATA, CE, metrics=["MSE"]), ValueError, "did you mean 'mse'?"),
     "far": (lambda: rb.evaluate(net(), DATA, CE, metrics=["f1"]), ValueError, "they are accuracy, mse, mae"),
     "a number": (lambda: rb.evaluate(net(), DATA, CE, metrics=[3]), TypeError, "a name or a function"),
     "a mean": (
@@ -213,6 +215,12 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
         "wrap the arrays in Sequences",
     ),
 }
+
+
+def test_an_error_within_a_metric_says_how_it_is_called() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        rb.evaluate(net(), DATA, CE, metrics={"mine": lambda y, t: 1 / 0})
+    assert any("in metric mine, which is called with" in note for note in caught.value.__notes__)
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.arrays import plain
 from rnnbp.losses import BinaryCrossEntropy
 from rnnbp.nearest import nearest
-from rnnbp.numerics import Array, DtypeError, ShapeError, shown
+from rnnbp.numerics import Array, shown
+from rnnbp.train.metric_values import Accuracy, MetricFunction, Own, Values, differences, squares
 
-MetricFunction: TypeAlias = Callable[[Any, Any], Any]
-"""(y, target) -> values, per step (T, B) or per element, y's shape."""
 MetricsLike: TypeAlias = str | Sequence[str | MetricFunction] | Mapping[str, str | MetricFunction]
-Values: TypeAlias = Callable[[Array, Array | None], Array]
 
 
-AXES = 2
-"""Axes before the features: steps and sequences."""
-HALF = 0.5
 TAKEN = ("step", "epoch", "loss", "grad_norm", "lr", "seconds", "weight", "validation", "skipped", "nonfinite")
 """Names in a line of metrics."""
+
+
+OTHER_NAMES = {
+    "acc": "accuracy",
+    "binary_accuracy": "accuracy",
+    "categorical_accuracy": "accuracy",
+    "sparse_categorical_accuracy": "accuracy",
+    "mean_squared_error": "mse",
+    "mean_absolute_error": "mae",
+}
+"""What other libraries call them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,14 @@ def as_metrics(what: str, given: MetricsLike, loss: object) -> tuple[Metric, ...
 
 def _metric(what: str, name: object, given: object, loss: object) -> Metric:
     if isinstance(given, str):
-        known: dict[str, Values] = {"accuracy": Accuracy(_is_of_logits(loss)), "mse": _squares, "mae": _differences}
+        known: dict[str, Values] = {
+            "accuracy": Accuracy(isinstance(loss, BinaryCrossEntropy)),
+            "mse": squares,
+            "mae": differences,
+        }
         if given not in known:
-            cure = f"did you mean {near!r}?" if (near := nearest(given, known)) else f"they are {', '.join(known)}"
+            near = OTHER_NAMES.get(given.lower()) or nearest(given.lower(), known)
+            cure = f"did you mean {near!r}?" if near else f"they are {', '.join(known)}"
             raise ValueError(f"{what}: no metric is called {given!r}; {cure} Or give a function (y, target) -> values")
         return Metric(_free(what, name or given), known[given])
     if isinstance(given, type) or not callable(given):
@@ -103,82 +113,3 @@ def _free(what: str, name: object) -> str:
     if not isinstance(name, str) or name in TAKEN:
         raise ValueError(f"{what}: a metric cannot be called {name!r}; give a dict of other names and functions")
     return name
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """A function of the user's, whose values are checked."""
-
-    name: str
-    function: MetricFunction
-
-    def __call__(self, y: Array, target: Array | None) -> Array:
-        given = self.function(_read_only(y), None if target is None else _read_only(target))
-        found = plain(f"metric {self.name}", given)
-        if found.shape[:AXES] != y.shape[:AXES] or found.dtype.kind not in "biuf":
-            raise ShapeError(
-                f"metric {self.name} returned {found.dtype} of shape {found.shape} for y of shape {y.shape}: return "
-                f"the values of each step {y.shape[:AXES]}, or of each element; they are averaged afterwards, by the "
-                f"mask"
-            )
-        return found
-
-
-def _read_only(array: Array) -> Array:
-    view = array.view()
-    view.setflags(write=False)
-    return view
-
-
-def _squares(y: Array, target: Array | None) -> Array:
-    d = y - _like("mse", y, target)
-    found: Array = d * d
-    return found
-
-
-def _differences(y: Array, target: Array | None) -> Array:
-    found: Array = np.abs(y - _like("mae", y, target))
-    return found
-
-
-def _like(name: str, y: Array, target: Array | None) -> Array:
-    t = _there(name, target)
-    if t.shape != y.shape:
-        raise ShapeError(f"metric {name}: target must have y's shape {y.shape}, found {t.shape}")
-    return t
-
-
-def _there(name: str, target: Array | None) -> Array:
-    if target is None:
-        raise TypeError(f"metric {name} compares with a target, found None; give the source one")
-    return target
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Whether the largest output is that of the class; of one output, whether it is on the right side.
-
-    That side is 0 for ``logits``, as ``BinaryCrossEntropy`` takes them, and ½ else.
-    """
-
-    logits: bool
-
-    def __call__(self, y: Array, target: Array | None) -> Array:
-        t = _there("accuracy", target)
-        single = y.ndim == AXES or y.shape[-1] == 1
-        if t.shape == y.shape and (self.logits or single):
-            return np.asarray((y > (0.0 if self.logits else HALF)) == (t > HALF))
-        if t.shape == y.shape:  # one-hot
-            return np.asarray(y.argmax(axis=-1) == t.argmax(axis=-1))
-        if t.shape != y.shape[:-1] or single:
-            raise ShapeError(
-                f"metric accuracy: for y of shape {y.shape} target must be class numbers {y.shape[:-1]}, of more "
-                f"than one class, or of y's shape, found {t.shape}; give a function (y, target) -> values"
-            )
-        if t.dtype.kind not in "iub":
-            raise DtypeError(f"metric accuracy: class numbers must be integers, found {t.dtype}; use astype(int)")
-        return np.asarray(y.argmax(axis=-1) == t)
-
-
-def _is_of_logits(loss: object) -> bool:
-    return isinstance(loss, BinaryCrossEntropy)

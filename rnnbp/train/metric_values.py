@@ -1,0 +1,101 @@
+"""What metrics look at, step by step or element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from rnnbp.arrays import plain
+from rnnbp.numerics import Array, DtypeError, ShapeError
+
+MetricFunction: TypeAlias = Callable[[Any, Any], Any]
+"""(y, target) -> values, per step (T, B) or per element, y's shape."""
+Values: TypeAlias = Callable[[Array, Array | None], Array]
+AXES = 2
+"""Axes before the features: steps and sequences."""
+HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A function of the user's, whose values are checked."""
+
+    name: str
+    function: MetricFunction
+
+    def __call__(self, y: Array, target: Array | None) -> Array:
+        try:
+            given = self.function(_read_only(y), None if target is None else _read_only(target))
+        except Exception as error:  # whatever the user's code raises
+            error.add_note(
+                f"in metric {self.name}, which is called with read-only arrays, y {y.shape} and target "
+                f"{None if target is None else target.shape}, and returns the values of each step or element"
+            )
+            raise
+        found = plain(f"metric {self.name}", given)
+        if found.shape[:AXES] != y.shape[:AXES] or found.dtype.kind not in "biuf":
+            raise ShapeError(
+                f"metric {self.name} returned {found.dtype} of shape {found.shape} for y of shape {y.shape}: return "
+                f"the values of each step {y.shape[:AXES]}, or of each element; they are averaged afterwards, by the "
+                f"mask"
+            )
+        return found
+
+
+def _read_only(array: Array) -> Array:
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+def squares(y: Array, target: Array | None) -> Array:
+    d = y - _like("mse", y, target)
+    found: Array = d * d
+    return found
+
+
+def differences(y: Array, target: Array | None) -> Array:
+    found: Array = np.abs(y - _like("mae", y, target))
+    return found
+
+
+def _like(name: str, y: Array, target: Array | None) -> Array:
+    t = _there(name, target)
+    if t.shape != y.shape:
+        raise ShapeError(f"metric {name}: target must have y's shape {y.shape}, found {t.shape}")
+    return t
+
+
+def _there(name: str, target: Array | None) -> Array:
+    if target is None:
+        raise TypeError(f"metric {name} compares with a target, found None; give the source one")
+    return target
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Whether the largest output is that of the class; of one output, whether it is on the right side.
+
+    That side is 0 for ``logits``, as ``BinaryCrossEntropy`` takes them, and ½ else.
+    """
+
+    logits: bool
+
+    def __call__(self, y: Array, target: Array | None) -> Array:
+        t = _there("accuracy", target)
+        single = y.ndim == AXES or y.shape[-1] == 1
+        if t.shape == y.shape and (self.logits or single):
+            return np.asarray((y > (0.0 if self.logits else HALF)) == (t > HALF))
+        if t.shape == y.shape:  # one-hot
+            return np.asarray(y.argmax(axis=-1) == t.argmax(axis=-1))
+        if t.shape != y.shape[:-1] or single:
+            raise ShapeError(
+                f"metric accuracy: for y of shape {y.shape} target must be class numbers {y.shape[:-1]}, of more "
+                f"than one class, or of y's shape, found {t.shape}; give a function (y, target) -> values"
+            )
+        if t.dtype.kind not in "iub":
+            raise DtypeError(f"metric accuracy: class numbers must be integers, found {t.dtype}; use astype(int)")
+        return np.asarray(y.argmax(axis=-1) == t)
