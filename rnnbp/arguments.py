@@ -58,6 +58,26 @@ def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
+def method_takes(what: str, ways: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """``takes`` for a method, called ``what`` in errors; ``ways`` says what to do instead of giving an argument."""
+
+    def decorate(method: Callable[P, R]) -> Callable[P, R]:
+        has = signature_of(inspect.unwrap(method), method=True)
+
+        @wraps(method)
+        def checked(*args: P.args, **options: P.kwargs) -> R:
+            for name in options:
+                if has is not None and name in ways and name not in has.names:
+                    raise TypeError(f"{what}: unknown option {name!r}; {ways[name]}")
+            if has is not None:
+                _check(what, has, len(args) - 1, options)
+            return method(*args, **options)
+
+        return checked
+
+    return decorate
+
+
 class Named:
     """What classes share whose constructors say what to give instead of an argument that they do not take."""
 

@@ -210,6 +210,23 @@ def test_a_copy_has_settings_of_its_own(copied: Any) -> None:
     assert other.fit(DATA, steps=2).losses == run.fit(DATA, steps=2).losses
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            {"learning_rate": 0.1},
+            r"Trainer\.fit: unknown option 'learning_rate'; it is a setting: trainer\.learning_rate =",
+        ),
+        ({"validation": DATA}, r"it is a setting: trainer\.validation = \.\.\. before the call, or Trainer\("),
+        ({"epoch": 3}, r"Trainer\.fit: unknown option 'epoch'.*epochs"),
+        ({"colour": 3}, r"'colour'; it takes data, epochs, steps, max_seconds, until_epochs, "),
+    ],
+)
+def test_an_unknown_option_of_a_trainers_fit_names_the_way(options: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        trainer().fit(DATA, steps=1, **options)
+
+
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
     "lr": ({"lr": 0.1}, "Trainer: unknown option 'lr', it is called 'learning_rate' here"),
     "a slip": ({"clip_nrom": 1.0}, "unknown option 'clip_nrom', did you mean 'clip_norm'"),

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any, Self
 
 from rnnbp import reprs
-from rnnbp.arguments import Named
+from rnnbp.arguments import Named, method_takes
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import as_model
@@ -27,7 +27,7 @@ from rnnbp.train.limits import Limits
 from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite, Options, Rate, check_on_interrupt, split_rate
 from rnnbp.train.results import evaluate_source, predict_source
-from rnnbp.train.settings import Fixed, RateSetting, Setting, unknown
+from rnnbp.train.settings import Fixed, RateSetting, Setting, setting_way, unknown
 from rnnbp.train.source import Source
 from rnnbp.train.sources import SourceLike, as_source
 from rnnbp.train.standing import Parts, Standing
@@ -194,6 +194,7 @@ class Trainer(Named):
             folder=where,
         )
 
+    @method_takes("Trainer.fit", {each.name: setting_way(each.name) for each in fields(Options)})
     @restoring
     def fit(
         self,

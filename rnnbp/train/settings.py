@@ -98,6 +98,11 @@ class Fixed(Generic[T]):
         raise AttributeError(f"Trainer.{self.name} cannot be set; build a new Trainer")
 
 
+def setting_way(name: str) -> str:
+    """What to do with a setting that a call is given."""
+    return f"it is a setting: trainer.{name} = ... before the call, or Trainer(..., {name}=...)"
+
+
 def unknown(name: str, names: list[str]) -> AttributeError:
     """The error of an attribute that a Trainer does not have: it names the nearest one."""
     cure = _nearest(name, names) or f"; what may be set: {', '.join(names)}"
