@@ -67,6 +67,10 @@ class Bar(Base):
             super().write(s, file=file, end=end, nolock=True)
 
 
+SHORT = "{l_bar}{bar:16}{r_bar}"
+"""The look of a bar where nobody says how wide a line may be: what it counts is always whole."""
+
+
 class _Nowhere:
     """A file that keeps nothing."""
 
@@ -84,7 +88,7 @@ class NotebookBar(Bar):
 
     def __init__(self, *, total: int | None, **look: Any) -> None:
         self._output = Output()
-        super().__init__(total=total, **{"ncols": 96} | look | {"file": _Nowhere(), "dynamic_ncols": False})
+        super().__init__(total=total, **{"bar_format": SHORT} | look | {"file": _Nowhere(), "dynamic_ncols": False})
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """Show it; where other bars are does not matter."""

@@ -29,9 +29,9 @@ class Progress(LateBar):
         after: float = 0,
     ) -> None:
         total = None if foreseen is None else foreseen.steps_run + foreseen.steps_rebuilt + (1 + whole) * problem.steps
-        told = "" if plan is None else f", {plan.forecast.seconds:.3g} s predicted"
-        self.predicted = "" if plan is None else f" of {shown(plan.forecast.peak_bytes)} predicted"
-        super().__init__(total, after=after, desc=f"bptt{told}", unit=" steps", unit_scale=True, dynamic_ncols=True)
+        found = None if plan is None else plan.forecast
+        self.predicted = "" if found is None else f"; predicted {shown(found.peak_bytes)}, {found.seconds:.3g} s"
+        super().__init__(total, after=after, desc="bptt", unit=" steps", unit_scale=True, dynamic_ncols=True)
 
     def __call__(self, steps: int, ledger: Ledger) -> None:
         """Take note of an action and the number of its steps."""
