@@ -126,6 +126,19 @@ def test_a_skipped_batch_has_no_metrics() -> None:
     assert np.isnan(history.metrics["accuracy"]).tolist() == [False, True]
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(("loss", "metrics"), [(MSE, ["mse", "mae"]), (rb.losses.BinaryCrossEntropy(), ["accuracy"])])
+def test_a_budget_holds_with_metrics(loss: rb.losses.Loss, metrics: list[str]) -> None:
+    x, target = np.zeros((400, 64, 16), np.float32), np.zeros((400, 64, 256), np.float32)
+    model = rb.Sequential(rb.LSTM(16, 32), rb.Dense(32, 256))
+    optimizer = rb.optim.SGD(model, learning_rate=0.01)
+    one = rb.Trainer(model, optimizer, loss, checkpoint="8 MB", metrics=metrics)
+    one.fit([(x, target)], steps=1)
+    with rb.memory.measure() as used:
+        one.fit([(x, target)], steps=1)
+    assert used.peak_bytes <= 8 * 10**6
+
+
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
 def test_trainers_with_metrics_are_copied(copied: Any) -> None:
     one = trainer(metrics=["accuracy"], validation=HELD_OUT)

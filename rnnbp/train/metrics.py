@@ -15,12 +15,8 @@ from rnnbp.numerics import Array, shown
 from rnnbp.train.metric_values import Accuracy, MetricFunction, Own, Values, differences, squares
 
 MetricsLike: TypeAlias = str | Sequence[str | MetricFunction] | Mapping[str, str | MetricFunction]
-
-
 TAKEN = ("step", "epoch", "loss", "grad_norm", "lr", "seconds", "weight", "validation", "skipped", "nonfinite")
 """Names in a line of metrics."""
-
-
 OTHER_NAMES = {
     "acc": "accuracy",
     "binary_accuracy": "accuracy",
