@@ -70,7 +70,10 @@ def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Option
             p[...] = new[name]
     """
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        raise ValueError(f"RNN: activation is {' or '.join(map(repr, ACTIVATIONS))}, found {shown(activation)}")
+        raise ValueError(
+            f"RNN: activation is {' or '.join(map(repr, ACTIVATIONS))}, found {shown(activation)}; "
+            "others are Cells of your own, see help(rnnbp.cells)"
+        )
     build = _Projections("RNN", n_in, n, options)
     x, h = Input(n_in), State(n, "h")
     h_new = ACTIVATIONS[activation]()(build("ih", n_in, n)(x) + build("hh", n, n)(h))

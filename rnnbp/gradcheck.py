@@ -31,6 +31,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
 from rnnbp.losses.function import as_loss
 from rnnbp.losses.own import Own
+from rnnbp.nearest import hint
 from rnnbp.network import Network
 from rnnbp.numerics import Array, flag, real_number, shown
 from rnnbp.rng import Context, check_seed
@@ -83,7 +84,9 @@ def check_grads(
     ('complex', True)
     """
     if method is not None and (not isinstance(method, str) or method not in TOLERANCES):
-        raise ValueError(f"check_grads: method is 'complex' or 'central', found {shown(method)}")
+        raise ValueError(
+            f"check_grads: method is 'complex' or 'central', found {shown(method)}{hint(method, TOLERANCES)}"
+        )
     training = flag("check_grads: training", training)
     limit = None if tolerance is None else real_number("check_grads: tolerance", tolerance, above=0)
     if loss is None and _is_loss(function) and not isinstance(x, tuple):

@@ -15,6 +15,7 @@ import numpy as np
 
 from rnnbp.arrays import plain
 from rnnbp.ieee import ieee
+from rnnbp.nearest import hint
 from rnnbp.numerics import Array, DtypeError, Shape, first_bad, real_number, shown
 from rnnbp.rng import RngLike, generator
 
@@ -86,6 +87,25 @@ NAMED: dict[str, Initializer] = {
 }
 
 
+ELSEWHERE = {
+    "glorot": "xavier xavier_uniform glorot_uniform xavier_uniform_",
+    "he": "kaiming he_uniform kaiming_uniform",
+    "uniform": "lecun lecun_uniform default random",
+    "orthogonal": "orthogonal_ ortho",
+    "zeros": "zero zeros_",
+    "ones": "one ones_",
+}
+"""What other libraries call them."""
+
+
+def _elsewhere(name: str) -> str:
+    """For an error: which of ``NAMED`` is meant by a name that is not among them, or ""."""
+    if "normal" in name.casefold():
+        return ", for normal numbers give lambda rng, shape: rng.normal(0, 0.1, shape)"
+    known = next((own for own, names in ELSEWHERE.items() if name.casefold() in names.split()), "")
+    return f", it is called {known!r} here" if known else hint(name, NAMED)
+
+
 def generator_of(place: str, rng: RngLike) -> np.random.Generator:
     """The generator that a layer draws initial values from. Raises TypeError or ValueError for what is no seed."""
     if isinstance(rng, np.random.RandomState):
@@ -118,7 +138,9 @@ def _function(how: InitializerLike, place: str) -> Initializer:
     if isinstance(how, str):
         if how not in NAMED:
             names = ", ".join(NAMED)
-            raise ValueError(f"{place}: initializer {how!r} is unknown; use one of {names}, a number or a function")
+            raise ValueError(
+                f"{place}: initializer {how!r} is unknown{_elsewhere(how)}; use one of {names}, a number or a function"
+            )
         return NAMED[how]
     if callable(how) and not isinstance(how, type):
         return how

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from rnnbp.cell import Cell
 from rnnbp.layers.base import LayerParams
 from rnnbp.naming import checked_name, with_name
+from rnnbp.nearest import hint
 from rnnbp.network import Network
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
 from rnnbp.values import Value
@@ -45,8 +46,9 @@ class Recurrent(Network):
                 f"Recurrent takes a Cell, found {type(cell).__name__}; as in Recurrent(Cell(x, {{h: h_new}}, h_new))"
             )
         if not isinstance(initial, str) or initial not in ("zeros", "learned"):
+            near = hint(initial, ("zeros", "learned"))
             raise ValueError(
-                f"Recurrent: initial is 'zeros' or 'learned', found {shown(initial)}; give other values as state="
+                f"Recurrent: initial is 'zeros' or 'learned', found {shown(initial)}{near}; give other values as state="
             )
         self.cell, self.layers = cell, cell.layers
         own = None if dtype is None else float_dtype(dtype)

@@ -13,6 +13,7 @@ from rnnbp.arguments import Named
 from rnnbp.compiler.compile import RULES, check_rules
 from rnnbp.lazy import cached
 from rnnbp.native import ALIASES, VARIABLE, failure, installed, loading, warn_of_numpy
+from rnnbp.nearest import hint
 from rnnbp.numerics import shown
 
 BACKENDS = ("numpy", "llvm", "interpreter")
@@ -48,7 +49,7 @@ class Backend(Named):
         name = given or (_usual() if name is None else name)
         if name not in (*BACKENDS, *ALIASES):
             known = ", ".join(map(repr, BACKENDS))
-            raise ValueError(f"backend {shown(name)} is unknown; use one of {known}, or None")
+            raise ValueError(f"backend {shown(name)} is unknown{hint(name, BACKENDS)}; use one of {known}, or None")
         name = ALIASES.get(name, name)
         if name == "llvm" and not installed():
             cause = f": {found}" if (found := failure()) else ""

@@ -17,6 +17,7 @@ from rnnbp.cli.problem import add_options as add_problem
 from rnnbp.cli.runs import empty_folder, free_folder
 from rnnbp.compare import SCHEDULES, SHARES, Comparison, save, sweep
 from rnnbp.compare.files import CURE, can_draw
+from rnnbp.nearest import hint
 
 ABOUT = (
     "Run backpropagation through time under every schedule and several budgets of memory: bytes, recomputed steps "
@@ -116,5 +117,7 @@ def _names(text: str) -> list[str]:
     names = [part.strip() for part in text.split(",")]
     for name in names:
         if name not in SCHEDULES:
-            raise argparse.ArgumentTypeError(f"must be out of {', '.join(SCHEDULES)}, found {name!r}")
+            raise argparse.ArgumentTypeError(
+                f"must be out of {', '.join(SCHEDULES)}, found {name!r}{hint(name, SCHEDULES)}"
+            )
     return names

@@ -20,6 +20,7 @@ from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key
 from rnnbp.compare.measure import Bench, Measured
 from rnnbp.compare.table import SLOWEST, Comparison, LeftOut, Row, shown
 from rnnbp.ieee import ieee
+from rnnbp.nearest import hint
 from rnnbp.numerics import Array, ShapeError, flag, positive_int
 from rnnbp.schedules import All
 from rnnbp.train.progress import progress_bar
@@ -99,7 +100,9 @@ def _checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[fl
             raise ValueError(f"sweep: a budget is above 0 percent of full caching, found {share!r}; give as 28")
     for name in schedules:
         if name not in SCHEDULES:
-            raise ValueError(f"sweep: there is no schedule {name!r}; use some of {', '.join(SCHEDULES)}")
+            raise ValueError(
+                f"sweep: there is no schedule {name!r}{hint(name, SCHEDULES)}; use some of {', '.join(SCHEDULES)}"
+            )
     return sorted(set(shares)), [name for name in SCHEDULES if name in schedules]
 
 

@@ -12,6 +12,7 @@ from rnnbp.compiler.code import POINTWISE, Code, Op, Values
 from rnnbp.compiler.gradient import differentiate
 from rnnbp.compiler.lowering import lower
 from rnnbp.compiler.ordering import ordered
+from rnnbp.nearest import hint
 from rnnbp.numerics import Shape, shown
 
 Rule: TypeAlias = Callable[[Code], Code]
@@ -61,7 +62,9 @@ def check_rules(without: Iterable[str]) -> frozenset[str]:
         raise TypeError(f"without is a collection of rules, found {shown(without)}; write as ({shown(without)},)")
     for rule in (found := tuple(without)):
         if rule not in RULES:
-            raise ValueError(f"rule {shown(rule)} is unknown; leave out some of {', '.join(map(repr, RULES))}")
+            raise ValueError(
+                f"rule {shown(rule)} is unknown{hint(rule, RULES)}; leave out some of {', '.join(map(repr, RULES))}"
+            )
     return frozenset(found)
 
 

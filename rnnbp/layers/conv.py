@@ -11,6 +11,7 @@ import numpy.typing as npt
 from rnnbp.initializers import InitializerLike, generator_of, initialize
 from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
 from rnnbp.layers.windows import Sizes, Sliding, per_axis
+from rnnbp.nearest import hint
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag, float_dtype, mismatch, positive_int
 from rnnbp.rng import RngLike
 
@@ -194,7 +195,8 @@ def _windows(kind: str, axes: int, kernel: Sizes, stride: Sizes, padding: Paddin
         total = [d * (k - 1) for k, d in zip(sizes, dilations, strict=True)]
         return Sliding(sizes, strides, dilations, tuple([(n // 2, n - n // 2) for n in total]))
     if isinstance(padding, str) and padding != "valid":
-        raise ValueError(f"{kind}: padding {padding!r} is unknown; use 'same', 'valid' or numbers")
+        near = hint(padding, ("same", "valid"))
+        raise ValueError(f"{kind}: padding {padding!r} is unknown{near}; use 'same', 'valid' or numbers")
     pads = per_axis(f"{kind}: padding", 0 if isinstance(padding, str) else padding, axes, least=0)
     return Sliding(sizes, strides, dilations, tuple([(n, n) for n in pads]))
 

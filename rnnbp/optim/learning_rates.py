@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar, final
 
 from rnnbp.arguments import Named
 from rnnbp.ieee import ieee
+from rnnbp.nearest import hint
 from rnnbp.numerics import positive_int, real_number, shown, whole_number
 from rnnbp.renamed import renamed, warn_renamed
 
@@ -160,7 +161,8 @@ class OnPlateau(Named):
         self.cooldown = whole_number("OnPlateau: cooldown", cooldown, least=0)
         self.floor = real_number("OnPlateau: floor", floor, least=0, below=self.learning_rate)
         if not isinstance(mode, str) or mode not in ("min", "max"):
-            raise ValueError(f"OnPlateau: mode must be 'min' or 'max', found {shown(mode)}")
+            near = hint(mode, ("min", "max"))
+            raise ValueError(f"OnPlateau: mode must be 'min' or 'max', found {shown(mode)}{near}")
         self.sign = 1.0 if mode == "min" else -1.0
         self.best: float | None = None
         self.bad_epochs = 0

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from rnnbp.actions import Action
+from rnnbp.nearest import hint
 from rnnbp.schedules.base import ScheduleLike
 from rnnbp.schedules.foreign import Foreign
 from rnnbp.schedules.online import KeepingSweep, Sweep
@@ -18,9 +19,9 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
     """The actions that a ``checkpoint`` argument means for this number of chunks."""
     if isinstance(schedule, str):
         if schedule not in NAMED:
-            raise ValueError(
-                f"checkpoint {schedule!r} is unknown; use {', '.join(map(repr, NAMED))}, a schedule, or '64 MB'"
-            )
+            unknown = f"checkpoint {schedule!r} is unknown{hint(schedule, NAMED)}"
+            known = ", ".join(map(repr, NAMED))
+            raise ValueError(f"{unknown}; use {known}, a schedule as Revolve(slots=4), or '64 MB'")
         schedule = NAMED[schedule]
     found = schedule(chunks) if callable(schedule) else schedule
     if hasattr(found, "max_n"):  # what every schedule of checkpoint_schedules has, and none of ours

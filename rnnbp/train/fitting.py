@@ -10,6 +10,7 @@ from typing import Any
 from rnnbp.arguments import parameters_of, takes
 from rnnbp.bptt.objective import LossLike
 from rnnbp.callers import outside
+from rnnbp.nearest import hint
 from rnnbp.numerics import shown
 from rnnbp.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
 from rnnbp.train.history import History
@@ -55,7 +56,8 @@ def fit(
         )
     if isinstance(optimizer, str):
         if optimizer not in OPTIMIZERS:
-            raise ValueError(f"fit: optimizer is one of {', '.join(map(repr, OPTIMIZERS))}, found {optimizer!r}")
+            near = hint(optimizer, OPTIMIZERS)
+            raise ValueError(f"fit: optimizer is one of {', '.join(map(repr, OPTIMIZERS))}, found {optimizer!r}{near}")
         rule, own = OPTIMIZERS[optimizer], dict[str, Any]({} if lr is None else {"learning_rate": lr})
         own |= {name: options.pop(name) for name in _options(rule) if name in options}
         _refuse(options, f"fit: {rule.__name__} has no", f"it has {', '.join(_options(rule))}")
