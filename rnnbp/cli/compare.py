@@ -7,12 +7,14 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rnnbp.bptt import BudgetError
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.options import Parser, number, whole
-from rnnbp.cli.problem import Problem, limited
+from rnnbp.cli.own_problem import OwnProblem
+from rnnbp.cli.problem import Problem, limited, problem_of
 from rnnbp.cli.problem import add_options as add_problem
 from rnnbp.cli.runs import empty_folder, free_folder
 from rnnbp.compare import SCHEDULES, SHARES, Comparison, save, sweep
@@ -56,13 +58,14 @@ def add_options(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, write, report. Raises CommandError or StorageError for what cannot be."""
-    problem = Problem.from_options(options)
+    problem = problem_of(options)
+    problem.build()  # which may fail, before a folder is made
     with _folder(options.out) as folder:
         if not options.quiet:
             print(f"model   {problem}\nfolder  {folder}", flush=True)
             if not can_draw():
                 print(f"There will be no pictures: {CURE}", flush=True)
-        with limited(problem, options.threads):
+        with limited(problem, options.threads), problem.speaking():
             found = _compare(problem, options)
         files = save(found, folder, html=options.html)
     if not options.quiet:
@@ -70,9 +73,9 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _compare(problem: Problem, options: argparse.Namespace) -> Comparison:
+def _compare(problem: Problem | OwnProblem, options: argparse.Namespace) -> Comparison:
     try:
-        return sweep(
+        found = sweep(
             problem.build(),
             *problem.data(),
             problem.loss,
@@ -85,6 +88,8 @@ def _compare(problem: Problem, options: argparse.Namespace) -> Comparison:
         )
     except BudgetError as error:
         raise CommandError(f"--budgets leaves nothing to compare: {error}") from None
+    named = {"given as": problem.named} if isinstance(problem, OwnProblem) else {}
+    return replace(found, about={**named, **found.about})
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any
 import rnnbp
 from rnnbp.cli import compare, plan, sample, train, train_options
 from rnnbp.cli.errors import CommandError, discard_output
+from rnnbp.cli.importing import is_of_user
 from rnnbp.cli.options import Parser
 from rnnbp.cli.signals import raising, status_of
 from rnnbp.cli.threads import usual
@@ -61,6 +62,8 @@ def _run(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         return status
     except (CommandError, StorageError) as error:
+        if is_of_user(error):
+            raise
         print(f"rnnbp: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stopped:
@@ -71,6 +74,8 @@ def _run(options: argparse.Namespace) -> int:
         discard_output()
         return 0
     except OSError as error:
+        if is_of_user(error):
+            raise
         print(f"rnnbp: {error.filename or 'output'} cannot be used: {error.strerror or error}", file=sys.stderr)
         return 1
 

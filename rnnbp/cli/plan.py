@@ -12,12 +12,14 @@ from rnnbp.bptt.budget import parse_budget
 from rnnbp.bptt.candidates import Candidate
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.options import Parser
-from rnnbp.cli.problem import Problem, limited
+from rnnbp.cli.own_problem import OwnProblem
+from rnnbp.cli.problem import Problem, limited, problem_of
 from rnnbp.cli.problem import add_options as add_problem
 
 ABOUT = (
     "Choose the schedule and the chunks with which backpropagation through time is fastest within a budget of "
-    "memory, and predict its bytes, recomputed steps and seconds. By default for the model of rnnbp train."
+    "memory, and predict its bytes, recomputed steps and seconds. By default for the model of rnnbp "
+    "train; --model names one of your own."
 )
 
 
@@ -32,8 +34,8 @@ def add_options(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan. Raises CommandError for a budget that is too small."""
-    problem = Problem.from_options(options)
-    with limited(problem, options.threads):
+    problem = problem_of(options)
+    with limited(problem, options.threads), problem.speaking():
         try:
             found = plan(
                 problem.build(),
@@ -52,10 +54,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def as_json(problem: Problem, found: Plan) -> dict[str, Any]:
+def as_json(problem: Problem | OwnProblem, found: Plan) -> dict[str, Any]:
     """All of a plan, for JSON: seconds and bytes."""
     return {
-        "model": asdict(problem),
+        "model": problem.as_json(),
         "budget": found.budget,
         "chosen": _candidate(found.chosen),
         "ratio": found.ratio,

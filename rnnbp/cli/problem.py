@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -15,9 +15,11 @@ from rnnbp.cli.errors import CommandError
 from rnnbp.cli.model import CELLS, MOST_LAYERS, MOST_UNITS, Architecture, recurrent
 from rnnbp.cli.ngrams import SYMBOLS
 from rnnbp.cli.options import Parser, whole
+from rnnbp.cli.own_problem import OwnProblem
 from rnnbp.graph import Sequential
 from rnnbp.layers import Dense, Embedding
 from rnnbp.losses import CrossEntropy, MeanSquaredError
+from rnnbp.losses.named import NAMED
 from rnnbp.numerics import Array, Shape
 from rnnbp.rng import generator
 
@@ -40,9 +42,13 @@ class Problem:
     batch: int
     seed: int
 
+    cure = "lower --units, --layers, --batch or --steps"
+
     @classmethod
     def from_options(cls, options: argparse.Namespace) -> Self:
         """What the options say. Raises CommandError where they contradict each other."""
+        if options.loss is not None:
+            raise CommandError("--loss goes with --model; built-in models have a loss of their own")
         if options.inputs is not None and "embedding" in getattr(options, "given", ()):
             raise CommandError("--embedding is for bytes, and --inputs for numbers; leave out one of the two")
         return cls(**{name: getattr(options, name) for name in cls.__dataclass_fields__})
@@ -74,26 +80,51 @@ class Problem:
         x, target = (rng.standard_normal((*shape, n), np.float32) for n in (self.inputs, self.outputs))
         return x, target
 
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """As an OwnProblem's: here all code is the library's."""
+        yield
+
+    def as_json(self) -> dict[str, Any]:
+        """What was asked for."""
+        return asdict(self)
+
     def __str__(self) -> str:
         source = f"{self.inputs} inputs" if self.inputs is not None else f"bytes, embedding of {self.embedding}"
         sizes = f"{self.layers} layer{'s' if self.layers > 1 else ''} of {self.units} units, {self.outputs} outputs"
         return f"{self.cell.upper()}, {source}, {sizes}; T = {self.steps}, B = {self.batch}"
 
 
+def problem_of(options: argparse.Namespace) -> Problem | OwnProblem:
+    """A built-in model, or that of ``--model``. Raises CommandError where options contradict each other."""
+    return Problem.from_options(options) if options.model is None else OwnProblem.from_options(options)
+
+
 @contextmanager
-def limited(problem: Problem, n: int | None) -> Iterator[None]:
+def limited(problem: Problem | OwnProblem, n: int | None) -> Iterator[None]:
     """This number of threads, or as many as is usual; too little memory is a CommandError."""
     try:
         with threads.limited(n):
             yield
     except MemoryError:
-        cure = "lower --units, --layers, --batch or --steps"
-        raise CommandError(f"this machine has too little memory for {problem}; {cure}") from None
+        raise CommandError(f"this machine has too little memory for {problem}; {problem.cure}") from None
 
 
 def add_options(parser: Parser, *, steps: int, batch: int) -> None:
     """The options that describe a problem, and the threads."""
     group = parser.add_argument_group("model")
+    group.add_argument(
+        "--model",
+        metavar="NAME",
+        help="a model of your own, as module:function or path/file.py:function: a function without arguments that "
+        "returns a model, or a model; the current folder is searched first",
+    )
+    group.add_argument(
+        "--loss",
+        metavar="NAME",
+        help=f"its loss: {', '.join(NAMED)}, or one of your own as module:function; by default cross-entropy of "
+        "symbols, mse of numbers",
+    )
     group.add_argument(
         "--cell", choices=CELLS, default=DEFAULT.cell, metavar="CELL", help="the recurrent cell: %(choices)s"
     )

@@ -1,0 +1,138 @@
+"""A model of the user's own, with random data that fits it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from rnnbp.bptt.parts import symbol_layers
+from rnnbp.bptt.problem import as_model, feature_shape
+from rnnbp.cli.errors import CommandError
+from rnnbp.cli.importing import built, imported, is_of_library, needed_arguments, of_user
+from rnnbp.graph import Graph
+from rnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
+from rnnbp.losses.named import NAMED
+from rnnbp.nearest import hint
+from rnnbp.numerics import Array, Shape
+
+BUILT_IN = ("cell", "layers", "units", "embedding", "outputs")
+"""Options that describe a model, which one of the user's own has in its code."""
+
+
+@dataclass(frozen=True)
+class OwnProblem:
+    """A model that ``--model`` names, and a loss, over T = ``steps`` steps of B = ``batch`` sequences."""
+
+    named: str
+    loss_named: str | None
+    inputs: int | None
+    steps: int
+    batch: int
+    seed: int
+
+    cure = "lower --batch or --steps, or build a smaller model"
+
+    @classmethod
+    def from_options(cls, options: argparse.Namespace) -> Self:
+        """What the options say. Raises CommandError for those of built-in models."""
+        if given := sorted({*BUILT_IN} & {*getattr(options, "given", ())}):
+            raise CommandError(f"--{given[0]} is for built-in models; the code of --model says it")
+        return cls(options.model, options.loss, options.inputs, options.steps, options.batch, options.seed)
+
+    @cached_property
+    def _model(self) -> Any:
+        found = imported("--model", self.named)
+        if needed := needed_arguments(found):
+            takes = f"--model {self.named} takes {', '.join(needed)}"
+            raise CommandError(f"{takes}; give a model, or a function without arguments that returns one")
+        model = built("--model", self.named, found)
+        with self.speaking():
+            as_model(model)
+        return model
+
+    @property
+    def _graph(self) -> Graph:
+        return as_model(self._model)
+
+    def build(self) -> Any:
+        """The model. Raises CommandError for what is none; exceptions of the user's code pass, with a note."""
+        return self._model
+
+    @cached_property
+    def x_shape(self) -> Shape:
+        """Feature shape of x, by the model, or ``--inputs``."""
+        with self.speaking():
+            if self._symbols:
+                return ()
+            return feature_shape("--inputs", self._graph, None if self.inputs is None else (self.inputs,))
+
+    @property
+    def _symbols(self) -> int | None:
+        """How many symbols there are, where x is symbols."""
+        return next((layer.n_symbols for layer in symbol_layers(self._graph)), None)
+
+    @cached_property
+    def loss(self) -> Any:
+        """By name, or the user's own; by default cross-entropy of symbols, mean squared error of numbers."""
+        name = self.loss_named or ("cross-entropy" if self._symbols else "mse")
+        if name in NAMED:
+            return NAMED[name]()
+        if ":" not in name:
+            known = ", ".join(NAMED)
+            raise CommandError(f"--loss {name!r} is unknown{hint(name, NAMED)}; use one of {known}, or module:function")
+        found = imported("--loss", name)
+        loss = found if needed_arguments(found) and not isinstance(found, type) else built("--loss", name, found)
+        if not isinstance(loss, Loss) and not callable(loss):
+            raise CommandError(f"--loss {name} is {loss!r}, no loss; see help(rnnbp.losses) for what a loss is")
+        return loss
+
+    def data(self) -> tuple[Array, Array]:
+        """Random x and target, as the model and the loss take them."""
+        rng, shape = np.random.default_rng(self.seed), (self.steps, self.batch)
+        dtype = self._graph.dtype or np.dtype(np.float32)
+        symbols = self._symbols
+        x = rng.integers(0, symbols, shape) if symbols else rng.standard_normal((*shape, *self.x_shape)).astype(dtype)
+        with self.speaking():
+            (outputs,) = self._graph.output_shapes(self.x_shape)
+        assert outputs is not None
+        if isinstance(self.loss, CrossEntropy):
+            return x, rng.integers(0, outputs[-1], (*shape, *outputs[:-1]))
+        if isinstance(self.loss, BinaryCrossEntropy):
+            return x, rng.integers(0, 2, (*shape, *outputs)).astype(dtype)
+        return x, rng.standard_normal((*shape, *outputs)).astype(dtype)
+
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """Errors of this library about the model are CommandErrors; those of the user's code pass, with a note."""
+        try:
+            with of_user("--model", self.named):
+                yield
+        except (TypeError, ValueError, IndexError, FloatingPointError) as error:
+            if is_of_library(error):
+                raise CommandError(f"--model {self.named}: {error}") from None
+            raise
+
+    @property
+    def _loss_text(self) -> str:
+        return repr(self.loss) if isinstance(self.loss, Loss) else str(self.loss_named)
+
+    def as_json(self) -> dict[str, Any]:
+        """What was asked for, and the model's repr."""
+        return {
+            "given_as": self.named,
+            "model": repr(self._model),
+            "loss": self._loss_text,
+            "x_shape": list(self.x_shape),
+            "steps": self.steps,
+            "batch": self.batch,
+            "seed": self.seed,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.named}, {self._model!r}, {self._loss_text}; T = {self.steps}, B = {self.batch}"
