@@ -59,7 +59,7 @@ def add_options(parser: Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compare, write, report. Raises CommandError or StorageError for what cannot be."""
     problem = problem_of(options)
-    problem.build()  # which may fail, before a folder is made
+    problem.check()  # before a folder is made
     with _folder(options.out) as folder:
         if not options.quiet:
             print(f"model   {problem}\nfolder  {folder}", flush=True)

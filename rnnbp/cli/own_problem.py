@@ -64,6 +64,11 @@ class OwnProblem:
         """The model. Raises CommandError for what is none; exceptions of the user's code pass, with a note."""
         return self._model
 
+    def check(self) -> None:
+        """Build the model and the loss. Raises as ``build`` does."""
+        self.build()
+        _ = self.loss, self.x_shape
+
     @cached_property
     def x_shape(self) -> Shape:
         """Feature shape of x, by the model, or ``--inputs``."""

@@ -80,6 +80,9 @@ class Problem:
         x, target = (rng.standard_normal((*shape, n), np.float32) for n in (self.inputs, self.outputs))
         return x, target
 
+    def check(self) -> None:
+        """As an OwnProblem's: these models can be built."""
+
     @contextmanager
     def speaking(self) -> Iterator[None]:
         """As an OwnProblem's: here all code is the library's."""
