@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rnnbp.numerics import positive_int, real_number
 from rnnbp.train.source import UNKNOWN
@@ -12,8 +12,8 @@ from rnnbp.train.standing import Standing
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Epochs and steps from where the call began, as a ``Standing`` knows, or until so many in all;
-    seconds from now, ``began``. Raises TypeError or ValueError."""
+    """Epochs and steps from where the call began, as a ``Standing`` knows, or in all; seconds from
+    now, ``began``. Raises TypeError or ValueError."""
 
     epochs: int | None = None
     steps: int | None = None
@@ -36,18 +36,23 @@ class Limits:
         """Seconds since the call."""
         return time.monotonic() - self.began
 
+    def counted(self, at: Standing) -> Limits:
+        """The same in all, from the place where the call began."""
+        epochs = _first(self.until_epochs, self.epochs, at.began[1])
+        steps = _first(self.until_steps, self.steps, at.began[0])
+        return replace(self, epochs=None, steps=None, until_epochs=epochs, until_steps=steps)
+
     def total(self, at: Standing, batches_per_epoch: int, accumulate: int = 1) -> int | None:
-        """The steps in all of a run that nothing else ends; None where only time does."""
-        epoch, step = self._ends(at)
-        if batches_per_epoch == UNKNOWN:
-            epoch = None
+        """Of limits that are ``counted``, the steps in all of a run that nothing else ends; None where
+        only time does."""
+        epoch = None if batches_per_epoch == UNKNOWN else self.until_epochs
         each, rest = (-(-n // accumulate) for n in (batches_per_epoch, batches_per_epoch - at.index))
         whole = None if epoch is None else at.step + (epoch - at.epoch) * each - each + rest
-        return min((n for n in (step, whole) if n is not None), default=None)
+        return min((n for n in (self.until_steps, whole) if n is not None), default=None)
 
     def reason(self, at: Standing) -> str | None:
-        """Which limit has been reached, if any."""
-        epoch, step = self._ends(at)
+        """Which of limits that are ``counted`` has been reached, if any."""
+        epoch, step = self.until_epochs, self.until_steps
         if (epoch is not None and at.epoch >= epoch) or (step is not None and at.step >= step):
             return "finished"
         return "time" if self.max_seconds is not None and self.elapsed() >= self.max_seconds else None
@@ -65,10 +70,6 @@ class Limits:
             f"Trainer.fit: {name}={value} counts from now, after the {done} that are done; "
             f"until_{name}={value} counts from the beginning of the run, as {name} did earlier"
         )
-
-    def _ends(self, at: Standing) -> tuple[int | None, int | None]:
-        """The epoch and the step to end at."""
-        return _first(self.until_epochs, self.epochs, at.began[1]), _first(self.until_steps, self.steps, at.began[0])
 
 
 def _first(until: int | None, more: int | None, began: int) -> int | None:

@@ -94,6 +94,7 @@ class Training:
         called with each event."""
         data = self.known.wrapped.source("Trainer.fit: data", given, self.at.epoch)
         self._begin(data)
+        limits = limits.counted(self.at)
         total = limits.total(self.at, data.batches_per_epoch, self.options.accumulate)
         try:
             with progress_bar(self.options.progress, self.at.step, total) as bar:
