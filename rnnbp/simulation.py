@@ -48,10 +48,12 @@ def cost_text(self: Any) -> str:
     seconds = "seconds not known" if self.seconds is None else f"{self.seconds:.3g} s"
     kinds = sorted(self.peak_bytes_by_kind.items(), key=lambda item: -item[1])
     steps = f"{self.steps_run:,} run, {self.steps_rerun:,} of them again, {self.steps_rebuilt:,} rebuilt"
+    held = f"y and dy of all steps are held, {bytes_text(self.output_bytes)}: checkpoints save less"
     return titled(
         self,
         f"peak_bytes {self.peak_bytes:,}, {seconds}",
         at_peak=", ".join(f"{kind} {bytes_text(n)}" for kind, n in kinds),
+        **({"loss": held} if self.output_bytes else {}),
         objects=f"{bytes_text(self.object_bytes)} of Python's own, about",
         steps=f"{steps}; in {counted(self.chunks, 'chunk')}",
         held=f"{counted(self.peak_slots, 'checkpoint')}, {counted(self.peak_tapes, 'tape')} at most",

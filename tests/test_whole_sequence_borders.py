@@ -85,6 +85,15 @@ def test_a_wide_output_is_most_of_what_is_held(chunk: int) -> None:
     assert rb.forecast(net, DEFAULT, steps=64, batch=50, **how).peak_bytes > 4 * target.nbytes
 
 
+def test_a_forecast_and_a_budget_that_is_too_small_say_so() -> None:
+    told = "y and dy of all steps are held, 144 kB: checkpoints save less"
+    how: Any = {"steps": 60, "batch": 60, "backend": "numpy"}
+    assert told in repr(rb.forecast(model(), DEFAULT, **how))
+    assert "y and dy" not in repr(rb.forecast(model(), squares, **how))
+    with pytest.raises(rb.BudgetError, match=r"bytes would do, for a loss of all steps at once, .* 144 kB each"):
+        rb.plan(model(), DEFAULT, **how, budget="500 kB", costs=COSTS)
+
+
 def test_all_steps_are_run_once_more() -> None:
     found = [rb.bptt(model(), *data(), loss, chunk=8, backend="numpy").stats for loss in (squares, DEFAULT)]
     assert [s.steps_run for s in found] == [29, 58]

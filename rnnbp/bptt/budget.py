@@ -31,10 +31,14 @@ class BudgetError(ValueError):
     """That number, where nothing fits in."""
 
 
-def too_small(budget: int, least: int) -> BudgetError:
-    """The error of a budget that nothing fits in, where ``least`` bytes apart from the margin would do."""
+def too_small(budget: int, least: int, outputs: int = 0) -> BudgetError:
+    """The error of a budget that nothing fits in, where ``least`` bytes apart from the margin would do.
+
+    ``outputs`` are the bytes of y of all steps, where the loss takes them at once.
+    """
     needed = with_margin(least)
-    error = BudgetError(f"a budget of {shown(budget)} is too small for any schedule; {needed} bytes would do")
+    told = f", for a loss of all steps at once, whose y and dy are {shown(outputs)} each" if outputs else ""
+    error = BudgetError(f"a budget of {shown(budget)} is too small for any schedule; {needed} bytes would do{told}")
     error.least = needed
     return error
 

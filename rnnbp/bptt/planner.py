@@ -161,7 +161,7 @@ def check(sizes: Sizes, steps: int, budget: int) -> None:
     """Raise BudgetError where no schedule fits in a budget."""
     least = least_bytes(sizes, steps)
     if budget < with_margin(least):
-        raise too_small(budget, least)
+        raise too_small(budget, least, sizes.all_outputs(steps))
 
 
 def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -> Plan:
