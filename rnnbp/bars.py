@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tqdm import std
@@ -110,6 +111,10 @@ def wanted(progress: bool | None) -> bool:
         return False
 
 
+LATE = 1.0
+"""Seconds after which a call shows the bar that nobody asked for: shorter ones are often many, in a loop."""
+
+
 class LateBar:
     """A bar that appears when its work has taken a while, and that short work never shows.
 
@@ -145,3 +150,8 @@ class LateBar:
         found.start_t -= time.monotonic() - self.began
         found.last_print_t = found.start_t
         return found
+
+
+def late(progress: bool | None, total: int | None, **look: Any) -> AbstractContextManager[LateBar | None]:
+    """A bar: True at once, None late and where a user sees it, else none."""
+    return LateBar(total, after=0 if progress else LATE, **look) if wanted(progress) else nullcontext()

@@ -103,6 +103,11 @@ def flag(name: str, value: object) -> bool:
     return bool(value)
 
 
+def optional_flag(name: str, value: bool | None) -> bool | None:
+    """``flag``, or None."""
+    return None if value is None else flag(name, value)
+
+
 def check_x_shape(caller: str, x_shape: object) -> None:
     """Raise TypeError unless it is None or a tuple of sizes."""
     if x_shape is None:

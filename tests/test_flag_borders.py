@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import tempfile
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -34,6 +35,12 @@ class Given:
         return Batch(X.copy(), Y.copy(), None, fresh=self.fresh)
 
 
+def loaded(strict: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        rb.save_weights(net(), f"{folder}/weights.safetensors")
+        rb.load_weights(net(), f"{folder}/weights.safetensors", strict=strict)
+
+
 def trainer(**options: Any) -> rb.Trainer:
     model = net()
     return rb.Trainer(model, rb.optim.SGD(model, learning_rate=0.1), MSE, **options)
@@ -50,6 +57,9 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "bptt return_y": lambda f: rb.bptt(net(), X, Y, MSE, return_y=f),
     "predict last": lambda f: rb.predict(net(), X, last=f),
     "predict training": lambda f: rb.predict(net(), X, training=f),
+    "predict progress": lambda f: rb.predict(net(), X, progress=f),
+    "evaluate progress": lambda f: rb.evaluate(net(), X, Y, MSE, progress=f),
+    "load_weights strict": loaded,
     "forecast return_y": lambda f: rb.forecast(net(), MSE, steps=4, batch=2, return_y=f),
     "plan return_y": lambda f: rb.plan(net(), MSE, steps=4, batch=2, budget="1 MB", return_y=f),
     "check_grads training": lambda f: rb.check_grads(net(), X, Y, MSE, training=f, samples=1),
@@ -96,7 +106,16 @@ def test_what_is_no_bool_is_refused(call: str, value: Any) -> None:
 QUICK = [
     call
     for call in CALLS
-    if call not in ("Sequences last", "sweep progress", "save html", "bptt progress", "fit progress")
+    if call
+    not in (
+        "Sequences last",
+        "sweep progress",
+        "save html",
+        "bptt progress",
+        "fit progress",
+        "predict progress",
+        "evaluate progress",
+    )
 ]
 
 
@@ -109,7 +128,7 @@ def test_bools_are_taken(call: str, value: Any) -> None:
 def flags(module: ModuleType) -> Iterator[str]:
     for name in (name for name in dir(module) if name[0] != "_"):
         thing = getattr(module, name)
-        error = isinstance(thing, type) and issubclass(thing, Exception)
+        error = isinstance(thing, type) and issubclass(thing, Exception | dict)  # Options is one
         if callable(thing) and not error and str(getattr(thing, "__module__", "")).startswith("rnnbp"):
             for parameter in inspect.signature(thing).parameters.values():
                 if "bool" in str(parameter.annotation):

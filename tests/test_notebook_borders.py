@@ -8,14 +8,15 @@ import os
 import sys
 import time
 import types
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp import bars
 from rnnbp.bars import LateBar, wanted
-from rnnbp.bptt import progress as bptt_progress
 from rnnbp.notebook import in_notebook
 
 X, Y = np.ones((40, 2, 3), np.float32), np.zeros((40, 2, 4), np.float32)
@@ -89,11 +90,41 @@ def test_a_long_bptt_shows_a_bar_by_itself_and_removes_it(cell: Outputs, monkeyp
         time.sleep(0.05)
         return 0.0, y
 
-    monkeypatch.setattr(bptt_progress, "LATE", 0.11)
+    monkeypatch.setattr(bars, "LATE", 0.11)
     rb.bptt(rb.LSTM(3, 4), X, Y, slow, chunk=8)
     (texts,) = cell.texts
     assert "/80.0 " in texts[0]
     assert texts[-1] == ""
+
+
+DATA = rb.Sequences(X.copy(), Y.copy(), batch_size=15)
+EVALUATING: dict[str, tuple[Callable[[], Any], str]] = {
+    "predict, array": (lambda: rb.predict(rb.LSTM(3, 4), X, progress=True), "predict: 100%"),
+    "predict, last": (lambda: rb.predict(rb.LSTM(3, 4), X, last=True, progress=True), "40.0/40.0 "),
+    "predict, source": (lambda: rb.predict(rb.LSTM(3, 4), DATA, progress=True), "3/3 "),
+    "evaluate, array": (lambda: rb.evaluate(rb.LSTM(3, 4), X, Y, LOSS, progress=True), "40.0/40.0 "),
+    "evaluate, source": (lambda: rb.evaluate(rb.LSTM(3, 4), DATA, LOSS, progress=True), "evaluate: 100%"),
+}
+
+
+@pytest.mark.parametrize("name", EVALUATING)
+def test_predict_and_evaluate_show_the_bar_that_is_asked_for(cell: Outputs, name: str) -> None:
+    call, text = EVALUATING[name]
+    call()
+    (texts,) = cell.texts
+    assert text in texts[-1]
+
+
+def test_predict_and_evaluate_show_none_when_they_are_short(cell: Outputs) -> None:
+    rb.predict(rb.LSTM(3, 4), DATA)
+    rb.evaluate(rb.LSTM(3, 4), X, Y, LOSS)
+    assert cell.texts == []
+
+
+def test_validation_within_fit_shows_no_bar_of_its_own(cell: Outputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bars, "LATE", 0)
+    rb.fit(rb.LSTM(3, 4), DATA, LOSS, steps=2, validation=DATA, validate_every=1)
+    assert len(cell.texts) == 1
 
 
 @pytest.mark.parametrize("progress", [None, False])

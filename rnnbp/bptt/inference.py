@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from rnnbp import bars
 from rnnbp.arguments import takes
 from rnnbp.arrays import REAL, as_array, plain
 from rnnbp.bptt.all_steps import new_outputs
@@ -26,7 +27,7 @@ from rnnbp.ieee import ieee
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss
 from rnnbp.losses.function import FunctionLoss
-from rnnbp.numerics import Array, ShapeError, flag
+from rnnbp.numerics import Array, ShapeError, flag, optional_flag
 from rnnbp.reuse import Reuse, reuse
 from rnnbp.rng import check_seed
 from rnnbp.storage import PathLike
@@ -36,6 +37,11 @@ OPTIONS = tuple(inspect.signature(bptt).parameters)
 
 
 @takes()
+def _bar(name: str, progress: bool | None, total: int | None) -> AbstractContextManager[bars.LateBar | None]:
+    """A bar of steps."""
+    return bars.late(progress, total, desc=name, unit=" steps", unit_scale=True, dynamic_ncols=True)
+
+
 @by_numpy_where_refused
 @ieee
 def predict(
@@ -48,6 +54,7 @@ def predict(
     last: bool = False,
     training: bool = False,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> tuple[Array, States]:
     """(y, state): the model's output (T, B, ...) in evaluation mode, and the state after the last
     step.
@@ -60,6 +67,7 @@ def predict(
             above 0 where there is a mask. Memory holds the outputs of a chunk at a time.
         training: True for layers in training mode, as for Monte-Carlo dropout.
         seed: of dropout masks in training mode: another one draws others.
+        progress: as of ``bptt``.
 
     >>> import numpy as np, rnnbp as rb
     >>> model = rb.Sequential(rb.LSTM(3, 4), rb.Dropout(0.5), rb.Dense(4, 2))
@@ -83,10 +91,14 @@ def predict(
         zeros = np.broadcast_to(np.zeros(1, problem.dtype), (problem.steps, problem.batch))
         Objective(problem, NoLoss(), zeros, mask)  # which checks the mask
     with closing(problem.x):
-        return _outputs(problem, seed, mask, last=last)
+        total = problem.steps if problem.known else None
+        with _bar("predict", optional_flag("progress", progress), total) as bar:
+            return _outputs(problem, seed, mask, last=last, bar=bar)
 
 
-def _outputs(problem: Problem, seed: int, mask: Array | None, *, last: bool) -> tuple[Array, States]:
+def _outputs(
+    problem: Problem, seed: int, mask: Array | None, *, last: bool, bar: bars.LateBar | None
+) -> tuple[Array, States]:
     """(y, state) of a model, or of each sequence its ``last`` output."""
     memory, chunks = _prepared(problem, seed)
     steps = (problem.batch,) if last else (problem.steps, problem.batch)
@@ -102,6 +114,8 @@ def _outputs(problem: Problem, seed: int, mask: Array | None, *, last: bool) -> 
             rows, start = np.arange(problem.batch), n * problem.chunk
             rows = rows[(at >= start) & (at < start + len(found))]
             y[rows] = found[at[rows] - start, rows]
+        if bar is not None:
+            bar.update(len(found))
     memory.end(chunks.rest(), lasting(problem.model))
     return y, present
 
@@ -139,12 +153,14 @@ def evaluate(
     chunk: int | None = None,
     steps: int | None = None,
     folder: PathLike | None = None,
+    progress: bool | None = None,
 ) -> tuple[float, States]:
     """(loss, state): the loss in evaluation mode, without outputs for more than a chunk at a time.
 
     Arguments as those of ``bptt``, errors too.
     """
-    return evaluated(model, x, target, loss, state=state, mask=mask, chunk=chunk, steps=steps, folder=folder)[:2]
+    given: Any = {"state": state, "mask": mask, "chunk": chunk, "steps": steps, "folder": folder}
+    return evaluated(model, x, target, loss, **given, progress=optional_flag("progress", progress))[:2]
 
 
 @by_numpy_where_refused
@@ -161,6 +177,7 @@ def evaluated(
     steps: int | None = None,
     folder: PathLike | None = None,
     seen: Seen | None = None,
+    progress: bool | None = False,
 ) -> tuple[float, States, tuple[int, ...]]:
     """What ``evaluate`` returns, and the rows whose state is lost, as ``Gradients`` has them.
 
@@ -168,7 +185,8 @@ def evaluated(
     """
     given: Any = {"chunk": chunk, "state": state, "steps": steps, "folder": folder, "mask": mask}
     problem = pose(as_model(model), x, **given, backend=None, training=False)
-    with closing(Objective(problem, loss, target, mask, folder)) as objective:
+    total = problem.steps if problem.known else None
+    with closing(Objective(problem, loss, target, mask, folder)) as objective, _bar("evaluate", progress, total) as bar:
         memory, chunks = _prepared(problem)
         value, present = Total(), problem.state
         for n in problem.numbers():
@@ -183,6 +201,8 @@ def evaluated(
                 value.add(float(objective.value(y, n)))
             else:
                 whole[problem.span(n)] = y
+            if bar is not None:
+                bar.update(len(y))
         if whole is not None:
             value.add(float(objective.value_of_all(whole)))
         objective.end()

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
-from rnnbp.bars import LateBar, wanted
+from rnnbp import bars
 from rnnbp.bptt.budget import shown
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import Problem
 from rnnbp.ledger import Ledger
-from rnnbp.numerics import flag
+from rnnbp.numerics import optional_flag
 from rnnbp.simulation import Simulation
 
-LATE = 1.0
-"""Seconds after which a run shows the bar that nobody asked for: shorter ones are often many, in a loop."""
 
-
-class Progress(LateBar):
+class Progress(bars.LateBar):
     """A bar of steps run forward, rebuilt and run backward; called after each action."""
 
     def __init__(
@@ -47,8 +44,7 @@ def progress_of(
     ``whole`` is True for a loss of the whole sequence, which takes another run forward. Raises TypeError
     for what is no bool.
     """
-    if asked is not None:
-        flag("progress", asked)
-    if not wanted(asked):
+    asked = optional_flag("progress", asked)
+    if not bars.wanted(asked):
         return nullcontext()
-    return Progress(problem, foreseen, plan, whole=whole, after=0 if asked else LATE)
+    return Progress(problem, foreseen, plan, whole=whole, after=0 if asked else bars.LATE)

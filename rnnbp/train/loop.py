@@ -253,7 +253,7 @@ class Trainer(Named):
         """
         options, name = self._training.options, "Trainer.evaluate"
         given = options.measured if metrics is None else as_metrics(f"{name}: metrics", metrics, options.loss)
-        return evaluate_source(name, self.model, data, options.loss, given, options.chunk)
+        return evaluate_source(name, self.model, data, options.loss, given, options.chunk, self.progress)
 
     def predict(self, data: SourceLike, *, last: bool | None = None) -> Any:
         """The model's outputs of all of a source, batch-first and in the order of its data, as
@@ -263,7 +263,7 @@ class Trainer(Named):
             data: as ``fit`` takes it; its targets are not looked at.
             last: True for the last step of each sequence alone; by default as the source has its targets.
         """
-        return predict_source("Trainer.predict", self.model, data, last, chunk=self.chunk)
+        return predict_source("Trainer.predict", self.model, data, last, chunk=self.chunk, progress=self.progress)
 
     @restoring
     def resume(self, path: PathLike | None = None, *, override: Sequence[str] = ()) -> Self:

@@ -6,6 +6,7 @@ import contextlib
 from typing import Any
 
 from rnnbp import bars
+from rnnbp.train.source import UNKNOWN, Source
 
 
 def progress_bar(
@@ -14,3 +15,11 @@ def progress_bar(
     """A tqdm bar of ``total`` units, or None where it is not ``shown``; None shows it on a terminal and in a
     notebook only."""
     return bars.bar(total, initial=done, unit=unit) if bars.wanted(shown) else contextlib.nullcontext()
+
+
+def bar_of_batches(
+    name: str, progress: bool | None, source: Source
+) -> contextlib.AbstractContextManager[bars.LateBar | None]:
+    """A bar of the batches of an epoch: True at once, None late and where a user sees it."""
+    count = source.batches_per_epoch
+    return bars.late(progress, None if count == UNKNOWN else count, desc=name, unit=" batches", dynamic_ncols=True)

@@ -12,7 +12,7 @@ from rnnbp.bptt.inference import evaluate as evaluate_arrays
 from rnnbp.bptt.inference import predict as predict_array
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.results import States
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, optional_flag
 from rnnbp.storage import PathLike
 from rnnbp.train.batches import Batches
 from rnnbp.train.iterables import holds_arrays, is_function, iterable
@@ -46,14 +46,27 @@ def evaluate(
     chunk: int | None = ...,
     steps: int | None = ...,
     folder: PathLike | None = ...,
+    progress: bool | None = ...,
 ) -> tuple[float, States]: ...
 @overload
 def evaluate(
-    model: Any, x: SourceLike, target: LossLike, *, metrics: MetricsLike = ..., chunk: int | None = ...
+    model: Any,
+    x: SourceLike,
+    target: LossLike,
+    *,
+    metrics: MetricsLike = ...,
+    chunk: int | None = ...,
+    progress: bool | None = ...,
 ) -> dict[str, float]: ...
 @overload
 def evaluate(
-    model: Any, x: SourceLike, *, loss: LossLike, metrics: MetricsLike = ..., chunk: int | None = ...
+    model: Any,
+    x: SourceLike,
+    *,
+    loss: LossLike,
+    metrics: MetricsLike = ...,
+    chunk: int | None = ...,
+    progress: bool | None = ...,
 ) -> dict[str, float]: ...
 @takes()
 def evaluate(
@@ -68,6 +81,7 @@ def evaluate(
     chunk: int | None = None,
     steps: int | None = None,
     folder: PathLike | None = None,
+    progress: bool | None = None,
 ) -> tuple[float, States] | dict[str, float]:
     """The loss in evaluation mode, without outputs for more than a chunk at a time.
 
@@ -78,6 +92,7 @@ def evaluate(
     Args:
         model, x, target, loss, state, mask, chunk, steps, folder: as ``bptt`` takes them.
         metrics: for a source, names or functions, as ``Trainer`` takes them.
+        progress: whether to show a bar; by default late, as that of ``bptt``.
 
     Raises as ``bptt`` does.
 
@@ -93,12 +108,15 @@ def evaluate(
         if wanted is _MISSING or not (is_source(x) or hasattr(x, "__next__")):
             raise TypeError("evaluate: give (model, x, target, loss), or (model, source, loss) for a source")
         _refuse("evaluate", options)
-        return evaluate_source("evaluate", model, x, wanted, as_metrics("evaluate: metrics", metrics, wanted), chunk)
+        measured = as_metrics("evaluate: metrics", metrics, wanted)
+        return evaluate_source(
+            "evaluate", model, x, wanted, measured, chunk, optional_flag("evaluate: progress", progress)
+        )
     if not isinstance(x, np.ndarray) and isinstance(x, Source):
         raise TypeError("evaluate: a source has its own targets; give (model, source, loss)")
     if metrics:
         raise TypeError("evaluate: metrics are for a source; wrap the arrays in Sequences(x, y, ...)")
-    return evaluate_arrays(model, x, target, loss, chunk=chunk, **options)
+    return evaluate_arrays(model, x, target, loss, chunk=chunk, progress=progress, **options)
 
 
 @takes()
@@ -112,6 +130,7 @@ def predict(
     last: bool | None = None,
     training: bool = False,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> Any:
     """The model's outputs in evaluation mode: (y, state) for an array x (T, B, ...), y alone for a source.
 
@@ -128,6 +147,7 @@ def predict(
             where there is a mask; by default as the source has its targets, else False.
         training: True for layers in training mode, as for Monte-Carlo dropout.
         seed: of dropout masks in training mode: another one draws others.
+        progress: whether to show a bar; by default late, as that of ``bptt``.
 
     Packed weights and a workspace are kept for the next call of an array like it, until another kind of run or
     ``rnnbp.release_memory()``.
@@ -144,6 +164,7 @@ def predict(
     ((7, 5, 2), (7, 2))
     """
     how: dict[str, Any] = {"chunk": chunk, "training": training, "seed": seed}
+    how["progress"] = optional_flag("predict: progress", progress)
     if not isinstance(x, np.ndarray) and is_source(x := _looked_at(x)):
         _refuse("predict", {"state": state, "mask": mask})
         return predict_source("predict", model, x, last, **how)

@@ -13,6 +13,7 @@ from rnnbp.numerics import Array, ShapeError, flag
 from rnnbp.rng import check_seed, fold
 from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.metrics import Averages, Metric
+from rnnbp.train.progress import bar_of_batches
 from rnnbp.train.source import Source, check_batch
 from rnnbp.train.sources import SourceLike, as_source, epoch_of
 from rnnbp.train.validation import validation_loss
@@ -20,11 +21,18 @@ from rnnbp.train.windows import Windows
 
 
 def evaluate_source(
-    what: str, model: Any, data: SourceLike, loss: LossLike, metrics: tuple[Metric, ...], chunk: int | None = None
+    what: str,
+    model: Any,
+    data: SourceLike,
+    loss: LossLike,
+    metrics: tuple[Metric, ...],
+    chunk: int | None = None,
+    progress: bool | None = None,
 ) -> dict[str, float]:
     """ "loss" and the metrics by name over an epoch of a source, as if it were one batch."""
     found = Averages(metrics)
-    value = validation_loss(model, as_source(what, data), loss, chunk=chunk, measured=found.see if metrics else None)
+    seen = found.see if metrics else None
+    value = validation_loss(model, as_source(what, data), loss, chunk=chunk, measured=seen, progress=progress)
     return {"loss": value, **found.values()}
 
 
@@ -37,6 +45,7 @@ def predict_source(
     chunk: int | None = None,
     training: bool = False,
     seed: int = 0,
+    progress: bool | None = None,
 ) -> Any:
     """y of all of a source, in the order of its data, as ``predict`` describes it."""
     source = _in_order(as_source(what, data))
@@ -46,24 +55,27 @@ def predict_source(
     seed, groups = check_seed(seed), list[list[Array]]()
     whole = _Whole(source.rows) if isinstance(source, (Sequences, Examples)) else None
     state: Any = None
-    for index, batch in enumerate(epoch_of(source)):
-        check_batch(batch)
-        if last and not batch.fresh:
-            raise ValueError(f"{what}: last=True, but batch {index} goes on from the one before; leave it out")
-        how: dict[str, Any] = {"training": training, "seed": fold(seed, index), "chunk": chunk}
-        given = None if batch.fresh else state
-        try:
-            y, state = predict_batch(model, batch.x, state=given, mask=batch.mask, last=last, **how)
-        except Exception as error:  # whatever a model raises
-            error.add_note(f"in batch {index} of {what}")
-            raise
-        y = y if last else y.swapaxes(0, 1)
-        if whole is not None:
-            whole.add(y[:, 0] if isinstance(source, Examples) and not last else y)
-            continue
-        if batch.fresh or not groups:
-            groups.append([])
-        groups[-1].append(y)
+    with bar_of_batches("predict", progress, source) as bar:
+        for index, batch in enumerate(epoch_of(source)):
+            check_batch(batch)
+            if last and not batch.fresh:
+                raise ValueError(f"{what}: last=True, but batch {index} goes on from the one before; leave it out")
+            how: dict[str, Any] = {"training": training, "seed": fold(seed, index), "chunk": chunk, "progress": False}
+            given = None if batch.fresh else state
+            try:
+                y, state = predict_batch(model, batch.x, state=given, mask=batch.mask, last=last, **how)
+            except Exception as error:  # whatever a model raises
+                error.add_note(f"in batch {index} of {what}")
+                raise
+            y = y if last else y.swapaxes(0, 1)
+            if whole is not None:
+                whole.add(y[:, 0] if isinstance(source, Examples) and not last else y)
+            elif batch.fresh or not groups:
+                groups.append([y])
+            else:
+                groups[-1].append(y)
+            if bar is not None:
+                bar.update(1)
     return _joined(what, source, groups, last=last) if whole is None else whole.array
 
 

@@ -14,6 +14,7 @@ from rnnbp.bptt.results import States
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
 from rnnbp.losses.function import FunctionLoss
+from rnnbp.train.progress import bar_of_batches
 from rnnbp.train.source import Batch, Source, carrying, check_known, lost_after
 from rnnbp.train.sources import epoch_of
 
@@ -26,13 +27,15 @@ def validation_loss(
     chunk: int | None = None,
     seen: Callable[[int, Batch], object] | None = None,
     measured: Seen | None = None,
+    progress: bool | None = False,
 ) -> float:
     """The mean over all elements of epoch 0 of ``source``, as if they were one batch.
 
     A batch counts by the denominator of its own mean: its number of elements, or their weights; one
     whose weights are all 0 is run for its state alone. For a function instead of a Loss it counts
     by its number of steps times sequences. State is carried into batches that are not fresh.
-    ``measured`` is called with y, target and mask of each chunk that has weight.
+    ``measured`` is called with y, target and mask of each chunk that has weight. ``progress`` shows a bar
+    of the batches.
 
     Raises as ``evaluate`` does, NoWeightError, a ValueError, where no batch has weight.
     """
@@ -40,20 +43,23 @@ def validation_loss(
     state: States | None = None
     lost: tuple[int, ...] = ()
     index = -1
-    for index, batch in enumerate(epoch_of(source)):
-        try:
-            check_known(batch, lost)
-            with carrying(batch, state):
-                carried = None if batch.fresh else state
-                value, weight, state, rows = _evaluated(model, batch, loss, carried, chunk, measured)
-                lost = lost_after(batch, lost, rows)
-        except Exception as error:  # whatever a source or a loss raises
-            error.add_note(f"in validation, batch {index}")
-            raise
-        if seen is not None:
-            seen(index, batch)
-        total += value * weight
-        weights += weight
+    with bar_of_batches("evaluate", progress, source) as bar:
+        for index, batch in enumerate(epoch_of(source)):
+            try:
+                check_known(batch, lost)
+                with carrying(batch, state):
+                    carried = None if batch.fresh else state
+                    value, weight, state, rows = _evaluated(model, batch, loss, carried, chunk, measured)
+                    lost = lost_after(batch, lost, rows)
+            except Exception as error:  # whatever a source or a loss raises
+                error.add_note(f"in validation, batch {index}")
+                raise
+            if seen is not None:
+                seen(index, batch)
+            total += value * weight
+            weights += weight
+            if bar is not None:
+                bar.update(1)
     if not weights > 0:
         raise NoWeightError(f"validation: the weights of all {index + 1} batches are 0; give another mask")
     return total / weights
