@@ -116,8 +116,7 @@ def _is_loss(function: object) -> bool:
 
 def _check_loss(loss: Loss, y: Any, target: Any, mask: Any, look: Look) -> GradientCheck:
     """Of a loss alone; where no method was chosen, the one that its function allows."""
-    library = type(loss).__module__.startswith("rnnbp.") and not isinstance(loss, Own)
-    if look.method is None and not library:
+    if look.method is None and (isinstance(loss, Own) or not loss.ours):
         central = replace(look, method="central")
         expected = _loss_case(loss, y, target, mask, _dtype("central"))  # which raises what is wrong with arguments
         try:

@@ -130,6 +130,43 @@ def test_a_missing_target_is_named_by_its_step() -> None:
     assert caught.value.__notes__ == ["steps are counted from step 28 of the sequence"]
 
 
+class Alignment(rb.losses.Loss):
+    """−Σ w y·t / Σ w, whose derivative it returns as the target itself, or as an array that it keeps."""
+
+    kept = -TARGET
+
+    def summed(self, y: Any, target: Any, weights: Any = None) -> Any:
+        return -float((y * target).sum()), self.kept if len(y) == T else target
+
+    def weight(self, target: Any, weights: Any = None, *, outputs: Any) -> float:
+        return float(np.prod(outputs[:2]))
+
+
+@pytest.mark.parametrize("chunk", [7, T])
+def test_arrays_that_a_subclass_returns_are_not_written_to(chunk: int) -> None:
+    loss, target, kept = Alignment(), TARGET.copy(), Alignment.kept.copy()
+    found = [run(loss, target=target, chunk=chunk).dx for _ in range(2)]
+    loss(rb.predict(MODEL, X)[0], target)
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(target, TARGET)
+    np.testing.assert_array_equal(Alignment.kept, kept)
+
+
+class Slope(rb.losses.Elementwise):
+    """Its derivative is the same array at each call."""
+
+    kept = np.full(TARGET.shape, 0.5)
+
+    def elements(self, y: Any, target: Any) -> Any:
+        return 0.5 * y, self.kept
+
+
+def test_arrays_of_elements_are_not_written_to() -> None:
+    found = run(Slope(), chunk=T, mask=MASK).dx, run(Slope(), chunk=T, mask=MASK).dx
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_array_equal(Slope.kept, 0.5)
+
+
 def test_outputs_on_request() -> None:
     for loss in (rb.losses.PerStep(elements), rb.losses.WholeSequence(esr)):
         np.testing.assert_array_equal(run(loss, chunk=7, return_y=True).y, rb.predict(MODEL, X, chunk=7)[0])

@@ -32,6 +32,7 @@ class Loss(Named, ABC):
     not looked at. Arguments are never written to; returned arrays belong to the caller.
 
     A subclass has two methods, ``summed`` and ``weight``; ``weight`` may depend on the target, not on y.
+    Where weights are 0 the target may be NaN: what is masked is left out by ``np.where``, not times 0.
     For a function there are ``PerStep`` and ``WholeSequence``, for losses of elements ``Elementwise``.
 
     Raises ShapeError, DtypeError or ValueError for a target or weights that do not fit.
@@ -91,8 +92,19 @@ class Loss(Named, ABC):
     ) -> tuple[Scalar, Array]:
         """``summed``, the derivative times ``factor``; ``new(shape, dtype)`` gives memory for it."""
         value, dy = self.summed(y, target, weights)
-        dy *= factor
-        return value, dy
+        return value, self._scaled(dy, factor)
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is one of the library's, which return new arrays."""
+        return type(self).__module__.startswith("rnnbp.")
+
+    def _scaled(self, dy: Array, factor: float) -> Array:
+        """dy times a factor; in place where it is sure to be a new array, which a user's own may not be."""
+        if self.ours:
+            dy *= factor
+            return dy
+        return dy if factor == 1 else dy * factor
 
     @ieee
     def __call__(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
@@ -101,6 +113,8 @@ class Loss(Named, ABC):
         check_there(y, target, weights)
         total = self.total(target, weights, outputs=y.shape)
         value, dy = self.summed(y, target, weights)
+        if not self.ours:
+            return value / total, dy / total
         if total != 1:
             dy /= total
         return value / total, dy

@@ -58,6 +58,8 @@ class Elementwise(Loss):
             return sum_of(losses), dy
         losses, dy = self.elements(np.where(w > 0, y, y.dtype.type(0)), t)
         w = cast(w, y.real.dtype, self, "weights")
+        if not self.ours:  # arrays that a user's own returns may be kept by it
+            return sum_of(losses * w), dy * w
         losses *= w
         dy *= w
         return sum_of(losses), dy
