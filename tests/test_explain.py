@@ -334,7 +334,9 @@ def test_layers_that_run_themselves_are_named() -> None:
     assert found.opaque == ("Softplus()", "Dropout(0.3)", "Dropout(0.2)", "ELU(1.0)")
     assert ("after", "y[0:3] = Dropout(0.2)(s0′[1:4])", None) in {(e.when, e.text, e.flops) for e in found.forward}
     assert "apart from what Softplus(), Dropout(0.3), Dropout(0.2), ELU(1.0) do" in " ".join(str(found).split())
-    assert "runs by NumPy under every backend that compiles, for Softplus(), Dropout" in " ".join(str(found).split())
+    assert "runs by NumPy under every backend that compiles, because Softplus(), Dropout" in " ".join(
+        str(found).split()
+    )
     assert str(rb.explain(rb.RNN(2, 3))).endswith("runs as machine code under the backend llvm, by NumPy under numpy")
     x, h = rb.Input(3), rb.State(4, "h")
     own = rb.explain(rb.Cell(x, {h: Own()(rb.Dense((3, 4), 4)(x, h))}, output=h))

@@ -59,6 +59,13 @@ def test_what_was_not_found_is_in_help(name: str, text: str) -> None:
     assert text in pydoc.plain(pydoc.render_doc(getattr(rb, name)))
 
 
+def test_help_of_cells_names_the_layers_that_run_as_python() -> None:
+    layers = [name for name in rb.layers.__all__ if name not in ("Keeps", "Layer")]
+    opaque = {name for name in layers if getattr(rb, name).lower is rb.Layer.lower}
+    sentence = (rb.Cell.__doc__ or "").partition("runs as Python:")[2].partition("names those")[0]
+    assert opaque == set(re.findall(r"\w+", sentence)) & set(layers)
+
+
 def test_every_option_is_described() -> None:
     text = rb.Options.__doc__ or ""
     assert all(re.search(rf"^    (\w+, )*{name}[:,]", text, re.M) for name in rb.Options.__annotations__)

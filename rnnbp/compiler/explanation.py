@@ -116,7 +116,9 @@ class Explanation:
         figures[-1] += f" ({backward / max(1, forward):.2f} of forward)"
         others = [f"apart from what {', '.join(self.opaque)} do by themselves"] if self.opaque else []
         kept = f"each step of a batch of {self.batch}: {_bytes(self.bytes_per_step)} kept"
-        python = f"runs by NumPy under every backend that compiles, for {', '.join(self.opaque)} run as Python"
+        verb = "runs" if len(self.opaque) == 1 else "run"
+        why = f"because {', '.join(self.opaque)} {verb} as Python"
+        python = f"runs by NumPy under every backend that compiles, {why}"
         how = python if self.opaque else "runs as machine code under the backend llvm, by NumPy under numpy"
         return [kept, *_wrapped("  ", *figures, *others), *_wrapped(how)]
 
