@@ -12,6 +12,7 @@ import numpy as np
 
 from rnnbp.batch_first import warn_if_known, warn_if_prefixes
 from rnnbp.bptt import cures
+from rnnbp.bptt.logits import warn_of_probabilities
 from rnnbp.bptt.padding import check_weights, end_of, weighted_span
 from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.series import AT_ONCE, BLOCK, Held, Series, Stream, counted_from, series
@@ -77,6 +78,7 @@ class Objective:
 
     def _check_loss(self) -> None:
         """Raise TypeError or ValueError where the loss cannot be taken of such a target, mask or x."""
+        warn_of_probabilities(self.problem.model, self.loss)
         if self.loss.needs_target and self.target is None:
             raise TypeError(f"{self.loss} compares with a target, found None; give one, or write a loss function")
         if isinstance(self.loss, Own) and self.mask is not None:
