@@ -45,7 +45,10 @@ Errors
     ShapeError, DtypeError, BudgetError, ScheduleError, StorageError, GradientError
 """
 
+from typing import TYPE_CHECKING
+
 from rnnbp import actions, compare, helping, initializers, losses, memory, optim, schedules
+from rnnbp.attributes import refusing
 from rnnbp.bptt import (
     Backend,
     BudgetError,
@@ -153,3 +156,12 @@ __all__ = [
 def __dir__() -> list[str]:
     """All names; to ``help(rnnbp)`` none, which would print every class in full after the page above."""
     return [] if helping.asked() else sorted(globals())
+
+
+if not TYPE_CHECKING:  # which says itself what there is
+    __getattr__ = refusing(
+        "rnnbp",
+        __all__,
+        {f"rnnbp.{part.__name__[6:]}": part.__all__ for part in (optim, losses, schedules)}
+        | {"rnnbp.memory": ["measure"]},
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.layers.merge import Add, Multiply, Subtract
 from rnnbp.layers.pointwise import Scale
 from rnnbp.numerics import Shape, positive_int, shown
+from rnnbp.unsupported import OWN, Unsupported, cure
 
 _serial = itertools.count()
 
@@ -35,14 +37,12 @@ class Application:
         """Where its parameters are named, if in a graph with a name that is part of this one."""
 
 
-class Value:
+class Value(Unsupported):
     """A symbolic value: an input of a graph, or an output of a block applied to values.
 
-    ``shape`` is the feature shape, None while it is not known. ``+``, ``-`` and ``*`` add nodes.
+    ``shape`` is the feature shape, None while it is not known. ``+``, ``-``, ``*``, and ``/`` by a
+    number add nodes. Raises TypeError, which names the layer to use, for other operations.
     """
-
-    # Lets `array * value` reach __rmul__, which refuses arrays with a sentence of ours.
-    __array_ufunc__ = None
 
     def __init__(self, shape: Shape | None, source: Application | None = None, index: int = 0, name: str = "") -> None:
         self.shape, self.source, self.index, self.name = shape, source, index, name
@@ -66,6 +66,29 @@ class Value:
     def __mul__(self, other: Value | float) -> Value:
         return _apply(Multiply(), self, other) if isinstance(other, Value) else _apply(Scale(_number(other)), self)
 
+    def __truediv__(self, other: float) -> Value:
+        if isinstance(other, Value):
+            raise TypeError(f"{self!r} is not divided by a value; {cure('divide')}")
+        if (divisor := _number(other)) == 0:
+            raise ZeroDivisionError(f"{self!r} is divided by 0")
+        return _apply(Scale(1 / divisor), self)
+
+    def __rtruediv__(self, other: float) -> Value:
+        raise TypeError(f"a number is not divided by {self!r}; {cure('reciprocal')}")
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **options: Any) -> Value:
+        """``array * value`` and ``np.float32(2) * value``, as Python's operators; np.exp and others are refused."""
+        found = OPERATORS.get(ufunc.__name__)
+        if found is None or method != "__call__" or len(args) != 2 or options:
+            instead = cure(ufunc.__name__) or OWN
+            raise TypeError(f"np.{ufunc.__name__} does not take {self!r}; {instead}")
+        a, b = (arg.item() if isinstance(arg, np.generic) else arg for arg in args)
+        result: Value = found(a, b) if isinstance(a, Value) else REFLECTED[ufunc.__name__](b, a)
+        return result
+
     def __rsub__(self, other: float) -> Value:
         return _apply(Scale(-1.0, _number(other)), self)
 
@@ -80,6 +103,21 @@ class Value:
         return f"<{kind}{' ' + self.name if self.name else ''} of feature shape {self.shape}>"
 
 
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+}
+REFLECTED: dict[str, Callable[[Value, Any], Any]] = {
+    "add": Value.__radd__,
+    "subtract": Value.__rsub__,
+    "multiply": Value.__rmul__,
+    "divide": Value.__rtruediv__,
+}
+"""Of a number on the left."""
+
+
 def _apply(layer: Layer, *values: Value) -> Value:
     output: Value = layer(*values)
     return output
@@ -89,9 +127,21 @@ def _number(other: object) -> float:
     if isinstance(other, (int, float, np.integer, np.floating)) and not isinstance(other, bool):
         return float(other)
     raise TypeError(
-        f"a symbolic value combines with values and plain numbers, found {type(other).__name__}; "
-        "for an array, make it an Input, a State or a layer's parameter"
+        f"a symbolic value combines with values and plain numbers, found {type(other).__name__}; {_instead(other)}"
     )
+
+
+def _instead(other: object) -> str:
+    if isinstance(other, np.ndarray) and other.ndim == 0:
+        return f"give a number, as {other.item()!r}"
+    if isinstance(other, np.ndarray | list | tuple):
+        return (
+            "for a number that is learned for each feature, or given, write a layer of your own, and for what comes "
+            "with the data make it an Input: help('rnnbp.missing') has the lines"
+        )
+    if isinstance(other, Layer) or type(other).__name__ == "Recurrent":
+        return f"call the layer on a value first, as {type(other).__name__}(...)(a)"
+    return "give a number or a value"
 
 
 @takes()

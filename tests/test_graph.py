@@ -262,7 +262,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "a state without a size": (lambda: rb.State(None), TypeError, "State needs a size"),
     "half precision": (lambda: rb.Dense(2, 2, dtype="float16"), rb.DtypeError, "found dtype float16; use 'float32'"),
     "no dtype at all": (lambda: rb.Dense(2, 2, dtype="single precision"), rb.DtypeError, "is not known"),
-    "unknown initialiser": (lambda: rb.Dense(2, 2, weight_init="xavier"), ValueError, "'xavier' is unknown; use one of"),
+    "unknown initialiser": (lambda: rb.Dense(2, 2, weight_init="xavier"), ValueError, "'xavier' is unknown, it is called 'glorot' here; use one of"),
     "initialiser of another shape": (
         lambda: rb.Dense(2, 2, weight_init=lambda rng, shape: np.ones(3)),
         ValueError,

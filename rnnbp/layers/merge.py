@@ -30,13 +30,21 @@ class Merge(Layer):
                 axis = next((-a for a in range(1, min(len(shape), len(known[0])) + 1) if shape[-a] != known[0][-a]), 0)
                 raise ShapeError(
                     f"{self}: inputs must have one shape, but differ at axis {axis}: "
-                    f"expected {known[0]} as input 0, found {shape} as input {k}; project one with a Dense first"
+                    f"expected {known[0]} as input 0, found {shape} as input {k}; {_repeated(known[0], shape)}"
                 )
         return (known[0] if known else None,)
 
     def check(self, xs: tuple[Array, ...]) -> None:
         """Raise ShapeError unless all of ``xs`` have one shape, batch axes included."""
         self.output_shapes(*[x.shape for x in xs])  # a tuple at its size: others wait in free lists
+
+
+def _repeated(a: Shape, b: Shape) -> str:
+    """How two values of these feature shapes come to have one."""
+    if (1,) in (a, b) and len(a) == len(b) == 1:
+        n = max(*a, *b)
+        return f"repeat the one feature v: Concat(*[1] * {n})(*[v] * {n})"
+    return "project one with a Dense first"
 
 
 @final

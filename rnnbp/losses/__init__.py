@@ -36,6 +36,9 @@ So a ratio whose denominator depends on the target alone needs no more than a ch
 1.0
 """
 
+from typing import TYPE_CHECKING
+
+from rnnbp.attributes import refusing
 from rnnbp.losses.base import Loss
 from rnnbp.losses.cross_entropy import CrossEntropy
 from rnnbp.losses.elementwise import BinaryCrossEntropy, Elementwise, Huber, MeanAbsoluteError, MeanSquaredError
@@ -53,3 +56,6 @@ __all__ = [
     "PerStep",
     "WholeSequence",
 ]
+
+if not TYPE_CHECKING:  # which says itself what there is
+    __getattr__ = refusing("rnnbp.losses", __all__)

@@ -19,6 +19,9 @@ A learning rate is a number, a function of the step, as the schedules here are, 
 In a ``Trainer``, or ``fit``, nothing of this needs a loop.
 """
 
+from typing import TYPE_CHECKING
+
+from rnnbp.attributes import refusing
 from rnnbp.optim.adaptive import Adagrad, Adam, AdamW, RMSProp
 from rnnbp.optim.base import Optimizer
 from rnnbp.optim.clipping import clip_by_global_norm as clip_by_global_norm
@@ -46,3 +49,6 @@ __all__ = [
     "clip_value",
     "lbfgs",
 ]
+
+if not TYPE_CHECKING:  # which says itself what there is
+    __getattr__ = refusing("rnnbp.optim", __all__)

@@ -5,6 +5,9 @@ A schedule is any re-iterable of actions, as a list; those here are made for a n
 by name, ``Revolve(slots=4)``, and any function of it, as ``lambda n: EveryK(n, 4)``.
 """
 
+from typing import TYPE_CHECKING
+
+from rnnbp.attributes import refusing
 from rnnbp.schedules.base import ScheduleLike, check_counts
 from rnnbp.schedules.binomial import Revolve
 from rnnbp.schedules.foreign import Foreign
@@ -43,3 +46,6 @@ __all__ = [
     "sweep",
     "thin",
 ]
+
+if not TYPE_CHECKING:  # which says itself what there is
+    __getattr__ = refusing("rnnbp.schedules", __all__)
