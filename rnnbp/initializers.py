@@ -15,7 +15,7 @@ import numpy as np
 
 from rnnbp.arrays import plain
 from rnnbp.ieee import ieee
-from rnnbp.nearest import hint
+from rnnbp.nearest import hint, nearest
 from rnnbp.numerics import Array, DtypeError, Shape, first_bad, real_number, shown
 from rnnbp.rng import RngLike, generator
 
@@ -100,7 +100,7 @@ ELSEWHERE = {
 
 def _elsewhere(name: str) -> str:
     """For an error: which of ``NAMED`` is meant by a name that is not among them, or ""."""
-    if "normal" in name.casefold():
+    if "normal" in name.casefold() or nearest(name, [*NAMED, "normal"]) == "normal":
         return ", for normal numbers give lambda rng, shape: rng.normal(0, 0.1, shape)"
     known = next((own for own, names in ELSEWHERE.items() if name.casefold() in names.split()), "")
     return f", it is called {known!r} here" if known else hint(name, NAMED)

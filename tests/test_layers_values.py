@@ -407,7 +407,11 @@ CONSTRUCTORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: L.Dense(3, 2.0), TypeError, "Dense: n_out must be an integer, found 2.0"),
     (lambda: L.Dense((), 3), ValueError, "Dense: n_in is empty"),
     (lambda: L.Dense(2, 3, dtype="float16"), DtypeError, "float32 or float64, found dtype float16"),
-    (lambda: L.Dense(2, 3, weight_init="norml"), ValueError, "initializer 'norml' is unknown; use one of"),
+    (
+        lambda: L.Dense(2, 3, weight_init="norml"),
+        ValueError,
+        "initializer 'norml' is unknown, for normal numbers .*; use one of",
+    ),
     (lambda: L.Conv1D(0, 3, 2), ValueError, "Conv1D: n_in must be at least 1"),
     (lambda: L.Conv2D(1, 0, 2), ValueError, "Conv2D: n_out must be at least 1"),
     (lambda: L.Conv2D(1, 1, (2, 2, 2)), ValueError, r"Conv2D: kernel needs one number, or 2.*found \(2, 2, 2\)"),
