@@ -140,8 +140,8 @@ BAD = {
     "a gap": ({"weight": ("F32", [2, 3], bytes(28))}, None, b"", "cannot have the offsets"),
     "another dtype": ({"weight": ("F8_E4M3", [2, 3], bytes(6))}, None, b"", "has dtype 'F8_E4M3', which is none of"),
     "metadata": ({"weight": FLOATS}, {"format": 3}, b"", "must be texts by name"),
-    "damaged ours": ({"weight": FLOATS}, {"format": "rnnbp 1"}, b"", "not that of a file of rnnbp"),
-    "damaged names": ({"weight": FLOATS}, {"formas": "x", "sha256": "0"}, b"", "not that of a file of rnnbp"),
+    "damaged ours": ({"weight": FLOATS}, {"format": "rnnbp 1"}, b"", "in part that of a file of rnnbp"),
+    "damaged names": ({"weight": FLOATS}, {"formas": "x", "sha256": "0"}, b"", "in part that of a file of rnnbp"),
 }  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rnnbp.graph import Node
 from rnnbp.layers.base import Layer
 from rnnbp.recurrent import Recurrent
 
@@ -91,7 +90,7 @@ class Objects:
     def _tape(self, cells: list[Recurrent], length: int) -> int:
         inside, each = [node for block in cells for node in block.cell.nodes], self.each
         stepped = sum(part.stepped for part in self.sizes.layouts.values())
-        own = each.tape_cell * len(cells) + each.tape_node * len(inside) + each.opaque * sum(map(_opaque, inside))
+        own = each.tape_cell * len(cells) + each.tape_node * len(inside) + each.opaque * sum(map(_opaques, cells))
         return each.tape + own + STEP * length * stepped
 
 
@@ -101,7 +100,9 @@ def ways_of(counts: Mapping[str, int], steps: int, length: int) -> int:
     return advanced + bool(steps > length and steps % length)
 
 
-def _opaque(node: Node) -> bool:
-    """Whether a layer within a cell runs as Python."""
-    layer = node.block
-    return isinstance(layer, Layer) and (layer.random or type(layer).lower is Layer.lower)
+def _opaques(block: Recurrent) -> int:
+    """How many layers within a cell run as Python; those that take its symbols are one, as a tape has x once."""
+    layers = [node.block for node in block.cell.nodes]
+    own = [layer for layer in layers if isinstance(layer, Layer) and (layer.random or type(layer).lower is Layer.lower)]
+    symbols = sum(layer.symbols for layer in own)
+    return len(own) - max(0, symbols - 1)

@@ -97,7 +97,7 @@ def foreign_entries(header: bytes, most: int) -> tuple[list[Entry], dict[str, JS
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise ValueError(f"its __metadata__ must be texts by name, found {shown(metadata)}")
     if not {"sha256", "metadata"}.isdisjoint(metadata) or "rnnbp" in str(metadata.get("format")):
-        raise ValueError("its __metadata__ is not that of a file of rnnbp")
+        raise ValueError("its __metadata__ is in part that of a file of rnnbp, as after damage")
     return _listed(found, {**_DTYPES, "BF16": BFLOAT16}), metadata
 
 
