@@ -44,6 +44,7 @@ SYNONYMS: dict[str, str] = {
     "clip_norm": "clipnorm max_norm grad_clip gradient_clip_val max_grad_norm clip_grad_norm global_clipnorm clip",
     "clip_value": "clipvalue clip_grad_value",
     "patience": "early_stopping early_stopping_rounds n_iter_no_change",
+    "keep_best": "restore_best_weights restore_best save_best save_best_only load_best_model_at_end best_weights",
     "progress": "verbose bar show_progress tqdm",
     "folder": "checkpoint_dir save_dir dir directory path run_dir",
     "accumulate": "accumulation_steps accumulate_grad_batches gradient_accumulation_steps",

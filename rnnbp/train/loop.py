@@ -50,9 +50,10 @@ class Trainer(Named):
             optimizer's own.
         validation: a source, or an iterable of batches as ``fit`` takes it, evaluated every
             ``validate_every`` steps, by default at the end of each epoch.
-        patience: the number of validations without a new lowest loss to stop after; the best
-            parameters are then in the model when ``fit`` returns, whatever ended it but a signal. A
-            next call goes on from the last ones, unless others are written into the model.
+        patience: the number of validations without a new lowest loss to stop after.
+        keep_best: whether the best parameters by validation are in the model when ``fit`` returns,
+            whatever ended it but a signal; None for only with ``patience``. A next call goes on
+            from the last ones, unless others are written into the model.
         seed: of dropout, a different mask in each step.
         folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at
             the end of each epoch, whenever the last is ``snapshot_minutes`` old, if given, and when
@@ -111,6 +112,7 @@ class Trainer(Named):
         validation: SourceLike | None = None,
         validate_every: int | None = None,
         patience: int | None = None,
+        keep_best: bool | None = None,
         seed: int = 0,
         folder: PathLike | None = None,
         snapshot_every: int | None = None,
@@ -134,6 +136,7 @@ class Trainer(Named):
             validation=None if validation is None else as_source("Trainer: validation", validation),
             validate_every=validate_every,
             patience=patience,
+            keep_best=keep_best,
             snapshot_every=snapshot_every,
             snapshot_minutes=snapshot_minutes,
             callbacks=callbacks,
@@ -158,6 +161,7 @@ class Trainer(Named):
     validation = Setting[Source | None]()
     validate_every = Setting[int | None]()
     patience = Setting[int | None]()
+    keep_best = Setting[bool | None]()
     snapshot_every = Setting[int | None]()
     snapshot_minutes = Setting[float | None]()
     callbacks = Setting[Callbacks]()
@@ -270,8 +274,8 @@ class Trainer(Named):
         """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.
 
         The Trainer must be set up, and ``fit`` be given data, as when the snapshot was written, but
-        for folder, snapshot_every, snapshot_minutes, callbacks, metrics, progress, on_interrupt,
-        description, and a checkpoint that only replays: then the run ends with the bits of one that
+        for folder, keep_best, snapshot_every, snapshot_minutes, callbacks, metrics, progress,
+        on_interrupt, description, and a checkpoint that only replays: then the run ends with the bits of one that
         was never stopped. Within a budget, chunks are as they were.
 
         Args:

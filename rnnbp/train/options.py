@@ -41,6 +41,7 @@ class Options:
     validation: Source | None = None
     validate_every: int | None = None
     patience: int | None = None
+    keep_best: bool | None = None
     snapshot_every: int | None = None
     snapshot_minutes: float | None = None
     callbacks: Callbacks = ()
@@ -54,8 +55,9 @@ class Options:
         check_loss(self.loss)
         self._check_numbers()
         self._put("callbacks", check_callbacks(self.callbacks))
-        if self.progress is not None:
-            self._put("progress", flag("Trainer: progress", self.progress))
+        for name in ("progress", "keep_best"):
+            if (given := getattr(self, name)) is not None:
+                self._put(name, flag(f"Trainer: {name}", given))
         if not isinstance(self.on_nonfinite, str) or self.on_nonfinite not in ("raise", "skip"):
             raise ValueError(f"Trainer: on_nonfinite is 'raise' or 'skip', found {shown(self.on_nonfinite)}")
         check_on_interrupt("Trainer: on_interrupt", self.on_interrupt)
@@ -67,6 +69,11 @@ class Options:
     def measured(self) -> tuple[Metric, ...]:
         """The metrics."""
         return as_metrics("Trainer: metrics", self.metrics, self.loss)
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the best parameters are to be in the model when ``fit`` returns."""
+        return self.patience is not None if self.keep_best is None else self.keep_best
 
     def _check_numbers(self) -> None:
         for name in ("validate_every", "snapshot_every", "patience", "chunk"):
@@ -87,6 +94,7 @@ class Options:
             self._put("validation", as_source("Trainer: validation", self.validation))
             return
         needing = [name for name in ("validate_every", "patience") if getattr(self, name) is not None]
+        needing += ["keep_best"] * bool(self.keep_best)
         needing += ["learning_rate=OnPlateau"] * isinstance(self.learning_rate, OnPlateau)
         if needing:
             raise ValueError(f"Trainer: {', '.join(needing)} needs validation losses; give validation=, a source")

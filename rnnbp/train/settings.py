@@ -24,6 +24,7 @@ WAYS = {
     "gradient_clip": "clip_norm",
     "weight_decay": "weight_decay of the optimiser, as AdamW(model, weight_decay=...)",
     "early_stopping": "patience",
+    "restore_best_weights": "keep_best",
     "device": "the environment's RNNBP_BACKEND and RNNBP_NUM_THREADS",
     "batch_size": "the batch_size of the source",
 }

@@ -111,7 +111,7 @@ class Training:
             self._note_time(limits)
         self.folder.snapshot(self.at, self._extra())
         self.folder.save_model(self.at)
-        if reason is not None and self.options.patience is not None and self.at.best_weights:
+        if reason is not None and self.options.keeps_best and self.at.best_weights:
             last = {name: p.copy() for name, p in self.parts.params.items()}
             _exchange(self.parts.params, last, self.at.best_weights)
             self.last = last
