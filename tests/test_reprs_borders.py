@@ -162,10 +162,27 @@ def test_used() -> None:
 
 def test_a_comparison() -> None:
     how: Any = {"shares": (100,), "schedules": ("all", "sqrt"), "repeats": 1, "chunk": 10}
-    first, second, third = repr(rb.compare.sweep(rb.LSTM(3, 4), X, Y, LOSS, **how)).splitlines()
+    found = rb.compare.sweep(rb.LSTM(3, 4), X, Y, LOSS, **how)
+    first, second, third = repr(found).splitlines()
+    assert repr(found.rows[1]).startswith("Row: sqrt k=2, chunks of 10, ")
+    assert repr(found.rows[1].choice) == "Choice: sqrt k=2, 13 actions, chunks of 10"
     assert first == "Comparison: 2 rows, 0 left out; print(comparison) shows them"
     assert second == "  schedules     all, sqrt"
     assert third.endswith(" s, 40 steps")
+
+
+def test_a_timeline() -> None:
+    drawn = rb.compare.timeline(rb.schedules.All(3), steps=6, chunk=2)
+    assert repr(drawn) == "Timeline: 2 lines, 3 things held, 12 steps run in all"
+
+
+def test_an_event() -> None:
+    seen: list[str] = []
+    model, data = rb.LSTM(3, 4), rb.Sequences(X.copy(), Y.copy(), batch_size=40)
+    rb.fit(model, data, LOSS, steps=1, callbacks=[lambda event: seen.append(repr(event))])
+    assert seen[0].startswith("Event(kind='step', metrics={'step': 1, ")
+    assert "Trainer" not in seen[0]
+    assert "\n" not in seen[0]
 
 
 @pytest.mark.parametrize("kind", [rb.Gradients, rb.History, rb.Plan, rb.Stats, rb.Forecast, rb.Trainer, rb.Sequences])

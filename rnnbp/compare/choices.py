@@ -16,6 +16,7 @@ from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model
 from rnnbp.bptt.sums import parted
 from rnnbp.numerics import Shape
+from rnnbp.reprs import counted, cut, safe
 from rnnbp.schedules import HSM, ISM, MSM, All, EveryK, Online, Optimal, Revolve, Sqrt, ThinTapes
 
 Key: TypeAlias = tuple[int, tuple[Action, ...]]
@@ -35,6 +36,11 @@ class Choice:
     actions: tuple[Action, ...]
     chunk: int
     forecast: Forecast
+
+    @safe
+    def __repr__(self) -> str:
+        name = f"{self.name} {self.parameters}".strip()
+        return cut(f"{type(self).__name__}: {name}, {counted(len(self.actions), 'action')}, chunks of {self.chunk:,}")
 
     @property
     def key(self) -> Key:

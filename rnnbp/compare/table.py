@@ -12,7 +12,7 @@ from typing import Any
 from rnnbp.compare.choices import Choice
 from rnnbp.compare.measure import Measured
 from rnnbp.printing import printable
-from rnnbp.reprs import bytes_text, counted, safe, titled
+from rnnbp.reprs import bytes_text, counted, cut, safe, titled
 
 SLOWEST = 20
 """How many times as long as full caching a schedule may take; one chunk at a time in a single tape is quadratic."""
@@ -29,6 +29,14 @@ class Row:
     forecast_ratio: float
     """Forecast seconds over those of full caching."""
     measured: Measured
+
+    @safe
+    def __repr__(self) -> str:
+        found, choice = self.measured, self.choice
+        peaks = f"{bytes_text(found.stats.peak_bytes)} of {bytes_text(self.budget)}"
+        seconds = f"{found.seconds:.3g} s, {found.ratio:.2f} of caching everything"
+        name = f"{choice.name} {choice.parameters}".strip()
+        return cut(f"{type(self).__name__}: {name}, chunks of {choice.chunk:,}, {peaks}, {seconds}")
 
     def figures(self) -> dict[str, Any]:
         """All figures by name, bytes and seconds."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Rebuild, Record, Store
+from rnnbp.reprs import counted, safe
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Timeline:
     lines: tuple[Line, ...]
     held: tuple[Held, ...]
     length: int
+
+    @safe
+    def __repr__(self) -> str:
+        lines, held = counted(len(self.lines), "line"), f"{len(self.held):,} things held"
+        return f"{type(self).__name__}: {lines}, {held}, {counted(self.length, 'step')} run in all"
 
 
 def timeline(schedule: Iterable[Action], steps: int, chunk: int = 1) -> Timeline:

@@ -31,7 +31,7 @@ class Event:
 
     kind: str
     metrics: Mapping[str, Any]
-    trainer: Trainer
+    trainer: Trainer = field(repr=False)
     _grads: Mapping[str, Array] | None = field(default=None, repr=False)
 
     @property
