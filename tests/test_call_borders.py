@@ -83,7 +83,7 @@ def test_an_error_in_a_loss_function_says_how_it_is_called() -> None:
         with pytest.raises(TypeError) as caught:
             bptt(lstm(), X, target, loss)  # type: ignore[arg-type]
         assert loss.__name__ in caught.value.__notes__[0]
-        assert "read-only NumPy arrays, (y, target) or (y, None), and returns (value, dy)" in caught.value.__notes__[0]
+        assert "called as (y, target), which returns (value, dy), with read-only" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+OF_ELEMENTS = (
+    "where only some elements are known, put NaN in the target and count the others in a subclass of "
+    "rnnbp.losses.Loss, whose weight counts the elements that are known: help('rnnbp.losses') has one"
+)
+"""The cure for a mask of elements."""
 Axes: TypeAlias = tuple[Any, ...]
 """A shape; T may be text where it is not known."""
 
@@ -18,7 +23,7 @@ def of_target(found: Axes, lead: Axes) -> str:
 def of_mask(found: Axes, lead: Axes) -> str:
     """The cure for a mask of shape ``found``, which is to be ``lead``."""
     if found[: len(lead)] == lead:
-        return "give one weight for each step; those of each output go into a loss of your own, as losses.PerStep"
+        return f"give one weight for each step; {OF_ELEMENTS}"
     return _of_swapped("mask", found, lead) or "one weight for each step"
 
 

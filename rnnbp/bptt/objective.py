@@ -20,10 +20,10 @@ from rnnbp.bptt.sizes import Sizes
 from rnnbp.lazy import cached_property
 from rnnbp.ledger import alone
 from rnnbp.losses import Loss
-from rnnbp.losses.function import FunctionLoss, as_loss, needs_of
-from rnnbp.losses.own import Own, fitting, read_only
+from rnnbp.losses.function import FunctionLoss, as_loss, check_loss, needs_of
+from rnnbp.losses.own import Own, fitting, not_finite, read_only
 from rnnbp.native.finite import first_bad
-from rnnbp.numerics import Array, ShapeError, lies, shown
+from rnnbp.numerics import Array, ShapeError, lies
 from rnnbp.reuse import Reuse
 from rnnbp.storage import PathLike
 
@@ -241,8 +241,7 @@ class Objective:
         if not isinstance(self.loss, FunctionLoss):
             return value / self.total, fitting(self.loss, dy, y)
         if (at := first_bad(dy)) is not None:
-            step = self.problem.span(n).start + at[0]
-            raise ValueError(f"{self.loss.name} gave dy = {dy[at]} at {[step, *at[1:]]}; it must be finite")
+            raise not_finite(self.loss, dy, at, *self.data(n), self.problem.span(n).start)
         return value, dy
 
     def value(self, y: Array, n: int) -> Any:
@@ -294,12 +293,3 @@ class Objective:
     def _counted(self) -> tuple[int, int]:
         """The first and the last step that counts."""
         return weighted_span(self.mask, self._blocks(), self.problem.steps)
-
-
-def check_loss(loss: object) -> None:
-    """Raise TypeError for what is neither a Loss nor a function."""
-    if isinstance(loss, type) or not callable(loss):
-        raise TypeError(
-            f"loss must be a Loss or a function (y, target) -> (value, dy), found {shown(loss)}; "
-            f"build it first, as losses.MeanSquaredError()"
-        )

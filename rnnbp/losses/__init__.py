@@ -34,6 +34,20 @@ So a ratio whose denominator depends on the target alone needs no more than a ch
 ...         return float((target**2 * (1 if weights is None else weights[..., None])).sum())
 >>> rb.bptt(model, x, 2 * target, ErrorToSignal(), chunk=4).loss
 1.0
+
+Masks are of steps. Where only some elements of a target are known, the others are NaN in it:
+
+>>> class KnownErrors(rb.losses.Loss):  # the mean of (y − t)² over the elements that are known
+...     def summed(self, y, target, weights=None):
+...         w = ~np.isnan(target) * (1.0 if weights is None else weights[..., None])
+...         d = y - np.nan_to_num(target)
+...         return float((w * d**2).sum()), (2 * w * d).astype(y.dtype)
+...
+...     def weight(self, target, weights=None, *, outputs):
+...         return float((~np.isnan(target) * (1.0 if weights is None else weights[..., None])).sum())
+>>> target[:5, :, 1:] = np.nan
+>>> rb.bptt(model, x, target, KnownErrors(), chunk=4).loss
+1.0
 """
 
 from typing import TYPE_CHECKING

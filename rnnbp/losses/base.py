@@ -92,6 +92,7 @@ class Loss(Named, ABC):
     ) -> tuple[Scalar, Array]:
         """``summed``, the derivative times ``factor``; ``new(shape, dtype)`` gives memory for it."""
         value, dy = self.summed(y, target, weights)
+        self.check_own(dy, weights)
         return value, self._scaled(dy, factor)
 
     @property
@@ -113,11 +114,22 @@ class Loss(Named, ABC):
         check_there(y, target, weights)
         total = self.total(target, weights, outputs=y.shape)
         value, dy = self.summed(y, target, weights)
+        self.check_own(dy, weights)
         if not self.ours:
             return value / total, dy / total
         if total != 1:
             dy /= total
         return value / total, dy
+
+    @classmethod
+    def _is_own(cls) -> bool:
+        """Whether ``summed`` is a user's, not the library's."""
+        return not cls.summed.__module__.startswith("rnnbp.")
+
+    def check_own(self, dy: Any, weights: Like | None) -> None:
+        """Raise ValueError where ``summed`` is a user's and its dy is not 0 at steps of weight 0."""
+        if weights is not None and self._is_own():
+            check_weightless(self, dy, weights)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.describe()})"
@@ -186,6 +198,21 @@ def check_outputs(loss: Loss, y: Like) -> Array:
     if y.dtype not in (np.float32, np.float64, np.complex128):
         raise DtypeError(f"{loss}: outputs are float32 or float64, found dtype {y.dtype}; use y.astype(np.float32)")
     return y
+
+
+def check_weightless(who: object, dy: Any, weights: Like | None) -> None:
+    """Raise ValueError where dy (T, B, ...) is not 0 at steps of weight 0, weights (T, B)."""
+    if weights is None or not isinstance(dy, np.ndarray):
+        return
+    left_out = np.asarray(weights) == 0
+    if left_out.shape != dy.shape[: left_out.ndim] or not left_out.any() or not (rows := dy[left_out]).any():
+        return
+    if (at := first_true((rows != 0) & np.isfinite(rows))) is not None:
+        place = [*np.argwhere(left_out)[at[0]].tolist(), *at[1:]]
+        raise ValueError(
+            f"{who}: dy is not 0 at steps of weight 0: {rows[at]} at {place}; multiply by mask[..., None], and count "
+            f"only what the mask counts"
+        )
 
 
 def first_true(bad: Array) -> tuple[int, ...] | None:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.arrays import plain
-from rnnbp.losses.base import Loss, New, Scalar
+from rnnbp.losses.base import Loss, New, Scalar, check_weightless
 from rnnbp.losses.cuts import check_cut, check_rows, has_passed, note_passed
 from rnnbp.losses.own import LossFunction, Own, fitting, mask_taken, name_of, number, without
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Shape, shown
 
 NAME = "the loss function"
 
@@ -26,7 +26,7 @@ class FunctionLoss(Own):
 
     With a mask of 0 and 1 it is called with the steps that count, (N, 1, ...) in the place of
     (T, B, ...); or, where it takes a third argument, ``(y, target, mask)``, with all steps, and 0
-    in the target where the mask is 0.
+    in the target where the mask is 0: dy must be 0 there.
 
     Args:
         time: False for a function of arrays without the time axis, whose T is 1.
@@ -69,7 +69,9 @@ class FunctionLoss(Own):
             return 0.0, np.zeros_like(y)
         own = number(NAME, value, real=y.dtype.kind != "c")
         if w is None or self.takes_mask:
-            return own, fitting(NAME, dy if self.time else plain("dy", dy, NAME)[None], y)
+            found = fitting(NAME, dy if self.time else plain("dy", dy, NAME)[None], y)
+            check_weightless(self, found, w)
+            return own, found
         rows = fitting(NAME, dy, self._rows(y, w))
         found = np.zeros_like(y)
         found[w != 0] = rows[:, 0] if self.time else rows
@@ -190,3 +192,12 @@ def needs_of(
     if loss is None:
         return Loss.spare, 0
     return as_loss(loss).needs(dtype.itemsize, masked=masked, recast=recast)
+
+
+def check_loss(loss: object) -> None:
+    """Raise TypeError for what is neither a Loss nor a function."""
+    if isinstance(loss, type) or not callable(loss):
+        raise TypeError(
+            f"loss must be a Loss or a function (y, target) -> (value, dy), found {shown(loss)}; "
+            f"build it first, as losses.MeanSquaredError()"
+        )

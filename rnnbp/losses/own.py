@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import FunctionType
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.arrays import plain
-from rnnbp.losses.base import Loss, Scalar
+from rnnbp.losses.base import Loss, Scalar, first_true
 from rnnbp.native.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number, shown
 
@@ -82,13 +83,12 @@ class Own(Loss):
         try:
             found = self.function(*given)
         except Exception as error:  # whatever the user's code raises: it gets a note, and goes on
-            error.add_note(
-                f"in the loss function {shown(self.function)}, which is called with read-only NumPy arrays, "
-                f"(y, target) or (y, None), and returns {self.returns}"
-            )
+            error.add_note(called_with(self.function, self.returns, given))
             raise
         if not isinstance(found, tuple) or len(found) != 2:
             raise TypeError(f"{self.name} must return {self.returns}, found {type(found).__name__}")
+        if isinstance(dy := found[1], np.ndarray) and dy.shape != y.shape and (cure := other_axes(y, others[0])):
+            raise ShapeError(f"{self.name} gave dy of shape {dy.shape} for y of shape {y.shape}; {cure}")
         return found
 
     def describe(self) -> str:
@@ -97,8 +97,35 @@ class Own(Loss):
 
 def name_of(function: object) -> str:
     """The name of a function, without the address that ``repr`` shows."""
+    if isinstance(function, partial):
+        return name_of(function.func)
     found = getattr(function, "__qualname__", None)
-    return found.rpartition("<locals>.")[2] if isinstance(found, str) else shown(function)
+    if isinstance(found, str):
+        return found.rpartition("<locals>.")[2]
+    text = shown(function)
+    return type(function).__name__ if " at 0x" in text else text
+
+
+def called_with(function: object, returns: str, given: Sequence[Any]) -> str:
+    """What is said of an error out of a function: how it was called, and what may be wrong with that."""
+    names = ("y", "target", "mask")[: len(given)]
+    arrays = [f"{n} {None if a is None else f'{a.dtype} {a.shape}'}" for n, a in zip(names, given, strict=True)]
+    cure = other_axes(given[0], given[1])
+    return (
+        f"in the loss function {name_of(function)}, called as ({', '.join(names)}), which returns {returns}, "
+        f"with read-only NumPy arrays: {', '.join(arrays)}{cure and '; '}{cure}"
+    )
+
+
+def other_axes(y: Array, target: Array | None) -> str:
+    """The cure for a target that lacks the last axis of y, or has one more; "" for others."""
+    if target is None:
+        return ""
+    if y.shape == (*target.shape, 1):
+        return f"target has shape {target.shape}, without the last axis of y: give target[..., None]"
+    if target.shape == (*y.shape, 1):
+        return f"target has shape {target.shape}, with one axis more than y: give target[..., 0]"
+    return ""
 
 
 def mask_taken(function: object) -> tuple[bool, bool]:
@@ -133,12 +160,41 @@ def fitting(who: object, dy: Any, y: Array) -> Array:
     return cast(dy, y.dtype, who, "dy")
 
 
-def derivative(who: object, dy: Any, y: Array) -> Array:
-    """The same; ValueError too where it is not finite, and y is."""
+def not_finite(loss: Own, dy: Array, at: tuple[int, ...], target: Any, weights: Any, start: int) -> ValueError:
+    """The error of a function whose dy, of steps from ``start`` on, is not finite at a place."""
+    place, why = [start + at[0], *at[1:]], target_not_finite(target, weights, start)
+    return ValueError(f"{loss.name} gave dy = {dy[at]} at {place}; it must be finite{why and ': '}{why}")
+
+
+def derivative(who: object, dy: Any, y: Array, target: Like | None = None, weights: Like | None = None) -> Array:
+    """The same; ValueError too where it is not finite, and y is. The target and the weights say why."""
     found = fitting(who, dy, y)
     if (at := first_bad(found)) is not None and first_bad(y) is None:
-        raise ValueError(f"{who} gave dy = {found[at]} at {list(at)}; it must be finite: mask steps without a target")
+        raise ValueError(f"{who} gave dy = {found[at]} at {list(at)}; it must be finite{why_not(target, weights)}")
     return found
+
+
+def why_not(target: Any, weights: Any = None, start: int = 0) -> str:
+    """Why a loss is not finite, where a target that counts is not; else that steps without one are to be masked.
+
+    Args:
+        target: (L, B, ...). weights: (L, B). start: the number of their first step.
+    """
+    found = target_not_finite(target, weights, start)
+    return f": {found}" if found else ": mask steps without a target"
+
+
+def target_not_finite(target: Any, weights: Any = None, start: int = 0) -> str:
+    """Where a target that counts is not finite, and what to do about it; "" where it is."""
+    if not isinstance(target, np.ndarray) or target.dtype.kind != "f" or first_bad(target) is None:
+        return ""
+    bad = ~np.isfinite(target)
+    if isinstance(weights, np.ndarray) and weights.shape == target.shape[: weights.ndim]:
+        bad &= (weights != 0).reshape(weights.shape + (1,) * (target.ndim - weights.ndim))
+    if (at := first_true(bad)) is None:
+        return ""
+    place = [start + at[0], *at[1:]] if at else []
+    return f"the target is {target[at]} at {place}; give that step weight 0 by a mask, or leave it out in your loss"
 
 
 def number(who: str, value: Any, *, real: bool = True) -> Scalar:

@@ -28,9 +28,10 @@ class PerStep(Own):
             ``dy`` is the derivative of ``values.sum()`` by y, of y's shape.
 
     The mean is over elements where values are of elements, and over steps of all sequences where
-    they are of steps. Weights are of steps, (T, B). Where a step has no weight, y and target are
-    those of a step that has: the function sees no padding. Forecasts take it to need two arrays of
-    y's size as well as dy; ``f.spare = 3`` declares another number.
+    they are of steps; values of 0 count in it too, so an element without a target cannot be left out
+    by 0. Weights are of steps, (T, B); to count elements write a subclass of ``Loss``. Where a step
+    has no weight, y and target are those of a step that has: the function sees no padding. Forecasts
+    take it to need two arrays of y's size as well as dy; ``f.spare = 3`` declares another number.
 
     Raises TypeError for what is no function. Calls raise ValueError where values depend on the
     steps around them, as those that are divided by ``y.size``; ShapeError for other shapes.
@@ -65,7 +66,7 @@ class PerStep(Own):
         share = math.prod(y.shape[:2]) / values.size
         value = _weighted(values, w) * share
         del values
-        found = np.multiply(derivative(self, given, y), y.real.dtype.type(share))
+        found = np.multiply(derivative(self, given, y, target, weights), y.real.dtype.type(share))
         if w is not None:
             keep = w.reshape(w.shape + (1,) * (y.ndim - 2))
             found *= keep

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.arrays import plain
-from rnnbp.losses.base import New, Scalar, check_outputs
+from rnnbp.losses.base import New, Scalar, check_outputs, check_weightless
 from rnnbp.losses.own import LossFunction, Own, derivative, mask_taken, number, without
 from rnnbp.numerics import Array, Shape
 
@@ -24,14 +24,21 @@ class WholeSequence(Own):
     Args:
         function: ``f(y, target) -> (value, dy)``, or ``f(y, target, mask)``, with y (T, B, ...),
             target (T, B, ...) or None, mask (T, B) or None. ``value`` is a number, ``dy`` its
-            derivative by y, of y's shape. With a mask or ``last=True`` it must take the mask; the
-            target is 0 where the mask is 0.
+            derivative by y, of y's shape. With a mask or ``last=True`` it must take the mask, and use
+            it: dy is 0 at steps of weight 0, as y and target there are of no meaning (the target
+            is 0).
+
+    Over the batches of a source, as in ``evaluate`` and in a Trainer's validation, the loss is the
+    mean of the batches' values, weighted by their steps that count: not the value of all of them as
+    one batch. For that give them as one batch; or, where the loss is a sum divided by what depends
+    on the target alone, write a subclass of ``Loss``, as ``ErrorToSignal`` in ``help(rb.losses)``.
 
     Forecasts take it to need two arrays of y's size as well as y and dy; ``f.spare = 1`` declares
     another number.
 
     Raises TypeError for what is no function, and in a run with a mask for one that takes none;
-    ValueError for a stream of unknown length, and for a dy that is not finite.
+    ValueError for a stream of unknown length, for a dy that is not finite, and for one that is not 0 at
+    steps of weight 0.
 
     >>> import numpy as np, rnnbp as rb
     >>> def esr(y, target):  # error-to-signal ratio
@@ -54,8 +61,8 @@ class WholeSequence(Own):
     def check_mask(self) -> None:
         if not self.takes_mask:
             raise TypeError(
-                f"{self}: there is a mask, as Sequences(last=True) makes one, and the function takes (y, target); "
-                f"let it take (y, target, mask), with mask (T, B)"
+                f"{self}: there is a mask, given as mask= or lengths=, or made by Sequences(last=True), and the "
+                f"function takes (y, target); let it take (y, target, mask), with mask (T, B)"
             )
 
     def some(self, total: float) -> float:
@@ -69,7 +76,8 @@ class WholeSequence(Own):
     def summed(self, y: Like, target: Like | None, weights: Like | None = None) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)
         value, dy = self._called(y, target, weights)
-        found = derivative(self, dy, y)
+        found = derivative(self, dy, y, target, weights)
+        check_weightless(self, found, weights)
         return number(str(self), value, real=y.dtype.kind != "c"), found
 
     def summed_in(

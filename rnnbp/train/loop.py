@@ -48,8 +48,8 @@ class Trainer(Named):
         learning_rate: a number, which becomes the optimizer's own rate; a schedule or any function
             of the step, from 0; an OnPlateau, which is told the validation losses; by default the
             optimizer's own.
-        validation: a source, or an iterable of batches as ``fit`` takes it, evaluated every
-            ``validate_every`` steps, by default at the end of each epoch.
+        validation: a source, or an iterable of batches as ``fit`` takes it, evaluated as by ``evaluate``
+            every ``validate_every`` steps, by default at the end of each epoch.
         patience: the number of validations without a new lowest loss to stop after.
         keep_best: whether the best parameters by validation are in the model when ``fit`` returns,
             whatever ended it but a signal; None for only with ``patience``. A next call goes on
@@ -248,7 +248,8 @@ class Trainer(Named):
         self._training.stop(reason)
 
     def evaluate(self, data: SourceLike, *, metrics: MetricsLike | None = None) -> dict[str, float]:
-        """ "loss" and the metrics by name, of all of a source in evaluation mode, as if it were one batch.
+        """ "loss" and the metrics by name, of all of a source in evaluation mode, as if it were one batch;
+        but with a ``WholeSequence`` or a function the mean of the batches' values, as in ``rnnbp.evaluate``.
 
         Args:
             data: as ``fit`` takes it. metrics: as the Trainer takes them, by default its own.

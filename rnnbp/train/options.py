@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from rnnbp.bptt.objective import LossLike, check_loss
+from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.planner import Plan
 from rnnbp.lazy import cached_property
+from rnnbp.losses.function import check_loss
 from rnnbp.numerics import flag, positive_int, real_number, shown
 from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.optim.rates import Rate as OwnRate

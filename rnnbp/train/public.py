@@ -87,7 +87,10 @@ def evaluate(
 
     Of arrays, ``evaluate(model, x, target, loss)`` returns (loss, state). Of a source, as ``Sequences``, or an
     iterable of batches, ``evaluate(model, source, loss, metrics=["accuracy"])`` returns a dict of "loss" and the
-    metrics, as if the source were one batch.
+    metrics, as if the source were one batch. A ``WholeSequence`` loss, or a function, is called for each batch:
+    "loss" is then the mean of the batches' values, weighted by their steps that count. For the value of all as
+    one batch give a source of one batch, or write a subclass of ``Loss`` with sums, as ``ErrorToSignal`` in
+    ``help(rb.losses)``, which is right over batches.
 
     Args:
         model, x, target, loss, state, mask, chunk, steps, folder: as ``bptt`` takes them.
