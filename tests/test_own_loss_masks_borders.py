@@ -199,7 +199,7 @@ class ErrorToSignal(rb.losses.Loss):
 def test_over_batches_a_whole_sequence_loss_is_a_mean_and_sums_are_those_of_one_batch():
     rng = np.random.default_rng(0)
     x, target = rng.normal(size=(5, T, 2)).astype("f4"), rng.normal(size=(5, T, 1)).astype("f4")
-    target[2:] *= 10
+    target[:2] *= 0.1
     net, source = model(), rb.Sequences(x, target, batch_size=2, shuffle=False)
     y = rb.predict(net, source)
     parts = [ratio(y[a:b], target[a:b])[0] * (b - a) / 5 for a, b in ((0, 2), (2, 4), (4, 5))]
