@@ -36,8 +36,13 @@ class Parameters(ByPath):
     ``params | other`` hold the live arrays.
     ``params[path] *= 2`` writes too, and ``==`` compares values.
 
+    >>> import rnnbp as rb
+    >>> model = rb.LSTM(3, 4)
     >>> best = model.params.copy()
+    >>> model.params["weight_hh"] *= 2
     >>> model.params.update(best)
+    >>> bool((model.params["weight_hh"] == best["weight_hh"]).all())
+    True
 
     Args:
         arrays: (path, array) pairs. network: whose they are.

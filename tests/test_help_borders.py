@@ -6,6 +6,7 @@ import doctest
 import importlib
 import pydoc
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,9 +38,14 @@ def test_names_are_there_for_whoever_else_asks() -> None:
     assert set(rb.__all__) == set(found) - {"__builtins__"}
 
 
-@pytest.mark.parametrize("name", ["rnnbp", "rnnbp.layers.base", "rnnbp.rng", "rnnbp.cells", "rnnbp.summaries"])
-def test_examples_run(name: str) -> None:
-    found = doctest.testmod(importlib.import_module(name))
+ROOT = Path(rb.__file__).parent
+WITH_EXAMPLES = sorted(path for path in ROOT.rglob("*.py") if "    >>> " in path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_examples_run(path: Path) -> None:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    found = doctest.testmod(importlib.import_module(".".join(parts).removesuffix(".__init__")))
     assert found.failed == 0 < found.attempted
 
 
