@@ -206,7 +206,7 @@ def test_symbols_held_in_any_way_train_alike(how: str) -> None:
 
 
 AXES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
-    "one sequence": (lambda: rb.bptt(rnn(), reals(T, F), reals(T, F), MSE), rb.ShapeError, r"x has shape \(T, 2\), .* axis 1, the batch, is missing; give x\[:, None\]"),
+    "one sequence": (lambda: rb.bptt(rnn(), reals(T, F), reals(T, F), MSE), rb.ShapeError, r"x has shape \(\d+, 2\), .* axis 1, the batch, is missing; give x\[:, None\]"),
     "one sequence, predict": (lambda: rb.predict(rb.Sequential(rb.LSTM(F, 4, rng=0), rb.Dense(4, 1)), reals(T, F)), rb.ShapeError, r"give x\[:, None\]"),
     "one image, backprop": (lambda: rb.backprop(rb.Dense(F, F, rng=0), reals(F), reals(F), MSE), rb.ShapeError, r"axis 0, the batch, is missing; give x\[None\]"),
     "symbols of one sequence": (lambda: rb.predict(rb.Sequential(rb.Embedding(5, F, rng=0), rnn()), np.zeros(T, int)), rb.ShapeError, r"for one sequence use x\[:, None\]"),

@@ -160,7 +160,7 @@ ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "no loss": (("--model", "mymodel:build", "--loss", "mymodel:no_model"), "--loss mymodel:no_model is [LSTM(3, 4)], no loss"),
     "options of others": (("--model", "mymodel:build", "--units", "3"), "--units is for built-in models"),
     "a loss of others": (("--loss", "mse"), "--loss goes with --model"),
-    "other inputs": (("--model", "mymodel:build", "--inputs", "4"), "axis -1 must have size 3, found 4"),
+    "other inputs": (("--model", "mymodel:build", "--inputs", "4"), "--inputs 4 is not what the model takes, (3,); leave it out"),
     "two outputs": (("--model", "mymodel:two_outputs"), "1 inputs and 2 outputs"),
     "budget": (("--model", "mymodel:build", "--budget", "1 kB"), "--budget does not do"),
 }  # fmt: skip

@@ -13,13 +13,14 @@ from rnnbp import bars
 from rnnbp.arguments import takes
 from rnnbp.arrays import REAL, as_array, plain
 from rnnbp.bptt.all_steps import new_outputs
+from rnnbp.bptt.axes import stated_shape
 from rnnbp.bptt.chunks import Chunks
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.objective import LossLike, Objective, Seen
 from rnnbp.bptt.padding import lost_rows
 from rnnbp.bptt.parts import lasting, recurrents
 from rnnbp.bptt.possible import check_outputs_possible
-from rnnbp.bptt.problem import Problem, as_model, pose, stated_shape
+from rnnbp.bptt.problem import Problem, as_model, pose
 from rnnbp.bptt.refused import by_numpy_where_refused
 from rnnbp.bptt.results import Gradients, States
 from rnnbp.bptt.sums import Total

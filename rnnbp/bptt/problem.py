@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.batch_first import warn_if_known
+from rnnbp.bptt.axes import check_stated, likely_error, not_one_of_each, stated_shape
 from rnnbp.bptt.backend import Backend, BackendLike
 from rnnbp.bptt.padding import checked
 from rnnbp.bptt.parts import parts_of
@@ -21,7 +22,6 @@ from rnnbp.bptt.states import check_range, initial_states
 from rnnbp.cell import Cell
 from rnnbp.graph import Graph
 from rnnbp.layers.base import Layer
-from rnnbp.layers.dense import Dense
 from rnnbp.layers.embedding import OneHot, Symbols
 from rnnbp.lazy import cached_property
 from rnnbp.native.finite import first_bad
@@ -172,9 +172,8 @@ def pose(
         given.dtype = dtype
     try:
         (output,) = graph.output_shapes(given.shape[1:])
-    except ShapeError:
-        _check_batch_axis(given, graph)
-        raise
+    except ShapeError as error:
+        raise likely_error(given, stated_shape(graph)) or error from None
     if output is None:
         raise ShapeError(f"{graph}: the shape of its output does not follow from features {given.shape[1:]} of x")
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
@@ -198,8 +197,7 @@ def _as_graph(model: Any) -> Graph:
         return Graph.of_one(model)
     if isinstance(model, Graph) and not isinstance(model, Cell):
         if len(model.input_shapes) != 1 or model.n_outputs != 1:
-            counts = f"{len(model.input_shapes)} inputs and {model.n_outputs} outputs"
-            raise ValueError(f"{model} has {counts}; a model has one of each: join them with Concat, Split or Add")
+            raise ValueError(not_one_of_each(model))
         return model
     if isinstance(model, Cell) or not isinstance(model, (Layer, Network)):
         cure = "wrap the cell in Recurrent(...)" if isinstance(model, Cell) else "give a Sequential or a Graph"
@@ -214,25 +212,12 @@ def feature_shape(caller: str, model: Graph, x_shape: Shape | None) -> Shape:
     """The feature shape of x: as given, or as the model says. Raises ShapeError, or TypeError without a dtype."""
     check_x_shape(caller, x_shape)
     shape = stated_shape(model) if x_shape is None else tuple(x_shape)
+    check_stated(caller, shape, stated_shape(model))
     if shape is None:
         raise ShapeError(f"{caller}: {model} does not say the feature shape of its input; give x_shape, as (n_in,)")
     if model.dtype is None:
         raise TypeError(f"{caller}: {model} has no parameters, so its dtype is not known; give it a layer that has")
     return shape
-
-
-def stated_shape(graph: Graph) -> Shape | None:
-    """The feature shape that the input, or a layer that takes it, is made for."""
-    found: list[Shape | None] = [graph.input_shapes[0]]
-    for node in graph.nodes:
-        if 0 in node.args:
-            if isinstance(node.block, Recurrent):
-                found.append(stated_shape(node.block.cell))
-            elif isinstance(node.block, Symbols):
-                found.append(())
-            elif isinstance(node.block, Dense):
-                found.append((node.block.n_in[node.args.index(0)],))
-    return next((shape for shape in found if shape is not None), None)
 
 
 def _check_axes(x: Series, symbols: tuple[Symbols, ...]) -> None:
@@ -251,17 +236,6 @@ def _check_axes(x: Series, symbols: tuple[Symbols, ...]) -> None:
         raise DtypeError(f"x has dtype {x.dtype}, but {symbols[0]} takes integers; use x.astype(int)")
     if not symbols and x.dtype.kind in "iu":
         raise DtypeError(f"x has dtype {x.dtype}, but the model takes floats; use x.astype('float32') or an Embedding")
-
-
-def _check_batch_axis(x: Series, model: Graph) -> None:
-    """Raise ShapeError for an x that lacks the batch axis, as far as the model's own features
-    tell."""
-    if x.shape and x.shape == stated_shape(model):
-        found = ", ".join(map(str, ("T", *x.shape)))
-        raise ShapeError(
-            f"x has shape ({found}), the axes of one sequence: axis 1, the batch, is missing; "
-            f"give x[:, None], and the target likewise"
-        )
 
 
 def _check_values(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array, start: int) -> None:

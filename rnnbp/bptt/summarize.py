@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rnnbp.bptt.axes import stated_shape
 from rnnbp.bptt.forecast import sizes_of
-from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape, stated_shape
+from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.bptt.rehearsal import Rehearsal
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.cell import Cell

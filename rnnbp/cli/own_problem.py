@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from rnnbp.bptt.axes import stated_shape
 from rnnbp.bptt.parts import symbol_layers
 from rnnbp.bptt.problem import as_model, feature_shape
 from rnnbp.cli.errors import CommandError
@@ -75,6 +76,9 @@ class OwnProblem:
         with self.speaking():
             if self._symbols:
                 return ()
+            stated = stated_shape(self._graph)
+            if self.inputs is not None and stated not in (None, (self.inputs,)):
+                raise CommandError(f"--inputs {self.inputs} is not what the model takes, {stated}; leave it out")
             return feature_shape("--inputs", self._graph, None if self.inputs is None else (self.inputs,))
 
     @property

@@ -37,7 +37,7 @@ class Symbols(Layer):
         if shapes[0] not in (None, ()):
             raise ShapeError(
                 f"{self}: input must have no feature axes, its elements are symbols; found feature shape {shapes[0]}; "
-                f"give it shape (T, B)"
+                f"give it shape (T, B); among floats, give one-hot columns to a Dense instead"
             )
         return ((self.n_out,),)
 

@@ -1,0 +1,79 @@
+"""Axes of x that are missing or in another order: errors that name the likely cause."""
+
+from __future__ import annotations
+
+from rnnbp.bptt.series import Held, Series
+from rnnbp.graph import Graph
+from rnnbp.layers.dense import Dense
+from rnnbp.layers.embedding import Symbols
+from rnnbp.numerics import Shape, ShapeError
+from rnnbp.recurrent import Recurrent
+
+
+def stated_shape(graph: Graph) -> Shape | None:
+    """The feature shape that the input, or a layer that takes it, is made for."""
+    found: list[Shape | None] = [graph.input_shapes[0]]
+    for node in graph.nodes:
+        if 0 in node.args:
+            if isinstance(node.block, Recurrent):
+                found.append(stated_shape(node.block.cell))
+            elif isinstance(node.block, Symbols):
+                found.append(())
+            elif isinstance(node.block, Dense):
+                found.append((node.block.n_in[node.args.index(0)],))
+    return next((shape for shape in found if shape is not None), None)
+
+
+def likely_error(x: Series, stated: Shape | None) -> ShapeError | None:
+    """What is likely to be meant by an x that does not fit a model made for feature shape ``stated``."""
+    shape = (x.steps if isinstance(x, Held) else "T", *x.shape)
+    cause = None if stated is None else _cause(x.shape, shape, stated)
+    if cause is None:
+        return None
+    axes, found = _listed("T", "B", *(stated or ())), _listed(*shape)
+    return ShapeError(f"x has shape {found}, and the model takes {axes}: {cause}, and likewise for the target")
+
+
+def _cause(each: Shape, shape: tuple[int | str, ...], stated: Shape) -> str | None:
+    """Of an x of ``shape``, whose steps have the shape ``each``."""
+    if each == stated:
+        return "axis 1, the batch, is missing; give x[:, None] if it is one sequence"
+    if stated == () and each[1:] == (1,):
+        return "its elements are symbols, without an axis of features; give x[..., 0]"
+    if len(stated) != 1:
+        return None
+    n = stated[0]
+    if len(each) == 1:
+        cure = "give x[..., None]" if n == 1 else f"each step of each sequence is {n} numbers"
+        return f"an axis is missing, the features come last; {cure}"
+    if len(each) == 2 and each[-1] != n and n in (shape[0], shape[1]):
+        axis = shape.index(n)
+        return f"axis {axis} has size {n}, and features come last; give np.moveaxis(x, {axis}, -1)"
+    return None
+
+
+def _listed(*sizes: object) -> str:
+    return f"({', '.join(map(str, sizes))})"
+
+
+def check_stated(caller: str, x_shape: Shape | None, stated: Shape | None) -> None:
+    """Raise ShapeError for an ``x_shape`` that begins with T and B, or is not that which the model is made for."""
+    if None not in (x_shape, stated) and x_shape != stated:
+        raise ShapeError(
+            f"{caller}: x_shape is the shape of x without its axes (T, B, ...); for {caller} of this model it is "
+            f"{stated}, found {x_shape}; leave it out, the model says it"
+        )
+
+
+def not_one_of_each(model: Graph) -> str:
+    """What to do with a model of several inputs or outputs, for an error."""
+    counts = f"{len(model.input_shapes)} inputs and {model.n_outputs} outputs"
+    ways = []
+    if len(model.input_shapes) != 1:
+        ways.append(
+            "inputs are the columns of one x, np.concatenate([...], axis=-1), which Split takes apart; integers "
+            "cannot be joined with floats: give them as one-hot columns, with Dense in place of Embedding"
+        )
+    if model.n_outputs != 1:
+        ways.append("outputs are joined by Concat, and a loss of your own takes them apart")
+    return f"{model} has {counts}; a model has one of each: {'; '.join(ways)}; help('rnnbp.missing') has the lines"
