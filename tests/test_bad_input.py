@@ -48,7 +48,7 @@ CASES: dict[str, tuple[Any, type[Exception], str]] = {
     "integers for floats": (lambda: rb.bptt(lstm(), x(dtype=int), Y, MSE), rb.DtypeError, "the model takes floats; use"),
     "floats for symbols": (lambda: rb.bptt(symbols(), x(T, B), IDS, CE), rb.DtypeError, r"Embedding\(.*\) takes integers; use x.astype\(int\)"),
     "no batch axis": (lambda: rb.bptt(lstm(), x(T), Y, MSE), rb.ShapeError, r"x needs axes \(T, B, \.\.\.\), found shape \(5,\)"),
-    "no feature axis": (lambda: rb.bptt(lstm(), x(T, B), Y, MSE), rb.ShapeError, r"LSTM\(3, 4\): input needs at least 1 feature axes \(3,\), found shape \(\)"),
+    "no feature axis": (lambda: rb.bptt(lstm(), x(T, B), Y, MSE), rb.ShapeError, r"x has shape \(5, 2\), and LSTM\(3, 4\) takes \(T, B, 3\): an axis is missing"),
     "T = 0": (lambda: rb.bptt(lstm(), x(0, B, 3), Y[:0], MSE), rb.ShapeError, r"x axis 0 \(T, the steps\) has size 0 in shape \(0, 2, 3\)"),
     "B = 0": (lambda: rb.bptt(lstm(), x(T, 0, 3), Y[:, :0], MSE), rb.ShapeError, r"x axis 1 \(B, the batch\) has size 0"),
     "features": (lambda: rb.bptt(lstm(), x(T, B, 4), Y, MSE), rb.ShapeError, r"LSTM\(3, 4\): input axis -1 must have size 3, found 4 .*; give it shape \(\.\.\., 3\)"),

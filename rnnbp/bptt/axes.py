@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rnnbp.bptt.series import Held, Series
 from rnnbp.graph import Graph
 from rnnbp.layers.dense import Dense
@@ -12,26 +14,34 @@ from rnnbp.recurrent import Recurrent
 
 def stated_shape(graph: Graph) -> Shape | None:
     """The feature shape that the input, or a layer that takes it, is made for."""
-    found: list[Shape | None] = [graph.input_shapes[0]]
+    return next((shape for _, shape in _stated(graph)), None)
+
+
+def _stated(graph: Graph) -> Iterator[tuple[object, Shape]]:
+    """Who takes the input, and the feature shapes that they are made for."""
+    if graph.input_shapes[0] is not None:
+        yield graph, graph.input_shapes[0]
     for node in graph.nodes:
-        if 0 in node.args:
-            if isinstance(node.block, Recurrent):
-                found.append(stated_shape(node.block.cell))
-            elif isinstance(node.block, Symbols):
-                found.append(())
-            elif isinstance(node.block, Dense):
-                found.append((node.block.n_in[node.args.index(0)],))
-    return next((shape for shape in found if shape is not None), None)
+        if 0 not in node.args:
+            continue
+        if isinstance(node.block, Recurrent):
+            if (shape := stated_shape(node.block.cell)) is not None:
+                yield node.block, shape
+        elif isinstance(node.block, Symbols):
+            yield node.block, ()
+        elif isinstance(node.block, Dense):
+            yield node.block, (node.block.n_in[node.args.index(0)],)
 
 
-def likely_error(x: Series, stated: Shape | None) -> ShapeError | None:
-    """What is likely to be meant by an x that does not fit a model made for feature shape ``stated``."""
+def likely_error(x: Series, graph: Graph) -> ShapeError | None:
+    """What is likely to be meant by an x that does not fit a model, as far as that says what it takes."""
     shape = (x.steps if isinstance(x, Held) else "T", *x.shape)
+    taker, stated = next(_stated(graph), (graph, None))
     cause = None if stated is None else _cause(x.shape, shape, stated)
-    if cause is None:
+    if stated is None or cause is None:
         return None
-    axes, found = _listed("T", "B", *(stated or ())), _listed(*shape)
-    return ShapeError(f"x has shape {found}, and the model takes {axes}: {cause}, and likewise for the target")
+    takes = f"{taker} takes {_listed('T', 'B', *stated)}"
+    return ShapeError(f"x has shape {_listed(*shape)}, and {takes}: {cause}, and likewise for the target")
 
 
 def _cause(each: Shape, shape: tuple[int | str, ...], stated: Shape) -> str | None:

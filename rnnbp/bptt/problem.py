@@ -173,7 +173,7 @@ def pose(
     try:
         (output,) = graph.output_shapes(given.shape[1:])
     except ShapeError as error:
-        raise likely_error(given, stated_shape(graph)) or error from None
+        raise likely_error(given, graph) or error from None
     if output is None:
         raise ShapeError(f"{graph}: the shape of its output does not follow from features {given.shape[1:]} of x")
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)

@@ -11,6 +11,7 @@ from rnnbp.arguments import takes
 from rnnbp.bptt.inference import evaluate as evaluate_arrays
 from rnnbp.bptt.inference import predict as predict_array
 from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.problem import as_model
 from rnnbp.bptt.results import States
 from rnnbp.numerics import Array, optional_flag
 from rnnbp.storage import PathLike
@@ -168,7 +169,7 @@ def predict(
     """
     how: dict[str, Any] = {"chunk": chunk, "training": training, "seed": seed}
     how["progress"] = optional_flag("predict: progress", progress)
-    if not isinstance(x, np.ndarray) and is_source(x := _looked_at(x)):
+    if not isinstance(x, np.ndarray) and is_source(x := _looked_at(model, x)):
         _refuse("predict", {"state": state, "mask": mask})
         return predict_source("predict", model, x, last, **how)
     last = False if last is None else last
@@ -176,12 +177,13 @@ def predict(
     return found
 
 
-def _looked_at(x: Any) -> Any:
+def _looked_at(model: Any, x: Any) -> Any:
     """x, a generator of batches as a source of them, any other iterator as a stream that is still whole.
 
     Raises TypeError for a pair of x and target.
     """
     if isinstance(x, tuple) and holds_arrays(x):
+        as_model(model)  # which says what to do with several inputs
         axes = [len(getattr(part, "shape", ())) for part in x]
         if len(x) in (2, 3) and axes[0] >= AXES and len({getattr(part, "shape", ()) for part in x}) > 1:
             raise TypeError(
