@@ -31,6 +31,11 @@ class LayerRow:
     flops: int | None = None
     """Floating-point operations forward, of all steps and sequences; None as there."""
 
+    @property
+    def output_shape(self) -> Shape | None:
+        """The feature shape of the output, the first of several."""
+        return self.outputs[0]
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -137,8 +142,8 @@ class Summarized:
 
         >>> import rnnbp as rb
         >>> found = rb.Sequential(rb.LSTM(3, 8), rb.Dense(8, 1)).summary(steps=100, batch=2)
-        >>> [(row.name, row.layer, row.outputs, row.parameters) for row in found.rows]
-        [('0', 'LSTM(3, 8)', ((8,),), 416), ('1', 'Dense(8, 1)', ((1,),), 9)]
+        >>> [(row.name, row.layer, row.output_shape, row.parameters) for row in found.rows]
+        [('0', 'LSTM(3, 8)', (8,), 416), ('1', 'Dense(8, 1)', (1,), 9)]
         >>> found.parameters, found.rows[1].flops
         (425, 3400)
         """
