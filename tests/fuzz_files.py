@@ -64,7 +64,9 @@ class Model(Loader):
         self.path = folder / "model"
         self.model = Architecture("lstm", 1, 3, 2).build()
         architecture = Architecture("lstm", 1, 3, 2).to_dict()
-        rb.save_weights(self.model, self.path, {"description": {"architecture": architecture, "text": ["λ", 1.5]}})
+        rb.save_weights(
+            self.model, self.path, metadata={"description": {"architecture": architecture, "text": ["λ", 1.5]}}
+        )
         self.good = self.path.read_bytes()
         self.weights = {name: p.copy() for name, p in self.model.params.items()}
 
@@ -87,7 +89,9 @@ class Sampled(Loader):
     def __init__(self, folder: Path) -> None:
         self.path = folder / "sampled"
         architecture = Architecture("rnn", 1, 3, 2)
-        rb.save_weights(architecture.build(), self.path, {"description": {"architecture": architecture.to_dict()}})
+        rb.save_weights(
+            architecture.build(), self.path, metadata={"description": {"architecture": architecture.to_dict()}}
+        )
         self.good = self.path.read_bytes()
 
     def load(self) -> None:

@@ -442,7 +442,7 @@ def test_a_model_that_cannot_be_used(damage: str, capsys: pytest.CaptureFixture[
     file.parent.mkdir()
     description = {"architecture": Architecture(units=4, embedding=2).to_dict()}
     model = Architecture(units=4, embedding=2).build()
-    rb.save_weights(model, file, {"description": description})
+    rb.save_weights(model, file, metadata={"description": description})
     match damage:
         case "cut":
             file.write_bytes(file.read_bytes()[:-100])
@@ -478,15 +478,15 @@ def test_a_model_of_another_kind(which: str, capsys: pytest.CaptureFixture[str])
             rb.save_weights(rb.Sequential(rb.Dense(2, 2)), path)
             expected = "expected the weights of a rnnbp character model, found kind None"
         case "architecture":
-            rb.save_weights(Architecture(units=5, embedding=2).build(), path, {"description": description})
-            expected = "load_weights from m.safetensors: the model is another: .* has shape .*"
+            rb.save_weights(Architecture(units=5, embedding=2).build(), path, metadata={"description": description})
+            expected = "load_weights from m.safetensors: the model is another, .* has shape .*"
         case "nonsense":
             description["architecture"]["heads"] = 8
-            rb.save_weights(model, path, {"description": description})
+            rb.save_weights(model, path, metadata={"description": description})
             expected = ".*unexpected keyword argument 'heads'"
         case "size":
             description["architecture"]["units"] = 0
-            rb.save_weights(model, path, {"description": description})
+            rb.save_weights(model, path, metadata={"description": description})
             expected = "a character model's units must be at least 1, found 0"
         case "snapshot":
             assert train("a", "--steps", 1) == 0

@@ -320,7 +320,7 @@ def model(n=5, dtype="float32", rng=0, **more):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_weights_return_into_the_live_arrays(tmp_path, dtype):
     saved, other = model(dtype=dtype), model(dtype=dtype, rng=1)
-    save_weights(saved, tmp_path / "a", {"note": [1, None]})
+    save_weights(saved, tmp_path / "a", metadata={"note": [1, None]})
     live = dict(other.params)
     assert load_weights(other, tmp_path / "a") == {"note": [1, None]}
     for name, p in other.params.items():

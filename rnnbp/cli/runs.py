@@ -22,7 +22,7 @@ from rnnbp.schedules import EveryK, ScheduleLike
 from rnnbp.storage import Fields, StorageError, read_header, remove_leftovers, write_atomic
 from rnnbp.train.folder import METRICS, MODEL, SNAPSHOT
 from rnnbp.train.lock import NAME as LOCK
-from rnnbp.train.weights import check_shapes
+from rnnbp.train.misfits import check_shapes
 
 SETTINGS, RESULT = "run.json", "result.json"
 LARGEST = 1 << 20

@@ -217,7 +217,7 @@ class _Session:
     def _stopped(self, history: History, steps: int) -> int:
         """Keep the model as it is, and say how to go on."""
         metadata: dict[str, Any] = {"description": self._description(), "step": history.steps}
-        save_weights(self.model, self.where.folder / MODEL_NAME, metadata)
+        save_weights(self.model, self.where.folder / MODEL_NAME, metadata=metadata)
         place = f"stopped after step {history.steps:,} of {steps:,}; all is saved"
         with contextlib.suppress(OSError):  # SIGHUP: the terminal is gone
             print(f"rnnbp: {place}, continue with: rnnbp train --resume {self.where.folder}", file=sys.stderr)

@@ -38,7 +38,12 @@ def load_any(path: PathLike) -> tuple[dict[str, Array], dict[str, JSON], bool]:
             return *_read(path, file, file.read(length), size), False
         for opening, what in OTHERS.items():
             if start.startswith(opening):
-                raise StorageError(f"{path} is not a file of rnnbp tensors; it is {what}")
+                raise StorageError(f"{path} is no safetensors file; it is {what}")
+        if start and not is_ours(start, size):
+            raise StorageError(
+                f"{path} is no safetensors file, or is cut short; give one that save_weights, a Trainer or "
+                f"safetensors wrote (weights of PyTorch, Keras or TensorFlow: see help(rnnbp.LSTM))"
+            )
     return *load_tensors(path), True
 
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import SequenceMatcher
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from rnnbp.naming import old_path
 from rnnbp.nearest import hint
 from rnnbp.numerics import Array, Shape, escaped, shown
 
-Rename: TypeAlias = Mapping[str, str | None] | Callable[[str], str | None]
+Rename: TypeAlias = Mapping[str, str | None] | Callable[[str], str | None] | Literal["torch"]
 """From a name in the file to that of a parameter, or the other way; None for one to be left out."""
 SHOWN = 20
 """Pairs of names that an error proposes."""
 
 
-def renamed_arrays(place: str, arrays: Mapping[str, Array], rename: Rename | None, whose: str) -> dict[str, Array]:
+def renamed_arrays(place: str, arrays: Mapping[str, Array], rename: object, whose: str) -> dict[str, Array]:
     """The arrays, ``whose`` they are being "the file's" or "the model's", under their new names; a name
-    that a dict does not have stays.
+    that a dict does not have stays. A dict that goes the other way is turned round.
 
     Raises TypeError for what is neither a dict nor a function of texts, ValueError for a name in the
     dict that the arrays do not have, and where two tensors get one name.
@@ -41,18 +41,22 @@ def respelled(arrays: Mapping[str, Array], params: Mapping[str, Array]) -> dict[
     return {name if name in params else old.get(name, name): array for name, array in arrays.items()}
 
 
-def proposal(model: Mapping[str, Shape], file: Mapping[str, Shape]) -> str:
-    """The ``rename`` that would do for what neither has under the other's names, as text; "" for none."""
+def proposal(model: Mapping[str, Shape], file: Mapping[str, Shape], origin: Mapping[str, str]) -> str:
+    """The ``rename`` that would do for what neither has under the other's names, as text; "" for none.
+
+    ``origin`` has the names in the file of what was renamed already, which the proposal repeats.
+    """
     free = {name: shape for name, shape in file.items() if name not in model}
     pairs = []
     for path, shape in model.items():
         alike = [name for name, other in free.items() if other == shape]
         if path not in file and alike:
             best = max(alike, key=lambda name: SequenceMatcher(None, _end(name), _end(path)).ratio())
-            pairs.append(f"{escaped(best, 80)!r}: {path!r}")
+            pairs.append(f"{escaped(origin.get(best, best), 80)!r}: {path!r}")
             del free[best]
     if not pairs:
         return ""
+    pairs = [f"{escaped(old, 80)!r}: {new!r}" for new, old in origin.items() if new in model and new != old] + pairs
     return f"rename={{{', '.join(pairs[:SHOWN])}{', ...' if len(pairs) > SHOWN else ''}}}"
 
 
@@ -60,22 +64,42 @@ def _end(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _names(place: str, arrays: Mapping[str, Array], rename: Rename | None, whose: str) -> dict[str, str | None]:
+def _names(place: str, arrays: Mapping[str, Array], rename: object, whose: str) -> dict[str, str | None]:
+    names: dict[str, object]
     if rename is None:
         return {name: name for name in arrays}
     if isinstance(rename, Mapping):
+        rename = _turned(place, arrays, rename)
         for name in rename:
             if name not in arrays:
-                turned = name in rename.values() or any(new in arrays for new in rename.values())
-                cure = f"; rename goes from {whose} names to the others" if turned else ""
-                near = hint(name, arrays) if isinstance(name, str) else ""
+                turned = any(isinstance(new, str) and new in arrays for new in rename.values())
+                cure = f"; all of rename goes from {whose} names to the others, or back" if turned else ""
+                near = hint(name, arrays)
                 raise ValueError(f"{place}: rename has {shown(name)}, which is none of {whose} names{near}{cure}")
         names = {name: rename.get(name, name) for name in arrays}
     elif callable(rename):
         names = {name: rename(name) for name in arrays}
     else:
-        raise TypeError(f"{place}: rename is a dict or a function of names, found {shown(rename)}")
+        raise TypeError(f"{place}: rename is a dict or a function of names, or 'torch', found {shown(rename)}")
+    found: dict[str, str | None] = {}
     for name, new in names.items():
         if not isinstance(new, str | None):
             raise TypeError(f"{place}: rename makes {shown(new)} of {escaped(name, 80)!r}; give a text, or None")
-    return names
+        found[name] = new
+    return found
+
+
+def _turned(place: str, arrays: Mapping[str, Array], rename: Mapping[str, object]) -> Mapping[str, object]:
+    """A dict from the arrays' names; one whose values, and none of whose keys, are these goes the other way.
+
+    Raises ValueError where one of them has two.
+    """
+    kept = [new for new in rename.values() if new is not None]
+    if not kept or any(name in arrays for name in rename):
+        return rename
+    if not all(isinstance(new, str) and new in arrays for new in kept):
+        return rename
+    found: dict[str, object] = {str(new): name for name, new in rename.items() if new is not None}
+    if len(found) < len(kept):
+        raise ValueError(f"{place}: rename has a name twice among {shown(list(rename.values()))}; give each its own")
+    return found

@@ -2,43 +2,88 @@
 
 from __future__ import annotations
 
-import re
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from rnnbp.arguments import takes
-from rnnbp.numerics import Array, Shape, escaped, first_bad, flag
+from rnnbp.callers import outside
+from rnnbp.numerics import Array, escaped, first_bad, flag, shown
 from rnnbp.optim.parameters import check_writable
 from rnnbp.parameters import HasParams
+from rnnbp.renamed import warn_renamed
 from rnnbp.storage import JSON, PathLike, StorageError, load_any, save_tensors
-from rnnbp.train.renaming import Rename, proposal, renamed_arrays, respelled
+from rnnbp.train.misfits import check_names, check_shapes, listed
+from rnnbp.train.renaming import Rename, renamed_arrays, respelled
+from rnnbp.train.torch_names import from_torch, has_no_counterpart, torch_names
 
-TORCHS = re.compile(r"_l\d+(_reverse)?$")
-"""How names of PyTorch's recurrent layers end."""
-LISTED = 20
-"""Differences that an error lists."""
+ELSEWHERE = (".pt", ".pth", ".bin", ".ckpt", ".h5", ".hdf5", ".keras", ".npz", ".npy", ".pkl", ".pickle")
+"""Endings of files that are no safetensors files."""
 
 
 @takes()
 def save_weights(
     model: HasParams,
     path: PathLike,
+    *old: Mapping[str, JSON],
     metadata: Mapping[str, JSON] | None = None,
-    *,
     rename: Rename | None = None,
 ) -> None:
-    """Write ``model.params`` by path, with JSON of your own, as one checksummed safetensors file, atomically.
+    """Write ``model.params`` by path as one checksummed safetensors file, atomically.
 
-    ``rename`` is a dict or a function from the model's names to those in the file, None for a parameter to
-    be left out: with ``lambda name: f"{name}_l0" if name.startswith("lstm.") else name`` PyTorch finds
-    those of its ``self.lstm``, by ``net.load_state_dict(safetensors.torch.load_file(path))``.
+    Args:
+        model: whose parameters are written, in their dtypes.
+        path: the file, by custom ``*.safetensors``.
+        metadata: a dict of your own, of what JSON can hold, which ``load_weights`` returns. Without its
+            name, as the third argument, it is deprecated.
+        rename: a dict or a function from the model's names to those in the file, None for a parameter
+            to be left out; a name that a dict does not have stays. The dict that ``load_weights`` was
+            given, from the file's names to the model's, does as well. "torch": PyTorch's names of
+            recurrent layers, with ``_l0``, ``_l1``, ..., by the rule in ``help(rnnbp.load_weights)``;
+            what its layers do not have, as a learned initial state, keeps its name.
 
     Raises StorageError where that cannot be done, TypeError for metadata that is not JSON, ValueError where
-    ``rename`` has a name that the model does not, or makes one name of two.
+    ``rename`` has a name that the model does not, or makes one name of two, and for a
+    ``GRU(reset_after=False)`` with "torch", which has no such layer. Warns of an ending of other formats.
+
+    Back to a module of PyTorch with ``self.rnn = nn.LSTM(3, 4, num_layers=2)`` and ``self.head =
+    nn.Linear(4, 2)``::
+
+        rnn = rb.Sequential(rb.LSTM(3, 4), rb.LSTM(4, 4), name="rnn")
+        model = rb.Sequential(rnn, rb.Dense(4, 2, name="head"))
+        rb.save_weights(model, "net.safetensors", rename="torch")  # rnn.weight_ih_l0, ..., head.bias
+        net.load_state_dict(safetensors.torch.load_file("net.safetensors"))
     """
-    save_tensors(path, renamed_arrays(f"save_weights to {path}", model.params, rename, "the model's"), metadata or {})
+    place = f"save_weights to {path}"
+    if old:
+        metadata = _positional(model, old, metadata)
+    if metadata and isinstance(metadata, Mapping) and all(name in model.params for name in metadata):
+        raise TypeError("save_weights: the dict of parameters' names is no metadata; give it as rename=")
+    if str(path).lower().endswith(ELSEWHERE):
+        text = f"{place}: it is a safetensors file whatever its ending; call it *.safetensors, so that others can tell"
+        warnings.warn(text, UserWarning, stacklevel=outside())
+    if isinstance(rename, str) and rename == "torch":
+        if has_no_counterpart(model.params):
+            cure = "build it with reset_after=True, or give a dict of names"
+            raise ValueError(f"{place}: GRU(reset_after=False) has no counterpart in PyTorch; {cure}")
+        rename = torch_names(model.params)
+    save_tensors(path, renamed_arrays(place, model.params, rename, "the model's"), metadata or {})
+
+
+def _positional(
+    model: HasParams, old: tuple[Mapping[str, JSON], ...], metadata: Mapping[str, JSON] | None
+) -> Mapping[str, JSON]:
+    """Metadata that were given without their name. Raises TypeError for what are none, or too many."""
+    cure = "give metadata=, or rename= for other names in the file"
+    if len(old) > 1 or metadata is not None:
+        raise TypeError(f"save_weights takes a model and a path, found {len(old)} more arguments; {cure}")
+    if not isinstance(old[0], Mapping):
+        raise TypeError(f"save_weights: the third argument is {shown(old[0])}; {cure}")
+    if not old[0] or not all(name in model.params for name in old[0]):
+        warn_renamed("save_weights' third argument without its name", "metadata=", outside())
+    return old[0]
 
 
 @takes()
@@ -55,33 +100,47 @@ def load_weights(
         model: whose parameters are written to, in place.
         path: the file.
         rename: a dict or a function from the names in the file to the model's; None for a tensor to be
-            left out. A name that a dict does not have stays.
+            left out. A name that a dict does not have stays. The dict that ``save_weights`` was given,
+            from the model's names to the file's, does as well. "torch": PyTorch's names, see below.
         strict: False leaves parameters that the file does not have as they are, and what only the file
-            has unread.
+            has unread, with a UserWarning that lists both.
 
     Raises StorageError for a bad file, ValueError where it does not fit the model or holds NaN or
     infinities, before anything changes.
 
-    The weights of ``net``, a module of PyTorch with ``self.lstm = nn.LSTM(3, 4)`` and ``self.head =
-    nn.Linear(4, 2)``::
+    The weights of ``net``, a module of PyTorch with ``self.rnn = nn.LSTM(3, 4, num_layers=2)`` and
+    ``self.head = nn.Linear(4, 2)``. Names are those of its attributes; a layer of theirs with several
+    layers is a Sequential of recurrent layers here, and maybe Dropout between them, and one with a single
+    layer ``rb.LSTM(3, 4, name="rnn")``::
 
         safetensors.torch.save_file(net.state_dict(), "net.safetensors")
-        model = rb.Sequential(rb.LSTM(3, 4, name="lstm"), rb.Dense(4, 2, name="head"))
-        rb.load_weights(model, "net.safetensors", rename=lambda name: name.removesuffix("_l0"))
+        rnn = rb.Sequential(rb.LSTM(3, 4), rb.LSTM(4, 4), name="rnn")
+        model = rb.Sequential(rnn, rb.Dense(4, 2, name="head"))
+        rb.load_weights(model, "net.safetensors", rename="torch")
+
+    So ``rnn.weight_ih_l1`` is read into ``rnn.1.weight_ih``. ``save_weights(..., rename="torch")`` goes
+    back. GRUs are theirs with ``reset_after=True``, the default. Within one process no file is needed,
+    where the names are equal but for ``_l0``::
+
+        model.params.update({k.removesuffix("_l0"): v for k, v in net.state_dict().items()})
     """
     if isinstance(path, Mapping):
         cure = "arrays that are there already are written by model.params.update(arrays)"
         raise TypeError(f"load_weights: path must be that of a file, a str or os.PathLike, found a dict; {cure}")
     place = f"load_weights from {path}"
-    arrays, metadata, ours = load_any(path)
+    read, metadata, ours = load_any(path)
     if ours:
         check_no_snapshot(path, metadata)
     params: Mapping[str, Array] = model.params
-    arrays = respelled(renamed_arrays(place, arrays, rename, "the file's"), params)
+    if isinstance(rename, str) and rename == "torch":
+        rename = from_torch(params, read)
+    arrays = respelled(renamed_arrays(place, read, rename, "the file's"), params)
+    names = {id(array): name for name, array in read.items()}
+    origin = {name: names[id(array)] for name, array in arrays.items()}
     if not flag("load_weights: strict", strict):
-        params, arrays = _shared(place, params, arrays)
+        params, arrays = _shared(place, params, arrays, origin)
     if not ours or rename is not None:
-        check_names(place, params, arrays)
+        check_names(place, params, arrays, origin)
     if not ours:
         arrays = {name: converted(place, name, array, params[name].dtype) for name, array in arrays.items()}
     assign(place, params, arrays)
@@ -89,12 +148,18 @@ def load_weights(
 
 
 def _shared(
-    place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]
+    place: str, params: Mapping[str, Array], arrays: Mapping[str, Array], origin: Mapping[str, str]
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """What both have. Raises ValueError where that is nothing."""
+    """What both have; a warning lists what only one has. Raises ValueError where that is nothing."""
     both = [name for name in params if name in arrays]
     if not both:
-        check_names(place, params, arrays)
+        check_names(place, params, arrays, origin)
+    missing = [name for name in params if name not in arrays]
+    unread = [escaped(origin[name], 80) for name in arrays if name not in params]
+    said = [f"not in the file, and left as they are: {listed(missing)}"] * bool(missing)
+    said += [f"not in the model, and not read: {listed(unread)}"] * bool(unread)
+    if said:
+        warnings.warn(f"{place}, strict=False: {'. '.join(said)}", UserWarning, stacklevel=outside())
     return {name: params[name] for name in both}, {name: arrays[name] for name in both}
 
 
@@ -107,25 +172,6 @@ def converted(place: str, name: str, array: Array, dtype: np.dtype[Any]) -> Arra
     if (bad := first_bad(found)) is not None and first_bad(array) is None:
         raise ValueError(f"{place}: {name} has {array[bad]} at {list(bad)}, which is beyond {dtype}; use model.astype")
     return found
-
-
-def check_names(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
-    """Raise ValueError unless the names and shapes are those of ``params``; the error proposes a ``rename``."""
-    model, file = ({name: a.shape for name, a in given.items()} for given in (params, arrays))
-    found = differences(model, file)
-    if not found:
-        return
-    proposed = proposal(model, file)
-    cures = ["weights of Keras are transposed, see help(rnnbp.LSTM)"] * _transposed(model, file)
-    cures += [f"if these belong together, give load_weights {proposed}"] * bool(proposed) or [
-        "build the model with the layers of the file"
-    ]
-    raise ValueError(f"{place}: names or shapes differ: {listed(found)}; {'; '.join(cures)}")
-
-
-def _transposed(model: Mapping[str, Shape], file: Mapping[str, Shape]) -> bool:
-    both = [(shape, file[name]) for name, shape in model.items() if name in file]
-    return any(len(shape) == 2 and shape != other and shape == other[::-1] for shape, other in both)
 
 
 def check_no_snapshot(path: PathLike, metadata: Mapping[str, JSON]) -> None:
@@ -158,29 +204,3 @@ def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Arr
                 f"take a file that was saved before the training diverged"
             )
     check_writable(place, params)
-
-
-def check_shapes(place: str, model: Mapping[str, Shape], file: Mapping[str, Shape]) -> None:
-    """Raise ValueError, listing up to ``LISTED`` differences, unless a file has the names and
-    shapes of a model."""
-    if found := differences(model, file):
-        theirs = "; for PyTorch's names see help(rnnbp.LSTM)" * any(map(TORCHS.search, file))
-        raise ValueError(f"{place}: the model is another: {listed(found)}; build it as the one that was saved{theirs}")
-
-
-def differences(model: Mapping[str, Shape], file: Mapping[str, Shape]) -> list[str]:
-    """What of a file's names and shapes is not as in a model."""
-    found = [f"{name} is missing" for name in model if name not in file]
-    found += [f"{escaped(name, 80)} is unexpected" for name in file if name not in model]
-    found += [
-        f"{name} has shape {file[name]}, the model's {shape}"
-        for name, shape in model.items()
-        if file.get(name, shape) != shape
-    ]
-    return found
-
-
-def listed(found: list[str]) -> str:
-    """Up to ``LISTED`` of them."""
-    more = [f"and {len(found) - LISTED} more"] if len(found) > LISTED else []
-    return "; ".join([*found[:LISTED], *more])

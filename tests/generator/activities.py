@@ -128,7 +128,7 @@ def files(draw: Draw, place: Path) -> None:
     """Weights, saved and loaded; a file that was cut is refused."""
     model = rb.Sequential(rb.LSTM(draw.integer(1, 30), draw.integer(1, 30), rng=0))
     path = place / "weights"
-    rb.save_weights(model, path, {"of": "a test"})
+    rb.save_weights(model, path, metadata={"of": "a test"})
     rb.load_weights(model, path)
     path.write_bytes(path.read_bytes()[: draw.integer(0, 400)])
     try:
