@@ -7,7 +7,6 @@ without tracing, in rounds over all budgets so that a busy moment does not fall 
 from __future__ import annotations
 
 import argparse
-import re
 from itertools import accumulate
 from pathlib import Path
 from statistics import median
@@ -34,8 +33,7 @@ def spread(case: Case, count: int, costs: rb.Costs) -> list[int]:
         plan(case, 1, costs)
         raise SystemExit("a budget of 1 byte found a plan, though none should; give a larger model")
     except rb.BudgetError as error:
-        found = re.search(r"(\d+) bytes would do", str(error))
-        least = int(found[1]) if found else 0
+        least = error.least or 0
     fastest, cached = plan(case, 2**50, costs).forecast, rb.forecast(case.model, case.loss, **case.shapes())
     most = 1.1 * max(fastest.peak_bytes, cached.peak_bytes) + 2**17
     return [int(n) for n in np.geomspace(least, most, count)]

@@ -45,9 +45,11 @@ def planned(case: tuple[Any, ...], budget: int | str) -> rb.Plan:
 
 
 def least_of(case: tuple[Any, ...]) -> int:
-    with pytest.raises(rb.BudgetError, match=r"too small for any schedule; (\d+) bytes would do") as caught:
+    with pytest.raises(rb.BudgetError, match=r"too small for any schedule; .* bytes\) would do") as caught:
         planned(case, 1000)
-    return int(str(caught.value).split(";")[1].split()[0])
+    assert caught.value.least is not None
+    assert f"({caught.value.least:,} bytes) would do" in str(caught.value)
+    return caught.value.least
 
 
 def spread(least: int, most: int, count: int) -> list[int]:
@@ -94,7 +96,7 @@ def test_too_small_a_budget_is_refused_with_nothing_run(monkeypatch: pytest.Monk
     monkeypatch.setattr(calibration, "measured", lambda *_: runs.append(1) or COSTS)
     least = least_of(lstm())
     for budget in (1, 80_000, least // 2, least - 1):
-        with pytest.raises(rb.BudgetError, match=f"{least} bytes would do"):
+        with pytest.raises(rb.BudgetError, match=rf"\({least:,} bytes\) would do"):
             rb.plan(model, MSE, steps=T, batch=B, budget=budget)
     assert not runs
     assert rb.plan(model, MSE, steps=T, batch=B, budget=least).costs == COSTS
@@ -111,7 +113,8 @@ def test_a_single_step_needs_no_slot() -> None:
     case = rb.LSTM(8, 32, rng=0), real(1, B, 8), real(1, B, 32), MSE
     with pytest.raises(rb.BudgetError, match="would do") as caught:
         rb.bptt(*case, checkpoint="1 kB")
-    least = int(str(caught.value).split(";")[1].split()[0])
+    least = caught.value.least
+    assert least is not None
     stats = rb.bptt(*case, checkpoint=least).stats
     assert 0.8 * (least - OBJECTS - SPARE) < stats.peak_bytes <= least - OBJECTS - SPARE
 
@@ -184,8 +187,9 @@ def test_other_budgets_are_refused(budget: Any) -> None:
 
 def test_a_plan_prints_as_a_table() -> None:
     lines = str(planned(lstm(), "1 MB")).splitlines()
-    assert [line.split()[0] for line in lines[:4]] == ["schedule", "bytes", "steps", "seconds"]
-    rows = lines[6:]
+    assert [line.split()[0] for line in lines[:5]] == ["schedule", "bytes", "arrays", "objects", "free"]
+    assert [line.split()[0] for line in lines[5:7]] == ["steps", "seconds"]
+    rows = lines[9:]
     assert sum("*" in row for row in rows) == 1
     assert len(rows) >= 3
 
@@ -195,7 +199,7 @@ def test_a_plan_prints_as_a_table() -> None:
     [
         ({"checkpoint": "500 kB", "chunk": 4}, "a budget chooses the chunks too, found chunk=4"),
         ({"checkpoint": "500 kB", "horizon": 4}, "leave chunk and horizon out"),
-        ({"checkpoint": "10 B"}, r"a budget of 10 B is too small for any schedule; \d+ bytes would do"),
+        ({"checkpoint": "10 B"}, r"a budget of 10 bytes is too small for any schedule; .* bytes\) would do"),
         ({"checkpoint": "-1 MB"}, "budget '-1 MB' is not a number of bytes"),
         ({"checkpoint": "10 apples"}, "budget '10 apples' is not a number of bytes"),
     ],

@@ -29,17 +29,22 @@ class BudgetError(ValueError):
 
     least: int | None = None
     """That number, where nothing fits in."""
+    most: str = ""
+    """What takes most of it, and what leaves that out."""
 
 
-def too_small(budget: int, least: int, outputs: int = 0) -> BudgetError:
+def too_small(budget: int, least: int, most: str = "", outputs: int = 0) -> BudgetError:
     """The error of a budget that nothing fits in, where ``least`` bytes apart from the margin would do.
 
-    ``outputs`` are the bytes of y of all steps, where the loss takes them at once.
+    ``most`` is what takes most of them. ``outputs`` are the bytes of y of all steps, where the loss takes
+    them at once.
     """
     needed = with_margin(least)
     told = f", for a loss of all steps at once, whose y and dy are {shown(outputs)} each" if outputs else ""
-    error = BudgetError(f"a budget of {shown(budget)} is too small for any schedule; {needed} bytes would do{told}")
-    error.least = needed
+    error = BudgetError(
+        f"a budget of {exactly(budget)} is too small for any schedule; {exactly(needed, up=True)} would do{told}{most}"
+    )
+    error.least, error.most = needed, told + most
     return error
 
 
@@ -59,10 +64,11 @@ def training_budget(budget: int | str, held: int) -> Iterator[None]:
             raise
         least = error.least + held
         whole = BudgetError(
-            f"a budget of {shown(parse_budget(budget))} is too small for any schedule; {least} bytes would do, "
-            f"{held} of them for the optimiser's state, and the best parameters and gradients that are kept"
+            f"a budget of {exactly(parse_budget(budget))} is too small for any schedule; "
+            f"{exactly(least, up=True)} would do, {exactly(held)} of them for the optimiser's state, and the best "
+            f"parameters and gradients that are kept{error.most}"
         )
-        whole.least = least
+        whole.least, whole.most = least, error.most
         raise whole from error
 
 
@@ -100,6 +106,11 @@ def parse_budget(budget: object, what: str = "budget") -> int:
     if value < 1:
         raise BudgetError(f"{what} must be at least 1 byte, found {cut(budget)}")
     return value
+
+
+def exactly(n: int, *, up: bool = False) -> str:
+    """Bytes in three digits, and to the byte."""
+    return f"{shown(n, up=up)} ({n:,} bytes)" if n >= 1000 else f"{n:,} bytes"
 
 
 def shown(n: int, *, up: bool = False) -> str:

@@ -11,6 +11,7 @@ from rnnbp.actions import TIERS, Action, Tier
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.sums import parted
+from rnnbp.reprs import counted
 from rnnbp.schedules import All, DiskRevolve, EveryK, Multistage, Optimal, Revolve, ThinTapes
 from rnnbp.simulation import simulate
 
@@ -37,6 +38,8 @@ class Candidate:
     chunk: int
     bytes: int
     seconds: float
+    tables: int = 0
+    """Of these bytes, those of a schedule that works out its actions from tables."""
 
 
 def lengths_of(steps: int) -> list[int]:
@@ -109,12 +112,15 @@ class Candidates:
             return
         alpha = max(1, math.ceil((self.sizes.tape(length) + self.sizes.objects.held(length, tapes=1)) / slot))
         revolve = Revolve(chunks, min(units, chunks))
-        yield self._replay(f"revolve, {revolve.slots} slots", revolve, length, revolve.steps, slots=revolve.slots)
+        yield self._replay(
+            f"revolve, {counted(revolve.slots, 'slot')}", revolve, length, revolve.steps, slots=revolve.slots
+        )
         useful = min(room // (slot + TABLE), chunks * (alpha + 1))
         if tables and useful and chunks * useful <= TABLES:
             best = Optimal(chunks, useful, alpha)
-            found = self._replay(f"optimum, {useful} units", best, length, best.steps, slots=useful)
-            yield replace(found, bytes=found.bytes + useful * TABLE, seconds=found.seconds + useful * BUILDING)
+            found = self._replay(f"optimum, {counted(useful, 'unit')}", best, length, best.steps, slots=useful)
+            taken, seconds = useful * TABLE, found.seconds + useful * BUILDING
+            yield replace(found, bytes=found.bytes + taken, seconds=seconds, tables=taken)
         yield from self._segments(length, chunks, "ram")
         if self.disk:
             yield from self._segments(length, chunks, "disk")
@@ -126,7 +132,7 @@ class Candidates:
         k = 1
         while k < chunks and k <= (most or chunks):
             stored, every = math.ceil(chunks / k) - 1, EveryK(chunks, k, tier)
-            name = f"every {k} chunks" + ", on disk" * (tier == "disk")
+            name = ("every chunk" if k == 1 else f"every {k} chunks") + ", on disk" * (tier == "disk")
             slots, disk = (stored, 0) if tier == "ram" else (BUFFERS, stored)
             if disk <= self.disk:
                 yield self._replay(name, every, length, every.steps, slots=slots, tapes=k, disk=disk)
@@ -145,7 +151,9 @@ class Candidates:
         for schedule in (Multistage(chunks, ram, min(self.disk, chunks)), DiskRevolve(chunks, ram, write, read)):
             found = simulate(schedule, chunks)
             if 0 < found.peak_slots_by_tier["disk"] <= self.disk:
-                name = f"{type(schedule).__name__}, {ram} slots and {found.peak_slots_by_tier['disk']} on disk"
+                name = (
+                    f"{type(schedule).__name__}, {counted(ram, 'slot')} and {found.peak_slots_by_tier['disk']} on disk"
+                )
                 slots, disk = ram + BUFFERS, max(found.writes["disk"], found.reads["disk"])
                 yield self._replay(name, schedule, length, found.steps_run, slots=slots, disk=disk)
 

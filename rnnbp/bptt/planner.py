@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rnnbp import reprs
+from rnnbp.actions import Action
 from rnnbp.arguments import takes
 from rnnbp.bptt.backend import BackendLike
-from rnnbp.bptt.budget import margin, parse_budget, remaining, shown, too_small, training_budget, with_margin
+from rnnbp.bptt.budget import exactly, margin, parse_budget, remaining, shown, too_small, training_budget, with_margin
 from rnnbp.bptt.calibration import remembered, with_disk
 from rnnbp.bptt.candidates import Candidate, Candidates, least_bytes
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.forecast import Forecast, foretell, sizes_of
+from rnnbp.bptt.least import most_of
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.problem import as_model, feature_shape
 from rnnbp.bptt.refused import by_numpy_where_refused
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.ieee import ieee
 from rnnbp.lazy import cached_property
+from rnnbp.nearest import hint
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.optim import Optimizer
 from rnnbp.printing import printable
+from rnnbp.reprs import counted
 from rnnbp.storage import PathLike
+
+ELSEWHERE = {
+    "bytes": "arrays take plan.peak_bytes, with Python's objects at most plan.chosen.bytes; plan.budget is the budget",
+    "batch": "it is plan.sizes.batch",
+    "name": "it is plan.chosen.name",
+    "slots": "those held at once are plan.forecast.peak_slots",
+    "actions": "they are list(plan.schedule)",
+}
+"""What a plan does not have, and where it is."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,41 @@ class Plan:
         """Steps in a chunk."""
         return self.chosen.chunk
 
+    @property
+    def schedule(self) -> Iterable[Action]:
+        """The actions, chunk by chunk: ``chosen.schedule``."""
+        return self.chosen.schedule
+
+    @property
+    def seconds(self) -> float:
+        """Predicted seconds of a run: ``chosen.seconds``."""
+        return self.chosen.seconds
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most bytes that arrays take at once: ``forecast.peak_bytes``."""
+        return self.forecast.peak_bytes
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(f"'Plan' object has no attribute {name!r}{_instead(name)}")
+
+    def _bytes(self) -> list[str]:
+        """The lines of what is held against the budget: arrays, and Python's objects around them."""
+        arrays, objects = self.forecast.peak_bytes, self.forecast.object_bytes + self.chosen.tables
+        kinds = ", ".join(f"{kind} {shown(n)}" for kind, n in self.forecast.peak_bytes_by_kind.items())
+        free = self.budget - arrays - objects
+        return [
+            f"bytes      {exactly(arrays + objects)} of {exactly(self.budget)}",
+            f"  arrays   {exactly(arrays)}: {kinds}",
+            f"  objects  Python's objects, about {exactly(objects)}",
+            f"  free     {exactly(free)}; at least {shown(margin(self.budget))} are left, for an estimate may be short",
+        ]
+
+    def _seconds(self) -> str:
+        return f"{self.seconds:.3g}, {self.ratio:.2f} times as long as caching everything"
+
     def _disk(self) -> list[str]:
         """The line of what is on disk, if there is something."""
         slots, writes = self.forecast.peak_slots_by_tier["disk"], self.forecast.writes["disk"]
@@ -73,20 +122,19 @@ class Plan:
             self,
             f"{self.chosen.name}, chunks of {self.chunk:,} of {self.steps:,} steps",
             bytes=f"at most {shown(self.chosen.bytes)} of {shown(self.budget)}",
-            seconds=f"{self.chosen.seconds:.3g}, {self.ratio:.2f} of caching everything",
+            seconds=self._seconds(),
             frontier=f"budgets from {shown(others[0], up=True)} to {shown(others[1], up=True)}; print(plan) shows them",
         )
 
     @printable
     def __str__(self) -> str:
-        kinds = ", ".join(f"{kind} {shown(n)}" for kind, n in self.forecast.peak_bytes_by_kind.items())
         lines = [
-            f"schedule   {self.chosen.name}, chunks of {self.chunk} steps",
-            f"bytes      {shown(self.forecast.peak_bytes)} of {shown(self.budget)}: {kinds}",
+            f"schedule   {self.chosen.name}, chunks of {counted(self.chunk, 'step')}",
+            *self._bytes(),
             *self._disk(),
             *self._outputs(),
             f"steps      {self.forecast.steps_rerun:,} run again, {self.forecast.steps_rebuilt:,} rebuilt",
-            f"seconds    {self.chosen.seconds:.3g}, {self.ratio:.2f} of caching everything",
+            f"seconds    {self._seconds()}",
             "",
             f"{'budget':>12}  {'seconds':>9}  {'ratio':>5}  what it would buy",
         ]
@@ -161,19 +209,32 @@ def check(sizes: Sizes, steps: int, budget: int) -> None:
     """Raise BudgetError where no schedule fits in a budget."""
     least = least_bytes(sizes, steps)
     if budget < with_margin(least):
-        raise too_small(budget, least, sizes.all_outputs(steps))
+        raise too_small(budget, least, most_of(sizes, steps, least), sizes.all_outputs(steps))
 
 
 def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -> Plan:
     """The fastest candidate within a budget. Raises BudgetError where there is none."""
     check(sizes, steps, budget)
     candidates = Candidates(sizes, steps, costs, disk)
-    fitting = candidates.within(budget - margin(budget))
-    best = min(fitting, key=lambda c: (c.seconds, c.bytes))
+    room = budget - margin(budget)
     cached = min(c.seconds for c in candidates.cached())
-    others = [c for k in range(-3, 4) for c in candidates.within(math.floor(budget * 2.0**k), tables=False)]
-    frontier = _frontier([*candidates.cached(), *others])
+    rooms = [least_bytes(sizes, steps), *(math.floor(budget * 2.0**k) for k in range(-3, 4))]
+    others = [c for n in rooms for c in candidates.within(n, tables=False)]
+    fitting = [*candidates.within(room), *(c for c in others if c.bytes <= room)]
+    best = min(fitting, key=lambda c: (c.seconds, c.bytes))
+    frontier = _frontier([best, *candidates.cached(), *others])
     return Plan(budget, steps, best, best.seconds / cached, tuple(_thinned(frontier, best)), costs, sizes)
+
+
+def _instead(name: str) -> str:
+    """Where an attribute that a plan does not have is found; "" where it is nowhere."""
+    if name.startswith("_"):
+        return ""
+    if name in ELSEWHERE:
+        return f"; {ELSEWHERE[name]}"
+    if name in {part.name for part in fields(Forecast)}:
+        return f"; it is plan.forecast.{name}"
+    return hint(name, [part.name for part in fields(Plan)])
 
 
 def _frontier(candidates: list[Candidate]) -> list[Candidate]:
