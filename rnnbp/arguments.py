@@ -38,19 +38,22 @@ class Signature:
 
 
 def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a function so that its errors about arguments say what to give instead.
+    """Decorate a function, or a method, so that its errors about arguments say what to give instead.
 
     ``more`` are the names that it takes as ``**options``; without any it takes all, and whoever gets
     them checks them. Raises TypeError when it is called with an argument that it does not take.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        name, has = function.__name__, signature_of(inspect.unwrap(function), more)
+        plain = inspect.unwrap(function)
+        method = next(iter(inspect.signature(plain).parameters), "") == "self"
+        has = signature_of(plain, more, method=method)
+        name = function.__qualname__ if method else function.__name__
 
         @wraps(function)
         def checked(*args: P.args, **options: P.kwargs) -> R:
             if has is not None:
-                _check(name, has, len(args), options)
+                _check(name, has, len(args) - method, options)
             return function(*args, **options)
 
         return checked

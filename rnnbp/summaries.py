@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rnnbp.arguments import takes
 from rnnbp.numerics import Shape
 from rnnbp.printing import printable
 from rnnbp.reprs import bytes_text, counted
@@ -121,6 +122,7 @@ def made_by(summarize: Summarize) -> Summarize:
 class Summarized:
     """What layers and networks have in common."""
 
+    @takes()
     def summary(
         self,
         steps: int | None = None,

@@ -69,6 +69,7 @@ ELSEWHERE: dict[str, tuple[Callable[[], Any], str]] = {
     "initial_state": (lambda: rb.predict(model(), X, initial_state=X), "'initial_state', it is called 'state' here"),
     "budget": (lambda: bptt(budget="64 MB"), "'budget', it is called 'checkpoint' here"),
     "batch": (lambda: rb.plan(model(), MSE, steps=9, batch_size=2, budget="1 MB"), "'batch_size', it is called 'batch' here"),
+    "summary": (lambda: model().summary(steps=9, batch_size=2), r"summary: unknown option 'batch_size', it is called 'batch' here"),
     "criterion": (lambda: rb.bptt(model(), X, criterion=MSE), "'criterion', it is called 'loss' here"),
 }  # fmt: skip
 NEAREST: dict[str, tuple[Callable[[], Any], str]] = {

@@ -17,6 +17,9 @@ LEGEND = [
     "of v3. step: in the time loop; before, after: for a block of steps at once; chunk: for many blocks.",
 ]
 
+WAY = "(before or after the cell, in a Sequential, such a layer does not keep the cell from running as machine code)"
+"""What may be done about it."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -118,9 +121,9 @@ class Explanation:
         kept = f"each step of a batch of {self.batch}: {_bytes(self.bytes_per_step)} kept"
         verb = "runs" if len(self.opaque) == 1 else "run"
         why = f"because {', '.join(self.opaque)} {verb} as Python"
-        python = f"runs by NumPy under every backend that compiles, {why}"
-        how = python if self.opaque else "runs as machine code under the backend llvm, by NumPy under numpy"
-        return [kept, *_wrapped("  ", *figures, *others), *_wrapped(how)]
+        python = [f"runs by NumPy under every backend that compiles, {why}", WAY]
+        how = python if self.opaque else ["runs as machine code under the backend llvm, by NumPy under numpy"]
+        return [kept, *_wrapped("  ", *figures, *others), *(line for text in how for line in _wrapped(text))]
 
 
 def _total(lines: Iterable[Line]) -> int:

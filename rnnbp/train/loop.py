@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any, Self
 
 from rnnbp import reprs
-from rnnbp.arguments import Named, method_takes
+from rnnbp.arguments import Named, method_takes, takes
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import as_model
@@ -247,6 +247,7 @@ class Trainer(Named):
             raise RuntimeError("Trainer.stop: nothing is training")
         self._training.stop(reason)
 
+    @takes()
     def evaluate(self, data: SourceLike, *, metrics: MetricsLike | None = None) -> dict[str, float]:
         """ "loss" and the metrics by name, of all of a source in evaluation mode, as if it were one batch;
         but with a ``WholeSequence`` or a function the mean of the batches' values, as in ``rnnbp.evaluate``.
@@ -260,6 +261,7 @@ class Trainer(Named):
         given = options.measured if metrics is None else as_metrics(f"{name}: metrics", metrics, options.loss)
         return evaluate_source(name, self.model, data, options.loss, given, options.chunk, self.progress)
 
+    @takes()
     def predict(self, data: SourceLike, *, last: bool | None = None) -> Any:
         """The model's outputs of all of a source, batch-first and in the order of its data, as
         ``rnnbp.predict`` returns them.

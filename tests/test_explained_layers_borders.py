@@ -1,0 +1,31 @@
+"""Layers that take a cell's machine code away are named by ``explain``, with what may be done about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import rnnbp as rb
+
+LAYERS = [rb.LeakyReLU(), rb.ELU(), rb.GELU(), rb.Softplus(), rb.LogSoftmax(), rb.Dropout(0.0), rb.Dropout(0.2)]
+
+
+def explained(activation: Any, *, inside: bool) -> str:
+    x, h = rb.Input(3), rb.State(4, "h")
+    z = rb.Dense((3, 4), 4)(x, h)
+    new = activation(z) if inside else rb.Tanh()(z)
+    return str(rb.explain(rb.Cell(x, {h: new}, new)))
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+def test_it_is_named_with_the_way_around(layer: Any) -> None:
+    text = " ".join(explained(layer, inside=True).split())
+    assert f"runs by NumPy under every backend that compiles, because {layer} runs as Python" in text
+    assert "(before or after the cell, in a Sequential, such a layer does not keep the cell from running" in text
+
+
+def test_outside_the_cell_it_does_not() -> None:
+    text = explained(rb.Tanh(), inside=False)
+    assert "runs as machine code under the backend llvm" in text
+    assert "runs as Python" not in text
