@@ -234,6 +234,11 @@ WAYS = (
         "epochs steps max_seconds until_epochs until_steps",
         "Trainer(model, optimizer, loss).fit(data, {name}=...) takes it",
     ),
+    Way(
+        "Trainer Trainer.fit",
+        "resume resume_from_checkpoint ckpt_path warm_start initial_epoch continue_training",
+        "the run in the folder goes on by trainer.resume(missing_ok=True) before fit",
+    ),
     Way("Trainer", "data x source", "its method fit takes the data: Trainer(model, optimizer, loss).fit(data)"),
     Way(
         "Trainer",

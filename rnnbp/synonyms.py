@@ -47,6 +47,8 @@ SYNONYMS: dict[str, str] = {
     "keep_best": "restore_best_weights restore_best save_best save_best_only load_best_model_at_end best_weights",
     "progress": "verbose bar show_progress tqdm",
     "folder": "checkpoint_dir save_dir dir directory path run_dir",
+    "resume": "resume_from_checkpoint ckpt_path warm_start continue_training restart resume_training load_checkpoint",
+    "missing_ok": "exist_ok ignore_missing strict",
     "accumulate": "accumulation_steps accumulate_grad_batches gradient_accumulation_steps",
     "callbacks": "callback hooks",
     "target": "y targets labels label y_true t",

@@ -29,7 +29,7 @@ def test_a_longer_cosine_on_purpose(tmp_path):
     run(tmp_path, learning_rate=rb.optim.Cosine(1e-2, 4)).fit(DATA, steps=4)
     longer = rb.optim.Cosine(1e-2, 9)
     with pytest.raises(
-        ValueError, match=r"learning_rate steps was '4', is '9'.*name what you change on purpose in over"
+        ValueError, match=r"learning_rate steps was '4', is '9'.*with resume\(override=\('learning_rate',\)\)"
     ):
         run(tmp_path, learning_rate=longer).resume()
     resumed = run(tmp_path, learning_rate=longer).resume(override=("learning_rate",))
@@ -76,10 +76,20 @@ def test_other_data_on_purpose(tmp_path):
     assert run(tmp_path).resume(override=("data",)).fit(other, steps=2).steps == 2
 
 
-@pytest.mark.parametrize("names", [("learningrate",), "seed", ("seed", "x")])
-def test_a_name_that_is_none(tmp_path, names):
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("learningrate",), r"no such name: 'learningrate', did you mean 'learning_rate'\? they are 'model', 'loss'"),
+        (("seed", "x"), r"no such name: 'x'.* they are 'model', 'loss'"),
+        (("lr",), r"no such name: 'lr', did you mean 'learning_rate'\?"),
+        ("seed", r"override is a tuple of names, found 'seed'; give override=\('seed',\)"),
+    ],
+)
+def test_a_name_that_is_none(tmp_path, names, words):
+    with pytest.raises(ValueError, match=words):
+        run(tmp_path).resume(override=names, missing_ok=True)
     run(tmp_path).fit(DATA, steps=1)
-    with pytest.raises(ValueError, match=r"override is a tuple of names, found .*they are 'model', 'loss'"):
+    with pytest.raises(ValueError, match=words):
         run(tmp_path).resume(override=names)
 
 

@@ -851,7 +851,7 @@ BAD = {
         ValueError,
         r"max_seconds must lie in \(0, inf\), found 0; None",
     ),
-    "optimizer": (lambda: Trainer(MODEL, "adam", slope), TypeError, "optimizer must be of rnnbp.optim, found 'adam'"),
+    "optimizer": (lambda: Trainer(MODEL, rb.optim.Adam, slope), TypeError, "optimizer must be of rnnbp.optim, found <"),
     "other model": (
         lambda: Trainer(MODEL, rb.optim.SGD(linear()), slope),
         ValueError,

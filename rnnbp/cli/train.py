@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -257,6 +258,10 @@ def _resume(trainer: Trainer, folder: Path, override: tuple[str, ...]) -> None:
 
 def _as_options(text: str) -> str:
     """What resume says of ``override``, as it is written on a command line."""
-    text = text.replace("override=('everything',)", "--override everything")
-    text = text.replace("override is a tuple of names", "--override is a list of names, as processor,libraries")
-    return text.replace("on purpose in override", "on purpose with --override")
+    found = re.sub(
+        r"(?:resume\()?override=\(([^()]*)\)\)?",
+        lambda names: f"--override {names[1].replace(chr(39), '').replace(' ', '').strip(',')}",
+        text,
+    )
+    found = found.replace("override is a tuple of names", "--override is a list of names, as processor,libraries")
+    return re.sub("^override: no such", "--override: no such", found)

@@ -10,15 +10,13 @@ from typing import Any
 from rnnbp.arguments import parameters_of, takes
 from rnnbp.bptt.objective import LossLike
 from rnnbp.callers import outside
-from rnnbp.nearest import hint
-from rnnbp.numerics import shown
-from rnnbp.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
+from rnnbp.numerics import flag, shown
+from rnnbp.optim import Optimizer
 from rnnbp.train.history import History
 from rnnbp.train.loop import Trainer
+from rnnbp.train.named_optimizers import OPTIMIZERS, rule_named
 from rnnbp.train.options import Rate
 from rnnbp.train.sources import SourceLike
-
-OPTIMIZERS: dict[str, type[Optimizer]] = {rule.kind: rule for rule in (SGD, Adagrad, RMSProp, Adam, AdamW)}
 
 
 @takes(*parameters_of(Trainer), *(name for rule in OPTIMIZERS.values() for name in parameters_of(rule)[2:]))
@@ -33,6 +31,7 @@ def fit(
     epochs: int | None = None,
     steps: int | None = None,
     max_seconds: float | None = None,
+    resume: bool = False,
     **options: Any,
 ) -> History:
     """Train a model: ``Trainer(model, optimizer, loss, **options).fit(data, ...)``.
@@ -43,6 +42,9 @@ def fit(
         optimizer: one of rnnbp.optim, or a name: "sgd", "adagrad", "rmsprop", "adam", "adamw".
         learning_rate: a number, a schedule, an OnPlateau or a function of the step; by default the
             optimiser's own.
+        epochs, steps, max_seconds: how long, as ``Trainer.fit`` takes them.
+        resume: True goes on from the snapshot in ``folder``, if there is one yet, as
+            ``Trainer.resume(missing_ok=True)``: a script that was killed is started again as it is.
         options: those of a Trainer, and with the name of an optimiser its own, as ``weight_decay``,
             ``groups`` and ``frozen``.
         lr: the old name of a ``learning_rate`` that is a number.
@@ -55,10 +57,7 @@ def fit(
             f"fit(model, Sequences(x, target, batch_size=32), loss)"
         )
     if isinstance(optimizer, str):
-        if optimizer not in OPTIMIZERS:
-            near = hint(optimizer, OPTIMIZERS)
-            raise ValueError(f"fit: optimizer is one of {', '.join(map(repr, OPTIMIZERS))}, found {optimizer!r}{near}")
-        rule, own = OPTIMIZERS[optimizer], dict[str, Any]({} if lr is None else {"learning_rate": lr})
+        rule, own = rule_named("fit", optimizer), dict[str, Any]({} if lr is None else {"learning_rate": lr})
         own |= {name: options.pop(name) for name in _options(rule) if name in options}
         _refuse(options, f"fit: {rule.__name__} has no", f"it has {', '.join(_options(rule))}")
         optimizer = rule(model, **own)
@@ -69,6 +68,10 @@ def fit(
     if lr is not None:
         warnings.warn(f"fit: lr is called learning_rate now; write learning_rate={lr!r}", DeprecationWarning, outside())
     trainer = Trainer(model, optimizer, loss, learning_rate=learning_rate, **options)
+    if flag("fit: resume", resume):
+        if trainer.folder.path is None:
+            raise ValueError("fit: resume=True goes on from the snapshot in a folder; give folder=")
+        trainer.resume(missing_ok=True)
     return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
 
 

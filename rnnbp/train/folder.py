@@ -29,6 +29,17 @@ def stamp(path: Path) -> Stamp:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
+def is_missing(path: Path) -> bool:
+    """Whether there is no such file, or folder of it; not where that cannot be seen."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 class RunFolder:
     """Where a run writes, or, with ``path`` None, nothing at all.
 

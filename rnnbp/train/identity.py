@@ -21,11 +21,13 @@ from rnnbp.bptt.backend import as_backend
 from rnnbp.bptt.budget import is_budget, parse_budget
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import DEFAULT_CHUNK
+from rnnbp.nearest import hint
 from rnnbp.numerics import shown as shown_value
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
 from rnnbp.printing import as_text
 from rnnbp.schedules import ScheduleLike, resolve
 from rnnbp.storage import JSON
+from rnnbp.synonyms import synonym
 from rnnbp.train.describe import UNKNOWN, Description, short
 
 Identity: TypeAlias = dict[str, dict[str, JSON]]
@@ -37,8 +39,6 @@ EVERYTHING, DATA = "everything", "data"
 given some."""
 LATER: dict[str, JSON] = {"accumulate": {"accumulate": 1}}
 """Parts that snapshots of earlier versions do not have, as those were."""
-SHOWN = 8
-"""Differences that an error names."""
 
 
 def described(name: str, value: object, known: Mapping[str, object] | None = None) -> dict[str, JSON]:
@@ -141,29 +141,37 @@ def _blas() -> Iterator[dict[str, JSON]]:
     yield from [pool for pool in pools if "numpy" in str(pool["filepath"])] or pools[:1]
 
 
-def differences(now: Identity, then: Mapping[str, JSON], override: Collection[str] = ()) -> list[str]:
-    """What differs, line by line, but for the parts named in ``override``, and what cannot be
-    compared.
+def check_override(override: Collection[str], now: Identity) -> None:
+    """Raise ValueError unless these are names of parts."""
+    names = (*now, DATA, EVERYTHING)
+    if isinstance(override, str):
+        raise ValueError(f"override is a tuple of names, found {override!r}; give override={(override,)}")
+    for name in override:
+        if name not in names:
+            other = synonym(name, names) if isinstance(name, str) else ""
+            meant = f", did you mean {other!r}?" if other else hint(name, names)
+            raise ValueError(
+                f"override: no such name: {shown_value(name)}{meant or ';'} they are {', '.join(map(repr, names))}"
+            )
+
+
+def differences(now: Identity, then: Mapping[str, JSON], override: Collection[str] = ()) -> dict[str, list[str]]:
+    """What differs, line by line, by the name of its part, but for the parts named in ``override``, and what
+    cannot be compared.
 
     Raises ValueError for a name that is no part.
     """
-    names = (*now, DATA, EVERYTHING)
-    if isinstance(override, str) or (unknown := [name for name in override if name not in names]):
-        wrong = shown_value(override) if isinstance(override, str) else ", ".join(map(repr, unknown))
-        raise ValueError(f"override is a tuple of names, found {wrong}; they are {', '.join(map(repr, names))}")
+    check_override(override, now)
     if EVERYTHING in override:
-        return []
+        return {}
     if "libraries" not in then:
-        return [
-            "its snapshot is of an earlier version, which did not hold all that decides a run's numbers; "
-            "override=('everything',) goes on from it all the same"
-        ]
-    found: list[str] = []
+        return {EVERYTHING: ["its snapshot is of an earlier version, which did not hold all that decides its numbers"]}
+    found: dict[str, list[str]] = {}
     for part, lines in now.items():
         other = then.get(part, LATER.get(part))
-        if part not in override:
-            found += _compared(lines, other if isinstance(other, dict) else {})
-    return found if len(found) <= SHOWN else [*found[:SHOWN], f"and {len(found) - SHOWN} more"]
+        if part not in override and (differing := _compared(lines, other if isinstance(other, dict) else {})):
+            found[part] = differing
+    return found
 
 
 def _compared(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:

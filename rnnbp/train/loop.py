@@ -13,8 +13,7 @@ from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import as_model
 from rnnbp.graph import Graph
 from rnnbp.ieee import restoring
-from rnnbp.losses import Loss
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, flag
 from rnnbp.optim import Optimizer
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
@@ -25,7 +24,9 @@ from rnnbp.train.folder import RunFolder
 from rnnbp.train.history import History
 from rnnbp.train.limits import Limits
 from rnnbp.train.metrics import MetricsLike, as_metrics
+from rnnbp.train.named_optimizers import optimizer_of
 from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite, Options, Rate, check_on_interrupt, split_rate
+from rnnbp.train.repr_of_run import shown_run
 from rnnbp.train.results import evaluate_source, predict_source
 from rnnbp.train.settings import Fixed, RateSetting, Setting, setting_way, unknown
 from rnnbp.train.source import Source
@@ -42,7 +43,7 @@ class Trainer(Named):
         model, loss, checkpoint, chunk: as ``bptt`` takes them. A budget of bytes covers the
             optimiser's state and the best parameters too. A loss function of your own is called
             once per chunk, and its values are summed; a mean is ``losses.PerStep(f)``.
-        optimizer: of the model's parameters, or of some: the others stay.
+        optimizer: of the model's parameters, or of some: the others stay; or a name, as ``fit`` takes it.
         clip_value: limit of each element of the gradients.
         clip_norm: limit of the norm of all together; of both, the value goes first.
         learning_rate: a number, which becomes the optimizer's own rate; a schedule or any function
@@ -58,8 +59,9 @@ class Trainer(Named):
         folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at
             the end of each epoch, whenever the last is ``snapshot_minutes`` old, if given, and when
             ``fit`` ends; metrics.jsonl, a line for each step; model.safetensors, the best
-            parameters by validation, else those when ``fit`` returned. Meanwhile it is locked
-            against other runs.
+            parameters by validation, else those when ``fit`` returned. Of two runs alike,
+            resumed or not, model.safetensors has the same bytes; the other two hold times. While
+            ``fit`` runs it is locked against other runs.
         callbacks: each is called with an ``Event`` after every step, validation and epoch, between
             the line of metrics and the snapshot. What one raises ends the run, after a snapshot;
             their own state is not in it.
@@ -101,7 +103,7 @@ class Trainer(Named):
     def __init__(
         self,
         model: Any,
-        optimizer: Optimizer,
+        optimizer: Optimizer | str,
         loss: LossLike,
         *,
         checkpoint: ScheduleLike | Plan = "all",
@@ -126,6 +128,7 @@ class Trainer(Named):
         accumulate: int = 1,
     ) -> None:
         graph, (rule, rate) = as_model(model), split_rate(learning_rate)
+        optimizer = optimizer_of("Trainer", model, optimizer)
         given = Options(
             loss=loss,
             checkpoint=checkpoint,
@@ -186,17 +189,7 @@ class Trainer(Named):
 
     @reprs.safe
     def __repr__(self) -> str:
-        where = "no folder" if self.folder.path is None else str(self.folder.path)
-        parameters = sum(p.size for p in self.model.params.values())
-        return reprs.titled(
-            self,
-            f"{reprs.counted(self.at.step, 'step')} done, {reprs.counted(self.at.epoch, 'epoch')}",
-            model=f"{reprs.counted(parameters, 'parameter')}, {self.model!r}",
-            optimizer=repr(self.optimizer),
-            loss=reprs.first_line(self.loss) if isinstance(self.loss, Loss) else reprs.kind_text(self.loss),
-            validation="" if self.validation is None else reprs.first_line(self.validation),
-            folder=where,
-        )
+        return shown_run(self, self._training)
 
     @method_takes("Trainer.fit", {each.name: setting_way(each.name) for each in fields(Options)})
     @restoring
@@ -273,7 +266,7 @@ class Trainer(Named):
         return predict_source("Trainer.predict", self.model, data, last, chunk=self.chunk, progress=self.progress)
 
     @restoring
-    def resume(self, path: PathLike | None = None, *, override: Sequence[str] = ()) -> Self:
+    def resume(self, path: PathLike | None = None, *, override: Sequence[str] = (), missing_ok: bool = False) -> Self:
         """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.
 
         The Trainer must be set up, and ``fit`` be given data, as when the snapshot was written, but
@@ -287,10 +280,11 @@ class Trainer(Named):
                 ``("learning_rate",)`` for another schedule, which then starts from its own state;
                 "model", "data", "backend", "processor", "libraries"; or "everything", for the
                 snapshot of an earlier version.
+            missing_ok: whether to do nothing where there is no snapshot yet, so that ``fit`` begins.
 
         Raises StorageError for a bad file, ValueError naming what differs, before anything changes.
         """
-        self._training.resume(path, override)
+        self._training.resume(path, override, missing_ok=flag("Trainer.resume: missing_ok", missing_ok))
         return self
 
     def _tell(self, kind: str, metrics: Mapping[str, Any], grads: Mapping[str, Array] | None) -> None:

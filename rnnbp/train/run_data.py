@@ -52,7 +52,10 @@ class RunData:
         """Raise ValueError for a source whose fingerprint is not that of the run."""
         found = fingerprint(data)
         if self.known not in (None, found):
-            raise ValueError(f"Trainer.fit: the run began on other data: {self.known}, not {found}; give it the same")
+            raise ValueError(
+                f"Trainer.fit: the run began on other data: {self.known}, not {found}; give it the same, or "
+                f"resume(override=('data',))"
+            )
         self.known = found
 
     def compare(self, data: Source, validation: Source | None) -> None:

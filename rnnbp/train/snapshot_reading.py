@@ -23,7 +23,7 @@ from rnnbp.train.run_data import KEY, SEEN, RunData
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.weights import assign, check_fits
 
-LISTED = 10
+LISTED = 8
 """Differences that an error lists."""
 _PREFIXES = ("history/", "model/", "best/", "optimizer/", "state/")
 
@@ -61,13 +61,20 @@ class Snapshot:
         check_fits(f"resume from {self.path}", parts.params, self._under("model/"))
         found = differences(identity, self.metadata.fields("identity").values, override)
         if found:
-            listed = [escaped(line, 400) for line in found[:LISTED]]
-            listed += [f"and {len(found) - LISTED} more"] * (len(found) > LISTED)
+            lines = [line for part in found.values() for line in part]
+            listed = [escaped(line, 400) for line in lines[:LISTED]]
+            listed += [f"and {len(lines) - LISTED} more"] * (len(lines) > LISTED)
             raise ValueError(
-                f"resume from {self.path}: the run was set up otherwise: {'; '.join(listed)}; set it up "
-                f"as it was, name what you change on purpose in override, or begin a new run from its "
-                f"model.safetensors with load_weights"
+                f"resume from {self.path}: the run was set up otherwise: {'; '.join(listed)}; "
+                f"{self._cure(parts, (*override, *found))}, or begin a new run from its model.safetensors with "
+                f"load_weights"
             )
+
+    def _cure(self, parts: Parts, names: tuple[str, ...]) -> str:
+        """What to do about parts that differ, those named in ``override`` among ``names``."""
+        if parts.optimizer.live_state().keys() != self._under("optimizer/").keys():
+            return "another optimizer has no state to go on with: give it the same"
+        return f"set it up as it was, or go on all the same with resume(override={names})"
 
     def planned(self, checkpoint: ScheduleLike | Plan) -> ScheduleLike | Plan:
         """A Plan made anew by the costs that the run's was made by, so that its chunks are the

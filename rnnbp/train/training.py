@@ -12,9 +12,9 @@ import numpy as np
 from rnnbp.callers import outside
 from rnnbp.numerics import Array, shown
 from rnnbp.optim import OnPlateau
-from rnnbp.storage import JSON, PathLike
-from rnnbp.train.folder import RunFolder, stamp
-from rnnbp.train.identity import Identity, of_settings
+from rnnbp.storage import JSON, PathLike, StorageError
+from rnnbp.train.folder import RunFolder, is_missing, stamp
+from rnnbp.train.identity import Identity, check_override, of_settings
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.limits import Limits
 from rnnbp.train.options import Options, Rate
@@ -121,9 +121,14 @@ class Training:
         """End after this step."""
         self.stopping = reason
 
-    def resume(self, path: PathLike | None, override: Collection[str]) -> None:
+    def resume(self, path: PathLike | None, override: Collection[str], *, missing_ok: bool) -> None:
         """Go back to a snapshot, as ``Trainer.resume``."""
         file = self.folder.snapshot_file(path)
+        if is_missing(file):
+            if missing_ok:
+                check_override(override, _identity(self.update))
+                return
+            raise StorageError(f"{file} does not exist, no snapshot yet: call fit to begin, or resume(missing_ok=True)")
         before, found = stamp(file), load_snapshot(file)
         planned = replace(self.options, checkpoint=found.planned(self.options.checkpoint))
         update = replace(self.update, options=planned)

@@ -1,0 +1,24 @@
+"""Optimizers by name, as ``fit`` and ``Trainer`` take them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rnnbp.nearest import hint
+from rnnbp.numerics import shown
+from rnnbp.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {rule.kind: rule for rule in (SGD, Adagrad, RMSProp, Adam, AdamW)}
+
+
+def rule_named(what: str, name: str) -> type[Optimizer]:
+    """The optimizer of a name. Raises ValueError for one that ``what`` does not know."""
+    if name not in OPTIMIZERS:
+        known = ", ".join(map(repr, OPTIMIZERS))
+        raise ValueError(f"{what}: optimizer is one of {known}, found {shown(name)}{hint(name, OPTIMIZERS)}")
+    return OPTIMIZERS[name]
+
+
+def optimizer_of(what: str, model: Any, given: Optimizer | str) -> Optimizer:
+    """An optimizer as it is, or that of a name, of all of the model's parameters with its own options."""
+    return rule_named(what, given)(model) if isinstance(given, str) else given  # type: ignore[call-arg]
