@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from rnnbp.storage import JSON, PathLike, StorageError, as_path, remove_leftovers, save_tensors
 from rnnbp.train.history import MetricsLog
 from rnnbp.train.lock import FolderLock
+from rnnbp.train.metrics import in_json
 from rnnbp.train.snapshots import Parts, Standing, save_snapshot
 
 SNAPSHOT, METRICS, MODEL = "snapshot.safetensors", "metrics.jsonl", "model.safetensors"
@@ -143,7 +144,7 @@ class RunFolder:
         """Add a line of metrics."""
         if self._log is not None and self.path is not None:
             self._check_held(self.path)
-            self._log.write(metrics)
+            self._log.write(in_json(metrics))
 
     def snapshot(self, at: Standing, extra: Mapping[str, JSON]) -> None:
         """Write a snapshot, unless that of this step is there; the lines that it counts on go first."""

@@ -21,7 +21,9 @@ LONGEST = 1 << 20
 class History:
     """The result of training.
 
-    losses: for each step, the loss of its batch before the update, NaN of one that was skipped.
+    losses: for each step, the loss of its batch before the update, NaN of one that was skipped or
+    has no weight.
+    weightless: how many batches had no weight, as a window of padding or warm-up alone.
     validation_losses, and validation_steps: after how many steps each was taken.
     metrics: by name, as "accuracy", their values for each step, NaN where there is none, and as
     "validation_accuracy" for each validation.
@@ -41,6 +43,7 @@ class History:
     seconds: float = 0.0
     signal: int | None = None
     metrics: dict[str, list[float]] = field(default_factory=dict)
+    weightless: int = 0
 
     def note(self, found: Mapping[str, float]) -> None:
         """Add a value to each of some metrics."""
@@ -49,13 +52,13 @@ class History:
 
     @property
     def steps(self) -> int:
-        """Updates made, and batches skipped."""
+        """Updates made, and batches skipped or without weight."""
         return len(self.losses)
 
     @property
     def skipped(self) -> int:
         """Batches that were skipped because something in them was not finite."""
-        return sum(map(math.isnan, self.losses))
+        return sum(map(math.isnan, self.losses)) - self.weightless
 
     @reprs.safe
     def __repr__(self) -> str:
@@ -69,6 +72,7 @@ class History:
             validation_losses=_ends(self.validation_losses) + best,
             metrics=", ".join(last) and f"{', '.join(last)} at last",
             skipped=f"{self.skipped:,}" if self.skipped else "",
+            weightless=f"{self.weightless:,}" if self.weightless else "",
         )
 
     def copy(self, reason: str, signal: int | None = None) -> History:
@@ -85,7 +89,8 @@ class History:
 
 
 def _ends(losses: list[float]) -> str:
-    """The first and the last."""
+    """The first and the last that count: that are no NaN, if there are such."""
+    losses = [loss for loss in losses if not math.isnan(loss)] or losses[-1:]
     if len(losses) < 2:
         return "".join(map(reprs.number, losses))
     return f"{reprs.number(losses[0])} at first, {reprs.number(losses[-1])} at last"

@@ -12,6 +12,7 @@ import numpy as np
 from rnnbp.losses import BinaryCrossEntropy
 from rnnbp.nearest import nearest
 from rnnbp.numerics import Array, shown
+from rnnbp.storage import JSON
 from rnnbp.train.metric_values import Accuracy, MetricFunction, Own, Values, differences, squares
 
 MetricsLike: TypeAlias = str | Sequence[str | MetricFunction] | Mapping[str, str | MetricFunction]
@@ -60,9 +61,9 @@ class Averages:
         return {f"{prefix}{metric.name}": total / weight for metric, total, weight in found if weight > 0}
 
 
-def in_json(found: Mapping[str, float]) -> dict[str, float | None]:
+def in_json(found: Mapping[str, JSON]) -> dict[str, JSON]:
     """Metrics as a line of JSON has them, which knows no NaN."""
-    return {name: value if math.isfinite(value) else None for name, value in found.items()}
+    return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in found.items()}
 
 
 def as_metrics(what: str, given: MetricsLike, loss: object) -> tuple[Metric, ...]:

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from rnnbp.arrays import sliceable
+from rnnbp.bptt.cures import OF_ELEMENTS
 from rnnbp.numerics import DtypeError, ShapeError, flag, shown
 from rnnbp.train.rows import Rows, rows, same_length
 
@@ -66,9 +67,10 @@ def _recording(place: str, at: str, x: object, target: object, mask: object) -> 
         return Recording(first, second, None)
     weights = rows(f"{place}: mask{at}", mask, numbers=True, axes="(S,)")
     if weights.shape != (len(first),):
+        elements = weights.ndim > 1 and len(weights) == len(first)
         raise ShapeError(
             f"{place}: mask{at} must have shape ({len(first)},), a weight for each step of x{at}, found shape "
-            f"{weights.shape}; give one axis"
+            f"{weights.shape}; {OF_ELEMENTS if elements else 'give one axis'}"
         )
     return Recording(first, second, weights)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -179,6 +180,7 @@ class Snapshot:
             best_loss=None if none else numbers.number("best_loss", least=-np.inf),
             best_step=None if none else numbers.whole("best_step", most=step),
             seconds=numbers.number("seconds"),
+            weightless=0 if numbers.missing("weightless") else numbers.whole("weightless", most=_nans(losses)),
         )
 
     def _series(self, name: str, dtype: str) -> list[Any]:
@@ -208,6 +210,10 @@ class Snapshot:
 
     def _under(self, prefix: str) -> dict[str, Array]:
         return {name.removeprefix(prefix): a for name, a in self.arrays.items() if name.startswith(prefix)}
+
+
+def _nans(losses: list[float]) -> int:
+    return sum(map(math.isnan, losses))
 
 
 def _batch(states: States) -> int:

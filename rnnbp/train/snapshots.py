@@ -37,6 +37,7 @@ def save_snapshot(path: PathLike, parts: Parts, at: Standing, extra: Mapping[str
         "seconds": past.seconds,
         "began": [*at.began],
         **({"lost": [*at.lost]} if at.lost else {}),
+        **({"weightless": past.weightless} if past.weightless else {}),
     }
     save_tensors(path, arrays, {"snapshot": numbers | parts.rates(), **extra})
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from rnnbp import reprs
 from rnnbp.arrays import is_stream, plain
+from rnnbp.bptt.results import States
 from rnnbp.numerics import Array, NonFiniteError, ShapeError, flag, positive_int, shown
 
 UNKNOWN = sys.maxsize
@@ -73,16 +74,24 @@ def check_place(place: str, batches: int, epoch: int, index: int) -> None:
 
 
 @contextlib.contextmanager
-def carrying(batch: Batch, state: object) -> Iterator[None]:
-    """Check that it is one, and say of errors in a batch that goes on from another one that it does
-    so."""
+def carrying(batch: Batch, state: States | None) -> Iterator[None]:
+    """Check that it is one, and say of errors in a batch that goes on from another one, of another
+    number of sequences, that it does so."""
     check_batch(batch)
     try:
         yield
     except ShapeError as error:
-        if state and not batch.fresh:
+        if state and not batch.fresh and _differs(batch, state):
             error.add_note("the state is carried over from the batch before; give all lanes until one with fresh=True")
         raise
+
+
+def _differs(batch: Batch, state: States) -> bool:
+    """Whether a batch has another number of sequences than the state; True for a stream, of which it
+    is not known."""
+    rows = next((len(array) for arrays in state for array in arrays), None)
+    shape = () if is_stream(batch.x) else np.shape(batch.x)
+    return len(shape) <= 1 or shape[1] != rows
 
 
 def lost_after(batch: Batch, lost: tuple[int, ...], found: tuple[int, ...]) -> tuple[int, ...]:

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from rnnbp.arrays import is_stream, plain
 from rnnbp.bptt.results import States
+from rnnbp.losses.own import target_not_finite
 from rnnbp.numerics import Array, NonFiniteError
 from rnnbp.train.accumulation import Part, WeightedSum, weight_of
 from rnnbp.train.metrics import Averages, in_json
 from rnnbp.train.run_data import RunData
-from rnnbp.train.source import Batch, Source, check_known, lost_after
+from rnnbp.train.source import Batch, Source, check_known, comes_once, lost_after
+from rnnbp.train.sources import epoch_of
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.updates import DivergedError, Update, Updated
 from rnnbp.train.validation import validation_loss
@@ -43,6 +46,7 @@ def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip:
         return Step({"loss": None, "grad_norm": None, "lr": update.rate(at.step), **skipped}, None, group.taken)
     at.state, at.lost = made.state, group.lost
     at.history.losses.append(made.metrics["loss"])
+    at.history.weightless += made.metrics.get("weight") == 0
     if group.seen is None:
         return Step(made.metrics, made.grads, group.taken)
     measured = group.measured.values()
@@ -105,13 +109,23 @@ def _names(update: Update) -> list[str]:
     return [metric.name for metric in update.options.measured]
 
 
+def _bad_target(source: Source) -> str:
+    """Where the target of a batch of a source is not finite; "" if nowhere, or it is not known."""
+    for index, batch in enumerate(() if comes_once(source) else epoch_of(source)):
+        target, mask = (None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask))
+        if found := target_not_finite(target, mask):
+            return f"in batch {index} {found}"
+    return ""
+
+
 def validated(update: Update, source: Source, at: Standing, parts: Parts, known: RunData) -> dict[str, Any]:
     """The validation loss, told to the run, and the metrics. Raises FloatingPointError where it is not finite."""
     seen, options, found = partial(known.see_validation, source), update.options, Averages(update.options.measured)
     measured = found.see if found.metrics else None
     value = validation_loss(update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=measured)
     if not math.isfinite(value):
-        raise FloatingPointError(f"step {at.step}: the validation loss is {value}; lower the learning rate")
+        why = _bad_target(source) or "lower the learning rate"
+        raise FloatingPointError(f"step {at.step}: the validation loss is {value}; {why}")
     at.validated(value, parts.params)
     if parts.plateau is not None:
         parts.plateau.update(value)

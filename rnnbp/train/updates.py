@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from rnnbp.arrays import is_stream, plain, sliceable
 from rnnbp.bptt import bptt
@@ -21,7 +20,10 @@ from rnnbp.graph import Graph
 from rnnbp.ieee import ieee
 from rnnbp.lazy import cached_property
 from rnnbp.ledger import arrays_in
+from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
+from rnnbp.losses.function import as_loss
+from rnnbp.losses.own import Own, target_not_finite
 from rnnbp.numerics import Array, first_bad, shown
 from rnnbp.optim import OnPlateau, Optimizer, clip_norm, clip_value
 from rnnbp.optim.clipping import norm_of, scale_down
@@ -33,6 +35,12 @@ from rnnbp.train.identity import Identity, described, of_chunks, of_optimizer, o
 from rnnbp.train.options import Options
 from rnnbp.train.source import Batch, carrying
 from rnnbp.train.wiring import of_model
+
+LOWER = (
+    "lower the learning rate, clip gradients by clip_norm, or look at the data of this step, "
+    "which on_nonfinite='skip' leaves out"
+)
+"""What to do about numbers that are not finite."""
 
 
 class Updated(NamedTuple):
@@ -123,16 +131,20 @@ class Update:
         self.optimizer.check_parameters(self.model)
         place = f"step {step + 1}:"
         with carrying(batch, state):
-            try:
-                loss_of = self.options.loss if seen is None else Observed(self.options.loss, seen)
-                result = self._run(batch, loss_of, state, step, number)
-            except NoWeightError:  # a window of padding alone: nothing to learn, but the state goes on
-                result = self._run(batch, NoLoss(), state, step, number)
-                _check(place, _states(result))
-                return Part(0.0, None, result.state, result.lost), []
+            loss_of = self.options.loss if seen is None else Observed(self.options.loss, seen)
+            with contextlib.suppress(NoWeightError):
+                return self._learned(place, batch, self._run(batch, loss_of, state, step, number))
+            # a window of padding alone: nothing to learn, but the state goes on
+            result = self._run(batch, NoLoss(), state, step, number)
+            _check(place, _states(result))
+            return Part(math.nan, None, result.state, result.lost), []
+
+    def _learned(self, place: str, batch: Batch, result: Gradients) -> tuple[Part, list[Extent]]:
+        """The same of a batch that has weight."""
         loss, grads = float(result.loss), {name: result.grads[name] for name in self.optimizer.params}
-        _check(place, {"the loss": np.array(loss)} if not math.isfinite(loss) else {})
         gradients = {f"the gradient of {name}": g for name, g in grads.items()}
+        if not math.isfinite(loss):
+            raise _not_finite(place, loss, self.options.loss, batch, [*gradients.values()])
         found = _check(place, gradients | _states(result))
         return Part(loss, grads, result.state, result.lost), found[: len(grads)]
 
@@ -140,7 +152,7 @@ class Update:
         """Clip, update, and look at the parameters."""
         loss, grads, state, lost = part
         if grads is None:
-            metrics = {"loss": 0.0, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}
+            metrics = {"loss": math.nan, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}
             return Updated(metrics, state, lost, None)
         norm, rate = self._clip(grads, found), self.rate(step)
         self._step(grads, found, norm, rate)
@@ -208,6 +220,21 @@ class DivergedError(FloatingPointError):
     changed."""
 
 
+def _not_finite(place: str, value: float, loss: LossLike, batch: Batch, gradients: list[Array]) -> FloatingPointError:
+    """The error of a loss that is not finite: what is wrong with the target or the function, where that is seen."""
+    what = f"{place} the loss is {value}"
+    target, mask = (None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask))
+    if why := target_not_finite(target, mask):
+        return FloatingPointError(f"{what}: {why}")
+    own = not isinstance(loss, Loss) or isinstance(loss, Own) or not loss.ours
+    if own and all(first_bad(g) is None for g in gradients):
+        return FloatingPointError(
+            f"{what}, and all gradients are finite: look at how {as_loss(loss)} computes its value, as a logarithm or "
+            f"a quotient of 0"
+        )
+    return FloatingPointError(f"{what}; {LOWER}")
+
+
 def _states(result: Gradients) -> dict[str, Array]:
     return {f"the state {k}": array for k, array in enumerate(arrays_in(result.state))}
 
@@ -220,9 +247,5 @@ def _check(
     for (what, array), extent in zip(arrays.items(), found, strict=True):
         if math.isnan(extent.largest):
             bad = first_bad(array) or ()
-            raise error(
-                f"{when} {what} is {array[bad]}{f' at {list(bad)}' if bad else ''}; "
-                f"lower the learning rate, clip gradients by clip_norm, or look at the data of this step, "
-                f"which on_nonfinite='skip' leaves out"
-            )
+            raise error(f"{when} {what} is {array[bad]}{f' at {list(bad)}' if bad else ''}; {LOWER}")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -70,14 +71,12 @@ def _evaluated(
     model: Any, batch: Batch, loss: LossLike, state: States | None, chunk: int | None, measured: Seen | None
 ) -> tuple[float, float, States, tuple[int, ...]]:
     """(loss, weight, state after it, rows whose state is lost) of a batch."""
-    try:
-        value, after, lost = evaluated(
-            model, batch.x, batch.target, loss, state=state, mask=batch.mask, chunk=chunk, seen=measured
-        )
-    except NoWeightError:
-        _, after, lost = evaluated(model, batch.x, batch.target, NoLoss(), state=state, mask=batch.mask, chunk=chunk)
-        return 0.0, 0.0, after, lost
-    return value, _weight(model, batch, loss), after, lost
+    how: dict[str, Any] = {"state": state, "mask": batch.mask, "chunk": chunk}
+    with contextlib.suppress(NoWeightError):
+        value, after, lost = evaluated(model, batch.x, batch.target, loss, seen=measured, **how)
+        return value, _weight(model, batch, loss), after, lost
+    _, after, lost = evaluated(model, batch.x, batch.target, NoLoss(), **how)
+    return 0.0, 0.0, after, lost
 
 
 def _weight(model: Any, batch: Batch, loss: LossLike) -> float:
