@@ -64,7 +64,7 @@ class History:
     def __repr__(self) -> str:
         what = f"{reprs.counted(self.steps, 'step')} in {reprs.number(self.seconds)} s, {self.reason or 'going on'}"
         best = "" if self.best_loss is None else f"; best_loss {reprs.number(self.best_loss)} at step {self.best_step}"
-        last = [f"{name} {reprs.number(values[-1])}" for name, values in self.metrics.items() if values]
+        last = [f"{name} {reprs.number(_counting(values)[-1])}" for name, values in self.metrics.items() if values]
         return reprs.titled(
             self,
             what,
@@ -89,11 +89,16 @@ class History:
 
 
 def _ends(losses: list[float]) -> str:
-    """The first and the last that count: that are no NaN, if there are such."""
-    losses = [loss for loss in losses if not math.isnan(loss)] or losses[-1:]
+    """The first and the last that count."""
+    losses = _counting(losses)
     if len(losses) < 2:
         return "".join(map(reprs.number, losses))
     return f"{reprs.number(losses[0])} at first, {reprs.number(losses[-1])} at last"
+
+
+def _counting(values: list[float]) -> list[float]:
+    """Those that are no NaN, if there are such; else the last."""
+    return [value for value in values if not math.isnan(value)] or values[-1:]
 
 
 HISTORY_NOTE = "its .history is the History of the run: "
