@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rnnbp.nearest import hint
 from rnnbp.unsupported import METHODS
@@ -72,6 +72,60 @@ INSTEAD = {
     "train": "training is rnnbp.fit(model, data, loss), or rnnbp.Trainer",
 }
 """By the names of other libraries."""
+
+
+TRAINS = "rnnbp.fit(model, data, loss) or a Trainer trains it"
+OF_MODELS = {
+    "parameters": "model.params holds its arrays by name",
+    "named_parameters": "model.params holds its arrays by name",
+    "weights": "params holds its arrays by name",
+    "weight": "params['weight'] is it",
+    "bias": "params['bias'] is it",
+    "get_weights": "params holds its arrays by name",
+    "set_weights": "write into its arrays, model.params[name][...] = values, or model.params.update(values)",
+    "trainable_variables": "model.params holds its arrays by name",
+    "state_dict": "model.params.copy() is a copy of its arrays; rnnbp.save_weights(model, path) writes them",
+    "load_state_dict": "model.params.update(values) sets its arrays; rnnbp.load_weights(model, path) reads them",
+    "save": "rnnbp.save_weights(model, path) writes its weights",
+    "save_weights": "rnnbp.save_weights(model, path) writes them",
+    "load_weights": "rnnbp.load_weights(model, path) reads them",
+    "fit": TRAINS,
+    "compile": f"the loss and the optimizer are given later: {TRAINS}",
+    "train": f"bptt runs it in training mode, predict in evaluation mode; {TRAINS}",
+    "eval": "rnnbp.predict and rnnbp.evaluate run it in evaluation mode as it is",
+    "zero_grad": "rnnbp.bptt(...).grads are new each time",
+    "predict": "rnnbp.predict(model, x) runs it",
+    "forward": "rnnbp.predict(model, x) runs it",
+    "evaluate": "rnnbp.evaluate(model, x, target, loss) is its loss",
+    "backward": "rnnbp.bptt(model, x, target, loss) is its loss and gradients",
+    "to": "everything runs on the CPU; model.astype('float64') is a copy of another dtype",
+    "cpu": "everything runs on the CPU",
+    "cuda": "everything runs on the CPU",
+    "double": "model.astype('float64') is a copy of that dtype",
+    "float": "model.astype('float32') is a copy of that dtype",
+    "add": "all layers are given at once, Sequential(first, second)",
+    "append": "all layers are given at once, Sequential(first, second)",
+    "requires_grad_": "the optimizer says what it leaves alone, frozen='head.*'",
+    "trainable": "the optimizer says what it leaves alone, frozen='head.*'",
+    "hidden_size": "its parameters' shapes say it, model.summary(steps=..., batch=...) too",
+    "units": "its parameters' shapes say it, model.summary(steps=..., batch=...) too",
+}
+"""Of a network or layer, by the names of other libraries."""
+
+
+class Helpful:
+    """What networks and layers share: a name that other libraries have says what there is instead."""
+
+    __slots__ = ()
+    if not TYPE_CHECKING:  # which says itself what there is
+
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return object.__getattribute__(self, name)  # raises again, what a property of the user's raised too
+            except AttributeError as error:
+                if name not in OF_MODELS or hasattr(type(self), name):
+                    raise
+                raise AttributeError(f"{error}; {OF_MODELS[name]}", name=name, obj=self) from None
 
 
 def refusing(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
 from rnnbp.asking import Recent
+from rnnbp.layers import __all__ as layer_names
 from rnnbp.layers.base import Layer
 from rnnbp.naming import checked_name, with_name
 from rnnbp.network import Network, name_params
@@ -153,6 +154,15 @@ class Graph(Network):
         return with_name(f"{type(self).__name__}({', '.join(map(repr, self.layers))})", self.name)
 
 
+def _built(block: object) -> str:
+    """What to do instead of giving a Sequential something that is no layer."""
+    if isinstance(block, (list, tuple)):
+        return "give them one by one, Sequential(*layers)"
+    name = getattr(block, "__name__", "")
+    known = {each.casefold(): each for each in layer_names}
+    return f"give {known[name.casefold()]}()" if name.casefold() in known else "build it first"
+
+
 class Sequential(Graph):
     """Layers, Recurrents and graphs in a chain, each applied to the output of the one before.
 
@@ -169,7 +179,7 @@ class Sequential(Graph):
         x = value = Input()
         for k, block in enumerate(blocks):
             if not isinstance(block, (Layer, Network)):
-                raise TypeError(f"Sequential: item {k} is {shown(block)}, not a layer; build it first")
+                raise TypeError(f"Sequential: item {k} is {shown(block)}, not a layer; {_built(block)}")
             if isinstance(block, Graph) and len(block.input_shapes) != 1:
                 cure = "join them in a Graph; a Cell goes inside Recurrent(...)"
                 raise TypeError(f"Sequential: item {k}, {block}, has {len(block.input_shapes)} inputs; {cure}")

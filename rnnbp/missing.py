@@ -226,6 +226,11 @@ WAYS = (
         "a source makes batches: give rnnbp.Sequences(x, target, batch_size=32), batch-first, to fit, evaluate and "
         "predict",
     ),
+    Way(
+        "Trainer.fit",
+        "validation_data val_data validation val valid_data",
+        "Trainer(model, optimizer, loss, validation=...) takes it",
+    ),
     Way(TRAINING, "validation_split", "give validation=, a source of the sequences that are held out"),
     Way(TRAINING, "class_weight", "the loss has it: CrossEntropy(class_weight=...)"),
     Way(TRAINING, "sample_weight sample_weights mask", "a source has it: Sequences(x, target, mask=..., ...)"),
@@ -268,7 +273,8 @@ WAYS = (
 
 def way_around(what: str, name: str) -> str:
     """What to do instead of giving ``what`` an argument ``name``, or "" where nothing is known."""
-    found = (way for way in WAYS if what in way.places.split() and name in way.names.split())
+    places = {what, what.partition(".")[0]}  # a method of a class that is among them
+    found = (way for way in WAYS if places & {*way.places.split()} and name in way.names.split())
     return next((way.text.format(what=what, name=name) for way in found), "")
 
 

@@ -191,7 +191,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         TypeError,
         r"has 3 inputs; join them in a Graph; a Cell goes inside Recurrent",
     ),
-    "a class in a Sequential": (lambda: rb.Sequential(rb.Tanh), TypeError, "item 0 is .*not a layer; build it first"),
+    "a class in a Sequential": (lambda: rb.Sequential(rb.Tanh), TypeError, "item 0 is .*not a layer; give Tanh"),
     "an empty Sequential": (lambda: rb.Sequential(), ValueError, "Sequential is empty"),
     "several outputs in a Sequential": (lambda: rb.Sequential(rb.Split(1, 2)), rb.ShapeError, "several outputs"),
     "an input left out": (lambda: rb.Graph(rb.Input(2), rb.Tanh()(rb.Input(2))), ValueError, "not among the inputs"),

@@ -116,3 +116,53 @@ def test_a_name_that_a_module_lacks(case: str) -> None:
     module, name, text = NAMES[case]
     with pytest.raises(AttributeError, match=text):
         getattr(module, name)
+
+
+OF_MODELS: dict[str, tuple[Callable[[], Any], str]] = {
+    "parameters": (lambda: rb.LSTM(3, 4).parameters, "'Recurrent' object has no attribute 'parameters'; model.params"),
+    "state_dict": (lambda: rb.Sequential(rb.Tanh()).state_dict, "rnnbp.save_weights"),
+    "fit": (lambda: rb.Sequential(rb.Tanh()).fit, r"rnnbp.fit\(model, data, loss\)"),
+    "predict": (lambda: rb.LSTM(3, 4).predict, r"rnnbp.predict\(model, x\)"),
+    "eval": (lambda: rb.LSTM(3, 4).eval, "in evaluation mode as it is"),
+    "weight": (lambda: rb.Dense(3, 4).weight, r"params\['weight'\]"),  # type: ignore[attr-defined]
+    "none": (lambda: rb.Dense(3, 4).colour, "'Dense' object has no attribute 'colour'$"),  # type: ignore[attr-defined]
+}
+
+
+@pytest.mark.parametrize("case", OF_MODELS)
+def test_a_name_that_models_have_elsewhere(case: str) -> None:
+    call, text = OF_MODELS[case]
+    with pytest.raises(AttributeError, match=text):
+        call()
+
+
+class Faulty(rb.Layer):
+    """A layer of the user's with a property that asks for what is not there."""
+
+    @property
+    def weight(self) -> Any:
+        return self.missing_part
+
+    def forward(self, *xs: Any, **context: Any) -> Any: ...
+    def backward_inputs(self, saved: Any, dy: Any) -> Any: ...
+    def output_shapes(self, *shapes: Any) -> Any: ...
+
+
+def test_the_error_of_a_users_property_stays() -> None:
+    with pytest.raises(AttributeError, match=r"'Faulty' object has no attribute 'missing_part'$"):
+        Faulty().weight  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("blocks", "text"),
+    [
+        ([[rb.LSTM(3, 4), rb.Tanh()]], r"give them one by one, Sequential\(\*layers\)"),
+        ([rb.LSTM(3, 4), np.tanh], r"give Tanh\(\)"),
+        ([rb.Tanh], r"give Tanh\(\)"),
+        ([rb.LSTM], "build it first"),
+        (["lstm"], "build it first"),
+    ],
+)
+def test_a_sequential_of_what_is_no_layer(blocks: list[Any], text: str) -> None:
+    with pytest.raises(TypeError, match=text):
+        rb.Sequential(*blocks)
