@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from rnnbp import forks
-from rnnbp.reprs import bytes_text
+from rnnbp.figures import HighWater, Used
 
 try:
     import resource
@@ -25,45 +25,6 @@ except ImportError:  # not on Windows
     resource = None  # type: ignore[assignment]
 
 __all__ = ["HighWater", "Used", "high_water", "measure"]
-
-
-class _Late:
-    """Attributes that are set when the block ends."""
-
-    def __getattr__(self, name: str) -> int:
-        if name.endswith("bytes"):
-            raise AttributeError(f"{name} is not known inside the block that is measured; read it after the block")
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; see help(rnnbp.memory)")
-
-
-class HighWater(_Late):
-    """What ``high_water`` found."""
-
-    high_water_bytes: int | None
-    """How far the process's resident high-water mark rose; None where the system does not tell."""
-    alone: bool = True
-    """False if child processes ran in the block, whose memory none of the figures counts."""
-
-    def __repr__(self) -> str:
-        known = "high_water_bytes" in vars(self)
-        return f"{type(self).__name__}: {self if known else 'known when the block that is measured ends'}"
-
-    def __str__(self) -> str:
-        rise = self.high_water_bytes
-        mark = "high water not known" if rise is None else f"high water +{bytes_text(rise)}"
-        return mark if self.alone else f"{mark}; without its child processes, of which nothing is known"
-
-
-class Used(HighWater):
-    """What ``measure`` found. Printed, it is one line."""
-
-    peak_bytes: int
-    """The most bytes allocated at once, over those at the beginning."""
-    kept_bytes: int
-    """Bytes still allocated at the end, over those at the beginning; negative where more was freed."""
-
-    def __str__(self) -> str:
-        return f"peak {bytes_text(self.peak_bytes)}, kept {bytes_text(self.kept_bytes)}, {super().__str__()}"
 
 
 @contextmanager

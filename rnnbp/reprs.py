@@ -32,9 +32,13 @@ def titled(self: object, what: str, **rows: str) -> str:
 
 
 def cut(line: str) -> str:
-    """``line`` in one line, with an end of dots where it is too long."""
+    """``line`` in one line, with an end of dots where it is too long: after a whole word, if it has any."""
     line = line.replace("\n", " ")
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 4]} ..."
+    if len(line) <= WIDTH:
+        return line
+    begun = line[: WIDTH - 4]
+    words = begun if line[WIDTH - 4] == " " else begun.rpartition(" ")[0].rstrip()
+    return f"{words if len(words) > WIDTH // 2 else begun} ..."
 
 
 def listed(texts: Iterable[str], total: int, most: int = 60) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from rnnbp.actions import TIERS, Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store, Tier
 from rnnbp.arguments import takes
 from rnnbp.printing import as_text
-from rnnbp.reprs import bytes_text, counted, safe, titled
+from rnnbp.reprs import bytes_text, counted, listed, safe, titled
 from rnnbp.schedules import ScheduleLike, check_counts, resolve
 
 
@@ -42,6 +42,10 @@ class Simulation:
     """Checkpoints read, by tier; a Load from a tape is none."""
 
 
+ROOM = 70
+"""Letters of a line of bytes by kind."""
+
+
 @safe
 def cost_text(self: Any) -> str:
     """The repr of a Simulation with bytes and seconds, predicted or measured, in a few lines."""
@@ -52,7 +56,7 @@ def cost_text(self: Any) -> str:
     return titled(
         self,
         f"peak_bytes {self.peak_bytes:,}, {seconds}",
-        at_peak=", ".join(f"{kind} {bytes_text(n)}" for kind, n in kinds),
+        at_peak=listed([f"{kind} {bytes_text(n)}" for kind, n in kinds], len(kinds), ROOM),
         **({"loss": held} if self.output_bytes else {}),
         objects=f"{bytes_text(self.object_bytes)} of Python's own, about",
         steps=f"{steps}; in {counted(self.chunks, 'chunk')}",

@@ -48,6 +48,7 @@ SECOND: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Trainer.fit. nothing to do")
 @pytest.mark.parametrize("case", SECOND)
 def test_how_long_a_second_fit_is(case: str) -> None:
     limits, steps = SECOND[case]

@@ -15,6 +15,8 @@ from rnnbp.train.options import OnInterrupt
 from rnnbp.train.sources import SourceLike
 from rnnbp.train.training import Tell, Training
 
+RESUME = "fit with resume=True and the same folder goes on"
+
 
 @dataclass
 class FitCall:
@@ -32,21 +34,25 @@ class FitCall:
             raise RuntimeError("Trainer.fit: it is training already, in a callback or another thread; wait for its end")
         if not run.goes_on and (text := self.limits.counted_otherwise(run.at)):
             warnings.warn(text, FutureWarning, stacklevel=outside())
+        if not run.goes_on and run.pending is None and (text := self.limits.reached(run.at)):
+            warnings.warn(text, stacklevel=outside())
         try:
             reason = self._trained(data)
             if reason is None and signals.signal is not None and on_interrupt == "raise":
                 raise ending(signals.signal, self._how_to_go_on())
         except BaseException as error:
             stopped = isinstance(error, KeyboardInterrupt | SystemExit) and signals.signal is not None
-            carry(error, run.at.history.copy(*(("interrupted", signals.signal) if stopped else ("error",))))
+            run.ended = ("interrupted", signals.signal) if stopped else ("error", None)
+            carry(error, run.at.history.copy(*run.ended))
             raise
-        return run.at.history.copy(reason or "interrupted", None if reason else signals.signal)
+        run.ended = (reason, None) if reason else ("interrupted", signals.signal)
+        return run.at.history.copy(*run.ended)
 
     def _trained(self, data: SourceLike) -> str | None:
         """Train under the handlers of signals; why it ended, None for a signal."""
         run = self.training
         try:
-            run.busy = True
+            run.busy, run.ended = True, ("", None)
             with contextlib.closing(run.folder), self.interrupts:
                 reason = run.train(data, self.limits, self.interrupts, self.tell)
         finally:
@@ -73,7 +79,16 @@ class FitCall:
 
     def _how_to_go_on(self) -> str:
         run = self.training
-        place, path = f"Trainer.fit: interrupted after step {run.at.step}", run.folder.path
-        if path is None:
-            return f"{place}; no folder was given: call fit again in this process to go on"
-        return f"{place}; all is in {path / SNAPSHOT}: go on by resume() and fit, or here by fit alone"
+        place, path = f"{run.caller}: interrupted after step {run.at.step}", run.folder.path
+        if run.caller == "fit":
+            kept = "nothing can go on, for no folder was given" if path is None else f"all is in {path / SNAPSHOT}"
+            cure = (
+                "a Trainer goes on when its fit is called again; or give folder=, and resume=True"
+                if path is None
+                else RESUME
+            )
+            return f"{place}; {kept}: {cure}; the parameters are in the model, and the History is error.history"
+        kept = "no folder was given: call this Trainer's fit again in this process to go on"
+        if path is not None:
+            kept = f"all is in {path / SNAPSHOT}: go on by resume() and fit, or here by fit alone"
+        return f"{place}; {kept}; what was found is in Trainer.history"

@@ -72,6 +72,7 @@ def fit(
         if trainer.folder.path is None:
             raise ValueError("fit: resume=True goes on from the snapshot in a folder; give folder=")
         trainer.resume(missing_ok=True)
+    trainer._training.caller = "fit"  # so that nobody is told to go on with a Trainer that he does not have
     return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
 
 

@@ -12,10 +12,10 @@ from rnnbp.train.source import Batch
 
 
 def iterable(given: object) -> bool:
-    """Whether it can be iterated, and is no array, text or dict."""
+    """Whether it can be iterated, and is no array, text, dict or single batch."""
     return (
         hasattr(given, "__iter__")
-        and not isinstance(given, (str, bytes, Mapping, set, frozenset, type))
+        and not isinstance(given, (str, bytes, Mapping, set, frozenset, type, Batch))
         and not hasattr(given, "__array__")
         and not hasattr(given, "shape")
     )

@@ -57,6 +57,17 @@ class Limits:
             return "finished"
         return "time" if self.max_seconds is not None and self.elapsed() >= self.max_seconds else None
 
+    def reached(self, at: Standing) -> str:
+        """What to say where an earlier call has reached a limit in all, so that there is nothing to do; or ""."""
+        given = {"until_epochs": (self.until_epochs, at.epoch), "until_steps": (self.until_steps, at.step)}
+        for name, (value, done) in given.items():
+            if value is not None and done >= value:
+                return (
+                    f"Trainer.fit: nothing to do, {name}={value} is reached: {done} are done; "
+                    f"{name.removeprefix('until_')}= counts from now"
+                )
+        return ""
+
     def counted_otherwise(self, at: Standing) -> str | None:
         """What to say where ``epochs`` and ``steps``, if they counted from the run's beginning, would train on."""
         given = {"epochs": (self.epochs, at.epoch), "steps": (self.steps, at.step)}

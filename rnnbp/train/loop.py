@@ -191,6 +191,11 @@ class Trainer(Named):
     def __repr__(self) -> str:
         return shown_run(self, self._training)
 
+    @property
+    def history(self) -> History:
+        """A copy of the History so far, as ``fit`` returns it; that of a ``fit`` that was interrupted too."""
+        return self._training.at.history.copy(*self._training.ended)
+
     @method_takes("Trainer.fit", {each.name: setting_way(each.name) for each in fields(Options)})
     @restoring
     def fit(

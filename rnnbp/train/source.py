@@ -21,15 +21,26 @@ UNKNOWN = sys.maxsize
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Arguments of ``bptt``: x (T, B, ...), target (T, B, ...) or None, mask (T, B) or None.
+    """Arguments of ``bptt``, time-first: x (T, B, ...), target (T, B, ...) or None, mask (T, B) or None.
 
     fresh: True to start from the model's initial state, False to carry on from the batch before.
+
+    It unpacks as ``x, target = batch``, or ``x, target, mask = batch`` where there is a mask.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x, target = rb.Sequences(np.zeros((8, 5, 3), "float32"), np.zeros((8, 5), int), batch_size=4).batch(0, 0)
+    >>> x.shape, target.shape
+    ((5, 4, 3), (5, 4))
     """
 
     x: Array
     target: Array | None = None
     mask: Array | None = None
     fresh: bool = True
+
+    def __iter__(self) -> Iterator[Array | None]:
+        """x, target, and the mask if there is one."""
+        yield from (self.x, self.target) if self.mask is None else (self.x, self.target, self.mask)
 
     @reprs.safe
     def __repr__(self) -> str:

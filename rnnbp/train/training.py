@@ -43,6 +43,7 @@ class Training:
     busy: whether a call of fit is training.
     goes_on: whether it comes from a snapshot, so that the call of fit that wrote it goes on.
     stopping: why a callback wants it to end. earlier: the seconds of earlier calls.
+    caller: what the user called. ended: why the last call of fit ended, and by what signal.
     last: the last parameters, while the model holds the best.
     """
 
@@ -59,6 +60,8 @@ class Training:
     goes_on: bool = False
     stopping: str = ""
     earlier: float = 0.0
+    caller: str = "Trainer.fit"
+    ended: tuple[str, int | None] = ("", None)
     last: dict[str, Array] = field(default_factory=dict)
     grads: Mapping[str, Array] | None = None
 
@@ -97,7 +100,8 @@ class Training:
         limits = limits.counted(self.at)
         total = limits.total(self.at, data.batches_per_epoch, self.options.accumulate)
         try:
-            with progress_bar(self.options.progress, self.at.step, total) as bar:
+            done = self.pending is None and self._reason(limits) is not None
+            with progress_bar(False if done else self.options.progress, self.at.step, total) as bar:
                 while self.pending is not None or not (reason := self._reason(limits)):
                     if self.pending is None and interrupts.signal is not None:
                         break
@@ -139,7 +143,7 @@ class Training:
         adopt()
         self.own_rate = update.optimizer.learning_rate
         self.update, self.identity, self.at, self.pending, self.useless = update, identity, at, None, ""
-        self.grads, self.last, self.goes_on = None, {}, True
+        self.grads, self.last, self.goes_on, self.ended = None, {}, True, ("", None)
         self.known = replace(data, wanted=self.folder.path is not None)
         self.folder.adopt(file, at.step, before, differs=bool(override))
 
