@@ -233,7 +233,11 @@ WAYS = (
     ),
     Way(TRAINING, "validation_split", "give validation=, a source of the sequences that are held out"),
     Way(TRAINING, "class_weight", "the loss has it: CrossEntropy(class_weight=...)"),
-    Way(TRAINING, "sample_weight sample_weights mask", "a source has it: Sequences(x, target, mask=..., ...)"),
+    Way(
+        TRAINING,
+        "sample_weight sample_weights mask",
+        "a source has it: Sequences(x, target, mask=weights, ...), (N,) of sequences or (N, T) of steps",
+    ),
     Way(
         TRAINING,
         "epochs steps max_seconds until_epochs until_steps",

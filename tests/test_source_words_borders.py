@@ -49,7 +49,7 @@ def sequences(**given: Any) -> rb.Sequences:
 BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a label for each sequence": (lambda: sequences(target=LABELS), rb.ShapeError, "or say last=True for one of each"),
     "lengths as a mask": (lambda: sequences(mask=LENGTHS), rb.ShapeError, "or give lengths as lengths="),
-    "both": (lambda: sequences(mask=STEPS, lengths=LENGTHS), ValueError, "give one of them"),
+    "both, of another shape": (lambda: sequences(mask=STEPS[:, :4], lengths=LENGTHS), rb.ShapeError, "mask must begin"),
     "too long": (
         lambda: sequences(lengths=LENGTHS + 1),
         ValueError,
@@ -99,7 +99,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "a mask of each output in bptt": (
         lambda: rb.bptt(net(), X, STEPS, CE, mask=np.ones((N, T, K))),
         rb.ShapeError,
-        r"must have shape \(T, B\) = \(6, 10\), found \(6, 10, 4\).*PerStep",
+        r"must have shape \(T, B\) = \(6, 10\), found \(6, 10, 4\).*losses.Loss",
     ),
     "x and target for fit": (
         lambda: rb.fit(net(), X, STEPS, CE, epochs=1),  # type: ignore[arg-type, misc]  # that is the mistake

@@ -22,7 +22,7 @@ class Batches(Named):
 
     Its items are (x, target), (x, target, mask) or a ``train.Batch``, of NumPy arrays or what becomes
     one, as tensors of PyTorch in CPU memory: x (T, B, ...), target (T, B, ...) or None, mask (T, B), or
-    in the place of a mask the lengths (B,) of sequences.
+    in its place (B,), integers for the lengths of sequences, floats for their weights.
 
     Args:
         batches: a list or a loader, which is iterated anew in each epoch; a function of the epoch, from

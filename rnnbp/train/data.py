@@ -20,7 +20,7 @@ from rnnbp.lazy import cached_property
 from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, Shape, ShapeError, flag, positive_int
 from rnnbp.rng import check_seed
-from rnnbp.train.last import at_last, mask_of
+from rnnbp.train.last import TURN, at_last, mask_of, of_sequences, within
 from rnnbp.train.rows import Data, Rows, blocks, digest, rows, same_length
 from rnnbp.train.source import Batch, Source, check_place, first_epoch
 from rnnbp.train.windows import Windows
@@ -75,8 +75,9 @@ class Sequences(_Shuffled):
             read as 0 by ``bptt``.
         target: (N, T, ...), or None; with ``last`` (N, ...).
         batch_size: sequences in a batch; the last batch of an epoch may be smaller.
-        mask: (N, T), bool or weights ≥ 0 of the steps in the loss: 0 for the padding of short sequences.
-        lengths: (N,), the steps of each sequence, in the place of a mask: those after them are padding.
+        mask: (N, T), bool or weights ≥ 0 of the steps in the loss: 0 for the padding of short
+            sequences; or (N,) or (N, 1), weights of whole sequences.
+        lengths: (N,), the steps of each sequence: those after them are padding, whatever the mask.
         last: one target for each sequence, that of its last step: the last one of weight above 0.
         shuffle: a new order in each epoch, drawn from (seed, epoch).
         batch_first: False for x, target and mask with the axes (T, N, ...); a target for ``last`` stays (N, ...).
@@ -101,11 +102,14 @@ class Sequences(_Shuffled):
         self.last, axis = flag("Sequences: last", last), 0 if batch_first else 1
         self.x = _axes("x", x, axis, numbers=True)
         self.rows, self.steps = (int(n) for n in self.x.shape[:2])
-        self.mask = None if mask is None else _axes("mask", mask, axis, numbers=True)
+        self.mask = None if mask is None else _mask(mask, axis, (self.rows, self.steps))
         if lengths is not None:
-            if mask is not None:
-                raise ValueError("Sequences: lengths and mask say the same; give one of them")
-            self.mask = mask_of("Sequences: lengths", lengths, (self.rows, self.steps))
+            turn = TURN if batch_first else "batch-first: leave batch_first out"
+            known = mask_of("Sequences: lengths", lengths, (self.rows, self.steps), turn)
+            if self.mask is None:
+                self.mask = known
+            elif self.mask.shape == known.shape:  # another is refused below
+                self.mask = within(self.mask[0 : self.rows], known)
         self.target = None if target is None else _axes("target", target, 0 if last else axis, least=2 - last)
         super().__init__(batch_size, shuffle, seed)
         self._check()
@@ -213,6 +217,15 @@ def _axes(name: str, given: object, axis: int, *, numbers: bool = False, least: 
             f"{cures.get(name, '')}"
         )
     return found
+
+
+def _mask(given: Data, axis: int, lead: tuple[int, int]) -> Rows:
+    """A mask (N, T), or weights (N,) or (N, 1) of sequences at each of their steps."""
+    found = rows("Sequences: mask", given, numbers=True)
+    shape = found.shape
+    if len(shape) == 1 or (len(shape) == 2 and shape[1 - axis] == 1 and shape[axis] == lead[0] and lead[1] > 1):
+        return of_sequences("Sequences: mask", found[0 : len(found)].reshape(-1), lead)
+    return _axes("mask", given, axis, numbers=True)
 
 
 def _time_first(array: Any) -> Any:

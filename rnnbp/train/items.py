@@ -9,9 +9,11 @@ import numpy as np
 
 from rnnbp.arrays import is_stream, plain, sliceable
 from rnnbp.numerics import Array, ShapeError, shown
-from rnnbp.train.last import at_last, mask_of
+from rnnbp.train.last import at_last, mask_of, of_sequences
 from rnnbp.train.source import Batch
 
+TURN, TURNED = "batch-first: say batch_first=True", "time-first: leave batch_first out"
+"""What to do where x was taken as time-first, or as batch-first."""
 MOST = 3
 """Parts of an item: x, target, mask."""
 
@@ -30,7 +32,7 @@ class Layout:
         if not isinstance(item, (tuple, list)) or not 1 <= len(item) <= MOST:
             raise TypeError(_no_item(item))
         x, target, mask = (*item, None, None)[:MOST]
-        if not (self.batch_first or self.last or _are_lengths(mask)):
+        if not (self.batch_first or self.last or _is_row(mask)):
             _check_steps(x, target)
             return Batch(_given("x", x), _given("target", target), _given("mask", mask), fresh)
         weights = None if mask is None else plain("mask", mask)
@@ -43,8 +45,10 @@ class Layout:
             raise ShapeError(f"x must have axes {axes}, found shape {x.shape}; add the missing one")
         first = x if self.batch_first else x.swapaxes(0, 1)
         lead = first.shape[:2]
-        if _are_lengths(mask):
-            mask = mask_of("lengths", mask, lead)
+        if _is_row(mask) and mask.dtype.kind in "fb":
+            mask = of_sequences("mask", mask, lead)
+        elif _is_row(mask):
+            mask = mask_of("lengths", mask, lead, TURNED if self.batch_first else TURN)
         elif mask is not None:
             mask = self._led("mask", mask, lead)
         if target is not None and self.last:
@@ -88,8 +92,8 @@ def _given(name: str, part: Any) -> Any:
     return part if part is None or is_stream(part) or sliceable(part) else plain(name, part)
 
 
-def _are_lengths(mask: Any) -> TypeGuard[Array]:
-    """Whether it is one number of steps for each sequence, as loaders have them, in the place of a mask."""
+def _is_row(mask: Any) -> TypeGuard[Array]:
+    """Whether it is one number for each sequence, as loaders have them: of its steps, or a float that is its weight."""
     return mask is not None and not is_stream(mask) and np.ndim(mask) == 1
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rnnbp.arrays import as_array
+from rnnbp.arrays import as_array, plain
 from rnnbp.bptt.inference import last_steps
-from rnnbp.numerics import Array, Shape, ShapeError
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
+
+TURN = "time-first: say batch_first=False"
+"""What to do where x was taken as batch-first."""
 
 
 def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array]:
@@ -22,14 +25,46 @@ def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array
     return placed, weight
 
 
-def mask_of(name: str, lengths: ArrayLike, shape: Shape) -> Array:
-    """The mask (N, T) of sequences of these lengths (N,). Raises ShapeError, DtypeError or ValueError for others."""
-    found, (rows, steps) = as_array(name, lengths, kinds="iu"), shape
+def mask_of(name: str, lengths: ArrayLike, shape: Shape, turn: str = TURN) -> Array:
+    """The mask (N, T) of sequences of these lengths (N,). Raises ShapeError, DtypeError or ValueError for others.
+
+    ``turn`` says how x may be instead, and what to do then.
+    """
+    given, (rows, steps) = plain(name, lengths), shape
+    if given.dtype.kind == "b" or (given.ndim > 1 and given.shape in ((rows, steps), (steps, rows))):
+        raise DtypeError(f"{name} is {given.dtype} of shape {given.shape}, which is a mask; give it as mask=")
+    found = as_array(name, given, kinds="iu")
     if found.shape != (rows,):
-        raise ShapeError(f"{name} must have shape ({rows},), one for each sequence, found {found.shape}")
+        cure = f"; if x is {turn}" * (found.shape == (steps,))
+        raise ShapeError(f"{name} must have shape ({rows},), one for each sequence, found {found.shape}{cure}")
     fits = (found >= 1) & (found <= steps)
     if not fits.all():
         row = int(np.argmin(fits))
         raise ValueError(f"{name}[{row}] is {found[row]}, which must lie in [1, {steps}], the steps of x")
     made: Array = np.arange(steps) < found[:, None]
     return made
+
+
+def of_sequences(name: str, weights: Array, shape: Shape) -> Array:
+    """The mask (N, T) of weights (N,) of sequences: the same at each of their steps.
+
+    Raises ShapeError for weights that do not fit, and for integers that look like lengths.
+    """
+    rows = shape[0]
+    if weights.shape != (rows,):
+        raise ShapeError(
+            f"{name} must have shape (N, T) = {shape}, a weight for each step, or ({rows},), one for each sequence, "
+            f"found {weights.shape}"
+        )
+    if weights.dtype.kind in "iu" and weights.size and weights.max() > 1:
+        raise ShapeError(
+            f"{name} has shape {weights.shape} and integers up to {weights.max()}: are they weights, or lengths? "
+            f"give weights of sequences as floats, or give lengths as lengths="
+        )
+    return np.broadcast_to(weights[:, None], shape)
+
+
+def within(mask: Array, known: Array) -> Array:
+    """A mask (N, T), 0 after the end of each sequence, as ``known`` (N, T) says."""
+    found: Array = np.where(known, mask, mask.dtype.type(0))
+    return found
