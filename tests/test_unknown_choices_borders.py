@@ -44,3 +44,20 @@ def test_capital_letters_and_dashes_do_not_matter_and_what_is_far_is_not_named()
     assert nearest("Every_K", ["all", "every-k"]) == "every-k"
     assert nearest("colour", ["all", "every-k"]) == ""
     assert hint(3, ["all"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("loss", "built"),
+    [
+        ("mse", "MeanSquaredError"),
+        ("cross_entropy", "CrossEntropy"),
+        ("categorical_crossentropy", "CrossEntropy"),
+        ("BCE", "BinaryCrossEntropy"),
+        ("l1", "MeanAbsoluteError"),
+        (rb.losses.Huber, "Huber"),
+        (3, "MeanSquaredError"),
+    ],
+)
+def test_a_loss_that_is_not_built_is_named(loss: Any, built: str) -> None:
+    with pytest.raises(TypeError, match=rf"build it first, as losses\.{built}\(\)"):
+        rb.bptt(rb.LSTM(3, 4), X, Y, loss)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike as Like
 from rnnbp.arrays import plain
 from rnnbp.losses.base import Loss, New, Scalar, check_weightless
 from rnnbp.losses.cuts import check_cut, check_rows, has_passed, note_passed
+from rnnbp.losses.named import meant
 from rnnbp.losses.own import LossFunction, Own, fitting, mask_taken, name_of, number, without
 from rnnbp.numerics import Array, Shape, shown
 
@@ -199,5 +200,5 @@ def check_loss(loss: object) -> None:
     if isinstance(loss, type) or not callable(loss):
         raise TypeError(
             f"loss must be a Loss or a function (y, target) -> (value, dy), found {shown(loss)}; "
-            f"build it first, as losses.MeanSquaredError()"
+            f"build it first, as losses.{meant(loss)}()"
         )
