@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import NoReturn
 
+from rnnbp.instead import CPU
 from rnnbp.nearest import hint
+from rnnbp.other_losses import NOT_HERE, OURS, OWN
 from rnnbp.unsupported import METHODS
 
 RECURRENT = "both directions are not there yet; help('rnnbp.missing') has the lines that do it"
@@ -46,17 +48,6 @@ INSTEAD = {
     "tensor": "arrays are NumPy's",
     "Tensor": "arrays are NumPy's",
     "no_grad": "rnnbp.predict computes no gradients",
-    "MSE": "it is called MeanSquaredError here",
-    "MSELoss": "it is called MeanSquaredError here",
-    "MAE": "it is called MeanAbsoluteError here",
-    "L1Loss": "it is called MeanAbsoluteError here",
-    "SmoothL1Loss": "it is called Huber here",
-    "BCE": "it is called BinaryCrossEntropy here",
-    "BCELoss": "it is called BinaryCrossEntropy here, and takes logits",
-    "BCEWithLogitsLoss": "it is called BinaryCrossEntropy here",
-    "NLLLoss": "CrossEntropy takes logits",
-    "SparseCategoricalCrossentropy": "it is called CrossEntropy here, and takes logits",
-    "CategoricalCrossentropy": "it is called CrossEntropy here, and takes logits and class numbers",
     "EarlyStopping": "fit and Trainer take patience=, with validation=",
     "ModelCheckpoint": "fit and Trainer take folder=, with snapshot_every=",
     "ReduceLROnPlateau": "it is called OnPlateau here",
@@ -70,62 +61,50 @@ INSTEAD = {
     "save": "weights are saved by rnnbp.save_weights(model, path)",
     "load": "weights are loaded by rnnbp.load_weights(model, path)",
     "train": "training is rnnbp.fit(model, data, loss), or rnnbp.Trainer",
+    "callbacks": "fit and Trainer take callbacks=, functions of an event, and patience= for early stopping",
+    "Callback": "fit and Trainer take callbacks=, functions of an event",
+    "Parameter": "a layer of your own has its arrays in params: help(rnnbp.Layer)",
+    "nn": "layers are in rnnbp itself, as rnnbp.LSTM and rnnbp.Dense; losses in rnnbp.losses",
+    "functional": "layers are classes, as rnnbp.Tanh(); losses are in rnnbp.losses",
+    "optimizers": "it is called rnnbp.optim here",
+    "regularizers": "decay is the optimiser's: rnnbp.optim.AdamW(model, weight_decay=0.01)",
+    "metrics": "fit, Trainer and evaluate take metrics=, as metrics=['accuracy']",
+    "Accuracy": "fit, Trainer and evaluate take metrics=['accuracy']",
+    "models": "networks are rnnbp.Sequential and rnnbp.Graph",
+    "utils": "files are rnnbp.save_weights and rnnbp.load_weights; batches come from rnnbp.Sequences",
+    "data": "batches come from a source: Sequences, Windows, Examples or Batches",
+    "Dataset": "batches come from a source: Sequences, Windows, Examples or Batches",
+    "manual_seed": "layers and sources take rng=, fit and Trainer seed=",
+    "set_seed": "layers and sources take rng=, fit and Trainer seed=",
+    "seed": "layers and sources take rng=, fit and Trainer seed=",
+    "cuda": CPU,
+    "device": CPU,
+    "from_numpy": "arrays are NumPy's",
+    "load_state_dict": "it is rnnbp.load_weights(model, path), or model.params.update(arrays)",
+    "save_model": "weights are saved by rnnbp.save_weights(model, path)",
+    "load_model": "weights are loaded by rnnbp.load_weights(model, path) into a model that is built as it was",
+    "summary": "it is a method: print(model.summary())",
+    "compile": "nothing is compiled before; fit(model, data, loss, 'adam') takes loss and optimiser",
+    "grad": "rnnbp.bptt(model, x, target, loss).grads has the gradients",
+    "backward": "rnnbp.bptt(model, x, target, loss).grads has the gradients",
+    "to_categorical": "CrossEntropy takes class numbers as they are",
+    "one_hot": "it is a layer, OneHot(n); CrossEntropy takes class numbers as they are",
+    "Transformer": "there is none yet",
+    "TransformerEncoder": "there is none yet",
+    "lr_scheduler": "schedules are in rnnbp.optim: StepDecay, Cosine, WarmUp, OnPlateau",
+    "schedulers": "schedules are in rnnbp.optim: StepDecay, Cosine, WarmUp, OnPlateau",
+    "OneCycleLR": "there are WarmUp and Cosine: WarmUp(Cosine(1e-3, steps=1000), steps=100)",
+    "LinearLR": "it is WarmUp here",
+    "LinearWarmup": "it is WarmUp here",
+    "MultiStepLR": "any function of the step is a learning rate",
+    "ExponentialDecay": "any function of the step is a learning rate: lambda step: 1e-3 * 0.99**step",
+    "CosineDecay": "it is called Cosine here",
+    "LearningRateScheduler": "fit takes learning_rate=, any function of the step",
+    "Momentum": "it is SGD(model, momentum=0.9)",
 }
 """By the names of other libraries."""
-
-
-TRAINS = "rnnbp.fit(model, data, loss) or a Trainer trains it"
-OF_MODELS = {
-    "parameters": "model.params holds its arrays by name",
-    "named_parameters": "model.params holds its arrays by name",
-    "weights": "params holds its arrays by name",
-    "weight": "params['weight'] is it",
-    "bias": "params['bias'] is it",
-    "get_weights": "params holds its arrays by name",
-    "set_weights": "write into its arrays, model.params[name][...] = values, or model.params.update(values)",
-    "trainable_variables": "model.params holds its arrays by name",
-    "state_dict": "model.params.copy() is a copy of its arrays; rnnbp.save_weights(model, path) writes them",
-    "load_state_dict": "model.params.update(values) sets its arrays; rnnbp.load_weights(model, path) reads them",
-    "save": "rnnbp.save_weights(model, path) writes its weights",
-    "save_weights": "rnnbp.save_weights(model, path) writes them",
-    "load_weights": "rnnbp.load_weights(model, path) reads them",
-    "fit": TRAINS,
-    "compile": f"the loss and the optimizer are given later: {TRAINS}",
-    "train": f"bptt runs it in training mode, predict in evaluation mode; {TRAINS}",
-    "eval": "rnnbp.predict and rnnbp.evaluate run it in evaluation mode as it is",
-    "zero_grad": "rnnbp.bptt(...).grads are new each time",
-    "predict": "rnnbp.predict(model, x) runs it",
-    "forward": "rnnbp.predict(model, x) runs it",
-    "evaluate": "rnnbp.evaluate(model, x, target, loss) is its loss",
-    "backward": "rnnbp.bptt(model, x, target, loss) is its loss and gradients",
-    "to": "everything runs on the CPU; model.astype('float64') is a copy of another dtype",
-    "cpu": "everything runs on the CPU",
-    "cuda": "everything runs on the CPU",
-    "double": "model.astype('float64') is a copy of that dtype",
-    "float": "model.astype('float32') is a copy of that dtype",
-    "add": "all layers are given at once, Sequential(first, second)",
-    "append": "all layers are given at once, Sequential(first, second)",
-    "requires_grad_": "the optimizer says what it leaves alone, frozen='head.*'",
-    "trainable": "the optimizer says what it leaves alone, frozen='head.*'",
-    "hidden_size": "its parameters' shapes say it, model.summary(steps=..., batch=...) too",
-    "units": "its parameters' shapes say it, model.summary(steps=..., batch=...) too",
-}
-"""Of a network or layer, by the names of other libraries."""
-
-
-class Helpful:
-    """What networks and layers share: a name that other libraries have says what there is instead."""
-
-    __slots__ = ()
-    if not TYPE_CHECKING:  # which says itself what there is
-
-        def __getattr__(self, name: str) -> Any:
-            try:
-                return object.__getattribute__(self, name)  # raises again, what a property of the user's raised too
-            except AttributeError as error:
-                if name not in OF_MODELS or hasattr(type(self), name):
-                    raise
-                raise AttributeError(f"{error}; {OF_MODELS[name]}", name=name, obj=self) from None
+INSTEAD |= {other: f"it is called {own} here" for own, others in OURS.items() for other in others.split()}
+INSTEAD |= dict.fromkeys(NOT_HERE.split(), OWN)
 
 
 def refusing(

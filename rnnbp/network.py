@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.arguments import Named
-from rnnbp.attributes import Helpful
 from rnnbp.layers.base import Layer, parameter
 from rnnbp.mapped import check_there
 from rnnbp.naming import check_distinct
@@ -24,7 +23,7 @@ Slot: TypeAlias = tuple[dict[str, Array], str]
 """Where a parameter lives: the ``params`` of its owner, and its key there."""
 
 
-class Network(Named, Helpful, Summarized, ABC):
+class Network(Named, Summarized, ABC):
     """A container of layers. Its parameters are those of its layers, under paths as ``0.weight_ih``."""
 
     slots: dict[str, Slot]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnnbp.arguments import takes
+from rnnbp.instead import MODEL, SET, Instead
 from rnnbp.numerics import Shape
 from rnnbp.printing import printable
 from rnnbp.reprs import bytes_text, counted
@@ -119,8 +120,16 @@ def made_by(summarize: Summarize) -> Summarize:
     return summarize
 
 
-class Summarized:
+class Summarized(Instead):
     """What layers and networks have in common."""
+
+    _instead = MODEL
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Raise AttributeError for what other libraries set, and would change nothing in a class of this one."""
+        if name in SET and type(self).__module__.startswith("rnnbp."):
+            raise AttributeError(f"{type(self).__name__}.{name} cannot be set; {SET[name]}", name=name, obj=self)
+        super().__setattr__(name, value)
 
     @takes()
     def summary(

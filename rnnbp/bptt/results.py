@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnbp import reprs
 from rnnbp.bptt import sums
+from rnnbp.instead import GRADIENTS, Instead
 from rnnbp.naming import ByPath
 from rnnbp.network import Network, checked_parameters
 from rnnbp.numerics import Array
@@ -40,7 +41,7 @@ class Stats(Simulation):
 
 
 @dataclass(frozen=True)
-class Gradients:
+class Gradients(Instead):
     """The result of ``bptt``.
 
     loss: over the whole sequence. grads: by parameter path. dx: like x, None for integer x. dstate: the
@@ -50,6 +51,7 @@ class Gradients:
     loss was taken of, where ``return_y`` asked for them, else None.
     """
 
+    _instead = GRADIENTS
     loss: float
     grads: dict[str, Array]
     dx: Array | None

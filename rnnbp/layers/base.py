@@ -11,7 +11,6 @@ import numpy as np
 
 from rnnbp.arguments import Named
 from rnnbp.arrays import REAL, as_array, plain
-from rnnbp.attributes import Helpful
 from rnnbp.ieee import ieee
 from rnnbp.layers.primitives import Primitives
 from rnnbp.mapped import check_there
@@ -130,7 +129,7 @@ def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
     return array
 
 
-class Layer(Named, Helpful, Summarized, ABC):
+class Layer(Named, Summarized, ABC):
     """A differentiable function with parameters and no memory of its calls.
 
     Nothing is written to a layer after ``__init__`` but the elements of its parameters, so one layer

@@ -13,6 +13,7 @@ from rnnbp.losses.cuts import check_cut, check_rows, has_passed, note_passed
 from rnnbp.losses.named import meant
 from rnnbp.losses.own import LossFunction, Own, fitting, mask_taken, name_of, number, without
 from rnnbp.numerics import Array, Shape, shown
+from rnnbp.other_losses import instead_of
 
 NAME = "the loss function"
 
@@ -196,9 +197,10 @@ def needs_of(
 
 
 def check_loss(loss: object) -> None:
-    """Raise TypeError for what is neither a Loss nor a function."""
-    if isinstance(loss, type) or not callable(loss):
+    """Raise TypeError for what is neither a Loss nor a function, and for a loss of PyTorch, Keras or the like."""
+    other = "" if isinstance(loss, Loss) else instead_of(loss)
+    if isinstance(loss, type) or not callable(loss) or other:
         raise TypeError(
             f"loss must be a Loss or a function (y, target) -> (value, dy), found {shown(loss)}; "
-            f"build it first, as losses.{meant(loss)}()"
+            f"{other or f'build it first, as losses.{meant(loss)}()'}"
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rnnbp import reprs
 from rnnbp.descriptors import open_file
+from rnnbp.instead import HISTORY, Instead
 from rnnbp.storage import JSON, StorageError, json_text, opened, parse, room, write_all, write_error
 
 LONGEST = 1 << 20
@@ -18,7 +19,7 @@ LONGEST = 1 << 20
 
 
 @dataclass(slots=True)
-class History:
+class History(Instead):
     """The result of training.
 
     losses: for each step, the loss of its batch before the update, NaN of one that was skipped or
@@ -34,6 +35,7 @@ class History:
     included.
     """
 
+    _instead = HISTORY
     losses: list[float] = field(default_factory=list)
     validation_losses: list[float] = field(default_factory=list)
     validation_steps: list[int] = field(default_factory=list)

@@ -13,6 +13,7 @@ from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import as_model
 from rnnbp.graph import Graph
 from rnnbp.ieee import restoring
+from rnnbp.instead import TRAINER, Instead
 from rnnbp.numerics import Array, flag
 from rnnbp.optim import Optimizer
 from rnnbp.rng import check_seed
@@ -36,7 +37,7 @@ from rnnbp.train.training import Training
 from rnnbp.train.updates import Update
 
 
-class Trainer(Named):
+class Trainer(Named, Instead):
     """Trains a model; a run that is killed goes on from its last snapshot, and ends with the same bits.
 
     Args:
@@ -173,6 +174,7 @@ class Trainer(Named):
     on_nonfinite = Setting[OnNonFinite]()
     on_interrupt = Setting[OnInterrupt]()
     accumulate = Setting[int]()
+    _instead = TRAINER
     model = Fixed[Graph](lambda run: run.update.model)
     optimizer = Fixed[Optimizer](lambda run: run.update.optimizer)
     seed = Fixed[int](lambda run: run.update.seed)
