@@ -41,6 +41,11 @@ def loaded(strict: Any) -> None:
         rb.load_weights(net(), f"{folder}/weights.safetensors", strict=strict)
 
 
+def resumed(resume: Any) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        rb.fit(net(), data(), MSE, steps=1, folder=folder, resume=resume)
+
+
 def trainer(**options: Any) -> rb.Trainer:
     model = net()
     return rb.Trainer(model, rb.optim.SGD(model, learning_rate=0.1), MSE, **options)
@@ -67,6 +72,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "forecast training": lambda f: rb.forecast(net(), MSE, steps=4, batch=2, training=f),
     "plan dx": lambda f: rb.plan(net(), MSE, steps=4, batch=2, budget="1 MB", dx=f),
     "Trainer progress": lambda f: trainer(progress=f),
+    "Trainer keep_best": lambda f: trainer(validation=data(), keep_best=f),
+    "fit resume": resumed,
     "fit progress": lambda f: rb.fit(net(), data(), MSE, steps=1, progress=f),
     "sweep progress": lambda f: rb.compare.sweep(net(), X, Y, MSE, progress=f),
     "save html": lambda f: rb.compare.save(None, "nowhere", html=f),  # type: ignore[arg-type]

@@ -77,7 +77,7 @@ def test_graph_with_several_inputs_and_outputs() -> None:
     joined = rb.Concat(2, 3)(a, once - twice)
     graph = rb.Graph([a, b], [rb.Softmax()(joined), left * right + left, a])
     found = rb.check_grads(graph, (draw(4, 2), draw(4, 3)))
-    assert set(found.errors) == {"weight_shared", "bias_shared", "input 0", "input 1"}
+    assert set(found.errors) == {"shared.weight", "shared.bias", "input 0", "input 1"}
 
 
 @pytest.mark.parametrize("tied", [True, False])
