@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from rnnbp.nearest import nearest
 from rnnbp.numerics import Array, shown
 from rnnbp.renamed import warn_renamed
 
@@ -71,4 +72,7 @@ class ByPath(dict[str, Array]):
             if old_path(known) == path:
                 warn_renamed(repr(path), repr(known))
                 return self[known]
-        raise KeyError(path)
+        error = KeyError(path)
+        near = nearest(path, self) if isinstance(path, str) else ""
+        error.add_note(f"did you mean {near!r}?" if near else f"the names are {', '.join(self)}")
+        raise error

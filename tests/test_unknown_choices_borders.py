@@ -61,3 +61,17 @@ def test_capital_letters_and_dashes_do_not_matter_and_what_is_far_is_not_named()
 def test_a_loss_that_is_not_built_is_named(loss: Any, built: str) -> None:
     with pytest.raises(TypeError, match=rf"build it first, as losses\.{built}\(\)"):
         rb.bptt(rb.LSTM(3, 4), X, Y, loss)
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("0.weight_ix", "did you mean '0.weight_ih'?"),
+        ("weight_hh", "did you mean '0.weight_hh'?"),
+        ("zzz", "the names are 0.weight_ih, 0.bias_ih, 0.weight_hh, 0.bias_hh"),
+    ],
+)
+def test_a_parameter_that_is_not_there_has_a_note_with_the_nearest_name(name: str, note: str) -> None:
+    with pytest.raises(KeyError, match=name) as found:
+        rb.Sequential(rb.LSTM(3, 4)).params[name]
+    assert found.value.__notes__ == [note]
