@@ -59,6 +59,7 @@ SYNONYMS: dict[str, str] = {
     "state": "h0 hx hidden initial_state init_state carry h",
     "mask": "weights weight sample_weight sample_weights loss_mask",
     "horizon": "truncate truncation tbptt tbptt_steps window k1 k2 seq_len sequence_length length",
+    "warm_up": "warmup washout burn_in burnin skip n_warmup warm_up_steps warmup_steps warmup_length",
     "chunk": "chunk_size chunk_length segment",
     "budget": "memory max_memory memory_budget limit bytes",
     "checkpoint": "budget memory max_memory memory_budget schedule checkpointing",

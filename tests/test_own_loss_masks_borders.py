@@ -178,7 +178,7 @@ def test_a_mask_without_sequences_of_last_is_not_said_to_come_from_there():
     stream, wanted = x[:, 0], target[:, 0]
     windows = rb.Windows(stream, wanted, horizon=3, batch_size=1, mask=mask[:, 0])
     loss = rb.losses.WholeSequence(subtracting)
-    with pytest.raises(TypeError, match=r"there is a mask, given as mask= or lengths=, or made by"):
+    with pytest.raises(TypeError, match=r"there is a mask, of mask=, lengths=, warm_up= or Seq"):
         rb.fit(model(), windows, loss, epochs=1)
 
 

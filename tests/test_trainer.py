@@ -752,7 +752,7 @@ def nan_at(step, where):
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("loss", "step 3: the loss is nan; lower"),
+        ("loss", "step 3: the loss is nan, and all gradients are finite: look at how"),
         ("grad", r"step 3: the gradient of 0\.weight is inf at \[0, 0\]; lower"),
     ],
 )

@@ -61,7 +61,7 @@ class WholeSequence(Own):
     def check_mask(self) -> None:
         if not self.takes_mask:
             raise TypeError(
-                f"{self}: there is a mask, given as mask= or lengths=, or made by Sequences(last=True), and the "
+                f"{self}: there is a mask, of mask=, lengths=, warm_up= or Sequences(last=True), and the "
                 f"function takes (y, target); let it take (y, target, mask), with mask (T, B)"
             )
 

@@ -64,6 +64,10 @@ class _Shuffled(Named, ABC):
         span = slice(index * self.batch_size, min((index + 1) * self.batch_size, self.rows))
         return _permutation(self.rows, self.seed, epoch)[span] if self.shuffle else span
 
+    def _row(self, epoch: int, index: int, row: int) -> int:
+        """The number of a row of a batch among all."""
+        return int(np.arange(self.rows)[self._chosen(epoch, index)][row])
+
 
 @final
 class Sequences(_Shuffled):
@@ -167,6 +171,10 @@ class Sequences(_Shuffled):
             target, mask = at_last(target, mask, self.steps)
         return Batch(_time_first(self.x[chosen]), _time_first(target), _time_first(mask), fresh=True)
 
+    def origin(self, epoch: int, index: int, step: int, row: int) -> str:
+        """Where a row of batch ``index`` comes from, in words."""
+        return f"row {row} of the batch is sequence {self._row(epoch, index, row):,}"
+
 
 @final
 class Examples(_Shuffled):
@@ -197,6 +205,10 @@ class Examples(_Shuffled):
         chosen = self._chosen(epoch, index)
         check_there(self.x, self.target)
         return Batch(self.x[chosen][None], None if self.target is None else self.target[chosen][None], None, fresh=True)
+
+    def origin(self, epoch: int, index: int, step: int, row: int) -> str:
+        """Where a row of batch ``index`` comes from, in words."""
+        return f"row {row} of the batch is example {self._row(epoch, index, row):,}"
 
 
 @lru_cache(maxsize=4)

@@ -28,19 +28,22 @@ class Recording:
 
 
 def recordings_of(
-    place: str, x: object, target: object, mask: object, told: bool | None
+    place: str, x: object, target: object, mask: object, told: bool | None, horizon: int
 ) -> tuple[bool, tuple[Recording, ...]]:
     """(whether x is a list of recordings, the recordings); one stream is one recording.
+
+    Args:
+        told: whether it is one, None where the user did not say. horizon: of the windows.
 
     Raises ShapeError, TypeError or ValueError for arguments that do not go together.
     """
     told = told if told is None else flag(f"{place}: recordings", told)
-    if not (_are_recordings(place, x) if told is None else told):
-        return False, (_recording(place, "", x, target, mask),)
+    if not (_are_recordings(place, x, horizon) if told is None else told):
+        return False, (_recording(place, "", x, target, mask, horizon),)
     parts = {"x": x, "target": target, "mask": mask}
     lists = {name: _listed(place, name, given, x) for name, given in parts.items()}
     each = zip(lists["x"], lists["target"], lists["mask"], strict=True)
-    found = tuple(_recording(place, f"[{k}]", *arrays) for k, arrays in enumerate(each))
+    found = tuple(_recording(place, f"[{k}]", *arrays, horizon) for k, arrays in enumerate(each))
     _check_alike(place, found)
     return True, found
 
@@ -61,8 +64,20 @@ def _check_alike(place: str, found: tuple[Recording, ...]) -> None:
                 )
 
 
-def _recording(place: str, at: str, x: object, target: object, mask: object) -> Recording:
+def _check_time_axis(place: str, at: str, x: Rows, horizon: int) -> None:
+    """Raise ShapeError for one step that is as a sequence in a batch of one."""
+    if len(x) != 1 or x.ndim < 2 or x.shape[1] <= (horizon if x.ndim == 2 else 1):
+        return
+    cure = "[a[0] for a in x]" if at else "x[0]"
+    raise ShapeError(
+        f"{place}: x{at} has shape {x.shape}, and axis 0 of a stream is its steps, of which this has 1; if it is a "
+        f"batch of one sequence of {x.shape[1]} steps give {cure}, and likewise the target and the mask"
+    )
+
+
+def _recording(place: str, at: str, x: object, target: object, mask: object, horizon: int) -> Recording:
     first, second = same_length(place, x, target, at)
+    _check_time_axis(place, at, first, horizon)
     if mask is None:
         return Recording(first, second, None)
     weights = rows(f"{place}: mask{at}", mask, numbers=True, axes="(S,)")
@@ -87,8 +102,9 @@ def _listed(place: str, name: str, given: object, x: object) -> Sequence[Any]:
     return given
 
 
-def _are_recordings(place: str, x: object) -> TypeGuard[Sequence[Any]]:
-    """Whether a list is one of recordings. Raises ValueError for integers that may be either."""
+def _are_recordings(place: str, x: object, horizon: int) -> TypeGuard[Sequence[Any]]:
+    """Whether a list is one of recordings. Raises ValueError for vectors that may be either: for integers,
+    and for floats where they were a stream of a window at most, of more features than steps."""
     if not isinstance(x, (list, tuple)) or not x:
         return False
     axes = [_axes(item) for item in x]
@@ -96,11 +112,14 @@ def _are_recordings(place: str, x: object) -> TypeGuard[Sequence[Any]]:
         return True
     if min(axes) >= 1 and len({len(item) for item in x}) > 1:
         return True
-    if all(isinstance(item, np.ndarray) and item.ndim == 1 and item.dtype.kind in "iu" for item in x):
-        raise ValueError(
-            f"{place}: x is a list of {len(x)} arrays of {len(x[0])} integers: give recordings=True for as many "
-            f"recordings of symbols, recordings=False for one stream of {len(x)} steps"
-        )
+    if all(isinstance(item, np.ndarray) and item.ndim == 1 for item in x):
+        symbols = all(item.dtype.kind in "iu" for item in x)
+        if symbols or len(x) <= min(horizon, len(x[0]) - 1):
+            what, of = ("integers", " of symbols") if symbols else ("numbers", "")
+            raise ValueError(
+                f"{place}: x is a list of {len(x)} arrays of {len(x[0])} {what}: give recordings=True for as many "
+                f"recordings{of}, recordings=False for one stream of {len(x)} steps"
+            )
     return False
 
 

@@ -13,6 +13,7 @@ from rnnbp.numerics import Array, ShapeError, flag
 from rnnbp.rng import check_seed, fold
 from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.metrics import Averages, Metric
+from rnnbp.train.origins import note_origin
 from rnnbp.train.progress import bar_of_batches
 from rnnbp.train.source import Source, check_batch
 from rnnbp.train.sources import SourceLike, as_source, epoch_of
@@ -65,6 +66,7 @@ def predict_source(
             try:
                 y, state = predict_batch(model, batch.x, state=given, mask=batch.mask, last=last, **how)
             except Exception as error:  # whatever a model raises
+                note_origin(error, source, 0, index)
                 error.add_note(f"in batch {index} of {what}")
                 raise
             y = y if last else y.swapaxes(0, 1)

@@ -13,6 +13,7 @@ from rnnbp.losses.own import target_not_finite
 from rnnbp.numerics import Array, NonFiniteError
 from rnnbp.train.accumulation import Part, WeightedSum, weight_of
 from rnnbp.train.metrics import Averages, in_json
+from rnnbp.train.origins import note_origin
 from rnnbp.train.run_data import RunData
 from rnnbp.train.source import Batch, Source, check_known, comes_once, lost_after
 from rnnbp.train.sources import epoch_of
@@ -67,7 +68,11 @@ class Group:
     def whole(self) -> Updated:
         """The update from one batch."""
         batch = self._next()
-        made = self.update(batch, self.at.state, self.at.step, self.seen)
+        try:
+            made = self.update(batch, self.at.state, self.at.step, self.seen)
+        except Exception as error:
+            note_origin(error, self.data, self.at.epoch, self.at.index)
+            raise
         self._done(batch, made.lost)
         return made
 
@@ -80,6 +85,7 @@ class Group:
             try:
                 state = self._add_next(total, state)
             except Exception as error:
+                note_origin(error, self.data, self.at.epoch, self.at.index + self.taken - 1)
                 error.add_note(f"in number {self.taken} of the batches of this update")
                 raise
         return self.update.finish(Part(*total.mean(), state, self.lost), self.at.step)

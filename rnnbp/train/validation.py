@@ -15,6 +15,7 @@ from rnnbp.bptt.results import States
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
 from rnnbp.losses.function import FunctionLoss
+from rnnbp.train.origins import note_origin
 from rnnbp.train.progress import bar_of_batches
 from rnnbp.train.source import Batch, Source, carrying, check_known, lost_after
 from rnnbp.train.sources import epoch_of
@@ -54,6 +55,7 @@ def validation_loss(
                     value, weight, state, rows = _evaluated(model, batch, loss, carried, chunk, measured)
                     lost = lost_after(batch, lost, rows)
             except Exception as error:  # whatever a source or a loss raises
+                note_origin(error, source, 0, index)
                 error.add_note(f"in validation, batch {index}")
                 raise
             if seen is not None:

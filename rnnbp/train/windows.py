@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Self, final
+from typing import Any, Self, final
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from rnnbp import reprs
 from rnnbp.arguments import Named
 from rnnbp.lazy import cached_property
 from rnnbp.mapped import check_there
-from rnnbp.numerics import Array, ShapeError, positive_int
+from rnnbp.numerics import Array, ShapeError, positive_int, whole_number
 from rnnbp.train.recordings import Recording, are_texts, recordings_of
 from rnnbp.train.rows import Data, FileRows, Rows, digest, part, rows
 from rnnbp.train.source import Batch, check_place, first_epoch
@@ -28,9 +28,10 @@ class Windows(Named):
     goes on from one window to the next. The last window of an epoch may be shorter than ``horizon``. The last
     S mod batch_size steps of the stream are not used.
 
-    A list of recordings is cut one after the other, each in lanes of its own that begin from the model's
-    initial state. A list counts as recordings where its items are arrays of two or more axes, or where
-    they differ in length; any other list is one stream, as an array is.
+    A list of recordings is cut one after the other, each in lanes of its own. Every lane of every recording
+    begins from the model's initial state, from which ``warm_up`` steps lead away. A list counts as
+    recordings where its items are arrays of two or more axes, or where they differ in length; any other
+    list is one stream, as an array is.
 
     Args:
         x: (S, ...), integers or floats; may be memory-mapped, or an array of h5py, zarr or another
@@ -39,18 +40,24 @@ class Windows(Named):
         target: (S, ...), or None; for recordings a list of as many.
         horizon: steps in a window, which is how far gradients flow.
         batch_size: number of lanes.
-        mask: (S,), bool or weights ≥ 0 of the steps in the loss, as 0 for a warm-up; for recordings
-            a list of as many. A window without weight carries the state, and changes no parameter.
+        mask: (S,), bool or weights ≥ 0 of the steps in the loss; for recordings a list of as many. A
+            window without weight carries the state, and changes no parameter.
         recordings: whether a list is one of recordings; None for the rule above.
+        warm_up: the first steps of each lane of each recording, which have weight 0 in the loss,
+            whatever the mask. With a batch_size above 1 a mask of the first steps of x reaches the
+            first lane alone.
 
-    Raises ShapeError where x, target and mask differ in length, ValueError where a lane would be empty,
-    or where a list of integers may be either.
+    Raises ShapeError where x, target and mask differ in length, or x has a batch axis; ValueError where a
+    lane would be empty, where warm_up leaves nothing, or where a list of vectors may be either.
 
     >>> import numpy as np, rnnbp as rb
     >>> takes = [np.zeros((70, 1)), np.zeros((50, 1))]
     >>> data = rb.Windows(takes, takes, horizon=20, batch_size=2)
     >>> [(batch.x.shape, batch.fresh) for batch in data]
     [((20, 2, 1), True), ((15, 2, 1), False), ((20, 2, 1), True), ((5, 2, 1), False)]
+    >>> data = rb.Windows(takes, takes, horizon=20, batch_size=2, warm_up=25)
+    >>> [None if batch.mask is None else int(batch.mask.sum()) for batch in data]
+    [0, 20, 0, 0]
     """
 
     def __init__(
@@ -62,12 +69,19 @@ class Windows(Named):
         batch_size: int,
         mask: Data | None = None,
         recordings: bool | None = None,
+        warm_up: int = 0,
     ) -> None:
         self.horizon = positive_int("Windows: horizon", horizon)
         self.batch_size = positive_int("Windows: batch_size", batch_size)
-        self.listed, self.recordings = recordings_of("Windows", x, target, mask, recordings)
+        self.warm_up = whole_number("Windows: warm_up", warm_up, least=0)
+        self.listed, self.recordings = recordings_of("Windows", x, target, mask, recordings, self.horizon)
         for k, found in enumerate(self.recordings):
             self._check_long_enough(k, found)
+        if self.warm_up >= (longest := max(map(self._lane, self.recordings))):
+            raise ValueError(
+                f"Windows: warm_up of {self.warm_up} steps leaves nothing of lanes of {longest}; give a smaller one, "
+                f"or a smaller batch_size"
+            )
         one = self.recordings[0]
         self.x: Rows | tuple[Rows, ...] = tuple(r.x for r in self.recordings) if self.listed else one.x
         self.target: Rows | tuple[Rows | None, ...] | None
@@ -89,17 +103,18 @@ class Windows(Named):
         raise ValueError(f"Windows: {text}, or a smaller batch_size")
 
     @classmethod
-    def next_symbol(cls, symbols: Data, *, horizon: int, batch_size: int) -> Self:
+    def next_symbol(cls, symbols: Data, *, horizon: int, batch_size: int, warm_up: int = 0) -> Self:
         """Windows over a text: x is symbols[:-1], and the target of each symbol is the next one.
 
         A list of texts is one of recordings: no text goes on from the one before.
         """
+        how: dict[str, Any] = {"horizon": horizon, "batch_size": batch_size, "warm_up": warm_up}
         if are_texts(symbols):
             texts = [_text(f"symbols[{k}]", text) for k, text in enumerate(symbols)]
             x, target = ([part(t, s, len(t) - 1 + s) for t in texts] for s in (0, 1))
-            return cls(x, target, horizon=horizon, batch_size=batch_size, recordings=True)  # type: ignore[arg-type]  # parts of files are rows already
+            return cls(x, target, **how, recordings=True)  # type: ignore[arg-type]  # parts of files are rows already
         text = _text("symbols", symbols)
-        return cls(part(text, 0, len(text) - 1), part(text, 1, len(text)), horizon=horizon, batch_size=batch_size)
+        return cls(part(text, 0, len(text) - 1), part(text, 1, len(text)), **how)
 
     @reprs.safe
     def __repr__(self) -> str:
@@ -110,7 +125,9 @@ class Windows(Named):
         lanes = reprs.counted(self.batch_size, "lane")
         what = f"{of}, {reprs.counted(self.batches_per_epoch, 'window')} of {self.horizon:,} steps in {lanes}"
         arrays = {"x": self.x, "target": self.target, "mask": self.mask}
-        return reprs.titled(self, what, **{name: reprs.array_text(array) for name, array in arrays.items()})
+        texts = {name: reprs.array_text(array) for name, array in arrays.items()}
+        warm = f"{reprs.counted(self.warm_up, 'step')} of each lane" if self.warm_up else ""
+        return reprs.titled(self, what, **texts, warm_up=warm)
 
     @property
     def batches_per_epoch(self) -> int:
@@ -119,19 +136,36 @@ class Windows(Named):
     @cached_property
     def fingerprint(self) -> str:
         arrays = [array for found in self.recordings for array in found.arrays()]
-        how = (self.horizon, self.batch_size, *([len(self.recordings)] if self.listed else []))
-        return digest(how, *arrays)
+        how: list[object] = [self.horizon, self.batch_size, *([len(self.recordings)] if self.listed else [])]
+        how += [("warm_up", self.warm_up)] * bool(self.warm_up)
+        return digest(tuple(how), *arrays)
 
     def batch(self, epoch: int, index: int) -> Batch:
         """Window ``index``, the same in every epoch."""
         check_place(type(self).__name__, self.batches_per_epoch, epoch, index)
-        which = bisect_right(self._ends, index)
-        found, number = self.recordings[which], index - ([0, *self._ends][which])
+        which, steps = self._span(index)
+        found = self.recordings[which]
         check_there(found.x, found.target, found.mask)
-        steps = slice(number * self.horizon, min((number + 1) * self.horizon, self._lane(found)))
         x, target, mask = (None if a is None else self._window(a, steps) for a in (found.x, found.target, found.mask))
         assert x is not None
-        return Batch(x, target, mask, fresh=number == 0)
+        if (warm := self.warm_up - steps.start) > 0:
+            mask = np.ones(x.shape[:2], np.bool_) if mask is None else mask
+            mask[:warm] = 0
+        return Batch(x, target, mask, fresh=steps.start == 0)
+
+    def origin(self, epoch: int, index: int, step: int, row: int) -> str:
+        """Where a step of a row of batch ``index`` comes from, in words."""
+        which, steps = self._span(index)
+        found = self.recordings[which]
+        at = self._lane(found) * row + steps.start + step
+        of = f"recording {which}" if self.listed else "the stream"
+        return f"step {step} of row {row} of the batch is step {at:,} of {of}"
+
+    def _span(self, index: int) -> tuple[int, slice]:
+        """(the number of a recording, the steps of its lanes) of window ``index``."""
+        which = bisect_right(self._ends, index)
+        start = (index - [0, *self._ends][which]) * self.horizon
+        return which, slice(start, min(start + self.horizon, self._lane(self.recordings[which])))
 
     def __iter__(self) -> Iterator[Batch]:
         """The windows of one epoch."""
