@@ -8,7 +8,7 @@ parts only. Elsewhere central differences serve, to some 1e-7.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -33,7 +33,8 @@ from rnnbp.losses.function import as_loss
 from rnnbp.losses.own import Own
 from rnnbp.nearest import hint
 from rnnbp.network import Network
-from rnnbp.numerics import Array, flag, real_number, shown
+from rnnbp.numerics import Array, Shape, flag, real_number, shown
+from rnnbp.recurrent import Recurrent
 from rnnbp.rng import Context, check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.values import Input
@@ -102,7 +103,44 @@ def check_grads(
             target, loss = np.random.default_rng(seed).uniform(-1, 1, shape), _weighted_sum
         options = {"mask": mask, "seed": check_seed(seed), "training": training}
         case = _model_case(problem, target, loss, checkpoint, options, dtype)
-    return compare(case, Look(method, limit, samples, seed))
+    look = Look(method, limit, samples, seed)
+    try:
+        return compare(case, look)
+    except GradientError as error:
+        wrong = [] if isinstance(x, tuple) else _wrong_layers(problem, look)
+        if not wrong:
+            raise
+        raise GradientError(f"{error}: those of {', '.join(wrong)}, which are wrong alone too") from None
+
+
+def _wrong_layers(problem: Problem, look: Look) -> list[str]:
+    """The layers of a model whose gradients are wrong by themselves, of random numbers."""
+    wrong = (layer for layer, shapes in _layers_of(problem.model, problem.x_shape) if not _right(layer, shapes, look))
+    return list(dict.fromkeys(map(str, wrong)))
+
+
+def _layers_of(graph: Graph, *given: Shape | None) -> Iterator[tuple[Layer, list[Shape | None]]]:
+    """The layers of a graph, within cells too, with the feature shapes of their inputs; not those of symbols."""
+    known = graph.value_shapes(*given)
+    for node in graph.nodes:
+        block, shapes = node.block, [known[k] for k in node.args]
+        if isinstance(block, Recurrent):
+            yield from _layers_of(block.cell, *shapes, *block.cell.state_shapes)
+        elif isinstance(block, Layer) and not block.symbols:
+            yield block, shapes
+
+
+def _right(layer: Layer, shapes: Sequence[Any], look: Look) -> bool:
+    """Whether a layer alone is not seen to be wrong."""
+    rng, dtype = np.random.default_rng(look.seed), _dtype(look.method or "complex")
+    try:
+        xs = tuple(rng.normal(size=(2, *shape)) for shape in shapes)
+        compare(_layer_case(layer, xs, Context(look.seed, training=True, dtype=np.dtype(np.float64)), dtype), look)
+    except GradientError:
+        return False
+    except Exception:  # whatever it raises for such numbers
+        return True
+    return True
 
 
 def _dtype(method: str) -> np.dtype[Any]:
@@ -217,7 +255,8 @@ def _layer_case(function: Any, xs: tuple[Any, ...], context: Context, dtype: np.
         return sum((w * found[k]).sum() for w, k in zip(weights, work.outputs, strict=True))
 
     grads = {f"input {k}": np.zeros(arrays[k].shape) if d is None else d for k, d in by_input.items()}
-    return Case(sums.grads | grads, work.params | {f"input {k}": variable[k] for k in by_input}, value)
+    cure = f"check the backward methods of {function if isinstance(function, Layer) else 'its layers'}"
+    return Case(sums.grads | grads, work.params | {f"input {k}": variable[k] for k in by_input}, value, cure)
 
 
 def _walk(graph: Graph, xs: Sequence[Array], context: Context) -> tuple[list[Any], list[Any]]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from rnnbp.graph import Node
-from rnnbp.layout import Layout, check_declared
+from rnnbp.layout import Layout, check_declared, check_saved
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context
 from rnnbp.walk import Deltas, alone, backward_node, check_outputs, forward_node, read_off, send
@@ -133,6 +133,7 @@ class Interpreter:
                 saved = forward_node(node, values, here)
                 if t == 0:
                     check_declared(node, self.layout.keeps[node.number], saved, values)
+                    check_saved(node, saved, values, 1)
                     check_outputs(node, values, self.layout.dtype, self.layout.shapes)
                 self._settle(tape, node, t, saved, values)
             _put(tape.states, t + 1, [values[k] for k in self.cell.outputs[1:]])
@@ -151,6 +152,7 @@ class Interpreter:
         for node in self.cell.nodes:
             saved = forward_node(node, values, context)
             check_outputs(node, values, self.layout.dtype, self.layout.shapes)
+            check_saved(node, saved, values, 2)
             for v in node.outs:
                 if v in self.layout.next_of:
                     values[v] = tape.values[v]

@@ -31,6 +31,24 @@ def layouts(
     return found
 
 
+def check_saved(node: Node, saved: Saved, values: Sequence[Any], axes: int) -> None:
+    """Raise ShapeError for an array that a layer saved without the ``axes`` batch axes: it would be cut by steps."""
+    layer: Any = node.block
+    lead = np.shape(values[node.args[0]])[:axes]
+    for k, part in enumerate(saved):
+        if not isinstance(part, np.ndarray):
+            continue
+        own = next((name for name, p in layer.params.items() if p is part), None)
+        if own is not None or part.shape[:axes] != lead:
+            what, cure = f"has shape {part.shape}", "save what is the same for all in __init__, as an attribute"
+            if own is not None:
+                what, cure = f"is its parameter {own!r}", f"read self.params[{own!r}] in the backward methods"
+            raise ShapeError(
+                f"{layer}: array {k} that forward saved {what}; saved arrays are cut and stacked by steps, and must "
+                f"begin with the batch axes {lead} of its input: leave it out, and {cure}"
+            )
+
+
 def check_declared(node: Node, keeps: Keeps | None, saved: Saved, values: Sequence[Any]) -> None:
     """Raise TypeError where a layer saved something else than it declares."""
     if keeps is None:

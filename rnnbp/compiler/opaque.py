@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnbp.compiler.lowering import Opaque
 from rnnbp.graph import Node
-from rnnbp.layout import check_declared
+from rnnbp.layout import check_declared, check_saved
 from rnnbp.numerics import Array, Saved, Shape
 from rnnbp.rng import Context
 from rnnbp.walk import Deltas, backward_node, check_outputs, forward_node, read_off
@@ -50,6 +50,8 @@ class OpaqueRun:
         check_outputs(self.node, values, self.dtype, self.shapes)
         if self.keeps:
             check_declared(self.node, self.opaque.layer.keeps(*self.opaque.shapes), saved, values)
+            if not self.saved:  # the first of a chunk
+                check_saved(self.node, saved, values, 1 if context.length is None else 2)
         for y, found in zip(ys, values[len(xs) :], strict=True):
             _put(y, found)
         return saved

@@ -26,7 +26,9 @@ NUMBERS = REAL + "c"
 class Keeps:
     """What ``forward`` saves, in this order: some of its inputs, some of its outputs, arrays of its own.
 
-    ``extras`` are (feature shape, dtype), dtype None for that of the parameters.
+    ``inputs`` and ``outputs`` are their numbers, from 0: ``Keeps(inputs=(0,))`` says that ``forward``
+    returns ``y, (x,)`` with x itself, its first input, which is then not kept twice. ``extras`` are
+    (feature shape, dtype) of other arrays, dtype None for that of the parameters.
     """
 
     inputs: tuple[int, ...] = ()
@@ -137,7 +139,30 @@ class Layer(Named, Summarized, ABC):
     are batch: the same code serves (B, n) and (L, B, n).
 
     A subclass is final. Its methods never write to their arguments, and the arrays that it returns as
+    parameter gradients belong to the caller. A layer with several outputs sets ``n_outputs``; its ``y``
     and ``dy`` are then tuples, and ``dy`` holds None for an output that nothing depends on.
+
+    Saved arrays are cut and stacked over the steps: each begins with the batch axes of x. A parameter is
+    read from ``self.params``, which has not changed when backward runs. A vector that is learned, one
+    number for each unit:
+
+    >>> import numpy as np, rnnbp as rb
+    >>> class Gain(rb.Layer):
+    ...     def __init__(self, n):
+    ...         super().__init__()
+    ...         self.params = {"weight": np.ones(n, "float32")}
+    ...     def forward(self, x, **context):
+    ...         return x * self.params["weight"], (x,)
+    ...     def backward_inputs(self, saved, dy):
+    ...         return (dy * self.params["weight"],)  # one delta for each input
+    ...     def backward_params(self, saved, dy):
+    ...         return {"weight": (saved[0] * dy).reshape(-1, dy.shape[-1]).sum(axis=0)}
+    ...     def output_shapes(self, *shapes):
+    ...         return shapes
+    ...     def keeps(self, *shapes):
+    ...         return rb.Keeps(inputs=(0,))  # saved is (x,)
+    >>> rb.check_grads(Gain(3), (np.ones((2, 3)),)).worst < 1e-12
+    True
 
     A layer that draws random numbers sets ``random = True``, and its ``forward`` takes a keyword
     ``context``, a ``Context``: of every run a new one, which says whether it trains, and draws numbers that
@@ -215,7 +240,7 @@ class Layer(Named, Summarized, ABC):
 
     @abstractmethod
     def forward(self, *xs: Any, **context: Any) -> tuple[Any, Saved]:
-        """(y, saved): the output, and the arrays that the backward methods need."""
+        """(y, saved): the output, and a tuple of the arrays that the backward methods need, batch axes first."""
 
     @abstractmethod
     def backward_inputs(self, saved: Saved, dy: Any) -> tuple[Array | None, ...]:
