@@ -125,6 +125,7 @@ class Way:
 
 
 BATCH_FIRST = "time comes first here, (T, B, features): give x.swapaxes(0, 1); Sequences takes data that is batch-first"
+RULES = "it is the optimizer's: give one of rnnbp.optim"
 WAYS = (
     Way(
         CELLS,
@@ -249,11 +250,11 @@ WAYS = (
         "the run in the folder goes on by trainer.resume(missing_ok=True) before fit",
     ),
     Way("Trainer", "data x source", "its method fit takes the data: Trainer(model, optimizer, loss).fit(data)"),
-    Way(
-        "Trainer",
-        "weight_decay momentum betas eps nesterov amsgrad frozen groups",
-        "it is the optimizer's: give one of rnnbp.optim, as optim.AdamW(model, weight_decay=0.01)",
-    ),
+    Way("Trainer", "frozen", f"{RULES}, as optim.Adam(model, frozen='lstm.*')"),
+    Way("Trainer", "groups", f"{RULES}, as optim.AdamW(model, groups={{{{'*bias*': {{{{'weight_decay': 0.0}}}}}}}})"),
+    Way("Trainer", "momentum nesterov", f"{RULES}, as optim.SGD(model, 0.1, momentum=0.9)"),
+    Way("Trainer", "betas eps amsgrad", f"{RULES}, as optim.Adam(model, betas=(0.9, 0.999), eps=1e-8)"),
+    Way("Trainer", "weight_decay", f"{RULES}, as optim.AdamW(model, weight_decay=0.01)"),
     Way(
         f"{TRAINING} {RUNS}",
         "threads n_threads num_threads n_jobs num_workers workers",

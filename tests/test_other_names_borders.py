@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import pickle
+import pydoc
 import types
 
 import numpy as np
@@ -194,3 +195,27 @@ def test_a_layer_of_one_s_own_has_attributes_of_its_own():
     layer = Own(2, 2)
     layer.trainable, layer.note = False, "mine"
     assert (layer.trainable, layer.note) == (False, "mine")
+
+
+@pytest.mark.parametrize("rule", ["SGD", "Adagrad", "RMSProp", "Adam", "AdamW"])
+def test_the_help_of_a_rule_says_what_groups_and_frozen_are(rule):
+    text = pydoc.plain(pydoc.render_doc(getattr(rb.optim, rule)))
+    assert "groups: options of some parameters, by pattern of names" in text
+    assert "frozen: patterns of names that are not updated" in text
+
+
+OF_RULES = {
+    "frozen": ("lstm.*", r"optim.Adam\(model, frozen='lstm.\*'\)"),
+    "groups": ({}, r"optim.AdamW\(model, groups=\{'\*bias\*': \{'weight_decay': 0.0\}\}\)"),
+    "momentum": (0.9, r"optim.SGD\(model, 0.1, momentum=0.9\)"),
+    "betas": ((0.9, 0.99), r"optim.Adam\(model, betas=\(0.9, 0.999\), eps=1e-8\)"),
+    "weight_decay": (0.1, r"optim.AdamW\(model, weight_decay=0.01\)"),
+}
+
+
+@pytest.mark.parametrize("name", OF_RULES)
+def test_an_option_of_the_optimizer_is_shown_where_it_goes(name):
+    value, text = OF_RULES[name]
+    found = model()
+    with pytest.raises(TypeError, match=f"Trainer: unknown option '{name}'; it is the optimizer's: .*{text}"):
+        rb.Trainer(found, rb.optim.Adam(found), rb.losses.MeanSquaredError(), **{name: value})

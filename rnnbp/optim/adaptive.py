@@ -4,57 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from functools import lru_cache
 from typing import ClassVar, final
 
 import numpy as np
 
 from rnnbp import native
 from rnnbp.numerics import Array, address
-from rnnbp.optim.base import Optimizer
 from rnnbp.optim.groups import Check, Groups, not_negative, positive, share
 from rnnbp.optim.groups import betas as checked_betas
 from rnnbp.optim.hyperparameters import check_momentum
-from rnnbp.optim.parameters import Params, decayed, extents
+from rnnbp.optim.parameters import Params, decayed
 from rnnbp.optim.rates import Rate
+from rnnbp.optim.squaring import Squaring
 from rnnbp.renamed import renamed
 
 
-@lru_cache
-def _limit(dtype: np.dtype[np.floating]) -> float:
-    """What may be squared, four times over."""
-    return math.sqrt(float(np.finfo(dtype).max) / 4)
-
-
-class _Squaring(Optimizer):
-    """A rule that squares gradients, penalty included. Refuses, before anything changes, one too large for that.
-
-    A mean of squares that has overflowed would stay infinite, and its parameter stand still for ever.
-    """
-
-    weight_decay: float
-    decoupled: ClassVar[bool] = False
-    """True if the weight decay is no part of the gradient."""
-
-    def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:
-        if self.weight_decay and not self.decoupled:
-            top += self.weight_decay * _largest(p)
-        limit = _limit(p.dtype)
-        if top > limit or ("sum" in slots and top * top > 2 * limit * limit - _largest(slots["sum"])):
-            raise FloatingPointError(
-                f"{type(self).__name__}: the gradient of {name!r} has size {top:.3g}, and its square does not fit in "
-                f"{p.dtype}; clip gradients to at most {limit:.1g}, or lower the learning rate"
-            )
-
-
 @final
-class Adagrad(_Squaring):
+class Adagrad(Squaring):
     """g ← g + λp, s ← s + g², p ← p − lr_t · g / (√s + ε), lr_t = lr / (1 + (t − 1) · lr_decay).
 
     Duchi et al. 2011, "Adaptive subgradient methods", fig. 1 (diagonal, δ = ε); lr_decay is PyTorch's.
 
     Args:
+        params: a model, or live arrays by name. learning_rate: a number, or a function of the step.
         lr_decay ≥ 0, weight_decay λ ≥ 0, initial_accumulator: s at the start, ≥ 0. eps: ε > 0.
+        groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
+        frozen: patterns of names that are not updated, as ``"lstm.*"``; help(rnnbp.optim.Optimizer) has
+            more of these.
 
     Raises ValueError for a value out of its range.
     """
@@ -99,14 +75,18 @@ class Adagrad(_Squaring):
 
 
 @final
-class RMSProp(_Squaring):
+class RMSProp(Squaring):
     """g ← g + λp, s ← α s + (1 − α) g², u = g / (√s + ε), b ← μ b + u, p ← p − lr · b.
 
     Tieleman & Hinton 2012, lecture 6.5; there ε is 0 and lr is inside b for μ > 0. Graves 2013, eq. 38
     to 45, has ε inside the root and a centred s. The form here is PyTorch's.
 
     Args:
+        params: a model, or live arrays by name. learning_rate: a number, or a function of the step.
         alpha: α in [0, 1). eps: ε > 0. momentum: μ in [0, 1). weight_decay: λ ≥ 0.
+        groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
+        frozen: patterns of names that are not updated, as ``"lstm.*"``; help(rnnbp.optim.Optimizer) has
+            more of these.
 
     Raises ValueError for a value out of its range.
     """
@@ -155,7 +135,7 @@ class RMSProp(_Squaring):
         p -= b
 
 
-class _Adam(_Squaring):
+class _Adam(Squaring):
     """What Adam and AdamW share: the moments and the step."""
 
     options: ClassVar[tuple[str, ...]] = ("beta1", "beta2", "eps", "weight_decay")
@@ -227,7 +207,11 @@ class Adam(_Adam):
     with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ). Kingma & Ba 2015, algorithm 1.
 
     Args:
+        params: a model, or live arrays by name. learning_rate: a number, or a function of the step.
         betas: (β₁, β₂), each in [0, 1). eps: ε > 0. weight_decay: λ ≥ 0, an L2 penalty.
+        groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
+        frozen: patterns of names that are not updated, as ``"lstm.*"``; help(rnnbp.optim.Optimizer) has
+            more of these.
 
     Raises ValueError for a value out of its range.
     """
@@ -259,7 +243,11 @@ class AdamW(_Adam):
     Loshchilov & Hutter 2019, algorithm 2; there the decay is η λ with a schedule η, here lr · λ as in PyTorch.
 
     Args:
+        params: a model, or live arrays by name. learning_rate: a number, or a function of the step.
         betas: (β₁, β₂), each in [0, 1). eps: ε > 0. weight_decay: λ ≥ 0.
+        groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
+        frozen: patterns of names that are not updated, as ``"lstm.*"``; help(rnnbp.optim.Optimizer) has
+            more of these.
 
     Raises ValueError for a value out of its range.
     """
@@ -284,10 +272,6 @@ class AdamW(_Adam):
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
         p *= 1 - lr * self.weight_decay
         self._adapt(p, g, slots, lr, b)
-
-
-def _largest(x: Array) -> float:
-    return extents([x])[0].largest
 
 
 def _mean_square(mean: Array, g: Array, keep: float, scratch: Array) -> None:

@@ -26,7 +26,11 @@ class SGD(Optimizer):
     outside b (in the papers b ← μ b − lr · g), which differs where lr changes.
 
     Args:
+        params: a model, or live arrays by name. learning_rate: a number, or a function of the step.
         momentum: μ in [0, 1). weight_decay: λ ≥ 0. nesterov: needs momentum.
+        groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
+        frozen: patterns of names that are not updated, as ``"lstm.*"``; help(rnnbp.optim.Optimizer) has
+            more of these.
 
     Raises ValueError for a value out of its range.
     """

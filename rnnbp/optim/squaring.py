@@ -1,0 +1,44 @@
+"""What rules that square gradients have in common."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+
+from rnnbp.numerics import Array
+from rnnbp.optim.base import Optimizer
+from rnnbp.optim.parameters import extents
+
+
+@lru_cache
+def _limit(dtype: np.dtype[np.floating]) -> float:
+    """What may be squared, four times over."""
+    return math.sqrt(float(np.finfo(dtype).max) / 4)
+
+
+class Squaring(Optimizer):
+    """A rule that squares gradients, penalty included. Refuses, before anything changes, one too large for that.
+
+    A mean of squares that has overflowed would stay infinite, and its parameter stand still for ever.
+    """
+
+    weight_decay: float
+    decoupled: ClassVar[bool] = False
+    """True if the weight decay is no part of the gradient."""
+
+    def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:
+        if self.weight_decay and not self.decoupled:
+            top += self.weight_decay * _largest(p)
+        limit = _limit(p.dtype)
+        if top > limit or ("sum" in slots and top * top > 2 * limit * limit - _largest(slots["sum"])):
+            raise FloatingPointError(
+                f"{type(self).__name__}: the gradient of {name!r} has size {top:.3g}, and its square does not fit in "
+                f"{p.dtype}; clip gradients to at most {limit:.1g}, or lower the learning rate"
+            )
+
+
+def _largest(x: Array) -> float:
+    return extents([x])[0].largest
