@@ -110,6 +110,7 @@ RUNS = "bptt predict evaluate backprop plan forecast check_grads calibrate sweep
 TRAINING = "fit Trainer"
 SOURCES = "Sequences Windows Examples Batches"
 LAYERS = "Dense Conv1D Conv2D Embedding LayerNorm OneHot"
+LOSSES = "CrossEntropy BinaryCrossEntropy MeanSquaredError MeanAbsoluteError Huber"
 OPTIMIZERS = "SGD Adagrad RMSProp Adam AdamW"
 EVERYWHERE = f"{CELLS} {RUNS} {TRAINING} {SOURCES} {LAYERS} {OPTIMIZERS} Sequential Graph"
 
@@ -233,6 +234,23 @@ WAYS = (
         "Trainer(model, optimizer, loss, validation=...) takes it",
     ),
     Way(TRAINING, "validation_split", "give validation=, a source of the sequences that are held out"),
+    Way(
+        LOSSES,
+        "ignore_index ignore_class ignore_label pad_index padding_idx mask_value",
+        "padding does not count where a mask says so: Sequences(x, target, lengths=lengths, ...), or "
+        "mask=target != ignored",
+    ),
+    Way(LOSSES, "reduction size_average reduce", "it is the mean over all that has weight; leave it out"),
+    Way(
+        LOSSES,
+        "from_logits",
+        "outputs are logits, so that the model ends without Softmax or Sigmoid; leave from_logits out",
+    ),
+    Way(
+        "MeanSquaredError MeanAbsoluteError Huber BinaryCrossEntropy",
+        "weight class_weight pos_weight sample_weight",
+        "weights are the source's: Sequences(x, target, mask=weights, ...), (N,) of sequences or (N, T) of steps",
+    ),
     Way(TRAINING, "class_weight", "the loss has it: CrossEntropy(class_weight=...)"),
     Way(
         TRAINING,

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike as Like
 from rnnbp import native
 from rnnbp.arrays import plain
 from rnnbp.losses.base import Loss, New, Scalar, check_outputs, first_true, sum_of
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number, shown
+from rnnbp.losses.class_weights import ClassWeight, vector_of
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number
 
 
 @final
@@ -21,7 +22,7 @@ class CrossEntropy(Loss):
     q_c = (1 − ε) v_target [c = target] + ε v_c / K, and a target counts v_target in the denominator.
 
     Args:
-        class_weight: K numbers v ≥ 0, all 1 by default.
+        class_weight: K numbers v ≥ 0, all 1 by default, or a dict of them by the classes 0 to K − 1.
         label_smoothing: ε in [0, 1).
 
     Shapes: y (..., K), target (...) of integers in [0, K), weights (...) or its leading axes.
@@ -30,10 +31,10 @@ class CrossEntropy(Loss):
 
     brief = True
 
-    def __init__(self, class_weight: Like | None = None, label_smoothing: float = 0.0) -> None:
+    def __init__(self, class_weight: ClassWeight | None = None, label_smoothing: float = 0.0) -> None:
         name = "CrossEntropy: label_smoothing"
         self.label_smoothing = real_number(name, label_smoothing, least=0, below=1, cure="use 0 for none")
-        self.class_weight = None if class_weight is None else _vector(class_weight)
+        self.class_weight = None if class_weight is None else vector_of(class_weight)
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
         smooth, weighted = bool(self.label_smoothing), self.class_weight is not None
@@ -88,10 +89,10 @@ class CrossEntropy(Loss):
                 f"give class numbers, as target.argmax(axis=-1)"
             )
         if t.dtype.kind not in "iu":
-            raise DtypeError(
-                f"{self}: target must be class numbers of an integer dtype, found {t.dtype}; "
-                f"use target.astype(np.int64), or BinaryCrossEntropy for probabilities"
-            )
+            cure = "use target.astype(np.int64), or BinaryCrossEntropy for probabilities"
+            if t.dtype.kind in "OUST":
+                cure = "number them, as by names, target = np.unique(labels, return_inverse=True)"
+            raise DtypeError(f"{self}: target must be class numbers of an integer dtype, found {t.dtype}; {cure}")
         if not outputs:
             raise ShapeError(f"{self}: the outputs have no axis of classes; give them shape (..., K)")
         k = outputs[-1]
@@ -105,10 +106,7 @@ class CrossEntropy(Loss):
         found = t.astype(np.int64).reshape(-1)
         if found.size and found.view(np.uint64).max() >= k:  # what is below 0 is far above, seen so
             at = first_true((t < 0) | (t >= k)) or ()
-            counted = t if w is None else t[w > 0]
-            from_one = counted.min() == 1 and counted.max() == k
-            cure = "labels count from 0: give target - 1" if from_one else "give padding weight 0"
-            raise ValueError(f"{self}: target {t[at]} at {list(at)} is not in [0, {k}); {cure}")
+            raise ValueError(f"{self}: target {t[at]} at {list(at)} is not in [0, {k}); {_cure(t, w, k)}")
         return found, None if w is None else w.reshape(-1)
 
     def describe(self) -> str:
@@ -117,12 +115,17 @@ class CrossEntropy(Loss):
         return ", ".join(filter(None, (weight, smoothing)))
 
 
-def _vector(class_weight: Like) -> Array:
-    v = plain("CrossEntropy: class_weight", class_weight)
-    if v.dtype.kind not in "biuf" or v.ndim != 1 or not v.size or not ((v >= 0) & (v < np.inf)).all():
-        found = shown(class_weight if v.ndim != 1 or v.dtype.kind not in "biuf" else v.tolist())
-        raise ValueError(f"CrossEntropy: class_weight must be a vector of finite numbers at least 0, found {found}")
-    return v.astype(np.float64)
+def _cure(t: Array, w: Array | None, k: int) -> str:
+    """What to do about targets that are not in [0, k)."""
+    counted = t if w is None else t[w > 0]
+    if counted.min() == 1 and counted.max() == k:
+        return "labels count from 0: give target - 1"
+    if t.ndim < 2 or (len(t) > 1 and (w is None or int((w > 0).sum(axis=0).max()) > 1)):  # there may be padding
+        return "give padding weight 0"
+    if counted.min() < 0:
+        return "number the classes from 0, as np.unique(target, return_inverse=True)[1] does"
+    also = "; if labels count from 1, give target - 1" * bool(counted.max() == k)
+    return f"the outputs are of {k} classes, and {counted.max()} is that of class {counted.max() + 1}{also}"
 
 
 def _without(y: Array, w: Array) -> Array:

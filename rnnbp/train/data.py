@@ -21,7 +21,7 @@ from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, Shape, ShapeError, flag, positive_int
 from rnnbp.rng import check_seed
 from rnnbp.train.last import TURN, at_last, mask_of, of_sequences, within
-from rnnbp.train.rows import Data, Rows, blocks, digest, rows, same_length
+from rnnbp.train.rows import Data, Rows, blocks, check_numbers, digest, rows, same_length
 from rnnbp.train.source import Batch, Source, check_place, first_epoch
 from rnnbp.train.windows import Windows
 
@@ -115,6 +115,8 @@ class Sequences(_Shuffled):
             elif self.mask.shape == known.shape:  # another is refused below
                 self.mask = within(self.mask[0 : self.rows], known)
         self.target = None if target is None else _axes("target", target, 0 if last else axis, least=2 - last)
+        if self.target is not None:
+            check_numbers("Sequences: target", self.target)
         super().__init__(batch_size, shuffle, seed)
         self._check()
 

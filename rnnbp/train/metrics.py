@@ -20,6 +20,12 @@ TAKEN = ("step", "epoch", "loss", "grad_norm", "lr", "seconds", "weight", "valid
 """Names in a line of metrics."""
 OTHER_NAMES = {
     "acc": "accuracy",
+    "sparse_accuracy": "accuracy",
+    "categoricalaccuracy": "accuracy",
+    "top1": "accuracy",
+    "rmse": "mse",
+    "l1": "mae",
+    "l2": "mse",
     "binary_accuracy": "accuracy",
     "categorical_accuracy": "accuracy",
     "sparse_categorical_accuracy": "accuracy",
@@ -96,8 +102,9 @@ def _metric(what: str, name: object, given: object, loss: object) -> Metric:
         }
         if given not in known:
             near = OTHER_NAMES.get(given.lower()) or nearest(given.lower(), known)
-            cure = f"did you mean {near!r}?" if near else f"they are {', '.join(known)}"
-            raise ValueError(f"{what}: no metric is called {given!r}; {cure} Or give a function (y, target) -> values")
+            meant = f", did you mean {near!r}?" if near else ";"
+            cure = f"they are {', '.join(map(repr, known))}, or a function (y, target) -> values"
+            raise ValueError(f"{what}: no metric is called {given!r}{meant} {cure}")
         return Metric(_free(what, name or given), known[given])
     if isinstance(given, type) or not callable(given):
         raise TypeError(f"{what}: a metric is a name or a function (y, target) -> values, found {shown(given)}")

@@ -123,12 +123,25 @@ def rows(name: str, given: object, *, axis: int = 0, axes: str = "(N, ...)", num
 def same_length(place: str, x: object, target: object, at: str = "") -> tuple[Rows, Rows | None]:
     """x and target, alike along axis 0. Raises ShapeError where they are not; ``at`` follows their names."""
     first = rows(f"{place}: x{at}", x, numbers=True)
-    second = None if target is None else rows(f"{place}: target{at}", target)
+    second = None if target is None else check_numbers(f"{place}: target{at}", rows(f"{place}: target{at}", target))
     if second is not None and len(second) != len(first):
         raise ShapeError(
             f"{place}: target{at} has shape {second.shape}, x{at} {first.shape}; axis 0 must be there and agree"
         )
     return first, second
+
+
+def check_numbers(name: str, found: Rows) -> Rows:
+    """A target as it is. Raises DtypeError for one of texts, as labels by their names."""
+    texts = found.dtype.kind in "UST"
+    if found.dtype.kind == "O" and isinstance(found, np.ndarray):
+        texts = any(isinstance(value, (str, bytes)) for value in found.reshape(-1)[:1])
+    if texts:
+        raise DtypeError(
+            f"{name} holds texts, found dtype {found.dtype}; number them, as by "
+            f"names, target = np.unique(labels, return_inverse=True)"
+        )
+    return found
 
 
 def part(of: Rows, start: int, stop: int) -> Rows:

@@ -25,6 +25,7 @@ from rnnbp.train.source import Source, fingerprint
 from rnnbp.train.sources import SourceLike
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.steps import updated, validated
+from rnnbp.train.targets import check_targets
 from rnnbp.train.updates import Update
 from rnnbp.train.weights import assign
 
@@ -215,6 +216,8 @@ class Training:
         """Check that the data are those of the run, and open its folder."""
         if self.useless:
             raise ValueError(f"Trainer.fit: {self.useless}; resume(), or train anew")
+        for source in (data, self.options.validation):
+            check_targets(self.update.model, source, self.options.loss)
         self.known.begin(data)
         batches = data.batches_per_epoch
         if self.at.index >= batches:

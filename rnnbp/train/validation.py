@@ -19,6 +19,7 @@ from rnnbp.train.origins import note_origin
 from rnnbp.train.progress import bar_of_batches
 from rnnbp.train.source import Batch, Source, carrying, check_known, lost_after
 from rnnbp.train.sources import epoch_of
+from rnnbp.train.targets import check_targets
 
 
 def validation_loss(
@@ -42,6 +43,7 @@ def validation_loss(
 
     Raises as ``evaluate`` does, NoWeightError, a ValueError, where no batch has weight.
     """
+    check_targets(model, source, loss)
     total = weights = 0.0
     state: States | None = None
     lost: tuple[int, ...] = ()
