@@ -238,3 +238,35 @@ def test_a_loss_that_counts_the_elements_that_are_known():
         counted = ~np.isnan(target) & kind[..., None]
         expected = ((y - target)[counted] ** 2).mean()
         assert rb.bptt(net, x, target, KnownErrors(), mask=kind, chunk=4).loss == pytest.approx(expected, rel=1e-5)
+
+
+class Squares(rb.losses.Loss):
+    def summed(self, y, target, weights=None):
+        return subtracting(y, target)
+
+    def weight(self, target, weights=None, *, outputs):
+        return 1.0
+
+
+@pytest.mark.parametrize("call", [rb.bptt, rb.evaluate])
+def test_a_subclass_of_loss_is_told_the_same_of_its_target(call):
+    x, target, _ = data()
+    with pytest.raises(ValueError, match="broadcast") as caught:
+        call(model(), x, target[..., 0], Squares())
+    assert caught.value.__notes__[0].startswith("in the loss function Squares.summed, called as (y, target, weights)")
+    assert caught.value.__notes__[0].endswith("give target[..., None]")
+    x, target = np.zeros((T, 1, 2), "f4"), np.zeros((T, 1), "f4")
+    with pytest.raises(rb.ShapeError, match=r"Squares\(\) gave dy .* give target\[\.\.\., None\]"):
+        call(model(), x, target, Squares())
+
+
+def test_a_metric_whose_values_were_broadcast_is_refused():
+    x, target = np.zeros((T, T, 2), "f4"), np.zeros((T, T), "f4")
+
+    def own(y, target):
+        return subtracting(y, target[..., None])
+
+    with pytest.raises(rb.ShapeError, match=r"metric error returned .* give target\[\.\.\., None\]"):
+        rb.evaluate(model(), [(x, target)], own, metrics={"error": lambda y, target: y - target})
+    found = rb.evaluate(model(), [(x, target)], own, metrics={"error": lambda y, target: y[..., 0] - target})
+    assert found["error"] == pytest.approx(rb.predict(model(), x)[0].mean(), rel=1e-5)

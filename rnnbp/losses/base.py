@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike as Like
 from rnnbp.arguments import Named
 from rnnbp.arrays import plain
 from rnnbp.ieee import ieee
+from rnnbp.losses.calls import called_with, other_axes
 from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 
@@ -91,8 +92,7 @@ class Loss(Named, ABC):
         self, y: Like, target: Like, weights: Like | None, new: New, factor: float = 1.0
     ) -> tuple[Scalar, Array]:
         """``summed``, the derivative times ``factor``; ``new(shape, dtype)`` gives memory for it."""
-        value, dy = self.summed(y, target, weights)
-        self.check_own(dy, weights)
+        value, dy = self._summed_checked(y, target, weights)
         return value, self._scaled(dy, factor)
 
     @property
@@ -113,8 +113,7 @@ class Loss(Named, ABC):
         y = check_outputs(self, y)
         check_there(y, target, weights)
         total = self.total(target, weights, outputs=y.shape)
-        value, dy = self.summed(y, target, weights)
-        self.check_own(dy, weights)
+        value, dy = self._summed_checked(y, target, weights)
         if not self.ours:
             return value / total, dy / total
         if total != 1:
@@ -126,10 +125,24 @@ class Loss(Named, ABC):
         """Whether ``summed`` is a user's, not the library's."""
         return not cls.summed.__module__.startswith("rnnbp.")
 
-    def check_own(self, dy: Any, weights: Like | None) -> None:
-        """Raise ValueError where ``summed`` is a user's and its dy is not 0 at steps of weight 0."""
-        if weights is not None and self._is_own():
-            check_weightless(self, dy, weights)
+    def _summed_checked(self, y: Like, target: Like, weights: Like | None) -> tuple[Scalar, Array]:
+        """``summed``; where that is a user's, what it raises gets a note, and its dy is looked at.
+
+        Raises ShapeError where a target that lacks an axis was broadcast, ValueError where dy is not 0
+        at steps of weight 0.
+        """
+        if not self._is_own():
+            return self.summed(y, target, weights)
+        try:
+            value, dy = self.summed(y, target, weights)
+        except Exception as error:  # whatever the user's code raises
+            given = [None if a is None else np.asarray(a) for a in (y, target, weights)]
+            error.add_note(called_with(type(self).summed, "(value, dy)", given, ("y", "target", "weights")))
+            raise
+        if np.shape(dy) != np.shape(y) and (cure := other_axes(np.asarray(y), np.asarray(target))):
+            raise ShapeError(f"{self} gave dy of shape {np.shape(dy)} for y of shape {np.shape(y)}; {cure}")
+        check_weightless(self, dy, weights)
+        return value, dy
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.describe()})"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike as Like
 
 from rnnbp.arrays import plain
 from rnnbp.losses.base import Loss, Scalar, first_true
+from rnnbp.losses.calls import called_with, name_of, other_axes
 from rnnbp.native.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number, shown
 
@@ -93,39 +93,6 @@ class Own(Loss):
 
     def describe(self) -> str:
         return name_of(self.function)
-
-
-def name_of(function: object) -> str:
-    """The name of a function, without the address that ``repr`` shows."""
-    if isinstance(function, partial):
-        return name_of(function.func)
-    found = getattr(function, "__qualname__", None)
-    if isinstance(found, str):
-        return found.rpartition("<locals>.")[2]
-    text = shown(function)
-    return type(function).__name__ if " at 0x" in text else text
-
-
-def called_with(function: object, returns: str, given: Sequence[Any]) -> str:
-    """What is said of an error out of a function: how it was called, and what may be wrong with that."""
-    names = ("y", "target", "mask")[: len(given)]
-    arrays = [f"{n} {None if a is None else f'{a.dtype} {a.shape}'}" for n, a in zip(names, given, strict=True)]
-    cure = other_axes(given[0], given[1])
-    return (
-        f"in the loss function {name_of(function)}, called as ({', '.join(names)}), which returns {returns}, "
-        f"with read-only NumPy arrays: {', '.join(arrays)}{cure and '; '}{cure}"
-    )
-
-
-def other_axes(y: Array, target: Array | None) -> str:
-    """The cure for a target that lacks the last axis of y, or has one more; "" for others."""
-    if target is None:
-        return ""
-    if y.shape == (*target.shape, 1):
-        return f"target has shape {target.shape}, without the last axis of y: give target[..., None]"
-    if target.shape == (*y.shape, 1):
-        return f"target has shape {target.shape}, with one axis more than y: give target[..., 0]"
-    return ""
 
 
 def mask_taken(function: object) -> tuple[bool, bool]:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rnnbp.arrays import plain
+from rnnbp.losses.calls import other_axes
 from rnnbp.numerics import Array, DtypeError, ShapeError
 
 MetricFunction: TypeAlias = Callable[[Any, Any], Any]
@@ -27,20 +28,23 @@ class Own:
     function: MetricFunction
 
     def __call__(self, y: Array, target: Array | None) -> Array:
+        cure = other_axes(y, target)
         try:
             given = self.function(_read_only(y), None if target is None else _read_only(target))
         except Exception as error:  # whatever the user's code raises
             error.add_note(
                 f"in metric {self.name}, which is called with read-only arrays, y {y.shape} and target "
                 f"{None if target is None else target.shape}, and returns the values of each step or element"
+                f"{cure and '; '}{cure}"
             )
             raise
         found = plain(f"metric {self.name}", given)
-        if found.shape[:AXES] != y.shape[:AXES] or found.dtype.kind not in "biuf":
+        broadcast = bool(cure) and found.shape not in (y.shape, y.shape[:AXES])
+        if found.shape[:AXES] != y.shape[:AXES] or broadcast or found.dtype.kind not in "biuf":
             raise ShapeError(
                 f"metric {self.name} returned {found.dtype} of shape {found.shape} for y of shape {y.shape}: return "
                 f"the values of each step {y.shape[:AXES]}, or of each element; they are averaged afterwards, by the "
-                f"mask"
+                f"mask{cure and '; '}{cure}"
             )
         return found
 
