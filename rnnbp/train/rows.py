@@ -173,12 +173,13 @@ def digest(how: tuple[object, ...], *arrays: Rows | None) -> str:
 def add_to(found: hashlib._Hash, array: Rows | None) -> None:
     """Add dtype, shape and values of an array to a digest, or that there is none."""
     found.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
-    for block in () if array is None else _digested(array):
+    for block in () if array is None else sampled(array):
         check_there(block)
         found.update(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data)
 
 
-def _digested(array: Rows) -> Iterator[Array]:
+def sampled(array: Rows) -> Iterator[Array]:
+    """What a digest takes of an array: all of it, or the sample of a large one."""
     if array.nbytes <= WHOLE:
         yield from blocks(array)
         return

@@ -13,6 +13,7 @@ from rnnbp.callers import outside
 from rnnbp.storage import JSON
 from rnnbp.train.rows import add_to, rows
 from rnnbp.train.source import Batch, Source, check_batch, comes_once, fingerprint
+from rnnbp.train.source_parts import differing, parts_of
 from rnnbp.train.sources import Wrapped
 
 SEEN = 8
@@ -31,32 +32,40 @@ class RunData:
     batches: by place, digests of batches of sources that have no fingerprint of their own, or
         ``ONCE``.
     wanted: whether there will be snapshots that they go to.
+    parts: those of a source of ours, to say what differs.
     """
 
     known: str | None = None
     batches: dict[str, str] = field(default_factory=dict)
     wanted: bool = True
+    parts: dict[str, str] = field(default_factory=dict)
     _unchecked: bool = False
     wrapped: Wrapped = field(default_factory=Wrapped, repr=False, compare=False)
     """The source that the last call of ``fit`` took its batches from."""
 
     @classmethod
-    def stored(cls, known: str, batches: Mapping[str, str], override: frozenset[str]) -> RunData:
+    def stored(
+        cls, known: str, batches: Mapping[str, str], parts: Mapping[str, str], override: frozenset[str]
+    ) -> RunData:
         """That of a snapshot; what is named in ``override`` is not compared."""
         if "everything" in override:
             return cls()
         kept = {k: v for k, v in batches.items() if k.split()[0] not in override}
-        return cls(None if "data" in override else known, kept, _unchecked=bool(kept))
+        if "data" in override:
+            return cls(None, kept, _unchecked=bool(kept))
+        return cls(known, kept, parts={**parts}, _unchecked=bool(kept))
 
     def begin(self, data: Source) -> None:
         """Raise ValueError for a source whose fingerprint is not that of the run."""
         found = fingerprint(data)
         if self.known not in (None, found):
+            what = differing(self.parts, parts_of(data)) or f"{self.known}, not {found}"
             raise ValueError(
-                f"Trainer.fit: the run began on other data: {self.known}, not {found}; give it the same, or "
-                f"resume(override=('data',))"
+                f"Trainer.fit: the run began on other data: {what}; give it the same, or resume(override=('data',))"
             )
         self.known = found
+        if self.wanted and not self.parts:
+            self.parts = parts_of(data)
 
     def compare(self, data: Source, validation: Source | None) -> None:
         """Ask the sources of a resumed run for the batches that are known of it, once.
@@ -83,7 +92,8 @@ class RunData:
 
     def to_json(self) -> dict[str, JSON]:
         """Metadata of a snapshot."""
-        return {"data": self.known, **({"batches": {**self.batches}} if self.batches else {})}
+        more: dict[str, JSON] = {"batches": {**self.batches}} if self.batches else {}
+        return {"data": self.known, **more, **({"parts": {**self.parts}} if self.parts else {})}
 
     def _any(self, source: str) -> bool:
         return any(name.startswith(source) for name in self.batches)

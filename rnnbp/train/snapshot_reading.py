@@ -55,7 +55,11 @@ class Snapshot:
         found = {} if self.metadata.missing("batches") else self.metadata.fields("batches").values
         if len(found) > 2 * SEEN or not all(KEY.fullmatch(k) and isinstance(v, str) for k, v in found.items()):
             self.metadata.refuse("batches must be digests by place")
-        return RunData.stored(self.metadata.text("data"), {k: str(v) for k, v in found.items()}, frozenset(override))
+        parts = {} if self.metadata.missing("parts") else self.metadata.fields("parts").values
+        if not all(isinstance(v, str) for v in parts.values()):
+            self.metadata.refuse("parts must be texts by name")
+        batches, whole = ({k: str(v) for k, v in each.items()} for each in (found, parts))
+        return RunData.stored(self.metadata.text("data"), batches, whole, frozenset(override))
 
     def check(self, parts: Parts, identity: Identity, override: Collection[str]) -> None:
         """Raise ValueError unless the model has its parameters, and the run is set up as it was."""

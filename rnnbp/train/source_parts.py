@@ -1,0 +1,60 @@
+"""What sources of this library are made of, part by part, to say which of them differ."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from rnnbp.mapped import check_there
+from rnnbp.numerics import escaped
+from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.rows import Rows, sampled
+from rnnbp.train.source import Source
+from rnnbp.train.windows import Windows
+
+
+def parts_of(source: Source) -> dict[str, str]:
+    """Of a source of ours, its settings and its arrays as short texts by name; nothing of another."""
+    names: tuple[str, ...]
+    arrays: dict[str, list[Rows | None]]
+    if isinstance(source, Sequences):
+        names = ("batch_size", "last", "shuffle", "seed")
+        arrays = {"x": [source.x], "target": [source.target], "mask": [source.mask]}
+    elif isinstance(source, Examples):
+        names = ("batch_size", "shuffle", "seed")
+        arrays = {"x": [source.x], "target": [source.target]}
+    elif isinstance(source, Windows):
+        names = ("horizon", "batch_size", "warm_up")
+        arrays = {name: [getattr(one, name) for one in source.recordings] for name in ("x", "target", "mask")}
+    else:
+        return {}
+    settings = {name: str(getattr(source, name)) for name in names}
+    return settings | {name: _text(several) for name, several in arrays.items()}
+
+
+def differing(then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """What differs of the parts of two sources, as "batch_size was 4, is 5; x differs"; "" where that is not known."""
+    if then.keys() != now.keys():
+        return ""
+    found = []
+    for name, text in now.items():
+        before, after = (each.partition("; ")[0] for each in (then[name], text))
+        if before != after:
+            found.append(f"{name} was {escaped(before, 80)}, is {after}")
+        elif then[name] != text:
+            found.append(f"{name} has other values")
+    return "; ".join(found)
+
+
+def _text(arrays: list[Rows | None]) -> str:
+    """Dtype and shape, and a checksum of the values, as far as a digest takes them."""
+    crc = 0
+    for array in arrays:
+        for block in () if array is None else sampled(array):
+            check_there(block)
+            crc = zlib.crc32(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data, crc)
+    kinds = ["None" if array is None else f"{array.dtype}{array.shape}" for array in arrays]
+    what = kinds[0] if len(kinds) == 1 else f"{len(kinds)} arrays, the first {kinds[0]}"
+    return f"{what}; {zlib.crc32(' '.join(kinds).encode(), crc):08x}"
