@@ -19,6 +19,9 @@ from rnnbp.synonyms import synonym
 P = ParamSpec("P")
 R = TypeVar("R")
 Parameter = inspect.Parameter
+LAYERS = ("rnnbp.layers", "rnnbp.cells")
+"""Modules whose classes are built from numbers, and called on values."""
+VALUES = "rnnbp.values"
 TRANSPARENT = ("rnnbp.ieee", "rnnbp.arguments")
 """Modules whose decorators hand on all arguments as they are."""
 
@@ -53,7 +56,7 @@ def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @wraps(function)
         def checked(*args: P.args, **options: P.kwargs) -> R:
             if has is not None:
-                _check(name, has, len(args) - method, options)
+                _check(name, has, args[method:], options)
             return function(*args, **options)
 
         return checked
@@ -73,7 +76,7 @@ def method_takes(what: str, ways: Mapping[str, str]) -> Callable[[Callable[P, R]
                 if has is not None and name in ways and name not in has.names:
                     raise TypeError(f"{what}: unknown option {name!r}; {ways[name]}")
             if has is not None:
-                _check(what, has, len(args) - 1, options)
+                _check(what, has, args[1:], options)
             return method(*args, **options)
 
         return checked
@@ -89,7 +92,7 @@ class Named:
 
         def __new__(cls, *args: object, **options: object) -> Any:
             if args or options:  # there are none when an object is copied
-                check_init(cls.__name__, cls.__init__, len(args), options)
+                check_init(cls.__name__, cls.__init__, args, options)
             return super().__new__(cls)
 
 
@@ -108,20 +111,31 @@ class _OfInit:
 Named.__signature__ = _OfInit()  # type: ignore[attr-defined]  # not among __slots__
 
 
-def check_init(what: str, init: Callable[..., Any], n_args: int, options: Mapping[str, Any]) -> None:
+def check_init(what: str, init: Callable[..., Any], args: tuple[object, ...], options: Mapping[str, Any]) -> None:
     """Raise TypeError where ``init``, the ``__init__`` of a class called ``what``, does not take a
-    call's arguments, ``n_args`` of them without names."""
+    call's arguments, ``args`` those without names."""
     if has := Signature((), (), (), open=False) if init is object.__init__ else signature_of(init, method=True):
-        _check(what, has, n_args, options)
+        if args and str(getattr(init, "__module__", "")).startswith(LAYERS):
+            _check_built(what, has, args)
+        _check(what, has, args, options)
 
 
-def _check(what: str, has: Signature, n_args: int, options: Mapping[str, Any]) -> None:
+def _check_built(what: str, has: Signature, args: tuple[object, ...]) -> None:
+    """Raise TypeError for a layer that is built from what it is to be called on."""
+    called = [each for each in args if type(each).__module__ == VALUES]
+    if called or any(hasattr(each, "shape") for each in args[len(has.places) :]):
+        own, on = "..." if has.open else ", ".join(has.needed), "a, b" if len(called) > 1 else "h"
+        raise TypeError(f"{what}: a layer is built first, and then called on values: {what}({own})({on})")
+
+
+def _check(what: str, has: Signature, args: tuple[object, ...], options: Mapping[str, Any]) -> None:
+    n_args = len(args)
     for name in options:
         if name not in has.names:
             raise unknown_option(what, name, has.names)
     if n_args > len(has.places) and not has.open:
         others = [name for name in has.names if name not in has.places]
-        cure = cure_of_count(what) or (f"name the others, as {others[0]}=" if others else "leave out the rest")
+        cure = cure_of_count(what, args) or (f"name the others, as {others[0]}=" if others else "leave out the rest")
         own = ", ".join(has.places) or "nothing"
         raise TypeError(f"{what}: takes {own} by position, found {n_args} arguments; {cure}")
     given = {*has.places[:n_args], *options}
@@ -155,7 +169,7 @@ def signature_of(function: Callable[..., Any], more: tuple[str, ...] = (), *, me
     single = single[1:] if method else single
     names = [p.name for p in single if p.kind is not Parameter.POSITIONAL_ONLY]
     return Signature(
-        (*names, *(name for name in more if name not in names)),
+        (*names, *(name for name in dict.fromkeys(more) if name not in names)),
         tuple(p.name for p in single if p.kind is not Parameter.KEYWORD_ONLY),
         tuple(p.name for p in single if p.default is Parameter.empty),
         Parameter.VAR_POSITIONAL in kinds,

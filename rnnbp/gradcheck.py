@@ -88,6 +88,10 @@ def check_grads(
         raise ValueError(
             f"check_grads: method is 'complex' or 'central', found {shown(method)}{hint(method, TOLERANCES)}"
         )
+    if isinstance(x, Loss) or (callable(x) and hasattr(target, "shape")):
+        raise TypeError("check_grads: x is a loss: the order is (model, x, target, loss)")
+    if isinstance(target, Loss):
+        raise TypeError("check_grads: target is a loss: the order is (model, x, target, loss)")
     training = flag("check_grads: training", training)
     limit = None if tolerance is None else real_number("check_grads: tolerance", tolerance, above=0)
     if loss is None and _is_loss(function) and not isinstance(x, tuple):

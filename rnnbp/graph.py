@@ -181,7 +181,9 @@ class Sequential(Graph):
             if not isinstance(block, (Layer, Network)):
                 raise TypeError(f"Sequential: item {k} is {shown(block)}, not a layer; {_built(block)}")
             if isinstance(block, Graph) and len(block.input_shapes) != 1:
-                cure = "join them in a Graph; a Cell goes inside Recurrent(...)"
+                cure = "join them in a Graph"
+                if block.suffixes:  # a Cell
+                    cure = "a Cell is one step: give Recurrent(cell), which runs it over the steps"
                 raise TypeError(f"Sequential: item {k}, {block}, has {len(block.input_shapes)} inputs; {cure}")
             try:
                 value = cast(Any, block)(value)

@@ -294,6 +294,10 @@ WAYS = (
 """The first that fits counts."""
 
 
+ON_SOURCES = ("fit", "Trainer.fit", "Trainer.evaluate", "Trainer.predict")
+"""What takes a source in the place of arrays."""
+
+
 def way_around(what: str, name: str) -> str:
     """What to do instead of giving ``what`` an argument ``name``, or "" where nothing is known."""
     places = {what, what.partition(".")[0]}  # a method of a class that is among them
@@ -301,8 +305,16 @@ def way_around(what: str, name: str) -> str:
     return next((way.text.format(what=what, name=name) for way in found), "")
 
 
-def cure_of_count(what: str) -> str:
-    """What is meant by more arguments without names than ``what`` takes, or "" where that is not known."""
+def cure_of_count(what: str, args: tuple[object, ...] = ()) -> str:
+    """What is meant by more arguments without names, ``args``, than ``what`` takes, or "" where that is not known."""
     if what in ("LSTM", "GRU", "RNN"):
+        if any(type(each).__module__ == "rnnbp.values" for each in args):
+            return f"a layer is built first, and then called on values: {what}(n_in, n)(h)"
         return f"for several layers write Sequential({what}(n_in, n), {what}(n, n)), and name other options"
+    if what in ON_SOURCES and any(hasattr(each, "shape") for each in args):
+        return "x and target go into one source, Sequences(x, target, batch_size=32), and other arguments by name"
+    if what in ("fit", "Trainer.fit") and type(args[-1]) is int:
+        return f"write epochs={args[-1]}"
+    if what == "Trainer.evaluate":
+        return "the loss is the Trainer's: evaluate(data), or rnnbp.evaluate(model, data, loss) for another"
     return ""

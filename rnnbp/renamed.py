@@ -32,7 +32,7 @@ def renamed(old: str, new: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 if new in options:
                     raise TypeError(f"{old} and {new} are one argument; give {new} alone")
                 options[new] = options.pop(old)
-            check_init(type(args[0]).__name__, function, len(args) - 1, options)
+            check_init(type(args[0]).__name__, function, args[1:], options)
             return function(*args, **options)
 
         return called

@@ -181,7 +181,10 @@ class FunctionLoss(Own):
 
 def as_loss(loss: Loss | LossFunction) -> Loss:
     """A function as a Loss."""
-    return loss if isinstance(loss, Loss) else FunctionLoss(loss)
+    if isinstance(loss, Loss):
+        return loss
+    check_loss(loss)
+    return FunctionLoss(loss)
 
 
 def needs_of(
@@ -202,6 +205,11 @@ def check_loss(loss: object) -> None:
     other = "" if isinstance(loss, Loss) else instead_of(loss)
     if isinstance(loss, type) or not callable(loss) or other:
         raise TypeError(
-            f"loss must be a Loss or a function (y, target) -> (value, dy), found {shown(loss)}; "
-            f"{other or f'build it first, as losses.{meant(loss)}()'}"
+            f"loss must be a Loss or a function (y, target) -> (value, dy), found {shown(loss)}; {other or _cure(loss)}"
         )
+
+
+def _cure(loss: object) -> str:
+    if hasattr(loss, "shape"):
+        return "the order is (model, x, target, loss)"
+    return f"build it first, as losses.{meant(loss)}()"

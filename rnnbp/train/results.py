@@ -33,7 +33,9 @@ def evaluate_source(
     """ "loss" and the metrics by name over an epoch of a source, as if it were one batch."""
     found = Averages(metrics)
     seen = found.see if metrics else None
-    value = validation_loss(model, as_source(what, data), loss, chunk=chunk, measured=seen, progress=progress)
+    value = validation_loss(
+        model, as_source(f"{what}: data", data), loss, chunk=chunk, measured=seen, progress=progress
+    )
     return {"loss": value, **found.values()}
 
 
@@ -49,7 +51,7 @@ def predict_source(
     progress: bool | None = None,
 ) -> Any:
     """y of all of a source, in the order of its data, as ``predict`` describes it."""
-    source = _in_order(as_source(what, data))
+    source = _in_order(as_source(f"{what}: data", data))
     last = _last_of(source) if last is None else flag(f"{what}: last", last)
     if last and isinstance(source, Windows):
         raise ValueError(f"{what}: last=True is for sequences; the windows of a stream go on, leave it out")
