@@ -168,9 +168,11 @@ def test_nan_in_the_target_of_a_loss_of_steps():
 
 def test_a_mask_of_elements_names_the_subclass_of_loss():
     x, target, _ = data()
-    known = np.ones((T, B, 1), bool)
+    known = np.ones((T, B, 12), bool)
     with pytest.raises(rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts the elements"):
         rb.bptt(model(), x, target, rb.losses.MeanSquaredError(), mask=known)
+    with pytest.raises(rb.ShapeError, match=r"give mask\[\.\.\., 0\]"):
+        rb.bptt(model(), x, target, rb.losses.MeanSquaredError(), mask=known[..., :1])
 
 
 def test_a_mask_without_sequences_of_last_is_not_said_to_come_from_there():

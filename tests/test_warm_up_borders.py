@@ -98,6 +98,13 @@ def test_a_batch_axis_of_recordings_is_named():
         rb.Windows(takes, takes, horizon=10, batch_size=1)
 
 
+def test_an_array_of_recordings_is_made_a_list():
+    takes = np.zeros((3, 60, 1))
+    with pytest.raises(rb.ShapeError, match=r"x must be a list of some recordings.*; give \[\*x\]"):
+        rb.Windows(takes, takes, horizon=10, batch_size=1, recordings=True)
+    assert rb.Windows([*takes], [*takes], horizon=10, batch_size=1).batches_per_epoch == 18
+
+
 def test_one_step_of_a_few_features_is_a_stream():
     assert rb.Windows(np.zeros((1, 3)), None, horizon=10, batch_size=1).batch(0, 0).x.shape == (1, 1, 3)
 

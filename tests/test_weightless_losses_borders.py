@@ -150,8 +150,8 @@ def test_a_target_that_is_nan_where_the_mask_is_0_is_not_blamed():
 
 @pytest.mark.parametrize("recordings", [False, True])
 def test_a_mask_of_elements_of_windows_and_sequences_names_the_subclass(recordings):
-    known = np.ones((60, 1), bool)
-    x, mask = ([X], [known]) if recordings else (X, known)
+    known = np.ones((60, 2), bool)
+    x, mask = {True: ([X], [known]), False: (X, known)}[recordings]
     with pytest.raises(rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts"):
         rb.Windows(x, x, horizon=10, batch_size=1, mask=mask)
 
@@ -160,3 +160,5 @@ def test_a_mask_of_elements_of_sequences():
     x = np.ones((4, 5, 12), "f4")
     with pytest.raises(rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts"):
         rb.Sequences(x, x, batch_size=2, mask=x > 0)
+    with pytest.raises(rb.ShapeError, match=r"give mask\[\.\.\., 0\]"):
+        rb.Sequences(x, x, batch_size=2, mask=x[..., :1] > 0)

@@ -8,7 +8,7 @@ OF_ELEMENTS = (
     "where only some elements are known, put NaN in the target and count the others in a subclass of "
     "rnnbp.losses.Loss, whose weight counts the elements that are known: help('rnnbp.losses') has one"
 )
-"""The cure for a mask of elements."""
+"""The cure for a mask of several elements of each step."""
 Axes: TypeAlias = tuple[Any, ...]
 """A shape; T may be text where it is not known."""
 
@@ -20,10 +20,15 @@ def of_target(found: Axes, lead: Axes) -> str:
     return _of_swapped("target", found, lead) or "give a target for every step"
 
 
+def of_elements(features: Axes) -> str:
+    """The cure for a mask that has axes of features after those of the steps."""
+    return "give mask[..., 0]" if features == (1,) else OF_ELEMENTS
+
+
 def of_mask(found: Axes, lead: Axes) -> str:
     """The cure for a mask of shape ``found``, which is to be ``lead``."""
     if found[: len(lead)] == lead:
-        return f"give one weight for each step; {OF_ELEMENTS}"
+        return f"give one weight for each step; {of_elements(found[len(lead) :])}"
     return _of_swapped("mask", found, lead) or "one weight for each step"
 
 

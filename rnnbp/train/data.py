@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from rnnbp import reprs
 from rnnbp.arguments import Named
 from rnnbp.batch_first import remember
-from rnnbp.bptt.cures import OF_ELEMENTS
+from rnnbp.bptt.cures import of_elements
 from rnnbp.ieee import apart
 from rnnbp.lazy import cached_property
 from rnnbp.mapped import check_there
@@ -124,7 +124,7 @@ class Sequences(_Shuffled):
         if self.mask is not None and self.mask.ndim > 2:
             raise ShapeError(
                 f"Sequences: mask must have shape (N, T), a weight for each step, found shape {self.mask.shape}; "
-                f"{OF_ELEMENTS}"
+                f"{of_elements(self.mask.shape[2:])}"
             )
         lead = {"target": (self.rows, self.steps)[: 1 if self.last else 2], "mask": (self.rows, self.steps)}
         for name, expected in lead.items():

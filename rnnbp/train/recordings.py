@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from rnnbp.arrays import sliceable
-from rnnbp.bptt.cures import OF_ELEMENTS
+from rnnbp.bptt.cures import of_elements
 from rnnbp.numerics import DtypeError, ShapeError, flag, shown
 from rnnbp.train.rows import Rows, rows, same_length
 
@@ -85,7 +85,7 @@ def _recording(place: str, at: str, x: object, target: object, mask: object, hor
         elements = weights.ndim > 1 and len(weights) == len(first)
         raise ShapeError(
             f"{place}: mask{at} must have shape ({len(first)},), a weight for each step of x{at}, found shape "
-            f"{weights.shape}; {OF_ELEMENTS if elements else 'give one axis'}"
+            f"{weights.shape}; {of_elements(weights.shape[1:]) if elements else 'give one axis'}"
         )
     return Recording(first, second, weights)
 
@@ -98,6 +98,7 @@ def _listed(place: str, name: str, given: object, x: object) -> Sequence[Any]:
     if not isinstance(given, (list, tuple)) or len(given) != count or not count:
         found = f"a list of {len(given)}" if isinstance(given, (list, tuple)) else shown(given)
         cure = "; for a list that is one stream say recordings=False" if count else ""
+        cure = f"; give [*{name}]" if isinstance(given, np.ndarray) and given.ndim > 1 and not count else cure
         raise ShapeError(f"{place}: {name} must be a list of {count or 'some'} recordings, as x, found {found}{cure}")
     return given
 
