@@ -284,6 +284,7 @@ WAYS = (
         "give clip_norm to fit or Trainer; with a loop of your own call optim.clip_norm(grads, limit) before step",
     ),
     Way(OPTIMIZERS, "amsgrad maximize foreach fused centered", "it is not there; leave it out"),
+    Way("load_weights save_weights", "map_location device weights_only", "everything is on the CPU; leave it out"),
     Way(EVERYWHERE, "device cuda gpu", "everything runs on the CPU; leave it out"),
     Way(
         EVERYWHERE,

@@ -4,6 +4,7 @@ dicts."""
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, Protocol, Self, runtime_checkable
 
@@ -12,8 +13,11 @@ import numpy as np
 from rnnbp.arrays import plain
 from rnnbp.mapped import check_there
 from rnnbp.naming import ByPath, old_path
+from rnnbp.nearest import hint
 from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
 
+LISTED = 6
+"""Names that an error lists."""
 READ_ONLY_CURE = (
     "set its flags.writeable, or, where it is a mapped file, as joblib's workers get it, take copy.deepcopy(model)"
 )
@@ -65,8 +69,7 @@ class Parameters(ByPath):
             old = {old_path(path): path for path in self}
             found = {path if path in self else old.get(path, path): value for path, value in found.items()}
         if unknown := [path for path in found if path not in self]:
-            names = ", ".join(map(shown, unknown))
-            raise ValueError(f"params.update: no parameter is called {names}; the network's are {', '.join(self)}")
+            raise ValueError(_unknown(unknown, list(self)))
         values = {path: _fitting(path, self[path], value) for path, value in found.items()}
         for path, value in values.items():
             if value is not self[path] and any(np.may_share_memory(value, p) for p in self.values()):
@@ -130,6 +133,23 @@ class Parameters(ByPath):
     def _refuse(self, what: str) -> NoReturn:
         cure = "they are the network's own: build another network, or take a copy, params.copy()"
         raise TypeError(f"{what}; {cure}")
+
+
+def _unknown(given: list[str], known: list[str]) -> str:
+    """The error of paths that are not there: what may have been meant first."""
+    own = [re.sub(r"_l0$", "", path) if isinstance(path, str) else path for path in given]
+    theirs = [new for new, path in zip(own, given, strict=True) if new != path and new in known]
+    cure = "PyTorch's end in _l0, give {name.removesuffix('_l0'): value for name, value in ...}; " if theirs else ""
+    near = "" if theirs else hint(given[0], known)
+    names = _some(map(shown, given))
+    return f"params.update: no parameter is called {names}{near}; {cure}the network's are {_some(known)}"
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first of them."""
+    listed = list(names)
+    more = [f"and {len(listed) - LISTED} more"] * (len(listed) > LISTED)
+    return ", ".join([*listed[:LISTED], *more])
 
 
 def _fitting(path: str, p: Array, value: Any) -> Array:

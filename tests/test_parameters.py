@@ -81,7 +81,11 @@ def frozen(params: Any) -> dict[str, Any]:
 
 
 UNFIT: dict[str, tuple[Callable[[Any], dict[str, Any]], type[Exception], str]] = {
-    "a name": (lambda p: {"2.bais": p["2.bias"]}, ValueError, r"no parameter is called '2\.bais'; .*2\.bias"),
+    "a name": (
+        lambda p: {"2.bais": p["2.bias"]},
+        ValueError,
+        r"no parameter is called '2\.bais', did you mean '2\.bias'\?; the network's are 0\.weight",
+    ),
     "a shape": (
         lambda p: {"2.bias": np.zeros((4, 1))},
         rb.ShapeError,

@@ -151,8 +151,8 @@ def test_a_projection_is_named(tmp_path):
 
 
 def test_lists_of_names_are_short_and_last(tmp_path):
-    with pytest.raises(ValueError, match=r"a: build the model.*: 0.weight_ih is missing; .*; and 12 more$"):
-        rb.load_weights(rb.Sequential(rb.RNN(7, 7), rb.RNN(7, 7)), saved(tmp_path / "a", state_dict()))
+    with pytest.raises(ValueError, match=r"a: build the model.*: 0.weight_ih is missing; .*; and 8 more$"):
+        rb.load_weights(rb.Sequential(rb.RNN(7, 7), rb.RNN(7, 7)), saved(tmp_path / "a", state_dict(layers=1)))
 
 
 def test_metadata_have_their_name(tmp_path):
@@ -203,3 +203,53 @@ def test_what_strict_false_leaves_out_is_said(tmp_path):
     np.testing.assert_array_equal(model.params["rnn.weight_ih"], state_dict(layers=1)["rnn.weight_ih_l0"])
     rename = dict.fromkeys(("head.weight", "head.bias")) | {f"rnn.{k}_l0": k for k in rb.LSTM(3, 4).params}
     assert rb.load_weights(rb.LSTM(3, 4), path, rename=rename, strict=False) == {"format": "pt"}
+
+
+def test_more_layers_than_the_model_has_are_named_with_what_they_are_here(tmp_path):
+    apart = rb.Sequential(rb.LSTM(3, 4, name="rnn0"), rb.LSTM(4, 4, name="rnn1"), rb.Dense(4, 2, name="head"))
+    one = rb.Sequential(rb.LSTM(3, 4, name="rnn"), rb.Dense(4, 2, name="head"))
+    text = r"several layers of PyTorch's in one are rnnbp.Sequential\(LSTM\(...\), LSTM\(...\), name='rnn'\)"
+    for model in (apart, one):
+        with pytest.raises(ValueError, match=text):
+            rb.load_weights(model, saved(tmp_path / "a", state_dict()), rename="torch")
+
+
+class Tensor:
+    """What PyTorch's is to NumPy."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array
+
+
+def test_within_one_process_no_file_is_needed():
+    net = {name: Tensor(a) for name, a in state_dict(layers=1).items()}
+    model = rb.Sequential(rb.LSTM(3, 4, name="rnn"), rb.Dense(4, 2, name="head"))
+    with pytest.raises(ValueError, match=r"PyTorch's end in _l0, give \{name.removesuffix\('_l0'\): value for"):
+        model.params.update(net)
+    model.params.update({name.removesuffix("_l0"): value for name, value in net.items()})
+    np.testing.assert_array_equal(model.params["rnn.weight_hh"], net["rnn.weight_hh_l0"].array)
+    with pytest.raises(
+        ValueError, match=r"no parameter is called 'rnn.weigth_ih', did you mean 'rnn.weight_ih'\?; the net"
+    ):
+        model.params.update({"rnn.weigth_ih": 0})
+
+
+WRONG = {
+    "the path first": (lambda m, p: rb.save_weights(p, m), r"save_weights takes \(model, path\), found .*; the model comes first"),
+    "the parameters": (lambda m, p: rb.save_weights(m.params, p), "it has the parameters, give the model itself"),
+    "the path first, to load": (lambda m, p: rb.load_weights(p, m), r"load_weights takes \(model, path\), found .*; the model comes first"),
+    "a dict of arrays": (lambda m, p: rb.load_weights(m, m.params.copy()), r"are written by model.params.update\(arrays\)"),
+    "nearly torch": (lambda m, p: rb.save_weights(m, p, rename="pytorch"), "did you mean 'torch'?"),
+    "a device": (lambda m, p: rb.load_weights(m, p, map_location="cpu"), "everything is on the CPU; leave it out"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_arguments_of_files_are_named(case, tmp_path):
+    call, text = WRONG[case]
+    with pytest.raises(TypeError, match=text):
+        call(stacked(), tmp_path / "a.safetensors")
+    assert not (tmp_path / "a.safetensors").exists()

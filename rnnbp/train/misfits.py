@@ -16,6 +16,7 @@ LISTED = 6
 """Differences that an error lists."""
 CELLS = {4: "LSTM", 3: "GRU"}
 """By the number of gates; others have one."""
+TOGETHER = "if these belong together, give load_weights "
 Shapes = Mapping[str, Shape]
 
 
@@ -64,15 +65,16 @@ def listed(found: list[str]) -> str:
 
 def _cures(model: Shapes, file: Shapes, origin: Mapping[str, str]) -> list[str]:
     """What to do, the likeliest first."""
-    cures = [*_not_there(file), *_of_gru(model, file)]
+    raw = {origin.get(name, name): shape for name, shape in file.items()}
+    if _is_torchs(model, raw):
+        return [TOGETHER + "rename='torch'"]
+    cures = [*_not_there(file), *_of_gru(model, file), *_stacked(model, file)]
     if _transposed(model, file):
         cures.append("weights of Keras are transposed, see help(rnnbp.LSTM)")
     if any(map(_backward, file)):
         return cures  # names and shapes of both directions do not go together with those of one
-    raw = {origin.get(name, name): shape for name, shape in file.items()}
-    proposed = "rename='torch'" if _is_torchs(model, raw) else proposal(model, file, origin)
-    if proposed:
-        return [*cures, f"if these belong together, give load_weights {proposed}"]
+    if proposed := proposal(model, file, origin):
+        return [*cures, TOGETHER + proposed]
     return cures or ["build the model with the layers of the file"]
 
 
@@ -95,6 +97,14 @@ def _not_there(file: Shapes) -> list[str]:
             cell = "LSTM" if option == "proj_size" else CELLS.get(shape[0] // max(1, shape[1]), "RNN")
             found.append(f"the file is of a layer with {option}; {way_around(cell, option)}")
     return found[:1]
+
+
+def _stacked(model: Shapes, file: Shapes) -> list[str]:
+    """How several layers of PyTorch's are called."""
+    found = [re.fullmatch(r"(?:(.*)\.)?weight_ih_l[1-9]\d*", name) for name in file if name not in model]
+    names = [f", name={match[1]!r}" if match[1] else "" for match in found if match]
+    text = "for rename='torch', several layers of PyTorch's in one are rnnbp.Sequential(LSTM(...), LSTM(...){})"
+    return [text.format(name) for name in names[:1]]
 
 
 def _of_gru(model: Shapes, file: Shapes) -> list[str]:

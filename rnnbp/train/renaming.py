@@ -80,7 +80,8 @@ def _names(place: str, arrays: Mapping[str, Array], rename: object, whose: str) 
     elif callable(rename):
         names = {name: rename(name) for name in arrays}
     else:
-        raise TypeError(f"{place}: rename is a dict or a function of names, or 'torch', found {shown(rename)}")
+        near = hint(rename, ["torch"])
+        raise TypeError(f"{place}: rename is a dict or a function of names, or 'torch', found {shown(rename)}{near}")
     found: dict[str, str | None] = {}
     for name, new in names.items():
         if not isinstance(new, str | None):

@@ -56,6 +56,7 @@ def save_weights(
         rb.save_weights(model, "net.safetensors", rename="torch")  # rnn.weight_ih_l0, ..., head.bias
         net.load_state_dict(safetensors.torch.load_file("net.safetensors"))
     """
+    check_model("save_weights", model)
     place = f"save_weights to {path}"
     if old:
         metadata = _positional(model, old, metadata)
@@ -124,6 +125,7 @@ def load_weights(
 
         model.params.update({k.removesuffix("_l0"): v for k, v in net.state_dict().items()})
     """
+    check_model("load_weights", model)
     if isinstance(path, Mapping):
         cure = "arrays that are there already are written by model.params.update(arrays)"
         raise TypeError(f"load_weights: path must be that of a file, a str or os.PathLike, found a dict; {cure}")
@@ -145,6 +147,13 @@ def load_weights(
         arrays = {name: converted(place, name, array, params[name].dtype) for name, array in arrays.items()}
     assign(place, params, arrays)
     return metadata
+
+
+def check_model(place: str, model: object) -> None:
+    """Raise TypeError for what has no parameters, as a path that was given first, or ``model.params``."""
+    if not isinstance(getattr(model, "params", None), Mapping):
+        cure = "it has the parameters, give the model itself" if isinstance(model, Mapping) else "the model comes first"
+        raise TypeError(f"{place} takes (model, path), found {shown(model)} for the model; {cure}")
 
 
 def _shared(
