@@ -233,6 +233,11 @@ WAYS = (
         "validation_data val_data validation val valid_data",
         "Trainer(model, optimizer, loss, validation=...) takes it",
     ),
+    Way(
+        "Examples",
+        "mask weights sample_weight sample_weights",
+        "as sequences of one step they have weights: Sequences(x[:, None], target, last=True, mask=weights, ...)",
+    ),
     Way(TRAINING, "validation_split", "give validation=, a source of the sequences that are held out"),
     Way(
         LOSSES,

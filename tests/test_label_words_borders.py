@@ -22,6 +22,10 @@ def net() -> rb.Sequential:
     return rb.Sequential(rb.LSTM(F, 6, rng=0), rb.Dense(6, K, rng=1))
 
 
+def one() -> rb.Sequential:
+    return rb.Sequential(rb.LSTM(F, 6, rng=0), rb.Dense(6, 1, rng=1))
+
+
 def sequences(target: Any, **given: Any) -> rb.Sequences:
     return rb.Sequences(X.copy(), target, **({"batch_size": 4} | given))
 
@@ -142,6 +146,31 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "the outputs are of 4 classes",
     ),
+    "numbers of sequences": (
+        lambda: rb.fit(one(), sequences(LABELS * 0.5, last=True), rb.losses.MeanSquaredError(), epochs=1),
+        rb.ShapeError,
+        r"has shape \(6,\); MeanSquaredError\(\) takes \(N, 1\), as the outputs: give target\[..., None\]",
+    ),
+    "binary numbers of steps": (
+        lambda: rb.fit(one(), sequences(STEPS % 2), rb.losses.BinaryCrossEntropy(), epochs=1),
+        rb.ShapeError,
+        r"has shape \(6, 10\); BinaryCrossEntropy\(\) takes \(N, T, 1\), as the outputs: give target\[..., None\]",
+    ),
+    "one output": (
+        lambda: rb.fit(one(), sequences(LABELS % 2, last=True), CE, epochs=1),
+        ValueError,
+        "an output for each class; for a single one, of two classes, use BinaryCrossEntropy",
+    ),
+    "loss and optimizer": (
+        lambda: rb.Trainer(net(), CE, "adam"),  # type: ignore[arg-type]
+        TypeError,
+        r"optimizer is CrossEntropy\(\), which is a loss; the order is Trainer\(model, optimizer, loss\)",
+    ),
+    "weights of examples": (
+        lambda: rb.Examples(X[:, 0], LABELS, batch_size=2, sample_weight=np.ones(N)),  # type: ignore[call-arg]
+        TypeError,
+        r"Sequences\(x\[:, None\], target, last=True, mask=weights",
+    ),
     "padding": (lambda: fitted(sequences(np.where(STEPS > 0, STEPS, -100))), ValueError, "give padding weight 0"),
     "acc": (
         lambda: fitted(sequences(LABELS, last=True), metrics=["acc"]),
@@ -169,7 +198,7 @@ def test_the_error_has_the_cure(case: str) -> None:
     ids=["binary", "squares"],
 )
 def test_columns_stay_what_they_are_for_others(target: np.ndarray, loss: rb.losses.Loss) -> None:
-    model = rb.Sequential(rb.LSTM(F, 6, rng=0), rb.Dense(6, 1, rng=1))
+    model = one()
     data = sequences(target, last=True, batch_size=N, shuffle=False)
     expected, _ = loss(rb.predict(model, data), target)
     assert rb.fit(model, data, loss, epochs=1).losses[0] == pytest.approx(expected, rel=1e-5)

@@ -76,9 +76,15 @@ def test_what_differs_is_named(tmp_path: Path, case: str) -> None:
     trainer(tmp_path).fit(first, steps=1)
     with pytest.raises(ValueError, match=message):
         trainer(tmp_path).resume().fit(other, steps=2)
-    run = trainer(tmp_path).resume(override=("data",))
-    run.fit(other, steps=2)
-    assert trainer(tmp_path).resume().fit(other, until_steps=3).steps == 3  # the other data are its own now
+
+
+def test_other_data_on_purpose_are_the_runs_own(tmp_path: Path) -> None:
+    trainer(tmp_path).fit(sequences(), steps=1)
+    other = sequences(seed=1)
+    trainer(tmp_path).resume(override=("data",)).fit(other, steps=2)
+    assert trainer(tmp_path).resume().fit(other, until_steps=3).steps == 3
+    with pytest.raises(ValueError, match="other data: seed was 1, is 0; give"):
+        trainer(tmp_path).resume().fit(sequences(), until_steps=4)
 
 
 def changed(folder: Path, parts: Any) -> None:

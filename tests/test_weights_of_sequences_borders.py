@@ -74,6 +74,12 @@ def test_time_first_sequences_have_weights_too(mask: np.ndarray) -> None:
     assert fingerprint(data) == fingerprint(sequences(mask=WEIGHTS, lengths=LENGTHS))
 
 
+def test_examples_have_weights_as_sequences_of_one_step() -> None:
+    data = rb.Sequences(X[:, :1], LABELS, last=True, mask=WEIGHTS, batch_size=4)
+    y = rb.predict(net(), data)
+    assert rb.evaluate(net(), data, CE)["loss"] == pytest.approx(by_hand(y, LABELS, WEIGHTS), rel=1e-5)
+
+
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_batches_have_weights_of_sequences(batch_first: bool) -> None:
     x, steps = (X, STEPS) if batch_first else (X.swapaxes(0, 1), STEPS.T)
@@ -112,7 +118,9 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         rb.ShapeError,
         "if x is batch-first: say batch_first=True",
     ),
-    "below 0": (lambda: rb.fit(net(), sequences(mask=-WEIGHTS), CE, epochs=1), ValueError, "weights must be finite"),
+    "below 0": (lambda: sequences(mask=-WEIGHTS), ValueError, r"mask\[0\] is -1.0; weights must be finite and at least"),
+    "NaN": (lambda: sequences(mask=WEIGHTS * np.nan), ValueError, r"mask\[0\] is nan; weights must be finite"),
+    "a column of lengths": (lambda: sequences(lengths=LENGTHS[:, None]), rb.ShapeError, r"; give lengths\[:, 0\]"),
     "as the name elsewhere": (
         lambda: sequences(sample_weight=WEIGHTS),
         TypeError,

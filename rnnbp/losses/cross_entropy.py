@@ -118,6 +118,8 @@ class CrossEntropy(Loss):
 def _cure(t: Array, w: Array | None, k: int) -> str:
     """What to do about targets that are not in [0, k)."""
     counted = t if w is None else t[w > 0]
+    if k == 1:
+        return "it takes an output for each class; for a single one, of two classes, use BinaryCrossEntropy"
     if counted.min() == 1 and counted.max() == k:
         return "labels count from 0: give target - 1"
     if t.ndim < 2 or (len(t) > 1 and (w is None or int((w > 0).sum(axis=0).max()) > 1)):  # there may be padding

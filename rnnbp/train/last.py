@@ -31,11 +31,12 @@ def mask_of(name: str, lengths: ArrayLike, shape: Shape, turn: str = TURN) -> Ar
     ``turn`` says how x may be instead, and what to do then.
     """
     given, (rows, steps) = plain(name, lengths), shape
-    if given.dtype.kind == "b" or (given.ndim > 1 and given.shape in ((rows, steps), (steps, rows))):
+    if given.dtype.kind == "b" or (given.ndim > 1 and steps > 1 and given.shape in ((rows, steps), (steps, rows))):
         raise DtypeError(f"{name} is {given.dtype} of shape {given.shape}, which is a mask; give it as mask=")
     found = as_array(name, given, kinds="iu")
     if found.shape != (rows,):
         cure = f"; if x is {turn}" * (found.shape == (steps,))
+        cure = f"; give {name.rpartition(' ')[2]}[:, 0]" if found.shape == (rows, 1) else cure
         raise ShapeError(f"{name} must have shape ({rows},), one for each sequence, found {found.shape}{cure}")
     fits = (found >= 1) & (found <= steps)
     if not fits.all():
@@ -48,7 +49,8 @@ def mask_of(name: str, lengths: ArrayLike, shape: Shape, turn: str = TURN) -> Ar
 def of_sequences(name: str, weights: Array, shape: Shape) -> Array:
     """The mask (N, T) of weights (N,) of sequences: the same at each of their steps.
 
-    Raises ShapeError for weights that do not fit, and for integers that look like lengths.
+    Raises ShapeError for weights that do not fit, and for integers that look like lengths, ValueError for
+    weights below 0 and what is not finite.
     """
     rows = shape[0]
     if weights.shape != (rows,):
@@ -61,6 +63,10 @@ def of_sequences(name: str, weights: Array, shape: Shape) -> Array:
             f"{name} has shape {weights.shape} and integers up to {weights.max()}: are they weights, or lengths? "
             f"give weights of sequences as floats, or give lengths as lengths="
         )
+    fits = (weights >= 0) & (weights < np.inf)
+    if not fits.all():
+        row = int(np.argmin(fits))
+        raise ValueError(f"{name}[{row}] is {weights[row]}; weights must be finite and at least 0, use 0 to leave out")
     return np.broadcast_to(weights[:, None], shape)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rnnbp.losses import Loss
 from rnnbp.nearest import hint
 from rnnbp.numerics import shown
 from rnnbp.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
@@ -20,5 +21,10 @@ def rule_named(what: str, name: str) -> type[Optimizer]:
 
 
 def optimizer_of(what: str, model: Any, given: Optimizer | str) -> Optimizer:
-    """An optimizer as it is, or that of a name, of all of the model's parameters with its own options."""
+    """An optimizer as it is, or that of a name, of all of the model's parameters with its own options.
+
+    Raises TypeError for a loss in its place.
+    """
+    if isinstance(given, Loss):
+        raise TypeError(f"{what}: optimizer is {given}, which is a loss; the order is Trainer(model, optimizer, loss)")
     return rule_named(what, given)(model) if isinstance(given, str) else given  # type: ignore[call-arg]
