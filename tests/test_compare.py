@@ -265,3 +265,12 @@ def test_drawn_steps_are_those_that_are_run(found: Comparison) -> None:
         assert drawn.length == counts.steps_run + counts.steps_rebuilt + T
         assert sum(line.high - line.low for line in drawn.lines) == drawn.length
         assert sum(held.kind == "checkpoint" for held in drawn.held) == counts.writes["ram"]
+
+
+def test_the_text_says_what_its_columns_are(found: Comparison) -> None:
+    """Its budgets are of arrays, where a plan's have room for Python's objects."""
+    text, cached = str(found), found.reference.measured.stats.peak_bytes
+    assert f"budget: of arrays, in percent of the {shown(cached)} that full caching holds; Python's objects" in text
+    assert "times as long as full caching, which took" in text
+    assert all(f"({shown(out.budget)} of arrays): " in text for out in found.left_out)
+    assert {row.budget for row in found.rows} <= {int(cached * row.share / 100) for row in found.rows}

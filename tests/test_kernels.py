@@ -460,7 +460,7 @@ def test_who_waits_for_the_compiler_is_told_once(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     machine._tell.cache_clear()
     compiled_again(fresh_cache)
-    told = f"rnnbp: compiling kernels for this processor, once; they are kept in {fresh_cache}\n"
+    told = f"rnnbp: compiling kernels for this processor, once for each cell of other sizes; they are kept in {fresh_cache}\n"
     assert capsys.readouterr().err == told
     compiled_again(fresh_cache)
     assert capsys.readouterr().err == ""  # the code was found
@@ -468,6 +468,18 @@ def test_who_waits_for_the_compiler_is_told_once(
     compiled_again(fresh_cache)
     alone = "rnnbp: compiling kernels for this processor, for this process alone\n"
     assert capsys.readouterr().err == alone
+
+
+def test_a_notebook_shows_it_as_no_error(
+    fresh_cache: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
+    monkeypatch.setattr(machine, "in_notebook", lambda: True)
+    machine._tell.cache_clear()
+    compiled_again(fresh_cache)
+    said = capsys.readouterr()
+    assert said.out.startswith("rnnbp: compiling kernels for this processor")
+    assert said.err == ""
 
 
 def lstm(seed: int = 0) -> Any:

@@ -37,7 +37,8 @@ def add_options(parser: Parser) -> None:
         type=_shares,
         default=",".join(map(str, SHARES)),
         metavar="LIST",
-        help="percent of the bytes of full caching, with commas between",
+        help="percent of the bytes that full caching takes for arrays, with commas between, as 10,50; Python's objects "
+        "come on top, for which plan leaves room in its budget",
     )
     group.add_argument(
         "--schedules", type=_names, default=",".join(SCHEDULES), metavar="LIST", help="names, with commas between"

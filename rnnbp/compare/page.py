@@ -33,7 +33,8 @@ WORDS = {
     "checkpoint": "the state that enters a chunk, kept so that the chunk can be run again.",
     "full caching": "every chunk is run once, and its tape kept until its deltas are done. Times are ratios to its.",
     "budget": "percent of the bytes of full caching. Each schedule has the parameters and, unless they were given, "
-    "the chunks that are fastest within it, by forecast; the planner leaves 1 % or 64 KiB of it free.",
+    "the chunks that are fastest within it, by forecast. It is of arrays alone: Python's objects come on top, for "
+    "which a budget of plan leaves room.",
     "bytes, traced": "the most held at once: by the engine's ledger, which is also what was forecast; and by "
     "tracemalloc, in a run of its own, with Python's own objects.",
     "rerun, rebuilt": "steps run forward again; steps whose tapes were rebuilt from thin ones.",

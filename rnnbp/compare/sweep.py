@@ -48,7 +48,8 @@ def sweep(
 
     Args:
         model, x, target, loss, seed: as ``bptt`` takes them; x is copied to C order and the model's dtype.
-        shares: budgets in percent of the bytes of full caching in chunks of ``chunk``, by default 32.
+        shares: budgets in percent of the bytes of full caching in chunks of ``chunk``, by default 32: of
+            arrays alone, where the budget of ``plan`` has room for Python's objects too.
         schedules: names out of ``SCHEDULES``.
         chunk: steps in a chunk, for all schedules but the planner's; None lets each choose.
         repeats: timed runs of each schedule, in alternation with full caching.

@@ -34,7 +34,7 @@ class Row:
     def __repr__(self) -> str:
         found, choice = self.measured, self.choice
         peaks = f"{bytes_text(found.stats.peak_bytes)} of {bytes_text(self.budget)}"
-        seconds = f"{found.seconds:.3g} s, {found.ratio:.2f} of caching everything"
+        seconds = f"{found.seconds:.3g} s, {found.ratio:.2f} times as long as caching everything"
         name = f"{choice.name} {choice.parameters}".strip()
         return cut(f"{type(self).__name__}: {name}, chunks of {choice.chunk:,}, {peaks}, {seconds}")
 
@@ -129,7 +129,17 @@ class Comparison:
             ).rstrip()
             for line in cells
         ]
-        return "\n".join([*lines, *left_out_lines(self.left_out)])
+        return "\n".join([*lines, *left_out_lines(self.left_out), "", *self._legend()])
+
+    def _legend(self) -> list[str]:
+        """What the columns are, in which units."""
+        cached = self.reference.measured
+        return [
+            f"budget: of arrays, in percent of the {shown(cached.stats.peak_bytes)} that full caching holds; Python's "
+            f"objects come on top, for which a budget of plan leaves room.",
+            "bytes: the most that arrays took at once; traced: the same with Python's objects, by tracemalloc.",
+            f"rerun, rebuilt: steps. forecast, time: times as long as full caching, which took {cached.seconds:.3g} s.",
+        ]
 
 
 HEADER = (
@@ -163,8 +173,10 @@ def left_out_lines(left_out: tuple[LeftOut, ...]) -> list[str]:
     names: dict[tuple[float, int], list[str]] = {}
     for out in left_out:
         names.setdefault((out.share, out.budget), []).append(out.schedule)
-    why = f"for they would take more, or over {SLOWEST} times as long"
-    return [f"left out of {share:g} % ({shown(n)}), {why}: {', '.join(names[share, n])}" for share, n in names]
+    why = f"they need more, or over {SLOWEST} times as long as full caching"
+    return [
+        f"left out of {share:g} % ({shown(n)} of arrays): {', '.join(names[share, n])}; {why}" for share, n in names
+    ]
 
 
 def shown(n: float) -> str:
