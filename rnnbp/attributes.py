@@ -61,6 +61,13 @@ INSTEAD = {
     "save": "weights are saved by rnnbp.save_weights(model, path)",
     "load": "weights are loaded by rnnbp.load_weights(model, path)",
     "train": "training is rnnbp.fit(model, data, loss), or rnnbp.Trainer",
+    "SiLU": "write x * Sigmoid()(x) of a value x, in a Graph or Cell",
+    "init": "it is called rnnbp.initializers here",
+    "random": "layers and sources take rng=, fit and Trainer seed=",
+    "ModuleDict": STACK,
+    "Checkpoint": "fit and Trainer take folder=, with snapshot_every=; checkpoint= of bptt is a schedule or a budget",
+    "TensorBoard": "fit and Trainer take folder=, where metrics are lines of JSON, and callbacks=",
+    "CSVLogger": "fit and Trainer take folder=, where metrics are lines of JSON, and callbacks=",
     "callbacks": "fit and Trainer take callbacks=, functions of an event, and patience= for early stopping",
     "Callback": "fit and Trainer take callbacks=, functions of an event",
     "Parameter": "a layer of your own has its arrays in params: help(rnnbp.Layer)",
@@ -103,6 +110,17 @@ INSTEAD = {
     "Momentum": "it is SGD(model, momentum=0.9)",
 }
 """By the names of other libraries."""
+DRAWS = {
+    "glorot": "xavier_uniform_ xavier_uniform Xavier XavierUniform glorot_uniform GlorotUniform",
+    "he": "kaiming_normal_ kaiming_normal Kaiming he_normal HeNormal",
+    "orthogonal": "orthogonal_ Orthogonal",
+    "uniform": "uniform_ RandomUniform",
+    "constant": "constant_ Constant",
+    "constant(0)": "zeros_ Zeros",
+    "constant(1)": "ones_ Ones",
+}
+"""Initializers by name here, their names elsewhere."""
+INSTEAD |= {other: f"it is rnnbp.initializers.{own} here" for own, others in DRAWS.items() for other in others.split()}
 INSTEAD |= {other: f"it is called {own} here" for own, others in OURS.items() for other in others.split()}
 INSTEAD |= dict.fromkeys(NOT_HERE.split(), OWN)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from rnnbp.arrays import plain
+from rnnbp.attributes import refusing
 from rnnbp.ieee import ieee
 from rnnbp.nearest import hint, nearest
 from rnnbp.numerics import Array, DtypeError, Shape, first_bad, real_number, shown
@@ -148,3 +149,7 @@ def _function(how: InitializerLike, place: str) -> Initializer:
         cure = "for values of your own give lambda rng, shape: values"
         raise TypeError(f"{place}: an initializer is a name, a number or a function, found {shown(how)}; {cure}")
     return constant(real_number(f"{place}: its initial value", how))
+
+
+if not TYPE_CHECKING:  # which says itself what there is
+    __getattr__ = refusing("rnnbp.initializers", ["constant", "glorot", "he", "orthogonal", "uniform"])

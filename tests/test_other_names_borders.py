@@ -95,6 +95,10 @@ MODULES = {
         "MSELoss": "it is called MeanSquaredError here", "Quantile": "there is none here: write rnnbp.losses.PerStep",
         "mse": "it is called MeanSquaredError here", "KLDivLoss": "there is none here", "MeanSquareError": "did you mean 'MeanSquaredError'?",
     },
+    rb.initializers: {
+        "xavier_uniform_": "it is rnnbp.initializers.glorot here", "he_normal": "it is rnnbp.initializers.he here",
+        "Zeros": r"it is rnnbp.initializers.constant\(0\) here", "glorott": "did you mean 'glorot'?",
+    },
     rb.optim: {
         "CosineAnnealingLR": "it is called Cosine here", "ReduceLROnPlateau": "it is called OnPlateau here",
         "lr_scheduler": "StepDecay, Cosine, WarmUp, OnPlateau", "Momentum": r"it is SGD\(model, momentum=0.9\)", "Admw": "did you mean 'AdamW'?",
