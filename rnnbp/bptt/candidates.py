@@ -95,6 +95,12 @@ class Candidates:
         others = chain(*alike, self.cached())
         yield from (candidate for candidate in others if candidate.bytes <= budget)
 
+    def least(self, budget: int) -> Iterator[Candidate]:
+        """Those within ``budget``, the least that any needs, in chunks of the length that needs it."""
+        sizes, steps = self.sizes, self.steps
+        length = min(self.lengths, key=lambda n: bound(sizes, steps, n, slots=int(n < steps), tapes=1))
+        yield from (found for found in self._of_length(length, budget, False) if found.bytes <= budget)
+
     def cached(self) -> Iterator[Candidate]:
         """Everything cached, for each length of chunks."""
         for length in self.lengths:

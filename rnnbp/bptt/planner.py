@@ -218,8 +218,8 @@ def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -
     candidates = Candidates(sizes, steps, costs, disk)
     room = budget - margin(budget)
     cached = min(c.seconds for c in candidates.cached())
-    rooms = [least_bytes(sizes, steps), *(math.floor(budget * 2.0**k) for k in range(-3, 4))]
-    others = [c for n in rooms for c in candidates.within(n, tables=False)]
+    others = [c for k in range(-3, 4) for c in candidates.within(math.floor(budget * 2.0**k), tables=False)]
+    others += candidates.least(least_bytes(sizes, steps))
     fitting = [*candidates.within(room), *(c for c in others if c.bytes <= room)]
     best = min(fitting, key=lambda c: (c.seconds, c.bytes))
     frontier = _frontier([best, *candidates.cached(), *others])
