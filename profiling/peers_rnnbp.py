@@ -43,17 +43,10 @@ def prepared(problem: Problem, *, backend: str, chunk: int) -> Prepared:
         array[...] = problem.weights[name]
     steps = min(chunk or len(x), len(x))
 
-    def run(loss: Any = given_dy) -> rb.Gradients:
-        return rb.bptt(model, x, dy, loss, backend=backend, chunk=steps)
+    def run(**options: Any) -> rb.Gradients:
+        return rb.bptt(model, x, dy, given_dy, backend=backend, chunk=steps, **options)
 
     def read(found: rb.Gradients) -> Results:
-        ys: list[np.ndarray] = []
-
-        def keep(y: np.ndarray, dy: np.ndarray) -> tuple[float, np.ndarray]:
-            ys.append(y.copy())
-            return given_dy(y, dy)
-
-        run(keep)
-        return {"y": np.concatenate(ys[::-1]), "x": found.dx, **found.grads}  # the last chunk comes first
+        return {"y": run(return_y=True).y, "x": found.dx, **found.grads}
 
     return run, read

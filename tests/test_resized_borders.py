@@ -22,12 +22,9 @@ Array = np.ndarray
 @every_backend
 def test_the_input_is_resized_by_the_loss(backend: str) -> None:
     x, y = data()
-    calls = []
 
     def loss(found: Array, target: Array) -> tuple[float, Array]:
-        calls.append(found)
-        if len(calls) == 1:
-            x.resize((1, 1, 1), refcheck=False)
+        x.resize((1, 1, 1), refcheck=False)
         return 0.0, found - target
 
     with pytest.raises(ValueError, match="cannot resize an array that references or is referenced"):
