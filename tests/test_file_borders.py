@@ -145,6 +145,6 @@ def test_a_large_mapped_text_is_sampled(tmp_path: Path) -> None:
     with open(path, "wb") as file:
         file.truncate(400_000_000)
     data = rb.Windows.next_symbol(np.memmap(path, np.uint8, "r"), horizon=8, batch_size=4)
-    sampled = [block.nbytes for block in rows._digested(data.x)]
+    sampled = [block.nbytes for block in rows.sampled(data.x)]
     assert sum(sampled) <= 64 << 20
     assert data.fingerprint == data.fingerprint

@@ -201,3 +201,20 @@ def test_examples_of_help_run(module: str) -> None:
     found = doctest.testmod(__import__(module, fromlist=["x"]))
     assert found.attempted
     assert not found.failed
+
+
+def test_weights_that_are_nan_are_refused() -> None:
+    """Of a Loss whose weight() sums a target with a gap; such a batch is not one without weight."""
+
+    class Energy(rb.losses.Loss):
+        def weight(self, target: Any, weights: Any = None, *, outputs: Any) -> float:
+            return float((target**2).sum())
+
+        def summed(self, y: Any, target: Any, weights: Any = None) -> Any:
+            return float(((y - target) ** 2).sum()), 2 * (y - target)
+
+    rng = np.random.default_rng(0)
+    x, target = rng.normal(size=(6, 2, 3)), rng.normal(size=(6, 2, 4))
+    target[2, 1, 0] = np.nan
+    with pytest.raises(ValueError, match=r"the sum of its weights is nan, .* leave out elements whose target is NaN"):
+        rb.bptt(rb.RNN(3, 4, dtype="float64"), x, target, Energy())

@@ -167,3 +167,10 @@ def test_ever_new_shapes_take_no_more_memory(backend: str | None) -> None:
         assert tracemalloc.get_traced_memory()[0] - first < 40 * 1024
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", rb.optim.Adam])
+def test_an_optimizer_that_is_none(optimizer: Any) -> None:
+    model = rb.LSTM(2, 3)
+    with pytest.raises(TypeError, match=r"plan: optimizer must be one of rnnbp\.optim, found .*; as Adam\(model\)"):
+        rb.plan(model, rb.losses.MeanSquaredError(), steps=4, batch=2, budget="1 MB", optimizer=optimizer)

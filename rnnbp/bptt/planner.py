@@ -25,6 +25,7 @@ from rnnbp.ieee import ieee
 from rnnbp.lazy import cached_property
 from rnnbp.nearest import hint
 from rnnbp.numerics import Shape, flag, positive_int
+from rnnbp.numerics import shown as a_value
 from rnnbp.optim import Optimizer
 from rnnbp.printing import printable
 from rnnbp.reprs import counted
@@ -184,7 +185,7 @@ def plan(
 
     Raises BudgetError, and what ``forecast`` raises.
     """
-    graph, held = as_model(model), 0 if optimizer is None else optimizer.nbytes
+    graph, held = as_model(model), 0 if optimizer is None else _checked(optimizer).nbytes
     if positive_int("plan: accumulate", accumulate) > 1:
         held += sum(p.nbytes for p in graph.params.values())
     limit = remaining(parse_budget(budget), held)
@@ -251,3 +252,9 @@ def _thinned(frontier: list[Candidate], best: Candidate, most: int = 9) -> list[
     every = max(1, math.ceil(len(frontier) / most))
     kept = [c for k, c in enumerate(frontier) if k % every == 0 or c == best or k == len(frontier) - 1]
     return kept if best in kept else sorted([*kept, best], key=lambda c: c.bytes)
+
+
+def _checked(optimizer: object) -> Optimizer:
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"plan: optimizer must be one of rnnbp.optim, found {a_value(optimizer)}; as Adam(model)")
+    return optimizer

@@ -226,7 +226,9 @@ def _check_axes(x: Series, symbols: tuple[Symbols, ...]) -> None:
     if x.dtype.kind not in "iu" and x.dtype not in (np.float32, np.float64):
         raise DtypeError(f"x has dtype {x.dtype}; use x.astype('float32'), 'float64', or integers for an Embedding")
     if len(shape) < 2:
-        raise ShapeError(f"x needs axes (T, B, ...), found shape {shape}; for one sequence use x[:, None]")
+        raise ShapeError(
+            f"x needs axes (T, B, ...), found shape {shape}; for one sequence use x[:, None], of one feature x[:, None, None]"
+        )
     for axis, name in enumerate(("T, the steps", "B, the batch")):
         if shape[axis] == 0:
             raise ShapeError(f"x axis {axis} ({name}) has size 0 in shape {shape}; give at least 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias, final
@@ -182,7 +183,12 @@ class Loss(Named, ABC):
                 )
 
     def some(self, total: float) -> float:
-        """``total``, a sum of weights. Raises NoWeightError where it is 0."""
+        """``total``, a sum of weights. Raises NoWeightError where it is 0, ValueError where it is none."""
+        if not 0 <= total < math.inf:
+            raise ValueError(
+                f"{self}: the sum of its weights is {total}, it must be finite and at least 0; "
+                f"let weight() leave out elements whose target is NaN"
+            )
         if not total > 0:
             raise NoWeightError(
                 f"{self}: no element is left to average over, all weights are 0; "
