@@ -227,7 +227,8 @@ def _check_axes(x: Series, symbols: tuple[Symbols, ...]) -> None:
         raise DtypeError(f"x has dtype {x.dtype}; use x.astype('float32'), 'float64', or integers for an Embedding")
     if len(shape) < 2:
         raise ShapeError(
-            f"x needs axes (T, B, ...), found shape {shape}; for one sequence use x[:, None], of one feature x[:, None, None]"
+            f"x needs axes (T, B, ...), found shape {shape}; for one sequence use x[:, None], "
+            "of one feature x[:, None, None]"
         )
     for axis, name in enumerate(("T, the steps", "B, the batch")):
         if shape[axis] == 0:
