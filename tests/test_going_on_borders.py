@@ -54,6 +54,35 @@ def test_a_script_begins_or_goes_on(tmp_path: Path, start: Any) -> None:
     assert start(tmp_path / "cut").steps == 15  # all is done
 
 
+def test_one_call_goes_on_with_what_differs_on_purpose(tmp_path: Path) -> None:
+    line(tmp_path, learning_rate=1e-2)
+    with pytest.raises(ValueError, match=r"resume\(override=\('learning_rate',\)\)"):
+        line(tmp_path, learning_rate=1e-3, seed=0)
+    history = rb.fit(
+        net(), DATA, MSE, folder=tmp_path, resume=True, epochs=4, learning_rate=1e-3, override=("learning_rate",)
+    )
+    assert history.steps == 20
+    with pytest.raises(ValueError, match=r"fit: override .* give resume=True too"):
+        rb.fit(net(), DATA, MSE, epochs=1, override=("learning_rate",))
+
+
+def test_other_batches_in_a_second_fit_of_a_notebook() -> None:
+    """Without a folder there is nothing to go on from, so nothing to be the same as."""
+    run, other = trainer(None), rb.Sequences(X, X[..., :1].copy(), batch_size=5)
+    run.fit(DATA, epochs=1)
+    assert run.fit(other, epochs=1).steps == 7
+    run.fit(DATA, steps=2)
+    with pytest.raises(ValueError, match=r"began on other data: .*; give it the same, or finish the epoch"):
+        run.fit(other, epochs=1)
+
+
+def test_a_snapshot_without_a_folder_keeps_to_its_data(tmp_path: Path) -> None:
+    trainer(tmp_path).fit(DATA, epochs=1)
+    other = rb.Sequences(X, X[..., :1].copy(), batch_size=5)
+    with pytest.raises(ValueError, match=r"the run began on other data: .*resume\(override=\('data',\)\)"):
+        trainer(None).resume(tmp_path).fit(other, epochs=1)
+
+
 def test_no_snapshot_yet(tmp_path: Path) -> None:
     words = r"(empty.snapshot.safetensors|none) does not exist, no snapshot yet: call fit to begin, or resume\(missing_ok=True\)"
     (tmp_path / "empty").mkdir()

@@ -41,8 +41,10 @@ def too_small(budget: int, least: int, most: str = "", outputs: int = 0) -> Budg
     """
     needed = with_margin(least)
     told = f", for a loss of all steps at once, whose y and dy are {shown(outputs)} each" if outputs else ""
+    kept = f"{shown(needed - least, up=True)} of it for Python's own objects and what estimates may be short by"
     error = BudgetError(
-        f"a budget of {exactly(budget)} is too small for any schedule; {exactly(needed, up=True)} would do{told}{most}"
+        f"a budget of {exactly(budget)} is too small for any schedule; {exactly(needed, up=True)} would do{told}"
+        f"{most}; {kept}"
     )
     error.least, error.most = needed, told + most
     return error

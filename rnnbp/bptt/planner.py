@@ -97,7 +97,7 @@ class Plan:
             f"bytes      {exactly(arrays + objects)} of {exactly(self.budget)}",
             f"  arrays   {exactly(arrays)}: {kinds}",
             f"  objects  Python's objects, about {exactly(objects)}",
-            f"  free     {exactly(free)}; at least {shown(margin(self.budget))} are left, for an estimate may be short",
+            f"  free     {exactly(free)}, for what estimates may be short by",
         ]
 
     def _seconds(self) -> str:
@@ -122,7 +122,7 @@ class Plan:
         return reprs.titled(
             self,
             f"{self.chosen.name}, chunks of {self.chunk:,} of {self.steps:,} steps",
-            bytes=f"at most {shown(self.chosen.bytes)} of {shown(self.budget)}",
+            bytes=f"about {shown(self.chosen.bytes + self.sizes.objects.standing())} of {shown(self.budget)}",
             seconds=self._seconds(),
             frontier=f"budgets from {shown(others[0], up=True)} to {shown(others[1], up=True)}; print(plan) shows them",
         )

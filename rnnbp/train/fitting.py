@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rnnbp.arguments import parameters_of, takes
@@ -32,6 +32,7 @@ def fit(
     steps: int | None = None,
     max_seconds: float | None = None,
     resume: bool = False,
+    override: Sequence[str] = (),
     **options: Any,
 ) -> History:
     """Train a model: ``Trainer(model, optimizer, loss, **options).fit(data, ...)``.
@@ -45,6 +46,7 @@ def fit(
         epochs, steps, max_seconds: how long, as ``Trainer.fit`` takes them.
         resume: True goes on from the snapshot in ``folder``, if there is one yet, as
             ``Trainer.resume(missing_ok=True)``: a script that was killed is started again as it is.
+        override: with ``resume``, what differs on purpose, as ``Trainer.resume`` takes it.
         options: those of a Trainer, and with the name of an optimiser its own, as ``weight_decay``,
             ``groups`` and ``frozen``.
         lr: the old name of a ``learning_rate`` that is a number.
@@ -71,7 +73,9 @@ def fit(
     if flag("fit: resume", resume):
         if trainer.folder.path is None:
             raise ValueError("fit: resume=True goes on from the snapshot in a folder; give folder=")
-        trainer.resume(missing_ok=True)
+        trainer.resume(missing_ok=True, override=override)
+    elif override:
+        raise ValueError("fit: override says what differs in a run that is resumed; give resume=True too")
     trainer._training.caller = "fit"  # so that nobody is told to go on with a Trainer that he does not have
     return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
 

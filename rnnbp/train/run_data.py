@@ -39,6 +39,8 @@ class RunData:
     batches: dict[str, str] = field(default_factory=dict)
     wanted: bool = True
     parts: dict[str, str] = field(default_factory=dict)
+    resumed: bool = False
+    """Whether ``known`` is a snapshot's, and no data have been compared with it yet."""
     _unchecked: bool = False
     wrapped: Wrapped = field(default_factory=Wrapped, repr=False, compare=False)
     """The source that the last call of ``fit`` took its batches from."""
@@ -53,17 +55,23 @@ class RunData:
         kept = {k: v for k, v in batches.items() if k.split()[0] not in override}
         if "data" in override:
             return cls(None, kept, _unchecked=bool(kept))
-        return cls(known, kept, parts={**parts}, _unchecked=bool(kept))
+        return cls(known, kept, parts={**parts}, resumed=True, _unchecked=bool(kept))
 
-    def begin(self, data: Source) -> None:
-        """Raise ValueError for a source whose fingerprint is not that of the run."""
+    def begin(self, data: Source, *, midway: bool) -> None:
+        """Raise ValueError for a source whose fingerprint is not that of the run.
+
+        A run that writes no snapshots may go on with other data, unless it stands ``midway`` in an epoch.
+        """
         found = fingerprint(data)
-        if self.known not in (None, found):
+        if self.known not in (None, found) and (self.wanted or self.resumed or midway):
             what = differing(self.parts, parts_of(data)) or f"{self.known}, not {found}"
-            raise ValueError(
-                f"Trainer.fit: the run began on other data: {what}; give it the same, or resume(override=('data',))"
+            cure = (
+                "resume(override=('data',))"
+                if self.wanted or self.resumed
+                else "finish the epoch that it stands in first"
             )
-        self.known = found
+            raise ValueError(f"Trainer.fit: the run began on other data: {what}; give it the same, or {cure}")
+        self.known, self.resumed = found, False
         if self.wanted and not self.parts:
             self.parts = parts_of(data)
 

@@ -218,7 +218,7 @@ class Training:
             raise ValueError(f"Trainer.fit: {self.useless}; resume(), or train anew")
         for source in (data, self.options.validation):
             check_targets(self.update.model, source, self.options.loss)
-        self.known.begin(data)
+        self.known.begin(data, midway=self.at.index > 0)
         batches = data.batches_per_epoch
         if self.at.index >= batches:
             where = f"the run stands at batch {self.at.index} of an epoch, and the data have {batches}"
