@@ -189,7 +189,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "a cell in a Sequential": (
         lambda: rb.Sequential(models.CELLS["lstm"](2, 2, "float32").cell),
         TypeError,
-        r"has 3 inputs; join them in a Graph; a Cell goes inside Recurrent",
+        r"has 3 inputs; a Cell is one step: give Recurrent\(cell\), which runs it over the steps",
     ),
     "a class in a Sequential": (lambda: rb.Sequential(rb.Tanh), TypeError, "item 0 is .*not a layer; give Tanh"),
     "an empty Sequential": (lambda: rb.Sequential(), ValueError, "Sequential is empty"),

@@ -76,7 +76,7 @@ def test_the_command_names_its_own_option(capsys: pytest.CaptureFixture[str]) ->
     assert train("--resume", "r") == 1
     error = capsys.readouterr().err
     assert "clip_norm was 1.0, is 5.0" in error
-    assert "name what you change on purpose with --override" in error
+    assert "go on all the same with --override" in error
 
 
 def cosine(length: int) -> tuple[Trainer, Sequences]:

@@ -193,7 +193,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "near": (lambda: rb.evaluate(net(), DATA, CE, metrics=["acuracy"]), ValueError, "did you mean 'accuracy'?"),
     "of Keras": (lambda: rb.evaluate(net(), DATA, CE, metrics=["acc"]), ValueError, "did you mean 'accuracy'?"),
     "capitals": (lambda: rb.evaluate(net(), DATA, CE, metrics=["MSE"]), ValueError, "did you mean 'mse'?"),
-    "far": (lambda: rb.evaluate(net(), DATA, CE, metrics=["f1"]), ValueError, "they are accuracy, mse, mae"),
+    "far": (lambda: rb.evaluate(net(), DATA, CE, metrics=["f1"]), ValueError, "they are 'accuracy', 'mse', 'mae'"),
     "a number": (lambda: rb.evaluate(net(), DATA, CE, metrics=[3]), TypeError, "a name or a function"),
     "a mean": (
         lambda: rb.evaluate(net(), DATA, CE, metrics=[lambda y, t: (y.argmax(-1) == t).mean()]),
