@@ -91,6 +91,7 @@ def test_the_default_is_the_model_of_rnnbp_train() -> None:
 # rnnbp compare
 
 
+@pytest.mark.long
 def test_files_are_written_to_the_next_free_folder(capsys: pytest.CaptureFixture[str]) -> None:
     for folder in ("runs/compare", "runs/compare-2"):
         assert run(*COMPARE, "--html") == 0

@@ -55,6 +55,7 @@ def found() -> Comparison:
 # What is chosen
 
 
+@pytest.mark.long
 def test_every_schedule_is_under_every_budget_or_left_out(found: Comparison) -> None:
     rows = [(row.share, row.choice.name) for row in found.rows]
     left_out = [(out.share, out.schedule) for out in found.left_out]

@@ -22,6 +22,7 @@ def found() -> Comparison:
     return rb.compare.sweep(rb.GRU(3, 8, rng=0), x, target, rb.losses.MeanSquaredError(), shares=[60, 100], repeats=1)
 
 
+@pytest.mark.long
 def test_pictures_are_files_and_in_the_page(found: Comparison, tmp_path: Path) -> None:
     names = [path.name for path in rb.compare.save(found, tmp_path, html=True)]
     assert names == ["compare.csv", "compare.json", "frontier.png", "schedules.png", "compare.html"]

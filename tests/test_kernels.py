@@ -74,7 +74,7 @@ def is_python(model: rb.Recurrent) -> bool:
     return kernel_sizes(Layout(model.cell, model.cell.input_shapes[0], 3, np.dtype("float64"))) is None
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(16)
 @pytest.mark.parametrize(
     "without", [(), *((rule,) for rule in RULES), RULES], ids=lambda rules: "+".join(rules) or "none"
 )
@@ -83,14 +83,14 @@ def test_every_cell_without_each_rule(cell: str, without: tuple[str, ...]) -> No
     agree(models.CELLS[cell](3, 4, "float64"), reals(7, 5, 3), without, kernels)
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("shape", [(1, 5, 3), (7, 1, 3), (1, 1, 3), (700, 7, 3)])
 @pytest.mark.parametrize("cell", COMPILED)
 def test_every_cell_in_every_shape(cell: str, shape: tuple[int, ...]) -> None:
     agree(models.CELLS[cell](3, 37, "float64"), reals(*shape), (), kernels)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("nbytes", [16, 32, 64])
 @pytest.mark.parametrize("cell", COMPILED)
 def test_every_cell_in_vectors_of_every_width(cell: str, nbytes: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,7 @@ def pieces(array: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.one_in(3)
 def test_a_stream_under_a_mask(backend: str, loss: str) -> None:
     model = rb.GRU(8, CLASSES, dtype="float64", rng=0)
     given = data(loss, 128, "float64")
@@ -63,6 +64,7 @@ def test_a_stream_under_a_mask(backend: str, loss: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.one_in(3)
 def test_a_large_chunk_under_a_mask(backend: str, loss: str, dtype: str) -> None:
     """NumPy's sums take a buffer where numbers become float64, and no product is made in place by itself."""
     layers = [rb.Dense(8, 13, dtype=dtype, rng=0), rb.Tanh(), rb.Dense(13, CLASSES, dtype=dtype, rng=1)]

@@ -38,6 +38,7 @@ HOW = [(1, 2), (FAR, 0), (FAR + 1, 1), (2 * FAR + 1, 3), (300, pickle.DEFAULT_PR
 
 
 @pytest.mark.parametrize(("depth", "protocol"), HOW)
+@pytest.mark.one_in(2)
 def test_a_chain_of_chains(depth: int, protocol: int) -> None:
     model, _ = nested(depth)
     assert_alike(pickle.loads(pickle.dumps(model, protocol)), model)

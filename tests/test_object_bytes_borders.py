@@ -67,7 +67,7 @@ def without_states(dtype: str) -> Any:
 MODELS = {f.__name__: f for f in (stack, opaque, without_states)}
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("batch", [2, 128])
 @pytest.mark.parametrize("schedule", ["all", "thin"])
 @pytest.mark.parametrize("model", MODELS)

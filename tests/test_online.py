@@ -25,7 +25,7 @@ def ratios(slots: int) -> list[float]:
     return found
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("slots", [3, 4, 5, 6, 7, 8, 10, 13, 20, 30, 50])
 def test_within_a_tenth_of_the_best_for_every_length(slots: int) -> None:
     assert min(ratios(slots)) >= 1

@@ -108,7 +108,7 @@ def test_their_predictions_and_losses(cell: str) -> None:
     assert rb.evaluate(model, x, None, half_square)[0] == pytest.approx(loss, rel=1e-12)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt", lambda n: rb.schedules.ThinTapes(n, 3)])
 @pytest.mark.parametrize("cell", ["Embedding", "two", "network"])
 @pytest.mark.parametrize("backend", COMPILED)
@@ -179,7 +179,7 @@ PAIRS = list(itertools.combinations(RULES, 2))
 LEFT_OUT = [("hoisted",), RULES, tuple(r for r in RULES if r != "hoisted"), *PAIRS[::14]]
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("front", FRONT)
 @pytest.mark.parametrize("backend", COMPILED)
 def test_rules_left_out_behind_symbols(backend: str, front: str) -> None:
