@@ -68,7 +68,7 @@ def assert_close(a: rb.Gradients, b: rb.Gradients, rtol: float = 1e-12) -> None:
         np.testing.assert_allclose(a.grads[path], b.grads[path], rtol=rtol, atol=rtol * np.abs(b.grads[path]).max())
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_schedule_gives_the_same_bits_with_dropout(schedule: str, dtype: str) -> None:
@@ -81,7 +81,7 @@ def test_every_schedule_gives_the_same_bits_with_dropout(schedule: str, dtype: s
     )
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("cell", models.CELLS)
 def test_every_cell_gives_the_same_bits(cell: str, schedule: str) -> None:
@@ -113,7 +113,7 @@ def test_graphs_give_the_same_bits(schedule: str) -> None:
     )
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("steps", [1, 2, 3, 22, 23, 24])
 @pytest.mark.parametrize("schedule", ["all", *SCHEDULES])
 def test_statistics_equal_the_simulation(schedule: str, steps: int) -> None:
@@ -130,7 +130,7 @@ THIN: dict[str, Any] = {
 }
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("schedule", THIN)
 @pytest.mark.parametrize("cell", models.CELLS)
 def test_rebuilt_tapes_agree_to_rounding(cell: str, schedule: str) -> None:

@@ -642,6 +642,7 @@ def test_a_closed_or_full_output_gives_no_traceback(closed: str, small_text: Pat
         ("sample " + "x" * 5000, "cannot be used: File name too long"),
     ],
 )
+@pytest.mark.one_in(2)
 def test_odd_arguments_give_one_line(line: str, says: str, small_text: Path) -> None:
     done = shell(f"{RNNBP} {line}", small_text)
     assert "Traceback" not in done.stderr

@@ -23,7 +23,7 @@ def reals(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).normal(size=shape)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(
     "without", [(), *((rule,) for rule in RULES), RULES], ids=lambda rules: "+".join(rules) or "none"
 )

@@ -94,6 +94,7 @@ half_square.spare = 0  # type: ignore[attr-defined]  # functions may have attrib
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 6])
+@pytest.mark.one_in(2)
 def test_numpy_s_buffers_for_few_rows_are_counted(steps: int) -> None:
     """Of two operands that are parts of arrays, from three rows on."""
     model, x = rb.LSTM(2, 13, **MADE), real(3 * steps, 150, 2, dtype="float64")

@@ -19,7 +19,7 @@ def draw(*shape: int) -> np.ndarray:
     return np.random.default_rng(42).normal(size=shape)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("steps", "chunk"), LENGTHS.values(), ids=LENGTHS.keys())
 @pytest.mark.parametrize("cell", models.CELLS)
 def test_cell(cell: str, steps: int, chunk: int) -> None:

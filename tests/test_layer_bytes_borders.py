@@ -43,6 +43,7 @@ def off(case: Case, dtype: str, nbytes: int) -> tuple[list[int], list[int]]:
     ],
     ids=lambda part: getattr(part, "id", None),
 )
+@pytest.mark.one_in(2)
 def test_what_a_layer_takes_is_what_it_declares(case: Case, dtype: str, nbytes: int) -> None:
     found, sizes = off(case, dtype, nbytes)
     assert all(abs(a) <= 0.01 * size + 2**16 for a, size in zip(found, sizes, strict=True)), (found, sizes)

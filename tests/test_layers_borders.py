@@ -87,7 +87,7 @@ OTHERS: dict[str, tuple[Change, type[Exception]]] = {
 WRONG = OTHERS | {name: (change, rb.ShapeError) for name, change in SHAPES.items()}
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @every_backend
 @pytest.mark.parametrize("case", WRONG)
 @pytest.mark.parametrize("kind", [Silent, Says])
@@ -102,6 +102,7 @@ LEADING = {name: case for name, case in WRONG.items() if name not in ("no featur
 
 @every_backend
 @pytest.mark.parametrize("case", LEADING)
+@pytest.mark.one_in(2)
 def test_an_output_of_no_declared_shape_keeps_its_batch(case: str, backend: str) -> None:
     change, error = LEADING[case]
     with pytest.raises(error, match=r"^Silent\(\): (its output|forward must give)"):

@@ -59,7 +59,7 @@ HOW = [
 ]
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize(("n", "dtype", "threads", "checkpoint"), HOW, ids=str)
 @pytest.mark.parametrize("name", MODELS)
 def test_the_bits_of_one_piece(

@@ -84,6 +84,7 @@ def test_arrays_and_objects_are_what_tracemalloc_finds(backend: str, model: str,
 
 @pytest.mark.parametrize("cell", [rb.LSTM, rb.GRU])
 @pytest.mark.parametrize(("steps", "chunk"), [(21, 21), (60, 9)])
+@pytest.mark.one_in(2)
 def test_numpy_s_buffers_for_parts_of_arrays_are_counted(cell: Any, steps: int, chunk: int) -> None:
     """Of gates that are parts of one array: three of 64 KiB at once, where little else is alive."""
     made = {"dtype": "float64", "rng": 0}

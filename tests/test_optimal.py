@@ -56,7 +56,7 @@ def moves(present: int, left: int, slots: int, tapes: int, *, units: int, alpha:
             yield 1, (left, left - 1, slots, tapes)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("alpha", range(1, 5))
 @pytest.mark.parametrize("units", range(1, 7))
 @pytest.mark.parametrize("chunks", range(1, 9))
@@ -89,7 +89,7 @@ def recurrences(alpha: int) -> tuple[list[list[int]], list[list[int]]]:
     return a, b
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("alpha", [1, 2, 3, 5, 8, 13])
 def test_hulls_are_the_recurrences(alpha: int) -> None:
     a, _ = recurrences(alpha)

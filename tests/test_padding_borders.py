@@ -50,7 +50,7 @@ HOW: dict[str, Callable[[np.ndarray], Any]] = {
 }
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("value", [np.nan, -np.inf])
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("options", [{"chunk": 4, "checkpoint": "sqrt"}, {"horizon": 11}])

@@ -81,7 +81,7 @@ def equal(found: Any, expected: Any) -> None:
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt", rb.schedules.ThinTapes(5, 2)], ids=str)
 @pytest.mark.parametrize(("which", "step"), [(cells, "_compiled"), (cells, "_loaded"), (backward_alone, "_compiled")])
 @pytest.mark.parametrize("build", [lstm, two, own])
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 def test_numpy_runs_them(build: Any, which: Any, step: str, checkpoint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(which, monkeypatch, step)
     model = build()

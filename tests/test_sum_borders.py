@@ -61,12 +61,14 @@ def constant(steps: int, backend: str, chunk: int = 1) -> float:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.one_in(2)
 def test_thousands_of_chunks(backend: str) -> None:
     """A plain sum of these is wrong by 1.4e-5, of 10⁵ chunks by over 1e-4."""
     assert constant(1501, backend) == pytest.approx(1, abs=1e-6)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.one_in(2)
 def test_an_lstm_of_symbols(backend: str) -> None:
     """The rows of a table, which are summed by symbol for the whole run, among them; against float64."""
     x = np.random.default_rng(0).integers(0, 4, (1200, 1))
@@ -125,6 +127,7 @@ def test_the_bits_of_any_schedule(backend: str, build: Any, monkeypatch: pytest.
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("chunks", [sums.PART, sums.PART + 1, MANY])
+@pytest.mark.one_in(2)
 def test_a_forecast_is_the_ledger(chunks: int, backend: str) -> None:
     how: Any = {"chunk": 2, "checkpoint": "sqrt", "backend": backend}
     found = rb.forecast(model(), CE, steps=2 * chunks, batch=3, **how)

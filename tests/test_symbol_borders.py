@@ -179,7 +179,7 @@ PAIRS = list(itertools.combinations(RULES, 2))
 LEFT_OUT = [("hoisted",), RULES, tuple(r for r in RULES if r != "hoisted"), *PAIRS[::14]]
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("front", FRONT)
 @pytest.mark.parametrize("backend", COMPILED)
 def test_rules_left_out_behind_symbols(backend: str, front: str) -> None:

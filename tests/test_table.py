@@ -58,7 +58,7 @@ def assert_same(found: rb.Gradients, wanted: rb.Gradients, rtol: float) -> None:
         np.testing.assert_allclose(found.grads[name], grad, rtol=0, atol=rtol * np.abs(grad).max(), err_msg=name)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("checkpoint", ["all", *FEW], ids=["all", "revolve", "thin"])
 @pytest.mark.parametrize("layer", ["embedding", "onehot"])
 @pytest.mark.parametrize("cell", [*CELLS, "unit"])
@@ -128,6 +128,7 @@ def test_symbols_of_a_stream_may_come_later() -> None:
 
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
 @pytest.mark.parametrize("units", [UNITS, 200])
+@pytest.mark.one_in(2)
 def test_bytes(units: int, checkpoint: str) -> None:
     """Forecast, ledger and tracemalloc; a tape holds the numbers of symbols, not their vectors."""
     rng, loss = np.random.default_rng(0), rb.losses.CrossEntropy()

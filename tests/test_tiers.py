@@ -60,7 +60,7 @@ def time_taken(schedule: DiskRevolve) -> float:
     return found.steps_run + schedule.write * found.writes["disk"] + schedule.read * found.reads["disk"]
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("read", [0, 0.5, 1, 4])
 @pytest.mark.parametrize("write", [0, 0.5, 2, 5])
 @pytest.mark.parametrize("ram", [1, 2, 3])

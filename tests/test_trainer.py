@@ -299,7 +299,7 @@ def whole(tmp_path_factory):
 STEPS = 11
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("stop", range(1, STEPS))
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_stopped_after_any_step_ends_with_the_same_bits(tmp_path, whole, name, stop):
@@ -319,7 +319,7 @@ def test_a_run_stopped_after_any_step_ends_with_the_same_bits(tmp_path, whole, n
             assert found[part] == whole[name][part], part
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(6)
 @pytest.mark.parametrize("every", [1, 3, 100])
 @pytest.mark.parametrize("lost_at", [1, 4, 5, 10])
 @pytest.mark.parametrize("name", RUNS)

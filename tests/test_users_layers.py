@@ -79,7 +79,7 @@ SAME: dict[str, Change] = {
 }
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @every_backend
 @every_place
 @pytest.mark.parametrize("change", SAME)
