@@ -12,6 +12,8 @@ import pytest
 
 import rnnbp as rb
 from rnnbp import schedules
+from tests.generator.draws import Seeded
+from tests.generator.runs import case_of
 
 STEPS, BATCH, SIZE = 6, 300, 24
 SCHEDULES: dict[str, Any] = {
@@ -84,3 +86,17 @@ def test_arrays_and_objects_are_what_tracemalloc_finds(model: str, schedule: str
         tracemalloc.stop()
     told = stats.peak_bytes + stats.object_bytes
     assert abs(peak - told) <= max(0.01 * told, 2**16), (peak, stats.peak_bytes, stats.object_bytes)
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.parametrize("number", [1120, 1568, 1760])
+def test_a_tape_that_was_rebuilt_lies_otherwise_than_one_that_was_recorded(number: int) -> None:
+    """All steps run at once then: parts of an array are views of it, where steps are put together one by one."""
+    case = case_of(Seeded(0, number), large=True, wild=False)
+    ((_, schedule),) = case.rebuilding.items()
+    found = case.run(rb.Backend("interpreter"), schedule).stats
+    steps, batch, *shape = case.x.shape
+    given: Any = {name: case.options.get(name) for name in ("chunk", "horizon")}
+    given |= {"training": case.options.get("training", True), "x_shape": tuple(shape), "backend": "interpreter"}
+    told = rb.forecast(case.model, case.loss, steps=steps, batch=batch, checkpoint=schedule, **given)
+    assert found.peak_bytes_by_kind == told.peak_bytes_by_kind

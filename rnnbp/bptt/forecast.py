@@ -190,7 +190,7 @@ class _Balance:
             program=sizes.program(length),
         )
         self.standing, self.ram = Standing(), set[int]()
-        self.disk, self.tapes, self.thin = set[int](), set[int](), set[int]()
+        self.disk, self.tapes, self.thin, self.rebuilt = set[int](), set[int](), set[int](), set[int]()
         self.total, self.peak, self.by_kind = self.held.total(), 0, dict[str, int]()
         self.steps: Counter[str] = Counter()
         self.stand()
@@ -248,7 +248,8 @@ class _Balance:
                 self.thin.remove(action.n)
                 self.tapes.add(action.n)
                 self.hold("thin tape", -sizes.thin(length))
-                self.hold("tape", sizes.tape(length))
+                self.rebuilt.add(action.n)
+                self.hold("tape", sizes.rebuilt_tape(length))
                 self.note(sizes.rebuild(length))
             case Store(n, "disk"):
                 self.disk.add(n)
@@ -268,7 +269,8 @@ class _Balance:
                 self.note(sizes.backward(length, first=self.standing.first))
                 self.standing.reversed(cut=cuts(self.horizon, action.n * self.whole))
                 self.tapes.remove(action.n)
-                self.hold("tape", -sizes.tape(length))
+                self.hold("tape", -(sizes.rebuilt_tape if action.n in self.rebuilt else sizes.tape)(length))
+                self.rebuilt.discard(action.n)
             case Load(n):
                 self.standing.loaded(n if n in self.ram else None)
                 self.hold("read ahead", -self.held["read ahead"])

@@ -218,10 +218,18 @@ class Sizes:
         return peak - tape
 
     @once
+    def _rebuilt(self, length: int) -> tuple[int, int]:
+        return Rehearsal(self, length).record(rebuilt=True)
+
+    @once
     def rebuild(self, length: int) -> int:
         """What a Rebuild needs besides the tape that it makes."""
-        peak, tape = Rehearsal(self, length).record(rebuilt=True)
+        peak, tape = self._rebuilt(length)
         return peak - tape
+
+    def rebuilt_tape(self, length: int) -> int:
+        """A tape that a Rebuild makes: the interpreter's may lie otherwise than one that was recorded."""
+        return self._rebuilt(length)[1] if self.backend.name == "interpreter" else self.tape(length)
 
     @once
     def _reversed(self, length: int, first: bool) -> tuple[int, int]:
