@@ -19,7 +19,7 @@ from tests.generator.checks import DiffersError, check
 from tests.generator.draws import Seeded
 from tests.generator.runs import case_of
 
-LARGE, MEASURED, WILD = 8, 16, 20
+LARGE, MEASURED, WILD = 8, 32, 20
 """One model in LARGE is large; one in MEASURED has its bytes checked as well; one in WILD overflows."""
 
 
