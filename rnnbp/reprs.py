@@ -17,7 +17,7 @@ def safe(to_text: Callable[[Any], str]) -> Callable[[Any], str]:
     def text(self: object) -> str:
         try:
             return to_text(self)
-        except Exception:
+        except Exception:  # whatever is missing: a repr is asked for while another error is told
             return f"<{type(self).__name__}, incomplete>"
 
     return text

@@ -80,9 +80,9 @@ def test_no_other_number_of_chunks_would_be_faster(found: Comparison, share: int
         for k in range(1, math.ceil(T / length)):
             schedule = rb.schedules.EveryK(math.ceil(T / length), k)
             options: dict[str, Any] = {"checkpoint": schedule, "chunk": length, "costs": COSTS, "x_shape": (3,)}
-            foreseen = rb.forecast(problem()[0], MSE, steps=T, batch=B, **options)
-            if foreseen.peak_bytes <= budget:
-                seconds.append(foreseen.seconds or 0.0)
+            predicted = rb.forecast(problem()[0], MSE, steps=T, batch=B, **options)
+            if predicted.peak_bytes <= budget:
+                seconds.append(predicted.seconds or 0.0)
     chosen = [r.choice.forecast.seconds for r in found.rows if (r.share, r.choice.name) == (share, "every-k")]
     assert (chosen or [math.inf]) == [pytest.approx(min(seconds))]
 

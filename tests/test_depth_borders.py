@@ -152,8 +152,8 @@ def test_a_deep_network(build: Callable[[], Any]) -> None:
     for backend in COMPILED:
         found = rb.bptt(model, x, target, LOSS, backend=backend)
         assert_same(found, wanted)
-        foreseen = rb.forecast(model, LOSS, steps=3, batch=2, x_shape=(2,), backend=backend)
-        assert foreseen.peak_bytes == found.stats.peak_bytes
+        predicted = rb.forecast(model, LOSS, steps=3, batch=2, x_shape=(2,), backend=backend)
+        assert predicted.peak_bytes == found.stats.peak_bytes
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), model.astype("float64")):
         assert_same(rb.bptt(other, x, target, LOSS), wanted)
     assert rb.predict(model, x)[0].shape == (3, 2, 3)

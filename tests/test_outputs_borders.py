@@ -46,10 +46,10 @@ def test_y_is_forecast_and_within_the_budget(steps: int) -> None:
     x = np.zeros((steps, B, F), np.float32)
     given: dict[str, Any] = {"steps": steps, "batch": B}
     found = rb.bptt(net(), x, np.zeros((steps, B), int), CE, checkpoint="sqrt", return_y=True)
-    foreseen = rb.forecast(net(), CE, checkpoint="sqrt", return_y=True, **given)
-    assert found.stats.peak_bytes == foreseen.peak_bytes
+    predicted = rb.forecast(net(), CE, checkpoint="sqrt", return_y=True, **given)
+    assert found.stats.peak_bytes == predicted.peak_bytes
     less = rb.forecast(net(), CE, checkpoint="sqrt", **given)
-    assert foreseen.peak_bytes - less.peak_bytes == steps * B * K * 4
+    assert predicted.peak_bytes - less.peak_bytes == steps * B * K * 4
     plan = rb.plan(net(), CE, budget="1 MB", return_y=True, **given)
     ran = rb.bptt(net(), x, np.zeros((steps, B), int), CE, checkpoint=plan, return_y=True)
     assert ran.stats.peak_bytes == plan.forecast.peak_bytes <= 10**6

@@ -81,8 +81,8 @@ def test_bits_and_bytes_are_those_of_full_caching(cell: Any, chunk: int, schedul
     for key, grad in expected.grads.items():
         np.testing.assert_allclose(found.grads[key], grad, rtol=exact, atol=exact)
     if schedule not in ("disk", "two tiers"):  # what is on its way to the disk depends on the disk
-        foreseen = rb.forecast(model, MSE, steps=T, batch=B, x_shape=(5,), **how)
-        assert found.stats.peak_bytes_by_kind == foreseen.peak_bytes_by_kind
+        predicted = rb.forecast(model, MSE, steps=T, batch=B, x_shape=(5,), **how)
+        assert found.stats.peak_bytes_by_kind == predicted.peak_bytes_by_kind
     if chosen() and schedule in ("every chunk", "every third", "revolve"):
         assert gone
         assert sum(gone) <= found.stats.counts["Advance"]

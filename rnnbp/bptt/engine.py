@@ -119,23 +119,23 @@ def bptt(
         kept = keeps_dx(problem, checkpoint, dx if dx is None else flag("dx", dx))
         problem, checkpoint = settle(problem, objective, checkpoint, chunk, dx=kept)
         objective.problem = problem
-        actions, foreseen = _actions(problem, checkpoint)
+        actions, predicted = _actions(problem, checkpoint)
         memory = reuse(
-            None if foreseen is None else (problem.kind, foreseen, kept, type(objective.loss), objective.return_y)
+            None if predicted is None else (problem.kind, predicted, kept, type(objective.loss), objective.return_y)
         )
         objective.memory = memory
         chunks = _chunks(problem, memory, seed=check_seed(seed))
         plan = checkpoint if isinstance(checkpoint, Plan) else None
-        with progress_of(progress, problem, foreseen, plan, whole=objective.loss.whole) as bar:
+        with progress_of(progress, problem, predicted, plan, whole=objective.loss.whole) as bar:
             run = Run(problem, chunks, objective, dx=kept, memory=memory, horizon=horizon, folder=folder, done=bar)
             result = run.execute(actions)
             objective.end()
             if problem.state and (lost := lost_rows(problem.x)):
                 result = replace(result, lost=lost)
             memory.end(chunks.rest(), lasting(problem.model), run.sizes.program(problem.chunk))
-    if foreseen is not None and result.stats.counts != foreseen.counts:
+    if predicted is not None and result.stats.counts != predicted.counts:
         raise ScheduleError(
-            f"the schedule gave {foreseen.counts} when it was checked, {result.stats.counts} when it ran; "
+            f"the schedule gave {predicted.counts} when it was checked, {result.stats.counts} when it ran; "
             f"make it the same each time it is iterated"
         )
     return result

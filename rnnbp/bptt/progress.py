@@ -19,13 +19,15 @@ class Progress(bars.LateBar):
     def __init__(
         self,
         problem: Problem,
-        foreseen: Simulation | None,
+        predicted: Simulation | None,
         plan: Plan | None,
         *,
         whole: bool = False,
         after: float = 0,
     ) -> None:
-        total = None if foreseen is None else foreseen.steps_run + foreseen.steps_rebuilt + (1 + whole) * problem.steps
+        total = None
+        if predicted is not None:
+            total = predicted.steps_run + predicted.steps_rebuilt + (1 + whole) * problem.steps
         found = None if plan is None else plan.forecast
         self.predicted = "" if found is None else f"; predicted {shown(found.peak_bytes)}, {found.seconds:.3g} s"
         super().__init__(total, after=after, desc="bptt", unit=" steps", unit_scale=True, dynamic_ncols=True)
@@ -37,7 +39,7 @@ class Progress(bars.LateBar):
 
 
 def progress_of(
-    asked: bool | None, problem: Problem, foreseen: Simulation | None, plan: Plan | None, *, whole: bool = False
+    asked: bool | None, problem: Problem, predicted: Simulation | None, plan: Plan | None, *, whole: bool = False
 ) -> AbstractContextManager[Progress | None]:
     """The bar of a run, at once where it was asked for; with None late, and on a terminal or in a notebook only.
 
@@ -47,4 +49,4 @@ def progress_of(
     asked = optional_flag("progress", asked)
     if not bars.wanted(asked):
         return nullcontext()
-    return Progress(problem, foreseen, plan, whole=whole, after=0 if asked else bars.LATE)
+    return Progress(problem, predicted, plan, whole=whole, after=0 if asked else bars.LATE)

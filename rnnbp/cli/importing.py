@@ -63,7 +63,7 @@ def of_user(option: str, text: str) -> Iterator[None]:
             yield
     except CommandError:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever the user's module raises: it gets a note, and goes on
         if not is_of_user(error):
             error.add_note(f"{NOTE} {option} {text}")
         raise

@@ -78,8 +78,8 @@ def _points(axes: Any, name: str, rows: list[Row]) -> None:
     size = 13 if name == "plan" else 8
     found = sorted({(r.choice.forecast.peak_bytes, r.forecast_ratio, r.measured.ratio) for r in rows})
     given: dict[str, Any] = {"marker": marker, "ls": "", "ms": size, "mec": colour}
-    for n, foreseen, ratio in found:
-        axes.plot([n, n], [foreseen, ratio], color=colour, lw=0.8, alpha=0.6, zorder=2)
+    for n, predicted, ratio in found:
+        axes.plot([n, n], [predicted, ratio], color=colour, lw=0.8, alpha=0.6, zorder=2)
     axes.plot([n for n, _, _ in found], [y for _, y, _ in found], mfc="none", zorder=3, **given)
     axes.plot([n for n, _, _ in found], [y for _, _, y in found], mfc=colour, alpha=0.85, zorder=4, **given)
 

@@ -84,8 +84,8 @@ def sweep(
 
 
 def _row(choice: Choice, share: float, budget: int, cached: Choice, measured: Mapping[Key, Measured]) -> Row:
-    foreseen, reference = choice.forecast.seconds or 0.0, cached.forecast.seconds or 1.0
-    return Row(choice, share, budget, foreseen / reference, measured[choice.key])
+    predicted, reference = choice.forecast.seconds or 0.0, cached.forecast.seconds or 1.0
+    return Row(choice, share, budget, predicted / reference, measured[choice.key])
 
 
 def _checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[float], list[str]]:

@@ -40,21 +40,21 @@ class Row:
 
     def figures(self) -> dict[str, Any]:
         """All figures by name, bytes and seconds."""
-        foreseen, found = self.choice.forecast, self.measured
+        predicted, found = self.choice.forecast, self.measured
         return {
             "schedule": self.choice.name,
             "parameters": self.choice.parameters,
             "chunk": self.choice.chunk,
             "budget_percent": self.share,
             "budget_bytes": self.budget,
-            "forecast_bytes": foreseen.peak_bytes,
+            "forecast_bytes": predicted.peak_bytes,
             "ledger_bytes": found.stats.peak_bytes,
             "tracemalloc_bytes": found.traced_bytes,
-            "forecast_steps_rerun": foreseen.steps_rerun,
+            "forecast_steps_rerun": predicted.steps_rerun,
             "steps_rerun": found.stats.steps_rerun,
-            "forecast_steps_rebuilt": foreseen.steps_rebuilt,
+            "forecast_steps_rebuilt": predicted.steps_rebuilt,
             "steps_rebuilt": found.stats.steps_rebuilt,
-            "forecast_seconds": foreseen.seconds,
+            "forecast_seconds": predicted.seconds,
             "seconds": found.seconds,
             "forecast_ratio": self.forecast_ratio,
             "ratio": found.ratio,

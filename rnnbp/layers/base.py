@@ -153,14 +153,11 @@ class Layer(Named, Summarized, ABC):
     ...         self.params = {"weight": np.ones(n, "float32")}
     ...     def forward(self, x, **context):
     ...         return x * self.params["weight"], (x,)
-    ...     def backward_inputs(self, saved, dy):
-    ...         return (dy * self.params["weight"],)  # one delta for each input
+    ...     def backward_inputs(self, saved, dy): return (dy * self.params["weight"],)  # one for each input
     ...     def backward_params(self, saved, dy):
     ...         return {"weight": (saved[0] * dy).reshape(-1, dy.shape[-1]).sum(axis=0)}
-    ...     def output_shapes(self, *shapes):
-    ...         return shapes
-    ...     def keeps(self, *shapes):
-    ...         return rb.Keeps(inputs=(0,))  # saved is (x,)
+    ...     def output_shapes(self, *shapes): return shapes
+    ...     def keeps(self, *shapes): return rb.Keeps(inputs=(0,))  # saved is (x,)
     >>> rb.check_grads(Gain(3), (np.ones((2, 3)),)).worst < 1e-12
     True
 

@@ -42,7 +42,7 @@ class Rated(Named):
 
 def renamed_rate(kind: type[T]) -> type[T]:
     """Decorate a class so that it takes its ``learning_rate`` as ``lr=`` too, with a DeprecationWarning."""
-    kind.__init__ = renamed("lr", "learning_rate")(kind.__init__)  # type: ignore[method-assign]
+    kind.__init__ = renamed("lr", "learning_rate")(kind.__init__)  # type: ignore[method-assign]  # its own, wrapped
     return kind
 
 

@@ -70,7 +70,7 @@ class Group:
         batch = self._next()
         try:
             made = self.update(batch, self.at.state, self.at.step, self.seen)
-        except Exception as error:
+        except Exception as error:  # whatever a source, layer or loss raises: it gets a note, and goes on
             note_origin(error, self.data, self.at.epoch, self.at.index)
             raise
         self._done(batch, made.lost)
@@ -84,7 +84,7 @@ class Group:
         ):
             try:
                 state = self._add_next(total, state)
-            except Exception as error:
+            except Exception as error:  # whatever a source, layer or loss raises: it gets a note, and goes on
                 note_origin(error, self.data, self.at.epoch, self.at.index + self.taken - 1)
                 error.add_note(f"in number {self.taken} of the batches of this update")
                 raise

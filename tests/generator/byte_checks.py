@@ -53,9 +53,9 @@ def _check_forecast(what: str, case: Case, backend: rb.Backend, schedule: Any, t
     given: Any = {"steps": steps, "batch": batch, "x_shape": tuple(shape), "backend": backend}
     given |= {name: case.options.get(name) for name in ("chunk", "horizon")}
     given["training"] = case.options.get("training", True)
-    foreseen = rb.forecast(case.model, case.loss, checkpoint=schedule, **given).peak_bytes
-    if foreseen != told:
-        raise DiffersError("forecast", f"{what}: forecast {foreseen}, ledger {told}")
+    predicted = rb.forecast(case.model, case.loss, checkpoint=schedule, **given).peak_bytes
+    if predicted != told:
+        raise DiffersError("forecast", f"{what}: forecast {predicted}, ledger {told}")
 
 
 def _streamed(case: Case, backend: rb.Backend) -> Any:
