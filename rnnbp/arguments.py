@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from rnnbp.missing import cure_of_count, way_around
 from rnnbp.nearest import hint
 from rnnbp.synonyms import synonym
+from rnnbp.tracebacks import shorten
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,9 +56,13 @@ def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
         @wraps(function)
         def checked(*args: P.args, **options: P.kwargs) -> R:
-            if has is not None:
-                _check(name, has, args[method:], options)
-            return function(*args, **options)
+            try:
+                if has is not None:
+                    _check(name, has, args[method:], options)
+                return function(*args, **options)
+            except Exception as error:
+                shorten(error)
+                raise
 
         return checked
 
@@ -72,16 +77,24 @@ def method_takes(what: str, ways: Mapping[str, str]) -> Callable[[Callable[P, R]
 
         @wraps(method)
         def checked(*args: P.args, **options: P.kwargs) -> R:
-            for name in options:
-                if has is not None and name in ways and name not in has.names:
-                    raise TypeError(f"{what}: unknown option {name!r}; {ways[name]}")
-            if has is not None:
-                _check(what, has, args[1:], options)
-            return method(*args, **options)
+            try:
+                if has is not None:
+                    _check_ways(what, has, ways, options)
+                    _check(what, has, args[1:], options)
+                return method(*args, **options)
+            except Exception as error:
+                shorten(error)
+                raise
 
         return checked
 
     return decorate
+
+
+def _check_ways(what: str, has: Signature, ways: Mapping[str, str], options: Mapping[str, Any]) -> None:
+    for name in options:
+        if name in ways and name not in has.names:
+            raise TypeError(f"{what}: unknown option {name!r}; {ways[name]}")
 
 
 class Named:

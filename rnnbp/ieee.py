@@ -13,6 +13,7 @@ import numpy as np
 
 from rnnbp.aside import aside
 from rnnbp.stacks import cramped
+from rnnbp.tracebacks import shorten
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,9 +48,10 @@ def ieee(function: Callable[P, R]) -> Callable[P, R]:
             if LEAST * HALF == 0 and sys.platform.startswith("linux"):
                 return within(errors, _unflushed, partial(function, *args, **kwargs))
             return within(errors, function, *args, **kwargs)
-        except BaseException:
+        except BaseException as error:
             if before is not None:
                 _put_back(before)  # the best that can be done there
+            shorten(error)
             raise
 
     return run

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from rnnbp.arguments import check_init
+from rnnbp.tracebacks import shorten
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,13 +28,17 @@ def renamed(old: str, new: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def called(*args: P.args, **options: P.kwargs) -> R:
-            if old in options:
-                warn_renamed(f"{old}=", f"{new}=")
-                if new in options:
-                    raise TypeError(f"{old} and {new} are one argument; give {new} alone")
-                options[new] = options.pop(old)
-            check_init(type(args[0]).__name__, function, args[1:], options)
-            return function(*args, **options)
+            try:
+                if old in options:
+                    warn_renamed(f"{old}=", f"{new}=")
+                    if new in options:
+                        raise TypeError(f"{old} and {new} are one argument; give {new} alone")
+                    options[new] = options.pop(old)
+                check_init(type(args[0]).__name__, function, args[1:], options)
+                return function(*args, **options)
+            except Exception as error:
+                shorten(error)
+                raise
 
         return called
 
