@@ -5,6 +5,8 @@ Threads that have done their part linger for a while: the next job comes sooner 
 
 from __future__ import annotations
 
+import ctypes
+
 import llvmlite.binding as llvm
 
 from rnnbp.aside import aside
@@ -144,6 +146,19 @@ define internal void @part(ptr %job, ptr %box) {{
 """
 
 
+def _yields() -> int:
+    """The address of the system's ``sched_yield``; 0 where it has none (Windows).
+
+    Not by LLVM's search, which finds it only after a first library has been loaded: threads then
+    never offered their core, and fell asleep after a tenth of the time that they should linger.
+    """
+    try:
+        function = ctypes.CDLL(None).sched_yield
+    except (AttributeError, OSError, TypeError):
+        return 0
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
 def text() -> tuple[str, dict[str, int]]:
     """The functions ``lead`` and ``serve``, those of ``jobs``, and the addresses of what they call.
 
@@ -152,7 +167,7 @@ def text() -> tuple[str, dict[str, int]]:
     not wait for a thread that has not begun when all is done; in others they meet.
     """
     x86 = llvm.get_default_triple().startswith(("x86_64", "i686"))
-    give = llvm.address_of_symbol("sched_yield")
+    give = _yields()
     declarations = ["declare void @llvm.x86.sse2.pause()"] * x86 + ["declare i32 @sched_yield()"] * bool(give)
     pause = "call void @llvm.x86.sse2.pause()" if x86 else ""
     offer = "%given = call i32 @sched_yield()" if give else ""
