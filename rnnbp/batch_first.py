@@ -1,8 +1,8 @@
 """Remembers arrays that are batch-first, to warn where one is used as if it were time-first.
 
 Only the memory of an array tells its axes: a view of it with both axes in the same order is
-batch-first too, one with swapped axes is not, and of copies nothing is known. So there are no false
-alarms.
+batch-first too, and so is the array that it is a part of; one with swapped axes is not, and of copies
+nothing is known. So there are no false alarms.
 """
 
 from __future__ import annotations
@@ -24,11 +24,24 @@ _known: list[tuple[int, int, ReferenceType[Array]]] = []
 
 
 def remember(array: Array) -> None:
-    """Take note that axis 0 of an array is its batch, and axis 1 time."""
+    """Take note that axis 0 of an array, and of what it is a part of, is the batch, and axis 1 time."""
+    array = _whole(array)
     if array.ndim >= 2 and min(array.strides) > 0 and array.strides[0] != array.strides[1]:
         start = address(array)
         living = (known for known in _known if known[2]() is not None)
         _known[:] = [*living, (start, start + _extent(array), ref(array))][-MOST:]
+
+
+def _whole(array: Array) -> Array:
+    """The array that this one is a part of, as X of X[:800]; itself where the axes are not the same."""
+    base = array
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    return (
+        base
+        if base.ndim >= 2 and base.size and base.strides[:2] == array.strides[:2] and _alike(array, base)
+        else array
+    )
 
 
 def warn_if_known(name: str, array: object) -> None:

@@ -12,6 +12,7 @@ from rnnbp.actions import Action
 from rnnbp.arguments import takes
 from rnnbp.bptt.backend import BackendLike
 from rnnbp.bptt.chunks import Chunks
+from rnnbp.bptt.fed import note_run, warn_if_one_step
 from rnnbp.bptt.objective import LossLike, Objective
 from rnnbp.bptt.padding import lost_rows
 from rnnbp.bptt.parts import lasting
@@ -114,6 +115,9 @@ def bptt(
     check_possible(graph, x, checkpoint, dx)
     given: Any = {"chunk": chunk, "state": state, "backend": backend, "steps": steps, "folder": folder, "mask": mask}
     problem = pose(graph, x, **given, training=flag("training", training))
+    if problem.state and problem.known:
+        warn_if_one_step(graph, (problem.steps, *problem.x.shape), state)
+        note_run(graph, problem.steps, problem.batch)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         objective.return_y = _returns_y(problem, return_y)
         kept = keeps_dx(problem, checkpoint, dx if dx is None else flag("dx", dx))

@@ -8,6 +8,7 @@ from typing import Any, overload
 import numpy as np
 
 from rnnbp.arguments import takes
+from rnnbp.bptt.fed import warn_if_batch_first, warn_if_one_step
 from rnnbp.bptt.inference import evaluate as evaluate_arrays
 from rnnbp.bptt.inference import predict as predict_array
 from rnnbp.bptt.objective import LossLike
@@ -120,7 +121,9 @@ def evaluate(
         raise TypeError("evaluate: a source has its own targets; give (model, source, loss)")
     if metrics:
         raise TypeError("evaluate: metrics are for a source; wrap the arrays in Sequences(x, y, ...)")
-    return evaluate_arrays(model, x, target, loss, chunk=chunk, progress=progress, **options)
+    value = evaluate_arrays(model, x, target, loss, chunk=chunk, progress=progress, **options)
+    _warn_of_axes(model, x, state)
+    return value
 
 
 @takes()
@@ -174,7 +177,15 @@ def predict(
         return predict_source("predict", model, x, last, **how)
     last = False if last is None else last
     found: tuple[Array, States] = predict_array(model, x, state=state, mask=mask, last=last, **how)
+    _warn_of_axes(model, x, state)
     return found
+
+
+def _warn_of_axes(model: Any, x: Any, state: Any) -> None:
+    """Warn of an x that a model has run, and that is likely to be batch-first."""
+    shape = getattr(x, "shape", ())
+    warn_if_one_step(model, shape, state)
+    warn_if_batch_first(model, shape, state)
 
 
 def _looked_at(model: Any, x: Any) -> Any:

@@ -9,10 +9,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from rnnbp.bptt.fed import note_sequences
+from rnnbp.bptt.parts import recurrents
 from rnnbp.callers import outside
 from rnnbp.numerics import Array, shown
 from rnnbp.optim import OnPlateau
 from rnnbp.storage import JSON, PathLike, StorageError
+from rnnbp.train.data import Sequences
 from rnnbp.train.folder import RunFolder, is_missing, stamp
 from rnnbp.train.identity import Identity, check_override, of_settings
 from rnnbp.train.interrupts import Interrupts
@@ -218,6 +221,8 @@ class Training:
             raise ValueError(f"Trainer.fit: {self.useless}; resume(), or train anew")
         for source in (data, self.options.validation):
             check_targets(self.update.model, source, self.options.loss)
+        if isinstance(data, Sequences) and data.batch_first and recurrents(self.update.model):
+            note_sequences(self.update.model, data.steps)
         self.known.begin(data, midway=self.at.index > 0)
         batches = data.batches_per_epoch
         if self.at.index >= batches:

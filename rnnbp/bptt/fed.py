@@ -1,0 +1,73 @@
+"""What models have been trained on: an x that makes of its steps sequences is likely to be meant otherwise."""
+
+from __future__ import annotations
+
+import warnings
+
+from rnnbp.callers import outside
+from rnnbp.graph import Graph
+from rnnbp.network import Network
+from rnnbp.numerics import Shape
+from rnnbp.values import Block
+from rnnbp.weak import WeakKeys
+
+MANY, TIMES = 32, 2
+"""Sequences of one step that are likely to be steps of one: at least these, and so many times the steps and
+sequences of training."""
+LEAST = 5
+"""Steps of sequences below which another x may well have as many sequences."""
+
+_runs: WeakKeys[Block | Network, tuple[int, int]] = WeakKeys()
+"""T and B of the last run of ``bptt``, of models with time."""
+_sequences: WeakKeys[Block | Network, int] = WeakKeys()
+"""T of the batch-first sequences that a model was fitted to."""
+
+
+def note_run(model: Network, steps: int, batch: int) -> None:
+    """Take note of a run of ``bptt`` over a model with time."""
+    if steps > 1:
+        _runs[_key(model)] = steps, batch
+
+
+def note_sequences(model: Network, steps: int) -> None:
+    """Take note that a model is fitted to batch-first sequences of this length."""
+    _sequences[_key(model)] = steps
+
+
+def warn_if_one_step(model: Network, shape: Shape, state: object) -> None:
+    """Warn of an x of one step, without a state, that has far more sequences than the model was trained with.
+
+    One step of a stream has a state, but for the first, which has no more sequences than those that follow.
+    """
+    if state is not None or len(shape) < 2 or shape[0] != 1 or shape[1] < MANY:
+        return
+    known = _runs.get(_key(model))
+    if known is not None and shape[1] >= TIMES * max(known):
+        _warn(
+            f"x has shape {shape}, which is one step of {shape[1]:,} sequences, and the model was trained on "
+            f"{known[0]:,} steps: the axes are (T, B, ...); for one sequence give x.swapaxes(0, 1), "
+            f"or x[:, None] where you wrote x[None]"
+        )
+
+
+def warn_if_batch_first(model: Network, shape: Shape, state: object) -> None:
+    """Warn of an x with as many sequences as the batch-first ones of training had steps, and another number of
+    steps."""
+    steps = _sequences.get(_key(model))
+    if steps is None or state is not None or len(shape) < 2 or steps < LEAST:
+        return
+    if shape[1] == steps != shape[0]:
+        _warn(
+            f"x has shape {shape}, taken as {shape[0]:,} steps of {steps:,} sequences, and the model was trained on "
+            f"sequences of {steps:,} steps, batch-first: if x is batch-first too, give x.swapaxes(0, 1), "
+            f"or Sequences(x, target, batch_size=32) in its place"
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, UserWarning, stacklevel=outside())
+
+
+def _key(model: Network) -> Block | Network:
+    """A network of one block is that block: the graph of it is made anew for each run."""
+    return model.nodes[0].block if isinstance(model, Graph) and len(model.nodes) == 1 else model

@@ -1,0 +1,121 @@
+"""Batch-first arrays that no source knows get a warning where what the model was trained on tells; others never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+
+MSE = rb.losses.MeanSquaredError()
+
+
+def reals(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def new_model() -> rb.Sequential:
+    return rb.Sequential(rb.LSTM(2, 3, rng=0), rb.Dense(3, 1, rng=1))
+
+
+def of_sequences(model: Any) -> Any:
+    """Fitted to batch-first sequences of 6 steps."""
+    rb.fit(model, rb.Sequences(reals(8, 6, 2), reals(8, 6, 1), batch_size=4), MSE, epochs=1)
+    return model
+
+
+def of_windows(model: Any) -> Any:
+    """Fitted to windows of 8 steps of 2 lanes."""
+    rb.fit(model, rb.Windows(reals(40, 2), reals(40, 1), horizon=8, batch_size=2), MSE, epochs=1)
+    return model
+
+
+@cache
+def fitted(to: Callable[[Any], Any]) -> Any:
+    """A model that was fitted, once."""
+    return to(new_model())
+
+
+VX, VY = reals(90, 2), reals(90, 1)
+"""A recording of 90 steps."""
+
+ONE_STEP: dict[str, Callable[[], Any]] = {
+    "predict": lambda: rb.predict(fitted(of_windows), VX[None]),
+    "evaluate": lambda: rb.evaluate(fitted(of_windows), VX[None], VY[None], MSE),
+    "bptt": lambda: rb.bptt(fitted(of_windows), VX[None], VY[None], MSE),
+    "a model of sequences": lambda: rb.predict(fitted(of_sequences), VX[None]),
+}
+TURNED: dict[str, Callable[[], Any]] = {
+    "predict": lambda: rb.predict(fitted(of_sequences), reals(11, 6, 2)),
+    "evaluate": lambda: rb.evaluate(fitted(of_sequences), reals(11, 6, 2), reals(11, 6, 1), MSE),
+    "one sequence": lambda: rb.predict(fitted(of_sequences), reals(1, 6, 2)),
+}
+SILENT: dict[str, Callable[[], Any]] = {
+    "time-first": lambda: rb.predict(fitted(of_windows), VX[:, None]),
+    "the first step of a stream of few": lambda: rb.predict(fitted(of_windows), reals(1, 12, 2)),
+    "steps of a gradient": lambda: rb.bptt(fitted(of_windows), reals(1, 12, 2), reals(1, 12, 1), MSE),
+    "sequences, time-first": lambda: rb.predict(fitted(of_sequences), reals(6, 11, 2)),
+    "as many steps as sequences": lambda: rb.predict(fitted(of_sequences), reals(6, 6, 2)),
+    "others than in training": lambda: rb.predict(fitted(of_sequences), reals(11, 7, 2)),
+    "longer ones from a source": lambda: rb.predict(
+        fitted(of_sequences), rb.Sequences(reals(6, 9, 2), None, batch_size=6)
+    ),
+    "a source whose batches have 6": lambda: rb.evaluate(
+        fitted(of_sequences), rb.Sequences(reals(6, 9, 2), reals(6, 9, 1), batch_size=6), MSE
+    ),
+    "a model that was not trained": lambda: rb.predict(new_model(), VX[None]),
+    "a model without time": lambda: rb.predict(of_sequences(rb.Dense(2, 1, rng=0)), reals(11, 6, 2)),
+}
+
+
+@pytest.mark.parametrize("case", ONE_STEP)
+def test_steps_that_became_sequences_are_noticed(case: str) -> None:
+    text = r"x has shape \(1, 90, 2\), which is one step of 90 sequences.*trained on .* x\.swapaxes\(0, 1\)"
+    with pytest.warns(UserWarning, match=text) as caught:
+        ONE_STEP[case]()
+    assert [each.filename for each in caught] == [__file__]
+
+
+@pytest.mark.parametrize("case", TURNED)
+def test_sequences_that_became_steps_are_noticed(case: str) -> None:
+    text = r"steps of 6 sequences, and the model was trained on sequences of 6 steps.* x\.swapaxes\(0, 1\)"
+    with pytest.warns(UserWarning, match=text) as caught:
+        TURNED[case]()
+    assert [each.filename for each in caught] == [__file__]
+
+
+@pytest.mark.parametrize("case", SILENT)
+def test_there_are_no_false_alarms(case: str) -> None:
+    SILENT[case]()  # warnings are errors
+
+
+def test_a_stream_of_single_steps_is_silent() -> None:
+    state: Any = rb.predict(fitted(of_windows), reals(2, 90, 2))[1]
+    for step in reals(3, 90, 2):
+        _, state = rb.predict(fitted(of_windows), step[None], state=state)
+
+
+@pytest.mark.parametrize("model", [rb.LSTM(2, 1, rng=0), rb.Sequential(rb.GRU(2, 1, rng=0))], ids=str)
+def test_a_layer_alone_is_noticed_too(model: Any) -> None:
+    of_sequences(model)
+    with pytest.warns(UserWarning, match="steps of 6 sequences"):
+        rb.predict(model, reals(11, 6, 2))
+
+
+def test_the_rest_of_an_array_of_which_a_source_has_a_part_is_noticed() -> None:
+    x, y = reals(10, 4, 2), reals(10, 4, 1)
+    data = rb.Sequences(x[:7], y[:7], batch_size=7)
+    with pytest.warns(UserWarning, match=r"here the axes are \(T, B.*: give x\.swapaxes\(0, 1\)"):
+        rb.predict(fitted(of_sequences), x[7:])
+    assert data.rows == 7
+
+
+def test_a_part_with_turned_axes_says_nothing_of_the_whole() -> None:
+    x = reals(10, 4, 2)
+    data = rb.Sequences(x.swapaxes(0, 1)[:3], None, batch_size=3)
+    rb.predict(fitted(of_sequences), x)
+    assert data.steps == 10
