@@ -52,6 +52,8 @@ class Reuse:
         """Those whose arrays are no more, put there by C: in a callback in Python an interrupt
         would be lost."""
         self._brief = self._waiting = 0
+        self.later = 0
+        """Bytes of the kit that the ledger will count only later in the run."""
 
     @property
     def free(self) -> int:
@@ -97,7 +99,7 @@ class Reuse:
     def _room(self) -> int:
         """What may be free: the peak less all that is held, and reserved; brief arrays count as they come."""
         ledger = self.ledger
-        return max(self._limit, ledger.peak_bytes) - (ledger.total - ledger.brief) - self._brief
+        return max(self._limit, ledger.peak_bytes) - (ledger.total - ledger.brief) - self._brief - self.later
 
     def keep(self, room: int) -> None:
         """Give back free blocks, the smallest first, until the others fit into this many bytes."""
@@ -121,14 +123,17 @@ class Reuse:
         """A run begins, with its ledger."""
         self.ledger, ledger.grown = ledger, self.grown
 
-    def end(self, kit: Any = None, model: Any = None, nbytes: int = 0) -> None:
-        """It has ended: leave its memory to the next, and a kit of this many bytes if that is of the same model."""
+    def end(self, kit: Any = None, model: Any = None, nbytes: int = 0, later: int = 0) -> None:
+        """It has ended: leave its memory to the next, and a kit of this many bytes if that is of the same model.
+
+        ``later`` of these bytes are in the ledger of a run only once it has come so far.
+        """
         self._limit = self.ledger.peak_bytes
         self.ledger.grown = None
         if self.key is not None:
             self._collect()
             self.keep(self._room() - nbytes)
-            self._kit[0] = kit
+            self._kit[0], self.later = kit, later
             self._owner = ref(model, partial(self._kit.pop, 0))  # the kit goes with the model, without code in Python
             _last[:] = [self]
 
@@ -136,6 +141,7 @@ class Reuse:
         """What the last run has left, if it was of this model; it is there once."""
         found = self._kit.pop(0, None) if self._owner is not None and self._owner() is model else None
         self._kit.clear()
+        self.later = 0 if found is None else self.later
         return found
 
     def forget(self) -> None:

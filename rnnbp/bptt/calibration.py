@@ -140,6 +140,7 @@ def _held(sizes: Sizes, length: int) -> int:
         sizes.gradients(length, parted=False)
         + sizes.standing
         + sizes.program(length)
+        + sizes.tables(length)
         + sizes.tape(length)
         + sizes.thin(length)
     )

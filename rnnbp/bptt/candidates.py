@@ -11,6 +11,7 @@ from rnnbp.actions import TIERS, Action, Tier
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.sums import parted
+from rnnbp.bptt.tables import of_all
 from rnnbp.reprs import counted
 from rnnbp.schedules import All, DiskRevolve, EveryK, Multistage, Optimal, Revolve, ThinTapes
 from rnnbp.simulation import simulate
@@ -64,6 +65,7 @@ def during(sizes: Sizes, steps: int, length: int, slots: int, tapes: int) -> int
         sizes.gradients(steps, parted=parted(math.ceil(steps / length), length))
         + sizes.standing
         + sizes.program(length)
+        + of_all(sizes, steps, length)
         + sizes.workspace(length)
         + sizes.all_outputs(steps)
     )

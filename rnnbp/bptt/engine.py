@@ -136,7 +136,8 @@ def bptt(
             objective.end()
             if problem.state and (lost := lost_rows(problem.x)):
                 result = replace(result, lost=lost)
-            memory.end(chunks.rest(), lasting(problem.model), run.sizes.program(problem.chunk))
+            program, tables = run.sizes.program(problem.chunk), sum(run.tables.values())
+            memory.end(chunks.rest(), lasting(problem.model), program + tables, tables)
     if predicted is not None and result.stats.counts != predicted.counts:
         raise ScheduleError(
             f"the schedule gave {predicted.counts} when it was checked, {result.stats.counts} when it ran; "

@@ -21,6 +21,7 @@ from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.slots import read_ahead
 from rnnbp.bptt.standing import Standing, check_horizon, cuts
 from rnnbp.bptt.sums import parted
+from rnnbp.bptt.tables import reversing
 from rnnbp.graph import Graph
 from rnnbp.ieee import restoring
 from rnnbp.losses import Loss
@@ -189,7 +190,7 @@ class _Balance:
             gradients=sizes.gradients(steps, parted=parted(self.last + 1, length)),
             program=sizes.program(length),
         )
-        self.standing, self.ram = Standing(), set[int]()
+        self.standing, self.ram, self.tabled = Standing(), set[int](), set[int]()
         self.disk, self.tapes, self.thin, self.rebuilt = set[int](), set[int](), set[int](), set[int]()
         self.total, self.peak, self.by_kind = self.held.total(), 0, dict[str, int]()
         self.steps: Counter[str] = Counter()
@@ -266,7 +267,11 @@ class _Balance:
                 self.ram.discard(n)
                 self.hold("checkpoint", -sizes.slot)
             case Backward():
-                self.note(sizes.backward(length, first=self.standing.first))
+                first, tabled = self.standing.first, length in self.tabled
+                need, made = reversing(sizes, length, self.whole, first=first, tabled=tabled)
+                self.note(need)
+                self.tabled.add(length)
+                self.hold("program", made)
                 self.standing.reversed(cut=cuts(self.horizon, action.n * self.whole))
                 self.tapes.remove(action.n)
                 self.hold("tape", -(sizes.rebuilt_tape if action.n in self.rebuilt else sizes.tape)(length))

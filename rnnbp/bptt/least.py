@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from rnnbp.bptt import tables
 from rnnbp.bptt.budget import shown
 from rnnbp.bptt.candidates import bound, lengths_of
 from rnnbp.bptt.sizes import Sizes
@@ -23,7 +24,8 @@ def most_of(sizes: Sizes, steps: int, least: int) -> str:
         "the gradients of the parameters take {} of it": sizes.gradients(
             0, parted=parted(math.ceil(steps / length), length)
         ),
-        "packed weights and the workspace of kernels take {} of it": sizes.program(length),
+        "packed weights and the workspace of kernels take {} of it": sizes.program(length)
+        + tables.of_all(sizes, steps, length),
         f"the tape of {counted(length, 'step')} takes {{}} of it: a smaller batch needs less": sizes.tape(length),
     }
     large = sorted(((n, text) for text, n in parts.items() if n >= max(1, least // 5)), reverse=True)

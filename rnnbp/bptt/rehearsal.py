@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from rnnbp import walk
+from rnnbp.bptt import tables
 from rnnbp.bptt.blocks import Layers
 from rnnbp.bptt.heap import Block, Heap
 from rnnbp.bptt.interpreted import InterpretedCell
@@ -47,6 +48,8 @@ class Rehearsal(Layers):
         heap = Heap(np.getbufsize() * item)
         super().__init__(heap, length * sizes.batch, item, sizes.symbol_bytes, flat=False)
         self.sizes, self.length, self.parts = sizes, length, sizes.parts
+        self._tables: list[Block] | None = None
+        """Those that a Backward makes for the tasks of kernels; None where it has them."""
 
     def shape(self, value: int) -> Shape:
         return self.sizes.shapes[value]
@@ -96,10 +99,14 @@ class Rehearsal(Layers):
         del taped
         return self.heap.peak, tape
 
-    def backward(self, *, first: bool) -> int:
-        """The most bytes of a Backward besides its tape; ``first``: no deltas of the state are there before."""
+    def backward(self, *, first: bool, tabled: bool = True) -> int:
+        """The most bytes of a Backward besides its tape; ``first``: no deltas of the state are there before.
+
+        ``tabled``: the tables of its tasks are.
+        """
         taped = self._taped([self.new(0) for _ in self.sizes.layouts])
         tape, self.heap.peak, self.heap.numpy = self.heap.total, 0, 0
+        self._tables = None if tabled else []
         dstates = {node.number: [] if first else self._state_deltas(node) for node in self.parts.recurrent}
         waiting = 0 if first else self.sizes.deltas
         values: list[Any] = [None] * self.sizes.model.n_values
@@ -188,6 +195,7 @@ class Rehearsal(Layers):
             return self._numbers(node, values)
         if self._by_kernels(node, x):
             values[node.outs[0]] = self.new(self.size(node.outs[0]))
+            self._table(0 if self.sizes.loss_whole else tables.job(self.sizes, node, self.length))
             return (x,)
         return super().forward(node, values)
 
@@ -212,7 +220,9 @@ class Rehearsal(Layers):
         given, *others = [deltas[k] for k in node.outs]
         if not others and given is not None and given.dense and self._by_kernels(node, saved[0] if saved else None):
             own = walk.take_deltas(node, deltas)
-            _send(node, (self.new(self.size(node.args[0])),), deltas)
+            dx, job = self.new(self.size(node.args[0])), tables.job(self.sizes, node, self.length)
+            self._table(job, job)
+            _send(node, (dx,), deltas)
             del own
             return
         dy = self.recursion(node, saved, deltas)
@@ -235,10 +245,17 @@ class Rehearsal(Layers):
         if (k or sizes.floats) and k not in sizes.numbers:
             dx = self.new(0 if placed else self.size(k))
             dx.size = self.size(k)
+        self._table(*part.task_bytes(self.length))
         need = part.backward_bytes(self.length)
         self.heap.note(need)
         self.heap.numpy += 0 if part.by_kernels else need + (0 if dx is None else dx.nbytes)
         return dx, [self.new(part.delta_bytes())]
+
+    def _table(self, nbytes: int, spare: int = 0) -> None:
+        """A table of tasks is made, with temporary bytes, and stays."""
+        if self._tables is not None:
+            self._tables.append(self.new(nbytes))
+            self.heap.note(spare)
 
     def _by_kernels(self, node: Node, x: Block | None) -> bool:
         return node.number in self.sizes.dense and x is not None and x.dense

@@ -23,6 +23,7 @@ from rnnbp.bptt.slots import Slots, read_ahead
 from rnnbp.bptt.standing import Standing, cuts
 from rnnbp.bptt.stretches import stretches
 from rnnbp.bptt.sums import Total
+from rnnbp.bptt.tables import reversing
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array
 from rnnbp.recurrent import Recurrent
@@ -61,6 +62,8 @@ class Run:
         """The states after chunks that have been advanced in one go, until their actions come."""
         recurrent = zip(chunks.parts.recurrent, problem.state, strict=True)
         self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
+        self.tables: dict[int, int] = {}
+        """By length, the bytes of tables that a Backward of a chunk has made for its tasks."""
         self.part = sums.part(problem.chunk)
         self.grads = Accumulators(problem.model, parted=problem.known and problem.chunks > self.part)
         self.backward = 0
@@ -104,6 +107,7 @@ class Run:
             self.chunks.finish(self.grads)
             self._close()
             self.ledger.count("state", self.problem.lent - self._standing)  # they are the result's
+            self.ledger.count("program", -sum(self.tables.values()))
         return self._result()
 
     def _see_all(self) -> None:
@@ -256,7 +260,8 @@ class Run:
 
     def _backward(self, n: int) -> None:
         length = self.length(n)
-        need = self.sizes.backward(length, first=self.standing.first)
+        first, tabled = self.standing.first, length in self.tables
+        need, tables = reversing(self.sizes, length, self.problem.chunk, first=first, tabled=tabled)
         with self.ledger.reserve("workspace", need, self.sizes.brief(length)):
             self._settle()
             tape = self.tapes.pop(n)
@@ -266,6 +271,10 @@ class Run:
             self.ledger.release(held)
             del held, tape
             self._add(n, value, dx, into)
+        if not tabled:
+            self.tables[length] = tables
+            self.ledger.count("program", tables)
+            self.memory.later = max(0, self.memory.later - tables)
 
     def _add(self, n: int, value: Any, dx: Array | None, into: Array | None) -> None:
         """What a chunk's backward has given: its part of the loss, and of dx."""

@@ -63,7 +63,7 @@ def dense_bytes(layer: Any, dtype: Any, backend: Backend) -> int | None:
 
 
 def job_bytes(rows: int) -> int:
-    """What its jobs on this many rows take."""
+    """What each of its two jobs, forward and backward, takes on this many rows."""
     from rnnbp.kernels import affine
 
     return affine.job_bytes(rows)

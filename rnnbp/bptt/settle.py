@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rnnbp.asking import Recent
+from rnnbp.bptt import tables
 from rnnbp.bptt.budget import BudgetError, is_budget, margin, parse_budget, shown, too_small, with_margin
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.forecast import foretell
@@ -127,4 +128,5 @@ def _one_tape(sizes: Sizes, length: int) -> int:
     """What is held with no slot, by as many chunks as there may be."""
     held = sizes.gradients(0, parted=True)
     held += sizes.standing + sizes.program(length) + sizes.tape(length) + sizes.workspace(length)
+    held += tables.of_all(sizes, 2 * length - 1, length)  # the last chunk, which may be shorter, has its own
     return held + sizes.objects.held(length, tapes=1)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.asking import Recent, once
-from rnnbp.bptt import runners, sums
+from rnnbp.bptt import runners, sums, tables
 from rnnbp.bptt.backend import Backend
 from rnnbp.bptt.objects import Objects
 from rnnbp.bptt.parts import Parts, lasting, parts_of
@@ -133,12 +133,14 @@ class Sizes:
     @once
     def program(self, length: int) -> int:
         """Packed weights, and the workspace that all Recurrents share, for chunks of so many steps."""
-        parts = self.layouts.values()
-        packed = sum(part.program_bytes(length) for part in parts) + sum(self.dense.values())
-        nodes = [node for node in self.model.nodes if node.number in self.dense]
-        rows = [length * self.batch * math.prod(self.shapes[node.args[0]][:-1]) for node in nodes]
-        packed += sum(map(runners.job_bytes, rows))
-        return packed + max((part.workspace_bytes(length) for part in parts), default=0)
+        packed = sum(part.program_bytes(length) for part in self.layouts.values()) + sum(self.dense.values())
+        workspace = max((part.workspace_bytes(length) for part in self.layouts.values()), default=0)
+        return packed + tables.forward(self, length) + workspace
+
+    @once
+    def tables(self, length: int) -> int:
+        """Tables of kernels' tasks that the first Backward of a chunk of so many steps makes, and that stay."""
+        return tables.backward(self, length)
 
     def gradients(self, steps: int, *, parted: bool) -> int:
         """Gradients of the parameters, and of x for a sequence of so many steps; the totals of many chunks; y."""
@@ -232,17 +234,17 @@ class Sizes:
         return self._rebuilt(length)[1] if self.backend.name == "interpreter" else self.tape(length)
 
     @once
-    def _reversed(self, length: int, first: bool) -> tuple[int, int]:
+    def _reversed(self, length: int, first: bool, tabled: bool) -> tuple[int, int]:
         rehearsal = Rehearsal(self, length)
-        return rehearsal.backward(first=first), rehearsal.heap.numpy
+        return rehearsal.backward(first=first, tabled=tabled), rehearsal.heap.numpy
 
-    def backward(self, length: int, *, first: bool = False) -> int:
-        """What Backward needs besides the tape that it takes; the ``first`` has no deltas of a later state."""
-        return self._reversed(length, first)[0]
+    def backward(self, length: int, *, first: bool = False, tabled: bool = True) -> int:
+        """What Backward needs besides its tape; the ``first`` has no later deltas; it may make its tables."""
+        return self._reversed(length, first, tabled)[0]
 
     def brief(self, length: int) -> int:
         """Of what Backward needs, the temporary arrays of kernels; the rest is NumPy's at the most."""
-        nbytes, numpy = self._reversed(length, False)
+        nbytes, numpy = self._reversed(length, False, True)
         return max(0, nbytes - numpy)
 
     def loss_bytes(self, length: int) -> int:
@@ -254,8 +256,9 @@ class Sizes:
         return math.ceil(self.value(value, length) * self.loss_spare) + rows * self.loss_rows
 
     def workspace(self, length: int) -> int:
-        """The most that an action needs, but Rebuild."""
-        return max(self.advance(length), self.record(length), self.backward(length), self.arriving(length))
+        """The most that an action needs, but Rebuild, where there is room for the ``tables`` too."""
+        made = self.backward(length, tabled=False) - self.tables(length)
+        return max(self.advance(length), self.record(length), self.backward(length), made, self.arriving(length))
 
     def remade(self, node: Node) -> bool:
         """Whether an output is made from the tape when the tail needs it, and not kept until then."""

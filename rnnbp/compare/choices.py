@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from rnnbp.actions import Action
-from rnnbp.bptt import BudgetError, Costs, Forecast, plan
+from rnnbp.bptt import BudgetError, Costs, Forecast, plan, tables
 from rnnbp.bptt.budget import with_margin
 from rnnbp.bptt.forecast import foretell, sizes_of
 from rnnbp.bptt.objective import LossLike
@@ -210,7 +210,7 @@ class Chooser:
         sizes = self.sizes
         needs = (sizes.advance(length), sizes.record(length), sizes.backward(length))
         gradients = sizes.gradients(self.steps, parted=parted(math.ceil(self.steps / length), length))
-        held = gradients + sizes.standing + sizes.program(length)
+        held = gradients + sizes.standing + sizes.program(length) + tables.of_all(sizes, self.steps, length)
         return held + max(sizes.all_outputs(self.steps) + max(needs), sizes.before(self.steps, length))
 
     def _seconds(self, option: _Option, length: int, chunks: int) -> float:

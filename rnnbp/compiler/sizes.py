@@ -100,6 +100,10 @@ class ProgramSizes:
         matrices = sum(value.nbytes for value in values if isinstance(value, Matrix))
         return matrices + sum(value.count * self._row for value in values if isinstance(value, Vector))
 
+    def task_bytes(self, length: int) -> tuple[int, int]:
+        """Tables of tasks, which kernels alone have; temporary bytes that making them takes."""
+        return 0, 0
+
     @property
     def looks_up(self) -> bool:
         """Whether x is numbers of symbols in a table, as kernels may have it."""

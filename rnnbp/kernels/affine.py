@@ -24,8 +24,8 @@ WAKING = 10**7
 
 
 def job_bytes(rows: int) -> int:
-    """The tables of both jobs of a ``Map`` on this many rows."""
-    return 2 * -(-rows // TOGETHER) * NUMBERS * np.dtype(np.int64).itemsize
+    """The table of either job of a ``Map`` on this many rows."""
+    return -(-rows // TOGETHER) * NUMBERS * np.dtype(np.int64).itemsize
 
 
 class Map:

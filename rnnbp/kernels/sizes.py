@@ -159,9 +159,8 @@ class KernelSizes(ProgramSizes):
 
     @once
     def program_bytes(self, length: int) -> int:
-        """Weights in panels, biases, and the table of backward's tasks."""
+        """Weights in panels, biases, and the table of symbols."""
         item, total = self.layout.dtype.itemsize, self._table_bytes
-        total += self.tasks.nbytes(-(-length // self.piece(length)))
         for value in self.constants.values():
             if isinstance(value, Matrix):
                 rows, depth = value.shape
@@ -169,6 +168,10 @@ class KernelSizes(ProgramSizes):
             elif isinstance(value, Vector):
                 total += value.count * item
         return total
+
+    def task_bytes(self, length: int) -> tuple[int, int]:
+        """The table of backward's tasks on chunks of this many steps; temporary bytes that making it takes."""
+        return self.tasks.nbytes(-(-length // self.piece(length))), 2 * self.tasks.nbytes(1)
 
     @property
     @once
