@@ -60,7 +60,7 @@ TRAINER = _table(
     ("test validate eval score", "it is called evaluate here: trainer.evaluate(data)"),
     ("save save_model save_checkpoint load load_checkpoint state_dict load_state_dict", "Trainer(..., folder='run') "
      "writes snapshots, trainer.resume reads them; rnnbp.save_weights(trainer.model, path) writes the weights"),
-    ("losses best_loss best_step epoch epochs steps current_epoch global_step", "trainer.history has them"),
+    ("losses best best_loss best_step epoch epochs steps current_epoch global_step", "trainer.history has them"),
     ("lr lr_scheduler scheduler", "it is called learning_rate here"),
     ("params parameters weights", "trainer.model.params has them"),
     ("compile", "Trainer(model, optimizer, loss) takes all"),
@@ -71,7 +71,11 @@ HISTORY = _table(
     ("loss train_loss train_losses training_losses", "history.losses is the list of each step"),
     ("val_loss val_losses validation_loss", "history.validation_losses is the list"),
     ("accuracy acc val_accuracy val_acc mse mae", "history.metrics['accuracy'] and ['validation_accuracy'] are lists"),
-    ("epoch epochs best_epoch", "it counts steps: history.steps, history.best_step"),
+    ("epoch epochs", "it counts steps: history.steps, history.best_step"),
+    (
+        "best_epoch best_value best_score best_metric best_metrics best_accuracy best_val_loss best_val_accuracy",
+        "history.best has epoch, step, monitor, value and metrics",
+    ),
     ("plot", "matplotlib's plt.plot(history.losses) does it"),
 )
 GRADIENTS = _table(

@@ -45,6 +45,8 @@ SYNONYMS: dict[str, str] = {
     "clip_value": "clipvalue clip_grad_value",
     "patience": "early_stopping early_stopping_rounds n_iter_no_change",
     "keep_best": "restore_best_weights restore_best save_best save_best_only load_best_model_at_end best_weights",
+    "monitor": "metric_for_best_model early_stopping_metric monitor_metric eval_metric best_metric",
+    "mode": "greater_is_better direction monitor_mode maximize",
     "progress": "verbose bar show_progress tqdm",
     "folder": "checkpoint_dir save_dir dir directory path run_dir",
     "resume": "resume_from_checkpoint ckpt_path warm_start continue_training restart resume_training load_checkpoint",

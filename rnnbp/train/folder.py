@@ -12,6 +12,7 @@ from rnnbp.storage import JSON, PathLike, StorageError, as_path, remove_leftover
 from rnnbp.train.history import MetricsLog
 from rnnbp.train.lock import FolderLock
 from rnnbp.train.metrics import in_json
+from rnnbp.train.monitor import LOSS, VALIDATION
 from rnnbp.train.snapshots import Parts, Standing, save_snapshot
 
 SNAPSHOT, METRICS, MODEL = "snapshot.safetensors", "metrics.jsonl", "model.safetensors"
@@ -172,4 +173,6 @@ class RunFolder:
         past = at.history
         step = at.step if past.best_step is None else past.best_step
         metadata: dict[str, JSON] = {"description": self.description, "step": step, "validation": past.best_loss}
+        if past.best is not None and past.best.monitor != VALIDATION + LOSS:
+            metadata["best"] = past.best.to_json()
         save_tensors(self.path / MODEL, at.best_weights or self.parts.params, metadata)

@@ -13,6 +13,7 @@ from rnnbp import reprs
 from rnnbp.descriptors import open_file
 from rnnbp.instead import HISTORY, Instead
 from rnnbp.storage import JSON, StorageError, json_text, opened, parse, room, write_all, write_error
+from rnnbp.train.best import Best
 
 LONGEST = 1 << 20
 """Bytes of a line of metrics that is looked at as one; they have some hundreds."""
@@ -28,7 +29,10 @@ class History(Instead):
     validation_losses, and validation_steps: after how many steps each was taken.
     metrics: by name, as "accuracy", their values for each step, NaN where there is none, and as
     "validation_accuracy" for each validation.
-    best_loss and best_step: the lowest of them, None if there is none.
+    best_step: after how many steps the figure was best that the run monitors, by default the
+    validation loss; best_loss: the validation loss then. None if there is none.
+    best: a ``Best``, with step, epoch, monitor, value and metrics: the figure's name and value then,
+    and all others by name.
     reason: "finished", "early stopping", "time", "interrupted", or what a callback stopped it with;
     "error" of one that an error carries. signal: the number of the signal
     that interrupted it, as SIGINT of Ctrl-C, else None. seconds: of training, resumed runs
@@ -46,6 +50,7 @@ class History(Instead):
     signal: int | None = None
     metrics: dict[str, list[float]] = field(default_factory=dict)
     weightless: int = 0
+    best: Best | None = None
 
     def note(self, found: Mapping[str, float]) -> None:
         """Add a value to each of some metrics."""
@@ -65,13 +70,15 @@ class History(Instead):
     @reprs.safe
     def __repr__(self) -> str:
         what = f"{reprs.counted(self.steps, 'step')} in {reprs.number(self.seconds)} s, {self.reason or 'going on'}"
-        best = "" if self.best_loss is None else f"; best_loss {reprs.number(self.best_loss)} at step {self.best_step}"
+        old = self.best is None and self.best_loss is not None  # as one that was built by hand
+        best = f"; best_loss {reprs.number(self.best_loss)} at step {self.best_step}" if old else ""
         last = [f"{name} {reprs.number(_counting(values)[-1])}" for name, values in self.metrics.items() if values]
         return reprs.titled(
             self,
             what,
             losses=_ends(self.losses),
             validation_losses=_ends(self.validation_losses) + best,
+            best="" if self.best is None else repr(self.best),
             metrics=", ".join(last) and f"{', '.join(last)} at last",
             skipped=f"{self.skipped:,}" if self.skipped else "",
             weightless=f"{self.weightless:,}" if self.weightless else "",
@@ -85,6 +92,7 @@ class History(Instead):
             validation_losses=self.validation_losses.copy(),
             validation_steps=self.validation_steps.copy(),
             metrics={name: values.copy() for name, values in self.metrics.items()},
+            best=self.best and replace(self.best, metrics=self.best.metrics.copy()),
             reason=reason,
             signal=signal,
         )

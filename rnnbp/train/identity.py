@@ -37,7 +37,7 @@ VERSION = 3
 EVERYTHING, DATA = "everything", "data"
 """Names to override apart from the parts: all of them; the data, which are compared when ``fit`` is
 given some."""
-LATER: dict[str, JSON] = {"accumulate": {"accumulate": 1}}
+LATER: dict[str, JSON] = {"accumulate": {"accumulate": 1}, "monitor": {"monitor": "val_loss"}}
 """Parts that snapshots of earlier versions do not have, as those were."""
 
 

@@ -11,7 +11,6 @@ from rnnbp.arguments import Named, method_takes, takes
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import as_model
-from rnnbp.graph import Graph
 from rnnbp.ieee import restoring
 from rnnbp.instead import TRAINER, Instead
 from rnnbp.numerics import Array, flag
@@ -21,23 +20,22 @@ from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import JSON, PathLike, json_text
 from rnnbp.train.event import Event
 from rnnbp.train.fit_call import FitCall
-from rnnbp.train.folder import RunFolder
 from rnnbp.train.history import History
 from rnnbp.train.limits import Limits
 from rnnbp.train.metrics import MetricsLike, as_metrics
+from rnnbp.train.monitor import Mode
 from rnnbp.train.named_optimizers import optimizer_of
 from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite, Options, Rate, check_on_interrupt, split_rate
 from rnnbp.train.repr_of_run import shown_run
 from rnnbp.train.results import evaluate_source, predict_source
-from rnnbp.train.settings import Fixed, RateSetting, Setting, setting_way, unknown
-from rnnbp.train.source import Source
+from rnnbp.train.settings import setting_way, unknown
 from rnnbp.train.sources import SourceLike, as_source
-from rnnbp.train.standing import Parts, Standing
+from rnnbp.train.trainer_attributes import Attributes
 from rnnbp.train.training import Training
 from rnnbp.train.updates import Update
 
 
-class Trainer(Named, Instead):
+class Trainer(Attributes, Named, Instead):
     """Trains a model; a run that is killed goes on from its last snapshot, and ends with the same bits.
 
     Args:
@@ -52,15 +50,22 @@ class Trainer(Named, Instead):
             optimizer's own.
         validation: a source, or an iterable of batches as ``fit`` takes it, evaluated as by ``evaluate``
             every ``validate_every`` steps, by default at the end of each epoch.
-        patience: the number of validations without a new lowest loss to stop after.
-        keep_best: whether the best parameters by validation are in the model when ``fit`` returns,
-            whatever ended it but a signal; None for only with ``patience``. A next call goes on
-            from the last ones, unless others are written into the model.
+        patience: the number of validations without a new best one to stop after.
+        keep_best: whether the best parameters are in the model when ``fit`` returns, whatever ended it
+            but a signal; None for only with ``patience``. A next call goes on from the last ones,
+            unless others are written into the model.
+        monitor: the name of the figure that decides which parameters are the best. Of validation:
+            "val_loss", or "val_" and the name of one of ``metrics``, as "val_accuracy". Of training,
+            without the "val_": "loss" or a metric, its mean over the batches since the validation
+            before; ``validation`` may be left out then, and ``validate_every`` says how often it is
+            looked at. Of equal values the first is the best; one that is not finite never is.
+        mode: "max" or "min": which values are better. It is needed for a metric that is a function of
+            yours; "auto" knows it of the loss, "accuracy", "mse" and "mae".
         seed: of dropout, a different mask in each step.
         folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at
             the end of each epoch, whenever the last is ``snapshot_minutes`` old, if given, and when
             ``fit`` ends; metrics.jsonl, a line for each step; model.safetensors, the best
-            parameters by validation, else those when ``fit`` returned. Of two runs alike,
+            parameters, else those when ``fit`` returned. Of two runs alike,
             resumed or not, model.safetensors has the same bytes; the other two hold times. While
             ``fit`` runs it is locked against other runs.
         callbacks: each is called with an ``Event`` after every step, validation and epoch, between
@@ -116,6 +121,8 @@ class Trainer(Named, Instead):
         validate_every: int | None = None,
         patience: int | None = None,
         keep_best: bool | None = None,
+        monitor: str = "val_loss",
+        mode: Mode = "auto",
         seed: int = 0,
         folder: PathLike | None = None,
         snapshot_every: int | None = None,
@@ -141,6 +148,8 @@ class Trainer(Named, Instead):
             validate_every=validate_every,
             patience=patience,
             keep_best=keep_best,
+            monitor=monitor,
+            mode=mode,
             snapshot_every=snapshot_every,
             snapshot_minutes=snapshot_minutes,
             callbacks=callbacks,
@@ -150,38 +159,14 @@ class Trainer(Named, Instead):
             metrics=metrics,
             accumulate=accumulate,
         )
+        given.monitored.check()
         update = Update(graph, optimizer, given, check_seed(seed))
         json_text("Trainer: description", description)
         if rate is not None:
             optimizer.learning_rate = rate
         self._training = Training.of(update, folder, description)
 
-    loss = Setting[LossLike]()
-    checkpoint = Setting[ScheduleLike | Plan]()
-    chunk = Setting[int | None]()
-    clip_norm = Setting[float | None]()
-    clip_value = Setting[float | None]()
-    learning_rate = RateSetting()
-    validation = Setting[Source | None]()
-    validate_every = Setting[int | None]()
-    patience = Setting[int | None]()
-    keep_best = Setting[bool | None]()
-    snapshot_every = Setting[int | None]()
-    snapshot_minutes = Setting[float | None]()
-    callbacks = Setting[Callbacks]()
-    metrics = Setting[MetricsLike]()
-    progress = Setting[bool | None]()
-    on_nonfinite = Setting[OnNonFinite]()
-    on_interrupt = Setting[OnInterrupt]()
-    accumulate = Setting[int]()
     _instead = TRAINER
-    model = Fixed[Graph](lambda run: run.update.model)
-    optimizer = Fixed[Optimizer](lambda run: run.update.optimizer)
-    seed = Fixed[int](lambda run: run.update.seed)
-    update = Fixed[Update](lambda run: run.update)
-    parts = Fixed[Parts](lambda run: run.parts)
-    folder = Fixed[RunFolder](lambda run: run.folder)
-    at = Fixed[Standing](lambda run: run.at)
 
     def __setattr__(self, name: str, value: object) -> None:
         """Raise AttributeError for a name that is no setting; a subclass may have attributes of its own."""
@@ -277,9 +262,10 @@ class Trainer(Named, Instead):
         """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.
 
         The Trainer must be set up, and ``fit`` be given data, as when the snapshot was written, but
-        for folder, keep_best, snapshot_every, snapshot_minutes, callbacks, metrics, progress,
-        on_interrupt, description, and a checkpoint that only replays: then the run ends with the bits of one that
-        was never stopped. Within a budget, chunks are as they were.
+        for folder, keep_best, snapshot_every, snapshot_minutes, callbacks, metrics
+        other than the one that ``monitor`` names, progress, on_interrupt, description, and a
+        checkpoint that only replays: then the run ends with the bits of one that was never
+        stopped. Within a budget, chunks are as they were.
 
         Args:
             path: a snapshot, or a folder that has one.

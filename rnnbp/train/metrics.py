@@ -37,10 +37,11 @@ OTHER_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A name, and the function whose values are averaged."""
+    """A name, and the function whose values are averaged; ``kind`` is its name in this library, "" of the user's."""
 
     name: str
     values: Values
+    kind: str = ""
 
 
 class Averages:
@@ -105,7 +106,7 @@ def _metric(what: str, name: object, given: object, loss: object) -> Metric:
             meant = f", did you mean {near!r}?" if near else ";"
             cure = f"they are {', '.join(map(repr, known))}, or a function (y, target) -> values"
             raise ValueError(f"{what}: no metric is called {given!r}{meant} {cure}")
-        return Metric(_free(what, name or given), known[given])
+        return Metric(_free(what, name or given), known[given], given)
     if isinstance(given, type) or not callable(given):
         raise TypeError(f"{what}: a metric is a name or a function (y, target) -> values, found {shown(given)}")
     called = _free(what, name or getattr(given, "__name__", type(given).__name__))

@@ -17,6 +17,7 @@ from rnnbp.optim.rates import checked_rate
 from rnnbp.schedules import ScheduleLike
 from rnnbp.train.event import Event, check_callbacks
 from rnnbp.train.metrics import Metric, MetricsLike, as_metrics
+from rnnbp.train.monitor import LOSS, VALIDATION, Mode, Monitor, as_monitor
 from rnnbp.train.source import Source
 from rnnbp.train.sources import as_source
 
@@ -43,6 +44,8 @@ class Options:
     validate_every: int | None = None
     patience: int | None = None
     keep_best: bool | None = None
+    monitor: str = "val_loss"
+    mode: Mode = "auto"
     snapshot_every: int | None = None
     snapshot_minutes: float | None = None
     callbacks: Callbacks = ()
@@ -62,14 +65,23 @@ class Options:
         if not isinstance(self.on_nonfinite, str) or self.on_nonfinite not in ("raise", "skip"):
             raise ValueError(f"Trainer: on_nonfinite is 'raise' or 'skip', found {shown(self.on_nonfinite)}")
         check_on_interrupt("Trainer: on_interrupt", self.on_interrupt)
+        self._put("monitor", self.monitored.name)
         self._check_validation()
-        if self.metrics:
-            self.measured  # noqa: B018  # which checks them
 
     @cached_property
     def measured(self) -> tuple[Metric, ...]:
         """The metrics."""
         return as_metrics("Trainer: metrics", self.metrics, self.loss)
+
+    @cached_property
+    def monitored(self) -> Monitor:
+        """The figure that says which parameters are the best; its direction is checked by ``check``."""
+        return as_monitor(self.monitor, self.mode, self.measured)
+
+    @property
+    def judges(self) -> bool:
+        """Whether there is a figure to follow."""
+        return self.validation is not None or not self.monitored.validation
 
     @property
     def keeps_best(self) -> bool:
@@ -94,11 +106,15 @@ class Options:
         if self.validation is not None:
             self._put("validation", as_source("Trainer: validation", self.validation))
             return
-        needing = [name for name in ("validate_every", "patience") if getattr(self, name) is not None]
-        needing += ["keep_best"] * bool(self.keep_best)
+        needing, cure = [], "give validation=, a source"
+        if self.monitored.validation:
+            needing = [name for name in ("validate_every", "patience") if getattr(self, name) is not None]
+            needing += ["keep_best"] * bool(self.keep_best)
+            needing += [f"monitor={self.monitor!r}"] * (self.monitor != VALIDATION + LOSS)
+            cure += ", or monitor='loss', that of training," if needing else ""
         needing += ["learning_rate=OnPlateau"] * isinstance(self.learning_rate, OnPlateau)
         if needing:
-            raise ValueError(f"Trainer: {', '.join(needing)} needs validation losses; give validation=, a source")
+            raise ValueError(f"Trainer: {', '.join(needing)} needs validation losses; {cure.rstrip(',')}")
 
     def _put(self, name: str, value: object) -> None:
         """Replace what was given by what it means, while the object is built."""

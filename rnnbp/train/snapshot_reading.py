@@ -18,8 +18,9 @@ from rnnbp.graph import Graph
 from rnnbp.numerics import Array, DtypeError, escaped, first_bad, shown
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import Fields, PathLike, StorageError, load_tensors
+from rnnbp.train.best import Best
 from rnnbp.train.history import History
-from rnnbp.train.identity import Identity, differences
+from rnnbp.train.identity import LATER, Identity, differences
 from rnnbp.train.run_data import KEY, SEEN, RunData
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.weights import assign, check_fits
@@ -80,6 +81,11 @@ class Snapshot:
         if parts.optimizer.live_state().keys() != self._under("optimizer/").keys():
             return "another optimizer has no state to go on with: give it the same"
         return f"set it up as it was, or go on all the same with resume(override={names})"
+
+    def follows_other(self, identity: Identity) -> bool:
+        """Whether its best is by another figure than the run's of this identity."""
+        then = self.metadata.fields("identity").values
+        return then.get("monitor", LATER["monitor"]) != identity["monitor"]
 
     def planned(self, checkpoint: ScheduleLike | Plan) -> ScheduleLike | Plan:
         """A Plan made anew by the costs that the run's was made by, so that its chunks are the
@@ -157,7 +163,8 @@ class Snapshot:
             check_fits(f"resume from {self.path}, best weights", parts.params, best)
         states = self._states(numbers, parts)
         lost = () if numbers.missing("lost") else tuple(numbers.wholes("lost", most=_batch(states) - 1))
-        return Standing(step, epoch, index, states, waited, best, past, lost, self._began(numbers, step, epoch))
+        began, sums = self._began(numbers, step, epoch), _sums(numbers)
+        return Standing(step, epoch, index, states, waited, best, past, lost, began, sums, "anew" in numbers.values)
 
     def _began(self, numbers: Fields, step: int, epoch: int) -> tuple[int, int]:
         """Where the fit that wrote it began; snapshots of earlier versions do not say, and count all."""
@@ -176,13 +183,17 @@ class Snapshot:
         if any(len(series) > step for series in metrics.values()):
             self.metadata.refuse(f"its metrics are not those of {step} steps")
         none = numbers.raw("best_step") is None and numbers.raw("best_loss") is None
+        best_step = None if none else numbers.whole("best_step", most=step)
+        unvalidated = numbers.raw("best_loss") is None and best_step not in steps
+        best_loss = None if unvalidated else numbers.number("best_loss", least=-np.inf)
         return History(
             losses=losses,
             validation_losses=values,
             validation_steps=steps,
             metrics=metrics,
-            best_loss=None if none else numbers.number("best_loss", least=-np.inf),
-            best_step=None if none else numbers.whole("best_step", most=step),
+            best_loss=best_loss,
+            best_step=best_step,
+            best=_best(numbers, best_step, best_loss),
             seconds=numbers.number("seconds"),
             weightless=0 if numbers.missing("weightless") else numbers.whole("weightless", most=_nans(losses)),
         )
@@ -222,6 +233,26 @@ def _nans(losses: list[float]) -> int:
 
 def _batch(states: States) -> int:
     return next((len(a) for state in states for a in state), 0)
+
+
+def _best(numbers: Fields, step: int | None, loss: float | None) -> Best | None:
+    """The best, of which snapshots of earlier versions have the step and the validation loss alone."""
+    if not numbers.missing("best"):
+        found = numbers.fields("best")
+        return found.refuse("it is the best of no step") if step is None else Best.read(step, found)
+    if step is None:
+        return None
+    return Best.of_loss(step, numbers.number("best_loss", least=-np.inf) if loss is None else loss)
+
+
+def _sums(numbers: Fields) -> dict[str, tuple[float, int]]:
+    found: dict[str, tuple[float, int]] = {}
+    for name, value in ({} if numbers.missing("sums") else numbers.fields("sums").values).items():
+        if not isinstance(value, list) or len(value) != 2:
+            numbers.refuse(f"sums: {escaped(name, 80)} must be a sum and a count")
+        pair = Fields(numbers.path, dict(zip(("sum", "count"), value, strict=True)), "sums")
+        found[name] = pair.number("sum", least=-np.inf), pair.whole("count", 1)
+    return found
 
 
 def _read_costs(found: Fields) -> Costs:

@@ -34,9 +34,12 @@ def save_snapshot(path: PathLike, parts: Parts, at: Standing, extra: Mapping[str
         "waited": at.waited,
         "best_loss": past.best_loss,
         "best_step": past.best_step,
+        "best": None if past.best is None else past.best.to_json(),
         "seconds": past.seconds,
         "began": [*at.began],
         **({"lost": [*at.lost]} if at.lost else {}),
+        **({"sums": {name: [total, count] for name, (total, count) in at.sums.items()}} if at.sums else {}),
+        **({"anew": True} if at.anew else {}),
         **({"weightless": past.weightless} if past.weightless else {}),
     }
     save_tensors(path, arrays, {"snapshot": numbers | parts.rates(), **extra})

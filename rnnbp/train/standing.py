@@ -13,7 +13,10 @@ from rnnbp.bptt.results import States
 from rnnbp.graph import Graph
 from rnnbp.numerics import Array, Shape
 from rnnbp.optim import OnPlateau, Optimizer
+from rnnbp.train.best import Best, means
 from rnnbp.train.history import History
+from rnnbp.train.monitor import LOSS, VALIDATION, Monitor
+from rnnbp.train.options import Options
 
 
 @dataclass(slots=True)
@@ -21,7 +24,7 @@ class Standing:
     """Where a run stands: what changes as it goes, apart from parameters, optimiser and learning rate.
 
     The next batch is ``index`` of ``epoch``; ``state`` is what the last one left; ``waited`` counts
-    validations since the best one, whose parameters are ``best_weights``.
+    validations since the best one, or what else was judged, whose parameters are ``best_weights``.
     """
 
     step: int = 0
@@ -35,6 +38,10 @@ class Standing:
     """The sequences whose state is not known, as ``Gradients`` has them."""
     began: tuple[int, int] = (0, 0)
     """The step and the epoch from which ``fit`` counts: an epoch that was begun before is finished first."""
+    sums: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """Of the loss and each metric, the sum over the batches since it was last judged, and how many they are."""
+    anew: bool = False
+    """Whether the best is by another figure than the one that is followed now: the next one replaces it."""
 
     @reprs.safe
     def __repr__(self) -> str:
@@ -62,15 +69,40 @@ class Standing:
         end of an epoch."""
         return self.index == 0 if every is None else self.step % every == 0
 
-    def validated(self, value: float, params: Mapping[str, Array]) -> None:
-        """Note a validation loss, and the parameters if it is the lowest."""
-        past = self.history
-        past.validation_losses.append(value)
-        past.validation_steps.append(self.step)
+    def change(self, before: Options, now: Options) -> None:
+        """Forget what was counted of other metrics, and that the best is the best where another figure is followed."""
+        kept = {LOSS, *(metric.name for metric in now.measured if metric in before.measured)}
+        self.sums = {name: pair for name, pair in self.sums.items() if name in kept}
+        self.anew |= self.history.best is not None and now.monitored != before.monitored
+
+    def validated(self, value: float) -> None:
+        """Note a validation loss."""
+        self.history.validation_losses.append(value)
+        self.history.validation_steps.append(self.step)
+
+    def count(self, found: Mapping[str, float]) -> None:
+        """Take the figures of an update; what is not finite does not count."""
+        for name, value in found.items():
+            if math.isfinite(value):
+                total, count = self.sums.get(name, (0.0, 0))
+                self.sums[name] = total + value, count + 1
+
+    def judge(self, monitor: Monitor, validation: Mapping[str, float], params: Mapping[str, Array]) -> None:
+        """Keep the parameters if the figure that is followed is the best so far.
+
+        ``validation`` has the loss and the metrics of a validation, nothing where there was none. A
+        figure that is missing or not finite is never the best.
+        """
+        past, training, self.sums = self.history, means(self.sums), {}
+        value = (validation if monitor.validation else training).get(monitor.base, math.nan)
+        best = None if self.anew else past.best
         self.waited += 1
-        if past.best_loss is None or value < past.best_loss:
-            past.best_loss, past.best_step, self.waited = value, self.step, 0
+        if math.isfinite(value) and (best is None or monitor.better(value, best.value)):
             self.best_weights = {name: p.copy() for name, p in params.items()}
+            metrics = training | {VALIDATION + name: v for name, v in validation.items()}
+            past.best = Best(self.step, self.epoch + (self.index > 0), monitor.name, value, metrics)
+            past.best_loss, past.best_step = validation.get(LOSS), self.step
+            self.waited, self.anew = 0, False
 
 
 @dataclass(slots=True)

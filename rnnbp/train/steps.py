@@ -13,6 +13,7 @@ from rnnbp.losses.own import target_not_finite
 from rnnbp.numerics import Array, NonFiniteError
 from rnnbp.train.accumulation import Part, WeightedSum, weight_of
 from rnnbp.train.metrics import Averages, in_json
+from rnnbp.train.monitor import HISTORYS, LOSS
 from rnnbp.train.origins import note_origin
 from rnnbp.train.run_data import RunData
 from rnnbp.train.source import Batch, Source, check_known, comes_once, lost_after
@@ -48,9 +49,11 @@ def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip:
     at.state, at.lost = made.state, group.lost
     at.history.losses.append(made.metrics["loss"])
     at.history.weightless += made.metrics.get("weight") == 0
+    measured = group.measured.values()
+    if update.options.judges:
+        at.count({LOSS: made.metrics["loss"]} | measured)
     if group.seen is None:
         return Step(made.metrics, made.grads, group.taken)
-    measured = group.measured.values()
     at.history.note(dict.fromkeys(_names(update), math.nan) | measured)
     return Step(made.metrics | in_json(measured), made.grads, group.taken)
 
@@ -124,17 +127,32 @@ def _bad_target(source: Source) -> str:
     return ""
 
 
-def validated(update: Update, source: Source, at: Standing, parts: Parts, known: RunData) -> dict[str, Any]:
-    """The validation loss, told to the run, and the metrics. Raises FloatingPointError where it is not finite."""
+def judged(update: Update, at: Standing, parts: Parts, known: RunData) -> dict[str, Any]:
+    """Validate, if there is a source, and keep the parameters if they are the best; returns what the line gets.
+
+    Raises FloatingPointError for a validation loss that is not finite, ValueError where nobody knows
+    which way is better.
+    """
+    source, monitor = update.options.validation, update.options.monitored
+    monitor.check()
+    found = {} if source is None else _validated(update, source, at, known)
+    at.judge(monitor, found, parts.params)
+    if source is None:
+        return {}
+    if parts.plateau is not None:
+        parts.plateau.update(found[LOSS])
+    metrics = {f"{HISTORYS}{name}": value for name, value in found.items() if name != LOSS}
+    at.history.note(metrics)
+    return {"validation": found[LOSS], **in_json(metrics)}
+
+
+def _validated(update: Update, source: Source, at: Standing, known: RunData) -> dict[str, float]:
+    """The validation loss, which the run notes, and the metrics."""
     seen, options, found = partial(known.see_validation, source), update.options, Averages(update.options.measured)
     measured = found.see if found.metrics else None
     value = validation_loss(update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=measured)
     if not math.isfinite(value):
         why = _bad_target(source) or "lower the learning rate"
         raise FloatingPointError(f"step {at.step}: the validation loss is {value}; {why}")
-    at.validated(value, parts.params)
-    if parts.plateau is not None:
-        parts.plateau.update(value)
-    metrics = found.values("validation_")
-    at.history.note(metrics)
-    return {"validation": value, **in_json(metrics)}
+    at.validated(value)
+    return {LOSS: value} | found.values()

@@ -27,7 +27,7 @@ from rnnbp.train.snapshots import load_snapshot
 from rnnbp.train.source import Source, fingerprint
 from rnnbp.train.sources import SourceLike
 from rnnbp.train.standing import Parts, Standing
-from rnnbp.train.steps import updated, validated
+from rnnbp.train.steps import judged, updated
 from rnnbp.train.targets import check_targets
 from rnnbp.train.updates import Update
 from rnnbp.train.weights import assign
@@ -89,6 +89,7 @@ class Training:
     def change(self, options: Options, rate: float | None = None) -> None:
         """Go on with other options from the next step, and with another rate of the optimiser."""
         update = replace(self.update, options=options)
+        self.at.change(self.options, options)
         if rate is not None:
             update.optimizer.learning_rate = rate
         self.update, self.parts.plateau, self.own_rate = update, _plateau(options), update.optimizer.learning_rate
@@ -119,6 +120,8 @@ class Training:
             self._note_time(limits)
         self.folder.snapshot(self.at, self._extra())
         self.folder.save_model(self.at)
+        if self.options.keeps_best and self.at.waited and not self.at.best_weights:
+            warnings.warn(self.options.monitored.none_best(), stacklevel=outside())
         if reason is not None and self.options.keeps_best and self.at.best_weights:
             last = {name: p.copy() for name, p in self.parts.params.items()}
             _exchange(self.parts.params, last, self.at.best_weights)
@@ -144,6 +147,7 @@ class Training:
         found.check(self.parts, identity, override)
         adopt, data = found.measured(update.model), found.data(override)
         at = found.put(self.parts, own_rate="learning_rate" in override)
+        at.anew |= found.follows_other(identity)
         adopt()
         self.own_rate = update.optimizer.learning_rate
         self.update, self.identity, self.at, self.pending, self.useless = update, identity, at, None, ""
@@ -167,10 +171,9 @@ class Training:
         next call goes on; where it raises, the line is written without."""
         if self.pending is None:
             self.pending, self.grads = self._trained(data)
-        validation = self.options.validation
         try:
-            if validation is not None and self.at.due(self.options.validate_every):
-                self.pending |= validated(self.update, validation, self.at, self.parts, self.known)
+            if self.options.judges and self.at.due(self.options.validate_every):
+                self.pending |= judged(self.update, self.at, self.parts, self.known)
         except BaseException:  # an interrupt too
             self.folder.add(self.pending | {"seconds": self._note_time(limits)})
             raise
@@ -219,6 +222,7 @@ class Training:
         """Check that the data are those of the run, and open its folder."""
         if self.useless:
             raise ValueError(f"Trainer.fit: {self.useless}; resume(), or train anew")
+        self.options.monitored.check()
         for source in (data, self.options.validation):
             check_targets(self.update.model, source, self.options.loss)
         if isinstance(data, Sequences) and data.batch_first and recurrents(self.update.model):
@@ -289,4 +293,4 @@ def _identity(update: Update) -> Identity:
     validation = None if options.validation is None else fingerprint(options.validation)
     names = ("validate_every", "patience", "on_nonfinite", "accumulate")
     named = {name: getattr(options, name) for name in names}
-    return update.identity() | of_settings(named, validation=validation)
+    return update.identity() | of_settings(named, validation=validation) | {"monitor": options.monitored.lines()}

@@ -78,7 +78,7 @@ class Update:
     def held(self) -> int:
         """Bytes that training holds all the time within a budget: the optimiser's, the best parameters, and
         the gradients of the batches before, where several make an update."""
-        copies = (self.options.validation is not None) + (self.options.accumulate > 1)
+        copies = self.options.judges + (self.options.accumulate > 1)
         return self.optimizer.nbytes + copies * sum(p.nbytes for p in self.model.params.values())
 
     def identity(self) -> Identity:

@@ -1,0 +1,65 @@
+"""Where a run was best, by the figure that it follows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rnnbp import reprs
+from rnnbp.storage import JSON, Fields
+from rnnbp.train.metrics import in_json
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best of a run so far, by the figure that it monitors.
+
+    step: the number of steps done then. epoch: the one that it was in or at the end of, from 1; None
+    in a run that goes on from a snapshot of an earlier version.
+    monitor: the name of the figure, as "val_loss" or "val_accuracy"; value: its value.
+    metrics: all figures by such names: "loss" and metrics, the means over the batches since the
+    validation before; "val_loss" and the like of the validation, if there was one.
+    """
+
+    step: int
+    epoch: int | None
+    monitor: str
+    value: float
+    metrics: dict[str, float]
+
+    @reprs.safe
+    def __repr__(self) -> str:
+        epoch = "" if self.epoch is None else f", epoch {self.epoch:,}"
+        others = [f"{name} {reprs.number(v)}" for name, v in self.metrics.items() if name != self.monitor]
+        place = f"{self.monitor} {reprs.number(self.value)} at step {self.step:,}{epoch}"
+        return reprs.cut("; ".join([place, *filter(None, [", ".join(others)])]))
+
+    def to_json(self) -> dict[str, JSON]:
+        """As a snapshot has it, apart from the step."""
+        metrics = in_json(self.metrics)
+        return {"epoch": self.epoch, "monitor": self.monitor, "value": self.value, "metrics": metrics}
+
+    @classmethod
+    def read(cls, step: int, found: Fields) -> Best:
+        """What ``to_json`` wrote. Raises StorageError for what it cannot have written."""
+        found.only("epoch", "monitor", "value", "metrics")
+        epoch = None if found.raw("epoch") is None else found.whole("epoch", 1)
+        values = found.fields("metrics")
+        metrics = {name: _figure(values, name) for name in values.values}
+        return cls(step, epoch, found.text("monitor"), found.number("value", least=-math.inf), metrics)
+
+    @classmethod
+    def of_loss(cls, step: int, loss: float) -> Best:
+        """What a snapshot of an earlier version knows."""
+        return cls(step, None, "val_loss", loss, {"val_loss": loss})
+
+
+def means(sums: Mapping[str, tuple[float, int]]) -> dict[str, float]:
+    """The means, of sums and how many they are of."""
+    return {name: total / count for name, (total, count) in sums.items()}
+
+
+def _figure(values: Fields, name: str) -> float:
+    """NaN where there is none, which JSON does not know."""
+    return math.nan if values.raw(name) is None else values.number(name, least=-math.inf)

@@ -1,0 +1,123 @@
+"""The figure that tells which parameters are the best: what ``keep_best`` and ``patience`` follow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from rnnbp.nearest import hint
+from rnnbp.numerics import shown
+from rnnbp.storage import JSON
+from rnnbp.train.identity import described
+from rnnbp.train.metric_values import Own
+from rnnbp.train.metrics import OTHER_NAMES, Metric
+
+Mode: TypeAlias = Literal["auto", "min", "max"]
+MODES: tuple[Mode, ...] = ("auto", "min", "max")
+LOSS, VALIDATION, HISTORYS = "loss", "val_", "validation_"
+"""The loss as a figure; what begins those of validation, here and in a History."""
+KNOWN: dict[str, Mode] = {"accuracy": "max", "mse": "min", "mae": "min"}
+"""Which way is better, of the library's metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """A figure and the way that is better.
+
+    name: "val_loss", "loss", or those of a metric. base: without "val_". metric: None of the loss.
+    mode: "auto" where nobody knows. asked: what the user said of it.
+    """
+
+    name: str
+    base: str
+    validation: bool
+    metric: Metric | None
+    mode: Mode
+    asked: Mode = field(compare=False)
+
+    def check(self) -> None:
+        """Raise ValueError where the direction is not known, or the user has it the other way round."""
+        if self.mode == "auto":
+            raise ValueError(
+                f"Trainer: monitor={self.name!r} is a function of yours: give mode='max' where more of it is better, "
+                f"or mode='min'"
+            )
+        if self.asked not in ("auto", self.mode):
+            less = "less" if self.mode == "min" else "more"
+            raise ValueError(
+                f"Trainer: mode={self.asked!r} goes against monitor={self.name!r}, of which {less} is better; leave "
+                f"mode out, or name another figure by monitor="
+            )
+
+    def none_best(self) -> str:
+        """A warning: nothing was the best."""
+        return (
+            f"Trainer.fit: {self.name} has never been a finite number, so no parameters are the best, and the model "
+            f"has the last ones; look at what the metric returns"
+        )
+
+    def better(self, value: float, best: float) -> bool:
+        """Whether a value is better than the best so far; not where it is equal."""
+        return value > best if self.mode == "max" else value < best
+
+    def lines(self) -> dict[str, JSON]:
+        """What it is, for another process to compare."""
+        found: dict[str, JSON] = {"monitor": self.name}
+        if self.metric is None:
+            return found
+        found["monitor mode"] = self.mode
+        values = self.metric.values
+        if isinstance(values, Own):
+            return found | described("monitor metric", values.function)
+        return found | {"monitor metric": self.metric.kind}
+
+
+def as_monitor(given: object, mode: object, metrics: Sequence[Metric]) -> Monitor:
+    """The figure that ``given`` names, one of the loss and the ``metrics``.
+
+    Raises TypeError for what is no text, ValueError for a name that none has, or no mode.
+    """
+    asked = next((each for each in MODES if each == mode), None)
+    if not isinstance(mode, str) or asked is None:
+        ways = ", ".join(map(repr, MODES))
+        raise ValueError(f"Trainer: mode is one of {ways}, found {shown(mode)}{hint(mode, MODES)}")
+    if not isinstance(given, str):
+        cure = "name it: metrics=[f], monitor='val_f'" if callable(given) else "as 'val_loss' or 'val_accuracy'"
+        raise TypeError(f"Trainer: monitor is the name of a figure, found {shown(given)}; {cure}")
+    figures: dict[str, tuple[str, bool, Metric | None]] = {}
+    for base, metric in ((LOSS, None), *((each.name, each) for each in metrics)):
+        figures[base] = base, False, metric
+    for base, _, metric in [*figures.values()]:
+        figures[VALIDATION + base] = base, True, metric
+    name = _canonical(given, figures)
+    if name not in figures:
+        raise _unknown(given, figures)
+    base, validation, metric = figures[name]
+    known = "min" if metric is None else KNOWN.get(metric.kind)
+    return Monitor(name, base, validation, metric, known or asked, asked)
+
+
+def _canonical(given: str, figures: Collection[str]) -> str:
+    """A name as it is here, of one as a History or a line of metrics has it."""
+    if given in figures:
+        return given
+    if given == "validation":
+        return VALIDATION + LOSS
+    return VALIDATION + given.removeprefix(HISTORYS) if given.startswith(HISTORYS) else given
+
+
+def _unknown(given: str, figures: Collection[str]) -> ValueError:
+    """The error of a name that no figure has: the nearest one, or the metric to ask for."""
+    text = f"Trainer: no figure is called monitor={shown(given)}"
+    known = ", ".join(map(repr, figures))
+    for prefix in (VALIDATION, HISTORYS, ""):
+        base = given.removeprefix(prefix) if given.startswith(prefix) else ""
+        named = OTHER_NAMES.get(base.lower(), base.lower() if base.lower() in KNOWN else "")
+        own = (VALIDATION if prefix else "") + named
+        if named and own in figures:
+            return ValueError(f"{text}, did you mean {own!r}? they are {known}")
+        if named:
+            return ValueError(f"{text}; give metrics=[{named!r}] too, and monitor={own!r}")
+    near = hint(given, figures)
+    return ValueError(f"{text}{near}; they are {known}: a metric is one when metrics= has it")
