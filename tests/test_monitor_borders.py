@@ -1,0 +1,186 @@
+"""The figure that keep_best and patience follow: in a run whose weight and figures are known to the bit.
+
+The one weight goes 2, 3, 3.5, 3.75, ... after each epoch. The validation loss is least after the first,
+the accuracy is largest after the third, the training loss falls all the time.
+"""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from rnnbp.storage import load_tensors, save_tensors
+from tests.training import outcome
+
+MSE = rb.losses.MeanSquaredError()
+ONE = np.ones((1, 1, 1), np.float32)
+DATA = rb.Sequences(ONE, 4 * ONE, batch_size=1)  # an epoch is a step
+HALVES = rb.Sequences(np.ones((2, 1, 1), np.float32), np.full((2, 1, 1), 4.0, np.float32), batch_size=1)
+HELD_OUT = rb.Sequences(
+    np.array([0.15, 1, 0.135], np.float32).reshape(3, 1, 1),
+    np.array([1, 2, 0], np.float32).reshape(3, 1, 1),
+    batch_size=3,
+)
+
+
+def near_three(y: Any, target: Any) -> Any:
+    return (y > 2.9) & (y < 3.2)
+
+
+def upwards(y: Any, target: Any) -> Any:
+    return y - target
+
+
+def trainer(folder: Path | None = None, **options: Any) -> rb.Trainer:
+    model = rb.Sequential(rb.Dense(1, 1, bias=False, weight_init=0.0))
+    given: dict[str, Any] = {"validation": HELD_OUT, "metrics": ["accuracy", "mae"], "keep_best": True} | options
+    return rb.Trainer(model, rb.optim.SGD(model, learning_rate=0.25), MSE, folder=folder, **given)
+
+
+def weight(one: rb.Trainer) -> float:
+    return float(one.model.params["0.weight"][0, 0])
+
+
+OWN = {"metrics": [near_three, upwards]}
+KEPT: dict[str, tuple[dict[str, Any], float, int]] = {
+    "by default": ({}, 2, 1),
+    "val_loss": ({"monitor": "val_loss"}, 2, 1),
+    "as a line has it": ({"monitor": "validation"}, 2, 1),
+    "val_accuracy": ({"monitor": "val_accuracy"}, 3.5, 3),
+    "as a History has it": ({"monitor": "validation_accuracy"}, 3.5, 3),
+    "with the way that is known": ({"monitor": "val_accuracy", "mode": "max"}, 3.5, 3),
+    "val_mae": ({"monitor": "val_mae"}, 2, 1),
+    "loss": ({"monitor": "loss"}, 3.75, 4),
+    "mae": ({"monitor": "mae"}, 3.75, 4),
+    "accuracy": ({"monitor": "accuracy"}, 3, 2),
+    "a function": ({"monitor": "val_near_three", "mode": "max"} | OWN, 3, 2),
+    "a function upwards": ({"monitor": "val_upwards", "mode": "max"} | OWN, 3.75, 4),
+    "a function downwards": ({"monitor": "val_upwards", "mode": "min"} | OWN, 2, 1),
+    "another name": ({"monitor": "val_hits", "metrics": {"hits": "accuracy"}}, 3.5, 3),
+    "training alone": ({"monitor": "loss", "validation": None}, 3.75, 4),
+}
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_the_model_has_the_parameters_that_are_best_by_the_figure(case: str) -> None:
+    options, kept, epoch = KEPT[case]
+    one = trainer(**options)
+    history = one.fit(DATA, epochs=4)
+    assert weight(one) == kept
+    assert history.best is not None
+    assert (history.best.step, history.best.epoch, history.best_step) == (epoch, epoch, epoch)
+    assert history.best.monitor == one.monitor
+    assert history.best.value == history.best.metrics[one.monitor]
+
+
+def test_the_best_has_all_figures_of_that_epoch_and_the_history_shows_them() -> None:
+    one = trainer(monitor="val_accuracy")
+    history = one.fit(DATA, epochs=4)
+    assert history.best is not None
+    found = one.evaluate(HELD_OUT)
+    assert history.best.metrics == {
+        "loss": 1.0,  # of the weight 3 before the update
+        "accuracy": 1.0,
+        "mae": 1.0,
+        "val_loss": found["loss"],
+        "val_accuracy": 1.0,
+        "val_mae": found["mae"],
+    }
+    assert history.best_loss == found["loss"] == pytest.approx((0.475**2 + 1.5**2 + 0.4725**2) / 3)
+    assert "\n  best               val_accuracy 1 at step 3, epoch 3; loss 1, accuracy 1, mae 1, val_loss" in repr(
+        history
+    )
+
+
+def test_patience_follows_it_and_equal_is_no_better() -> None:
+    history = trainer(monitor="val_accuracy", patience=2).fit(DATA, epochs=9)
+    assert [round(3 * value) for value in history.metrics["validation_accuracy"]] == [2, 2, 3, 2, 2]
+    assert (history.reason, history.best_step) == ("early stopping", 3)
+    assert trainer(monitor="val_accuracy", patience=1).fit(DATA, epochs=9).steps == 2
+
+
+def test_a_figure_of_training_is_the_mean_since_it_was_last_looked_at() -> None:
+    one = trainer(monitor="loss", validation=None, validate_every=3)
+    history = one.fit(HALVES, steps=6)
+    assert history.best is not None
+    assert history.best.metrics["loss"] == np.mean(history.losses[3:])
+    assert (history.best.step, history.best.epoch, history.best_loss) == (6, 3, None)
+
+
+@pytest.mark.parametrize(("monitor", "steps"), [("val_accuracy", 3), ("val_loss", 6), ("loss", 5), ("accuracy", 3)])
+def test_a_run_that_was_cut_in_two_ends_with_the_same_bits(tmp_path: Path, monitor: str, steps: int) -> None:
+    def run(name: str) -> rb.Trainer:
+        return trainer(tmp_path / name, monitor=monitor, patience=3, validate_every=2)
+
+    whole = run("whole")
+    history = whole.fit(HALVES, epochs=4)
+    run("cut").fit(HALVES, steps=steps)
+    again = run("cut").resume()
+    assert again.fit(HALVES, until_epochs=4).best == history.best
+    assert weight(again) == weight(whole)
+    found = [outcome(tmp_path / name) for name in ("whole", "cut")]
+    for each in found:
+        del each["metadata"]["snapshot"]["began"]
+    assert found[0] == found[1]
+
+
+def test_a_snapshot_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    trainer(tmp_path).fit(HALVES, steps=3)
+    arrays, metadata = load_tensors(tmp_path / "snapshot.safetensors")
+    del metadata["snapshot"]["best"], metadata["snapshot"]["sums"], metadata["identity"]["monitor"]
+    save_tensors(tmp_path / "snapshot.safetensors", arrays, metadata)
+    again, other = trainer(tmp_path).resume(), trainer()
+    history, whole = again.fit(HALVES, until_steps=6), other.fit(HALVES, steps=6)
+    assert (history.best_step, history.best_loss) == (whole.best_step, whole.best_loss)
+    assert history.best is not None
+    assert (history.best.epoch, history.best.value) == (None, whole.best_loss)
+    assert weight(again) == weight(other)
+
+
+def test_another_figure_is_refused_or_begins_anew(tmp_path: Path) -> None:
+    trainer(tmp_path).fit(DATA, epochs=2)
+    with pytest.raises(ValueError, match="monitor was 'val_loss', is 'val_accuracy'"):
+        trainer(tmp_path, monitor="val_accuracy").resume()
+    again = trainer(tmp_path, monitor="val_accuracy").resume(override=("monitor",))
+    assert again.fit(DATA, until_epochs=4).best_step == 3
+    assert weight(again) == 3.5
+
+
+def test_another_function_of_that_name_is_refused(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"monitor": "val_f", "mode": "max"}
+    trainer(tmp_path, metrics={"f": near_three}, **options).fit(DATA, epochs=2)
+    trainer(tmp_path, metrics={"f": near_three, "g": upwards}, **options).resume()
+    with pytest.raises(ValueError, match="monitor metric"):
+        trainer(tmp_path, metrics={"f": upwards}, **options).resume()
+
+
+def test_a_figure_that_is_changed_begins_anew() -> None:
+    one = trainer(metrics=[near_three])
+    one.fit(DATA, epochs=1)
+    one.monitor, one.mode = "val_near_three", "max"
+    assert one.fit(DATA, until_epochs=4).best_step == 2
+    assert weight(one) == 3
+    one.metrics = {"near_three": upwards}
+    assert one.fit(DATA, until_epochs=6).best_step == 6
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
+def test_copies_go_on_alike(copied: Any) -> None:
+    one = trainer(monitor="val_accuracy")
+    one.fit(DATA, epochs=2)
+    assert copied(one).fit(DATA, epochs=2).best == one.fit(DATA, epochs=2).best
+
+
+def test_the_history_that_is_returned_is_the_users() -> None:
+    one = trainer(monitor="val_accuracy")
+    history = one.fit(DATA, epochs=1)
+    assert history.best is not None
+    history.best.metrics.clear()
+    assert one.history.best is not None
+    assert one.history.best.metrics.keys() >= {"loss", "val_loss", "val_accuracy"}
