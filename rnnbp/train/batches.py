@@ -22,7 +22,8 @@ class Batches(Named):
 
     Its items are (x, target), (x, target, mask) or a ``train.Batch``, of NumPy arrays or what becomes
     one, as tensors of PyTorch in CPU memory: x (T, B, ...), target (T, B, ...) or None, mask (T, B), or
-    in its place (B,), integers for the lengths of sequences, floats for their weights.
+    in its place (B,), integers for the lengths of sequences, floats for their weights. ``predict`` takes
+    x alone too, and looks at no target.
 
     Args:
         batches: a list or a loader, which is iterated anew in each epoch; a function of the epoch, from
@@ -98,11 +99,14 @@ class Batches(Named):
             return UNKNOWN
         return self._index
 
-    def batch(self, epoch: int, index: int) -> Batch:
-        """Batch ``index`` of an epoch: the next one, or else those before it are passed over."""
+    def batch(self, epoch: int, index: int, *, targets: bool = True) -> Batch:
+        """Batch ``index`` of an epoch: the next one, or else those before it are passed over.
+
+        Without ``targets`` its target is None, and items may be x alone.
+        """
         check_place(type(self).__name__, self.declared or UNKNOWN, epoch, index)
         if self.once and self._latest is not None and self._latest[:2] == (epoch, index):  # again, after an error
-            return self._made(self._latest[2], epoch, index)
+            return self._made(self._latest[2], epoch, index, targets)
         self._go_to(epoch, index)
         item = self._ahead.pop() if self._ahead else next(self._items or iter(()), END)
         if item is END:
@@ -111,19 +115,20 @@ class Batches(Named):
         self._latest = (epoch, index, item) if self.once else None
         if index + 1 == self.declared and not self.once:
             self._items = None  # a loader's may have processes of its own
-        return self._made(item, epoch, index)
+        return self._made(item, epoch, index, targets)
 
-    def epoch(self, number: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, whatever batch came last; of an iterator, those that follow."""
+    def epoch(self, number: int = 0, *, targets: bool = True) -> Iterator[Batch]:
+        """The batches of an epoch, whatever batch came last; of an iterator, those that follow; as ``batch``
+        makes them."""
         if self.once:
             index = 0
             while index < self.batches_per_epoch:
-                yield self.batch(number, index)
+                yield self.batch(number, index, targets=targets)
                 index += 1
             return
         index = -1
         for index, item in enumerate(islice(self._begun(number), self.declared)):
-            yield self._made(item, number, index)
+            yield self._made(item, number, index, targets)
         if index < 0 or (self.declared is not None and index + 1 < self.declared):
             raise ValueError(self._ended(number, index + 1))
 
@@ -136,9 +141,9 @@ class Batches(Named):
         if self._items is None:
             self._first = epoch
 
-    def _made(self, item: object, epoch: int, index: int) -> Batch:
+    def _made(self, item: object, epoch: int, index: int, targets: bool) -> Batch:
         try:
-            return self.layout.batch(item, fresh=index == 0 or not self.carry)
+            return self.layout.batch(item, fresh=index == 0 or not self.carry, targets=targets)
         except (TypeError, ValueError) as error:
             error.add_note(f"in batch {index} of epoch {epoch}")
             raise

@@ -25,13 +25,19 @@ class Layout:
     batch_first: bool
     last: bool
 
-    def batch(self, item: object, *, fresh: bool) -> Batch:
-        """An item as a Batch, which is taken as it is. Raises TypeError or ShapeError for what is none."""
+    def batch(self, item: object, *, fresh: bool, targets: bool = True) -> Batch:
+        """An item as a Batch, which is taken as it is. Raises TypeError or ShapeError for what is none.
+
+        Without ``targets`` nobody looks at them, and an item may be x alone.
+        """
         if isinstance(item, Batch) or all(hasattr(item, name) for name in Batch.__slots__):
             return item  # type: ignore[return-value]  # of another class with these fields
+        if not targets and hasattr(item, "shape"):
+            item = (item,)
         if not isinstance(item, (tuple, list)) or not 1 <= len(item) <= MOST:
-            raise TypeError(_no_item(item))
+            raise TypeError(_no_item(item, targets=targets))
         x, target, mask = (*item, None, None)[:MOST]
+        target = target if targets else None
         if not (self.batch_first or self.last or _is_row(mask)):
             _check_steps(x, target)
             return Batch(_given("x", x), _given("target", target), _given("mask", mask), fresh)
@@ -101,10 +107,14 @@ def _swapped(array: Any) -> Any:
     return None if array is None else np.ascontiguousarray(array.swapaxes(0, 1))
 
 
-def _no_item(item: object) -> str:
-    cure = "give tuples"
+def _no_item(item: object, *, targets: bool) -> str:
+    cure, kinds = "give tuples", "(x, target), (x, target, mask) or a Batch"
+    if not targets:
+        kinds = f"x, {kinds}"
+    elif hasattr(item, "shape"):
+        cure = "x alone has nothing to be compared with, and is for predict"
     if isinstance(item, dict):
         cure = f"its keys are {', '.join(map(repr, item))}: choose two, as ((b['x'], b['y']) for b in ...)"
     elif isinstance(item, (tuple, list)):
         cure = "no more, and no less"
-    return f"a batch of an iterable must be (x, target), (x, target, mask) or a Batch, found {shown(item)}; {cure}"
+    return f"a batch of an iterable must be {kinds}, found {shown(item)}; {cure}"

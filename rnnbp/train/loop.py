@@ -252,7 +252,7 @@ class Trainer(Attributes, Named, Instead):
         ``rnnbp.predict`` returns them.
 
         Args:
-            data: as ``fit`` takes it; its targets are not looked at.
+            data: as ``fit`` takes it; its targets are not looked at, and batches of an iterable may be x alone.
             last: True for the last step of each sequence alone; by default as the source has its targets.
         """
         return predict_source("Trainer.predict", self.model, data, last, chunk=self.chunk, progress=self.progress)

@@ -59,7 +59,7 @@ def predict_source(
     whole = _Whole(source.rows) if isinstance(source, (Sequences, Examples)) else None
     state: Any = None
     with bar_of_batches("predict", progress, source) as bar:
-        for index, batch in enumerate(epoch_of(source)):
+        for index, batch in enumerate(epoch_of(source, targets=False)):
             check_batch(batch)
             if last and not batch.fresh:
                 raise ValueError(f"{what}: last=True, but batch {index} goes on from the one before; leave it out")

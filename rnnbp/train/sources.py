@@ -27,10 +27,10 @@ def as_source(what: str, data: object) -> Source:
     return data  # type: ignore[return-value]  # as above
 
 
-def epoch_of(source: Source, epoch: int = 0) -> Iterator[Batch]:
-    """The batches of an epoch, in order."""
+def epoch_of(source: Source, epoch: int = 0, *, targets: bool = True) -> Iterator[Batch]:
+    """The batches of an epoch, in order; those of iterables without ``targets`` where nobody looks at them."""
     if isinstance(source, Batches):
-        return source.epoch(epoch)
+        return source.epoch(epoch, targets=targets)
     return (source.batch(epoch, index) for index in range(source.batches_per_epoch))
 
 
