@@ -20,16 +20,16 @@ LARGEST = 256
 MOST = 16
 """Arrays that are remembered, the latest: each costs a tenth of a microsecond at every look."""
 _known: list[tuple[int, int, ReferenceType[Array]]] = []
-"""Of each: where it begins, and ends, and the array."""
+"""Of each: where what it is a part of begins, and ends, and the array."""
 
 
 def remember(array: Array) -> None:
     """Take note that axis 0 of an array, and of what it is a part of, is the batch, and axis 1 time."""
-    array = _whole(array)
-    if array.ndim >= 2 and min(array.strides) > 0 and array.strides[0] != array.strides[1]:
-        start = address(array)
+    whole = _whole(array)
+    if whole.ndim >= 2 and min(whole.strides) > 0 and whole.strides[0] != whole.strides[1]:
+        start = address(whole)
         living = (known for known in _known if known[2]() is not None)
-        _known[:] = [*living, (start, start + _extent(array), ref(array))][-MOST:]
+        _known[:] = [*living, (start, start + _extent(whole), ref(array))][-MOST:]
 
 
 def _whole(array: Array) -> Array:
@@ -50,9 +50,9 @@ def warn_if_known(name: str, array: object) -> None:
         return
     place = address(array)
     for start, end, known in _known:
-        if start <= place < end and (batch_first := known()) is not None and _alike(array, batch_first):
+        if start <= place < end and (batch_first := known()) is not None and _alike(array, _whole(batch_first)):
             warnings.warn(
-                f"{name} has shape {batch_first.shape} and lies in an array that Sequences takes as batch-first; "
+                f"{name} has shape {array.shape} and lies in an array that Sequences takes as batch-first; "
                 f"here the axes are (T, B, ...): give {name}.swapaxes(0, 1)",
                 UserWarning,
                 stacklevel=outside(),
