@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
 from zlib import crc32
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Set before NumPy is imported. Threads of BLAS and of kernels spin while they wait, in the way of the other
+    # workers' tests. Those of threads name how many they want.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,6 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             seen |= values
 
 
+def pytest_collection_finish() -> None:
+    """Keep the thousands of tests out of the collections of garbage, which would go through all of them each time."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c_as_in_a_terminal() -> Iterator[None]:
     """A shell starts a job in the background with SIGINT ignored, which children would inherit."""
@@ -48,10 +61,14 @@ def ctrl_c_as_in_a_terminal() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def machine_code_of_these_tests_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Kernels, and the secret that they are trusted by, are kept in folders that go with the tests; all
-    processes find them there."""
+    processes find them there. So is bytecode where none may be written next to the sources: each process
+    that a test starts would compile all modules."""
     with pytest.MonkeyPatch.context() as patch:
         shared = tmp_path_factory.getbasetemp()
         shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+        if sys.dont_write_bytecode:
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(shared / "bytecode"))
         for name, folder in (("RNNBP_KERNEL_CACHE", "kernels"), ("XDG_CACHE_HOME", "caches")):
             (shared / folder).mkdir(mode=0o700, exist_ok=True)
             patch.setenv(name, str(shared / folder))
