@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tqdm import std
@@ -109,6 +109,15 @@ def wanted(progress: bool | None) -> bool:
         return in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
     except (AttributeError, OSError, ValueError):  # it is closed, or no file
         return False
+
+
+def note(progress: bool | None, text: str) -> None:
+    """Write a line above the bars: on stderr, or in the cell of a notebook, where stderr is red and this is no
+    error. Not with a ``progress`` of False."""
+    file = sys.stdout if in_notebook() else sys.stderr
+    if progress is not False and file is not None:
+        with suppress(OSError, ValueError):  # it is closed
+            Bar.write(text, file=file)
 
 
 LATE = 1.0

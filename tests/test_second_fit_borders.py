@@ -58,11 +58,16 @@ def test_how_long_a_second_fit_is(case: str) -> None:
 
 
 @pytest.mark.parametrize(("limits", "name"), [({"epochs": 3}, "epochs=3"), ({"steps": 9}, "steps=9")])
-def test_a_count_that_would_have_meant_all_is_warned_of(limits: Any, name: str) -> None:
-    run = trainer()
+def test_a_count_that_would_have_meant_all_is_warned_of_once(
+    limits: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnnbp.train.fit_call.said", [])
+    run, other = trainer(), trainer()
     run.fit(DATA, epochs=1)
-    with pytest.warns(FutureWarning, match=rf"{name} counts from now, .*until_{name} counts from the beg") as found:
+    other.fit(DATA, epochs=1)
+    with pytest.warns(FutureWarning, match=rf"{name} counts from now, .* write until_{name}$") as found:
         run.fit(DATA, **limits)
+    other.fit(DATA, epochs=3)  # warnings are errors
     assert [w.filename for w in found] == [__file__]
 
 

@@ -18,9 +18,8 @@ import llvmlite.binding as llvm
 
 from rnnbp import forks
 from rnnbp.aside import aside
-from rnnbp.bars import Bar
+from rnnbp.bars import note
 from rnnbp.native import CompileError, cache
-from rnnbp.notebook import in_notebook
 
 WIDTHS = (("avx512f", 64), ("avx2", 32))
 """Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""
@@ -140,7 +139,7 @@ def _loaded(owner: Library, code: bytes, text: str, given: Mapping[str, int]) ->
     return {name: int(engine.get_function_address(name)) for name in _DEFINED.findall(text)}
 
 
-@lru_cache  # stderr is red in a notebook, and this is no error
+@lru_cache
 def _tell(place: Path | None) -> None:
     kept = "for this process alone" if place is None else f"once for each cell of other sizes; they are kept in {place}"
-    Bar.write(f"rnnbp: compiling kernels for this processor, {kept}", file=sys.stdout if in_notebook() else sys.stderr)
+    note(None, f"rnnbp: compiling kernels for this processor, {kept}")

@@ -15,6 +15,8 @@ from rnnbp.train.options import OnInterrupt
 from rnnbp.train.sources import SourceLike
 from rnnbp.train.training import Tell, Training
 
+said: list[str] = []
+"""The warning that a count means more than it did, once in a process: in a notebook it is a red box."""
 RESUME = "fit with resume=True and the same folder goes on"
 
 
@@ -32,7 +34,8 @@ class FitCall:
         run, signals = self.training, self.interrupts
         if run.busy:
             raise RuntimeError("Trainer.fit: it is training already, in a callback or another thread; wait for its end")
-        if not run.goes_on and (text := self.limits.counted_otherwise(run.at)):
+        if not run.goes_on and not said and (text := self.limits.counted_otherwise(run.at)):
+            said.append(text)
             warnings.warn(text, FutureWarning, stacklevel=outside())
         if not run.goes_on and run.pending is None and (text := self.limits.reached(run.at)):
             warnings.warn(text, stacklevel=outside())

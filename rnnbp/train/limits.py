@@ -78,8 +78,8 @@ class Limits:
             return None
         name, (value, done) = next(iter(both.items()))
         return (
-            f"Trainer.fit: {name}={value} counts from now, after the {done} that are done; "
-            f"until_{name}={value} counts from the beginning of the run, as {name} did earlier"
+            f"Trainer.fit: {name}={value} counts from now, after the {done} that are done; for {value} in all, "
+            f"as in earlier versions, write until_{name}={value}"
         )
 
 

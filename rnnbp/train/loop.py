@@ -72,7 +72,7 @@ class Trainer(Attributes, Named, Instead):
             the line of metrics and the snapshot. What one raises ends the run, after a snapshot;
             their own state is not in it.
         progress: whether to show a bar, on stderr or in the cell of a notebook; None for only on a
-            terminal and in a notebook.
+            terminal and in a notebook. False is silent, where a run begins anew too.
         description: JSON for the files' metadata, as the architecture.
         on_nonfinite: what follows a batch whose data, loss, gradients or state are not finite:
             "raise" an error, or "skip" it: parameters and optimiser stay, the next batch starts
@@ -273,7 +273,7 @@ class Trainer(Attributes, Named, Instead):
                 ``("learning_rate",)`` for another schedule, which then starts from its own state;
                 "model", "data", "backend", "processor", "libraries"; or "everything", for the
                 snapshot of an earlier version.
-            missing_ok: whether to do nothing where there is no snapshot yet, so that ``fit`` begins.
+            missing_ok: whether to say so, and do nothing, where there is no snapshot yet, so that ``fit`` begins.
 
         Raises StorageError for a bad file, ValueError naming what differs, before anything changes.
         """

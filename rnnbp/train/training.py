@@ -9,12 +9,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from rnnbp import bars
 from rnnbp.bptt.fed import note_sequences
 from rnnbp.bptt.parts import recurrents
 from rnnbp.callers import outside
 from rnnbp.numerics import Array, shown
 from rnnbp.optim import OnPlateau
 from rnnbp.storage import JSON, PathLike, StorageError
+from rnnbp.train.anew import begins_anew
 from rnnbp.train.data import Sequences
 from rnnbp.train.folder import RunFolder, is_missing, stamp
 from rnnbp.train.identity import Identity, check_override, of_settings
@@ -138,6 +140,7 @@ class Training:
         if is_missing(file):
             if missing_ok:
                 check_override(override, _identity(self.update))
+                bars.note(self.options.progress, begins_anew(file))
                 return
             raise StorageError(f"{file} does not exist, no snapshot yet: call fit to begin, or resume(missing_ok=True)")
         before, found = stamp(file), load_snapshot(file)

@@ -1,0 +1,48 @@
+"""What is said where a run is to go on, and there is no snapshot: the name of its folder may be mistyped."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from rnnbp.nearest import nearest
+from rnnbp.train.folder import SNAPSHOT
+
+MOST = 1000
+"""Folders that are looked at."""
+
+
+def begins_anew(file: Path) -> str:
+    """A line that says so of a snapshot ``file`` that is missing, with a folder of a name like its own that has
+    one."""
+    folder = file.parent if file.name == SNAPSHOT else file
+    near = _near(folder)
+    also = f"; {near} has one, should that go on?" if near is not None else ""
+    return f"rnnbp: no snapshot in {folder} yet, the run begins anew{also}"
+
+
+def _near(folder: Path) -> Path | None:
+    """The folder with a snapshot whose name, or whose parent's name, is most like that of this one."""
+    here, place = folder.name, folder.parent
+    if place.is_dir():
+        return _nearest(here, {each.name: each for each in _folders(place)})
+    return _nearest(place.name, {each.name: each / here for each in _folders(place.parent)})
+
+
+def _nearest(name: str, folders: dict[str, Path]) -> Path | None:
+    known = {other: path for other, path in folders.items() if _is_file(path / SNAPSHOT)}
+    return known.get(nearest(name, known))
+
+
+def _folders(place: Path) -> list[Path]:
+    try:
+        return [*islice(place.iterdir(), MOST)]
+    except OSError:  # there is none, or nobody may look
+        return []
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False

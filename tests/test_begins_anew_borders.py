@@ -1,0 +1,85 @@
+"""A run that is to go on, and finds no snapshot, says so, and names the folder that may have been meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+
+MSE = rb.losses.MeanSquaredError()
+X = np.ones((4, 3, 2), "float32")
+DATA = rb.Sequences(X, X[..., :1].copy(), batch_size=2)
+
+
+def script(folder: Path, **options: Any) -> None:
+    rb.fit(rb.Dense(2, 1, rng=0), DATA, MSE, folder=folder, resume=True, epochs=1, **options)
+
+
+def with_trainer(folder: Path, **options: Any) -> None:
+    trainer = rb.Trainer(rb.Dense(2, 1, rng=0), "adam", MSE, folder=folder, **options)
+    trainer.resume(missing_ok=True)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    found = capsys.readouterr()
+    assert found.out == ""
+    return found.err.splitlines()
+
+
+@pytest.mark.parametrize("start", [script, with_trainer])
+def test_a_mistyped_folder_is_said(tmp_path: Path, start: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    script(tmp_path / "lstm-64", progress=False)
+    start(tmp_path / "lstm_46")
+    (line,) = said(capsys)
+    expected = f"rnnbp: no snapshot in {tmp_path / 'lstm_46'} yet, the run begins anew"
+    assert line == f"{expected}; {tmp_path / 'lstm-64'} has one, should that go on?"
+
+
+def test_a_mistyped_parent_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script(tmp_path / "runs" / "a", progress=False)
+    script(tmp_path / "run" / "a")
+    (line,) = said(capsys)
+    assert line.endswith(f"; {tmp_path / 'runs' / 'a'} has one, should that go on?")
+
+
+def test_the_first_start_of_a_script_names_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "lstm-65").mkdir()  # without a snapshot
+    script(tmp_path / "quite another", progress=False)
+    script(tmp_path / "lstm-64")
+    assert said(capsys) == [f"rnnbp: no snapshot in {tmp_path / 'lstm-64'} yet, the run begins anew"]
+
+
+def test_a_run_that_goes_on_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script(tmp_path, progress=False)
+    script(tmp_path)
+    assert said(capsys) == []
+
+
+def test_progress_false_is_silent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script(tmp_path / "a", progress=False)
+    assert said(capsys) == []
+
+
+def test_a_notebook_shows_it_as_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its stderr is a red box."""
+    monkeypatch.setattr("rnnbp.bars.in_notebook", lambda: True)
+    with_trainer(tmp_path)
+    found = capsys.readouterr()
+    assert (found.err, found.out) == ("", f"rnnbp: no snapshot in {tmp_path} yet, the run begins anew\n")
+
+
+@pytest.mark.parametrize("stream", ["closed", "missing"])
+def test_a_program_without_stderr_trains_all_the_same(
+    tmp_path: Path, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = (tmp_path / "closed").open("w", encoding="utf-8")
+    closed.close()
+    monkeypatch.setattr("sys.stderr", {"closed": closed, "missing": None}[stream])
+    script(tmp_path / "run")
+    assert (tmp_path / "run" / "snapshot.safetensors").is_file()
