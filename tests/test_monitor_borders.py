@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.storage import load_tensors, save_tensors
+from rnnbp.storage import StorageError, load_tensors, save_tensors
 from tests.training import outcome
 
 MSE = rb.losses.MeanSquaredError()
@@ -45,6 +45,14 @@ def trainer(folder: Path | None = None, **options: Any) -> rb.Trainer:
 
 def weight(one: rb.Trainer) -> float:
     return float(one.model.params["0.weight"][0, 0])
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of three steps."""
+    folder = tmp_path_factory.mktemp("cut")
+    trainer(folder).fit(HALVES, steps=3)
+    return folder
 
 
 OWN = {"metrics": [near_three, upwards]}
@@ -128,6 +136,48 @@ def test_a_run_that_was_cut_in_two_ends_with_the_same_bits(tmp_path: Path, monit
     for each in found:
         del each["metadata"]["snapshot"]["began"]
     assert found[0] == found[1]
+
+
+def test_the_file_of_the_model_has_them_and_says_by_what(tmp_path: Path) -> None:
+    history = trainer(tmp_path, monitor="val_accuracy", keep_best=False).fit(DATA, epochs=4)
+    arrays, metadata = load_tensors(tmp_path / "model.safetensors")
+    assert arrays["0.weight"].tolist() == [[3.5]]
+    assert history.best is not None
+    assert (metadata["step"], metadata["validation"]) == (3, history.best_loss)
+    assert metadata["best"] == history.best.to_json()
+
+
+def test_a_budget_counts_the_parameters_that_it_keeps() -> None:
+    kept = trainer(monitor="loss", validation=None)
+    assert kept.update.held - trainer(validation=None, keep_best=None).update.held == 4
+
+
+WRONG: dict[str, tuple[str, Any]] = {
+    "no dict": ("best", 3),
+    "nothing in it": ("best", {}),
+    "no value": ("best", {"epoch": 1, "monitor": "val_loss", "value": None, "metrics": {}}),
+    "no epoch": ("best", {"epoch": 0, "monitor": "val_loss", "value": 1.0, "metrics": {}}),
+    "a name that is none": ("best", {"epoch": 1, "monitor": 3, "value": 1.0, "metrics": {}}),
+    "texts": ("best", {"epoch": 1, "monitor": "val_loss", "value": 1.0, "metrics": {"loss": "x"}}),
+    "more": ("best", {"epoch": 1, "monitor": "val_loss", "value": 1.0, "metrics": {}, "mode": "max"}),
+    "no sums": ("sums", []),
+    "no counts": ("sums", {"loss": 1.0}),
+    "counts of nothing": ("sums", {"loss": [1.0, 0]}),
+    "a sum that is none": ("sums", {"loss": ["1", 1]}),
+    "a text": ("anew", "yes"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_a_snapshot_cannot_have_is_refused(cut: Path, tmp_path: Path, case: str) -> None:
+    name, value = WRONG[case]
+    arrays, metadata = load_tensors(cut / "snapshot.safetensors")
+    metadata["snapshot"][name] = value
+    save_tensors(tmp_path / "snapshot.safetensors", arrays, metadata)
+    one = trainer()
+    with pytest.raises(StorageError, match=name):
+        one.resume(tmp_path)
+    assert weight(one) == 0
 
 
 def test_a_snapshot_of_an_earlier_version_goes_on(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a slip": ({"monitor": "val_acuracy"}, ValueError, "monitor='val_acuracy', did you mean 'val_accuracy'?"),
     "Keras's": ({"monitor": "val_acc"}, ValueError, "did you mean 'val_accuracy'?"),
     "a History's": ({"monitor": "validation_acc"}, ValueError, "did you mean 'val_accuracy'?"),
+    "another prefix": ({"monitor": "eval_loss"}, ValueError, "did you mean 'val_loss'?"),
+    "PyTorch Lightning's": ({"monitor": "train_loss"}, ValueError, "did you mean 'loss'?"),
+    "of a board": ({"monitor": "test/accuracy"}, ValueError, "did you mean 'val_accuracy'?"),
     "a hyphen": ({"monitor": "val-loss"}, ValueError, "did you mean 'val_loss'?"),
     "not measured": (
         {"monitor": "val_accuracy", "metrics": ()},
@@ -29,6 +32,11 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "several": ({"monitor": ["val_loss"]}, TypeError, "as 'val_loss' or 'val_accuracy'"),
     "None": ({"monitor": None}, TypeError, "Trainer: monitor is the name of a figure"),
     "no way": (OWN, ValueError, "monitor='val_upwards' is a function of yours: give mode='max'"),
+    "a name of ours": (
+        {"metrics": {"mae": upwards}, "monitor": "val_mae"},
+        ValueError,
+        "monitor='val_mae' is a function of yours",
+    ),
     "against it": (
         {"monitor": "val_accuracy", "mode": "min"},
         ValueError,

@@ -20,6 +20,17 @@ class Best:
     monitor: the name of the figure, as "val_loss" or "val_accuracy"; value: its value.
     metrics: all figures by such names: "loss" and metrics, the means over the batches since the
     validation before; "val_loss" and the like of the validation, if there was one.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x, labels = np.ones((4, 5, 1), np.float32), np.array([0, 1, 1, 1])
+    >>> data = rb.Sequences(x, labels, last=True, batch_size=4)
+    >>> model = rb.Sequential(rb.Dense(1, 2, rng=0))
+    >>> loss, options = rb.losses.CrossEntropy(), {"metrics": ["accuracy"], "monitor": "val_accuracy"}
+    >>> history = rb.fit(model, data, loss, epochs=3, validation=data, keep_best=True, **options)
+    >>> history.best.monitor, history.best.value == max(history.metrics["validation_accuracy"])
+    ('val_accuracy', True)
+    >>> sorted(history.best.metrics)
+    ['accuracy', 'loss', 'val_accuracy', 'val_loss']
     """
 
     step: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -17,6 +18,8 @@ Mode: TypeAlias = Literal["auto", "min", "max"]
 MODES: tuple[Mode, ...] = ("auto", "min", "max")
 LOSS, VALIDATION, HISTORYS = "loss", "val_", "validation_"
 """The loss as a figure; what begins those of validation, here and in a History."""
+PREFIX = re.compile("(?:(?P<validation>val|valid|validation|eval|test|dev)|train|training)[-_/ ]")
+"""How other libraries begin the names of figures."""
 KNOWN: dict[str, Mode] = {"accuracy": "max", "mse": "min", "mae": "min"}
 """Which way is better, of the library's metrics."""
 
@@ -109,15 +112,12 @@ def _canonical(given: str, figures: Collection[str]) -> str:
 
 def _unknown(given: str, figures: Collection[str]) -> ValueError:
     """The error of a name that no figure has: the nearest one, or the metric to ask for."""
-    text = f"Trainer: no figure is called monitor={shown(given)}"
-    known = ", ".join(map(repr, figures))
-    for prefix in (VALIDATION, HISTORYS, ""):
-        base = given.removeprefix(prefix) if given.startswith(prefix) else ""
-        named = OTHER_NAMES.get(base.lower(), base.lower() if base.lower() in KNOWN else "")
-        own = (VALIDATION if prefix else "") + named
-        if named and own in figures:
-            return ValueError(f"{text}, did you mean {own!r}? they are {known}")
-        if named:
-            return ValueError(f"{text}; give metrics=[{named!r}] too, and monitor={own!r}")
-    near = hint(given, figures)
-    return ValueError(f"{text}{near}; they are {known}: a metric is one when metrics= has it")
+    text, known = f"Trainer: no figure is called monitor={shown(given)}", ", ".join(map(repr, figures))
+    found = PREFIX.match(given.lower())
+    base = given.lower()[found.end() :] if found else given.lower()
+    base = OTHER_NAMES.get(base, base)
+    own = (VALIDATION if found and found["validation"] else "") + base
+    if base in KNOWN and own not in figures:
+        return ValueError(f"{text}; give metrics=[{base!r}] too, and monitor={own!r}")
+    near = hint(own if own in figures else given, figures)
+    return ValueError(f"{text}{near}; they are {known}; a metric is one of them if metrics= has it")

@@ -163,8 +163,10 @@ class Snapshot:
             check_fits(f"resume from {self.path}, best weights", parts.params, best)
         states = self._states(numbers, parts)
         lost = () if numbers.missing("lost") else tuple(numbers.wholes("lost", most=_batch(states) - 1))
-        began, sums = self._began(numbers, step, epoch), _sums(numbers)
-        return Standing(step, epoch, index, states, waited, best, past, lost, began, sums, "anew" in numbers.values)
+        began, sums, anew = self._began(numbers, step, epoch), _sums(numbers), numbers.values.get("anew", False)
+        if not isinstance(anew, bool):
+            self.metadata.refuse(f"anew must be true or false, found {shown(anew)}")
+        return Standing(step, epoch, index, states, waited, best, past, lost, began, sums, anew)
 
     def _began(self, numbers: Fields, step: int, epoch: int) -> tuple[int, int]:
         """Where the fit that wrote it began; snapshots of earlier versions do not say, and count all."""

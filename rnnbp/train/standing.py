@@ -75,11 +75,6 @@ class Standing:
         self.sums = {name: pair for name, pair in self.sums.items() if name in kept}
         self.anew |= self.history.best is not None and now.monitored != before.monitored
 
-    def validated(self, value: float) -> None:
-        """Note a validation loss."""
-        self.history.validation_losses.append(value)
-        self.history.validation_steps.append(self.step)
-
     def count(self, found: Mapping[str, float]) -> None:
         """Take the figures of an update; what is not finite does not count."""
         for name, value in found.items():
@@ -88,20 +83,24 @@ class Standing:
                 self.sums[name] = total + value, count + 1
 
     def judge(self, monitor: Monitor, validation: Mapping[str, float], params: Mapping[str, Array]) -> None:
-        """Keep the parameters if the figure that is followed is the best so far.
+        """Note a validation, and keep the parameters if the figure that is followed is the best so far.
 
-        ``validation`` has the loss and the metrics of a validation, nothing where there was none. A
-        figure that is missing or not finite is never the best.
+        ``validation`` has its loss and its metrics, nothing where there was none. A figure that is
+        missing or not finite is never the best.
         """
-        past, training, self.sums = self.history, means(self.sums), {}
+        past, training = self.history, means(self.sums)
         value = (validation if monitor.validation else training).get(monitor.base, math.nan)
         best = None if self.anew else past.best
-        self.waited += 1
-        if math.isfinite(value) and (best is None or monitor.better(value, best.value)):
-            self.best_weights = {name: p.copy() for name, p in params.items()}
+        better = math.isfinite(value) and (best is None or monitor.better(value, best.value))
+        weights = {name: p.copy() for name, p in params.items()} if better else {}  # may raise: nothing is noted yet
+        self.sums, self.waited = {}, self.waited + 1
+        if validation:
+            past.validation_losses.append(validation[LOSS])
+            past.validation_steps.append(self.step)
+        if better:
             metrics = training | {VALIDATION + name: v for name, v in validation.items()}
             past.best = Best(self.step, self.epoch + (self.index > 0), monitor.name, value, metrics)
-            past.best_loss, past.best_step = validation.get(LOSS), self.step
+            past.best_loss, past.best_step, self.best_weights = validation.get(LOSS), self.step, weights
             self.waited, self.anew = 0, False
 
 

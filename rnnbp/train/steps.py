@@ -147,12 +147,11 @@ def judged(update: Update, at: Standing, parts: Parts, known: RunData) -> dict[s
 
 
 def _validated(update: Update, source: Source, at: Standing, known: RunData) -> dict[str, float]:
-    """The validation loss, which the run notes, and the metrics."""
+    """The validation loss and the metrics."""
     seen, options, found = partial(known.see_validation, source), update.options, Averages(update.options.measured)
     measured = found.see if found.metrics else None
     value = validation_loss(update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=measured)
     if not math.isfinite(value):
         why = _bad_target(source) or "lower the learning rate"
         raise FloatingPointError(f"step {at.step}: the validation loss is {value}; {why}")
-    at.validated(value)
     return {LOSS: value} | found.values()
