@@ -98,7 +98,7 @@ class Standing:
             past.validation_losses.append(validation[LOSS])
             past.validation_steps.append(self.step)
         if better:
-            metrics = training | {VALIDATION + name: v for name, v in validation.items()}
+            metrics = {VALIDATION + name: v for name, v in validation.items()} | training
             past.best = Best(self.step, self.epoch + (self.index > 0), monitor.name, value, metrics)
             past.best_loss, past.best_step, self.best_weights = validation.get(LOSS), self.step, weights
             self.waited, self.anew = 0, False
