@@ -1,0 +1,1 @@
+"""Digests of what the library computes: ``python -m tests.corpus --help``."""
