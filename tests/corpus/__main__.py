@@ -7,6 +7,9 @@
 of every plan and forecast. ``check`` runs them again and prints each case that differs, and in what. Digests depend
 on the processor and on the libraries: ``check`` refuses a file of another machine. A change that is not to change a
 number is right where nothing differs; figures that may change are left out by name, as ``--except object_bytes``.
+
+Schedules, and forecasts without kernels, are the same on every machine: tests/data/forecasts.json holds them, written
+by ``record tests/data/forecasts.json --portable``, and a test compares them.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from pathlib import Path
 
 from tests.corpus.cases import Case, all_cases
 from tests.corpus.machine import surroundings
-from tests.corpus.recording import Findings, differences, found_by, read, write
+from tests.corpus.recording import Findings, differences, found_by, portable, read, write
 
 MOST = 12
 """Lines that are printed of a case."""
@@ -32,8 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("file", type=Path, nargs="?", help="where the digests are; not for list")
     parser.add_argument("--only", default="*", help="a pattern of the names of cases, as 'losses/*'")
     parser.add_argument("--except", default=[], nargs="+", dest="leave_out", help="names that are not compared")
+    parser.add_argument("--portable", action="store_true", help="only what is the same on every machine")
     given = parser.parse_args(arguments)
-    cases = [case for case in all_cases() if fnmatch(case.name, given.only)]
+    cases = [case for case in all_cases() if fnmatch(case.name, given.only) and case.portable >= given.portable]
     if given.command == "list":
         print("\n".join(case.name for case in cases))
         return 0
@@ -41,18 +45,22 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"{given.command} needs a file")
     if not cases:
         parser.error(f"no case is called {given.only}; list shows their names")
-    return record(given.file, cases) if given.command == "record" else check(given.file, cases, given.leave_out)
+    if given.command == "check":
+        return check(given.file, cases, given.leave_out)
+    return record(given.file, cases, {} if given.portable else surroundings())
 
 
-def record(path: Path, cases: list[Case]) -> int:
+def record(path: Path, cases: list[Case], where: dict[str, str]) -> int:
     start, findings = time.monotonic(), run(cases)
     failed = {name: found["error"] for name, found in findings.items() if "error" in found}
+    if not where:
+        findings = {name: portable(found) for name, found in findings.items()}
     for name, error in failed.items():
         print(f"{name} failed: {error}")
     if failed:
         print(f"{len(failed)} of {len(cases)} cases failed, and nothing was written")
         return 1
-    write(path, surroundings(), findings)
+    write(path, where, findings)
     values = sum(map(len, findings.values()))
     print(f"{len(cases)} cases, {values:,} values, in {time.monotonic() - start:.0f} s: {path}")
     return 0
@@ -60,13 +68,13 @@ def record(path: Path, cases: list[Case]) -> int:
 
 def check(path: Path, cases: list[Case], leave_out: list[str]) -> int:
     start, (there, before) = time.monotonic(), read(path)
-    elsewhere = differences(dict(there), dict(surroundings()))
-    if elsewhere:
+    elsewhere = differences({**there}, {**surroundings()})
+    if there and elsewhere:
         print(f"{path} was recorded elsewhere, so its digests say nothing here:", *elsewhere, sep="\n    ")
         return 2
     differing = 0
     for name, found in run([case for case in cases if case.name in before]).items():
-        lines = differences(before[name], found, leave_out)
+        lines = differences(before[name], found if there else portable(found), leave_out)
         if lines:
             differing += 1
             more = [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []

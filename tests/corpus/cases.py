@@ -11,7 +11,7 @@ from tests.corpus.digests import Found
 from tests.corpus.layers import LAYERS, Leaf
 from tests.corpus.losses import LOSSES
 from tests.corpus.models import CELLS, LARGE, NETWORKS, WRITTEN
-from tests.corpus.planned import Forecast, Planned
+from tests.corpus.planned import Explained, Forecast, Planned
 from tests.corpus.runs import FEEDS, Gradient, Prediction
 from tests.corpus.schedules import SCHEDULES, UNSIZED, Simulated
 from tests.corpus.training import OPTIMISERS, SOURCES, Resumed, Search, Training
@@ -37,6 +37,8 @@ class Case:
     what: What
     backend: str = "llvm"
     threads: int = 1
+    portable: bool = False
+    """Whether what it finds is the same on every machine."""
 
 
 def cells() -> Iterator[Case]:
@@ -46,10 +48,11 @@ def cells() -> Iterator[Case]:
             for backend in BACKENDS:
                 run = Gradient(model, dtype, options={"return_y": True}, backend=backend)
                 yield Case(f"cells/{name}/{dtype}/{backend}", run)
+        yield Case(f"explained/{name}", Explained(model))
     for rule in RULES:
         for name in ("lstm, plain", "gru, plain", "rnn, plain"):
             for backend in BACKENDS[:2]:
-                run = Gradient(CELLS[name], backend=rb.Backend(backend, without=(rule,)))
+                run = Gradient(CELLS[name], backend=backend, without=(rule,))
                 yield Case(f"rules/{name}/without {rule}/{backend}", run)
 
 
@@ -69,6 +72,16 @@ def networks() -> Iterator[Case]:
         yield Case(f"evaluation mode/{name}", replace(usual, options={"training": False}))
         for feed in FEEDS[1:]:
             yield Case(f"feeds/{name}/{feed}", replace(usual, feed=feed, mask="bool" if feed == "mapped" else ""))
+    for name in ("dropped", "residual", "deep"):
+        for backend in BACKENDS:
+            lost = Gradient(NETWORKS[name], mask="tail", lost=True, options={"return_y": True})
+            yield Case(f"lost/{name}/{backend}", lost, backend)
+            for dtype, times in (("float32", 1e30), ("float64", 1e200)):
+                yield Case(f"overflow/{name}/{dtype}/{backend}", Gradient(NETWORKS[name], dtype, times=times), backend)
+        yield Case(f"without dx/{name}", Gradient(NETWORKS[name], options={"dx": False}))
+        for schedule in ("sqrt", "revolve 1", "thin", "disk revolve 1"):
+            run = Gradient(NETWORKS[name], steps=31, state=True, mask="weights", checkpoint=SCHEDULES[schedule](8))
+            yield Case(f"states/{name}/{schedule}", run)
     for name in ("regression", "dropped", "stack"):
         run = Gradient(NETWORKS[name], steps=1, batch=1, chunk=None)
         yield Case(f"one step/{name}", run)
@@ -79,7 +92,7 @@ def networks() -> Iterator[Case]:
 def schedules() -> Iterator[Case]:
     """Every schedule on numbers, and over several models."""
     for name, schedule in SCHEDULES.items():
-        yield Case(f"schedules/{name}", Simulated(schedule))
+        yield Case(f"schedules/{name}", Simulated(schedule), portable=True)
         for network, backend in (("dropped", "llvm"), ("residual", "llvm"), ("stack", "numpy"), ("deep", "llvm")):
             run = Gradient(NETWORKS[network], steps=31, checkpoint=schedule(8), options={"return_y": True})
             yield Case(f"schedules/{name}/{network}/{backend}", run, backend)
@@ -172,6 +185,8 @@ def training() -> Iterator[Case]:
     for name, options in settings.items():
         run = Training("dropped", "last", steps=4, options=options)
         yield Case(f"settings/{name}", run)
+    for budget in (500_000, "2 MB"):
+        yield Case(f"settings/plan of {budget}", Training("dropped", steps=4, budget=budget))
     for name in ("sequences", "windows", "text"):
         yield Case(f"resumed/{name}", Resumed(name, **of_source.get(name, {})))
     for dtype in DTYPES:
@@ -193,7 +208,7 @@ def plans() -> Iterator[Case]:
         for schedule in ("all", "sqrt", "revolve 3", "thin 2", "optimal 7", "sqrt on disk", "online 2"):
             for backend in BACKENDS:
                 forecast = Forecast(model, SCHEDULES[schedule](32), backend=backend)
-                yield Case(f"forecasts/{name}/{schedule}/{backend}", forecast)
+                yield Case(f"forecasts/{name}/{schedule}/{backend}", forecast, backend, portable=backend != "llvm")
 
 
 def all_cases() -> list[Case]:

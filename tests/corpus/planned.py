@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,3 +74,16 @@ class Forecast:
         more = {"checkpoint": self.checkpoint, "backend": self.backend, "costs": COSTS}
         found = rb.forecast(self.model.build(self.dtype), loss, **sizes, **more, **self.options)
         return flat("", found) | flat("seconds by costs", found.seconds)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What the compiler makes of a cell: figures, and the text of its program."""
+
+    model: Model
+
+    def run(self) -> Found:
+        found = rb.explain(self.model.build("float32"), batch=4, x_shape=self.model.x)
+        flops = found.flops_per_step, found.advance_flops_per_step, found.backward_flops_per_step
+        text = hashlib.sha256(found.program.encode()).hexdigest()[:20]
+        return flat("", {"flops": flops, "bytes": found.bytes_per_step, "opaque": found.opaque, "text": text})

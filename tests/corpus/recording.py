@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,15 @@ from tests.corpus.cases import Case
 from tests.corpus.digests import Found
 
 Findings: TypeAlias = dict[str, Found]
+
+
+KEPT = re.compile(r"\d+\.actions|peak_bytes|peak_bytes_by_kind\..*|steps_(run|rerun|rebuilt)|output_bytes")
+"""Names of what is kept for every machine; the rest would be long, or is an estimate of Python's own objects."""
+
+
+def portable(found: Found) -> Found:
+    """Of what a portable case finds, what is kept in a file for every machine."""
+    return {name: value for name, value in found.items() if KEPT.fullmatch(name)}
 
 
 @contextmanager
@@ -48,8 +58,10 @@ def found_by(case: Case) -> Found:
 
 
 def write(path: Path, surroundings: dict[str, str], findings: Findings) -> None:
-    text = json.dumps({"surroundings": surroundings, "cases": findings}, indent=0, sort_keys=True)
-    path.write_text(text + "\n", encoding="utf-8")
+    """Write findings, a line for each case; no surroundings are those of every machine."""
+    cases = [f"{json.dumps(name)}: {json.dumps(found, sort_keys=True)}" for name, found in findings.items()]
+    head = f'{{"surroundings": {json.dumps(surroundings)}, "cases": {{\n'
+    path.write_text(head + ",\n".join(cases) + "\n}}\n", encoding="utf-8")
 
 
 def read(path: Path) -> tuple[dict[str, str], Findings]:

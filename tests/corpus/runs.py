@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,11 @@ class Series:
     state: bool = False
     """Whether an initial state is given."""
     feed: str = "array"
-    """How x comes: one of FEEDS."""
+    """How x comes, and the target: one of FEEDS."""
+    times: float = 1.0
+    """What parameters are multiplied by; by much, numbers overflow."""
+    lost: bool = False
+    """Whether x is NaN where the mask "tail" has no weight."""
     options: dict[str, Any] = field(default_factory=dict)
 
     def given(self) -> dict[str, Any]:
@@ -42,13 +46,23 @@ class Series:
         if self.mask:
             found["mask"] = self.weights()
         if self.state:
-            one = rb.predict(self.model.build(self.dtype), self.x()[:1])[1]
+            one = rb.predict(self.made(), self.x()[:1])[1]
             rng = np.random.default_rng(5)
             found["state"] = tuple(tuple(rng.normal(size=a.shape).astype(a.dtype) for a in arrays) for arrays in one)
         return found
 
+    def made(self) -> Any:
+        """The model."""
+        model = self.model.build(self.dtype)
+        for array in model.params.values():
+            array *= array.dtype.type(self.times)
+        return model
+
     def x(self) -> Any:
-        return self.model.data(self.steps, self.batch, self.dtype)
+        x = self.model.data(self.steps, self.batch, self.dtype)
+        if self.lost:
+            x[self.weights() == 0] = np.nan
+        return x
 
     def weights(self) -> Any:
         """The mask (T, B)."""
@@ -63,25 +77,24 @@ class Series:
                 return np.arange(self.steps)[:, None] < ends
 
     @contextmanager
-    def fed(self) -> Iterator[Any]:
-        """x, as it comes."""
-        x = self.x()
+    def fed(self, array: Any) -> Iterator[Any]:
+        """An array (T, B, ...), as it comes."""
         match self.feed:
             case "fortran":
-                yield np.asfortranarray(x)
+                yield np.asfortranarray(array)
             case "strided":
-                yield np.repeat(x, 2, axis=0)[::2]
+                yield np.repeat(array, 2, axis=0)[::2]
             case "stream" | "unknown":
-                yield iter([x[k : k + 3] for k in range(0, self.steps, 3)])
+                yield iter([array[k : k + 3] for k in range(0, self.steps, 3)])
             case "mapped":
                 with tempfile.TemporaryDirectory() as folder:
-                    path = Path(folder) / "x.npy"
-                    np.save(path, x)
+                    path = Path(folder) / "array.npy"
+                    np.save(path, array)
                     mapped = np.load(path, mmap_mode="r")
                     yield mapped
                     del mapped
             case _:
-                yield x
+                yield array
 
 
 @dataclass(frozen=True)
@@ -90,31 +103,37 @@ class Gradient(Series):
 
     loss: str = "squares"
     checkpoint: Any = "all"
-    backend: Any = None
+    backend: str | None = None
+    without: tuple[str, ...] = ()
+    """Rules that the compiler leaves out."""
     seed: int = 1
 
     def run(self) -> Found:
-        model = self.model.build(self.dtype)
+        model = self.made()
         first, again = self.once(model), self.once(model)
         found = flat("", first) | flat("again", {"loss": again.loss, "grads": again.grads})
-        if self.feed == "array" and not self.state and self.steps:
+        if self.feed == "array" and not self.state:
             found |= flat("forecast", self.forecast(model))
         return found
+
+    def how(self) -> Any:
+        """The backend, as ``bptt`` takes it."""
+        return rb.Backend(self.backend, without=self.without) if self.without else self.backend
 
     def once(self, model: Any) -> Any:
         kind = LOSSES[self.loss]
         loss, target = kind.build(self.model.y[-1]), kind.data((self.steps, self.batch, *self.model.y), self.dtype)
-        given = self.given() | {"checkpoint": self.checkpoint, "backend": self.backend, "seed": self.seed}
+        given = self.given() | {"checkpoint": self.checkpoint, "backend": self.how(), "seed": self.seed}
         if self.feed == "stream":
             given["steps"] = self.steps
-        with self.fed() as x:
-            return rb.bptt(model, x, target, loss, progress=False, **given)
+        with self.fed(self.x()) as x, nullcontext() if target is None else self.fed(target) as y:
+            return rb.bptt(model, x, y, loss, progress=False, **given)
 
     def forecast(self, model: Any) -> Any:
         if isinstance(self.checkpoint, rb.Plan):
             return self.checkpoint.forecast
         loss = LOSSES[self.loss].build(self.model.y[-1])
-        sizes = {"steps": self.steps, "batch": self.batch, "x_shape": self.model.x, "backend": self.backend}
+        sizes = {"steps": self.steps, "batch": self.batch, "x_shape": self.model.x, "backend": self.how()}
         schedule = {"checkpoint": self.checkpoint, "chunk": self.chunk}
         return rb.forecast(model, loss, **sizes, **schedule, **self.options)
 
@@ -124,8 +143,8 @@ class Prediction(Series):
     """Outputs and the state after them, then those that go on from there; and the loss of ``evaluate``."""
 
     def run(self) -> Found:
-        model, given = self.model.build(self.dtype), self.given()
-        with self.fed() as x:
+        model, given = self.made(), self.given()
+        with self.fed(self.x()) as x:
             y, state = rb.predict(model, x, progress=False, **given)
         more, _ = rb.predict(model, self.x()[::-1], state=state, chunk=self.chunk, progress=False)
         found = {"y": y, "state": state, "more": more}

@@ -15,6 +15,7 @@ import rnnbp as rb
 from tests.corpus.digests import Found, flat
 from tests.corpus.losses import LOSSES
 from tests.corpus.models import NETWORKS
+from tests.corpus.planned import COSTS
 
 OPTIMISERS: dict[str, Callable[[Any], Any]] = {
     "sgd": lambda m: rb.optim.SGD(m, 0.1),
@@ -64,12 +65,17 @@ class Training:
     loss: str = "squares"
     dtype: str = "float32"
     steps: int = 3
+    budget: int | str | None = None
+    """That of a plan for it, by costs that are given."""
     options: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> Found:
         model, data = NETWORKS[self.network].build(self.dtype), SOURCES[self.source](self.dtype)
         loss, optimiser = LOSSES[self.loss].build(NETWORKS[self.network].y[-1]), OPTIMISERS[self.optimiser](model)
         options = {"steps": self.steps, "progress": False} | self.options
+        if self.budget is not None:
+            sizes: dict[str, Any] = {"steps": 6, "batch": 4, "x_shape": (3,), "dx": False, "optimizer": optimiser}
+            options["checkpoint"] = rb.plan(model, loss, budget=self.budget, costs=COSTS, **sizes)
         history = rb.fit(model, data, loss, optimiser, **options)
         found = {"history": history, "params": dict(model.params), "evaluated": rb.evaluate(model, data, loss)}
         return flat("", found | {"y": rb.predict(model, data)}) | _weights(model)
