@@ -15,6 +15,7 @@ import numpy as np
 
 from rnnbp.arrays import plain
 from rnnbp.attributes import refusing
+from rnnbp.functions import note_call
 from rnnbp.ieee import ieee
 from rnnbp.nearest import hint, nearest
 from rnnbp.numerics import Array, DtypeError, Shape, first_bad, real_number, shown
@@ -124,9 +125,18 @@ def initialize(how: InitializerLike, rng: np.random.Generator, shape: Shape, dty
     Raises TypeError for what is no initializer, ValueError for an unknown name or values that do not fit,
     DtypeError for values that are not real numbers.
     """
-    values = plain(f"{place}: what the initializer returned", _function(how, place)(rng, shape))
+    function = _function(how, place)
+    try:
+        found = function(rng, shape)
+    except Exception as error:  # whatever the user's code raises
+        if how is function:
+            note_call(error, f"{place}: its initializer", how, f"rng, {shape}", "an array of that shape")
+        raise
+    values = plain(f"{place}: what the initializer returned", found)
     if values.shape != shape:
-        raise ValueError(f"{place}: the initializer gave shape {values.shape} for a parameter of shape {shape}")
+        cure = "return an array of the shape that it is called with"
+        gave = f"shape {values.shape}" if values.ndim else shown(found)
+        raise ValueError(f"{place}: the initializer gave {gave} for a parameter of shape {shape}; {cure}")
     if values.dtype.kind not in "biuf":
         raise DtypeError(f"{place}: the initializer gave dtype {values.dtype}; parameters are real numbers")
     parameter = np.array(values, dtype=dtype, order="C")

@@ -162,7 +162,7 @@ ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
     "a loss of others": (("--loss", "mse"), "--loss goes with --model"),
     "other inputs": (("--model", "mymodel:build", "--inputs", "4"), "--inputs 4 is not what the model takes, (3,); leave it out"),
     "two outputs": (("--model", "mymodel:two_outputs"), "1 inputs and 2 outputs"),
-    "budget": (("--model", "mymodel:build", "--budget", "1 kB"), "--budget does not do"),
+    "budget": (("--model", "mymodel:build", "--budget", "1 kB"), "--budget: "),
 }  # fmt: skip
 
 

@@ -102,7 +102,9 @@ def parse_budget(budget: object, what: str = "budget") -> int:
             )
         value: int = math.floor(float(match[1]) * UNITS[match[2].lower()])
     elif isinstance(budget, bool) or not isinstance(budget, int | np.integer):
-        raise BudgetError(f"{what} must be an integer of bytes or text, found {cut(budget)}; write as '64 MB'")
+        whole = isinstance(budget, float) and budget.is_integer()
+        cure = f"give {int(budget)}, or as '64 MB'" if whole else "write as '64 MB'"  # type: ignore[call-overload]
+        raise BudgetError(f"{what} must be an integer of bytes or text, found {cut(budget)}; {cure}")
     else:
         value = int(budget)
     if value < 1:

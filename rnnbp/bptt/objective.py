@@ -167,7 +167,7 @@ class Objective:
             check_weights(self.problem.x, span, mask)
         outputs = (span.stop - span.start, self.problem.batch, *self.problem.output_shape)
         with counted_from(span.start):
-            return self.loss.weight(target, mask, outputs=outputs)
+            return self.loss.weighed(target, mask, outputs)
 
     def finish(self) -> None:
         """All of x has been seen: so must target and mask have been; their weights are summed."""

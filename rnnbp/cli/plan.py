@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
                 x_shape=problem.x_shape,
             )
         except BudgetError as error:
-            raise CommandError(f"--budget does not do: {error}") from None
+            raise CommandError(f"--budget: {error}") from None
     if options.json:
         print(json.dumps(as_json(problem, found), indent=2, ensure_ascii=False))
     else:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias, final
+from typing import Any, ClassVar, SupportsFloat, TypeAlias, final
 
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.arguments import Named
 from rnnbp.arrays import plain
+from rnnbp.functions import note_call
 from rnnbp.ieee import ieee
 from rnnbp.losses.calls import called_with, other_axes
 from rnnbp.mapped import check_there
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, shown
 
 Scalar: TypeAlias = Any
 """A float; a complex number for complex outputs, which gradcheck gives."""
@@ -83,7 +84,24 @@ class Loss(Named, ABC):
 
         Raises NoWeightError where no element has weight.
         """
-        return self.some(self.weight(target, weights, outputs=outputs))
+        return self.some(self.weighed(target, weights, outputs))
+
+    @final
+    def weighed(self, target: Like, weights: Like | None, outputs: Shape) -> float:
+        """``weight``; where that is a user's, what it raises gets a note. Raises TypeError where it returns no
+        number."""
+        if type(self).weight.__module__.startswith("rnnbp."):
+            return self.weight(target, weights, outputs=outputs)
+        returns = "a number, the sum of the weights"
+        try:
+            found = self.weight(target, weights, outputs=outputs)
+        except Exception as error:  # whatever the user's code raises
+            given = f"target, weights, outputs={outputs}"
+            note_call(error, f"the loss {self}", type(self).weight, given, returns)
+            raise
+        if not isinstance(found, SupportsFloat):
+            raise TypeError(f"{self}: weight() returned {shown(found)}; return {returns}")
+        return found
 
     @abstractmethod
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:

@@ -1,22 +1,11 @@
-"""What errors say of functions of the user's: their names, how they were called, and what their target lacks."""
+"""What errors say of loss functions of the user's: how they were called, and what their target lacks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
-from rnnbp.numerics import Array, shown
-
-
-def name_of(function: object) -> str:
-    """The name of a function, without the address that ``repr`` shows."""
-    if isinstance(function, partial):
-        return name_of(function.func)
-    found = getattr(function, "__qualname__", None)
-    if isinstance(found, str):
-        return found.rpartition("<locals>.")[2]
-    text = shown(function)
-    return type(function).__name__ if " at 0x" in text else text
+from rnnbp.functions import name_of
+from rnnbp.numerics import Array
 
 
 def called_with(

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.arrays import plain
+from rnnbp.functions import name_of
 from rnnbp.losses.base import Loss, New, Scalar, check_weightless
-from rnnbp.losses.calls import name_of
 from rnnbp.losses.cuts import check_cut, check_rows, has_passed, note_passed
 from rnnbp.losses.named import meant
 from rnnbp.losses.own import LossFunction, Own, fitting, mask_taken, number, without

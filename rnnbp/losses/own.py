@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike as Like
 
 from rnnbp.arrays import plain
+from rnnbp.functions import name_of
 from rnnbp.losses.base import Loss, Scalar, first_true
-from rnnbp.losses.calls import called_with, name_of, other_axes
+from rnnbp.losses.calls import called_with, other_axes
 from rnnbp.native.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number, shown
 

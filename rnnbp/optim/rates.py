@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from rnnbp.numerics import real_number, shown
+from rnnbp.functions import name_of, note_call
+from rnnbp.numerics import real_number
 from rnnbp.optim.learning_rates import Constant, Cosine, OnPlateau, Schedule, StepDecay, WarmUp
 
 Rate: TypeAlias = float | Schedule | OnPlateau
@@ -30,8 +31,17 @@ def rate_at(name: str, value: Rate, step: int) -> float:
         return value.learning_rate
     if not callable(value):
         return real_number(name, value, least=0, cure="or a schedule, or a function of the step")
-    found = value(step)
-    return real_number(f"{name}({step})", found, least=0, cure=f"{shown(value)} is to return a number from 0")
+    found = called(name, value, step)
+    return real_number(f"{name}({step})", found, least=0, cure=f"{name_of(value)} is to return a number from 0")
+
+
+def called(name: str, value: Schedule, step: int) -> float:
+    """What a function of the step returns; what it raises gets a note."""
+    try:
+        return value(step)
+    except Exception as error:  # whatever the user's code raises
+        note_call(error, name, value, f"{step}", "the rate of that step, a number from 0")
+        raise
 
 
 def size_of(rate: Rate) -> float | None:

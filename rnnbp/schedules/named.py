@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Real
 from typing import Any
 
 from rnnbp.actions import Action
@@ -23,12 +24,23 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
             known = ", ".join(map(repr, NAMED))
             raise ValueError(f"{unknown}; use {known}, a schedule as Revolve(slots=4), or '64 MB'")
         schedule = NAMED[schedule]
+    check_kind(schedule)
     found = schedule(chunks) if callable(schedule) else schedule
     if hasattr(found, "max_n"):  # what every schedule of checkpoint_schedules has, and none of ours
         return Foreign(found, chunks)
     if not isinstance(found, Iterable) or isinstance(found, Iterator):
         raise TypeError(f"a schedule is a re-iterable of actions, as a list, found {type(found).__name__}")
     return found
+
+
+def check_kind(schedule: object) -> None:
+    """Raise TypeError for a number that is no budget, None, and what else cannot be a schedule."""
+    if callable(schedule) or isinstance(schedule, Iterable) or hasattr(schedule, "max_n"):
+        return
+    cure = "use 'all', 'sqrt', a schedule as Revolve(slots=4), or a budget as '64 MB'"
+    if isinstance(schedule, Real) and not isinstance(schedule, bool) and (size := float(schedule)).is_integer():
+        cure = f"a budget of bytes is an integer or text: give {int(size)}, or as '64 MB'"
+    raise TypeError(f"checkpoint is {schedule!r}, which is no schedule; {cure}")
 
 
 def sweep(schedule: Any) -> Sweep | KeepingSweep:

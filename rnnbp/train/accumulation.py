@@ -79,4 +79,4 @@ def weight_of(model: Graph, batch: Batch, loss: LossLike) -> float:
     shape = np.shape(batch.x)
     (features,) = model.output_shapes(shape[2:])
     target: Any = batch.target  # which some losses do without
-    return loss.weight(target, batch.mask, outputs=(*shape[:2], *(features or ())))
+    return loss.weighed(target, batch.mask, (*shape[:2], *(features or ())))

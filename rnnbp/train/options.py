@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from rnnbp.bptt.budget import is_budget
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.planner import Plan
 from rnnbp.lazy import cached_property
@@ -15,6 +16,7 @@ from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.optim.rates import Rate as OwnRate
 from rnnbp.optim.rates import checked_rate
 from rnnbp.schedules import ScheduleLike
+from rnnbp.schedules.named import check_kind
 from rnnbp.train.event import Event, check_callbacks
 from rnnbp.train.metrics import Metric, MetricsLike, as_metrics
 from rnnbp.train.monitor import LOSS, VALIDATION, Mode, Monitor, as_monitor
@@ -92,6 +94,8 @@ class Options:
         for name in ("validate_every", "snapshot_every", "patience", "chunk"):
             if (count := getattr(self, name)) is not None:
                 self._put(name, positive_int(f"Trainer: {name}", count))
+        if not isinstance(self.checkpoint, Plan) and not is_budget(self.checkpoint):
+            check_kind(self.checkpoint)
         self._put("accumulate", positive_int("Trainer: accumulate", self.accumulate))
         for name, cure in (
             ("clip_norm", "None clips nothing"),

@@ -24,10 +24,11 @@ from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
 from rnnbp.losses.function import as_loss
 from rnnbp.losses.own import Own, target_not_finite
-from rnnbp.numerics import Array, first_bad, shown
+from rnnbp.numerics import Array, first_bad, real_number, shown
 from rnnbp.optim import OnPlateau, Optimizer, clip_norm, clip_value
 from rnnbp.optim.clipping import norm_of, scale_down
 from rnnbp.optim.parameters import Extent, extents
+from rnnbp.optim.rates import called
 from rnnbp.rng import fold
 from rnnbp.storage import JSON
 from rnnbp.train.accumulation import Part
@@ -187,11 +188,12 @@ class Update:
             return self.optimizer.next_rate()
         if isinstance(rule, OnPlateau):
             return rule.learning_rate
-        found = rule(step)
+        found = called("Trainer: learning_rate", rule, step)
         try:
-            return float(found)
+            rate = float(found)
         except (TypeError, ValueError):
             raise TypeError(f"Trainer: learning_rate({step}) is {shown(found)}; a schedule returns a number") from None
+        return real_number(f"Trainer: learning_rate({step})", rate, least=0, cure="return a number from 0")
 
     def _step(self, grads: dict[str, Array], found: list[Extent], norm: float, lr: float) -> None:
         """Update the parameters; the gradients have been looked at, and only clipped since then."""

@@ -89,4 +89,4 @@ def _weight(model: Any, batch: Batch, loss: LossLike) -> float:
         return FunctionLoss(loss).weight(batch.target, batch.mask, outputs=shape[:2])
     (features,) = as_model(model).output_shapes(shape[2:])
     target: Any = batch.target
-    return loss.weight(target, batch.mask, outputs=(*shape[:2], *(features or ())))
+    return loss.weighed(target, batch.mask, (*shape[:2], *(features or ())))
