@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import NoReturn
 
 from rnnbp.instead import CPU
 from rnnbp.nearest import hint
-from rnnbp.other_losses import NOT_HERE, OURS, OWN
+from rnnbp.other_initializers import OURS as DRAWS
+from rnnbp.other_losses import NOT_HERE, OWN
+from rnnbp.other_losses import OURS as LOSSES
 from rnnbp.unsupported import METHODS
 
 RECURRENT = "both directions are not there yet; help('rnnbp.missing') has the lines that do it"
@@ -18,8 +21,6 @@ INSTEAD = {
     "Bidirectional": RECURRENT,
     "BiLSTM": RECURRENT,
     "BiGRU": RECURRENT,
-    "Linear": "it is called Dense here",
-    "SimpleRNN": "it is called RNN here",
     "LSTMCell": CELL,
     "GRUCell": CELL,
     "RNNCell": CELL,
@@ -35,14 +36,12 @@ INSTEAD = {
     "Model": "a network of several paths is a Graph",
     "Lambda": "a layer of your own is a Layer; help('rnnbp.missing') has the lines",
     "Activation": "each is a layer: Tanh(), Sigmoid(), ReLU()",
-    "LayerNormalization": "it is called LayerNorm here",
     "BatchNorm": "there is LayerNorm",
     "BatchNorm1d": "there is LayerNorm",
     "BatchNormalization": "there is LayerNorm",
     "Attention": "there is none yet",
     "MultiheadAttention": "there is none yet",
     "GaussianNoise": "there is none yet; help(rnnbp.layers.dropout) shows a random layer",
-    "Concatenate": "it is called Concat here",
     "DataLoader": "batches come from a source: Sequences, Windows, Examples or Batches",
     "TensorDataset": "batches come from a source: Sequences, Windows, Examples or Batches",
     "tensor": "arrays are NumPy's",
@@ -50,19 +49,12 @@ INSTEAD = {
     "no_grad": "rnnbp.predict computes no gradients",
     "EarlyStopping": "fit and Trainer take patience=, with validation=",
     "ModelCheckpoint": "fit and Trainer take folder=, with snapshot_every=",
-    "ReduceLROnPlateau": "it is called OnPlateau here",
-    "StepLR": "it is called StepDecay here",
-    "CosineAnnealingLR": "it is called Cosine here",
     "ExponentialLR": "any function of the step is a learning rate: lambda step: 1e-3 * 0.99**step",
     "LambdaLR": "any function of the step is a learning rate",
-    "clip_grad_norm_": "it is called clip_norm here",
-    "clip_grad_norm": "it is called clip_norm here",
-    "clip_grad_value_": "it is called clip_value here",
     "save": "weights are saved by rnnbp.save_weights(model, path)",
     "load": "weights are loaded by rnnbp.load_weights(model, path)",
     "train": "training is rnnbp.fit(model, data, loss), or rnnbp.Trainer",
     "SiLU": "write x * Sigmoid()(x) of a value x, in a Graph or Cell",
-    "init": "it is called rnnbp.initializers here",
     "random": "layers and sources take rng=, fit and Trainer seed=",
     "ModuleDict": STACK,
     "Checkpoint": "fit and Trainer take folder=, with snapshot_every=; checkpoint= of bptt is a schedule or a budget",
@@ -73,7 +65,6 @@ INSTEAD = {
     "Parameter": "a layer of your own has its arrays in params: help(rnnbp.Layer)",
     "nn": "layers are in rnnbp itself, as rnnbp.LSTM and rnnbp.Dense; losses in rnnbp.losses",
     "functional": "layers are classes, as rnnbp.Tanh(); losses are in rnnbp.losses",
-    "optimizers": "it is called rnnbp.optim here",
     "regularizers": "decay is the optimiser's: rnnbp.optim.AdamW(model, weight_decay=0.01)",
     "metrics": "fit, Trainer and evaluate take metrics=, as metrics=['accuracy']",
     "Accuracy": "fit, Trainer and evaluate take metrics=['accuracy']",
@@ -101,28 +92,39 @@ INSTEAD = {
     "lr_scheduler": "schedules are in rnnbp.optim: StepDecay, Cosine, WarmUp, OnPlateau",
     "schedulers": "schedules are in rnnbp.optim: StepDecay, Cosine, WarmUp, OnPlateau",
     "OneCycleLR": "there are WarmUp and Cosine: WarmUp(Cosine(1e-3, steps=1000), steps=100)",
-    "LinearLR": "it is WarmUp here",
-    "LinearWarmup": "it is WarmUp here",
     "MultiStepLR": "any function of the step is a learning rate",
     "ExponentialDecay": "any function of the step is a learning rate: lambda step: 1e-3 * 0.99**step",
-    "CosineDecay": "it is called Cosine here",
     "LearningRateScheduler": "fit takes learning_rate=, any function of the step",
     "Momentum": "it is SGD(model, momentum=0.9)",
 }
 """By the names of other libraries."""
-DRAWS = {
-    "glorot": "xavier_uniform_ xavier_uniform Xavier XavierUniform glorot_uniform GlorotUniform",
-    "he": "kaiming_normal_ kaiming_normal Kaiming he_normal HeNormal",
-    "orthogonal": "orthogonal_ Orthogonal",
-    "uniform": "uniform_ RandomUniform",
-    "constant": "constant_ Constant",
-    "constant(0)": "zeros_ Zeros",
-    "constant(1)": "ones_ Ones",
+CALLED = {
+    "Linear": "Dense",
+    "SimpleRNN": "RNN",
+    "LayerNormalization": "LayerNorm",
+    "Concatenate": "Concat",
+    "ReduceLROnPlateau": "optim.OnPlateau",
+    "StepLR": "optim.StepDecay",
+    "CosineAnnealingLR": "optim.Cosine",
+    "clip_grad_norm_": "optim.clip_norm",
+    "clip_grad_norm": "optim.clip_norm",
+    "clip_grad_value_": "optim.clip_value",
+    "init": "initializers",
+    "optimizers": "optim",
+    "LinearLR": "optim.WarmUp",
+    "LinearWarmup": "optim.WarmUp",
+    "CosineDecay": "optim.Cosine",
+    "zeros_": "initializers.constant(0)",
+    "Zeros": "initializers.constant(0)",
+    "ones_": "initializers.constant(1)",
+    "Ones": "initializers.constant(1)",
 }
-"""Initializers by name here, their names elsewhere."""
-INSTEAD |= {other: f"it is rnnbp.initializers.{own} here" for own, others in DRAWS.items() for other in others.split()}
-INSTEAD |= {other: f"it is called {own} here" for own, others in OURS.items() for other in others.split()}
+"""What has another name elsewhere, by that: its place in this package."""
+CALLED = {other: f"initializers.{own}" for own, others in DRAWS.items() for other in others.split()} | CALLED
+CALLED |= {other: f"losses.{own}" for own, others in LOSSES.items() for other in others.split()}
 INSTEAD |= dict.fromkeys(NOT_HERE.split(), OWN)
+PLACES = ("rnnbp", "rnnbp.optim", "rnnbp.losses", "rnnbp.schedules", "rnnbp.train")
+"""Modules with names of their own."""
 
 
 def refusing(
@@ -136,17 +138,24 @@ def refusing(
 
     def refuse(name: str) -> NoReturn:
         """Raise AttributeError."""
-        raise AttributeError(f"module {module!r} has no attribute {name!r}{_instead(name, known, others)}")
+        raise AttributeError(f"module {module!r} has no attribute {name!r}{_instead(module, name, known, others)}")
 
     return refuse
 
 
-def _instead(name: str, known: list[str], others: Mapping[str, list[str]]) -> str:
+def _instead(module: str, name: str, known: list[str], others: Mapping[str, list[str]]) -> str:
     if name.startswith("_"):
         return ""
     for where, names in others.items():
         if name in names:
             return f"; it is {where}.{name}"
+    for where in PLACES:
+        if where != module and name in getattr(sys.modules.get(where), "__all__", ()):
+            return f"; it is {where}.{name}"
+    if name in CALLED:
+        place = f"rnnbp.{CALLED[name]}"
+        owner, _, own = place.rpartition(".")
+        return f"; it is called {own if owner == module else place} here"
     if name in INSTEAD:
         return f"; {INSTEAD[name].format(name=name)}"
     if name in METHODS:

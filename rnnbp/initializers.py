@@ -19,6 +19,7 @@ from rnnbp.functions import note_call
 from rnnbp.ieee import ieee
 from rnnbp.nearest import hint, nearest
 from rnnbp.numerics import Array, DtypeError, Shape, first_bad, real_number, shown
+from rnnbp.other_initializers import ours
 from rnnbp.rng import RngLike, generator
 
 Initializer: TypeAlias = Callable[[np.random.Generator, Shape], Array]
@@ -89,23 +90,13 @@ NAMED: dict[str, Initializer] = {
 }
 
 
-ELSEWHERE = {
-    "glorot": "xavier xavier_uniform glorot_uniform xavier_uniform_",
-    "he": "kaiming he_uniform kaiming_uniform",
-    "uniform": "lecun lecun_uniform default random",
-    "orthogonal": "orthogonal_ ortho",
-    "zeros": "zero zeros_",
-    "ones": "one ones_",
-}
-"""What other libraries call them."""
-
-
 def _elsewhere(name: str) -> str:
     """For an error: which of ``NAMED`` is meant by a name that is not among them, or ""."""
+    if (known := ours(name)) in NAMED:
+        return f", it is called {known!r} here"
     if "normal" in name.casefold() or nearest(name, [*NAMED, "normal"]) == "normal":
         return ", for normal numbers give lambda rng, shape: rng.normal(0, 0.1, shape)"
-    known = next((own for own, names in ELSEWHERE.items() if name.casefold() in names.split()), "")
-    return f", it is called {known!r} here" if known else hint(name, NAMED)
+    return hint(name, NAMED)
 
 
 def generator_of(place: str, rng: RngLike) -> np.random.Generator:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 LOGITS = ", which takes logits"
 OURS = {
-    "MeanSquaredError": "MSELoss mse_loss MeanSquaredError mean_squared_error MSE mse l2_loss",
-    "MeanAbsoluteError": "L1Loss l1_loss MeanAbsoluteError mean_absolute_error MAE mae",
-    "Huber": "HuberLoss huber_loss SmoothL1Loss smooth_l1_loss Huber huber",
-    "CrossEntropy": "CrossEntropyLoss cross_entropy NLLLoss nll_loss SparseCategoricalCrossentropy CE ce "
+    "MeanSquaredError": "MSELoss mse_loss MeanSquaredError mean_squared_error MSE mse l2_loss l2",
+    "MeanAbsoluteError": "L1Loss l1_loss MeanAbsoluteError mean_absolute_error MAE mae l1",
+    "Huber": "HuberLoss huber_loss SmoothL1Loss smooth_l1_loss smooth_l1 Huber huber",
+    "CrossEntropy": "CrossEntropyLoss cross_entropy NLLLoss nll_loss nll SparseCategoricalCrossentropy CE ce "
     "CategoricalCrossentropy sparse_categorical_crossentropy categorical_crossentropy crossentropy "
     "sparse_softmax_cross_entropy_with_logits softmax_cross_entropy_with_logits softmax_cross_entropy",
     "BinaryCrossEntropy": "BCELoss BCEWithLogitsLoss binary_cross_entropy binary_cross_entropy_with_logits "

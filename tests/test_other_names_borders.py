@@ -85,7 +85,7 @@ def test_a_loss_of_ours_is_taken_wherever_it_is_defined(loss):
 MODULES = {
     rb: {
         "Linear": "it is called Dense here", "Module": "a network is a Sequential or a Graph", "Adam": "it is rnnbp.optim.Adam",
-        "MSELoss": "it is called MeanSquaredError here", "save": "rnnbp.save_weights", "load": "rnnbp.load_weights",
+        "MSELoss": "it is called rnnbp.losses.MeanSquaredError here", "save": "rnnbp.save_weights", "load": "rnnbp.load_weights",
         "pad_sequence": "pad, and give a mask", "callbacks": "fit and Trainer take callbacks=", "Masking": "pad, and give a mask",
         "Bidirectional": "both directions are not there yet", "TimeDistributed": "every layer acts on each step",
         "Parameter": r"a layer of your own has its arrays in params: help\(rnnbp.Layer\)", "Sequental": "did you mean 'Sequential'?",
@@ -93,15 +93,16 @@ MODULES = {
     },
     rb.losses: {
         "MSELoss": "it is called MeanSquaredError here", "Quantile": "there is none here: write rnnbp.losses.PerStep",
-        "mse": "it is called MeanSquaredError here", "KLDivLoss": "there is none here", "MeanSquareError": "did you mean 'MeanSquaredError'?",
+        "mse": "it is called MeanSquaredError here", "KLDivLoss": "there is none here", "StepLR": "it is called rnnbp.optim.StepDecay here", "Dense": "it is rnnbp.Dense", "MeanSquareError": "did you mean 'MeanSquaredError'?",
     },
     rb.initializers: {
-        "xavier_uniform_": "it is rnnbp.initializers.glorot here", "he_normal": "it is rnnbp.initializers.he here",
-        "Zeros": r"it is rnnbp.initializers.constant\(0\) here", "glorott": "did you mean 'glorot'?",
+        "xavier_uniform_": "it is called glorot here", "he_normal": "it is called he here",
+        "Zeros": r"it is called constant\(0\) here", "Linear": "it is called rnnbp.Dense here", "glorott": "did you mean 'glorot'?",
     },
     rb.optim: {
         "CosineAnnealingLR": "it is called Cosine here", "ReduceLROnPlateau": "it is called OnPlateau here",
-        "lr_scheduler": "StepDecay, Cosine, WarmUp, OnPlateau", "Momentum": r"it is SGD\(model, momentum=0.9\)", "Admw": "did you mean 'AdamW'?",
+        "lr_scheduler": "StepDecay, Cosine, WarmUp, OnPlateau", "Momentum": r"it is SGD\(model, momentum=0.9\)", "Linear": "it is called rnnbp.Dense here", "LSTM": "it is rnnbp.LSTM",
+        "CrossEntropyLoss": "it is called rnnbp.losses.CrossEntropy here", "Sequences": "it is rnnbp.Sequences", "Admw": "did you mean 'AdamW'?",
     },
 }  # fmt: skip
 NAMES = [(module, name, text) for module, names in MODULES.items() for name, text in names.items()]
