@@ -69,15 +69,37 @@ def layers(**options: Any) -> tuple[rb.Trainer, Any]:
     cell = rb.Recurrent(rb.Cell(u, {h: step}, output=rb.Softmax()(step) * rb.Sigmoid()(h)), initial="learned")
     end = rb.LogSoftmax()(rb.Identity()(rb.ReLU()(cell(several) + several)))
     model = rb.Graph(x, rb.Slice(3, 1, 3)(rb.Dropout(0.2, every_step=False)(end)))
-    trainer = rb.Trainer(
-        model, rb.optim.RMSProp(model, 0.01, momentum=0.5), rb.losses.MeanSquaredError(), progress=False, **options
-    )
+    optimizer, thin = rb.optim.RMSProp(model, 0.01, momentum=0.5), rb.schedules.ThinTapes(k=2)
+    settings: dict[str, Any] = {"checkpoint": thin, "chunk": 2}
+    trainer = rb.Trainer(model, optimizer, rb.losses.MeanSquaredError(), progress=False, **settings, **options)
     batches = [(IMAGES[:, k : k + 2], IMAGES[:, k : k + 2, 0, 0, :2]) for k in (0, 2)]
     return trainer, rb.Batches(batches)
 
 
-RUNS: dict[str, Callable[..., tuple[rb.Trainer, Any]]] = {"text": text, "sequences": sequences, "layers": layers}
-INPUTS = {"text": TEXT[:12].reshape(4, 3), "sequences": X[:4].swapaxes(0, 1), "layers": IMAGES}
+def budget(**options: Any) -> tuple[rb.Trainer, Any]:
+    """A schedule within a budget, whose costs are measured and kept in the snapshot; Adagrad, several recordings."""
+    model = rb.Sequential(rb.GRU(2, 6, rng=1), rb.Dense(6, 1, rng=2))
+    optimizer = rb.optim.Adagrad(model, rb.optim.StepDecay(0.1, 3), initial_accumulator=0.1)
+    settings: dict[str, Any] = {"checkpoint": "2 MB", "on_nonfinite": "skip", "seed": 3}
+    trainer = rb.Trainer(model, optimizer, rb.losses.BinaryCrossEntropy(), progress=False, **settings, **options)
+    x = X.reshape(-1, 2).astype(np.float32)
+    recordings = [(x[:40], x[:40, :1] > 0), (x[40:], x[40:, :1] > 0)]
+    xs, targets = ([a.astype(np.float32) for a in part] for part in zip(*recordings, strict=True))
+    return trainer, rb.Windows(xs, targets, horizon=8, batch_size=2, recordings=True)
+
+
+RUNS: dict[str, Callable[..., tuple[rb.Trainer, Any]]] = {
+    "text": text,
+    "sequences": sequences,
+    "layers": layers,
+    "budget": budget,
+}
+INPUTS = {
+    "text": TEXT[:12].reshape(4, 3),
+    "sequences": X[:4].swapaxes(0, 1),
+    "layers": IMAGES,
+    "budget": X[:4].swapaxes(0, 1).astype(np.float32),
+}
 """x (T, B, ...) of the outputs that are expected."""
 
 
