@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from rnnbp.numerics import shown
+from rnnbp.tracebacks import CALLED_AS
 
 
 def name_of(function: object) -> str:
@@ -21,4 +22,4 @@ def name_of(function: object) -> str:
 def note_call(error: Exception, what: str, function: object, given: str, returns: str) -> None:
     """Add to an error out of ``function`` which argument that is, ``what``, how it was called, and what it is to
     return."""
-    error.add_note(f"in {what}, the function {name_of(function)}, called as ({given}); it is to return {returns}")
+    error.add_note(f"in {what}, the function {name_of(function)}, {CALLED_AS}{given}); it is to return {returns}")

@@ -83,14 +83,39 @@ def test_notes_and_the_history_stay() -> None:
     assert error.history.losses == []  # type: ignore[attr-defined]
 
 
-def test_an_error_of_a_users_function_keeps_all_lines() -> None:
-    def loss(y: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
-        raise KeyError("of mine")
+def wrong_loss(y: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
+    raise KeyError("of mine")
 
-    files, error = frames(lambda: rb.bptt(model(), X, X[..., :2], loss))
+
+USERS: dict[str, tuple[Callable[[], object], str]] = {
+    "raised in a loss": (lambda: rb.bptt(model(), X.copy(), X[..., :2].copy(), wrong_loss), "KeyError"),
+    "raised in a loss of fit": (
+        lambda: rb.fit(model(), rb.Sequences(X.copy(), X[..., :2].copy(), batch_size=7), wrong_loss, epochs=1),
+        "KeyError",
+    ),
+    "a loss that cannot be called so": (
+        lambda: rb.bptt(model(), X.copy(), X[..., :2].copy(), lambda y: (0.0, y)),  # type: ignore[arg-type, misc]
+        "TypeError",
+    ),
+    "an initializer that cannot be called so": (
+        lambda: rb.GRU(2, 1, bias_init=lambda shape: X),  # type: ignore[arg-type, misc]
+        "TypeError",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", USERS)
+def test_an_error_of_a_users_function_shows_its_lines_too(case: str) -> None:
+    call, kind = USERS[case]
+    files, error = frames(call)
+    assert type(error).__name__ == kind
+    assert 1 <= ours(files) <= 4
+    assert any("called as (" in note for note in error.__notes__)
+
+
+def test_the_line_of_the_users_function_stays() -> None:
+    files, _ = frames(USERS["raised in a loss"][0])
     assert files[-1] == __file__
-    assert error.args == ("of mine",)
-    assert ours(files) > 4
 
 
 def test_what_nobody_thought_of_keeps_all_lines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,26 @@ RAISED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ZeroDivisionError,
         f"in Adam: groups: learning_rate, the function of_a_slip, called as (0); {RATE}",
     ),
+    "a callback": (
+        lambda: fit(callbacks=[no_argument]),
+        TypeError,
+        "in callbacks, the function no_argument, called as (event); it is to return nothing",
+    ),
+    "a function of the epoch": (
+        lambda: rb.fit(model(), lambda epoch: [][epoch], MSE, epochs=1),
+        IndexError,
+        "in Batches, the function <lambda>, called as (0); it is to return an iterator of the batches of an epoch",
+    ),
+    "a function of the number of chunks": (
+        lambda: rb.bptt(model(), X, Y, MSE, checkpoint=no_argument),  # type: ignore[arg-type]
+        TypeError,
+        "in checkpoint, the function no_argument, called as (1); it is to return a schedule of chunks",
+    ),
+    "a function of names": (
+        lambda: rb.save_weights(model(), "unused", rename=no_argument),  # type: ignore[arg-type]
+        TypeError,
+        "rename, the function no_argument, called as ('weight'); it is to return another name, or None to leave it out",
+    ),
     "the weight of a loss": (
         lambda: rb.bptt(model(), X, Y, NoOutputs()),
         TypeError,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rnnbp.functions import name_of
 from rnnbp.numerics import Array
+from rnnbp.tracebacks import CALLED_AS
 
 
 def called_with(
@@ -16,7 +17,7 @@ def called_with(
     arrays = [f"{n} {None if a is None else f'{a.dtype} {a.shape}'}" for n, a in zip(names, given, strict=True)]
     cure = other_axes(given[0], given[1])
     return (
-        f"in the loss function {name_of(function)}, called as ({', '.join(names)}), which returns {returns}, "
+        f"in the loss function {name_of(function)}, {CALLED_AS}{', '.join(names)}), which returns {returns}, "
         f"with read-only NumPy arrays: {', '.join(arrays)}{cure and '; '}{cure}"
     )
 

@@ -12,6 +12,7 @@ from rnnbp.schedules.base import ScheduleLike
 from rnnbp.schedules.foreign import Foreign
 from rnnbp.schedules.online import KeepingSweep, Sweep
 from rnnbp.schedules.periodic import All, Sqrt
+from rnnbp.tracebacks import CALLED_AS
 
 NAMED: dict[str, Callable[[int], Iterable[Action]]] = {"all": All, "sqrt": Sqrt}
 
@@ -25,12 +26,23 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
             raise ValueError(f"{unknown}; use {known}, a schedule as Revolve(slots=4), or '64 MB'")
         schedule = NAMED[schedule]
     check_kind(schedule)
-    found = schedule(chunks) if callable(schedule) else schedule
+    found = _of_chunks(schedule, chunks) if callable(schedule) else schedule
     if hasattr(found, "max_n"):  # what every schedule of checkpoint_schedules has, and none of ours
         return Foreign(found, chunks)
     if not isinstance(found, Iterable) or isinstance(found, Iterator):
         raise TypeError(f"a schedule is a re-iterable of actions, as a list, found {type(found).__name__}")
     return found
+
+
+def _of_chunks(schedule: Callable[[int], Any], chunks: int) -> Any:
+    try:
+        return schedule(chunks)
+    except Exception as error:  # whatever the user's code raises
+        name = getattr(schedule, "__name__", type(schedule).__name__)
+        error.add_note(
+            f"in checkpoint, the function {name}, {CALLED_AS}{chunks}); it is to return a schedule of chunks"
+        )
+        raise
 
 
 def check_kind(schedule: object) -> None:

@@ -8,6 +8,7 @@ from typing import Any, final
 
 from rnnbp import reprs
 from rnnbp.arguments import Named
+from rnnbp.functions import note_call
 from rnnbp.numerics import flag, positive_int, shown
 from rnnbp.train.items import Layout
 from rnnbp.train.iterables import can_be_called, iterable, length_of, takes_epoch
@@ -153,7 +154,12 @@ class Batches(Named):
         if not can_be_called(self.given):
             return iter(self.given)  # type: ignore[arg-type]  # it is no function
         function: Any = self.given
-        found = function(epoch) if takes_epoch(function) else function()
+        takes = takes_epoch(function)
+        try:
+            found = function(epoch) if takes else function()
+        except Exception as error:  # whatever the user's code raises
+            note_call(error, "Batches", function, str(epoch) * takes, "an iterator of the batches of an epoch")
+            raise
         if not iterable(found):
             raise TypeError(
                 f"Batches: the function of the epoch returned {shown(found)}; return an iterator of batches"

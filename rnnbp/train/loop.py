@@ -11,6 +11,7 @@ from rnnbp.arguments import Named, method_takes, takes
 from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.planner import Plan
 from rnnbp.bptt.problem import as_model
+from rnnbp.functions import note_call
 from rnnbp.ieee import restoring
 from rnnbp.instead import TRAINER, Instead
 from rnnbp.numerics import Array, flag
@@ -283,4 +284,8 @@ class Trainer(Attributes, Named, Instead):
     def _tell(self, kind: str, metrics: Mapping[str, Any], grads: Mapping[str, Array] | None) -> None:
         """Call the callbacks."""
         for callback in self.callbacks:
-            callback(Event(kind, metrics, self, grads))
+            try:
+                callback(Event(kind, metrics, self, grads))
+            except Exception as error:  # whatever the user's code raises
+                note_call(error, "callbacks", callback, "event", "nothing")
+                raise

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from difflib import SequenceMatcher
 from typing import Literal, TypeAlias
 
+from rnnbp.functions import note_call
 from rnnbp.naming import old_path
 from rnnbp.nearest import hint
 from rnnbp.numerics import Array, Shape, escaped, shown
@@ -78,7 +79,7 @@ def _names(place: str, arrays: Mapping[str, Array], rename: object, whose: str) 
                 raise ValueError(f"{place}: rename has {shown(name)}, which is none of {whose} names{near}{cure}")
         names = {name: rename.get(name, name) for name in arrays}
     elif callable(rename):
-        names = {name: rename(name) for name in arrays}
+        names = {name: _called(place, rename, name) for name in arrays}
     else:
         near = hint(rename, ["torch"])
         raise TypeError(f"{place}: rename is a dict or a function of names, or 'torch', found {shown(rename)}{near}")
@@ -88,6 +89,14 @@ def _names(place: str, arrays: Mapping[str, Array], rename: object, whose: str) 
             raise TypeError(f"{place}: rename makes {shown(new)} of {escaped(name, 80)!r}; give a text, or None")
         found[name] = new
     return found
+
+
+def _called(place: str, rename: Callable[[str], object], name: str) -> object:
+    try:
+        return rename(name)
+    except Exception as error:  # whatever the user's code raises
+        note_call(error, f"{place}: rename", rename, repr(name), "another name, or None to leave it out")
+        raise
 
 
 def _turned(place: str, arrays: Mapping[str, Array], rename: Mapping[str, object]) -> Mapping[str, object]:
