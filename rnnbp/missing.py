@@ -54,7 +54,7 @@ Several inputs are the columns of one, and several outputs too; symbols among th
 >>> rb.predict(model, both)[0].shape  # 5 logits and a number, which a loss of one's own takes apart
 (9, 2, 6)
 
-A layer of one's own: a quotient, and a number that is learned for each feature, which runs as machine code::
+A layer of one's own, a quotient::
 
 >>> class Divide(rb.Layer):
 ...     def forward(self, a, b, **context):
@@ -69,34 +69,11 @@ A layer of one's own: a quotient, and a number that is learned for each feature,
 ...
 ...     def keeps(self, *shapes):  # so that bytes are predicted
 ...         return rb.Keeps(inputs=(0, 1))
->>> class Gain(rb.Layer):
-...     def __init__(self, n):
-...         super().__init__()
-...         self.params = {"weight": np.ones(n, "float32")}
-...
-...     def forward(self, x, **context):
-...         return x * self.params["weight"], (x,)
-...
-...     def backward_inputs(self, saved, dy):
-...         return (dy * self.params["weight"],)
-...
-...     def backward_params(self, saved, dy):
-...         return {"weight": (saved[0] * dy).reshape(-1, dy.shape[-1]).sum(axis=0)}
-...
-...     def output_shapes(self, *shapes):
-...         return shapes
-...
-...     def keeps(self, *shapes):
-...         return rb.Keeps(inputs=(0,))
-...
-...     def lower(self, ops, x):  # what makes it part of the machine code
-...         return (ops.gain(x, self.params, "weight"),)
 >>> rb.check_grads(Divide(), (np.ones((2, 3)), np.full((2, 3), 2.0))).worst < 1e-12
 True
->>> rb.check_grads(Gain(3), (np.ones((2, 3)),)).worst < 1e-12
-True
 
-Numbers that are given, not learned, are that with ``rb.optim.Adam(model, frozen="*.weight")``, or by its full name.
+A number that is learned for each feature is ``Gain`` in ``help(rnnbp.Layer)``, which runs as machine code. Numbers
+that are given, not learned, are that with ``rb.optim.Adam(model, frozen="*.weight")``, or by its full name.
 """
 
 from __future__ import annotations

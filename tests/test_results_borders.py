@@ -220,7 +220,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
 def test_an_error_within_a_metric_says_how_it_is_called() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         rb.evaluate(net(), DATA, CE, metrics={"mine": lambda y, t: 1 / 0})
-    assert any("in metric mine, which is called with" in note for note in caught.value.__notes__)
+    assert any("in metric mine, called as (y, target)" in note for note in caught.value.__notes__)
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -158,6 +158,7 @@ class Layer(Named, Summarized, ABC):
     ...         return {"weight": (saved[0] * dy).reshape(-1, dy.shape[-1]).sum(axis=0)}
     ...     def output_shapes(self, *shapes): return shapes
     ...     def keeps(self, *shapes): return rb.Keeps(inputs=(0,))  # saved is (x,)
+    ...     def lower(self, ops, x): return (ops.gain(x, self.params, "weight"),)  # in a cell, as machine code
     >>> rb.check_grads(Gain(3), (np.ones((2, 3)),)).worst < 1e-12
     True
 

@@ -11,6 +11,7 @@ import numpy as np
 from rnnbp.arrays import plain
 from rnnbp.losses.calls import other_axes
 from rnnbp.numerics import Array, DtypeError, ShapeError
+from rnnbp.tracebacks import CALLED_AS
 
 MetricFunction: TypeAlias = Callable[[Any, Any], Any]
 """(y, target) -> values, per step (T, B) or per element, y's shape."""
@@ -33,8 +34,8 @@ class Own:
             given = self.function(_read_only(y), None if target is None else _read_only(target))
         except Exception as error:  # whatever the user's code raises
             error.add_note(
-                f"in metric {self.name}, which is called with read-only arrays, y {y.shape} and target "
-                f"{None if target is None else target.shape}, and returns the values of each step or element"
+                f"in metric {self.name}, {CALLED_AS}y, target), which returns the values of each step or element, with "
+                f"read-only arrays: y {y.shape}, target {None if target is None else target.shape}"
                 f"{cure and '; '}{cure}"
             )
             raise

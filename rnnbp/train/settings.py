@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Generic, Protocol, Self, TypeVar, overload
@@ -38,21 +39,30 @@ class HasTraining(Protocol):
     def _training(self) -> Training: ...
 
 
-class Setting(Generic[T]):
-    """An argument that may be set afterwards: checked as when it was first given, and used from the
-    next step on."""
+class Shown(ABC, Generic[T]):
+    """An attribute of a Trainer, which is in its ``Training``."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+
+    @abstractmethod
+    def of(self, run: Training) -> T:
+        """What the attribute is now."""
 
     @overload
     def __get__(self, trainer: None, owner: type) -> Self: ...
     @overload
     def __get__(self, trainer: HasTraining, owner: type) -> T: ...
     def __get__(self, trainer: HasTraining | None, owner: type) -> Self | T:
-        if trainer is None:
-            return self
-        found: T = getattr(trainer._training.options, self.name)
+        return self if trainer is None else self.of(trainer._training)
+
+
+class Setting(Shown[T]):
+    """An argument that may be set afterwards: checked as when it was first given, and used from the
+    next step on."""
+
+    def of(self, run: Training) -> T:
+        found: T = getattr(run.options, self.name)
         return found
 
     def __set__(self, trainer: HasTraining, value: T) -> None:
@@ -63,14 +73,7 @@ class Setting(Generic[T]):
 class RateSetting(Setting[Rate]):
     """The learning rate: a number is the optimiser's own, which it shows where no rule is given."""
 
-    @overload
-    def __get__(self, trainer: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, trainer: HasTraining, owner: type) -> Rate: ...
-    def __get__(self, trainer: HasTraining | None, owner: type) -> Self | Rate:
-        if trainer is None:
-            return self
-        run = trainer._training
+    def of(self, run: Training) -> Rate:
         return run.update.optimizer.learning_rate if run.options.learning_rate is None else run.options.learning_rate
 
     def __set__(self, trainer: HasTraining, value: Rate) -> None:
@@ -79,21 +82,14 @@ class RateSetting(Setting[Rate]):
         run.change(replace(run.options, learning_rate=rule), number)
 
 
-class Fixed(Generic[T]):
+class Fixed(Shown[T]):
     """What a Trainer shows, and keeps."""
 
     def __init__(self, find: Callable[[Training], T]) -> None:
         self.find = find
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    @overload
-    def __get__(self, trainer: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, trainer: HasTraining, owner: type) -> T: ...
-    def __get__(self, trainer: HasTraining | None, owner: type) -> Self | T:
-        return self if trainer is None else self.find(trainer._training)
+    def of(self, run: Training) -> T:
+        return self.find(run)
 
     def __set__(self, trainer: HasTraining, value: T) -> None:
         raise AttributeError(f"Trainer.{self.name} cannot be set; build a new Trainer")
