@@ -46,18 +46,24 @@ def _whole(array: Array) -> Array:
 
 def warn_if_known(name: str, array: object) -> None:
     """Warn if an argument that is to be (T, B, ...) is one of those arrays, or a part of one."""
-    if not _known or not isinstance(array, np.ndarray):
-        return
+    if isinstance(array, np.ndarray) and is_known(array):
+        warnings.warn(
+            f"{name} has shape {array.shape} and lies in an array that Sequences takes as batch-first; "
+            f"here the axes are (T, B, ...): give {name}.swapaxes(0, 1)",
+            UserWarning,
+            stacklevel=outside(),
+        )
+
+
+def is_known(array: Array) -> bool:
+    """Whether it is one of those arrays, or a part of one."""
+    if not _known:
+        return False
     place = address(array)
     for start, end, known in _known:
         if start <= place < end and (batch_first := known()) is not None and _alike(array, _whole(batch_first)):
-            warnings.warn(
-                f"{name} has shape {array.shape} and lies in an array that Sequences takes as batch-first; "
-                f"here the axes are (T, B, ...): give {name}.swapaxes(0, 1)",
-                UserWarning,
-                stacklevel=outside(),
-            )
-            return
+            return True
+    return False
 
 
 def warn_if_prefixes(mask: Array) -> None:

@@ -119,3 +119,24 @@ def test_a_part_with_turned_axes_says_nothing_of_the_whole() -> None:
     data = rb.Sequences(x.swapaxes(0, 1)[:3], None, batch_size=3)
     rb.predict(fitted(of_sequences), x)
     assert data.steps == 10
+
+
+def test_what_a_source_knows_is_said_once() -> None:
+    x = reals(11, 6, 2)
+    data = rb.Sequences(x, None, batch_size=4)
+    with pytest.warns(UserWarning, match="give x.swapaxes") as caught:
+        rb.predict(fitted(of_sequences), x)
+    assert (len(caught), data.rows) == (1, 11)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [(rb.LayerNorm(3), (9, 3)), (rb.Split(2, 1), (9, 3)), (rb.Conv1D(2, 4, 3), (9, 2, 5)), (rb.LSTM(3, 4), (9, 3))],
+    ids=str,
+)
+def test_one_sequence_without_its_batch_is_told_so(layer: Any, shape: tuple[int, ...]) -> None:
+    x = rb.Input(shape[-1:] if len(shape) == 2 else shape[1:])
+    made = layer(x)
+    model = rb.Graph(x, made[0] if isinstance(made, tuple) else made)
+    with pytest.raises(rb.ShapeError, match=r"axis 1, the batch, is missing; give x\[:, None\]"):
+        rb.predict(model, reals(*shape))

@@ -11,6 +11,8 @@ from rnnbp.layers.embedding import Symbols
 from rnnbp.numerics import Shape, ShapeError
 from rnnbp.recurrent import Recurrent
 
+WITHOUT_BATCH = "axis 1, the batch, is missing; give x[:, None] if it is one sequence"
+
 
 def stated_shape(graph: Graph) -> Shape | None:
     """The feature shape that the input, or a layer that takes it, is made for."""
@@ -38,16 +40,27 @@ def likely_error(x: Series, graph: Graph) -> ShapeError | None:
     shape = (x.steps if isinstance(x, Held) else "T", *x.shape)
     taker, stated = next(_stated(graph), (graph, None))
     cause = None if stated is None else _cause(x.shape, shape, stated)
+    if stated is None and _takes(graph, x.shape):  # of a layer that says no shape
+        stated, cause = x.shape, WITHOUT_BATCH
     if stated is None or cause is None:
         return None
     takes = f"{taker} takes {_listed('T', 'B', *stated)}"
     return ShapeError(f"x has shape {_listed(*shape)}, and {takes}: {cause}, and likewise for the target")
 
 
+def _takes(graph: Graph, features: Shape) -> bool:
+    """Whether steps of these features, of one sequence, fit a model."""
+    try:
+        graph.output_shapes(features)
+    except ShapeError:
+        return False
+    return True
+
+
 def _cause(each: Shape, shape: tuple[int | str, ...], stated: Shape) -> str | None:
     """Of an x of ``shape``, whose steps have the shape ``each``."""
     if each == stated:
-        return "axis 1, the batch, is missing; give x[:, None] if it is one sequence"
+        return WITHOUT_BATCH
     if stated == () and each[1:] == (1,):
         return "its elements are symbols, without an axis of features; give x[..., 0]"
     if len(stated) != 1:

@@ -8,6 +8,7 @@ from typing import Any, overload
 import numpy as np
 
 from rnnbp.arguments import takes
+from rnnbp.batch_first import is_known
 from rnnbp.bptt.fed import warn_if_batch_first, warn_if_one_step
 from rnnbp.bptt.inference import evaluate as evaluate_arrays
 from rnnbp.bptt.inference import predict as predict_array
@@ -185,7 +186,8 @@ def _warn_of_axes(model: Any, x: Any, state: Any) -> None:
     """Warn of an x that a model has run, and that is likely to be batch-first."""
     shape = getattr(x, "shape", ())
     warn_if_one_step(model, shape, state)
-    warn_if_batch_first(model, shape, state)
+    if not isinstance(x, np.ndarray) or not is_known(x):  # which has been said
+        warn_if_batch_first(model, shape, state)
 
 
 def _looked_at(model: Any, x: Any) -> Any:
