@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from zlib import crc32
 
 import pytest
@@ -19,24 +20,39 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+QUICK = "quick and not long"
+"""What ``-m quick`` stands for: of the combinations that ``one_in`` leaves out, none is quick."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Where there is no compiler, all tests run by NumPy; the warning that says so is no failure."""
     config.addinivalue_line("filterwarnings", "ignore:NumPy runs the cells, which is slower:RuntimeWarning")
-    config.addinivalue_line("markers", "one_in(n): of its combinations of parameters all but a n-th are long")
+    one_in = "one_in(n, *names): of its combinations of parameters all but a n-th are long; every value stays, of"
+    config.addinivalue_line("markers", f"{one_in} the parameters that are named, else of all")
+    if config.option.markexpr == "quick":
+        config.option.markexpr = QUICK
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Under ``-m quick`` leave out files without a quick test: to read all of them takes most of the time."""
+    if config.option.markexpr != QUICK or collection_path.suffix != ".py":
+        return None
+    return True if "mark.quick" not in collection_path.read_text(encoding="utf-8") else None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as long what ``one_in`` leaves out; every value of every parameter stays in some combination."""
+    """Mark as long what ``one_in`` leaves out."""
     found = defaultdict[str, list[pytest.Function]](list)
     for item in items:
         if isinstance(item, pytest.Function) and item.get_closest_marker("one_in"):
             found[item.nodeid.split("[")[0]].append(item)
     for combinations in found.values():
-        (n,) = combinations[0].get_closest_marker("one_in").args
+        n, *names = combinations[0].get_closest_marker("one_in").args
         seen, kept = set[tuple[str, int]](), 0
         for item in sorted(combinations, key=lambda item: crc32(item.nodeid.encode())):
-            values = {(name, id(value)) for name, value in item.callspec.params.items()}
+            given = item.callspec.params
+            values = {(name, id(given[name])) for name in names or given}
             if values <= seen and (kept + 1) * n > len(combinations):
                 item.add_marker(pytest.mark.long)
             else:

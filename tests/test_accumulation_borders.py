@@ -44,6 +44,7 @@ LOSSES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("case", LOSSES)
 def test_three_batches_are_as_one_of_all_their_rows(case: str) -> None:
     """14 rows: of 2, two updates of 3 batches, and the rest of one; against batches of 6, 6 and 2."""

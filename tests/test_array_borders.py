@@ -97,6 +97,7 @@ RECORDINGS = {("Windows", "ragged"), ("Windows.next_symbol", "ragged")}
 """A list of arrays of several lengths is one of recordings there."""
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("door", "case"), [(d, c) for d in WHOLE for c in BAD if (d, c) not in RECORDINGS])
 def test_what_is_no_array_is_refused_everywhere(door: str, case: str) -> None:
     given, error, message = BAD[case]
@@ -120,6 +121,7 @@ ROWS = ("bptt, x", "predict", "Sequences, x", "Windows", "Windows.next_symbol", 
         "a source of one's own", "a loss, target", "a loss, weights", "compare", "check_grads")  # fmt: skip
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("case", NO_NUMBERS)
 @pytest.mark.parametrize("door", ROWS)
 def test_what_holds_no_numbers_is_refused(door: str, case: str) -> None:

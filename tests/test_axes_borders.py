@@ -48,6 +48,7 @@ def sequences() -> rb.Sequences:
     return rb.Sequences(X, Y, mask=MASK, batch_size=2)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("case", WARNED)
 def test_batch_first_arrays_are_noticed(case: str) -> None:
     with pytest.warns(UserWarning, match=r"here the axes are \(T, B.*: give .*\.swapaxes\(0, 1\)"):

@@ -40,6 +40,7 @@ def test_split_is_where_the_recurrence_is_least(slots: int) -> None:
         assert y + p[slots - 1][n - y] + p[slots][y] == p[slots][n]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("slots", [1, 2, 3, 5, 11, 30, 400])
 @pytest.mark.parametrize("chunks", [1, 2, 3, 4, 7, 10, 31, 300])
 def test_schedule_takes_what_its_formula_says(chunks: int, slots: int) -> None:

@@ -68,6 +68,7 @@ def assert_close(a: rb.Gradients, b: rb.Gradients, rtol: float = 1e-12) -> None:
         np.testing.assert_allclose(a.grads[path], b.grads[path], rtol=rtol, atol=rtol * np.abs(b.grads[path]).max())
 
 
+@pytest.mark.quick
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -180,6 +181,7 @@ def test_fewer_bytes_are_held_under_sqrt() -> None:
     assert peaks[1] < peaks[0] / 6  # 8 chunks of 64
 
 
+@pytest.mark.quick
 def test_bytes_of_the_whole_sequence_by_hand() -> None:
     """A tanh RNN keeps h before and after each step, n floats for each of B, and nothing else: y is h."""
     model, x = rb.RNN(3, 5, rng=0), reals(4, 2, 3).astype(np.float32)
@@ -199,6 +201,7 @@ def test_state_carries_from_one_call_to_the_next() -> None:
             np.testing.assert_allclose(a, b, rtol=1e-13)
 
 
+@pytest.mark.quick
 def test_horizon_cuts_gradients_as_separate_windows_do() -> None:
     model, x, dy = models.CELLS["lstm"](3, 4, "float64"), reals(22, 2, 3), reals(22, 2, 4)
     loss = lambda y, dy: (float((y * dy).sum()), dy)  # noqa: E731

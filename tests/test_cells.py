@@ -54,6 +54,7 @@ CELLS: dict[str, tuple[Callable[..., rb.Recurrent], dict[str, Any], Step]] = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("name", CELLS)
 def test_a_cell_follows_its_equations(name: str, bias: bool) -> None:

@@ -79,6 +79,7 @@ def contents(folder: Path = Path()) -> dict[str, bytes]:
 # Training
 
 
+@pytest.mark.quick
 def test_a_run_reports_and_keeps_all_that_it_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train", "--text", "words.txt", *TINY, "--epochs", 2) == 0
     shown = capsys.readouterr().out
@@ -283,6 +284,7 @@ def test_held_out_bytes_are_each_predicted_once_after_those_before_them() -> Non
 # Sampling
 
 
+@pytest.mark.quick
 def test_samples_are_the_same_for_the_same_seed(capsys: pytest.CaptureFixture[str]) -> None:
     assert train("m", "--steps", 3) == 0
     capsys.readouterr()
@@ -534,6 +536,7 @@ def test_a_command_line_that_is_wrong(args: str, expected: str, capsys: pytest.C
     assert line == f"{expected}; see {expected.split(':')[0]} --help"
 
 
+@pytest.mark.quick
 def test_cells_that_are_unknown(capsys: pytest.CaptureFixture[str]) -> None:
     status, line = error_of(capsys, "train", "--cell", "transformer")
     assert status == 2
@@ -543,6 +546,7 @@ def test_cells_that_are_unknown(capsys: pytest.CaptureFixture[str]) -> None:
 # Help
 
 
+@pytest.mark.quick
 def test_help_shows_every_option_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train", "--help") == 0
     shown = " ".join(capsys.readouterr().out.split())
@@ -570,6 +574,7 @@ def test_the_defaults_are_those_of_the_settings() -> None:
     assert options["minutes"] == MINUTES < 3
 
 
+@pytest.mark.quick
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out == f"rnnbp {rb.__version__}\n"

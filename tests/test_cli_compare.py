@@ -45,6 +45,7 @@ def error_of(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, st
 # rnnbp plan
 
 
+@pytest.mark.quick
 def test_a_plan_is_the_library_s(capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--units", 16, "--embedding", 4, "--steps", 50, "--batch", 3, "--cell", "gru", "--budget", "1 MB"]
     assert run("plan", *options, "--json") == 0

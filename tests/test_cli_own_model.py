@@ -88,6 +88,7 @@ def error_of(capsys: pytest.CaptureFixture[str], *options: str) -> str:
     return capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.quick
 def test_a_plan_for_it_is_the_librarys(capsys: pytest.CaptureFixture[str]) -> None:
     found = planned(capsys, "--model", "mymodel:build", "--budget", "1 MB")
     model = rb.Sequential(rb.LSTM(3, 8), rb.Dense(8, 2))
@@ -125,6 +126,7 @@ def test_a_file_elsewhere_imports_its_neighbours_and_may_be_called_as_a_module_o
     assert "deep/select.py:build, LSTM(3, 5), MeanSquaredError(); T = 20, B = 2" in capsys.readouterr().out
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("loss", "text"),
     [

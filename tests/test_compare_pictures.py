@@ -57,6 +57,7 @@ def test_axes_of_bytes_have_a_few_round_numbers(low: float, high: float) -> None
     assert all(low <= tick <= high for tick in ticks)
 
 
+@pytest.mark.quick
 def test_one_schedule_of_few_steps_can_be_drawn() -> None:
     x = np.zeros((1, 1, 2), np.float32)
     model, loss = rb.RNN(2, 3, rng=0), rb.losses.MeanSquaredError()

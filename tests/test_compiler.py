@@ -32,6 +32,7 @@ def test_every_cell_without_each_rule(cell: str, without: tuple[str, ...]) -> No
     agree(models.CELLS[cell](3, 4, "float64"), reals(7, 5, 3), without)
 
 
+@pytest.mark.quick
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("shape", [(1, 5, 3), (7, 1, 3), (1, 1, 3), (70, 2, 3)])
 @pytest.mark.parametrize("cell", models.CELLS)
@@ -65,6 +66,7 @@ def test_gradients_of_random_cells_by_complex_steps(cell: rb.Recurrent) -> None:
     )
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("cell", [rb.RNN, rb.LSTM, rb.GRU])
 def test_no_array_is_allocated_in_the_time_loop(cell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the second product of a block's loop to the last, traced memory never rises by as much as a state takes."""

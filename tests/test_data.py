@@ -17,6 +17,7 @@ def epoch(source, number=0):
     return [source.batch(number, k) for k in range(source.batches_per_epoch)]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("steps", "horizon", "lanes"), [(24, 4, 3), (25, 4, 3), (26, 3, 4), (7, 10, 2), (5, 1, 5), (9, 2, 1)]
 )
@@ -51,6 +52,7 @@ def test_windows_of_features_keep_them_together():
     np.testing.assert_array_equal(second.target[0, 0], target[4, :1])
 
 
+@pytest.mark.quick
 def test_the_target_is_the_next_symbol():
     text = b"the quick brown fox jumps over the lazy dog, twice a day"
     symbols = np.frombuffer(text, np.uint8)
@@ -92,6 +94,7 @@ def test_windows_of_a_stream_that_does_not_lie_together() -> None:
     np.testing.assert_array_equal(plain.batch(0, 1).x[1, 3], whole[2 * (3 * 8 + 5)])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize(("n", "size"), [(12, 4), (13, 4), (3, 10), (5, 1)])
@@ -177,6 +180,7 @@ def test_padding_behind_the_last_step_changes_nothing():
     assert together.loss == pytest.approx(np.mean(alone), rel=1e-14)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_examples_are_sequences_of_one_step(shuffle):
     x, target = np.arange(22.0).reshape(11, 2), np.arange(11)

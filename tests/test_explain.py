@@ -88,6 +88,7 @@ def test_an_lstm_reads_like_its_equations() -> None:
     assert repr(found) == str(found)
 
 
+@pytest.mark.quick
 def test_the_figures_of_an_lstm() -> None:
     """Six values of n features a step are kept: h, c, the three gates and g. A product is 2mn."""
     n_in, n, batch = 64, 128, 5

@@ -101,6 +101,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("value", ["no", 0, 2, [], np.array([True, False])], ids=str)
 @pytest.mark.parametrize("call", CALLS)
 def test_what_is_no_bool_is_refused(call: str, value: Any) -> None:
@@ -126,6 +127,7 @@ QUICK = [
 ]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("value", [True, False, np.True_])
 @pytest.mark.parametrize("call", QUICK)
 def test_bools_are_taken(call: str, value: Any) -> None:

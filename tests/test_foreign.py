@@ -74,6 +74,7 @@ def test_a_state_in_both_tiers_is_in_the_faster_one() -> None:
     assert rb.simulate(found, 3, ram=1, disk=1).steps_run == 3 + 2 + 1
 
 
+@pytest.mark.quick
 def test_a_tape_stored_anywhere_is_a_tape() -> None:
     theirs = [Forward(0, 2, False, True, DISK), Copy(1, DISK, WORK), Reverse(2, 1), Move(0, DISK, WORK), Reverse(1, 0)]
     assert list(Foreign(theirs, 2)) == [Record(0), Record(1), Backward(1), Backward(0)]
@@ -91,6 +92,7 @@ def test_moving_to_the_same_tier_or_to_nothing() -> None:
     assert list(Foreign(theirs, 9))[4] == Drop(1)
 
 
+@pytest.mark.quick
 def test_functions_iterators_and_lists() -> None:
     """A list and a function are read each time; an iterator once, and its translation kept."""
     made = []

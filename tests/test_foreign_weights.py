@@ -53,6 +53,7 @@ def test_with_names_like_theirs_only_the_ending_is_renamed(path):
         np.testing.assert_array_equal(net.params[name.removesuffix("_l0")], a)
 
 
+@pytest.mark.quick
 def test_a_dict_renames_too_and_its_file_of_ours_is_read_back(path, tmp_path):
     net, again = model(), model()
     rb.load_weights(net, path, rename={name: ours for ours, name in OURS.items()})
@@ -83,6 +84,7 @@ def test_the_error_proposes_the_names(path):
         np.testing.assert_array_equal(net.params[ours], theirs()[name])
 
 
+@pytest.mark.quick
 def test_names_go_back_to_theirs(path, tmp_path):
     net = model(lstm="lstm", fc="fc")
     rb.load_weights(net, path, rename=lambda name: name.removesuffix("_l0"))
@@ -98,6 +100,7 @@ def test_names_go_back_to_theirs(path, tmp_path):
         rb.save_weights(net, tmp_path / "back.safetensors", rename={"fc.wight": "x"})
 
 
+@pytest.mark.quick
 def test_an_encoder_is_loaded_and_a_new_head_stays(path):
     net = rb.Sequential(rb.LSTM(3, 4, rng=0, name="lstm"), rb.Dense(4, 7, rng=1, name="head"))
     before = net.params.copy()

@@ -98,6 +98,7 @@ def hooks(monkeypatch: pytest.MonkeyPatch, lock: Counted) -> dict[str, Callable[
     return found
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("after", ["after_in_parent", "after_in_child"])
 def test_a_lock_that_is_registered_while_a_fork_goes_on_is_not_released(
     monkeypatch: pytest.MonkeyPatch, after: str

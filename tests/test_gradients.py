@@ -19,6 +19,7 @@ def draw(*shape: int) -> np.ndarray:
     return np.random.default_rng(42).normal(size=shape)
 
 
+@pytest.mark.quick
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize(("steps", "chunk"), LENGTHS.values(), ids=LENGTHS.keys())
 @pytest.mark.parametrize("cell", models.CELLS)
@@ -60,6 +61,7 @@ def test_convolution_two_recurrents_and_head() -> None:
     rb.check_grads(models.conv_stack(), draw(15, 2, 1, 12), draw(15, 2, 3), rb.losses.MeanSquaredError(), chunk=2)
 
 
+@pytest.mark.quick
 def test_graph_of_recurrents_with_splits_merges_and_shared_layers() -> None:
     model = models.residual()
     found = rb.check_grads(model, draw(7, 2, 3), chunk=3)
@@ -122,6 +124,7 @@ class Wrong(Pointwise):
         return 1 - saved[0]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("method", ["complex", "central"])
 def test_check_finds_a_wrong_derivative(method: str) -> None:
     with pytest.raises(rb.GradientError, match=r"gradient by input 0\[\d, \d\] is .* its derivative"):
@@ -144,6 +147,7 @@ def test_check_finds_a_wrong_gradient_at_one_step(monkeypatch: pytest.MonkeyPatc
         rb.check_grads(model, draw(5, 2, 3), chunk=5)
 
 
+@pytest.mark.quick
 def test_central_differences_hold_to_1e_7() -> None:
     found = rb.check_grads(models.CELLS["gru reset after"](3, 2, "float64"), draw(5, 2, 3), method="central")
     assert 0 < found.worst <= 1e-7

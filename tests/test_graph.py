@@ -36,6 +36,7 @@ OPERATORS: dict[str, tuple[Any, Any]] = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", OPERATORS)
 def test_operators(name: str) -> None:
     on_values, on_arrays = OPERATORS[name]
@@ -62,6 +63,7 @@ def test_a_deep_chain_does_not_recurse() -> None:
     assert found.dx.tolist() == [[1.0]]
 
 
+@pytest.mark.quick
 def test_nested_graphs_flatten() -> None:
     inner = rb.Sequential(rb.Dense(3, 3, rng=0), rb.Tanh())
     outer = rb.Sequential(inner, rb.Sequential(inner, rb.Dense(3, 2, rng=1)))
@@ -320,6 +322,7 @@ def recurrent_in_cell() -> rb.Cell:
     return rb.Cell(x, {h: rb.LSTM(2, 2)(x) + h}, h)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("case", WRONG)
 def test_errors_name_place_found_and_cure(case: str) -> None:
     make, error, message = WRONG[case]

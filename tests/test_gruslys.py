@@ -73,6 +73,7 @@ def test_ism_schedule(chunks: int, m: int) -> None:
     assert [action for action in schedule if isinstance(action, Store)] in ([], [Store(0)])
 
 
+@pytest.mark.quick
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("alpha", [1, 2, 3, 7])
 @pytest.mark.parametrize("m", [1, 2, 3, 8, 30, 200])
@@ -83,6 +84,7 @@ def test_msm_schedule(chunks: int, m: int, alpha: int) -> None:
     assert peak_units(schedule, alpha) <= m
 
 
+@pytest.mark.quick
 def test_headline_of_the_paper() -> None:
     """T = 1000 with 95 % of the memory saved takes a third more time, a backward step being two forward ones."""
     assert ISM(1000, 50).steps == MSM(1000, 50, 1).steps == 1950

@@ -17,6 +17,7 @@ from rnnbp.rng import Context
 PAGE = pydoc.plain(pydoc.render_doc(rb)).partition("PACKAGE CONTENTS")
 
 
+@pytest.mark.quick
 def test_help_of_the_package_is_a_page() -> None:
     page, _, rest = PAGE
     assert len(page.splitlines()) <= 60
@@ -30,6 +31,7 @@ def test_every_public_name_is_on_the_page() -> None:
     assert set(rb.__all__) - words == set()
 
 
+@pytest.mark.quick
 def test_names_are_there_for_whoever_else_asks() -> None:
     assert set(rb.__all__) <= set(dir(rb))
     assert "__version__" in dir(rb)

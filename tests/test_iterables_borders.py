@@ -199,6 +199,7 @@ def test_batch_first_loaders_with_a_label_for_each_sequence() -> None:
             np.testing.assert_array_equal(getattr(found, name), getattr(other, name))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_lengths_in_the_place_of_a_mask(batch_first: bool) -> None:
     x, steps, lengths = RNG.normal(size=(6, T, F)), RNG.normal(size=(6, T, 1)), np.array([5, 2, 3, 1, 5, 4])

@@ -83,14 +83,14 @@ def test_every_cell_without_each_rule(cell: str, without: tuple[str, ...]) -> No
     agree(models.CELLS[cell](3, 4, "float64"), reals(7, 5, 3), without, kernels)
 
 
-@pytest.mark.one_in(8)
+@pytest.mark.one_in(8, "shape")
 @pytest.mark.parametrize("shape", [(1, 5, 3), (7, 1, 3), (1, 1, 3), (700, 7, 3)])
 @pytest.mark.parametrize("cell", COMPILED)
 def test_every_cell_in_every_shape(cell: str, shape: tuple[int, ...]) -> None:
     agree(models.CELLS[cell](3, 37, "float64"), reals(*shape), (), kernels)
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(8, "nbytes")
 @pytest.mark.parametrize("nbytes", [16, 32, 64])
 @pytest.mark.parametrize("cell", COMPILED)
 def test_every_cell_in_vectors_of_every_width(cell: str, nbytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,6 +234,7 @@ def gradients(model: Any, *, steps: int = 90, batch: int = 7, dtype: str = "floa
     return rb.bptt(model, x, dy, lambda y, dy: ((y * dy).sum(), dy), backend="llvm", **how)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("cell", [rb.RNN, rb.LSTM, rb.GRU])
 def test_bits_do_not_depend_on_threads(cell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model, found = cell(3, 20, rng=0), []
@@ -341,6 +342,7 @@ def test_a_number_of_threads_that_is_none(given: str, monkeypatch: pytest.Monkey
         gradients(rb.RNN(3, 20, rng=0))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "checkpoint", ["sqrt", rb.schedules.EveryK(9, 3), rb.schedules.Revolve(9, 2), rb.schedules.Optimal(9, 5, 3)]
 )
@@ -375,6 +377,7 @@ def test_complex_steps(cell: str) -> None:
         np.testing.assert_allclose(found.grads[key], expected.grads[key], rtol=0, atol=1e-13)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt", rb.schedules.ThinTapes(5)])
 @pytest.mark.parametrize("cell", [rb.LSTM, rb.GRU])
 def test_bytes_are_predicted_and_kept(cell: Any, checkpoint: Any) -> None:

@@ -75,6 +75,7 @@ def test_writes_to_no_argument_and_no_parameter(case: Case) -> None:
     assert same_bits(kept_later[:2], (outputs(y), saved))
 
 
+@pytest.mark.one_in(4)
 @every_case
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["in-order", "reversed"])
 def test_two_calls_do_not_disturb_each_other(case: Case, order: tuple[int, int]) -> None:
@@ -94,6 +95,7 @@ def test_two_calls_do_not_disturb_each_other(case: Case, order: tuple[int, int])
     assert same_bits((results[0], results[1]), tuple(expected))
 
 
+@pytest.mark.one_in(4)
 @every_case
 @every_dtype
 def test_keeps_the_dtype(case: Case, dtype: str) -> None:
@@ -105,6 +107,7 @@ def test_keeps_the_dtype(case: Case, dtype: str) -> None:
     assert {a.dtype.name for a in present(saved) if a.dtype.kind in "fc"} <= {dtype}
 
 
+@pytest.mark.one_in(4)
 @every_case
 @every_dtype
 def test_saves_what_it_declares(case: Case, dtype: str) -> None:
@@ -192,6 +195,7 @@ def test_saved_values_lead_with_the_batch_axes(case: Case) -> None:
     assert all(a.shape[:2] == CHUNK for a in saved)
 
 
+@pytest.mark.one_in(4)
 @every_case
 @pytest.mark.parametrize("batch", [CHUNK, (1, 1), (1,), ()], ids=str)
 def test_parameter_gradients_belong_to_the_caller(case: Case, batch: tuple[int, ...]) -> None:
@@ -220,6 +224,7 @@ def backwards(a: Array) -> Array:
     return np.ascontiguousarray(np.flip(a))[(slice(None, None, -1),) * a.ndim]
 
 
+@pytest.mark.one_in(4)
 @every_case
 @pytest.mark.parametrize("layout", [strided, transposed, backwards], ids=lambda f: f.__name__)
 def test_any_memory_layout_gives_the_same_values(case: Case, layout: Callable[[Array], Array]) -> None:
@@ -236,6 +241,7 @@ def test_any_memory_layout_gives_the_same_values(case: Case, layout: Callable[[A
         close(a, b)
 
 
+@pytest.mark.one_in(4)
 @every_case
 @pytest.mark.parametrize("batch", [(1, 1), (1,), (1, BATCH), (STEPS, 1)], ids=str)
 def test_batch_axes_of_one(case: Case, batch: tuple[int, ...]) -> None:
@@ -255,6 +261,7 @@ def test_batch_axes_of_one(case: Case, batch: tuple[int, ...]) -> None:
     assert all(grads[key].shape == value.shape for key, value in layer.params.items())
 
 
+@pytest.mark.one_in(4)
 @every_case
 @pytest.mark.parametrize("batch", [(0,), (STEPS, 0), ()], ids=str)
 def test_no_batch_and_an_empty_batch(case: Case, batch: tuple[int, ...]) -> None:

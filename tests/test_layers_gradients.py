@@ -53,6 +53,7 @@ def error(found: Array, expected: Array) -> float:
     return float((np.abs(found - expected) / np.maximum(1, np.abs(expected))).max(initial=0))
 
 
+@pytest.mark.quick
 @every_case
 def test_backward_inputs(case: Case) -> None:
     layer, xs = prepared(case)
@@ -72,6 +73,7 @@ def test_backward_inputs(case: Case) -> None:
 PARAMETRIC = [case for case in CASES if case.build("float64").params]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("case", PARAMETRIC, ids=lambda case: case.id)
 def test_backward_params(case: Case) -> None:
     layer, xs = prepared(case)

@@ -28,6 +28,7 @@ CLOSED_FORMS: list[tuple[Layer, Callable[[float], float]]] = [
 ]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("layer", "formula"), CLOSED_FORMS, ids=[str(layer) for layer, _ in CLOSED_FORMS])
 def test_activations_are_their_formulas(layer: Layer, formula: Callable[[float], float]) -> None:
     x = np.array([-9.0, -2.5, -1.0, -0.3, 0.0, 0.2, 1.0, 2.5, 9.0])
@@ -86,6 +87,7 @@ def test_softmax_is_a_distribution(scale: float, dtype: str) -> None:
     np.testing.assert_allclose(np.exp(L.LogSoftmax()(x)), y, rtol=1e-5 if dtype == "float32" else 1e-12)
 
 
+@pytest.mark.quick
 def test_softmax_is_its_formula() -> None:
     x = np.random.default_rng(0).normal(size=(4, 7))
     total = np.array([math.fsum(map(math.exp, row)) for row in x])
@@ -99,6 +101,7 @@ def test_softmax_loses_no_digits_to_a_common_shift(layer: Layer) -> None:
     assert layer(x + 4096).tolist() == layer(x).tolist()
 
 
+@pytest.mark.quick
 def test_dense_sums_over_all_inputs() -> None:
     layer = L.Dense((3, 2), 4, dtype="float64", rng=0)
     a, b = (np.random.default_rng(1).normal(size=(5, n)) for n in (3, 2))
@@ -110,6 +113,7 @@ def test_dense_sums_over_all_inputs() -> None:
     np.testing.assert_allclose(layer(a, b), expected, rtol=1e-14)
 
 
+@pytest.mark.quick
 def test_merges_and_splits() -> None:
     a, b, c = np.array([[1.0, 2.0]]), np.array([[3.0, 5.0]]), np.array([[7.0, 11.0]])
     assert L.Add(3)(a, b, c).tolist() == [[11.0, 18.0]]
@@ -161,6 +165,7 @@ CONVOLUTIONS = [
 ]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("setting", CONVOLUTIONS, ids=str)
 def test_convolution_in_two_dimensions(setting: Any) -> None:
     kernel, stride, padding, (before, after), dilation = setting
@@ -172,6 +177,7 @@ def test_convolution_in_two_dimensions(setting: Any) -> None:
         assert layer(x).shape[2:] == x.shape[2:]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("setting", CONVOLUTIONS, ids=str)
 def test_convolution_in_one_dimension(setting: Any) -> None:
     kernel, stride, padding, (before, after), dilation = setting
@@ -219,6 +225,7 @@ POOLS = [
 ]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("setting", POOLS, ids=str)
 @pytest.mark.parametrize("pool", [L.MaxPool, L.AvgPool])
 @pytest.mark.parametrize("values", ["distinct", "ties"])
@@ -273,6 +280,7 @@ def test_max_pool_passes_nan_on(place: int) -> None:
     assert np.isnan(L.MaxPool(3)(x)).all()
 
 
+@pytest.mark.quick
 def test_layer_norm_is_its_formula() -> None:
     layer = L.LayerNorm((2, 3), eps=0.3, dtype="float64")
     rng = np.random.default_rng(0)
@@ -304,6 +312,7 @@ def test_layer_norm_of_equal_and_of_large_features(dtype: str) -> None:
     np.testing.assert_allclose(dx[0], np.array([-1.5, -0.5, 0.5, 1.5]) / math.sqrt(1e-5), rtol=1e-6)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "uint64"])
 def test_embedding_takes_rows_and_sums_their_deltas(dtype: str) -> None:
     layer = L.Embedding(6, 3, dtype="float64", rng=0)
@@ -331,6 +340,7 @@ def test_embedding_starts_as_a_standard_normal() -> None:
     assert abs(weight.std() - 1) < 0.03
 
 
+@pytest.mark.quick
 def test_one_hot() -> None:
     y = L.OneHot(3)(np.array([[2, 0], [1, 2]]))
     assert y.tolist() == [[[0, 0, 1], [1, 0, 0]], [[0, 1, 0], [0, 0, 1]]]
@@ -364,6 +374,7 @@ def drop(layer: Layer, x: Array, **where: Any) -> Array:
     return y
 
 
+@pytest.mark.quick
 def test_dropout_drops_its_share_and_scales_the_rest() -> None:
     x = np.random.default_rng(0).normal(size=(100, 200)) + 5
     y = drop(L.Dropout(0.3), x)

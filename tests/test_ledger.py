@@ -92,6 +92,7 @@ def test_the_forecast_is_the_ledger(model: str, schedule: str, chunk: int) -> No
     assert {name: getattr(stats, name) for name in figures(expected)} == figures(expected)
 
 
+@pytest.mark.quick
 def test_a_forecast_needs_what_layers_declare() -> None:
     class Own(rb.Layer):
         def __init__(self) -> None:

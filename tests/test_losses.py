@@ -45,6 +45,7 @@ def freeze(*arrays):
             x.flags.writeable = False
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("name", LOSSES)
 def test_derivative_by_complex_step(name, weights):
@@ -82,6 +83,7 @@ def naive(loss, y, target):
     return -(1 - e) * v[target] * log_p[target] - e / K * sum(v[c] * log_p[c] for c in range(K))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("name", LOSSES)
 def test_values_are_the_definition(name, weights):
@@ -99,6 +101,7 @@ def test_values_are_the_definition(name, weights):
     np.testing.assert_allclose(dy, loss.summed(y, target, w)[1] / count, rtol=1e-14)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("loss", "y", "target", "value", "dy"),
     [
@@ -120,6 +123,7 @@ def test_closed_forms(loss, y, target, value, dy):
     np.testing.assert_allclose(derivative, dy, rtol=1e-14, atol=1e-16)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("chunk", [1, 2, 4, 6])
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("name", LOSSES)
@@ -295,6 +299,7 @@ ERRORS = [
 ]  # fmt: skip
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("loss", "y", "target", "weights", "error", "message"), ERRORS)
 def test_errors(loss, y, target, weights, error, message):
     with pytest.raises(error, match=re.escape(message)):

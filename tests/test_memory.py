@@ -45,6 +45,7 @@ def take(nbytes: int) -> None:
     np.ones(nbytes, np.uint8)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("nbytes", [0, 1, 1000, 4096, 10**6, 123_456_789])
 def test_an_array_that_is_kept(nbytes: int) -> None:
     with rb.memory.measure() as used:
@@ -226,6 +227,7 @@ def test_one_line_with_units() -> None:
     assert str(used) == "peak 1.23 GB, kept -4.56 kB, high water +52.3 MB"
 
 
+@pytest.mark.quick
 def test_the_peak_of_a_run_is_its_ledger_s() -> None:
     rng = np.random.default_rng(0)
     x, y = (rng.normal(size=(96, 32, 64)).astype(np.float32) for _ in range(2))

@@ -80,6 +80,7 @@ def test_a_resumed_run_has_the_metrics_of_all_its_steps(tmp_path: Path) -> None:
     assert history.metrics == whole.metrics
 
 
+@pytest.mark.quick
 def test_a_trainer_evaluates_and_predicts_a_source() -> None:
     one = trainer(metrics=["accuracy"])
     one.fit(DATA, epochs=1)

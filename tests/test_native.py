@@ -106,6 +106,7 @@ def test_large_arrays_are_looked_at_by_machine_code(backend: str, monkeypatch: p
     assert seen == ([finite.LARGE] if backend == "llvm" else [])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_squares(n: int, dtype: str) -> None:
@@ -119,6 +120,7 @@ def test_squares_that_overflow_are_no_bad_gradients(backend: str) -> None:
     np.testing.assert_allclose(grads["a"], 1 / np.sqrt(163), rtol=1e-12)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("rule", ["adam", "adam with a penalty", "adamw"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_adam_has_numpys_bits(rule: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,6 +177,7 @@ def test_softmax_where_there_is_nan_or_infinity() -> None:
     np.testing.assert_array_equal(top, [np.nan, np.inf, -np.inf, y[3].max()])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("masked", [False, True])
 def test_cross_entropy_is_the_same_by_both(smoothing: float, masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:

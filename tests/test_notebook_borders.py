@@ -77,6 +77,7 @@ def test_fit_can_be_silent(cell: Outputs) -> None:
     assert cell.texts == []
 
 
+@pytest.mark.quick
 def test_bptt_shows_the_bar_that_is_asked_for(cell: Outputs) -> None:
     rb.bptt(rb.LSTM(3, 4), X, Y, LOSS, chunk=10, checkpoint="sqrt", progress=True)
     (texts,) = cell.texts

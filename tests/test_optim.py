@@ -82,6 +82,7 @@ def oracle(cls, p, grads, lr, o):
     return p
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-13), (np.float32, 5e-6)])
 @every_case
 def test_trajectories_are_the_formulas(cls, options, dtype, tolerance):
@@ -422,6 +423,7 @@ def test_clip_value(dtype):
     assert grads["b"] == 1.0
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     ("max_norm", "a", "b"), [(6.5, [1.5, 2.0], 6.0), (13.0, [3.0, 4.0], 12.0), (20.0, [3.0, 4.0], 12.0)]
@@ -484,6 +486,7 @@ def test_clipping_names_a_read_only_gradient(clip):
 # Learning rates
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("schedule", "wanted"),
     [
@@ -501,6 +504,7 @@ def test_schedules_are_pure_functions_with_these_values(schedule, wanted):
     assert [schedule(step) for step in wanted] == [schedule(step) for step in wanted]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("options", "metrics", "wanted"),
     [
@@ -541,6 +545,7 @@ def rosenbrock(params):
     return closure
 
 
+@pytest.mark.quick
 def test_lbfgs_reaches_the_minimum_of_rosenbrock():
     params = {"x": np.array([-1.2]), "y": np.array(1.0)}
     x = params["x"]

@@ -42,6 +42,7 @@ RULES = [
 ]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("rule", "options", "own"), RULES)
 def test_a_group_is_updated_as_by_a_rule_of_its_own(rule, options, own):
     net, apart = model(), model()

@@ -110,12 +110,14 @@ def test_schedule_takes_what_the_tables_say(chunks: int, units: int, alpha: int)
     assert list(schedule) == list(schedule)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("units", [5, 30, 200])
 def test_never_dearer_than_the_policies_that_it_contains(units: int) -> None:
     for alpha in (1, 2, 6):
         assert cost(1000, units, alpha) <= min(MSM(1000, units, alpha).steps, Revolve(1000, units).steps)
 
 
+@pytest.mark.quick
 def test_figures() -> None:
     """MSM at 50 units of one unit a tape takes 1950; with the initial state's unit released, one less."""
     assert Optimal(1000, 50, 1).steps == MSM(1000, 50, 1).steps - 1 == 1949

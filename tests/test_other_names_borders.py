@@ -77,6 +77,7 @@ class Mine(rb.losses.MeanSquaredError):
     __module__ = "torch_models.losses"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("loss", [Mine(), rb.losses.MeanSquaredError()])
 def test_a_loss_of_ours_is_taken_wherever_it_is_defined(loss):
     assert rb.bptt(model(), X, TARGET, loss).loss > 0

@@ -71,6 +71,7 @@ def test_y_of_a_stream_of_known_length() -> None:
         rb.bptt(net(), iter([X]), iter([LABELS]), CE, return_y=True)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("chunk", [1, 7, 32, 50])
 def test_the_last_valid_step_of_each_sequence(chunk: int) -> None:
     whole, state = rb.predict(net(), X, chunk=chunk)

@@ -190,6 +190,7 @@ def test_batches_that_cannot_be(run: Path, batches: Any) -> None:
         trainer(run).resume()
 
 
+@pytest.mark.quick
 def test_an_error_of_the_source_says_what_it_was_asked_for(run: Path) -> None:
     def away(batch: Batch) -> Batch:
         raise OSError("the server is away")

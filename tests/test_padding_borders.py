@@ -103,6 +103,7 @@ def test_a_mapped_file_with_padding(tmp_path: Any) -> None:
     assert np.isnan(mapped[-1, 1]).all()
 
 
+@pytest.mark.quick
 def test_gradients_are_right_with_padding() -> None:
     x, y = reals(T, B, 3), reals(T, B, 1)
     rb.check_grads(net(), padded(x, np.nan), padded(y, np.nan), MSE, mask=MASK, samples=5)

@@ -143,6 +143,7 @@ COPIES: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("how", COPIES)
 def test_copies_of_parameters_are_plain_and_share_no_memory(how: str) -> None:
     model, before = small(), small().params.copy()

@@ -80,6 +80,7 @@ def test_thirty_budgets_are_kept_and_predicted(build: Any) -> None:
     assert len(chosen) > 4
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("build", [lstm, stack])
 def test_the_least_budget_works_and_a_byte_less_does_not(build: Any) -> None:
     case = build()
@@ -89,6 +90,7 @@ def test_the_least_budget_works_and_a_byte_less_does_not(build: Any) -> None:
         planned(case, least - 1)
 
 
+@pytest.mark.quick
 def test_too_small_a_budget_is_refused_with_nothing_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the budget: no costs are measured below the least, and they are from there on."""
     model, runs = rb.LSTM(8, 32, rng=0), []
@@ -119,6 +121,7 @@ def test_a_single_step_needs_no_slot() -> None:
     assert 0.8 * (least - OBJECTS - SPARE) < stats.peak_bytes <= least - OBJECTS - SPARE
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("build", [lstm, stack])
 def test_gradients_under_a_budget_are_those_of_full_caching(build: Any) -> None:
     case = build()
@@ -185,6 +188,7 @@ def test_other_budgets_are_refused(budget: Any) -> None:
         parse_budget(budget)
 
 
+@pytest.mark.quick
 def test_a_plan_prints_as_a_table() -> None:
     lines = str(planned(lstm(), "1 MB")).splitlines()
     assert [line.split()[0] for line in lines[:5]] == ["schedule", "bytes", "arrays", "objects", "free"]

@@ -298,6 +298,7 @@ def test_affine_and_sigmoid_as_one_unit_or_as_two_have_the_same_gradients() -> N
     np.testing.assert_allclose(one.dx, two.dx, rtol=1e-12)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("rule", RULES)
 def test_a_forecast_without_a_rule_is_the_ledger(rule: str) -> None:
     backend = rb.Backend("numpy", without=(rule,))

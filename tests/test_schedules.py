@@ -23,6 +23,7 @@ def test_all(chunks: int) -> None:
     assert found.counts == {"Record": chunks, "Backward": chunks}
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("k", [1, 2, 3, 8, 200])
 @pytest.mark.parametrize("chunks", SIZES)
 def test_every_k_against_its_formula(chunks: int, k: int) -> None:
@@ -83,6 +84,7 @@ CASES = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("case", CASES)
 def test_illegal_schedules_name_the_action(case: str) -> None:
     actions, message = CASES[case]
@@ -138,7 +140,9 @@ def legal(actions: list, chunks: int) -> bool:
     return done == list(reversed(range(chunks))) and not have
 
 
-@pytest.mark.parametrize(("chunks", "longest"), [(1, 5), (2, 4)])
+@pytest.mark.parametrize(
+    ("chunks", "longest"), [(1, 4), *(pytest.param(*size, marks=pytest.mark.long) for size in ((1, 5), (2, 4)))]
+)
 def test_every_short_sequence_of_actions_agrees_with_the_oracle(chunks: int, longest: int) -> None:
     """All sequences of a number of actions: exactly the legal ones pass."""
     kinds = (Advance, Record, Keep, Rebuild, Store, Load, Drop, Backward)

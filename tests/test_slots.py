@@ -45,6 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("tier", ["ram", "disk"])
 def test_what_is_loaded_is_what_was_stored(tier: Any, folder: Path) -> None:
     ledger = Ledger()
@@ -85,6 +86,7 @@ def test_at_most_one_checkpoint_waits_for_the_disk(folder: Path) -> None:
     slots.close()
 
 
+@pytest.mark.quick
 def test_the_gradients_are_those_of_ram(folder: Path) -> None:
     found, cached = run(checkpoint=on_disk), run()
     assert found.stats.writes == {"ram": 1, "disk": 5}
@@ -94,6 +96,7 @@ def test_the_gradients_are_those_of_ram(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.quick
 def test_a_damaged_file_is_found_and_parameters_stay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = module._write
 

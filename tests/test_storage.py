@@ -47,6 +47,7 @@ def bits(array):
     return array.astype(array.dtype.newbyteorder("<")).tobytes("C")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ARRAYS)
 def test_every_dtype_and_layout_returns(tmp_path, name):
     save_tensors(tmp_path / "a", {name: ARRAYS[name]}, {})
@@ -119,6 +120,7 @@ def test_several_bytes_overwritten_are_found(tmp_path, seed):
                 load_tensors(path)
 
 
+@pytest.mark.quick
 def test_truncation_at_every_length_is_found(tmp_path):
     path = tmp_path / "a"
     data = small(path)
@@ -317,6 +319,7 @@ def model(n=5, dtype="float32", rng=0, **more):
     return rb.Sequential(rb.LSTM(3, n, dtype=dtype, rng=rng), rb.Dense(n, 2, dtype=dtype, rng=rng, **more))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_weights_return_into_the_live_arrays(tmp_path, dtype):
     saved, other = model(dtype=dtype), model(dtype=dtype, rng=1)

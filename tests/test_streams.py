@@ -79,6 +79,7 @@ def test_a_stream_of_unknown_length_gives_the_bits_of_an_array(case: str, schedu
     assert found.stats.steps_rerun == expected.stats.steps_rerun
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "schedule",
     ["all", "sqrt", lambda n: rb.schedules.Revolve(n, 2), lambda n: rb.schedules.DiskRevolve(n, 1, 0.1, 0.1)],
@@ -90,6 +91,7 @@ def test_a_stream_of_known_length_runs_every_schedule(case: str, schedule: Any) 
     same(found, rb.bptt(model, x, target, loss, chunk=4, checkpoint=schedule))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("unknown", [True, False])
 def test_masks_may_be_streams(unknown: bool) -> None:
     model, x, target, loss = CASES["symbols"]

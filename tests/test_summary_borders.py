@@ -28,6 +28,7 @@ encoder  LSTM(16, 64, name='encoder')  (T, B, 64)      20,992
 """
 
 
+@pytest.mark.quick
 def test_the_table_with_steps_and_batch() -> None:
     x, h = rb.Input(3), rb.State(4, "h")
     cell = rb.Cell(x, {h: rb.Dense((3, 4), 4, bias=False)(x, h)}, output=h)  # y is the state before the step

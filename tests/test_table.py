@@ -107,7 +107,7 @@ def test_bits_do_not_depend_on_schedule_or_threads(cell: str, monkeypatch: pytes
     monkeypatch.setattr("rnnbp.kernels.affine.WAKING", 1)
     model, (x, target) = model_of(layer_of("embedding", "float32"), cell, "float32"), symbols()
     found = []
-    for threads, checkpoint in itertools.product("13", ("all", "sqrt", FEW[0])):
+    for threads, checkpoint in (("1", "all"), ("3", "all"), ("1", "sqrt"), ("3", FEW[0])):
         monkeypatch.setenv("RNNBP_NUM_THREADS", threads)
         found.append(rb.bptt(model, x, target, rb.losses.CrossEntropy(), checkpoint=checkpoint, chunk=4))
     for other in found[1:]:

@@ -18,6 +18,7 @@ def test_three_chunks_by_hand() -> None:
     assert list(ThinTapes(3)) == expected
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("chunks", SIZES)
 def test_all_states_kept(chunks: int) -> None:
     schedule = ThinTapes(chunks)
@@ -38,6 +39,7 @@ def test_states_of_a_segment_kept(chunks: int, k: int) -> None:
     assert list(schedule) == list(schedule)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("schedule", [All(30), EveryK(30, 4), Revolve(30, 3), ISM(30, 4), Optimal(30, 12, 3)])
 def test_any_schedule_can_be_thin(schedule: All) -> None:
     """The same runs, slots and loads; one tape at most, and as many thin ones as tapes waited."""

@@ -79,6 +79,7 @@ def test_disk_revolve_takes_what_its_tables_say(chunks: int, ram: int, write: fl
     assert list(schedule) == list(schedule)
 
 
+@pytest.mark.quick
 def test_disk_revolve_at_its_ends() -> None:
     """A free disk is as many slots as chunks; one too dear is not used."""
     free, dear = rb.simulate(DiskRevolve(50, 1, 0, 0)), DiskRevolve(50, 3, 1e6, 1e6)

@@ -33,6 +33,7 @@ def same(a, b):
 # What training finds
 
 
+@pytest.mark.quick
 def test_least_squares():
     """The minimum of a mean of squares is where numpy.linalg.lstsq says."""
     rng = np.random.default_rng(0)
@@ -49,6 +50,7 @@ def test_least_squares():
     assert history.reason == "finished"
 
 
+@pytest.mark.quick
 def test_one_step_of_gradient_descent_by_hand():
     model = rb.Sequential(
         rb.Dense(1, 1, bias=False, weight_init=lambda rng, shape: np.full(shape, 3.0), dtype="float64")
@@ -299,6 +301,7 @@ def whole(tmp_path_factory):
 STEPS = 11
 
 
+@pytest.mark.quick
 @pytest.mark.one_in(4)
 @pytest.mark.parametrize("stop", range(1, STEPS))
 @pytest.mark.parametrize("name", RUNS)
@@ -458,6 +461,7 @@ def test_other_data_are_refused(tmp_path):
     assert trainer.fit(data, steps=4).steps == 4
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("at", [0, 100, -1])
 def test_a_damaged_snapshot_is_refused_and_changes_nothing(tmp_path, at):
     trainer, data = text_run(folder=tmp_path)
@@ -822,6 +826,7 @@ def test_a_progress_bar_that_is_unwanted(capfd, monkeypatch):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ["sgd", "adagrad", "rmsprop", "adam", "adamw"])
 def test_fit_builds_the_optimiser(name):
     rule = {"sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSProp", "adam": "Adam", "adamw": "AdamW"}[name]

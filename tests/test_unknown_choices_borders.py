@@ -46,6 +46,7 @@ def test_capital_letters_and_dashes_do_not_matter_and_what_is_far_is_not_named()
     assert hint(3, ["all"]) == ""
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("loss", "built"),
     [

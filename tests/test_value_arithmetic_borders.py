@@ -40,6 +40,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_there_is_not_names_the_layer(case: str) -> None:
     call, text = REFUSED[case]
@@ -111,6 +112,7 @@ NAMES: dict[str, tuple[Any, str, str]] = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("case", NAMES)
 def test_a_name_that_a_module_lacks(case: str) -> None:
     module, name, text = NAMES[case]

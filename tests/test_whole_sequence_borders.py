@@ -176,6 +176,7 @@ def test_a_derivative_that_is_not_finite(bad: float) -> None:
         rb.bptt(model(), *data(29, 3), rb.losses.WholeSequence(loss), chunk=8, backend="numpy")
 
 
+@pytest.mark.quick
 def test_training_of_the_last_step() -> None:
     """A ratio loss with ``Sequences(last=True)``, epochs and validation."""
     x, target = real(12, 20, 8, dtype="float64"), real(12, 5, dtype="float64")

@@ -25,6 +25,7 @@ def takes(*lengths: int) -> list[np.ndarray]:
     return [RNG.normal(size=(n, 1)) for n in lengths]
 
 
+@pytest.mark.quick
 def test_a_warm_up_outside_the_loss() -> None:
     x, y = takes(60)[0], takes(60)[0]
     warm = np.arange(60) % 30 >= 12  # the first 12 steps of each of the two lanes

@@ -173,6 +173,7 @@ ALSO = {
 """Other words by which an error names an argument."""
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("name", "argument", "k"), CASES)
 def test_a_wrong_argument_is_refused_by_name(name: str, argument: str, k: int) -> None:
     run, kinds = CALLS[name]
