@@ -477,7 +477,7 @@ def test_a_notebook_shows_it_as_no_error(
     fresh_cache: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
-    monkeypatch.setattr(machine, "in_notebook", lambda: True)
+    monkeypatch.setattr("rnnbp.bars.in_notebook", lambda: True)
     machine._tell.cache_clear()
     compiled_again(fresh_cache)
     said = capsys.readouterr()

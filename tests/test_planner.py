@@ -19,7 +19,8 @@ from rnnbp.bptt.problem import as_model
 from tests import models
 from tests.schedule_checks import figures
 
-calibration, settle = (import_module(f"rnnbp.bptt.{name}") for name in ("calibration", "settle"))
+calibration = import_module("rnnbp.bptt.calibration")
+settle = import_module("rnnbp.bptt.settle")
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
 COSTS = Costs(dict.fromkeys(STEP, 0.5), STEP)
