@@ -140,3 +140,28 @@ def test_one_sequence_without_its_batch_is_told_so(layer: Any, shape: tuple[int,
     model = rb.Graph(x, made[0] if isinstance(made, tuple) else made)
     with pytest.raises(rb.ShapeError, match=r"axis 1, the batch, is missing; give x\[:, None\]"):
         rb.predict(model, reals(*shape))
+
+
+TARGETS: dict[str, tuple[Any, Any, rb.losses.Loss, str]] = {
+    "numbers": (
+        reals(40, 2),
+        reals(40),
+        MSE,
+        r"Windows: target has shape \(40,\); .* takes \(S, 1\), as the outputs: give target\[",
+    ),
+    "of recordings": ([reals(20, 2)] * 2, [reals(20)] * 2, MSE, r"target has shape \(20,\); .* takes \(S, 1\)"),
+    "one-hot rows": (
+        reals(40, 2),
+        np.eye(1)[[0] * 40],
+        rb.losses.CrossEntropy(),
+        r"class numbers \(S,\) .*target.argmax",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TARGETS)
+def test_targets_of_windows_are_told_in_their_own_shapes(case: str) -> None:
+    x, target, loss, words = TARGETS[case]
+    data = rb.Windows(x, target, horizon=8, batch_size=1)
+    with pytest.raises(rb.ShapeError, match=words):
+        rb.fit(new_model(), data, loss, epochs=1)

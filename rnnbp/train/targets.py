@@ -8,6 +8,7 @@ from rnnbp.bptt.problem import as_model
 from rnnbp.losses import CrossEntropy, Elementwise, Loss
 from rnnbp.numerics import Shape, ShapeError
 from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.windows import Windows
 
 
 def check_targets(model: Any, source: object, loss: object) -> None:
@@ -15,21 +16,35 @@ def check_targets(model: Any, source: object, loss: object) -> None:
 
     A loss sees batches (T, B, ...) alone, in which one target of each sequence stands at its last step.
     """
-    if not isinstance(source, Sequences | Examples) or source.target is None:
-        return
     if not isinstance(loss, CrossEntropy | Elementwise):
         return
-    try:
-        (features,) = as_model(model).output_shapes(source.x.shape[1 if isinstance(source, Examples) else 2 :])
-    except ShapeError:  # which the first batch says better
+    if isinstance(source, Windows):
+        one = source.recordings[0]
+        features, found = _features(model, one.x.shape[1:]), one.target
+        if features is not None and found is not None:
+            _check("Windows: target", found.shape, found.shape[1:], features, loss, "(S,)")
+        return
+    if not isinstance(source, Sequences | Examples) or source.target is None:
+        return
+    features = _features(model, source.x.shape[1 if isinstance(source, Examples) else 2 :])
+    if features is None:
         return
     name, shape = f"{type(source).__name__}: target", source.target.shape
     if isinstance(source, Examples) or source.last:
-        _check(name, shape, shape[1:], features or (), loss, "(N,)")
+        _check(name, shape, shape[1:], features, loss, "(N,)")
     elif source.batch_first:
-        _check(name, shape, shape[2:], features or (), loss, "(N, T)")
+        _check(name, shape, shape[2:], features, loss, "(N, T)")
     else:
-        _check(name, (shape[1], shape[0], *shape[2:]), shape[2:], features or (), loss, "(T, N)")
+        _check(name, (shape[1], shape[0], *shape[2:]), shape[2:], features, loss, "(T, N)")
+
+
+def _features(model: Any, shape: Shape) -> Shape | None:
+    """The features of outputs for an x of these; None where it does not fit, which the first batch says better."""
+    try:
+        (features,) = as_model(model).output_shapes(shape)
+    except ShapeError:
+        return None
+    return features
 
 
 def _check(name: str, shape: Shape, own: Shape, features: Shape, loss: Loss, axes: str) -> None:
