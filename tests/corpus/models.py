@@ -66,6 +66,26 @@ def shared_initial(dtype: str) -> Any:
     return rb.Recurrent(rb.Cell(x, {h: h_new}, output=y), initial="learned")
 
 
+def differences(dtype: str) -> Any:
+    """A cell of sums, differences and products of several values, one of them with itself."""
+    x, h = rb.Input(4), rb.State(4)
+    a, b = (rb.Dense((4, 4), 4, dtype=dtype, rng=k)(x, h) for k in (1, 2))
+    m = rb.Subtract()(rb.Tanh()(a), rb.Multiply()(b, b))
+    h_new = rb.Tanh()(rb.Add(3)(m, h - x, 0.5 - a * h) - rb.ReLU()(b))
+    return rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new - m))
+
+
+def pieces(dtype: str) -> Any:
+    """A cell that cuts values and joins and shapes them, in parts that overlap and parts that nothing takes."""
+    x, h, c = rb.Input(4), rb.State(6, "h"), rb.State((2, 3), "c")
+    a = rb.Dense((4, 6), 9, bias=False, dtype=dtype, rng=1)(x, h)
+    first, middle, last = rb.Split(2, 4, 3)(a)
+    cut = rb.Concat(4, 2)(rb.Slice(9, 3, 7)(a), rb.Identity()(first))
+    c_new = rb.Reshape(6, (2, 3))(rb.Sigmoid()(cut)) * c + rb.Scale(-1.0, 1.0)(rb.Reshape(6, (2, 3))(h))
+    h_new = rb.Tanh()(rb.Flatten(2)(c_new)) * rb.Softmax()(rb.Concat(4, 2)(middle, rb.Split(1, 2)(last)[1]))
+    return rb.Recurrent(rb.Cell(x, {h: h_new, c: c_new}, output=rb.LayerNorm((2, 3), dtype=dtype)(c_new)))
+
+
 def _in_cell(layer: Callable[[str], Any], n: int = 4) -> Callable[[str], Any]:
     """A cell whose new state goes through a layer."""
 
@@ -95,6 +115,8 @@ WITHIN: dict[str, Callable[[str], Any]] = {
 WRITTEN: dict[str, Model] = {
     **{f"cell with {name}": Model(_in_cell(layer), (3,), (4,)) for name, layer in WITHIN.items()},
     "output of its own": Model(shared_initial, (3,), (2,)),
+    "differences": Model(differences, (4,), (4,)),
+    "pieces": Model(pieces, (4,), (2, 3)),
     "gated unit": Model(lambda t: small.minimal_gated_unit(3, 5, t), (3,), (5,)),
     "gated unit, normalised": Model(lambda t: small.minimal_gated_unit(3, 5, t, norm=True), (3,), (5,)),
     "lstm gate by gate": Model(lambda t: small.design_lstm(3, 5, t), (3,), (5,)),
