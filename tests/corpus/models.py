@@ -86,6 +86,22 @@ def pieces(dtype: str) -> Any:
     return rb.Recurrent(rb.Cell(x, {h: h_new, c: c_new}, output=rb.LayerNorm((2, 3), dtype=dtype)(c_new)))
 
 
+def embedded(dtype: str) -> Any:
+    """A cell that takes symbols itself."""
+    x, h = rb.Input(()), rb.State(5)
+    h_new = rb.Tanh()(rb.Embedding(7, 5, dtype=dtype, rng=1)(x) + rb.Dense(5, 5, dtype=dtype, rng=2)(h))
+    return rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+
+
+def long(dtype: str) -> Any:
+    """A cell whose kernel is long and is therefore put down in parts that call functions."""
+    x, h = rb.Input(3), rb.State(4)
+    v = rb.Dense((3, 4), 4, dtype=dtype, rng=1)(x, h)
+    for k in range(140):
+        v = rb.Tanh()(v * 0.9 + h) * rb.Sigmoid()(rb.LayerNorm(4, dtype=dtype)(v) - 0.01 * k)
+    return rb.Recurrent(rb.Cell(x, {h: v}, output=rb.Softmax()(v)))
+
+
 def _in_cell(layer: Callable[[str], Any], n: int = 4) -> Callable[[str], Any]:
     """A cell whose new state goes through a layer."""
 
@@ -117,6 +133,8 @@ WRITTEN: dict[str, Model] = {
     "output of its own": Model(shared_initial, (3,), (2,)),
     "differences": Model(differences, (4,), (4,)),
     "pieces": Model(pieces, (4,), (2, 3)),
+    "symbols in cell": Model(embedded, (), (5,), symbols=7),
+    "long cell": Model(long, (3,), (4,)),
     "gated unit": Model(lambda t: small.minimal_gated_unit(3, 5, t), (3,), (5,)),
     "gated unit, normalised": Model(lambda t: small.minimal_gated_unit(3, 5, t, norm=True), (3,), (5,)),
     "lstm gate by gate": Model(lambda t: small.design_lstm(3, 5, t), (3,), (5,)),
