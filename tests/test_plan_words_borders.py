@@ -25,7 +25,7 @@ def exact(line: str) -> list[int]:
     return [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) bytes", line)]
 
 
-@pytest.mark.parametrize("budget", ["700 kB", "1 MB", "64 MB"])
+@pytest.mark.parametrize("budget", ["300 kB", "700 kB", "1 MB", "64 MB"])
 def test_the_lines_of_a_plan_add_up_to_its_budget(budget: str) -> None:
     """Python's objects are a line of their own, and what is left free is another."""
     plan = planned(budget)

@@ -12,7 +12,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.asking import Recent
-from rnnbp.bptt.budget import OBJECTS, SPARE, parse_budget
+from rnnbp.bptt.budget import SPARE, parse_budget
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.forecast import sizes_of
 from rnnbp.bptt.problem import as_model
@@ -54,9 +54,8 @@ def least_of(case: tuple[Any, ...]) -> int:
 
 
 def spread(least: int, most: int, count: int) -> list[int]:
-    """Budgets whose bytes for arrays are in equal ratios."""
-    ends = least - OBJECTS, most - OBJECTS
-    return [OBJECTS + int(n) for n in np.ceil(np.geomspace(*ends, count))]
+    """Budgets in equal ratios."""
+    return [int(n) for n in np.ceil(np.geomspace(least, most, count))]
 
 
 @pytest.mark.long
@@ -67,7 +66,7 @@ def test_thirty_budgets_are_kept_and_predicted(build: Any) -> None:
     model, x, target, loss = case
     least, most = least_of(case), planned(case, "1 GB").forecast.peak_bytes
     seconds, chosen = [], set()
-    for budget in spread(least, round(1.1 * most) + 70_000 + OBJECTS, 30):
+    for budget in spread(least, round(1.1 * most) + 500_000, 30):
         plan = planned(case, budget)
         stats = rb.bptt(model, x, target, loss, checkpoint=plan).stats
         assert stats.peak_bytes <= budget
@@ -119,7 +118,7 @@ def test_a_single_step_needs_no_slot() -> None:
     least = caught.value.least
     assert least is not None
     stats = rb.bptt(*case, checkpoint=least).stats
-    assert 0.8 * (least - OBJECTS - SPARE) < stats.peak_bytes <= least - OBJECTS - SPARE
+    assert 0.8 * (least - SPARE) < stats.peak_bytes + stats.object_bytes <= least - SPARE
 
 
 @pytest.mark.quick
@@ -127,7 +126,7 @@ def test_a_single_step_needs_no_slot() -> None:
 def test_gradients_under_a_budget_are_those_of_full_caching(build: Any) -> None:
     case = build()
     model, x, target, loss = case
-    plan = planned(case, round(1.3 * least_of(case) - 0.3 * OBJECTS))
+    plan = planned(case, round(1.3 * least_of(case)))
     found = rb.bptt(model, x, target, loss, checkpoint=plan)
     cached = rb.bptt(model, x, target, loss, chunk=plan.chunk)
     rebuilt = found.stats.steps_rebuilt
@@ -158,8 +157,8 @@ def test_a_budget_is_planned_for_once(make: Any, monkeypatch: pytest.MonkeyPatch
 def test_bptt_plans_by_itself() -> None:
     model, x, target, loss = lstm()
     everything = rb.bptt(model, x, target, loss)
-    found = rb.bptt(model, x, target, loss, checkpoint="900 kB")
-    assert found.stats.peak_bytes <= 500_000 < everything.stats.peak_bytes
+    found = rb.bptt(model, x, target, loss, checkpoint="500 kB")
+    assert found.stats.peak_bytes <= 430_000 < everything.stats.peak_bytes
     np.testing.assert_allclose(found.dx, everything.dx, rtol=1e-3, atol=1e-6)
 
 
@@ -274,7 +273,7 @@ def test_a_disk_makes_small_budgets_faster_and_never_slower(build: Any) -> None:
     case = build()
     model, x, target, loss = case
     gained = 0
-    for budget in spread(least_of(case), 4 * least_of(case) - 3 * OBJECTS, 12):
+    for budget in spread(least_of(case), 4 * least_of(case), 12):
         given = {"steps": T, "batch": B, "budget": budget, "x_shape": x.shape[2:], "costs": DISK}
         without, found = rb.plan(model, loss, **given), rb.plan(model, loss, **given, disk="200 kB")
         assert found.chosen.seconds <= without.chosen.seconds

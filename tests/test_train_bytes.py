@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt.budget import OBJECTS
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.planner import check
 
@@ -66,7 +65,7 @@ def test_the_least_budget_of_training_is_kept(rule: Any, validated: bool, tmp_pa
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert 0.8 * (budget - OBJECTS) <= optimizer.nbytes + peak <= budget
+    assert 0.8 * budget <= optimizer.nbytes + peak <= budget
 
 
 def test_a_plan_with_an_optimizer_says_what_training_needs() -> None:

@@ -19,9 +19,7 @@ UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9} | {
 
 
 SPARE = 64 * 1024
-"""Bytes by which measured arrays may be more than the ledger's."""
-OBJECTS = 400_000
-"""Bytes left free for Python's own objects around the arrays: 0.12 to 0.41 MB were measured in runs of any size."""
+"""Bytes by which arrays and Python's own objects, as measured, may be more than they are estimated."""
 
 
 class BudgetError(ValueError):
@@ -41,7 +39,7 @@ def too_small(budget: int, least: int, most: str = "", outputs: int = 0) -> Budg
     """
     needed = with_margin(least)
     told = f", for a loss of all steps at once, whose y and dy are {shown(outputs)} each" if outputs else ""
-    kept = f"{shown(needed - least, up=True)} of it for Python's own objects and what estimates may be short by"
+    kept = f"{shown(needed - least, up=True)} of it are left free, for what estimates may be short by"
     error = BudgetError(
         f"a budget of {exactly(budget)} is too small for any schedule; {exactly(needed, up=True)} would do{told}"
         f"{most}; {kept}"
@@ -75,14 +73,13 @@ def training_budget(budget: int | str, held: int) -> Iterator[None]:
 
 
 def margin(budget: int) -> int:
-    """What is left free: measured arrays are the ledger's within 1 % or 64 KiB; and room for Python's objects."""
-    return max(budget // 100, SPARE) + OBJECTS
+    """What is left free: arrays and Python's objects are within 1 % or 64 KiB of what they are estimated."""
+    return max(budget // 100, SPARE)
 
 
 def with_margin(least: int) -> int:
-    """The least budget that leaves ``least`` bytes to arrays."""
-    taken = least + OBJECTS
-    return taken + max(SPARE, (taken - 1) // 99)
+    """The least budget that leaves ``least`` bytes to arrays and Python's objects."""
+    return least + max(SPARE, (least - 1) // 99)
 
 
 def is_budget(checkpoint: object) -> bool:

@@ -9,6 +9,7 @@ from itertools import chain
 
 from rnnbp.actions import TIERS, Action, Tier
 from rnnbp.bptt.costs import Costs
+from rnnbp.bptt.objects import always, filed
 from rnnbp.bptt.sizes import Sizes
 from rnnbp.bptt.sums import parted
 from rnnbp.bptt.tables import of_all
@@ -69,7 +70,8 @@ def during(sizes: Sizes, steps: int, length: int, slots: int, tapes: int) -> int
         + sizes.workspace(length)
         + sizes.all_outputs(steps)
     )
-    return held + slots * sizes.slot + tapes * sizes.tape(length) + sizes.objects.held(length, tapes=tapes, slots=slots)
+    held += slots * sizes.slot + tapes * sizes.tape(length) + sizes.objects.held(length, tapes=tapes, slots=slots)
+    return held + always(sizes.objects, steps, length)
 
 
 def least_bytes(sizes: Sizes, steps: int) -> int:
@@ -177,14 +179,14 @@ class Candidates:
         disk: int = 0,
     ) -> Candidate:
         seconds = self._seconds(runs, math.ceil(self.steps / length), length) + self._disk_seconds(disk)
-        held = self._bytes(length, slots, tapes)
+        held = self._bytes(length, slots, tapes) + filed(disk)
         return Candidate(name, schedule, length, held, seconds + held * self.costs.byte)
 
     def _thin(
         self, name: str, schedule: ThinTapes, length: int, chunks: int, runs: int, slots: int, kept: int, disk: int = 0
     ) -> Candidate:
         held = self._bytes(length, slots, 1) + kept * self.sizes.thin(length)
-        held += self.sizes.objects.held(length, thin=kept)
+        held += self.sizes.objects.held(length, thin=kept) + filed(disk)
         rebuilt = schedule.rebuilt
         held += max(0, self.sizes.rebuild(length) - self.sizes.workspace(length))
         seconds = self._seconds(runs, chunks, length, rebuilt) + held * self.costs.byte

@@ -1,7 +1,7 @@
 """Python's own objects around arrays: views, tuples, jobs of machine code. Their bytes, estimated from a model's parts.
 
 Fitted to tracemalloc's peaks in 64-bit Python 3.11, of 11,000 runs of random models with 0 to 8 Recurrents: most are
-within 10 kB of these figures, all within 55 kB. A budget leaves room for what they are off by.
+within 10 kB of these figures, all within 55 kB. A budget has room for these, and for what they are off by.
 """
 
 from __future__ import annotations
@@ -50,6 +50,13 @@ DISK, FILED = 3_500, 1_500
 """Bytes that slots on disk also take in memory: where there are any, and for each."""
 
 
+WAYS = 2
+"""The most ways more that ``ways_of`` counts."""
+AHEAD, MOST_AHEAD = 1_000, 300_000
+"""Bytes for each chunk, and in all, that kernels may take where they advance chunks in one go: up to 0.8 of these were
+measured; with fewer, a budget would be exceeded."""
+
+
 @dataclass(frozen=True)
 class Objects:
     """Estimates for the model and backend of some sizes."""
@@ -81,8 +88,12 @@ class Objects:
         Args:
             ways: as ``standing`` takes them.
         """
-        filed = DISK * bool(disk) + FILED * disk
-        return self.standing(ways) + self.held(length, tapes=tapes, thin=thin, slots=slots) + filed
+        return self.standing(ways) + self.held(length, tapes=tapes, thin=thin, slots=slots) + filed(disk)
+
+    def ahead(self, chunks: int) -> int:
+        """The most bytes of what advances chunks in one go, where the body is one Recurrent by kernels."""
+        alone = len(self.sizes.parts.body) == 1 and all(part.by_kernels for part in self.sizes.layouts.values())
+        return min(MOST_AHEAD, AHEAD * chunks) if alone and chunks > 1 else 0
 
     def _cells(self) -> list[Recurrent]:
         return [node.block for node in self.sizes.parts.recurrent if isinstance(node.block, Recurrent)]
@@ -98,6 +109,17 @@ def ways_of(counts: Mapping[str, int], steps: int, length: int) -> int:
     """How many more ways chunks are run than recorded and run backward: advanced, and as a shorter last one."""
     advanced = bool(counts.get("Advance") or counts.get("Keep"))
     return advanced + bool(steps > length and steps % length)
+
+
+def always(objects: Objects, steps: int, length: int) -> int:
+    """The most bytes of objects in chunks of ``length`` under any schedule, whatever is held."""
+    ways = (steps > length) + bool(steps > length and steps % length)
+    return objects.standing(ways) + objects.ahead(-(-steps // length))
+
+
+def filed(disk: int) -> int:
+    """Bytes in memory of this many slots on disk, apart from their states."""
+    return DISK * bool(disk) + FILED * disk
 
 
 def _opaques(block: Recurrent) -> int:

@@ -122,7 +122,7 @@ class Plan:
         return reprs.titled(
             self,
             f"{self.chosen.name}, chunks of {self.chunk:,} of {self.steps:,} steps",
-            bytes=f"about {shown(self.chosen.bytes + self.sizes.objects.standing())} of {shown(self.budget)}",
+            bytes=f"about {shown(self.chosen.bytes)} of {shown(self.budget)}",
             seconds=self._seconds(),
             frontier=f"budgets from {shown(others[0], up=True)} to {shown(others[1], up=True)}; print(plan) shows them",
         )

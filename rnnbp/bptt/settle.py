@@ -12,6 +12,7 @@ from rnnbp.bptt.budget import BudgetError, is_budget, margin, parse_budget, show
 from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.forecast import foretell
 from rnnbp.bptt.objective import Objective
+from rnnbp.bptt.objects import WAYS
 from rnnbp.bptt.parts import lasting
 from rnnbp.bptt.planner import Plan, choose, measured_for
 from rnnbp.bptt.problem import DEFAULT_CHUNK, Problem
@@ -103,7 +104,8 @@ def _check_plan(plan: Plan, problem: Problem, sizes: Sizes) -> None:
         raise BudgetError(f"the plan is for {chunks} chunks of {plan.chunk} steps, found {found}; plan anew")
     if sizes == plan.sizes:
         return
-    needed = with_margin(foretell(sizes, plan.chosen.schedule, problem.steps, plan.chunk).peak_bytes)
+    again = foretell(sizes, plan.chosen.schedule, problem.steps, plan.chunk)
+    needed = with_margin(again.peak_bytes + again.object_bytes)
     if needed > plan.budget:
         raise BudgetError(
             f"the plan is for {shown(plan.budget)}, but this run would need {shown(needed, up=True)}: its batch, "
@@ -129,4 +131,4 @@ def _one_tape(sizes: Sizes, length: int) -> int:
     held = sizes.gradients(0, parted=True)
     held += sizes.standing + sizes.program(length) + sizes.tape(length) + sizes.workspace(length)
     held += tables.of_all(sizes, 2 * length - 1, length)  # the last chunk, which may be shorter, has its own
-    return held + sizes.objects.held(length, tapes=1)
+    return held + sizes.objects.standing(WAYS) + sizes.objects.held(length, tapes=1)

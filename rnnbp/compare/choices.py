@@ -13,6 +13,7 @@ from rnnbp.bptt import BudgetError, Costs, Forecast, plan, tables
 from rnnbp.bptt.budget import with_margin
 from rnnbp.bptt.forecast import foretell, sizes_of
 from rnnbp.bptt.objective import LossLike
+from rnnbp.bptt.objects import always
 from rnnbp.bptt.problem import as_model
 from rnnbp.bptt.sums import parted
 from rnnbp.numerics import Shape
@@ -176,8 +177,15 @@ class Chooser:
         return Choice(name, parameters, actions, chunk, found)
 
     def _planned(self, budget: int) -> Choice | None:
+        """What ``plan`` chooses where its arrays have it all, as those of the others do."""
+        objects = {always(self.sizes.objects, self.steps, length) for length in self._lengths()}
+        plans = [self._within_arrays(budget, nbytes) for nbytes in sorted(objects)]
+        found = [choice for choice in plans if choice is not None and choice.forecast.peak_bytes <= budget]
+        return min(found, key=lambda choice: choice.forecast.seconds or 0.0, default=None)
+
+    def _within_arrays(self, budget: int, objects: int) -> Choice | None:
         try:
-            found = self._plan(budget=with_margin(budget))  # the others have it all for arrays
+            found = self._plan(budget=with_margin(budget + objects))
         except BudgetError:
             return None
         if found.chosen.seconds > self.slowest:

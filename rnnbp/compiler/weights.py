@@ -13,9 +13,13 @@ from rnnbp.numerics import Array
 
 def weights_of(matrix: Matrix, dtype: np.dtype[Any]) -> Array:
     """The weights of a matrix, put together."""
-    rows = [lane.owner[lane.key][lane.start : lane.stop] * dtype.type(lane.factor) for lane in matrix.lanes]
-    whole = np.concatenate(rows)
-    return np.ascontiguousarray(whole.T) if matrix.turned else whole
+    found = np.empty(matrix.shape, dtype)
+    whole, at = found.T if matrix.turned else found, 0
+    for lane in matrix.lanes:  # into their place: weights may be most of what a run holds
+        part = lane.owner[lane.key][lane.start : lane.stop]
+        np.multiply(part, dtype.type(lane.factor), out=whole[at : at + lane.count])
+        at += lane.count
+    return found
 
 
 def vector_of(vector: Vector, dtype: np.dtype[Any]) -> Array:

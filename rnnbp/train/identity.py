@@ -32,7 +32,7 @@ from rnnbp.train.describe import UNKNOWN, Description, short
 
 Identity: TypeAlias = dict[str, dict[str, JSON]]
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the library's numbers change, or what an identity holds."""
 EVERYTHING, DATA = "everything", "data"
 """Names to override apart from the parts: all of them; the data, which are compared when ``fit`` is
