@@ -45,7 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as long what ``one_in`` leaves out."""
     found = defaultdict[str, list[pytest.Function]](list)
     for item in items:
-        if isinstance(item, pytest.Function) and item.get_closest_marker("one_in"):
+        marked = item.get_closest_marker("one_in") is not None and item.get_closest_marker("long") is None
+        if marked and isinstance(item, pytest.Function):
             found[item.nodeid.split("[")[0]].append(item)
     for combinations in found.values():
         n, *names = combinations[0].get_closest_marker("one_in").args
@@ -67,11 +68,14 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ctrl_c_as_in_a_terminal() -> Iterator[None]:
-    """A shell starts a job in the background with SIGINT ignored, which children would inherit."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def signals_as_in_a_terminal() -> Iterator[None]:
+    """A shell starts a job in the background with SIGINT ignored, and nohup with SIGHUP, which children would inherit."""
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    if os.name == "posix":
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

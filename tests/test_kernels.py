@@ -409,7 +409,7 @@ def fresh_cache(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def compiled_again(folder: Any) -> set[str]:
     """Run a new LSTM; the names of what the folder then holds."""
-    gradients(rb.LSTM(3, 20, rng=0))
+    gradients(rb.LSTM(3, 20, rng=0), progress=False)
     return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 

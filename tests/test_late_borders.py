@@ -101,7 +101,7 @@ def assert_agree(name: str, backend: str, checkpoint: Any = "all", **options: An
 @pytest.mark.parametrize(("chunk", "checkpoint"), HOW, ids=["all", "sqrt", "thin"])
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("backend", COMPILED)
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(3)
 def test_the_last_steps(backend: str, name: str, chunk: int, checkpoint: Any) -> None:
     assert_agree(name, backend, checkpoint, chunk=chunk)
 

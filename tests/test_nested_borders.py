@@ -34,11 +34,17 @@ def assert_alike(found: Any, model: rb.Sequential) -> None:
         assert found.params[path] is not model.params[path]
 
 
-HOW = [(1, 2), (FAR, 0), (FAR + 1, 1), (2 * FAR + 1, 3), (300, pickle.DEFAULT_PROTOCOL), (300, pickle.HIGHEST_PROTOCOL)]
+HOW = [
+    (1, 2),
+    (FAR, 0),
+    (FAR + 1, 1),
+    (2 * FAR + 1, 3),
+    pytest.param(300, pickle.DEFAULT_PROTOCOL, marks=pytest.mark.long),
+    (300, pickle.HIGHEST_PROTOCOL),
+]
 
 
 @pytest.mark.parametrize(("depth", "protocol"), HOW)
-@pytest.mark.one_in(2)
 def test_a_chain_of_chains(depth: int, protocol: int) -> None:
     model, _ = nested(depth)
     assert_alike(pickle.loads(pickle.dumps(model, protocol)), model)

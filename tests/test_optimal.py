@@ -89,8 +89,7 @@ def recurrences(alpha: int) -> tuple[list[list[int]], list[list[int]]]:
     return a, b
 
 
-@pytest.mark.one_in(6)
-@pytest.mark.parametrize("alpha", [1, 2, 3, 5, 8, 13])
+@pytest.mark.parametrize("alpha", [1, 3, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 5, 8, 13))])
 def test_hulls_are_the_recurrences(alpha: int) -> None:
     a, _ = recurrences(alpha)
     sizes = [*range(1, 12), 17, 23, 38, 57, 83, N]
@@ -99,7 +98,7 @@ def test_hulls_are_the_recurrences(alpha: int) -> None:
 
 
 @pytest.mark.one_in(3)
-@pytest.mark.parametrize("alpha", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("alpha", [1, 3, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 5, 8))])
 @pytest.mark.parametrize("units", [1, 2, 3, 4, 6, 9, 15, 24])
 @pytest.mark.parametrize("chunks", [1, 2, 9, 16, 51, 110])
 def test_schedule_takes_what_the_tables_say(chunks: int, units: int, alpha: int) -> None:

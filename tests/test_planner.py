@@ -138,7 +138,7 @@ def test_gradients_under_a_budget_are_those_of_full_caching(build: Any) -> None:
     assert found.stats.steps_rerun + rebuilt > 0
 
 
-@pytest.mark.parametrize("make", [lstm, stack])
+@pytest.mark.parametrize("make", [lstm, pytest.param(stack, marks=pytest.mark.long)])
 def test_a_budget_is_planned_for_once(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a model that is a layer by itself too; another budget, and another length, are planned for anew."""
     model, x, target, loss = make()

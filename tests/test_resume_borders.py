@@ -153,7 +153,7 @@ def plan(budget=700_000):
     return rb.plan(model, rb.losses.MeanSquaredError(), steps=90, batch=2, budget=budget, dx=False)
 
 
-@pytest.mark.parametrize("given", [lambda: 700_000, plan], ids=["budget", "plan"])
+@pytest.mark.parametrize("given", [pytest.param(lambda: 700_000, marks=pytest.mark.long), plan], ids=["budget", "plan"])
 def test_a_run_within_a_budget_keeps_its_chunks(tmp_path, monkeypatch, given):
     forget(monkeypatch, DEAR_BYTES)
     whole = budgeted(tmp_path / "whole", given()).fit(LONG, steps=4)

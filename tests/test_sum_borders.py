@@ -60,15 +60,13 @@ def constant(steps: int, backend: str, chunk: int = 1) -> float:
     return float(found.grads["1.bias"][0])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.one_in(2)
+@pytest.mark.parametrize("backend", [pytest.param(BACKENDS[0], marks=pytest.mark.long), *BACKENDS[1:]])
 def test_thousands_of_chunks(backend: str) -> None:
     """A plain sum of these is wrong by 1.4e-5, of 10⁵ chunks by over 1e-4."""
     assert constant(1501, backend) == pytest.approx(1, abs=1e-6)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.one_in(2)
+@pytest.mark.parametrize("backend", [pytest.param(BACKENDS[0], marks=pytest.mark.long), *BACKENDS[1:]])
 def test_an_lstm_of_symbols(backend: str) -> None:
     """The rows of a table, which are summed by symbol for the whole run, among them; against float64."""
     x = np.random.default_rng(0).integers(0, 4, (1200, 1))

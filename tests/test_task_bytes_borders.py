@@ -38,6 +38,7 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("model", [tail, between, alone])
 @pytest.mark.parametrize("how", RUNS)
 def test_arrays_are_those_of_tracemalloc(model: Any, how: str) -> None:

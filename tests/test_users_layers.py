@@ -131,7 +131,7 @@ WRONG = (
 every_wrong = pytest.mark.parametrize(("change", "error"), WRONG, ids=[*DTYPES, *SHAPES, *NO_ARRAYS])
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(9)
 @every_backend
 @every_place
 @every_wrong
@@ -140,7 +140,7 @@ def test_a_delta_that_does_not_fit(change: Change, error: type[Exception], place
         gradients(PLACES[place](Double(delta=change)), backend)
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(9)
 @every_backend
 @every_place
 @every_wrong
