@@ -15,8 +15,8 @@ from peers_bound import recurrent_rows
 from peers_problem import Prepared, Problem
 from processes import POOLS
 
-from rnnbp.native.ir import Lanes, Text
-from rnnbp.native.machine import Library, vector_bytes
+from rnnbp.machine.compile import Library, vector_bytes
+from rnnbp.machine.ir import Lanes, Text
 
 CHAINS = 24
 """Sums side by side, more than a multiply-add takes cycles."""

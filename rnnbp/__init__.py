@@ -47,8 +47,7 @@ Errors
 
 from typing import TYPE_CHECKING
 
-from rnnbp import actions, compare, helping, initializers, losses, memory, optim, schedules
-from rnnbp.attributes import refusing
+from rnnbp import actions, compare, initializers, losses, memory, optim, schedules
 from rnnbp.bptt import (
     Backend,
     BudgetError,
@@ -63,20 +62,22 @@ from rnnbp.bptt import (
     forecast,
     plan,
 )
-from rnnbp.cell import Cell
-from rnnbp.cells import GRU, LSTM, RNN, Options
 from rnnbp.compiler.explain import explain
 from rnnbp.compiler.explanation import Explanation
 from rnnbp.gradcheck import GradientError, check_grads
-from rnnbp.graph import Graph, Sequential
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.cells import GRU, LSTM, RNN, Options
+from rnnbp.graph.graph import Graph, Sequential
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.values import Input, State, Value
 from rnnbp.layers import *  # noqa: F403
 from rnnbp.layers import __all__ as _layers
+from rnnbp.memory_pool import release_memory
 from rnnbp.numerics import DtypeError, ShapeError
-from rnnbp.recurrent import Recurrent
-from rnnbp.reuse import release_memory
 from rnnbp.rng import Context
-from rnnbp.simulation import ScheduleError, simulate
+from rnnbp.schedules.simulation import ScheduleError, simulate
 from rnnbp.storage import StorageError
+from rnnbp.support import helping
 from rnnbp.train import (
     Batches,
     Examples,
@@ -91,7 +92,7 @@ from rnnbp.train import (
     predict,
     save_weights,
 )
-from rnnbp.values import Input, State, Value
+from rnnbp.wording.attributes import refusing
 
 __version__ = "0.1.0"
 

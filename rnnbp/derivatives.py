@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.numerics import Array, DtypeError, positive_int
-from rnnbp.printing import printable
+from rnnbp.support.printing import printable
 
 COMPLEX_STEP = 1e-30
 CENTRAL_STEP = 1e-5

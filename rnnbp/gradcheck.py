@@ -14,31 +14,31 @@ from typing import Any, cast
 
 import numpy as np
 
-from rnnbp.arguments import takes
-from rnnbp.arrays import plain
-from rnnbp.batch_first import warn_if_known
 from rnnbp.bptt import bptt
-from rnnbp.bptt.backend import Backend
-from rnnbp.bptt.chunks import Chunks
-from rnnbp.bptt.objective import LossLike, Objective
-from rnnbp.bptt.problem import Problem, as_model, pose
+from rnnbp.bptt.chunk import Chunks
 from rnnbp.bptt.results import Accumulators
-from rnnbp.bptt.series import Held
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.batch_first import warn_if_known
 from rnnbp.derivatives import TOLERANCES, Case, GradientCheck, GradientError, Look, compare
-from rnnbp.graph import Graph
-from rnnbp.ieee import ieee
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.network import Network
+from rnnbp.graph.node_calls import Deltas, backward_node, forward_node
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.values import Input
+from rnnbp.inputs.objective import LossLike, Objective
+from rnnbp.inputs.problem import Problem, as_model, pose
+from rnnbp.inputs.streams import Held
 from rnnbp.layers.base import Layer
 from rnnbp.losses import Loss
 from rnnbp.losses.function import as_loss
 from rnnbp.losses.own import Own
-from rnnbp.nearest import hint
-from rnnbp.network import Network
 from rnnbp.numerics import Array, Shape, flag, real_number, shown
-from rnnbp.recurrent import Recurrent
 from rnnbp.rng import Context, check_seed
+from rnnbp.runners.backend import Backend
 from rnnbp.schedules import ScheduleLike
-from rnnbp.values import Input
-from rnnbp.walk import Deltas, backward_node, forward_node
+from rnnbp.support.ieee import ieee
+from rnnbp.support.nearest import hint
+from rnnbp.wording.arguments import takes
 
 __all__ = ["GradientCheck", "GradientError", "check_grads"]
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.arrays import plain
-from rnnbp.attributes import refusing
-from rnnbp.functions import note_call
-from rnnbp.ieee import ieee
-from rnnbp.nearest import hint, nearest
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.functions import note_call
 from rnnbp.numerics import Array, DtypeError, Shape, first_bad, real_number, shown
-from rnnbp.other_initializers import ours
 from rnnbp.rng import RngLike, generator
+from rnnbp.support.ieee import ieee
+from rnnbp.support.nearest import hint, nearest
+from rnnbp.wording.attributes import refusing
+from rnnbp.wording.other_initializers import ours
 
 Initializer: TypeAlias = Callable[[np.random.Generator, Shape], Array]
 InitializerLike: TypeAlias = Initializer | str | float

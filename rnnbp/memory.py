@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rnnbp import forks
-from rnnbp.figures import HighWater, Used
+from rnnbp.support import forks
+from rnnbp.support.figures import HighWater, Used
 
 try:
     import resource

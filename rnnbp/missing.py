@@ -91,7 +91,7 @@ def way_around(what: str, name: str) -> str:
 def cure_of_count(what: str, args: tuple[object, ...] = ()) -> str:
     """What is meant by more arguments without names, ``args``, than ``what`` takes, or "" where that is not known."""
     if what in ("LSTM", "GRU", "RNN"):
-        if any(type(each).__module__ == "rnnbp.values" for each in args):
+        if any(type(each).__module__ == "rnnbp.graph.values" for each in args):
             return f"a layer is built first, and then called on values: {what}(n_in, n)(h)"
         return f"for several layers write Sequential({what}(n_in, n), {what}(n, n)), and name other options"
     if what in ON_SOURCES and any(hasattr(each, "shape") for each in args):

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from rnnbp.nearest import nearest
 from rnnbp.numerics import Array, shown
-from rnnbp.renamed import warn_renamed
+from rnnbp.support.nearest import nearest
+from rnnbp.wording.renamed import warn_renamed
 
 _shown = ContextVar("shown", default=True)
 

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from rnnbp.ieee import within
-from rnnbp.printing import as_text
+from rnnbp.support.ieee import within
+from rnnbp.support.printing import as_text
 
 Array: TypeAlias = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]

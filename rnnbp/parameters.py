@@ -10,11 +10,11 @@ from typing import Any, NoReturn, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from rnnbp.arrays import plain
-from rnnbp.mapped import check_there
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.mapped import check_there
 from rnnbp.naming import ByPath, old_path
-from rnnbp.nearest import hint
 from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
+from rnnbp.support.nearest import hint
 
 LISTED = 6
 """Names that an error lists."""

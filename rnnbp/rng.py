@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.ieee import apart
 from rnnbp.numerics import Array, Shape, shown
+from rnnbp.support.ieee import apart
 
 RngLike: TypeAlias = int | np.random.Generator | None
 

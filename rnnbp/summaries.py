@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rnnbp.arguments import takes
-from rnnbp.instead import MODEL, SET, Instead
 from rnnbp.numerics import Shape
-from rnnbp.printing import printable
-from rnnbp.reprs import bytes_text, counted
+from rnnbp.support.printing import printable
+from rnnbp.support.reprs import bytes_text, counted
+from rnnbp.wording.arguments import takes
+from rnnbp.wording.instead import MODEL, SET, Instead
 
 LONGEST = 44
 """Characters of a layer in the table."""

@@ -84,7 +84,7 @@ WAYS = (
         CELLS,
         "recurrent_dropout zoneout layer_norm layernorm peephole peepholes recurrent_activation gate_activation "
         "activation nonlinearity weight_norm residual",
-        "a Cell of your own can have it: see help(rnnbp.cells) for how {what} is written",
+        "a Cell of your own can have it: see help(rnnbp.graph.cells) for how {what} is written",
     ),
     Way(
         f"{CELLS} {LAYERS}",

@@ -105,5 +105,5 @@ def machine_code_of_these_tests_alone(tmp_path_factory: pytest.TempPathFactory) 
 def as_if_there_were_many_processors() -> Iterator[None]:
     """Results with several threads are tested on small machines too."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rnnbp.native.processors.present", lru_cache(lambda: 8))
+        patch.setattr("rnnbp.machine.processors.present", lru_cache(lambda: 8))
         yield

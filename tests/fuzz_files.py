@@ -23,7 +23,7 @@ import rnnbp as rb
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.model import Architecture, load_model
 from rnnbp.cli.runs import Run
-from rnnbp.native import cache
+from rnnbp.machine import cache
 from rnnbp.storage import StorageError, save_tensors
 from rnnbp.train.history import MetricsLog
 from tests import fuzz_inputs as inputs

@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp import memory, native, stacks
-from rnnbp.bars import Bar
+from rnnbp import machine, memory
+from rnnbp.support import stacks
+from rnnbp.support.bars import Bar
 
 LOOKS = {
     code for name, code in dis.opmap.items()
@@ -124,7 +125,7 @@ def is_free(lock: Any) -> bool:
         return another.submit(look).result()
 
 
-LOCKS = {"memory": memory._lock, "loading": native.loading, "stacks": stacks._changing, "bars": Bar.get_lock()}
+LOCKS = {"memory": memory._lock, "loading": machine.loading, "stacks": stacks._changing, "bars": Bar.get_lock()}
 
 
 def descriptors() -> list[tuple[str, str]]:

@@ -13,10 +13,10 @@ from rnnbp.bptt.results import Accumulators
 from rnnbp.compiler.code import Values
 from rnnbp.compiler.gradient import reaching
 from rnnbp.compiler.lowering import lower
-from rnnbp.compiler.program import Program
-from rnnbp.interpreter import Interpreter
-from rnnbp.layout import Layout
+from rnnbp.graph.layout import Layout
 from rnnbp.rng import Context
+from rnnbp.runners.interpreter.run import Interpreter
+from rnnbp.runners.numpy.program import Program
 from tests.generator.cells import CellMaker
 from tests.generator.draws import Searched
 

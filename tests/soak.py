@@ -33,7 +33,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import rnnbp as rb
-from rnnbp.native import processors
+from rnnbp.machine import processors
 from tests.generator.activities import ACTIVITIES, EXPECTED, KEPT, MSE, BrokenError
 from tests.generator.draws import Draw, Seeded
 from tests.generator.runs import COMPILED

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tqdm import std
 
-from rnnbp.bars import Bar
+from rnnbp.support.bars import Bar
 
 PROGRAM = """
 import os, signal

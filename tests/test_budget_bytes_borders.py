@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt.budget import SPARE
-from rnnbp.bptt.costs import Costs
+from rnnbp.planning.budget import SPARE
+from rnnbp.planning.costs import Costs
 from tests.byte_models import own_cell
 from tests.test_object_bytes_borders import real, traced
 

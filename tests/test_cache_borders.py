@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.native import cache, private
+from rnnbp.machine import cache, private
 
 KEY, CODE = "0123", b"machine code" * 9
 NOBODY = 65534

@@ -18,7 +18,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 import rnnbp as rb
-from rnnbp import native
+from rnnbp import machine
 from rnnbp.cli import runs
 from rnnbp.cli import train as command
 from rnnbp.cli.held_out import LEAD, HeldOut, baselines, model_score
@@ -185,11 +185,11 @@ def test_options_reach_the_training_loop(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_all_threads_train_where_the_model_does_not_depend_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    if native.chosen():
-        monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    if machine.chosen():
+        monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
     assert train("a", "--steps", 3) == 0
-    assert json.loads(Path("a/run.json").read_text())["settings"]["threads"] == (3 if native.chosen() else 1)
+    assert json.loads(Path("a/run.json").read_text())["settings"]["threads"] == (3 if machine.chosen() else 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "1")
     assert train("b", "--steps", 3) == 0
     assert Path("a/model.safetensors").read_bytes() == Path("b/model.safetensors").read_bytes()
@@ -200,7 +200,7 @@ def test_the_option_says_how_many_threads_whatever_the_environment_says(monkeypa
     monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
     monkeypatch.setattr(command.Trainer, "fit", lambda *args, **how: found.add(usual()) or fit(*args, **how))
     assert train("a", "--steps", 2, "--threads", 2) == 0
-    assert found == {2 if native.chosen() else 1}
+    assert found == {2 if machine.chosen() else 1}
     assert os.environ["RNNBP_NUM_THREADS"] == "3"
 
 
@@ -214,7 +214,7 @@ def test_the_option_says_how_many_threads_whatever_the_environment_says(monkeypa
             "RNNBP_NUM_THREADS",
             "two",
             "RNNBP_NUM_THREADS is a number of threads from 1 to 1024, found 'two'",
-            marks=pytest.mark.skipif(not native.chosen(), reason="threads are counted for kernels alone"),
+            marks=pytest.mark.skipif(not machine.chosen(), reason="threads are counted for kernels alone"),
         ),
     ],
 )

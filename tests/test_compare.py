@@ -18,15 +18,15 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.actions import Advance, Backward, Drop, Load, Record, Store
-from rnnbp.bptt.budget import with_margin
-from rnnbp.bptt.forecast import sizes_of
-from rnnbp.bptt.objects import always
-from rnnbp.bptt.problem import as_model
 from rnnbp.compare import Comparison, files
 from rnnbp.compare.choices import Choice
 from rnnbp.compare.measure import relative_error
 from rnnbp.compare.table import SLOWEST, row_cells, shown
 from rnnbp.compare.timeline import Held, Line
+from rnnbp.inputs.problem import as_model
+from rnnbp.planning.budget import with_margin
+from rnnbp.planning.forecast import sizes_of
+from rnnbp.planning.objects import always
 
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
 COSTS = rb.Costs(dict.fromkeys(STEP, 0.5), STEP)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import rnnbp as rb
 from rnnbp.compiler.compile import RULES
-from rnnbp.compiler.program import CALLS
+from rnnbp.runners.numpy.program import CALLS
 from tests import models
 from tests.programs import agree, cells
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp import stacks
 from rnnbp.cli.signals import raising
 from rnnbp.numerics import cast, sigmoid
 from rnnbp.rng import fold
-from rnnbp.weak import WeakKeys
+from rnnbp.support import stacks
+from rnnbp.support.weak import WeakKeys
 from tests.interrupting import faults
 from tests.training import text_run
 

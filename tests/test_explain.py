@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import rnnbp as rb
 from rnnbp.compiler.compile import RULES
 from rnnbp.compiler.notation import flops
-from rnnbp.compiler.program import compiled, sizes_of
-from rnnbp.layout import Layout
+from rnnbp.graph.layout import Layout
+from rnnbp.runners.numpy.program import compiled, sizes_of
 from tests import models
 from tests.programs import cells
 

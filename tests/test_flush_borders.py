@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.native import threads
+from rnnbp.machine.team import threads
 from rnnbp.numerics import Array
 
 if not (sys.platform.startswith("linux") and platform.machine() == "x86_64"):
@@ -94,7 +94,7 @@ def test_updates() -> None:
 @pytest.mark.skipif(not HAS_LLVM, reason="needs llvmlite")
 def test_threads_that_begin_while_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread inherits the mode of the one that begins it; here nobody has set it back before."""
-    from rnnbp.native import arrays
+    from rnnbp.machine import arrays
 
     monkeypatch.setenv("RNNBP_NUM_THREADS", "4")
     monkeypatch.setattr(threads, "_team", threads._Team())

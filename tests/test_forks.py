@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from rnnbp import forks
+from rnnbp.support import forks
 
 pytestmark = pytest.mark.long
 
@@ -34,7 +34,7 @@ def bar(_):
     run(progress=True, chunk=1)
 
 def compile(k):
-    from rnnbp.native.machine import Library
+    from rnnbp.machine.compile import Library
     text = "\\n".join(f"define i64 @f{i}(i64 %a) {{ %b = mul i64 %a, {k + i}\\n ret i64 %b }}" for i in range(50))
     Library(text).address("f0")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.compiler.program import Program
 from rnnbp.layers.pointwise import Pointwise
+from rnnbp.runners.numpy.program import Program
 from tests import models
 
 LENGTHS = {"seven chunks and a remainder": (15, 2), "one step": (1, 2), "one chunk": (3, 3)}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt.problem import as_model
-from rnnbp.network import name_params
+from rnnbp.graph.network import name_params
+from rnnbp.inputs.problem import as_model
 from tests import models
 
 

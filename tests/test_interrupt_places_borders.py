@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnnbp.ieee import ieee
 from rnnbp.storage.atomic import write_atomic
+from rnnbp.support.ieee import ieee
 from rnnbp.train.history import MetricsLog
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.lock import FolderLock

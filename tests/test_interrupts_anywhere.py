@@ -31,7 +31,7 @@ def fresh():
     run(rb.Sequential(rb.RNN(3, 4, rng=0), rb.Dense(4, 3, rng=1)))
 
 def compile():
-    from rnnbp.native.machine import Library
+    from rnnbp.machine.compile import Library
     Library(f"define i64 @f(i64 %a) {{ %b = mul i64 %a, {next(numbers)}\\n ret i64 %b }}").address("f")
 
 def fit():

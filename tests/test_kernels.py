@@ -24,23 +24,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rnnbp as rb
-from rnnbp.bptt.problem import as_model
 from rnnbp.bptt.results import Accumulators
 from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.compile import RULES
-from rnnbp.compiler.workspace import Workspace
-from rnnbp.kernels import groups, pointwise
-from rnnbp.kernels.cell import shared
-from rnnbp.kernels.dense import DenseKernel, dense_bytes
-from rnnbp.kernels.groups import Group
-from rnnbp.kernels.packing import Panels, fill
-from rnnbp.kernels.program import KernelProgram
-from rnnbp.kernels.sizes import kernel_sizes
-from rnnbp.layout import Layout
-from rnnbp.native import cache, driving, machine, mathematics, threads
-from rnnbp.native.calls import FOLLOWS, NUMBERS, as_task, located, place, together
-from rnnbp.native.ir import Lanes, Text
-from rnnbp.native.machine import Library, vector_bytes
+from rnnbp.graph.layout import Layout
+from rnnbp.inputs.problem import as_model
+from rnnbp.machine import cache, compile, mathematics
+from rnnbp.machine.calls import FOLLOWS, NUMBERS, as_task, located, place, together
+from rnnbp.machine.compile import Library, vector_bytes
+from rnnbp.machine.ir import Lanes, Text
+from rnnbp.machine.team import meeting, threads
+from rnnbp.runners.llvm import groups, pointwise
+from rnnbp.runners.llvm.cell import shared
+from rnnbp.runners.llvm.dense import DenseKernel, dense_bytes
+from rnnbp.runners.llvm.groups import Group
+from rnnbp.runners.llvm.packing import Panels, fill
+from rnnbp.runners.llvm.program import KernelProgram
+from rnnbp.runners.llvm.sizes import kernel_sizes
+from rnnbp.runners.workspace import Workspace
 from tests import models
 from tests.programs import agree, cells, half_square
 
@@ -95,7 +96,7 @@ def test_every_cell_in_every_shape(cell: str, shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("cell", COMPILED)
 def test_every_cell_in_vectors_of_every_width(cell: str, nbytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of other processors; LLVM splits what this one does not have."""
-    monkeypatch.setattr("rnnbp.kernels.cell.vector_bytes", lambda: nbytes)
+    monkeypatch.setattr("rnnbp.runners.llvm.cell.vector_bytes", lambda: nbytes)
     agree(models.CELLS[cell](3, 37, "float64"), reals(40, 13, 3), (), kernels)
 
 
@@ -125,8 +126,8 @@ def test_random_wide_cells(cell: rb.Recurrent, without: set[str], shape: tuple[i
     if not is_python(cell):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("RNNBP_NUM_THREADS", n)
-            patch.setattr("rnnbp.kernels.program.WAKING", 1)
-            patch.setattr("rnnbp.kernels.program.READING", 0 if units else 2**62)
+            patch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+            patch.setattr("rnnbp.runners.llvm.program.READING", 0 if units else 2**62)
             agree(cell, reals(*shape, *cell.cell.input_shapes[0]), without, kernels)
 
 
@@ -238,7 +239,7 @@ def gradients(model: Any, *, steps: int = 90, batch: int = 7, dtype: str = "floa
 @pytest.mark.parametrize("cell", [rb.RNN, rb.LSTM, rb.GRU])
 def test_bits_do_not_depend_on_threads(cell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model, found = cell(3, 20, rng=0), []
-    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     for n in ("1", "2", "3", "11"):
         monkeypatch.setenv("RNNBP_NUM_THREADS", n)
         found.append(gradients(model))
@@ -255,8 +256,8 @@ def test_gradients_of_a_layer_that_is_used_twice_are_added_one_after_the_other(
     model = rb.Sequential(rb.Embedding(150, 96, rng=0), recurrent) if symbols else recurrent
     x = rng.integers(0, 150, (200, 32)) if symbols else reals(200, 32, 96).astype("float32")
     dy = reals(200, 32, 96).astype("float32")
-    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
-    monkeypatch.setattr("rnnbp.kernels.affine.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.affine.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "1")
     expected = rb.bptt(model, x, dy, lambda y, dy: (0.0, dy), backend="llvm")
     monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
@@ -273,7 +274,7 @@ def test_gradients_of_tied_parameters_are_added_one_after_the_other(
     a, b = (rb.Dense(128, 128, bias=False, dtype="float64", rng=seed) for seed in (0, 1))
     h_new = rb.Tanh()(a(x) + b(h))
     model, (inputs, dy) = rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new)), rng.normal(size=(2, 64, 32, 128))
-    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
     if after_a_run:
         rb.bptt(model, inputs, dy, lambda y, dy: (0.0, dy), backend="llvm")
@@ -297,8 +298,8 @@ def test_what_one_thread_must_do() -> None:
 def test_bits_do_not_depend_on_threads_that_share_units(cell: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of more panels of weights than one; chunks by themselves, in a stretch, and with their tapes."""
     model, x, found = models.CELLS[cell](3, 100, "float32"), reals(60, batch, 3).astype("float32"), []
-    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
-    monkeypatch.setattr("rnnbp.kernels.program.READING", 0)
+    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.program.READING", 0)
     for n in ("1", "2", "3"):
         monkeypatch.setenv("RNNBP_NUM_THREADS", n)
         found.append(rb.bptt(model, x, x, half_square, backend="llvm", chunk=8, checkpoint="sqrt"))
@@ -324,7 +325,7 @@ def test_units_are_shared_where_rows_are_few(
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_has_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
-    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     model = rb.LSTM(3, 20, rng=0)
     expected = gradients(model)
     child = os.fork()
@@ -461,7 +462,7 @@ def test_who_waits_for_the_compiler_is_told_once(
     for path in fresh_cache.iterdir():
         path.unlink()
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    machine._tell.cache_clear()
+    compile._tell.cache_clear()
     compiled_again(fresh_cache)
     told = f"rnnbp: compiling kernels for this processor, once for each cell of other sizes; they are kept in {fresh_cache}\n"
     assert capsys.readouterr().err == told
@@ -477,8 +478,8 @@ def test_a_notebook_shows_it_as_no_error(
     fresh_cache: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
-    monkeypatch.setattr("rnnbp.bars.in_notebook", lambda: True)
-    machine._tell.cache_clear()
+    monkeypatch.setattr("rnnbp.support.bars.in_notebook", lambda: True)
+    compile._tell.cache_clear()
     compiled_again(fresh_cache)
     said = capsys.readouterr()
     assert said.out.startswith("rnnbp: compiling kernels for this processor")
@@ -490,7 +491,7 @@ def lstm(seed: int = 0) -> Any:
 
 
 def test_callers_in_threads_of_their_own_do_not_wait_for_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
     expected = [lstm(seed) for seed in range(4)]
     found: dict[int, Any] = {}
@@ -510,7 +511,7 @@ def test_callers_in_threads_of_their_own_do_not_wait_for_one_another(monkeypatch
 
 
 def test_after_an_interrupt_other_threads_do_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
     expected, team = lstm(), threads._team
 
@@ -526,7 +527,7 @@ def test_after_an_interrupt_other_threads_do_the_work(monkeypatch: pytest.Monkey
 
 
 def test_after_an_interrupt_threads_that_waited_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "4")
     monkeypatch.setattr(threads, "_team", threads._Team())
     others = set(threading.enumerate())  # some of which may be about to end
@@ -560,7 +561,7 @@ def test_without_more_threads_one_does_it_all(monkeypatch: pytest.MonkeyPatch) -
     def none(*_: Any) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "5")
     monkeypatch.setattr(threads, "_team", threads._Team())
     monkeypatch.setattr(threading.Thread, "start", none)
@@ -657,7 +658,7 @@ def test_threads_that_share_units_meet(n: int, monkeypatch: pytest.MonkeyPatch) 
     """
     team = threads._Team()
     monkeypatch.setattr(threads, "_team", team)
-    library = Library(MEETING, {"gather": driving.library().address("gather")})
+    library = Library(MEETING, {"gather": meeting.library().address("gather")})
     places, lengths = 16 * np.arange(3)[:, None], np.array([1, 50, 200])
     job = threads.Job(None, run=library.address("run"), places=places, lengths=lengths, batch=1, block=1)
     came = list[int]()
@@ -675,7 +676,7 @@ def test_threads_that_share_units_meet(n: int, monkeypatch: pytest.MonkeyPatch) 
 def test_dense_outside_cells(size: tuple[int, int, int], bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the layer itself, and the same bits by any number of threads."""
     n_in, n_out, n = size
-    monkeypatch.setattr("rnnbp.kernels.affine.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.affine.WAKING", 1)
     layer, (x, dy) = rb.Dense(n_in, n_out, bias=bias, dtype="float64", rng=0), (reals(n, 2, n_in), reals(n, 2, n_out))
     y, saved = layer.forward(x)
     expected = [y, *layer.backward_inputs(saved, dy), *layer.backward_params(saved, dy).values()]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt.late import late_steps
+from rnnbp.bptt.last_steps import late_steps
 
 COMPILED = ["numpy", *["llvm"] * bool(find_spec("llvmlite"))]
 LOSS = rb.losses.MeanSquaredError()

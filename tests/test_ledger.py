@@ -143,7 +143,7 @@ def test_sizes_follow_what_is_changed_between_runs() -> None:
     before = peak(model)
     model.nodes[1].block.p = 0.0
     changed = peak(model)
-    import_module("rnnbp.bptt.sizes")._answers.clear()
+    import_module("rnnbp.planning.sizes")._answers.clear()
     assert changed == peak(model) < before
     split, outputs = rb.Split(2, 6), []
     for k in (0, 1):

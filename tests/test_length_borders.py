@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt.costs import Costs
+from rnnbp.planning.costs import Costs
 
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}

@@ -11,7 +11,7 @@ import pytest
 import rnnbp as rb
 
 pytest.importorskip("llvmlite")
-source = pytest.importorskip("rnnbp.kernels.source")
+source = pytest.importorskip("rnnbp.runners.llvm.source")
 
 LOSS = rb.losses.MeanSquaredError()
 

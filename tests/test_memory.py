@@ -15,7 +15,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp import memory
-from rnnbp.native.finite import first_bad
+from rnnbp.machine.finite import first_bad
 
 OWN = 1500
 """What the objects of a measured block may take."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.native import installed
+from rnnbp.machine import installed
 
 pytestmark = pytest.mark.long
 
@@ -181,7 +181,7 @@ def test_symbols_that_another_thread_changes(kind: str, backend: str) -> None:
 
 @pytest.mark.skipif(not installed(), reason="no llvmlite")
 def test_machine_code_looks_at_what_it_gets() -> None:
-    from rnnbp.native import arrays
+    from rnnbp.machine import arrays
 
     d = np.ones((4, 3), np.float32)
     for bad in ([0, 1, 2, 5], [0, -1, 2, 3], [2**40, 0, 0, 0]):

@@ -13,9 +13,9 @@ from rnnbp.numerics import Array, address
 if not find_spec("llvmlite"):
     pytest.skip("needs llvmlite", allow_module_level=True)
 
-from rnnbp.native import arrays, mathematics
-from rnnbp.native.ir import Lanes, Text
-from rnnbp.native.machine import Library
+from rnnbp.machine import arrays, mathematics
+from rnnbp.machine.compile import Library
+from rnnbp.machine.ir import Lanes, Text
 from rnnbp.optim.parameters import extents
 
 

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp import bars
-from rnnbp.bars import LateBar, wanted
-from rnnbp.notebook import in_notebook
+from rnnbp.support import bars
+from rnnbp.support.bars import LateBar, wanted
+from rnnbp.support.notebook import in_notebook
 
 X, Y = np.ones((40, 2, 3), np.float32), np.zeros((40, 2, 4), np.float32)
 LOSS = rb.losses.MeanSquaredError()

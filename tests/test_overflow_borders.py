@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt import sums
+from rnnbp import compensated
 from rnnbp.numerics import Array
 
 BACKENDS = ["interpreter", "numpy", *["llvm"] * bool(find_spec("llvmlite"))]
 INF, NAN = np.inf, np.nan
-CHUNKS = 3 * sums.PART + 5
-MIDDLE = sums.PART + 7
+CHUNKS = 3 * compensated.PART + 5
+MIDDLE = compensated.PART + 7
 
 
 def summands(dtype: str) -> dict[str, Array]:
@@ -28,8 +28,8 @@ def summands(dtype: str) -> dict[str, Array]:
         "overflow": ones * most / 100,
         "overflow below": -ones * most / 100,
         "overflow in the first part": ones * most / 10,
-        "overflow, then less": np.where(np.arange(CHUNKS) < 2 * sums.PART, most / 100, -1.0),
-        "almost": np.where(np.arange(CHUNKS) % sums.PART == 0, most / 4, 1.0),
+        "overflow, then less": np.where(np.arange(CHUNKS) < 2 * compensated.PART, most / 100, -1.0),
+        "almost": np.where(np.arange(CHUNKS) % compensated.PART == 0, most / 4, 1.0),
     }
     for k, one in one_at.items():
         found |= {f"{value} at {k}": np.where(one > 0, value, 1.0) for value in (INF, -INF, NAN)}
@@ -39,20 +39,20 @@ def summands(dtype: str) -> dict[str, Array]:
     return {name: array.astype(dtype) for name, array in found.items()}
 
 
-@pytest.mark.parametrize("block", [4, sums.BLOCK])
+@pytest.mark.parametrize("block", [4, compensated.BLOCK])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_totals(dtype: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """All kinds next to one another: none touches its neighbours."""
-    monkeypatch.setattr(sums, "BLOCK", block)
+    monkeypatch.setattr(compensated, "BLOCK", block)
     kinds = summands(dtype)
     each = np.array(list(kinds.values())).T
-    part, total = np.zeros(len(kinds), dtype), sums.totals(np.zeros(len(kinds), dtype))
+    part, total = np.zeros(len(kinds), dtype), compensated.totals(np.zeros(len(kinds), dtype))
     with np.errstate(over="ignore", invalid="ignore"):
         for k, chunk in enumerate(each):
-            if k and k % sums.PART == 0:
-                sums.settle(part, total)
+            if k and k % compensated.PART == 0:
+                compensated.settle(part, total)
             part += chunk
-        sums.close(part, total)
+        compensated.close(part, total)
         plain = np.zeros(len(kinds), dtype)
         for chunk in each:
             plain += chunk
@@ -62,7 +62,7 @@ def test_totals(dtype: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("name", summands("float64"))
 def test_a_total_of_numbers(name: str) -> None:
-    total, turned, plain = sums.Total(), sums.Total(), 0.0
+    total, turned, plain = compensated.Total(), compensated.Total(), 0.0
     for value in summands("float64")[name].tolist():
         total.add(value)
         turned.add(complex(1.0, value))

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.asking import Recent
-from rnnbp.bptt.costs import Costs
+from rnnbp.planning.costs import Costs
+from rnnbp.support.memo import Recent
 from rnnbp.train import Batch
 
 pytestmark = pytest.mark.long
 
-settle = import_module("rnnbp.bptt.settle")
+settle = import_module("rnnbp.bptt.resolve")
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
 COSTS = Costs(dict.fromkeys(STEP, 0.5), STEP)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt.budget import margin, parse_budget, with_margin
-from rnnbp.bptt.costs import Costs
+from rnnbp.planning.budget import margin, parse_budget, with_margin
+from rnnbp.planning.costs import Costs
 
 MSE = rb.losses.MeanSquaredError()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}

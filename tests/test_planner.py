@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.asking import Recent
-from rnnbp.bptt.budget import SPARE, parse_budget
-from rnnbp.bptt.costs import Costs
-from rnnbp.bptt.forecast import sizes_of
-from rnnbp.bptt.problem import as_model
+from rnnbp.inputs.problem import as_model
+from rnnbp.planning.budget import SPARE, parse_budget
+from rnnbp.planning.costs import Costs
+from rnnbp.planning.forecast import sizes_of
+from rnnbp.support.memo import Recent
 from tests import models
 from tests.schedule_checks import figures
 
-calibration = import_module("rnnbp.bptt.calibration")
-settle = import_module("rnnbp.bptt.settle")
+calibration = import_module("rnnbp.planning.calibration")
+settle = import_module("rnnbp.bptt.resolve")
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
 COSTS = Costs(dict.fromkeys(STEP, 0.5), STEP)
@@ -220,7 +220,7 @@ def test_a_plan_for_other_chunks_is_refused() -> None:
 
 def test_costs_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock that only the actions move, each by a line of its own, the costs are these lines."""
-    module, clock = import_module("rnnbp.bptt.calibration"), [0.0]
+    module, clock = import_module("rnnbp.planning.calibration"), [0.0]
     lines = {kind: (1e-4 * k, 1e-5 * step) for k, (kind, step) in enumerate(STEP.items(), 1)}
 
     def moving(self: Any, *args: Any, fixed: float, step: float, method: Any) -> Any:
@@ -365,7 +365,7 @@ def test_a_dropout_of_nothing_is_predicted() -> None:
 def test_checkpoints_on_disk_take_one_file_and_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     import tracemalloc
 
-    from rnnbp.bptt import scratch
+    from rnnbp.storage import scratch
 
     made, make = [], scratch.nameless
     monkeypatch.setattr(scratch, "nameless", lambda folder: made.append(1) or make(folder))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.printing import for_stdout
+from rnnbp.support.printing import for_stdout
 
 KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
 COSTS = rb.Costs(dict.fromkeys(KINDS, 1e-4), dict.fromkeys(KINDS, 1e-6))

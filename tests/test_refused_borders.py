@@ -15,9 +15,9 @@ import pytest
 import rnnbp as rb
 
 pytest.importorskip("llvmlite")
-from rnnbp import native
-from rnnbp.kernels.cell import shared
-from rnnbp.native import CompileError, machine
+from rnnbp import machine
+from rnnbp.machine import CompileError, compile
+from rnnbp.runners.llvm.cell import shared
 
 LOSS = rb.losses.MeanSquaredError()
 X = np.random.default_rng(0).normal(size=(40, 3, 2)).astype(np.float32)
@@ -44,8 +44,8 @@ def default(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No backend is named, and there is no kernel on disk; what is refused here is so in this test alone."""
     monkeypatch.delenv("RNNBP_BACKEND", raising=False)
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", "off")
-    monkeypatch.setattr(native, "_refused", [])
-    monkeypatch.setattr(native, "_warned", [])
+    monkeypatch.setattr(machine, "_refused", [])
+    monkeypatch.setattr(machine, "_warned", [])
     rb.bptt(lstm(), X, Y, LOSS)  # libraries that all cells take are there
     yield
     rb.release_memory()
@@ -53,15 +53,15 @@ def default(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def refuse(which: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch, step: str = "_compiled") -> None:
     """Have LLVM refuse some texts, when it compiles them or when their code is loaded."""
-    original = getattr(machine, step)
+    original = getattr(compile, step)
 
     def refusing(*args: Any) -> Any:
         text = next(a for a in args if isinstance(a, str))
         if which(text):
-            raise machine._refusal("compile", RuntimeError(WORDS)) if step == "_compiled" else RuntimeError(WORDS)
+            raise compile._refusal("compile", RuntimeError(WORDS)) if step == "_compiled" else RuntimeError(WORDS)
         return original(*args)
 
-    monkeypatch.setattr(machine, step, refusing)
+    monkeypatch.setattr(compile, step, refusing)
 
 
 def cells(text: str) -> bool:

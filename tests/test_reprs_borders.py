@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp import reprs
+from rnnbp.support import reprs
 from rnnbp.train import Batch
 
 X, Y = np.ones((40, 2, 3), np.float32), np.zeros((40, 2, 4), np.float32)

@@ -11,7 +11,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.losses.elementwise import Elementwise
-from rnnbp.native import installed
+from rnnbp.machine import installed
 from tests.test_memory_borders import BATCH, SIZE, UNITS, data, every_backend, network
 
 pytestmark = pytest.mark.long

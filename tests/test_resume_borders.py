@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt import calibration, settle
-from rnnbp.bptt.costs import KINDS, Costs
+from rnnbp.bptt import resolve
+from rnnbp.planning import calibration
+from rnnbp.planning.costs import KINDS, Costs
 from rnnbp.storage import load_tensors, save_tensors
 from rnnbp.train import Sequences, Trainer
 from tests.training import lines, outcome, sequence_run
@@ -144,7 +145,7 @@ DEAR_BYTES, CHEAP_BYTES = costs(1e-6), costs(0.0)
 def forget(monkeypatch, measured):
     """As another process, that measures other costs."""
     calibration._known.clear()
-    settle._plans.clear()
+    resolve._plans.clear()
     monkeypatch.setattr(calibration, "measured", lambda *_: measured)
 
 

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp import reuse as module
-from rnnbp.asking import Recent
-from rnnbp.bptt.parts import parts_of
+from rnnbp import memory_pool as module
+from rnnbp.graph.model_split import parts_of
 from rnnbp.ledger import Ledger
-from rnnbp.native import chosen
-from rnnbp.reuse import LINE, Reuse
+from rnnbp.machine import chosen
+from rnnbp.memory_pool import LINE, Reuse
+from rnnbp.support.memo import Recent
 
 pytestmark = pytest.mark.long
 
-calibration = import_module("rnnbp.bptt.calibration")
+calibration = import_module("rnnbp.planning.calibration")
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
 COSTS = rb.Costs(dict.fromkeys(STEP, 0.5), STEP)
 T, B, N = 96, 16, 64

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.asking import Recent
-from rnnbp.bptt import calibration
 from rnnbp.compiler.code import Code, Matrix
 from rnnbp.compiler.compile import RULES, Codes, codes
-from rnnbp.compiler.program import compiled
+from rnnbp.planning import calibration
+from rnnbp.runners.numpy.program import compiled
+from rnnbp.support.memo import Recent
 from tests import models
 from tests.programs import agree
 
@@ -348,7 +348,7 @@ def test_the_backend_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("RNNBP_BACKEND", "cuda")
     with pytest.raises(ValueError, match="backend 'cuda' is unknown"):
         rb.Backend()
-    monkeypatch.setattr(import_module("rnnbp.bptt.backend"), "installed", lambda: False)
+    monkeypatch.setattr(import_module("rnnbp.runners.backend"), "installed", lambda: False)
     with pytest.raises(
         ImportError, match=r"backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy'"
     ):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt.scratch import WORTH, ScratchFile
+from rnnbp.storage.scratch import WORTH, ScratchFile
 
-scratch = import_module("rnnbp.bptt.scratch")
+scratch = import_module("rnnbp.storage.scratch")
 MSE = rb.losses.MeanSquaredError()
 LINE = "36 35 {device} / {folder} rw,relatime shared:1 - {kind} none rw,size=1k\n"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt.parts import Parts
-from rnnbp.bptt.problem import as_model
+from rnnbp.graph.model_split import Parts
+from rnnbp.inputs.problem import as_model
 
 
 def parts(layer: rb.Layer) -> Parts:

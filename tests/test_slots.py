@@ -15,10 +15,10 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.actions import Advance, Backward, Drop, Load, Record, Store
-from rnnbp.bptt import scratch
 from rnnbp.bptt import slots as module
 from rnnbp.bptt.slots import Slots
 from rnnbp.ledger import Ledger
+from rnnbp.storage import scratch
 
 STATES = ((np.arange(6.0).reshape(2, 3), np.full((2, 1), 7, np.float32)), (np.array([[1.5], [-0.0]]),))
 

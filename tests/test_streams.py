@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt import scratch
-from rnnbp.bptt import series as module
+from rnnbp.inputs import streams as module
+from rnnbp.storage import scratch
 from tests import models
 
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()

@@ -13,7 +13,7 @@ from rnnbp.actions import Action, Advance, Load, Record, Store
 from rnnbp.bptt import stretches as module
 from rnnbp.bptt.run import Run
 from rnnbp.bptt.stretches import stretches
-from rnnbp.native import chosen
+from rnnbp.machine import chosen
 from rnnbp.schedules import EveryK, Multistage, Revolve, ThinTapes
 
 T, B, N = 203, 3, 40

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt import sums
+from rnnbp import compensated
 from rnnbp.bptt.run import Run
 from rnnbp.numerics import Array
 
 BACKENDS = ["interpreter", "numpy", *["llvm"] * bool(find_spec("llvmlite"))]
 MAE, CE = rb.losses.MeanAbsoluteError(), rb.losses.CrossEntropy()
-MANY = 2 * sums.PART + 3
+MANY = 2 * compensated.PART + 3
 """Chunks that make several parts, the last of them a short one."""
 
 
@@ -25,31 +25,31 @@ MANY = 2 * sums.PART + 3
 @pytest.mark.parametrize("n", [1, 7, 200])
 def test_totals_are_exact_but_for_the_parts(n: int, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts without an error of their own, of very different sizes: the sum is rounded once."""
-    monkeypatch.setattr(sums, "BLOCK", 64)
+    monkeypatch.setattr(compensated, "BLOCK", 64)
     rng = np.random.default_rng(0)
     parts = [(rng.standard_normal(n) * 10.0 ** rng.integers(-6, 7, n)).astype(dtype) for _ in range(50)]
     parts.append(-parts[3])
     part = np.zeros(n, dtype)
-    total = sums.totals(part)
+    total = compensated.totals(part)
     for one in parts:
         left = part.copy()
         part += one
         assert (np.abs(left) <= np.spacing(np.abs(total[:n]) + np.finfo(dtype).tiny)).all()
-        sums.settle(part, total)
-    sums.close(part, total)
+        compensated.settle(part, total)
+    compensated.close(part, total)
     exact = np.array([float(sum(Fraction(float(one[k])) for one in parts)) for k in range(n)])
     largest = np.abs(np.array(parts, np.float64)).max(axis=0) + np.abs(exact)
     assert (np.abs(part - exact) <= np.finfo(dtype).eps * largest).all()
 
 
 def test_a_total_of_numbers() -> None:
-    total, plain = sums.Total(), sums.Total()
+    total, plain = compensated.Total(), compensated.Total()
     for k in range(100_000):
         total.add(0.1)
-        if k < sums.PART:
+        if k < compensated.PART:
             plain.add(0.1)
     assert total.value == pytest.approx(10_000, rel=1e-14)
-    assert plain.value == sum([0.1] * sums.PART)
+    assert plain.value == sum([0.1] * compensated.PART)
 
 
 def constant(steps: int, backend: str, chunk: int = 1) -> float:
@@ -124,7 +124,7 @@ def test_the_bits_of_any_schedule(backend: str, build: Any, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("chunks", [sums.PART, sums.PART + 1, MANY])
+@pytest.mark.parametrize("chunks", [compensated.PART, compensated.PART + 1, MANY])
 @pytest.mark.one_in(2)
 def test_a_forecast_is_the_ledger(chunks: int, backend: str) -> None:
     how: Any = {"chunk": 2, "checkpoint": "sqrt", "backend": backend}
@@ -132,7 +132,9 @@ def test_a_forecast_is_the_ledger(chunks: int, backend: str) -> None:
     stats = rb.bptt(model(), X[: 2 * chunks], X[: 2 * chunks], CE, **how).stats
     assert (stats.peak_bytes, stats.peak_bytes_by_kind) == (found.peak_bytes, found.peak_bytes_by_kind)
     size = sum(p.nbytes for p in model().params.values())
-    assert stats.peak_bytes_by_kind["gradients"] == size + (chunks > sums.PART) * (3 * size)  # totals and temporaries
+    assert stats.peak_bytes_by_kind["gradients"] == size + (chunks > compensated.PART) * (
+        3 * size
+    )  # totals and temporaries
 
 
 @pytest.mark.parametrize("steps", [3_000, 30_000])
@@ -150,7 +152,7 @@ def test_long_chunks_drift_as_little_as_short_ones(chunk: int, steps: int) -> No
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("steps", "parted"), [(1024, False), (1025, True)])
 def test_a_part_is_so_many_steps(steps: int, parted: bool, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sums, "STEPS", 1024)
+    monkeypatch.setattr(compensated, "STEPS", 1024)
     how: Any = {"chunk": 128, "checkpoint": "sqrt", "backend": backend}
     x = np.arange(3 * steps).reshape(steps, 3) % 4
     found = rb.forecast(model(), CE, steps=steps, batch=3, **how)
@@ -161,7 +163,7 @@ def test_a_part_is_so_many_steps(steps: int, parted: bool, backend: str, monkeyp
 
 
 def test_a_part_has_the_bits_of_a_plain_sum(monkeypatch: pytest.MonkeyPatch) -> None:
-    short = X[: 2 * sums.PART]
+    short = X[: 2 * compensated.PART]
     found = rb.bptt(model(), short, short, CE, chunk=2)
     monkeypatch.setattr(Run, "_settle", lambda self: None)
     plain = rb.bptt(model(), short, short, CE, chunk=2)

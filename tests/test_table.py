@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 import rnnbp as rb
-from rnnbp.bptt.chunks import Chunks
-from rnnbp.bptt.problem import pose
+from rnnbp.bptt.chunk import Chunks
+from rnnbp.inputs.problem import pose
 from tests.models import minimal_gated_unit
 from tests.programs import cells, half_square
 
@@ -103,8 +103,8 @@ def test_random_cells_that_take_symbols(cell: rb.Recurrent) -> None:
 
 @pytest.mark.parametrize("cell", ["lstm", "unit"])
 def test_bits_do_not_depend_on_schedule_or_threads(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnnbp.kernels.program.WAKING", 1)
-    monkeypatch.setattr("rnnbp.kernels.affine.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
+    monkeypatch.setattr("rnnbp.runners.llvm.affine.WAKING", 1)
     model, (x, target) = model_of(layer_of("embedding", "float32"), cell, "float32"), symbols()
     found = []
     for threads, checkpoint in (("1", "all"), ("3", "all"), ("1", "sqrt"), ("3", FEW[0])):

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt.chunks import Chunks
-from rnnbp.bptt.problem import pose
+from rnnbp.bptt.chunk import Chunks
 from rnnbp.compiler.compile import RULES
+from rnnbp.inputs.problem import pose
 from tests.programs import half_square
 
 pytest.importorskip("llvmlite")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt.costs import Costs
-from rnnbp.bptt.planner import check
+from rnnbp.planning.costs import Costs
+from rnnbp.planning.plan import check
 
 pytestmark = pytest.mark.long
 
@@ -42,7 +42,7 @@ def least_of(model: Any, optimizer: Any, **options: Any) -> int:
 
 @pytest.fixture(autouse=True)
 def _given_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("rnnbp.bptt.settle"), "measured_for", lambda *given: check(*given) or COSTS)
+    monkeypatch.setattr(import_module("rnnbp.bptt.resolve"), "measured_for", lambda *given: check(*given) or COSTS)
 
 
 @pytest.mark.parametrize(("rule", "validated"), [(rb.optim.Adam, True), (rb.optim.SGD, False)])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.nearest import hint, nearest
+from rnnbp.support.nearest import hint, nearest
 
 X, Y = np.zeros((5, 2, 3), "float32"), np.zeros((5, 2, 4), "float32")
 MSE = rb.losses.MeanSquaredError()

@@ -1,15 +1,15 @@
 """Backpropagation through time: runs a schedule over a model, chunk by chunk."""
 
-from rnnbp.bptt.backend import Backend
-from rnnbp.bptt.budget import BudgetError
-from rnnbp.bptt.calibration import calibrate
-from rnnbp.bptt.costs import Costs
 from rnnbp.bptt.engine import bptt
-from rnnbp.bptt.forecast import Forecast, forecast
 from rnnbp.bptt.inference import backprop, evaluate, predict
-from rnnbp.bptt.planner import Plan, plan
 from rnnbp.bptt.results import Gradients, Stats
-from rnnbp.bptt.summarize import summarize
+from rnnbp.planning.budget import BudgetError
+from rnnbp.planning.calibration import calibrate
+from rnnbp.planning.costs import Costs
+from rnnbp.planning.forecast import Forecast, forecast
+from rnnbp.planning.plan import Plan, plan
+from rnnbp.planning.summarize import summarize
+from rnnbp.runners.backend import Backend
 
 __all__ = [
     "Backend",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnbp.bptt.objective import Objective
-from rnnbp.bptt.problem import Problem
+from rnnbp.inputs.objective import Objective
+from rnnbp.inputs.problem import Problem
+from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array
-from rnnbp.reuse import Reuse
 
 
 def new_outputs(problem: Problem, memory: Reuse | None = None) -> Array:

@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 from rnnbp.actions import TIERS, Action, Keep, Load, Rebuild, Record, Store
-from rnnbp.bptt.objects import ways_of
-from rnnbp.bptt.problem import Problem
 from rnnbp.bptt.results import Stats
-from rnnbp.bptt.sizes import Sizes
+from rnnbp.inputs.problem import Problem
 from rnnbp.ledger import Ledger
+from rnnbp.planning.objects import ways_of
+from rnnbp.planning.sizes import Sizes
 
 
 class Counter:

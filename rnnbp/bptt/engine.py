@@ -9,29 +9,29 @@ from functools import lru_cache
 from typing import Any
 
 from rnnbp.actions import Action
-from rnnbp.arguments import takes
-from rnnbp.bptt.backend import BackendLike
-from rnnbp.bptt.chunks import Chunks
+from rnnbp.bptt.chunk import Chunks
 from rnnbp.bptt.fed import note_run, warn_if_one_step
-from rnnbp.bptt.objective import LossLike, Objective
-from rnnbp.bptt.padding import lost_rows
-from rnnbp.bptt.parts import lasting
-from rnnbp.bptt.planner import Plan
-from rnnbp.bptt.possible import check_possible
-from rnnbp.bptt.problem import Problem, as_model, pose
+from rnnbp.bptt.held_states import check_horizon
 from rnnbp.bptt.progress import progress_of
-from rnnbp.bptt.refused import by_numpy_where_refused
+from rnnbp.bptt.resolve import keeps_dx, settle
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
-from rnnbp.bptt.settle import keeps_dx, settle
-from rnnbp.bptt.standing import check_horizon
-from rnnbp.ieee import ieee
+from rnnbp.graph.model_split import lasting
+from rnnbp.inputs.objective import LossLike, Objective
+from rnnbp.inputs.padding import lost_rows
+from rnnbp.inputs.problem import Problem, as_model, pose
+from rnnbp.memory_pool import Reuse, reuse
 from rnnbp.numerics import flag
-from rnnbp.reuse import Reuse, reuse
+from rnnbp.planning.plan import Plan
+from rnnbp.planning.possible import check_possible
 from rnnbp.rng import check_seed
+from rnnbp.runners.backend import BackendLike
+from rnnbp.runners.refused import by_numpy_where_refused
 from rnnbp.schedules import ScheduleLike, resolve, sweep
-from rnnbp.simulation import ScheduleError, Simulation, simulate
+from rnnbp.schedules.simulation import ScheduleError, Simulation, simulate
 from rnnbp.storage import PathLike
+from rnnbp.support.ieee import ieee
+from rnnbp.wording.arguments import takes
 
 
 @takes()

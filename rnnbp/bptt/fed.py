@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 
-from rnnbp.callers import outside
-from rnnbp.graph import Graph
-from rnnbp.network import Network
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.network import Network
+from rnnbp.graph.values import Block
 from rnnbp.numerics import Shape
-from rnnbp.values import Block
-from rnnbp.weak import WeakKeys
+from rnnbp.support.callers import outside
+from rnnbp.support.weak import WeakKeys
 
 MANY, TIMES = 32, 2
 """Sequences of one step that are likely to be steps of one: at least these, and so many times the steps and

@@ -9,29 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp import bars
-from rnnbp.arguments import takes
-from rnnbp.arrays import REAL, as_array, plain
 from rnnbp.bptt.all_steps import new_outputs
-from rnnbp.bptt.axes import stated_shape
-from rnnbp.bptt.chunks import Chunks
+from rnnbp.bptt.chunk import Chunks
 from rnnbp.bptt.engine import bptt
-from rnnbp.bptt.objective import LossLike, Objective, Seen
-from rnnbp.bptt.padding import lost_rows
-from rnnbp.bptt.parts import lasting, recurrents
-from rnnbp.bptt.possible import check_outputs_possible
-from rnnbp.bptt.problem import Problem, as_model, pose
-from rnnbp.bptt.refused import by_numpy_where_refused
 from rnnbp.bptt.results import Gradients, States
-from rnnbp.bptt.sums import Total
-from rnnbp.ieee import ieee
+from rnnbp.checks.arrays import REAL, as_array, plain
+from rnnbp.compensated import Total
+from rnnbp.graph.model_split import lasting, recurrents
+from rnnbp.inputs.axes import stated_shape
+from rnnbp.inputs.objective import LossLike, Objective, Seen
+from rnnbp.inputs.padding import lost_rows
+from rnnbp.inputs.problem import Problem, as_model, pose
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss
 from rnnbp.losses.function import FunctionLoss
+from rnnbp.memory_pool import Reuse, reuse
 from rnnbp.numerics import Array, ShapeError, flag, optional_flag
-from rnnbp.reuse import Reuse, reuse
+from rnnbp.planning.possible import check_outputs_possible
 from rnnbp.rng import check_seed
+from rnnbp.runners.refused import by_numpy_where_refused
 from rnnbp.storage import PathLike
+from rnnbp.support import bars
+from rnnbp.support.ieee import ieee
+from rnnbp.wording.arguments import takes
 
 OPTIONS = tuple(inspect.signature(bptt).parameters)
 """The arguments of ``bptt``."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 
-from rnnbp import bars
-from rnnbp.bptt.budget import shown
-from rnnbp.bptt.planner import Plan
-from rnnbp.bptt.problem import Problem
+from rnnbp.inputs.problem import Problem
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import optional_flag
-from rnnbp.simulation import Simulation
+from rnnbp.planning.budget import shown
+from rnnbp.planning.plan import Plan
+from rnnbp.schedules.simulation import Simulation
+from rnnbp.support import bars
 
 
 class Progress(bars.LateBar):

@@ -8,13 +8,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rnnbp import reprs
-from rnnbp.bptt import sums
-from rnnbp.instead import GRADIENTS, Instead
+from rnnbp import compensated
+from rnnbp.graph.network import Network, checked_parameters
 from rnnbp.naming import ByPath
-from rnnbp.network import Network, checked_parameters
 from rnnbp.numerics import Array
-from rnnbp.simulation import Simulation, cost_text
+from rnnbp.schedules.simulation import Simulation, cost_text
+from rnnbp.support import reprs
+from rnnbp.wording.instead import GRADIENTS, Instead
 
 States: TypeAlias = tuple[tuple[Array, ...], ...]
 """For each Recurrent of a model, in order, its state: a tuple of arrays (B, ...)."""
@@ -111,7 +111,7 @@ class Accumulators:
                 self._sums[id(array)] = self.grads[path] = total = self.whole[start:stop].reshape(array.shape)
                 start = stop
             self._slots[id(owner), key] = total
-        self.totals = sums.totals(self.whole) if parted else None
+        self.totals = compensated.totals(self.whole) if parted else None
         self._begins: dict[object, list[int]] = {}
 
     def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None:
@@ -139,11 +139,11 @@ class Accumulators:
     def settle(self) -> None:
         """Put the sums so far into the totals: a part has been summed."""
         if self.totals is None:
-            self.totals = sums.totals(self.whole)
-        sums.settle(self.whole, self.totals)
+            self.totals = compensated.totals(self.whole)
+        compensated.settle(self.whole, self.totals)
 
     def close(self) -> None:
         """Put the totals back, when all chunks have added."""
         if self.totals is not None:
-            sums.close(self.whole, self.totals)
+            compensated.close(self.whole, self.totals)
             self.totals = None

@@ -9,25 +9,25 @@ from typing import Any
 
 import numpy as np
 
+from rnnbp import compensated
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
-from rnnbp.bptt import sums
 from rnnbp.bptt.all_steps import keep_outputs, new_outputs
-from rnnbp.bptt.chunks import Chunks, ChunkTape, DeltaStates, ThinTape
+from rnnbp.bptt.chunk import Chunks, ChunkTape, DeltaStates, ThinTape
 from rnnbp.bptt.counter import Counter
-from rnnbp.bptt.forecast import OUTPUTS
-from rnnbp.bptt.objective import Objective
-from rnnbp.bptt.problem import Problem
+from rnnbp.bptt.held_states import Standing, cuts
 from rnnbp.bptt.results import Accumulators, Gradients, States
-from rnnbp.bptt.series import Held
 from rnnbp.bptt.slots import Slots, read_ahead
-from rnnbp.bptt.standing import Standing, cuts
 from rnnbp.bptt.stretches import stretches
-from rnnbp.bptt.sums import Total
-from rnnbp.bptt.tables import reversing
+from rnnbp.compensated import Total
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.inputs.objective import Objective
+from rnnbp.inputs.problem import Problem
+from rnnbp.inputs.streams import Held
 from rnnbp.ledger import Ledger
+from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array
-from rnnbp.recurrent import Recurrent
-from rnnbp.reuse import Reuse
+from rnnbp.planning.forecast import OUTPUTS
+from rnnbp.planning.tables import reversing
 from rnnbp.storage import PathLike
 
 
@@ -64,7 +64,7 @@ class Run:
         self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
         self.tables: dict[int, int] = {}
         """By length, the bytes of tables that a Backward of a chunk has made for its tasks."""
-        self.part = sums.part(problem.chunk)
+        self.part = compensated.part(problem.chunk)
         self.grads = Accumulators(problem.model, parted=problem.known and problem.chunks > self.part)
         self.backward = 0
         """Chunks that have added to the gradients."""

@@ -14,10 +14,10 @@ import numpy as np
 
 from rnnbp.actions import TIERS, Action, Backward, Drop, Keep, Load, Record, Store, Tier
 from rnnbp.bptt.results import States
-from rnnbp.bptt.scratch import ScratchFile
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Shape
 from rnnbp.storage import StorageError
+from rnnbp.storage.scratch import ScratchFile
 
 Shapes: TypeAlias = tuple[tuple[tuple[Shape, np.dtype[Any]], ...], ...]
 """Shape and dtype of every array of a checkpoint."""

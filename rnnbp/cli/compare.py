@@ -19,7 +19,7 @@ from rnnbp.cli.problem import add_options as add_problem
 from rnnbp.cli.runs import empty_folder, free_folder
 from rnnbp.compare import SCHEDULES, SHARES, Comparison, save, sweep
 from rnnbp.compare.files import CURE, can_draw
-from rnnbp.nearest import hint
+from rnnbp.support.nearest import hint
 
 ABOUT = (
     "Run backpropagation through time under every schedule and several budgets of memory: bytes, recomputed steps "

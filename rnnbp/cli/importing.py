@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from rnnbp.cli.errors import CommandError
-from rnnbp.nearest import hint
+from rnnbp.support.nearest import hint
 
 HERE = str(Path(__file__).parents[1])
 NOTE = "in the code that was named by"

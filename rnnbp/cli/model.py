@@ -12,16 +12,16 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from rnnbp.bptt import predict
-from rnnbp.cells import GRU, LSTM, RNN
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.ngrams import SYMBOLS
-from rnnbp.graph import Sequential
-from rnnbp.ieee import within
+from rnnbp.graph.cells import GRU, LSTM, RNN
+from rnnbp.graph.graph import Sequential
+from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers import Dense, Dropout, Embedding
 from rnnbp.numerics import Array, Shape, positive_int, real_number, shown
-from rnnbp.recurrent import Recurrent
 from rnnbp.rng import generator
 from rnnbp.storage import JSON, load_tensors
+from rnnbp.support.ieee import within
 from rnnbp.train.misfits import check_shapes
 from rnnbp.train.weights import assign, check_no_snapshot
 

@@ -11,16 +11,16 @@ from typing import Any, Self
 
 import numpy as np
 
-from rnnbp.bptt.axes import stated_shape
-from rnnbp.bptt.parts import symbol_layers
-from rnnbp.bptt.problem import as_model, feature_shape
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.importing import built, imported, is_of_library, needed_arguments, of_user
-from rnnbp.graph import Graph
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.model_split import symbol_layers
+from rnnbp.inputs.axes import stated_shape
+from rnnbp.inputs.problem import as_model, feature_shape
 from rnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from rnnbp.losses.named import NAMED
-from rnnbp.nearest import hint
 from rnnbp.numerics import Array, Shape
+from rnnbp.support.nearest import hint
 
 BUILT_IN = ("cell", "layers", "units", "embedding", "outputs")
 """Options that describe a model, which one of the user's own has in its code."""

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 from rnnbp.bptt import BudgetError, Plan, plan
-from rnnbp.bptt.budget import parse_budget
-from rnnbp.bptt.candidates import Candidate
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.options import Parser
 from rnnbp.cli.own_problem import OwnProblem
 from rnnbp.cli.problem import Problem, limited, problem_of
 from rnnbp.cli.problem import add_options as add_problem
+from rnnbp.planning.budget import parse_budget
+from rnnbp.planning.search import Candidate
 
 ABOUT = (
     "Choose the schedule and the chunks with which backpropagation through time is fastest within a budget of "

@@ -16,7 +16,7 @@ from rnnbp.cli.model import CELLS, MOST_LAYERS, MOST_UNITS, Architecture, recurr
 from rnnbp.cli.ngrams import SYMBOLS
 from rnnbp.cli.options import Parser, whole
 from rnnbp.cli.own_problem import OwnProblem
-from rnnbp.graph import Sequential
+from rnnbp.graph.graph import Sequential
 from rnnbp.layers import Dense, Embedding
 from rnnbp.losses import CrossEntropy, MeanSquaredError
 from rnnbp.losses.named import NAMED

@@ -12,12 +12,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from rnnbp.bptt.backend import as_backend
 from rnnbp.cli.encodings import known
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.model import CELLS, Architecture
 from rnnbp.cli.text import Text, full_path
-from rnnbp.native import MOST_THREADS
+from rnnbp.machine import MOST_THREADS
+from rnnbp.runners.backend import as_backend
 from rnnbp.schedules import EveryK, ScheduleLike
 from rnnbp.storage import Fields, StorageError, read_header, remove_leftovers, write_atomic
 from rnnbp.train.folder import METRICS, MODEL, SNAPSHOT

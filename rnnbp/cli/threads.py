@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
-from rnnbp.bptt.backend import as_backend
-from rnnbp.bptt.runners import threads_of
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.options import whole
-from rnnbp.native import MOST_THREADS, THREADS
+from rnnbp.machine import MOST_THREADS, THREADS
+from rnnbp.runners.backend import as_backend
+from rnnbp.runners.select import threads_of
 
 
 def add_threads(group: argparse._ArgumentGroup) -> None:

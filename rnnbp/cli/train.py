@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rnnbp.bars import Bar
 from rnnbp.cli.errors import CommandError, discard_output
 from rnnbp.cli.held_out import baselines, bits_per_character, model_score
 from rnnbp.cli.model import MODEL_NAME, Sampler
@@ -18,11 +17,12 @@ from rnnbp.cli.runs import SETTINGS, Run, Settings, cannot_resume, free_folder, 
 from rnnbp.cli.signals import status_of
 from rnnbp.cli.text import Split, Text, load_text, printable
 from rnnbp.cli.threads import limited, usual
-from rnnbp.graph import Sequential
+from rnnbp.graph.graph import Sequential
 from rnnbp.losses import CrossEntropy
 from rnnbp.numerics import escaped
 from rnnbp.optim import Adam, Cosine, WarmUp
 from rnnbp.storage import StorageError
+from rnnbp.support.bars import Bar
 from rnnbp.train.data import Windows
 from rnnbp.train.event import Event
 from rnnbp.train.history import HISTORY_NOTE, History

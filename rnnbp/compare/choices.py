@@ -9,16 +9,17 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from rnnbp.actions import Action
-from rnnbp.bptt import BudgetError, Costs, Forecast, plan, tables
-from rnnbp.bptt.budget import with_margin
-from rnnbp.bptt.forecast import foretell, sizes_of
-from rnnbp.bptt.objective import LossLike
-from rnnbp.bptt.objects import always
-from rnnbp.bptt.problem import as_model
-from rnnbp.bptt.sums import parted
+from rnnbp.bptt import BudgetError, Costs, Forecast, plan
+from rnnbp.compensated import parted
+from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.problem import as_model
 from rnnbp.numerics import Shape
-from rnnbp.reprs import counted, cut, safe
+from rnnbp.planning import tables
+from rnnbp.planning.budget import with_margin
+from rnnbp.planning.forecast import foretell, sizes_of
+from rnnbp.planning.objects import always
 from rnnbp.schedules import HSM, ISM, MSM, All, EveryK, Online, Optimal, Revolve, Sqrt, ThinTapes
+from rnnbp.support.reprs import counted, cut, safe
 
 Key: TypeAlias = tuple[int, tuple[Action, ...]]
 

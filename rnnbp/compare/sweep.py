@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from rnnbp.arguments import takes
-from rnnbp.arrays import plain
 from rnnbp.bptt import BudgetError, calibrate
-from rnnbp.bptt.objective import LossLike
-from rnnbp.bptt.problem import DEFAULT_CHUNK, as_model
+from rnnbp.checks.arrays import plain
 from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key
 from rnnbp.compare.measure import Bench, Measured
 from rnnbp.compare.table import SLOWEST, Comparison, LeftOut, Row, shown
-from rnnbp.ieee import ieee
-from rnnbp.nearest import hint
+from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.problem import DEFAULT_CHUNK, as_model
 from rnnbp.numerics import Array, ShapeError, flag, positive_int
 from rnnbp.schedules import All
+from rnnbp.support.ieee import ieee
+from rnnbp.support.nearest import hint
 from rnnbp.train.progress import progress_bar
+from rnnbp.wording.arguments import takes
 
 SHARES = (8, 12, 20, 35, 60, 100)
 """Budgets in percent of the bytes of full caching."""

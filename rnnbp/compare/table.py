@@ -11,8 +11,8 @@ from typing import Any
 
 from rnnbp.compare.choices import Choice
 from rnnbp.compare.measure import Measured
-from rnnbp.printing import printable
-from rnnbp.reprs import bytes_text, counted, cut, safe, titled
+from rnnbp.support.printing import printable
+from rnnbp.support.reprs import bytes_text, counted, cut, safe, titled
 
 SLOWEST = 20
 """How many times as long as full caching a schedule may take; one chunk at a time in a single tape is quadratic."""

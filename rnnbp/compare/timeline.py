@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Rebuild, Record, Store
-from rnnbp.reprs import counted, safe
+from rnnbp.support.reprs import counted, safe
 
 
 @dataclass(frozen=True)

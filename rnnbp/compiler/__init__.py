@@ -1,0 +1,1 @@
+"""Internal: from a cell to its forward and backward code, rewritten by rules."""

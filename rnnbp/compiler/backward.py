@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from rnnbp.compiler.code import Code, Matrix, Op
 from rnnbp.compiler.compiled import Compiled
-from rnnbp.compiler.emit import Emitter
-from rnnbp.compiler.function import Function, function, span_of
-from rnnbp.compiler.homes import VIEWS, Buffer, Home, Homes
 from rnnbp.compiler.partition import partition, sunk
+from rnnbp.compiler.storage import VIEWS, Buffer, Home, Homes
+from rnnbp.runners.numpy.emit import Emitter
+from rnnbp.runners.numpy.function import Function, function, span_of
 
 
 class Backward:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from rnnbp.cell import Cell
 from rnnbp.compiler import rules, scaling, stacking
 from rnnbp.compiler.code import POINTWISE, Code, Op, Values
 from rnnbp.compiler.gradient import differentiate
 from rnnbp.compiler.lowering import lower
 from rnnbp.compiler.ordering import ordered
-from rnnbp.nearest import hint
+from rnnbp.graph.cell import Cell
 from rnnbp.numerics import Shape, shown
+from rnnbp.support.nearest import hint
 
 Rule: TypeAlias = Callable[[Code], Code]
 

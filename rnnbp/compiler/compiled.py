@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from rnnbp.cell import Cell
 from rnnbp.compiler.code import Code, Op
 from rnnbp.compiler.compile import Codes, codes
-from rnnbp.compiler.emit import Constants, Emitter, takes_symbols
-from rnnbp.compiler.function import Function, function, span_of
-from rnnbp.compiler.homes import VIEWS, Buffer, Home, Homes
 from rnnbp.compiler.partition import partition, sunk
-from rnnbp.lazy import cached_property
+from rnnbp.compiler.storage import VIEWS, Buffer, Home, Homes
+from rnnbp.graph.cell import Cell
 from rnnbp.numerics import Shape
+from rnnbp.runners.numpy.emit import Constants, Emitter, takes_symbols
+from rnnbp.runners.numpy.function import Function, function, span_of
+from rnnbp.support.lazy import cached_property
 
 
 class Compiled:

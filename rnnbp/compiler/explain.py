@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.arguments import takes
-from rnnbp.cell import Cell
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Code, Op, Rows, Vector
 from rnnbp.compiler.compile import check_rules
-from rnnbp.compiler.effects import effects
 from rnnbp.compiler.explanation import Explanation, Kept, Packed
 from rnnbp.compiler.listing import Line, Listing
 from rnnbp.compiler.notation import Notation, number
-from rnnbp.compiler.program import compiled, sizes_of
-from rnnbp.compiler.sizes import ProgramSizes
-from rnnbp.graph import Graph
-from rnnbp.layout import Layout
+from rnnbp.compiler.rule_report import effects
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.layout import Layout
+from rnnbp.graph.recurrent import Recurrent
 from rnnbp.numerics import Shape, ShapeError, check_x_shape, positive_int, shown
-from rnnbp.recurrent import Recurrent
+from rnnbp.runners.numpy.program import compiled, sizes_of
+from rnnbp.runners.numpy.sizes import ProgramSizes
+from rnnbp.wording.arguments import takes
 
 
 @takes()

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 
-from rnnbp.compiler.effects import Effect
 from rnnbp.compiler.listing import Line
+from rnnbp.compiler.rule_report import Effect
 from rnnbp.numerics import Shape
-from rnnbp.printing import printable
+from rnnbp.support.printing import printable
 
 WIDTH = 100
 LEGEND = [

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rnnbp.cell import Cell
 from rnnbp.compiler.code import Code, Maker, Matrix, Op, Rows, Values, Vector
-from rnnbp.graph import Node
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.graph import Node
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Shape, ShapeError
-from rnnbp.weak import WeakKeys
+from rnnbp.support.weak import WeakKeys
 
 
 @dataclass(frozen=True, eq=False)

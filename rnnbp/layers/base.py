@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from rnnbp.arguments import Named
-from rnnbp.arrays import REAL, as_array, plain
-from rnnbp.ieee import ieee
+from rnnbp.checks.arrays import REAL, as_array, plain
+from rnnbp.checks.mapped import check_there
 from rnnbp.layers.primitives import Primitives
-from rnnbp.mapped import check_there
 from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, shown
 from rnnbp.summaries import Summarized
+from rnnbp.support.ieee import ieee
+from rnnbp.wording.arguments import Named
 
 NUMBERS = REAL + "c"
 """Kinds of dtype that layers take; complex numbers are gradcheck's."""

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from rnnbp.initializers import InitializerLike, generator_of, initialize
 from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
 from rnnbp.layers.windows import Sizes, Sliding, per_axis
-from rnnbp.nearest import hint
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag, float_dtype, mismatch, positive_int
 from rnnbp.rng import RngLike
+from rnnbp.support.nearest import hint
 
 Padding: TypeAlias = Sizes | Literal["same", "valid"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from rnnbp import native
+from rnnbp import machine
 from rnnbp.initializers import InitializerLike, generator_of, initialize
 from rnnbp.layers.base import Keeps, Layer, Scratch
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, float_dtype, positive_int
@@ -101,7 +101,7 @@ class Embedding(Symbols):
         return Keeps(inputs=(0,))
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
-        if native.chosen():
+        if machine.chosen():
             return Scratch(flags=(0, 0, NUMBER * rows))
         return Scratch(params=rows, flags=(0, 0, 2 * NUMBER * rows))
 
@@ -111,11 +111,11 @@ class Embedding(Symbols):
         x, dy = saved[0].reshape(-1), dy.reshape(-1, self.n_out)
         if len(dy) != len(x):
             raise ShapeError(f"{self}: dy must have {len(x)} rows, one for each symbol, found {len(dy)}")
-        if native.chosen():
-            from rnnbp.native import arrays as machine
+        if machine.chosen():
+            from rnnbp.machine import arrays as compiled
 
-            if machine.takes(dy):
-                return {"weight": machine.scattered(dy, x, self.n_symbols)}
+            if compiled.takes(dy):
+                return {"weight": compiled.scattered(dy, x, self.n_symbols)}
         x = np.array(x)  # it may be anybody's memory: what is looked at must not change before it is used
         self.check(x)
         ones = (np.ones(x.size, dy.dtype), x, np.arange(x.size + 1))

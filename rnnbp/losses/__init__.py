@@ -52,12 +52,12 @@ Masks are of steps. Where only some elements of a target are known, the others a
 
 from typing import TYPE_CHECKING
 
-from rnnbp.attributes import refusing
 from rnnbp.losses.base import Loss
 from rnnbp.losses.cross_entropy import CrossEntropy
 from rnnbp.losses.elementwise import BinaryCrossEntropy, Elementwise, Huber, MeanAbsoluteError, MeanSquaredError
 from rnnbp.losses.per_step import PerStep
 from rnnbp.losses.whole_sequence import WholeSequence
+from rnnbp.wording.attributes import refusing
 
 __all__ = [
     "BinaryCrossEntropy",

@@ -10,13 +10,13 @@ from typing import Any, ClassVar, SupportsFloat, TypeAlias, final
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
-from rnnbp.arguments import Named
-from rnnbp.arrays import plain
-from rnnbp.functions import note_call
-from rnnbp.ieee import ieee
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.functions import note_call
+from rnnbp.checks.mapped import check_there
 from rnnbp.losses.calls import called_with, other_axes
-from rnnbp.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, shown
+from rnnbp.support.ieee import ieee
+from rnnbp.wording.arguments import Named
 
 Scalar: TypeAlias = Any
 """A float; a complex number for complex outputs, which gradcheck gives."""

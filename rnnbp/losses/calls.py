@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnnbp.functions import name_of
+from rnnbp.checks.functions import name_of
 from rnnbp.numerics import Array
-from rnnbp.tracebacks import CALLED_AS
+from rnnbp.support.tracebacks import CALLED_AS
 
 
 def called_with(

@@ -8,7 +8,7 @@ from typing import SupportsIndex, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rnnbp.arrays import plain
+from rnnbp.checks.arrays import plain
 from rnnbp.numerics import Array, shown
 
 ClassWeight: TypeAlias = ArrayLike | Mapping[int, float]

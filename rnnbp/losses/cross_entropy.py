@@ -7,8 +7,8 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
-from rnnbp import native
-from rnnbp.arrays import plain
+from rnnbp import machine
+from rnnbp.checks.arrays import plain
 from rnnbp.losses.base import Loss, New, Scalar, check_outputs, first_true, sum_of
 from rnnbp.losses.class_weights import ClassWeight, vector_of
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number
@@ -40,7 +40,7 @@ class CrossEntropy(Loss):
         smooth, weighted = bool(self.label_smoothing), self.class_weight is not None
         more = 5 if smooth else 3 if weighted else 0
         rows = 8 + (7 + more) * item  # the targets, and rows of weights, norms and losses
-        return float(smooth + masked), rows if native.chosen() else max(rows, 16 + (6 + more) * item)
+        return float(smooth + masked), rows if machine.chosen() else max(rows, 16 + (6 + more) * item)
 
     def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
         t, w = self._checked(target, weights, outputs)
@@ -141,11 +141,11 @@ def _softmax(y: Array, factors: Array, t: Array, hard: Array, p: Array) -> tuple
     Their softmax times ``factors``, less ``hard`` at t, goes to p. The largest is a real part: the derivative of the
     whole by it is zero.
     """
-    if native.chosen():
-        from rnnbp.native import arrays as machine
+    if machine.chosen():
+        from rnnbp.machine import arrays as compiled
 
-        if machine.takes(y, factors, hard, p):
-            return machine.softmax(y, factors, t, hard, p)
+        if compiled.takes(y, factors, hard, p):
+            return compiled.softmax(y, factors, t, hard, p)
     n, top = np.arange(t.size), y.real.max(axis=-1)
     np.subtract(y, top[:, None], out=p)
     at_target = p[n, t]

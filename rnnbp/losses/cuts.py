@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rnnbp.numerics import Array
-from rnnbp.weak import WeakKeys
+from rnnbp.support.weak import WeakKeys
 
 Call: TypeAlias = Callable[..., tuple[Any, Any]]
 """(y, target or None, ...) -> (value or values, dy), of any number of steps."""

@@ -9,9 +9,9 @@ from typing import ClassVar, final
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
-from rnnbp.arrays import plain
+from rnnbp.checks.arrays import plain
 from rnnbp.losses.base import Loss, Scalar, check_outputs, first_true, sum_of
-from rnnbp.native.finite import first_bad
+from rnnbp.machine.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, NonFiniteError, Shape, cast, positive, real_number
 
 

@@ -7,14 +7,14 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
-from rnnbp.arrays import plain
-from rnnbp.functions import name_of
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.functions import name_of
 from rnnbp.losses.base import Loss, New, Scalar, check_weightless
 from rnnbp.losses.cuts import check_cut, check_rows, has_passed, note_passed
 from rnnbp.losses.named import meant
 from rnnbp.losses.own import LossFunction, Own, fitting, mask_taken, number, without
 from rnnbp.numerics import Array, Shape, shown
-from rnnbp.other_losses import instead_of
+from rnnbp.wording.other_losses import instead_of
 
 NAME = "the loss function"
 

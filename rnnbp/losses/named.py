@@ -5,8 +5,8 @@ from __future__ import annotations
 from rnnbp.losses.base import Loss
 from rnnbp.losses.cross_entropy import CrossEntropy
 from rnnbp.losses.elementwise import BinaryCrossEntropy, Huber, MeanAbsoluteError, MeanSquaredError
-from rnnbp.nearest import nearest
-from rnnbp.other_losses import OURS
+from rnnbp.support.nearest import nearest
+from rnnbp.wording.other_losses import OURS
 
 NAMED: dict[str, type[Loss]] = {
     "mse": MeanSquaredError,

@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
-from rnnbp.arrays import plain
-from rnnbp.functions import name_of
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.functions import name_of
 from rnnbp.losses.base import Loss, Scalar, first_true
 from rnnbp.losses.calls import called_with, other_axes
-from rnnbp.native.finite import first_bad
+from rnnbp.machine.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number, shown
 
 LossFunction = Callable[..., tuple[Any, Any]]

@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
-from rnnbp.arrays import plain
+from rnnbp.checks.arrays import plain
 from rnnbp.losses.base import Scalar, check_outputs, sum_of
 from rnnbp.losses.cuts import check_cut, has_passed, note_passed
 from rnnbp.losses.own import LossFunction, Own, derivative

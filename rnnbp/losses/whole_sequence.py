@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike as Like
 
-from rnnbp.arrays import plain
+from rnnbp.checks.arrays import plain
 from rnnbp.losses.base import New, Scalar, check_outputs, check_weightless
 from rnnbp.losses.own import LossFunction, Own, derivative, mask_taken, number, without
 from rnnbp.numerics import Array, Shape

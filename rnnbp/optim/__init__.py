@@ -21,7 +21,6 @@ In a ``Trainer``, or ``fit``, nothing of this needs a loop.
 
 from typing import TYPE_CHECKING
 
-from rnnbp.attributes import refusing
 from rnnbp.optim.adaptive import Adagrad, Adam, AdamW, RMSProp
 from rnnbp.optim.base import Optimizer
 from rnnbp.optim.clipping import clip_by_global_norm as clip_by_global_norm
@@ -30,6 +29,7 @@ from rnnbp.optim.clipping import clip_norm, clip_value
 from rnnbp.optim.lbfgs import LBFGSResult, lbfgs
 from rnnbp.optim.learning_rates import Constant, Cosine, OnPlateau, Schedule, StepDecay, WarmUp
 from rnnbp.optim.sgd import SGD
+from rnnbp.wording.attributes import refusing
 
 __all__ = [
     "SGD",

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from rnnbp import native
+from rnnbp import machine
 from rnnbp.numerics import Array, address
 from rnnbp.optim.groups import Check, Groups, not_negative, positive, share
 from rnnbp.optim.groups import betas as checked_betas
@@ -16,7 +16,7 @@ from rnnbp.optim.hyperparameters import check_momentum
 from rnnbp.optim.parameters import Params, decayed
 from rnnbp.optim.rates import Rate
 from rnnbp.optim.squaring import Squaring
-from rnnbp.renamed import renamed
+from rnnbp.wording.renamed import renamed
 
 
 @final
@@ -163,19 +163,19 @@ class _Adam(Squaring):
         """Where parameters began that lay together, and apart from one another, at the last step."""
 
     def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
-        if not native.chosen():
+        if not machine.chosen():
             return self.params
-        from rnnbp.native import arrays as machine
+        from rnnbp.machine import arrays as compiled
 
         ps, slots = [*self.params.values()], self._slots
         given = {n: (p, grads[n], slots[n]["m"], slots[n]["v"]) for n, p in self.params.items()}
-        alike = machine.takes(*ps, *[g for _, g, _, _ in given.values()])  # the others are our own
+        alike = compiled.takes(*ps, *[g for _, g, _, _ in given.values()])  # the others are our own
         places = [address(p) for p in ps]
         if not alike or places != self._apart:
-            if not machine.apart(ps):  # NumPy updates one after the other
+            if not compiled.apart(ps):  # NumPy updates one after the other
                 return self.params
             self._apart = places if alike else []
-        taken = given if alike else {name: four for name, four in given.items() if machine.takes(*four[:2])}
+        taken = given if alike else {name: four for name, four in given.items() if compiled.takes(*four[:2])}
         decay = self.weight_decay
         numbers = (
             self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, 1 / math.sqrt(1 - self.beta2**self.steps),
@@ -183,7 +183,7 @@ class _Adam(Squaring):
         )  # fmt: skip
         for dtype in {four[0].dtype for four in taken.values()}:
             those = [four for four in taken.values() if four[0].dtype == dtype]
-            machine.adam(those, numbers, penalty=bool(decay) and not self.decoupled)
+            compiled.adam(those, numbers, penalty=bool(decay) and not self.decoupled)
         return [name for name in self.params if name not in taken]
 
     def _adapt(self, p: Array, g: Array, slots: dict[str, Array], lr: float, b: Array) -> None:

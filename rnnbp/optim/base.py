@@ -9,8 +9,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from rnnbp.arguments import Named
-from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, ShapeError
 from rnnbp.optim.groups import Group, Groups, matching, resolved
 from rnnbp.optim.hyperparameters import Hyperparameters
@@ -18,7 +16,9 @@ from rnnbp.optim.parameters import Origin, Params, check_fit, check_grads, check
 from rnnbp.optim.rates import Rate, checked_rate, rate_at, size_of
 from rnnbp.optim.state import check_state
 from rnnbp.parameters import HasParams
-from rnnbp.renamed import warn_renamed
+from rnnbp.support.ieee import ieee
+from rnnbp.wording.arguments import Named
+from rnnbp.wording.renamed import warn_renamed
 
 
 class Optimizer(Named, Hyperparameters, ABC):

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, DtypeError, address, first_bad, real_number
 from rnnbp.optim.groups import matching
 from rnnbp.optim.parameters import Extent, check_named, extents
-from rnnbp.renamed import warn_renamed
+from rnnbp.support.ieee import ieee
+from rnnbp.wording.renamed import warn_renamed
 
 
 @ieee

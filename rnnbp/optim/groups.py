@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
-from rnnbp.nearest import hint
 from rnnbp.numerics import flag, real_number, shown
 from rnnbp.optim.rates import Rate, checked_rate
+from rnnbp.support.nearest import hint
 
 Groups: TypeAlias = Mapping[str, Mapping[str, object]]
 Value: TypeAlias = float | bool

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rnnbp.nearest import nearest
 from rnnbp.numerics import Array
 from rnnbp.optim.groups import ELSEWHERE, Check, betas
 from rnnbp.optim.rates import Rate, checked_rate, rate_at
-from rnnbp.renamed import warn_renamed
+from rnnbp.support.nearest import nearest
+from rnnbp.wording.renamed import warn_renamed
 
 EVERY_OPTION = ("momentum", "weight_decay", "nesterov", "betas", "beta1", "beta2", "eps", "alpha", "lr_decay")
 FIXED = ("groups", "frozen", "params")

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.ieee import ieee
 from rnnbp.numerics import Array, positive_int, real_number, shown
 from rnnbp.optim.groups import matching
 from rnnbp.optim.parameters import Params, check_grads, check_writable, distinct
+from rnnbp.support.ieee import ieee
 
 Closure: TypeAlias = Callable[[], tuple[float, Mapping[str, Array]]]
 

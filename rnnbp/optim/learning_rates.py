@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, final
 
-from rnnbp.arguments import Named
-from rnnbp.ieee import ieee
-from rnnbp.nearest import hint
 from rnnbp.numerics import positive_int, real_number, shown, whole_number
-from rnnbp.renamed import renamed, warn_renamed
+from rnnbp.support.ieee import ieee
+from rnnbp.support.nearest import hint
+from rnnbp.wording.arguments import Named
+from rnnbp.wording.renamed import renamed, warn_renamed
 
 T = TypeVar("T")
 Schedule: TypeAlias = Callable[[int], float]

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from rnnbp import native
-from rnnbp.arrays import plain
-from rnnbp.ieee import within
+from rnnbp import machine
+from rnnbp.checks.arrays import plain
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, shown
 from rnnbp.parameters import READ_ONLY_CURE, HasParams, Parameters
+from rnnbp.support.ieee import within
 
 Params: TypeAlias = Mapping[str, Array] | HasParams
 
@@ -176,17 +176,17 @@ class Extent(NamedTuple):
 def extents(arrays: Sequence[Array]) -> list[Extent]:
     """In one pass where there is machine code; allocates nothing of their size where all is finite."""
     found: dict[int, Extent] = {}
-    if native.chosen():
-        from rnnbp.native import arrays as machine
+    if machine.chosen():
+        from rnnbp.machine import arrays as compiled
 
-        if arrays and isinstance(arrays[0], np.ndarray) and machine.takes(*arrays):  # mostly, and sooner done
-            return [_measured(*each) for each in machine.extents(arrays)]
+        if arrays and isinstance(arrays[0], np.ndarray) and compiled.takes(*arrays):  # mostly, and sooner done
+            return [_measured(*each) for each in compiled.extents(arrays)]
         taken: dict[np.dtype[Any], list[int]] = {}
         for k, a in enumerate(arrays):
-            if isinstance(a, np.ndarray) and machine.takes(a):
+            if isinstance(a, np.ndarray) and compiled.takes(a):
                 taken.setdefault(a.dtype, []).append(k)
         for those in taken.values():
-            measured = machine.extents([arrays[k] for k in those])
+            measured = compiled.extents([arrays[k] for k in those])
             found |= {k: _measured(*each) for k, each in zip(those, measured, strict=True)}
     return [found[k] if k in found else _extent(a) for k, a in enumerate(arrays)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from rnnbp.functions import name_of, note_call
+from rnnbp.checks.functions import name_of, note_call
 from rnnbp.numerics import real_number
 from rnnbp.optim.learning_rates import Constant, Cosine, OnPlateau, Schedule, StepDecay, WarmUp
 

@@ -13,7 +13,7 @@ from rnnbp.optim.groups import Check, Groups, not_negative, share, truth
 from rnnbp.optim.hyperparameters import check_momentum
 from rnnbp.optim.parameters import Params, decayed
 from rnnbp.optim.rates import Rate
-from rnnbp.renamed import renamed
+from rnnbp.wording.renamed import renamed
 
 
 @final

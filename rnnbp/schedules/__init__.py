@@ -7,7 +7,6 @@ by name, ``Revolve(slots=4)``, and any function of it, as ``lambda n: EveryK(n, 
 
 from typing import TYPE_CHECKING
 
-from rnnbp.attributes import refusing
 from rnnbp.schedules.base import ScheduleLike, check_counts
 from rnnbp.schedules.binomial import Revolve
 from rnnbp.schedules.foreign import Foreign
@@ -20,6 +19,7 @@ from rnnbp.schedules.resized import resized
 from rnnbp.schedules.thin import ThinTapes, thin
 from rnnbp.schedules.tiers import DiskRevolve, Multistage
 from rnnbp.schedules.unsized import Unsized
+from rnnbp.wording.attributes import refusing
 
 __all__ = [
     "HSM",

@@ -7,7 +7,7 @@ from numbers import Integral
 from typing import TypeAlias
 
 from rnnbp.actions import TIERS, Action
-from rnnbp.printing import as_text
+from rnnbp.support.printing import as_text
 
 ScheduleLike: TypeAlias = Iterable[Action] | Callable[[int], Iterable[Action]] | str
 

@@ -7,12 +7,12 @@ from numbers import Real
 from typing import Any
 
 from rnnbp.actions import Action
-from rnnbp.nearest import hint
 from rnnbp.schedules.base import ScheduleLike
 from rnnbp.schedules.foreign import Foreign
 from rnnbp.schedules.online import KeepingSweep, Sweep
 from rnnbp.schedules.periodic import All, Sqrt
-from rnnbp.tracebacks import CALLED_AS
+from rnnbp.support.nearest import hint
+from rnnbp.support.tracebacks import CALLED_AS
 
 NAMED: dict[str, Callable[[int], Iterable[Action]]] = {"all": All, "sqrt": Sqrt}
 

@@ -15,10 +15,10 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
-from rnnbp.arguments import Named
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.binomial import cost, revolve
 from rnnbp.schedules.unsized import SizedSchedule
+from rnnbp.wording.arguments import Named
 
 
 @dataclass(frozen=True)

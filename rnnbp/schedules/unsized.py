@@ -7,8 +7,8 @@ from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, ClassVar, NoReturn, final
 
 from rnnbp.actions import Action
-from rnnbp.arguments import unknown_option
-from rnnbp.lazy import cached
+from rnnbp.support.lazy import cached
+from rnnbp.wording.arguments import unknown_option
 
 
 @final

@@ -14,9 +14,9 @@ from functools import partial
 from io import FileIO
 from pathlib import Path
 
-from rnnbp.descriptors import opened_folder
 from rnnbp.numerics import StorageError
 from rnnbp.storage.errors import PathLike, write_error
+from rnnbp.support.descriptors import opened_folder
 
 LONGEST = 100
 """Bytes of a name that its temporary file repeats; a longer one is shortened to a digest, because a name with

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rnnbp.descriptors import open_file
 from rnnbp.numerics import Array, StorageError
 from rnnbp.storage.errors import PathLike, read_error
+from rnnbp.support.descriptors import open_file
 
 PIECE = 1 << 20
 """Bytes that are read or written at once."""

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnnbp.arrays import is_stream
-from rnnbp.bptt.objective import LossLike
 from rnnbp.bptt.results import States
-from rnnbp.graph import Graph
-from rnnbp.ieee import ieee
+from rnnbp.checks.arrays import is_stream
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.objective import LossLike
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array
+from rnnbp.support.ieee import ieee
 from rnnbp.train.source import Batch
 
 

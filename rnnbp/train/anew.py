@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from rnnbp.nearest import nearest
+from rnnbp.support.nearest import nearest
 from rnnbp.train.folder import SNAPSHOT
 
 MOST = 1000

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, final
 
-from rnnbp import reprs
-from rnnbp.arguments import Named
-from rnnbp.functions import note_call
+from rnnbp.checks.functions import note_call
 from rnnbp.numerics import flag, positive_int, shown
+from rnnbp.support import reprs
 from rnnbp.train.items import Layout
 from rnnbp.train.iterables import can_be_called, iterable, length_of, takes_epoch
 from rnnbp.train.source import UNKNOWN, Batch, check_place
+from rnnbp.wording.arguments import Named
 
 END = object()
 

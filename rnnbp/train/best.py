@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rnnbp import reprs
 from rnnbp.storage import JSON, Fields
+from rnnbp.support import reprs
 from rnnbp.train.metrics import in_json
 
 

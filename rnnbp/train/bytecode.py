@@ -19,6 +19,21 @@ def is_library(module: str | None) -> bool:
     return root in LIBRARIES or any(folder in file for folder in INSTALLED)
 
 
+FILED = {
+    "rnnbp.graph.cell": "rnnbp.cell",
+    "rnnbp.graph.cells": "rnnbp.cells",
+    "rnnbp.graph.graph": "rnnbp.graph",
+    "rnnbp.graph.recurrent": "rnnbp.recurrent",
+    "rnnbp.graph.values": "rnnbp.values",
+    "rnnbp.planning.costs": "rnnbp.bptt.costs",
+    "rnnbp.planning.forecast": "rnnbp.bptt.forecast",
+    "rnnbp.planning.plan": "rnnbp.bptt.planner",
+    "rnnbp.runners.backend": "rnnbp.bptt.backend",
+    "rnnbp.schedules.simulation": "rnnbp.simulation",
+}
+"""Modules of this library that have moved, and the names by which snapshots know what they define."""
+
+
 def of_library(kind: type) -> bool:
     """Whether a class is a library's; ``type(name, bases, ...)`` gives one that abc's metaclass made the module abc."""
     name = kind.__qualname__.split(".")[0]
@@ -31,7 +46,7 @@ def library_name(what: type | types.FunctionType) -> str:
     """Module, name and the library's version."""
     root = (what.__module__ or "").split(".")[0]
     version = "" if root in LIBRARIES else getattr(sys.modules.get(root), "__version__", "")
-    return f"{what.__module__}.{what.__qualname__} {version}".strip()
+    return f"{FILED.get(what.__module__, what.__module__)}.{what.__qualname__} {version}".strip()
 
 
 def code_text(code: types.CodeType) -> str:

@@ -11,19 +11,19 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rnnbp import reprs
-from rnnbp.arguments import Named
-from rnnbp.batch_first import remember
-from rnnbp.bptt.cures import of_elements
-from rnnbp.ieee import apart
-from rnnbp.lazy import cached_property
-from rnnbp.mapped import check_there
+from rnnbp.checks.batch_first import remember
+from rnnbp.checks.mapped import check_there
+from rnnbp.inputs.cures import of_elements
 from rnnbp.numerics import Array, Shape, ShapeError, flag, positive_int
 from rnnbp.rng import check_seed
+from rnnbp.support import reprs
+from rnnbp.support.ieee import apart
+from rnnbp.support.lazy import cached_property
 from rnnbp.train.last import TURN, at_last, mask_of, of_sequences, within
 from rnnbp.train.rows import Data, Rows, blocks, check_numbers, digest, rows, same_length
 from rnnbp.train.source import Batch, Source, check_place, first_epoch
 from rnnbp.train.windows import Windows
+from rnnbp.wording.arguments import Named
 
 __all__ = ["Batch", "Examples", "Sequences", "Source", "Windows"]
 

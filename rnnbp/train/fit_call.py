@@ -6,7 +6,7 @@ import contextlib
 import warnings
 from dataclasses import dataclass, field
 
-from rnnbp.callers import outside
+from rnnbp.support.callers import outside
 from rnnbp.train.folder import SNAPSHOT
 from rnnbp.train.history import History, carry
 from rnnbp.train.interrupts import Interrupts, ending

@@ -7,16 +7,16 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rnnbp.arguments import parameters_of, takes
-from rnnbp.bptt.objective import LossLike
-from rnnbp.callers import outside
+from rnnbp.inputs.objective import LossLike
 from rnnbp.numerics import flag, shown
 from rnnbp.optim import Optimizer
+from rnnbp.support.callers import outside
 from rnnbp.train.history import History
 from rnnbp.train.loop import Trainer
 from rnnbp.train.named_optimizers import OPTIMIZERS, rule_named
 from rnnbp.train.options import Rate
 from rnnbp.train.sources import SourceLike
+from rnnbp.wording.arguments import parameters_of, takes
 
 
 @takes(*parameters_of(Trainer), *(name for rule in OPTIMIZERS.values() for name in parameters_of(rule)[2:]))

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from io import BufferedReader, FileIO
 from pathlib import Path
 
-from rnnbp import reprs
-from rnnbp.descriptors import open_file
-from rnnbp.instead import HISTORY, Instead
 from rnnbp.storage import JSON, StorageError, json_text, opened, parse, room, write_all, write_error
+from rnnbp.support import reprs
+from rnnbp.support.descriptors import open_file
 from rnnbp.train.best import Best
+from rnnbp.wording.instead import HISTORY, Instead
 
 LONGEST = 1 << 20
 """Bytes of a line of metrics that is looked at as one; they have some hundreds."""

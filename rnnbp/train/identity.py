@@ -17,18 +17,18 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from rnnbp.actions import Rebuild
-from rnnbp.bptt.backend import as_backend
-from rnnbp.bptt.budget import is_budget, parse_budget
-from rnnbp.bptt.planner import Plan
-from rnnbp.bptt.problem import DEFAULT_CHUNK
-from rnnbp.nearest import hint
+from rnnbp.inputs.problem import DEFAULT_CHUNK
 from rnnbp.numerics import shown as shown_value
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
-from rnnbp.printing import as_text
+from rnnbp.planning.budget import is_budget, parse_budget
+from rnnbp.planning.plan import Plan
+from rnnbp.runners.backend import as_backend
 from rnnbp.schedules import ScheduleLike, resolve
 from rnnbp.storage import JSON
-from rnnbp.synonyms import synonym
+from rnnbp.support.nearest import hint
+from rnnbp.support.printing import as_text
 from rnnbp.train.describe import UNKNOWN, Description, short
+from rnnbp.wording.synonyms import synonym
 
 Identity: TypeAlias = dict[str, dict[str, JSON]]
 
@@ -124,7 +124,7 @@ def of_surroundings() -> Identity:
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]
     processor: dict[str, JSON] = {"processor": " ".join(extensions.get("found", ()))}
     if backend == "llvm":
-        from rnnbp.native.machine import machine, vector_bytes  # llvmlite may be missing
+        from rnnbp.machine.compile import machine, vector_bytes  # llvmlite may be missing
 
         _, name, _, compiler = machine()
         processor |= {"processor of kernels": f"{name}, vectors of {vector_bytes()} bytes", "LLVM": compiler}

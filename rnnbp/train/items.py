@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from rnnbp.arrays import is_stream, plain, sliceable
+from rnnbp.checks.arrays import is_stream, plain, sliceable
 from rnnbp.numerics import Array, ShapeError, shown
 from rnnbp.train.last import at_last, mask_of, of_sequences
 from rnnbp.train.source import Batch

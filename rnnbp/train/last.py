@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rnnbp.arrays import as_array, plain
 from rnnbp.bptt.inference import last_steps
+from rnnbp.checks.arrays import as_array, plain
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 
 TURN = "time-first: say batch_first=False"

@@ -14,8 +14,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Self
 
-from rnnbp.descriptors import open_file
 from rnnbp.storage import StorageError
+from rnnbp.support.descriptors import open_file
 
 if sys.platform == "win32":
     import msvcrt

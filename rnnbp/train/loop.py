@@ -6,19 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Self
 
-from rnnbp import reprs
-from rnnbp.arguments import Named, method_takes, takes
-from rnnbp.bptt.objective import LossLike
-from rnnbp.bptt.planner import Plan
-from rnnbp.bptt.problem import as_model
-from rnnbp.functions import note_call
-from rnnbp.ieee import restoring
-from rnnbp.instead import TRAINER, Instead
+from rnnbp.checks.functions import note_call
+from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.problem import as_model
 from rnnbp.numerics import Array, flag
 from rnnbp.optim import Optimizer
+from rnnbp.planning.plan import Plan
 from rnnbp.rng import check_seed
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import JSON, PathLike, json_text
+from rnnbp.support import reprs
+from rnnbp.support.ieee import restoring
 from rnnbp.train.event import Event
 from rnnbp.train.fit_call import FitCall
 from rnnbp.train.history import History
@@ -34,6 +32,8 @@ from rnnbp.train.sources import SourceLike, as_source
 from rnnbp.train.trainer_attributes import Attributes
 from rnnbp.train.training import Training
 from rnnbp.train.updates import Update
+from rnnbp.wording.arguments import Named, method_takes, takes
+from rnnbp.wording.instead import TRAINER, Instead
 
 
 class Trainer(Attributes, Named, Instead):

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.arrays import plain
+from rnnbp.checks.arrays import plain
 from rnnbp.losses.calls import other_axes
 from rnnbp.numerics import Array, DtypeError, ShapeError
-from rnnbp.tracebacks import CALLED_AS
+from rnnbp.support.tracebacks import CALLED_AS
 
 MetricFunction: TypeAlias = Callable[[Any, Any], Any]
 """(y, target) -> values, per step (T, B) or per element, y's shape."""

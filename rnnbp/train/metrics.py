@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rnnbp.losses import BinaryCrossEntropy
-from rnnbp.nearest import nearest
 from rnnbp.numerics import Array, shown
 from rnnbp.storage import JSON
+from rnnbp.support.nearest import nearest
 from rnnbp.train.metric_values import Accuracy, MetricFunction, Own, Values, differences, squares
 
 MetricsLike: TypeAlias = str | Sequence[str | MetricFunction] | Mapping[str, str | MetricFunction]

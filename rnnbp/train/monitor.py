@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from rnnbp.nearest import hint
 from rnnbp.numerics import shown
 from rnnbp.storage import JSON
+from rnnbp.support.nearest import hint
 from rnnbp.train.identity import described
 from rnnbp.train.metric_values import Own
 from rnnbp.train.metrics import OTHER_NAMES, Metric

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from rnnbp.losses import Loss
-from rnnbp.nearest import hint
 from rnnbp.numerics import shown
 from rnnbp.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
+from rnnbp.support.nearest import hint
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {rule.kind: rule for rule in (SGD, Adagrad, RMSProp, Adam, AdamW)}
 

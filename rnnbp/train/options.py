@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from rnnbp.bptt.budget import is_budget
-from rnnbp.bptt.objective import LossLike
-from rnnbp.bptt.planner import Plan
-from rnnbp.lazy import cached_property
+from rnnbp.inputs.objective import LossLike
 from rnnbp.losses.function import check_loss
 from rnnbp.numerics import flag, positive_int, real_number, shown
 from rnnbp.optim import OnPlateau, Schedule
 from rnnbp.optim.rates import Rate as OwnRate
 from rnnbp.optim.rates import checked_rate
+from rnnbp.planning.budget import is_budget
+from rnnbp.planning.plan import Plan
 from rnnbp.schedules import ScheduleLike
 from rnnbp.schedules.named import check_kind
+from rnnbp.support.lazy import cached_property
 from rnnbp.train.event import Event, check_callbacks
 from rnnbp.train.metrics import Metric, MetricsLike, as_metrics
 from rnnbp.train.monitor import LOSS, VALIDATION, Mode, Monitor, as_monitor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from rnnbp import bars
+from rnnbp.support import bars
 from rnnbp.train.source import UNKNOWN, Source
 
 

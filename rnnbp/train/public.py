@@ -7,14 +7,13 @@ from typing import Any, overload
 
 import numpy as np
 
-from rnnbp.arguments import takes
-from rnnbp.batch_first import is_known
 from rnnbp.bptt.fed import warn_if_batch_first, warn_if_one_step
 from rnnbp.bptt.inference import evaluate as evaluate_arrays
 from rnnbp.bptt.inference import predict as predict_array
-from rnnbp.bptt.objective import LossLike
-from rnnbp.bptt.problem import as_model
 from rnnbp.bptt.results import States
+from rnnbp.checks.batch_first import is_known
+from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.problem import as_model
 from rnnbp.numerics import Array, optional_flag
 from rnnbp.storage import PathLike
 from rnnbp.train.batches import Batches
@@ -23,6 +22,7 @@ from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.results import evaluate_source, predict_source
 from rnnbp.train.source import Batch, Source
 from rnnbp.train.sources import SourceLike
+from rnnbp.wording.arguments import takes
 
 
 class _Missing:

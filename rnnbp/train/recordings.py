@@ -8,8 +8,8 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from rnnbp.arrays import sliceable
-from rnnbp.bptt.cures import of_elements
+from rnnbp.checks.arrays import sliceable
+from rnnbp.inputs.cures import of_elements
 from rnnbp.numerics import DtypeError, ShapeError, flag, shown
 from rnnbp.train.rows import Rows, rows, same_length
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from difflib import SequenceMatcher
 from typing import Literal, TypeAlias
 
-from rnnbp.functions import note_call
+from rnnbp.checks.functions import note_call
 from rnnbp.naming import old_path
-from rnnbp.nearest import hint
 from rnnbp.numerics import Array, Shape, escaped, shown
+from rnnbp.support.nearest import hint
 
 Rename: TypeAlias = Mapping[str, str | None] | Callable[[str], str | None] | Literal["torch"]
 """From a name in the file to that of a parameter, or the other way; None for one to be left out."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from rnnbp import reprs
 from rnnbp.losses import Loss
+from rnnbp.support import reprs
 from rnnbp.train.options import Options
 from rnnbp.train.standing import Standing
 from rnnbp.train.training import Training

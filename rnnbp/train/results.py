@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.bptt.inference import predict as predict_batch
-from rnnbp.bptt.objective import LossLike
+from rnnbp.inputs.objective import LossLike
 from rnnbp.numerics import Array, ShapeError, flag
 from rnnbp.rng import check_seed, fold
 from rnnbp.train.data import Examples, Sequences

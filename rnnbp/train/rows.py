@@ -11,8 +11,8 @@ from typing import Any, TypeAlias, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rnnbp.arrays import REAL, Sliceable, as_array, as_read, plain, sliceable
-from rnnbp.mapped import check_there
+from rnnbp.checks.arrays import REAL, Sliceable, as_array, as_read, plain, sliceable
+from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
 
 WHOLE = 1 << 28

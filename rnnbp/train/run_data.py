@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rnnbp.arrays import is_stream
-from rnnbp.callers import outside
+from rnnbp.checks.arrays import is_stream
 from rnnbp.storage import JSON
+from rnnbp.support.callers import outside
 from rnnbp.train.rows import add_to, rows
 from rnnbp.train.source import Batch, Source, check_batch, comes_once, fingerprint
 from rnnbp.train.source_parts import differing, parts_of

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.bptt.calibration import adopt_costs
-from rnnbp.bptt.costs import Costs
-from rnnbp.bptt.planner import Plan, choose
+from rnnbp.bptt.resolve import forget_plans
 from rnnbp.bptt.results import States
-from rnnbp.bptt.settle import forget_plans
-from rnnbp.graph import Graph
+from rnnbp.graph.graph import Graph
 from rnnbp.numerics import Array, DtypeError, escaped, first_bad, shown
+from rnnbp.planning.calibration import adopt_costs
+from rnnbp.planning.costs import Costs
+from rnnbp.planning.plan import Plan, choose
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import Fields, PathLike, StorageError, load_tensors
 from rnnbp.train.best import Best

@@ -10,10 +10,10 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from rnnbp import reprs
-from rnnbp.arrays import is_stream, plain
 from rnnbp.bptt.results import States
+from rnnbp.checks.arrays import is_stream, plain
 from rnnbp.numerics import Array, NonFiniteError, ShapeError, flag, positive_int, shown
+from rnnbp.support import reprs
 
 UNKNOWN = sys.maxsize
 """Batches of an epoch whose end has not been seen."""

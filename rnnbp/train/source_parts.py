@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rnnbp.mapped import check_there
+from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import escaped
 from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.rows import Rows, sampled

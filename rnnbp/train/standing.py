@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rnnbp import reprs
-from rnnbp.bptt.parts import recurrents
 from rnnbp.bptt.results import States
-from rnnbp.graph import Graph
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.model_split import recurrents
 from rnnbp.numerics import Array, Shape
 from rnnbp.optim import OnPlateau, Optimizer
+from rnnbp.support import reprs
 from rnnbp.train.best import Best, means
 from rnnbp.train.history import History
 from rnnbp.train.monitor import LOSS, VALIDATION, Monitor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rnnbp.bptt.problem import as_model
+from rnnbp.inputs.problem import as_model
 from rnnbp.losses import CrossEntropy, Elementwise, Loss
 from rnnbp.numerics import Shape, ShapeError
 from rnnbp.train.data import Examples, Sequences

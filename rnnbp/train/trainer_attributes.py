@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rnnbp.bptt.objective import LossLike
-from rnnbp.bptt.planner import Plan
-from rnnbp.graph import Graph
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.objective import LossLike
 from rnnbp.optim import Optimizer
+from rnnbp.planning.plan import Plan
 from rnnbp.schedules import ScheduleLike
 from rnnbp.train.folder import RunFolder
 from rnnbp.train.metrics import MetricsLike

@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp import bars
 from rnnbp.bptt.fed import note_sequences
-from rnnbp.bptt.parts import recurrents
-from rnnbp.callers import outside
+from rnnbp.graph.model_split import recurrents
 from rnnbp.numerics import Array, shown
 from rnnbp.optim import OnPlateau
 from rnnbp.storage import JSON, PathLike, StorageError
+from rnnbp.support import bars
+from rnnbp.support.callers import outside
 from rnnbp.train.anew import begins_anew
 from rnnbp.train.data import Sequences
 from rnnbp.train.folder import RunFolder, is_missing, stamp

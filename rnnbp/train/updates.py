@@ -8,17 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from rnnbp.arrays import is_stream, plain, sliceable
 from rnnbp.bptt import bptt
-from rnnbp.bptt.budget import is_budget, parse_budget, remaining, training_budget
-from rnnbp.bptt.calibration import known_costs
-from rnnbp.bptt.objective import LossLike, Observed, Seen
-from rnnbp.bptt.planner import Plan
+from rnnbp.bptt.resolve import for_batch
 from rnnbp.bptt.results import Gradients, States
-from rnnbp.bptt.settle import for_batch
-from rnnbp.graph import Graph
-from rnnbp.ieee import ieee
-from rnnbp.lazy import cached_property
+from rnnbp.checks.arrays import is_stream, plain, sliceable
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.objective import LossLike, Observed, Seen
 from rnnbp.ledger import arrays_in
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
@@ -29,8 +24,13 @@ from rnnbp.optim import OnPlateau, Optimizer, clip_norm, clip_value
 from rnnbp.optim.clipping import norm_of, scale_down
 from rnnbp.optim.parameters import Extent, extents
 from rnnbp.optim.rates import called
+from rnnbp.planning.budget import is_budget, parse_budget, remaining, training_budget
+from rnnbp.planning.calibration import known_costs
+from rnnbp.planning.plan import Plan
 from rnnbp.rng import fold
 from rnnbp.storage import JSON
+from rnnbp.support.ieee import ieee
+from rnnbp.support.lazy import cached_property
 from rnnbp.train.accumulation import Part
 from rnnbp.train.identity import Identity, described, of_chunks, of_optimizer, of_rate, of_surroundings
 from rnnbp.train.options import Options

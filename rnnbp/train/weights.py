@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.arguments import takes
-from rnnbp.callers import outside
 from rnnbp.numerics import Array, escaped, first_bad, flag, shown
 from rnnbp.optim.parameters import check_writable
 from rnnbp.parameters import HasParams
-from rnnbp.renamed import warn_renamed
 from rnnbp.storage import JSON, PathLike, StorageError, load_any, save_tensors
+from rnnbp.support.callers import outside
 from rnnbp.train.misfits import check_names, check_shapes, listed
 from rnnbp.train.renaming import Rename, renamed_arrays, respelled
 from rnnbp.train.torch_names import from_torch, has_no_counterpart, torch_names
+from rnnbp.wording.arguments import takes
+from rnnbp.wording.renamed import warn_renamed
 
 ELSEWHERE = (".pt", ".pth", ".bin", ".ckpt", ".h5", ".hdf5", ".keras", ".npz", ".npy", ".pkl", ".pickle")
 """Endings of files that are no safetensors files."""

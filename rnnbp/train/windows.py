@@ -10,14 +10,14 @@ from typing import Any, Self, final
 
 import numpy as np
 
-from rnnbp import reprs
-from rnnbp.arguments import Named
-from rnnbp.lazy import cached_property
-from rnnbp.mapped import check_there
+from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import Array, ShapeError, positive_int, whole_number
+from rnnbp.support import reprs
+from rnnbp.support.lazy import cached_property
 from rnnbp.train.recordings import Recording, are_texts, recordings_of
 from rnnbp.train.rows import Data, FileRows, Rows, digest, part, rows
 from rnnbp.train.source import Batch, check_place, first_epoch
+from rnnbp.wording.arguments import Named
 
 
 @final

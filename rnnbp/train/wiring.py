@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rnnbp.graph import Graph
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.network import Network
+from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Layer
 from rnnbp.layers.pointwise import Activation
 from rnnbp.naming import names_hidden
-from rnnbp.network import Network
-from rnnbp.recurrent import Recurrent
 from rnnbp.storage import JSON
 from rnnbp.train.attributes import attributes_of
 from rnnbp.train.describe import Description, short

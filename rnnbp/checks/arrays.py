@@ -1,0 +1,173 @@
+"""The one way in for arrays that a user gives: what cannot be meant is refused here, with the
+cure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol, TypeGuard, runtime_checkable
+
+import numpy as np
+
+from rnnbp.checks.mapped import check_there
+from rnnbp.numerics import Array, DtypeError, ShapeError, shown
+
+REAL = "biuf"
+"""Kinds of dtype that are real numbers: bool, signed, unsigned, floats."""
+DEEPEST = 64
+"""Axes that NumPy can have: lists that are nested deeper are no array."""
+
+
+@runtime_checkable
+class Sliceable(Protocol):
+    """What h5py's, zarr's and NumPy's own arrays have in common: slices are read when they are
+    asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> Any: ...
+
+    def __getitem__(self, span: Any, /) -> Any: ...
+
+
+def as_array(name: str, given: object, *, kinds: str = REAL, axes: str = "") -> Array:
+    """``given`` as a plain array; no copy of one that is so already.
+
+    Lists, tuples, buffers, and what has ``__array__`` are taken: pandas' numeric frames, tensors in
+    CPU memory.
+
+    Args:
+        name: of the argument, as the error's first words.
+        kinds: of the dtypes that are allowed, as ``np.dtype.kind``.
+        axes: what its axes are, as "(T, B, ...)", for one that must have an axis; "" where 0-d will
+            do.
+
+    Raises ShapeError for ragged lists and missing axes, DtypeError for what is no array of numbers,
+    a masked array or a sparse matrix.
+    """
+    array = plain(name, given)
+    if array.dtype.kind not in kinds:
+        raise DtypeError(f"{name}: {_found(given, array)}; {_cure(array, kinds)}")
+    if axes and array.ndim == 0:
+        raise ShapeError(
+            f"{name} needs axes {axes}, found {shown(given)}; give an array, or a stream where one is taken"
+        )
+    return array
+
+
+def plain(name: str, given: object, owner: object = None) -> Array:
+    """``as_array`` for any dtype and any number of axes: the caller looks at those.
+
+    Args:
+        owner: a loss or layer that errors name; its repr is not made on the way of an array that is
+            right.
+
+    Raises StorageError for an array of a mapped file that was cut short: reading it would end the
+    process.
+    """
+    if type(given) is np.ndarray:
+        if given.base is not None:
+            check_there(given)
+        return given
+    return _converted(name if owner is None else f"{owner}: {name}", given)
+
+
+def as_read(name: str, found: object) -> Array:
+    """A slice that was read from a file, as a plain array. Raises as ``as_array`` does."""
+    if isinstance(found, np.ma.MaskedArray) and not np.ma.is_masked(found):
+        found = found.data  # netCDF4 returns such for all that it reads
+    return plain(name, found)
+
+
+def sliceable(given: object) -> TypeGuard[Sliceable]:
+    """True if it has axes and a NumPy dtype, and slices of it are arrays: h5py's and zarr's, as
+    well as NumPy's."""
+    if isinstance(given, np.ndarray):
+        return given.ndim > 0 and not isinstance(given, np.ma.MaskedArray)
+    if isinstance(given, np.generic) or not isinstance(given, Sliceable) or _sparse(given) or _labelled(given):
+        return False
+    try:
+        return len(given.shape) > 0 and isinstance(np.dtype(given.dtype), np.dtype)
+    except (TypeError, AttributeError):  # a dtype of another library's own
+        return False
+
+
+def is_stream(given: object) -> bool:
+    """True if it can only be iterated: it has no length and no shape."""
+    return (
+        not isinstance(given, type)
+        and hasattr(given, "__iter__")
+        and not hasattr(given, "__len__")
+        and not hasattr(given, "shape")
+    )
+
+
+def _converted(name: str, given: object) -> Array:
+    if _masked(given):
+        raise DtypeError(f"{name} is a masked array, whose mask would be lost; give its data, and weights as mask=")
+    for part in _parts(given) if isinstance(given, list | tuple) else (given,):
+        check_there(part)
+    if _sparse(given):
+        raise DtypeError(f"{name} is a sparse {type(given).__name__}; give {name.split()[-1]}.toarray()")
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise ShapeError(
+            f"{name} has parts of inhomogeneous shape; pad them to one length and give a mask, or lengths= to "
+            f"Sequences, or iter(...) for a stream where one is taken"
+        ) from error
+    except (TypeError, RuntimeError, OverflowError, RecursionError) as error:  # as of a tensor that requires grad
+        raise DtypeError(f"{name}: {shown(given)} cannot be read as an array: {error}") from error
+
+
+def _masked(given: object) -> bool:
+    """True for a masked array, or a list with one in it, however deep."""
+    return isinstance(given, np.ma.MaskedArray) or (
+        isinstance(given, list | tuple) and any(isinstance(part, np.ma.MaskedArray) for part in _parts(given))
+    )
+
+
+def _parts(nest: list[object] | tuple[object, ...], depth: int = 0) -> Iterator[object]:
+    for part in nest if depth < DEEPEST else ():
+        if isinstance(part, list | tuple):
+            yield from _parts(part, depth + 1)
+        else:
+            yield part
+
+
+def _sparse(given: object) -> bool:
+    """True for matrices and arrays of scipy.sparse, and those made after them."""
+    return hasattr(given, "toarray") and hasattr(given, "nnz")
+
+
+def _labelled(given: object) -> bool:
+    """True for pandas' Series and frames: brackets look for labels in them, not for places."""
+    return hasattr(given, "iloc")
+
+
+def _found(given: object, array: Array) -> str:
+    """What was given, in a few words."""
+    if isinstance(given, np.ndarray):
+        return f"an array of dtype {array.dtype} and shape {array.shape} is no array of numbers here"
+    return f"{shown(given)} is no array of numbers"
+
+
+def _cure(array: Array, kinds: str) -> str:
+    """What to do about a dtype that is refused."""
+    kind = array.dtype.kind
+    if kind == "c":
+        return "take .real, or its two parts as two features"
+    if kind == "O" and array.ndim == 0:
+        return "give an array or a list of numbers, or iter(...) where a stream is taken"
+    if kind == "O":
+        return "convert it, as with np.asarray(..., 'float32'); sequences of several lengths are padded, with a mask"
+    if kind in "US":
+        return "number its symbols from 0; for the bytes of a text np.frombuffer(data, np.uint8)"
+    if kind in "mM":
+        return "convert times to floats, as differences over a unit"
+    if kind == "V":
+        return "choose a field, or stack them as features"
+    return (
+        "use an integer dtype, as with .astype(int)" if "f" not in kinds else "use floats, as with .astype('float32')"
+    )

@@ -1,0 +1,102 @@
+"""Remembers arrays that are batch-first, to warn where one is used as if it were time-first.
+
+Only the memory of an array tells its axes: a view of it with both axes in the same order is
+batch-first too, and so is the array that it is a part of; one with swapped axes is not, and of copies
+nothing is known. So there are no false alarms.
+"""
+
+from __future__ import annotations
+
+import warnings
+from weakref import ReferenceType, ref
+
+import numpy as np
+
+from rnnbp.numerics import Array, address
+from rnnbp.support.callers import outside
+
+LARGEST = 256
+"""Steps of a mask that is looked at, in some 50 microseconds."""
+MOST = 16
+"""Arrays that are remembered, the latest: each costs a tenth of a microsecond at every look."""
+_known: list[tuple[int, int, ReferenceType[Array]]] = []
+"""Of each: where what it is a part of begins, and ends, and the array."""
+
+
+def remember(array: Array) -> None:
+    """Take note that axis 0 of an array, and of what it is a part of, is the batch, and axis 1 time."""
+    whole = _whole(array)
+    if whole.ndim >= 2 and min(whole.strides) > 0 and whole.strides[0] != whole.strides[1]:
+        start = address(whole)
+        living = (known for known in _known if known[2]() is not None)
+        _known[:] = [*living, (start, start + _extent(whole), ref(array))][-MOST:]
+
+
+def _whole(array: Array) -> Array:
+    """The array that this one is a part of, as X of X[:800]; itself where the axes are not the same."""
+    base = array
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    return (
+        base
+        if base.ndim >= 2 and base.size and base.strides[:2] == array.strides[:2] and _alike(array, base)
+        else array
+    )
+
+
+def warn_if_known(name: str, array: object) -> None:
+    """Warn if an argument that is to be (T, B, ...) is one of those arrays, or a part of one."""
+    if isinstance(array, np.ndarray) and is_known(array):
+        warnings.warn(
+            f"{name} has shape {array.shape} and lies in an array that Sequences takes as batch-first; "
+            f"here the axes are (T, B, ...): give {name}.swapaxes(0, 1)",
+            UserWarning,
+            stacklevel=outside(),
+        )
+
+
+def is_known(array: Array) -> bool:
+    """Whether it is one of those arrays, or a part of one."""
+    if not _known:
+        return False
+    place = address(array)
+    for start, end, known in _known:
+        if start <= place < end and (batch_first := known()) is not None and _alike(array, _whole(batch_first)):
+            return True
+    return False
+
+
+def warn_if_prefixes(mask: Array) -> None:
+    """Warn of a square mask (T, B) that would be the padding of sequences of several lengths if it
+    were (B, T).
+
+    Read as (T, B), lane 0 would count at every step, the lanes that count would always be the first
+    ones, and one of them would come and go.
+    """
+    n = len(mask)
+    if mask.dtype != np.bool_ or mask.shape != (n, n) or not 3 <= n <= LARGEST:
+        return
+    after, before = mask[1:], mask[:-1]
+    prefixes = mask[:, 0].all() and not (mask[:, 1:] & ~mask[:, :-1]).any()
+    if prefixes and ((after & ~before).any(axis=0) & (before & ~after).any(axis=0)).any():
+        warnings.warn(
+            f"mask of shape {mask.shape} looks as if it were (B, T), each row the length of a sequence; "
+            f"here the axes are (T, B): give mask.swapaxes(0, 1)",
+            UserWarning,
+            stacklevel=outside(),
+        )
+
+
+def _alike(array: Array, known: Array) -> bool:
+    """True for a part of ``known`` with its axes in the same order."""
+    return (
+        array.ndim == known.ndim
+        and array.dtype == known.dtype
+        and all(a > 0 and a % b == 0 for a, b in zip(array.strides[:2], known.strides[:2], strict=True))
+        and all(n <= m for n, m in zip(array.shape[:2], known.shape[:2], strict=True))
+    )
+
+
+def _extent(array: Array) -> int:
+    """Bytes from the first element to the end of the last."""
+    return int(sum((n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True))) + array.itemsize

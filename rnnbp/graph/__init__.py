@@ -1,0 +1,1 @@
+"""Internal: graphs, symbolic values, cells, and the recurrent layers made of them."""

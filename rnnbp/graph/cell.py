@@ -1,0 +1,77 @@
+"""Cell: one step of a recurrent network, as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.values import Value
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Shape, ShapeError, shown
+
+
+class Cell(Graph):
+    """One step: a graph from (x, *state) to (y, *state).
+
+    Args:
+        x: the input of the step.
+        next_state: for each State the value that it has after the step.
+        output: the output of the step, any value of the cell.
+        name: how errors and ``repr`` call it; what the paths of its parameters begin with is the name of
+            its ``Recurrent``.
+
+    It runs as machine code, or by NumPy where one of its layers runs as Python: Dropout (of p = 0 too),
+    LeakyReLU, ELU, GELU, Softplus, LogSoftmax, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool, and
+    a layer of one's own without ``lower``. ``rnnbp.explain(cell)`` names those.
+
+    Of a layer with a name, the parameters are ``weight_<name>``, as PyTorch's ``weight_ih``.
+
+    Raises ValueError where a State that is used has no next value or two have one name, ShapeError where a
+    next value has another shape; where that depends on x, Recurrent does so once x is known.
+    """
+
+    suffixes = True
+    name: str
+
+    def __init__(self, x: Value, next_state: Mapping[Value, Value], output: Value, *, name: str = "") -> None:
+        if not isinstance(next_state, Mapping):
+            found = type(next_state).__name__
+            raise TypeError(f"Cell: next_state maps each State to its next value, as {{h: h_new}}; found {found}")
+        if not next_state:
+            raise ValueError("Cell: next_state is empty; a cell without state is a Graph")
+        for k, (state, new) in enumerate(next_state.items()):
+            if not isinstance(state, Value) or not isinstance(new, Value):
+                found = f"{shown(state)}: {shown(new)}"
+                raise TypeError(f"Cell: state {k} must map a State to a symbolic value, found {found}")
+            if new.shape is not None and new.shape != state.shape:
+                raise ShapeError(
+                    f"Cell: state {k} is {state.shape}, its next value {new.shape}; make their shapes equal"
+                )
+        super().__init__((x, *next_state), (output, *next_state.values()))
+        self.name = name
+        self.state_shapes: tuple[Shape, ...] = tuple(s.shape for s in next_state if s.shape is not None)
+        self.state_names = _distinct([s.name or str(k) for k, s in enumerate(next_state)])
+        self.feeding = self.ancestors(self.outputs[1:])
+        """The nodes that the next state depends on: all that an Advance runs."""
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"Cell: {layer} cannot stand inside a cell; stack the two in a Sequential")
+
+    def check_next_state(self, shapes: Sequence[Shape | None]) -> None:
+        """Raise ShapeError unless the next state, of these shapes, is as the state."""
+        for name, expected, found in zip(self.state_names, self.state_shapes, shapes, strict=True):
+            if found is not None and found != expected:
+                raise ShapeError(
+                    f"{self}: state {name} has shape {expected}, and for this x its next value has {found}; "
+                    f"make it State({found[0] if len(found) == 1 else found}), or change x"
+                )
+
+    def __repr__(self) -> str:
+        return self.name or super().__repr__()
+
+
+def _distinct(names: list[str]) -> tuple[str, ...]:
+    for k, name in enumerate(names):
+        if (first := names.index(name)) < k:
+            raise ValueError(f"Cell: states {first} and {k} are both called {name!r}; give State(...) different names")
+    return tuple(names)

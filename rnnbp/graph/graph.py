@@ -1,0 +1,288 @@
+"""General networks: the frozen list of nodes that symbolic values describe."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, cast
+
+from rnnbp.graph.network import Network, name_params
+from rnnbp.graph.values import Application, Block, Input, Value
+from rnnbp.layers import __all__ as layer_names
+from rnnbp.layers.base import Layer
+from rnnbp.naming import checked_name, with_name
+from rnnbp.numerics import Shape, ShapeError, mismatch, shown
+from rnnbp.support.memo import Recent
+from rnnbp.support.weak import WeakKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A block, the numbers of the values that it takes, and of those that it gives."""
+
+    number: int
+    block: Block
+    args: tuple[int, ...]
+    outs: tuple[int, ...]
+
+
+def _several(given: Value | Iterable[Value]) -> tuple[Value, ...]:
+    """Values as a tuple, one of a single one; what is neither stays one, to be refused."""
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, Value) else (given,)
+
+
+class Graph(Network):
+    """A function described by symbolic values.
+
+    A value used twice is a split: its deltas are summed. A merge is a layer with several inputs. A graph
+    called on values adds its nodes to theirs, so nested graphs flatten.
+
+    Args:
+        inputs, outputs: a Value, or several.
+        name: what the paths of its parameters begin with in a graph that holds it.
+
+    Raises ValueError where an output depends on an Input that is not among ``inputs``.
+    """
+
+    n_outputs: int
+
+    suffixes: ClassVar[bool] = False
+    """True if names of layers are suffixes of the names of their parameters."""
+
+    def __init__(
+        self, inputs: Value | Sequence[Value], outputs: Value | Sequence[Value], *, name: str | None = None
+    ) -> None:
+        if name is not None:
+            self.name = checked_name(type(self).__name__, name)
+        ins, ends = _several(inputs), _several(outputs)
+        if not ins or not ends or any(not isinstance(v, Value) for v in (*ins, *ends)):
+            raise TypeError("Graph takes symbolic values: inputs made by Input or State, outputs computed from them")
+        if any(v.source is not None for v in ins):
+            raise ValueError("Graph: inputs are made by Input or State; a computed value cannot be one")
+        if len({id(v) for v in ins}) < len(ins):
+            raise ValueError("Graph: an input is listed twice; list each once, and use it as often as you like")
+        self.input_shapes = tuple([v.shape for v in ins])
+        numbers: dict[tuple[int, int], int] = {_key(v): k for k, v in enumerate(ins)}
+        uses = _reachable(ends, ins)
+        self.nodes = tuple(_number_nodes(uses, numbers))
+        self.outputs = tuple([numbers[_key(v)] for v in ends])
+        self.n_values, self.n_outputs = len(numbers), len(ends)
+        self.layers: tuple[Any, ...] = tuple({id(node.block): node.block for node in self.nodes}.values())
+        self.slots = name_params(self._children(uses), type(self).__name__, suffixes=self.suffixes)
+        self._shapes = _shapes()
+
+    def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Any]]:
+        """What parameters are named by: layers, each with its position or its path."""
+        places = {id(use.block): use.place for use in uses if use.place}
+        return [(places.get(id(layer), str(k)), layer) for k, layer in enumerate(self.layers)]
+
+    def _places(self) -> dict[int, str]:
+        """The paths of the layers that have parameters, by identity, in a graph that holds this one."""
+        if not self.name:
+            return {}
+        owners = {id(owner): (path, key) for path, (owner, key) in reversed(self.slots.items())}
+        found = {}
+        for layer in self.layers:
+            own = layer.slots if isinstance(layer, Network) else {key: (layer.params, key) for key in layer.params}
+            for inner, (owner, _) in list(own.items())[:1]:
+                found[id(layer)] = f"{self.name}.{owners[id(owner)][0].removesuffix(inner)}".removesuffix(".")
+        return found
+
+    @classmethod
+    def of_one(cls, block: Any) -> Graph:
+        """The graph of a network of one input and one output by itself, under its own paths; it is soon made."""
+        graph = cls.__new__(cls)
+        graph.input_shapes, graph.outputs, graph.n_values, graph.n_outputs = (None,), (1,), 2, 1
+        graph.nodes, graph.layers, graph.slots = (Node(0, block, (0,), (1,)),), (block,), block.slots
+        graph._shapes = _of_one.setdefault(block, _shapes())
+        return graph
+
+    def __call__(self, *values: Value) -> Any:
+        """The graph's outputs for symbolic arguments: one Value, or a tuple of several."""
+        if any(not isinstance(v, Value) for v in values):
+            raise TypeError(f"{self} is called on symbolic values; for arrays use rnnbp.predict(model, x)")
+        self.check_inputs([v.shape for v in values])
+        found = list(values) + [None] * (self.n_values - len(values))
+        places = self._places()
+        for node in self.nodes:
+            args = [v for v in (found[k] for k in node.args) if v is not None]
+            made = args[0].apply_layer(node.block, args)
+            for k, value in zip(node.outs, made if isinstance(made, tuple) else (made,), strict=True):
+                found[k] = value
+                if value.source is not None:
+                    value.source.place = places.get(id(node.block), "")
+        outputs = tuple([found[k] for k in self.outputs])
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        """Feature shapes of the outputs. Raises ShapeError, naming the layer, where shapes do not fit."""
+        found = self.value_shapes(*shapes)
+        return tuple([found[k] for k in self.outputs])
+
+    def value_shapes(self, *shapes: Shape | None) -> list[Shape | None]:
+        """The feature shape of every value, inputs first, from those of the inputs."""
+        return list(self._shapes.get(shapes, lambda: self._value_shapes(shapes)))
+
+    def _value_shapes(self, shapes: Sequence[Shape | None]) -> list[Shape | None]:
+        self.check_inputs(shapes)
+        found: list[Shape | None] = [*shapes, *[None] * (self.n_values - len(shapes))]
+        for node in self.nodes:
+            made = node.block.output_shapes(*(found[k] for k in node.args))
+            for k, shape in zip(node.outs, made, strict=True):
+                found[k] = shape
+        return found
+
+    def check_inputs(self, shapes: Sequence[Shape | None]) -> None:
+        """Raise ShapeError unless there is one shape for each input, equal to that of its Input."""
+        if len(shapes) != len(self.input_shapes):
+            raise ShapeError(f"{self} has {len(self.input_shapes)} inputs, found {len(shapes)}; give one for each")
+        for k, (found, expected) in enumerate(zip(shapes, self.input_shapes, strict=True)):
+            if found is not None and expected is not None and found != expected:
+                raise ShapeError(mismatch(self, expected, found, f"input {k}"))
+
+    def ancestors(self, numbers: Iterable[int]) -> tuple[Node, ...]:
+        """The nodes that the values of these numbers depend on, in order."""
+        needed, found = set(numbers), []
+        for node in reversed(self.nodes):
+            if needed.intersection(node.outs):
+                needed.update(node.args)
+                found.append(node)
+        return tuple(reversed(found))
+
+    def __repr__(self) -> str:
+        return with_name(f"{type(self).__name__}({', '.join(map(repr, self.layers))})", self.name)
+
+
+def _built(block: object) -> str:
+    """What to do instead of giving a Sequential something that is no layer."""
+    if isinstance(block, (list, tuple)):
+        return "give them one by one, Sequential(*layers)"
+    name = getattr(block, "__name__", "")
+    known = {each.casefold(): each for each in layer_names}
+    return f"give {known[name.casefold()]}()" if name.casefold() in known else "build it first"
+
+
+class Sequential(Graph):
+    """Layers, Recurrents and graphs in a chain, each applied to the output of the one before.
+
+    ``name`` is what the paths of its parameters begin with in a network that holds it.
+
+    >>> import rnnbp as rb
+    >>> list(rb.Sequential(rb.LSTM(3, 4, bias=False, name="encoder"), rb.Tanh(), rb.Dense(4, 2)).params)
+    ['encoder.weight_ih', 'encoder.weight_hh', '2.weight', '2.bias']
+    """
+
+    def __init__(self, *blocks: Any, name: str | None = None) -> None:
+        if not blocks:
+            raise ValueError("Sequential is empty; give it at least one layer")
+        x = value = Input()
+        for k, block in enumerate(blocks):
+            if not isinstance(block, (Layer, Network)):
+                raise TypeError(f"Sequential: item {k} is {shown(block)}, not a layer; {_built(block)}")
+            if isinstance(block, Graph) and len(block.input_shapes) != 1:
+                cure = "join them in a Graph"
+                if block.suffixes:  # a Cell
+                    cure = "a Cell is one step: give Recurrent(cell), which runs it over the steps"
+                raise TypeError(f"Sequential: item {k}, {block}, has {len(block.input_shapes)} inputs; {cure}")
+            try:
+                value = cast(Any, block)(value)
+            except ShapeError as error:
+                raise ShapeError(f"Sequential, item {k}: {error}") from None
+            if not isinstance(value, Value):
+                raise ShapeError(
+                    f"Sequential: item {k}, {block}, has several outputs; use Graph to say where each goes"
+                )
+        self.blocks = blocks
+        super().__init__(x, value, name=name)
+
+    def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Any]]:
+        return [(str(k), block) for k, block in enumerate(self.blocks)]
+
+    def __repr__(self) -> str:
+        found, waiting = list[str](), list[Any]([self])
+        while waiting:  # no recursion, because chains may be nested hundreds deep
+            item = waiting.pop()
+            if isinstance(item, Sequential):
+                inner = [part for block in item.blocks for part in (", ", block)][1:]
+                end = with_name("Sequential( )", item.name).removeprefix("Sequential( ")
+                waiting += [end, *reversed(inner), "Sequential("]
+            else:
+                found.append(item if isinstance(item, str) else repr(item))
+        return "".join(found)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        chains, waiting = list[Sequential](), list[Sequential]([self])
+        while waiting:
+            chains.append(chain := waiting.pop())
+            waiting += [b for b in chain.blocks if isinstance(b, Sequential) and id(b) not in memo]
+        for inner in reversed(chains[1:]):  # the innermost first: each finds those within it copied already
+            copy.deepcopy(inner, memo)
+        return super().__deepcopy__(memo)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """As objects are pickled, but for chains far within, which come first: pickle's recursion is short."""
+        how, given, *rest = cast(tuple[Any, ...], super().__reduce_ex__(protocol))
+        first = self._far_within()
+        return (_restored, (first, how, given), *rest) if first else (how, given, *rest)
+
+    def _far_within(self) -> list[Sequential]:
+        """The chains within, each ``FAR`` chains above the next, the innermost first."""
+        below: dict[int, tuple[int, Sequential]] = {}
+        waiting = [(self, False)]
+        while waiting:
+            chain, ready = waiting.pop()
+            inner = [block for block in chain.blocks if isinstance(block, Sequential)]
+            if ready:
+                below[id(chain)] = 1 + max((below[id(b)][0] for b in inner), default=-1), chain
+            elif id(chain) not in below:
+                waiting += [(chain, True), *((b, False) for b in inner)]
+        return [chain for depth, chain in below.values() if depth and depth % FAR == 0 and chain is not self]
+
+
+FAR = 25
+"""Chains in one another that are pickled by recursion, of four calls each."""
+
+
+def _restored(first: list[Sequential], how: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+    """What a pickle makes of a chain, once those far within are made."""
+    return how(*given)
+
+
+def _shapes() -> Recent[tuple[Shape | None, ...], list[Shape | None]]:
+    """The shapes of a graph's values by those of its inputs, of the last that came."""
+    return Recent(64)
+
+
+_of_one: WeakKeys[Any, Recent[tuple[Shape | None, ...], list[Shape | None]]] = WeakKeys()
+"""By the network, those of its graph, which is made anew for each run."""
+
+
+def _key(value: Value) -> tuple[int, int]:
+    return (id(value), -1) if value.source is None else (value.source.serial, value.index)
+
+
+def _reachable(ends: Sequence[Value], inputs: Sequence[Value]) -> list[Application]:
+    """The uses that ``ends`` depend on, in the order in which they were written."""
+    found: dict[int, Application] = {}
+    known, waiting = {_key(v) for v in inputs}, list(ends)
+    while waiting:
+        value = waiting.pop()
+        if _key(value) in known:
+            continue
+        if value.source is None:
+            raise ValueError(f"{value} is used but is not among the inputs; list it, or make it a state of the cell")
+        if value.source.serial not in found:
+            found[value.source.serial] = value.source
+            waiting.extend(value.source.args)
+    return [found[serial] for serial in sorted(found)]
+
+
+def _number_nodes(uses: list[Application], numbers: dict[tuple[int, int], int]) -> Iterator[Node]:
+    """Nodes of the uses; ``numbers`` gains the number of every value that they give."""
+    for k, use in enumerate(uses):
+        args = tuple([numbers[_key(v)] for v in use.args])
+        outs = []
+        for index in range(use.block.n_outputs):
+            outs.append(numbers.setdefault((use.serial, index), len(numbers)))
+        yield Node(k, use.block, args, tuple(outs))

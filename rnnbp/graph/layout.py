@@ -1,0 +1,231 @@
+"""What a chunk's tape of one cell holds, and where each value of the cell lives in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.graph import Graph, Node
+from rnnbp.graph.liveness import last_uses
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.dropout import in_mode
+from rnnbp.numerics import Array, Saved, Shape, ShapeError
+from rnnbp.support.lazy import cached_property
+
+
+def layouts(
+    model: Graph, x_shape: Shape, batch: int, dtype: np.dtype[Any], *, training: bool = True
+) -> dict[int, Layout]:
+    """The layout of each Recurrent of a model, by node number; ``training`` as there."""
+    shapes = model.value_shapes(x_shape)
+    found = {}
+    for node in model.nodes:
+        if isinstance(node.block, Recurrent):
+            found[node.number] = Layout(node.block.cell, shapes[node.args[0]] or (), batch, dtype, training)
+    return found
+
+
+def check_saved(node: Node, saved: Saved, values: Sequence[Any], axes: int) -> None:
+    """Raise ShapeError for an array that a layer saved without the ``axes`` batch axes: it would be cut by steps."""
+    layer: Any = node.block
+    lead = np.shape(values[node.args[0]])[:axes]
+    for k, part in enumerate(saved):
+        if not isinstance(part, np.ndarray):
+            continue
+        own = next((name for name, p in layer.params.items() if p is part), None)
+        if own is not None or part.shape[:axes] != lead:
+            what, cure = f"has shape {part.shape}", "save what is the same for all in __init__, as an attribute"
+            if own is not None:
+                what, cure = f"is its parameter {own!r}", f"read self.params[{own!r}] in the backward methods"
+            raise ShapeError(
+                f"{layer}: array {k} that forward saved {what}; saved arrays are cut and stacked by steps, and must "
+                f"begin with the batch axes {lead} of its input: leave it out, and {cure}"
+            )
+
+
+def check_declared(node: Node, keeps: Keeps | None, saved: Saved, values: Sequence[Any]) -> None:
+    """Raise TypeError where a layer saved something else than it declares."""
+    if keeps is None:
+        return
+    expected = [values[node.args[k]] for k in keeps.inputs] + [values[node.outs[k]] for k in keeps.outputs]
+    fits = len(saved) >= len(expected) and all(a is b for a, b in zip(saved, expected, strict=False))
+    if not fits or len(saved) not in (len(expected), len(expected) + len(keeps.extras)):
+        raise TypeError(
+            f"{node.block}: forward saved other arrays than its keeps() declares, {keeps}; "
+            f"return those inputs and outputs themselves, in that order, or override keeps to return None"
+        )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A cell, the feature shape of its input, its dtype and the batch size: shapes and bytes of all that a chunk needs.
+
+    A tape holds the states, (L + 1, B, ...), for every value that backward needs and that is neither the
+    input nor a state a buffer (L, B, ...), and the extras of the layers. A thin tape holds the states alone.
+
+    ``training`` is False for what is kept in evaluation mode.
+    """
+
+    cell: Cell
+    x_shape: Shape
+    batch: int
+    dtype: np.dtype[Any]
+    training: bool = True
+
+    remakes_output: ClassVar[bool] = False
+    """Whether y need not be kept next to the tape, for it can be had from it; here it is a view of it if it can."""
+
+    writes_dx: ClassVar[bool] = False
+    """Whether the gradient by x is written where it is to lie."""
+
+    stepped: ClassVar[int] = 0
+    """Layers that run as Python step by step, and keep Python's objects of each step."""
+
+    by_kernels: ClassVar[bool] = False
+    """Whether all runs in machine code, and in memory that is kept from run to run."""
+
+    @cached_property
+    def shapes(self) -> list[Shape]:
+        """The feature shape of every value of the cell. Raises ShapeError where a layer does not
+        say its own."""
+        found = self.cell.value_shapes(self.x_shape, *self.cell.state_shapes)
+        for node in self.cell.nodes if None in found else ():
+            if any(found[k] is None for k in node.outs):
+                shapes = ", ".join(str(found[k]) for k in node.args)
+                raise ShapeError(
+                    f"{node.block}: output_shapes gives None for inputs of {shapes}; within a cell, whose memory is "
+                    f"taken before it runs, it must say the feature shapes of its outputs"
+                )
+        return [shape for shape in found if shape is not None]
+
+    def layer(self, layer: Layer) -> Layer:
+        """The layer whose bytes a layer of the cell takes."""
+        return in_mode(layer, training=self.training)
+
+    @cached_property
+    def keeps(self) -> tuple[Keeps | None, ...]:
+        """What each node saves; None where its layer does not declare it."""
+        layers = [(node, self.layer(node.block)) for node in self.cell.nodes if isinstance(node.block, Layer)]
+        found = {node.number: layer.keeps(*(self.shapes[k] for k in node.args)) for node, layer in layers}
+        return tuple(found.get(node.number) for node in self.cell.nodes)
+
+    @cached_property
+    def kept(self) -> frozenset[int]:
+        """The numbers of the values that some node saves."""
+        found: set[int] = set()
+        for node, keeps in zip(self.cell.nodes, self.keeps, strict=True):
+            if keeps is not None:
+                found.update(node.args[k] for k in keeps.inputs)
+                found.update(node.outs[k] for k in keeps.outputs)
+        return frozenset(found)
+
+    @property
+    def n_states(self) -> int:
+        return len(self.cell.state_shapes)
+
+    @cached_property
+    def next_of(self) -> dict[int, int]:
+        """By value number, the state whose next value it is; of several, the first. Inputs are none."""
+        found: dict[int, int] = {}
+        for k, value in enumerate(self.cell.outputs[1:]):
+            if value > self.n_states:
+                found.setdefault(value, k)
+        return found
+
+    @cached_property
+    def buffered(self) -> tuple[int, ...]:
+        """The values with a buffer of their own in a tape."""
+        return tuple(sorted(v for v in self.kept if v > self.n_states and v not in self.next_of))
+
+    @cached_property
+    def last_uses(self) -> dict[int, int]:
+        """By value, the number of the last node that takes it, or a view of it."""
+        return last_uses(self.cell.nodes)
+
+    @cached_property
+    def reached(self) -> frozenset[int]:
+        """The values that y depends on, at this step or a later one: others have no deltas."""
+        y, *after = self.cell.outputs
+        found, before = {y}, set[int]()
+        while found != before:
+            before = set(found)
+            found |= {value for k, value in enumerate(after, 1) if k in found}
+            for node in reversed(self.cell.nodes):
+                found.update(node.args if found.intersection(node.outs) else ())
+        return frozenset(found)
+
+    @cached_property
+    def output_views(self) -> tuple[Node, ...]:
+        """The nodes, the last first, through which y is a view of another value."""
+        made = {k: node for node in self.cell.nodes for k in node.outs}
+        found, k = [], self.cell.outputs[0]
+        while k in made and k not in self.next_of and k not in self.kept and getattr(made[k].block, "view", False):
+            found.append(made[k])
+            k = made[k].args[0]
+        return tuple(found)
+
+    def new(self, length: int, shape: Shape, dtype: Any = None) -> Array:
+        """An array (length, B, *shape)."""
+        return np.empty((length, self.batch, *shape), self.dtype if dtype is None else dtype)
+
+    def states(self, length: int) -> list[Array]:
+        """Buffers for the states before and after each of ``length`` steps."""
+        return [self.new(length + 1, shape) for shape in self.cell.state_shapes]
+
+    def extras(self, node: int, length: int) -> tuple[Array, ...]:
+        """Buffers for what a node saves of its own."""
+        keeps = self.keeps[node]
+        return tuple([self.new(length, shape, dtype) for shape, dtype in (keeps.extras if keeps else ())])
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether x is numbers of symbols in a table, as kernels may have it."""
+        return False
+
+    def state_bytes(self) -> int:
+        """A checkpoint."""
+        return self.batch * self.dtype.itemsize * sum(math.prod(shape) for shape in self.cell.state_shapes)
+
+    def delta_bytes(self) -> int:
+        """The deltas of a state."""
+        shapes = enumerate(self.cell.state_shapes, 1)
+        return self.batch * self.dtype.itemsize * sum(math.prod(shape) for k, shape in shapes if k in self.reached)
+
+    def thin_bytes(self, length: int) -> int:
+        """A thin tape of ``length`` steps."""
+        return (length + 1) * self.state_bytes()
+
+    def tape_bytes(self, length: int) -> int:
+        """A tape of ``length`` steps. Raises TypeError where a layer does not declare what it keeps."""
+        total = sum(math.prod(self.shapes[v]) for v in self.buffered) * self.dtype.itemsize
+        for node, keeps in zip(self.cell.nodes, self.keeps, strict=True):
+            if keeps is None:
+                raise TypeError(f"{node.block}: its bytes are not known; declare them by a method keeps(*shapes)")
+            for shape, dtype in keeps.extras:
+                total += math.prod(shape) * np.dtype(self.dtype if dtype is None else dtype).itemsize
+        return total * length * self.batch + self.thin_bytes(length)
+
+    def program_bytes(self, length: int) -> int:
+        """What is there for a whole run: nothing."""
+        return 0
+
+    def workspace_bytes(self, length: int) -> int:
+        """Memory that all actions use: none; each takes its own."""
+        return 0
+
+    def output_bytes(self, length: int, *, in_tape: bool) -> int:
+        """y, where it does not live in the tape."""
+        k = self.cell.outputs[0]
+        for node in self.output_views:
+            k = node.args[0]
+        lives = k <= self.n_states or k in self.next_of or k in self.kept
+        return 0 if in_tape and lives else self._size(self.cell.outputs[0], length * self.batch)
+
+    def _size(self, value: int, rows: int) -> int:
+        return rows * self.dtype.itemsize * math.prod(self.shapes[value])

@@ -1,0 +1,87 @@
+"""Recurrent: a cell unrolled over time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.network import Network
+from rnnbp.graph.values import Value
+from rnnbp.layers.base import LayerParams
+from rnnbp.naming import checked_name, with_name
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
+from rnnbp.support.nearest import hint
+
+
+class Recurrent(Network):
+    """A cell unrolled over time.
+
+    Args:
+        cell: the step.
+        initial: "zeros", or "learned": the initial state is then a parameter ``initial_<state>``, of the
+            state's shape, zero at first, the same for every sequence of the batch.
+        dtype: of that parameter, "float32" or "float64"; None for that of the cell's parameters, or
+            float32 if it has none.
+        name: what the paths of its parameters begin with in a network, ``<name>.weight_ih``, instead of
+            its position there.
+
+    Shapes: x (T, B, ...) → y (T, B, ...). In a network its state is a tuple of arrays (B, ...), one for
+    each State of the cell.
+
+    Raises DtypeError for a dtype that the cell's parameters do not have.
+    """
+
+    n_outputs = 1
+
+    def __init__(
+        self, cell: Cell, *, initial: str = "zeros", dtype: npt.DTypeLike | None = None, name: str | None = None
+    ) -> None:
+        if name is not None:
+            self.name = checked_name("Recurrent", name)
+        if not isinstance(cell, Cell):
+            raise TypeError(
+                f"Recurrent takes a Cell, found {type(cell).__name__}; as in Recurrent(Cell(x, {{h: h_new}}, h_new))"
+            )
+        if not isinstance(initial, str) or initial not in ("zeros", "learned"):
+            near = hint(initial, ("zeros", "learned"))
+            raise ValueError(
+                f"Recurrent: initial is 'zeros' or 'learned', found {shown(initial)}{near}; give other values as state="
+            )
+        self.cell, self.layers = cell, cell.layers
+        own = None if dtype is None else float_dtype(dtype)
+        if own is not None and cell.dtype not in (None, own):
+            raise DtypeError(f"{self}: dtype is {own}, that of the cell's parameters {cell.dtype}; leave it out")
+        self.initial: dict[str, Array] = LayerParams()
+        if initial == "learned":
+            kind = own or cell.dtype or np.dtype(np.float32)
+            named = zip(cell.state_names, cell.state_shapes, strict=True)
+            self.initial = LayerParams({f"initial_{name}": np.zeros(shape, kind) for name, shape in named})
+        self.slots = cell.slots | {key: (self.initial, key) for key in self.initial}
+
+    def __call__(self, x: Value) -> Any:
+        """A node of the graph that ``x`` belongs to."""
+        if not isinstance(x, Value):
+            raise TypeError(f"{self} is called on a symbolic value, found {type(x).__name__}; for arrays use predict")
+        return x.apply_layer(self, (x,))
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        """The feature shape of y. Raises ShapeError, naming the layer, where x or a next state does not fit."""
+        expected = self.cell.input_shapes[0]
+        for shape in shapes[:1]:
+            if None not in (shape, expected) and shape != expected:
+                raise ShapeError(mismatch(self, expected or (), shape or ()))
+        y, *new = self.cell.output_shapes(*shapes, *self.cell.state_shapes)
+        self.cell.check_next_state(new)
+        return (y,)
+
+    def first_state(self, batch: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+        """The initial state, each array (B, ...): zeros, or the learned values."""
+        if self.initial:
+            return tuple(np.repeat(a[None], batch, axis=0) for a in self.initial.values())
+        return tuple(np.zeros((batch, *shape), dtype) for shape in self.cell.state_shapes)
+
+    def __repr__(self) -> str:
+        return with_name(self.cell.name or f"Recurrent({self.cell!r})", self.name)

@@ -1,0 +1,181 @@
+"""Symbolic values: what a layer is called on to describe a graph or a cell."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from rnnbp.layers.base import Layer
+from rnnbp.layers.merge import Add, Multiply, Subtract
+from rnnbp.layers.pointwise import Scale
+from rnnbp.numerics import Shape, positive_int, shown
+from rnnbp.wording.arguments import takes
+from rnnbp.wording.unsupported import OWN, Unsupported, cure
+
+_serial = itertools.count()
+
+
+class Block(Protocol):
+    """What a node of a graph may hold: a Layer, or a Recurrent (rnnbp.graph.recurrent)."""
+
+    @property
+    def n_outputs(self) -> int: ...
+
+    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]: ...
+
+
+class Application:
+    """One use of a block: its argument values, and a serial number that orders uses as they were written."""
+
+    def __init__(self, block: Block, args: tuple[Value, ...]) -> None:
+        self.block, self.args, self.serial = block, args, next(_serial)
+        self.place = ""
+        """Where its parameters are named, if in a graph with a name that is part of this one."""
+
+
+class Value(Unsupported):
+    """A symbolic value: an input of a graph, or an output of a block applied to values.
+
+    ``shape`` is the feature shape, None while it is not known. ``+``, ``-``, ``*``, and ``/`` by a
+    number add nodes. Raises TypeError, which names the layer to use, for other operations.
+    """
+
+    def __init__(self, shape: Shape | None, source: Application | None = None, index: int = 0, name: str = "") -> None:
+        self.shape, self.source, self.index, self.name = shape, source, index, name
+
+    def apply_layer(self, block: Block, args: Sequence[Any]) -> Value | tuple[Value, ...]:
+        """The outputs of ``block`` applied to values: one Value, or a tuple where it has several outputs."""
+        for arg in args:
+            if not isinstance(arg, Value):
+                raise TypeError(f"{block}: cannot mix symbolic values with {type(arg).__name__}; make it an Input")
+        shapes = block.output_shapes(*(arg.shape for arg in args))
+        source = Application(block, tuple(args))
+        outputs = tuple(Value(shape, source, k) for k, shape in enumerate(shapes))
+        return outputs if block.n_outputs > 1 else outputs[0]
+
+    def __add__(self, other: Value | float) -> Value:
+        return _apply(Add(), self, other) if isinstance(other, Value) else _apply(Scale(1.0, _number(other)), self)
+
+    def __sub__(self, other: Value | float) -> Value:
+        return _apply(Subtract(), self, other) if isinstance(other, Value) else self + -_number(other)
+
+    def __mul__(self, other: Value | float) -> Value:
+        return _apply(Multiply(), self, other) if isinstance(other, Value) else _apply(Scale(_number(other)), self)
+
+    def __truediv__(self, other: float) -> Value:
+        if isinstance(other, Value):
+            raise TypeError(f"{self!r} is not divided by a value; {cure('divide')}")
+        if (divisor := _number(other)) == 0:
+            raise ZeroDivisionError(f"{self!r} is divided by 0")
+        return _apply(Scale(1 / divisor), self)
+
+    def __rtruediv__(self, other: float) -> Value:
+        raise TypeError(f"a number is not divided by {self!r}; {cure('reciprocal')}")
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **options: Any) -> Value:
+        """``array * value`` and ``np.float32(2) * value``, as Python's operators; np.exp and others are refused."""
+        found = OPERATORS.get(ufunc.__name__)
+        if found is None or method != "__call__" or len(args) != 2 or options:
+            instead = cure(ufunc.__name__) or OWN
+            raise TypeError(f"np.{ufunc.__name__} does not take {self!r}; {instead}")
+        a, b = (arg.item() if isinstance(arg, np.generic) else arg for arg in args)
+        result: Value = found(a, b) if isinstance(a, Value) else REFLECTED[ufunc.__name__](b, a)
+        return result
+
+    def __rsub__(self, other: float) -> Value:
+        return _apply(Scale(-1.0, _number(other)), self)
+
+    def __neg__(self) -> Value:
+        return _apply(Scale(-1.0), self)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        kind = "Value" if self.source is None else f"Value of {self.source.block}"
+        return f"<{kind}{' ' + self.name if self.name else ''} of feature shape {self.shape}>"
+
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+}
+REFLECTED: dict[str, Callable[[Value, Any], Any]] = {
+    "add": Value.__radd__,
+    "subtract": Value.__rsub__,
+    "multiply": Value.__rmul__,
+    "divide": Value.__rtruediv__,
+}
+"""Of a number on the left."""
+
+
+def _apply(layer: Layer, *values: Value) -> Value:
+    output: Value = layer(*values)
+    return output
+
+
+def _number(other: object) -> float:
+    if isinstance(other, (int, float, np.integer, np.floating)) and not isinstance(other, bool):
+        return float(other)
+    raise TypeError(
+        f"a symbolic value combines with values and plain numbers, found {type(other).__name__}; {_instead(other)}"
+    )
+
+
+def _instead(other: object) -> str:
+    if isinstance(other, np.ndarray) and other.ndim == 0:
+        return f"give a number, as {other.item()!r}"
+    if isinstance(other, np.ndarray | list | tuple):
+        return (
+            "for a number that is learned for each feature, or given, write a layer of your own, and for what comes "
+            "with the data make it an Input: help('rnnbp.missing') has the lines"
+        )
+    if isinstance(other, Layer) or type(other).__name__ == "Recurrent":
+        return f"call the layer on a value first, as {type(other).__name__}(...)(a)"
+    return "give a number or a value"
+
+
+@takes()
+def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N802  # reads as the class it stands for
+    """A symbolic input.
+
+    Args:
+        shape: the feature shape: an int n for (n,), a tuple, () for one integer a step (for an Embedding),
+            None where it is not known.
+    """
+    return Value(_feature_shape("Input", shape), name=_text("Input", name))
+
+
+@takes()
+def State(shape: int | Shape, name: str = "") -> Value:  # noqa: N802
+    """A symbolic state: what one step hands to the next, zeros at first unless given or learned.
+
+    Args:
+        shape: the feature shape, an int n for (n,).
+        name: what a learned initial state is called, ``initial_<name>``.
+    """
+    if shape is None:
+        raise TypeError("State needs a size, as in State(128); only an Input may leave its shape open")
+    return Value(_feature_shape("State", shape), name=_text("State", name))
+
+
+def _text(what: str, name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"{what}: name is a string, found {shown(name)}; give a shape of several axes as a tuple")
+    return name
+
+
+def _feature_shape(what: str, shape: int | Shape | None) -> Shape | None:
+    if shape is None:
+        return None
+    sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
+    return tuple(positive_int(f"{what}: size", n) for n in sizes)

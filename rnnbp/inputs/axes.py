@@ -1,0 +1,102 @@
+"""Axes of x that are missing or in another order: errors that name the likely cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.inputs.streams import Held, Series
+from rnnbp.layers.dense import Dense
+from rnnbp.layers.embedding import Symbols
+from rnnbp.numerics import Shape, ShapeError
+
+WITHOUT_BATCH = "axis 1, the batch, is missing; give x[:, None] if it is one sequence"
+
+
+def stated_shape(graph: Graph) -> Shape | None:
+    """The feature shape that the input, or a layer that takes it, is made for."""
+    return next((shape for _, shape in _stated(graph)), None)
+
+
+def _stated(graph: Graph) -> Iterator[tuple[object, Shape]]:
+    """Who takes the input, and the feature shapes that they are made for."""
+    if graph.input_shapes[0] is not None:
+        yield graph, graph.input_shapes[0]
+    for node in graph.nodes:
+        if 0 not in node.args:
+            continue
+        if isinstance(node.block, Recurrent):
+            if (shape := stated_shape(node.block.cell)) is not None:
+                yield node.block, shape
+        elif isinstance(node.block, Symbols):
+            yield node.block, ()
+        elif isinstance(node.block, Dense):
+            yield node.block, (node.block.n_in[node.args.index(0)],)
+
+
+def likely_error(x: Series, graph: Graph) -> ShapeError | None:
+    """What is likely to be meant by an x that does not fit a model, as far as that says what it takes."""
+    shape = (x.steps if isinstance(x, Held) else "T", *x.shape)
+    taker, stated = next(_stated(graph), (graph, None))
+    cause = None if stated is None else _cause(x.shape, shape, stated)
+    if stated is None and _takes(graph, x.shape):  # of a layer that says no shape
+        stated, cause = x.shape, WITHOUT_BATCH
+    if stated is None or cause is None:
+        return None
+    takes = f"{taker} takes {_listed('T', 'B', *stated)}"
+    return ShapeError(f"x has shape {_listed(*shape)}, and {takes}: {cause}, and likewise for the target")
+
+
+def _takes(graph: Graph, features: Shape) -> bool:
+    """Whether steps of these features, of one sequence, fit a model."""
+    try:
+        graph.output_shapes(features)
+    except ShapeError:
+        return False
+    return True
+
+
+def _cause(each: Shape, shape: tuple[int | str, ...], stated: Shape) -> str | None:
+    """Of an x of ``shape``, whose steps have the shape ``each``."""
+    if each == stated:
+        return WITHOUT_BATCH
+    if stated == () and each[1:] == (1,):
+        return "its elements are symbols, without an axis of features; give x[..., 0]"
+    if len(stated) != 1:
+        return None
+    n = stated[0]
+    if len(each) == 1:
+        cure = "give x[..., None]" if n == 1 else f"each step of each sequence is {n} numbers"
+        return f"an axis is missing, the features come last; {cure}"
+    if len(each) == 2 and each[-1] != n and n in (shape[0], shape[1]):
+        axis = shape.index(n)
+        return f"axis {axis} has size {n}, and features come last; give np.moveaxis(x, {axis}, -1)"
+    return None
+
+
+def _listed(*sizes: object) -> str:
+    return f"({', '.join(map(str, sizes))})"
+
+
+def check_stated(caller: str, x_shape: Shape | None, stated: Shape | None) -> None:
+    """Raise ShapeError for an ``x_shape`` that begins with T and B, or is not that which the model is made for."""
+    if None not in (x_shape, stated) and x_shape != stated:
+        raise ShapeError(
+            f"{caller}: x_shape is the shape of x without its axes (T, B, ...); for {caller} of this model it is "
+            f"{stated}, found {x_shape}; leave it out, the model says it"
+        )
+
+
+def not_one_of_each(model: Graph) -> str:
+    """What to do with a model of several inputs or outputs, for an error."""
+    counts = f"{len(model.input_shapes)} inputs and {model.n_outputs} outputs"
+    ways = []
+    if len(model.input_shapes) != 1:
+        ways.append(
+            "inputs are the columns of one x, np.concatenate([...], axis=-1), which Split takes apart; integers "
+            "cannot be joined with floats: give them as one-hot columns, with Dense in place of Embedding"
+        )
+    if model.n_outputs != 1:
+        ways.append("outputs are joined by Concat, and a loss of your own takes them apart")
+    return f"{model} has {counts}; a model has one of each: {'; '.join(ways)}; help('rnnbp.missing') has the lines"

@@ -1,0 +1,59 @@
+"""Warns of a model whose last layer its loss applies once more: softmax or sigmoid of probabilities."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.layers import Flatten, Identity, LogSoftmax, Reshape, Sigmoid, Softmax
+from rnnbp.losses import BinaryCrossEntropy, CrossEntropy
+from rnnbp.support.callers import outside
+from rnnbp.support.weak import WeakKeys
+
+SAME = (Identity, Reshape, Flatten)
+"""Layers that hand their values on."""
+_warned: WeakKeys[Any, bool] = WeakKeys()
+"""The last layers that have been warned of."""
+
+
+def warn_of_probabilities(model: Graph, loss: object) -> None:
+    """Warn once for each model that ends in a softmax or sigmoid under a loss that takes logits."""
+    if not isinstance(loss, CrossEntropy | BinaryCrossEntropy):
+        return
+    layer = _last(model)
+    if not isinstance(layer, Softmax | LogSoftmax | Sigmoid) or layer in _warned:
+        return
+    _warned[layer] = True
+    has = "softmax" if isinstance(loss, CrossEntropy) else "sigmoid"
+    effect = f"{has} is taken of what is no logit any more, and the model trains badly"
+    if isinstance(loss, CrossEntropy) and isinstance(layer, LogSoftmax):
+        effect = "softmax is taken twice, for the same loss"
+    warnings.warn(
+        f"the model ends in {layer}, and {loss} has the {has} in it, so that {effect}; leave the last layer out: "
+        f"the model's outputs are logits then, and {_probabilities(has)} are the probabilities",
+        UserWarning,
+        stacklevel=outside(),
+    )
+
+
+def _probabilities(has: str) -> str:
+    return "rnnbp.Softmax()(y)" if has == "softmax" else "rnnbp.Sigmoid()(y)"
+
+
+def _last(model: Graph) -> object:
+    """The layer that the first output of a graph comes from, within a Recurrent that of its cell."""
+    graph, number = model, model.outputs[0]
+    for _ in range(len(model.nodes) + 1):
+        node = next((node for node in reversed(graph.nodes) if number in node.outs), None)
+        if node is None:
+            return None
+        if isinstance(node.block, SAME):
+            number = node.args[0]
+        elif isinstance(node.block, Recurrent):
+            graph = node.block.cell
+            number = graph.outputs[0]
+        else:
+            return node.block
+    return None

@@ -1,0 +1,99 @@
+"""Initial states as they are given to a run, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rnnbp.bptt.results import States
+from rnnbp.checks.arrays import plain
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.model_split import recurrents
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.machine.finite import first_bad
+from rnnbp.numerics import Array, DtypeError, NonFiniteError, ShapeError
+
+
+def initial_states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -> tuple[States, tuple[bool, ...], int]:
+    """The initial states of a model's Recurrents, which were given, and the bytes of those that were not copied."""
+    blocks: list[Any] = [node.block for node in recurrents(model)]
+    given = [None] * len(blocks) if state is None else _per_recurrent(state, len(blocks))
+    found, lent = [], 0
+    for k, (block, arrays) in enumerate(zip(blocks, given, strict=True)):
+        if arrays is None:
+            found.append(block.first_state(batch, dtype))
+        else:
+            checked = _checked_state(k, block, arrays, batch, dtype)
+            found.append(tuple(np.ascontiguousarray(array, dtype) for array in checked))
+            lent += sum(a.nbytes for a, b in zip(checked, found[-1], strict=True) if a is b)
+    return tuple(found), tuple(arrays is not None for arrays in given), lent
+
+
+def _per_recurrent(state: Any, count: int) -> Sequence[Any]:
+    """``state`` as one entry per Recurrent; with a single one, its own arrays or array will do."""
+    if _is_array(state):
+        state = (state,)
+    if not isinstance(state, (tuple, list)):
+        raise TypeError(f"state is a tuple with one entry per Recurrent, found {type(state).__name__}")
+    entries: Sequence[Any] = state
+    if count == 1 and entries and all(_is_array(part) for part in entries):
+        entries = (entries,)
+    if len(entries) != count:
+        raise ShapeError(f"state has {len(entries)} entries for {count} Recurrents; give one for each, or None")
+    return entries
+
+
+def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+    given = (arrays,) if _is_array(arrays) else _arrays_of(k, arrays)
+    names, shapes = block.cell.state_names, block.cell.state_shapes
+    if len(given) != len(shapes):
+        raise ShapeError(
+            f"state {k} has {len(given)} arrays; its cell has {len(shapes)} states: {', '.join(names)}; give all"
+        )
+    found = []
+    for name, each, shape in zip(names, given, shapes, strict=True):
+        where = f"state {k}, {name}"
+        array = plain(where, each)
+        if not _is_array(each) or array.dtype not in (np.float32, np.float64):
+            kind = array.dtype if _is_array(each) else type(each).__name__
+            raise DtypeError(f"{where}: expected an array of {dtype}, found {kind}; use np.asarray(..., '{dtype}')")
+        if array.shape != (batch, *shape):
+            raise ShapeError(
+                f"{where}: expected shape (B, ...) = {(batch, *shape)}, found {array.shape}; "
+                f"{_cure(array, (batch, *shape))}"
+            )
+        if (at := first_bad(array)) is not None:
+            raise ValueError(f"{where}: the value at {list(at)} is {array[at]}; states must be finite")
+        check_range(where, array, dtype)
+        found.append(array)
+    return tuple(found)
+
+
+def _is_array(given: object) -> bool:
+    """True for an array, and what is taken as one: a tensor in CPU memory."""
+    return isinstance(given, np.ndarray) or (hasattr(given, "__array__") and not isinstance(given, np.generic))
+
+
+def _arrays_of(k: int, given: Any) -> Sequence[Any]:
+    if not isinstance(given, (tuple, list)):
+        raise TypeError(f"state {k} is a tuple with an array for each state of its cell, found {type(given).__name__}")
+    return given
+
+
+def _cure(array: Array, expected: tuple[int, ...]) -> str:
+    """What to do about a state of another shape."""
+    if array.shape == (1, *expected):
+        return "its first axis is that of PyTorch's layers: give array[0]"
+    return "reshape it, or look whether x is (T, B, ...)"
+
+
+def check_range(where: str, array: Array, dtype: np.dtype[Any], start: int = 0) -> None:
+    """Raise ValueError for a finite float64 that the model's float32 cannot hold."""
+    if array.dtype.kind == "f" and array.dtype != dtype:
+        size = np.abs(array)
+        if size.max(initial=0) > np.finfo(dtype).max:
+            first, *rest = (int(i) for i in np.unravel_index(np.argmax(size), array.shape))
+            found, at = array[(first, *rest)], [start + first, *rest]
+            raise NonFiniteError(f"{where} is {found} at {at}, beyond {dtype}; scale it, or use astype")

@@ -1,0 +1,191 @@
+"""What losses, update rules and embeddings do to arrays, by machine code on all threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from rnnbp.machine.calls import place, table
+from rnnbp.machine.elementwise import library
+from rnnbp.machine.team import threads
+from rnnbp.machine.team.threads import Job
+from rnnbp.numerics import Array, ShapeError, address, fix_sizes
+
+PLAIN = (np.ndarray, np.memmap)
+"""Types whose attributes are NumPy's."""
+TOGETHER = 2**14
+"""Numbers of a task."""
+FEW = 8
+"""Tasks of an array that is only looked at."""
+WAKING = 2**16
+"""Numbers that are worth waking a thread for."""
+
+
+def takes(*arrays: Array) -> bool:
+    """Whether they are of float32, or all of float64, in this machine's order of bytes, and lie together.
+
+    Not arrays of a person's own subclass, which may say anything of their shape.
+    """
+    kind = arrays[0].dtype
+    if kind.char not in "fd" or not kind.isnative:
+        return False
+    for a in arrays:
+        flags = a.flags
+        if type(a) not in PLAIN or a.dtype != kind or not (flags.c_contiguous and flags.aligned):
+            return False
+    return True
+
+
+def apart(arrays: Sequence[Array]) -> bool:
+    """Whether no two of them lie where they could share memory."""
+    spans = sorted(map(_span, (array for array in arrays if array.size)))
+    return all(end <= after for (_, end), (after, _) in pairwise(spans))
+
+
+def _span(array: Array) -> tuple[int, int]:
+    """From the first byte of an array to that after its last; a stride may be negative."""
+    if array.flags.c_contiguous:
+        start = address(array)
+        return start, start + array.nbytes
+    steps = [(size - 1) * stride for size, stride in zip(array.shape, array.strides, strict=True)]
+    start = address(array)
+    return start + sum(min(step, 0) for step in steps), start + sum(max(step, 0) for step in steps) + array.itemsize
+
+
+@lru_cache(64)
+def _split(
+    function: int, sizes: tuple[int, ...], item: int, many: int, out: int = 0, most: int = TOGETHER
+) -> tuple[Job, list[int]]:
+    """A function on parts of ``many`` arrays of each of these sizes at once, and of which size each part is.
+
+    The arrays come size by size, and after them one more, of ``out`` bytes for each part; parts have ``most`` numbers.
+    """
+    cuts = [(k, at, min(most, size - at)) for k, size in enumerate(sizes) for at in range(0, size, most)]
+    more = len(sizes) * many
+    tasks = [
+        [function, *(place(k * many + a, item * at) for a in range(many)), n, place(more, out * row)]
+        for row, (k, at, n) in enumerate(cuts)
+    ]
+    return Job(table(tasks)[None]), [k for k, _, _ in cuts]
+
+
+def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
+    """(max |x|, but for NaN, and Σ x² in float64) of each array; all are of one dtype."""
+    fixed = fix_sizes(arrays)
+    dtype, sizes = arrays[0].dtype, tuple([array.size for array in arrays])
+    job, which = _split(library(dtype).address("extent.task"), sizes, dtype.itemsize, 1, 16)
+    out = np.empty((len(which), 2))
+    _do(job, [address(array) for array in (*arrays, out)], sum(sizes))
+    del fixed
+    found = [(0.0, 0.0)] * len(arrays)
+    for k, (largest, squares) in zip(which, out.tolist(), strict=True):
+        most, total = found[k]
+        found[k] = largest if largest > most else most, total + squares
+    return found
+
+
+def squares(x: Array) -> float:
+    """Σ x² in float64: not finite where a number is not, or where it overflows."""
+    fixed = fix_sizes([x])
+    function, most = library(x.dtype).address("extent.task"), max(TOGETHER, -(-x.size // FEW))
+    job, parts = _split(function, (x.size,), x.itemsize, 1, 16, most)
+    out = np.empty((len(parts), 2))
+    _do(job, [address(x), address(out)], x.size)
+    del fixed
+    return float(sum(out[:, 1].tolist()))  # Python's floats overflow without a warning
+
+
+def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[float], *, penalty: bool) -> None:
+    """Adam's update of (p, g, m, v), all of one dtype, by the ``numbers`` that ``elementwise.ADAM`` names.
+
+    Raises ShapeError where the four are not of one shape.
+    """
+    fixed = fix_sizes([array for four in arrays for array in four[:2]])  # the others are the optimiser's own
+    for p, g, m, v in arrays:
+        if not p.shape == g.shape == m.shape == v.shape:
+            raise ShapeError(f"Adam: a parameter, its gradient and state have shapes {shapes_of((p, g, m, v))}")
+    dtype, sizes = arrays[0][0].dtype, tuple([four[0].size for four in arrays])
+    function = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
+    given, (job, _) = np.array(numbers, dtype), _split(function, sizes, dtype.itemsize, 4)
+    _do(job, [*[address(a) for four in arrays for a in four], address(given)], sum(sizes))
+    del fixed
+
+
+@lru_cache(64)
+def _softmax(function: int, n: int, k: int, item: int) -> Job:
+    """Softmax of n rows of k numbers; its arrays as ``softmax`` has them."""
+    rows = max(1, TOGETHER // max(1, k))
+    tasks = [
+        [function, place(0, item * k * at), k, min(rows, n - at), place(1, item * k * at), place(2, 8 * at),
+         *(place(array, item * at) for array in range(3, 8))]
+        for at in range(0, n, rows)
+    ]  # fmt: skip
+    return Job(table(tasks)[None])
+
+
+def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> tuple[Array, Array, Array]:
+    """(largest, Σ e to what is above the largest, what is above it at ``which``) of the rows of y (N, K).
+
+    Softmax times ``factors``, less ``less`` at which (N,), of integers in [0, K), is put in ``out``.
+    """
+    fixed = fix_sizes([y])
+    n, k = y.shape
+    if out.shape != y.shape or not which.shape == factors.shape == less.shape == (n,):
+        raise ShapeError(f"softmax: rows {y.shape} with arrays of shapes {shapes_of((out, which, factors, less))}")
+    tops, totals, ats = np.empty((3, n), y.dtype)
+    which = np.ascontiguousarray(which, np.int64)
+    job = _softmax(library(y.dtype).address("softmax.task"), n, k, y.itemsize)
+    _do(job, [address(array) for array in (y, out, which, factors, less, tops, totals, ats)], y.size)
+    del fixed
+    return tops, totals, ats
+
+
+def numbered(x: Array, rows: Array, found: Array) -> Array:
+    """``rows`` (K,) at x, of int64; where it is negative symbols get the next row.
+
+    found[0] counts those that have one, which follow it. What is out of range becomes −1.
+    """
+    out = np.array(x, np.int64, order="C")  # of our own: what is looked at cannot change before it is used
+    number = library(np.dtype(np.float32)).function("number", 6)
+    number(address(out), out.size, rows.size, address(rows), address(found), address(out))
+    return out
+
+
+def scattered(d: Array, x: Array, n: int) -> Array:
+    """(n, K): the sums of the rows of d (N, K) where x (N,) is each of n symbols.
+
+    Raises ShapeError, IndexError for a symbol out of range.
+    """
+    own = np.array(x, np.int64)  # of our own: what is looked at cannot change before it is used
+    if own.shape != d.shape[:1]:
+        raise ShapeError(f"{len(d)} rows, found symbols of shape {own.shape}; give one for each")
+    if own.size and own.view(np.uint64).max() >= n:  # what is below 0 is far above, seen so
+        raise IndexError(f"symbols must lie in [0, {n}), found {own.min()} to {own.max()}")
+    out = np.zeros((n, d.shape[1]), d.dtype)
+    scatter(d, own, out)
+    return out
+
+
+@lru_cache(64)
+def _scatter(function: int, n: int, k: int) -> Job:
+    """The rows of an array (n, k) to rows of another."""
+    return Job(table([[function, place(0), k, place(1), 0, n, k, 0, place(2), k]])[None])
+
+
+def scatter(d: Array, x: Array, out: Array) -> None:
+    """Add the rows of d (N, K) to those of out (n, K) that x (N,), of int64 in [0, n), names."""
+    job = _scatter(library(d.dtype).address("scatter.task"), *d.shape)
+    _do(job, [address(d), address(x), address(out)], 0)
+
+
+def shapes_of(arrays: Iterable[Array]) -> str:
+    """Their shapes, for an error."""
+    return ", ".join(str(array.shape) for array in arrays)
+
+
+def _do(job: Job, bases: list[int], size: int) -> None:
+    """Do a job on this many numbers, by the threads that are worth waking."""
+    threads.do(job, bases, 1 if size < WAKING else min(threads.count(), 1 + size // WAKING))

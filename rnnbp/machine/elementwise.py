@@ -1,0 +1,162 @@
+"""Functions over many numbers in machine code: what losses, update rules and embeddings do to arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnnbp.machine import mathematics
+from rnnbp.machine.calls import as_task
+from rnnbp.machine.compile import Library, vector_bytes
+from rnnbp.machine.ir import Lanes, Text
+from rnnbp.machine.rows import Row, across
+from rnnbp.support.lazy import cached
+
+ADAM = ("beta1", "rest1", "beta2", "rest2", "scale", "eps", "rate", "keep", "penalty")
+"""β₁, 1 − β₁, β₂, 1 − β₂, 1 / √(1 − β₂ᵗ), ε, lr / (1 − β₁ᵗ), what of p is kept, λ."""
+
+
+@cached
+def library(dtype: np.dtype[np.floating]) -> Library:
+    """The functions for numbers of a kind; all are tasks too."""
+    lanes, found, needs = Lanes(8 * dtype.itemsize, vector_bytes() // dtype.itemsize), list[str](), set[str]()
+    made: list[tuple[str, Text, tuple[str, ...]]] = [
+        ("extent", _extent(Text(lanes)), ("ptr %x", "i64 %n", "ptr %out")),
+        ("softmax", _softmax(Text(lanes)), _SOFTMAX),
+        ("copy", _copy(Text(lanes)), ("ptr %x", "ptr %y", "i64 %n")),
+        ("number", _number(Text(lanes)), ("ptr %x", "i64 %N", "i64 %K", "ptr %rows", "ptr %found", "ptr %out")),
+        ("scatter", _scatter(Text(lanes)), _SCATTER),
+    ]
+    for name, penalty in (("adam", False), ("adam_penalty", True)):
+        made.append((name, _adam(Text(lanes), penalty=penalty), _ADAM))
+    for name, body, arguments in made:
+        found += [body.function(name, arguments), as_task(name, arguments)]
+        needs |= body.needs
+    return Library("\n".join([*sorted(needs), *found]))
+
+
+def _extent(t: Text) -> Text:
+    """extent(x, n, out): out, of two doubles, is max |x| but for NaN, and Σ x²."""
+    v, wide = t.lanes, Lanes(64, t.lanes.n)
+    largest, squares = "zeroinitializer", "zeroinitializer"
+    with t.loop(0, "%n", v.n, carried=[(v.type, largest), (wide.type, squares)]) as loop:
+        x = t.load(t.at("%x", loop.index), t.first(t.put(f"sub i64 %n, {loop.index}")))
+        size = t.intrinsic("fabs", x)
+        above = t.put(f"fcmp ogt {v.type} {size}, {loop.carried[0]}")
+        loop.after.append(t.put(f"select {v.bools} {above}, {v.type} {size}, {v.type} {loop.carried[0]}"))
+        long = x if v.bits == 64 else t.put(f"fpext {v.type} {x} to {wide.type}")
+        square = t.put(f"fmul {wide.type} {long}, {long}")
+        loop.after.append(t.put(f"fadd {wide.type} {loop.carried[1]}, {square}"))
+    top, total = across(t, v, "maxnum", loop.carried[0]), across(t, wide, "fadd", loop.carried[1])
+    t.do(f"store double {top if v.bits == 64 else t.put(f'fpext float {top} to double')}, ptr %out")
+    t.do(f"store double {total}, ptr {t.put('getelementptr double, ptr %out, i64 1')}")
+    return t
+
+
+_ADAM = ("ptr %p", "ptr %g", "ptr %m", "ptr %v", "i64 %n", "ptr %numbers")
+_SCATTER = (
+    "ptr %d", "i64 %ldd", "ptr %x", "i64 %_", "i64 %N", "i64 %M", "i64 %_1", "ptr %out", "i64 %ldo",
+)  # fmt: skip
+_SOFTMAX = (
+    "ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %which", "ptr %factors", "ptr %less", "ptr %tops", "ptr %totals",
+    "ptr %ats",
+)  # fmt: skip
+
+
+def _softmax(t: Text) -> Text:
+    """softmax(y, K, N, out, which, factors, less, tops, totals, ats): N rows eʸ⁻ᵗᵒᵖ factor / total, less at which.
+
+    top = max y, total = Σ eʸ⁻ᵗᵒᵖ, at = y[which] − top.
+    """
+    v = t.lanes
+    with t.loop(0, "%N") as rows:
+        first = t.times(rows.index, "%K")
+        y, out, row = t.at("%y", first), t.at("%out", first), Row(t, "%K")
+        names = ("%factors", "%tops", "%totals", "%less", "%ats")
+        factor, top_at, total_at, less, at = (t.at(name, rows.index) for name in names)
+        top = row.total(lambda i, m: t.load(t.at(y, i), m), float("-inf"), "maximum")
+        t.do(f"store {v.scalar} {top}, ptr {top_at}")
+        tops = t.every(top)
+
+        def power(i: str, m: str | None) -> str:
+            e = mathematics.exp(t, t.op("fsub", t.load(t.at(y, i), m), tops))
+            t.store(e, t.at(out, i), m)
+            return e
+
+        total = row.total(power)
+        t.do(f"store {v.scalar} {total}, ptr {total_at}")
+        scale = t.op("fdiv", t.broadcast(factor), t.every(total))
+        row.each(lambda i, m: t.store(t.op("fmul", t.load(t.at(out, i), m), scale), t.at(out, i), m))
+        k = t.put(f"load i64, ptr {t.put(f'getelementptr i64, ptr %which, i64 {rows.index}')}")
+        there, number = t.at(out, k), t.put(f"load {v.scalar}, ptr {t.at(y, k)}")
+        t.do(f"store {v.scalar} {t.put(f'fsub {v.scalar} {number}, {top}')}, ptr {at}")
+        numbers = (t.put(f"load {v.scalar}, ptr {place}") for place in (there, less))
+        t.do(f"store {v.scalar} {t.put(f'fsub {v.scalar} {next(numbers)}, {next(numbers)}')}, ptr {there}")
+    return t
+
+
+def _number(t: Text) -> Text:
+    """number(x, N, K, rows, found, out): out[n] = rows[x[n]], in [0, K); symbols without a row get the next.
+
+    found[0] is how many have one, and they follow it. A symbol out of range has none, and out[n] is −1.
+    """
+
+    def at(array: str, index: str) -> str:
+        return t.put(f"getelementptr i64, ptr {array}, i64 {index}")
+
+    def pick(condition: str, yes: str, no: str) -> str:
+        return t.put(f"select i1 {condition}, i64 {yes}, i64 {no}")
+
+    first = t.put("load i64, ptr %found")
+    with t.loop(0, "%N", carried=[("i64", first)]) as loop:
+        symbol = t.put(f"load i64, ptr {at('%x', loop.index)}")
+        inside = t.put(f"icmp ult i64 {symbol}, %K")
+        place = at("%rows", pick(inside, symbol, "0"))
+        row, count = t.put(f"load i64, ptr {place}"), loop.carried[0]
+        new = t.put(f"and i1 {inside}, {t.put(f'icmp slt i64 {row}, 0')}")
+        following = t.plus(count, 1)
+        slot = at("%found", pick(new, following, "0"))
+        t.do(f"store i64 {pick(new, symbol, t.put(f'load i64, ptr {slot}'))}, ptr {slot}")
+        found = pick(new, count, row)
+        t.do(f"store i64 {found}, ptr {place}")
+        t.do(f"store i64 {pick(inside, found, '-1')}, ptr {at('%out', loop.index)}")
+        loop.after.append(pick(new, following, count))
+    t.do(f"store i64 {loop.carried[0]}, ptr %found")
+    return t
+
+
+def _copy(t: Text) -> Text:
+    """copy(x, y, n): n numbers of x to y."""
+    Row(t, "%n").each(lambda i, m: t.store(t.load(t.at("%x", i), m), t.at("%y", i), m))
+    return t
+
+
+def _scatter(t: Text) -> Text:
+    """scatter(d, ldd, x, _, N, M, _, out, ldo): row x[n] of out (_, M) += d[n], d (N, M), for n from 0 on."""
+    with t.loop(0, "%N") as rows:
+        symbol = t.put(f"load i64, ptr {t.put(f'getelementptr i64, ptr %x, i64 {rows.index}')}")
+        d, out = t.at("%d", t.times(rows.index, "%ldd")), t.at("%out", t.times(symbol, "%ldo"))
+        Row(t, "%M").each(
+            lambda i, m: t.store(t.op("fadd", t.load(t.at(out, i), m), t.load(t.at(d, i), m)), t.at(out, i), m)
+        )
+    return t
+
+
+def _adam(t: Text, *, penalty: bool) -> Text:
+    """adam(p, g, m, v, n, numbers): Adam's update of n parameters, by ``ADAM``; rounded as NumPy does it."""
+    number = {name: t.broadcast(t.at("%numbers", k)) for k, name in enumerate(ADAM)}
+
+    def some(i: str, mask: str | None) -> None:
+        places = [t.at(name, i) for name in ("%p", "%g", "%m", "%v")]
+        p, g, m, v = (t.load(place, mask) for place in places)
+        p = t.op("fmul", p, number["keep"])
+        if penalty:
+            g = t.op("fadd", t.op("fmul", p, number["penalty"]), g)
+        m = t.op("fadd", t.op("fmul", m, number["beta1"]), t.op("fmul", g, number["rest1"]))
+        v = t.op("fadd", t.op("fmul", v, number["beta2"]), t.op("fmul", t.op("fmul", g, g), number["rest2"]))
+        root = t.op("fadd", t.op("fmul", t.intrinsic("sqrt", v), number["scale"]), number["eps"])
+        p = t.op("fsub", p, t.op("fmul", t.op("fdiv", m, root), number["rate"]))
+        for place, value in ((places[0], p), (places[2], m), (places[3], v)):
+            t.store(value, place, mask)
+
+    Row(t, "%n").each(some)
+    return t

@@ -1,0 +1,1 @@
+"""Internal: threads that run jobs in machine code together."""

@@ -1,0 +1,1 @@
+"""Internal: bytes and seconds predicted, and the fastest schedule within a budget."""

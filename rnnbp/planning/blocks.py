@@ -1,0 +1,130 @@
+"""Layers run on blocks instead of arrays: what each takes, and what it leaves, forward and backward.
+
+Each method follows its counterpart in ``walk`` line by line: a ``Block`` stands for an array, and is alive as long as
+that would be, because Python counts references to both alike.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from rnnbp.graph import node_calls
+from rnnbp.graph.graph import Node
+from rnnbp.graph.liveness import NUMBER
+from rnnbp.layers import Add, Dense, Embedding, Flatten, LayerNorm, Multiply, Reshape, Split, Subtract
+from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.pointwise import Pointwise
+from rnnbp.numerics import Shape
+from rnnbp.planning.heap import Block, Heap
+
+RESHAPING = (Flatten, Reshape)
+"""Layers whose output is a view of an input that lies together, and a copy of one that does not."""
+BY_ROWS = (Dense, Embedding, LayerNorm)
+"""Layers whose parameter gradients come from deltas as rows."""
+BY_ELEMENTS = (Pointwise, Add, Subtract, Multiply)
+"""Layers that NumPy runs on buffers where operands do not lie together."""
+
+
+class Layers(ABC):
+    """The layers of a graph, on ``rows`` batch elements.
+
+    Args:
+        item: bytes of a number. flat: whether arrays have one batch axis, so that their rows are not copied.
+    """
+
+    def __init__(self, heap: Heap, rows: int, item: int, symbol_bytes: int, *, flat: bool) -> None:
+        self.heap, self.rows, self.item, self.symbol_bytes, self.flat = heap, rows, item, symbol_bytes, flat
+
+    @abstractmethod
+    def shape(self, value: int) -> Shape:
+        """The feature shape of a value."""
+
+    @abstractmethod
+    def layer(self, node: Node) -> Layer:
+        """The layer whose bytes that of a node takes."""
+
+    def size(self, value: int) -> int:
+        """The bytes of a value."""
+        return self.rows * math.prod(self.shape(value)) * self.item
+
+    def new(self, nbytes: int, base: Block | None = None, *, dense: bool = True) -> Block:
+        """A block, or a view of ``base``."""
+        return Block(self.heap, nbytes, base, dense=dense)
+
+    def forward(self, node: Node, values: list[Any]) -> tuple[Block, ...]:
+        """Run a layer: write its outputs in ``values``. Returns what it saves."""
+        layer = self.layer(node)
+        xs = [values[k] for k in node.args]
+        for k in node.outs:
+            base = xs[0] if layer.part or (layer.view and (xs[0].dense or not isinstance(layer, RESHAPING))) else None
+            values[k] = self.new(self.size(k), base, dense=base is None or (layer.view and base.dense))
+        keeps = layer.keeps(*map(self.shape, node.args)) or Keeps()
+        own = [math.prod(shape) * (np.dtype(dtype).itemsize if dtype else self.item) for shape, dtype in keeps.extras]
+        extras = [self.new(self.rows * nbytes) for nbytes in own]
+        copied = sum(x.size for x in xs if isinstance(layer, Dense) and not (x.dense or self.flat))
+        recast = NUMBER * self.rows if layer.symbols and self.symbol_bytes != NUMBER else 0
+        buffers = self._buffers(xs) if isinstance(layer, BY_ELEMENTS) and not layer.view else 0
+        self.numpy(max(buffers, self.scratch(node)[0] + copied + recast))
+        return (*(xs[k] for k in keeps.inputs), *(values[node.outs[k]] for k in keeps.outputs), *extras)
+
+    def recursion(self, node: Node, saved: Iterable[Block], deltas: list[Any]) -> Any:
+        """The delta recursion of a layer. Returns its dy, for the parameter gradients."""
+        layer = self.layer(node)
+        dy = node_calls.take_deltas(node, deltas)
+        if dy is not None:
+            dys = dy if isinstance(dy, tuple) else (dy,)
+            dxs = self._deltas(node, layer, next(d for d in dys if d is not None))
+            scratch = self.scratch(node)[1]
+            if isinstance(layer, Split):  # zeros for the parts that nothing depends on
+                scratch = sum(self.size(k) for k, d in zip(node.outs, dys, strict=True) if d is None)
+            copied = 0 if self.flat or not isinstance(layer, Dense) else scattered(*dys)
+            multiplied = isinstance(layer, BY_ELEMENTS) and not (layer.view or layer.passes)
+            self.numpy(max(scratch + copied, self._buffers((*dys, *saved)) if multiplied else 0))
+            node_calls.add_deltas(node, dxs, deltas)
+        return dy
+
+    def read_off(self, node: Node, saved: Iterable[Block], dy: Any) -> None:
+        """The parameter gradients of a layer, from deltas and values of a whole chunk."""
+        layer = self.layer(node)
+        rows = scattered(dy, *saved) if isinstance(layer, BY_ROWS) else 0
+        self.numpy(sum(p.nbytes for p in layer.params.values()) + self.scratch(node)[2] + rows)
+
+    def numpy(self, nbytes: int) -> None:
+        """Count what NumPy takes and gives back at once."""
+        self.heap.note(nbytes)
+        self.heap.numpy += nbytes
+
+    def scratch(self, node: Node) -> tuple[int, int, int]:
+        """Temporary bytes of a layer's methods."""
+        return self.layer(node).scratch(self.rows, *map(self.shape, node.args)).nbytes(self.item)
+
+    def _deltas(self, node: Node, layer: Layer, dy: Block) -> tuple[Any, ...]:
+        """The deltas that a layer gives, views of its own where they share its memory."""
+        if layer.symbols:
+            return (None,) * len(node.args)
+        if layer.view:
+            base = dy if dy.dense or not isinstance(layer, RESHAPING) else None
+            return (self.new(dy.size, base, dense=base is None or dy.dense),)
+        if isinstance(layer, Add):
+            return (dy,) * len(node.args)
+        if isinstance(layer, Subtract):
+            return dy, self.new(self.size(node.args[1]))
+        if layer.passes:
+            return tuple([self.new(self.size(k), dy, dense=False) for k in node.args])
+        self.heap.numpy += sum(self.size(k) for k in node.args)
+        return tuple([self.new(self.size(k)) for k in node.args])
+
+    def _buffers(self, blocks: Iterable[Any]) -> int:
+        """NumPy's, for operands that do not lie together."""
+        sizes = [block.size for block in blocks if block is not None and not block.dense]
+        return sum(min(self.heap.buffer, size) for size in sizes)
+
+
+def scattered(*arrays: Any) -> int:
+    """Copies of arrays that do not lie together, which a layer needs as rows."""
+    return max((a.size for a in arrays if isinstance(a, Block) and not a.dense), default=0)

@@ -1,0 +1,158 @@
+"""A chunk of a cell as the interpreter runs it, on blocks instead of arrays.
+
+Each method follows its counterpart in ``Interpreter`` line by line; steps that are like others are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rnnbp.graph import node_calls
+from rnnbp.graph.graph import Node
+from rnnbp.graph.layout import Layout
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Shape
+from rnnbp.planning.blocks import Layers
+from rnnbp.planning.heap import Block, Heap
+
+
+@dataclass
+class Taped:
+    """A chunk's tape: its x, all states, and the memory of the other values and of what layers save."""
+
+    x: Block
+    states: list[Block]
+    own: list[Block]
+
+
+class CellLayers(Layers):
+    """The layers of a cell, on ``rows`` batch elements at once."""
+
+    def __init__(self, heap: Heap, layout: Layout, rows: int, symbol_bytes: int, *, flat: bool) -> None:
+        super().__init__(heap, rows, layout.dtype.itemsize, symbol_bytes, flat=flat)
+        self.layout = layout
+
+    def shape(self, value: int) -> Shape:
+        return self.layout.shapes[value]
+
+    def layer(self, node: Node) -> Layer:
+        assert isinstance(node.block, Layer)
+        return self.layout.layer(node.block)
+
+
+class InterpretedCell:
+    """Chunks of ``length`` steps; values that live elsewhere are views of ``_outside``."""
+
+    def __init__(self, heap: Heap, layout: Layout, length: int, symbol_bytes: int) -> None:
+        self.layout, self.cell, self.length = layout, layout.cell, length
+        self.step = CellLayers(heap, layout, layout.batch, symbol_bytes, flat=True)
+        self.chunk = CellLayers(heap, layout, length * layout.batch, symbol_bytes, flat=False)
+        self.steps = min(length, layout.n_states + 2)
+        """Those after which all states have deltas, and are like others."""
+        self._outside = self.step.new(0)
+
+    def advance(self, x: Block, *, output: bool) -> tuple[Block | None, list[Block]]:
+        """(y, state) after a chunk."""
+        nodes = self.cell.nodes if output else self.cell.feeding
+        y = self.chunk.new(self._y) if output else None
+        present = self._entering()
+        for _ in range(self.steps):
+            values = self._values(x, present)
+            for node in nodes:
+                self.step.forward(node, values)
+            present = [values[k] for k in self.cell.outputs[1:]]
+            del values
+        return y, [s if s.base is None else self.step.new(s.size) for s in present]
+
+    def record(self, x: Block, own: int) -> tuple[Block, Taped]:
+        """(y, tape) of a chunk; a tape holds ``own`` bytes apart from the states."""
+        tape = Taped(x, self._states(), [self.chunk.new(own)])
+        fresh = self.chunk.new(self._y) if self.layout.output_bytes(self.length, in_tape=True) else None
+        homes = {*self.layout.buffered, *self.layout.next_of}
+        for _ in range(self.steps):
+            values = self._values(x, self._entering())
+            for node in self.cell.nodes:
+                saved = self.step.forward(node, values)
+                for v in homes.intersection(node.outs):
+                    values[v] = self._elsewhere(v)
+        del saved
+        return self.chunk.new(self._y, tape.own[0]) if fresh is None else fresh, tape
+
+    def rebuild(self, x: Block, states: list[Block]) -> tuple[Block, Taped]:
+        """(y, tape) of a chunk from its states."""
+        layout, tape = self.layout, Taped(x, states, [])
+        values: list[Any] = [x, *states, *[None] * (self.cell.n_values - 1 - len(states))]
+        for node in self.cell.nodes:
+            saved = self.chunk.forward(node, values)
+            for v in node.outs:
+                if v in layout.next_of:
+                    values[v] = states[layout.next_of[v]]
+                elif v in layout.kept:
+                    values[v] = values[v] if values[v].dense else self.chunk.new(values[v].size)
+                    tape.own.append(values[v])
+            for v, last in layout.last_uses.items():
+                if last == node.number and v != self.cell.outputs[0]:
+                    values[v] = None
+            keeps = layout.keeps[node.number]
+            tape.own.extend(saved[len(keeps.inputs) + len(keeps.outputs) :] if keeps else ())
+        y = values[self.cell.outputs[0]]
+        return self.chunk.new(self._y, y, dense=y.dense), tape
+
+    def backward(
+        self, x: Block, dy: Block | None, dstate: Sequence[Block | None], *, dx: bool
+    ) -> tuple[Block | None, Sequence[Block | None]]:
+        """(dx, deltas of the state that entered) of a chunk, whose tape is there; ``dx``: whether x has one."""
+        carried: Sequence[Block | None]
+        carried, made = tuple(dstate) or (None,) * self.layout.n_states, None
+        dys: dict[int, list[Block | None]] = {}
+        for _ in range(self.steps):
+            deltas: list[Any] = [None] * self.cell.n_values
+            given = None if dy is None else self.step.new(self.step.size(self.cell.outputs[0]), dy, dense=dy.dense)
+            ends: Any = (given, *carried)
+            node_calls.send(self.cell.outputs, ends, deltas)
+            del ends
+            carried = ()
+            for node in reversed(self.cell.nodes):
+                self._node_back(node, x, deltas, dys)
+            if deltas[0] is not None and dx:
+                made = self.chunk.new(self.chunk.size(0)) if made is None else made
+            carried = tuple(deltas[1 : 1 + self.layout.n_states])
+        carried = [delta if delta is None or delta.alone else self.step.new(delta.size) for delta in carried]
+        for number in dys:
+            self.chunk.read_off(self.cell.nodes[number], [x] if 0 in self.cell.nodes[number].args else [], None)
+        return made, carried
+
+    def deltas(self) -> list[Block | None]:
+        """Those of a state that comes later, where there are any."""
+        found = [self.step.new(self.step.size(k)) for k in range(1, 1 + self.layout.n_states)]
+        return [delta if k in self.layout.reached else None for k, delta in enumerate(found, 1)]
+
+    def _node_back(self, node: Node, x: Block, deltas: list[Any], dys: dict[int, list[Block | None]]) -> None:
+        found = self.step.recursion(node, [x] if 0 in node.args else [], deltas)
+        if found is not None and self.step.layer(node).params:
+            parts = found if isinstance(found, tuple) else (found,)
+            buffers = dys.setdefault(node.number, [None] * len(parts))
+            for k, part in enumerate(parts):
+                if part is not None and buffers[k] is None:
+                    buffers[k] = self.chunk.new(self.chunk.size(node.outs[k]))
+
+    @property
+    def _y(self) -> int:
+        return self.chunk.size(self.cell.outputs[0])
+
+    def _values(self, x: Block, state: Sequence[Block]) -> list[Any]:
+        here = self.step.new(self.step.size(0), x, dense=x.dense)
+        return [here, *state, *[None] * (self.cell.n_values - 1 - len(state))]
+
+    def _states(self) -> list[Block]:
+        row = self.length + 1
+        return [self.chunk.new(row * self.step.size(k)) for k in range(1, 1 + self.layout.n_states)]
+
+    def _entering(self) -> list[Block]:
+        return [self._elsewhere(k) for k in range(1, 1 + self.layout.n_states)]
+
+    def _elsewhere(self, value: int) -> Block:
+        """A value of a step that lies in an array of its own, which is there anyway."""
+        return self.step.new(self.step.size(value), self._outside)

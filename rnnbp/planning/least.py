@@ -1,0 +1,32 @@
+"""What takes most of the least bytes that any schedule needs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from rnnbp.compensated import parted
+from rnnbp.planning import tables
+from rnnbp.planning.budget import shown
+from rnnbp.planning.search import bound, lengths_of
+from rnnbp.planning.sizes import Sizes
+from rnnbp.support.reprs import counted
+
+
+def most_of(sizes: Sizes, steps: int, least: int) -> str:
+    """What takes a fifth of the least bytes or more, the two largest, as the end of a sentence."""
+    length = min(lengths_of(steps), key=lambda n: bound(sizes, steps, n, slots=int(n < steps), tapes=1))
+    without = replace(sizes, dx=False)
+    parts = {
+        "dx takes {} of it: dx=False leaves it out": sizes.gradients(steps, parted=False)
+        - without.gradients(steps, parted=False),
+        "y of all steps takes {} of it: return_y=False leaves it out": sizes.kept_outputs(steps),
+        "the gradients of the parameters take {} of it": sizes.gradients(
+            0, parted=parted(math.ceil(steps / length), length)
+        ),
+        "packed weights and the workspace of kernels take {} of it": sizes.program(length)
+        + tables.of_all(sizes, steps, length),
+        f"the tape of {counted(length, 'step')} takes {{}} of it: a smaller batch needs less": sizes.tape(length),
+    }
+    large = sorted(((n, text) for text, n in parts.items() if n >= max(1, least // 5)), reverse=True)
+    return "".join(f"; {text.format(shown(n))}" for n, text in large[:2])

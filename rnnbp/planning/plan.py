@@ -1,0 +1,269 @@
+"""A schedule chosen for a budget of bytes, with what it will cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rnnbp.actions import Action
+from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.problem import as_model, feature_shape
+from rnnbp.numerics import Shape, flag, positive_int
+from rnnbp.numerics import shown as a_value
+from rnnbp.optim import Optimizer
+from rnnbp.planning.budget import (
+    exactly,
+    margin,
+    parse_budget,
+    remaining,
+    shown,
+    too_small,
+    training_budget,
+    with_margin,
+)
+from rnnbp.planning.calibration import remembered, with_disk
+from rnnbp.planning.costs import Costs
+from rnnbp.planning.forecast import Forecast, foretell, sizes_of
+from rnnbp.planning.least import most_of
+from rnnbp.planning.search import Candidate, Candidates, least_bytes
+from rnnbp.planning.sizes import Sizes
+from rnnbp.runners.backend import BackendLike
+from rnnbp.runners.refused import by_numpy_where_refused
+from rnnbp.storage import PathLike
+from rnnbp.support import reprs
+from rnnbp.support.ieee import ieee
+from rnnbp.support.lazy import cached_property
+from rnnbp.support.nearest import hint
+from rnnbp.support.printing import printable
+from rnnbp.support.reprs import counted
+from rnnbp.wording.arguments import takes
+
+ELSEWHERE = {
+    "bytes": "arrays take plan.peak_bytes, with Python's objects at most plan.chosen.bytes; plan.budget is the budget",
+    "batch": "it is plan.sizes.batch",
+    "name": "it is plan.chosen.name",
+    "slots": "those held at once are plan.forecast.peak_slots",
+    "actions": "they are list(plan.schedule)",
+}
+"""What a plan does not have, and where it is."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A schedule for a budget; ``bptt`` takes it as ``checkpoint``."""
+
+    budget: int
+    steps: int
+    """T."""
+    chosen: Candidate
+    ratio: float
+    """Seconds over those of the fastest way to cache everything."""
+    frontier: tuple[Candidate, ...]
+    """For other budgets: each is the fastest within its own bytes, to which a budget adds a margin."""
+    costs: Costs
+    """The seconds of actions that it rests on."""
+    sizes: Sizes = field(repr=False, compare=False)
+    """The bytes of actions that it rests on."""
+
+    @cached_property
+    def forecast(self) -> Forecast:
+        """What the run will count, to the byte; worked out when it is first asked for."""
+        return foretell(self.sizes, self.chosen.schedule, self.steps, self.chunk, self.costs)
+
+    @property
+    def chunk(self) -> int:
+        """Steps in a chunk."""
+        return self.chosen.chunk
+
+    @property
+    def schedule(self) -> Iterable[Action]:
+        """The actions, chunk by chunk: ``chosen.schedule``."""
+        return self.chosen.schedule
+
+    @property
+    def seconds(self) -> float:
+        """Predicted seconds of a run: ``chosen.seconds``."""
+        return self.chosen.seconds
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most bytes that arrays take at once: ``forecast.peak_bytes``."""
+        return self.forecast.peak_bytes
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(f"'Plan' object has no attribute {name!r}{_instead(name)}")
+
+    def _bytes(self) -> list[str]:
+        """The lines of what is held against the budget: arrays, and Python's objects around them."""
+        arrays, objects = self.forecast.peak_bytes, self.forecast.object_bytes + self.chosen.tables
+        kinds = ", ".join(f"{kind} {shown(n)}" for kind, n in self.forecast.peak_bytes_by_kind.items())
+        free = self.budget - arrays - objects
+        return [
+            f"bytes      {exactly(arrays + objects)} of {exactly(self.budget)}",
+            f"  arrays   {exactly(arrays)}: {kinds}",
+            f"  objects  Python's objects, about {exactly(objects)}",
+            f"  free     {exactly(free)}, for what estimates may be short by",
+        ]
+
+    def _seconds(self) -> str:
+        return f"{self.seconds:.3g}, {self.ratio:.2f} times as long as caching everything"
+
+    def _disk(self) -> list[str]:
+        """The line of what is on disk, if there is something."""
+        slots, writes = self.forecast.peak_slots_by_tier["disk"], self.forecast.writes["disk"]
+        held = f"disk       {shown(slots * self.sizes.slot)}, {writes:,} checkpoints written"
+        return [held] if writes else []
+
+    def _outputs(self) -> list[str]:
+        """The line of what a loss of all steps at once holds, if it is one."""
+        held = self.forecast.output_bytes
+        told = f"loss       y and dy of all steps are held, {shown(held)}, under any schedule: checkpoints save less"
+        return [told] if held else []
+
+    @reprs.safe
+    def __repr__(self) -> str:
+        """In a few lines, from what is known without a forecast, which takes a while for many chunks."""
+        others = [with_margin(candidate.bytes) for candidate in (self.frontier[0], self.frontier[-1])]
+        return reprs.titled(
+            self,
+            f"{self.chosen.name}, chunks of {self.chunk:,} of {self.steps:,} steps",
+            bytes=f"about {shown(self.chosen.bytes)} of {shown(self.budget)}",
+            seconds=self._seconds(),
+            frontier=f"budgets from {shown(others[0], up=True)} to {shown(others[1], up=True)}; print(plan) shows them",
+        )
+
+    @printable
+    def __str__(self) -> str:
+        lines = [
+            f"schedule   {self.chosen.name}, chunks of {counted(self.chunk, 'step')}",
+            *self._bytes(),
+            *self._disk(),
+            *self._outputs(),
+            f"steps      {self.forecast.steps_rerun:,} run again, {self.forecast.steps_rebuilt:,} rebuilt",
+            f"seconds    {self._seconds()}",
+            "",
+            f"{'budget':>12}  {'seconds':>9}  {'ratio':>5}  what it would buy",
+        ]
+        least = self.chosen.seconds / self.ratio
+        for other in self.frontier:
+            mark = "*" if other == self.chosen else " "
+            lines.append(
+                f"{shown(with_margin(other.bytes), up=True):>12}  {other.seconds:9.3g}  {other.seconds / least:5.2f} "
+                f"{mark}{other.name}, chunks of {other.chunk}"
+            )
+        return "\n".join(lines)
+
+
+@takes()
+@by_numpy_where_refused
+@ieee
+def plan(
+    model: Any,
+    loss: LossLike | None = None,
+    *,
+    steps: int,
+    batch: int,
+    budget: int | str,
+    x_shape: Shape | None = None,
+    disk: int | str | None = None,
+    folder: PathLike | None = None,
+    dx: bool = True,
+    optimizer: Optimizer | None = None,
+    accumulate: int = 1,
+    costs: Costs | None = None,
+    backend: BackendLike = None,
+    return_y: bool = False,
+) -> Plan:
+    """The fastest schedule and chunk length whose run holds no more than ``budget`` bytes.
+
+    Args:
+        model, loss, backend: as ``bptt`` takes them; without a loss, its temporary arrays are guessed.
+        steps, batch: T and B of x.
+        budget: bytes, or text as "64 MB" or "64 MiB". It covers all that the engine allocates.
+        x_shape: feature shape of x, () for symbols; None where the model's Input says it.
+        disk: bytes that checkpoints may take on disk, None for none; folder: where, as ``bptt`` takes it.
+        dx: whether the gradient by x will be kept, which is as long as x; False for streams and mapped files.
+        return_y: whether y of all steps will be kept, as ``bptt`` returns it on request.
+        optimizer: whose state is to be within the budget too, as ``fit`` holds it under a budget of bytes.
+        accumulate: the batches of an update of ``fit``; more than one take a second copy of the gradients.
+        costs: seconds of actions; None asks ``calibrate``, which measures them in about a second.
+
+    Raises BudgetError, and what ``forecast`` raises.
+    """
+    graph, held = as_model(model), 0 if optimizer is None else _checked(optimizer).nbytes
+    if positive_int("plan: accumulate", accumulate) > 1:
+        held += sum(p.nbytes for p in graph.params.values())
+    limit = remaining(parse_budget(budget), held)
+    shape = feature_shape("plan", graph, x_shape)
+    steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
+    flags = {"dx": flag("plan: dx", dx), "return_y": flag("plan: return_y", return_y)}
+    sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
+    with training_budget(budget, held):
+        costs = costs or measured_for(sizes, steps, limit)
+        if disk is None:
+            return choose(sizes, steps, limit, costs)
+        return choose(sizes, steps, limit, with_disk(costs, sizes.slot, folder), parse_budget(disk, "disk"))
+
+
+def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:
+    """The costs of actions, measured within a budget; with nothing run where it is too small."""
+    check(sizes, steps, budget)
+    return remembered(sizes, budget)
+
+
+def check(sizes: Sizes, steps: int, budget: int) -> None:
+    """Raise BudgetError where no schedule fits in a budget."""
+    least = least_bytes(sizes, steps)
+    if budget < with_margin(least):
+        raise too_small(budget, least, most_of(sizes, steps, least), sizes.all_outputs(steps))
+
+
+def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -> Plan:
+    """The fastest candidate within a budget. Raises BudgetError where there is none."""
+    check(sizes, steps, budget)
+    candidates = Candidates(sizes, steps, costs, disk)
+    room = budget - margin(budget)
+    cached = min(c.seconds for c in candidates.cached())
+    others = [c for k in range(-3, 4) for c in candidates.within(math.floor(budget * 2.0**k), tables=False)]
+    others += candidates.least(least_bytes(sizes, steps))
+    fitting = [*candidates.within(room), *(c for c in others if c.bytes <= room)]
+    best = min(fitting, key=lambda c: (c.seconds, c.bytes))
+    frontier = _frontier([best, *candidates.cached(), *others])
+    return Plan(budget, steps, best, best.seconds / cached, tuple(_thinned(frontier, best)), costs, sizes)
+
+
+def _instead(name: str) -> str:
+    """Where an attribute that a plan does not have is found; "" where it is nowhere."""
+    if name.startswith("_"):
+        return ""
+    if name in ELSEWHERE:
+        return f"; {ELSEWHERE[name]}"
+    if name in {part.name for part in fields(Forecast)}:
+        return f"; it is plan.forecast.{name}"
+    return hint(name, [part.name for part in fields(Plan)])
+
+
+def _frontier(candidates: list[Candidate]) -> list[Candidate]:
+    """Those that no other beats in both bytes and seconds, by bytes."""
+    found: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda c: (c.bytes, c.seconds)):
+        if not found or candidate.seconds < found[-1].seconds:
+            found.append(candidate)
+    return found
+
+
+def _thinned(frontier: list[Candidate], best: Candidate, most: int = 9) -> list[Candidate]:
+    """About ``most`` of the frontier, spread evenly, the chosen one among them."""
+    every = max(1, math.ceil(len(frontier) / most))
+    kept = [c for k, c in enumerate(frontier) if k % every == 0 or c == best or k == len(frontier) - 1]
+    return kept if best in kept else sorted([*kept, best], key=lambda c: c.bytes)
+
+
+def _checked(optimizer: object) -> Optimizer:
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"plan: optimizer must be one of rnnbp.optim, found {a_value(optimizer)}; as Adam(model)")
+    return optimizer

@@ -1,0 +1,1 @@
+"""Internal: what runs a Recurrent: the interpreter, NumPy programs, or LLVM kernels."""

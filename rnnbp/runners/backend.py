@@ -1,0 +1,115 @@
+"""What runs the cells of a model."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TypeAlias
+
+from rnnbp.compiler.compile import RULES, check_rules
+from rnnbp.machine import ALIASES, VARIABLE, failure, installed, loading, warn_of_numpy
+from rnnbp.numerics import shown
+from rnnbp.support.lazy import cached
+from rnnbp.support.nearest import hint
+from rnnbp.wording.arguments import Named
+
+BACKENDS = ("numpy", "llvm", "interpreter")
+
+
+@dataclass(frozen=True, init=False)
+class Backend(Named):
+    """What runs the cells of a model.
+
+    Args:
+        name: "llvm", kernels in machine code ("numba" says the same; a cell with a layer that runs as
+            Python runs by "numpy"); "numpy", compiled step programs; or "interpreter", which walks
+            the graph. None for what the environment variable RNNBP_BACKEND names, else "llvm" where
+            llvmlite works, else "numpy", with one RuntimeWarning in a process. Where LLVM refuses a
+            cell, NumPy runs it, with a RuntimeWarning; where "llvm" is named, here or in the
+            environment, that is a CompileError, a RuntimeError.
+        without: rules that the compiler leaves out, as ``("joined",)``; ``print(rnnbp.explain(cell))`` names them
+            and says what each does.
+
+    Raises ValueError for a name or a rule that is not known, or for rules of the interpreter, which has none;
+    ImportError for "llvm" without an llvmlite that works, with the cause.
+    """
+
+    name: str
+    without: tuple[str, ...]
+    """In the order in which rules are applied."""
+    asked: bool = field(default=True, compare=False, repr=False)
+    """Whether it was named, by an argument or by RNNBP_BACKEND."""
+
+    def __init__(self, name: str | None = None, without: Iterable[str] = ()) -> None:
+        given = name if name is not None else os.environ.get(VARIABLE)
+        object.__setattr__(self, "asked", bool(given) or name is not None)
+        name = given or (_usual() if name is None else name)
+        if name not in (*BACKENDS, *ALIASES):
+            known = ", ".join(map(repr, BACKENDS))
+            raise ValueError(f"backend {shown(name)} is unknown{hint(name, BACKENDS)}; use one of {known}, or None")
+        name = ALIASES.get(name, name)
+        if name == "llvm" and not installed():
+            cause = f": {found}" if (found := failure()) else ""
+            raise ImportError(
+                f"backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy'{cause}"
+            )
+        if name == "llvm":
+            _load()
+        off = check_rules(without)
+        if off and name == "interpreter":
+            raise ValueError(f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "without", tuple(rule for rule in RULES if rule in off))
+
+    @property
+    def compiles(self) -> bool:
+        """Whether cells are compiled."""
+        return self.name != "interpreter"
+
+
+@cached
+def _load() -> None:
+    """Import what runs kernels, at once, so that no other import of it can be cut in two by a
+    fork."""
+    with loading:
+        for module in ("program", "dense", "packing", "sizes"):
+            import_module(f"rnnbp.runners.llvm.{module}")
+
+
+def _usual() -> str:
+    """The backend where none is named."""
+    if installed():
+        return "llvm"
+    warn_of_numpy()
+    return "numpy"
+
+
+BackendLike: TypeAlias = str | Backend | None
+"""A Backend, its name, or None for the one that is used if none is named."""
+
+
+def as_backend(backend: BackendLike) -> Backend:
+    """The Backend of a name. Raises ValueError for one that is not known.
+
+    RuntimeError in a finaliser while Python shuts down, when modules can no longer be imported and
+    threads stand still.
+    """
+    if sys.is_finalizing():
+        raise RuntimeError("Python is shutting down, and nothing can be run any more; run it before, as by atexit")
+    if isinstance(backend, Backend):
+        return backend
+    named = type(backend) is str or backend is None
+    key = (backend, None if backend else os.environ.get(VARIABLE))
+    if named and key in _known and installed():
+        return _known[key]
+    found = Backend(backend)
+    if named and found.name == "llvm":
+        _known[key] = found
+    return found
+
+
+_known: dict[tuple[str | None, str | None], Backend] = {}
+"""Backends that are "llvm", by their name and that in the environment: every run asks."""

@@ -1,0 +1,298 @@
+"""The interpreter: runs a Recurrent node by node over the chunks of a sequence. The oracle for other backends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from rnnbp.graph.graph import Node
+from rnnbp.graph.layout import Layout, check_declared, check_saved
+from rnnbp.graph.node_calls import Deltas, alone, backward_node, check_outputs, forward_node, read_off, send
+from rnnbp.numerics import Array, Saved
+from rnnbp.rng import Context
+
+
+class Accumulator(Protocol):
+    """Takes parameter gradients: rnnbp.bptt.results.Accumulators."""
+
+    def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None: ...
+
+    def at(self, owner: dict[str, Array], key: str) -> Array: ...
+
+    def begins(self, key: object, find: Callable[[], list[int]]) -> list[int]: ...
+
+
+@dataclass(slots=True)
+class States:
+    """The states before and after each of a chunk's steps, arrays (L + 1, B, ...)."""
+
+    states: list[Array]
+
+    @property
+    def entering(self) -> tuple[Array, ...]:
+        """A copy of the state before the first step."""
+        return tuple([s[0].copy() for s in self.states])
+
+    @property
+    def leaving(self) -> tuple[Array, ...]:
+        """A copy of the state after the last step."""
+        return tuple([s[-1].copy() for s in self.states])
+
+    def arrays(self) -> list[Any]:
+        """All that it holds."""
+        return list(self.states)
+
+
+@dataclass(slots=True)
+class Tape:
+    """The internals of a chunk of L steps.
+
+    x (L, B, ...); states (L + 1, B, ...) each; values (L, B, ...) by value number, views of x and states
+    among them; extras by node number. ``opaque`` holds, step by step, what a layer saved without declaring it.
+    """
+
+    context: Context
+    x: Array
+    states: list[Array]
+    values: dict[int, Array] = field(default_factory=dict)
+    extras: dict[int, tuple[Array, ...]] = field(default_factory=dict)
+    opaque: dict[int, list[Saved]] = field(default_factory=dict)
+
+    @property
+    def entering(self) -> tuple[Array, ...]:
+        """A copy of the state before the first step."""
+        return States(self.states).entering
+
+    @property
+    def leaving(self) -> tuple[Array, ...]:
+        """A copy of the state after the last step."""
+        return States(self.states).leaving
+
+    def arrays(self) -> list[Any]:
+        """All that it holds, as a nest of arrays."""
+        return [self.x, self.states, self.values, self.extras, self.opaque]
+
+
+class Interpreter:
+    """Runs the cell of a Layout, chunk by chunk."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout, self.cell, self.remakes_output = layout, layout.cell, layout.remakes_output
+
+    def prepare(self, length: int) -> tuple[()]:
+        """Nothing: each action takes its own memory."""
+        return ()
+
+    def renew(self) -> tuple[()]:
+        """Nothing: weights are read where they are."""
+        return ()
+
+    def advance(
+        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+    ) -> tuple[Array | None, tuple[Array, ...]]:
+        """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds the state runs."""
+        nodes = self.cell.nodes if output else self.cell.feeding
+        y = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if output else None
+        present = tuple(state)
+        for t, x_t in enumerate(x):
+            values = self._step(nodes, x_t, present, replace(context, step=context.step + t, length=None), t == 0)
+            if y is not None:
+                y[t] = values[self.cell.outputs[0]]
+            present = tuple([values[k] for k in self.cell.outputs[1:]])
+            del values  # or the next step's would be there with them
+        return y, tuple([s if s.base is None else s.copy() for s in present])
+
+    def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
+        """(y, states) of a chunk."""
+        nodes = self.cell.nodes if output else self.cell.feeding
+        y = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if output else None
+        states = self.layout.states(len(x))
+        _put(states, 0, state)
+        for t, x_t in enumerate(x):
+            here = replace(context, step=context.step + t, length=None)
+            values = self._step(nodes, x_t, [s[t] for s in states], here, t == 0)
+            _put(states, t + 1, [values[k] for k in self.cell.outputs[1:]])
+            if y is not None:
+                y[t] = values[self.cell.outputs[0]]
+            del values
+        return y, States(states)
+
+    def record(self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True) -> tuple[Array, Tape]:
+        """(y, tape) of a chunk; y may be a view of the tape, and is there whether it is asked for or not."""
+        tape = self._empty_tape(x, context)
+        y = self._output(tape)
+        fresh = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if y is None else None
+        _put(tape.states, 0, state)
+        for t, x_t in enumerate(x):
+            here = replace(context, step=context.step + t, length=None)
+            values: list[Any] = [x_t, *(s[t] for s in tape.states), *[None] * len(self.layout.shapes)]
+            for node in self.cell.nodes:
+                saved = forward_node(node, values, here)
+                if t == 0:
+                    check_declared(node, self.layout.keeps[node.number], saved, values)
+                    check_saved(node, saved, values, 1)
+                    check_outputs(node, values, self.layout.dtype, self.layout.shapes)
+                self._settle(tape, node, t, saved, values)
+            _put(tape.states, t + 1, [values[k] for k in self.cell.outputs[1:]])
+            if fresh is not None:
+                fresh[t] = values[self.cell.outputs[0]]
+        found = fresh if y is None else y
+        assert found is not None
+        return found, tape
+
+    def rebuild(self, x: Array, known: States, context: Context, *, output: bool = True) -> tuple[Array, Tape]:
+        """(y, tape) from the states of ``keep``: with all known a step is feedforward, so all steps run at once."""
+        states = known.states
+        tape = Tape(context, x, states, self._views(x, states))
+        values: list[Any] = [x, *(s[:-1] for s in states)]
+        values += [None] * (len(self.layout.shapes) - len(values))
+        for node in self.cell.nodes:
+            saved = forward_node(node, values, context)
+            check_outputs(node, values, self.layout.dtype, self.layout.shapes)
+            check_saved(node, saved, values, 2)
+            for v in node.outs:
+                if v in self.layout.next_of:
+                    values[v] = tape.values[v]
+                elif v in self.layout.kept:
+                    tape.values[v] = values[v] = np.ascontiguousarray(values[v])
+            for v, last in self.layout.last_uses.items():
+                if last == node.number and v != self.cell.outputs[0]:
+                    values[v] = None
+            keeps = self.layout.keeps[node.number]
+            if keeps is None:
+                tape.opaque[node.number] = [tuple([part[t] for part in saved]) for t in range(len(x))]
+            else:
+                tape.extras[node.number] = saved[len(keeps.inputs) + len(keeps.outputs) :]
+        y = self._output(tape)
+        return (values[self.cell.outputs[0]] if y is None else y), tape
+
+    def backward(
+        self,
+        tape: Tape,
+        dy: Array | None,
+        dstate: Sequence[Array | None],
+        grads: Accumulator,
+        into: Array | None = None,
+    ) -> tuple[Array | None, tuple[Array | None, ...]]:
+        """The delta recursion from the last step of a chunk to its first, then the parameter gradients.
+
+        Args:
+            dy: (L, B, ...), dstate: (B, ...) for each state, None for zero.
+            into: where dx may lie; compiled programs write it there.
+
+        Returns dx (L, B, ...) and the deltas of the state that entered.
+        """
+        dx, carried, dys = self._recursion(tape, dy, dstate)
+        self._read_off(tape, dys, grads)
+        return dx, carried
+
+    def _recursion(
+        self, tape: Tape, dy: Array | None, dstate: Sequence[Array | None]
+    ) -> tuple[Array | None, tuple[Array | None, ...], dict[int, list[Array | None]]]:
+        """dx, the deltas of the state that entered, and by node the deltas that its parameters wait for."""
+        length, carried = len(tape.x), tuple(dstate)
+        dx: Array | None = None
+        dys: dict[int, list[Array | None]] = {}
+        for t in reversed(range(length)):
+            deltas: Deltas = [None] * self.cell.n_values
+            send(self.cell.outputs, (None if dy is None else dy[t], *carried), deltas)
+            carried = ()  # no delta is held here that the walk is done with
+            for node in reversed(self.cell.nodes):
+                self._node_back(tape, node, t, deltas, dys)
+            if deltas[0] is not None:
+                dx = np.zeros((length, *deltas[0].shape), deltas[0].dtype) if dx is None else dx
+                dx[t] = deltas[0]
+            carried = tuple(deltas[1 : 1 + len(dstate)])
+        return dx, tuple([alone(delta) for delta in carried]), dys
+
+    def _node_back(self, tape: Tape, node: Node, t: int, deltas: Deltas, dys: dict[int, list[Array | None]]) -> None:
+        """The deltas of a node's arguments; its own are put aside for its parameters."""
+        found = backward_node(node, self._saved(tape, node, t), deltas, self.layout.shapes)
+        if found is not None and getattr(node.block, "params", None):
+            parts = found if isinstance(found, tuple) else (found,)
+            _put_deltas(dys.setdefault(node.number, [None] * len(parts)), t, parts, len(tape.x))
+
+    def _step(
+        self, nodes: Sequence[Node], x: Array, state: Sequence[Array], context: Context, first: bool
+    ) -> list[Any]:
+        values: list[Any] = [x, *state, *[None] * (self.cell.n_values - 1 - len(state))]
+        for node in nodes:
+            forward_node(node, values, context)
+            if first:
+                check_outputs(node, values, self.layout.dtype, self.layout.shapes)
+        return values
+
+    def _empty_tape(self, x: Array, context: Context) -> Tape:
+        length, layout = len(x), self.layout
+        states = layout.states(length)
+        values = self._views(x, states) | {v: layout.new(length, layout.shapes[v]) for v in layout.buffered}
+        opaque: dict[int, list[Saved]] = {n.number: [] for n in self.cell.nodes if layout.keeps[n.number] is None}
+        return Tape(context, x, states, values, opaque=opaque)
+
+    def _views(self, x: Array, states: Sequence[Array]) -> dict[int, Array]:
+        """The values that live in x and in the states."""
+        before = {0: x} | {k: s[:-1] for k, s in enumerate(states, start=1)}
+        return before | {v: states[k][1:] for v, k in self.layout.next_of.items()}
+
+    def _output(self, tape: Tape) -> Array | None:
+        """y where it lives in the tape, or is a view of what does."""
+        views = self.layout.output_views
+        y = tape.values.get(views[-1].args[0] if views else self.cell.outputs[0])
+        for node in reversed(views):
+            layer: Any = node.block
+            y = None if y is None else layer.forward(y)[0]
+        return y
+
+    def _settle(self, tape: Tape, node: Node, t: int, saved: Saved, values: list[Any]) -> None:
+        """Move what step t needs for backward into the tape; ``values`` then refers to it there."""
+        for v in node.outs:
+            home = tape.values.get(v)
+            if home is not None:
+                home[t] = values[v]
+                values[v] = home[t]
+        keeps = self.layout.keeps[node.number]
+        if keeps is None:
+            tape.opaque[node.number].append(saved)
+            return
+        own = saved[len(keeps.inputs) + len(keeps.outputs) :]
+        if t == 0:  # outside training dropout saves nothing
+            tape.extras[node.number] = self.layout.extras(node.number, len(tape.x)) if own else ()
+        for home, part in zip(tape.extras[node.number], own, strict=True):
+            home[t] = part
+
+    def _saved(self, tape: Tape, node: Node, t: int | slice) -> Saved:
+        """What a node saved in step t, or in a range of steps."""
+        keeps = self.layout.keeps[node.number]
+        if keeps is None:
+            steps = tape.opaque[node.number]
+            if isinstance(t, int):
+                return steps[t]
+            return tuple([np.stack(parts) for parts in zip(*steps[t], strict=True)])
+        numbers = [node.args[k] for k in keeps.inputs] + [node.outs[k] for k in keeps.outputs]
+        return (*(tape.values[v][t] for v in numbers), *(a[t] for a in tape.extras[node.number]))
+
+    def _read_off(self, tape: Tape, dys: dict[int, list[Array | None]], grads: Accumulator) -> None:
+        """Parameter gradients of a chunk: one product per weight, over all its steps at once."""
+        for number, parts in dys.items():
+            node = self.cell.nodes[number]
+            layer: Any = node.block
+            saved = self._saved(tape, node, slice(None))
+            grads.add(layer.params, read_off(node, saved, parts[0] if layer.n_outputs == 1 else tuple(parts)))
+
+
+def _put(buffers: Sequence[Array], t: int, values: Sequence[Array]) -> None:
+    for buffer, value in zip(buffers, values, strict=True):
+        buffer[t] = value
+
+
+def _put_deltas(buffers: list[Array | None], t: int, parts: Sequence[Array | None], length: int) -> None:
+    """Write the deltas of step t; a buffer is made, of zeros, when the first delta comes."""
+    for k, part in enumerate(parts):
+        if part is not None:
+            buffer = buffers[k]
+            if buffer is None:
+                buffer = buffers[k] = np.zeros((length, *part.shape), part.dtype)
+            buffer[t] = part

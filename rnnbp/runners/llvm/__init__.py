@@ -1,0 +1,1 @@
+"""Internal: kernels of cells in machine code."""

@@ -1,0 +1,81 @@
+"""Affine maps outside the loops of cells, and their gradients, as tasks for threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
+
+from rnnbp.compiler.code import Rows
+from rnnbp.machine.calls import NUMBERS, place
+from rnnbp.machine.compile import Library
+from rnnbp.machine.team import threads
+from rnnbp.machine.team.threads import Job
+from rnnbp.numerics import Array, address
+from rnnbp.runners.interpreter.run import Accumulator
+from rnnbp.runners.llvm.cell import Gradient
+from rnnbp.runners.llvm.places import Place
+from rnnbp.runners.llvm.tasks import TOGETHER, Tasks
+from rnnbp.support.memo import Recent
+
+WAKING = 10**7
+"""Floating-point operations that take as long as to wake a thread."""
+
+
+def job_bytes(rows: int) -> int:
+    """The table of either job of a ``Map`` on this many rows."""
+    return -(-rows // TOGETHER) * NUMBERS * np.dtype(np.int64).itemsize
+
+
+class Map:
+    """y = b + x Wᵀ of rows x (N, K), W (M, K) made of lanes, one below the other, and its gradients.
+
+    Args:
+        library: of products. item: bytes of a number. bias: the parameter whose gradient is Σ d, if there is one.
+    """
+
+    def __init__(
+        self, library: Library, lanes: Sequence[Rows], depth: int, item: int, bias: Rows | None = None
+    ) -> None:
+        ends = list(accumulate((lane.count for lane in lanes), initial=0))
+        self.library, self.item, self.columns, self.depth = library, item, ends[-1], depth
+        x, deltas = Place("x", "step", 0, 0, depth), [Place("d", "step", 0, at, ends[-1]) for at in ends]
+        found = [Gradient((lane,), lane.count, d, x, depth) for lane, d in zip(lanes, deltas, strict=False)]
+        found += [] if bias is None else [Gradient((bias,), bias.count, deltas[0], None, 0)]
+        gradient, sums = (library.address(f"{name}.task") for name in ("gradient", "sums"))
+        self._tasks = Tasks(found, (gradient, sums, 0), 1, item)
+        self._forward, self._backward = Recent[int, Job](16), Recent[int, Job](16)
+        """By how many rows there are."""
+
+    def forward(self, x: Array, weights: Array, bias: Array | None, y: Array, rows: int, n: int) -> None:
+        """y (N, M) from this many ``rows``, by n threads at the most; ``weights`` are packed."""
+        job = self._forward.get(rows, lambda: Job(self._products(rows, self.depth, self.columns, (0, 1, 2, 3))[None]))
+        self._run(job, [address(a) for a in (x, weights, y, bias)], rows, n)
+
+    def backward(self, d: Array, x: Array, weights: Array, dx: Array, grads: Accumulator, rows: int, n: int) -> None:
+        """dx (N, K) from d (N, M) by the turned ``weights``; the gradients of the parameters are added to ``grads``."""
+        job = self._backward.get(rows, lambda: Job(self._back(rows)[None]))
+        places = {"d": address(d), "x": address(x)}
+        bases = [*(places[name] for name in self._tasks.names), *self._tasks.sums(grads), address(weights), address(dx)]
+        self._run(job, bases, 2 * rows, n)
+
+    def _back(self, rows: int) -> Array:
+        nothing, names = self._tasks.nothing, self._tasks.names
+        gradients = self._tasks.pieces(np.zeros(1, np.int64), np.array([rows]), [0] * len(names))[0]
+        arrays = names["d"], nothing + 1, nothing + 2, nothing
+        return np.concatenate([gradients, self._products(rows, self.columns, self.depth, arrays)])
+
+    def _products(self, rows: int, depth: int, columns: int, arrays: tuple[int, int, int, int]) -> Array:
+        """out = bias + a times weights; ``arrays``: the numbers of a, weights, out and bias among the job's."""
+        function, (a, weights, out, bias) = self.library.address("product.task"), map(place, arrays)
+        starts = np.arange(0, rows, TOGETHER)
+        found = np.zeros((len(starts), NUMBERS), np.int64)  # not from lists, which would take five times the memory
+        found[:, :10] = function, a, depth, weights, columns, depth, out, columns, bias, 0
+        found[:, 1] += self.item * depth * starts
+        found[:, 6] += self.item * columns * starts
+        found[:, 10] = np.minimum(TOGETHER, rows - starts)
+        return found
+
+    def _run(self, job: Job, bases: list[int], rows: int, n: int) -> None:
+        threads.do(job, bases, min(n, 1 + 2 * rows * self.columns * self.depth // WAKING))

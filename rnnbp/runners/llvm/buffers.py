@@ -1,0 +1,133 @@
+"""The memory of a cell's kernels, and where each of their arrays begins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from rnnbp.compiler.code import Matrix, Vector
+from rnnbp.machine.team.threads import Job
+from rnnbp.numerics import Array, Shape
+from rnnbp.runners.llvm.cell import Kernel
+from rnnbp.runners.llvm.packed import Bundle
+from rnnbp.runners.llvm.packing import Panels, fill
+from rnnbp.runners.llvm.sizes import KernelSizes
+from rnnbp.runners.llvm.source import TABLE
+from rnnbp.runners.llvm.table import Table
+from rnnbp.runners.llvm.tasks import Pieces, Spots, places_of
+from rnnbp.runners.weights import vector_of
+from rnnbp.runners.workspace import Workspace
+
+
+class Buffers:
+    """Workspace, weights in panels and tapes; what stays from chunk to chunk is looked at once.
+
+    Args:
+        table: of the symbols that x is; None where x is numbers.
+    """
+
+    def __init__(self, sizes: KernelSizes, workspace: Workspace, table: Table | None) -> None:
+        self.sizes, self.layout, self.workspace, self.table = sizes, sizes.layout, workspace, table
+        self._packed: dict[Any, Array] = {}
+        self._panels: list[Panels] = []
+        self._vectors: dict[Any, Vector] = {}
+        self._spots: dict[Any, Spots] = {}
+        self._bundles: dict[Any, Bundle] = {}
+        self._cut: dict[int, Pieces] = {}
+        """By the length of chunks."""
+        self._jobs: dict[Any, Job] = {}
+        """By kernel and the length of chunks."""
+        self._memory = workspace.memory
+
+    def prepare(self, length: int) -> list[Panels]:
+        """Take all the memory that chunks of this many steps need for a whole run; gives what is to be packed."""
+        self.workspace.reserve(self.sizes.workspace_bytes(length))
+        if not self._packed:
+            self._make(self.sizes.constants)
+        return self.renew()
+
+    def renew(self) -> list[Panels]:
+        """Take the biases that are used as they are now; returns the weights that are to be packed."""
+        for key, vector in self._vectors.items():
+            self._packed[key][...] = vector_of(vector, self.layout.dtype)
+        return self._panels + ([] if self.table is None else self.table.prepare())
+
+    def new(self, shape: Shape) -> Array:
+        """An array of its own."""
+        return self.workspace.new(shape, self.layout.dtype)
+
+    def arrays(self, kernel: Kernel, length: int) -> dict[str, Array]:
+        """What a kernel needs while it runs, good until the next call."""
+        return self.workspace.carve(self.sizes.arrays(kernel, length), self.layout.dtype)
+
+    def state_shapes(self, length: int) -> dict[str, Shape]:
+        """Of the states before and after the steps of a chunk."""
+        batch = self.layout.batch
+        return {f"H{k}": (length + 1, batch, math.prod(s)) for k, s in enumerate(self.layout.cell.state_shapes)}
+
+    def bundle(self, kernel: Kernel, length: int, *, states: bool = True) -> Bundle:
+        """What a kernel puts on a tape, with the states of its steps or without."""
+        key = kernel, length, states
+        if key not in self._bundles:
+            shapes = {name: (length, self.layout.batch, rows) for name, rows in kernel.of_kind("T").items()}
+            first = self.state_shapes(length) if states else {}
+            self._bundles[key] = Bundle(first | shapes, self.layout.dtype.itemsize)
+        return self._bundles[key]
+
+    def places(self, kernel: Kernel, length: int, names: Iterable[str] | None = None) -> Spots:
+        """The places of a kernel's arrays, or of those ``names``."""
+        key = kernel, length, names is None
+        if key not in self._spots or self.workspace.memory is not self._memory:
+            arrays = self.arrays(kernel, length) | self._constants(kernel)
+            if self.workspace.memory is not self._memory:  # it has grown
+                self._spots.clear()
+                self._cut.clear()
+            self._memory = self.workspace.memory
+            self._spots[key] = Spots(kernel.names if names is None else names, arrays)
+        return self._spots[key]
+
+    def job(self, kernel: Kernel, length: int) -> Job:
+        """A kernel on a chunk in one piece; the first arrays are those of ``places``."""
+        key = kernel, length
+        if key not in self._jobs:
+            places, lengths, block = places_of(len(kernel.names)), np.array([length]), self.sizes.block(length)
+            given = Job(None, run=kernel.address, places=places, lengths=lengths, batch=self.layout.batch, block=block)
+            self._jobs[key] = given
+        return self._jobs[key]
+
+    def pieces(self, kernel: Kernel, taped: Kernel, given: Mapping[str, Array]) -> Pieces:
+        """What backward does piece by piece with a chunk.
+
+        Args:
+            taped: the kernel whose tape it reads. given: x, dy and dx, if there is one, (L, B, ...).
+        """
+        length, tasks = len(given["x"]), self.sizes.tasks
+        spots, others = (self.places(kernel, length, names) for names in (None, tasks.names))
+        if length not in self._cut:
+            moves = dict(self.bundle(taped, length).moves) | {name: a.strides[0] for name, a in given.items()}
+            size = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
+            self._cut[length] = Pieces(kernel.address, spots, others, tasks, moves, **size)
+        return self._cut[length]
+
+    def _constants(self, kernel: Kernel) -> dict[str, Array]:
+        """The weights, in panels, and biases that a kernel takes."""
+        if missing := {key: kernel.constants[name] for name, key in kernel.keys.items() if key not in self._packed}:
+            fill(self._make(missing))
+        table = {} if self.table is None or self.table.rows is None else {TABLE: self.table.rows}
+        return table | {name: self._packed[key] for name, key in kernel.keys.items()}
+
+    def _make(self, values: Mapping[Any, Any]) -> list[Panels]:
+        """Take memory for weights, which are to be packed, and biases, by their keys."""
+        matrices = {key: value for key, value in values.items() if isinstance(value, Matrix)}
+        vectors = {key: value for key, value in values.items() if key not in matrices}
+        self._vectors |= vectors
+        self._packed |= {key: vector_of(vector, self.layout.dtype) for key, vector in vectors.items()}
+        if not matrices:
+            return []
+        panels = Panels(list(matrices.values()), self.new, self.sizes.cell.lanes, self.sizes.cell.library)
+        self._panels.append(panels)
+        self._packed |= zip(matrices, panels.arrays, strict=True)
+        return [panels]

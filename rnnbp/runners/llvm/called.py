@@ -1,0 +1,49 @@
+"""Functions that a long kernel calls where others have the same lines again at every place.
+
+A tanh is 40 instructions; written out a thousand times they cost the compiler seconds. A call is slower by a few
+nanoseconds, and its bits are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnnbp.machine.ir import Lanes, Text
+from rnnbp.runners.llvm import pointwise, reductions
+from rnnbp.runners.llvm.groups import SLOW, Reduction
+
+
+class Called:
+    """The functions that have been called, by name."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.lanes = lanes
+        self.texts: dict[str, str] = {}
+
+    def pointwise(self, name: str, t: Text, x: str) -> str:
+        """A call of a function of ``pointwise.FUNCTIONS``; its value."""
+        kind = self.lanes.type
+        if name not in SLOW:
+            return pointwise.FUNCTIONS[name](t, x)
+        if name not in self.texts:
+            body = Text(self.lanes)
+            value = pointwise.FUNCTIONS[name](body, "%x")
+            self._add(t, name, body, [f"{kind} %x"], (kind, value))
+        return t.put(f"call {kind} @called.{name}({kind} {x})")
+
+    def reduction(self, t: Text, item: Reduction, args: Sequence[str], outs: Sequence[str]) -> None:
+        """A call of an operation of ``reductions`` on one row."""
+        name = f"{item.name}.{item.n}" + ("" if item.attr is None else f".{float(item.attr).hex()}")
+        name = name.replace("-", "m").replace("+", "p")
+        takes = [f"%x{k}" for k in range(len(args))], [f"%y{k}" for k in range(len(outs))]
+        if name not in self.texts:
+            body = Text(self.lanes)
+            reductions.emit(body, item, *takes)
+            self._add(t, name, body, [f"ptr {variable}" for some in takes for variable in some])
+        t.do(f"call void @called.{name}({', '.join(f'ptr {address}' for address in (*args, *outs))})")
+
+    def _add(
+        self, t: Text, name: str, body: Text, arguments: Sequence[str], value: tuple[str, str] = ("void", "")
+    ) -> None:
+        self.texts[name] = body.function(f"called.{name}", arguments, internal=True, value=value)
+        t.needs |= body.needs

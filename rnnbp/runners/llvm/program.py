@@ -1,0 +1,238 @@
+"""The kernels of a cell for a batch: runs chunks as ``rnnbp.runners.numpy.program.Program`` does, batch first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from rnnbp.layers.embedding import Symbols
+from rnnbp.machine.calls import NUMBERS, place
+from rnnbp.machine.team import threads
+from rnnbp.numerics import Array, Shape, ShapeError, address, fix_sizes, lies, readable
+from rnnbp.rng import Context
+from rnnbp.runners.interpreter.run import Accumulator
+from rnnbp.runners.llvm.buffers import Buffers
+from rnnbp.runners.llvm.cell import Kernel
+from rnnbp.runners.llvm.packing import Panels
+from rnnbp.runners.llvm.sizes import KernelSizes
+from rnnbp.runners.llvm.table import Table, WithTable
+from rnnbp.runners.llvm.tasks import places_of
+from rnnbp.runners.tapes import ProgramTape, States
+from rnnbp.runners.workspace import Workspace
+
+NUMBER = np.dtype(np.int64)
+"""Of numbers of symbols."""
+WAKING = 10**7
+"""Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
+READING = 2**19
+"""Bytes of weights that take longer to read than to be multiplied by a row, and threads to meet for."""
+
+
+class KernelProgram:
+    """Runs a cell by kernels, chunk by chunk, as ``Interpreter`` does. Results do not depend on the threads.
+
+    With a ``table``, x is the numbers of symbols in it (L, B), and has no delta.
+    """
+
+    def __init__(self, sizes: KernelSizes, workspace: Workspace, layer: Symbols | None = None) -> None:
+        self.sizes, self.layout, self.kernels, self.workspace = sizes, sizes.layout, sizes.cell, workspace
+        self.cell, self.remakes_output = sizes.layout.cell, sizes.remakes_output
+        self.output_state = sizes.compiled.output_state
+        self._output_shape: Shape = self.layout.shapes[self.cell.outputs[0]]
+        self.table = Table(layer, sizes, workspace) if layer is not None and sizes.symbols else None
+        self._x_dtype = self.layout.dtype if self.table is None else NUMBER
+        self._step_shape = (self.layout.batch, *(self.layout.x_shape if self.table is None else ()))
+        """Of a step of x; where it is numbers of symbols, these have no features."""
+        self.buffers = Buffers(sizes, workspace, self.table)
+
+    def prepare(self, length: int) -> list[Panels]:
+        """Take all the memory that chunks of this many steps need for a whole run; gives what is to be packed."""
+        return self.buffers.prepare(length)
+
+    def renew(self) -> list[Panels]:
+        """What of the weights is to be packed anew, of those that earlier runs have used."""
+        return self.buffers.renew()
+
+    def advance(
+        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+    ) -> tuple[Array | None, tuple[Array, ...]]:
+        """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds the state runs."""
+        kernel = self.kernels.forward(rolling=True, output=output)
+        arrays, fixed = self.buffers.arrays(kernel, len(x)), fix_sizes([x])
+        states, x = [arrays[f"H{k}"] for k in range(len(state))], self._lying(x)
+        self._enter(states, state)
+        y = self._run(kernel, {"x": address(x)}, len(x), output=output)
+        del fixed
+        return y, self._copies(s[0] for s in states)
+
+    def advance_all(
+        self, x: Array, length: int, wanted: Sequence[bool], state: Sequence[Array]
+    ) -> list[tuple[Array, ...]]:
+        """The states after chunks, of ``length`` steps, of x (T, B, ...), where they are ``wanted``; () elsewhere."""
+        kernel, batch, dtype = self.kernels.forward(rolling=True, output=False), self.layout.batch, self.layout.dtype
+        arrays, shapes, x = self.buffers.arrays(kernel, length), self.cell.state_shapes, self._lying(x)
+        states = [arrays[f"H{k}"] for k in range(len(shapes))]
+        self._enter(states, state)
+        found = [tuple([np.empty((batch, *shape), dtype) for shape in shapes]) if yes else () for yes in wanted]
+        bases = self.buffers.places(kernel, length).of({"x": address(x)})
+        tasks = np.zeros((len(wanted), len(shapes), NUMBERS), np.int64)
+        tasks[:, :, 0] = self.sizes.copy  # of nothing, where no state is wanted
+        for piece, ends in enumerate(found):
+            for k, end in enumerate(ends):
+                tasks[piece, k, 1:4] = place(kernel.names.index(f"H{k}")), place(len(bases)), end.size
+                bases.append(address(end))
+        job, n = self._stretch(kernel, x, length, tasks), self._workers(kernel.flops * len(x) * batch)
+        threads.do(job, bases, n, units=self._by_units(kernel, n))
+        return found
+
+    def _stretch(self, kernel: Kernel, x: Array, length: int, tasks: Array) -> threads.Job:
+        """A kernel on chunks of x, with the tasks of each."""
+        starts = np.arange(0, len(x), length)
+        along = np.array([x.strides[0] if name == "x" else 0 for name in kernel.names], np.int64)
+        places, lengths = places_of(len(along)) + starts[:, None] * along, np.minimum(length, len(x) - starts)
+        batch, block = self.layout.batch, self.sizes.block(length)
+        return threads.Job(tasks, run=kernel.address, places=places, lengths=lengths, batch=batch, block=block)
+
+    def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
+        """(y, states) of a chunk."""
+        kernel, fixed, x = self.kernels.forward(output=output), fix_sizes([x]), self._lying(x)
+        states = [self.buffers.new(shape) for shape in self.buffers.state_shapes(len(x)).values()]
+        self._enter(states, state)
+        places = {"x": address(x)} | {f"H{k}": address(array) for k, array in enumerate(states)}
+        y = self._run(kernel, places, len(x), output=output)
+        del fixed
+        return y, self._held(states)
+
+    def record(
+        self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
+    ) -> tuple[Array | None, ProgramTape]:
+        """(y, tape) of a chunk; without ``output`` y is None."""
+        kernel, fixed = self.kernels.forward(output=self._made(output), taped=True), fix_sizes([x])
+        bundle = self.buffers.bundle(kernel, len(x))
+        memory = self.buffers.new((bundle.size,))
+        states = [bundle.array(memory, f"H{k}") for k in range(len(state))]
+        self._enter(states, state)
+        tape = ProgramTape(x, self._held(states), {}, {}, memory, bundle.places(memory))
+        y, tape = self._taped(kernel, x, tape, output=output)
+        del fixed
+        return y, tape
+
+    def rebuild(
+        self, x: Array, states: States, context: Context, *, output: bool = True
+    ) -> tuple[Array | None, ProgramTape]:
+        """(y, tape) from the states of ``keep``: all steps of a block run at once."""
+        fixed = fix_sizes([x])
+        self._require("x", x, (len(states.states[0]) - 1, *self._step_shape))
+        kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
+        bundle = self.buffers.bundle(kernel, len(x), states=False)
+        memory = self.buffers.new((bundle.size,))
+        places = bundle.places(memory) | {f"H{k}": address(array) for k, array in enumerate(states.states)}
+        tape = ProgramTape(x, states, {"all": memory}, {}, None, places)
+        y, tape = self._taped(kernel, x, tape, output=output)
+        del fixed
+        return y, tape
+
+    def backward(
+        self,
+        tape: ProgramTape,
+        dy: Array | None,
+        dstate: Sequence[Array | None],
+        grads: Accumulator,
+        into: Array | None = None,
+    ) -> tuple[Array | None, tuple[Array | None, ...]]:
+        """The delta recursion from the last step of a chunk to its first, and the parameter gradients."""
+        kernel, fixed = self.kernels.backward, fix_sizes([tape.x] if dy is None else [tape.x, dy])
+        length = self._whole(tape)
+        arrays = self.buffers.arrays(kernel, length)
+        for k, delta in enumerate(dstate):
+            np.copyto(arrays[f"C{k}"], 0 if delta is None else delta.reshape(self.layout.batch, -1))
+        if dy is None:
+            dy = np.zeros((length, self.layout.batch, *self._output_shape), self.layout.dtype)
+        self._require("the delta of y", dy, (length, self.layout.batch, *self._output_shape))
+        dx, dy = self._dx(tape.x, into), readable(dy, self.layout.dtype)
+        given = {"x": tape.x, "dy": dy} | ({} if dx is None else {"dx": dx})
+        pieces = self.buffers.pieces(kernel, self.kernels.forward(output=self._made(True), taped=True), given)
+        places = tape.places | {"dy": address(dy), "dx": address(dx)}
+        n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
+        bases = pieces.bases(places, WithTable(grads, self.table))
+        threads.do(pieces.job, bases, n, units=self._by_units(kernel, n))
+        del fixed
+        return dx, self._copies(arrays[f"C{k}"] for k in range(len(dstate)))
+
+    def _lying(self, x: Array) -> Array:
+        """x (L, B, ...) as kernels read it, whatever layer it comes from. Raises ShapeError for another shape."""
+        self._require("x", x, (len(x), *self._step_shape))
+        return x if x.dtype == self._x_dtype and lies(x) else readable(x, self._x_dtype)
+
+    def _require(self, what: str, array: Array, expected: Shape) -> None:
+        """Raise ShapeError for an array that is not of the shape that kernels read."""
+        if array.shape != expected:
+            raise ShapeError(f"{self.cell}: {what} must have shape {expected}, found {array.shape}; resize no array")
+
+    def _whole(self, tape: ProgramTape) -> int:
+        """The steps of a tape. Raises ShapeError where its x, which may be a layer's own array, was resized since."""
+        length = len(tape.states.states[0]) - 1
+        self._require("x of a tape", tape.x, (length, *self._step_shape))
+        if address(tape.x) != tape.places["x"]:
+            raise ShapeError(f"{self.cell}: x of a tape was resized since it was recorded; resize no array")
+        return length
+
+    def _dx(self, x: Array, into: Array | None) -> Array | None:
+        """The array for the gradient by x, zeros where nothing reaches it; None for symbols."""
+        if self.table is not None:
+            return None
+        dx = self.workspace.new(x.shape, self.layout.dtype, brief=True) if into is None else into
+        if "dx" not in self.kernels.backward.names:
+            dx[...] = 0
+        return dx
+
+    def _taped(self, kernel: Kernel, x: Array, tape: ProgramTape, *, output: bool) -> tuple[Array | None, ProgramTape]:
+        tape.x = self._lying(x)
+        tape.places["x"] = address(tape.x)
+        y = self._run(kernel, tape.places, len(x), output=self._made(output))
+        return self._state_as_output(tape) if output and y is None else y, tape
+
+    def _run(self, kernel: Kernel, places: dict[str, int], length: int, *, output: bool) -> Array | None:
+        """y of a chunk, or None; its first state is in its place."""
+        batch = self.layout.batch
+        y = self.buffers.new((length, batch, *self._output_shape)) if output else None
+        bases = self.buffers.places(kernel, length).of(places | {"y": address(y)})
+        n = self._workers(kernel.flops * length * batch)
+        units = self._by_units(kernel, n)
+        threads.do(self.buffers.job(kernel, length), bases, n if units else min(n, batch), units=units)
+        return y
+
+    def _by_units(self, kernel: Kernel, n: int) -> bool:
+        """Whether each of n threads takes a share of the units, and so of the weights, in place of one of the batch.
+
+        That pays where there are few rows for the weights that each step reads.
+        """
+        return kernel.weights * self.layout.dtype.itemsize > READING * -(-self.layout.batch // n)
+
+    def _workers(self, flops: int) -> int:
+        """Threads for some work: to wake another takes as long as many operations."""
+        return min(self.workspace.threads, 1 + flops // WAKING)
+
+    def _made(self, output: bool) -> bool:
+        """Whether y is an array of its own: it is none where it is a state, which the tape has."""
+        return output and self.output_state is None
+
+    def _state_as_output(self, tape: ProgramTape) -> Array:
+        """y, where it is a state of the tape: to be read."""
+        assert self.output_state is not None
+        y = tape.states.states[self.output_state][1:].reshape(-1, self.layout.batch, *self._output_shape)
+        y.setflags(write=False)
+        return y
+
+    def _enter(self, states: Sequence[Array], given: Sequence[Array]) -> None:
+        """Put the state in before the first step."""
+        for array, state in zip(states, given, strict=True):
+            np.copyto(array[0], state.reshape(self.layout.batch, -1))
+
+    def _copies(self, states: Iterable[Array]) -> tuple[Array, ...]:
+        """States (B, ...), or deltas of these, of a run's own."""
+        return tuple([s.reshape(-1, *shape).copy() for s, shape in zip(states, self.cell.state_shapes, strict=True)])
+
+    def _held(self, states: list[Array]) -> States:
+        return States(states, self.cell.state_shapes, batch_first=True)

@@ -1,0 +1,211 @@
+"""What kernels hold and need, in bytes and steps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from weakref import ref
+
+from rnnbp.compiler.backward import Backward
+from rnnbp.compiler.code import Matrix, Vector
+from rnnbp.compiler.compiled import Compiled
+from rnnbp.compiler.lowering import written
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.layout import Layout
+from rnnbp.machine import elementwise
+from rnnbp.numerics import Shape
+from rnnbp.runners.llvm.cell import Kernel, KernelCell
+from rnnbp.runners.llvm.packing import packed_rows
+from rnnbp.runners.llvm.tasks import Tasks
+from rnnbp.runners.numpy.sizes import ProgramSizes
+from rnnbp.runners.workspace import workspace_bytes
+from rnnbp.support.lazy import cached_property
+from rnnbp.support.memo import Recent, once
+from rnnbp.support.weak import WeakKeys
+
+COLUMNS = 512
+"""Steps times batch of a piece of backward: its gradients are added up while its deltas are in the cache."""
+CACHE = 2**19
+"""Bytes of a block's arrays."""
+UNLIKE = frozenset({"scaled tanh"})
+"""Rules that kernels do without: their sigmoid takes half the time of their tanh, where NumPy has none."""
+
+
+_known: WeakKeys[Cell, Recent[Any, KernelCell | None]] = WeakKeys()
+_answers: WeakKeys[KernelCell, Recent[Any, Recent[Any, Any]]] = WeakKeys()
+"""By batch and symbols, what has been asked of the sizes of a cell's kernels."""
+
+
+def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset(), symbols: int = 0) -> KernelSizes | None:
+    """The sizes of a cell's kernels, which are made once; None where a layer runs as Python, or for complex numbers.
+
+    Args:
+        symbols: how many there are where x is the vectors of symbols alone. They are looked up where the cell takes x
+            by one product, and the table is no larger than its weights: no more symbols than inputs and states.
+    """
+    rows = math.prod(layout.x_shape) + sum(map(math.prod, layout.cell.state_shapes))
+    known, looks_up = _known.setdefault(layout.cell, Recent(16)), 0 < symbols <= rows
+    key = layout.x_shape, layout.dtype, without, looks_up, written(layout.cell)
+    make = _looking_up if looks_up else _kernels
+    found = known.get(key, lambda: make(layout, without))
+    return None if found is None else KernelSizes(layout, found.back, found, symbols * found.symbols)
+
+
+def _kernels(layout: Layout, without: frozenset[str]) -> KernelCell | None:
+    cell = Compiled(layout.cell, layout.x_shape, without | UNLIKE, lanes=True)
+    opaque = any(op.name == "opaque" for op in cell.codes.forward.ops)
+    return None if opaque or layout.dtype.kind != "f" else KernelCell(Backward(cell), layout.dtype, ref(layout.cell))
+
+
+def _looking_up(layout: Layout, without: frozenset[str]) -> KernelCell | None:
+    """Kernels with a table, if the cell takes x by one product, else without."""
+    plain = kernel_sizes(layout, without)
+    if plain is None or not plain.cell.by_product:
+        return None if plain is None else plain.cell
+    made = KernelCell(plain.back, layout.dtype, ref(layout.cell), symbols=True)
+    return made if len(KernelSizes(layout, plain.back, made, 1).tables) == 1 else plain.cell
+
+
+@dataclass(frozen=True)
+class KernelSizes(ProgramSizes):
+    """A cell's kernels on a batch; the methods are those of ``Layout``."""
+
+    cell: KernelCell
+    symbols: int = 0
+    """Of the table that x is looked up in; 0 where there is none."""
+    by_kernels: ClassVar[bool] = True
+    stepped: ClassVar[int] = 0
+
+    @cached_property
+    def asked(self) -> Recent[Any, Any]:
+        """The answers given so far, to all who have these kernels and this batch."""
+        known: Recent[Any, Recent[Any, Any]] = _answers.setdefault(self.cell, Recent(8))
+        return known.get((self.layout.batch, self.symbols), lambda: Recent(128))
+
+    @property
+    @once
+    def _all(self) -> tuple[Kernel, ...]:
+        forward = [self.cell.forward(rolling=True, output=output) for output in (False, True)]
+        forward += [self.cell.forward(output=output) for output in (False, True)]
+        forward += [self.cell.forward(output=self._made, taped=True, known=known) for known in (False, True)]
+        return (*forward, self.cell.backward)
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether x is numbers of symbols in a table."""
+        return self.symbols > 0
+
+    @property
+    def tables(self) -> list[tuple[Matrix, Vector | None]]:
+        """The weights and biases whose products with x are looked up, by any kernel."""
+        return list(self.cell.tables.values()) if self._all else []
+
+    @property
+    def table(self) -> tuple[Matrix, Vector | None]:
+        """Those of the one table."""
+        (found,) = self.tables
+        return found
+
+    @property
+    def _table_bytes(self) -> int:
+        """The table, the symbols' vectors, the deltas of both, the weights in panels, and the numbers."""
+        if not self.symbols:
+            return 0
+        (rows, depth), lanes, turned = self.table[0].shape, self.cell.lanes, self.back.dx_weights
+        back = 0 if turned is None else turned.shape[0]
+        panels = packed_rows(rows, lanes) * depth + packed_rows(depth, lanes) * back
+        numbers = self.symbols * (rows + back + 2 * depth) + panels
+        return numbers * self.layout.dtype.itemsize + 8 * (2 * self.symbols + 1)
+
+    def vectors_bytes(self, rows: int) -> int:
+        """The vectors of the symbols that may come for the first time among this many."""
+        return min(self.symbols, rows) * math.prod(self.layout.x_shape) * self.layout.dtype.itemsize
+
+    @once
+    def block(self, length: int) -> int:
+        """Steps in a block of a chunk of this many steps."""
+        rows = max(sum(kernel.of_kind("B").values()) for kernel in self._all[:-1])
+        return max(1, min(length, CACHE // max(1, rows * self._row)))
+
+    def piece(self, length: int) -> int:
+        """Steps of a chunk that backward takes together."""
+        return max(1, min(length, COLUMNS // self.layout.batch))
+
+    @once
+    def arrays(self, kernel: Kernel, length: int) -> dict[str, Shape]:
+        """The shapes of the arrays that a kernel needs while it runs: batch first."""
+        batch, back = self.layout.batch, kernel is self.cell.backward
+        size = self.piece(length) if back else self.block(length)
+        found: dict[str, Shape] = {name: (size, batch, rows) for name, rows in kernel.of_kind("B").items()}
+        found |= {name: (batch, rows) for name, rows in kernel.of_kind("S").items()}
+        if back:
+            found |= {f"C{k}": (batch, buffer.rows) for k, buffer in enumerate(self.compiled.before)}
+        elif any(kernel is rolling for rolling in self._all[:2]):
+            found |= {f"H{k}": (size + 1, batch, buffer.rows) for k, buffer in enumerate(self.compiled.before)}
+        return found
+
+    @once
+    def workspace_bytes(self, length: int) -> int:
+        """The memory that all kernels use, one after the other."""
+        return max(workspace_bytes(self.arrays(kernel, length).values(), self.layout.dtype) for kernel in self._all)
+
+    @property
+    @once
+    def constants(self) -> dict[Any, Any]:
+        """What a run packs: weights and biases, by what tells them apart."""
+        values = [value for kernel in self._all for value in kernel.constants.values()]
+        return {value.identity: value for value in values}
+
+    @once
+    def program_bytes(self, length: int) -> int:
+        """Weights in panels, biases, and the table of symbols."""
+        item, total = self.layout.dtype.itemsize, self._table_bytes
+        for value in self.constants.values():
+            if isinstance(value, Matrix):
+                rows, depth = value.shape
+                total += packed_rows(rows, self.cell.lanes) * depth * item
+            elif isinstance(value, Vector):
+                total += value.count * item
+        return total
+
+    def task_bytes(self, length: int) -> tuple[int, int]:
+        """The table of backward's tasks on chunks of this many steps; temporary bytes that making it takes."""
+        return self.tasks.nbytes(-(-length // self.piece(length))), 2 * self.tasks.nbytes(1)
+
+    @property
+    @once
+    def tasks(self) -> Tasks:
+        """What backward reads off its deltas."""
+        gradient, sums = (self.cell.library.address(f"{name}.task") for name in ("gradient", "sums"))
+        functions = gradient, sums, elementwise.library(self.layout.dtype).address("scatter.task")
+        return Tasks(self.cell.gradients, functions, self.layout.batch, self.layout.dtype.itemsize)
+
+    @property
+    @once
+    def copy(self) -> int:
+        """The address of what copies numbers, as a task."""
+        return elementwise.library(self.layout.dtype).address("copy.task")
+
+    def tape_bytes(self, length: int) -> int:
+        """A tape of ``length`` steps."""
+        rows = sum(self.cell.forward(output=self._made, taped=True).of_kind("T").values())
+        return length * rows * self._row + self.thin_bytes(length)
+
+    @property
+    def _made(self) -> bool:
+        """Whether y is an array of its own next to a tape."""
+        return self.compiled.output_state is None
+
+    @property
+    def remakes_output(self) -> bool:
+        """False: where y is a state it is a view of the tape."""
+        return False
+
+    def output_bytes(self, length: int, *, in_tape: bool) -> int:
+        """y, where it does not live in the tape."""
+        return 0 if in_tape and not self._made else super().output_bytes(length, in_tape=in_tape)
+
+    def backward_bytes(self, length: int) -> int:
+        """What Backward needs apart from the tape, dy, dx and the workspace: the deltas of the state."""
+        return self.state_bytes()

@@ -1,0 +1,264 @@
+"""A function over a chunk in LLVM's language: in each block of steps what goes before its loop, the loop, the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeAlias
+
+from rnnbp.compiler.code import Matrix, Vector
+from rnnbp.machine.ir import Lanes, Text
+from rnnbp.runners.llvm import pointwise, products, reductions
+from rnnbp.runners.llvm.called import Called
+from rnnbp.runners.llvm.frame import ARGUMENTS, Frame
+from rnnbp.runners.llvm.groups import Group, Item, Lookup, Product, Reduction
+from rnnbp.runners.llvm.places import Places, Spot
+from rnnbp.runners.numpy.emit import Constants
+
+TABLE = "table"
+"""The array that lookups read."""
+GATHER = "declare void @gather(ptr, i64)"
+COPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
+MOST = 128
+"""Items of a step, or of a block, that one function does. LLVM's time for a function grows with the square of the
+addresses in its loops (Loop Strength Reduction): a cell of 1,000 tanhs took 34 s as one, and takes 5.5 s in parts."""
+PART = 32
+"""Items of a part, where there are more."""
+Other: TypeAlias = Group | Reduction | Lookup
+_Work: TypeAlias = Callable[[str, str], None]
+PRODUCT = "declare void @product(ptr, i64, ptr, i64, i64, ptr, i64, ptr, i64, i64)"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of arrays that are worked on: from row ``first`` of a step on, ``count`` of them."""
+
+    chunk: str
+    """The step, counted in the chunk."""
+    block: str
+    """The step, counted in its block."""
+    first: str
+    count: str
+
+
+@dataclass
+class Source:
+    """The text of a function in the making, and the arrays that it takes.
+
+    Args:
+        back: whether steps run from the last to the first.
+    """
+
+    lanes: Lanes
+    places: Places
+    constants: Constants
+    back: bool = False
+    names: dict[str, int] = field(default_factory=dict)
+    """The arrays, and their numbers."""
+    widths: dict[str, int] = field(default_factory=dict)
+    """Features of each array but constants."""
+    _parts: list[str] = field(default_factory=list, init=False)
+    """Functions that the body calls."""
+
+    def __post_init__(self) -> None:
+        self._called, self._frame = Called(self.lanes), Frame(self.lanes)
+
+    @property
+    def t(self) -> Text:
+        """Of the function in the making."""
+        return self._frame.t
+
+    def text(
+        self, before: Sequence[Item], loop: Sequence[Item], after: Sequence[Item], rolled: Sequence[tuple[str, int]]
+    ) -> str:
+        """A module with the function ``run``.
+
+        Args:
+            rolled: states, with their features, whose value after a block goes before the next.
+        """
+        t = self.t
+        with t.loop(0, "%L", "%S") as blocks:
+            start = blocks.index
+            left = t.put(f"sub i64 %L, {start}")
+            n = t.put(f"select i1 {t.put(f'icmp slt i64 {left}, %S')}, i64 {left}, i64 %S")
+            self._block(before, start, n)
+            if loop:
+                with t.loop(0, n, down=self.back) as step:
+                    self._step(loop, t.plus(start, step.index), step.index)
+            self._block(after, start, n)
+            for name, width in rolled:
+                self._roll(name, width, n)
+        body = self._frame.text("run", self.names)
+        return "\n".join([*sorted(t.needs), *self._called.texts.values(), *self._parts, body])
+
+    def _step(self, items: Sequence[Item], chunk: str, block: str) -> None:
+        """Items on one step of a loop."""
+        ahead = self._ahead([item for item in items if isinstance(item, Group)])
+        work: list[_Work] = []
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            if isinstance(item, Product):
+                work.append(partial(self._product_on_step, item, isinstance(following, Product)))
+            else:
+                spots = item.spots if isinstance(item, Group) else []
+                asked = {spot: ahead.pop(spot) for spot in spots if spot in ahead}
+                work.append(partial(self._item_on_step, item, asked))
+        self._in_parts(work, chunk, block)
+
+    def _product_on_step(self, item: Product, more: bool, chunk: str, block: str) -> None:
+        """A product on one step of a loop; ``more``: whether another follows."""
+        self._gather()
+        self._product(item, Rows(chunk, block, "%r0", "%all"), *self._frame.share(item.rows))
+        self._gather(later=more)
+
+    def _item_on_step(self, item: Other, asked: Mapping[Spot, bool], chunk: str, block: str) -> None:
+        self._item(item, Rows(chunk, block, "%b0", "%own"), asked)
+
+    def _block(self, items: Sequence[Item], start: str, n: str) -> None:
+        """Items on all steps of a block."""
+        self._in_parts([partial(self._item_on_block, item) for item in items], start, n)
+
+    def _item_on_block(self, item: Item, start: str, n: str) -> None:
+        if isinstance(item, Product):
+            self._by_panels(item, start, n)
+        else:
+            with self._steps(start, n, "%b0", "%own") as rows:
+                self._item(item, rows)
+
+    def _in_parts(self, work: Sequence[_Work], one: str, two: str) -> None:
+        """Work that takes two numbers: where it is much, in functions of their own, a part of it in each."""
+        if len(work) <= MOST:
+            for do in work:
+                do(one, two)
+            return
+        for first in range(0, len(work), PART):
+            self._in_a_function(work[first : first + PART], one, two)
+
+    def _in_a_function(self, work: Sequence[_Work], one: str, two: str) -> None:
+        name, outer, inner = f"part{len(self._parts)}", self._frame, Frame(self.lanes, part=True)
+        self._frame = inner
+        for do in work:
+            do("%one", "%two")
+        self._frame = outer
+        self._parts.append(inner.text(name, self.names, ["i64 %one", "i64 %two"]))
+        self.t.needs |= inner.t.needs
+        self.t.do(f"call void @{name}({', '.join(ARGUMENTS)}, i64 {one}, i64 {two})")
+
+    def _by_panels(self, item: Product, start: str, n: str) -> None:
+        """A product on all steps of a block, its columns by panels, which stay in the cache while steps go by."""
+        t, width = self.t, products.panel(self.lanes)
+        first, count = self._frame.share(item.rows)
+        self._gather()
+        with t.loop(0, count, width) as loop:
+            left = t.put(f"sub i64 {count}, {loop.index}")
+            some = t.put(f"call i64 @llvm.smin.i64(i64 {left}, i64 {width})")
+            with self._steps(start, n, "%r0", "%all") as rows:
+                self._product(item, rows, t.plus(first, loop.index), some)
+        self._gather()
+
+    @contextmanager
+    def _steps(self, start: str, n: str, first: str, count: str) -> Iterator[Rows]:
+        """The steps of a block: all rows at once where they are the whole batch, else step by step."""
+        t = self.t
+        whole = t.put(f"icmp eq i64 {count}, %B")
+        times = t.put(f"select i1 {whole}, i64 1, i64 {n}")
+        many = t.put(f"select i1 {whole}, i64 {t.times(n, '%B')}, i64 {count}")
+        with t.loop(0, times) as step:
+            yield Rows(t.plus(start, step.index), step.index, first, many)
+
+    def _item(self, item: Other, rows: Rows, asked: Mapping[Spot, bool] | None = None) -> None:
+        """An item row by row; ``asked``: what is asked for of the next step, and whether it writes there."""
+        t = self.t
+        with t.loop(0, rows.count) as loop:
+            here = replace(rows, first=t.plus(rows.first, loop.index), count="1")
+            if isinstance(item, Lookup):
+                self._lookup(item, here)
+            elif isinstance(item, Group):
+                ahead = [(self._next(spot, here), written) for spot, written in (asked or {}).items()]
+                apply = self._called.pointwise if self._frame.part else pointwise.written_out
+                pointwise.row(t, item, lambda spot: self._address(spot, here), self._constant, ahead, apply)
+            else:
+                self._reduction(item, here)
+
+    def _gather(self, *, later: bool = False) -> None:
+        """Wait for the threads that share columns, unless what follows does."""
+        if not later:
+            t, stem = self.t, self.t.name("gather")[1:]
+            t.needs.add(GATHER)
+            t.do(f"br i1 %together, label %{stem}.come, label %{stem}.end")
+            t.label(f"{stem}.come")
+            t.do("call void @gather(ptr %met, i64 %n)")
+            t.do(f"br label %{stem}.end")
+            t.label(f"{stem}.end")
+
+    def _lookup(self, item: Lookup, rows: Rows) -> None:
+        t, row = self.t, self.t.plus(self.t.times(rows.chunk, "%B"), rows.first)
+        numbers = self._array(self.places.place(item.arg).name)
+        number = t.put(f"load i64, ptr {t.put(f'getelementptr inbounds i64, ptr {numbers}, i64 {row}')}")
+        source = t.at(self._array(TABLE), t.times(number, item.rows))
+        self._copy(self._address(item.out, rows), source, str(item.rows * self.lanes.nbytes))
+
+    def _copy(self, to: str, source: str, nbytes: str) -> None:
+        self.t.needs.add(COPY)
+        self.t.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {nbytes}, i1 false)")
+
+    def _reduction(self, item: Reduction, rows: Rows) -> None:
+        args, outs = ([self._address(spot, rows) for spot in spots] for spots in (item.args, item.outs))
+        (self._called.reduction if self._frame.part else reductions.emit)(self.t, item, args, outs)
+
+    def _product(self, item: Product, rows: Rows, first: str, columns: str) -> None:
+        """Columns from ``first`` on of a product."""
+        t = self.t
+        arg, out = (self._address(spot, rows) for spot in (item.arg, item.out))
+        lda, ldo = (self.places.place(spot).width for spot in (item.arg, item.out))
+        start, width = "null", 0
+        if isinstance(item.start, Vector):
+            start = self._constant(item.start)
+        elif item.start is not None:
+            start, width = self._address(item.start, rows), self.places.place(item.start).width
+        weights = t.at(self._constant(item.weights), t.times(first, item.depth))
+        out, start = t.at(out, first), start if start == "null" else t.at(start, first)
+        t.needs.add(PRODUCT)
+        sizes = f"i64 {columns}, i64 {item.depth}, ptr {out}, i64 {ldo}, ptr {start}, i64 {width}, i64 {rows.count}"
+        t.do(f"call void @product(ptr {arg}, i64 {lda}, ptr {weights}, {sizes})")
+
+    def _address(self, spot: Spot, rows: Rows) -> str:
+        place, t = self.places.place(spot), self.t
+        self.widths[place.name] = place.width
+        row = rows.first
+        if place.kind != "step":
+            step = rows.chunk if place.kind == "chunk" else rows.block
+            row = t.plus(t.times(t.plus(step, place.later), "%B"), row)
+        return t.at(self._array(place.name), t.plus(t.times(row, place.width), place.row))
+
+    def _ahead(self, groups: Sequence[Group]) -> dict[Spot, bool]:
+        """What the next step takes of arrays of a whole chunk, and whether it writes there."""
+        found, spots = dict[tuple[str, int], Spot](), dict.fromkeys(spot for group in groups for spot in group.spots)
+        for spot in sorted(spots, key=lambda spot: self.places.place(spot).later, reverse=self.back):
+            place = self.places.place(spot)
+            if place.kind == "chunk":
+                found[place.name, place.row] = spot  # of neighbouring steps the one that has not come
+        written = {spot for group in groups for spot in group.stored}
+        return {spot: spot in written for spot in found.values()}
+
+    def _next(self, spot: Spot, rows: Rows) -> str:
+        """The address of a spot a step on."""
+        t, step = self.t, self.t.times("%B", self.places.place(spot).width)
+        return t.beyond(self._address(spot, rows), t.put(f"sub i64 0, {step}") if self.back else step)
+
+    def _constant(self, value: Matrix | Vector) -> str:
+        return self._array(self.constants.name(value))
+
+    def _array(self, name: str) -> str:
+        self.names.setdefault(name, len(self.names))
+        return self._frame.array(name)
+
+    def _roll(self, name: str, width: int, n: str) -> None:
+        """Copy this thread's rows of a state from after the block to before it."""
+        t = self.t
+        size = t.times(t.times("%own", width), self.lanes.nbytes)
+        to = t.at(self._array(name), t.times("%b0", width))
+        last = t.plus(t.times(n, "%B"), "%b0")
+        source = t.at(self._array(name), t.times(last, width))
+        self._copy(to, source, size)

@@ -1,0 +1,1 @@
+"""Internal: step programs, Python source that calls NumPy on arrays that are there."""

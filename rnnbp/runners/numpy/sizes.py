@@ -1,0 +1,247 @@
+"""What a step program holds and needs, in bytes and steps; the counterpart of ``Layout`` for the interpreter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rnnbp.compiler.backward import Backward
+from rnnbp.compiler.code import Matrix, Op, Vector
+from rnnbp.compiler.compiled import Compiled
+from rnnbp.graph.layout import Layout
+from rnnbp.graph.liveness import NUMBER, Cost, layer_cost
+from rnnbp.layers.base import Layer
+from rnnbp.numerics import Shape
+from rnnbp.runners.numpy.emit import takes_symbols
+from rnnbp.runners.numpy.function import Function
+from rnnbp.runners.workspace import ALIGNMENT, workspace_bytes
+from rnnbp.support.lazy import cached_property
+
+COLUMNS = 2048
+"""Columns, steps times batch, of the products that give parameter gradients; more make them no faster."""
+CACHE = 2**19
+"""Bytes of a block's arrays: steps are taken together as long as these stay in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class ProgramSizes:
+    """A compiled cell on a batch; the methods are those of ``Layout``."""
+
+    layout: Layout
+    back: Backward
+
+    @property
+    def compiled(self) -> Compiled:
+        """The forward half."""
+        return self.back.cell
+
+    @cached_property
+    def _functions(self) -> tuple[Function, ...]:
+        cell = self.compiled
+        forward = (cell.advance, cell.outputs, cell.keep, cell.keep_outputs, cell.record, cell.rebuild)
+        return (*forward, self.back.function)
+
+    @cached_property
+    def _row(self) -> int:
+        """Bytes of a feature of a step."""
+        return self.layout.batch * self.layout.dtype.itemsize
+
+    writes_dx: ClassVar[bool] = True
+    by_kernels: ClassVar[bool] = False
+
+    @property
+    def remakes_output(self) -> bool:
+        """Whether y need not be kept next to the tape, for it is a state there."""
+        return self.compiled.output_state is not None
+
+    def block(self, length: int) -> int:
+        """Steps in a block of a chunk of this many steps."""
+        rows = max(sum(f.block.values()) for f in (self.compiled.record, self.back.function))
+        return max(1, min(length, CACHE // max(1, rows * self._row)))
+
+    def piece(self, length: int) -> int:
+        """Steps of a chunk that backward takes together; all of them where opaque layers wait for the whole chunk."""
+        return length if self._opaque else max(1, min(length, COLUMNS // self.layout.batch))
+
+    def shapes(self, function: Function, length: int) -> dict[str, Shape]:
+        """The shapes of the arrays that a function needs while it runs."""
+        batch, size, cell = self.layout.batch, self.block(length), self.compiled
+        found: dict[str, Shape] = {name: (size, rows, batch) for name, rows in function.block.items()}
+        found |= {name: (rows, batch) for name, rows in function.step.items()}
+        if function is self.back.function:
+            # A cache line more than a chunk has, for rows that are not 4 KiB apart.
+            columns = self.piece(length) * batch + ALIGNMENT // self.layout.dtype.itemsize
+            found |= {name: (rows, columns) for name, rows in self.back.gathers.rows.items()}
+            found |= {f"C{k}": (buffer.rows, batch) for k, buffer in enumerate(cell.before)}
+        elif function in (cell.advance, cell.outputs):
+            found |= {f"H{k}": (size + 1, buffer.rows, batch) for k, buffer in enumerate(cell.before)}
+        return found
+
+    def workspace_bytes(self, length: int) -> int:
+        """The memory that all functions use, one after the other."""
+        dtype = self.layout.dtype
+        return max(workspace_bytes(self.shapes(f, length).values(), dtype) for f in self._functions)
+
+    @cached_property
+    def constants(self) -> dict[Any, Any]:
+        """What a run packs: weights, biases and numbers of all functions, by what tells them apart."""
+        values = [value for function in self._functions for value in function.constants.values()]
+        if self.back.dx_weights is not None:
+            values.append(self.back.dx_weights)
+        return {getattr(value, "identity", value): value for value in values}
+
+    def program_bytes(self, length: int) -> int:
+        """Weights in the order that products read them in, and biases for the whole batch."""
+        values = self.constants.values()
+        matrices = sum(value.nbytes for value in values if isinstance(value, Matrix))
+        return matrices + sum(value.count * self._row for value in values if isinstance(value, Vector))
+
+    def task_bytes(self, length: int) -> tuple[int, int]:
+        """Tables of tasks, which kernels alone have; temporary bytes that making them takes."""
+        return 0, 0
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether x is numbers of symbols in a table, as kernels may have it."""
+        return False
+
+    def state_bytes(self) -> int:
+        """A checkpoint."""
+        return self.layout.state_bytes()
+
+    def delta_bytes(self) -> int:
+        """The deltas of a state; zeros where y does not depend on it."""
+        return self.state_bytes()
+
+    def thin_bytes(self, length: int) -> int:
+        """A thin tape of ``length`` steps."""
+        return self.layout.thin_bytes(length)
+
+    def tape_bytes(self, length: int) -> int:
+        """A tape of ``length`` steps. Raises TypeError where a layer does not declare what it keeps."""
+        for op in self._opaque:
+            if self._layer(op).keeps(*op.attr.shapes) is None:
+                raise TypeError(f"{op.attr.layer}: its bytes are not known; declare them by a method keeps(*shapes)")
+        rows = sum(self.compiled.record.tape.values())
+        return length * (rows * self._row + sum(map(self._taped, self._opaque))) + self.thin_bytes(length)
+
+    def advance_bytes(self, length: int) -> int:
+        """What an Advance needs apart from the state that it starts from, y and the workspace aside."""
+        buffers = max(self._buffers(f, length) for f in (self.compiled.advance, self.compiled.outputs))
+        return self.state_bytes() + max(buffers, self._running(length, taped=False))
+
+    def record_bytes(self, length: int) -> int:
+        """What a Record needs apart from the tape that it makes, y and the workspace aside."""
+        buffers = self._buffers(self.compiled.record, length)
+        return self.state_bytes() + max(buffers, self._running(length, taped=True))
+
+    def rebuild_bytes(self, length: int) -> int:
+        """What a Rebuild needs apart from the tape that it makes."""
+        size = self.block(length)
+        buffers = self._buffers(self.compiled.rebuild, length)
+        return max([buffers, *(self._forward(op, size) - size * self._taped(op) for op in self._opaque)])
+
+    def _running(self, length: int, *, taped: bool) -> int:
+        """The most that an opaque layer takes while it runs; what it saves goes into the tape, if there is one."""
+        found = [0]
+        for op in self._opaque:
+            steps = 1 if self.compiled.phases[id(op)] == "loop" else self.block(length)
+            found.append(self._forward(op, steps) - taped * steps * self._taped(op))
+        return max(found)
+
+    def backward_bytes(self, length: int) -> int:
+        """What Backward needs apart from the tape, dy, dx and the workspace, the deltas of the state among it."""
+        back, item = self.back, self.layout.dtype.itemsize
+        needs: list[int] = [op.attr.nbytes for op in back.code.ops if op.name == "grad_linear" and op.attr is not None]
+        needs += [2 * op.attr.count * item for op in back.code.ops if op.name == "grad_bias"]
+        waiting = reading = 0
+        for op in back.code.ops:
+            if op.name == "opaque_back":
+                forward = op.attr[0]
+                steps = 1 if back.phases[id(op)] == "loop" else self.block(length)
+                needs.append(self._deltas(forward, steps))
+                if forward.attr.layer.params:
+                    waiting += self._size(forward.outs, length)
+                    reading = max(reading, self._read_off(forward, length))
+        buffers = self._buffers(back.function, self.piece(length))
+        return waiting + max([*needs, buffers, self.state_bytes() + reading])  # the state's come last
+
+    def output_bytes(self, length: int, *, in_tape: bool) -> int:
+        """y, which is never in the tape."""
+        return length * self._row * math.prod(self.layout.shapes[self.layout.cell.outputs[0]])
+
+    def _buffers(self, function: Function, length: int) -> int:
+        """NumPy's own, one for each operand whose rows do not lie together.
+
+        NumPy 2.4 gathers as many rows as fit into a buffer, where these are more than such operands.
+        """
+        steps, room = min(self.block(length), length), int(np.getbufsize())
+        found = [0]
+        for k, rows in function.apart:
+            row = max(1, rows * self.layout.batch)
+            together = min(steps, room // row)
+            found.append(k * together * row if together > k else 0)
+        return max(found) * self.layout.dtype.itemsize
+
+    @cached_property
+    def _opaque(self) -> tuple[Op, ...]:
+        return tuple(op for op in self.compiled.codes.forward.ops if op.name == "opaque")
+
+    @cached_property
+    def stepped(self) -> int:
+        """The opaque layers that run step by step, and whose every step is kept."""
+        return sum(self.compiled.phases[id(op)] == "loop" and self._taped(op) > 0 for op in self._opaque)
+
+    @cached_property
+    def read(self) -> frozenset[int]:
+        """The opaque layers that backward runs; what others save is not kept."""
+        return frozenset(op.attr[0].attr.node.number for op in self.back.code.ops if op.name == "opaque_back")
+
+    def _taped(self, op: Op) -> int:
+        """What an opaque layer puts into a tape at a step."""
+        return self._saved(op) if op.attr.node.number in self.read else 0
+
+    def _saved(self, op: Op) -> int:
+        """What an opaque layer keeps of a step; 0 where it does not say so."""
+        node, keeps = op.attr.node, self._layer(op).keeps(*op.attr.shapes)
+        if keeps is None:
+            return 0
+        shapes, item = self.layout.shapes, self.layout.dtype.itemsize
+        inputs = () if takes_symbols(op) else keeps.inputs  # which are x itself
+        values = [node.args[k] for k in inputs] + [node.outs[k] for k in keeps.outputs]
+        own: int = sum(math.prod(s) * np.dtype(d or self.layout.dtype).itemsize for s, d in keeps.extras)
+        saved: int = self.layout.batch * (own + item * sum(math.prod(shapes[v]) for v in values))
+        return saved
+
+    def _layer(self, op: Op) -> Layer:
+        """The layer whose bytes an opaque one takes."""
+        return self.layout.layer(op.attr.layer)
+
+    def _size(self, values: Sequence[int], steps: int) -> int:
+        return sum(self.compiled.values.rows(v) for v in values) * steps * self._row
+
+    def _cost(self, op: Op, steps: int) -> Cost:
+        rows, item = steps * self.layout.batch, self.layout.dtype.itemsize
+        return layer_cost(op.attr.node, self._layer(op), self.layout.shapes, rows, item)
+
+    def _forward(self, op: Op, steps: int) -> int:
+        """Copies of what an opaque layer takes, what it gives, and its own scratch."""
+        taken = () if takes_symbols(op) else op.args
+        given = () if self._layer(op).view else op.outs
+        return self._size((*taken, *given), steps) + self._cost(op, steps).forward
+
+    def _deltas(self, op: Op, steps: int) -> int:
+        """The deltas that an opaque layer takes, if they do not wait for its parameters, and gives; its own scratch."""
+        taken = () if op.attr.layer.params else op.outs
+        given = () if takes_symbols(op) or self._layer(op).view else op.args
+        return self._size((*given, *taken), steps) + self._cost(op, steps).inputs
+
+    def _read_off(self, op: Op, length: int) -> int:
+        """An opaque layer's deltas and what it saved, of all steps, with the gradients of its parameters."""
+        symbols = NUMBER * self.layout.batch if takes_symbols(op) and op.attr.layer.keeps(()).inputs else 0
+        saved = length * (self._saved(op) + symbols)
+        return self._size(op.outs, length) + saved + self._cost(op, length).params

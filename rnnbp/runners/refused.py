@@ -1,0 +1,69 @@
+"""Cells whose kernels LLVM refuses: NumPy runs their models, unless "llvm" was asked for by name."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.model_split import recurrents
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.machine import CompileError, refuse
+from rnnbp.runners.backend import Backend, BackendLike, as_backend
+from rnnbp.support.callers import outside
+from rnnbp.support.weak import WeakKeys
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_cells: WeakKeys[Cell, bool] = WeakKeys()
+
+
+def backend_for(model: Graph, backend: BackendLike) -> Backend:
+    """The backend that runs a model: NumPy in place of "llvm", where that was not named and LLVM has refused a cell."""
+    found = as_backend(backend)
+    if not _cells or found.asked or found.name != "llvm":
+        return found
+    blocks = [node.block for node in recurrents(model)]
+    refused = any(isinstance(block, Recurrent) and block.cell in _cells for block in blocks)
+    return Backend("numpy", found.without) if refused else found
+
+
+def by_numpy_where_refused(function: Callable[P, R]) -> Callable[P, R]:
+    """Run ``function`` again by NumPy, with one warning, where LLVM refuses a cell or its code cannot be loaded.
+
+    The CompileError is raised where the backend "llvm" was asked for by name, and where an argument is an iterator,
+    which has been read.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        while True:
+            try:
+                return function(*args, **kwargs)
+            except CompileError as error:
+                if as_backend(kwargs.get("backend")).asked or not _noted(error):  # type: ignore[arg-type]  # kwargs have no types
+                    raise
+                if any(hasattr(given, "__next__") for given in (*args, *kwargs.values())):
+                    error.add_note("NumPy will run it: call again, with a new iterator, as this one has been read")
+                    raise
+
+    return run
+
+
+def _noted(error: CompileError) -> bool:
+    """Whether it is news that LLVM refuses this; then a warning says so."""
+    cell = None if error.cell is None else error.cell()
+    if cell is None:
+        return refuse(str(error))
+    if cell in _cells:
+        return False
+    _cells[cell] = True
+    text = (
+        f"{cell}: NumPy runs models of this cell, which is slower, as {error}; RNNBP_BACKEND=numpy makes that a choice"
+    )
+    warnings.warn(text, RuntimeWarning, stacklevel=outside())
+    return True

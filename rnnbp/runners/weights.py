@@ -1,0 +1,50 @@
+"""Weights as a step program reads them, put together from parameters, and their gradients taken apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rnnbp.compiler.code import Matrix, Vector
+from rnnbp.numerics import Array
+from rnnbp.runners.interpreter.run import Accumulator
+
+
+def weights_of(matrix: Matrix, dtype: np.dtype[Any]) -> Array:
+    """The weights of a matrix, put together."""
+    found = np.empty(matrix.shape, dtype)
+    whole, at = found.T if matrix.turned else found, 0
+    for lane in matrix.lanes:  # into their place: weights may be most of what a run holds
+        part = lane.owner[lane.key][lane.start : lane.stop]
+        np.multiply(part, dtype.type(lane.factor), out=whole[at : at + lane.count])
+        at += lane.count
+    return found
+
+
+def vector_of(vector: Vector, dtype: np.dtype[Any]) -> Array:
+    """The elements of a vector, added up."""
+    found, at = np.zeros(vector.count, dtype), 0
+    for n, parts in vector.lanes:
+        for part in parts:
+            given = part.owner[part.key][part.start : part.stop]
+            found[at : at + n] += given if part.factor == 1 else given * dtype.type(part.factor)
+        at += n
+    return found
+
+
+def spread(matrix: Matrix, product: Array, grads: Accumulator) -> None:
+    """Add the gradients of stacked weights to those of the parameters."""
+    at = 0
+    for lane in matrix.lanes:
+        grads.at(lane.owner, lane.key)[lane.start : lane.stop] += product[at : at + lane.count]
+        at += lane.count
+
+
+def spread_vector(vector: Vector, sums: Array, grads: Accumulator) -> None:
+    """The same of an added vector."""
+    at = 0
+    for n, parts in vector.lanes:
+        for part in parts:
+            grads.at(part.owner, part.key)[part.start : part.stop] += sums[at : at + n]
+        at += n

@@ -1,0 +1,59 @@
+"""Memory that the actions of a run use one after the other: taken from the system once, not for every chunk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from rnnbp.memory_pool import Reuse
+from rnnbp.numerics import Array, Shape
+
+ALIGNMENT = 64
+"""Bytes of a cache line, on which every array begins."""
+
+
+def workspace_bytes(shapes: Iterable[Shape], dtype: np.dtype[Any]) -> int:
+    """What arrays of these shapes take together."""
+    return sum(_aligned(math.prod(shape) * dtype.itemsize) for shape in shapes)
+
+
+class Workspace:
+    """One block of memory; each ``carve`` gives it out anew. And the threads of those that share it."""
+
+    def __init__(self, arrays: Reuse | None = None, threads: int = 1) -> None:
+        self.memory = np.empty(0, np.uint8)
+        self._carved: dict[Any, dict[str, Array]] = {}
+        self._arrays = Reuse() if arrays is None else arrays
+        self.threads = threads
+        """Those that kernels may use, counted when a run begins."""
+
+    def new(self, shape: Shape, dtype: np.dtype[Any], *, brief: bool = False) -> Array:
+        """An array of its own; ``brief`` as ``Reuse.new`` has it."""
+        return self._arrays.new(shape, dtype, brief=brief)
+
+    def reserve(self, nbytes: int) -> None:
+        """Have at least this many bytes."""
+        if nbytes > self.memory.nbytes:
+            self._carved.clear()
+            self.memory = np.empty(0, np.uint8)  # the old block goes before the new one comes
+            self.memory = self.new((nbytes,), np.dtype(np.uint8))
+
+    def carve(self, shapes: Mapping[str, Shape], dtype: np.dtype[Any]) -> dict[str, Array]:
+        """Arrays of these shapes, good until the next call; the block grows if it must."""
+        key = dtype, *shapes.items()
+        if key not in self._carved:
+            self.reserve(workspace_bytes(shapes.values(), dtype))
+            found, at = {}, 0
+            for name, shape in shapes.items():
+                nbytes = math.prod(shape) * dtype.itemsize
+                found[name] = self.memory[at : at + nbytes].view(dtype).reshape(shape)
+                at += _aligned(nbytes)
+            self._carved[key] = found
+        return dict(self._carved[key])
+
+
+def _aligned(nbytes: int) -> int:
+    return -(-nbytes // ALIGNMENT) * ALIGNMENT

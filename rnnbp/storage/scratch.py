@@ -1,0 +1,110 @@
+"""Files without a name, for what is not held in memory: gone when they are closed, or the process ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from typing import IO, Any
+
+from rnnbp.storage import PathLike
+from rnnbp.support.descriptors import open_file
+
+MOUNTS = "/proc/self/mountinfo"
+"""Linux's list of what is mounted; other systems have none."""
+IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs", "hugetlbfs"})
+"""Kinds of file systems that hold their files in memory."""
+WORTH = 2**20
+"""Bytes in memory that are worth a warning."""
+
+_warned: set[int] = set()
+"""The devices that were warned of."""
+
+
+class ScratchFile:
+    """Bytes at offsets of a file that is made at the first write. Unbuffered, so that closing it writes nothing.
+
+    Warns once for a folder whose files are held in memory, when there is more than a little in it. Raises OSError as
+    the system does.
+    """
+
+    def __init__(self, folder: PathLike | None) -> None:
+        self.folder = folder
+        self.file: IO[bytes] | None = None
+        self._looked = False
+
+    @property
+    def place(self) -> Path:
+        """The folder."""
+        return Path(self.folder or tempfile.gettempdir())
+
+    def open(self) -> None:
+        """Make the file, if it is not there."""
+        if self.file is None:
+            self.file = nameless(self.place)
+
+    def write(self, start: int, data: memoryview) -> None:
+        """Write all of ``data``, of bytes."""
+        self.open()
+        file: Any = self.file
+        file.seek(start)
+        end = start + data.nbytes
+        while data:
+            data = data[file.write(data) :]
+        if end >= WORTH and not self._looked:
+            self._looked = True
+            _warn_of_memory(file, self.place)
+
+    def read(self, start: int, data: memoryview) -> bool:
+        """Fill ``data``; gives whether the file had so much."""
+        file: Any = self.file
+        file.seek(start)
+        while data:
+            count = file.readinto(data)
+            if not count:
+                return False
+            data = data[count:]
+        return True
+
+    def close(self) -> None:
+        """Remove it."""
+        if self.file is not None:
+            with contextlib.suppress(OSError):
+                self.file.close()
+
+
+def nameless(folder: Path) -> IO[bytes]:
+    """A new file that no interrupt leaves open, as ``tempfile.TemporaryFile`` may."""
+    if hasattr(os, "O_TMPFILE"):
+        with contextlib.suppress(OSError):  # a file system without such files
+            return open_file(folder, os.O_TMPFILE | os.O_RDWR | os.O_EXCL | os.O_CLOEXEC, "rb+", 0o600)
+    return tempfile.TemporaryFile(dir=folder, prefix="rnnbp-", buffering=0)
+
+
+def _warn_of_memory(file: IO[bytes], place: Path) -> None:
+    """Warn, once for a device, where a file is held in memory."""
+    device = os.fstat(file.fileno()).st_dev
+    if device not in _warned and (kind := _in_memory(device)) is not None:
+        _warned.add(device)
+        warnings.warn(
+            f"{place} is a {kind}: what goes to disk there, streams and checkpoints, is held in memory, and no budget "
+            f"counts it; give folder=, or set TMPDIR, to a folder on a disk",
+            stacklevel=2,
+        )
+
+
+def _in_memory(device: int) -> str | None:
+    """The kind of file system of a device, if it holds files in memory; None where that is not known."""
+    try:
+        wanted = f"{os.major(device)}:{os.minor(device)}"
+        with open(MOUNTS, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                mount, _, described = line.partition(" - ")  # ids, device, folder, options - kind, source, options
+                kind = described.split(" ", 1)[0]
+                if mount.split(" ")[2:3] == [wanted]:
+                    return kind if kind in IN_MEMORY else None
+    except (OSError, AttributeError):  # no such file, no such function: not Linux
+        return None
+    return None

@@ -1,0 +1,1 @@
+"""Internal: helpers without arrays, as locks across forks, bars, reprs, lazy values."""

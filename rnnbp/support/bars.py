@@ -1,0 +1,166 @@
+"""Bars of progress, by tqdm, that neither a fork nor an interrupt can lock."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from tqdm import std
+
+from rnnbp.support import forks
+from rnnbp.support.notebook import Output, in_notebook
+
+if TYPE_CHECKING:
+    Base = std.tqdm[Any]
+else:
+    Base = std.tqdm
+
+_shared: Any = getattr(std, "TqdmDefaultWriteLock", None)
+"""The lock of tqdm's own bars: two in one, for processes and for threads."""
+_threads: Any = getattr(_shared, "th_lock", None) or threading.RLock()
+forks.hold(_threads)  # a thread that draws a bar must not leave it locked in a child
+
+
+class Bar(Base):
+    """tqdm's bar, under the lock that tqdm has for the threads of one process, and without tqdm's own thread.
+
+    tqdm's bars take a lock first that child processes share. A child that is forked while another thread has it
+    counts itself as its owner and never gives it back, so that all wait forever; so does one that is killed while it
+    draws. Both kinds of bar know of each other, and share the lines of a terminal. A lock that was set with
+    ``tqdm.set_lock`` is used as it is.
+    """
+
+    monitor_interval = 0
+    """No thread that looks for bars that stand still: with ``miniters=1``, each update looks at the clock."""
+    _lock: ClassVar[Any]
+
+    def __init__(self, *, total: int | None, **look: Any) -> None:
+        super().__init__(total=total, miniters=1, **look)
+
+    __del__ = staticmethod(tuple)  # type: ignore[assignment]  # tqdm's is a method
+    """Nothing: bars are closed by ``with``, and an interrupt in a finaliser of Python's would be lost."""
+
+    @classmethod
+    def get_lock(cls) -> Any:
+        """The lock that is held while bars are drawn; the thread that has it may take it again."""
+        present = getattr(std.tqdm, "_lock", None)
+        cls._lock = _threads if present is None or isinstance(present, _shared or ()) else present
+        return cls._lock
+
+    def refresh(self, nolock: bool = False, lock_args: object = None) -> None:
+        """Draw the bar; it is unlocked after an interrupt too."""
+        if nolock:
+            super().refresh(nolock=True)
+            return
+        with self.get_lock():
+            super().refresh(nolock=True)
+
+    @classmethod
+    def write(cls, s: str, file: Any = None, end: str = "\n", nolock: bool = False) -> None:
+        """Print a line above the bars; they are unlocked after an interrupt too."""
+        if nolock:
+            super().write(s, file=file, end=end, nolock=True)
+            return
+        with cls.get_lock():
+            super().write(s, file=file, end=end, nolock=True)
+
+
+SHORT = "{l_bar}{bar:16}{r_bar}"
+"""The look of a bar where nobody says how wide a line may be: what it counts is always whole."""
+
+
+class _Nowhere:
+    """A file that keeps nothing."""
+
+    encoding = "utf-8"
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+class NotebookBar(Bar):
+    """A bar in the output of a notebook's cell: one line, which is replaced as the work goes on."""
+
+    def __init__(self, *, total: int | None, **look: Any) -> None:
+        self._output = Output()
+        super().__init__(total=total, **{"bar_format": SHORT} | look | {"file": _Nowhere(), "dynamic_ncols": False})
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Show it; where other bars are does not matter."""
+        self._output.show(str(self) if msg is None else msg)
+
+
+def bar(total: int | None, **look: Any) -> Bar:
+    """A bar where the user sees it: in the cell of a notebook, else on stderr. ``look`` is tqdm's."""
+    return (NotebookBar if in_notebook() else Bar)(total=total, disable=sys.stderr is None, **look)
+
+
+def wanted(progress: bool | None) -> bool:
+    """Whether to show a bar; None shows it on a terminal and in a notebook only."""
+    if progress is not None:
+        return progress
+    try:
+        return in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+    except (AttributeError, OSError, ValueError):  # it is closed, or no file
+        return False
+
+
+def note(progress: bool | None, text: str) -> None:
+    """Write a line above the bars: on stderr, or in the cell of a notebook, where stderr is red and this is no
+    error. Not with a ``progress`` of False."""
+    file = sys.stdout if in_notebook() else sys.stderr
+    if progress is not False and file is not None:
+        with suppress(OSError, ValueError):  # it is closed
+            Bar.write(text, file=file)
+
+
+LATE = 1.0
+"""Seconds after which a call shows the bar that nobody asked for: shorter ones are often many, in a loop."""
+
+
+class LateBar:
+    """A bar that appears when its work has taken a while, and that short work never shows.
+
+    Args:
+        after: seconds; 0 shows it at once, and its last state stays.
+    """
+
+    def __init__(self, total: int | None, *, after: float = 0, **look: Any) -> None:
+        self.total, self.look = total, {"leave": not after} | look
+        self.done, self.began = 0, time.monotonic()
+        self.due = self.began + after
+        self.bar = None if after else bar(total, **self.look)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def update(self, count: int, note: str = "") -> None:
+        """Take note of work done; ``note`` follows the bar."""
+        self.done += count
+        if self.bar is None and time.monotonic() >= self.due:
+            self.bar = self._appear()
+        if self.bar is not None:
+            self.bar.set_postfix_str(note, refresh=False)
+            self.bar.update(self.done - self.bar.n)
+
+    def _appear(self) -> Bar:
+        """A bar that counts its time from when the work began, and is drawn at its first update."""
+        found = bar(self.total, delay=1e-9, **self.look)
+        found.start_t -= time.monotonic() - self.began
+        found.last_print_t = found.start_t
+        return found
+
+
+def late(progress: bool | None, total: int | None, **look: Any) -> AbstractContextManager[LateBar | None]:
+    """A bar: True at once, None late and where a user sees it, else none."""
+    return LateBar(total, after=0 if progress else LATE, **look) if wanted(progress) else nullcontext()

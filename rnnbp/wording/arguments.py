@@ -1,0 +1,201 @@
+"""Arguments that a function does not take: its error says what to give instead.
+
+Python's own says that there is no such argument. Here it names the way around what is not there yet, what the
+argument is called in this library, or the nearest name, and all that there are.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from rnnbp.missing import cure_of_count, way_around
+from rnnbp.support.nearest import hint
+from rnnbp.support.tracebacks import shorten
+from rnnbp.wording.synonyms import synonym
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Parameter = inspect.Parameter
+LAYERS = ("rnnbp.layers", "rnnbp.graph.cells")
+"""Modules whose classes are built from numbers, and called on values."""
+VALUES = "rnnbp.graph.values"
+TRANSPARENT = ("rnnbp.support.ieee", "rnnbp.wording.arguments")
+"""Modules whose decorators hand on all arguments as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a function takes, self apart."""
+
+    names: tuple[str, ...]
+    """Of all arguments."""
+    places: tuple[str, ...]
+    """Those that may be given without their names."""
+    needed: tuple[str, ...]
+    """Those that must be given."""
+    open: bool
+    """True if there is no limit to arguments without names."""
+
+
+def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a function, or a method, so that its errors about arguments say what to give instead.
+
+    ``more`` are the names that it takes as ``**options``; without any it takes all, and whoever gets
+    them checks them. Raises TypeError when it is called with an argument that it does not take.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        plain = inspect.unwrap(function)
+        method = next(iter(inspect.signature(plain).parameters), "") == "self"
+        has = signature_of(plain, more, method=method)
+        name = function.__qualname__ if method else function.__name__
+
+        @wraps(function)
+        def checked(*args: P.args, **options: P.kwargs) -> R:
+            try:
+                if has is not None:
+                    _check(name, has, args[method:], options)
+                return function(*args, **options)
+            except Exception as error:
+                shorten(error)
+                raise
+
+        return checked
+
+    return decorate
+
+
+def method_takes(what: str, ways: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """``takes`` for a method, called ``what`` in errors; ``ways`` says what to do instead of giving an argument."""
+
+    def decorate(method: Callable[P, R]) -> Callable[P, R]:
+        has = signature_of(inspect.unwrap(method), method=True)
+
+        @wraps(method)
+        def checked(*args: P.args, **options: P.kwargs) -> R:
+            try:
+                if has is not None:
+                    _check_ways(what, has, ways, options)
+                    _check(what, has, args[1:], options)
+                return method(*args, **options)
+            except Exception as error:
+                shorten(error)
+                raise
+
+        return checked
+
+    return decorate
+
+
+def _check_ways(what: str, has: Signature, ways: Mapping[str, str], options: Mapping[str, Any]) -> None:
+    for name in options:
+        if name in ways and name not in has.names:
+            raise TypeError(f"{what}: unknown option {name!r}; {ways[name]}")
+
+
+class Named:
+    """What classes share whose constructors say what to give instead of an argument that they do not take."""
+
+    __slots__ = ()
+    if not TYPE_CHECKING:  # which looks at __init__
+
+        def __new__(cls, *args: object, **options: object) -> Any:
+            if args or options:  # there are none when an object is copied
+                check_init(cls.__name__, cls.__init__, args, options)
+            return super().__new__(cls)
+
+
+class _OfInit:
+    """``inspect.signature`` of a class is that of its ``__init__``, in Python 3.11 too."""
+
+    def __get__(self, instance: object, kind: type[Any]) -> inspect.Signature:
+        if instance is not None:
+            raise AttributeError("__signature__")
+        if kind.__init__ is object.__init__:
+            return inspect.Signature()
+        found = inspect.signature(kind.__init__)
+        return found.replace(parameters=list(found.parameters.values())[1:])
+
+
+Named.__signature__ = _OfInit()  # type: ignore[attr-defined]  # not among __slots__
+
+
+def check_init(what: str, init: Callable[..., Any], args: tuple[object, ...], options: Mapping[str, Any]) -> None:
+    """Raise TypeError where ``init``, the ``__init__`` of a class called ``what``, does not take a
+    call's arguments, ``args`` those without names."""
+    if has := Signature((), (), (), open=False) if init is object.__init__ else signature_of(init, method=True):
+        if args and str(getattr(init, "__module__", "")).startswith(LAYERS):
+            _check_built(what, has, args)
+        _check(what, has, args, options)
+
+
+def _check_built(what: str, has: Signature, args: tuple[object, ...]) -> None:
+    """Raise TypeError for a layer that is built from what it is to be called on."""
+    called = [each for each in args if type(each).__module__ == VALUES]
+    if called or any(hasattr(each, "shape") for each in args[len(has.places) :]):
+        own, on = "..." if has.open else ", ".join(has.needed), "a, b" if len(called) > 1 else "h"
+        raise TypeError(f"{what}: a layer is built first, and then called on values: {what}({own})({on})")
+
+
+def _check(what: str, has: Signature, args: tuple[object, ...], options: Mapping[str, Any]) -> None:
+    n_args = len(args)
+    for name in options:
+        if name not in has.names:
+            raise unknown_option(what, name, has.names)
+    if n_args > len(has.places) and not has.open:
+        others = [name for name in has.names if name not in has.places]
+        cure = cure_of_count(what, args) or (f"name the others, as {others[0]}=" if others else "leave out the rest")
+        own = ", ".join(has.places) or "nothing"
+        raise TypeError(f"{what}: takes {own} by position, found {n_args} arguments; {cure}")
+    given = {*has.places[:n_args], *options}
+    if missing := [name for name in has.needed if name not in given]:
+        raise TypeError(f"{what}: {', '.join(missing)} missing; give {what}({', '.join(has.needed)})")
+
+
+def unknown_option(what: str, name: str, known: Collection[str]) -> TypeError:
+    """The error of an argument ``name`` that ``what`` does not take."""
+    unknown = f"{what}: unknown option {name!r}"
+    if own := synonym(name, known):
+        return TypeError(f"{unknown}, it is called {own!r} here; it takes {', '.join(known)}")
+    if way := way_around(what, name):
+        return TypeError(f"{unknown}; {way}")
+    return TypeError(f"{unknown}{hint(name, known)}; it takes {', '.join(known) or 'none'}")
+
+
+def signature_of(function: Callable[..., Any], more: tuple[str, ...] = (), *, method: bool = False) -> Signature | None:
+    """What a function takes, of a method less its object; None where that cannot be told.
+
+    ``more`` are the names that it takes as ``**options``.
+    """
+    try:
+        found = inspect.signature(_plain(function), follow_wrapped=False).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    kinds = [p.kind for p in found]
+    if Parameter.VAR_KEYWORD in kinds and not more:
+        return None
+    single = [p for p in found if p.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)]
+    single = single[1:] if method else single
+    names = [p.name for p in single if p.kind is not Parameter.POSITIONAL_ONLY]
+    return Signature(
+        (*names, *(name for name in dict.fromkeys(more) if name not in names)),
+        tuple(p.name for p in single if p.kind is not Parameter.KEYWORD_ONLY),
+        tuple(p.name for p in single if p.default is Parameter.empty),
+        Parameter.VAR_POSITIONAL in kinds,
+    )
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function without those decorators that hand on all arguments as they are; others may take more."""
+    while getattr(function, "__globals__", {}).get("__name__") in TRANSPARENT and "__wrapped__" in vars(function):
+        function = vars(function)["__wrapped__"]
+    return function
+
+
+def parameters_of(kind: type[Any]) -> tuple[str, ...]:
+    """The names of the arguments that a class is built with, for a function that hands its options on."""
+    return tuple(inspect.signature(kind).parameters)

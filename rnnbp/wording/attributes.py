@@ -1,0 +1,168 @@
+"""Names that a module of this library does not have: the error says where that is, or what it is called here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import NoReturn
+
+from rnnbp.support.nearest import hint
+from rnnbp.wording.instead import CPU
+from rnnbp.wording.other_initializers import OURS as DRAWS
+from rnnbp.wording.other_losses import NOT_HERE, OWN
+from rnnbp.wording.other_losses import OURS as LOSSES
+from rnnbp.wording.unsupported import METHODS
+
+RECURRENT = "both directions are not there yet; help('rnnbp.missing') has the lines that do it"
+PADDING = "pad, and give a mask or Sequences(x, target, lengths=lengths, ...); help('rnnbp.missing') has more"
+STACK = "give several layers to Sequential"
+CELL = "{name} is the attribute cell of a layer, as rnnbp.LSTM(3, 4).cell"
+INSTEAD = {
+    "Bidirectional": RECURRENT,
+    "BiLSTM": RECURRENT,
+    "BiGRU": RECURRENT,
+    "LSTMCell": CELL,
+    "GRUCell": CELL,
+    "RNNCell": CELL,
+    "StackedRNNCells": STACK,
+    "MultiRNNCell": STACK,
+    "ModuleList": STACK,
+    "TimeDistributed": "every layer acts on each step: put it into a Sequential as it is",
+    "Masking": PADDING,
+    "pack_padded_sequence": PADDING,
+    "pad_packed_sequence": PADDING,
+    "pad_sequence": PADDING,
+    "Module": "a network is a Sequential or a Graph, a layer of your own a Layer, a step of your own a Cell",
+    "Model": "a network of several paths is a Graph",
+    "Lambda": "a layer of your own is a Layer; help('rnnbp.missing') has the lines",
+    "Activation": "each is a layer: Tanh(), Sigmoid(), ReLU()",
+    "BatchNorm": "there is LayerNorm",
+    "BatchNorm1d": "there is LayerNorm",
+    "BatchNormalization": "there is LayerNorm",
+    "Attention": "there is none yet",
+    "MultiheadAttention": "there is none yet",
+    "GaussianNoise": "there is none yet; help(rnnbp.layers.dropout) shows a random layer",
+    "DataLoader": "batches come from a source: Sequences, Windows, Examples or Batches",
+    "TensorDataset": "batches come from a source: Sequences, Windows, Examples or Batches",
+    "tensor": "arrays are NumPy's",
+    "Tensor": "arrays are NumPy's",
+    "no_grad": "rnnbp.predict computes no gradients",
+    "EarlyStopping": "fit and Trainer take patience=, with validation=",
+    "ModelCheckpoint": "fit and Trainer take folder=, with snapshot_every=",
+    "ExponentialLR": "any function of the step is a learning rate: lambda step: 1e-3 * 0.99**step",
+    "LambdaLR": "any function of the step is a learning rate",
+    "save": "weights are saved by rnnbp.save_weights(model, path)",
+    "load": "weights are loaded by rnnbp.load_weights(model, path)",
+    "train": "training is rnnbp.fit(model, data, loss), or rnnbp.Trainer",
+    "SiLU": "write x * Sigmoid()(x) of a value x, in a Graph or Cell",
+    "random": "layers and sources take rng=, fit and Trainer seed=",
+    "ModuleDict": STACK,
+    "Checkpoint": "fit and Trainer take folder=, with snapshot_every=; checkpoint= of bptt is a schedule or a budget",
+    "TensorBoard": "fit and Trainer take folder=, where metrics are lines of JSON, and callbacks=",
+    "CSVLogger": "fit and Trainer take folder=, where metrics are lines of JSON, and callbacks=",
+    "callbacks": "fit and Trainer take callbacks=, functions of an event, and patience= for early stopping",
+    "Callback": "fit and Trainer take callbacks=, functions of an event",
+    "Parameter": "a layer of your own has its arrays in params: help(rnnbp.Layer)",
+    "nn": "layers are in rnnbp itself, as rnnbp.LSTM and rnnbp.Dense; losses in rnnbp.losses",
+    "functional": "layers are classes, as rnnbp.Tanh(); losses are in rnnbp.losses",
+    "regularizers": "decay is the optimiser's: rnnbp.optim.AdamW(model, weight_decay=0.01)",
+    "metrics": "fit, Trainer and evaluate take metrics=, as metrics=['accuracy']",
+    "Accuracy": "fit, Trainer and evaluate take metrics=['accuracy']",
+    "models": "networks are rnnbp.Sequential and rnnbp.Graph",
+    "utils": "files are rnnbp.save_weights and rnnbp.load_weights; batches come from rnnbp.Sequences",
+    "data": "batches come from a source: Sequences, Windows, Examples or Batches",
+    "Dataset": "batches come from a source: Sequences, Windows, Examples or Batches",
+    "manual_seed": "layers and sources take rng=, fit and Trainer seed=",
+    "set_seed": "layers and sources take rng=, fit and Trainer seed=",
+    "seed": "layers and sources take rng=, fit and Trainer seed=",
+    "cuda": CPU,
+    "device": CPU,
+    "from_numpy": "arrays are NumPy's",
+    "load_state_dict": "it is rnnbp.load_weights(model, path), or model.params.update(arrays)",
+    "save_model": "weights are saved by rnnbp.save_weights(model, path)",
+    "load_model": "weights are loaded by rnnbp.load_weights(model, path) into a model that is built as it was",
+    "summary": "it is a method: print(model.summary())",
+    "compile": "nothing is compiled before; fit(model, data, loss, 'adam') takes loss and optimiser",
+    "grad": "rnnbp.bptt(model, x, target, loss).grads has the gradients",
+    "backward": "rnnbp.bptt(model, x, target, loss).grads has the gradients",
+    "to_categorical": "CrossEntropy takes class numbers as they are",
+    "one_hot": "it is a layer, OneHot(n); CrossEntropy takes class numbers as they are",
+    "Transformer": "there is none yet",
+    "TransformerEncoder": "there is none yet",
+    "lr_scheduler": "schedules are in rnnbp.optim: StepDecay, Cosine, WarmUp, OnPlateau",
+    "schedulers": "schedules are in rnnbp.optim: StepDecay, Cosine, WarmUp, OnPlateau",
+    "OneCycleLR": "there are WarmUp and Cosine: WarmUp(Cosine(1e-3, steps=1000), steps=100)",
+    "MultiStepLR": "any function of the step is a learning rate",
+    "ExponentialDecay": "any function of the step is a learning rate: lambda step: 1e-3 * 0.99**step",
+    "LearningRateScheduler": "fit takes learning_rate=, any function of the step",
+    "Momentum": "it is SGD(model, momentum=0.9)",
+}
+"""By the names of other libraries."""
+CALLED = {
+    "Linear": "Dense",
+    "SimpleRNN": "RNN",
+    "LayerNormalization": "LayerNorm",
+    "Concatenate": "Concat",
+    "ReduceLROnPlateau": "optim.OnPlateau",
+    "StepLR": "optim.StepDecay",
+    "CosineAnnealingLR": "optim.Cosine",
+    "clip_grad_norm_": "optim.clip_norm",
+    "clip_grad_norm": "optim.clip_norm",
+    "clip_grad_value_": "optim.clip_value",
+    "init": "initializers",
+    "optimizers": "optim",
+    "LinearLR": "optim.WarmUp",
+    "LinearWarmup": "optim.WarmUp",
+    "CosineDecay": "optim.Cosine",
+    "zeros_": "initializers.constant(0)",
+    "Zeros": "initializers.constant(0)",
+    "ones_": "initializers.constant(1)",
+    "Ones": "initializers.constant(1)",
+}
+"""What has another name elsewhere, by that: its place in this package."""
+CALLED = {other: f"initializers.{own}" for own, others in DRAWS.items() for other in others.split()} | CALLED
+CALLED |= {other: f"losses.{own}" for own, others in LOSSES.items() for other in others.split()}
+INSTEAD |= dict.fromkeys(NOT_HERE.split(), OWN)
+PLACES = ("rnnbp", "rnnbp.optim", "rnnbp.losses", "rnnbp.schedules", "rnnbp.train")
+"""Modules with names of their own."""
+
+
+def refusing(
+    module: str, known: Iterable[str], elsewhere: Mapping[str, Iterable[str]] | None = None
+) -> Callable[[str], NoReturn]:
+    """The ``__getattr__`` of a module with these names: its errors say what there is instead.
+
+    ``elsewhere`` are the names of other modules.
+    """
+    known, others = list(known), {where: list(names) for where, names in (elsewhere or {}).items()}
+
+    def refuse(name: str) -> NoReturn:
+        """Raise AttributeError."""
+        raise AttributeError(f"module {module!r} has no attribute {name!r}{_instead(module, name, known, others)}")
+
+    return refuse
+
+
+def _instead(module: str, name: str, known: list[str], others: Mapping[str, list[str]]) -> str:
+    if name.startswith("_"):
+        return ""
+    for where, names in others.items():
+        if name in names:
+            return f"; it is {where}.{name}"
+    for where in PLACES:
+        if where != module and name in getattr(sys.modules.get(where), "__all__", ()):
+            return f"; it is {where}.{name}"
+    if name in CALLED:
+        place = f"rnnbp.{CALLED[name]}"
+        owner, _, own = place.rpartition(".")
+        return f"; it is called {own if owner == module else place} here"
+    if name in INSTEAD:
+        return f"; {INSTEAD[name].format(name=name)}"
+    if name in METHODS:
+        return f"; of symbolic values: {METHODS[name]}"
+    if near := hint(name, known):
+        return near
+    for where, names in others.items():
+        if near := hint(name, names):
+            return f"{near[:-1]} in {where}?"
+    return ""
