@@ -30,6 +30,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return found.err.splitlines()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("start", [script, with_trainer])
 def test_a_mistyped_folder_is_said(tmp_path: Path, start: Any, capsys: pytest.CaptureFixture[str]) -> None:
     script(tmp_path / "lstm-64", progress=False)

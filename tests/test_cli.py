@@ -470,6 +470,7 @@ def test_a_model_that_cannot_be_used(damage: str, capsys: pytest.CaptureFixture[
     assert re.fullmatch(f"rnnbp: {expected}", line), line
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("which", ["kind", "architecture", "nonsense", "size", "snapshot"])
 def test_a_model_of_another_kind(which: str, capsys: pytest.CaptureFixture[str]) -> None:
     architecture = Architecture(units=4, embedding=2)

@@ -71,6 +71,7 @@ def test_the_history_of_an_interrupted_fit_is_the_trainers() -> None:
     assert run.history.steps > 3
 
 
+@pytest.mark.quick
 def test_the_history_of_a_trainer_that_has_not_begun_and_of_one_that_failed() -> None:
     run = trainer()
     assert repr(run.history) == "History: 0 steps in 0 s, going on"
@@ -81,6 +82,7 @@ def test_the_history_of_a_trainer_that_has_not_begun_and_of_one_that_failed() ->
     assert run.history.reason == "error"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("measured", [rb.memory.measure, rb.memory.high_water])
 def test_a_block_that_is_being_measured_can_be_printed(measured: Any) -> None:
     with measured() as used:

@@ -48,6 +48,7 @@ AXES: dict[str, tuple[Callable[[], Any], Any, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("case", AXES)
 def test_other_axes(case: str) -> None:
     model, x, text = AXES[case]

@@ -72,6 +72,7 @@ SILENT: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("case", ONE_STEP)
 def test_steps_that_became_sequences_are_noticed(case: str) -> None:
     text = r"x has shape \(1, 90, 2\), which is one step of 90 sequences.*trained on .* x\.swapaxes\(0, 1\)"

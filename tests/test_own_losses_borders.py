@@ -91,6 +91,7 @@ def test_weights_need_values_of_steps() -> None:
         run(rb.losses.WholeSequence(squares), mask=MASK)
 
 
+@pytest.mark.quick
 def test_a_penalty_has_no_target() -> None:
     def penalty(y: Any, target: Any) -> Any:
         assert target is None
@@ -122,6 +123,7 @@ def test_values_of_another_shape(values: Any, cure: str) -> None:
         run(rb.losses.PerStep(lambda y, t: (values(y), y)), chunk=7)
 
 
+@pytest.mark.quick
 def test_a_missing_target_is_named_by_its_step() -> None:
     target = TARGET.copy()
     target[33, 1, 0] = np.nan
