@@ -25,8 +25,8 @@ from rnnbp.compare.table import SLOWEST, row_cells, shown
 from rnnbp.compare.timeline import Held, Line
 from rnnbp.inputs.problem import as_model
 from rnnbp.planning.budget import with_margin
-from rnnbp.planning.forecast import sizes_of
 from rnnbp.planning.objects import always
+from rnnbp.planning.run_sizes import sizes_of
 
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
 COSTS = rb.Costs(dict.fromkeys(STEP, 0.5), STEP)

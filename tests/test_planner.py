@@ -14,12 +14,12 @@ import rnnbp as rb
 from rnnbp.inputs.problem import as_model
 from rnnbp.planning.budget import SPARE, parse_budget
 from rnnbp.planning.costs import Costs
-from rnnbp.planning.forecast import sizes_of
+from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.support.memo import Recent
 from tests import models
 from tests.schedule_checks import figures
 
-calibration = import_module("rnnbp.planning.calibration")
+calibration = import_module("rnnbp.bptt.calibration")
 settle = import_module("rnnbp.bptt.resolve")
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
@@ -220,7 +220,7 @@ def test_a_plan_for_other_chunks_is_refused() -> None:
 
 def test_costs_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock that only the actions move, each by a line of its own, the costs are these lines."""
-    module, clock = import_module("rnnbp.planning.calibration"), [0.0]
+    module, clock = import_module("rnnbp.bptt.calibration"), [0.0]
     lines = {kind: (1e-4 * k, 1e-5 * step) for k, (kind, step) in enumerate(STEP.items(), 1)}
 
     def moving(self: Any, *args: Any, fixed: float, step: float, method: Any) -> Any:

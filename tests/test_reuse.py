@@ -23,7 +23,7 @@ from rnnbp.support.memo import Recent
 
 pytestmark = pytest.mark.long
 
-calibration = import_module("rnnbp.planning.calibration")
+calibration = import_module("rnnbp.bptt.calibration")
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
 COSTS = rb.Costs(dict.fromkeys(STEP, 0.5), STEP)
 T, B, N = 96, 16, 64

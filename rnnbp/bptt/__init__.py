@@ -1,13 +1,14 @@
 """Backpropagation through time: runs a schedule over a model, chunk by chunk."""
 
+from rnnbp.bptt.calibration import calibrate
 from rnnbp.bptt.engine import bptt
 from rnnbp.bptt.inference import backprop, evaluate, predict
+from rnnbp.bptt.planner import plan
 from rnnbp.bptt.results import Gradients, Stats
 from rnnbp.planning.budget import BudgetError
-from rnnbp.planning.calibration import calibrate
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast
-from rnnbp.planning.plan import Plan, plan
+from rnnbp.planning.plan import Plan
 from rnnbp.planning.summarize import summarize
 from rnnbp.runners.backend import Backend
 

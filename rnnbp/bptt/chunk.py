@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from rnnbp.bptt import last_steps
-from rnnbp.bptt.results import Accumulators, States
+from rnnbp.bptt.results import Accumulators
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.layout import Layout, layouts
 from rnnbp.graph.model_split import parts_of
@@ -25,6 +25,7 @@ from rnnbp.graph.node_calls import (
 )
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.problem import Problem
+from rnnbp.inputs.states import States
 from rnnbp.inputs.streams import Held
 from rnnbp.layers.base import Layer
 from rnnbp.memory_pool import Reuse

@@ -11,12 +11,12 @@ from typing import Any
 from rnnbp.actions import Action
 from rnnbp.bptt.chunk import Chunks
 from rnnbp.bptt.fed import note_run, warn_if_one_step
-from rnnbp.bptt.held_states import check_horizon
 from rnnbp.bptt.progress import progress_of
 from rnnbp.bptt.resolve import keeps_dx, settle
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
 from rnnbp.graph.model_split import lasting
+from rnnbp.inputs.horizon import check_horizon
 from rnnbp.inputs.objective import LossLike, Objective
 from rnnbp.inputs.padding import lost_rows
 from rnnbp.inputs.problem import Problem, as_model, pose

@@ -12,7 +12,7 @@ import numpy as np
 from rnnbp.bptt.all_steps import new_outputs
 from rnnbp.bptt.chunk import Chunks
 from rnnbp.bptt.engine import bptt
-from rnnbp.bptt.results import Gradients, States
+from rnnbp.bptt.results import Gradients
 from rnnbp.checks.arrays import REAL, as_array, plain
 from rnnbp.compensated import Total
 from rnnbp.graph.model_split import lasting, recurrents
@@ -20,6 +20,7 @@ from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.objective import LossLike, Objective, Seen
 from rnnbp.inputs.padding import lost_rows
 from rnnbp.inputs.problem import Problem, as_model, pose
+from rnnbp.inputs.states import States
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss
 from rnnbp.losses.function import FunctionLoss

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from rnnbp.bptt.planner import measured_for
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import lasting
 from rnnbp.graph.recurrent import Recurrent
@@ -17,7 +18,8 @@ from rnnbp.planning.budget import BudgetError, is_budget, margin, parse_budget, 
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import foretell
 from rnnbp.planning.objects import WAYS
-from rnnbp.planning.plan import Plan, choose, measured_for
+from rnnbp.planning.plan import Plan, choose
+from rnnbp.planning.run_sizes import sizes_of_run
 from rnnbp.planning.sizes import OWN, Sizes
 from rnnbp.schedules import Online, ScheduleLike, resized
 from rnnbp.support.memo import Recent
@@ -46,7 +48,7 @@ def settle(
     if is_budget(checkpoint):
         if chunk is not None:
             raise BudgetError(f"a budget chooses the chunks too, found chunk={chunk}; leave chunk and horizon out")
-        sizes, budget = objective.sizes(dx), parse_budget(checkpoint)
+        sizes, budget = sizes_of_run(objective, dx=dx, return_y=objective.return_y), parse_budget(checkpoint)
         if not problem.known:
             length, slots = online(sizes, budget)
             return replace(problem, chunk=length), Online(slots)
@@ -55,7 +57,7 @@ def settle(
         return problem, checkpoint
     if chunk not in (None, checkpoint.chunk):
         raise BudgetError(f"the plan is for chunks of {checkpoint.chunk} steps, found chunk={chunk}; leave chunk out")
-    _check_plan(checkpoint, problem, objective.sizes(dx))
+    _check_plan(checkpoint, problem, sizes_of_run(objective, dx=dx, return_y=objective.return_y))
     return replace(problem, chunk=min(checkpoint.chunk, problem.steps)), checkpoint
 
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
 from rnnbp import compensated
 from rnnbp.graph.network import Network, checked_parameters
+from rnnbp.inputs.states import States
 from rnnbp.naming import ByPath
 from rnnbp.numerics import Array
 from rnnbp.schedules.simulation import Simulation, cost_text
 from rnnbp.support import reprs
 from rnnbp.wording.instead import GRADIENTS, Instead
 
-States: TypeAlias = tuple[tuple[Array, ...], ...]
-"""For each Recurrent of a model, in order, its state: a tuple of arrays (B, ...)."""
 MOST = 20
 """Names that a repr looks at."""
 

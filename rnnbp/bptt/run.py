@@ -14,20 +14,24 @@ from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, 
 from rnnbp.bptt.all_steps import keep_outputs, new_outputs
 from rnnbp.bptt.chunk import Chunks, ChunkTape, DeltaStates, ThinTape
 from rnnbp.bptt.counter import Counter
-from rnnbp.bptt.held_states import Standing, cuts
-from rnnbp.bptt.results import Accumulators, Gradients, States
-from rnnbp.bptt.slots import Slots, read_ahead
+from rnnbp.bptt.results import Accumulators, Gradients
+from rnnbp.bptt.slots import Slots
 from rnnbp.bptt.stretches import stretches
 from rnnbp.compensated import Total
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.inputs.horizon import cuts
 from rnnbp.inputs.objective import Objective
 from rnnbp.inputs.problem import Problem
+from rnnbp.inputs.states import States
 from rnnbp.inputs.streams import Held
 from rnnbp.ledger import Ledger
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array
 from rnnbp.planning.forecast import OUTPUTS
+from rnnbp.planning.live_states import LiveStates
+from rnnbp.planning.run_sizes import sizes_of_run
 from rnnbp.planning.tables import reversing
+from rnnbp.schedules.read_ahead import readable_ahead
 from rnnbp.storage import PathLike
 
 
@@ -53,7 +57,7 @@ class Run:
         done: Callable[[int, Ledger], None] | None = None,
     ) -> None:
         self.problem, self.chunks, self.objective, self.horizon, self.done = problem, chunks, objective, horizon, done
-        self.sizes = objective.sizes(dx)
+        self.sizes = sizes_of_run(objective, dx=dx, return_y=objective.return_y)
         self.arriving = bool(self.sizes.target_bytes) or not objective.finished
         """Whether targets are looked at, or read, as chunks come."""
         self.tapes: dict[int, ChunkTape] = {}
@@ -76,7 +80,7 @@ class Run:
         self.ledger = Ledger([*given, *self.grads.params])
         self.slots = Slots(self.ledger, folder)
         self.ledger.hold("gradients", (self.grads.whole, self.dx, self.grads.totals, self.y))
-        self.counter, self.standing = Counter(), Standing()
+        self.counter, self.live = Counter(), LiveStates()
         self._standing, self._slot, self._deltas = 0, self.sizes.slot, self.sizes.deltas
         self.memory = memory
         memory.begin(self.ledger)
@@ -132,13 +136,13 @@ class Run:
 
     def _read_ahead(self, action: Action, after: Load) -> None:
         """Begin to read the slot of the next action, where that may be done while this one runs."""
-        ahead = read_ahead(action, after, self.slots.on_disk, (self.tapes, self.thin))
+        ahead = readable_ahead(action, after, self.slots.on_disk, (self.tapes, self.thin))
         if ahead is not None:
             self.slots.read_ahead(ahead)
 
     def _stand(self) -> None:
         """Count the states that are held now."""
-        nbytes = self.standing.nbytes(self.slots.tiers, self._slot, self._deltas)
+        nbytes = self.live.nbytes(self.slots.tiers, self._slot, self._deltas)
         if nbytes != self._standing:
             self.ledger.count("state", nbytes - self._standing)
             self._standing = nbytes
@@ -223,7 +227,7 @@ class Run:
     def _load(self, n: int) -> States:
         """The state entering chunk n: from its slot, or from a tape that begins or ends with it."""
         read = self.reads_slot(n)
-        self.standing.loaded(n if read and self.slots.tiers[n] == "ram" else None)
+        self.live.loaded(n if read and self.slots.tiers[n] == "ram" else None)
         if read:
             return self.slots.load(n)
         for tapes in (self.tapes, self.thin):
@@ -236,7 +240,7 @@ class Run:
     def _ran(self, n: int, state: States) -> States:
         self.counter.steps += self.length(n)
         last = not self.problem.x.has((n + 1) * self.problem.chunk)
-        self.standing.ran(last=last)
+        self.live.ran(last=last)
         if last:
             self.final = state
         return state
@@ -260,7 +264,7 @@ class Run:
 
     def _backward(self, n: int) -> None:
         length = self.length(n)
-        first, tabled = self.standing.first, length in self.tables
+        first, tabled = self.live.no_deltas, length in self.tables
         need, tables = reversing(self.sizes, length, self.problem.chunk, first=first, tabled=tabled)
         with self.ledger.reserve("workspace", need, self.sizes.brief(length)):
             self._settle()
@@ -282,7 +286,7 @@ class Run:
         if into is not None and into is not dx:
             into[...] = 0 if dx is None else dx
         cut = cuts(self.horizon, n * self.problem.chunk)
-        self.standing.reversed(cut=cut)
+        self.live.reversed(cut=cut)
         if cut:
             self.dstates = {number: (None,) * len(deltas) for number, deltas in self.dstates.items()}
 

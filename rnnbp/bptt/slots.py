@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import os
 import zlib
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.actions import TIERS, Action, Backward, Drop, Keep, Load, Record, Store, Tier
-from rnnbp.bptt.results import States
+from rnnbp.actions import TIERS, Tier
+from rnnbp.inputs.states import States
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Shape
 from rnnbp.storage import StorageError
@@ -166,16 +166,3 @@ def _read(future: Future[Written], buffers: States, n: int) -> States:
     if not complete or crc != written.crc:
         raise StorageError(f"checkpoint {n} on disk was damaged since it was written; check the disk, and run again")
     return buffers
-
-
-def read_ahead(
-    action: Action, after: Action | None, on_disk: Container[int], taped: Sequence[Collection[int]]
-) -> int | None:
-    """Which slot on disk may be read while ``action`` runs: that of the Load after it, if no tape has that state."""
-    if not isinstance(after, Load) or after.n not in on_disk or isinstance(action, Store | Load | Drop):
-        return None
-    freed, made = isinstance(action, Backward), isinstance(action, Record | Keep)
-    for n in (after.n, after.n - 1):
-        if (n == action.n and made) or (any(n in tapes for tapes in taped) and not (n == action.n and freed)):
-            return None
-    return after.n

@@ -16,8 +16,9 @@ from rnnbp.inputs.problem import as_model
 from rnnbp.numerics import Shape
 from rnnbp.planning import tables
 from rnnbp.planning.budget import with_margin
-from rnnbp.planning.forecast import foretell, sizes_of
+from rnnbp.planning.forecast import foretell
 from rnnbp.planning.objects import always
+from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.schedules import HSM, ISM, MSM, All, EveryK, Online, Optimal, Revolve, Sqrt, ThinTapes
 from rnnbp.support.reprs import counted, cut, safe
 

@@ -18,12 +18,11 @@ from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.streams import AT_ONCE, BLOCK, Held, Series, Stream, counted_from, series
 from rnnbp.ledger import alone
 from rnnbp.losses import Loss
-from rnnbp.losses.function import FunctionLoss, as_loss, check_loss, needs_of
+from rnnbp.losses.function import FunctionLoss, as_loss, check_loss
 from rnnbp.losses.own import Own, fitting, not_finite, read_only
 from rnnbp.machine.finite import first_bad
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, ShapeError, lies
-from rnnbp.planning.sizes import Sizes
 from rnnbp.storage import PathLike
 from rnnbp.support.lazy import cached_property
 
@@ -142,7 +141,7 @@ class Objective:
 
         Symbols are copied, and so are targets under a mask, of which those without weight are left out.
         """
-        fresh = [part for part in self._parts if part.fresh]
+        fresh = self.read_anew
         masked = self.mask is not None
         copies = [1 + (part.dtype.kind != "f") + (masked and part is self.target) for part in fresh]
         sizes = [math.prod(part.shape) * part.dtype.itemsize * n for part, n in zip(fresh, copies, strict=True)]
@@ -191,32 +190,10 @@ class Objective:
             for span in self._blocks():
                 check_weights(self.problem.x, span, self.mask.again(span))
 
-    def sizes(self, dx: bool) -> Sizes:
-        """What the actions take in bytes; ``dx`` if the gradient by x is kept."""
-        problem, x = self.problem, self.problem.x
-        plain = isinstance(x, Held) and not x.fresh and lies(x.array)
-        fresh = [part for part in self._parts if part.fresh]
-        recast = self.target is not None and self.target.dtype != problem.dtype
-        spare, rows = needs_of(self.loss, problem.dtype, masked=self.mask is not None, recast=recast)
-        return Sizes(
-            problem.model,
-            problem.x_shape,
-            problem.batch,
-            problem.dtype,
-            floats=problem.floats,
-            copied=not plain or (problem.floats and x.dtype != problem.dtype),
-            loss_spare=spare,
-            loss_rows=rows,
-            loss_brief=self.loss.brief,
-            loss_whole=self.loss.whole,
-            dx=dx,
-            return_y=self.return_y,
-            symbol_bytes=x.dtype.itemsize if x.fresh else 8,
-            backend=problem.backend,
-            settings=problem.settings,
-            training=problem.training,
-            target_bytes=sum(math.prod(part.shape) * part.dtype.itemsize for part in fresh),
-        )
+    @property
+    def read_anew(self) -> list[Series]:
+        """Those of target and mask that are read anew for each chunk: streams, and files."""
+        return [part for part in self._parts if part.fresh]
 
     def close(self) -> None:
         """Remove what streams have on disk."""

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.bptt.results import States
 from rnnbp.checks.batch_first import warn_if_known
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
@@ -20,7 +19,7 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input
 from rnnbp.inputs.axes import check_stated, likely_error, not_one_of_each, stated_shape
 from rnnbp.inputs.padding import checked
-from rnnbp.inputs.states import check_range, initial_states
+from rnnbp.inputs.states import States, check_range, initial_states
 from rnnbp.inputs.streams import Held, Series, Stream, counted_from, series
 from rnnbp.layers.base import Layer
 from rnnbp.layers.embedding import OneHot, Symbols

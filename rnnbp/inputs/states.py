@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.bptt.results import States
 from rnnbp.checks.arrays import plain
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import recurrents
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.machine.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, NonFiniteError, ShapeError
+
+States: TypeAlias = tuple[tuple[Array, ...], ...]
+"""For each Recurrent of a model, in order, its state: a tuple of arrays (B, ...)."""
 
 
 def initial_states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -> tuple[States, tuple[bool, ...], int]:

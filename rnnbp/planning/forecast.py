@@ -10,22 +10,21 @@ from itertools import chain, pairwise
 from typing import Any
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
-from rnnbp.bptt.held_states import Standing, check_horizon, cuts
-from rnnbp.bptt.slots import read_ahead
 from rnnbp.compensated import parted
-from rnnbp.graph.graph import Graph
+from rnnbp.inputs.horizon import check_horizon, cuts
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.problem import DEFAULT_CHUNK, as_model, feature_shape
-from rnnbp.losses import Loss
-from rnnbp.losses.function import needs_of
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.planning.costs import Costs
+from rnnbp.planning.live_states import LiveStates
 from rnnbp.planning.objects import ways_of
+from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.tables import reversing
 from rnnbp.runners.backend import BackendLike
-from rnnbp.runners.refused import backend_for, by_numpy_where_refused
+from rnnbp.runners.refused import by_numpy_where_refused
 from rnnbp.schedules import ScheduleLike, resolve
+from rnnbp.schedules.read_ahead import readable_ahead
 from rnnbp.schedules.simulation import Simulation, cost_text, simulate
 from rnnbp.support.ieee import restoring
 from rnnbp.wording.arguments import takes
@@ -116,37 +115,6 @@ def forecast(
     return foretell(sizes, resolve(checkpoint, chunks), steps, length, costs, horizon)
 
 
-def sizes_of(
-    model: Graph,
-    x_shape: Shape,
-    batch: int,
-    loss: LossLike | None,
-    *,
-    dx: bool = True,
-    backend: BackendLike = None,
-    training: bool = True,
-    return_y: bool = False,
-) -> Sizes:
-    """Bytes of a run with x in C order and of the model's dtype. Raises ValueError for an unknown backend."""
-    assert model.dtype is not None
-    spare, rows = needs_of(loss, model.dtype)
-    return Sizes(
-        model,
-        x_shape,
-        batch,
-        model.dtype,
-        x_shape != (),
-        loss_spare=spare,
-        loss_rows=rows,
-        loss_brief=isinstance(loss, Loss) and loss.brief,
-        loss_whole=isinstance(loss, Loss) and loss.whole,
-        dx=dx,
-        backend=backend_for(model, backend),
-        training=training,
-        return_y=return_y,
-    )
-
-
 def foretell(
     sizes: Sizes,
     schedule: Iterable[Action],
@@ -190,7 +158,7 @@ class _Balance:
             gradients=sizes.gradients(steps, parted=parted(self.last + 1, length)),
             program=sizes.program(length),
         )
-        self.standing, self.ram, self.tabled = Standing(), set[int](), set[int]()
+        self.live, self.ram, self.tabled = LiveStates(), set[int](), set[int]()
         self.disk, self.tapes, self.thin, self.rebuilt = set[int](), set[int](), set[int](), set[int]()
         self.total, self.peak, self.by_kind = self.held.total(), 0, dict[str, int]()
         self.steps: Counter[str] = Counter()
@@ -220,20 +188,20 @@ class _Balance:
             if isinstance(action, Advance | Keep | Record) and action.n == self.arrived:
                 self.arrived += 1
                 self.note(self.sizes.arriving(length))
-            if self.disk and read_ahead(action, after, self.disk, (self.tapes, self.thin)) is not None:
+            if self.disk and readable_ahead(action, after, self.disk, (self.tapes, self.thin)) is not None:
                 self.hold("read ahead", self.sizes.slot)
             self.do(action, length)
             self.stand()
 
     def stand(self) -> None:
         """Count the states that are held now."""
-        nbytes = self.standing.nbytes(self.ram, self.sizes.slot, self.sizes.deltas)
+        nbytes = self.live.nbytes(self.ram, self.sizes.slot, self.sizes.deltas)
         self.hold("state", nbytes - self.held["state"])
 
     def do(self, action: Action, length: int) -> None:
         sizes = self.sizes
         if isinstance(action, Advance | Keep | Record):
-            self.standing.ran(last=action.n == self.last)
+            self.live.ran(last=action.n == self.last)
         match action:
             case Advance():
                 self.note(sizes.advance(length))
@@ -267,17 +235,17 @@ class _Balance:
                 self.ram.discard(n)
                 self.hold("checkpoint", -sizes.slot)
             case Backward():
-                first, tabled = self.standing.first, length in self.tabled
+                first, tabled = self.live.no_deltas, length in self.tabled
                 need, made = reversing(sizes, length, self.whole, first=first, tabled=tabled)
                 self.note(need)
                 self.tabled.add(length)
                 self.hold("program", made)
-                self.standing.reversed(cut=cuts(self.horizon, action.n * self.whole))
+                self.live.reversed(cut=cuts(self.horizon, action.n * self.whole))
                 self.tapes.remove(action.n)
                 self.hold("tape", -(sizes.rebuilt_tape if action.n in self.rebuilt else sizes.tape)(length))
                 self.rebuilt.discard(action.n)
             case Load(n):
-                self.standing.loaded(n if n in self.ram else None)
+                self.live.loaded(n if n in self.ram else None)
                 self.hold("read ahead", -self.held["read ahead"])
 
     def hold(self, kind: str, nbytes: int) -> None:

@@ -16,8 +16,8 @@ from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Shape, check_x_shape, positive_int
-from rnnbp.planning.forecast import sizes_of
 from rnnbp.planning.rehearsal import Rehearsal
+from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.sizes import Sizes
 from rnnbp.summaries import LayerRow, Summary, made_by
 

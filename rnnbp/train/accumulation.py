@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnnbp.bptt.results import States
 from rnnbp.checks.arrays import is_stream
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.states import States
 from rnnbp.losses import Loss
 from rnnbp.numerics import Array
 from rnnbp.support.ieee import ieee

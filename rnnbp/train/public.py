@@ -10,10 +10,10 @@ import numpy as np
 from rnnbp.bptt.fed import warn_if_batch_first, warn_if_one_step
 from rnnbp.bptt.inference import evaluate as evaluate_arrays
 from rnnbp.bptt.inference import predict as predict_array
-from rnnbp.bptt.results import States
 from rnnbp.checks.batch_first import is_known
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.problem import as_model
+from rnnbp.inputs.states import States
 from rnnbp.numerics import Array, optional_flag
 from rnnbp.storage import PathLike
 from rnnbp.train.batches import Batches

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from rnnbp.bptt.calibration import adopt_costs
 from rnnbp.bptt.resolve import forget_plans
-from rnnbp.bptt.results import States
 from rnnbp.graph.graph import Graph
+from rnnbp.inputs.states import States
 from rnnbp.numerics import Array, DtypeError, escaped, first_bad, shown
-from rnnbp.planning.calibration import adopt_costs
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.plan import Plan, choose
 from rnnbp.schedules import ScheduleLike

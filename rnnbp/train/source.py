@@ -10,8 +10,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from rnnbp.bptt.results import States
 from rnnbp.checks.arrays import is_stream, plain
+from rnnbp.inputs.states import States
 from rnnbp.numerics import Array, NonFiniteError, ShapeError, flag, positive_int, shown
 from rnnbp.support import reprs
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rnnbp.bptt.results import States
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import recurrents
+from rnnbp.inputs.states import States
 from rnnbp.numerics import Array, Shape
 from rnnbp.optim import OnPlateau, Optimizer
 from rnnbp.support import reprs

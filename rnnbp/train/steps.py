@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from rnnbp.bptt.results import States
 from rnnbp.checks.arrays import is_stream, plain
+from rnnbp.inputs.states import States
 from rnnbp.losses.own import target_not_finite
 from rnnbp.numerics import Array, NonFiniteError
 from rnnbp.train.accumulation import Part, WeightedSum, weight_of

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rnnbp.bptt import bptt
+from rnnbp.bptt.calibration import known_costs
 from rnnbp.bptt.resolve import for_batch
-from rnnbp.bptt.results import Gradients, States
+from rnnbp.bptt.results import Gradients
 from rnnbp.checks.arrays import is_stream, plain, sliceable
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.objective import LossLike, Observed, Seen
+from rnnbp.inputs.states import States
 from rnnbp.ledger import arrays_in
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
@@ -25,7 +27,6 @@ from rnnbp.optim.clipping import norm_of, scale_down
 from rnnbp.optim.parameters import Extent, extents
 from rnnbp.optim.rates import called
 from rnnbp.planning.budget import is_budget, parse_budget, remaining, training_budget
-from rnnbp.planning.calibration import known_costs
 from rnnbp.planning.plan import Plan
 from rnnbp.rng import fold
 from rnnbp.storage import JSON

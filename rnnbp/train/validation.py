@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from rnnbp.bptt.inference import evaluated
-from rnnbp.bptt.results import States
 from rnnbp.inputs.objective import LossLike, Seen
 from rnnbp.inputs.problem import as_model
+from rnnbp.inputs.states import States
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
 from rnnbp.losses.function import FunctionLoss

@@ -14,17 +14,18 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from rnnbp.bptt.chunk import Chunks, ChunkTape, DeltaStates
-from rnnbp.bptt.results import Accumulators, States
+from rnnbp.bptt.results import Accumulators
 from rnnbp.bptt.slots import Slots
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import parts_of
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.problem import Problem, as_model, feature_shape, pose
+from rnnbp.inputs.states import States
 from rnnbp.ledger import Ledger
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Shape, positive_int
 from rnnbp.planning.costs import KINDS, Costs
-from rnnbp.planning.forecast import sizes_of
+from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.sizes import Sizes
 from rnnbp.runners.backend import BackendLike, as_backend
 from rnnbp.runners.refused import by_numpy_where_refused

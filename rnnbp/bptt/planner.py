@@ -1,0 +1,85 @@
+"""The fastest schedule within a budget, from costs that are measured where they are not passed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rnnbp.bptt.calibration import remembered, with_disk
+from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.problem import as_model, feature_shape
+from rnnbp.numerics import Shape, flag, positive_int
+from rnnbp.numerics import shown as a_value
+from rnnbp.optim import Optimizer
+from rnnbp.planning.budget import parse_budget, remaining, training_budget
+from rnnbp.planning.costs import Costs
+from rnnbp.planning.plan import Plan, check, choose
+from rnnbp.planning.run_sizes import sizes_of
+from rnnbp.planning.sizes import Sizes
+from rnnbp.runners.backend import BackendLike
+from rnnbp.runners.refused import by_numpy_where_refused
+from rnnbp.storage import PathLike
+from rnnbp.support.ieee import ieee
+from rnnbp.wording.arguments import takes
+
+
+@takes()
+@by_numpy_where_refused
+@ieee
+def plan(
+    model: Any,
+    loss: LossLike | None = None,
+    *,
+    steps: int,
+    batch: int,
+    budget: int | str,
+    x_shape: Shape | None = None,
+    disk: int | str | None = None,
+    folder: PathLike | None = None,
+    dx: bool = True,
+    optimizer: Optimizer | None = None,
+    accumulate: int = 1,
+    costs: Costs | None = None,
+    backend: BackendLike = None,
+    return_y: bool = False,
+) -> Plan:
+    """The fastest schedule and chunk length whose run holds no more than ``budget`` bytes.
+
+    Args:
+        model, loss, backend: as ``bptt`` takes them; without a loss, its temporary arrays are guessed.
+        steps, batch: T and B of x.
+        budget: bytes, or text as "64 MB" or "64 MiB". It covers all that the engine allocates.
+        x_shape: feature shape of x, () for symbols; None where the model's Input says it.
+        disk: bytes that checkpoints may take on disk, None for none; folder: where, as ``bptt`` takes it.
+        dx: whether the gradient by x will be kept, which is as long as x; False for streams and mapped files.
+        return_y: whether y of all steps will be kept, as ``bptt`` returns it on request.
+        optimizer: whose state is to be within the budget too, as ``fit`` holds it under a budget of bytes.
+        accumulate: the batches of an update of ``fit``; more than one take a second copy of the gradients.
+        costs: seconds of actions; None asks ``calibrate``, which measures them in about a second.
+
+    Raises BudgetError, and what ``forecast`` raises.
+    """
+    graph, held = as_model(model), 0 if optimizer is None else _checked(optimizer).nbytes
+    if positive_int("plan: accumulate", accumulate) > 1:
+        held += sum(p.nbytes for p in graph.params.values())
+    limit = remaining(parse_budget(budget), held)
+    shape = feature_shape("plan", graph, x_shape)
+    steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
+    flags = {"dx": flag("plan: dx", dx), "return_y": flag("plan: return_y", return_y)}
+    sizes = sizes_of(graph, shape, batch, loss, **flags, backend=backend)
+    with training_budget(budget, held):
+        costs = costs or measured_for(sizes, steps, limit)
+        if disk is None:
+            return choose(sizes, steps, limit, costs)
+        return choose(sizes, steps, limit, with_disk(costs, sizes.slot, folder), parse_budget(disk, "disk"))
+
+
+def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:
+    """The costs of actions, measured within a budget; with nothing run where it is too small."""
+    check(sizes, steps, budget)
+    return remembered(sizes, budget)
+
+
+def _checked(optimizer: object) -> Optimizer:
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"plan: optimizer must be one of rnnbp.optim, found {a_value(optimizer)}; as Adam(model)")
+    return optimizer

@@ -1,0 +1,89 @@
+"""The bytes of actions, for a run whose arguments are known, and for one that is planned ahead."""
+
+from __future__ import annotations
+
+import math
+
+from rnnbp.graph.graph import Graph
+from rnnbp.inputs.objective import LossLike, Objective
+from rnnbp.inputs.streams import Held
+from rnnbp.losses import Loss
+from rnnbp.losses.function import needs_of
+from rnnbp.numerics import Shape, lies
+from rnnbp.planning.sizes import Sizes
+from rnnbp.runners.backend import BackendLike
+from rnnbp.runners.refused import backend_for
+
+
+def sizes_of_run(objective: Objective, *, dx: bool, return_y: bool) -> Sizes:
+    """Sizes of a run that has its x, target and mask.
+
+    Args:
+        dx: whether the gradient by x is kept.
+        return_y: whether y of all steps is kept.
+    """
+    problem, x, loss = objective.problem, objective.problem.x, objective.loss
+    plain = isinstance(x, Held) and not x.fresh and lies(x.array)
+    masked, target = objective.mask is not None, objective.target
+    recast = target is not None and target.dtype != problem.dtype
+    spare, rows = needs_of(loss, problem.dtype, masked=masked, recast=recast)
+    read = objective.read_anew
+    return Sizes(
+        problem.model,
+        problem.x_shape,
+        problem.batch,
+        problem.dtype,
+        floats=problem.floats,
+        copied=not plain or (problem.floats and x.dtype != problem.dtype),
+        loss_spare=spare,
+        loss_rows=rows,
+        loss_brief=loss.brief,
+        loss_whole=loss.whole,
+        dx=dx,
+        return_y=return_y,
+        symbol_bytes=x.dtype.itemsize if x.fresh else 8,
+        backend=problem.backend,
+        settings=problem.settings,
+        training=problem.training,
+        target_bytes=sum(math.prod(part.shape) * part.dtype.itemsize for part in read),
+    )
+
+
+def sizes_of(
+    model: Graph,
+    x_shape: Shape,
+    batch: int,
+    loss: LossLike | None,
+    *,
+    dx: bool = True,
+    backend: BackendLike = None,
+    training: bool = True,
+    return_y: bool = False,
+) -> Sizes:
+    """Sizes of a run before there is any data: x in C order and of the model's dtype.
+
+    Args:
+        x_shape: feature shape of x.
+        batch: B.
+        loss: as ``bptt`` takes it; None for a guess of its temporary arrays.
+
+    Raises:
+        ValueError: for an unknown backend.
+    """
+    assert model.dtype is not None
+    spare, rows = needs_of(loss, model.dtype)
+    return Sizes(
+        model,
+        x_shape,
+        batch,
+        model.dtype,
+        x_shape != (),
+        loss_spare=spare,
+        loss_rows=rows,
+        loss_brief=isinstance(loss, Loss) and loss.brief,
+        loss_whole=isinstance(loss, Loss) and loss.whole,
+        dx=dx,
+        backend=backend_for(model, backend),
+        training=training,
+        return_y=return_y,
+    )
