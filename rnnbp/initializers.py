@@ -126,13 +126,13 @@ def initialize(how: InitializerLike, rng: np.random.Generator, shape: Shape, dty
     values = plain(f"{place}: what the initializer returned", found)
     if values.shape != shape:
         cure = "return an array of the shape that it is called with"
-        gave = f"shape {values.shape}" if values.ndim else shown(found)
-        raise ValueError(f"{place}: the initializer gave {gave} for a parameter of shape {shape}; {cure}")
+        returned = f"shape {values.shape}" if values.ndim else shown(found)
+        raise ValueError(f"{place}: the initializer returned {returned} for a parameter of shape {shape}; {cure}")
     if values.dtype.kind not in "biuf":
-        raise DtypeError(f"{place}: the initializer gave dtype {values.dtype}; parameters are real numbers")
+        raise DtypeError(f"{place}: the initializer returned dtype {values.dtype}; parameters are real numbers")
     parameter = np.array(values, dtype=dtype, order="C")
     if (bad := first_bad(parameter)) is not None:
-        raise ValueError(f"{place}: the initializer gave {values[bad]} at {list(bad)}; it must be finite in {dtype}")
+        raise ValueError(f"{place}: the initializer returned {values[bad]} at {list(bad)}; it must be finite in {dtype}")
     return parameter
 
 

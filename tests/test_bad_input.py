@@ -70,7 +70,7 @@ CASES: dict[str, tuple[Any, type[Exception], str]] = {
     "mask for an own loss": (lambda: rb.bptt(lstm(), x(), Y, lambda y, t: (0.0, y), mask=np.full((T, B), 0.5)), TypeError, "use rnnbp.losses.PerStep"),
     "loss class": (lambda: rb.bptt(lstm(), x(), Y, rb.losses.Huber), TypeError, "build it first"),
     "loss name": (lambda: rb.bptt(lstm(), x(), Y, "mse"), TypeError, "loss must be a Loss or a function"),
-    "own dy of another shape": (lambda: rb.bptt(lstm(), x(), Y, lambda y, t: (0.0, y[0])), rb.ShapeError, r"gave dy of shape \(2, 2\) for y of shape \(5, 2, 2\)"),
+    "own dy of another shape": (lambda: rb.bptt(lstm(), x(), Y, lambda y, t: (0.0, y[0])), rb.ShapeError, r"returned dy of shape \(2, 2\) for y of shape \(5, 2, 2\)"),
     "own dy with NaN": (lambda: rb.bptt(lstm(), x(), Y, lambda y, t: (0.0, y * np.nan)), ValueError, r"gave dy = nan at \[0, 0, 0\]"),
     "own dy complex": (lambda: rb.bptt(lstm(), x(), Y, lambda y, t: (0.0, y * 1j)), rb.DtypeError, "gave dy of dtype complex64"),
     "own value an array": (lambda: rb.bptt(lstm(), x(), Y, lambda y, t: (y, y)), rb.ShapeError, "sum it to one number"),

@@ -95,7 +95,7 @@ def test_names_go_back_to_theirs(path, tmp_path):
     for name, a in theirs().items():
         np.testing.assert_array_equal(found[name], a)
     with pytest.raises(
-        ValueError, match=r"rename has 'fc.wight', which is none of the model's names, did you mean 'fc.weight'"
+        ValueError, match=r"rename has 'fc.wight', which is not one of the model's names, did you mean 'fc.weight'"
     ):
         rb.save_weights(net, tmp_path / "back.safetensors", rename={"fc.wight": "x"})
 
@@ -144,7 +144,7 @@ BAD = {
     "more": ({"weight": FLOATS, "steps": ("I64", [], bytes(8))}, {"format": "pt"}, b"", "steps is unexpected"),
     "a tail": ({"weight": FLOATS}, None, b"x", "cut short or damaged"),
     "a gap": ({"weight": ("F32", [2, 3], bytes(28))}, None, b"", "cannot have the offsets"),
-    "another dtype": ({"weight": ("F8_E4M3", [2, 3], bytes(6))}, None, b"", "has dtype 'F8_E4M3', which is none of"),
+    "another dtype": ({"weight": ("F8_E4M3", [2, 3], bytes(6))}, None, b"", "has dtype 'F8_E4M3', expected one of"),
     "metadata": ({"weight": FLOATS}, {"format": 3}, b"", "must be texts by name"),
     "damaged ours": ({"weight": FLOATS}, {"format": "rnnbp 1"}, b"", "in part that of a file of rnnbp"),
     "damaged names": ({"weight": FLOATS}, {"formas": "x", "sha256": "0"}, b"", "in part that of a file of rnnbp"),
@@ -175,8 +175,8 @@ def test_a_file_that_is_cut_at_any_byte_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("rename", "error", "text"),
     [
-        ({"lstm.weight_ih": "0.weight_ih"}, ValueError, "rename has 'lstm.weight_ih', which is none of the file's names, did you mean 'lstm.weight_ih_l0'"),
-        (OURS | {"fc.bias": None}, ValueError, r"'0.weight_ih', which is none of .*; all of rename goes from the file's names to the others, or back"),
+        ({"lstm.weight_ih": "0.weight_ih"}, ValueError, "rename has 'lstm.weight_ih', which is not one of the file's names, did you mean 'lstm.weight_ih_l0'"),
+        (OURS | {"fc.bias": None}, ValueError, r"'0.weight_ih', which is not one of .*; all of rename goes from the file's names to the others, or back"),
         (lambda name: "same", ValueError, "rename makes 'same' of several tensors"),
         (lambda name: 3, TypeError, "rename makes 3 of 'fc.bias'; give a text, or None"),
         ("keras", TypeError, "rename is a dict or a function of names, or 'torch', found 'keras'"),

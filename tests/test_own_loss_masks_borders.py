@@ -258,7 +258,7 @@ def test_a_subclass_of_loss_is_told_the_same_of_its_target(call):
     assert caught.value.__notes__[0].startswith("in the loss function Squares.summed, called as (y, target, weights)")
     assert caught.value.__notes__[0].endswith("give target[..., None]")
     x, target = np.zeros((T, 1, 2), "f4"), np.zeros((T, 1), "f4")
-    with pytest.raises(rb.ShapeError, match=r"Squares\(\) gave dy .* give target\[\.\.\., None\]"):
+    with pytest.raises(rb.ShapeError, match=r"Squares\(\) returned dy .* give target\[\.\.\., None\]"):
         call(model(), x, target, Squares())
 
 

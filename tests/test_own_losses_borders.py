@@ -127,7 +127,7 @@ def test_values_of_another_shape(values: Any, cure: str) -> None:
 def test_a_missing_target_is_named_by_its_step() -> None:
     target = TARGET.copy()
     target[33, 1, 0] = np.nan
-    with pytest.raises(ValueError, match=r"PerStep\(elements\) gave dy = nan at \[5, 1, 0\]; .*mask") as caught:
+    with pytest.raises(ValueError, match=r"PerStep\(elements\) returned dy = nan at \[5, 1, 0\]; .*mask") as caught:
         run(rb.losses.PerStep(elements), target=target, chunk=7)
     assert caught.value.__notes__ == ["steps are counted from step 28 of the sequence"]
 

@@ -108,7 +108,7 @@ def untie(model: Any) -> None:
 
 
 CHANGES: dict[str, tuple[bool, Callable[[Any], None], str]] = {
-    "replaced": (False, replace, "'2.weight' is another array since the optimiser was built; write into a parameter"),
+    "replaced": (False, replace, "'2.weight' is a different array since the optimiser was built; write into a parameter"),
     "tied": (False, tie, "'2.weight' is no longer there, or tied to another one since"),
     "untied": (True, untie, "'2.weight' is new since the optimiser was built"),
 }
@@ -148,7 +148,7 @@ def test_a_trainer_of_some_parameters_notices_those() -> None:
     model.blocks[0].params["weight"] = np.ones((4, 3), np.float32)  # which it leaves alone
     trainer.fit(data, until_steps=2)
     replace(model)
-    with pytest.raises(ValueError, match=r"'2\.weight' is another array"):
+    with pytest.raises(ValueError, match=r"'2\.weight' is a different array"):
         trainer.fit(data, until_steps=3)
 
 
@@ -158,6 +158,6 @@ def test_a_dict_of_ones_own_is_compared_with_itself() -> None:
     params["c"] = np.ones(1)  # which it never had
     optimizer.step({"a": np.ones(2), "b": np.ones(3)})
     params["b"] = np.ones(3)
-    with pytest.raises(ValueError, match="SGD: parameter 'b' is another array"):
+    with pytest.raises(ValueError, match="SGD: parameter 'b' is a different array"):
         optimizer.step({"a": np.ones(2), "b": np.ones(3)})
     np.testing.assert_array_equal(params["a"], [0.5, 0.5])

@@ -335,8 +335,8 @@ LATE: dict[str, tuple[Any, type[Exception], str]] = {
     "beyond float32": (lambda: run(x=np.full((100, 2, 3), 1e300)), ValueError, r"x is 1e\+300 at \[0, 0, 0\], beyond float32"),
     "state beyond float32": (lambda: run(state=(np.full((2, 4), 1e300),)), ValueError, r"state 0, h is 1e\+300 at \[0, 0\], beyond"),
     "no pair": (lambda: run(loss=lambda y, t: 0.0), TypeError, r"must return \(value, dy\), found float"),
-    "no value": (lambda: run(loss=lambda y, t: (None, y)), TypeError, "gave the value None; it must be a real number"),
-    "complex value": (lambda: run(loss=lambda y, t: (1j, y)), TypeError, "gave the value 1j"),
+    "no value": (lambda: run(loss=lambda y, t: (None, y)), TypeError, "returned the value None; it must be a real number"),
+    "complex value": (lambda: run(loss=lambda y, t: (1j, y)), TypeError, "returned the value 1j"),
     "NaN late": (lambda: run(loss=nan_late), ValueError, r"gave dy = nan at \[70, 1, 2\]"),
 }  # fmt: skip
 

@@ -128,12 +128,12 @@ RETURNED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "an initializer's shape": (
         lambda: rb.Dense(2, 1, weight_init=returns(np.zeros(3))),
         ValueError,
-        r"Dense: weight: the initializer gave shape \(3,\) for a parameter of shape \(1, 2\); return an array of the",
+        r"Dense: weight: the initializer returned shape \(3,\) for a parameter of shape \(1, 2\); return an array of the",
     ),
     "an initializer's None": (
         lambda: rb.Dense(2, 1, weight_init=returns(None)),
         ValueError,
-        r"Dense: weight: the initializer gave None for a parameter of shape \(1, 2\)",
+        r"Dense: weight: the initializer returned None for a parameter of shape \(1, 2\)",
     ),
     "a rate below 0": (
         lambda: fit(learning_rate=returns(-1)),
@@ -161,7 +161,7 @@ def test_what_a_function_returns_is_said(case: str) -> None:
 
 
 def test_names_and_numbers_get_no_note() -> None:
-    with pytest.raises(ValueError, match="the initializer gave 1e") as caught:
+    with pytest.raises(ValueError, match="the initializer returned 1e") as caught:
         rb.Dense(2, 1, weight_init=1e300)
     assert not hasattr(caught.value, "__notes__")
 

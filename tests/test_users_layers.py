@@ -201,9 +201,9 @@ def test_a_derivative_of_a_loss_in_another_dtype(change: Change, model: str, bac
 @pytest.mark.parametrize("change", SHAPES)
 def test_a_derivative_of_a_loss_in_another_shape(change: str, model: str, backend: str) -> None:
     wrong = SHAPES[change]
-    with pytest.raises(rb.ShapeError, match=r"^Squares\(\) gave dy of shape .* for y of shape \(3, 4, 8\); they must"):
+    with pytest.raises(rb.ShapeError, match=r"^Squares\(\) returned dy of shape .* for y of shape \(3, 4, 8\); they must"):
         gradients(MODELS[model](), backend, Squares(wrong))
-    with pytest.raises(rb.ShapeError, match=r"^the loss function gave dy of shape"):
+    with pytest.raises(rb.ShapeError, match=r"^the loss function returned dy of shape"):
         gradients(MODELS[model](), backend, lambda y, t: (0.0, wrong(y - t)))
 
 
@@ -220,7 +220,7 @@ def test_numbers_beyond_float32(backend: str) -> None:
             rb.bptt(lstm(), x, goal, loss, mask=mask, backend=backend)
     with pytest.raises(ValueError, match=rf"^the loss function: dy has -1e\+300 at \[4, 3, 2\], {cured}"):
         rb.bptt(lstm(), x, None, lambda y, _: (0.0, large), backend=backend)
-    with pytest.raises(ValueError, match="gave a value beyond float64; scale it"):
+    with pytest.raises(ValueError, match="returned a value beyond float64; scale it"):
         rb.bptt(lstm(), x, None, lambda y, _: (10**400, y), backend=backend)
 
 

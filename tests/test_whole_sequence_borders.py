@@ -172,7 +172,7 @@ def test_a_derivative_that_is_not_finite(bad: float) -> None:
         dy[17, 2, 1] = bad
         return 0.0, dy
 
-    with pytest.raises(ValueError, match=r"WholeSequence\(loss\) gave dy = .* at \[17, 2, 1\]; it must be finite"):
+    with pytest.raises(ValueError, match=r"WholeSequence\(loss\) returned dy = .* at \[17, 2, 1\]; it must be finite"):
         rb.bptt(model(), *data(29, 3), rb.losses.WholeSequence(loss), chunk=8, backend="numpy")
 
 

@@ -71,9 +71,9 @@ def _run(options: argparse.Namespace, held: contextlib.ExitStack) -> int:
     except BrokenPipeError:
         discard_output()
         raise CommandError(
-            f"nobody reads the output any more, so training has stopped; go on with rnnbp train --resume {where.folder}"
+            f"the output is closed, so training has stopped; go on with rnnbp train --resume {where.folder}"
             if where
-            else "nobody reads the output any more, so training has not begun"
+            else "the output is closed, so training has not begun"
         ) from None
     except StorageError:
         raise

@@ -159,7 +159,7 @@ class Loss(Named, ABC):
             error.add_note(called_with(type(self).summed, "(value, dy)", given, ("y", "target", "weights")))
             raise
         if np.shape(dy) != np.shape(y) and (cure := other_axes(np.asarray(y), np.asarray(target))):
-            raise ShapeError(f"{self} gave dy of shape {np.shape(dy)} for y of shape {np.shape(y)}; {cure}")
+            raise ShapeError(f"{self} returned dy of shape {np.shape(dy)} for y of shape {np.shape(y)}; {cure}")
         check_weightless(self, dy, weights)
         return value, dy
 

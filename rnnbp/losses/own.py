@@ -89,7 +89,7 @@ class Own(Loss):
         if not isinstance(found, tuple) or len(found) != 2:
             raise TypeError(f"{self.name} must return {self.returns}, found {type(found).__name__}")
         if isinstance(dy := found[1], np.ndarray) and dy.shape != y.shape and (cure := other_axes(y, others[0])):
-            raise ShapeError(f"{self.name} gave dy of shape {dy.shape} for y of shape {y.shape}; {cure}")
+            raise ShapeError(f"{self.name} returned dy of shape {dy.shape} for y of shape {y.shape}; {cure}")
         return found
 
     def describe(self) -> str:
@@ -122,23 +122,23 @@ def fitting(who: object, dy: Any, y: Array) -> Array:
     """dy in y's dtype. Raises ShapeError, DtypeError or ValueError where it does not fit y."""
     dy = plain("dy", dy, who)
     if dy.shape != y.shape:
-        raise ShapeError(f"{who} gave dy of shape {dy.shape} for y of shape {y.shape}; they must agree")
+        raise ShapeError(f"{who} returned dy of shape {dy.shape} for y of shape {y.shape}; they must agree")
     if dy.dtype.kind not in "fiub" and dy.dtype != y.dtype:  # gradcheck's are complex
-        raise DtypeError(f"{who} gave dy of dtype {dy.dtype}; give floats")
+        raise DtypeError(f"{who} returned dy of dtype {dy.dtype}; return floats")
     return cast(dy, y.dtype, who, "dy")
 
 
 def not_finite(loss: Own, dy: Array, at: tuple[int, ...], target: Any, weights: Any, start: int) -> ValueError:
     """The error of a function whose dy, of steps from ``start`` on, is not finite at a place."""
     place, why = [start + at[0], *at[1:]], target_not_finite(target, weights, start)
-    return ValueError(f"{loss.name} gave dy = {dy[at]} at {place}; it must be finite{why and ': '}{why}")
+    return ValueError(f"{loss.name} returned dy = {dy[at]} at {place}; it must be finite{why and ': '}{why}")
 
 
 def derivative(who: object, dy: Any, y: Array, target: Like | None = None, weights: Like | None = None) -> Array:
     """The same; ValueError too where it is not finite, and y is. The target and the weights say why."""
     found = fitting(who, dy, y)
     if (at := first_bad(found)) is not None and first_bad(y) is None:
-        raise ValueError(f"{who} gave dy = {found[at]} at {list(at)}; it must be finite{why_not(target, weights)}")
+        raise ValueError(f"{who} returned dy = {found[at]} at {list(at)}; it must be finite{why_not(target, weights)}")
     return found
 
 
@@ -168,15 +168,15 @@ def target_not_finite(target: Any, weights: Any = None, start: int = 0) -> str:
 def number(who: str, value: Any, *, real: bool = True) -> Scalar:
     """The value that a function returned as one number; a complex one only where y is complex."""
     if np.ndim(value):
-        raise ShapeError(f"{who} gave a value of shape {np.shape(value)}; sum it to one number, or use PerStep")
+        raise ShapeError(f"{who} returned a value of shape {np.shape(value)}; sum it to one number, or use PerStep")
     if not real and isinstance(value, complex | np.complexfloating):
         return complex(value)
     if not isinstance(value, (int, float, np.integer, np.floating, np.ndarray)) or np.asarray(value).dtype.kind == "c":
-        raise TypeError(f"{who} gave the value {shown(value)}; it must be a real number")
+        raise TypeError(f"{who} returned the value {shown(value)}; it must be a real number")
     try:
         return float(value)
     except OverflowError:  # an integer of more than 308 digits
-        raise ValueError(f"{who} gave a value beyond float64; scale it") from None
+        raise ValueError(f"{who} returned a value beyond float64; scale it") from None
 
 
 def without(array: Array | None, w: Array) -> Array | None:

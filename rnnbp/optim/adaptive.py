@@ -26,13 +26,23 @@ class Adagrad(Squaring):
     Duchi et al. 2011, "Adaptive subgradient methods", fig. 1 (diagonal, δ = ε); lr_decay is PyTorch's.
 
     Args:
-        params: a model, or live arrays by name. learning_rate: a number, or a function of the step.
-        lr_decay ≥ 0, weight_decay λ ≥ 0, initial_accumulator: s at the start, ≥ 0. eps: ε > 0.
+        params: a model, or live arrays by name; updated in place.
+        learning_rate: lr > 0, a number or a function of the step.
+        lr_decay: ≥ 0, how fast lr_t falls.
+        weight_decay: λ ≥ 0, an L2 penalty.
+        initial_accumulator: s at the start, ≥ 0.
+        eps: ε > 0.
         groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of names that are not updated, as ``"lstm.*"``; help(rnnbp.optim.Optimizer) has
-            more of these.
+        frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
+            help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> p = {"w": np.array([1.0, 2.0])}
+    >>> rb.optim.Adagrad(p, learning_rate=0.5).step({"w": np.array([4.0, -0.1])})
+    >>> p["w"].round(6).tolist()  # a first step of 0.5, whatever the size of the gradient
+    [0.5, 2.5]
     """
 
     kind: ClassVar[str] = "adagrad"
@@ -82,13 +92,23 @@ class RMSProp(Squaring):
     to 45, has ε inside the root and a centred s. The form here is PyTorch's.
 
     Args:
-        params: a model, or live arrays by name. learning_rate: a number, or a function of the step.
-        alpha: α in [0, 1). eps: ε > 0. momentum: μ in [0, 1). weight_decay: λ ≥ 0.
+        params: a model, or live arrays by name; updated in place.
+        learning_rate: lr > 0, a number or a function of the step.
+        alpha: α in [0, 1).
+        eps: ε > 0.
+        momentum: μ in [0, 1).
+        weight_decay: λ ≥ 0, an L2 penalty.
         groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of names that are not updated, as ``"lstm.*"``; help(rnnbp.optim.Optimizer) has
-            more of these.
+        frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
+            help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> p = {"w": np.array([1.0, 2.0])}
+    >>> rb.optim.RMSProp(p, learning_rate=0.5, alpha=0.75).step({"w": np.array([4.0, 0.0])})
+    >>> p["w"].round(6).tolist()  # s is a quarter of g², so u is 2
+    [0.0, 2.0]
     """
 
     kind: ClassVar[str] = "rmsprop"
@@ -207,13 +227,22 @@ class Adam(_Adam):
     with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ). Kingma & Ba 2015, algorithm 1.
 
     Args:
-        params: a model, or live arrays by name. learning_rate: a number, or a function of the step.
-        betas: (β₁, β₂), each in [0, 1). eps: ε > 0. weight_decay: λ ≥ 0, an L2 penalty.
+        params: a model, or live arrays by name; updated in place.
+        learning_rate: lr > 0, a number or a function of the step.
+        betas: (β₁, β₂), each in [0, 1).
+        eps: ε > 0.
+        weight_decay: λ ≥ 0, an L2 penalty.
         groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of names that are not updated, as ``"lstm.*"``; help(rnnbp.optim.Optimizer) has
-            more of these.
+        frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
+            help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> p = {"w": np.array([1.0, 2.0])}
+    >>> rb.optim.Adam(p, learning_rate=0.5).step({"w": np.array([4.0, -0.1])})
+    >>> p["w"].round(6).tolist()  # a first step of 0.5, whatever the size of the gradient
+    [0.5, 2.5]
     """
 
     kind: ClassVar[str] = "adam"
@@ -240,16 +269,26 @@ class Adam(_Adam):
 class AdamW(_Adam):
     """p ← (1 − lr · λ) p, then Adam's step without a penalty in g.
 
-    Loshchilov & Hutter 2019, algorithm 2; there the decay is η λ with a schedule η, here lr · λ as in PyTorch.
+    Loshchilov & Hutter 2019, algorithm 2; there the decay is η λ with a schedule η, here lr · λ as in
+    PyTorch.
 
     Args:
-        params: a model, or live arrays by name. learning_rate: a number, or a function of the step.
-        betas: (β₁, β₂), each in [0, 1). eps: ε > 0. weight_decay: λ ≥ 0.
+        params: a model, or live arrays by name; updated in place.
+        learning_rate: lr > 0, a number or a function of the step.
+        betas: (β₁, β₂), each in [0, 1).
+        eps: ε > 0.
+        weight_decay: λ ≥ 0.
         groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of names that are not updated, as ``"lstm.*"``; help(rnnbp.optim.Optimizer) has
-            more of these.
+        frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
+            help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> p = {"w": np.array([1.0, 2.0])}
+    >>> rb.optim.AdamW(p, learning_rate=0.5, weight_decay=1.0).step({"w": np.zeros(2)})
+    >>> p["w"].tolist()  # the decay alone
+    [0.5, 1.0]
     """
 
     kind: ClassVar[str] = "adamw"

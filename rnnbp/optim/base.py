@@ -25,22 +25,23 @@ class Optimizer(Named, Hyperparameters, ABC):
     """An update rule over parameters, with an array of state in each of its slots for each parameter.
 
     Args:
-        params: live arrays by name, or a model with such a ``params``. They are updated in place. Of an
-            array under two names the first counts: it is updated once, with the gradient of that name.
+        params: live arrays by name, or a model with such a ``params``; updated in place. An array under
+            two names is updated once, with the gradient of the first name.
         learning_rate: a number above 0, or a function of the step, from 0, as the schedules of
-            ``rnnbp.optim``: ``step`` asks it for the number of steps done. An ``OnPlateau`` is read
-            as it is; whoever makes the steps tells it the metric.
-        groups: options of some parameters, by pattern of their names, as ``fnmatch`` has them:
-            ``{"*bias*": {"weight_decay": 0.0}, "head.*": {"learning_rate": 1e-4}}``. Of each option
-            the last pattern that fits a name counts. A number as ``learning_rate`` keeps its ratio to
-            the optimiser's, as it was built, whatever rate a step has; a function of the step is the
-            group's own rate.
-        frozen: patterns of the names of parameters that are not updated. They take no bytes here;
-            ``step`` leaves their gradients alone, and a ``Trainer`` clips without them.
+            ``rnnbp.optim``: ``step`` calls it with the number of steps done. An ``OnPlateau`` is read as
+            it is; call its ``update`` with the metric after each epoch (a ``Trainer`` does).
+        slots: for subclasses: the names of the arrays of state that each parameter has.
+        groups: options of some parameters, by pattern of their names, as ``fnmatch`` matches them:
+            ``{"*bias*": {"weight_decay": 0.0}, "head.*": {"learning_rate": 1e-4}}``. For each option
+            the last matching pattern counts. A number as ``learning_rate`` keeps its ratio to the
+            optimiser's initial one, whatever rate a step has; a function of the step is the group's
+            own rate.
+        frozen: patterns of the names that are not updated. They take no bytes here; ``step`` ignores
+            their gradients, and a ``Trainer`` leaves them out of clipping.
 
     Slots have their parameter's shape and dtype. Formulas are PyTorch's. ``learning_rate`` may be
-    changed between steps. Raises TypeError or ValueError for what is out of its range, for a pattern
-    that fits no name, and where nothing is left to update.
+    changed between steps. Raises TypeError or ValueError for a value out of its range, for a pattern
+    that matches no name, and if no parameter is left to update.
 
     >>> import rnnbp as rb
     >>> model = rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2))
@@ -101,13 +102,18 @@ class Optimizer(Named, Hyperparameters, ABC):
         self._scratch: dict[np.dtype[Any], Array] = {d: np.empty((2, n), d) for d, n in sizes.items()}
 
     def step(self, grads: Mapping[str, Array], learning_rate: float | None = None, *, lr: float | None = None) -> None:
-        """Update every parameter by its gradient; ``learning_rate`` ≥ 0, if given, is used for this step alone.
+        """Update every parameter by its gradient, in place.
 
-        ``grads`` has one array for each parameter, of its shape; it is not written to. Those of frozen
-        parameters may be there. All is checked before anything changes. ``lr`` is the old name of
-        ``learning_rate``. Raises TypeError, ValueError (names, a read-only parameter, the rate), ShapeError,
-        DtypeError, or FloatingPointError (a gradient that is not finite, or too large to be squared by a rule that
-        does so). A parameter that overflows in the update becomes infinite without a warning.
+        Args:
+            grads: an array for each parameter, of its shape; not written to. Gradients of frozen
+                parameters may be there.
+            learning_rate: ≥ 0, used for this step alone; None for the optimiser's own.
+            lr: the old name of ``learning_rate``.
+
+        Everything is checked before anything changes. Raises TypeError, ValueError (names, a read-only
+        parameter, the rate), ShapeError, DtypeError, or FloatingPointError (a gradient that is not finite,
+        or too large for a rule that squares it). A parameter that overflows in the update becomes infinite
+        without a warning.
         """
         if lr is not None:
             warn_renamed("step(lr=)", "step(learning_rate=)")
@@ -122,12 +128,14 @@ class Optimizer(Named, Hyperparameters, ABC):
         self._step(grads, now, check_grads(place, self.params, grads, self._origin.frozen))
 
     def check_parameters(self, model: HasParams | None = None) -> None:
-        """Raise ValueError, by name, for a parameter that is read-only, or was replaced, tied or
-        added since.
+        """Raise ValueError, by name, for a parameter that is read-only, or was replaced, tied or added since
+        the optimiser was built.
 
-        Of an optimiser of a model, or of its ``params``, all parameters of the model are looked at;
-        of one of another dict, those that it updates; where ``model`` is given, they must be its
-        own.
+        Args:
+            model: if passed, the parameters must be this model's.
+
+        An optimiser that was built from a model, or its ``params``, checks all parameters of the model; one
+        that was built from a different dict those that it updates.
         """
         self._origin.check(model)
         writable = True
@@ -199,7 +207,7 @@ class Optimizer(Named, Hyperparameters, ABC):
         """Raise FloatingPointError for a gradient, whose largest element is finite, that is too large for the rule."""
 
     def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
-        """Update what machine code can; gives the names of the other parameters."""
+        """Update what machine code can; return the names of the other parameters."""
         return self.params
 
     @abstractmethod
@@ -215,7 +223,7 @@ class Optimizer(Named, Hyperparameters, ABC):
         return {"step": np.array(self.steps, np.int64)} | self._state()
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Restore what ``state_dict`` gave, bit for bit, in place.
+        """Restore a state that ``state_dict`` returned, bit for bit, in place.
 
         Raises as ``check_state``, before anything changes.
         """
@@ -225,11 +233,10 @@ class Optimizer(Named, Hyperparameters, ABC):
             x[...] = state[key]
 
     def check_state(self, state: Mapping[str, Array]) -> None:
-        """Raise ValueError, ShapeError or DtypeError unless ``load_state_dict`` would take
-        ``state``.
+        """Raise ValueError, ShapeError or DtypeError unless ``load_state_dict`` would accept ``state``.
 
-        It is not taken if it is that of another optimiser or model, or not finite, or has negative
-        squares.
+        It refuses the state of a different optimiser or model, one that is not finite, and one with
+        negative squares.
         """
         check_state(f"{type(self).__name__}.load_state_dict", self.live_state(), state)
 

@@ -16,11 +16,22 @@ from rnnbp.wording.renamed import warn_renamed
 
 @ieee
 def clip_value(grads: Mapping[str, Array], limit: float, *, frozen: str | Collection[str] = ()) -> None:
-    """Clip every element to [−limit, limit], in place; ``frozen`` are patterns of names to be left out.
+    """Clip every element to [−limit, limit], in place.
+
+    Args:
+        grads: gradients by name, float32 or float64, writable.
+        limit: > 0.
+        frozen: patterns of the names that are left out.
 
     Raises FloatingPointError, naming the parameter, for a gradient that is not finite, before any is
-    clipped; ValueError for a limit not above 0 or a read-only gradient,
-    TypeError for what is no dict of arrays.
+    clipped; ValueError for a limit not above 0 or a read-only gradient; TypeError for anything but a
+    dict of arrays.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> grads = {"weight": np.array([3.0, -0.5])}
+    >>> rb.optim.clip_value(grads, 1.0)
+    >>> grads["weight"].tolist()
+    [1.0, -0.5]
     """
     limit = real_number("clip_value: limit", limit, above=0)
     for g in _writable("clip_value", _left("clip_value", grads, frozen))[0]:
@@ -29,11 +40,20 @@ def clip_value(grads: Mapping[str, Array], limit: float, *, frozen: str | Collec
 
 @ieee
 def clip_norm(grads: Mapping[str, Array], limit: float, *, frozen: str | Collection[str] = ()) -> float:
-    """Scale all gradients by limit / ‖g‖ if ‖g‖ > limit, in place; returns ‖g‖ as it was.
+    """Scale all gradients by limit / ‖g‖ if ‖g‖ > limit, in place.
 
     ‖g‖ is over the elements of all arrays together (Pascanu et al. 2013, algorithm 1), in float64.
-    PyTorch divides by ‖g‖ + 10⁻⁶ instead. ``frozen`` are patterns of names that are left out, as of an
-    optimiser's frozen parameters. Raises as ``clip_value`` does.
+    PyTorch divides by ‖g‖ + 10⁻⁶ instead.
+
+    Args:
+        grads: gradients by name, float32 or float64, writable.
+        limit: > 0.
+        frozen: patterns of the names that are left out, as those of an optimiser's frozen parameters.
+
+    Returns:
+        ‖g‖ before the scaling.
+
+    Raises as ``clip_value`` does.
 
     >>> import numpy as np, rnnbp as rb
     >>> grads = {"weight": np.array([3.0, 4.0])}
@@ -60,7 +80,7 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
 
 
 def scale_down(arrays: Sequence[Array], norm: float, max_norm: float) -> None:
-    """Scale arrays, each given once and of this norm together, to ``max_norm`` if it is above that, in place."""
+    """Scale distinct arrays, whose norm together is ``norm``, to ``max_norm`` if it is above that, in place."""
     if norm > max_norm:
         for g in arrays:
             g *= max_norm / norm

@@ -19,7 +19,15 @@ Closure: TypeAlias = Callable[[], tuple[float, Mapping[str, Array]]]
 
 @dataclass(frozen=True, slots=True)
 class LBFGSResult:
-    """The least loss seen, whose parameters the model now has, and how the search ended."""
+    """The result of ``lbfgs``. The model has the parameters of the least loss.
+
+    Attributes:
+        loss: the least loss seen.
+        iterations: iterations of the search.
+        evaluations: calls of the closure.
+        converged: True if a tolerance was met.
+        message: why the search ended, in words.
+    """
 
     loss: float
     iterations: int
@@ -82,16 +90,28 @@ def lbfgs(
     """Minimise a deterministic loss over all parameters at once (Liu & Nocedal 1989), in place.
 
     Args:
-        closure: gives (loss, gradients by name) at the present values of ``params``.
-        params: live arrays by name, or a model. The search is in float64; values are rounded to their dtypes.
-        history: how many pairs approximate the Hessian.
-        gradient_tolerance: ends where no gradient element exceeds it.
-        loss_tolerance: ends where an iteration lowers the loss by less than this part of it.
-        frozen: patterns of the names of parameters that stay; the closure may return their gradients.
+        closure: returns (loss, gradients by name) at the present values of ``params``.
+        params: live arrays by name, or a model. The search is in float64; values are rounded to their
+            dtypes.
+        max_iter: iterations at most.
+        history: pairs that approximate the Hessian.
+        gradient_tolerance: the search ends when no gradient element exceeds it.
+        loss_tolerance: the search ends when an iteration lowers the loss by less than this part of it.
+        max_evaluations: calls of ``closure`` at most.
+        frozen: patterns of the names that are not updated; the closure may return their gradients.
 
-    However it ends, in an exception or KeyboardInterrupt too, the parameters are those of the least loss
-    seen. A loss that becomes NaN or infinite on the way ends the search, with ``converged`` False.
-    Raises FloatingPointError where it is so at the start, and as ``Optimizer.step`` for gradients.
+    Returns:
+        An ``LBFGSResult``.
+
+    However the search ends, by an exception or KeyboardInterrupt too, the parameters are those of the
+    least loss seen. A loss that becomes NaN or infinite on the way ends it, with ``converged`` False.
+    Raises FloatingPointError if it is so at the start, and as ``Optimizer.step`` for gradients.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> p = {"w": np.array([3.0, -2.0])}
+    >>> result = rb.optim.lbfgs(lambda: (float((p["w"] ** 2).sum()), {"w": 2 * p["w"]}), p)
+    >>> result.converged, bool(np.abs(p["w"]).max() < 1e-5)
+    (True, True)
     """
     options: Any = {
         "maxiter": positive_int("lbfgs: max_iter", max_iter),

@@ -50,7 +50,17 @@ def renamed_rate(kind: type[T]) -> type[T]:
 @final
 @dataclass(frozen=True, slots=True)
 class Constant(Rated):
-    """learning_rate at every step. Raises ValueError for one ≤ 0, as all schedules do."""
+    """The same learning rate at every step.
+
+    Args:
+        learning_rate: > 0.
+
+    Raises ValueError for a learning_rate ≤ 0, as all schedules do.
+
+    >>> import rnnbp as rb
+    >>> rb.optim.Constant(1e-3)(99)
+    0.001
+    """
 
     learning_rate: float
 
@@ -67,7 +77,20 @@ class Constant(Rated):
 @final
 @dataclass(frozen=True, slots=True)
 class StepDecay(Rated):
-    """learning_rate · factor^⌊step / every⌋. Raises ValueError unless every ≥ 1 and 0 < factor < 1."""
+    """learning_rate · factor^⌊step / every⌋.
+
+    Args:
+        learning_rate: the first rate, > 0.
+        every: steps between two reductions, ≥ 1.
+        factor: in (0, 1).
+
+    Raises ValueError for a value out of its range.
+
+    >>> import rnnbp as rb
+    >>> rate = rb.optim.StepDecay(1.0, every=10, factor=0.5)
+    >>> rate(0), rate(9), rate(10), rate(20)
+    (1.0, 1.0, 0.5, 0.25)
+    """
 
     learning_rate: float
     every: int
@@ -89,7 +112,19 @@ class StepDecay(Rated):
 class Cosine(Rated):
     """floor + ½(learning_rate − floor)(1 + cos(π step / steps)), and floor from ``steps`` on.
 
-    Loshchilov & Hutter 2017, "SGDR", eq. 5, without restarts. Raises ValueError unless 0 ≤ floor < learning_rate.
+    Loshchilov & Hutter 2017, "SGDR", eq. 5, without restarts.
+
+    Args:
+        learning_rate: the first rate, > 0.
+        steps: steps until the floor is reached, ≥ 1.
+        floor: the last rate, in [0, learning_rate).
+
+    Raises ValueError for a value out of its range.
+
+    >>> import rnnbp as rb
+    >>> rate = rb.optim.Cosine(1.0, steps=100)
+    >>> rate(0), round(rate(50), 12), rate(100)
+    (1.0, 0.5, 0.0)
     """
 
     learning_rate: float
@@ -113,8 +148,18 @@ class Cosine(Rated):
 class WarmUp(Named):
     """schedule(step) · min(1, (step + 1) / steps): linear at first (Goyal et al. 2017, sec. 2.2).
 
-    ``schedule`` sees the true step, so it ends when it would without the warm-up. Raises ValueError
-    unless steps ≥ 1, TypeError for another thing than a schedule.
+    ``schedule`` sees the true step, so it ends when it would without the warm-up.
+
+    Args:
+        schedule: a function of the step, as a schedule of ``rnnbp.optim``.
+        steps: steps of the warm-up, ≥ 1.
+
+    Raises ValueError for a value out of its range, TypeError unless ``schedule`` is a function.
+
+    >>> import rnnbp as rb
+    >>> rate = rb.optim.WarmUp(rb.optim.Constant(1.0), steps=4)
+    >>> [rate(step) for step in range(6)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
 
     schedule: Schedule
@@ -132,15 +177,26 @@ class WarmUp(Named):
 @renamed_rate
 @final
 class OnPlateau(Named):
-    """learning_rate · factor whenever a metric has not improved for more than ``patience`` epochs.
+    """Multiplies the learning rate by ``factor`` when a metric has not improved for over ``patience`` epochs.
 
-    It is told after each epoch, by ``update``; a ``Trainer`` tells it the validation losses.
+    Call ``update`` with the metric after each epoch; a ``Trainer`` calls it with the validation losses.
 
-    An improvement is a metric below best − threshold · |best|, or above best + threshold · |best| for
-    mode "max": PyTorch's ReduceLROnPlateau, for a metric above 0. After a reduction ``cooldown`` epochs
-    are not counted, and the rate never falls below ``floor``.
+    Args:
+        learning_rate: the first rate, > 0.
+        factor: in (0, 1).
+        patience: epochs without an improvement that are tolerated, ≥ 0.
+        threshold: an improvement is a metric below best − threshold · |best|, or for mode "max" above
+            best + threshold · |best|; in [0, 1).
+        cooldown: epochs after a reduction that are not counted, ≥ 0.
+        floor: the rate never falls below it; in [0, learning_rate).
+        mode: "min" or "max", the direction in which the metric improves.
 
-    Raises ValueError for a value out of its range.
+    PyTorch's ReduceLROnPlateau, for a metric above 0. Raises ValueError for a value out of its range.
+
+    >>> import rnnbp as rb
+    >>> rate = rb.optim.OnPlateau(1.0, factor=0.5, patience=1)
+    >>> [rate.update(loss) for loss in (3.0, 2.0, 2.0, 2.0, 1.0)]
+    [1.0, 1.0, 1.0, 0.5, 0.5]
     """
 
     def __init__(
@@ -181,7 +237,7 @@ class OnPlateau(Named):
 
     @ieee
     def update(self, metric: float) -> float:
-        """Tell the metric of an epoch; gives the rate for the next. Raises ValueError unless it is finite."""
+        """Note the metric of an epoch and return the rate for the next. Raises ValueError unless it is finite."""
         cure = "stop the training, or restore an earlier state"
         found = self.sign * real_number("OnPlateau: the metric", metric, cure=cure)
         if self.best is None or found < self.best - self.threshold * abs(self.best):
@@ -203,7 +259,7 @@ class OnPlateau(Named):
         return {"lr": self.learning_rate, "best": self.best, "bad_epochs": self.bad_epochs, "cooling": self.cooling}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what ``state_dict`` gave. Raises ValueError for other names."""
+        """Restore a state that ``state_dict`` returned. Raises ValueError for other names."""
         if state.keys() != self.state_dict().keys():
             raise ValueError(
                 f"OnPlateau.load_state_dict: names must be {sorted(self.state_dict())}, found {sorted(state)}; "

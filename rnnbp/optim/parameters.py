@@ -87,7 +87,7 @@ class Origin:
                 continue
             if found is not None and found.shape != p.shape:
                 must = f"{self.place}: parameter {name!r} must have shape {p.shape}, found {found.shape}"
-                raise ShapeError(f"{must}: it is another array since the optimiser was built; {_CURE}")
+                raise ShapeError(f"{must}: it is a different array since the optimiser was built; {_CURE}")
             what = "is another array" if name in now else "is no longer there, or tied to another one"
             raise ValueError(f"{self.place}: parameter {name!r} {what} since the optimiser was built; {_CURE}")
 

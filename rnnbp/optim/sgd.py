@@ -18,21 +18,32 @@ from rnnbp.wording.renamed import renamed
 
 @final
 class SGD(Optimizer):
-    """p ← p − lr · u, with g ← g + λp and u = g, or with momentum μ
+    """Stochastic gradient descent: p ← p − lr · u, with g ← g + λp and u = g, or with momentum μ
 
         b ← μ b + g,    u = b,    or with nesterov u = g + μ b.
 
     Polyak 1964; Nesterov's form after Sutskever et al. 2013, eq. 3 and 4. As in PyTorch, lr stands
-    outside b (in the papers b ← μ b − lr · g), which differs where lr changes.
+    outside b (in the papers b ← μ b − lr · g), which differs when lr changes.
 
     Args:
-        params: a model, or live arrays by name. learning_rate: a number, or a function of the step.
-        momentum: μ in [0, 1). weight_decay: λ ≥ 0. nesterov: needs momentum.
+        params: a model, or live arrays by name; updated in place.
+        learning_rate: lr > 0, a number or a function of the step.
+        momentum: μ in [0, 1).
+        weight_decay: λ ≥ 0, an L2 penalty.
+        nesterov: True for Nesterov's form, which needs momentum.
         groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of names that are not updated, as ``"lstm.*"``; help(rnnbp.optim.Optimizer) has
-            more of these.
+        frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
+            help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> p = {"w": np.array([1.0, 2.0])}
+    >>> rule = rb.optim.SGD(p, learning_rate=0.5, momentum=0.5)
+    >>> rule.step({"w": np.array([1.0, 0.0])}), rule.step({"w": np.array([0.0, 0.0])})
+    (None, None)
+    >>> p["w"].tolist()
+    [0.25, 2.0]
     """
 
     kind: ClassVar[str] = "sgd"

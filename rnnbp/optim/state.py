@@ -21,7 +21,7 @@ def check_state(place: str, own: Mapping[str, Array], state: Mapping[str, Array]
     if unexpected := sorted(state.keys() - own.keys()):
         raise ValueError(
             f"{place}: {escaped(', '.join(unexpected), 400)} unexpected; "
-            f"was it saved by another optimiser or model, or with other frozen=?"
+            f"was it saved by a different optimiser or model, or with other frozen=?"
         )
     for key, x in own.items():
         _check_slot(f"{place}: {key}", x, state[key], key.split("/")[0].rpartition(".")[2])

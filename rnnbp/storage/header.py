@@ -161,7 +161,7 @@ def _entry(name: str, found: JSON, dtypes: Mapping[str, np.dtype[Any]]) -> Entry
         raise ValueError(f"{place} must have a dtype, a shape and data_offsets, found {shown(found)}")
     kind, shape, place_of = found["dtype"], found["shape"], found["data_offsets"]
     if not isinstance(kind, str) or kind not in dtypes:
-        raise ValueError(f"{place} has dtype {shown(kind)}, which is none of {', '.join(dtypes)}")
+        raise ValueError(f"{place} has dtype {shown(kind)}, expected one of {', '.join(dtypes)}")
     sizes, offsets = _wholes(f"{place}: its shape", shape), _wholes(f"{place}: data_offsets", place_of)
     if len(sizes) > AXES or len(offsets) != 2:
         raise ValueError(f"{place} has {len(sizes)} axes, at most {AXES} can be, and {len(offsets)} offsets of 2")

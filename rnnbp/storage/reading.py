@@ -54,7 +54,7 @@ def read_into(path: PathLike, file: BufferedReader, array: Array) -> Iterator[me
     while rest:
         count = file.readinto(rest[:PIECE])
         if not count:
-            raise StorageError(f"{path} has been cut while it was read; read it when nobody writes it")
+            raise StorageError(f"{path} has been cut while it was read; read it when no process writes to it")
         yield rest[:count]
         rest = rest[count:]
 
@@ -62,7 +62,7 @@ def read_into(path: PathLike, file: BufferedReader, array: Array) -> Iterator[me
 def check_size(path: PathLike, found: int, size: int, file: BufferedReader) -> None:
     """Raise StorageError where a file that had ``size`` bytes has been cut or added to while it was read."""
     if found != size or file.read(1):
-        raise StorageError(f"{path} has changed while it was read; read it when nobody writes it")
+        raise StorageError(f"{path} has changed while it was read; read it when no process writes to it")
 
 
 def _irregular(path: PathLike) -> StorageError:

@@ -76,7 +76,7 @@ def _names(place: str, arrays: Mapping[str, Array], rename: object, whose: str) 
                 turned = any(isinstance(new, str) and new in arrays for new in rename.values())
                 cure = f"; all of rename goes from {whose} names to the others, or back" if turned else ""
                 near = hint(name, arrays)
-                raise ValueError(f"{place}: rename has {shown(name)}, which is none of {whose} names{near}{cure}")
+                raise ValueError(f"{place}: rename has {shown(name)}, which is not one of {whose} names{near}{cure}")
         names = {name: rename.get(name, name) for name in arrays}
     elif callable(rename):
         names = {name: _called(place, rename, name) for name in arrays}
