@@ -38,7 +38,7 @@ Gradients, and what they cost
     calibrate, Costs, Stats    seconds of actions, measured; what a run took
     schedules, actions         what is kept and what is run again; simulate runs one on numbers
     compare, memory            recompute against cache, as tables and pictures; bytes of a block
-    explain, Explanation       what the compiler makes of a cell; model.summary() is of a model
+    explain, Explanation       how the compiler runs a cell; model.summary() is of a model
     check_grads                gradients against complex steps or differences
     Backend, release_memory    what runs cells; memory that a run left for the next like it
 Errors
@@ -155,7 +155,9 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """All names; to ``help(rnnbp)`` none, which would print every class in full after the page above."""
+    """All names; to ``help(rnnbp)`` none, which would print every class in full after the page
+    above.
+    """
     return [] if helping.asked() else sorted(globals())
 
 

@@ -1,4 +1,6 @@
-"""The actions of a schedule: pure data. A chunk is numbered by n, from 0 to the number of chunks less one."""
+"""The actions of a schedule: pure data. A chunk is numbered by n, from 0 to the number of chunks
+less one.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ TIERS: tuple[Tier, ...] = ("ram", "disk")
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """Run chunk n and keep only the state that it ends in. What does not feed the state is skipped."""
+    """Run chunk n and keep only the state that it ends in. What does not feed the state
+    is skipped.
+    """
 
     n: int
 
@@ -32,7 +36,9 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """The thin tape of chunk n becomes its tape, all steps at once. The present state stays as it is."""
+    """The thin tape of chunk n becomes its tape, all steps at once. The present state stays as it
+    is.
+    """
 
     n: int
 
@@ -52,8 +58,8 @@ class Store:
 class Load:
     """Make the state entering chunk n the present state.
 
-    It is read from a slot of n, or from the tape or thin tape of chunk n, which it enters, or of chunk n - 1,
-    which ends in it: from RAM where one of them is there. What it is read from stays.
+    It is read from a slot of n, or from the tape or thin tape of chunk n, which it enters, or of
+    chunk n - 1, which ends in it: from RAM where one of them is there. What it is read from stays.
     """
 
     n: int

@@ -1,12 +1,13 @@
 """Sums over many chunks whose rounding errors do not add up.
 
-A sum of numbers of one size loses a rounding error at every addition, so that 10⁶ chunks cost float32 its third digit.
-Here up to ``PART`` chunks, or ``STEPS`` steps, are summed as they come; then the part goes to a total, and what the
-total rounded off, which is itself a number without error (Knuth 1998, *The Art of Computer Programming* 2, theorem
-4.2.2 B), begins the next part.
-So the error is that of one part, however many there are, and of a run of one part no bit is changed.
-A total that is infinite or NaN has no error to hand on (inf − inf is no number), and hands on itself: so the next part
-cannot overflow to the other side, and NaN comes only of NaN or of infinities of both signs, as in a plain sum.
+A sum of numbers of one size loses a rounding error at every addition, so that 10⁶ chunks cost
+float32 its third digit. Here up to ``PART`` chunks, or ``STEPS`` steps, are summed as they come;
+then the part goes to a total, and what the total rounded off, which is itself a number without
+error (Knuth 1998, *The Art of Computer Programming* 2, theorem 4.2.2 B), begins the next part. So
+the error is that of one part, however many there are, and of a run of one part no bit is changed. A
+total that is infinite or NaN has no error to hand on (inf − inf is no number), and hands on itself:
+so the next part cannot overflow to the other side, and NaN comes only of NaN or of infinities of
+both signs, as in a plain sum.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ import numpy as np
 from rnnbp.numerics import Array
 
 PART = 64
-"""Chunks in a part, at most. Fewer cost time, as each part is a pass over all gradients; more cost accuracy."""
+"""Chunks in a part, at most. Fewer cost time, as each part is a pass over all gradients; more cost
+accuracy.
+"""
 STEPS = 2048
 """Steps in a part where chunks are long, for a chunk's own sum is a plain one."""
 BLOCK = 8192
-"""Numbers that are settled at once: large enough for the calls, small enough for the second cache."""
+"""Numbers that are settled at once: large enough for the calls, small enough for the
+second cache.
+"""
 
 
 def part(length: int) -> int:
@@ -51,7 +56,9 @@ def _count(size: int) -> int:
 
 
 def settle(part: Array, total: Array) -> None:
-    """Add ``part`` (n,) to ``total``, as ``totals`` made it; what was rounded off is left in ``part``."""
+    """Add ``part`` (n,) to ``total``, as ``totals`` made it; what was rounded off is left in
+    ``part``.
+    """
     n = part.size
     spare = total[n:].reshape(2, min(BLOCK, n))
     for start in range(0, n, BLOCK):

@@ -22,10 +22,15 @@ class GradientError(AssertionError):
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What a check found: for each array its largest error.
+    """The result of a check: the largest error of each array.
 
-    The error of an element is |gradient − derivative|, divided by the derivative's size if that is above 1,
-    else by the largest derivative in its array, between 0.001 and 1.
+    Attributes:
+        errors: the largest error by the name of the array.
+        method: "complex" or "central".
+        tolerance: the largest error that passes.
+
+    The error of an element is |gradient − derivative|, divided by the derivative's size if that is
+    above 1, else by the largest derivative in its array, between 0.001 and 1.
     """
 
     errors: dict[str, float]
@@ -46,7 +51,14 @@ class GradientCheck:
 
 @dataclass(frozen=True)
 class Case:
-    """Gradients; the variables that they are by, arrays to be changed in place; and the value at them."""
+    """What is compared.
+
+    Attributes:
+        grads: gradients by name.
+        variables: the arrays that they are by, which are changed in place.
+        value: returns the value at the present variables.
+        cure: for errors, what to check.
+    """
 
     grads: dict[str, Array]
     variables: dict[str, Array]
@@ -56,7 +68,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Look:
-    """How derivatives are looked at: arguments of ``check_grads``."""
+    """How derivatives are taken: arguments of ``check_grads``."""
 
     method: str | None
     limit: float | None

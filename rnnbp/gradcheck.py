@@ -64,19 +64,26 @@ def check_grads(
     """Check every gradient of a model, layer, graph or loss in float64, element by element.
 
     Args:
-        function: a model as ``bptt`` takes it, with x (T, B, ...): gradients by parameters, x and initial
-            state. Or a Layer or Graph without Recurrents with ``x`` a tuple, one array for each of its
-            inputs: gradients by parameters and inputs. Or a loss alone, one of ``rnnbp.losses`` or a
-            function ``(y, target) -> (value, dy)``, with x the outputs y: the gradient by y.
-        target, loss, state, mask, checkpoint, chunk, seed, training: as ``bptt`` takes them. Without a loss the
-            value is a weighted sum of the outputs, its weights drawn from ``seed``.
-        method: "complex", or "central" for functions that are not analytic or refuse complex numbers. By
-            default it is complex; and for a loss alone that is your own, central where the complex step fails.
-        tolerance: on the error that ``GradientCheck`` defines; 1e-12 for complex, 1e-7 for central steps.
+        function: a model as ``bptt`` takes it: gradients by parameters, x and initial state. Or a
+            Layer or Graph without Recurrents: gradients by parameters and inputs. Or a loss alone,
+            one of ``rnnbp.losses`` or a function ``(y, target) -> (value, dy)``: the gradient by y.
+        x: for a model (T, B, ...); for a layer or graph a tuple, one array for each input; for a
+            loss the outputs y.
+        target, loss, state, mask, checkpoint, chunk, seed, training: as ``bptt`` takes them.
+            Without a loss the value is a weighted sum of the outputs, its weights drawn from
+            ``seed``.
+        method: "complex", or "central" for functions that are not analytic or refuse complex
+            numbers. By default "complex"; for a loss function of your own "central" if the complex
+            step fails.
+        tolerance: of the error that ``GradientCheck`` defines; by default 1e-12 for complex, 1e-7
+            for central steps.
         samples: elements of each array to check, drawn from ``seed``; None for all.
 
-    Raises GradientError where a gradient is wrong, DtypeError where a layer refuses complex numbers,
-    and what ``bptt`` raises.
+    Returns:
+        A ``GradientCheck``: the largest error of each array.
+
+    Raises GradientError if a gradient is wrong, DtypeError if a layer refuses complex numbers, and
+    what ``bptt`` raises.
 
     >>> import numpy as np, rnnbp as rb
     >>> y, target = np.random.default_rng(0).normal(size=(2, 4, 3, 1))  # (T, B, 1) each
@@ -118,13 +125,15 @@ def check_grads(
 
 
 def _wrong_layers(problem: Problem, look: Look) -> list[str]:
-    """The layers of a model whose gradients are wrong by themselves, of random numbers."""
+    """The layers of a model whose gradients are wrong even alone, on random inputs."""
     wrong = (layer for layer, shapes in _layers_of(problem.model, problem.x_shape) if not _right(layer, shapes, look))
     return list(dict.fromkeys(map(str, wrong)))
 
 
 def _layers_of(graph: Graph, *given: Shape | None) -> Iterator[tuple[Layer, list[Shape | None]]]:
-    """The layers of a graph, within cells too, with the feature shapes of their inputs; not those of symbols."""
+    """The layers of a graph, within cells too, with the feature shapes of their inputs; not those
+    of symbols.
+    """
     known = graph.value_shapes(*given)
     for node in graph.nodes:
         block, shapes = node.block, [known[k] for k in node.args]

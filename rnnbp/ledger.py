@@ -15,8 +15,9 @@ from rnnbp.numerics import Array
 class Ledger:
     """Counts each block of memory once, however many holders and views it has.
 
-    ``external`` arrays are somebody else's (the input, parameters): they and their views cost nothing.
-    Kinds are names, as "tape", "checkpoint", "gradients", "workspace"; a block is of its first holder's kind.
+    ``external`` arrays are somebody else's (the input, parameters): they and their views cost
+    nothing. Kinds are names, as "tape", "checkpoint", "gradients", "workspace"; a block is of its
+    first holder's kind.
     """
 
     def __init__(self, external: Iterable[Array] = ()) -> None:
@@ -29,7 +30,9 @@ class Ledger:
         self.peak_bytes = 0
         self._peak_by_kind: dict[str, int] = {}
         self.brief = 0
-        """Of what is reserved, the bytes of temporary arrays for which memory is kept from run to run."""
+        """Of what is reserved, the bytes of temporary arrays for which memory is kept from run to
+        run.
+        """
         self.grown: Callable[[], None] | None = None
         """What is called when the total has grown."""
 
@@ -65,7 +68,9 @@ class Ledger:
                 del self._held[key]
 
     def reserve(self, kind: str, nbytes: int, brief: int = 0) -> Reserved:
-        """Count bytes that are needed while something runs, by declaration; this number of them is ``brief``."""
+        """Count bytes that are needed while something runs, by declaration; this number of them is
+        ``brief``.
+        """
         return Reserved(self, kind, nbytes, brief)
 
     def count(self, kind: str, nbytes: int) -> None:

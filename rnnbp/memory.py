@@ -1,7 +1,9 @@
-"""Measure what memory a block of code takes: ``with rb.memory.measure() as used: ...``, then ``print(used)``.
+"""Measure the memory that a block of code takes: ``with rb.memory.measure() as used: ...``, then
+``print(used)``.
 
-Two independent figures. ``tracemalloc`` counts, to the byte, what Python and NumPy allocate; the resident
-high-water mark is what the operating system saw of the whole process, BLAS and other libraries included.
+Two independent figures. ``tracemalloc`` counts, to the byte, what Python and NumPy allocate; the
+resident high-water mark is what the operating system saw of the whole process, BLAS and other
+libraries included.
 """
 
 from __future__ import annotations
@@ -29,18 +31,29 @@ __all__ = ["HighWater", "Used", "high_water", "measure"]
 
 @contextmanager
 def measure() -> Iterator[Used]:
-    """Bytes that a block allocates: at the peak, still at its end, and the process's resident high-water mark.
+    """Measure the bytes that a block allocates, and the process's resident high-water mark.
 
-    tracemalloc gives the first two, exactly: arrays (NumPy reports its own) and Python objects. It does not see
-    what libraries take by themselves: buffers of BLAS, workspaces of LAPACK, PyTorch's tensors. All threads
-    count. Tracing makes allocation slower and keeps tables of its own, which are resident: for seconds, and for
-    the high-water mark alone, use ``high_water``.
+    Returns:
+        A context manager whose value is a ``Used``; its figures are known after the block.
 
-    Blocks may be nested (the inner one adds some 10 kB to the outer as it begins and ends), and tracing may be on
-    already: it is left on with its frames and traces, and a peak that others read from tracemalloc, which has only
-    one, is no lower afterwards. Tracing that others begin inside a block ends with it. Child processes do not count.
-    Raises RuntimeError where tracing is stopped inside, or its traces are cleared: the figures are not known then.
-    A call of ``tracemalloc.reset_peak`` inside leaves no trace: the peak is that since it then.
+    tracemalloc counts arrays (NumPy reports its own) and Python objects, exactly, of all threads.
+    It does not see what libraries allocate themselves: buffers of BLAS, workspaces of LAPACK,
+    PyTorch's tensors. Tracing makes allocation slower and keeps tables of its own, which are
+    resident: to measure seconds, or the high-water mark alone, use ``high_water``.
+
+    Blocks may be nested (the inner one adds some 10 kB to the outer one). Tracing may be on
+    already: it is left on with its frames and traces, and a peak that others read from tracemalloc,
+    which has only one, is no lower afterwards. Tracing that others begin inside a block ends with
+    it. Child processes do not count. A call of ``tracemalloc.reset_peak`` inside goes unnoticed:
+    the peak is then that since the call.
+
+    Raises RuntimeError if tracing is stopped inside, or its traces are cleared.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> with rb.memory.measure() as used:
+    ...     kept = np.ones(1_000_000, "float32")
+    >>> 4_000_000 <= used.kept_bytes <= used.peak_bytes < 4_100_000
+    True
     """
     used = Used()
     with _risen(used), allocated(used):
@@ -49,7 +62,7 @@ def measure() -> Iterator[Used]:
 
 @contextmanager
 def allocated(used: Used) -> Iterator[None]:
-    """The two figures of tracemalloc alone: the resident high-water mark is left as it is."""
+    """The two figures of tracemalloc alone: the resident high-water mark is not touched."""
     block = _Block()
     try:
         with _lock:
@@ -69,7 +82,9 @@ def allocated(used: Used) -> Iterator[None]:
 
 
 def _note_allocated(used: Used, block: _Block) -> str:
-    """Leave a block and note its figures, or return why they are not known. May be called again after an interrupt."""
+    """Leave a block and note its figures, or return why they are unknown. May be called again after
+    an interrupt.
+    """
     fault = "tracemalloc's traces were cleared" if tracemalloc.is_tracing() else "tracemalloc was stopped"
     kept, traced = tracemalloc.get_traced_memory()[0] - block.before, block.is_traced()
     with _lock:
@@ -81,13 +96,24 @@ def _note_allocated(used: Used, block: _Block) -> str:
 
 @contextmanager
 def high_water() -> Iterator[HighWater]:
-    """How far the process's resident high-water mark rises in a block; nothing is traced, so nothing is slower.
+    """Measure how far the process's resident high-water mark rises in a block; nothing is traced or
+    slower.
 
-    On Linux the mark (VmHWM) is first set back to what is resident, through /proc/self/clear_refs, and so is
-    ``ru_maxrss``. Where that is not permitted, and on other systems, the mark only rises: a block that raises it
-    took at least so much more, and of one that stays below an earlier peak the rise is None. Whole pages of
-    everything in the process count, its child processes do not. Memory that the process had freed but not given
-    back is used first and raises nothing: warm up before.
+    Returns:
+        A context manager whose value is a ``HighWater``; its figure is known after the block.
+
+    On Linux the mark (VmHWM), and with it ``ru_maxrss``, is first set back to what is resident,
+    through /proc/self/clear_refs. Where that is not permitted, and on other systems, the mark only
+    rises: a block that raises it took at least the rise, and for one that stays below an earlier
+    peak the rise is None. Whole pages of everything in the process count, its child processes do
+    not. Memory that the process had freed but not returned is used first and raises nothing: warm
+    up before.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> with rb.memory.high_water() as found:
+    ...     array = np.ones(10_000_000, "float32")
+    >>> found.high_water_bytes is None or found.high_water_bytes >= 0
+    True
     """
     found = HighWater()
     with _risen(found):
@@ -121,7 +147,9 @@ def _noted(block: _Block) -> int:
 
 
 def _children() -> tuple[int, frozenset[str]]:
-    """What changes when a child process has ended, and those that run, as far as the system tells."""
+    """What changes when a child process has ended, and those that run, as far as the
+    system tells.
+    """
     ended = 0 if resource is None else resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
     running: set[str] = set()
     for thread in Path("/proc/self/task").glob("*/children"):  # none where it is not Linux
@@ -140,7 +168,8 @@ class _Block:
         """Enter it.
 
         Args:
-            before: None where it is not known. from_here: whether the peak has been set back to what is held.
+            before: None where it is not known. from_here: whether the peak has been set back to
+                what is held.
         """
         self.before = self.highest = before or 0
         self.known, self.from_here = before is not None, from_here
@@ -152,7 +181,9 @@ class _Block:
 
 
 class _Gauge(ABC):
-    """A peak of which there is only one in a process, for several blocks at once, nested or side by side."""
+    """A peak of which there is only one in a process, for several blocks at once, nested or side by
+    side.
+    """
 
     def __init__(self) -> None:
         self.open: list[_Block] = []
@@ -186,7 +217,9 @@ class _Gauge(ABC):
 
 
 class _Traced(_Gauge):
-    """tracemalloc's peak. Tracing goes on from the first block to the end of the last, unless others began it."""
+    """tracemalloc's peak. Tracing goes on from the first block to the end of the last, unless
+    others began it.
+    """
 
     ours = False
     foreign_peak = 0
@@ -213,7 +246,9 @@ class _Traced(_Gauge):
         return rise
 
     def _give_back(self) -> None:
-        """Raise the peak to where others had it: bytes that are asked for and not touched take no memory."""
+        """Raise the peak to where others had it: bytes that are asked for and not touched take no
+        memory.
+        """
         present, peak = tracemalloc.get_traced_memory()
         if peak < self.foreign_peak:
             with suppress(MemoryError):

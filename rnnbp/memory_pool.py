@@ -1,7 +1,7 @@
-"""Memory that one run leaves to the next like it: fresh memory costs a page fault for every page, each time.
+"""Memory that one run leaves to the next of the same kind, because touching fresh pages is slow.
 
-A block is free once no array lies in it any more. What is free is kept as long as the run, and what it keeps, stay
-within the most that the run before took; it is given back when another kind of run begins.
+A block is free once no array lies in it. Free blocks are kept as long as the run, with them, stays
+within the peak of the run before; they are released when a run of a different kind begins.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Reuse:
     """Blocks of memory, in use or free.
 
     Args:
-        key: what tells this run from others; None to keep nothing. While tracemalloc traces nothing is kept
+        key: the kind of the run; None to keep nothing. Nothing is kept while tracemalloc traces
             either, so that a run shows what it takes.
     """
 
@@ -57,12 +57,18 @@ class Reuse:
 
     @property
     def free(self) -> int:
-        """Bytes that wait to be used again."""
+        """Bytes of free blocks."""
         self._collect()
         return self._waiting
 
     def new(self, shape: Shape, dtype: np.dtype[Any], *, brief: bool = False) -> Array:
-        """An array of anything; a ``brief`` one is a temporary array of an action that has reserved it as such."""
+        """An array of undefined values.
+
+        Args:
+            shape: its shape.
+            dtype: its dtype.
+            brief: True for a temporary array of an action, whose bytes the action has reserved.
+        """
         nbytes = math.prod(shape) * dtype.itemsize
         if self.key is None or nbytes < LEAST:
             return np.empty(shape, dtype)
@@ -85,7 +91,9 @@ class Reuse:
             self._waiting += nbytes + LINE
 
     def _block(self, nbytes: int, brief: bool) -> memoryview:
-        """A block for this many bytes; for a brief array one that is larger, rather than one more."""
+        """A block of at least this many bytes; for a brief array a larger free one rather than a
+        new one.
+        """
         if self._free[nbytes]:
             return self._taken(nbytes)
         fits = [size for size, blocks in self._free.items() if blocks and nbytes <= size <= LARGER * nbytes]
@@ -97,12 +105,14 @@ class Reuse:
         return memory.data[start : start + nbytes]
 
     def _room(self) -> int:
-        """What may be free: the peak less all that is held, and reserved; brief arrays count as they come."""
+        """Bytes that may be free: the peak less all that is held and reserved; brief arrays count
+        as they are allocated.
+        """
         ledger = self.ledger
         return max(self._limit, ledger.peak_bytes) - (ledger.total - ledger.brief) - self._brief - self.later
 
     def keep(self, room: int) -> None:
-        """Give back free blocks, the smallest first, until the others fit into this many bytes."""
+        """Release free blocks, the smallest first, until the others fit into ``room`` bytes."""
         if self._waiting > room:
             for nbytes in sorted(self._free):
                 while self._free[nbytes] and self._waiting > room:
@@ -113,20 +123,24 @@ class Reuse:
         return self._free[nbytes].pop()
 
     def grown(self) -> None:
-        """The ledger has grown: give back what does not fit next to it."""
+        """The ledger has grown: release free blocks that no longer fit within the peak."""
         if self._ended:
             self._collect()
         if self._waiting:
             self.keep(self._room())
 
     def begin(self, ledger: Ledger) -> None:
-        """A run begins, with its ledger."""
+        """Begin a run, with its ledger."""
         self.ledger, ledger.grown = ledger, self.grown
 
     def end(self, kit: Any = None, model: Any = None, nbytes: int = 0, later: int = 0) -> None:
-        """It has ended: leave its memory to the next, and a kit of this many bytes if that is of the same model.
+        """End the run: leave its memory to the next.
 
-        ``later`` of these bytes are in the ledger of a run only once it has come so far.
+        Args:
+            kit: what a next run of the same model may use again, or None.
+            model: the owner of the kit.
+            nbytes: bytes of the kit.
+            later: the part of these bytes that the ledger of a run counts only from some point on.
         """
         self._limit = self.ledger.peak_bytes
         self.ledger.grown = None
@@ -138,14 +152,14 @@ class Reuse:
             _last[:] = [self]
 
     def kit(self, model: Any) -> Any:
-        """What the last run has left, if it was of this model; it is there once."""
+        """What the last run left, if it was of this model; returned once."""
         found = self._kit.pop(0, None) if self._owner is not None and self._owner() is model else None
         self._kit.clear()
         self.later = 0 if found is None else self.later
         return found
 
     def forget(self) -> None:
-        """Let the kit go, which may know this memory."""
+        """Drop the kit, which may refer to this memory."""
         self._kit.clear()
 
 
@@ -154,7 +168,9 @@ _last: list[Reuse] = []
 
 
 def reuse(key: Any = None) -> Reuse:
-    """The memory of the last run, if it was of that key; else that is given back, and there is none yet."""
+    """The memory of the last run if it had that key; otherwise that is released, and an empty pool
+    returned.
+    """
     last = _taken()
     if last is not None and last.key == key is not None and not tracemalloc.is_tracing():
         return last
@@ -164,7 +180,7 @@ def reuse(key: Any = None) -> Reuse:
 
 
 def _taken() -> Reuse | None:
-    """The memory of the last run, which no other thread gets then."""
+    """The memory of the last run, removed, so that no other thread gets it."""
     try:
         return _last.pop()  # one call, between which and a look before it another thread could come
     except IndexError:
@@ -172,10 +188,13 @@ def _taken() -> Reuse | None:
 
 
 def release_memory() -> None:
-    """Give back the memory that the last run has left for the next like it, at most its peak: of ``bptt``, what it
-    took, of ``predict`` and ``evaluate``, packed weights and a workspace.
+    """Release the memory that the last run left to the next of its kind, at most its peak.
 
-    Another kind of run does so by itself. While tracemalloc traces, none is left.
+    That is what ``bptt`` took, or for ``predict`` and ``evaluate`` packed weights and a workspace.
+    A run of a different kind releases it too. Nothing is kept while tracemalloc traces.
+
+    >>> import rnnbp as rb
+    >>> rb.release_memory()
     """
     if (last := _taken()) is not None:
         last.forget()

@@ -12,10 +12,11 @@ Both directions in time, with an output at every step::
 >>> of_forth = rb.bptt(forth, x, joined.dx[..., :4], given).grads
 >>> of_back = rb.bptt(back, x[::-1], joined.dx[::-1, :, 4:], given).grads
 
-and ``rb.optim.Adam(forth).step(of_forth)``, likewise of the others. Where the lengths differ, turn each sequence
-round within its length.
+and ``rb.optim.Adam(forth).step(of_forth)``, likewise of the others. Where the lengths differ, turn
+each sequence round within its length.
 
-Gradients by the final state, as of an encoder whose state starts a decoder: the state becomes the output::
+Gradients by the final state, as of an encoder whose state starts a decoder: the state becomes the
+output::
 
 >>> encoder, decoder = rb.LSTM(3, 4), rb.LSTM(3, 4)
 >>> i, h, c = rb.Input(3), rb.State(4, "h"), rb.State(4, "c")
@@ -28,8 +29,8 @@ Gradients by the final state, as of an encoder whose state starts a decoder: the
 >>> sorted(rb.bptt(states, x, dy, given).grads)
 ['bias_hh', 'bias_ih', 'weight_hh', 'weight_ih']
 
-The final state of sequences of several lengths: a state that is held from the end of its sequence on. The last
-columns of x say whether a step counts, once for each unit::
+The final state of sequences of several lengths: a state that is held from the end of its sequence
+on. The last columns of x say whether a step counts, once for each unit::
 
 >>> gru, lengths = rb.GRU(3, 4), np.array([9, 6])
 >>> i, h = rb.Input(3 + 4), rb.State(4, "h")
@@ -42,8 +43,8 @@ columns of x say whether a step counts, once for each unit::
 >>> np.allclose(last[1], rb.predict(gru, x[:6])[0][-1, 1], atol=1e-6)  # that of its six steps alone
 True
 
-Several inputs are the columns of one, and several outputs too; symbols among them are columns of 0 and 1, which
-``Dense(n, m, bias=False)`` takes where ``Embedding(n, m)`` takes their numbers::
+Several inputs are the columns of one, and several outputs too; symbols among them are columns of 0
+and 1, which ``Dense(n, m, bias=False)`` takes where ``Embedding(n, m)`` takes their numbers::
 
 >>> ids, n = rng.integers(0, 6, (9, 2)), 6
 >>> both = np.concatenate([np.eye(n, dtype="float32")[ids], x], axis=2)
@@ -72,8 +73,9 @@ A layer of one's own, a quotient::
 >>> rb.check_grads(Divide(), (np.ones((2, 3)), np.full((2, 3), 2.0))).worst < 1e-12
 True
 
-A number that is learned for each feature is ``Gain`` in ``help(rnnbp.Layer)``, which runs as machine code. Numbers
-that are given, not learned, are that with ``rb.optim.Adam(model, frozen="*.weight")``, or by its full name.
+A number that is learned for each feature is ``Gain`` in ``help(rnnbp.Layer)``, which runs as
+machine code. Numbers that are given, not learned, are that with
+``rb.optim.Adam(model, frozen="*.weight")``, or by its full name.
 """
 
 from __future__ import annotations
@@ -89,7 +91,9 @@ def way_around(what: str, name: str) -> str:
 
 
 def cure_of_count(what: str, args: tuple[object, ...] = ()) -> str:
-    """What is meant by more arguments without names, ``args``, than ``what`` takes, or "" where that is not known."""
+    """What is meant by more arguments without names, ``args``, than ``what`` takes, or "" where
+    that is not known.
+    """
     if what in ("LSTM", "GRU", "RNN"):
         if any(type(each).__module__ == "rnnbp.graph.values" for each in args):
             return f"a layer is built first, and then called on values: {what}(n_in, n)(h)"

@@ -1,4 +1,6 @@
-"""Names of layers, which their parameters' paths begin with: ``Dense(3, 4, name="head")`` has ``head.weight``."""
+"""Names of layers, which their parameters' paths begin with: ``Dense(3, 4, name="head")`` has
+``head.weight``.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ _shown = ContextVar("shown", default=True)
 def checked_name(what: str, name: object) -> str | None:
     """A name as it was given to ``what``; None for none.
 
-    Raises TypeError for what is no text; ValueError for one that is empty, has a dot, which separates
-    the names of a path, or is a number, which a place in a Sequential could be.
+    Raises TypeError for what is no text; ValueError for one that is empty, has a dot, which
+    separates the names of a path, or is a number, which a place in a Sequential could be.
     """
     if name is None:
         return None
@@ -30,7 +32,9 @@ def checked_name(what: str, name: object) -> str | None:
 
 
 def with_name(text: str, name: str | None) -> str:
-    """What a repr shows of a layer that has a name: "LSTM(3, 4)" as "LSTM(3, 4, name='encoder')"."""
+    """What a repr shows of a layer that has a name: "LSTM(3, 4)" as "LSTM(3, 4,
+    name='encoder')".
+    """
     if not name or not _shown.get():
         return text
     if not text.endswith(")"):
@@ -57,13 +61,17 @@ def check_distinct(what: str, named: Iterable[tuple[str | None, object]]) -> Non
 
 
 def old_path(path: str) -> str:
-    """How the path of a parameter was spelled when names were suffixes: "weight_head" for "head.weight"."""
+    """How the path of a parameter was spelled when names were suffixes: "weight_head" for
+    "head.weight".
+    """
     *above, name, key = ["", *path.split(".")]
     return path if not name or name.isdecimal() else ".".join([*above[1:], f"{key}_{name}"])
 
 
 class ByPath(dict[str, Array]):
-    """Arrays of a network by path. One that is asked for by its old spelling is found, with a DeprecationWarning."""
+    """Arrays of a network by path. One that is asked for by its old spelling is found, with a
+    DeprecationWarning.
+    """
 
     __slots__ = ()
 

@@ -21,7 +21,9 @@ Saved: TypeAlias = tuple[Array, ...]
 
 
 class ShapeError(ValueError):
-    """An array whose shape does not fit; names the place, the axis, expected, found and the cure."""
+    """An array whose shape does not fit; names the place, the axis, expected, found and
+    the cure.
+    """
 
 
 class NonFiniteError(ValueError):
@@ -35,7 +37,8 @@ class DtypeError(TypeError):
 class StorageError(ValueError):
     """A file that cannot be written, or that is not what was written.
 
-    Characters of a message that a terminal would obey are escaped: names in it may come from a file.
+    Characters of a message that a terminal would obey are escaped: names in it may come from a
+    file.
     """
 
     def __init__(self, message: str) -> None:
@@ -43,7 +46,9 @@ class StorageError(ValueError):
 
 
 def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """The dtype for parameters: float32 or float64. Raises DtypeError for any other, None included."""
+    """The dtype for parameters: float32 or float64. Raises DtypeError for any other, None
+    included.
+    """
     try:
         found = np.dtype(dtype)
     except TypeError:
@@ -56,7 +61,9 @@ def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 
 def positive_int(name: str, value: object) -> int:
-    """``value`` as an int ≥ 1. Raises TypeError for another type, ValueError for a size below one."""
+    """``value`` as an int ≥ 1. Raises TypeError for another type, ValueError for a size
+    below one.
+    """
     return whole_number(name, value, least=1)
 
 
@@ -78,7 +85,8 @@ def real_number(
     below: float = math.inf,
     cure: str = "",
 ) -> float:
-    """``value`` as a finite float, at least ``least``, above ``above``, below ``below``; ``cure`` ends the sentence.
+    """``value`` as a finite float, at least ``least``, above ``above``, below ``below``; ``cure``
+    ends the sentence.
 
     Raises TypeError for what is no real number, ValueError for one out of range, NaN or infinite.
     """
@@ -117,7 +125,9 @@ def check_x_shape(caller: str, x_shape: object) -> None:
 
 
 def cast(array: Array, dtype: np.dtype[Any], owner: object, what: str) -> Array:
-    """``array`` in ``dtype``. Raises ValueError, naming ``owner`` and ``what``, for a finite number beyond that."""
+    """``array`` in ``dtype``. Raises ValueError, naming ``owner`` and ``what``, for a finite number
+    beyond that.
+    """
     if array.dtype == dtype:
         return array
     try:
@@ -145,7 +155,9 @@ def escaped(text: str, most: int | None = None) -> str:
 
 
 def require_features(layer: object, x: Array, expected: Shape, what: str = "input") -> None:
-    """Raise ShapeError unless the last axes of ``x`` are ``expected``; all axes before them are batch."""
+    """Raise ShapeError unless the last axes of ``x`` are ``expected``; all axes before them are
+    batch.
+    """
     n = len(expected)
     found = x.shape[x.ndim - n :] if x.ndim >= n else x.shape
     if found != expected:
@@ -153,7 +165,9 @@ def require_features(layer: object, x: Array, expected: Shape, what: str = "inpu
 
 
 def mismatch(layer: object, expected: Shape, found: Sequence[int], what: str = "input") -> str:
-    """The sentence for features that do not fit, naming the first axis from the end that differs."""
+    """The sentence for features that do not fit, naming the first axis from the end that
+    differs.
+    """
     n = len(expected)
     if len(found) < n:
         return (
@@ -219,7 +233,9 @@ def readable(array: Array, dtype: np.dtype[Any]) -> Array:
 
 
 _HEAD = object.__basicsize__
-"""Bytes of an object before what is its own: of an array, first of all the pointer to its data (NumPy's C API)."""
+"""Bytes of an object before what is its own: of an array, first of all the pointer to its data
+(NumPy's C API).
+"""
 _pointer = ctypes.c_void_p.from_address
 """Takes an eighth of the time of ``__array_interface__``."""
 

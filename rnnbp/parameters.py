@@ -34,11 +34,11 @@ class HasParams(Protocol):
 class Parameters(ByPath):
     """The live arrays of a network by path, as they are now.
 
-    They are the network's own: ``update`` and ``|=`` write values into them, nothing is added, removed or put in
-    their place. ``copy()``, ``copy.copy``, ``copy.deepcopy`` and pickling give a plain dict of
-    copies, which later updates of the network do not change; ``dict(params)`` and
-    ``params | other`` hold the live arrays.
-    ``params[path] *= 2`` writes too, and ``==`` compares values.
+    They are the network's own: ``update`` and ``|=`` write values into them, nothing is added,
+    removed or put in their place. ``copy()``, ``copy.copy``, ``copy.deepcopy`` and pickling give a
+    plain dict of copies, which later updates of the network do not change; ``dict(params)`` and
+    ``params | other`` hold the live arrays. ``params[path] *= 2`` writes too, and ``==`` compares
+    values.
 
     >>> import rnnbp as rb
     >>> model = rb.LSTM(3, 4)

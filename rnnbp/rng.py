@@ -34,26 +34,31 @@ def check_seed(seed: object) -> int:
 
 
 def fold(seed: int, *places: int) -> int:
-    """A seed for a place, as one update of a training run: a 64-bit hash of (seed, places)."""
+    """A seed derived from (seed, places), as for one update of a training run: a 64-bit hash."""
     sequence = np.random.SeedSequence(seed, spawn_key=places)
     return int(apart(sequence.generate_state, 1, np.uint64)[0])
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where a forward pass stands: for layers that draw random numbers, and for those that make
-    floats of integers.
+    """Where a forward pass stands: for layers that draw random numbers, and for those that turn
+    integers into floats.
 
-    A layer with ``random = True`` is given one as ``forward(x, context=...)``, and draws from it by
-    ``uniform`` and ``normal``; help(rnnbp.Layer) has an example. Its numbers depend on the seed, the
-    place of the layer in the model and the step alone: not on the chunk that a step is in, on the
-    schedule, or on how often a step is run again, and a layer that stands in two places draws other
-    numbers in each. A second call returns the same numbers as the first: give it another ``draw``.
+    A layer with ``random = True`` receives one as ``forward(x, context=...)``, and draws from it by
+    ``uniform`` and ``normal``; help(rnnbp.Layer) has an example. Its numbers depend on the seed,
+    the place of the layer in the model and the step alone: not on the chunk that a step is in, on
+    the schedule, or on how often a step is run again, and a layer that stands in two places draws
+    other numbers in each. A second call returns the same numbers as the first:
+    pass a different ``draw`` for others.
 
-    seed: of ``bptt``; ``fit`` has another one in each step. step: the first step's place in the whole
-    sequence. length: None where arrays are of one step, (B, features), else the number of steps L of
-    arrays (L, B, features). place: of the layer. training: False in evaluation mode, where random
-    layers as a rule hand on their input. dtype: the model's.
+    Args:
+        seed: the seed of ``bptt``; ``fit`` derives a different one for each update.
+        step: the place of the first step in the whole sequence, from 0.
+        length: None if arrays are of one step, (B, features), else the number of steps L of arrays
+            (L, B, features).
+        place: the number of the layer's node in the model.
+        training: False in evaluation mode, in which random layers usually return their input.
+        dtype: the model's.
 
     >>> import rnnbp as rb
     >>> context = rb.Context(seed=3, step=20, length=2)
@@ -75,17 +80,29 @@ class Context:
         return replace(self, place=place)
 
     def uniform(self, shape: Shape, *, every_step: bool = True, draw: int = 0) -> Array:
-        """Floats in [0, 1), float32, of ``shape``: (B, ...), or (L, B, ...) where ``length`` is L.
+        """Uniform random numbers in [0, 1).
 
         Args:
+            shape: (B, ...), or (L, B, ...) if ``length`` is L.
             every_step: False for the same numbers at all steps of a sequence.
-            draw: 0, 1, ...: each has numbers of its own.
+            draw: 0, 1, ...: each value draws different numbers.
+
+        Returns:
+            A float32 array of ``shape``.
         """
         return self._numbers(shape, every_step, draw, normal=False)
 
     def normal(self, shape: Shape, *, every_step: bool = True, draw: int = 0) -> Array:
-        """Floats of mean 0 and variance 1, normally distributed, float32; arguments as those of ``uniform``,
-        of which they are independent."""
+        """Normal random numbers of mean 0 and variance 1, independent of those of ``uniform``.
+
+        Args:
+            shape: (B, ...), or (L, B, ...) if ``length`` is L.
+            every_step: False for the same numbers at all steps of a sequence.
+            draw: 0, 1, ...: each value draws different numbers.
+
+        Returns:
+            A float32 array of ``shape``.
+        """
         return self._numbers(shape, every_step, draw, normal=True)
 
     def _numbers(self, shape: Shape, every_step: bool, draw: int, *, normal: bool) -> Array:

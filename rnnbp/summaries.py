@@ -1,4 +1,6 @@
-"""What ``model.summary()`` returns: a row for each layer, which can be read, and the table that is printed."""
+"""What ``model.summary()`` returns: a row for each layer, which can be read, and the table that is
+printed.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,24 @@ LONGEST = 44
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A layer, or a Recurrent, of a model; one that is used twice has two rows, and its parameters in the first."""
+    """A layer, or a Recurrent, of a model; one that is used twice has two rows, and its parameters
+    in the first.
+    """
 
     name: str
     """What its parameters' names begin with, else its position."""
     layer: str
     """Its repr."""
     outputs: tuple[Shape | None, ...]
-    """The feature shape of each output, without the axes of steps and sequences; None where it is not known."""
+    """The feature shape of each output, without the axes of steps and sequences; None where it is
+    not known.
+    """
     parameters: int
     """Numbers in its parameters that no earlier row has."""
     kept_bytes: int | None = None
-    """What it keeps for backward of all steps and sequences; None where that is not known, or was not asked for."""
+    """What it keeps for backward of all steps and sequences; None where that is not known, or was
+    not asked for.
+    """
     flops: int | None = None
     """Floating-point operations forward, of all steps and sequences; None as there."""
 
@@ -41,10 +49,12 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class Summary:
-    """The layers of a model with their shapes and parameters; of ``steps`` and ``batch``, their bytes and FLOPs.
+    """The layers of a model with their shapes and parameters; of ``steps`` and ``batch``, their
+    bytes and FLOPs.
 
-    ``print`` shows it as a table. A multiplication, an addition, a tanh and the like are one FLOP each, as in
-    ``rnnbp.explain``; ``uncounted`` are the layers that run as Python, which the sum leaves out.
+    ``print`` shows it as a table. A multiplication, an addition, a tanh and the like are one FLOP
+    each, as in ``rnnbp.explain``; ``uncounted`` are the layers that run as Python, which the sum
+    leaves out.
     """
 
     model: str
@@ -54,7 +64,9 @@ class Summary:
     steps: int | None = None
     batch: int | None = None
     kept_bytes: int | None = None
-    """What is kept for backward where everything is cached; None where a layer does not declare it."""
+    """What is kept for backward where everything is cached; None where a layer does not
+    declare it.
+    """
     flops: int | None = None
     """Floating-point operations forward."""
     uncounted: tuple[str, ...] = ()
@@ -126,7 +138,9 @@ class Summarized(Instead):
     _instead = MODEL
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Raise AttributeError for what other libraries set, and would change nothing in a class of this one."""
+        """Raise AttributeError for what other libraries set, and would change nothing in a class of
+        this one.
+        """
         if name in SET and type(self).__module__.startswith("rnnbp."):
             raise AttributeError(f"{type(self).__name__}.{name} cannot be set; {SET[name]}", name=name, obj=self)
         super().__setattr__(name, value)
@@ -140,16 +154,19 @@ class Summarized(Instead):
         chunk: int | None = None,
         x_shape: Shape | None = None,
     ) -> Summary:
-        """Its layers, their output shapes and parameters, as Keras has it: ``print(model.summary())``.
+        """Its layers, their output shapes and parameters, as Keras has it:
+        ``print(model.summary())``.
 
         Args:
-            steps, batch: T and B of x. With them, what each layer keeps for backward where all is cached,
-                and its floating-point operations forward.
+            steps, batch: T and B of x. With them, what each layer keeps for backward where all is
+                cached, and its floating-point operations forward.
             chunk: steps in a chunk, as of ``bptt``: the state at its beginning is kept too.
-            x_shape: feature shape of x, () for symbols; None where the first layer or Input says it.
+            x_shape: feature shape of x, () for symbols; None where the first layer or Input says
+                it.
 
-        Of a Cell by itself, as ``rb.LSTM(3, 8).cell``, the rows are the layers of a step. Raises ValueError for steps
-        without batch, ShapeError where shapes do not fit, or are not known and steps are given.
+        Of a Cell by itself, as ``rb.LSTM(3, 8).cell``, the rows are the layers of a step. Raises
+        ValueError for steps without batch, ShapeError where shapes do not fit, or are not known and
+        steps are given.
 
         >>> import rnnbp as rb
         >>> found = rb.Sequential(rb.LSTM(3, 8), rb.Dense(8, 1)).summary(steps=100, batch=2)

@@ -120,7 +120,7 @@ WAYS = (
     Way(
         RUNS,
         "dy grad_output grad_outputs upstream gradient output_gradients",
-        "a loss gives it: loss=lambda y, dy: (float((y * dy).sum()), dy), with target=dy",
+        "use a loss that returns it: loss=lambda y, dy: (float((y * dy).sum()), dy), with target=dy",
     ),
     Way(f"{RUNS} {TRAINING}", "batch_first time_major", BATCH_FIRST),
     Way(

@@ -482,7 +482,7 @@ def test_a_model_of_another_kind(which: str, capsys: pytest.CaptureFixture[str])
             expected = "expected the weights of a rnnbp character model, found kind None"
         case "architecture":
             rb.save_weights(Architecture(units=5, embedding=2).build(), path, metadata={"description": description})
-            expected = "load_weights from m.safetensors: the model is another, .* has shape .*"
+            expected = "load_weights from m.safetensors: the file does not match the model, .* has shape .*"
         case "nonsense":
             description["architecture"]["heads"] = 8
             rb.save_weights(model, path, metadata={"description": description})

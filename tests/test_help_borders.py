@@ -60,7 +60,7 @@ def test_examples_run(path: Path) -> None:
         ("GRU", "help(rnnbp.Options)"),
         ("RNN", "help(rnnbp.Options)"),
         ("Layer", "context.normal(x.shape)"),
-        ("Context", "give it another ``draw``"),
+        ("Context", "pass a different ``draw``"),
     ],
 )
 def test_what_was_not_found_is_in_help(name: str, text: str) -> None:

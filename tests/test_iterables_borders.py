@@ -157,7 +157,7 @@ def test_a_loader_that_shuffles_by_itself_is_warned_of_when_a_run_goes_on(tmp_pa
             return iter([(x + rng.normal(), target) for x, target in ITEMS])
 
     trainer(tmp_path).fit(Shuffling(), steps=3)
-    with pytest.warns(RuntimeWarning, match="gives another batch each time"):
+    with pytest.warns(RuntimeWarning, match="returns a different batch"):
         assert trainer(tmp_path).resume().fit(Shuffling(), until_steps=5).steps == 5
 
 

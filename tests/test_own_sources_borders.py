@@ -134,7 +134,7 @@ class Once(Own):
 
 
 class Drawn(Own):
-    """Draws a batch each time that it is asked for one."""
+    """Draws a new batch in each call."""
 
     def __init__(self) -> None:
         super().__init__(changed(x=lambda x: self.rng.normal(size=x.shape).astype(np.float32)))
@@ -150,7 +150,7 @@ class Pieces(Own):
 
 
 @pytest.mark.parametrize(
-    ("kind", "why"), [(Once, "comes once"), (Pieces, "comes once"), (Drawn, "gives another batch")]
+    ("kind", "why"), [(Once, "comes once"), (Pieces, "comes once"), (Drawn, "returns a different batch")]
 )
 def test_what_cannot_be_compared_is_warned_of(kind: Any, why: str, tmp_path: Path) -> None:
     trainer(tmp_path / "r").fit(kind(), steps=5)

@@ -337,7 +337,7 @@ LATE: dict[str, tuple[Any, type[Exception], str]] = {
     "no pair": (lambda: run(loss=lambda y, t: 0.0), TypeError, r"must return \(value, dy\), found float"),
     "no value": (lambda: run(loss=lambda y, t: (None, y)), TypeError, "returned the value None; it must be a real number"),
     "complex value": (lambda: run(loss=lambda y, t: (1j, y)), TypeError, "returned the value 1j"),
-    "NaN late": (lambda: run(loss=nan_late), ValueError, r"gave dy = nan at \[70, 1, 2\]"),
+    "NaN late": (lambda: run(loss=nan_late), ValueError, r"returned dy = nan at \[70, 1, 2\]"),
 }  # fmt: skip
 
 

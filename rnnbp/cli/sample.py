@@ -29,7 +29,13 @@ def add_options(parser: Parser) -> None:
         help="below 1 likelier bytes are preferred; 0 takes the likeliest alone",
     )
     group.add_argument("--top-k", type=whole(1), metavar="K", help="draw from the K likeliest bytes alone")
-    group.add_argument("--seed", type=whole(0, 2**64), default=0, metavar="N", help="seed of the random numbers; the same seed writes the same text")
+    group.add_argument(
+        "--seed",
+        type=whole(0, 2**64),
+        default=0,
+        metavar="N",
+        help="seed of the random numbers; the same seed writes the same text",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

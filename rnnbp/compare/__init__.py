@@ -1,4 +1,6 @@
-"""Recompute against cache: every schedule under several budgets, forecast and measured, as table and pictures."""
+"""Recompute against cache: every schedule under several budgets, forecast and measured, as table
+and pictures.
+"""
 
 from rnnbp.compare.choices import SCHEDULES
 from rnnbp.compare.files import save

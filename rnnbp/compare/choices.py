@@ -1,4 +1,6 @@
-"""For each kind of schedule, the parameters and the chunk length that are fastest within a budget."""
+"""For each kind of schedule, the parameters and the chunk length that are fastest within
+a budget.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,18 @@ from rnnbp.support.reprs import counted, cut, safe
 Key: TypeAlias = tuple[int, tuple[Action, ...]]
 
 TABLES = 20_000
-"""Chunks times units up to which the schedules of mixed memory are worked out: milliseconds each."""
+"""Chunks times units up to which the schedules of mixed memory are worked out:
+milliseconds each.
+"""
 MOST = 4096
 """Chunks of a sequence, unless their length is given: each costs some microseconds to work out."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A schedule as it is run: its actions, worked out, over chunks of ``chunk`` steps, and what they will take."""
+    """A schedule as it is run: its actions, worked out, over chunks of ``chunk`` steps, and what
+    they will take.
+    """
 
     name: str
     parameters: str
@@ -82,7 +88,9 @@ def _all(room: _Room) -> Iterator[_Option]:
 
 
 def _spacings(chunks: int) -> list[int]:
-    """For each number of segments from 2 on, the fewest chunks between checkpoints: others cost more for nothing."""
+    """For each number of segments from 2 on, the fewest chunks between checkpoints: others cost
+    more for nothing.
+    """
     return sorted({math.ceil(chunks / segments) for segments in range(2, chunks + 1)})
 
 
@@ -145,7 +153,9 @@ SCHEDULES = (*OPTIONS, "plan")
 
 
 class Chooser:
-    """Chooses for one model, loss, T = ``steps`` and B = ``batch``; all schedules in chunks of ``chunk`` if given."""
+    """Chooses for one model, loss, T = ``steps`` and B = ``batch``; all schedules in chunks of
+    ``chunk`` if given.
+    """
 
     def __init__(
         self, model: Any, loss: LossLike, steps: int, batch: int, x_shape: Shape, costs: Costs, chunk: int | None
@@ -158,7 +168,9 @@ class Chooser:
         self._plan = partial(plan, model, loss, steps=steps, batch=batch, x_shape=x_shape, costs=costs)
 
     def best(self, name: str, budget: int) -> Choice | None:
-        """The fastest schedule of a kind, by forecast, that holds at most ``budget`` bytes; None without one."""
+        """The fastest schedule of a kind, by forecast, that holds at most ``budget`` bytes; None
+        without one.
+        """
         if name == "plan":
             return self._planned(budget)
         found = [entry for length in self._lengths() for entry in self._within(name, length, budget)]
@@ -195,7 +207,9 @@ class Chooser:
         return self.choice("plan", found.chosen.name, found.chosen.schedule, found.chunk)
 
     def _lengths(self) -> list[int]:
-        """Lengths of chunks: powers of 2 up to 1024, not so short that there are many, and T if it is as short."""
+        """Lengths of chunks: powers of 2 up to 1024, not so short that there are many, and T if it
+        is as short.
+        """
         if self.chunk is not None:
             return [self.chunk]
         powers = [2**k for k in range(11) if 2**k < self.steps and (k == 10 or self.steps <= MOST * 2**k)]
@@ -204,8 +218,8 @@ class Chooser:
     def _within(self, name: str, length: int, budget: int) -> Iterator[tuple[float, int, int, _Option]]:
         """(seconds, bytes, chunk length, option) of those that may be within the budget.
 
-        The bytes are a bound, too large by a tape and a slot at most: the last chunk may be short, and the last
-        segment.
+        The bytes are a bound, too large by a tape and a slot at most: the last chunk may be short,
+        and the last segment.
         """
         slot, tape = max(1, self.sizes.slot), max(1, self.sizes.tape(length))
         free, chunks = budget - self._always(length), math.ceil(self.steps / length)
@@ -216,7 +230,9 @@ class Chooser:
                 yield self._seconds(option, length, chunks), held, length, option
 
     def _always(self, length: int) -> int:
-        """Bytes that any schedule takes: gradients, states, the program, and the larger workspace of its actions."""
+        """Bytes that any schedule takes: gradients, states, the program, and the larger workspace
+        of its actions.
+        """
         sizes = self.sizes
         needs = (sizes.advance(length), sizes.record(length), sizes.backward(length))
         gradients = sizes.gradients(self.steps, parted=parted(math.ceil(self.steps / length), length))

@@ -165,7 +165,8 @@ def schedules(comparison: Comparison) -> bytes:
 def drawn_rows(comparison: Comparison) -> list[list[Row]]:
     """A row for each schedule, those of the same actions together.
 
-    It is of the least budget in which at least half of the schedules fit, or of the next in which this one does.
+    It is of the least budget in which at least half of the schedules fit, or of the next in which
+    this one does.
     """
     rows = comparison.rows
     names = {row.choice.name for row in rows}

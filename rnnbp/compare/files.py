@@ -15,10 +15,27 @@ CURE = "pictures need Matplotlib: python -m pip install 'rnnbp[plot]'"
 
 
 def save(comparison: Comparison, folder: str | os.PathLike[str], *, html: bool = False) -> list[Path]:
-    """Write compare.csv, compare.json, frontier.png, schedules.png and, with ``html``, compare.html; gives their paths.
+    """Write compare.csv, compare.json, frontier.png, schedules.png and, with ``html``,
+    compare.html.
 
-    The folder is made; files of these names in it are replaced, each at once. Without Matplotlib there are no
-    pictures. Raises StorageError.
+    Args:
+        comparison: as ``sweep`` returns it.
+        folder: created if needed; files of these names in it are replaced atomically.
+        html: True for a page with the table and the pictures.
+
+    Returns:
+        The paths of the files. Without Matplotlib there are no pictures.
+
+    Raises StorageError.
+
+    >>> import tempfile, numpy as np, rnnbp as rb
+    >>> x = np.zeros((8, 2, 1), np.float32)
+    >>> model, loss = rb.Sequential(rb.RNN(1, 2)), rb.losses.MeanSquaredError()
+    >>> found = rb.compare.sweep(
+    ...     model, x, np.zeros((8, 2, 2)), loss, shares=[100], schedules=["all"], chunk=4, repeats=1
+    ... )
+    >>> [path.name for path in rb.compare.save(found, tempfile.mkdtemp())][:2]
+    ['compare.csv', 'compare.json']
     """
     folder, with_page = Path(folder), flag("save: html", html)
     try:
@@ -48,5 +65,5 @@ def pictures(comparison: Comparison) -> dict[str, bytes]:
 
 
 def can_draw() -> bool:
-    """Whether Matplotlib is installed."""
+    """True if Matplotlib is installed."""
     return find_spec("matplotlib") is not None

@@ -1,5 +1,6 @@
-"""One schedule measured: bytes by ledger and by tracemalloc, seconds next to those of full caching,
-gradients."""
+"""One schedule measured: bytes by ledger and by tracemalloc, seconds alternated with those of full
+caching, gradients.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from rnnbp.schedules import All
 
 @dataclass(frozen=True)
 class Measured:
-    """What the runs of a schedule took; seconds and ratio to full caching are medians."""
+    """Figures of the runs of a schedule; seconds and the ratio to full caching are medians."""
 
     stats: Stats
     traced_bytes: int
@@ -47,7 +48,7 @@ class Bench:
         return bptt(*self.problem, checkpoint=choice.actions, chunk=choice.chunk, seed=self.seed, progress=False)
 
     def measure(self, choice: Choice, repeats: int) -> Iterator[Measured | None]:
-        """None after each run, and what they took in the end."""
+        """None after each run, and the figures at the end."""
         here, there = self._cached_at(choice.chunk), self._cached_at(self.reference.chunk)
         result, traced = self._traced(choice)
         found = _arrays(result)

@@ -44,19 +44,22 @@ def sweep(
     seed: int = 0,
     progress: bool | None = False,
 ) -> Comparison:
-    """Run every schedule under every budget, each with the parameters and chunks that are fastest by forecast.
+    """Run every schedule under every budget, each with the parameters and chunks that are fastest
+    by forecast.
 
     Args:
-        model, x, target, loss, seed: as ``bptt`` takes them; x is copied to C order and the model's dtype.
-        shares: budgets in percent of the bytes of full caching in chunks of ``chunk``, by default 32: of
-            arrays alone, where the budget of ``plan`` has room for Python's objects too.
+        model, x, target, loss, seed: as ``bptt`` takes them; x is copied to C order and the model's
+            dtype.
+        shares: budgets in percent of the bytes of full caching in chunks of ``chunk``, by default
+            32: of arrays alone, where the budget of ``plan`` has room for Python's objects too.
         schedules: names out of ``SCHEDULES``.
         chunk: steps in a chunk, for all schedules but the planner's; None lets each choose.
         repeats: timed runs of each schedule, in alternation with full caching.
         progress: a bar of the runs on stderr; None shows it on a terminal and in a notebook only.
 
     A schedule that is predicted to take over 20 times as long as full caching is left out.
-    Raises BudgetError where nothing fits, ValueError or TypeError for options that cannot be, and what ``bptt`` raises.
+    Raises BudgetError where nothing fits, ValueError or TypeError for options that cannot be, and
+    what ``bptt`` raises.
     """
     shares, schedules = _checked(shares, schedules)
     repeats = positive_int("sweep: repeats", repeats)
@@ -89,7 +92,9 @@ def _row(choice: Choice, share: float, budget: int, cached: Choice, measured: Ma
 
 
 def _checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[float], list[str]]:
-    """Without repetitions, budgets ascending. Raises ValueError, or TypeError for what is no list."""
+    """Without repetitions, budgets ascending. Raises ValueError, or TypeError for what is
+    no list.
+    """
     for name, given in (("shares", shares), ("schedules", schedules)):
         if not isinstance(given, Iterable) or isinstance(given, str):
             raise TypeError(f"sweep: {name} is a list, found {given!r}; give [{given!r}]")

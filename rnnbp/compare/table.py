@@ -1,4 +1,4 @@
-"""What a comparison found: rows of figures, as CSV, JSON and text."""
+"""The result of a comparison: rows of figures, as CSV, JSON and text."""
 
 from __future__ import annotations
 
@@ -15,13 +15,23 @@ from rnnbp.support.printing import printable
 from rnnbp.support.reprs import bytes_text, counted, cut, safe, titled
 
 SLOWEST = 20
-"""How many times as long as full caching a schedule may take; one chunk at a time in a single tape is quadratic."""
+"""How many times as long as full caching a schedule may take; one chunk at a time in a single tape
+is quadratic.
+"""
 UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
 @dataclass(frozen=True)
 class Row:
-    """A schedule under a budget, forecast and measured; ``share`` is the budget in percent of full caching's bytes."""
+    """A schedule under a budget, predicted and measured.
+
+    Attributes:
+        choice: the schedule, its parameters, its chunk and its forecast.
+        share: the budget in percent of the bytes of full caching.
+        budget: bytes.
+        forecast_ratio: predicted seconds over those of full caching.
+        measured: bytes, seconds and gradients of the runs.
+    """
 
     choice: Choice
     share: float
@@ -39,7 +49,7 @@ class Row:
         return cut(f"{type(self).__name__}: {name}, chunks of {choice.chunk:,}, {peaks}, {seconds}")
 
     def figures(self) -> dict[str, Any]:
-        """All figures by name, bytes and seconds."""
+        """All figures by name, in bytes and seconds."""
         predicted, found = self.choice.forecast, self.measured
         return {
             "schedule": self.choice.name,
@@ -65,7 +75,14 @@ class Row:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A schedule that has no parameters with which it fits a budget and takes less than ``SLOWEST`` times as long."""
+    """A schedule that fits a budget with no parameters that take less than ``SLOWEST`` times as
+    long as full caching.
+
+    Attributes:
+        schedule: its name.
+        share: the budget in percent of the bytes of full caching.
+        budget: bytes.
+    """
 
     schedule: str
     share: float
@@ -74,9 +91,14 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows, by budget and schedule, and what they were found on.
+    """All rows, by budget and schedule, and the model that they were measured on.
 
-    about: model, sizes and versions, for readers. reference: full caching, to which the ratios are.
+    Attributes:
+        about: model, sizes and versions, for readers.
+        steps: T.
+        reference: full caching, the base of the ratios.
+        rows: in order of budget and schedule.
+        left_out: the schedules without a row.
     """
 
     about: Mapping[str, Any]
@@ -94,7 +116,7 @@ class Comparison:
         return text.getvalue()
 
     def to_json(self) -> str:
-        """All of it."""
+        """All of it, as JSON."""
         left_out = [
             {"schedule": out.schedule, "budget_percent": out.share, "budget_bytes": out.budget} for out in self.left_out
         ]
@@ -119,7 +141,7 @@ class Comparison:
 
     @printable
     def __str__(self) -> str:
-        """The rows in columns, and in the last lines what was left out."""
+        """The rows in columns, then what was left out, then what the columns mean."""
         cells = [HEADER, *(row_cells(row) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = [

@@ -1,4 +1,6 @@
-"""A schedule as a drawing: which chunk is run when, and what is held meanwhile. Numbers only, no pictures."""
+"""A schedule as a drawing: which chunk is run when, and what is held meanwhile. Numbers only, no
+pictures.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,11 @@ from rnnbp.support.reprs import counted, safe
 
 @dataclass(frozen=True)
 class Line:
-    """Steps run one after the other: at ``begin`` the state is the one after step ``low``, at ``end`` after ``high``.
+    """Steps run one after the other: at ``begin`` the state is the one after step ``low``, at
+    ``end`` after ``high``.
 
-    begin, end count all steps run so far, forward or back. A line of kind "backward" goes from high to low.
-    kind: "advance", "record", "keep", "rebuild" or "backward", by the actions.
+    begin, end count all steps run so far, forward or back. A line of kind "backward" goes from high
+    to low. kind: "advance", "record", "keep", "rebuild" or "backward", by the actions.
     """
 
     kind: str
@@ -26,7 +29,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Held:
-    """What is held from ``begin`` to ``end``: steps ``low`` to ``high``, which for a checkpoint are the same.
+    """What is held from ``begin`` to ``end``: steps ``low`` to ``high``, which for a checkpoint are
+    the same.
 
     kind: "checkpoint", "disk", "tape" or "thin tape".
     """
@@ -40,7 +44,9 @@ class Held:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The drawing of a schedule: its lines in order, what is held, and the steps run in all, forward and back."""
+    """The drawing of a schedule: its lines in order, what is held, and the steps run in all,
+    forward and back.
+    """
 
     lines: tuple[Line, ...]
     held: tuple[Held, ...]
@@ -53,7 +59,9 @@ class Timeline:
 
 
 def timeline(schedule: Iterable[Action], steps: int, chunk: int = 1) -> Timeline:
-    """The drawing of a legal schedule over T = ``steps`` steps in chunks of ``chunk``; ``simulate`` checks legality."""
+    """The drawing of a legal schedule over T = ``steps`` steps in chunks of ``chunk``; ``simulate``
+    checks legality.
+    """
     drawing = _Drawing(steps, chunk)
     for action in schedule:
         drawing.do(action)

@@ -1,4 +1,6 @@
-"""What a loss is: a mean over every element of the whole sequence that has weight, made of sums of chunks."""
+"""What a loss is: a mean over every element of the whole sequence that has weight, made of sums of
+chunks.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +30,17 @@ class NoWeightError(ValueError):
 
 
 class Loss(Named, ABC):
-    """The weighted mean Σ w ℓ / Σ w over the elements of a sequence, in parts that chunks can add up.
+    """The weighted mean Σ w ℓ / Σ w over the elements of a sequence, as sums that chunks can add
+    up.
+
+    A subclass has two methods, ``summed`` and ``weight``; ``weight`` may depend on the target, not
+    on y. Where weights are 0 the target may be NaN: leave out what is masked by ``np.where``, not
+    by a factor 0. A function needs no subclass: pass it to ``PerStep`` or ``WholeSequence``; a loss
+    of elements is an ``Elementwise``.
 
     Shapes: y (T, B, ...) or any other batch axes; ``weights``, a bool mask or floats ≥ 0, has y's
     leading axes, as (T, B), and counts for every element behind them. Elements of weight zero are
-    not looked at. Arguments are never written to; returned arrays belong to the caller.
-
-    A subclass has two methods, ``summed`` and ``weight``; ``weight`` may depend on the target, not on y.
-    Where weights are 0 the target may be NaN: what is masked is left out by ``np.where``, not times 0.
-    For a function there are ``PerStep`` and ``WholeSequence``, for losses of elements ``Elementwise``.
+    ignored. Arguments are never written to; returned arrays belong to the caller.
 
     Raises ShapeError, DtypeError or ValueError for a target or weights that do not fit.
 
@@ -66,30 +70,40 @@ class Loss(Named, ABC):
     """Whether ``summed`` takes the outputs of all steps at once."""
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
-        """Temporary arrays of ``summed_in`` apart from dy: in sizes of y, and in bytes for each row of
-        y.
+        """Temporary arrays of ``summed_in``, dy not included.
 
         Args:
-            item: bytes of a number of y. masked: whether there are weights. recast: whether targets
-                are of another dtype than y, where that matters.
+            item: bytes of an element of y.
+            masked: True if there are weights.
+            recast: True if targets have a different dtype than y, where that matters.
+
+        Returns:
+            (arrays of y's size, bytes for each row of y).
         """
         return self.spare, 0
 
     @abstractmethod
     def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
-        """Σ w over a sequence or a part of it; ``outputs`` is the shape of y."""
+        """Σ w over a sequence or a part of it.
+
+        Args:
+            target: (T, B, ...), as ``summed`` takes it.
+            weights: (T, B) or y's leading axes; None for 1 everywhere.
+            outputs: the shape of y.
+        """
 
     def total(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
-        """Σ w over the sequence, the mean's denominator; ``outputs`` is the shape of y.
+        """Σ w over the sequence, the denominator of the mean; arguments as those of ``weight``.
 
-        Raises NoWeightError where no element has weight.
+        Raises NoWeightError if no element has weight.
         """
         return self.some(self.weighed(target, weights, outputs))
 
     @final
     def weighed(self, target: Like, weights: Like | None, outputs: Shape) -> float:
-        """``weight``; where that is a user's, what it raises gets a note. Raises TypeError where it returns no
-        number."""
+        """``weight``; if it is a user's, its exceptions get a note. Raises TypeError unless it
+        returns a number.
+        """
         if type(self).weight.__module__.startswith("rnnbp."):
             return self.weight(target, weights, outputs=outputs)
         returns = "a number, the sum of the weights"
@@ -105,22 +119,35 @@ class Loss(Named, ABC):
 
     @abstractmethod
     def summed(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
-        """(Σ w ℓ, its derivative with y's shape and dtype), not divided. The sum is in float64."""
+        """The loss as a sum over elements, not divided.
+
+        Args:
+            y: outputs, (T, B, ...).
+            target: targets of the same steps.
+            weights: (T, B) or y's leading axes; None for 1 everywhere.
+
+        Returns:
+            (Σ w ℓ in float64, its derivative by y, of y's shape and dtype).
+        """
 
     def summed_in(
         self, y: Like, target: Like, weights: Like | None, new: New, factor: float = 1.0
     ) -> tuple[Scalar, Array]:
-        """``summed``, the derivative times ``factor``; ``new(shape, dtype)`` gives memory for it."""
+        """``summed``, with the derivative times ``factor``; ``new(shape, dtype)`` allocates the
+        derivative.
+        """
         value, dy = self._summed_checked(y, target, weights)
         return value, self._scaled(dy, factor)
 
     @property
     def ours(self) -> bool:
-        """Whether it is one of the library's, which return new arrays."""
+        """True if the loss is one of the library's, which return new arrays."""
         return type(self).__module__.startswith("rnnbp.")
 
     def _scaled(self, dy: Array, factor: float) -> Array:
-        """dy times a factor; in place where it is sure to be a new array, which a user's own may not be."""
+        """dy times a factor; in place only if it is certain to be a new array, which a user's may
+        not be.
+        """
         if self.ours:
             dy *= factor
             return dy
@@ -128,7 +155,7 @@ class Loss(Named, ABC):
 
     @ieee
     def __call__(self, y: Like, target: Like, weights: Like | None = None) -> tuple[Scalar, Array]:
-        """(mean, its derivative): ``summed`` divided by ``total``."""
+        """(mean, its derivative by y): ``summed`` divided by ``total``."""
         y = check_outputs(self, y)
         check_there(y, target, weights)
         total = self.total(target, weights, outputs=y.shape)
@@ -141,14 +168,14 @@ class Loss(Named, ABC):
 
     @classmethod
     def _is_own(cls) -> bool:
-        """Whether ``summed`` is a user's, not the library's."""
+        """True if ``summed`` is a user's, not the library's."""
         return not cls.summed.__module__.startswith("rnnbp.")
 
     def _summed_checked(self, y: Like, target: Like, weights: Like | None) -> tuple[Scalar, Array]:
-        """``summed``; where that is a user's, what it raises gets a note, and its dy is looked at.
+        """``summed``; if it is a user's, its exceptions get a note and its dy is checked.
 
-        Raises ShapeError where a target that lacks an axis was broadcast, ValueError where dy is not 0
-        at steps of weight 0.
+        Raises ShapeError if a target that lacks an axis was broadcast, ValueError unless dy is 0 at
+        steps of weight 0.
         """
         if not self._is_own():
             return self.summed(y, target, weights)
@@ -201,7 +228,9 @@ class Loss(Named, ABC):
                 )
 
     def some(self, total: float) -> float:
-        """``total``, a sum of weights. Raises NoWeightError where it is 0, ValueError where it is none."""
+        """Return ``total``, a sum of weights. Raises NoWeightError if it is 0, ValueError if it is
+        negative or not finite.
+        """
         if not 0 <= total < math.inf:
             raise ValueError(
                 f"{self}: the sum of its weights is {total}, it must be finite and at least 0; "
@@ -217,8 +246,9 @@ class Loss(Named, ABC):
 
 @final
 class NoLoss(Loss):
-    """The loss of a window without weight: 0, whatever its targets. So its state can be carried
-    on."""
+    """The loss of a window without weight: 0, whatever its targets, so that its state is carried
+    on.
+    """
 
     spare = 0.0
 

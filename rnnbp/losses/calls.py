@@ -1,4 +1,6 @@
-"""What errors say of loss functions of the user's: how they were called, and what their target lacks."""
+"""What errors say about loss functions of the user's: how they were called, and what is wrong with
+the target.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from rnnbp.support.tracebacks import CALLED_AS
 def called_with(
     function: object, returns: str, given: Sequence[Array | None], names: Sequence[str] = ("y", "target", "mask")
 ) -> str:
-    """What is said of an error out of a function: how it was called, and what may be wrong with that."""
+    """The note on an exception out of a function: how it was called, and what may be wrong with
+    that.
+    """
     names = [*names[: len(given)]]
     arrays = [f"{n} {None if a is None else f'{a.dtype} {a.shape}'}" for n, a in zip(names, given, strict=True)]
     cure = other_axes(given[0], given[1])
@@ -23,7 +27,7 @@ def called_with(
 
 
 def other_axes(y: Array | None, target: Array | None) -> str:
-    """The cure for a target that lacks the last axis of y, or has one more; "" for others."""
+    """The cure for a target that lacks the last axis of y, or has one too many; "" for others."""
     if y is None or target is None:
         return ""
     if y.shape == (*target.shape, 1):

@@ -16,17 +16,26 @@ from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_numb
 
 @final
 class CrossEntropy(Loss):
-    """Softmax and cross-entropy in one, on logits: ℓ = −Σ_c q_c log softmax(y)_c, derivative p Σq − q.
+    """Softmax and cross-entropy in one, on logits: ℓ = −Σ_c q_c log softmax(y)_c, derivative p Σq −
+    q.
 
     With class weights v and smoothing ε (Szegedy et al. 2016, sec. 7), in PyTorch's form,
-    q_c = (1 − ε) v_target [c = target] + ε v_c / K, and a target counts v_target in the denominator.
+    q_c = (1 − ε) v_target [c = target] + ε v_c / K, and a target counts v_target in the
+    denominator.
 
     Args:
-        class_weight: K numbers v ≥ 0, all 1 by default, or a dict of them by the classes 0 to K − 1.
+        class_weight: K numbers v ≥ 0, all 1 by default, or a dict of them by the classes 0 to K −
+            1.
         label_smoothing: ε in [0, 1).
 
     Shapes: y (..., K), target (...) of integers in [0, K), weights (...) or its leading axes.
     A target of weight zero may have any value.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> y, target = np.zeros((5, 3, 4)), np.zeros((5, 3), int)  # (T, B, K), (T, B)
+    >>> value, dy = rb.losses.CrossEntropy()(y, target)
+    >>> bool(np.isclose(value, np.log(4))), dy.shape
+    (True, (5, 3, 4))
     """
 
     brief = True
@@ -136,10 +145,11 @@ def _without(y: Array, w: Array) -> Array:
 
 
 def _softmax(y: Array, factors: Array, t: Array, hard: Array, p: Array) -> tuple[Array, Array, Array]:
-    """(largest, Σ e to what is above the largest, what is above it at t (N,)) of the rows of y (N, K).
+    """(largest, Σ e to what is above the largest, what is above it at t (N,)) of the rows of y (N,
+    K).
 
-    Their softmax times ``factors``, less ``hard`` at t, goes to p. The largest is a real part: the derivative of the
-    whole by it is zero.
+    Their softmax times ``factors``, less ``hard`` at t, goes to p. The largest is a real part: the
+    derivative of the whole by it is zero.
     """
     if machine.chosen():
         from rnnbp.machine import arrays as compiled

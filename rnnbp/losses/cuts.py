@@ -1,4 +1,6 @@
-"""Whether a loss function depends on how steps are cut into calls: checked once, on a few calls more."""
+"""Whether a loss function depends on how steps are cut into calls: checked once, on a few calls
+more.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ ASIDE = 4
 CHANGED = 0.75
 """What the second of two equal steps is multiplied by, so that a difference of steps shows."""
 TOLERANCE = 3e-4
-"""The share by which numbers may differ: √eps of float32, in which a function may compute whatever y is."""
+"""The share by which numbers may differ: √eps of float32, in which a function may compute whatever
+y is.
+"""
 NOISE = 1e-5
 """The same of a sum, as a share of what is summed, for terms that cancel: 100 eps."""
 
@@ -71,8 +75,9 @@ def check_cut(call: Call, given: Given, spare: float, kept: int) -> Cut:
     is not to be checked, and one whose values and dy are all 0 shows nothing.
 
     Args:
-        spare: temporary arrays that the function takes as well as dy, in sizes of y; as many and dy,
-            for all steps, are free. So fewer steps are taken where the comparison would take more.
+        spare: temporary arrays that the function takes as well as dy, in sizes of y; as many and
+            dy, for all steps, are free. So fewer steps are taken where the comparison would take
+            more.
         kept: arrays of y's size that it returns: dy, and values where they are arrays.
     """
     try:

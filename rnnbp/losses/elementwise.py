@@ -16,7 +16,7 @@ from rnnbp.numerics import Array, DtypeError, NonFiniteError, Shape, cast, posit
 
 
 class Elementwise(Loss):
-    """A loss of each element of y and the element of ``target`` in its place.
+    """A loss of each element of y and the element of ``target`` at the same index.
 
     A subclass has one method, ``elements``.
 
@@ -40,7 +40,15 @@ class Elementwise(Loss):
 
     @abstractmethod
     def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
-        """(ℓ, dℓ/dy), two new arrays of y's shape and dtype; ``target`` is of y's real dtype."""
+        """The loss of each element.
+
+        Args:
+            y: outputs, (..., n).
+            target: the same shape, in y's real dtype.
+
+        Returns:
+            (ℓ, dℓ/dy), two new arrays of y's shape and dtype.
+        """
 
     def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
         _, w = self._checked(target, weights, outputs)
@@ -84,7 +92,13 @@ class Elementwise(Loss):
 
 @final
 class MeanSquaredError(Elementwise):
-    """ℓ = (y − t)², without a factor ½."""
+    """ℓ = (y − t)², without a factor ½. Shapes: y and target (..., n) alike.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> value, dy = rb.losses.MeanSquaredError()(np.array([[1.0, 4.0]]), np.array([[3.0, 4.0]]))
+    >>> value, dy.tolist()
+    (2.0, [[-2.0, 0.0]])
+    """
 
     def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
         d = y - target
@@ -93,7 +107,13 @@ class MeanSquaredError(Elementwise):
 
 @final
 class MeanAbsoluteError(Elementwise):
-    """ℓ = |y − t|, derivative 0 at 0."""
+    """ℓ = |y − t|, derivative 0 at 0. Shapes: y and target (..., n) alike.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> value, dy = rb.losses.MeanAbsoluteError()(np.array([[1.0, 4.0]]), np.array([[3.0, 4.0]]))
+    >>> value, dy.tolist()
+    (1.0, [[-0.5, 0.0]])
+    """
 
     def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
         d = y - target
@@ -103,9 +123,19 @@ class MeanAbsoluteError(Elementwise):
 
 @final
 class Huber(Elementwise):
-    """ℓ = ½d² for |d| ≤ δ, else δ(|d| − ½δ), with d = y − t (Huber 1964, "Robust estimation", eq. 1.1).
+    """ℓ = ½d² for |d| ≤ δ, else δ(|d| − ½δ), with d = y − t (Huber 1964, "Robust estimation", eq.
+    1.1).
 
-    With c = d clipped to ±δ that is c(d − ½c), and the derivative is c. Raises ValueError unless 0 < δ < ∞.
+    Args:
+        delta: δ > 0, in the unit of y.
+
+    With c = d clipped to ±δ that is c(d − ½c), and the derivative is c. Shapes: y and target (...,
+    n) alike. Raises ValueError unless 0 < δ < ∞.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> value, dy = rb.losses.Huber(1.0)(np.array([[1.0, 4.0]]), np.array([[4.0, 3.5]]))
+    >>> value, dy.tolist()
+    (1.3125, [[-0.5, 0.25]])
     """
 
     spare = 3.0
@@ -128,7 +158,13 @@ class Huber(Elementwise):
 class BinaryCrossEntropy(Elementwise):
     """Sigmoid and cross-entropy in one, on logits: ℓ = −t log σ(y) − (1 − t) log σ(−y), 0 ≤ t ≤ 1.
 
-    As max(y, 0) − t y + log(1 + e^(−|y|)) nothing overflows; the derivative is (1 − t)σ(y) − t σ(−y).
+    As max(y, 0) − t y + log(1 + e^(−|y|)) nothing overflows; the derivative is (1 − t)σ(y) − t
+    σ(−y). Shapes: y and target (..., n) alike. Raises ValueError for a target outside [0, 1].
+
+    >>> import numpy as np, rnnbp as rb
+    >>> value, dy = rb.losses.BinaryCrossEntropy()(np.zeros((1, 2)), np.array([[1.0, 0.0]]))
+    >>> bool(np.isclose(value, np.log(2))), dy.tolist()
+    (True, [[-0.25, 0.25]])
     """
 
     spare = 3.0

@@ -20,16 +20,17 @@ NAME = "the loss function"
 
 
 class Rows:
-    """What a function passes as that sums over sequences as over steps."""
+    """The check that a function sums over sequences as over steps, as a key of what has passed."""
 
 
 @final
 class FunctionLoss(Own):
-    """What ``bptt`` makes of a function ``(y, target) -> (value, dy)``: values of chunks are summed.
+    """What ``bptt`` makes of a function ``(y, target) -> (value, dy)``: values of chunks are
+    summed.
 
-    With a mask of 0 and 1 it is called with the steps that count, (N, 1, ...) in the place of
-    (T, B, ...); or, where it takes a third argument, ``(y, target, mask)``, with all steps, and 0
-    in the target where the mask is 0: dy must be 0 there.
+    With a mask of 0 and 1 the function is called with the steps that count, (N, 1, ...) instead of
+    (T, B, ...); or, if it takes a third argument, ``(y, target, mask)``, with all steps, and 0 in
+    the target where the mask is 0: dy must be 0 there.
 
     Args:
         time: False for a function of arrays without the time axis, whose T is 1.
@@ -93,7 +94,7 @@ class FunctionLoss(Own):
         return self._called(y, target, w)[0]
 
     def due(self, *, masked: bool) -> bool:
-        """Whether something of the function is still to be checked."""
+        """True if a check of the function is still to be done."""
         return not has_passed(self.function, type(self)) or self._rows_due(masked)
 
     def _rows_due(self, masked: bool) -> bool:
@@ -101,13 +102,16 @@ class FunctionLoss(Own):
         return gathered and not has_passed(self.function, Rows)
 
     def check(self, y: Array, target: Array | None, weights: Array | None, *, several: bool) -> bool:
-        """Check the function on a chunk; returns whether it need not be checked on others of this run.
+        """Check the function on a chunk.
 
         Args:
-            several: whether it is called more than once, so that its values are summed.
+            several: True if it is called more than once, so that its values are summed.
 
-        Raises ValueError where its values for some steps are not the sum of those of their halves,
-        or where, with a mask, steps and sequences are not alike to it.
+        Returns:
+            True if it need not be checked on other chunks of this run.
+
+        Raises ValueError if its value for some steps is not the sum of those of their halves, or,
+        with a mask, if it does not treat steps and sequences alike.
         """
         y, target, w = self._given(y, target, weights)
         given: tuple[Array | None, ...] = (y, target)
@@ -190,10 +194,11 @@ def as_loss(loss: Loss | LossFunction) -> Loss:
 def needs_of(
     loss: Loss | LossFunction | None, dtype: np.dtype[Any], *, masked: bool = False, recast: bool = False
 ) -> tuple[float, int]:
-    """Temporary arrays of a loss, as ``Loss.needs`` has them; of an unknown one, two of the output's size.
+    """Temporary arrays of a loss, as ``Loss.needs`` has them; of an unknown one, two of the
+    output's size.
 
-    So too of a function of the user, which may declare another number in an attribute ``spare``. Raises TypeError or
-    ValueError for one that is no number of arrays.
+    So too of a function of the user, which may declare another number in an attribute ``spare``.
+    Raises TypeError or ValueError for one that is no number of arrays.
     """
     if loss is None:
         return Loss.spare, 0
@@ -201,7 +206,9 @@ def needs_of(
 
 
 def check_loss(loss: object) -> None:
-    """Raise TypeError for what is neither a Loss nor a function, and for a loss of PyTorch, Keras or the like."""
+    """Raise TypeError for what is neither a Loss nor a function, and for a loss of PyTorch, Keras
+    or the like.
+    """
     other = "" if isinstance(loss, Loss) else instead_of(loss)
     if isinstance(loss, type) or not callable(loss) or other:
         raise TypeError(

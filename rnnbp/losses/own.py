@@ -28,13 +28,13 @@ MEASURED = 2
 
 
 class Own(Loss):
-    """A loss made of a function of the user's.
+    """A loss that calls a function of the user's.
 
     Args:
-        function: of read-only NumPy arrays. Its attribute ``spare``, if it has one, says how many
-            temporary arrays of y's size it takes as well as dy; 2 are taken otherwise.
+        function: called with read-only NumPy arrays. Its attribute ``spare``, if it has one, is the
+            number of temporary arrays of y's size that it takes apart from dy; 2 by default.
 
-    Raises TypeError for what is no function.
+    Raises TypeError for anything but a function.
     """
 
     needs_target = False
@@ -59,7 +59,9 @@ class Own(Loss):
 
     @property
     def declared(self) -> float:
-        """Temporary arrays of the function. Raises TypeError or ValueError for no number."""
+        """Temporary arrays of the function, in sizes of y. Raises TypeError or ValueError unless it
+        is a number.
+        """
         spare = getattr(self.function, "spare", Loss.spare)
         return real_number("loss.spare", spare, least=0, cure="it counts arrays of y's size")
 
@@ -68,7 +70,7 @@ class Own(Loss):
 
     @abstractmethod
     def value(self, y: Array, target: Array | None, weights: Array | None) -> Scalar:
-        """The value alone of ``summed``; the function's dy is not looked at."""
+        """The value alone of ``summed``; the function's dy is ignored."""
 
     def steps(self, weights: Like | None, outputs: Shape) -> tuple[float, Array | None]:
         """(the weights' sum, weights (T, B)); T · B without weights."""
@@ -79,7 +81,7 @@ class Own(Loss):
         return float(np.broadcast_to(w, lead).sum(dtype=np.float64)), w
 
     def call(self, y: Array, *others: Any) -> tuple[Any, Any]:
-        """What the function returns. Raises TypeError for no pair, and whatever it raises."""
+        """Call the function. Raises TypeError unless it returns a pair, and whatever it raises."""
         given = [None if a is None else read_only(a) for a in (y, *others)]
         try:
             found = self.function(*given)
@@ -97,7 +99,7 @@ class Own(Loss):
 
 
 def mask_taken(function: object) -> tuple[bool, bool]:
-    """(whether a function takes a mask as its third argument, whether it must have one)."""
+    """(True if a function takes a mask as its third argument, True if it requires one)."""
     if isinstance(function, FunctionType) and function.__code__.co_argcount <= MEASURED:
         return False, False  # as nearly always; a look at the signature takes longer
     try:
@@ -135,7 +137,9 @@ def not_finite(loss: Own, dy: Array, at: tuple[int, ...], target: Any, weights: 
 
 
 def derivative(who: object, dy: Any, y: Array, target: Like | None = None, weights: Like | None = None) -> Array:
-    """The same; ValueError too where it is not finite, and y is. The target and the weights say why."""
+    """As ``fitting``; raises ValueError too if dy is not finite although y is. The target and the
+    weights say why.
+    """
     found = fitting(who, dy, y)
     if (at := first_bad(found)) is not None and first_bad(y) is None:
         raise ValueError(f"{who} returned dy = {found[at]} at {list(at)}; it must be finite{why_not(target, weights)}")
@@ -143,17 +147,19 @@ def derivative(who: object, dy: Any, y: Array, target: Like | None = None, weigh
 
 
 def why_not(target: Any, weights: Any = None, start: int = 0) -> str:
-    """Why a loss is not finite, where a target that counts is not; else that steps without one are to be masked.
+    """Why a loss is not finite: a target that counts is not finite, or else steps need a mask.
 
     Args:
-        target: (L, B, ...). weights: (L, B). start: the number of their first step.
+        target: (L, B, ...).
+        weights: (L, B).
+        start: the number of their first step.
     """
     found = target_not_finite(target, weights, start)
     return f": {found}" if found else ": mask steps without a target"
 
 
 def target_not_finite(target: Any, weights: Any = None, start: int = 0) -> str:
-    """Where a target that counts is not finite, and what to do about it; "" where it is."""
+    """Where a target that counts is not finite, and the cure; "" if all are finite."""
     if not isinstance(target, np.ndarray) or target.dtype.kind != "f" or first_bad(target) is None:
         return ""
     bad = ~np.isfinite(target)
@@ -166,7 +172,7 @@ def target_not_finite(target: Any, weights: Any = None, start: int = 0) -> str:
 
 
 def number(who: str, value: Any, *, real: bool = True) -> Scalar:
-    """The value that a function returned as one number; a complex one only where y is complex."""
+    """The value that a function returned as one number; complex only if y is complex."""
     if np.ndim(value):
         raise ShapeError(f"{who} returned a value of shape {np.shape(value)}; sum it to one number, or use PerStep")
     if not real and isinstance(value, complex | np.complexfloating):
@@ -180,7 +186,7 @@ def number(who: str, value: Any, *, real: bool = True) -> Scalar:
 
 
 def without(array: Array | None, w: Array) -> Array | None:
-    """A copy with 0 where the weights (T, B) are 0: what lies there, as NaN, is not looked at."""
+    """A copy with 0 where the weights (T, B) are 0, so that what is there, as NaN, is ignored."""
     if array is None or not (w == 0).any():
         return array
     keep = w.reshape(w.shape + (1,) * (array.ndim - w.ndim)) > 0

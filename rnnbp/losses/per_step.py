@@ -1,4 +1,4 @@
-"""A loss of one's own whose value is a mean over elements or steps."""
+"""A loss of the user's whose value is a mean over elements or steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast
 
 @final
 class PerStep(Own):
-    """The mean over a whole sequence of what a function returns for each element or step.
+    """The mean over a whole sequence of the values that a function returns for each element or
+    step.
 
     Masks, weights, ``last=True``, chunks and budgets are the library's: the function sees some
     steps, and returns values that depend on no other step.
@@ -27,13 +28,14 @@ class PerStep(Own):
             target (t, B, ...) or None. ``values`` has y's shape, or a number for each step, (t, B).
             ``dy`` is the derivative of ``values.sum()`` by y, of y's shape.
 
-    The mean is over elements where values are of elements, and over steps of all sequences where
-    they are of steps; values of 0 count in it too, so an element without a target cannot be left out
-    by 0. Weights are of steps, (T, B); to count elements write a subclass of ``Loss``. Where a step
-    has no weight, y and target are those of a step that has: the function sees no padding. Forecasts
-    take it to need two arrays of y's size as well as dy; ``f.spare = 3`` declares another number.
+    The mean is over elements if values are of elements, and over steps of all sequences if they are
+    of steps; values of 0 count too, so a value of 0 does not leave out an element without a target.
+    Weights are of steps, (T, B); to count elements write a subclass of ``Loss``. At a step without
+    weight, y and target are copied from a step with weight: the function sees no padding. Forecasts
+    assume that the function needs two arrays of y's size apart from dy; ``f.spare = 3`` declares a
+    different number.
 
-    Raises TypeError for what is no function. Calls raise ValueError where values depend on the
+    Raises TypeError for anything but a function. Calls raise ValueError if values depend on the
     steps around them, as those that are divided by ``y.size``; ShapeError for other shapes.
 
     >>> import numpy as np, rnnbp as rb
@@ -108,7 +110,9 @@ class PerStep(Own):
         return found
 
     def _check(self, y: Array, target: Array | None) -> None:
-        """Raise ValueError where values of steps depend on the steps around them; looked at once."""
+        """Raise ValueError where values of steps depend on the steps around them; looked
+        at once.
+        """
         if y.dtype.kind == "c" or has_passed(self.function, type(self)):
             return
 

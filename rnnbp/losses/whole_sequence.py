@@ -1,4 +1,4 @@
-"""A loss of one's own that needs the outputs of all steps at once."""
+"""A loss of the user's that needs the outputs of all steps at once."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ class WholeSequence(Own):
     """A loss of all outputs together: a ratio of sums, a correlation, a maximum over time.
 
     The function is called once, with y of all steps, whatever the chunks and the schedule. For that
-    the model is run forward once more, and the bytes of y, and then of dy, are held for all steps,
-    whatever the schedule: checkpoints save less. ``plan``, ``forecast`` and budgets count them.
+    the model is run forward once more, and y, and then dy, are held for all steps: checkpoints save
+    less. ``plan``, ``forecast`` and budgets count these bytes.
 
     Args:
         function: ``f(y, target) -> (value, dy)``, or ``f(y, target, mask)``, with y (T, B, ...),
             target (T, B, ...) or None, mask (T, B) or None. ``value`` is a number, ``dy`` its
-            derivative by y, of y's shape. With a mask or ``last=True`` it must take the mask, and use
-            it: dy is 0 at steps of weight 0, as y and target there are of no meaning (the target
-            is 0).
+            derivative by y, of y's shape. With a mask or ``last=True`` it must take the mask, and
+            use
+            it: dy is 0 at steps of weight 0, where y and target have no meaning (the target is 0).
 
     Over the batches of a source, as in ``evaluate`` and in a Trainer's validation, the loss is the
-    mean of the batches' values, weighted by their steps that count: not the value of all of them as
-    one batch. For that give them as one batch; or, where the loss is a sum divided by what depends
-    on the target alone, write a subclass of ``Loss``, as ``ErrorToSignal`` in ``help(rb.losses)``.
+    mean of the batches' values, weighted by the number of their steps that count: not the value of
+    all of them as one batch. For that pass one batch; or, if the loss is a sum divided by what
+    depends on the target alone, write a subclass of ``Loss``, as ``ErrorToSignal`` in
+    ``help(rb.losses)``.
 
-    Forecasts take it to need two arrays of y's size as well as y and dy; ``f.spare = 1`` declares
-    another number.
+    Forecasts assume that the function needs two arrays of y's size apart from y and dy;
+    ``f.spare = 1`` declares a different number.
 
-    Raises TypeError for what is no function, and in a run with a mask for one that takes none;
-    ValueError for a stream of unknown length, for a dy that is not finite, and for one that is not 0 at
-    steps of weight 0.
+    Raises TypeError for anything but a function, and in a run with a mask for a function that takes
+    none; ValueError for a stream of unknown length, for a dy that is not finite, and for one that
+    is not 0 at steps of weight 0.
 
     >>> import numpy as np, rnnbp as rb
     >>> def esr(y, target):  # error-to-signal ratio

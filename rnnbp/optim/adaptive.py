@@ -1,4 +1,6 @@
-"""Update rules that scale each element's step by the size of its gradients: Adagrad, RMSProp, Adam, AdamW."""
+"""Update rules that scale each element's step by the size of its gradients: Adagrad, RMSProp, Adam,
+AdamW.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ from rnnbp.wording.renamed import renamed
 class Adagrad(Squaring):
     """g ← g + λp, s ← s + g², p ← p − lr_t · g / (√s + ε), lr_t = lr / (1 + (t − 1) · lr_decay).
 
-    Duchi et al. 2011, "Adaptive subgradient methods", fig. 1 (diagonal, δ = ε); lr_decay is PyTorch's.
+    Duchi et al. 2011, "Adaptive subgradient methods", fig. 1 (diagonal, δ = ε); lr_decay is
+    PyTorch's.
 
     Args:
         params: a model, or live arrays by name; updated in place.
@@ -32,7 +35,8 @@ class Adagrad(Squaring):
         weight_decay: λ ≥ 0, an L2 penalty.
         initial_accumulator: s at the start, ≥ 0.
         eps: ε > 0.
-        groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
+        groups: options of some parameters, by pattern of names, as
+            ``{"*bias*": {"weight_decay": 0.0}}``.
         frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
             help(rnnbp.optim.Optimizer).
 
@@ -88,8 +92,8 @@ class Adagrad(Squaring):
 class RMSProp(Squaring):
     """g ← g + λp, s ← α s + (1 − α) g², u = g / (√s + ε), b ← μ b + u, p ← p − lr · b.
 
-    Tieleman & Hinton 2012, lecture 6.5; there ε is 0 and lr is inside b for μ > 0. Graves 2013, eq. 38
-    to 45, has ε inside the root and a centred s. The form here is PyTorch's.
+    Tieleman & Hinton 2012, lecture 6.5; there ε is 0 and lr is inside b for μ > 0. Graves 2013, eq.
+    38 to 45, has ε inside the root and a centred s. The form here is PyTorch's.
 
     Args:
         params: a model, or live arrays by name; updated in place.
@@ -98,7 +102,8 @@ class RMSProp(Squaring):
         eps: ε > 0.
         momentum: μ in [0, 1).
         weight_decay: λ ≥ 0, an L2 penalty.
-        groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
+        groups: options of some parameters, by pattern of names, as
+            ``{"*bias*": {"weight_decay": 0.0}}``.
         frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
             help(rnnbp.optim.Optimizer).
 
@@ -180,7 +185,9 @@ class _Adam(Squaring):
         self._set(beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
         super().__init__(params, learning_rate, ("m", "v"), groups=groups, frozen=frozen)
         self._apart: list[int] = []
-        """Where parameters began that lay together, and apart from one another, at the last step."""
+        """Where parameters began that lay together, and apart from one another, at the
+        last step.
+        """
 
     def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
         if not machine.chosen():
@@ -232,7 +239,8 @@ class Adam(_Adam):
         betas: (β₁, β₂), each in [0, 1).
         eps: ε > 0.
         weight_decay: λ ≥ 0, an L2 penalty.
-        groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
+        groups: options of some parameters, by pattern of names, as
+            ``{"*bias*": {"weight_decay": 0.0}}``.
         frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
             help(rnnbp.optim.Optimizer).
 
@@ -269,8 +277,8 @@ class Adam(_Adam):
 class AdamW(_Adam):
     """p ← (1 − lr · λ) p, then Adam's step without a penalty in g.
 
-    Loshchilov & Hutter 2019, algorithm 2; there the decay is η λ with a schedule η, here lr · λ as in
-    PyTorch.
+    Loshchilov & Hutter 2019, algorithm 2; there the decay is η λ with a schedule η, here lr · λ as
+    in PyTorch.
 
     Args:
         params: a model, or live arrays by name; updated in place.
@@ -278,7 +286,8 @@ class AdamW(_Adam):
         betas: (β₁, β₂), each in [0, 1).
         eps: ε > 0.
         weight_decay: λ ≥ 0.
-        groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
+        groups: options of some parameters, by pattern of names, as
+            ``{"*bias*": {"weight_decay": 0.0}}``.
         frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
             help(rnnbp.optim.Optimizer).
 

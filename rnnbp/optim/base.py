@@ -22,26 +22,28 @@ from rnnbp.wording.renamed import warn_renamed
 
 
 class Optimizer(Named, Hyperparameters, ABC):
-    """An update rule over parameters, with an array of state in each of its slots for each parameter.
+    """An update rule over parameters, with an array of state in each of its slots for each
+    parameter.
 
     Args:
-        params: live arrays by name, or a model with such a ``params``; updated in place. An array under
-            two names is updated once, with the gradient of the first name.
+        params: live arrays by name, or a model with such a ``params``; updated in place. An array
+            under two names is updated once, with the gradient of the first name.
         learning_rate: a number above 0, or a function of the step, from 0, as the schedules of
-            ``rnnbp.optim``: ``step`` calls it with the number of steps done. An ``OnPlateau`` is read as
-            it is; call its ``update`` with the metric after each epoch (a ``Trainer`` does).
+            ``rnnbp.optim``: ``step`` calls it with the number of steps done. An ``OnPlateau`` is
+            read as it is; call its ``update`` with the metric after each epoch (a ``Trainer``
+            does).
         slots: for subclasses: the names of the arrays of state that each parameter has.
         groups: options of some parameters, by pattern of their names, as ``fnmatch`` matches them:
-            ``{"*bias*": {"weight_decay": 0.0}, "head.*": {"learning_rate": 1e-4}}``. For each option
-            the last matching pattern counts. A number as ``learning_rate`` keeps its ratio to the
-            optimiser's initial one, whatever rate a step has; a function of the step is the group's
-            own rate.
-        frozen: patterns of the names that are not updated. They take no bytes here; ``step`` ignores
-            their gradients, and a ``Trainer`` leaves them out of clipping.
+            ``{"*bias*": {"weight_decay": 0.0}, "head.*": {"learning_rate": 1e-4}}``. For each
+            option the last matching pattern counts. A number as ``learning_rate`` keeps its ratio
+            to the optimiser's initial one, whatever rate a step has; a function of the step is the
+            group's own rate.
+        frozen: patterns of the names that are not updated. They take no bytes here; ``step``
+            ignores their gradients, and a ``Trainer`` leaves them out of clipping.
 
     Slots have their parameter's shape and dtype. Formulas are PyTorch's. ``learning_rate`` may be
-    changed between steps. Raises TypeError or ValueError for a value out of its range, for a pattern
-    that matches no name, and if no parameter is left to update.
+    changed between steps. Raises TypeError or ValueError for a value out of its range, for a
+    pattern that matches no name, and if no parameter is left to update.
 
     >>> import rnnbp as rb
     >>> model = rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2))
@@ -110,10 +112,10 @@ class Optimizer(Named, Hyperparameters, ABC):
             learning_rate: ≥ 0, used for this step alone; None for the optimiser's own.
             lr: the old name of ``learning_rate``.
 
-        Everything is checked before anything changes. Raises TypeError, ValueError (names, a read-only
-        parameter, the rate), ShapeError, DtypeError, or FloatingPointError (a gradient that is not finite,
-        or too large for a rule that squares it). A parameter that overflows in the update becomes infinite
-        without a warning.
+        Everything is checked before anything changes. Raises TypeError, ValueError (names, a
+        read-only parameter, the rate), ShapeError, DtypeError, or FloatingPointError (a gradient
+        that is not finite, or too large for a rule that squares it). A parameter that overflows in
+        the update becomes infinite without a warning.
         """
         if lr is not None:
             warn_renamed("step(lr=)", "step(learning_rate=)")
@@ -128,14 +130,14 @@ class Optimizer(Named, Hyperparameters, ABC):
         self._step(grads, now, check_grads(place, self.params, grads, self._origin.frozen))
 
     def check_parameters(self, model: HasParams | None = None) -> None:
-        """Raise ValueError, by name, for a parameter that is read-only, or was replaced, tied or added since
-        the optimiser was built.
+        """Raise ValueError, by name, for a parameter that is read-only, or was replaced, tied or
+        added since the optimiser was built.
 
         Args:
             model: if passed, the parameters must be this model's.
 
-        An optimiser that was built from a model, or its ``params``, checks all parameters of the model; one
-        that was built from a different dict those that it updates.
+        An optimiser that was built from a model, or its ``params``, checks all parameters of the
+        model; one that was built from a different dict those that it updates.
         """
         self._origin.check(model)
         writable = True
@@ -151,7 +153,9 @@ class Optimizer(Named, Hyperparameters, ABC):
 
     @ieee
     def step_by(self, grads: Mapping[str, Array], learning_rate: float, largest: Mapping[str, float]) -> None:
-        """``step`` for gradients that are finite: ``largest`` is the size of the largest element, by name."""
+        """``step`` for gradients that are finite: ``largest`` is the size of the largest element,
+        by name.
+        """
         place = type(self).__name__
         now = rate_at(f"{place}.step: learning_rate", learning_rate, self.steps)
         self.check_parameters()
@@ -204,7 +208,9 @@ class Optimizer(Named, Hyperparameters, ABC):
         return {slot: np.zeros_like(p, order="C") for slot in self._slot_names}
 
     def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:  # most have no limit
-        """Raise FloatingPointError for a gradient, whose largest element is finite, that is too large for the rule."""
+        """Raise FloatingPointError for a gradient, whose largest element is finite, that is too
+        large for the rule.
+        """
 
     def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
         """Update what machine code can; return the names of the other parameters."""
@@ -212,7 +218,9 @@ class Optimizer(Named, Hyperparameters, ABC):
 
     @abstractmethod
     def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
-        """Update ``p`` and its slots in place; ``a`` and ``b`` are scratch of p's shape and dtype."""
+        """Update ``p`` and its slots in place; ``a`` and ``b`` are scratch of p's shape
+        and dtype.
+        """
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all state: ``step``, and ``<kind>.<slot>/<parameter>``."""
@@ -233,7 +241,8 @@ class Optimizer(Named, Hyperparameters, ABC):
             x[...] = state[key]
 
     def check_state(self, state: Mapping[str, Array]) -> None:
-        """Raise ValueError, ShapeError or DtypeError unless ``load_state_dict`` would accept ``state``.
+        """Raise ValueError, ShapeError or DtypeError unless ``load_state_dict`` would accept
+        ``state``.
 
         It refuses the state of a different optimiser or model, one that is not finite, and one with
         negative squares.

@@ -23,9 +23,9 @@ def clip_value(grads: Mapping[str, Array], limit: float, *, frozen: str | Collec
         limit: > 0.
         frozen: patterns of the names that are left out.
 
-    Raises FloatingPointError, naming the parameter, for a gradient that is not finite, before any is
-    clipped; ValueError for a limit not above 0 or a read-only gradient; TypeError for anything but a
-    dict of arrays.
+    Raises FloatingPointError, naming the parameter, for a gradient that is not finite, before any
+    is clipped; ValueError for a limit not above 0 or a read-only gradient; TypeError for anything
+    but a dict of arrays.
 
     >>> import numpy as np, rnnbp as rb
     >>> grads = {"weight": np.array([3.0, -0.5])}
@@ -48,7 +48,8 @@ def clip_norm(grads: Mapping[str, Array], limit: float, *, frozen: str | Collect
     Args:
         grads: gradients by name, float32 or float64, writable.
         limit: > 0.
-        frozen: patterns of the names that are left out, as those of an optimiser's frozen parameters.
+        frozen: patterns of the names that are left out, as those of an optimiser's frozen
+            parameters.
 
     Returns:
         ‖g‖ before the scaling.
@@ -80,14 +81,18 @@ def clip_by_global_norm(grads: Mapping[str, Array], max_norm: float) -> float:
 
 
 def scale_down(arrays: Sequence[Array], norm: float, max_norm: float) -> None:
-    """Scale distinct arrays, whose norm together is ``norm``, to ``max_norm`` if it is above that, in place."""
+    """Scale distinct arrays, whose norm together is ``norm``, to ``max_norm`` if it is above that,
+    in place.
+    """
     if norm > max_norm:
         for g in arrays:
             g *= max_norm / norm
 
 
 def norm_of(arrays: Sequence[Array], found: Sequence[Extent]) -> float:
-    """√(Σ g²) over all elements, in float64, from the extents of the arrays; scaled where squares would overflow."""
+    """√(Σ g²) over all elements, in float64, from the extents of the arrays; scaled where squares
+    would overflow.
+    """
     top = max((extent.largest for extent in found), default=0.0)
     if top < 1e140:
         each = (e.squares if e.squares is not None else _squares(g) for g, e in zip(arrays, found, strict=True))

@@ -14,7 +14,9 @@ from rnnbp.support.nearest import hint
 Groups: TypeAlias = Mapping[str, Mapping[str, object]]
 Value: TypeAlias = float | bool
 Check: TypeAlias = Callable[[str, object], Value]
-"""Of an option: from its name in errors and what was given, the value. Raises TypeError or ValueError."""
+"""Of an option: from its name in errors and what was given, the value. Raises TypeError or
+ValueError.
+"""
 
 EXAMPLE = '{"*bias*": {"weight_decay": 0.0}, "head.*": {"learning_rate": 1e-4}}'
 ELSEWHERE = {"lr": "learning_rate", "rho": "alpha", "decay": "weight_decay", "l2": "weight_decay", "mu": "momentum"}
@@ -43,7 +45,9 @@ def truth(name: str, value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Parameters that have the same options: those that differ from the optimiser's, and their rate if it does."""
+    """Parameters that have the same options: those that differ from the optimiser's, and their rate
+    if it does.
+    """
 
     names: tuple[str, ...]
     options: dict[str, Value]
@@ -51,13 +55,14 @@ class Group:
 
 
 def resolved(place: str, groups: Groups | None, names: Collection[str], checks: Mapping[str, Check]) -> list[Group]:
-    """The groups that patterns make of parameters, in their order; of each option the last pattern counts.
+    """The groups that patterns make of parameters, in their order; of each option the last pattern
+    counts.
 
     Args:
         place: the optimiser, for errors. names: of all parameters. checks: of the options, by name.
 
-    Raises TypeError for what is no dict of dicts, ValueError for a pattern that fits no name, an option
-    that is unknown or out of its range.
+    Raises TypeError for what is no dict of dicts, ValueError for a pattern that fits no name, an
+    option that is unknown or out of its range.
     """
     given = {
         pattern: dict(_options(f"{place}: groups[{pattern!r}]", options, checks))

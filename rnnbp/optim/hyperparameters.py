@@ -1,4 +1,6 @@
-"""The options of an optimiser as attributes: those that are set later are checked as the constructor does."""
+"""The options of an optimiser as attributes: those that are set later are checked as the
+constructor does.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,9 @@ class Options(dict[str, float | bool | Rate]):
 
 
 class Hyperparameters:
-    """The learning rate and the options of a rule. What it does not have is refused where it is set:
-    it would change nothing."""
+    """The learning rate and the options of a rule. What it does not have is refused where it is
+    set: it would change nothing.
+    """
 
     options: ClassVar[tuple[str, ...]]
     """The attributes that are hyper-parameters, besides ``learning_rate``."""
@@ -50,7 +53,9 @@ class Hyperparameters:
 
     @property
     def learning_rate(self) -> Rate:
-        """A number, a function of the step, or an OnPlateau. Setting it raises as the constructor does."""
+        """A number, a function of the step, or an OnPlateau. Setting it raises as the constructor
+        does.
+        """
         return self._rate
 
     @learning_rate.setter
@@ -64,8 +69,9 @@ class Hyperparameters:
         return self.learning_rate
 
     def next_rate(self) -> float:
-        """The learning rate of the next step, as a number. Raises TypeError or ValueError where its function
-        returns none."""
+        """The learning rate of the next step, as a number. Raises TypeError or ValueError where its
+        function returns none.
+        """
         return rate_at(f"{type(self).__name__}: learning_rate", self._rate, self.steps)
 
     def hyperparameters(self) -> dict[str, float | bool | Rate]:
@@ -75,7 +81,9 @@ class Hyperparameters:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> object:
-            """Raise AttributeError, for the methods of other libraries with the way to do it here."""
+            """Raise AttributeError, for the methods of other libraries with the way to do
+            it here.
+            """
             way = WAYS.get(name)
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{f'; {way}' if way else ''}")
 
@@ -102,7 +110,9 @@ class Hyperparameters:
         """Raise ValueError for an option that cannot be changed so."""
 
     def _refuse(self, name: str) -> None:
-        """Raise AttributeError for a name that is fixed, or that may have been meant as an option."""
+        """Raise AttributeError for a name that is fixed, or that may have been meant as
+        an option.
+        """
         place = type(self).__name__
         if name in FIXED:
             raise AttributeError(f"{place}.{name} cannot be set; build another optimiser, and give it state_dict()")
@@ -119,6 +129,8 @@ class Hyperparameters:
 
 
 def check_momentum(place: str, name: str, value: object, slots: Iterable[Mapping[str, Array]]) -> None:
-    """Raise ValueError where a momentum is set in an optimiser that was built without, and has no room for it."""
+    """Raise ValueError where a momentum is set in an optimiser that was built without, and has no
+    room for it.
+    """
     if name in ("momentum", "nesterov") and value and not all("momentum" in held for held in slots):
         raise ValueError(f"{place}: {name}={value} needs an optimiser that was built with a momentum; build it so")

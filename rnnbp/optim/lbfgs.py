@@ -91,21 +91,23 @@ def lbfgs(
 
     Args:
         closure: returns (loss, gradients by name) at the present values of ``params``.
-        params: live arrays by name, or a model. The search is in float64; values are rounded to their
-            dtypes.
+        params: live arrays by name, or a model. The search is in float64; values are rounded to
+            their dtypes.
         max_iter: iterations at most.
         history: pairs that approximate the Hessian.
         gradient_tolerance: the search ends when no gradient element exceeds it.
-        loss_tolerance: the search ends when an iteration lowers the loss by less than this part of it.
+        loss_tolerance: the search ends when an iteration lowers the loss by less than this part of
+            it.
         max_evaluations: calls of ``closure`` at most.
         frozen: patterns of the names that are not updated; the closure may return their gradients.
 
     Returns:
         An ``LBFGSResult``.
 
-    However the search ends, by an exception or KeyboardInterrupt too, the parameters are those of the
-    least loss seen. A loss that becomes NaN or infinite on the way ends it, with ``converged`` False.
-    Raises FloatingPointError if it is so at the start, and as ``Optimizer.step`` for gradients.
+    However the search ends, by an exception or KeyboardInterrupt too, the parameters are those of
+    the least loss seen. A loss that becomes NaN or infinite on the way ends it, with ``converged``
+    False. Raises FloatingPointError if it is so at the start, and as ``Optimizer.step`` for
+    gradients.
 
     >>> import numpy as np, rnnbp as rb
     >>> p = {"w": np.array([3.0, -2.0])}

@@ -1,4 +1,6 @@
-"""Learning rates. A schedule is a pure function of the step, from 0: ``Adam(model, learning_rate=schedule)``."""
+"""Learning rates. A schedule is a pure function of the step, from 0:
+``Adam(model, learning_rate=schedule)``.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ class Rated(Named):
 
 
 def renamed_rate(kind: type[T]) -> type[T]:
-    """Decorate a class so that it takes its ``learning_rate`` as ``lr=`` too, with a DeprecationWarning."""
+    """Decorate a class so that it takes its ``learning_rate`` as ``lr=`` too, with a
+    DeprecationWarning.
+    """
     kind.__init__ = renamed("lr", "learning_rate")(kind.__init__)  # type: ignore[method-assign]  # its own, wrapped
     return kind
 
@@ -177,21 +181,24 @@ class WarmUp(Named):
 @renamed_rate
 @final
 class OnPlateau(Named):
-    """Multiplies the learning rate by ``factor`` when a metric has not improved for over ``patience`` epochs.
+    """Multiplies the learning rate by ``factor`` when a metric has not improved for over
+    ``patience`` epochs.
 
-    Call ``update`` with the metric after each epoch; a ``Trainer`` calls it with the validation losses.
+    Call ``update`` with the metric after each epoch; a ``Trainer`` calls it with the validation
+    losses.
 
     Args:
         learning_rate: the first rate, > 0.
         factor: in (0, 1).
         patience: epochs without an improvement that are tolerated, ≥ 0.
-        threshold: an improvement is a metric below best − threshold · |best|, or for mode "max" above
-            best + threshold · |best|; in [0, 1).
+        threshold: an improvement is a metric below best − threshold · |best|, or for mode "max"
+            above best + threshold · |best|; in [0, 1).
         cooldown: epochs after a reduction that are not counted, ≥ 0.
         floor: the rate never falls below it; in [0, learning_rate).
         mode: "min" or "max", the direction in which the metric improves.
 
-    PyTorch's ReduceLROnPlateau, for a metric above 0. Raises ValueError for a value out of its range.
+    PyTorch's ReduceLROnPlateau, for a metric above 0. Raises ValueError for a value out of its
+    range.
 
     >>> import rnnbp as rb
     >>> rate = rb.optim.OnPlateau(1.0, factor=0.5, patience=1)
@@ -237,7 +244,9 @@ class OnPlateau(Named):
 
     @ieee
     def update(self, metric: float) -> float:
-        """Note the metric of an epoch and return the rate for the next. Raises ValueError unless it is finite."""
+        """Note the metric of an epoch and return the rate for the next. Raises ValueError unless it
+        is finite.
+        """
         cure = "stop the training, or restore an earlier state"
         found = self.sign * real_number("OnPlateau: the metric", metric, cure=cure)
         if self.best is None or found < self.best - self.threshold * abs(self.best):

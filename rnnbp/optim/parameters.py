@@ -1,4 +1,6 @@
-"""Parameters by name, the checks that their gradients pass before anything is changed, and weight decay."""
+"""Parameters by name, the checks that their gradients pass before anything is changed, and weight
+decay.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,7 @@ class Origin:
             if found is not None and found.shape != p.shape:
                 must = f"{self.place}: parameter {name!r} must have shape {p.shape}, found {found.shape}"
                 raise ShapeError(f"{must}: it is a different array since the optimiser was built; {_CURE}")
-            what = "is another array" if name in now else "is no longer there, or tied to another one"
+            what = "is a different array" if name in now else "is no longer there, or tied to a different one"
             raise ValueError(f"{self.place}: parameter {name!r} {what} since the optimiser was built; {_CURE}")
 
     def _find_new(self, now: Mapping[str, Array]) -> None:
@@ -111,7 +113,8 @@ def check_writable(place: str, params: Mapping[str, Array]) -> None:
 def check_grads(
     place: str, params: Mapping[str, Array], grads: Mapping[str, Array], frozen: Collection[str] = ()
 ) -> dict[str, float]:
-    """The largest |element| of each gradient. Raises unless there is a finite one of each parameter's shape, no other.
+    """The largest |element| of each gradient. Raises unless there is a finite one of each
+    parameter's shape, no other.
 
     As ``check_fit`` does, and FloatingPointError for NaN and infinity.
     """
@@ -130,7 +133,8 @@ def check_grads(
 def check_fit(
     place: str, params: Mapping[str, Array], grads: Mapping[str, Array], frozen: Collection[str] = ()
 ) -> None:
-    """Raise unless there is one gradient of each parameter's shape, and no other but of ``frozen`` names.
+    """Raise unless there is one gradient of each parameter's shape, and no other but of ``frozen``
+    names.
 
     Raises TypeError for what is no dict of arrays, ValueError for names, ShapeError, DtypeError.
     """
@@ -167,14 +171,18 @@ def check_named(place: str, grads: object) -> None:
 
 
 class Extent(NamedTuple):
-    """Of an array: max |x|, NaN where an element is not finite; and Σ x² in float64, where that came with it."""
+    """Of an array: max |x|, NaN where an element is not finite; and Σ x² in float64, where that
+    came with it.
+    """
 
     largest: float
     squares: float | None
 
 
 def extents(arrays: Sequence[Array]) -> list[Extent]:
-    """In one pass where there is machine code; allocates nothing of their size where all is finite."""
+    """In one pass where there is machine code; allocates nothing of their size where all
+    is finite.
+    """
     found: dict[int, Extent] = {}
     if machine.chosen():
         from rnnbp.machine import arrays as compiled

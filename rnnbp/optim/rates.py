@@ -14,8 +14,8 @@ Rate: TypeAlias = float | Schedule | OnPlateau
 def checked_rate(name: str, value: object, **bounds: float) -> Rate:
     """A number as a float, anything else that may stand for one as it is.
 
-    Raises TypeError for what is neither a number, a function of the step nor an OnPlateau, ValueError
-    for a number out of bounds.
+    Raises TypeError for what is neither a number, a function of the step nor an OnPlateau,
+    ValueError for a number out of bounds.
     """
     if isinstance(value, OnPlateau) or (callable(value) and not isinstance(value, type)):
         return value
@@ -24,7 +24,9 @@ def checked_rate(name: str, value: object, **bounds: float) -> Rate:
 
 
 def rate_at(name: str, value: Rate, step: int) -> float:
-    """The rate of a step, from 0, as a number from 0. Raises TypeError or ValueError, naming ``name``."""
+    """The rate of a step, from 0, as a number from 0. Raises TypeError or ValueError, naming
+    ``name``.
+    """
     if isinstance(value, float):
         return real_number(name, value, least=0)
     if isinstance(value, OnPlateau):
@@ -45,7 +47,9 @@ def called(name: str, value: Schedule, step: int) -> float:
 
 
 def size_of(rate: Rate) -> float | None:
-    """What a schedule starts from, decay and warm-up apart; None where its function does not tell."""
+    """What a schedule starts from, decay and warm-up apart; None where its function does
+    not tell.
+    """
     while isinstance(rate, WarmUp):
         rate = rate.schedule
     if isinstance(rate, Constant | StepDecay | Cosine | OnPlateau):

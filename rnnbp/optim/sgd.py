@@ -31,7 +31,8 @@ class SGD(Optimizer):
         momentum: μ in [0, 1).
         weight_decay: λ ≥ 0, an L2 penalty.
         nesterov: True for Nesterov's form, which needs momentum.
-        groups: options of some parameters, by pattern of names, as ``{"*bias*": {"weight_decay": 0.0}}``.
+        groups: options of some parameters, by pattern of names, as
+            ``{"*bias*": {"weight_decay": 0.0}}``.
         frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
             help(rnnbp.optim.Optimizer).
 

@@ -20,9 +20,11 @@ def _limit(dtype: np.dtype[np.floating]) -> float:
 
 
 class Squaring(Optimizer):
-    """A rule that squares gradients, penalty included. Refuses, before anything changes, one too large for that.
+    """A rule that squares gradients, penalty included. Refuses, before anything changes, one too
+    large for that.
 
-    A mean of squares that has overflowed would stay infinite, and its parameter stand still for ever.
+    A mean of squares that has overflowed would stay infinite, and its parameter stand still for
+    ever.
     """
 
     weight_decay: float

@@ -1,4 +1,6 @@
-"""The state of an optimiser, as ``state_dict`` returns it, and the check of one that is to be loaded."""
+"""The state of an optimiser, as ``state_dict`` returns it, and the check of one that is to be
+loaded.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,9 @@ SQUARES = ("sum", "square", "v")
 
 
 def check_state(place: str, own: Mapping[str, Array], state: Mapping[str, Array]) -> None:
-    """Raise ValueError, ShapeError or DtypeError unless ``state`` has the names, shapes and dtypes of
-    ``own``, is finite, and its squares are not negative."""
+    """Raise ValueError, ShapeError or DtypeError unless ``state`` has the names, shapes and dtypes
+    of ``own``, is finite, and its squares are not negative.
+    """
     if missing := sorted(own.keys() - state.keys()):
         raise ValueError(
             f"{place}: {', '.join(missing)} missing; load what the same optimiser and model saved, "

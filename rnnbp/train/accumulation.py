@@ -1,4 +1,6 @@
-"""An update from several batches: its loss and gradient are those of one batch of all their rows."""
+"""An update from several batches: its loss and gradient are those of one batch of all
+their rows.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,8 @@ class WeightedSum:
 
 
 def weight_of(model: Graph, batch: Batch, loss: LossLike) -> float:
-    """What a batch counts by among those of an update: the denominator of its mean; 1 for a function.
+    """What a batch counts by among those of an update: the denominator of its mean; 1 for a
+    function.
 
     Raises ValueError for streams, whose weights are not known beforehand.
     """

@@ -1,4 +1,6 @@
-"""What is said where a run is to go on, and there is no snapshot: the name of its folder may be mistyped."""
+"""What is said where a run is to go on, and there is no snapshot: the name of its folder may be
+mistyped.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ MOST = 1000
 
 
 def begins_anew(file: Path) -> str:
-    """A line that says so of a snapshot ``file`` that is missing, with a folder of a name like its own that has
-    one."""
+    """A line that says so of a snapshot ``file`` that is missing, with a folder of a name like its
+    own that has one.
+    """
     folder = file.parent if file.name == SNAPSHOT else file
     near = _near(folder)
     also = f"; {near} has one, should that go on?" if near is not None else ""
@@ -22,7 +25,9 @@ def begins_anew(file: Path) -> str:
 
 
 def _near(folder: Path) -> Path | None:
-    """The folder with a snapshot whose name, or whose parent's name, is most like that of this one."""
+    """The folder with a snapshot whose name, or whose parent's name, is most like that of
+    this one.
+    """
     here, place = folder.name, folder.parent
     if place.is_dir():
         return _nearest(here, {each.name: each for each in _folders(place)})

@@ -19,24 +19,26 @@ END = object()
 
 @final
 class Batches(Named):
-    """An iterable of batches as a source, which ``fit``, ``evaluate`` and ``predict`` make of one by themselves.
+    """An iterable of batches as a source; ``fit``, ``evaluate`` and ``predict`` wrap an iterable in
+    it.
 
-    Its items are (x, target), (x, target, mask) or a ``train.Batch``, of NumPy arrays or what becomes
-    one, as tensors of PyTorch in CPU memory: x (T, B, ...), target (T, B, ...) or None, mask (T, B), or
-    in its place (B,), integers for the lengths of sequences, floats for their weights. ``predict`` takes
-    x alone too, and looks at no target.
+    Its items are (x, target), (x, target, mask) or a ``train.Batch``, of NumPy arrays or what can
+    become one, as tensors of PyTorch in CPU memory: x (T, B, ...), target (T, B, ...) or None, mask
+    (T, B), or instead of it (B,), integers for the lengths of sequences, floats for their weights.
+    For ``predict`` items may be x alone, and targets are ignored.
 
     Args:
-        batches: a list or a loader, which is iterated anew in each epoch; a function of the epoch, from
-            0, that returns an iterator; or an iterator, as a generator, which serves one epoch.
+        batches: a list or a loader, which is iterated anew in each epoch; a function of the epoch,
+            from 0, that returns an iterator; or an iterator, as a generator, which serves one
+            epoch.
         batch_first: True for x and target (B, T, ...) and mask (B, T), as loaders have them.
-        last: one target for each sequence, (B, ...), that of its last step of weight above 0.
-        batches_per_epoch: where an epoch ends; by default at the end of the iterable. An iterator with
-            it goes on from epoch to epoch.
-        carry: True for batches that go on, in an epoch, from the state of the one before.
+        last: True for one target for each sequence, (B, ...), at its last step of weight above 0.
+        batches_per_epoch: where an epoch ends; by default at the end of the iterable. An iterator
+            with it continues from epoch to epoch.
+        carry: True for batches that continue, in an epoch, from the state of the one before.
 
-    A resumed run passes over the batches that it has seen. Raises TypeError for what is no iterable,
-    and for items of another kind.
+    A resumed run skips the batches that it has seen. Raises TypeError unless ``batches`` is an
+    iterable, and for items of a different kind.
 
     >>> import numpy as np, rnnbp as rb
     >>> loader = [(np.zeros((8, 5, 3)), np.zeros(8, int)), (np.zeros((4, 5, 3)), np.zeros(4, int))]
@@ -45,7 +47,9 @@ class Batches(Named):
     """
 
     label = "Batches"
-    """What a run that goes on compares, besides some of the batches: a list may take a generator's place."""
+    """What a run that goes on compares, besides some of the batches: a list may take a generator's
+    place.
+    """
 
     def __init__(
         self,
@@ -88,12 +92,12 @@ class Batches(Named):
 
     @property
     def once(self) -> bool:
-        """Whether it comes once."""
+        """True if it can be iterated only once."""
         return hasattr(self.given, "__next__")
 
     @property
     def batches_per_epoch(self) -> int:
-        """Their number; before the end of an epoch of unknown length ``UNKNOWN``."""
+        """Batches of an epoch; ``UNKNOWN`` before the end of an epoch of unknown length."""
         if self.declared is not None:
             return self.declared
         if self._items is None or not self._index or self._peek() is not END:
@@ -101,9 +105,11 @@ class Batches(Named):
         return self._index
 
     def batch(self, epoch: int, index: int, *, targets: bool = True) -> Batch:
-        """Batch ``index`` of an epoch: the next one, or else those before it are passed over.
+        """Batch ``index`` of an epoch; earlier ones that have not been read are skipped.
 
-        Without ``targets`` its target is None, and items may be x alone.
+        Args:
+            epoch, index: its place, from 0.
+            targets: False for a target None; items may then be x alone.
         """
         check_place(type(self).__name__, self.declared or UNKNOWN, epoch, index)
         if self.once and self._latest is not None and self._latest[:2] == (epoch, index):  # again, after an error
@@ -119,8 +125,12 @@ class Batches(Named):
         return self._made(item, epoch, index, targets)
 
     def epoch(self, number: int = 0, *, targets: bool = True) -> Iterator[Batch]:
-        """The batches of an epoch, whatever batch came last; of an iterator, those that follow; as ``batch``
-        makes them."""
+        """The batches of an epoch, whatever batch was read last; of an iterator, the next ones.
+
+        Args:
+            number: the epoch, from 0.
+            targets: as in ``batch``.
+        """
         if self.once:
             index = 0
             while index < self.batches_per_epoch:
@@ -138,7 +148,7 @@ class Batches(Named):
         return self.epoch()
 
     def begin_at(self, epoch: int) -> None:
-        """Say that the first batch of an iterator is that of an epoch later than the first."""
+        """Declare that the first batch of an iterator belongs to this epoch."""
         if self._items is None:
             self._first = epoch
 
@@ -182,7 +192,7 @@ class Batches(Named):
             self._pass_over(past + index)
 
     def _steps_to(self, epoch: int, index: int) -> int:
-        """Items of an iterator to pass over, below 0 where the batch has come, or will not."""
+        """Items of an iterator to skip; below 0 if the batch has been read, or will not come."""
         if not self.endless:
             return index - self._index if epoch == self._epoch else -1
         return (epoch - self._epoch) * (self.declared or 0) + index - self._index

@@ -15,11 +15,11 @@ from rnnbp.train.metrics import in_json
 class Best:
     """The best of a run so far, by the figure that it monitors.
 
-    step: the number of steps done then. epoch: the one that it was in or at the end of, from 1; None
-    in a run that goes on from a snapshot of an earlier version.
-    monitor: the name of the figure, as "val_loss" or "val_accuracy"; value: its value.
-    metrics: all figures by such names: "loss" and metrics, the means over the batches since the
-    validation before; "val_loss" and the like of the validation, if there was one.
+    step: the number of steps done then. epoch: the one that it was in or at the end of, from 1;
+    None in a run that goes on from a snapshot of an earlier version. monitor: the name of the
+    figure, as "val_loss" or "val_accuracy"; value: its value. metrics: all figures by such names:
+    "loss" and metrics, the means over the batches since the validation before; "val_loss" and the
+    like of the validation, if there was one.
 
     >>> import numpy as np, rnnbp as rb
     >>> x, labels = np.ones((4, 5, 1), np.float32), np.array([0, 1, 1, 1])

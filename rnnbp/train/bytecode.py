@@ -31,11 +31,15 @@ FILED = {
     "rnnbp.runners.backend": "rnnbp.bptt.backend",
     "rnnbp.schedules.simulation": "rnnbp.simulation",
 }
-"""Modules of this library that have moved, and the names by which snapshots know what they define."""
+"""Modules of this library that have moved, and the names by which snapshots know what
+they define.
+"""
 
 
 def of_library(kind: type) -> bool:
-    """Whether a class is a library's; ``type(name, bases, ...)`` gives one that abc's metaclass made the module abc."""
+    """Whether a class is a library's; ``type(name, bases, ...)`` gives one that abc's metaclass
+    made the module abc.
+    """
     name = kind.__qualname__.split(".")[0]
     return is_library(kind.__module__) and (
         "<locals>" in kind.__qualname__ or hasattr(sys.modules.get(kind.__module__), name)
@@ -59,7 +63,9 @@ def code_text(code: types.CodeType) -> str:
 
 
 def _documented(code: types.CodeType) -> bool:
-    """Whether the first constant is a docstring: until Python 3.13 a text there is nothing else in a ``def``."""
+    """Whether the first constant is a docstring: until Python 3.13 a text there is nothing else in
+    a ``def``.
+    """
     if sys.version_info >= (3, 13) and not code.co_flags & 0x4000000:  # CO_HAS_DOCSTRING
         return False
     return not code.co_name.startswith("<") and isinstance(next(iter(code.co_consts), None), str)
@@ -70,7 +76,9 @@ def _constant(value: object) -> str:
 
 
 def global_names(code: types.CodeType) -> set[str]:
-    """The global names that a function or one within it reads; ``co_names`` holds those of attributes too."""
+    """The global names that a function or one within it reads; ``co_names`` holds those of
+    attributes too.
+    """
     inner = (global_names(c) for c in code.co_consts if isinstance(c, types.CodeType))
     found = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     return found.union(*inner)

@@ -49,7 +49,7 @@ class _Shuffled(Named, ABC):
         return first_epoch(self)
 
     def _repr(self, what: str, **arrays: object) -> str:
-        """A repr: what there is, and its arrays."""
+        """A repr: a title and the arrays."""
         order = f"shuffled in each epoch, seed {self.seed}" if self.shuffle else "in their order"
         batches = f"{reprs.counted(self.batches_per_epoch, 'batch', 'batches')} of {self.batch_size:,}, {order}"
         return reprs.titled(self, what, batches=batches, **{k: reprs.array_text(array) for k, array in arrays.items()})
@@ -65,7 +65,7 @@ class _Shuffled(Named, ABC):
         return _permutation(self.rows, self.seed, epoch)[span] if self.shuffle else span
 
     def _row(self, epoch: int, index: int, row: int) -> int:
-        """The number of a row of a batch among all."""
+        """The number among all rows of a row of a batch."""
         return int(np.arange(self.rows)[self._chosen(epoch, index)][row])
 
 
@@ -75,18 +75,26 @@ class Sequences(_Shuffled):
 
     Args:
         x: (N, T, ...); in memory, mapped, or in a file as for ``Windows``: only the rows of a batch
-            are read. What cannot be used after the last step of a row that has weight, as NaN, is
-            read as 0 by ``bptt``.
+            are read. Unusable values, as NaN, after a row's last step of weight above 0 are read as
+            0 by ``bptt``.
         target: (N, T, ...), or None; with ``last`` (N, ...).
         batch_size: sequences in a batch; the last batch of an epoch may be smaller.
         mask: (N, T), bool or weights ≥ 0 of the steps in the loss: 0 for the padding of short
             sequences; or (N,) or (N, 1), weights of whole sequences.
-        lengths: (N,), the steps of each sequence: those after them are padding, whatever the mask.
-        last: one target for each sequence, that of its last step: the last one of weight above 0.
-        shuffle: a new order in each epoch, drawn from (seed, epoch).
-        batch_first: False for x, target and mask with the axes (T, N, ...); a target for ``last`` stays (N, ...).
+        lengths: (N,), the steps of each sequence: later ones are padding, whatever the mask.
+        last: True for one target for each sequence, at its last step: the last one of weight above
+            0.
+        shuffle: True for a new order in each epoch, drawn from (seed, epoch).
+        seed: of the order.
+        batch_first: False for x, target and mask with the axes (T, N, ...); a target for ``last``
+            stays (N, ...).
 
-    Raises ShapeError for arrays that do not fit, ValueError where there are none.
+    Raises ShapeError for arrays that do not fit, ValueError if N is 0.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> data = rb.Sequences(np.zeros((8, 5, 3)), np.zeros(8, int), last=True, batch_size=4)
+    >>> data.batches_per_epoch, data.batch(0, 0).x.shape  # time-first
+    (2, (5, 4, 3))
     """
 
     def __init__(
@@ -180,13 +188,22 @@ class Sequences(_Shuffled):
 
 @final
 class Examples(_Shuffled):
-    """N examples for a feedforward network, in mini-batches, each a sequence of one step: x (1, B, ...).
+    """N examples for a feedforward network, in mini-batches, each a sequence of one step: x (1, B,
+    ...).
 
     Args:
-        x: (N, ...). target: (N, ...), or None. batch_size: examples in a batch; the last may be smaller.
-        shuffle: a new order in each epoch, drawn from (seed, epoch).
+        x: (N, ...).
+        target: (N, ...), or None.
+        batch_size: examples in a batch; the last batch of an epoch may be smaller.
+        shuffle: True for a new order in each epoch, drawn from (seed, epoch).
+        seed: of the order.
 
-    Raises ShapeError where x and target differ in length, ValueError where there are none.
+    Raises ShapeError if x and target differ in length, ValueError if N is 0.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> data = rb.Examples(np.zeros((10, 3)), np.zeros(10, int), batch_size=4)
+    >>> [batch.x.shape for batch in data]
+    [(1, 4, 3), (1, 4, 3), (1, 2, 3)]
     """
 
     def __init__(self, x: Data, target: Data | None, *, batch_size: int, shuffle: bool = True, seed: int = 0) -> None:
@@ -221,7 +238,7 @@ def _permutation(n: int, seed: int, epoch: int) -> Array:
 
 
 def _axes(name: str, given: object, axis: int, *, numbers: bool = False, least: int = 2) -> Rows:
-    """An argument of Sequences as (N, T, ...), or (N, ...) where one axis will do."""
+    """An argument of Sequences as (N, T, ...), or (N, ...) if one axis is enough."""
     axes = "(N, ...)" if least == 1 else "(N, T, ...)"
     found = rows(f"Sequences: {name}", given, axis=axis, axes=axes, numbers=numbers)
     if found.ndim < least:

@@ -1,4 +1,4 @@
-"""What callbacks are called with."""
+"""The argument of callbacks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What callbacks are called with.
+    """The argument of callbacks.
 
-    kind: "step", "validation" or "epoch". metrics: the line of metrics of its step.
+    Attributes:
+        kind: "step", "validation" or "epoch".
+        metrics: the line of metrics of its step.
+        trainer: the Trainer.
 
     >>> import numpy as np, rnnbp as rb
     >>> x = np.ones((4, 5, 1), np.float32)
@@ -36,15 +39,16 @@ class Event:
 
     @property
     def grads(self) -> dict[str, Array] | None:
-        """The gradients that the step was made with, clipped, by parameter path: read-only arrays of
-        the shapes and dtypes of the parameters. None for another kind than "step", and where a
-        batch was skipped or had no weight."""
+        """The clipped gradients of the step, by parameter path: read-only arrays of the shapes and
+        dtypes of the parameters. None for kinds other than "step", and if a batch was skipped or
+        had no weight.
+        """
         return None if self._grads is None else {name: readonly(g) for name, g in self._grads.items()}
 
     def stop(self, reason: str = "stopped by a callback") -> None:
         """End the run when the files of this step are written; ``reason`` is that of the History.
 
-        Raises TypeError for what is no text, RuntimeError when ``fit`` has ended.
+        Raises TypeError unless ``reason`` is some text, RuntimeError when ``fit`` has ended.
         """
         if not isinstance(reason, str) or not reason:
             raise TypeError(f"Event.stop: reason must be some text, found {shown(reason)}")
@@ -59,7 +63,7 @@ def readonly(array: Array) -> Array:
 
 
 def check_callbacks(callbacks: object) -> tuple[Callable[[Event], object], ...]:
-    """The callbacks of a Trainer. Raises TypeError for what cannot be called, or is no sequence."""
+    """The callbacks of a Trainer. Raises TypeError unless they are a sequence of functions."""
     if not isinstance(callbacks, (list, tuple)):
         raise TypeError(f"Trainer: callbacks is a list of functions of an Event, found {shown(callbacks)}; give [f]")
     for k, found in enumerate(callbacks):

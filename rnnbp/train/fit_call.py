@@ -16,7 +16,9 @@ from rnnbp.train.sources import SourceLike
 from rnnbp.train.training import Tell, Training
 
 said: list[str] = []
-"""The warning that a count means more than it did, once in a process: in a notebook it is a red box."""
+"""The warning that a count means more than it did, once in a process: in a notebook it is a red
+box.
+"""
 RESUME = "fit with resume=True and the same folder goes on"
 
 

@@ -38,20 +38,33 @@ def fit(
     """Train a model: ``Trainer(model, optimizer, loss, **options).fit(data, ...)``.
 
     Args:
-        data: a source, as ``Sequences``, or an iterable of (x, target) or (x, target, mask), time-first as
-            ``bptt`` takes them; ``Batches`` is for batch-first ones.
+        model: as ``bptt`` takes it; its parameters are updated in place.
+        data: a source, as ``Sequences``, or an iterable of (x, target) or (x, target, mask),
+            time-first as ``bptt`` takes them; ``Batches`` is for batch-first ones.
+        loss: one of rnnbp.losses, or a function ``(y, target) -> (value, dy)``, as ``bptt`` takes
+            it.
         optimizer: one of rnnbp.optim, or a name: "sgd", "adagrad", "rmsprop", "adam", "adamw".
         learning_rate: a number, a schedule, an OnPlateau or a function of the step; by default the
             optimiser's own.
         epochs, steps, max_seconds: how long, as ``Trainer.fit`` takes them.
-        resume: True goes on from the snapshot in ``folder``, if there is one yet, as
-            ``Trainer.resume(missing_ok=True)``: a script that was killed is started again as it is.
+        resume: True continues from the snapshot in ``folder``, if there is one yet, as
+            ``Trainer.resume(missing_ok=True)``: a script that was killed can be started again
+            unchanged.
         override: with ``resume``, what differs on purpose, as ``Trainer.resume`` takes it.
         options: those of a Trainer, and with the name of an optimiser its own, as ``weight_decay``,
             ``groups`` and ``frozen``.
         lr: the old name of a ``learning_rate`` that is a number.
 
+    Returns:
+        The ``History`` of the run.
+
     Raises as Trainer does.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x = np.linspace(0, 1, 40, dtype=np.float32).reshape(8, 5, 1)
+    >>> model, data = rb.Sequential(rb.RNN(1, 4), rb.Dense(4, 1)), rb.Sequences(x, x, batch_size=2)
+    >>> rb.fit(model, data, rb.losses.MeanSquaredError(), "adam", learning_rate=1e-2, epochs=2).steps
+    8
     """
     if hasattr(loss, "shape") or isinstance(loss, list | tuple):
         raise TypeError(
@@ -81,12 +94,12 @@ def fit(
 
 
 def _options(rule: type[Optimizer]) -> list[str]:
-    """What an optimiser takes besides the model and the learning rate."""
+    """Arguments of an optimiser other than the model and the learning rate."""
     return [name for name in inspect.signature(rule).parameters if name not in ("params", "learning_rate")]
 
 
 def _refuse(options: Mapping[str, Any], what: str, cure: str) -> None:
-    """Raise TypeError for an option that is one of optimisers."""
+    """Raise TypeError for an option that belongs to an optimiser."""
     for name in options:
         if any(name in _options(rule) for rule in OPTIMIZERS.values()):
             raise TypeError(f"{what} {name}; {cure}")

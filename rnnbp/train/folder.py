@@ -86,7 +86,9 @@ class RunFolder:
         self.saved, self._stamp = (None if differs else step, found) if self.owned else (None, None)
 
     def outdate(self) -> None:
-        """The run is no longer what its last snapshot says: ``open``, or the next that is due, writes another."""
+        """The run is no longer what its last snapshot says: ``open``, or the next that is due,
+        writes another.
+        """
         self.saved = None
 
     def claim(self) -> None:
@@ -148,7 +150,9 @@ class RunFolder:
             self._log.write(in_json(metrics))
 
     def snapshot(self, at: Standing, extra: Mapping[str, JSON]) -> None:
-        """Write a snapshot, unless that of this step is there; the lines that it counts on go first."""
+        """Write a snapshot, unless that of this step is there; the lines that it counts on go
+        first.
+        """
         if self.path is None or self.saved == at.step:
             return
         if self._log is not None:

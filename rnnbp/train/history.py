@@ -1,4 +1,4 @@
-"""What a run has found so far: in memory, and as a file with a line for each step."""
+"""The results of a run so far: in memory, and as a file with a line for each step."""
 
 from __future__ import annotations
 
@@ -23,20 +23,30 @@ LONGEST = 1 << 20
 class History(Instead):
     """The result of training.
 
-    losses: for each step, the loss of its batch before the update, NaN of one that was skipped or
-    has no weight.
-    weightless: how many batches had no weight, as a window of padding or warm-up alone.
-    validation_losses, and validation_steps: after how many steps each was taken.
-    metrics: by name, as "accuracy", their values for each step, NaN where there is none, and as
-    "validation_accuracy" for each validation.
-    best_step: after how many steps the figure was best that the run monitors, by default the
-    validation loss; best_loss: the validation loss then. None if there is none.
-    best: a ``Best``, with step, epoch, monitor, value and metrics: the figure's name and value then,
-    and all others by name.
-    reason: "finished", "early stopping", "time", "interrupted", or what a callback stopped it with;
-    "error" of one that an error carries. signal: the number of the signal
-    that interrupted it, as SIGINT of Ctrl-C, else None. seconds: of training, resumed runs
-    included.
+    Attributes:
+        losses: for each step, the loss of its batch before the update; NaN if it was skipped or has
+            no weight.
+        validation_losses: the loss of each validation.
+        validation_steps: the steps done before each validation.
+        best_loss: the validation loss when the monitored figure was best, or None.
+        best_step: the steps done when the figure that the run monitors, by default the validation
+            loss, was best, or None.
+        best: a ``Best``, with step, epoch, monitor, value and metrics: the figure's name and value
+            then, and all others by name.
+        reason: "finished", "early stopping", "time", "interrupted", or the reason of a callback;
+            "error" in a history that an exception carries.
+        seconds: of training, resumed runs included.
+        signal: the number of the signal that interrupted it, as SIGINT of Ctrl-C, else None.
+        metrics: by name, as "accuracy", a value for each step, NaN for a step without one, and as
+            "validation_accuracy" for each validation.
+        weightless: the number of batches without weight, as a window of padding or warm-up alone.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x = np.zeros((8, 5, 1), np.float32)
+    >>> data, loss = rb.Sequences(x, x, batch_size=4), rb.losses.MeanSquaredError()
+    >>> history = rb.fit(rb.Sequential(rb.Dense(1, 1)), data, loss, epochs=1, metrics=["mae"])
+    >>> history.steps, len(history.losses), list(history.metrics), history.reason
+    (2, 2, ['mae'], 'finished')
     """
 
     _instead = HISTORY
@@ -53,7 +63,7 @@ class History(Instead):
     best: Best | None = None
 
     def note(self, found: Mapping[str, float]) -> None:
-        """Add a value to each of some metrics."""
+        """Append a value to each of some metrics."""
         for name, value in found.items():
             self.metrics.setdefault(name, []).append(value)
 
@@ -99,7 +109,7 @@ class History(Instead):
 
 
 def _ends(losses: list[float]) -> str:
-    """The first and the last that count."""
+    """The first and the last loss that is not NaN, as text."""
     losses = _counting(losses)
     if len(losses) < 2:
         return "".join(map(reprs.number, losses))
@@ -107,7 +117,7 @@ def _ends(losses: list[float]) -> str:
 
 
 def _counting(values: list[float]) -> list[float]:
-    """Those that are no NaN, if there are such; else the last."""
+    """The values that are not NaN, if there are any; else the last."""
     return [value for value in values if not math.isnan(value)] or values[-1:]
 
 
@@ -116,7 +126,7 @@ HISTORY_NOTE = "its .history is the History of the run: "
 
 
 def carry(error: BaseException, history: History) -> None:
-    """Let an error that ends a run carry the history so far as its attribute, and say so."""
+    """Attach the history so far to an exception that ends a run, with a note."""
     vars(error)["history"] = history
     notes = getattr(error, "__notes__", [])
     if history.steps and not any(note.startswith(HISTORY_NOTE) for note in notes):
@@ -124,11 +134,11 @@ def carry(error: BaseException, history: History) -> None:
 
 
 class MetricsLog:
-    """A file of JSON lines, one for each step, opened to go on after ``step``.
+    """A file of JSON lines, one for each step, opened for appending after ``step``.
 
     Lines of later steps, which a killed run left behind its last snapshot, and a line cut short at
-    the end are removed first. Raises StorageError where the file cannot be read or written, or a
-    line of an earlier step is damaged; it is unchanged then.
+    the end are removed first. Raises StorageError if the file cannot be read or written, or a line
+    of an earlier step is damaged; it is unchanged then.
     """
 
     def __init__(self, path: Path, step: int) -> None:
@@ -142,26 +152,26 @@ class MetricsLog:
             raise StorageError(f"{path} cannot be opened to add metrics: {error.strerror or error}") from error
 
     def write(self, metrics: Mapping[str, JSON]) -> None:
-        """Add a line."""
+        """Append a line."""
         try:
             write_all(self.file.fileno(), json_text("metrics", dict(metrics)).encode() + b"\n")
         except OSError as error:
             raise write_error(self.path, error) from error
 
     def sync(self) -> None:
-        """Make the lines last through a power cut: before a snapshot that counts on them."""
+        """Flush the lines to the disk, before a snapshot that relies on them."""
         try:
             os.fsync(self.file.fileno())
         except OSError as error:
             raise StorageError(f"{self.path}: fsync failed, a power cut may take its last lines: {error}") from error
 
     def close(self) -> None:
-        """No more lines. Closing it twice does nothing."""
+        """Close the file. Closing it twice does nothing."""
         self.file.close()
 
 
 def _truncate(file: FileIO, end: int) -> None:
-    """Cut a file, or close it where that fails."""
+    """Truncate a file; close it if that fails."""
     try:
         file.truncate(end)
     except OSError:

@@ -156,8 +156,8 @@ def check_override(override: Collection[str], now: Identity) -> None:
 
 
 def differences(now: Identity, then: Mapping[str, JSON], override: Collection[str] = ()) -> dict[str, list[str]]:
-    """What differs, line by line, by the name of its part, but for the parts named in ``override``, and what
-    cannot be compared.
+    """What differs, line by line, by the name of its part, but for the parts named in ``override``,
+    and what cannot be compared.
 
     Raises ValueError for a name that is no part.
     """

@@ -64,7 +64,9 @@ class Interrupts:
 
 
 def ending(number: int, text: str) -> BaseException:
-    """What ends the program after the signal of a number: KeyboardInterrupt for Ctrl-C, SystemExit for the others."""
+    """What ends the program after the signal of a number: KeyboardInterrupt for Ctrl-C, SystemExit
+    for the others.
+    """
     if number == signal.SIGINT:
         return KeyboardInterrupt(text)
     error = SystemExit(128 + number)

@@ -20,13 +20,16 @@ MOST = 3
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How items are laid out: batch-first or time-first, with targets for each step or for the last one."""
+    """How items are laid out: batch-first or time-first, with targets for each step or for the last
+    one.
+    """
 
     batch_first: bool
     last: bool
 
     def batch(self, item: object, *, fresh: bool, targets: bool = True) -> Batch:
-        """An item as a Batch, which is taken as it is. Raises TypeError or ShapeError for what is none.
+        """An item as a Batch, which is taken as it is. Raises TypeError or ShapeError for what is
+        none.
 
         Without ``targets`` nobody looks at them, and an item may be x alone.
         """
@@ -99,7 +102,9 @@ def _given(name: str, part: Any) -> Any:
 
 
 def _is_row(mask: Any) -> TypeGuard[Array]:
-    """Whether it is one number for each sequence, as loaders have them: of its steps, or a float that is its weight."""
+    """Whether it is one number for each sequence, as loaders have them: of its steps, or a float
+    that is its weight.
+    """
     return mask is not None and not is_stream(mask) and np.ndim(mask) == 1
 
 

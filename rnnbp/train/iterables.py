@@ -1,4 +1,6 @@
-"""What can be iterated for batches: lists, loaders, generators, functions of the epoch; no arrays, no text."""
+"""What can be iterated for batches: lists, loaders, generators, functions of the epoch; no arrays,
+no text.
+"""
 
 from __future__ import annotations
 

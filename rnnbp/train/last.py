@@ -14,7 +14,8 @@ TURN = "time-first: say batch_first=False"
 
 
 def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array]:
-    """Targets (B, ...) as (B, T, ...), and their weights (B, T): 0 but at each sequence's last step.
+    """Targets (B, ...) as (B, T, ...), and their weights (B, T): 0 but at each sequence's last
+    step.
 
     Raises as ``last_steps`` does.
     """
@@ -26,7 +27,8 @@ def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array
 
 
 def mask_of(name: str, lengths: ArrayLike, shape: Shape, turn: str = TURN) -> Array:
-    """The mask (N, T) of sequences of these lengths (N,). Raises ShapeError, DtypeError or ValueError for others.
+    """The mask (N, T) of sequences of these lengths (N,). Raises ShapeError, DtypeError or
+    ValueError for others.
 
     ``turn`` says how x may be instead, and what to do then.
     """
@@ -49,8 +51,8 @@ def mask_of(name: str, lengths: ArrayLike, shape: Shape, turn: str = TURN) -> Ar
 def of_sequences(name: str, weights: Array, shape: Shape) -> Array:
     """The mask (N, T) of weights (N,) of sequences: the same at each of their steps.
 
-    Raises ShapeError for weights that do not fit, and for integers that look like lengths, ValueError for
-    weights below 0 and what is not finite.
+    Raises ShapeError for weights that do not fit, and for integers that look like lengths,
+    ValueError for weights below 0 and what is not finite.
     """
     rows = shape[0]
     if weights.shape != (rows,):

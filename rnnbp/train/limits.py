@@ -43,8 +43,9 @@ class Limits:
         return replace(self, epochs=None, steps=None, until_epochs=epochs, until_steps=steps)
 
     def total(self, at: Standing, batches_per_epoch: int, accumulate: int = 1) -> int | None:
-        """Of limits that are ``counted``, the steps in all of a run that nothing else ends; None where
-        only time does."""
+        """Of limits that are ``counted``, the steps in all of a run that nothing else ends; None
+        where only time does.
+        """
         epoch = None if batches_per_epoch == UNKNOWN else self.until_epochs
         each, rest = (-(-n // accumulate) for n in (batches_per_epoch, batches_per_epoch - at.index))
         whole = None if epoch is None else at.step + (epoch - at.epoch) * each - each + rest
@@ -58,7 +59,9 @@ class Limits:
         return "time" if self.max_seconds is not None and self.elapsed() >= self.max_seconds else None
 
     def reached(self, at: Standing) -> str:
-        """What to say where an earlier call has reached a limit in all, so that there is nothing to do; or ""."""
+        """What to say where an earlier call has reached a limit in all, so that there is nothing to
+        do; or "".
+        """
         given = {"until_epochs": (self.until_epochs, at.epoch), "until_steps": (self.until_steps, at.step)}
         for name, (value, done) in given.items():
             if value is not None and done >= value:
@@ -69,7 +72,9 @@ class Limits:
         return ""
 
     def counted_otherwise(self, at: Standing) -> str | None:
-        """What to say where ``epochs`` and ``steps``, if they counted from the run's beginning, would train on."""
+        """What to say where ``epochs`` and ``steps``, if they counted from the run's beginning,
+        would train on.
+        """
         given = {"epochs": (self.epochs, at.epoch), "steps": (self.steps, at.step)}
         both = {name: (value, done) for name, (value, done) in given.items() if value is not None}
         if not at.step or not both or any(value <= done for value, done in both.values()):

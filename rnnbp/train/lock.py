@@ -32,10 +32,11 @@ _FAR = 1 << 30
 class FolderLock:
     """The lock on a folder, held from ``take`` until ``release`` or the end of the process.
 
-    The system holds it for the open file ``.lock``, so a process that is killed leaves none behind, and a second
-    Trainer of the same process is refused as well. The file says who has it, and is removed with it; one that a
-    crash left is taken over. A forked child closes its copy. NFS passes the lock on to its server (Linux); on a
-    mount that knows no locks there is a warning, and nothing is refused.
+    The system holds it for the open file ``.lock``, so a process that is killed leaves none behind,
+    and a second Trainer of the same process is refused as well. The file says who has it, and is
+    removed with it; one that a crash left is taken over. A forked child closes its copy. NFS passes
+    the lock on to its server (Linux); on a mount that knows no locks there is a warning, and
+    nothing is refused.
 
     ``take`` raises StorageError where another holds it, or the folder cannot be written.
     """
@@ -77,7 +78,9 @@ class FolderLock:
         return self._file is not None
 
     def release(self) -> None:
-        """Give it up; the file goes first, while nobody else can hold it. After an interrupt, call it again."""
+        """Give it up; the file goes first, while nobody else can hold it. After an interrupt, call
+        it again.
+        """
         if self._file is None:
             return
         if sys.platform == "win32":  # which removes no open file
@@ -132,7 +135,9 @@ def _opened(path: Path) -> FileIO:
 
 
 def _locked(number: int, path: Path) -> bool:
-    """Whether the file is locked now, or cannot be on this mount. Raises StorageError where another has it."""
+    """Whether the file is locked now, or cannot be on this mount. Raises StorageError where another
+    has it.
+    """
     try:
         if sys.platform == "win32":
             os.lseek(number, _FAR, os.SEEK_SET)

@@ -1,4 +1,6 @@
-"""The training loop: batches, updates, validation, and snapshots from which a killed run goes on bit for bit."""
+"""The training loop: batches, updates, validation, and snapshots from which a killed run continues
+bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -37,56 +39,62 @@ from rnnbp.wording.instead import TRAINER, Instead
 
 
 class Trainer(Attributes, Named, Instead):
-    """Trains a model; a run that is killed goes on from its last snapshot, and ends with the same bits.
+    """Trains a model; a run that is killed continues from its last snapshot, and ends with the same
+    bits.
 
     Args:
         model, loss, checkpoint, chunk: as ``bptt`` takes them. A budget of bytes covers the
             optimiser's state and the best parameters too. A loss function of your own is called
-            once per chunk, and its values are summed; a mean is ``losses.PerStep(f)``.
-        optimizer: of the model's parameters, or of some: the others stay; or a name, as ``fit`` takes it.
-        clip_value: limit of each element of the gradients.
-        clip_norm: limit of the norm of all together; of both, the value goes first.
+            once per chunk, and its values are summed; for a mean use ``losses.PerStep(f)``.
+        optimizer: of all or some of the model's parameters (others stay as they are); or a name, as
+            ``fit`` takes it.
+        clip_value: limit of each element of the gradients; applied before ``clip_norm``.
+        clip_norm: limit of the norm of all gradients together.
         learning_rate: a number, which becomes the optimizer's own rate; a schedule or any function
-            of the step, from 0; an OnPlateau, which is told the validation losses; by default the
-            optimizer's own.
-        validation: a source, or an iterable of batches as ``fit`` takes it, evaluated as by ``evaluate``
-            every ``validate_every`` steps, by default at the end of each epoch.
+            of the step, from 0; an OnPlateau, which is updated with the validation losses; by
+            default the optimizer's own.
+        validation: a source, or an iterable of batches as ``fit`` takes it, evaluated as by
+            ``evaluate``.
+        validate_every: steps between validations; by default one at the end of each epoch.
         patience: the number of validations without a new best one to stop after.
-        keep_best: whether the best parameters are in the model when ``fit`` returns, whatever ended it
-            but a signal; None for only with ``patience``. A next call goes on from the last ones,
-            unless others are written into the model.
+        keep_best: True if the model has the best parameters when ``fit`` returns, unless a signal
+            ended it; None for only with ``patience``. A next call continues from the last
+            parameters, unless others are written into the model.
         monitor: the name of the figure that decides which parameters are the best. Of validation:
-            "val_loss", or "val_" and the name of one of ``metrics``, as "val_accuracy". Of training,
-            without the "val_": "loss" or a metric, its mean over the batches since the validation
-            before; ``validation`` may be left out then, and ``validate_every`` says how often it is
-            looked at. Of equal values the first is the best; one that is not finite never is.
-        mode: "max" or "min": which values are better. It is needed for a metric that is a function of
-            yours; "auto" knows it of the loss, "accuracy", "mse" and "mae".
+            "val_loss", or "val_" and the name of one of ``metrics``, as "val_accuracy". Of
+            training, without the "val_": "loss" or a metric, its mean over the batches since the
+            last validation; ``validation`` may be left out then, and ``validate_every`` is how
+            often it is checked. Of equal values the first is the best; one that is not finite never
+            is.
+        mode: "max" or "min": which values are better. Required for a metric that is a function of
+            yours; "auto" knows it for the loss, "accuracy", "mse" and "mae".
         seed: of dropout, a different mask in each step.
-        folder: where files go: snapshot.safetensors every ``snapshot_every`` steps, by default at
-            the end of each epoch, whenever the last is ``snapshot_minutes`` old, if given, and when
-            ``fit`` ends; metrics.jsonl, a line for each step; model.safetensors, the best
-            parameters, else those when ``fit`` returned. Of two runs alike,
-            resumed or not, model.safetensors has the same bytes; the other two hold times. While
-            ``fit`` runs it is locked against other runs.
-        callbacks: each is called with an ``Event`` after every step, validation and epoch, between
-            the line of metrics and the snapshot. What one raises ends the run, after a snapshot;
-            their own state is not in it.
-        progress: whether to show a bar, on stderr or in the cell of a notebook; None for only on a
-            terminal and in a notebook. False is silent, where a run begins anew too.
+        folder: the folder of the run's files: snapshot.safetensors; metrics.jsonl, a line for each
+            step; model.safetensors, the best parameters, else those when ``fit`` returned. Of two
+            equal runs, resumed or not, model.safetensors has the same bytes; the other two hold
+            times. While ``fit`` runs it is locked against other runs.
+        snapshot_every: steps between snapshots, by default one at the end of each epoch; there is
+            always one when ``fit`` ends.
+        snapshot_minutes: a snapshot is written too when the last is this old, in minutes; None for
+            no such limit.
+        callbacks: functions, each called with an ``Event`` after every step, validation and epoch,
+            between the line of metrics and the snapshot. An exception ends the run, after a
+            snapshot; the callbacks' own state is not in it.
+        progress: True for a progress bar, on stderr or in the cell of a notebook; None for only on
+            a terminal and in a notebook. False prints nothing, not even that a run starts afresh.
         description: JSON for the files' metadata, as the architecture.
-        on_nonfinite: what follows a batch whose data, loss, gradients or state are not finite:
+        on_nonfinite: what to do about a batch whose data, loss, gradients or state are not finite:
             "raise" an error, or "skip" it: parameters and optimiser stay, the next batch starts
             from a fresh state, the step counts, its loss in the history is NaN, and its line of
-            metrics has "skipped", how many there were so far.
-        metrics: what is averaged over each batch and over the validation, by the mask's weights: "accuracy"
-            of classes or of one output, "mse", "mae", or functions ``(y, target) -> values`` of each step
-            (T, B) or each element, or a dict of these by name. A batch's are of the outputs that its loss was
-            taken of, dropout included, before the update.
-        accumulate: the batches that an update is made from, one after the other: its loss and
-            gradients are those of one batch of all their rows, or of a function of your own the
-            mean. Steps, in all counts, schedules and metrics, are updates; what is left at the end
-            of an epoch makes a smaller one. It takes a second copy of the gradients.
+            metrics has "skipped", the number skipped so far.
+        metrics: averages over each batch and over the validation, by the mask's weights: "accuracy"
+            of classes or of one output, "mse", "mae", or functions ``(y, target) -> values`` of
+            each step (T, B) or each element, or a dict of these by name. A batch's are of the
+            outputs that its loss was computed from, dropout included, before the update.
+        accumulate: batches per update: its loss and gradients are those of one batch of all their
+            rows, or for a function of your own the mean. Steps, in all counts, schedules and
+            metrics, are updates; the rest of an epoch makes a smaller one. It takes a second copy
+            of the gradients.
         on_interrupt: how ``fit`` ends on Ctrl-C, SIGTERM and SIGHUP: "raise" or "return".
 
     The arguments are attributes too. All but model, optimizer, seed, folder and description may be
@@ -170,7 +178,9 @@ class Trainer(Attributes, Named, Instead):
     _instead = TRAINER
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Raise AttributeError for a name that is no setting; a subclass may have attributes of its own."""
+        """Raise AttributeError for a name that is no setting; a subclass may have attributes of its
+        own.
+        """
         if type(self) is Trainer and not name.startswith("_") and not hasattr(Trainer, name):
             raise unknown(name, [field.name for field in fields(Options)])
         super().__setattr__(name, value)
@@ -181,7 +191,9 @@ class Trainer(Attributes, Named, Instead):
 
     @property
     def history(self) -> History:
-        """A copy of the History so far, as ``fit`` returns it; that of a ``fit`` that was interrupted too."""
+        """A copy of the History so far, as ``fit`` returns it; also of a ``fit`` that was
+        interrupted.
+        """
         return self._training.at.history.copy(*self._training.ended)
 
     @method_takes("Trainer.fit", {each.name: setting_way(each.name) for each in fields(Options)})
@@ -197,27 +209,32 @@ class Trainer(Attributes, Named, Instead):
         until_steps: int | None = None,
         on_interrupt: OnInterrupt | None = None,
     ) -> History:
-        """Train, or go on; returns the History of the whole run.
+        """Train, or continue; a run may take several calls.
 
         Args:
-            data: a source, as ``Sequences``, or an iterable of (x, target) or (x, target, mask), time-first as
-                ``bptt`` takes them: see ``Batches``, which is for batch-first ones.
-            epochs, steps, max_seconds: how long from now; an epoch that was begun is finished first.
-                After ``resume`` it is counted from where the call began that wrote the snapshot, so
-                that a script that was killed, and is started again, ends where it would have.
-            until_epochs, until_steps: how long in all, since the run began; the way to say it for a
-                script that resumes and calls ``fit`` several times. What is reached first ends it.
-            on_interrupt: as of Trainer, for this call.
+            data: a source, as ``Sequences``, or an iterable of (x, target) or (x, target, mask),
+                time-first as ``bptt`` takes them; see ``Batches``, which is for batch-first ones.
+            epochs, steps, max_seconds: how long from now; an epoch that was begun is finished
+                first. After ``resume`` it is counted from the beginning of the call that wrote the
+                snapshot, so that a script that was killed, and is started again, ends where it
+                would have.
+            until_epochs, until_steps: how long in all, since the run began; for a script that
+                resumes and calls ``fit`` several times. The first limit that is reached ends the
+                call.
+            on_interrupt: as in Trainer, for this call.
+
+        Returns:
+            The History of the whole run.
 
         Ctrl-C, SIGTERM and SIGHUP finish the step and write a snapshot; then Ctrl-C raises
         KeyboardInterrupt, and the others SystemExit(128 + number), which end the program around it
-        too, or with on_interrupt="return" it returns, with the reason "interrupted". A second
+        too; or with on_interrupt="return" ``fit`` returns, with the reason "interrupted". A second
         Ctrl-C raises KeyboardInterrupt at once. A signal that comes when the run has ended anyway
-        goes to the handler that was there before. Outside the main thread signals are left alone.
+        goes to the previous handler. Outside the main thread signals are left alone.
 
         Raises FloatingPointError for a loss, gradient, state or parameter that is not finite;
-        StorageError where files cannot be written, or the folder holds another run or is in use. An
-        error out of a run has its History as ``error.history``.
+        StorageError if files cannot be written, or the folder holds a different run or is in use.
+        An exception out of a run has its History as ``error.history``.
         """
         limits = Limits(epochs, steps, max_seconds, until_epochs, until_steps)
         way = self.on_interrupt if on_interrupt is None else on_interrupt
@@ -225,9 +242,13 @@ class Trainer(Attributes, Named, Instead):
         return FitCall(self._training, limits, self._tell).run(data, way)
 
     def stop(self, reason: str = "stopped") -> None:
-        """End the run after this step, as from another thread; ``Event.stop`` calls it.
+        """End the run after this step; may be called from a different thread. ``Event.stop`` calls
+        it.
 
-        Raises RuntimeError where no ``fit`` is running.
+        Args:
+            reason: the ``reason`` of the History.
+
+        Raises RuntimeError if no ``fit`` is running.
         """
         if not self._training.busy:
             raise RuntimeError("Trainer.stop: nothing is training")
@@ -235,11 +256,15 @@ class Trainer(Attributes, Named, Instead):
 
     @takes()
     def evaluate(self, data: SourceLike, *, metrics: MetricsLike | None = None) -> dict[str, float]:
-        """ "loss" and the metrics by name, of all of a source in evaluation mode, as if it were one batch;
-        but with a ``WholeSequence`` or a function the mean of the batches' values, as in ``rnnbp.evaluate``.
+        """The loss and the metrics of a source in evaluation mode, as if it were one batch.
 
         Args:
-            data: as ``fit`` takes it. metrics: as the Trainer takes them, by default its own.
+            data: as ``fit`` takes it.
+            metrics: as the Trainer takes them, by default its own.
+
+        Returns:
+            A dict of "loss" and the metrics. For a ``WholeSequence`` or a function the loss is the
+            mean of the batches' values, as in ``rnnbp.evaluate``.
 
         Raises as ``rnnbp.evaluate`` does.
         """
@@ -249,32 +274,41 @@ class Trainer(Attributes, Named, Instead):
 
     @takes()
     def predict(self, data: SourceLike, *, last: bool | None = None) -> Any:
-        """The model's outputs of all of a source, batch-first and in the order of its data, as
-        ``rnnbp.predict`` returns them.
+        """The model's outputs for a source, batch-first and in the order of its data.
 
         Args:
-            data: as ``fit`` takes it; its targets are not looked at, and batches of an iterable may be x alone.
-            last: True for the last step of each sequence alone; by default as the source has its targets.
+            data: as ``fit`` takes it; its targets are ignored, and batches of an iterable may be x
+                alone.
+            last: True for the last step of each sequence alone; by default as the targets are
+                placed.
+
+        Returns:
+            y as ``rnnbp.predict`` returns it for a source.
         """
         return predict_source("Trainer.predict", self.model, data, last, chunk=self.chunk, progress=self.progress)
 
     @restoring
     def resume(self, path: PathLike | None = None, *, override: Sequence[str] = (), missing_ok: bool = False) -> Self:
-        """Go back to a snapshot, that of the run's folder by default; ``fit`` then goes on from there.
+        """Restore a snapshot, that of the run's folder by default; ``fit`` then continues from
+        there.
 
-        The Trainer must be set up, and ``fit`` be given data, as when the snapshot was written, but
-        for folder, keep_best, snapshot_every, snapshot_minutes, callbacks, metrics
+        The Trainer must be set up, and ``fit`` be called with data, as when the snapshot was
+        written, except for folder, keep_best, snapshot_every, snapshot_minutes, callbacks, metrics
         other than the one that ``monitor`` names, progress, on_interrupt, description, and a
-        checkpoint that only replays: then the run ends with the bits of one that was never
-        stopped. Within a budget, chunks are as they were.
+        checkpoint that only replays: then the run ends with the bits of one that was never stopped.
+        Within a budget, chunks are as they were.
 
         Args:
             path: a snapshot, or a folder that has one.
             override: what differs on purpose, by name: an argument of Trainer, as
-                ``("learning_rate",)`` for another schedule, which then starts from its own state;
-                "model", "data", "backend", "processor", "libraries"; or "everything", for the
-                snapshot of an earlier version.
-            missing_ok: whether to say so, and do nothing, where there is no snapshot yet, so that ``fit`` begins.
+                ``("learning_rate",)`` for a different schedule, which then starts from its own
+                state; "model", "data", "backend", "processor", "libraries"; or "everything", for
+                the snapshot of an earlier version.
+            missing_ok: True to do nothing but print a note if there is no snapshot yet, so that
+                ``fit`` starts afresh.
+
+        Returns:
+            The Trainer itself.
 
         Raises StorageError for a bad file, ValueError naming what differs, before anything changes.
         """

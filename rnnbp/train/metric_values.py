@@ -82,7 +82,8 @@ def _there(name: str, target: Array | None) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Whether the largest output is that of the class; of one output, whether it is on the right side.
+    """Whether the largest output is that of the class; of one output, whether it is on the right
+    side.
 
     That side is 0 for ``logits``, as ``BinaryCrossEntropy`` takes them, and ½ else.
     """

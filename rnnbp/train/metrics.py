@@ -1,4 +1,6 @@
-"""Metrics: means over a whole source of what is looked at step by step, as accuracy, by the mask's weights."""
+"""Metrics: means over a whole source of what is looked at step by step, as accuracy, by the mask's
+weights.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ OTHER_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A name, and the function whose values are averaged; ``kind`` is its name in this library, "" of the user's."""
+    """A name, and the function whose values are averaged; ``kind`` is its name in this library, ""
+    of the user's.
+    """
 
     name: str
     values: Values

@@ -1,4 +1,6 @@
-"""Errors for a file whose names or shapes are not those of a model: what to do first, then what differs."""
+"""Errors for a file whose names or shapes are not those of a model: what to do first, then what
+differs.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ Shapes = Mapping[str, Shape]
 def check_names(
     place: str, params: Mapping[str, Array], arrays: Mapping[str, Array], origin: Mapping[str, str] | None = None
 ) -> None:
-    """Raise ValueError unless the names and shapes are those of ``params``; the error proposes a ``rename``.
+    """Raise ValueError unless the names and shapes are those of ``params``; the error proposes a
+    ``rename``.
 
     ``origin`` has the names in the file of arrays that were renamed.
     """
@@ -33,11 +36,12 @@ def check_names(
 
 
 def check_shapes(place: str, model: Shapes, file: Shapes) -> None:
-    """Raise ValueError, listing up to ``LISTED`` differences, unless a file of ours has the names and
-    shapes of a model."""
+    """Raise ValueError, listing up to ``LISTED`` differences, unless a file of ours has the names
+    and shapes of a model.
+    """
     if found := differences(model, file):
         theirs = any(map(TORCHS.search, file))
-        own = ["the model is another, build it as the one that was saved"]
+        own = ["the file does not match the model, build the model with the architecture that was saved"]
         raise _misfit(place, _cures(model, file, {}) if theirs else own, found)
 
 

@@ -1,4 +1,6 @@
-"""The figure that tells which parameters are the best: what ``keep_best`` and ``patience`` follow."""
+"""The figure that tells which parameters are the best: what ``keep_best`` and
+``patience`` follow.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class Monitor:
     asked: Mode = field(compare=False)
 
     def check(self) -> None:
-        """Raise ValueError where the direction is not known, or the user has it the other way round."""
+        """Raise ValueError where the direction is not known, or the user has it the other way
+        round.
+        """
         if self.mode == "auto":
             raise ValueError(
                 f"Trainer: monitor={self.name!r} is a function of yours: give mode='max' where more of it is better, "

@@ -21,7 +21,8 @@ def rule_named(what: str, name: str) -> type[Optimizer]:
 
 
 def optimizer_of(what: str, model: Any, given: Optimizer | str) -> Optimizer:
-    """An optimizer as it is, or that of a name, of all of the model's parameters with its own options.
+    """An optimizer as it is, or that of a name, of all of the model's parameters with its own
+    options.
 
     Raises TypeError for a loss in its place.
     """

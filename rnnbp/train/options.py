@@ -1,4 +1,6 @@
-"""The arguments of a Trainer that may be changed between two steps, checked one by one and together."""
+"""The arguments of a Trainer that may be changed between two steps, checked one by one and
+together.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ from rnnbp.train.sources import as_source
 
 Callbacks: TypeAlias = Sequence[Callable[[Event], object]]
 Rate: TypeAlias = OwnRate | None
-"""A learning rate: of all steps, a function of the step, one that follows validation; None for the optimiser's own."""
+"""A learning rate: of all steps, a function of the step, one that follows validation; None for the
+optimiser's own.
+"""
 OnNonFinite: TypeAlias = Literal["raise", "skip"]
 OnInterrupt: TypeAlias = Literal["raise", "return"]
 
@@ -77,7 +81,9 @@ class Options:
 
     @cached_property
     def monitored(self) -> Monitor:
-        """The figure that says which parameters are the best; its direction is checked by ``check``."""
+        """The figure that says which parameters are the best; its direction is checked by
+        ``check``.
+        """
         return as_monitor(self.monitor, self.mode, self.measured)
 
     @property
@@ -128,7 +134,8 @@ class Options:
 def split_rate(given: Rate) -> tuple[Schedule | OnPlateau | None, float | None]:
     """(The rule, None) or (None, the rate of all steps), of a learning rate as it is given.
 
-    Raises TypeError for what is neither a number nor a function of the step, ValueError for a rate not above 0.
+    Raises TypeError for what is neither a number nor a function of the step, ValueError for a rate
+    not above 0.
     """
     found = None if given is None else checked_rate("Trainer: learning_rate", given, above=0)
     return (None, found) if isinstance(found, float) else (found, None)

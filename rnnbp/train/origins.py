@@ -14,7 +14,9 @@ _START = re.compile(r"steps are counted from step (\d+) of the sequence")
 
 
 def note_origin(error: BaseException, source: Source, epoch: int, index: int) -> None:
-    """Add to an error about a step and a row of a batch which data they are, where its source knows that."""
+    """Add to an error about a step and a row of a batch which data they are, where its source knows
+    that.
+    """
     found = _PLACE.search(str(error))
     if found is None or not isinstance(source, (Sequences, Examples, Windows)):
         return

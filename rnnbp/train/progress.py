@@ -12,8 +12,9 @@ from rnnbp.train.source import UNKNOWN, Source
 def progress_bar(
     shown: bool | None, done: int, total: int | None, unit: str = "step"
 ) -> contextlib.AbstractContextManager[Any]:
-    """A tqdm bar of ``total`` units, or None where it is not ``shown``; None shows it on a terminal and in a
-    notebook only."""
+    """A tqdm bar of ``total`` units, or None where it is not ``shown``; None shows it on a terminal
+    and in a notebook only.
+    """
     return bars.bar(total, initial=done, unit=unit) if bars.wanted(shown) else contextlib.nullcontext()
 
 

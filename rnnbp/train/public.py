@@ -26,7 +26,7 @@ from rnnbp.wording.arguments import takes
 
 
 class _Missing:
-    """The value of an argument that was not given."""
+    """The value of an argument that was not passed."""
 
     def __repr__(self) -> str:
         return "not given"
@@ -88,17 +88,20 @@ def evaluate(
 ) -> tuple[float, States] | dict[str, float]:
     """The loss in evaluation mode, without outputs for more than a chunk at a time.
 
-    Of arrays, ``evaluate(model, x, target, loss)`` returns (loss, state). Of a source, as ``Sequences``, or an
-    iterable of batches, ``evaluate(model, source, loss, metrics=["accuracy"])`` returns a dict of "loss" and the
-    metrics, as if the source were one batch. A ``WholeSequence`` loss, or a function, is called for each batch:
-    "loss" is then the mean of the batches' values, weighted by their steps that count. For the value of all as
-    one batch give a source of one batch, or write a subclass of ``Loss`` with sums, as ``ErrorToSignal`` in
-    ``help(rb.losses)``, which is right over batches.
+    For arrays, ``evaluate(model, x, target, loss)``. For a source, as ``Sequences``, or an iterable
+    of batches, ``evaluate(model, source, loss, metrics=["accuracy"])``: the result is that of the
+    source as one batch. A ``WholeSequence`` loss, or a function, is called for each batch: "loss"
+    is then the mean of the batches' values, weighted by the number of their steps that count. For
+    the value of all as one batch use a source of one batch, or write a subclass of ``Loss`` with
+    sums, as ``ErrorToSignal`` in ``help(rb.losses)``, which is right over batches.
 
     Args:
         model, x, target, loss, state, mask, chunk, steps, folder: as ``bptt`` takes them.
         metrics: for a source, names or functions, as ``Trainer`` takes them.
-        progress: whether to show a bar; by default late, as that of ``bptt``.
+        progress: True for a progress bar; by default as ``bptt``: it appears if a run takes long.
+
+    Returns:
+        For arrays (loss, state after the last step); for a source a dict of "loss" and the metrics.
 
     Raises as ``bptt`` does.
 
@@ -140,25 +143,28 @@ def predict(
     seed: int = 0,
     progress: bool | None = None,
 ) -> Any:
-    """The model's outputs in evaluation mode: (y, state) for an array x (T, B, ...), y alone for a source.
-
-    y is (T, B, ...), and the state that after the last step. Of a source, as ``Sequences``, or an iterable
-    of batches, y is batch-first and in the order of its data, whether or not it is shuffled: (N, T, ...) for
-    sequences, (N, ...) for ``Examples`` and with ``last``, (S, ...) for the stream of ``Windows``, less the
-    steps that they leave out, and a list of these for recordings.
+    """The model's outputs in evaluation mode.
 
     Args:
-        model, state, chunk: as ``bptt`` takes them; a source has no state to be given.
-        x: as ``bptt`` takes it, time-first; or a source.
-        mask: (T, B), says where x may hold what cannot be used, as NaN; the output there is that of zeros.
-        last: True for y (B, ...), that of the last step of each sequence: the last one of weight above 0
-            where there is a mask; by default as the source has its targets, else False.
+        model, state, chunk: as ``bptt`` takes them; with a source no state can be passed.
+        x: an array (T, B, ...) or stream as ``bptt`` takes it, time-first; or a source.
+        mask: (T, B); 0 where x may hold unusable values, as NaN; y there is the output for zeros.
+        last: True for y (B, ...), the output at the last step of each sequence: with a mask the
+            last step of weight above 0. By default as the targets of the source are placed, else
+            False.
         training: True for layers in training mode, as for Monte-Carlo dropout.
-        seed: of dropout masks in training mode: another one draws others.
-        progress: whether to show a bar; by default late, as that of ``bptt``.
+        seed: seed of dropout masks in training mode.
+        progress: True for a progress bar; by default as ``bptt``: it appears if a run takes long.
 
-    Packed weights and a workspace are kept for the next call of an array like it, until another kind of run or
-    ``rnnbp.release_memory()``.
+    Returns:
+        For an array (y, state): y (T, B, ...), and the state after the last step. For a source, as
+        ``Sequences``, or an iterable of batches, y alone, batch-first and in the order of the data,
+        shuffled or not: (N, T, ...) for sequences, (N, ...) for ``Examples`` and with ``last``,
+        (S, ...) for the stream of ``Windows``, less the steps that they leave out, and a list of
+        these for recordings.
+
+    Packed weights and a workspace are kept for the next call with an array of this shape, until a
+    run of a different kind or ``rnnbp.release_memory()``.
 
     Raises as ``bptt`` does.
 
@@ -191,7 +197,7 @@ def _warn_of_axes(model: Any, x: Any, state: Any) -> None:
 
 
 def _looked_at(model: Any, x: Any) -> Any:
-    """x, a generator of batches as a source of them, any other iterator as a stream that is still whole.
+    """x; a generator of batches as a source, any other iterator as a stream with nothing consumed.
 
     Raises TypeError for a pair of x and target.
     """
@@ -211,7 +217,9 @@ def _looked_at(model: Any, x: Any) -> Any:
 
 
 def is_source(x: object) -> bool:
-    """Whether x is a source, or an iterable of batches that comes more than once: others are arrays or streams."""
+    """True if x is a source, or an iterable of batches that can be iterated again; others are
+    arrays or streams.
+    """
     if isinstance(x, Source):
         return not isinstance(x, type)
     if isinstance(x, (list, tuple)):
@@ -220,14 +228,16 @@ def is_source(x: object) -> bool:
 
 
 def _is_item(item: object) -> bool:
-    """Whether an item of a list is a batch: x with its axes for steps and sequences, maybe target and mask."""
+    """True if an item of a list is a batch: x with its axes for steps and sequences, maybe target
+    and mask.
+    """
     if isinstance(item, (tuple, list)):
         return bool(item) and len(getattr(item[0], "shape", ())) >= AXES
     return True
 
 
 def _refuse(name: str, options: dict[str, Any]) -> None:
-    """Raise TypeError for what a source cannot be given."""
+    """Raise TypeError for options that a source excludes."""
     given = [option for option, value in options.items() if value is not None]
     if given:
         raise TypeError(f"{name}: {', '.join(given)} cannot be given with a source, whose batches have their own")

@@ -49,7 +49,9 @@ def recordings_of(
 
 
 def _check_alike(place: str, found: tuple[Recording, ...]) -> None:
-    """Raise ShapeError or DtypeError where recordings differ in their features or their kinds of numbers."""
+    """Raise ShapeError or DtypeError where recordings differ in their features or their kinds of
+    numbers.
+    """
     for name in ("x", "target"):
         arrays: list[Rows] = [array for array in (getattr(one, name) for one in found) if array is not None]
         for k, array in enumerate(arrays):
@@ -104,8 +106,10 @@ def _listed(place: str, name: str, given: object, x: object) -> Sequence[Any]:
 
 
 def _are_recordings(place: str, x: object, horizon: int) -> TypeGuard[Sequence[Any]]:
-    """Whether a list is one of recordings. Raises ValueError for vectors that may be either: for integers,
-    and for floats where they were a stream of a window at most, of more features than steps."""
+    """Whether a list is one of recordings. Raises ValueError for vectors that may be either: for
+    integers, and for floats where they were a stream of a window at most, of more features than
+    steps.
+    """
     if not isinstance(x, (list, tuple)) or not x:
         return False
     axes = [_axes(item) for item in x]

@@ -1,4 +1,6 @@
-"""What a model makes of a whole source: its loss, its metrics, its outputs in the order of the data."""
+"""What a model makes of a whole source: its loss, its metrics, its outputs in the order of the
+data.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +101,9 @@ class _Whole:
 
 
 def _joined(what: str, source: Source, groups: list[list[Array]], *, last: bool) -> Any:
-    """Outputs (B, T, ...) or (B, ...) of groups of batches that go on from one to the next, as one array."""
+    """Outputs (B, T, ...) or (B, ...) of groups of batches that go on from one to the next, as one
+    array.
+    """
     if last:
         return np.concatenate([y for group in groups for y in group])
     whole = [np.concatenate(group, axis=1) if len(group) > 1 else group[0] for group in groups]

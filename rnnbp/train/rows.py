@@ -121,7 +121,9 @@ def rows(name: str, given: object, *, axis: int = 0, axes: str = "(N, ...)", num
 
 
 def same_length(place: str, x: object, target: object, at: str = "") -> tuple[Rows, Rows | None]:
-    """x and target, alike along axis 0. Raises ShapeError where they are not; ``at`` follows their names."""
+    """x and target, alike along axis 0. Raises ShapeError where they are not; ``at`` follows their
+    names.
+    """
     first = rows(f"{place}: x{at}", x, numbers=True)
     second = None if target is None else check_numbers(f"{place}: target{at}", rows(f"{place}: target{at}", target))
     if second is not None and len(second) != len(first):

@@ -60,7 +60,8 @@ class RunData:
     def begin(self, data: Source, *, midway: bool) -> None:
         """Raise ValueError for a source whose fingerprint is not that of the run.
 
-        A run that writes no snapshots may go on with other data, unless it stands ``midway`` in an epoch.
+        A run that writes no snapshots may go on with other data, unless it stands ``midway`` in an
+        epoch.
         """
         found = fingerprint(data)
         if self.known not in (None, found) and (self.wanted or self.resumed or midway):
@@ -115,7 +116,7 @@ class RunData:
             _warn(kind, "comes once")
             return
         if not all(_is_same(kind, source, *place) for place in known.items()):
-            _warn(kind, "gives another batch each time that it is asked for one")
+            _warn(kind, "returns a different batch for the same place each time")
 
 
 def _is_same(kind: str, source: Source, name: str, then: str) -> bool:

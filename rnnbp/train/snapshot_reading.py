@@ -169,7 +169,9 @@ class Snapshot:
         return Standing(step, epoch, index, states, waited, best, past, lost, began, sums, anew)
 
     def _began(self, numbers: Fields, step: int, epoch: int) -> tuple[int, int]:
-        """Where the fit that wrote it began; snapshots of earlier versions do not say, and count all."""
+        """Where the fit that wrote it began; snapshots of earlier versions do not say, and count
+        all.
+        """
         found = [0, 0] if numbers.missing("began") else numbers.wholes("began")
         if len(found) != 2 or found[0] > step or found[1] > epoch + 1:
             self.metadata.refuse(f"began must be a step and an epoch up to {step} and {epoch}, found {shown(found)}")
@@ -238,7 +240,9 @@ def _batch(states: States) -> int:
 
 
 def _best(numbers: Fields, step: int | None, loss: float | None) -> Best | None:
-    """The best, of which snapshots of earlier versions have the step and the validation loss alone."""
+    """The best, of which snapshots of earlier versions have the step and the validation
+    loss alone.
+    """
     if not numbers.missing("best"):
         found = numbers.fields("best")
         return found.refuse("it is the best of no step") if step is None else Best.read(step, found)

@@ -1,4 +1,6 @@
-"""What a source of batches is. A batch is a pure function of (epoch, index): a place in the data is two integers."""
+"""The interface of a source of batches. A batch is a pure function of (epoch, index): a place in
+the data is two integers.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,16 @@ UNKNOWN = sys.maxsize
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Arguments of ``bptt``, time-first: x (T, B, ...), target (T, B, ...) or None, mask (T, B) or None.
+    """Arguments of ``bptt``, time-first.
 
-    fresh: True to start from the model's initial state, False to carry on from the batch before.
+    Args:
+        x: (T, B, ...).
+        target: (T, B, ...), or None.
+        mask: (T, B), bool or weights ≥ 0, or None.
+        fresh: True to start from the model's initial state, False to continue from the batch
+            before.
 
-    It unpacks as ``x, target = batch``, or ``x, target, mask = batch`` where there is a mask.
+    It unpacks as ``x, target = batch``, or ``x, target, mask = batch`` if there is a mask.
 
     >>> import numpy as np, rnnbp as rb
     >>> x, target = rb.Sequences(np.zeros((8, 5, 3), "float32"), np.zeros((8, 5), int), batch_size=4).batch(0, 0)
@@ -51,13 +58,26 @@ class Batch:
 
 @runtime_checkable
 class Source(Protocol):
-    """What a Trainer takes its batches from.
+    """The interface that a Trainer reads batches from.
 
-    ``batch(epoch, index)``, 0 ≤ index < ``batches_per_epoch``, always gives the same for the same two
-    integers. A source may also have a ``fingerprint``, a str that tells its data and order from
-    others: a resumed run compares it. Without one, it compares the batches of the updates 1, 2, 4,
-    …, 128 and the first of a validation, which are then asked for again; of an iterator, or one
-    whose batches are streams, nothing is compared, with a warning.
+    ``batch(epoch, index)``, 0 ≤ index < ``batches_per_epoch``, always returns the same batch for
+    the same two integers. A source may also have a ``fingerprint``, a str that distinguishes its
+    data and order from others: a resumed run compares it. Without one, it compares the batches of
+    the updates 1, 2, 4, …, 128 and the first of a validation, which are then requested again; for
+    an iterator, or one whose batches are streams, nothing is compared, with a warning.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> from rnnbp.train import Batch
+    >>> class Noise:
+    ...     batches_per_epoch = 3
+    ...
+    ...     def batch(self, epoch, index):
+    ...         x = np.random.default_rng((epoch, index)).normal(size=(5, 4, 1)).astype("float32")
+    ...         return Batch(x, x)
+    >>> isinstance(Noise(), rb.Source)
+    True
+    >>> rb.fit(rb.Sequential(rb.Dense(1, 1)), Noise(), rb.losses.MeanSquaredError(), epochs=1).steps
+    3
     """
 
     @property
@@ -72,7 +92,7 @@ def first_epoch(source: Source) -> Iterator[Batch]:
 
 
 def comes_once(source: object) -> bool:
-    """Whether its batches cannot be asked for again."""
+    """True if its batches cannot be requested again."""
     return hasattr(source, "__next__") or getattr(source, "once", False) is True
 
 
@@ -86,8 +106,9 @@ def check_place(place: str, batches: int, epoch: int, index: int) -> None:
 
 @contextlib.contextmanager
 def carrying(batch: Batch, state: States | None) -> Iterator[None]:
-    """Check that it is one, and say of errors in a batch that goes on from another one, of another
-    number of sequences, that it does so."""
+    """Check the type of a batch, and add a note to ShapeErrors of one that continues from a batch
+    with a different number of sequences.
+    """
     check_batch(batch)
     try:
         yield
@@ -98,20 +119,21 @@ def carrying(batch: Batch, state: States | None) -> Iterator[None]:
 
 
 def _differs(batch: Batch, state: States) -> bool:
-    """Whether a batch has another number of sequences than the state; True for a stream, of which it
-    is not known."""
+    """True if a batch has a different number of sequences than the state, or is a stream, whose
+    number is unknown.
+    """
     rows = next((len(array) for arrays in state for array in arrays), None)
     shape = () if is_stream(batch.x) else np.shape(batch.x)
     return len(shape) <= 1 or shape[1] != rows
 
 
 def lost_after(batch: Batch, lost: tuple[int, ...], found: tuple[int, ...]) -> tuple[int, ...]:
-    """The sequences whose state is lost after a batch that has ``found`` some."""
+    """The sequences whose state is lost after a batch, ``found`` being those that it lost."""
     return found if batch.fresh or not lost else tuple(sorted({*lost, *found}))
 
 
 def check_known(batch: Batch, lost: tuple[int, ...]) -> None:
-    """Raise NonFiniteError where a batch goes on, with weight, in a sequence whose state is lost."""
+    """Raise NonFiniteError if a batch continues, with weight, a sequence whose state is lost."""
     if not lost:
         return
     check_batch(batch)
@@ -129,14 +151,14 @@ def check_known(batch: Batch, lost: tuple[int, ...]) -> None:
 
 
 def check_batch(batch: object) -> None:
-    """Raise TypeError for what a source of one's own gives in place of a Batch."""
+    """Raise TypeError unless a source of the user's returned a Batch."""
     if not isinstance(batch, Batch) and not all(hasattr(batch, name) for name in Batch.__slots__):
         raise TypeError(f"a source must give a Batch(x, target, mask, fresh), found {shown(batch)}")
     flag("fresh of a Batch", getattr(batch, "fresh"))  # noqa: B009  # it may be of another class with these fields
 
 
 def check_source(what: str, source: object) -> None:
-    """Raise TypeError or ValueError unless ``source`` gives batches."""
+    """Raise TypeError or ValueError unless ``source`` is a source of batches."""
     if not isinstance(source, Source):
         cure = "wrap arrays in Sequences(x, y, ...), Windows or Examples, or give an iterable of batches (x, target)"
         raise TypeError(f"{what} must be a source of batches, found {type(source).__name__}; {cure}")
@@ -144,7 +166,9 @@ def check_source(what: str, source: object) -> None:
 
 
 def fingerprint(source: Source) -> str:
-    """What tells a source from others: its own ``fingerprint``, or else its class and length."""
+    """A text that distinguishes a source from others: its own ``fingerprint``, or else its class
+    and length.
+    """
     own = getattr(source, "fingerprint", None)
     if own is None and (label := getattr(source, "label", None)) is not None:
         return str(label)

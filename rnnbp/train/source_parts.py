@@ -16,7 +16,9 @@ from rnnbp.train.windows import Windows
 
 
 def parts_of(source: Source) -> dict[str, str]:
-    """Of a source of ours, its settings and its arrays as short texts by name; nothing of another."""
+    """Of a source of ours, its settings and its arrays as short texts by name; nothing of
+    another.
+    """
     names: tuple[str, ...]
     arrays: dict[str, list[Rows | None]]
     if isinstance(source, Sequences):
@@ -35,7 +37,9 @@ def parts_of(source: Source) -> dict[str, str]:
 
 
 def differing(then: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """What differs of the parts of two sources, as "batch_size was 4, is 5; x differs"; "" where that is not known."""
+    """What differs of the parts of two sources, as "batch_size was 4, is 5; x differs"; "" where
+    that is not known.
+    """
     if then.keys() != now.keys():
         return ""
     found = []

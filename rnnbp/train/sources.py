@@ -10,7 +10,9 @@ from rnnbp.train.iterables import holds_arrays, is_function, iterable
 from rnnbp.train.source import Batch, Source, check_source
 
 SourceLike: TypeAlias = Source | Iterable[Any] | Callable[..., Iterable[Any]]
-"""A source, or what becomes one: an iterable of batches, or a function of the epoch that returns one."""
+"""A source, or what becomes one: an iterable of batches, or a function of the epoch that returns
+one.
+"""
 
 
 def as_source(what: str, data: object) -> Source:
@@ -28,14 +30,18 @@ def as_source(what: str, data: object) -> Source:
 
 
 def epoch_of(source: Source, epoch: int = 0, *, targets: bool = True) -> Iterator[Batch]:
-    """The batches of an epoch, in order; those of iterables without ``targets`` where nobody looks at them."""
+    """The batches of an epoch, in order; those of iterables without ``targets`` where nobody looks
+    at them.
+    """
     if isinstance(source, Batches):
         return source.epoch(epoch, targets=targets)
     return (source.batch(epoch, index) for index in range(source.batches_per_epoch))
 
 
 class Wrapped:
-    """The source that was made of what ``fit`` was given last, so that the next call goes on with it."""
+    """The source that was made of what ``fit`` was given last, so that the next call goes on with
+    it.
+    """
 
     def __init__(self) -> None:
         self._given: object = None

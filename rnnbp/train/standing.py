@@ -21,7 +21,8 @@ from rnnbp.train.options import Options
 
 @dataclass(slots=True)
 class Standing:
-    """Where a run stands: what changes as it goes, apart from parameters, optimiser and learning rate.
+    """Where a run stands: what changes as it goes, apart from parameters, optimiser and learning
+    rate.
 
     The next batch is ``index`` of ``epoch``; ``state`` is what the last one left; ``waited`` counts
     validations since the best one, or what else was judged, whose parameters are ``best_weights``.
@@ -37,11 +38,17 @@ class Standing:
     lost: tuple[int, ...] = ()
     """The sequences whose state is not known, as ``Gradients`` has them."""
     began: tuple[int, int] = (0, 0)
-    """The step and the epoch from which ``fit`` counts: an epoch that was begun before is finished first."""
+    """The step and the epoch from which ``fit`` counts: an epoch that was begun before is finished
+    first.
+    """
     sums: dict[str, tuple[float, int]] = field(default_factory=dict)
-    """Of the loss and each metric, the sum over the batches since it was last judged, and how many they are."""
+    """Of the loss and each metric, the sum over the batches since it was last judged, and how many
+    they are.
+    """
     anew: bool = False
-    """Whether the best is by another figure than the one that is followed now: the next one replaces it."""
+    """Whether the best is by another figure than the one that is followed now: the next one
+    replaces it.
+    """
 
     @reprs.safe
     def __repr__(self) -> str:
@@ -70,7 +77,9 @@ class Standing:
         return self.index == 0 if every is None else self.step % every == 0
 
     def change(self, before: Options, now: Options) -> None:
-        """Forget what was counted of other metrics, and that the best is the best where another figure is followed."""
+        """Forget what was counted of other metrics, and that the best is the best where another
+        figure is followed.
+        """
         kept = {LOSS, *(metric.name for metric in now.measured if metric in before.measured)}
         self.sums = {name: pair for name, pair in self.sums.items() if name in kept}
         self.anew |= self.history.best is not None and now.monitored != before.monitored
@@ -83,7 +92,8 @@ class Standing:
                 self.sums[name] = total + value, count + 1
 
     def judge(self, monitor: Monitor, validation: Mapping[str, float], params: Mapping[str, Array]) -> None:
-        """Note a validation, and keep the parameters if the figure that is followed is the best so far.
+        """Note a validation, and keep the parameters if the figure that is followed is the best so
+        far.
 
         ``validation`` has its loss and its metrics, nothing where there was none. A figure that is
         missing or not finite is never the best.

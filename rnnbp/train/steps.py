@@ -1,4 +1,6 @@
-"""One step of a run: an update from a batch, or a validation; and what the run then knows of itself."""
+"""One step of a run: an update from a batch, or a validation; and what the run then knows of
+itself.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,9 @@ from rnnbp.train.validation import validation_loss
 
 
 class Step(NamedTuple):
-    """The line of metrics of an update, its gradients, if it has any, and the number of batches that
-    it was made from."""
+    """The line of metrics of an update, its gradients, if it has any, and the number of batches
+    that it was made from.
+    """
 
     metrics: dict[str, Any]
     grads: Mapping[str, Array] | None
@@ -128,10 +131,11 @@ def _bad_target(source: Source) -> str:
 
 
 def judged(update: Update, at: Standing, parts: Parts, known: RunData) -> dict[str, Any]:
-    """Validate, if there is a source, and keep the parameters if they are the best; returns what the line gets.
+    """Validate, if there is a source, and keep the parameters if they are the best; returns what
+    the line gets.
 
-    Raises FloatingPointError for a validation loss that is not finite, ValueError where nobody knows
-    which way is better.
+    Raises FloatingPointError for a validation loss that is not finite, ValueError where nobody
+    knows which way is better.
     """
     source, monitor = update.options.validation, update.options.monitored
     monitor.check()

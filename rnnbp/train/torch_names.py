@@ -11,9 +11,9 @@ NUMBERED = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 def torch_names(paths: Iterable[str]) -> dict[str, str]:
     """By the path of each parameter, the name that PyTorch has for it.
 
-    Weights of a recurrent layer ``lstm`` end in ``_l0``. Those of a Sequential ``lstm`` of nothing but
-    recurrent layers, and layers without parameters, as Dropout, end in ``_l0``, ``_l1``, ..., as of one
-    layer of PyTorch with ``num_layers``. All others keep their names.
+    Weights of a recurrent layer ``lstm`` end in ``_l0``. Those of a Sequential ``lstm`` of nothing
+    but recurrent layers, and layers without parameters, as Dropout, end in ``_l0``, ``_l1``, ...,
+    as of one layer of PyTorch with ``num_layers``. All others keep their names.
 
     >>> paths = ["rnn.0.weight_ih", "rnn.0.weight_hh", "rnn.2.weight_ih", "rnn.2.weight_hh", "fc.bias"]
     >>> list(torch_names(paths).values())

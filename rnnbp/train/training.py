@@ -40,7 +40,8 @@ Tell: TypeAlias = Callable[[str, Mapping[str, Any], Mapping[str, Array] | None],
 
 @dataclass
 class Training:
-    """What a Trainer trains: the update of a step, what it changes, where the run stands, and its files.
+    """What a Trainer trains: the update of a step, what it changes, where the run stands, and its
+    files.
 
     pending: the metrics of a step whose line is not complete, for its validation is to be done; and
         grads, its gradients, for callbacks.
@@ -205,7 +206,9 @@ class Training:
         return self.at.history.seconds
 
     def _write(self, metrics: dict[str, Any], tell: Tell) -> None:
-        """All that follows a step: its line, the model if it is the best, callbacks, a snapshot where it is due."""
+        """All that follows a step: its line, the model if it is the best, callbacks, a snapshot
+        where it is due.
+        """
         self.folder.add(metrics)
         grads, self.grads, self.pending = self.grads, None, None
         if self.at.history.best_step == self.at.step:
@@ -251,8 +254,9 @@ class Training:
         self.goes_on, self.stopping, self.earlier = False, "", self.at.history.seconds
 
     def _count_from_here(self) -> None:
-        """Begin to count epochs and steps, unless the run goes on from a snapshot; and to wait for a
-        better validation, where no patience is left."""
+        """Begin to count epochs and steps, unless the run goes on from a snapshot; and to wait for
+        a better validation, where no patience is left.
+        """
         if self.goes_on:
             return
         if self.options.patience is not None and self.at.waited >= self.options.patience:

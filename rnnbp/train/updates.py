@@ -47,7 +47,9 @@ LOWER = (
 
 class Updated(NamedTuple):
     """What an update leaves: its loss, gradient norm before clipping, and rate; the state; the
-    sequences whose state is lost in it; the gradients as they were used, None where it had no weight."""
+    sequences whose state is lost in it; the gradients as they were used, None where it had no
+    weight.
+    """
 
     metrics: dict[str, Any]
     state: States
@@ -57,7 +59,9 @@ class Updated(NamedTuple):
 
 @dataclass(frozen=True)
 class Update:
-    """Gradient, clipping, learning rate, optimiser. Its fields, and options, are arguments of ``Trainer``."""
+    """Gradient, clipping, learning rate, optimiser. Its fields, and options, are arguments of
+    ``Trainer``.
+    """
 
     model: Graph
     optimizer: Optimizer
@@ -72,19 +76,22 @@ class Update:
                 raise ValueError(f"Trainer: the optimizer's {name!r} is not of this model; build it as Adam(model)")
         if self.options.learning_rate is None and isinstance(self.optimizer.learning_rate, OnPlateau):
             raise ValueError(
-                "Trainer: the optimizer's learning_rate is an OnPlateau, which is to be told validation losses; "
-                "give it to the Trainer, as learning_rate="
+                "Trainer: the optimizer's learning_rate is an OnPlateau, which needs validation losses; "
+                "pass it to the Trainer, as learning_rate="
             )
 
     @cached_property
     def held(self) -> int:
-        """Bytes that training holds all the time within a budget: the optimiser's, the best parameters, and
-        the gradients of the batches before, where several make an update."""
+        """Bytes that training holds all the time within a budget: the optimiser's, the best
+        parameters, and the gradients of the batches before, where several make an update.
+        """
         copies = self.options.judges + (self.options.accumulate > 1)
         return self.optimizer.nbytes + copies * sum(p.nbytes for p in self.model.params.values())
 
     def identity(self) -> Identity:
-        """All that decides the bits of an update, but for parameters, batches and what changes with them."""
+        """All that decides the bits of an update, but for parameters, batches and what changes with
+        them.
+        """
         options = self.options
         known = {f"parameter {name}": array for name, array in self.model.params.items()}
         found: Identity = {"model": of_model(self.model), "loss": described("loss", options.loss, known)}
@@ -109,15 +116,17 @@ class Update:
 
         ``seen`` is called with y, target and mask of each chunk, as the loss is.
         A batch whose weights are all 0 changes no parameter; its metrics have "weight" 0.
-        Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; but for the
-        parameter, nothing has changed then.
+        Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; but
+        for the parameter, nothing has changed then.
         """
         part, found = self._part(batch, state, step, 0, seen)
         return self._finish(part, found, step)
 
     @ieee
     def part(self, batch: Batch, state: States, step: int, number: int, seen: Seen | None = None) -> Part:
-        """Batch ``number``, from 0, of those that an update is made from. Raises as the update does."""
+        """Batch ``number``, from 0, of those that an update is made from. Raises as the update
+        does.
+        """
         return self._part(batch, state, step, number, seen)[0]
 
     @ieee
@@ -224,7 +233,9 @@ class DivergedError(FloatingPointError):
 
 
 def _not_finite(place: str, value: float, loss: LossLike, batch: Batch, gradients: list[Array]) -> FloatingPointError:
-    """The error of a loss that is not finite: what is wrong with the target or the function, where that is seen."""
+    """The error of a loss that is not finite: what is wrong with the target or the function, where
+    that is seen.
+    """
     what = f"{place} the loss is {value}"
     target, mask = (None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask))
     if why := target_not_finite(target, mask):

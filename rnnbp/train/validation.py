@@ -36,10 +36,9 @@ def validation_loss(
 
     A batch counts by the denominator of its own mean: its number of elements, or their weights; one
     whose weights are all 0 is run for its state alone. For a function instead of a Loss it counts
-    by its number of steps times sequences, and so with a ``WholeSequence``: the mean of the batches'
-    values. State is carried into batches that are not fresh.
-    ``measured`` is called with y, target and mask of each chunk that has weight. ``progress`` shows a bar
-    of the batches.
+    by its number of steps times sequences, and so with a ``WholeSequence``: the mean of the
+    batches' values. State is carried into batches that are not fresh. ``measured`` is called with
+    y, target and mask of each chunk that has weight. ``progress`` shows a bar of the batches.
 
     Raises as ``evaluate`` does, NoWeightError, a ValueError, where no batch has weight.
     """

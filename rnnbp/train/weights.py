@@ -34,27 +34,35 @@ def save_weights(
     """Write ``model.params`` by path as one checksummed safetensors file, atomically.
 
     Args:
-        model: whose parameters are written, in their dtypes.
-        path: the file, by custom ``*.safetensors``.
-        metadata: a dict of your own, of what JSON can hold, which ``load_weights`` returns. Without its
-            name, as the third argument, it is deprecated.
-        rename: a dict or a function from the model's names to those in the file, None for a parameter
-            to be left out; a name that a dict does not have stays. The dict that ``load_weights`` was
-            given, from the file's names to the model's, does as well. "torch": PyTorch's names of
-            recurrent layers, with ``_l0``, ``_l1``, ..., by the rule in ``help(rnnbp.load_weights)``;
-            what its layers do not have, as a learned initial state, keeps its name.
+        model: the model, whose parameters are written in their dtypes.
+        path: the file, by convention ``*.safetensors``.
+        old: metadata as the third argument, which is deprecated.
+        metadata: a dict of your own, of what JSON can hold; ``load_weights`` returns it.
+        rename: a dict or a function from the model's names to those in the file, None for a
+            parameter to be left out; a name that a dict does not have stays. The dict that was
+            passed to ``load_weights``, from the file's names to the model's, works too. "torch":
+            PyTorch's names of recurrent layers, with ``_l0``, ``_l1``, ..., by the rule in
+            ``help(rnnbp.load_weights)``; what its layers do not have, as a learned initial state,
+            keeps its name.
 
-    Raises StorageError where that cannot be done, TypeError for metadata that is not JSON, ValueError where
-    ``rename`` has a name that the model does not, or makes one name of two, and for a
-    ``GRU(reset_after=False)`` with "torch", which has no such layer. Warns of an ending of other formats.
+    Raises StorageError if the file cannot be written, TypeError for metadata that is not JSON,
+    ValueError if ``rename`` has a name that the model does not, or maps two names to one, and for a
+    ``GRU(reset_after=False)`` with "torch", which has no such layer. Warns of a suffix of other
+    formats.
+
+    >>> import os, tempfile, rnnbp as rb
+    >>> path = os.path.join(tempfile.mkdtemp(), "net.safetensors")
+    >>> rb.save_weights(rb.Sequential(rb.LSTM(3, 4)), path, metadata={"epochs": 3})
+    >>> rb.load_weights(rb.Sequential(rb.LSTM(3, 4)), path)
+    {'epochs': 3}
 
     Back to a module of PyTorch with ``self.rnn = nn.LSTM(3, 4, num_layers=2)`` and ``self.head =
     nn.Linear(4, 2)``::
 
         rnn = rb.Sequential(rb.LSTM(3, 4), rb.LSTM(4, 4), name="rnn")
         model = rb.Sequential(rnn, rb.Dense(4, 2, name="head"))
-        rb.save_weights(model, "net.safetensors", rename="torch")  # rnn.weight_ih_l0, ..., head.bias
-        net.load_state_dict(safetensors.torch.load_file("net.safetensors"))
+        rb.save_weights(model, "net.safetensors", rename="torch")  # rnn.weight_ih_l0, ...,
+        head.bias net.load_state_dict(safetensors.torch.load_file("net.safetensors"))
     """
     check_model("save_weights", model)
     place = f"save_weights to {path}"
@@ -76,7 +84,9 @@ def save_weights(
 def _positional(
     model: HasParams, old: tuple[Mapping[str, JSON], ...], metadata: Mapping[str, JSON] | None
 ) -> Mapping[str, JSON]:
-    """Metadata that were given without their name. Raises TypeError for what are none, or too many."""
+    """Metadata that were passed as the third argument. Raises TypeError for other arguments, or too
+    many.
+    """
     cure = "give metadata=, or rename= for other names in the file"
     if len(old) > 1 or metadata is not None:
         raise TypeError(f"save_weights takes a model and a path, found {len(old)} more arguments; {cure}")
@@ -91,37 +101,50 @@ def _positional(
 def load_weights(
     model: HasParams, path: PathLike, *, rename: Rename | None = None, strict: bool = True
 ) -> dict[str, JSON]:
-    """Read the parameters into the model's own arrays; returns the metadata.
+    """Read the parameters of a file into the model's own arrays.
 
-    A safetensors file of another library will do, as PyTorch's. It has no checksum: names, shapes and that
-    all numbers are finite are checked. Its float16, bfloat16, float32 or float64 are rounded to the
-    model's dtype; in a file of this library the dtypes must be equal.
+    A safetensors file of a different library, as PyTorch, works too. It has no checksum: names,
+    shapes and that all numbers are finite are checked. Its float16, bfloat16, float32 or float64
+    are rounded to the model's dtype; in a file of this library the dtypes must be equal.
 
     Args:
-        model: whose parameters are written to, in place.
+        model: the model, whose parameters are written in place.
         path: the file.
-        rename: a dict or a function from the names in the file to the model's; None for a tensor to be
-            left out. A name that a dict does not have stays. The dict that ``save_weights`` was given,
-            from the model's names to the file's, does as well. "torch": PyTorch's names, see below.
-        strict: False leaves parameters that the file does not have as they are, and what only the file
-            has unread, with a UserWarning that lists both.
+        rename: a dict or a function from the names in the file to the model's; None for a tensor to
+            be left out. A name that a dict does not have stays. The dict that was passed to
+            ``save_weights``, from the model's names to the file's, works too. "torch": PyTorch's
+            names, see below.
+        strict: False leaves parameters that the file does not have as they are, and what only the
+            file has unread, with a UserWarning that lists both.
 
-    Raises StorageError for a bad file, ValueError where it does not fit the model or holds NaN or
+    Returns:
+        The metadata that were passed to ``save_weights``, a dict.
+
+    Raises StorageError for a bad file, ValueError if it does not fit the model or holds NaN or
     infinities, before anything changes.
 
+    >>> import os, tempfile, rnnbp as rb
+    >>> path = os.path.join(tempfile.mkdtemp(), "net.safetensors")
+    >>> old, new = (rb.Sequential(rb.GRU(3, 4), rb.Dense(4, 2)) for _ in range(2))
+    >>> rb.save_weights(old, path)
+    >>> rb.load_weights(new, path)
+    {}
+    >>> all((new.params[name] == p).all() for name, p in old.params.items())
+    True
+
     The weights of ``net``, a module of PyTorch with ``self.rnn = nn.LSTM(3, 4, num_layers=2)`` and
-    ``self.head = nn.Linear(4, 2)``. Names are those of its attributes; a layer of theirs with several
-    layers is a Sequential of recurrent layers here, and maybe Dropout between them, and one with a single
-    layer ``rb.LSTM(3, 4, name="rnn")``::
+    ``self.head = nn.Linear(4, 2)``. Names are those of its attributes; a PyTorch layer with several
+    layers is a Sequential of recurrent layers here, with or without Dropout between them, and one
+    with a single layer is ``rb.LSTM(3, 4, name="rnn")``::
 
         safetensors.torch.save_file(net.state_dict(), "net.safetensors")
         rnn = rb.Sequential(rb.LSTM(3, 4), rb.LSTM(4, 4), name="rnn")
         model = rb.Sequential(rnn, rb.Dense(4, 2, name="head"))
         rb.load_weights(model, "net.safetensors", rename="torch")
 
-    So ``rnn.weight_ih_l1`` is read into ``rnn.1.weight_ih``. ``save_weights(..., rename="torch")`` goes
-    back. GRUs are theirs with ``reset_after=True``, the default. Within one process no file is needed,
-    where the names are equal but for ``_l0``::
+    So ``rnn.weight_ih_l1`` is read into ``rnn.1.weight_ih``. ``save_weights(..., rename="torch")``
+    is the inverse. GRUs are PyTorch's with ``reset_after=True``, the default. Within one process no
+    file is needed if the names are equal but for ``_l0``::
 
         model.params.update({k.removesuffix("_l0"): v for k, v in net.state_dict().items()})
     """
@@ -150,7 +173,9 @@ def load_weights(
 
 
 def check_model(place: str, model: object) -> None:
-    """Raise TypeError for what has no parameters, as a path that was given first, or ``model.params``."""
+    """Raise TypeError unless ``model`` has parameters: it may be a path, in the wrong order, or
+    ``model.params``.
+    """
     if not isinstance(getattr(model, "params", None), Mapping):
         cure = "it has the parameters, give the model itself" if isinstance(model, Mapping) else "the model comes first"
         raise TypeError(f"{place} takes (model, path), found {shown(model)} for the model; {cure}")
@@ -159,7 +184,9 @@ def check_model(place: str, model: object) -> None:
 def _shared(
     place: str, params: Mapping[str, Array], arrays: Mapping[str, Array], origin: Mapping[str, str]
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """What both have; a warning lists what only one has. Raises ValueError where that is nothing."""
+    """What both have; a warning lists what only one has. Raises ValueError where that is
+    nothing.
+    """
     both = [name for name in params if name in arrays]
     if not both:
         check_names(place, params, arrays, origin)
@@ -173,7 +200,9 @@ def _shared(
 
 
 def converted(place: str, name: str, array: Array, dtype: np.dtype[Any]) -> Array:
-    """An array of floats in another dtype. Raises ValueError for other numbers, and for one beyond the dtype."""
+    """An array of floats in another dtype. Raises ValueError for other numbers, and for one beyond
+    the dtype.
+    """
     if array.dtype.kind != "f":
         raise ValueError(f"{place}: {escaped(name, 80)} is {array.dtype} in the file; weights are floats")
     with np.errstate(over="ignore"):

@@ -1,4 +1,4 @@
-"""Long streams and recordings, cut in windows that carry the state from one to the next."""
+"""Long streams and recordings, cut into windows that carry the state from one to the next."""
 
 from __future__ import annotations
 
@@ -22,33 +22,34 @@ from rnnbp.wording.arguments import Named
 
 @final
 class Windows(Named):
-    """One long stream in windows of consecutive steps, each starting from the state that the last one left.
+    """One long stream in windows of consecutive steps, each starting from the state that the last
+    one left.
 
-    The stream is cut in ``batch_size`` lanes of S // batch_size steps, side by side in a batch, so that lane b
-    goes on from one window to the next. The last window of an epoch may be shorter than ``horizon``. The last
-    S mod batch_size steps of the stream are not used.
+    The stream is cut into ``batch_size`` lanes of S // batch_size steps, side by side in a batch,
+    so that lane b continues from one window to the next. The last window of an epoch may be shorter
+    than ``horizon``. The last S mod batch_size steps of the stream are not used.
 
-    A list of recordings is cut one after the other, each in lanes of its own. Every lane of every recording
-    begins from the model's initial state, from which ``warm_up`` steps lead away. A list counts as
-    recordings where its items are arrays of two or more axes, or where they differ in length; any other
+    A list of recordings is cut one after the other, each into lanes of its own. Every lane of every
+    recording starts from the model's initial state, from which ``warm_up`` steps lead away. A list
+    counts as recordings if its items are arrays of two or more axes, or differ in length; any other
     list is one stream, as an array is.
 
     Args:
-        x: (S, ...), integers or floats; may be memory-mapped, or an array of h5py, zarr or another
-            library that reads slices from a file: only the steps of a window are read. Or a list of
-            recordings (S_k, ...).
-        target: (S, ...), or None; for recordings a list of as many.
+        x: (S, ...), integers or floats; may be memory-mapped, or an array of h5py, zarr or a
+            similar library that reads slices from a file: only the steps of a window are read. Or a
+            list of recordings (S_k, ...).
+        target: (S, ...), or None; for recordings a list of equal length.
         horizon: steps in a window, which is how far gradients flow.
         batch_size: number of lanes.
-        mask: (S,), bool or weights ≥ 0 of the steps in the loss; for recordings a list of as many. A
-            window without weight carries the state, and changes no parameter.
-        recordings: whether a list is one of recordings; None for the rule above.
+        mask: (S,), bool or weights ≥ 0 of the steps in the loss; for recordings a list of equal
+            length. A window without weight carries the state, and changes no parameter.
+        recordings: True if a list is one of recordings; None for the rule above.
         warm_up: the first steps of each lane of each recording, which have weight 0 in the loss,
             whatever the mask. With a batch_size above 1 a mask of the first steps of x reaches the
             first lane alone.
 
-    Raises ShapeError where x, target and mask differ in length, or x has a batch axis; ValueError where a
-    lane would be empty, where warm_up leaves nothing, or where a list of vectors may be either.
+    Raises ShapeError if x, target and mask differ in length, or x has a batch axis; ValueError if a
+    lane would be empty, if warm_up leaves nothing, or if a list of vectors is ambiguous.
 
     >>> import numpy as np, rnnbp as rb
     >>> takes = [np.zeros((70, 1)), np.zeros((50, 1))]
@@ -106,7 +107,16 @@ class Windows(Named):
     def next_symbol(cls, symbols: Data, *, horizon: int, batch_size: int, warm_up: int = 0) -> Self:
         """Windows over a text: x is symbols[:-1], and the target of each symbol is the next one.
 
-        A list of texts is one of recordings: no text goes on from the one before.
+        Args:
+            symbols: (S,), integers; or a list of texts, which is one of recordings: no text
+                continues the one before.
+            horizon, batch_size, warm_up: as above.
+
+        >>> import numpy as np, rnnbp as rb
+        >>> text = np.frombuffer(b"abcdefg", np.uint8)
+        >>> x, target = rb.Windows.next_symbol(text, horizon=3, batch_size=1).batch(0, 0)
+        >>> bytes(x), bytes(target)
+        (b'abc', b'bcd')
         """
         how: dict[str, Any] = {"horizon": horizon, "batch_size": batch_size, "warm_up": warm_up}
         if are_texts(symbols):
@@ -185,7 +195,9 @@ class Windows(Named):
 
 
 def _text(name: str, symbols: Data) -> Rows:
-    """A text as integers (S,). Raises ShapeError for another shape or dtype, ValueError for one of a symbol."""
+    """A text as integers (S,). Raises ShapeError for another shape or dtype, ValueError for one of
+    a symbol.
+    """
     place = f"Windows.next_symbol: {name}"
     text = rows(place, symbols, axes="(S,), for bytes np.frombuffer(data, np.uint8)")
     if text.ndim != 1 or text.dtype.kind not in "iu":
