@@ -108,7 +108,11 @@ def untie(model: Any) -> None:
 
 
 CHANGES: dict[str, tuple[bool, Callable[[Any], None], str]] = {
-    "replaced": (False, replace, "'2.weight' is a different array since the optimiser was built; write into a parameter"),
+    "replaced": (
+        False,
+        replace,
+        "'2.weight' is a different array since the optimiser was built; write into a parameter",
+    ),
     "tied": (False, tie, "'2.weight' is no longer there, or tied to a different one since"),
     "untied": (True, untie, "'2.weight' is new since the optimiser was built"),
 }

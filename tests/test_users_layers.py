@@ -201,7 +201,9 @@ def test_a_derivative_of_a_loss_in_another_dtype(change: Change, model: str, bac
 @pytest.mark.parametrize("change", SHAPES)
 def test_a_derivative_of_a_loss_in_another_shape(change: str, model: str, backend: str) -> None:
     wrong = SHAPES[change]
-    with pytest.raises(rb.ShapeError, match=r"^Squares\(\) returned dy of shape .* for y of shape \(3, 4, 8\); they must"):
+    with pytest.raises(
+        rb.ShapeError, match=r"^Squares\(\) returned dy of shape .* for y of shape \(3, 4, 8\); they must"
+    ):
         gradients(MODELS[model](), backend, Squares(wrong))
     with pytest.raises(rb.ShapeError, match=r"^the loss function returned dy of shape"):
         gradients(MODELS[model](), backend, lambda y, t: (0.0, wrong(y - t)))
