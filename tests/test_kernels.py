@@ -30,10 +30,11 @@ from rnnbp.compiler.compile import RULES
 from rnnbp.graph.layout import Layout
 from rnnbp.inputs.problem import as_model
 from rnnbp.machine import cache, compile, mathematics
-from rnnbp.machine.calls import FOLLOWS, NUMBERS, as_task, located, place, together
 from rnnbp.machine.compile import Library, vector_bytes
 from rnnbp.machine.ir import Lanes, Text
-from rnnbp.machine.team import meeting, threads
+from rnnbp.machine.records import located, place
+from rnnbp.machine.tasks import FOLLOWS, ROW, Signature, together
+from rnnbp.machine.team import handoff, threads
 from rnnbp.runners.llvm import groups, pointwise
 from rnnbp.runners.llvm.cell import shared
 from rnnbp.runners.llvm.dense import DenseKernel, dense_bytes
@@ -462,7 +463,7 @@ def test_who_waits_for_the_compiler_is_told_once(
     for path in fresh_cache.iterdir():
         path.unlink()
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    compile._tell.cache_clear()
+    compile._announce.cache_clear()
     compiled_again(fresh_cache)
     told = f"rnnbp: compiling kernels for this processor, once for each cell of other sizes; they are kept in {fresh_cache}\n"
     assert capsys.readouterr().err == told
@@ -479,7 +480,7 @@ def test_a_notebook_shows_it_as_no_error(
 ) -> None:
     monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
     monkeypatch.setattr("rnnbp.support.bars.in_notebook", lambda: True)
-    compile._tell.cache_clear()
+    compile._announce.cache_clear()
     compiled_again(fresh_cache)
     said = capsys.readouterr()
     assert said.out.startswith("rnnbp: compiling kernels for this processor")
@@ -570,7 +571,7 @@ def test_without_more_threads_one_does_it_all(monkeypatch: pytest.MonkeyPatch) -
 
 
 COUNTING = f"""
-{as_task("count", ["ptr %at"])}
+{Signature("ptr %at").task("count")}
 define void @count(ptr %at) {{
   %before = load i64, ptr %at
   %more = add i64 %before, 1
@@ -604,7 +605,7 @@ def test_every_share_and_every_task_is_done_once(n: int) -> None:
     library = Library(COUNTING)
     pieces, many, batch, rounds = 3, 50, 5, 20
     done, rows = np.zeros((pieces, many), np.int64), np.zeros((pieces, batch), np.int64)
-    tasks = np.zeros((pieces, many, NUMBERS), np.int64)
+    tasks = np.zeros((pieces, many, ROW), np.int64)
     tasks[:, :, 0] = library.address("count.task")
     tasks[:, :, 1] = place(1, 8) + 8 * np.arange(pieces * many).reshape(pieces, many)
     places, bases = place(0) + 8 * batch * np.arange(pieces)[:, None], [address(rows), address(done) - 8]
@@ -658,7 +659,7 @@ def test_threads_that_share_units_meet(n: int, monkeypatch: pytest.MonkeyPatch) 
     """
     team = threads._Team()
     monkeypatch.setattr(threads, "_team", team)
-    library = Library(MEETING, {"gather": meeting.library().address("gather")})
+    library = Library(MEETING, {"gather": handoff.library().address("gather")})
     places, lengths = 16 * np.arange(3)[:, None], np.array([1, 50, 200])
     job = threads.Job(None, run=library.address("run"), places=places, lengths=lengths, batch=1, block=1)
     came = list[int]()

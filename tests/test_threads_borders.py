@@ -85,13 +85,13 @@ def test_the_quota_counts_where_no_number_is_named(monkeypatch: pytest.MonkeyPat
 def test_no_more_threads_are_woken_than_there_are_processors(
     named: int, present: int, woken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rnnbp.machine.team import meeting, threads
+    from rnnbp.machine.team import handoff, threads
 
     monkeypatch.setattr(processors, "present", lambda: present)
     team = threads._Team()
     assert team.wake(named - 1) == woken
-    assert len(team.members) <= 2 * present
-    assert [box.item(0) != meeting.ASLEEP for box, _ in team.members[woken:]] == [False] * (len(team.members) - woken)
+    assert len(team.members) == woken
+    assert [box.item(0) != handoff.ASLEEP for box, _ in team.members] == [True] * woken
     team.retire()
 
 
@@ -165,6 +165,6 @@ def test_a_run_while_python_shuts_down(end: str, expected: str) -> None:
 @pytest.mark.skipif(not hasattr(os, "sched_yield"), reason="needs sched_yield")
 def test_threads_that_wait_offer_their_core_whatever_was_compiled_before() -> None:
     """In a new process: once LLVM has loaded a library it finds the function by itself."""
-    code = "from rnnbp.machine import driving; text, given = meeting.text(); print('call i32 @sched_yield()' in text, *given)"
+    code = "from rnnbp.machine.team import handoff; text, given = handoff.text(); print('call i32 @sched_yield()' in text, *given)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.split() == ["True", "sched_yield"]

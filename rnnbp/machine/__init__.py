@@ -71,7 +71,7 @@ def _failure() -> str | None:
     try:
         with loading:
             import_module("rnnbp.machine.arrays")
-            import_module("rnnbp.machine.team.meeting").library()
+            import_module("rnnbp.machine.team.handoff").library()
     except Warning:  # a warning that is an error here says nothing of the compiler
         raise
     except Exception as error:  # a broken installation may raise anything

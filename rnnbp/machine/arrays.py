@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from rnnbp.machine.calls import place, table
-from rnnbp.machine.elementwise import library
+from rnnbp.machine.elementwise import DELTA_SUM, EXTENT, SOFTMAX, UPDATE, library
+from rnnbp.machine.records import place
+from rnnbp.machine.tasks import Column, Signature
 from rnnbp.machine.team import threads
-from rnnbp.machine.team.threads import Job
+from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, ShapeError, address, fix_sizes
 
 PLAIN = (np.ndarray, np.memmap)
@@ -57,26 +58,38 @@ def _span(array: Array) -> tuple[int, int]:
 
 @lru_cache(64)
 def _split(
-    function: int, sizes: tuple[int, ...], item: int, many: int, out: int = 0, most: int = TOGETHER
+    function: int,
+    signature: Signature,
+    sizes: tuple[int, ...],
+    item: int,
+    out: int = 0,
+    most: int = TOGETHER,
 ) -> tuple[Job, list[int]]:
-    """A function on parts of ``many`` arrays of each of these sizes at once, and of which size each part is.
+    """A function on parts of several arrays of each of these sizes.
 
-    The arrays come size by size, and after them one more, of ``out`` bytes for each part; parts have ``most`` numbers.
+    Args:
+        function: its address, as a task. signature: arrays of one size, how many numbers a part
+            has, and one more array. The job's arrays come size by size, and that one last.
+        item: bytes of a number. out: bytes of the last array for each part.
+        most: numbers of a part.
+
+    Returns:
+        The job, and for each part the index of its size.
     """
-    cuts = [(k, at, min(most, size - at)) for k, size in enumerate(sizes) for at in range(0, size, most)]
-    more = len(sizes) * many
-    tasks = [
-        [function, *(place(k * many + a, item * at) for a in range(many)), n, place(more, out * row)]
-        for row, (k, at, n) in enumerate(cuts)
-    ]
-    return Job(table(tasks)[None]), [k for k, _, _ in cuts]
+    cuts = [(k, at, min(most, n - at)) for k, n in enumerate(sizes) for at in range(0, n, most)]
+    which, starts, counts = np.array(cuts, np.int64).reshape(-1, 3).T
+    *parts, count, last = signature.names
+    columns = {part: place(1) * (which * len(parts) + a) + item * starts for a, part in enumerate(parts)}
+    columns[count] = counts
+    columns[last] = place(len(sizes) * len(parts)) + out * np.arange(len(cuts))
+    return Job(signature.table(len(cuts), function, **columns)[None]), which.tolist()
 
 
 def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
     """(max |x|, but for NaN, and Σ x² in float64) of each array; all are of one dtype."""
     fixed = fix_sizes(arrays)
     dtype, sizes = arrays[0].dtype, tuple([array.size for array in arrays])
-    job, which = _split(library(dtype).address("extent.task"), sizes, dtype.itemsize, 1, 16)
+    job, which = _split(library(dtype).address("extent.task"), EXTENT, sizes, dtype.itemsize, 16)
     out = np.empty((len(which), 2))
     _do(job, [address(array) for array in (*arrays, out)], sum(sizes))
     del fixed
@@ -91,7 +104,7 @@ def squares(x: Array) -> float:
     """Σ x² in float64: not finite where a number is not, or where it overflows."""
     fixed = fix_sizes([x])
     function, most = library(x.dtype).address("extent.task"), max(TOGETHER, -(-x.size // FEW))
-    job, parts = _split(function, (x.size,), x.itemsize, 1, 16, most)
+    job, parts = _split(function, EXTENT, (x.size,), x.itemsize, 16, most)
     out = np.empty((len(parts), 2))
     _do(job, [address(x), address(out)], x.size)
     del fixed
@@ -109,21 +122,25 @@ def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[
             raise ShapeError(f"Adam: a parameter, its gradient and state have shapes {shapes_of((p, g, m, v))}")
     dtype, sizes = arrays[0][0].dtype, tuple([four[0].size for four in arrays])
     function = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
-    given, (job, _) = np.array(numbers, dtype), _split(function, sizes, dtype.itemsize, 4)
+    given, (job, _) = np.array(numbers, dtype), _split(function, UPDATE, sizes, dtype.itemsize)
     _do(job, [*[address(a) for four in arrays for a in four], address(given)], sum(sizes))
     del fixed
 
 
 @lru_cache(64)
 def _softmax(function: int, n: int, k: int, item: int) -> Job:
-    """Softmax of n rows of k numbers; its arrays as ``softmax`` has them."""
+    """Softmax of n rows of k numbers of ``item`` bytes; its arrays as ``softmax`` passes them."""
     rows = max(1, TOGETHER // max(1, k))
-    tasks = [
-        [function, place(0, item * k * at), k, min(rows, n - at), place(1, item * k * at), place(2, 8 * at),
-         *(place(array, item * at) for array in range(3, 8))]
-        for at in range(0, n, rows)
-    ]  # fmt: skip
-    return Job(table(tasks)[None])
+    at = np.arange(0, n, rows)
+    numbers: dict[str, Column] = {"K": k, "N": np.minimum(rows, n - at)}
+    whole = {"y": place(0) + item * k * at, "out": place(1) + item * k * at}
+    each = {name: place(a) + item * at for a, name in enumerate(_EACH_ROW, 3)}
+    tasks = SOFTMAX.table(len(at), function, which=place(2) + 8 * at, **numbers, **whole, **each)
+    return Job(tasks[None])
+
+
+_EACH_ROW = ("factors", "less", "tops", "totals", "ats")
+"""Arrays of ``softmax`` with one number for each row."""
 
 
 def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> tuple[Array, Array, Array]:
@@ -172,7 +189,8 @@ def scattered(d: Array, x: Array, n: int) -> Array:
 @lru_cache(64)
 def _scatter(function: int, n: int, k: int) -> Job:
     """The rows of an array (n, k) to rows of another."""
-    return Job(table([[function, place(0), k, place(1), 0, n, k, 0, place(2), k]])[None])
+    task = DELTA_SUM.row(function, False, d=place(0), ldd=k, x=place(1), ldx=0, N=n, M=k, K=0, o=place(2), ldo=k)
+    return Job(np.array([[task]], np.int64))
 
 
 def scatter(d: Array, x: Array, out: Array) -> None:

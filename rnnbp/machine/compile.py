@@ -1,4 +1,4 @@
-"""This machine's processor, and LLVM's compiler for it (llvmlite): text in, addresses of functions out."""
+"""LLVM's compiler for this machine's processor (llvmlite): text in, addresses of functions out."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import ctypes
 import hashlib
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Protocol, TypeAlias, final
 from weakref import ref
 
 import llvmlite.binding as llvm
@@ -23,32 +23,64 @@ from rnnbp.support.bars import note
 
 WIDTHS = (("avx512f", 64), ("avx2", 32))
 """Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""
+# Vectors of 64 bytes also where a processor computes them in two halves (Zen 4): they come with
+# twice the registers, and so with larger blocks in products. SVE is not used: its width is not
+# known when the text is written, and the layout of packed weights depends on it.
+
+OPTIMIZATION = 2
+"""LLVM's level for instruction selection and scheduling."""
+# LLVM's passes over the text itself are not run before: it is written as it should run, with its
+# loops, blocks of registers and vectors as they are.
+
+Function: TypeAlias = Callable[..., None]
+"""A function in machine code, of integers and addresses."""
 
 
-# llvmlite's own lock, which each of its calls takes; LLVM has others within, which are free while this one is
+class _Engine(Protocol):
+    """llvmlite, which has no types: what holds machine code in memory."""
+
+    def get_function_address(self, name: str) -> int: ...
+
+
+class _Generator(Protocol):
+    """llvmlite, which has no types: a code generator."""
+
+    def emit_object(self, module: object) -> bytes: ...
+
+
+# A fork copies a lock as it is: held by a thread that the child does not have, it stays held. So
+# the lock of llvmlite, which each of its calls takes, is held over a fork by the thread that forks.
+# LLVM has locks of its own, which are free while nobody is in a call. The attributes are private:
+# a version of llvmlite without them has no lock to be held.
 if (_lock := getattr(getattr(llvm.ffi.lib, "_lock", None), "_lock", None)) is not None:
     forks.hold(_lock)
-
 
 _DEFINED = re.compile(r"^define (?!internal|private)[^@\n]*@([\w.]+)\(", re.MULTILINE)
 """The names of functions that others may call."""
 
 
-def target() -> Any:
+def target() -> _Generator:
     """A code generator for this processor and all its features; the library that takes it owns it."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    found = llvm.Target.from_default_triple()
-    return found.create_target_machine(cpu=processor()[0], features=processor()[1], opt=2, jit=True)
+    name, features = processor()
+    default: llvm.Target = llvm.Target.from_default_triple()
+    made: _Generator = default.create_target_machine(cpu=name, features=features, opt=OPTIMIZATION, jit=True)
+    return made
 
 
 @lru_cache
 def processor() -> tuple[str, str]:
-    """Its name and its features; both empty, for what all of its kind have, where LLVM cannot tell."""
+    """The processor's name and features for LLVM; both empty where LLVM cannot tell.
+
+    Code is then for what all processors of this kind have.
+    """
     try:
         name, features = aside(lambda: (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()))
     except RuntimeError:
         return "", ""
+    # A name without features is not used: LLVM would take those that the name promises, and a
+    # virtual machine may hide some of them.
     return (name, features) if features else ("", "")
 
 
@@ -60,13 +92,15 @@ def machine() -> tuple[str, ...]:
 
 @lru_cache
 def vector_bytes() -> int:
-    """Bytes of a vector."""
+    """Bytes of this processor's widest vectors that are used."""
+    # A set of whole names: "+avx512f" is not to be found within "+avx512fp16".
     features = processor()[1].split(",")
     return next((width for name, width in WIDTHS if f"+{name}" in features), 16)
 
 
+@final
 class Library:
-    """Functions in machine code, by name.
+    """Functions in machine code, by name; compiled, or read from the cache on disk.
 
     Args:
         text: LLVM's language. given: addresses of functions that the text declares.
@@ -75,35 +109,37 @@ class Library:
     """
 
     def __init__(self, text: str, given: Mapping[str, int] | None = None) -> None:
+        # The key covers all that the object file depends on, and nothing else: addresses of
+        # functions that it calls differ from process to process, and are linked in afterwards.
         key = hashlib.sha256("\n".join([*machine(), text]).encode()).hexdigest()
         code = cache.read(key)
         if code is None:
+            # Only where somebody waits: at a prompt (Python has sys.ps1 nowhere else), or a terminal.
             if hasattr(sys, "ps1") or (sys.stderr is not None and sys.stderr.isatty()):
-                _tell(cache.folder())
+                _announce(cache.folder())
             code = aside(lambda: _compiled(text))
             cache.write(key, code)
         try:
             self._addresses = aside(lambda: _loaded(self, code, text, given or {}))
         except RuntimeError as error:
             raise _refusal("load", error) from error
-        self._functions: dict[str, Any] = {}
+        self._functions: dict[str, Function] = {}
 
     def address(self, name: str) -> int:
         """Where a function is; it stays there as long as the library."""
         return self._addresses[name]
 
-    def function(self, name: str, n: int) -> Any:
-        """A function of n integers or addresses, to be called without the interpreter's lock."""
+    def function(self, name: str, n: int) -> Function:
+        """A function of n integers or addresses; Python's lock is released while it runs."""
         if name not in self._functions:
-            self._functions[name] = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * n)(self.address(name))
+            kind = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * n)
+            self._functions[name] = kind(self.address(name))
         return self._functions[name]
 
 
 def _compiled(text: str) -> bytes:
-    """The object file of a text.
-
-    Not by the engine's own cache, which would call back into Python: an interrupt there is lost.
-    """
+    """The object file of a text. Raises CompileError."""
+    # Not by the engine's own cache, which would call back into Python: an interrupt there is lost.
     try:
         module, generator = llvm.parse_assembly(text), target()
         return bytes(generator.emit_object(module))
@@ -113,22 +149,25 @@ def _compiled(text: str) -> bytes:
 
 def _refusal(what: str, error: Exception) -> CompileError:
     """LLVM's words on one line."""
-    return CompileError(
-        f"LLVM {'.'.join(map(str, llvm.llvm_version_info))} does not {what}: {' '.join(str(error).split())}"
-    )
+    version = ".".join(map(str, llvm.llvm_version_info))
+    return CompileError(f"LLVM {version} does not {what}: {' '.join(str(error).split())}")
 
 
-_engines: dict[ref[Library], Any] = {}
-"""By library; what holds the code."""
+_engines: dict[ref[Library], _Engine] = {}
+"""By library, what holds its code."""
 _abandoned: SimpleQueue[ref[Library]] = SimpleQueue()
-"""Libraries that are no more. Their engines go when the next one comes: in a callback Ctrl-C would be lost."""
+"""Libraries that are gone. Their engines are freed when the next library is loaded."""
+# Not at once, in the callback of the weak reference: an exception there, as Ctrl-C, is printed and
+# forgotten, and the engine's lock could stay held.
 
 
 def _loaded(owner: Library, code: bytes, text: str, given: Mapping[str, int]) -> dict[str, int]:
-    """The addresses of a text's functions, by name, once its object file is linked with those at addresses given."""
+    """The addresses of a text's functions, by name, linked with the functions ``given``."""
     while not _abandoned.empty():
         with suppress(Empty, KeyError):  # another thread was faster
             del _engines[_abandoned.get_nowait()]
+    # The engine needs a module to begin with; an object file brings no declarations, so those of
+    # the functions at given addresses stand in this one, to be mapped.
     module = llvm.parse_assembly("\n".join(f"declare void @{name}()" for name in given))
     engine = llvm.create_mcjit_compiler(module, target())
     for name, address in given.items():
@@ -140,6 +179,7 @@ def _loaded(owner: Library, code: bytes, text: str, given: Mapping[str, int]) ->
 
 
 @lru_cache
-def _tell(place: Path | None) -> None:
+def _announce(place: Path | None) -> None:
+    """Say that compiling takes a moment, once for each folder where code is kept."""
     kept = "for this process alone" if place is None else f"once for each cell of other sizes; they are kept in {place}"
     note(None, f"rnnbp: compiling kernels for this processor, {kept}")

@@ -5,31 +5,43 @@ from __future__ import annotations
 import numpy as np
 
 from rnnbp.machine import mathematics
-from rnnbp.machine.calls import as_task
 from rnnbp.machine.compile import Library, vector_bytes
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.machine.rows import Row, across
+from rnnbp.machine.tasks import Signature
 from rnnbp.support.lazy import cached
 
 ADAM = ("beta1", "rest1", "beta2", "rest2", "scale", "eps", "rate", "keep", "penalty")
 """β₁, 1 − β₁, β₂, 1 − β₂, 1 / √(1 − β₂ᵗ), ε, lr / (1 − β₁ᵗ), what of p is kept, λ."""
+EXTENT = Signature("ptr %x", "i64 %n", "ptr %out")
+SOFTMAX = Signature(
+    "ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %which", "ptr %factors", "ptr %less", "ptr %tops",
+    "ptr %totals", "ptr %ats",
+)  # fmt: skip
+COPY = Signature("ptr %x", "ptr %y", "i64 %n")
+NUMBER = Signature("ptr %x", "i64 %N", "i64 %K", "ptr %rows", "ptr %found", "ptr %out")
+UPDATE = Signature("ptr %p", "ptr %g", "ptr %m", "ptr %v", "i64 %n", "ptr %numbers")
+DELTA_SUM = Signature("ptr %d", "i64 %ldd", "ptr %x", "i64 %ldx", "i64 %N", "i64 %M", "i64 %K", "ptr %o", "i64 %ldo")
+"""What all functions take that sum N deltas d (N, M), rows of ``ldd`` numbers, into an array o with
+rows of ``ldo``: ``scatter`` here, ``gradient`` and ``sums`` of products. One signature, though none
+but ``gradient`` uses all of it, lets their tasks stand in one table."""
 
 
 @cached
 def library(dtype: np.dtype[np.floating]) -> Library:
     """The functions for numbers of a kind; all are tasks too."""
     lanes, found, needs = Lanes(8 * dtype.itemsize, vector_bytes() // dtype.itemsize), list[str](), set[str]()
-    made: list[tuple[str, Text, tuple[str, ...]]] = [
-        ("extent", _extent(Text(lanes)), ("ptr %x", "i64 %n", "ptr %out")),
-        ("softmax", _softmax(Text(lanes)), _SOFTMAX),
-        ("copy", _copy(Text(lanes)), ("ptr %x", "ptr %y", "i64 %n")),
-        ("number", _number(Text(lanes)), ("ptr %x", "i64 %N", "i64 %K", "ptr %rows", "ptr %found", "ptr %out")),
-        ("scatter", _scatter(Text(lanes)), _SCATTER),
-    ]
-    for name, penalty in (("adam", False), ("adam_penalty", True)):
-        made.append((name, _adam(Text(lanes), penalty=penalty), _ADAM))
-    for name, body, arguments in made:
-        found += [body.function(name, arguments), as_task(name, arguments)]
+    bodies = {
+        "extent": (_extent(Text(lanes)), EXTENT),
+        "softmax": (_softmax(Text(lanes)), SOFTMAX),
+        "copy": (_copy(Text(lanes)), COPY),
+        "number": (_number(Text(lanes)), NUMBER),
+        "scatter": (_scatter(Text(lanes)), DELTA_SUM),
+        "adam": (_adam(Text(lanes), penalty=False), UPDATE),
+        "adam_penalty": (_adam(Text(lanes), penalty=True), UPDATE),
+    }
+    for name, (body, signature) in bodies.items():
+        found += [body.function(name, signature.arguments), signature.task(name)]
         needs |= body.needs
     return Library("\n".join([*sorted(needs), *found]))
 
@@ -50,16 +62,6 @@ def _extent(t: Text) -> Text:
     t.do(f"store double {top if v.bits == 64 else t.put(f'fpext float {top} to double')}, ptr %out")
     t.do(f"store double {total}, ptr {t.put('getelementptr double, ptr %out, i64 1')}")
     return t
-
-
-_ADAM = ("ptr %p", "ptr %g", "ptr %m", "ptr %v", "i64 %n", "ptr %numbers")
-_SCATTER = (
-    "ptr %d", "i64 %ldd", "ptr %x", "i64 %_", "i64 %N", "i64 %M", "i64 %_1", "ptr %out", "i64 %ldo",
-)  # fmt: skip
-_SOFTMAX = (
-    "ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %which", "ptr %factors", "ptr %less", "ptr %tops", "ptr %totals",
-    "ptr %ats",
-)  # fmt: skip
 
 
 def _softmax(t: Text) -> Text:
@@ -131,10 +133,10 @@ def _copy(t: Text) -> Text:
 
 
 def _scatter(t: Text) -> Text:
-    """scatter(d, ldd, x, _, N, M, _, out, ldo): row x[n] of out (_, M) += d[n], d (N, M), for n from 0 on."""
+    """scatter(d, ldd, x, _, N, M, _, o, ldo): row x[n] of o (_, M) += d[n], d (N, M), for n from 0 on."""
     with t.loop(0, "%N") as rows:
         symbol = t.put(f"load i64, ptr {t.put(f'getelementptr i64, ptr %x, i64 {rows.index}')}")
-        d, out = t.at("%d", t.times(rows.index, "%ldd")), t.at("%out", t.times(symbol, "%ldo"))
+        d, out = t.at("%d", t.times(rows.index, "%ldd")), t.at("%o", t.times(symbol, "%ldo"))
         Row(t, "%M").each(
             lambda i, m: t.store(t.op("fadd", t.load(t.at(out, i), m), t.load(t.at(d, i), m)), t.at(out, i), m)
         )

@@ -32,14 +32,14 @@ class Mode(NamedTuple):
 def text(triple: str) -> Mode:
     """For a processor, by LLVM's name of it; nothing for kinds other than x86 and ARM of 64 bits.
 
-    On x86 results are flushed to zero where ``%F``, of the job, is 1.
+    On x86 results are flushed to zero where ``%flush``, of the job, is 1.
     """
     if triple.startswith(("x86_64", "i686")):
         begin = [
             "  %mode.kept = alloca i32",
             "  %mode.ieee = alloca i32",
             "  call void @llvm.x86.sse.stmxcsr(ptr %mode.kept)",
-            f"  %mode.flush = shl i64 %F, {FLUSH_X86}",
+            f"  %mode.flush = shl i64 %flush, {FLUSH_X86}",
             f"  %mode.all = or i64 %mode.flush, {IEEE_X86}",
             "  %mode.bits = trunc i64 %mode.all to i32",
             "  store i32 %mode.bits, ptr %mode.ieee",

@@ -8,14 +8,16 @@ from itertools import accumulate
 import numpy as np
 
 from rnnbp.compiler.code import Rows
-from rnnbp.machine.calls import NUMBERS, place
 from rnnbp.machine.compile import Library
+from rnnbp.machine.records import place
+from rnnbp.machine.tasks import ROW
 from rnnbp.machine.team import threads
-from rnnbp.machine.team.threads import Job
+from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, address
 from rnnbp.runners.interpreter.run import Accumulator
 from rnnbp.runners.llvm.cell import Gradient
 from rnnbp.runners.llvm.places import Place
+from rnnbp.runners.llvm.products import PRODUCT
 from rnnbp.runners.llvm.tasks import TOGETHER, Tasks
 from rnnbp.support.memo import Recent
 
@@ -25,7 +27,7 @@ WAKING = 10**7
 
 def job_bytes(rows: int) -> int:
     """The table of either job of a ``Map`` on this many rows."""
-    return -(-rows // TOGETHER) * NUMBERS * np.dtype(np.int64).itemsize
+    return -(-rows // TOGETHER) * ROW * np.dtype(np.int64).itemsize
 
 
 class Map:
@@ -70,12 +72,20 @@ class Map:
         """out = bias + a times weights; ``arrays``: the numbers of a, weights, out and bias among the job's."""
         function, (a, weights, out, bias) = self.library.address("product.task"), map(place, arrays)
         starts = np.arange(0, rows, TOGETHER)
-        found = np.zeros((len(starts), NUMBERS), np.int64)  # not from lists, which would take five times the memory
-        found[:, :10] = function, a, depth, weights, columns, depth, out, columns, bias, 0
-        found[:, 1] += self.item * depth * starts
-        found[:, 6] += self.item * columns * starts
-        found[:, 10] = np.minimum(TOGETHER, rows - starts)
-        return found
+        return PRODUCT.table(
+            len(starts),
+            function,
+            **{"from": bias},
+            a=a + self.item * depth * starts,
+            lda=depth,
+            w=weights,
+            M=columns,
+            K=depth,
+            o=out + self.item * columns * starts,
+            ldo=columns,
+            ldf=0,
+            n=np.minimum(TOGETHER, rows - starts),
+        )
 
     def _run(self, job: Job, bases: list[int], rows: int, n: int) -> None:
         threads.do(job, bases, min(n, 1 + 2 * rows * self.columns * self.depth // WAKING))

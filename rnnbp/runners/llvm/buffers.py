@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.compiler.code import Matrix, Vector
-from rnnbp.machine.team.threads import Job
+from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Shape
 from rnnbp.runners.llvm.cell import Kernel
 from rnnbp.runners.llvm.packed import Bundle
@@ -17,7 +17,7 @@ from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.source import TABLE
 from rnnbp.runners.llvm.table import Table
-from rnnbp.runners.llvm.tasks import Pieces, Spots, places_of
+from rnnbp.runners.llvm.tasks import Addresses, Pieces, first_places
 from rnnbp.runners.weights import vector_of
 from rnnbp.runners.workspace import Workspace
 
@@ -34,7 +34,7 @@ class Buffers:
         self._packed: dict[Any, Array] = {}
         self._panels: list[Panels] = []
         self._vectors: dict[Any, Vector] = {}
-        self._spots: dict[Any, Spots] = {}
+        self._spots: dict[Any, Addresses] = {}
         self._bundles: dict[Any, Bundle] = {}
         self._cut: dict[int, Pieces] = {}
         """By the length of chunks."""
@@ -77,8 +77,8 @@ class Buffers:
             self._bundles[key] = Bundle(first | shapes, self.layout.dtype.itemsize)
         return self._bundles[key]
 
-    def places(self, kernel: Kernel, length: int, names: Iterable[str] | None = None) -> Spots:
-        """The places of a kernel's arrays, or of those ``names``."""
+    def places(self, kernel: Kernel, length: int, names: Iterable[str] | None = None) -> Addresses:
+        """The addresses of a kernel's arrays, or of those ``names``."""
         key = kernel, length, names is None
         if key not in self._spots or self.workspace.memory is not self._memory:
             arrays = self.arrays(kernel, length) | self._constants(kernel)
@@ -86,14 +86,14 @@ class Buffers:
                 self._spots.clear()
                 self._cut.clear()
             self._memory = self.workspace.memory
-            self._spots[key] = Spots(kernel.names if names is None else names, arrays)
+            self._spots[key] = Addresses(kernel.names if names is None else names, arrays)
         return self._spots[key]
 
     def job(self, kernel: Kernel, length: int) -> Job:
         """A kernel on a chunk in one piece; the first arrays are those of ``places``."""
         key = kernel, length
         if key not in self._jobs:
-            places, lengths, block = places_of(len(kernel.names)), np.array([length]), self.sizes.block(length)
+            places, lengths, block = first_places(len(kernel.names)), np.array([length]), self.sizes.block(length)
             given = Job(None, run=kernel.address, places=places, lengths=lengths, batch=self.layout.batch, block=block)
             self._jobs[key] = given
         return self._jobs[key]

@@ -19,8 +19,8 @@ from rnnbp.graph.cell import Cell
 from rnnbp.machine import CompileError
 from rnnbp.machine.compile import Library, vector_bytes
 from rnnbp.machine.ir import Lanes
-from rnnbp.machine.team import meeting
-from rnnbp.runners.llvm import products
+from rnnbp.machine.team import handoff
+from rnnbp.runners.llvm import blocks, products
 from rnnbp.runners.llvm.groups import Item, Lookup, Product, arranged, sums_of
 from rnnbp.runners.llvm.places import Place, Places, Spot
 from rnnbp.runners.llvm.source import GATHER, PRODUCT, Source
@@ -61,7 +61,7 @@ class Kernel:
     @cached_property
     def _library(self) -> Library:
         given = {"product": self.products.address("product")} if PRODUCT in self.text else {}
-        given |= {"gather": meeting.library().address("gather")} if GATHER in self.text else {}
+        given |= {"gather": handoff.library().address("gather")} if GATHER in self.text else {}
         try:
             return Library(self.text, given)
         except CompileError as error:
@@ -92,7 +92,7 @@ class Gradient:
 def shared(bits: int, nbytes: int) -> tuple[Lanes, Library]:
     """Vectors of ``nbytes`` of numbers of this many bits, and the functions for products."""
     lanes = Lanes(bits, 8 * nbytes // bits)
-    rows, vectors = products.block_of(nbytes)
+    rows, vectors = blocks.block_of(nbytes)
     functions, needs = products.text(lanes, rows, vectors)
     return lanes, Library("\n".join([*sorted(needs), *functions]))
 

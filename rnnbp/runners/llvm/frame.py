@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rnnbp.machine.calls import located
 from rnnbp.machine.ir import Lanes, Text
-from rnnbp.runners.llvm import products
+from rnnbp.machine.records import located
+from rnnbp.runners.llvm import blocks
 
 ARGUMENTS = (
     "ptr %a", "i64 %L", "i64 %B", "i64 %b0", "i64 %b1", "i64 %S", "i64 %k", "i64 %n", "ptr %met",
@@ -44,7 +44,7 @@ class Frame:
 
     def share(self, columns: int) -> tuple[str, str]:
         """The first of a thread's columns of products with this many, and how many they are: whole panels."""
-        name, width = f"%share{columns}", products.panel(self.t.lanes)
+        name, width = f"%share{columns}", blocks.panel(self.t.lanes)
         panels = -(-columns // width)
         self._shares.setdefault(
             columns,

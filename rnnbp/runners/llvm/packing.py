@@ -1,23 +1,26 @@
-"""Weights in the order in which products read them: panels of columns of the product, each (depth, width)."""
+"""Packed weights: matrices in the order in which products read them, packed anew for each run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rnnbp.compiler.code import Matrix
+from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.layers.base import parameter
-from rnnbp.machine.calls import place, table
 from rnnbp.machine.compile import Library
-from rnnbp.machine.ir import Lanes, Text
+from rnnbp.machine.ir import Lanes
+from rnnbp.machine.records import place
 from rnnbp.machine.team import threads
+from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Shape, address, readable
+from rnnbp.runners.llvm.panel_code import PACK
 
 WAKING = 2**16
-"""Numbers that are worth waking a thread for; nobody waits until it has come."""
-PLACES = (1, 7, 8)
-"""The numbers of a task that are places: of weights, of panels, and of a factor."""
+"""Weights per extra thread that make waking it worthwhile (the caller does not wait for it to start)."""
+# At some 2 bytes a cycle 65,536 float32 weights take about 40 µs to pack, which is what it takes
+# until a thread that sleeps has begun. Too small: threads come when all is done, which costs the
+# caller the system call. Too large: packing of middle-sized cells stays with one thread.
 
 
 def packed_rows(rows: int, lanes: Lanes) -> int:
@@ -26,54 +29,89 @@ def packed_rows(rows: int, lanes: Lanes) -> int:
 
 
 class Panels:
-    """The weights (M, K) of products in panels, padded with zeros, in ``new`` arrays; packed by ``fill``."""
+    """The weights (M, K) of products in panels, as ``panel_code`` has them; ``fill`` packs them.
+
+    Args:
+        new: allocates the arrays of panels, one for each matrix.
+    """
 
     def __init__(
-        self, matrices: Sequence[Matrix], new: Callable[[Shape], Array], lanes: Lanes, library: Library
+        self,
+        matrices: Sequence[Matrix],
+        new: Callable[[Shape], Array],
+        lanes: Lanes,
+        library: Library,
     ) -> None:
-        self.arrays = [new((packed_rows(matrix.shape[0], lanes) * matrix.shape[1],)) for matrix in matrices]
-        rows = [lane for matrix in matrices for lane in matrix.lanes]
-        self._sources = {(id(lane.owner), lane.key): lane for lane in rows}
-        self._factors = np.array([lane.factor for lane in rows], self.arrays[0].dtype)
-        self._begin = [address(array) for array in (*self.arrays, self._factors)]
-        self.many = len(self._sources) + len(self._begin)
+        self.arrays = [new((packed_rows(m.shape[0], lanes) * m.shape[1],)) for m in matrices]
+        rows = [part for matrix in matrices for part in matrix.lanes]
+        # The index of a parameter among the job's arrays, however many parts of it are packed.
+        self._sources = {(id(part.owner), part.key): part for part in rows}
+        self._indices = {key: k for k, key in enumerate(self._sources)}
+        self._factors = np.array([part.factor for part in rows], self.arrays[0].dtype)
+        self._fixed = [address(array) for array in (*self.arrays, self._factors)]
+        self.many = len(self._sources) + len(self._fixed)
         """Arrays of the tasks: the weights, the panels, and the factors."""
-        numbers = {key: k for k, key in enumerate(self._sources)}
-        packed = (self._packed(*which, numbers, lanes, library) for which in enumerate(matrices))
-        self.tasks = table([task for tasks in packed for task in tasks])
-        self.tasks[:, 8] = [place(self.many - 1, self._factors.itemsize * k) for k in range(len(rows))]
-        self.beside: tuple[list[Panels], threads.Job] | None = None
-        """Those that were last packed with these, and the job."""
+        found, first = [], 0
+        for which, matrix in enumerate(matrices):
+            self._clear_padding(which, matrix, lanes)
+            found.append(self._tasks(which, matrix, first, library))
+            first += len(matrix.lanes)
+        self.tasks = np.concatenate(found)
+        self.beside: tuple[list[Panels], Job] | None = None
+        """The panels that were last packed together with these, and the job."""
 
-    def _packed(
-        self, which: int, matrix: Matrix, numbers: Mapping[tuple[int, str], int], lanes: Lanes, library: Library
-    ) -> Iterator[list[int]]:
-        """What packs a matrix, but for the factors; what fills its last vector is made zero."""
-        (rows, depth), at = matrix.shape, 0
+    def _clear_padding(self, which: int, matrix: Matrix, lanes: Lanes) -> None:
+        """Zeros from the last vector that is not whole on; the columns in it are packed later."""
+        # Once, as no task writes to the padding. Without it a product would read what the memory had
+        # before: its extra columns are never stored, but NaN or subnormal numbers there would cost
+        # time.
+        rows, depth = matrix.shape
         if rows % lanes.n:
             self.arrays[which][rows // lanes.n * lanes.n * depth :] = 0
-        function, to = library.address("turned.task" if matrix.turned else "upright.task"), len(numbers) + which
-        for lane in matrix.lanes:
-            columns = parameter(lane.owner, lane.key).shape[1]
-            source = place(numbers[id(lane.owner), lane.key], self._factors.itemsize * columns * lane.start)
-            yield [function, source, lane.count, columns, at, rows, depth, place(to)]
-            at += lane.count
+
+    def _tasks(self, which: int, matrix: Matrix, first: int, library: Library) -> Array:
+        """What packs a matrix; ``first``: the index of its first factor."""
+        (rows, depth), item, parts = matrix.shape, self._factors.itemsize, matrix.lanes
+        widths = np.array([parameter(part.owner, part.key).shape[1] for part in parts], np.int64)
+        counts = np.array([part.count for part in parts], np.int64)
+        starts = np.array([self._start(part) for part in parts], np.int64)
+        return PACK.table(
+            len(parts),
+            library.address("turned.task" if matrix.turned else "upright.task"),
+            **{"from": starts + item * widths * [part.start for part in parts]},
+            rows=counts,
+            columns=widths,
+            at=np.cumsum(counts) - counts,
+            M=rows,
+            K=depth,
+            to=place(len(self._sources) + which),
+            factor=place(self.many - 1) + item * (first + np.arange(len(parts))),
+        )
+
+    def _start(self, part: Rows) -> int:
+        """The place of the parameter that a part is from."""
+        return place(self._indices[id(part.owner), part.key])
 
     def sources(self) -> list[Array]:
-        """The weights as they are now, as they are read. Raises ShapeError where one was resized since."""
-        dtype = self._factors.dtype
-        return [readable(parameter(lane.owner, lane.key), dtype) for lane in self._sources.values()]
+        """The weights as they are now, in C order.
+
+        Raises ShapeError if one was resized since.
+        """
+        dtype, parts = self._factors.dtype, self._sources.values()
+        return [readable(parameter(part.owner, part.key), dtype) for part in parts]
 
     def bases(self, sources: Sequence[Array]) -> list[int]:
-        """Where the arrays of the tasks begin."""
-        return [*map(address, sources), *self._begin]
+        """The addresses of the tasks' arrays."""
+        return [*map(address, sources), *self._fixed]
 
 
 def fill(several: Sequence[Panels], n: int = 1) -> None:
-    """Pack weights as they are now, by n threads where that pays."""
+    """Pack weights as they are now, by at most n threads."""
     if not several:
         return
     first, *others = several
+    # One job for all: each costs a wake-up and the Python of ``do``. It is made once for the same
+    # panels, as a run packs those of all its cells together.
     if first.beside is None or first.beside[0] != others:
         first.beside = others, _together(several)
     sources = [panels.sources() for panels in several]
@@ -82,85 +120,12 @@ def fill(several: Sequence[Panels], n: int = 1) -> None:
     threads.do(first.beside[1], bases, min(n, 1 + size // WAKING))
 
 
-def _together(several: Sequence[Panels]) -> threads.Job:
-    """What packs them all."""
+def _together(several: Sequence[Panels]) -> Job:
+    """The job that packs them all: their arrays come one after the other."""
     found, arrays = list[Array](), 0
     for panels in several:
         tasks = panels.tasks.copy()
-        tasks[:, PLACES] += place(arrays)
+        tasks[:, PACK.places] += place(arrays)
         found.append(tasks)
         arrays += panels.many
-    return threads.Job(np.concatenate(found)[None])
-
-
-def text(lanes: Lanes, vectors: int) -> list[tuple[str, Text, list[str]]]:
-    """The functions ``upright`` and ``turned``: rows of weights into their place from row ``at`` on, times a factor."""
-    arguments = ["ptr %from", "i64 %rows", "i64 %columns", "i64 %at", "i64 %M", "i64 %K", "ptr %to", "ptr %factor"]
-    return [
-        ("upright", _upright(Text(lanes), lanes.n * vectors), arguments),
-        ("turned", _turned(Text(lanes), lanes.n * vectors), arguments),
-    ]
-
-
-def _panel(t: Text, row: str, width: int) -> tuple[str, str, str]:
-    """Where the panel of a column of the product begins, the panel's width, and the column in it."""
-    number = t.put(f"sdiv i64 {row}, {width}")
-    start = t.times(number, width)
-    left = t.put(f"sub i64 %M, {start}")
-    whole = t.times(t.put(f"sdiv i64 {t.plus(left, t.lanes.n - 1)}, {t.lanes.n}"), t.lanes.n)
-    narrow = t.put(f"icmp slt i64 {whole}, {width}")
-    found = t.put(f"select i1 {narrow}, i64 {whole}, i64 {width}")
-    return t.times(start, "%K"), found, t.put(f"sub i64 {row}, {start}")
-
-
-def _upright(t: Text, width: int) -> Text:
-    """Squares of n rows and n columns are turned in registers; a square's rows are a vector of the panel."""
-    n, factor = t.lanes.n, t.broadcast("%factor")
-    end = t.plus("%at", "%rows")
-    first = t.times(t.put(f"sdiv i64 %at, {n}"), n)
-    with t.loop(first, end, n) as group:
-        rows = [t.plus(group.index, j) for j in range(n)]
-        inside = [t.both(f"icmp sge i64 {row}, %at", f"icmp slt i64 {row}, {end}") for row in rows]
-        sources = [t.at("%from", t.times(t.put(f"sub i64 {row}, %at"), "%columns")) for row in rows]
-        below, above = (t.first(t.put(f"sub i64 {edge}, {group.index}")) for edge in (end, "%at"))
-        those = t.put(f"xor {t.lanes.bools} {below}, {above}")
-        base, across, column = _panel(t, group.index, width)
-        to = t.at("%to", t.plus(base, column))
-        with t.loop(0, "%columns", n) as along:
-            mask = t.first(t.put(f"sub i64 %columns, {along.index}"))
-            masks = [t.where(yes, mask) for yes in inside]
-            pairs = zip(sources, masks, strict=True)
-            square = [t.load(t.at(source, along.index), part) for source, part in pairs]
-            for k, vector in enumerate(_transposed(t, square)):
-                there = t.plus(along.index, k)
-                scaled, yes = t.op("fmul", vector, factor), t.put(f"icmp slt i64 {there}, %columns")
-                t.store(scaled, t.at(to, t.times(there, across)), t.where(yes, those))
-    return t
-
-
-def _transposed(t: Text, square: list[str]) -> list[str]:
-    """n vectors of n numbers, rows for columns: halves are exchanged, then quarters, down to single numbers."""
-    n, kind = t.lanes.n, t.lanes.type
-    step = n // 2
-    while step:
-        low = ", ".join(f"i32 {c if not c & step else n + c - step}" for c in range(n))
-        high = ", ".join(f"i32 {c + step if not c & step else n + c}" for c in range(n))
-        found = list(square)
-        for i in (i for i in range(n) if not i & step):
-            pair = f"{kind} {square[i]}, {kind} {square[i + step]}"
-            found[i] = t.put(f"shufflevector {pair}, <{n} x i32> <{low}>")
-            found[i + step] = t.put(f"shufflevector {pair}, <{n} x i32> <{high}>")
-        square, step = found, step // 2
-    return square
-
-
-def _turned(t: Text, width: int) -> Text:
-    factor = t.broadcast("%factor")
-    with t.loop(0, "%columns", t.lanes.n) as along:
-        mask = t.first(t.put(f"sub i64 %columns, {along.index}"))
-        base, across, column = _panel(t, along.index, width)
-        to, source = t.at("%to", t.plus(base, column)), t.at("%from", along.index)
-        with t.loop(0, "%rows") as row:
-            value = t.op("fmul", t.load(t.at(source, t.times(row.index, "%columns")), mask), factor)
-            t.store(value, t.at(to, t.times(t.plus(row.index, "%at"), across)))
-    return t
+    return Job(np.concatenate(found)[None])

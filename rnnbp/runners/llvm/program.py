@@ -7,8 +7,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from rnnbp.layers.embedding import Symbols
-from rnnbp.machine.calls import NUMBERS, place
+from rnnbp.machine.elementwise import COPY
+from rnnbp.machine.records import place
+from rnnbp.machine.tasks import FUNCTION, ROW
 from rnnbp.machine.team import threads
+from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Shape, ShapeError, address, fix_sizes, lies, readable
 from rnnbp.rng import Context
 from rnnbp.runners.interpreter.run import Accumulator
@@ -17,7 +20,7 @@ from rnnbp.runners.llvm.cell import Kernel
 from rnnbp.runners.llvm.packing import Panels
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import Table, WithTable
-from rnnbp.runners.llvm.tasks import places_of
+from rnnbp.runners.llvm.tasks import first_places
 from rnnbp.runners.tapes import ProgramTape, States
 from rnnbp.runners.workspace import Workspace
 
@@ -76,23 +79,23 @@ class KernelProgram:
         self._enter(states, state)
         found = [tuple([np.empty((batch, *shape), dtype) for shape in shapes]) if yes else () for yes in wanted]
         bases = self.buffers.places(kernel, length).of({"x": address(x)})
-        tasks = np.zeros((len(wanted), len(shapes), NUMBERS), np.int64)
-        tasks[:, :, 0] = self.sizes.copy  # of nothing, where no state is wanted
+        tasks = np.zeros((len(wanted), len(shapes), ROW), np.int64)
+        tasks[:, :, FUNCTION] = self.sizes.copy  # of nothing, where no state is wanted
         for piece, ends in enumerate(found):
             for k, end in enumerate(ends):
-                tasks[piece, k, 1:4] = place(kernel.names.index(f"H{k}")), place(len(bases)), end.size
+                tasks[piece, k, COPY.columns] = place(kernel.names.index(f"H{k}")), place(len(bases)), end.size
                 bases.append(address(end))
         job, n = self._stretch(kernel, x, length, tasks), self._workers(kernel.flops * len(x) * batch)
         threads.do(job, bases, n, units=self._by_units(kernel, n))
         return found
 
-    def _stretch(self, kernel: Kernel, x: Array, length: int, tasks: Array) -> threads.Job:
+    def _stretch(self, kernel: Kernel, x: Array, length: int, tasks: Array) -> Job:
         """A kernel on chunks of x, with the tasks of each."""
         starts = np.arange(0, len(x), length)
         along = np.array([x.strides[0] if name == "x" else 0 for name in kernel.names], np.int64)
-        places, lengths = places_of(len(along)) + starts[:, None] * along, np.minimum(length, len(x) - starts)
+        places, lengths = first_places(len(along)) + starts[:, None] * along, np.minimum(length, len(x) - starts)
         batch, block = self.layout.batch, self.sizes.block(length)
-        return threads.Job(tasks, run=kernel.address, places=places, lengths=lengths, batch=batch, block=block)
+        return Job(tasks, run=kernel.address, places=places, lengths=lengths, batch=batch, block=block)
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""

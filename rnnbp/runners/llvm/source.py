@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.machine.ir import Lanes, Text
-from rnnbp.runners.llvm import pointwise, products, reductions
+from rnnbp.runners.llvm import blocks, pointwise, reductions
 from rnnbp.runners.llvm.called import Called
 from rnnbp.runners.llvm.frame import ARGUMENTS, Frame
 from rnnbp.runners.llvm.groups import Group, Item, Lookup, Product, Reduction
@@ -147,7 +147,7 @@ class Source:
 
     def _by_panels(self, item: Product, start: str, n: str) -> None:
         """A product on all steps of a block, its columns by panels, which stay in the cache while steps go by."""
-        t, width = self.t, products.panel(self.lanes)
+        t, width = self.t, blocks.panel(self.lanes)
         first, count = self._frame.share(item.rows)
         self._gather()
         with t.loop(0, count, width) as loop:
