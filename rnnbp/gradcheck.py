@@ -25,6 +25,7 @@ from rnnbp.graph.network import Network
 from rnnbp.graph.node_calls import Deltas, backward_node, forward_node
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input
+from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.objective import LossLike, Objective
 from rnnbp.inputs.problem import Problem, as_model, pose
 from rnnbp.inputs.streams import Held
@@ -222,14 +223,15 @@ def _model_case(
             if not _learned(whole, k):
                 grads[f"state {k} {name}"], variables[f"state {k} {name}"] = delta, array
     mask = options.pop("mask")
-    chunks, objective = Chunks(whole, **options), Objective(whole, loss, target, mask)
+    chunks = Chunks(whole, **options)
+    losses = ChunkLosses(Objective(whole, loss, target, mask), whole)
 
     def value() -> Any:
         entering = tuple(
             block.first_state(whole.batch, dtype) if _learned(whole, k) else state[k]
             for k, block in enumerate(whole.recurrents)
         )
-        return objective.value(chunks.outputs(0, entering)[1], 0)
+        return losses.value(chunks.outputs(0, entering)[1], 0)
 
     return Case(grads, variables, value)
 

@@ -18,7 +18,7 @@ from rnnbp.train import Batch
 
 pytestmark = pytest.mark.long
 
-settle = import_module("rnnbp.bptt.resolve")
+known_plans = import_module("rnnbp.bptt.known_plans")
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
 COSTS = Costs(dict.fromkeys(STEP, 0.5), STEP)
@@ -109,31 +109,31 @@ def test_a_schedule_of_one_number_of_chunks_serves_others(schedule: Any, chunks:
 
 def test_each_shape_is_planned_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of lengths and batches that come in turn; a plan lives no longer than its model."""
-    seen, choose = list[int](), settle.choose
+    seen, choose = list[int](), known_plans.choose
 
     def noted(sizes: Any, steps: int, *more: Any) -> Any:
         seen.append(steps)
         return choose(sizes, steps, *more)
 
-    monkeypatch.setattr(settle, "choose", noted)
-    monkeypatch.setattr(settle, "measured_for", lambda *_: COSTS)
+    monkeypatch.setattr(known_plans, "choose", noted)
+    monkeypatch.setattr(known_plans, "measured_for", lambda *_: COSTS)
     model, shapes = regressor(), [(50, 2), (70, 2), (50, 3), (90, 2)]
     rb.fit(model, Shapes(*shapes), MSE, "sgd", epochs=3, checkpoint="2 MB")
     assert seen == [50, 70, 50, 90]
-    assert model in settle._plans
-    before = len(settle._plans)
+    assert model in known_plans._plans
+    before = len(known_plans._plans)
     del model
     gc.collect()
-    assert len(settle._plans) == before - 1
+    assert len(known_plans._plans) == before - 1
 
 
 def test_a_layer_that_changes_is_planned_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settle, "measured_for", lambda *_: COSTS)
+    monkeypatch.setattr(known_plans, "measured_for", lambda *_: COSTS)
     model, x = rb.Sequential(rb.LSTM(8, 16, rng=0), rb.Dropout(0.0), rb.Dense(16, 1, rng=1)), np.zeros((60, 4, 8), "f4")
     rb.bptt(model, x, x[..., :1], MSE, checkpoint="2 MB")
     model.nodes[1].block.p = 0.5
     rb.bptt(model, x, x[..., :1], MSE, checkpoint="2 MB")
-    assert len(settle._plans[model]) == 2
+    assert len(known_plans._plans[model]) == 2
 
 
 def test_what_is_remembered_is_bounded() -> None:

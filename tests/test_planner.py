@@ -20,7 +20,7 @@ from tests import models
 from tests.schedule_checks import figures
 
 calibration = import_module("rnnbp.bptt.calibration")
-settle = import_module("rnnbp.bptt.resolve")
+known_plans = import_module("rnnbp.bptt.known_plans")
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
 COSTS = Costs(dict.fromkeys(STEP, 0.5), STEP)
@@ -142,13 +142,13 @@ def test_gradients_under_a_budget_are_those_of_full_caching(build: Any) -> None:
 def test_a_budget_is_planned_for_once(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a model that is a layer by itself too; another budget, and another length, are planned for anew."""
     model, x, target, loss = make()
-    seen, choose = list[tuple[int, int]](), settle.choose
+    seen, choose = list[tuple[int, int]](), known_plans.choose
 
     def noted(sizes: Any, steps: int, budget: int, *more: Any) -> Any:
         seen.append((steps, budget))
         return choose(sizes, steps, budget, *more)
 
-    monkeypatch.setattr(settle, "choose", noted)
+    monkeypatch.setattr(known_plans, "choose", noted)
     for budget, steps in ((2, T), (2, T), (3, T), (3, T), (3, T // 2), (3, T // 2)):
         rb.bptt(model, x[:steps], target[:steps], loss, checkpoint=f"{budget} MB")
     assert seen == [(T, 2 * 10**6), (T, 3 * 10**6), (T // 2, 3 * 10**6)]

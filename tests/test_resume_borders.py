@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt import resolve
-from rnnbp.planning import calibration
+from rnnbp.bptt import calibration, known_plans
 from rnnbp.planning.costs import KINDS, Costs
 from rnnbp.storage import load_tensors, save_tensors
 from rnnbp.train import Sequences, Trainer
@@ -145,7 +144,7 @@ DEAR_BYTES, CHEAP_BYTES = costs(1e-6), costs(0.0)
 def forget(monkeypatch, measured):
     """As another process, that measures other costs."""
     calibration._known.clear()
-    resolve._plans.clear()
+    known_plans._plans.clear()
     monkeypatch.setattr(calibration, "measured", lambda *_: measured)
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.bptt import calibration
 from rnnbp.compiler.code import Code, Matrix
 from rnnbp.compiler.compile import RULES, Codes, codes
-from rnnbp.planning import calibration
 from rnnbp.runners.numpy.program import compiled
 from rnnbp.support.memo import Recent
 from tests import models

@@ -165,7 +165,7 @@ def test_a_part_is_so_many_steps(steps: int, parted: bool, backend: str, monkeyp
 def test_a_part_has_the_bits_of_a_plain_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     short = X[: 2 * compensated.PART]
     found = rb.bptt(model(), short, short, CE, chunk=2)
-    monkeypatch.setattr(Run, "_settle", lambda self: None)
+    monkeypatch.setattr(Run, "_end_part", lambda self: None)
     plain = rb.bptt(model(), short, short, CE, chunk=2)
     for path, g in plain.grads.items():
         np.testing.assert_array_equal(found.grads[path], g)

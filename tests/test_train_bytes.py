@@ -42,7 +42,7 @@ def least_of(model: Any, optimizer: Any, **options: Any) -> int:
 
 @pytest.fixture(autouse=True)
 def _given_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("rnnbp.bptt.resolve"), "measured_for", lambda *given: check(*given) or COSTS)
+    monkeypatch.setattr(import_module("rnnbp.bptt.known_plans"), "measured_for", lambda *given: check(*given) or COSTS)
 
 
 @pytest.mark.parametrize(("rule", "validated"), [(rb.optim.Adam, True), (rb.optim.SGD, False)])

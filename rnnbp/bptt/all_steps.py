@@ -1,30 +1,31 @@
-"""Outputs of all steps: kept for the user, or taken to a loss of all steps at once."""
+"""Outputs of all steps: kept for the user, or for a loss of all steps at once."""
 
 from __future__ import annotations
 
+from typing import Any, final
+
 import numpy as np
 
-from rnnbp.inputs.objective import Objective
+from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.problem import Problem
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array
 
 
 def new_outputs(problem: Problem, memory: Reuse | None = None) -> Array:
-    """An array for y of all steps, (T, B, ...)."""
+    """Return an array for y of all steps, (T, B, ...), not initialised."""
     shape = (problem.steps, problem.batch, *problem.output_shape)
     return np.empty(shape, problem.dtype) if memory is None else memory.new(shape, problem.dtype)
 
 
-def keep_outputs(objective: Objective, memory: Reuse) -> Array:
-    """Memory for y of all steps, which the objective is shown chunk by chunk."""
-    problem, watching = objective.problem, objective.seen
-    found = new_outputs(problem, memory)
+@final
+class KeptOutputs:
+    """Losses of chunks, which keep y (T, B, ...) of all of them."""
 
-    def put(y: Array, n: int) -> None:
-        found[problem.span(n)] = y
-        if watching is not None:
-            watching(y, n)
+    def __init__(self, losses: ChunkLosses, memory: Reuse) -> None:
+        self.losses, self.y = losses, new_outputs(losses.problem, memory)
 
-    objective.seen = put
-    return found
+    def __call__(self, y: Array, n: int) -> tuple[Any, Array]:
+        """Return (value, dy) of chunk n, as ``losses`` does."""
+        self.y[self.losses.problem.span(n)] = y
+        return self.losses(y, n)

@@ -110,7 +110,7 @@ def with_disk(costs: Costs, slot: int, folder: PathLike | None, repeats: int = 5
 
 def _written(slots: Slots, n: int, states: States) -> None:
     slots.store(n, states, "disk")
-    slots.settle()
+    slots.release_written()
 
 
 def _structure(model: Graph) -> tuple[Any, ...]:

@@ -1,11 +1,12 @@
-"""Counts what a run does, on its own: the figures that ``simulate`` must predict."""
+"""Counts what a run actually does, independently of ``simulate``, so that the two can be compared."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import final
 
 from rnnbp.actions import TIERS, Action, Keep, Load, Rebuild, Record, Store
+from rnnbp.bptt.holdings import Holdings
 from rnnbp.bptt.results import Stats
 from rnnbp.inputs.problem import Problem
 from rnnbp.ledger import Ledger
@@ -13,6 +14,7 @@ from rnnbp.planning.objects import ways_of
 from rnnbp.planning.sizes import Sizes
 
 
+@final
 class Counter:
     """Figures of a run, updated after every action."""
 
@@ -24,24 +26,24 @@ class Counter:
         self.reads: dict[str, int] = dict.fromkeys(TIERS, 0)
         self.peaks: dict[str, int] = dict.fromkeys(("slots", "tapes", "thin", *TIERS), 0)
 
-    def count(self, action: Action, run: Any) -> None:
-        """Take note of an action that ``run`` has just done."""
+    def count(self, action: Action, held: Holdings, problem: Problem) -> None:
+        """Take note of an action that a run has just done, and of what it holds now."""
         name = type(action).__name__
         self.actions[name] = self.actions.get(name, 0) + 1
         match action:
             case Record():
-                self._peak("tapes", len(run.tapes))
+                self._peak("tapes", len(held.tapes))
             case Keep():
-                self._peak("thin", len(run.thin))
+                self._peak("thin", len(held.thin))
             case Rebuild():
-                self.rebuilt += run.length(action.n)
-                self._peak("tapes", len(run.tapes))
+                self.rebuilt += problem.length(action.n)
+                self._peak("tapes", len(held.tapes))
             case Store():
                 self.writes[action.tier] += 1
-                self._peak("slots", len(run.slots))
-                self._peak(action.tier, run.slots.in_tier[action.tier])
-            case Load() if run.reads_slot(action.n):
-                self.reads[run.slots.tiers[action.n]] += 1
+                self._peak("slots", len(held.slots))
+                self._peak(action.tier, held.slots.in_tier[action.tier])
+            case Load() if held.reads_slot(action.n):
+                self.reads[held.slots.tiers[action.n]] += 1
 
     def _peak(self, what: str, count: int) -> None:
         if count > self.peaks[what]:
@@ -52,13 +54,13 @@ class Counter:
         peaks = self.peaks
         return Stats(
             chunks=problem.chunks,
-            peak_slots=self.peaks["slots"],
-            peak_tapes=self.peaks["tapes"],
+            peak_slots=peaks["slots"],
+            peak_tapes=peaks["tapes"],
             steps_run=self.steps,
             steps_rerun=self.steps - problem.steps,
             counts=self.actions,
-            peak_slots_by_tier={tier: self.peaks[tier] for tier in TIERS},
-            peak_thin_tapes=self.peaks["thin"],
+            peak_slots_by_tier={tier: peaks[tier] for tier in TIERS},
+            peak_thin_tapes=peaks["thin"],
             chunks_rebuilt=self.actions.get("Rebuild", 0),
             steps_rebuilt=self.rebuilt,
             writes=self.writes,

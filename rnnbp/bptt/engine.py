@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
-from rnnbp.actions import Action
 from rnnbp.bptt.chunk import Chunks
-from rnnbp.bptt.fed import note_run, warn_if_one_step
-from rnnbp.bptt.progress import progress_of
-from rnnbp.bptt.resolve import keeps_dx, settle
+from rnnbp.bptt.progress import Progress, progress_of
+from rnnbp.bptt.resolve import Resolved, resolve
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
+from rnnbp.bptt.shape_warnings import note_problem
 from rnnbp.graph.model_split import lasting
+from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.horizon import check_horizon
 from rnnbp.inputs.objective import LossLike, Objective
 from rnnbp.inputs.padding import lost_rows
@@ -27,8 +26,7 @@ from rnnbp.planning.possible import check_possible
 from rnnbp.rng import check_seed
 from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import by_numpy_where_refused
-from rnnbp.schedules import ScheduleLike, resolve, sweep
-from rnnbp.schedules.simulation import ScheduleError, Simulation, simulate
+from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import PathLike
 from rnnbp.support.ieee import ieee
 from rnnbp.wording.arguments import takes
@@ -109,83 +107,54 @@ def bptt(
     memory, before any arithmetic.
     """
     horizon, chunk = check_horizon(horizon, chunk)
-    if hasattr(x, "__next__") and (x is target or x is mask):
-        raise TypeError("x is an iterator, which comes once, and target or mask is the same one; give each its own")
+    _check_own_iterator(x, target, mask)
     graph = as_model(model)
     check_possible(graph, x, checkpoint, dx)
     given: Any = {"chunk": chunk, "state": state, "backend": backend, "steps": steps, "folder": folder, "mask": mask}
     problem = pose(graph, x, **given, training=flag("training", training))
-    if problem.state and problem.known:
-        warn_if_one_step(graph, (problem.steps, *problem.x.shape), state)
-        note_run(graph, problem.steps, problem.batch)
+    note_problem(problem, state)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
-        objective.return_y = _returns_y(problem, return_y)
-        kept = keeps_dx(problem, checkpoint, dx if dx is None else flag("dx", dx))
-        problem, checkpoint = settle(problem, objective, checkpoint, chunk, dx=kept)
-        objective.problem = problem
-        actions, predicted = _actions(problem, checkpoint)
-        memory = reuse(
-            None if predicted is None else (problem.kind, predicted, kept, type(objective.loss), objective.return_y)
-        )
-        objective.memory = memory
-        chunks = _chunks(problem, memory, seed=check_seed(seed))
-        plan = checkpoint if isinstance(checkpoint, Plan) else None
-        with progress_of(progress, problem, predicted, plan, whole=objective.loss.whole) as bar:
-            run = Run(problem, chunks, objective, dx=kept, memory=memory, horizon=horizon, folder=folder, done=bar)
-            result = run.execute(actions)
-            objective.end()
-            if problem.state and (lost := lost_rows(problem.x)):
-                result = replace(result, lost=lost)
-            program, tables = run.sizes.program(problem.chunk), sum(run.tables.values())
-            memory.end(chunks.rest(), lasting(problem.model), program + tables, tables)
-    if predicted is not None and result.stats.counts != predicted.counts:
-        raise ScheduleError(
-            f"the schedule gave {predicted.counts} when it was checked, {result.stats.counts} when it ran; "
-            f"make it the same each time it is iterated"
-        )
+        resolved = resolve(checkpoint, problem, objective, chunk=chunk, dx=dx, return_y=return_y)
+        with progress_of(progress, resolved, whole=objective.loss.whole) as bar:
+            result = _run(resolved, objective, check_seed(seed), horizon=horizon, folder=folder, bar=bar)
+    resolved.check(result.stats.counts)
     return result
 
 
-def _returns_y(problem: Problem, asked: bool) -> bool:
-    """Whether y is kept. Raises ValueError where it was asked for and cannot be."""
-    if flag("return_y", asked) and not problem.known:
-        raise ValueError("return_y=True, but x is a stream of unknown length; give steps=, or leave it out")
-    return bool(asked)
+def _check_own_iterator(x: object, target: object, mask: object) -> None:
+    """Raise TypeError for an iterator that is passed twice, which would be read in turns."""
+    if isinstance(x, Iterator) and (x is target or x is mask):
+        raise TypeError("x is an iterator, which comes once, and target or mask is the same one; give each its own")
 
 
-def _chunks(problem: Problem, memory: Reuse, *, seed: int) -> Chunks:
+def _run(
+    resolved: Resolved,
+    objective: Objective,
+    seed: int,
+    *,
+    horizon: int | None,
+    folder: PathLike | None,
+    bar: Progress | None,
+) -> Gradients:
+    """Run a schedule in the memory that the last run has left, if it was of this kind."""
+    problem = resolved.problem
+    memory = reuse(resolved.memory_key(type(objective.loss)))
+    chunks = _chunks(problem, memory, seed)
+    losses = ChunkLosses(objective, problem, memory)
+    run = Run(resolved, chunks, losses, horizon=horizon, folder=folder, bar=bar)
+    result = run.execute(resolved.actions)
+    objective.end()
+    if problem.state and (lost := lost_rows(problem.x)):
+        result = replace(result, lost=lost)
+    program, tables = run.sizes.program(problem.chunk), sum(run.tables.values())
+    memory.end(chunks.rest(), lasting(problem.model), program + tables, tables)
+    return result
+
+
+def _chunks(problem: Problem, memory: Reuse, seed: int) -> Chunks:
     """Those that the last run has left, where it was of this kind; else new ones."""
     found: Chunks | None = memory.kit(lasting(problem.model))
     if found is None:
         return Chunks(problem, seed=seed, training=problem.training, memory=memory)
     found.begin(problem, seed=seed, training=problem.training)
     return found
-
-
-def _actions(problem: Problem, checkpoint: ScheduleLike | Plan) -> tuple[Iterable[Action], Simulation | None]:
-    """What to run, and what it will take; for a stream of unknown length, what to do as chunks come."""
-    if isinstance(checkpoint, Plan):
-        checkpoint = checkpoint.chosen.schedule
-    if not problem.known:
-        return _follow(problem, checkpoint), None
-    if isinstance(checkpoint, str):
-        return _named(checkpoint, problem.chunks, problem.steps, problem.chunk)
-    return _resolved(checkpoint, problem.chunks, problem.steps, problem.chunk)
-
-
-def _resolved(checkpoint: Any, chunks: int, steps: int, chunk: int) -> tuple[Iterable[Action], Simulation]:
-    schedule = resolve(checkpoint, chunks)
-    return schedule, simulate(schedule, chunks, steps=steps, chunk=chunk)
-
-
-_named = lru_cache(_resolved)
-"""The same of a schedule by its name: training asks for it at every update."""
-
-
-def _follow(problem: Problem, checkpoint: ScheduleLike) -> Iterator[Action]:
-    """The actions for a stream whose end is seen when it comes."""
-    present, n = sweep(checkpoint), 0
-    while problem.x.has((n + 1) * problem.chunk):
-        yield from present.forward()
-        n += 1
-    yield from present.end()

@@ -17,6 +17,7 @@ from rnnbp.checks.arrays import REAL, as_array, plain
 from rnnbp.compensated import Total
 from rnnbp.graph.model_split import lasting, recurrents
 from rnnbp.inputs.axes import stated_shape
+from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.objective import LossLike, Objective, Seen
 from rnnbp.inputs.padding import lost_rows
 from rnnbp.inputs.problem import Problem, as_model, pose
@@ -190,23 +191,24 @@ def evaluated(
     total = problem.steps if problem.known else None
     with closing(Objective(problem, loss, target, mask, folder)) as objective, _bar("evaluate", progress, total) as bar:
         memory, chunks = _prepared(problem)
+        losses = ChunkLosses(objective, problem)
         value, present = Total(), problem.state
         for n in problem.numbers():
-            if objective.prepare(n):
+            if losses.prepare(n):
                 objective.finish()
         whole = new_outputs(problem) if objective.loss.whole else None
         for n in problem.numbers():
             present, y = chunks.outputs(n, present)
             if seen is not None:
-                seen(y, *objective.data(n))
+                seen(y, *losses.data(n))
             if whole is None:
-                value.add(float(objective.value(y, n)))
+                value.add(float(losses.value(y, n)))
             else:
                 whole[problem.span(n)] = y
             if bar is not None:
                 bar.update(len(y))
         if whole is not None:
-            value.add(float(objective.value_of_all(whole)))
+            value.add(float(losses.value_of_all(whole)))
         objective.end()
         memory.end(chunks.rest(), lasting(problem.model))
     return float(value.value), present, lost_rows(problem.x) if problem.state else ()

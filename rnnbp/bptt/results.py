@@ -134,7 +134,7 @@ class Accumulators:
             self._begins[key] = found = find()
         return found
 
-    def settle(self) -> None:
+    def end_part(self) -> None:
         """Put the sums so far into the totals: a part has been summed."""
         if self.totals is None:
             self.totals = compensated.totals(self.whole)

@@ -73,7 +73,7 @@ class Slots:
             self._ram[n] = copy
             self.ledger.hold("checkpoint", copy)
             return
-        self.settle()
+        self.release_written()
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="rnnbp-disk")
         self._buffers[n] = copy
@@ -114,7 +114,7 @@ class Slots:
         else:
             size, written = _size(self._shapes.pop(n)), self._disk.pop(n).result()
             self._free.setdefault(size, []).append(written.start)
-            self.settle()
+            self.release_written()
 
     def close(self) -> None:
         """Remove the file, whatever state it is in."""
@@ -122,7 +122,7 @@ class Slots:
             self._thread.shutdown(wait=True, cancel_futures=True)
         self._file.close()
 
-    def settle(self) -> None:
+    def release_written(self) -> None:
         """Let go of the buffers that have been written; at most one write waits."""
         for n in list(self._buffers):
             if n in self._disk:

@@ -121,6 +121,10 @@ class Problem:
         """The steps of chunk n."""
         return slice(n * self.chunk, min((n + 1) * self.chunk, self.steps))
 
+    def length(self, n: int) -> int:
+        """Steps in chunk n."""
+        return min((n + 1) * self.chunk, self.steps) - n * self.chunk
+
     def inputs(self, n: int, many: int = 1) -> Array:
         """x of ``many`` chunks from n on, as machine code reads it: aligned, in C order, floats in
         the model's dtype.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnbp.bptt.calibration import adopt_costs
-from rnnbp.bptt.resolve import forget_plans
+from rnnbp.bptt.known_plans import forget_plans
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array, DtypeError, escaped, first_bad, shown

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.bptt.fed import note_sequences
+from rnnbp.bptt.shape_warnings import note_sequences
 from rnnbp.graph.model_split import recurrents
 from rnnbp.numerics import Array, shown
 from rnnbp.optim import OnPlateau

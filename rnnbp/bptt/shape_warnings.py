@@ -7,6 +7,7 @@ import warnings
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.network import Network
 from rnnbp.graph.values import Block
+from rnnbp.inputs.problem import Problem
 from rnnbp.numerics import Shape
 from rnnbp.support.callers import outside
 from rnnbp.support.weak import WeakKeys
@@ -21,6 +22,17 @@ _runs: WeakKeys[Block | Network, tuple[int, int]] = WeakKeys()
 """T and B of the last run of ``bptt``, of models with time."""
 _sequences: WeakKeys[Block | Network, int] = WeakKeys()
 """T of the batch-first sequences that a model was fitted to."""
+
+
+def note_problem(problem: Problem, state: object) -> None:
+    """Warn of steps that are likely to be sequences, then take note of a run of ``bptt``.
+
+    Args:
+        state: the initial state that was passed, None for the model's own.
+    """
+    if problem.state and problem.known:
+        warn_if_one_step(problem.model, (problem.steps, *problem.x.shape), state)
+        note_run(problem.model, problem.steps, problem.batch)
 
 
 def note_run(model: Network, steps: int, batch: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,9 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.actions import Action, Advance, Load, Record, Store
-from rnnbp.bptt import stretches as module
-from rnnbp.bptt.run import Run
-from rnnbp.bptt.stretches import stretches
+from rnnbp.bptt import fused_advances as module
+from rnnbp.bptt.chunk import Chunks
+from rnnbp.bptt.fused_advances import FusedAdvances
 from rnnbp.machine import chosen
 from rnnbp.schedules import EveryK, Multistage, Revolve, ThinTapes
 
@@ -32,36 +32,40 @@ def reals(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def wanted(actions: list[Action]) -> list[tuple[int, tuple[bool, ...]]]:
-    return [(action.n, found) for action, found in stretches(iter(actions)) if found]
+def groups(actions: Iterable[Action]) -> list[tuple[int, tuple[bool, ...]]]:
+    """First chunk of each group, and which states after its chunks are stored."""
+    fused = FusedAdvances()
+    popped = [(action.n, fused.groups.pop(action.n, ())) for action in fused.find(iter(actions))]
+    assert not fused.groups  # each is there when its first action comes
+    return [(n, stored) for n, stored in popped if stored]
 
 
-def test_what_is_wanted_of_a_stretch() -> None:
-    assert [action for action, _ in stretches(EveryK(9, 2))] == list(EveryK(9, 2))
-    assert wanted(list(EveryK(5, 1))) == [(0, (True,) * 4)]
-    assert wanted(list(EveryK(6, 2))) == [(0, (False, True, False, True))]
-    assert wanted([Advance(0), Advance(1), Record(2)]) == [(0, (False, True))]
-    assert wanted([Advance(0), Store(1, "disk"), Advance(1), Advance(2)]) == [(1, (False, True))]
-    assert wanted([Advance(0), Load(0), Advance(0), Store(1), Record(1)]) == []
+def test_groups_of_advances() -> None:
+    assert list(FusedAdvances().find(EveryK(9, 2))) == list(EveryK(9, 2))
+    assert groups(list(EveryK(5, 1))) == [(0, (True,) * 4)]
+    assert groups(list(EveryK(6, 2))) == [(0, (False, True, False, True))]
+    assert groups([Advance(0), Advance(1), Record(2)]) == [(0, (False, True))]
+    assert groups([Advance(0), Store(1, "disk"), Advance(1), Advance(2)]) == [(1, (False, True))]
+    assert groups([Advance(0), Load(0), Advance(0), Store(1), Record(1)]) == []
 
 
-def test_a_long_stretch_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_group_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST", 4)
-    assert wanted(list(EveryK(7, 1))) == [(0, (True, True)), (2, (True, True)), (4, (True, True))]
-    assert wanted([Advance(n) for n in range(6)]) == [(0, (False, False, False, True)), (4, (False, True))]
+    assert groups(list(EveryK(7, 1))) == [(0, (True, True)), (2, (True, True)), (4, (True, True))]
+    assert groups([Advance(n) for n in range(6)]) == [(0, (False, False, False, True)), (4, (False, True))]
 
 
 @pytest.fixture
 def gone(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many chunks were advanced in each go."""
     found: list[int] = []
-    plain = Run._advance_all
+    plain = Chunks.advance_all
 
-    def counted(self: Run, n: int, asked: tuple[bool, ...], state: Any) -> None:
-        found.append(len(asked))
-        plain(self, n, asked, state)
+    def counted(self: Chunks, n: int, stored: tuple[bool, ...], states: Any) -> Any:
+        found.append(len(stored))
+        return plain(self, n, stored, states)
 
-    monkeypatch.setattr(Run, "_advance_all", counted)
+    monkeypatch.setattr(Chunks, "advance_all", counted)
     return found
 
 

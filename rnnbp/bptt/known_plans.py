@@ -1,0 +1,40 @@
+"""Plans of the last shapes of a model, because training plans again at every update."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from rnnbp.bptt.planner import measured_for
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.model_split import lasting
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.planning.costs import Costs
+from rnnbp.planning.plan import Plan, choose
+from rnnbp.planning.sizes import OWN, Sizes
+from rnnbp.support.memo import Recent
+from rnnbp.support.weak import WeakKeys
+
+_plans: WeakKeys[Graph | Recurrent, Recent[Any, Plan]] = WeakKeys()
+
+
+def known_plan(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None) -> Plan:
+    """Return the plan of a run; the last 64 of each model are remembered.
+
+    Args:
+        steps: T.
+        budget: bytes.
+        costs: seconds of actions; None for those that are measured.
+    """
+    key = OWN(sizes), sizes.parts.settings(), steps, budget, None if costs is None else repr(costs)
+
+    def planned() -> Plan:
+        plan = choose(sizes, steps, budget, costs or measured_for(sizes, steps, budget))
+        return replace(plan, sizes=None)  # type: ignore[arg-type]  # sizes hold the model; put back below
+
+    return replace(_plans.setdefault(lasting(sizes.model), Recent(64)).get(key, planned), sizes=sizes)
+
+
+def forget_plans(model: Graph) -> None:
+    """Plan anew for a model: other costs have been put in the place of those that were measured."""
+    _plans.forget(lasting(model))
