@@ -12,42 +12,42 @@
 
 Arrays of ``bptt`` and ``predict`` are time-first, (T, B, features); those of sources are
 batch-first. With ``checkpoint="64 MB"`` training stays within that many bytes. Each name below
-has a help of its own, as ``help(rb.bptt)``.
+has its own help, as ``help(rb.bptt)``. Modules that are not named here are internal.
 
 Networks
     Sequential, Graph          chains, and any other connection, of layers and recurrent layers
-    LSTM, GRU, RNN             recurrent layers; Options are what they take
-    Recurrent, Cell            a recurrent layer of one's own, from the layers of a step
+    LSTM, GRU, RNN             recurrent layers; Options are their common arguments
+    Recurrent, Cell            a custom recurrent layer, from the layers of one step
     Input, State, Value        the symbols that graphs and cells are written with
-Layers (within a cell too)
+Layers (within a cell too), all of them in the module layers
     Dense, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool, Dropout, LayerNorm
     Tanh, Sigmoid, ReLU, LeakyReLU, ELU, GELU, Softplus, Softmax, LogSoftmax, Identity
     Add, Subtract, Multiply, Scale, Concat, Split, Slice, Flatten, Reshape
-    Layer, Keeps, Context      a layer of one's own, what it keeps, its random numbers
-Training
-    fit, Trainer               training in one call; the loop, with snapshots to go on from
+    Layer, Keeps, Context      a custom layer, what it keeps, its random numbers
+Training, in the module train
+    fit, Trainer               training in one call; the loop, with snapshots to resume from
     Sequences, Windows         sequences, of one length or padded; long streams in windows
-    Examples, Batches, Source  data without time; loaders and generators; a source of one's own
+    Examples, Batches, Source  data without time; loaders and generators; a custom source
     evaluate, predict          loss and metrics; outputs, in evaluation mode
-    save_weights               and load_weights: safetensors files. History is the result of fit
-    losses, optim              CrossEntropy, PerStep, ...; Adam, schedules, clipping, ...
-    initializers               first values of weights
+    save_weights               and load_weights: safetensors files. fit returns a History
+    losses, optim              modules: CrossEntropy, PerStep, ...; Adam, clipping, ...
+    initializers               module: first values of weights
 Gradients, and what they cost
     bptt, backprop             loss and Gradients of a sequence, or of a batch without time
     plan, forecast             a Plan, the fastest within a budget; a Forecast of bytes
     calibrate, Costs, Stats    seconds of actions, measured; what a run took
-    schedules, actions         what is kept and what is run again; simulate runs one on numbers
-    compare, memory            recompute against cache, as tables and pictures; bytes of a block
-    explain, Explanation       how the compiler runs a cell; model.summary() is of a model
-    check_grads                gradients against complex steps or differences
-    Backend, release_memory    what runs cells; memory that a run left for the next like it
+    schedules, actions         modules: what is kept and what is run again; simulate checks one
+    compare, memory            modules: recompute against cache, in pictures; bytes of a block
+    explain, Explanation       the code of a cell; model.summary() describes a model
+    check_grads                compares gradients with complex steps or differences
+    Backend, release_memory    how cells are run; memory that a run left for the next
 Errors
     ShapeError, DtypeError, BudgetError, ScheduleError, StorageError, GradientError
 """
 
 from typing import TYPE_CHECKING
 
-from rnnbp import actions, compare, initializers, losses, memory, optim, schedules
+from rnnbp import actions, compare, initializers, layers, losses, memory, optim, schedules, train
 from rnnbp.bptt import (
     Backend,
     BudgetError,
@@ -140,6 +140,7 @@ __all__ = [
     "fit",
     "forecast",
     "initializers",
+    "layers",
     "load_weights",
     "losses",
     "memory",
@@ -150,14 +151,13 @@ __all__ = [
     "save_weights",
     "schedules",
     "simulate",
+    "train",
     *_layers,
 ]
 
 
 def __dir__() -> list[str]:
-    """All names; to ``help(rnnbp)`` none, which would print every class in full after the page
-    above.
-    """
+    """All names; none for ``help(rnnbp)``, which would print every class in full after the page."""
     return [] if helping.asked() else sorted(globals())
 
 

@@ -1,5 +1,12 @@
-"""The actions of a schedule: pure data. A chunk is numbered by n, from 0 to the number of chunks
-less one.
+"""The actions of a schedule: pure data. Chunks are numbered from 0 to the number of chunks less
+one.
+
+>>> import rnnbp as rb
+>>> from rnnbp.actions import Advance, Backward, Drop, Load, Record, Store
+>>> to_the_end = [Store(0), Advance(0), Record(1), Backward(1)]
+>>> again = [Load(0), Drop(0), Record(0), Backward(0)]
+>>> rb.simulate(to_the_end + again, chunks=2).chunks
+2
 """
 
 from __future__ import annotations
@@ -7,14 +14,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+__all__ = [
+    "TIERS",
+    "Action",
+    "Advance",
+    "Backward",
+    "Drop",
+    "Keep",
+    "Load",
+    "Rebuild",
+    "Record",
+    "Store",
+    "Tier",
+]
+
 Tier: TypeAlias = Literal["ram", "disk"]
 TIERS: tuple[Tier, ...] = ("ram", "disk")
 
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """Run chunk n and keep only the state that it ends in. What does not feed the state
-    is skipped.
+    """Run chunk n and keep only the state at its end. What does not feed the state is skipped.
+
+    Args:
+        n: the chunk.
     """
 
     n: int
@@ -22,22 +45,33 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Run chunk n and keep its tape."""
+    """Run chunk n and keep its tape.
+
+    Args:
+        n: the chunk.
+    """
 
     n: int
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Run chunk n and keep its thin tape, which is the states of its steps."""
+    """Run chunk n and keep its thin tape, which is the states of its steps.
+
+    Args:
+        n: the chunk.
+    """
 
     n: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """The thin tape of chunk n becomes its tape, all steps at once. The present state stays as it
+    """Turn the thin tape of chunk n into its tape, all steps at once. The present state stays as it
     is.
+
+    Args:
+        n: the chunk.
     """
 
     n: int
@@ -45,7 +79,12 @@ class Rebuild:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Store:
-    """Keep the present state, which enters chunk n, as a checkpoint in a slot."""
+    """Keep the present state, which enters chunk n, as a checkpoint in a slot.
+
+    Args:
+        n: the chunk.
+        tier: "ram" or "disk", where the slot is.
+    """
 
     n: int
     tier: Tier = "ram"
@@ -59,7 +98,10 @@ class Load:
     """Make the state entering chunk n the present state.
 
     It is read from a slot of n, or from the tape or thin tape of chunk n, which it enters, or of
-    chunk n - 1, which ends in it: from RAM where one of them is there. What it is read from stays.
+    chunk n - 1, which ends in it; from RAM if one of them is there. The source stays.
+
+    Args:
+        n: the chunk.
     """
 
     n: int
@@ -67,14 +109,22 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Release the slot of the checkpoint entering chunk n."""
+    """Release the slot of the checkpoint entering chunk n.
+
+    Args:
+        n: the chunk.
+    """
 
     n: int
 
 
 @dataclass(frozen=True, slots=True)
 class Backward:
-    """Loss and deltas of chunk n, then its parameter gradients; frees its tape."""
+    """Compute loss and deltas of chunk n, then its parameter gradients; frees its tape.
+
+    Args:
+        n: the chunk.
+    """
 
     n: int
 

@@ -26,6 +26,8 @@ from rnnbp.support.nearest import hint, nearest
 from rnnbp.wording.attributes import refusing
 from rnnbp.wording.other_initializers import ours
 
+__all__ = ["NAMED", "constant", "glorot", "he", "orthogonal", "uniform"]
+
 Initializer: TypeAlias = Callable[[np.random.Generator, Shape], Array]
 InitializerLike: TypeAlias = Initializer | str | float
 
@@ -39,8 +41,15 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 def constant(value: float) -> Initializer:
-    """An initializer that sets every element to ``value``. Raises TypeError or ValueError unless it
-    is a finite number.
+    """An initializer that sets every element to one value.
+
+    Args:
+        value: a finite number.
+
+    Returns:
+        A function ``(rng, shape) -> float64 array``.
+
+    Raises TypeError or ValueError unless ``value`` is a finite number.
 
     >>> import rnnbp as rb
     >>> rb.Dense(3, 2, bias_init=rb.initializers.constant(1)).params["bias"].tolist()
@@ -55,6 +64,9 @@ def uniform(limit: float | None = None) -> Initializer:
 
     Args:
         limit: ≥ 0; None for 1/√fan_in (LeCun et al. 1998, "Efficient BackProp").
+
+    Returns:
+        A function ``(rng, shape) -> float64 array``.
 
     >>> import rnnbp as rb
     >>> weight = rb.Dense(3, 2, weight_init=rb.initializers.uniform(0.1)).params["weight"]
@@ -72,13 +84,37 @@ def uniform(limit: float | None = None) -> Initializer:
 
 
 def glorot(rng: np.random.Generator, shape: Shape) -> Array:
-    """U(±√(6/(fan_in + fan_out))) (Glorot & Bengio 2010, eq. 16)."""
+    """U(±√(6/(fan_in + fan_out))) (Glorot & Bengio 2010, eq. 16).
+
+    Args:
+        rng: a NumPy Generator.
+        shape: (n_out, n_in, *kernel).
+
+    Returns:
+        A float64 array of ``shape``.
+
+    >>> import rnnbp as rb
+    >>> bool(abs(rb.Dense(4, 2, weight_init=rb.initializers.glorot).params["weight"]).max() <= 1)
+    True
+    """
     bound = math.sqrt(6 / sum(fans(shape)))
     return rng.uniform(-bound, bound, shape)
 
 
 def he(rng: np.random.Generator, shape: Shape) -> Array:
-    """N(0, 2/fan_in), for ReLU (He et al. 2015, eq. 10)."""
+    """N(0, 2/fan_in), for ReLU (He et al. 2015, eq. 10).
+
+    Args:
+        rng: a NumPy Generator.
+        shape: (n_out, n_in, *kernel).
+
+    Returns:
+        A float64 array of ``shape``.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.initializers.he(np.random.default_rng(0), (200, 50)).std().round(1)
+    np.float64(0.2)
+    """
     return rng.normal(0.0, math.sqrt(2 / fans(shape)[0]), shape)
 
 
@@ -87,6 +123,18 @@ def orthogonal(rng: np.random.Generator, shape: Shape) -> Array:
     one.
 
     A matrix of k stacked gates, (k·n, n), is drawn gate by gate, so that each gate is orthogonal.
+
+    Args:
+        rng: a NumPy Generator.
+        shape: (n_out, n_in, *kernel).
+
+    Returns:
+        A float64 array of ``shape``.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> w = rb.initializers.orthogonal(np.random.default_rng(0), (2, 3))
+    >>> bool(np.allclose(w @ w.T, np.eye(2)))
+    True
     """
     rows, columns = shape[0], math.prod(shape[1:])
     if rows > columns and rows % columns == 0:
@@ -177,4 +225,4 @@ def _function(how: InitializerLike, place: str) -> Initializer:
 
 
 if not TYPE_CHECKING:  # which says itself what there is
-    __getattr__ = refusing("rnnbp.initializers", ["constant", "glorot", "he", "orthogonal", "uniform"])
+    __getattr__ = refusing("rnnbp.initializers", __all__)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import pydoc
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,17 +35,6 @@ def test_names_are_there_for_whoever_else_asks() -> None:
     found: dict[str, object] = {}
     exec("from rnnbp import *", found)
     assert set(rb.__all__) == set(found) - {"__builtins__"}
-
-
-ROOT = Path(rb.__file__).parent
-WITH_EXAMPLES = sorted(path for path in ROOT.rglob("*.py") if "    >>> " in path.read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_examples_run(path: Path) -> None:
-    parts = path.relative_to(ROOT.parent).with_suffix("").parts
-    found = doctest.testmod(importlib.import_module(".".join(parts).removesuffix(".__init__")))
-    assert found.failed == 0 < found.attempted
 
 
 @pytest.mark.parametrize(

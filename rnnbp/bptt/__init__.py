@@ -1,4 +1,4 @@
-"""Backpropagation through time: runs a schedule over a model, chunk by chunk."""
+"""Internal: backpropagation through time: runs a schedule over a model, chunk by chunk."""
 
 from rnnbp.bptt.calibration import calibrate
 from rnnbp.bptt.engine import bptt

@@ -1,0 +1,1 @@
+"""Internal: the commands train, sample, plan and compare."""

@@ -29,11 +29,10 @@ def save(comparison: Comparison, folder: str | os.PathLike[str], *, html: bool =
     Raises StorageError.
 
     >>> import tempfile, numpy as np, rnnbp as rb
-    >>> x = np.zeros((8, 2, 1), np.float32)
+    >>> x, target = np.zeros((8, 2, 1), np.float32), np.zeros((8, 2, 2), np.float32)
     >>> model, loss = rb.Sequential(rb.RNN(1, 2)), rb.losses.MeanSquaredError()
-    >>> found = rb.compare.sweep(
-    ...     model, x, np.zeros((8, 2, 2)), loss, shares=[100], schedules=["all"], chunk=4, repeats=1
-    ... )
+    >>> how = {"shares": [100], "schedules": ["all"], "chunk": 4, "repeats": 1}
+    >>> found = rb.compare.sweep(model, x, target, loss, **how)
     >>> [path.name for path in rb.compare.save(found, tempfile.mkdtemp())][:2]
     ['compare.csv', 'compare.json']
     """

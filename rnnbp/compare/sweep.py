@@ -44,22 +44,33 @@ def sweep(
     seed: int = 0,
     progress: bool | None = False,
 ) -> Comparison:
-    """Run every schedule under every budget, each with the parameters and chunks that are fastest
-    by forecast.
+    """Run every schedule under every budget, each with the parameters and chunks predicted to be
+    fastest.
 
     Args:
         model, x, target, loss, seed: as ``bptt`` takes them; x is copied to C order and the model's
             dtype.
         shares: budgets in percent of the bytes of full caching in chunks of ``chunk``, by default
-            32: of arrays alone, where the budget of ``plan`` has room for Python's objects too.
+            32: of arrays alone, while the budget of ``plan`` has room for Python's objects too.
         schedules: names out of ``SCHEDULES``.
         chunk: steps in a chunk, for all schedules but the planner's; None lets each choose.
-        repeats: timed runs of each schedule, in alternation with full caching.
-        progress: a bar of the runs on stderr; None shows it on a terminal and in a notebook only.
+        repeats: timed runs of each schedule, alternated with full caching.
+        progress: True for a progress bar on stderr; None shows it on a terminal and in a notebook
+            only.
 
-    A schedule that is predicted to take over 20 times as long as full caching is left out.
-    Raises BudgetError where nothing fits, ValueError or TypeError for options that cannot be, and
-    what ``bptt`` raises.
+    Returns:
+        A ``Comparison``. A schedule that is predicted to take over 20 times as long as full caching
+        is left out.
+
+    Raises BudgetError if nothing fits, ValueError or TypeError for impossible options, and what
+    ``bptt`` raises.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x, target = np.zeros((8, 2, 1), np.float32), np.zeros((8, 2, 2), np.float32)
+    >>> model, loss = rb.Sequential(rb.RNN(1, 2)), rb.losses.MeanSquaredError()
+    >>> how = {"shares": [100], "schedules": ["all"], "chunk": 4, "repeats": 1}
+    >>> [row.choice.name for row in rb.compare.sweep(model, x, target, loss, **how).rows]
+    ['all']
     """
     shares, schedules = _checked(shares, schedules)
     repeats = positive_int("sweep: repeats", repeats)

@@ -44,8 +44,12 @@ class Held:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The drawing of a schedule: its lines in order, what is held, and the steps run in all,
-    forward and back.
+    """The drawing of a schedule.
+
+    Attributes:
+        lines: what is run, in order.
+        held: tapes and checkpoints, from when to when.
+        length: steps run in all, forward and back.
     """
 
     lines: tuple[Line, ...]
@@ -59,8 +63,19 @@ class Timeline:
 
 
 def timeline(schedule: Iterable[Action], steps: int, chunk: int = 1) -> Timeline:
-    """The drawing of a legal schedule over T = ``steps`` steps in chunks of ``chunk``; ``simulate``
-    checks legality.
+    """The drawing of a legal schedule; ``simulate`` checks legality.
+
+    Args:
+        schedule: actions.
+        steps: T.
+        chunk: steps in a chunk.
+
+    Returns:
+        A ``Timeline``.
+
+    >>> import rnnbp as rb
+    >>> rb.compare.timeline(rb.schedules.Revolve(4, 2), steps=4)
+    Timeline: 10 lines, 6 things held, 12 steps run in all
     """
     drawing = _Drawing(steps, chunk)
     for action in schedule:

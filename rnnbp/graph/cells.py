@@ -29,7 +29,8 @@ class Options(TypedDict, total=False):
 
     bias: False for no biases; True by default.
     initial: "zeros", or "learned", for an initial state that is a parameter.
-    input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the state,
+    input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
+    state,
         and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as PyTorch's.
     dtype: "float32", the default, or "float64".
     rng: a seed or a NumPy Generator; fresh numbers by default.
@@ -55,17 +56,40 @@ class Options(TypedDict, total=False):
 def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Options]) -> Recurrent:  # noqa: N802
     """h′ = f(W_ih x + b_ih + W_hh h + b_hh), f tanh or relu (Elman 1990). Output h′.
 
-    Options: bias, initial, input_init, recurrent_init, bias_init, dtype, rng and name; help(rnnbp.Options).
+    Args:
+        n_in: features of x.
+        n: units.
+        activation: "tanh" or "relu".
+        bias: False for no biases; True by default.
+        initial: "zeros", the default, or "learned" for an initial state that is a parameter.
+        input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
+            state, and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as
+            PyTorch's.
+        dtype: "float32", the default, or "float64".
+        rng: a seed or a NumPy Generator; fresh random numbers by default.
+        name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
+
+    From ``bias`` on they are ``**options``, in help(rnnbp.Options) with their types.
+
+    Returns:
+        A Recurrent, a layer.
 
     Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
 
-    Weights of PyTorch's nn.RNN, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()`` for each
-    ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential names begin with a place, "0.",
-    or with ``name``). ``load_weights`` reads a safetensors file of theirs.
-    Of Keras's and TensorFlow's SimpleRNN, with ``model`` the layer of this library and ``layer`` theirs::
+    >>> import numpy as np, rnnbp as rb
+    >>> y, (h,) = rb.predict(rb.RNN(3, 4, rng=0), np.zeros((7, 2, 3), "float32"))
+    >>> y.shape, h[0].shape
+    ((7, 2, 4), (2, 4))
+
+    Weights of PyTorch's nn.RNN, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()``
+    for each ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential
+    names begin with an index, "0.", or with ``name``). ``load_weights`` reads a safetensors file of
+    PyTorch. Weights of Keras's and TensorFlow's SimpleRNN, with ``model`` the layer here and
+    ``layer`` theirs::
 
         kernel, recurrent, bias = layer.get_weights()
-        new = {"weight_ih": kernel.T, "weight_hh": recurrent.T, "bias_ih": bias, "bias_hh": 0 * bias}
+        new = {"weight_ih": kernel.T, "weight_hh": recurrent.T}
+        new |= {"bias_ih": bias, "bias_hh": 0 * bias}
         for name, p in model.params.items():
             p[...] = new[name]
     """
@@ -84,21 +108,44 @@ def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Option
 def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Options]) -> Recurrent:  # noqa: N802
     """Long short-term memory with a forget gate (Hochreiter & Schmidhuber 1997; Gers et al. 2000).
 
-    i, f, o = σ(W x + U h + b), g = tanh(W x + U h + b); c′ = f ⊙ c + i ⊙ g; h′ = o ⊙ tanh(c′). Output h′.
-    Gates are stacked in the order i, f, g, o. ``forget_bias`` is added to f's ``bias_ih``: 1 or more for
-    long dependencies (Jozefowicz et al. 2015).
+    i, f, o = σ(W x + U h + b), g = tanh(W x + U h + b); c′ = f ⊙ c + i ⊙ g; h′ = o ⊙ tanh(c′).
+    Output h′. Gates are stacked in the order i, f, g, o.
 
-    Options: bias, initial, input_init, recurrent_init, bias_init, dtype, rng and name; help(rnnbp.Options).
+    Args:
+        n_in: features of x.
+        n: units.
+        forget_bias: added to f's ``bias_ih``: 1 or more for long dependencies (Jozefowicz et al.
+            2015).
+        bias: False for no biases; True by default.
+        initial: "zeros", the default, or "learned" for an initial state that is a parameter.
+        input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
+            state, and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as
+            PyTorch's.
+        dtype: "float32", the default, or "float64".
+        rng: a seed or a NumPy Generator; fresh random numbers by default.
+        name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
+
+    From ``bias`` on they are ``**options``, in help(rnnbp.Options) with their types.
+
+    Returns:
+        A Recurrent, a layer.
 
     Shapes: x (T, B, n_in) → y (T, B, n), state (h, c), each (B, n).
 
-    Weights of PyTorch's nn.LSTM, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()`` for each
-    ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential names begin with a place, "0.",
-    or with ``name``). ``load_weights`` reads a safetensors file of theirs.
-    Of Keras's and TensorFlow's LSTM, with ``model`` the layer of this library and ``layer`` theirs::
+    >>> import numpy as np, rnnbp as rb
+    >>> y, ((h, c),) = rb.predict(rb.LSTM(3, 4, rng=0), np.zeros((7, 2, 3), "float32"))
+    >>> y.shape, h.shape, c.shape
+    ((7, 2, 4), (2, 4), (2, 4))
+
+    Weights of PyTorch's nn.LSTM, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()``
+    for each ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential
+    names begin with an index, "0.", or with ``name``). ``load_weights`` reads a safetensors file of
+    PyTorch. Weights of Keras's and TensorFlow's LSTM, with ``model`` the layer here and ``layer``
+    theirs::
 
         kernel, recurrent, bias = layer.get_weights()
-        new = {"weight_ih": kernel.T, "weight_hh": recurrent.T, "bias_ih": bias, "bias_hh": 0 * bias}
+        new = {"weight_ih": kernel.T, "weight_hh": recurrent.T}
+        new |= {"bias_ih": bias, "bias_hh": 0 * bias}
         for name, p in model.params.items():
             p[...] = new[name]
     """
@@ -117,26 +164,51 @@ def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Optio
 
 @takes(*Options.__annotations__)
 def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Options]) -> Recurrent:  # noqa: N802
-    """Gated recurrent unit (Cho et al. 2014): r, z = σ(W x + b + U h + b′), h′ = (1 − z) ⊙ m + z ⊙ h.
+    """Gated recurrent unit (Cho et al. 2014): r, z = σ(W x + b + U h + b′), h′ = (1 − z) ⊙ m + z ⊙
+    h.
 
-    With ``reset_after``, as PyTorch and cuDNN: m = tanh(W x + b + r ⊙ (U h + b′)), gates stacked r, z, m.
-    Without, as the paper: m = tanh(W x + b + U (r ⊙ h) + b′); ``weight_hh`` (2n, n) then holds r and z,
-    ``weight_hm`` (n, n) m. Output h′.
+    Output h′. With ``reset_after``, as PyTorch and cuDNN: m = tanh(W x + b + r ⊙ (U h + b′)), gates
+    stacked r, z, m. Without, as the paper: m = tanh(W x + b + U (r ⊙ h) + b′); ``weight_hh`` (2n,
+    n) then holds r and z, ``weight_hm`` (n, n) m.
 
-    Options: bias, initial, input_init, recurrent_init, bias_init, dtype, rng and name; help(rnnbp.Options).
+    Args:
+        n_in: features of x.
+        n: units.
+        reset_after: where the reset gate acts, see above.
+        bias: False for no biases; True by default.
+        initial: "zeros", the default, or "learned" for an initial state that is a parameter.
+        input_init, recurrent_init, bias_init: initializers of the weights from x, of those from the
+            state, and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as
+            PyTorch's.
+        dtype: "float32", the default, or "float64".
+        rng: a seed or a NumPy Generator; fresh random numbers by default.
+        name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
+
+    From ``bias`` on they are ``**options``, in help(rnnbp.Options) with their types.
+
+    Returns:
+        A Recurrent, a layer.
 
     Shapes: x (T, B, n_in) → y (T, B, n), state (h,), h (B, n).
 
-    Weights of PyTorch's nn.GRU, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()`` for each
-    ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential names begin with a place, "0.",
-    or with ``name``). ``load_weights`` reads a safetensors file of theirs.
-    Of Keras's and TensorFlow's GRU, with ``model`` the layer of this library and ``layer`` theirs::
+    >>> import numpy as np, rnnbp as rb
+    >>> y, (h,) = rb.predict(rb.GRU(3, 4, rng=0), np.zeros((7, 2, 3), "float32"))
+    >>> y.shape, h[0].shape
+    ((7, 2, 4), (2, 4))
+
+    Weights of PyTorch's nn.GRU, one layer: ``p[...] = theirs.state_dict()[name + "_l0"].numpy()``
+    for each ``name, p`` in ``model.params.items()`` (``_l1`` is the next layer; in a Sequential
+    names begin with an index, "0.", or with ``name``). ``load_weights`` reads a safetensors file of
+    PyTorch. Weights of Keras's and TensorFlow's GRU, with ``model`` the layer here and ``layer``
+    theirs::
 
         kernel, recurrent, bias = layer.get_weights()
         n = len(recurrent)
         order = np.r_[n : 2 * n, :n, 2 * n : 3 * n]  # their gates z, r, h
-        of_x, of_h = bias[:, order] if bias.ndim == 2 else (bias[order], np.zeros(3 * n))  # reset_after=False has one
-        new = {"weight_ih": kernel.T[order], "weight_hh": recurrent.T[order], "bias_ih": of_x, "bias_hh": of_h}
+        one = bias.ndim == 1  # as with reset_after=False
+        of_x, of_h = (bias[order], np.zeros(3 * n)) if one else bias[:, order]
+        new = {"weight_ih": kernel.T[order], "weight_hh": recurrent.T[order]}
+        new |= {"bias_ih": of_x, "bias_hh": of_h}
         new |= {"weight_hm": new["weight_hh"][2 * n :], "bias_hm": of_h[2 * n :]}
         for name, p in model.params.items():
             p[...] = new[name][: len(p)]
@@ -157,7 +229,9 @@ def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Option
 
 
 class _Projections:
-    """Builds the affine layers of a cell of n units from its options, and the Recurrent around it."""
+    """Builds the affine layers of a cell of n units from its options, and the Recurrent
+    around it.
+    """
 
     def __init__(self, cell: str, n_in: int, n: int, options: Options) -> None:
         self.name = f"{cell}({positive_int(f'{cell}: n_in', n_in)}, {positive_int(f'{cell}: n', n)})"

@@ -1,4 +1,4 @@
-"""Machine code: its text, its compiler, its threads, and functions for what lies outside cells."""
+"""Internal: machine code: its text, its compiler, its threads, and functions for what lies outside cells."""
 
 from __future__ import annotations
 

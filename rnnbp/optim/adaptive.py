@@ -37,7 +37,7 @@ class Adagrad(Squaring):
         eps: ε > 0.
         groups: options of some parameters, by pattern of names, as
             ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
+        frozen: patterns of names that are not updated, as ``"lstm.*"``; see
             help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
@@ -104,7 +104,7 @@ class RMSProp(Squaring):
         weight_decay: λ ≥ 0, an L2 penalty.
         groups: options of some parameters, by pattern of names, as
             ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
+        frozen: patterns of names that are not updated, as ``"lstm.*"``; see
             help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
@@ -241,7 +241,7 @@ class Adam(_Adam):
         weight_decay: λ ≥ 0, an L2 penalty.
         groups: options of some parameters, by pattern of names, as
             ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
+        frozen: patterns of names that are not updated, as ``"lstm.*"``; see
             help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.
@@ -288,7 +288,7 @@ class AdamW(_Adam):
         weight_decay: λ ≥ 0.
         groups: options of some parameters, by pattern of names, as
             ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
+        frozen: patterns of names that are not updated, as ``"lstm.*"``; see
             help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.

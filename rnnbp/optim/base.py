@@ -38,7 +38,7 @@ class Optimizer(Named, Hyperparameters, ABC):
             option the last matching pattern counts. A number as ``learning_rate`` keeps its ratio
             to the optimiser's initial one, whatever rate a step has; a function of the step is the
             group's own rate.
-        frozen: patterns of the names that are not updated. They take no bytes here; ``step``
+        frozen: patterns of names that are not updated. They take no bytes here; ``step``
             ignores their gradients, and a ``Trainer`` leaves them out of clipping.
 
     Slots have their parameter's shape and dtype. Formulas are PyTorch's. ``learning_rate`` may be

@@ -99,7 +99,7 @@ def lbfgs(
         loss_tolerance: the search ends when an iteration lowers the loss by less than this part of
             it.
         max_evaluations: calls of ``closure`` at most.
-        frozen: patterns of the names that are not updated; the closure may return their gradients.
+        frozen: patterns of names that are not updated; the closure may return their gradients.
 
     Returns:
         An ``LBFGSResult``.

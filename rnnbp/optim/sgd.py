@@ -33,7 +33,7 @@ class SGD(Optimizer):
         nesterov: True for Nesterov's form, which needs momentum.
         groups: options of some parameters, by pattern of names, as
             ``{"*bias*": {"weight_decay": 0.0}}``.
-        frozen: patterns of the names that are not updated, as ``"lstm.*"``; see
+        frozen: patterns of names that are not updated, as ``"lstm.*"``; see
             help(rnnbp.optim.Optimizer).
 
     Raises ValueError for a value out of its range.

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and read so that a file decides neither memory nor time."""
+"""Internal: files, written whole or not at all, and read within limits on memory and time."""
 
 from rnnbp.numerics import StorageError
 from rnnbp.storage.atomic import remove_leftovers, replacing, sync_folder, write_all, write_atomic

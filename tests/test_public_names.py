@@ -1,0 +1,72 @@
+"""What is public: a name that is added by accident, or goes, fails here by name."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import rnnbp as rb
+
+FUNCTIONS = """
+    backprop bptt calibrate check_grads evaluate explain fit forecast load_weights plan predict release_memory
+    save_weights simulate
+"""
+CLASSES = """
+    Backend Batches Cell Context Costs Examples Explanation Forecast GRU Gradients Graph History Input LSTM Options
+    Plan RNN Recurrent Sequences Sequential Source State Stats Trainer Value Windows
+"""
+ERRORS = "BudgetError DtypeError GradientError ScheduleError ShapeError StorageError"
+MODULES = "actions compare initializers layers losses memory optim schedules train"
+LAYERS = """
+    Add AvgPool Concat Conv1D Conv2D Dense Dropout ELU Embedding Flatten GELU Identity Keeps Layer LayerNorm LeakyReLU
+    LogSoftmax MaxPool Multiply OneHot ReLU Reshape Scale Sigmoid Slice Softmax Softplus Split Subtract Tanh
+"""
+SURFACE = {
+    rb: f"{FUNCTIONS} {CLASSES} {ERRORS} {MODULES} {LAYERS}",
+    rb.actions: "Action Advance Backward Drop Keep Load Rebuild Record Store TIERS Tier",
+    rb.compare: "Comparison LeftOut Row SCHEDULES SHARES Timeline save sweep timeline",
+    rb.initializers: "NAMED constant glorot he orthogonal uniform",
+    rb.layers: LAYERS,
+    rb.losses: """
+        BinaryCrossEntropy CrossEntropy Elementwise Huber Loss MeanAbsoluteError MeanSquaredError PerStep WholeSequence
+    """,
+    rb.memory: "HighWater Used high_water measure",
+    rb.optim: """
+        Adagrad Adam AdamW Constant Cosine LBFGSResult OnPlateau Optimizer RMSProp SGD Schedule StepDecay WarmUp
+        clip_norm clip_value lbfgs
+    """,
+    rb.schedules: """
+        All DiskRevolve EveryK Foreign HSM ISM MSM Multistage NAMED Online Optimal Revolve ScheduleLike Sqrt Streamed
+        Sweep ThinTapes Unsized check_counts resized resolve sweep thin
+    """,
+    rb.train: """
+        Batch Batches Event Examples History Sequences Source Trainer Windows evaluate fit load_weights predict
+        save_weights
+    """,
+}
+"""The names of every public module."""
+PACKAGES = sorted(path.parent for path in Path(rb.__file__).parent.rglob("*/__init__.py"))
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("module", SURFACE, ids=lambda module: module.__name__)
+def test_public_names_are_those_of_the_list(module: ModuleType) -> None:
+    assert sorted(module.__all__) == sorted(SURFACE[module].split())
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.quick
+def test_the_top_level_holds_what_a_script_needs() -> None:
+    """Layers live in ``rb.layers``, and are reachable at the top too."""
+    assert len(f"{FUNCTIONS} {CLASSES}".split()) <= 40
+    assert all(getattr(rb, name) is getattr(rb.layers, name) for name in LAYERS.split())
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=lambda path: path.name)
+def test_a_package_is_public_or_says_that_it_is_internal(path: Path) -> None:
+    name = ".".join(path.relative_to(Path(rb.__file__).parent.parent).parts)
+    public = name.removeprefix("rnnbp.") in MODULES.split()
+    assert (importlib.import_module(name).__doc__ or "").startswith("Internal: ") is not public
