@@ -17,6 +17,7 @@ import numpy as np
 
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Array, Shape, address
+from rnnbp.support.prepared import Prepared
 
 LARGER = 4
 """This many times larger than a brief array a block for it may be."""
@@ -45,7 +46,7 @@ class Reuse:
         self.key = None if tracemalloc.is_tracing() else key
         self.ledger = Ledger()
         self._limit, self._kit = 0, dict[int, Any]()
-        self._owner: ref[Any] | None = None
+        self._owner: ref[Prepared] | None = None
         self._free: defaultdict[int, list[memoryview]] = defaultdict(list)
         self._lent: dict[int, _Lent] = {}
         self._ended: list[_Lent] = []
@@ -133,12 +134,12 @@ class Reuse:
         """Begin a run, with its ledger."""
         self.ledger, ledger.grown = ledger, self.grown
 
-    def end(self, kit: Any = None, model: Any = None, nbytes: int = 0, later: int = 0) -> None:
+    def end(self, kit: Any = None, owner: Prepared | None = None, nbytes: int = 0, later: int = 0) -> None:
         """End the run: leave its memory to the next.
 
         Args:
             kit: what a next run of the same model may use again, or None.
-            model: the owner of the kit.
+            owner: what is remembered of that model, with which the kit goes.
             nbytes: bytes of the kit.
             later: the part of these bytes that the ledger of a run counts only from some point on.
         """
@@ -148,12 +149,12 @@ class Reuse:
             self._collect()
             self.keep(self._room() - nbytes)
             self._kit[0], self.later = kit, later
-            self._owner = ref(model, partial(self._kit.pop, 0))  # the kit goes with the model, without code in Python
+            self._owner = None if owner is None else ref(owner, partial(self._kit.pop, 0))  # without code in Python
             _last[:] = [self]
 
-    def kit(self, model: Any) -> Any:
+    def kit(self, owner: Prepared) -> Any:
         """What the last run left, if it was of this model; returned once."""
-        found = self._kit.pop(0, None) if self._owner is not None and self._owner() is model else None
+        found = self._kit.pop(0, None) if self._owner is not None and self._owner() is owner else None
         self._kit.clear()
         self.later = 0 if found is None else self.later
         return found

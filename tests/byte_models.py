@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import rnnbp as rb
-from rnnbp.layers.base import Keeps, Scratch
+from rnnbp.layers.declared import Keeps, Scratch
 from tests import models
 
 Array = np.ndarray

@@ -29,6 +29,7 @@ from rnnbp.runners.refused import by_numpy_where_refused
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import PathLike
 from rnnbp.support.ieee import ieee
+from rnnbp.support.prepared import prepared
 from rnnbp.wording.arguments import takes
 
 
@@ -147,13 +148,13 @@ def _run(
     if problem.state and (lost := lost_rows(problem.x)):
         result = replace(result, lost=lost)
     program, tables = run.sizes.program(problem.chunk), sum(run.tables.values())
-    memory.end(chunks.rest(), lasting(problem.model), program + tables, tables)
+    memory.end(chunks.rest(), prepared(lasting(problem.model)), program + tables, tables)
     return result
 
 
 def _chunks(problem: Problem, memory: Reuse, seed: int) -> Chunks:
     """Those that the last run has left, where it was of this kind; else new ones."""
-    found: Chunks | None = memory.kit(lasting(problem.model))
+    found: Chunks | None = memory.kit(prepared(lasting(problem.model)))
     if found is None:
         return Chunks(problem, seed=seed, training=problem.training, memory=memory)
     found.begin(problem, seed=seed, training=problem.training)

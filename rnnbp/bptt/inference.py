@@ -33,6 +33,7 @@ from rnnbp.runners.refused import by_numpy_where_refused
 from rnnbp.storage import PathLike
 from rnnbp.support import bars
 from rnnbp.support.ieee import ieee
+from rnnbp.support.prepared import prepared
 from rnnbp.wording.arguments import takes
 
 OPTIONS = tuple(inspect.signature(bptt).parameters)
@@ -119,7 +120,7 @@ def _outputs(
             y[rows] = found[at[rows] - start, rows]
         if bar is not None:
             bar.update(len(found))
-    memory.end(chunks.rest(), lasting(problem.model))
+    memory.end(chunks.rest(), prepared(lasting(problem.model)))
     return y, present
 
 
@@ -136,7 +137,7 @@ def last_steps(mask: Array) -> Array:
 def _prepared(problem: Problem, seed: int = 0) -> tuple[Reuse, Chunks]:
     """What the last run has left, if it was of this kind, with weights as they are now; else new."""
     memory = reuse(("forward", problem.kind) if problem.known else None)
-    found: Chunks | None = memory.kit(lasting(problem.model))
+    found: Chunks | None = memory.kit(prepared(lasting(problem.model)))
     if found is None:
         return memory, Chunks(problem, seed=seed, training=problem.training)
     found.begin(problem, seed=seed, training=problem.training)
@@ -210,7 +211,7 @@ def evaluated(
         if whole is not None:
             value.add(float(losses.value_of_all(whole)))
         objective.end()
-        memory.end(chunks.rest(), lasting(problem.model))
+        memory.end(chunks.rest(), prepared(lasting(problem.model)))
     return float(value.value), present, lost_rows(problem.x) if problem.state else ()
 
 

@@ -13,9 +13,9 @@ from rnnbp.planning.costs import Costs
 from rnnbp.planning.plan import Plan, choose
 from rnnbp.planning.sizes import OWN, Sizes
 from rnnbp.support.memo import Recent
-from rnnbp.support.weak import WeakKeys
+from rnnbp.support.prepared import Remembered
 
-_plans: WeakKeys[Graph | Recurrent, Recent[Any, Plan]] = WeakKeys()
+_plans = Remembered[Graph | Recurrent, Recent[Any, Plan]](lambda model: Recent(64))
 
 
 def known_plan(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None) -> Plan:
@@ -26,13 +26,13 @@ def known_plan(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None
         budget: bytes.
         costs: seconds of actions; None for those that are measured.
     """
-    key = OWN(sizes), sizes.parts.settings(), steps, budget, None if costs is None else repr(costs)
+    key = OWN(sizes), steps, budget, None if costs is None else repr(costs)
 
     def planned() -> Plan:
         plan = choose(sizes, steps, budget, costs or measured_for(sizes, steps, budget))
         return replace(plan, sizes=None)  # type: ignore[arg-type]  # sizes hold the model; put back below
 
-    return replace(_plans.setdefault(lasting(sizes.model), Recent(64)).get(key, planned), sizes=sizes)
+    return replace(_plans.of(lasting(sizes.model)).get(key, planned), sizes=sizes)
 
 
 def forget_plans(model: Graph) -> None:

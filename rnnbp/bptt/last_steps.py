@@ -18,9 +18,9 @@ from rnnbp.numerics import Array
 from rnnbp.rng import Context
 from rnnbp.runners.interpreter.run import Accumulator, Interpreter
 from rnnbp.runners.tapes import ProgramTape, States
-from rnnbp.support.weak import WeakKeys
+from rnnbp.support.prepared import Remembered
 
-_known: WeakKeys[Cell, dict[tuple[bool, ...], int]] = WeakKeys()
+_known = Remembered[Cell, dict[tuple[bool, ...], int]](lambda cell: {})
 """By cell, the answers of ``late_steps``."""
 
 
@@ -30,7 +30,7 @@ def late_steps(cell: Cell, there: tuple[bool, ...]) -> int:
     Args:
         there: whether each state has a delta after the chunk.
     """
-    known = _known.setdefault(cell, {})
+    known = _known.of(cell)
     if there not in known:
         known[there] = _late_steps(cell, there)
     return known[there]

@@ -175,7 +175,7 @@ def for_batch(checkpoint: ScheduleLike | Plan, steps: int, chunk: int | None) ->
     if not isinstance(checkpoint, Plan):
         length = min(DEFAULT_CHUNK if chunk is None else chunk, steps)
         return resized(checkpoint, math.ceil(steps / length))
-    sizes = replace(checkpoint.sizes, dx=False, settings=None)
+    sizes = replace(checkpoint.sizes, dx=False)
     if math.ceil(checkpoint.steps / checkpoint.chunk) == math.ceil(steps / checkpoint.chunk):
         return checkpoint if sizes == checkpoint.sizes else replace(checkpoint, sizes=sizes)
     return known_plan(sizes, steps, checkpoint.budget, checkpoint.costs)

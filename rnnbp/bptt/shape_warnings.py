@@ -10,7 +10,7 @@ from rnnbp.graph.values import Block
 from rnnbp.inputs.problem import Problem
 from rnnbp.numerics import Shape
 from rnnbp.support.callers import outside
-from rnnbp.support.weak import WeakKeys
+from rnnbp.support.prepared import Remembered
 
 MANY, TIMES = 32, 2
 """Sequences of one step that are likely to be steps of one: at least these, and so many times the steps and
@@ -18,9 +18,9 @@ sequences of training."""
 LEAST = 5
 """Steps of sequences below which another x may well have as many sequences."""
 
-_runs: WeakKeys[Block | Network, tuple[int, int]] = WeakKeys()
+_runs = Remembered[Block | Network, tuple[int, int]](lambda model: (0, 0))
 """T and B of the last run of ``bptt``, of models with time."""
-_sequences: WeakKeys[Block | Network, int] = WeakKeys()
+_sequences = Remembered[Block | Network, int](lambda model: 0)
 """T of the batch-first sequences that a model was fitted to."""
 
 
@@ -38,12 +38,12 @@ def note_problem(problem: Problem, state: object) -> None:
 def note_run(model: Network, steps: int, batch: int) -> None:
     """Take note of a run of ``bptt`` over a model with time."""
     if steps > 1:
-        _runs[_key(model)] = steps, batch
+        _runs.put(_key(model), (steps, batch))
 
 
 def note_sequences(model: Network, steps: int) -> None:
     """Take note that a model is fitted to batch-first sequences of this length."""
-    _sequences[_key(model)] = steps
+    _sequences.put(_key(model), steps)
 
 
 def warn_if_one_step(model: Network, shape: Shape, state: object) -> None:

@@ -12,7 +12,6 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Node
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Shape, ShapeError
-from rnnbp.support.weak import WeakKeys
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,23 +101,10 @@ class Lowering:
         return self.maker.make(name, a, b)
 
 
-_attributes: WeakKeys[Cell, list[dict[str, Any]]] = WeakKeys()
-
-
-def written(cell: Cell) -> tuple[tuple[str, str], ...]:
-    """The numbers among the attributes of layers that are lowered, as ``eps``: code has them as they were.
-
-    And which of their parameters are one array.
-    """
-    if cell not in _attributes:
-        layers = {id(node.block): node.block for node in cell.nodes}
-        own = [layer for layer in layers.values() if getattr(type(layer), "lower", Layer.lower) is not Layer.lower]
-        _attributes[cell] = [vars(layer) for layer in own]
-    found = (item for attributes in _attributes[cell] for item in attributes.items())
-    arrays = [id(array) for attributes in _attributes[cell] for array in attributes.get("_params", {}).values()]
-    tied = [arrays.index(array) for array in arrays] if len(set(arrays)) < len(arrays) else []
-    numbers = ((name, repr(value)) for name, value in found if isinstance(value, int | float | tuple))
-    return (*numbers, ("tied", repr(tied)))
+def tied(cell: Cell) -> tuple[int, ...]:
+    """Which parameters of a cell are one array, by their numbers; () if none are. Code has them as they were."""
+    arrays = [id(array) for layer in cell.layers for array in layer.params.values()]
+    return tuple([arrays.index(array) for array in arrays]) if len(set(arrays)) < len(arrays) else ()
 
 
 def lower(cell: Cell, shapes: Sequence[Shape], values: Values) -> Code:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self, TypeAlias, cast
 
 from rnnbp.graph.network import Network, name_params
 from rnnbp.graph.values import Application, Block, Input, Value
@@ -14,7 +14,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Shape, ShapeError, mismatch, shown
 from rnnbp.support.memo import Recent
-from rnnbp.support.weak import WeakKeys
+from rnnbp.support.prepared import Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class Graph(Network):
 
     suffixes: ClassVar[bool] = False
     """True if names of layers are suffixes of the names of their parameters."""
+    _alone: Network | None = None
+    """The network that this graph was made of for one run: what is remembered of it is that network's."""
 
     def __init__(
         self, inputs: Value | Sequence[Value], outputs: Value | Sequence[Value], *, name: str | None = None
@@ -70,7 +72,6 @@ class Graph(Network):
         self.n_values, self.n_outputs = len(numbers), len(ends)
         self.layers: tuple[Any, ...] = tuple({id(node.block): node.block for node in self.nodes}.values())
         self.slots = name_params(self._children(uses), type(self).__name__, suffixes=self.suffixes)
-        self._shapes = _shapes()
 
     def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Any]]:
         """What parameters are named by: layers, each with its position or its path."""
@@ -95,7 +96,7 @@ class Graph(Network):
         graph = cls.__new__(cls)
         graph.input_shapes, graph.outputs, graph.n_values, graph.n_outputs = (None,), (1,), 2, 1
         graph.nodes, graph.layers, graph.slots = (Node(0, block, (0,), (1,)),), (block,), block.slots
-        graph._shapes = _of_one.setdefault(block, _shapes())
+        graph._alone = block
         return graph
 
     def __call__(self, *values: Value) -> Any:
@@ -122,7 +123,8 @@ class Graph(Network):
 
     def value_shapes(self, *shapes: Shape | None) -> list[Shape | None]:
         """The feature shape of every value, inputs first, from those of the inputs."""
-        return list(self._shapes.get(shapes, lambda: self._value_shapes(shapes)))
+        known = _shapes.of(self if self._alone is None else self._alone)
+        return list(known.get(shapes, lambda: self._value_shapes(shapes)))
 
     def _value_shapes(self, shapes: Sequence[Shape | None]) -> list[Shape | None]:
         self.check_inputs(shapes)
@@ -249,13 +251,9 @@ def _restored(first: list[Sequential], how: Callable[..., Any], given: tuple[Any
     return how(*given)
 
 
-def _shapes() -> Recent[tuple[Shape | None, ...], list[Shape | None]]:
-    """The shapes of a graph's values by those of its inputs, of the last that came."""
-    return Recent(64)
-
-
-_of_one: WeakKeys[Any, Recent[tuple[Shape | None, ...], list[Shape | None]]] = WeakKeys()
-"""By the network, those of its graph, which is made anew for each run."""
+_Shapes: TypeAlias = Recent[tuple[Shape | None, ...], list[Shape | None]]
+_shapes = Remembered[Network, _Shapes](lambda network: Recent(64))
+"""The shapes of a graph's values by those of its inputs."""
 
 
 def _key(value: Value) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.liveness import last_uses
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Layer
+from rnnbp.layers.declared import Keeps
 from rnnbp.layers.dropout import in_mode
 from rnnbp.numerics import Array, Saved, Shape, ShapeError
 from rnnbp.support.lazy import cached_property

@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.checks.mapped import check_there
-from rnnbp.layers.base import Layer, parameter
+from rnnbp.layers.base import Layer
+from rnnbp.layers.params import parameter
 from rnnbp.naming import check_distinct
 from rnnbp.numerics import Array, DtypeError, float_dtype
 from rnnbp.parameters import Parameters
 from rnnbp.summaries import Summarized
+from rnnbp.support.prepared import Holder
 from rnnbp.wording.arguments import Named
 
 REAL = (np.dtype(np.float32), np.dtype(np.float64))
@@ -23,7 +25,7 @@ Slot: TypeAlias = tuple[dict[str, Array], str]
 """Where a parameter lives: the ``params`` of its owner, and its key there."""
 
 
-class Network(Named, Summarized, ABC):
+class Network(Named, Summarized, Holder, ABC):
     """A container of layers. Its parameters are those of its layers, under paths as ``0.weight_ih``."""
 
     slots: dict[str, Slot]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.network import Network
 from rnnbp.graph.values import Value
-from rnnbp.layers.base import LayerParams
+from rnnbp.layers.params import LayerParams
 from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
 from rnnbp.support.nearest import hint

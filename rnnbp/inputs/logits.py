@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers import Flatten, Identity, LogSoftmax, Reshape, Sigmoid, Softmax
 from rnnbp.losses import BinaryCrossEntropy, CrossEntropy
 from rnnbp.support.callers import outside
-from rnnbp.support.weak import WeakKeys
+from rnnbp.support.prepared import Remembered
 
 SAME = (Identity, Reshape, Flatten)
 """Layers that hand their values on."""
-_warned: WeakKeys[Any, bool] = WeakKeys()
+_warned = Remembered[object, bool](lambda layer: False)
 """The last layers that have been warned of."""
 
 
@@ -23,9 +22,9 @@ def warn_of_probabilities(model: Graph, loss: object) -> None:
     if not isinstance(loss, CrossEntropy | BinaryCrossEntropy):
         return
     layer = _last(model)
-    if not isinstance(layer, Softmax | LogSoftmax | Sigmoid) or layer in _warned:
+    if not isinstance(layer, Softmax | LogSoftmax | Sigmoid) or _warned.get(layer):
         return
-    _warned[layer] = True
+    _warned.put(layer, True)
     has = "softmax" if isinstance(loss, CrossEntropy) else "sigmoid"
     effect = f"{has} is taken of what is no logit any more, and the model trains badly"
     if isinstance(loss, CrossEntropy) and isinstance(layer, LogSoftmax):

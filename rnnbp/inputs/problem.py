@@ -39,7 +39,6 @@ from rnnbp.numerics import (
 from rnnbp.runners.backend import Backend, BackendLike
 from rnnbp.runners.refused import backend_for
 from rnnbp.storage import PathLike
-from rnnbp.support.lazy import cached_property
 
 DEFAULT_CHUNK = 32
 MOST = 2**44
@@ -93,16 +92,11 @@ class Problem:
     def chunks(self) -> int:
         return math.ceil(self.steps / self.chunk)
 
-    @cached_property
-    def settings(self) -> tuple[Any, ...]:
-        """What layers say of themselves, as ``Parts`` has it, when the run began."""
-        return parts_of(self.model).settings()
-
     @property
     def kind(self) -> tuple[Any, ...]:
         """What runs that take memory alike have in common."""
         shapes = tuple([(name, owner[key].shape) for name, (owner, key) in self.model.slots.items()])
-        return shapes, self.settings, self.x_shape, self.steps, self.batch, self.chunk, self.dtype, self.backend
+        return shapes, self.x_shape, self.steps, self.batch, self.chunk, self.dtype, self.backend
 
     def numbers(self) -> Iterator[int]:
         """The chunks, in order; of a stream, as they come."""

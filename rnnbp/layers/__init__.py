@@ -1,7 +1,8 @@
 """Layers: differentiable functions that know only themselves. See rnnbp.layers.base for the contract."""
 
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Layer
 from rnnbp.layers.conv import Conv1D, Conv2D
+from rnnbp.layers.declared import Keeps
 from rnnbp.layers.dense import Dense
 from rnnbp.layers.dropout import Dropout
 from rnnbp.layers.embedding import Embedding, OneHot

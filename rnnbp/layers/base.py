@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
-
-import numpy as np
+from abc import abstractmethod
+from typing import Any, ClassVar
 
 from rnnbp.checks.arrays import REAL, as_array, plain
-from rnnbp.checks.mapped import check_there
+from rnnbp.layers.declared import Keeps, Scratch
+from rnnbp.layers.frozen import Frozen
+from rnnbp.layers.params import LayerParams
 from rnnbp.layers.primitives import Primitives
 from rnnbp.naming import checked_name, with_name
-from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, shown
+from rnnbp.numerics import Array, Saved, Shape
 from rnnbp.summaries import Summarized
 from rnnbp.support.ieee import ieee
 from rnnbp.wording.arguments import Named
@@ -22,121 +21,13 @@ NUMBERS = REAL + "c"
 """Kinds of dtype that layers take; complex numbers are gradcheck's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keeps:
-    """What ``forward`` saves, in this order: some of its inputs, some of its outputs, arrays of its own.
-
-    ``inputs`` and ``outputs`` are their numbers, from 0: ``Keeps(inputs=(0,))`` says that ``forward``
-    returns ``y, (x,)`` with x itself, its first input, which is then not kept twice. ``extras`` are
-    (feature shape, dtype) of other arrays, dtype None for that of the parameters.
-    """
-
-    inputs: tuple[int, ...] = ()
-    outputs: tuple[int, ...] = ()
-    extras: tuple[tuple[Shape, str | None], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Scratch:
-    """The most elements that a layer's methods hold at once apart from their results: forward, and the
-    two backward.
-
-    ``flags`` are bytes, whatever the dtype, of the three methods: of masks and numbers of symbols.
-    """
-
-    forward: int = 0
-    inputs: int = 0
-    params: int = 0
-    flags: tuple[int, int, int] = (0, 0, 0)
-
-    def nbytes(self, itemsize: int) -> tuple[int, int, int]:
-        """Bytes of the three methods, where an element takes ``itemsize``."""
-        forward, inputs, params = self.flags
-        return self.forward * itemsize + forward, self.inputs * itemsize + inputs, self.params * itemsize + params
-
-
-def buffered(elements: int) -> int:
-    """Elements of NumPy's buffer while it works on an operand that does not lie together.
-
-    Such are a row that is repeated, a part of an array, a mask that becomes floats.
-    """
-    return min(int(np.getbufsize()), elements)
-
-
-class LayerParams(dict[str, Array]):
-    """Arrays by name, each of the shape that it had first: what runs a layer has been made for that.
-
-    Raises TypeError for what is no array, DtypeError for one that is not real, ShapeError for another shape.
-    """
-
-    shapes: dict[str, Shape]
-    """Those that they had first: an array may be resized in place."""
-
-    def __init__(self, given: Any = ()) -> None:
-        super().__init__()
-        self.update(given)
-
-    def __setitem__(self, key: str, value: Array) -> None:
-        self.update({key: value})
-
-    def __ior__(self, other: Any) -> Self:  # type: ignore[override, misc]  # dict's takes pairs too
-        self.update(other)
-        return self
-
-    def update(self, *given: Any, **named: Any) -> None:
-        found = dict(*given, **named)
-        for key, value in found.items():
-            self._check(key, value)
-        super().update(found)
-        shapes = vars(self).setdefault("shapes", {})  # unpickling does not call __init__
-        for key, value in found.items():
-            shapes.setdefault(key, value.shape)
-
-    def _check(self, key: str, value: Any) -> None:
-        if not isinstance(value, np.ndarray):
-            raise TypeError(f"parameter {key!r} must be an array, found {shown(value)}; use np.asarray(..., 'float32')")
-        if isinstance(value, np.ma.MaskedArray):
-            raise TypeError(f"parameter {key!r} is a masked array, whose mask would be lost; give its data")
-        check_there(value)
-        if value.dtype not in (np.float32, np.float64, np.complex128):  # complex is gradcheck's
-            raise DtypeError(f"parameter {key!r} has dtype {value.dtype}; parameters are float32 or float64")
-        if (expected := vars(self).get("shapes", {}).get(key, value.shape)) != value.shape:
-            raise ShapeError(
-                f"parameter {key!r} must have shape {expected}, found {value.shape}; "
-                f"write into it, params[{key!r}][...] = values, or build another layer"
-            )
-
-
-def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
-    """A parameter as a plain array, once it is seen to be what its layer was built with.
-
-    Args:
-        path: how errors call it.
-
-    Raises TypeError for what is missing or no array, ShapeError where it was resized, or put there
-    past the checks.
-    """
-    given, path = owner.get(key), path or key
-    if type(given) is np.ndarray and type(owner) is LayerParams and given.shape == owner.shapes[key]:
-        return given
-    if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
-        found = "is missing" if given is None else f"must be an array, found {type(given).__name__}"
-        raise TypeError(f"{path} {found}; write into a parameter, params[{path!r}][...] = values")
-    array = given if type(given) is np.ndarray else np.asarray(given)  # a subclass may say anything of its shape
-    if isinstance(owner, LayerParams) and array.shape != owner.shapes[key]:
-        raise ShapeError(
-            f"{path} has shape {array.shape}, its layer was built with {owner.shapes[key]}; "
-            f"resize no parameter in place, build another layer"
-        )
-    return array
-
-
-class Layer(Named, Summarized, ABC):
+class Layer(Named, Summarized, Frozen):
     """A differentiable function with parameters and no memory of its calls.
 
-    Nothing is written to a layer after ``__init__`` but the elements of its parameters, so one layer
-    serves every step, can be recomputed, shared, and run in two threads. All axes before the features
-    are batch: the same code serves (B, n) and (L, B, n).
+    A layer is frozen after ``__init__``: assigning an attribute raises AttributeError. Elements of its
+    parameters are written in place, and options such as ``Dropout.p`` change through ``set``. So one layer
+    serves every step, can be recomputed, shared, and run in two threads. All axes before the features are
+    batch: the same code serves (B, n) and (L, B, n).
 
     A subclass is final. Its methods never write to their arguments, and the arrays that it returns as
     parameter gradients belong to the caller. A layer with several outputs sets ``n_outputs``; its ``y``

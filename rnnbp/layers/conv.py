@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.initializers import InitializerLike, generator_of, initialize
-from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
+from rnnbp.layers.base import Layer
+from rnnbp.layers.declared import Keeps, Scratch, buffered
 from rnnbp.layers.windows import Sizes, Sliding, per_axis
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag, float_dtype, mismatch, positive_int
 from rnnbp.rng import RngLike

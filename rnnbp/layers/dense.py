@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rnnbp.initializers import InitializerLike, generator_of, initialize
-from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
+from rnnbp.layers.base import Layer
+from rnnbp.layers.declared import Keeps, Scratch, buffered
 from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import (
     Array,

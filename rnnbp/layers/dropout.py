@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar, final
 
-from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
+from rnnbp.layers.base import Layer
+from rnnbp.layers.declared import Keeps, Scratch, buffered
+from rnnbp.layers.frozen import Check
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag, real_number
 from rnnbp.rng import Context
+
+_share = partial(real_number, least=0, below=1, cure="p is the share that is dropped")
 
 
 @final
@@ -22,13 +28,19 @@ class Dropout(Layer):
     """
 
     random: ClassVar[bool] = True
+    settable: ClassVar[Mapping[str, Check]] = {"p": _share, "every_step": flag}
 
     def __init__(self, p: float = 0.5, *, every_step: bool = True, name: str | None = None) -> None:
         super().__init__(name=name)
         self.params = {}
-        self.p = real_number("Dropout: p", p, least=0, below=1, cure="p is the share that is dropped")
-        self.view = self.p == 0  # it gives x itself
+        self.p = _share("Dropout: p", p)
+        self.view = self.p == 0  # it returns x itself
         self.every_step = flag("Dropout: every_step", every_step)
+
+    def set(self, **options: object) -> None:
+        """As ``Layer.set``: changes ``p`` and ``every_step``."""
+        super().set(**options)
+        vars(self)["view"] = self.p == 0
 
     def forward(self, x: Array, *, context: Context | None = None) -> tuple[Array, Saved]:
         if context is None or not context.training or self.p == 0:

@@ -10,7 +10,8 @@ from scipy import sparse
 
 from rnnbp import machine
 from rnnbp.initializers import InitializerLike, generator_of, initialize
-from rnnbp.layers.base import Keeps, Layer, Scratch
+from rnnbp.layers.base import Layer
+from rnnbp.layers.declared import Keeps, Scratch
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, float_dtype, positive_int
 from rnnbp.rng import RngLike
 

@@ -9,7 +9,8 @@ from typing import final
 
 import numpy as np
 
-from rnnbp.layers.base import Keeps, Layer, Scratch
+from rnnbp.layers.base import Layer
+from rnnbp.layers.declared import Keeps, Scratch
 from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features, whole_number
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import final
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 
-from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
+from rnnbp.layers.base import Layer
+from rnnbp.layers.declared import Keeps, Scratch, buffered
+from rnnbp.layers.frozen import Check
 from rnnbp.layers.primitives import Primitives
 from rnnbp.layers.reshape import as_shape
 from rnnbp.numerics import (
@@ -24,6 +27,8 @@ from rnnbp.numerics import (
     require_features,
     reused,
 )
+
+_eps = partial(real_number, above=0, cure="1e-5 is usual")
 
 
 @final
@@ -41,6 +46,8 @@ class LayerNorm(Layer):
     Keeps x̂ and one number for each element of the batch.
     """
 
+    settable: ClassVar[Mapping[str, Check]] = {"eps": _eps}
+
     def __init__(
         self,
         shape: int | Sequence[int],
@@ -52,7 +59,7 @@ class LayerNorm(Layer):
         name: str | None = None,
     ) -> None:
         self.shape = as_shape("LayerNorm: shape", shape)
-        self.eps = real_number("LayerNorm: eps", eps, above=0, cure="1e-5 is usual")
+        self.eps = _eps("LayerNorm: eps", eps)
         super().__init__(name=name)
         dtype = float_dtype(dtype)
         self.params = {}

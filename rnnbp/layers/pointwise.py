@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import final
+from functools import partial
+from typing import ClassVar, final
 
 import numpy as np
 from scipy import special
 
-from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
+from rnnbp.layers.base import Layer
+from rnnbp.layers.declared import Keeps, Scratch, buffered
+from rnnbp.layers.frozen import Check
 from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, at_most_zero, positive, real_number, reused, sigmoid
 
@@ -123,6 +127,10 @@ class ReLU(Pointwise):
         return replace(found, inputs=buffered(found.flags[1]))
 
 
+_slope = partial(real_number, above=0, cure="for slope 0 use ReLU")
+_alpha = partial(real_number, above=0, cure="for alpha 0 use ReLU")
+
+
 @final
 class LeakyReLU(Pointwise):
     """x where x > 0, else slope · x (Maas et al. 2013). Keeps its output; slope > 0.
@@ -131,10 +139,11 @@ class LeakyReLU(Pointwise):
     """
 
     spare, spare_flags = (1, 0, 0), (1, 1, 0)
+    settable: ClassVar[Mapping[str, Check]] = {"slope": _slope}
 
     def __init__(self, slope: float = 0.01, *, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.slope = real_number("LeakyReLU: slope", slope, above=0, cure="for slope 0 use ReLU")
+        self.slope = _slope("LeakyReLU: slope", slope)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         y = np.where(positive(x), x, x * self.slope)
@@ -157,10 +166,11 @@ class ELU(Pointwise):
     """
 
     spare, spare_flags = (1, 1, 0), (1, 1, 0)
+    settable: ClassVar[Mapping[str, Check]] = {"alpha": _alpha}
 
     def __init__(self, alpha: float = 1.0, *, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.alpha = real_number("ELU: alpha", alpha, above=0, cure="for alpha 0 use ReLU")
+        self.alpha = _alpha("ELU: alpha", alpha)
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         above = positive(x)
@@ -262,6 +272,7 @@ class Scale(Activation):
     """
 
     spare = (0, 0, 0)
+    settable: ClassVar[Mapping[str, Check]] = {"scale": real_number, "shift": real_number}
 
     def __init__(self, scale: float = 1.0, shift: float = 0.0, *, name: str | None = None) -> None:
         super().__init__(name=name)

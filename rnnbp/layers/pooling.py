@@ -11,7 +11,8 @@ from typing import final
 
 import numpy as np
 
-from rnnbp.layers.base import Keeps, Layer, Scratch, buffered
+from rnnbp.layers.base import Layer
+from rnnbp.layers.declared import Keeps, Scratch, buffered
 from rnnbp.layers.reshape import shape_only
 from rnnbp.layers.windows import Sizes, Sliding, per_axis
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, shown

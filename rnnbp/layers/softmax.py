@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from rnnbp.layers.base import Keeps, Scratch, buffered
+from rnnbp.layers.declared import Keeps, Scratch, buffered
 from rnnbp.layers.pointwise import Activation
 from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, Saved, Shape, reused

@@ -8,7 +8,8 @@ from typing import final
 
 import numpy as np
 
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Layer
+from rnnbp.layers.declared import Keeps
 from rnnbp.layers.primitives import Primitives
 from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features, whole_number
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rnnbp.numerics import Array
-from rnnbp.support.weak import WeakKeys
+from rnnbp.support.prepared import Remembered
 
 Call: TypeAlias = Callable[..., tuple[Any, Any]]
 """(y, target or None, ...) -> (value or values, dy), of any number of steps."""
@@ -31,7 +31,7 @@ y is.
 NOISE = 1e-5
 """The same of a sum, as a share of what is summed, for terms that cancel: 100 eps."""
 
-_passed: WeakKeys[Any, set[Any]] = WeakKeys()
+_passed = Remembered[object, set[Any]](lambda function: set())
 """Functions that need no check any more, and as what; of a method its object, with the function."""
 
 
@@ -48,7 +48,7 @@ def note_passed(function: Any, kind: type) -> None:
     """Check a function no more, as a loss of this kind."""
     owner, key = _key(function, kind)
     try:
-        _passed.setdefault(owner, set()).add(key)
+        _passed.of(owner).add(key)
     except TypeError:
         return
 

@@ -17,7 +17,8 @@ from rnnbp.graph import node_calls
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
 from rnnbp.layers import Add, Dense, Embedding, Flatten, LayerNorm, Multiply, Reshape, Split, Subtract
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Layer
+from rnnbp.layers.declared import Keeps
 from rnnbp.layers.pointwise import Pointwise
 from rnnbp.numerics import Shape
 from rnnbp.planning.heap import Block, Heap

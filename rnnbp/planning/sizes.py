@@ -15,7 +15,8 @@ from rnnbp.graph.layout import Layout, layouts
 from rnnbp.graph.liveness import NUMBER
 from rnnbp.graph.model_split import Parts, lasting, parts_of
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.layers.base import Keeps, Layer
+from rnnbp.layers.base import Layer
+from rnnbp.layers.declared import Keeps
 from rnnbp.layers.dropout import in_mode
 from rnnbp.numerics import Shape
 from rnnbp.planning import tables
@@ -26,9 +27,9 @@ from rnnbp.runners.backend import Backend
 from rnnbp.runners.numpy.sizes import ProgramSizes
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Recent, once
-from rnnbp.support.weak import WeakKeys
+from rnnbp.support.prepared import Remembered
 
-_answers: WeakKeys[Any, Recent[Any, Recent[Any, int]]] = WeakKeys()
+_answers = Remembered[Graph | Recurrent, Recent[Any, Recent[Any, int]]](lambda model: Recent(16))
 """By model and the other fields of its sizes, the answers given so far: training asks for them at every update."""
 
 
@@ -67,8 +68,6 @@ class Sizes:
     target_bytes: int = 0
     training: bool = True
     backend: Backend = field(default_factory=Backend)
-    settings: tuple[Any, ...] | None = field(default=None, compare=False, repr=False)
-    """Those of the model's layers, where they are known."""
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields alone: what has been worked out from them may hold kernels, which stay in their process."""
@@ -77,11 +76,7 @@ class Sizes:
     @cached_property
     def asked(self) -> Recent[Any, int]:
         """The answers given so far, by method and length."""
-        settings = self.parts.settings() if self.settings is None else self.settings
-        key = (settings, *OWN(self))
-        if (known := _answers.get(owner := lasting(self.model))) is None:
-            known = _answers.setdefault(owner, Recent(16))
-        return known.get(key, lambda: Recent(128))
+        return _answers.of(lasting(self.model)).get(OWN(self), lambda: Recent(128))
 
     @cached_property
     def parts(self) -> Parts:

@@ -14,21 +14,21 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.machine import CompileError, refuse
 from rnnbp.runners.backend import Backend, BackendLike, as_backend
 from rnnbp.support.callers import outside
-from rnnbp.support.weak import WeakKeys
+from rnnbp.support.prepared import Remembered
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_cells: WeakKeys[Cell, bool] = WeakKeys()
+_refused = Remembered[Cell, bool](lambda cell: False)
 
 
 def backend_for(model: Graph, backend: BackendLike) -> Backend:
     """The backend that runs a model: NumPy in place of "llvm", where that was not named and LLVM has refused a cell."""
     found = as_backend(backend)
-    if not _cells or found.asked or found.name != "llvm":
+    if not _refused.used or found.asked or found.name != "llvm":
         return found
     blocks = [node.block for node in recurrents(model)]
-    refused = any(isinstance(block, Recurrent) and block.cell in _cells for block in blocks)
+    refused = any(isinstance(block, Recurrent) and _refused.get(block.cell) for block in blocks)
     return Backend("numpy", found.without) if refused else found
 
 
@@ -59,9 +59,9 @@ def _noted(error: CompileError) -> bool:
     cell = None if error.cell is None else error.cell()
     if cell is None:
         return refuse(str(error))
-    if cell in _cells:
+    if _refused.get(cell):
         return False
-    _cells[cell] = True
+    _refused.put(cell, True)
     text = (
         f"{cell}: NumPy runs models of this cell, which is slower, as {error}; RNNBP_BACKEND=numpy makes that a choice"
     )

@@ -45,6 +45,10 @@ class WeakKeys(Generic[K, V]):
         """Drop a key and its value, if it is there."""
         self._values.pop(ref(key), None)
 
+    def live(self) -> list[K]:
+        """The keys that live."""
+        return [key for reference in list(self._values) if (key := reference()) is not None]
+
     def clear(self) -> None:
         """Drop all."""
         self._values.clear()

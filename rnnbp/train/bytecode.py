@@ -25,6 +25,8 @@ FILED = {
     "rnnbp.graph.graph": "rnnbp.graph",
     "rnnbp.graph.recurrent": "rnnbp.recurrent",
     "rnnbp.graph.values": "rnnbp.values",
+    "rnnbp.layers.declared": "rnnbp.layers.base",
+    "rnnbp.layers.params": "rnnbp.layers.base",
     "rnnbp.planning.costs": "rnnbp.bptt.costs",
     "rnnbp.planning.forecast": "rnnbp.bptt.forecast",
     "rnnbp.planning.plan": "rnnbp.bptt.planner",

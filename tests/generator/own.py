@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import rnnbp as rb
-from rnnbp.layers.base import Keeps, Scratch
+from rnnbp.layers.declared import Keeps, Scratch
 from rnnbp.rng import generator
 
 Array = np.ndarray

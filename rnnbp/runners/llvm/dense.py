@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from rnnbp.compiler.code import Matrix, Rows
-from rnnbp.layers.base import parameter
 from rnnbp.layers.dense import Dense
+from rnnbp.layers.params import parameter
 from rnnbp.machine.compile import vector_bytes
 from rnnbp.numerics import Array, Shape, ShapeError, fix_sizes, lies, require_features
 from rnnbp.runners.interpreter.run import Accumulator

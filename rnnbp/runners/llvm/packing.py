@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rnnbp.compiler.code import Matrix, Rows
-from rnnbp.layers.base import parameter
+from rnnbp.layers.params import parameter
 from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes
 from rnnbp.machine.records import place

@@ -10,7 +10,7 @@ from weakref import ref
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.compiled import Compiled
-from rnnbp.compiler.lowering import written
+from rnnbp.compiler.lowering import tied
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.machine import elementwise
@@ -22,7 +22,7 @@ from rnnbp.runners.numpy.sizes import ProgramSizes
 from rnnbp.runners.workspace import workspace_bytes
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Recent, once
-from rnnbp.support.weak import WeakKeys
+from rnnbp.support.prepared import Remembered
 
 COLUMNS = 512
 """Steps times batch of a piece of backward: its gradients are added up while its deltas are in the cache."""
@@ -32,8 +32,8 @@ UNLIKE = frozenset({"scaled tanh"})
 """Rules that kernels do without: their sigmoid takes half the time of their tanh, where NumPy has none."""
 
 
-_known: WeakKeys[Cell, Recent[Any, KernelCell | None]] = WeakKeys()
-_answers: WeakKeys[KernelCell, Recent[Any, Recent[Any, Any]]] = WeakKeys()
+_known = Remembered[Cell, Recent[Any, KernelCell | None]](lambda cell: Recent(16))
+_answers = Remembered[KernelCell, Recent[Any, Recent[Any, Any]]](lambda kernels: Recent(8))
 """By batch and symbols, what has been asked of the sizes of a cell's kernels."""
 
 
@@ -45,8 +45,8 @@ def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset(), symbols:
             by one product, and the table is no larger than its weights: no more symbols than inputs and states.
     """
     rows = math.prod(layout.x_shape) + sum(map(math.prod, layout.cell.state_shapes))
-    known, looks_up = _known.setdefault(layout.cell, Recent(16)), 0 < symbols <= rows
-    key = layout.x_shape, layout.dtype, without, looks_up, written(layout.cell)
+    known, looks_up = _known.of(layout.cell), 0 < symbols <= rows
+    key = layout.x_shape, layout.dtype, without, looks_up, tied(layout.cell)
     make = _looking_up if looks_up else _kernels
     found = known.get(key, lambda: make(layout, without))
     return None if found is None else KernelSizes(layout, found.back, found, symbols * found.symbols)
@@ -80,7 +80,7 @@ class KernelSizes(ProgramSizes):
     @cached_property
     def asked(self) -> Recent[Any, Any]:
         """The answers given so far, to all who have these kernels and this batch."""
-        known: Recent[Any, Recent[Any, Any]] = _answers.setdefault(self.cell, Recent(8))
+        known = _answers.of(self.cell)
         return known.get((self.layout.batch, self.symbols), lambda: Recent(128))
 
     @property

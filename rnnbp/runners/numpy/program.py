@@ -11,7 +11,7 @@ import numpy as np
 from rnnbp.compiler.backward import Backward
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.compiled import Compiled
-from rnnbp.compiler.lowering import written
+from rnnbp.compiler.lowering import tied
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.numerics import Array, Shape, flush
@@ -25,7 +25,7 @@ from rnnbp.runners.tapes import ProgramTape, States, outside
 from rnnbp.runners.weights import spread, spread_vector, vector_of, weights_of
 from rnnbp.runners.workspace import Workspace
 from rnnbp.support.memo import Recent
-from rnnbp.support.weak import WeakKeys
+from rnnbp.support.prepared import Remembered
 
 CALLS: dict[str, Any] = {
     **{
@@ -36,13 +36,13 @@ CALLS: dict[str, Any] = {
         name: getattr(operations, name) for name in ("relu", "step", "normal", "normal_back", "softmax", "softmax_back")
     },
 }
-_compiled: WeakKeys[Cell, Recent[Any, Backward]] = WeakKeys()
+_compiled = Remembered[Cell, Recent[Any, Backward]](lambda cell: Recent(16))
 
 
 def compiled(cell: Cell, x_shape: Shape, without: frozenset[str] = frozenset()) -> Backward:
     """The cell compiled for inputs of a shape, once."""
-    key = x_shape, without, written(cell)
-    return _compiled.setdefault(cell, Recent(16)).get(key, lambda: Backward(Compiled(cell, x_shape, without)))
+    key = x_shape, without, tied(cell)
+    return _compiled.of(cell).get(key, lambda: Backward(Compiled(cell, x_shape, without)))
 
 
 def sizes_of(layout: Layout, without: frozenset[str] = frozenset()) -> ProgramSizes:

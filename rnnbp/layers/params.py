@@ -1,0 +1,82 @@
+"""The parameters of a layer: arrays by name, whose shapes stay those that they had first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Self, TypeAlias
+
+import numpy as np
+
+from rnnbp.checks.mapped import check_there
+from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, shown
+
+Named: TypeAlias = Mapping[str, Array] | Iterable[tuple[str, Array]]
+"""What a dict is made of."""
+
+
+class LayerParams(dict[str, Array]):
+    """Arrays by name, each of the shape that it had first: what runs a layer has been made for that.
+
+    Raises TypeError for what is no array, DtypeError for one that is not real, ShapeError for another shape.
+    """
+
+    shapes: dict[str, Shape]
+    """Those that they had first: an array may be resized in place."""
+
+    def __init__(self, given: Named = ()) -> None:
+        super().__init__()
+        self.update(given)
+
+    def __setitem__(self, key: str, value: Array) -> None:
+        self.update({key: value})
+
+    def __ior__(self, other: Named) -> Self:  # type: ignore[override, misc]  # one for dict's two overloads
+        self.update(other)
+        return self
+
+    def update(self, given: Named = (), /, **named: Array) -> None:  # type: ignore[override]  # one for dict's overloads
+        found = dict(given, **named)
+        for key, value in found.items():
+            self._check(key, value)
+        super().update(found)
+        shapes = vars(self).setdefault("shapes", {})  # unpickling does not call __init__
+        for key, value in found.items():
+            shapes.setdefault(key, value.shape)
+
+    def _check(self, key: str, value: object) -> None:
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"parameter {key!r} must be an array, found {shown(value)}; use np.asarray(..., 'float32')")
+        if isinstance(value, np.ma.MaskedArray):
+            raise TypeError(f"parameter {key!r} is a masked array, whose mask would be lost; give its data")
+        check_there(value)
+        if value.dtype not in (np.float32, np.float64, np.complex128):  # complex is gradcheck's
+            raise DtypeError(f"parameter {key!r} has dtype {value.dtype}; parameters are float32 or float64")
+        if (expected := vars(self).get("shapes", {}).get(key, value.shape)) != value.shape:
+            raise ShapeError(
+                f"parameter {key!r} must have shape {expected}, found {value.shape}; "
+                f"write into it, params[{key!r}][...] = values, or build another layer"
+            )
+
+
+def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
+    """A parameter as a plain array, once it is seen to be what its layer was built with.
+
+    Args:
+        path: how errors call it.
+
+    Raises TypeError for what is missing or no array, ShapeError where it was resized, or put there
+    past the checks.
+    """
+    given, path = owner.get(key), path or key
+    if type(given) is np.ndarray and type(owner) is LayerParams and given.shape == owner.shapes[key]:
+        return given
+    if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
+        found = "is missing" if given is None else f"must be an array, found {type(given).__name__}"
+        raise TypeError(f"{path} {found}; write into a parameter, params[{path!r}][...] = values")
+    array = given if type(given) is np.ndarray else np.asarray(given)  # a subclass may say anything of its shape
+    if isinstance(owner, LayerParams) and array.shape != owner.shapes[key]:
+        raise ShapeError(
+            f"{path} has shape {array.shape}, its layer was built with {owner.shapes[key]}; "
+            f"resize no parameter in place, build another layer"
+        )
+    return array
