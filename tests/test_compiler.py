@@ -105,7 +105,8 @@ def test_numbers_in_a_cells_layers_may_be_changed(backend: str | None) -> None:
     target, loss = np.zeros((9, 2, 4)), rb.losses.MeanSquaredError()
     seen = set()
     for factor, eps in ((0.5, 1e-5), (3.0, 1e-5), (3.0, 0.5), (0.5, 1e-5)):
-        scale.scale, norm.eps = factor, eps
+        scale.set(scale=factor)
+        norm.set(eps=eps)
         found, wanted = (rb.bptt(model, data, target, loss, backend=name) for name in (backend, "interpreter"))
         np.testing.assert_allclose(found.loss, wanted.loss, rtol=1e-13)
         np.testing.assert_allclose(found.dx, wanted.dx, rtol=0, atol=1e-13)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.actions import Action, Backward, Keep, Rebuild
+from rnnbp.support.prepared import forget_all
 from tests import models
 from tests.schedule_checks import figures
 from tests.test_object_bytes_borders import traced
@@ -141,9 +141,9 @@ def test_sizes_follow_what_is_changed_between_runs() -> None:
     model = dropping(0.5)
     assert peak(model) == peak(dropping(0.5)) > peak(dropping(0.0))
     before = peak(model)
-    model.nodes[1].block.p = 0.0
+    model.layers[1].set(p=0.0)
     changed = peak(model)
-    import_module("rnnbp.planning.sizes")._answers.clear()
+    forget_all()
     assert changed == peak(model) < before
     split, outputs = rb.Split(2, 6), []
     for k in (0, 1):

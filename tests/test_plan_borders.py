@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+import weakref
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import rnnbp as rb
 from rnnbp.planning.costs import Costs
 from rnnbp.support.memo import Recent
+from rnnbp.support.prepared import prepared
 from rnnbp.train import Batch
 
 pytestmark = pytest.mark.long
@@ -120,20 +122,22 @@ def test_each_shape_is_planned_for_once(monkeypatch: pytest.MonkeyPatch) -> None
     model, shapes = regressor(), [(50, 2), (70, 2), (50, 3), (90, 2)]
     rb.fit(model, Shapes(*shapes), MSE, "sgd", epochs=3, checkpoint="2 MB")
     assert seen == [50, 70, 50, 90]
-    assert model in known_plans._plans
-    before = len(known_plans._plans)
+    known = weakref.ref(prepared(model))
     del model
     gc.collect()
-    assert len(known_plans._plans) == before - 1
+    assert known() is None
 
 
 def test_a_layer_that_changes_is_planned_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_plans, "measured_for", lambda *_: COSTS)
+    planned: list[int] = []
+    monkeypatch.setattr(known_plans, "measured_for", lambda *_: planned.append(1) or COSTS)  # type: ignore[func-returns-value]
     model, x = rb.Sequential(rb.LSTM(8, 16, rng=0), rb.Dropout(0.0), rb.Dense(16, 1, rng=1)), np.zeros((60, 4, 8), "f4")
     rb.bptt(model, x, x[..., :1], MSE, checkpoint="2 MB")
-    model.nodes[1].block.p = 0.5
     rb.bptt(model, x, x[..., :1], MSE, checkpoint="2 MB")
-    assert len(known_plans._plans[model]) == 2
+    assert len(planned) == 1
+    model.layers[1].set(p=0.5)
+    rb.bptt(model, x, x[..., :1], MSE, checkpoint="2 MB")
+    assert len(planned) == 2
 
 
 def test_what_is_remembered_is_bounded() -> None:

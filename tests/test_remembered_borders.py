@@ -36,9 +36,9 @@ def test_a_setting_within_a_recurrent_by_itself_counts_in_the_next_run() -> None
     model = dropping(0.5)
     (dropout,) = (layer for layer in model.layers if isinstance(layer, rb.Dropout))
     before = loss_of(model)
-    dropout.p = 0.25
+    dropout.set(p=0.25)
     assert loss_of(model) == loss_of(dropping(0.25)) != before
-    dropout.p = 0.5
+    dropout.set(p=0.5)
     assert loss_of(model) == before
 
 

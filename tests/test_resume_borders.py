@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.bptt import calibration, known_plans
+from rnnbp.bptt import calibration
 from rnnbp.planning.costs import KINDS, Costs
 from rnnbp.storage import load_tensors, save_tensors
+from rnnbp.support.prepared import forget_all
 from rnnbp.train import Sequences, Trainer
 from tests.training import lines, outcome, sequence_run
 
@@ -144,7 +145,7 @@ DEAR_BYTES, CHEAP_BYTES = costs(1e-6), costs(0.0)
 def forget(monkeypatch, measured):
     """As another process, that measures other costs."""
     calibration._known.clear()
-    known_plans._plans.clear()
+    forget_all()
     monkeypatch.setattr(calibration, "measured", lambda *_: measured)
 
 

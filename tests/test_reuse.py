@@ -15,11 +15,11 @@ import pytest
 
 import rnnbp as rb
 from rnnbp import memory_pool as module
-from rnnbp.graph.model_split import parts_of
 from rnnbp.ledger import Ledger
 from rnnbp.machine import chosen
 from rnnbp.memory_pool import LINE, Reuse
 from rnnbp.support.memo import Recent
+from rnnbp.support.prepared import prepared
 
 pytestmark = pytest.mark.long
 
@@ -282,7 +282,7 @@ def test_what_is_left_is_of_one_model_and_goes_with_it(build: Any) -> None:
         for model, wanted in zip((first, second), expected, strict=True):
             same(run(model), wanted)
     (left,) = module._last
-    assert left.kit(second) is not None
+    assert left.kit(prepared(second)) is not None
     run(second)
     held, alive = left._kit[0], weakref.ref(second)
     del second, model
@@ -302,24 +302,19 @@ def test_threads_may_be_others_in_the_next_run(monkeypatch: pytest.MonkeyPatch) 
         same(other, found[0])
 
 
-def test_settings_are_those_of_the_moment() -> None:
-    """What is set again, and what changes within a tuple, tells one run from the next."""
-    layer: Any = rb.Dropout(0.25)
-    layer.inside, layer.plain = ([1],), (1, 2)
-    model = rb.Sequential(rb.RNN(3, 4), layer)
-    found = [parts_of(model).settings()]
-    layer.p = 0.5
-    found.append(parts_of(model).settings())
-    layer.inside[0].append(2)
-    found.append(parts_of(model).settings())
-    del layer.inside
-    found.append(parts_of(model).settings())
-    assert [("p", "0.25") in some for some in found] == [True, False, False, False]
-    assert [("inside", "([1],)") in some for some in found] == [True, True, False, False]
-    assert [("inside", "([1, 2],)") in some for some in found] == [False, False, True, False]
-    assert [("plain", "(1, 2)") in some for some in found] == [True] * 4
-    assert [("p", "0.5") in some for some in found] == [False, True, True, True]
-    assert parts_of(model).settings() == found[3]
+def test_a_changed_option_starts_from_nothing() -> None:
+    """What the last run has left for the same model knows its layers as they were."""
+    x, target = np.ones((60, 4, 8), np.float32), np.zeros((60, 4, 16), np.float32)
+    h, value = rb.State(16), rb.Input(8)
+    scale = rb.Scale(0.5)
+    new = rb.Tanh()(scale(rb.Dense((8, 16), 16, rng=0)(value, h)))
+    model = rb.Recurrent(rb.Cell(value, {h: new}, output=new))
+    found = []
+    for factor in (0.5, 2.0, 0.5):
+        scale.set(scale=factor)
+        found.append([rb.bptt(model, x, target, rb.losses.MeanSquaredError()).loss for _ in range(2)])
+    assert found[0] == found[2]
+    assert found[0][0] == found[0][1] != found[1][0] == found[1][1]
 
 
 def address(array: np.ndarray) -> int:

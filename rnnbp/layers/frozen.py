@@ -117,8 +117,8 @@ class Frozen(metaclass=FrozenAfterInit):
         else:
             _warn(
                 f"{what}: attribute {name!r} is assigned after __init__, which will raise in a later version, because "
-                f"layers are frozen then. Return what backward needs as saved, write parameters in place, or declare an "
-                f"option, settable = {{{name!r}: check}}, and call set({name}=...)"
+                f"layers are frozen then. Return what backward needs as saved, write parameters in place, or declare "
+                f"an option, settable = {{{name!r}: check}}, and call set({name}=...)"
             )
 
 

@@ -43,7 +43,6 @@ def sizes_of_run(objective: Objective, *, dx: bool, return_y: bool) -> Sizes:
         return_y=return_y,
         symbol_bytes=x.dtype.itemsize if x.fresh else 8,
         backend=problem.backend,
-        settings=problem.settings,
         training=problem.training,
         target_bytes=sum(math.prod(part.shape) * part.dtype.itemsize for part in read),
     )
