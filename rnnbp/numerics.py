@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,9 +15,13 @@ from rnnbp.support.ieee import within
 from rnnbp.support.printing import as_text
 
 Array: TypeAlias = npt.NDArray[Any]
+Dtype: TypeAlias = np.dtype[Any]
+"""Any: most code is for arrays of every dtype; where that matters it is checked at run time."""
 Shape: TypeAlias = tuple[int, ...]
 Saved: TypeAlias = tuple[Array, ...]
 """What a layer keeps of a forward pass: arrays whose leading axes are the batch axes."""
+Nest: TypeAlias = "Array | None | Sequence[Nest] | Mapping[int, Nest]"
+"""Arrays in tuples, lists and dicts."""
 
 
 class ShapeError(ValueError):

@@ -15,7 +15,7 @@ from rnnbp.compiler.gradient import reaching
 from rnnbp.compiler.lowering import lower
 from rnnbp.graph.layout import Layout
 from rnnbp.rng import Context
-from rnnbp.runners.interpreter.run import Interpreter
+from rnnbp.runners.interpreter.program import Interpreter
 from rnnbp.runners.numpy.program import Program
 from tests.generator.cells import CellMaker
 from tests.generator.draws import Searched

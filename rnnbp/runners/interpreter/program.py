@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, final
 
 import numpy as np
 
@@ -13,82 +13,24 @@ from rnnbp.graph.layout import Layout, check_declared, check_saved
 from rnnbp.graph.node_calls import Deltas, alone, backward_node, check_outputs, forward_node, read_off, send
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context
+from rnnbp.runners.base import Accumulator, Runner, Tape, ThinTape
+from rnnbp.runners.interpreter.tape import NodeTape, States
 
 
-class Accumulator(Protocol):
-    """Takes parameter gradients: rnnbp.bptt.results.Accumulators."""
-
-    def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None: ...
-
-    def at(self, owner: dict[str, Array], key: str) -> Array: ...
-
-    def begins(self, key: object, find: Callable[[], list[int]]) -> list[int]: ...
-
-
-@dataclass(slots=True)
-class States:
-    """The states before and after each of a chunk's steps, arrays (L + 1, B, ...)."""
-
-    states: list[Array]
-
-    @property
-    def entering(self) -> tuple[Array, ...]:
-        """A copy of the state before the first step."""
-        return tuple([s[0].copy() for s in self.states])
-
-    @property
-    def leaving(self) -> tuple[Array, ...]:
-        """A copy of the state after the last step."""
-        return tuple([s[-1].copy() for s in self.states])
-
-    def arrays(self) -> list[Any]:
-        """All that it holds."""
-        return list(self.states)
-
-
-@dataclass(slots=True)
-class Tape:
-    """The internals of a chunk of L steps.
-
-    x (L, B, ...); states (L + 1, B, ...) each; values (L, B, ...) by value number, views of x and states
-    among them; extras by node number. ``opaque`` holds, step by step, what a layer saved without declaring it.
-    """
-
-    context: Context
-    x: Array
-    states: list[Array]
-    values: dict[int, Array] = field(default_factory=dict)
-    extras: dict[int, tuple[Array, ...]] = field(default_factory=dict)
-    opaque: dict[int, list[Saved]] = field(default_factory=dict)
-
-    @property
-    def entering(self) -> tuple[Array, ...]:
-        """A copy of the state before the first step."""
-        return States(self.states).entering
-
-    @property
-    def leaving(self) -> tuple[Array, ...]:
-        """A copy of the state after the last step."""
-        return States(self.states).leaving
-
-    def arrays(self) -> list[Any]:
-        """All that it holds, as a nest of arrays."""
-        return [self.x, self.states, self.values, self.extras, self.opaque]
-
-
-class Interpreter:
+@final
+class Interpreter(Runner):
     """Runs the cell of a Layout, chunk by chunk."""
 
+    remakes_output = False
+
     def __init__(self, layout: Layout) -> None:
-        self.layout, self.cell, self.remakes_output = layout, layout.cell, layout.remakes_output
+        self.layout, self.cell = layout, layout.cell
 
-    def prepare(self, length: int) -> tuple[()]:
+    def prepare(self, length: int) -> None:
         """Nothing: each action takes its own memory."""
-        return ()
 
-    def renew(self) -> tuple[()]:
+    def renew(self) -> None:
         """Nothing: weights are read where they are."""
-        return ()
 
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
@@ -120,7 +62,7 @@ class Interpreter:
             del values
         return y, States(states)
 
-    def record(self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True) -> tuple[Array, Tape]:
+    def record(self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True) -> tuple[Array, NodeTape]:
         """(y, tape) of a chunk; y may be a view of the tape, and is there whether it is asked for or not."""
         tape = self._empty_tape(x, context)
         y = self._output(tape)
@@ -143,10 +85,11 @@ class Interpreter:
         assert found is not None
         return found, tape
 
-    def rebuild(self, x: Array, known: States, context: Context, *, output: bool = True) -> tuple[Array, Tape]:
+    def rebuild(self, x: Array, known: ThinTape, context: Context, *, output: bool = True) -> tuple[Array, NodeTape]:
         """(y, tape) from the states of ``keep``: with all known a step is feedforward, so all steps run at once."""
+        assert isinstance(known, States)
         states = known.states
-        tape = Tape(context, x, states, self._views(x, states))
+        tape = NodeTape(context, x, states, self._views(x, states))
         values: list[Any] = [x, *(s[:-1] for s in states)]
         values += [None] * (len(self.layout.shapes) - len(values))
         for node in self.cell.nodes:
@@ -185,12 +128,13 @@ class Interpreter:
 
         Returns dx (L, B, ...) and the deltas of the state that entered.
         """
+        assert isinstance(tape, NodeTape)
         dx, carried, dys = self._recursion(tape, dy, dstate)
         self._read_off(tape, dys, grads)
         return dx, carried
 
     def _recursion(
-        self, tape: Tape, dy: Array | None, dstate: Sequence[Array | None]
+        self, tape: NodeTape, dy: Array | None, dstate: Sequence[Array | None]
     ) -> tuple[Array | None, tuple[Array | None, ...], dict[int, list[Array | None]]]:
         """dx, the deltas of the state that entered, and by node the deltas that its parameters wait for."""
         length, carried = len(tape.x), tuple(dstate)
@@ -208,7 +152,7 @@ class Interpreter:
             carried = tuple(deltas[1 : 1 + len(dstate)])
         return dx, tuple([alone(delta) for delta in carried]), dys
 
-    def _node_back(self, tape: Tape, node: Node, t: int, deltas: Deltas, dys: dict[int, list[Array | None]]) -> None:
+    def _node_back(self, tape: NodeTape, node: Node, t: int, deltas: Deltas, dys: dict[int, list[Array | None]]) -> None:
         """The deltas of a node's arguments; its own are put aside for its parameters."""
         found = backward_node(node, self._saved(tape, node, t), deltas, self.layout.shapes)
         if found is not None and getattr(node.block, "params", None):
@@ -225,19 +169,19 @@ class Interpreter:
                 check_outputs(node, values, self.layout.dtype, self.layout.shapes)
         return values
 
-    def _empty_tape(self, x: Array, context: Context) -> Tape:
+    def _empty_tape(self, x: Array, context: Context) -> NodeTape:
         length, layout = len(x), self.layout
         states = layout.states(length)
         values = self._views(x, states) | {v: layout.new(length, layout.shapes[v]) for v in layout.buffered}
         opaque: dict[int, list[Saved]] = {n.number: [] for n in self.cell.nodes if layout.keeps[n.number] is None}
-        return Tape(context, x, states, values, opaque=opaque)
+        return NodeTape(context, x, states, values, opaque=opaque)
 
     def _views(self, x: Array, states: Sequence[Array]) -> dict[int, Array]:
         """The values that live in x and in the states."""
         before = {0: x} | {k: s[:-1] for k, s in enumerate(states, start=1)}
         return before | {v: states[k][1:] for v, k in self.layout.next_of.items()}
 
-    def _output(self, tape: Tape) -> Array | None:
+    def _output(self, tape: NodeTape) -> Array | None:
         """y where it lives in the tape, or is a view of what does."""
         views = self.layout.output_views
         y = tape.values.get(views[-1].args[0] if views else self.cell.outputs[0])
@@ -246,7 +190,7 @@ class Interpreter:
             y = None if y is None else layer.forward(y)[0]
         return y
 
-    def _settle(self, tape: Tape, node: Node, t: int, saved: Saved, values: list[Any]) -> None:
+    def _settle(self, tape: NodeTape, node: Node, t: int, saved: Saved, values: list[Any]) -> None:
         """Move what step t needs for backward into the tape; ``values`` then refers to it there."""
         for v in node.outs:
             home = tape.values.get(v)
@@ -263,7 +207,7 @@ class Interpreter:
         for home, part in zip(tape.extras[node.number], own, strict=True):
             home[t] = part
 
-    def _saved(self, tape: Tape, node: Node, t: int | slice) -> Saved:
+    def _saved(self, tape: NodeTape, node: Node, t: int | slice) -> Saved:
         """What a node saved in step t, or in a range of steps."""
         keeps = self.layout.keeps[node.number]
         if keeps is None:
@@ -274,7 +218,7 @@ class Interpreter:
         numbers = [node.args[k] for k in keeps.inputs] + [node.outs[k] for k in keeps.outputs]
         return (*(tape.values[v][t] for v in numbers), *(a[t] for a in tape.extras[node.number]))
 
-    def _read_off(self, tape: Tape, dys: dict[int, list[Array | None]], grads: Accumulator) -> None:
+    def _read_off(self, tape: NodeTape, dys: dict[int, list[Array | None]], grads: Accumulator) -> None:
         """Parameter gradients of a chunk: one product per weight, over all its steps at once."""
         for number, parts in dys.items():
             node = self.cell.nodes[number]

@@ -21,7 +21,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps
 from rnnbp.layers.pointwise import Pointwise
 from rnnbp.numerics import Shape
-from rnnbp.planning.heap import Block, Heap
+from rnnbp.runners.heap import Block, Heap
 
 RESHAPING = (Flatten, Reshape)
 """Layers whose output is a view of an input that lies together, and a copy of one that does not."""

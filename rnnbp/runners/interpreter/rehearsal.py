@@ -1,32 +1,24 @@
 """A chunk of a cell as the interpreter runs it, on blocks instead of arrays.
 
-Each method follows its counterpart in ``Interpreter`` line by line; steps that are like others are left out.
+Each method follows its counterpart in ``Interpreter`` line by line; steps that repeat others are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, final
 
 from rnnbp.graph import node_calls
 from rnnbp.graph.graph import Node
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
-from rnnbp.planning.blocks import Layers
-from rnnbp.planning.heap import Block, Heap
+from rnnbp.runners.blocks import Layers
+from rnnbp.runners.heap import Block, Heap
+from rnnbp.runners.rehearsal import CellRehearsal, StateDeltas, Tables, TapeBlocks
 
 
-@dataclass
-class Taped:
-    """A chunk's tape: its x, all states, and the memory of the other values and of what layers save."""
-
-    x: Block
-    states: list[Block]
-    own: list[Block]
-
-
+@final
 class CellLayers(Layers):
     """The layers of a cell, on ``rows`` batch elements at once."""
 
@@ -42,11 +34,16 @@ class CellLayers(Layers):
         return self.layout.layer(node.block)
 
 
-class InterpretedCell:
-    """Chunks of ``length`` steps; values that live elsewhere are views of ``_outside``."""
+@final
+class InterpreterRehearsal(CellRehearsal):
+    """Chunks of ``length`` steps; values that live elsewhere are views of ``_outside``.
 
-    def __init__(self, heap: Heap, layout: Layout, length: int, symbol_bytes: int) -> None:
-        self.layout, self.cell, self.length = layout, layout.cell, length
+    Args:
+        kept: whether y lives in a tape.
+    """
+
+    def __init__(self, heap: Heap, layout: Layout, length: int, symbol_bytes: int, *, kept: bool) -> None:
+        self.heap, self.layout, self.cell, self.length, self.kept = heap, layout, layout.cell, length, kept
         self.step = CellLayers(heap, layout, layout.batch, symbol_bytes, flat=True)
         self.chunk = CellLayers(heap, layout, length * layout.batch, symbol_bytes, flat=False)
         self.steps = min(length, layout.n_states + 2)
@@ -54,7 +51,6 @@ class InterpretedCell:
         self._outside = self.step.new(0)
 
     def advance(self, x: Block, *, output: bool) -> tuple[Block | None, list[Block]]:
-        """(y, state) after a chunk."""
         nodes = self.cell.nodes if output else self.cell.feeding
         y = self.chunk.new(self._y) if output else None
         present = self._entering()
@@ -66,10 +62,11 @@ class InterpretedCell:
             del values
         return y, [s if s.base is None else self.step.new(s.size) for s in present]
 
-    def record(self, x: Block, own: int) -> tuple[Block, Taped]:
-        """(y, tape) of a chunk; a tape holds ``own`` bytes apart from the states."""
-        tape = Taped(x, self._states(), [self.chunk.new(own)])
-        fresh = self.chunk.new(self._y) if self.layout.output_bytes(self.length, in_tape=True) else None
+    def record(self, x: Block, tape: int, *, output: bool) -> tuple[Block | None, TapeBlocks]:
+        states = self._states()
+        own = self.chunk.new(tape - sum(block.size for block in states))
+        found = TapeBlocks(x, [*states, own])
+        fresh = None if self.kept else self.chunk.new(self._y)
         homes = {*self.layout.buffered, *self.layout.next_of}
         for _ in range(self.steps):
             values = self._values(x, self._entering())
@@ -78,34 +75,32 @@ class InterpretedCell:
                 for v in homes.intersection(node.outs):
                     values[v] = self._elsewhere(v)
         del saved
-        return self.chunk.new(self._y, tape.own[0]) if fresh is None else fresh, tape
+        return self.chunk.new(self._y, own) if fresh is None else fresh, found
 
-    def rebuild(self, x: Block, states: list[Block]) -> tuple[Block, Taped]:
-        """(y, tape) of a chunk from its states."""
-        layout, tape = self.layout, Taped(x, states, [])
-        values: list[Any] = [x, *states, *[None] * (self.cell.n_values - 1 - len(states))]
+    def rebuild(self, x: Block, tape: int, states: Block, *, output: bool) -> tuple[Block | None, TapeBlocks]:
+        layout, found, n = self.layout, TapeBlocks(x, [states]), self.layout.n_states
+        values: list[Any] = [x, *[states] * n, *[None] * (self.cell.n_values - 1 - n)]
         for node in self.cell.nodes:
             saved = self.chunk.forward(node, values)
             for v in node.outs:
                 if v in layout.next_of:
-                    values[v] = states[layout.next_of[v]]
+                    values[v] = states
                 elif v in layout.kept:
                     values[v] = values[v] if values[v].dense else self.chunk.new(values[v].size)
-                    tape.own.append(values[v])
+                    found.held.append(values[v])
             for v, last in layout.last_uses.items():
                 if last == node.number and v != self.cell.outputs[0]:
                     values[v] = None
             keeps = layout.keeps[node.number]
-            tape.own.extend(saved[len(keeps.inputs) + len(keeps.outputs) :] if keeps else ())
+            found.held.extend(saved[len(keeps.inputs) + len(keeps.outputs) :] if keeps else ())
         y = values[self.cell.outputs[0]]
-        return self.chunk.new(self._y, y, dense=y.dense), tape
+        return self.chunk.new(self._y, y, dense=y.dense), found
 
     def backward(
-        self, x: Block, dy: Block | None, dstate: Sequence[Block | None], *, dx: bool
-    ) -> tuple[Block | None, Sequence[Block | None]]:
-        """(dx, deltas of the state that entered) of a chunk, whose tape is there; ``dx``: whether x has one."""
-        carried: Sequence[Block | None]
-        carried, made = tuple(dstate) or (None,) * self.layout.n_states, None
+        self, tape: TapeBlocks, dy: Block | None, dstate: StateDeltas, tables: Tables, *, dx: bool, placed: bool
+    ) -> tuple[Block | None, StateDeltas]:
+        x, made = tape.x, None
+        carried: StateDeltas = tuple(dstate) or (None,) * self.layout.n_states
         dys: dict[int, list[Block | None]] = {}
         for _ in range(self.steps):
             deltas: list[Any] = [None] * self.cell.n_values
@@ -122,10 +117,10 @@ class InterpretedCell:
         carried = [delta if delta is None or delta.alone else self.step.new(delta.size) for delta in carried]
         for number in dys:
             self.chunk.read_off(self.cell.nodes[number], [x] if 0 in self.cell.nodes[number].args else [], None)
+        self.heap.numpy += self.heap.peak  # NumPy's memory: no part of it is kept for the next run
         return made, carried
 
-    def deltas(self) -> list[Block | None]:
-        """Those of a state that comes later, where there are any."""
+    def deltas(self) -> StateDeltas:
         found = [self.step.new(self.step.size(k)) for k in range(1, 1 + self.layout.n_states)]
         return [delta if k in self.layout.reached else None for k, delta in enumerate(found, 1)]
 

@@ -1,0 +1,23 @@
+"""The interpreter as a backend."""
+
+from __future__ import annotations
+
+from typing import final
+
+from rnnbp.graph.layout import Layout
+from rnnbp.layers.embedding import Symbols
+from rnnbp.runners.base import Runner, RunnerFactory, RunnerSizes
+from rnnbp.runners.interpreter.program import Interpreter
+from rnnbp.runners.interpreter.sizes import InterpreterSizes
+
+
+@final
+class InterpreterFactory(RunnerFactory):
+    """Runs every cell, node by node; it has no rules."""
+
+    @classmethod
+    def sizes(cls, layout: Layout, without: frozenset[str], symbols: Symbols | None) -> RunnerSizes:
+        return InterpreterSizes(layout)
+
+    def runner(self, layout: Layout, symbols: Symbols | None) -> Runner:
+        return Interpreter(layout)

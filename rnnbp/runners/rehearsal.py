@@ -1,0 +1,57 @@
+"""A chunk of one Recurrent run on blocks of bytes instead of arrays: what each action takes, and what it returns.
+
+A ``CellRehearsal`` follows its ``Runner``: a ``Block`` stands for an array and is alive as long as that would be, so
+that the most bytes alive at once are those of the run.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rnnbp.runners.heap import Block
+
+StateDeltas: TypeAlias = Sequence[Block | None]
+"""The deltas of a state, in one block or one for each array; none where no later step has made any."""
+Tables: TypeAlias = Callable[[int, int], None]
+"""Takes the bytes of a table of tasks, which stays, and the temporary bytes of making it."""
+
+
+@dataclass
+class TapeBlocks:
+    """A tape: its x, and the memory that it owns."""
+
+    x: Block
+    held: list[Block]
+
+
+class CellRehearsal(ABC):
+    """Chunks of one length, on one heap."""
+
+    @abstractmethod
+    def advance(self, x: Block, *, output: bool) -> tuple[Block | None, list[Block]]:
+        """(y, state) after a chunk."""
+
+    @abstractmethod
+    def record(self, x: Block, tape: int, *, output: bool) -> tuple[Block | None, TapeBlocks]:
+        """(y, tape) of a chunk, whose tape takes ``tape`` bytes."""
+
+    @abstractmethod
+    def rebuild(self, x: Block, tape: int, states: Block, *, output: bool) -> tuple[Block | None, TapeBlocks]:
+        """(y, tape) from a thin tape, ``states``, which the tape then shares."""
+
+    @abstractmethod
+    def deltas(self) -> StateDeltas:
+        """The deltas of a state that a later chunk has made."""
+
+    @abstractmethod
+    def backward(
+        self, tape: TapeBlocks, dy: Block | None, dstate: StateDeltas, tables: Tables, *, dx: bool, placed: bool
+    ) -> tuple[Block | None, StateDeltas]:
+        """(dx, deltas of the state before) of a chunk.
+
+        Args:
+            dx: whether x has a gradient. placed: whether dx has a place to be written to.
+        """
