@@ -20,7 +20,7 @@ Dtype: TypeAlias = np.dtype[Any]
 Shape: TypeAlias = tuple[int, ...]
 Saved: TypeAlias = tuple[Array, ...]
 """What a layer keeps of a forward pass: arrays whose leading axes are the batch axes."""
-Nest: TypeAlias = "Array | None | Sequence[Nest] | Mapping[int, Nest]"
+Nest: TypeAlias = "Array | Sequence[Nest] | Mapping[int, Nest] | None"
 """Arrays in tuples, lists and dicts."""
 
 

@@ -37,10 +37,10 @@ from rnnbp.machine.tasks import FOLLOWS, ROW, Signature, together
 from rnnbp.machine.team import handoff, threads
 from rnnbp.runners.llvm import groups, pointwise
 from rnnbp.runners.llvm.cell import shared
-from rnnbp.runners.llvm.dense import DenseKernel, dense_bytes
+from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes
+from rnnbp.runners.llvm.factory import KernelFactory
 from rnnbp.runners.llvm.groups import Group
 from rnnbp.runners.llvm.packing import Panels, fill
-from rnnbp.runners.llvm.program import KernelProgram
 from rnnbp.runners.llvm.sizes import kernel_sizes
 from rnnbp.runners.workspace import Workspace
 from tests import models
@@ -55,9 +55,7 @@ def reals(*shape: int) -> np.ndarray:
 
 
 def kernels(layout: Layout, without: frozenset[str]) -> Any:
-    sizes = kernel_sizes(layout, without)
-    assert sizes is not None
-    return KernelProgram(sizes, Workspace(threads=threads.count()))
+    return KernelFactory(Workspace(threads=threads.count()), without).runner(layout, None)
 
 
 def same(a: Any, b: Any) -> None:
@@ -685,7 +683,7 @@ def test_dense_outside_cells(size: tuple[int, int, int], bias: bool, monkeypatch
     for threads_ in ("1", "2", "5"):
         monkeypatch.setenv("RNNBP_NUM_THREADS", threads_)
         workspace = Workspace(threads=threads.count())
-        kernel, grads = DenseKernel(layer, np.dtype("float64"), workspace), Accumulators(as_model(layer))
+        kernel, grads = DenseKernel(layer, np.dtype("float64"), workspace, []), Accumulators(as_model(layer))
         own = kernel.forward(x)
         found.append([own, kernel.backward(x, dy, grads), *grads.grads.values()])
     for one, two, wanted in zip(*found[:2], expected, strict=True):
@@ -694,7 +692,7 @@ def test_dense_outside_cells(size: tuple[int, int, int], bias: bool, monkeypatch
     for one, three in zip(found[0], found[2], strict=True):
         np.testing.assert_array_equal(one, three)
     nbytes = sum(array.nbytes for array in kernel.panels.arrays) + layer.params.get("bias", np.empty(0)).nbytes
-    assert nbytes == dense_bytes(layer, np.dtype("float64"))
+    assert nbytes == DenseKernelSizes(layer, np.dtype("float64")).weight_bytes
 
 
 @pytest.mark.parametrize("step", [2, -1])

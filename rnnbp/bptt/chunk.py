@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from rnnbp.bptt import last_steps
 from rnnbp.bptt.results import Accumulators
 from rnnbp.graph.graph import Graph, Node
-from rnnbp.graph.layout import Layout, layouts
+from rnnbp.graph.layout import layouts
 from rnnbp.graph.model_split import parts_of
 from rnnbp.graph.node_calls import (
     Deltas,
@@ -28,18 +28,17 @@ from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.states import States
 from rnnbp.inputs.streams import Held
 from rnnbp.layers.base import Layer
+from rnnbp.losses.base import Scalar
 from rnnbp.memory_pool import Reuse
-from rnnbp.numerics import Array, Saved, fix_sizes, lies
+from rnnbp.numerics import Array, Nest, Saved, fix_sizes, lies
 from rnnbp.rng import Context
-from rnnbp.runners.interpreter.run import Tape
-from rnnbp.runners.select import dense, pack, runner, threads_of
-from rnnbp.runners.tapes import ProgramTape
+from rnnbp.runners.base import DenseRunner, Runner, State, Stretch, SymbolTable, Tape, ThinTape
+from rnnbp.runners.select import Runners, threads_of
 from rnnbp.runners.workspace import Workspace
 
-TAPES = (Tape, ProgramTape)
 AXES = 2
 """Axes of a value before its features: steps and batch."""
-ChunkLoss: TypeAlias = Callable[[Array, int], tuple[Any, Array]]
+ChunkLoss: TypeAlias = Callable[[Array, int], tuple[Scalar, Array]]
 """(y, n) -> (value, dy) of chunk n."""
 DeltaStates: TypeAlias = dict[int, tuple[Array | None, ...]]
 """By node number, the deltas of a Recurrent's state; None is zero."""
@@ -47,44 +46,45 @@ DeltaStates: TypeAlias = dict[int, tuple[Array | None, ...]]
 
 @dataclass(slots=True)
 class ChunkTape:
-    """The internals of a chunk: of each body node what it kept, and the values that the tail starts from."""
+    """The internals of a chunk of a model."""
 
-    saved: list[Any]
+    tapes: list[Tape]
+    """Of the Recurrents, in the order of the body."""
+    saved: list[Saved]
+    """What the other layers of the body saved, in that order."""
     frontier: dict[int, Array]
+    """The values that the tail starts from."""
 
-    def arrays(self) -> list[Any]:
-        """All that it holds, as a nest of arrays."""
-        found: list[Any] = [*self.frontier.values()]
-        for part in self.saved:
-            found += part.arrays() if isinstance(part, TAPES) else (part,)
-        return found
+    def arrays(self) -> Nest:
+        """All that it holds."""
+        return [*self.frontier.values(), *self.saved, *[tape.arrays() for tape in self.tapes]]
 
     def entering(self) -> States:
         """The state before the chunk."""
-        return tuple([part.entering for part in self.saved if isinstance(part, TAPES)])
+        return tuple([tape.entering for tape in self.tapes])
 
     def leaving(self) -> States:
         """The state after the chunk."""
-        return tuple([part.leaving for part in self.saved if isinstance(part, TAPES)])
+        return tuple([tape.leaving for tape in self.tapes])
 
 
 @dataclass(slots=True)
-class ThinTape:
-    """The states of a chunk's steps, for each Recurrent."""
+class ChunkStates:
+    """The thin tape of a chunk of a model: that of each Recurrent."""
 
-    states: list[Any]
+    tapes: list[ThinTape]
 
-    def arrays(self) -> list[Any]:
-        """All that it holds, as a nest of arrays."""
-        return [array for states in self.states for array in states.arrays()]
+    def arrays(self) -> Nest:
+        """All that it holds."""
+        return [tape.arrays() for tape in self.tapes]
 
     def entering(self) -> States:
         """The state before the chunk."""
-        return tuple([states.entering for states in self.states])
+        return tuple([tape.entering for tape in self.tapes])
 
     def leaving(self) -> States:
         """The state after the chunk."""
-        return tuple([states.leaving for states in self.states])
+        return tuple([tape.leaving for tape in self.tapes])
 
 
 class Chunks:
@@ -93,19 +93,20 @@ class Chunks:
     def __init__(self, problem: Problem, *, seed: int, training: bool, memory: Reuse | None = None) -> None:
         self.workspace = workspace = Workspace(memory)
         self.begin(problem, seed=seed, training=training)
-        found: dict[int, Layout] = layouts(self.model, problem.x_shape, problem.batch, problem.dtype)
-        self.programs: dict[int, Any] = {}
-        self.tables: dict[int, Any] = {}
-        """By node, what gives a Recurrent the numbers of symbols, in place of their vectors."""
-        for number, layout in found.items():
-            node = self.parts.spelled.get(number)
-            self.programs[number] = program = runner(layout, workspace, problem.backend, node)
-            if node is not None and (table := getattr(program, "table", None)) is not None:
-                self.tables[node.number] = table
-        self.dense: dict[int, Any] = {}
-        for node in (node for node in self.model.nodes if isinstance(node.block, Layer)):
-            made = dense(node.block, problem.dtype, workspace, problem.backend, brief=node in self.parts.tail)
-            self.dense |= {} if made is None else {node.number: made}
+        self.runners = Runners(problem.backend, workspace)
+        self.programs: dict[int, Runner] = {}
+        self.tables: dict[int, SymbolTable] = {}
+        """By node, what takes its symbols to their numbers, which a Recurrent reads in place of their vectors."""
+        for number, layout in layouts(self.model, problem.x_shape, problem.batch, problem.dtype).items():
+            self.programs[number] = program = self.runners.recurrent(layout, self.parts.symbols_of(number))
+            if program.table is not None:
+                self.tables[self.parts.spelled[number].number] = program.table
+        self.dense: dict[int, DenseRunner] = {}
+        """By node, what runs a layer outside cells in place of its own methods."""
+        for node in self.model.nodes:
+            if isinstance(node.block, Layer):
+                dense = self.runners.dense(node.block, problem.dtype, brief=node in self.parts.tail)
+                self.dense |= {} if dense is None else {node.number: dense}
 
     def begin(self, problem: Problem, *, seed: int, training: bool) -> None:
         """Take another problem of the same kind."""
@@ -126,15 +127,19 @@ class Chunks:
 
     def prepare(self) -> None:
         """Take the memory that stays for a whole run, and pack weights as they are."""
-        given = [program.prepare(self.problem.chunk) for program in self.programs.values()]
-        given += [kernel.prepare() for kernel in self.dense.values()]
-        pack([weights for several in given for weights in several], self.workspace.threads)
+        for program in self.programs.values():
+            program.prepare(self.problem.chunk)
+        for dense in self.dense.values():
+            dense.prepare()
+        self.runners.pack()
 
     def renew(self) -> None:
         """Pack weights as they are, of those that were packed for an earlier problem."""
-        given = [program.renew() for program in self.programs.values()]
-        given += [kernel.renew() for kernel in self.dense.values()]
-        pack([weights for several in given for weights in several], self.workspace.threads)
+        for program in self.programs.values():
+            program.renew()
+        for dense in self.dense.values():
+            dense.renew()
+        self.runners.pack()
 
     def finish(self, grads: Accumulators) -> None:
         """Add the gradients that are made once for a whole run."""
@@ -148,14 +153,21 @@ class Chunks:
     @property
     def in_one_go(self) -> bool:
         """Whether kernels can advance chunks in one go: from an x that is as they read it, with nothing between."""
-        (first, *others), x = self.parts.body or (None,), self.problem.x
+        x = self.problem.x
         plain = isinstance(x, Held) and not x.fresh and lies(x.array) and x.dtype == self.problem.dtype
-        return plain and not others and first is not None and hasattr(self.programs[first.number], "advance_all")
+        return plain and self._stretch is not None
+
+    @property
+    def _stretch(self) -> Stretch | None:
+        """What advances several chunks by one call: nothing else runs between their steps."""
+        body = self.parts.body
+        return self.programs[body[0].number].stretch if len(body) == 1 else None
 
     def advance_all(self, n: int, wanted: tuple[bool, ...], states: States) -> list[States]:
         """The states after chunks from n on, one after the other, where they are ``wanted``; () elsewhere."""
-        program, x = self.programs[self.parts.body[0].number], self.problem.inputs(n, len(wanted))
-        found = program.advance_all(x, self.problem.chunk, wanted, *states)
+        stretch, x = self._stretch, self.problem.inputs(n, len(wanted))
+        assert stretch is not None
+        found = stretch.advance_all(x, self.problem.chunk, wanted, *states)
         return [(state,) if yes else () for state, yes in zip(found, wanted, strict=True)]
 
     def outputs(self, n: int, states: States) -> tuple[States, Array]:
@@ -165,9 +177,10 @@ class Chunks:
             self._forward(node, values, n)
         return after, values[self.model.outputs[0]]
 
-    def keep(self, n: int, states: States) -> ThinTape:
+    def keep(self, n: int, states: States) -> ChunkStates:
         """The thin tape of chunk n."""
-        values, entering, found = self._begin(n), iter(states), []
+        values, entering = self._begin(n), iter(states)
+        found: list[ThinTape] = []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 program, context = self.programs[node.number], self._context(n, node)
@@ -176,15 +189,15 @@ class Chunks:
                 found.append(thin)
             else:
                 self._forward(node, values, n)
-        return ThinTape(found)
+        return ChunkStates(found)
 
     def record(self, n: int, states: States) -> ChunkTape:
         """The tape of chunk n."""
         return self._tape(n, [(state, None) for state in states])
 
-    def rebuild(self, n: int, thin: ThinTape) -> ChunkTape:
+    def rebuild(self, n: int, thin: ChunkStates) -> ChunkTape:
         """The tape of chunk n from its states: equal to the recorded one to rounding."""
-        return self._tape(n, [(None, states) for states in thin.states])
+        return self._tape(n, [(None, states) for states in thin.tapes])
 
     def backward(
         self,
@@ -194,7 +207,7 @@ class Chunks:
         dstates: DeltaStates,
         grads: Accumulators,
         into: Array | None = None,
-    ) -> tuple[Any, Array | None]:
+    ) -> tuple[Scalar, Array | None]:
         """(loss, dx) of chunk n; ``dstates`` goes from the state after it to the state before it.
 
         Args:
@@ -204,9 +217,9 @@ class Chunks:
         values: list[Any] = [None] * self.model.n_values
         for k, frontier in tape.frontier.items():
             values[k] = frontier
-        for node, kept in zip(self.parts.body, tape.saved, strict=True):
-            if isinstance(node.block, Recurrent) and self._remade(node):
-                values[node.outs[0]] = self.programs[node.number].output(kept)
+        for node, whole in zip(self.parts.recurrent, tape.tapes, strict=True):
+            if self._remade(node):
+                values[node.outs[0]] = self.programs[node.number].output(whole)
         saved = [self._forward(node, values, n) for node in self.parts.tail]
         value, dy = loss(values[self.model.outputs[0]], n)
         del values
@@ -215,19 +228,22 @@ class Chunks:
         del dy
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
             self._backward_layer(node, kept, deltas, grads)
-        for node, kept in zip(reversed(self.parts.body), reversed(tape.saved), strict=True):
+        tapes, others = reversed(tape.tapes), reversed(tape.saved)
+        for node in reversed(self.parts.body):
             if isinstance(node.block, Recurrent):
                 program, own = self.programs[node.number], take_deltas(node, deltas)
                 place = into if node is self.parts.only else None
                 deltas_after, context = dstates[node.number], partial(self._context, n, node)
-                dx, dstates[node.number] = last_steps.backward(program, kept, own, deltas_after, grads, place, context)
+                dx, dstates[node.number] = last_steps.backward(
+                    program, next(tapes), own, deltas_after, grads, place, context
+                )
                 del own, deltas_after
                 add_deltas(node, (dx,), deltas)
             else:
-                self._backward_layer(node, kept, deltas, grads)
+                self._backward_layer(node, next(others), deltas, grads)
         return value, deltas[0]
 
-    def _backward_layer(self, node: Node, saved: Any, deltas: Deltas, grads: Accumulators) -> None:
+    def _backward_layer(self, node: Node, saved: Saved, deltas: Deltas, grads: Accumulators) -> None:
         kernel, (given, *others) = self.dense.get(node.number), [deltas[k] for k in node.outs]
         if kernel is not None and not others and kernel.takes(saved[0], given):
             own = take_deltas(node, deltas)
@@ -268,21 +284,26 @@ class Chunks:
                 self._forward(node, values, n)
         return tuple(after), values
 
-    def _tape(self, n: int, given: list[tuple[Any, Any]]) -> ChunkTape:
-        """Run the body and keep its internals; for each Recurrent its state, or the states of all steps, are given."""
+    def _tape(self, n: int, given: Sequence[tuple[State | None, ThinTape | None]]) -> ChunkTape:
+        """Run the body and keep its internals; for each Recurrent its state, or its thin tape, is given."""
         values, entering = self._begin(n), iter(given)
-        saved: list[Any] = []
+        tapes: list[Tape] = []
+        others: list[Saved] = []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 program, context, x = self.programs[node.number], self._context(n, node), values[node.args[0]]
-                state, states = next(entering)
-                run, given_ = (program.record, state) if states is None else (program.rebuild, states)
-                y, tape = run(x, given_, context, output=not self._remade(node))
+                state, thin = next(entering)
+                output = not self._remade(node)
+                if state is not None:
+                    y, tape = program.record(x, state, context, output=output)
+                else:
+                    assert thin is not None
+                    y, tape = program.rebuild(x, thin, context, output=output)
                 values[node.outs[0]] = y
-                saved.append(tape)
+                tapes.append(tape)
             else:
-                saved.append(self._forward(node, values, n))
-        return ChunkTape(saved, {k: values[k] for k in self.parts.frontier if values[k] is not None})
+                others.append(self._forward(node, values, n))
+        return ChunkTape(tapes, others, {k: values[k] for k in self.parts.frontier if values[k] is not None})
 
     def _fed(self, node: Node) -> bool:
         return not self.parts.fed.isdisjoint(node.outs)

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from rnnbp.graph.cell import Cell
 from rnnbp.numerics import Array
 from rnnbp.rng import Context
-from rnnbp.runners.interpreter.run import Accumulator, Interpreter
-from rnnbp.runners.tapes import ProgramTape, States
+from rnnbp.runners.base import Accumulator, CutTape, Deltas, Runner, Tape
+from rnnbp.runners.interpreter.program import Interpreter
 from rnnbp.support.prepared import Remembered
 
 _known = Remembered[Cell, dict[tuple[bool, ...], int]](lambda cell: {})
@@ -54,54 +53,55 @@ def _needed(cell: Cell, values: Sequence[int]) -> frozenset[int]:
 
 
 def backward(
-    program: Any, tape: Any, dy: Array | None, dstate: Sequence[Array | None], grads: Accumulator, into: Array | None,
+    program: Runner,
+    tape: Tape,
+    dy: Array | None,
+    dstate: Deltas,
+    grads: Accumulator,
+    into: Array | None,
     context: Callable[[], Context],
-) -> tuple[Array | None, tuple[Array | None, ...]]:  # fmt: skip
+) -> tuple[Array | None, tuple[Array | None, ...]]:
     """A program's ``backward``, with that of the interpreter in the last steps where that is needed.
 
     Args:
         context: of the chunk's first step.
     """
-    n = _steps(program, tape, dstate)
-    if not n:
-        found: tuple[Array | None, tuple[Array | None, ...]] = program.backward(tape, dy, dstate, grads, into)
-        return found
-    cut = 0 if tape.opaque else max(0, len(tape.x) - n)  # what opaque layers saved stays together
+    there = tuple([delta is not None for delta in dstate])
+    late = None if all(there) else _late(program, tape, there)
+    if late is None:
+        return program.backward(tape, dy, dstate, grads, into)
+    whole, n = late
+    cut = max(0, len(tape.x) - n) if whole.divisible else 0  # what opaque layers saved stays together
     dx = (np.empty(tape.x.shape, tape.x.dtype) if into is None else into) if tape.x.dtype.kind == "f" else None
-    late, carried = _by_interpreter(program, tape, cut, None if dy is None else dy[cut:], dstate, grads, context())
+    last, carried = _by_interpreter(program, whole, cut, None if dy is None else dy[cut:], dstate, grads, context())
     if dx is not None:
-        dx[cut:] = 0 if late is None else late
+        dx[cut:] = 0 if last is None else last
     if cut:
         place = None if dx is None else dx[:cut]
-        _, carried = program.backward(_before(tape, cut), None if dy is None else dy[:cut], carried, grads, place)
+        _, carried = program.backward(whole.first(cut), None if dy is None else dy[:cut], carried, grads, place)
     return dx, carried
 
 
-def _steps(program: Any, tape: Any, dstate: Sequence[Array | None]) -> int:
-    """The last steps that the interpreter takes; mostly none."""
-    there = tuple([delta is not None for delta in dstate])
-    if all(there) or not isinstance(tape, ProgramTape) or getattr(program, "table", None) is not None:
-        return 0
+def _late(program: Runner, tape: Tape, there: tuple[bool, ...]) -> tuple[CutTape, int] | None:
+    """The tape and the number of last steps that the interpreter takes; None as a rule."""
+    whole = None if program.table is not None else tape.cut()
+    if whole is None:
+        return None
     n = late_steps(program.cell, there)
-    if not n:
-        return 0
-    arrays = [*(states[-n - 1 :] for states in tape.states.states), tape.x[-n:]]
-    return 0 if all(np.isfinite(array).all() for array in arrays) else n
+    return None if not n or whole.finite(n) else (whole, n)
 
 
 def _by_interpreter(
-    program: Any, tape: ProgramTape, cut: int, dy: Array | None, dstate: Sequence[Array | None], grads: Accumulator,
+    program: Runner,
+    tape: CutTape,
+    cut: int,
+    dy: Array | None,
+    dstate: Deltas,
+    grads: Accumulator,
     context: Context,
-) -> tuple[Array | None, tuple[Array | None, ...]]:  # fmt: skip
+) -> tuple[Array | None, tuple[Array | None, ...]]:
     """(dx, deltas of the state) of the steps from ``cut`` on."""
     interpreter, x = Interpreter(program.layout), tape.x[cut:]
     here = replace(context, step=context.step + cut, length=len(x))
-    _, own = interpreter.record(x, tape.states.at(cut), here)
+    _, own = interpreter.record(x, tape.at(cut), here)
     return interpreter.backward(own, dy, dstate, grads)
-
-
-def _before(tape: ProgramTape, cut: int) -> ProgramTape:
-    """The tape of the first steps: views of it."""
-    states = States([s[: cut + 1] for s in tape.states.states], tape.states.shapes, tape.states.batch_first)
-    buffers = {name: buffer[:cut] for name, buffer in tape.buffers.items() if name != "all"}
-    return ProgramTape(tape.x[:cut], states, buffers, {}, tape.memory, tape.places)

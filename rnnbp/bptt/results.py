@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from rnnbp.graph.network import Network, checked_parameters
 from rnnbp.inputs.states import States
 from rnnbp.naming import ByPath
 from rnnbp.numerics import Array
+from rnnbp.runners.base import Accumulator
 from rnnbp.schedules.simulation import Simulation, cost_text
 from rnnbp.support import reprs
 from rnnbp.wording.instead import GRADIENTS, Instead
@@ -79,7 +81,8 @@ class Gradients(Instead):
         )
 
 
-class Accumulators:
+@final
+class Accumulators(Accumulator):
     """Sums of parameter gradients, one for each parameter array of the network as it is now.
 
     So a layer used twice in a step, at every step, or in two places, and a tied weight, are one

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -78,18 +78,6 @@ class Layout:
     batch: int
     dtype: np.dtype[Any]
     training: bool = True
-
-    remakes_output: ClassVar[bool] = False
-    """Whether y need not be kept next to the tape, for it can be had from it; here it is a view of it if it can."""
-
-    writes_dx: ClassVar[bool] = False
-    """Whether the gradient by x is written where it is to lie."""
-
-    stepped: ClassVar[int] = 0
-    """Layers that run as Python step by step, and keep Python's objects of each step."""
-
-    by_kernels: ClassVar[bool] = False
-    """Whether all runs in machine code, and in memory that is kept from run to run."""
 
     @cached_property
     def shapes(self) -> list[Shape]:
@@ -184,49 +172,10 @@ class Layout:
         keeps = self.keeps[node]
         return tuple([self.new(length, shape, dtype) for shape, dtype in (keeps.extras if keeps else ())])
 
-    @property
-    def looks_up(self) -> bool:
-        """Whether x is numbers of symbols in a table, as kernels may have it."""
-        return False
-
     def state_bytes(self) -> int:
         """A checkpoint."""
         return self.batch * self.dtype.itemsize * sum(math.prod(shape) for shape in self.cell.state_shapes)
 
-    def delta_bytes(self) -> int:
-        """The deltas of a state."""
-        shapes = enumerate(self.cell.state_shapes, 1)
-        return self.batch * self.dtype.itemsize * sum(math.prod(shape) for k, shape in shapes if k in self.reached)
-
     def thin_bytes(self, length: int) -> int:
         """A thin tape of ``length`` steps."""
         return (length + 1) * self.state_bytes()
-
-    def tape_bytes(self, length: int) -> int:
-        """A tape of ``length`` steps. Raises TypeError where a layer does not declare what it keeps."""
-        total = sum(math.prod(self.shapes[v]) for v in self.buffered) * self.dtype.itemsize
-        for node, keeps in zip(self.cell.nodes, self.keeps, strict=True):
-            if keeps is None:
-                raise TypeError(f"{node.block}: its bytes are not known; declare them by a method keeps(*shapes)")
-            for shape, dtype in keeps.extras:
-                total += math.prod(shape) * np.dtype(self.dtype if dtype is None else dtype).itemsize
-        return total * length * self.batch + self.thin_bytes(length)
-
-    def program_bytes(self, length: int) -> int:
-        """What is there for a whole run: nothing."""
-        return 0
-
-    def workspace_bytes(self, length: int) -> int:
-        """Memory that all actions use: none; each takes its own."""
-        return 0
-
-    def output_bytes(self, length: int, *, in_tape: bool) -> int:
-        """y, where it does not live in the tape."""
-        k = self.cell.outputs[0]
-        for node in self.output_views:
-            k = node.args[0]
-        lives = k <= self.n_states or k in self.next_of or k in self.kept
-        return 0 if in_tape and lives else self._size(self.cell.outputs[0], length * self.batch)
-
-    def _size(self, value: int, rows: int) -> int:
-        return rows * self.dtype.itemsize * math.prod(self.shapes[value])

@@ -56,6 +56,13 @@ class Parts:
         users = Counter([*(k for node in self.nodes for k in node.args), *self.outputs])
         return {n.number: made[n.args[0]] for n in self.recurrent if n.args[0] in made and users[n.args[0]] == 1}
 
+    def symbols_of(self, number: int) -> Symbols | None:
+        """The layer of ``spelled`` that feeds a Recurrent; None if there is none."""
+        node = self.spelled.get(number)
+        block = None if node is None else node.block
+        assert block is None or isinstance(block, Symbols)
+        return block
+
     @cached_property
     def fed(self) -> frozenset[int]:
         """The values that some node of the body takes: outputs that even an Advance computes."""

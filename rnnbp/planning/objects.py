@@ -92,7 +92,7 @@ class Objects:
 
     def ahead(self, chunks: int) -> int:
         """The most bytes of what advances chunks in one go, where the body is one Recurrent by kernels."""
-        alone = len(self.sizes.parts.body) == 1 and all(part.by_kernels for part in self.sizes.layouts.values())
+        alone = len(self.sizes.parts.body) == 1 and all(part.in_kernels for part in self.sizes.cells.values())
         return min(MOST_AHEAD, AHEAD * chunks) if alone and chunks > 1 else 0
 
     def _cells(self) -> list[Recurrent]:
@@ -100,7 +100,7 @@ class Objects:
 
     def _tape(self, cells: list[Recurrent], length: int) -> int:
         inside, each = [node for block in cells for node in block.cell.nodes], self.each
-        stepped = sum(part.stepped for part in self.sizes.layouts.values())
+        stepped = sum(part.stepped for part in self.sizes.cells.values())
         own = each.tape_cell * len(cells) + each.tape_node * len(inside) + each.opaque * sum(map(_opaques, cells))
         return each.tape + own + STEP * length * stepped
 

@@ -8,35 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rnnbp.graph import node_calls
 from rnnbp.graph.graph import Node
-from rnnbp.graph.layout import Layout
 from rnnbp.graph.liveness import NUMBER
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.planning import tables
-from rnnbp.planning.blocks import Layers
-from rnnbp.planning.heap import Block, Heap
-from rnnbp.planning.interpreted import InterpretedCell
+from rnnbp.runners.blocks import Layers
+from rnnbp.runners.heap import Block, Heap
+from rnnbp.runners.rehearsal import CellRehearsal, StateDeltas, TapeBlocks
 
 if TYPE_CHECKING:
     from rnnbp.planning.sizes import Sizes
 
 
-Deltas: TypeAlias = Sequence[Block | None]
-"""Those of a state."""
-
-
 @dataclass
 class Taped:
-    """What a chunk leaves for its way back: of each node of the body what it saved, and the values for the tail."""
+    """What a chunk keeps for its backward: of each node of the body, and the values for the tail."""
 
-    saved: list[Any]
+    tapes: list[TapeBlocks]
+    saved: list[tuple[Block, ...]]
     frontier: dict[int, Block]
 
 
@@ -49,7 +45,10 @@ class Rehearsal(Layers):
         super().__init__(heap, length * sizes.batch, item, sizes.symbol_bytes, flat=False)
         self.sizes, self.length, self.parts = sizes, length, sizes.parts
         self._tables: list[Block] | None = None
-        """Those that a Backward makes for the tasks of kernels; None where it has them."""
+        """Those that a Backward makes for its tasks; None where it has them."""
+        self.cells: dict[int, CellRehearsal] = {
+            number: part.rehearsal(heap, length, sizes.symbol_bytes) for number, part in sizes.cells.items()
+        }
 
     def shape(self, value: int) -> Shape:
         return self.sizes.shapes[value]
@@ -66,32 +65,20 @@ class Rehearsal(Layers):
         after = []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
-                x = self._read(node, values[node.args[0]])
                 fed = output or not self.parts.fed.isdisjoint(node.outs)
-                values[node.outs[0]], state = self._advance_recurrent(node, x, fed=fed)
+                y, state = self.cells[node.number].advance(values[node.args[0]], output=fed)
+                values[node.outs[0]] = y
                 after.append(state)
-                del x
+                del y
             else:
                 self.forward(node, values)
         for node in self.parts.tail if output else ():
             self.forward(node, values)
         return self.heap.peak
 
-    def _advance_recurrent(self, node: Node, x: Block, *, fed: bool) -> tuple[Block | None, list[Block]]:
-        part = self.sizes.layouts[node.number]
-        if isinstance(part, Layout):
-            return self._interpreted(part).advance(x, output=fed)
-        y = self.new(part.output_bytes(self.length, in_tape=False)) if fed else None
-        state = [self.new(part.state_bytes())]
-        self.heap.note(max(0, part.advance_bytes(self.length) - part.state_bytes()))
-        return y, state
-
-    def _interpreted(self, layout: Layout) -> InterpretedCell:
-        return InterpretedCell(self.heap, layout, self.length, self.symbol_bytes)
-
     def record(self, *, rebuilt: bool = False) -> tuple[int, int]:
         """(the most bytes of a Record or Rebuild, those of its tape); thin tapes are there before, and count."""
-        thin = [self.new(part.thin_bytes(self.length) if rebuilt else 0) for part in self.sizes.layouts.values()]
+        thin = [self.new(part.thin_bytes(self.length) if rebuilt else 0) for part in self.sizes.cells.values()]
         taped = self._taped(thin)
         del thin
         tape = self.heap.total
@@ -104,10 +91,12 @@ class Rehearsal(Layers):
 
         ``tabled``: the tables of its tasks are.
         """
-        taped = self._taped([self.new(0) for _ in self.sizes.layouts])
+        taped = self._taped([self.new(0) for _ in self.sizes.cells])
         tape, self.heap.peak, self.heap.numpy = self.heap.total, 0, 0
         self._tables = None if tabled else []
-        dstates = {node.number: [] if first else self._state_deltas(node) for node in self.parts.recurrent}
+        dstates: dict[int, StateDeltas] = {}
+        for node in self.parts.recurrent:
+            dstates[node.number] = [] if first else self.cells[node.number].deltas()
         waiting = 0 if first else self.sizes.deltas
         values: list[Any] = [None] * self.sizes.model.n_values
         for k, frontier in taped.frontier.items():
@@ -123,19 +112,20 @@ class Rehearsal(Layers):
         del dy
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
             self._backward_layer(node, kept, deltas)
-        for node, kept in zip(reversed(self.parts.body), reversed(taped.saved), strict=True):
+        tapes, others = reversed(taped.tapes), reversed(taped.saved)
+        for node in reversed(self.parts.body):
             if isinstance(node.block, Recurrent):
                 own = node_calls.take_deltas(node, deltas)
-                dx, dstates[node.number] = self._backward_recurrent(node, kept[0], own, dstates[node.number])
+                dx, dstates[node.number] = self._backward_recurrent(node, next(tapes), own, dstates[node.number])
                 del own
                 _send(node, (dx,), deltas)
             else:
-                self._backward_layer(node, kept, deltas)
+                self._backward_layer(node, next(others), deltas)
         return self.heap.peak - tape - waiting
 
     def kept(self) -> dict[int, int]:
         """The bytes of a tape by node: what each keeps that no earlier one does, its output for the tail too."""
-        taped = self._taped([self.new(0) for _ in self.sizes.layouts])
+        taped = self._taped([self.new(0) for _ in self.sizes.cells])
         found, total = dict.fromkeys(range(len(self.parts.nodes)), 0), self.heap.total
         takers = {k: node.number for node in reversed(self.parts.nodes) for k in node.args}
         makers = takers | {k: node.number for node in self.parts.nodes for k in node.outs}
@@ -144,49 +134,33 @@ class Rehearsal(Layers):
             found[makers[k]] += total - self.heap.total
             total = self.heap.total
         for node in reversed(self.parts.body):
-            taped.saved.pop()
+            (taped.tapes if isinstance(node.block, Recurrent) else taped.saved).pop()
             found[node.number] += total - self.heap.total
             total = self.heap.total
         return found
-
-    def _state_deltas(self, node: Node) -> Deltas:
-        part = self.sizes.layouts[node.number]
-        return self._interpreted(part).deltas() if isinstance(part, Layout) else [self.new(part.delta_bytes())]
 
     def _begin(self) -> list[Any]:
         x = self.new(self.size(0) if self.sizes.copied or not self.sizes.floats else 0)  # symbols always are
         x.size = self.size(0)
         return [x, *[None] * (self.sizes.model.n_values - 1)]
 
-    def _read(self, node: Node, x: Block) -> Block:
-        """x as a Recurrent reads it: kernels copy what does not lie together."""
-        return x if x.dense or not self.sizes.layouts[node.number].by_kernels else self.new(x.size)
-
     def _taped(self, thin: Sequence[Block]) -> Taped:
-        """Run the body and keep its internals; the thin tapes are within them."""
-        values, given, saved = self._begin(), iter(thin), list[Any]()
+        """Run the body and keep its internals; thin tapes of no bytes are none."""
+        values, given, taped = self._begin(), iter(thin), Taped([], [], {})
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
-                x, states = self._read(node, values[node.args[0]]), next(given)
-                values[node.outs[0]], tape = self._record_recurrent(node, x, states)
-                saved.append((x, tape, states))
+                cell, x, states = self.cells[node.number], values[node.args[0]], next(given)
+                nbytes, output = self.sizes.tape_of(node, self.length), not self.sizes.remade(node)
+                if states.nbytes:
+                    y, tape = cell.rebuild(x, nbytes, states, output=output)
+                else:
+                    y, tape = cell.record(x, nbytes, output=output)
+                values[node.outs[0]] = y
+                taped.tapes.append(tape)
             else:
-                saved.append(self.forward(node, values))
-        return Taped(saved, {k: values[k] for k in self.parts.frontier if values[k] is not None})
-
-    def _record_recurrent(self, node: Node, x: Block, states: Block) -> tuple[Block | None, Any]:
-        """(y, tape): from the states of a thin tape, if there is one."""
-        part, own = self.sizes.layouts[node.number], self.sizes.tape_of(node, self.length)
-        if isinstance(part, Layout):
-            cell, own = self._interpreted(part), own - part.thin_bytes(self.length)
-            return cell.rebuild(x, [states] * part.n_states) if states.nbytes else cell.record(x, own)
-        tape, y = self.new(max(0, own - states.nbytes)), None
-        if not self.sizes.remade(node):
-            apart = part.output_bytes(self.length, in_tape=True)
-            y = self.new(self.size(node.outs[0]), None if apart else tape)
-        need = part.rebuild_bytes if states.nbytes else part.record_bytes
-        self.heap.note(max(0, need(self.length) - (0 if states.nbytes else part.state_bytes())))
-        return y, tape
+                taped.saved.append(self.forward(node, values))
+        taped.frontier |= {k: values[k] for k in self.parts.frontier if values[k] is not None}
+        return taped
 
     def forward(self, node: Node, values: list[Any]) -> tuple[Block, ...]:
         """A layer outside cells, or what stands for it."""
@@ -203,7 +177,7 @@ class Rehearsal(Layers):
         """Numbers of symbols in a table; the vectors of those that are new are made."""
         copied = 0 if self.sizes.symbol_bytes == NUMBER else NUMBER * self.rows
         values[node.outs[0]] = self.new(NUMBER * self.rows)
-        self.numpy(max(copied, self.sizes.numbers[node.outs[0]].vectors_bytes(self.rows)))
+        self.numpy(max(copied, self.sizes.numbers[node.outs[0]].vector_bytes(self.rows)))
         return ()
 
     def _loss(self) -> Block:
@@ -230,26 +204,12 @@ class Rehearsal(Layers):
             self.read_off(node, saved, dy)
 
     def _backward_recurrent(
-        self, node: Node, x: Block, dy: Block | None, dstate: Deltas
-    ) -> tuple[Block | None, Deltas]:
-        sizes, part = self.sizes, self.sizes.layouts[node.number]
+        self, node: Node, tape: TapeBlocks, dy: Block | None, dstate: StateDeltas
+    ) -> tuple[Block | None, StateDeltas]:
         (k,) = node.args
-        if isinstance(part, Layout):
-            found = self._interpreted(part).backward(x, dy, dstate, dx=bool(k or sizes.floats))
-            self.heap.numpy += self.heap.peak  # no part of it is left to the next run
-            return found
-        if (part.by_kernels and (dy is None or not dy.dense)) or (dy is None and part.writes_dx):
-            dy = self.new(self.size(node.outs[0]))
-        placed = sizes.dx and node is self.parts.only and part.writes_dx  # where it stays, among the gradients
-        dx = None
-        if (k or sizes.floats) and k not in sizes.numbers:
-            dx = self.new(0 if placed else self.size(k))
-            dx.size = self.size(k)
-        self._table(*part.task_bytes(self.length))
-        need = part.backward_bytes(self.length)
-        self.heap.note(need)
-        self.heap.numpy += 0 if part.by_kernels else need + (0 if dx is None else dx.nbytes)
-        return dx, [self.new(part.delta_bytes())]
+        placed = self.sizes.dx and node is self.parts.only  # where it stays, among the gradients
+        cell, dx = self.cells[node.number], bool(k or self.sizes.floats)
+        return cell.backward(tape, dy, dstate, self._table, dx=dx, placed=placed)
 
     def _table(self, nbytes: int, spare: int = 0) -> None:
         """A table of tasks is made, with temporary bytes, and stays."""

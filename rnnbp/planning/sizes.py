@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnbp import compensated
 from rnnbp.graph.graph import Graph, Node
-from rnnbp.graph.layout import Layout, layouts
+from rnnbp.graph.layout import layouts
 from rnnbp.graph.liveness import NUMBER
 from rnnbp.graph.model_split import Parts, lasting, parts_of
 from rnnbp.graph.recurrent import Recurrent
@@ -24,7 +24,7 @@ from rnnbp.planning.objects import Objects
 from rnnbp.planning.rehearsal import Rehearsal
 from rnnbp.runners import select
 from rnnbp.runners.backend import Backend
-from rnnbp.runners.numpy.sizes import ProgramSizes
+from rnnbp.runners.base import DenseSizes, RunnerSizes
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Recent, once
 from rnnbp.support.prepared import Remembered
@@ -99,28 +99,30 @@ class Sizes:
         return [shape or () for shape in self.model.value_shapes(self.x_shape)]
 
     @cached_property
-    def layouts(self) -> dict[int, Layout | ProgramSizes]:
-        """What each Recurrent holds and needs, by node number."""
+    def cells(self) -> dict[int, RunnerSizes]:
+        """What the runner of each Recurrent holds and needs, by node number."""
         found = layouts(self.model, self.x_shape, self.batch, self.dtype, training=self.training)
-        spelled = self.parts.spelled
-        return {number: select.sizes(layout, self.backend, spelled.get(number)) for number, layout in found.items()}
+        parts = self.parts
+        return {
+            number: select.sizes(layout, self.backend, parts.symbols_of(number)) for number, layout in found.items()
+        }
 
     @cached_property
-    def numbers(self) -> dict[int, Any]:
+    def numbers(self) -> dict[int, RunnerSizes]:
         """The values that are numbers of symbols in a table, and the sizes of what looks them up."""
-        return {node.outs[0]: self.layouts[k] for k, node in self.parts.spelled.items() if self.layouts[k].looks_up}
+        return {node.outs[0]: self.cells[k] for k, node in self.parts.spelled.items() if self.cells[k].looks_up}
 
     @property
     @once
     def slot(self) -> int:
         """A checkpoint."""
-        return sum(layout.state_bytes() for layout in self.layouts.values())
+        return sum(part.state_bytes() for part in self.cells.values())
 
     @property
     @once
     def deltas(self) -> int:
         """The deltas of a state."""
-        return sum(layout.delta_bytes() for layout in self.layouts.values())
+        return sum(part.delta_bytes() for part in self.cells.values())
 
     @property
     def standing(self) -> int:
@@ -130,8 +132,10 @@ class Sizes:
     @once
     def program(self, length: int) -> int:
         """Packed weights, and the workspace that all Recurrents share, for chunks of so many steps."""
-        packed = sum(part.program_bytes(length) for part in self.layouts.values()) + sum(self.dense.values())
-        workspace = max((part.workspace_bytes(length) for part in self.layouts.values()), default=0)
+        packed = sum(part.program_bytes(length) for part in self.cells.values()) + sum(
+            dense.weight_bytes for dense in self.dense.values()
+        )
+        workspace = max((part.workspace_bytes(length) for part in self.cells.values()), default=0)
         return packed + tables.forward(self, length) + workspace
 
     @once
@@ -156,25 +160,25 @@ class Sizes:
 
     def thin(self, length: int) -> int:
         """A thin tape."""
-        return sum(layout.thin_bytes(length) for layout in self.layouts.values())
+        return sum(part.thin_bytes(length) for part in self.cells.values())
 
     @once
     def tape(self, length: int) -> int:
         """A tape, with the values that the tail starts from. Raises TypeError where what it keeps is not known."""
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
-                self.layouts[node.number].tape_bytes(length)
+                self.cells[node.number].tape_bytes(length)
             elif self.keeps(node) is None:
                 raise TypeError(f"{node.block}: what it keeps is not known; declare it by a method keeps(*shapes)")
         return self._recorded(length)[1]
 
     def tape_of(self, node: Node, length: int) -> int:
         """What a Recurrent puts in a tape; as much as is known of layers that do not declare it."""
-        layout = self.layouts[node.number]
+        part = self.cells[node.number]
         try:
-            return layout.tape_bytes(length)
+            return part.tape_bytes(length)
         except TypeError:
-            return layout.thin_bytes(length)
+            return part.thin_bytes(length)
 
     @once
     def advance(self, length: int) -> int:
@@ -259,7 +263,7 @@ class Sizes:
 
     def remade(self, node: Node) -> bool:
         """Whether an output is made from the tape when the tail needs it, and not kept until then."""
-        return self.layouts[node.number].remakes_output and self.parts.fed.isdisjoint(node.outs)
+        return self.cells[node.number].remakes_output and self.parts.fed.isdisjoint(node.outs)
 
     def layer(self, node: Node) -> Layer:
         """The layer whose bytes one outside cells takes."""
@@ -282,14 +286,11 @@ class Sizes:
         return length * self.batch * math.prod(self.shapes[value]) * item
 
     @cached_property
-    def dense(self) -> dict[int, int]:
-        """By node, the weights in panels of what kernels run outside cells; their gradients go where these are kept."""
-        found = {
-            node.number: select.dense_bytes(node.block, self.dtype, self.backend)
-            for node in self.model.nodes
-            if isinstance(node.block, Layer)
-        }
-        return {number: nbytes for number, nbytes in found.items() if nbytes is not None}
+    def dense(self) -> dict[int, DenseSizes]:
+        """By node, what runs a layer outside cells in place of its own methods."""
+        layers = {node.number: node.block for node in self.model.nodes if isinstance(node.block, Layer)}
+        found = {k: select.dense_sizes(layer, self.dtype, self.backend) for k, layer in layers.items()}
+        return {number: sizes for number, sizes in found.items() if sizes is not None}
 
 
 OWN = attrgetter(*[part.name for part in fields(Sizes) if part.compare and part.name != "model"])

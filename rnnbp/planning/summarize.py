@@ -177,7 +177,7 @@ def _declares(sizes: Sizes, node: Node, length: int) -> bool:
     if not isinstance(node.block, Recurrent):
         return sizes.keeps(node) is not None
     try:
-        sizes.layouts[node.number].tape_bytes(length)
+        sizes.cells[node.number].tape_bytes(length)
     except TypeError:
         return False
     return True

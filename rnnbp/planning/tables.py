@@ -9,16 +9,14 @@ import math
 from typing import TYPE_CHECKING
 
 from rnnbp.graph.graph import Node
-from rnnbp.graph.layout import Layout
-from rnnbp.runners import select
 
 if TYPE_CHECKING:
     from rnnbp.planning.sizes import Sizes
 
 
 def job(sizes: Sizes, node: Node, length: int) -> int:
-    """The table of either job, forward or backward, of a Dense that kernels run outside cells."""
-    return select.job_bytes(length * sizes.batch * math.prod(sizes.shapes[node.args[0]][:-1]))
+    """The table of either job, forward or backward, of a Dense that runs outside cells."""
+    return sizes.dense[node.number].task_bytes(length * sizes.batch * math.prod(sizes.shapes[node.args[0]][:-1]))
 
 
 def forward(sizes: Sizes, length: int) -> int:
@@ -30,7 +28,7 @@ def forward(sizes: Sizes, length: int) -> int:
 def backward(sizes: Sizes, length: int) -> int:
     """Tables that the first Backward of a chunk of ``length`` steps makes; the tail runs forward in it too."""
     both = [*sizes.model.nodes, *(() if sizes.loss_whole else sizes.parts.tail)]
-    cells = [part.task_bytes(length)[0] for part in sizes.layouts.values() if not isinstance(part, Layout)]
+    cells = [part.task_bytes(length)[0] for part in sizes.cells.values()]
     return sum(cells) + sum(job(sizes, node, length) for node in both if node.number in sizes.dense)
 
 

@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TypeAlias
 
 from rnnbp.compiler.compile import RULES, check_rules
 from rnnbp.machine import ALIASES, VARIABLE, failure, installed, loading, warn_of_numpy
 from rnnbp.numerics import shown
+from rnnbp.runners.base import RunnerFactory
 from rnnbp.support.lazy import cached
 from rnnbp.support.nearest import hint
 from rnnbp.wording.arguments import Named
@@ -57,7 +57,7 @@ class Backend(Named):
                 f"backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy'{cause}"
             )
         if name == "llvm":
-            _load()
+            kernels()
         off = check_rules(without)
         if off and name == "interpreter":
             raise ValueError(f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out")
@@ -71,12 +71,14 @@ class Backend(Named):
 
 
 @cached
-def _load() -> None:
-    """Import what runs kernels, at once, so that no other import of it can be cut in two by a
-    fork."""
+def kernels() -> type[RunnerFactory]:
+    """The backend "llvm": the one place that imports it, and llvmlite with it.
+
+    All of it at once, and under a lock that forks take, so that no fork finds an import that is half done.
+    """
     with loading:
-        for module in ("program", "dense", "packing", "sizes"):
-            import_module(f"rnnbp.runners.llvm.{module}")
+        from rnnbp.runners.llvm.factory import KernelFactory
+    return KernelFactory
 
 
 def _usual() -> str:

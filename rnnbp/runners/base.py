@@ -91,9 +91,13 @@ class Tape(ABC):
         """A copy of the state after the last step."""
         return self.at(-1)
 
+    def cut(self) -> CutTape | None:
+        """This tape, if its runner carries zeros in place of deltas that are missing; else None."""
+        return None
+
 
 class CutTape(Tape):
-    """A tape whose first steps can be run backward apart from the others."""
+    """A tape whose last steps another runner can run backward in place of its own."""
 
     __slots__ = ()
 
@@ -145,8 +149,11 @@ class Runner(ABC):
     """True if y need not be kept with a tape, because ``output`` returns it from the tape."""
     table: SymbolTable | None = None
     """Takes symbols to the numbers that x then holds; None where x is the cell's own input."""
-    stretch: Stretch | None = None
-    """Advances several chunks by one call; None where each chunk takes a call."""
+
+    @property
+    def stretch(self) -> Stretch | None:
+        """What advances several chunks by one call; None where each chunk takes a call."""
+        return None
 
     @abstractmethod
     def prepare(self, length: int) -> None:
@@ -180,9 +187,7 @@ class Runner(ABC):
         """(y, tape) of a chunk. y may be a view of the tape, to be read only; without ``output`` it may be None."""
 
     @abstractmethod
-    def rebuild(
-        self, x: Array, known: ThinTape, context: Context, *, output: bool = True
-    ) -> tuple[Array | None, Tape]:
+    def rebuild(self, x: Array, known: ThinTape, context: Context, *, output: bool = True) -> tuple[Array | None, Tape]:
         """(y, tape) from a thin tape of this runner, which the tape then shares: equal to ``record`` to rounding."""
 
     def output(self, tape: Tape) -> Array:
@@ -297,8 +302,10 @@ class RunnerSizes(ABC):
 class DenseSizes(ABC):
     """What a ``DenseRunner`` holds and needs, in bytes."""
 
-    weight_bytes: int
-    """Held for a whole run: packed weights, and a copy of the bias."""
+    @property
+    @abstractmethod
+    def weight_bytes(self) -> int:
+        """Held for a whole run: packed weights, and a copy of the bias."""
 
     @abstractmethod
     def task_bytes(self, rows: int) -> int:
@@ -346,5 +353,5 @@ class RunnerFactory(ABC):
         """The threads that its runners may use now."""
         return 1
 
-    def pack(self) -> None:
+    def pack(self) -> None:  # noqa: B027 (most have none to pack)
         """Pack the weights of all runners that were prepared or renewed since the last call."""

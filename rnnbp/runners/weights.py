@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.numerics import Array
-from rnnbp.runners.interpreter.run import Accumulator
+from rnnbp.runners.base import Accumulator
 
 
 def weights_of(matrix: Matrix, dtype: np.dtype[Any]) -> Array:

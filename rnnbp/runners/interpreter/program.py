@@ -62,7 +62,9 @@ class Interpreter(Runner):
             del values
         return y, States(states)
 
-    def record(self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True) -> tuple[Array, NodeTape]:
+    def record(
+        self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
+    ) -> tuple[Array, NodeTape]:
         """(y, tape) of a chunk; y may be a view of the tape, and is there whether it is asked for or not."""
         tape = self._empty_tape(x, context)
         y = self._output(tape)
@@ -152,7 +154,9 @@ class Interpreter(Runner):
             carried = tuple(deltas[1 : 1 + len(dstate)])
         return dx, tuple([alone(delta) for delta in carried]), dys
 
-    def _node_back(self, tape: NodeTape, node: Node, t: int, deltas: Deltas, dys: dict[int, list[Array | None]]) -> None:
+    def _node_back(
+        self, tape: NodeTape, node: Node, t: int, deltas: Deltas, dys: dict[int, list[Array | None]]
+    ) -> None:
         """The deltas of a node's arguments; its own are put aside for its parameters."""
         found = backward_node(node, self._saved(tape, node, t), deltas, self.layout.shapes)
         if found is not None and getattr(node.block, "params", None):

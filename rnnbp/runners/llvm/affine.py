@@ -14,7 +14,7 @@ from rnnbp.machine.tasks import ROW
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, address
-from rnnbp.runners.interpreter.run import Accumulator
+from rnnbp.runners.base import Accumulator
 from rnnbp.runners.llvm.cell import Gradient
 from rnnbp.runners.llvm.places import Place
 from rnnbp.runners.llvm.products import PRODUCT

@@ -1,44 +1,64 @@
-"""A Dense outside cells by the kernels of cells: BLAS's threads, which wait by turning, would be in their way."""
+"""A Dense outside cells by the kernels of cells, because idle BLAS threads spin and would compete with ours."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TypeGuard, final
 
 import numpy as np
 
 from rnnbp.compiler.code import Matrix, Rows
+from rnnbp.layers.base import Layer
 from rnnbp.layers.dense import Dense
 from rnnbp.layers.params import parameter
 from rnnbp.machine.compile import vector_bytes
-from rnnbp.numerics import Array, Shape, ShapeError, fix_sizes, lies, require_features
-from rnnbp.runners.interpreter.run import Accumulator
-from rnnbp.runners.llvm.affine import Map
+from rnnbp.numerics import Array, Dtype, Shape, ShapeError, fix_sizes, lies, require_features
+from rnnbp.runners.base import Accumulator, DenseRunner, DenseSizes
+from rnnbp.runners.llvm.affine import Map, job_bytes
 from rnnbp.runners.llvm.cell import shared
 from rnnbp.runners.llvm.packing import Panels, fill, packed_rows
 from rnnbp.runners.workspace import Workspace
 
 
-def fits(layer: Any, dtype: np.dtype[Any]) -> bool:
-    """Whether it is a Dense of one input, and real."""
+def fits(layer: Layer, dtype: Dtype) -> TypeGuard[Dense]:
+    """True if it is a Dense of one input, and of real numbers."""
     return type(layer) is Dense and len(layer.n_in) == 1 and dtype.kind == "f"
 
 
-def dense_bytes(layer: Dense, dtype: np.dtype[Any]) -> int:
-    """The weights in panels, as they are and turned, and a copy of the bias."""
-    lanes, _ = shared(8 * dtype.itemsize, vector_bytes())
-    (n_in,), n_out = layer.n_in, layer.n_out
-    bias = n_out if "bias" in layer.params else 0
-    return (packed_rows(n_out, lanes) * n_in + packed_rows(n_in, lanes) * n_out + bias) * dtype.itemsize
+@final
+@dataclass(frozen=True)
+class DenseKernelSizes(DenseSizes):
+    """The sizes of a ``DenseKernel``."""
+
+    layer: Dense
+    dtype: Dtype
+
+    @property
+    def weight_bytes(self) -> int:
+        """The weights in panels, as they are and turned, and a copy of the bias."""
+        lanes, _ = shared(8 * self.dtype.itemsize, vector_bytes())
+        (n_in,), n_out = self.layer.n_in, self.layer.n_out
+        bias = n_out if "bias" in self.layer.params else 0
+        numbers = packed_rows(n_out, lanes) * n_in + packed_rows(n_in, lanes) * n_out + bias
+        return numbers * self.dtype.itemsize
+
+    def task_bytes(self, rows: int) -> int:
+        return job_bytes(rows)
 
 
-class DenseKernel:
-    """Runs a Dense on rows (..., features) that lie together; its weights are packed, and its bias copied, once a run.
+@final
+class DenseKernel(DenseRunner):
+    """Runs a Dense on contiguous rows (..., features); its weights are packed, and its bias copied, once a run.
 
     Args:
-        brief: whether its output does not outlive the action that makes it.
+        unpacked: takes the weights that are to be packed before the next chunk.
+        brief: True if its output does not outlive the action that makes it.
     """
 
-    def __init__(self, layer: Dense, dtype: np.dtype[Any], workspace: Workspace, *, brief: bool = False) -> None:
+    def __init__(
+        self, layer: Dense, dtype: Dtype, workspace: Workspace, unpacked: list[Panels], *, brief: bool = False
+    ) -> None:
+        self._unpacked = unpacked
         self.layer, self.dtype, self.workspace, self.brief = layer, dtype, workspace, brief
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self.rows = (Rows(layer.params, "weight", 0, layer.n_out),)
@@ -47,26 +67,27 @@ class DenseKernel:
         self.panels: Panels | None = None
         self._bias: Array | None = None
 
-    def takes(self, *arrays: Any) -> bool:
-        """Whether these are as kernels read them."""
+    def takes(self, *arrays: object) -> bool:
         return all(type(a) is np.ndarray and a.dtype == self.dtype and lies(a) for a in arrays)
 
-    def prepare(self) -> list[Panels]:
-        """What is to be packed for a run."""
+    def prepare(self) -> None:
+        self._unpacked.append(self._panels())
+
+    def renew(self) -> None:
+        if self.panels is not None:
+            self.prepare()
+
+    def _panels(self) -> Panels:
+        """Its weights, to be packed; its bias is copied."""
         if self.panels is None:
             both = [Matrix(self.rows), Matrix(self.rows, turned=True)]
             self.panels = Panels(both, self._new, self.lanes, self.library)
         if "bias" in self.layer.params:
             bias = parameter(self.layer.params, "bias")
             self._bias = np.array(bias, self.dtype)  # of our own: the layer's may be resized meanwhile
-        return [self.panels]
-
-    def renew(self) -> list[Panels]:
-        """What is to be packed anew, if an earlier run has used it."""
-        return [] if self.panels is None else self.prepare()
+        return self.panels
 
     def forward(self, x: Array) -> Array:
-        """y (..., n_out)."""
         fixed = fix_sizes([x])
         require_features(self.layer, x, self.layer.n_in, "input 0")
         y = self._new((*x.shape[:-1], self.layer.n_out), brief=self.brief)
@@ -76,7 +97,6 @@ class DenseKernel:
         return y
 
     def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
-        """dx (..., n_in); the gradients of the parameters are added."""
         fixed = fix_sizes([x, dy])
         if x.shape != (*dy.shape[:-1], self.layer.n_in[0]):
             raise ShapeError(f"{self.layer}: its input has shape {x.shape} now, its delta {dy.shape}; resize no array")
@@ -88,7 +108,7 @@ class DenseKernel:
     def _weights(self, turned: int) -> Array:
         """The weights in panels, or the turned ones."""
         if self.panels is None:
-            fill(self.prepare())
+            fill([self._panels()])
         assert self.panels is not None
         return self.panels.arrays[turned]
 

@@ -1,8 +1,9 @@
-"""The kernels of a cell for a batch: runs chunks as ``rnnbp.runners.numpy.program.Program`` does, batch first."""
+"""The kernels of a cell for a batch: runs chunks batch first, by threads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import final
 
 import numpy as np
 
@@ -14,14 +15,14 @@ from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Shape, ShapeError, address, fix_sizes, lies, readable
 from rnnbp.rng import Context
-from rnnbp.runners.interpreter.run import Accumulator
+from rnnbp.runners.base import Accumulator, Runner, Stretch, Tape, ThinTape
 from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.cell import Kernel
 from rnnbp.runners.llvm.packing import Panels
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import Table, WithTable
+from rnnbp.runners.llvm.tape import KernelTape, States
 from rnnbp.runners.llvm.tasks import first_places
-from rnnbp.runners.tapes import ProgramTape, States
 from rnnbp.runners.workspace import Workspace
 
 NUMBER = np.dtype(np.int64)
@@ -32,15 +33,23 @@ READING = 2**19
 """Bytes of weights that take longer to read than to be multiplied by a row, and threads to meet for."""
 
 
-class KernelProgram:
-    """Runs a cell by kernels, chunk by chunk, as ``Interpreter`` does. Results do not depend on the threads.
+@final
+class KernelProgram(Runner, Stretch):
+    """Runs a cell by kernels. Results do not depend on the number of threads.
 
     With a ``table``, x is the numbers of symbols in it (L, B), and has no delta.
+
+    Args:
+        layer: whose output x is, to be looked up in a table where that pays.
+        unpacked: takes the weights that are to be packed before the next chunk.
     """
 
-    def __init__(self, sizes: KernelSizes, workspace: Workspace, layer: Symbols | None = None) -> None:
+    remakes_output = False
+    table: Table | None
+
+    def __init__(self, sizes: KernelSizes, workspace: Workspace, layer: Symbols | None, unpacked: list[Panels]) -> None:
         self.sizes, self.layout, self.kernels, self.workspace = sizes, sizes.layout, sizes.cell, workspace
-        self.cell, self.remakes_output = sizes.layout.cell, sizes.remakes_output
+        self.cell, self._unpacked = sizes.layout.cell, unpacked
         self.output_state = sizes.compiled.output_state
         self._output_shape: Shape = self.layout.shapes[self.cell.outputs[0]]
         self.table = Table(layer, sizes, workspace) if layer is not None and sizes.symbols else None
@@ -49,18 +58,19 @@ class KernelProgram:
         """Of a step of x; where it is numbers of symbols, these have no features."""
         self.buffers = Buffers(sizes, workspace, self.table)
 
-    def prepare(self, length: int) -> list[Panels]:
-        """Take all the memory that chunks of this many steps need for a whole run; gives what is to be packed."""
-        return self.buffers.prepare(length)
+    @property
+    def stretch(self) -> Stretch:
+        return self  # not an attribute, which would be a cycle: programs of large models are to go at once
 
-    def renew(self) -> list[Panels]:
-        """What of the weights is to be packed anew, of those that earlier runs have used."""
-        return self.buffers.renew()
+    def prepare(self, length: int) -> None:
+        self._unpacked += self.buffers.prepare(length)
+
+    def renew(self) -> None:
+        self._unpacked += self.buffers.renew()
 
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, tuple[Array, ...]]:
-        """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds the state runs."""
         kernel = self.kernels.forward(rolling=True, output=output)
         arrays, fixed = self.buffers.arrays(kernel, len(x)), fix_sizes([x])
         states, x = [arrays[f"H{k}"] for k in range(len(state))], self._lying(x)
@@ -72,7 +82,6 @@ class KernelProgram:
     def advance_all(
         self, x: Array, length: int, wanted: Sequence[bool], state: Sequence[Array]
     ) -> list[tuple[Array, ...]]:
-        """The states after chunks, of ``length`` steps, of x (T, B, ...), where they are ``wanted``; () elsewhere."""
         kernel, batch, dtype = self.kernels.forward(rolling=True, output=False), self.layout.batch, self.layout.dtype
         arrays, shapes, x = self.buffers.arrays(kernel, length), self.cell.state_shapes, self._lying(x)
         states = [arrays[f"H{k}"] for k in range(len(shapes))]
@@ -98,7 +107,6 @@ class KernelProgram:
         return Job(tasks, run=kernel.address, places=places, lengths=lengths, batch=batch, block=block)
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
-        """(y, states) of a chunk."""
         kernel, fixed, x = self.kernels.forward(output=output), fix_sizes([x]), self._lying(x)
         states = [self.buffers.new(shape) for shape in self.buffers.state_shapes(len(x)).values()]
         self._enter(states, state)
@@ -109,42 +117,44 @@ class KernelProgram:
 
     def record(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
-    ) -> tuple[Array | None, ProgramTape]:
-        """(y, tape) of a chunk; without ``output`` y is None."""
+    ) -> tuple[Array | None, KernelTape]:
+        """(y, tape) of a chunk; y is a view of the tape where it is a state, and None without ``output``."""
         kernel, fixed = self.kernels.forward(output=self._made(output), taped=True), fix_sizes([x])
         bundle = self.buffers.bundle(kernel, len(x))
         memory = self.buffers.new((bundle.size,))
         states = [bundle.array(memory, f"H{k}") for k in range(len(state))]
         self._enter(states, state)
-        tape = ProgramTape(x, self._held(states), {}, {}, memory, bundle.places(memory))
+        tape = KernelTape(x, self._held(states), [memory], bundle.places(memory))
         y, tape = self._taped(kernel, x, tape, output=output)
         del fixed
         return y, tape
 
     def rebuild(
-        self, x: Array, states: States, context: Context, *, output: bool = True
-    ) -> tuple[Array | None, ProgramTape]:
+        self, x: Array, known: ThinTape, context: Context, *, output: bool = True
+    ) -> tuple[Array | None, KernelTape]:
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
-        fixed = fix_sizes([x])
-        self._require("x", x, (len(states.states[0]) - 1, *self._step_shape))
+        assert isinstance(known, States)
+        states, fixed = known.states, fix_sizes([x])
+        self._require("x", x, (len(states[0]) - 1, *self._step_shape))
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
         bundle = self.buffers.bundle(kernel, len(x), states=False)
         memory = self.buffers.new((bundle.size,))
-        places = bundle.places(memory) | {f"H{k}": address(array) for k, array in enumerate(states.states)}
-        tape = ProgramTape(x, states, {"all": memory}, {}, None, places)
+        places = bundle.places(memory) | {f"H{k}": address(array) for k, array in enumerate(states)}
+        tape = KernelTape(x, known, [*states, memory], places)
         y, tape = self._taped(kernel, x, tape, output=output)
         del fixed
         return y, tape
 
     def backward(
         self,
-        tape: ProgramTape,
+        tape: Tape,
         dy: Array | None,
         dstate: Sequence[Array | None],
         grads: Accumulator,
         into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
         """The delta recursion from the last step of a chunk to its first, and the parameter gradients."""
+        assert isinstance(tape, KernelTape)
         kernel, fixed = self.kernels.backward, fix_sizes([tape.x] if dy is None else [tape.x, dy])
         length = self._whole(tape)
         arrays = self.buffers.arrays(kernel, length)
@@ -156,7 +166,7 @@ class KernelProgram:
         dx, dy = self._dx(tape.x, into), readable(dy, self.layout.dtype)
         given = {"x": tape.x, "dy": dy} | ({} if dx is None else {"dx": dx})
         pieces = self.buffers.pieces(kernel, self.kernels.forward(output=self._made(True), taped=True), given)
-        places = tape.places | {"dy": address(dy), "dx": address(dx)}
+        places = tape.addresses | {"dy": address(dy), "dx": address(dx)}
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
         bases = pieces.bases(places, WithTable(grads, self.table))
         threads.do(pieces.job, bases, n, units=self._by_units(kernel, n))
@@ -173,11 +183,11 @@ class KernelProgram:
         if array.shape != expected:
             raise ShapeError(f"{self.cell}: {what} must have shape {expected}, found {array.shape}; resize no array")
 
-    def _whole(self, tape: ProgramTape) -> int:
+    def _whole(self, tape: KernelTape) -> int:
         """The steps of a tape. Raises ShapeError where its x, which may be a layer's own array, was resized since."""
         length = len(tape.states.states[0]) - 1
         self._require("x of a tape", tape.x, (length, *self._step_shape))
-        if address(tape.x) != tape.places["x"]:
+        if address(tape.x) != tape.addresses["x"]:
             raise ShapeError(f"{self.cell}: x of a tape was resized since it was recorded; resize no array")
         return length
 
@@ -190,10 +200,10 @@ class KernelProgram:
             dx[...] = 0
         return dx
 
-    def _taped(self, kernel: Kernel, x: Array, tape: ProgramTape, *, output: bool) -> tuple[Array | None, ProgramTape]:
+    def _taped(self, kernel: Kernel, x: Array, tape: KernelTape, *, output: bool) -> tuple[Array | None, KernelTape]:
         tape.x = self._lying(x)
-        tape.places["x"] = address(tape.x)
-        y = self._run(kernel, tape.places, len(x), output=self._made(output))
+        tape.addresses["x"] = address(tape.x)
+        y = self._run(kernel, tape.addresses, len(x), output=self._made(output))
         return self._state_as_output(tape) if output and y is None else y, tape
 
     def _run(self, kernel: Kernel, places: dict[str, int], length: int, *, output: bool) -> Array | None:
@@ -221,7 +231,7 @@ class KernelProgram:
         """Whether y is an array of its own: it is none where it is a state, which the tape has."""
         return output and self.output_state is None
 
-    def _state_as_output(self, tape: ProgramTape) -> Array:
+    def _state_as_output(self, tape: KernelTape) -> Array:
         """y, where it is a state of the tape: to be read."""
         assert self.output_state is not None
         y = tape.states.states[self.output_state][1:].reshape(-1, self.layout.batch, *self._output_shape)
@@ -238,4 +248,4 @@ class KernelProgram:
         return tuple([s.reshape(-1, *shape).copy() for s, shape in zip(states, self.cell.state_shapes, strict=True)])
 
     def _held(self, states: list[Array]) -> States:
-        return States(states, self.cell.state_shapes, batch_first=True)
+        return States(states, self.cell.state_shapes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, final
 from weakref import ref
 
 from rnnbp.compiler.backward import Backward
@@ -15,10 +15,11 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.machine import elementwise
 from rnnbp.numerics import Shape
+from rnnbp.runners.apart import apart, buffered_elements
 from rnnbp.runners.llvm.cell import Kernel, KernelCell
 from rnnbp.runners.llvm.packing import packed_rows
 from rnnbp.runners.llvm.tasks import Tasks
-from rnnbp.runners.numpy.sizes import ProgramSizes
+from rnnbp.runners.steps import StepSizes
 from rnnbp.runners.workspace import workspace_bytes
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Recent, once
@@ -67,15 +68,28 @@ def _looking_up(layout: Layout, without: frozenset[str]) -> KernelCell | None:
     return made if len(KernelSizes(layout, plain.back, made, 1).tables) == 1 else plain.cell
 
 
+@final
 @dataclass(frozen=True)
-class KernelSizes(ProgramSizes):
-    """A cell's kernels on a batch; the methods are those of ``Layout``."""
+class KernelSizes(StepSizes):
+    """A cell's kernels on a batch."""
 
+    layout: Layout
+    back: Backward
     cell: KernelCell
     symbols: int = 0
     """Of the table that x is looked up in; 0 where there is none."""
-    by_kernels: ClassVar[bool] = True
-    stepped: ClassVar[int] = 0
+    in_kernels: ClassVar[bool] = True
+    reads_dense: ClassVar[bool] = True
+
+    @property
+    def compiled(self) -> Compiled:
+        """The forward half."""
+        return self.back.cell
+
+    @cached_property
+    def _row(self) -> int:
+        """Bytes of a feature of a step."""
+        return self.layout.batch * self.layout.dtype.itemsize
 
     @cached_property
     def asked(self) -> Recent[Any, Any]:
@@ -93,7 +107,6 @@ class KernelSizes(ProgramSizes):
 
     @property
     def looks_up(self) -> bool:
-        """Whether x is numbers of symbols in a table."""
         return self.symbols > 0
 
     @property
@@ -118,8 +131,7 @@ class KernelSizes(ProgramSizes):
         numbers = self.symbols * (rows + back + 2 * depth) + panels
         return numbers * self.layout.dtype.itemsize + 8 * (2 * self.symbols + 1)
 
-    def vectors_bytes(self, rows: int) -> int:
-        """The vectors of the symbols that may come for the first time among this many."""
+    def vector_bytes(self, rows: int) -> int:
         return min(self.symbols, rows) * math.prod(self.layout.x_shape) * self.layout.dtype.itemsize
 
     @once
@@ -170,7 +182,6 @@ class KernelSizes(ProgramSizes):
         return total
 
     def task_bytes(self, length: int) -> tuple[int, int]:
-        """The table of backward's tasks on chunks of this many steps; temporary bytes that making it takes."""
         return self.tasks.nbytes(-(-length // self.piece(length))), 2 * self.tasks.nbytes(1)
 
     @property
@@ -188,7 +199,6 @@ class KernelSizes(ProgramSizes):
         return elementwise.library(self.layout.dtype).address("copy.task")
 
     def tape_bytes(self, length: int) -> int:
-        """A tape of ``length`` steps."""
         rows = sum(self.cell.forward(output=self._made, taped=True).of_kind("T").values())
         return length * rows * self._row + self.thin_bytes(length)
 
@@ -197,15 +207,32 @@ class KernelSizes(ProgramSizes):
         """Whether y is an array of its own next to a tape."""
         return self.compiled.output_state is None
 
-    @property
-    def remakes_output(self) -> bool:
-        """False: where y is a state it is a view of the tape."""
-        return False
-
     def output_bytes(self, length: int, *, in_tape: bool) -> int:
-        """y, where it does not live in the tape."""
+        """y, where it is not a state of the tape."""
         return 0 if in_tape and not self._made else super().output_bytes(length, in_tape=in_tape)
 
+    @once
+    def advance_bytes(self, length: int) -> int:
+        return self.state_bytes() + max(self._buffered(length, output, False, False) for output in (False, True))
+
+    @once
+    def record_bytes(self, length: int) -> int:
+        return self.state_bytes() + self._buffered(length, True, True, False)
+
+    @once
+    def rebuild_bytes(self, length: int) -> int:
+        return self._buffered(length, True, True, True)
+
     def backward_bytes(self, length: int) -> int:
-        """What Backward needs apart from the tape, dy, dx and the workspace: the deltas of the state."""
+        """The deltas of the state."""
         return self.state_bytes()
+
+    def _buffered(self, length: int, output: bool, taped: bool, known: bool) -> int:
+        """As much as NumPy's buffers would take: more than kernels need, which take none."""
+        found = buffered_elements(self._apart(output, taped, known), min(self.block(length), length), self.layout.batch)
+        return found * self.layout.dtype.itemsize
+
+    @once
+    def _apart(self, output: bool, taped: bool, known: bool) -> frozenset[tuple[int, int]]:
+        code, ops, phases = self.compiled.chosen(output=output, taped=taped, known=known)
+        return apart(code, self.compiled.homes, ops, phases)

@@ -1,9 +1,9 @@
-"""What a cell makes of the vectors of symbols by a product, once for each symbol that comes instead of every time."""
+"""Lookup table of W e + b per symbol, computed once per distinct symbol instead of at every step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import final
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from rnnbp.compiler.code import Matrix
 from rnnbp.layers.embedding import Symbols
 from rnnbp.machine import arrays
 from rnnbp.numerics import Array, Shape
-from rnnbp.runners.interpreter.run import Accumulator
+from rnnbp.runners.base import Accumulator, SymbolTable
 from rnnbp.runners.llvm.affine import Map
 from rnnbp.runners.llvm.cell import TABLE
 from rnnbp.runners.llvm.packing import Panels, fill
@@ -20,8 +20,9 @@ from rnnbp.runners.weights import vector_of
 from rnnbp.runners.workspace import Workspace
 
 
-class Table:
-    """W e + b of the vector e of each symbol, made when it first comes, and the deltas of these, summed by symbol.
+@final
+class Table(SymbolTable):
+    """W e + b of the vector e of each symbol, computed when it first comes, and the deltas of these, summed by symbol.
 
     Symbols are numbered in the order in which they come. The rows of W that have deltas may be fewer than those of
     the table, and in another order: what reaches no output has none.
@@ -60,7 +61,6 @@ class Table:
         self.panels = Panels([self.weights, turned], self._new, self.kernels.lanes, self.kernels.library)
 
     def numbers(self, x: Array) -> Array:
-        """The numbers of symbols x. Raises IndexError for one outside the layer's range."""
         if self.rows is None:
             fill(self.prepare())
         before = int(self._found[0])
@@ -73,7 +73,6 @@ class Table:
         return found
 
     def finish(self, grads: Accumulator) -> None:
-        """Add the gradients of the layer and of the weights; the deltas are 0 then."""
         count = int(self._found[0])
         if not count:
             return
@@ -97,7 +96,8 @@ class Table:
         return self.workspace.new(shape, self.dtype)
 
 
-class WithTable:
+@final
+class WithTable(Accumulator):
     """Sums of gradients, those of a table among them."""
 
     def __init__(self, grads: Accumulator, table: Table | None) -> None:
@@ -109,5 +109,5 @@ class WithTable:
     def begins(self, key: object, find: Callable[[], list[int]]) -> list[int]:
         return self.grads.begins((key, self.table), find)
 
-    def at(self, owner: dict[str, Any], key: str) -> Array:
+    def at(self, owner: dict[str, Array], key: str) -> Array:
         return self.table.deltas if self.table is not None and owner is TABLE else self.grads.at(owner, key)

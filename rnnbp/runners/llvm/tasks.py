@@ -13,7 +13,7 @@ from rnnbp.machine.records import place
 from rnnbp.machine.tasks import ROW, together
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, address
-from rnnbp.runners.interpreter.run import Accumulator
+from rnnbp.runners.base import Accumulator
 from rnnbp.runners.llvm.cell import Gradient
 from rnnbp.runners.llvm.places import Place
 

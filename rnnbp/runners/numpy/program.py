@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -16,12 +16,12 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.numerics import Array, Shape, flush
 from rnnbp.rng import Context
-from rnnbp.runners.interpreter.run import Accumulator
+from rnnbp.runners.base import Accumulator, Runner, Tape, ThinTape
 from rnnbp.runners.numpy import operations
 from rnnbp.runners.numpy.function import Function
 from rnnbp.runners.numpy.opaque import OpaqueRun
 from rnnbp.runners.numpy.sizes import ProgramSizes
-from rnnbp.runners.tapes import ProgramTape, States, outside
+from rnnbp.runners.numpy.tape import ProgramTape, States, batch_first
 from rnnbp.runners.weights import spread, spread_vector, vector_of, weights_of
 from rnnbp.runners.workspace import Workspace
 from rnnbp.support.memo import Recent
@@ -50,7 +50,8 @@ def sizes_of(layout: Layout, without: frozenset[str] = frozenset()) -> ProgramSi
     return ProgramSizes(layout, compiled(layout.cell, layout.x_shape, without))
 
 
-class Program:
+@final
+class Program(Runner):
     """Runs the cell of a Layout, chunk by chunk, as ``Interpreter`` does."""
 
     def __init__(
@@ -63,18 +64,16 @@ class Program:
         self._packed: dict[str, Array] = {}
         self._functions: dict[int, Any] = {}
 
-    def prepare(self, length: int) -> tuple[()]:
+    def prepare(self, length: int) -> None:
         """Take all the memory that chunks of so many steps need for a whole run, and pack the weights as they are."""
         self.workspace.reserve(self.sizes.workspace_bytes(length))
         self._packed.clear()
         for value in self.sizes.constants.values():
             self._constant(value)
-        return ()
 
-    def renew(self) -> tuple[()]:
+    def renew(self) -> None:
         """Pack the weights anew when they are used."""
         self._packed.clear()
-        return ()
 
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
@@ -84,7 +83,7 @@ class Program:
         arrays = self._arrays(function, len(x))
         states = self._enter([arrays[f"H{k}"] for k in range(len(state))], state)
         y = self._run(function, arrays, x, context, output=output)
-        return y, tuple([outside(s[0], shape) for s, shape in zip(states, self.cell.state_shapes, strict=True)])
+        return y, tuple([batch_first(s[0], shape) for s, shape in zip(states, self.cell.state_shapes, strict=True)])
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
@@ -102,14 +101,16 @@ class Program:
         return self._taped(function, x, self._states(len(x), state), context, output=output)
 
     def rebuild(
-        self, x: Array, states: States, context: Context, *, output: bool = True
+        self, x: Array, known: ThinTape, context: Context, *, output: bool = True
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
+        assert isinstance(known, States)
         function = self.compiled.rebuild if output else self.compiled.rebuild_tape
-        return self._taped(function, x, states.states, context, output=output)
+        return self._taped(function, x, known.states, context, output=output)
 
-    def output(self, tape: ProgramTape) -> Array:
+    def output(self, tape: Tape) -> Array:
         """y, where it is a state of the tape."""
+        assert isinstance(tape, ProgramTape)
         assert self.compiled.output_state is not None
         states = tape.states.states[self.compiled.output_state]
         y = self._empty_output(len(tape.x))
@@ -121,13 +122,14 @@ class Program:
 
     def backward(
         self,
-        tape: ProgramTape,
+        tape: Tape,
         dy: Array | None,
         dstate: Sequence[Array | None],
         grads: Accumulator,
         into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
         """The delta recursion from the last step of a chunk to its first, then the parameter gradients."""
+        assert isinstance(tape, ProgramTape)
         length, batch = len(tape.x), self.layout.batch
         arrays = self._arrays(self.sizes.back.function, length) | tape.opaque
         zeros = np.zeros((length, batch, self._rows(0)), self.layout.dtype) if dy is None else _flat(dy)
@@ -142,7 +144,7 @@ class Program:
             self._piece(arrays | present, grads)
         for k in range(len(dstate)):
             flush(arrays[f"C{k}"])  # kernels do so at every step; deltas would decay to these numbers and stay there
-        carried = tuple([outside(arrays[f"C{k}"], shape) for k, shape in enumerate(self.cell.state_shapes)])
+        carried = tuple([batch_first(arrays[f"C{k}"], shape) for k, shape in enumerate(self.cell.state_shapes)])
         for run in tape.opaque.values():
             run.finish(length, grads)
         return dx, carried

@@ -1,11 +1,11 @@
-"""What a step program holds and needs, in bytes and steps; the counterpart of ``Layout`` for the interpreter."""
+"""What a step program holds and needs, in bytes and steps."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, final
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.runners.numpy.emit import takes_symbols
 from rnnbp.runners.numpy.function import Function
+from rnnbp.runners.steps import StepSizes
 from rnnbp.runners.workspace import ALIGNMENT, workspace_bytes
 from rnnbp.support.lazy import cached_property
 
@@ -27,9 +28,10 @@ CACHE = 2**19
 """Bytes of a block's arrays: steps are taken together as long as these stay in the processor's cache."""
 
 
+@final
 @dataclass(frozen=True)
-class ProgramSizes:
-    """A compiled cell on a batch; the methods are those of ``Layout``."""
+class ProgramSizes(StepSizes):
+    """A compiled cell on a batch."""
 
     layout: Layout
     back: Backward
@@ -49,9 +51,6 @@ class ProgramSizes:
     def _row(self) -> int:
         """Bytes of a feature of a step."""
         return self.layout.batch * self.layout.dtype.itemsize
-
-    writes_dx: ClassVar[bool] = True
-    by_kernels: ClassVar[bool] = False
 
     @property
     def remakes_output(self) -> bool:
@@ -100,27 +99,6 @@ class ProgramSizes:
         matrices = sum(value.nbytes for value in values if isinstance(value, Matrix))
         return matrices + sum(value.count * self._row for value in values if isinstance(value, Vector))
 
-    def task_bytes(self, length: int) -> tuple[int, int]:
-        """Tables of tasks, which kernels alone have; temporary bytes that making them takes."""
-        return 0, 0
-
-    @property
-    def looks_up(self) -> bool:
-        """Whether x is numbers of symbols in a table, as kernels may have it."""
-        return False
-
-    def state_bytes(self) -> int:
-        """A checkpoint."""
-        return self.layout.state_bytes()
-
-    def delta_bytes(self) -> int:
-        """The deltas of a state; zeros where y does not depend on it."""
-        return self.state_bytes()
-
-    def thin_bytes(self, length: int) -> int:
-        """A thin tape of ``length`` steps."""
-        return self.layout.thin_bytes(length)
-
     def tape_bytes(self, length: int) -> int:
         """A tape of ``length`` steps. Raises TypeError where a layer does not declare what it keeps."""
         for op in self._opaque:
@@ -130,17 +108,14 @@ class ProgramSizes:
         return length * (rows * self._row + sum(map(self._taped, self._opaque))) + self.thin_bytes(length)
 
     def advance_bytes(self, length: int) -> int:
-        """What an Advance needs apart from the state that it starts from, y and the workspace aside."""
         buffers = max(self._buffers(f, length) for f in (self.compiled.advance, self.compiled.outputs))
         return self.state_bytes() + max(buffers, self._running(length, taped=False))
 
     def record_bytes(self, length: int) -> int:
-        """What a Record needs apart from the tape that it makes, y and the workspace aside."""
         buffers = self._buffers(self.compiled.record, length)
         return self.state_bytes() + max(buffers, self._running(length, taped=True))
 
     def rebuild_bytes(self, length: int) -> int:
-        """What a Rebuild needs apart from the tape that it makes."""
         size = self.block(length)
         buffers = self._buffers(self.compiled.rebuild, length)
         return max([buffers, *(self._forward(op, size) - size * self._taped(op) for op in self._opaque)])
@@ -154,7 +129,6 @@ class ProgramSizes:
         return max(found)
 
     def backward_bytes(self, length: int) -> int:
-        """What Backward needs apart from the tape, dy, dx and the workspace, the deltas of the state among it."""
         back, item = self.back, self.layout.dtype.itemsize
         needs: list[int] = [op.attr.nbytes for op in back.code.ops if op.name == "grad_linear" and op.attr is not None]
         needs += [2 * op.attr.count * item for op in back.code.ops if op.name == "grad_bias"]
@@ -169,10 +143,6 @@ class ProgramSizes:
                     reading = max(reading, self._read_off(forward, length))
         buffers = self._buffers(back.function, self.piece(length))
         return waiting + max([*needs, buffers, self.state_bytes() + reading])  # the state's come last
-
-    def output_bytes(self, length: int, *, in_tape: bool) -> int:
-        """y, which is never in the tape."""
-        return length * self._row * math.prod(self.layout.shapes[self.layout.cell.outputs[0]])
 
     def _buffers(self, function: Function, length: int) -> int:
         """NumPy's own, one for each operand whose rows do not lie together.
@@ -191,7 +161,7 @@ class ProgramSizes:
     def _opaque(self) -> tuple[Op, ...]:
         return tuple(op for op in self.compiled.codes.forward.ops if op.name == "opaque")
 
-    @cached_property
+    @property
     def stepped(self) -> int:
         """The opaque layers that run step by step, and whose every step is kept."""
         return sum(self.compiled.phases[id(op)] == "loop" and self._taped(op) > 0 for op in self._opaque)

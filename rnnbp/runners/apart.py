@@ -1,0 +1,39 @@
+"""NumPy's own buffers for operands whose rows are not contiguous."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.storage import VIEWS, Homes
+
+COPYING = frozenset({"linear", "copy", "zeros", "concat", *VIEWS})
+"""Operations that take no such buffers: products, and copies."""
+
+
+def apart(code: Code, homes: Homes, ops: Iterable[Op], phases: Mapping[int, str]) -> frozenset[tuple[int, int]]:
+    """Of operations on all steps of a block: how many operands are not contiguous, and the fewest rows of any."""
+    found = set[tuple[int, int]]()
+    for op in ops:
+        if phases[id(op)] == "loop" or op.name in COPYING or op.name.startswith("opaque") or not op.outs:
+            continue
+        values = [(homes.home(v), code.values.rows(v)) for v in (*op.args, *op.outs)]
+        # a vector is repeated for each step; others are rows of buffers, all of them or some
+        some = sum(rows < home.buffer.rows for home, rows in values) + (op.name in ("bias", "gain"))
+        found.add((some, min(rows for _, rows in values)))
+    return frozenset(found)
+
+
+def buffered_elements(apart: Iterable[tuple[int, int]], steps: int, batch: int) -> int:
+    """The most elements in NumPy's buffers, for blocks of ``steps`` steps.
+
+    NumPy 2.4 gathers as many rows as fit into a buffer, where these are more than such operands.
+    """
+    found, room = 0, int(np.getbufsize())
+    for count, rows in apart:
+        row = max(1, rows * batch)
+        together = min(steps, room // row)
+        found = max(found, count * together * row if together > count else 0)
+    return found

@@ -1,0 +1,50 @@
+"""Kernels as a backend."""
+
+from __future__ import annotations
+
+from typing import final
+
+from rnnbp.graph.layout import Layout
+from rnnbp.layers.base import Layer
+from rnnbp.layers.embedding import Symbols
+from rnnbp.machine.team import threads
+from rnnbp.numerics import Dtype
+from rnnbp.runners.base import DenseRunner, DenseSizes, Runner, RunnerFactory
+from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes, fits
+from rnnbp.runners.llvm.packing import Panels, fill
+from rnnbp.runners.llvm.program import KernelProgram
+from rnnbp.runners.llvm.sizes import KernelSizes, kernel_sizes
+from rnnbp.runners.workspace import Workspace
+
+
+@final
+class KernelFactory(RunnerFactory):
+    """Runs cells of real numbers whose layers are all lowered to primitives, and Dense layers outside cells."""
+
+    def __init__(self, workspace: Workspace, without: frozenset[str]) -> None:
+        super().__init__(workspace, without)
+        self._unpacked: list[Panels] = []
+        """Weights of runners that wait to be packed, all at once: threads share them better than those of each."""
+
+    @classmethod
+    def sizes(cls, layout: Layout, without: frozenset[str], symbols: Symbols | None) -> KernelSizes | None:
+        return kernel_sizes(layout, without, 0 if symbols is None else symbols.n_symbols)
+
+    def runner(self, layout: Layout, symbols: Symbols | None) -> Runner | None:
+        found = self.sizes(layout, self.without, symbols)
+        return None if found is None else KernelProgram(found, self.workspace, symbols, self._unpacked)
+
+    @classmethod
+    def dense_sizes(cls, layer: Layer, dtype: Dtype) -> DenseSizes | None:
+        return DenseKernelSizes(layer, dtype) if fits(layer, dtype) else None
+
+    def dense(self, layer: Layer, dtype: Dtype, *, brief: bool) -> DenseRunner | None:
+        return DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief) if fits(layer, dtype) else None
+
+    @classmethod
+    def threads(cls) -> int:
+        return threads.count()
+
+    def pack(self) -> None:
+        fill(self._unpacked, self.workspace.threads)
+        self._unpacked.clear()

@@ -1,0 +1,62 @@
+"""What kernels keep of a chunk, batch first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from rnnbp.numerics import Array, Nest, Shape
+from rnnbp.runners.base import CutTape, State, ThinTape
+
+
+@final
+@dataclass(slots=True)
+class States(ThinTape):
+    """The states before and after each of a chunk's steps: arrays (L + 1, B, features), of feature shapes."""
+
+    states: list[Array]
+    shapes: tuple[Shape, ...]
+
+    def at(self, step: int) -> State:
+        return tuple([s[step].reshape(-1, *shape).copy() for s, shape in zip(self.states, self.shapes, strict=True)])
+
+    def arrays(self) -> list[Array]:
+        return list(self.states)
+
+
+@final
+@dataclass(slots=True)
+class KernelTape(CutTape):
+    """The internals of a chunk.
+
+    x: (L, B, ...), or numbers of symbols (L, B). owned: the memory of the states and of all
+    other values. addresses: by name, of x, of the states and of the other values.
+    """
+
+    x: Array
+    states: States
+    owned: list[Array]
+    addresses: dict[str, int]
+
+    def at(self, step: int) -> State:
+        return self.states.at(step)
+
+    def arrays(self) -> Nest:
+        return [self.x, *self.owned]
+
+    def cut(self) -> CutTape:
+        return self
+
+    @property
+    def divisible(self) -> bool:
+        return True
+
+    def finite(self, steps: int) -> bool:
+        arrays = [*(states[-steps - 1 :] for states in self.states.states), self.x[-steps:]]
+        return all(np.isfinite(array).all() for array in arrays)
+
+    def first(self, steps: int) -> KernelTape:
+        states = States([s[: steps + 1] for s in self.states.states], self.states.shapes)
+        return KernelTape(self.x[:steps], states, self.owned, self.addresses)

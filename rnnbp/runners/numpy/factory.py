@@ -1,0 +1,22 @@
+"""Step programs as a backend."""
+
+from __future__ import annotations
+
+from typing import final
+
+from rnnbp.graph.layout import Layout
+from rnnbp.layers.embedding import Symbols
+from rnnbp.runners.base import Runner, RunnerFactory, RunnerSizes
+from rnnbp.runners.numpy.program import Program, sizes_of
+
+
+@final
+class ProgramFactory(RunnerFactory):
+    """Runs every cell: a layer that is not lowered to primitives runs by its own methods."""
+
+    @classmethod
+    def sizes(cls, layout: Layout, without: frozenset[str], symbols: Symbols | None) -> RunnerSizes:
+        return sizes_of(layout, without)
+
+    def runner(self, layout: Layout, symbols: Symbols | None) -> Runner:
+        return Program(layout, self.workspace, self.without)

@@ -1,0 +1,65 @@
+"""What a step program keeps of a chunk, features first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from rnnbp.numerics import Array, Nest, Shape
+from rnnbp.runners.base import CutTape, State, ThinTape
+from rnnbp.runners.numpy.opaque import OpaqueRun
+
+
+@final
+@dataclass(slots=True)
+class States(ThinTape):
+    """The states before and after each of a chunk's steps: arrays (L + 1, features, B), of feature shapes."""
+
+    states: list[Array]
+    shapes: tuple[Shape, ...]
+
+    def at(self, step: int) -> State:
+        return tuple([batch_first(s[step], shape) for s, shape in zip(self.states, self.shapes, strict=True)])
+
+    def arrays(self) -> list[Array]:
+        return list(self.states)
+
+
+@final
+@dataclass(slots=True)
+class ProgramTape(CutTape):
+    """The internals of a chunk: x (L, B, ...), its states, buffers (L, rows, B) by name, and opaque layers by name."""
+
+    x: Array
+    states: States
+    buffers: dict[str, Array]
+    opaque: dict[str, OpaqueRun]
+
+    def at(self, step: int) -> State:
+        return self.states.at(step)
+
+    def arrays(self) -> Nest:
+        saved = (run.arrays() for run in self.opaque.values())
+        return [self.x, *self.states.states, *self.buffers.values(), *saved]
+
+    def cut(self) -> CutTape:
+        return self
+
+    @property
+    def divisible(self) -> bool:
+        return not self.opaque
+
+    def finite(self, steps: int) -> bool:
+        arrays = [*(states[-steps - 1 :] for states in self.states.states), self.x[-steps:]]
+        return all(np.isfinite(array).all() for array in arrays)
+
+    def first(self, steps: int) -> ProgramTape:
+        states = States([s[: steps + 1] for s in self.states.states], self.states.shapes)
+        return ProgramTape(self.x[:steps], states, {name: b[:steps] for name, b in self.buffers.items()}, {})
+
+
+def batch_first(state: Array, shape: Shape) -> Array:
+    """A copy of (features, B) as (B, *shape)."""
+    return np.array(state.T, order="C").reshape(-1, *shape)
