@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
-from rnnbp.bptt.chunk import ChunkTape, ThinTape
+from rnnbp.bptt.chunk import ChunkStates, ChunkTape
 from rnnbp.bptt.slots import Slots
 from rnnbp.inputs.states import States
 from rnnbp.ledger import Ledger
@@ -23,19 +23,19 @@ class Holdings:
     def __init__(self, ledger: Ledger, folder: PathLike | None) -> None:
         self.ledger, self.slots = ledger, Slots(ledger, folder)
         self.tapes: dict[int, ChunkTape] = {}
-        self.thin: dict[int, ThinTape] = {}
+        self.thin: dict[int, ChunkStates] = {}
 
     def hold(self, n: int, tape: ChunkTape) -> None:
         """Hold the tape of chunk n."""
         self.tapes[n] = tape
         self.ledger.hold("tape", tape.arrays())
 
-    def hold_thin(self, n: int, thin: ThinTape) -> None:
+    def hold_thin(self, n: int, thin: ChunkStates) -> None:
         """Hold the thin tape of chunk n."""
         self.thin[n] = thin
         self.ledger.hold("thin tape", thin.arrays())
 
-    def take_thin(self, n: int) -> ThinTape:
+    def take_thin(self, n: int) -> ChunkStates:
         """Return the thin tape of chunk n, which is held no more."""
         thin = self.thin.pop(n)
         self.ledger.release(thin.arrays())
