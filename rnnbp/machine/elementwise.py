@@ -1,4 +1,4 @@
-"""Functions over many numbers in machine code: what losses, update rules and embeddings do to arrays."""
+"""Machine code for large arrays outside cells: norms, softmax, Adam, and rows by symbol."""
 
 from __future__ import annotations
 
@@ -48,11 +48,14 @@ def library(dtype: np.dtype[np.floating]) -> Library:
 
 def _extent(t: Text) -> Text:
     """extent(x, n, out): out, of two doubles, is max |x| but for NaN, and Σ x²."""
+    # Squares in float64 even of float32: the square of a number above 1.8e19 overflows in float32,
+    # and the caller takes an infinite sum for a number that is not finite.
     v, wide = t.lanes, Lanes(64, t.lanes.n)
     largest, squares = "zeroinitializer", "zeroinitializer"
     with t.loop(0, "%n", v.n, carried=[(v.type, largest), (wide.type, squares)]) as loop:
         x = t.load(t.at("%x", loop.index), t.first(t.put(f"sub i64 %n, {loop.index}")))
         size = t.intrinsic("fabs", x)
+        # Ordered: NaN is not above, and is left to the sum of squares, which it makes NaN.
         above = t.put(f"fcmp ogt {v.type} {size}, {loop.carried[0]}")
         loop.after.append(t.put(f"select {v.bools} {above}, {v.type} {size}, {v.type} {loop.carried[0]}"))
         long = x if v.bits == 64 else t.put(f"fpext {v.type} {x} to {wide.type}")
@@ -69,6 +72,8 @@ def _softmax(t: Text) -> Text:
 
     top = max y, total = Σ eʸ⁻ᵗᵒᵖ, at = y[which] − top.
     """
+    # Three passes over a row: its maximum, the powers and their sum, the division. A row of a
+    # vocabulary stays in the cache between them; an online softmax would do the exponentials twice.
     v = t.lanes
     with t.loop(0, "%N") as rows:
         first = t.times(rows.index, "%K")
@@ -102,6 +107,10 @@ def _number(t: Text) -> Text:
     found[0] is how many have one, and they follow it. A symbol out of range has none, and out[n] is −1.
     """
 
+    # Without branches: the processor cannot predict whether a symbol is new, and a wrong guess takes
+    # longer than all this. So what must not be written is written where it does
+    # no harm: for symbols out of range row 0 gets what it has, and the count's own slot likewise.
+
     def at(array: str, index: str) -> str:
         return t.put(f"getelementptr i64, ptr {array}, i64 {index}")
 
@@ -134,6 +143,8 @@ def _copy(t: Text) -> Text:
 
 def _scatter(t: Text) -> Text:
     """scatter(d, ldd, x, _, N, M, _, o, ldo): row x[n] of o (_, M) += d[n], d (N, M), for n from 0 on."""
+    # One thread, in the order of steps: two threads could add to one row at the same time, and
+    # another order gives other bits.
     with t.loop(0, "%N") as rows:
         symbol = t.put(f"load i64, ptr {t.put(f'getelementptr i64, ptr %x, i64 {rows.index}')}")
         d, out = t.at("%d", t.times(rows.index, "%ldd")), t.at("%o", t.times(symbol, "%ldo"))
@@ -145,6 +156,8 @@ def _scatter(t: Text) -> Text:
 
 def _adam(t: Text, *, penalty: bool) -> Text:
     """adam(p, g, m, v, n, numbers): Adam's update of n parameters, by ``ADAM``; rounded as NumPy does it."""
+    # Operation by operation as NumPy does it, without fused multiply-adds, so that an update has the
+    # same bits by every backend.
     number = {name: t.broadcast(t.at("%numbers", k)) for k, name in enumerate(ADAM)}
 
     def some(i: str, mask: str | None) -> None:

@@ -1,4 +1,8 @@
-"""LLVM's language, written down line by line: functions, counted loops, vectors with masked ends."""
+"""LLVM's language, written line by line: functions, counted loops, vectors with masked ends.
+
+Text, not llvmlite's builder of objects: a text can be hashed for the cache on disk before anything
+is compiled, read in a test, and written where there is no llvmlite.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +59,8 @@ class Lanes:
 
 def number(value: float, bits: int) -> str:
     """A number as LLVM writes it, to the last bit."""
+    # LLVM takes the bits of a double for both types; for a float it must be one that fits exactly, so
+    # it is rounded here. Decimal digits would be refused where they are not exact.
     if bits == 32:
         value = struct.unpack("f", struct.pack("f", value))[0]
     return f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
@@ -105,7 +111,8 @@ class Text:
         return self.put(f"add nsw i64 {a}, {b}")
 
     def at(self, pointer: str, index: str | int) -> str:
-        """The address of an element."""
+        """The address of an element of an array."""
+        # inbounds: LLVM may then fold sums of offsets into the addressing of loads.
         return self.put(f"getelementptr inbounds {self.lanes.scalar}, ptr {pointer}, i64 {index}", "p")
 
     def beyond(self, pointer: str, index: str | int) -> str:
@@ -114,6 +121,8 @@ class Text:
 
     def load(self, pointer: str, mask: str | None = None) -> str:
         """A vector; with a mask, zeros in the other lanes."""
+        # Aligned to a number only: rows of any length begin anywhere. Unaligned loads of aligned
+        # addresses cost nothing on processors with AVX2 or later.
         v, size = self.lanes, self.lanes.nbytes
         if mask is None:
             return self.put(f"load {v.type}, ptr {pointer}, align {size}")
@@ -124,6 +133,7 @@ class Text:
         return self.put(f"call {v.type} {call}")
 
     def store(self, value: str, pointer: str, mask: str | None = None) -> None:
+        """Store a vector; with a mask, only its lanes: the others may be another thread's."""
         v, size = self.lanes, self.lanes.nbytes
         if mask is None:
             self.do(f"store {v.type} {value}, ptr {pointer}, align {size}")
@@ -133,7 +143,8 @@ class Text:
         self.do(f"call void {call}")
 
     def fetch(self, pointer: str, *, written: bool) -> None:
-        """Have a cache line come that will be read, or ``written``; any address will do."""
+        """Ask for the cache line of an address, to be read or ``written``; it may lie anywhere."""
+        # 3: into all levels of the cache. 1: data, not instructions.
         self.needs.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
         self.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 {int(written)}, i32 3, i32 1)")
 
@@ -162,7 +173,7 @@ class Text:
         return self.put(f"call {v.type} @llvm.{name}.{v.suffix}({', '.join(f'{v.type} {a}' for a in values)})")
 
     def bits(self, bits: str) -> str:
-        """The mask that the bits of an integer give, the lowest first."""
+        """The mask whose lanes are the bits of an integer, the lowest first."""
         n = self.lanes.n
         return self.put(f"bitcast i{n} {self.put(f'trunc i64 {bits} to i{n}')} to {self.lanes.bools}")
 
@@ -177,6 +188,8 @@ class Text:
 
     def first(self, count: str) -> str:
         """The mask of the first ``count`` lanes."""
+        # By a comparison, not by LLVM's get.active.lane.mask: counts may be negative (no lane) or
+        # larger than a vector (all), as at the last turn of a loop.
         v = self.lanes
         kind = f"<{v.n} x i64>"
         first = self.put(f"insertelement {kind} poison, i64 {count}, i32 0")
@@ -194,7 +207,12 @@ class Text:
         down: bool = False,
         carried: Sequence[tuple[str, str]] = (),
     ) -> Iterator[Loop]:
-        """From start up to, not including, stop; or ``down`` from stop − 1 to start, one by one."""
+        """From start up to, not including, stop; or ``down`` from stop − 1 to start, one by one.
+
+        Values are carried from turn to turn in registers; ``Loop.after`` says what the next starts with.
+        """
+        # The phis that carry values name what the body computes, which is not known before it has
+        # been written: so they are inserted at the head afterwards, at ``at``.
         number = self._count = self._count + 1
         head, body, end = f"head{number}", f"body{number}", f"end{number}"
         first = self.plus(str(stop), -1) if down else start

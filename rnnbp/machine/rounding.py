@@ -1,14 +1,14 @@
-"""A processor's mode of floating-point arithmetic, as machine code finds it and needs it.
+"""The mode of floating-point arithmetic: rounding, traps, and what becomes of subnormal numbers.
 
-The mode belongs to a thread. A library may set flush-to-zero in the thread that calls us, and a new thread inherits the
-mode of the one that began it, so that results would depend on which thread did what. Every thread therefore puts its
-mode to IEEE 754's (subnormal numbers as they are, rounded to nearest, no traps) before its part of a job, and back
-to what it was after it.
+The mode belongs to a thread. A library may set flush-to-zero in the thread that calls this one, and
+a new thread inherits the mode of the thread that starts it, so that results would depend on which
+thread did what. Every thread therefore sets the mode of IEEE 754 (subnormal numbers as they are,
+rounding to nearest, no traps) before its part of a job, and restores its own after it.
 
-One kind of job asks for flush-to-zero by itself, in every thread: the delta recursion. Deltas of long sequences decay
-until they are subnormal, and then stay so; Intel's processors take many times as long for such results, so that a run
-full of them took several times as long. What is lost is below 1.2e-38 (2.3e-308 in float64). ARM's processors take no
-longer, so there nothing is flushed.
+One kind of job, the delta recursion, sets flush-to-zero in every thread. Deltas of long sequences
+decay until they are subnormal, and stay so; Intel's processors take many times as long for such
+results, and a run full of them took several times as long. What is lost is below 1.2e-38 (2.3e-308
+in float64). ARM's processors take no longer, so nothing is flushed there.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def text(triple: str) -> Mode:
     On x86 results are flushed to zero where ``%flush``, of the job, is 1.
     """
     if triple.startswith(("x86_64", "i686")):
+        # Through memory, as the instructions have no other form. Flush-to-zero alone, not
+        # denormals-are-zero: a subnormal weight or input must still count as what it is.
         begin = [
             "  %mode.kept = alloca i32",
             "  %mode.ieee = alloca i32",
@@ -48,6 +50,7 @@ def text(triple: str) -> Mode:
         declared = ["declare void @llvm.x86.sse.stmxcsr(ptr)", "declare void @llvm.x86.sse.ldmxcsr(ptr)"]
         return Mode("\n".join(begin), "  call void @llvm.x86.sse.ldmxcsr(ptr %mode.kept)", "\n".join(declared))
     if triple.startswith(("aarch64", "arm64")):
+        # FPCR 0 is IEEE's mode: all bits of traps, flushing and other roundings are off.
         begin = ["  %mode.kept = call i64 @llvm.aarch64.get.fpcr()", "  call void @llvm.aarch64.set.fpcr(i64 0)"]
         declared = ["declare i64 @llvm.aarch64.get.fpcr()", "declare void @llvm.aarch64.set.fpcr(i64)"]
         return Mode("\n".join(begin), "  call void @llvm.aarch64.set.fpcr(i64 %mode.kept)", "\n".join(declared))

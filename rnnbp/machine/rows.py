@@ -1,4 +1,4 @@
-"""Operations along a row of numbers."""
+"""Operations along a row of numbers: whole vectors in a loop, and once more, masked, for the rest."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ class Row:
         with self.t.loop(0, full, v.n, carried=[(v.type, found)]) as loop:
             loop.after.append(_join(self.t, v, op, loop.carried[0], term(loop.index, None)))
         with self._rest(full, [(v.type, loop.carried[0])]) as (mask, rest):
+            # Lanes past the end are set to the start again: a masked load gives 0, of which the
+            # term may be anything, as e⁰ is 1.
             last = term(full, mask)
             last = self.t.put(f"select {v.bools} {mask}, {v.type} {last}, {v.type} {v.constant(start)}")
             rest.after.append(_join(self.t, v, op, rest.carried[0], last))
@@ -43,6 +45,7 @@ class Row:
     @contextmanager
     def _rest(self, full: str, carried: Sequence[tuple[str, str]] = ()) -> Iterator[tuple[str, Loop]]:
         """One turn, or none, for what is left, and its mask."""
+        # A loop of one turn or none instead of a branch: it carries the totals as a loop does.
         left = self.t.put(f"sub i64 {self.n}, {full}")
         with self.t.loop(full, self.n, self.t.lanes.n, carried=carried) as loop:
             yield self.t.first(left), loop
@@ -50,6 +53,8 @@ class Row:
 
 def across(t: Text, v: Lanes, op: str, vector: str) -> str:
     """All lanes of a vector as one: halves are joined until one is left."""
+    # A tree, whose order does not depend on the processor. LLVM's reductions of floating-point
+    # vectors add from left to right, one lane after the other, or in an order of their choice.
     half = v.n
     while half > 1:
         half //= 2
