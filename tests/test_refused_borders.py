@@ -15,8 +15,7 @@ import pytest
 import rnnbp as rb
 
 pytest.importorskip("llvmlite")
-from rnnbp import machine
-from rnnbp.machine import CompileError, compile
+from rnnbp.machine import CompileError, availability, compile
 from rnnbp.runners.llvm.cell import shared
 
 LOSS = rb.losses.MeanSquaredError()
@@ -44,8 +43,8 @@ def default(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No backend is named, and there is no kernel on disk; what is refused here is so in this test alone."""
     monkeypatch.delenv("RNNBP_BACKEND", raising=False)
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", "off")
-    monkeypatch.setattr(machine, "_refused", [])
-    monkeypatch.setattr(machine, "_warned", [])
+    monkeypatch.setattr(availability, "_refused", [])
+    monkeypatch.setattr(availability, "_warned", [])
     rb.bptt(lstm(), X, Y, LOSS)  # libraries that all cells take are there
     yield
     rb.release_memory()

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp import machine
 from rnnbp.graph.model_split import Parts, parts_of
 from rnnbp.inputs.problem import as_model
+from rnnbp.machine import availability
 from rnnbp.numerics import fix_sizes
 from rnnbp.runners.backend import as_backend
 
 X, TARGET = np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 2, 3), np.zeros((4, 2, 3), np.float32)
-needs_llvm = pytest.mark.skipif(not machine.installed(), reason="needs llvmlite")
+needs_llvm = pytest.mark.skipif(not availability.installed(), reason="needs llvmlite")
 
 
 def dropping(p: float) -> rb.Recurrent:
@@ -83,8 +83,8 @@ def test_the_backend_follows_the_environment_and_what_llvm_refuses(monkeypatch: 
         monkeypatch.setenv("RNNBP_BACKEND", value)
         names.append((as_backend(None).name, as_backend(None).asked))
     assert names == [("llvm", True), ("numpy", True), ("llvm", True), ("llvm", True), ("llvm", False)]
-    monkeypatch.setattr(machine, "_refused", ["for a test"])
-    monkeypatch.setattr(machine, "_warned", ["for a test"])
+    monkeypatch.setattr(availability, "_refused", ["for a test"])
+    monkeypatch.setattr(availability, "_warned", ["for a test"])
     assert as_backend(None).name == "numpy"
     with pytest.raises(ImportError, match="for a test"):
         as_backend("llvm")

@@ -12,6 +12,7 @@ from rnnbp import machine
 from rnnbp.initializers import InitializerLike, generator_of, initialize
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps, Scratch
+from rnnbp.machine import arrays as compiled
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, float_dtype, positive_int
 from rnnbp.rng import RngLike
 
@@ -112,11 +113,8 @@ class Embedding(Symbols):
         x, dy = saved[0].reshape(-1), dy.reshape(-1, self.n_out)
         if len(dy) != len(x):
             raise ShapeError(f"{self}: dy must have {len(x)} rows, one for each symbol, found {len(dy)}")
-        if machine.chosen():
-            from rnnbp.machine import arrays as compiled
-
-            if compiled.takes(dy):
-                return {"weight": compiled.scattered(dy, x, self.n_symbols)}
+        if machine.chosen() and compiled.takes(dy):
+            return {"weight": compiled.scattered(dy, x, self.n_symbols)}
         x = np.array(x)  # it may be anybody's memory: what is looked at must not change before it is used
         self.check(x)
         ones = (np.ones(x.size, dy.dtype), x, np.arange(x.size + 1))

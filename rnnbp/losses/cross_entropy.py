@@ -11,6 +11,7 @@ from rnnbp import machine
 from rnnbp.checks.arrays import plain
 from rnnbp.losses.base import Loss, New, Scalar, check_outputs, first_true, sum_of
 from rnnbp.losses.class_weights import ClassWeight, vector_of
+from rnnbp.machine import arrays as compiled
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number
 
 
@@ -151,11 +152,8 @@ def _softmax(y: Array, factors: Array, t: Array, hard: Array, p: Array) -> tuple
     Their softmax times ``factors``, less ``hard`` at t, goes to p. The largest is a real part: the
     derivative of the whole by it is zero.
     """
-    if machine.chosen():
-        from rnnbp.machine import arrays as compiled
-
-        if compiled.takes(y, factors, hard, p):
-            return compiled.softmax(y, factors, t, hard, p)
+    if machine.chosen() and compiled.takes(y, factors, hard, p):
+        return compiled.softmax(y, factors, t, hard, p)
     n, top = np.arange(t.size), y.real.max(axis=-1)
     np.subtract(y, top[:, None], out=p)
     at_target = p[n, t]

@@ -19,8 +19,9 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from rnnbp.machine import START, private
+from rnnbp.machine import private
 from rnnbp.machine.private import Folder, UntrustedError
+from rnnbp.machine.settings import START
 
 VARIABLE = "RNNBP_KERNEL_CACHE"
 """A folder, or "off"; "~" is the user's home, and a relative path starts where the process started."""

@@ -1,4 +1,8 @@
-"""LLVM's compiler for this machine's processor (llvmlite): text in, addresses of functions out."""
+"""LLVM's compiler for this machine's processor (llvmlite): text in, addresses of functions out.
+
+llvmlite is loaded here and nowhere else, by ``binding``, when something is compiled or loaded first:
+every module of the package can be imported without it.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,15 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Protocol, TypeAlias, final
+from typing import Any, Protocol, TypeAlias, final
 from weakref import ref
 
-import llvmlite.binding as llvm
-
-from rnnbp.machine import CompileError, cache
+from rnnbp.machine import cache
+from rnnbp.machine.errors import CompileError
 from rnnbp.support import forks
 from rnnbp.support.aside import aside
 from rnnbp.support.bars import note
+from rnnbp.support.lazy import cached
 
 WIDTHS = (("avx512f", 64), ("avx2", 32))
 """Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""
@@ -48,12 +52,24 @@ class _Generator(Protocol):
     def emit_object(self, module: object) -> bytes: ...
 
 
-# A fork copies a lock as it is: held by a thread that the child does not have, it stays held. So
-# the lock of llvmlite, which each of its calls takes, is held over a fork by the thread that forks.
-# LLVM has locks of its own, which are free while nobody is in a call. The attributes are private:
-# a version of llvmlite without them has no lock to be held.
-if (_lock := getattr(getattr(llvm.ffi.lib, "_lock", None), "_lock", None)) is not None:
-    forks.hold(_lock)
+Binding: TypeAlias = Any
+"""The module ``llvmlite.binding``: llvmlite has no types, and nobody has written stubs."""
+
+
+@cached
+def binding() -> Binding:
+    """llvmlite's interface to LLVM. Raises what its import raises."""
+    import llvmlite.binding as llvm
+
+    # A fork copies a lock as it is: held by a thread that the child does not have, it stays held. So
+    # the lock of llvmlite, which each of its calls takes, is held over a fork by the thread that
+    # forks. LLVM has locks of its own, which are free while nobody is in a call. The attributes are
+    # private: a version of llvmlite without them has no lock to be held.
+    lock = getattr(getattr(llvm.ffi.lib, "_lock", None), "_lock", None)
+    if lock is not None:
+        forks.hold(lock)
+    return llvm
+
 
 _DEFINED = re.compile(r"^define (?!internal|private)[^@\n]*@([\w.]+)\(", re.MULTILINE)
 """The names of functions that others may call."""
@@ -61,12 +77,16 @@ _DEFINED = re.compile(r"^define (?!internal|private)[^@\n]*@([\w.]+)\(", re.MULT
 
 def target() -> _Generator:
     """A code generator for this processor and all its features; the library that takes it owns it."""
+    llvm, (name, features) = binding(), processor()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    name, features = processor()
-    default: llvm.Target = llvm.Target.from_default_triple()
-    made: _Generator = default.create_target_machine(cpu=name, features=features, opt=OPTIMIZATION, jit=True)
-    return made
+    found: _Generator = llvm.Target.from_default_triple().create_target_machine(
+        cpu=name,
+        features=features,
+        opt=OPTIMIZATION,
+        jit=True,
+    )
+    return found
 
 
 @lru_cache
@@ -75,6 +95,7 @@ def processor() -> tuple[str, str]:
 
     Code is then for what all processors of this kind have.
     """
+    llvm = binding()
     try:
         name, features = aside(lambda: (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()))
     except RuntimeError:
@@ -85,9 +106,16 @@ def processor() -> tuple[str, str]:
 
 
 @lru_cache
+def triple() -> str:
+    """LLVM's name of the kind of processor and system."""
+    found: str = aside(binding().get_default_triple)
+    return found
+
+
+@lru_cache
 def machine() -> tuple[str, ...]:
     """What code depends on apart from its text: the processor, its features, and the compiler."""
-    return aside(llvm.get_default_triple), *processor(), repr(llvm.llvm_version_info)
+    return triple(), *processor(), repr(binding().llvm_version_info)
 
 
 @lru_cache
@@ -141,7 +169,7 @@ def _compiled(text: str) -> bytes:
     """The object file of a text. Raises CompileError."""
     # Not by the engine's own cache, which would call back into Python: an interrupt there is lost.
     try:
-        module, generator = llvm.parse_assembly(text), target()
+        module, generator = binding().parse_assembly(text), target()
         return bytes(generator.emit_object(module))
     except RuntimeError as error:
         raise _refusal("compile", error) from error
@@ -149,7 +177,7 @@ def _compiled(text: str) -> bytes:
 
 def _refusal(what: str, error: Exception) -> CompileError:
     """LLVM's words on one line."""
-    version = ".".join(map(str, llvm.llvm_version_info))
+    version = ".".join(map(str, binding().llvm_version_info))
     return CompileError(f"LLVM {version} does not {what}: {' '.join(str(error).split())}")
 
 
@@ -168,6 +196,7 @@ def _loaded(owner: Library, code: bytes, text: str, given: Mapping[str, int]) ->
             del _engines[_abandoned.get_nowait()]
     # The engine needs a module to begin with; an object file brings no declarations, so those of
     # the functions at given addresses stand in this one, to be mapped.
+    llvm = binding()
     module = llvm.parse_assembly("\n".join(f"declare void @{name}()" for name in given))
     engine = llvm.create_mcjit_compiler(module, target())
     for name, address in given.items():

@@ -11,6 +11,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from rnnbp import machine
+from rnnbp.machine import arrays as compiled
 from rnnbp.numerics import Array, address
 from rnnbp.optim.groups import Check, Groups, not_negative, positive, share
 from rnnbp.optim.groups import betas as checked_betas
@@ -192,8 +193,6 @@ class _Adam(Squaring):
     def _updated_at_once(self, grads: Mapping[str, Array], lr: float) -> Iterable[str]:
         if not machine.chosen():
             return self.params
-        from rnnbp.machine import arrays as compiled
-
         ps, slots = [*self.params.values()], self._slots
         given = {n: (p, grads[n], slots[n]["m"], slots[n]["v"]) for n, p in self.params.items()}
         alike = compiled.takes(*ps, *[g for _, g, _, _ in given.values()])  # the others are our own

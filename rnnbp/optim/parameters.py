@@ -12,6 +12,7 @@ import numpy as np
 
 from rnnbp import machine
 from rnnbp.checks.arrays import plain
+from rnnbp.machine import arrays as compiled
 from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, shown
 from rnnbp.parameters import READ_ONLY_CURE, HasParams, Parameters
 from rnnbp.support.ieee import within
@@ -185,8 +186,6 @@ def extents(arrays: Sequence[Array]) -> list[Extent]:
     """
     found: dict[int, Extent] = {}
     if machine.chosen():
-        from rnnbp.machine import arrays as compiled
-
         if arrays and isinstance(arrays[0], np.ndarray) and compiled.takes(*arrays):  # mostly, and sooner done
             return [_measured(*each) for each in compiled.extents(arrays)]
         taken: dict[np.dtype[Any], list[int]] = {}

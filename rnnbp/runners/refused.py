@@ -57,7 +57,7 @@ def by_numpy_where_refused(function: Callable[P, R]) -> Callable[P, R]:
 def _noted(error: CompileError) -> bool:
     """Whether it is news that LLVM refuses this; then a warning says so."""
     cell = None if error.cell is None else error.cell()
-    if cell is None:
+    if not isinstance(cell, Cell):
         return refuse(str(error))
     if _refused.get(cell):
         return False

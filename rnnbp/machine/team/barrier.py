@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 from typing import NamedTuple
 
-import llvmlite.binding as llvm
+from rnnbp.machine.compile import triple
 
 SPINS = 4000
 """Looks at a number in memory before a waiting thread offers its core to others between looks."""
@@ -89,7 +89,7 @@ class Waiting(NamedTuple):
 
 def waiting() -> Waiting:
     """How threads wait here."""
-    x86 = llvm.get_default_triple().startswith(("x86_64", "i686"))
+    x86 = triple().startswith(("x86_64", "i686"))
     give = _yield_address()
     return Waiting(
         # Nothing for ARM: its yield is a hint that most cores ignore.

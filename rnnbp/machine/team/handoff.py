@@ -37,10 +37,8 @@ in WAITS or ASLEEP.
 
 from __future__ import annotations
 
-import llvmlite.binding as llvm
-
 from rnnbp.machine import rounding
-from rnnbp.machine.compile import Library
+from rnnbp.machine.compile import Library, triple
 from rnnbp.machine.records import Record
 from rnnbp.machine.team import barrier, pieces
 from rnnbp.machine.team.job import COUNTERS, JOB
@@ -217,7 +215,7 @@ def text() -> tuple[str, dict[str, int]]:
     ``lead(boxes, others, job)`` does a job, and returns when no thread looks at it any more;
     ``serve(box)`` is what the other threads run; ``gather(count, n)`` is for kernels.
     """
-    how, mode = barrier.waiting(), rounding.text(llvm.get_default_triple())
+    how, mode = barrier.waiting(), rounding.text(triple())
     team = _HANDOFF.format(
         job=JOB.loads("job"),
         ended=COUNTERS.offset["ended"],

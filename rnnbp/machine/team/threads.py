@@ -16,8 +16,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from rnnbp.machine import MOST_THREADS, THREADS, processors
+from rnnbp.machine import processors
 from rnnbp.machine.compile import Function
+from rnnbp.machine.settings import MOST_THREADS, THREADS
 from rnnbp.machine.team import handoff
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, address, shown
