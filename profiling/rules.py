@@ -16,7 +16,7 @@ from peers_race import timed
 from processes import dispatch, fresh, save, table
 
 import rnnbp as rb
-from rnnbp.compiler.compile import RULES
+from rnnbp.compiler.passes import RULES
 
 WHOLE, GATES = "all rules", "gate by gate"
 

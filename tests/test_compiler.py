@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rnnbp as rb
-from rnnbp.compiler.compile import RULES
-from rnnbp.runners.numpy.program import CALLS
+from rnnbp.compiler.passes import RULES
+from rnnbp.runners.numpy.operations import CALLS
 from tests import models
 from tests.programs import agree, cells
 

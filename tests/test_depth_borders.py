@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.compiler.compile import RULES
+from rnnbp.compiler.passes import RULES
 
 pytestmark = pytest.mark.long
 

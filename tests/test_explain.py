@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rnnbp as rb
-from rnnbp.compiler.compile import RULES
 from rnnbp.compiler.notation import flops
+from rnnbp.compiler.passes import RULES
+from rnnbp.compiler.step import step_code
 from rnnbp.graph.layout import Layout
-from rnnbp.runners.numpy.program import compiled, sizes_of
+from rnnbp.runners.numpy.program import functions, sizes_of
 from tests import models
 from tests.programs import cells
 
@@ -59,10 +60,10 @@ def named(model: rb.Recurrent) -> rb.Recurrent:
 def test_however_an_lstm_is_written_it_is_one_program(writing: str) -> None:
     model, whole = WRITINGS[writing](), rb.LSTM(N_IN, N, rng=0)
     assert rb.explain(model).program == rb.explain(whole).program
-    a, b = (compiled(cell.cell, (N_IN,)) for cell in (model, whole))
-    assert a.cell.record.source == b.cell.record.source
-    assert a.cell.advance.source == b.cell.advance.source
-    assert a.function.source == b.function.source
+    a, b = (functions(cell.cell, (N_IN,)) for cell in (model, whole))
+    assert a.record.source == b.record.source
+    assert a.advance.source == b.advance.source
+    assert a.backward.source == b.backward.source
 
 
 def test_without_the_rules_they_are_not() -> None:
@@ -124,8 +125,8 @@ def test_bytes_kept_are_those_of_the_tape(cell: str, without: tuple[str, ...]) -
 @pytest.mark.parametrize("cell", [*models.CELLS, "formulas"])
 def test_every_operation_is_counted_once(cell: str, without: tuple[str, ...]) -> None:
     model = formulas() if cell == "formulas" else models.CELLS[cell](N_IN, N, "float64")
-    found, back = rb.explain(model, without=without), compiled(model.cell, (N_IN,), frozenset(without))
-    for code, lines in ((back.cell.codes.forward, found.forward), (back.code, found.backward)):
+    found, step = rb.explain(model, without=without), step_code(model.cell, (N_IN,), frozenset(without))
+    for code, lines in ((step.forward.code, found.forward), (step.backward.code, found.backward)):
         counted = [flops(op, code.values) for op in code.ops if (op.name, op.attr) != ("grad_linear", None)]
         dx = sum(line.flops or 0 for line in lines if line.when == "chunk" and line.text.startswith("dx"))
         assert sum(line.flops or 0 for line in lines) == sum(n or 0 for n in counted) + dx

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.compiler.compile import RULES
+from rnnbp.compiler.passes import RULES
 from tests.programs import agree, half_square
 
 COMPILED = ["numpy", *(["llvm"] if find_spec("llvmlite") else [])]

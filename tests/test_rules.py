@@ -12,8 +12,10 @@ import pytest
 import rnnbp as rb
 from rnnbp.bptt import calibration
 from rnnbp.compiler.code import Code, Matrix
-from rnnbp.compiler.compile import RULES, Codes, codes
-from rnnbp.runners.numpy.program import compiled
+from rnnbp.compiler.compile import Codes, codes
+from rnnbp.compiler.passes import RULES
+from rnnbp.compiler.step import step_code
+from rnnbp.runners.numpy.program import functions
 from rnnbp.support.memo import Recent
 from tests import models
 from tests.programs import agree
@@ -92,9 +94,10 @@ def only(cell: rb.Recurrent, *on: str) -> Codes:
 
 def loop(cell: rb.Recurrent, *on: str) -> tuple[list[str], list[str]]:
     """The names of the operations in the time loop, forward and backward, with some rules alone."""
-    back = compiled(cell.cell, (N_IN,), frozenset(RULES) - set(on))
-    ways = (back.cell.codes.forward, back.cell.phases), (back.code, back.phases)
-    forward, backward = ([op.name for op in code.ops if phases[id(op)] == "loop"] for code, phases in ways)
+    step = step_code(cell.cell, (N_IN,), frozenset(RULES) - set(on))
+    forward, backward = (
+        [op.name for op in half.code.ops if half.phases[id(op)] == "loop"] for half in (step.forward, step.backward)
+    )
     return forward, backward
 
 
@@ -266,9 +269,9 @@ def test_an_advance_runs_only_what_feeds_the_state() -> None:
     x, h = rb.Input(N_IN), rb.State(N, "h")
     h_new = rb.Tanh()(dense(N_IN, N)(x, h))
     model = rb.Recurrent(rb.Cell(x, {h: h_new}, output=dense(N, n_out=2)(h_new)))
-    cell = compiled(model.cell, (N_IN,)).cell
+    made = functions(model.cell, (N_IN,))
     taken = [
-        [value for value in f.constants.values() if isinstance(value, Matrix)] for f in (cell.advance, cell.outputs)
+        [value for value in f.constants.values() if isinstance(value, Matrix)] for f in (made.advance, made.outputs)
     ]
     assert [len(found) for found in taken] == [2, 3]
 
@@ -277,9 +280,9 @@ def test_an_advance_runs_only_what_feeds_the_state() -> None:
 def test_slices_are_views(without: tuple[str, ...]) -> None:
     """A cell with Split copies nothing that one without it does not."""
     whole, split = (
-        compiled(cell.cell, (N_IN,), frozenset(without)) for cell in (one_by_one(rb.Tanh), gates(rb.Tanh, rb.Tanh))
+        functions(cell.cell, (N_IN,), frozenset(without)) for cell in (one_by_one(rb.Tanh), gates(rb.Tanh, rb.Tanh))
     )
-    for a, b in ((whole.cell.record, split.cell.record), (whole.cell.advance, split.cell.advance)):
+    for a, b in ((whole.record, split.record), (whole.advance, split.advance)):
         assert b.source.count("copyto") <= a.source.count("copyto")
 
 

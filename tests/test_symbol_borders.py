@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.compiler.compile import RULES
+from rnnbp.compiler.passes import RULES
 from tests.models import minimal_gated_unit
 from tests.programs import half_square
 

@@ -13,7 +13,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.bptt.chunk import Chunks
-from rnnbp.compiler.compile import RULES
+from rnnbp.compiler.passes import RULES
 from rnnbp.inputs.problem import pose
 from tests.programs import half_square
 

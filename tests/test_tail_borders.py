@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.compiler.compile import RULES
+from rnnbp.compiler.passes import RULES
 from rnnbp.numerics import Array, sigmoid
 
 BACKENDS = ["interpreter", "numpy", *["llvm"] * bool(find_spec("llvmlite"))]

@@ -1,113 +1,112 @@
-"""The backward code of a cell as a function over a chunk, and what is left for the chunk as a whole."""
+"""The backward half of a step: the delta recursion in phases, its storage, and what is read off a chunk's deltas."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from rnnbp.compiler.code import Code, Matrix, Op
-from rnnbp.compiler.compiled import Compiled
-from rnnbp.compiler.partition import partition, sunk
-from rnnbp.compiler.storage import VIEWS, Buffer, Home, Homes
-from rnnbp.runners.numpy.emit import Emitter
-from rnnbp.runners.numpy.function import Function, function, span_of
+from rnnbp.compiler.allocation import allocate
+from rnnbp.compiler.code import VIEWS, Code, Matrix, Op
+from rnnbp.compiler.forward import Forward
+from rnnbp.compiler.partition import adjusted, partition
+from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, held
 
 
+@dataclass(frozen=True, eq=False)
 class Backward:
-    """The backward code of a cell as a function over a chunk, and what is left for the chunk as a whole."""
+    """The backward half of a step, from its last step to its first."""
 
-    def __init__(self, cell: Compiled) -> None:
-        self.cell = cell
-        forward, code = cell.codes.forward, cell.codes.backward
-        code, product = _without_dx(code)
-        self.dx_weights = None if product is None else Matrix(product.attr.lanes)
-        states = code.inputs[1:]
-        self.carried = [Buffer(-1 - k, buffer.rows, fixed=True) for k, buffer in enumerate(cell.before)]
-        self.dy = Buffer(-1000, code.values.rows(code.inputs[0]), fixed=True)
-        self.code, self.phases = code, phases = _by_step(code, partition(code, states, code.outputs[1:]))
-        if "hoisted" in cell.without:
-            phases = self.phases = {key: "loop" if p == "before" else p for key, p in phases.items()}
-        elif cell.lanes:
-            phases = self.phases = sunk(code, phases)
-        given = {forward.inputs[0]: Home(cell.x), code.inputs[0]: Home(self.dy)}
-        given |= {v: Home(b) for v, b in zip(states, self.carried, strict=True)}
-        given |= {v: Home(b) for v, b in zip(forward.inputs[1:], cell.before, strict=True)}
-        given |= {v: home for v, home in cell.homes.of.items() if home.buffer.kept or v in cell.ends}
-        for v, buffer in zip(forward.outputs[1:], cell.after, strict=True):
-            if v is not None and v not in given:
-                given[v] = Home(buffer)
-        for buffer in cell.homes.buffers:
-            buffer.fixed = buffer.fixed or buffer.kept
-        first = len(cell.homes.buffers)
-        self.ends = self._ends(states, Homes(code, phases, given, {}, first=first))
-        self.homes = Homes(code, phases, given, self.ends, first=first)
-        self.function = self._function()
+    code: Code
+    phases: Mapping[int, str]
+    """Of each operation, by its id: "before", "loop" or "after"; parameter gradients come after."""
+    storage: Storage
+    dy: Buffer
+    carried: tuple[Buffer, ...]
+    """The deltas of states, as one step hands them to the one before."""
+    in_place: Mapping[int, Location]
+    """The deltas of states that are made where those of the step after are."""
+    dx_weights: Matrix | None
+    """What gives dx by one product for a whole chunk, None where it is made otherwise or not at all."""
+    arrays: Mapping[Buffer, Held]
+    """The array of each buffer but those of x and dy."""
 
     @property
     def dx_from(self) -> int | None:
-        """The delta that gives dx by a product for the whole chunk, if there is one."""
+        """The delta that gives dx by ``dx_weights``."""
         return next((op.args[0] for op in self.code.ops if op.name == "grad_linear" and op.attr is None), None)
 
-    def _ends(self, states: Sequence[int], homes: Homes) -> dict[int, Home]:
-        """The deltas of states that can be made where those before them are: nothing reads these any more."""
-        found: dict[int, Home] = {}
-        order = {op.out: k for k, op in enumerate(homes.order) if op.outs}
-        late = {a for op in homes.order if self.phases[id(op)] == "after" for a in op.args} | {self.code.outputs[0]}
-        late = {homes.base(a)[0] for a in late if a is not None}
-        for k, v in enumerate(self.code.outputs[1:]):
-            made = None if v is None else self.code.made.get(v)
-            if v is None or made is None or made.name in (*VIEWS, "concat") or v in found or v in late:
-                continue
-            last = max((p for p, _, _ in homes.last.get(states[k], [])), default=-1)
-            if last < order[made.out] or (last == order[made.out] and made.name in ("add", "sub", "mul", "scale")):
-                found[v] = Home(self.carried[k])
-        return found
+    @property
+    def steps(self) -> list[Op]:
+        """The operations of the recursion, in order: all but the gradients of parameters."""
+        return [op for op in self.storage.order if not op.name.startswith("grad")]
 
-    def _function(self) -> Function:
-        code, cell, homes = self.code, self.cell, self.homes
-        spans = self.spans() | {cell.x: ("Bx", ":n"), self.dy: ("Bdy", ":n")}
-        emitter = Emitter(code, homes, self.phases, spans, cell.constants, backward=True)
-        real = [op for op in homes.order if not op.name.startswith("grad")]
-        first, ends = emitter.lines("before", real), self._copies(emitter)
-        loop, then = emitter.loop(real, ends), emitter.lines("after", real)
-        self.gathers = Gathers(self, emitter)
-        lines = [*first, *loop, *then, *self.gathers.lines]
-        if code.outputs[0] is not None:
-            lines.append(f"copyto(dx[t0:t1], {emitter.value(code.outputs[0], loop=False)}.transpose(0, 2, 1))")
-        text = "\n".join(lines)
-        copies = [f"copyto(B{n}[:n], {n}[t0:t1].transpose(0, 2, 1))" for n in ("dy", "x") if f"B{n}[" in text]
-        taken = [n for n in ("dy", "x", "dx") if f"{n}[t0" in "\n".join([*copies, text])]
-        taken += [f"H{k}" for k in range(cell.n_states)] + [f"C{k}" for k in range(cell.n_states)]
-        taken += list(self.gathers.rows)
-        opaque = [op.attr[0] for op in real if op.name == "opaque_back"]
-        return function([*copies, *lines], emitter, taken, opaque, back=True)
-
-    def spans(self) -> dict[Buffer, tuple[str, str]]:
-        """By buffer, its name and the span of a block's steps in it; x and dy aside."""
-        spans = {b: (f"C{k}", "") for k, b in enumerate(self.carried)}
-        for k, (before, after) in enumerate(zip(self.cell.before, self.cell.after, strict=True)):
-            spans[before], spans[after] = (f"H{k}", "t0:t1"), (f"H{k}", "t0 + 1:t1 + 1")
-        spans |= {b: (f"T{b.number}", "t0:t1") for b in self.cell.homes.buffers if b.kept}
-        return spans | {b: span_of(b, taped=False) for b in self.homes.buffers}
+    @property
+    def opaque(self) -> tuple[Op, ...]:
+        """The layers that run by their own methods."""
+        return tuple(op for op in self.code.ops if op.name == "opaque_back")
 
     def moves(self) -> list[tuple[int, int | None]]:
-        """(k, value) for each state whose delta is made elsewhere than where the next step looks for it."""
-        given = enumerate(self.code.outputs[1:])
-        return [(k, v) for k, v in given if v not in self.ends or self.ends[v].buffer is not self.carried[k]]
+        """(k, value) for each state whose delta is made elsewhere than where the step before looks for it."""
+        places = {at.buffer: v for v, at in self.in_place.items()}
+        outputs = zip(self.carried, self.code.outputs[1:], strict=True)
+        return [(k, v) for k, (buffer, v) in enumerate(outputs) if v is None or places.get(buffer) != v]
 
-    def _copies(self, emitter: Emitter) -> list[str]:
-        """Lines that put the deltas of states where the next step looks for them, all read before any is written."""
-        first: list[str] = []
-        then: list[str] = []
-        for k, v in self.moves():
-            if v is None:
-                then.append(f"C{k}.fill(0)")
-                continue
-            home = self.homes.new(self.carried[k].rows, "loop")
-            emitter.spans[home.buffer] = (f"S{home.buffer.number}", "")
-            first.append(f"copyto(S{home.buffer.number}, {emitter.value(v, loop=True)})")
-            then.append(f"copyto(C{k}, S{home.buffer.number})")
-        return first + then
+
+def backward_half(forward: Forward, code: Code, *, hoisted: bool, lanes: bool) -> Backward:
+    """The backward half that belongs to a forward one; ``hoisted`` and ``lanes`` as there."""
+    code, product = _without_dx(code)
+    rows, states = code.values.rows, code.inputs[1:]
+    carried = tuple(Buffer(f"C{k}", buffer.rows) for k, buffer in enumerate(forward.states))
+    dy = Buffer("dy", rows(code.inputs[0]))
+    code, phases = _by_step(code, partition(code, states, code.outputs[1:]))
+    phases = adjusted(code, phases, hoisted=hoisted, lanes=lanes)
+    given = _given(forward, code, dy, carried)
+    first = len(forward.storage.buffers)
+    in_place = _in_place(allocate(code, phases, given, {}, first=first), phases, carried)
+    storage = allocate(code, phases, given, in_place, first=first)
+    arrays = _arrays(forward, storage, carried)
+    weights = None if product is None else Matrix(product.matrix.lanes)
+    return Backward(code, phases, storage, dy, carried, in_place, weights, arrays)
+
+
+def _given(forward: Forward, code: Code, dy: Buffer, carried: Sequence[Buffer]) -> dict[int, Location]:
+    """Where the values lie that the recursion starts from: x, dy, deltas, states, and what the tape keeps."""
+    taken, kept = forward.code, forward.storage.taped
+    found = {taken.inputs[0]: Location(forward.x), code.inputs[0]: Location(dy)}
+    found |= {v: Location(b) for v, b in zip(code.inputs[1:], carried, strict=True)}
+    found |= {v: Location(b) for v, b in zip(taken.inputs[1:], forward.states, strict=True)}
+    for v, at in forward.storage.locations.items():
+        if at.buffer in kept or v in forward.in_place:
+            found[v] = at
+    for after, buffer in zip(taken.outputs[1:], forward.nexts, strict=True):
+        if after is not None:
+            found.setdefault(after, Location(buffer))
+    return found
+
+
+def _in_place(storage: Storage, phases: Mapping[int, str], carried: Sequence[Buffer]) -> dict[int, Location]:
+    """The deltas of states that can be made where those before them are: nothing reads these any more."""
+    code, found = storage.code, dict[int, Location]()
+    order = {op.out: k for k, op in enumerate(storage.order) if op.outs}
+    read = {a for op in storage.order if phases[id(op)] == "after" for a in op.args} | {code.outputs[0]}
+    late = {storage.base(a)[0] for a in read if a is not None}
+    for k, v in enumerate(code.outputs[1:]):
+        made = None if v is None else code.made.get(v)
+        if v is None or made is None or made.name in (*VIEWS, "concat") or v in found or v in late:
+            continue
+        last = max((p for p, _, _ in storage.reads.get(code.inputs[1 + k], ())), default=-1)
+        if last < order[made.out] or (last == order[made.out] and made.name in ("add", "sub", "mul", "scale")):
+            found[v] = Location(carried[k])
+    return found
+
+
+def _arrays(forward: Forward, storage: Storage, carried: Sequence[Buffer]) -> dict[Buffer, Held]:
+    found = {buffer: Held(buffer.name, Span("step")) for buffer in carried}
+    for before, after in zip(forward.states, forward.nexts, strict=True):
+        found[before], found[after] = Held(before.name, Span("chunk")), Held(after.name, Span("chunk", 1))
+    kept = [buffer for buffer in forward.storage.buffers if buffer in forward.storage.taped]
+    found |= {buffer: held(buffer, frozenset(), taped=True) for buffer in kept}
+    return found | {buffer: held(buffer, storage.phases[buffer]) for buffer in storage.buffers}
 
 
 def _by_step(code: Code, phases: dict[int, str]) -> tuple[Code, dict[int, str]]:
@@ -155,58 +154,3 @@ def _without_dx(code: Code) -> tuple[Code, Op | None]:
     kept = tuple(op for op in code.ops if op is not made)
     gathered = Op("grad_linear", made.args, (), None)
     return replace(code, ops=(*kept, gathered), outputs=(None, *code.outputs[1:])), made
-
-
-class Gathers:
-    """Deltas, and what they are multiplied by, put together for a chunk: features first, (rows, L, B)."""
-
-    def __init__(self, backward: Backward, emitter: Emitter) -> None:
-        self.lines: list[str] = []
-        self.rows: dict[str, int] = {}
-        """Rows of each array."""
-        self.of: dict[int, str] = {}
-        self.places: dict[int, tuple[str, int]] = {}
-        """The array and first row of a value."""
-        self._code, self._emitter, self._homes = backward.code, emitter, backward.homes
-        x = backward.cell.codes.forward.inputs[0]
-        for op in sorted(backward.code.ops, key=lambda op: op.name != "grad_linear"):
-            if op.name == "grad_linear":
-                self._gather(op.args[0])
-                if op.attr is not None and op.args[1] != x:
-                    self._gather(op.args[1])
-            elif op.name == "grad_bias":
-                lanes = self.lanes(op.args[0])
-                missing = [v for v in lanes if v not in self.places]
-                for v in missing if self._virtual(op.args[0]) else op.args[: len(missing)]:
-                    self._gather(v)
-
-    def lanes(self, v: int) -> tuple[int, ...]:
-        """The values that a delta is put together from."""
-        made = self._code.made.get(v)
-        return made.args if made is not None and made.name == "concat" else (v,)
-
-    def _virtual(self, v: int) -> bool:
-        made = self._code.made.get(v)
-        return made is not None and made.name == "concat" and self._homes.virtual(made)
-
-    def _gather(self, v: int) -> None:
-        if v in self.of:
-            return
-        virtual = self._virtual(v)
-        name, rows = f"G{len(self.rows)}", self._code.values.rows(v)
-        self.of[v], self.rows[name], at = name, rows, 0
-        for lane in self.lanes(v):
-            n = self._code.values.rows(lane)
-            self.places.setdefault(lane, (name, at))
-            if virtual:
-                self._copy(name, at, lane)
-            at += n
-        if not virtual:
-            self._copy(name, 0, v)
-        self.places.setdefault(v, (name, 0))
-
-    def _copy(self, name: str, at: int, v: int) -> None:
-        n = self._code.values.rows(v)
-        cut = "" if n == self.rows[name] else f"{at}:{at + n}"
-        source = self._emitter.value(v, loop=False)
-        self.lines.append(f"copyto({name}[{cut or ':'}, t0:t1], {source}.transpose(1, 0, 2))")

@@ -6,12 +6,20 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
-from typing import Any
+from typing import TypeAlias
 
+from rnnbp.graph.graph import Node
+from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Shape
+
+Identity: TypeAlias = tuple[object, ...]
+"""Hashable, and equal for what is equal."""
 
 POINTWISE = frozenset({"add", "sub", "mul", "scale", "tanh", "sigmoid", "relu", "step"})
 """Operations whose every element depends on one element of each argument, all of one shape."""
+
+VIEWS = frozenset({"part", "same"})
+"""Operations whose result is rows of their argument: they move nothing."""
 
 GRADIENTS = frozenset({"grad_linear", "grad_bias"})
 """Operations that make parameter gradients; they give no values."""
@@ -39,7 +47,7 @@ class Rows:
         return replace(self, start=self.start + start, stop=self.start + stop)
 
     @property
-    def identity(self) -> tuple[Any, ...]:
+    def identity(self) -> Identity:
         """Equal for equal rows."""
         return id(self.owner), self.key, self.start, self.stop, self.factor
 
@@ -52,7 +60,7 @@ class Matrix:
     turned: bool = False
 
     @property
-    def identity(self) -> tuple[Any, ...]:
+    def identity(self) -> Identity:
         return (*(lane.identity for lane in self.lanes), self.turned)
 
     @property
@@ -66,6 +74,16 @@ class Matrix:
         """Bytes of a packed copy."""
         return sum(lane.count * lane.owner[lane.key].nbytes // len(lane.owner[lane.key]) for lane in self.lanes)
 
+    def cut(self, start: int, stop: int) -> Matrix:
+        """Rows ``start`` to ``stop`` − 1 of the stack, not of its transpose."""
+        lanes, at = [], 0
+        for lane in self.lanes:
+            a, b = max(start, at), min(stop, at + lane.count)
+            if a < b:
+                lanes.append(lane.cut(a - at, b - at))
+            at += lane.count
+        return Matrix(tuple(lanes))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vector:
@@ -78,27 +96,116 @@ class Vector:
         return sum(n for n, _ in self.lanes)
 
     @property
-    def identity(self) -> tuple[Any, ...]:
+    def identity(self) -> Identity:
         return tuple([(n, *(part.identity for part in parts)) for n, parts in self.lanes])
+
+    def cut(self, start: int, stop: int) -> Vector:
+        """Elements ``start`` to ``stop`` − 1."""
+        lanes: list[tuple[int, tuple[Rows, ...]]] = []
+        at = 0
+        for n, rows in self.lanes:
+            a, b = max(start, at), min(stop, at + n)
+            if a < b:
+                lanes.append((b - a, tuple(r.cut(a - at, b - at) for r in rows)))
+            at += n
+        return Vector(tuple(lanes))
+
+
+@dataclass(frozen=True, eq=False)
+class Opaque:
+    """A node whose layer is run by its own methods."""
+
+    node: Node
+    layer: Layer
+    shapes: tuple[Shape, ...]
+    """Feature shapes of its inputs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Op:
-    """An operation: its name, the numbers of the values that it takes and gives, and what else it needs."""
+    """An operation: its name, the numbers of its arguments and of its results, and what else it needs.
+
+    ``attr`` depends on the name, and is read by the property of its kind: ``matrix``, ``vector``, ``rows``, ``affine``,
+    ``opaque``; operations of one number have it as it is.
+    """
 
     name: str
     args: tuple[int, ...]
     outs: tuple[int, ...]
-    attr: Any = None
+    attr: object = None
 
     @property
     def out(self) -> int:
+        """The first result."""
         return self.outs[0]
 
     @property
-    def identity(self) -> tuple[Any, ...]:
-        """Equal for operations that give the same values."""
-        return self.name, self.args, getattr(self.attr, "identity", self.attr)
+    def identity(self) -> Identity:
+        """Equal for operations that compute the same values."""
+        return self.name, self.args, identity_of(self.attr)
+
+    @property
+    def matrix(self) -> Matrix:
+        """The weights of a product, or those whose gradient it is."""
+        assert isinstance(self.attr, Matrix), self
+        return self.attr
+
+    @property
+    def vector(self) -> Vector:
+        """The vector of a bias or gain, or the one whose gradient it is."""
+        assert isinstance(self.attr, Vector), self
+        return self.attr
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """Of a part, its first row and that after its last."""
+        assert isinstance(self.attr, tuple), self
+        start, stop = self.attr
+        return start, stop
+
+    @property
+    def affine(self) -> tuple[float, float]:
+        """Factor and shift of a scale."""
+        assert isinstance(self.attr, tuple), self
+        factor, shift = self.attr
+        return factor, shift
+
+    @property
+    def number(self) -> float:
+        """The one number of an operation, as eps."""
+        assert isinstance(self.attr, float | int), self
+        return self.attr
+
+    @property
+    def forward(self) -> Op:
+        """The operation that runs a layer forward: this one, or the one whose backward it is."""
+        return self.attr.forward if isinstance(self.attr, OpaqueBack) else self
+
+    @property
+    def opaque(self) -> Opaque:
+        """The layer that an operation runs, forward or backward."""
+        found = self.forward.attr
+        assert isinstance(found, Opaque), self
+        return found
+
+    @property
+    def present(self) -> tuple[bool, ...]:
+        """Of a layer's backward: for each output of the layer, whether it has a delta."""
+        assert isinstance(self.attr, OpaqueBack), self
+        return self.attr.present
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpaqueBack:
+    """The attribute of a layer's backward: its forward operation, and which of its outputs have a delta."""
+
+    forward: Op
+    present: tuple[bool, ...]
+
+
+def identity_of(attr: object) -> object:
+    """What tells attributes apart: equal weights and vectors are equal though they are two objects."""
+    return attr.identity if isinstance(attr, Matrix | Vector) else attr
 
 
 class Values:
@@ -208,7 +315,7 @@ class Maker:
         """By value, the operation that gives it."""
         self.known: dict[int, int] = {}
         """In a rewrite, new values by those that they replace."""
-        self._known: dict[Any, tuple[int, ...]] = {}
+        self._known: dict[Identity, tuple[int, ...]] = {}
 
     def put(self, op: Op) -> tuple[int, ...]:
         """The outputs of an operation, or of an equal one that is there."""
@@ -223,9 +330,9 @@ class Maker:
         self.made.update(dict.fromkeys(op.outs, op))
         return op.outs
 
-    def make(self, name: str, *args: int, attr: Any = None, shape: Shape | None = None) -> int:
+    def make(self, name: str, *args: int, attr: object = None, shape: Shape | None = None) -> int:
         """The value of a new operation; of the shape of its first argument unless given."""
-        identity = name, args, getattr(attr, "identity", attr)
+        identity = name, args, identity_of(attr)
         if identity in self._known:
             return self._known[identity][0]
         out = self.values.new(self.values.shapes[args[0]] if shape is None else shape)

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from rnnbp.compiler.backward import Backward
-from rnnbp.compiler.code import Code, Op, Rows, Vector
-from rnnbp.compiler.compile import check_rules
+from rnnbp.compiler.code import Code, Rows, Vector
 from rnnbp.compiler.explanation import Explanation, Kept, Packed
 from rnnbp.compiler.listing import Line, Listing
 from rnnbp.compiler.notation import Notation, number
+from rnnbp.compiler.opaque import saved_bytes
+from rnnbp.compiler.passes import check_rules
 from rnnbp.compiler.rule_report import effects
+from rnnbp.compiler.step import StepCode, step_code
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.layout import Layout
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.numerics import Shape, ShapeError, check_x_shape, positive_int, shown
-from rnnbp.runners.numpy.program import compiled, sizes_of
-from rnnbp.runners.numpy.sizes import ProgramSizes
 from rnnbp.wording.arguments import takes
 
 
@@ -46,10 +45,10 @@ def explain(cell: Any, *, batch: int = 1, x_shape: Shape | None = None, without:
     found, shape = _cell_of(cell, None if x_shape is None else tuple(x_shape))
     off, batch = check_rules(without), positive_int("explain: batch", batch)
     layout = Layout(found, shape, batch, found.dtype or np.dtype(np.float32))
-    back = compiled(found, shape, off)
-    read = Reading(back, layout, [name if name.isidentifier() else f"s{name}" for name in found.state_names])
+    step = step_code(found, shape, off)
+    read = Reading(step, layout, [name if name.isidentifier() else f"s{name}" for name in found.state_names])
     forward, backward, kept = tuple(read.forward()), tuple(read.backward()), tuple(read.kept())
-    held = _step_bytes(sizes_of(layout, off), kept)
+    held = _step_bytes(step, layout)
     kinds = Counter(type(node.block).__name__ for node in found.nodes)
     return Explanation(
         cell=found.name or "Cell",
@@ -57,12 +56,12 @@ def explain(cell: Any, *, batch: int = 1, x_shape: Shape | None = None, without:
         layers=tuple(kinds.most_common()),
         batch=batch,
         dtype=str(layout.dtype),
-        rules=effects(found, layout.shapes, back),
+        rules=effects(found, layout.shapes, step),
         forward=forward,
         kept=_all_kept(kept, held, batch),
         backward=backward,
         packed=tuple(_packed(read.notation, found)),
-        opaque=tuple(dict.fromkeys(repr(op.attr.layer) for op in opaque(read.code))),
+        opaque=tuple(dict.fromkeys(repr(op.opaque.layer) for op in step.forward.opaque)),
         bytes_per_step=held,
     )
 
@@ -70,8 +69,9 @@ def explain(cell: Any, *, batch: int = 1, x_shape: Shape | None = None, without:
 class Reading:
     """Reads a compiled cell; forward first, which names values that backward takes."""
 
-    def __init__(self, back: Backward, layout: Layout, states: list[str]) -> None:
-        self.code, self.back, self.layout = back.cell.codes.forward, back, layout
+    def __init__(self, step: StepCode, layout: Layout, states: list[str]) -> None:
+        self.step, self.layout = step, layout
+        self.code, back = step.forward.code, step.backward
         self.states = {name: f"{name}′" for name in states}
         names = dict(zip(self.code.inputs, ["x", *states], strict=True))
         names |= dict(zip(back.code.inputs, ["dy", *(f"d{new}" for new in self.states.values())], strict=True))
@@ -81,10 +81,10 @@ class Reading:
 
     def forward(self) -> list[Line]:
         """The lines of a step forward."""
-        code, back, cell = self.code, self.back.code, self.back.cell
+        code, back, forward = self.code, self.step.backward.code, self.step.forward
         taken = {v for op in back.ops for v in op.args if v not in back.made}
         advance = {id(op) for op in code.live(code.outputs[1:]).ops}
-        found = Listing(code, cell.phases, self.notation, [*cell.codes.kept, *taken], advance)
+        found = Listing(code, forward.phases, self.notation, [*self.step.codes.kept, *taken], advance)
         y, *after = code.outputs
         for name, v in zip(self.states.values(), after, strict=True):
             self._copy(found, "step", name, v)
@@ -93,37 +93,32 @@ class Reading:
 
     def backward(self) -> list[Line]:
         """The lines of a step backward."""
-        code = self.back.code
-        found = Listing(code, self.back.phases, self.notation, ())
+        back, code = self.step.backward, self.step.backward.code
+        found = Listing(code, back.phases, self.notation, ())
         dx, *before = code.outputs
         for name, state, v in zip(self.states, self.code.inputs[1:], before, strict=True):
             self._copy(found, "step", f"d{name}", v, rows=self.code.values.rows(state))
-        if self.back.dx_weights is not None and self.back.dx_from is not None:
+        if back.dx_weights is not None and back.dx_from is not None:
             rows = self.code.values.rows(self.code.inputs[0])
-            found.chunk_product("dx", self.back.dx_weights, self.back.dx_from, rows)
+            found.chunk_product("dx", back.dx_weights, back.dx_from, rows)
         elif dx is not None:
             self._copy(found, "after", "dx", dx)
-        for op in (op.attr[0] for op in code.ops if op.name == "opaque_back"):
-            if op.attr.layer.params:
-                found.read_off(op.attr.layer)
+        for op in back.opaque:
+            if op.opaque.layer.params:
+                found.read_off(op.opaque.layer)
         return found.lines
 
     def kept(self) -> Iterator[Kept]:
         """The states, the values that the tape holds as well, and what layers save that run themselves."""
         item, values = self.layout.dtype.itemsize, self.code.values
-        for v in (*self.code.inputs[1:], *self.back.cell.codes.kept):
+        for v in (*self.code.inputs[1:], *self.step.codes.kept):
             yield Kept(self.notation[v], item * values.rows(v))
-        for op in opaque(self.code):
-            yield Kept(repr(op.attr.layer), _saved(op, self.layout))
+        for op in self.step.forward.opaque:
+            yield Kept(repr(op.opaque.layer), saved_bytes(op, self.layout))
 
     def _copy(self, found: Listing, when: str, name: str, v: int | None, rows: int = 0) -> None:
         if v is None or self.notation[v] != name:
             found.copy(when, name, v, rows if v is None else self.code.values.rows(v))
-
-
-def opaque(code: Code) -> list[Op]:
-    """The layers that run themselves."""
-    return [op for op in code.ops if op.name == "opaque"]
 
 
 def _name(code: Code, names: list[str], found: dict[int, str]) -> None:
@@ -133,20 +128,15 @@ def _name(code: Code, names: list[str], found: dict[int, str]) -> None:
             found.setdefault(v, name)
 
 
-def _saved(op: Op, layout: Layout) -> int | None:
-    """Bytes that a layer saves of a step of one sequence, None where it does not say."""
-    node, keeps = op.attr.node, op.attr.layer.keeps(*op.attr.shapes)
-    if keeps is None:
+def _step_bytes(step: StepCode, layout: Layout) -> int | None:
+    """What one step more adds to a tape, None where a layer does not say what it saves."""
+    read = {op.forward.opaque.node.number for op in step.backward.opaque}
+    saved = [saved_bytes(op, layout) for op in step.forward.opaque if op.opaque.node.number in read]
+    if None in [saved_bytes(op, layout) for op in step.forward.opaque]:
         return None
-    values = [node.args[k] for k in keeps.inputs] + [node.outs[k] for k in keeps.outputs]
-    shapes = [(layout.shapes[v], layout.dtype) for v in values] + [(s, d or layout.dtype) for s, d in keeps.extras]
-    total: int = sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in shapes)
-    return total
-
-
-def _step_bytes(sizes: ProgramSizes, kept: Sequence[Kept]) -> int | None:
-    """What one step more adds to a tape."""
-    return None if any(k.nbytes is None for k in kept) else sizes.tape_bytes(2) - sizes.tape_bytes(1)
+    rows = sum(buffer.rows for buffer in step.forward.storage.taped)
+    states = layout.thin_bytes(2) - layout.thin_bytes(1)
+    return layout.batch * (rows * layout.dtype.itemsize + sum(n or 0 for n in saved)) + states
 
 
 def _all_kept(kept: tuple[Kept, ...], nbytes: int | None, batch: int) -> tuple[Kept, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from rnnbp.compiler.code import Code, Maker, Matrix, Op
+from rnnbp.compiler.code import Code, Maker, Matrix, Op, OpaqueBack
 
 Rule: TypeAlias = Callable[["Reverse", Op, int], None]
 
@@ -83,9 +83,9 @@ class Reverse:
 
     def _opaque(self, op: Op, deltas: list[int | None]) -> None:
         args = tuple(d for d in deltas if d is not None)
-        takers = () if op.attr.layer.symbols else op.args
+        takers = () if op.opaque.layer.symbols else op.args
         outs = tuple(self.code.values.new(self.code.values.shapes[v]) for v in takers)
-        self.maker.put(Op("opaque_back", args, outs, (op, tuple(d is not None for d in deltas))))
+        self.maker.put(Op("opaque_back", args, outs, OpaqueBack(op, tuple(d is not None for d in deltas))))
         for value, delta in zip(takers, outs, strict=True):
             self.send(value, delta)
 
@@ -119,7 +119,7 @@ def _mul(to: Reverse, op: Op, d: int) -> None:
 
 
 def _scale(to: Reverse, op: Op, d: int) -> None:
-    factor = op.attr[0]
+    factor = op.affine[0]
     to.send(op.args[0], d if factor == 1 else to.maker.make("scale", d, attr=(factor, 0.0)))
 
 
@@ -140,7 +140,7 @@ def _relu(to: Reverse, op: Op, d: int) -> None:
 def _linear(to: Reverse, op: Op, d: int) -> None:
     """dx = Wᵀ d; dW = d xᵀ, summed over batch and time, waits for the chunk."""
     (x,) = op.args
-    turned = Matrix(op.attr.lanes, turned=True)
+    turned = Matrix(op.matrix.lanes, turned=True)
     to.send(x, to.maker.make("linear", d, attr=turned, shape=to.code.values.shapes[x]))
     to.maker.put(Op("grad_linear", (d, x), (), op.attr))
 
@@ -157,7 +157,7 @@ def _gain(to: Reverse, op: Op, d: int) -> None:
 
 
 def _part(to: Reverse, op: Op, d: int) -> None:
-    to.parts.setdefault(op.args[0], []).append((*op.attr, d))
+    to.parts.setdefault(op.args[0], []).append((*op.rows, d))
 
 
 def _concat(to: Reverse, op: Op, d: int) -> None:

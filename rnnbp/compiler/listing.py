@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from rnnbp.compiler.code import POINTWISE, Code, Matrix, Op
 from rnnbp.compiler.notation import Notation, flops, gathered, number
-from rnnbp.compiler.scaling import NEGATIVE
+from rnnbp.compiler.rewrite.scaling import NEGATIVE
 
 LONGEST = 46
 """Characters of a formula; a run of operations that would be longer is several."""
@@ -78,10 +78,10 @@ class Listing:
         elif op.name == "grad_linear" and op.attr is None:
             return  # dx, which has no parameters
         elif op.name == "grad_linear":
-            text = f"{self.notation.weight('G', op.attr)} = {self._together(op.args[0])} {self.notation[op.args[1]]}ᵀ"
+            text = f"{self.notation.weight('G', op.matrix)} = {self._together(op.args[0])} {self.notation[op.args[1]]}ᵀ"
             self._line("chunk", text, self.notation.values.rows(op.args[0]), [op])
         elif op.name == "grad_bias":
-            text = f"{self.notation.weight('G', op.attr)} = Σ {self._together(op.args[0])}"
+            text = f"{self.notation.weight('G', op.vector)} = Σ {self._together(op.args[0])}"
             self._line("chunk", text, self.notation.values.rows(op.args[0]), [op])
         else:
             formula, ops = self._formula(op)
@@ -170,11 +170,11 @@ class Listing:
             case "mul":
                 return f"{arg(op.args[0], PRODUCT)} ⊙ {arg(op.args[1], PRODUCT)}", PRODUCT
             case "linear":
-                return f"{weight('W', op.attr)}{'ᵀ' * op.attr.turned} {arg(op.args[0], ATOM)}", TERM
+                return f"{weight('W', op.matrix)}{'ᵀ' * op.matrix.turned} {arg(op.args[0], ATOM)}", TERM
             case "bias":
-                return f"{arg(op.args[0], SUM)} + {weight('b', op.attr)}", SUM
+                return f"{arg(op.args[0], SUM)} + {weight('b', op.vector)}", SUM
             case "gain":
-                return f"{weight('a', op.attr)} ⊙ {arg(op.args[0], PRODUCT)}", PRODUCT
+                return f"{weight('a', op.vector)} ⊙ {arg(op.args[0], PRODUCT)}", PRODUCT
             case "scale":
                 return self._scale(op)
             case "sigmoid" if op.attr == NEGATIVE:
@@ -192,12 +192,11 @@ class Listing:
     def _call(self, op: Op) -> str:
         name = op.name.replace("_back", "′")
         if op.name.startswith("opaque"):
-            forward = op if op.name == "opaque" else op.attr[0]
-            name = f"{forward.attr.layer}{'′' * (op.name != 'opaque')}"
+            name = f"{op.opaque.layer}{'′' * (op.name != 'opaque')}"
         return f"{name}({', '.join(self._arg(v, SUM) for v in op.args)})"
 
     def _scale(self, op: Op) -> Formula:
-        (factor, shift), (v,) = op.attr, op.args
+        (factor, shift), (v,) = op.affine, op.args
         if factor == -1 and shift:
             return f"{number(shift)} − {self._arg(v, TERM)}", SUM
         scaled = self._arg(v, TERM) if factor == 1 else f"{number(factor)} {self._arg(v, ATOM)}"

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from rnnbp.compiler.code import Code, Maker, Matrix, Op, Rows, Values, Vector
+from rnnbp.compiler.code import Code, Maker, Matrix, Op, Opaque, Rows, Values, Vector
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Node
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Shape, ShapeError
-
-
-@dataclass(frozen=True, eq=False)
-class Opaque:
-    """A node whose layer is run by its own methods."""
-
-    node: Node
-    layer: Any
-    shapes: tuple[Shape, ...]
-    """Feature shapes of its inputs."""
 
 
 class Lowering:
@@ -119,7 +107,7 @@ def lower(cell: Cell, shapes: Sequence[Shape], values: Values) -> Code:
 
 
 def _lowered(ops: Lowering, node: Node, args: tuple[int, ...], shapes: Sequence[Shape]) -> tuple[int, ...]:
-    layer: Any = node.block
+    layer = node.block
     assert isinstance(layer, Layer)
     try:
         found = None if layer.random else layer.lower(ops, *args)

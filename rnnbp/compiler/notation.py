@@ -30,7 +30,7 @@ def flops(op: Op, values: Values) -> int | None:
         return 2 * values.rows(op.args[0]) * values.rows(op.args[1])
     each = PER_ELEMENT.get(op.name, 1)
     if op.name == "scale":
-        each = max(1, (abs(op.attr[0]) != 1) + (op.attr[1] != 0))
+        each = max(1, (abs(op.affine[0]) != 1) + (op.affine[1] != 0))
     return each * values.rows(op.args[0] if op.name == "grad_bias" else op.out)
 
 
@@ -51,7 +51,7 @@ class Notation:
         for code in codes:
             for op in code.ops:
                 if op.name in ("part", "same"):
-                    self._views[op.out] = op.args[0], op.attr[0] if op.name == "part" else 0
+                    self._views[op.out] = op.args[0], op.rows[0] if op.name == "part" else 0
             self._place(code, elsewhere | self._views.keys())
             elsewhere |= code.made.keys()
 

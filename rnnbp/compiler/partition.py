@@ -48,3 +48,10 @@ def sunk(code: Code, phases: dict[int, str]) -> dict[int, str]:
         if found[id(op)] == "before" and op.name in POINTWISE and takers(op.out) == {"loop"}:
             found[id(op)] = "loop"
     return found
+
+
+def adjusted(code: Code, phases: dict[int, str], *, hoisted: bool, lanes: bool) -> dict[int, str]:
+    """The phases without the rule "hoisted", or where pointwise operations are fused (``lanes``)."""
+    if not hoisted:
+        return {key: "loop" if phase == "before" else phase for key, phase in phases.items()}
+    return sunk(code, phases) if lanes else phases

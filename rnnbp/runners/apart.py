@@ -6,22 +6,22 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from rnnbp.compiler.code import Code, Op
-from rnnbp.compiler.storage import VIEWS, Homes
+from rnnbp.compiler.code import VIEWS, Op
+from rnnbp.compiler.storage import Storage
 
 COPYING = frozenset({"linear", "copy", "zeros", "concat", *VIEWS})
 """Operations that take no such buffers: products, and copies."""
 
 
-def apart(code: Code, homes: Homes, ops: Iterable[Op], phases: Mapping[int, str]) -> frozenset[tuple[int, int]]:
+def apart(storage: Storage, ops: Iterable[Op], phases: Mapping[int, str]) -> frozenset[tuple[int, int]]:
     """Of operations on all steps of a block: how many operands are not contiguous, and the fewest rows of any."""
     found = set[tuple[int, int]]()
     for op in ops:
         if phases[id(op)] == "loop" or op.name in COPYING or op.name.startswith("opaque") or not op.outs:
             continue
-        values = [(homes.home(v), code.values.rows(v)) for v in (*op.args, *op.outs)]
+        values = [(storage.location(v), storage.code.values.rows(v)) for v in (*op.args, *op.outs)]
         # a vector is repeated for each step; others are rows of buffers, all of them or some
-        some = sum(rows < home.buffer.rows for home, rows in values) + (op.name in ("bias", "gain"))
+        some = sum(rows < at.buffer.rows for at, rows in values) + (op.name in ("bias", "gain"))
         found.add((some, min(rows for _, rows in values)))
     return frozenset(found)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from rnnbp.compiler.compile import RULES, check_rules
+from rnnbp.compiler.passes import RULES, check_rules
 from rnnbp.machine import ALIASES, VARIABLE, failure, installed, loading, warn_of_numpy
 from rnnbp.numerics import shown
 from rnnbp.runners.base import RunnerFactory

@@ -10,7 +10,7 @@ import numpy as np
 
 import rnnbp as rb
 from rnnbp import schedules
-from rnnbp.compiler.compile import RULES
+from rnnbp.compiler.passes import RULES
 from rnnbp.rng import generator
 from tests.generator.cells import SYMBOLS
 from tests.generator.draws import Draw, sample

@@ -11,24 +11,23 @@ from weakref import ref
 
 import numpy as np
 
-from rnnbp.compiler.backward import Backward
-from rnnbp.compiler.code import Matrix, Op, Rows, Vector
-from rnnbp.compiler.rules import cut
-from rnnbp.compiler.storage import Buffer, Home
+from rnnbp.compiler.code import Matrix, Op, Rows, Vector, identity_of
+from rnnbp.compiler.step import StepCode
+from rnnbp.compiler.storage import Buffer, Held, Location, Span
 from rnnbp.graph.cell import Cell
 from rnnbp.machine import CompileError
 from rnnbp.machine.compile import Library, vector_bytes
 from rnnbp.machine.ir import Lanes
 from rnnbp.machine.team import handoff
+from rnnbp.runners.constants import Constant, Constants
 from rnnbp.runners.llvm import blocks, products
 from rnnbp.runners.llvm.groups import Item, Lookup, Product, arranged, sums_of
-from rnnbp.runners.llvm.places import Place, Places, Spot
+from rnnbp.runners.llvm.places import Place, Places
 from rnnbp.runners.llvm.source import GATHER, PRODUCT, Source
 from rnnbp.support.lazy import cached, cached_property
 
 TABLE: dict[str, Any] = {}
 """Stands for the owner of the deltas that are summed by symbol, under the key ``deltas``."""
-Y, DX = Buffer(-2000, 0, fixed=True), Buffer(-2001, 0, fixed=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +38,7 @@ class Kernel:
     names: tuple[str, ...]
     widths: dict[str, int]
     """Features of each array but constants."""
-    constants: dict[str, Any]
+    constants: dict[str, Constant]
     products: Library
     """Functions that the text calls."""
     flops: int
@@ -51,7 +50,7 @@ class Kernel:
     @cached_property
     def keys(self) -> dict[str, Any]:
         """What tells the constants apart, by name."""
-        return {name: value.identity for name, value in self.constants.items()}
+        return {name: identity_of(value) for name, value in self.constants.items()}
 
     @cached_property
     def address(self) -> int:
@@ -105,8 +104,8 @@ class KernelCell:
         symbols: whether x is the numbers of symbols in a table of what the cell makes of their vectors by a product.
     """
 
-    def __init__(self, back: Backward, dtype: np.dtype[Any], of: ref[Cell], *, symbols: bool = False) -> None:
-        self.back, self.cell, self.symbols, self.of = back, back.cell, symbols, of
+    def __init__(self, step: StepCode, dtype: np.dtype[Any], of: ref[Cell], *, symbols: bool = False) -> None:
+        self.step, self.symbols, self.of, self.constants = step, symbols, of, Constants()
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self._forward: dict[tuple[bool, ...], Kernel] = {}
         self.tables: dict[Any, tuple[Matrix, Vector | None]] = {}
@@ -115,7 +114,7 @@ class KernelCell:
     @property
     def by_product(self) -> bool:
         """Whether x is taken by one product alone, and its delta made by the same."""
-        forward, back = self.cell.codes.forward, self.back
+        forward, back = self.step.forward.code, self.step.backward
         x = forward.inputs[0]
         takers = [op.name for op in forward.ops if x in op.args]
         reads = [op for op in back.code.ops if x in op.args]
@@ -123,117 +122,113 @@ class KernelCell:
             return False
         (read,) = reads
         same = read.name == "grad_linear" and read.args[0] == back.dx_from
-        return same and Matrix(read.attr.lanes).identity == back.dx_weights.identity
+        return same and Matrix(read.matrix.lanes).identity == back.dx_weights.identity
 
     def forward(self, *, rolling: bool = False, output: bool, taped: bool = False, known: bool = False) -> Kernel:
-        """A forward function, as ``Compiled`` has them."""
+        """A forward function; the arguments are those of ``compiler.forward.Forward``."""
         key = rolling, output, taped, known
         if key not in self._forward:
             self._forward[key] = self._made_forward(*key)
         return self._forward[key]
 
     def _made_forward(self, rolling: bool, output: bool, taped: bool, known: bool) -> Kernel:
-        cell, homes = self.cell, self.cell.homes
-        code, ops, phases = cell.chosen(output=output, taped=taped, known=known)
-        first = cell.codes.forward.outputs[0]
-        y = Buffer(Y.number, 0 if first is None else code.values.rows(first), fixed=True)
-        spans = cell.spans(taped, rolling, known) | {cell.x: ("x", "t0:t1"), y: ("y", "t0:t1")}
-        places = Places(homes, spans)
-        ends: list[tuple[Home, Home | None]] = (
-            [] if known else [(Home(cell.after[k]), homes.home(v)) for k, v in cell.moves()]
+        half, storage = self.step.forward, self.step.forward.storage
+        code, ops, phases = half.chosen(output=output, taped=taped, known=known)
+        first = half.code.outputs[0]
+        y = Buffer("y", 0 if first is None else code.values.rows(first))
+        outer = {buffer: Held(buffer.name, Span("chunk")) for buffer in (half.x, y)}
+        places = Places(storage, half.arrays(taped=taped, rolling=rolling, known=known) | outer)
+        ends: list[tuple[Location, Location | None]] = (
+            [] if known else [(Location(half.nexts[k]), storage.location(v)) for k, v in half.moves()]
         )
-        given = [(Home(y), homes.home(first))] if output and first is not None else []
+        given = [(Location(y), storage.location(first))] if output and first is not None else []
         parts = {
-            phase: arranged(code, homes, places, [op for op in ops if phases[id(op)] == phase], self._sums, moves)
+            phase: arranged(code, storage, places, [op for op in ops if phases[id(op)] == phase], self._sums, moves)
             for phase, moves in (("before", []), ("loop", ends), ("after", given))
         }
         if self.symbols:
             x = places.of(code.inputs[0])
             parts = {phase: [self._looked_up(item, x) for item in items] for phase, items in parts.items()}
-        rolled = [(f"H{k}", b.rows) for k, b in enumerate(cell.before)] if rolling else []
-        return self._compiled(Source(self.lanes, places, cell.constants), parts, rolled)
+        rolled = [(buffer.name, buffer.rows) for buffer in half.states] if rolling else []
+        return self._compiled(Source(self.lanes, places, self.constants), parts, rolled)
 
     @cached_property
     def _sums(self) -> dict[int, Op]:
         """Of products, in all forward functions."""
-        code = self.cell.codes.forward
-        return sums_of(code, self.cell.homes, self.cell.phases, code.inputs[0] if self.symbols else None)
+        half = self.step.forward
+        return sums_of(half.code, half.storage, half.phases, half.code.inputs[0] if self.symbols else None)
 
-    def _looked_up(self, item: Item, x: Spot) -> Item:
+    def _looked_up(self, item: Item, x: Location) -> Item:
         if not isinstance(item, Product) or item.arg != x:
             return item
-        assert not isinstance(item.start, Spot)
-        self.tables[item.weights.identity, getattr(item.start, "identity", None)] = item.weights, item.start
+        assert not isinstance(item.start, Location)
+        self.tables[item.weights.identity, identity_of(item.start)] = item.weights, item.start
         return Lookup(item.arg, item.out, item.rows)
 
     @cached_property
     def backward(self) -> Kernel:
         """The delta recursion, and dx."""
-        back, homes, places = self.back, self.back.homes, self.places
-        real = [op for op in homes.order if not op.name.startswith("grad")]
-        sums = sums_of(back.code, homes, back.phases)
+        half, storage, places = self.step.backward, self.step.backward.storage, self.places
+        code, real = half.code, half.steps
+        sums = sums_of(code, storage, half.phases)
         parts = {
-            phase: arranged(back.code, homes, places, [op for op in real if back.phases[id(op)] == phase], sums, moves)
+            phase: arranged(code, storage, places, [op for op in real if half.phases[id(op)] == phase], sums, moves)
             for phase, moves in (("before", []), ("loop", []), ("after", self._dx_moves()))
         }
-        moves = back.moves()
-        waiting = {k: Home(Buffer(-3000 - k, back.carried[k].rows, fixed=True)) for k, v in moves if v is not None}
-        for k, home in waiting.items():
-            places.spans[home.buffer] = (f"S{9000 + k}", "")
-        ends: list[tuple[Home, Home | None]] = [(waiting[k], homes.home(v)) for k, v in moves if v is not None]
-        ends += [(Home(back.carried[k]), waiting.get(k)) for k, _ in moves]
-        parts["loop"] += arranged(back.code, homes, places, [], sums, ends)
+        moves = half.moves()
+        waiting = {k: Location(Buffer(f"S{9000 + k}", half.carried[k].rows)) for k, v in moves if v is not None}
+        places.arrays |= {at.buffer: Held(at.buffer.name, Span("step")) for at in waiting.values()}
+        ends: list[tuple[Location, Location | None]] = [
+            (waiting[k], storage.location(v)) for k, v in moves if v is not None
+        ]
+        ends += [(Location(half.carried[k]), waiting.get(k)) for k, _ in moves]
+        parts["loop"] += arranged(code, storage, places, [], sums, ends)
         parts["after"] += [] if self.symbols else self._dx_products()
-        return self._compiled(Source(self.lanes, places, self.cell.constants, back=True), parts, [])
+        return self._compiled(Source(self.lanes, places, self.constants, back=True), parts, [])
 
     @cached_property
     def places(self) -> Places:
         """The places of the backward code's values."""
-        given = {self.cell.x: ("x", "t0:t1"), self.back.dy: ("dy", "t0:t1"), self._dx: ("dx", "t0:t1")}
-        return Places(self.back.homes, self.back.spans() | given)
+        half, outer = self.step.backward, (self.step.forward.x, self.step.backward.dy, self._dx)
+        return Places(half.storage, {**half.arrays, **{buffer: Held(buffer.name, Span("chunk")) for buffer in outer}})
 
     @cached_property
     def _dx(self) -> Buffer:
-        return Buffer(DX.number, self.cell.x.rows, fixed=True)
+        return Buffer("dx", self.step.forward.x.rows)
 
-    def _dx_moves(self) -> list[tuple[Home, Home | None]]:
-        v = self.back.code.outputs[0]
-        return [] if v is None else [(Home(self._dx), self.back.homes.home(v))]
+    def _dx_moves(self) -> list[tuple[Location, Location | None]]:
+        v = self.step.backward.code.outputs[0]
+        return [] if v is None else [(Location(self._dx), self.step.backward.storage.location(v))]
 
     def _dx_products(self) -> list[Item]:
         """dx from the deltas that give it by a product: one for each array in which they lie."""
-        back, found, row = self.back, list[Item](), 0
+        back, found, row = self.step.backward, list[Item](), 0
         if back.dx_from is None or back.dx_weights is None:
             return []
-        out = self.places.spot(Home(self._dx))
-        for v in self._lanes(back.dx_from):
+        out = Location(self._dx)
+        for v in back.storage.lanes(back.dx_from):
             rows = back.code.values.rows(v)
-            weights = Matrix(cut(back.dx_weights, row, row + rows).lanes, turned=True)
+            weights = Matrix(back.dx_weights.cut(row, row + rows).lanes, turned=True)
             found.append(Product(weights, self.places.of(v), out, self._dx.rows, rows, out if found else None))
             row += rows
         return found
-
-    def _lanes(self, v: int) -> tuple[int, ...]:
-        """The values that a delta is put together from, where it is not put together in memory."""
-        made = self.back.code.made.get(v)
-        return made.args if made is not None and made.name == "concat" and self.back.homes.virtual(made) else (v,)
 
     @cached_property
     def gradients(self) -> tuple[Gradient, ...]:
         """What is read off the deltas of a piece."""
         found: list[Gradient] = []
-        for op in self.back.code.ops:
+        for op in self.step.backward.code.ops:
             if op.name == "grad_linear" and op.attr is not None:
-                lanes = [(lane.count, (lane,)) for lane in op.attr.lanes]
-                other, depth = self.places.place(self.places.of(op.args[1])), self.back.code.values.rows(op.args[1])
-                if self.symbols and op.args[1] == self.cell.codes.forward.inputs[0]:
-                    rows = op.attr.shape[0]
+                lanes = [(lane.count, (lane,)) for lane in op.matrix.lanes]
+                other, depth = self.places.place(self.places.of(op.args[1])), self.step.values.rows(op.args[1])
+                if self.symbols and op.args[1] == self.step.forward.code.inputs[0]:
+                    rows = op.matrix.shape[0]
                     whole = (rows, (Rows(TABLE, "deltas", 0, rows),))
                     found += (replace(g, by_symbol=True) for g in self._parts(op.args[0], [whole], other, rows))
                     continue
                 found += self._parts(op.args[0], lanes, other, depth)
             elif op.name == "grad_bias":
-                found += self._parts(op.args[0], op.attr.lanes, None, 0)
+                found += self._parts(op.args[0], op.vector.lanes, None, 0)
         return tuple(found)
 
     @cached_property
@@ -245,8 +240,9 @@ class KernelCell:
         self, deltas: int, lanes: Iterable[tuple[int, tuple[Rows, ...]]], other: Place | None, depth: int
     ) -> Iterator[Gradient]:
         """The gradients of rows of parameters, cut where the deltas are in another array."""
-        ends = list(accumulate(self.back.code.values.rows(v) for v in self._lanes(deltas)))
-        places = [self.places.place(self.places.of(v)) for v in self._lanes(deltas)]
+        values = self.step.backward.storage.lanes(deltas)
+        ends = list(accumulate(map(self.step.values.rows, values)))
+        places = [self.places.place(self.places.of(v)) for v in values]
         at = 0
         for count, parts in lanes:
             done = 0
@@ -263,7 +259,7 @@ class KernelCell:
 
     def _compiled(self, source: Source, parts: dict[str, list[Item]], rolled: Sequence[tuple[str, int]]) -> Kernel:
         text = source.text(parts["before"], parts["loop"], parts["after"], rolled)
-        named = self.cell.constants.named
+        named = self.constants.named
         constants = {name: named[name] for name in source.names if name in named}
         made = [item for items in parts.values() for item in items if isinstance(item, Product)]
         flops = sum(2 * item.rows * item.depth for item in made)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from rnnbp.compiler.code import GRADIENTS, POINTWISE, Code, Matrix, Op, Vector
-from rnnbp.compiler.storage import VIEWS, Buffer, Home, Homes
-from rnnbp.runners.llvm.places import Places, Spot
+from rnnbp.compiler.code import GRADIENTS, POINTWISE, VIEWS, Code, Matrix, Op, Vector
+from rnnbp.compiler.storage import Buffer, Location, Storage
+from rnnbp.runners.llvm.places import Places
 
 LANEWISE = POINTWISE | {"bias", "gain", "copy", "zeros"}
 SLOW = frozenset({"tanh", "sigmoid"})
@@ -22,8 +22,8 @@ class Lane:
     """A pointwise operation on n features; ``attr`` as of Op."""
 
     name: str
-    args: tuple[Spot, ...]
-    out: Spot
+    args: tuple[Location, ...]
+    out: Location
     attr: Any = None
     value: int | None = None
     """The number of its result; None where it only moves one."""
@@ -35,16 +35,16 @@ class Group:
 
     n: int
     lanes: list[Lane] = field(default_factory=list)
-    stored: set[Spot] = field(default_factory=set)
+    stored: set[Location] = field(default_factory=set)
     """What must be in memory afterwards."""
     _written: dict[Buffer, set[int]] = field(default_factory=dict, init=False, repr=False)
     """By buffer, the first rows of what is written; and of all that is used."""
     _used: dict[Buffer, set[int]] = field(default_factory=dict, init=False, repr=False)
-    _slow: set[Spot] = field(default_factory=set, init=False, repr=False)
+    _slow: set[Location] = field(default_factory=set, init=False, repr=False)
     """What waits for one of ``SLOW``."""
 
     @property
-    def spots(self) -> list[Spot]:
+    def spots(self) -> list[Location]:
         """All that it reads or makes, each once."""
         return list(dict.fromkeys(spot for lane in self.lanes for spot in (*lane.args, lane.out)))
 
@@ -69,11 +69,11 @@ class Product:
     """out = start + weights · arg; out is made panel by panel, each from all of arg, and so not in its place."""
 
     weights: Matrix
-    arg: Spot
-    out: Spot
+    arg: Location
+    out: Location
     rows: int
     depth: int
-    start: Spot | Vector | None = None
+    start: Location | Vector | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Reduction:
     """An operation over the features of a row, as ``rnnbp.runners.numpy.operations`` has them."""
 
     name: str
-    args: tuple[Spot, ...]
-    outs: tuple[Spot, ...]
+    args: tuple[Location, ...]
+    outs: tuple[Location, ...]
     n: int
     attr: Any
 
@@ -91,20 +91,20 @@ class Reduction:
 class Lookup:
     """out = the row of a table that ``arg`` names, in place of a product with the vector of a symbol."""
 
-    arg: Spot
-    out: Spot
+    arg: Location
+    out: Location
     rows: int
 
 
 Item: TypeAlias = Group | Product | Reduction | Lookup
 
 
-def _overlaps(rows: Mapping[Buffer, set[int]], spot: Spot, n: int) -> bool:
+def _overlaps(rows: Mapping[Buffer, set[int]], spot: Location, n: int) -> bool:
     """Whether n features overlap some that begin at other rows of their buffer."""
     return any(0 < abs(row - spot.row) < n for row in rows.get(spot.buffer, ()))
 
 
-def sums_of(code: Code, homes: Homes, phases: Mapping[int, str], looked_up: int | None = None) -> dict[int, Op]:
+def sums_of(code: Code, storage: Storage, phases: Mapping[int, str], looked_up: int | None = None) -> dict[int, Op]:
     """By the result of a product, the sum that alone takes it, if that comes next: they become one item.
 
     Asked of a whole code: functions that run parts of it must round alike.
@@ -112,8 +112,8 @@ def sums_of(code: Code, homes: Homes, phases: Mapping[int, str], looked_up: int 
     Args:
         looked_up: the value whose product is looked up in a table, and so starts from no other value.
     """
-    found, users, taken, rows = dict[int, Op](), code.users(), {*code.outputs, *homes.kept}, code.values.rows
-    ops = [op for op in homes.order if op.name not in VIEWS | GRADIENTS]
+    found, users, taken, rows = dict[int, Op](), code.users(), {*code.outputs, *storage.kept}, code.values.rows
+    ops = [op for op in storage.order if op.name not in VIEWS | GRADIENTS]
     for op, after in pairwise(ops):
         together = op.name == "linear" and phases[id(op)] == phases[id(after)]
         if not together or users.get(op.out, []) != [after] or op.out in taken:
@@ -121,40 +121,40 @@ def sums_of(code: Code, homes: Homes, phases: Mapping[int, str], looked_up: int 
         adds = after.name == "add" and after.args.count(op.out) == 1 and op.args[0] != looked_up
         if not adds and after.name != "bias":
             continue
-        if not _meet(homes.home(op.args[0]), rows(op.args[0]), homes.home(after.out), rows(op.out)):
+        if not _meet(storage.location(op.args[0]), rows(op.args[0]), storage.location(after.out), rows(op.out)):
             found[op.out] = after
     return found
 
 
-def _meet(a: Home, n: int, b: Home, m: int) -> bool:
+def _meet(a: Location, n: int, b: Location, m: int) -> bool:
     """Whether n features and m others share memory."""
     return a.buffer is b.buffer and a.row < b.row + m and b.row < a.row + n
 
 
 def arranged(
     code: Code,
-    homes: Homes,
+    storage: Storage,
     places: Places,
     ops: Iterable[Op],
     sums: Mapping[int, Op],
-    moves: Iterable[tuple[Home, Home | None]] = (),
+    moves: Iterable[tuple[Location, Location | None]] = (),
 ) -> list[Item]:
-    """The items of a phase's operations; at their end, homes are filled from others, or with zeros (None).
+    """The items of a phase's operations; at their end, locations are filled from others, or with zeros (None).
 
     Args:
         sums: of products, as ``sums_of`` gives them.
     """
-    return _Arranger(code, homes, places, sums).run([op for op in ops if op.name not in VIEWS], list(moves))
+    return _Arranger(code, storage, places, sums).run([op for op in ops if op.name not in VIEWS], list(moves))
 
 
 class _Arranger:
-    def __init__(self, code: Code, homes: Homes, places: Places, sums: Mapping[int, Op]) -> None:
-        self.code, self.homes, self.places, self.sums = code, homes, places, sums
+    def __init__(self, code: Code, storage: Storage, places: Places, sums: Mapping[int, Op]) -> None:
+        self.code, self.storage, self.places, self.sums = code, storage, places, sums
         self.items: list[Item] = []
         self.users = code.users()
         self.ends = {v for v in code.outputs if v is not None}
 
-    def run(self, ops: Sequence[Op], moves: Sequence[tuple[Home, Home | None]]) -> list[Item]:
+    def run(self, ops: Sequence[Op], moves: Sequence[tuple[Location, Location | None]]) -> list[Item]:
         skipped: set[int] = set()
         for k, op in enumerate(ops):
             if k in skipped:
@@ -170,9 +170,9 @@ class _Arranger:
                 assert op.name in LANEWISE, op.name
                 args = tuple(map(self.places.of, op.args))
                 self._lane(Lane(op.name, args, self.places.of(op.out), op.attr, op.out), self._rows(op.out))
-        for home, source in moves:
-            args = () if source is None else (self.places.spot(source),)
-            self._lane(Lane("copy" if args else "zeros", args, self.places.spot(home)), home.buffer.rows)
+        for at, source in moves:
+            args = () if source is None else (source,)
+            self._lane(Lane("copy" if args else "zeros", args, at), at.buffer.rows)
         self._mark(ops)
         return self.items
 
@@ -190,11 +190,11 @@ class _Arranger:
         """A product, with the sum that takes it alone, if there is one; whether there is."""
         rows, depth, arg = self._rows(op.out), self._rows(op.args[0]), self.places.of(op.args[0])
         if after is None or self.sums.get(op.out) is not after:
-            self.items.append(Product(op.attr, arg, self.places.of(op.out), rows, depth))
+            self.items.append(Product(op.matrix, arg, self.places.of(op.out), rows, depth))
             return False
         (other,) = (v for v in after.args if v != op.out) if after.name == "add" else (None,)
-        start = after.attr if other is None else self.places.of(other)
-        self.items.append(Product(op.attr, arg, self.places.of(after.out), rows, depth, start))
+        start = after.vector if other is None else self.places.of(other)
+        self.items.append(Product(op.matrix, arg, self.places.of(after.out), rows, depth, start))
         return True
 
     def _reduction(self, op: Op) -> None:
@@ -202,12 +202,12 @@ class _Arranger:
         self.items.append(Reduction(op.name, args, outs, self._rows(op.args[0]), op.attr))
 
     def _concat(self, op: Op) -> None:
-        if self.homes.virtual(op):
+        if op.out in self.storage.gathered:
             return
         whole, row = self.places.of(op.out), 0
         for v in op.args:
-            if v in self.homes.copies.get(op.out, []):
-                out = Spot(whole.buffer, whole.row + row)
+            if v in self.storage.copies.get(op.out, ()):
+                out = Location(whole.buffer, whole.row + row)
                 self._lane(Lane("copy", (self.places.of(v),), out), self._rows(v))
             row += self._rows(v)
 
@@ -220,7 +220,7 @@ class _Arranger:
                 item.stored = {spot for spot, lane in last.items() if self._needed(lane.value, own)}
 
     def _needed(self, value: int | None, own: set[int | None]) -> bool:
-        if value is None or value in self.ends or value in self.homes.kept:
+        if value is None or value in self.ends or value in self.storage.kept:
             return True
         users = self.users.get(value, [])
         return any(user.name not in LANEWISE or user.out not in own for user in users)

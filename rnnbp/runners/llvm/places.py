@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rnnbp.compiler.storage import Buffer, Home, Homes
-
-SPANS = {
-    "": ("step", 0),
-    ":n": ("block", 0),
-    "1:n + 1": ("block", 1),
-    "t0:t1": ("chunk", 0),
-    "t0 + 1:t1 + 1": ("chunk", 1),
-}
-"""By the span of a block's steps, how steps are counted, and how many later it is."""
+from rnnbp.compiler.storage import Buffer, Held, Location, Storage
 
 
 @dataclass(frozen=True)
@@ -27,34 +19,21 @@ class Place:
     width: int
 
 
-@dataclass(frozen=True)
-class Spot:
-    """The same by buffer: what may overlap."""
-
-    buffer: Buffer
-    row: int
-
-
 class Places:
     """The places of a code's values.
 
     Args:
-        spans: by buffer, its name and the span of a block's steps in it, as the NumPy backend writes it.
+        arrays: of each buffer.
     """
 
-    def __init__(self, homes: Homes, spans: dict[Buffer, tuple[str, str]]) -> None:
-        self.homes, self.spans = homes, spans
+    def __init__(self, storage: Storage, arrays: Mapping[Buffer, Held]) -> None:
+        self.storage, self.arrays = storage, dict(arrays)
 
-    def of(self, value: int) -> Spot:
-        """The spot of a value."""
-        return self.spot(self.homes.home(value))
+    def of(self, value: int) -> Location:
+        """The location of a value."""
+        return self.storage.location(value)
 
-    def spot(self, home: Home) -> Spot:
-        """The spot of a home."""
-        return Spot(home.buffer, home.row)
-
-    def place(self, spot: Spot) -> Place:
-        """Where a spot is."""
-        name, span = self.spans[spot.buffer]
-        kind, later = SPANS[span]
-        return Place(name, kind, later, spot.row, spot.buffer.rows)
+    def place(self, at: Location) -> Place:
+        """Where a location is."""
+        held = self.arrays[at.buffer]
+        return Place(held.array, held.span.scope, held.span.later, at.row, at.buffer.rows)

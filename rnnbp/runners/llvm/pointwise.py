@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from rnnbp.compiler.code import Vector
+from rnnbp.compiler.storage import Location
 from rnnbp.machine import mathematics
 from rnnbp.machine.ir import Text
 from rnnbp.runners.llvm.groups import Group, Lane
-from rnnbp.runners.llvm.places import Spot
 
 BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
 FUNCTIONS: dict[str, Callable[[Text, str], str]] = {
@@ -29,7 +29,7 @@ def written_out(name: str, t: Text, x: str) -> str:
 def row(
     t: Text,
     group: Group,
-    address: Callable[[Spot], str],
+    address: Callable[[Location], str],
     vector: Callable[[Vector], str],
     ahead: Sequence[tuple[str, bool]] = (),
     apply: Apply = written_out,
@@ -54,11 +54,11 @@ def row(
 
 
 def _some(
-    t: Text, group: Group, pointers: dict[Spot, str], vectors: dict[int, str], apply: Apply, index: str,
+    t: Text, group: Group, pointers: dict[Location, str], vectors: dict[int, str], apply: Apply, index: str,
     mask: str | None,
 ) -> None:  # fmt: skip
     """A vector of features, from ``index`` on."""
-    present: dict[Spot, str] = {}
+    present: dict[Location, str] = {}
     for lane in group.lanes:
         for spot in lane.args:
             if spot not in present:

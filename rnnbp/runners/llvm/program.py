@@ -50,7 +50,7 @@ class KernelProgram(Runner, Stretch):
     def __init__(self, sizes: KernelSizes, workspace: Workspace, layer: Symbols | None, unpacked: list[Panels]) -> None:
         self.sizes, self.layout, self.kernels, self.workspace = sizes, sizes.layout, sizes.cell, workspace
         self.cell, self._unpacked = sizes.layout.cell, unpacked
-        self.output_state = sizes.compiled.output_state
+        self.output_state = sizes.step.forward.output_state
         self._output_shape: Shape = self.layout.shapes[self.cell.outputs[0]]
         self.table = Table(layer, sizes, workspace) if layer is not None and sizes.symbols else None
         self._x_dtype = self.layout.dtype if self.table is None else NUMBER

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, final
 from weakref import ref
 
-from rnnbp.compiler.backward import Backward
-from rnnbp.compiler.code import Matrix, Vector
-from rnnbp.compiler.compiled import Compiled
+from rnnbp.compiler.code import Matrix, Vector, identity_of
 from rnnbp.compiler.lowering import tied
+from rnnbp.compiler.step import StepCode, step_code
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.machine import elementwise
@@ -50,13 +49,13 @@ def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset(), symbols:
     key = layout.x_shape, layout.dtype, without, looks_up, tied(layout.cell)
     make = _looking_up if looks_up else _kernels
     found = known.get(key, lambda: make(layout, without))
-    return None if found is None else KernelSizes(layout, found.back, found, symbols * found.symbols)
+    return None if found is None else KernelSizes(layout, found, symbols * found.symbols)
 
 
 def _kernels(layout: Layout, without: frozenset[str]) -> KernelCell | None:
-    cell = Compiled(layout.cell, layout.x_shape, without | UNLIKE, lanes=True)
-    opaque = any(op.name == "opaque" for op in cell.codes.forward.ops)
-    return None if opaque or layout.dtype.kind != "f" else KernelCell(Backward(cell), layout.dtype, ref(layout.cell))
+    step = step_code(layout.cell, layout.x_shape, without | UNLIKE, lanes=True)
+    opaque = step.forward.opaque or layout.dtype.kind != "f"
+    return None if opaque else KernelCell(step, layout.dtype, ref(layout.cell))
 
 
 def _looking_up(layout: Layout, without: frozenset[str]) -> KernelCell | None:
@@ -64,8 +63,8 @@ def _looking_up(layout: Layout, without: frozenset[str]) -> KernelCell | None:
     plain = kernel_sizes(layout, without)
     if plain is None or not plain.cell.by_product:
         return None if plain is None else plain.cell
-    made = KernelCell(plain.back, layout.dtype, ref(layout.cell), symbols=True)
-    return made if len(KernelSizes(layout, plain.back, made, 1).tables) == 1 else plain.cell
+    made = KernelCell(plain.step, layout.dtype, ref(layout.cell), symbols=True)
+    return made if len(KernelSizes(layout, made, 1).tables) == 1 else plain.cell
 
 
 @final
@@ -74,7 +73,6 @@ class KernelSizes(StepSizes):
     """A cell's kernels on a batch."""
 
     layout: Layout
-    back: Backward
     cell: KernelCell
     symbols: int = 0
     """Of the table that x is looked up in; 0 where there is none."""
@@ -82,9 +80,9 @@ class KernelSizes(StepSizes):
     reads_dense: ClassVar[bool] = True
 
     @property
-    def compiled(self) -> Compiled:
-        """The forward half."""
-        return self.back.cell
+    def step(self) -> StepCode:
+        """The compiled cell."""
+        return self.cell.step
 
     @cached_property
     def _row(self) -> int:
@@ -125,7 +123,7 @@ class KernelSizes(StepSizes):
         """The table, the symbols' vectors, the deltas of both, the weights in panels, and the numbers."""
         if not self.symbols:
             return 0
-        (rows, depth), lanes, turned = self.table[0].shape, self.cell.lanes, self.back.dx_weights
+        (rows, depth), lanes, turned = self.table[0].shape, self.cell.lanes, self.step.backward.dx_weights
         back = 0 if turned is None else turned.shape[0]
         panels = packed_rows(rows, lanes) * depth + packed_rows(depth, lanes) * back
         numbers = self.symbols * (rows + back + 2 * depth) + panels
@@ -152,9 +150,9 @@ class KernelSizes(StepSizes):
         found: dict[str, Shape] = {name: (size, batch, rows) for name, rows in kernel.of_kind("B").items()}
         found |= {name: (batch, rows) for name, rows in kernel.of_kind("S").items()}
         if back:
-            found |= {f"C{k}": (batch, buffer.rows) for k, buffer in enumerate(self.compiled.before)}
+            found |= {buffer.name: (batch, buffer.rows) for buffer in self.step.backward.carried}
         elif any(kernel is rolling for rolling in self._all[:2]):
-            found |= {f"H{k}": (size + 1, batch, buffer.rows) for k, buffer in enumerate(self.compiled.before)}
+            found |= {buffer.name: (size + 1, batch, buffer.rows) for buffer in self.step.forward.states}
         return found
 
     @once
@@ -167,7 +165,7 @@ class KernelSizes(StepSizes):
     def constants(self) -> dict[Any, Any]:
         """What a run packs: weights and biases, by what tells them apart."""
         values = [value for kernel in self._all for value in kernel.constants.values()]
-        return {value.identity: value for value in values}
+        return {identity_of(value): value for value in values}
 
     @once
     def program_bytes(self, length: int) -> int:
@@ -205,7 +203,7 @@ class KernelSizes(StepSizes):
     @property
     def _made(self) -> bool:
         """Whether y is an array of its own next to a tape."""
-        return self.compiled.output_state is None
+        return self.step.forward.output_state is None
 
     def output_bytes(self, length: int, *, in_tape: bool) -> int:
         """y, where it is not a state of the tape."""
@@ -234,5 +232,6 @@ class KernelSizes(StepSizes):
 
     @once
     def _apart(self, output: bool, taped: bool, known: bool) -> frozenset[tuple[int, int]]:
-        code, ops, phases = self.compiled.chosen(output=output, taped=taped, known=known)
-        return apart(code, self.compiled.homes, ops, phases)
+        half = self.step.forward
+        _, ops, phases = half.chosen(output=output, taped=taped, known=known)
+        return apart(half.storage, ops, phases)

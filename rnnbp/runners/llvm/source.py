@@ -9,13 +9,14 @@ from functools import partial
 from typing import TypeAlias
 
 from rnnbp.compiler.code import Matrix, Vector
+from rnnbp.compiler.storage import Location
 from rnnbp.machine.ir import Lanes, Text
+from rnnbp.runners.constants import Constants
 from rnnbp.runners.llvm import blocks, pointwise, reductions
 from rnnbp.runners.llvm.called import Called
 from rnnbp.runners.llvm.frame import ARGUMENTS, Frame
 from rnnbp.runners.llvm.groups import Group, Item, Lookup, Product, Reduction
-from rnnbp.runners.llvm.places import Places, Spot
-from rnnbp.runners.numpy.emit import Constants
+from rnnbp.runners.llvm.places import Places
 
 TABLE = "table"
 """The array that lookups read."""
@@ -112,7 +113,7 @@ class Source:
         self._product(item, Rows(chunk, block, "%r0", "%all"), *self._frame.share(item.rows))
         self._gather(later=more)
 
-    def _item_on_step(self, item: Other, asked: Mapping[Spot, bool], chunk: str, block: str) -> None:
+    def _item_on_step(self, item: Other, asked: Mapping[Location, bool], chunk: str, block: str) -> None:
         self._item(item, Rows(chunk, block, "%b0", "%own"), asked)
 
     def _block(self, items: Sequence[Item], start: str, n: str) -> None:
@@ -167,7 +168,7 @@ class Source:
         with t.loop(0, times) as step:
             yield Rows(t.plus(start, step.index), step.index, first, many)
 
-    def _item(self, item: Other, rows: Rows, asked: Mapping[Spot, bool] | None = None) -> None:
+    def _item(self, item: Other, rows: Rows, asked: Mapping[Location, bool] | None = None) -> None:
         """An item row by row; ``asked``: what is asked for of the next step, and whether it writes there."""
         t = self.t
         with t.loop(0, rows.count) as loop:
@@ -223,7 +224,7 @@ class Source:
         sizes = f"i64 {columns}, i64 {item.depth}, ptr {out}, i64 {ldo}, ptr {start}, i64 {width}, i64 {rows.count}"
         t.do(f"call void @product(ptr {arg}, i64 {lda}, ptr {weights}, {sizes})")
 
-    def _address(self, spot: Spot, rows: Rows) -> str:
+    def _address(self, spot: Location, rows: Rows) -> str:
         place, t = self.places.place(spot), self.t
         self.widths[place.name] = place.width
         row = rows.first
@@ -232,9 +233,12 @@ class Source:
             row = t.plus(t.times(t.plus(step, place.later), "%B"), row)
         return t.at(self._array(place.name), t.plus(t.times(row, place.width), place.row))
 
-    def _ahead(self, groups: Sequence[Group]) -> dict[Spot, bool]:
+    def _ahead(self, groups: Sequence[Group]) -> dict[Location, bool]:
         """What the next step takes of arrays of a whole chunk, and whether it writes there."""
-        found, spots = dict[tuple[str, int], Spot](), dict.fromkeys(spot for group in groups for spot in group.spots)
+        found, spots = (
+            dict[tuple[str, int], Location](),
+            dict.fromkeys(spot for group in groups for spot in group.spots),
+        )
         for spot in sorted(spots, key=lambda spot: self.places.place(spot).later, reverse=self.back):
             place = self.places.place(spot)
             if place.kind == "chunk":
@@ -242,7 +246,7 @@ class Source:
         written = {spot for group in groups for spot in group.stored}
         return {spot: spot in written for spot in found.values()}
 
-    def _next(self, spot: Spot, rows: Rows) -> str:
+    def _next(self, spot: Location, rows: Rows) -> str:
         """The address of a spot a step on."""
         t, step = self.t, self.t.times("%B", self.places.place(spot).width)
         return t.beyond(self._address(spot, rows), t.put(f"sub i64 0, {step}") if self.back else step)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.compiler.lowering import Opaque
+from rnnbp.compiler.code import Opaque
 from rnnbp.graph.graph import Node
 from rnnbp.graph.layout import check_declared, check_saved
 from rnnbp.graph.node_calls import Deltas, backward_node, check_outputs, forward_node, read_off

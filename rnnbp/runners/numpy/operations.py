@@ -1,10 +1,39 @@
-"""Operations of several NumPy calls, on arrays (..., features, B), into arrays that are there."""
+"""The NumPy code of every operation: one table, and the functions that stand for several NumPy calls.
+
+Arrays are (..., features, B). A new primitive has one line here, and where no NumPy function computes it, a function.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
 import numpy as np
 
+from rnnbp.compiler.code import Op
+from rnnbp.compiler.rewrite.scaling import NEGATIVE
 from rnnbp.numerics import Array
+from rnnbp.runners.constants import Constant
+
+
+class Place(Protocol):
+    """Where the code of an operation goes: the expressions of its arguments and results, and names of constants."""
+
+    args: list[str]
+    outs: list[str]
+    loop: bool
+    """Whether the arrays are of one step."""
+
+    def name(self, value: Constant) -> str:
+        """The name of a weight, a vector or a number."""
+
+    def spare(self, rows: int) -> str:
+        """The expression of a temporary with this many rows."""
+
+
+Code: TypeAlias = Callable[[Op, Place], list[str]]
+"""Lines of Python."""
 
 
 def exp(x: Array, out: Array) -> None:
@@ -71,5 +100,83 @@ def softmax_back(d: Array, y: Array, out: Array, total: Array) -> None:
     np.multiply(out, y, out)
 
 
-SPARE = {"normal": ("rows",), "normal_back": ("rows", "one"), "softmax": ("one",), "softmax_back": ("one",)}
-"""What an operation needs as well: rows as its result has, or one."""
+@dataclass(frozen=True)
+class Helper:
+    """A call of a function of this module: arguments, results, temporaries, the operation's number."""
+
+    function: Callable[..., None]
+    spare: tuple[int, ...] = ()
+    """Rows of each temporary; 0 for as many as the result has."""
+
+    def __call__(self, op: Op, at: Place) -> list[str]:
+        spare = [at.spare(rows) for rows in self.spare]
+        number = [] if op.attr is None else [repr(op.attr)]
+        return [f"{self.function.__name__}({', '.join([*at.args, *at.outs, *spare, *number])})"]
+
+
+def _call(name: str) -> Code:
+    """One NumPy function of the arguments."""
+    return lambda op, at: [f"{name}({', '.join([*at.args, *at.outs])})"]
+
+
+def _with_vector(name: str) -> Code:
+    """One NumPy function of the argument and a vector."""
+    return lambda op, at: [f"{name}({at.args[0]}, {at.name(op.vector)}, {at.outs[0]})"]
+
+
+def _linear(op: Op, at: Place) -> list[str]:
+    return [f"{'dot' if at.loop else 'matmul'}({at.name(op.matrix)}, {at.args[0]}, {at.outs[0]})"]
+
+
+def _scale(op: Op, at: Place) -> list[str]:
+    (factor, shift), arg, out = op.affine, at.args[0], at.outs[0]
+    if factor == -1 and shift:
+        return [f"subtract({at.name(shift)}, {arg}, {out})"]
+    if factor == 1:
+        return [f"add({arg}, {at.name(shift)}, {out})"]
+    first = f"multiply({arg}, {at.name(factor)}, {out})"
+    return [first, f"add({out}, {at.name(shift)}, {out})"] if shift else [first]
+
+
+def _sigmoid(op: Op, at: Place) -> list[str]:
+    """1 / (1 + e⁻ᶻ), in the memory of the result."""
+    out, one = at.outs[0], at.name(1.0)
+    taken = at.args[0] if op.attr == NEGATIVE else out
+    first = [] if op.attr == NEGATIVE else [f"multiply({at.args[0]}, {at.name(-1.0)}, {out})"]
+    return [*first, f"exp({taken}, {out})", f"add({out}, {one}, {out})", f"divide({one}, {out}, {out})"]
+
+
+CODE: dict[str, Code] = {
+    "add": _call("add"),
+    "sub": _call("subtract"),
+    "mul": _call("multiply"),
+    "scale": _scale,
+    "tanh": _call("tanh"),
+    "sigmoid": _sigmoid,
+    "relu": Helper(relu),
+    "step": Helper(step),
+    "linear": _linear,
+    "bias": _with_vector("add"),
+    "gain": _with_vector("multiply"),
+    "normal": Helper(normal, spare=(0,)),
+    "normal_back": Helper(normal_back, spare=(0, 1)),
+    "softmax": Helper(softmax, spare=(1,)),
+    "softmax_back": Helper(softmax_back, spare=(1,)),
+    "copy": lambda op, at: [f"copyto({at.outs[0]}, {at.args[0]})"],
+    "zeros": lambda op, at: [f"{at.outs[0]}.fill(0)"],
+}
+"""The code of operations by name. Others move no numbers, are run by layers, or are done for a whole chunk."""
+
+CALLS: dict[str, Callable[..., object]] = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "exp": np.exp,
+    "tanh": np.tanh,
+    "matmul": np.matmul,
+    "dot": np.dot,
+    "copyto": np.copyto,
+    **{code.function.__name__: code.function for code in CODE.values() if isinstance(code, Helper)},
+}
+"""The functions that the code calls, by name."""

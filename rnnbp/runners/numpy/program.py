@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from rnnbp.compiler.backward import Backward
-from rnnbp.compiler.code import Matrix, Vector
-from rnnbp.compiler.compiled import Compiled
+from rnnbp.compiler.code import Matrix, Vector, identity_of
 from rnnbp.compiler.lowering import tied
+from rnnbp.compiler.step import step_code
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.numerics import Array, Shape, flush
 from rnnbp.rng import Context
 from rnnbp.runners.base import Accumulator, Runner, Tape, ThinTape
-from rnnbp.runners.numpy import operations
-from rnnbp.runners.numpy.function import Function
+from rnnbp.runners.constants import Constant
+from rnnbp.runners.numpy.emit import opaque_name
+from rnnbp.runners.numpy.functions import Function, Functions
 from rnnbp.runners.numpy.opaque import OpaqueRun
+from rnnbp.runners.numpy.operations import CALLS, exp
 from rnnbp.runners.numpy.sizes import ProgramSizes
 from rnnbp.runners.numpy.tape import ProgramTape, States, batch_first
 from rnnbp.runners.weights import spread, spread_vector, vector_of, weights_of
@@ -27,27 +28,22 @@ from rnnbp.runners.workspace import Workspace
 from rnnbp.support.memo import Recent
 from rnnbp.support.prepared import Remembered
 
-CALLS: dict[str, Any] = {
-    **{
-        name: getattr(np, name)
-        for name in ("add", "subtract", "multiply", "divide", "exp", "tanh", "matmul", "dot", "copyto")
-    },
-    **{
-        name: getattr(operations, name) for name in ("relu", "step", "normal", "normal_back", "softmax", "softmax_back")
-    },
-}
-_compiled = Remembered[Cell, Recent[Any, Backward]](lambda cell: Recent(16))
+_known = Remembered[Cell, Recent[object, Functions]](lambda cell: Recent(16))
 
 
-def compiled(cell: Cell, x_shape: Shape, without: frozenset[str] = frozenset()) -> Backward:
-    """The cell compiled for inputs of a shape, once."""
+def functions(cell: Cell, x_shape: Shape, without: frozenset[str] = frozenset()) -> Functions:
+    """The functions of a cell for inputs of a shape, compiled once."""
     key = x_shape, without, tied(cell)
-    return _compiled.of(cell).get(key, lambda: Backward(Compiled(cell, x_shape, without)))
+    return _known.of(cell).get(key, lambda: Functions(step_code(cell, x_shape, without)))
 
 
 def sizes_of(layout: Layout, without: frozenset[str] = frozenset()) -> ProgramSizes:
     """What the program of a cell holds and needs."""
-    return ProgramSizes(layout, compiled(layout.cell, layout.x_shape, without))
+    return ProgramSizes(layout, functions(layout.cell, layout.x_shape, without))
+
+
+Run: TypeAlias = Callable[[dict[str, Any], int, int], None]
+"""A function over a chunk: its arrays and layers by name, steps, steps of a block."""
 
 
 @final
@@ -60,9 +56,9 @@ class Program(Runner):
         self.layout, self.cell = layout, layout.cell
         self.workspace = Workspace() if workspace is None else workspace
         self.sizes = sizes_of(layout, without)
-        self.compiled, self.remakes_output = self.sizes.compiled, self.sizes.remakes_output
-        self._packed: dict[str, Array] = {}
-        self._functions: dict[int, Any] = {}
+        self.functions, self.remakes_output = self.sizes.functions, self.sizes.remakes_output
+        self._packed: dict[object, Array] = {}
+        self._runs: dict[int, Run] = {}
 
     def prepare(self, length: int) -> None:
         """Take all the memory that chunks of so many steps need for a whole run, and pack the weights as they are."""
@@ -79,7 +75,7 @@ class Program(Runner):
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, tuple[Array, ...]]:
         """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds the state runs."""
-        function = self.compiled.outputs if output else self.compiled.advance
+        function = self.functions.outputs if output else self.functions.advance
         arrays = self._arrays(function, len(x))
         states = self._enter([arrays[f"H{k}"] for k in range(len(state))], state)
         y = self._run(function, arrays, x, context, output=output)
@@ -87,7 +83,7 @@ class Program(Runner):
 
     def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
-        function = self.compiled.keep_outputs if output else self.compiled.keep
+        function = self.functions.keep_outputs if output else self.functions.keep
         states = self._states(len(x), state)
         arrays = self._arrays(function, len(x)) | {f"H{k}": s for k, s in enumerate(states)}
         y = self._run(function, arrays, x, context, output=output)
@@ -97,7 +93,7 @@ class Program(Runner):
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) of a chunk; without ``output`` y is None."""
-        function = self.compiled.record if output else self.compiled.record_tape
+        function = self.functions.record if output else self.functions.record_tape
         return self._taped(function, x, self._states(len(x), state), context, output=output)
 
     def rebuild(
@@ -105,14 +101,15 @@ class Program(Runner):
     ) -> tuple[Array | None, ProgramTape]:
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
         assert isinstance(known, States)
-        function = self.compiled.rebuild if output else self.compiled.rebuild_tape
+        function = self.functions.rebuild if output else self.functions.rebuild_tape
         return self._taped(function, x, known.states, context, output=output)
 
     def output(self, tape: Tape) -> Array:
         """y, where it is a state of the tape."""
+        output_state = self.functions.step.forward.output_state
         assert isinstance(tape, ProgramTape)
-        assert self.compiled.output_state is not None
-        states = tape.states.states[self.compiled.output_state]
+        assert output_state is not None
+        states = tape.states.states[output_state]
         y = self._empty_output(len(tape.x))
         np.copyto(_flat(y), states[1:].transpose(0, 2, 1))
         return y
@@ -131,7 +128,7 @@ class Program(Runner):
         """The delta recursion from the last step of a chunk to its first, then the parameter gradients."""
         assert isinstance(tape, ProgramTape)
         length, batch = len(tape.x), self.layout.batch
-        arrays = self._arrays(self.sizes.back.function, length) | tape.opaque
+        arrays = self._arrays(self.functions.backward, length) | tape.opaque
         zeros = np.zeros((length, batch, self._rows(0)), self.layout.dtype) if dy is None else _flat(dy)
         for k, given in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if given is None else given.reshape(batch, -1).T)
@@ -151,17 +148,17 @@ class Program(Runner):
 
     def _piece(self, arrays: dict[str, Any], grads: Accumulator) -> None:
         """The delta recursion over some steps, and what is read off their deltas."""
-        back, length, batch = self.sizes.back, len(arrays["x"]), self.layout.batch
-        flat = {name: arrays[name][:, : length * batch] for name in back.gathers.rows}
+        length, batch = len(arrays["x"]), self.layout.batch
+        flat = {name: arrays[name][:, : length * batch] for name in self.functions.gathers.rows}
         arrays |= {name: array.reshape(-1, length, batch) for name, array in flat.items()}
-        self._function(back.function)(arrays, length, self.sizes.block(length))
+        self._function(self.functions.backward)(arrays, length, self.sizes.block(length))
         self._read_off(arrays["x"], flat, arrays.get("dx"), grads)
 
     def _dx(self, x: Array, into: Array | None) -> Array | None:
         """The array for the gradient by x, zeros where nothing reaches it; None for symbols."""
         if x.dtype.kind not in "fc":
             return None
-        back = self.sizes.back
+        back = self.functions.step.backward
         dx = self._new(x.shape) if into is None else into
         if back.dx_from is None and back.code.outputs[0] is None:
             dx[...] = 0
@@ -169,21 +166,21 @@ class Program(Runner):
 
     def _read_off(self, given: Array, flat: Mapping[str, Array], dx: Array | None, grads: Accumulator) -> None:
         """Parameter gradients of some steps: one product per weight for all of them; and dx."""
-        back, x = self.sizes.back, self.compiled.codes.forward.inputs[0]
+        step, gathers = self.functions.step, self.functions.gathers
+        back, (x, *_) = step.backward, step.forward.code.inputs
         for op in back.code.ops:
             if op.name == "grad_linear" and op.attr is not None:
-                other = (
-                    given.reshape(-1, self.compiled.x.rows) if op.args[1] == x else flat[back.gathers.of[op.args[1]]].T
-                )
-                spread(op.attr, flat[back.gathers.of[op.args[0]]] @ other, grads)
+                rows = step.forward.x.rows
+                other = given.reshape(-1, rows) if op.args[1] == x else flat[gathers.of[op.args[1]]].T
+                spread(op.matrix, flat[gathers.of[op.args[0]]] @ other, grads)
             elif op.name == "grad_bias":
                 sums = []
-                for v in back.gathers.lanes(op.args[0]):
-                    name, row = back.gathers.places[v]
-                    sums.append(flat[name][row : row + self.compiled.values.rows(v)].sum(axis=1))
-                spread_vector(op.attr, np.concatenate(sums), grads)
-        if back.dx_from is not None and dx is not None:
-            turned = flat[back.gathers.of[back.dx_from]].T
+                for v in gathers.lanes(op.args[0]):
+                    name, row = gathers.places[v]
+                    sums.append(flat[name][row : row + step.values.rows(v)].sum(axis=1))
+                spread_vector(op.vector, np.concatenate(sums), grads)
+        if back.dx_from is not None and back.dx_weights is not None and dx is not None:
+            turned = flat[gathers.of[back.dx_from]].T
             np.matmul(turned, self._constant(back.dx_weights), out=dx.reshape(len(turned), -1))
 
     def _taped(
@@ -218,31 +215,31 @@ class Program(Runner):
         return y
 
     def _opaque(self, function: Function, context: Context) -> dict[str, OpaqueRun]:
-        return {f"q{op.attr.node.number}": OpaqueRun(op.attr, context, self.layout.dtype) for op in function.opaque}
+        return {opaque_name(op): OpaqueRun(op.opaque, context, self.layout.dtype) for op in function.opaque}
 
-    def _function(self, function: Function) -> Any:
+    def _function(self, function: Function) -> Run:
         """The function itself, made from its source once."""
-        if id(function) not in self._functions:
-            scope = dict(CALLS)
+        if id(function) not in self._runs:
+            scope: dict[str, Any] = dict(CALLS)  # any: what exec puts into it has no type
             if self.layout.dtype.kind == "c":
-                scope["exp"] = operations.exp
+                scope["exp"] = exp
             exec(function.compiled, scope)
-            self._functions[id(function)] = scope.pop("run")  # a function within its own globals is a cycle
-        return self._functions[id(function)]
+            self._runs[id(function)] = scope.pop("run")  # a function within its own globals is a cycle
+        return self._runs[id(function)]
 
     def _arrays(self, function: Function, length: int) -> dict[str, Any]:
         """The arrays of a function that do not outlast it, and its constants."""
         found: dict[str, Any] = self.workspace.carve(self.sizes.shapes(function, length), self.layout.dtype)
         return found | {name: self._constant(value) for name, value in function.constants.items()}
 
-    def _constant(self, value: Any) -> Any:
+    def _constant(self, value: Constant) -> Array:
         """A weight packed, a bias for the whole batch, or a number, made once."""
-        key = getattr(value, "identity", value)
+        key = identity_of(value)
         if key not in self._packed:
             self._packed[key] = self._pack(value)
         return self._packed[key]
 
-    def _pack(self, value: Any) -> Array:
+    def _pack(self, value: Constant) -> Array:
         dtype = self.layout.dtype
         if isinstance(value, Matrix):
             return weights_of(value, dtype)

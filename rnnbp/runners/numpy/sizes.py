@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
-import numpy as np
-
-from rnnbp.compiler.backward import Backward
-from rnnbp.compiler.code import Matrix, Op, Vector
-from rnnbp.compiler.compiled import Compiled
+from rnnbp.compiler.code import Matrix, Op, Vector, identity_of
+from rnnbp.compiler.opaque import saved_bytes, takes_symbols
+from rnnbp.compiler.step import StepCode
 from rnnbp.graph.layout import Layout
 from rnnbp.graph.liveness import NUMBER, Cost, layer_cost
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
-from rnnbp.runners.numpy.emit import takes_symbols
-from rnnbp.runners.numpy.function import Function
+from rnnbp.runners.apart import buffered_elements
+from rnnbp.runners.constants import Constant
+from rnnbp.runners.numpy.functions import Function, Functions
 from rnnbp.runners.steps import StepSizes
 from rnnbp.runners.workspace import ALIGNMENT, workspace_bytes
 from rnnbp.support.lazy import cached_property
@@ -34,18 +32,17 @@ class ProgramSizes(StepSizes):
     """A compiled cell on a batch."""
 
     layout: Layout
-    back: Backward
+    functions: Functions
 
     @property
-    def compiled(self) -> Compiled:
-        """The forward half."""
-        return self.back.cell
+    def step(self) -> StepCode:
+        """The compiled cell."""
+        return self.functions.step
 
     @cached_property
-    def _functions(self) -> tuple[Function, ...]:
-        cell = self.compiled
-        forward = (cell.advance, cell.outputs, cell.keep, cell.keep_outputs, cell.record, cell.rebuild)
-        return (*forward, self.back.function)
+    def _all(self) -> tuple[Function, ...]:
+        made = self.functions
+        return made.advance, made.outputs, made.keep, made.keep_outputs, made.record, made.rebuild, made.backward
 
     @cached_property
     def _row(self) -> int:
@@ -55,11 +52,11 @@ class ProgramSizes(StepSizes):
     @property
     def remakes_output(self) -> bool:
         """Whether y need not be kept next to the tape, for it is a state there."""
-        return self.compiled.output_state is not None
+        return self.step.forward.output_state is not None
 
     def block(self, length: int) -> int:
         """Steps in a block of a chunk of this many steps."""
-        rows = max(sum(f.block.values()) for f in (self.compiled.record, self.back.function))
+        rows = max(sum(f.block.values()) for f in (self.functions.record, self.functions.backward))
         return max(1, min(length, CACHE // max(1, rows * self._row)))
 
     def piece(self, length: int) -> int:
@@ -68,30 +65,31 @@ class ProgramSizes(StepSizes):
 
     def shapes(self, function: Function, length: int) -> dict[str, Shape]:
         """The shapes of the arrays that a function needs while it runs."""
-        batch, size, cell = self.layout.batch, self.block(length), self.compiled
+        batch, size, made = self.layout.batch, self.block(length), self.functions
+        states = self.step.forward.states
         found: dict[str, Shape] = {name: (size, rows, batch) for name, rows in function.block.items()}
         found |= {name: (rows, batch) for name, rows in function.step.items()}
-        if function is self.back.function:
+        if function is made.backward:
             # A cache line more than a chunk has, for rows that are not 4 KiB apart.
             columns = self.piece(length) * batch + ALIGNMENT // self.layout.dtype.itemsize
-            found |= {name: (rows, columns) for name, rows in self.back.gathers.rows.items()}
-            found |= {f"C{k}": (buffer.rows, batch) for k, buffer in enumerate(cell.before)}
-        elif function in (cell.advance, cell.outputs):
-            found |= {f"H{k}": (size + 1, buffer.rows, batch) for k, buffer in enumerate(cell.before)}
+            found |= {name: (rows, columns) for name, rows in made.gathers.rows.items()}
+            found |= {buffer.name: (buffer.rows, batch) for buffer in self.step.backward.carried}
+        elif function in (made.advance, made.outputs):
+            found |= {buffer.name: (size + 1, buffer.rows, batch) for buffer in states}
         return found
 
     def workspace_bytes(self, length: int) -> int:
         """The memory that all functions use, one after the other."""
         dtype = self.layout.dtype
-        return max(workspace_bytes(self.shapes(f, length).values(), dtype) for f in self._functions)
+        return max(workspace_bytes(self.shapes(f, length).values(), dtype) for f in self._all)
 
     @cached_property
-    def constants(self) -> dict[Any, Any]:
+    def constants(self) -> dict[object, Constant]:
         """What a run packs: weights, biases and numbers of all functions, by what tells them apart."""
-        values = [value for function in self._functions for value in function.constants.values()]
-        if self.back.dx_weights is not None:
-            values.append(self.back.dx_weights)
-        return {getattr(value, "identity", value): value for value in values}
+        values = [value for function in self._all for value in function.constants.values()]
+        if self.step.backward.dx_weights is not None:
+            values.append(self.step.backward.dx_weights)
+        return {identity_of(value): value for value in values}
 
     def program_bytes(self, length: int) -> int:
         """Weights in the order that products read them in, and biases for the whole batch."""
@@ -102,101 +100,85 @@ class ProgramSizes(StepSizes):
     def tape_bytes(self, length: int) -> int:
         """A tape of ``length`` steps. Raises TypeError where a layer does not declare what it keeps."""
         for op in self._opaque:
-            if self._layer(op).keeps(*op.attr.shapes) is None:
-                raise TypeError(f"{op.attr.layer}: its bytes are not known; declare them by a method keeps(*shapes)")
-        rows = sum(self.compiled.record.tape.values())
+            if self._layer(op).keeps(*op.opaque.shapes) is None:
+                raise TypeError(f"{op.opaque.layer}: its bytes are not known; declare them by a method keeps(*shapes)")
+        rows = sum(self.functions.record.tape.values())
         return length * (rows * self._row + sum(map(self._taped, self._opaque))) + self.thin_bytes(length)
 
     def advance_bytes(self, length: int) -> int:
-        buffers = max(self._buffers(f, length) for f in (self.compiled.advance, self.compiled.outputs))
+        buffers = max(self._buffers(f, length) for f in (self.functions.advance, self.functions.outputs))
         return self.state_bytes() + max(buffers, self._running(length, taped=False))
 
     def record_bytes(self, length: int) -> int:
-        buffers = self._buffers(self.compiled.record, length)
+        buffers = self._buffers(self.functions.record, length)
         return self.state_bytes() + max(buffers, self._running(length, taped=True))
 
     def rebuild_bytes(self, length: int) -> int:
         size = self.block(length)
-        buffers = self._buffers(self.compiled.rebuild, length)
+        buffers = self._buffers(self.functions.rebuild, length)
         return max([buffers, *(self._forward(op, size) - size * self._taped(op) for op in self._opaque)])
 
     def _running(self, length: int, *, taped: bool) -> int:
         """The most that an opaque layer takes while it runs; what it saves goes into the tape, if there is one."""
         found = [0]
         for op in self._opaque:
-            steps = 1 if self.compiled.phases[id(op)] == "loop" else self.block(length)
+            steps = 1 if self.step.forward.phases[id(op)] == "loop" else self.block(length)
             found.append(self._forward(op, steps) - taped * steps * self._taped(op))
         return max(found)
 
     def backward_bytes(self, length: int) -> int:
-        back, item = self.back, self.layout.dtype.itemsize
-        needs: list[int] = [op.attr.nbytes for op in back.code.ops if op.name == "grad_linear" and op.attr is not None]
-        needs += [2 * op.attr.count * item for op in back.code.ops if op.name == "grad_bias"]
+        back, item = self.step.backward, self.layout.dtype.itemsize
+        needs = [op.matrix.nbytes for op in back.code.ops if op.name == "grad_linear" and op.attr is not None]
+        needs += [2 * op.vector.count * item for op in back.code.ops if op.name == "grad_bias"]
         waiting = reading = 0
         for op in back.code.ops:
             if op.name == "opaque_back":
-                forward = op.attr[0]
+                forward = op.forward
                 steps = 1 if back.phases[id(op)] == "loop" else self.block(length)
                 needs.append(self._deltas(forward, steps))
-                if forward.attr.layer.params:
+                if forward.opaque.layer.params:
                     waiting += self._size(forward.outs, length)
                     reading = max(reading, self._read_off(forward, length))
-        buffers = self._buffers(back.function, self.piece(length))
+        buffers = self._buffers(self.functions.backward, self.piece(length))
         return waiting + max([*needs, buffers, self.state_bytes() + reading])  # the state's come last
 
     def _buffers(self, function: Function, length: int) -> int:
-        """NumPy's own, one for each operand whose rows do not lie together.
-
-        NumPy 2.4 gathers as many rows as fit into a buffer, where these are more than such operands.
-        """
-        steps, room = min(self.block(length), length), int(np.getbufsize())
-        found = [0]
-        for k, rows in function.apart:
-            row = max(1, rows * self.layout.batch)
-            together = min(steps, room // row)
-            found.append(k * together * row if together > k else 0)
-        return max(found) * self.layout.dtype.itemsize
+        """NumPy's own, while a function runs."""
+        steps = min(self.block(length), length)
+        return buffered_elements(function.apart, steps, self.layout.batch) * self.layout.dtype.itemsize
 
     @cached_property
     def _opaque(self) -> tuple[Op, ...]:
-        return tuple(op for op in self.compiled.codes.forward.ops if op.name == "opaque")
+        return self.step.forward.opaque
 
     @property
     def stepped(self) -> int:
         """The opaque layers that run step by step, and whose every step is kept."""
-        return sum(self.compiled.phases[id(op)] == "loop" and self._taped(op) > 0 for op in self._opaque)
+        return sum(self.step.forward.phases[id(op)] == "loop" and self._taped(op) > 0 for op in self._opaque)
 
     @cached_property
     def read(self) -> frozenset[int]:
         """The opaque layers that backward runs; what others save is not kept."""
-        return frozenset(op.attr[0].attr.node.number for op in self.back.code.ops if op.name == "opaque_back")
+        return frozenset(op.opaque.node.number for op in self.step.backward.opaque)
 
     def _taped(self, op: Op) -> int:
         """What an opaque layer puts into a tape at a step."""
-        return self._saved(op) if op.attr.node.number in self.read else 0
+        return self._saved(op) if op.opaque.node.number in self.read else 0
 
     def _saved(self, op: Op) -> int:
         """What an opaque layer keeps of a step; 0 where it does not say so."""
-        node, keeps = op.attr.node, self._layer(op).keeps(*op.attr.shapes)
-        if keeps is None:
-            return 0
-        shapes, item = self.layout.shapes, self.layout.dtype.itemsize
-        inputs = () if takes_symbols(op) else keeps.inputs  # which are x itself
-        values = [node.args[k] for k in inputs] + [node.outs[k] for k in keeps.outputs]
-        own: int = sum(math.prod(s) * np.dtype(d or self.layout.dtype).itemsize for s, d in keeps.extras)
-        saved: int = self.layout.batch * (own + item * sum(math.prod(shapes[v]) for v in values))
-        return saved
+        return self.layout.batch * (saved_bytes(op, self.layout) or 0)
 
     def _layer(self, op: Op) -> Layer:
         """The layer whose bytes an opaque one takes."""
-        return self.layout.layer(op.attr.layer)
+        return self.layout.layer(op.opaque.layer)
 
     def _size(self, values: Sequence[int], steps: int) -> int:
-        return sum(self.compiled.values.rows(v) for v in values) * steps * self._row
+        return sum(self.step.values.rows(v) for v in values) * steps * self._row
 
     def _cost(self, op: Op, steps: int) -> Cost:
         rows, item = steps * self.layout.batch, self.layout.dtype.itemsize
-        return layer_cost(op.attr.node, self._layer(op), self.layout.shapes, rows, item)
+        return layer_cost(op.opaque.node, self._layer(op), self.layout.shapes, rows, item)
 
     def _forward(self, op: Op, steps: int) -> int:
         """Copies of what an opaque layer takes, what it gives, and its own scratch."""
@@ -206,12 +188,13 @@ class ProgramSizes(StepSizes):
 
     def _deltas(self, op: Op, steps: int) -> int:
         """The deltas that an opaque layer takes, if they do not wait for its parameters, and gives; its own scratch."""
-        taken = () if op.attr.layer.params else op.outs
+        taken = () if op.opaque.layer.params else op.outs
         given = () if takes_symbols(op) or self._layer(op).view else op.args
         return self._size((*given, *taken), steps) + self._cost(op, steps).inputs
 
     def _read_off(self, op: Op, length: int) -> int:
         """An opaque layer's deltas and what it saved, of all steps, with the gradients of its parameters."""
-        symbols = NUMBER * self.layout.batch if takes_symbols(op) and op.attr.layer.keeps(()).inputs else 0
+        keeps = op.opaque.layer.keeps(()) if takes_symbols(op) else None
+        symbols = NUMBER * self.layout.batch if keeps is not None and keeps.inputs else 0
         saved = length * (self._saved(op) + symbols)
         return self._size(op.outs, length) + saved + self._cost(op, length).params

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 
 from rnnbp.compiler.code import POINTWISE, Code, Maker, Matrix, Op, Vector
-from rnnbp.compiler.scaling import NEGATIVE
+from rnnbp.compiler.rewrite.scaling import NEGATIVE
 
 
 def products(code: Code) -> Code:
@@ -15,7 +15,7 @@ def products(code: Code) -> Code:
     users = code.users()
     groups: dict[int, list[Op]] = {}
     for op in code.ops:
-        if op.name == "linear" and not op.attr.turned:
+        if op.name == "linear" and not op.matrix.turned:
             groups.setdefault(op.args[0], []).append(op)
     where = {op.out: group for group in groups.values() if len(group) > 1 for op in group}
     position = {op.out: k for k, op in enumerate(code.ops) if op.outs}
@@ -35,8 +35,8 @@ def products(code: Code) -> Code:
         if group is None:
             return None
         group = sorted(group, key=rank)
-        lanes = tuple(chain.from_iterable(member.attr.lanes for member in group))
-        rows = [sum(lane.count for lane in member.attr.lanes) for member in group]
+        lanes = tuple(chain.from_iterable(member.matrix.lanes for member in group))
+        rows = [sum(lane.count for lane in member.matrix.lanes) for member in group]
         whole = maker.make("linear", *op.args, attr=Matrix(lanes), shape=(sum(rows),))
         k = [member.out for member in group].index(op.out)
         at = sum(rows[:k])
@@ -73,7 +73,7 @@ def _product(linear: list[Op], maker: Maker) -> int:
     rows = [maker.values.rows(member.args[0]) for member in linear]
     deltas = [maker.known.get(member.args[0], member.args[0]) for member in linear]
     below = maker.make("concat", *deltas, shape=(sum(rows),))
-    lanes = tuple(chain.from_iterable(member.attr.lanes for member in linear))
+    lanes = tuple(chain.from_iterable(member.matrix.lanes for member in linear))
     shape = maker.values.shapes[linear[0].out]
     return maker.make("linear", below, attr=Matrix(lanes, turned=True), shape=shape)
 
@@ -96,13 +96,13 @@ def _gradients(code: Code) -> Code:
     for x, group in weights.items():
         group.sort(key=lambda member: _source(member.args[0], code))
         below = _below([member.args[0] for member in group], maker)
-        lanes = tuple(chain.from_iterable(member.attr.lanes for member in group))
+        lanes = tuple(chain.from_iterable(member.matrix.lanes for member in group))
         maker.put(Op("grad_linear", (below, x), (), Matrix(lanes)))
     if biases:
         biases.sort(key=lambda member: _source(member.args[0], code))
         below = _below([member.args[0] for member in biases], maker)
-        lanes = tuple(chain.from_iterable(member.attr.lanes for member in biases))
-        maker.put(Op("grad_bias", (below,), (), Vector(lanes)))
+        vector = Vector(tuple(chain.from_iterable(member.vector.lanes for member in biases)))
+        maker.put(Op("grad_bias", (below,), (), vector))
     return replace(code, ops=tuple(maker.ops))
 
 
@@ -120,7 +120,7 @@ def _source(v: int, code: Code) -> tuple[str, int, int]:
 
 def _turned(v: int, code: Code) -> bool:
     made = code.made.get(v)
-    return made is not None and made.name == "linear" and made.attr.turned
+    return made is not None and made.name == "linear" and made.matrix.turned
 
 
 def _within(v: int, code: Code, users: dict[int, list[Op]]) -> bool:
@@ -151,7 +151,7 @@ def places(*codes: Code) -> dict[int, Place]:
         for op in code.ops:
             if op.name == "part":
                 base, at = found.get(op.args[0], (op.args[0], 0))
-                found[op.out] = base, at + op.attr[0]
+                found[op.out] = base, at + op.rows[0]
     return found
 
 
@@ -211,7 +211,7 @@ def _join(run: list[Op], code: Code, where: dict[int, Place]) -> Code:
     out = values.new((total,))
     attr = run[0].attr
     if run[0].name in ("bias", "gain"):
-        attr = Vector(tuple(chain.from_iterable(op.attr.lanes for op in run)))
+        attr = Vector(tuple(chain.from_iterable(op.vector.lanes for op in run)))
     made.append(Op(run[0].name, tuple(args), (out,), attr))
     at = 0
     for op, n in zip(run, rows, strict=True):

@@ -55,7 +55,7 @@ def ranks(code: Code) -> dict[int, Rank]:
 def _sign(op: Op, found: dict[int, Rank], below: dict[int, int], values: Values) -> tuple[int, str, str, Any, Any]:
     """What tells an operation from others: how much is below it, its name, its numbers, its shapes, its arguments."""
     if op.name == "opaque":
-        attr = repr(op.attr.layer)
+        attr = repr(op.opaque.layer)
     else:
         attr = "" if op.name in ("linear", "bias", "gain") else repr(op.attr)
     args = [found[v] for v in op.args]

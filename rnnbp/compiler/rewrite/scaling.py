@@ -21,7 +21,7 @@ def constants(code: Code) -> Code:
         inner = maker.made.get(op.args[0])
         if inner is None or inner.name != "scale":
             return None
-        factor, shift = op.attr[0] * inner.attr[0], op.attr[0] * inner.attr[1] + op.attr[1]
+        factor, shift = op.affine[0] * inner.affine[0], op.affine[0] * inner.affine[1] + op.affine[1]
         if (factor, shift) == (1, 0):
             return inner.args
         return (maker.make("scale", *inner.args, attr=(factor, shift)),)
@@ -34,10 +34,10 @@ def weights(code: Code) -> Code:
     users = code.users()
 
     def change(op: Op, maker: Maker) -> Sequence[int] | None:
-        if op.name != "scale" or op.attr[1]:
+        if op.name != "scale" or op.affine[1]:
             return None
         v = code.made[op.out].args[0]
-        found = _times(v, op.attr[0], code, users, maker)
+        found = _times(v, op.affine[0], code, users, maker)
         return None if found is None else (found,)
 
     return code.rewrite(change)
@@ -105,10 +105,10 @@ def _multiple(op: Op, factor: float, args: Sequence[int | None], code: Code, mak
     if op.name in ("add", "sub"):
         return maker.make(op.name, *known)
     if op.name == "bias":
-        lanes = tuple((n, tuple(_scaled(r, factor) for r in rows)) for n, rows in op.attr.lanes)
+        lanes = tuple((n, tuple(_scaled(r, factor) for r in rows)) for n, rows in op.vector.lanes)
         return maker.make("bias", *known, attr=Vector(lanes))
     if op.name == "linear":
-        attr = Matrix(tuple(_scaled(lane, factor) for lane in op.attr.lanes), op.attr.turned)
+        attr = Matrix(tuple(_scaled(lane, factor) for lane in op.matrix.lanes), op.matrix.turned)
         given = [maker.known.get(a, a) for a in op.args]
         return maker.make("linear", *given, attr=attr, shape=code.values.shapes[op.out])
     return None

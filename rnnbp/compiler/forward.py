@@ -1,0 +1,125 @@
+"""The forward half of a step: its code in phases, its storage, and what each kind of run needs of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from rnnbp.compiler.allocation import allocate
+from rnnbp.compiler.code import VIEWS, Code, Op
+from rnnbp.compiler.compile import Codes
+from rnnbp.compiler.partition import adjusted, partition
+from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, held
+
+
+@dataclass(frozen=True, eq=False)
+class Forward:
+    """The forward half of a step.
+
+    Runs are of several kinds, each a choice of what is done (``output``, ``taped``, ``known``) and of how many states
+    are held: all those of a chunk, or with ``rolling`` only those of a block.
+    """
+
+    code: Code
+    phases: Mapping[int, str]
+    """Of each operation, by its id: "before", "loop" or "after"."""
+    storage: Storage
+    x: Buffer
+    states: tuple[Buffer, ...]
+    """Before a step."""
+    nexts: tuple[Buffer, ...]
+    """After it: the arrays of ``states``, a step later."""
+    in_place: Mapping[int, Location]
+    """The next states that are made where the states are."""
+    saved: tuple[int, ...] = ()
+    """Outputs of the opaque layers that backward runs: a tape has what these save."""
+
+    @property
+    def output_state(self) -> int | None:
+        """The state whose next value y is, None if there is none."""
+        first, *states = self.code.outputs
+        return states.index(first) if first in states else None
+
+    @property
+    def opaque(self) -> tuple[Op, ...]:
+        """The layers that run by their own methods."""
+        return tuple(op for op in self.code.ops if op.name == "opaque")
+
+    def moves(self) -> list[tuple[int, int]]:
+        """(k, value) for each state whose next value is made elsewhere than where the states are."""
+        found, done = [], set()
+        for k, v in enumerate(self.code.outputs[1:]):
+            if v is None:
+                continue
+            if v in self.in_place and v not in done and self.in_place[v].buffer is self.nexts[k]:
+                done.add(v)
+            else:
+                found.append((k, v))
+        return found
+
+    def chosen(self, *, output: bool, taped: bool, known: bool) -> tuple[Code, list[Op], Mapping[int, str]]:
+        """What a run does: its code, the operations in order, and their phases.
+
+        Args:
+            output: whether it computes y. taped: whether it fills a tape. known: whether the states of all steps
+                exist, so that no operation waits for the step before.
+        """
+        wanted: list[int | None] = [self.code.outputs[0]] if output else []
+        wanted += [*self.storage.kept, *self.saved] if taped else []
+        if known:
+            live = _stopping(self.code, wanted, self.in_place)
+        else:
+            live = self.code.live([*wanted, *self.code.outputs[1:]])
+        present = set(map(id, live.ops))
+        ops = [op for op in self.storage.order if id(op) in present]
+        return live, ops, dict.fromkeys(self.phases, "before") if known else self.phases
+
+    def arrays(self, *, taped: bool, rolling: bool, known: bool) -> dict[Buffer, Held]:
+        """The array of each buffer but that of x, in a run of a kind."""
+        found, kept = dict[Buffer, Held](), self.storage.taped
+        now, later = (Span("block" if rolling else "chunk", later) for later in (0, 1))
+        for before, after in zip(self.states, self.nexts, strict=True):
+            found[before], found[after] = Held(before.name, now), Held(after.name, later)
+        for buffer in self.storage.buffers:
+            found[buffer] = held(buffer, self.storage.phases[buffer], taped=taped and buffer in kept, batched=known)
+        return found
+
+
+def forward_half(codes: Codes, *, hoisted: bool, lanes: bool) -> Forward:
+    """The forward half of compiled codes.
+
+    Args:
+        hoisted: whether what needs no state runs before the loop. lanes: whether pointwise operations are fused, and
+            so best stay with those that take their results.
+    """
+    code = codes.forward
+    rows = [code.values.rows(v) for v in code.inputs]
+    x = Buffer("x", rows[0])
+    states = tuple(Buffer(f"H{k}", n) for k, n in enumerate(rows[1:]))
+    nexts = tuple(Buffer(f"H{k}", n) for k, n in enumerate(rows[1:]))
+    phases = partition(code, code.inputs[1:], code.outputs[1:])
+    phases = adjusted(code, phases, hoisted=hoisted, lanes=lanes)
+    in_place = _in_place(code, nexts)
+    given = {v: Location(buffer) for v, buffer in zip(code.inputs, (x, *states), strict=True)}
+    storage = allocate(code, phases, given, in_place, codes.kept)
+    return Forward(code, phases, storage, x, states, nexts, in_place)
+
+
+def _in_place(code: Code, nexts: Sequence[Buffer]) -> dict[int, Location]:
+    """The next states that can be made where the states are."""
+    found: dict[int, Location] = {}
+    for v, buffer in zip(code.outputs[1:], nexts, strict=True):
+        made = None if v is None else code.made.get(v)
+        if v is not None and made is not None and made.name not in VIEWS and v not in found:
+            found[v] = Location(buffer)
+    return found
+
+
+def _stopping(code: Code, wanted: Sequence[int | None], known: Mapping[int, Location]) -> Code:
+    """What computes the values wanted, from those that are known."""
+    needed, kept = {v for v in wanted if v is not None}, []
+    for op in reversed(code.ops):
+        if not needed.isdisjoint(op.outs) and (op.name == "opaque" or not all(v in known for v in op.outs)):
+            needed.update(v for v in op.args if v not in known)
+            kept.append(op)
+    return replace(code, ops=tuple(reversed(kept)))

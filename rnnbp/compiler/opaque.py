@@ -1,0 +1,27 @@
+"""What a layer that runs by its own methods saves of a step."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rnnbp.compiler.code import Op
+from rnnbp.graph.layout import Layout
+
+
+def takes_symbols(op: Op) -> bool:
+    """True for a layer whose input is x itself, integers, which no buffer of the cell's dtype can hold."""
+    return op.name == "opaque" and bool(op.opaque.layer.symbols)
+
+
+def saved_bytes(op: Op, layout: Layout) -> int | None:
+    """Bytes that a layer saves of a step of one sequence, x aside; None where it does not declare them."""
+    node, keeps = op.opaque.node, layout.layer(op.opaque.layer).keeps(*op.opaque.shapes)
+    if keeps is None:
+        return None
+    inputs = () if takes_symbols(op) else keeps.inputs  # which are x itself
+    values = [node.args[k] for k in inputs] + [node.outs[k] for k in keeps.outputs]
+    shapes = [(layout.shapes[v], layout.dtype) for v in values]
+    shapes += [(shape, np.dtype(dtype or layout.dtype)) for shape, dtype in keeps.extras]
+    return sum(math.prod(shape) * dtype.itemsize for shape, dtype in shapes)

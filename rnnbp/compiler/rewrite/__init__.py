@@ -1,0 +1,1 @@
+"""Internal: passes that rewrite code; ``rnnbp.compiler.passes`` lists them in order."""
