@@ -161,7 +161,7 @@ def __dir__() -> list[str]:
     return [] if helping.asked() else sorted(globals())
 
 
-if not TYPE_CHECKING:  # which says itself what there is
+if not TYPE_CHECKING:  # type checkers read __all__
     __getattr__ = refusing(
         "rnnbp",
         __all__,

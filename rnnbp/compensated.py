@@ -1,13 +1,13 @@
-"""Sums over many chunks whose rounding errors do not add up.
+"""Sums over many chunks whose rounding errors do not accumulate.
 
-A sum of numbers of one size loses a rounding error at every addition, so that 10⁶ chunks cost
+A sum of numbers of equal size loses a rounding error at every addition, so that 10⁶ chunks cost
 float32 its third digit. Here up to ``PART`` chunks, or ``STEPS`` steps, are summed as they come;
-then the part goes to a total, and what the total rounded off, which is itself a number without
-error (Knuth 1998, *The Art of Computer Programming* 2, theorem 4.2.2 B), begins the next part. So
-the error is that of one part, however many there are, and of a run of one part no bit is changed. A
-total that is infinite or NaN has no error to hand on (inf − inf is no number), and hands on itself:
-so the next part cannot overflow to the other side, and NaN comes only of NaN or of infinities of
-both signs, as in a plain sum.
+then the part is added to a total, and the rounding error of that addition, which is itself exactly
+representable (Knuth 1998, *The Art of Computer Programming* 2, theorem 4.2.2 B), begins the next
+part. So the error is that of one part, whatever their number, and a run of one part has the bits of
+a plain sum. A total that is infinite or NaN has no error to carry (inf − inf is NaN), and carries
+itself: so the next part cannot overflow to the other side, and NaN comes only from NaN or from
+infinities of both signs, as in a plain sum.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ PART = 64
 accuracy.
 """
 STEPS = 2048
-"""Steps in a part where chunks are long, for a chunk's own sum is a plain one."""
+"""Steps in a part if chunks are long, because the sum within a chunk is a plain one."""
 BLOCK = 8192
-"""Numbers that are settled at once: large enough for the calls, small enough for the
+"""Numbers per pass of ``settle``: large enough for the calls, small enough for the
 second cache.
 """
 
 
 def part(length: int) -> int:
-    """How many chunks of a length are a part."""
+    """Chunks of a given length in a part."""
     return max(1, min(PART, STEPS // length))
 
 
 def parted(chunks: int, length: int) -> bool:
-    """Whether these chunks of a length are more than one part."""
+    """True if these chunks of a length make more than one part."""
     return chunks > part(length)
 
 
@@ -56,7 +56,7 @@ def _count(size: int) -> int:
 
 
 def settle(part: Array, total: Array) -> None:
-    """Add ``part`` (n,) to ``total``, as ``totals`` made it; what was rounded off is left in
+    """Add ``part`` (n,) to ``total``, as ``totals`` returned it; the rounding error is left in
     ``part``.
     """
     n = part.size
@@ -65,9 +65,9 @@ def settle(part: Array, total: Array) -> None:
         g, s = part[start : start + BLOCK], total[start : min(start + BLOCK, n)]
         new, z = spare[:, : g.size]
         np.add(s, g, out=new)
-        np.subtract(new, s, out=z)  # what of g came into the sum
+        np.subtract(new, s, out=z)  # the part of g that is in the sum
         np.subtract(g, z, out=g)
-        np.subtract(new, z, out=z)  # what of s
+        np.subtract(new, z, out=z)  # the same of s
         np.subtract(s, z, out=s)
         np.add(g, s, out=g)
         np.copyto(s, new)
@@ -78,12 +78,12 @@ def settle(part: Array, total: Array) -> None:
 
 
 def close(part: Array, total: Array) -> None:
-    """Put the whole sum into ``part``."""
+    """Write the whole sum into ``part``."""
     part += total[: part.size]
 
 
 class Total:
-    """A sum of numbers, complex for gradcheck; ``value`` is what it is now."""
+    """A sum of numbers, complex for gradcheck; ``value`` is the sum so far."""
 
     def __init__(self) -> None:
         self._part: Any = 0.0
@@ -107,7 +107,7 @@ class Total:
 
 
 def _rest(error: Any, total: Any) -> Any:
-    """What a total has rounded off, or the total where that is infinite or NaN."""
+    """The rounding error of a total, or the total if that is infinite or NaN."""
     if isinstance(error, complex):
         return complex(_rest(error.real, total.real), _rest(error.imag, total.imag))
     return error if isfinite(error) else 0.0 if isfinite(total) else total

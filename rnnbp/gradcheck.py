@@ -132,8 +132,8 @@ def _wrong_layers(problem: Problem, look: Look) -> list[str]:
 
 
 def _layers_of(graph: Graph, *given: Shape | None) -> Iterator[tuple[Layer, list[Shape | None]]]:
-    """The layers of a graph, within cells too, with the feature shapes of their inputs; not those
-    of symbols.
+    """The layers of a graph, including those within cells, with the feature shapes of their inputs;
+    without layers of symbols.
     """
     known = graph.value_shapes(*given)
     for node in graph.nodes:
@@ -145,14 +145,14 @@ def _layers_of(graph: Graph, *given: Shape | None) -> Iterator[tuple[Layer, list
 
 
 def _right(layer: Layer, shapes: Sequence[Any], look: Look) -> bool:
-    """Whether a layer alone is not seen to be wrong."""
+    """True unless a layer alone has wrong gradients."""
     rng, dtype = np.random.default_rng(look.seed), _dtype(look.method or "complex")
     try:
         xs = tuple(rng.normal(size=(2, *shape)) for shape in shapes)
         compare(_layer_case(layer, xs, Context(look.seed, training=True, dtype=np.dtype(np.float64)), dtype), look)
     except GradientError:
         return False
-    except Exception:  # whatever it raises for such numbers
+    except Exception:  # whatever it raises for random numbers
         return True
     return True
 
@@ -162,12 +162,12 @@ def _dtype(method: str) -> np.dtype[Any]:
 
 
 def _is_loss(function: object) -> bool:
-    """Whether it is a Loss, or a function that is no model."""
+    """True if it is a Loss, or a function that is not a model."""
     return isinstance(function, Loss) or (callable(function) and not isinstance(function, Layer | Network | type))
 
 
 def _check_loss(loss: Loss, y: Any, target: Any, mask: Any, look: Look) -> GradientCheck:
-    """Of a loss alone; where no method was chosen, the one that its function allows."""
+    """Check a loss alone; without a chosen method, by the best one that its function allows."""
     if look.method is None and (isinstance(loss, Own) or not loss.ours):
         central = replace(look, method="central")
         expected = _loss_case(loss, y, target, mask, _dtype("central"))  # which raises what is wrong with arguments

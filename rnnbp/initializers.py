@@ -224,5 +224,5 @@ def _function(how: InitializerLike, place: str) -> Initializer:
     return constant(real_number(f"{place}: its initial value", how))
 
 
-if not TYPE_CHECKING:  # which says itself what there is
+if not TYPE_CHECKING:  # type checkers read __all__
     __getattr__ = refusing("rnnbp.initializers", __all__)

@@ -15,9 +15,9 @@ from rnnbp.numerics import Array
 class Ledger:
     """Counts each block of memory once, however many holders and views it has.
 
-    ``external`` arrays are somebody else's (the input, parameters): they and their views cost
-    nothing. Kinds are names, as "tape", "checkpoint", "gradients", "workspace"; a block is of its
-    first holder's kind.
+    ``external`` arrays belong to others (the input, parameters): they and their views cost nothing.
+    Kinds are names, as "tape", "checkpoint", "gradients", "workspace"; a block has its first
+    holder's kind.
     """
 
     def __init__(self, external: Iterable[Array] = ()) -> None:
@@ -55,7 +55,7 @@ class Ledger:
         self._note_peak()
 
     def release(self, tree: Any) -> None:
-        """Take back one ``hold`` of the same tree."""
+        """Undo one ``hold`` of the same tree."""
         for array in arrays_in(tree):
             owner = _owner(array)
             key = id(owner)
@@ -68,13 +68,13 @@ class Ledger:
                 del self._held[key]
 
     def reserve(self, kind: str, nbytes: int, brief: int = 0) -> Reserved:
-        """Count bytes that are needed while something runs, by declaration; this number of them is
-        ``brief``.
+        """Count declared bytes that are needed while something runs; ``brief`` of them are
+        temporary.
         """
         return Reserved(self, kind, nbytes, brief)
 
     def count(self, kind: str, nbytes: int) -> None:
-        """Count a number of bytes more, or fewer."""
+        """Add a number of bytes, which may be negative."""
         self._add(kind, nbytes)
         self._note_peak()
 
@@ -108,7 +108,7 @@ class Reserved:
 
 
 def arrays_in(tree: Any) -> list[Array]:
-    """Every array in a nest of tuples, lists and dicts."""
+    """Every array in nested tuples, lists and dicts."""
     if isinstance(tree, np.ndarray):
         return [tree]
     if isinstance(tree, dict):
@@ -125,7 +125,7 @@ def arrays_in(tree: Any) -> list[Array]:
 
 
 def alone(array: Array) -> bool:
-    """Whether nothing else lies in an array's memory."""
+    """True if an array is the only user of its memory."""
     return _owner(array).nbytes == array.nbytes
 
 

@@ -73,7 +73,7 @@ def allocated(used: Used) -> Iterator[None]:
         while fault is None:
             try:
                 fault = _note_allocated(used, block)
-            except KeyboardInterrupt as error:  # which may come within, twice too: tracing must not go on
+            except KeyboardInterrupt as error:  # it may come in between, even twice: tracing must end
                 stopped = error
         if stopped is not None:
             raise stopped
@@ -147,8 +147,8 @@ def _noted(block: _Block) -> int:
 
 
 def _children() -> tuple[int, frozenset[str]]:
-    """What changes when a child process has ended, and those that run, as far as the
-    system tells.
+    """What changes when a child process ends, and those that run, as far as the system
+    reports it.
     """
     ended = 0 if resource is None else resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
     running: set[str] = set()
@@ -165,39 +165,37 @@ class _Block:
         self.begin(0, False)
 
     def begin(self, before: int | None, from_here: bool) -> None:
-        """Enter it.
+        """Begin the block.
 
         Args:
-            before: None where it is not known. from_here: whether the peak has been set back to
-                what is held.
+            before: the peak before, None if unknown.
+            from_here: True if the peak has been reset to what is held.
         """
         self.before = self.highest = before or 0
         self.known, self.from_here = before is not None, from_here
         self._mark = bytearray(1)
 
     def is_traced(self) -> bool:
-        """True if tracemalloc still knows of what was allocated when the block was entered."""
+        """True if tracemalloc still knows what was allocated when the block was entered."""
         return tracemalloc.get_object_traceback(self._mark) is not None
 
 
 class _Gauge(ABC):
-    """A peak of which there is only one in a process, for several blocks at once, nested or side by
-    side.
-    """
+    """A peak of which a process has only one, shared by several blocks, nested or concurrent."""
 
     def __init__(self) -> None:
         self.open: list[_Block] = []
 
     @abstractmethod
     def peak(self) -> int | None:
-        """The highest count since the last ``reset``; None where the system does not tell."""
+        """The highest count since the last ``reset``; None if the system does not report it."""
 
     @abstractmethod
     def reset(self) -> bool:
-        """Set the peak back to what is held now; whether that could be done."""
+        """Set the peak back to what is held now; returns True if that was possible."""
 
     def enter(self, block: _Block) -> None:
-        """Begin a block; ``leave`` must follow, after an interrupt too."""
+        """Begin a block; ``leave`` must follow, after an interrupt as well."""
         self._note()  # the blocks around this one must not lose what they have seen
         from_here = self.reset()
         block.begin(self.peak(), from_here)
@@ -217,7 +215,7 @@ class _Gauge(ABC):
 
 
 class _Traced(_Gauge):
-    """tracemalloc's peak. Tracing goes on from the first block to the end of the last, unless
+    """tracemalloc's peak. Tracing continues from the first block to the end of the last, unless
     others began it.
     """
 
@@ -246,7 +244,7 @@ class _Traced(_Gauge):
         return rise
 
     def _give_back(self) -> None:
-        """Raise the peak to where others had it: bytes that are asked for and not touched take no
+        """Raise the peak to where others had it: bytes that are allocated and not touched take no
         memory.
         """
         present, peak = tracemalloc.get_traced_memory()

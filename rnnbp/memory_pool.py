@@ -20,9 +20,9 @@ from rnnbp.numerics import Array, Shape, address
 from rnnbp.support.prepared import Prepared
 
 LARGER = 4
-"""This many times larger than a brief array a block for it may be."""
+"""The block of a brief array may be this many times larger than the array."""
 LEAST = 2**15
-"""Bytes below which an array has memory of its own."""
+"""Bytes below which an array is allocated outside of the pool."""
 LINE = 64
 """Bytes of a cache line, on which every block begins."""
 
@@ -50,8 +50,9 @@ class Reuse:
         self._free: defaultdict[int, list[memoryview]] = defaultdict(list)
         self._lent: dict[int, _Lent] = {}
         self._ended: list[_Lent] = []
-        """Those whose arrays are no more, put there by C: in a callback in Python an interrupt
-        would be lost."""
+        """Blocks whose arrays have been freed, appended by C code: in a callback in Python an
+        interrupt would be lost.
+        """
         self._brief = self._waiting = 0
         self.later = 0
         """Bytes of the kit that the ledger will count only later in the run."""
@@ -75,7 +76,9 @@ class Reuse:
             return np.empty(shape, dtype)
         self._collect()
         block = self._block(nbytes, brief)
-        array = np.frombuffer(block, dtype, math.prod(shape))  # its base is no array, so that views have it for theirs
+        array = np.frombuffer(
+            block, dtype, math.prod(shape)
+        )  # its base is not an array, so that it is the base of its views
         self._brief += brief * (block.nbytes + LINE)
         lent = _Lent(array, self._ended.append)
         lent.block, lent.brief = block, brief
@@ -83,7 +86,7 @@ class Reuse:
         return array.reshape(shape)
 
     def _collect(self) -> None:
-        """Free the blocks whose arrays are no more."""
+        """Free the blocks whose arrays have been freed."""
         while self._ended:
             lent = self._lent.pop(id(self._ended.pop()))
             nbytes = lent.block.nbytes

@@ -55,7 +55,7 @@ and 1, which ``Dense(n, m, bias=False)`` takes where ``Embedding(n, m)`` takes t
 >>> rb.predict(model, both)[0].shape  # 5 logits and a number, which a loss of one's own takes apart
 (9, 2, 6)
 
-A layer of one's own, a quotient::
+A layer of your own, a quotient::
 
 >>> class Divide(rb.Layer):
 ...     def forward(self, a, b, **context):

@@ -1,4 +1,4 @@
-"""Array types, the errors of shapes and dtypes, and the numerics that several parts share."""
+"""Array types, the errors of shapes and dtypes, and shared numerical functions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ShapeError(ValueError):
 
 
 class NonFiniteError(ValueError):
-    """NaN, infinity, or a number beyond the dtype in data, where it would be looked at."""
+    """NaN, infinity, or a number beyond the dtype, in data that count."""
 
 
 class DtypeError(TypeError):
@@ -39,9 +39,9 @@ class DtypeError(TypeError):
 
 
 class StorageError(ValueError):
-    """A file that cannot be written, or that is not what was written.
+    """A file that cannot be written, or that is not as it was written.
 
-    Characters of a message that a terminal would obey are escaped: names in it may come from a
+    Characters of a message that would control a terminal are escaped: names in it may come from a
     file.
     """
 
@@ -65,14 +65,14 @@ def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 
 def positive_int(name: str, value: object) -> int:
-    """``value`` as an int ≥ 1. Raises TypeError for another type, ValueError for a size
+    """``value`` as an int ≥ 1. Raises TypeError for other types, ValueError for a size
     below one.
     """
     return whole_number(name, value, least=1)
 
 
 def whole_number(name: str, value: object, *, least: int) -> int:
-    """``value`` as an int ≥ ``least``. Raises TypeError for another type, ValueError below it."""
+    """``value`` as an int ≥ ``least``. Raises TypeError for other types, ValueError below it."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be an integer, found {shown(value)}; give a whole number from {least}")
     if value < least:
@@ -92,7 +92,7 @@ def real_number(
     """``value`` as a finite float, at least ``least``, above ``above``, below ``below``; ``cure``
     ends the sentence.
 
-    Raises TypeError for what is no real number, ValueError for one out of range, NaN or infinite.
+    Raises TypeError unless it is a real number, ValueError for one out of range, NaN or infinite.
     """
     number = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
     low = f"[{least}" if least > above else f"({above}"
@@ -153,7 +153,9 @@ def shown(value: object) -> str:
 
 
 def escaped(text: str, most: int | None = None) -> str:
-    """``text`` with escapes for what a terminal obeys or hides, cut after ``most`` characters."""
+    """``text`` with escapes for characters that control a terminal or are invisible, cut after
+    ``most`` characters.
+    """
     kept = text if most is None or len(text) <= most else f"{text[:most]}…"
     return kept if kept.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in kept)
 
@@ -216,22 +218,24 @@ def _is_finite(x: Array) -> bool:
 
 
 def lies(array: Array) -> bool:
-    """Whether an array lies in memory as machine code reads it: in C order, and aligned."""
+    """True if an array has the layout that machine code reads: C order, aligned."""
     flags = array.flags
     return flags.c_contiguous and flags.aligned
 
 
 def distinct(array: Array) -> Array:
-    """A view of an array with one of what a stride of 0 repeats, as broadcasting does: the same
-    values, at once."""
+    """A view of an array in which axes of stride 0, as from broadcasting, have size 1: each value
+    once.
+    """
     if 0 not in array.strides:
         return array
     return array[tuple([slice(1) if stride == 0 else slice(None) for stride in array.strides])]
 
 
 def readable(array: Array, dtype: np.dtype[Any]) -> Array:
-    """``array`` as machine code reads it: a plain array, in C order, aligned; a copy only where it
-    is not so."""
+    """``array`` in the layout that machine code reads: C order, aligned; a copy only if it is not
+    so.
+    """
     found = np.ascontiguousarray(array, dtype)
     return found if found.flags.aligned else found.copy()
 
@@ -245,16 +249,16 @@ _pointer = ctypes.c_void_p.from_address
 
 
 def address(array: Array | None) -> int:
-    """Where an array begins; 0 for none."""
+    """The address of an array's first byte; 0 for None."""
     return 0 if array is None else _pointer(id(array) + _HEAD).value or 0
 
 
 def fix_sizes(arrays: Sequence[Array]) -> list[weakref.ref[Array]]:
-    """Weak references, as long as which live NumPy resizes none of these arrays.
+    """Weak references that prevent NumPy from resizing these arrays while they live.
 
-    So no thread can take memory away that another reads, not even by ``resize`` with
+    So no thread can free memory that a different one reads, not even by ``resize`` with
     ``refcheck=False``. A view has no memory of its own, and cannot be resized: the array that it is
-    a view of is held in its place.
+    a view of is held instead.
     """
     found = []
     for array in arrays:
@@ -265,7 +269,7 @@ def fix_sizes(arrays: Sequence[Array]) -> list[weakref.ref[Array]]:
 
 
 def sigmoid(x: Array) -> Array:
-    """σ(x) = 1 / (1 + e⁻ˣ): to the last place at both ends, and analytic for complex x."""
+    """σ(x) = 1 / (1 + e⁻ˣ): accurate to the last digit at both ends, and analytic for complex x."""
     if x.dtype.kind == "c":
         above = positive(x)
         small = np.exp(np.where(above, -x, x))
@@ -282,25 +286,26 @@ def _real_sigmoid(x: Array) -> Array:
 
 
 def reused(x: Array, *others: Array) -> Array | None:
-    """``x`` as the ``out`` of a ufunc of ``x`` and ``others``, None where that would change the
+    """``x`` as the ``out`` of a ufunc of ``x`` and ``others``; None if that would change the
     result's dtype.
 
-    So what layers take in temporary arrays is the same for all sizes: NumPy itself reuses those
-    above 256 KiB alone.
+    So layers need the same number of temporary arrays at all sizes: NumPy itself reuses only those
+    above 256 KiB.
     """
     floats = isinstance(x, np.ndarray) and x.dtype.kind in "fc"
     return x if floats and x.dtype == np.result_type(x, *others) else None
 
 
 def at_most_zero(x: Array) -> Array:
-    """Where the real part is zero or below; NaN is not, so that it passes through what is cut off
-    there."""
+    """True where the real part is at most zero; False for NaN, so that it propagates through a
+    cut-off.
+    """
     below: Array = x.real <= 0
     return below
 
 
 def positive(x: Array) -> Array:
-    """Where the real part is above zero: the branch that a complex step must not change."""
+    """True where the real part is above zero: the branch that a complex step must not change."""
     above: Array = x.real > 0
     return above
 
@@ -311,7 +316,7 @@ by."""
 
 
 def flush(x: Array) -> None:
-    """Put 0 in place of subnormal numbers, with which many processors take ten times as long."""
+    """Replace subnormal numbers, with which many processors take ten times as long, by 0."""
     flat, tiny = x.reshape(-1), np.finfo(x.dtype).tiny
     for start in range(0, flat.size, TOGETHER):
         part = flat[start : start + TOGETHER]

@@ -1,4 +1,6 @@
-"""What to do instead of giving an argument of another library, or of what is not there yet."""
+"""What to do instead of passing an argument of a different library, or of a feature that does not
+exist yet.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Internal: the doors by which arrays, mapped files and functions of the user come in."""
+"""Internal: checks of arrays, mapped files and functions that users pass."""

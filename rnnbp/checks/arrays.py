@@ -1,5 +1,6 @@
-"""The one way in for arrays that a user gives: what cannot be meant is refused here, with the
-cure."""
+"""The one entry for arrays that a user passes: those that make no sense are refused, with
+the cure.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +15,12 @@ from rnnbp.numerics import Array, DtypeError, ShapeError, shown
 REAL = "biuf"
 """Kinds of dtype that are real numbers: bool, signed, unsigned, floats."""
 DEEPEST = 64
-"""Axes that NumPy can have: lists that are nested deeper are no array."""
+"""Axes that NumPy can have: lists that are nested deeper are not arrays."""
 
 
 @runtime_checkable
 class Sliceable(Protocol):
-    """What h5py's, zarr's and NumPy's own arrays have in common: slices are read when they are
-    asked for."""
+    """The interface that arrays of h5py, zarr and NumPy share: slices are read on access."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -32,19 +32,18 @@ class Sliceable(Protocol):
 
 
 def as_array(name: str, given: object, *, kinds: str = REAL, axes: str = "") -> Array:
-    """``given`` as a plain array; no copy of one that is so already.
+    """``given`` as a plain array, without a copy if it is one already.
 
-    Lists, tuples, buffers, and what has ``__array__`` are taken: pandas' numeric frames, tensors in
-    CPU memory.
+    Lists, tuples, buffers, and objects with ``__array__`` are accepted: pandas' numeric frames,
+    tensors in CPU memory.
 
     Args:
-        name: of the argument, as the error's first words.
+        name: of the argument, the first words of errors.
         kinds: of the dtypes that are allowed, as ``np.dtype.kind``.
-        axes: what its axes are, as "(T, B, ...)", for one that must have an axis; "" where 0-d will
-            do.
+        axes: its axes, as "(T, B, ...)", for one that must have an axis; "" if it may be 0-d.
 
-    Raises ShapeError for ragged lists and missing axes, DtypeError for what is no array of numbers,
-    a masked array or a sparse matrix.
+    Raises ShapeError for ragged lists and missing axes, DtypeError for anything but an array of
+    numbers, a masked array or a sparse matrix.
     """
     array = plain(name, given)
     if array.dtype.kind not in kinds:
@@ -57,11 +56,10 @@ def as_array(name: str, given: object, *, kinds: str = REAL, axes: str = "") -> 
 
 
 def plain(name: str, given: object, owner: object = None) -> Array:
-    """``as_array`` for any dtype and any number of axes: the caller looks at those.
+    """``as_array`` for any dtype and any number of axes, which the caller checks.
 
     Args:
-        owner: a loss or layer that errors name; its repr is not made on the way of an array that is
-            right.
+        owner: a loss or layer that errors name; its repr is computed only for an error.
 
     Raises StorageError for an array of a mapped file that was cut short: reading it would end the
     process.
@@ -76,7 +74,7 @@ def plain(name: str, given: object, owner: object = None) -> Array:
 def as_read(name: str, found: object) -> Array:
     """A slice that was read from a file, as a plain array. Raises as ``as_array`` does."""
     if isinstance(found, np.ma.MaskedArray) and not np.ma.is_masked(found):
-        found = found.data  # netCDF4 returns such for all that it reads
+        found = found.data  # netCDF4 returns these for everything
     return plain(name, found)
 
 
@@ -89,7 +87,7 @@ def sliceable(given: object) -> TypeGuard[Sliceable]:
         return False
     try:
         return len(given.shape) > 0 and isinstance(np.dtype(given.dtype), np.dtype)
-    except (TypeError, AttributeError):  # a dtype of another library's own
+    except (TypeError, AttributeError):  # a dtype of a different library
         return False
 
 
@@ -142,12 +140,12 @@ def _sparse(given: object) -> bool:
 
 
 def _labelled(given: object) -> bool:
-    """True for pandas' Series and frames: brackets look for labels in them, not for places."""
+    """True for pandas' Series and frames: indexing them looks up labels, not positions."""
     return hasattr(given, "iloc")
 
 
 def _found(given: object, array: Array) -> str:
-    """What was given, in a few words."""
+    """The argument that was passed, in a few words."""
     if isinstance(given, np.ndarray):
         return f"an array of dtype {array.dtype} and shape {array.shape} is no array of numbers here"
     return f"{shown(given)} is no array of numbers"

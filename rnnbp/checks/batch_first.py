@@ -1,8 +1,8 @@
-"""Remembers arrays that are batch-first, to warn where one is used as if it were time-first.
+"""Remembers arrays that are batch-first, to warn if one is used as if it were time-first.
 
 Only the memory of an array tells its axes: a view of it with both axes in the same order is
-batch-first too, and so is the array that it is a part of; one with swapped axes is not, and of copies
-nothing is known. So there are no false alarms.
+batch-first too, and so is the array that it is a part of; one with swapped axes is not, and nothing
+is known about copies. So there are no false alarms.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rnnbp.numerics import Array, address
 from rnnbp.support.callers import outside
 
 LARGEST = 256
-"""Steps of a mask that is looked at, in some 50 microseconds."""
+"""Steps of a mask that is checked, in some 50 microseconds."""
 MOST = 16
 """Arrays that are remembered, the latest: each costs a tenth of a microsecond at every look."""
 _known: list[tuple[int, int, ReferenceType[Array]]] = []
@@ -24,7 +24,9 @@ _known: list[tuple[int, int, ReferenceType[Array]]] = []
 
 
 def remember(array: Array) -> None:
-    """Take note that axis 0 of an array, and of what it is a part of, is the batch, and axis 1 time."""
+    """Note that axis 0 of an array, and of the array that it is a part of, is the batch, and axis 1
+    time.
+    """
     whole = _whole(array)
     if whole.ndim >= 2 and min(whole.strides) > 0 and whole.strides[0] != whole.strides[1]:
         start = address(whole)
@@ -33,7 +35,7 @@ def remember(array: Array) -> None:
 
 
 def _whole(array: Array) -> Array:
-    """The array that this one is a part of, as X of X[:800]; itself where the axes are not the same."""
+    """The array that this one is a part of, as X for X[:800]; itself if the axes differ."""
     base = array
     while isinstance(base.base, np.ndarray):
         base = base.base
@@ -45,7 +47,7 @@ def _whole(array: Array) -> Array:
 
 
 def warn_if_known(name: str, array: object) -> None:
-    """Warn if an argument that is to be (T, B, ...) is one of those arrays, or a part of one."""
+    """Warn if an argument that should be (T, B, ...) is one of those arrays, or a part of one."""
     if isinstance(array, np.ndarray) and is_known(array):
         warnings.warn(
             f"{name} has shape {array.shape} and lies in an array that Sequences takes as batch-first; "
@@ -56,7 +58,7 @@ def warn_if_known(name: str, array: object) -> None:
 
 
 def is_known(array: Array) -> bool:
-    """Whether it is one of those arrays, or a part of one."""
+    """True if it is one of those arrays, or a part of one."""
     if not _known:
         return False
     place = address(array)

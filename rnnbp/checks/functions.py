@@ -1,4 +1,6 @@
-"""Functions of the user's: what an error out of one is told, as it names neither the argument nor the call."""
+"""Functions of the user's: the note on their exceptions, which name neither the argument nor the
+call.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,13 @@ def name_of(function: object) -> str:
 
 
 def note_call(error: Exception, what: str, function: object, given: str, returns: str) -> None:
-    """Add to an error out of ``function`` which argument that is, ``what``, how it was called, and what it is to
-    return."""
+    """Add a note to an exception out of the user's function.
+
+    Args:
+        error: the exception.
+        what: the argument that the function is.
+        function: the function.
+        given: how it was called.
+        returns: what it should return.
+    """
     error.add_note(f"in {what}, the function {name_of(function)}, {CALLED_AS}{given}); it is to return {returns}")

@@ -1,5 +1,6 @@
-"""Files that are mapped into memory: one that is cut short ends the process that reads what is
-gone."""
+"""Files that are mapped into memory: reading past the end of one that was cut short ends the
+process.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ class MappedFile:
     end: int
 
     def check(self) -> None:
-        """Raise StorageError where the file is shorter now than what was mapped of it."""
+        """Raise StorageError if the file is shorter now than its mapped part."""
         size = self.memory.size()
         if size < self.end:
             raise StorageError(
@@ -30,8 +31,7 @@ class MappedFile:
 
 
 def mapped_file(array: object) -> MappedFile | None:
-    """The file that an array is mapped from, however many views are between; None for other
-    memory."""
+    """The file that an array is mapped from, through any number of views; None for other memory."""
     owner, offset, name = array, 0, "a file"
     while isinstance(owner, np.ndarray):
         if isinstance(owner, np.memmap) and owner.filename is not None:
@@ -47,7 +47,7 @@ def mapped_file(array: object) -> MappedFile | None:
 
 
 def check_there(*arrays: object) -> None:
-    """Raise StorageError where one of them is mapped from a file that was cut short since."""
+    """Raise StorageError if one of them is mapped from a file that was cut short since."""
     for array in arrays:
         if not isinstance(array, np.ndarray) or (base := array.base) is None:
             continue
@@ -58,6 +58,6 @@ def check_there(*arrays: object) -> None:
 
 
 def _below(array: Array) -> object:
-    """What the memory of an array is of."""
+    """The owner of an array's memory."""
     base = array.base
     return base.obj if isinstance(base, memoryview) else base

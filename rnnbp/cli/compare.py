@@ -1,4 +1,4 @@
-"""``rnnbp compare``: every schedule under several budgets, forecast and measured, as files."""
+"""``rnnbp compare``: every schedule under several budgets, predicted and measured, as files."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def add_options(parser: Parser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare, write, report. Raises CommandError or StorageError for what cannot be."""
+    """Compare, write, report. Raises CommandError or StorageError for impossible options."""
     problem = problem_of(options)
     problem.check()  # before a folder is made
     with _folder(options.out) as folder:
@@ -95,7 +95,9 @@ def _compare(problem: Problem | OwnProblem, options: argparse.Namespace) -> Comp
 
 @contextmanager
 def _folder(out: Path | None) -> Iterator[Path]:
-    """An empty folder that can be written to; one that was made is removed again where nothing comes to be in it."""
+    """An empty, writable folder; a folder that was created is removed again if nothing is written
+    to it.
+    """
     made = out is None or not out.exists()
     folder = free_folder(NAME) if out is None else empty_folder(out)
     try:

@@ -15,27 +15,27 @@ MARKS = (
 )
 CURE = "convert it, as with iconv -t utf-8, or name its encoding, as --encoding cp1252"
 LOOKED_AT, MANY = 2**16, 5
-"""Bytes at the beginning that are looked at; one zero in MANY of them or more is no text in
+"""Bytes at the beginning that are checked; one zero in MANY of them or more is no text in
 UTF-8."""
 
 
 def known(name: str) -> str:
-    """``name`` itself, if Python has such an encoding of texts. Raises ValueError for another."""
+    """``name`` itself, if Python has such a text encoding. Raises ValueError otherwise."""
     try:
         "a".encode(name)
-    except (LookupError, ValueError):  # as base64, which is none of texts; a NUL in it
+    except (LookupError, ValueError):  # as base64, which does not encode text; a NUL in it
         raise ValueError(f"must be an encoding of texts, as latin-1 or cp1252, found {name!r}") from None
     return name
 
 
 def decoded(data: bytes, place: str, encoding: str | None = None) -> str:
-    """The characters of a text, without a byte order mark; ends of lines as they are.
+    """The characters of a text, without a byte order mark; line endings are unchanged.
 
     Args:
-        encoding: by default what a byte order mark says, or UTF-8.
+        encoding: by default that of the byte order mark, or UTF-8.
 
-    Raises CommandError for bytes that are not of that encoding, or are of UTF-16 or UTF-32 without
-    a mark.
+    Raises CommandError for bytes that are not in that encoding, or are UTF-16 or UTF-32 without a
+    mark.
     """
     if encoding is not None:
         return _as_named(data, place, encoding)
@@ -51,7 +51,7 @@ def decoded(data: bytes, place: str, encoding: str | None = None) -> str:
 
 
 def _check_narrow(head: bytes, place: str) -> None:
-    """Raise CommandError for the beginning of a text that seems to be UTF-16 or UTF-32."""
+    """Raise CommandError for text whose beginning looks like UTF-16 or UTF-32."""
     if (zeros := head.count(0)) * MANY <= len(head):
         return
     wide = "utf-32" if zeros * 2 > len(head) + 1 else "utf-16"
@@ -66,7 +66,7 @@ def _as_named(data: bytes, place: str, encoding: str) -> str:
     cure = "name the encoding that it has"
     try:
         characters = data.decode(encoding)
-        characters.encode()  # half a pair of surrogates is no character
+        characters.encode()  # half a surrogate pair is not a character
     except UnicodeDecodeError as error:
         what = f"byte {error.start} is 0x{data[error.start]:02x}" if error.start < len(data) else error.reason
         raise CommandError(f"{place} is not {encoding}: {what}; {cure}") from None

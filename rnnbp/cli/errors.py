@@ -1,4 +1,4 @@
-"""What a command tells its user instead of a traceback."""
+"""The errors that a command prints in one line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rnnbp.numerics import escaped
 
 
 class CommandError(Exception):
-    """Input that a command cannot use; its message is one line that names the place, the finding,
-    the cure.
+    """Input that a command cannot use; the message is one line with the place, what was found, the
+    cure.
 
-    Characters of it that a terminal would obey are escaped: names in it may come from a file.
+    Characters that would control a terminal are escaped: names in it may come from a file.
     """
 
     def __init__(self, message: str) -> None:
@@ -24,5 +24,5 @@ STOPPED = 128
 
 
 def discard_output() -> None:
-    """Send what is still written to stdout nowhere: its reader, as ``head``, has had enough."""
+    """Discard what is still written to stdout: its reader, as ``head``, has closed it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

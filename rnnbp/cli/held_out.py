@@ -1,4 +1,4 @@
-"""How well the held-out text is predicted: by a model, and by n-grams of what it was trained on."""
+"""How well the held-out text is predicted: by the model, and by n-grams of the training text."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ LEAD = 64
 class HeldOut:
     """The held-out bytes as one batch, each to be predicted once from those before it.
 
-    The text is cut in lanes that are read side by side. Each lane first reads the ``LEAD`` bytes in front of
-    it, of the training text for the first, so that none starts blind; their predictions have weight 0.
+    The text is cut in lanes that are read side by side. Each lane first reads the ``LEAD`` bytes in
+    front of it, of the training text for the first, so that none starts blind; their predictions
+    have weight 0.
     """
 
     batches_per_epoch = 1
@@ -45,12 +46,14 @@ class HeldOut:
         self.fingerprint = hashlib.sha256(text.tobytes()).hexdigest()
 
     def batch(self, epoch: int, index: int) -> Batch:
-        """x and target (LEAD + length, lanes) of bytes, and the mask of the predictions that count."""
+        """x and target (LEAD + length, lanes) of bytes, and the mask of the predictions
+        that count.
+        """
         return self._batch
 
 
 def bits_per_character(nats_per_byte: float, part: Part) -> float:
-    """A mean loss over the bytes of a text as bits for each of its characters, which are one byte or more."""
+    """A mean loss per byte of a text as bits per character, each of which is one or more bytes."""
     return nats_per_byte * part.data.size / math.log(2) / part.characters
 
 

@@ -1,4 +1,6 @@
-"""Objects of the user's own, named on a command line as ``module:name`` or ``path/file.py:name``."""
+"""Objects of the user's own, named on a command line as ``module:name`` or
+``path/file.py:name``.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,10 @@ NOTE = "in the code that was named by"
 
 
 def imported(option: str, text: str) -> object:
-    """What ``text`` names; the current folder is searched first, as by ``python -m``.
+    """The object that ``text`` names; the current folder is searched first, as by ``python -m``.
 
-    Raises CommandError where the module or the name is missing. An exception of the module's own passes, with a note.
+    Raises CommandError if the module or the name is missing. An exception of the module itself
+    propagates, with a note.
     """
     place, colon, name = text.rpartition(":")
     if not colon or not place or not name or os.sep in name:
@@ -33,7 +36,9 @@ def imported(option: str, text: str) -> object:
 
 
 def built(option: str, text: str, found: object) -> object:
-    """``found``, or what it returns if it is a function without arguments. Its exceptions pass, with a note."""
+    """``found``, or its result if it is a function without arguments. Its exceptions propagate,
+    with a note.
+    """
     if not (inspect.isroutine(found) or isinstance(found, type)):
         return found
     with of_user(option, text):
@@ -41,7 +46,7 @@ def built(option: str, text: str, found: object) -> object:
 
 
 def needed_arguments(found: object) -> list[str]:
-    """The arguments that must be given to a function, or to build a class; none for what is neither."""
+    """The required arguments of a function or class; empty for anything else."""
     if not (inspect.isroutine(found) or isinstance(found, type)):
         return []
     try:
@@ -54,28 +59,29 @@ def needed_arguments(found: object) -> list[str]:
 
 @contextmanager
 def of_user(option: str, text: str) -> Iterator[None]:
-    """Run code of the user's: what it prints goes to stderr, and exceptions have a note that says whose they are.
+    """Run the user's code: its prints go to stderr, and its exceptions get a note that says whose
+    they are.
 
-    A CommandError passes as it is.
+    A CommandError propagates unchanged.
     """
     try:
         with redirect_stdout(sys.stderr):
             yield
     except CommandError:
         raise
-    except Exception as error:  # whatever the user's module raises: it gets a note, and goes on
+    except Exception as error:  # whatever the user's module raises: it gets a note, and propagates
         if not is_of_user(error):
             error.add_note(f"{NOTE} {option} {text}")
         raise
 
 
 def is_of_user(error: BaseException) -> bool:
-    """Whether an exception came out of code that an option named."""
+    """True if an exception came out of code that an option named."""
     return any(note.startswith(NOTE) for note in getattr(error, "__notes__", ()))
 
 
 def is_of_library(error: BaseException) -> bool:
-    """Whether this library raised it."""
+    """True if this library raised it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -38,11 +38,13 @@ def _add(commands: Any, name: str, summary: str, module: Any, add_options: Calla
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command line; gives the exit status.
+    """Run a command line.
 
-    0: done. 1: its input could not be used, said in one line on stderr. 130, 143, 129: stopped by
-    Ctrl-C, SIGTERM, SIGHUP.
-    SystemExit 2: the command line was wrong.
+    Returns:
+        The exit status. 0: done. 1: unusable input, described in one line on stderr. 130, 143, 129:
+        stopped by Ctrl-C, SIGTERM, SIGHUP.
+
+    Raises SystemExit(2) for a wrong command line.
     """
     if sys.stdout is None or sys.stderr is None:  # closed by the shell, as with >&-
         nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # as long as the process
@@ -57,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        usual()  # what the environment says is looked at before anything is done
+        usual()  # what the environment says is checked before anything is done
         status: int = options.run(options)
         sys.stdout.flush()
         return status

@@ -42,9 +42,9 @@ def recurrent(cell: str, n_in: int, units: int, rng: np.random.Generator) -> Rec
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a character model is made of; saved with its weights, so that they can be used again.
+    """The sizes of a character model; saved with its weights, so that they can be loaded again.
 
-    Raises ValueError or TypeError for a size or a cell that cannot be.
+    Raises ValueError or TypeError for an impossible size or cell.
     """
 
     kind: ClassVar[str] = "rnnbp character model"
@@ -65,7 +65,7 @@ class Architecture:
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Self:
-        """What ``to_dict`` gave. Raises ValueError or TypeError for anything else."""
+        """The inverse of ``to_dict``. Raises ValueError or TypeError for anything else."""
         if found.get("kind") != cls.kind:
             raise ValueError(f"expected the weights of a {cls.kind}, found kind {shown(found.get('kind'))}")
         for name in found.keys() - {"kind", *(field.name for field in fields(cls))}:
@@ -73,11 +73,11 @@ class Architecture:
         return cls(**{name: value for name, value in found.items() if name != "kind"})
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """All fields, for JSON."""
         return {"kind": self.kind, **asdict(self)}
 
     def shapes(self) -> dict[str, Shape]:
-        """Those of the parameters of ``build``, by name; nothing is built."""
+        """The shapes of the parameters of ``build``, by name; nothing is built."""
         gates, step = GATES[self.cell] * self.units, 2 if self.dropout else 1
         found: dict[str, Shape] = {"0.weight": (SYMBOLS, self.embedding)}
         for k in range(self.layers):
@@ -110,7 +110,9 @@ class Architecture:
 class Sampler:
     """Draws bytes from a model's distribution of the next one.
 
-    temperature: divides the logits; 0 takes the likeliest byte. top_k: draw from the k likeliest alone.
+    Attributes:
+        temperature: divides the logits; 0 selects the most likely byte.
+        top_k: draw from the k most likely alone.
     """
 
     model: Sequential
@@ -125,8 +127,8 @@ class Sampler:
     def text(self, prompt: bytes, length: int) -> str:
         """``prompt`` and ``length`` characters that follow it.
 
-        A byte that cannot stand where it is in UTF-8 is drawn anew, so that all of them are whole.
-        Without a prompt it starts where a line does.
+        A byte that is not valid in UTF-8 at its place is drawn again, so that all characters are
+        whole. Without a prompt the text starts as a line does.
         """
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         found = decoder.decode(prompt)
@@ -136,7 +138,7 @@ class Sampler:
         return found
 
     def _bytes(self, prompt: bytes, allowed: Callable[[], Array] | None = None) -> Iterator[int]:
-        """Bytes that follow; ``allowed`` says which ones may come next, (256,) bools."""
+        """Bytes that follow; ``allowed`` returns which ones may come next, (256,) bools."""
         rng = generator(self.seed)
         given, state = np.frombuffer(prompt, np.uint8), None
         while True:
@@ -164,8 +166,7 @@ SECOND = {0xE0: (0xA0, 0xBF), 0xED: (0x80, 0x9F), 0xF0: (0x90, 0xBF), 0xF4: (0x8
 
 
 def utf8_next(begun: bytes) -> Array:
-    """Which bytes may follow those of a character that has begun, b"" where none has: (256,)
-    bools."""
+    """Which bytes may follow the beginning of a character, b"" for none: (256,) bools."""
     possible = np.zeros(256, np.bool_)
     if not begun:
         possible[:0x80] = possible[0xC2:0xF5] = True
@@ -176,12 +177,14 @@ def utf8_next(begun: bytes) -> Array:
 
 
 def model_file(path: Path) -> Path:
-    """The weights that a run's folder, or the path of a file, means."""
+    """The file of weights of a run's folder, or the path itself."""
     return path / MODEL_NAME if path.is_dir() else path
 
 
 def load_model(path: Path) -> Sequential:
-    """The model of a run's folder or of a file. Raises CommandError, StorageError where it cannot be had."""
+    """The model of a run's folder or of a file. Raises CommandError or StorageError if it cannot be
+    loaded.
+    """
     file = model_file(path)
     if path.is_dir() and not file.exists():
         raise CommandError(f"{path} has no {MODEL_NAME}; name a folder that rnnbp train has finished or stopped in")
@@ -199,7 +202,7 @@ def load_model(path: Path) -> Sequential:
 
 
 def _described(metadata: Mapping[str, JSON]) -> Mapping[str, JSON]:
-    """What a file's metadata say of the architecture; nothing where they are others."""
+    """The architecture in a file's metadata; empty if they are not a character model's."""
     description = metadata.get("description")
     found = description.get("architecture") if isinstance(description, dict) else None
     return found if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""What a model must beat: n-gram models of bytes, with Witten–Bell smoothing."""
+"""The baselines: n-gram models of bytes, with Witten–Bell smoothing."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class NGrams:
 
         p(s | h) = (N(hs) + D(h) p(s | h′)) / (N(h) + D(h)),
 
-    where h′ is h without its first byte, and p is uniform below the empty context; an unseen context
-    leaves it to h′. Witten & Bell 1991, "The zero-frequency problem", method C, interpolated as in
-    Chen & Goodman 1998, section 2.6. Probabilities of the 256 bytes sum to 1.
+    where h′ is h without its first byte, and p is uniform below the empty context; an unseen
+    context leaves it to h′. Witten & Bell 1991, "The zero-frequency problem", method C,
+    interpolated as in Chen & Goodman 1998, section 2.6. Probabilities of the 256 bytes sum to 1.
 
     Args:
         text: (N,) bytes, as uint8.
@@ -40,7 +40,9 @@ class NGrams:
         self._tables = [_Counts(text, k) for k in range(self.order)]
 
     def __call__(self, contexts: Array, symbols: Array) -> Array:
-        """p(symbol | context): contexts (N, order − 1) of bytes, the latest last, symbols (N,) → (N,)."""
+        """p(symbol | context): contexts (N, order − 1) of bytes, the latest last, symbols (N,) →
+        (N,).
+        """
         if contexts.shape != (symbols.size, self.order - 1):
             expected = (symbols.size, self.order - 1)
             raise ShapeError(f"NGrams: contexts must have shape {expected}, found {contexts.shape}; one row a symbol")
@@ -52,7 +54,9 @@ class NGrams:
         return p
 
     def bits(self, text: Array, before: Array) -> float:
-        """−Σ log₂ p over the bytes of ``text`` (N,); ``before`` are bytes in front of it, order − 1 or more."""
+        """−Σ log₂ p over the bytes of ``text`` (N,); ``before`` are bytes in front of it, order − 1
+        or more.
+        """
         text, before = _as_bytes("text", text), _as_bytes("before", before)
         if before.size < self.order - 1:
             raise ShapeError(f"NGrams: before must have {self.order - 1} bytes or more, found {before.size}; give more")
@@ -86,7 +90,7 @@ def _codes(windows: Array) -> Array:
 
 
 def _find(known: Array, wanted: Array) -> tuple[Array, Array]:
-    """(indices into the sorted ``known``, whether it is really there)."""
+    """(indices into the sorted ``known``, True where the value is present)."""
     at = np.minimum(np.searchsorted(known, wanted), known.size - 1)
     return at, known[at] == wanted
 

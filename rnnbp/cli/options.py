@@ -1,4 +1,6 @@
-"""How options are read and shown: values with their ranges, defaults in the help, errors in one line."""
+"""How options are parsed and shown: values with their ranges, defaults in the help, errors in one
+line.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from rnnbp.cli.encodings import known
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, and that notes in ``given`` the options that were given."""
+    """A parser whose errors are one line, and that lists in ``given`` the options that
+    were passed.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -25,7 +29,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
 
     def parse_all(self, argv: list[str] | None) -> argparse.Namespace:
-        """The options of a command line. An unknown one ends the program with the name that it resembles."""
+        """The options of a command line. An unknown one ends the program with the nearest name."""
         for word in argv or ():
             if "\0" in word:  # a shell cannot pass one, a program can
                 self.error(f"the argument {word!r} has a character NUL; leave it out")
@@ -43,7 +47,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Noted(argparse.Action):
-    """Stores a value, and notes that it was given."""
+    """Stores a value, and records that it was passed."""
 
     def __call__(
         self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
@@ -53,7 +57,7 @@ class _Noted(argparse.Action):
 
 
 class _Help(argparse.HelpFormatter):
-    """Ends the help of an option with its default, where it has one that says something."""
+    """Appends the default to the help of an option, unless it is empty."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         shown = not isinstance(action.default, bool) and action.default not in (None, argparse.SUPPRESS, "")

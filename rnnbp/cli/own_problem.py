@@ -28,7 +28,9 @@ BUILT_IN = ("cell", "layers", "units", "embedding", "outputs")
 
 @dataclass(frozen=True)
 class OwnProblem:
-    """A model that ``--model`` names, and a loss, over T = ``steps`` steps of B = ``batch`` sequences."""
+    """A model that ``--model`` names, and a loss, over T = ``steps`` steps of B = ``batch``
+    sequences.
+    """
 
     named: str
     loss_named: str | None
@@ -41,7 +43,9 @@ class OwnProblem:
 
     @classmethod
     def from_options(cls, options: argparse.Namespace) -> Self:
-        """What the options say. Raises CommandError for those of built-in models."""
+        """The problem that the options describe. Raises CommandError for options of built-in
+        models.
+        """
         if given := sorted({*BUILT_IN} & {*getattr(options, "given", ())}):
             raise CommandError(f"--{given[0]} is for built-in models; the code of --model says it")
         return cls(options.model, options.loss, options.inputs, options.steps, options.batch, options.seed)
@@ -62,7 +66,9 @@ class OwnProblem:
         return as_model(self._model)
 
     def build(self) -> Any:
-        """The model. Raises CommandError for what is none; exceptions of the user's code pass, with a note."""
+        """The model. Raises CommandError unless it is one; exceptions of the user's code propagate,
+        with a note.
+        """
         return self._model
 
     def check(self) -> None:
@@ -83,12 +89,14 @@ class OwnProblem:
 
     @property
     def _symbols(self) -> int | None:
-        """How many symbols there are, where x is symbols."""
+        """The number of symbols, if x is symbols."""
         return next((layer.n_symbols for layer in symbol_layers(self._graph)), None)
 
     @cached_property
     def loss(self) -> Any:
-        """By name, or the user's own; by default cross-entropy of symbols, mean squared error of numbers."""
+        """By name, or the user's own; by default cross-entropy of symbols, mean squared error of
+        numbers.
+        """
         name = self.loss_named or ("cross-entropy" if self._symbols else "mse")
         if name in NAMED:
             return NAMED[name]()
@@ -118,7 +126,9 @@ class OwnProblem:
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
-        """Errors of this library about the model are CommandErrors; those of the user's code pass, with a note."""
+        """Turn errors of this library about the model into CommandErrors; those of the user's code
+        propagate, with a note.
+        """
         try:
             with of_user("--model", self.named):
                 yield
@@ -132,7 +142,7 @@ class OwnProblem:
         return repr(self.loss) if isinstance(self.loss, Loss) else str(self.loss_named)
 
     def as_json(self) -> dict[str, Any]:
-        """What was asked for, and the model's repr."""
+        """The options, and the model's repr."""
         return {
             "given_as": self.named,
             "model": repr(self._model),

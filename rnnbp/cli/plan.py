@@ -1,4 +1,4 @@
-"""``rnnbp plan``: what a model takes within a budget of memory, before it is run."""
+"""``rnnbp plan``: the cost of a model within a budget of memory, before it is run."""
 
 from __future__ import annotations
 

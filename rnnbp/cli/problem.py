@@ -1,4 +1,6 @@
-"""A model and a sequence described by options: of bytes as ``rnnbp train`` has it, or of numbers."""
+"""A model and a sequence described by options: of bytes as ``rnnbp train`` has it, or of
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ LARGEST = MOST_UNITS
 
 @dataclass(frozen=True)
 class Problem:
-    """Recurrent layers and a Dense over T = ``steps`` steps of B = ``batch`` sequences; ``inputs`` None is bytes."""
+    """Recurrent layers and a Dense over T = ``steps`` steps of B = ``batch`` sequences; ``inputs``
+    None is bytes.
+    """
 
     cell: str
     layers: int
@@ -46,7 +50,9 @@ class Problem:
 
     @classmethod
     def from_options(cls, options: argparse.Namespace) -> Self:
-        """What the options say. Raises CommandError where they contradict each other."""
+        """The problem that the options describe. Raises CommandError if they contradict
+        each other.
+        """
         if options.loss is not None:
             raise CommandError("--loss goes with --model; built-in models have a loss of their own")
         if options.inputs is not None and "embedding" in getattr(options, "given", ()):
@@ -60,7 +66,7 @@ class Problem:
 
     @property
     def loss(self) -> Any:
-        """Of the outputs: cross-entropy of bytes, mean squared error of numbers."""
+        """The loss of the outputs: cross-entropy of bytes, mean squared error of numbers."""
         return CrossEntropy() if self.inputs is None else MeanSquaredError()
 
     def build(self) -> Sequential:
@@ -81,15 +87,15 @@ class Problem:
         return x, target
 
     def check(self) -> None:
-        """As an OwnProblem's: these models can be built."""
+        """As for an OwnProblem: these models can be built."""
 
     @contextmanager
     def speaking(self) -> Iterator[None]:
-        """As an OwnProblem's: here all code is the library's."""
+        """As for an OwnProblem: here all code is the library's."""
         yield
 
     def as_json(self) -> dict[str, Any]:
-        """What was asked for."""
+        """The options."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -99,13 +105,15 @@ class Problem:
 
 
 def problem_of(options: argparse.Namespace) -> Problem | OwnProblem:
-    """A built-in model, or that of ``--model``. Raises CommandError where options contradict each other."""
+    """A built-in model, or that of ``--model``. Raises CommandError where options contradict each
+    other.
+    """
     return Problem.from_options(options) if options.model is None else OwnProblem.from_options(options)
 
 
 @contextmanager
 def limited(problem: Problem | OwnProblem, n: int | None) -> Iterator[None]:
-    """This number of threads, or as many as is usual; too little memory is a CommandError."""
+    """Limit the threads to this number, or the usual one; too little memory is a CommandError."""
     try:
         with threads.limited(n):
             yield

@@ -1,4 +1,4 @@
-"""The folder of a training run: where it is, and what it was set up with."""
+"""The folder of a training run: its place, and its settings."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ RUNS = Path("runs")
 class Settings:
     """What decides the bits of a trained model: the options of ``rnnbp train``, by name.
 
-    epochs or steps is how long to train; the other is None. checkpoint is "all", "sqrt" or a number of chunks.
-    threads is None until a run begins.
+    Of ``epochs`` and ``steps``, how long to train, one is None. ``checkpoint`` is "all", "sqrt" or
+    a number of chunks. ``threads`` is None until a run begins.
     """
 
     text: str | None = None
@@ -58,7 +58,7 @@ class Settings:
 
     @property
     def architecture(self) -> Architecture:
-        """The part that makes the model."""
+        """The settings that decide the model."""
         return Architecture(self.cell, self.layers, self.units, self.embedding, self.dropout)
 
     @property
@@ -68,7 +68,9 @@ class Settings:
 
     @classmethod
     def from_options(cls, found: Mapping[str, Any]) -> Self:
-        """Those of the options that are settings; the text by its full path, the epochs unless steps are given."""
+        """The settings among the options; the text by its full path, the epochs unless steps are
+        passed.
+        """
         chosen = {field.name: found[field.name] for field in fields(cls)}
         chosen["text"] = found["text"] and str(full_path(found["text"]))
         chosen["epochs"] = found["epochs"] if found["steps"] is None else None
@@ -76,8 +78,9 @@ class Settings:
 
     @classmethod
     def from_fields(cls, found: Fields) -> Self:
-        """Those that run.json holds; what is not in it is as by default. Raises StorageError for
-        what cannot be."""
+        """The settings in run.json; missing ones have their defaults. Raises StorageError for
+        impossible ones.
+        """
         found.only(*(field.name for field in fields(cls)))
         try:
             settings = cls(**{name: _READ[name](found, name) for name in found.values})
@@ -88,7 +91,7 @@ class Settings:
 
 
 def _maybe(read: Callable[[Fields, str], Any]) -> Callable[[Fields, str], Any]:
-    """``read``, or None for what is null."""
+    """``read``, or None for null."""
     return lambda found, name: None if found.missing(name) else read(found, name)
 
 
@@ -124,7 +127,7 @@ _READ: dict[str, Callable[[Fields, str], Any]] = {
 
 @dataclass(frozen=True)
 class Run:
-    """A folder with the settings and the files of a run; ``text`` tells its text from others."""
+    """A folder with the settings and the files of a run; ``text`` identifies its text."""
 
     folder: Path
     settings: Settings
@@ -134,7 +137,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """The run in a folder. Raises CommandError where there is none that can go on."""
+        """The run in a folder. Raises CommandError if there is none that can continue."""
         file = folder / SETTINGS
         begun = (folder / SNAPSHOT).is_file()
         if not file.is_file() or (not begun and any((folder / name).exists() for name in (METRICS, MODEL))):
@@ -157,7 +160,7 @@ class Run:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a snapshot to go on from."""
+        """True if there is a snapshot to continue from."""
         return (self.folder / SNAPSHOT).is_file()
 
     @classmethod
@@ -175,12 +178,14 @@ class Run:
         return cls(folder, settings, text.to_dict(), backend)
 
     def save_settings(self) -> None:
-        """Write run.json anew, with the settings as they are now. Raises StorageError."""
+        """Write run.json with the present settings. Raises StorageError."""
         about = json.loads((self.folder / SETTINGS).read_bytes())
         write_json(self.folder / SETTINGS, about | {"settings": asdict(self.settings)})
 
     def check_backend(self) -> None:
-        """Raise CommandError where it would go on by another backend than it began with, and end with other bits."""
+        """Raise CommandError if it would continue with a different backend, and end with other
+        bits.
+        """
         present = as_backend(None).name
         if self.backend not in (None, present):
             raise CommandError(
@@ -189,7 +194,7 @@ class Run:
             )
 
     def save_result(self, result: Mapping[str, Any]) -> None:
-        """Write what the run has come to. Raises StorageError."""
+        """Write the results of the run. Raises StorageError."""
         write_json(self.folder / RESULT, result)
 
     def check_text(self, text: Text) -> None:
@@ -207,8 +212,9 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def _check_model(folder: Path, architecture: Architecture) -> None:
-    """Raise CommandError unless the snapshot has the parameters of ``architecture``, of which
-    nothing is built."""
+    """Raise CommandError unless the snapshot has the parameters of ``architecture``; nothing is
+    built.
+    """
     file = folder / SNAPSHOT
     try:
         listed, _ = read_header(file)
@@ -224,14 +230,16 @@ def cannot_resume(folder: Path, error: ValueError) -> CommandError:
 
 
 def empty_folder(folder: Path) -> Path:
-    """The folder that --out names, made if need be. Raises CommandError where it cannot be, or is not empty."""
+    """The folder of --out, created if needed. Raises CommandError if it cannot be used, or is not
+    empty.
+    """
     if any(made_folder(folder).iterdir()):
         raise CommandError(f"--out {folder} is not empty; name a new folder")
     return folder
 
 
 def made_folder(folder: Path) -> Path:
-    """The folder that --out names, made if need be. Raises CommandError where it cannot be."""
+    """The folder of --out, created if needed. Raises CommandError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -243,8 +251,8 @@ def check_free(folder: Path) -> None:
     """Raise CommandError unless a folder, which is locked, holds nothing but a run that has not
     begun.
 
-    Such is one that was stopped, or failed, before its first snapshot. What crashes left half
-    written is removed.
+    That is one that was stopped, or failed, before its first snapshot. Half-written files of
+    crashes are removed.
     """
     remove_temporaries(folder)
     found = {path.name for path in folder.iterdir()} - {LOCK}
@@ -255,13 +263,13 @@ def check_free(folder: Path) -> None:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove what killed processes left half written in a folder, which is locked."""
+    """Remove half-written files of killed processes in a folder, which is locked."""
     for name in (SETTINGS, RESULT, SNAPSHOT, METRICS, MODEL):
         remove_leftovers(folder / name)
 
 
 def _is_ours(file: Path) -> bool:
-    """Whether a file is a run.json, and not somebody's own of that name."""
+    """True if a file is a run.json of ours, and not a different file of that name."""
     try:
         found = json.loads(file.read_bytes())
         return isinstance(found, dict) and {"settings", "text"} <= found.keys()
@@ -270,7 +278,9 @@ def _is_ours(file: Path) -> bool:
 
 
 def free_folder(name: str) -> Path:
-    """A new folder: runs/char-lstm for "char-lstm", or runs/char-lstm-2 and so on where that is taken."""
+    """A new folder: runs/char-lstm for "char-lstm", or runs/char-lstm-2 and so on if that
+    exists.
+    """
     number = 1
     while True:
         folder = RUNS / (name if number == 1 else f"{name}-{number}")

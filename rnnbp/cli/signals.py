@@ -27,8 +27,9 @@ def status_of(number: int | None) -> int:
 
 @contextmanager
 def raising() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise ``Stopped`` meanwhile, where they would have killed the process
-    without a word."""
+    """Let SIGTERM and SIGHUP raise ``Stopped`` in a block, instead of killing the process
+    silently.
+    """
     changed = list[signal.Signals]()
     try:
         if threading.current_thread() is threading.main_thread():

@@ -25,7 +25,7 @@ LARGEST = 2**31
 
 @dataclass(frozen=True)
 class Text:
-    """A text and where it came from: a path, or the topics of Python's own help."""
+    """A text and its origin: a path, or the topics of Python's own help."""
 
     characters: str
     source: str
@@ -37,7 +37,9 @@ class Text:
         return hashlib.sha256(self.characters.encode()).hexdigest()
 
     def split(self) -> Split:
-        """The first nine tenths of the characters, and the last. Raises CommandError where there are too few."""
+        """The first nine tenths of the characters, and the last. Raises CommandError if there are
+        too few.
+        """
         cut = len(self.characters) - len(self.characters) // HELD_OUT
         if cut == len(self.characters):
             raise CommandError(
@@ -46,13 +48,13 @@ class Text:
         return Split(_part(self.characters[:cut]), _part(self.characters[cut:]))
 
     def to_dict(self) -> dict[str, Any]:
-        """What tells it from other texts, for JSON."""
+        """What identifies the text, for JSON."""
         return {"source": self.source, "sha256": self.sha256, "characters": len(self.characters)}
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a text: its bytes (N,), as uint8, and how many characters they are."""
+    """A part of a text: its bytes (N,), as uint8, and the number of its characters."""
 
     data: Array
     characters: int
@@ -60,7 +62,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Split:
-    """What a model is trained on, and what follows it and is kept from it."""
+    """The text for training, and the text after it that is held out."""
 
     train: Part
     held_out: Part
@@ -70,17 +72,17 @@ def load_text(path: Path | None, encoding: str | None = None) -> Text:
     """The text of a file; of ``pydoc_data.topics`` for None.
 
     Args:
-        encoding: of the file; by default what its byte order mark says, or UTF-8.
+        encoding: of the file; by default that of its byte order mark, or UTF-8.
 
-    Raises CommandError if there is none.
+    Raises CommandError if there is no text.
     """
     return _python_topics() if path is None else _from_file(path, encoding)
 
 
 def printable(characters: str) -> str:
-    """The same with � for control characters but tab and ends of lines, all of them as newlines.
+    """The text with � for control characters except tab, and with newlines for all line endings.
 
-    A terminal would obey the others, and go back to where the line began at a carriage return.
+    A terminal would act on the others, and return to the start of the line at a carriage return.
     """
     lines = characters.replace("\r\n", "\n").replace("\r", "\n")
     kept = (c if c in "\n\t\f\v" or unicodedata.category(c) not in ("Cc", "Cs") else "�" for c in lines)
@@ -88,7 +90,9 @@ def printable(characters: str) -> str:
 
 
 def _python_topics() -> Text:
-    """Every topic of Python's ``help()``, in the order of their names. It varies with Python's version."""
+    """Every topic of Python's ``help()``, in the order of their names. It varies with Python's
+    version.
+    """
     try:
         from pydoc_data import topics
     except ImportError:
@@ -98,7 +102,7 @@ def _python_topics() -> Text:
 
 
 def full_path(path: Path) -> Path:
-    """The path from the root, without links; ``path`` itself in a folder that is no more."""
+    """The absolute path, without links; ``path`` itself in a folder that no longer exists."""
     try:
         return Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for a loop of links
     except OSError:
@@ -114,7 +118,7 @@ def _from_file(path: Path, encoding: str | None) -> Text:
 
 
 def _read(path: Path) -> bytes:
-    """All that a regular file has when it is opened. Raises CommandError for anything else."""
+    """The contents of a regular file when it is opened. Raises CommandError for anything else."""
     if str(path) == "-":
         raise CommandError("--text - would be standard input, which is not read; save it to a file, and name that")
     if path.is_dir():

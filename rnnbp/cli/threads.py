@@ -28,9 +28,9 @@ def add_threads(group: argparse._ArgumentGroup) -> None:
 
 
 def usual() -> int:
-    """All there are for kernels, whose bits do not depend on them; one for NumPy, whose bits do.
+    """All threads for kernels, whose bits do not depend on them; one for NumPy, whose bits do.
 
-    Raises CommandError where the environment names no number of threads, or no backend.
+    Raises CommandError if the environment names an impossible number of threads or backend.
     """
     try:
         return threads_of(as_backend(None))
@@ -40,7 +40,9 @@ def usual() -> int:
 
 @contextmanager
 def limited(n: int | None) -> Iterator[None]:
-    """This number of threads, whatever the environment says; None for as many as is usual."""
+    """Limit the threads to this number, whatever the environment says; None for the usual
+    number.
+    """
     n, before = n or usual(), os.environ.get(THREADS)
     try:
         _set(str(n))

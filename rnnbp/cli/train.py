@@ -1,4 +1,4 @@
-"""``rnnbp train``: trains a character model, and compares it with n-grams on text that it has not seen."""
+"""``rnnbp train``: trains a character model, and compares it with n-grams on held-out text."""
 
 from __future__ import annotations
 
@@ -45,13 +45,15 @@ SAMPLE = 300
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, evaluate, sample; gives the exit status. Raises CommandError or StorageError for bad input."""
+    """Train, evaluate, sample; returns the exit status. Raises CommandError or StorageError for bad
+    input.
+    """
     with contextlib.ExitStack() as held:
         return _run(options, held)
 
 
 def _run(options: argparse.Namespace, held: contextlib.ExitStack) -> int:
-    """Under a lock on the folder of the run, which ``held`` releases."""
+    """Run under a lock on the folder of the run, which ``held`` releases."""
     lock = _locked(options.resume, held) if options.resume and (options.resume / SETTINGS).is_file() else None
     settings, text, begun = _resumed(options) if options.resume else _new(options)
     split = text.split()
@@ -87,7 +89,7 @@ def _run(options: argparse.Namespace, held: contextlib.ExitStack) -> int:
 
 
 def _locked(folder: Path, held: contextlib.ExitStack) -> FolderLock:
-    """The lock on a folder, in which nothing is left half written then."""
+    """The lock on a folder, without half-written files."""
     lock = held.enter_context(FolderLock(folder))
     remove_temporaries(folder)
     return lock
@@ -103,7 +105,7 @@ def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
 
 
 def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:
-    """The run to go on with. Its settings are fixed, but the text may have been moved."""
+    """The run to continue. Its settings are fixed, but the text may have been moved."""
     given = set(getattr(options, "given", ()))
     longer = given & LENGTH
     if fixed := given - GOES_ON - (longer if {"learning_rate", "everything"} & set(options.override) else set()):
@@ -161,7 +163,7 @@ class _Session:
         return 0
 
     def _lengthen(self, steps: int, done: int) -> None:
-        """Note the length that a run has from now on, where another one is given."""
+        """Record the new length of a run, if a different one was passed."""
         if not LENGTH & set(getattr(self.options, "given", ())):
             return
         if steps < done:
@@ -192,7 +194,7 @@ class _Session:
         return {"architecture": self.where.settings.architecture.to_dict(), "text": self.where.text}
 
     def _introduce(self, steps: int, done: int) -> None:
-        """Say what is about to be done."""
+        """Print what is about to be done."""
         settings, split = self.where.settings, self.split
         parameters = sum(array.size for array in self.model.params.values())
         if self.options.quiet:
@@ -204,7 +206,9 @@ class _Session:
         print(f"folder  {self.where.folder}" + (f", resumed at step {done:,}" if done else ""), flush=True)
 
     def _show(self, event: Event) -> None:
-        """After each epoch, how well the training text and the held-out text are predicted."""
+        """After each epoch, print how well the training text and the held-out text are
+        predicted.
+        """
         if event.kind != "epoch":
             return
         past = event.trainer.at.history
@@ -216,7 +220,7 @@ class _Session:
         sys.stdout.flush()
 
     def _stopped(self, history: History, steps: int) -> int:
-        """Keep the model as it is, and say how to go on."""
+        """Save the model, and print how to continue."""
         metadata: dict[str, Any] = {"description": self._description(), "step": history.steps}
         save_weights(self.model, self.where.folder / MODEL_NAME, metadata=metadata)
         place = f"stopped after step {history.steps:,} of {steps:,}; all is saved"
@@ -225,7 +229,7 @@ class _Session:
         return status_of(history.signal)
 
     def _report(self, history: History, steps: int) -> None:
-        """Say what it has come to."""
+        """Print and save the results."""
         ours = self.where.settings.cell.upper()
         scores = baselines(self.split) | {ours: model_score(self.model, self.split)}
         self.where.save_result(
@@ -257,7 +261,7 @@ def _resume(trainer: Trainer, folder: Path, override: tuple[str, ...]) -> None:
 
 
 def _as_options(text: str) -> str:
-    """What resume says of ``override``, as it is written on a command line."""
+    """The message of resume about ``override``, as command line options."""
     found = re.sub(
         r"(?:resume\()?override=\(([^()]*)\)\)?",
         lambda names: f"--override {names[1].replace(chr(39), '').replace(' ', '').strip(',')}",

@@ -183,7 +183,7 @@ def drawn_rows(comparison: Comparison) -> list[list[Row]]:
 
 
 def _panel(axes: Any, rows: list[Row], steps: int) -> set[str]:
-    """Draw a schedule; gives the kinds of what is drawn."""
+    """Draw a schedule; returns the kinds of what is drawn."""
     choice = rows[0].choice
     found = timeline(choice.actions, steps, choice.chunk)
     for held in found.held:

@@ -29,7 +29,7 @@ class Measured:
     seconds: float
     ratio: float
     same_bits: bool
-    """Whether gradients are those of full caching in chunks of the same length, to the bit."""
+    """True if gradients are those of full caching in chunks of the same length, to the bit."""
     error_at_chunk: float
     """The largest difference of a gradient from those, over the largest value in its array."""
     relative_error: float
@@ -68,7 +68,7 @@ class Bench:
     def _traced(self, choice: Choice) -> tuple[Gradients, int]:
         gc.collect()
         used = Used()
-        with allocated(used):  # a caller's own tracing goes on, and the resident mark is theirs
+        with allocated(used):  # the caller's own tracing and resident mark are not disturbed
             result = self.run(choice)
         return result, used.peak_bytes
 

@@ -71,5 +71,5 @@ __all__ = [
     "WholeSequence",
 ]
 
-if not TYPE_CHECKING:  # which says itself what there is
+if not TYPE_CHECKING:  # type checkers read __all__
     __getattr__ = refusing("rnnbp.losses", __all__)

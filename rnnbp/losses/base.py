@@ -1,5 +1,5 @@
-"""What a loss is: a mean over every element of the whole sequence that has weight, made of sums of
-chunks.
+"""The interface of a loss: a mean over every element of the whole sequence that has weight, summed
+chunk by chunk.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rnnbp.support.ieee import ieee
 from rnnbp.wording.arguments import Named
 
 Scalar: TypeAlias = Any
-"""A float; a complex number for complex outputs, which gradcheck gives."""
+"""A float; a complex number for complex outputs, which gradcheck uses."""
 New: TypeAlias = Callable[[Shape, np.dtype[Any]], Array]
 
 
@@ -61,13 +61,13 @@ class Loss(Named, ABC):
     spare: ClassVar[float] = 2.0
     """Temporary arrays of ``summed`` apart from dy, in sizes of y."""
     brief: ClassVar[bool] = False
-    """Whether ``summed_in`` puts the derivative where it is told."""
+    """True if ``summed_in`` allocates the derivative with ``new``."""
     needs_target: ClassVar[bool] = True
-    """Whether the target may not be None."""
+    """True if the target may not be None."""
     reads_target: ClassVar[bool] = True
-    """Whether ``weight`` looks at the target."""
+    """True if ``weight`` looks at the target."""
     whole: ClassVar[bool] = False
-    """Whether ``summed`` takes the outputs of all steps at once."""
+    """True if ``summed`` takes the outputs of all steps at once."""
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
         """Temporary arrays of ``summed_in``, dy not included.
@@ -268,7 +268,7 @@ def check_outputs(loss: Loss, y: Like) -> Array:
 
 
 def check_weightless(who: object, dy: Any, weights: Like | None) -> None:
-    """Raise ValueError where dy (T, B, ...) is not 0 at steps of weight 0, weights (T, B)."""
+    """Raise ValueError unless dy (T, B, ...) is 0 at steps of weight 0, weights (T, B)."""
     if weights is None or not isinstance(dy, np.ndarray):
         return
     left_out = np.asarray(weights) == 0

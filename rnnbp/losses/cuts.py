@@ -1,5 +1,5 @@
-"""Whether a loss function depends on how steps are cut into calls: checked once, on a few calls
-more.
+"""Does a loss function depend on how steps are cut into calls? Checked once, with a few extra
+calls.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _passed = Remembered[object, set[Any]](lambda function: set())
 
 
 def has_passed(function: Any, kind: type) -> bool:
-    """Whether a function has been checked, as a loss of this kind."""
+    """True if a function has passed the check, as a loss of this kind."""
     owner, key = _key(function, kind)
     try:
         return key in (_passed.get(owner) or ())
@@ -45,7 +45,7 @@ def has_passed(function: Any, kind: type) -> bool:
 
 
 def note_passed(function: Any, kind: type) -> None:
-    """Check a function no more, as a loss of this kind."""
+    """Record that a function has passed the check, as a loss of this kind."""
     owner, key = _key(function, kind)
     try:
         _passed.of(owner).add(key)
@@ -61,7 +61,7 @@ def _key(function: Any, kind: type) -> tuple[Any, Any]:
 
 @dataclass(frozen=True)
 class Cut:
-    """What was found: whether it says anything, and the difference in words; "" for none."""
+    """The result of a check: True if it is conclusive, and the difference in words; "" for none."""
 
     seen: bool
     found: str = ""
@@ -90,7 +90,8 @@ def check_cut(call: Call, given: Given, spare: float, kept: int) -> Cut:
 def check_rows(call: Call, given: Given, spare: float) -> Cut:
     """Call a function with steps (N, 1, ...) and with the same as (1, N, ...), and compare.
 
-    They are the same to one that sums over steps and sequences alike. Arguments as ``check_cut``'s.
+    A function that treats steps and sequences alike returns the same. Arguments as in
+    ``check_cut``.
     """
     try:
         with np.errstate(all="ignore"):
@@ -117,7 +118,7 @@ def _turned(call: Call, given: Given, spare: float) -> Cut:
 
 
 def _halves(given: Given, spare: float, kept: int) -> tuple[Given, int]:
-    """The steps to look at, and where to cut them; a single step is taken twice, with another y."""
+    """The steps to check, and where to cut them; a single step is doubled, with a different y."""
     y = given[0]
     assert y is not None
     free = len(y) * (1 + spare) - ASIDE
@@ -153,7 +154,7 @@ def _compared(call: Call, given: Given, half: int) -> Cut:
 
 
 def _nothing(value: Any, dy: Array | None) -> bool:
-    """Whether nothing can be seen: all is 0, or something is not finite."""
+    """True if the check is inconclusive: all is 0, or something is not finite."""
     if not np.isfinite(value).all() or (dy is not None and not np.isfinite(dy).all()):
         return True
     return not np.any(value) and (dy is None or not dy.any())
@@ -167,7 +168,7 @@ def _called(call: Call, given: Given) -> tuple[Any, Array | None]:
 
 
 def _size(given: Given, dy: Array | None) -> float:
-    """About what is summed to a value, without signs."""
+    """Roughly the sum of magnitudes behind a value."""
     if dy is None:
         return 0.0
     largest = sum(_largest(a) for a in given[:2] if a is not None and a.dtype.kind == "f")
@@ -180,7 +181,7 @@ def _largest(array: Array) -> float:
 
 
 def _sums(whole: float, halves: list[float], size: float, steps: int) -> str:
-    """How a value differs from those of its halves; "" where it does not."""
+    """The difference of a value from the sum of its halves' values; "" for none."""
     if not _differ(whole, halves, size):
         return ""
     total = sum(halves)
@@ -189,7 +190,7 @@ def _sums(whole: float, halves: list[float], size: float, steps: int) -> str:
 
 
 def _differ(whole: float, parts: list[float], size: float) -> bool:
-    """Whether a number is not the sum of others, for which ``size`` was summed."""
+    """True if a number is not the sum of others, relative to ``size``."""
     scale = abs(whole) + sum(map(abs, parts))
     return not abs(whole - sum(parts)) <= TOLERANCE * scale + NOISE * size
 
@@ -207,19 +208,19 @@ def _difference(what: str, whole: Array, part: Array, begin: int) -> str:
 
 
 def _steps(whole: Array, part: Array) -> Iterator[tuple[Array, Array]]:
-    """Step by step: so no array of the chunk's size is made."""
+    """Step by step, so that no array of the chunk's size is allocated."""
     _alike(whole, part)
     return zip(whole, part, strict=True)
 
 
 def _alike(a: Array | None, b: Array | None) -> None:
-    """Raise for arrays of different shapes; the run itself says more."""
+    """Raise for arrays of different shapes; the run itself has a better error."""
     if a is not None and b is not None and a.shape != b.shape:
         raise ValueError("shapes differ")
 
 
 def _random(call: Call, given: Given) -> bool:
-    """Whether two calls with the same arrays, the first step, return different things."""
+    """True if two calls with the same arrays, the first step, return different things."""
     step = tuple([None if a is None else a[:1] for a in given])
     (value, dy), (again, delta) = _called(call, step), _called(call, step)
     same = dy is None or delta is None or np.array_equal(dy, delta)

@@ -25,8 +25,7 @@ class Rows:
 
 @final
 class FunctionLoss(Own):
-    """What ``bptt`` makes of a function ``(y, target) -> (value, dy)``: values of chunks are
-    summed.
+    """The loss that wraps a function ``(y, target) -> (value, dy)``: values of chunks are summed.
 
     With a mask of 0 and 1 the function is called with the steps that count, (N, 1, ...) instead of
     (T, B, ...); or, if it takes a third argument, ``(y, target, mask)``, with all steps, and 0 in
@@ -152,7 +151,9 @@ class FunctionLoss(Own):
         return found.seen
 
     def _given(self, y: Like, target: Like | None, weights: Like | None) -> tuple[Array, Array | None, Array | None]:
-        """As arrays; the mask is (T, B), and all True where none was given and one is needed."""
+        """The arguments as arrays; the mask is (T, B), all True if none was passed and one is
+        needed.
+        """
         y = plain("outputs", y, self)
         target = None if target is None else plain("target", target, self)
         if weights is None:
@@ -166,7 +167,7 @@ class FunctionLoss(Own):
         return found
 
     def _called(self, y: Array, target: Array | None, w: Array | None) -> tuple[Any, Any]:
-        """What the function returns; (0, None) where no step counts."""
+        """The function's result; (0, None) if no step counts."""
         if w is not None and not self.takes_mask:
             if not (w != 0).any():
                 return 0.0, None
@@ -194,11 +195,11 @@ def as_loss(loss: Loss | LossFunction) -> Loss:
 def needs_of(
     loss: Loss | LossFunction | None, dtype: np.dtype[Any], *, masked: bool = False, recast: bool = False
 ) -> tuple[float, int]:
-    """Temporary arrays of a loss, as ``Loss.needs`` has them; of an unknown one, two of the
+    """Temporary arrays of a loss, as ``Loss.needs`` returns them; for a function two of the
     output's size.
 
-    So too of a function of the user, which may declare another number in an attribute ``spare``.
-    Raises TypeError or ValueError for one that is no number of arrays.
+    A function may declare a different number in an attribute ``spare``. Raises TypeError or
+    ValueError unless that is a number of arrays.
     """
     if loss is None:
         return Loss.spare, 0
@@ -206,8 +207,8 @@ def needs_of(
 
 
 def check_loss(loss: object) -> None:
-    """Raise TypeError for what is neither a Loss nor a function, and for a loss of PyTorch, Keras
-    or the like.
+    """Raise TypeError for anything but a Loss or a function, and for a loss of PyTorch, Keras or
+    similar.
     """
     other = "" if isinstance(loss, Loss) else instead_of(loss)
     if isinstance(loss, type) or not callable(loss) or other:

@@ -85,7 +85,7 @@ class Own(Loss):
         given = [None if a is None else read_only(a) for a in (y, *others)]
         try:
             found = self.function(*given)
-        except Exception as error:  # whatever the user's code raises: it gets a note, and goes on
+        except Exception as error:  # whatever the user's code raises: it gets a note, and propagates
             error.add_note(called_with(self.function, self.returns, given))
             raise
         if not isinstance(found, tuple) or len(found) != 2:
@@ -103,7 +103,7 @@ def mask_taken(function: object) -> tuple[bool, bool]:
     if isinstance(function, FunctionType) and function.__code__.co_argcount <= MEASURED:
         return False, False  # as nearly always; a look at the signature takes longer
     try:
-        parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]  # told by the TypeError
+        parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]  # else a TypeError
     except (TypeError, ValueError):  # of what is compiled it may not be known
         return False, False
     placed = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -114,14 +114,14 @@ def mask_taken(function: object) -> tuple[bool, bool]:
 
 
 def read_only(array: Array) -> Array:
-    """A view that refuses to be written to."""
+    """A view that cannot be written to."""
     view: Array = array.view()
     view.setflags(write=False)
     return view
 
 
 def fitting(who: object, dy: Any, y: Array) -> Array:
-    """dy in y's dtype. Raises ShapeError, DtypeError or ValueError where it does not fit y."""
+    """dy in y's dtype. Raises ShapeError, DtypeError or ValueError unless it fits y."""
     dy = plain("dy", dy, who)
     if dy.shape != y.shape:
         raise ShapeError(f"{who} returned dy of shape {dy.shape} for y of shape {y.shape}; they must agree")
@@ -131,7 +131,7 @@ def fitting(who: object, dy: Any, y: Array) -> Array:
 
 
 def not_finite(loss: Own, dy: Array, at: tuple[int, ...], target: Any, weights: Any, start: int) -> ValueError:
-    """The error of a function whose dy, of steps from ``start`` on, is not finite at a place."""
+    """The error of a function whose dy, of steps from ``start`` on, is not finite at an index."""
     place, why = [start + at[0], *at[1:]], target_not_finite(target, weights, start)
     return ValueError(f"{loss.name} returned dy = {dy[at]} at {place}; it must be finite{why and ': '}{why}")
 

@@ -80,7 +80,7 @@ class PerStep(Own):
         return 0.0 if values is None else _weighted(values, w) * math.prod(y.shape[:2]) / values.size
 
     def _values(self, y: Array, target: Like | None, weights: Like | None) -> tuple[Array | None, Any, Array | None]:
-        """(values, dy as it was returned, weights (T, B)); values None where no step counts."""
+        """(values, dy as returned, weights (T, B)); values None if no step counts."""
         if y.ndim < 2:
             raise ShapeError(f"{self}: y needs axes (T, B, ...), found shape {y.shape}; for one sequence y[:, None]")
         t = None if target is None else plain("target", target, self)
@@ -110,9 +110,7 @@ class PerStep(Own):
         return found
 
     def _check(self, y: Array, target: Array | None) -> None:
-        """Raise ValueError where values of steps depend on the steps around them; looked
-        at once.
-        """
+        """Raise ValueError if values of steps depend on the steps around them; checked once."""
         if y.dtype.kind == "c" or has_passed(self.function, type(self)):
             return
 

@@ -50,5 +50,5 @@ __all__ = [
     "lbfgs",
 ]
 
-if not TYPE_CHECKING:  # which says itself what there is
+if not TYPE_CHECKING:  # type checkers read __all__
     __getattr__ = refusing("rnnbp.optim", __all__)

@@ -162,7 +162,7 @@ class RMSProp(Squaring):
 
 
 class _Adam(Squaring):
-    """What Adam and AdamW share: the moments and the step."""
+    """The common part of Adam and AdamW: the moments and the step."""
 
     options: ClassVar[tuple[str, ...]] = ("beta1", "beta2", "eps", "weight_decay")
     checks: ClassVar[Mapping[str, Check]] = {

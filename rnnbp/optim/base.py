@@ -76,11 +76,11 @@ class Optimizer(Named, Hyperparameters, ABC):
         self._slot_names = slots
         self._build(resolved(place, groups, known, self.checks))
         self.groups = {pattern: dict(options) for pattern, options in (groups or {}).items()}
-        """The options by pattern, as they were given."""
+        """The options by pattern, as passed."""
         self._ready = True
 
     def _build(self, groups: list[Group]) -> None:
-        """The groups, where there are several, the slots and the scratch."""
+        """Build the groups, if there are several, the slots and the scratch arrays."""
         place = type(self).__name__
         self._base, self._groups = size_of(self._rate), list[Group]()
         found: dict[str, dict[str, Array]] = {}
@@ -201,10 +201,10 @@ class Optimizer(Named, Hyperparameters, ABC):
         return [slots for name, slots in self._slots.items() if name not in own]
 
     def _check_options(self) -> None:  # most need no other
-        """Raise ValueError for options that do not go together."""
+        """Raise ValueError for options that contradict each other."""
 
     def _new_slots(self, p: Array) -> dict[str, Array]:
-        """The slots of a parameter at the start."""
+        """The initial slots of a parameter."""
         return {slot: np.zeros_like(p, order="C") for slot in self._slot_names}
 
     def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:  # most have no limit
@@ -227,7 +227,7 @@ class Optimizer(Named, Hyperparameters, ABC):
         return {key: x.copy() for key, x in self.live_state().items()}
 
     def live_state(self) -> dict[str, Array]:
-        """What ``state_dict`` copies: the arrays themselves, to be read before the next step."""
+        """The arrays that ``state_dict`` copies, to be read before the next step."""
         return {"step": np.array(self.steps, np.int64)} | self._state()
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:

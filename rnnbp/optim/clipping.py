@@ -107,7 +107,7 @@ def _squares(g: Array) -> float:
 
 
 def _left(place: str, grads: Mapping[str, Array], frozen: str | Collection[str]) -> Mapping[str, Array]:
-    """The gradients whose names fit none of the patterns ``frozen``."""
+    """The gradients whose names match none of the patterns ``frozen``."""
     if not frozen:
         return grads
     check_named(place, grads)

@@ -1,4 +1,4 @@
-"""Groups of parameters by patterns of their names: options of their own, or frozen."""
+"""Groups of parameters by patterns of their names: with their own options, or frozen."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def truth(name: str, value: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Parameters that have the same options: those that differ from the optimiser's, and their rate
-    if it does.
+    """Parameters with the same options: those that differ from the optimiser's, and their rate if
+    it does.
     """
 
     names: tuple[str, ...]
@@ -55,14 +55,16 @@ class Group:
 
 
 def resolved(place: str, groups: Groups | None, names: Collection[str], checks: Mapping[str, Check]) -> list[Group]:
-    """The groups that patterns make of parameters, in their order; of each option the last pattern
-    counts.
+    """The groups of parameters that patterns define, in their order; for each option the last
+    pattern counts.
 
     Args:
-        place: the optimiser, for errors. names: of all parameters. checks: of the options, by name.
+        place: the optimiser, for errors.
+        names: of all parameters.
+        checks: of the options, by name.
 
-    Raises TypeError for what is no dict of dicts, ValueError for a pattern that fits no name, an
-    option that is unknown or out of its range.
+    Raises TypeError for anything but a dict of dicts, ValueError for a pattern that matches no
+    name, and an option that is unknown or out of its range.
     """
     given = {
         pattern: dict(_options(f"{place}: groups[{pattern!r}]", options, checks))
@@ -84,9 +86,9 @@ def resolved(place: str, groups: Groups | None, names: Collection[str], checks: 
 
 
 def matching(place: str, patterns: object, names: Collection[str]) -> list[str]:
-    """The names that fit one of the patterns, as ``fnmatch`` has them, in their order.
+    """The names that match one of the patterns, as ``fnmatch`` does, in their order.
 
-    Raises TypeError for other things than texts, ValueError for a pattern that fits none.
+    Raises TypeError for anything but texts, ValueError for a pattern that matches none.
     """
     listed = (patterns,) if isinstance(patterns, str) else patterns
     if not isinstance(listed, (tuple, list, set, frozenset)) or not all(isinstance(p, str) for p in listed):

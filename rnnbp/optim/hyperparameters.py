@@ -1,6 +1,4 @@
-"""The options of an optimiser as attributes: those that are set later are checked as the
-constructor does.
-"""
+"""The options of an optimiser as attributes: setting one checks it as the constructor does."""
 
 from __future__ import annotations
 
@@ -37,12 +35,12 @@ class Options(dict[str, float | bool | Rate]):
 
 
 class Hyperparameters:
-    """The learning rate and the options of a rule. What it does not have is refused where it is
-    set: it would change nothing.
+    """The learning rate and the options of a rule. Setting one that it does not have raises: it
+    would change nothing.
     """
 
     options: ClassVar[tuple[str, ...]]
-    """The attributes that are hyper-parameters, besides ``learning_rate``."""
+    """The attributes that are hyperparameters, except ``learning_rate``."""
     checks: ClassVar[Mapping[str, Check]] = {}
     """Of the options that a group can have."""
     steps: int
@@ -69,8 +67,8 @@ class Hyperparameters:
         return self.learning_rate
 
     def next_rate(self) -> float:
-        """The learning rate of the next step, as a number. Raises TypeError or ValueError where its
-        function returns none.
+        """The learning rate of the next step, as a number. Raises TypeError or ValueError unless
+        its function returns one.
         """
         return rate_at(f"{type(self).__name__}: learning_rate", self._rate, self.steps)
 
@@ -81,9 +79,7 @@ class Hyperparameters:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> object:
-            """Raise AttributeError, for the methods of other libraries with the way to do
-            it here.
-            """
+            """Raise AttributeError, with the equivalent here for methods of other libraries."""
             way = WAYS.get(name)
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{f'; {way}' if way else ''}")
 
@@ -107,12 +103,10 @@ class Hyperparameters:
             setattr(self, name, self.checks[name](f"{type(self).__name__}: {name}", value))
 
     def _check_settable(self, name: str, value: object) -> None:
-        """Raise ValueError for an option that cannot be changed so."""
+        """Raise ValueError for an option that cannot be changed afterwards."""
 
     def _refuse(self, name: str) -> None:
-        """Raise AttributeError for a name that is fixed, or that may have been meant as
-        an option.
-        """
+        """Raise AttributeError for a name that is fixed, or was probably meant as an option."""
         place = type(self).__name__
         if name in FIXED:
             raise AttributeError(f"{place}.{name} cannot be set; build another optimiser, and give it state_dict()")
@@ -129,8 +123,8 @@ class Hyperparameters:
 
 
 def check_momentum(place: str, name: str, value: object, slots: Iterable[Mapping[str, Array]]) -> None:
-    """Raise ValueError where a momentum is set in an optimiser that was built without, and has no
-    room for it.
+    """Raise ValueError if a momentum is set in an optimiser that was built without one, and has no
+    slots for it.
     """
     if name in ("momentum", "nesterov") and value and not all("momentum" in held for held in slots):
         raise ValueError(f"{place}: {name}={value} needs an optimiser that was built with a momentum; build it so")

@@ -30,7 +30,7 @@ def check_schedule(name: str, schedule: object) -> None:
 
 
 class Rated(Named):
-    """What has a ``learning_rate``, and its old name ``lr``."""
+    """A schedule with a ``learning_rate``, and its old name ``lr``."""
 
     __slots__ = ()
     learning_rate: float
@@ -43,7 +43,7 @@ class Rated(Named):
 
 
 def renamed_rate(kind: type[T]) -> type[T]:
-    """Decorate a class so that it takes its ``learning_rate`` as ``lr=`` too, with a
+    """Decorate a class so that it accepts its ``learning_rate`` as ``lr=`` too, with a
     DeprecationWarning.
     """
     kind.__init__ = renamed("lr", "learning_rate")(kind.__init__)  # type: ignore[method-assign]  # its own, wrapped
@@ -264,7 +264,7 @@ class OnPlateau(Named):
         return self.learning_rate
 
     def state_dict(self) -> dict[str, float | int | None]:
-        """What ``update`` has changed; goes through JSON unharmed."""
+        """What ``update`` changes; all of it can be stored as JSON."""
         return {"lr": self.learning_rate, "best": self.best, "bad_epochs": self.bad_epochs, "cooling": self.cooling}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -23,8 +23,8 @@ Params: TypeAlias = Mapping[str, Array] | HasParams
 def distinct(place: str, params: Params) -> dict[str, Array]:
     """The live arrays by name. An array under two names, a tied parameter, keeps the first alone.
 
-    Raises TypeError for what is no array, DtypeError for one that is not float32 or float64,
-    ValueError where there is none.
+    Raises TypeError unless all are arrays, DtypeError for one that is not float32 or float64,
+    ValueError if there is no array.
     """
     named = params if isinstance(params, Mapping) else getattr(params, "params", None)
     if not isinstance(named, Mapping):
@@ -54,13 +54,15 @@ def distinct(place: str, params: Params) -> dict[str, Array]:
 
 
 class Origin:
-    """Where an optimiser has its parameters from, to notice those that were replaced, tied, untied
-    or added since.
+    """The dict or model that an optimiser's parameters come from, to notice those that were
+    replaced, tied, untied or added since.
 
     Args:
-        place: for errors. params: as ``distinct`` takes them; of a model, or of its ``params``, all
-            are compared, of another dict those alone that are ``held``.
-        frozen: the names of those that are in the model and not held.
+        place: for errors.
+        params: as ``distinct`` takes them; for a model, or its ``params``, all are compared, for a
+            different dict only those that are ``held``.
+        held: the optimiser's parameters.
+        frozen: the names of the model's other parameters.
     """
 
     def __init__(self, place: str, params: Params, held: Mapping[str, Array], frozen: Collection[str] = ()) -> None:
@@ -69,10 +71,8 @@ class Origin:
         self._whole = isinstance(self.source, HasParams)  # which takes long to find out, and every step looks
 
     def check(self, model: HasParams | None = None) -> None:
-        """Raise ValueError, naming the parameter, where the arrays are no longer those that are
-        held.
-
-        ShapeError, which is one, for another shape.
+        """Raise ValueError, naming the parameter, if the arrays are no longer those that are held;
+        ShapeError, a subclass, for a different shape.
 
         Args:
             model: whose parameters they must also be.
@@ -137,7 +137,7 @@ def check_fit(
     """Raise unless there is one gradient of each parameter's shape, and no other but of ``frozen``
     names.
 
-    Raises TypeError for what is no dict of arrays, ValueError for names, ShapeError, DtypeError.
+    Raises TypeError unless it is a dict of arrays, ValueError for names, ShapeError, DtypeError.
     """
     check_named(place, grads)
     if missing := [name for name in params if name not in grads]:

@@ -1,4 +1,4 @@
-"""What stands for a learning rate: a number, a function of the step, or an OnPlateau."""
+"""Arguments ``learning_rate``: a number, a function of the step, or an OnPlateau."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def rate_at(name: str, value: Rate, step: int) -> float:
 
 
 def called(name: str, value: Schedule, step: int) -> float:
-    """What a function of the step returns; what it raises gets a note."""
+    """The result of a function of the step; its exceptions get a note."""
     try:
         return value(step)
     except Exception as error:  # whatever the user's code raises
@@ -47,9 +47,7 @@ def called(name: str, value: Schedule, step: int) -> float:
 
 
 def size_of(rate: Rate) -> float | None:
-    """What a schedule starts from, decay and warm-up apart; None where its function does
-    not tell.
-    """
+    """The first rate of a schedule, without decay and warm-up; None for other functions."""
     while isinstance(rate, WarmUp):
         rate = rate.schedule
     if isinstance(rate, Constant | StepDecay | Cosine | OnPlateau):

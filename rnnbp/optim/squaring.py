@@ -1,4 +1,4 @@
-"""What rules that square gradients have in common."""
+"""The common part of rules that square gradients."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from rnnbp.optim.parameters import extents
 
 @lru_cache
 def _limit(dtype: np.dtype[np.floating]) -> float:
-    """What may be squared, four times over."""
+    """The largest number whose square, times four, is finite."""
     return math.sqrt(float(np.finfo(dtype).max) / 4)
 
 
 class Squaring(Optimizer):
-    """A rule that squares gradients, penalty included. Refuses, before anything changes, one too
-    large for that.
+    """A rule that squares gradients, penalty included. Refuses a gradient that is too large before
+    anything changes.
 
-    A mean of squares that has overflowed would stay infinite, and its parameter stand still for
-    ever.
+    A mean of squares that has overflowed would stay infinite, and its parameter would never move
+    again.
     """
 
     weight_decay: float
     decoupled: ClassVar[bool] = False
-    """True if the weight decay is no part of the gradient."""
+    """True if the weight decay is not part of the gradient."""
 
     def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:
         if self.weight_decay and not self.decoupled:

@@ -1,6 +1,4 @@
-"""The state of an optimiser, as ``state_dict`` returns it, and the check of one that is to be
-loaded.
-"""
+"""The state of an optimiser, as ``state_dict`` returns it, and the check before it is loaded."""
 
 from __future__ import annotations
 

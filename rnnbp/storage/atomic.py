@@ -19,17 +19,21 @@ from rnnbp.storage.errors import PathLike, write_error
 from rnnbp.support.descriptors import opened_folder
 
 LONGEST = 100
-"""Bytes of a name that its temporary file repeats; a longer one is shortened to a digest, because a name with
-the dots and digits of a temporary could exceed the 255 bytes (143 on encrypted folders) that systems allow."""
+"""Bytes of a name that its temporary file repeats; a longer one is shortened to a digest, because a
+name with the dots and digits of a temporary could exceed the 255 bytes (143 on encrypted folders)
+that systems allow.
+"""
 _UNSUPPORTED = {
     getattr(errno, name, None)
     for name in ("EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF", "EACCES", "EPERM", "EISDIR", "ENOTTY")
 }
-"""What systems answer that cannot sync a folder: FUSE, CIFS, 9p, overlays. EIO is a disk that fails."""
+"""What systems answer that cannot sync a folder: FUSE, CIFS, 9p, overlays. EIO is a disk that
+fails.
+"""
 
 
 def write_atomic(path: PathLike, data: bytes) -> None:
-    """Write a file that is there in full or, whatever happens meanwhile, as it was before.
+    """Write a file atomically: afterwards it is complete or, whatever happens, as it was before.
 
     As ``replacing``. Raises StorageError.
     """
@@ -39,12 +43,14 @@ def write_atomic(path: PathLike, data: bytes) -> None:
 
 @contextlib.contextmanager
 def replacing(path: PathLike, size: int | None = None) -> Iterator[int]:
-    """The number of a new file, to be written to, that takes the place of ``path`` when the block ends.
+    """The number of a new file, to be written to, that takes the place of ``path`` when the block
+    ends.
 
-    It is a temporary file in the same folder, fsynced and renamed; then the folder is fsynced. A symbolic link is
-    followed; a file that was there keeps its mode; another hard link to it keeps the old contents. The temporary
-    file is removed on any failure, KeyboardInterrupt included; ``remove_leftovers`` finds those of a process that
-    was killed. Raises StorageError, which names ``size``, the bytes to be written, where space runs out.
+    It is a temporary file in the same folder, fsynced and renamed; then the folder is fsynced. A
+    symbolic link is followed; a file that was there keeps its mode; another hard link to it keeps
+    the old contents. The temporary file is removed on any failure, KeyboardInterrupt included;
+    ``remove_leftovers`` finds those of a process that was killed. Raises StorageError, which names
+    ``size``, the bytes to be written, where space runs out.
     """
     target = _target(path)
     temporary = target.with_name(f"{_prefix(target.name)}{secrets.token_hex(4)}.tmp")
@@ -66,21 +72,25 @@ def replacing(path: PathLike, size: int | None = None) -> Iterator[int]:
 
 
 def write_all(number: int, data: bytes | bytearray | memoryview) -> None:
-    """Write all of ``data`` to a file number, in several goes where the system takes less at once."""
+    """Write all of ``data`` to a file descriptor, in several calls if the system accepts less at
+    once.
+    """
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(number, rest) :]
 
 
 def remove_leftovers(path: PathLike) -> None:
-    """Remove the temporary files that killed writers of ``path`` have left; no other may be writing it now."""
+    """Remove the temporary files of killed writers of ``path``; no one else may be
+    writing it now.
+    """
     target = Path(os.path.realpath(path))
     for leftover in target.parent.glob(f"{glob.escape(_prefix(target.name))}????????.tmp"):
         leftover.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in a folder last through a power cut, where its system can. Raises StorageError."""
+    """Make renames in a folder survive a power cut, if its system can. Raises StorageError."""
     if os.name != "posix":
         return
     try:
@@ -106,15 +116,16 @@ def _target(path: PathLike) -> Path:
 
 
 def _prefix(name: str) -> str:
-    """What the temporary files of a name begin with."""
+    """The first part of the names of temporary files."""
     raw = os.fsencode(name)
     return f".{name if len(raw) <= LONGEST else hashlib.sha256(raw).hexdigest()[:32]}."
 
 
 def _create(temporary: Path, target: Path) -> FileIO:
-    """A new file with the mode, and where that is permitted the owner, of the one that it will replace.
+    """A new file with the mode and, if permitted, the owner of the file that it will replace.
 
-    It is an object from the first on, opened without code in Python: after an interrupt it closes when it is dropped.
+    It is an object from the start, opened without code in Python: after an interrupt it closes when
+    it is dropped.
     """
     try:
         old = os.stat(target)

@@ -1,4 +1,4 @@
-"""The error of files, and what its messages are made of."""
+"""The errors of reading and writing files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ PathLike: TypeAlias = str | os.PathLike[str]
 
 
 def as_path(name: str, given: object) -> Path:
-    """A path that was given as the argument ``name``. Raises TypeError or ValueError for what cannot be one."""
+    """A path that was passed as the argument ``name``. Raises TypeError or ValueError unless it can
+    be one.
+    """
     if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
         raise TypeError(f"{name} must be a path, a str or pathlib.Path, found {shown(given)}")
     text = os.fspath(given)

@@ -1,4 +1,6 @@
-"""Typed access to JSON that a file holds: what is missing or of another type is named, with the file and the place."""
+"""Typed access to JSON in a file: errors name what is missing or of the wrong type, with file and
+place.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ LARGEST = 2**63 - 1
 
 
 class Fields:
-    """A dict that was read from a file. Every accessor raises StorageError, naming the file, the place and the cure.
+    """A dict that was read from a file. Every accessor raises StorageError, naming the file, the
+    place and the cure.
 
     ``where`` is the place of the dict in the file, as "snapshot"; ``cure`` ends the sentences.
     """
@@ -28,7 +31,7 @@ class Fields:
 
     @classmethod
     def read(cls, path: PathLike, most: int, cure: str = "restore it from a copy") -> Self:
-        """The dict that a file of JSON, of at most ``most`` bytes, holds."""
+        """The dict in a JSON file of at most ``most`` bytes."""
         data = read_bounded(path, most)
         try:
             values = parse(data, room(len(data)))
@@ -39,7 +42,7 @@ class Fields:
         return cls(path, values, cure=cure)
 
     def raw(self, name: str) -> JSON:
-        """Whatever is under ``name``."""
+        """The value under ``name``, of any type."""
         if name not in self.values:
             self.refuse(f"{self._place(name)} is missing")
         return self.values[name]
@@ -83,7 +86,7 @@ class Fields:
         return Fields(self.path, value, self._place(name), self.cure)
 
     def missing(self, name: str) -> bool:
-        """True where ``name`` is absent or null."""
+        """True if ``name`` is absent or null."""
         return self.values.get(name) is None
 
     def only(self, *names: str) -> None:

@@ -1,4 +1,6 @@
-"""Safetensors files of other libraries, as PyTorch's: without a checksum, in any order, bfloat16 too."""
+"""Safetensors files of other libraries, as PyTorch's: without a checksum, in any order, bfloat16
+too.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,11 @@ OTHERS = {
 
 
 def load_any(path: PathLike) -> tuple[dict[str, Array], dict[str, JSON], bool]:
-    """(arrays, metadata, whether it is a file of ours) of any safetensors file; bfloat16 comes as float32.
+    """(arrays, metadata, True if the file is ours) of any safetensors file; bfloat16 is read as
+    float32.
 
-    Of a file of another library, names, sizes and dtypes are checked as far as its header tells; it has
-    no checksum, so damage within an array does not show. Raises StorageError.
+    In a file of a different library, names, sizes and dtypes are checked as far as its header
+    allows; it has no checksum, so damage within an array goes unnoticed. Raises StorageError.
     """
     with opened(path) as (file, size):
         start = file.read(min(size, DIGEST.stop))

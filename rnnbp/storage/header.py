@@ -1,7 +1,8 @@
-"""The header of a file of tensors: written here, and held against the size of its file before anything is built.
+"""The header of a file of tensors: written here, and compared with the size of its file before
+anything is built.
 
-A file is 8 bytes of header length, the header, which is JSON padded with spaces to a multiple of 8, and the arrays in
-C order, little-endian, widest dtypes first, without gaps.
+A file is 8 bytes of header length, the header, which is JSON padded with spaces to a multiple of 8,
+and the arrays in C order, little-endian, widest dtypes first, without gaps.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _NAMES = {dtype.name: name for name, dtype in _DTYPES.items()}
 
 
 class Entry(NamedTuple):
-    """A tensor as the header describes it; its bytes are [begin, end) of those that follow the header."""
+    """A tensor as the header describes it; its bytes are [begin, end) after the header."""
 
     name: str
     dtype: np.dtype[Any]
@@ -56,10 +57,11 @@ class Entry(NamedTuple):
 
 
 def build(arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> tuple[bytes, list[str]]:
-    """The length and the header, with zeros for the digest; and the names in the order of the arrays' bytes.
+    """The length and the header, with zeros for the digest; and the names in the order of the
+    arrays' bytes.
 
-    Raises DtypeError for a dtype that the format lacks, ValueError for a name, TypeError for metadata that cannot be
-    JSON or that would not be read again.
+    Raises DtypeError for a dtype that the format lacks, ValueError for a name, TypeError for
+    metadata that JSON cannot hold or that would be refused on reading.
     """
     text = json_text("metadata", dict(metadata))
     header: dict[str, Any] = {
@@ -78,9 +80,11 @@ def build(arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> tuple[by
 
 
 def entries(header: bytes, most: int) -> tuple[list[Entry], dict[str, JSON]]:
-    """The tensors in the order of their bytes, without gaps, and the metadata, of what follows a header's length.
+    """The tensors in the order of their bytes, without gaps, and the metadata, of a header after
+    its length.
 
-    Raises ValueError where it is not what ``build`` makes, or would take more than ``most`` bytes of memory.
+    Raises ValueError if ``build`` would not make it, or it would take more than ``most`` bytes of
+    memory.
     """
     found = _parsed(header, most)
     metadata = _metadata(found.pop("__metadata__", None), most)
@@ -88,9 +92,10 @@ def entries(header: bytes, most: int) -> tuple[list[Entry], dict[str, JSON]]:
 
 
 def foreign_entries(header: bytes, most: int) -> tuple[list[Entry], dict[str, JSON]]:
-    """As ``entries``, for a safetensors file that another library wrote: metadata, if any, are texts by name.
+    """As ``entries``, for a safetensors file of a different library: metadata, if any, are texts by
+    name.
 
-    Raises ValueError, also for metadata that are what ours would be after damage.
+    Raises ValueError, also for metadata that look like ours after damage.
     """
     found = _parsed(header, most)
     metadata = found.pop("__metadata__", {})
@@ -109,7 +114,7 @@ def _parsed(header: bytes, most: int) -> dict[str, JSON]:
 
 
 def _listed(found: Mapping[str, JSON], dtypes: Mapping[str, np.dtype[Any]]) -> list[Entry]:
-    """The tensors in the order of their bytes. Raises ValueError where there are gaps."""
+    """The tensors in the order of their bytes. Raises ValueError if there are gaps."""
     result = sorted((_entry(name, value, dtypes) for name, value in found.items()), key=lambda entry: entry[3:])
     end = 0
     for entry in result:
@@ -155,7 +160,7 @@ def _metadata(found: JSON, most: int) -> dict[str, JSON]:
 
 
 def _entry(name: str, found: JSON, dtypes: Mapping[str, np.dtype[Any]]) -> Entry:
-    """What the header says of a tensor, if it can be. Raises ValueError."""
+    """A tensor of the header. Raises ValueError unless it is possible."""
     place = f"tensor {escaped(name, 80)}"
     if not isinstance(found, dict) or found.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"{place} must have a dtype, a shape and data_offsets, found {shown(found)}")

@@ -1,4 +1,4 @@
-"""Opening files to read: regular ones alone, as many bytes as they have."""
+"""Opening files for reading: regular ones alone, as many bytes as they have."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ PIECE = 1 << 20
 def opened(path: PathLike) -> Iterator[tuple[BufferedReader, int]]:
     """(file, size) of a regular file; a pipe, device or folder is refused without waiting for it.
 
-    The file is looked at after it has been opened, so that nothing can be exchanged in between. Raises StorageError,
-    also for what reading it raises.
+    The file is checked after it has been opened, so that it cannot be exchanged in between. Raises
+    StorageError, also for errors while it is read.
     """
     try:
         with _open(Path(path)) as file, open(file.fileno(), "rb", closefd=False) as buffered:
@@ -49,7 +49,9 @@ def read_bounded(path: PathLike, most: int) -> bytes:
 
 
 def read_into(path: PathLike, file: BufferedReader, array: Array) -> Iterator[memoryview]:
-    """Fill an array in C order with the next bytes of a file; yields them piece by piece. Raises StorageError."""
+    """Fill an array in C order with the next bytes of a file; yields them piece by piece. Raises
+    StorageError.
+    """
     rest = array.reshape(-1).view(np.uint8).data
     while rest:
         count = file.readinto(rest[:PIECE])
@@ -60,7 +62,9 @@ def read_into(path: PathLike, file: BufferedReader, array: Array) -> Iterator[me
 
 
 def check_size(path: PathLike, found: int, size: int, file: BufferedReader) -> None:
-    """Raise StorageError where a file that had ``size`` bytes has been cut or added to while it was read."""
+    """Raise StorageError if a file that had ``size`` bytes was cut or extended while it
+    was read.
+    """
     if found != size or file.read(1):
         raise StorageError(f"{path} has changed while it was read; read it when no process writes to it")
 

@@ -1,4 +1,6 @@
-"""Files without a name, for what is not held in memory: gone when they are closed, or the process ends."""
+"""Files without a name, for data outside of memory: gone when they are closed, or the
+process ends.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,11 @@ _warned: set[int] = set()
 
 
 class ScratchFile:
-    """Bytes at offsets of a file that is made at the first write. Unbuffered, so that closing it writes nothing.
+    """Bytes at offsets of a file that is created at the first write. Unbuffered, so that closing it
+    writes nothing.
 
-    Warns once for a folder whose files are held in memory, when there is more than a little in it. Raises OSError as
-    the system does.
+    Warns once if its folder is held in memory, when there is more than a little in it. Raises
+    OSError as the system does.
     """
 
     def __init__(self, folder: PathLike | None) -> None:
@@ -41,7 +44,7 @@ class ScratchFile:
         return Path(self.folder or tempfile.gettempdir())
 
     def open(self) -> None:
-        """Make the file, if it is not there."""
+        """Create the file, if it does not exist."""
         if self.file is None:
             self.file = nameless(self.place)
 
@@ -58,7 +61,7 @@ class ScratchFile:
             _warn_of_memory(file, self.place)
 
     def read(self, start: int, data: memoryview) -> bool:
-        """Fill ``data``; gives whether the file had so much."""
+        """Fill ``data``; returns False if the file is too short."""
         file: Any = self.file
         file.seek(start)
         while data:
@@ -76,15 +79,15 @@ class ScratchFile:
 
 
 def nameless(folder: Path) -> IO[bytes]:
-    """A new file that no interrupt leaves open, as ``tempfile.TemporaryFile`` may."""
+    """A new file that no interrupt leaves open, as ``tempfile.TemporaryFile`` could."""
     if hasattr(os, "O_TMPFILE"):
-        with contextlib.suppress(OSError):  # a file system without such files
+        with contextlib.suppress(OSError):  # a file system without nameless files
             return open_file(folder, os.O_TMPFILE | os.O_RDWR | os.O_EXCL | os.O_CLOEXEC, "rb+", 0o600)
     return tempfile.TemporaryFile(dir=folder, prefix="rnnbp-", buffering=0)
 
 
 def _warn_of_memory(file: IO[bytes], place: Path) -> None:
-    """Warn, once for a device, where a file is held in memory."""
+    """Warn, once for each device, if a file is held in memory."""
     device = os.fstat(file.fileno()).st_dev
     if device not in _warned and (kind := _in_memory(device)) is not None:
         _warned.add(device)
@@ -96,7 +99,7 @@ def _warn_of_memory(file: IO[bytes], place: Path) -> None:
 
 
 def _in_memory(device: int) -> str | None:
-    """The kind of file system of a device, if it holds files in memory; None where that is not known."""
+    """The kind of file system of a device, if it holds files in memory; None if unknown."""
     try:
         wanted = f"{os.major(device)}:{os.minor(device)}"
         with open(MOUNTS, encoding="utf-8", errors="replace") as lines:
@@ -105,6 +108,6 @@ def _in_memory(device: int) -> str | None:
                 kind = described.split(" ", 1)[0]
                 if mount.split(" ")[2:3] == [wanted]:
                     return kind if kind in IN_MEMORY else None
-    except (OSError, AttributeError):  # no such file, no such function: not Linux
+    except (OSError, AttributeError):  # the file or the function does not exist: not Linux
         return None
     return None

@@ -1,4 +1,6 @@
-"""JSON that is bounded before it is read: a file decides neither how deep nor how large what it says becomes."""
+"""JSON within limits that are checked before it is parsed: a file decides neither depth nor size of
+the result.
+"""
 
 from __future__ import annotations
 
@@ -12,27 +14,34 @@ from rnnbp.numerics import escaped
 from rnnbp.storage.errors import JSON
 
 DEPTH = 200
-"""Lists and dicts inside one another; Python's own reader takes some 1,000, or with a raised limit its stack."""
+"""Lists and dicts inside one another; Python's own reader takes some 1,000, or with a raised limit
+its stack.
+"""
 DIGITS = 4300
 """Of an integer, as Python's own limit: reading more takes time that grows with their square."""
 ROOM = 4 << 20
 """Bytes that what is read from the smallest file may take; see ``room``."""
 _EACH, _CHARACTER = 200, 4
-"""Bytes that a list or dict takes, with an element or two, and that any other character takes, at most."""
+"""Bytes that a list or dict takes, with an element or two, and that any other character takes, at
+most.
+"""
 _STEP = np.zeros(256, np.int8)
 _STEP[list(b"[{")], _STEP[list(b"]}")] = 1, -1
 
 
 def room(size: int) -> int:
-    """Bytes that what JSON says may take in memory, for a file of ``size`` bytes: eight times that, at least 4 MiB."""
+    """Bytes of memory that parsed JSON may take, for a file of ``size`` bytes: eight times that, at
+    least 4 MiB.
+    """
     return max(ROOM, 8 * size)
 
 
 def parse(text: bytes, most: int) -> JSON:
-    """What UTF-8 JSON says, if it takes at most about ``most`` bytes of memory.
+    """Parse UTF-8 JSON, if the result takes at most about ``most`` bytes of memory.
 
-    Raises ValueError for what is no JSON or is nested too deep, for a name that occurs twice in a dict, for NaN,
-    infinities, and numbers that are too large for a float or have too many digits.
+    Raises ValueError for text that is not JSON or is nested too deep, for a name that occurs twice
+    in a dict, for NaN, infinities, and numbers that are too large for a float or have too many
+    digits.
     """
     if len(text) > DEPTH:
         _check_size(text, most)
@@ -41,7 +50,9 @@ def parse(text: bytes, most: int) -> JSON:
 
 
 def _check_size(text: bytes, most: int) -> None:
-    """Count the brackets that stand in no string, and how deep they are, in a few arrays of a byte a character."""
+    """Count the brackets outside strings, and their depth, in a few arrays of a byte per
+    character.
+    """
     plain = np.frombuffer(text.replace(rb"\\", b"").replace(rb"\"", b""), np.uint8)
     inside = np.logical_xor.accumulate(plain == ord('"'))
     steps = _STEP[plain]

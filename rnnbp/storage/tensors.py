@@ -1,9 +1,9 @@
 """Tensors on disk with a checksum.
 
-A file of tensors is in the safetensors format, so any reader of that format reads it. Its header begins with the
-sha256 of every other byte of the file, and arrays are laid out in C order, neither of which ``safetensors`` does.
-Arrays are written and read piece by piece: saving takes the header and a piece of memory beyond the arrays, loading
-takes the arrays and the header.
+A file of tensors is in the safetensors format, so any reader of that format can read it. Its header
+begins with the sha256 of every other byte of the file, and arrays are laid out in C order, neither
+of which ``safetensors`` does. Arrays are written and read piece by piece: saving takes the header
+and a piece of memory in addition to the arrays, loading the arrays and the header.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from rnnbp.storage.strict import room
 def save_tensors(path: PathLike, arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> None:
     """Write arrays of any layout by name, and JSON, as one file, atomically.
 
-    The same arguments give the same bytes. Raises StorageError, DtypeError for a dtype that the format
-    lacks, ValueError for a name that it cannot have, TypeError for metadata that JSON cannot hold (NaN included).
+    The same arguments give the same bytes. Raises StorageError, DtypeError for a dtype that the
+    format lacks, ValueError for a name that it cannot have, TypeError for metadata that JSON cannot
+    hold (NaN included).
     """
     head, order = build(arrays, metadata)
     with replacing(path, len(head) + sum(array.nbytes for array in arrays.values())) as number:
@@ -48,8 +49,8 @@ def save_tensors(path: PathLike, arrays: Mapping[str, Array], metadata: Mapping[
 def load_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, JSON]]:
     """(arrays, metadata) of a file that ``save_tensors`` wrote; the arrays are new and writable.
 
-    The sizes that its header names are held against that of the file first. Raises StorageError where it is
-    missing, cut short, damaged in any bit, or another kind of file.
+    The sizes in its header are compared with that of the file first. Raises StorageError if it is
+    missing, cut short, damaged in any bit, or a different kind of file.
     """
     with opened(path) as (file, size):
         head, expected = _head(path, file, size)
@@ -66,9 +67,9 @@ def load_tensors(path: PathLike) -> tuple[dict[str, Array], dict[str, JSON]]:
 
 
 def read_header(path: PathLike) -> tuple[list[Entry], dict[str, JSON]]:
-    """What the header says of the tensors, and the metadata, without reading the tensors.
+    """The tensors in the header, and the metadata, without reading the tensors.
 
-    Sizes are those of the file; whether it is damaged shows when it is loaded. Raises StorageError.
+    Sizes agree with the file; damage is noticed only when it is loaded. Raises StorageError.
     """
     with opened(path) as (file, size):
         return _entries(path, file, _head(path, file, size)[0], size)
@@ -110,7 +111,9 @@ def _head(path: PathLike, file: BufferedReader, size: int) -> tuple[bytes, bytes
 
 
 def is_ours(start: bytes, size: int) -> bool:
-    """True if a file of ``size`` bytes that begins so is one of ours, as far as it goes."""
+    """True if a file of ``size`` bytes with this beginning is one of ours, as far as can
+    be seen.
+    """
     return OPENING.startswith(start[8 : DIGEST.start]) and not (len(start) < DIGEST.start <= size)
 
 
@@ -129,7 +132,7 @@ def _entries(path: PathLike, file: BufferedReader, head: bytes, size: int) -> tu
 
 
 def _is_whole(file: BufferedReader, head: bytes) -> bool:
-    """True if the contents fit their checksum, so that they are as they were written."""
+    """True if the contents match their checksum, so that they are as they were written."""
     found = hashlib.sha256(head)
     while piece := file.read(1 << 16):
         found.update(piece)

@@ -20,8 +20,9 @@ from rnnbp.train.source import Batch
 
 
 class Part(NamedTuple):
-    """What a batch gives: its loss and gradients, None of a batch without weight; the state after
-    it; the sequences whose state is lost in it."""
+    """The result of one batch: its loss and gradients, None for a batch without weight; the state
+    after it; the sequences whose state it lost.
+    """
 
     loss: float
     grads: dict[str, Array] | None
@@ -41,8 +42,9 @@ class WeightedSum:
 
     @ieee
     def add(self, part: Part, weight: float) -> None:
-        """Add a batch. Its gradients, which nobody else may need, are the first sum, or are scaled
-        in place."""
+        """Add a batch. Its gradients, which no one else may need, become the sum or are scaled in
+        place.
+        """
         if part.grads is None:
             return
         if not self.grads:
@@ -58,7 +60,9 @@ class WeightedSum:
 
     @ieee
     def mean(self) -> tuple[float, dict[str, Array] | None]:
-        """The loss and the gradients, those of the sum, divided; None where no batch had weight."""
+        """The loss and the gradients, divided by the sum of weights; None if no batch had
+        weight.
+        """
         if self.weights > 1:
             for total in self.grads.values():
                 total /= self.weights
@@ -66,8 +70,7 @@ class WeightedSum:
 
 
 def weight_of(model: Graph, batch: Batch, loss: LossLike) -> float:
-    """What a batch counts by among those of an update: the denominator of its mean; 1 for a
-    function.
+    """The weight of a batch within an update: the denominator of its mean; 1 for a function.
 
     Raises ValueError for streams, whose weights are not known beforehand.
     """

@@ -1,4 +1,4 @@
-"""What is said where a run is to go on, and there is no snapshot: the name of its folder may be
+"""The note of a run that should resume but finds no snapshot: the name of its folder may be
 mistyped.
 """
 
@@ -11,12 +11,12 @@ from rnnbp.support.nearest import nearest
 from rnnbp.train.folder import SNAPSHOT
 
 MOST = 1000
-"""Folders that are looked at."""
+"""Folders that are checked."""
 
 
 def begins_anew(file: Path) -> str:
-    """A line that says so of a snapshot ``file`` that is missing, with a folder of a name like its
-    own that has one.
+    """A line saying that snapshot ``file`` is missing, and which folder of a similar name
+    has one.
     """
     folder = file.parent if file.name == SNAPSHOT else file
     near = _near(folder)
@@ -25,9 +25,7 @@ def begins_anew(file: Path) -> str:
 
 
 def _near(folder: Path) -> Path | None:
-    """The folder with a snapshot whose name, or whose parent's name, is most like that of
-    this one.
-    """
+    """The folder with a snapshot whose name, or whose parent's name, is most similar."""
     here, place = folder.name, folder.parent
     if place.is_dir():
         return _nearest(here, {each.name: each for each in _folders(place)})
@@ -42,7 +40,7 @@ def _nearest(name: str, folders: dict[str, Path]) -> Path | None:
 def _folders(place: Path) -> list[Path]:
     try:
         return [*islice(place.iterdir(), MOST)]
-    except OSError:  # there is none, or nobody may look
+    except OSError:  # it does not exist, or is not readable
         return []
 
 

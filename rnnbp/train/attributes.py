@@ -1,4 +1,4 @@
-"""What an object holds: under names, or in what it is pickled by."""
+"""The contents of an object: its attributes, or what it is pickled by."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import numpy as np
 
 
 def attributes_of(value: object) -> dict[Any, object] | None:
-    """What an object holds under names, caches of properties apart; None for one of a C library."""
+    """The attributes of an object, without caches of properties; None for an object of a
+    C library.
+    """
     kind = type(value)
     slots = [s for base in kind.__mro__ for s in _slots(base) if hasattr(value, s)]
     own: Mapping[str, object] | None = getattr(value, "__dict__", None)
@@ -32,7 +34,7 @@ def _slots(kind: type) -> tuple[str, ...]:
 
 
 def reduced(value: object) -> list[object]:
-    """What an object of a C library is made anew from. Raises TypeError where it cannot be."""
+    """What an object of a C library is rebuilt from. Raises TypeError if it cannot be pickled."""
     found = value.__reduce_ex__(4)
     if isinstance(found, str):
         return [found]

@@ -47,8 +47,8 @@ class Batches(Named):
     """
 
     label = "Batches"
-    """What a run that goes on compares, besides some of the batches: a list may take a generator's
-    place.
+    """What a run that continues compares, besides some of the batches: a list may take a
+    generator's place.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Batches(Named):
         self.layout = Layout(flag("Batches: batch_first", batch_first), flag("Batches: last", last))
         self.carry = flag("Batches: carry", carry)
         self.endless = batches_per_epoch is not None
-        """Whether an iterator goes on from epoch to epoch."""
+        """True if an iterator continues from epoch to epoch."""
         if batches_per_epoch is not None:
             batches_per_epoch = positive_int("Batches: batches_per_epoch", batches_per_epoch)
         elif not can_be_called(batches) and (length := length_of(batches)) is not None:
@@ -162,7 +162,7 @@ class Batches(Named):
     def _begun(self, epoch: int) -> Iterator[Any]:
         """An iterator over the items of an epoch."""
         if not can_be_called(self.given):
-            return iter(self.given)  # type: ignore[arg-type]  # it is no function
+            return iter(self.given)  # type: ignore[arg-type]  # it is not a function
         function: Any = self.given
         takes = takes_epoch(function)
         try:

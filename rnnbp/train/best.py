@@ -1,4 +1,4 @@
-"""Where a run was best, by the figure that it follows."""
+"""The best point of a run, by the figure that it follows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Best:
     """The best of a run so far, by the figure that it monitors.
 
     step: the number of steps done then. epoch: the one that it was in or at the end of, from 1;
-    None in a run that goes on from a snapshot of an earlier version. monitor: the name of the
+    None in a run that continues from a snapshot of an earlier version. monitor: the name of the
     figure, as "val_loss" or "val_accuracy"; value: its value. metrics: all figures by such names:
     "loss" and metrics, the means over the batches since the validation before; "val_loss" and the
     like of the validation, if there was one.
@@ -67,10 +67,10 @@ class Best:
 
 
 def means(sums: Mapping[str, tuple[float, int]]) -> dict[str, float]:
-    """The means, of sums and how many they are of."""
+    """Means, from sums and counts."""
     return {name: total / count for name, (total, count) in sums.items()}
 
 
 def _figure(values: Fields, name: str) -> float:
-    """NaN where there is none, which JSON does not know."""
+    """NaN for None, because JSON has no NaN."""
     return math.nan if values.raw(name) is None else values.number(name, least=-math.inf)

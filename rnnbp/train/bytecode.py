@@ -1,4 +1,4 @@
-"""What code is, as text: a library's by its name and version, a person's own by its bytecode."""
+"""Code as text: a library's by its name and version, the user's by its bytecode."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ they define.
 
 
 def of_library(kind: type) -> bool:
-    """Whether a class is a library's; ``type(name, bases, ...)`` gives one that abc's metaclass
-    made the module abc.
+    """True if a class is a library's; for ``type(name, bases, ...)`` abc's metaclass reports the
+    module abc.
     """
     name = kind.__qualname__.split(".")[0]
     return is_library(kind.__module__) and (
@@ -56,7 +56,7 @@ def library_name(what: type | types.FunctionType) -> str:
 
 
 def code_text(code: types.CodeType) -> str:
-    """What a function does: no names of files, no numbers of lines."""
+    """What a function does, without names of files and numbers of lines."""
     values = code.co_consts[1:] if _documented(code) else code.co_consts
     constants = [code_text(c) if isinstance(c, types.CodeType) else _constant(c) for c in values]
     names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
@@ -65,7 +65,7 @@ def code_text(code: types.CodeType) -> str:
 
 
 def _documented(code: types.CodeType) -> bool:
-    """Whether the first constant is a docstring: until Python 3.13 a text there is nothing else in
+    """True if the first constant is a docstring: until Python 3.13 a text there is nothing else in
     a ``def``.
     """
     if sys.version_info >= (3, 13) and not code.co_flags & 0x4000000:  # CO_HAS_DOCSTRING

@@ -36,17 +36,17 @@ STATELESS: tuple[type, ...] = (type(threading.Lock()), type(threading.RLock()), 
 
 
 def digest(text: str | bytes) -> str:
-    """The beginning of the sha256."""
+    """The first digits of the sha256."""
     return hashlib.sha256(text.encode(errors="surrogatepass") if isinstance(text, str) else text).hexdigest()[:16]
 
 
 def short(text: str) -> str:
-    """The text, or where it is long its beginning and a digest."""
+    """The text, or if it is long its beginning and a digest."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}… ({len(text)} characters, {digest(text)})"
 
 
 def of_array(array: Array) -> str:
-    """dtype, shape and values, where they are few, or else their digest."""
+    """dtype, shape and values; a digest of the values if there are many."""
     kind = f"{array.dtype}{list(array.shape)}"
     if array.size <= 8:
         return f"{kind} {array.tolist()}"
@@ -176,8 +176,9 @@ class Description:
                 self.add(f"{path} {name}", function.__globals__[name], depth)
 
     def _class(self, path: str, kind: type, depth: int) -> None:
-        """A library's class by its name, another by its methods and values too, those that it
-        inherits included."""
+        """A library's class by its name; others by their methods and values too, including
+        inherited ones.
+        """
         if of_library(kind):
             self.lines[path] = f"class {library_name(kind)}"
             return
@@ -190,8 +191,7 @@ class Description:
                     self.add(f"{place} {name}", item, depth)
 
     def _object(self, path: str, value: object, depth: int) -> None:
-        """The class and the state of any other object: its attributes; without some, what it is
-        pickled by."""
+        """The class and the state of any other object: its attributes, or what it is pickled by."""
         kind = type(value)
         self.add_class(path, kind, depth)
         attributes = attributes_of(value)
@@ -205,7 +205,7 @@ class Description:
 
 
 def _alone(value: object, depth: int) -> str:
-    """One line for a value: itself where it is plain, else a digest of its description."""
+    """One line for a value: the value if it is plain, else a digest of its description."""
     inner = Description()
     inner.add("", value, depth)
     return inner.lines[""] if len(inner.lines) == 1 else digest(repr(sorted(inner.lines.items())))

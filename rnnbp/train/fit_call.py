@@ -1,4 +1,4 @@
-"""A call of ``fit``: under the handlers of signals, and with the History in what it raises."""
+"""One call of ``fit``: installs signal handlers, and attaches the History to exceptions."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ class FitCall:
         return reason
 
     def _leave(self) -> None:
-        """Put all back once more, as an interrupt may have cut short how it was left."""
+        """Restore everything once more, because an interrupt may have cut the first
+        attempt short.
+        """
         run, stopped = self.training, None
         while run.busy:
             try:

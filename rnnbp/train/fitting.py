@@ -89,7 +89,7 @@ def fit(
         trainer.resume(missing_ok=True, override=override)
     elif override:
         raise ValueError("fit: override says what differs in a run that is resumed; give resume=True too")
-    trainer._training.caller = "fit"  # so that nobody is told to go on with a Trainer that he does not have
+    trainer._training.caller = "fit"  # so that errors do not advise to use a Trainer that the user does not have
     return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
 
 

@@ -32,7 +32,7 @@ def stamp(path: Path) -> Stamp:
 
 
 def is_missing(path: Path) -> bool:
-    """Whether there is no such file, or folder of it; not where that cannot be seen."""
+    """True if there is no such file or folder; False if that cannot be determined."""
     try:
         path.stat()
     except FileNotFoundError:
@@ -43,11 +43,11 @@ def is_missing(path: Path) -> bool:
 
 
 class RunFolder:
-    """Where a run writes, or, with ``path`` None, nothing at all.
+    """The folder that a run writes to; with ``path`` None it writes nothing.
 
-    ``owned`` is set once the files there are this run's; ``saved`` is the step of its last
-    snapshot. From ``claim`` to ``close`` the folder is locked against every other run. A copy, and
-    what is pickled, has neither lock nor open file.
+    ``owned`` is True once the files there are this run's; ``saved`` is the step of its last
+    snapshot. From ``claim`` to ``close`` the folder is locked against every other run. Copies and
+    pickles have neither lock nor open file.
     """
 
     def __init__(self, path: PathLike | None, parts: Parts, description: JSON) -> None:
@@ -70,29 +70,33 @@ class RunFolder:
 
     def snapshot_file(self, path: PathLike | None) -> Path:
         """The snapshot that a path means: that of a folder, by default of this one. Raises
-        TypeError, ValueError."""
+        TypeError, ValueError.
+        """
         place = self.path if path is None else as_path("Trainer.resume: path", path)
         if place is None:
             raise ValueError("Trainer.resume: this Trainer has no folder; give the path of a snapshot")
         return place / SNAPSHOT if os.path.isdir(place) else place  # False for a name too long
 
     def adopt(self, snapshot: Path, step: int, found: Stamp, *, differs: bool) -> None:
-        """The run goes on from a snapshot, ``found`` before it was read, which may be that of
-        another folder.
+        """Continue from a snapshot, which may be in a different folder; ``found`` is its stamp
+        before it was read.
 
-        Where the run ``differs`` from it on purpose, ``open`` writes one of the run as it is now.
+        If the run ``differs`` from it on purpose, ``open`` writes a snapshot of the run as it is
+        now.
         """
         self.owned = self.path is not None and os.path.realpath(snapshot) == os.path.realpath(self.path / SNAPSHOT)
         self.saved, self._stamp = (None if differs else step, found) if self.owned else (None, None)
 
     def outdate(self) -> None:
-        """The run is no longer what its last snapshot says: ``open``, or the next that is due,
-        writes another.
+        """Mark the last snapshot as outdated: ``open``, or the next that is due, writes a
+        new one.
         """
         self.saved = None
 
     def claim(self) -> None:
-        """Make and lock the folder. Raises StorageError where it holds another run or is in use."""
+        """Create and lock the folder. Raises StorageError if it holds a different run or
+        is in use.
+        """
         if self.path is None:
             return
         try:
@@ -106,11 +110,12 @@ class RunFolder:
         self.owned = True
 
     def open(self, at: Standing, extra: Mapping[str, JSON], *, pending: bool = False) -> None:
-        """Write a snapshot if there is none, and get ready for lines of metrics.
+        """Write a snapshot if there is none, and open the file of metrics. The folder has been
+        claimed.
 
-        The folder has been claimed. While a step is ``pending``, for its validation is to be done,
-        no snapshot counts on it, and its line will be written again. Raises StorageError where it
-        cannot be written.
+        While a step is ``pending``, because its validation is still to be done, no snapshot relies
+        on it, and its line will be written again. Raises StorageError if the folder cannot be
+        written to.
         """
         if self.path is None:
             return
@@ -121,7 +126,9 @@ class RunFolder:
         self._log, self._written = MetricsLog(self.path / METRICS, at.step - pending), time.monotonic()
 
     def _check(self, path: Path) -> None:
-        """Raise StorageError unless the files there are this run's, as it has left or read them."""
+        """Raise StorageError unless the files there are this run's, as it has written or
+        read them.
+        """
         present = [name for name in (SNAPSHOT, METRICS, MODEL) if (path / name).exists()]
         if present and not self.owned:
             raise StorageError(f"{path} already holds {', '.join(present)}; resume() it, or choose another folder")
@@ -135,7 +142,7 @@ class RunFolder:
             )
 
     def close(self) -> None:
-        """End of the lines of metrics, and of the lock."""
+        """Close the file of metrics and release the lock."""
         if self._log is not None:
             self._log.close()
             self._log = None
@@ -144,15 +151,13 @@ class RunFolder:
             self._lock = None
 
     def add(self, metrics: Mapping[str, JSON]) -> None:
-        """Add a line of metrics."""
+        """Append a line of metrics."""
         if self._log is not None and self.path is not None:
             self._check_held(self.path)
             self._log.write(in_json(metrics))
 
     def snapshot(self, at: Standing, extra: Mapping[str, JSON]) -> None:
-        """Write a snapshot, unless that of this step is there; the lines that it counts on go
-        first.
-        """
+        """Flush the lines of metrics, then write a snapshot unless this step has one."""
         if self.path is None or self.saved == at.step:
             return
         if self._log is not None:
@@ -167,11 +172,11 @@ class RunFolder:
             raise StorageError(f"{path} belongs to the process that this one was forked from; train in another folder")
 
     def older(self, minutes: float | None) -> bool:
-        """Whether the last snapshot is so old; never for None."""
+        """True if the last snapshot is at least this old; never for None."""
         return minutes is not None and time.monotonic() - self._written >= 60 * minutes
 
     def save_model(self, at: Standing) -> None:
-        """Write the best parameters, or where nothing was validated the present ones."""
+        """Write the best parameters, or without a validation the present ones."""
         if self.path is None:
             return
         past = at.history

@@ -16,7 +16,7 @@ from rnnbp.train.best import Best
 from rnnbp.wording.instead import HISTORY, Instead
 
 LONGEST = 1 << 20
-"""Bytes of a line of metrics that is looked at as one; they have some hundreds."""
+"""Bytes of a line of metrics that is checked as one; they have some hundreds."""
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class History(Instead):
 
     @property
     def skipped(self) -> int:
-        """Batches that were skipped because something in them was not finite."""
+        """Batches that were skipped because a value in them was not finite."""
         return sum(map(math.isnan, self.losses)) - self.weightless
 
     @reprs.safe

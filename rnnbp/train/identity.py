@@ -1,5 +1,5 @@
-"""What a run is: all that decides its numbers, so that one that goes on has the same bits or is
-refused.
+"""The identity of a run: all that decides its numbers, so that one that resumes has the same bits
+or is refused.
 
 An identity is a dict of parts, as "model" and "learning_rate", each a dict of lines, text or other
 JSON, by name. It is stored in every snapshot and compared on resuming; a part can be changed on
@@ -42,11 +42,11 @@ LATER: dict[str, JSON] = {"accumulate": {"accumulate": 1}, "monitor": {"monitor"
 
 
 def described(name: str, value: object, known: Mapping[str, object] | None = None) -> dict[str, JSON]:
-    """A setting as lines: itself where JSON has it, else what it is made of, and what an object of
-    ours shows.
+    """A setting as lines: the value if it is JSON, else a description, and the repr of our own
+    objects.
 
-    The repr of another may hold a set, whose order changes from process to process, or what it has
-    counted.
+    The repr of other objects may hold a set, whose order changes from process to process, or
+    counters.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return {name: value}
@@ -56,12 +56,12 @@ def described(name: str, value: object, known: Mapping[str, object] | None = Non
 
 
 def shown(value: object) -> str:
-    """repr without addresses in memory, as Python writes them here and on Windows."""
+    """repr without memory addresses, in the formats of all platforms."""
     return short(re.sub(r" at 0x[0-9a-fA-F]+", "", as_text(value)))
 
 
 def of_rate(rate: Schedule | OnPlateau | None, optimizer: Optimizer) -> dict[str, JSON]:
-    """A learning rate, and the optimiser's own; of one with state, its settings."""
+    """A learning rate, and the optimiser's own; for one with state, its settings."""
     name, own = "learning_rate", described(f"{optimizer.kind} lr", optimizer.learning_rate)
     if isinstance(rate, OnPlateau):
         changing = {"learning_rate", *rate.state_dict()}
@@ -70,7 +70,9 @@ def of_rate(rate: Schedule | OnPlateau | None, optimizer: Optimizer) -> dict[str
 
 
 def _as_filed(lines: dict[str, JSON]) -> dict[str, JSON]:
-    """Lines of a schedule, in which files say lr for its learning_rate, as its name was once."""
+    """Lines of a schedule, with ``lr`` for ``learning_rate``, the name in files of earlier
+    versions.
+    """
     rates = re.compile(r"\b(Constant|StepDecay|Cosine)\(learning_rate=")
     return {
         re.sub(r"(?<=.) learning_rate$", " lr", key): rates.sub(r"\1(lr=", line) if isinstance(line, str) else line
@@ -79,7 +81,7 @@ def _as_filed(lines: dict[str, JSON]) -> dict[str, JSON]:
 
 
 def of_optimizer(optimizer: Optimizer) -> dict[str, JSON]:
-    """Its rule, options and parameters, but for its rate."""
+    """An optimiser's rule, options and parameters, without its rate."""
     lines: dict[str, JSON] = {"optimizer": optimizer.kind, "optimized parameters": ", ".join(optimizer.params)}
     for name, value in optimizer.hyperparameters().items():
         if name != "learning_rate":
@@ -91,13 +93,14 @@ def of_optimizer(optimizer: Optimizer) -> dict[str, JSON]:
 
 
 def of_settings(settings: Mapping[str, object], **more: object) -> Identity:
-    """Parts that are one setting each."""
+    """Parts that are a single setting each."""
     return {name: described(name, value) for name, value in {**settings, **more}.items()}
 
 
 def of_chunks(checkpoint: ScheduleLike | Plan, chunk: int | None) -> Identity:
-    """The lengths of chunks, whatever decides them; and a schedule, where it decides bits because
-    it rebuilds."""
+    """The length of chunks, however it was chosen; and a schedule that decides bits because it
+    rebuilds.
+    """
     if isinstance(checkpoint, Plan):
         return {"chunk": {"chunk": checkpoint.chunk}, "checkpoint": {"budget": checkpoint.budget}}
     if is_budget(checkpoint):
@@ -109,7 +112,7 @@ def of_chunks(checkpoint: ScheduleLike | Plan, chunk: int | None) -> Identity:
 
 
 def _rebuilds(checkpoint: ScheduleLike) -> bool:
-    """Whether a schedule rebuilds tapes, which agrees with recording them to rounding alone."""
+    """True if a schedule rebuilds tapes, which agrees with recording them only to rounding."""
     try:
         actions: Iterable[object] = resolve(checkpoint, 7) if callable(checkpoint) else checkpoint
         return any(isinstance(action, Rebuild) for action in islice(actions, 10_000))
@@ -118,8 +121,9 @@ def _rebuilds(checkpoint: ScheduleLike) -> bool:
 
 
 def of_surroundings() -> Identity:
-    """What else decides bits: backend, libraries, processor; BLAS's threads where products are its
-    own."""
+    """What else decides bits: backend, libraries, processor; BLAS's threads if it computes the
+    products.
+    """
     backend = as_backend(None).name
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]
     processor: dict[str, JSON] = {"processor": " ".join(extensions.get("found", ()))}
@@ -136,7 +140,7 @@ def of_surroundings() -> Identity:
 
 
 def _blas() -> Iterator[dict[str, JSON]]:
-    """NumPy's, where it can be told; SciPy brings another."""
+    """NumPy's BLAS, if it can be identified; SciPy has its own."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     yield from [pool for pool in pools if "numpy" in str(pool["filepath"])] or pools[:1]
 
@@ -156,10 +160,10 @@ def check_override(override: Collection[str], now: Identity) -> None:
 
 
 def differences(now: Identity, then: Mapping[str, JSON], override: Collection[str] = ()) -> dict[str, list[str]]:
-    """What differs, line by line, by the name of its part, but for the parts named in ``override``,
-    and what cannot be compared.
+    """What differs, line by line, by the name of its part, and what cannot be compared; without the
+    parts named in ``override``.
 
-    Raises ValueError for a name that is no part.
+    Raises ValueError for a name that is not a part.
     """
     check_override(override, now)
     if EVERYTHING in override:

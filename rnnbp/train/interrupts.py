@@ -16,7 +16,7 @@ class Interrupts:
     None.
 
     After it SIGINT raises KeyboardInterrupt; the others change nothing more, because schedulers
-    repeat them. The handlers that were there return on leaving. Nothing is changed outside the main
+    repeat them. The previous handlers return on leaving. Nothing is changed outside the main
     thread, where Python allows no handler, nor for a signal that is ignored, as SIGHUP is under
     nohup.
     """
@@ -45,14 +45,13 @@ class Interrupts:
         self.restore()
 
     def restore(self) -> None:
-        """Put the handlers back that were there. An interrupt in the middle may cut it short: then
-        call it again."""
+        """Restore the previous handlers. An interrupt may cut this short: then call it again."""
         for number, handler in reversed(list(self._previous.items())):  # of SIGINT last: until then it raises nothing
             signal.signal(number, handler)
         self._previous = {}
 
     def pass_on(self) -> None:
-        """Let the handler that was there have the signal, of which the run took no notice."""
+        """Pass a signal that the run did not act on to the previous handler."""
         if self.signal is not None:
             signal.raise_signal(self.signal)
 
@@ -64,7 +63,7 @@ class Interrupts:
 
 
 def ending(number: int, text: str) -> BaseException:
-    """What ends the program after the signal of a number: KeyboardInterrupt for Ctrl-C, SystemExit
+    """The exception that ends the program after a signal: KeyboardInterrupt for Ctrl-C, SystemExit
     for the others.
     """
     if number == signal.SIGINT:

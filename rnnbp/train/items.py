@@ -1,4 +1,4 @@
-"""Items of iterables as batches: (x, target), (x, target, mask) or a Batch, whoever makes them."""
+"""Items of iterables as batches: (x, target), (x, target, mask) or a Batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST = 3
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How items are laid out: batch-first or time-first, with targets for each step or for the last
+    """The layout of items: batch-first or time-first, with targets for each step or for the last
     one.
     """
 
@@ -28,10 +28,10 @@ class Layout:
     last: bool
 
     def batch(self, item: object, *, fresh: bool, targets: bool = True) -> Batch:
-        """An item as a Batch, which is taken as it is. Raises TypeError or ShapeError for what is
-        none.
+        """An item as a Batch; a Batch is returned as it is.
 
-        Without ``targets`` nobody looks at them, and an item may be x alone.
+        Without ``targets`` they are ignored, and an item may be x alone. Raises TypeError or
+        ShapeError for other items.
         """
         if isinstance(item, Batch) or all(hasattr(item, name) for name in Batch.__slots__):
             return item  # type: ignore[return-value]  # of another class with these fields
@@ -102,8 +102,8 @@ def _given(name: str, part: Any) -> Any:
 
 
 def _is_row(mask: Any) -> TypeGuard[Array]:
-    """Whether it is one number for each sequence, as loaders have them: of its steps, or a float
-    that is its weight.
+    """True for one number for each sequence, as loaders have them: its steps, or a float that is
+    its weight.
     """
     return mask is not None and not is_stream(mask) and np.ndim(mask) == 1
 

@@ -1,5 +1,5 @@
-"""What can be iterated for batches: lists, loaders, generators, functions of the epoch; no arrays,
-no text.
+"""What batches can be read from: lists, loaders, generators, functions of the epoch; not arrays or
+text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rnnbp.train.source import Batch
 
 
 def iterable(given: object) -> bool:
-    """Whether it can be iterated, and is no array, text, dict or single batch."""
+    """True if it can be iterated, and is not an array, text, dict or single batch."""
     return (
         hasattr(given, "__iter__")
         and not isinstance(given, (str, bytes, Mapping, set, frozenset, type, Batch))
@@ -24,23 +24,23 @@ def iterable(given: object) -> bool:
 
 
 def holds_arrays(given: object) -> bool:
-    """Whether a list holds arrays or numbers, and no batches."""
+    """True if a list holds arrays or numbers, and not batches."""
     first = given[0] if isinstance(given, (list, tuple)) and given else ()
     return hasattr(first, "shape") or not isinstance(first, (list, tuple, Mapping, Batch))
 
 
 def is_function(given: object) -> bool:
-    """Whether it may be a function of the epoch, and is no network, loss or class."""
+    """True if it may be a function of the epoch, and is not a network, loss or class."""
     return isinstance(given, (FunctionType, MethodType, partial))
 
 
 def can_be_called(given: object) -> bool:
-    """Whether it is a function, or an object that is called as one."""
+    """True if it is a function, or an object that is called as one."""
     return callable(given) and not isinstance(given, type) and not hasattr(given, "__iter__")
 
 
 def takes_epoch(function: Callable[..., Any]) -> bool:
-    """Whether a function has a parameter for the epoch."""
+    """True if a function has a parameter for the epoch."""
     try:
         inspect.signature(function).bind(0)
     except TypeError:
@@ -51,7 +51,7 @@ def takes_epoch(function: Callable[..., Any]) -> bool:
 
 
 def length_of(batches: object) -> int | None:
-    """What ``len`` says; None where it cannot."""
+    """The result of ``len``; None if it fails."""
     try:
         return len(batches)  # type: ignore[arg-type]  # that is the question
     except (TypeError, NotImplementedError, AttributeError):  # as of a loader of a stream

@@ -1,4 +1,4 @@
-"""Where sequences end: masks of their lengths, and targets that stand at their last steps."""
+"""Where sequences end: masks of their lengths, and targets at their last steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TURN = "time-first: say batch_first=False"
 
 
 def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array]:
-    """Targets (B, ...) as (B, T, ...), and their weights (B, T): 0 but at each sequence's last
+    """Targets (B, ...) as (B, T, ...), and their weights (B, T): 0 except at each sequence's last
     step.
 
     Raises as ``last_steps`` does.
@@ -27,10 +27,12 @@ def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array
 
 
 def mask_of(name: str, lengths: ArrayLike, shape: Shape, turn: str = TURN) -> Array:
-    """The mask (N, T) of sequences of these lengths (N,). Raises ShapeError, DtypeError or
-    ValueError for others.
+    """The mask (N, T) of sequences of these lengths (N,).
 
-    ``turn`` says how x may be instead, and what to do then.
+    Args:
+        turn: for errors, the other order of axes that x may have, and the cure.
+
+    Raises ShapeError, DtypeError or ValueError for lengths that do not fit.
     """
     given, (rows, steps) = plain(name, lengths), shape
     if given.dtype.kind == "b" or (given.ndim > 1 and steps > 1 and given.shape in ((rows, steps), (steps, rows))):
@@ -52,7 +54,7 @@ def of_sequences(name: str, weights: Array, shape: Shape) -> Array:
     """The mask (N, T) of weights (N,) of sequences: the same at each of their steps.
 
     Raises ShapeError for weights that do not fit, and for integers that look like lengths,
-    ValueError for weights below 0 and what is not finite.
+    ValueError for weights that are negative or not finite.
     """
     rows = shape[0]
     if weights.shape != (rows,):

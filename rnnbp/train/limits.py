@@ -12,8 +12,11 @@ from rnnbp.train.standing import Standing
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Epochs and steps from where the call began, as a ``Standing`` knows, or in all; seconds from
-    now, ``began``. Raises TypeError or ValueError."""
+    """The limits of a call of ``fit``: epochs and steps from its beginning or in all; seconds from
+    ``began``.
+
+    Raises TypeError or ValueError.
+    """
 
     epochs: int | None = None
     steps: int | None = None
@@ -37,14 +40,14 @@ class Limits:
         return time.monotonic() - self.began
 
     def counted(self, at: Standing) -> Limits:
-        """The same in all, from the place where the call began."""
+        """The same limits in all, counted from where the call began."""
         epochs = _first(self.until_epochs, self.epochs, at.began[1])
         steps = _first(self.until_steps, self.steps, at.began[0])
         return replace(self, epochs=None, steps=None, until_epochs=epochs, until_steps=steps)
 
     def total(self, at: Standing, batches_per_epoch: int, accumulate: int = 1) -> int | None:
-        """Of limits that are ``counted``, the steps in all of a run that nothing else ends; None
-        where only time does.
+        """The last step of a run that nothing else ends; None if only time does. For limits that
+        are ``counted``.
         """
         epoch = None if batches_per_epoch == UNKNOWN else self.until_epochs
         each, rest = (-(-n // accumulate) for n in (batches_per_epoch, batches_per_epoch - at.index))
@@ -52,15 +55,15 @@ class Limits:
         return min((n for n in (self.until_steps, whole) if n is not None), default=None)
 
     def reason(self, at: Standing) -> str | None:
-        """Which of limits that are ``counted`` has been reached, if any."""
+        """The limit that has been reached, if any. For limits that are ``counted``."""
         epoch, step = self.until_epochs, self.until_steps
         if (epoch is not None and at.epoch >= epoch) or (step is not None and at.step >= step):
             return "finished"
         return "time" if self.max_seconds is not None and self.elapsed() >= self.max_seconds else None
 
     def reached(self, at: Standing) -> str:
-        """What to say where an earlier call has reached a limit in all, so that there is nothing to
-        do; or "".
+        """A note that an earlier call has reached a limit in all, so that there is nothing to do;
+        or "".
         """
         given = {"until_epochs": (self.until_epochs, at.epoch), "until_steps": (self.until_steps, at.step)}
         for name, (value, done) in given.items():
@@ -72,14 +75,14 @@ class Limits:
         return ""
 
     def counted_otherwise(self, at: Standing) -> str | None:
-        """What to say where ``epochs`` and ``steps``, if they counted from the run's beginning,
-        would train on.
+        """A note for ``epochs`` and ``steps`` that would train on if they counted from the run's
+        beginning.
         """
         given = {"epochs": (self.epochs, at.epoch), "steps": (self.steps, at.step)}
         both = {name: (value, done) for name, (value, done) in given.items() if value is not None}
         if not at.step or not both or any(value <= done for value, done in both.values()):
             return None
-        if self.until_epochs is not None or self.until_steps is not None:  # which nobody gave earlier
+        if self.until_epochs is not None or self.until_steps is not None:  # which was not passed earlier
             return None
         name, (value, done) = next(iter(both.items()))
         return (

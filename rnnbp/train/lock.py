@@ -46,7 +46,9 @@ class FolderLock:
         self._file: FileIO | None = None
 
     def take(self) -> Self:
-        """Take it, after which it must be released, also if an interrupt has come in the middle."""
+        """Take the lock. It must be released afterwards, also if an interrupt came in the
+        middle.
+        """
         try:
             self._take()
         except KeyboardInterrupt:
@@ -78,8 +80,8 @@ class FolderLock:
         return self._file is not None
 
     def release(self) -> None:
-        """Give it up; the file goes first, while nobody else can hold it. After an interrupt, call
-        it again.
+        """Release the lock; the file is removed first, while no other process can hold it. After an
+        interrupt, call it again.
         """
         if self._file is None:
             return
@@ -97,7 +99,7 @@ class FolderLock:
             self._close()
 
     def _close(self) -> None:
-        """Close the file, once: after an interrupt a second call does nothing."""
+        """Close the file, once: a second call after an interrupt does nothing."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
@@ -135,8 +137,8 @@ def _opened(path: Path) -> FileIO:
 
 
 def _locked(number: int, path: Path) -> bool:
-    """Whether the file is locked now, or cannot be on this mount. Raises StorageError where another
-    has it.
+    """True if the file is locked now, or cannot be locked on this mount. Raises StorageError if a
+    different process has it.
     """
     try:
         if sys.platform == "win32":
@@ -159,7 +161,7 @@ def _locked(number: int, path: Path) -> bool:
 
 
 def _remove_free(path: Path) -> None:
-    """Remove a file that an interrupt has left, unless somebody holds the lock."""
+    """Remove a file that an interrupt has left, unless the lock is held."""
     with contextlib.suppress(OSError, ValueError), open_file(path, os.O_RDWR | _NO_LINK, "rb+") as file:
         if sys.platform != "win32":  # which removes no file that another has opened
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -168,7 +170,7 @@ def _remove_free(path: Path) -> None:
 
 
 def _text(number: int) -> str:
-    """What its owner wrote, as far as it can be printed; it may be about to write it."""
+    """The text of the lock's owner, as far as it is printable; it may not be written yet."""
     found = b""
     with contextlib.suppress(OSError):
         for _ in range(50):
@@ -180,7 +182,7 @@ def _text(number: int) -> str:
 
 
 def _is_at(number: int, path: Path) -> bool:
-    """Whether the file is still there: its owner may have removed it after it was opened here."""
+    """True if the file still exists: its owner may have removed it after it was opened here."""
     try:
         found, there = os.fstat(number), os.stat(path, follow_symlinks=False)
     except OSError:

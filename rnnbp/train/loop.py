@@ -178,8 +178,8 @@ class Trainer(Attributes, Named, Instead):
     _instead = TRAINER
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Raise AttributeError for a name that is no setting; a subclass may have attributes of its
-        own.
+        """Raise AttributeError for a name that is not a setting; a subclass may have other
+        attributes.
         """
         if type(self) is Trainer and not name.startswith("_") and not hasattr(Trainer, name):
             raise unknown(name, [field.name for field in fields(Options)])

@@ -1,4 +1,4 @@
-"""What metrics look at, step by step or element by element."""
+"""The values that metrics average, step by step or element by element."""
 
 from __future__ import annotations
 
@@ -82,10 +82,9 @@ def _there(name: str, target: Array | None) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Whether the largest output is that of the class; of one output, whether it is on the right
-    side.
+    """1 if the largest output is that of the class; for one output, if it is on the right side.
 
-    That side is 0 for ``logits``, as ``BinaryCrossEntropy`` takes them, and ½ else.
+    The threshold is 0 for ``logits``, as ``BinaryCrossEntropy`` takes them, else ½.
     """
 
     logits: bool

@@ -1,6 +1,4 @@
-"""Metrics: means over a whole source of what is looked at step by step, as accuracy, by the mask's
-weights.
-"""
+"""Metrics: means over a whole source of values of each step, as accuracy, weighted by the mask."""
 
 from __future__ import annotations
 
@@ -40,7 +38,7 @@ OTHER_NAMES = {
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A name, and the function whose values are averaged; ``kind`` is its name in this library, ""
-    of the user's.
+    for the user's.
     """
 
     name: str
@@ -49,14 +47,20 @@ class Metric:
 
 
 class Averages:
-    """Means of metrics over all that they are shown, chunk by chunk."""
+    """Means of metrics, chunk by chunk."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self.metrics = metrics
         self._sums, self._weights = [0.0] * len(metrics), [0.0] * len(metrics)
 
     def see(self, y: Array, target: Array | None, mask: Array | None) -> None:
-        """Take a chunk: y (L, B, ...), target (L, B, ...) or None, mask (L, B) or None."""
+        """Add a chunk.
+
+        Args:
+            y: (L, B, ...).
+            target: (L, B, ...) or None.
+            mask: (L, B) or None.
+        """
         for k, metric in enumerate(self.metrics):
             values = metric.values(y, target)
             rows = values.reshape(-1, values.size // (y.shape[0] * y.shape[1]))
@@ -67,22 +71,24 @@ class Averages:
             self._weights[k] += float(weights.sum()) * rows.shape[1]
 
     def values(self, prefix: str = "") -> dict[str, float]:
-        """The means by name; none where nothing had weight."""
+        """The means by name; empty if nothing had weight."""
         found = zip(self.metrics, self._sums, self._weights, strict=True)
         return {f"{prefix}{metric.name}": total / weight for metric, total, weight in found if weight > 0}
 
 
 def in_json(found: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Metrics as a line of JSON has them, which knows no NaN."""
+    """Metrics as JSON, which has no NaN."""
     return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in found.items()}
 
 
 def as_metrics(what: str, given: MetricsLike, loss: object) -> tuple[Metric, ...]:
-    """Metrics by name, or functions of one's own. Raises TypeError or ValueError for what is none.
+    """Metrics by name, or functions of the user's.
 
     Args:
         what: the argument, for errors.
-        loss: tells whether y is logits, as of BinaryCrossEntropy.
+        loss: decides whether y is logits, as for BinaryCrossEntropy.
+
+    Raises TypeError or ValueError for anything else.
     """
     pairs: list[tuple[str, Any]]
     if isinstance(given, Mapping):
@@ -118,7 +124,7 @@ def _metric(what: str, name: object, given: object, loss: object) -> Metric:
 
 
 def _free(what: str, name: object) -> str:
-    """A name that a line of metrics does not have already. Raises ValueError for others."""
+    """A name that is not in use in a line of metrics. Raises ValueError for others."""
     if not isinstance(name, str) or name in TAKEN:
         raise ValueError(f"{what}: a metric cannot be called {name!r}; give a dict of other names and functions")
     return name

@@ -28,7 +28,8 @@ def check_names(
     """Raise ValueError unless the names and shapes are those of ``params``; the error proposes a
     ``rename``.
 
-    ``origin`` has the names in the file of arrays that were renamed.
+    Args:
+        origin: the names in the file of arrays that were renamed.
     """
     model, file = ({name: a.shape for name, a in given.items()} for given in (params, arrays))
     if found := differences(model, file):
@@ -50,7 +51,7 @@ def _misfit(place: str, cures: list[str], found: list[str]) -> ValueError:
 
 
 def differences(model: Shapes, file: Shapes) -> list[str]:
-    """What of a file's names and shapes is not as in a model."""
+    """The names and shapes of a file that differ from those of a model."""
     found = [f"{name} is missing" for name in model if name not in file]
     found += [f"{escaped(name, 80)} is unexpected" for name in file if name not in model]
     found += [
@@ -62,13 +63,13 @@ def differences(model: Shapes, file: Shapes) -> list[str]:
 
 
 def listed(found: list[str]) -> str:
-    """Up to ``LISTED`` of them."""
+    """Up to ``LISTED`` of them, as text."""
     more = [f"and {len(found) - LISTED} more"] if len(found) > LISTED else []
     return "; ".join([*found[:LISTED], *more])
 
 
 def _cures(model: Shapes, file: Shapes, origin: Mapping[str, str]) -> list[str]:
-    """What to do, the likeliest first."""
+    """What to do, the most likely first."""
     raw = {origin.get(name, name): shape for name, shape in file.items()}
     if _is_torchs(model, raw):
         return [TOGETHER + "rename='torch'"]
@@ -93,7 +94,7 @@ def _backward(name: str) -> bool:
 
 
 def _not_there(file: Shapes) -> list[str]:
-    """What the file's layers do that ours do not, with the way around."""
+    """Features of the file's layers that ours lack, with the way around."""
     found = []
     for name, shape in file.items():
         option = "bidirectional" if _backward(name) else "proj_size" if re.search(r"weight_hr_l\d+$", name) else ""
@@ -104,7 +105,7 @@ def _not_there(file: Shapes) -> list[str]:
 
 
 def _stacked(model: Shapes, file: Shapes) -> list[str]:
-    """How several layers of PyTorch's are called."""
+    """The names of several layers in PyTorch."""
     found = [re.fullmatch(r"(?:(.*)\.)?weight_ih_l[1-9]\d*", name) for name in file if name not in model]
     names = [f", name={match[1]!r}" if match[1] else "" for match in found if match]
     text = "for rename='torch', several layers of PyTorch's in one are rnnbp.Sequential(LSTM(...), LSTM(...){})"

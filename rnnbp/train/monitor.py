@@ -1,5 +1,5 @@
-"""The figure that tells which parameters are the best: what ``keep_best`` and
-``patience`` follow.
+"""The figure that decides which parameters are the best, followed by ``keep_best`` and
+``patience``.
 """
 
 from __future__ import annotations
@@ -28,10 +28,15 @@ KNOWN: dict[str, Mode] = {"accuracy": "max", "mse": "min", "mae": "min"}
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """A figure and the way that is better.
+    """A figure and the direction in which it improves.
 
-    name: "val_loss", "loss", or those of a metric. base: without "val_". metric: None of the loss.
-    mode: "auto" where nobody knows. asked: what the user said of it.
+    Attributes:
+        name: "val_loss", "loss", or the name of a metric.
+        base: the name without "val_".
+        validation: True if it is measured in validation.
+        metric: None for the loss.
+        mode: "min" or "max"; "auto" if unknown.
+        asked: the user's mode.
     """
 
     name: str
@@ -42,8 +47,8 @@ class Monitor:
     asked: Mode = field(compare=False)
 
     def check(self) -> None:
-        """Raise ValueError where the direction is not known, or the user has it the other way
-        round.
+        """Raise ValueError if the direction is unknown, or the user's is the opposite of the
+        metric's.
         """
         if self.mode == "auto":
             raise ValueError(
@@ -58,18 +63,18 @@ class Monitor:
             )
 
     def none_best(self) -> str:
-        """A warning: nothing was the best."""
+        """The warning that no value was the best."""
         return (
             f"Trainer.fit: {self.name} has never been a finite number, so no parameters are the best, and the model "
             f"has the last ones; look at what the metric returns"
         )
 
     def better(self, value: float, best: float) -> bool:
-        """Whether a value is better than the best so far; not where it is equal."""
+        """True if a value is better than the best so far; False if it is equal."""
         return value > best if self.mode == "max" else value < best
 
     def lines(self) -> dict[str, JSON]:
-        """What it is, for another process to compare."""
+        """Its description, which a resumed run compares."""
         found: dict[str, JSON] = {"monitor": self.name}
         if self.metric is None:
             return found
@@ -81,9 +86,9 @@ class Monitor:
 
 
 def as_monitor(given: object, mode: object, metrics: Sequence[Metric]) -> Monitor:
-    """The figure that ``given`` names, one of the loss and the ``metrics``.
+    """The figure that ``given`` names: the loss or one of the ``metrics``.
 
-    Raises TypeError for what is no text, ValueError for a name that none has, or no mode.
+    Raises TypeError unless it is text, ValueError for an unknown name or mode.
     """
     asked = next((each for each in MODES if each == mode), None)
     if not isinstance(mode, str) or asked is None:
@@ -106,7 +111,7 @@ def as_monitor(given: object, mode: object, metrics: Sequence[Metric]) -> Monito
 
 
 def _canonical(given: str, figures: Collection[str]) -> str:
-    """A name as it is here, of one as a History or a line of metrics has it."""
+    """The name here of a figure that is named as in a History or a line of metrics."""
     if given in figures:
         return given
     if given == "validation":
@@ -115,7 +120,7 @@ def _canonical(given: str, figures: Collection[str]) -> str:
 
 
 def _unknown(given: str, figures: Collection[str]) -> ValueError:
-    """The error of a name that no figure has: the nearest one, or the metric to ask for."""
+    """The error for a name that no figure has: with the nearest one, or the metric to request."""
     text, known = f"Trainer: no figure is called monitor={shown(given)}", ", ".join(map(repr, figures))
     found = PREFIX.match(given.lower())
     base = given.lower()[found.end() :] if found else given.lower()

@@ -13,7 +13,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {rule.kind: rule for rule in (SGD, Adag
 
 
 def rule_named(what: str, name: str) -> type[Optimizer]:
-    """The optimizer of a name. Raises ValueError for one that ``what`` does not know."""
+    """The optimizer of a name. Raises ValueError for an unknown one; ``what`` is the caller."""
     if name not in OPTIMIZERS:
         known = ", ".join(map(repr, OPTIMIZERS))
         raise ValueError(f"{what}: optimizer is one of {known}, found {shown(name)}{hint(name, OPTIMIZERS)}")
@@ -21,7 +21,7 @@ def rule_named(what: str, name: str) -> type[Optimizer]:
 
 
 def optimizer_of(what: str, model: Any, given: Optimizer | str) -> Optimizer:
-    """An optimizer as it is, or that of a name, of all of the model's parameters with its own
+    """An optimiser as it is, or for a name one of all the model's parameters, with its default
     options.
 
     Raises TypeError for a loss in its place.

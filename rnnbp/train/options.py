@@ -36,8 +36,9 @@ OnInterrupt: TypeAlias = Literal["raise", "return"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Those arguments, as ``Trainer`` describes them. Raises TypeError or ValueError for what does
-    not fit."""
+    """Those arguments, as ``Trainer`` describes them. Raises TypeError or ValueError for values
+    that do not fit.
+    """
 
     loss: LossLike
     checkpoint: ScheduleLike | Plan = "all"
@@ -81,19 +82,17 @@ class Options:
 
     @cached_property
     def monitored(self) -> Monitor:
-        """The figure that says which parameters are the best; its direction is checked by
-        ``check``.
-        """
+        """The figure that decides which parameters are the best; ``check`` checks its direction."""
         return as_monitor(self.monitor, self.mode, self.measured)
 
     @property
     def judges(self) -> bool:
-        """Whether there is a figure to follow."""
+        """True if there is a figure to follow."""
         return self.validation is not None or not self.monitored.validation
 
     @property
     def keeps_best(self) -> bool:
-        """Whether the best parameters are to be in the model when ``fit`` returns."""
+        """True if the best parameters are to be in the model when ``fit`` returns."""
         return self.patience is not None if self.keep_best is None else self.keep_best
 
     def _check_numbers(self) -> None:
@@ -112,7 +111,7 @@ class Options:
                 real_number(f"Trainer: {name}", number, above=0, cure=cure)
 
     def _check_validation(self) -> None:
-        """Raise ValueError where something needs validation losses, and there will be none."""
+        """Raise ValueError if an option needs validation losses, and there will be none."""
         if self.validation is not None:
             self._put("validation", as_source("Trainer: validation", self.validation))
             return
@@ -127,15 +126,15 @@ class Options:
             raise ValueError(f"Trainer: {', '.join(needing)} needs validation losses; {cure.rstrip(',')}")
 
     def _put(self, name: str, value: object) -> None:
-        """Replace what was given by what it means, while the object is built."""
+        """Replace an argument by its normal form while the object is built."""
         object.__setattr__(self, name, value)
 
 
 def split_rate(given: Rate) -> tuple[Schedule | OnPlateau | None, float | None]:
-    """(The rule, None) or (None, the rate of all steps), of a learning rate as it is given.
+    """(The rule, None) or (None, the rate of all steps), from the argument ``learning_rate``.
 
-    Raises TypeError for what is neither a number nor a function of the step, ValueError for a rate
-    not above 0.
+    Raises TypeError for anything but a number or a function of the step, ValueError for a rate not
+    above 0.
     """
     found = None if given is None else checked_rate("Trainer: learning_rate", given, above=0)
     return (None, found) if isinstance(found, float) else (found, None)

@@ -1,4 +1,4 @@
-"""Where in the data of a source lies what an error speaks of."""
+"""The place in the data of a source that an error is about."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _START = re.compile(r"steps are counted from step (\d+) of the sequence")
 
 
 def note_origin(error: BaseException, source: Source, epoch: int, index: int) -> None:
-    """Add to an error about a step and a row of a batch which data they are, where its source knows
-    that.
+    """Add a note to an error about a step and a row of a batch: which data they are, if the source
+    knows it.
     """
     found = _PLACE.search(str(error))
     if found is None or not isinstance(source, (Sequences, Examples, Windows)):

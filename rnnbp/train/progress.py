@@ -12,7 +12,7 @@ from rnnbp.train.source import UNKNOWN, Source
 def progress_bar(
     shown: bool | None, done: int, total: int | None, unit: str = "step"
 ) -> contextlib.AbstractContextManager[Any]:
-    """A tqdm bar of ``total`` units, or None where it is not ``shown``; None shows it on a terminal
+    """A tqdm bar of ``total`` units; None if it is not ``shown``, which by default is on a terminal
     and in a notebook only.
     """
     return bars.bar(total, initial=done, unit=unit) if bars.wanted(shown) else contextlib.nullcontext()
@@ -21,6 +21,8 @@ def progress_bar(
 def bar_of_batches(
     name: str, progress: bool | None, source: Source
 ) -> contextlib.AbstractContextManager[bars.LateBar | None]:
-    """A bar of the batches of an epoch: True at once, None late and where a user sees it."""
+    """A bar of the batches of an epoch: True shows it at once, None late and only where a user sees
+    it.
+    """
     count = source.batches_per_epoch
     return bars.late(progress, None if count == UNKNOWN else count, desc=name, unit=" batches", dynamic_ncols=True)

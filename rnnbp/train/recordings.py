@@ -1,4 +1,6 @@
-"""Recordings: what a list of them is, and that x, target and mask of each go together."""
+"""Recordings: what counts as a list of them, and checks that x, target and mask of each fit
+together.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +25,20 @@ class Recording:
     mask: Rows | None
 
     def arrays(self) -> tuple[Rows | None, ...]:
-        """Those that a digest takes: of the mask only where there is one."""
+        """The arrays that a digest covers: the mask only if there is one."""
         return (self.x, self.target) if self.mask is None else (self.x, self.target, self.mask)
 
 
 def recordings_of(
     place: str, x: object, target: object, mask: object, told: bool | None, horizon: int
 ) -> tuple[bool, tuple[Recording, ...]]:
-    """(whether x is a list of recordings, the recordings); one stream is one recording.
+    """(True if x is a list of recordings, the recordings); one stream is one recording.
 
     Args:
-        told: whether it is one, None where the user did not say. horizon: of the windows.
+        told: the user's choice, None for the rule of ``Windows``.
+        horizon: of the windows.
 
-    Raises ShapeError, TypeError or ValueError for arguments that do not go together.
+    Raises ShapeError, TypeError or ValueError for arguments that do not fit together.
     """
     told = told if told is None else flag(f"{place}: recordings", told)
     if not (_are_recordings(place, x, horizon) if told is None else told):
@@ -49,9 +52,7 @@ def recordings_of(
 
 
 def _check_alike(place: str, found: tuple[Recording, ...]) -> None:
-    """Raise ShapeError or DtypeError where recordings differ in their features or their kinds of
-    numbers.
-    """
+    """Raise ShapeError or DtypeError if recordings differ in features or kind of dtype."""
     for name in ("x", "target"):
         arrays: list[Rows] = [array for array in (getattr(one, name) for one in found) if array is not None]
         for k, array in enumerate(arrays):
@@ -67,7 +68,7 @@ def _check_alike(place: str, found: tuple[Recording, ...]) -> None:
 
 
 def _check_time_axis(place: str, at: str, x: Rows, horizon: int) -> None:
-    """Raise ShapeError for one step that is as a sequence in a batch of one."""
+    """Raise ShapeError for a single step that looks like a sequence in a batch of one."""
     if len(x) != 1 or x.ndim < 2 or x.shape[1] <= (horizon if x.ndim == 2 else 1):
         return
     cure = "[a[0] for a in x]" if at else "x[0]"
@@ -106,7 +107,7 @@ def _listed(place: str, name: str, given: object, x: object) -> Sequence[Any]:
 
 
 def _are_recordings(place: str, x: object, horizon: int) -> TypeGuard[Sequence[Any]]:
-    """Whether a list is one of recordings. Raises ValueError for vectors that may be either: for
+    """True if a list is one of recordings. Raises ValueError for vectors that may be either: for
     integers, and for floats where they were a stream of a window at most, of more features than
     steps.
     """
@@ -129,14 +130,14 @@ def _are_recordings(place: str, x: object, horizon: int) -> TypeGuard[Sequence[A
 
 
 def are_texts(symbols: object) -> TypeGuard[Sequence[Any]]:
-    """Whether it is a list of several texts: of arrays, or of lists that differ in length."""
+    """True if it is a list of several texts: of arrays, or of lists that differ in length."""
     if not isinstance(symbols, (list, tuple)) or not symbols or min(map(_axes, symbols)) < 1:
         return False
     return all(map(sliceable, symbols)) or len({len(text) for text in symbols}) > 1
 
 
 def _axes(item: object) -> int:
-    """Axes of an item of a list; of a list within it one is known, of a number there is none."""
+    """Number of axes of an item of a list: at least one for a list within it, none for a number."""
     shape = getattr(item, "shape", None)
     if shape is not None:
         return len(shape)

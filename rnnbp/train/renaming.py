@@ -1,4 +1,4 @@
-"""Names of another library's weights, as those of a model, and the other way."""
+"""Names of another library's weights, mapped to those of a model, and back."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ SHOWN = 20
 
 
 def renamed_arrays(place: str, arrays: Mapping[str, Array], rename: object, whose: str) -> dict[str, Array]:
-    """The arrays, ``whose`` they are being "the file's" or "the model's", under their new names; a
-    name that a dict does not have stays. A dict that goes the other way is turned round.
+    """The arrays under their new names; a name that a dict does not have stays.
 
-    Raises TypeError for what is neither a dict nor a function of texts, ValueError for a name in
-    the dict that the arrays do not have, and where two tensors get one name.
+    Args:
+        whose: "the file's" or "the model's", the present names.
+
+    A dict in the opposite direction is inverted. Raises TypeError for anything but a dict or a
+    function of texts, ValueError for a name in the dict that the arrays do not have, and if two
+    tensors get one name.
     """
     names = _names(place, arrays, rename, whose)
     found: dict[str, Array] = {}
@@ -37,18 +40,18 @@ def renamed_arrays(place: str, arrays: Mapping[str, Array], rename: object, whos
 
 
 def respelled(arrays: Mapping[str, Array], params: Mapping[str, Array]) -> dict[str, Array]:
-    """Arrays that were saved when names of layers were suffixes, "weight_head", under their paths
-    of now.
+    """Arrays that were saved when names of layers were suffixes, "weight_head", under their present
+    paths.
     """
     old = {old_path(path): path for path in params if path not in arrays}
     return {name if name in params else old.get(name, name): array for name, array in arrays.items()}
 
 
 def proposal(model: Mapping[str, Shape], file: Mapping[str, Shape], origin: Mapping[str, str]) -> str:
-    """The ``rename`` that would do for what neither has under the other's names, as text; "" for
-    none.
+    """A ``rename`` for the names that only one side has, as text; "" for none.
 
-    ``origin`` has the names in the file of what was renamed already, which the proposal repeats.
+    Args:
+        origin: the names in the file of what was renamed already, which the proposal repeats.
     """
     free = {name: shape for name, shape in file.items() if name not in model}
     pairs = []
@@ -103,10 +106,10 @@ def _called(place: str, rename: Callable[[str], object], name: str) -> object:
 
 
 def _turned(place: str, arrays: Mapping[str, Array], rename: Mapping[str, object]) -> Mapping[str, object]:
-    """A dict from the arrays' names; one whose values, and none of whose keys, are these goes the
-    other way.
+    """A dict from the arrays' names; one whose values, and none of whose keys, are these is
+    inverted.
 
-    Raises ValueError where one of them has two.
+    Raises ValueError if one of them has two.
     """
     kept = [new for new in rename.values() if new is not None]
     if not kept or any(name in arrays for name in rename):

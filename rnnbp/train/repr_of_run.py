@@ -16,7 +16,7 @@ ROWS = ("loss", "validation")
 
 
 def shown_run(trainer: object, run: Training) -> str:
-    """The lines of a Trainer's repr: where its run stands, and what it was built with."""
+    """The lines of a Trainer's repr: the progress of its run, and its options."""
     model, options = run.update.model, run.options
     parameters = sum(p.size for p in model.params.values())
     return reprs.titled(
@@ -32,7 +32,7 @@ def shown_run(trainer: object, run: Training) -> str:
 
 
 def _place(at: Standing) -> str:
-    """Epochs are counted from 1 here, as they are given to ``fit``."""
+    """The place in the run; epochs are counted from 1, as in ``fit``."""
     done = f"{reprs.counted(at.step, 'step')} done"
     if at.index:
         return f"{done}, in epoch {at.epoch + 1:,} ({at.epoch:,} done)"
@@ -40,7 +40,7 @@ def _place(at: Standing) -> str:
 
 
 def _changed(options: Options) -> str:
-    """The options that are not those of a Trainer that is given none."""
+    """The options that differ from a Trainer's defaults."""
     changed = {
         each.name: value
         for each in fields(options)

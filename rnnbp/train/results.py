@@ -1,6 +1,4 @@
-"""What a model makes of a whole source: its loss, its metrics, its outputs in the order of the
-data.
-"""
+"""A model over a whole source: its loss, its metrics, its outputs in the order of the data."""
 
 from __future__ import annotations
 
@@ -86,14 +84,14 @@ def predict_source(
 
 
 class _Whole:
-    """The outputs of so many rows, written where they belong as they come."""
+    """The outputs of ``rows`` rows, written to their places as they come."""
 
     def __init__(self, rows: int) -> None:
         self.rows, self.at = rows, 0
         self.array = np.empty(0)
 
     def add(self, y: Array) -> None:
-        """Take the next rows."""
+        """Write the next rows."""
         if not self.at:
             self.array = np.empty((self.rows, *y.shape[1:]), y.dtype)
         self.array[self.at : self.at + len(y)] = y
@@ -101,8 +99,8 @@ class _Whole:
 
 
 def _joined(what: str, source: Source, groups: list[list[Array]], *, last: bool) -> Any:
-    """Outputs (B, T, ...) or (B, ...) of groups of batches that go on from one to the next, as one
-    array.
+    """Outputs (B, T, ...) or (B, ...) of groups of batches that continue from one to the next, as
+    one array.
     """
     if last:
         return np.concatenate([y for group in groups for y in group])
@@ -129,6 +127,6 @@ def _in_order(source: Source) -> Source:
 
 
 def _last_of(source: Source) -> bool:
-    """Whether a source has one target for each sequence."""
+    """True if a source has one target for each sequence."""
     layout = getattr(source, "layout", source)
     return getattr(layout, "last", False) is True

@@ -26,14 +26,13 @@ AT_ONCE = 1 << 24
 
 @final
 class FileRows:
-    """An array of h5py, zarr or another library that reads slices: they alone are used, in
-    ascending order.
+    """An array of h5py, zarr or a similar library, of which slices in ascending order are read.
 
     Args:
         name: of the argument.
         source: the array in the file.
-        axis: 0, or 1 where its first two axes are swapped: axis 0 of what is read is this axis of
-            the source.
+        axis: 0, or 1 if its first two axes are swapped: axis 0 of what is read is this axis of the
+            source.
         start, stop: the part of that axis; all of it by default.
     """
 
@@ -96,12 +95,13 @@ Data: TypeAlias = ArrayLike | Sliceable
 
 
 def rows(name: str, given: object, *, axis: int = 0, axes: str = "(N, ...)", numbers: bool = False) -> Rows:
-    """``given`` with its examples along axis 0: an array, or what reads it from its file in slices.
+    """``given`` with its examples along axis 0: an array, or an object that reads slices from a
+    file.
 
     Args:
         axis: where the examples are now, 0 or 1.
-        axes: what the axes of the result are, for errors.
-        numbers: whether its dtype must be one of real numbers.
+        axes: the axes of the result, for errors.
+        numbers: True if its dtype must be real numbers.
 
     Raises as ``as_array`` does.
     """
@@ -121,7 +121,7 @@ def rows(name: str, given: object, *, axis: int = 0, axes: str = "(N, ...)", num
 
 
 def same_length(place: str, x: object, target: object, at: str = "") -> tuple[Rows, Rows | None]:
-    """x and target, alike along axis 0. Raises ShapeError where they are not; ``at`` follows their
+    """x and target, of equal length along axis 0. Raises ShapeError otherwise; ``at`` follows their
     names.
     """
     first = rows(f"{place}: x{at}", x, numbers=True)
@@ -134,7 +134,7 @@ def same_length(place: str, x: object, target: object, at: str = "") -> tuple[Ro
 
 
 def check_numbers(name: str, found: Rows) -> Rows:
-    """A target as it is. Raises DtypeError for one of texts, as labels by their names."""
+    """Return a target. Raises DtypeError for texts, as labels by their names."""
     texts = found.dtype.kind in "UST"
     if found.dtype.kind == "O" and isinstance(found, np.ndarray):
         texts = any(isinstance(value, (str, bytes)) for value in found.reshape(-1)[:1])
@@ -152,7 +152,7 @@ def part(of: Rows, start: int, stop: int) -> Rows:
 
 
 def blocks(array: Rows) -> Iterator[Array]:
-    """All of an array, some 16 MB at a time: a memory-mapped one is not read at once."""
+    """All of an array, some 16 MB at a time, so that a memory-mapped one is not read at once."""
     count = max(1, AT_ONCE // max(1, array.nbytes // max(1, len(array))))
     for start in range(0, len(array), count):
         check_there(array)
@@ -173,7 +173,7 @@ def digest(how: tuple[object, ...], *arrays: Rows | None) -> str:
 
 
 def add_to(found: hashlib._Hash, array: Rows | None) -> None:
-    """Add dtype, shape and values of an array to a digest, or that there is none."""
+    """Add dtype, shape and values of an array, or its absence, to a digest."""
     found.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
     for block in () if array is None else sampled(array):
         check_there(block)
@@ -181,7 +181,7 @@ def add_to(found: hashlib._Hash, array: Rows | None) -> None:
 
 
 def sampled(array: Rows) -> Iterator[Array]:
-    """What a digest takes of an array: all of it, or the sample of a large one."""
+    """The part of an array that a digest covers: all of it, or the sample of a large one."""
     if array.nbytes <= WHOLE:
         yield from blocks(array)
         return

@@ -1,4 +1,4 @@
-"""The data of a run, as far as they can be told from others: a fingerprint, or some batches."""
+"""The data of a run, as far as they can be distinguished: by a fingerprint, or by some batches."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ ONCE = "not compared: it comes once"
 
 @dataclass
 class RunData:
-    """What a run has been trained on.
+    """The data that a run has been trained on.
 
-    known: the fingerprint of its source; None before the run has any.
-    batches: by place, digests of batches of sources that have no fingerprint of their own, or
-        ``ONCE``.
-    wanted: whether there will be snapshots that they go to.
-    parts: those of a source of ours, to say what differs.
+    Attributes:
+        known: the fingerprint of its source; None before the run has any.
+        batches: by place, digests of batches of sources without a fingerprint, or ``ONCE``.
+        wanted: True if there will be snapshots that hold them.
+        parts: the parts of a source of ours, to say what differs.
     """
 
     known: str | None = None
@@ -40,7 +40,7 @@ class RunData:
     wanted: bool = True
     parts: dict[str, str] = field(default_factory=dict)
     resumed: bool = False
-    """Whether ``known`` is a snapshot's, and no data have been compared with it yet."""
+    """True if ``known`` is a snapshot's, and no data have been compared with it yet."""
     _unchecked: bool = False
     wrapped: Wrapped = field(default_factory=Wrapped, repr=False, compare=False)
     """The source that the last call of ``fit`` took its batches from."""
@@ -49,7 +49,7 @@ class RunData:
     def stored(
         cls, known: str, batches: Mapping[str, str], parts: Mapping[str, str], override: frozenset[str]
     ) -> RunData:
-        """That of a snapshot; what is named in ``override`` is not compared."""
+        """The data of a snapshot; what is named in ``override`` is not compared."""
         if "everything" in override:
             return cls()
         kept = {k: v for k, v in batches.items() if k.split()[0] not in override}
@@ -60,7 +60,7 @@ class RunData:
     def begin(self, data: Source, *, midway: bool) -> None:
         """Raise ValueError for a source whose fingerprint is not that of the run.
 
-        A run that writes no snapshots may go on with other data, unless it stands ``midway`` in an
+        A run that writes no snapshots may continue with other data, unless it is ``midway`` in an
         epoch.
         """
         found = fingerprint(data)
@@ -77,9 +77,9 @@ class RunData:
             self.parts = parts_of(data)
 
     def compare(self, data: Source, validation: Source | None) -> None:
-        """Ask the sources of a resumed run for the batches that are known of it, once.
+        """Compare the recorded batches with those of the sources of a resumed run, once.
 
-        Raises ValueError for other ones, and what a source raises. Warns of one that cannot be
+        Raises ValueError if they differ, and what a source raises. Warns of a source that cannot be
         compared.
         """
         if self._unchecked:
@@ -88,14 +88,14 @@ class RunData:
             self._unchecked = False
 
     def see(self, data: Source, step: int, epoch: int, index: int, batch: Batch) -> None:
-        """Remember the batch of update number ``step``, if it is one of those that are compared."""
+        """Record the batch of update number ``step``, if it is one of those that are compared."""
         if not self.wanted or (step & (step + 1) and self._any("data")):
             return
         if not _has_own(data) and sum(name.startswith("data") for name in self.batches) < SEEN:
             self.batches[f"data {epoch} {index}"] = _digest(data, batch)
 
     def see_validation(self, source: Source, index: int, batch: Batch) -> None:
-        """Remember the first batch of the validation source."""
+        """Record the first batch of the validation source."""
         if self.wanted and not index and not self._any("validation") and not _has_own(source):
             self.batches[f"validation {index}"] = _digest(source, batch)
 
@@ -108,7 +108,7 @@ class RunData:
         return any(name.startswith(source) for name in self.batches)
 
     def _compare(self, kind: str, source: Source | None) -> None:
-        """Ask a source again for the batches that are known."""
+        """Request the recorded batches from a source again."""
         known = {name: then for name, then in self.batches.items() if name.startswith(kind)}
         if source is None or _has_own(source) or not known:
             return
@@ -120,7 +120,7 @@ class RunData:
 
 
 def _is_same(kind: str, source: Source, name: str, then: str) -> bool:
-    """Whether a batch is as it was; False if the source itself cannot say.
+    """True if a batch is as it was; False if the source itself cannot say.
 
     Raises ValueError for another one.
     """
@@ -138,7 +138,7 @@ def _is_same(kind: str, source: Source, name: str, then: str) -> bool:
 
 
 def _asked(source: Source, epoch: int, index: int) -> str:
-    """The digest of a batch as a source has it now."""
+    """The digest of a batch as a source returns it now."""
     try:
         batch = source.batch(epoch, index)
         check_batch(batch)
@@ -149,7 +149,7 @@ def _asked(source: Source, epoch: int, index: int) -> str:
 
 
 def _digest(source: Source, batch: Batch) -> str:
-    """A digest of what a batch holds; ``ONCE`` where it cannot be asked for again."""
+    """A digest of a batch; ``ONCE`` if it cannot be requested again."""
     parts = [batch.x, batch.target, batch.mask]
     if comes_once(source) or any(map(is_stream, parts)):
         return ONCE

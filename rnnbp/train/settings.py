@@ -1,4 +1,4 @@
-"""Attributes of a Trainer: some may be set between two steps, the others are refused by name."""
+"""Attributes of a Trainer: some may be set between two steps, others are refused by name."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Shown(ABC, Generic[T]):
 
     @abstractmethod
     def of(self, run: Training) -> T:
-        """What the attribute is now."""
+        """The present value of the attribute."""
 
     @overload
     def __get__(self, trainer: None, owner: type) -> Self: ...
@@ -58,8 +58,9 @@ class Shown(ABC, Generic[T]):
 
 
 class Setting(Shown[T]):
-    """An argument that may be set afterwards: checked as when it was first given, and used from the
-    next step on."""
+    """An argument that may be set afterwards: checked as in the constructor, and used from the next
+    step on.
+    """
 
     def of(self, run: Training) -> T:
         found: T = getattr(run.options, self.name)
@@ -71,7 +72,9 @@ class Setting(Shown[T]):
 
 
 class RateSetting(Setting[Rate]):
-    """The learning rate: a number is the optimiser's own, which it shows where no rule is given."""
+    """The learning rate. A number is stored in the optimiser, and read from it if there
+    is no rule.
+    """
 
     def of(self, run: Training) -> Rate:
         return run.update.optimizer.learning_rate if run.options.learning_rate is None else run.options.learning_rate
@@ -83,7 +86,7 @@ class RateSetting(Setting[Rate]):
 
 
 class Fixed(Shown[T]):
-    """What a Trainer shows, and keeps."""
+    """An attribute that a Trainer shows and cannot change."""
 
     def __init__(self, find: Callable[[Training], T]) -> None:
         self.find = find
@@ -96,12 +99,12 @@ class Fixed(Shown[T]):
 
 
 def setting_way(name: str) -> str:
-    """What to do with a setting that a call is given."""
+    """The advice for a setting that was passed to a call."""
     return f"it is a setting: trainer.{name} = ... before the call, or Trainer(..., {name}=...)"
 
 
 def unknown(name: str, names: list[str]) -> AttributeError:
-    """The error of an attribute that a Trainer does not have: it names the nearest one."""
+    """The error for an attribute that a Trainer does not have, with the nearest name."""
     cure = _nearest(name, names) or f"; what may be set: {', '.join(names)}"
     return AttributeError(f"Trainer has no setting {name!r}{cure}")
 

@@ -32,8 +32,10 @@ _PREFIXES = ("history/", "model/", "best/", "optimizer/", "state/")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a snapshot holds. ``metadata`` has the run's "identity", its "data", and "snapshot", the
-    numbers."""
+    """The contents of a snapshot.
+
+    ``metadata`` has the run's "identity", its "data", and "snapshot", the numbers.
+    """
 
     path: PathLike
     metadata: Fields
@@ -52,7 +54,7 @@ class Snapshot:
         return found
 
     def data(self, override: Collection[str]) -> RunData:
-        """What the run was trained on, but for what ``override`` names."""
+        """The data that the run was trained on, without those named in ``override``."""
         found = {} if self.metadata.missing("batches") else self.metadata.fields("batches").values
         if len(found) > 2 * SEEN or not all(KEY.fullmatch(k) and isinstance(v, str) for k, v in found.items()):
             self.metadata.refuse("batches must be digests by place")
@@ -77,19 +79,20 @@ class Snapshot:
             )
 
     def _cure(self, parts: Parts, names: tuple[str, ...]) -> str:
-        """What to do about parts that differ, those named in ``override`` among ``names``."""
+        """What to do about differing parts, those named in ``override`` among ``names``."""
         if parts.optimizer.live_state().keys() != self._under("optimizer/").keys():
             return "another optimizer has no state to go on with: give it the same"
         return f"set it up as it was, or go on all the same with resume(override={names})"
 
     def follows_other(self, identity: Identity) -> bool:
-        """Whether its best is by another figure than the run's of this identity."""
+        """True if its best is by a different figure than this run's."""
         then = self.metadata.fields("identity").values
         return then.get("monitor", LATER["monitor"]) != identity["monitor"]
 
     def planned(self, checkpoint: ScheduleLike | Plan) -> ScheduleLike | Plan:
-        """A Plan made anew by the costs that the run's was made by, so that its chunks are the
-        same."""
+        """A Plan recomputed with the costs that the run's was computed with, so that its chunks are
+        the same.
+        """
         for entry in self._costs() if isinstance(checkpoint, Plan) else ():
             if not entry.missing("plan") and isinstance(checkpoint, Plan):
                 costs = _read_costs(entry.fields("plan"))
@@ -98,8 +101,9 @@ class Snapshot:
         return checkpoint
 
     def measured(self, model: Graph) -> Callable[[], None]:
-        """A function that makes budgets be planned by the costs that the run has measured, not by
-        new ones."""
+        """A function that makes budgets be planned with the costs that the run has measured, not
+        with new ones.
+        """
         found = [entry for entry in self._costs() if entry.missing("plan")]
         known = [
             (entry.text("dtype"), entry.whole("batch", 1), (*entry.wholes("x_shape"),), _read_costs(entry))
@@ -123,7 +127,7 @@ class Snapshot:
         return [Fields(self.path, entry, "costs") for entry in found if isinstance(entry, dict)]
 
     def put(self, parts: Parts, *, own_rate: bool = False) -> Standing:
-        """Put its values into ``parts``, after all have been checked; gives where the run stood.
+        """Put its values into ``parts``, after all have been checked; returns where the run stood.
 
         With ``own_rate`` the learning rate stays that of ``parts``.
         Raises StorageError for values that cannot be, ValueError where they do not fit the run.
@@ -240,9 +244,7 @@ def _batch(states: States) -> int:
 
 
 def _best(numbers: Fields, step: int | None, loss: float | None) -> Best | None:
-    """The best, of which snapshots of earlier versions have the step and the validation
-    loss alone.
-    """
+    """The best point; snapshots of earlier versions have its step and validation loss alone."""
     if not numbers.missing("best"):
         found = numbers.fields("best")
         return found.refuse("it is the best of no step") if step is None else Best.read(step, found)

@@ -1,4 +1,4 @@
-"""Snapshots: all that a run needs to go on as if it had never stopped, in one file."""
+"""Snapshots: all that a run needs to continue as if it had never stopped, in one file."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def save_snapshot(path: PathLike, parts: Parts, at: Standing, extra: Mapping[str
 
 
 def load_snapshot(path: PathLike) -> Snapshot:
-    """What a snapshot holds, which changes nothing yet. Raises StorageError for a bad file."""
+    """The contents of a snapshot; nothing is changed yet. Raises StorageError for a bad file."""
     return Snapshot.read(path)

@@ -1,4 +1,4 @@
-"""What sources of this library are made of, part by part, to say which of them differ."""
+"""The parts of this library's sources, so that errors can say which of them differ."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from rnnbp.train.windows import Windows
 
 
 def parts_of(source: Source) -> dict[str, str]:
-    """Of a source of ours, its settings and its arrays as short texts by name; nothing of
-    another.
-    """
+    """Settings and arrays of a source of ours as short texts by name; empty for others."""
     names: tuple[str, ...]
     arrays: dict[str, list[Rows | None]]
     if isinstance(source, Sequences):
@@ -37,9 +35,7 @@ def parts_of(source: Source) -> dict[str, str]:
 
 
 def differing(then: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """What differs of the parts of two sources, as "batch_size was 4, is 5; x differs"; "" where
-    that is not known.
-    """
+    """The differing parts of two sources, as "batch_size was 4, is 5; x differs"; "" if unknown."""
     if then.keys() != now.keys():
         return ""
     found = []
@@ -53,7 +49,7 @@ def differing(then: Mapping[str, str], now: Mapping[str, str]) -> str:
 
 
 def _text(arrays: list[Rows | None]) -> str:
-    """Dtype and shape, and a checksum of the values, as far as a digest takes them."""
+    """Dtype and shape, and a checksum of the values that a digest covers."""
     crc = 0
     for array in arrays:
         for block in () if array is None else sampled(array):

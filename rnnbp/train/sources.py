@@ -1,4 +1,4 @@
-"""Whatever ``fit``, ``evaluate`` and ``predict`` are given to take batches from, as a source."""
+"""The ``data`` argument of ``fit``, ``evaluate`` and ``predict``, as a source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ one.
 
 
 def as_source(what: str, data: object) -> Source:
-    """A source as it is, an iterable of batches, or a function of the epoch, as one.
+    """A source as it is; an iterable of batches, or a function of the epoch, wrapped in one.
 
     Raises TypeError for anything else, ValueError for one without batches.
     """
@@ -24,23 +24,21 @@ def as_source(what: str, data: object) -> Source:
         if type(data).__module__.startswith("torch.utils.data"):
             cure = "Batches(loader, batch_first=True); batch_first=False where collate_fn puts time first"
             raise TypeError(f"{what} is a DataLoader, which puts the batch first as a rule; say so: {cure}")
-        data = Batches(data)  # type: ignore[arg-type]  # it has been looked at
+        data = Batches(data)  # type: ignore[arg-type]  # it has been checked
     check_source(what, data)
     return data  # type: ignore[return-value]  # as above
 
 
 def epoch_of(source: Source, epoch: int = 0, *, targets: bool = True) -> Iterator[Batch]:
-    """The batches of an epoch, in order; those of iterables without ``targets`` where nobody looks
-    at them.
-    """
+    """The batches of an epoch, in order; without ``targets``, those of iterables have none."""
     if isinstance(source, Batches):
         return source.epoch(epoch, targets=targets)
     return (source.batch(epoch, index) for index in range(source.batches_per_epoch))
 
 
 class Wrapped:
-    """The source that was made of what ``fit`` was given last, so that the next call goes on with
-    it.
+    """The source that wraps the last ``data`` of ``fit``, so that the next call continues
+    with it.
     """
 
     def __init__(self) -> None:
@@ -51,7 +49,7 @@ class Wrapped:
         return {"_given": None, "_source": None}  # iterators cannot be copied
 
     def source(self, what: str, data: object, epoch: int) -> Source:
-        """``data`` as a source; another iterator than the last begins with ``epoch``."""
+        """``data`` as a source; an iterator other than the last begins with ``epoch``."""
         if self._source is not None and self._given is data:
             return self._source
         found = as_source(what, data)

@@ -1,4 +1,4 @@
-"""What changes in a run as it goes: where it stands, and what it changes in place."""
+"""The state of a run: its place, and what it changes in place."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from rnnbp.train.options import Options
 
 @dataclass(slots=True)
 class Standing:
-    """Where a run stands: what changes as it goes, apart from parameters, optimiser and learning
+    """The place of a run: what changes as it proceeds, without parameters, optimiser and learning
     rate.
 
     The next batch is ``index`` of ``epoch``; ``state`` is what the last one left; ``waited`` counts
-    validations since the best one, or what else was judged, whose parameters are ``best_weights``.
+    validations, or other judgements, since the best one, whose parameters are ``best_weights``.
     """
 
     step: int = 0
@@ -46,7 +46,7 @@ class Standing:
     they are.
     """
     anew: bool = False
-    """Whether the best is by another figure than the one that is followed now: the next one
+    """True if the best is by another figure than the one that is followed now: the next one
     replaces it.
     """
 
@@ -55,48 +55,46 @@ class Standing:
         return f"{type(self).__name__}: {self.step:,} steps done, at batch {self.index:,} of epoch {self.epoch:,}"
 
     def begin(self) -> bool:
-        """Count from here; returns whether that is another place than before."""
+        """Count from here; returns True if that is a different place than before."""
         before, self.began = self.began, (self.step, self.epoch + (self.index > 0))
         return self.began != before
 
     def advance(self, batches_per_epoch: int, batches: int = 1) -> None:
-        """An update from this many batches is done."""
+        """Count an update from this many batches."""
         self.step, self.index = self.step + 1, self.index + batches
         if self.index == batches_per_epoch:
             self.epoch, self.index = self.epoch + 1, 0
 
     def skip(self) -> int:
-        """Leave a batch out; returns how many have been left out so far."""
+        """Skip a batch; returns the number skipped so far."""
         self.history.losses.append(math.nan)
         self.state, self.lost = (), ()
         return self.history.skipped
 
     def due(self, every: int | None) -> bool:
-        """Whether something is due after this step: each time ``every`` steps are done, or at the
-        end of an epoch."""
+        """True after every ``every`` steps, or for None at the end of an epoch."""
         return self.index == 0 if every is None else self.step % every == 0
 
     def change(self, before: Options, now: Options) -> None:
-        """Forget what was counted of other metrics, and that the best is the best where another
-        figure is followed.
-        """
+        """Forget the sums of other metrics, and the best if a different figure is followed."""
         kept = {LOSS, *(metric.name for metric in now.measured if metric in before.measured)}
         self.sums = {name: pair for name, pair in self.sums.items() if name in kept}
         self.anew |= self.history.best is not None and now.monitored != before.monitored
 
     def count(self, found: Mapping[str, float]) -> None:
-        """Take the figures of an update; what is not finite does not count."""
+        """Add the figures of an update; those that are not finite do not count."""
         for name, value in found.items():
             if math.isfinite(value):
                 total, count = self.sums.get(name, (0.0, 0))
                 self.sums[name] = total + value, count + 1
 
     def judge(self, monitor: Monitor, validation: Mapping[str, float], params: Mapping[str, Array]) -> None:
-        """Note a validation, and keep the parameters if the figure that is followed is the best so
-        far.
+        """Note a validation, and keep the parameters if the monitored figure is the best so far.
 
-        ``validation`` has its loss and its metrics, nothing where there was none. A figure that is
-        missing or not finite is never the best.
+        Args:
+            validation: its loss and its metrics; empty if there was none.
+
+        A figure that is missing or not finite is never the best.
         """
         past, training = self.history, means(self.sums)
         value = (validation if monitor.validation else training).get(monitor.base, math.nan)
@@ -116,10 +114,10 @@ class Standing:
 
 @dataclass(slots=True)
 class Parts:
-    """What a run changes in place. ``plateau`` is its learning rate if that learns from validation.
+    """What a run changes in place.
 
-    ``state_shapes`` are, for each Recurrent of the model, those of its states without the batch
-    axis.
+    ``plateau`` is its learning rate if that follows validation. ``state_shapes`` are, for each
+    Recurrent of the model, those of its states without the batch axis.
     """
 
     params: dict[str, Array]

@@ -1,6 +1,4 @@
-"""One step of a run: an update from a batch, or a validation; and what the run then knows of
-itself.
-"""
+"""One step of a run: an update from a batch, or a validation."""
 
 from __future__ import annotations
 
@@ -26,8 +24,8 @@ from rnnbp.train.validation import validation_loss
 
 
 class Step(NamedTuple):
-    """The line of metrics of an update, its gradients, if it has any, and the number of batches
-    that it was made from.
+    """The line of metrics of an update, its gradients, if it has any, and the number of its
+    batches.
     """
 
     metrics: dict[str, Any]
@@ -36,9 +34,9 @@ class Step(NamedTuple):
 
 
 def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip: bool) -> Step:
-    """Make the update from the batches that begin where a run stands.
+    """Make the update from the batches at the place of a run.
 
-    With ``skip`` one that is not finite, or whose loss, gradient or state is not, is left out.
+    With ``skip`` a batch that is not finite, or whose loss, gradient or state is not, is left out.
     """
     group = Group(update, data, at, known)
     try:
@@ -62,8 +60,9 @@ def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip:
 
 
 class Group:
-    """The batches of an update, one after the other. What a run stands at is left alone, so that
-    an update that fails can be made again."""
+    """The batches of an update, one after the other. The run's place is not changed, so that an
+    update that fails can be repeated.
+    """
 
     def __init__(self, update: Update, data: Source, at: Standing, known: RunData) -> None:
         self.update, self.data, self.at, self.known = update, data, at, known
@@ -76,28 +75,28 @@ class Group:
         batch = self._next()
         try:
             made = self.update(batch, self.at.state, self.at.step, self.seen)
-        except Exception as error:  # whatever a source, layer or loss raises: it gets a note, and goes on
+        except Exception as error:  # whatever a source, layer or loss raises: it gets a note, and propagates
             note_origin(error, self.data, self.at.epoch, self.at.index)
             raise
         self._done(batch, made.lost)
         return made
 
     def summed(self) -> Updated:
-        """The update from several, or those that are left of the epoch."""
+        """The update from several batches, or from the rest of the epoch."""
         total, state = WeightedSum(), self.at.state
         while self.taken < self.update.options.accumulate and (
             not self.taken or self.at.index + self.taken < self.data.batches_per_epoch
         ):
             try:
                 state = self._add_next(total, state)
-            except Exception as error:  # whatever a source, layer or loss raises: it gets a note, and goes on
+            except Exception as error:  # whatever a source, layer or loss raises: it gets a note, and propagates
                 note_origin(error, self.data, self.at.epoch, self.at.index + self.taken - 1)
                 error.add_note(f"in number {self.taken} of the batches of this update")
                 raise
         return self.update.finish(Part(*total.mean(), state, self.lost), self.at.step)
 
     def _add_next(self, total: WeightedSum, state: States) -> States:
-        """Add a batch to the sum; returns the state after it. Its gradients are nobody's then."""
+        """Add a batch to the sum, which takes over its gradients; returns the state after it."""
         number, batch = self.taken, self._next()
         part = self.update.part(batch, state, self.at.step, number, self.seen)
         weight = 0.0 if part.grads is None else weight_of(self.update.model, batch, self.update.options.loss)
@@ -131,11 +130,11 @@ def _bad_target(source: Source) -> str:
 
 
 def judged(update: Update, at: Standing, parts: Parts, known: RunData) -> dict[str, Any]:
-    """Validate, if there is a source, and keep the parameters if they are the best; returns what
-    the line gets.
+    """Validate, if there is a source, and keep the parameters if they are the best; returns the
+    figures for the line.
 
-    Raises FloatingPointError for a validation loss that is not finite, ValueError where nobody
-    knows which way is better.
+    Raises FloatingPointError for a validation loss that is not finite, ValueError if the direction
+    of the monitored figure is unknown.
     """
     source, monitor = update.options.validation, update.options.monitored
     monitor.check()

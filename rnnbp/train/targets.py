@@ -1,4 +1,4 @@
-"""Targets of a source held against the loss, in the shapes that the source was given."""
+"""Checks of a source's targets against the loss, in the shapes that the user passed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from rnnbp.train.windows import Windows
 
 
 def check_targets(model: Any, source: object, loss: object) -> None:
-    """Raise ShapeError for a target of ours that has an axis too many or too few under a loss of
-    ours.
+    """Raise ShapeError for a target of ours with an axis too many or too few under a loss of ours.
 
-    A loss sees batches (T, B, ...) alone, in which one target of each sequence stands at its last
-    step.
+    A loss sees batches (T, B, ...) alone, in which a target of each sequence is at its last step.
     """
     if not isinstance(loss, CrossEntropy | Elementwise):
         return
@@ -41,8 +39,8 @@ def check_targets(model: Any, source: object, loss: object) -> None:
 
 
 def _features(model: Any, shape: Shape) -> Shape | None:
-    """The features of outputs for an x of these; None where it does not fit, which the first batch
-    says better.
+    """The features of outputs for x of this shape; None if it does not fit, for which the first
+    batch has a better error.
     """
     try:
         (features,) = as_model(model).output_shapes(shape)
@@ -52,9 +50,7 @@ def _features(model: Any, shape: Shape) -> Shape | None:
 
 
 def _check(name: str, shape: Shape, own: Shape, features: Shape, loss: Loss, axes: str) -> None:
-    """The same of a target's shape and that of what it has for each output, which is
-    ``features``.
-    """
+    """Raise ShapeError if a target's features do not fit ``features``, those of the outputs."""
     if isinstance(loss, Elementwise) and (*own, 1) == features:
         needed = f"{axes[:-1].removesuffix(',')}, {', '.join(map(str, features))})"
         raise ShapeError(f"{name} has shape {shape}; {loss} takes {needed}, as the outputs: give target[..., None]")

@@ -1,4 +1,4 @@
-"""Names that PyTorch has for the weights of its recurrent layers: ``lstm.weight_ih_l0``."""
+"""PyTorch's names for the weights of recurrent layers: ``lstm.weight_ih_l0``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def torch_names(paths: Iterable[str]) -> dict[str, str]:
 def from_torch(paths: Iterable[str], names: Collection[str]) -> dict[str, str]:
     """By name in a file of PyTorch, the path of a parameter, for those whose names differ.
 
-    Recurrent layers that are apart in PyTorch, ``lstms.0.weight_ih_l0``, are found too.
+    Recurrent layers that are separate in PyTorch, ``lstms.0.weight_ih_l0``, are recognised too.
     """
     found = {}
     for path, name in torch_names(paths).items():
@@ -43,7 +43,7 @@ def has_no_counterpart(paths: Iterable[str]) -> bool:
 
 
 def _levels(paths: list[str]) -> dict[str, tuple[str, int]]:
-    """By the path of each recurrent layer, (what its names begin with, its number)."""
+    """By the path of each recurrent layer, (the first part of its names, its number)."""
     owners = dict.fromkeys(map(_owner, paths))
     recurrent = [owner for owner in owners if {_join(owner, "weight_ih"), _join(owner, "weight_hh")} <= {*paths}]
     found = {}

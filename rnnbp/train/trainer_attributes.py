@@ -1,4 +1,4 @@
-"""What a Trainer has under names: the arguments that may be set afterwards, and what it shows."""
+"""Attributes of a Trainer: the arguments that may be set afterwards, and others to read."""
 
 from __future__ import annotations
 

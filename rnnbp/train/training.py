@@ -1,4 +1,4 @@
-"""A run of training: what changes as it goes, and how it goes on from step to step."""
+"""A run of training: its state, and its way from step to step."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ class Training:
         return self.update.options
 
     def change(self, options: Options, rate: float | None = None) -> None:
-        """Go on with other options from the next step, and with another rate of the optimiser."""
+        """Continue with other options from the next step, and with a different rate of the
+        optimiser.
+        """
         update = replace(self.update, options=options)
         self.at.change(self.options, options)
         if rate is not None:
@@ -101,8 +103,9 @@ class Training:
             self.folder.outdate()
 
     def train(self, given: SourceLike, limits: Limits, interrupts: Interrupts, tell: Tell) -> str | None:
-        """Train until there is a reason to stop, which is returned, None for a signal; ``tell`` is
-        called with each event."""
+        """Train until there is a reason to stop, which is returned; None for a signal. ``tell`` is
+        called with each event.
+        """
         data = self.known.wrapped.source("Trainer.fit: data", given, self.at.epoch)
         self._begin(data)
         limits = limits.counted(self.at)
@@ -160,7 +163,7 @@ class Training:
         self.folder.adopt(file, at.step, before, differs=bool(override))
 
     def _look_at_rate(self) -> None:
-        """Warn where the optimiser's rate was set, and another one decides."""
+        """Warn if the optimiser's rate was set, but a rule decides it."""
         rule, own = self.options.learning_rate, self.update.optimizer.learning_rate
         if rule is not None and own != self.own_rate:
             self.own_rate = own
@@ -171,27 +174,29 @@ class Training:
             )
 
     def _step(self, data: Source, limits: Limits) -> dict[str, Any]:
-        """The line of metrics of one update, with its validation where that is due, with which a
-        next call goes on; where it raises, the line is written without."""
+        """The line of metrics of one update, with its validation if that is due.
+
+        If the validation raises, a next call continues with it, and the line is written without it.
+        """
         if self.pending is None:
             self.pending, self.grads = self._trained(data)
         try:
             if self.options.judges and self.at.due(self.options.validate_every):
                 self.pending |= judged(self.update, self.at, self.parts, self.known)
-        except BaseException:  # an interrupt too
+        except BaseException:  # an interrupt as well
             self.folder.add(self.pending | {"seconds": self._note_time(limits)})
             raise
         return self.pending | {"seconds": self._note_time(limits)}
 
     def _trained(self, data: Source) -> tuple[dict[str, Any], Mapping[str, Array] | None]:
-        """One update: its metrics, and its gradients where a callback may ask for them."""
+        """One update: its metrics, and its gradients if there are callbacks that may read them."""
         at, optimizer = self.at, self.update.optimizer
         before = optimizer.steps
         metrics: dict[str, Any] = {"step": at.step + 1, "epoch": at.epoch}
         try:
             made = updated(self.update, data, at, self.known, skip=self.options.on_nonfinite == "skip")
             at.advance(data.batches_per_epoch, made.batches)
-        except BaseException as error:  # an interrupt too
+        except BaseException as error:  # an interrupt as well
             if optimizer.steps != before:
                 self.useless = f"step {metrics['step']} was cut off in the middle of its update"
             error.add_note(f"in step {at.step + 1}, batch {at.index} of epoch {at.epoch}")
@@ -206,8 +211,8 @@ class Training:
         return self.at.history.seconds
 
     def _write(self, metrics: dict[str, Any], tell: Tell) -> None:
-        """All that follows a step: its line, the model if it is the best, callbacks, a snapshot
-        where it is due.
+        """Do all that follows a step: write its line and the model if it is the best, call
+        callbacks, and write a due snapshot.
         """
         self.folder.add(metrics)
         grads, self.grads, self.pending = self.grads, None, None
@@ -217,7 +222,7 @@ class Training:
         try:
             for kind in kinds:
                 tell(kind, metrics, grads if kind == "step" else None)
-        except BaseException:  # whatever a callback raises, an interrupt too
+        except BaseException:  # whatever a callback raises, an interrupt as well
             self.folder.snapshot(self.at, self._extra())
             raise
         del grads  # which take as much as the parameters
@@ -246,7 +251,7 @@ class Training:
             _exchange(self.parts.params, self.at.best_weights, last)
         try:
             self.folder.open(self.at, self._extra(), pending=self.pending is not None)
-        except BaseException:  # an interrupt too: the model is as it was
+        except BaseException:  # an interrupt as well: the model is as it was
             if last:
                 _exchange(self.parts.params, last, self.at.best_weights)
                 self.last = last
@@ -254,8 +259,8 @@ class Training:
         self.goes_on, self.stopping, self.earlier = False, "", self.at.history.seconds
 
     def _count_from_here(self) -> None:
-        """Begin to count epochs and steps, unless the run goes on from a snapshot; and to wait for
-        a better validation, where no patience is left.
+        """Count epochs and steps from here, unless the run resumes a snapshot; restart the patience
+        if it is used up.
         """
         if self.goes_on:
             return
@@ -265,7 +270,9 @@ class Training:
             self.folder.outdate()
 
     def _holds_best(self) -> bool:
-        """Whether the model holds the best parameters, and not others that it was given since."""
+        """True if the model holds the best parameters, and not others that were written to it
+        since.
+        """
         best = self.at.best_weights
         return bool(self.last) and all(np.array_equal(p, best[name]) for name, p in self.parts.params.items())
 
@@ -273,7 +280,7 @@ class Training:
         return {"identity": dict(self.identity or {}), **self.known.to_json(), **self.update.costs()}
 
     def _reason(self, limits: Limits) -> str | None:
-        """Why to stop now, if at all, but for a signal."""
+        """The reason to stop now, if any, other than a signal."""
         if self.stopping:
             return self.stopping
         if self.options.patience is not None and self.at.waited >= self.options.patience:

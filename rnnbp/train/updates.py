@@ -46,9 +46,8 @@ LOWER = (
 
 
 class Updated(NamedTuple):
-    """What an update leaves: its loss, gradient norm before clipping, and rate; the state; the
-    sequences whose state is lost in it; the gradients as they were used, None where it had no
-    weight.
+    """The results of an update: loss, gradient norm before clipping, rate, state, the sequences
+    whose state was lost, and the gradients as used, None if it had no weight.
     """
 
     metrics: dict[str, Any]
@@ -83,13 +82,13 @@ class Update:
     @cached_property
     def held(self) -> int:
         """Bytes that training holds all the time within a budget: the optimiser's, the best
-        parameters, and the gradients of the batches before, where several make an update.
+        parameters, and the sum of gradients if an update has several batches.
         """
         copies = self.options.judges + (self.options.accumulate > 1)
         return self.optimizer.nbytes + copies * sum(p.nbytes for p in self.model.params.values())
 
     def identity(self) -> Identity:
-        """All that decides the bits of an update, but for parameters, batches and what changes with
+        """All that decides the bits of an update, except parameters, batches and what changes with
         them.
         """
         options = self.options
@@ -104,8 +103,7 @@ class Update:
         return found | of_chunks(options.checkpoint, options.chunk) | of_surroundings()
 
     def costs(self) -> dict[str, JSON]:
-        """The measured costs that the chunks within a budget follow from; nothing where there is no
-        budget."""
+        """The measured costs that decide the chunks within a budget; empty without a budget."""
         if isinstance(self.options.checkpoint, Plan):
             return {"costs": [{"plan": self.options.checkpoint.costs.to_dict()}]}
         return {"costs": [*known_costs(self.model)]} if is_budget(self.options.checkpoint) else {}
@@ -114,10 +112,12 @@ class Update:
     def __call__(self, batch: Batch, state: States, step: int, seen: Seen | None = None) -> Updated:
         """Make update number ``step``, from 0.
 
-        ``seen`` is called with y, target and mask of each chunk, as the loss is.
-        A batch whose weights are all 0 changes no parameter; its metrics have "weight" 0.
-        Raises FloatingPointError for a loss, gradient, state or parameter that is not finite; but
-        for the parameter, nothing has changed then.
+        Args:
+            seen: called with y, target and mask of each chunk, as the loss is.
+
+        A batch whose weights are all 0 changes no parameter; its metrics have "weight" 0. Raises
+        FloatingPointError for a loss, gradient, state or parameter that is not finite; except for
+        the parameter, nothing has changed then.
         """
         part, found = self._part(batch, state, step, 0, seen)
         return self._finish(part, found, step)
@@ -145,13 +145,13 @@ class Update:
             loss_of = self.options.loss if seen is None else Observed(self.options.loss, seen)
             with contextlib.suppress(NoWeightError):
                 return self._learned(place, batch, self._run(batch, loss_of, state, step, number))
-            # a window of padding alone: nothing to learn, but the state goes on
+            # a window of padding alone: nothing to learn, but the state is carried on
             result = self._run(batch, NoLoss(), state, step, number)
             _check(place, _states(result))
             return Part(math.nan, None, result.state, result.lost), []
 
     def _learned(self, place: str, batch: Batch, result: Gradients) -> tuple[Part, list[Extent]]:
-        """The same of a batch that has weight."""
+        """``_part`` of a batch that has weight."""
         loss, grads = float(result.loss), {name: result.grads[name] for name in self.optimizer.params}
         gradients = {f"the gradient of {name}": g for name, g in grads.items()}
         if not math.isfinite(loss):
@@ -160,7 +160,7 @@ class Update:
         return Part(loss, grads, result.state, result.lost), found[: len(grads)]
 
     def _finish(self, part: Part, found: list[Extent], step: int) -> Updated:
-        """Clip, update, and look at the parameters."""
+        """Clip, update, and check the parameters."""
         loss, grads, state, lost = part
         if grads is None:
             metrics = {"loss": math.nan, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}
@@ -206,7 +206,7 @@ class Update:
         return real_number(f"Trainer: learning_rate({step})", rate, least=0, cure="return a number from 0")
 
     def _step(self, grads: dict[str, Array], found: list[Extent], norm: float, lr: float) -> None:
-        """Update the parameters; the gradients have been looked at, and only clipped since then."""
+        """Update the parameters; the gradients have been checked, and only clipped since then."""
         if self.options.clip_value is not None:
             self.optimizer.step(grads, lr)
             return
@@ -215,7 +215,7 @@ class Update:
         self.optimizer.step_by(grads, lr, {n: scale * e.largest for n, e in zip(grads, found, strict=False)})
 
     def _clip(self, grads: dict[str, Array], found: list[Extent]) -> float:
-        """Clip in place, by value and then by norm; gives the norm before."""
+        """Clip in place, by value and then by norm; returns the norm before."""
         arrays = list(grads.values())
         norm = norm_of(arrays, found)
         if self.options.clip_value is not None:
@@ -228,13 +228,14 @@ class Update:
 
 
 class DivergedError(FloatingPointError):
-    """A parameter is not finite after an update: the one error of numbers that leaves something
-    changed."""
+    """A parameter is not finite after an update: the one numerical error that leaves something
+    changed.
+    """
 
 
 def _not_finite(place: str, value: float, loss: LossLike, batch: Batch, gradients: list[Array]) -> FloatingPointError:
-    """The error of a loss that is not finite: what is wrong with the target or the function, where
-    that is seen.
+    """The error of a loss that is not finite: what is wrong with the target or the function, if
+    known.
     """
     what = f"{place} the loss is {value}"
     target, mask = (None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask))

@@ -20,7 +20,7 @@ from rnnbp.wording.arguments import takes
 from rnnbp.wording.renamed import warn_renamed
 
 ELSEWHERE = (".pt", ".pth", ".bin", ".ckpt", ".h5", ".hdf5", ".keras", ".npz", ".npy", ".pkl", ".pickle")
-"""Endings of files that are no safetensors files."""
+"""Suffixes of files in other formats than safetensors."""
 
 
 @takes()
@@ -184,9 +184,7 @@ def check_model(place: str, model: object) -> None:
 def _shared(
     place: str, params: Mapping[str, Array], arrays: Mapping[str, Array], origin: Mapping[str, str]
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """What both have; a warning lists what only one has. Raises ValueError where that is
-    nothing.
-    """
+    """The names that both have; a warning lists the others. Raises ValueError if there are none."""
     both = [name for name in params if name in arrays]
     if not both:
         check_names(place, params, arrays, origin)
@@ -200,8 +198,8 @@ def _shared(
 
 
 def converted(place: str, name: str, array: Array, dtype: np.dtype[Any]) -> Array:
-    """An array of floats in another dtype. Raises ValueError for other numbers, and for one beyond
-    the dtype.
+    """An array of floats in a different dtype. Raises ValueError for other kinds, and for a number
+    beyond the dtype.
     """
     if array.dtype.kind != "f":
         raise ValueError(f"{place}: {escaped(name, 80)} is {array.dtype} in the file; weights are floats")
@@ -213,7 +211,7 @@ def converted(place: str, name: str, array: Array, dtype: np.dtype[Any]) -> Arra
 
 
 def check_no_snapshot(path: PathLike, metadata: Mapping[str, JSON]) -> None:
-    """Raise StorageError where a file of these metadata is a snapshot."""
+    """Raise StorageError if a file with these metadata is a snapshot."""
     if "snapshot" in metadata:
         raise StorageError(f"{path} is a snapshot of a training run; use Trainer.resume, or load its model.safetensors")
 

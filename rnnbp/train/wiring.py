@@ -1,5 +1,6 @@
-"""A model as lines of text: its layers and their settings, how they are joined, which parameters
-are one."""
+"""A model as lines of text: its layers and their settings, their connections, and which parameters
+are shared.
+"""
 
 from __future__ import annotations
 
