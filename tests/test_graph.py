@@ -268,7 +268,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "initialiser of another shape": (
         lambda: rb.Dense(2, 2, weight_init=lambda rng, shape: np.ones(3)),
         ValueError,
-        r"gave shape \(3,\) for a parameter of shape \(2, 2\)",
+        r"returned shape \(3,\) for a parameter of shape \(2, 2\)",
     ),
     "initialiser with NaN": (lambda: rb.Dense(2, 2, weight_init=lambda rng, shape: np.full(shape, np.nan)), ValueError, r"Dense: weight: the initializer returned nan at \[0, 0\]"),
     "unknown option of a cell": (lambda: rb.LSTM(2, 2, dropout=0.1), TypeError, "LSTM: unknown option 'dropout'"),
