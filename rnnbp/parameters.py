@@ -6,9 +6,10 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn, Protocol, Self, runtime_checkable
+from typing import NoReturn, Protocol, Self, SupportsIndex, TypeAlias, runtime_checkable
 
 import numpy as np
+import numpy.typing as npt
 
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.mapped import check_there
@@ -16,6 +17,8 @@ from rnnbp.naming import ByPath, old_path
 from rnnbp.numerics import Array, DtypeError, ShapeError, cast, shown
 from rnnbp.support.nearest import hint
 
+Pairs: TypeAlias = Mapping[str, npt.ArrayLike] | Iterable[tuple[str, npt.ArrayLike]]
+"""What a dict is made of."""
 LISTED = 6
 """Names that an error lists."""
 READ_ONLY_CURE = (
@@ -56,7 +59,7 @@ class Parameters(ByPath):
         super().__init__(arrays)
         self.network = network
 
-    def update(self, *given: Any, **named: Any) -> None:
+    def update(self, given: Pairs = (), /, **named: npt.ArrayLike) -> None:  # type: ignore[override]  # arrays of any kind
         """Write values into the arrays of their paths, in the arrays' dtype, after all have been
         checked.
 
@@ -64,7 +67,7 @@ class Parameters(ByPath):
         that is not there, a read-only parameter, or a number beyond its dtype; ShapeError;
         DtypeError for what is not real numbers; TypeError for a masked array.
         """
-        found = dict(*given, **named)
+        found = dict(given, **named)
         if any(path not in self for path in found):
             old = {old_path(path): path for path in self}
             found = {path if path in self else old.get(path, path): value for path, value in found.items()}
@@ -78,7 +81,7 @@ class Parameters(ByPath):
             if value is not self[path]:
                 self[path][...] = value
 
-    def __ior__(self, other: Any) -> Self:  # type: ignore[override, misc]  # dict's takes pairs too
+    def __ior__(self, other: Pairs) -> Self:  # type: ignore[override, misc]  # one for dict's two overloads
         self.update(other)
         return self
 
@@ -89,13 +92,13 @@ class Parameters(ByPath):
     def __copy__(self) -> dict[str, Array]:
         return self.copy()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Array]:
+    def __deepcopy__(self, memo: dict[int, object]) -> dict[str, Array]:
         return copy.deepcopy(dict(self), memo)
 
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type, tuple[dict[str, Array]]]:
         return dict, (dict(self),)
 
-    def setdefault(self, path: str, default: Any = None) -> Array:
+    def setdefault(self, path: str, default: object = None) -> Array:
         """The array of a path. Raises TypeError where there is none."""
         if path not in self:
             self._refuse(f"nothing can be added as {path!r}")
@@ -121,7 +124,7 @@ class Parameters(ByPath):
     def __delitem__(self, path: str) -> None:
         self._refuse(f"params[{path!r}] cannot be deleted")
 
-    def pop(self, path: str, *default: Any) -> NoReturn:
+    def pop(self, path: str, *default: object) -> NoReturn:
         self._refuse(f"params[{path!r}] cannot be removed")
 
     def popitem(self) -> NoReturn:
@@ -152,7 +155,7 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join([*listed[:LISTED], *more])
 
 
-def _fitting(path: str, p: Array, value: Any) -> Array:
+def _fitting(path: str, p: Array, value: npt.ArrayLike) -> Array:
     """``value`` for a parameter, in its dtype. Raises where it does not fit."""
     found = plain(repr(path), value, "params.update")
     if found.dtype.kind not in "fiub" and found.dtype != p.dtype:  # complex is gradcheck's

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from rnnbp.numerics import Shape
 from rnnbp.support.printing import printable
@@ -175,6 +174,4 @@ class Summarized(Instead):
         >>> found.parameters, found.rows[1].flops
         (425, 3400)
         """
-        found: Any = _makers[-1](self, steps, batch, chunk=chunk, x_shape=x_shape)
-        assert isinstance(found, Summary)
-        return found
+        return _makers[-1](self, steps, batch, chunk=chunk, x_shape=x_shape)

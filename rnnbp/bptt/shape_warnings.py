@@ -18,9 +18,9 @@ sequences of training."""
 LEAST = 5
 """Steps of sequences below which another x may well have as many sequences."""
 
-_runs = Remembered[Block | Network, tuple[int, int]](lambda model: (0, 0))
+_runs: Remembered[Block | Network, tuple[int, int]] = Remembered(lambda model: (0, 0))
 """T and B of the last run of ``bptt``, of models with time."""
-_sequences = Remembered[Block | Network, int](lambda model: 0)
+_sequences: Remembered[Block | Network, int] = Remembered(lambda model: 0)
 """T of the batch-first sequences that a model was fitted to."""
 
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, TypeAlias
 
 from rnnbp.graph.network import Network, name_params
-from rnnbp.graph.values import Application, Block, Input, Value
+from rnnbp.graph.values import Application, Block, Input, Outputs, Value
 from rnnbp.layers import __all__ as layer_names
 from rnnbp.layers.base import Layer
 from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Shape, ShapeError, mismatch, shown
 from rnnbp.support.memo import Recent
 from rnnbp.support.prepared import Remembered
+
+if TYPE_CHECKING:
+    from rnnbp.graph.recurrent import Recurrent
+
+Reduced: TypeAlias = tuple[Any, ...]
+"""What objects are pickled as: what makes them, its arguments, their attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +76,11 @@ class Graph(Network):
         self.nodes = tuple(_number_nodes(uses, numbers))
         self.outputs = tuple([numbers[_key(v)] for v in ends])
         self.n_values, self.n_outputs = len(numbers), len(ends)
-        self.layers: tuple[Any, ...] = tuple({id(node.block): node.block for node in self.nodes}.values())
+        self._alone = None
+        self.layers: tuple[Block, ...] = tuple({id(node.block): node.block for node in self.nodes}.values())
         self.slots = name_params(self._children(uses), type(self).__name__, suffixes=self.suffixes)
 
-    def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Any]]:
+    def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Layer | Network]]:
         """What parameters are named by: layers, each with its position or its path."""
         places = {id(use.block): use.place for use in uses if use.place}
         return [(places.get(id(layer), str(k)), layer) for k, layer in enumerate(self.layers)]
@@ -91,7 +98,7 @@ class Graph(Network):
         return found
 
     @classmethod
-    def of_one(cls, block: Any) -> Graph:
+    def of_one(cls, block: Recurrent) -> Graph:
         """The graph of a network of one input and one output by itself, under its own paths; it is soon made."""
         graph = cls.__new__(cls)
         graph.input_shapes, graph.outputs, graph.n_values, graph.n_outputs = (None,), (1,), 2, 1
@@ -99,7 +106,7 @@ class Graph(Network):
         graph._alone = block
         return graph
 
-    def __call__(self, *values: Value) -> Any:
+    def __call__(self, *values: Value) -> Outputs:
         """The graph's outputs for symbolic arguments: one Value, or a tuple of several."""
         if any(not isinstance(v, Value) for v in values):
             raise TypeError(f"{self} is called on symbolic values; for arrays use rnnbp.predict(model, x)")
@@ -175,7 +182,7 @@ class Sequential(Graph):
     ['encoder.weight_ih', 'encoder.weight_hh', '2.weight', '2.bias']
     """
 
-    def __init__(self, *blocks: Any, name: str | None = None) -> None:
+    def __init__(self, *blocks: Layer | Graph | Recurrent, name: str | None = None) -> None:
         if not blocks:
             raise ValueError("Sequential is empty; give it at least one layer")
         x = value = Input()
@@ -188,7 +195,7 @@ class Sequential(Graph):
                     cure = "a Cell is one step: give Recurrent(cell), which runs it over the steps"
                 raise TypeError(f"Sequential: item {k}, {block}, has {len(block.input_shapes)} inputs; {cure}")
             try:
-                value = cast(Any, block)(value)
+                value = block(value)
             except ShapeError as error:
                 raise ShapeError(f"Sequential, item {k}: {error}") from None
             if not isinstance(value, Value):
@@ -198,11 +205,11 @@ class Sequential(Graph):
         self.blocks = blocks
         super().__init__(x, value, name=name)
 
-    def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Any]]:
+    def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Layer | Network]]:
         return [(str(k), block) for k, block in enumerate(self.blocks)]
 
     def __repr__(self) -> str:
-        found, waiting = list[str](), list[Any]([self])
+        found, waiting = list[str](), list[object]([self])
         while waiting:  # no recursion, because chains may be nested hundreds deep
             item = waiting.pop()
             if isinstance(item, Sequential):
@@ -213,7 +220,7 @@ class Sequential(Graph):
                 found.append(item if isinstance(item, str) else repr(item))
         return "".join(found)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
         chains, waiting = list[Sequential](), list[Sequential]([self])
         while waiting:
             chains.append(chain := waiting.pop())
@@ -222,9 +229,11 @@ class Sequential(Graph):
             copy.deepcopy(inner, memo)
         return super().__deepcopy__(memo)
 
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Reduced:
         """As objects are pickled, but for chains far within, which come first: pickle's recursion is short."""
-        how, given, *rest = cast(tuple[Any, ...], super().__reduce_ex__(protocol))
+        found = super().__reduce_ex__(protocol)
+        assert isinstance(found, tuple)
+        how, given, *rest = found
         first = self._far_within()
         return (_restored, (first, how, given), *rest) if first else (how, given, *rest)
 
@@ -246,7 +255,7 @@ FAR = 25
 """Chains in one another that are pickled by recursion, of four calls each."""
 
 
-def _restored(first: list[Sequential], how: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+def _restored(first: list[Sequential], how: Callable[..., Sequential], given: Reduced) -> Sequential:
     """What a pickle makes of a chain, once those far within are made."""
     return how(*given)
 

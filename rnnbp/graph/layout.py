@@ -5,24 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.liveness import last_uses
 from rnnbp.graph.recurrent import Recurrent
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Given, Layer
 from rnnbp.layers.declared import Keeps
 from rnnbp.layers.dropout import in_mode
-from rnnbp.numerics import Array, Saved, Shape, ShapeError
+from rnnbp.numerics import Array, Dtype, Saved, Shape, ShapeError
 from rnnbp.support.lazy import cached_property
 
 
-def layouts(
-    model: Graph, x_shape: Shape, batch: int, dtype: np.dtype[Any], *, training: bool = True
-) -> dict[int, Layout]:
+def layouts(model: Graph, x_shape: Shape, batch: int, dtype: Dtype, *, training: bool = True) -> dict[int, Layout]:
     """The layout of each Recurrent of a model, by node number; ``training`` as there."""
     shapes = model.value_shapes(x_shape)
     found = {}
@@ -32,9 +30,9 @@ def layouts(
     return found
 
 
-def check_saved(node: Node, saved: Saved, values: Sequence[Any], axes: int) -> None:
+def check_saved(node: Node, saved: Saved, values: Sequence[Given], axes: int) -> None:
     """Raise ShapeError for an array that a layer saved without the ``axes`` batch axes: it would be cut by steps."""
-    layer: Any = node.block
+    layer = node.block
     lead = np.shape(values[node.args[0]])[:axes]
     for k, part in enumerate(saved):
         if not isinstance(part, np.ndarray):
@@ -50,7 +48,7 @@ def check_saved(node: Node, saved: Saved, values: Sequence[Any], axes: int) -> N
             )
 
 
-def check_declared(node: Node, keeps: Keeps | None, saved: Saved, values: Sequence[Any]) -> None:
+def check_declared(node: Node, keeps: Keeps | None, saved: Saved, values: Sequence[Given]) -> None:
     """Raise TypeError where a layer saved something else than it declares."""
     if keeps is None:
         return
@@ -76,7 +74,7 @@ class Layout:
     cell: Cell
     x_shape: Shape
     batch: int
-    dtype: np.dtype[Any]
+    dtype: Dtype
     training: bool = True
 
     @cached_property
@@ -154,12 +152,12 @@ class Layout:
         """The nodes, the last first, through which y is a view of another value."""
         made = {k: node for node in self.cell.nodes for k in node.outs}
         found, k = [], self.cell.outputs[0]
-        while k in made and k not in self.next_of and k not in self.kept and getattr(made[k].block, "view", False):
+        while k in made and k not in self.next_of and k not in self.kept and made[k].block.view:
             found.append(made[k])
             k = made[k].args[0]
         return tuple(found)
 
-    def new(self, length: int, shape: Shape, dtype: Any = None) -> Array:
+    def new(self, length: int, shape: Shape, dtype: npt.DTypeLike | None = None) -> Array:
         """An array (length, B, *shape)."""
         return np.empty((length, self.batch, *shape), self.dtype if dtype is None else dtype)
 

@@ -53,7 +53,7 @@ def last_uses(nodes: Sequence[Node]) -> dict[int, int]:
     """By value, the position of the last node that takes it, or a view of it."""
     last: dict[int, int] = {}
     for number, node in reversed(list(enumerate(nodes))):
-        shares = getattr(node.block, "view", False) or getattr(node.block, "part", False)
+        shares = node.block.view or node.block.part
         through = max((last.get(k, number) for k in node.outs), default=number) if shares else number
         for k in node.args:
             last[k] = max(last.get(k, -1), through)

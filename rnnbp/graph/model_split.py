@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.recurrent import Recurrent
@@ -69,7 +68,7 @@ class Parts:
         return frozenset(k for node in self.body for k in node.args)
 
 
-ALONE: dict[str, Any] = {"frontier": (1,), "fed": frozenset([0]), "spelled": {}}
+ALONE: dict[str, object] = {"frontier": (1,), "fed": frozenset([0]), "spelled": {}}
 """What ``Parts`` finds of a model that is one Recurrent, from value 0 to value 1."""
 
 

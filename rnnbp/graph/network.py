@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC
 from collections.abc import Iterable, Mapping
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from rnnbp.checks.mapped import check_there
 from rnnbp.layers.base import Layer
 from rnnbp.layers.params import parameter
 from rnnbp.naming import check_distinct
-from rnnbp.numerics import Array, DtypeError, float_dtype
+from rnnbp.numerics import Array, Dtype, DtypeError, float_dtype
 from rnnbp.parameters import Parameters
 from rnnbp.summaries import Summarized
 from rnnbp.support.prepared import Holder
@@ -51,7 +51,7 @@ class Network(Named, Summarized, Holder, ABC):
         present.update(values)
 
     @property
-    def dtype(self) -> np.dtype[Any] | None:
+    def dtype(self) -> Dtype | None:
         """The dtype of all parameters; None if there is none. Raises DtypeError if they differ."""
         dtypes = [owner[key].dtype for owner, key in self.slots.values()]
         if not dtypes or dtypes.count(dtypes[0]) == len(dtypes):  # by identity first, so that it takes no time
@@ -66,7 +66,7 @@ class Network(Named, Summarized, Holder, ABC):
         """A copy with parameters of ``dtype``, float32 or float64; layers and parameters that were shared still are."""
         return self._astype(float_dtype(dtype))
 
-    def _astype(self, dtype: np.dtype[Any]) -> Self:
+    def _astype(self, dtype: Dtype) -> Self:
         """``astype`` for any dtype: gradcheck copies a model into complex128."""
         new = copy.deepcopy(self)
         cast: dict[int, Array] = {}
@@ -75,7 +75,7 @@ class Network(Named, Summarized, Holder, ABC):
                 layer_params[key] = cast.setdefault(id(array), array.astype(dtype))
         return new
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
         check_there(*(owner[key] for owner, key in self.slots.values()))
         new = copy.copy(self)
         memo[id(self)] = new
@@ -153,7 +153,7 @@ def _place(position: str, child: Layer | Network) -> str:
 def _owners(network: Network) -> list[dict[str, Array]]:
     """Every distinct ``params`` dictionary, those that only hold a tied parameter included."""
     found = {id(owner): owner for owner, _ in network.slots.values()}
-    for layer in getattr(network, "layers", ()):
-        owners = _owners(layer) if isinstance(layer, Network) else [layer.params]
+    for layer in network.layers:
+        owners = _owners(layer) if isinstance(layer, Network) else [layer.params] if isinstance(layer, Layer) else []
         found.update({id(owner): owner for owner in owners})
     return list(found.values())

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 
 from rnnbp.graph.graph import Node
-from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError
+from rnnbp.layers.base import Given, Layer
+from rnnbp.numerics import Array, Dtype, DtypeError, Saved, Shape, ShapeError
 from rnnbp.rng import Context
 
 Deltas: TypeAlias = list[Array | None]
 """The derivative of the loss by every value of a graph, None where nothing has reached it."""
+Values: TypeAlias = list[Given]
+"""Every value of a graph: arrays, once ``check_outputs`` has seen them."""
 Shapes: TypeAlias = Sequence[Shape | None]
 """The feature shape of every value of a graph, None where it is not known."""
 
 
-def forward_node(node: Node, values: list[Any], context: Context) -> Saved:
+def forward_node(node: Node, values: Values, context: Context) -> Saved:
     """Run a node that holds a Layer: read its arguments from ``values``, write its outputs there."""
-    layer: Any = node.block
+    layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
     xs = [values[k] for k in node.args]
-    own: dict[str, Any] = {"context": context.at(context.place + node.number)} if layer.random else {}
+    own: dict[str, object] = {"context": context.at(context.place + node.number)} if layer.random else {}
     if layer.typed:
         own = {"dtype": context.dtype}
     found = layer.forward(*xs, **own)
@@ -43,7 +46,7 @@ def forward_node(node: Node, values: list[Any], context: Context) -> Saved:
     return _settled(node, values, saved)
 
 
-def _settled(node: Node, values: list[Any], saved: Saved) -> Saved:
+def _settled(node: Node, values: Values, saved: Saved) -> Saved:
     """``saved``, once outputs of subclasses of ndarray are plain arrays, there and in
     ``values``."""
     for k in node.outs:
@@ -54,7 +57,7 @@ def _settled(node: Node, values: list[Any], saved: Saved) -> Saved:
     return saved
 
 
-def _plain(what: str, found: Any) -> Any:
+def _plain(what: str, found: Given) -> Given:
     """``found`` without a subclass of ndarray, which may say anything of its shape. Raises
     TypeError for a mask."""
     if type(found) is np.ndarray or not isinstance(found, np.ndarray):
@@ -64,7 +67,7 @@ def _plain(what: str, found: Any) -> Any:
     return np.asarray(found)
 
 
-def check_outputs(node: Node, values: Sequence[Any], dtype: np.dtype[Any], shapes: Shapes) -> None:
+def check_outputs(node: Node, values: Sequence[Given], dtype: Dtype, shapes: Shapes) -> None:
     """Raise where what a node gave is no array, of another dtype than the model, or not of the shapes it declares.
 
     Real numbers fit a complex model, which gradcheck runs, and integers any: they may be symbols.
@@ -90,7 +93,7 @@ def check_outputs(node: Node, values: Sequence[Any], dtype: np.dtype[Any], shape
             )
 
 
-def learn(node: Node, values: Sequence[Any], shapes: list[Shape | None], batch_axes: int) -> None:
+def learn(node: Node, values: Sequence[Given], shapes: list[Shape | None], batch_axes: int) -> None:
     """Put the features of outputs that a node does not declare in ``shapes``: deltas, and later
     outputs, have them."""
     for k in node.outs:
@@ -98,9 +101,9 @@ def learn(node: Node, values: Sequence[Any], shapes: list[Shape | None], batch_a
             shapes[k] = values[k].shape[batch_axes:]
 
 
-def read_off(node: Node, saved: Saved, dy: Any) -> dict[str, Array]:
+def read_off(node: Node, saved: Saved, dy: Given) -> dict[str, Array]:
     """The parameter gradients of a node that holds a Layer, checked against its parameters."""
-    layer: Any = node.block
+    layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
     grads: dict[str, Array] = layer.backward_params(saved, dy)
     if not isinstance(grads, dict):
         raise TypeError(f"{layer}: backward_params must give a dict of arrays, found {type(grads).__name__}")
@@ -112,7 +115,7 @@ def read_off(node: Node, saved: Saved, dy: Any) -> dict[str, Array]:
     return {key: _gradient(layer, key, grad) for key, grad in grads.items()}
 
 
-def _gradient(layer: Any, key: str, grad: Any) -> Array:
+def _gradient(layer: Layer, key: str, grad: Given) -> Array:
     """The gradient of a parameter as an array of its shape, of real numbers unless the parameter is
     complex."""
     p = layer.params[key]
@@ -127,7 +130,7 @@ def _gradient(layer: Any, key: str, grad: Any) -> Array:
     return found
 
 
-def take_deltas(node: Node, deltas: Deltas) -> Any:
+def take_deltas(node: Node, deltas: Deltas) -> Given:
     """The ``dy`` of a node, removed from ``deltas``: None where no output has one, a tuple for several outputs."""
     dys = [deltas[k] for k in node.outs]
     for k in node.outs:
@@ -156,17 +159,17 @@ def alone(delta: Array | None) -> Array | None:
     return delta.copy() if delta is not None and whole is not None and whole.nbytes > delta.nbytes else delta
 
 
-def backward_node(node: Node, saved: Saved, deltas: Deltas, shapes: Shapes) -> Any:
+def backward_node(node: Node, saved: Saved, deltas: Deltas, shapes: Shapes) -> Given:
     """The delta recursion of a node that holds a Layer. Returns its dy, for the parameter gradients."""
     dy = take_deltas(node, deltas)
     if dy is not None:
-        layer: Any = node.block
+        layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
         dxs = layer.backward_inputs(saved, dy)
         add_deltas(node, _checked(node, dxs, dy if isinstance(dy, tuple) else (dy,), shapes), deltas)
     return dy
 
 
-def _checked(node: Node, dxs: Any, dys: Sequence[Array | None], shapes: Shapes) -> tuple[Array | None, ...]:
+def _checked(node: Node, dxs: Given, dys: Sequence[Array | None], shapes: Shapes) -> tuple[Array | None, ...]:
     """The deltas that a node gave, as plain arrays.
 
     Raises where they are not of its inputs' shapes, or of another dtype than those it got.
@@ -176,8 +179,8 @@ def _checked(node: Node, dxs: Any, dys: Sequence[Array | None], shapes: Shapes) 
         raise TypeError(f"{node.block}: backward_inputs must give a tuple of {len(node.args)} deltas, found {found}")
     out, dy = next((k, dy) for k, dy in zip(node.outs, dys, strict=True) if dy is not None)
     batch = _batch_axes(dy, shapes[out])
-    dxs = tuple([_plain(f"{node.block}: delta {number}", dx) for number, dx in enumerate(dxs)])
-    for number, (k, dx) in enumerate(zip(node.args, dxs, strict=True)):
+    plain: tuple[Array | None, ...] = tuple([_plain(f"{node.block}: delta {k}", dx) for k, dx in enumerate(dxs)])
+    for number, (k, dx) in enumerate(zip(node.args, plain, strict=True)):
         if dx is None:
             continue
         if not isinstance(dx, np.ndarray):
@@ -193,7 +196,7 @@ def _checked(node: Node, dxs: Any, dys: Sequence[Array | None], shapes: Shapes) 
                 f"{node.block}: delta {number} has shape {dx.shape}, expected {(*batch, *features)}; "
                 f"give it the shape of input {number}"
             )
-    return cast(tuple[Array | None, ...], dxs)
+    return plain
 
 
 def _batch_axes(x: Array, features: Shape | None) -> Shape | None:
@@ -201,5 +204,5 @@ def _batch_axes(x: Array, features: Shape | None) -> Shape | None:
     return None if features is None else x.shape[: x.ndim - len(features)]
 
 
-def _fits(found: np.dtype[Any], dtype: np.dtype[Any]) -> bool:
+def _fits(found: Dtype, dtype: Dtype) -> bool:
     return found == dtype or (dtype.kind == "c" and found == np.float64)

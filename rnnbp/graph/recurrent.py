@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.network import Network
-from rnnbp.graph.values import Value
+from rnnbp.graph.values import Outputs, Value
 from rnnbp.layers.params import LayerParams
 from rnnbp.naming import checked_name, with_name
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
+from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError, float_dtype, mismatch, shown
 from rnnbp.support.nearest import hint
 
 
@@ -35,6 +35,9 @@ class Recurrent(Network):
     """
 
     n_outputs = 1
+    view: ClassVar[bool] = False
+    part: ClassVar[bool] = False
+    """Its output is an array of its own, as ``Layer`` has these."""
 
     def __init__(
         self, cell: Cell, *, initial: str = "zeros", dtype: npt.DTypeLike | None = None, name: str | None = None
@@ -61,7 +64,7 @@ class Recurrent(Network):
             self.initial = LayerParams({f"initial_{name}": np.zeros(shape, kind) for name, shape in named})
         self.slots = cell.slots | {key: (self.initial, key) for key in self.initial}
 
-    def __call__(self, x: Value) -> Any:
+    def __call__(self, x: Value) -> Outputs:
         """A node of the graph that ``x`` belongs to."""
         if not isinstance(x, Value):
             raise TypeError(f"{self} is called on a symbolic value, found {type(x).__name__}; for arrays use predict")
@@ -77,7 +80,7 @@ class Recurrent(Network):
         self.cell.check_next_state(new)
         return (y,)
 
-    def first_state(self, batch: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+    def first_state(self, batch: int, dtype: Dtype) -> tuple[Array, ...]:
         """The initial state, each array (B, ...): zeros, or the learned values."""
         if self.initial:
             return tuple(np.repeat(a[None], batch, axis=0) for a in self.initial.values())

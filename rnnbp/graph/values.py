@@ -5,27 +5,28 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.layers.base import Layer
+from rnnbp.layers.base import Given, Layer
 from rnnbp.layers.merge import Add, Multiply, Subtract
 from rnnbp.layers.pointwise import Scale
+from rnnbp.layers.symbolic import Symbolic
 from rnnbp.numerics import Shape, positive_int, shown
 from rnnbp.wording.arguments import takes
 from rnnbp.wording.unsupported import OWN, Unsupported, cure
 
+if TYPE_CHECKING:
+    from rnnbp.graph.recurrent import Recurrent
+
 _serial = itertools.count()
 
 
-class Block(Protocol):
-    """What a node of a graph may hold: a Layer, or a Recurrent (rnnbp.graph.recurrent)."""
-
-    @property
-    def n_outputs(self) -> int: ...
-
-    def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]: ...
+Block: TypeAlias = "Layer | Recurrent"
+"""What a node of a graph holds."""
+Outputs: TypeAlias = Any
+"""A Value, or a tuple of them where there are several outputs: whoever calls a block knows which."""
 
 
 class Application:
@@ -37,7 +38,7 @@ class Application:
         """Where its parameters are named, if in a graph with a name that is part of this one."""
 
 
-class Value(Unsupported):
+class Value(Unsupported, Symbolic):
     """A symbolic value: an input of a graph, or an output of a block applied to values.
 
     ``shape`` is the feature shape, None while it is not known. ``+``, ``-``, ``*``, and ``/`` by a
@@ -47,7 +48,7 @@ class Value(Unsupported):
     def __init__(self, shape: Shape | None, source: Application | None = None, index: int = 0, name: str = "") -> None:
         self.shape, self.source, self.index, self.name = shape, source, index, name
 
-    def apply_layer(self, block: Block, args: Sequence[Any]) -> Value | tuple[Value, ...]:
+    def apply_layer(self, block: Block, args: Sequence[Given]) -> Outputs:
         """The outputs of ``block`` applied to values: one Value, or a tuple where it has several outputs."""
         for arg in args:
             if not isinstance(arg, Value):
@@ -79,15 +80,14 @@ class Value(Unsupported):
     def __pos__(self) -> Value:
         return self
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, **options: Any) -> Value:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Given, **options: object) -> Value:
         """``array * value`` and ``np.float32(2) * value``, as Python's operators; np.exp and others are refused."""
         found = OPERATORS.get(ufunc.__name__)
         if found is None or method != "__call__" or len(args) != 2 or options:
             instead = cure(ufunc.__name__) or OWN
             raise TypeError(f"np.{ufunc.__name__} does not take {self!r}; {instead}")
         a, b = (arg.item() if isinstance(arg, np.generic) else arg for arg in args)
-        result: Value = found(a, b) if isinstance(a, Value) else REFLECTED[ufunc.__name__](b, a)
-        return result
+        return found(a, b) if isinstance(a, Value) else REFLECTED[ufunc.__name__](b, a)
 
     def __rsub__(self, other: float) -> Value:
         return _apply(Scale(-1.0, _number(other)), self)
@@ -103,13 +103,13 @@ class Value(Unsupported):
         return f"<{kind}{' ' + self.name if self.name else ''} of feature shape {self.shape}>"
 
 
-OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+OPERATORS: dict[str, Callable[..., Value]] = {
     "add": operator.add,
     "subtract": operator.sub,
     "multiply": operator.mul,
     "divide": operator.truediv,
 }
-REFLECTED: dict[str, Callable[[Value, Any], Any]] = {
+REFLECTED: dict[str, Callable[..., Value]] = {
     "add": Value.__radd__,
     "subtract": Value.__rsub__,
     "multiply": Value.__rmul__,

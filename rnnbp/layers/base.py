@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from rnnbp.checks.arrays import REAL, as_array, plain
 from rnnbp.layers.declared import Keeps, Scratch
 from rnnbp.layers.frozen import Frozen
 from rnnbp.layers.params import LayerParams
 from rnnbp.layers.primitives import Primitives
+from rnnbp.layers.symbolic import Symbolic
 from rnnbp.naming import checked_name, with_name
 from rnnbp.numerics import Array, Saved, Shape
 from rnnbp.summaries import Summarized
@@ -19,6 +20,9 @@ from rnnbp.wording.arguments import Named
 
 NUMBERS = REAL + "c"
 """Kinds of dtype that layers take; complex numbers are gradcheck's."""
+Given: TypeAlias = Any
+"""An argument or a result of a layer, whose type is each layer's own: an array, a tuple of arrays where there are
+several outputs, None where one has no delta, a symbolic value. ``node_calls`` checks what came."""
 
 
 class Layer(Named, Summarized, Frozen):
@@ -128,14 +132,14 @@ class Layer(Named, Summarized, Frozen):
         known.update(found)
 
     @abstractmethod
-    def forward(self, *xs: Any, **context: Any) -> tuple[Any, Saved]:
+    def forward(self, *xs: Given, **context: Given) -> tuple[Given, Saved]:
         """(y, saved): the output, and a tuple of the arrays that the backward methods need, batch axes first."""
 
     @abstractmethod
-    def backward_inputs(self, saved: Saved, dy: Any) -> tuple[Array | None, ...]:
+    def backward_inputs(self, saved: Saved, dy: Given) -> tuple[Array | None, ...]:
         """The delta recursion: one delta for each input, None for an input without a gradient."""
 
-    def backward_params(self, saved: Saved, dy: Any) -> dict[str, Array]:
+    def backward_params(self, saved: Saved, dy: Given) -> dict[str, Array]:
         """Parameter gradients, read off afterwards; a sum over all batch axes, so it can wait."""
         return {}
 
@@ -171,12 +175,12 @@ class Layer(Named, Summarized, Frozen):
         return Scratch(forward, inputs, params, (masks * size, more * size, others * size))
 
     @ieee
-    def __call__(self, *xs: Any) -> Any:
+    def __call__(self, *xs: Given) -> Given:
         """On symbolic values: a new node of their graph. On arrays: the output in evaluation mode."""
         if not xs:
             raise TypeError(f"{self}: call it on at least one value or array")
         for x in xs:
-            if hasattr(x, "apply_layer"):
+            if isinstance(x, Symbolic):
                 return x.apply_layer(self, xs)
         arrays = [plain("input", x, self) for x in xs]
         if any(x.dtype.kind not in NUMBERS for x in arrays):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
@@ -123,7 +123,7 @@ class Dense(Layer):
             raise ShapeError(f"{self}: takes {len(self.n_in)} inputs, found {found}; give one for each size in n_in")
 
     def describe(self) -> str:
-        sizes: Any = self.n_in if self._names[0] != "weight" else self.n_in[0]
+        sizes: object = self.n_in if self._names[0] != "weight" else self.n_in[0]
         return f"{sizes}, {self.n_out}" + ("" if "bias" in self.params else ", bias=False")
 
 

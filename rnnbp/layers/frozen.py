@@ -36,8 +36,8 @@ class FrozenLayerError(AttributeError):
 class FrozenAfterInit(ABCMeta):
     """The class of layer classes: an object may be assigned to until its ``__init__`` has returned."""
 
-    def __call__(cls, *args: Any, **options: Any) -> Any:  # the signature is that of each class's __init__
-        kind: type[Any] = cls
+    def __call__(cls, *args: object, **options: object) -> Any:  # an object of the class, which mypy knows by itself
+        kind: type[Any] = cls  # a class whose __init__ takes these
         layer = kind.__new__(kind, *args, **options)
         if isinstance(layer, kind):
             _building.add(id(layer))

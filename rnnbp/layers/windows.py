@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, TypeAlias
+from types import EllipsisType
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from rnnbp.numerics import Array, Shape, ShapeError, shown
 
 Sizes: TypeAlias = int | Sequence[int]
 """One number for all axes, or one for each."""
+Index: TypeAlias = tuple[EllipsisType | slice, ...]
 
 
 def per_axis(what: str, value: Sizes, axes: int, *, least: int = 1) -> Shape:
@@ -91,9 +93,9 @@ class Sliding:
         """One view (..., *counts) of ``padded`` for each element of the window, in C order."""
         return [padded[self._tap(offset, counts)] for offset in product(*map(range, self.kernel))]
 
-    def _tap(self, offset: Shape, counts: Shape) -> tuple[Any, ...]:
+    def _tap(self, offset: Shape, counts: Shape) -> Index:
         axes = zip(offset, self.dilation, self.stride, counts, strict=True)
         return (..., *(slice(i * d, i * d + (n - 1) * s + 1, s) for i, d, s, n in axes))
 
-    def _inside(self, shape: Shape) -> tuple[Any, ...]:
+    def _inside(self, shape: Shape) -> Index:
         return (..., *(slice(p[0], p[0] + n) for p, n in zip(self.padding, shape[-self.axes :], strict=True)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Generic, Self, TypeVar, overload
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -21,10 +21,10 @@ class cached_property(functools.cached_property[T_co]):  # noqa: N801 (as the on
     again."""
 
     @overload
-    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
+    def __get__(self, instance: None, owner: type | None = None) -> Self: ...
     @overload
-    def __get__(self, instance: object, owner: type[Any] | None = None) -> T_co: ...
-    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+    def __get__(self, instance: object, owner: type | None = None) -> T_co: ...
+    def __get__(self, instance: object, owner: type | None = None) -> object:
         if instance is None:
             return self
         assert self.attrname is not None
@@ -36,10 +36,10 @@ class cached(Generic[T]):  # noqa: N801 (a decorator)
     object."""
 
     def __init__(self, function: Callable[..., T]) -> None:
-        self._function, self._known = function, dict[Any, T]()
+        self._function, self._known = function, dict[tuple[object, ...], T]()
         functools.update_wrapper(self, function)
 
-    def __call__(self, *args: Any) -> T:
+    def __call__(self, *args: object) -> T:
         try:
             return self._known[args]
         except KeyError:

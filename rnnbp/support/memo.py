@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import wraps
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -54,19 +54,27 @@ class Recent(Generic[K, T]):
         self.known.clear()
 
 
+class Asked(Protocol):
+    """An object that remembers its answers."""
+
+    @property
+    def asked(self) -> Recent[Any, Any]:  # answers of several methods, each of its own type
+        """By the name of a method and its arguments."""
+
+
 def once(method: Callable[..., T]) -> Callable[..., T]:
     """Ask a method once for each of its arguments; the object's ``asked`` remembers the answers."""
     name = method.__name__
 
     @wraps(method)
-    def remembering(self: Any, *args: Any) -> T:
-        asked: Recent[Any, T] = self.asked
+    def remembering(self: Asked, *args: object) -> T:
+        asked = self.asked
         try:
-            return asked.known[name, args]
+            known: T = asked.known[name, args]
         except KeyError:
-            pass
-        found = method(self, *args)
-        asked.put((name, args), found)
-        return found
+            found = method(self, *args)
+            asked.put((name, args), found)
+            return found
+        return known
 
     return remembering

@@ -28,7 +28,7 @@ V = TypeVar("V")
 class Holder:
     """An owner that holds layers: what is remembered of it depends on them."""
 
-    layers: Sequence[object]
+    layers: Sequence[object] = ()
     """Layers, and holders of layers."""
 
 
@@ -38,7 +38,7 @@ class Prepared:
     __slots__ = ("__weakref__", "values")
 
     def __init__(self) -> None:
-        self.values: dict[Any, Any] = {}  # each Remembered knows the type of its own value
+        self.values: dict[object, Any] = {}  # by Remembered, which knows the type of its value
 
 
 _known: WeakKeys[object, Prepared] = WeakKeys()

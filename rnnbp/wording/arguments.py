@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from rnnbp.missing import cure_of_count, way_around
 from rnnbp.support.nearest import hint
@@ -91,7 +91,7 @@ def method_takes(what: str, ways: Mapping[str, str]) -> Callable[[Callable[P, R]
     return decorate
 
 
-def _check_ways(what: str, has: Signature, ways: Mapping[str, str], options: Mapping[str, Any]) -> None:
+def _check_ways(what: str, has: Signature, ways: Mapping[str, str], options: Mapping[str, object]) -> None:
     for name in options:
         if name in ways and name not in has.names:
             raise TypeError(f"{what}: unknown option {name!r}; {ways[name]}")
@@ -103,7 +103,7 @@ class Named:
     __slots__ = ()
     if not TYPE_CHECKING:  # which looks at __init__
 
-        def __new__(cls, *args: object, **options: object) -> Any:
+        def __new__(cls, *args: object, **options: object) -> Self:
             if args or options:  # there are none when an object is copied
                 check_init(cls.__name__, cls.__init__, args, options)
             return super().__new__(cls)
@@ -112,7 +112,7 @@ class Named:
 class _OfInit:
     """``inspect.signature`` of a class is that of its ``__init__``, in Python 3.11 too."""
 
-    def __get__(self, instance: object, kind: type[Any]) -> inspect.Signature:
+    def __get__(self, instance: object, kind: type[Any]) -> inspect.Signature:  # whose __init__ takes anything
         if instance is not None:
             raise AttributeError("__signature__")
         if kind.__init__ is object.__init__:
@@ -124,7 +124,7 @@ class _OfInit:
 Named.__signature__ = _OfInit()  # type: ignore[attr-defined]  # not among __slots__
 
 
-def check_init(what: str, init: Callable[..., Any], args: tuple[object, ...], options: Mapping[str, Any]) -> None:
+def check_init(what: str, init: Callable[..., object], args: tuple[object, ...], options: Mapping[str, object]) -> None:
     """Raise TypeError where ``init``, the ``__init__`` of a class called ``what``, does not take a
     call's arguments, ``args`` those without names."""
     if has := Signature((), (), (), open=False) if init is object.__init__ else signature_of(init, method=True):
@@ -141,7 +141,7 @@ def _check_built(what: str, has: Signature, args: tuple[object, ...]) -> None:
         raise TypeError(f"{what}: a layer is built first, and then called on values: {what}({own})({on})")
 
 
-def _check(what: str, has: Signature, args: tuple[object, ...], options: Mapping[str, Any]) -> None:
+def _check(what: str, has: Signature, args: tuple[object, ...], options: Mapping[str, object]) -> None:
     n_args = len(args)
     for name in options:
         if name not in has.names:
@@ -166,7 +166,9 @@ def unknown_option(what: str, name: str, known: Collection[str]) -> TypeError:
     return TypeError(f"{unknown}{hint(name, known)}; it takes {', '.join(known) or 'none'}")
 
 
-def signature_of(function: Callable[..., Any], more: tuple[str, ...] = (), *, method: bool = False) -> Signature | None:
+def signature_of(
+    function: Callable[..., object], more: tuple[str, ...] = (), *, method: bool = False
+) -> Signature | None:
     """What a function takes, of a method less its object; None where that cannot be told.
 
     ``more`` are the names that it takes as ``**options``.
@@ -189,13 +191,13 @@ def signature_of(function: Callable[..., Any], more: tuple[str, ...] = (), *, me
     )
 
 
-def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+def _plain(function: Callable[..., object]) -> Callable[..., object]:
     """A function without those decorators that hand on all arguments as they are; others may take more."""
     while getattr(function, "__globals__", {}).get("__name__") in TRANSPARENT and "__wrapped__" in vars(function):
         function = vars(function)["__wrapped__"]
     return function
 
 
-def parameters_of(kind: type[Any]) -> tuple[str, ...]:
+def parameters_of(kind: type) -> tuple[str, ...]:
     """The names of the arguments that a class is built with, for a function that hands its options on."""
     return tuple(inspect.signature(kind).parameters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 OWN = "write a layer of your own: help('rnnbp.missing') has the lines"
 PART = (
@@ -72,6 +72,6 @@ class Unsupported:
         __iter__ = _refusing("items", PART)
         __float__ = __int__ = _refusing("number yet", "a model of it has, rnnbp.predict(model, x)")
 
-        def __getattr__(self, name: str) -> Any:
+        def __getattr__(self, name: str) -> object:
             instead = f"; {METHODS[name]}" if name in METHODS else ""
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{instead}")

@@ -1,0 +1,17 @@
+"""What a layer is called on to describe a network, instead of on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rnnbp.layers.base import Given, Layer
+
+
+class Symbolic:
+    """A value of a network that is being described. Abstract: ``rnnbp.graph.values.Value`` is the one."""
+
+    def apply_layer(self, block: Layer, args: Sequence[Given]) -> Given:
+        """The outputs of a layer applied to values."""
+        raise NotImplementedError
