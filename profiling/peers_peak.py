@@ -15,8 +15,9 @@ from peers_bound import recurrent_rows
 from peers_problem import Prepared, Problem
 from processes import POOLS
 
-from rnnbp.machine.compile import Library, vector_bytes
+from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes, Text
+from rnnbp.machine.target import vector_bytes
 
 CHAINS = 24
 """Sums side by side, more than a multiply-add takes cycles."""

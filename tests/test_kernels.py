@@ -30,9 +30,10 @@ from rnnbp.compiler.passes import RULES
 from rnnbp.graph.layout import Layout
 from rnnbp.inputs.problem import as_model
 from rnnbp.machine import cache, compile, mathematics
-from rnnbp.machine.compile import Library, vector_bytes
+from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.machine.records import located, place
+from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.tasks import FOLLOWS, ROW, Signature, together
 from rnnbp.machine.team import handoff, threads
 from rnnbp.runners.llvm import groups, pointwise

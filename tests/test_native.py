@@ -18,7 +18,7 @@ from rnnbp.optim.parameters import extents
 if not find_spec("llvmlite"):
     pytest.skip("needs llvmlite", allow_module_level=True)
 
-from rnnbp.machine import arrays, compile, elementwise, finite
+from rnnbp.machine import arrays, elementwise, finite, target
 
 SIZES = [1, 7, 16, 17, 1000, arrays.TOGETHER, 3 * arrays.TOGETHER + 5]
 DTYPES = ["float32", "float64"]
@@ -27,7 +27,7 @@ DTYPES = ["float32", "float64"]
 @pytest.fixture(params=[16, 32, 64], autouse=True)
 def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Bytes of vectors that this processor has."""
-    if request.param > compile.vector_bytes():
+    if request.param > target.vector_bytes():
         pytest.skip("this processor has no such vectors")
     monkeypatch.setattr(elementwise, "vector_bytes", lambda: request.param)
     elementwise.library.cache_clear()

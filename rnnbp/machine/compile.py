@@ -1,8 +1,4 @@
-"""LLVM's compiler for this machine's processor (llvmlite): text in, addresses of functions out.
-
-llvmlite is loaded here and nowhere else, by ``binding``, when something is compiled or loaded first:
-every module of the package can be imported without it.
-"""
+"""Libraries of functions in machine code: text in LLVM's language in, addresses of functions out."""
 
 from __future__ import annotations
 
@@ -15,26 +11,14 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeAlias, final
+from typing import Protocol, TypeAlias, final
 from weakref import ref
 
 from rnnbp.machine import cache
 from rnnbp.machine.errors import CompileError
-from rnnbp.support import forks
+from rnnbp.machine.target import binding, generator, machine
 from rnnbp.support.aside import aside
 from rnnbp.support.bars import note
-from rnnbp.support.lazy import cached
-
-WIDTHS = (("avx512f", 64), ("avx2", 32))
-"""Bytes of the widest vectors, by the feature that has them; 16 elsewhere (SSE2, NEON)."""
-# Vectors of 64 bytes also where a processor computes them in two halves (Zen 4): they come with
-# twice the registers, and so with larger blocks in products. SVE is not used: its width is not
-# known when the text is written, and the layout of packed weights depends on it.
-
-OPTIMIZATION = 2
-"""LLVM's level for instruction selection and scheduling."""
-# LLVM's passes over the text itself are not run before: it is written as it should run, with its
-# loops, blocks of registers and vectors as they are.
 
 Function: TypeAlias = Callable[..., None]
 """A function in machine code, of integers and addresses."""
@@ -46,84 +30,8 @@ class _Engine(Protocol):
     def get_function_address(self, name: str) -> int: ...
 
 
-class _Generator(Protocol):
-    """llvmlite, which has no types: a code generator."""
-
-    def emit_object(self, module: object) -> bytes: ...
-
-
-Binding: TypeAlias = Any
-"""The module ``llvmlite.binding``: llvmlite has no types, and nobody has written stubs."""
-
-
-@cached
-def binding() -> Binding:
-    """llvmlite's interface to LLVM. Raises what its import raises."""
-    import llvmlite.binding as llvm
-
-    # A fork copies a lock as it is: held by a thread that the child does not have, it stays held. So
-    # the lock of llvmlite, which each of its calls takes, is held over a fork by the thread that
-    # forks. LLVM has locks of its own, which are free while nobody is in a call. The attributes are
-    # private: a version of llvmlite without them has no lock to be held.
-    lock = getattr(getattr(llvm.ffi.lib, "_lock", None), "_lock", None)
-    if lock is not None:
-        forks.hold(lock)
-    return llvm
-
-
 _DEFINED = re.compile(r"^define (?!internal|private)[^@\n]*@([\w.]+)\(", re.MULTILINE)
 """The names of functions that others may call."""
-
-
-def target() -> _Generator:
-    """A code generator for this processor and all its features; the library that takes it owns it."""
-    llvm, (name, features) = binding(), processor()
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    found: _Generator = llvm.Target.from_default_triple().create_target_machine(
-        cpu=name,
-        features=features,
-        opt=OPTIMIZATION,
-        jit=True,
-    )
-    return found
-
-
-@lru_cache
-def processor() -> tuple[str, str]:
-    """The processor's name and features for LLVM; both empty where LLVM cannot tell.
-
-    Code is then for what all processors of this kind have.
-    """
-    llvm = binding()
-    try:
-        name, features = aside(lambda: (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()))
-    except RuntimeError:
-        return "", ""
-    # A name without features is not used: LLVM would take those that the name promises, and a
-    # virtual machine may hide some of them.
-    return (name, features) if features else ("", "")
-
-
-@lru_cache
-def triple() -> str:
-    """LLVM's name of the kind of processor and system."""
-    found: str = aside(binding().get_default_triple)
-    return found
-
-
-@lru_cache
-def machine() -> tuple[str, ...]:
-    """What code depends on apart from its text: the processor, its features, and the compiler."""
-    return triple(), *processor(), repr(binding().llvm_version_info)
-
-
-@lru_cache
-def vector_bytes() -> int:
-    """Bytes of this processor's widest vectors that are used."""
-    # A set of whole names: "+avx512f" is not to be found within "+avx512fp16".
-    features = processor()[1].split(",")
-    return next((width for name, width in WIDTHS if f"+{name}" in features), 16)
 
 
 @final
@@ -169,8 +77,8 @@ def _compiled(text: str) -> bytes:
     """The object file of a text. Raises CompileError."""
     # Not by the engine's own cache, which would call back into Python: an interrupt there is lost.
     try:
-        module, generator = binding().parse_assembly(text), target()
-        return bytes(generator.emit_object(module))
+        module = binding().parse_assembly(text)
+        return bytes(generator().emit_object(module))
     except RuntimeError as error:
         raise _refusal("compile", error) from error
 
@@ -198,7 +106,7 @@ def _loaded(owner: Library, code: bytes, text: str, given: Mapping[str, int]) ->
     # the functions at given addresses stand in this one, to be mapped.
     llvm = binding()
     module = llvm.parse_assembly("\n".join(f"declare void @{name}()" for name in given))
-    engine = llvm.create_mcjit_compiler(module, target())
+    engine = llvm.create_mcjit_compiler(module, generator())
     for name, address in given.items():
         engine.add_global_mapping(module.get_function(name), address)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from rnnbp.machine import mathematics
-from rnnbp.machine.compile import Library, vector_bytes
+from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.machine.rows import Row, across
+from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.tasks import Signature
 from rnnbp.support.lazy import cached
 

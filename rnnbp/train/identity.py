@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_info
 
 from rnnbp.actions import Rebuild
 from rnnbp.inputs.problem import DEFAULT_CHUNK
+from rnnbp.machine.target import machine, vector_bytes
 from rnnbp.numerics import shown as shown_value
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
 from rnnbp.planning.budget import is_budget, parse_budget
@@ -128,8 +129,6 @@ def of_surroundings() -> Identity:
     extensions = np.show_config(mode="dicts")["SIMD Extensions"]
     processor: dict[str, JSON] = {"processor": " ".join(extensions.get("found", ()))}
     if backend == "llvm":
-        from rnnbp.machine.compile import machine, vector_bytes  # llvmlite may be missing
-
         _, name, _, compiler = machine()
         processor |= {"processor of kernels": f"{name}, vectors of {vector_bytes()} bytes", "LLVM": compiler}
     libraries: dict[str, JSON] = {"NumPy": np.__version__, "rnnbp's numbers": VERSION}

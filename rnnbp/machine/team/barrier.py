@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 from typing import NamedTuple
 
-from rnnbp.machine.compile import triple
+from rnnbp.machine.target import triple
 
 SPINS = 4000
 """Looks at a number in memory before a waiting thread offers its core to others between looks."""

@@ -38,8 +38,9 @@ in WAITS or ASLEEP.
 from __future__ import annotations
 
 from rnnbp.machine import rounding
-from rnnbp.machine.compile import Library, triple
+from rnnbp.machine.compile import Library
 from rnnbp.machine.records import Record
+from rnnbp.machine.target import triple
 from rnnbp.machine.team import barrier, pieces
 from rnnbp.machine.team.job import COUNTERS, JOB
 from rnnbp.support.aside import aside

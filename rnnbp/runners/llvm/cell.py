@@ -16,8 +16,9 @@ from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Buffer, Held, Location, Span
 from rnnbp.graph.cell import Cell
 from rnnbp.machine import CompileError
-from rnnbp.machine.compile import Library, vector_bytes
+from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes
+from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.team import handoff
 from rnnbp.runners.constants import Constant, Constants
 from rnnbp.runners.llvm import blocks, products

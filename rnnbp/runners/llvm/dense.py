@@ -11,7 +11,7 @@ from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.layers.base import Layer
 from rnnbp.layers.dense import Dense
 from rnnbp.layers.params import parameter
-from rnnbp.machine.compile import vector_bytes
+from rnnbp.machine.target import vector_bytes
 from rnnbp.numerics import Array, Dtype, Shape, ShapeError, fix_sizes, lies, require_features
 from rnnbp.runners.base import Accumulator, DenseRunner, DenseSizes
 from rnnbp.runners.llvm.affine import Map, job_bytes
