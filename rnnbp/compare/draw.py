@@ -14,33 +14,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 
-from rnnbp.compare.choices import Key
+from rnnbp.compare.choices import PLAN, Key
 from rnnbp.compare.table import Comparison, Row, shown
 from rnnbp.compare.timeline import timeline
+from rnnbp.schedules.declared import BLUE, GREEN, GREY, PURPLE, RED, SKY, Marker
+from rnnbp.schedules.registry import KINDS
 
-BLUE, GREEN, ORANGE, PURPLE, RED, SKY, GREY = [
-    "#0072B2",
-    "#009E73",
-    "#E69F00",
-    "#CC79A7",
-    "#D55E00",
-    "#56B4E9",
-    "#888888",
-]
-"""Of the palette that the colour-blind can tell apart (Okabe & Ito 2008)."""
-MARKS = {
-    "all": ("o", GREY),
-    "every-k": ("s", ORANGE),
-    "sqrt": ("D", ORANGE),
-    "revolve": ("^", BLUE),
-    "hsm": ("v", SKY),
-    "ism": ("P", PURPLE),
-    "msm": ("X", RED),
-    "optimal": ("p", GREEN),
-    "thin": ("h", PURPLE),
-    "online": ("<", BLUE),
-    "plan": ("*", "black"),
-}
 RUNS = {
     "advance": ("run, state kept", BLUE, 1.2, "-"),
     "record": ("run, tape kept", GREEN, 2.2, "-"),
@@ -56,6 +35,11 @@ HELD = {
 }
 RATIOS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.5, 1.75, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)
 COLUMNS = 3
+
+
+def markers() -> dict[str, Marker]:
+    """How each kind of schedule is drawn, by name, in the order of legends."""
+    return {label: kind.marker for label, kind in KINDS.items()} | {PLAN: Marker("*", "black")}
 
 
 def frontier(comparison: Comparison) -> bytes:
@@ -74,7 +58,7 @@ def frontier(comparison: Comparison) -> bytes:
 
 
 def _points(axes: Any, name: str, rows: list[Row]) -> None:
-    marker, colour = MARKS[name]
+    marker, colour = markers()[name]
     size = 13 if name == "plan" else 8
     found = sorted({(r.choice.forecast.peak_bytes, r.forecast_ratio, r.measured.ratio) for r in rows})
     given: dict[str, Any] = {"marker": marker, "ls": "", "ms": size, "mec": colour}
@@ -132,10 +116,11 @@ def best_measured(rows: list[Row]) -> list[tuple[int, float]]:
 
 
 def _frontier_legend(rows: list[Row]) -> list[Line2D]:
-    names = [name for name in MARKS if any(row.choice.name == name for row in rows)]
+    names = {row.choice.name for row in rows}
     marks = [
-        Line2D([], [], marker=m, color=c, ls="", ms=8, label=name)
-        for name, (m, c) in ((name, MARKS[name]) for name in names)
+        Line2D([], [], marker=shape, color=colour, ls="", ms=8, label=name)
+        for name, (shape, colour) in markers().items()
+        if name in names
     ]
     return [
         *marks,
@@ -176,7 +161,7 @@ def drawn_rows(comparison: Comparison) -> list[list[Row]]:
     for row in sorted(rows, key=lambda row: (row.share < tight, abs(row.share - tight))):
         found.setdefault(row.choice.name, row)
     groups: dict[Key, list[Row]] = {}
-    for name in MARKS:
+    for name in markers():
         if name in found:
             groups.setdefault(found[name].choice.key, []).append(found[name])
     return list(groups.values())

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info
 
 from rnnbp.bptt import BudgetError, calibrate
 from rnnbp.checks.arrays import plain
-from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key
+from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key, compared
 from rnnbp.compare.measure import Bench, Measured
 from rnnbp.compare.table import SLOWEST, Comparison, LeftOut, Row, shown
 from rnnbp.inputs.objective import LossLike
@@ -115,12 +115,11 @@ def _checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[fl
     for share in shares:
         if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share < math.inf:
             raise ValueError(f"sweep: a budget is above 0 percent of full caching, found {share!r}; give as 28")
+    known = compared()
     for name in schedules:
-        if name not in SCHEDULES:
-            raise ValueError(
-                f"sweep: there is no schedule {name!r}{hint(name, SCHEDULES)}; use some of {', '.join(SCHEDULES)}"
-            )
-    return sorted(set(shares)), [name for name in SCHEDULES if name in schedules]
+        if name not in known:
+            raise ValueError(f"sweep: there is no schedule {name!r}{hint(name, known)}; use some of {', '.join(known)}")
+    return sorted(set(shares)), [name for name in known if name in schedules]
 
 
 def _plain(x: Any, dtype: Any) -> Array:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from rnnbp.compensated import parted
 from rnnbp.planning import tables
 from rnnbp.planning.budget import shown
-from rnnbp.planning.search import bound, lengths_of
+from rnnbp.planning.prices import least_of
 from rnnbp.planning.sizes import Sizes
 from rnnbp.support.reprs import counted
 
 
 def most_of(sizes: Sizes, steps: int, least: int) -> str:
     """What takes a fifth of the least bytes or more, the two largest, as the end of a sentence."""
-    length = min(lengths_of(steps), key=lambda n: bound(sizes, steps, n, slots=int(n < steps), tapes=1))
+    _, length = least_of(sizes, steps)
     without = replace(sizes, dx=False)
     parts = {
         "dx takes {} of it: dx=False leaves it out": sizes.gradients(steps, parted=False)

@@ -12,7 +12,8 @@ from rnnbp.planning.budget import exactly, margin, shown, too_small, with_margin
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, foretell
 from rnnbp.planning.least import most_of
-from rnnbp.planning.search import Candidate, Candidates, least_bytes
+from rnnbp.planning.prices import least_of
+from rnnbp.planning.search import Candidate, Search
 from rnnbp.planning.sizes import Sizes
 from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
@@ -140,7 +141,7 @@ class Plan:
 
 def check(sizes: Sizes, steps: int, budget: int) -> None:
     """Raise BudgetError where no schedule fits in a budget."""
-    least = least_bytes(sizes, steps)
+    least, _ = least_of(sizes, steps)
     if budget < with_margin(least):
         raise too_small(budget, least, most_of(sizes, steps, least), sizes.all_outputs(steps))
 
@@ -148,15 +149,14 @@ def check(sizes: Sizes, steps: int, budget: int) -> None:
 def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -> Plan:
     """The fastest candidate within a budget. Raises BudgetError where there is none."""
     check(sizes, steps, budget)
-    candidates = Candidates(sizes, steps, costs, disk)
-    room = budget - margin(budget)
-    cached = min(c.seconds for c in candidates.cached())
-    others = [c for k in range(-3, 4) for c in candidates.within(math.floor(budget * 2.0**k), tables=False)]
-    others += candidates.least(least_bytes(sizes, steps))
-    fitting = [*candidates.within(room), *(c for c in others if c.bytes <= room)]
+    search, room = Search(sizes, steps, costs, disk), budget - margin(budget)
+    cached = [*search.cached()]
+    others = [c for k in range(-3, 4) for c in search.planned(math.floor(budget * 2.0**k), tables=False)]
+    others += search.least()
+    fitting = [*search.planned(room), *(c for c in others if c.bytes <= room)]
     best = min(fitting, key=lambda c: (c.seconds, c.bytes))
-    frontier = _frontier([best, *candidates.cached(), *others])
-    return Plan(budget, steps, best, best.seconds / cached, tuple(_thinned(frontier, best)), costs, sizes)
+    frontier, fastest = _frontier([best, *cached, *others]), min(c.seconds for c in cached)
+    return Plan(budget, steps, best, best.seconds / fastest, tuple(_thinned(frontier, best)), costs, sizes)
 
 
 def _instead(name: str) -> str:

@@ -7,12 +7,14 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.actions import Action
 from rnnbp.schedules.base import check_counts
+from rnnbp.schedules.declared import BLUE, Holds, Marker, Room
 from rnnbp.schedules.unsized import SizedSchedule
 from rnnbp.schedules.walk import Cut, walk
+from rnnbp.support.reprs import counted
 
 
 def reach(slots: int, sweeps: int) -> int:
@@ -54,6 +56,9 @@ def split(chunks: int, slots: int) -> int:
 class Revolve(SizedSchedule):
     """The fewest chunks run by any schedule of one tape and a number of slots, that of the initial state included."""
 
+    label: ClassVar[str] = "revolve"
+    marker: ClassVar[Marker] = Marker("^", BLUE)
+
     chunks: int
     slots: int
 
@@ -68,6 +73,19 @@ class Revolve(SizedSchedule):
     def steps(self) -> int:
         """Chunks run, reruns included: n + p(n, s)."""
         return cost(self.chunks, self.slots)
+
+    @property
+    def holds(self) -> Holds:
+        return Holds(self.slots)
+
+    @property
+    def title(self) -> str:
+        return f"{self.label}, {counted(self.slots, 'slot')}"
+
+    @classmethod
+    def choices(cls, room: Room) -> Iterator[SizedSchedule]:
+        if (slots := min(room.slots, room.chunks)) >= 1:
+            yield cls(room.chunks, slots)
 
     def __iter__(self) -> Iterator[Action]:
         return revolve(self.chunks, self.slots)

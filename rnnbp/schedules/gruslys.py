@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.actions import Action
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.binomial import Revolve, extra, split
+from rnnbp.schedules.declared import PURPLE, RED, SKY, Holds, Marker, Room
 from rnnbp.schedules.hulls import Table, Way, grow, released
 from rnnbp.schedules.unsized import SizedSchedule
 from rnnbp.schedules.walk import Cut, walk
@@ -28,10 +29,21 @@ from rnnbp.schedules.walk import Cut, walk
 class HSM(Revolve):
     """Hidden state memorisation: its recurrence is that of binomial checkpointing plus t, and so is its schedule."""
 
+    label: ClassVar[str] = "hsm"
+    marker: ClassVar[Marker] = Marker("v", SKY)
+
+    @classmethod
+    def planned(cls, room: Room) -> Iterator[SizedSchedule]:
+        """None: its schedule is that of ``Revolve``."""
+        return iter(())
+
 
 @dataclass(frozen=True)
 class ISM(SizedSchedule):
     """Internal state memorisation: at most a number of tapes, and a slot for the initial state alone."""
+
+    label: ClassVar[str] = "ism"
+    marker: ClassVar[Marker] = Marker("P", PURPLE)
 
     chunks: int
     internals: int
@@ -47,6 +59,24 @@ class ISM(SizedSchedule):
     def steps(self) -> int:
         """Chunks run, reruns included."""
         return ism_cost(self.chunks, self.internals)
+
+    @property
+    def holds(self) -> Holds:
+        return Holds(1, self.internals)
+
+    @property
+    def parameters(self) -> str:
+        return f"tapes={self.internals}"
+
+    @classmethod
+    def choices(cls, room: Room) -> Iterator[SizedSchedule]:
+        if (tapes := min(room.tapes, room.chunks)) >= 1:
+            yield cls(room.chunks, tapes)
+
+    @classmethod
+    def planned(cls, room: Room) -> Iterator[SizedSchedule]:
+        """None: ``Optimal`` runs no more chunks in the same memory."""
+        return iter(())
 
     def __iter__(self) -> Iterator[Action]:
         return walk(self.chunks, self.internals, _ism_cut)
@@ -65,6 +95,9 @@ def _ism_cut(length: int, internals: int, held: bool) -> Cut:
 class MSM(SizedSchedule):
     """Mixed memorisation: a checkpoint takes one unit, the initial state's too, and a kept tape ``alpha``."""
 
+    label: ClassVar[str] = "msm"
+    marker: ClassVar[Marker] = Marker("X", RED)
+
     chunks: int
     units: int
     alpha: int
@@ -80,6 +113,26 @@ class MSM(SizedSchedule):
     def steps(self) -> int:
         """Chunks run, reruns included."""
         return msm_cost(self.chunks, self.units, self.alpha)
+
+    @property
+    def table_units(self) -> int:
+        return self.units
+
+    @property
+    def holds(self) -> Holds:
+        """As if all units were slots: a tape takes no more than its units."""
+        return Holds(self.units)
+
+    @classmethod
+    def choices(cls, room: Room) -> Iterator[SizedSchedule]:
+        units = min(room.units, room.chunks * (room.alpha + 1))
+        if units >= 1 and room.chunks * units <= room.tables:
+            yield cls(room.chunks, units, room.alpha)
+
+    @classmethod
+    def planned(cls, room: Room) -> Iterator[SizedSchedule]:
+        """None: ``Optimal`` runs no more chunks in the same memory."""
+        return iter(())
 
     def __iter__(self) -> Iterator[Action]:
         tables = _msm_tables(self.chunks, self.units, self.alpha)

@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.binomial import cost, revolve
+from rnnbp.schedules.declared import BLUE, Holds, Marker, Room
 from rnnbp.schedules.unsized import SizedSchedule
 from rnnbp.wording.arguments import Named
 
@@ -45,6 +46,9 @@ class Online(Named):
 class Streamed(SizedSchedule):
     """What ``Online`` does for a sequence that proves to have that number of chunks."""
 
+    label: ClassVar[str] = "online"
+    marker: ClassVar[Marker] = Marker("<", BLUE)
+
     chunks: int
     slots: int
 
@@ -62,6 +66,20 @@ class Streamed(SizedSchedule):
         for _ in range(self.chunks - 1):
             sweep.forward()
         return sweep.steps
+
+    @property
+    def holds(self) -> Holds:
+        return Holds(self.slots)
+
+    @classmethod
+    def choices(cls, room: Room) -> Iterator[SizedSchedule]:
+        if (slots := min(room.slots, room.chunks)) >= 1:
+            yield cls(room.chunks, slots)
+
+    @classmethod
+    def planned(cls, room: Room) -> Iterator[SizedSchedule]:
+        """None: ``Revolve`` runs no more chunks where their number is known."""
+        return iter(())
 
     def __iter__(self) -> Iterator[Action]:
         sweep = Sweep(self.slots)

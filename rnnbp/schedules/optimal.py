@@ -18,18 +18,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.actions import Action
 from rnnbp.schedules.base import check_counts
+from rnnbp.schedules.declared import GREEN, Holds, Marker, Room
 from rnnbp.schedules.hulls import Table, Way, grow, released
 from rnnbp.schedules.unsized import SizedSchedule
 from rnnbp.schedules.walk import Cut, walk
+from rnnbp.support.reprs import counted
 
 
 @dataclass(frozen=True)
 class Optimal(SizedSchedule):
     """The fewest chunks run by any schedule whose slots and kept tapes take at most a number of units."""
+
+    label: ClassVar[str] = "optimal"
+    marker: ClassVar[Marker] = Marker("p", GREEN)
 
     chunks: int
     units: int
@@ -46,6 +51,25 @@ class Optimal(SizedSchedule):
     def steps(self) -> int:
         """Chunks run, reruns included: A(t, m)."""
         return cost(self.chunks, self.units, self.alpha)
+
+    @property
+    def table_units(self) -> int:
+        return self.units
+
+    @property
+    def holds(self) -> Holds:
+        """As if all units were slots: a tape takes no more than its units."""
+        return Holds(self.units)
+
+    @property
+    def title(self) -> str:
+        return f"optimum, {counted(self.units, 'unit')}"
+
+    @classmethod
+    def choices(cls, room: Room) -> Iterator[SizedSchedule]:
+        units = min(room.units, room.chunks * (room.alpha + 1))
+        if units >= 1 and room.chunks * units <= room.tables:
+            yield cls(room.chunks, units, room.alpha)
 
     def __iter__(self) -> Iterator[Action]:
         held, free = _tables(self.chunks, self.units, self.alpha)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store, Tier
+from rnnbp.actions import TIERS, Action, Advance, Backward, Drop, Load, Record, Store, Tier
 from rnnbp.schedules.base import check_counts, check_tier
+from rnnbp.schedules.declared import GREY, ORANGE, Holds, Marker, Room, powers_of_2, spacings
 from rnnbp.schedules.unsized import SizedSchedule
 
 
 @dataclass(frozen=True)
 class All(SizedSchedule):
     """Everything cached: every chunk is run once, and its tape kept until its deltas are done."""
+
+    label: ClassVar[str] = "all"
+    marker: ClassVar[Marker] = Marker("o", GREY)
+    title: ClassVar[str] = "all cached"
 
     chunks: int
 
@@ -30,6 +35,14 @@ class All(SizedSchedule):
         """Chunks run, reruns included: each once."""
         return self.chunks
 
+    @property
+    def holds(self) -> Holds:
+        return Holds(tapes=self.chunks)
+
+    @classmethod
+    def choices(cls, room: Room) -> Iterator[SizedSchedule]:
+        yield cls(room.chunks)
+
     def __iter__(self) -> Iterator[Action]:
         yield from (Record(n) for n in range(self.chunks))
         yield from (Backward(n) for n in reversed(range(self.chunks)))
@@ -42,6 +55,9 @@ class EveryK(SizedSchedule):
     Holds ⌈chunks/k⌉ − 1 slots of ``tier`` and k tapes; runs every chunk but those of the last segment twice
     (Chen et al. 2016, arXiv 1604.06174, section 4.1).
     """
+
+    label: ClassVar[str] = "every-k"
+    marker: ClassVar[Marker] = Marker("s", ORANGE)
 
     chunks: int
     k: int
@@ -59,6 +75,35 @@ class EveryK(SizedSchedule):
     def steps(self) -> int:
         """Chunks run, reruns included: twice each but for the last segment."""
         return self.chunks + (math.ceil(self.chunks / self.k) - 1) * self.k
+
+    @property
+    def holds(self) -> Holds:
+        stored = math.ceil(self.chunks / self.k) - 1
+        if self.tier == "ram":
+            return Holds(stored, self.k)
+        return Holds(0, self.k, disk=stored, moved=stored)
+
+    @property
+    def parameters(self) -> str:
+        return f"k={self.k}"
+
+    @property
+    def title(self) -> str:
+        name = "every chunk" if self.k == 1 else f"every {self.k} chunks"
+        return name if self.tier == "ram" else f"{name}, on disk"
+
+    @classmethod
+    def choices(cls, room: Room) -> Iterator[SizedSchedule]:
+        for k in spacings(room.chunks):
+            yield cls(room.chunks, k)
+
+    @classmethod
+    def planned(cls, room: Room) -> Iterator[SizedSchedule]:
+        if room.slots < 1:
+            return
+        for tier in TIERS if room.disk else TIERS[:1]:
+            for k in powers_of_2(room.chunks):
+                yield cls(room.chunks, k, tier)
 
     def __iter__(self) -> Iterator[Action]:
         starts = range(0, self.chunks, self.k)
@@ -81,6 +126,9 @@ class EveryK(SizedSchedule):
 class Sqrt(EveryK):
     """√N segments: a checkpoint every ⌈√chunks⌉ chunks (Chen et al. 2016), memory and slots O(√N), one rerun."""
 
+    label: ClassVar[str] = "sqrt"
+    marker: ClassVar[Marker] = Marker("D", ORANGE)
+
     k: int = field(init=False)
 
     if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
@@ -91,3 +139,12 @@ class Sqrt(EveryK):
         check_counts(self.chunks)
         check_tier(self.tier)
         object.__setattr__(self, "k", math.isqrt(self.chunks - 1) + 1)
+
+    @classmethod
+    def choices(cls, room: Room) -> Iterator[SizedSchedule]:
+        yield cls(room.chunks)
+
+    @classmethod
+    def planned(cls, room: Room) -> Iterator[SizedSchedule]:
+        """None: it is an ``EveryK``."""
+        return iter(())

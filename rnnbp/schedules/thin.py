@@ -7,12 +7,13 @@ tape takes no more bytes than its states, is read like a tape, and is never paid
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from rnnbp.actions import Action, Backward, Keep, Rebuild, Record, Tier
+from rnnbp.actions import TIERS, Action, Backward, Keep, Rebuild, Record, Tier
 from rnnbp.schedules.base import check_counts, check_tier
+from rnnbp.schedules.declared import PURPLE, Holds, Marker, Room, powers_of_2, spacings
 from rnnbp.schedules.periodic import All, EveryK
 from rnnbp.schedules.unsized import SizedSchedule
 
@@ -20,6 +21,9 @@ from rnnbp.schedules.unsized import SizedSchedule
 @dataclass(frozen=True)
 class ThinTapes(SizedSchedule):
     """Thin tapes of all chunks; or, with a checkpoint every k chunks, of the k chunks of one segment."""
+
+    label: ClassVar[str] = "thin"
+    marker: ClassVar[Marker] = Marker("h", PURPLE)
 
     chunks: int
     k: int | None = None
@@ -46,6 +50,36 @@ class ThinTapes(SizedSchedule):
     def rebuilt(self) -> int:
         """Chunks rebuilt: all but the last of each segment."""
         return self.chunks - -(-self.chunks // (self.k or self.chunks))
+
+    @property
+    def holds(self) -> Holds:
+        return replace(self._replaying.holds, tapes=1, thin=(self.k or self.chunks) - 1)
+
+    @property
+    def parameters(self) -> str:
+        return "" if self.k is None else f"k={self.k}"
+
+    @property
+    def title(self) -> str:
+        return "all states kept" if self.k is None else f"{self._replaying.title}, thin"
+
+    @classmethod
+    def choices(cls, room: Room) -> Iterator[SizedSchedule]:
+        if room.chunks > 1:
+            yield cls(room.chunks)
+        for k in spacings(room.chunks):
+            if k > 1:  # with 1 nothing is kept thin
+                yield cls(room.chunks, k)
+
+    @classmethod
+    def planned(cls, room: Room) -> Iterator[SizedSchedule]:
+        if room.chunks > 1:
+            yield cls(room.chunks)
+        if room.slots < 1:
+            return
+        for tier in TIERS if room.disk else TIERS[:1]:
+            for k in powers_of_2(room.chunks, first=2):
+                yield cls(room.chunks, k, tier)
 
     def __iter__(self) -> Iterator[Action]:
         return thin(self._replaying)

@@ -7,12 +7,36 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.actions import Action, Advance, Drop, Load, Record, Store
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.binomial import Revolve, cost, revolve
+from rnnbp.schedules.declared import BLUE, GREEN, Marker, Room
 from rnnbp.schedules.unsized import SizedSchedule
+from rnnbp.support.reprs import counted
+
+MOST = 1_000
+"""Chunks up to which these are searched: the tables of ``DiskRevolve`` take a time that grows with their square."""
+BUFFERS = 2
+"""Checkpoints on their way to the disk or from it, which are in RAM."""
+
+
+def _ram(room: Room) -> int:
+    """Slots in RAM of a schedule in two tiers; 0 where none is to be searched."""
+    if not room.disk or not room.tables or room.chunks > MOST:
+        return 0
+    return max(0, min(room.slots - BUFFERS, room.chunks))
+
+
+def _on_disk(schedule: SizedSchedule) -> Iterator[SizedSchedule]:
+    """The schedule, if it has a checkpoint on disk."""
+    if any(isinstance(action, Store) and action.tier == "disk" for action in schedule):
+        yield schedule
+
+
+def _title(schedule: SizedSchedule, ram: int) -> str:
+    return f"{type(schedule).__name__}, {counted(ram, 'slot')} and {schedule.holds.disk} on disk"
 
 
 @dataclass(frozen=True)
@@ -21,6 +45,10 @@ class Multistage(SizedSchedule):
 
     A slot is one depth of nested checkpoints. Those written and read most are in RAM.
     """
+
+    label: ClassVar[str] = "multistage"
+    marker: ClassVar[Marker] = Marker(">", BLUE)
+    needs_disk: ClassVar[bool] = True
 
     chunks: int
     ram: int
@@ -40,6 +68,15 @@ class Multistage(SizedSchedule):
     def steps(self) -> int:
         """Chunks run, reruns included."""
         return cost(self.chunks, self.ram + self.disk)
+
+    @property
+    def title(self) -> str:
+        return _title(self, self.ram)
+
+    @classmethod
+    def choices(cls, room: Room) -> Iterator[SizedSchedule]:
+        if ram := _ram(room):
+            yield from _on_disk(cls(room.chunks, ram, min(room.disk, room.chunks)))
 
     def __iter__(self) -> Iterator[Action]:
         used: Counter[int] = Counter()
@@ -71,6 +108,10 @@ class DiskRevolve(SizedSchedule):
         E(l) = min{ R(l); j + D(l − j) + r + E(j) }          1 ≤ j < l
     """
 
+    label: ClassVar[str] = "disk-revolve"
+    marker: ClassVar[Marker] = Marker("d", GREEN)
+    needs_disk: ClassVar[bool] = True
+
     chunks: int
     ram: int
     write: float
@@ -95,6 +136,15 @@ class DiskRevolve(SizedSchedule):
     def steps(self) -> int:
         """Chunks run, reruns included."""
         return sum(isinstance(action, Advance | Record) for action in self)
+
+    @property
+    def title(self) -> str:
+        return _title(self, self.ram)
+
+    @classmethod
+    def choices(cls, room: Room) -> Iterator[SizedSchedule]:
+        if ram := _ram(room):
+            yield from _on_disk(cls(room.chunks, ram, room.write, room.read))
 
     def __iter__(self) -> Iterator[Action]:
         fresh, again = self._tables()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, ClassVar, NoReturn, final
 
 from rnnbp.actions import Action
+from rnnbp.schedules.counted import counted_from
+from rnnbp.schedules.declared import Holds, Marker, Room
 from rnnbp.support.lazy import cached
 from rnnbp.wording.arguments import unknown_option
 
@@ -51,11 +54,67 @@ class Unsized:
         return f"{self.kind.__name__}({', '.join(f'{name}={value!r}' for name, value in self.options)})"
 
 
-class SizedSchedule:
-    """What the schedules for a number of chunks share: it may be left out, where all else is named.
+class SizedSchedule(ABC):
+    """A schedule for a number of chunks, which may be left out where all else is named.
 
-    A subclass is a frozen dataclass whose first field is ``chunks``.
+    A subclass is a frozen dataclass whose first field is ``chunks``. What it declares of itself
+    decides where it appears: see ``schedules.registry``.
     """
+
+    label: ClassVar[str]
+    """Its name in comparisons and pictures."""
+    marker: ClassVar[Marker]
+    """Its marker in pictures."""
+    needs_disk: ClassVar[bool] = False
+    """Whether it is for a disk only, which comparisons do not have."""
+
+    chunks: int
+
+    @property
+    @abstractmethod
+    def steps(self) -> int:
+        """Chunks run forward in all, reruns included."""
+
+    @property
+    def rebuilt(self) -> int:
+        """Chunks that are kept as thin tapes and rebuilt."""
+        return 0
+
+    @property
+    def table_units(self) -> int:
+        """Units of the tables that its actions are worked out from; 0 where there are none."""
+        return 0
+
+    @property
+    def holds(self) -> Holds:
+        """The most that it holds at once; here counted from its actions."""
+        return counted_from(self)
+
+    @property
+    def parameters(self) -> str:
+        """Its options as text, as "k=4"."""
+        names = [name for name in _arguments(type(self))[0] if name != "chunks"]
+        return " ".join(f"{name}={value}" for name in names if (value := vars(self)[name]) is not None)
+
+    @property
+    def title(self) -> str:
+        """What a plan calls it, options included."""
+        return f"{self.label}, {self.parameters}".removesuffix(", ")
+
+    @classmethod
+    @abstractmethod
+    def choices(cls, room: Room) -> Iterator[SizedSchedule]:
+        """Its schedules that may be the fastest within a budget; those that do not fit are left
+        out later."""
+
+    @classmethod
+    def planned(cls, room: Room) -> Iterator[SizedSchedule]:
+        """Those that a planner tries, which looks at many lengths of chunks: fewer, where there are
+        many choices, and none, where another kind is always as good."""
+        return cls.choices(room)
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Action]: ...
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
