@@ -292,7 +292,7 @@ def test_the_disk_is_measured_and_shown(tmp_path: Any) -> None:
         MSE,
         steps=2000,
         batch=B,
-        budget="640 kB",
+        budget="600 kB",
         dx=False,
         disk="1 GB",
         folder=tmp_path,

@@ -10,7 +10,7 @@ from rnnbp.bptt.holdings import Holdings
 from rnnbp.bptt.results import Stats
 from rnnbp.inputs.problem import Problem
 from rnnbp.ledger import Ledger
-from rnnbp.planning.objects import ways_of
+from rnnbp.planning.objects import fused_of, ways_of
 from rnnbp.planning.sizes import Sizes
 
 
@@ -74,6 +74,7 @@ class Counter:
                 peaks["slots"],
                 peaks["disk"],
                 ways_of(self.actions, problem.steps, problem.chunk),
+                fused_of(self.actions, problem.chunks),
             ),
             seconds=time.perf_counter() - self.began,
             output_bytes=sizes.all_outputs(problem.steps),

@@ -7,9 +7,7 @@ from typing import final
 
 from rnnbp.actions import Action, Advance, Store
 from rnnbp.inputs.states import States
-
-MOST = 128
-"""Actions that are looked at before the first of them is done."""
+from rnnbp.runners.base import Stretch
 
 
 @final
@@ -32,7 +30,7 @@ class FusedAdvances:
         group: list[Action] = []
         for action in actions:
             simple = isinstance(action, Advance) or (isinstance(action, Store) and action.tier == "ram")
-            if simple and len(group) < MOST:
+            if simple and len(group) < Stretch.MOST:
                 group.append(action)
                 continue
             self._note(group)
@@ -47,4 +45,4 @@ class FusedAdvances:
         chunks = [action.n for action in group if isinstance(action, Advance)]
         if len(chunks) > 1:
             stored = {action.n for action in group if isinstance(action, Store)}
-            self.groups[chunks[0]] = tuple(n + 1 in stored or n == chunks[-1] for n in chunks)
+            self.groups[chunks[0]] = tuple([n + 1 in stored or n == chunks[-1] for n in chunks])

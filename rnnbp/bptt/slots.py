@@ -66,7 +66,7 @@ class Slots:
 
     def store(self, n: int, states: States, tier: Tier) -> None:
         """Hold a copy of ``states``. Raises StorageError where an earlier write to disk failed."""
-        copy = tuple(tuple(a.copy() for a in arrays) for arrays in states)
+        copy = tuple([tuple([a.copy() for a in arrays]) for arrays in states])
         self.tiers[n] = tier
         self.in_tier[tier] += 1
         if tier == "ram":
@@ -77,7 +77,7 @@ class Slots:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="rnnbp-disk")
         self._buffers[n] = copy
-        self._shapes[n] = tuple(tuple((a.shape, a.dtype) for a in arrays) for arrays in copy)
+        self._shapes[n] = tuple([tuple([(a.shape, a.dtype) for a in arrays]) for arrays in copy])
         self.ledger.hold("disk buffer", copy)
         self._disk[n] = self._thread.submit(_write, copy, self._file, self._place(_size(self._shapes[n])), n)
 
@@ -91,7 +91,7 @@ class Slots:
     def read_ahead(self, n: int) -> None:
         """Begin to read a slot on disk, on the thread; ``load`` takes what was read."""
         assert self._thread is not None
-        buffers = tuple(tuple(np.empty(*like) for like in arrays) for arrays in self._shapes[n])
+        buffers = tuple([tuple([np.empty(*like) for like in arrays]) for arrays in self._shapes[n]])
         self.ledger.hold("read ahead", buffers)
         self._ahead[n] = buffers, self._thread.submit(_read, self._disk[n], buffers, n)
 

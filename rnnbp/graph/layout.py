@@ -99,8 +99,8 @@ class Layout:
     def keeps(self) -> tuple[Keeps | None, ...]:
         """What each node saves; None where its layer does not declare it."""
         layers = [(node, self.layer(node.block)) for node in self.cell.nodes if isinstance(node.block, Layer)]
-        found = {node.number: layer.keeps(*(self.shapes[k] for k in node.args)) for node, layer in layers}
-        return tuple(found.get(node.number) for node in self.cell.nodes)
+        found = {node.number: layer.keeps(*[self.shapes[k] for k in node.args]) for node, layer in layers}
+        return tuple([found.get(node.number) for node in self.cell.nodes])
 
     @cached_property
     def kept(self) -> frozenset[int]:

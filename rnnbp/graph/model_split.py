@@ -32,8 +32,8 @@ class Parts:
             return
         fed = [k for node in self.recurrent for k in node.args]
         numbers = {node.number for node in (*model.ancestors(fed), *self.recurrent)}
-        self.body = tuple(node for node in model.nodes if node.number in numbers)
-        self.tail = tuple(node for node in model.nodes if node.number not in numbers)
+        self.body = tuple([node for node in model.nodes if node.number in numbers])
+        self.tail = tuple([node for node in model.nodes if node.number not in numbers])
 
     @cached_property
     def frontier(self) -> tuple[int, ...]:
@@ -89,7 +89,7 @@ def lasting(model: Graph) -> Graph | Recurrent:
 
 def recurrents(model: Graph) -> tuple[Node, ...]:
     """The nodes with a state, in order."""
-    return tuple(node for node in model.nodes if isinstance(node.block, Recurrent))
+    return tuple([node for node in model.nodes if isinstance(node.block, Recurrent)])
 
 
 def symbol_layers(model: Graph | Recurrent) -> Iterator[Symbols]:

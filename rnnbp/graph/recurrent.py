@@ -83,8 +83,8 @@ class Recurrent(Network):
     def first_state(self, batch: int, dtype: Dtype) -> tuple[Array, ...]:
         """The initial state, each array (B, ...): zeros, or the learned values."""
         if self.initial:
-            return tuple(np.repeat(a[None], batch, axis=0) for a in self.initial.values())
-        return tuple(np.zeros((batch, *shape), dtype) for shape in self.cell.state_shapes)
+            return tuple([np.repeat(a[None], batch, axis=0) for a in self.initial.values()])
+        return tuple([np.zeros((batch, *shape), dtype) for shape in self.cell.state_shapes])
 
     def __repr__(self) -> str:
         return with_name(self.cell.name or f"Recurrent({self.cell!r})", self.name)

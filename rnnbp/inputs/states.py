@@ -28,9 +28,9 @@ def initial_states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -
             found.append(block.first_state(batch, dtype))
         else:
             checked = _checked_state(k, block, arrays, batch, dtype)
-            found.append(tuple(np.ascontiguousarray(array, dtype) for array in checked))
+            found.append(tuple([np.ascontiguousarray(array, dtype) for array in checked]))
             lent += sum(a.nbytes for a, b in zip(checked, found[-1], strict=True) if a is b)
-    return tuple(found), tuple(arrays is not None for arrays in given), lent
+    return tuple(found), tuple([arrays is not None for arrays in given]), lent
 
 
 def _per_recurrent(state: Any, count: int) -> Sequence[Any]:

@@ -17,7 +17,7 @@ from rnnbp.inputs.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.numerics import Shape, flag, positive_int
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.live_states import LiveStates
-from rnnbp.planning.objects import ways_of
+from rnnbp.planning.objects import fused_of, ways_of
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.tables import reversing
@@ -141,7 +141,13 @@ def foretell(
         peak_bytes=balance.peak,
         peak_bytes_by_kind=balance.by_kind,
         object_bytes=sizes.object_bytes(
-            length, counts.peak_tapes, counts.peak_thin_tapes, slots, disk_slots, ways_of(counts.counts, steps, length)
+            length,
+            counts.peak_tapes,
+            counts.peak_thin_tapes,
+            slots,
+            disk_slots,
+            ways_of(counts.counts, steps, length),
+            fused_of(counts.counts, chunks),
         ),
         seconds=seconds,
     )

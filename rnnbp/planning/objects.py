@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Layer
+from rnnbp.runners.base import Stretch
 
 if TYPE_CHECKING:
     from rnnbp.planning.sizes import Sizes
@@ -52,9 +53,6 @@ DISK, FILED = 3_500, 1_500
 
 WAYS = 2
 """The most ways more that ``ways_of`` counts."""
-AHEAD, MOST_AHEAD = 1_000, 300_000
-"""Bytes for each chunk, and in all, that kernels may take where they advance chunks in one go: up to 0.8 of these were
-measured; with fewer, a budget would be exceeded."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +80,24 @@ class Objects:
         ways *= each.way_cell * len(cells) + each.way_node * nodes
         return each.run + each.cell * len(cells) + each.node * nodes + parameters + ways
 
-    def peak(self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int) -> int:
+    def peak(self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int, fused: int) -> int:
         """Bytes of objects in a run that holds at most this much at once; the slots are with those on disk.
 
         Args:
-            ways: as ``standing`` takes them.
+            ways, fused: as ``ways_of`` and ``fused_of`` count them.
         """
-        return self.standing(ways) + self.held(length, tapes=tapes, thin=thin, slots=slots) + filed(disk)
+        taped, others = self.held(length, tapes=tapes), self.held(length, thin=thin, slots=slots)
+        brief = max(taped, self.fused(fused))  # chunks are rarely advanced while there are tapes
+        return self.standing(ways) + brief + others + filed(disk)
 
-    def ahead(self, chunks: int) -> int:
-        """The most bytes of what advances chunks in one go, where the body is one Recurrent by kernels."""
-        alone = len(self.sizes.parts.body) == 1 and all(part.in_kernels for part in self.sizes.cells.values())
-        return min(MOST_AHEAD, AHEAD * chunks) if alone and chunks > 1 else 0
+    def fused(self, chunks: int) -> int:
+        """Bytes of the job that advances ``chunks`` by one call, or as many of them as it takes.
+
+        Only a Recurrent with nothing before it is run by such jobs.
+        """
+        if chunks < 2 or len(self.sizes.parts.body) != 1:
+            return 0
+        return sum(part.fused_bytes(min(Stretch.MOST, chunks)) for part in self.sizes.cells.values())
 
     def _cells(self) -> list[Recurrent]:
         return [node.block for node in self.sizes.parts.recurrent if isinstance(node.block, Recurrent)]
@@ -111,10 +115,15 @@ def ways_of(counts: Mapping[str, int], steps: int, length: int) -> int:
     return advanced + bool(steps > length and steps % length)
 
 
+def fused_of(counts: Mapping[str, int], chunks: int) -> int:
+    """The most chunks, of so many, that may be advanced one after the other."""
+    return min(chunks, counts.get("Advance", 0))
+
+
 def always(objects: Objects, steps: int, length: int) -> int:
     """The most bytes of objects in chunks of ``length`` under any schedule, whatever is held."""
     ways = (steps > length) + bool(steps > length and steps % length)
-    return objects.standing(ways) + objects.ahead(-(-steps // length))
+    return objects.standing(ways) + objects.fused(-(-steps // length))
 
 
 def filed(disk: int) -> int:

@@ -89,9 +89,9 @@ class Sizes:
         return Objects(self)
 
     @once
-    def object_bytes(self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int) -> int:
-        """About what Python's own objects take in a run that holds at most so much; ``slots`` count those on disk."""
-        return self.objects.peak(length, tapes, thin, slots, disk, ways)
+    def object_bytes(self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int, fused: int) -> int:
+        """About what Python's own objects take, with arguments as ``Objects.peak`` has them."""
+        return self.objects.peak(length, tapes, thin, slots, disk, ways, fused)
 
     @cached_property
     def shapes(self) -> list[Shape]:

@@ -62,7 +62,7 @@ class Backend(Named):
         if off and name == "interpreter":
             raise ValueError(f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out")
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "without", tuple(rule for rule in RULES if rule in off))
+        object.__setattr__(self, "without", tuple([rule for rule in RULES if rule in off]))
 
     @property
     def compiles(self) -> bool:

@@ -130,6 +130,9 @@ class SymbolTable(ABC):
 class Stretch(ABC):
     """Advances several chunks by one call."""
 
+    MOST: ClassVar[int] = 128
+    """The most actions, Advances and checkpoints between them, that become one call."""
+
     @abstractmethod
     def advance_all(
         self, x: Array, length: int, wanted: Sequence[bool], state: Sequence[Array]
@@ -285,6 +288,10 @@ class RunnerSizes(ABC):
     def task_bytes(self, length: int) -> tuple[int, int]:
         """(bytes of the table of tasks that the first Backward makes and that stays, temporary bytes of making it)."""
         return 0, 0
+
+    def fused_bytes(self, chunks: int) -> int:
+        """What it takes to advance ``chunks`` by one call, their states apart; 0 without ``Runner.stretch``."""
+        return 0
 
     def vector_bytes(self, rows: int) -> int:
         """The vectors of the symbols that may come for the first time among ``rows`` of them."""

@@ -185,8 +185,8 @@ def signature_of(
     names = [p.name for p in single if p.kind is not Parameter.POSITIONAL_ONLY]
     return Signature(
         (*names, *(name for name in dict.fromkeys(more) if name not in names)),
-        tuple(p.name for p in single if p.kind is not Parameter.KEYWORD_ONLY),
-        tuple(p.name for p in single if p.default is Parameter.empty),
+        tuple([p.name for p in single if p.kind is not Parameter.KEYWORD_ONLY]),
+        tuple([p.name for p in single if p.default is Parameter.empty]),
         Parameter.VAR_POSITIONAL in kinds,
     )
 

@@ -101,8 +101,11 @@ class KernelProgram(Runner, Stretch):
     def _stretch(self, kernel: Kernel, x: Array, length: int, tasks: Array) -> Job:
         """A kernel on chunks of x, with the tasks of each."""
         starts = np.arange(0, len(x), length)
-        along = np.array([x.strides[0] if name == "x" else 0 for name in kernel.names], np.int64)
-        places, lengths = first_places(len(along)) + starts[:, None] * along, np.minimum(length, len(x) - starts)
+        places = np.repeat(first_places(len(kernel.names)), len(starts), axis=0)
+        for k, name in enumerate(kernel.names):
+            if name == "x":
+                places[:, k] += starts * x.strides[0]
+        lengths = np.minimum(length, len(x) - starts)
         batch, block = self.layout.batch, self.sizes.block(length)
         return Job(tasks, run=kernel.address, places=places, lengths=lengths, batch=batch, block=block)
 

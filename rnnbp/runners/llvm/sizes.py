@@ -13,6 +13,7 @@ from rnnbp.compiler.step import StepCode, step_code
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.machine import elementwise
+from rnnbp.machine.tasks import ROW
 from rnnbp.numerics import Shape
 from rnnbp.runners.apart import apart, buffered_elements
 from rnnbp.runners.llvm.cell import Kernel, KernelCell
@@ -28,6 +29,9 @@ COLUMNS = 512
 """Steps times batch of a piece of backward: its gradients are added up while its deltas are in the cache."""
 CACHE = 2**19
 """Bytes of a block's arrays."""
+FUSED = 128
+"""Bytes of a chunk that is advanced together with others, next to where its arrays are and its tasks:
+its action, if its state is stored, and its numbers in the job."""
 UNLIKE = frozenset({"scaled tanh"})
 """Rules that kernels do without: their sigmoid takes half the time of their tanh, where NumPy has none."""
 
@@ -195,6 +199,11 @@ class KernelSizes(StepSizes):
     def copy(self) -> int:
         """The address of what copies numbers, as a task."""
         return elementwise.library(self.layout.dtype).address("copy.task")
+
+    def fused_bytes(self, chunks: int) -> int:
+        kernel = self.cell.forward(rolling=True, output=False)
+        numbers = ROW * len(self.layout.cell.state_shapes) + len(kernel.names)
+        return chunks * (FUSED + 8 * numbers)
 
     def tape_bytes(self, length: int) -> int:
         rows = sum(self.cell.forward(output=self._made, taped=True).of_kind("T").values())
