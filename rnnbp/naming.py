@@ -69,9 +69,7 @@ def old_path(path: str) -> str:
 
 
 class ByPath(dict[str, Array]):
-    """Arrays of a network by path. One that is asked for by its old spelling is found, with a
-    DeprecationWarning.
-    """
+    """Arrays of a network by path. An old spelling is found too, with a DeprecationWarning."""
 
     __slots__ = ()
 

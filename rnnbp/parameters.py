@@ -63,7 +63,7 @@ class Parameters(ByPath):
         """Write values into the arrays of their paths, in the arrays' dtype, after all have been
         checked.
 
-        Takes what ``dict.update`` takes; some of the paths will do. Raises ValueError for a path
+        Takes what ``dict.update`` takes, for all paths or some. Raises ValueError for a path
         that is not there, a read-only parameter, or a number beyond its dtype; ShapeError;
         DtypeError for what is not real numbers; TypeError for a masked array.
         """
@@ -99,7 +99,7 @@ class Parameters(ByPath):
         return dict, (dict(self),)
 
     def setdefault(self, path: str, default: object = None) -> Array:
-        """The array of a path. Raises TypeError where there is none."""
+        """Returns the array of a path. Raises TypeError for a path that is not there."""
         if path not in self:
             self._refuse(f"nothing can be added as {path!r}")
         return self[path]

@@ -34,8 +34,8 @@ class LayerRow:
     parameters: int
     """Numbers in its parameters that no earlier row has."""
     kept_bytes: int | None = None
-    """What it keeps for backward of all steps and sequences; None where that is not known, or was
-    not asked for.
+    """What it keeps for backward of all steps and sequences; None where that is not known, or
+    without steps and batch.
     """
     flops: int | None = None
     """Floating-point operations forward, of all steps and sequences; None as there."""
@@ -163,7 +163,7 @@ class Summarized(Instead):
             x_shape: feature shape of x, () for symbols; None where the first layer or Input says
                 it.
 
-        Of a Cell by itself, as ``rb.LSTM(3, 8).cell``, the rows are the layers of a step. Raises
+        Of a Cell alone, as ``rb.LSTM(3, 8).cell``, the rows are the layers of a step. Raises
         ValueError for steps without batch, ShapeError where shapes do not fit, or are not known and
         steps are given.
 

@@ -105,7 +105,7 @@ LEADING = {name: case for name, case in WRONG.items() if name not in ("no featur
 @pytest.mark.one_in(2)
 def test_an_output_of_no_declared_shape_keeps_its_batch(case: str, backend: str) -> None:
     change, error = LEADING[case]
-    with pytest.raises(error, match=r"^Silent\(\): (its output|forward must give)"):
+    with pytest.raises(error, match=r"^Silent\(\): (its output|forward must return)"):
         gradients(Silent(output=change), backend)
 
 
@@ -173,11 +173,11 @@ METHODS: list[tuple[str, Any, str]] = [
     ("forward", None, r"forward must return \(y, saved\), found NoneType"),
     ("forward", np.zeros((3, BATCH, SIZE), np.float32), r"forward must return \(y, saved\), found ndarray"),
     ("forward", (np.zeros((3, BATCH, SIZE), np.float32), None), "forward must save a tuple of arrays, found NoneType"),
-    ("backward_inputs", None, "backward_inputs must give a tuple of 1 deltas, found NoneType"),
-    ("backward_inputs", (None, None), "backward_inputs must give a tuple of 1 deltas, found 2 deltas"),
-    ("backward_params", None, "backward_params must give a dict of arrays, found NoneType"),
-    ("backward_params", {}, r"backward_params must give \['scale'\], found \[\]"),
-    ("backward_params", {"scale": 0, "more": 0}, r"backward_params must give \['scale'\], found \['scale', 'more'\]"),
+    ("backward_inputs", None, "backward_inputs must return a tuple of 1 deltas, found NoneType"),
+    ("backward_inputs", (None, None), "backward_inputs must return a tuple of 1 deltas, found 2 deltas"),
+    ("backward_params", None, "backward_params must return a dict of arrays, found NoneType"),
+    ("backward_params", {}, r"backward_params must return \['scale'\], found \[\]"),
+    ("backward_params", {"scale": 0, "more": 0}, r"backward_params must return \['scale'\], found \['scale', 'more'\]"),
 ]
 
 
@@ -222,9 +222,9 @@ def test_several_outputs_that_do_not_fit(backend: str) -> None:
     np.testing.assert_allclose(
         halves(same, backend).grads["0.weight_hh"], expected.grads["weight_hh"], rtol=1e-4, atol=1e-8
     )
-    with pytest.raises(TypeError, match=r"^Halves\(\): forward must give a tuple of 2 outputs, found 1"):
+    with pytest.raises(TypeError, match=r"^Halves\(\): forward must return a tuple of 2 outputs, found 1"):
         halves(lambda parts: parts[:1], backend)
-    with pytest.raises(TypeError, match=r"^Halves\(\): forward must give a tuple of 2 outputs, found ndarray"):
+    with pytest.raises(TypeError, match=r"^Halves\(\): forward must return a tuple of 2 outputs, found ndarray"):
         halves(lambda parts: parts[0], backend)
     with pytest.raises(rb.ShapeError, match=r"^Halves\(\): its output has shape \(2, 1, 12\), expected \(2, 4, 12\)"):
         halves(lambda parts: (parts[0], parts[1][:, :1]), backend)
@@ -236,5 +236,5 @@ def test_within_a_cell_shapes_must_be_declared(backend: str) -> None:
     new = rb.Tanh()(Silent()(rb.Dense((SIZE, SIZE), SIZE, rng=3)(x, h)))
     ones = np.ones((STEPS, BATCH, SIZE), np.float32)
     model = rb.Sequential(rb.Recurrent(rb.Cell(x, {h: new}, new)), rb.Dense(SIZE, SIZE, rng=4))
-    with pytest.raises(rb.ShapeError, match=r"^Silent\(\): output_shapes gives None for inputs of \(24,\); within a"):
+    with pytest.raises(rb.ShapeError, match=r"^Silent\(\): output_shapes returns None for inputs of \(24,\); within a"):
         rb.bptt(model, ones, ones, rb.losses.MeanSquaredError(), backend=backend)

@@ -53,7 +53,7 @@ LOSSES = {
     "a function": (F.mse_loss, "it is PyTorch's mse_loss, which takes tensors; give rnnbp.losses.MeanSquaredError"),
     "part of a function": (functools.partial(F.l1_loss, reduction="sum"), "give rnnbp.losses.MeanAbsoluteError"),
     "one of one's own": (OwnModule(), "it is PyTorch's MSELoss"),
-    "what is not here": (nn.CTCLoss(), "PyTorch's CTCLoss.*there is none here: write rnnbp.losses.PerStep"),
+    "what is not here": (nn.CTCLoss(), "PyTorch's CTCLoss.*it does not exist here: write rnnbp.losses.PerStep"),
     "of Keras": (keras.BinaryCrossentropy(), r"Keras's .*; give rnnbp.losses.BinaryCrossEntropy\(\), which takes logits"),
     "a function of Keras": (keras.huber, r"Keras's huber.*give rnnbp.losses.Huber\(\)"),
     "a name": ("mse", r"found 'mse'; build it first, as losses.MeanSquaredError\(\)"),
@@ -93,8 +93,8 @@ MODULES = {
         "nn": "layers are in rnnbp itself", "manual_seed": "take rng=", "metrics": "take metrics=", "load_model": "rnnbp.load_weights",
     },
     rb.losses: {
-        "MSELoss": "it is called MeanSquaredError here", "Quantile": "there is none here: write rnnbp.losses.PerStep",
-        "mse": "it is called MeanSquaredError here", "KLDivLoss": "there is none here", "StepLR": "it is called rnnbp.optim.StepDecay here", "Dense": "it is rnnbp.Dense", "MeanSquareError": "did you mean 'MeanSquaredError'?",
+        "MSELoss": "it is called MeanSquaredError here", "Quantile": "it does not exist here: write rnnbp.losses.PerStep",
+        "mse": "it is called MeanSquaredError here", "KLDivLoss": "it does not exist here", "StepLR": "it is called rnnbp.optim.StepDecay here", "Dense": "it is rnnbp.Dense", "MeanSquareError": "did you mean 'MeanSquaredError'?",
     },
     rb.initializers: {
         "xavier_uniform_": "it is called glorot here", "he_normal": "it is called he here",

@@ -145,7 +145,7 @@ def test_a_delta_that_does_not_fit(change: Change, error: type[Exception], place
 @every_place
 @every_wrong
 def test_an_output_that_does_not_fit(change: Change, error: type[Exception], place: str, backend: str) -> None:
-    with pytest.raises(error, match=r"^Double\(\): (its output has|forward must give)"):
+    with pytest.raises(error, match=r"^Double\(\): (its output has|forward must return)"):
         gradients(PLACES[place](Double(output=change)), backend)
 
 

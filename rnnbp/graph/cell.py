@@ -17,17 +17,18 @@ class Cell(Graph):
         x: the input of the step.
         next_state: for each State the value that it has after the step.
         output: the output of the step, any value of the cell.
-        name: how errors and ``repr`` call it; what the paths of its parameters begin with is the name of
-            its ``Recurrent``.
+        name: how errors and ``repr`` call it; what the paths of its parameters begin with is the
+            name of its ``Recurrent``.
 
-    It runs as machine code, or by NumPy where one of its layers runs as Python: Dropout (of p = 0 too),
-    LeakyReLU, ELU, GELU, Softplus, LogSoftmax, Embedding, OneHot, Conv1D, Conv2D, MaxPool, AvgPool, and
-    a layer of one's own without ``lower``. ``rnnbp.explain(cell)`` names those.
+    It runs as machine code, or by NumPy where one of its layers runs as Python: Dropout (of p = 0
+    too), LeakyReLU, ELU, GELU, Softplus, LogSoftmax, Embedding, OneHot, Conv1D, Conv2D, MaxPool,
+    AvgPool, and a layer of one's own without ``lower``. ``rnnbp.explain(cell)`` names those.
 
     Of a layer with a name, the parameters are ``weight_<name>``, as PyTorch's ``weight_ih``.
 
-    Raises ValueError where a State that is used has no next value or two have one name, ShapeError where a
-    next value has another shape; where that depends on x, Recurrent does so once x is known.
+    Raises ValueError where a State that is used has no next value or two have one name, ShapeError
+    where the shape of a next value differs from its state's. Where that depends on x, Recurrent
+    raises once x is known.
     """
 
     suffixes = True

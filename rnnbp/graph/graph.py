@@ -25,7 +25,8 @@ Reduced: TypeAlias = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A block, the numbers of the values that it takes, and of those that it gives."""
+    """A block, with the numbers of its arguments and of its outputs among the values of the
+    graph."""
 
     number: int
     block: Block
@@ -41,8 +42,8 @@ def _several(given: Value | Iterable[Value]) -> tuple[Value, ...]:
 class Graph(Network):
     """A function described by symbolic values.
 
-    A value used twice is a split: its deltas are summed. A merge is a layer with several inputs. A graph
-    called on values adds its nodes to theirs, so nested graphs flatten.
+    A value used twice is a split: its deltas are summed. A merge is a layer with several inputs. A
+    graph called on values adds its nodes to theirs, so nested graphs flatten.
 
     Args:
         inputs, outputs: a Value, or several.
@@ -56,7 +57,8 @@ class Graph(Network):
     suffixes: ClassVar[bool] = False
     """True if names of layers are suffixes of the names of their parameters."""
     _alone: Network | None = None
-    """The network that this graph was made of for one run: what is remembered of it is that network's."""
+    """The network that this graph was made of for one run: what is remembered of it is that
+    network's."""
 
     def __init__(
         self, inputs: Value | Sequence[Value], outputs: Value | Sequence[Value], *, name: str | None = None
@@ -86,7 +88,8 @@ class Graph(Network):
         return [(places.get(id(layer), str(k)), layer) for k, layer in enumerate(self.layers)]
 
     def _places(self) -> dict[int, str]:
-        """The paths of the layers that have parameters, by identity, in a graph that holds this one."""
+        """The paths of the layers that have parameters, by identity, in a graph that holds this
+        one."""
         if not self.name:
             return {}
         owners = {id(owner): (path, key) for path, (owner, key) in reversed(self.slots.items())}
@@ -99,7 +102,8 @@ class Graph(Network):
 
     @classmethod
     def of_one(cls, block: Recurrent) -> Graph:
-        """The graph of a network of one input and one output by itself, under its own paths; it is soon made."""
+        """Returns the graph of a Recurrent alone, under its own paths. It is built for each run, so
+        it must be cheap."""
         graph = cls.__new__(cls)
         graph.input_shapes, graph.outputs, graph.n_values, graph.n_outputs = (None,), (1,), 2, 1
         graph.nodes, graph.layers, graph.slots = (Node(0, block, (0,), (1,)),), (block,), block.slots
@@ -124,7 +128,8 @@ class Graph(Network):
         return outputs if len(outputs) > 1 else outputs[0]
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        """Feature shapes of the outputs. Raises ShapeError, naming the layer, where shapes do not fit."""
+        """Feature shapes of the outputs. Raises ShapeError, naming the layer, where shapes do not
+        fit."""
         found = self.value_shapes(*shapes)
         return tuple([found[k] for k in self.outputs])
 
@@ -230,7 +235,8 @@ class Sequential(Graph):
         return super().__deepcopy__(memo)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Reduced:
-        """As objects are pickled, but for chains far within, which come first: pickle's recursion is short."""
+        """As objects are pickled, but for chains far within, which come first: pickle's recursion
+        is short."""
         found = super().__reduce_ex__(protocol)
         assert isinstance(found, tuple)
         how, given, *rest = found
@@ -256,7 +262,7 @@ FAR = 25
 
 
 def _restored(first: list[Sequential], how: Callable[..., Sequential], given: Reduced) -> Sequential:
-    """What a pickle makes of a chain, once those far within are made."""
+    """Rebuilds a chain from a pickle, after those far within."""
     return how(*given)
 
 

@@ -31,7 +31,8 @@ def layouts(model: Graph, x_shape: Shape, batch: int, dtype: Dtype, *, training:
 
 
 def check_saved(node: Node, saved: Saved, values: Sequence[Given], axes: int) -> None:
-    """Raise ShapeError for an array that a layer saved without the ``axes`` batch axes: it would be cut by steps."""
+    """Raise ShapeError for an array that a layer saved without the ``axes`` batch axes: it would be
+    cut by steps."""
     layer = node.block
     lead = np.shape(values[node.args[0]])[:axes]
     for k, part in enumerate(saved):
@@ -63,10 +64,12 @@ def check_declared(node: Node, keeps: Keeps | None, saved: Saved, values: Sequen
 
 @dataclass(frozen=True)
 class Layout:
-    """A cell, the feature shape of its input, its dtype and the batch size: shapes and bytes of all that a chunk needs.
+    """A cell, the feature shape of its input, its dtype and the batch size: shapes and bytes of all
+    that a chunk needs.
 
-    A tape holds the states, (L + 1, B, ...), for every value that backward needs and that is neither the
-    input nor a state a buffer (L, B, ...), and the extras of the layers. A thin tape holds the states alone.
+    A tape holds the states, (L + 1, B, ...), for every value that backward needs and that is
+    neither the input nor a state a buffer (L, B, ...), and the extras of the layers. A thin tape
+    holds the states alone.
 
     ``training`` is False for what is kept in evaluation mode.
     """
@@ -86,7 +89,7 @@ class Layout:
             if any(found[k] is None for k in node.outs):
                 shapes = ", ".join(str(found[k]) for k in node.args)
                 raise ShapeError(
-                    f"{node.block}: output_shapes gives None for inputs of {shapes}; within a cell, whose memory is "
+                    f"{node.block}: output_shapes returns None for inputs of {shapes}; within a cell, whose memory is "
                     f"taken before it runs, it must say the feature shapes of its outputs"
                 )
         return [shape for shape in found if shape is not None]
@@ -118,7 +121,8 @@ class Layout:
 
     @cached_property
     def next_of(self) -> dict[int, int]:
-        """By value number, the state whose next value it is; of several, the first. Inputs are none."""
+        """By value number, the state whose next value it is; of several, the first. Inputs of the
+        cell are left out."""
         found: dict[int, int] = {}
         for k, value in enumerate(self.cell.outputs[1:]):
             if value > self.n_states:
@@ -149,7 +153,7 @@ class Layout:
 
     @cached_property
     def output_views(self) -> tuple[Node, ...]:
-        """The nodes, the last first, through which y is a view of another value."""
+        """The nodes, the last first, through which y is a view of a value before them."""
         made = {k: node for node in self.cell.nodes for k in node.outs}
         found, k = [], self.cell.outputs[0]
         while k in made and k not in self.next_of and k not in self.kept and made[k].block.view:

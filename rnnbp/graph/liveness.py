@@ -16,11 +16,13 @@ NUMBER = 8
 
 @dataclass(frozen=True)
 class Cost:
-    """What running a node takes, in bytes: its outputs, its deltas by argument, and what it needs as well.
+    """What running a node takes, in bytes: its outputs, its deltas by argument, and what it needs
+    as well.
 
-    ``forward`` and ``inputs`` are needed while outputs and deltas are made, ``params`` (the gradients of the
-    parameters included) when the deltas are there. With ``passes``, deltas are the memory of the output's; with
-    ``part``, outputs are parts of the input's memory, until they are copied to be kept.
+    ``forward`` and ``inputs`` are needed while outputs and deltas are made, ``params`` (the
+    gradients of the parameters included) when the deltas are there. With ``passes``, deltas are the
+    memory of the output's; with ``part``, outputs are parts of the input's memory, until they are
+    copied to be kept.
     """
 
     node: Node
@@ -45,7 +47,8 @@ def layer_cost(node: Node, layer: Layer, shapes: Sequence[Shape], rows: int, ite
 
 
 def lookup_cost(node: Node, rows: int, made: int) -> Cost:
-    """The cost of numbers of symbols in place of their vectors, of which bytes are ``made`` for new symbols."""
+    """The cost of numbers of symbols in place of their vectors, of which bytes are ``made`` for new
+    symbols."""
     return Cost(node, (NUMBER * rows,), (0,), forward=NUMBER * rows + made)
 
 

@@ -28,7 +28,7 @@ class Parts:
         """The layers that take the model's input as integers; none where it is floats."""
         if len(self.nodes) == len(self.recurrent) == 1 and (model.n_values, self.outputs) == (2, (1,)):
             self.body, self.tail = self.nodes, ()
-            vars(self).update(ALONE, only=self.nodes[0])  # at once: a Recurrent by itself is a graph anew for each run
+            vars(self).update(ALONE, only=self.nodes[0])  # a lone Recurrent becomes a new graph in every run
             return
         fed = [k for node in self.recurrent for k in node.args]
         numbers = {node.number for node in (*model.ancestors(fed), *self.recurrent)}
@@ -50,13 +50,13 @@ class Parts:
 
     @cached_property
     def spelled(self) -> dict[int, Node]:
-        """By number of a Recurrent, the layer that gives it the vectors of symbols, if nobody else takes these."""
+        """By number of a Recurrent, the layer whose vectors of symbols it alone takes."""
         made = {node.outs[0]: node for node in self.nodes if isinstance(node.block, Embedding | OneHot)}
         users = Counter([*(k for node in self.nodes for k in node.args), *self.outputs])
         return {n.number: made[n.args[0]] for n in self.recurrent if n.args[0] in made and users[n.args[0]] == 1}
 
     def symbols_of(self, number: int) -> Symbols | None:
-        """The layer of ``spelled`` that feeds a Recurrent; None if there is none."""
+        """The layer of ``spelled`` that feeds a Recurrent; None if it is not one."""
         node = self.spelled.get(number)
         block = None if node is None else node.block
         assert block is None or isinstance(block, Symbols)
@@ -82,7 +82,8 @@ def parts_of(model: Graph) -> Parts:
 
 
 def lasting(model: Graph) -> Graph | Recurrent:
-    """What lives as long as a model of the user's: a Recurrent by itself becomes a graph anew for each run."""
+    """Returns what lives as long as the user's model: a lone Recurrent becomes a new graph in every
+    run."""
     only = model.nodes[0].block if len(model.nodes) == 1 else None
     return only if isinstance(only, Recurrent) else model
 

@@ -26,11 +26,13 @@ Slot: TypeAlias = tuple[dict[str, Array], str]
 
 
 class Network(Named, Summarized, Holder, ABC):
-    """A container of layers. Its parameters are those of its layers, under paths as ``0.weight_ih``."""
+    """A container of layers. Its parameters are those of its layers, under paths as
+    ``0.weight_ih``."""
 
     slots: dict[str, Slot]
     name: str | None = None
-    """What the paths of its parameters begin with in a network that holds it, instead of its position."""
+    """What the paths of its parameters begin with in a network that holds it, instead of its
+    position."""
 
     @property
     def params(self) -> Parameters:
@@ -52,7 +54,8 @@ class Network(Named, Summarized, Holder, ABC):
 
     @property
     def dtype(self) -> Dtype | None:
-        """The dtype of all parameters; None if there is none. Raises DtypeError if they differ."""
+        """The dtype of all parameters; None without parameters. Raises DtypeError if they
+        differ."""
         dtypes = [owner[key].dtype for owner, key in self.slots.values()]
         if not dtypes or dtypes.count(dtypes[0]) == len(dtypes):  # by identity first, so that it takes no time
             return dtypes[0] if dtypes else None
@@ -63,7 +66,8 @@ class Network(Named, Summarized, Holder, ABC):
         return next(iter(found), None)
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
-        """A copy with parameters of ``dtype``, float32 or float64; layers and parameters that were shared still are."""
+        """A copy with parameters of ``dtype``, float32 or float64; layers and parameters that were
+        shared still are."""
         return self._astype(float_dtype(dtype))
 
     def _astype(self, dtype: Dtype) -> Self:
@@ -113,11 +117,11 @@ def name_params(
 ) -> dict[str, Slot]:
     """The slots of a container from those of its children, each with its position in the container.
 
-    A layer or network with a name has ``<name>.weight``, another ``<position>.weight``; in a cell, with
-    ``suffixes``, ``weight_<name>``. Of a position "" the paths are the child's own. The parameters of a
-    layer that is met twice keep their first path. A tied weight has a slot in each of its layers,
-    for it may be untied later. Raises ValueError where two layers of ``what`` have one name, or two
-    paths are equal.
+    A layer or network with a name has ``<name>.weight``, another ``<position>.weight``; in a cell,
+    with ``suffixes``, ``weight_<name>``. Of a position "" the paths are the child's own. The
+    parameters of a layer that is met twice keep their first path. A tied weight has a slot in each
+    of its layers, for it may be untied later. Raises ValueError where two layers of ``what`` have
+    one name, or two paths are equal.
     """
     children = list(children)
     if not suffixes:
@@ -146,7 +150,8 @@ def _paths(children: Iterable[tuple[str, Layer | Network]], suffixes: bool) -> I
 
 
 def _place(position: str, child: Layer | Network) -> str:
-    """What a child's paths begin with: a position with a dot is a path, of a layer in a graph with a name."""
+    """What a child's paths begin with: a position with a dot is a path, of a layer in a graph with
+    a name."""
     return position if "." in position else child.name or position
 
 

@@ -1,4 +1,5 @@
-"""The walk over a graph: the layer of a node forward and backward, and what it must give for that."""
+"""Calls of one node of a graph: its layer forward and backward, and the checks of what it
+returns."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ Shapes: TypeAlias = Sequence[Shape | None]
 
 
 def forward_node(node: Node, values: Values, context: Context) -> Saved:
-    """Run a node that holds a Layer: read its arguments from ``values``, write its outputs there."""
+    """Run a node that holds a Layer: read its arguments from ``values``, write its outputs
+    there."""
     layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
     xs = [values[k] for k in node.args]
     own: dict[str, object] = {"context": context.at(context.place + node.number)} if layer.random else {}
@@ -42,7 +44,7 @@ def forward_node(node: Node, values: Values, context: Context) -> Saved:
             values[k] = part
     else:
         count = len(y) if isinstance(y, tuple | list) else type(y).__name__
-        raise TypeError(f"{layer}: forward must give a tuple of {layer.n_outputs} outputs, found {count}")
+        raise TypeError(f"{layer}: forward must return a tuple of {layer.n_outputs} outputs, found {count}")
     return _settled(node, values, saved)
 
 
@@ -68,7 +70,8 @@ def _plain(what: str, found: Given) -> Given:
 
 
 def check_outputs(node: Node, values: Sequence[Given], dtype: Dtype, shapes: Shapes) -> None:
-    """Raise where what a node gave is no array, of another dtype than the model, or not of the shapes it declares.
+    """Raise where an output of a node is not an array, or differs from the model's dtype or the
+    declared shape.
 
     Real numbers fit a complex model, which gradcheck runs, and integers any: they may be symbols.
     """
@@ -76,7 +79,7 @@ def check_outputs(node: Node, values: Sequence[Given], dtype: Dtype, shapes: Sha
     for k in node.outs:
         y = values[k]
         if not isinstance(y, np.ndarray):
-            raise TypeError(f"{node.block}: forward must give an array, found {type(y).__name__}; use np.asarray")
+            raise TypeError(f"{node.block}: forward must return an array, found {type(y).__name__}; use np.asarray")
         if y.dtype.kind not in "iub" and not _fits(y.dtype, dtype):
             raise DtypeError(
                 f"{node.block}: its output has dtype {y.dtype}, the parameters of the model {dtype}; "
@@ -106,11 +109,11 @@ def read_off(node: Node, saved: Saved, dy: Given) -> dict[str, Array]:
     layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
     grads: dict[str, Array] = layer.backward_params(saved, dy)
     if not isinstance(grads, dict):
-        raise TypeError(f"{layer}: backward_params must give a dict of arrays, found {type(grads).__name__}")
+        raise TypeError(f"{layer}: backward_params must return a dict of arrays, found {type(grads).__name__}")
     complete = not (isinstance(dy, tuple) and any(part is None for part in dy))
     if (complete and grads.keys() != layer.params.keys()) or grads.keys() - layer.params.keys():
         raise TypeError(
-            f"{layer}: backward_params must give {list(layer.params)}, found {list(grads)}; give one for each"
+            f"{layer}: backward_params must return {list(layer.params)}, found {list(grads)}; return one for each"
         )
     return {key: _gradient(layer, key, grad) for key, grad in grads.items()}
 
@@ -131,7 +134,8 @@ def _gradient(layer: Layer, key: str, grad: Given) -> Array:
 
 
 def take_deltas(node: Node, deltas: Deltas) -> Given:
-    """The ``dy`` of a node, removed from ``deltas``: None where no output has one, a tuple for several outputs."""
+    """The ``dy`` of a node, removed from ``deltas``: None where no output has one, a tuple for
+    several outputs."""
     dys = [deltas[k] for k in node.outs]
     for k in node.outs:
         deltas[k] = None
@@ -146,7 +150,8 @@ def add_deltas(node: Node, dxs: Sequence[Array | None], deltas: Deltas) -> None:
 
 
 def send(values: Sequence[int], given: Sequence[Array | None], deltas: Deltas) -> None:
-    """Put the deltas of ``values`` there; where a value was split, they are summed into a new array."""
+    """Put the deltas of ``values`` there; where a value was split, they are summed into a new
+    array."""
     for k, delta in zip(values, given, strict=True):
         if delta is not None:
             present = deltas[k]
@@ -160,7 +165,8 @@ def alone(delta: Array | None) -> Array | None:
 
 
 def backward_node(node: Node, saved: Saved, deltas: Deltas, shapes: Shapes) -> Given:
-    """The delta recursion of a node that holds a Layer. Returns its dy, for the parameter gradients."""
+    """The delta recursion of a node that holds a Layer. Returns its dy, for the parameter
+    gradients."""
     dy = take_deltas(node, deltas)
     if dy is not None:
         layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
@@ -170,13 +176,13 @@ def backward_node(node: Node, saved: Saved, deltas: Deltas, shapes: Shapes) -> G
 
 
 def _checked(node: Node, dxs: Given, dys: Sequence[Array | None], shapes: Shapes) -> tuple[Array | None, ...]:
-    """The deltas that a node gave, as plain arrays.
+    """Returns the deltas of a node as plain arrays.
 
-    Raises where they are not of its inputs' shapes, or of another dtype than those it got.
+    Raises where their shapes differ from those of the inputs, or their dtype from that of dy.
     """
     if not isinstance(dxs, tuple) or len(dxs) != len(node.args):
         found = f"{len(dxs)} deltas" if isinstance(dxs, tuple) else type(dxs).__name__
-        raise TypeError(f"{node.block}: backward_inputs must give a tuple of {len(node.args)} deltas, found {found}")
+        raise TypeError(f"{node.block}: backward_inputs must return a tuple of {len(node.args)} deltas, found {found}")
     out, dy = next((k, dy) for k, dy in zip(node.outs, dys, strict=True) if dy is not None)
     batch = _batch_axes(dy, shapes[out])
     plain: tuple[Array | None, ...] = tuple([_plain(f"{node.block}: delta {k}", dx) for k, dx in enumerate(dxs)])

@@ -21,15 +21,15 @@ class Recurrent(Network):
 
     Args:
         cell: the step.
-        initial: "zeros", or "learned": the initial state is then a parameter ``initial_<state>``, of the
-            state's shape, zero at first, the same for every sequence of the batch.
+        initial: "zeros", or "learned": the initial state is then a parameter ``initial_<state>``,
+            of the state's shape, zero at first, the same for every sequence of the batch.
         dtype: of that parameter, "float32" or "float64"; None for that of the cell's parameters, or
             float32 if it has none.
-        name: what the paths of its parameters begin with in a network, ``<name>.weight_ih``, instead of
-            its position there.
+        name: what the paths of its parameters begin with in a network, ``<name>.weight_ih``,
+            instead of its position there.
 
-    Shapes: x (T, B, ...) → y (T, B, ...). In a network its state is a tuple of arrays (B, ...), one for
-    each State of the cell.
+    Shapes: x (T, B, ...) → y (T, B, ...). In a network its state is a tuple of arrays (B, ...), one
+    for each State of the cell.
 
     Raises DtypeError for a dtype that the cell's parameters do not have.
     """
@@ -71,7 +71,8 @@ class Recurrent(Network):
         return x.apply_layer(self, (x,))
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        """The feature shape of y. Raises ShapeError, naming the layer, where x or a next state does not fit."""
+        """The feature shape of y. Raises ShapeError, naming the layer, where x or a next state does
+        not fit."""
         expected = self.cell.input_shapes[0]
         for shape in shapes[:1]:
             if None not in (shape, expected) and shape != expected:

@@ -26,11 +26,13 @@ _serial = itertools.count()
 Block: TypeAlias = "Layer | Recurrent"
 """What a node of a graph holds."""
 Outputs: TypeAlias = Any
-"""A Value, or a tuple of them where there are several outputs: whoever calls a block knows which."""
+"""A Value, or a tuple of them where there are several outputs: whoever calls a block knows
+which."""
 
 
 class Application:
-    """One use of a block: its argument values, and a serial number that orders uses as they were written."""
+    """One use of a block: its argument values, and a serial number that orders uses as they were
+    written."""
 
     def __init__(self, block: Block, args: tuple[Value, ...]) -> None:
         self.block, self.args, self.serial = block, args, next(_serial)
@@ -49,7 +51,8 @@ class Value(Unsupported, Symbolic):
         self.shape, self.source, self.index, self.name = shape, source, index, name
 
     def apply_layer(self, block: Block, args: Sequence[Given]) -> Outputs:
-        """The outputs of ``block`` applied to values: one Value, or a tuple where it has several outputs."""
+        """The outputs of ``block`` applied to values: one Value, or a tuple where it has several
+        outputs."""
         for arg in args:
             if not isinstance(arg, Value):
                 raise TypeError(f"{block}: cannot mix symbolic values with {type(arg).__name__}; make it an Input")
@@ -81,7 +84,8 @@ class Value(Unsupported, Symbolic):
         return self
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Given, **options: object) -> Value:
-        """``array * value`` and ``np.float32(2) * value``, as Python's operators; np.exp and others are refused."""
+        """``array * value`` and ``np.float32(2) * value``, as Python's operators; np.exp and others
+        are refused."""
         found = OPERATORS.get(ufunc.__name__)
         if found is None or method != "__call__" or len(args) != 2 or options:
             instead = cure(ufunc.__name__) or OWN
@@ -149,8 +153,8 @@ def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N
     """A symbolic input.
 
     Args:
-        shape: the feature shape: an int n for (n,), a tuple, () for one integer a step (for an Embedding),
-            None where it is not known.
+        shape: the feature shape: an int n for (n,), a tuple, () for one integer a step (for an
+            Embedding), None where it is not known.
     """
     return Value(_feature_shape("Input", shape), name=_text("Input", name))
 

@@ -1,4 +1,5 @@
-"""Layers: differentiable functions that know only themselves. See rnnbp.layers.base for the contract."""
+"""Layers: differentiable functions that know only themselves. See rnnbp.layers.base for the
+contract."""
 
 from rnnbp.layers.base import Layer
 from rnnbp.layers.conv import Conv1D, Conv2D

@@ -1,4 +1,4 @@
-"""The layer contract: a pure leaf, with one forward and two backward methods."""
+"""The layer contract: a frozen leaf with one forward and two backward methods."""
 
 from __future__ import annotations
 
@@ -21,25 +21,28 @@ from rnnbp.wording.arguments import Named
 NUMBERS = REAL + "c"
 """Kinds of dtype that layers take; complex numbers are gradcheck's."""
 Given: TypeAlias = Any
-"""An argument or a result of a layer, whose type is each layer's own: an array, a tuple of arrays where there are
-several outputs, None where one has no delta, a symbolic value. ``node_calls`` checks what came."""
+"""An argument or a result of a layer, whose type is each layer's own: an array, a tuple of arrays
+where there are several outputs, None where one has no delta, a symbolic value. ``node_calls``
+checks what came."""
 
 
 class Layer(Named, Summarized, Frozen):
     """A differentiable function with parameters and no memory of its calls.
 
-    A layer is frozen after ``__init__``: assigning an attribute raises AttributeError. Elements of its
-    parameters are written in place, and options such as ``Dropout.p`` change through ``set``. So one layer
-    serves every step, can be recomputed, shared, and run in two threads. All axes before the features are
+    A layer is frozen after ``__init__``: assigning an attribute raises AttributeError. Elements of
+    its parameters are written in place, and options such as ``Dropout.p`` change through ``set``.
+    So one layer serves every step, can be recomputed, shared, and run in two threads. All axes
+    before the features are
     batch: the same code serves (B, n) and (L, B, n).
 
-    A subclass is final. Its methods never write to their arguments, and the arrays that it returns as
-    parameter gradients belong to the caller. A layer with several outputs sets ``n_outputs``; its ``y``
-    and ``dy`` are then tuples, and ``dy`` holds None for an output that nothing depends on.
+    A subclass is final. Its methods never write to their arguments, and the arrays that it returns
+    as parameter gradients belong to the caller. A layer with several outputs sets ``n_outputs``;
+    its ``y`` and ``dy`` are then tuples, and ``dy`` holds None for an output that nothing depends
+    on.
 
-    Saved arrays are cut and stacked over the steps: each begins with the batch axes of x. A parameter is
-    read from ``self.params``, which has not changed when backward runs. A vector that is learned, one
-    number for each unit:
+    Saved arrays are cut and stacked over the steps: each begins with the batch axes of x. A
+    parameter is read from ``self.params``, which has not changed when backward runs. A vector that
+    is learned, one number for each unit:
 
     >>> import numpy as np, rnnbp as rb
     >>> class Gain(rb.Layer):
@@ -58,9 +61,9 @@ class Layer(Named, Summarized, Frozen):
     True
 
     A layer that draws random numbers sets ``random = True``, and its ``forward`` takes a keyword
-    ``context``, a ``Context``: of every run a new one, which says whether it trains, and draws numbers that
-    depend on the seed, the layer's place and the step alone, so that a step that is run again sees the
-    same. It is None where the layer is called on an array by itself.
+    ``context``: a ``Context``, new for every run, or None where the layer is called directly on an
+    array. It says whether the run trains, and draws numbers that depend only on the seed, the
+    layer's position and the step, so that a step that is recomputed sees the same numbers.
 
     >>> import rnnbp as rb
     >>> class Noise(rb.Layer):
@@ -84,27 +87,31 @@ class Layer(Named, Summarized, Frozen):
     """
 
     name: str | None = None
-    """If given, parameters are called ``<name>.weight`` in a network, not ``<position>.weight``, and
+    """If set, parameters are called ``<name>.weight`` in a network, not ``<position>.weight``, and
     ``weight_<name>`` in a cell. Set by ``__init__``."""
     n_outputs: int = 1
     random: ClassVar[bool] = False
-    """True if ``forward`` takes a keyword ``context`` (rnnbp.rng.Context) to draw random numbers from."""
+    """True if ``forward`` takes a keyword ``context`` (rnnbp.rng.Context) to draw random numbers
+    from."""
 
     view: bool = False
-    """True if the output shares the memory of the input; its delta then shares that of the output's."""
+    """True if the output shares the memory of the input; its delta then shares that of the
+    output's."""
     part: ClassVar[bool] = False
-    """True if the outputs are parts of the input's memory, though its delta is an array of its own."""
+    """True if the outputs are views of parts of the input, whose delta is an array of its own."""
     passes: ClassVar[bool] = False
-    """True if the deltas share the memory of the output's, though the output is an array of its own."""
+    """True if the deltas share the memory of the output's delta, but the output is an array of its
+    own."""
     spare: ClassVar[tuple[float, float, float]] = (1, 1, 0)
-    """Temporary arrays of ``forward``, ``backward_inputs`` and ``backward_params``, in sizes of the output."""
+    """Temporary arrays of ``forward``, ``backward_inputs`` and ``backward_params``, as multiples of
+    the output's size."""
     spare_flags: ClassVar[tuple[int, int, int]] = (0, 0, 0)
-    """Bytes of temporary masks of the three methods, for each element of the output."""
+    """Bytes of temporary masks of the three methods, per element of the output."""
     typed: ClassVar[bool] = False
-    """True if ``forward`` takes a keyword ``dtype``, the model's, because its inputs do not tell
+    """True if ``forward`` takes a keyword ``dtype``, the model's, because its inputs do not have
     it."""
     symbols: ClassVar[bool] = False
-    """True if inputs are integers, without a gradient."""
+    """True if inputs are integers, which have no gradient."""
 
     _params: LayerParams
 
@@ -116,10 +123,11 @@ class Layer(Named, Summarized, Frozen):
 
     @property
     def params(self) -> dict[str, Array]:
-        """Parameters by name; updated in place, never of another shape. Set from a dict of all.
+        """Parameters by name, updated in place; their shapes never change. Set from a dict of all
+        of them.
 
-        The dict stays the layer's own: networks that hold the layer, and what runs them, see arrays
-        put there later.
+        The dict stays the layer's own: networks that hold the layer see arrays that are stored in
+        it later.
         """
         return self._params
 
@@ -128,46 +136,79 @@ class Layer(Named, Summarized, Frozen):
         found = given if isinstance(given, LayerParams) else LayerParams(given)  # another layer's own are shared
         known = vars(self).setdefault("_params", found)
         if any(name not in found for name in known):
-            raise TypeError(f"params has {list(known)}, found {list(found)}; give them all, or build another layer")
+            raise TypeError(f"params has {list(known)}, found {list(found)}; give them all, or build a new layer")
         known.update(found)
 
     @abstractmethod
     def forward(self, *xs: Given, **context: Given) -> tuple[Given, Saved]:
-        """(y, saved): the output, and a tuple of the arrays that the backward methods need, batch axes first."""
+        """Returns (y, saved): the output, and a tuple of the arrays that the backward methods need.
+
+        Args:
+            xs: inputs, each (..., features): all axes before the features are batch.
+            context: of a ``random`` layer, or ``dtype`` of a ``typed`` one.
+
+        Returns:
+            y has the batch axes and dtype of the inputs, or is a tuple of ``n_outputs`` such
+            arrays. Each array of saved begins with the batch axes.
+        """
 
     @abstractmethod
     def backward_inputs(self, saved: Saved, dy: Given) -> tuple[Array | None, ...]:
-        """The delta recursion: one delta for each input, None for an input without a gradient."""
+        """Returns the deltas of the inputs, each of its input's shape; None for an input without a
+        gradient.
+
+        Args:
+            saved: as ``forward`` returned it.
+            dy: the derivative of the loss by y, of its shape; for several outputs a tuple, with
+                None for each output that the loss does not depend on.
+        """
 
     def backward_params(self, saved: Saved, dy: Given) -> dict[str, Array]:
-        """Parameter gradients, read off afterwards; a sum over all batch axes, so it can wait."""
+        """Returns the parameter gradients by name, each summed over all batch axes.
+
+        It runs after ``backward_inputs``, for many steps at once. Arguments are those of
+        ``backward_inputs``.
+        """
         return {}
 
     @abstractmethod
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        """Feature shapes of the outputs, from those of the inputs; None is a shape not yet known.
+        """Returns the feature shapes of the outputs for those of the inputs; None is a shape not
+        yet known.
 
-        Raises ShapeError for shapes that do not fit.
+        Raises:
+            ShapeError: for shapes that do not fit.
         """
 
     def keeps(self, *shapes: Shape) -> Keeps | None:
-        """What ``forward`` saves in training for inputs of these feature shapes, so that bytes can be forecast.
+        """Returns what ``forward`` saves in training for inputs of these feature shapes.
 
-        None, the default, is not declared: the layer still runs, but a forecast cannot include it.
+        From it bytes are predicted. None, the default, declares nothing: the layer still runs, but
+        a prediction cannot include it.
         """
         return None
 
     def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...] | None:
-        """The layer in the compiler's operations: the values of its outputs, from those of its inputs.
+        """Writes the layer in the compiler's operations; returns the numbers of its outputs'
+        values.
 
-        None, the default, for a layer that is run as it is, by its own methods. Not asked of a ``random`` layer.
+        None, the default, for a layer that runs by its own methods. Never called for a ``random``
+        layer.
+
+        Args:
+            ops: the operations.
+            xs: the numbers of the inputs' values.
         """
         return None
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
-        """What the methods need apart from their results for ``rows`` batch elements, in elements of the dtype.
+        """Returns the temporary memory of the methods, in elements of the dtype.
 
         The default is ``spare`` times the size of the outputs, and ``spare_flags``.
+
+        Args:
+            rows: batch elements.
+            shapes: feature shapes of the inputs.
         """
         size = rows * sum(math.prod(shape or ()) for shape in self.output_shapes(*shapes))
         forward, inputs, params = (math.ceil(share * size) for share in self.spare)
@@ -176,7 +217,8 @@ class Layer(Named, Summarized, Frozen):
 
     @ieee
     def __call__(self, *xs: Given) -> Given:
-        """On symbolic values: a new node of their graph. On arrays: the output in evaluation mode."""
+        """On symbolic values: adds a node to their graph. On arrays: returns the output in
+        evaluation mode."""
         if not xs:
             raise TypeError(f"{self}: call it on at least one value or array")
         for x in xs:
@@ -192,5 +234,5 @@ class Layer(Named, Summarized, Frozen):
         return with_name(f"{type(self).__name__}({self.describe()})", self.name)
 
     def describe(self) -> str:
-        """The arguments as ``repr`` shows them."""
+        """Returns the arguments as ``repr`` shows them."""
         return ""

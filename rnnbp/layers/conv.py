@@ -1,4 +1,5 @@
-"""Convolution as one matrix product (Chellapilla et al. 2006: the windows unrolled into columns)."""
+"""Convolution as one matrix product (Chellapilla et al. 2006: the windows unrolled into
+columns)."""
 
 from __future__ import annotations
 
@@ -20,20 +21,22 @@ Padding: TypeAlias = Sizes | Literal["same", "valid"]
 
 
 class Convolution(Layer):
-    """Cross-correlation over the last axes, y_o = Σ_c w_oc ⋆ x_c + b_o, as Conv1D and Conv2D share it.
+    """Cross-correlation over the last axes, y_o = Σ_c w_oc ⋆ x_c + b_o, as Conv1D and Conv2D share
+    it.
 
     Args:
         n_in, n_out: channels of the input and of the output.
         kernel, stride, dilation: one number, or one for each axis.
-        padding: zeros on both sides, one number or one for each axis; "valid" for none; "same" for as
-            many as keep the size (stride 1 only; an odd one goes after).
+        padding: zeros on both sides, one number or one for each axis; "valid" for none; "same" for
+            as many as keep the size (stride 1 only; an odd one goes after).
         bias: whether there is a b.
         weight_init, bias_init: initializers; uniform ±1/√(n_in · kernel elements) by default.
         dtype: "float32" or "float64".
         rng: seed or Generator for the initial values.
         name: what the paths of its parameters begin with.
 
-    Keeps its input alone: the columns, as many times larger as the kernel has elements, are unrolled again.
+    Keeps its input alone: the columns, as many times larger as the kernel has elements, are
+    unrolled again.
 
     Raises ShapeError for another number of channels or an input smaller than one window.
     """
@@ -168,8 +171,8 @@ class Convolution(Layer):
 class Conv1D(Convolution):
     """Convolution over one axis; see Convolution for the arguments.
 
-    Shapes: x (..., n_in, W) → y (..., n_out, (W + padding − dilation · (kernel − 1) − 1) // stride + 1).
-    Parameters: ``weight`` (n_out, n_in, kernel), ``bias`` (n_out,).
+    Shapes: x (..., n_in, W) → y (..., n_out, (W + padding − dilation · (kernel − 1) − 1) // stride
+    + 1). Parameters: ``weight`` (n_out, n_in, kernel), ``bias`` (n_out,).
     """
 
     axes = 1

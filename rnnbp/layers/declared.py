@@ -11,11 +11,17 @@ from rnnbp.numerics import Shape
 
 @dataclass(frozen=True, slots=True)
 class Keeps:
-    """What ``forward`` saves, in this order: some of its inputs, some of its outputs, arrays of its own.
+    """What ``forward`` saves, in this order: some of its inputs, some of its outputs, arrays of its
+    own.
 
-    ``inputs`` and ``outputs`` are their numbers, from 0: ``Keeps(inputs=(0,))`` says that ``forward``
-    returns ``y, (x,)`` with x itself, its first input, which is then not kept twice. ``extras`` are
-    (feature shape, dtype) of other arrays, dtype None for that of the parameters.
+    ``Keeps(inputs=(0,))`` says that ``forward`` returns ``y, (x,)`` with x itself, its first input,
+    which is then not kept twice.
+
+    Args:
+        inputs: which inputs, numbered from 0.
+        outputs: which outputs, numbered from 0.
+        extras: (feature shape, dtype) of each array of its own; dtype None for that of the
+            parameters.
     """
 
     inputs: tuple[int, ...] = ()
@@ -25,10 +31,13 @@ class Keeps:
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """The most elements that a layer's methods hold at once apart from their results: forward, and the
-    two backward.
+    """The peak temporary memory of a layer's methods, apart from their results.
 
-    ``flags`` are bytes, whatever the dtype, of the three methods: of masks and numbers of symbols.
+    Args:
+        forward: elements in ``forward``.
+        inputs: elements in ``backward_inputs``.
+        params: elements in ``backward_params``.
+        flags: bytes of masks and of integers in the three methods, whatever the dtype.
     """
 
     forward: int = 0
@@ -37,14 +46,12 @@ class Scratch:
     flags: tuple[int, int, int] = (0, 0, 0)
 
     def nbytes(self, itemsize: int) -> tuple[int, int, int]:
-        """Bytes of the three methods, where an element takes ``itemsize``."""
+        """Returns the bytes of the three methods, where an element takes ``itemsize``."""
         forward, inputs, params = self.flags
         return self.forward * itemsize + forward, self.inputs * itemsize + inputs, self.params * itemsize + params
 
 
 def buffered(elements: int) -> int:
-    """Elements of NumPy's buffer while it works on an operand that does not lie together.
-
-    Such are a row that is repeated, a part of an array, a mask that becomes floats.
-    """
+    """Returns the elements of NumPy's buffer for an operand that is broadcast, strided or of a
+    different dtype."""
     return min(int(np.getbufsize()), elements)

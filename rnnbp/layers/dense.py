@@ -40,10 +40,10 @@ class Dense(Layer):
         rng: seed or Generator for the initial values.
         name: what the paths of its parameters begin with; in a cell, their suffix.
 
-    Shapes: x_k (..., n_in_k) → y (..., n_out). Parameters: ``weight`` (n_out, n_in), or ``weight_0``,
-    ``weight_1``, … for several inputs; ``bias`` (n_out,). Keeps its inputs.
+    Shapes: x_k (..., n_in_k) → y (..., n_out). Parameters: ``weight`` (n_out, n_in), or
+    ``weight_0``, ``weight_1``, … for several inputs; ``bias`` (n_out,). Keeps its inputs.
 
-    Raises ShapeError for an input of another size, ValueError for a size below one.
+    Raises ShapeError for an input of a different size, ValueError for a size below one.
     """
 
     def __init__(

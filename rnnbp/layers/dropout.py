@@ -18,11 +18,13 @@ _share = partial(real_number, least=0, below=1, cure="p is the share that is dro
 
 @final
 class Dropout(Layer):
-    """y = x ⊙ m / (1 − p), each m 0 with probability p, else 1 (Srivastava et al. 2014); y = x outside training.
+    """y = x ⊙ m / (1 − p), each m 0 with probability p, else 1 (Srivastava et al. 2014); y = x
+    outside training.
 
     Args:
         p: probability of dropping an element, 0 ≤ p < 1.
-        every_step: a new mask every step; if false, one mask for the whole sequence (Gal & Ghahramani 2016).
+        every_step: a new mask every step; if false, one mask for the whole sequence (Gal &
+            Ghahramani 2016).
 
     Shapes: x (...) → y (...). Keeps its mask, a byte for each element; nothing outside training.
     """
@@ -48,7 +50,7 @@ class Dropout(Layer):
         if context.length is not None and x.shape[:1] != (context.length,):
             raise ShapeError(
                 f"{self}: input axis 0 must be the {context.length} steps of the chunk, found shape {x.shape}; "
-                f"give it shape (L, B, ...), or a context of another length"
+                f"give it shape (L, B, ...), or a context of that length"
             )
         mask = context.uniform(x.shape, every_step=self.every_step) >= self.p
         return self._masked(x, mask), (mask,)
@@ -65,7 +67,7 @@ class Dropout(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: drops from one input, found {len(shapes)}; drop from each by itself")
+            raise ShapeError(f"{self}: drops from one input, found {len(shapes)}; drop from each separately")
         return shapes
 
     def describe(self) -> str:
@@ -81,5 +83,6 @@ NOTHING = Dropout(0.0)
 
 
 def in_mode(layer: Layer, *, training: bool) -> Layer:
-    """The layer whose bytes are those of ``layer`` in a mode: outside training Dropout drops nothing."""
+    """The layer whose bytes are those of ``layer`` in a mode: outside training Dropout drops
+    nothing."""
     return NOTHING if not training and isinstance(layer, Dropout) else layer

@@ -21,7 +21,8 @@ NUMBER = 8
 
 
 class Symbols(Layer):
-    """A layer whose input (...) is integers in [0, ``n_symbols``), so that no delta goes further back.
+    """A layer whose input (...) is integers in [0, ``n_symbols``), so that no delta goes further
+    back.
 
     Raises DtypeError for an input that is not of integers, IndexError for one outside the range.
     """
@@ -73,7 +74,8 @@ class Embedding(Symbols):
         rng: seed or Generator for the initial values.
         name: what the path of its parameter begins with.
 
-    Shapes: x (...) of integers → y (..., n_out). Parameter: ``weight`` (n_symbols, n_out). Keeps its input.
+    Shapes: x (...) of integers → y (..., n_out). Parameter: ``weight`` (n_symbols, n_out). Keeps
+    its input.
     """
 
     def __init__(
@@ -108,8 +110,8 @@ class Embedding(Symbols):
         return Scratch(params=rows, flags=(0, 0, 2 * NUMBER * rows))
 
     def backward_params(self, saved: Saved, dy: Array) -> dict[str, Array]:
-        # Row s of the gradient sums the rows of dy where x = s, in order: a product with a sparse matrix
-        # of ones, 17 times faster than np.add.at (2048 symbols out of 256, 64 features).
+        # Row s of the gradient sums the rows of dy where x = s, in order: a product with a sparse
+        # matrix of ones, 17 times faster than np.add.at (2048 symbols out of 256, 64 features).
         x, dy = saved[0].reshape(-1), dy.reshape(-1, self.n_out)
         if len(dy) != len(x):
             raise ShapeError(f"{self}: dy must have {len(x)} rows, one for each symbol, found {len(dy)}")
@@ -130,7 +132,8 @@ class OneHot(Symbols):
     """y = 1 at x, 0 elsewhere. Keeps nothing.
 
     Args:
-        dtype: of y where the layer is called by itself, or where the model has no parameters.
+        dtype: of y where the layer is called directly on an array, or where the model has no
+            parameters.
 
     Shapes: x (...) of integers → y (..., n_symbols), of the dtype of the model that the layer is
     in.

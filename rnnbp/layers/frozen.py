@@ -1,11 +1,13 @@
-"""Layers are frozen once they are built: what is compiled and planned for a layer stays true for as long as it lives.
+"""Layers are frozen once they are built: what is compiled and planned for a layer stays true for as
+long as it lives.
 
-A layer assigns its attributes in ``__init__``, in those of its bases, and in what they call. When the outermost
-returns, the layer is frozen. Elements of parameters are written in place, and options that a layer declares in
-``settable`` change through ``Layer.set``, which forgets what was remembered of the networks that hold the layer.
+A layer assigns its attributes in ``__init__``, in those of its bases, and in what they call. When
+the outermost returns, the layer is frozen. Elements of parameters are written in place, and options
+that a layer declares in ``settable`` change through ``Layer.set``, which forgets what was
+remembered of the networks that hold the layer.
 
-Assignment to an option worked before, and goes on with a DeprecationWarning; so does assignment to any attribute of
-a layer that is defined outside this library.
+Assignment to an option worked before, and goes on with a DeprecationWarning; so does assignment to
+any attribute of a layer that is defined outside this library.
 """
 
 from __future__ import annotations
@@ -20,13 +22,16 @@ from rnnbp.support.nearest import hint
 from rnnbp.support.prepared import forget_holders
 
 Check: TypeAlias = Callable[[str, object], object]
-"""(what an error calls the option, its value) -> the value to store. Raises TypeError or ValueError."""
+"""(what an error calls the option, its value) -> the value to store. Raises TypeError or
+ValueError."""
 
 PLAIN = (bool, int, float, str, tuple)
-"""Types of attributes that ``keeps``, ``scratch`` and ``lower`` depend on; an array changes neither bytes nor code."""
+"""Types of attributes that ``keeps``, ``scratch`` and ``lower`` depend on; an array changes neither
+bytes nor code."""
 
 _building: set[int] = set()
-"""Layers whose ``__init__`` runs, by identity: no attribute of a layer tells it, so that copies and files hold none."""
+"""Layers whose ``__init__`` runs, by identity: no attribute of a layer tells it, so that copies and
+files hold none."""
 
 
 class FrozenLayerError(AttributeError):
@@ -34,9 +39,10 @@ class FrozenLayerError(AttributeError):
 
 
 class FrozenAfterInit(ABCMeta):
-    """The class of layer classes: an object may be assigned to until its ``__init__`` has returned."""
+    """The class of layer classes: an object may be assigned to until its ``__init__`` has
+    returned."""
 
-    def __call__(cls, *args: object, **options: object) -> Any:  # an object of the class, which mypy knows by itself
+    def __call__(cls, *args: object, **options: object) -> Any:  # an object of the class, as mypy infers it
         kind: type[Any] = cls  # a class whose __init__ takes these
         layer = kind.__new__(kind, *args, **options)
         if isinstance(layer, kind):
@@ -55,7 +61,8 @@ class Frozen(metaclass=FrozenAfterInit):
     """Options that ``set`` may change, each with the function that checks a value."""
 
     def set(self, **options: object) -> None:
-        """Changes options of a built layer, as ``dropout.set(p=0.1)``; the next run computes with them.
+        """Changes options of a built layer, as ``dropout.set(p=0.1)``; the next run computes with
+        them.
 
         A model that holds the layer is planned and compiled anew where that depends on it.
         Do not call it while a run uses the layer.
@@ -64,8 +71,9 @@ class Frozen(metaclass=FrozenAfterInit):
             options: those that the layer declares in ``settable``.
 
         Raises:
-            TypeError: for an option that the layer does not have, or that is fixed when it is built.
-            ValueError: for a value that the constructor would refuse; no option is changed then.
+            TypeError: for an option that the layer does not have, or that is fixed when it is
+            built. ValueError: for a value that the constructor would refuse; no option is changed
+            then.
 
         >>> import rnnbp as rb
         >>> dropout = rb.Dropout(0.5)

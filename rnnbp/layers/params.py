@@ -15,13 +15,16 @@ Named: TypeAlias = Mapping[str, Array] | Iterable[tuple[str, Array]]
 
 
 class LayerParams(dict[str, Array]):
-    """Arrays by name, each of the shape that it had first: what runs a layer has been made for that.
+    """Arrays by name, each with a fixed shape, because plans and compiled code depend on it.
 
-    Raises TypeError for what is no array, DtypeError for one that is not real, ShapeError for another shape.
+    Raises:
+        TypeError: for what is not an array.
+        DtypeError: for an array that is not float32 or float64.
+        ShapeError: for an array whose shape differs from the first under its name.
     """
 
     shapes: dict[str, Shape]
-    """Those that they had first: an array may be resized in place."""
+    """The first shape under each name. It is stored because an array may be resized in place."""
 
     def __init__(self, given: Named = ()) -> None:
         super().__init__()
@@ -47,25 +50,29 @@ class LayerParams(dict[str, Array]):
         if not isinstance(value, np.ndarray):
             raise TypeError(f"parameter {key!r} must be an array, found {shown(value)}; use np.asarray(..., 'float32')")
         if isinstance(value, np.ma.MaskedArray):
-            raise TypeError(f"parameter {key!r} is a masked array, whose mask would be lost; give its data")
+            raise TypeError(f"parameter {key!r} is a masked array, whose mask would be lost; pass its data")
         check_there(value)
         if value.dtype not in (np.float32, np.float64, np.complex128):  # complex is gradcheck's
             raise DtypeError(f"parameter {key!r} has dtype {value.dtype}; parameters are float32 or float64")
         if (expected := vars(self).get("shapes", {}).get(key, value.shape)) != value.shape:
             raise ShapeError(
                 f"parameter {key!r} must have shape {expected}, found {value.shape}; "
-                f"write into it, params[{key!r}][...] = values, or build another layer"
+                f"write into it, params[{key!r}][...] = values, or build a new layer"
             )
 
 
 def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
-    """A parameter as a plain array, once it is seen to be what its layer was built with.
+    """Returns a parameter as a plain array, after checking that its layer was built with such an
+    array.
 
     Args:
-        path: how errors call it.
+        owner: the parameters of a layer.
+        key: the name of one of them.
+        path: what errors call it; the key by default.
 
-    Raises TypeError for what is missing or no array, ShapeError where it was resized, or put there
-    past the checks.
+    Raises:
+        TypeError: for a parameter that is missing or not an array.
+        ShapeError: for one that was resized, or stored past the checks.
     """
     given, path = owner.get(key), path or key
     if type(given) is np.ndarray and type(owner) is LayerParams and given.shape == owner.shapes[key]:
@@ -77,6 +84,6 @@ def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
     if isinstance(owner, LayerParams) and array.shape != owner.shapes[key]:
         raise ShapeError(
             f"{path} has shape {array.shape}, its layer was built with {owner.shapes[key]}; "
-            f"resize no parameter in place, build another layer"
+            f"resize no parameter in place, build a new layer"
         )
     return array

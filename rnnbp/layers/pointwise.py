@@ -187,7 +187,8 @@ class ELU(Pointwise):
 
 @final
 class GELU(Pointwise):
-    """x Φ(x), Φ the normal distribution (Hendrycks & Gimpel 2016), exact, not the tanh form. Keeps its input.
+    """x Φ(x), Φ the normal distribution (Hendrycks & Gimpel 2016), exact, not the tanh form. Keeps
+    its input.
 
     Shapes: x (...) → y (...).
     """
@@ -266,7 +267,8 @@ class Identity(Activation):
 
 @final
 class Scale(Activation):
-    """y = scale · x + shift, both given numbers: what ``1 - z`` of a symbolic value becomes. Keeps nothing.
+    """y = scale · x + shift, both given numbers: what ``1 - z`` of a symbolic value becomes. Keeps
+    nothing.
 
     Shapes: x (...) → y (...).
     """

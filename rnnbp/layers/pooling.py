@@ -91,7 +91,7 @@ class Pool(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: pools one input, found {len(shapes)}; pool each by itself")
+            raise ShapeError(f"{self}: pools one input, found {len(shapes)}; pool each separately")
         (shape,) = shapes
         if shape is None:
             return (None,)

@@ -15,7 +15,8 @@ from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_i
 
 
 def shape_only(x: Array) -> Array:
-    """An array of no bytes, (*x.shape, 0): how a layer keeps a shape, batch axes first, that it is not told."""
+    """An array of no bytes, (*x.shape, 0): how a layer keeps a shape, batch axes first, that it
+    cannot know."""
     return np.empty((*x.shape, 0), np.uint8)
 
 
@@ -51,7 +52,7 @@ class Flatten(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: flattens one input, found {len(shapes)}; flatten each by itself")
+            raise ShapeError(f"{self}: flattens one input, found {len(shapes)}; flatten each separately")
         return (None if shapes[0] is None else self._merged(shapes[0]),)
 
     def _merged(self, shape: Shape) -> Shape:
@@ -108,7 +109,7 @@ class Reshape(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: reshapes one input, found {len(shapes)}; reshape each by itself")
+            raise ShapeError(f"{self}: reshapes one input, found {len(shapes)}; reshape each separately")
         if shapes[0] not in (None, self.from_shape):
             raise ShapeError(mismatch(self, self.from_shape, shapes[0] or ()))
         return (self.to_shape,)
@@ -118,7 +119,8 @@ class Reshape(Layer):
 
 
 def as_shape(what: str, sizes: int | Sequence[int]) -> Shape:
-    """``sizes`` as a tuple, an int as one axis. Raises ValueError for none, or for a size below one."""
+    """``sizes`` as a tuple, an int as one axis. Raises ValueError for none, or for a size below
+    one."""
     shape = tuple(sizes) if isinstance(sizes, Sequence) else (sizes,)
     if not shape:
         raise ValueError(f"{what} is empty; give the size of at least one axis")

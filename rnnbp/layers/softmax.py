@@ -15,7 +15,8 @@ from rnnbp.numerics import Array, Saved, Shape, reused
 
 @final
 class Softmax(Activation):
-    """y = eˣ / Σ eˣ over the last axis. Keeps its output. Before a cross-entropy use losses.CrossEntropy alone.
+    """y = eˣ / Σ eˣ over the last axis. Keeps its output. Before a cross-entropy use
+    losses.CrossEntropy alone.
 
     Shapes: x (..., n) → y (..., n).
     """
@@ -73,6 +74,7 @@ class LogSoftmax(Activation):
 
 
 def _below_top(x: Array) -> Array:
-    """x − max x: no overflow in exp, and no digits lost to a large log Σ exp added and taken away."""
+    """x − max x: no overflow in exp, and no digits lost to a large log Σ exp added and taken
+    away."""
     below: Array = x - x.real.max(axis=-1, keepdims=True)
     return below

@@ -56,7 +56,7 @@ class Split(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: splits one input, found {len(shapes)}; split each by itself")
+            raise ShapeError(f"{self}: splits one input, found {len(shapes)}; split each separately")
         (shape,) = shapes
         if shape is not None and shape != (sum(self.sizes),):
             raise ShapeError(mismatch(self, (sum(self.sizes),), shape))
@@ -102,7 +102,7 @@ class Slice(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: slices one input, found {len(shapes)}; slice each by itself")
+            raise ShapeError(f"{self}: slices one input, found {len(shapes)}; slice each separately")
         (shape,) = shapes
         if shape is not None and shape != (self.n_in,):
             raise ShapeError(mismatch(self, (self.n_in,), shape))

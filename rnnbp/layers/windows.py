@@ -1,8 +1,8 @@
 """The windows that convolution and pooling slide over the last axes of an array.
 
-Everything is said in *taps*: tap k is the k-th element of every window, a strided view of the padded
-array. A window of K elements is K taps, so no loop runs over pixels, and the adjoint of reading the
-taps is adding to them.
+Everything is said in *taps*: tap k is the k-th element of every window, a strided view of the
+padded array. A window of K elements is K taps, so no loop runs over pixels, and the adjoint of
+reading the taps is adding to them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ Index: TypeAlias = tuple[EllipsisType | slice, ...]
 
 
 def per_axis(what: str, value: Sizes, axes: int, *, least: int = 1) -> Shape:
-    """``value`` as one int for each of ``axes``. Raises TypeError, or ValueError for a wrong count or size."""
+    """``value`` as one int for each of ``axes``. Raises TypeError, or ValueError for a wrong count
+    or size."""
     values = tuple(value) if isinstance(value, Sequence) else (value,) * axes
     if len(values) != axes:
         raise ValueError(f"{what} needs one number, or {axes}: one for each axis; found {shown(value)}")
@@ -61,7 +62,8 @@ class Sliding:
         return tuple([d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)])
 
     def counts(self, layer: object, sizes: Shape) -> Shape:
-        """How many windows fit in axes of these sizes. Raises ShapeError if in one of them none does."""
+        """How many windows fit in axes of these sizes. Raises ShapeError if in one of them none
+        does."""
         padded = tuple([n + before + after for n, (before, after) in zip(sizes, self.padding, strict=True)])
         for axis, (n, span) in enumerate(zip(padded, self.span, strict=True), start=-self.axes):
             if n < span:
@@ -72,7 +74,7 @@ class Sliding:
         return tuple([(n - span) // s + 1 for n, span, s in zip(padded, self.span, self.stride, strict=True)])
 
     def pad(self, x: Array, fill: float = 0.0) -> Array:
-        """``x`` with its padding; ``x`` itself where there is none."""
+        """Returns ``x`` with its padding, or ``x`` itself if the padding is 0."""
         if not any(map(any, self.padding)):
             return x
         out = np.full(self.padded(x.shape), fill, x.dtype)

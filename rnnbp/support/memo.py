@@ -1,4 +1,4 @@
-"""What is computed once for each of its arguments, and remembered for the last of them."""
+"""Caches of bounded size."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Recent(Generic[K, T]):
-    """Values by key, of the ``most`` keys that came last: ever new shapes take no more memory.
+    """A cache of the last ``most`` keys, so that a stream of new shapes takes no more memory.
 
-    A key that is found stays where it is, which costs nothing. The first that came goes, and is
-    made again if it is needed.
-    Threads may share it without a lock: at worst a value is made twice.
+    It is first in, first out: a hit does not move its key, which keeps hits cheap.
+    Threads may share it without a lock; at worst a value is computed twice.
     """
 
     def __init__(self, most: int) -> None:
         self.known: dict[K, T] = {}
-        """To be read."""
+        """By key; for reading only."""
         self.most = most
 
     def __len__(self) -> int:
         return len(self.known)
 
     def get(self, key: K, make: Callable[[], T]) -> T:
-        """The value of a key, which ``make`` returns where it is not known."""
+        """Returns the value of a key; ``make`` computes it on a miss."""
         try:
             return self.known[key]
         except KeyError:
@@ -37,33 +36,33 @@ class Recent(Generic[K, T]):
         return found
 
     def put(self, key: K, value: T) -> None:
-        """Remember a value, and forget those that came first where there are too many."""
+        """Store a value, and drop the oldest where there are more than ``most``."""
         self.known[key] = value
         while len(self.known) > self.most:
             try:
                 self.known.pop(next(iter(self.known)), None)
-            except (StopIteration, RuntimeError):  # another thread is at it, and drops them
+            except (StopIteration, RuntimeError):  # another thread is dropping them
                 return
 
     def items(self) -> list[tuple[K, T]]:
-        """All keys with their values."""
+        """Returns all keys with their values."""
         return list(self.known.items())
 
     def clear(self) -> None:
-        """Forget all."""
+        """Drop all."""
         self.known.clear()
 
 
 class Asked(Protocol):
-    """An object that remembers its answers."""
+    """An object with a cache of what its methods returned."""
 
     @property
     def asked(self) -> Recent[Any, Any]:  # answers of several methods, each of its own type
-        """By the name of a method and its arguments."""
+        """Results by method name and arguments."""
 
 
 def once(method: Callable[..., T]) -> Callable[..., T]:
-    """Ask a method once for each of its arguments; the object's ``asked`` remembers the answers."""
+    """Cache what a method returns, by its arguments, in a cache of the object's own."""
     name = method.__name__
 
     @wraps(method)

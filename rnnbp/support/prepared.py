@@ -1,6 +1,6 @@
 """What is remembered of a model, a cell or a loss function: all of it is in one weak dictionary.
 
-Whoever remembers something declares it once, next to its use, and asks for it by the owner:
+Whoever remembers something declares it once, next to its use, and looks it up by the owner:
 
 >>> class Model: ...
 >>> doubled = Remembered[Model, dict[int, int]](lambda model: {})
@@ -10,8 +10,8 @@ Whoever remembers something declares it once, next to its use, and asks for it b
 {2: 4}
 
 One rule says when it is forgotten: all that is remembered of an owner goes with the owner, and when
-a layer that the owner holds is changed by ``Layer.set``. So no key names what can only change that way.
-What is remembered must not refer to its owner, which would then live forever.
+a layer that the owner holds is changed by ``Layer.set``. So no key names what can only change that
+way. What is remembered must not refer to its owner, which would then live forever.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ _known: WeakKeys[object, Prepared] = WeakKeys()
 
 
 def prepared(owner: object) -> Prepared:
-    """All that is remembered of an owner. Raises TypeError for one without a hash, or weak references."""
+    """All that is remembered of an owner. Raises TypeError for one without a hash, or weak
+    references."""
     found = _known.get(owner)
     return _known.setdefault(owner, Prepared()) if found is None else found
 
@@ -54,7 +55,8 @@ class Remembered(Generic[K, V]):
     """One thing that is remembered of each owner.
 
     Args:
-        make: computes it from the owner. Two threads may do so at once; both get the one that came first.
+        make: computes it from the owner. Two threads may do so at once; both get the one that came
+            first.
     """
 
     def __init__(self, make: Callable[[K], V]) -> None:

@@ -1,4 +1,4 @@
-"""Values of objects, for as long as the objects live."""
+"""A dictionary whose entries live as long as their keys."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ V = TypeVar("V")
 
 
 class WeakKeys(Generic[K, V]):
-    """A dictionary that forgets a key when nobody else has it.
+    """A dictionary that drops a key when no other reference to it is left.
 
-    As ``WeakKeyDictionary``, whose callback is Python's: an interrupt that comes in it is lost. That of these is C's.
+    ``WeakKeyDictionary`` does so in a callback in Python, in which an interrupt would be lost. Here
+    the callback is ``dict.pop``, which runs in C.
     """
 
     def __init__(self) -> None:
@@ -31,11 +32,11 @@ class WeakKeys(Generic[K, V]):
         self._values[ref(key, self._values.pop)] = value
 
     def get(self, key: K) -> V | None:
-        """The value of a key, None if it has none."""
+        """Returns the value of a key, None if it is not there."""
         return self._values.get(ref(key))
 
     def setdefault(self, key: K, value: V) -> V:
-        """The value that a key has, or else is given now."""
+        """Returns the value of a key, stored now if it was not there."""
         try:
             return self._values[ref(key)]
         except KeyError:
@@ -46,7 +47,7 @@ class WeakKeys(Generic[K, V]):
         self._values.pop(ref(key), None)
 
     def live(self) -> list[K]:
-        """The keys that live."""
+        """Returns the keys that are alive."""
         return [key for reference in list(self._values) if (key := reference()) is not None]
 
     def clear(self) -> None:

@@ -1,7 +1,7 @@
 """Arguments that a function does not take: its error says what to give instead.
 
-Python's own says that there is no such argument. Here it names the way around what is not there yet, what the
-argument is called in this library, or the nearest name, and all that there are.
+Python's own says that there is no such argument. Here it names the way around what is not there
+yet, what the argument is called in this library, or the nearest name, and all that there are.
 """
 
 from __future__ import annotations
@@ -42,10 +42,12 @@ class Signature:
 
 
 def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a function, or a method, so that its errors about arguments say what to give instead.
+    """Decorate a function, or a method, so that its errors about arguments say what to give
+    instead.
 
-    ``more`` are the names that it takes as ``**options``; without any it takes all, and whoever gets
-    them checks them. Raises TypeError when it is called with an argument that it does not take.
+    ``more`` are the names that it takes as ``**options``; without any it takes all, and whoever
+    gets them checks them. Raises TypeError when it is called with an argument that it does not
+    take.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -70,7 +72,8 @@ def takes(*more: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def method_takes(what: str, ways: Mapping[str, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """``takes`` for a method, called ``what`` in errors; ``ways`` says what to do instead of giving an argument."""
+    """``takes`` for a method, called ``what`` in errors; ``ways`` says what to do instead of giving
+    an argument."""
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
         has = signature_of(inspect.unwrap(method), method=True)
@@ -98,13 +101,14 @@ def _check_ways(what: str, has: Signature, ways: Mapping[str, str], options: Map
 
 
 class Named:
-    """What classes share whose constructors say what to give instead of an argument that they do not take."""
+    """What classes share whose constructors say what to give instead of an argument that they do
+    not take."""
 
     __slots__ = ()
     if not TYPE_CHECKING:  # which looks at __init__
 
         def __new__(cls, *args: object, **options: object) -> Self:
-            if args or options:  # there are none when an object is copied
+            if args or options:  # a copy is made without arguments
                 check_init(cls.__name__, cls.__init__, args, options)
             return super().__new__(cls)
 
@@ -169,7 +173,7 @@ def unknown_option(what: str, name: str, known: Collection[str]) -> TypeError:
 def signature_of(
     function: Callable[..., object], more: tuple[str, ...] = (), *, method: bool = False
 ) -> Signature | None:
-    """What a function takes, of a method less its object; None where that cannot be told.
+    """What a function takes, of a method less its object; None where that is not known.
 
     ``more`` are the names that it takes as ``**options``.
     """
@@ -192,12 +196,14 @@ def signature_of(
 
 
 def _plain(function: Callable[..., object]) -> Callable[..., object]:
-    """A function without those decorators that hand on all arguments as they are; others may take more."""
+    """A function without those decorators that hand on all arguments as they are; others may take
+    more."""
     while getattr(function, "__globals__", {}).get("__name__") in TRANSPARENT and "__wrapped__" in vars(function):
         function = vars(function)["__wrapped__"]
     return function
 
 
 def parameters_of(kind: type) -> tuple[str, ...]:
-    """The names of the arguments that a class is built with, for a function that hands its options on."""
+    """The names of the arguments that a class is built with, for a function that hands its options
+    on."""
     return tuple(inspect.signature(kind).parameters)

@@ -1,4 +1,5 @@
-"""Names that a module of this library does not have: the error says where that is, or what it is called here."""
+"""Names that a module of this library does not have: the error says where that is, or what it is
+called here."""
 
 from __future__ import annotations
 
@@ -39,9 +40,9 @@ INSTEAD = {
     "BatchNorm": "there is LayerNorm",
     "BatchNorm1d": "there is LayerNorm",
     "BatchNormalization": "there is LayerNorm",
-    "Attention": "there is none yet",
-    "MultiheadAttention": "there is none yet",
-    "GaussianNoise": "there is none yet; help(rnnbp.layers.dropout) shows a random layer",
+    "Attention": "it does not exist yet",
+    "MultiheadAttention": "it does not exist yet",
+    "GaussianNoise": "it does not exist yet; help(rnnbp.layers.dropout) shows a random layer",
     "DataLoader": "batches come from a source: Sequences, Windows, Examples or Batches",
     "TensorDataset": "batches come from a source: Sequences, Windows, Examples or Batches",
     "tensor": "arrays are NumPy's",
@@ -87,8 +88,8 @@ INSTEAD = {
     "backward": "rnnbp.bptt(model, x, target, loss).grads has the gradients",
     "to_categorical": "CrossEntropy takes class numbers as they are",
     "one_hot": "it is a layer, OneHot(n); CrossEntropy takes class numbers as they are",
-    "Transformer": "there is none yet",
-    "TransformerEncoder": "there is none yet",
+    "Transformer": "it does not exist yet",
+    "TransformerEncoder": "it does not exist yet",
     "lr_scheduler": "schedules are in rnnbp.optim: StepDecay, Cosine, WarmUp, OnPlateau",
     "schedulers": "schedules are in rnnbp.optim: StepDecay, Cosine, WarmUp, OnPlateau",
     "OneCycleLR": "there are WarmUp and Cosine: WarmUp(Cosine(1e-3, steps=1000), steps=100)",
@@ -119,7 +120,8 @@ CALLED = {
     "ones_": "initializers.constant(1)",
     "Ones": "initializers.constant(1)",
 }
-"""What has another name elsewhere, by that: its place in this package."""
+"""By the name that a different library uses, the place in this package of what has a different name
+here."""
 CALLED = {other: f"initializers.{own}" for own, others in DRAWS.items() for other in others.split()} | CALLED
 CALLED |= {other: f"losses.{own}" for own, others in LOSSES.items() for other in others.split()}
 INSTEAD |= dict.fromkeys(NOT_HERE.split(), OWN)

@@ -1,4 +1,5 @@
-"""Attributes that an object of this library does not have: the error says what to do instead, or names the nearest."""
+"""Attributes that an object of this library does not have: the error says what to do instead, or
+names the nearest."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ UPDATE = "model.params.update(arrays) does it, and rnnbp.load_weights(model, pat
 MODES = "a model has no modes: fit and bptt train, predict and evaluate do not; leave it out"
 FROZEN = "the optimiser says what it updates: rnnbp.optim.Adam(model, frozen='lstm.*')"
 GRADS = "rnnbp.bptt(model, x, target, loss).grads has the gradients"
-CLEARED = "gradients are returned, there are none to clear; leave it out"
+CLEARED = "gradients are returned, nothing is accumulated that would have to be cleared; leave it out"
 PREDICT = "rnnbp.predict(model, x) returns outputs and state"
 EVALUATE = "rnnbp.evaluate(model, data, loss) does it"
 FILES = "rnnbp.save_weights(model, path) writes weights, rnnbp.load_weights(model, path) reads them"

@@ -15,7 +15,7 @@ OURS = {
 }
 """By name here, the names elsewhere."""
 OWN = (
-    "there is none here: write rnnbp.losses.PerStep(f), with f(y, target) -> (values, dy), or WholeSequence(f); "
+    "it does not exist here: write rnnbp.losses.PerStep(f), with f(y, target) -> (values, dy), or WholeSequence(f); "
     "help(rnnbp.losses) has an example"
 )
 NOT_HERE = (
@@ -34,7 +34,7 @@ def ours(name: str) -> str:
 
 
 def instead_of(loss: object) -> str:
-    """What to give instead of a loss that is another library's; "" for all others."""
+    """Returns what to use instead of a loss of a different library; "" for anything else."""
     loss = getattr(loss, "func", loss)  # of functools.partial
     for named in (loss, *getattr(loss, "__mro__", ()), *type(loss).__mro__):
         module, other = getattr(named, "__module__", None), getattr(named, "__name__", None)

@@ -78,5 +78,5 @@ SYNONYMS: dict[str, str] = {
 
 
 def synonym(name: str, known: Collection[str]) -> str:
-    """The known argument that is called ``name`` elsewhere, or "" where there is none."""
+    """The known argument that is called ``name`` elsewhere, or "" if it has no other name."""
     return next((own for own in known if name in SYNONYMS.get(own, "").split()), "")

@@ -1,4 +1,5 @@
-"""What a symbolic value does not do, as NumPy's arrays do: each error names the layer that does it."""
+"""What a symbolic value does not do, as NumPy's arrays do: each error names the layer that does
+it."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ def _refusing(written: str, instead: str) -> Callable[..., NoReturn]:
 class Unsupported:
     """The operators that a symbolic value does not have."""
 
-    if not TYPE_CHECKING:  # which says itself that there are none
+    if not TYPE_CHECKING:  # which reports them itself
         __pow__ = __rpow__ = _refusing("a ** b", METHODS["power"])
         __matmul__ = __rmatmul__ = _refusing("a @ b", METHODS["matmul"])
         __abs__ = _refusing("abs(a)", METHODS["abs"])
