@@ -199,7 +199,8 @@ class Own(rb.Dense):
 
 def test_a_layer_of_one_s_own_has_attributes_of_its_own():
     layer = Own(2, 2)
-    layer.trainable, layer.note = False, "mine"
+    with pytest.warns(DeprecationWarning, match="assigned after __init__"):
+        layer.trainable, layer.note = False, "mine"
     assert (layer.trainable, layer.note) == (False, "mine")
 
 
