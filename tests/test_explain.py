@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rnnbp as rb
-from rnnbp.compiler.notation import flops
+from rnnbp.compiler.operations import flops
 from rnnbp.compiler.passes import RULES
 from rnnbp.compiler.step import step_code
 from rnnbp.graph.layout import Layout

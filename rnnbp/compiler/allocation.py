@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from rnnbp.compiler.code import GRADIENTS, POINTWISE, VIEWS, Code, Op
+from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.operations import GRADIENTS, IN_PLACE, VIEWS
 from rnnbp.compiler.storage import Buffer, Location, Storage, base, gathered, named
 
-IN_PLACE = POINTWISE | {"bias", "gain"}
-"""Operations whose result may take the place of an argument."""
-NEVER_PLACED = VIEWS | {"concat", "opaque", "opaque_back", "normal"}
-"""Operations whose result is not made in its place in a concat."""
+NEVER_PLACED = VIEWS | {"concat", "opaque", "opaque_back"}
+"""Operations whose result is not made in its place in a concat; nor is that of operations with several."""
 PHASES = ("before", "loop", "after")
 
 
@@ -115,7 +114,7 @@ class _Allocation:
 
     def _can_be_placed(self, v: int, concat: Op) -> bool:
         made = self.code.made.get(v)
-        if made is None or made.name in NEVER_PLACED or v in self.ends or v in self.kept:
+        if made is None or made.name in NEVER_PLACED or len(made.outs) > 1 or v in self.ends or v in self.kept:
             return False
         return self.phases[id(made)] == self.phases[id(concat)]
 

@@ -15,15 +15,6 @@ from rnnbp.numerics import Array, Shape
 Identity: TypeAlias = tuple[object, ...]
 """Hashable, and equal for what is equal."""
 
-POINTWISE = frozenset({"add", "sub", "mul", "scale", "tanh", "sigmoid", "relu", "step"})
-"""Operations whose every element depends on one element of each argument, all of one shape."""
-
-VIEWS = frozenset({"part", "same"})
-"""Operations whose result is rows of their argument: they move nothing."""
-
-GRADIENTS = frozenset({"grad_linear", "grad_bias"})
-"""Operations that make parameter gradients; they give no values."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:

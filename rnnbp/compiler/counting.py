@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rnnbp.compiler.code import Values
 from rnnbp.compiler.lowering import Lowering
-from rnnbp.compiler.notation import flops
+from rnnbp.compiler.operations import flops
 from rnnbp.layers import Conv1D, Conv2D
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape, ShapeError

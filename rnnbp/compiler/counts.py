@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from rnnbp.compiler.code import GRADIENTS, VIEWS, Code
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.operations import GRADIENTS, NEGATIVE, VIEWS
 from rnnbp.compiler.partition import partition
-from rnnbp.compiler.rewrite.scaling import NEGATIVE
 
 Count: TypeAlias = Callable[[Code, Code], str]
 

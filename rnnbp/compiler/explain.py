@@ -12,10 +12,11 @@ import numpy as np
 from rnnbp.compiler.code import Code, Rows, Vector
 from rnnbp.compiler.explanation import Explanation, Kept, Packed
 from rnnbp.compiler.listing import Line, Listing
-from rnnbp.compiler.notation import Notation, number
+from rnnbp.compiler.notation import Notation
 from rnnbp.compiler.opaque import saved_bytes
 from rnnbp.compiler.passes import check_rules
 from rnnbp.compiler.rule_report import effects
+from rnnbp.compiler.seams import number
 from rnnbp.compiler.step import StepCode, step_code
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph

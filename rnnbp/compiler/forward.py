@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rnnbp.compiler.allocation import allocate
-from rnnbp.compiler.code import VIEWS, Code, Op
+from rnnbp.compiler.code import Code, Op
 from rnnbp.compiler.compile import Codes
+from rnnbp.compiler.operations import VIEWS
 from rnnbp.compiler.partition import adjusted, partition
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, held
 

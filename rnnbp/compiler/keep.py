@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rnnbp.compiler.code import POINTWISE, VIEWS, Code, Op
+from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.operations import POINTWISE, VIEWS
 from rnnbp.compiler.rewrite.stacking import places
 
 

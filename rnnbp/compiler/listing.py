@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import final
 
-from rnnbp.compiler.code import POINTWISE, Code, Matrix, Op
-from rnnbp.compiler.notation import Notation, flops, gathered, number
-from rnnbp.compiler.rewrite.scaling import NEGATIVE
+from rnnbp.compiler.code import Code, Matrix, Op, Vector
+from rnnbp.compiler.notation import Notation, gathered
+from rnnbp.compiler.operations import IN_PLACE, OPERATIONS, ROWWISE, flops
+from rnnbp.compiler.seams import ATOM, Formula, Formulas
 
 LONGEST = 46
 """Characters of a formula; a run of operations that would be longer is several."""
-SUM, TERM, PRODUCT, ATOM = range(4)
-"""What holds a formula together, the weakest first: a + b, W a, a ⊙ b, tanh(a)."""
-INSIDE = POINTWISE | {"bias", "gain"}
-"""Operations that a formula may be of."""
-TAKING = INSIDE | {"normal", "softmax"}
-"""Operations that may take a formula."""
+TAKING = IN_PLACE | {name for name in ROWWISE if OPERATIONS[name].primitive}
+"""Operations that may take a formula; a formula is of ``IN_PLACE`` ones."""
 WHEN = {"before": "before", "loop": "step", "after": "after"}
 TIMES = (*WHEN.values(), "chunk")
-Formula: TypeAlias = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,8 @@ class Line:
     """Whether an Advance runs it."""
 
 
-class Listing:
+@final
+class Listing(Formulas):
     """The lines of a code.
 
     Args:
@@ -117,7 +114,7 @@ class Listing:
 
     def _may_hide(self, op: Op) -> bool:
         """Whether a value may stand inside the formula that takes it: the only one, at the same time."""
-        if op.name not in INSIDE | {"linear"} or self._uses[op.out] != 1 or self.notation.is_rows(op.out):
+        if op.name not in IN_PLACE | {"linear"} or self._uses[op.out] != 1 or self.notation.is_rows(op.out):
             return False
         (user,) = self._users[op.out]
         together = self.phases[id(user)] == self.phases[id(op)]
@@ -154,54 +151,17 @@ class Listing:
             self._hidden.pop(v, None)
         return formula, [*(inner for _, ops in hidden for inner in ops), op]
 
-    def _arg(self, v: int, least: int) -> str:
-        text, strength = self._hidden[v][0] if v in self._hidden else (self.notation[v], ATOM)
+    def arg(self, value: int, least: int) -> str:
+        text, strength = self._hidden[value][0] if value in self._hidden else (self.notation[value], ATOM)
         return text if strength >= least else f"({text})"
 
+    def name(self, value: int) -> str:
+        return self.notation[value]
+
+    def weight(self, letter: str, value: Matrix | Vector) -> str:
+        return self.notation.weight(letter, value)
+
     def _text(self, op: Op) -> Formula:
-        arg, weight = self._arg, self.notation.weight
-        match op.name:
-            case "add":
-                return f"{arg(op.args[0], SUM)} + {arg(op.args[1], SUM)}", SUM
-            case "sub":
-                return f"{arg(op.args[0], SUM)} − {arg(op.args[1], TERM)}", SUM
-            case "mul" if op.args[0] == op.args[1]:
-                return f"{arg(op.args[0], ATOM)}²", PRODUCT
-            case "mul":
-                return f"{arg(op.args[0], PRODUCT)} ⊙ {arg(op.args[1], PRODUCT)}", PRODUCT
-            case "linear":
-                return f"{weight('W', op.matrix)}{'ᵀ' * op.matrix.turned} {arg(op.args[0], ATOM)}", TERM
-            case "bias":
-                return f"{arg(op.args[0], SUM)} + {weight('b', op.vector)}", SUM
-            case "gain":
-                return f"{weight('a', op.vector)} ⊙ {arg(op.args[0], PRODUCT)}", PRODUCT
-            case "scale":
-                return self._scale(op)
-            case "sigmoid" if op.attr == NEGATIVE:
-                return f"σ(−{arg(op.args[0], TERM)})", ATOM
-            case "sigmoid":
-                return f"σ({arg(op.args[0], SUM)})", ATOM
-            case "step":
-                return f"[{arg(op.args[0], SUM)} > 0]", ATOM
-            case "copy":
-                return self.notation[op.args[0]], ATOM
-            case "zeros":
-                return "0", ATOM
-        return self._call(op), ATOM
-
-    def _call(self, op: Op) -> str:
-        name = op.name.replace("_back", "′")
-        if op.name.startswith("opaque"):
-            name = f"{op.opaque.layer}{'′' * (op.name != 'opaque')}"
-        return f"{name}({', '.join(self._arg(v, SUM) for v in op.args)})"
-
-    def _scale(self, op: Op) -> Formula:
-        (factor, shift), (v,) = op.affine, op.args
-        if factor == -1 and shift:
-            return f"{number(shift)} − {self._arg(v, TERM)}", SUM
-        scaled = self._arg(v, TERM) if factor == 1 else f"{number(factor)} {self._arg(v, ATOM)}"
-        if factor == -1:
-            scaled = f"−{self._arg(v, ATOM)}"
-        if not shift:
-            return scaled, TERM
-        return f"{scaled} {'+' if shift > 0 else '−'} {number(abs(shift))}", SUM
+        notation = OPERATIONS[op.name].notation
+        assert notation is not None, op
+        return notation(self, op)

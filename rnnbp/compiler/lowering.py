@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from rnnbp.compiler.code import Code, Maker, Matrix, Op, Opaque, Rows, Values, Vector
+from rnnbp.compiler.operations import OPERATIONS
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Node
 from rnnbp.layers.base import Layer
@@ -21,57 +22,65 @@ class Lowering:
     def shape(self, x: int) -> Shape:
         return self.values.shapes[x]
 
+    def apply(self, name: str, *xs: int, attr: object = None) -> int:
+        record, shapes = OPERATIONS[name], tuple([self.shape(x) for x in xs])
+        if record.kind == "pointwise" and len(set(shapes)) > 1:
+            raise ShapeError(f"{name}: {' and '.join(map(str, shapes))} must be one shape")
+        found = record.shapes(shapes, attr)
+        if len(found) == 1:
+            return self.maker.make(name, *xs, attr=attr, shape=found[0])
+        return self.maker.put(Op(name, xs, tuple([self.values.new(shape) for shape in found]), attr))[0]
+
     def linear(self, x: int, owner: dict[str, Array], key: str) -> int:
         rows, columns = owner[key].shape
         self._check(x, owner, key, columns)
-        return self.maker.make("linear", x, attr=Matrix((Rows(owner, key, 0, rows),)), shape=(rows,))
+        return self.apply("linear", x, attr=Matrix((Rows(owner, key, 0, rows),)))
 
     def bias(self, x: int, owner: dict[str, Array], key: str) -> int:
-        return self.maker.make("bias", x, attr=self._vector(x, owner, key))
+        return self.apply("bias", x, attr=self._vector(x, owner, key))
 
     def gain(self, x: int, owner: dict[str, Array], key: str) -> int:
-        return self.maker.make("gain", x, attr=self._vector(x, owner, key))
+        return self.apply("gain", x, attr=self._vector(x, owner, key))
 
     def add(self, a: int, b: int) -> int:
-        return self._pair("add", a, b)
+        return self.apply("add", a, b)
 
     def sub(self, a: int, b: int) -> int:
-        return self._pair("sub", a, b)
+        return self.apply("sub", a, b)
 
     def mul(self, a: int, b: int) -> int:
-        return self._pair("mul", a, b)
+        return self.apply("mul", a, b)
 
     def scale(self, x: int, factor: float, shift: float = 0.0) -> int:
-        return x if (factor, shift) == (1, 0) else self.maker.make("scale", x, attr=(factor, shift))
+        return x if (factor, shift) == (1, 0) else self.apply("scale", x, attr=(factor, shift))
 
     def tanh(self, x: int) -> int:
-        return self.maker.make("tanh", x)
+        return self.apply("tanh", x)
 
     def sigmoid(self, x: int) -> int:
-        return self.maker.make("sigmoid", x)
+        return self.apply("sigmoid", x)
 
     def relu(self, x: int) -> int:
-        return self.maker.make("relu", x)
+        return self.apply("relu", x)
 
     def part(self, x: int, start: int, stop: int) -> int:
         if not 0 <= start < stop <= self.values.rows(x):
             raise ShapeError(f"part: {start} to {stop} is not within features {self.shape(x)}")
-        return self.maker.make("part", x, attr=(start, stop), shape=(stop - start,))
+        return self.apply("part", x, attr=(start, stop))
 
     def concat(self, *xs: int) -> int:
-        return self.maker.make("concat", *xs, shape=(sum(self.values.rows(x) for x in xs),))
+        return self.apply("concat", *xs)
 
     def normal(self, x: int, eps: float) -> int:
-        y, slope = self.values.new(self.shape(x)), self.values.new((1,))
-        return self.maker.put(Op("normal", (x,), (y, slope), eps))[0]
+        return self.apply("normal", x, attr=eps)
 
     def softmax(self, x: int) -> int:
-        return self.maker.make("softmax", x)
+        return self.apply("softmax", x)
 
     def same(self, x: int, shape: Shape) -> int:
         if math.prod(shape) != self.values.rows(x):
             raise ShapeError(f"same: {shape} is not of as many features as {self.shape(x)}")
-        return self.maker.make("same", x, attr=shape, shape=shape)
+        return self.apply("same", x, attr=shape)
 
     def _vector(self, x: int, owner: dict[str, Array], key: str) -> Vector:
         rows = len(owner[key])
@@ -82,11 +91,6 @@ class Lowering:
         """Raise ShapeError where a parameter is not for as many features."""
         if (found := self.values.rows(x)) != expected:
             raise ShapeError(f"{key} has shape {owner[key].shape}, for {expected} features, found {found}")
-
-    def _pair(self, name: str, a: int, b: int) -> int:
-        if self.shape(a) != self.shape(b):
-            raise ShapeError(f"{name}: {self.shape(a)} and {self.shape(b)} must be one shape")
-        return self.maker.make(name, a, b)
 
 
 def tied(cell: Cell) -> tuple[int, ...]:

@@ -4,34 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 
-from rnnbp.compiler.code import GRADIENTS, Code, Matrix, Op, Values, Vector
-
-PER_ELEMENT = {
-    **dict.fromkeys(("part", "same", "concat", "copy", "zeros"), 0),
-    "softmax": 5,
-    "softmax_back": 4,
-    "normal": 7,
-    "normal_back": 9,
-}
-"""Floating-point operations for each feature, where they are not one."""
-
-
-def flops(op: Op, values: Values) -> int | None:
-    """Floating-point operations of one step of one sequence; None for a layer that runs itself.
-
-    A multiplication, an addition, a tanh and the like are one each, so that a product with a matrix (m, n)
-    is 2mn.
-    """
-    if op.name.startswith("opaque"):
-        return None
-    if op.name == "linear":
-        return 2 * values.rows(op.out) * values.rows(op.args[0])
-    if op.name == "grad_linear":
-        return 2 * values.rows(op.args[0]) * values.rows(op.args[1])
-    each = PER_ELEMENT.get(op.name, 1)
-    if op.name == "scale":
-        each = max(1, (abs(op.affine[0]) != 1) + (op.affine[1] != 0))
-    return each * values.rows(op.args[0] if op.name == "grad_bias" else op.out)
+from rnnbp.compiler.code import Code, Matrix, Op, Values, Vector
+from rnnbp.compiler.operations import GRADIENTS
 
 
 class Notation:
@@ -98,8 +72,3 @@ def gathered(op: Op, code: Code) -> bool:
     """Whether values are put together for the gradients of parameters alone."""
     users = [user for user in code.ops if op.out in user.args]
     return bool(users) and all(user.name in GRADIENTS for user in users)
-
-
-def number(value: float) -> str:
-    """A constant."""
-    return {0.5: "½", -0.5: "−½"}.get(value, f"{value:g}".replace("-", "−"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rnnbp.compiler.code import GRADIENTS, POINTWISE, Code
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.operations import GRADIENTS, POINTWISE
 
 
 def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None]) -> dict[int, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rnnbp.compiler.code import GRADIENTS, VIEWS, Code, Maker, Op, Values
+from rnnbp.compiler.code import Code, Maker, Op, Values
 from rnnbp.compiler.counts import some
 from rnnbp.compiler.lowering import Lowering
+from rnnbp.compiler.operations import GRADIENTS, VIEWS
 from rnnbp.compiler.passes import RULES, RULES_IN_WORDS
 from rnnbp.compiler.step import StepCode
 from rnnbp.graph.cell import Cell

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from rnnbp.compiler.code import GRADIENTS, Code, Op
+from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.operations import GRADIENTS
 
 Scope: TypeAlias = Literal["step", "block", "chunk"]
 

@@ -16,6 +16,13 @@ class Primitives(Protocol):
     def shape(self, x: int) -> Shape:
         """The feature shape of a value."""
 
+    def apply(self, name: str, *xs: int, attr: object = None) -> int:
+        """The first result of a primitive by its name in ``rnnbp.compiler.operations``.
+
+        Args:
+            attr: what the primitive needs besides values, None for nothing.
+        """
+
     def linear(self, x: int, owner: dict[str, Array], key: str) -> int:
         """W x, x (n,), W (m, n)."""
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from rnnbp.compiler.code import VIEWS, Op
+from rnnbp.compiler.code import Op
+from rnnbp.compiler.operations import VIEWS
 from rnnbp.compiler.storage import Storage
 
 COPYING = frozenset({"linear", "copy", "zeros", "concat", *VIEWS})

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from rnnbp.compiler.code import Code, Op, Values
+from rnnbp.compiler.operations import SYMMETRIC
 
-SYMMETRIC = frozenset({"add", "mul"})
 Rank: TypeAlias = tuple[int, int]
 """How far a value is from the inputs, and its place among those that are as far."""
 

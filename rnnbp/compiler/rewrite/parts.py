@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rnnbp.compiler.code import POINTWISE, Code, Maker, Op
+from rnnbp.compiler.code import Code, Maker, Op
+from rnnbp.compiler.operations import IN_PLACE
 
 
 def parts(code: Code) -> Code:
@@ -42,7 +43,7 @@ def _part(made: Op, start: int, stop: int, maker: Maker) -> int | None:
         return maker.make("part", made.args[0], attr=(at + start, at + stop), shape=shape)
     if made.name == "linear" and not made.matrix.turned:
         return maker.make("linear", *made.args, attr=made.matrix.cut(start, stop), shape=shape)
-    if made.name in POINTWISE or made.name in ("bias", "gain"):
+    if made.name in IN_PLACE:
         args = [maker.make("part", a, attr=(start, stop), shape=shape) for a in made.args]
         attr = made.vector.cut(start, stop) if made.name in ("bias", "gain") else made.attr
         return maker.make(made.name, *args, attr=attr, shape=shape)

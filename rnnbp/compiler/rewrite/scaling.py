@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rnnbp.compiler.code import Code, Maker, Matrix, Op, Rows, Vector
-
-NEGATIVE = "of −u"
-"""The attribute of a sigmoid that takes −z in place of z."""
+from rnnbp.compiler.operations import NEGATIVE
 
 
 def constants(code: Code) -> Code:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
-from rnnbp.compiler.code import POINTWISE, Code, Maker, Matrix, Op, Vector
-from rnnbp.compiler.rewrite.scaling import NEGATIVE
+from rnnbp.compiler.code import Code, Maker, Matrix, Op, Vector
+from rnnbp.compiler.operations import IN_PLACE, NEGATIVE
 
 
 def products(code: Code) -> Code:
@@ -156,7 +156,7 @@ def places(*codes: Code) -> dict[int, Place]:
 
 
 SUMS = frozenset({"add", "bias"})
-JOINED = POINTWISE | {"bias", "gain"}
+JOINED = IN_PLACE
 
 
 def joined(code: Code, before: Sequence[Code] = (), names: frozenset[str] = JOINED) -> Code:

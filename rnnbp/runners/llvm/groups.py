@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from rnnbp.compiler.code import GRADIENTS, POINTWISE, VIEWS, Code, Matrix, Op, Vector
+from rnnbp.compiler.code import Code, Matrix, Op, Vector
+from rnnbp.compiler.operations import GRADIENTS, POINTWISE, VIEWS
 from rnnbp.compiler.storage import Buffer, Location, Storage
 from rnnbp.runners.llvm.places import Places
 

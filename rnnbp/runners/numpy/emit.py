@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rnnbp.compiler.code import VIEWS, Code, Op
+from rnnbp.compiler.code import Code, Op
 from rnnbp.compiler.opaque import takes_symbols
+from rnnbp.compiler.operations import VIEWS
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage
 from rnnbp.runners.constants import Constant, Constants
 from rnnbp.runners.numpy.operations import CODE
