@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import final
 
 from rnnbp.compiler.code import Code, Maker, Matrix, Op, Opaque, Rows, Values, Vector
-from rnnbp.compiler.operations import OPERATIONS
+from rnnbp.compiler.operations import OPERATIONS, PRIMITIVES
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Node
 from rnnbp.layers.base import Layer
-from rnnbp.numerics import Array, Shape, ShapeError
+from rnnbp.layers.primitives import Primitives
+from rnnbp.numerics import Array, Shape, ShapeError, shown
+from rnnbp.support.nearest import hint
 
 
-class Lowering:
-    """The primitives (``rnnbp.layers.primitives``), appended to code."""
+@final
+class Lowering(Primitives):
+    """The primitives, appended to code."""
 
     def __init__(self, values: Values) -> None:
         self.values, self.maker = values, Maker(values)
@@ -23,7 +27,13 @@ class Lowering:
         return self.values.shapes[x]
 
     def apply(self, name: str, *xs: int, attr: object = None) -> int:
+        if name not in PRIMITIVES:
+            raise ValueError(
+                f"primitive {shown(name)} is unknown{hint(name, PRIMITIVES)}; use one of {', '.join(PRIMITIVES)}"
+            )
         record, shapes = OPERATIONS[name], tuple([self.shape(x) for x in xs])
+        if record.arity not in (None, len(xs)):
+            raise TypeError(f"{name} takes {record.arity} values, found {len(xs)}")
         if record.kind == "pointwise" and len(set(shapes)) > 1:
             raise ShapeError(f"{name}: {' and '.join(map(str, shapes))} must be one shape")
         found = record.shapes(shapes, attr)

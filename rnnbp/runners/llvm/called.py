@@ -9,8 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnnbp.machine.ir import Lanes, Text
-from rnnbp.runners.llvm import pointwise, reductions
-from rnnbp.runners.llvm.groups import SLOW, Reduction
+from rnnbp.machine.rows import Row
+from rnnbp.runners.llvm.groups import Reduction
+from rnnbp.runners.llvm.operations import POINTWISE, ROWWISE
+
+
+def written_out(t: Text, item: Reduction, args: Sequence[str], outs: Sequence[str]) -> None:
+    """The operation on one row; the addresses of its arguments and results there."""
+    ROWWISE[item.name](Row(t, item.n), args, outs, item.attr)
 
 
 class Called:
@@ -21,24 +27,22 @@ class Called:
         self.texts: dict[str, str] = {}
 
     def pointwise(self, name: str, t: Text, x: str) -> str:
-        """A call of a function of ``pointwise.FUNCTIONS``; its value."""
+        """A call of a slow operation; its value."""
         kind = self.lanes.type
-        if name not in SLOW:
-            return pointwise.FUNCTIONS[name](t, x)
         if name not in self.texts:
             body = Text(self.lanes)
-            value = pointwise.FUNCTIONS[name](body, "%x")
+            value = POINTWISE[name].emit(body, ["%x"], None)
             self._add(t, name, body, [f"{kind} %x"], (kind, value))
         return t.put(f"call {kind} @called.{name}({kind} {x})")
 
     def reduction(self, t: Text, item: Reduction, args: Sequence[str], outs: Sequence[str]) -> None:
-        """A call of an operation of ``reductions`` on one row."""
-        name = f"{item.name}.{item.n}" + ("" if item.attr is None else f".{float(item.attr).hex()}")
+        """A call of an operation on one row."""
+        name = f"{item.name}.{item.n}" + ("" if item.attr is None else f".{_hex(item.attr)}")
         name = name.replace("-", "m").replace("+", "p")
         takes = [f"%x{k}" for k in range(len(args))], [f"%y{k}" for k in range(len(outs))]
         if name not in self.texts:
             body = Text(self.lanes)
-            reductions.emit(body, item, *takes)
+            written_out(body, item, *takes)
             self._add(t, name, body, [f"ptr {variable}" for some in takes for variable in some])
         t.do(f"call void @called.{name}({', '.join(f'ptr {address}' for address in (*args, *outs))})")
 
@@ -47,3 +51,8 @@ class Called:
     ) -> None:
         self.texts[name] = body.function(f"called.{name}", arguments, internal=True, value=value)
         t.needs |= body.needs
+
+
+def _hex(number: object) -> str:
+    assert isinstance(number, float | int)
+    return float(number).hex()

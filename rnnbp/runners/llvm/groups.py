@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from rnnbp.compiler.code import Code, Matrix, Op, Vector
-from rnnbp.compiler.operations import GRADIENTS, POINTWISE, VIEWS
+from rnnbp.compiler.operations import GRADIENTS, VIEWS
 from rnnbp.compiler.storage import Buffer, Location, Storage
+from rnnbp.runners.llvm.operations import POINTWISE, ROWWISE, SLOW
 from rnnbp.runners.llvm.places import Places
-
-LANEWISE = POINTWISE | {"bias", "gain", "copy", "zeros"}
-SLOW = frozenset({"tanh", "sigmoid"})
-"""Of these none waits for another in a group: a processor sees only so far ahead that it would wait too."""
-REDUCTIONS = frozenset({"normal", "normal_back", "softmax", "softmax_back"})
 
 
 @dataclass(frozen=True)
@@ -25,7 +21,7 @@ class Lane:
     name: str
     args: tuple[Location, ...]
     out: Location
-    attr: Any = None
+    attr: object = None
     value: int | None = None
     """The number of its result; None where it only moves one."""
 
@@ -79,13 +75,13 @@ class Product:
 
 @dataclass(frozen=True)
 class Reduction:
-    """An operation over the features of a row, as ``rnnbp.runners.numpy.operations`` has them."""
+    """An operation over the features of a row, of ``operations.ROWWISE``."""
 
     name: str
     args: tuple[Location, ...]
     outs: tuple[Location, ...]
     n: int
-    attr: Any
+    attr: object
 
 
 @dataclass(frozen=True)
@@ -163,12 +159,12 @@ class _Arranger:
             if op.name == "linear":
                 after = ops[k + 1] if k + 1 < len(ops) else None
                 skipped |= {k + 1} if self._product(op, after) else set()
-            elif op.name in REDUCTIONS:
+            elif op.name in ROWWISE:
                 self._reduction(op)
             elif op.name == "concat":
                 self._concat(op)
             elif op.name not in GRADIENTS:
-                assert op.name in LANEWISE, op.name
+                assert op.name in POINTWISE, op.name
                 args = tuple(map(self.places.of, op.args))
                 self._lane(Lane(op.name, args, self.places.of(op.out), op.attr, op.out), self._rows(op.out))
         for at, source in moves:
@@ -224,4 +220,4 @@ class _Arranger:
         if value is None or value in self.ends or value in self.storage.kept:
             return True
         users = self.users.get(value, [])
-        return any(user.name not in LANEWISE or user.out not in own for user in users)
+        return any(user.name not in POINTWISE or user.out not in own for user in users)

@@ -7,23 +7,17 @@ from typing import TypeAlias
 
 from rnnbp.compiler.code import Vector
 from rnnbp.compiler.storage import Location
-from rnnbp.machine import mathematics
 from rnnbp.machine.ir import Text
-from rnnbp.runners.llvm.groups import Group, Lane
+from rnnbp.runners.llvm.groups import Group
+from rnnbp.runners.llvm.operations import POINTWISE, SLOW
 
-BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul"}
-FUNCTIONS: dict[str, Callable[[Text, str], str]] = {
-    "tanh": mathematics.tanh,
-    "sigmoid": mathematics.sigmoid,
-    "copy": lambda t, x: x,
-}
 Apply: TypeAlias = Callable[[str, Text, str], str]
-"""What puts down a function of ``FUNCTIONS``, by name, of a vector."""
+"""What puts down a slow operation of one argument, by name."""
 
 
 def written_out(name: str, t: Text, x: str) -> str:
-    """The function's own instructions."""
-    return FUNCTIONS[name](t, x)
+    """The operation's own instructions."""
+    return POINTWISE[name].emit(t, [x], None)
 
 
 def row(
@@ -63,28 +57,12 @@ def _some(
         for spot in lane.args:
             if spot not in present:
                 present[spot] = t.load(t.at(pointers[spot], index), mask)
-        extra = t.load(t.at(vectors[id(lane)], index), mask) if id(lane) in vectors else ""
-        present[lane.out] = _lane(t, lane, [present[spot] for spot in lane.args], extra, apply)
+        args = [present[spot] for spot in lane.args]
+        if id(lane) in vectors:
+            args.append(t.load(t.at(vectors[id(lane)], index), mask))
+        if lane.name in SLOW:
+            present[lane.out] = apply(lane.name, t, args[0])
+        else:
+            present[lane.out] = POINTWISE[lane.name].emit(t, args, lane.attr)
     for spot in filter(group.stored.__contains__, pointers):
         t.store(present[spot], t.at(pointers[spot], index), mask)
-
-
-def _lane(t: Text, lane: Lane, args: list[str], extra: str, apply: Apply) -> str:
-    v = t.lanes
-    if lane.name in BINARY:
-        return t.op(BINARY[lane.name], *args)
-    if lane.name in FUNCTIONS:
-        return apply(lane.name, t, args[0])
-    if lane.name in ("bias", "gain"):
-        return t.op("fadd" if lane.name == "bias" else "fmul", args[0], extra)
-    if lane.name == "scale":
-        factor, shift = (v.constant(number) for number in lane.attr)
-        if lane.attr[0] == -1:
-            return t.op("fsub", shift, args[0])
-        return t.fma(args[0], factor, shift) if lane.attr[1] else t.op("fmul", args[0], factor)
-    if lane.name == "zeros":
-        return "zeroinitializer"
-    assert lane.name in ("step", "relu"), lane.name
-    yes = v.constant(1.0) if lane.name == "step" else args[0]
-    above = t.put(f"fcmp ugt {v.type} {args[0]}, zeroinitializer")  # ugt: NaN stays NaN, and passes its delta
-    return t.put(f"select {v.bools} {above}, {v.type} {yes}, {v.type} zeroinitializer")

@@ -7,15 +7,11 @@ from collections.abc import Sequence
 from rnnbp.machine import mathematics
 from rnnbp.machine.ir import Text, number
 from rnnbp.machine.rows import Row
-from rnnbp.runners.llvm.groups import Reduction
 
 
-def emit(t: Text, item: Reduction, args: Sequence[str], outs: Sequence[str]) -> None:
-    """The operation on one row; the addresses of what it takes and gives in it."""
-    _OPERATIONS[item.name](Row(t, item.n), args, outs, item.attr)
-
-
-def _normal(r: Row, args: Sequence[str], outs: Sequence[str], eps: float) -> None:
+def normal(r: Row, args: Sequence[str], outs: Sequence[str], eps: object) -> None:
+    """y = (x − mean x) · slope and slope = 1 / √(var x + eps)."""
+    assert isinstance(eps, float | int)
     t, (x,), (y, slope) = r.t, args, outs
     v = t.lanes
     mean = t.every(_over(t, r.total(lambda i, m: t.load(t.at(x, i), m)), r.n))
@@ -37,7 +33,8 @@ def _normal(r: Row, args: Sequence[str], outs: Sequence[str], eps: float) -> Non
     r.each(out)
 
 
-def _normal_back(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> None:
+def normal_back(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> None:
+    """slope · (d − mean d − y · mean (d ⊙ y))."""
     t, (d, y, slope), (out,) = r.t, args, outs
 
     def product(i: str, m: str | None) -> str:
@@ -55,7 +52,8 @@ def _normal_back(r: Row, args: Sequence[str], outs: Sequence[str], _: object) ->
     r.each(give)
 
 
-def _softmax(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> None:
+def softmax(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> None:
+    """eˣ / Σ eˣ; the largest x is subtracted first, for e^x overflows where e^(x − max) does not."""
     t, (x,), (y,) = r.t, args, outs
     top = t.every(r.total(lambda i, m: t.load(t.at(x, i), m), float("-inf"), "maximum"))
 
@@ -67,7 +65,8 @@ def _softmax(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> Non
     r.each(lambda i, m: t.store(t.op("fdiv", t.load(t.at(y, i), m), total), t.at(y, i), m))
 
 
-def _softmax_back(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> None:
+def softmax_back(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> None:
+    """y ⊙ (d − Σ d ⊙ y)."""
     t, (d, y), (out,) = r.t, args, outs
 
     def product(i: str, m: str | None) -> str:
@@ -80,9 +79,6 @@ def _softmax_back(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -
         t.store(t.op("fmul", rest, t.load(t.at(y, i), m)), t.at(out, i), m)
 
     r.each(give)
-
-
-_OPERATIONS = {"normal": _normal, "normal_back": _normal_back, "softmax": _softmax, "softmax_back": _softmax_back}
 
 
 def _over(t: Text, total: str, n: int | str) -> str:

@@ -12,8 +12,8 @@ from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.storage import Location
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.runners.constants import Constants
-from rnnbp.runners.llvm import blocks, pointwise, reductions
-from rnnbp.runners.llvm.called import Called
+from rnnbp.runners.llvm import blocks, pointwise
+from rnnbp.runners.llvm.called import Called, written_out
 from rnnbp.runners.llvm.frame import ARGUMENTS, Frame
 from rnnbp.runners.llvm.groups import Group, Item, Lookup, Product, Reduction
 from rnnbp.runners.llvm.places import Places
@@ -206,7 +206,7 @@ class Source:
 
     def _reduction(self, item: Reduction, rows: Rows) -> None:
         args, outs = ([self._address(spot, rows) for spot in spots] for spots in (item.args, item.outs))
-        (self._called.reduction if self._frame.part else reductions.emit)(self.t, item, args, outs)
+        (self._called.reduction if self._frame.part else written_out)(self.t, item, args, outs)
 
     def _product(self, item: Product, rows: Rows, first: str, columns: str) -> None:
         """Columns from ``first`` on of a product."""

@@ -1,0 +1,75 @@
+"""The machine code of every operation: one table of those on single elements, one of those on whole rows.
+
+A new primitive has one line here. Products, views, gradients and layers have none: ``groups`` arranges them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rnnbp.machine import mathematics
+from rnnbp.machine.ir import Text
+from rnnbp.machine.rows import Row
+from rnnbp.runners.llvm import reductions
+
+Emit: TypeAlias = Callable[[Text, Sequence[str], object], str]
+"""Puts down instructions for vectors of features, with the operation's attribute; the variable of the result."""
+
+
+@dataclass(frozen=True)
+class Pointwise:
+    """An operation on each element; one with a vector of parameters has its elements as the last argument."""
+
+    emit: Emit
+    slow: bool = False
+    """Whether it is of one argument and so long that none may wait for another in a loop over features: a processor
+    sees only so far ahead that it would wait too. Long kernels call it as a function."""
+
+
+def _instruction(name: str) -> Pointwise:
+    return Pointwise(lambda t, args, _: t.op(name, *args))
+
+
+def _scale(t: Text, args: Sequence[str], affine: object) -> str:
+    assert isinstance(affine, tuple)
+    (x,), (factor, shift) = args, (t.lanes.constant(number) for number in affine)
+    if affine[0] == -1:
+        return t.op("fsub", shift, x)
+    return t.fma(x, factor, shift) if affine[1] else t.op("fmul", x, factor)
+
+
+def _where_positive(t: Text, x: str, value: str) -> str:
+    """``value`` where x > 0 or NaN, which passes its delta on (ugt: unordered or greater); else 0."""
+    above = t.put(f"fcmp ugt {t.lanes.type} {x}, zeroinitializer")
+    return t.put(f"select {t.lanes.bools} {above}, {t.lanes.type} {value}, {t.lanes.type} zeroinitializer")
+
+
+POINTWISE: dict[str, Pointwise] = {
+    "add": _instruction("fadd"),
+    "sub": _instruction("fsub"),
+    "mul": _instruction("fmul"),
+    "scale": Pointwise(_scale),
+    "tanh": Pointwise(lambda t, args, _: mathematics.tanh(t, args[0]), slow=True),
+    "sigmoid": Pointwise(lambda t, args, _: mathematics.sigmoid(t, args[0]), slow=True),
+    "relu": Pointwise(lambda t, args, _: _where_positive(t, args[0], args[0])),
+    "step": Pointwise(lambda t, args, _: _where_positive(t, args[0], t.lanes.constant(1.0))),
+    "bias": _instruction("fadd"),
+    "gain": _instruction("fmul"),
+    "copy": Pointwise(lambda t, args, _: args[0]),
+    "zeros": Pointwise(lambda t, args, _: "zeroinitializer"),
+}
+"""Operations on single elements, by name."""
+
+SLOW = frozenset(name for name, operation in POINTWISE.items() if operation.slow)
+
+Rowwise: TypeAlias = Callable[[Row, Sequence[str], Sequence[str], object], None]
+"""Puts down instructions for one row: the addresses of arguments and results, and the operation's attribute."""
+ROWWISE: dict[str, Rowwise] = {
+    "normal": reductions.normal,
+    "normal_back": reductions.normal_back,
+    "softmax": reductions.softmax,
+    "softmax_back": reductions.softmax_back,
+}
+"""Operations on whole rows, by name."""
