@@ -219,7 +219,17 @@ def evaluated(
 def backprop(model: Any, x: Any, target: Any, loss: LossLike, *, mask: Any = None, **options: Any) -> Gradients:
     """Loss and gradients of a model without Recurrents on a mini-batch, x (B, ...): ``bptt`` of one step.
 
-    Arguments and result as those of ``bptt``, all without the time axis, errors too.
+    Args:
+        model, x, target, loss, mask: as ``bptt`` takes them, without the time axis.
+        options: others of ``bptt``, by name.
+
+    Returns:
+        The ``Gradients`` of ``bptt``, without the time axis, in errors too.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> result = rb.backprop(rb.Dense(3, 2), np.ones((4, 3), "float32"), np.zeros(4, int), rb.losses.CrossEntropy())
+    >>> sorted(result.grads), result.dx.shape
+    (['bias', 'weight'], (4, 3))
     """
     if found := recurrents(as_model(model)):
         raise ShapeError(f"backprop is for models without time, found {found[0].block}; use bptt with x (T, B, ...)")

@@ -24,7 +24,19 @@ MOST = 20
 
 @dataclass(frozen=True)
 class Stats(Simulation):
-    """What a run took, counted while it ran; the fields of ``simulate`` first."""
+    """The cost of a run, counted while it ran; ``stats`` of its result.
+
+    Attributes:
+        chunks, counts: chunks of the sequence, and actions by name.
+        peak_slots, peak_tapes, peak_thin_tapes, peak_slots_by_tier: the most that was held at once.
+        steps_run, steps_rerun, chunks_rebuilt, steps_rebuilt: forward steps in all, those beyond the
+            first time, and what was rebuilt from thin tapes.
+        writes, reads: checkpoints stored and loaded, by tier.
+        peak_bytes, peak_bytes_by_kind: bytes of arrays at the peak.
+        object_bytes: bytes of Python's objects.
+        seconds: of the run.
+        output_bytes: bytes of y, if it is returned.
+    """
 
     peak_bytes: int
     """The most bytes held at once by tapes, checkpoints, workspaces and gradients."""
@@ -44,11 +56,22 @@ class Stats(Simulation):
 class Gradients(Instead):
     """The result of ``bptt``.
 
-    loss: over the whole sequence. grads: by parameter path. dx: like x, None for integer x. dstate: the
-    gradient by the initial state, and state: the state after the last step, for each Recurrent a tuple of
-    arrays (B, ...). stats: what it took. lost: the sequences whose x could not be used at its end,
-    as NaN under a mask: their state is that of zeros in its place. y: the outputs (T, B, ...) that the
-    loss was taken of, where ``return_y`` asked for them, else None.
+    Attributes:
+        loss: the loss over the whole sequence.
+        grads: gradients by parameter path.
+        dx: the gradient by x, of its shape; None for integer x.
+        dstate: the gradient by the initial state, for each Recurrent a tuple of arrays (B, ...).
+        state: the state after the last step, in the same form.
+        stats: what the run took.
+        lost: the sequences whose x was unusable at its end, as NaN under a mask: their state is that of
+            zeros instead.
+        y: the outputs (T, B, ...) that the loss was computed from, with ``return_y``, else None.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x, target = np.zeros((7, 2, 3), "float32"), np.zeros((7, 2, 4), "float32")
+    >>> result = rb.bptt(rb.LSTM(3, 4), x, target, rb.losses.MeanSquaredError())
+    >>> sorted(result.grads), result.dx.shape
+    (['bias_hh', 'bias_ih', 'weight_hh', 'weight_ih'], (7, 2, 3))
     """
 
     _instead = GRADIENTS

@@ -41,11 +41,23 @@ class Packed:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What ``explain`` found; its text is what ``print`` and a REPL show.
+    """The result of ``explain``; its text is what ``print`` and a REPL show.
 
-    Lines of the program are for one sequence. A multiplication, an addition, a tanh and the like are one floating-point
-    operation (FLOP) each, so that a product with a matrix (m, n) is 2mn. What is called per step is the sum for a
-    whole batch; it leaves out the layers in ``opaque``, which run by their own methods.
+    Attributes:
+        cell: its repr.
+        inputs: names and feature shapes of x and the states.
+        layers: layers and their numbers.
+        batch, dtype: what bytes and sums are for.
+        rules: each rule of the compiler and what it did.
+        forward, backward: lines of the program, for one sequence.
+        kept: arrays kept for backward.
+        packed: weights that are copied into a faster layout.
+        opaque: layers that run as Python.
+        bytes_per_step: bytes kept of a step for a whole batch, None if unknown.
+
+    A multiplication, an addition, a tanh and the like are one floating-point operation (FLOP) each, so
+    that a product with a matrix (m, n) is 2mn. Calls per step are for a whole batch, without the layers
+    in ``opaque``.
     """
 
     cell: str

@@ -33,8 +33,8 @@ class Options(TypedDict, total=False):
     state,
         and of the biases, from ``rnnbp.initializers``; U(±1/√n) by default, as PyTorch's.
     dtype: "float32", the default, or "float64".
-    rng: a seed or a NumPy Generator; fresh numbers by default.
-    name: what the paths of its parameters begin with in a network, ``<name>.weight_ih``.
+    rng: a seed or a NumPy Generator; fresh random numbers by default.
+    name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
 
     >>> import rnnbp as rb
     >>> options: rb.Options = {"initial": "learned", "dtype": "float64", "rng": 3}
@@ -68,8 +68,7 @@ def RNN(n_in: int, n: int, *, activation: str = "tanh", **options: Unpack[Option
         dtype: "float32", the default, or "float64".
         rng: a seed or a NumPy Generator; fresh random numbers by default.
         name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
-
-    From ``bias`` on they are ``**options``, in help(rnnbp.Options) with their types.
+        options: those from ``bias`` on; help(rnnbp.Options) has their types.
 
     Returns:
         A Recurrent, a layer.
@@ -124,8 +123,7 @@ def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Optio
         dtype: "float32", the default, or "float64".
         rng: a seed or a NumPy Generator; fresh random numbers by default.
         name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
-
-    From ``bias`` on they are ``**options``, in help(rnnbp.Options) with their types.
+        options: those from ``bias`` on; help(rnnbp.Options) has their types.
 
     Returns:
         A Recurrent, a layer.
@@ -183,8 +181,7 @@ def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Option
         dtype: "float32", the default, or "float64".
         rng: a seed or a NumPy Generator; fresh random numbers by default.
         name: the first part of its parameters' paths in a network, ``<name>.weight_ih``.
-
-    From ``bias`` on they are ``**options``, in help(rnnbp.Options) with their types.
+        options: those from ``bias`` on; help(rnnbp.Options) has their types.
 
     Returns:
         A Recurrent, a layer.

@@ -50,9 +50,17 @@ def _repeated(a: Shape, b: Shape) -> str:
 
 @final
 class Add(Merge):
-    """y = x_1 + … + x_n, n = ``n_inputs``. Keeps nothing.
+    """y = x_1 + … + x_n. Keeps nothing.
+
+    Args:
+        n_inputs: n ≥ 2.
+        name: its name in ``repr`` and errors.
 
     Shapes: every x_k (...) → y (...), one shape.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Add()(np.array([1.0, 2.0]), np.array([3.0, 4.0])).tolist()
+    [4.0, 6.0]
     """
 
     spare = (0, 0, 0)
@@ -91,7 +99,14 @@ class Add(Merge):
 class Subtract(Merge):
     """y = a − b. Keeps nothing.
 
+    Args:
+        name: its name in ``repr`` and errors.
+
     Shapes: a (...), b (...) → y (...), one shape.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Subtract()(np.array([1.0, 2.0]), np.array([3.0, 4.0])).tolist()
+    [-2.0, -2.0]
     """
 
     spare = (0, 0, 0)
@@ -119,7 +134,14 @@ class Subtract(Merge):
 class Multiply(Merge):
     """y = x_1 ⊙ … ⊙ x_n. Keeps its inputs.
 
+    Args:
+        name: its name in ``repr`` and errors.
+
     Shapes: every x_k (...) → y (...), one shape.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Multiply()(np.array([1.0, 2.0]), np.array([3.0, 4.0])).tolist()
+    [3.0, 8.0]
     """
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
@@ -152,7 +174,15 @@ class Multiply(Merge):
 class Concat(Layer):
     """The inputs side by side along the last axis. Keeps nothing: the sizes are the layer's own.
 
+    Args:
+        sizes: the size of each input.
+        name: its name in ``repr`` and errors.
+
     Shapes: x_k (..., sizes[k]) → y (..., Σ sizes).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Concat(2, 1)(np.zeros((5, 2)), np.ones((5, 1))).shape
+    (5, 3)
     """
 
     spare = (0, 0, 0)

@@ -37,13 +37,17 @@ class LayerNorm(Layer):
 
     Args:
         shape: the size of the features, or their shape.
-        eps: ε, above 0.
-        weight, bias: whether there is a w, initially 1, and a b, initially 0.
+        eps: ε > 0.
+        weight, bias: False for no w, initially 1, or no b, initially 0.
         dtype: "float32" or "float64".
-        name: what the paths of its parameters begin with.
+        name: the first part of its parameters' paths.
 
     Shapes: x (..., *shape) → y (..., *shape). Parameters: ``weight`` and ``bias``, of ``shape``.
     Keeps x̂ and one number for each element of the batch.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.LayerNorm(2)(np.array([[1.0, 3.0]], "float32")).round(3).tolist()
+    [[-1.0, 1.0]]
     """
 
     settable: ClassVar[Mapping[str, Check]] = {"eps": _eps}

@@ -114,11 +114,25 @@ class Pool(Layer):
 
 @final
 class MaxPool(Pool):
-    """The largest element of each window; of several equal ones, the first has the delta.
+    """The largest element of each window; of several equal ones, the first receives the delta.
 
-    Keeps which element that was, in a byte (two above 256 elements), not its input.
+    Args:
+        kernel: an int for windows over the last axis, a pair for windows over the last two.
+        stride: distance between windows; the kernel by default.
+        padding: elements added on both sides, at most half the kernel; never the largest of a
+            window.
+        name: its name in ``repr`` and errors.
 
-    Shapes: x (..., W) → y (..., W′), or x (..., H, W) → y (..., H′, W′); see Pool.
+    Keeps the index of that element, in a byte (two above 256 elements), not its input.
+
+    Shapes: x (..., W) → y (..., W′), or x (..., H, W) → y (..., H′, W′), with
+    W′ = (W + 2 · padding − kernel) // stride + 1. Axes before them, channels included, are kept.
+
+    Raises ShapeError for an input smaller than one window.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.MaxPool(2)(np.array([1.0, 5.0, 2.0, 3.0])).tolist()
+    [5.0, 3.0]
     """
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
@@ -158,7 +172,20 @@ class MaxPool(Pool):
 class AvgPool(Pool):
     """The mean of each window, padding counted as zeros. Keeps the shape of its input.
 
-    Shapes: x (..., W) → y (..., W′), or x (..., H, W) → y (..., H′, W′); see Pool.
+    Args:
+        kernel: an int for windows over the last axis, a pair for windows over the last two.
+        stride: distance between windows; the kernel by default.
+        padding: elements added on both sides, at most half the kernel.
+        name: its name in ``repr`` and errors.
+
+    Shapes: x (..., W) → y (..., W′), or x (..., H, W) → y (..., H′, W′), with
+    W′ = (W + 2 · padding − kernel) // stride + 1. Axes before them, channels included, are kept.
+
+    Raises ShapeError for an input smaller than one window.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.AvgPool(2)(np.array([1.0, 5.0, 2.0, 3.0])).tolist()
+    [3.0, 2.5]
     """
 
     def forward(self, x: Array) -> tuple[Array, Saved]:

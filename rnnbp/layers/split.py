@@ -20,8 +20,13 @@ class Split(Layer):
 
     Args:
         sizes: the size of each output, Σ sizes the size of the input.
+        name: its name in ``repr`` and errors.
 
     Shapes: x (..., Σ sizes) → m arrays (..., sizes[k]), views of x.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> [part.shape for part in rb.Split(2, 3)(np.zeros((7, 5)))]
+    [(7, 2), (7, 3)]
     """
 
     spare = (0, 1, 0)
@@ -70,7 +75,16 @@ class Split(Layer):
 class Slice(Layer):
     """Features ``start`` to ``stop`` − 1 of an input of size ``n_in``. Keeps nothing.
 
+    Args:
+        n_in: size of the input.
+        start, stop: 0 ≤ start < stop ≤ n_in.
+        name: its name in ``repr`` and errors.
+
     Shapes: x (..., n_in) → y (..., stop − start), a view of x.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Slice(4, 1, 3)(np.array([0.0, 1.0, 2.0, 3.0])).tolist()
+    [1.0, 2.0]
     """
 
     spare = (0, 0, 0)

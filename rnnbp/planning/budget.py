@@ -19,11 +19,15 @@ UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9} | {
 
 
 SPARE = 64 * 1024
-"""Bytes by which arrays and Python's own objects, as measured, may be more than they are estimated."""
+"""Bytes by which arrays and Python's own objects, as measured, may be more than they are
+estimated.
+"""
 
 
 class BudgetError(ValueError):
-    """A budget that is no number of bytes, or that no schedule fits in; says the least that would do."""
+    """A budget that is not a number of bytes, or that no schedule fits in; names the least that is
+    enough.
+    """
 
     least: int | None = None
     """That number, where nothing fits in."""
@@ -32,10 +36,11 @@ class BudgetError(ValueError):
 
 
 def too_small(budget: int, least: int, most: str = "", outputs: int = 0) -> BudgetError:
-    """The error of a budget that nothing fits in, where ``least`` bytes apart from the margin would do.
+    """The error of a budget that nothing fits in, where ``least`` bytes apart from the margin would
+    do.
 
-    ``most`` is what takes most of them. ``outputs`` are the bytes of y of all steps, where the loss takes
-    them at once.
+    ``most`` is what takes most of them. ``outputs`` are the bytes of y of all steps, where the loss
+    takes them at once.
     """
     needed = with_margin(least)
     told = f", for a loss of all steps at once, whose y and dy are {shown(outputs)} each" if outputs else ""
@@ -73,7 +78,9 @@ def training_budget(budget: int | str, held: int) -> Iterator[None]:
 
 
 def margin(budget: int) -> int:
-    """What is left free: arrays and Python's objects are within 1 % or 64 KiB of what they are estimated."""
+    """What is left free: arrays and Python's objects are within 1 % or 64 KiB of what they are
+    estimated.
+    """
     return max(budget // 100, SPARE)
 
 
@@ -83,14 +90,18 @@ def with_margin(least: int) -> int:
 
 
 def is_budget(checkpoint: object) -> bool:
-    """Whether a ``checkpoint`` argument is meant as bytes: a number, or text that begins with one."""
+    """Whether a ``checkpoint`` argument is meant as bytes: a number, or text that begins
+    with one.
+    """
     if isinstance(checkpoint, str):
         return re.match(r"\s*[-+.]?\d", checkpoint) is not None
     return isinstance(checkpoint, int | np.integer) and not isinstance(checkpoint, bool)
 
 
 def parse_budget(budget: object, what: str = "budget") -> int:
-    """Bytes from a number, or from text with a unit: 1 MB is 10**6 bytes, 1 MiB is 2**20. Raises BudgetError."""
+    """Bytes from a number, or from text with a unit: 1 MB is 10**6 bytes, 1 MiB is 2**20. Raises
+    BudgetError.
+    """
     if isinstance(budget, str):
         match = re.fullmatch(r"\s*(\d{1,18}(?:\.\d+)?)\s*([a-zA-Z]*)\s*", budget)
         if match is None or match[2].lower() not in UNITS:

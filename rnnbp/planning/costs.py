@@ -13,10 +13,21 @@ KINDS = ("Advance", "Keep", "Record", "Rebuild", "Backward")
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of each action on a chunk of L steps: ``fixed[kind] + L · step[kind]``, by the action's name.
+    """Seconds of each action on a chunk of L steps: ``fixed[kind] + L · step[kind]``, by the
+    action's name.
 
-    ``fixed`` has also "write" and "read", of a checkpoint on disk, where they were measured. ``byte`` is of each
-    byte that is held at the peak, 0 where memory has been used before. Printed, it is a table in microseconds.
+    Args:
+        fixed: seconds of a chunk, by the action's name; also "write" and "read", of a checkpoint on
+            disk, if they were measured.
+        step: seconds of a step, by the action's name.
+        byte: seconds of each byte that is held at the peak, 0 for memory that has been used before.
+
+    Printed, it is a table in microseconds.
+
+    >>> import rnnbp as rb
+    >>> costs = rb.calibrate(rb.Sequential(rb.RNN(3, 4)), batch=2)
+    >>> costs.step["Record"] > 0
+    True
     """
 
     fixed: dict[str, float]
@@ -35,7 +46,9 @@ class Costs:
             raise ValueError("Costs: every action takes time; give each a number above 0, in fixed or in step")
 
     def seconds(self, counts: dict[str, int], steps: dict[str, int], held: int = 0) -> float:
-        """Of actions that occur a number of times, on all their steps, with the bytes held at the peak."""
+        """Of actions that occur a number of times, on all their steps, with the bytes held at the
+        peak.
+        """
         each = (n * self.fixed.get(kind, 0.0) for kind, n in counts.items())
         return sum(each) + sum(n * self.step.get(kind, 0.0) for kind, n in steps.items()) + held * self.byte
 

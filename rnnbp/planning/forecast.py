@@ -37,7 +37,25 @@ MOST = 10**8
 
 @dataclass(frozen=True)
 class Forecast(Simulation):
-    """What a run of ``bptt`` will take; the fields of ``simulate`` first."""
+    """The predicted cost of a run of ``bptt``.
+
+    Attributes:
+        chunks, counts: chunks of the sequence, and actions by name.
+        peak_slots, peak_tapes, peak_thin_tapes, peak_slots_by_tier: the most that is held at once.
+        steps_run, steps_rerun, chunks_rebuilt, steps_rebuilt: forward steps in all, those beyond the
+            first time, and what is rebuilt from thin tapes.
+        writes, reads: checkpoints stored and loaded, by tier.
+        peak_bytes, peak_bytes_by_kind: bytes of arrays at the peak.
+        object_bytes: bytes of Python's objects.
+        seconds: predicted from measured costs.
+        output_bytes: bytes of y, if it is returned.
+
+    >>> import rnnbp as rb
+    >>> model, loss = rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2)), rb.losses.MeanSquaredError()
+    >>> found = rb.forecast(model, steps=100, batch=2, loss=loss, checkpoint="sqrt", chunk=10)
+    >>> found.chunks, found.steps_rerun > 0
+    (10, True)
+    """
 
     peak_bytes: int = field(kw_only=True)
     """The most bytes that the ledger of the run will hold at once."""

@@ -33,7 +33,23 @@ ELSEWHERE = {
 
 @dataclass(frozen=True)
 class Plan:
-    """A schedule for a budget; ``bptt`` takes it as ``checkpoint``."""
+    """A schedule for a budget; ``bptt`` takes it as ``checkpoint``, and ``print`` shows it.
+
+    Attributes:
+        budget: bytes.
+        steps: T.
+        chosen: the schedule, its chunk and its forecast.
+        ratio: its predicted seconds over those of the fastest schedule without a budget.
+        frontier: the fastest schedules for other budgets.
+        costs: seconds of actions, from which it was computed.
+        sizes: bytes of what a run holds.
+
+    >>> import rnnbp as rb
+    >>> model, loss = rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2)), rb.losses.MeanSquaredError()
+    >>> found = rb.plan(model, steps=200, batch=2, loss=loss, budget="1 MB")
+    >>> found.chosen.forecast.peak_bytes <= found.budget
+    True
+    """
 
     budget: int
     steps: int
