@@ -46,19 +46,27 @@ SECONDS = 0.15
 @by_numpy_where_refused
 @ieee
 def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: BackendLike = None) -> Costs:
-    """Measure what the actions of a schedule cost here, on random chunks of this model, in about a second.
-
-    Times are of memory that has been used before, as that of a second run like the first is.
+    """Measure what the actions of a schedule cost here, on random chunks of this model, in about a
+    second.
 
     Args:
-        model: as ``bptt`` takes it. batch: B of x.
-        x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
+        model: as ``bptt`` takes it.
+        batch: B of x.
+        x_shape: feature shape of x, () for symbols; None if the model's first layer or Input
+            declares it.
         backend: as ``bptt`` takes it.
 
-    The result is remembered for the model, batch, shape, backend and number of BLAS threads, the
-    last 256 of them. The chunks are of 2 and up to 64 steps; within a budget of their own, as
-    ``plan`` and ``bptt`` have one, of as many as fit.
-    Raises ShapeError for an unknown feature shape, TypeError for a model without parameters.
+    Returns:
+        ``Costs``: seconds of each action, in memory that has been used before, as in a second run.
+
+    The result is cached for the model, batch, shape, backend and number of BLAS threads, the last
+    256 of them. The chunks are of 2 and up to 64 steps; within a budget, as ``plan`` and ``bptt``
+    have one, of as many as fit. Raises ShapeError for an unknown feature shape, TypeError for a
+    model without parameters.
+
+    >>> import rnnbp as rb
+    >>> rb.calibrate(rb.Sequential(rb.RNN(3, 4)), batch=2).step["Record"] > 0
+    True
     """
     graph = as_model(model)
     shape = feature_shape("calibrate", graph, x_shape)

@@ -56,56 +56,76 @@ def bptt(
     progress: bool | None = None,
     return_y: bool = False,
 ) -> Gradients:
-    """Loss and gradients of a sequence, by backpropagation through time (Werbos 1990) within a schedule.
+    """Loss and gradients of a sequence, by backpropagation through time (Werbos 1990) within a
+    schedule.
 
     Args:
         model: a Sequential, Graph, Recurrent or layer of one input and one output.
         x: (T, B, features) floats, or (T, B) integers for an Embedding. Never written to; may be
-            read-only, strided or memory-mapped; or a stream, an iterator of pieces (any number of steps, B, ...),
-            which comes once and is kept in a file, so that memory holds a chunk of it at a time.
-        target: (T, B, ...), or None, as the loss takes it; may be mapped or a stream too, as may mask.
-        loss: one of ``rnnbp.losses``, a mean over all unmasked elements of the sequence; or your own, see
-            ``help(rnnbp.losses)``: ``PerStep(f)``, ``WholeSequence(f)``, or a function
-            ``(y, target) -> (value, dy)``, called once per chunk, whose values are summed. That these add up
-            over steps is checked once, on the first chunk and its two halves, where there are several chunks.
-            With a mask of 0 and 1 it is called with the steps that count, (N, 1, ...), or, if it takes a third
-            argument, ``(y, target, mask)``. For forecasts and budgets it is taken to need two temporary arrays
-            of y's size as well as dy; an attribute of the function, as ``loss.spare = 0``, declares another number.
-        checkpoint: "all", "sqrt", a schedule, a function of the number of chunks that gives one, a budget
-            of bytes as "64 MB", or a Plan. Gradients are the same bits under every schedule that only replays,
-            at the same chunk length; a budget chooses that too, by measured costs: for the same bits in another
-            process give it a Plan that was made with the same ``costs``.
+            read-only, strided or memory-mapped; or a stream, an iterator of pieces (any number of
+            steps, B, ...), which is read once and kept in a file, so that memory holds a chunk of
+            it at a time.
+        target: (T, B, ...), or None, as the loss takes it; may be mapped or a stream too, as may
+            mask.
+        loss: one of ``rnnbp.losses``, a mean over all unmasked elements of the sequence; or your
+            own, see ``help(rnnbp.losses)``: ``PerStep(f)``, ``WholeSequence(f)``, or a function
+            ``(y, target) -> (value, dy)``, called once per chunk, whose values are summed. That
+            these add up over steps is checked once, on the first chunk and its two halves, if there
+            are several chunks. With a mask of 0 and 1 it is called with the steps that count, (N,
+            1, ...), or, if it takes a third argument, ``(y, target, mask)``. Forecasts and budgets
+            assume that it needs two temporary arrays of y's size apart from dy; an attribute of the
+            function, as ``loss.spare = 0``, declares a different number.
+        checkpoint: "all", "sqrt", a schedule, a function from the number of chunks to a schedule, a
+            budget of bytes as "64 MB", or a Plan. Gradients are the same bits under every schedule
+            that only replays, at the same chunk length; a budget chooses that too, by measured
+            costs: for the same bits in a different process pass a Plan that was computed with the
+            same ``costs``.
         chunk: steps in a chunk, by default 32.
         state: initial state; for each Recurrent a tuple of arrays (B, ...), or None for its own.
-        mask: (T, B), bool or weights ≥ 0 of the steps in the loss. x may have what cannot be used, as
-            NaN or a symbol of −1, after the last step of its row that has weight: it is read as 0
-            from there on, and the row is among ``lost``, whose state is not known. Without
-            Recurrents it may at any step that has no weight. At a step before one that has weight
-            it is an error, because the state would carry it on.
+        mask: (T, B), bool or weights ≥ 0 of the steps in the loss. x may be unusable, as NaN or a
+            symbol of −1, after the last step of its row that has weight: it is read as 0 from there
+            on, and the row is among ``lost``, whose state is not known. Without Recurrents it may
+            be so at any step without weight. At a step before one that has weight it is an error,
+            because the state would carry it on.
         seed: of dropout masks.
-        backend: "numpy", compiled step programs, or "interpreter", which walks the graph; a ``Backend``, which may
-            leave out rules of the compiler; None to choose.
-        horizon: truncated BPTT (Williams & Peng 1990): gradients do not flow across multiples of this
-            many steps; a multiple of ``chunk``, which it is by default.
+        backend: "llvm", kernels in machine code; "numpy", compiled step programs; "interpreter",
+            which walks the graph; a ``Backend``, which may leave out rules of the compiler; None to
+            choose.
+        horizon: truncated BPTT (Williams & Peng 1990): gradients do not flow across multiples of
+            this many steps; a multiple of ``chunk``, which it is by default.
         training: False runs layers in evaluation mode: no dropout.
-        dx: whether the gradient by x, of x's shape, is kept; by default for floats that are in memory.
-        steps: T of a stream, where it is known. Else the schedule is one that does not need it: "all",
-            ``Online(slots)``, or a budget.
-        folder: where streams and checkpoints on disk are kept, in files without a name; by default where
-            the system has its temporary files.
-        progress: whether to show a bar of the steps run, with bytes and seconds, forecast and so far. None,
-            the default, shows it on a terminal and in a notebook, when a run has taken a second, and
-            removes it at the end.
-        return_y: True to return the model's outputs too, as ``y`` (T, B, ...) of the result: those that the
-            loss was taken of, dropout included. They count among the bytes of gradients.
+        dx: True to keep the gradient by x, of x's shape; by default for floats in memory.
+        steps: T of a stream, if it is known. Otherwise the schedule is one that does not need it:
+            "all", ``Online(slots)``, or a budget.
+        folder: the folder of streams and checkpoints on disk, in files without a name; by default
+            the system's for temporary files.
+        progress: True for a progress bar of the steps run, with bytes and seconds, predicted and so
+            far. None, the default, shows it on a terminal and in a notebook, when a run has taken a
+            second, and removes it at the end.
+        return_y: True to return the model's outputs too, as ``y`` (T, B, ...) of the result: those
+            that the loss was computed from, dropout included. They count among the bytes of
+            gradients.
 
-    The memory of a run, its result aside, is kept for the next run like it, because fresh pages are slow.
-    Another kind of run gives it back, or ``rnnbp.release_memory()``; ``del`` frees the result alone.
+    Returns:
+        ``Gradients``: the loss, gradients by parameter, x and initial state, the last state, and
+        stats.
 
-    Raises ShapeError, DtypeError, ValueError or TypeError for arguments that do not fit, ValueError for a
-    function whose values depend on the chunks, ScheduleError for
-    a schedule that cannot be run, MemoryError where what is kept is far beyond the machine's
-    memory, before any arithmetic.
+    The memory of a run, except for its result, is kept for the next of its kind, because fresh
+    pages are slow. A run of a different kind releases it, or ``rnnbp.release_memory()``; ``del``
+    frees the result alone.
+
+    Raises ShapeError, DtypeError, ValueError or TypeError for arguments that do not fit, ValueError
+    for a function whose values depend on the chunks, ScheduleError for a schedule that cannot be
+    run, MemoryError if what is kept is far beyond the machine's memory, before any arithmetic.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rng = np.random.default_rng(0)
+    >>> x, target = rng.normal(size=(100, 2, 3)).astype("float32"), rng.integers(0, 5, (100, 2))
+    >>> model, loss = rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 5)), rb.losses.CrossEntropy()
+    >>> cached = rb.bptt(model, x, target, loss, chunk=10)
+    >>> rerun = rb.bptt(model, x, target, loss, chunk=10, checkpoint="sqrt")
+    >>> all((rerun.grads[name] == g).all() for name, g in cached.grads.items())
+    True
     """
     horizon, chunk = check_horizon(horizon, chunk)
     _check_own_iterator(x, target, mask)

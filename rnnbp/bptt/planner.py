@@ -45,18 +45,31 @@ def plan(
     """The fastest schedule and chunk length whose run holds no more than ``budget`` bytes.
 
     Args:
-        model, loss, backend: as ``bptt`` takes them; without a loss, its temporary arrays are guessed.
+        model, loss, backend: as ``bptt`` takes them; without a loss, its temporary arrays are
+            estimated.
         steps, batch: T and B of x.
         budget: bytes, or text as "64 MB" or "64 MiB". It covers all that the engine allocates.
-        x_shape: feature shape of x, () for symbols; None where the model's Input says it.
-        disk: bytes that checkpoints may take on disk, None for none; folder: where, as ``bptt`` takes it.
-        dx: whether the gradient by x will be kept, which is as long as x; False for streams and mapped files.
-        return_y: whether y of all steps will be kept, as ``bptt`` returns it on request.
-        optimizer: whose state is to be within the budget too, as ``fit`` holds it under a budget of bytes.
-        accumulate: the batches of an update of ``fit``; more than one take a second copy of the gradients.
-        costs: seconds of actions; None asks ``calibrate``, which measures them in about a second.
+        x_shape: feature shape of x, () for symbols; None if the model's Input declares it.
+        disk: bytes that checkpoints may take on disk; None for none.
+        folder: the folder of those checkpoints, as ``bptt`` takes it.
+        dx: True if the gradient by x will be kept, which is as long as x; False for streams and
+            mapped files.
+        return_y: True if y of all steps will be kept, as with ``bptt``'s ``return_y``.
+        optimizer: if passed, the budget covers its state too, as that of ``fit`` does.
+        accumulate: batches per update of ``fit``; more than one take a second copy of the
+            gradients.
+        costs: seconds of actions; None calls ``calibrate``, which measures them in about a second.
 
-    Raises BudgetError, and what ``forecast`` raises.
+    Returns:
+        A ``Plan``; ``bptt`` takes it as ``checkpoint``.
+
+    Raises BudgetError if no schedule fits, and what ``forecast`` raises.
+
+    >>> import rnnbp as rb
+    >>> model, loss = rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2)), rb.losses.MeanSquaredError()
+    >>> found = rb.plan(model, loss, steps=200, batch=2, budget="1 MB")
+    >>> found.chosen.bytes <= found.budget
+    True
     """
     graph, held = as_model(model), 0 if optimizer is None else _checked(optimizer).nbytes
     if positive_int("plan: accumulate", accumulate) > 1:

@@ -28,19 +28,30 @@ from rnnbp.wording.arguments import takes
 
 @takes()
 def explain(cell: Any, *, batch: int = 1, x_shape: Shape | None = None, without: Iterable[str] = ()) -> Explanation:
-    """What the compiler makes of a cell, to be read: ``print(rb.explain(rb.LSTM(64, 128)))``.
+    """The code that the compiler makes for a cell, to read:
+    ``print(rb.explain(rb.LSTM(64, 128)))``.
 
-    It names each rule and what it did, the operations forward and backward, what is kept for backward, and bytes and
-    floating-point operations of a step. Cells that show the same program run the same code.
+    It lists each rule and what it did, the operations forward and backward, what is kept for
+    backward, and bytes and floating-point operations of a step. Cells that show the same program
+    run the same code.
 
     Args:
         cell: a Recurrent, a Cell, or a network with one Recurrent.
         batch: B, for the sums.
-        x_shape: feature shape of the input of ``cell``, () for symbols; None where it says it.
-        without: rules to leave out, by the names that the text gives.
+        x_shape: feature shape of the input of ``cell``, () for symbols; None if the cell declares
+            it.
+        without: rules to leave out, by the names in the text.
 
-    Raises ShapeError where the shape of x is not known, TypeError for what has no cell, ValueError for a rule that is
-    not known, or for several Recurrents.
+    Returns:
+        An ``Explanation``.
+
+    Raises ShapeError for an unknown shape of x, TypeError for a model without a cell, ValueError
+    for an unknown rule, or for several Recurrents.
+
+    >>> import rnnbp as rb
+    >>> found = rb.explain(rb.LSTM(64, 128))
+    >>> found.dtype, found.opaque
+    ('float32', ())
     """
     check_x_shape("explain", x_shape)
     found, shape = _cell_of(cell, None if x_shape is None else tuple(x_shape))

@@ -42,19 +42,13 @@ class Forecast(Simulation):
     Attributes:
         chunks, counts: chunks of the sequence, and actions by name.
         peak_slots, peak_tapes, peak_thin_tapes, peak_slots_by_tier: the most that is held at once.
-        steps_run, steps_rerun, chunks_rebuilt, steps_rebuilt: forward steps in all, those beyond the
-            first time, and what is rebuilt from thin tapes.
+        steps_run, steps_rerun, chunks_rebuilt, steps_rebuilt: forward steps in all, those beyond
+            the first time, and what is rebuilt from thin tapes.
         writes, reads: checkpoints stored and loaded, by tier.
         peak_bytes, peak_bytes_by_kind: bytes of arrays at the peak.
         object_bytes: bytes of Python's objects.
         seconds: predicted from measured costs.
         output_bytes: bytes of y, if it is returned.
-
-    >>> import rnnbp as rb
-    >>> model, loss = rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2)), rb.losses.MeanSquaredError()
-    >>> found = rb.forecast(model, steps=100, batch=2, loss=loss, checkpoint="sqrt", chunk=10)
-    >>> found.chunks, found.steps_rerun > 0
-    (10, True)
     """
 
     peak_bytes: int = field(kw_only=True)
@@ -95,21 +89,24 @@ def forecast(
 
     Args:
         model, loss, chunk, horizon, backend, training, return_y: as ``bptt`` takes them.
-        checkpoint: a schedule, as ``bptt`` takes it; a ``Plan`` has a forecast of its own.
+        checkpoint: a schedule, as ``bptt`` takes it; a ``Plan`` has its own forecast.
         steps, batch: T and B of x.
-        x_shape: feature shape of x, () for symbols; None where the model's first layer or Input says it.
-        dx: whether the gradient by x is kept.
-        costs: seconds of actions, as ``calibrate`` measures them; None for a forecast without seconds.
+        x_shape: feature shape of x, () for symbols; None if the model's first layer or Input
+            declares it.
+        dx: True if the gradient by x is kept.
+        costs: seconds of actions, as ``calibrate`` measures them; None for a forecast without
+            seconds.
 
-    x is taken to be in C order and of the model's dtype, and no initial state to be given; a checkpoint
-    on disk is taken to be written at once.
+    Returns:
+        A ``Forecast``. x is assumed to be in C order and of the model's dtype, without an initial
+        state; a checkpoint on disk is assumed to be written at once.
 
-    ``peak_bytes`` is what the arrays take. tracemalloc finds Python's own objects too: its peak is
-    about ``peak_bytes + object_bytes``, of which the second is an estimate, in a run that is not the
-    first of its kind in a process. The first one compiles, and looks up what is remembered.
+    ``peak_bytes`` is what the arrays take. tracemalloc counts Python's own objects too: its peak is
+    about ``peak_bytes + object_bytes``, of which the second is an estimate, in a run that is not
+    the first of its kind in a process. The first one compiles, and fills caches.
 
-    Raises ShapeError for an unknown feature shape, TypeError where a layer does not declare what it keeps,
-    ValueError for a horizon that is no multiple of the chunk, and as ``simulate`` does.
+    Raises ShapeError for an unknown feature shape, TypeError if a layer does not declare what it
+    keeps, ValueError for a horizon that is not a multiple of the chunk, and as ``simulate`` does.
 
     >>> import rnnbp as rb
     >>> model, loss = rb.LSTM(3, 4), rb.losses.MeanSquaredError()

@@ -43,12 +43,6 @@ class Plan:
         frontier: the fastest schedules for other budgets.
         costs: seconds of actions, from which it was computed.
         sizes: bytes of what a run holds.
-
-    >>> import rnnbp as rb
-    >>> model, loss = rb.Sequential(rb.LSTM(3, 4), rb.Dense(4, 2)), rb.losses.MeanSquaredError()
-    >>> found = rb.plan(model, steps=200, batch=2, loss=loss, budget="1 MB")
-    >>> found.chosen.forecast.peak_bytes <= found.budget
-    True
     """
 
     budget: int

@@ -24,17 +24,21 @@ class Backend(Named):
     """What runs the cells of a model.
 
     Args:
-        name: "llvm", kernels in machine code ("numba" says the same; a cell with a layer that runs as
+        name: "llvm", kernels in machine code ("numba" is an alias; a cell with a layer that runs as
             Python runs by "numpy"); "numpy", compiled step programs; or "interpreter", which walks
-            the graph. None for what the environment variable RNNBP_BACKEND names, else "llvm" where
-            llvmlite works, else "numpy", with one RuntimeWarning in a process. Where LLVM refuses a
-            cell, NumPy runs it, with a RuntimeWarning; where "llvm" is named, here or in the
+            the graph. None for the value of the environment variable RNNBP_BACKEND, else "llvm" if
+            llvmlite works, else "numpy", with one RuntimeWarning in a process. If LLVM refuses a
+            cell, NumPy runs it, with a RuntimeWarning; if "llvm" is named, here or in the
             environment, that is a CompileError, a RuntimeError.
-        without: rules that the compiler leaves out, as ``("joined",)``; ``print(rnnbp.explain(cell))`` names them
-            and says what each does.
+        without: rules that the compiler leaves out, as ``("joined",)``;
+            ``print(rnnbp.explain(cell))`` lists them and what each does.
 
-    Raises ValueError for a name or a rule that is not known, or for rules of the interpreter, which has none;
+    Raises ValueError for an unknown name or rule, or for rules of the interpreter, which has none;
     ImportError for "llvm" without an llvmlite that works, with the cause.
+
+    >>> import rnnbp as rb
+    >>> rb.Backend("numpy").name
+    'numpy'
     """
 
     name: str

@@ -13,7 +13,18 @@ ScheduleLike: TypeAlias = Iterable[Action] | Callable[[int], Iterable[Action]] |
 
 
 def check_counts(chunks: int, k: int = 1, **others: int) -> None:
-    """Raise TypeError or ValueError unless all are integers of at least 1."""
+    """Check numbers of chunks, slots and the like.
+
+    Args:
+        chunks: chunks of the sequence.
+        k: chunks of a segment.
+        others: other counts, by name.
+
+    Raises TypeError or ValueError unless all are integers of at least 1.
+
+    >>> import rnnbp as rb
+    >>> rb.schedules.check_counts(10, k=2, slots=3)
+    """
     for name, value in {"chunks": chunks, "k": k, **others}.items():
         if isinstance(value, bool) or not isinstance(value, Integral):  # NumPy's integers too
             raise TypeError(f"a schedule's {name} must be an integer, found {as_text(value)}")

@@ -54,7 +54,20 @@ def split(chunks: int, slots: int) -> int:
 
 @dataclass(frozen=True)
 class Revolve(SizedSchedule):
-    """The fewest chunks run by any schedule of one tape and a number of slots, that of the initial state included."""
+    """The fewest chunks run by any schedule of one tape and ``slots`` slots, that of the initial
+    state included.
+
+    Griewank & Walther 2000, "Algorithm 799: revolve".
+
+    Args:
+        chunks: chunks of the sequence.
+        slots: checkpoints at once.
+
+    >>> import rnnbp as rb
+    >>> found = rb.simulate(rb.schedules.Revolve(10, 3))
+    >>> found.peak_slots, found.peak_tapes
+    (3, 1)
+    """
 
     label: ClassVar[str] = "revolve"
     marker: ClassVar[Marker] = Marker("^", BLUE)

@@ -18,15 +18,15 @@ ForeignLike: TypeAlias = Iterable[Any] | Callable[[], Iterable[Any]]
 
 
 class Foreign:
-    """A schedule of checkpoint_schedules, its steps being our chunks.
+    """A schedule of the package checkpoint_schedules, its steps being our chunks.
 
-    What that package would keep in a tape on disk is a tape here. A schedule that only runs forward is followed
-    by a run with every tape kept.
+    What that package would keep in a tape on disk is a tape here. A schedule that only runs forward
+    is followed by a run with every tape kept.
 
     Args:
-        schedule: an iterable of its actions, or a function without arguments that makes one. An iterator,
-            as the package's own, can be consumed once: its translation is kept.
-        chunks: how many; by default the schedule's ``max_n``.
+        schedule: an iterable of its actions, or a function without arguments that returns one. An
+            iterator, as the package's own, can be consumed once: its translation is kept.
+        chunks: chunks of the sequence; by default the schedule's ``max_n``.
     """
 
     def __init__(self, schedule: ForeignLike, chunks: int | None = None) -> None:

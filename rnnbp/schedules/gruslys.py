@@ -27,7 +27,19 @@ from rnnbp.schedules.walk import Cut, walk
 
 @dataclass(frozen=True)
 class HSM(Revolve):
-    """Hidden state memorisation: its recurrence is that of binomial checkpointing plus t, and so is its schedule."""
+    """Hidden state memorisation: its recurrence is that of binomial checkpointing plus t, and so is
+    its schedule.
+
+    Gruslys et al. 2016, "Memory-efficient backpropagation through time".
+
+    Args:
+        chunks: chunks of the sequence.
+        slots: checkpoints at once.
+
+    >>> import rnnbp as rb
+    >>> rb.simulate(rb.schedules.HSM(10, 3)).peak_slots
+    3
+    """
 
     label: ClassVar[str] = "hsm"
     marker: ClassVar[Marker] = Marker("v", SKY)
@@ -40,7 +52,19 @@ class HSM(Revolve):
 
 @dataclass(frozen=True)
 class ISM(SizedSchedule):
-    """Internal state memorisation: at most a number of tapes, and a slot for the initial state alone."""
+    """Internal state memorisation: at most ``internals`` tapes, and a slot for the initial state
+    alone.
+
+    Gruslys et al. 2016, "Memory-efficient backpropagation through time".
+
+    Args:
+        chunks: chunks of the sequence.
+        internals: tapes at once.
+
+    >>> import rnnbp as rb
+    >>> rb.simulate(rb.schedules.ISM(10, 3)).peak_tapes
+    3
+    """
 
     label: ClassVar[str] = "ism"
     marker: ClassVar[Marker] = Marker("P", PURPLE)
@@ -93,7 +117,21 @@ def _ism_cut(length: int, internals: int, held: bool) -> Cut:
 
 @dataclass(frozen=True)
 class MSM(SizedSchedule):
-    """Mixed memorisation: a checkpoint takes one unit, the initial state's too, and a kept tape ``alpha``."""
+    """Mixed memorisation: a checkpoint takes one unit, the initial state's too, and a kept tape
+    ``alpha``.
+
+    Gruslys et al. 2016, "Memory-efficient backpropagation through time".
+
+    Args:
+        chunks: chunks of the sequence.
+        units: units at once.
+        alpha: units of a tape.
+
+    >>> import rnnbp as rb
+    >>> found = rb.simulate(rb.schedules.MSM(10, 8, 2))
+    >>> found.peak_slots + 2 * found.peak_tapes <= 8 + 2
+    True
+    """
 
     label: ClassVar[str] = "msm"
     marker: ClassVar[Marker] = Marker("X", RED)

@@ -18,7 +18,21 @@ NAMED: dict[str, Callable[[int], Iterable[Action]]] = {"all": All, "sqrt": Sqrt}
 
 
 def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
-    """The actions that a ``checkpoint`` argument means for this number of chunks."""
+    """The actions of a ``checkpoint`` argument.
+
+    Args:
+        schedule: as ``bptt`` takes it as ``checkpoint``.
+        chunks: chunks of the sequence.
+
+    Returns:
+        A re-iterable of actions.
+
+    Raises ValueError for an unknown name, TypeError for what is not a schedule.
+
+    >>> import rnnbp as rb
+    >>> rb.schedules.resolve("all", 3)
+    All(chunks=3)
+    """
     if isinstance(schedule, str):
         if schedule not in NAMED:
             unknown = f"checkpoint {schedule!r} is unknown{hint(schedule, NAMED)}"
@@ -56,7 +70,20 @@ def check_kind(schedule: object) -> None:
 
 
 def sweep(schedule: Any) -> Sweep | KeepingSweep:
-    """What a ``checkpoint`` argument means for a number of chunks that is not known."""
+    """The sweep of a ``checkpoint`` argument for an unknown number of chunks.
+
+    Args:
+        schedule: "all", or ``Online(slots)``.
+
+    Returns:
+        A ``Sweep``, or a sweep that keeps everything.
+
+    Raises ValueError for a schedule that needs the number of chunks.
+
+    >>> import rnnbp as rb
+    >>> type(rb.schedules.sweep(rb.schedules.Online(3))).__name__
+    'Sweep'
+    """
     if isinstance(schedule, str) and schedule == "all":
         return KeepingSweep()
     if not hasattr(schedule, "sweep") or isinstance(schedule, type):

@@ -24,10 +24,18 @@ from rnnbp.wording.arguments import Named
 
 @dataclass(frozen=True)
 class Online(Named):
-    """Checkpoints in so many slots, that of the initial state included, for any number of chunks.
+    """Checkpoints in ``slots`` slots, that of the initial state included, for any number of chunks.
 
-    ``sweep()`` starts a run over chunks that arrive one by one; where their number is known this is also a
-    schedule, as ``bptt`` takes it: ``Online(slots)(chunks)`` is what a sweep does for so many.
+    ``sweep()`` starts a run over chunks that arrive one by one; if their number is known this is
+    also a schedule, as ``bptt`` takes it: ``Online(slots)(chunks)`` is what a sweep does for that
+    number.
+
+    Args:
+        slots: checkpoints at once.
+
+    >>> import rnnbp as rb
+    >>> rb.simulate(rb.schedules.Online(3)(10)).peak_slots
+    3
     """
 
     slots: int
@@ -44,7 +52,16 @@ class Online(Named):
 
 @dataclass(frozen=True)
 class Streamed(SizedSchedule):
-    """What ``Online`` does for a sequence that proves to have that number of chunks."""
+    """The schedule of ``Online`` for a sequence that turns out to have this number of chunks.
+
+    Args:
+        chunks: chunks of the sequence.
+        slots: checkpoints at once.
+
+    >>> import rnnbp as rb
+    >>> rb.simulate(rb.schedules.Streamed(10, 3)).peak_slots
+    3
+    """
 
     label: ClassVar[str] = "online"
     marker: ClassVar[Marker] = Marker("<", BLUE)
@@ -106,7 +123,17 @@ class KeepingSweep:
 
 
 class Sweep:
-    """One run over a sequence. Each chunk is either run by ``forward``, or, if it is the last one, by ``end``."""
+    """One run over a sequence. Each chunk is either run by ``forward``, or, if it is the last one,
+    by ``end``.
+
+    Args:
+        slots: checkpoints at once.
+
+    >>> import rnnbp as rb
+    >>> sweep = rb.schedules.Online(3).sweep()
+    >>> [type(action).__name__ for action in sweep.forward()]
+    ['Store', 'Advance']
+    """
 
     def __init__(self, slots: int) -> None:
         self.slots = slots

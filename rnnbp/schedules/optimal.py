@@ -31,7 +31,18 @@ from rnnbp.support.reprs import counted
 
 @dataclass(frozen=True)
 class Optimal(SizedSchedule):
-    """The fewest chunks run by any schedule whose slots and kept tapes take at most a number of units."""
+    """The fewest chunks run by any schedule whose slots and kept tapes take at most ``units``
+    units.
+
+    Args:
+        chunks: chunks of the sequence.
+        units: units at once; a slot takes one.
+        alpha: units of a tape.
+
+    >>> import rnnbp as rb
+    >>> rb.simulate(rb.schedules.Optimal(10, 8, 2)).steps_rerun >= 0
+    True
+    """
 
     label: ClassVar[str] = "optimal"
     marker: ClassVar[Marker] = Marker("p", GREEN)

@@ -15,7 +15,16 @@ from rnnbp.schedules.unsized import SizedSchedule
 
 @dataclass(frozen=True)
 class All(SizedSchedule):
-    """Everything cached: every chunk is run once, and its tape kept until its deltas are done."""
+    """Everything cached: every chunk is run once, and its tape kept until its deltas are done.
+
+    Args:
+        chunks: chunks of the sequence.
+
+    >>> import rnnbp as rb
+    >>> found = rb.simulate(rb.schedules.All(10))
+    >>> found.steps_rerun, found.peak_tapes
+    (0, 10)
+    """
 
     label: ClassVar[str] = "all"
     marker: ClassVar[Marker] = Marker("o", GREY)
@@ -50,10 +59,21 @@ class All(SizedSchedule):
 
 @dataclass(frozen=True)
 class EveryK(SizedSchedule):
-    """A checkpoint every k chunks; the k tapes of a segment are recomputed from it, the last segment's are not.
+    """A checkpoint every k chunks; the k tapes of a segment are recomputed from it, except the last
+    segment's.
 
-    Holds ⌈chunks/k⌉ − 1 slots of ``tier`` and k tapes; runs every chunk but those of the last segment twice
-    (Chen et al. 2016, arXiv 1604.06174, section 4.1).
+    Holds ⌈chunks/k⌉ − 1 slots of ``tier`` and k tapes; runs every chunk but those of the last
+    segment twice (Chen et al. 2016, arXiv 1604.06174, section 4.1).
+
+    Args:
+        chunks: chunks of the sequence.
+        k: chunks of a segment.
+        tier: "ram" or "disk", where the slots are.
+
+    >>> import rnnbp as rb
+    >>> found = rb.simulate(rb.schedules.EveryK(10, 5))
+    >>> found.peak_slots, found.peak_tapes, found.steps_rerun
+    (1, 5, 5)
     """
 
     label: ClassVar[str] = "every-k"
@@ -124,7 +144,18 @@ class EveryK(SizedSchedule):
 
 @dataclass(frozen=True)
 class Sqrt(EveryK):
-    """√N segments: a checkpoint every ⌈√chunks⌉ chunks (Chen et al. 2016), memory and slots O(√N), one rerun."""
+    """√N segments: a checkpoint every ⌈√chunks⌉ chunks (Chen et al. 2016), memory and slots O(√N),
+    one rerun.
+
+    Args:
+        chunks: chunks of the sequence.
+        tier: "ram" or "disk", where the slots are.
+
+    >>> import rnnbp as rb
+    >>> found = rb.simulate(rb.schedules.Sqrt(100))
+    >>> found.peak_slots, found.peak_tapes
+    (9, 10)
+    """
 
     label: ClassVar[str] = "sqrt"
     marker: ClassVar[Marker] = Marker("D", ORANGE)

@@ -12,11 +12,20 @@ from rnnbp.schedules.base import ScheduleLike
 
 
 def resized(schedule: ScheduleLike, chunks: int) -> ScheduleLike:
-    """The schedule for ``chunks`` chunks: one of the same kind and options, or the actions on the
-    first chunks.
+    """The schedule for a different number of chunks.
 
-    A name and a function of the number of chunks are for any. Actions that are listed, and
-    schedules of other libraries, can serve fewer chunks than they are for, not more.
+    Args:
+        schedule: as ``bptt`` takes it as ``checkpoint``.
+        chunks: the new number of chunks.
+
+    Returns:
+        A schedule of the same kind and options, or the actions on the first chunks. A name and a
+        function of the number of chunks fit any. Listed actions, and schedules of other libraries,
+        can serve fewer chunks than they are for, not more.
+
+    >>> import rnnbp as rb
+    >>> rb.schedules.resized(rb.schedules.Revolve(10, 3), 7)
+    Revolve(chunks=7, slots=3)
     """
     if isinstance(schedule, str) or callable(schedule):
         return schedule

@@ -81,13 +81,22 @@ def simulate(
 
     Args:
         schedule: actions, or what ``bptt`` takes as ``checkpoint``.
-        chunks: how many there are; by default ⌈steps/chunk⌉, or the schedule's own ``chunks``.
-        steps, chunk: length of the sequence and of a chunk, to count steps; by default a chunk is one step.
-        slots, ram, disk, tapes, thin_tapes: the most that may be held at once of slots, of slots in each
-            tier, of tapes and of thin tapes; by default as many as the schedule takes.
+        chunks: their number; by default ⌈steps/chunk⌉, or the schedule's own ``chunks``.
+        steps, chunk: length of the sequence and of a chunk, to count steps; by default a chunk is
+            one step.
+        slots, ram, disk, tapes, thin_tapes: the most that may be held at once of slots, of slots in
+            each tier, of tapes and of thin tapes; by default there is no limit.
 
-    Raises ScheduleError for an action whose data is not there, more held than is allowed, a slot or a tape left
-    over, an early end.
+    Returns:
+        A ``Simulation``: what is run, run again, and held at the peak.
+
+    Raises ScheduleError for an action whose data is missing, more held than is allowed, a slot or a
+    tape left over, an early end.
+
+    >>> import rnnbp as rb
+    >>> found = rb.simulate(rb.schedules.Revolve(10, 3))
+    >>> found.steps_run, found.peak_slots
+    (25, 3)
     """
     check_counts(1, chunk=chunk, steps=1 if steps is None else steps)
     if chunks is None:

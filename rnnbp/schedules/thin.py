@@ -20,7 +20,18 @@ from rnnbp.schedules.unsized import SizedSchedule
 
 @dataclass(frozen=True)
 class ThinTapes(SizedSchedule):
-    """Thin tapes of all chunks; or, with a checkpoint every k chunks, of the k chunks of one segment."""
+    """Thin tapes of all chunks; or, with a checkpoint every k chunks, of the k chunks of one
+    segment.
+
+    Args:
+        chunks: chunks of the sequence.
+        k: chunks of a segment; None for all.
+        tier: "ram" or "disk", where the slots are.
+
+    >>> import rnnbp as rb
+    >>> rb.simulate(rb.schedules.ThinTapes(10)).peak_thin_tapes  # the last chunk has its tape
+    9
+    """
 
     label: ClassVar[str] = "thin"
     marker: ClassVar[Marker] = Marker("h", PURPLE)
@@ -86,7 +97,19 @@ class ThinTapes(SizedSchedule):
 
 
 def thin(schedule: Iterable[Action]) -> Iterator[Action]:
-    """The same schedule with thin tapes: every tape that would wait for its Backward is kept thin until then."""
+    """The same schedule with thin tapes: every tape that would wait for its Backward is kept thin
+    until then.
+
+    Args:
+        schedule: actions.
+
+    Returns:
+        An iterator of actions.
+
+    >>> import rnnbp as rb
+    >>> [type(action).__name__ for action in rb.schedules.thin(rb.schedules.All(2))]
+    ['Keep', 'Record', 'Backward', 'Rebuild', 'Backward']
+    """
     kept = set()
     for action, after in pairwise(chain(schedule, [None])):
         match action:

@@ -41,9 +41,18 @@ def _title(schedule: SizedSchedule, ram: int) -> str:
 
 @dataclass(frozen=True)
 class Multistage(SizedSchedule):
-    """Binomial checkpointing in ``ram`` + ``disk`` slots (Stumm & Walther 2009): the same steps, few of them on disk.
+    """Binomial checkpointing in ``ram`` + ``disk`` slots (Stumm & Walther 2009): the same steps,
+    few of them on disk.
 
     A slot is one depth of nested checkpoints. Those written and read most are in RAM.
+
+    Args:
+        chunks: chunks of the sequence.
+        ram, disk: slots of each tier.
+
+    >>> import rnnbp as rb
+    >>> rb.simulate(rb.schedules.Multistage(20, 2, 2)).peak_slots_by_tier
+    {'ram': 2, 'disk': 2}
     """
 
     label: ClassVar[str] = "multistage"
@@ -99,13 +108,24 @@ class Multistage(SizedSchedule):
 
 @dataclass(frozen=True)
 class DiskRevolve(SizedSchedule):
-    """The least time with ``ram`` slots and a disk without end (Aupy et al. 2016), counted in chunk runs.
+    """The least time with ``ram`` slots and an unlimited disk (Aupy et al. 2016), in units of a
+    chunk run.
 
-    With w and r the time to write and to read a checkpoint on disk, R(l) that of binomial checkpointing in RAM,
-    D(l) that of l chunks from a present state, and E(l) that of l chunks whose start is on disk and was read:
+    With w and r the time to write and to read a checkpoint on disk, R(l) that of binomial
+    checkpointing in RAM, D(l) that of l chunks from a present state, and E(l) that of l chunks
+    whose start is on disk and was read:
 
         D(l) = min{ R(l); w + j + D(l − j) + r + E(j) }
         E(l) = min{ R(l); j + D(l − j) + r + E(j) }          1 ≤ j < l
+
+    Args:
+        chunks: chunks of the sequence.
+        ram: slots in RAM.
+        write, read: w and r, in units of a chunk run.
+
+    >>> import rnnbp as rb
+    >>> rb.simulate(rb.schedules.DiskRevolve(20, 2, write=1.0, read=1.0)).peak_slots_by_tier["ram"]
+    2
     """
 
     label: ClassVar[str] = "disk-revolve"

@@ -19,8 +19,12 @@ from rnnbp.wording.arguments import unknown_option
 class Unsized:
     """A kind of schedule and its options; called with a number of chunks it returns the schedule.
 
-    It stands wherever a function of the number of chunks does: ``bptt(checkpoint=)``, ``forecast``,
-    a ``Trainer``, ``simulate``.
+    Args:
+        kind: a class of schedules.
+        options: its arguments other than ``chunks``, by name.
+
+    Accepted wherever a function of the number of chunks is: ``bptt(checkpoint=)``, ``forecast``, a
+    ``Trainer``, ``simulate``.
 
     >>> import rnnbp as rb
     >>> rb.schedules.Revolve(slots=4)(9) == rb.schedules.Revolve(9, 4)
