@@ -280,11 +280,11 @@ def test_the_second_copy_is_within_the_budget() -> None:
     size = sum(p.nbytes for p in model.params.values())
     least = {}
     for accumulate in (1, 4):
-        with pytest.raises(rb.BudgetError, match=r"bytes\) would do, .* of them for the optimiser") as caught:
+        with pytest.raises(rb.BudgetError, match=r"bytes\) are enough, .* of them for the optimiser") as caught:
             rb.Trainer(model, optimizer, loss, checkpoint="10 kB", accumulate=accumulate).fit(data, steps=1)
         least[accumulate] = caught.value.least or 0
     assert least[4] - least[1] == pytest.approx(size, rel=0.02)
-    with pytest.raises(rb.BudgetError, match=rf"\({least[4]:,} bytes\) would do"):
+    with pytest.raises(rb.BudgetError, match=rf"\({least[4]:,} bytes\) are enough"):
         rb.plan(model, loss, steps=30, batch=2, budget=10_000, dx=False, optimizer=optimizer, accumulate=4)
     trainer = rb.Trainer(model, optimizer, loss, checkpoint=least[4], accumulate=4, progress=False)
     trainer.fit(data, steps=1)

@@ -50,7 +50,7 @@ def planned(case: Any, backend: str, budget: int) -> rb.Plan:
 
 
 def least_of(case: Any, backend: str) -> int:
-    with pytest.raises(rb.BudgetError, match="would do") as caught:
+    with pytest.raises(rb.BudgetError, match="are enough") as caught:
         planned(case, backend, 100)
     assert caught.value.least is not None
     return caught.value.least

@@ -46,10 +46,10 @@ def planned(case: tuple[Any, ...], budget: int | str) -> rb.Plan:
 
 
 def least_of(case: tuple[Any, ...]) -> int:
-    with pytest.raises(rb.BudgetError, match=r"too small for any schedule; .* bytes\) would do") as caught:
+    with pytest.raises(rb.BudgetError, match=r"too small for any schedule; .* bytes\) are enough") as caught:
         planned(case, 1000)
     assert caught.value.least is not None
-    assert f"({caught.value.least:,} bytes) would do" in str(caught.value)
+    assert f"({caught.value.least:,} bytes) are enough" in str(caught.value)
     return caught.value.least
 
 
@@ -98,7 +98,7 @@ def test_too_small_a_budget_is_refused_with_nothing_run(monkeypatch: pytest.Monk
     monkeypatch.setattr(calibration, "measured", lambda *_: runs.append(1) or COSTS)
     least = least_of(lstm())
     for budget in (1, 80_000, least // 2, least - 1):
-        with pytest.raises(rb.BudgetError, match=rf"\({least:,} bytes\) would do"):
+        with pytest.raises(rb.BudgetError, match=rf"\({least:,} bytes\) are enough"):
             rb.plan(model, MSE, steps=T, batch=B, budget=budget)
     assert not runs
     assert rb.plan(model, MSE, steps=T, batch=B, budget=least).costs == COSTS
@@ -113,7 +113,7 @@ def test_costs_can_be_measured_in_any_room(room: int) -> None:
 
 def test_a_single_step_needs_no_slot() -> None:
     case = rb.LSTM(8, 32, rng=0), real(1, B, 8), real(1, B, 32), MSE
-    with pytest.raises(rb.BudgetError, match="would do") as caught:
+    with pytest.raises(rb.BudgetError, match="are enough") as caught:
         rb.bptt(*case, checkpoint="1 kB")
     least = caught.value.least
     assert least is not None
@@ -203,7 +203,7 @@ def test_a_plan_prints_as_a_table() -> None:
     [
         ({"checkpoint": "500 kB", "chunk": 4}, "a budget chooses the chunks too, found chunk=4"),
         ({"checkpoint": "500 kB", "horizon": 4}, "leave chunk and horizon out"),
-        ({"checkpoint": "10 B"}, r"a budget of 10 bytes is too small for any schedule; .* bytes\) would do"),
+        ({"checkpoint": "10 B"}, r"a budget of 10 bytes is too small for any schedule; .* bytes\) are enough"),
         ({"checkpoint": "-1 MB"}, "budget '-1 MB' is not a number of bytes"),
         ({"checkpoint": "10 apples"}, "budget '10 apples' is not a number of bytes"),
     ],
@@ -330,7 +330,7 @@ def test_a_run_that_was_not_planned_is_refused() -> None:
     """Another batch would take more than the plan says, another length needs another schedule."""
     model, x, target, loss = lstm()
     least = planned(lstm(), least_of(lstm()))
-    with pytest.raises(rb.BudgetError, match=r"the plan is for .* but this run would need .*: its batch, loss, or"):
+    with pytest.raises(rb.BudgetError, match=r"the plan is for .* but this run would need .*: the batch size, the loss, or"):
         rb.bptt(model, np.tile(x, (1, 4, 1)), np.tile(target, (1, 4, 1)), loss, checkpoint=least)
     with pytest.raises(rb.BudgetError, match=r"the plan is for \d+ chunks of \d+ steps, found 50 steps; plan anew"):
         rb.bptt(model, x[:50], target[:50], loss, checkpoint=least)

@@ -228,7 +228,7 @@ class Fickle:
 
 
 def test_a_schedule_that_changes_between_check_and_run_is_refused() -> None:
-    with pytest.raises(rb.ScheduleError, match="make it the same each time it is iterated"):
+    with pytest.raises(rb.ScheduleError, match="return the same actions each time it is iterated"):
         rb.bptt(rb.RNN(1, 1), np.ones((3, 1, 1)), np.ones((3, 1, 1)), rb.losses.Huber(), chunk=1, checkpoint=Fickle())
 
 

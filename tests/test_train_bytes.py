@@ -34,7 +34,7 @@ def data() -> rb.Sequences:
 
 def least_of(model: Any, optimizer: Any, **options: Any) -> int:
     trainer = rb.Trainer(model, optimizer, MSE, checkpoint="10 kB", **options)
-    with pytest.raises(rb.BudgetError, match=r"bytes\) would do, .* of them for the optimiser's state") as caught:
+    with pytest.raises(rb.BudgetError, match=r"bytes\) are enough, .* of them for the optimiser's state") as caught:
         trainer.fit(data(), steps=1)
     assert caught.value.least is not None
     return caught.value.least
@@ -74,7 +74,7 @@ def test_a_plan_with_an_optimizer_says_what_training_needs() -> None:
     least = least_of(model, optimizer)
     options: dict[str, Any] = {"steps": STEPS, "batch": 2, "dx": False, "costs": COSTS}
     with pytest.raises(
-        rb.BudgetError, match=rf"\({least:,} bytes\) would do, .*\({optimizer.nbytes:,} bytes\) of them"
+        rb.BudgetError, match=rf"\({least:,} bytes\) are enough, .*\({optimizer.nbytes:,} bytes\) of them"
     ):
         rb.plan(model, MSE, budget=least - 1, optimizer=optimizer, **options)
     plan = rb.plan(model, MSE, budget=least, optimizer=optimizer, **options)

@@ -289,7 +289,10 @@ LOWERED: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "a part beyond": (lambda ops, x, p: (ops.part(x, 4, 12),), r"part: 4 to 12 is not within features \(8,\)"),
     "another size": (lambda ops, x, p: (ops.same(x, (3, 3)),), r"same: \(3, 3\) is not of as many features as \(8,\)"),
-    "another output": (lambda ops, x, p: (ops.part(x, 0, 4),), r"gives \[\(4,\)\], output_shapes says \[\(8,\)\]"),
+    "another output": (
+        lambda ops, x, p: (ops.part(x, 0, 4),),
+        r"returned \[\(4,\)\], output_shapes returned \[\(8,\)\]",
+    ),
 }
 
 

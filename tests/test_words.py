@@ -38,10 +38,8 @@ REJECTED = {
 PATTERN = re.compile("|".join(rf"(?<!\w){word}(?!\w)" for word in REJECTED))
 CODE = re.compile(r"%\w+ = ")
 """Text of LLVM, which is not prose."""
-UNFINISHED = ("bptt", "compiler", "planning", "runners", "schedules")
-"""Packages whose texts are still to be mended."""
 PARTS = (rb, rb.losses, rb.optim, rb.schedules, rb.initializers, rb.memory, rb.compare, rb.actions, rb.layers)
-PACKAGES = sorted({path.parent for path in ROOT.rglob("*.py")} - {ROOT / name for name in UNFINISHED})
+PACKAGES = sorted({path.parent for path in ROOT.rglob("*.py")})
 
 
 def rejected(text: str) -> list[str]:
@@ -55,8 +53,7 @@ def documented(module: ModuleType) -> Iterator[tuple[str, str]]:
     yield module.__name__, inspect.getdoc(module) or ""
     for name in getattr(module, "__all__", vars(module)):
         value = getattr(module, name)
-        package = getattr(value, "__module__", "").partition("rnnbp.")[2].partition(".")[0]
-        if package and package not in UNFINISHED:
+        if getattr(value, "__module__", "").startswith("rnnbp."):
             yield f"{module.__name__}.{name}", inspect.getdoc(value) or ""
             yield from members(f"{module.__name__}.{name}", value)
 

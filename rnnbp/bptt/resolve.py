@@ -55,8 +55,8 @@ class Resolved:
         """Raise ScheduleError where a run counted other actions than were expected."""
         if self.expected is not None and counts != self.expected.counts:
             raise ScheduleError(
-                f"the schedule gave {self.expected.counts} when it was checked, {counts} when it ran; "
-                f"make it the same each time it is iterated"
+                f"the schedule had {self.expected.counts} when it was checked, {counts} when it ran; "
+                f"return the same actions each time it is iterated"
             )
 
 
@@ -160,8 +160,9 @@ def _check_plan(plan: Plan, problem: Problem, sizes: Sizes, chunk: int | None) -
     needed = with_margin(again.peak_bytes + again.object_bytes)
     if needed > plan.budget:
         raise BudgetError(
-            f"the plan is for {shown(plan.budget)}, but this run would need {shown(needed, up=True)}: its batch, "
-            f"loss, or the dtype or order of its x are others; plan for these, or give bptt the budget itself"
+            f"the plan is for {shown(plan.budget)}, but this run would need {shown(needed, up=True)}: the "
+            f"batch size, the loss, or the dtype or memory order of x differ from those planned for; make a new plan"
+            f", or pass bptt the budget itself"
         )
 
 

@@ -129,7 +129,7 @@ class Explanation:
         forward, advance, backward = self.flops_per_step, self.advance_flops_per_step, self.backward_flops_per_step
         figures = [f"{forward:,} FLOPs forward", f"{advance:,} in an Advance", f"{backward:,} backward"]
         figures[-1] += f" ({backward / max(1, forward):.2f} of forward)"
-        others = [f"apart from what {', '.join(self.opaque)} do by themselves"] if self.opaque else []
+        others = [f"apart from what {', '.join(self.opaque)} do in their own methods"] if self.opaque else []
         kept = f"each step of a batch of {self.batch}: {_bytes(self.bytes_per_step)} kept"
         verb = "runs" if len(self.opaque) == 1 else "run"
         why = f"because {', '.join(self.opaque)} {verb} as Python"

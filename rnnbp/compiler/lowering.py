@@ -126,7 +126,7 @@ def _lowered(ops: Lowering, node: Node, args: tuple[int, ...], shapes: Sequence[
     try:
         found = None if layer.random else layer.lower(ops, *args)
         if found is not None and [ops.shape(value) for value in found] != list(shapes):
-            raise ShapeError(f"gives {[ops.shape(value) for value in found]}, output_shapes says {list(shapes)}")
+            raise ShapeError(f"returned {[ops.shape(value) for value in found]}, output_shapes returned {list(shapes)}")
     except ShapeError as error:
         raise ShapeError(f"{layer}: lower: {error}; let lower do what forward does") from None
     if found is not None:

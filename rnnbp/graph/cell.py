@@ -15,20 +15,26 @@ class Cell(Graph):
 
     Args:
         x: the input of the step.
-        next_state: for each State the value that it has after the step.
+        next_state: for each State its value after the step.
         output: the output of the step, any value of the cell.
-        name: how errors and ``repr`` call it; what the paths of its parameters begin with is the
-            name of its ``Recurrent``.
+        name: its name in errors and ``repr``; its parameters' paths begin with the name of its
+            ``Recurrent``.
 
-    It runs as machine code, or by NumPy where one of its layers runs as Python: Dropout (of p = 0
+    It runs as machine code, or by NumPy if one of its layers runs as Python: Dropout (with p = 0
     too), LeakyReLU, ELU, GELU, Softplus, LogSoftmax, Embedding, OneHot, Conv1D, Conv2D, MaxPool,
-    AvgPool, and a layer of one's own without ``lower``. ``rnnbp.explain(cell)`` names those.
+    AvgPool, and a custom layer without ``lower``. ``rnnbp.explain(cell)`` names those.
 
-    Of a layer with a name, the parameters are ``weight_<name>``, as PyTorch's ``weight_ih``.
+    The parameters of a layer with a name are ``weight_<name>``, as PyTorch's ``weight_ih``.
 
-    Raises ValueError where a State that is used has no next value or two have one name, ShapeError
-    where the shape of a next value differs from its state's. Where that depends on x, Recurrent
-    raises once x is known.
+    Raises ValueError if a State that is used has no next value or two have one name, ShapeError if
+    a next value has the wrong shape; if that depends on x, Recurrent raises it once x is known.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x, h = rb.Input(3), rb.State(4, "h")
+    >>> h_new = rb.Tanh()(rb.Dense(3, 4, name="ih")(x) + rb.Dense(4, 4, name="hh", bias=False)(h))
+    >>> model = rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+    >>> list(model.params), rb.predict(model, np.zeros((7, 2, 3), "float32"))[0].shape
+    (['weight_ih', 'bias_ih', 'weight_hh'], (7, 2, 4))
     """
 
     suffixes = True

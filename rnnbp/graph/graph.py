@@ -47,9 +47,15 @@ class Graph(Network):
 
     Args:
         inputs, outputs: a Value, or several.
-        name: what the paths of its parameters begin with in a graph that holds it.
+        name: the first part of its parameters' paths in a graph that holds it.
 
-    Raises ValueError where an output depends on an Input that is not among ``inputs``.
+    Raises ValueError if an output depends on an Input that is not among ``inputs``.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x = rb.Input(3)
+    >>> z = rb.Tanh()(rb.Dense(3, 3)(x))
+    >>> rb.predict(rb.Graph(x, rb.Dense(3, 2)(z + x)), np.zeros((5, 4, 3), "float32"))[0].shape
+    (5, 4, 2)
     """
 
     n_outputs: int
@@ -180,7 +186,9 @@ def _built(block: object) -> str:
 class Sequential(Graph):
     """Layers, Recurrents and graphs in a chain, each applied to the output of the one before.
 
-    ``name`` is what the paths of its parameters begin with in a network that holds it.
+    Args:
+        blocks: layers, Recurrents and graphs of one input and one output.
+        name: the first part of its parameters' paths in a network that holds it.
 
     >>> import rnnbp as rb
     >>> list(rb.Sequential(rb.LSTM(3, 4, bias=False, name="encoder"), rb.Tanh(), rb.Dense(4, 2)).params)

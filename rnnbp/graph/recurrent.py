@@ -22,16 +22,22 @@ class Recurrent(Network):
     Args:
         cell: the step.
         initial: "zeros", or "learned": the initial state is then a parameter ``initial_<state>``,
-            of the state's shape, zero at first, the same for every sequence of the batch.
+            of the state's shape, initially zero, the same for every sequence of the batch.
         dtype: of that parameter, "float32" or "float64"; None for that of the cell's parameters, or
             float32 if it has none.
-        name: what the paths of its parameters begin with in a network, ``<name>.weight_ih``,
-            instead of its position there.
+        name: the first part of its parameters' paths in a network, ``<name>.weight_ih``, instead of
+            its position there.
 
     Shapes: x (T, B, ...) → y (T, B, ...). In a network its state is a tuple of arrays (B, ...), one
     for each State of the cell.
 
     Raises DtypeError for a dtype that the cell's parameters do not have.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x, total = rb.Input(2), rb.State(2, "total")
+    >>> sums = rb.Recurrent(rb.Cell(x, {total: total + x}, output=total + x))
+    >>> rb.predict(sums, np.ones((5, 1, 2), "float32"))[0][:, 0, 0].tolist()
+    [1.0, 2.0, 3.0, 4.0, 5.0]
     """
 
     n_outputs = 1

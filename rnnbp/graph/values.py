@@ -43,8 +43,19 @@ class Application:
 class Value(Unsupported, Symbolic):
     """A symbolic value: an input of a graph, or an output of a block applied to values.
 
-    ``shape`` is the feature shape, None while it is not known. ``+``, ``-``, ``*``, and ``/`` by a
-    number add nodes. Raises TypeError, which names the layer to use, for other operations.
+    Attributes:
+        shape: the feature shape, None while it is unknown.
+        source: the application of a block that computes it, None for an input.
+        index: its number among the outputs of the block.
+        name: its name in errors.
+
+    ``+``, ``-``, ``*``, and ``/`` by a number add nodes. Raises TypeError, which names the layer to
+    use, for other operations.
+
+    >>> import rnnbp as rb
+    >>> x = rb.Input(3)
+    >>> (2 * x + rb.Dense(3, 3)(x)).shape
+    (3,)
     """
 
     def __init__(self, shape: Shape | None, source: Application | None = None, index: int = 0, name: str = "") -> None:
@@ -154,18 +165,36 @@ def Input(shape: int | Shape | None = None, name: str = "") -> Value:  # noqa: N
 
     Args:
         shape: the feature shape: an int n for (n,), a tuple, () for one integer a step (for an
-            Embedding), None where it is not known.
+            Embedding), None if unknown.
+        name: its name in errors.
+
+    Returns:
+        A ``Value``.
+
+    >>> import rnnbp as rb
+    >>> x = rb.Input(3)
+    >>> rb.Dense(3, 2)(x).shape
+    (2,)
     """
     return Value(_feature_shape("Input", shape), name=_text("Input", name))
 
 
 @takes()
 def State(shape: int | Shape, name: str = "") -> Value:  # noqa: N802
-    """A symbolic state: what one step hands to the next, zeros at first unless given or learned.
+    """A symbolic state: what one step hands to the next; initially zeros, unless passed or learned.
 
     Args:
         shape: the feature shape, an int n for (n,).
-        name: what a learned initial state is called, ``initial_<name>``.
+        name: a learned initial state is the parameter ``initial_<name>``.
+
+    Returns:
+        A ``Value``.
+
+    >>> import rnnbp as rb
+    >>> x, h = rb.Input(3), rb.State(4, "h")
+    >>> h_new = rb.Tanh()(rb.Dense((3, 4), 4)(x, h))
+    >>> rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new), initial="learned").params["initial_h"].shape
+    (4,)
     """
     if shape is None:
         raise TypeError("State needs a size, as in State(128); only an Input may leave its shape open")

@@ -29,11 +29,13 @@ checks what came."""
 class Layer(Named, Summarized, Frozen):
     """A differentiable function with parameters and no memory of its calls.
 
+    Args:
+        name: the first part of its parameters' paths.
+
     A layer is frozen after ``__init__``: assigning an attribute raises AttributeError. Elements of
     its parameters are written in place, and options such as ``Dropout.p`` change through ``set``.
     So one layer serves every step, can be recomputed, shared, and run in two threads. All axes
-    before the features are
-    batch: the same code serves (B, n) and (L, B, n).
+    before the features are batch: the same code serves (B, n) and (L, B, n).
 
     A subclass is final. Its methods never write to their arguments, and the arrays that it returns
     as parameter gradients belong to the caller. A layer with several outputs sets ``n_outputs``;

@@ -169,10 +169,30 @@ class Convolution(Layer):
 
 @final
 class Conv1D(Convolution):
-    """Convolution over one axis; see Convolution for the arguments.
+    """Cross-correlation over the last axis, y_o = Σ_c w_oc ⋆ x_c + b_o.
+
+    Args:
+        n_in, n_out: channels of the input and of the output.
+        kernel, stride, dilation: elements of a window, its step, and the distance of its elements.
+        padding: zeros on both sides; "valid" for none; "same" to keep the size (stride 1 only; an
+            odd one goes after).
+        bias: False for no b.
+        weight_init, bias_init: initializers; uniform ±1/√(n_in · kernel) by default.
+        dtype: "float32" or "float64".
+        rng: seed or Generator for the initial values.
+        name: the first part of its parameters' paths.
+
+    Keeps its input alone: the columns, larger by the number of the kernel's elements, are unrolled
+    again.
 
     Shapes: x (..., n_in, W) → y (..., n_out, (W + padding − dilation · (kernel − 1) − 1) // stride
     + 1). Parameters: ``weight`` (n_out, n_in, kernel), ``bias`` (n_out,).
+
+    Raises ShapeError for a wrong number of channels or an input smaller than one window.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Conv1D(3, 8, 5, padding="same")(np.zeros((2, 3, 20), "float32")).shape
+    (2, 8, 20)
     """
 
     axes = 1
@@ -180,10 +200,30 @@ class Conv1D(Convolution):
 
 @final
 class Conv2D(Convolution):
-    """Convolution over two axes; see Convolution for the arguments.
+    """Cross-correlation over the last two axes, y_o = Σ_c w_oc ⋆ x_c + b_o.
+
+    Args:
+        n_in, n_out: channels of the input and of the output.
+        kernel, stride, dilation: one number, or one for each axis.
+        padding: zeros on both sides, one number or one for each axis; "valid" for none; "same" to
+            keep the size (stride 1 only; an odd one goes after).
+        bias: False for no b.
+        weight_init, bias_init: initializers; uniform ±1/√(n_in · kernel elements) by default.
+        dtype: "float32" or "float64".
+        rng: seed or Generator for the initial values.
+        name: the first part of its parameters' paths.
+
+    Keeps its input alone: the columns, larger by the number of the kernel's elements, are unrolled
+    again.
 
     Shapes: x (..., n_in, H, W) → y (..., n_out, H′, W′), each size as in Conv1D.
     Parameters: ``weight`` (n_out, n_in, *kernel), ``bias`` (n_out,).
+
+    Raises ShapeError for a wrong number of channels or an input smaller than one window.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Conv2D(1, 4, 3)(np.zeros((2, 1, 8, 8), "float32")).shape
+    (2, 4, 6, 6)
     """
 
     axes = 2

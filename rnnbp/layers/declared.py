@@ -14,14 +14,15 @@ class Keeps:
     """What ``forward`` saves, in this order: some of its inputs, some of its outputs, arrays of its
     own.
 
-    ``Keeps(inputs=(0,))`` says that ``forward`` returns ``y, (x,)`` with x itself, its first input,
-    which is then not kept twice.
-
     Args:
-        inputs: which inputs, numbered from 0.
-        outputs: which outputs, numbered from 0.
-        extras: (feature shape, dtype) of each array of its own; dtype None for that of the
-            parameters.
+        inputs: numbers of inputs, from 0: ``Keeps(inputs=(0,))`` declares that ``forward`` returns
+            ``y, (x,)`` with x itself, its first input, which is then not kept twice.
+        outputs: numbers of outputs, from 0.
+        extras: (feature shape, dtype) of other arrays, dtype None for that of the parameters.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Dense(3, 2).keeps((3,))
+    Keeps(inputs=(0,), outputs=(), extras=())
     """
 
     inputs: tuple[int, ...] = ()

@@ -34,16 +34,20 @@ class Dense(Layer):
     Args:
         n_in: size of the input, or one size for each of several inputs.
         n_out: size of the output.
-        bias: whether there is a b.
+        bias: False for no b.
         weight_init, bias_init: initializers; uniform ±1/√n_in by default.
         dtype: "float32" or "float64".
         rng: seed or Generator for the initial values.
-        name: what the paths of its parameters begin with; in a cell, their suffix.
+        name: the first part of its parameters' paths; in a cell, their suffix.
 
     Shapes: x_k (..., n_in_k) → y (..., n_out). Parameters: ``weight`` (n_out, n_in), or
     ``weight_0``, ``weight_1``, … for several inputs; ``bias`` (n_out,). Keeps its inputs.
 
-    Raises ShapeError for an input of a different size, ValueError for a size below one.
+    Raises ShapeError for an input of the wrong size, ValueError for a size below one.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Dense(3, 2, weight_init=1.0, bias_init=0.5)(np.ones((4, 3), "float32"))[0].tolist()
+    [3.5, 3.5]
     """
 
     def __init__(

@@ -23,10 +23,16 @@ class Dropout(Layer):
 
     Args:
         p: probability of dropping an element, 0 ≤ p < 1.
-        every_step: a new mask every step; if false, one mask for the whole sequence (Gal &
+        every_step: True for a new mask every step; False for one mask for the whole sequence (Gal &
             Ghahramani 2016).
+        name: its name in ``repr`` and errors.
 
     Shapes: x (...) → y (...). Keeps its mask, a byte for each element; nothing outside training.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> x, model = np.ones((5, 2, 3), "float32"), rb.Sequential(rb.Dropout(0.5))
+    >>> float(rb.predict(model, x)[0].min()), set(rb.predict(model, x, training=True)[0].ravel().tolist())
+    (1.0, {0.0, 2.0})
     """
 
     random: ClassVar[bool] = True

@@ -72,10 +72,14 @@ class Embedding(Symbols):
         weight_init: initializer; N(0, 1) by default.
         dtype: "float32" or "float64".
         rng: seed or Generator for the initial values.
-        name: what the path of its parameter begins with.
+        name: the first part of its parameter's path.
 
     Shapes: x (...) of integers → y (..., n_out). Parameter: ``weight`` (n_symbols, n_out). Keeps
     its input.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Embedding(100, 8)(np.array([[3, 99], [0, 7]])).shape
+    (2, 2, 8)
     """
 
     def __init__(
@@ -132,11 +136,16 @@ class OneHot(Symbols):
     """y = 1 at x, 0 elsewhere. Keeps nothing.
 
     Args:
-        dtype: of y where the layer is called directly on an array, or where the model has no
-            parameters.
+        n_symbols: number of symbols, the size of y.
+        dtype: of y if the layer is called alone, or if the model has no parameters.
+        name: its name in ``repr`` and errors.
 
-    Shapes: x (...) of integers → y (..., n_symbols), of the dtype of the model that the layer is
+    Shapes: x (...) of integers → y (..., n_symbols), in the dtype of the model that the layer is
     in.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.OneHot(3)(np.array([2, 0])).tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
 
     typed = True

@@ -64,7 +64,14 @@ class Pointwise(Activation):
 class Sigmoid(Pointwise):
     """σ(x) = 1/(1 + e^(−x)). Keeps its output: σ′ = y(1 − y).
 
+    Args:
+        name: its name in ``repr`` and errors.
+
     Shapes: x (...) → y (...).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Sigmoid()(np.array([0.0, 2.0])).round(4).tolist()
+    [0.5, 0.8808]
     """
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
@@ -85,7 +92,14 @@ class Sigmoid(Pointwise):
 class Tanh(Pointwise):
     """tanh(x). Keeps its output: tanh′ = 1 − y².
 
+    Args:
+        name: its name in ``repr`` and errors.
+
     Shapes: x (...) → y (...).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Tanh()(np.array([0.0, 1.0])).round(4).tolist()
+    [0.0, 0.7616]
     """
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
@@ -106,7 +120,14 @@ class Tanh(Pointwise):
 class ReLU(Pointwise):
     """max(x, 0), derivative 0 at 0; NaN stays NaN, and passes its delta. Keeps its output.
 
+    Args:
+        name: its name in ``repr`` and errors.
+
     Shapes: x (...) → y (...).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.ReLU()(np.array([1.0, -2.0])).round(4).tolist()
+    [1.0, 0.0]
     """
 
     spare_flags = (1, 1, 0)
@@ -133,9 +154,17 @@ _alpha = partial(real_number, above=0, cure="for alpha 0 use ReLU")
 
 @final
 class LeakyReLU(Pointwise):
-    """x where x > 0, else slope · x (Maas et al. 2013). Keeps its output; slope > 0.
+    """x where x > 0, else slope · x (Maas et al. 2013). Keeps its output.
+
+    Args:
+        slope: > 0.
+        name: its name in ``repr`` and errors.
 
     Shapes: x (...) → y (...).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.LeakyReLU(0.5)(np.array([1.0, -2.0])).round(4).tolist()
+    [1.0, -1.0]
     """
 
     spare, spare_flags = (1, 0, 0), (1, 1, 0)
@@ -162,7 +191,15 @@ class LeakyReLU(Pointwise):
 class ELU(Pointwise):
     """x where x > 0, else α(eˣ − 1) (Clevert et al. 2016, eq. 15). Keeps its output: y + α below 0.
 
+    Args:
+        alpha: α > 0.
+        name: its name in ``repr`` and errors.
+
     Shapes: x (...) → y (...).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.ELU()(np.array([1.0, -2.0])).round(4).tolist()
+    [1.0, -0.8647]
     """
 
     spare, spare_flags = (1, 1, 0), (1, 1, 0)
@@ -190,7 +227,14 @@ class GELU(Pointwise):
     """x Φ(x), Φ the normal distribution (Hendrycks & Gimpel 2016), exact, not the tanh form. Keeps
     its input.
 
+    Args:
+        name: its name in ``repr`` and errors.
+
     Shapes: x (...) → y (...).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.GELU()(np.array([1.0, -2.0])).round(4).tolist()
+    [0.8413, -0.0455]
     """
 
     spare = (0, 1, 0)
@@ -222,7 +266,14 @@ class GELU(Pointwise):
 class Softplus(Pointwise):
     """log(1 + eˣ), without overflow. Keeps its output: the derivative is 1 − e^(−y) = σ(x).
 
+    Args:
+        name: its name in ``repr`` and errors.
+
     Shapes: x (...) → y (...).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Softplus()(np.array([0.0, 1000.0])).round(4).tolist()
+    [0.6931, 1000.0]
     """
 
     spare, spare_flags = (1, 0, 0), (1, 0, 0)
@@ -246,7 +297,14 @@ class Softplus(Pointwise):
 class Identity(Activation):
     """y = x. Keeps nothing.
 
+    Args:
+        name: its name in ``repr`` and errors.
+
     Shapes: x (...) → y (...).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Identity()(np.array([1.0, -2.0])).round(4).tolist()
+    [1.0, -2.0]
     """
 
     spare = (0, 0, 0)
@@ -267,10 +325,19 @@ class Identity(Activation):
 
 @final
 class Scale(Activation):
-    """y = scale · x + shift, both given numbers: what ``1 - z`` of a symbolic value becomes. Keeps
+    """y = scale · x + shift, both constants: ``1 - z`` of a symbolic value adds this layer. Keeps
     nothing.
 
+    Args:
+        scale: a number.
+        shift: a number.
+        name: its name in ``repr`` and errors.
+
     Shapes: x (...) → y (...).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Scale(2.0, shift=1.0)(np.array([1.0, -2.0])).round(4).tolist()
+    [3.0, -3.0]
     """
 
     spare = (0, 0, 0)

@@ -24,9 +24,17 @@ def shape_only(x: Array) -> Array:
 class Flatten(Layer):
     """The last ``n_axes`` feature axes as one. Keeps the shape of its input, no elements.
 
+    Args:
+        n_axes: k ≥ 2.
+        name: its name in ``repr`` and errors.
+
     Shapes: x (..., n_1, …, n_k) → y (..., n_1 · … · n_k), k = ``n_axes``.
 
     Raises ShapeError for an input of fewer axes.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Flatten(2)(np.zeros((5, 3, 4))).shape
+    (5, 12)
     """
 
     spare = (0, 0, 0)
@@ -71,9 +79,18 @@ class Flatten(Layer):
 class Reshape(Layer):
     """Features of ``from_shape`` as features of ``to_shape``, in C order. Keeps nothing.
 
+    Args:
+        from_shape: feature shape of the input, or a size.
+        to_shape: feature shape of the output, or a size.
+        name: its name in ``repr`` and errors.
+
     Shapes: x (..., *from_shape) → y (..., *to_shape).
 
     Raises ValueError for shapes of different numbers of elements.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Reshape(12, (3, 4))(np.zeros((5, 12))).shape
+    (5, 3, 4)
     """
 
     spare = (0, 0, 0)

@@ -18,7 +18,14 @@ class Softmax(Activation):
     """y = eˣ / Σ eˣ over the last axis. Keeps its output. Before a cross-entropy use
     losses.CrossEntropy alone.
 
+    Args:
+        name: its name in ``repr`` and errors.
+
     Shapes: x (..., n) → y (..., n).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.Softmax()(np.zeros((1, 4))).tolist()
+    [[0.25, 0.25, 0.25, 0.25]]
     """
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
@@ -50,7 +57,14 @@ class Softmax(Activation):
 class LogSoftmax(Activation):
     """y = x − log Σ eˣ over the last axis. Keeps its output.
 
+    Args:
+        name: its name in ``repr`` and errors.
+
     Shapes: x (..., n) → y (..., n).
+
+    >>> import numpy as np, rnnbp as rb
+    >>> rb.LogSoftmax()(np.zeros((1, 4))).round(4).tolist()
+    [[-1.3863, -1.3863, -1.3863, -1.3863]]
     """
 
     def forward(self, x: Array) -> tuple[Array, Saved]:

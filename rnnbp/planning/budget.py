@@ -46,7 +46,7 @@ def too_small(budget: int, least: int, most: str = "", outputs: int = 0) -> Budg
     told = f", for a loss of all steps at once, whose y and dy are {shown(outputs)} each" if outputs else ""
     kept = f"{shown(needed - least, up=True)} of it are left free, for what estimates may be short by"
     error = BudgetError(
-        f"a budget of {exactly(budget)} is too small for any schedule; {exactly(needed, up=True)} would do{told}"
+        f"a budget of {exactly(budget)} is too small for any schedule; {exactly(needed, up=True)} are enough{told}"
         f"{most}; {kept}"
     )
     error.least, error.most = needed, told + most
@@ -70,7 +70,7 @@ def training_budget(budget: int | str, held: int) -> Iterator[None]:
         least = error.least + held
         whole = BudgetError(
             f"a budget of {exactly(parse_budget(budget))} is too small for any schedule; "
-            f"{exactly(least, up=True)} would do, {exactly(held)} of them for the optimiser's state, and the best "
+            f"{exactly(least, up=True)} are enough, {exactly(held)} of them for the optimiser's state, and the best "
             f"parameters and gradients that are kept{error.most}"
         )
         whole.least, whole.most = least, error.most

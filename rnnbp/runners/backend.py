@@ -44,12 +44,12 @@ class Backend(Named):
     name: str
     without: tuple[str, ...]
     """In the order in which rules are applied."""
-    asked: bool = field(default=True, compare=False, repr=False)
+    named: bool = field(default=True, compare=False, repr=False)
     """Whether it was named, by an argument or by RNNBP_BACKEND."""
 
     def __init__(self, name: str | None = None, without: Iterable[str] = ()) -> None:
         given = name if name is not None else os.environ.get(VARIABLE)
-        object.__setattr__(self, "asked", bool(given) or name is not None)
+        object.__setattr__(self, "named", bool(given) or name is not None)
         name = given or (_usual() if name is None else name)
         if name not in (*BACKENDS, *ALIASES):
             known = ", ".join(map(repr, BACKENDS))

@@ -25,7 +25,7 @@ _refused = Remembered[Cell, bool](lambda cell: False)
 def backend_for(model: Graph, backend: BackendLike) -> Backend:
     """The backend that runs a model: NumPy in place of "llvm", where that was not named and LLVM has refused a cell."""
     found = as_backend(backend)
-    if not _refused.used or found.asked or found.name != "llvm":
+    if not _refused.used or found.named or found.name != "llvm":
         return found
     blocks = [node.block for node in recurrents(model)]
     refused = any(isinstance(block, Recurrent) and _refused.get(block.cell) for block in blocks)
@@ -45,7 +45,7 @@ def by_numpy_where_refused(function: Callable[P, R]) -> Callable[P, R]:
             try:
                 return function(*args, **kwargs)
             except CompileError as error:
-                if as_backend(kwargs.get("backend")).asked or not _noted(error):  # type: ignore[arg-type]  # kwargs have no types
+                if as_backend(kwargs.get("backend")).named or not _noted(error):  # type: ignore[arg-type]  # kwargs have no types
                     raise
                 if any(hasattr(given, "__next__") for given in (*args, *kwargs.values())):
                     error.add_note("NumPy will run it: call again, with a new iterator, as this one has been read")
