@@ -330,7 +330,9 @@ def test_a_run_that_was_not_planned_is_refused() -> None:
     """Another batch would take more than the plan says, another length needs another schedule."""
     model, x, target, loss = lstm()
     least = planned(lstm(), least_of(lstm()))
-    with pytest.raises(rb.BudgetError, match=r"the plan is for .* but this run would need .*: the batch size, the loss, or"):
+    with pytest.raises(
+        rb.BudgetError, match=r"the plan is for .* but this run would need .*: the batch size, the loss, or"
+    ):
         rb.bptt(model, np.tile(x, (1, 4, 1)), np.tile(target, (1, 4, 1)), loss, checkpoint=least)
     with pytest.raises(rb.BudgetError, match=r"the plan is for \d+ chunks of \d+ steps, found 50 steps; plan anew"):
         rb.bptt(model, x[:50], target[:50], loss, checkpoint=least)
