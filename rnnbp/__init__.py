@@ -67,8 +67,9 @@ from rnnbp.compiler.explanation import Explanation
 from rnnbp.gradcheck import GradientError, check_grads
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.cells import GRU, LSTM, RNN, Options
-from rnnbp.graph.graph import Graph, Sequential
+from rnnbp.graph.graph import Graph
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.sequential import Sequential
 from rnnbp.graph.values import Input, State, Value
 from rnnbp.layers import *  # noqa: F403
 from rnnbp.layers import __all__ as _layers

@@ -92,14 +92,7 @@ def check_grads(
     >>> check.method, check.worst < 1e-12
     ('complex', True)
     """
-    if method is not None and (not isinstance(method, str) or method not in TOLERANCES):
-        raise ValueError(
-            f"check_grads: method is 'complex' or 'central', found {shown(method)}{hint(method, TOLERANCES)}"
-        )
-    if isinstance(x, Loss) or (callable(x) and hasattr(target, "shape")):
-        raise TypeError("check_grads: x is a loss: the order is (model, x, target, loss)")
-    if isinstance(target, Loss):
-        raise TypeError("check_grads: target is a loss: the order is (model, x, target, loss)")
+    _check_order(x, target, method)
     training = flag("check_grads: training", training)
     limit = None if tolerance is None else real_number("check_grads: tolerance", tolerance, above=0)
     if loss is None and _is_loss(function) and not isinstance(x, tuple):
@@ -123,6 +116,18 @@ def check_grads(
         if not wrong:
             raise
         raise GradientError(f"{error}: those of {', '.join(wrong)}, which are wrong alone too") from None
+
+
+def _check_order(x: Any, target: Any, method: str | None) -> None:
+    """Raise ValueError for an unknown method, TypeError for arguments in the wrong order."""
+    if method is not None and (not isinstance(method, str) or method not in TOLERANCES):
+        raise ValueError(
+            f"check_grads: method is 'complex' or 'central', found {shown(method)}{hint(method, TOLERANCES)}"
+        )
+    if isinstance(x, Loss) or (callable(x) and hasattr(target, "shape")):
+        raise TypeError("check_grads: x is a loss: the order is (model, x, target, loss)")
+    if isinstance(target, Loss):
+        raise TypeError("check_grads: target is a loss: the order is (model, x, target, loss)")
 
 
 def _wrong_layers(problem: Problem, look: Look) -> list[str]:

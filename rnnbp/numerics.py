@@ -25,9 +25,7 @@ Nest: TypeAlias = "Array | Sequence[Nest] | Mapping[int, Nest] | None"
 
 
 class ShapeError(ValueError):
-    """An array whose shape does not fit; names the place, the axis, expected, found and
-    the cure.
-    """
+    """An array whose shape does not fit; names the place, the axis, expected, found, the cure."""
 
 
 class NonFiniteError(ValueError):
@@ -50,9 +48,7 @@ class StorageError(ValueError):
 
 
 def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """The dtype for parameters: float32 or float64. Raises DtypeError for any other, None
-    included.
-    """
+    """The dtype for parameters: float32 or float64. Raises DtypeError for others, and for None."""
     try:
         found = np.dtype(dtype)
     except TypeError:
@@ -65,9 +61,7 @@ def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 
 def positive_int(name: str, value: object) -> int:
-    """``value`` as an int ≥ 1. Raises TypeError for other types, ValueError for a size
-    below one.
-    """
+    """``value`` as an int ≥ 1. Raises TypeError for other types, ValueError below 1."""
     return whole_number(name, value, least=1)
 
 
@@ -129,9 +123,7 @@ def check_x_shape(caller: str, x_shape: object) -> None:
 
 
 def cast(array: Array, dtype: np.dtype[Any], owner: object, what: str) -> Array:
-    """``array`` in ``dtype``. Raises ValueError, naming ``owner`` and ``what``, for a finite number
-    beyond that.
-    """
+    """``array`` in ``dtype``. Raises NonFiniteError for a finite number beyond it."""
     if array.dtype == dtype:
         return array
     try:
@@ -153,17 +145,13 @@ def shown(value: object) -> str:
 
 
 def escaped(text: str, most: int | None = None) -> str:
-    """``text`` with escapes for characters that control a terminal or are invisible, cut after
-    ``most`` characters.
-    """
+    """``text``, cut after ``most`` characters, with escapes for unprintable ones."""
     kept = text if most is None or len(text) <= most else f"{text[:most]}…"
     return kept if kept.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in kept)
 
 
 def require_features(layer: object, x: Array, expected: Shape, what: str = "input") -> None:
-    """Raise ShapeError unless the last axes of ``x`` are ``expected``; all axes before them are
-    batch.
-    """
+    """Raise ShapeError unless the last axes of ``x`` are ``expected``; the others are batch."""
     n = len(expected)
     found = x.shape[x.ndim - n :] if x.ndim >= n else x.shape
     if found != expected:
@@ -171,9 +159,7 @@ def require_features(layer: object, x: Array, expected: Shape, what: str = "inpu
 
 
 def mismatch(layer: object, expected: Shape, found: Sequence[int], what: str = "input") -> str:
-    """The sentence for features that do not fit, naming the first axis from the end that
-    differs.
-    """
+    """The error for features that do not fit; names the first axis from the end that differs."""
     n = len(expected)
     if len(found) < n:
         return (
@@ -224,26 +210,20 @@ def lies(array: Array) -> bool:
 
 
 def distinct(array: Array) -> Array:
-    """A view of an array in which axes of stride 0, as from broadcasting, have size 1: each value
-    once.
-    """
+    """A view without repetitions: axes of stride 0, as from broadcasting, have size 1."""
     if 0 not in array.strides:
         return array
     return array[tuple([slice(1) if stride == 0 else slice(None) for stride in array.strides])]
 
 
 def readable(array: Array, dtype: np.dtype[Any]) -> Array:
-    """``array`` in the layout that machine code reads: C order, aligned; a copy only if it is not
-    so.
-    """
+    """``array`` as machine code reads it, in C order and aligned; a copy only if needed."""
     found = np.ascontiguousarray(array, dtype)
     return found if found.flags.aligned else found.copy()
 
 
 _HEAD = object.__basicsize__
-"""Bytes of an object before what is its own: of an array, first of all the pointer to its data
-(NumPy's C API).
-"""
+"""Bytes of an object's head; an array's next is the pointer to its data (NumPy's C API)."""
 _pointer = ctypes.c_void_p.from_address
 """Takes an eighth of the time of ``__array_interface__``."""
 
@@ -297,9 +277,7 @@ def reused(x: Array, *others: Array) -> Array | None:
 
 
 def at_most_zero(x: Array) -> Array:
-    """True where the real part is at most zero; False for NaN, so that it propagates through a
-    cut-off.
-    """
+    """True where the real part is at most zero; False for NaN, so that it propagates."""
     below: Array = x.real <= 0
     return below
 
@@ -311,8 +289,7 @@ def positive(x: Array) -> Array:
 
 
 TOGETHER = 2**14
-"""Numbers that ``flush`` looks at at once: its temporary arrays stay below what a ledger may be off
-by."""
+"""Numbers per pass of ``flush``: its temporary arrays are too small for the ledger."""
 
 
 def flush(x: Array) -> None:

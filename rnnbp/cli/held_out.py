@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnbp.cli.ngrams import NGrams
 from rnnbp.cli.text import Part, Split
-from rnnbp.graph.graph import Sequential
+from rnnbp.graph.sequential import Sequential
 from rnnbp.losses import CrossEntropy
 from rnnbp.numerics import Array
 from rnnbp.train.source import Batch

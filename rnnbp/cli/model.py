@@ -15,8 +15,8 @@ from rnnbp.bptt import predict
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.ngrams import SYMBOLS
 from rnnbp.graph.cells import GRU, LSTM, RNN
-from rnnbp.graph.graph import Sequential
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.sequential import Sequential
 from rnnbp.layers import Dense, Dropout, Embedding
 from rnnbp.numerics import Array, Shape, positive_int, real_number, shown
 from rnnbp.rng import generator

@@ -18,7 +18,7 @@ from rnnbp.cli.model import CELLS, MOST_LAYERS, MOST_UNITS, Architecture, recurr
 from rnnbp.cli.ngrams import SYMBOLS
 from rnnbp.cli.options import Parser, whole
 from rnnbp.cli.own_problem import OwnProblem
-from rnnbp.graph.graph import Sequential
+from rnnbp.graph.sequential import Sequential
 from rnnbp.layers import Dense, Embedding
 from rnnbp.losses import CrossEntropy, MeanSquaredError
 from rnnbp.losses.named import NAMED
@@ -123,6 +123,15 @@ def limited(problem: Problem | OwnProblem, n: int | None) -> Iterator[None]:
 
 def add_options(parser: Parser, *, steps: int, batch: int) -> None:
     """The options that describe a problem, and the threads."""
+    _add_model(parser)
+    group = parser.add_argument_group("sequence and machine")
+    group.add_argument("--steps", type=whole(1, LARGEST), default=steps, metavar="T", help="steps of a sequence")
+    group.add_argument("--batch", type=whole(1, LARGEST), default=batch, metavar="B", help="sequences side by side")
+    group.add_argument("--seed", type=whole(0, 2**64), default=0, metavar="N", help="seed of weights and data")
+    threads.add_threads(group)
+
+
+def _add_model(parser: Parser) -> None:
     group = parser.add_argument_group("model")
     group.add_argument(
         "--model",
@@ -151,8 +160,3 @@ def add_options(parser: Parser, *, steps: int, batch: int) -> None:
         "--inputs", type=whole(1, LARGEST), metavar="N", help="numbers in each step of x; by default it is a byte"
     )
     group.add_argument("--outputs", type=whole(1, LARGEST), default=SYMBOLS, metavar="N", help="outputs of each step")
-    group = parser.add_argument_group("sequence and machine")
-    group.add_argument("--steps", type=whole(1, LARGEST), default=steps, metavar="T", help="steps of a sequence")
-    group.add_argument("--batch", type=whole(1, LARGEST), default=batch, metavar="B", help="sequences side by side")
-    group.add_argument("--seed", type=whole(0, 2**64), default=0, metavar="N", help="seed of weights and data")
-    threads.add_threads(group)

@@ -17,7 +17,7 @@ from rnnbp.cli.runs import SETTINGS, Run, Settings, cannot_resume, free_folder, 
 from rnnbp.cli.signals import status_of
 from rnnbp.cli.text import Split, Text, load_text, printable
 from rnnbp.cli.threads import limited, usual
-from rnnbp.graph.graph import Sequential
+from rnnbp.graph.sequential import Sequential
 from rnnbp.losses import CrossEntropy
 from rnnbp.numerics import escaped
 from rnnbp.optim import Adam, Cosine, WarmUp

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from rnnbp.graph.network import Network, name_params
-from rnnbp.graph.values import Application, Block, Input, Outputs, Value
-from rnnbp.layers import __all__ as layer_names
+from rnnbp.graph.values import Application, Block, Outputs, Value
 from rnnbp.layers.base import Layer
 from rnnbp.naming import checked_name, with_name
-from rnnbp.numerics import Shape, ShapeError, mismatch, shown
+from rnnbp.numerics import Shape, ShapeError, mismatch
 from rnnbp.support.memo import Recent
 from rnnbp.support.prepared import Remembered
 
 if TYPE_CHECKING:
     from rnnbp.graph.recurrent import Recurrent
 
-Reduced: TypeAlias = tuple[Any, ...]
-"""What objects are pickled as: what makes them, its arguments, their attributes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A block, with the numbers of its arguments and of its outputs among the values of the
-    graph."""
+    """A block, and the numbers of its arguments and outputs among the graph's values."""
 
     number: int
     block: Block
@@ -94,8 +88,7 @@ class Graph(Network):
         return [(places.get(id(layer), str(k)), layer) for k, layer in enumerate(self.layers)]
 
     def _places(self) -> dict[int, str]:
-        """The paths of the layers that have parameters, by identity, in a graph that holds this
-        one."""
+        """The paths of layers with parameters, by identity, in a graph that holds this one."""
         if not self.name:
             return {}
         owners = {id(owner): (path, key) for path, (owner, key) in reversed(self.slots.items())}
@@ -134,8 +127,9 @@ class Graph(Network):
         return outputs if len(outputs) > 1 else outputs[0]
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        """Feature shapes of the outputs. Raises ShapeError, naming the layer, where shapes do not
-        fit."""
+        """Feature shapes of the outputs. Raises ShapeError, naming the layer, if they do
+        not fit.
+        """
         found = self.value_shapes(*shapes)
         return tuple([found[k] for k in self.outputs])
 
@@ -172,106 +166,6 @@ class Graph(Network):
 
     def __repr__(self) -> str:
         return with_name(f"{type(self).__name__}({', '.join(map(repr, self.layers))})", self.name)
-
-
-def _built(block: object) -> str:
-    """What to do instead of giving a Sequential something that is no layer."""
-    if isinstance(block, (list, tuple)):
-        return "give them one by one, Sequential(*layers)"
-    name = getattr(block, "__name__", "")
-    known = {each.casefold(): each for each in layer_names}
-    return f"give {known[name.casefold()]}()" if name.casefold() in known else "build it first"
-
-
-class Sequential(Graph):
-    """Layers, Recurrents and graphs in a chain, each applied to the output of the one before.
-
-    Args:
-        blocks: layers, Recurrents and graphs of one input and one output.
-        name: the first part of its parameters' paths in a network that holds it.
-
-    >>> import rnnbp as rb
-    >>> list(rb.Sequential(rb.LSTM(3, 4, bias=False, name="encoder"), rb.Tanh(), rb.Dense(4, 2)).params)
-    ['encoder.weight_ih', 'encoder.weight_hh', '2.weight', '2.bias']
-    """
-
-    def __init__(self, *blocks: Layer | Graph | Recurrent, name: str | None = None) -> None:
-        if not blocks:
-            raise ValueError("Sequential is empty; give it at least one layer")
-        x = value = Input()
-        for k, block in enumerate(blocks):
-            if not isinstance(block, (Layer, Network)):
-                raise TypeError(f"Sequential: item {k} is {shown(block)}, not a layer; {_built(block)}")
-            if isinstance(block, Graph) and len(block.input_shapes) != 1:
-                cure = "join them in a Graph"
-                if block.suffixes:  # a Cell
-                    cure = "a Cell is one step: give Recurrent(cell), which runs it over the steps"
-                raise TypeError(f"Sequential: item {k}, {block}, has {len(block.input_shapes)} inputs; {cure}")
-            try:
-                value = block(value)
-            except ShapeError as error:
-                raise ShapeError(f"Sequential, item {k}: {error}") from None
-            if not isinstance(value, Value):
-                raise ShapeError(
-                    f"Sequential: item {k}, {block}, has several outputs; use Graph to say where each goes"
-                )
-        self.blocks = blocks
-        super().__init__(x, value, name=name)
-
-    def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Layer | Network]]:
-        return [(str(k), block) for k, block in enumerate(self.blocks)]
-
-    def __repr__(self) -> str:
-        found, waiting = list[str](), list[object]([self])
-        while waiting:  # no recursion, because chains may be nested hundreds deep
-            item = waiting.pop()
-            if isinstance(item, Sequential):
-                inner = [part for block in item.blocks for part in (", ", block)][1:]
-                end = with_name("Sequential( )", item.name).removeprefix("Sequential( ")
-                waiting += [end, *reversed(inner), "Sequential("]
-            else:
-                found.append(item if isinstance(item, str) else repr(item))
-        return "".join(found)
-
-    def __deepcopy__(self, memo: dict[int, object]) -> Self:
-        chains, waiting = list[Sequential](), list[Sequential]([self])
-        while waiting:
-            chains.append(chain := waiting.pop())
-            waiting += [b for b in chain.blocks if isinstance(b, Sequential) and id(b) not in memo]
-        for inner in reversed(chains[1:]):  # the innermost first: each finds those within it copied already
-            copy.deepcopy(inner, memo)
-        return super().__deepcopy__(memo)
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Reduced:
-        """As objects are pickled, but for chains far within, which come first: pickle's recursion
-        is short."""
-        found = super().__reduce_ex__(protocol)
-        assert isinstance(found, tuple)
-        how, given, *rest = found
-        first = self._far_within()
-        return (_restored, (first, how, given), *rest) if first else (how, given, *rest)
-
-    def _far_within(self) -> list[Sequential]:
-        """The chains within, each ``FAR`` chains above the next, the innermost first."""
-        below: dict[int, tuple[int, Sequential]] = {}
-        waiting = [(self, False)]
-        while waiting:
-            chain, ready = waiting.pop()
-            inner = [block for block in chain.blocks if isinstance(block, Sequential)]
-            if ready:
-                below[id(chain)] = 1 + max((below[id(b)][0] for b in inner), default=-1), chain
-            elif id(chain) not in below:
-                waiting += [(chain, True), *((b, False) for b in inner)]
-        return [chain for depth, chain in below.values() if depth and depth % FAR == 0 and chain is not self]
-
-
-FAR = 25
-"""Chains in one another that are pickled by recursion, of four calls each."""
-
-
-def _restored(first: list[Sequential], how: Callable[..., Sequential], given: Reduced) -> Sequential:
-    """Rebuilds a chain from a pickle, after those far within."""
-    return how(*given)
 
 
 _Shapes: TypeAlias = Recent[tuple[Shape | None, ...], list[Shape | None]]

@@ -9,8 +9,9 @@ from rnnbp.layers.dropout import Dropout
 from rnnbp.layers.embedding import Embedding, OneHot
 from rnnbp.layers.merge import Add, Concat, Multiply, Subtract
 from rnnbp.layers.norm import LayerNorm
-from rnnbp.layers.pointwise import ELU, GELU, Identity, LeakyReLU, ReLU, Scale, Sigmoid, Softplus, Tanh
+from rnnbp.layers.pointwise import Identity, Scale, Sigmoid, Tanh
 from rnnbp.layers.pooling import AvgPool, MaxPool
+from rnnbp.layers.rectifiers import ELU, GELU, LeakyReLU, ReLU, Softplus
 from rnnbp.layers.reshape import Flatten, Reshape
 from rnnbp.layers.softmax import LogSoftmax, Softmax
 from rnnbp.layers.split import Slice, Split

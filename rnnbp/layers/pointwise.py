@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
 from typing import ClassVar, final
 
 import numpy as np
-from scipy import special
 
 from rnnbp.layers.base import Layer
-from rnnbp.layers.declared import Keeps, Scratch, buffered
+from rnnbp.layers.declared import Keeps
 from rnnbp.layers.frozen import Check
 from rnnbp.layers.primitives import Primitives
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, at_most_zero, positive, real_number, reused, sigmoid
+from rnnbp.numerics import Array, Saved, Shape, ShapeError, real_number, reused, sigmoid
 
 
 class Activation(Layer):
@@ -113,183 +109,6 @@ class Tanh(Pointwise):
         (y,) = saved
         square = y * y
         derivative: Array = np.subtract(1, square, out=reused(square))
-        return derivative
-
-
-@final
-class ReLU(Pointwise):
-    """max(x, 0), derivative 0 at 0; NaN stays NaN, and passes its delta. Keeps its output.
-
-    Args:
-        name: its name in ``repr`` and errors.
-
-    Shapes: x (...) → y (...).
-
-    >>> import numpy as np, rnnbp as rb
-    >>> rb.ReLU()(np.array([1.0, -2.0])).round(4).tolist()
-    [1.0, 0.0]
-    """
-
-    spare_flags = (1, 1, 0)
-
-    def forward(self, x: Array) -> tuple[Array, Saved]:
-        y = np.where(at_most_zero(x), x.dtype.type(0), x)
-        return y, (y,)
-
-    def lower(self, ops: Primitives, *xs: int) -> tuple[int, ...]:
-        return (ops.relu(*xs),)
-
-    def derivative(self, saved: Saved) -> Array:
-        below = at_most_zero(saved[0])
-        return np.logical_not(below, out=below if isinstance(below, np.ndarray) else None)
-
-    def scratch(self, rows: int, *shapes: Shape) -> Scratch:
-        found = super().scratch(rows, *shapes)
-        return replace(found, inputs=buffered(found.flags[1]))
-
-
-_slope = partial(real_number, above=0, cure="for slope 0 use ReLU")
-_alpha = partial(real_number, above=0, cure="for alpha 0 use ReLU")
-
-
-@final
-class LeakyReLU(Pointwise):
-    """x where x > 0, else slope · x (Maas et al. 2013). Keeps its output.
-
-    Args:
-        slope: > 0.
-        name: its name in ``repr`` and errors.
-
-    Shapes: x (...) → y (...).
-
-    >>> import numpy as np, rnnbp as rb
-    >>> rb.LeakyReLU(0.5)(np.array([1.0, -2.0])).round(4).tolist()
-    [1.0, -1.0]
-    """
-
-    spare, spare_flags = (1, 0, 0), (1, 1, 0)
-    settable: ClassVar[Mapping[str, Check]] = {"slope": _slope}
-
-    def __init__(self, slope: float = 0.01, *, name: str | None = None) -> None:
-        super().__init__(name=name)
-        self.slope = _slope("LeakyReLU: slope", slope)
-
-    def forward(self, x: Array) -> tuple[Array, Saved]:
-        y = np.where(positive(x), x, x * self.slope)
-        return y, (y,)
-
-    def derivative(self, saved: Saved) -> Array:
-        (y,) = saved
-        derivative: Array = np.where(positive(y), y.dtype.type(1), y.dtype.type(self.slope))
-        return derivative
-
-    def describe(self) -> str:
-        return f"{self.slope}"
-
-
-@final
-class ELU(Pointwise):
-    """x where x > 0, else α(eˣ − 1) (Clevert et al. 2016, eq. 15). Keeps its output: y + α below 0.
-
-    Args:
-        alpha: α > 0.
-        name: its name in ``repr`` and errors.
-
-    Shapes: x (...) → y (...).
-
-    >>> import numpy as np, rnnbp as rb
-    >>> rb.ELU()(np.array([1.0, -2.0])).round(4).tolist()
-    [1.0, -0.8647]
-    """
-
-    spare, spare_flags = (1, 1, 0), (1, 1, 0)
-    settable: ClassVar[Mapping[str, Check]] = {"alpha": _alpha}
-
-    def __init__(self, alpha: float = 1.0, *, name: str | None = None) -> None:
-        super().__init__(name=name)
-        self.alpha = _alpha("ELU: alpha", alpha)
-
-    def forward(self, x: Array) -> tuple[Array, Saved]:
-        above = positive(x)
-        y = np.where(above, x, self.alpha * np.expm1(np.where(above, x.dtype.type(0), x)))
-        return y, (y,)
-
-    def derivative(self, saved: Saved) -> Array:
-        (y,) = saved
-        return np.where(positive(y), y.dtype.type(1), y + self.alpha)
-
-    def describe(self) -> str:
-        return f"{self.alpha}"
-
-
-@final
-class GELU(Pointwise):
-    """x Φ(x), Φ the normal distribution (Hendrycks & Gimpel 2016), exact, not the tanh form. Keeps
-    its input.
-
-    Args:
-        name: its name in ``repr`` and errors.
-
-    Shapes: x (...) → y (...).
-
-    >>> import numpy as np, rnnbp as rb
-    >>> rb.GELU()(np.array([1.0, -2.0])).round(4).tolist()
-    [0.8413, -0.0455]
-    """
-
-    spare = (0, 1, 0)
-
-    def forward(self, x: Array) -> tuple[Array, Saved]:
-        phi = self._phi(x)
-        return np.multiply(x, phi, out=reused(phi, x)), (x,)
-
-    def keeps(self, *shapes: Shape) -> Keeps:
-        return Keeps(inputs=(0,))
-
-    def derivative(self, saved: Saved) -> Array:
-        (x,) = saved
-        density = np.asarray(x * x * -0.5)
-        np.exp(density, out=density)
-        density *= 1 / math.sqrt(2 * math.pi)
-        density *= x
-        density += self._phi(x)
-        return density
-
-    def _phi(self, x: Array) -> Array:
-        phi = np.asarray(x * -math.sqrt(0.5))
-        special.erfc(phi, out=phi)  # ½ + ½ erf would cancel below 0
-        phi *= 0.5
-        return phi
-
-
-@final
-class Softplus(Pointwise):
-    """log(1 + eˣ), without overflow. Keeps its output: the derivative is 1 − e^(−y) = σ(x).
-
-    Args:
-        name: its name in ``repr`` and errors.
-
-    Shapes: x (...) → y (...).
-
-    >>> import numpy as np, rnnbp as rb
-    >>> rb.Softplus()(np.array([0.0, 1000.0])).round(4).tolist()
-    [0.6931, 1000.0]
-    """
-
-    spare, spare_flags = (1, 0, 0), (1, 0, 0)
-
-    def forward(self, x: Array) -> tuple[Array, Saved]:
-        small: Array = np.where(positive(x), -x, x)
-        small = np.exp(small, out=reused(small))
-        np.log1p(small, out=small)
-        y = np.where(positive(x), x, x.dtype.type(0))
-        y = np.add(y, small, out=reused(y, small))
-        return y, (y,)
-
-    def derivative(self, saved: Saved) -> Array:
-        derivative = np.asarray(-saved[0])
-        np.expm1(derivative, out=derivative)
-        np.negative(derivative, out=derivative)
         return derivative
 
 

@@ -21,7 +21,8 @@ In a ``Trainer``, or ``fit``, nothing of this needs a loop.
 
 from typing import TYPE_CHECKING
 
-from rnnbp.optim.adaptive import Adagrad, Adam, AdamW, RMSProp
+from rnnbp.optim.adagrad import Adagrad
+from rnnbp.optim.adaptive import Adam, AdamW, RMSProp
 from rnnbp.optim.base import Optimizer
 from rnnbp.optim.clipping import clip_by_global_norm as clip_by_global_norm
 from rnnbp.optim.clipping import clip_by_value as clip_by_value

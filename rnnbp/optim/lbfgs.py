@@ -129,17 +129,22 @@ def lbfgs(
         raise ValueError(f"lbfgs: frozen={frozen!r} leaves no parameter to update; freeze fewer")
     check_writable("lbfgs", arrays)
     search = _Search(closure, arrays, left)
+    converged, message = _minimised(search, options)
+    return LBFGSResult(search.loss, search.iterations, search.evaluations, converged, message)
+
+
+def _minimised(search: _Search, options: Any) -> tuple[bool, str]:
+    """(True if it converged, why it ended) of a search, which leaves the best point in the parameters."""
     try:
         from scipy import optimize  # takes a third of a second to import
 
         found = optimize.minimize(
             search.evaluate, search.best, method="L-BFGS-B", jac=True, callback=search.count, options=options
         )
-        converged, message = bool(found.success), str(found.message)
+        return bool(found.success), str(found.message)
     except _LossNotFiniteError as stop:
         if not math.isfinite(search.loss):
             raise FloatingPointError(f"lbfgs: {stop}, the starting point; start from other parameters") from None
-        converged, message = False, str(stop)
+        return False, str(stop)
     finally:
         search.assign(search.best)
-    return LBFGSResult(search.loss, search.iterations, search.evaluations, converged, message)

@@ -9,9 +9,10 @@ from typing import Any
 from rnnbp.compiler.counting import layer_flops
 from rnnbp.compiler.explain import explain
 from rnnbp.graph.cell import Cell
-from rnnbp.graph.graph import Graph, Node, Sequential
+from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.network import Network, check_parameters
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.sequential import Sequential
 from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.layers.base import Layer

@@ -23,18 +23,17 @@ from rnnbp.train.event import Event
 from rnnbp.train.fit_call import FitCall
 from rnnbp.train.history import History
 from rnnbp.train.limits import Limits
-from rnnbp.train.metrics import MetricsLike, as_metrics
+from rnnbp.train.metrics import MetricsLike
 from rnnbp.train.monitor import Mode
 from rnnbp.train.named_optimizers import optimizer_of
 from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite, Options, Rate, check_on_interrupt, split_rate
 from rnnbp.train.repr_of_run import shown_run
-from rnnbp.train.results import evaluate_source, predict_source
 from rnnbp.train.settings import setting_way, unknown
 from rnnbp.train.sources import SourceLike, as_source
 from rnnbp.train.trainer_attributes import Attributes
 from rnnbp.train.training import Training
 from rnnbp.train.updates import Update
-from rnnbp.wording.arguments import Named, method_takes, takes
+from rnnbp.wording.arguments import Named, method_takes
 from rnnbp.wording.instead import TRAINER, Instead
 
 
@@ -253,39 +252,6 @@ class Trainer(Attributes, Named, Instead):
         if not self._training.busy:
             raise RuntimeError("Trainer.stop: nothing is training")
         self._training.stop(reason)
-
-    @takes()
-    def evaluate(self, data: SourceLike, *, metrics: MetricsLike | None = None) -> dict[str, float]:
-        """The loss and the metrics of a source in evaluation mode, as if it were one batch.
-
-        Args:
-            data: as ``fit`` takes it.
-            metrics: as the Trainer takes them, by default its own.
-
-        Returns:
-            A dict of "loss" and the metrics. For a ``WholeSequence`` or a function the loss is the
-            mean of the batches' values, as in ``rnnbp.evaluate``.
-
-        Raises as ``rnnbp.evaluate`` does.
-        """
-        options, name = self._training.options, "Trainer.evaluate"
-        given = options.measured if metrics is None else as_metrics(f"{name}: metrics", metrics, options.loss)
-        return evaluate_source(name, self.model, data, options.loss, given, options.chunk, self.progress)
-
-    @takes()
-    def predict(self, data: SourceLike, *, last: bool | None = None) -> Any:
-        """The model's outputs for a source, batch-first and in the order of its data.
-
-        Args:
-            data: as ``fit`` takes it; its targets are ignored, and batches of an iterable may be x
-                alone.
-            last: True for the last step of each sequence alone; by default as the targets are
-                placed.
-
-        Returns:
-            y as ``rnnbp.predict`` returns it for a source.
-        """
-        return predict_source("Trainer.predict", self.model, data, last, chunk=self.chunk, progress=self.progress)
 
     @restoring
     def resume(self, path: PathLike | None = None, *, override: Sequence[str] = (), missing_ok: bool = False) -> Self:

@@ -1,6 +1,8 @@
-"""Attributes of a Trainer: the arguments that may be set afterwards, and others to read."""
+"""Attributes of a Trainer: arguments that may be set afterwards, others to read, and what it measures."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from rnnbp.graph.graph import Graph
 from rnnbp.inputs.objective import LossLike
@@ -8,18 +10,21 @@ from rnnbp.optim import Optimizer
 from rnnbp.planning.plan import Plan
 from rnnbp.schedules import ScheduleLike
 from rnnbp.train.folder import RunFolder
-from rnnbp.train.metrics import MetricsLike
+from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.monitor import Mode
 from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite
+from rnnbp.train.results import evaluate_source, predict_source
 from rnnbp.train.settings import Fixed, RateSetting, Setting
 from rnnbp.train.source import Source
+from rnnbp.train.sources import SourceLike
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.training import Training
 from rnnbp.train.updates import Update
+from rnnbp.wording.arguments import method_takes
 
 
 class Attributes:
-    """Those of a Trainer."""
+    """The attributes of a Trainer, and its methods that change nothing."""
 
     _training: Training
     loss = Setting[LossLike]()
@@ -49,3 +54,36 @@ class Attributes:
     parts = Fixed[Parts](lambda run: run.parts)
     folder = Fixed[RunFolder](lambda run: run.folder)
     at = Fixed[Standing](lambda run: run.at)
+
+    @method_takes("Trainer.evaluate", {})
+    def evaluate(self, data: SourceLike, *, metrics: MetricsLike | None = None) -> dict[str, float]:
+        """The loss and the metrics of a source in evaluation mode, as if it were one batch.
+
+        Args:
+            data: as ``fit`` takes it.
+            metrics: as the Trainer takes them, by default its own.
+
+        Returns:
+            A dict of "loss" and the metrics. For a ``WholeSequence`` or a function the loss is the
+            mean of the batches' values, as in ``rnnbp.evaluate``.
+
+        Raises as ``rnnbp.evaluate`` does.
+        """
+        options, name = self._training.options, "Trainer.evaluate"
+        given = options.measured if metrics is None else as_metrics(f"{name}: metrics", metrics, options.loss)
+        return evaluate_source(name, self.model, data, options.loss, given, options.chunk, self.progress)
+
+    @method_takes("Trainer.predict", {})
+    def predict(self, data: SourceLike, *, last: bool | None = None) -> Any:
+        """The model's outputs for a source, batch-first and in the order of its data.
+
+        Args:
+            data: as ``fit`` takes it; its targets are ignored, and batches of an iterable may be x
+                alone.
+            last: True for the last step of each sequence alone; by default as the targets are
+                placed.
+
+        Returns:
+            y as ``rnnbp.predict`` returns it for a source.
+        """
+        return predict_source("Trainer.predict", self.model, data, last, chunk=self.chunk, progress=self.progress)

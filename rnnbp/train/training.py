@@ -32,7 +32,7 @@ from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.steps import judged, updated
 from rnnbp.train.targets import check_targets
 from rnnbp.train.updates import Update
-from rnnbp.train.weights import assign
+from rnnbp.train.weights import exchange
 
 Tell: TypeAlias = Callable[[str, Mapping[str, Any], Mapping[str, Array] | None], object]
 """Called with the kind of an event, its line of metrics and the gradients."""
@@ -130,7 +130,7 @@ class Training:
             warnings.warn(self.options.monitored.none_best(), stacklevel=outside())
         if reason is not None and self.options.keeps_best and self.at.best_weights:
             last = {name: p.copy() for name, p in self.parts.params.items()}
-            _exchange(self.parts.params, last, self.at.best_weights)
+            exchange("Trainer.fit", self.parts.params, last, self.at.best_weights)
             self.last = last
         return reason
 
@@ -248,12 +248,12 @@ class Training:
         self._count_from_here()
         last, self.last = self.last if self._holds_best() else {}, {}
         if last:
-            _exchange(self.parts.params, self.at.best_weights, last)
+            exchange("Trainer.fit", self.parts.params, self.at.best_weights, last)
         try:
             self.folder.open(self.at, self._extra(), pending=self.pending is not None)
         except BaseException:  # an interrupt as well: the model is as it was
             if last:
-                _exchange(self.parts.params, last, self.at.best_weights)
+                exchange("Trainer.fit", self.parts.params, last, self.at.best_weights)
                 self.last = last
             raise
         self.goes_on, self.stopping, self.earlier = False, "", self.at.history.seconds
@@ -270,9 +270,7 @@ class Training:
             self.folder.outdate()
 
     def _holds_best(self) -> bool:
-        """True if the model holds the best parameters, and not others that were written to it
-        since.
-        """
+        """True if the model holds the best parameters, and no others were written to it since."""
         best = self.at.best_weights
         return bool(self.last) and all(np.array_equal(p, best[name]) for name, p in self.parts.params.items())
 
@@ -286,15 +284,6 @@ class Training:
         if self.options.patience is not None and self.at.waited >= self.options.patience:
             return "early stopping"
         return limits.reason(self.at)
-
-
-def _exchange(params: Mapping[str, Array], held: Mapping[str, Array], other: Mapping[str, Array]) -> None:
-    """Put others into the parameters, or what was ``held`` where an interrupt comes between."""
-    try:
-        assign("Trainer.fit", params, other)
-    except BaseException:
-        assign("Trainer.fit", params, held)
-        raise
 
 
 def _plateau(options: Options) -> OnPlateau | None:

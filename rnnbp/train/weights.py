@@ -240,3 +240,12 @@ def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Arr
                 f"take a file that was saved before the training diverged"
             )
     check_writable(place, params)
+
+
+def exchange(place: str, params: Mapping[str, Array], held: Mapping[str, Array], other: Mapping[str, Array]) -> None:
+    """Put others into the parameters, or ``held`` if an interrupt comes between."""
+    try:
+        assign(place, params, other)
+    except BaseException:
+        assign(place, params, held)
+        raise
