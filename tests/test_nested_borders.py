@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.graph.graph import FAR
+from rnnbp.graph.sequential import FAR
 
 X = np.random.default_rng(0).normal(size=(3, 2, 2)).astype(np.float32)
 LOSS = rb.losses.MeanSquaredError()
