@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rnnbp.compiler.code import Code, Op
 from rnnbp.compiler.operations import POINTWISE, VIEWS
-from rnnbp.compiler.rewrite.stacking import places
+from rnnbp.compiler.rewrite.stacking import bases
 
 
 def keep(forward: Code, backward: Code, *earlier: Code, cheap: bool) -> tuple[Code, tuple[int, ...]]:
@@ -27,7 +27,7 @@ def _in_forward(kept: Sequence[int], forward: Code, viewed: Code) -> tuple[int, 
 
     Where one half of a joined gate has no delta, backward needs the other half, which forward never names.
     """
-    known, where = {*forward.made, *forward.inputs}, places(viewed)
+    known, where = {*forward.made, *forward.inputs}, bases(viewed)
     return tuple(dict.fromkeys(v if v in known else where[v][0] for v in kept))
 
 
@@ -46,7 +46,7 @@ def _chosen(forward: Code, backward: Code, *, cheap: bool) -> tuple[Code, tuple[
     made_again: list[Op] = []
     again = set[int]()
     kept: dict[int, list[tuple[int, int]]] = {}
-    where = places(forward)
+    where = bases(forward)
     there = {v for v in (*forward.inputs, *forward.outputs[1:]) if v is not None}
 
     def rows(v: int) -> tuple[int, int, int]:
@@ -103,7 +103,7 @@ def _values(kept: list[tuple[int, int, int]], forward: Code) -> tuple[int, ...]:
 def _value(base: int, start: int, stop: int, forward: Code) -> int:
     if (start, stop) == (0, forward.values.rows(base)):
         return base
-    where = places(forward)
+    where = bases(forward)
     same = (v for v, place in where.items() if place == (base, start) and forward.values.rows(v) == stop - start)
     found = next(same, None)
     return base if found is None else found

@@ -140,13 +140,9 @@ def _leaves(v: int, code: Code, users: dict[int, list[Op]]) -> list[int]:
     return found
 
 
-Place = tuple[int, int]
-"""A base value, and the row of it where a value begins."""
-
-
-def places(*codes: Code) -> dict[int, Place]:
-    """Where the values that are parts of others, or go into a concat, lie."""
-    found: dict[int, Place] = {}
+def bases(*codes: Code) -> dict[int, tuple[int, int]]:
+    """By value that is rows of another: the base value, and the row where it begins."""
+    found: dict[int, tuple[int, int]] = {}
     for code in codes:
         for op in code.ops:
             if op.name == "part":
@@ -162,13 +158,13 @@ JOINED = IN_PLACE
 def joined(code: Code, before: Sequence[Code] = (), names: frozenset[str] = JOINED) -> Code:
     """Like operations on neighbouring lanes are one operation on all of them."""
     while True:
-        found = _join_once(code, places(*before, code), names)
+        found = _join_once(code, bases(*before, code), names)
         if found is None:
             return code
         code = found
 
 
-def _join_once(code: Code, where: dict[int, Place], names: frozenset[str]) -> Code | None:
+def _join_once(code: Code, where: dict[int, tuple[int, int]], names: frozenset[str]) -> Code | None:
     groups: dict[tuple[object, ...], list[Op]] = {}
     for op in code.ops:
         if op.name in names and all(v in where for v in op.args):
@@ -184,7 +180,7 @@ def _join_once(code: Code, where: dict[int, Place], names: frozenset[str]) -> Co
     return None
 
 
-def _neighbours(group: list[Op], code: Code, where: dict[int, Place]) -> list[list[Op]]:
+def _neighbours(group: list[Op], code: Code, where: dict[int, tuple[int, int]]) -> list[list[Op]]:
     """Runs of operations, each of whose arguments begin where those of the one before end."""
     runs: list[list[Op]] = []
     for op in group:
@@ -197,7 +193,7 @@ def _neighbours(group: list[Op], code: Code, where: dict[int, Place]) -> list[li
     return [run for run in runs if len(run) > 1]
 
 
-def _join(run: list[Op], code: Code, where: dict[int, Place]) -> Code:
+def _join(run: list[Op], code: Code, where: dict[int, tuple[int, int]]) -> Code:
     values, rows = code.values, [code.values.rows(op.out) for op in run]
     total, made = sum(rows), []
     args = []

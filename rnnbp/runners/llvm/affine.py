@@ -8,6 +8,7 @@ from itertools import accumulate
 import numpy as np
 
 from rnnbp.compiler.code import Rows
+from rnnbp.compiler.storage import Span
 from rnnbp.machine.compile import Library
 from rnnbp.machine.records import place
 from rnnbp.machine.tasks import ROW
@@ -16,7 +17,7 @@ from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, address
 from rnnbp.runners.base import Accumulator
 from rnnbp.runners.llvm.cell import Gradient
-from rnnbp.runners.llvm.places import Place
+from rnnbp.runners.llvm.operands import Operand
 from rnnbp.runners.llvm.products import PRODUCT
 from rnnbp.runners.llvm.tasks import TOGETHER, Tasks
 from rnnbp.support.memo import Recent
@@ -42,7 +43,7 @@ class Map:
     ) -> None:
         ends = list(accumulate((lane.count for lane in lanes), initial=0))
         self.library, self.item, self.columns, self.depth = library, item, ends[-1], depth
-        x, deltas = Place("x", "step", 0, 0, depth), [Place("d", "step", 0, at, ends[-1]) for at in ends]
+        x, deltas = Operand("x", Span("step"), 0, depth), [Operand("d", Span("step"), at, ends[-1]) for at in ends]
         found = [Gradient((lane,), lane.count, d, x, depth) for lane, d in zip(lanes, deltas, strict=False)]
         found += [] if bias is None else [Gradient((bias,), bias.count, deltas[0], None, 0)]
         gradient, sums = (library.address(f"{name}.task") for name in ("gradient", "sums"))
@@ -58,8 +59,13 @@ class Map:
     def backward(self, d: Array, x: Array, weights: Array, dx: Array, grads: Accumulator, rows: int, n: int) -> None:
         """dx (N, K) from d (N, M) by the turned ``weights``; the gradients of the parameters are added to ``grads``."""
         job = self._backward.get(rows, lambda: Job(self._back(rows)[None]))
-        places = {"d": address(d), "x": address(x)}
-        bases = [*(places[name] for name in self._tasks.names), *self._tasks.sums(grads), address(weights), address(dx)]
+        addresses = {"d": address(d), "x": address(x)}
+        bases = [
+            *(addresses[name] for name in self._tasks.names),
+            *self._tasks.sums(grads),
+            address(weights),
+            address(dx),
+        ]
         self._run(job, bases, 2 * rows, n)
 
     def _back(self, rows: int) -> Array:

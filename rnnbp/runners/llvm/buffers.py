@@ -12,7 +12,7 @@ from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Shape
 from rnnbp.runners.llvm.cell import Kernel
-from rnnbp.runners.llvm.packed import Bundle
+from rnnbp.runners.llvm.packed import PackedArrays
 from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.source import TABLE
@@ -35,7 +35,7 @@ class Buffers:
         self._panels: list[Panels] = []
         self._vectors: dict[Any, Vector] = {}
         self._spots: dict[Any, Addresses] = {}
-        self._bundles: dict[Any, Bundle] = {}
+        self._packed_arrays: dict[Any, PackedArrays] = {}
         self._cut: dict[int, Pieces] = {}
         """By the length of chunks."""
         self._jobs: dict[Any, Job] = {}
@@ -68,16 +68,16 @@ class Buffers:
         batch = self.layout.batch
         return {f"H{k}": (length + 1, batch, math.prod(s)) for k, s in enumerate(self.layout.cell.state_shapes)}
 
-    def bundle(self, kernel: Kernel, length: int, *, states: bool = True) -> Bundle:
+    def packed_arrays(self, kernel: Kernel, length: int, *, states: bool = True) -> PackedArrays:
         """What a kernel puts on a tape, with the states of its steps or without."""
         key = kernel, length, states
-        if key not in self._bundles:
+        if key not in self._packed_arrays:
             shapes = {name: (length, self.layout.batch, rows) for name, rows in kernel.of_kind("T").items()}
             first = self.state_shapes(length) if states else {}
-            self._bundles[key] = Bundle(first | shapes, self.layout.dtype.itemsize)
-        return self._bundles[key]
+            self._packed_arrays[key] = PackedArrays(first | shapes, self.layout.dtype.itemsize)
+        return self._packed_arrays[key]
 
-    def places(self, kernel: Kernel, length: int, names: Iterable[str] | None = None) -> Addresses:
+    def addresses(self, kernel: Kernel, length: int, names: Iterable[str] | None = None) -> Addresses:
         """The addresses of a kernel's arrays, or of those ``names``."""
         key = kernel, length, names is None
         if key not in self._spots or self.workspace.memory is not self._memory:
@@ -90,7 +90,7 @@ class Buffers:
         return self._spots[key]
 
     def job(self, kernel: Kernel, length: int) -> Job:
-        """A kernel on a chunk in one piece; the first arrays are those of ``places``."""
+        """A kernel on a chunk in one piece; the first arrays are those of ``addresses``."""
         key = kernel, length
         if key not in self._jobs:
             places, lengths, block = first_places(len(kernel.names)), np.array([length]), self.sizes.block(length)
@@ -105,11 +105,11 @@ class Buffers:
             taped: the kernel whose tape it reads. given: x, dy and dx, if there is one, (L, B, ...).
         """
         length, tasks = len(given["x"]), self.sizes.tasks
-        spots, others = (self.places(kernel, length, names) for names in (None, tasks.names))
+        own, others = (self.addresses(kernel, length, names) for names in (None, tasks.names))
         if length not in self._cut:
-            moves = dict(self.bundle(taped, length).moves) | {name: a.strides[0] for name, a in given.items()}
+            moves = dict(self.packed_arrays(taped, length).moves) | {name: a.strides[0] for name, a in given.items()}
             size = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
-            self._cut[length] = Pieces(kernel.address, spots, others, tasks, moves, **size)
+            self._cut[length] = Pieces(kernel.address, own, others, tasks, moves, **size)
         return self._cut[length]
 
     def _constants(self, kernel: Kernel) -> dict[str, Array]:

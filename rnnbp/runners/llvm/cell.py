@@ -23,7 +23,7 @@ from rnnbp.machine.team import handoff
 from rnnbp.runners.constants import Constant, Constants
 from rnnbp.runners.llvm import blocks, products
 from rnnbp.runners.llvm.groups import Item, Lookup, Product, arranged, sums_of
-from rnnbp.runners.llvm.places import Place, Places
+from rnnbp.runners.llvm.operands import Operand, Operands
 from rnnbp.runners.llvm.source import GATHER, PRODUCT, Source
 from rnnbp.support.lazy import cached, cached_property
 
@@ -82,8 +82,8 @@ class Gradient:
 
     totals: tuple[Rows, ...]
     rows: int
-    deltas: Place
-    other: Place | None
+    deltas: Operand
+    other: Operand | None
     depth: int
     by_symbol: bool = False
 
@@ -138,20 +138,20 @@ class KernelCell:
         first = half.code.outputs[0]
         y = Buffer("y", 0 if first is None else code.values.rows(first))
         outer = {buffer: Held(buffer.name, Span("chunk")) for buffer in (half.x, y)}
-        places = Places(storage, half.arrays(taped=taped, rolling=rolling, known=known) | outer)
+        operands = Operands(storage, half.arrays(taped=taped, rolling=rolling, known=known) | outer)
         ends: list[tuple[Location, Location | None]] = (
             [] if known else [(Location(half.nexts[k]), storage.location(v)) for k, v in half.moves()]
         )
         given = [(Location(y), storage.location(first))] if output and first is not None else []
         parts = {
-            phase: arranged(code, storage, places, [op for op in ops if phases[id(op)] == phase], self._sums, moves)
+            phase: arranged(code, storage, operands, [op for op in ops if phases[id(op)] == phase], self._sums, moves)
             for phase, moves in (("before", []), ("loop", ends), ("after", given))
         }
         if self.symbols:
-            x = places.of(code.inputs[0])
+            x = operands.of(code.inputs[0])
             parts = {phase: [self._looked_up(item, x) for item in items] for phase, items in parts.items()}
         rolled = [(buffer.name, buffer.rows) for buffer in half.states] if rolling else []
-        return self._compiled(Source(self.lanes, places, self.constants), parts, rolled)
+        return self._compiled(Source(self.lanes, operands, self.constants), parts, rolled)
 
     @cached_property
     def _sums(self) -> dict[int, Op]:
@@ -169,29 +169,29 @@ class KernelCell:
     @cached_property
     def backward(self) -> Kernel:
         """The delta recursion, and dx."""
-        half, storage, places = self.step.backward, self.step.backward.storage, self.places
+        half, storage, operands = self.step.backward, self.step.backward.storage, self.operands
         code, real = half.code, half.steps
         sums = sums_of(code, storage, half.phases)
         parts = {
-            phase: arranged(code, storage, places, [op for op in real if half.phases[id(op)] == phase], sums, moves)
+            phase: arranged(code, storage, operands, [op for op in real if half.phases[id(op)] == phase], sums, moves)
             for phase, moves in (("before", []), ("loop", []), ("after", self._dx_moves()))
         }
         moves = half.moves()
         waiting = {k: Location(Buffer(f"S{9000 + k}", half.carried[k].rows)) for k, v in moves if v is not None}
-        places.arrays |= {at.buffer: Held(at.buffer.name, Span("step")) for at in waiting.values()}
+        operands.arrays |= {at.buffer: Held(at.buffer.name, Span("step")) for at in waiting.values()}
         ends: list[tuple[Location, Location | None]] = [
             (waiting[k], storage.location(v)) for k, v in moves if v is not None
         ]
         ends += [(Location(half.carried[k]), waiting.get(k)) for k, _ in moves]
-        parts["loop"] += arranged(code, storage, places, [], sums, ends)
+        parts["loop"] += arranged(code, storage, operands, [], sums, ends)
         parts["after"] += [] if self.symbols else self._dx_products()
-        return self._compiled(Source(self.lanes, places, self.constants, back=True), parts, [])
+        return self._compiled(Source(self.lanes, operands, self.constants, back=True), parts, [])
 
     @cached_property
-    def places(self) -> Places:
-        """The places of the backward code's values."""
+    def operands(self) -> Operands:
+        """What the backward code's values are to a kernel."""
         half, outer = self.step.backward, (self.step.forward.x, self.step.backward.dy, self._dx)
-        return Places(half.storage, {**half.arrays, **{buffer: Held(buffer.name, Span("chunk")) for buffer in outer}})
+        return Operands(half.storage, {**half.arrays, **{buffer: Held(buffer.name, Span("chunk")) for buffer in outer}})
 
     @cached_property
     def _dx(self) -> Buffer:
@@ -210,7 +210,7 @@ class KernelCell:
         for v in back.storage.lanes(back.dx_from):
             rows = back.code.values.rows(v)
             weights = Matrix(back.dx_weights.cut(row, row + rows).lanes, turned=True)
-            found.append(Product(weights, self.places.of(v), out, self._dx.rows, rows, out if found else None))
+            found.append(Product(weights, self.operands.of(v), out, self._dx.rows, rows, out if found else None))
             row += rows
         return found
 
@@ -221,7 +221,7 @@ class KernelCell:
         for op in self.step.backward.code.ops:
             if op.name == "grad_linear" and op.attr is not None:
                 lanes = [(lane.count, (lane,)) for lane in op.matrix.lanes]
-                other, depth = self.places.place(self.places.of(op.args[1])), self.step.values.rows(op.args[1])
+                other, depth = self.operands.operand(self.operands.of(op.args[1])), self.step.values.rows(op.args[1])
                 if self.symbols and op.args[1] == self.step.forward.code.inputs[0]:
                     rows = op.matrix.shape[0]
                     whole = (rows, (Rows(TABLE, "deltas", 0, rows),))
@@ -238,12 +238,12 @@ class KernelCell:
         return sum(2 * g.rows * max(1, g.depth) for g in self.gradients)
 
     def _parts(
-        self, deltas: int, lanes: Iterable[tuple[int, tuple[Rows, ...]]], other: Place | None, depth: int
+        self, deltas: int, lanes: Iterable[tuple[int, tuple[Rows, ...]]], other: Operand | None, depth: int
     ) -> Iterator[Gradient]:
         """The gradients of rows of parameters, cut where the deltas are in another array."""
         values = self.step.backward.storage.lanes(deltas)
         ends = list(accumulate(map(self.step.values.rows, values)))
-        places = [self.places.place(self.places.of(v)) for v in values]
+        operands = [self.operands.operand(self.operands.of(v)) for v in values]
         at = 0
         for count, parts in lanes:
             done = 0
@@ -251,7 +251,7 @@ class KernelCell:
                 k = bisect_right(ends, at)
                 n = min(ends[k] - at, count - done)
                 row = at - (ends[k - 1] if k else 0)
-                here = replace(places[k], row=places[k].row + row)
+                here = replace(operands[k], row=operands[k].row + row)
                 totals = [part.cut(done, done + n) for part in parts]
                 size = 1 if other else 2
                 for first in range(0, len(totals), size):

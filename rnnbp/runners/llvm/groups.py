@@ -10,8 +10,8 @@ from typing import TypeAlias
 from rnnbp.compiler.code import Code, Matrix, Op, Vector
 from rnnbp.compiler.operations import GRADIENTS, VIEWS
 from rnnbp.compiler.storage import Buffer, Location, Storage
+from rnnbp.runners.llvm.operands import Operands
 from rnnbp.runners.llvm.operations import POINTWISE, ROWWISE, SLOW
-from rnnbp.runners.llvm.places import Places
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Group:
     """What waits for one of ``SLOW``."""
 
     @property
-    def spots(self) -> list[Location]:
+    def locations(self) -> list[Location]:
         """All that it reads or makes, each once."""
-        return list(dict.fromkeys(spot for lane in self.lanes for spot in (*lane.args, lane.out)))
+        return list(dict.fromkeys(location for lane in self.lanes for location in (*lane.args, lane.out)))
 
     def add(self, lane: Lane) -> None:
         """Put an operation after the others."""
@@ -51,8 +51,8 @@ class Group:
         if lane.name in SLOW or not self._slow.isdisjoint(lane.args):
             self._slow.add(lane.out)
         self._written.setdefault(lane.out.buffer, set()).add(lane.out.row)
-        for spot in (*lane.args, lane.out):
-            self._used.setdefault(spot.buffer, set()).add(spot.row)
+        for location in (*lane.args, lane.out):
+            self._used.setdefault(location.buffer, set()).add(location.row)
 
     def takes(self, lane: Lane, n: int) -> bool:
         """Whether an operation may join: nothing that is written overlaps other features of what is used."""
@@ -96,9 +96,9 @@ class Lookup:
 Item: TypeAlias = Group | Product | Reduction | Lookup
 
 
-def _overlaps(rows: Mapping[Buffer, set[int]], spot: Location, n: int) -> bool:
+def _overlaps(rows: Mapping[Buffer, set[int]], location: Location, n: int) -> bool:
     """Whether n features overlap some that begin at other rows of their buffer."""
-    return any(0 < abs(row - spot.row) < n for row in rows.get(spot.buffer, ()))
+    return any(0 < abs(row - location.row) < n for row in rows.get(location.buffer, ()))
 
 
 def sums_of(code: Code, storage: Storage, phases: Mapping[int, str], looked_up: int | None = None) -> dict[int, Op]:
@@ -131,7 +131,7 @@ def _meet(a: Location, n: int, b: Location, m: int) -> bool:
 def arranged(
     code: Code,
     storage: Storage,
-    places: Places,
+    operands: Operands,
     ops: Iterable[Op],
     sums: Mapping[int, Op],
     moves: Iterable[tuple[Location, Location | None]] = (),
@@ -141,12 +141,12 @@ def arranged(
     Args:
         sums: of products, as ``sums_of`` gives them.
     """
-    return _Arranger(code, storage, places, sums).run([op for op in ops if op.name not in VIEWS], list(moves))
+    return _Arranger(code, storage, operands, sums).run([op for op in ops if op.name not in VIEWS], list(moves))
 
 
 class _Arranger:
-    def __init__(self, code: Code, storage: Storage, places: Places, sums: Mapping[int, Op]) -> None:
-        self.code, self.storage, self.places, self.sums = code, storage, places, sums
+    def __init__(self, code: Code, storage: Storage, operands: Operands, sums: Mapping[int, Op]) -> None:
+        self.code, self.storage, self.operands, self.sums = code, storage, operands, sums
         self.items: list[Item] = []
         self.users = code.users()
         self.ends = {v for v in code.outputs if v is not None}
@@ -165,8 +165,8 @@ class _Arranger:
                 self._concat(op)
             elif op.name not in GRADIENTS:
                 assert op.name in POINTWISE, op.name
-                args = tuple(map(self.places.of, op.args))
-                self._lane(Lane(op.name, args, self.places.of(op.out), op.attr, op.out), self._rows(op.out))
+                args = tuple(map(self.operands.of, op.args))
+                self._lane(Lane(op.name, args, self.operands.of(op.out), op.attr, op.out), self._rows(op.out))
         for at, source in moves:
             args = () if source is None else (source,)
             self._lane(Lane("copy" if args else "zeros", args, at), at.buffer.rows)
@@ -185,27 +185,27 @@ class _Arranger:
 
     def _product(self, op: Op, after: Op | None) -> bool:
         """A product, with the sum that takes it alone, if there is one; whether there is."""
-        rows, depth, arg = self._rows(op.out), self._rows(op.args[0]), self.places.of(op.args[0])
+        rows, depth, arg = self._rows(op.out), self._rows(op.args[0]), self.operands.of(op.args[0])
         if after is None or self.sums.get(op.out) is not after:
-            self.items.append(Product(op.matrix, arg, self.places.of(op.out), rows, depth))
+            self.items.append(Product(op.matrix, arg, self.operands.of(op.out), rows, depth))
             return False
         (other,) = (v for v in after.args if v != op.out) if after.name == "add" else (None,)
-        start = after.vector if other is None else self.places.of(other)
-        self.items.append(Product(op.matrix, arg, self.places.of(after.out), rows, depth, start))
+        start = after.vector if other is None else self.operands.of(other)
+        self.items.append(Product(op.matrix, arg, self.operands.of(after.out), rows, depth, start))
         return True
 
     def _reduction(self, op: Op) -> None:
-        args, outs = (tuple(map(self.places.of, values)) for values in (op.args, op.outs))
+        args, outs = (tuple(map(self.operands.of, values)) for values in (op.args, op.outs))
         self.items.append(Reduction(op.name, args, outs, self._rows(op.args[0]), op.attr))
 
     def _concat(self, op: Op) -> None:
         if op.out in self.storage.gathered:
             return
-        whole, row = self.places.of(op.out), 0
+        whole, row = self.operands.of(op.out), 0
         for v in op.args:
             if v in self.storage.copies.get(op.out, ()):
                 out = Location(whole.buffer, whole.row + row)
-                self._lane(Lane("copy", (self.places.of(v),), out), self._rows(v))
+                self._lane(Lane("copy", (self.operands.of(v),), out), self._rows(v))
             row += self._rows(v)
 
     def _mark(self, ops: Sequence[Op]) -> None:
@@ -214,7 +214,7 @@ class _Arranger:
             if isinstance(item, Group):
                 own = {lane.value for lane in item.lanes}
                 last = {lane.out: lane for lane in item.lanes}
-                item.stored = {spot for spot, lane in last.items() if self._needed(lane.value, own)}
+                item.stored = {location for location, lane in last.items() if self._needed(lane.value, own)}
 
     def _needed(self, value: int | None, own: set[int | None]) -> bool:
         if value is None or value in self.ends or value in self.storage.kept:

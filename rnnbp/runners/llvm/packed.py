@@ -9,7 +9,7 @@ from itertools import accumulate
 from rnnbp.numerics import Array, Shape, address
 
 
-class Bundle:
+class PackedArrays:
     """Shapes of arrays, by name, and where they lie: worked out once for all chunks of a length.
 
     One piece of memory for all: the larger it is, the larger the pages that the system gives for it.
@@ -30,7 +30,7 @@ class Bundle:
         start, shape = self._starts[name], self._shapes[name]
         return memory[start : start + math.prod(shape)].reshape(shape)
 
-    def places(self, memory: Array) -> dict[str, int]:
+    def addresses(self, memory: Array) -> dict[str, int]:
         """The addresses of all."""
         base = address(memory)
         return {name: base + start for name, start in self._bytes.items()}

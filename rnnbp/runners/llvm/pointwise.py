@@ -31,11 +31,12 @@ def row(
     """The group on one row.
 
     Args:
-        address: the code of a spot's address in the row. vector: of a vector's. ahead: the addresses of rows that the
-            next step takes, and whether it writes there: they come from memory meanwhile. apply: what puts down tanh
-            and sigmoid.
+        address: the code of a location's address in the row. vector: of a vector's.
+        ahead: the addresses of rows that the next step takes, and whether it writes there: they
+            come from memory meanwhile.
+        apply: what puts down slow operations, as tanh.
     """
-    pointers = {spot: address(spot) for spot in group.spots}
+    pointers = {location: address(location) for location in group.locations}
     vectors = {id(lane): vector(lane.attr) for lane in group.lanes if isinstance(lane.attr, Vector)}
     full = group.n // t.lanes.n * t.lanes.n
     if full:
@@ -54,15 +55,15 @@ def _some(
     """A vector of features, from ``index`` on."""
     present: dict[Location, str] = {}
     for lane in group.lanes:
-        for spot in lane.args:
-            if spot not in present:
-                present[spot] = t.load(t.at(pointers[spot], index), mask)
-        args = [present[spot] for spot in lane.args]
+        for location in lane.args:
+            if location not in present:
+                present[location] = t.load(t.at(pointers[location], index), mask)
+        args = [present[location] for location in lane.args]
         if id(lane) in vectors:
             args.append(t.load(t.at(vectors[id(lane)], index), mask))
         if lane.name in SLOW:
             present[lane.out] = apply(lane.name, t, args[0])
         else:
             present[lane.out] = POINTWISE[lane.name].emit(t, args, lane.attr)
-    for spot in filter(group.stored.__contains__, pointers):
-        t.store(present[spot], t.at(pointers[spot], index), mask)
+    for location in filter(group.stored.__contains__, pointers):
+        t.store(present[location], t.at(pointers[location], index), mask)

@@ -87,7 +87,7 @@ class KernelProgram(Runner, Stretch):
         states = [arrays[f"H{k}"] for k in range(len(shapes))]
         self._enter(states, state)
         found = [tuple([np.empty((batch, *shape), dtype) for shape in shapes]) if yes else () for yes in wanted]
-        bases = self.buffers.places(kernel, length).of({"x": address(x)})
+        bases = self.buffers.addresses(kernel, length).of({"x": address(x)})
         tasks = np.zeros((len(wanted), len(shapes), ROW), np.int64)
         tasks[:, :, FUNCTION] = self.sizes.copy  # of nothing, where no state is wanted
         for piece, ends in enumerate(found):
@@ -113,8 +113,8 @@ class KernelProgram(Runner, Stretch):
         kernel, fixed, x = self.kernels.forward(output=output), fix_sizes([x]), self._lying(x)
         states = [self.buffers.new(shape) for shape in self.buffers.state_shapes(len(x)).values()]
         self._enter(states, state)
-        places = {"x": address(x)} | {f"H{k}": address(array) for k, array in enumerate(states)}
-        y = self._run(kernel, places, len(x), output=output)
+        addresses = {"x": address(x)} | {f"H{k}": address(array) for k, array in enumerate(states)}
+        y = self._run(kernel, addresses, len(x), output=output)
         del fixed
         return y, self._held(states)
 
@@ -123,11 +123,11 @@ class KernelProgram(Runner, Stretch):
     ) -> tuple[Array | None, KernelTape]:
         """(y, tape) of a chunk; y is a view of the tape where it is a state, and None without ``output``."""
         kernel, fixed = self.kernels.forward(output=self._made(output), taped=True), fix_sizes([x])
-        bundle = self.buffers.bundle(kernel, len(x))
-        memory = self.buffers.new((bundle.size,))
-        states = [bundle.array(memory, f"H{k}") for k in range(len(state))]
+        packed = self.buffers.packed_arrays(kernel, len(x))
+        memory = self.buffers.new((packed.size,))
+        states = [packed.array(memory, f"H{k}") for k in range(len(state))]
         self._enter(states, state)
-        tape = KernelTape(x, self._held(states), [memory], bundle.places(memory))
+        tape = KernelTape(x, self._held(states), [memory], packed.addresses(memory))
         y, tape = self._taped(kernel, x, tape, output=output)
         del fixed
         return y, tape
@@ -140,10 +140,10 @@ class KernelProgram(Runner, Stretch):
         states, fixed = known.states, fix_sizes([x])
         self._require("x", x, (len(states[0]) - 1, *self._step_shape))
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
-        bundle = self.buffers.bundle(kernel, len(x), states=False)
-        memory = self.buffers.new((bundle.size,))
-        places = bundle.places(memory) | {f"H{k}": address(array) for k, array in enumerate(states)}
-        tape = KernelTape(x, known, [*states, memory], places)
+        packed = self.buffers.packed_arrays(kernel, len(x), states=False)
+        memory = self.buffers.new((packed.size,))
+        addresses = packed.addresses(memory) | {f"H{k}": address(array) for k, array in enumerate(states)}
+        tape = KernelTape(x, known, [*states, memory], addresses)
         y, tape = self._taped(kernel, x, tape, output=output)
         del fixed
         return y, tape
@@ -169,9 +169,9 @@ class KernelProgram(Runner, Stretch):
         dx, dy = self._dx(tape.x, into), readable(dy, self.layout.dtype)
         given = {"x": tape.x, "dy": dy} | ({} if dx is None else {"dx": dx})
         pieces = self.buffers.pieces(kernel, self.kernels.forward(output=self._made(True), taped=True), given)
-        places = tape.addresses | {"dy": address(dy), "dx": address(dx)}
+        addresses = tape.addresses | {"dy": address(dy), "dx": address(dx)}
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
-        bases = pieces.bases(places, WithTable(grads, self.table))
+        bases = pieces.bases(addresses, WithTable(grads, self.table))
         threads.do(pieces.job, bases, n, units=self._by_units(kernel, n))
         del fixed
         return dx, self._copies(arrays[f"C{k}"] for k in range(len(dstate)))
@@ -209,11 +209,11 @@ class KernelProgram(Runner, Stretch):
         y = self._run(kernel, tape.addresses, len(x), output=self._made(output))
         return self._state_as_output(tape) if output and y is None else y, tape
 
-    def _run(self, kernel: Kernel, places: dict[str, int], length: int, *, output: bool) -> Array | None:
+    def _run(self, kernel: Kernel, addresses: dict[str, int], length: int, *, output: bool) -> Array | None:
         """y of a chunk, or None; its first state is in its place."""
         batch = self.layout.batch
         y = self.buffers.new((length, batch, *self._output_shape)) if output else None
-        bases = self.buffers.places(kernel, length).of(places | {"y": address(y)})
+        bases = self.buffers.addresses(kernel, length).of(addresses | {"y": address(y)})
         n = self._workers(kernel.flops * length * batch)
         units = self._by_units(kernel, n)
         threads.do(self.buffers.job(kernel, length), bases, n if units else min(n, batch), units=units)

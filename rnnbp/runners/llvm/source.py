@@ -16,7 +16,7 @@ from rnnbp.runners.llvm import blocks, pointwise
 from rnnbp.runners.llvm.called import Called, written_out
 from rnnbp.runners.llvm.frame import ARGUMENTS, Frame
 from rnnbp.runners.llvm.groups import Group, Item, Lookup, Product, Reduction
-from rnnbp.runners.llvm.places import Places
+from rnnbp.runners.llvm.operands import Operands
 
 TABLE = "table"
 """The array that lookups read."""
@@ -53,7 +53,7 @@ class Source:
     """
 
     lanes: Lanes
-    places: Places
+    operands: Operands
     constants: Constants
     back: bool = False
     names: dict[str, int] = field(default_factory=dict)
@@ -102,8 +102,8 @@ class Source:
             if isinstance(item, Product):
                 work.append(partial(self._product_on_step, item, isinstance(following, Product)))
             else:
-                spots = item.spots if isinstance(item, Group) else []
-                asked = {spot: ahead.pop(spot) for spot in spots if spot in ahead}
+                locations = item.locations if isinstance(item, Group) else []
+                asked = {location: ahead.pop(location) for location in locations if location in ahead}
                 work.append(partial(self._item_on_step, item, asked))
         self._in_parts(work, chunk, block)
 
@@ -176,9 +176,9 @@ class Source:
             if isinstance(item, Lookup):
                 self._lookup(item, here)
             elif isinstance(item, Group):
-                ahead = [(self._next(spot, here), written) for spot, written in (asked or {}).items()]
+                ahead = [(self._next(location, here), written) for location, written in (asked or {}).items()]
                 apply = self._called.pointwise if self._frame.part else pointwise.written_out
-                pointwise.row(t, item, lambda spot: self._address(spot, here), self._constant, ahead, apply)
+                pointwise.row(t, item, lambda location: self._address(location, here), self._constant, ahead, apply)
             else:
                 self._reduction(item, here)
 
@@ -195,7 +195,7 @@ class Source:
 
     def _lookup(self, item: Lookup, rows: Rows) -> None:
         t, row = self.t, self.t.plus(self.t.times(rows.chunk, "%B"), rows.first)
-        numbers = self._array(self.places.place(item.arg).name)
+        numbers = self._array(self.operands.operand(item.arg).name)
         number = t.put(f"load i64, ptr {t.put(f'getelementptr inbounds i64, ptr {numbers}, i64 {row}')}")
         source = t.at(self._array(TABLE), t.times(number, item.rows))
         self._copy(self._address(item.out, rows), source, str(item.rows * self.lanes.nbytes))
@@ -205,51 +205,54 @@ class Source:
         self.t.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {nbytes}, i1 false)")
 
     def _reduction(self, item: Reduction, rows: Rows) -> None:
-        args, outs = ([self._address(spot, rows) for spot in spots] for spots in (item.args, item.outs))
+        args, outs = ([self._address(location, rows) for location in locations] for locations in (item.args, item.outs))
         (self._called.reduction if self._frame.part else written_out)(self.t, item, args, outs)
 
     def _product(self, item: Product, rows: Rows, first: str, columns: str) -> None:
         """Columns from ``first`` on of a product."""
         t = self.t
-        arg, out = (self._address(spot, rows) for spot in (item.arg, item.out))
-        lda, ldo = (self.places.place(spot).width for spot in (item.arg, item.out))
+        arg, out = (self._address(location, rows) for location in (item.arg, item.out))
+        lda, ldo = (self.operands.operand(location).width for location in (item.arg, item.out))
         start, width = "null", 0
         if isinstance(item.start, Vector):
             start = self._constant(item.start)
         elif item.start is not None:
-            start, width = self._address(item.start, rows), self.places.place(item.start).width
+            start, width = self._address(item.start, rows), self.operands.operand(item.start).width
         weights = t.at(self._constant(item.weights), t.times(first, item.depth))
         out, start = t.at(out, first), start if start == "null" else t.at(start, first)
         t.needs.add(PRODUCT)
         sizes = f"i64 {columns}, i64 {item.depth}, ptr {out}, i64 {ldo}, ptr {start}, i64 {width}, i64 {rows.count}"
         t.do(f"call void @product(ptr {arg}, i64 {lda}, ptr {weights}, {sizes})")
 
-    def _address(self, spot: Location, rows: Rows) -> str:
-        place, t = self.places.place(spot), self.t
-        self.widths[place.name] = place.width
+    def _address(self, location: Location, rows: Rows) -> str:
+        operand, t = self.operands.operand(location), self.t
+        self.widths[operand.name] = operand.width
         row = rows.first
-        if place.kind != "step":
-            step = rows.chunk if place.kind == "chunk" else rows.block
-            row = t.plus(t.times(t.plus(step, place.later), "%B"), row)
-        return t.at(self._array(place.name), t.plus(t.times(row, place.width), place.row))
+        if operand.span.scope != "step":
+            step = rows.chunk if operand.span.scope == "chunk" else rows.block
+            row = t.plus(t.times(t.plus(step, operand.span.later), "%B"), row)
+        return t.at(self._array(operand.name), t.plus(t.times(row, operand.width), operand.row))
 
     def _ahead(self, groups: Sequence[Group]) -> dict[Location, bool]:
         """What the next step takes of arrays of a whole chunk, and whether it writes there."""
-        found, spots = (
+        found, locations = (
             dict[tuple[str, int], Location](),
-            dict.fromkeys(spot for group in groups for spot in group.spots),
+            dict.fromkeys(location for group in groups for location in group.locations),
         )
-        for spot in sorted(spots, key=lambda spot: self.places.place(spot).later, reverse=self.back):
-            place = self.places.place(spot)
-            if place.kind == "chunk":
-                found[place.name, place.row] = spot  # of neighbouring steps the one that has not come
-        written = {spot for group in groups for spot in group.stored}
-        return {spot: spot in written for spot in found.values()}
+        for location in sorted(locations, key=self._later, reverse=self.back):
+            operand = self.operands.operand(location)
+            if operand.span.scope == "chunk":
+                found[operand.name, operand.row] = location  # of neighbouring steps the one that has not come
+        written = {location for group in groups for location in group.stored}
+        return {location: location in written for location in found.values()}
 
-    def _next(self, spot: Location, rows: Rows) -> str:
-        """The address of a spot a step on."""
-        t, step = self.t, self.t.times("%B", self.places.place(spot).width)
-        return t.beyond(self._address(spot, rows), t.put(f"sub i64 0, {step}") if self.back else step)
+    def _later(self, location: Location) -> int:
+        return self.operands.operand(location).span.later
+
+    def _next(self, location: Location, rows: Rows) -> str:
+        """The address of a location a step on."""
+        t, step = self.t, self.t.times("%B", self.operands.operand(location).width)
+        return t.beyond(self._address(location, rows), t.put(f"sub i64 0, {step}") if self.back else step)
 
     def _constant(self, value: Matrix | Vector) -> str:
         return self._array(self.constants.name(value))

@@ -15,7 +15,7 @@ from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, address
 from rnnbp.runners.base import Accumulator
 from rnnbp.runners.llvm.cell import Gradient
-from rnnbp.runners.llvm.places import Place
+from rnnbp.runners.llvm.operands import Operand
 
 TOGETHER = 96
 """Rows of a parameter's gradient in a task."""
@@ -132,9 +132,9 @@ class Tasks:
             which[DELTA_SUM.column[name]] = array
         return numbers, which
 
-    def _offset(self, place: Place) -> int:
+    def _offset(self, operand: Operand) -> int:
         """Bytes from the start of an array to a place in its first step."""
-        return self._item * (place.later * self._batch * place.width + place.row)
+        return self._item * (operand.span.later * self._batch * operand.width + operand.row)
 
     def pieces(self, starts: Array, lengths: Array, moves: Sequence[int], arrays: int = 0) -> Array:
         """(pieces, tasks, ROW), of pieces that begin at the steps ``starts``, of ``lengths`` steps.

@@ -100,7 +100,7 @@ class Emitter:
         if op.name.startswith("opaque"):
             return [self._opaque(op, loop=loop)]
         args, outs = ([self.value(v, loop=loop) for v in values] for values in (op.args, op.outs))
-        return CODE[op.name](op, _Place(self, op, args, outs, loop))
+        return CODE[op.name](op, _Expressions(self, op, args, outs, loop))
 
     def _concat(self, op: Op, *, loop: bool) -> list[str]:
         if op.out in self.storage.gathered:
@@ -135,7 +135,7 @@ def _symbols(loop: bool) -> list[str]:
 
 
 @dataclass
-class _Place:
+class _Expressions:
     """The operation at hand, for its code in ``operations``."""
 
     emitter: Emitter

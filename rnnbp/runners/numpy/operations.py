@@ -17,8 +17,8 @@ from rnnbp.numerics import Array
 from rnnbp.runners.constants import Constant
 
 
-class Place(Protocol):
-    """Where the code of an operation goes: the expressions of its arguments and results, and names of constants."""
+class Expressions(Protocol):
+    """The expressions of an operation's arguments and results, and of what else its code needs."""
 
     args: list[str]
     outs: list[str]
@@ -32,7 +32,7 @@ class Place(Protocol):
         """The expression of a temporary with this many rows."""
 
 
-Code: TypeAlias = Callable[[Op, Place], list[str]]
+Code: TypeAlias = Callable[[Op, Expressions], list[str]]
 """Lines of Python."""
 
 
@@ -108,7 +108,7 @@ class Helper:
     spare: tuple[int, ...] = ()
     """Rows of each temporary; 0 for as many as the result has."""
 
-    def __call__(self, op: Op, at: Place) -> list[str]:
+    def __call__(self, op: Op, at: Expressions) -> list[str]:
         spare = [at.spare(rows) for rows in self.spare]
         number = [] if op.attr is None else [repr(op.attr)]
         return [f"{self.function.__name__}({', '.join([*at.args, *at.outs, *spare, *number])})"]
@@ -124,11 +124,11 @@ def _with_vector(name: str) -> Code:
     return lambda op, at: [f"{name}({at.args[0]}, {at.name(op.vector)}, {at.outs[0]})"]
 
 
-def _linear(op: Op, at: Place) -> list[str]:
+def _linear(op: Op, at: Expressions) -> list[str]:
     return [f"{'dot' if at.loop else 'matmul'}({at.name(op.matrix)}, {at.args[0]}, {at.outs[0]})"]
 
 
-def _scale(op: Op, at: Place) -> list[str]:
+def _scale(op: Op, at: Expressions) -> list[str]:
     (factor, shift), arg, out = op.affine, at.args[0], at.outs[0]
     if factor == -1 and shift:
         return [f"subtract({at.name(shift)}, {arg}, {out})"]
@@ -138,7 +138,7 @@ def _scale(op: Op, at: Place) -> list[str]:
     return [first, f"add({out}, {at.name(shift)}, {out})"] if shift else [first]
 
 
-def _sigmoid(op: Op, at: Place) -> list[str]:
+def _sigmoid(op: Op, at: Expressions) -> list[str]:
     """1 / (1 + e⁻ᶻ), in the memory of the result."""
     out, one = at.outs[0], at.name(1.0)
     taken = at.args[0] if op.attr == NEGATIVE else out

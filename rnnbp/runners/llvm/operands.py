@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rnnbp.compiler.storage import Buffer, Held, Location, Storage
+from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage
 
 
 @dataclass(frozen=True)
-class Place:
+class Operand:
     """Features ``row`` and on of an array (steps, B, ``width``), or (B, ``width``) where it is of one step."""
 
     name: str
-    kind: str
-    later: int
+    span: Span
     row: int
     width: int
 
 
-class Places:
-    """The places of a code's values.
+class Operands:
+    """The operands that a code's values are.
 
     Args:
         arrays: of each buffer.
@@ -33,7 +32,7 @@ class Places:
         """The location of a value."""
         return self.storage.location(value)
 
-    def place(self, at: Location) -> Place:
-        """Where a location is."""
+    def operand(self, at: Location) -> Operand:
+        """What a kernel reads or writes at a location."""
         held = self.arrays[at.buffer]
-        return Place(held.array, held.span.scope, held.span.later, at.row, at.buffer.rows)
+        return Operand(held.array, held.span, at.row, at.buffer.rows)
