@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 
 import rnnbp as rb
 from rnnbp.bptt.results import Accumulators
-from rnnbp.compiler.code import Matrix, Rows
 from rnnbp.compiler.passes import RULES
+from rnnbp.compiler.weights import Matrix, Rows
 from rnnbp.graph.layout import Layout
 from rnnbp.inputs.problem import as_model
 from rnnbp.machine import cache, compile, mathematics

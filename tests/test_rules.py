@@ -11,10 +11,11 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.bptt import calibration
-from rnnbp.compiler.code import Code, Matrix
+from rnnbp.compiler.code import Code
 from rnnbp.compiler.compile import Codes, codes
 from rnnbp.compiler.passes import RULES
 from rnnbp.compiler.step import step_code
+from rnnbp.compiler.weights import Matrix
 from rnnbp.runners.numpy.program import functions
 from rnnbp.support.memo import Recent
 from tests import models

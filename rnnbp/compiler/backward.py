@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rnnbp.compiler.allocation import allocate
-from rnnbp.compiler.code import Code, Matrix, Op
+from rnnbp.compiler.code import Code, Op
 from rnnbp.compiler.forward import Forward
 from rnnbp.compiler.operations import VIEWS
 from rnnbp.compiler.partition import adjusted, partition
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, held
+from rnnbp.compiler.weights import Matrix
 
 
 @dataclass(frozen=True, eq=False)

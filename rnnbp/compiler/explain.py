@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.compiler.code import Code, Rows, Vector
+from rnnbp.compiler.code import Code
 from rnnbp.compiler.explanation import Explanation, Kept, Packed
 from rnnbp.compiler.listing import Line, Listing
 from rnnbp.compiler.notation import Notation
@@ -18,6 +18,7 @@ from rnnbp.compiler.passes import check_rules
 from rnnbp.compiler.rule_report import effects
 from rnnbp.compiler.seams import number
 from rnnbp.compiler.step import StepCode, step_code
+from rnnbp.compiler.weights import Rows, Vector
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.layout import Layout

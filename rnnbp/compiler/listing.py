@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
-from rnnbp.compiler.code import Code, Matrix, Op, Vector
+from rnnbp.compiler.code import Code, Op
 from rnnbp.compiler.notation import Notation, gathered
 from rnnbp.compiler.operations import IN_PLACE, OPERATIONS, ROWWISE, flops
 from rnnbp.compiler.seams import ATOM, Formula, Formulas
+from rnnbp.compiler.weights import Matrix, Vector
 
 LONGEST = 46
 """Characters of a formula; a run of operations that would be longer is several."""

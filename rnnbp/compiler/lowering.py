@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import final
 
-from rnnbp.compiler.code import Code, Maker, Matrix, Op, Opaque, Rows, Values, Vector
+from rnnbp.compiler.code import Code, Maker, Op, Opaque, Values
 from rnnbp.compiler.operations import OPERATIONS, PRIMITIVES
+from rnnbp.compiler.weights import Matrix, Rows, Vector
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Node
 from rnnbp.layers.base import Layer

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 
-from rnnbp.compiler.code import Code, Matrix, Op, Values, Vector
+from rnnbp.compiler.code import Code, Op, Values
 from rnnbp.compiler.operations import GRADIENTS
+from rnnbp.compiler.weights import Matrix, Vector
 
 
 class Notation:

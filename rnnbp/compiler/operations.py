@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from rnnbp.compiler.code import Matrix, Op, Values
+from rnnbp.compiler.code import Op, Values
 from rnnbp.compiler.seams import ATOM, PRODUCT, SUM, TERM, Deltas, Formula, Formulas, number
+from rnnbp.compiler.weights import Matrix
 from rnnbp.numerics import Shape
 
 Kind: TypeAlias = Literal["pointwise", "vector", "rowwise", "product", "view", "move", "gradient", "layer"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TypeAlias
 
-from rnnbp.compiler.code import Matrix, Values, Vector
+from rnnbp.compiler.code import Values
+from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.numerics import Shape
 
 SUM, TERM, PRODUCT, ATOM = range(4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from rnnbp.compiler.code import Matrix, Vector, identity_of
+from rnnbp.compiler.weights import Matrix, Vector, identity_of
 
 Constant: TypeAlias = Matrix | Vector | float
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.compiler.code import Matrix, Vector
+from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.numerics import Array
 from rnnbp.runners.base import Accumulator
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rnnbp.compiler.code import Code, Maker, Matrix, Op, Rows, Vector
+from rnnbp.compiler.code import Code, Maker, Op
 from rnnbp.compiler.operations import NEGATIVE
+from rnnbp.compiler.weights import Matrix, Rows, Vector
 
 
 def constants(code: Code) -> Code:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
-from rnnbp.compiler.code import Code, Maker, Matrix, Op, Vector
+from rnnbp.compiler.code import Code, Maker, Op
 from rnnbp.compiler.operations import IN_PLACE, NEGATIVE
+from rnnbp.compiler.weights import Matrix, Vector
 
 
 def products(code: Code) -> Code:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from rnnbp.compiler.code import Code, Maker, Vector
+from rnnbp.compiler.code import Code, Maker
 from rnnbp.compiler.rewrite.ordering import ranks
+from rnnbp.compiler.weights import Vector
 
 
 def sums(code: Code) -> Code:

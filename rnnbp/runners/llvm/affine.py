@@ -7,8 +7,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from rnnbp.compiler.code import Rows
 from rnnbp.compiler.storage import Span
+from rnnbp.compiler.weights import Rows
 from rnnbp.machine.compile import Library
 from rnnbp.machine.records import place
 from rnnbp.machine.tasks import ROW

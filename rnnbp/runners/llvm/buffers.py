@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.compiler.code import Matrix, Vector
+from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Shape
 from rnnbp.runners.llvm.cell import Kernel

@@ -11,9 +11,10 @@ from weakref import ref
 
 import numpy as np
 
-from rnnbp.compiler.code import Matrix, Op, Rows, Vector, identity_of
+from rnnbp.compiler.code import Op
 from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Buffer, Held, Location, Span
+from rnnbp.compiler.weights import Matrix, Rows, Vector, identity_of
 from rnnbp.graph.cell import Cell
 from rnnbp.machine import CompileError
 from rnnbp.machine.compile import Library

@@ -7,7 +7,7 @@ from typing import TypeGuard, final
 
 import numpy as np
 
-from rnnbp.compiler.code import Matrix, Rows
+from rnnbp.compiler.weights import Matrix, Rows
 from rnnbp.layers.base import Layer
 from rnnbp.layers.dense import Dense
 from rnnbp.layers.params import parameter

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeAlias
 
-from rnnbp.compiler.code import Code, Matrix, Op, Vector
+from rnnbp.compiler.code import Code, Op
 from rnnbp.compiler.operations import GRADIENTS, VIEWS
 from rnnbp.compiler.storage import Buffer, Location, Storage
+from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.runners.llvm.operands import Operands
 from rnnbp.runners.llvm.operations import POINTWISE, ROWWISE, SLOW
 

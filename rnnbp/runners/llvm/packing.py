@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rnnbp.compiler.code import Matrix, Rows
+from rnnbp.compiler.weights import Matrix, Rows
 from rnnbp.layers.params import parameter
 from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes

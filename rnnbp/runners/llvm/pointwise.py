@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from rnnbp.compiler.code import Vector
 from rnnbp.compiler.storage import Location
+from rnnbp.compiler.weights import Vector
 from rnnbp.machine.ir import Text
 from rnnbp.runners.llvm.groups import Group
 from rnnbp.runners.llvm.operations import POINTWISE, SLOW

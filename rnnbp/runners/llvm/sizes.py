@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, final
 from weakref import ref
 
-from rnnbp.compiler.code import Matrix, Vector, identity_of
 from rnnbp.compiler.lowering import tied
 from rnnbp.compiler.step import StepCode, step_code
+from rnnbp.compiler.weights import Matrix, Vector, identity_of
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.machine import elementwise

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
 
-from rnnbp.compiler.code import Matrix, Vector
 from rnnbp.compiler.storage import Location
+from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.runners.constants import Constants
 from rnnbp.runners.llvm import blocks, pointwise

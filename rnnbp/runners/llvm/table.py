@@ -7,7 +7,7 @@ from typing import final
 
 import numpy as np
 
-from rnnbp.compiler.code import Matrix
+from rnnbp.compiler.weights import Matrix
 from rnnbp.layers.embedding import Symbols
 from rnnbp.machine import arrays
 from rnnbp.numerics import Array, Shape

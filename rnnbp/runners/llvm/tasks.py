@@ -7,7 +7,7 @@ from typing import TypeAlias, final
 
 import numpy as np
 
-from rnnbp.compiler.code import Rows
+from rnnbp.compiler.weights import Rows
 from rnnbp.machine.elementwise import DELTA_SUM
 from rnnbp.machine.records import place
 from rnnbp.machine.tasks import ROW, together

@@ -8,9 +8,9 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from rnnbp.compiler.code import Matrix, Vector, identity_of
 from rnnbp.compiler.lowering import tied
 from rnnbp.compiler.step import step_code
+from rnnbp.compiler.weights import Matrix, Vector, identity_of
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.numerics import Array, Shape, flush

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from rnnbp.compiler.code import Matrix, Op, Vector, identity_of
+from rnnbp.compiler.code import Op
 from rnnbp.compiler.opaque import saved_bytes, takes_symbols
 from rnnbp.compiler.step import StepCode
+from rnnbp.compiler.weights import Matrix, Vector, identity_of
 from rnnbp.graph.layout import Layout
 from rnnbp.graph.liveness import NUMBER, Cost, layer_cost
 from rnnbp.layers.base import Layer
