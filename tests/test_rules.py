@@ -162,6 +162,16 @@ def test_a_number_that_changes_nothing_is_dropped() -> None:
     agree(model, np.random.default_rng(0).normal(size=(5, 3, N_IN)))
 
 
+def test_a_difference_written_in_two_ways_is_one() -> None:
+    """Backward takes the difference that is left, where a − b and a + (−1) b are one after the rule."""
+    x, h = rb.Input(N_IN), rb.State(N, "h")
+    a, b = rb.Tanh()(dense(N_IN)(x)), rb.Tanh()(dense(N, rng=1)(h))
+    h_new = (a - b) * rb.Tanh()(a + -1 * b) * (a + -1 * b)
+    model = rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
+    assert count(only(model, "constants").forward, "sub") == 1
+    agree(model, np.random.default_rng(0).normal(size=(5, 3, N_IN)))
+
+
 def test_parts() -> None:
     off, on = (only(CELLS["parts"](), *rules).forward for rules in ((), ("parts",)))
     assert (count(off, "linear"), count(off, "bias"), count(off, "part")) == (3, 2, 2)
