@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -25,6 +25,8 @@ COLUMNS = 2048
 """Columns, steps times batch, of the products that give parameter gradients; more make them no faster."""
 CACHE = 2**19
 """Bytes of a block's arrays: steps are taken together as long as these stay in the processor's cache."""
+PHASES = "before", "loop", "after"
+"""In the order in which they run."""
 
 
 @final
@@ -132,16 +134,29 @@ class ProgramSizes(StepSizes):
         needs = [op.matrix.nbytes for op in back.code.ops if op.name == "grad_linear" and op.attr is not None]
         needs += [2 * op.vector.count * item for op in back.code.ops if op.name == "grad_bias"]
         waiting = reading = 0
-        for op in back.code.ops:
-            if op.name == "opaque_back":
-                forward = op.forward
-                steps = 1 if back.phases[id(op)] == "loop" else self.block(length)
-                needs.append(self._deltas(forward, steps))
-                if forward.opaque.layer.params:
-                    waiting += self._size(forward.outs, length)
-                    reading = max(reading, self._read_off(forward, length))
+        for op in (op.forward for op in back.opaque):
+            if op.opaque.layer.params:
+                waiting += self._size(op.outs, length)
+                reading = max(reading, self._read_off(op, length))
         buffers = self._buffers(self.functions.backward, self.piece(length))
-        return waiting + max([*needs, buffers, self.state_bytes() + reading])  # the state's come last
+        needs += [buffers, self.state_bytes() + reading]  # the state's come last
+        return waiting + max([*needs, *self._running_back(self.block(length))])
+
+    def _running_back(self, steps: int) -> Iterator[int]:
+        """What each opaque layer takes in the last block that goes backward, of so many steps.
+
+        The deltas of layers after it are not there yet, though they wait for those of all steps.
+        """
+        back, to_come, in_step = self.step.backward, 0, 0
+        order = [
+            op for phase in PHASES for op in back.steps if op.name == "opaque_back" and back.phases[id(op)] == phase
+        ]
+        for op in reversed(order):
+            loop = back.phases[id(op)] == "loop"
+            yield self._deltas(op.forward, 1 if loop else steps) - (in_step if loop else to_come)
+            waits = self._size(op.forward.outs, 1) if op.forward.opaque.layer.params else 0
+            to_come += steps * waits
+            in_step += waits if loop else steps * waits
 
     def _buffers(self, function: Function, length: int) -> int:
         """NumPy's own, while a function runs."""

@@ -1,0 +1,60 @@
+"""Bytes of cells with several layers that run as Python: what waits for parameters is counted once it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnnbp as rb
+from tests.byte_models import Gained
+from tests.test_object_bytes_borders import real, traced
+
+MSE = rb.losses.MeanSquaredError()
+WIDTH, STEPS, BATCH = 64, 64, 16
+SYMBOLS = np.random.default_rng(0).integers(0, 20, (STEPS, BATCH))
+
+
+def on_symbols(output: Callable[[Any, Any], Any]) -> rb.Recurrent:
+    """A cell whose output is made of vectors of symbols, and its state."""
+    x, h = rb.Input(()), rb.State(WIDTH, "h")
+    e = rb.Embedding(20, WIDTH, rng=0)(x)
+    return rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(rb.Dense(WIDTH, WIDTH, rng=1)(h))}, output=output(e, h)))
+
+
+def on_floats(output: Callable[[Any, Any], Any], *, next_state: Callable[[Any, Any], Any]) -> rb.Recurrent:
+    x, h = rb.Input(WIDTH), rb.State(WIDTH, "h")
+    return rb.Recurrent(rb.Cell(x, {h: next_state(x, h)}, output=output(x, h)))
+
+
+def gained(value: Any) -> Any:
+    return Gained(WIDTH, "float32")(value)
+
+
+def mixed(x: Any, h: Any) -> Any:
+    return rb.Tanh()(rb.Dense((WIDTH, WIDTH), WIDTH, rng=2)(x, h))
+
+
+CELLS: dict[str, Callable[[], rb.Recurrent]] = {
+    "GELU of symbols": lambda: on_symbols(lambda e, _: rb.GELU()(e)),
+    "GELU of GELU of symbols": lambda: on_symbols(lambda e, _: rb.GELU()(rb.GELU()(e))),
+    "GELU of symbols and state": lambda: on_symbols(lambda e, h: rb.GELU()(rb.Add()(e, h))),
+    "own layer of symbols": lambda: on_symbols(lambda e, _: gained(e)),
+    "GELU of own layer": lambda: on_floats(lambda x, _: rb.GELU()(gained(x)), next_state=mixed),
+    "own layer of GELU": lambda: on_floats(lambda x, _: gained(rb.GELU()(x)), next_state=mixed),
+    "in the loop": lambda: on_floats(lambda _, h: rb.GELU()(h), next_state=lambda x, h: gained(rb.GELU()(mixed(x, h)))),
+}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("chunk", [STEPS, 24])
+def test_what_waits_for_parameters(cell: str, chunk: int) -> None:
+    """An array of a chunk's deltas is 100 to 260 kB."""
+    model = CELLS[cell]()
+    floats = "symbols" not in cell
+    x = real(STEPS, BATCH, WIDTH) if floats else SYMBOLS
+    peak, stats = traced(model, x, real(STEPS, BATCH, WIDTH), MSE, chunk=chunk, backend="numpy")
+    told = stats.peak_bytes + stats.object_bytes
+    assert abs(peak - told) <= 2**15 + told // 100, (peak, stats.peak_bytes, stats.object_bytes)
