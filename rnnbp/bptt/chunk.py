@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from rnnbp.bptt import last_steps
 from rnnbp.bptt.results import Accumulators
@@ -15,6 +15,7 @@ from rnnbp.graph.layout import layouts
 from rnnbp.graph.model_split import parts_of
 from rnnbp.graph.node_calls import (
     Deltas,
+    Values,
     add_deltas,
     backward_node,
     check_outputs,
@@ -214,7 +215,7 @@ class Chunks:
             into: where dx may lie.
         """
         self.problem.x.check_there()  # a tape may have views of it
-        values: list[Any] = [None] * self.model.n_values
+        values: Values = [None] * self.model.n_values
         for k, frontier in tape.frontier.items():
             values[k] = frontier
         for node, whole in zip(self.parts.recurrent, tape.tapes, strict=True):
@@ -250,11 +251,11 @@ class Chunks:
             add_deltas(node, (kernel.backward(saved[0], own, grads),), deltas)
             return
         dy = backward_node(node, saved, deltas, self.shapes)
-        layer: Any = node.block
+        layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
         if dy is not None and layer.params:
             grads.add(layer.params, read_off(node, saved, dy))
 
-    def _forward(self, node: Node, values: list[Any], n: int) -> Saved:
+    def _forward(self, node: Node, values: Values, n: int) -> Saved:
         kernel, x = self.dense.get(node.number), values[node.args[0]]
         if node.number in self.tables:
             values[node.outs[0]] = self.tables[node.number].numbers(x)
@@ -267,10 +268,10 @@ class Chunks:
         learn(node, values, self.shapes, AXES)
         return saved
 
-    def _begin(self, n: int) -> list[Any]:
+    def _begin(self, n: int) -> Values:
         return [self.problem.inputs(n), *[None] * (self.model.n_values - 1)]
 
-    def _run(self, n: int, states: States, *, output: bool = False) -> tuple[States, list[Any]]:
+    def _run(self, n: int, states: States, *, output: bool = False) -> tuple[States, Values]:
         """Run the body and keep nothing; an output that only the tail needs is left out unless asked for."""
         values, entering, after = self._begin(n), iter(states), []
         for node in self.parts.body:

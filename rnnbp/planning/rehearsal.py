@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rnnbp.graph import node_calls
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.planning import tables
-from rnnbp.runners.blocks import Layers
+from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers, send, take_deltas
 from rnnbp.runners.heap import Block, Heap
 from rnnbp.runners.rehearsal import CellRehearsal, StateDeltas, TapeBlocks
 
@@ -98,7 +97,7 @@ class Rehearsal(Layers):
         for node in self.parts.recurrent:
             dstates[node.number] = [] if first else self.cells[node.number].deltas()
         waiting = 0 if first else self.sizes.deltas
-        values: list[Any] = [None] * self.sizes.model.n_values
+        values: Blocks = [None] * self.sizes.model.n_values
         for k, frontier in taped.frontier.items():
             values[k] = frontier
         for node in self.parts.recurrent:
@@ -107,7 +106,7 @@ class Rehearsal(Layers):
         saved = [self.forward(node, values) for node in self.parts.tail]
         dy = self._loss()
         del values
-        deltas: list[Any] = [None] * self.sizes.model.n_values
+        deltas: BlockDeltas = [None] * self.sizes.model.n_values
         deltas[self.sizes.model.outputs[0]] = dy
         del dy
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
@@ -115,10 +114,11 @@ class Rehearsal(Layers):
         tapes, others = reversed(taped.tapes), reversed(taped.saved)
         for node in reversed(self.parts.body):
             if isinstance(node.block, Recurrent):
-                own = node_calls.take_deltas(node, deltas)
+                own = take_deltas(node, deltas)
+                assert not isinstance(own, tuple)
                 dx, dstates[node.number] = self._backward_recurrent(node, next(tapes), own, dstates[node.number])
                 del own
-                _send(node, (dx,), deltas)
+                send(node.args, (dx,), deltas)
             else:
                 self._backward_layer(node, next(others), deltas)
         return self.heap.peak - tape - waiting
@@ -139,7 +139,7 @@ class Rehearsal(Layers):
             total = self.heap.total
         return found
 
-    def _begin(self) -> list[Any]:
+    def _begin(self) -> Blocks:
         x = self.new(self.size(0) if self.sizes.copied or not self.sizes.floats else 0)  # symbols always are
         x.size = self.size(0)
         return [x, *[None] * (self.sizes.model.n_values - 1)]
@@ -162,7 +162,7 @@ class Rehearsal(Layers):
         taped.frontier |= {k: values[k] for k in self.parts.frontier if values[k] is not None}
         return taped
 
-    def forward(self, node: Node, values: list[Any]) -> tuple[Block, ...]:
+    def forward(self, node: Node, values: Blocks) -> tuple[Block, ...]:
         """A layer outside cells, or what stands for it."""
         x = values[node.args[0]]
         if node.outs[0] in self.sizes.numbers:
@@ -173,7 +173,7 @@ class Rehearsal(Layers):
             return (x,)
         return super().forward(node, values)
 
-    def _numbers(self, node: Node, values: list[Any]) -> tuple[()]:
+    def _numbers(self, node: Node, values: Blocks) -> tuple[()]:
         """Numbers of symbols in a table; the vectors of those that are new are made."""
         copied = 0 if self.sizes.symbol_bytes == NUMBER else NUMBER * self.rows
         values[node.outs[0]] = self.new(NUMBER * self.rows)
@@ -190,13 +190,13 @@ class Rehearsal(Layers):
         self.heap.numpy += 0 if sizes.loss_brief else y
         return self.new(y)
 
-    def _backward_layer(self, node: Node, saved: Any, deltas: list[Any]) -> None:
+    def _backward_layer(self, node: Node, saved: tuple[Block, ...], deltas: BlockDeltas) -> None:
         given, *others = [deltas[k] for k in node.outs]
         if not others and given is not None and given.dense and self._by_kernels(node, saved[0] if saved else None):
-            own = node_calls.take_deltas(node, deltas)
+            own = take_deltas(node, deltas)
             dx, job = self.new(self.size(node.args[0])), tables.job(self.sizes, node, self.length)
             self._table(job, job)
-            _send(node, (dx,), deltas)
+            send(node.args, (dx,), deltas)
             del own
             return
         dy = self.recursion(node, saved, deltas)
@@ -219,8 +219,3 @@ class Rehearsal(Layers):
 
     def _by_kernels(self, node: Node, x: Block | None) -> bool:
         return node.number in self.sizes.dense and x is not None and x.dense
-
-
-def _send(node: Node, dxs: Any, deltas: list[Any]) -> None:
-    """Blocks go the way of arrays."""
-    node_calls.add_deltas(node, dxs, deltas)

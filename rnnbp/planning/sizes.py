@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps
 from rnnbp.layers.dropout import in_mode
-from rnnbp.numerics import Shape
+from rnnbp.numerics import Dtype, Shape
 from rnnbp.planning import tables
 from rnnbp.planning.objects import Objects
 from rnnbp.planning.rehearsal import Rehearsal
@@ -26,10 +26,12 @@ from rnnbp.runners import select
 from rnnbp.runners.backend import Backend
 from rnnbp.runners.base import DenseSizes, RunnerSizes
 from rnnbp.support.lazy import cached_property
-from rnnbp.support.memo import Recent, once
+from rnnbp.support.memo import Answers, Recent, once
 from rnnbp.support.prepared import Remembered
 
-_answers = Remembered[Graph | Recurrent, Recent[Any, Recent[Any, int]]](lambda model: Recent(16))
+Key: TypeAlias = tuple[object, ...]
+
+_answers = Remembered[Graph | Recurrent, Recent[Key, Answers]](lambda model: Recent(16))
 """By model and the other fields of its sizes, the answers given so far: training asks for them at every update."""
 
 
@@ -55,7 +57,7 @@ class Sizes:
     model: Graph
     x_shape: Shape
     batch: int
-    dtype: np.dtype[Any]
+    dtype: Dtype
     floats: bool = True
     copied: bool = False
     loss_spare: float = 2.0
@@ -69,12 +71,12 @@ class Sizes:
     training: bool = True
     backend: Backend = field(default_factory=Backend)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """The fields alone: what has been worked out from them may hold kernels, which stay in their process."""
         return {part.name: getattr(self, part.name) for part in fields(self)}
 
     @cached_property
-    def asked(self) -> Recent[Any, int]:
+    def asked(self) -> Answers:
         """The answers given so far, by method and length."""
         return _answers.of(lasting(self.model)).get(OWN(self), lambda: Recent(128))
 

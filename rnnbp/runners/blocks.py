@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from rnnbp.graph import node_calls
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
 from rnnbp.layers import Add, Dense, Embedding, Flatten, LayerNorm, Multiply, Reshape, Split, Subtract
@@ -23,6 +22,12 @@ from rnnbp.layers.pointwise import Pointwise
 from rnnbp.numerics import Shape
 from rnnbp.runners.heap import Block, Heap
 
+Blocks: TypeAlias = list[Any]
+"""By value, a Block. Any: or None, before its node has run and when nothing needs it any more."""
+BlockDeltas: TypeAlias = list[Block | None]
+"""By value, the block of its delta, None where nothing has reached it."""
+BlockDelta: TypeAlias = Block | tuple[Block | None, ...] | None
+"""The delta of a layer's output, or of several."""
 RESHAPING = (Flatten, Reshape)
 """Layers whose output is a view of an input that lies together, and a copy of one that does not."""
 BY_ROWS = (Dense, Embedding, LayerNorm)
@@ -57,7 +62,7 @@ class Layers(ABC):
         """A block, or a view of ``base``."""
         return Block(self.heap, nbytes, base, dense=dense)
 
-    def forward(self, node: Node, values: list[Any]) -> tuple[Block, ...]:
+    def forward(self, node: Node, values: Blocks) -> tuple[Block, ...]:
         """Run a layer: write its outputs in ``values``. Returns what it saves."""
         layer = self.layer(node)
         xs = [values[k] for k in node.args]
@@ -73,10 +78,10 @@ class Layers(ABC):
         self.numpy(max(buffers, self.scratch(node)[0] + copied + recast))
         return (*(xs[k] for k in keeps.inputs), *(values[node.outs[k]] for k in keeps.outputs), *extras)
 
-    def recursion(self, node: Node, saved: Iterable[Block], deltas: list[Any]) -> Any:
+    def recursion(self, node: Node, saved: Iterable[Block], deltas: BlockDeltas) -> BlockDelta:
         """The delta recursion of a layer. Returns its dy, for the parameter gradients."""
         layer = self.layer(node)
-        dy = node_calls.take_deltas(node, deltas)
+        dy = take_deltas(node, deltas)
         if dy is not None:
             dys = dy if isinstance(dy, tuple) else (dy,)
             dxs = self._deltas(node, layer, next(d for d in dys if d is not None))
@@ -86,10 +91,10 @@ class Layers(ABC):
             copied = 0 if self.flat or not isinstance(layer, Dense) else scattered(*dys)
             multiplied = isinstance(layer, BY_ELEMENTS) and not (layer.view or layer.passes)
             self.numpy(max(scratch + copied, self._buffers((*dys, *saved)) if multiplied else 0))
-            node_calls.add_deltas(node, dxs, deltas)
+            send(node.args, dxs, deltas)
         return dy
 
-    def read_off(self, node: Node, saved: Iterable[Block], dy: Any) -> None:
+    def read_off(self, node: Node, saved: Iterable[Block], dy: BlockDelta) -> None:
         """The parameter gradients of a layer, from deltas and values of a whole chunk."""
         layer = self.layer(node)
         rows = scattered(dy, *saved) if isinstance(layer, BY_ROWS) else 0
@@ -104,7 +109,7 @@ class Layers(ABC):
         """Temporary bytes of a layer's methods."""
         return self.layer(node).scratch(self.rows, *map(self.shape, node.args)).nbytes(self.item)
 
-    def _deltas(self, node: Node, layer: Layer, dy: Block) -> tuple[Any, ...]:
+    def _deltas(self, node: Node, layer: Layer, dy: Block) -> tuple[Block | None, ...]:
         """The deltas that a layer gives, views of its own where they share its memory."""
         if layer.symbols:
             return (None,) * len(node.args)
@@ -120,12 +125,30 @@ class Layers(ABC):
         self.heap.numpy += sum(self.size(k) for k in node.args)
         return tuple([self.new(self.size(k)) for k in node.args])
 
-    def _buffers(self, blocks: Iterable[Any]) -> int:
+    def _buffers(self, blocks: Iterable[Block | None]) -> int:
         """NumPy's, for operands that do not lie together."""
         sizes = [block.size for block in blocks if block is not None and not block.dense]
         return sum(min(self.heap.buffer, size) for size in sizes)
 
 
-def scattered(*arrays: Any) -> int:
+def take_deltas(node: Node, deltas: BlockDeltas) -> BlockDelta:
+    """As ``node_calls.take_deltas``."""
+    dys = [deltas[k] for k in node.outs]
+    for k in node.outs:
+        deltas[k] = None
+    if all(dy is None for dy in dys):
+        return None
+    return dys[0] if len(dys) == 1 else tuple(dys)
+
+
+def send(values: Sequence[int], given: Sequence[Block | None], deltas: BlockDeltas) -> None:
+    """As ``node_calls.send``."""
+    for k, delta in zip(values, given, strict=True):
+        if delta is not None:
+            present = deltas[k]
+            deltas[k] = delta if present is None else present + delta
+
+
+def scattered(*arrays: BlockDelta) -> int:
     """Copies of arrays that do not lie together, which a layer needs as rows."""
     return max((a.size for a in arrays if isinstance(a, Block) and not a.dense), default=0)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from rnnbp.compiler.weights import Matrix, Vector
-from rnnbp.numerics import Array
+from rnnbp.numerics import Array, Dtype
 from rnnbp.runners.base import Accumulator
 
 
-def weights_of(matrix: Matrix, dtype: np.dtype[Any]) -> Array:
+def weights_of(matrix: Matrix, dtype: Dtype) -> Array:
     """The weights of a matrix, put together."""
     found = np.empty(matrix.shape, dtype)
     whole, at = found.T if matrix.turned else found, 0
@@ -22,7 +20,7 @@ def weights_of(matrix: Matrix, dtype: np.dtype[Any]) -> Array:
     return found
 
 
-def vector_of(vector: Vector, dtype: np.dtype[Any]) -> Array:
+def vector_of(vector: Vector, dtype: Dtype) -> Array:
     """The elements of a vector, added up."""
     found, at = np.zeros(vector.count, dtype), 0
     for n, parts in vector.lanes:

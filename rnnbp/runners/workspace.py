@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 
 from rnnbp.memory_pool import Reuse
-from rnnbp.numerics import Array, Shape
+from rnnbp.numerics import Array, Dtype, Shape
 
 ALIGNMENT = 64
 """Bytes of a cache line, on which every array begins."""
 
 
-def workspace_bytes(shapes: Iterable[Shape], dtype: np.dtype[Any]) -> int:
+def workspace_bytes(shapes: Iterable[Shape], dtype: Dtype) -> int:
     """What arrays of these shapes take together."""
     return sum(_aligned(math.prod(shape) * dtype.itemsize) for shape in shapes)
 
@@ -25,12 +24,12 @@ class Workspace:
 
     def __init__(self, arrays: Reuse | None = None, threads: int = 1) -> None:
         self.memory = np.empty(0, np.uint8)
-        self._carved: dict[Any, dict[str, Array]] = {}
+        self._carved: dict[tuple[object, ...], dict[str, Array]] = {}
         self._arrays = Reuse() if arrays is None else arrays
         self.threads = threads
         """Those that kernels may use, counted when a run begins."""
 
-    def new(self, shape: Shape, dtype: np.dtype[Any], *, brief: bool = False) -> Array:
+    def new(self, shape: Shape, dtype: Dtype, *, brief: bool = False) -> Array:
         """An array of its own; ``brief`` as ``Reuse.new`` has it."""
         return self._arrays.new(shape, dtype, brief=brief)
 
@@ -41,7 +40,7 @@ class Workspace:
             self.memory = np.empty(0, np.uint8)  # the old block goes before the new one comes
             self.memory = self.new((nbytes,), np.dtype(np.uint8))
 
-    def carve(self, shapes: Mapping[str, Shape], dtype: np.dtype[Any]) -> dict[str, Array]:
+    def carve(self, shapes: Mapping[str, Shape], dtype: Dtype) -> dict[str, Array]:
         """Arrays of these shapes, good until the next call; the block grows if it must."""
         key = dtype, *shapes.items()
         if key not in self._carved:

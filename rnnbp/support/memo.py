@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import wraps
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -53,11 +53,15 @@ class Recent(Generic[K, T]):
         self.known.clear()
 
 
+Answers: TypeAlias = Recent[tuple[str, tuple[object, ...]], Any]
+"""Answers by the name of a method and its arguments. Any: each method has its own type."""
+
+
 class Asked(Protocol):
     """An object with a cache of what its methods returned."""
 
     @property
-    def asked(self) -> Recent[Any, Any]:  # answers of several methods, each of its own type
+    def asked(self) -> Answers:
         """Results by method name and arguments."""
 
 

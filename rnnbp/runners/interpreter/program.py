@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
 from rnnbp.graph.graph import Node
 from rnnbp.graph.layout import Layout, check_declared, check_saved
-from rnnbp.graph.node_calls import Deltas, alone, backward_node, check_outputs, forward_node, read_off, send
+from rnnbp.graph.node_calls import Deltas, Values, alone, backward_node, check_outputs, forward_node, read_off, send
+from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context
 from rnnbp.runners.base import Accumulator, Runner, Tape, ThinTape
@@ -25,6 +26,8 @@ class Interpreter(Runner):
 
     def __init__(self, layout: Layout) -> None:
         self.layout, self.cell = layout, layout.cell
+        self.layers = {node.number: node.block for node in self.cell.nodes if isinstance(node.block, Layer)}
+        """All of the cell's, by node."""
 
     def prepare(self, length: int) -> None:
         """Nothing: each action takes its own memory."""
@@ -72,7 +75,7 @@ class Interpreter(Runner):
         _put(tape.states, 0, state)
         for t, x_t in enumerate(x):
             here = replace(context, step=context.step + t, length=None)
-            values: list[Any] = [x_t, *(s[t] for s in tape.states), *[None] * len(self.layout.shapes)]
+            values: Values = [x_t, *(s[t] for s in tape.states), *[None] * len(self.layout.shapes)]
             for node in self.cell.nodes:
                 saved = forward_node(node, values, here)
                 if t == 0:
@@ -92,7 +95,7 @@ class Interpreter(Runner):
         assert isinstance(known, States)
         states = known.states
         tape = NodeTape(context, x, states, self._views(x, states))
-        values: list[Any] = [x, *(s[:-1] for s in states)]
+        values: Values = [x, *(s[:-1] for s in states)]
         values += [None] * (len(self.layout.shapes) - len(values))
         for node in self.cell.nodes:
             saved = forward_node(node, values, context)
@@ -159,14 +162,12 @@ class Interpreter(Runner):
     ) -> None:
         """The deltas of a node's arguments; its own are put aside for its parameters."""
         found = backward_node(node, self._saved(tape, node, t), deltas, self.layout.shapes)
-        if found is not None and getattr(node.block, "params", None):
+        if found is not None and self.layers[node.number].params:
             parts = found if isinstance(found, tuple) else (found,)
             _put_deltas(dys.setdefault(node.number, [None] * len(parts)), t, parts, len(tape.x))
 
-    def _step(
-        self, nodes: Sequence[Node], x: Array, state: Sequence[Array], context: Context, first: bool
-    ) -> list[Any]:
-        values: list[Any] = [x, *state, *[None] * (self.cell.n_values - 1 - len(state))]
+    def _step(self, nodes: Sequence[Node], x: Array, state: Sequence[Array], context: Context, first: bool) -> Values:
+        values: Values = [x, *state, *[None] * (self.cell.n_values - 1 - len(state))]
         for node in nodes:
             forward_node(node, values, context)
             if first:
@@ -190,11 +191,10 @@ class Interpreter(Runner):
         views = self.layout.output_views
         y = tape.values.get(views[-1].args[0] if views else self.cell.outputs[0])
         for node in reversed(views):
-            layer: Any = node.block
-            y = None if y is None else layer.forward(y)[0]
+            y = None if y is None else self.layers[node.number].forward(y)[0]
         return y
 
-    def _settle(self, tape: NodeTape, node: Node, t: int, saved: Saved, values: list[Any]) -> None:
+    def _settle(self, tape: NodeTape, node: Node, t: int, saved: Saved, values: Values) -> None:
         """Move what step t needs for backward into the tape; ``values`` then refers to it there."""
         for v in node.outs:
             home = tape.values.get(v)
@@ -225,8 +225,7 @@ class Interpreter(Runner):
     def _read_off(self, tape: NodeTape, dys: dict[int, list[Array | None]], grads: Accumulator) -> None:
         """Parameter gradients of a chunk: one product per weight, over all its steps at once."""
         for number, parts in dys.items():
-            node = self.cell.nodes[number]
-            layer: Any = node.block
+            node, layer = self.cell.nodes[number], self.layers[number]
             saved = self._saved(tape, node, slice(None))
             grads.add(layer.params, read_off(node, saved, parts[0] if layer.n_outputs == 1 else tuple(parts)))
 

@@ -6,14 +6,13 @@ Each method follows its counterpart in ``Interpreter`` line by line; steps that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import final
 
-from rnnbp.graph import node_calls
 from rnnbp.graph.graph import Node
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
-from rnnbp.runners.blocks import Layers
+from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers, send
 from rnnbp.runners.heap import Block, Heap
 from rnnbp.runners.rehearsal import CellRehearsal, StateDeltas, Tables, TapeBlocks
 
@@ -79,7 +78,7 @@ class InterpreterRehearsal(CellRehearsal):
 
     def rebuild(self, x: Block, tape: int, states: Block, *, output: bool) -> tuple[Block | None, TapeBlocks]:
         layout, found, n = self.layout, TapeBlocks(x, [states]), self.layout.n_states
-        values: list[Any] = [x, *[states] * n, *[None] * (self.cell.n_values - 1 - n)]
+        values: Blocks = [x, *[states] * n, *[None] * (self.cell.n_values - 1 - n)]
         for node in self.cell.nodes:
             saved = self.chunk.forward(node, values)
             for v in node.outs:
@@ -103,10 +102,10 @@ class InterpreterRehearsal(CellRehearsal):
         carried: StateDeltas = tuple(dstate) or (None,) * self.layout.n_states
         dys: dict[int, list[Block | None]] = {}
         for _ in range(self.steps):
-            deltas: list[Any] = [None] * self.cell.n_values
+            deltas: BlockDeltas = [None] * self.cell.n_values
             given = None if dy is None else self.step.new(self.step.size(self.cell.outputs[0]), dy, dense=dy.dense)
-            ends: Any = (given, *carried)
-            node_calls.send(self.cell.outputs, ends, deltas)
+            ends = [given, *carried]
+            send(self.cell.outputs, ends, deltas)
             del ends
             carried = ()
             for node in reversed(self.cell.nodes):
@@ -124,7 +123,7 @@ class InterpreterRehearsal(CellRehearsal):
         found = [self.step.new(self.step.size(k)) for k in range(1, 1 + self.layout.n_states)]
         return [delta if k in self.layout.reached else None for k, delta in enumerate(found, 1)]
 
-    def _node_back(self, node: Node, x: Block, deltas: list[Any], dys: dict[int, list[Block | None]]) -> None:
+    def _node_back(self, node: Node, x: Block, deltas: BlockDeltas, dys: dict[int, list[Block | None]]) -> None:
         found = self.step.recursion(node, [x] if 0 in node.args else [], deltas)
         if found is not None and self.step.layer(node).params:
             parts = found if isinstance(found, tuple) else (found,)
@@ -137,7 +136,7 @@ class InterpreterRehearsal(CellRehearsal):
     def _y(self) -> int:
         return self.chunk.size(self.cell.outputs[0])
 
-    def _values(self, x: Block, state: Sequence[Block]) -> list[Any]:
+    def _values(self, x: Block, state: Sequence[Block]) -> Blocks:
         here = self.step.new(self.step.size(0), x, dense=x.dense)
         return [here, *state, *[None] * (self.cell.n_values - 1 - len(state))]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 
 from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Shape
+from rnnbp.runners.constants import Constant
 from rnnbp.runners.llvm.cell import Kernel
 from rnnbp.runners.llvm.packed import PackedArrays
 from rnnbp.runners.llvm.packing import Panels, fill
@@ -31,14 +31,14 @@ class Buffers:
 
     def __init__(self, sizes: KernelSizes, workspace: Workspace, table: Table | None) -> None:
         self.sizes, self.layout, self.workspace, self.table = sizes, sizes.layout, workspace, table
-        self._packed: dict[Any, Array] = {}
+        self._packed: dict[object, Array] = {}
         self._panels: list[Panels] = []
-        self._vectors: dict[Any, Vector] = {}
-        self._spots: dict[Any, Addresses] = {}
-        self._packed_arrays: dict[Any, PackedArrays] = {}
+        self._vectors: dict[object, Vector] = {}
+        self._spots: dict[tuple[Kernel, int, bool], Addresses] = {}
+        self._packed_arrays: dict[tuple[Kernel, int, bool], PackedArrays] = {}
         self._cut: dict[int, Pieces] = {}
         """By the length of chunks."""
-        self._jobs: dict[Any, Job] = {}
+        self._jobs: dict[tuple[Kernel, int], Job] = {}
         """By kernel and the length of chunks."""
         self._memory = workspace.memory
 
@@ -119,10 +119,10 @@ class Buffers:
         table = {} if self.table is None or self.table.rows is None else {TABLE: self.table.rows}
         return table | {name: self._packed[key] for name, key in kernel.keys.items()}
 
-    def _make(self, values: Mapping[Any, Any]) -> list[Panels]:
+    def _make(self, values: Mapping[object, Constant]) -> list[Panels]:
         """Take memory for weights, which are to be packed, and biases, by their keys."""
         matrices = {key: value for key, value in values.items() if isinstance(value, Matrix)}
-        vectors = {key: value for key, value in values.items() if key not in matrices}
+        vectors = {key: value for key, value in values.items() if isinstance(value, Vector)}
         self._vectors |= vectors
         self._packed |= {key: vector_of(vector, self.layout.dtype) for key, vector in vectors.items()}
         if not matrices:

@@ -6,10 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any
 from weakref import ref
-
-import numpy as np
 
 from rnnbp.compiler.code import Op
 from rnnbp.compiler.step import StepCode
@@ -21,6 +18,7 @@ from rnnbp.machine.compile import Library
 from rnnbp.machine.ir import Lanes
 from rnnbp.machine.target import vector_bytes
 from rnnbp.machine.team import handoff
+from rnnbp.numerics import Array, Dtype
 from rnnbp.runners.constants import Constant, Constants
 from rnnbp.runners.llvm import blocks, products
 from rnnbp.runners.llvm.groups import Item, Lookup, Product, arranged, sums_of
@@ -28,7 +26,7 @@ from rnnbp.runners.llvm.operands import Operand, Operands
 from rnnbp.runners.llvm.source import GATHER, PRODUCT, Source
 from rnnbp.support.lazy import cached, cached_property
 
-TABLE: dict[str, Any] = {}
+TABLE: dict[str, Array] = {}
 """Stands for the owner of the deltas that are summed by symbol, under the key ``deltas``."""
 
 
@@ -50,7 +48,7 @@ class Kernel:
     cell: ref[Cell]
 
     @cached_property
-    def keys(self) -> dict[str, Any]:
+    def keys(self) -> dict[str, object]:
         """What tells the constants apart, by name."""
         return {name: identity_of(value) for name, value in self.constants.items()}
 
@@ -106,11 +104,11 @@ class KernelCell:
         symbols: whether x is the numbers of symbols in a table of what the cell makes of their vectors by a product.
     """
 
-    def __init__(self, step: StepCode, dtype: np.dtype[Any], of: ref[Cell], *, symbols: bool = False) -> None:
+    def __init__(self, step: StepCode, dtype: Dtype, of: ref[Cell], *, symbols: bool = False) -> None:
         self.step, self.symbols, self.of, self.constants = step, symbols, of, Constants()
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self._forward: dict[tuple[bool, ...], Kernel] = {}
-        self.tables: dict[Any, tuple[Matrix, Vector | None]] = {}
+        self.tables: dict[tuple[object, object], tuple[Matrix, Vector | None]] = {}
         """The weights and biases whose products with x are looked up."""
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import ClassVar, TypeAlias, final
 from weakref import ref
 
 from rnnbp.compiler.lowering import tied
@@ -16,13 +16,14 @@ from rnnbp.machine import elementwise
 from rnnbp.machine.tasks import ROW
 from rnnbp.numerics import Shape
 from rnnbp.runners.apart import apart, buffered_elements
+from rnnbp.runners.constants import Constant
 from rnnbp.runners.llvm.cell import Kernel, KernelCell
 from rnnbp.runners.llvm.packing import packed_rows
 from rnnbp.runners.llvm.tasks import Tasks
 from rnnbp.runners.steps import StepSizes
 from rnnbp.runners.workspace import workspace_bytes
 from rnnbp.support.lazy import cached_property
-from rnnbp.support.memo import Recent, once
+from rnnbp.support.memo import Answers, Recent, once
 from rnnbp.support.prepared import Remembered
 
 COLUMNS = 512
@@ -36,8 +37,10 @@ UNLIKE = frozenset({"scaled tanh"})
 """Rules that kernels do without: their sigmoid takes half the time of their tanh, where NumPy has none."""
 
 
-_known = Remembered[Cell, Recent[Any, KernelCell | None]](lambda cell: Recent(16))
-_answers = Remembered[KernelCell, Recent[Any, Recent[Any, Any]]](lambda kernels: Recent(8))
+Key: TypeAlias = tuple[object, ...]
+
+_known = Remembered[Cell, Recent[Key, KernelCell | None]](lambda cell: Recent(16))
+_answers = Remembered[KernelCell, Recent[tuple[int, int], Answers]](lambda kernels: Recent(8))
 """By batch and symbols, what has been asked of the sizes of a cell's kernels."""
 
 
@@ -94,7 +97,7 @@ class KernelSizes(StepSizes):
         return self.layout.batch * self.layout.dtype.itemsize
 
     @cached_property
-    def asked(self) -> Recent[Any, Any]:
+    def asked(self) -> Answers:
         """The answers given so far, to all who have these kernels and this batch."""
         known = _answers.of(self.cell)
         return known.get((self.layout.batch, self.symbols), lambda: Recent(128))
@@ -166,7 +169,7 @@ class KernelSizes(StepSizes):
 
     @property
     @once
-    def constants(self) -> dict[Any, Any]:
+    def constants(self) -> dict[object, Constant]:
         """What a run packs: weights and biases, by what tells them apart."""
         values = [value for kernel in self._all for value in kernel.constants.values()]
         return {identity_of(value): value for value in values}
