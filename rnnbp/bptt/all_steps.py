@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
 from rnnbp.inputs.chunk_losses import ChunkLosses
 from rnnbp.inputs.problem import Problem
+from rnnbp.losses.base import Scalar
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array
 
@@ -25,7 +26,7 @@ class KeptOutputs:
     def __init__(self, losses: ChunkLosses, memory: Reuse) -> None:
         self.losses, self.y = losses, new_outputs(losses.problem, memory)
 
-    def __call__(self, y: Array, n: int) -> tuple[Any, Array]:
+    def __call__(self, y: Array, n: int) -> tuple[Scalar, Array]:
         """Return (value, dy) of chunk n, as ``losses`` does."""
         self.y[self.losses.problem.span(n)] = y
         return self.losses(y, n)

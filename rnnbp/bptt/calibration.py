@@ -19,6 +19,7 @@ from rnnbp.bptt.slots import Slots
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import parts_of
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.problem import Problem, as_model, feature_shape, pose
 from rnnbp.inputs.states import States
 from rnnbp.ledger import Ledger
@@ -45,7 +46,7 @@ SECONDS = 0.15
 @takes()
 @by_numpy_where_refused
 @ieee
-def calibrate(model: Any, *, batch: int, x_shape: Shape | None = None, backend: BackendLike = None) -> Costs:
+def calibrate(model: ModelLike, *, batch: int, x_shape: Shape | None = None, backend: BackendLike = None) -> Costs:
     """Measure what the actions of a schedule cost here, on random chunks of this model, in about a
     second.
 

@@ -15,6 +15,7 @@ from rnnbp.bptt.run import Run
 from rnnbp.bptt.shape_warnings import note_problem
 from rnnbp.graph.model_split import lasting
 from rnnbp.inputs.chunk_losses import ChunkLosses
+from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.horizon import check_horizon
 from rnnbp.inputs.objective import LossLike, Objective
 from rnnbp.inputs.padding import lost_rows
@@ -37,15 +38,15 @@ from rnnbp.wording.arguments import takes
 @by_numpy_where_refused
 @ieee
 def bptt(
-    model: Any,
-    x: Any,
-    target: Any,
+    model: ModelLike,
+    x: SeriesLike,
+    target: SeriesLike,
     loss: LossLike,
     *,
     checkpoint: ScheduleLike | Plan = "all",
     chunk: int | None = None,
-    state: Any = None,
-    mask: Any = None,
+    state: StateLike = None,
+    mask: SeriesLike = None,
     seed: int = 0,
     backend: BackendLike = None,
     horizon: int | None = None,

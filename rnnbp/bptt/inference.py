@@ -18,6 +18,7 @@ from rnnbp.compensated import Total
 from rnnbp.graph.model_split import lasting, recurrents
 from rnnbp.inputs.axes import stated_shape
 from rnnbp.inputs.chunk_losses import ChunkLosses
+from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.objective import LossLike, Objective, Seen
 from rnnbp.inputs.padding import lost_rows
 from rnnbp.inputs.problem import Problem, as_model, pose
@@ -49,12 +50,12 @@ def _bar(name: str, progress: bool | None, total: int | None) -> AbstractContext
 @by_numpy_where_refused
 @ieee
 def predict(
-    model: Any,
-    x: Any,
+    model: ModelLike,
+    x: SeriesLike,
     *,
-    state: Any = None,
+    state: StateLike = None,
     chunk: int | None = None,
-    mask: Any = None,
+    mask: SeriesLike = None,
     last: bool = False,
     training: bool = False,
     seed: int = 0,
@@ -147,13 +148,13 @@ def _prepared(problem: Problem, seed: int = 0) -> tuple[Reuse, Chunks]:
 
 @takes()
 def evaluate(
-    model: Any,
-    x: Any,
-    target: Any,
+    model: ModelLike,
+    x: SeriesLike,
+    target: SeriesLike,
     loss: LossLike,
     *,
-    state: Any = None,
-    mask: Any = None,
+    state: StateLike = None,
+    mask: SeriesLike = None,
     chunk: int | None = None,
     steps: int | None = None,
     folder: PathLike | None = None,
@@ -170,13 +171,13 @@ def evaluate(
 @by_numpy_where_refused
 @ieee
 def evaluated(
-    model: Any,
-    x: Any,
-    target: Any,
+    model: ModelLike,
+    x: SeriesLike,
+    target: SeriesLike,
     loss: LossLike,
     *,
-    state: Any = None,
-    mask: Any = None,
+    state: StateLike = None,
+    mask: SeriesLike = None,
     chunk: int | None = None,
     steps: int | None = None,
     folder: PathLike | None = None,
@@ -193,30 +194,44 @@ def evaluated(
     with closing(Objective(problem, loss, target, mask, folder)) as objective, _bar("evaluate", progress, total) as bar:
         memory, chunks = _prepared(problem)
         losses = ChunkLosses(objective, problem)
-        value, present = Total(), problem.state
         for n in problem.numbers():
             if losses.prepare(n):
                 objective.finish()
-        whole = new_outputs(problem) if objective.loss.whole else None
-        for n in problem.numbers():
-            present, y = chunks.outputs(n, present)
-            if seen is not None:
-                seen(y, *losses.data(n))
-            if whole is None:
-                value.add(float(losses.value(y, n)))
-            else:
-                whole[problem.span(n)] = y
-            if bar is not None:
-                bar.update(len(y))
-        if whole is not None:
-            value.add(float(losses.value_of_all(whole)))
+        value, present = _evaluate(chunks, losses, seen, bar)
         objective.end()
         memory.end(chunks.rest(), prepared(lasting(problem.model)))
-    return float(value.value), present, lost_rows(problem.x) if problem.state else ()
+    return value, present, lost_rows(problem.x) if problem.state else ()
+
+
+def _evaluate(chunks: Chunks, losses: ChunkLosses, seen: Seen | None, bar: bars.LateBar | None) -> tuple[float, States]:
+    """(loss, state) of a problem whose targets have been checked."""
+    problem, value, present = losses.problem, Total(), losses.problem.state
+    whole = new_outputs(problem) if losses.loss.whole else None
+    for n in problem.numbers():
+        present, y = chunks.outputs(n, present)
+        if seen is not None:
+            seen(y, *losses.data(n))
+        if whole is None:
+            value.add(float(losses.value(y, n)))
+        else:
+            whole[problem.span(n)] = y
+        if bar is not None:
+            bar.update(len(y))
+    if whole is not None:
+        value.add(float(losses.value_of_all(whole)))
+    return float(value.value), present
 
 
 @takes(*OPTIONS)
-def backprop(model: Any, x: Any, target: Any, loss: LossLike, *, mask: Any = None, **options: Any) -> Gradients:
+def backprop(
+    model: ModelLike,
+    x: SeriesLike,
+    target: SeriesLike,
+    loss: LossLike,
+    *,
+    mask: SeriesLike = None,
+    **options: Any,  # those of bptt, whose names are checked
+) -> Gradients:
     """Loss and gradients of a model without Recurrents on a mini-batch, x (B, ...): ``bptt`` of one step.
 
     Args:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rnnbp.bptt.calibration import remembered, with_disk
+from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.problem import as_model, feature_shape
 from rnnbp.numerics import Shape, flag, positive_int
@@ -26,7 +25,7 @@ from rnnbp.wording.arguments import takes
 @by_numpy_where_refused
 @ieee
 def plan(
-    model: Any,
+    model: ModelLike,
     loss: LossLike | None = None,
     *,
     steps: int,

@@ -15,7 +15,7 @@ from rnnbp.inputs.problem import DEFAULT_CHUNK, Problem
 from rnnbp.inputs.streams import Stream
 from rnnbp.numerics import flag
 from rnnbp.planning.budget import BudgetError, is_budget, parse_budget, shown, with_margin
-from rnnbp.planning.forecast import foretell
+from rnnbp.planning.forecast import forecast_of
 from rnnbp.planning.online import online
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of_run
@@ -156,7 +156,7 @@ def _check_plan(plan: Plan, problem: Problem, sizes: Sizes, chunk: int | None) -
         raise BudgetError(f"the plan is for {chunks} chunks of {plan.chunk} steps, found {found}; plan anew")
     if sizes == plan.sizes:
         return
-    again = foretell(sizes, plan.chosen.schedule, problem.steps, plan.chunk)
+    again = forecast_of(sizes, plan.chosen.schedule, problem.steps, plan.chunk)
     needed = with_margin(again.peak_bytes + again.object_bytes)
     if needed > plan.budget:
         raise BudgetError(

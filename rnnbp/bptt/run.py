@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
@@ -26,9 +26,10 @@ from rnnbp.inputs.horizon import cuts
 from rnnbp.inputs.states import States
 from rnnbp.inputs.streams import Held
 from rnnbp.ledger import Ledger
+from rnnbp.losses.base import Scalar
 from rnnbp.numerics import Array
-from rnnbp.planning.forecast import OUTPUTS
 from rnnbp.planning.live_states import LiveStates
+from rnnbp.planning.predicted_ledger import OUTPUTS
 from rnnbp.planning.tables import reversing
 from rnnbp.storage import PathLike
 
@@ -256,7 +257,7 @@ class Run:
             self.ledger.count("program", tables)
             self.memory.later = max(0, self.memory.later - tables)
 
-    def _add(self, n: int, value: Any, dx: Array | None, into: Array | None) -> None:
+    def _add(self, n: int, value: Scalar, dx: Array | None, into: Array | None) -> None:
         """Add a chunk's part of the loss, a number, and of dx."""
         self.loss.add(value)
         if into is not None and into is not dx:

@@ -8,18 +8,18 @@ import zlib
 from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from rnnbp.actions import TIERS, Tier
 from rnnbp.inputs.states import States
 from rnnbp.ledger import Ledger
-from rnnbp.numerics import Shape
+from rnnbp.numerics import Dtype, Shape
 from rnnbp.storage import StorageError
 from rnnbp.storage.scratch import ScratchFile
 
-Shapes: TypeAlias = tuple[tuple[tuple[Shape, np.dtype[Any]], ...], ...]
+Shapes: TypeAlias = tuple[tuple[tuple[Shape, Dtype], ...], ...]
 """Shape and dtype of every array of a checkpoint."""
 
 

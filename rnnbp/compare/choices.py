@@ -6,15 +6,16 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias, final
+from typing import TypeAlias, final
 
 from rnnbp.actions import Action
 from rnnbp.bptt import BudgetError, Costs, Forecast, plan
+from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.problem import as_model
 from rnnbp.numerics import Shape
 from rnnbp.planning.budget import with_margin
-from rnnbp.planning.forecast import foretell
+from rnnbp.planning.forecast import forecast_of
 from rnnbp.planning.objects import always
 from rnnbp.planning.run_sizes import sizes_of
 from rnnbp.planning.search import Candidate, Search
@@ -67,27 +68,28 @@ class Chooser:
     """Chooses for one model, loss, T = ``steps`` and B = ``batch``; all schedules in chunks of ``chunk`` if given."""
 
     def __init__(
-        self, model: Any, loss: LossLike, steps: int, batch: int, x_shape: Shape, costs: Costs, chunk: int | None
+        self, model: ModelLike, loss: LossLike, steps: int, batch: int, x_shape: Shape, costs: Costs, chunk: int | None
     ) -> None:
         self.sizes = sizes_of(as_model(model), x_shape, batch, loss)
         self.steps, self.costs, self.chunk = steps, costs, chunk
-        self.slowest = math.inf
-        """Seconds beyond which, by its costs, a schedule is not chosen."""
         self._search = Search(self.sizes, steps, costs, arrays_only=True)
         self._known: dict[tuple[str, str, int], Choice] = {}
         self._plan = partial(plan, model, loss, steps=steps, batch=batch, x_shape=x_shape, costs=costs)
 
-    def best(self, name: str, budget: int) -> Choice | None:
-        """The fastest schedule of a kind, by forecast, that holds at most ``budget`` bytes; None without one."""
+    def best(self, name: str, budget: int, slowest: float = math.inf) -> Choice | None:
+        """The fastest schedule of a kind, by forecast, that holds at most ``budget`` bytes.
+
+        None without one, and where it takes more than ``slowest`` seconds by its costs.
+        """
         if name == PLAN:
-            return self._planned(budget)
+            return self._planned(budget, slowest)
         found = [
             candidate
             for length in self._lengths()
             for candidate in self._search.choices(KINDS[name], length, budget, tables=TABLES)
         ]
         for candidate in sorted(found, key=lambda candidate: (candidate.seconds, candidate.bytes)):
-            if candidate.seconds > self.slowest:
+            if candidate.seconds > slowest:
                 break
             choice = self._choice_of(name, candidate)
             if choice.forecast.peak_bytes <= budget:
@@ -97,7 +99,7 @@ class Chooser:
     def choice(self, name: str, parameters: str, schedule: Iterable[Action], chunk: int) -> Choice:
         """A schedule with its forecast."""
         actions = tuple(schedule)
-        found = foretell(self.sizes, actions, self.steps, chunk, self.costs)
+        found = forecast_of(self.sizes, actions, self.steps, chunk, self.costs)
         return Choice(name, parameters, actions, chunk, found)
 
     def _choice_of(self, name: str, candidate: Candidate) -> Choice:
@@ -108,19 +110,19 @@ class Chooser:
             self._known[key] = self.choice(name, schedule.parameters, schedule, length)
         return self._known[key]
 
-    def _planned(self, budget: int) -> Choice | None:
+    def _planned(self, budget: int, slowest: float) -> Choice | None:
         """What ``plan`` chooses where its arrays have it all, as those of the others do."""
         objects = {always(self.sizes.objects, self.steps, length) for length in self._lengths()}
-        plans = [self._within_arrays(budget, nbytes) for nbytes in sorted(objects)]
+        plans = [self._within_arrays(budget, nbytes, slowest) for nbytes in sorted(objects)]
         found = [choice for choice in plans if choice is not None and choice.forecast.peak_bytes <= budget]
         return min(found, key=lambda choice: choice.forecast.seconds or 0.0, default=None)
 
-    def _within_arrays(self, budget: int, objects: int) -> Choice | None:
+    def _within_arrays(self, budget: int, objects: int, slowest: float) -> Choice | None:
         try:
             found = self._plan(budget=with_margin(budget + objects))
         except BudgetError:
             return None
-        if found.chosen.seconds > self.slowest:
+        if found.chosen.seconds > slowest:
             return None
         return self.choice(PLAN, found.chosen.name, found.chosen.schedule, found.chunk)
 

@@ -16,6 +16,7 @@ from rnnbp.checks.arrays import plain
 from rnnbp.compare.choices import SCHEDULES, Choice, Chooser, Key, compared
 from rnnbp.compare.measure import Bench, Measured
 from rnnbp.compare.table import SLOWEST, Comparison, LeftOut, Row, shown
+from rnnbp.inputs.given import ModelLike, SeriesLike
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.problem import DEFAULT_CHUNK, as_model
 from rnnbp.numerics import Array, ShapeError, flag, positive_int
@@ -32,9 +33,9 @@ SHARES = (8, 12, 20, 35, 60, 100)
 @takes()
 @ieee
 def sweep(
-    model: Any,
-    x: Any,
-    target: Any,
+    model: ModelLike,
+    x: SeriesLike,
+    target: SeriesLike,
     loss: LossLike,
     *,
     shares: Sequence[float] = SHARES,
@@ -77,14 +78,12 @@ def sweep(
     if progress is not None:
         flag("sweep: progress", progress)
     x = _plain(x, as_model(model).dtype)
-    steps, batch = x.shape[:2]
-    length = min(DEFAULT_CHUNK if chunk is None else positive_int("sweep: chunk", chunk), steps)
-    costs = calibrate(model, batch=batch, x_shape=x.shape[2:])
-    chooser = Chooser(model, loss, steps, batch, x.shape[2:], costs, None if chunk is None else length)
-    cached = chooser.choice("all", "", All(math.ceil(steps / length)), length)
-    chooser.slowest = SLOWEST * (cached.forecast.seconds or math.inf)
+    length = min(DEFAULT_CHUNK if chunk is None else positive_int("sweep: chunk", chunk), x.shape[0])
+    chooser = _chooser(model, loss, x, None if chunk is None else length)
+    cached = chooser.choice("all", "", All(math.ceil(x.shape[0] / length)), length)
     budgets = {share: math.floor(cached.forecast.peak_bytes * share / 100) for share in shares}
-    chosen = {(share, name): chooser.best(name, n) for share, n in budgets.items() for name in schedules}
+    slowest = SLOWEST * (cached.forecast.seconds or math.inf)
+    chosen = {(share, name): chooser.best(name, n, slowest) for share, n in budgets.items() for name in schedules}
     choices = {key: choice for key, choice in chosen.items() if choice}
     if not choices:
         most = f"{shown(budgets[shares[-1]])}, {shares[-1]:g} % of full caching"
@@ -94,7 +93,15 @@ def sweep(
     rows = [_row(choice, share, budgets[share], cached, measured) for (share, _), choice in choices.items()]
     left_out = [LeftOut(name, share, budgets[share]) for share, name in chosen if (share, name) not in choices]
     reference = _row(cached, 100, cached.forecast.peak_bytes, cached, measured)
-    return Comparison(_about(model, x, loss, length, repeats), steps, reference, tuple(rows), tuple(left_out))
+    about = _about(model, x, loss, length, repeats)
+    return Comparison(about, x.shape[0], reference, tuple(rows), tuple(left_out))
+
+
+def _chooser(model: ModelLike, loss: LossLike, x: Array, chunk: int | None) -> Chooser:
+    """What chooses by costs that are measured here."""
+    steps, batch = x.shape[:2]
+    costs = calibrate(model, batch=batch, x_shape=x.shape[2:])
+    return Chooser(model, loss, steps, batch, x.shape[2:], costs, chunk)
 
 
 def _row(choice: Choice, share: float, budget: int, cached: Choice, measured: Mapping[Key, Measured]) -> Row:
@@ -122,7 +129,7 @@ def _checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[fl
     return sorted(set(shares)), [name for name in known if name in schedules]
 
 
-def _plain(x: Any, dtype: Any) -> Array:
+def _plain(x: SeriesLike, dtype: Any) -> Array:
     """x as forecasts take it to be."""
     x = plain("sweep: x", x)
     if x.ndim < 2 or 0 in x.shape[:2]:
@@ -145,7 +152,7 @@ def _measured(bench: Bench, choices: Iterable[Choice], repeats: int, progress: b
     return found
 
 
-def _about(model: Any, x: Array, loss: LossLike, chunk: int, repeats: int) -> dict[str, Any]:
+def _about(model: ModelLike, x: Array, loss: LossLike, chunk: int, repeats: int) -> dict[str, Any]:
     """What the figures depend on, as far as it can be named."""
     import rnnbp  # which imports this package
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
+from rnnbp.inputs.given import TargetLike
 from rnnbp.inputs.objective import Objective
 from rnnbp.inputs.padding import weighted_span
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.streams import counted_from
 from rnnbp.ledger import alone
+from rnnbp.losses.base import Scalar
 from rnnbp.losses.function import FunctionLoss
 from rnnbp.losses.own import Own, fitting, not_finite, read_only
 from rnnbp.machine.finite import first_bad
@@ -40,7 +42,7 @@ class ChunkLosses:
         """Chunks whose targets have been checked."""
         self._derivative: Array | None = None
         """dy of all steps, of a loss that takes them at once."""
-        self._value_of_all: Any = 0.0  # a number, complex for gradcheck
+        self._value_of_all: Scalar = 0.0
         masked = objective.mask is not None
         self._due = isinstance(self.loss, FunctionLoss) and self.loss.due(masked=masked)
 
@@ -55,12 +57,12 @@ class ChunkLosses:
         self._checked += 1
         return not self.problem.x.has(self._checked * self.problem.chunk)
 
-    def data(self, n: int) -> tuple[Any, Any]:
+    def data(self, n: int) -> tuple[TargetLike, TargetLike]:
         """Return (target, mask) of chunk n, None where there is none."""
         span, target, mask = self.problem.span(n), self.objective.target, self.objective.mask
         return None if target is None else target.read(span), None if mask is None else mask.read(span)
 
-    def __call__(self, y: Array, n: int) -> tuple[Any, Array]:
+    def __call__(self, y: Array, n: int) -> tuple[Scalar, Array]:
         if self.objective.see is not None:
             self.objective.see(y, *self.data(n))
         if self._derivative is not None:
@@ -72,7 +74,7 @@ class ChunkLosses:
             raise not_finite(self.loss, dy, at, *self.data(n), self.problem.span(n).start)
         return value, dy
 
-    def value(self, y: Array, n: int) -> Any:
+    def value(self, y: Array, n: int) -> Scalar:
         """Return the part of the loss that chunk n adds."""
         if isinstance(self.loss, Own):
             target, mask = self._chunk(y, n)
@@ -85,15 +87,15 @@ class ChunkLosses:
         self._derivative = dy if lies(dy) and alone(dy) else np.array(dy, order="C")
         return self._derivative
 
-    def value_of_all(self, y: Array) -> Any:
+    def value_of_all(self, y: Array) -> Scalar:
         """Return the loss, from y (T, B, ...)."""
         assert isinstance(self.loss, Own)
         return self.loss.value(y, *self._all())
 
-    def _all(self) -> tuple[Any, Any]:
+    def _all(self) -> tuple[TargetLike, TargetLike]:
         return self.objective.data_again(slice(0, self.problem.steps))
 
-    def _evaluate(self, y: Array, n: int) -> tuple[Any, Any]:
+    def _evaluate(self, y: Array, n: int) -> tuple[Scalar, Array]:
         target, mask = self._chunk(y, n)
         new = partial(self.memory.new, brief=True)
         try:
@@ -102,7 +104,7 @@ class ChunkLosses:
             with counted_from(self.problem.span(n).start):  # not around all, which would take longer
                 raise
 
-    def _chunk(self, y: Array, n: int) -> tuple[Any, Any]:
+    def _chunk(self, y: Array, n: int) -> tuple[TargetLike, TargetLike]:
         """(target, mask) of chunk n, with which a bare function is checked where that is due."""
         target, mask = self.data(n)
         if self._due and y.dtype.kind != "c" and (self._several or mask is not None):

@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnbp.checks.batch_first import warn_if_known, warn_if_prefixes
 from rnnbp.inputs import cures
+from rnnbp.inputs.given import SeriesLike, TargetLike
 from rnnbp.inputs.logits import warn_of_probabilities
 from rnnbp.inputs.padding import check_weights, end_of
 from rnnbp.inputs.problem import Problem
@@ -51,7 +52,12 @@ class Objective:
     """
 
     def __init__(
-        self, problem: Problem, loss: LossLike | Observed, target: Any, mask: Any, folder: PathLike | None = None
+        self,
+        problem: Problem,
+        loss: LossLike | Observed,
+        target: SeriesLike,
+        mask: SeriesLike,
+        folder: PathLike | None = None,
     ) -> None:
         self.see = loss.see if isinstance(loss, Observed) else None
         loss = loss.loss if isinstance(loss, Observed) else loss
@@ -145,7 +151,7 @@ class Objective:
             again: whether the steps have been read before; if not, they are a chunk.
         """
         looked = self.loss.reads_target or not again
-        target: Any = self._read(self.target, span, again=again) if looked else None  # the loss checks it
+        target: TargetLike = self._read(self.target, span, again=again) if looked else None
         mask = self._read(self.mask, span, again=again)
         if isinstance(self.mask, Stream):
             check_weights(self.problem.x, span, mask)
@@ -164,11 +170,11 @@ class Objective:
             if self.total < float(np.finfo(self.problem.dtype).tiny):  # 1 / total would overflow
                 raise ValueError(f"weights sum to {self.total}, too little for {self.problem.dtype}; scale them up")
 
-    def data_again(self, span: slice) -> tuple[Any, Any]:
+    def data_again(self, span: slice) -> tuple[TargetLike, TargetLike]:
         """Return (target, mask) of steps that have been read before, None where there is none."""
         return self._read(self.target, span, again=True), self._read(self.mask, span, again=True)
 
-    def _read(self, part: Series | None, span: slice, *, again: bool = False) -> Any:
+    def _read(self, part: Series | None, span: slice, *, again: bool = False) -> TargetLike:
         if part is None:
             return None
         return part.again(span) if again else part.read(span)

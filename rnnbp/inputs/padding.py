@@ -8,13 +8,14 @@ Without Recurrents a step sees itself alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, NoReturn, TypeAlias, final
+from typing import Literal, NoReturn, TypeAlias, final
 
 import numpy as np
 
 from rnnbp.checks.arrays import is_stream
+from rnnbp.inputs.given import SeriesLike
 from rnnbp.inputs.streams import BLOCK, Check, Held, Series, Stream, series
-from rnnbp.numerics import Array, NonFiniteError
+from rnnbp.numerics import Array, Dtype, NonFiniteError
 
 Unusable: TypeAlias = Callable[[Array], Array]
 """Steps of x, (L, B, ...) -> (L, B), True where there is what cannot be used."""
@@ -95,7 +96,7 @@ class Cleaned:
         return np.where((steps >= self.end).reshape(*piece.shape[:2], *[1] * (piece.ndim - 2)), 0, piece)
 
 
-def checked(x: Series, check: Check, unusable: Unusable, dtype: np.dtype[Any], mask: Any, *, time: bool) -> Series:
+def checked(x: Series, check: Check, unusable: Unusable, dtype: Dtype, mask: SeriesLike, *, time: bool) -> Series:
     """x after all its values have been checked, those of a stream as they come.
 
     What is wrong with them has no effect where ``mask`` has no weight after it, or, without
@@ -125,7 +126,7 @@ def checked(x: Series, check: Check, unusable: Unusable, dtype: np.dtype[Any], m
     return x
 
 
-def _weights(x: Series, mask: Any) -> Held | Literal["unknown"] | None:
+def _weights(x: Series, mask: SeriesLike) -> Held | Literal["unknown"] | None:
     """The mask; "unknown" for a stream; None without one, or where the Objective refuses it."""
     if mask is None or is_stream(mask):
         return None if mask is None else "unknown"
@@ -170,7 +171,7 @@ def check_weights(x: Series, span: slice, weights: Array) -> None:
         )
 
 
-def _look(x: Held, check: Check, dtype: np.dtype[Any]) -> None:
+def _look(x: Held, check: Check, dtype: Dtype) -> None:
     if x.dtype == dtype and not x.mapped and not x.fresh and x.array.size <= AT_ONE_LOOK:
         check(x.array, 0)  # which makes no array
     else:

@@ -18,6 +18,7 @@ from rnnbp.graph.network import Network, check_parameters, name_params
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input
 from rnnbp.inputs.axes import check_stated, likely_error, not_one_of_each, stated_shape
+from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
 from rnnbp.inputs.padding import checked
 from rnnbp.inputs.states import States, check_range, initial_states
 from rnnbp.inputs.streams import Held, Series, Stream, counted_from, series
@@ -26,6 +27,7 @@ from rnnbp.layers.embedding import OneHot, Symbols
 from rnnbp.machine.finite import first_bad
 from rnnbp.numerics import (
     Array,
+    Dtype,
     DtypeError,
     NonFiniteError,
     Shape,
@@ -52,7 +54,7 @@ class Problem:
 
     model: Graph
     x: Series
-    dtype: np.dtype[Any]
+    dtype: Dtype
     chunk: int
     state: States
     given: tuple[bool, ...]
@@ -140,14 +142,14 @@ class Problem:
 
 def pose(
     graph: Graph,
-    x: Any,
+    x: SeriesLike,
     *,
     chunk: int | None,
-    state: Any,
+    state: StateLike,
     backend: BackendLike,
     steps: int | None = None,
     folder: PathLike | None = None,
-    mask: Any = None,
+    mask: SeriesLike = None,
     training: bool = True,
 ) -> Problem:
     """Check the arguments of a run of a model, as ``as_model`` returns it.
@@ -167,19 +169,25 @@ def pose(
     given = checked(given, check, unusable, dtype, mask, time=time)
     if isinstance(given, Stream) and given.dtype.kind == "f":
         given.dtype = dtype
-    try:
-        (output,) = graph.output_shapes(given.shape[1:])
-    except ShapeError as error:
-        raise likely_error(given, graph) or error from None
-    if output is None:
-        raise ShapeError(f"{graph}: the shape of its output does not follow from features {given.shape[1:]} of x")
+    output = _output_shape(graph, given)
     length = DEFAULT_CHUNK if chunk is None else positive_int("chunk", chunk)
     states, filled, lent = initial_states(graph, state, given.shape[0], dtype)
     length = min(length, given.steps) if given.known else length
     return Problem(graph, given, dtype, length, states, filled, output, chosen, lent, training)
 
 
-def as_model(model: Any) -> Graph:
+def _output_shape(graph: Graph, x: Series) -> Shape:
+    """The shape of y without T and B. Raises ShapeError where x does not fit the model."""
+    try:
+        (output,) = graph.output_shapes(x.shape[1:])
+    except ShapeError as error:
+        raise likely_error(x, graph) or error from None
+    if output is None:
+        raise ShapeError(f"{graph}: the shape of its output does not follow from features {x.shape[1:]} of x")
+    return output
+
+
+def as_model(model: ModelLike) -> Graph:
     """``model`` as a graph of one input and one output; a Layer or Recurrent by itself is one.
 
     Raises as ``check_parameters`` does where a parameter is not what its layer was built with.
@@ -189,7 +197,7 @@ def as_model(model: Any) -> Graph:
     return graph
 
 
-def _as_graph(model: Any) -> Graph:
+def _as_graph(model: ModelLike) -> Graph:
     if isinstance(model, Recurrent):
         return Graph.of_one(model)
     if isinstance(model, Graph) and not isinstance(model, Cell):
@@ -238,7 +246,7 @@ def _check_axes(x: Series, symbols: tuple[Symbols, ...]) -> None:
         raise DtypeError(f"x has dtype {x.dtype}, but the model takes floats; use x.astype('float32') or an Embedding")
 
 
-def _check_values(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array, start: int) -> None:
+def _check_values(symbols: tuple[Symbols, ...], dtype: Dtype, x: Array, start: int) -> None:
     """Raise for steps of x, from number ``start``, that are not finite, not symbols, or beyond the model's dtype."""
     x = distinct(x)
     for layer in symbols:
@@ -253,7 +261,7 @@ def _check_values(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array, 
     check_range("x", x, dtype, start)
 
 
-def _unusable(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array) -> Array:
+def _unusable(symbols: tuple[Symbols, ...], dtype: Dtype, x: Array) -> Array:
     """(L, B): the steps of x, (L, B, ...), that ``_check_values`` refuses."""
     bad = np.zeros(x.shape, np.bool_)
     for layer in symbols:
@@ -264,6 +272,6 @@ def _unusable(symbols: tuple[Symbols, ...], dtype: np.dtype[Any], x: Array) -> A
     return found
 
 
-def _dtype_of_symbols(symbols: tuple[Symbols, ...]) -> np.dtype[Any]:
+def _dtype_of_symbols(symbols: tuple[Symbols, ...]) -> Dtype:
     """The dtype of a model that takes symbols and has no parameters."""
     return next((layer.dtype for layer in symbols if isinstance(layer, OneHot)), np.dtype(np.float32))

@@ -11,14 +11,15 @@ from rnnbp.checks.arrays import plain
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import recurrents
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.inputs.given import StateLike
 from rnnbp.machine.finite import first_bad
-from rnnbp.numerics import Array, DtypeError, NonFiniteError, ShapeError
+from rnnbp.numerics import Array, Dtype, DtypeError, NonFiniteError, ShapeError
 
 States: TypeAlias = tuple[tuple[Array, ...], ...]
 """For each Recurrent of a model, in order, its state: a tuple of arrays (B, ...)."""
 
 
-def initial_states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -> tuple[States, tuple[bool, ...], int]:
+def initial_states(model: Graph, state: StateLike, batch: int, dtype: Dtype) -> tuple[States, tuple[bool, ...], int]:
     """The initial states of a model's Recurrents, which were given, and the bytes of those that were not copied."""
     blocks: list[Any] = [node.block for node in recurrents(model)]
     given = [None] * len(blocks) if state is None else _per_recurrent(state, len(blocks))
@@ -33,7 +34,7 @@ def initial_states(model: Graph, state: Any, batch: int, dtype: np.dtype[Any]) -
     return tuple(found), tuple([arrays is not None for arrays in given]), lent
 
 
-def _per_recurrent(state: Any, count: int) -> Sequence[Any]:
+def _per_recurrent(state: StateLike, count: int) -> Sequence[Any]:
     """``state`` as one entry per Recurrent; with a single one, its own arrays or array will do."""
     if _is_array(state):
         state = (state,)
@@ -47,7 +48,7 @@ def _per_recurrent(state: Any, count: int) -> Sequence[Any]:
     return entries
 
 
-def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: Dtype) -> tuple[Array, ...]:
     given = (arrays,) if _is_array(arrays) else _arrays_of(k, arrays)
     names, shapes = block.cell.state_names, block.cell.state_shapes
     if len(given) != len(shapes):
@@ -91,7 +92,7 @@ def _cure(array: Array, expected: tuple[int, ...]) -> str:
     return "reshape it, or look whether x is (T, B, ...)"
 
 
-def check_range(where: str, array: Array, dtype: np.dtype[Any], start: int = 0) -> None:
+def check_range(where: str, array: Array, dtype: Dtype, start: int = 0) -> None:
     """Raise ValueError for a finite float64 that the model's float32 cannot hold."""
     if array.dtype.kind == "f" and array.dtype != dtype:
         size = np.abs(array)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from rnnbp.actions import Action
 from rnnbp.planning.budget import exactly, margin, shown, too_small, with_margin
 from rnnbp.planning.costs import Costs
-from rnnbp.planning.forecast import Forecast, foretell
+from rnnbp.planning.forecast import Forecast, forecast_of
 from rnnbp.planning.least import most_of
 from rnnbp.planning.prices import least_of
 from rnnbp.planning.search import Candidate, Search
@@ -61,7 +61,7 @@ class Plan:
     @cached_property
     def forecast(self) -> Forecast:
         """What the run will count, to the byte; worked out when it is first asked for."""
-        return foretell(self.sizes, self.chosen.schedule, self.steps, self.chunk, self.costs)
+        return forecast_of(self.sizes, self.chosen.schedule, self.steps, self.chunk, self.costs)
 
     @property
     def chunk(self) -> int:

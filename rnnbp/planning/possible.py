@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.inputs.given import SeriesLike
 from rnnbp.planning.budget import shown
 from rnnbp.support.lazy import cached
 
@@ -19,7 +20,7 @@ WIDEST = 16
 """Bytes of the largest numbers, complex ones."""
 
 
-def check_possible(model: Graph, x: Any, checkpoint: Any, dx: bool | None) -> None:
+def check_possible(model: Graph, x: SeriesLike, checkpoint: Any, dx: bool | None) -> None:
     """Raise MemoryError, with the bytes, where a run would keep far more than the machine's memory.
 
     ``x`` may be anything; only an array in memory can be so long, as ``np.broadcast_to`` makes one.
@@ -39,7 +40,7 @@ def check_possible(model: Graph, x: Any, checkpoint: Any, dx: bool | None) -> No
     _possible("the state", state, "give a smaller batch")
 
 
-def check_outputs_possible(x: Any) -> None:
+def check_outputs_possible(x: SeriesLike) -> None:
     """The same of a run that returns an output for each step."""
     if isinstance(x, np.ndarray) and x.ndim >= 2:
         _possible("the outputs of all steps", x.shape[0] * x.shape[1] * 4, "give a part of x at a time, with state=")

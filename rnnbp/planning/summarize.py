@@ -14,6 +14,7 @@ from rnnbp.graph.network import Network, check_parameters
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.sequential import Sequential
 from rnnbp.inputs.axes import stated_shape
+from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.problem import DEFAULT_CHUNK, as_model, feature_shape
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Shape, check_x_shape, positive_int
@@ -25,7 +26,7 @@ from rnnbp.summaries import LayerRow, Summary, made_by
 
 @made_by
 def summarize(
-    model: Any,
+    model: ModelLike,
     steps: int | None = None,
     batch: int | None = None,
     *,

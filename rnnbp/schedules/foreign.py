@@ -9,12 +9,19 @@ EndForward(), EndReverse()
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store, Tier
 from rnnbp.schedules.base import check_counts
 
-ForeignLike: TypeAlias = Iterable[Any] | Callable[[], Iterable[Any]]
+ForeignLike: TypeAlias = Iterable[Any] | Callable[[], Iterable[Any]]  # actions of that package's
+
+
+@runtime_checkable
+class HasMaxN(Iterable[Any], Protocol):
+    """What every schedule of that package has, and none of ours."""
+
+    max_n: int | None
 
 
 class Foreign:
@@ -30,8 +37,8 @@ class Foreign:
     """
 
     def __init__(self, schedule: ForeignLike, chunks: int | None = None) -> None:
-        if chunks is None:
-            chunks = getattr(schedule, "max_n", None)
+        if chunks is None and isinstance(schedule, HasMaxN):
+            chunks = schedule.max_n
         if chunks is None:
             raise ValueError("Foreign: this schedule does not say how many chunks it is for; give chunks")
         check_counts(chunks)
@@ -60,7 +67,7 @@ class _Translation:
             match type(action).__name__:
                 case "Forward":
                     yield from self.forward(action)
-                    if action.n1 >= self.chunks and getattr(schedule, "max_n", 0) is None:
+                    if action.n1 >= self.chunks and isinstance(schedule, HasMaxN) and schedule.max_n is None:
                         schedule.finalize(self.chunks)  # type: ignore[attr-defined]  # an online one has it
                 case "Reverse":
                     for n in range(action.n1 - 1, action.n0 - 1, -1):

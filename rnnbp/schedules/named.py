@@ -8,8 +8,8 @@ from typing import Any
 
 from rnnbp.actions import Action
 from rnnbp.schedules.base import ScheduleLike
-from rnnbp.schedules.foreign import Foreign
-from rnnbp.schedules.online import KeepingSweep, Sweep
+from rnnbp.schedules.foreign import Foreign, HasMaxN
+from rnnbp.schedules.online import KeepingSweep, Sweep, Sweepable
 from rnnbp.schedules.periodic import All, Sqrt
 from rnnbp.support.nearest import hint
 from rnnbp.support.tracebacks import CALLED_AS
@@ -40,8 +40,8 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
             raise ValueError(f"{unknown}; use {known}, a schedule as Revolve(slots=4), or '64 MB'")
         schedule = NAMED[schedule]
     check_kind(schedule)
-    found = _of_chunks(schedule, chunks) if callable(schedule) else schedule
-    if hasattr(found, "max_n"):  # what every schedule of checkpoint_schedules has, and none of ours
+    found: Any = _of_chunks(schedule, chunks) if callable(schedule) else schedule  # what a user's function returns
+    if isinstance(found, HasMaxN):
         return Foreign(found, chunks)
     if not isinstance(found, Iterable) or isinstance(found, Iterator):
         raise TypeError(f"a schedule is a re-iterable of actions, as a list, found {type(found).__name__}")
@@ -61,7 +61,7 @@ def _of_chunks(schedule: Callable[[int], Any], chunks: int) -> Any:
 
 def check_kind(schedule: object) -> None:
     """Raise TypeError for a number that is no budget, None, and what else cannot be a schedule."""
-    if callable(schedule) or isinstance(schedule, Iterable) or hasattr(schedule, "max_n"):
+    if callable(schedule) or isinstance(schedule, Iterable | HasMaxN):
         return
     cure = "use 'all', 'sqrt', a schedule as Revolve(slots=4), or a budget as '64 MB'"
     if isinstance(schedule, Real) and not isinstance(schedule, bool) and (size := float(schedule)).is_integer():
@@ -69,7 +69,7 @@ def check_kind(schedule: object) -> None:
     raise TypeError(f"checkpoint is {schedule!r}, which is no schedule; {cure}")
 
 
-def sweep(schedule: Any) -> Sweep | KeepingSweep:
+def sweep(schedule: ScheduleLike) -> Sweep | KeepingSweep:
     """The sweep of a ``checkpoint`` argument for an unknown number of chunks.
 
     Args:
@@ -86,10 +86,9 @@ def sweep(schedule: Any) -> Sweep | KeepingSweep:
     """
     if isinstance(schedule, str) and schedule == "all":
         return KeepingSweep()
-    if not hasattr(schedule, "sweep") or isinstance(schedule, type):
+    if not isinstance(schedule, Sweepable) or isinstance(schedule, type):
         raise ValueError(
             f"checkpoint {schedule!r} needs to know the number of chunks, and x is a stream; "
             f"give steps=, or use 'all', Online(slots) or a budget"
         )
-    found: Sweep = schedule.sweep()
-    return found
+    return schedule.sweep()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
 from rnnbp.schedules.base import check_counts
@@ -103,6 +103,14 @@ class Streamed(SizedSchedule):
         for _ in range(self.chunks - 1):
             yield from sweep.forward()
         yield from sweep.end()
+
+
+@runtime_checkable
+class Sweepable(Protocol):
+    """A schedule for any number of chunks, also for one that is not known."""
+
+    def sweep(self) -> Sweep:
+        """Start a run."""
 
 
 class KeepingSweep:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rnnbp.actions import Action
 from rnnbp.schedules.base import ScheduleLike
+from rnnbp.schedules.foreign import HasMaxN
 
 
 def resized(schedule: ScheduleLike, chunks: int) -> ScheduleLike:
@@ -33,7 +34,7 @@ def resized(schedule: ScheduleLike, chunks: int) -> ScheduleLike:
     if is_dataclass(schedule) and any(part.name == "chunks" and part.init for part in fields(schedule)):
         found: Iterable[Action] = schedule if given.chunks == chunks else replace(given, chunks=chunks)
         return found
-    return schedule if hasattr(given, "max_n") or isinstance(given, Iterator) else _First(given, chunks)
+    return schedule if isinstance(given, HasMaxN | Iterator) else _First(given, chunks)
 
 
 class _First:
