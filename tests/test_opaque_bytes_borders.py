@@ -58,3 +58,13 @@ def test_what_waits_for_parameters(cell: str, chunk: int) -> None:
     peak, stats = traced(model, x, real(STEPS, BATCH, WIDTH), MSE, chunk=chunk, backend="numpy")
     told = stats.peak_bytes + stats.object_bytes
     assert abs(peak - told) <= 2**15 + told // 100, (peak, stats.peak_bytes, stats.object_bytes)
+
+
+@pytest.mark.parametrize("layer", [rb.Softplus(), rb.GELU(), rb.LayerNorm(WIDTH)])
+def test_steps_that_are_put_together(layer: rb.Layer) -> None:
+    """Of a layer that runs step by step, and goes backward by blocks: what it saved is copied."""
+    model = on_floats(lambda _, h: rb.Tanh()(h), next_state=lambda x, h: rb.Add()(layer(rb.Dense(WIDTH, WIDTH)(x)), h))
+    backend = rb.Backend("numpy", without=("hoisted",))
+    peak, stats = traced(model, real(STEPS, BATCH, WIDTH), real(STEPS, BATCH, WIDTH), MSE, backend=backend)
+    told = stats.peak_bytes + stats.object_bytes
+    assert abs(peak - told) <= 2**15 + told // 100, (peak, stats.peak_bytes, stats.object_bytes)

@@ -151,9 +151,13 @@ class ProgramSizes(StepSizes):
         order = [
             op for phase in PHASES for op in back.steps if op.name == "opaque_back" and back.phases[id(op)] == phase
         ]
+        forward = self.step.forward
+        by_step = {op.opaque.node.number for op in forward.opaque if forward.phases[id(op)] == "loop"}
         for op in reversed(order):
             loop = back.phases[id(op)] == "loop"
-            yield self._deltas(op.forward, 1 if loop else steps) - (in_step if loop else to_come)
+            apart = op.forward.opaque.node.number in by_step and not loop  # its steps are put together
+            stacked = steps * self._read(op.forward) if apart else 0
+            yield self._deltas(op.forward, 1 if loop else steps) + stacked - (in_step if loop else to_come)
             waits = self._size(op.forward.outs, 1) if op.forward.opaque.layer.params else 0
             to_come += steps * waits
             in_step += waits if loop else steps * waits
@@ -210,7 +214,11 @@ class ProgramSizes(StepSizes):
 
     def _read_off(self, op: Op, length: int) -> int:
         """An opaque layer's deltas and what it saved, of all steps, with the gradients of its parameters."""
+        saved = length * self._read(op)
+        return self._size(op.outs, length) + saved + self._cost(op, length).params
+
+    def _read(self, op: Op) -> int:
+        """What an opaque layer saved of a step, symbols included, which no tape holds."""
         keeps = op.opaque.layer.keeps(()) if takes_symbols(op) else None
         symbols = NUMBER * self.layout.batch if keeps is not None and keeps.inputs else 0
-        saved = length * (self._saved(op) + symbols)
-        return self._size(op.outs, length) + saved + self._cost(op, length).params
+        return self._saved(op) + symbols
