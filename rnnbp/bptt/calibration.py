@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from rnnbp.bptt.chunk import Chunks, ChunkTape, DeltaStates
+from rnnbp.bptt.chunk import Chunks, DeltaStates
+from rnnbp.bptt.chunk_tapes import ChunkTape
 from rnnbp.bptt.results import Accumulators
 from rnnbp.bptt.slots import Slots
 from rnnbp.graph.graph import Graph

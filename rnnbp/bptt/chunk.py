@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import TypeAlias
 
 from rnnbp.bptt import last_steps
+from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape
 from rnnbp.bptt.results import Accumulators
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.layout import layouts
@@ -31,9 +31,10 @@ from rnnbp.inputs.streams import Held
 from rnnbp.layers.base import Layer
 from rnnbp.losses.base import Scalar
 from rnnbp.memory_pool import Reuse
-from rnnbp.numerics import Array, Nest, Saved, fix_sizes, lies
+from rnnbp.numerics import Array, Saved, fix_sizes, lies
 from rnnbp.rng import Context
-from rnnbp.runners.base import DenseRunner, Runner, State, Stretch, SymbolTable, Tape, ThinTape
+from rnnbp.runners.base import Runner, State, Stretch, SymbolTable, Tape, ThinTape
+from rnnbp.runners.factory import DenseRunner
 from rnnbp.runners.select import Runners, threads_of
 from rnnbp.runners.workspace import Workspace
 
@@ -43,49 +44,6 @@ ChunkLoss: TypeAlias = Callable[[Array, int], tuple[Scalar, Array]]
 """(y, n) -> (value, dy) of chunk n."""
 DeltaStates: TypeAlias = dict[int, tuple[Array | None, ...]]
 """By node number, the deltas of a Recurrent's state; None is zero."""
-
-
-@dataclass(slots=True)
-class ChunkTape:
-    """The internals of a chunk of a model."""
-
-    tapes: list[Tape]
-    """Of the Recurrents, in the order of the body."""
-    saved: list[Saved]
-    """What the other layers of the body saved, in that order."""
-    frontier: dict[int, Array]
-    """The values that the tail starts from."""
-
-    def arrays(self) -> Nest:
-        """All that it holds."""
-        return [*self.frontier.values(), *self.saved, *[tape.arrays() for tape in self.tapes]]
-
-    def entering(self) -> States:
-        """The state before the chunk."""
-        return tuple([tape.entering for tape in self.tapes])
-
-    def leaving(self) -> States:
-        """The state after the chunk."""
-        return tuple([tape.leaving for tape in self.tapes])
-
-
-@dataclass(slots=True)
-class ChunkStates:
-    """The thin tape of a chunk of a model: that of each Recurrent."""
-
-    tapes: list[ThinTape]
-
-    def arrays(self) -> Nest:
-        """All that it holds."""
-        return [tape.arrays() for tape in self.tapes]
-
-    def entering(self) -> States:
-        """The state before the chunk."""
-        return tuple([tape.entering for tape in self.tapes])
-
-    def leaving(self) -> States:
-        """The state after the chunk."""
-        return tuple([tape.leaving for tape in self.tapes])
 
 
 class Chunks:
@@ -215,18 +173,7 @@ class Chunks:
             into: where dx may lie.
         """
         self.problem.x.check_there()  # a tape may have views of it
-        values: Values = [None] * self.model.n_values
-        for k, frontier in tape.frontier.items():
-            values[k] = frontier
-        for node, whole in zip(self.parts.recurrent, tape.tapes, strict=True):
-            if self._remade(node):
-                values[node.outs[0]] = self.programs[node.number].output(whole)
-        saved = [self._forward(node, values, n) for node in self.parts.tail]
-        value, dy = loss(values[self.model.outputs[0]], n)
-        del values
-        deltas: Deltas = [None] * self.model.n_values
-        deltas[self.model.outputs[0]] = dy
-        del dy
+        value, deltas, saved = self._tail(n, tape, loss)
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
             self._backward_layer(node, kept, deltas, grads)
         tapes, others = reversed(tape.tapes), reversed(tape.saved)
@@ -243,6 +190,20 @@ class Chunks:
             else:
                 self._backward_layer(node, next(others), deltas, grads)
         return value, deltas[0]
+
+    def _tail(self, n: int, tape: ChunkTape, loss: ChunkLoss) -> tuple[Scalar, Deltas, list[Saved]]:
+        """Run the tail and the loss. Returns its value, the delta of the output alone, and what the tail saved."""
+        values: Values = [None] * self.model.n_values
+        for k, frontier in tape.frontier.items():
+            values[k] = frontier
+        for node, whole in zip(self.parts.recurrent, tape.tapes, strict=True):
+            if self._remade(node):
+                values[node.outs[0]] = self.programs[node.number].output(whole)
+        saved = [self._forward(node, values, n) for node in self.parts.tail]
+        deltas: Deltas = [None] * self.model.n_values
+        (output,) = self.model.outputs
+        value, deltas[output] = loss(values[output], n)
+        return value, deltas, saved
 
     def _backward_layer(self, node: Node, saved: Saved, deltas: Deltas, grads: Accumulators) -> None:
         kernel, (given, *others) = self.dense.get(node.number), [deltas[k] for k in node.outs]

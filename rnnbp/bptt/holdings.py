@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
-from rnnbp.bptt.chunk import ChunkStates, ChunkTape
+from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape
 from rnnbp.bptt.slots import Slots
 from rnnbp.inputs.states import States
 from rnnbp.ledger import Ledger

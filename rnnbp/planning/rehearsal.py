@@ -97,18 +97,7 @@ class Rehearsal(Layers):
         for node in self.parts.recurrent:
             dstates[node.number] = [] if first else self.cells[node.number].deltas()
         waiting = 0 if first else self.sizes.deltas
-        values: Blocks = [None] * self.sizes.model.n_values
-        for k, frontier in taped.frontier.items():
-            values[k] = frontier
-        for node in self.parts.recurrent:
-            if self.sizes.remade(node):
-                values[node.outs[0]] = self.new(self.size(node.outs[0]))
-        saved = [self.forward(node, values) for node in self.parts.tail]
-        dy = self._loss()
-        del values
-        deltas: BlockDeltas = [None] * self.sizes.model.n_values
-        deltas[self.sizes.model.outputs[0]] = dy
-        del dy
+        deltas, saved = self._tail(taped)
         for node, kept in zip(reversed(self.parts.tail), reversed(saved), strict=True):
             self._backward_layer(node, kept, deltas)
         tapes, others = reversed(taped.tapes), reversed(taped.saved)
@@ -122,6 +111,19 @@ class Rehearsal(Layers):
             else:
                 self._backward_layer(node, next(others), deltas)
         return self.heap.peak - tape - waiting
+
+    def _tail(self, taped: Taped) -> tuple[BlockDeltas, list[tuple[Block, ...]]]:
+        """The delta of the output alone, and what the tail saved."""
+        values: Blocks = [None] * self.sizes.model.n_values
+        for k, frontier in taped.frontier.items():
+            values[k] = frontier
+        for node in self.parts.recurrent:
+            if self.sizes.remade(node):
+                values[node.outs[0]] = self.new(self.size(node.outs[0]))
+        saved = [self.forward(node, values) for node in self.parts.tail]
+        deltas: BlockDeltas = [None] * self.sizes.model.n_values
+        deltas[self.sizes.model.outputs[0]] = self._loss()
+        return deltas, saved
 
     def kept(self) -> dict[int, int]:
         """The bytes of a tape by node: what each keeps that no earlier one does, its output for the tail too."""

@@ -24,7 +24,8 @@ from rnnbp.planning.objects import Objects
 from rnnbp.planning.rehearsal import Rehearsal
 from rnnbp.runners import select
 from rnnbp.runners.backend import Backend
-from rnnbp.runners.base import DenseSizes, RunnerSizes
+from rnnbp.runners.base import RunnerSizes
+from rnnbp.runners.factory import DenseSizes
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Answers, Recent, once
 from rnnbp.support.prepared import Remembered
@@ -73,7 +74,7 @@ class Sizes:
 
     def __getstate__(self) -> dict[str, object]:
         """The fields alone: what has been worked out from them may hold kernels, which stay in their process."""
-        return {part.name: getattr(self, part.name) for part in fields(self)}
+        return {part.name: vars(self)[part.name] for part in fields(self)}
 
     @cached_property
     def asked(self) -> Answers:

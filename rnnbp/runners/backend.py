@@ -11,7 +11,7 @@ from typing import TypeAlias
 from rnnbp.compiler.passes import RULES, check_rules
 from rnnbp.machine import ALIASES, VARIABLE, failure, installed, loading, warn_of_numpy
 from rnnbp.numerics import shown
-from rnnbp.runners.base import RunnerFactory
+from rnnbp.runners.factory import RunnerFactory
 from rnnbp.support.lazy import cached
 from rnnbp.support.nearest import hint
 from rnnbp.wording.arguments import Named

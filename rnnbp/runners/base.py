@@ -1,6 +1,6 @@
 """What a backend supplies, as abstract classes: runners, their tapes, and what they hold and need in bytes.
 
-The engine and the planner know these classes alone. A backend is a package next to this module whose
+The engine and the planner know these classes alone. A backend is a package next to this module, whose
 ``RunnerFactory`` makes its runners; the packages do not import one another.
 """
 
@@ -12,13 +12,10 @@ from typing import ClassVar, TypeAlias
 
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
-from rnnbp.layers.base import Layer
-from rnnbp.layers.embedding import Symbols
-from rnnbp.numerics import Array, Dtype, Nest
+from rnnbp.numerics import Array, Nest
 from rnnbp.rng import Context
 from rnnbp.runners.heap import Heap
 from rnnbp.runners.rehearsal import CellRehearsal
-from rnnbp.runners.workspace import Workspace
 
 State: TypeAlias = tuple[Array, ...]
 """The state of one Recurrent, each array (B, ...)."""
@@ -211,30 +208,6 @@ class Runner(ABC):
         """
 
 
-class DenseRunner(ABC):
-    """Runs a Dense layer outside cells."""
-
-    @abstractmethod
-    def takes(self, *arrays: object) -> bool:
-        """True if each of these is an array that it can read: of its dtype, and contiguous."""
-
-    @abstractmethod
-    def prepare(self) -> None:
-        """Take the memory that it uses in a whole run, and read the weights as they are now."""
-
-    @abstractmethod
-    def renew(self) -> None:
-        """Read the weights again, if an earlier run has used them."""
-
-    @abstractmethod
-    def forward(self, x: Array) -> Array:
-        """y (..., n_out) of x (..., n_in), in memory of its own."""
-
-    @abstractmethod
-    def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
-        """dx (..., n_in) from dy (..., n_out); the gradients of the parameters are added to ``grads``."""
-
-
 class RunnerSizes(ABC):
     """What a ``Runner`` holds and needs, in bytes, for chunks of ``length`` steps: known before anything runs."""
 
@@ -304,61 +277,3 @@ class RunnerSizes(ABC):
         Args:
             symbol_bytes: of an element of x that is a symbol.
         """
-
-
-class DenseSizes(ABC):
-    """What a ``DenseRunner`` holds and needs, in bytes."""
-
-    @property
-    @abstractmethod
-    def weight_bytes(self) -> int:
-        """Held for a whole run: packed weights, and a copy of the bias."""
-
-    @abstractmethod
-    def task_bytes(self, rows: int) -> int:
-        """The table of tasks that either direction makes for inputs of ``rows`` rows, and that stays."""
-
-
-class RunnerFactory(ABC):
-    """Makes the runners of one model for one backend.
-
-    Args:
-        workspace: the memory that its runners share. without: names of the compiler's rules that are left out.
-    """
-
-    def __init__(self, workspace: Workspace, without: frozenset[str]) -> None:
-        self.workspace, self.without = workspace, without
-
-    @classmethod
-    @abstractmethod
-    def sizes(cls, layout: Layout, without: frozenset[str], symbols: Symbols | None) -> RunnerSizes | None:
-        """The sizes of the runner of a cell; None where this backend cannot run it.
-
-        Args:
-            symbols: the layer whose output, and nothing else, is the cell's x; None where x comes from elsewhere.
-        """
-
-    @abstractmethod
-    def runner(self, layout: Layout, symbols: Symbols | None) -> Runner | None:
-        """The runner of a cell; arguments and None as for ``sizes``."""
-
-    @classmethod
-    def dense_sizes(cls, layer: Layer, dtype: Dtype) -> DenseSizes | None:
-        """The sizes of what runs a layer outside cells; None where the layer's own methods run it."""
-        return None
-
-    def dense(self, layer: Layer, dtype: Dtype, *, brief: bool) -> DenseRunner | None:
-        """What runs a layer outside cells, None as for ``dense_sizes``.
-
-        Args:
-            brief: True if its output does not outlive the action that makes it.
-        """
-        return None
-
-    @classmethod
-    def threads(cls) -> int:
-        """The threads that its runners may use now."""
-        return 1
-
-    def pack(self) -> None:  # noqa: B027 (most have none to pack)
-        """Pack the weights of all runners that were prepared or renewed since the last call."""

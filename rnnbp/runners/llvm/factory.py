@@ -9,7 +9,8 @@ from rnnbp.layers.base import Layer
 from rnnbp.layers.embedding import Symbols
 from rnnbp.machine.team import threads
 from rnnbp.numerics import Dtype
-from rnnbp.runners.base import DenseRunner, DenseSizes, Runner, RunnerFactory
+from rnnbp.runners.base import Runner
+from rnnbp.runners.factory import DenseRunner, DenseSizes, RunnerFactory
 from rnnbp.runners.llvm.dense import DenseKernel, DenseKernelSizes, fits
 from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.program import KernelProgram
