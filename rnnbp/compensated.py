@@ -26,7 +26,7 @@ accuracy.
 STEPS = 2048
 """Steps in a part if chunks are long, because the sum within a chunk is a plain one."""
 BLOCK = 8192
-"""Numbers per pass of ``settle``: large enough for the calls, small enough for the
+"""Numbers per pass of ``end_part``: large enough for the calls, small enough for the
 second cache.
 """
 
@@ -42,7 +42,7 @@ def parted(chunks: int, length: int) -> bool:
 
 
 def totals(part: Array) -> Array:
-    """Totals of 0 for ``part`` (n,), and the temporary arrays of ``settle`` after them."""
+    """Totals of 0 for ``part`` (n,), and the temporary arrays of ``end_part`` after them."""
     return np.zeros(_count(part.size), part.dtype)
 
 
@@ -55,7 +55,7 @@ def _count(size: int) -> int:
     return size + 2 * min(BLOCK, size)
 
 
-def settle(part: Array, total: Array) -> None:
+def end_part(part: Array, total: Array) -> None:
     """Add ``part`` (n,) to ``total``, as ``totals`` returned it; the rounding error is left in
     ``part``.
     """

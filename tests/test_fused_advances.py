@@ -10,10 +10,10 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.actions import Action, Advance, Load, Record, Store
-from rnnbp.bptt import fused_advances as module
 from rnnbp.bptt.chunk import Chunks
 from rnnbp.bptt.fused_advances import FusedAdvances
 from rnnbp.machine import chosen
+from rnnbp.runners.base import FusedRunner
 from rnnbp.schedules import EveryK, Multistage, Revolve, ThinTapes
 
 T, B, N = 203, 3, 40
@@ -50,7 +50,7 @@ def test_groups_of_advances() -> None:
 
 
 def test_a_long_group_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST", 4)
+    monkeypatch.setattr(FusedRunner, "MOST", 4)
     assert groups(list(EveryK(7, 1))) == [(0, (True, True)), (2, (True, True)), (4, (True, True))]
     assert groups([Advance(n) for n in range(6)]) == [(0, (False, False, False, True)), (4, (False, True))]
 

@@ -50,7 +50,7 @@ def test_totals(dtype: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None
     with np.errstate(over="ignore", invalid="ignore"):
         for k, chunk in enumerate(each):
             if k and k % compensated.PART == 0:
-                compensated.settle(part, total)
+                compensated.end_part(part, total)
             part += chunk
         compensated.close(part, total)
         plain = np.zeros(len(kinds), dtype)

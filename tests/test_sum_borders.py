@@ -35,7 +35,7 @@ def test_totals_are_exact_but_for_the_parts(n: int, dtype: str, monkeypatch: pyt
         left = part.copy()
         part += one
         assert (np.abs(left) <= np.spacing(np.abs(total[:n]) + np.finfo(dtype).tiny)).all()
-        compensated.settle(part, total)
+        compensated.end_part(part, total)
     compensated.close(part, total)
     exact = np.array([float(sum(Fraction(float(one[k])) for one in parts)) for k in range(n)])
     largest = np.abs(np.array(parts, np.float64)).max(axis=0) + np.abs(exact)

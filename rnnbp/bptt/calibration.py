@@ -149,7 +149,7 @@ def _held(sizes: Sizes, length: int) -> int:
     """What measuring chunks of this length takes."""
     held = (
         sizes.gradients(length, parted=False)
-        + sizes.standing
+        + sizes.live_states
         + sizes.program(length)
         + sizes.tables(length)
         + sizes.tape(length)

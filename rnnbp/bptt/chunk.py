@@ -33,7 +33,7 @@ from rnnbp.losses.base import Scalar
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Saved, fix_sizes, lies
 from rnnbp.rng import Context
-from rnnbp.runners.base import Runner, State, Stretch, SymbolTable, Tape, ThinTape
+from rnnbp.runners.base import FusedRunner, Runner, State, SymbolTable, Tape, ThinTape
 from rnnbp.runners.factory import DenseRunner
 from rnnbp.runners.select import Runners, threads_of
 from rnnbp.runners.workspace import Workspace
@@ -114,19 +114,19 @@ class Chunks:
         """Whether kernels can advance chunks in one go: from an x that is as they read it, with nothing between."""
         x = self.problem.x
         plain = isinstance(x, Held) and not x.fresh and lies(x.array) and x.dtype == self.problem.dtype
-        return plain and self._stretch is not None
+        return plain and self._fused is not None
 
     @property
-    def _stretch(self) -> Stretch | None:
+    def _fused(self) -> FusedRunner | None:
         """What advances several chunks by one call: nothing else runs between their steps."""
         body = self.parts.body
-        return self.programs[body[0].number].stretch if len(body) == 1 else None
+        return self.programs[body[0].number].fused if len(body) == 1 else None
 
     def advance_all(self, n: int, wanted: tuple[bool, ...], states: States) -> list[States]:
         """The states after chunks from n on, one after the other, where they are ``wanted``; () elsewhere."""
-        stretch, x = self._stretch, self.problem.inputs(n, len(wanted))
-        assert stretch is not None
-        found = stretch.advance_all(x, self.problem.chunk, wanted, *states)
+        fused, x = self._fused, self.problem.inputs(n, len(wanted))
+        assert fused is not None
+        found = fused.advance_all(x, self.problem.chunk, wanted, *states)
         return [(state,) if yes else () for state, yes in zip(found, wanted, strict=True)]
 
     def outputs(self, n: int, states: States) -> tuple[States, Array]:

@@ -7,7 +7,7 @@ from typing import final
 
 from rnnbp.actions import Action, Advance, Store
 from rnnbp.inputs.states import States
-from rnnbp.runners.base import Stretch
+from rnnbp.runners.base import FusedRunner
 
 
 @final
@@ -30,7 +30,7 @@ class FusedAdvances:
         group: list[Action] = []
         for action in actions:
             simple = isinstance(action, Advance) or (isinstance(action, Store) and action.tier == "ram")
-            if simple and len(group) < Stretch.MOST:
+            if simple and len(group) < FusedRunner.MOST:
                 group.append(action)
                 continue
             self._note(group)

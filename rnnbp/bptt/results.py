@@ -164,7 +164,7 @@ class Accumulators(Accumulator):
         """Put the sums so far into the totals: a part has been summed."""
         if self.totals is None:
             self.totals = compensated.totals(self.whole)
-        compensated.settle(self.whole, self.totals)
+        compensated.end_part(self.whole, self.totals)
 
     def close(self) -> None:
         """Put the totals back, when all chunks have added."""

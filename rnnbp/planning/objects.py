@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Layer
-from rnnbp.runners.base import Stretch
+from rnnbp.runners.base import FusedRunner
 
 if TYPE_CHECKING:
     from rnnbp.planning.sizes import Sizes
@@ -72,7 +72,7 @@ class Objects:
         slot = STATES + STATE * sum(len(block.cell.state_shapes) for block in cells)
         return tapes * self._tape(cells, length) + slots * slot + thin * (slot + THIN * len(cells))
 
-    def standing(self, ways: int = 0) -> int:
+    def fixed(self, ways: int = 0) -> int:
         """Bytes of objects that are there whatever is held; ``ways`` as ``ways_of`` counts them."""
         cells, each = self._cells(), self.each
         nodes = sum(len(block.cell.nodes) for block in cells)
@@ -88,7 +88,7 @@ class Objects:
         """
         taped, others = self.held(length, tapes=tapes), self.held(length, thin=thin, slots=slots)
         brief = max(taped, self.fused(fused))  # chunks are rarely advanced while there are tapes
-        return self.standing(ways) + brief + others + filed(disk)
+        return self.fixed(ways) + brief + others + filed(disk)
 
     def fused(self, chunks: int) -> int:
         """Bytes of the job that advances ``chunks`` by one call, or as many of them as it takes.
@@ -97,7 +97,7 @@ class Objects:
         """
         if chunks < 2 or len(self.sizes.parts.body) != 1:
             return 0
-        return sum(part.fused_bytes(min(Stretch.MOST, chunks)) for part in self.sizes.cells.values())
+        return sum(part.fused_bytes(min(FusedRunner.MOST, chunks)) for part in self.sizes.cells.values())
 
     def _cells(self) -> list[Recurrent]:
         return [node.block for node in self.sizes.parts.recurrent if isinstance(node.block, Recurrent)]
@@ -123,7 +123,7 @@ def fused_of(counts: Mapping[str, int], chunks: int) -> int:
 def always(objects: Objects, steps: int, length: int) -> int:
     """The most bytes of objects in chunks of ``length`` under any schedule, whatever is held."""
     ways = (steps > length) + bool(steps > length and steps % length)
-    return objects.standing(ways) + objects.fused(-(-steps // length))
+    return objects.fixed(ways) + objects.fused(-(-steps // length))
 
 
 def filed(disk: int) -> int:

@@ -128,7 +128,7 @@ class Sizes:
         return sum(part.delta_bytes() for part in self.cells.values())
 
     @property
-    def standing(self) -> int:
+    def live_states(self) -> int:
         """What is there all the time: the initial state, the present and the final one, and their deltas."""
         return 3 * self.slot + self.deltas
 

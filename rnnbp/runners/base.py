@@ -124,7 +124,7 @@ class SymbolTable(ABC):
         """Add the gradients that are summed by symbol over a whole run, and set those sums to zero."""
 
 
-class Stretch(ABC):
+class FusedRunner(ABC):
     """Advances several chunks by one call."""
 
     MOST: ClassVar[int] = 128
@@ -151,7 +151,7 @@ class Runner(ABC):
     """Takes symbols to the numbers that x then holds; None where x is the cell's own input."""
 
     @property
-    def stretch(self) -> Stretch | None:
+    def fused(self) -> FusedRunner | None:
         """What advances several chunks by one call; None where each chunk takes a call."""
         return None
 
@@ -263,7 +263,7 @@ class RunnerSizes(ABC):
         return 0, 0
 
     def fused_bytes(self, chunks: int) -> int:
-        """What it takes to advance ``chunks`` by one call, their states apart; 0 without ``Runner.stretch``."""
+        """What it takes to advance ``chunks`` by one call, their states apart; 0 without ``Runner.fused``."""
         return 0
 
     def vector_bytes(self, rows: int) -> int:

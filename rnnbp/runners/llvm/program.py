@@ -15,7 +15,7 @@ from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Shape, ShapeError, address, fix_sizes, lies, readable
 from rnnbp.rng import Context
-from rnnbp.runners.base import Accumulator, Runner, Stretch, Tape, ThinTape
+from rnnbp.runners.base import Accumulator, FusedRunner, Runner, Tape, ThinTape
 from rnnbp.runners.llvm.buffers import Buffers
 from rnnbp.runners.llvm.cell import Kernel
 from rnnbp.runners.llvm.packing import Panels
@@ -34,7 +34,7 @@ READING = 2**19
 
 
 @final
-class KernelProgram(Runner, Stretch):
+class KernelProgram(Runner, FusedRunner):
     """Runs a cell by kernels. Results do not depend on the number of threads.
 
     With a ``table``, x is the numbers of symbols in it (L, B), and has no delta.
@@ -59,7 +59,7 @@ class KernelProgram(Runner, Stretch):
         self.buffers = Buffers(sizes, workspace, self.table)
 
     @property
-    def stretch(self) -> Stretch:
+    def fused(self) -> FusedRunner:
         return self  # not an attribute, which would be a cycle: programs of large models are to go at once
 
     def prepare(self, length: int) -> None:
@@ -94,11 +94,11 @@ class KernelProgram(Runner, Stretch):
             for k, end in enumerate(ends):
                 tasks[piece, k, COPY.columns] = place(kernel.names.index(f"H{k}")), place(len(bases)), end.size
                 bases.append(address(end))
-        job, n = self._stretch(kernel, x, length, tasks), self._workers(kernel.flops * len(x) * batch)
+        job, n = self._fused(kernel, x, length, tasks), self._workers(kernel.flops * len(x) * batch)
         threads.do(job, bases, n, units=self._by_units(kernel, n))
         return found
 
-    def _stretch(self, kernel: Kernel, x: Array, length: int, tasks: Array) -> Job:
+    def _fused(self, kernel: Kernel, x: Array, length: int, tasks: Array) -> Job:
         """A kernel on chunks of x, with the tasks of each."""
         starts = np.arange(0, len(x), length)
         places = np.repeat(first_places(len(kernel.names)), len(starts), axis=0)
