@@ -81,7 +81,7 @@ def test_the_backend_follows_the_environment_and_what_llvm_refuses(monkeypatch: 
     names = []
     for value in ("llvm", "numpy", "llvm", "numba", ""):
         monkeypatch.setenv("RNNBP_BACKEND", value)
-        names.append((as_backend(None).name, as_backend(None).asked))
+        names.append((as_backend(None).name, as_backend(None).named))
     assert names == [("llvm", True), ("numpy", True), ("llvm", True), ("llvm", True), ("llvm", False)]
     monkeypatch.setattr(availability, "_refused", ["for a test"])
     monkeypatch.setattr(availability, "_warned", ["for a test"])
