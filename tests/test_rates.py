@@ -58,7 +58,7 @@ def test_an_on_plateau_is_read_as_whoever_trains_tells_it():
 
 def test_an_on_plateau_in_an_optimiser_is_refused_by_a_trainer_which_would_not_tell_it():
     net = rb.Sequential(rb.Dense(1, 1, rng=0))
-    with pytest.raises(ValueError, match="give it to the Trainer, as learning_rate="):
+    with pytest.raises(ValueError, match="pass it to the Trainer, as learning_rate="):
         rb.Trainer(net, optim.SGD(net, optim.OnPlateau(0.1)), rb.losses.MeanSquaredError())
 
 

@@ -934,7 +934,7 @@ def test_parameters_of_other_shapes_between_two_fits(rule: str) -> None:
     trainer.fit(data, epochs=1)
     layer = model.blocks[0]
     dict.__setitem__(layer.params, "weight", layer.params["weight"][:10].copy())  # which a layer's own would refuse
-    layer.n_symbols = 10
+    vars(layer)["n_symbols"] = 10
     before = {name: p.copy() for name, p in optimizer.params.items()}
     with pytest.raises(rb.ShapeError, match=r"shape \(40, 6\), found \(10, 6\)"):
         trainer.fit(data, epochs=1)

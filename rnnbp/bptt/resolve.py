@@ -81,11 +81,12 @@ def resolve(
         ScheduleError: for a schedule that cannot be run.
         ValueError, TypeError: for a checkpoint that is none of these, and what cannot be kept.
     """
-    plan, schedule = (checkpoint, None) if isinstance(checkpoint, Plan) else (None, checkpoint)
+    plan = checkpoint if isinstance(checkpoint, Plan) else None
+    schedule: ScheduleLike = checkpoint.chosen.schedule if isinstance(checkpoint, Plan) else checkpoint
     returned = _returns_y(problem, return_y)
     kept = _keeps_dx(problem, plan, dx if dx is None else flag("dx", dx))
     sizes = sizes_of_run(objective, dx=kept, return_y=returned)
-    if is_budget(schedule):
+    if plan is None and is_budget(schedule):
         if chunk is not None:
             raise BudgetError(f"a budget chooses the chunks too, found chunk={chunk}; leave chunk and horizon out")
         budget = parse_budget(schedule)
@@ -96,7 +97,6 @@ def resolve(
     if plan is not None:
         _check_plan(plan, problem, sizes, chunk)
         problem, schedule = replace(problem, chunk=min(plan.chunk, problem.steps)), plan.chosen.schedule
-    assert schedule is not None
     if not problem.known:
         return _of_stream(schedule, problem, sizes)
     parts = problem.chunks, problem.steps, problem.chunk

@@ -39,7 +39,7 @@ class Runners:
         for factory in self._factories:
             if (found := factory.runner(layout, symbols)) is not None:
                 return found
-        raise AssertionError("the last factory of a backend runs every cell")
+        raise AssertionError("a backend without a factory that runs every cell")
 
     def dense(self, layer: Layer, dtype: Dtype, *, brief: bool) -> DenseRunner | None:
         """What runs a layer outside cells, None for its own methods; ``brief`` as in ``RunnerFactory.dense``."""
