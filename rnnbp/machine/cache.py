@@ -1,11 +1,16 @@
 """Machine code on disk, so that a process need not compile what another has compiled.
 
-What is read here is run, so it is trusted only if nobody else could have written it: the folder and the file belong to
-this user, others may not write them, and the file's digest is keyed by a secret of the user's own. A folder of root's
-that nobody else may write is trusted for reading, without a key: fill it as root to share kernels between users
-(RNNBP_KERNEL_CACHE=/opt/kernels, mode 755, under a umask that lets others read). Everything else is compiled anew,
-with one warning. The folder holds at most ``MOST_BYTES`` and ``MOST_FILES``; the least recently used go first.
+What is read here is run, so it is trusted only if nobody else could have written it: the folder and
+the file belong to this user, others may not write them, and the file has a digest that is keyed by
+a secret of the user's own. A folder of root's that nobody else may write is trusted for reading,
+without a key: fill it as root to share kernels between users (RNNBP_KERNEL_CACHE=/opt/kernels, mode
+755, under a umask that lets others read). Everything else is compiled again, with one warning.
+
+The folder holds at most ``MOST_BYTES`` and ``MOST_FILES``; the least recently used go first.
 """
+
+# Why a key besides permissions: they say who may write now, not who could when the file came, as
+# into a folder that was open then, or on a disk that another machine writes with other user ids.
 
 from __future__ import annotations
 
@@ -28,20 +33,32 @@ VARIABLE = "RNNBP_KERNEL_CACHE"
 OFF = frozenset({"off", "0", "no", "none", "false", "disabled"})
 """Values, in any case, for no cache on disk."""
 MAGIC = b"rnnbp-k1"
+"""The first bytes of a file, with the version of its layout."""
 HEAD = len(MAGIC) + 2 * hashlib.sha256().digest_size
 """Bytes before the code: MAGIC, the digest, the keyed digest."""
+# Both digests in each file, since who writes does not know who will read: root's files are read by
+# users that do not have root's secret.
 MOST_CODE = 2**26
 """Bytes of a file's code: many times those of the largest cell; a larger file is not read."""
 MOST_BYTES, MOST_FILES = 2**28, 4096
 """What the folder holds at most."""
+# A kernel takes 5 to 50 kB, products 100 kB, so some thousands of kernels fit. What is dropped is
+# only compiled again.
+
 SECRET_BYTES = 32
+"""As long as the digest: a longer key is hashed down to it."""
 STALE = 3600.0
 """Seconds after which a temporary file is one that a crash has left."""
 TRIMS = 32
 """Files written by a process between two looks at what the folder holds; the first one looks."""
+# A look lists the folder and stats each file, milliseconds where there are thousands; so the limits
+# may be passed by 32 files for each process that writes at the time.
+
 _written = 0
+"""Files that this process has written."""
 _secrets: dict[tuple[Path, int], bytes] = {}
 """By folder and user."""
+# By user too: a process may change its user id, and must not sign for another.
 
 
 def folder() -> Path | None:
@@ -63,6 +80,7 @@ def _resolved(given: str) -> Path | None:
 
 def _home() -> Path | None:
     """The user's own folder for caches; None without a home."""
+    # As each system has it: what is there may be deleted at any time, and is left out of backups.
     with suppress(RuntimeError):
         if sys.platform == "darwin":
             return Path.home() / "Library" / "Caches" / "rnnbp"
@@ -120,7 +138,8 @@ def _name(key: str) -> str:
 
 
 def _digest(key: str, code: bytes, secret: bytes | None = None) -> bytes:
-    """Of both, so that a file under another's name is no code of its key; keyed if there is a secret."""
+    """The digest of a key and its code; keyed if there is a secret."""
+    # Of both, so that a file renamed to the name of another key is not taken for its code.
     content = key.encode() + b"\0" + code
     return hashlib.sha256(content).digest() if secret is None else hmac.digest(secret, content, "sha256")
 
@@ -132,6 +151,7 @@ def _is_right(key: str, found: bytes, there: Folder) -> bool:
         return False
     code, plain = found[HEAD:], found[len(MAGIC) : HEAD]
     size = hashlib.sha256().digest_size
+    # compare_digest takes as long for any wrong digest, so a guess cannot be improved byte by byte.
     expected, given = (_digest(key, code, secret), plain[size:]) if there.ours else (_digest(key, code), plain[:size])
     return found.startswith(MAGIC) and hmac.compare_digest(expected, given)
 
@@ -151,6 +171,8 @@ def _secret(there: Folder) -> bytes | None:
 
 def _kept_secret(place: Path) -> bytes | None:
     """The secret of a folder; None if none can be kept there."""
+    # Twice: if two processes make it at the same time, one is refused (replace=False), and reads
+    # the other's the second time. A damaged one is removed first.
     for _ in range(2):
         with suppress(OSError, UntrustedError), private.opened(place, make=True) as there:
             if not there.ours:

@@ -22,11 +22,20 @@ TEMPORARY = ".tmp"
 DAY = 86400.0
 """Seconds after which a file that is read is marked as used again."""
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
+"""Permissions by which somebody else may write."""
+
+# What differs between systems. Windows has no user ids, opens no folders, and is the only one with
+# O_BINARY, without which it would translate line ends; it has none of the other flags.
 _IDS = hasattr(os, "geteuid")
 _BY_HANDLE = _IDS and os.open in os.supports_dir_fd
-_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not be waited for
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+# Not inherited by programs that the user's script starts.
+_READ = os.O_RDONLY | _BINARY | getattr(os, "O_CLOEXEC", 0)
+# A link may point to what somebody else writes. NONBLOCK, because opening a FIFO waits for a writer.
+_CAREFUL = _NOFOLLOW | getattr(os, "O_NONBLOCK", 0)
+# EXCL: what is there already, a link too, is never written through.
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _NOFOLLOW
 
 
 def user() -> int:
@@ -64,11 +73,13 @@ class Folder:
             return None
         except OSError as error:
             raise UntrustedError(f"{name} is no regular file, but a link, folder or device") from error
+        # What is checked is the open file, not its name, which may be another file by now.
         with file, BufferedReader(file) as buffered:
             found = os.fstat(file.fileno())
             self._check(name, found, most, 0o077 if secret else OTHERS)
             self._mark(name, found.st_mtime)
-            return buffered.read(found.st_size)  # read(most) would allocate that much
+            # Not read(most), which would allocate that much.
+            return buffered.read(found.st_size)
 
     def _check(self, name: str, found: os.stat_result, most: int, forbidden: int) -> None:
         if not stat.S_ISREG(found.st_mode):
@@ -93,6 +104,8 @@ class Folder:
         try:
             with BufferedWriter(open_file(self._at(temporary), _NEW, "wb", mode, self._handle)) as file:
                 file.write(content)
+            # A rename replaces what is there; a second name for the file fails if there is one, so
+            # the first of several writers wins. Some builds of Python have no os.link.
             put = os.replace if replace or not hasattr(os, "link") else os.link
             put(self._at(temporary), self._at(name), src_dir_fd=self._handle, dst_dir_fd=self._handle)
         finally:
@@ -151,6 +164,7 @@ def opened(path: Path, *, make: bool = False) -> Iterator[Folder]:
 
 def _make(path: Path) -> None:
     """Make a folder, and those above it, for this user alone, whatever the umask is."""
+    # mkdir's mode passes through the umask, and may be too narrow; so it is set again afterwards.
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         with suppress(FileExistsError):

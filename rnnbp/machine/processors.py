@@ -13,7 +13,9 @@ from pathlib import Path, PurePosixPath
 @lru_cache
 def present() -> int:
     """Those that the process may run on."""
-    if hasattr(os, "process_cpu_count"):  # from Python 3.13, where -X cpu_count counts too
+    # By the newest function there is: process_cpu_count is in Python 3.13, and heeds -X cpu_count;
+    # sched_getaffinity is in Linux and some BSDs; cpu_count knows nothing of this process.
+    if hasattr(os, "process_cpu_count"):
         return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0)) or 1
@@ -23,6 +25,7 @@ def present() -> int:
 @lru_cache
 def usable() -> int:
     """Those that threads are worth it for: a container's quota of time, rounded up, if that is less."""
+    # Rounded up: with 1.5 processors a second thread does a half of the work of the first.
     share = quota()
     return present() if share is None else max(1, min(present(), math.ceil(share)))
 

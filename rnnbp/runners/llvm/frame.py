@@ -1,4 +1,7 @@
-"""A function in the making, and what it starts with: the addresses of its arrays, its thread's shares of columns."""
+"""The frame of a kernel: its arguments, and what it works out before its first instruction of work.
+
+That is the addresses of its arrays, and its thread's share of rows and of the columns of products.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,14 @@ ARGUMENTS = (
     "ptr %a", "i64 %L", "i64 %B", "i64 %b0", "i64 %b1", "i64 %S", "i64 %k", "i64 %n", "ptr %met",
     "ptr %bases",
 )  # fmt: skip
-"""Places of arrays; steps, batch; the first row of the batch and that after the last; steps of a block. Of n > 1
-threads the k-th takes its share of the columns of products, on all rows, and they meet before and after. ``bases`` is
-where the arrays of a job begin."""
+"""Of a kernel, as ``machine.team.pieces`` passes them:
+
+- a: the places of its arrays. L: steps. B: rows of the batch. b0, b1: the first row of this thread's
+  share, and the row after its last. S: steps of a block.
+- k, n: with n > 1 threads that share columns, the k-th takes its share of the columns of products,
+  on all rows, and all wait for one another before and after, by the counter ``met``.
+- bases: the addresses to which places refer.
+"""
 LEAST = "declare i64 @llvm.smin.i64(i64, i64)"
 _ROWS = (
     "  %together = icmp sgt i64 %n, 1",
@@ -22,28 +30,32 @@ _ROWS = (
     "  %own = sub i64 %b1, %b0",
     "  %all = select i1 %together, i64 %B, i64 %own",
 )
-"""How many rows are a thread's own, and where those of its products begin, and how many they are."""
+"""Rows of a thread: ``own`` of them for pointwise operations; for products ``all``, from ``r0`` on."""
+# Pointwise operations go by rows also where products go by columns: a row's features lie together,
+# and layer norm and softmax need all of them.
 
 
 class Frame:
-    """A function that takes ``ARGUMENTS``, in the making.
+    """A function that takes ``ARGUMENTS``, while it is written.
 
     Args:
-        part: whether it is a part of another one.
+        part: whether it is a part of a kernel, called by it with the same arguments and more.
     """
 
     def __init__(self, lanes: Lanes, *, part: bool = False) -> None:
         self.t, self.part = Text(lanes), part
         self._shares: dict[int, list[str]] = {}
-        """By the columns of products, what works out a thread's share of them."""
+        """By the columns of a product, the lines that work out a thread's share of them."""
         self._arrays: dict[str, str] = {}
 
     def array(self, name: str) -> str:
-        """The variable of an array's address."""
+        """The variable of an array's address; its lines are written at the start of the function."""
         return self._arrays.setdefault(name, f"%array.{name}")
 
     def share(self, columns: int) -> tuple[str, str]:
-        """The first of a thread's columns of products with this many, and how many they are: whole panels."""
+        """Of a product's columns, the first of this thread's, and how many it has: whole panels."""
+        # Whole panels, since packed weights have no other boundaries. Once at the start, not at each
+        # product: a division takes as long as some 20 multiplications of vectors.
         name, width = f"%share{columns}", blocks.panel(self.t.lanes)
         panels = -(-columns // width)
         self._shares.setdefault(
@@ -63,7 +75,9 @@ class Frame:
         return f"{name}.first", f"{name}.count"
 
     def text(self, name: str, places: Mapping[str, int], more: Sequence[str] = ()) -> str:
-        """The whole function; ``places``: the numbers of arrays. ``more``: arguments of a part."""
+        """The whole function; ``places``: the index of each array. ``more``: arguments of a part."""
+        # Which arrays and shares there are is known only now; their lines go before all others, where
+        # they are computed once, and LLVM keeps in registers what it has room for.
         variables, which = [variable[1:] for variable in self._arrays.values()], [places[one] for one in self._arrays]
         arrays = located("a", variables, which)
         self.t.lines[:0] = [*_ROWS, *(line for share in self._shares.values() for line in share), arrays]

@@ -1,4 +1,4 @@
-"""Where values lie in memory: batch first, (steps, B, features), as x and y do."""
+"""Where the values of a cell lie in memory: (steps, B, features), as x and y do."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage
+
+# Features are contiguous, so that a thread's rows of the batch are one piece of memory, and x, y and
+# tapes are read and written where they are. A vector of features then never mixes rows.
 
 
 @dataclass(frozen=True)

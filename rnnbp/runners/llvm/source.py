@@ -1,4 +1,12 @@
-"""A function over a chunk in LLVM's language: in each block of steps what goes before its loop, the loop, the rest."""
+"""The LLVM text of a kernel, which runs a cell over a chunk, block of steps by block.
+
+In each block: what needs no state, on all of its steps; the loop over steps; and what follows from
+all states of the block.
+"""
+
+# Why blocks: products before and after the loop run on S steps at once, S · B rows instead of B, so
+# weights are read S times less often. Why not the whole chunk: what these leave for the loop would
+# not stay in the cache until it is read.
 
 from __future__ import annotations
 
@@ -23,10 +31,13 @@ TABLE = "table"
 GATHER = "declare void @gather(ptr, i64)"
 COPY = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
 MOST = 128
-"""Items of a step, or of a block, that one function does. LLVM's time for a function grows with the square of the
-addresses in its loops (Loop Strength Reduction): a cell of 1,000 tanhs took 34 s as one, and takes 5.5 s in parts."""
+"""Items of a step, or of a block, that one function does."""
+# LLVM's time for a function grows with the square of the addresses in its loops (Loop Strength
+# Reduction): a cell of 1,000 tanhs took 34 s as one function, and takes 5.5 s in parts. Smaller
+# cells stay one function, in which LLVM keeps addresses in registers from item to item.
+
 PART = 32
-"""Items of a part, where there are more."""
+"""Items of a part, where there are more than ``MOST``."""
 Other: TypeAlias = Group | Reduction | Lookup
 _Work: TypeAlias = Callable[[str, str], None]
 PRODUCT = "declare void @product(ptr, i64, ptr, i64, i64, ptr, i64, ptr, i64, i64)"
@@ -34,7 +45,7 @@ PRODUCT = "declare void @product(ptr, i64, ptr, i64, i64, ptr, i64, ptr, i64, i6
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of arrays that are worked on: from row ``first`` of a step on, ``count`` of them."""
+    """The rows that an item works on: ``count`` of them, from row ``first`` of a step on."""
 
     chunk: str
     """The step, counted in the chunk."""
@@ -46,7 +57,7 @@ class Rows:
 
 @dataclass
 class Source:
-    """The text of a function in the making, and the arrays that it takes.
+    """The text of a kernel while it is written, and the arrays that it takes.
 
     Args:
         back: whether steps run from the last to the first.
@@ -57,7 +68,7 @@ class Source:
     constants: Constants
     back: bool = False
     names: dict[str, int] = field(default_factory=dict)
-    """The arrays, and their numbers."""
+    """The arrays, and the index of each among the kernel's."""
     widths: dict[str, int] = field(default_factory=dict)
     """Features of each array but constants."""
     _parts: list[str] = field(default_factory=list, init=False)
@@ -68,7 +79,7 @@ class Source:
 
     @property
     def t(self) -> Text:
-        """Of the function in the making."""
+        """The text of the function that is being written: the kernel, or a part of it."""
         return self._frame.t
 
     def text(
@@ -109,6 +120,8 @@ class Source:
 
     def _product_on_step(self, item: Product, more: bool, chunk: str, block: str) -> None:
         """A product on one step of a loop; ``more``: whether another follows."""
+        # Before: another thread may not have written all of this product's argument. After: others
+        # read its result. Between two products one barrier is both.
         self._gather()
         self._product(item, Rows(chunk, block, "%r0", "%all"), *self._frame.share(item.rows))
         self._gather(later=more)
@@ -128,7 +141,7 @@ class Source:
                 self._item(item, rows)
 
     def _in_parts(self, work: Sequence[_Work], one: str, two: str) -> None:
-        """Work that takes two numbers: where it is much, in functions of their own, a part of it in each."""
+        """Work that takes two numbers; where it is much, in parts, each a function of its own."""
         if len(work) <= MOST:
             for do in work:
                 do(one, two)
@@ -147,7 +160,9 @@ class Source:
         self.t.do(f"call void @{name}({', '.join(ARGUMENTS)}, i64 {one}, i64 {two})")
 
     def _by_panels(self, item: Product, start: str, n: str) -> None:
-        """A product on all steps of a block, its columns by panels, which stay in the cache while steps go by."""
+        """A product on all steps of a block."""
+        # Panels outside, steps inside: a panel of weights is read from memory once for the block, and
+        # from the cache for each step. The other way round all weights would come at every step.
         t, width = self.t, blocks.panel(self.lanes)
         first, count = self._frame.share(item.rows)
         self._gather()
@@ -161,6 +176,8 @@ class Source:
     @contextmanager
     def _steps(self, start: str, n: str, first: str, count: str) -> Iterator[Rows]:
         """The steps of a block: all rows at once where they are the whole batch, else step by step."""
+        # A thread's share of the batch lies apart from step to step; the whole batch does not, and is
+        # then one product of S · B rows. Both sum each element in the same order.
         t = self.t
         whole = t.put(f"icmp eq i64 {count}, %B")
         times = t.put(f"select i1 {whole}, i64 1, i64 {n}")
@@ -183,7 +200,7 @@ class Source:
                 self._reduction(item, here)
 
     def _gather(self, *, later: bool = False) -> None:
-        """Wait for the threads that share columns, unless what follows does."""
+        """Wait for the threads that share columns; not if ``later``, when the next item does."""
         if not later:
             t, stem = self.t, self.t.name("gather")[1:]
             t.needs.add(GATHER)
@@ -234,7 +251,9 @@ class Source:
         return t.at(self._array(operand.name), t.plus(t.times(row, operand.width), operand.row))
 
     def _ahead(self, groups: Sequence[Group]) -> dict[Location, bool]:
-        """What the next step takes of arrays of a whole chunk, and whether it writes there."""
+        """What the next step uses of arrays of a whole chunk, and whether it writes there."""
+        # Arrays of a block stay in the cache; those of the chunk (x, y, the tape) come from memory, or
+        # go there, once. Processors guess the next line of a row, not the next step's row.
         found, locations = (
             dict[tuple[str, int], Location](),
             dict.fromkeys(location for group in groups for location in group.locations),
