@@ -266,14 +266,19 @@ def test_a_plan_needs_no_loss() -> None:
 DISK = Costs(dict.fromkeys(STEP, 0.5) | {"write": 0.3, "read": 0.3}, STEP)
 
 
+def wide() -> tuple[Any, ...]:
+    """States of 16 kB: those of ``lstm`` are smaller than what a file of one takes in memory."""
+    return rb.LSTM(8, 512, rng=0), real(T, B, 8), real(T, B, 512), MSE
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("build", [lstm, stack])
+@pytest.mark.parametrize("build", [lstm, stack, wide])
 def test_a_disk_makes_small_budgets_faster_and_never_slower(build: Any) -> None:
     """At twelve budgets: bytes in RAM and on disk within theirs, figures as predicted, gradients those of RAM."""
     case = build()
     model, x, target, loss = case
     gained = 0
-    for budget in spread(least_of(case), 4 * least_of(case), 12):
+    for budget in spread(least_of(case), least_of(case) + 400_000, 12):
         given = {"steps": T, "batch": B, "budget": budget, "x_shape": x.shape[2:], "costs": DISK}
         without, found = rb.plan(model, loss, **given), rb.plan(model, loss, **given, disk="200 kB")
         assert found.chosen.seconds <= without.chosen.seconds
@@ -283,7 +288,7 @@ def test_a_disk_makes_small_budgets_faster_and_never_slower(build: Any) -> None:
         assert run.stats.peak_slots_by_tier["disk"] * found.sizes.slot <= 200_000
         assert {name: getattr(run.stats, name) for name in figures(found.forecast)} == figures(found.forecast)
         assert run.loss == pytest.approx(rb.bptt(model, x, target, loss, chunk=found.chunk).loss, rel=1e-6)
-    assert gained
+    assert gained >= (build is wide)
 
 
 def test_the_disk_is_measured_and_shown(tmp_path: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from rnnbp.compiler.code import Code, Op
 from rnnbp.compiler.operations import GRADIENTS
+from rnnbp.support.lazy import cached_property
 
 Scope: TypeAlias = Literal["step", "block", "chunk"]
 
@@ -84,7 +85,7 @@ class Storage:
         at = self.locations[found]
         return Location(at.buffer, at.row + row)
 
-    @property
+    @cached_property
     def taped(self) -> frozenset[Buffer]:
         """The buffers that hold something that backward needs."""
         return frozenset(self.location(v).buffer for v in self.kept)
