@@ -292,18 +292,10 @@ def test_a_disk_makes_small_budgets_faster_and_never_slower(build: Any) -> None:
 
 
 def test_the_disk_is_measured_and_shown(tmp_path: Any) -> None:
-    found = rb.plan(
-        rb.LSTM(8, 32, rng=0),
-        MSE,
-        steps=2000,
-        batch=B,
-        budget="600 kB",
-        dx=False,
-        disk="1 GB",
-        folder=tmp_path,
-        costs=DISK,
-    )
-    assert "on disk" in found.chosen.name
+    case = wide()
+    least, given = least_of(case), {"steps": T, "batch": B, "costs": DISK, "disk": "1 GB", "folder": tmp_path}
+    plans = [rb.plan(case[0], MSE, budget=budget, **given) for budget in spread(least, least + 400_000, 12)]
+    found = next(plan for plan in plans if "on disk" in plan.chosen.name)
     assert any(line.startswith("disk ") and "checkpoints written" in line for line in str(found).splitlines())
     costs = rb.plan(rb.LSTM(8, 32, rng=0), MSE, steps=50, batch=B, budget="1.1 MB", disk="1 GB", folder=tmp_path).costs
     assert 0 < costs.fixed["write"] < 1
