@@ -101,7 +101,6 @@ def test_help_of_commands() -> None:
     } == {}
 
 
-@pytest.mark.xfail(strict=True, reason="two sentences of README.md are still to be mended")
 def test_readme() -> None:
     assert rejected((ROOT.parent / "README.md").read_text(encoding="utf-8")) == []
 
