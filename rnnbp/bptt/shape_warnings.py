@@ -13,7 +13,7 @@ from rnnbp.support.callers import outside
 from rnnbp.support.prepared import Remembered
 
 MANY, TIMES = 32, 2
-"""Sequences of one step that are likely to be steps of one: at least these, and so many times the steps and
+"""Sequences of one step that are likely to be steps of one: at least these, and this many times the steps and
 sequences of training."""
 LEAST = 5
 """Steps of sequences below which another x may well have as many sequences."""

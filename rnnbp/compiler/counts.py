@@ -63,5 +63,5 @@ def nothing(_: Code, __: Code) -> str:
 
 
 def some(n: int, noun: str) -> str:
-    """So many of a noun."""
+    """A number of a noun."""
     return f"{n:,} {noun}" + ("" if n == 1 else "es" if noun.endswith("s") else "s")

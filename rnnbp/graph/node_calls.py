@@ -4,7 +4,7 @@ returns."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from rnnbp.layers.base import Given, Layer
 from rnnbp.numerics import Array, Dtype, DtypeError, Saved, Shape, ShapeError
 from rnnbp.rng import Context
 
+T = TypeVar("T")
 Deltas: TypeAlias = list[Array | None]
 """The derivative of the loss by every value of a graph, None where nothing has reached it."""
 Values: TypeAlias = list[Given]
@@ -133,9 +134,9 @@ def _gradient(layer: Layer, key: str, grad: Given) -> Array:
     return found
 
 
-def take_deltas(node: Node, deltas: Deltas) -> Given:
+def take_deltas(node: Node, deltas: list[T | None]) -> T | tuple[T | None, ...] | None:
     """The ``dy`` of a node, removed from ``deltas``: None where no output has one, a tuple for
-    several outputs."""
+    several outputs. Of arrays, or of what stands for them in a rehearsal."""
     dys = [deltas[k] for k in node.outs]
     for k in node.outs:
         deltas[k] = None

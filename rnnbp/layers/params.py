@@ -50,7 +50,7 @@ class LayerParams(dict[str, Array]):
         if not isinstance(value, np.ndarray):
             raise TypeError(f"parameter {key!r} must be an array, found {shown(value)}; use np.asarray(..., 'float32')")
         if isinstance(value, np.ma.MaskedArray):
-            raise TypeError(f"parameter {key!r} is a masked array, whose mask would be lost; pass its data")
+            raise TypeError(f"parameter {key!r} is a masked array, whose mask would be lost; give its data")
         check_there(value)
         if value.dtype not in (np.float32, np.float64, np.complex128):  # complex is gradcheck's
             raise DtypeError(f"parameter {key!r} has dtype {value.dtype}; parameters are float32 or float64")

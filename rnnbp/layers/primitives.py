@@ -20,7 +20,7 @@ class Primitives(Protocol):
         """The first result of a primitive by its name in ``rnnbp.compiler.operations``.
 
         Args:
-            attr: what the primitive needs besides values, None for nothing.
+            attr: what the primitive needs apart from values, None for nothing.
         """
 
     def linear(self, x: int, owner: dict[str, Array], key: str) -> int:

@@ -15,4 +15,4 @@ class Symbolic:
 
     def apply_layer(self, block: Layer, args: Sequence[Given]) -> Given:
         """The outputs of a layer applied to values."""
-        raise NotImplementedError
+        raise NotImplementedError  # no abstract class: each call of a layer would pay for its slower isinstance

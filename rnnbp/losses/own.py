@@ -32,13 +32,15 @@ class Own(Loss):
 
     Args:
         function: called with read-only NumPy arrays. Its attribute ``spare``, if it has one, is the
-            number of temporary arrays of y's size that it takes apart from dy; 2 by default.
+            number of temporary arrays of y's size that it takes apart from dy; ``assumed`` by default.
 
     Raises TypeError for anything but a function.
     """
 
     needs_target = False
     reads_target = False
+    assumed: ClassVar[float] = Loss.spare
+    """Temporary arrays, in sizes of y, of a function that declares none."""
     returns: ClassVar[str] = "(value, dy)"
     """What the function returns, as errors say it."""
 
@@ -62,7 +64,7 @@ class Own(Loss):
         """Temporary arrays of the function, in sizes of y. Raises TypeError or ValueError unless it
         is a number.
         """
-        spare = getattr(self.function, "spare", Loss.spare)
+        spare = getattr(self.function, "spare", self.assumed)
         return real_number("loss.spare", spare, least=0, cure="it counts arrays of y's size")
 
     def check_mask(self) -> None:

@@ -34,7 +34,7 @@ class WholeSequence(Own):
     depends on the target alone, write a subclass of ``Loss``, as ``ErrorToSignal`` in
     ``help(rb.losses)``.
 
-    Forecasts assume that the function needs two arrays of y's size apart from y and dy;
+    Forecasts assume that the function needs three arrays of y's size apart from y and dy;
     ``f.spare = 1`` declares a different number.
 
     Raises TypeError for anything but a function, and in a run with a mask for a function that takes
@@ -51,6 +51,7 @@ class WholeSequence(Own):
     """
 
     whole = True
+    assumed = 3.0  # of all steps: what a function takes more exceeds a budget, by up to y's size
 
     def __init__(self, function: LossFunction) -> None:
         super().__init__(function)

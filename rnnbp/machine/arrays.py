@@ -19,7 +19,7 @@ PLAIN = (np.ndarray, np.memmap)
 """Types whose attributes are NumPy's; a user's subclass may say anything of its shape."""
 TOGETHER = 2**14
 """Elements of a task."""
-# Adam takes 15 µs for so many (Xeon, float32), and taking a task some 0.1 µs. Larger tasks leave
+# Adam takes 15 µs for this many (Xeon, float32), and taking a task some 0.1 µs. Larger tasks leave
 # threads waiting for the last one. Sums of squares are added up task by task, so another number
 # gives other last bits of a gradient's norm.
 

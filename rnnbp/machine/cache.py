@@ -9,7 +9,7 @@ without a key: fill it as root to share kernels between users (RNNBP_KERNEL_CACH
 The folder holds at most ``MOST_BYTES`` and ``MOST_FILES``; the least recently used go first.
 """
 
-# Why a key besides permissions: they say who may write now, not who could when the file came, as
+# Why a key apart from permissions: they say who may write now, not who could when the file came, as
 # into a folder that was open then, or on a disk that another machine writes with other user ids.
 
 from __future__ import annotations

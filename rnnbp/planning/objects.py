@@ -116,7 +116,7 @@ def ways_of(counts: Mapping[str, int], steps: int, length: int) -> int:
 
 
 def fused_of(counts: Mapping[str, int], chunks: int) -> int:
-    """The most chunks, of so many, that may be advanced one after the other."""
+    """The most of this many chunks that may be advanced one after the other."""
     return min(chunks, counts.get("Advance", 0))
 
 

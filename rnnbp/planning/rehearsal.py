@@ -14,11 +14,12 @@ import numpy as np
 
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
+from rnnbp.graph.node_calls import take_deltas
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
 from rnnbp.planning import tables
-from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers, send, take_deltas
+from rnnbp.runners.blocks import BlockDeltas, Blocks, Layers, send
 from rnnbp.runners.heap import Block, Heap
 from rnnbp.runners.rehearsal import CellRehearsal, StateDeltas, TapeBlocks
 
@@ -86,7 +87,7 @@ class Rehearsal(Layers):
         return self.heap.peak, tape
 
     def backward(self, *, first: bool, tabled: bool = True) -> int:
-        """The most bytes of a Backward besides its tape; ``first``: no deltas of the state are there before.
+        """The most bytes of a Backward apart from its tape; ``first``: no deltas of the state are there before.
 
         ``tabled``: the tables of its tasks are.
         """

@@ -38,12 +38,12 @@ _answers = Remembered[Graph | Recurrent, Recent[Key, Answers]](lambda model: Rec
 
 @dataclass(frozen=True)
 class Sizes:
-    """A model on batches of ``batch`` sequences, as bytes of chunks of so many steps.
+    """A model on batches of ``batch`` sequences, as bytes of chunks of this many steps.
 
     Args:
         x_shape: feature shape of x. floats: whether x is floats, and so has a gradient.
         copied: whether chunks of x must be copied, for their dtype or their order.
-        loss_spare: temporary arrays of the loss besides dy, in sizes of the output.
+        loss_spare: temporary arrays of the loss apart from dy, in sizes of the output.
         loss_rows: its bytes for each row of the output, as a number for each.
         loss_brief: whether dy lies in memory that is kept from run to run.
         loss_whole: whether it takes the outputs of all steps at once, so that their dy is held for all steps.
@@ -134,7 +134,7 @@ class Sizes:
 
     @once
     def program(self, length: int) -> int:
-        """Packed weights, and the workspace that all Recurrents share, for chunks of so many steps."""
+        """Packed weights, and the workspace that all Recurrents share, for chunks of this many steps."""
         packed = sum(part.program_bytes(length) for part in self.cells.values()) + sum(
             dense.weight_bytes for dense in self.dense.values()
         )
@@ -143,11 +143,11 @@ class Sizes:
 
     @once
     def tables(self, length: int) -> int:
-        """Tables of kernels' tasks that the first Backward of a chunk of so many steps makes, and that stay."""
+        """Tables of kernels' tasks that the first Backward of a chunk of this many steps makes, and that stay."""
         return tables.backward(self, length)
 
     def gradients(self, steps: int, *, parted: bool) -> int:
-        """Gradients of the parameters, and of x for a sequence of so many steps; the totals of many chunks; y."""
+        """Gradients of the parameters, and of x for a sequence of this many steps; the totals of many chunks; y."""
         dx = steps * self.batch * math.prod(self.x_shape) * self.dtype.itemsize if self.floats and self.dx else 0
         size = sum(p.size for p in self.model.params.values())
         totals = compensated.nbytes(size, self.dtype.itemsize) if parted else 0
@@ -210,7 +210,7 @@ class Sizes:
 
     @once
     def keep(self, length: int) -> int:
-        """What a Keep needs besides the thin tape that it makes."""
+        """What a Keep needs apart from the thin tape that it makes."""
         return self.advance(length)
 
     @once
@@ -219,7 +219,7 @@ class Sizes:
 
     @once
     def record(self, length: int) -> int:
-        """What a Record needs besides the tape that it makes."""
+        """What a Record needs apart from the tape that it makes."""
         peak, tape = self._recorded(length)
         return peak - tape
 
@@ -229,7 +229,7 @@ class Sizes:
 
     @once
     def rebuild(self, length: int) -> int:
-        """What a Rebuild needs besides the tape that it makes."""
+        """What a Rebuild needs apart from the tape that it makes."""
         peak, tape = self._rebuilt(length)
         return peak - tape
 
@@ -243,7 +243,7 @@ class Sizes:
         return rehearsal.backward(first=first, tabled=tabled), rehearsal.heap.numpy
 
     def backward(self, length: int, *, first: bool = False, tabled: bool = True) -> int:
-        """What Backward needs besides its tape; the ``first`` has no later deltas; it may make its tables."""
+        """What Backward needs apart from its tape; the ``first`` has no later deltas; it may make its tables."""
         return self._reversed(length, first, tabled)[0]
 
     def brief(self, length: int) -> int:

@@ -39,7 +39,7 @@ def of_all(sizes: Sizes, steps: int, length: int) -> int:
 
 
 def reversing(sizes: Sizes, length: int, whole: int, *, first: bool, tabled: bool) -> tuple[int, int]:
-    """What a Backward needs besides its tape, and of that the tables that it makes.
+    """What a Backward needs apart from its tape, and of that the tables that it makes.
 
     Args:
         whole: the length of all chunks but the last, which is recorded just before it goes backward.

@@ -15,6 +15,7 @@ import numpy as np
 
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
+from rnnbp.graph.node_calls import take_deltas
 from rnnbp.layers import Add, Dense, Embedding, Flatten, LayerNorm, Multiply, Reshape, Split, Subtract
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps
@@ -129,16 +130,6 @@ class Layers(ABC):
         """NumPy's, for operands that do not lie together."""
         sizes = [block.size for block in blocks if block is not None and not block.dense]
         return sum(min(self.heap.buffer, size) for size in sizes)
-
-
-def take_deltas(node: Node, deltas: BlockDeltas) -> BlockDelta:
-    """As ``node_calls.take_deltas``."""
-    dys = [deltas[k] for k in node.outs]
-    for k in node.outs:
-        deltas[k] = None
-    if all(dy is None for dy in dys):
-        return None
-    return dys[0] if len(dys) == 1 else tuple(dys)
 
 
 def send(values: Sequence[int], given: Sequence[Block | None], deltas: BlockDeltas) -> None:

@@ -105,7 +105,7 @@ class Revolve(SizedSchedule):
 
 
 def revolve(chunks: int, slots: int, first: int = 0, *, stored: bool = False) -> Iterator[Action]:
-    """The best schedule for so many chunks from ``first`` on, as ``walk`` takes them."""
+    """The best schedule for this many chunks from ``first`` on, as ``walk`` takes them."""
     return walk(chunks, slots, _cut, first, stored=stored)
 
 

@@ -211,5 +211,5 @@ class Sweep:
         return None if out < 0 else out
 
     def _cost(self, k: int, length: int) -> int:
-        """Of interval k, of so many chunks."""
+        """Of interval k, of this many chunks."""
         return cost(length, self.slots - k) if length else 0

@@ -47,7 +47,7 @@ class Batches(Named):
     """
 
     label = "Batches"
-    """What a run that continues compares, besides some of the batches: a list may take a
+    """What a run that continues compares, apart from some of the batches: a list may take a
     generator's place.
     """
 

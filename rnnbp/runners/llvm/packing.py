@@ -58,7 +58,7 @@ class Panels:
             found.append(self._tasks(which, matrix, first, library))
             first += len(matrix.lanes)
         self.tasks = np.concatenate(found)
-        self.beside: tuple[list[Panels], Job] | None = None
+        self.together: tuple[list[Panels], Job] | None = None
         """The panels that were last packed together with these, and the job."""
 
     def _clear_padding(self, which: int, matrix: Matrix, lanes: Lanes) -> None:
@@ -113,12 +113,12 @@ def fill(several: Sequence[Panels], n: int = 1) -> None:
     first, *others = several
     # One job for all: each costs a wake-up and the Python of ``do``. It is made once for the same
     # panels, as a run packs those of all its cells together.
-    if first.beside is None or first.beside[0] != others:
-        first.beside = others, _together(several)
+    if first.together is None or first.together[0] != others:
+        first.together = others, _together(several)
     sources = [panels.sources() for panels in several]
     bases = [at for panels, those in zip(several, sources, strict=True) for at in panels.bases(those)]
     size = sum(array.size for those in sources for array in those)
-    threads.do(first.beside[1], bases, min(n, 1 + size // WAKING))
+    threads.do(first.together[1], bases, min(n, 1 + size // WAKING))
 
 
 def _together(several: Sequence[Panels]) -> Job:

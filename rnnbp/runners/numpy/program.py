@@ -61,7 +61,7 @@ class Program(Runner):
         self._runs: dict[int, Run] = {}
 
     def prepare(self, length: int) -> None:
-        """Take all the memory that chunks of so many steps need for a whole run, and pack the weights as they are."""
+        """Take all the memory that chunks of this many steps need for a whole run, and pack the weights as they are."""
         self.workspace.reserve(self.sizes.workspace_bytes(length))
         self._packed.clear()
         for value in self.sizes.constants.values():
@@ -248,7 +248,7 @@ class Program(Runner):
         return np.array(value, dtype)
 
     def _states(self, length: int, state: Sequence[Array]) -> list[Array]:
-        """Arrays for the states of so many steps, the first of them given."""
+        """Arrays for the states of this many steps, the first of them given."""
         shapes = self.cell.state_shapes
         return self._enter([self._new((length + 1, math.prod(s), self.layout.batch)) for s in shapes], state)
 

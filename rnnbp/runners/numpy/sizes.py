@@ -143,7 +143,7 @@ class ProgramSizes(StepSizes):
         return waiting + max([*needs, *self._running_back(self.block(length))])
 
     def _running_back(self, steps: int) -> Iterator[int]:
-        """What each opaque layer takes in the last block that goes backward, of so many steps.
+        """What each opaque layer takes in the last block that goes backward, of this many steps.
 
         The deltas of layers after it are not there yet, though they wait for those of all steps.
         """
