@@ -22,7 +22,7 @@ from rnnbp.graph.node_calls import (
     forward_node,
     learn,
     read_off,
-    take_deltas,
+    take_delta,
 )
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.problem import Problem
@@ -179,7 +179,7 @@ class Chunks:
         tapes, others = reversed(tape.tapes), reversed(tape.saved)
         for node in reversed(self.parts.body):
             if isinstance(node.block, Recurrent):
-                program, own = self.programs[node.number], take_deltas(node, deltas)
+                program, own = self.programs[node.number], take_delta(node, deltas)
                 place = into if node is self.parts.only else None
                 deltas_after, context = dstates[node.number], partial(self._context, n, node)
                 dx, dstates[node.number] = last_steps.backward(
@@ -207,9 +207,9 @@ class Chunks:
 
     def _backward_layer(self, node: Node, saved: Saved, deltas: Deltas, grads: Accumulators) -> None:
         kernel, (given, *others) = self.dense.get(node.number), [deltas[k] for k in node.outs]
-        if kernel is not None and not others and kernel.takes(saved[0], given):
-            own = take_deltas(node, deltas)
-            add_deltas(node, (kernel.backward(saved[0], own, grads),), deltas)
+        if kernel is not None and given is not None and not others and kernel.takes(saved[0], given):
+            take_delta(node, deltas)
+            add_deltas(node, (kernel.backward(saved[0], given, grads),), deltas)
             return
         dy = backward_node(node, saved, deltas, self.shapes)
         layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time

@@ -145,6 +145,13 @@ def take_deltas(node: Node, deltas: list[T | None]) -> T | tuple[T | None, ...] 
     return dys[0] if len(dys) == 1 else tuple(dys)
 
 
+def take_delta(node: Node, deltas: list[T | None]) -> T | None:
+    """The same of a node of one output."""
+    (k,) = node.outs
+    found, deltas[k] = deltas[k], None
+    return found
+
+
 def add_deltas(node: Node, dxs: Sequence[Array | None], deltas: Deltas) -> None:
     """Send deltas on to the arguments."""
     send(node.args, dxs, deltas)

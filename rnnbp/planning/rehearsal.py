@@ -14,7 +14,7 @@ import numpy as np
 
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
-from rnnbp.graph.node_calls import take_deltas
+from rnnbp.graph.node_calls import take_delta
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape
@@ -104,8 +104,7 @@ class Rehearsal(Layers):
         tapes, others = reversed(taped.tapes), reversed(taped.saved)
         for node in reversed(self.parts.body):
             if isinstance(node.block, Recurrent):
-                own = take_deltas(node, deltas)
-                assert not isinstance(own, tuple)
+                own = take_delta(node, deltas)
                 dx, dstates[node.number] = self._backward_recurrent(node, next(tapes), own, dstates[node.number])
                 del own
                 send(node.args, (dx,), deltas)
@@ -196,7 +195,7 @@ class Rehearsal(Layers):
     def _backward_layer(self, node: Node, saved: tuple[Block, ...], deltas: BlockDeltas) -> None:
         given, *others = [deltas[k] for k in node.outs]
         if not others and given is not None and given.dense and self._by_kernels(node, saved[0] if saved else None):
-            own = take_deltas(node, deltas)
+            own = take_delta(node, deltas)
             dx, job = self.new(self.size(node.args[0])), tables.job(self.sizes, node, self.length)
             self._table(job, job)
             send(node.args, (dx,), deltas)
