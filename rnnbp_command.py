@@ -20,7 +20,10 @@ def main() -> int:
     before = {}
     for number in (getattr(signal, name) for name in SIGNALS if hasattr(signal, name)):
         present = signal.getsignal(number)
-        if present in (signal.SIG_DFL, signal.default_int_handler):  # not what nohup or a parent ignores
+        if present in (
+            signal.SIG_DFL,
+            signal.default_int_handler,
+        ):  # not what nohup or a parent ignores
             before[number] = present
             signal.signal(number, _leave)
     from rnnbp.cli.main import main as command

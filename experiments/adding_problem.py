@@ -35,20 +35,25 @@ class Adding:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--length", type=int, default=100, help="T, the steps of a sequence")
     parser.add_argument("--units", type=int, default=32)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=20, help="of 100 batches each")
     parser.add_argument("--lr", type=float, default=1e-2)
-    parser.add_argument("--forget-bias", type=float, default=3.0, help="of the LSTM at first: higher forgets slower")
+    parser.add_argument(
+        "--forget-bias", type=float, default=3.0, help="of the LSTM at first: higher forgets slower"
+    )
     parser.add_argument("--checkpoint", choices=["all", "sqrt"], default="all")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
     rng = np.random.default_rng(options.seed)
     model = rb.Sequential(
-        rb.LSTM(2, options.units, forget_bias=options.forget_bias, rng=rng), rb.Dense(options.units, 1, rng=rng)
+        rb.LSTM(2, options.units, forget_bias=options.forget_bias, rng=rng),
+        rb.Dense(options.units, 1, rng=rng),
     )
     held_out = Adding(options.length, 1000, options.seed + 1).batch(0, 0)
 
@@ -56,9 +61,14 @@ def main() -> None:
         if event.kind == "epoch":
             x, target, mask = held_out.x, held_out.target, held_out.mask
             error, _ = rb.evaluate(model, x, target, rb.losses.MeanSquaredError(), mask=mask)
-            print(f"after {event.metrics['step']:5} batches: mean squared error {error:.4f}", flush=True)
+            print(
+                f"after {event.metrics['step']:5} batches: mean squared error {error:.4f}",
+                flush=True,
+            )
 
-    print(f"T = {options.length}, forget-gate bias {options.forget_bias:g}; answering 1 has {BASELINE:.4f}")
+    print(
+        f"T = {options.length}, forget-gate bias {options.forget_bias:g}; answering 1 has {BASELINE:.4f}"
+    )
     history = rb.fit(
         model,
         Adding(options.length, options.batch, options.seed),

@@ -22,7 +22,9 @@ def write(model: rb.Sequential, prompt: bytes, length: int, rng: np.random.Gener
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("text", nargs="?", type=Path, help="a text file; by default Python's help topics")
+    parser.add_argument(
+        "text", nargs="?", type=Path, help="a text file; by default Python's help topics"
+    )
     parser.add_argument("--cell", choices=["RNN", "LSTM", "GRU"], default="LSTM")
     parser.add_argument("--units", type=int, default=128)
     parser.add_argument("--horizon", type=int, default=32, help="how far gradients flow")
@@ -30,7 +32,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--lr", type=float, default=1e-2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, help="where to keep snapshots, metrics and the model")
+    parser.add_argument(
+        "--folder", type=Path, help="where to keep snapshots, metrics and the model"
+    )
     options = parser.parse_args()
 
     if options.text:

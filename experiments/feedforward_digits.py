@@ -47,7 +47,9 @@ def main() -> None:
 
     images, labels = load_digits(return_X_y=True)
     images = (images / 16).astype("float32").reshape(-1, 1, 8, 8)
-    split = train_test_split(images, labels, test_size=0.25, random_state=options.seed, stratify=labels)
+    split = train_test_split(
+        images, labels, test_size=0.25, random_state=options.seed, stratify=labels
+    )
     x_train, x_test, y_train, y_test = split
     print(f"{len(x_train)} images to train on, {len(x_test)} to test")
 
@@ -66,7 +68,9 @@ def main() -> None:
         )
         logits, _ = rb.predict(model, x_test[None])  # One step of time.
         accuracy = (logits[0].argmax(axis=-1) == y_test).mean()
-        print(f"{build.__name__:14} {accuracy:.1%} of the test images, after {history.seconds:.0f} s")
+        print(
+            f"{build.__name__:14} {accuracy:.1%} of the test images, after {history.seconds:.0f} s"
+        )
 
 
 if __name__ == "__main__":

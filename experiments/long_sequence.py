@@ -35,14 +35,18 @@ def write_text(path: Path, length: int) -> None:
             file.write(part[: length - file.tell()])
             if file.tell() == length:
                 return
-        raise SystemExit(f"long_sequence: the text has {file.tell():,} bytes, not {length:,}; ask for fewer steps")
+        raise SystemExit(
+            f"long_sequence: the text has {file.tell():,} bytes, not {length:,}; ask for fewer steps"
+        )
 
 
 def build(units: int, embedding: int) -> rb.Sequential:
     """(T, B) bytes → (T, B, 256) logits of the next byte."""
     rng = np.random.default_rng(0)
     return rb.Sequential(
-        rb.Embedding(256, embedding, rng=rng), rb.LSTM(embedding, units, rng=rng), rb.Dense(units, 256, rng=rng)
+        rb.Embedding(256, embedding, rng=rng),
+        rb.LSTM(embedding, units, rng=rng),
+        rb.Dense(units, 256, rng=rng),
     )
 
 
@@ -58,16 +62,24 @@ def report(plan: rb.Plan, found: rb.Gradients, used: rb.memory.HighWater) -> Non
     print(row("steps run again", f"{told.steps_rerun:,}", f"{stats.steps_rerun:,}"))
     print(row("steps rebuilt", f"{told.steps_rebuilt:,}", f"{stats.steps_rebuilt:,}"))
     print(row("seconds", f"{told.seconds:.3g}", f"{stats.seconds:.3g}"))
-    print(f"the process grew by {used.high_water_bytes or 0:,} bytes at the most (the mapped text among them)")
-    norm = np.sqrt(sum(float((grad.astype(np.float64) ** 2).sum()) for grad in found.grads.values()))
+    print(
+        f"the process grew by {used.high_water_bytes or 0:,} bytes at the most (the mapped text among them)"
+    )
+    norm = np.sqrt(
+        sum(float((grad.astype(np.float64) ** 2).sum()) for grad in found.grads.values())
+    )
     print(f"loss {found.loss / np.log(2):.4f} bits per byte, gradient norm {norm:.6g}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=1_000_000, help="length of the sequence")
     parser.add_argument("--budget", default="64 MB", help="bytes that the engine may hold")
-    parser.add_argument("--disk", default=None, help="bytes that checkpoints may take on disk, as '1 GB'")
+    parser.add_argument(
+        "--disk", default=None, help="bytes that checkpoints may take on disk, as '1 GB'"
+    )
     parser.add_argument("--units", type=int, default=64, help="units of the LSTM")
     parser.add_argument("--embedding", type=int, default=32, help="size of the embedding")
     options = parser.parse_args()
@@ -76,13 +88,23 @@ def main() -> None:
         path = Path(folder) / "text"
         write_text(path, options.steps + 1)
         mapped = np.memmap(path, np.uint8, "r")[:, None]  # (T + 1, 1)
-        plan = rb.plan(model, loss, steps=options.steps, batch=1, budget=options.budget, disk=options.disk, dx=False)
+        plan = rb.plan(
+            model,
+            loss,
+            steps=options.steps,
+            batch=1,
+            budget=options.budget,
+            disk=options.disk,
+            dx=False,
+        )
         print(plan, end="\n\n")
         with rb.memory.high_water() as used:
             found = rb.bptt(model, mapped[:-1], mapped[1:], loss, checkpoint=plan, progress=True)
         report(plan, found, used)
         del mapped
-    assert found.stats.peak_bytes <= plan.budget, f"{found.stats.peak_bytes} bytes exceed {os.fspath(path)}"
+    assert found.stats.peak_bytes <= plan.budget, (
+        f"{found.stats.peak_bytes} bytes exceed {os.fspath(path)}"
+    )
 
 
 if __name__ == "__main__":

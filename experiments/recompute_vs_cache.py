@@ -13,14 +13,26 @@ import rnnbp as rb
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cell", choices=["RNN", "LSTM", "GRU"], default="GRU")
     parser.add_argument("--units", type=int, default=64)
     parser.add_argument("--length", type=int, default=256, help="T, the steps of a sequence")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--budgets", type=float, nargs="+", default=[10, 28, 50, 100], help="percent of full caching")
-    parser.add_argument("--schedules", choices=rb.compare.SCHEDULES, nargs="+", default=rb.compare.SCHEDULES)
-    parser.add_argument("--chunk", type=int, help="steps in a chunk; by default each schedule has its best")
+    parser.add_argument(
+        "--budgets",
+        type=float,
+        nargs="+",
+        default=[10, 28, 50, 100],
+        help="percent of full caching",
+    )
+    parser.add_argument(
+        "--schedules", choices=rb.compare.SCHEDULES, nargs="+", default=rb.compare.SCHEDULES
+    )
+    parser.add_argument(
+        "--chunk", type=int, help="steps in a chunk; by default each schedule has its best"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("runs/recompute_vs_cache"))

@@ -19,7 +19,13 @@ SHARES = (2, 5, 10, 28, 50)
 
 
 def run(
-    budget: int, costs: dict[str, Any], gradients: int, steps: int, units: int, inputs: int, batch: int
+    budget: int,
+    costs: dict[str, Any],
+    gradients: int,
+    steps: int,
+    units: int,
+    inputs: int,
+    batch: int,
 ) -> dict[str, Any]:
     """Some gradients, after one that warms up: the memory of a first run is new to the process."""
     import numpy as np
@@ -65,7 +71,9 @@ def choose(shares: list[float], steps: int, units: int, inputs: int, batch: int)
     for share in shares:
         fitting = [plan for plan in plans if held[id(plan)] <= share / 100 * held[id(all_cached)]]
         if not fitting:
-            raise SystemExit(f"budget_times: no schedule takes {share} % or less of full caching; ask for more")
+            raise SystemExit(
+                f"budget_times: no schedule takes {share} % or less of full caching; ask for more"
+            )
         budgets.append(min(fitting, key=lambda plan: plan.forecast.seconds or 0).budget)
     return {"costs": vars(given["costs"]), "budgets": budgets}
 
@@ -76,12 +84,18 @@ def state_and_internals(kinds: dict[str, int]) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     sizes = {"steps": 1000, "units": 256, "inputs": 64, "batch": 32}
     for name, value in (sizes | {"repeats": 7, "gradients": 5, "threads": 2}).items():
         parser.add_argument(f"--{name}", type=int, default=value, help=f"default {value}")
-    parser.add_argument("--shares", type=float, nargs="*", default=SHARES, help="per cent of full caching's bytes")
-    parser.add_argument("--out", type=Path, default=Path("runs/budget_times"), help="folder of the results")
+    parser.add_argument(
+        "--shares", type=float, nargs="*", default=SHARES, help="per cent of full caching's bytes"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/budget_times"), help="folder of the results"
+    )
     options = parser.parse_args()
     if min(options.repeats, options.gradients, options.threads) < 1:
         parser.error("--repeats, --gradients and --threads take a number from 1 on")
@@ -95,10 +109,17 @@ def main() -> None:
             found.append(fresh("run", threads=options.threads, **more, **given))
     rows = [summary(share, found, runs[100.0]) for share, found in runs.items()]
     print(table(list(rows[0]), [[str(value) for value in row.values()] for row in rows]))
-    save(options.out, "budget_times", rows, runs=[dict(r, share=share) for share, found in runs.items() for r in found])
+    save(
+        options.out,
+        "budget_times",
+        rows,
+        runs=[dict(r, share=share) for share, found in runs.items() for r in found],
+    )
 
 
-def summary(share: float, found: list[dict[str, Any]], full: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(
+    share: float, found: list[dict[str, Any]], full: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Medians of the runs of one share."""
     last = found[-1]
     return {

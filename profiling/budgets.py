@@ -19,7 +19,16 @@ from threadpoolctl import threadpool_limits
 
 import rnnbp as rb
 
-HEADS = ["budget", "forecast", "ledger", "its arrays", "tracemalloc", "predicted s", "measured s", "schedule"]
+HEADS = [
+    "budget",
+    "forecast",
+    "ledger",
+    "its arrays",
+    "tracemalloc",
+    "predicted s",
+    "measured s",
+    "schedule",
+]
 
 
 def plan(case: Case, budget: int, costs: rb.Costs) -> rb.Plan:
@@ -34,7 +43,10 @@ def spread(case: Case, count: int, costs: rb.Costs) -> list[int]:
         raise SystemExit("a budget of 1 byte found a plan, though none should; give a larger model")
     except rb.BudgetError as error:
         least = error.least or 0
-    fastest, cached = plan(case, 2**50, costs).forecast, rb.forecast(case.model, case.loss, **case.shapes())
+    fastest, cached = (
+        plan(case, 2**50, costs).forecast,
+        rb.forecast(case.model, case.loss, **case.shapes()),
+    )
     most = 1.1 * max(fastest.peak_bytes, cached.peak_bytes) + 2**17
     return [int(n) for n in np.geomspace(least, most, count)]
 
@@ -58,14 +70,20 @@ def measured(case: Case, plans: list[rb.Plan]) -> list[dict[str, Any]]:
 
 def timed(case: Case, plans: list[rb.Plan], repeats: int) -> list[float]:
     """The median of seconds of each plan."""
-    rounds = [[case.run(p.chosen.schedule, p.chunk).stats.seconds for p in plans] for _ in range(repeats)]
+    rounds = [
+        [case.run(p.chosen.schedule, p.chunk).stats.seconds for p in plans] for _ in range(repeats)
+    ]
     return [median(found) for found in zip(*rounds, strict=True)]
 
 
 def judged(rows: list[dict[str, Any]]) -> list[str]:
     """What the table says, in sentences."""
     lines = []
-    for key, what in (("ledger", "the ledger"), ("arrays", "arrays"), ("traced", "arrays and Python objects")):
+    for key, what in (
+        ("ledger", "the ledger"),
+        ("arrays", "arrays"),
+        ("traced", "arrays and Python objects"),
+    ):
         over = [row[key] - row["budget"] for row in rows]
         within, worst = sum(n <= 0 for n in over), max(over)
         excess = f"; at most {worst:,} bytes over" if worst > 0 else ""
@@ -75,7 +93,9 @@ def judged(rows: list[dict[str, Any]]) -> list[str]:
     equal = sum(row["forecast"] == row["ledger"] for row in rows)
     lines.append(f"forecast and ledger: equal in {equal} of {len(rows)}")
     lines.append(f"arrays and ledger: at most {apart:,} bytes apart")
-    lines.append(f"tracemalloc over the ledger: {min(more):,} to {max(more):,} bytes, median {int(median(more)):,}")
+    lines.append(
+        f"tracemalloc over the ledger: {min(more):,} to {max(more):,} bytes, median {int(median(more)):,}"
+    )
     for key, what in (("seconds_predicted", "predicted"), ("seconds", "measured")):
         seconds = [row[key] for row in rows]
         best = [seconds[0], *accumulate(seconds, min)][: len(seconds)]
@@ -94,7 +114,9 @@ def shown(row: dict[str, Any]) -> list[str]:
 
 
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", choices=list(CASES), default="lstm")
     parser.add_argument("--steps", type=int, default=320, help="T")
     parser.add_argument("--batch", type=int, default=32, help="B")
@@ -116,7 +138,9 @@ def main() -> None:
         for row, seconds in zip(rows, timed(case, plans, options.repeats), strict=True):
             row["seconds"] = seconds
     what = f"{options.model}, T = {options.steps}, B = {options.batch}, {options.units} units"
-    print(f"{what}: MB of 10^6 bytes, medians of {options.repeats} runs, {options.threads} BLAS threads\n")
+    print(
+        f"{what}: MB of 10^6 bytes, medians of {options.repeats} runs, {options.threads} BLAS threads\n"
+    )
     print(table(HEADS, [shown(row) for row in rows]), "", *judged(rows), sep="\n")
     save(options.out, options.model, rows, what=what, found=judged(rows))
 

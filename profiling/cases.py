@@ -46,12 +46,16 @@ def real(*shape: int) -> np.ndarray:
 
 def lstm(steps: int, batch: int, units: int) -> Case:
     """One layer of LSTM."""
-    return Case(rb.LSTM(N_IN, units, rng=0), real(steps, batch, N_IN), real(steps, batch, units), MSE)
+    return Case(
+        rb.LSTM(N_IN, units, rng=0), real(steps, batch, N_IN), real(steps, batch, units), MSE
+    )
 
 
 def gru(steps: int, batch: int, units: int) -> Case:
     """One layer of GRU."""
-    return Case(rb.GRU(N_IN, units, rng=0), real(steps, batch, N_IN), real(steps, batch, units), MSE)
+    return Case(
+        rb.GRU(N_IN, units, rng=0), real(steps, batch, N_IN), real(steps, batch, units), MSE
+    )
 
 
 def two_layers(steps: int, batch: int, units: int) -> Case:
@@ -100,7 +104,9 @@ class Watched:
             if present > 1.01 * self.fullest:  # a snapshot takes a while
                 self.fullest, arrays = present, np.lib.tracemalloc_domain
                 snapshot = tracemalloc.take_snapshot()
-                self.objects = sum(trace.size for trace in snapshot.traces if trace.domain != arrays)
+                self.objects = sum(
+                    trace.size for trace in snapshot.traces if trace.domain != arrays
+                )
                 del snapshot  # its own objects count too
 
 
@@ -117,4 +123,8 @@ def traced(case: Case, schedule: Iterable[Action], chunk: int) -> dict[str, int]
     gc.collect()
     with rb.memory.measure() as again:
         case.run(watched, chunk)
-    return {"ledger": ledger, "traced": used.peak_bytes, "arrays": again.peak_bytes - watched.objects}
+    return {
+        "ledger": ledger,
+        "traced": used.peak_bytes,
+        "arrays": again.peak_bytes - watched.objects,
+    }

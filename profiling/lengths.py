@@ -24,11 +24,15 @@ def run(steps: int, units: int, budget: str, traced: bool) -> dict[str, Any]:
     import rnnbp as rb
 
     rng = np.random.default_rng(0)
-    model = rb.Sequential(rb.Embedding(256, 16, rng=0), rb.LSTM(16, units, rng=1), rb.Dense(units, 256, rng=2))
+    model = rb.Sequential(
+        rb.Embedding(256, 16, rng=0), rb.LSTM(16, units, rng=1), rb.Dense(units, 256, rng=2)
+    )
     loss = rb.losses.CrossEntropy()
     plan = rb.plan(model, loss, steps=steps, batch=1, budget=budget, dx=False)
     few = rng.integers(0, 256, (500, 1))
-    rb.bptt(model, few, few, loss, checkpoint="sqrt", chunk=plan.chunk)  # what is imported and built once
+    rb.bptt(
+        model, few, few, loss, checkpoint="sqrt", chunk=plan.chunk
+    )  # what is imported and built once
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bytes"
         with path.open("wb") as file:
@@ -53,20 +57,43 @@ def run(steps: int, units: int, budget: str, traced: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--lengths", type=int, nargs="*", default=LENGTHS, help="numbers of steps")
     parser.add_argument("--units", type=int, default=64, help="units of the LSTM (default: 64)")
     parser.add_argument("--budget", default="4 MB", help="bytes (default: 4 MB)")
-    parser.add_argument("--traced", action="store_true", help="tracemalloc instead of the high-water mark; slower")
+    parser.add_argument(
+        "--traced", action="store_true", help="tracemalloc instead of the high-water mark; slower"
+    )
     parser.add_argument("--threads", type=int, default=1, help="BLAS threads (default: 1)")
-    parser.add_argument("--out", type=Path, default=Path("runs/lengths"), help="folder of the results")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/lengths"), help="folder of the results"
+    )
     options = parser.parse_args()
     rows = []
     for steps in options.lengths:
-        given = {"steps": steps, "units": options.units, "budget": options.budget, "traced": options.traced}
-        rows.append({"steps": steps} | fresh("run", threads=options.threads, gives_back=True, **given))
+        given = {
+            "steps": steps,
+            "units": options.units,
+            "budget": options.budget,
+            "traced": options.traced,
+        }
+        rows.append(
+            {"steps": steps} | fresh("run", threads=options.threads, gives_back=True, **given)
+        )
     measured = "traced MB" if options.traced else "high water MB"
-    heads = ["steps", "ledger MB", measured, "run again", "formula", "rebuilt", "seconds", "predicted", "schedule"]
+    heads = [
+        "steps",
+        "ledger MB",
+        measured,
+        "run again",
+        "formula",
+        "rebuilt",
+        "seconds",
+        "predicted",
+        "schedule",
+    ]
     print(table(heads, [shown(row) for row in rows]))
     save(options.out, "lengths", rows, budget=options.budget)
 

@@ -35,13 +35,23 @@ def forward(weights: Results, x: Array) -> tuple[Array, list[Any]]:
 def backward(weights: Results, x: Array, kept: list[Any], dy: Array) -> Results:
     """Gradients by x and by the weights; dy (B, T, units)."""
     w, u = weights["weight_ih"], weights["weight_hh"]
-    dx, dw, du, db = np.empty_like(x), np.zeros_like(w), np.zeros_like(u), np.zeros_like(weights["bias_ih"])
+    dx, dw, du, db = (
+        np.empty_like(x),
+        np.zeros_like(w),
+        np.zeros_like(u),
+        np.zeros_like(weights["bias_ih"]),
+    )
     dh = dc = np.zeros_like(dy[:, 0])
     for t in reversed(range(x.shape[1])):
         h, c, i, f, g, o, tanh_c = kept[t]
         dh = dh + dy[:, t]
         dc = dc + dh * o * (1 - tanh_c**2)
-        by_gate = (dc * g * i * (1 - i), dc * c * f * (1 - f), dc * i * (1 - g**2), dh * tanh_c * o * (1 - o))
+        by_gate = (
+            dc * g * i * (1 - i),
+            dc * c * f * (1 - f),
+            dc * i * (1 - g**2),
+            dh * tanh_c * o * (1 - o),
+        )
         dz = np.concatenate(by_gate, axis=1)
         dw += dz.T @ x[:, t]
         du += dz.T @ h

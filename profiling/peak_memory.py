@@ -27,11 +27,21 @@ SCHEDULES = {
     "thin tapes": rb.schedules.ThinTapes,
 }
 BUDGET = "budget"
-HEADS = ["schedule", "ledger", "forecast", "tracemalloc", "its arrays", "high water", "memory-profiler"]
+HEADS = [
+    "schedule",
+    "ledger",
+    "forecast",
+    "tracemalloc",
+    "its arrays",
+    "high water",
+    "memory-profiler",
+]
 PLACE = ["ledger", "forecast", "traced", "arrays", "high_water", "sampled"]
 
 
-def prepared(model: str, steps: int, batch: int, units: int, **how: Any) -> tuple[Case, Any, int, int]:
+def prepared(
+    model: str, steps: int, batch: int, units: int, **how: Any
+) -> tuple[Case, Any, int, int]:
     """The case, its schedule, the length of its chunks and the bytes predicted; the case has been run a little."""
     case = CASES[model](steps, batch, units)
     if how["schedule"] == BUDGET:
@@ -41,7 +51,9 @@ def prepared(model: str, steps: int, batch: int, units: int, **how: Any) -> tupl
     else:
         chunk = min(how["chunk"], steps)
         schedule = SCHEDULES[how["schedule"]](math.ceil(steps / chunk))
-        expected = rb.forecast(case.model, case.loss, checkpoint=schedule, chunk=chunk, **case.shapes())
+        expected = rb.forecast(
+            case.model, case.loss, checkpoint=schedule, chunk=chunk, **case.shapes()
+        )
         predicted = expected.peak_bytes
     few = case.short(min(steps, 2 * chunk, 64))
     few.run("sqrt", min(chunk, 32))  # code, BLAS and its buffers are then there
@@ -83,7 +95,10 @@ def sample(interval: float, **options: Any) -> dict[str, Any]:
 
 def measured(options: argparse.Namespace, costs: dict[str, Any]) -> list[dict[str, Any]]:
     """A row for each schedule."""
-    shared = {key: getattr(options, key) for key in ("model", "steps", "batch", "units", "chunk", "budget", "threads")}
+    shared = {
+        key: getattr(options, key)
+        for key in ("model", "steps", "batch", "units", "chunk", "budget", "threads")
+    }
     rows = []
     for name in options.schedules:
         given = {**shared, "schedule": name, "costs": costs}
@@ -103,11 +118,17 @@ def draw(rows: list[dict[str, Any]], path: Path, title: str, note: str) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 4.8), layout="constrained")
-    styles = zip(("#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00"), ("-", "--", "-", "-.", ":"), strict=True)
+    styles = zip(
+        ("#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00"),
+        ("-", "--", "-", "-.", ":"),
+        strict=True,
+    )
     for row, (colour, style) in zip(rows, styles, strict=False):
         seconds, nbytes = zip(*row["curve"], strict=True)
         label = f"{row['schedule']} (ledger {row['ledger'] / 1e6:.3g} MB)"
-        axes.plot(seconds, [n / 1e6 for n in nbytes], style, color=colour, label=label, linewidth=1.6)
+        axes.plot(
+            seconds, [n / 1e6 for n in nbytes], style, color=colour, label=label, linewidth=1.6
+        )
     axes.set_xlabel("time since the run began (s)")
     axes.set_ylabel("growth of resident memory (MB)")
     axes.set_title(title, fontsize=11)
@@ -119,14 +140,25 @@ def draw(rows: list[dict[str, Any]], path: Path, title: str, note: str) -> None:
 
 
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", choices=list(CASES), default="lstm")
     parser.add_argument("--steps", type=int, default=1000, help="T")
     parser.add_argument("--batch", type=int, default=32, help="B")
     parser.add_argument("--units", type=int, default=128)
-    parser.add_argument("--chunk", type=int, default=20, help="steps in a chunk; a plan chooses its own")
+    parser.add_argument(
+        "--chunk", type=int, default=20, help="steps in a chunk; a plan chooses its own"
+    )
     every = [*SCHEDULES, BUDGET]
-    parser.add_argument("--schedules", nargs="+", choices=every, default=every, metavar="NAME", help="of: %(choices)s")
+    parser.add_argument(
+        "--schedules",
+        nargs="+",
+        choices=every,
+        default=every,
+        metavar="NAME",
+        help="of: %(choices)s",
+    )
     parser.add_argument("--budget", default="15 MB")
     parser.add_argument("--interval", type=float, default=0.005, help="seconds between samples")
     parser.add_argument("--threads", type=int, default=1, help="of BLAS")
@@ -143,12 +175,22 @@ def calibrated(model: str, batch: int, units: int) -> dict[str, Any]:
 def main() -> None:
     options = parsed()
     if not find_spec("memory_profiler"):
-        raise SystemExit("peak_memory.py needs memory-profiler; install it with: pip install 'rnnbp[profiling]'")
-    costs = fresh("calibrated", threads=options.threads, model=options.model, batch=options.batch, units=options.units)
+        raise SystemExit(
+            "peak_memory.py needs memory-profiler; install it with: pip install 'rnnbp[profiling]'"
+        )
+    costs = fresh(
+        "calibrated",
+        threads=options.threads,
+        model=options.model,
+        batch=options.batch,
+        units=options.units,
+    )
     rows = measured(options, costs)
     what = f"{options.model}, T = {options.steps}, B = {options.batch}, {options.units} units"
     print(f"{what}: MB of 10^6 bytes\n")
-    print(table(HEADS, [[row["schedule"], *(megabytes(row[key]) for key in PLACE)] for row in rows]))
+    print(
+        table(HEADS, [[row["schedule"], *(megabytes(row[key]) for key in PLACE)] for row in rows])
+    )
     note = f"memory-profiler, every {1000 * options.interval:g} ms: what comes and goes between two samples is missed"
     print(f"\n{note}.")
     short = [{key: row[key] for key in row if key != "curve"} for row in rows]

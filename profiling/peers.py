@@ -33,18 +33,52 @@ def shape(text: str) -> tuple[int, ...]:
 
 
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add = parser.add_argument
-    add("--cells", nargs="+", metavar="NAME", choices=CELLS, default=list(CELLS), help="of: %(choices)s")
+    add(
+        "--cells",
+        nargs="+",
+        metavar="NAME",
+        choices=CELLS,
+        default=list(CELLS),
+        help="of: %(choices)s",
+    )
     peers = ["torch", "jax", "naive", "interpreter", "bound", "peak"]
     default = ["torch", "jax", "bound"]
     add(
-        "--against", nargs="*", metavar="NAME", choices=peers, default=default, help="of: %(choices)s; naive: lstm only"
+        "--against",
+        nargs="*",
+        metavar="NAME",
+        choices=peers,
+        default=default,
+        help="of: %(choices)s; naive: lstm only",
     )
-    add("--backends", nargs="+", metavar="NAME", default=["numpy"], help="of rnnbp, as bptt(backend=) takes them")
+    add(
+        "--backends",
+        nargs="+",
+        metavar="NAME",
+        default=["numpy"],
+        help="of rnnbp, as bptt(backend=) takes them",
+    )
     rows = range(len(GRID))
-    add("--shapes", type=int, nargs="+", metavar="K", choices=rows, default=list(rows), help="rows of the grid, from 0")
-    add("--grid", type=shape, nargs="+", metavar="T,B,INPUTS,UNITS", help="shapes in place of the grid's")
+    add(
+        "--shapes",
+        type=int,
+        nargs="+",
+        metavar="K",
+        choices=rows,
+        default=list(rows),
+        help="rows of the grid, from 0",
+    )
+    add(
+        "--grid",
+        type=shape,
+        nargs="+",
+        metavar="T,B,INPUTS,UNITS",
+        help="shapes in place of the grid's",
+    )
     add("--rounds", type=int, default=3)
     add("--seconds", type=float, default=1.5, help="of calls in each process, three at least")
     add("--threads", type=int, default=2, help="of BLAS, PyTorch and JAX")
@@ -62,7 +96,10 @@ def check(options: argparse.Namespace) -> None:
     for cell in options.cells:
         for row in checked(options, cell):
             rows.append(row)
-            print(f"{cell}: {row['contender']} differs from {options.backends[0]} by {row['apart']:.1e}", flush=True)
+            print(
+                f"{cell}: {row['contender']} differs from {options.backends[0]} by {row['apart']:.1e}",
+                flush=True,
+            )
             save(options.out, "check", rows)
 
 
@@ -70,7 +107,9 @@ def measure(options: argparse.Namespace) -> None:
     """Every cell at every shape; the files are written anew after each, so that a run that is stopped leaves them."""
     keys = ("threads", "chunk", "rounds", "seconds", "backends", "against")
     packages = ["numpy", *(name for name in NEEDS if name in options.against)]
-    what = {key: getattr(options, key) for key in keys} | {"versions": {name: version(name) for name in packages}}
+    what = {key: getattr(options, key) for key in keys} | {
+        "versions": {name: version(name) for name in packages}
+    }
     rows: list[dict[str, Any]] = []
     for cell in options.cells:
         for sizes in options.grid or [GRID[k] for k in options.shapes]:
@@ -92,7 +131,9 @@ def main() -> None:
     options = parsed()
     for name, library in NEEDS.items():
         if name in options.against and not find_spec(name):
-            raise SystemExit(f"peers.py compares with {library}; install it with: pip install '.[peers]'")
+            raise SystemExit(
+                f"peers.py compares with {library}; install it with: pip install '.[peers]'"
+            )
     # JAX's pool has as many threads as NPROC says; its xla_cpu_multi_thread_eigen=false leaves them all at work.
     os.environ |= {"NPROC": str(options.threads), "JAX_PLATFORMS": "cpu"}
     (check if options.check else measure)(options)

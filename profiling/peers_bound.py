@@ -42,7 +42,10 @@ def product(m: int, k: int, n: int, dtype: Any) -> Call:
     a, b = rng.random((m, k), dtype), rng.random((k, n), dtype)
     a_t, b_t = np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)
     straight = [(left, right, np.empty((m, n), dtype)) for left, right in ((a, b), (a_t.T, b))]
-    turned = [(left, right, np.empty((n, m), dtype)) for left, right in ((b_t, a_t), (b_t, a.T), (b.T, a_t))]
+    turned = [
+        (left, right, np.empty((n, m), dtype))
+        for left, right in ((b_t, a_t), (b_t, a.T), (b.T, a_t))
+    ]
     calls = [partial(np.matmul, left, right, out=out) for left, right, out in straight + turned]
     return min(calls, key=seconds)
 
@@ -74,5 +77,8 @@ def prepared(problem: Problem) -> Prepared:
             ]
             calls += [(product(*size, dtype), times) for size in sizes]
     for r in recurrent:
-        calls += [(product(r, units, batch, dtype), steps), (product(units, r, batch, dtype), steps)]
+        calls += [
+            (product(r, units, batch, dtype), steps),
+            (product(units, r, batch, dtype), steps),
+        ]
     return partial(repeated, calls), lambda _: {}

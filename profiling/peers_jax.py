@@ -90,11 +90,15 @@ def prepared(problem: Problem) -> Prepared:
 
     @jax.jit
     def both(weights: Weights, x: Any, dy: Any) -> Any:
-        y, pulled_back = jax.vjp(lambda weights, x: forward(weights, x, jnp.zeros_like(dy[0])), weights, x)
+        y, pulled_back = jax.vjp(
+            lambda weights, x: forward(weights, x, jnp.zeros_like(dy[0])), weights, x
+        )
         return y, *pulled_back(dy)
 
     def read(found: Any) -> Results:
         y, by_weights, by_x = found
-        return {name: np.asarray(array) for name, array in {"y": y, "x": by_x, **by_weights}.items()}
+        return {
+            name: np.asarray(array) for name, array in {"y": y, "x": by_x, **by_weights}.items()
+        }
 
     return lambda: jax.block_until_ready(both(weights, x, dy)), read

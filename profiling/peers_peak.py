@@ -28,7 +28,9 @@ def adds(lanes: Lanes) -> Any:
     t = Text(lanes)
     starts = [(lanes.type, lanes.constant(1 + k / 64)) for k in range(CHAINS)]
     with t.loop(0, "%n", carried=starts) as loop:
-        loop.after += [t.fma(value, lanes.constant(0.999), lanes.constant(0.001)) for value in loop.carried]
+        loop.after += [
+            t.fma(value, lanes.constant(0.999), lanes.constant(0.001)) for value in loop.carried
+        ]
     for value in loop.carried:
         t.store(value, "%out")
     library = Library("\n".join([*sorted(t.needs), t.function("adds", ["i64 %n", "ptr %out"])]))

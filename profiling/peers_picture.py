@@ -29,7 +29,13 @@ def draw(rows: list[Row], backends: Sequence[str], path: Path, title: str) -> No
     count = max(sum(row["cell"] == cell for row in rows) for cell in cells)
     size = 2.2 + 2.4 * max(2, len(cells)), len(backends) * (0.8 + 0.4 * count) + 1.2
     figure, panels = plt.subplots(
-        len(backends), len(cells), figsize=size, sharex=True, sharey="row", squeeze=False, layout="constrained"
+        len(backends),
+        len(cells),
+        figsize=size,
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
     )
     for backend, line_of_panels in zip(backends, panels, strict=True):
         for cell, axes in zip(cells, line_of_panels, strict=True):
@@ -37,7 +43,11 @@ def draw(rows: list[Row], backends: Sequence[str], path: Path, title: str) -> No
             axes.set_title(cell if [*backends] == ["numpy"] else f"{cell}, {backend}", fontsize=10)
         line_of_panels[0].set_ylabel("T, B, inputs, units")
     logarithmic(panels[0, 0])
-    marks = {mark.get_label(): mark for axes in panels.flat for mark in axes.get_legend_handles_labels()[0]}
+    marks = {
+        mark.get_label(): mark
+        for axes in panels.flat
+        for mark in axes.get_legend_handles_labels()[0]
+    }
     figure.suptitle(title, fontsize=10)
     figure.supxlabel("time of the other / time of rnnbp (above 1: rnnbp is faster)", fontsize=10)
     figure.legend(marks.values(), marks.keys(), loc="outside right center", fontsize=9)
@@ -52,7 +62,11 @@ def panel(axes: Any, rows: list[Row], backend: str) -> None:
     for k, (name, (colour, mark, size)) in enumerate(STYLES.items()):
         key, power = (f"{backend}/{BOUND}", -1) if name == BOUND else (f"{name}/{backend}", 1)
         lower = 0 if name == BOUND else 0.16 * (k - 1.5)
-        points = [(row[key] ** power, at + lower) for at, row in enumerate(rows) if row.get(key) is not None]
+        points = [
+            (row[key] ** power, at + lower)
+            for at, row in enumerate(rows)
+            if row.get(key) is not None
+        ]
         if points:
             label = "matrix products alone" if name == BOUND else name
             style = {"markersize": size, "markeredgewidth": 2 if name == BOUND else 0}
@@ -69,6 +83,8 @@ def logarithmic(axes: Any) -> None:
 
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if high / low > 30 else (1.0, 2.0, 5.0), numticks=12))
+    axes.xaxis.set_major_locator(
+        LogLocator(subs=(1.0,) if high / low > 30 else (1.0, 2.0, 5.0), numticks=12)
+    )
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

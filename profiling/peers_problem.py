@@ -44,7 +44,12 @@ class Problem:
 def shapes_of_weights(cell: str, inputs: int, units: int) -> dict[str, tuple[int, ...]]:
     if cell in GATES:
         rows = GATES[cell] * units
-        return {"weight_ih": (rows, inputs), "weight_hh": (rows, units), "bias_ih": (rows,), "bias_hh": (rows,)}
+        return {
+            "weight_ih": (rows, inputs),
+            "weight_hh": (rows, units),
+            "bias_ih": (rows,),
+            "bias_hh": (rows,),
+        }
     if cell == "mgu":
         sizes = {"weight_0": (units, inputs), "weight_1": (units, units), "bias": (units,)}
         return {f"{name}_{gate}": shape for gate in "fm" for name, shape in sizes.items()}
@@ -64,8 +69,12 @@ def posed(cell: str, shape: list[int], dtype: str) -> Problem:
     steps, batch, inputs, units = shape
     rng = np.random.default_rng(0)
     sizes = shapes_of_weights(cell, inputs, units)
-    weights = {name: (rng.uniform(-1, 1, size) / units**0.5).astype(dtype) for name, size in sizes.items()}
+    weights = {
+        name: (rng.uniform(-1, 1, size) / units**0.5).astype(dtype) for name, size in sizes.items()
+    }
     if cell == "norm":
         weights["weight_norm"] += np.asarray(0.5, dtype)
-    x, dy = (rng.standard_normal((steps, batch, n), np.float32).astype(dtype) for n in (inputs, units))
+    x, dy = (
+        rng.standard_normal((steps, batch, n), np.float32).astype(dtype) for n in (inputs, units)
+    )
     return Problem(cell, weights, x, dy)

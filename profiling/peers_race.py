@@ -78,7 +78,14 @@ def disagreement(expected: Path, found: Path) -> float:
         if wanted != given:
             raise SystemExit(f"{found.stem} gives {given}, not {wanted}; no comparison")
         least = np.finfo(np.float32).tiny  # after one step, the gradient of recurrent weights is 0
-        return float(np.max([np.abs(a[name] - b[name]).max() / max(np.abs(a[name]).max(), least) for name in wanted]))
+        return float(
+            np.max(
+                [
+                    np.abs(a[name] - b[name]).max() / max(np.abs(a[name]).max(), least)
+                    for name in wanted
+                ]
+            )
+        )
 
 
 def compared(folder: str, cell: str, names: Sequence[str], dtype: str) -> dict[str, float]:
@@ -87,7 +94,9 @@ def compared(folder: str, cell: str, names: Sequence[str], dtype: str) -> dict[s
     apart = {file.stem: disagreement(files[0], file) for file in files[1:]}
     for name, found in apart.items():
         if not found <= AGREE[dtype]:
-            raise SystemExit(f"{cell}: results of {name} differ from {names[0]}'s by {found:.1e}; no comparison")
+            raise SystemExit(
+                f"{cell}: results of {name} differ from {names[0]}'s by {found:.1e}; no comparison"
+            )
     return apart
 
 
@@ -95,7 +104,13 @@ def measured(options: Namespace, cell: str, shape: tuple[int, ...]) -> dict[str,
     """The row of a cell and a shape. Each round begins with another contender."""
     runs, rounds, apart = contenders(options, cell), [], dict[str, float]()
     names = list(runs)
-    given = {"cell": cell, "shape": shape, "dtype": "float32", "seconds": options.seconds, "threads": options.threads}
+    given = {
+        "cell": cell,
+        "shape": shape,
+        "dtype": "float32",
+        "seconds": options.seconds,
+        "threads": options.threads,
+    }
     with tempfile.TemporaryDirectory() as folder:
         for k in range(options.rounds):
             turn = k % len(names)
@@ -106,7 +121,11 @@ def measured(options: Namespace, cell: str, shape: tuple[int, ...]) -> dict[str,
             rounds.append(found)
             apart = apart if k else compared(folder, cell, names, "float32")
     every = dict.fromkeys([*options.backends, *options.against])
-    row = {"cell": cell, **dict(zip(SIZES, shape, strict=True)), "apart": max(apart.values(), default=None)}
+    row = {
+        "cell": cell,
+        **dict(zip(SIZES, shape, strict=True)),
+        "apart": max(apart.values(), default=None),
+    }
     return row | row_of(rounds, every, ratios(options.backends, options.against))
 
 
@@ -114,7 +133,13 @@ def checked(options: Namespace, cell: str) -> list[dict[str, Any]]:
     """In float64, how far y and the gradients of every contender are from those of rnnbp's first backend."""
     options = Namespace(**{**vars(options), "chunk": 4})
     runs = contenders(options, cell)
-    given = {"cell": cell, "shape": CHECKED, "dtype": "float64", "seconds": None, "threads": options.threads}
+    given = {
+        "cell": cell,
+        "shape": CHECKED,
+        "dtype": "float64",
+        "seconds": None,
+        "threads": options.threads,
+    }
     with tempfile.TemporaryDirectory() as folder:
         for name, run in runs.items():
             if name not in BOUNDS:

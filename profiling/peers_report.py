@@ -26,11 +26,18 @@ def ratios(backends: Sequence[str], against: Sequence[str]) -> list[tuple[str, s
     return over + [(name, bound) for bound in given for name in dict.fromkeys([*backends, *peers])]
 
 
-def row_of(rounds: list[dict[str, float]], names: Iterable[str], pairs: list[tuple[str, str]]) -> Row:
+def row_of(
+    rounds: list[dict[str, float]], names: Iterable[str], pairs: list[tuple[str, str]]
+) -> Row:
     """Medians over rounds of seconds, and of ratios within rounds; None for what this cell does not have."""
-    row: Row = {f"{name}_seconds": median(r[name] for r in rounds) if name in rounds[0] else None for name in names}
+    row: Row = {
+        f"{name}_seconds": median(r[name] for r in rounds) if name in rounds[0] else None
+        for name in names
+    }
     for a, b in pairs:
-        row[f"{a}/{b}"] = median(r[a] / r[b] for r in rounds) if {a, b} <= rounds[0].keys() else None
+        row[f"{a}/{b}"] = (
+            median(r[a] / r[b] for r in rounds) if {a, b} <= rounds[0].keys() else None
+        )
     return row
 
 
@@ -41,7 +48,11 @@ def shape_of(row: Row) -> str:
 def figures(row: Row) -> dict[str, str]:
     """Milliseconds and ratios of a row, as far as its cell has them, under their heads."""
     had = {key: value for key, value in row.items() if value is not None}
-    times = {key.replace("_seconds", " ms"): f"{1e3 * had[key]:.2f}" for key in had if key.endswith("_seconds")}
+    times = {
+        key.replace("_seconds", " ms"): f"{1e3 * had[key]:.2f}"
+        for key in had
+        if key.endswith("_seconds")
+    }
     return times | {key: f"{had[key]:.2f}" for key in had if "/" in key}
 
 
@@ -77,11 +88,24 @@ def summed_up(rows: list[Row]) -> list[Row]:
 def means_of(rows: list[Row], key: str, prefix: str) -> Row:
     values = [row[key] for row in rows]
     mean, least = (geometric_mean(values), min(values)) if values else (None, None)
-    return {f"{prefix}shapes": len(values), f"{prefix}geometric_mean": mean, f"{prefix}least": least}
+    return {
+        f"{prefix}shapes": len(values),
+        f"{prefix}geometric_mean": mean,
+        f"{prefix}least": least,
+    }
 
 
 def summary(found: list[Row]) -> str:
-    heads = ["", "ratio of seconds", "shapes", "geometric mean", "least", f"B >= {WIDE}", "geometric mean", "least"]
+    heads = [
+        "",
+        "ratio of seconds",
+        "shapes",
+        "geometric mean",
+        "least",
+        f"B >= {WIDE}",
+        "geometric mean",
+        "least",
+    ]
     numbers = list(means_of([], "", "")) + list(means_of([], "", "wide_"))
     cut = [[row["cells"], row["ratio"], *(amount(row[key]) for key in numbers)] for row in found]
     return table(heads, cut)

@@ -25,7 +25,10 @@ class Loop(torch.nn.Module):
 
 class MGU(Loop):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        from_x = functional.linear(x, self.weight_0_f, self.bias_f), functional.linear(x, self.weight_0_m, self.bias_m)
+        from_x = (
+            functional.linear(x, self.weight_0_f, self.bias_f),
+            functional.linear(x, self.weight_0_m, self.bias_m),
+        )
         u_f, u_m, ys = self.weight_1_f.T, self.weight_1_m.T, []
         h = x.new_zeros(x.shape[1], len(self.bias_f))
         for x_f, x_m in zip(*map(torch.unbind, from_x), strict=True):
@@ -50,14 +53,22 @@ class Norm(Loop):
 def built(problem: Problem) -> torch.nn.Module:
     if problem.cell not in GATES:
         return {"mgu": MGU, "norm": Norm}[problem.cell](problem.weights)
-    model = BUILT_IN[problem.cell](problem.x.shape[2], problem.dy.shape[2], dtype=torch.tensor(problem.x).dtype)
-    model.load_state_dict({f"{name}_l0": torch.tensor(array) for name, array in problem.weights.items()})
+    model = BUILT_IN[problem.cell](
+        problem.x.shape[2], problem.dy.shape[2], dtype=torch.tensor(problem.x).dtype
+    )
+    model.load_state_dict(
+        {f"{name}_l0": torch.tensor(array) for name, array in problem.weights.items()}
+    )
     return model
 
 
 def prepared(problem: Problem) -> Prepared:
     torch.set_num_threads(int(os.environ[POOLS[0]]))
-    model, x, dy = built(problem), torch.tensor(problem.x, requires_grad=True), torch.tensor(problem.dy)
+    model, x, dy = (
+        built(problem),
+        torch.tensor(problem.x, requires_grad=True),
+        torch.tensor(problem.dy),
+    )
 
     def run() -> Any:
         model.zero_grad()
@@ -68,7 +79,10 @@ def prepared(problem: Problem) -> Prepared:
         return y
 
     def read(y: Any) -> Results:
-        grads = {name.removesuffix("_l0"): weight.grad.numpy() for name, weight in model.named_parameters()}
+        grads = {
+            name.removesuffix("_l0"): weight.grad.numpy()
+            for name, weight in model.named_parameters()
+        }
         return {"y": y.detach().numpy(), "x": x.grad.numpy(), **grads}
 
     return run, read

@@ -35,15 +35,23 @@ def fresh(child: str, *, threads: int, gives_back: bool = False, **arguments: An
     found = subprocess.run(command, env=env, capture_output=True, text=True)
     if found.returncode:
         last = (found.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        cure = "it may have been stopped for want of memory" if found.returncode < 0 else "run it alone to see all"
-        raise SystemExit(f"the process for {child} ended with status {found.returncode}: {last}; {cure}:\n{command}")
+        cure = (
+            "it may have been stopped for want of memory"
+            if found.returncode < 0
+            else "run it alone to see all"
+        )
+        raise SystemExit(
+            f"the process for {child} ended with status {found.returncode}: {last}; {cure}:\n{command}"
+        )
     return json.loads(found.stdout.splitlines()[-1])
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows under heads: the first column to the left, the others to the right."""
     widths = [max(len(row[k]) for row in [heads, *rows]) for k in range(len(heads))]
-    lines = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in [heads, *rows]]
+    lines = [
+        [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in [heads, *rows]
+    ]
     return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
@@ -55,7 +63,9 @@ def megabytes(n: float | None) -> str:
 def save(folder: Path, name: str, rows: Sequence[Mapping[str, Any]], **more: Any) -> None:
     """Rows as ``name.json``, with whatever else there is, and as ``name.csv``."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps({**more, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    (folder / f"{name}.json").write_text(
+        json.dumps({**more, "rows": rows}, indent=1) + "\n", encoding="utf-8"
+    )
     with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()

@@ -24,7 +24,9 @@ WHOLE, GATES = "all rules", "gate by gate"
 def gate_by_gate(inputs: int, units: int) -> rb.Recurrent:
     """An LSTM with a Dense for each gate and input, eight in all."""
     x, h, c = rb.Input(inputs), rb.State(units, "h"), rb.State(units, "c")
-    i, f, g, o = (rb.Dense(inputs, units, rng=k)(x) + rb.Dense(units, units, rng=4 + k)(h) for k in range(4))
+    i, f, g, o = (
+        rb.Dense(inputs, units, rng=k)(x) + rb.Dense(units, units, rng=4 + k)(h) for k in range(4)
+    )
     c_new = rb.Sigmoid()(f) * c + rb.Sigmoid()(i) * rb.Tanh()(g)
     h_new = rb.Sigmoid()(o) * rb.Tanh()(c_new)
     return rb.Recurrent(rb.Cell(x, {h: h_new, c: c_new}, output=h_new))
@@ -44,16 +46,31 @@ def seconds(variant: str, backend: str, shape: list[int], least: float) -> float
 
 
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.5, help="of timed calls in a process, three calls at least")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=0.5,
+        help="of timed calls in a process, three calls at least",
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--backends", nargs="+", default=["numpy"])
     parser.add_argument(
-        "--variants", nargs="+", default=[GATES, *RULES], metavar="NAME", help=f"{GATES}, {', '.join(RULES)}"
+        "--variants",
+        nargs="+",
+        default=[GATES, *RULES],
+        metavar="NAME",
+        help=f"{GATES}, {', '.join(RULES)}",
     )
     parser.add_argument(
-        "--shape", type=int, nargs=4, default=[100, 32, 128, 128], metavar=("T", "B", "inputs", "units")
+        "--shape",
+        type=int,
+        nargs=4,
+        default=[100, 32, 128, 128],
+        metavar=("T", "B", "inputs", "units"),
     )
     parser.add_argument("--out", type=Path, default=Path("runs/rules"))
     return parser.parse_args()
@@ -67,14 +84,28 @@ def main() -> None:
         rounds = []
         for _ in range(options.rounds):
             names = [WHOLE, *options.variants]
-            rounds.append({name: fresh("seconds", variant=name, backend=backend, **how) for name in names})
+            rounds.append(
+                {name: fresh("seconds", variant=name, backend=backend, **how) for name in names}
+            )
         for name in options.variants:
             ratio = median(found[name] / found[WHOLE] for found in rounds)
             label = name if name == GATES else f"without {name}"
             rows.append({"backend": backend, "variant": label, "ratio": ratio})
             print(f"{backend}, {label}: {ratio:.3f} of the time with all rules", flush=True)
-    print(table(["variant", "backend", "time"], [[r["variant"], r["backend"], f"{r['ratio']:.3f}"] for r in rows]))
-    save(options.out, "rules", rows, shape=options.shape, rounds=options.rounds, threads=options.threads)
+    print(
+        table(
+            ["variant", "backend", "time"],
+            [[r["variant"], r["backend"], f"{r['ratio']:.3f}"] for r in rows],
+        )
+    )
+    save(
+        options.out,
+        "rules",
+        rows,
+        shape=options.shape,
+        rounds=options.rounds,
+        threads=options.threads,
+    )
 
 
 if __name__ == "__main__":

@@ -33,12 +33,21 @@ AGREE = 1e-4
 """Largest difference of a gradient, relative to its largest value: float32 over a thousand steps."""
 
 
-def data(steps: int, batch: int, n_in: int, units: int) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+def data(
+    steps: int, batch: int, n_in: int, units: int
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Weights by PyTorch's names, x (T, B, n_in), target (T, B, units); the same in every process."""
     rng = np.random.default_rng(0)
-    shapes = {"weight_ih": (4 * units, n_in), "weight_hh": (4 * units, units), "bias_ih": (4 * units,)}
+    shapes = {
+        "weight_ih": (4 * units, n_in),
+        "weight_hh": (4 * units, units),
+        "bias_ih": (4 * units,),
+    }
     shapes["bias_hh"] = shapes["bias_ih"]
-    weights = {name: rng.uniform(-1, 1, shape).astype(np.float32) / units**0.5 for name, shape in shapes.items()}
+    weights = {
+        name: rng.uniform(-1, 1, shape).astype(np.float32) / units**0.5
+        for name, shape in shapes.items()
+    }
     x, target = (rng.normal(size=(steps, batch, n)).astype(np.float32) for n in (n_in, units))
     return weights, x, target
 
@@ -67,7 +76,9 @@ def ours(shape: list[int], segments: int, results: str, budget: float | None) ->
         array[...] = weights[name]
     plan: rb.Plan | None = None
     if budget is not None:
-        plan = rb.plan(model, LOSS, steps=steps, batch=batch, budget=budget_of(model, steps, batch, budget))
+        plan = rb.plan(
+            model, LOSS, steps=steps, batch=batch, budget=budget_of(model, steps, batch, budget)
+        )
     stats = []
 
     def run(steps: int) -> dict[str, Any]:
@@ -96,7 +107,9 @@ def theirs(shape: list[int], segments: int, results: str, checkpointed: bool) ->
     torch.set_num_threads(int(os.environ[POOLS[0]]))
     weights, x, target = data(*shape)
     model = torch.nn.LSTM(*shape[2:])
-    model.load_state_dict({f"{name}_l0": torch.from_numpy(array) for name, array in weights.items()})
+    model.load_state_dict(
+        {f"{name}_l0": torch.from_numpy(array) for name, array in weights.items()}
+    )
 
     def segment(x: Any, target: Any, *state: Any) -> tuple[Any, ...]:
         y, state = model(x, state)
@@ -115,9 +128,16 @@ def theirs(shape: list[int], segments: int, results: str, checkpointed: bool) ->
                 loss = loss + error
             loss = loss / goal.numel()
         loss.backward()
-        return {"loss": loss.item(), "x": given.grad, **{name: getattr(model, f"{name}_l0").grad for name in weights}}
+        return {
+            "loss": loss.item(),
+            "x": given.grad,
+            **{name: getattr(model, f"{name}_l0").grad for name in weights},
+        }
 
-    return {**observed(run, shape[0], results), "how": f"{segments} segments" if checkpointed else "whole graph"}
+    return {
+        **observed(run, shape[0], results),
+        "how": f"{segments} segments" if checkpointed else "whole graph",
+    }
 
 
 def contenders(budgets: list[float]) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -133,7 +153,9 @@ def contenders(budgets: list[float]) -> dict[str, tuple[str, dict[str, Any]]]:
 def disagreement(expected: Path, found: Path) -> float:
     """The largest difference of the loss or a gradient, relative to its largest value."""
     with np.load(expected) as a, np.load(found) as b:
-        return max(float(np.abs(a[name] - b[name]).max() / np.abs(a[name]).max()) for name in a.files)
+        return max(
+            float(np.abs(a[name] - b[name]).max() / np.abs(a[name]).max()) for name in a.files
+        )
 
 
 def raced(options: argparse.Namespace) -> list[list[dict[str, Any]]]:
@@ -145,11 +167,17 @@ def raced(options: argparse.Namespace) -> list[list[dict[str, Any]]]:
             rows = []
             for n, (name, (child, how)) in enumerate(contenders(options.budgets).items()):
                 results = Path(folder, f"{n}.npz")
-                env = {"threads": options.threads, "segments": options.segments, "results": str(results)}
+                env = {
+                    "threads": options.threads,
+                    "segments": options.segments,
+                    "results": str(results),
+                }
                 row = {"contender": name, **fresh(child, shape=shape, **env, **how)}
                 row["apart"] = disagreement(Path(folder, "0.npz"), results)
                 if row["apart"] > AGREE:
-                    raise SystemExit(f"{name}: gradients differ from PyTorch's by {row['apart']:.1e}; no comparison")
+                    raise SystemExit(
+                        f"{name}: gradients differ from PyTorch's by {row['apart']:.1e}; no comparison"
+                    )
                 rows.append(row)
             rounds.append(rows)
             print(f"round {k + 1} of {options.repeats}", file=sys.stderr, flush=True)
@@ -161,17 +189,29 @@ def summed_up(rounds: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     rows = []
     for k, row in enumerate(rounds[0]):
         more = {key: median(rows[k][key] for rows in rounds) for key in ("bytes", "seconds")}
-        ratios = {f"{key}_ratio": median(rows[k][key] / max(rows[0][key], 1e-9) for rows in rounds) for key in more}
+        ratios = {
+            f"{key}_ratio": median(rows[k][key] / max(rows[0][key], 1e-9) for rows in rounds)
+            for key in more
+        }
         rows.append({"budget": None, "ledger": None, **row, **more, **ratios})
     return rows
 
 
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default, what in (("steps", 1000, "T"), ("batch", 32, "B"), ("n-in", 64, None), ("units", 256, None)):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name, default, what in (
+        ("steps", 1000, "T"),
+        ("batch", 32, "B"),
+        ("n-in", 64, None),
+        ("units", 256, None),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default, help=what)
     parser.add_argument("--segments", type=int, default=20, help="of PyTorch's checkpoints")
-    parser.add_argument("--budgets", type=float, nargs="+", default=[10.0, 5.0], help="in %% of what caching keeps")
+    parser.add_argument(
+        "--budgets", type=float, nargs="+", default=[10.0, 5.0], help="in %% of what caching keeps"
+    )
     parser.add_argument("--threads", type=int, default=2, help="of BLAS and of PyTorch")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("runs/torch_memory"))
@@ -181,18 +221,32 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     options = parsed()
     if not find_spec("torch"):
-        raise SystemExit("torch_memory.py compares with PyTorch; install it with: pip install 'rnnbp[torch]'")
+        raise SystemExit(
+            "torch_memory.py compares with PyTorch; install it with: pip install 'rnnbp[torch]'"
+        )
     with rb.memory.high_water() as mark:
         pass
     if mark.high_water_bytes is None:
-        raise SystemExit("torch_memory.py needs a system that tells the resident high-water mark, as Linux")
+        raise SystemExit(
+            "torch_memory.py needs a system that tells the resident high-water mark, as Linux"
+        )
     rows = summed_up(raced(options))
     what = (
         f"LSTM, T = {options.steps}, B = {options.batch}, {options.n_in} inputs, {options.units} units, float32; "
         f"{options.threads} threads, medians of {options.repeats} rounds"
     )
     print(f"{what}; MB of 10^6 bytes\n")
-    heads = ["contender", "high water", "ratio", "budget", "ledger", "seconds", "ratio", "apart", "how"]
+    heads = [
+        "contender",
+        "high water",
+        "ratio",
+        "budget",
+        "ledger",
+        "seconds",
+        "ratio",
+        "apart",
+        "how",
+    ]
     print(table(heads, [shown(row) for row in rows]))
     save(options.out, f"torch_memory_{options.threads}_threads", rows, what=what)
 
@@ -200,7 +254,15 @@ def main() -> None:
 def shown(row: dict[str, Any]) -> list[str]:
     sizes = [megabytes(row[key]) for key in ("bytes", "budget", "ledger")]
     ratios = [f"{row[key]:.3f}" for key in ("bytes_ratio", "seconds", "seconds_ratio")]
-    return [row["contender"], sizes[0], ratios[0], *sizes[1:], *ratios[1:], f"{row['apart']:.1e}", row["how"]]
+    return [
+        row["contender"],
+        sizes[0],
+        ratios[0],
+        *sizes[1:],
+        *ratios[1:],
+        f"{row['apart']:.1e}",
+        row["how"],
+    ]
 
 
 if __name__ == "__main__":

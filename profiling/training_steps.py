@@ -89,7 +89,10 @@ def fitted(*, steps: int, backend: str) -> dict[str, Any]:
         clip_norm=CLIP,
         callbacks=[note], progress=False,
     )  # fmt: skip
-    return {"seconds": found[-1][0] - found[AGREE - 1][0], "losses": [loss for _, loss in found[:AGREE]]}
+    return {
+        "seconds": found[-1][0] - found[AGREE - 1][0],
+        "losses": [loss for _, loss in found[:AGREE]],
+    }
 
 
 def torchs(*, steps: int) -> dict[str, Any]:
@@ -101,7 +104,11 @@ def torchs(*, steps: int) -> dict[str, Any]:
     dense = torch.nn.Linear(UNITS, SYMBOLS)
     parts = dict(zip(("0", "1", "2"), (embedding, lstm, dense), strict=True))
     for number, part in parts.items():
-        own = {name.split(".", 1)[1]: array for name, array in given.items() if name.startswith(f"{number}.")}
+        own = {
+            name.split(".", 1)[1]: array
+            for name, array in given.items()
+            if name.startswith(f"{number}.")
+        }
         names = {name: f"{name}_l0" if part is lstm else name for name in own}
         part.load_state_dict({names[name]: array for name, array in own.items()})
     parameters = [p for part in parts.values() for p in part.parameters()]
@@ -111,7 +118,10 @@ def torchs(*, steps: int) -> dict[str, Any]:
         optimizer.zero_grad()
         state = None if anew or state is None else tuple(part.detach() for part in state)
         y, state = lstm(embedding(torch.from_numpy(x.astype(np.int64))), state)
-        logits, wanted = dense(y).reshape(-1, SYMBOLS), torch.from_numpy(target.astype(np.int64)).reshape(-1)
+        logits, wanted = (
+            dense(y).reshape(-1, SYMBOLS),
+            torch.from_numpy(target.astype(np.int64)).reshape(-1),
+        )
         loss = torch.nn.functional.cross_entropy(logits, wanted)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
@@ -125,14 +135,20 @@ def compared(found: dict[str, dict[str, Any]]) -> float:
     first, *others = (np.array(one["losses"]) for one in found.values())
     apart = max((float(np.abs(other - first).max()) for other in others), default=0.0)
     if not apart < 1e-3:
-        raise SystemExit(f"the losses of the first {AGREE} steps differ by {apart:.1e}; no comparison")
+        raise SystemExit(
+            f"the losses of the first {AGREE} steps differ by {apart:.1e}; no comparison"
+        )
     return apart
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--backends", nargs="+", default=["llvm"], metavar="NAME", help="of rnnbp")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="of BLAS, kernels and PyTorch")
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=[1, 2], help="of BLAS, kernels and PyTorch"
+    )
     parser.add_argument("--steps", type=int, default=200, help="that are timed")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("runs/training_steps"))
@@ -140,7 +156,9 @@ def main() -> None:
     if min(options.steps, options.rounds, *options.threads) < 1:
         parser.error("--steps, --rounds and --threads are at least 1")
     if not find_spec("torch"):
-        raise SystemExit("training_steps.py compares with PyTorch; install it with: pip install '.[peers]'")
+        raise SystemExit(
+            "training_steps.py compares with PyTorch; install it with: pip install '.[peers]'"
+        )
     runs: dict[str, dict[str, Any]] = {"PyTorch": {"child": "torch"}}
     for backend in options.backends:
         runs |= {f"{how}, {backend}": {"child": how, "backend": backend} for how in ("bptt", "fit")}
@@ -150,7 +168,9 @@ def main() -> None:
         names = [*runs][turn:] + [*runs][:turn]
         found = {name: fresh(**runs[name], threads=threads, steps=options.steps) for name in names}
         apart = compared(found)
-        rates = {name: options.steps * HORIZON * BATCH / one["seconds"] for name, one in found.items()}
+        rates = {
+            name: options.steps * HORIZON * BATCH / one["seconds"] for name, one in found.items()
+        }
         rows += [
             {"threads": threads, "round": k, "contender": name, "bytes per second": rates[name], "apart": apart,
              "ratio": rates[name] / rates["PyTorch"]}
@@ -164,7 +184,9 @@ def main() -> None:
         if (some := [row for row in rows if row["threads"] == threads and row["contender"] == name])
     ]  # fmt: skip
     print(table(["threads", "contender", "bytes/s", "of PyTorch's"], lines))
-    print(f"Largest difference of a loss in {AGREE} steps: {max(row['apart'] for row in rows):.1e}.")
+    print(
+        f"Largest difference of a loss in {AGREE} steps: {max(row['apart'] for row in rows):.1e}."
+    )
     print(f"Written to {options.out}.")
 
 

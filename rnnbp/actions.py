@@ -90,7 +90,11 @@ class Store:
     tier: Tier = "ram"
 
     def __repr__(self) -> str:
-        return f"Store(n={self.n!r})" if self.tier == "ram" else f"Store(n={self.n!r}, tier={self.tier!r})"
+        return (
+            f"Store(n={self.n!r})"
+            if self.tier == "ram"
+            else f"Store(n={self.n!r}, tier={self.tier!r})"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,16 +84,26 @@ def compare(case: Case, look: Look) -> GradientCheck:
     rng = np.random.default_rng(look.seed)
     for name, array in case.variables.items():
         errors[name] = 0.0
-        count = array.size if samples is None else min(positive_int("check_grads: samples", samples), array.size)
-        chosen = [np.unravel_index(flat, array.shape) for flat in rng.choice(array.size, count, replace=False)]
-        derivatives = {tuple(map(int, at)): _derivative(case, array, tuple(map(int, at)), method) for at in chosen}
+        count = (
+            array.size
+            if samples is None
+            else min(positive_int("check_grads: samples", samples), array.size)
+        )
+        chosen = [
+            np.unravel_index(flat, array.shape)
+            for flat in rng.choice(array.size, count, replace=False)
+        ]
+        derivatives = {
+            tuple(map(int, at)): _derivative(case, array, tuple(map(int, at)), method)
+            for at in chosen
+        }
         largest = min(1.0, max(1e-3, *map(abs, derivatives.values()), 0.0))
         for at, derivative in derivatives.items():
             error = abs(case.grads[name][at] - derivative) / max(largest, abs(derivative))
             if not error <= tolerance:
                 raise GradientError(
-                    f"gradient by {name}{list(at)} is {case.grads[name][at]:.15g}, its derivative {derivative:.15g}: "
-                    f"error {error:.1e}, tolerance {tolerance:g}; {case.cure}"
+                    f"gradient by {name}{list(at)} is {case.grads[name][at]:.15g}, its derivative "
+                    f"{derivative:.15g}: error {error:.1e}, tolerance {tolerance:g}; {case.cure}"
                 )
             errors[name] = max(errors[name], float(error))
     return GradientCheck(errors, method, tolerance)
@@ -111,7 +121,9 @@ def _derivative(case: Case, array: Array, at: tuple[int, ...], method: str) -> f
         return float(above - case.value()) / (2 * CENTRAL_STEP)
     except TypeError as error:
         if method == "complex":
-            raise DtypeError(f"a layer or loss refuses complex numbers ({error}); use method='central'") from error
+            raise DtypeError(
+                f"a layer or loss refuses complex numbers ({error}); use method='central'"
+            ) from error
         raise
     finally:
         array[at] = here

@@ -100,7 +100,12 @@ def check_grads(
     method = method or "complex"
     dtype = _dtype(method)
     if isinstance(x, tuple):
-        case = _layer_case(function, x, Context(check_seed(seed), training=training, dtype=np.dtype(np.float64)), dtype)
+        case = _layer_case(
+            function,
+            x,
+            Context(check_seed(seed), training=training, dtype=np.dtype(np.float64)),
+            dtype,
+        )
     else:
         problem = _pose(function, x, state, chunk, mask)
         if loss is None:
@@ -115,14 +120,17 @@ def check_grads(
         wrong = [] if isinstance(x, tuple) else _wrong_layers(problem, look)
         if not wrong:
             raise
-        raise GradientError(f"{error}: those of {', '.join(wrong)}, which are wrong alone too") from None
+        raise GradientError(
+            f"{error}: those of {', '.join(wrong)}, which are wrong alone too"
+        ) from None
 
 
 def _check_order(x: Any, target: Any, method: str | None) -> None:
     """Raise ValueError for an unknown method, TypeError for arguments in the wrong order."""
     if method is not None and (not isinstance(method, str) or method not in TOLERANCES):
         raise ValueError(
-            f"check_grads: method is 'complex' or 'central', found {shown(method)}{hint(method, TOLERANCES)}"
+            "check_grads: method is 'complex' or 'central', found "
+            f"{shown(method)}{hint(method, TOLERANCES)}"
         )
     if isinstance(x, Loss) or (callable(x) and hasattr(target, "shape")):
         raise TypeError("check_grads: x is a loss: the order is (model, x, target, loss)")
@@ -132,7 +140,11 @@ def _check_order(x: Any, target: Any, method: str | None) -> None:
 
 def _wrong_layers(problem: Problem, look: Look) -> list[str]:
     """The layers of a model whose gradients are wrong even alone, on random inputs."""
-    wrong = (layer for layer, shapes in _layers_of(problem.model, problem.x_shape) if not _right(layer, shapes, look))
+    wrong = (
+        layer
+        for layer, shapes in _layers_of(problem.model, problem.x_shape)
+        if not _right(layer, shapes, look)
+    )
     return list(dict.fromkeys(map(str, wrong)))
 
 
@@ -154,7 +166,12 @@ def _right(layer: Layer, shapes: Sequence[Any], look: Look) -> bool:
     rng, dtype = np.random.default_rng(look.seed), _dtype(look.method or "complex")
     try:
         xs = tuple(rng.normal(size=(2, *shape)) for shape in shapes)
-        compare(_layer_case(layer, xs, Context(look.seed, training=True, dtype=np.dtype(np.float64)), dtype), look)
+        compare(
+            _layer_case(
+                layer, xs, Context(look.seed, training=True, dtype=np.dtype(np.float64)), dtype
+            ),
+            look,
+        )
     except GradientError:
         return False
     except Exception:  # whatever it raises for random numbers
@@ -168,18 +185,25 @@ def _dtype(method: str) -> np.dtype[Any]:
 
 def _is_loss(function: object) -> bool:
     """True if it is a Loss, or a function that is not a model."""
-    return isinstance(function, Loss) or (callable(function) and not isinstance(function, Layer | Network | type))
+    return isinstance(function, Loss) or (
+        callable(function) and not isinstance(function, Layer | Network | type)
+    )
 
 
 def _check_loss(loss: Loss, y: Any, target: Any, mask: Any, look: Look) -> GradientCheck:
     """Check a loss alone; without a chosen method, by the best one that its function allows."""
     if look.method is None and (isinstance(loss, Own) or not loss.ours):
         central = replace(look, method="central")
-        expected = _loss_case(loss, y, target, mask, _dtype("central"))  # which raises what is wrong with arguments
+        expected = _loss_case(
+            loss, y, target, mask, _dtype("central")
+        )  # which raises what is wrong with arguments
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                return compare(_loss_case(loss, y, target, mask, _dtype("complex")), replace(look, method="complex"))
+                return compare(
+                    _loss_case(loss, y, target, mask, _dtype("complex")),
+                    replace(look, method="complex"),
+                )
         except Exception:  # whatever a function raises for complex numbers, or warns of
             return compare(expected, central)
     chosen = look.method or "complex"
@@ -208,7 +232,16 @@ def _model_case(
 ) -> Case:
     given = tuple(s if g else None for s, g in zip(problem.state, problem.given, strict=True))
     x = problem.x.read(slice(0, problem.steps))
-    found = bptt(problem.model, x, target, loss, checkpoint=checkpoint, chunk=problem.chunk, state=given, **options)
+    found = bptt(
+        problem.model,
+        x,
+        target,
+        loss,
+        checkpoint=checkpoint,
+        chunk=problem.chunk,
+        state=given,
+        **options,
+    )
     x = x if found.dx is None else x.astype(dtype)
     state = tuple(tuple(a.astype(dtype) for a in arrays) for arrays in problem.state)
     whole = replace(
@@ -224,7 +257,9 @@ def _model_case(
     if found.dx is not None:
         grads["x"], variables["x"] = found.dx, x
     for k, (arrays, deltas) in enumerate(zip(state, found.dstate, strict=True)):
-        for name, array, delta in zip(whole.recurrents[k].cell.state_names, arrays, deltas, strict=True):
+        for name, array, delta in zip(
+            whole.recurrents[k].cell.state_names, arrays, deltas, strict=True
+        ):
             if not _learned(whole, k):
                 grads[f"state {k} {name}"], variables[f"state {k} {name}"] = delta, array
     mask = options.pop("mask")
@@ -248,7 +283,8 @@ def _learned(problem: Problem, k: int) -> bool:
 def _layer_case(function: Any, xs: tuple[Any, ...], context: Context, dtype: np.dtype[Any]) -> Case:
     if not isinstance(function, (Layer, Graph)):
         raise TypeError(
-            f"check_grads: a tuple of inputs is for a Layer or Graph, found {shown(function)}; give x (T, B, ...)"
+            f"check_grads: a tuple of inputs is for a Layer or Graph, found {shown(function)}; "
+            "give x (T, B, ...)"
         )
     inputs = [Input() for _ in xs]
     graph = Graph(inputs, function(*inputs)).astype(np.float64)
@@ -274,9 +310,15 @@ def _layer_case(function: Any, xs: tuple[Any, ...], context: Context, dtype: np.
         found, _ = _walk(work, variable, context)
         return sum((w * found[k]).sum() for w, k in zip(weights, work.outputs, strict=True))
 
-    grads = {f"input {k}": np.zeros(arrays[k].shape) if d is None else d for k, d in by_input.items()}
-    cure = f"check the backward methods of {function if isinstance(function, Layer) else 'its layers'}"
-    return Case(sums.grads | grads, work.params | {f"input {k}": variable[k] for k in by_input}, value, cure)
+    grads = {
+        f"input {k}": np.zeros(arrays[k].shape) if d is None else d for k, d in by_input.items()
+    }
+    cure = (
+        f"check the backward methods of {function if isinstance(function, Layer) else 'its layers'}"
+    )
+    return Case(
+        sums.grads | grads, work.params | {f"input {k}": variable[k] for k in by_input}, value, cure
+    )
 
 
 def _walk(graph: Graph, xs: Sequence[Array], context: Context) -> tuple[list[Any], list[Any]]:
@@ -289,4 +331,6 @@ def _loss_case(loss: Loss, y: Any, target: Any, mask: Any, dtype: np.dtype[Any])
     y = plain("check_grads: x, the outputs", y).astype(np.float64)
     work = y.astype(dtype)
     cure = f"check the dy of {loss}"
-    return Case({"y": loss(y, target, mask)[1]}, {"y": work}, lambda: loss(work, target, mask)[0], cure)
+    return Case(
+        {"y": loss(y, target, mask)[1]}, {"y": work}, lambda: loss(work, target, mask)[0], cure
+    )

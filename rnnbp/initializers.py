@@ -138,7 +138,9 @@ def orthogonal(rng: np.random.Generator, shape: Shape) -> Array:
     """
     rows, columns = shape[0], math.prod(shape[1:])
     if rows > columns and rows % columns == 0:
-        return np.concatenate([_orthonormal(rng, columns, columns) for _ in range(rows // columns)]).reshape(shape)
+        return np.concatenate(
+            [_orthonormal(rng, columns, columns) for _ in range(rows // columns)]
+        ).reshape(shape)
     return _orthonormal(rng, rows, columns).reshape(shape)
 
 
@@ -176,11 +178,15 @@ def generator_of(place: str, rng: RngLike) -> np.random.Generator:
     try:
         return generator(rng)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{place}: rng must be a seed from 0, a Generator or None, found {shown(rng)}") from None
+        raise type(error)(
+            f"{place}: rng must be a seed from 0, a Generator or None, found {shown(rng)}"
+        ) from None
 
 
 @ieee
-def initialize(how: InitializerLike, rng: np.random.Generator, shape: Shape, dtype: np.dtype[Any], place: str) -> Array:
+def initialize(
+    how: InitializerLike, rng: np.random.Generator, shape: Shape, dtype: np.dtype[Any], place: str
+) -> Array:
     """A new C-ordered parameter; ``place`` names it in errors.
 
     Raises TypeError for anything but an initializer, ValueError for an unknown name or values that
@@ -191,19 +197,26 @@ def initialize(how: InitializerLike, rng: np.random.Generator, shape: Shape, dty
         found = function(rng, shape)
     except Exception as error:  # whatever the user's code raises
         if how is function:
-            note_call(error, f"{place}: its initializer", how, f"rng, {shape}", "an array of that shape")
+            note_call(
+                error, f"{place}: its initializer", how, f"rng, {shape}", "an array of that shape"
+            )
         raise
     values = plain(f"{place}: what the initializer returned", found)
     if values.shape != shape:
         cure = "return an array of the shape that it is called with"
         returned = f"shape {values.shape}" if values.ndim else shown(found)
-        raise ValueError(f"{place}: the initializer returned {returned} for a parameter of shape {shape}; {cure}")
+        raise ValueError(
+            f"{place}: the initializer returned {returned} for a parameter of shape {shape}; {cure}"
+        )
     if values.dtype.kind not in "biuf":
-        raise DtypeError(f"{place}: the initializer returned dtype {values.dtype}; parameters are real numbers")
+        raise DtypeError(
+            f"{place}: the initializer returned dtype {values.dtype}; parameters are real numbers"
+        )
     parameter = np.array(values, dtype=dtype, order="C")
     if (bad := first_bad(parameter)) is not None:
         raise ValueError(
-            f"{place}: the initializer returned {values[bad]} at {list(bad)}; it must be finite in {dtype}"
+            f"{place}: the initializer returned {values[bad]} at {list(bad)}; it must be finite in "
+            f"{dtype}"
         )
     return parameter
 
@@ -213,14 +226,17 @@ def _function(how: InitializerLike, place: str) -> Initializer:
         if how not in NAMED:
             names = ", ".join(NAMED)
             raise ValueError(
-                f"{place}: initializer {how!r} is unknown{_elsewhere(how)}; use one of {names}, a number or a function"
+                f"{place}: initializer {how!r} is unknown{_elsewhere(how)}; use one of {names}, a "
+                "number or a function"
             )
         return NAMED[how]
     if callable(how) and not isinstance(how, type):
         return how
     if not isinstance(how, (int, float, np.integer, np.floating)):
         cure = "for values of your own give lambda rng, shape: values"
-        raise TypeError(f"{place}: an initializer is a name, a number or a function, found {shown(how)}; {cure}")
+        raise TypeError(
+            f"{place}: an initializer is a name, a number or a function, found {shown(how)}; {cure}"
+        )
     return constant(real_number(f"{place}: its initial value", how))
 
 

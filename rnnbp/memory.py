@@ -73,7 +73,9 @@ def allocated(used: Used) -> Iterator[None]:
         while fault is None:
             try:
                 fault = _note_allocated(used, block)
-            except KeyboardInterrupt as error:  # it may come in between, even twice: tracing must end
+            except (
+                KeyboardInterrupt
+            ) as error:  # it may come in between, even twice: tracing must end
                 stopped = error
         if stopped is not None:
             raise stopped
@@ -85,7 +87,11 @@ def _note_allocated(used: Used, block: _Block) -> str:
     """Leave a block and note its figures, or return why they are unknown. May be called again after
     an interrupt.
     """
-    fault = "tracemalloc's traces were cleared" if tracemalloc.is_tracing() else "tracemalloc was stopped"
+    fault = (
+        "tracemalloc's traces were cleared"
+        if tracemalloc.is_tracing()
+        else "tracemalloc was stopped"
+    )
     kept, traced = tracemalloc.get_traced_memory()[0] - block.before, block.is_traced()
     with _lock:
         peak = _traced.leave(block)
@@ -260,11 +266,15 @@ class _Resident(_Gauge):
         """Linux's VmHWM, or elsewhere ru_maxrss (bytes on macOS, else kB), or None."""
         try:
             with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
-                return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+                return next(
+                    1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")
+                )
         except (OSError, StopIteration, ValueError, IndexError):
             if resource is None:
                 return None
-            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+                1 if sys.platform == "darwin" else 1024
+            )
 
     def reset(self) -> bool:
         try:

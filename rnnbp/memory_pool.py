@@ -100,7 +100,11 @@ class Reuse:
         """
         if self._free[nbytes]:
             return self._taken(nbytes)
-        fits = [size for size, blocks in self._free.items() if blocks and nbytes <= size <= LARGER * nbytes]
+        fits = [
+            size
+            for size, blocks in self._free.items()
+            if blocks and nbytes <= size <= LARGER * nbytes
+        ]
         if brief and fits:
             return self._taken(min(fits))
         self.keep(self._room() - nbytes)
@@ -113,7 +117,12 @@ class Reuse:
         as they are allocated.
         """
         ledger = self.ledger
-        return max(self._limit, ledger.peak_bytes) - (ledger.total - ledger.brief) - self._brief - self.later
+        return (
+            max(self._limit, ledger.peak_bytes)
+            - (ledger.total - ledger.brief)
+            - self._brief
+            - self.later
+        )
 
     def keep(self, room: int) -> None:
         """Release free blocks, the smallest first, until the others fit into ``room`` bytes."""
@@ -137,7 +146,9 @@ class Reuse:
         """Begin a run, with its ledger."""
         self.ledger, ledger.grown = ledger, self.grown
 
-    def end(self, kit: Any = None, owner: Prepared | None = None, nbytes: int = 0, later: int = 0) -> None:
+    def end(
+        self, kit: Any = None, owner: Prepared | None = None, nbytes: int = 0, later: int = 0
+    ) -> None:
         """End the run: leave its memory to the next.
 
         Args:
@@ -152,12 +163,16 @@ class Reuse:
             self._collect()
             self.keep(self._room() - nbytes)
             self._kit[0], self.later = kit, later
-            self._owner = None if owner is None else ref(owner, partial(self._kit.pop, 0))  # without code in Python
+            self._owner = (
+                None if owner is None else ref(owner, partial(self._kit.pop, 0))
+            )  # without code in Python
             _last[:] = [self]
 
     def kit(self, owner: Prepared) -> Any:
         """What the last run left, if it was of this model; returned once."""
-        found = self._kit.pop(0, None) if self._owner is not None and self._owner() is owner else None
+        found = (
+            self._kit.pop(0, None) if self._owner is not None and self._owner() is owner else None
+        )
         self._kit.clear()
         self.later = 0 if found is None else self.later
         return found

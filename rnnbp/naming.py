@@ -26,7 +26,13 @@ def checked_name(what: str, name: object) -> str | None:
     if not isinstance(name, str):
         raise TypeError(f"{what}: name is a text, found {shown(name)}; as name='encoder'")
     if not name.strip() or "." in name or name.isdecimal():
-        why = "has a dot, which separates names" if "." in name else "is a place" if name else "is empty"
+        why = (
+            "has a dot, which separates names"
+            if "." in name
+            else "is a place"
+            if name
+            else "is empty"
+        )
         raise ValueError(f"{what}: name {shown(name)} {why}; give one as name='encoder'")
     return name
 
@@ -57,7 +63,9 @@ def check_distinct(what: str, named: Iterable[tuple[str | None, object]]) -> Non
     known: dict[str, object] = {}
     for name, layer in named:
         if name is not None and known.setdefault(name, layer) is not layer:
-            raise ValueError(f"{what}: two layers are called {name!r}, {known[name]} and {layer}; rename one")
+            raise ValueError(
+                f"{what}: two layers are called {name!r}, {known[name]} and {layer}; rename one"
+            )
 
 
 def old_path(path: str) -> str:

@@ -56,7 +56,9 @@ def float_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     if found is None or dtype is None:  # NumPy takes None for float64
         raise DtypeError(f"dtype {shown(dtype)} is not known; use 'float32' or 'float64'")
     if found not in (np.float32, np.float64):
-        raise DtypeError(f"parameters are float32 or float64, found dtype {found}; use 'float32' or 'float64'")
+        raise DtypeError(
+            f"parameters are float32 or float64, found dtype {found}; use 'float32' or 'float64'"
+        )
     return found
 
 
@@ -68,7 +70,9 @@ def positive_int(name: str, value: object) -> int:
 def whole_number(name: str, value: object, *, least: int) -> int:
     """``value`` as an int ≥ ``least``. Raises TypeError for other types, ValueError below it."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, found {shown(value)}; give a whole number from {least}")
+        raise TypeError(
+            f"{name} must be an integer, found {shown(value)}; give a whole number from {least}"
+        )
     if value < least:
         raise ValueError(f"{name} must be at least {least}, found {value}")
     return int(value)
@@ -118,8 +122,13 @@ def check_x_shape(caller: str, x_shape: object) -> None:
     """Raise TypeError unless it is None or a tuple of sizes."""
     if x_shape is None:
         return
-    if not (isinstance(x_shape, tuple | list) and all(type(n) is int or isinstance(n, np.integer) for n in x_shape)):
-        raise TypeError(f"{caller}: x_shape must be a tuple of sizes, found {shown(x_shape)}; write as (n_in,)")
+    if not (
+        isinstance(x_shape, tuple | list)
+        and all(type(n) is int or isinstance(n, np.integer) for n in x_shape)
+    ):
+        raise TypeError(
+            f"{caller}: x_shape must be a tuple of sizes, found {shown(x_shape)}; write as (n_in,)"
+        )
 
 
 def cast(array: Array, dtype: np.dtype[Any], owner: object, what: str) -> Array:
@@ -129,7 +138,9 @@ def cast(array: Array, dtype: np.dtype[Any], owner: object, what: str) -> Array:
     try:
         return within(np.errstate(all="ignore", over="raise"), array.astype, dtype, copy=False)
     except FloatingPointError:
-        at = np.unravel_index(np.argmax(np.where(np.isfinite(array), np.abs(array), 0)), array.shape)
+        at = np.unravel_index(
+            np.argmax(np.where(np.isfinite(array), np.abs(array), 0)), array.shape
+        )
         raise NonFiniteError(
             f"{owner}: {what} has {array[at]} at {[int(i) for i in at]}, beyond {dtype}; "
             f"scale it, or build the model in float64"
@@ -147,7 +158,11 @@ def shown(value: object) -> str:
 def escaped(text: str, most: int | None = None) -> str:
     """``text``, cut after ``most`` characters, with escapes for unprintable ones."""
     kept = text if most is None or len(text) <= most else f"{text[:most]}…"
-    return kept if kept.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in kept)
+    return (
+        kept
+        if kept.isprintable()
+        else "".join(c if c.isprintable() else repr(c)[1:-1] for c in kept)
+    )
 
 
 def require_features(layer: object, x: Array, expected: Shape, what: str = "input") -> None:
@@ -163,14 +178,14 @@ def mismatch(layer: object, expected: Shape, found: Sequence[int], what: str = "
     n = len(expected)
     if len(found) < n:
         return (
-            f"{layer}: {what} needs at least {n} feature axes {expected}, found shape {tuple(found)}; "
-            f"give it shape (..., {', '.join(map(str, expected))})"
+            f"{layer}: {what} needs at least {n} feature axes {expected}, found shape "
+            f"{tuple(found)}; give it shape (..., {', '.join(map(str, expected))})"
         )
     axis = next((-k for k in range(1, n + 1) if found[-k] != expected[-k]), None)
     if axis is None:
         return (
-            f"{layer}: {what} must have feature shape {expected}, found {tuple(found)}, {len(found) - n} axes more; "
-            f"leave them to the batch, or put a Reshape before it"
+            f"{layer}: {what} must have feature shape {expected}, found {tuple(found)}, "
+            f"{len(found) - n} axes more; leave them to the batch, or put a Reshape before it"
         )
     return (
         f"{layer}: {what} axis {axis} must have size {expected[axis]}, found {found[axis]} "
@@ -187,10 +202,17 @@ def first_bad(x: Array) -> tuple[int, ...] | None:
     """The index of the first value of ``x`` that is NaN or infinite; None if all are finite."""
     if x.dtype.kind not in "fc":
         return None
-    if x.dtype.char in "fd" and x.size <= FEW and x.flags.c_contiguous and math.isfinite(np.vdot(x, x)):
+    if (
+        x.dtype.char in "fd"
+        and x.size <= FEW
+        and x.flags.c_contiguous
+        and math.isfinite(np.vdot(x, x))
+    ):
         return None  # most of all: no sum of squares of what is not finite is
     parts = (x.real, x.imag) if x.dtype.kind == "c" else (x,)
-    if all(within(np.errstate(over="ignore", invalid="ignore"), _is_finite, part) for part in parts):
+    if all(
+        within(np.errstate(over="ignore", invalid="ignore"), _is_finite, part) for part in parts
+    ):
         return None
     return tuple([int(i) for i in np.argwhere(~np.isfinite(x))[0]])
 
@@ -200,7 +222,9 @@ def _is_finite(x: Array) -> bool:
 
     A finite sum says so; where it has overflowed, minimum and maximum pass NaN on.
     """
-    return bool(x.size == 0 or np.isfinite(x.sum()) or (np.isfinite(x.min()) and np.isfinite(x.max())))
+    return bool(
+        x.size == 0 or np.isfinite(x.sum()) or (np.isfinite(x.min()) and np.isfinite(x.max()))
+    )
 
 
 def lies(array: Array) -> bool:
@@ -254,7 +278,9 @@ def sigmoid(x: Array) -> Array:
         above = positive(x)
         small = np.exp(np.where(above, -x, x))
         return np.asarray(np.where(above, 1, small) / (1 + small))
-    return within(np.errstate(over="ignore", under="ignore"), _real_sigmoid, x)  # e⁻ˣ is infinite where σ is 0
+    return within(
+        np.errstate(over="ignore", under="ignore"), _real_sigmoid, x
+    )  # e⁻ˣ is infinite where σ is 0
 
 
 def _real_sigmoid(x: Array) -> Array:

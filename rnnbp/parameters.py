@@ -22,7 +22,8 @@ Pairs: TypeAlias = Mapping[str, npt.ArrayLike] | Iterable[tuple[str, npt.ArrayLi
 LISTED = 6
 """Names that an error lists."""
 READ_ONLY_CURE = (
-    "set its flags.writeable, or, where it is a mapped file, as joblib's workers get it, take copy.deepcopy(model)"
+    "set its flags.writeable, or, where it is a mapped file, as joblib's workers get it, "
+    "take copy.deepcopy(model)"
 )
 
 
@@ -70,13 +71,20 @@ class Parameters(ByPath):
         found = dict(given, **named)
         if any(path not in self for path in found):
             old = {old_path(path): path for path in self}
-            found = {path if path in self else old.get(path, path): value for path, value in found.items()}
+            found = {
+                path if path in self else old.get(path, path): value
+                for path, value in found.items()
+            }
         if unknown := [path for path in found if path not in self]:
             raise ValueError(_unknown(unknown, list(self)))
         values = {path: _fitting(path, self[path], value) for path, value in found.items()}
         for path, value in values.items():
-            if value is not self[path] and any(np.may_share_memory(value, p) for p in self.values()):
-                values[path] = value.copy()  # writing one parameter must not change what another is to become
+            if value is not self[path] and any(
+                np.may_share_memory(value, p) for p in self.values()
+            ):
+                values[path] = (
+                    value.copy()
+                )  # writing one parameter must not change what another is to become
         for path, value in values.items():
             if value is not self[path]:
                 self[path][...] = value
@@ -109,7 +117,10 @@ class Parameters(ByPath):
         if not isinstance(other, Mapping) or self.keys() != other.keys():
             return False
         check_there(*other.values())
-        return all(value is other[path] or np.array_equal(value, other[path]) for path, value in self.items())
+        return all(
+            value is other[path] or np.array_equal(value, other[path])
+            for path, value in self.items()
+        )
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -117,9 +128,13 @@ class Parameters(ByPath):
     __hash__ = None  # type: ignore[assignment]  # as of every dict
 
     def __setitem__(self, path: str, value: Array) -> None:
-        if path in self and value is self[path]:  # the second half of params[path] *= 2, which is done already
+        if (
+            path in self and value is self[path]
+        ):  # the second half of params[path] *= 2, which is done already
             return
-        raise TypeError(f"params[{path!r}] cannot be replaced; write into it: params[{path!r}][...] = values")
+        raise TypeError(
+            f"params[{path!r}] cannot be replaced; write into it: params[{path!r}][...] = values"
+        )
 
     def __delitem__(self, path: str) -> None:
         self._refuse(f"params[{path!r}] cannot be deleted")
@@ -142,7 +157,11 @@ def _unknown(given: list[str], known: list[str]) -> str:
     """The error of paths that are not there: what may have been meant first."""
     own = [re.sub(r"_l0$", "", path) if isinstance(path, str) else path for path in given]
     theirs = [new for new, path in zip(own, given, strict=True) if new != path and new in known]
-    cure = "PyTorch's end in _l0, give {name.removesuffix('_l0'): value for name, value in ...}; " if theirs else ""
+    cure = (
+        "PyTorch's end in _l0, give {name.removesuffix('_l0'): value for name, value in ...}; "
+        if theirs
+        else ""
+    )
     near = "" if theirs else hint(given[0], known)
     names = _some(map(shown, given))
     return f"params.update: no parameter is called {names}{near}; {cure}the network's are {_some(known)}"
@@ -161,7 +180,9 @@ def _fitting(path: str, p: Array, value: npt.ArrayLike) -> Array:
     if found.dtype.kind not in "fiub" and found.dtype != p.dtype:  # complex is gradcheck's
         raise DtypeError(f"params.update: {path!r} has dtype {found.dtype}; give real numbers")
     if found.shape != p.shape:
-        raise ShapeError(f"params.update: {path!r} must have shape {p.shape}, found {found.shape}; reshape it")
+        raise ShapeError(
+            f"params.update: {path!r} must have shape {p.shape}, found {found.shape}; reshape it"
+        )
     if not p.flags.writeable:
         raise ValueError(f"params.update: {path!r} is read-only; {READ_ONLY_CURE}")
     return cast(found, p.dtype, "params.update", repr(path))

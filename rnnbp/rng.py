@@ -20,7 +20,9 @@ RngLike: TypeAlias = int | np.random.Generator | None
 def generator(rng: RngLike) -> np.random.Generator:
     """A Generator from a seed, from a Generator (used as it is), or from fresh entropy (None)."""
     if isinstance(rng, np.random.RandomState):
-        raise TypeError("rng is a legacy RandomState; pass an int seed or np.random.default_rng(seed)")
+        raise TypeError(
+            "rng is a legacy RandomState; pass an int seed or np.random.default_rng(seed)"
+        )
     return apart(np.random.default_rng, rng)
 
 
@@ -116,6 +118,8 @@ class Context:
     def _draw(self, step: int, shape: Shape, draw: int, *, normal: bool) -> Array:
         # As uint64: NumPy takes a list with a number from 2**63 up through float64.
         key = np.array([self.seed, self.place], np.uint64)
-        numbers = np.random.Generator(np.random.Philox(key=key, counter=[0, step, draw, int(normal)]))
+        numbers = np.random.Generator(
+            np.random.Philox(key=key, counter=[0, step, draw, int(normal)])
+        )
         fill = numbers.standard_normal if normal else numbers.random
         return fill(shape, dtype=np.float32)

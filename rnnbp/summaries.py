@@ -82,7 +82,9 @@ class Summary:
         lines = [header[:4] + header[4:6], *(self._cells(row, asked) for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         table = [
-            "  ".join(f"{text:{'<' if k < 3 else '>'}{widths[k]}}" for k, text in enumerate(line)).rstrip()
+            "  ".join(
+                f"{text:{'<' if k < 3 else '>'}{widths[k]}}" for k, text in enumerate(line)
+            ).rstrip()
             for line in lines
         ]
         size = f"{counted(self.parameters, 'parameter')}, {bytes_text(self.parameter_bytes)} of {self.dtype}"
@@ -92,7 +94,10 @@ class Summary:
 
     def _cells(self, row: LayerRow, asked: bool) -> list[str]:
         layer = row.layer if len(row.layer) <= LONGEST else f"{row.layer[: LONGEST - 4]} ..."
-        costs = ["?" if row.kept_bytes is None else bytes_text(row.kept_bytes), _flops_text(row.flops)]
+        costs = [
+            "?" if row.kept_bytes is None else bytes_text(row.kept_bytes),
+            _flops_text(row.flops),
+        ]
         outputs = ", ".join(map(self._shape, row.outputs))
         return [row.name, layer, outputs, f"{row.parameters:,}", *(costs if asked else [])]
 
@@ -108,7 +113,11 @@ class Summary:
         if self.kept_bytes is not None:
             kept = f"{bytes_text(self.kept_bytes)} with all cached"
         others = f", without {', '.join(self.uncounted)}" if self.uncounted else ""
-        return ["", f"kept for backward {of}: {kept}", f"forward: {_flops_text(self.flops)}FLOPs{others}"]
+        return [
+            "",
+            f"kept for backward {of}: {kept}",
+            f"forward: {_flops_text(self.flops)}FLOPs{others}",
+        ]
 
 
 def _flops_text(n: int | None) -> str:
@@ -141,7 +150,9 @@ class Summarized(Instead):
         this one.
         """
         if name in SET and type(self).__module__.startswith("rnnbp."):
-            raise AttributeError(f"{type(self).__name__}.{name} cannot be set; {SET[name]}", name=name, obj=self)
+            raise AttributeError(
+                f"{type(self).__name__}.{name} cannot be set; {SET[name]}", name=name, obj=self
+            )
         super().__setattr__(name, value)
 
     @takes()

@@ -34,7 +34,8 @@ WAYS = (
     Way(
         CELLS,
         "bidirectional",
-        "both directions are not there yet: run one {what} on x, one on x[::-1], and a head on both outputs; " + HERE,
+        "both directions are not there yet: run one {what} on x, one on x[::-1], and a head on "
+        "both outputs; " + HERE,
     ),
     Way(
         f"{CELLS} {RUNS}",
@@ -52,84 +53,100 @@ WAYS = (
         "it is a layer: Sequential({what}(n_in, n), Dropout(0.1), {what}(n, n))",
     ),
     Way(
-        "Recurrent Cell", "num_layers n_layers layers depth", "for several layers give several Recurrents to Sequential"
+        "Recurrent Cell",
+        "num_layers n_layers layers depth",
+        "for several layers give several Recurrents to Sequential",
     ),
     Way(
         "Recurrent Cell",
         "dropout dropout_rate p rate",
-        "it is a layer: put Dropout(0.1) between those of a Sequential, or call it on values of the Cell",
+        "it is a layer: put Dropout(0.1) between those of a Sequential, or call it on values of "
+        "the Cell",
     ),
     Way(CELLS, "batch_first time_major", BATCH_FIRST),
     Way(
         CELLS,
         "return_sequences only_last last",
-        "y has all steps; for the last one: predict(model, x, last=True), and Sequences(..., last=True) to train",
+        "y has all steps; for the last one: predict(model, x, last=True), and Sequences(..., "
+        "last=True) to train",
     ),
     Way(CELLS, "return_state", "predict always returns both, y, state = predict(model, x)"),
     Way(
         CELLS,
         "stateful carry",
-        "a state is returned, and given to the next call: y, state = predict(model, x, state=state); Windows does so",
+        "a state is returned, and given to the next call: y, state = predict(model, x, "
+        "state=state); Windows does so",
     ),
     Way(
         CELLS,
         "h0 hx c0 hidden init_hidden state",
-        "a run is given its first state, as predict(model, x, state=...); initial='learned' trains one",
+        "a run is given its first state, as predict(model, x, state=...); initial='learned' trains "
+        "one",
     ),
     Way(
         BUILT_IN,
         "proj_size",
-        "for a smaller output write Sequential({what}(n_in, n), Dense(n, proj_size, bias=False)); for a smaller h "
-        "write a Cell of your own",
+        "for a smaller output write Sequential({what}(n_in, n), Dense(n, proj_size, bias=False)); "
+        "for a smaller h write a Cell of your own",
     ),
     Way(
         CELLS,
-        "recurrent_dropout zoneout layer_norm layernorm peephole peepholes recurrent_activation gate_activation "
-        "activation nonlinearity weight_norm residual",
+        "recurrent_dropout zoneout layer_norm layernorm peephole peepholes recurrent_activation "
+        "gate_activation activation nonlinearity weight_norm residual",
         "a Cell of your own can have it: see help(rnnbp.graph.cells) for how {what} is written",
     ),
     Way(
         f"{CELLS} {LAYERS}",
-        "kernel_regularizer recurrent_regularizer bias_regularizer activity_regularizer l1 l2 weight_decay",
+        "kernel_regularizer recurrent_regularizer bias_regularizer activity_regularizer l1 l2 "
+        "weight_decay",
         "decay is the optimizer's: rnnbp.optim.AdamW(model, weight_decay=0.01)",
     ),
     Way(
         f"{CELLS} {LAYERS}",
         "kernel_constraint recurrent_constraint bias_constraint trainable requires_grad freeze",
-        "the optimizer says what it updates, as optim.Adam(model, frozen='0.*'); constraints are not there yet: write "
-        "into model.params after a step",
+        "the optimizer says what it updates, as optim.Adam(model, frozen='0.*'); constraints are "
+        "not there yet: write into model.params after a step",
     ),
     Way(LAYERS, "activation", "it is a layer of its own: Sequential({what}(...), Tanh())"),
-    Way("Embedding", "padding_idx mask_zero", "padding does not count where a mask says so: mask=ids != 0"),
+    Way(
+        "Embedding",
+        "padding_idx mask_zero",
+        "padding does not count where a mask says so: mask=ids != 0",
+    ),
     Way(
         f"{RUNS} {CELLS} {TRAINING}",
-        "lengths length seq_len seq_lens seq_lengths sequence_length sequence_lengths input_lengths x_lengths",
-        "lengths are not there yet but in Sequences(x, target, lengths=lengths, ...): pad, and give "
-        "mask=np.arange(T)[:, None] < lengths, so that padding does not count; predict(..., mask=mask, last=True) "
+        "lengths length seq_len seq_lens seq_lengths sequence_length sequence_lengths "
+        "input_lengths x_lengths",
+        "lengths are not there yet but in Sequences(x, target, lengths=lengths, ...): pad, and "
+        "give mask=np.arange(T)[:, None] < lengths, so that padding does not count; predict(..., "
+        "mask=mask, last=True) "
         "returns each sequence's last output; for its last state " + HERE,
     ),
     Way(
         "Windows Batches Examples",
         "lengths seq_lens sequence_lengths",
-        "lengths are not there yet but in Sequences(x, target, lengths=lengths, ...); here pad, and give a mask",
+        "lengths are not there yet but in Sequences(x, target, lengths=lengths, ...); here pad, "
+        "and give a mask",
     ),
     Way(
         RUNS,
         "dstate dh dh_n dhn dc grad_state dfinal grad_final dstates",
-        "a gradient by the final state is not there yet: make the state the output of a Cell, with a loss whose "
+        "a gradient by the final state is not there yet: make the state the output of a Cell, with "
+        "a loss whose "
         "gradient by y is given; " + HERE,
     ),
     Way(
         RUNS,
         "dy grad_output grad_outputs upstream gradient output_gradients",
-        "use a loss that returns it: loss=lambda y, dy: (float((y * dy).sum()), dy), with target=dy",
+        "use a loss that returns it: loss=lambda y, dy: (float((y * dy).sum()), dy), with "
+        "target=dy",
     ),
     Way(f"{RUNS} {TRAINING}", "batch_first time_major", BATCH_FIRST),
     Way(
         f"{RUNS} {TRAINING}",
         "batch_size shuffle",
-        "a source makes batches: give rnnbp.Sequences(x, target, batch_size=32), batch-first, to fit, evaluate and "
-        "predict",
+        "a source makes batches: give rnnbp.Sequences(x, target, batch_size=32), batch-first, to "
+        "fit, evaluate and predict",
     ),
     Way(
         "Trainer.fit",
@@ -139,31 +156,43 @@ WAYS = (
     Way(
         "Examples",
         "mask weights sample_weight sample_weights",
-        "as sequences of one step they have weights: Sequences(x[:, None], target, last=True, mask=weights, ...)",
+        "as sequences of one step they have weights: Sequences(x[:, None], target, last=True, "
+        "mask=weights, ...)",
     ),
-    Way(TRAINING, "validation_split", "give validation=, a source of the sequences that are held out"),
+    Way(
+        TRAINING,
+        "validation_split",
+        "give validation=, a source of the sequences that are held out",
+    ),
     Way(
         LOSSES,
         "ignore_index ignore_class ignore_label pad_index padding_idx mask_value",
-        "padding does not count where a mask says so: Sequences(x, target, lengths=lengths, ...), or "
-        "mask=target != ignored",
+        "padding does not count where a mask says so: Sequences(x, target, lengths=lengths, ...), "
+        "or mask=target != ignored",
     ),
-    Way(LOSSES, "reduction size_average reduce", "it is the mean over all that has weight; leave it out"),
+    Way(
+        LOSSES,
+        "reduction size_average reduce",
+        "it is the mean over all that has weight; leave it out",
+    ),
     Way(
         LOSSES,
         "from_logits",
-        "outputs are logits, so that the model ends without Softmax or Sigmoid; leave from_logits out",
+        "outputs are logits, so that the model ends without Softmax or Sigmoid; leave from_logits "
+        "out",
     ),
     Way(
         "MeanSquaredError MeanAbsoluteError Huber BinaryCrossEntropy",
         "weight class_weight pos_weight sample_weight",
-        "weights are the source's: Sequences(x, target, mask=weights, ...), (N,) of sequences or (N, T) of steps",
+        "weights are the source's: Sequences(x, target, mask=weights, ...), (N,) of sequences or "
+        "(N, T) of steps",
     ),
     Way(TRAINING, "class_weight", "the loss has it: CrossEntropy(class_weight=...)"),
     Way(
         TRAINING,
         "sample_weight sample_weights mask",
-        "a source has it: Sequences(x, target, mask=weights, ...), (N,) of sequences or (N, T) of steps",
+        "a source has it: Sequences(x, target, mask=weights, ...), (N,) of sequences or (N, T) of "
+        "steps",
     ),
     Way(
         TRAINING,
@@ -175,11 +204,23 @@ WAYS = (
         "resume resume_from_checkpoint ckpt_path warm_start initial_epoch continue_training",
         "the run in the folder goes on by trainer.resume(missing_ok=True) before fit",
     ),
-    Way("Trainer", "data x source", "its method fit takes the data: Trainer(model, optimizer, loss).fit(data)"),
+    Way(
+        "Trainer",
+        "data x source",
+        "its method fit takes the data: Trainer(model, optimizer, loss).fit(data)",
+    ),
     Way("Trainer", "frozen", f"{RULES}, as optim.Adam(model, frozen='lstm.*')"),
-    Way("Trainer", "groups", f"{RULES}, as optim.AdamW(model, groups={{{{'*bias*': {{{{'weight_decay': 0.0}}}}}}}})"),
+    Way(
+        "Trainer",
+        "groups",
+        f"{RULES}, as optim.AdamW(model, groups={{{{'*bias*': {{{{'weight_decay': 0.0}}}}}}}})",
+    ),
     Way("Trainer", "momentum nesterov", f"{RULES}, as optim.SGD(model, 0.1, momentum=0.9)"),
-    Way("Trainer", "betas eps amsgrad", f"{RULES}, as optim.Adam(model, betas=(0.9, 0.999), eps=1e-8)"),
+    Way(
+        "Trainer",
+        "betas eps amsgrad",
+        f"{RULES}, as optim.Adam(model, betas=(0.9, 0.999), eps=1e-8)",
+    ),
     Way("Trainer", "weight_decay", f"{RULES}, as optim.AdamW(model, weight_decay=0.01)"),
     Way(
         f"{TRAINING} {RUNS}",
@@ -189,10 +230,15 @@ WAYS = (
     Way(
         f"{OPTIMIZERS} LBFGS",
         "clip_norm clipnorm clip_value clipvalue max_norm grad_clip global_clipnorm",
-        "give clip_norm to fit or Trainer; with a loop of your own call optim.clip_norm(grads, limit) before step",
+        "give clip_norm to fit or Trainer; with a loop of your own call optim.clip_norm(grads, "
+        "limit) before step",
     ),
     Way(OPTIMIZERS, "amsgrad maximize foreach fused centered", "it is not there; leave it out"),
-    Way("load_weights save_weights", "map_location device weights_only", "everything is on the CPU; leave it out"),
+    Way(
+        "load_weights save_weights",
+        "map_location device weights_only",
+        "everything is on the CPU; leave it out",
+    ),
     Way(EVERYWHERE, "device cuda gpu", "everything runs on the CPU; leave it out"),
     Way(
         EVERYWHERE,

@@ -109,7 +109,10 @@ class Drawn:
             lambda: (rb.Dense(n, m, rng=seed, dtype=dtype), m),
             lambda: (rb.LayerNorm(n, dtype=dtype), n),
             lambda: (rb.Dropout(self.pick(0.0, 0.3)), n),
-            lambda: (self.pick(rb.Tanh, rb.ReLU, rb.GELU, rb.Sigmoid, rb.Softplus, rb.ELU, rb.Softmax)(), n),
+            lambda: (
+                self.pick(rb.Tanh, rb.ReLU, rb.GELU, rb.Sigmoid, rb.Softplus, rb.ELU, rb.Softmax)(),
+                n,
+            ),
             lambda: (rb.LeakyReLU(0.1), n),
             lambda: (self.pick(Squared(), Gained(n, dtype)), n),
             lambda: (rb.Slice(n, n // 3, n), n - n // 3),
@@ -162,7 +165,9 @@ def draw(seed: int, large: int = 1) -> Case:
     """The model of a seed, and a run of it; batches ``large`` times as large."""
     rng = np.random.default_rng(seed)
     made = Drawn(rng, str(rng.choice(["float32", "float32", "float64"])))
-    batch, chunk = ((4096, 1), (2048, 2), (1024, 4), (512, 32), (256, 16), (64, 64))[int(rng.integers(6))]
+    batch, chunk = ((4096, 1), (2048, 2), (1024, 4), (512, 32), (256, 16), (64, 64))[
+        int(rng.integers(6))
+    ]
     steps = int(rng.choice([1, 2 * chunk + 1, 3 * chunk, 5 * chunk]))
     batch = max(1, batch * large)
     x = rb.Input()
@@ -180,9 +185,17 @@ def draw(seed: int, large: int = 1) -> Case:
         value, n_out = rb.Dense(n_out, 4, rng=3, dtype=made.dtype)(value), 4
         model = rb.Graph(x, value)
     kind = made.pick(made.dtype, made.dtype, "float64" if made.dtype == "float32" else "float32")
-    given = rng.integers(0, 3, (steps, batch)) if symbols else rng.normal(size=(steps, batch, n)).astype(kind)
+    given = (
+        rng.integers(0, 3, (steps, batch))
+        if symbols
+        else rng.normal(size=(steps, batch, n)).astype(kind)
+    )
     by_class = rng.random() < 0.4
-    target = rng.integers(0, n_out, (steps, batch)) if by_class else rng.normal(size=(steps, batch, n_out))
+    target = (
+        rng.integers(0, n_out, (steps, batch))
+        if by_class
+        else rng.normal(size=(steps, batch, n_out))
+    )
     loss = rb.losses.CrossEntropy() if by_class else rb.losses.MeanSquaredError()
     run: dict[str, Any] = {"chunk": chunk, "dx": bool(rng.random() < 0.5)}
     schedules = (

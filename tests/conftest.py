@@ -26,7 +26,9 @@ QUICK = "quick and not long"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Where there is no compiler, all tests run by NumPy; the warning that says so is no failure."""
-    config.addinivalue_line("filterwarnings", "ignore:NumPy runs the cells, which is slower:RuntimeWarning")
+    config.addinivalue_line(
+        "filterwarnings", "ignore:NumPy runs the cells, which is slower:RuntimeWarning"
+    )
     one_in = "one_in(n, *names): of its combinations of parameters all but a n-th are long; every value stays, of"
     config.addinivalue_line("markers", f"{one_in} the parameters that are named, else of all")
     if config.option.markexpr == "quick":
@@ -45,7 +47,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as long what ``one_in`` leaves out."""
     found = defaultdict[str, list[pytest.Function]](list)
     for item in items:
-        marked = item.get_closest_marker("one_in") is not None and item.get_closest_marker("long") is None
+        marked = (
+            item.get_closest_marker("one_in") is not None
+            and item.get_closest_marker("long") is None
+        )
         if marked and isinstance(item, pytest.Function):
             found[item.nodeid.split("[")[0]].append(item)
     for combinations in found.values():

@@ -9,7 +9,9 @@ from typing import Any
 BLANK = "0" * 64
 
 
-def header(tensors: dict[str, Any] | None = None, metadata: object = None, **changed: Any) -> dict[str, Any]:
+def header(
+    tensors: dict[str, Any] | None = None, metadata: object = None, **changed: Any
+) -> dict[str, Any]:
     """The header of a file; ``changed`` replaces keys of its __metadata__."""
     about = {"format": "rnnbp 1", "sha256": BLANK, "metadata": json.dumps(metadata or {})}
     return {"__metadata__": about | changed, **(tensors or {})}
@@ -34,6 +36,13 @@ def entry(dtype: object = "F32", shape: object = (2,), offsets: object = (0, 8))
     return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
 
 
-def crafted(tensors: dict[str, Any] | None = None, body: bytes = b"", metadata: object = None, **changed: Any) -> bytes:
+def crafted(
+    tensors: dict[str, Any] | None = None,
+    body: bytes = b"",
+    metadata: object = None,
+    **changed: Any,
+) -> bytes:
     """A whole file of such a header."""
-    return sealed(json.dumps(header(tensors, metadata, **changed), separators=(",", ":")).encode(), body)
+    return sealed(
+        json.dumps(header(tensors, metadata, **changed), separators=(",", ":")).encode(), body
+    )

@@ -65,7 +65,9 @@ class Model(Loader):
         self.model = Architecture("lstm", 1, 3, 2).build()
         architecture = Architecture("lstm", 1, 3, 2).to_dict()
         rb.save_weights(
-            self.model, self.path, metadata={"description": {"architecture": architecture, "text": ["λ", 1.5]}}
+            self.model,
+            self.path,
+            metadata={"description": {"architecture": architecture, "text": ["λ", 1.5]}},
         )
         self.good = self.path.read_bytes()
         self.weights = {name: p.copy() for name, p in self.model.params.items()}
@@ -90,7 +92,9 @@ class Sampled(Loader):
         self.path = folder / "sampled"
         architecture = Architecture("rnn", 1, 3, 2)
         rb.save_weights(
-            architecture.build(), self.path, metadata={"description": {"architecture": architecture.to_dict()}}
+            architecture.build(),
+            self.path,
+            metadata={"description": {"architecture": architecture.to_dict()}},
         )
         self.good = self.path.read_bytes()
 
@@ -127,7 +131,9 @@ class Snapshot(Loader):
 
     def restore(self) -> None:
         self.path.write_bytes(self.good)
-        self.run, _ = text_run(progress=False)  # one whose rate is not that of the file that was taken
+        self.run, _ = text_run(
+            progress=False
+        )  # one whose rate is not that of the file that was taken
         self.load()
 
 
@@ -160,7 +166,9 @@ class Metrics(Loader):
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "metrics"
-        self.good = b"".join(b'{"step": %d, "epoch": 0, "loss": 1.25, "seconds": 0.1}\n' % k for k in range(1, 9))
+        self.good = b"".join(
+            b'{"step": %d, "epoch": 0, "loss": 1.25, "seconds": 0.1}\n' % k for k in range(1, 9)
+        )
 
     def load(self) -> None:
         MetricsLog(self.path, 5).close()
@@ -239,7 +247,9 @@ def tried(loader: Loader, data: bytes) -> Outcome:
     return Outcome(taken, fault, peak, seconds)
 
 
-def run(kinds: list[str], count: int, seed: int, seconds: float | None = None) -> tuple[list[str], Counter[str]]:
+def run(
+    kinds: list[str], count: int, seed: int, seconds: float | None = None
+) -> tuple[list[str], Counter[str]]:
     """(faults, figures) of ``count`` inputs, shared evenly by kinds; ``seconds``, if given, limits each."""
     faults: list[str] = []
     figures: Counter[str] = Counter()

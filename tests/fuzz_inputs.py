@@ -51,7 +51,9 @@ def places(tree: Any) -> list[tuple[Any, Any]]:
     waiting = [tree]
     while waiting:
         node = waiting.pop()
-        keys = node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
+        keys = (
+            node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
+        )
         for key in keys:
             found.append((node, key))
             waiting.append(node[key])
@@ -71,7 +73,14 @@ def edit(tree: Any, rng: random.Random) -> None:
             node[rng.choice(KEYS)] = copy.deepcopy(rng.choice(VALUES))
         case 4 if isinstance(node[key], int):
             node[key] = rng.choice(
-                (node[key] + 1, node[key] - 1, -node[key], node[key] * 2**31, float(node[key]), str(node[key]))
+                (
+                    node[key] + 1,
+                    node[key] - 1,
+                    -node[key],
+                    node[key] * 2**31,
+                    float(node[key]),
+                    str(node[key]),
+                )
             )
         case _:
             other, name = rng.choice(known)
@@ -127,7 +136,9 @@ def exchanged(data: bytes, rng: random.Random) -> bytes:
     a, b = rng.choice(names), rng.choice(names)
     header[a], header[b] = header[b], header[a]
     if rng.random() < 0.5:
-        header[a] = header[a] | {"dtype": rng.choice(("I32", "U32", "F32", "F64", "BF16", "BOOL", "U8", "F8_E5M2"))}
+        header[a] = header[a] | {
+            "dtype": rng.choice(("I32", "U32", "F32", "F64", "BF16", "BOOL", "U8", "F8_E5M2"))
+        }
     return sealed(written(header, rng).encode(), body)
 
 

@@ -66,10 +66,14 @@ def interrupted(work: Callable[[], object], number: int, again: int = 0) -> Plac
     def profile(frame: FrameType, event: str, _: Any) -> None:
         nonlocal left, found
         code, last = frame.f_code.co_code, frame.f_lasti
-        begins = event == "call" and code[last] == dis.opmap["RESUME"]  # else a generator that is closed
+        begins = (
+            event == "call" and code[last] == dis.opmap["RESUME"]
+        )  # else a generator that is closed
         left -= (begins or event == "c_return") and frame.f_code is not interrupted.__code__
         if not left:
-            found += f", then {frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}"
+            found += (
+                f", then {frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname}"
+            )
             raise KeyboardInterrupt
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -125,7 +129,12 @@ def is_free(lock: Any) -> bool:
         return another.submit(look).result()
 
 
-LOCKS = {"memory": memory._lock, "loading": machine.loading, "stacks": stacks._changing, "bars": Bar.get_lock()}
+LOCKS = {
+    "memory": memory._lock,
+    "loading": machine.loading,
+    "stacks": stacks._changing,
+    "bars": Bar.get_lock(),
+}
 
 
 def descriptors() -> list[tuple[str, str]]:
@@ -146,13 +155,17 @@ def state() -> dict[str, object]:
         "descriptors": descriptors(),
         "threads": threading.active_count(),
         "tracing": tracemalloc.is_tracing(),
-        "handlers": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)],
+        "handlers": [
+            signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        ],
         "stack": threading.stack_size(),
         "held": [name for name, lock in LOCKS.items() if not is_free(lock)],
     }
 
 
-def faults(work: Callable[[], object], numbers: Iterator[int], again: Iterator[int] | None = None) -> list[str]:
+def faults(
+    work: Callable[[], object], numbers: Iterator[int], again: Iterator[int] | None = None
+) -> list[str]:
     """What was wrong after interrupts of ``work`` at these of its places, up to the last one that it has.
 
     Args:

@@ -39,11 +39,33 @@ def train(folder, every):
 def run_command(folder, every):
     """The same by ``rnnbp train``; snapshots come by time."""
     text = folder.parent.parent / "text.txt"
-    fixed = ["--units", "8", "--embedding", "4", "--batch", "4", "--horizon", "10", "--threads", "1"]
-    how = ["--resume", str(folder)] if (folder / "run.json").exists() else ["--text", str(text), "--out", str(folder)]
+    fixed = [
+        "--units",
+        "8",
+        "--embedding",
+        "4",
+        "--batch",
+        "4",
+        "--horizon",
+        "10",
+        "--threads",
+        "1",
+    ]
+    how = (
+        ["--resume", str(folder)]
+        if (folder / "run.json").exists()
+        else ["--text", str(text), "--out", str(folder)]
+    )
     fixed += ["--steps", str(STEPS)]
     return command(
-        ["train", *how, *(fixed if "--out" in how else []), "--snapshot-minutes", str(every / 5e3), "--quiet"]
+        [
+            "train",
+            *how,
+            *(fixed if "--out" in how else []),
+            "--snapshot-minutes",
+            str(every / 5e3),
+            "--quiet",
+        ]
     )
 
 
@@ -53,7 +75,9 @@ KINDS = {"trainer": train, "command": run_command}
 def child(kind, folder, every, barrier=None):
     """In a process of its own: its exit status is that of a command."""
     for number in SIGNALS[1:]:
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(
+            number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        )
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # as long as the process
     if barrier is not None:
         barrier.wait(60)
@@ -109,7 +133,12 @@ def moment(server, kind, place, seed, whole):
         process = server.start(kind, folder, numbers.choice([1, 1, 2]))
         status = stop(process, folder, numbers, which)
         stopped.append(f"{which.name} {status}")
-        if status not in (0, -which, 128 + which, *[1] * (which == signal.SIGINT)):  # 1: before ``child`` began
+        if status not in (
+            0,
+            -which,
+            128 + which,
+            *[1] * (which == signal.SIGINT),
+        ):  # 1: before ``child`` began
             return f"{kind}, seed {seed}: status {status} after {which.name}", stopped
     try:
         found = server.whole(kind, folder)
@@ -119,7 +148,9 @@ def moment(server, kind, place, seed, whole):
             stopped,
         )
     wrong = [part for part in whole if found[part] != whole[part]]
-    return (f"{kind}, seed {seed}: {wrong} differ after {stopped}: {found['names']}" if wrong else None), stopped
+    return (
+        f"{kind}, seed {seed}: {wrong} differ after {stopped}: {found['names']}" if wrong else None
+    ), stopped
 
 
 def pair(server, kind, place, whole):
@@ -166,7 +197,11 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     wrong = check(options.moments, options.pairs, options.seed)
-    print(f"{options.moments} runs stopped, {options.pairs} pairs: {len(wrong)} wrong", *wrong, sep="\n  ")
+    print(
+        f"{options.moments} runs stopped, {options.pairs} pairs: {len(wrong)} wrong",
+        *wrong,
+        sep="\n  ",
+    )
     return 1 if wrong else 0
 
 

@@ -33,7 +33,9 @@ def taken(case: Case, dtype: str, rows: int) -> Taken:
     grads, params = peak_of(lambda: layer.backward_params(saved, dy))
     made = (bytes_of((y, saved), xs), bytes_of(dxs, (saved, dy)), bytes_of(grads))
     temporary = (forward - made[0], inputs - made[1], params - made[2])
-    return Taken(temporary, layer.scratch(rows, *case.shapes).nbytes(np.dtype(dtype).itemsize), made)
+    return Taken(
+        temporary, layer.scratch(rows, *case.shapes).nbytes(np.dtype(dtype).itemsize), made
+    )
 
 
 def peak_of(run: Callable[[], Any]) -> tuple[Any, int]:

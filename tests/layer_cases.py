@@ -43,9 +43,13 @@ class Case:
         rng = np.random.default_rng(seed)
         if self.symbols:
             return (rng.integers(0, self.symbols, batch),)
-        return tuple(np.asarray(rng.normal(size=(*batch, *shape))).astype(dtype) for shape in self.shapes)
+        return tuple(
+            np.asarray(rng.normal(size=(*batch, *shape))).astype(dtype) for shape in self.shapes
+        )
 
-    def forward(self, layer: Layer, xs: Sequence[Array], *, step: int = 0, length: int | None = None) -> Any:
+    def forward(
+        self, layer: Layer, xs: Sequence[Array], *, step: int = 0, length: int | None = None
+    ) -> Any:
         if self.training:
             return layer.forward(*xs, context=Context(seed=7, step=step, length=length, place=3))
         return layer.forward(*xs)
@@ -80,7 +84,9 @@ def freeze(*groups: Any) -> None:
         array.flags.writeable = False
 
 
-def backward(layer: Layer, saved: Any, dy: Any) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
+def backward(
+    layer: Layer, saved: Any, dy: Any
+) -> tuple[tuple[Array | None, ...], dict[str, Array]]:
     return layer.backward_inputs(saved, dy), layer.backward_params(saved, dy)
 
 
@@ -113,7 +119,12 @@ def _one(id: str, build: Callable[[str], Layer], shape: Shape, wrong: Shape, *sa
 def _merge(id: str, build: Callable[[], Layer], n: int, shape: Shape = (4,)) -> Case:
     other = (*shape[:-1], shape[-1] + 1)
     shapes = (shape,) * n
-    return Case(id, lambda _: build(), shapes, Wrong((*shapes[:-1], other), ("one shape", str(shape), str(other))))
+    return Case(
+        id,
+        lambda _: build(),
+        shapes,
+        Wrong((*shapes[:-1], other), ("one shape", str(shape), str(other))),
+    )
 
 
 ACTIVATIONS = [
@@ -142,10 +153,36 @@ ACTIVATIONS = [
 ]
 
 AFFINE = [
-    _one("Dense", lambda t: L.Dense(4, 3, dtype=t, rng=1), (4,), (5,), "axis -1", "size 4", "found 5"),
-    _one("Dense-no-bias", lambda t: L.Dense(4, 3, bias=False, dtype=t, rng=1), (4,), (5,), "axis -1", "4", "5"),
-    _one("Dense-one-of-several", lambda t: L.Dense((4,), 3, dtype=t, rng=1), (4,), (5,), "axis -1", "4", "5"),
-    _one("Dense-1-1", lambda t: L.Dense(1, 1, dtype=t, rng=1), (1,), (2,), "axis -1", "size 1", "found 2"),
+    _one(
+        "Dense", lambda t: L.Dense(4, 3, dtype=t, rng=1), (4,), (5,), "axis -1", "size 4", "found 5"
+    ),
+    _one(
+        "Dense-no-bias",
+        lambda t: L.Dense(4, 3, bias=False, dtype=t, rng=1),
+        (4,),
+        (5,),
+        "axis -1",
+        "4",
+        "5",
+    ),
+    _one(
+        "Dense-one-of-several",
+        lambda t: L.Dense((4,), 3, dtype=t, rng=1),
+        (4,),
+        (5,),
+        "axis -1",
+        "4",
+        "5",
+    ),
+    _one(
+        "Dense-1-1",
+        lambda t: L.Dense(1, 1, dtype=t, rng=1),
+        (1,),
+        (2,),
+        "axis -1",
+        "size 1",
+        "found 2",
+    ),
     Case(
         "Dense-several",
         lambda t: L.Dense((4, 2), 3, weight_init="glorot", bias_init=0.5, dtype=t, rng=1),
@@ -239,12 +276,45 @@ POOLS = [
     for name in [pool.__name__]
     for case in (
         _one(f"{name}-1d", lambda _, pool=pool: pool(2), (2, 6), (2, 1), *SMALL, "2", "found 1"),
-        _one(f"{name}-1d-no-channels", lambda _, pool=pool: pool(2), (4,), (1,), *SMALL, "2", "found 1"),
-        _one(f"{name}-1d-rest", lambda _, pool=pool: pool(3), (2, 8), (2, 2), *SMALL, "3", "found 2"),
-        _one(f"{name}-1d-overlap", lambda _, pool=pool: pool(3, 1), (2, 6), (2, 2), *SMALL, "3", "found 2"),
+        _one(
+            f"{name}-1d-no-channels",
+            lambda _, pool=pool: pool(2),
+            (4,),
+            (1,),
+            *SMALL,
+            "2",
+            "found 1",
+        ),
+        _one(
+            f"{name}-1d-rest", lambda _, pool=pool: pool(3), (2, 8), (2, 2), *SMALL, "3", "found 2"
+        ),
+        _one(
+            f"{name}-1d-overlap",
+            lambda _, pool=pool: pool(3, 1),
+            (2, 6),
+            (2, 2),
+            *SMALL,
+            "3",
+            "found 2",
+        ),
         _one(f"{name}-1d-padding", lambda _, pool=pool: pool(4, 3, 2), (2, 7), (2, 0), *SMALL[:1]),
-        _one(f"{name}-2d", lambda _, pool=pool: pool((2, 2)), (2, 4, 4), (2, 4, 1), *SMALL, "2", "found 1"),
-        _one(f"{name}-2d-gaps", lambda _, pool=pool: pool((1, 2), (2, 3)), (1, 4, 5), (1, 4, 1), *SMALL, "found 1"),
+        _one(
+            f"{name}-2d",
+            lambda _, pool=pool: pool((2, 2)),
+            (2, 4, 4),
+            (2, 4, 1),
+            *SMALL,
+            "2",
+            "found 1",
+        ),
+        _one(
+            f"{name}-2d-gaps",
+            lambda _, pool=pool: pool((1, 2), (2, 3)),
+            (1, 4, 5),
+            (1, 4, 1),
+            *SMALL,
+            "found 1",
+        ),
         _one(
             f"{name}-2d-all",
             lambda _, pool=pool: pool((3, 2), (2, 1), (1, 1)),
@@ -258,7 +328,9 @@ POOLS = [
 ]
 # A window of 4 with padding 2 on both sides fits in an axis of any size: only too few axes are wrong.
 POOLS = [
-    Case(c.id, c.build, c.shapes, Wrong(((),), ("at least 1 axes", "found shape ()"), forward=False))
+    Case(
+        c.id, c.build, c.shapes, Wrong(((),), ("at least 1 axes", "found shape ()"), forward=False)
+    )
     if c.id.endswith("1d-padding")
     else c
     for c in POOLS
@@ -267,19 +339,85 @@ POOLS = [
 SHAPES = [
     _one("Flatten-1", lambda _: L.Flatten(1), (3,), (), "at least 1 axes", "found shape ()"),
     _one("Flatten-2", lambda _: L.Flatten(2), (2, 3), (4,), "at least 2 axes", "found shape (4,)"),
-    _one("Flatten-2-of-3", lambda _: L.Flatten(), (2, 3, 2), (4,), "at least 2 axes", "found shape (4,)"),
-    _one("Flatten-3", lambda _: L.Flatten(3), (2, 3, 2), (4, 2), "at least 3 axes", "found shape (4, 2)"),
-    _one("Reshape", lambda _: L.Reshape((2, 6), (3, 4)), (2, 6), (2, 5), "axis -1", "size 6", "found 5"),
-    _one("Reshape-split", lambda _: L.Reshape(6, (1, 2, 3)), (6,), (5,), "axis -1", "size 6", "found 5"),
-    _one("Reshape-join", lambda _: L.Reshape((2, 3), 6), (2, 3), (3, 3), "axis -2", "size 2", "found 3"),
+    _one(
+        "Flatten-2-of-3",
+        lambda _: L.Flatten(),
+        (2, 3, 2),
+        (4,),
+        "at least 2 axes",
+        "found shape (4,)",
+    ),
+    _one(
+        "Flatten-3",
+        lambda _: L.Flatten(3),
+        (2, 3, 2),
+        (4, 2),
+        "at least 3 axes",
+        "found shape (4, 2)",
+    ),
+    _one(
+        "Reshape",
+        lambda _: L.Reshape((2, 6), (3, 4)),
+        (2, 6),
+        (2, 5),
+        "axis -1",
+        "size 6",
+        "found 5",
+    ),
+    _one(
+        "Reshape-split",
+        lambda _: L.Reshape(6, (1, 2, 3)),
+        (6,),
+        (5,),
+        "axis -1",
+        "size 6",
+        "found 5",
+    ),
+    _one(
+        "Reshape-join",
+        lambda _: L.Reshape((2, 3), 6),
+        (2, 3),
+        (3, 3),
+        "axis -2",
+        "size 2",
+        "found 3",
+    ),
 ]
 
 NORMS = [
-    _one("LayerNorm", lambda t: L.LayerNorm(5, dtype=t), (5,), (6,), "axis -1", "size 5", "found 6"),
-    _one("LayerNorm-eps", lambda t: L.LayerNorm(5, eps=0.1, dtype=t), (5,), (6,), "axis -1", "5", "6"),
-    _one("LayerNorm-2axes", lambda t: L.LayerNorm((2, 3), dtype=t), (2, 3), (4, 3), "axis -2", "size 2", "found 4"),
-    _one("LayerNorm-no-weight", lambda t: L.LayerNorm(5, weight=False, dtype=t), (5,), (6,), "axis -1", "5", "6"),
-    _one("LayerNorm-no-bias", lambda t: L.LayerNorm(5, bias=False, dtype=t), (5,), (6,), "axis -1", "5", "6"),
+    _one(
+        "LayerNorm", lambda t: L.LayerNorm(5, dtype=t), (5,), (6,), "axis -1", "size 5", "found 6"
+    ),
+    _one(
+        "LayerNorm-eps", lambda t: L.LayerNorm(5, eps=0.1, dtype=t), (5,), (6,), "axis -1", "5", "6"
+    ),
+    _one(
+        "LayerNorm-2axes",
+        lambda t: L.LayerNorm((2, 3), dtype=t),
+        (2, 3),
+        (4, 3),
+        "axis -2",
+        "size 2",
+        "found 4",
+    ),
+    _one(
+        "LayerNorm-no-weight",
+        lambda t: L.LayerNorm(5, weight=False, dtype=t),
+        (5,),
+        (6,),
+        "axis -1",
+        "5",
+        "6",
+    ),
+    _one(
+        "LayerNorm-no-bias",
+        lambda t: L.LayerNorm(5, bias=False, dtype=t),
+        (5,),
+        (6,),
+        "axis -1",
+        "5",
+        "6",
+    ),
     _one(
         "LayerNorm-bare",
         lambda t: L.LayerNorm(5, weight=False, bias=False, dtype=t),
@@ -295,8 +433,23 @@ NO_AXES = Wrong(((3,),), ("no feature axes", "found feature shape (3,)"), forwar
 
 SYMBOLS = [
     Case("Embedding", lambda t: L.Embedding(5, 3, dtype=t, rng=1), ((),), NO_AXES, symbols=5),
-    Case("Embedding-init", lambda t: L.Embedding(4, 1, weight_init=0.1, dtype=t), ((),), NO_AXES, symbols=4),
+    Case(
+        "Embedding-init",
+        lambda t: L.Embedding(4, 1, weight_init=0.1, dtype=t),
+        ((),),
+        NO_AXES,
+        symbols=4,
+    ),
     Case("OneHot", lambda t: L.OneHot(4, dtype=t), ((),), NO_AXES, symbols=4),
 ]
 
-CASES: list[Case] = [*ACTIVATIONS, *AFFINE, *MERGES, *CONVOLUTIONS, *POOLS, *SHAPES, *NORMS, *SYMBOLS]
+CASES: list[Case] = [
+    *ACTIVATIONS,
+    *AFFINE,
+    *MERGES,
+    *CONVOLUTIONS,
+    *POOLS,
+    *SHAPES,
+    *NORMS,
+    *SYMBOLS,
+]

@@ -12,7 +12,9 @@ import rnnbp as rb
 Build = Callable[[str], Any]
 
 
-def minimal_gated_unit(n_in: int, n: int, dtype: str, norm: bool = False, rng: int = 5) -> rb.Recurrent:
+def minimal_gated_unit(
+    n_in: int, n: int, dtype: str, norm: bool = False, rng: int = 5
+) -> rb.Recurrent:
     """A cell that is not built in (Zhou et al. 2016), with layer normalisation if asked for."""
     numbers = np.random.default_rng(rng)
     x, h = rb.Input(n_in), rb.State(n, "h")
@@ -32,7 +34,9 @@ def design_lstm(n_in: int, n: int, dtype: str) -> rb.Recurrent:
     """The LSTM of README: a Dense of two inputs for each gate."""
     numbers = np.random.default_rng(8)
     x, h, c = rb.Input(n_in), rb.State(n), rb.State(n)
-    i, f, o = (rb.Sigmoid()(rb.Dense((n_in, n), n, dtype=dtype, rng=numbers)(x, h)) for _ in range(3))
+    i, f, o = (
+        rb.Sigmoid()(rb.Dense((n_in, n), n, dtype=dtype, rng=numbers)(x, h)) for _ in range(3)
+    )
     g = rb.Tanh()(rb.Dense((n_in, n), n, dtype=dtype, rng=numbers)(x, h))
     c_new = f * c + i * g
     h_new = o * rb.Tanh()(c_new)
@@ -52,9 +56,13 @@ def network_in_cell(n_in: int, n: int, dtype: str) -> rb.Recurrent:
     """A cell that holds a Sequential, a Graph, a split, dropout, and an output that feeds no state."""
     numbers = np.random.default_rng(9)
     x, h = rb.Input(n_in), rb.State(n)
-    inner = rb.Sequential(rb.Dense(n_in, n, dtype=dtype, rng=numbers), rb.Softplus(), rb.Dropout(0.3))
+    inner = rb.Sequential(
+        rb.Dense(n_in, n, dtype=dtype, rng=numbers), rb.Softplus(), rb.Dropout(0.3)
+    )
     a, b = rb.Input(n), rb.Input(n)
-    merge = rb.Graph([a, b], rb.Tanh()(rb.Dense((n, n), n, dtype=dtype, rng=numbers)(a, b)) + a * 0.5)
+    merge = rb.Graph(
+        [a, b], rb.Tanh()(rb.Dense((n, n), n, dtype=dtype, rng=numbers)(a, b)) + a * 0.5
+    )
     h_new = merge(inner(x), h)
     left, right = rb.Split(1, n - 1)(h_new)
     y = rb.Concat(n - 1, 1)(rb.Dropout(0.2)(right), rb.ELU()(left))
@@ -76,7 +84,9 @@ CELLS: dict[str, Callable[..., Any]] = {
     "rnn relu": lambda n_in, n, dtype: rb.RNN(n_in, n, activation="relu", rng=1, dtype=dtype),
     "rnn without bias": lambda n_in, n, dtype: rb.RNN(n_in, n, bias=False, rng=1, dtype=dtype),
     "lstm": lambda n_in, n, dtype: rb.LSTM(n_in, n, rng=2, dtype=dtype),
-    "lstm learned state": lambda n_in, n, dtype: rb.LSTM(n_in, n, rng=2, dtype=dtype, initial="learned"),
+    "lstm learned state": lambda n_in, n, dtype: rb.LSTM(
+        n_in, n, rng=2, dtype=dtype, initial="learned"
+    ),
     "lstm forget bias, orthogonal": lambda n_in, n, dtype: rb.LSTM(
         n_in,
         n,
@@ -89,12 +99,16 @@ CELLS: dict[str, Callable[..., Any]] = {
     ),
     "lstm gate by gate": design_lstm,
     "gru reset after": lambda n_in, n, dtype: rb.GRU(n_in, n, rng=3, dtype=dtype),
-    "gru reset before": lambda n_in, n, dtype: rb.GRU(n_in, n, rng=3, dtype=dtype, reset_after=False),
+    "gru reset before": lambda n_in, n, dtype: rb.GRU(
+        n_in, n, rng=3, dtype=dtype, reset_after=False
+    ),
     "gru learned state, no bias": lambda n_in, n, dtype: rb.GRU(
         n_in, n, rng=3, dtype=dtype, initial="learned", bias=False
     ),
     "minimal gated unit": minimal_gated_unit,
-    "minimal gated unit, normalised": lambda n_in, n, dtype: minimal_gated_unit(n_in, n, dtype, norm=True),
+    "minimal gated unit, normalised": lambda n_in, n, dtype: minimal_gated_unit(
+        n_in, n, dtype, norm=True
+    ),
     "one layer twice": one_layer_twice,
     "network in cell": network_in_cell,
 }

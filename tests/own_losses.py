@@ -33,7 +33,12 @@ MASK = np.random.default_rng(2).random((T, B)) > 0.4
 MASK[20:30] = False  # whole chunks of 7 without weight
 LAST = np.zeros((T, B), bool)
 LAST[[39, 12, 33], [0, 1, 2]] = True
-WEIGHTS = {"none": None, "mask": MASK, "last": LAST, "floats": np.where(MASK, numbers(T, B) ** 2, 0)}
+WEIGHTS = {
+    "none": None,
+    "mask": MASK,
+    "last": LAST,
+    "floats": np.where(MASK, numbers(T, B) ** 2, 0),
+}
 
 
 def elements(y: Any, target: Any) -> Any:
@@ -78,7 +83,9 @@ def run(loss: Any, *, target: Any = TARGET, **how: Any) -> Any:
 def close(found: Any, expected: Any, rtol: float = 1e-11) -> None:
     assert found.loss == pytest.approx(expected.loss, rel=rtol)
     for name, grad in expected.grads.items():
-        np.testing.assert_allclose(found.grads[name], grad, rtol=rtol, atol=rtol * np.abs(grad).max())
+        np.testing.assert_allclose(
+            found.grads[name], grad, rtol=rtol, atol=rtol * np.abs(grad).max()
+        )
     np.testing.assert_allclose(found.dx, expected.dx, rtol=rtol, atol=1e-14)
 
 

@@ -28,7 +28,9 @@ def close(expected: Any, found: Any, what: str) -> None:
     zero = np.zeros_like(found if expected is None else expected)
     a, b = (zero if part is None else part for part in (expected, found))
     assert a.shape == b.shape, what
-    np.testing.assert_allclose(b, a, rtol=0, atol=1e-12 * max(1.0, np.abs(a).max(initial=0)), err_msg=what)
+    np.testing.assert_allclose(
+        b, a, rtol=0, atol=1e-12 * max(1.0, np.abs(a).max(initial=0)), err_msg=what
+    )
 
 
 def half_square(y: Any, _: Any) -> Any:
@@ -44,7 +46,9 @@ def compiled(layout: Layout, without: frozenset[str]) -> Program:
     return Program(layout, without=without)
 
 
-def agree(model: rb.Recurrent, x: np.ndarray, without: Iterable[str] = (), make: Any = compiled) -> None:
+def agree(
+    model: rb.Recurrent, x: np.ndarray, without: Iterable[str] = (), make: Any = compiled
+) -> None:
     """The program without some rules gives what the interpreter gives: outputs, states, rebuilt tapes, gradients."""
     batch, rng = x.shape[1], np.random.default_rng(1)
     layout = Layout(model.cell, x.shape[2:], batch, np.dtype("float64"))
@@ -53,7 +57,9 @@ def agree(model: rb.Recurrent, x: np.ndarray, without: Iterable[str] = (), make:
     y, after = plain.advance(x, state, CONTEXT, output=True)
     own, own_after = program.advance(x, state, CONTEXT, output=True)
     close(y, own, "y")
-    for a, b, c in zip(after, own_after, program.advance(x, state, CONTEXT, output=False)[1], strict=True):
+    for a, b, c in zip(
+        after, own_after, program.advance(x, state, CONTEXT, output=False)[1], strict=True
+    ):
         close(a, b, "state")
         np.testing.assert_array_equal(b, c)
     recorded, tape = program.record(x, state, CONTEXT)
@@ -64,7 +70,9 @@ def agree(model: rb.Recurrent, x: np.ndarray, without: Iterable[str] = (), make:
     close(y, rebuilt, "rebuilt y")
     reached = reaching(lower(model.cell, layout.shapes, Values()))
     dy = rng.normal(size=y.shape)
-    dstate = [rng.normal(size=a.shape) if k in reached else None for k, a in enumerate(after, start=1)]
+    dstate = [
+        rng.normal(size=a.shape) if k in reached else None for k, a in enumerate(after, start=1)
+    ]
     tapes = [(plain, plain.record(x, state, CONTEXT)[1]), (program, tape), (program, again)]
     expected, *others = (_backward(model, runner, kept, dy, dstate) for runner, kept in tapes)
     for found in others:
@@ -72,7 +80,9 @@ def agree(model: rb.Recurrent, x: np.ndarray, without: Iterable[str] = (), make:
             close(expected[what], found[what], what)
 
 
-def _backward(model: rb.Recurrent, runner: Any, tape: Any, dy: np.ndarray, dstate: list[Any]) -> dict[str, Any]:
+def _backward(
+    model: rb.Recurrent, runner: Any, tape: Any, dy: np.ndarray, dstate: list[Any]
+) -> dict[str, Any]:
     grads = Accumulators(model)
     dx, carried = runner.backward(tape, dy, dstate, grads)
     return {"dx": dx} | {f"dstate {k}": d for k, d in enumerate(carried)} | grads.grads

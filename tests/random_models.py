@@ -34,7 +34,9 @@ def run_one(seed: int, number: int, *, bytes_of: str = "large") -> None:
     case = case_of(draw, large=large, wild=wild)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", "mask of shape")  # a square one may look like lengths by chance
+        warnings.filterwarnings(
+            "ignore", "mask of shape"
+        )  # a square one may look like lengths by chance
         check(case, draw)
         if not wild and (bytes_of == "all" or (bytes_of == "large" and number % MEASURED == 0)):
             check_bytes(case)
@@ -45,10 +47,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--models", type=int, default=100, help="how many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="the number of the first model")
-    parser.add_argument("--step", type=int, default=1, help="take every N-th model, for several processes at once")
+    parser.add_argument(
+        "--step", type=int, default=1, help="take every N-th model, for several processes at once"
+    )
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time")
     choices = ["large", "all", "none"]
-    parser.add_argument("--bytes", choices=choices, default="large", help="whose bytes to compare with tracemalloc's")
+    parser.add_argument(
+        "--bytes",
+        choices=choices,
+        default="large",
+        help="whose bytes to compare with tracemalloc's",
+    )
     parser.add_argument("--trace", action="store_true", help="show where an error came from")
     given = parser.parse_args(arguments)
     gc.freeze()  # what is imported, which each comparison of bytes would go through
@@ -62,7 +71,9 @@ def main(arguments: list[str] | None = None) -> int:
             kind = error.kind if isinstance(error, DiffersError) else type(error).__name__
             kinds[kind] += 1
             print(f"model {number} of seed {given.seed}: {kind}: {error}", flush=True)
-            print(f"    python -m tests.random_models --seed {given.seed} --first {number} --models 1 --trace")
+            print(
+                f"    python -m tests.random_models --seed {given.seed} --first {number} --models 1 --trace"
+            )
             if given.trace:
                 traceback.print_exc()
         done += 1

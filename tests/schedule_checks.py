@@ -12,7 +12,11 @@ from rnnbp.actions import Action, Advance, Backward, Drop, Record, Store
 def peak_units(schedule: Iterable[Action], alpha: int) -> int:
     """A slot is one unit and a tape alpha, but a tape that goes backward at once is none."""
     actions = list(schedule)
-    brief = {k for k, (a, b) in enumerate(pairwise(actions)) if isinstance(a, Record) and b == Backward(a.n)}
+    brief = {
+        k
+        for k, (a, b) in enumerate(pairwise(actions))
+        if isinstance(a, Record) and b == Backward(a.n)
+    }
     units = most = 0
     for k, action in enumerate(actions):
         match action:

@@ -68,7 +68,10 @@ def settings() -> dict[str, object]:
     tiny = np.float64(1e-310)
     return {
         "geterr": np.geterr(),
-        "handlers": [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)],
+        "handlers": [
+            signal.getsignal(n)
+            for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+        ],
         "wakeup": signal.set_wakeup_fd(-1),
         "timer": signal.getitimer(signal.ITIMER_REAL),
         "mask": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
@@ -122,7 +125,11 @@ class Sample:
     def now(cls, start: float, place: Path) -> Sample:
         trim()
         files = sum(1 for _ in place.rglob("*"))
-        counts = len(os.listdir("/proc/self/fd")), threading.active_count(), len(os.listdir("/proc/self/task"))
+        counts = (
+            len(os.listdir("/proc/self/fd")),
+            threading.active_count(),
+            len(os.listdir("/proc/self/task")),
+        )
         return cls(time.monotonic() - start, resident(), *counts, files)
 
 
@@ -146,7 +153,9 @@ class Soak:
         x = np.linspace(-1, 1, 300, dtype=np.float32).reshape(20, 3, 5)
         return [
             g.tobytes()
-            for g in rb.bptt(KEPT, x, x, MSE, chunk=4, checkpoint="sqrt", backend=COMPILED[-1]).grads.values()
+            for g in rb.bptt(
+                KEPT, x, x, MSE, chunk=4, checkpoint="sqrt", backend=COMPILED[-1]
+            ).grads.values()
         ]
 
     def fault(self, what: str) -> None:
@@ -183,7 +192,9 @@ class Soak:
         """Hold what there is one of against what it was."""
         for name, found in settings().items():
             if found != before[name]:
-                self.fault(f"after {what}, {name}: {found}, before {before[name]}; the last interrupt came at")
+                self.fault(
+                    f"after {what}, {name}: {found}, before {before[name]}; the last interrupt came at"
+                )
                 print(*last, sep="\n    ", flush=True)
                 before[name] = found
 
@@ -204,7 +215,10 @@ class Soak:
         before, limits, expected = settings(), pools(), self.bits()
         start, minute, sampled = time.monotonic(), 0, -EVERY
         self.samples.append(Sample.now(start, self.place))
-        print("minute activities    MB  traced kB  descriptors  threads  native  temporary  ended", flush=True)
+        print(
+            "minute activities    MB  traced kB  descriptors  threads  native  temporary  ended",
+            flush=True,
+        )
         while (now := time.monotonic() - start) < 60 * minutes:
             self.activity()
             self.check(before, f"activity {self.done.total()}")
@@ -224,21 +238,33 @@ class Soak:
     def line(self, minute: int) -> None:
         s = self.samples[-1]
         figures = f"{minute:6} {self.done.total():10} {s.megabytes:5.0f} {self.kept[-1]:10.1f} {s.descriptors:12}"
-        print(f"{figures} {s.threads:8} {s.native:7} {s.temporary:10}  {dict(self.done)}", flush=True)
+        print(
+            f"{figures} {s.threads:8} {s.native:7} {s.temporary:10}  {dict(self.done)}", flush=True
+        )
 
     def verdict(self) -> list[str]:
         """What grew, or is not what it was."""
         wrong, end = list(self.faults), self.samples[-1]
         rest = [s for s in self.samples if s.seconds >= WARM * end.seconds]
         warm = rest[0]
-        seconds, megabytes = (np.array([getattr(s, name) for s in rest]) for name in ("seconds", "megabytes"))
-        slope = float(np.polyfit(seconds, megabytes, 1)[0]) * (seconds[-1] - seconds[0]) if len(rest) > 2 else 0.0
+        seconds, megabytes = (
+            np.array([getattr(s, name) for s in rest]) for name in ("seconds", "megabytes")
+        )
+        slope = (
+            float(np.polyfit(seconds, megabytes, 1)[0]) * (seconds[-1] - seconds[0])
+            if len(rest) > 2
+            else 0.0
+        )
         grown = float(np.median(megabytes[-5:]) - np.median(megabytes[:5]))
         print(f"after the warm-up: {grown:+.1f} MB, {slope:+.1f} MB by a fit")
         if max(grown, slope) > GROWTH:
             wrong.append(f"resident memory grew by {grown:.1f} MB, by {slope:.1f} MB of a fit")
-        most = {name: getattr(warm, name) for name in ("descriptors", "threads", "native", "temporary")}
-        missing = max(0, 2 + 2 * processors.present() - warm.threads)  # threads of kernels begin when first needed
+        most = {
+            name: getattr(warm, name) for name in ("descriptors", "threads", "native", "temporary")
+        }
+        missing = max(
+            0, 2 + 2 * processors.present() - warm.threads
+        )  # threads of kernels begin when first needed
         most["threads"] += missing
         most["native"] += missing
         for name, bound in most.items():
@@ -260,7 +286,9 @@ def main() -> int:
     warnings.filterwarnings("ignore", message="unclosed file")  # which an interrupt has dropped
     warnings.filterwarnings("ignore", message="NumPy runs the cells, which is slower")
     signal.signal(signal.SIGALRM, interrupt)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job ignores
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # which a shell's background job ignores
     with tempfile.TemporaryDirectory() as top, suppress(KeyboardInterrupt):
         place, kernels = Path(top) / "temporary", Path(top) / "kernels"
         place.mkdir()
@@ -269,7 +297,9 @@ def main() -> int:
         soak = Soak(Seeded(given.seed), place)
         soak.run(given.minutes)
         wrong = soak.verdict()
-        print(f"{soak.done.total()} activities, {dict(soak.done)}: {'flat' if not wrong else f'{len(wrong)} wrong'}")
+        print(
+            f"{soak.done.total()} activities, {dict(soak.done)}: {'flat' if not wrong else f'{len(wrong)} wrong'}"
+        )
         print(*wrong, sep="\n")
         return bool(wrong)
     return 1

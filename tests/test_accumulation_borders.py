@@ -26,7 +26,9 @@ LABELS = RNG.integers(0, 3, (14, 5))
 
 def network(outputs: int = 1) -> rb.Sequential:
     options: dict[str, Any] = {"dtype": "float64"}
-    return rb.Sequential(rb.Dense(2, 4, rng=0, **options), rb.Tanh(), rb.Dense(4, outputs, rng=1, **options))
+    return rb.Sequential(
+        rb.Dense(2, 4, rng=0, **options), rb.Tanh(), rb.Dense(4, outputs, rng=1, **options)
+    )
 
 
 def sequences(size: int, target: Any, **options: Any) -> rb.Sequences:
@@ -38,7 +40,11 @@ LOSSES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "with a mask": (rb.losses.MeanSquaredError(), X[..., :1], {"mask": LENGTHS}),
     "weights": (rb.losses.Huber(0.3), X[..., :1], {"mask": LENGTHS * RNG.random((14, 5))}),
     "the last step": (rb.losses.CrossEntropy(), LABELS[:, 0], {"mask": LENGTHS, "last": True}),
-    "per step": (rb.losses.PerStep(lambda y, t: ((y - t) ** 2, 2 * (y - t))), X[..., :1], {"mask": LENGTHS}),
+    "per step": (
+        rb.losses.PerStep(lambda y, t: ((y - t) ** 2, 2 * (y - t))),
+        X[..., :1],
+        {"mask": LENGTHS},
+    ),
     "of y alone": (rb.losses.PerStep(lambda y, t: (y**2, 2 * y)), None, {"mask": LENGTHS}),
     "weights of classes": (rb.losses.CrossEntropy([0.2, 1, 3]), LABELS, {"mask": LENGTHS}),
 }
@@ -51,10 +57,18 @@ def test_three_batches_are_as_one_of_all_their_rows(case: str) -> None:
     loss, target, options = LOSSES[case]
     runs = []
     for size, accumulate in ((6, 1), (2, 3)):
-        model, seen = network(1 if target is not LABELS and options.get("last") is None else 3), list[Any]()
+        model, seen = (
+            network(1 if target is not LABELS and options.get("last") is None else 3),
+            list[Any](),
+        )
         note = [lambda event, seen=seen: seen.append(event.grads) if event.kind == "step" else None]
         trainer = rb.Trainer(
-            model, rb.optim.SGD(model, 0.1, momentum=0.9), loss, callbacks=note, accumulate=accumulate, clip_norm=0.5
+            model,
+            rb.optim.SGD(model, 0.1, momentum=0.9),
+            loss,
+            callbacks=note,
+            accumulate=accumulate,
+            clip_norm=0.5,
         )
         runs.append((trainer.fit(sequences(size, target, **options), epochs=2), seen, model))
     (whole, expected, one), (parts, found, other) = runs
@@ -72,7 +86,11 @@ def test_metrics_are_of_all_batches_of_the_update() -> None:
     for size, accumulate in ((6, 1), (2, 3)):
         data, model = sequences(size, X[..., :1], mask=LENGTHS), network()
         options: dict[str, Any] = {"accumulate": accumulate, "metrics": ["mae"]}
-        found.append(rb.fit(model, data, rb.losses.MeanSquaredError(), "sgd", epochs=1, **options).metrics["mae"])
+        found.append(
+            rb.fit(model, data, rb.losses.MeanSquaredError(), "sgd", epochs=1, **options).metrics[
+                "mae"
+            ]
+        )
     np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
 
 
@@ -85,12 +103,25 @@ def test_of_a_function_the_mean_is_taken() -> None:
 
     model, seen = network(), list[Any]()
     note = [lambda event: seen.append(event.grads)]
-    grads = [rb.bptt(model, b.x, b.target, summed).grads for b in list(sequences(2, X[..., :1]))[:4]]
+    grads = [
+        rb.bptt(model, b.x, b.target, summed).grads for b in list(sequences(2, X[..., :1]))[:4]
+    ]
     losses.clear()
-    history = rb.fit(model, sequences(2, X[..., :1]), summed, "sgd", steps=1, accumulate=4, callbacks=note, chunk=5)
+    history = rb.fit(
+        model,
+        sequences(2, X[..., :1]),
+        summed,
+        "sgd",
+        steps=1,
+        accumulate=4,
+        callbacks=note,
+        chunk=5,
+    )
     assert history.losses == [pytest.approx(np.mean(losses), rel=1e-14)]
     for name, g in seen[0].items():
-        np.testing.assert_allclose(g, np.mean([each[name] for each in grads], 0), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(
+            g, np.mean([each[name] for each in grads], 0), rtol=1e-12, atol=1e-15
+        )
 
 
 def test_an_update_from_one_batch_has_the_bits_of_today() -> None:
@@ -135,7 +166,9 @@ def test_steps_are_updates_everywhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop", [1, 4, 7])
-def test_a_run_that_is_stopped_after_any_update_ends_with_the_same_bits(tmp_path: Path, stop: int) -> None:
+def test_a_run_that_is_stopped_after_any_update_ends_with_the_same_bits(
+    tmp_path: Path, stop: int
+) -> None:
     """Windows with a carried state, dropout, OnPlateau: 4 batches an epoch, updates of 3 and of 1."""
     whole, data = text_run(folder=tmp_path / "whole", accumulate=3)
     whole.fit(data, epochs=4)
@@ -152,7 +185,9 @@ def test_it_is_part_of_what_a_run_is(tmp_path: Path) -> None:
     trainer.fit(data, steps=1)
     with pytest.raises(ValueError, match="accumulate was 2, is 1"):
         text_run(folder=tmp_path)[0].resume()
-    assert text_run(folder=tmp_path)[0].resume(override=("accumulate",)).fit(data, steps=2).steps == 2
+    assert (
+        text_run(folder=tmp_path)[0].resume(override=("accumulate",)).fit(data, steps=2).steps == 2
+    )
     arrays, metadata = rb.storage.load_tensors(tmp_path / "snapshot.safetensors")
     del metadata["identity"]["accumulate"]
     rb.storage.save_tensors(tmp_path / "snapshot.safetensors", arrays, metadata)
@@ -166,10 +201,14 @@ def test_it_may_be_set_between_two_fits() -> None:
     trainer = rb.Trainer(model, rb.optim.SGD(model), rb.losses.MeanSquaredError())
     trainer.fit(sequences(2, X[..., :1]), steps=2)
     trainer.accumulate = 4
-    assert trainer.fit(sequences(2, X[..., :1]), until_epochs=2).steps == 2 + 2 + 2  # 5 batches are left, then 7
+    assert (
+        trainer.fit(sequences(2, X[..., :1]), until_epochs=2).steps == 2 + 2 + 2
+    )  # 5 batches are left, then 7
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))], ids=["copy", "pickle"])
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))], ids=["copy", "pickle"]
+)
 def test_a_copy_goes_on_alike(copied: Callable[[rb.Trainer], rb.Trainer]) -> None:
     trainer, data = text_run(accumulate=2)
     trainer.fit(data, steps=1)
@@ -216,7 +255,9 @@ def test_batches_without_weight_count_for_nothing() -> None:
     none = np.zeros((5, 2))
     one, other = network(), network()
     loss = rb.losses.MeanSquaredError()
-    found = rb.fit(one, Given(batch(mask=none), batch(), batch(mask=none)), loss, "sgd", epochs=1, accumulate=3)
+    found = rb.fit(
+        one, Given(batch(mask=none), batch(), batch(mask=none)), loss, "sgd", epochs=1, accumulate=3
+    )
     assert found.losses == rb.fit(other, Given(batch()), loss, "sgd", epochs=1).losses
     assert all(np.array_equal(p, other.params[name]) for name, p in one.params.items())
     before = one.params.copy()
@@ -231,7 +272,10 @@ def test_an_update_with_a_batch_that_is_not_finite_is_left_out() -> None:
     history = rb.fit(model, data, loss, "sgd", epochs=1, accumulate=3, on_nonfinite="skip")
     other = network()
     assert np.isnan(history.losses[0])
-    assert history.losses[1:] == rb.fit(other, Given(batch(), batch()), loss, "sgd", epochs=1, accumulate=2).losses
+    assert (
+        history.losses[1:]
+        == rb.fit(other, Given(batch(), batch()), loss, "sgd", epochs=1, accumulate=2).losses
+    )
 
 
 def test_an_error_says_which_batch_and_the_update_is_made_again() -> None:
@@ -239,9 +283,14 @@ def test_an_error_says_which_batch_and_the_update_is_made_again() -> None:
     trainer = rb.Trainer(model, rb.optim.SGD(model), rb.losses.MeanSquaredError(), accumulate=3)
     with pytest.raises(ValueError, match="target has nan") as caught:
         trainer.fit(Given(batch(), batch(np.nan), batch()), epochs=1)
-    assert caught.value.__notes__[:2] == ["in number 2 of the batches of this update", "in step 1, batch 0 of epoch 0"]
+    assert caught.value.__notes__[:2] == [
+        "in number 2 of the batches of this update",
+        "in step 1, batch 0 of epoch 0",
+    ]
     other = network()
-    whole = rb.fit(other, Given(batch(), batch(), batch()), trainer.loss, "sgd", epochs=1, accumulate=3)
+    whole = rb.fit(
+        other, Given(batch(), batch(), batch()), trainer.loss, "sgd", epochs=1, accumulate=3
+    )
     assert trainer.fit(Given(batch(), batch(), batch()), epochs=1).losses == whole.losses
 
 
@@ -254,7 +303,9 @@ def test_iterables_of_unknown_length() -> None:
     assert found.steps == 6
 
 
-@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (1.5, TypeError), (True, TypeError), (None, TypeError)])
+@pytest.mark.parametrize(
+    ("value", "error"), [(0, ValueError), (1.5, TypeError), (True, TypeError), (None, TypeError)]
+)
 def test_what_is_no_number_of_batches(value: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="Trainer: accumulate must be"):
         text_run(accumulate=value)
@@ -275,17 +326,32 @@ def test_the_second_copy_is_within_the_budget() -> None:
     """The least budget has room for it, and holds; a plan says so too."""
     x = RNG.normal(size=(8, 30, 4)).astype(np.float32)
     data = rb.Sequences(x, x[..., :1].copy(), batch_size=2)
-    model = rb.Sequential(rb.Dense(4, 400, rng=0), rb.Tanh(), rb.Dense(400, 300, rng=1), rb.Dense(300, 1, rng=2))
+    model = rb.Sequential(
+        rb.Dense(4, 400, rng=0), rb.Tanh(), rb.Dense(400, 300, rng=1), rb.Dense(300, 1, rng=2)
+    )
     optimizer, loss = rb.optim.Adam(model), rb.losses.MeanSquaredError()
     size = sum(p.nbytes for p in model.params.values())
     least = {}
     for accumulate in (1, 4):
-        with pytest.raises(rb.BudgetError, match=r"bytes\) are enough, .* of them for the optimiser") as caught:
-            rb.Trainer(model, optimizer, loss, checkpoint="10 kB", accumulate=accumulate).fit(data, steps=1)
+        with pytest.raises(
+            rb.BudgetError, match=r"bytes\) are enough, .* of them for the optimiser"
+        ) as caught:
+            rb.Trainer(model, optimizer, loss, checkpoint="10 kB", accumulate=accumulate).fit(
+                data, steps=1
+            )
         least[accumulate] = caught.value.least or 0
     assert least[4] - least[1] == pytest.approx(size, rel=0.02)
     with pytest.raises(rb.BudgetError, match=rf"\({least[4]:,} bytes\) are enough"):
-        rb.plan(model, loss, steps=30, batch=2, budget=10_000, dx=False, optimizer=optimizer, accumulate=4)
+        rb.plan(
+            model,
+            loss,
+            steps=30,
+            batch=2,
+            budget=10_000,
+            dx=False,
+            optimizer=optimizer,
+            accumulate=4,
+        )
     trainer = rb.Trainer(model, optimizer, loss, checkpoint=least[4], accumulate=4, progress=False)
     trainer.fit(data, steps=1)
     rb.release_memory()

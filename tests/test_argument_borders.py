@@ -20,7 +20,15 @@ def model() -> rb.Sequential:
 
 
 def train(**options: Any) -> Any:
-    return rb.fit(model(), rb.Sequences(X, Y, batch_size=2), MSE, "adam", learning_rate=0.1, steps=1, **options)
+    return rb.fit(
+        model(),
+        rb.Sequences(X, Y, batch_size=2),
+        MSE,
+        "adam",
+        learning_rate=0.1,
+        steps=1,
+        **options,
+    )
 
 
 def sweep(**options: Any) -> Any:
@@ -28,18 +36,58 @@ def sweep(**options: Any) -> Any:
 
 
 WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
-    "a chunk of 0": (lambda: train(chunk=0), ValueError, "Trainer: chunk must be at least 1, found 0"),
-    "a chunk in words": (lambda: train(chunk="3"), TypeError, "Trainer: chunk must be an integer, found '3'"),
-    "half a chunk": (lambda: train(chunk=0.5), TypeError, "Trainer: chunk must be an integer, found 0.5"),
+    "a chunk of 0": (
+        lambda: train(chunk=0),
+        ValueError,
+        "Trainer: chunk must be at least 1, found 0",
+    ),
+    "a chunk in words": (
+        lambda: train(chunk="3"),
+        TypeError,
+        "Trainer: chunk must be an integer, found '3'",
+    ),
+    "half a chunk": (
+        lambda: train(chunk=0.5),
+        TypeError,
+        "Trainer: chunk must be an integer, found 0.5",
+    ),
     "one share": (lambda: sweep(shares=5), TypeError, r"shares is a list, found 5; give \[5\]"),
-    "a share in words": (lambda: sweep(shares=["a"]), ValueError, "above 0 percent of full caching, found 'a'"),
-    "a share of nothing": (lambda: sweep(shares=[None]), ValueError, "above 0 percent of full caching, found None"),
-    "one schedule": (lambda: sweep(schedules="all"), TypeError, r"schedules is a list, found 'all'; give \['all'\]"),
+    "a share in words": (
+        lambda: sweep(shares=["a"]),
+        ValueError,
+        "above 0 percent of full caching, found 'a'",
+    ),
+    "a share of nothing": (
+        lambda: sweep(shares=[None]),
+        ValueError,
+        "above 0 percent of full caching, found None",
+    ),
+    "one schedule": (
+        lambda: sweep(schedules="all"),
+        TypeError,
+        r"schedules is a list, found 'all'; give \['all'\]",
+    ),
     "a graph of numbers": (lambda: rb.Graph(3, 4), TypeError, "Graph takes symbolic values"),
-    "a graph of layers": (lambda: rb.Graph(rb.Tanh(), rb.Tanh()), TypeError, "Graph takes symbolic values"),
-    "a layer on a text": (lambda: rb.ReLU()("a"), DtypeError, r"ReLU\(\): input: 'a' is no array of numbers"),
-    "a layer on times": (lambda: rb.Tanh()(np.zeros(2, "M8[s]")), DtypeError, r"Tanh\(\): input: .* convert times"),
-    "a layer on objects": (lambda: rb.Dense(2, 2)(np.zeros((3, 2), object)), DtypeError, r"Dense\(2, 2\): input: "),
+    "a graph of layers": (
+        lambda: rb.Graph(rb.Tanh(), rb.Tanh()),
+        TypeError,
+        "Graph takes symbolic values",
+    ),
+    "a layer on a text": (
+        lambda: rb.ReLU()("a"),
+        DtypeError,
+        r"ReLU\(\): input: 'a' is no array of numbers",
+    ),
+    "a layer on times": (
+        lambda: rb.Tanh()(np.zeros(2, "M8[s]")),
+        DtypeError,
+        r"Tanh\(\): input: .* convert times",
+    ),
+    "a layer on objects": (
+        lambda: rb.Dense(2, 2)(np.zeros((3, 2), object)),
+        DtypeError,
+        r"Dense\(2, 2\): input: ",
+    ),
 }
 
 

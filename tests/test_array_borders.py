@@ -65,10 +65,14 @@ DOORS: dict[str, Callable[[Any], Any]] = {
     "a loss, weights": lambda a: MSE(reals(T, B, F), reals(T, B, F), a),
     "cross-entropy, target": lambda a: CE(reals(T, B, F, 3), a),
     "class weights": class_weight,
-    "an initializer": lambda a: rb.Dense((T, B, F)[1:][0], T, weight_init=lambda rng, shape: a[:, :, 0]),
+    "an initializer": lambda a: rb.Dense(
+        (T, B, F)[1:][0], T, weight_init=lambda rng, shape: a[:, :, 0]
+    ),
     "a layer": lambda a: rb.Dense(F, F, rng=0)(a),
     "a parameter": lambda a: rb.Dense(B, F, rng=0).params.__setitem__("weight", a[0].T),
-    "a gradient": lambda a: rb.optim.SGD({"w": np.zeros((T, B, F))}, learning_rate=0.1).step({"w": a}),
+    "a gradient": lambda a: rb.optim.SGD({"w": np.zeros((T, B, F))}, learning_rate=0.1).step(
+        {"w": a}
+    ),
     "clipping": lambda a: rb.optim.clip_norm({"w": a}, 1.0),
     "compare": lambda a: rb.compare.sweep(rnn(), a, reals(T, B, F), MSE),
 }
@@ -98,7 +102,9 @@ RECORDINGS = {("Windows", "ragged"), ("Windows.next_symbol", "ragged")}
 
 
 @pytest.mark.one_in(3)
-@pytest.mark.parametrize(("door", "case"), [(d, c) for d in WHOLE for c in BAD if (d, c) not in RECORDINGS])
+@pytest.mark.parametrize(
+    ("door", "case"), [(d, c) for d in WHOLE for c in BAD if (d, c) not in RECORDINGS]
+)
 def test_what_is_no_array_is_refused_everywhere(door: str, case: str) -> None:
     given, error, message = BAD[case]
     with pytest.raises(error, match=message):
@@ -133,9 +139,13 @@ def test_what_holds_no_numbers_is_refused(door: str, case: str) -> None:
 def test_a_tensor_that_requires_grad_names_the_cure_of_its_library() -> None:
     class Tensor:
         def __array__(self, *_: object, **__: object) -> Any:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
 
-    with pytest.raises(TypeError, match=r"cannot be read as an array: .* Use tensor.detach\(\).numpy\(\) instead"):
+    with pytest.raises(
+        TypeError, match=r"cannot be read as an array: .* Use tensor.detach\(\).numpy\(\) instead"
+    ):
         rb.predict(rnn(), Tensor())
 
 
@@ -186,13 +196,21 @@ HOW = list(strange(np.zeros((2, 2, 2))))
 
 @pytest.mark.parametrize("how", [how for how in HOW if how != "another byte order"])
 def test_floats_held_in_any_way_train_alike(how: str) -> None:
-    model, x, target = rnn("float64"), reals(T, B, F, dtype=np.float64), reals(T, B, F, dtype=np.float64)
+    model, x, target = (
+        rnn("float64"),
+        reals(T, B, F, dtype=np.float64),
+        reals(T, B, F, dtype=np.float64),
+    )
     ones = np.ones((T, B))
     expected = rb.bptt(model, x, target, MSE, mask=ones, chunk=2)
-    found = rb.bptt(model, strange(x)[how], strange(target)[how], MSE, mask=strange(ones)[how], chunk=2)
+    found = rb.bptt(
+        model, strange(x)[how], strange(target)[how], MSE, mask=strange(ones)[how], chunk=2
+    )
     assert found.loss == expected.loss
     np.testing.assert_array_equal(found.dx, expected.dx)
-    batch = rb.Sequences(strange(x)[how], strange(target)[how], batch_size=T, shuffle=False).batch(0, 0)
+    batch = rb.Sequences(strange(x)[how], strange(target)[how], batch_size=T, shuffle=False).batch(
+        0, 0
+    )
     np.testing.assert_array_equal(batch.x, x.swapaxes(0, 1))
 
 
@@ -249,7 +267,9 @@ def test_a_source_may_give_what_bptt_takes(how: Callable[[np.ndarray], Any]) -> 
     params = []
     for given in (lambda a: a, how):
         source, model = Given(reals(T, B, F)), rnn()
-        source.batch = lambda *_, given=given: Batch(given(reals(T, B, F)), reals(T, B, F), None, fresh=True)  # type: ignore[method-assign]
+        source.batch = lambda *_, given=given: Batch(
+            given(reals(T, B, F)), reals(T, B, F), None, fresh=True
+        )  # type: ignore[method-assign]
         rb.fit(model, source, MSE, "sgd", learning_rate=0.1, epochs=1)
         params.append(model.params["weight_hh"])
     np.testing.assert_array_equal(*params)

@@ -38,7 +38,9 @@ WARNED: dict[str, Callable[[], Any]] = {
     "x in check_grads": lambda: rb.check_grads(MODEL, X, Y.copy(), MSE, samples=1),
     "target": lambda: rb.bptt(MODEL, X.copy(), Y, MSE),
     "mask": lambda: rb.bptt(MODEL, X.copy(), Y.copy(), MSE, mask=MASK),
-    "a square mask of lengths": lambda: rb.bptt(MODEL, reals(6, 6, 3), reals(6, 6, 1), MSE, mask=SQUARE),
+    "a square mask of lengths": lambda: rb.bptt(
+        MODEL, reals(6, 6, 3), reals(6, 6, 1), MSE, mask=SQUARE
+    ),
 }
 
 
@@ -56,7 +58,9 @@ def test_batch_first_arrays_are_noticed(case: str) -> None:
 
 
 def sorted_lengths(increasing: bool) -> np.ndarray:
-    return (np.arange(6)[:, None] < np.array([1, 2, 3, 4, 5, 6])[:: 1 if increasing else -1]).astype(bool)
+    return (
+        np.arange(6)[:, None] < np.array([1, 2, 3, 4, 5, 6])[:: 1 if increasing else -1]
+    ).astype(bool)
 
 
 QUIET: dict[str, Callable[[], Any]] = {
@@ -93,9 +97,13 @@ def test_random_masks_give_no_false_alarm(seed: int) -> None:
     rb.bptt(MODEL, reals(6, 6, 3), reals(6, 6, 1), MSE, mask=mask)
 
 
-@pytest.mark.parametrize("given", [{"target": reals(3, 2)}, {"target": reals(4, 2), "mask": np.ones(3, bool)}])
+@pytest.mark.parametrize(
+    "given", [{"target": reals(3, 2)}, {"target": reals(4, 2), "mask": np.ones(3, bool)}]
+)
 @pytest.mark.parametrize("loss", [MSE, lambda y, t: (0.0, 0 * y)])
 def test_errors_of_a_mini_batch_count_its_own_axes(given: dict[str, np.ndarray], loss: Any) -> None:
     options = {"target": None, **given}
-    with pytest.raises(rb.ShapeError, match=r"(target|mask) axis 0, the batch, must have size 4 as in x, found .*3"):
+    with pytest.raises(
+        rb.ShapeError, match=r"(target|mask) axis 0, the batch, must have size 4 as in x, found .*3"
+    ):
         rb.backprop(rb.Dense(5, 2, rng=0), reals(4, 5), loss=loss, **options)

@@ -45,7 +45,9 @@ b.parse_assembly = refuse
 def run(program: str, used: str, path: Path | None = None) -> str:
     """What the program prints, with a folder of kernels of its own."""
     code = program + RUN.replace("USED", repr(used))
-    environment = {k: v for k, v in os.environ.items() if k != "RNNBP_BACKEND"} | {"RNNBP_KERNEL_CACHE": "off"}
+    environment = {k: v for k, v in os.environ.items() if k != "RNNBP_BACKEND"} | {
+        "RNNBP_KERNEL_CACHE": "off"
+    }
     if path is not None:
         environment["PYTHONPATH"] = os.pathsep.join([str(path), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-W", "error", "-c", code]
@@ -64,7 +66,9 @@ def test_a_processor_that_llvm_does_not_know(function: str) -> None:
 @pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite")
 def test_a_compiler_that_refuses() -> None:
     warning, error = run(TEXT_REFUSED, "numpy").splitlines()
-    assert warning.startswith("1 NumPy runs the cells, which is slower, as llvmlite does not work here (CompileError: ")
+    assert warning.startswith(
+        "1 NumPy runs the cells, which is slower, as llvmlite does not work here (CompileError: "
+    )
     assert "LLVM IR parsing error" in warning
     assert error.startswith(
         "backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy': llvmlite does"
@@ -74,25 +78,40 @@ def test_a_compiler_that_refuses() -> None:
 @pytest.mark.parametrize(
     ("module", "cause"),
     [
-        ("raise OSError('cannot open shared object file')", "OSError: cannot open shared object file"),
+        (
+            "raise OSError('cannot open shared object file')",
+            "OSError: cannot open shared object file",
+        ),
         ("raise ImportError('no binding')", "ImportError: no binding"),
         ("raise SyntaxError('of another Python')", "SyntaxError: of another Python"),
-        ("x = 1", "ModuleNotFoundError: No module named 'llvmlite.binding'; 'llvmlite' is not a package"),
+        (
+            "x = 1",
+            "ModuleNotFoundError: No module named 'llvmlite.binding'; 'llvmlite' is not a package",
+        ),
     ],
 )
 def test_a_compiler_that_cannot_be_loaded(module: str, cause: str, tmp_path: Path) -> None:
     (tmp_path / "llvmlite.py").write_text(module)
     warning, error = run("", "numpy", tmp_path).splitlines()
     why = f"llvmlite does not work here ({cause})"
-    assert warning == f"1 NumPy runs the cells, which is slower, as {why}; RNNBP_BACKEND=numpy makes that a choice"
-    assert error == f"backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy': {why}"
+    assert (
+        warning
+        == f"1 NumPy runs the cells, which is slower, as {why}; RNNBP_BACKEND=numpy makes that a choice"
+    )
+    assert (
+        error
+        == f"backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy': {why}"
+    )
 
 
 @pytest.mark.parametrize(
     ("program", "cause"),
     [
         ("import sys; sys.modules['llvmlite'] = None", "llvmlite is not installed"),
-        ("import sys, types; sys.modules['llvmlite'] = types.ModuleType('llvmlite')", "llvmlite cannot be imported"),
+        (
+            "import sys, types; sys.modules['llvmlite'] = types.ModuleType('llvmlite')",
+            "llvmlite cannot be imported",
+        ),
     ],
 )
 def test_a_compiler_that_is_missing(program: str, cause: str) -> None:

@@ -44,8 +44,12 @@ for work in bptt, fit:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_a_process_that_was_killed_while_it_drew_locks_nobody_out() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=250)
-    assert (done.returncode, done.stdout) == (0, "bptt drawn\nfit drawn\n"), done.stderr[-500:]  # ended by SIGALRM
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=250
+    )
+    assert (done.returncode, done.stdout) == (0, "bptt drawn\nfit drawn\n"), done.stderr[
+        -500:
+    ]  # ended by SIGALRM
 
 
 class Terminal(io.StringIO):
@@ -72,7 +76,9 @@ def written(bar: Bar, terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("draw", [refreshed, updated, written])
-def test_an_interrupt_while_a_bar_is_drawn_leaves_it_unlocked(draw: Callable[[Bar, Terminal], None]) -> None:
+def test_an_interrupt_while_a_bar_is_drawn_leaves_it_unlocked(
+    draw: Callable[[Bar, Terminal], None],
+) -> None:
     terminal = Terminal()
     with Bar(total=10, file=terminal, mininterval=0) as bar:
         terminal.pressed = True

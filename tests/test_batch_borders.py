@@ -33,7 +33,9 @@ class Sometimes:
 def skipping(folder=None, **options):
     model = rb.Sequential(rb.RNN(3, 4, rng=0), rb.Dense(4, 1, rng=1))
     options = {"on_nonfinite": "skip"} | options
-    return Trainer(model, rb.optim.Adam(model), rb.losses.MeanSquaredError(), folder=folder, **options)
+    return Trainer(
+        model, rb.optim.Adam(model), rb.losses.MeanSquaredError(), folder=folder, **options
+    )
 
 
 def test_a_bad_batch_is_skipped_and_counted(tmp_path):
@@ -48,7 +50,10 @@ def test_a_bad_batch_is_skipped_and_counted(tmp_path):
     history = trainer.fit(Sometimes(), epochs=2)
     assert (history.steps, history.skipped, trainer.optimizer.steps) == (10, 2, 8)
     assert [k for k, loss in enumerate(history.losses) if math.isnan(loss)] == [3, 8]
-    assert [line.get("skipped") for line in lines(tmp_path)] == [None] * 3 + [1] + [None] * 4 + [2, None]
+    assert [line.get("skipped") for line in lines(tmp_path)] == [None] * 3 + [1] + [None] * 4 + [
+        2,
+        None,
+    ]
     assert lines(tmp_path)[3]["nonfinite"].startswith("step 4: the loss is inf")
     assert states[3] == ()
     assert states[4] != ()
@@ -63,7 +68,9 @@ def test_a_run_that_skips_goes_on_with_the_same_bits(tmp_path, stop):
     assert repr(outcome(tmp_path / "run")) == repr(outcome(tmp_path / "whole"))
 
 
-@pytest.mark.parametrize("factor", [math.nan, math.inf, 1e300], ids=["nan", "infinity", "beyond float32"])
+@pytest.mark.parametrize(
+    "factor", [math.nan, math.inf, 1e300], ids=["nan", "infinity", "beyond float32"]
+)
 @pytest.mark.parametrize("where", ["x", "target"])
 def test_data_that_are_not_finite_are_skipped(where, factor):
     source = Sometimes()
@@ -88,7 +95,10 @@ def test_skipping_is_asked_for(tmp_path):
         skipping(tmp_path, on_nonfinite="raise").fit(Sometimes(), epochs=1)
     with pytest.raises(ValueError, match="on_nonfinite was 'raise', is 'skip'"):
         skipping(tmp_path).resume()
-    assert skipping(tmp_path).resume(override=("on_nonfinite",)).fit(Sometimes(), epochs=1).skipped == 1
+    assert (
+        skipping(tmp_path).resume(override=("on_nonfinite",)).fit(Sometimes(), epochs=1).skipped
+        == 1
+    )
 
 
 @pytest.mark.parametrize("value", ["ignore", None, True])
@@ -135,18 +145,25 @@ def source():
 # Copies
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))], ids=["copy", "pickle"])
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))], ids=["copy", "pickle"]
+)
 def test_a_copy_of_a_trainer_is_a_run_of_its_own(tmp_path, copied):
     """From the same place it ends with the same bits; the folder goes to the one that writes first."""
     trainer, data = sequence_run(folder=tmp_path)
     trainer.fit(data, steps=3)
     other = copied(trainer)
-    assert trainer.fit(data, until_steps=6).losses == other.at.history.losses + trainer.at.history.losses[3:]
+    assert (
+        trainer.fit(data, until_steps=6).losses
+        == other.at.history.losses + trainer.at.history.losses[3:]
+    )
     with pytest.raises(rb.StorageError, match="another run has written"):
         other.fit(data, until_steps=6)
     other._training.folder = type(other.folder)(None, other.parts, None)
     other.fit(data, until_steps=6)
-    assert all(np.array_equal(p, trainer.model.params[name]) for name, p in other.model.params.items())
+    assert all(
+        np.array_equal(p, trainer.model.params[name]) for name, p in other.model.params.items()
+    )
     assert json.dumps(other.at.history.losses) == json.dumps(trainer.at.history.losses)
 
 
@@ -174,7 +191,9 @@ def cut_off(error, method):
     trainer.fit(data, steps=2)
     owner = trainer.update if hasattr(trainer.update, method) else trainer.optimizer
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(trainer.optimizer), "_updated_at_once", lambda self, grads, lr: list(self.params))
+        patch.setattr(
+            type(trainer.optimizer), "_updated_at_once", lambda self, grads, lr: list(self.params)
+        )
         patch.setattr(type(owner), method, stop)
         with pytest.raises(error):
             trainer.fit(data, until_steps=3)
@@ -184,12 +203,17 @@ def cut_off(error, method):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_a_step_that_is_cut_off_before_its_update_is_repeated(error):
     whole, data = sequence_run()
-    assert cut_off(error, "_run")[0].fit(data, until_steps=4).losses == whole.fit(data, steps=4).losses
+    assert (
+        cut_off(error, "_run")[0].fit(data, until_steps=4).losses == whole.fit(data, steps=4).losses
+    )
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_a_step_that_is_cut_off_in_the_middle_of_its_update_is_not_repeated(error):
     """Some parameters are new and some are not: only a snapshot is whole."""
     trainer, data = cut_off(error, "_update")
-    with pytest.raises(ValueError, match=r"Trainer\.fit: step 3 was cut off in the middle of its update; resume\(\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"Trainer\.fit: step 3 was cut off in the middle of its update; resume\(\)",
+    ):
         trainer.fit(data, until_steps=4)

@@ -32,7 +32,9 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 @pytest.mark.quick
 @pytest.mark.parametrize("start", [script, with_trainer])
-def test_a_mistyped_folder_is_said(tmp_path: Path, start: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistyped_folder_is_said(
+    tmp_path: Path, start: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     script(tmp_path / "lstm-64", progress=False)
     start(tmp_path / "lstm_46")
     (line,) = said(capsys)
@@ -47,14 +49,20 @@ def test_a_mistyped_parent_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     assert line.endswith(f"; {tmp_path / 'runs' / 'a'} has one, should that go on?")
 
 
-def test_the_first_start_of_a_script_names_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_start_of_a_script_names_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "lstm-65").mkdir()  # without a snapshot
     script(tmp_path / "quite another", progress=False)
     script(tmp_path / "lstm-64")
-    assert said(capsys) == [f"rnnbp: no snapshot in {tmp_path / 'lstm-64'} yet, the run begins anew"]
+    assert said(capsys) == [
+        f"rnnbp: no snapshot in {tmp_path / 'lstm-64'} yet, the run begins anew"
+    ]
 
 
-def test_a_run_that_goes_on_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_goes_on_says_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     script(tmp_path, progress=False)
     script(tmp_path)
     assert said(capsys) == []
@@ -72,7 +80,10 @@ def test_a_notebook_shows_it_as_text(
     monkeypatch.setattr("rnnbp.support.bars.in_notebook", lambda: True)
     with_trainer(tmp_path)
     found = capsys.readouterr()
-    assert (found.err, found.out) == ("", f"rnnbp: no snapshot in {tmp_path} yet, the run begins anew\n")
+    assert (found.err, found.out) == (
+        "",
+        f"rnnbp: no snapshot in {tmp_path} yet, the run begins anew\n",
+    )
 
 
 @pytest.mark.parametrize("stream", ["closed", "missing"])

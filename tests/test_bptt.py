@@ -65,7 +65,9 @@ def assert_same_bits(a: rb.Gradients, b: rb.Gradients) -> None:
 def assert_close(a: rb.Gradients, b: rb.Gradients, rtol: float = 1e-12) -> None:
     assert a.loss == pytest.approx(b.loss, rel=rtol)
     for path in a.grads:
-        np.testing.assert_allclose(a.grads[path], b.grads[path], rtol=rtol, atol=rtol * np.abs(b.grads[path]).max())
+        np.testing.assert_allclose(
+            a.grads[path], b.grads[path], rtol=rtol, atol=rtol * np.abs(b.grads[path]).max()
+        )
 
 
 @pytest.mark.quick
@@ -97,7 +99,9 @@ def test_a_learned_state_gives_the_same_bits_with_every_schedule(backend: str) -
     model = rb.RNN(5, 37, rng=2, initial="learned")
     for start in model.initial.values():
         start[...] = reals(37)
-    given = partial(rb.bptt, model, reals(11, 24, 5), reals(11, 24, 37), MSE, chunk=2, backend=backend)
+    given = partial(
+        rb.bptt, model, reals(11, 24, 5), reals(11, 24, 37), MSE, chunk=2, backend=backend
+    )
     cached = given()
     for schedule in SCHEDULES.values():
         assert_same_bits(given(checkpoint=schedule), cached)
@@ -106,11 +110,14 @@ def test_a_learned_state_gives_the_same_bits_with_every_schedule(backend: str) -
 @pytest.mark.parametrize("schedule", ["residual", "convolution"])
 def test_graphs_give_the_same_bits(schedule: str) -> None:
     model, x = (
-        (models.residual(), reals(9, 2, 3)) if schedule == "residual" else (models.conv_stack(), reals(9, 2, 1, 12))
+        (models.residual(), reals(9, 2, 3))
+        if schedule == "residual"
+        else (models.conv_stack(), reals(9, 2, 1, 12))
     )
     target = reals(9, 2, model.output_shapes(x.shape[2:])[0][0])
     assert_same_bits(
-        rb.bptt(model, x, target, MSE, chunk=2, checkpoint="sqrt"), rb.bptt(model, x, target, MSE, chunk=2)
+        rb.bptt(model, x, target, MSE, chunk=2, checkpoint="sqrt"),
+        rb.bptt(model, x, target, MSE, chunk=2),
     )
 
 
@@ -119,7 +126,9 @@ def test_graphs_give_the_same_bits(schedule: str) -> None:
 @pytest.mark.parametrize("schedule", ["all", *SCHEDULES])
 def test_statistics_equal_the_simulation(schedule: str, steps: int) -> None:
     checkpoint = SCHEDULES.get(schedule, "all")
-    found = rb.bptt(models.stack(), symbols(steps, 2), symbols(steps, 2), CE, chunk=3, checkpoint=checkpoint).stats
+    found = rb.bptt(
+        models.stack(), symbols(steps, 2), symbols(steps, 2), CE, chunk=3, checkpoint=checkpoint
+    ).stats
     expected = rb.simulate(checkpoint, steps=steps, chunk=3)
     assert {name: getattr(found, name) for name in vars(expected)} == vars(expected)
 
@@ -152,15 +161,24 @@ def test_rebuilt_tapes_of_a_stack_with_dropout(schedule: str) -> None:
 
 @pytest.mark.parametrize("schedule", THIN)
 def test_statistics_of_rebuilt_tapes_equal_the_simulation(schedule: str) -> None:
-    found = rb.bptt(models.stack(), symbols(23, 2), symbols(23, 2), CE, chunk=3, checkpoint=THIN[schedule]).stats
+    found = rb.bptt(
+        models.stack(), symbols(23, 2), symbols(23, 2), CE, chunk=3, checkpoint=THIN[schedule]
+    ).stats
     expected = rb.simulate(THIN[schedule], steps=23, chunk=3)
     assert {name: getattr(found, name) for name in vars(expected)} == vars(expected)
 
 
 def test_steps_of_the_square_root_schedule_by_hand() -> None:
     """16 chunks of 2 steps in 4 segments: the first three run twice."""
-    stats = rb.bptt(models.stack(), symbols(32, 1), symbols(32, 1), CE, chunk=2, checkpoint="sqrt").stats
-    assert (stats.steps_run, stats.steps_rerun, stats.peak_slots, stats.peak_tapes) == (32 + 24, 24, 3, 4)
+    stats = rb.bptt(
+        models.stack(), symbols(32, 1), symbols(32, 1), CE, chunk=2, checkpoint="sqrt"
+    ).stats
+    assert (stats.steps_run, stats.steps_rerun, stats.peak_slots, stats.peak_tapes) == (
+        32 + 24,
+        24,
+        3,
+        4,
+    )
 
 
 def test_chunks_do_not_change_the_result() -> None:
@@ -175,7 +193,9 @@ def test_chunks_do_not_change_the_result() -> None:
 def test_fewer_bytes_are_held_under_sqrt() -> None:
     model, x = models.CELLS["lstm"](16, 32, "float32"), reals(256, 4, 16)
     peaks = [
-        rb.bptt(model, x, reals(256, 4, 32), MSE, chunk=4, checkpoint=c).stats.peak_bytes_by_kind["tape"]
+        rb.bptt(model, x, reals(256, 4, 32), MSE, chunk=4, checkpoint=c).stats.peak_bytes_by_kind[
+            "tape"
+        ]
         for c in ("all", "sqrt")
     ]
     assert peaks[1] < peaks[0] / 6  # 8 chunks of 64
@@ -208,30 +228,46 @@ def test_horizon_cuts_gradients_as_separate_windows_do() -> None:
     found = rb.bptt(model, x, dy, loss, horizon=6, chunk=3, checkpoint="sqrt")
     windows, state = [], None
     for start in range(0, 22, 6):
-        windows.append(rb.bptt(model, x[start : start + 6], dy[start : start + 6], loss, chunk=3, state=state))
+        windows.append(
+            rb.bptt(model, x[start : start + 6], dy[start : start + 6], loss, chunk=3, state=state)
+        )
         state = windows[-1].state
     assert found.loss == pytest.approx(sum(w.loss for w in windows), rel=1e-13)
     for path in found.grads:
-        np.testing.assert_allclose(found.grads[path], sum(w.grads[path] for w in windows), rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(found.dx, np.concatenate([w.dx for w in windows]), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(
+            found.grads[path], sum(w.grads[path] for w in windows), rtol=1e-12, atol=1e-14
+        )
+    np.testing.assert_allclose(
+        found.dx, np.concatenate([w.dx for w in windows]), rtol=1e-12, atol=1e-14
+    )
     np.testing.assert_allclose(found.dstate[0][0], windows[0].dstate[0][0], rtol=1e-12)
     full = rb.bptt(model, x, dy, loss)
     assert np.abs(full.grads["weight_hh"] - found.grads["weight_hh"]).max() > 1e-3
 
 
 def test_horizon_without_chunk_is_one_chunk_a_window() -> None:
-    stats = rb.bptt(models.CELLS["lstm"](3, 4, "float64"), reals(22, 2, 3), reals(22, 2, 4), MSE, horizon=6).stats
+    stats = rb.bptt(
+        models.CELLS["lstm"](3, 4, "float64"), reals(22, 2, 3), reals(22, 2, 4), MSE, horizon=6
+    ).stats
     assert stats.chunks == 4
 
 
 def test_mean_is_over_unmasked_elements() -> None:
-    model, x, target = models.CELLS["gru reset after"](3, 2, "float64"), reals(7, 3, 3), reals(7, 3, 2)
+    model, x, target = (
+        models.CELLS["gru reset after"](3, 2, "float64"),
+        reals(7, 3, 3),
+        reals(7, 3, 2),
+    )
     mask = np.zeros((7, 3), bool)
     mask[[0, 4, 6], [1, 2, 2]] = True
     y, _ = rb.predict(model, x)
     expected = ((y - target) ** 2)[mask].mean()
-    assert rb.bptt(model, x, target, MSE, mask=mask, chunk=2).loss == pytest.approx(expected, rel=1e-14)
-    assert rb.evaluate(model, x, target, MSE, mask=mask, chunk=2)[0] == pytest.approx(expected, rel=1e-14)
+    assert rb.bptt(model, x, target, MSE, mask=mask, chunk=2).loss == pytest.approx(
+        expected, rel=1e-14
+    )
+    assert rb.evaluate(model, x, target, MSE, mask=mask, chunk=2)[0] == pytest.approx(
+        expected, rel=1e-14
+    )
 
 
 def test_own_loss_is_called_once_per_chunk_and_summed() -> None:
@@ -241,7 +277,9 @@ def test_own_loss_is_called_once_per_chunk_and_summed() -> None:
         seen.append((y.shape, target.copy()))
         return float(len(seen)), np.zeros_like(y)
 
-    found = rb.bptt(models.CELLS["lstm"](3, 2, "float32"), reals(5, 1, 3), np.arange(5), loss, chunk=2)
+    found = rb.bptt(
+        models.CELLS["lstm"](3, 2, "float32"), reals(5, 1, 3), np.arange(5), loss, chunk=2
+    )
     assert found.loss == 1 + 2 + 3
     assert [shape for shape, _ in seen] == [(1, 1, 2), (2, 1, 2), (2, 1, 2)]
     assert np.concatenate([t for _, t in reversed(seen)]).tolist() == [0, 1, 2, 3, 4]
@@ -271,10 +309,16 @@ def test_forms_of_state(form: str) -> None:
     assert_same_bits(rb.bptt(model, reals(5, 2, 3), reals(5, 2, 2), MSE, state=state), expected)
 
 
-@pytest.mark.parametrize("kind", ["read-only", "strided", "Fortran", "reversed", "other float", "list", "mapped"])
+@pytest.mark.parametrize(
+    "kind", ["read-only", "strided", "Fortran", "reversed", "other float", "list", "mapped"]
+)
 def test_kinds_of_input_arrays(kind: str, tmp_path: Path) -> None:
     """Each gives the bits of a plain array, and none is written to."""
-    model, x, target = models.CELLS["lstm"](3, 2, "float32"), reals(7, 2, 3).astype(np.float32), reals(7, 2, 2)
+    model, x, target = (
+        models.CELLS["lstm"](3, 2, "float32"),
+        reals(7, 2, 3).astype(np.float32),
+        reals(7, 2, 2),
+    )
     plain = rb.bptt(model, x, target, MSE, chunk=3)
     wide = np.repeat(x, 2, axis=2)
     np.save(tmp_path / "x.npy", x)
@@ -297,8 +341,22 @@ def test_kinds_of_input_arrays(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_results_have_the_parameters_dtype(dtype: str) -> None:
-    found = rb.bptt(models.conv_stack(dtype), reals(5, 2, 1, 12), reals(5, 2, 3), MSE, chunk=2, checkpoint="sqrt")
-    arrays = [*found.grads.values(), found.dx, *found.state[0], *found.state[1], *found.dstate[0], *found.dstate[1]]
+    found = rb.bptt(
+        models.conv_stack(dtype),
+        reals(5, 2, 1, 12),
+        reals(5, 2, 3),
+        MSE,
+        chunk=2,
+        checkpoint="sqrt",
+    )
+    arrays = [
+        *found.grads.values(),
+        found.dx,
+        *found.state[0],
+        *found.state[1],
+        *found.dstate[0],
+        *found.dstate[1],
+    ]
     assert {a.dtype for a in arrays} == {np.dtype(dtype)}
     assert type(found.loss) is float
 
@@ -314,7 +372,9 @@ def test_parameters_and_arguments_are_not_written_to() -> None:
 
 
 def test_a_model_without_recurrents_runs_over_time_too() -> None:
-    model = rb.Sequential(rb.Dense(3, 4, rng=0, dtype="float64"), rb.Tanh(), rb.Dense(4, 2, rng=1, dtype="float64"))
+    model = rb.Sequential(
+        rb.Dense(3, 4, rng=0, dtype="float64"), rb.Tanh(), rb.Dense(4, 2, rng=1, dtype="float64")
+    )
     x, target = reals(9, 5, 3), reals(9, 5, 2)
     over_time = rb.bptt(model, x, target, MSE, chunk=2, checkpoint="sqrt")
     at_once = rb.backprop(model, x.reshape(45, 3), target.reshape(45, 2), MSE)
@@ -328,7 +388,12 @@ def test_two_threads_share_a_model() -> None:
     model, x, target = models.stack(), symbols(40, 4), symbols(40, 4)
     alone = [rb.bptt(model, x, target, CE, seed=k, checkpoint="sqrt", chunk=3) for k in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda k: rb.bptt(model, x, target, CE, seed=k, checkpoint="sqrt", chunk=3), range(4)))
+        together = list(
+            pool.map(
+                lambda k: rb.bptt(model, x, target, CE, seed=k, checkpoint="sqrt", chunk=3),
+                range(4),
+            )
+        )
     for a, b in zip(alone, together, strict=True):
         assert_same_bits(a, b)
 
@@ -391,5 +456,7 @@ def test_a_layer_that_does_not_declare_what_it_keeps() -> None:
 
 
 def test_a_layer_that_declares_something_else_is_named() -> None:
-    with pytest.raises(TypeError, match=r"Misdeclared\(\): forward saved other arrays than its keeps\(\) declares"):
+    with pytest.raises(
+        TypeError, match=r"Misdeclared\(\): forward saved other arrays than its keeps\(\) declares"
+    ):
         rb.bptt(own_cell(Misdeclared("float64")), reals(3, 2, 3), reals(3, 2, 3), MSE)

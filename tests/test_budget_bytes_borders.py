@@ -31,11 +31,21 @@ def letters() -> Any:
 
 
 def deep() -> Any:
-    return rb.Sequential(*[rb.GRU(6, 6, rng=k) for k in range(4)]), real(41, 3, 6), real(41, 3, 6), MSE
+    return (
+        rb.Sequential(*[rb.GRU(6, 6, rng=k) for k in range(4)]),
+        real(41, 3, 6),
+        real(41, 3, 6),
+        MSE,
+    )
 
 
 def opaque() -> Any:
-    return rb.Sequential(own_cell(8, 16, "float32", 0), rb.Dense(16, 5, rng=1)), real(31, 4, 8), real(31, 4, 5), MSE
+    return (
+        rb.Sequential(own_cell(8, 16, "float32", 0), rb.Dense(16, 5, rng=1)),
+        real(31, 4, 8),
+        real(31, 4, 5),
+        MSE,
+    )
 
 
 def large() -> Any:
@@ -45,7 +55,12 @@ def large() -> Any:
 
 def planned(case: Any, backend: str, budget: int) -> rb.Plan:
     model, x, _, loss = case
-    how: dict[str, Any] = {"steps": len(x), "batch": x.shape[1], "x_shape": x.shape[2:], "costs": COSTS}
+    how: dict[str, Any] = {
+        "steps": len(x),
+        "batch": x.shape[1],
+        "x_shape": x.shape[2:],
+        "costs": COSTS,
+    }
     return rb.plan(model, loss, budget=budget, backend=backend, **how)
 
 

@@ -30,7 +30,9 @@ def parallel() -> Any:
 def split() -> Any:
     x = rb.Input(8)
     a, b = rb.Split(3, 5)(rb.Dense(8, 8, rng=0)(x))
-    return rb.Graph(x, rb.Dense((32, 32), 5, rng=3)(rb.GRU(3, 32, rng=1)(a), rb.LSTM(5, 32, rng=2)(b)))
+    return rb.Graph(
+        x, rb.Dense((32, 32), 5, rng=3)(rb.GRU(3, 32, rng=1)(a), rb.LSTM(5, 32, rng=2)(b))
+    )
 
 
 def added() -> Any:
@@ -43,7 +45,9 @@ def in_sequence() -> Any:
     return rb.Sequential(rb.RNN(8, 64, rng=0), rb.RNN(64, 64, rng=1), rb.Dense(64, 5, rng=2))
 
 
-MODELS: dict[str, Callable[[], Any]] = {f.__name__: f for f in (parallel, split, added, in_sequence)}
+MODELS: dict[str, Callable[[], Any]] = {
+    f.__name__: f for f in (parallel, split, added, in_sequence)
+}
 
 
 def peak(run: Callable[[], Any]) -> int:
@@ -67,7 +71,9 @@ def excess(case: Case, small: Case, backend: str | None) -> tuple[int, int, int]
     for given in (case, small):
 
         def run(given: Case = given) -> Any:
-            return rb.bptt(given.model, given.x, given.target, given.loss, backend=backend, **given.run)
+            return rb.bptt(
+                given.model, given.x, given.target, given.loss, backend=backend, **given.run
+            )
 
         ledger = run().stats.peak_bytes
         found.append((peak(run), ledger))
@@ -115,11 +121,17 @@ def test_a_budget_of_branches_is_kept(model: str) -> None:
 def test_random_models_declare_what_they_take(seed: int, backend: str | None) -> None:
     case = draw(seed)
     more, traced, ledger = excess(case, draw(seed, large=0), backend)
-    assert more <= max(0.01 * traced, 64 * 1024), f"{case.words}: tracemalloc {traced}, ledger {ledger}"
+    assert more <= max(0.01 * traced, 64 * 1024), (
+        f"{case.words}: tracemalloc {traced}, ledger {ledger}"
+    )
     model, x, dtype = case.model, case.x, case.model.dtype
-    plain = replace(case, x=x.astype(dtype) if x.dtype.kind == "f" else x, run=case.run | {"mask": None})
+    plain = replace(
+        case, x=x.astype(dtype) if x.dtype.kind == "f" else x, run=case.run | {"mask": None}
+    )
     stats = rb.bptt(model, plain.x, plain.target, plain.loss, backend=backend, **plain.run).stats
     run = {name: value for name, value in plain.run.items() if name != "mask"}
     steps, batch = x.shape[:2]
-    told = rb.forecast(model, case.loss, steps=steps, batch=batch, x_shape=x.shape[2:], backend=backend, **run)
+    told = rb.forecast(
+        model, case.loss, steps=steps, batch=batch, x_shape=x.shape[2:], backend=backend, **run
+    )
     assert {name: getattr(stats, name) for name in figures(told)} == figures(told)

@@ -19,7 +19,9 @@ from rnnbp.machine import cache, private
 
 KEY, CODE = "0123", b"machine code" * 9
 NOBODY = 65534
-as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="plays several users")
+as_root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="plays several users"
+)
 posix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes and owners of files")
 
 
@@ -50,7 +52,9 @@ def refused(why: str) -> None:
         assert cache.read(KEY) is None
         cache.write(KEY, CODE)
 
-    with pytest.warns(RuntimeWarning, match=f"kernels in .* are {why}.*; they are compiled anew") as found:
+    with pytest.warns(
+        RuntimeWarning, match=f"kernels in .* are {why}.*; they are compiled anew"
+    ) as found:
         thrice()
     assert len(found) == 1
 
@@ -61,19 +65,29 @@ def mode(path: Path) -> int:
 
 @posix
 @pytest.mark.parametrize("umask", [0, 0o022, 0o077, 0o777])
-def test_a_folder_is_made_for_its_user_alone(umask: int, monkeypatch: pytest.MonkeyPatch, kernels: Path) -> None:
+def test_a_folder_is_made_for_its_user_alone(
+    umask: int, monkeypatch: pytest.MonkeyPatch, kernels: Path
+) -> None:
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", str(kernels / "deep" / "er"))
     os.umask(umask)
     cache.write(KEY, CODE)
     assert cache.read(KEY) == CODE
-    assert {mode(folder) for folder in (kernels, kernels / "deep", kernels / "deep" / "er")} == {0o700}
+    assert {mode(folder) for folder in (kernels, kernels / "deep", kernels / "deep" / "er")} == {
+        0o700
+    }
     assert {mode(path) for path in (kernels / "deep" / "er").iterdir()} <= {0o600, 0o400, 0}
 
 
 @posix
 @pytest.mark.parametrize(
     ("folder", "umask", "expected"),
-    [(0o755, 0o022, 0o644), (0o750, 0o022, 0o640), (0o700, 0, 0o600), (0o755, 0o077, 0o600), (0o755, 0, 0o644)],
+    [
+        (0o755, 0o022, 0o644),
+        (0o750, 0o022, 0o640),
+        (0o700, 0, 0o600),
+        (0o755, 0o077, 0o600),
+        (0o755, 0, 0o644),
+    ],
 )
 def test_files_may_be_read_by_those_who_may_read_the_folder(
     folder: int, umask: int, expected: int, kernels: Path
@@ -121,7 +135,9 @@ def test_a_folder_of_another_user_is_not_read_and_not_written(kernels: Path) -> 
 
 @posix
 @pytest.mark.parametrize("kind", ["fifo", "folder", "link", "hard link", "writable", "large"])
-def test_what_is_no_file_of_this_user_alone_is_not_read(kind: str, kernels: Path, tmp_path: Path) -> None:
+def test_what_is_no_file_of_this_user_alone_is_not_read(
+    kind: str, kernels: Path, tmp_path: Path
+) -> None:
     file, away = kept(kernels), tmp_path / "away"
     kinds: dict[str, tuple[Any, str]] = {
         "fifo": (lambda: (file.unlink(), os.mkfifo(file)), "is no regular file"),
@@ -163,7 +179,9 @@ def test_the_secret_is_the_users_alone(damage: str, kernels: Path, tmp_path: Pat
     secret = tmp_path / "home" / "rnnbp" / "secret"
     first = secret.read_bytes()
     assert (len(first), mode(secret), mode(secret.parent)) == (32, 0o600, 0o700)
-    {"short": lambda: secret.write_bytes(first[:5]), "readable": lambda: secret.chmod(0o644)}[damage]()
+    {"short": lambda: secret.write_bytes(first[:5]), "readable": lambda: secret.chmod(0o644)}[
+        damage
+    ]()
     cache._secrets.clear()  # as another process begins
     refused("damaged")
     assert (len(secret.read_bytes()), mode(secret)) == (32, 0o600)
@@ -177,7 +195,10 @@ def test_without_a_home_the_secret_is_in_the_folder(kernels: Path, tmp_path: Pat
     (tmp_path / "home").write_text("no folder")
     cache.write(KEY, CODE)
     assert cache.read(KEY) == CODE
-    assert {path.name: mode(path) for path in kernels.iterdir()} == {f"{KEY}.kernel": 0o600, "secret": 0o600}
+    assert {path.name: mode(path) for path in kernels.iterdir()} == {
+        f"{KEY}.kernel": 0o600,
+        "secret": 0o600,
+    }
 
 
 @pytest.fixture
@@ -216,7 +237,12 @@ def test_roots_folder_is_not_trusted_with_what_is_not_roots(
     file.write_bytes(whole[:-1] + bytes([whole[-1] ^ (damage == "flipped")]))
     os.chown(file, NOBODY if damage == "another's" else 0, 0)
     request.getfixturevalue("nobody")
-    refused({"flipped": "damaged", "another's": f"not to be trusted: {KEY}.kernel belongs to user {NOBODY}"}[damage])
+    refused(
+        {
+            "flipped": "damaged",
+            "another's": f"not to be trusted: {KEY}.kernel belongs to user {NOBODY}",
+        }[damage]
+    )
 
 
 @pytest.mark.parametrize("given", ["off", "OFF", "0", "no", "None", "false", " Off "])
@@ -228,7 +254,9 @@ def test_spellings_of_off(given: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_home_and_a_relative_path_are_resolved_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_home_and_a_relative_path_are_resolved_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     start = Path.cwd()
     cache._resolved.cache_clear()
     monkeypatch.setenv("RNNBP_KERNEL_CACHE", "~/k")
@@ -257,19 +285,31 @@ def test_the_least_recently_used_files_go_first(
     assert {path.stem for path in kernels.iterdir()} == {"3", "6", "7"}
 
 
-def test_what_a_crash_left_goes_and_what_is_being_written_stays(kernels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_crash_left_goes_and_what_is_being_written_stays(
+    kernels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept(kernels)
     monkeypatch.setattr(cache, "_written", 0)
     (kernels / f"a{private.TEMPORARY}").write_bytes(b"half")
     (kernels / f"b{private.TEMPORARY}").write_bytes(b"half")
     os.utime(kernels / f"a{private.TEMPORARY}", (time.time() - 2 * cache.STALE,) * 2)
     cache.write("4567", CODE)
-    assert {path.name for path in kernels.iterdir()} == {f"{KEY}.kernel", "4567.kernel", f"b{private.TEMPORARY}"}
+    assert {path.name for path in kernels.iterdir()} == {
+        f"{KEY}.kernel",
+        "4567.kernel",
+        f"b{private.TEMPORARY}",
+    }
 
 
-def test_a_full_disk_is_no_error_and_leaves_nothing(kernels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_no_error_and_leaves_nothing(
+    kernels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept(kernels)
-    monkeypatch.setattr(os, "replace", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        os,
+        "replace",
+        lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+    )
     cache.write("4567", CODE)
     assert [path.name for path in kernels.iterdir()] == [f"{KEY}.kernel"]
 

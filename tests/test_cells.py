@@ -29,14 +29,23 @@ def lstm(p: Params, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.nda
     return sigmoid(o) * np.tanh(c), c
 
 
-def gru_after(p: Params, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    (xr, xz, xm), (hr, hz, hm) = (np.split(affine(p, *part), 3, axis=-1) for part in (("ih", x), ("hh", h)))
+def gru_after(
+    p: Params, x: np.ndarray, h: np.ndarray, c: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    (xr, xz, xm), (hr, hz, hm) = (
+        np.split(affine(p, *part), 3, axis=-1) for part in (("ih", x), ("hh", h))
+    )
     r, z = sigmoid(xr + hr), sigmoid(xz + hz)
     return (1 - z) * np.tanh(xm + r * hm) + z * h, c
 
 
-def gru_before(p: Params, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    (xr, xz, xm), (hr, hz) = np.split(affine(p, "ih", x), 3, axis=-1), np.split(affine(p, "hh", h), 2, axis=-1)
+def gru_before(
+    p: Params, x: np.ndarray, h: np.ndarray, c: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    (xr, xz, xm), (hr, hz) = (
+        np.split(affine(p, "ih", x), 3, axis=-1),
+        np.split(affine(p, "hh", h), 2, axis=-1),
+    )
     r, z = sigmoid(xr + hr), sigmoid(xz + hz)
     return (1 - z) * np.tanh(xm + affine(p, "hm", r * h)) + z * h, c
 
@@ -64,7 +73,11 @@ def test_a_cell_follows_its_equations(name: str, bias: bool) -> None:
     model = build(N_IN, N, dtype="float64", bias=bias, rng=0, **options)
     for array in model.params.values():
         array[...] = numbers.normal(size=array.shape)
-    x, h, c = numbers.normal(size=(T, B, N_IN)), numbers.normal(size=(B, N)), numbers.normal(size=(B, N))
+    x, h, c = (
+        numbers.normal(size=(T, B, N_IN)),
+        numbers.normal(size=(B, N)),
+        numbers.normal(size=(B, N)),
+    )
     given = (h, c) if name == "lstm" else (h,)
     y, (state,) = rb.predict(model, x, state=given)
     expected = []
@@ -87,7 +100,10 @@ def test_forget_bias_is_added_to_the_forget_gate() -> None:
 
 def test_gru_with_reset_before_is_another_function() -> None:
     """With the recurrent weights of the candidate zero both conventions agree; else they do not."""
-    after, before = rb.GRU(6, 8, dtype="float64", rng=1), rb.GRU(6, 8, dtype="float64", reset_after=False, rng=2)
+    after, before = (
+        rb.GRU(6, 8, dtype="float64", rng=1),
+        rb.GRU(6, 8, dtype="float64", reset_after=False, rng=2),
+    )
     for path, array in before.params.items():
         source = {"weight_hm": "weight_hh", "bias_hm": "bias_hh"}.get(path, path)
         rows = after.params[source]
@@ -99,4 +115,6 @@ def test_gru_with_reset_before_is_another_function() -> None:
         weight[...] = 0
         model.params.get("bias_hm", model.params["bias_hh"])[-8:] = 0
     one = np.finfo(np.float64).eps  # a rounding of what h is mixed of, for an h that is near 0
-    np.testing.assert_allclose(rb.predict(after, x)[0], rb.predict(before, x)[0], rtol=1e-13, atol=one)
+    np.testing.assert_allclose(
+        rb.predict(after, x)[0], rb.predict(before, x)[0], rtol=1e-13, atol=one
+    )

@@ -19,9 +19,13 @@ MAKERS = {
     "SingleDiskStorageSchedule, moved": lambda n: cs.SingleDiskStorageSchedule(move_data=True),
     "NoneCheckpointSchedule": lambda n: cs.NoneCheckpointSchedule(),
     "MultistageCheckpointSchedule": lambda n: cs.MultistageCheckpointSchedule(n, 2, 1),
-    "MultistageCheckpointSchedule, revolve": lambda n: cs.MultistageCheckpointSchedule(n, 0, 3, trajectory="revolve"),
+    "MultistageCheckpointSchedule, revolve": lambda n: cs.MultistageCheckpointSchedule(
+        n, 0, 3, trajectory="revolve"
+    ),
     "MixedCheckpointSchedule": lambda n: cs.MixedCheckpointSchedule(n, min(3, n)),
-    "MixedCheckpointSchedule, ram": lambda n: cs.MixedCheckpointSchedule(n, min(5, n), storage=cs.StorageType.RAM),
+    "MixedCheckpointSchedule, ram": lambda n: cs.MixedCheckpointSchedule(
+        n, min(5, n), storage=cs.StorageType.RAM
+    ),
     "TwoLevelCheckpointSchedule": lambda n: cs.TwoLevelCheckpointSchedule(4, 2),
     "TwoLevelCheckpointSchedule, ram": lambda n: cs.TwoLevelCheckpointSchedule(
         9, 2, binomial_storage=cs.StorageType.RAM
@@ -57,7 +61,9 @@ def own_steps(name: str, chunks: int) -> int:
 
 def test_all_its_classes_are_here() -> None:
     theirs = {
-        name for name, found in vars(cs).items() if isinstance(found, type) and issubclass(found, cs.CheckpointSchedule)
+        name
+        for name, found in vars(cs).items()
+        if isinstance(found, type) and issubclass(found, cs.CheckpointSchedule)
     }
     assert theirs - {"CheckpointSchedule"} == {name.split(",")[0] for name in MAKERS}
 
@@ -89,7 +95,14 @@ def test_gives_the_same_bits_through_the_engine(name: str, chunks: int) -> None:
         rng.normal(size=(2 * chunks - 1, 2, 4)),
     )
     cached = rb.bptt(model, x, dy, lambda y, dy: (float((y * dy).sum()), dy), chunk=2)
-    found = rb.bptt(model, x, dy, lambda y, dy: (float((y * dy).sum()), dy), chunk=2, checkpoint=make(name, chunks))
+    found = rb.bptt(
+        model,
+        x,
+        dy,
+        lambda y, dy: (float((y * dy).sum()), dy),
+        chunk=2,
+        checkpoint=make(name, chunks),
+    )
     assert found.loss == cached.loss
     assert np.array_equal(found.dx, cached.dx)
     assert all(np.array_equal(found.grads[path], cached.grads[path]) for path in cached.grads)

@@ -103,12 +103,21 @@ def test_a_run_reports_and_keeps_all_that_it_says(capsys: pytest.CaptureFixture[
 
 def test_runs_without_a_folder_are_numbered() -> None:
     for _ in range(3):
-        assert run("train", "--text", "words.txt", "--quiet", "--cell", "gru", *TINY, "--steps", 1) == 0
-    assert sorted(path.name for path in Path("runs").iterdir()) == ["char-gru", "char-gru-2", "char-gru-3"]
+        assert (
+            run("train", "--text", "words.txt", "--quiet", "--cell", "gru", *TINY, "--steps", 1)
+            == 0
+        )
+    assert sorted(path.name for path in Path("runs").iterdir()) == [
+        "char-gru",
+        "char-gru-2",
+        "char-gru-3",
+    ]
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-def test_a_resumed_run_has_the_bits_of_one_that_was_not_stopped(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_has_the_bits_of_one_that_was_not_stopped(
+    cell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = ["--cell", cell, "--layers", 2, "--dropout", 0.2, "--steps", 12, "--seed", 3]
     assert train("whole", *options) == 0
     with monkeypatch.context() as patch:
@@ -117,12 +126,17 @@ def test_a_resumed_run_has_the_bits_of_one_that_was_not_stopped(cell: str, monke
     assert len(losses("parts")) == 7
     assert load_model(Path("parts")).params.keys() == load_model(Path("whole")).params.keys()
     assert run("train", "--resume", "parts", "--quiet") == 0
-    assert Path("parts/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+    assert (
+        Path("parts/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+    )
     assert losses("parts") == losses("whole")
 
 
 def losses(folder: str) -> list[float]:
-    return [json.loads(line)["loss"] for line in (Path(folder) / "metrics.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line)["loss"]
+        for line in (Path(folder) / "metrics.jsonl").read_text().splitlines()
+    ]
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
@@ -141,12 +155,17 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
 
 def test_time_ends_a_run_which_can_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert train("short", "--steps", 40, "--minutes", 0.0005) == 0
-    assert "Time ended it before step 40; continue with: rnnbp train --resume short" in capsys.readouterr().out
+    assert (
+        "Time ended it before step 40; continue with: rnnbp train --resume short"
+        in capsys.readouterr().out
+    )
     assert json.loads(Path("short/result.json").read_text())["reason"] == "time"
     assert run("train", "--resume", "short", "--quiet") == 0
     assert json.loads(Path("short/result.json").read_text())["steps"] == 40
     assert train("whole", "--steps", 40) == 0
-    assert Path("short/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+    assert (
+        Path("short/model.safetensors").read_bytes() == Path("whole/model.safetensors").read_bytes()
+    )
 
 
 def test_the_model_is_the_same_whatever_is_kept() -> None:
@@ -166,11 +185,28 @@ def test_options_reach_the_training_loop(monkeypatch: pytest.MonkeyPatch) -> Non
 
         def fit(self, data: Any, **options: Any) -> rb.train.History:
             found.update(options, data=data)
-            found["threads"] = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+            found["threads"] = {
+                pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
+            }
             return super().fit(data, **options)
 
     monkeypatch.setattr(command, "Trainer", Recorded)
-    asked = ["--lr", 0.5, "--clip", 0.25, "--chunk", 7, "--checkpoint", 2, "--seed", 9, "--minutes", 2, "--threads", 1]
+    asked = [
+        "--lr",
+        0.5,
+        "--clip",
+        0.25,
+        "--chunk",
+        7,
+        "--checkpoint",
+        2,
+        "--seed",
+        9,
+        "--minutes",
+        2,
+        "--threads",
+        1,
+    ]
     assert train("a", *asked, "--steps", 30) == 0
     names = ("clip_norm", "chunk", "seed", "until_steps", "max_seconds", "threads")
     assert [found[name] for name in names] == [0.25, 7, 9, 30, 120, {1}]
@@ -184,37 +220,53 @@ def test_options_reach_the_training_loop(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found["until_steps"] == found["data"].batches_per_epoch
 
 
-def test_all_threads_train_where_the_model_does_not_depend_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_threads_train_where_the_model_does_not_depend_on_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     if machine.chosen():
         monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
     assert train("a", "--steps", 3) == 0
-    assert json.loads(Path("a/run.json").read_text())["settings"]["threads"] == (3 if machine.chosen() else 1)
+    assert json.loads(Path("a/run.json").read_text())["settings"]["threads"] == (
+        3 if machine.chosen() else 1
+    )
     monkeypatch.setenv("RNNBP_NUM_THREADS", "1")
     assert train("b", "--steps", 3) == 0
     assert Path("a/model.safetensors").read_bytes() == Path("b/model.safetensors").read_bytes()
 
 
-def test_the_option_says_how_many_threads_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_option_says_how_many_threads_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     found, fit = set(), command.Trainer.fit
     monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
-    monkeypatch.setattr(command.Trainer, "fit", lambda *args, **how: found.add(usual()) or fit(*args, **how))
+    monkeypatch.setattr(
+        command.Trainer, "fit", lambda *args, **how: found.add(usual()) or fit(*args, **how)
+    )
     assert train("a", "--steps", 2, "--threads", 2) == 0
     assert found == {2 if machine.chosen() else 1}
     assert os.environ["RNNBP_NUM_THREADS"] == "3"
 
 
 @pytest.mark.one_in(3)
-@pytest.mark.parametrize("command_", ["train --out b", "train --resume a", "sample a", "plan --budget 1GB", "compare"])
+@pytest.mark.parametrize(
+    "command_", ["train --out b", "train --resume a", "sample a", "plan --budget 1GB", "compare"]
+)
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("RNNBP_BACKEND", "quick", "backend 'quick' is unknown; use one of 'numpy', 'llvm', 'interpreter', or None"),
+        (
+            "RNNBP_BACKEND",
+            "quick",
+            "backend 'quick' is unknown; use one of 'numpy', 'llvm', 'interpreter', or None",
+        ),
         pytest.param(
             "RNNBP_NUM_THREADS",
             "two",
             "RNNBP_NUM_THREADS is a number of threads from 1 to 1024, found 'two'",
-            marks=pytest.mark.skipif(not machine.chosen(), reason="threads are counted for kernels alone"),
+            marks=pytest.mark.skipif(
+                not machine.chosen(), reason="threads are counted for kernels alone"
+            ),
         ),
     ],
 )
@@ -230,15 +282,15 @@ def test_what_the_environment_says_is_checked_before_anything_is_made(
     assert sorted(Path().rglob("*")) == before
 
 
-def test_a_run_is_not_resumed_by_a_backend_that_rounds_otherwise(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_a_run_is_not_resumed_by_a_backend_that_rounds_otherwise(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     assert train("a", "--steps", 3) == 0
     began = json.loads(Path("a/run.json").read_text())["backend"]
     capsys.readouterr()
     monkeypatch.setenv("RNNBP_BACKEND", "interpreter")
     assert run("train", "--resume", "a") == 1
-    expected = (
-        f"rnnbp: a was begun with the backend {began}, and interpreter rounds otherwise; set RNNBP_BACKEND={began}\n"
-    )
+    expected = f"rnnbp: a was begun with the backend {began}, and interpreter rounds otherwise; set RNNBP_BACKEND={began}\n"
     assert capsys.readouterr().err == expected
 
 
@@ -249,7 +301,17 @@ def test_a_run_is_resumed_from_a_text_that_was_moved(monkeypatch: pytest.MonkeyP
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on() -> None:
-    started = [sys.executable, "-m", "rnnbp.cli.main", "train", "--text", "words.txt", *TINY, "--epochs", "100000"]
+    started = [
+        sys.executable,
+        "-m",
+        "rnnbp.cli.main",
+        "train",
+        "--text",
+        "words.txt",
+        *TINY,
+        "--epochs",
+        "100000",
+    ]
     with subprocess.Popen(
         started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=ENVIRONMENT
     ) as process:
@@ -302,7 +364,9 @@ def test_each_byte_is_drawn_from_the_distribution_after_all_before_it() -> None:
     assert Sampler(model, temperature=0)(prompt, 4) == Sampler(model, top_k=1)(prompt, 4)
     text = prompt + Sampler(model, temperature=0)(prompt, 6)
     logits, _ = rb.predict(model, np.frombuffer(text, np.uint8)[:-1, None])
-    assert bytes(logits[len(prompt) - 1 :, 0].argmax(axis=-1).astype(np.uint8)) == text[len(prompt) :]
+    assert (
+        bytes(logits[len(prompt) - 1 :, 0].argmax(axis=-1).astype(np.uint8)) == text[len(prompt) :]
+    )
 
 
 def test_draws_follow_temperature_and_top_k() -> None:
@@ -317,7 +381,9 @@ def test_draws_follow_temperature_and_top_k() -> None:
         (Sampler(model, temperature=1e-308), np.array([1.0, 0, 0])),
     ):
         drawn = np.frombuffer(sampler(b"A", 1500), np.uint8)
-        np.testing.assert_allclose([(drawn == 65 + k).mean() for k in range(3)], expected, atol=0.045)
+        np.testing.assert_allclose(
+            [(drawn == 65 + k).mean() for k in range(3)], expected, atol=0.045
+        )
         assert set(drawn) == {65 + k for k in range(3) if expected[k]}
 
 
@@ -337,7 +403,10 @@ def test_a_terminal_gets_no_control_characters() -> None:
             b"caf\xe9",
             "rnnbp: --text bad.txt is not UTF-8: byte 3 is 0xe9; convert it, as with iconv -t utf-8, or name its encoding, as --encoding cp1252",
         ),
-        (b"abcdefghi", "rnnbp: bad.txt has 9 characters, at least 10 are needed; give a longer text"),
+        (
+            b"abcdefghi",
+            "rnnbp: bad.txt has 9 characters, at least 10 are needed; give a longer text",
+        ),
         (
             b"ab" * 15,
             "rnnbp: bad.txt is too short: it has 27 bytes to train on, and --batch 4 × --horizon 10 needs 41; "
@@ -346,7 +415,9 @@ def test_a_terminal_gets_no_control_characters() -> None:
     ],
     ids=["missing", "empty", "latin-1", "nine-characters", "shorter-than-a-batch"],
 )
-def test_a_text_that_cannot_be_used(text: bytes | None, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_text_that_cannot_be_used(
+    text: bytes | None, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     if text is not None:
         Path("bad.txt").write_bytes(text)
     before = contents()
@@ -356,10 +427,15 @@ def test_a_text_that_cannot_be_used(text: bytes | None, expected: str, capsys: p
 
 
 def test_a_text_that_is_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
-    assert error_of(capsys, "train", "--text", ".") == (1, "rnnbp: --text . is a directory; name a text file in it")
+    assert error_of(capsys, "train", "--text", ".") == (
+        1,
+        "rnnbp: --text . is a directory; name a text file in it",
+    )
 
 
-def test_a_text_that_may_not_be_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_that_may_not_be_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **__: object) -> bytes:
         raise PermissionError(13, "Permission denied")
 
@@ -377,7 +453,10 @@ def test_a_folder_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     again = ["train", "--text", "words.txt", *TINY, "--out"]
     expected = "rnnbp: --out a is not empty; continue it with --resume a, or name a new folder"
     assert error_of(capsys, *again, "a") == (1, expected)
-    assert error_of(capsys, *again, "other") == (1, "rnnbp: --out other is not empty; name a new folder")
+    assert error_of(capsys, *again, "other") == (
+        1,
+        "rnnbp: --out other is not empty; name a new folder",
+    )
     expected = "rnnbp: --out words.txt cannot be used: File exists; name another folder"
     assert error_of(capsys, *again, "words.txt") == (1, expected)
     expected = "rnnbp: runs/char-lstm cannot be made: Not a directory; name another with --out"
@@ -412,7 +491,9 @@ def test_a_run_whose_files_do_not_fit_each_other(capsys: pytest.CaptureFixture[s
     settings.write_text(good.replace('"lr": 0.0', '"lr": 0.1'))
     status, line = error_of(capsys, "train", "--resume", "a", "--quiet")
     assert status == 1
-    assert line.startswith("rnnbp: --resume a cannot go on: resume from a/snapshot.safetensors: the run was set up")
+    assert line.startswith(
+        "rnnbp: --resume a cannot go on: resume from a/snapshot.safetensors: the run was set up"
+    )
     bad_threads = re.sub(r'"threads": \d+', '"threads": 0', good)
     for bad in (
         good[:50],
@@ -423,7 +504,9 @@ def test_a_run_whose_files_do_not_fit_each_other(capsys: pytest.CaptureFixture[s
         settings.write_text(bad)
         status, line = error_of(capsys, "train", "--resume", "a", "--quiet")
         assert status == 1
-        assert re.fullmatch(r"rnnbp: a/run.json is damaged \(.*\); take another copy of it, or train anew", line)
+        assert re.fullmatch(
+            r"rnnbp: a/run.json is damaged \(.*\); take another copy of it, or train anew", line
+        )
     settings.write_text(good)
     flip(Path("a/snapshot.safetensors"), -40)
     expected = "--resume a cannot go on: a/snapshot.safetensors is damaged, its contents do not fit their checksum"
@@ -438,7 +521,9 @@ def flip(path: Path, at: int) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "not-a-model", "no-model", "missing"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "flipped", "empty", "not-a-model", "no-model", "missing"]
+)
 def test_a_model_that_cannot_be_used(damage: str, capsys: pytest.CaptureFixture[str]) -> None:
     file = Path("m/model.safetensors")
     file.parent.mkdir()
@@ -481,7 +566,11 @@ def test_a_model_of_another_kind(which: str, capsys: pytest.CaptureFixture[str])
             rb.save_weights(rb.Sequential(rb.Dense(2, 2)), path)
             expected = "expected the weights of a rnnbp character model, found kind None"
         case "architecture":
-            rb.save_weights(Architecture(units=5, embedding=2).build(), path, metadata={"description": description})
+            rb.save_weights(
+                Architecture(units=5, embedding=2).build(),
+                path,
+                metadata={"description": description},
+            )
             expected = "load_weights from m.safetensors: the file does not match the model, .* has shape .*"
         case "nonsense":
             description["architecture"]["heads"] = 8
@@ -502,7 +591,18 @@ def test_a_model_of_another_kind(which: str, capsys: pytest.CaptureFixture[str])
 
 def test_training_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
     status, line = error_of(
-        capsys, "train", "--text", "words.txt", "--out", "a", "--quiet", *TINY, "--lr", 1e38, "--clip", 0
+        capsys,
+        "train",
+        "--text",
+        "words.txt",
+        "--out",
+        "a",
+        "--quiet",
+        *TINY,
+        "--lr",
+        1e38,
+        "--clip",
+        0,
     )
     assert status == 1
     assert line.startswith("rnnbp: training has failed: ")
@@ -512,26 +612,52 @@ def test_training_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        ("train --units 0", "rnnbp train: error: argument --units: must be at least 1 and below 1.049e+06, found 0"),
-        ("train --layers two", "rnnbp train: error: argument --layers: must be a whole number, found 'two'"),
-        ("train --lr inf", "rnnbp train: error: argument --lr: must be above 0 and finite, found inf"),
+        (
+            "train --units 0",
+            "rnnbp train: error: argument --units: must be at least 1 and below 1.049e+06, found 0",
+        ),
+        (
+            "train --layers two",
+            "rnnbp train: error: argument --layers: must be a whole number, found 'two'",
+        ),
+        (
+            "train --lr inf",
+            "rnnbp train: error: argument --lr: must be above 0 and finite, found inf",
+        ),
         ("train --lr fast", "rnnbp train: error: argument --lr: must be a number, found 'fast'"),
-        ("train --dropout 1", "rnnbp train: error: argument --dropout: must be at least 0 and below 1, found 1"),
-        ("train --minutes 0", "rnnbp train: error: argument --minutes: must be above 0 and below 1e+06, found 0"),
+        (
+            "train --dropout 1",
+            "rnnbp train: error: argument --dropout: must be at least 0 and below 1, found 1",
+        ),
+        (
+            "train --minutes 0",
+            "rnnbp train: error: argument --minutes: must be above 0 and below 1e+06, found 0",
+        ),
         (
             "train --checkpoint 0",
             "rnnbp train: error: argument --checkpoint: must be all, sqrt or a number of chunks from 1, found '0'",
         ),
-        ("train --seed -1", "rnnbp train: error: argument --seed: must be at least 0 and below 1.845e+19, found -1"),
+        (
+            "train --seed -1",
+            "rnnbp train: error: argument --seed: must be at least 0 and below 1.845e+19, found -1",
+        ),
         ("train --unit 3", "rnnbp train: error: unknown argument --unit, did you mean --units?"),
         ("train words.txt", "rnnbp train: error: unknown argument words.txt"),
-        ("train --epochs 1 --steps 2", "rnnbp train: error: argument --steps: not allowed with argument --epochs"),
+        (
+            "train --epochs 1 --steps 2",
+            "rnnbp train: error: argument --steps: not allowed with argument --epochs",
+        ),
         ("sample", "rnnbp sample: error: the following arguments are required: MODEL"),
-        ("sample m --top-k 0", "rnnbp sample: error: argument --top-k: must be at least 1, found 0"),
+        (
+            "sample m --top-k 0",
+            "rnnbp sample: error: argument --top-k: must be at least 1, found 0",
+        ),
         ("", "rnnbp: error: the following arguments are required: COMMAND"),
     ],
 )
-def test_a_command_line_that_is_wrong(args: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_line_that_is_wrong(
+    args: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     status, line = error_of(capsys, *args.split())
     assert status == 2
     assert line == f"{expected}; see {expected.split(':')[0]} --help"
@@ -554,9 +680,10 @@ def test_help_shows_every_option_and_its_default(capsys: pytest.CaptureFixture[s
     for name, value in vars(Settings()).items():
         assert f"--{name}" in shown
         if value is not None:
-            assert re.search(rf"--{name} \S+ [^(]*(\([^)d][^)]*\))?[^(]*\(default: {re.escape(str(value))}\)", shown), (
-                name
-            )
+            assert re.search(
+                rf"--{name} \S+ [^(]*(\([^)d][^)]*\))?[^(]*\(default: {re.escape(str(value))}\)",
+                shown,
+            ), name
     for name in ("--out", "--resume", "--minutes", "--quiet"):
         assert name in shown
     assert run("sample", "--help") == 0
@@ -583,7 +710,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_steps_take_the_place_of_epochs() -> None:
     options = vars(build_parser().parse_all(["train", "--steps", "7"]))
-    assert (Settings.from_options(options).steps, Settings.from_options(options).epochs) == (7, None)
+    assert (Settings.from_options(options).steps, Settings.from_options(options).epochs) == (
+        7,
+        None,
+    )
 
 
 def test_a_reader_that_has_had_enough() -> None:
@@ -604,7 +734,13 @@ def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """A line of a shell in a folder."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(
-        ["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+        ["bash", "-c", line],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
@@ -615,12 +751,16 @@ SMALL = "--units 8 --embedding 4 --horizon 8 --batch 4 --quiet"
 @pytest.fixture(scope="module")
 def small_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shell")
-    (folder / "t.txt").write_text("the quick brown fox jumps over the lazy dog. " * 60, encoding="utf-8")
+    (folder / "t.txt").write_text(
+        "the quick brown fox jumps over the lazy dog. " * 60, encoding="utf-8"
+    )
     return folder
 
 
 def test_a_reader_that_goes_away_does_not_pass_for_a_finished_run(small_text: Path) -> None:
-    line = f"{RNNBP} train --text t.txt {SMALL} --steps 4 --out gone | true; echo ${{PIPESTATUS[0]}}"
+    line = (
+        f"{RNNBP} train --text t.txt {SMALL} --steps 4 --out gone | true; echo ${{PIPESTATUS[0]}}"
+    )
     done = shell(line, small_text)
     assert done.stdout.strip() == "1"
     assert done.stderr.count("\n") == 1
@@ -633,7 +773,9 @@ def test_a_reader_that_goes_away_does_not_pass_for_a_finished_run(small_text: Pa
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "> /dev/full"])
 def test_a_closed_or_full_output_gives_no_traceback(closed: str, small_text: Path) -> None:
     folder = "closed" + str(len(closed))
-    done = shell(f"{RNNBP} train --text t.txt {SMALL} --steps 4 --out {folder} {closed}", small_text)
+    done = shell(
+        f"{RNNBP} train --text t.txt {SMALL} --steps 4 --out {folder} {closed}", small_text
+    )
     assert "Traceback" not in done.stderr
     assert (small_text / folder / "model.safetensors").exists()
     assert done.returncode == (1 if "full" in closed else 0)
@@ -648,7 +790,9 @@ def test_a_closed_or_full_output_gives_no_traceback(closed: str, small_text: Pat
         ("sample " + "x" * 5000, "cannot be used: File name too long"),
     ],
 )
-def test_odd_arguments_give_one_line(line: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_odd_arguments_give_one_line(
+    line: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(*line.split()) in (1, 2)
     found = capsys.readouterr().err
     assert "Traceback" not in found

@@ -17,8 +17,28 @@ from rnnbp.cli.model import Architecture
 from rnnbp.cli.problem import Problem
 
 TINY = ["--units", "8", "--embedding", "4", "--batch", "2", "--steps", "24"]
-COMPARE = ["compare", *TINY, "--repeats", "1", "--budgets", "70,100%", "--schedules", "all, revolve,thin"]
-OPTIONS = ["cell", "layers", "units", "embedding", "inputs", "outputs", "steps", "batch", "seed", "threads"]
+COMPARE = [
+    "compare",
+    *TINY,
+    "--repeats",
+    "1",
+    "--budgets",
+    "70,100%",
+    "--schedules",
+    "all, revolve,thin",
+]
+OPTIONS = [
+    "cell",
+    "layers",
+    "units",
+    "embedding",
+    "inputs",
+    "outputs",
+    "steps",
+    "batch",
+    "seed",
+    "threads",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -47,17 +67,34 @@ def error_of(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, st
 
 @pytest.mark.quick
 def test_a_plan_is_the_library_s(capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--units", 16, "--embedding", 4, "--steps", 50, "--batch", 3, "--cell", "gru", "--budget", "1 MB"]
+    options = [
+        "--units",
+        16,
+        "--embedding",
+        4,
+        "--steps",
+        50,
+        "--batch",
+        3,
+        "--cell",
+        "gru",
+        "--budget",
+        "1 MB",
+    ]
     assert run("plan", *options, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     model = Architecture("gru", units=16, embedding=4).build()
     costs = rb.Costs(**found["costs"])
-    plan = rb.plan(model, rb.losses.CrossEntropy(), steps=50, batch=3, budget=10**6, x_shape=(), costs=costs)
+    plan = rb.plan(
+        model, rb.losses.CrossEntropy(), steps=50, batch=3, budget=10**6, x_shape=(), costs=costs
+    )
     assert found["chosen"]["schedule"] == plan.chosen.name
     assert (found["chosen"]["chunk"], found["budget"]) == (plan.chunk, 10**6)
     assert found["forecast"]["peak_bytes"] == plan.forecast.peak_bytes <= 10**6
     assert found["forecast"]["peak_bytes_by_kind"] == plan.forecast.peak_bytes_by_kind
-    assert [other["bytes"] for other in found["frontier"]] == [other.bytes for other in plan.frontier]
+    assert [other["bytes"] for other in found["frontier"]] == [
+        other.bytes for other in plan.frontier
+    ]
     assert run("plan", *options) == 0
     shown = capsys.readouterr().out
     assert "GRU, bytes, embedding of 4, 1 layer of 16 units, 256 outputs; T = 50, B = 3" in shown
@@ -65,7 +102,9 @@ def test_a_plan_is_the_library_s(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"^Backward +[\d.]+ +[\d.]+$", shown, re.MULTILINE)
 
 
-def test_a_budget_that_is_too_small_says_the_least_that_works(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_budget_that_is_too_small_says_the_least_that_works(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     status, line = error_of(capsys, "plan", *TINY, "--budget", 1000)
     assert status == 1
     least = re.fullmatch(
@@ -77,7 +116,9 @@ def test_a_budget_that_is_too_small_says_the_least_that_works(capsys: pytest.Cap
 
 
 def test_numbers_go_in_where_inputs_are_given() -> None:
-    options = build_parser().parse_all(["plan", "--inputs", "3", "--outputs", "5", "--steps", "7", "--batch", "2"])
+    options = build_parser().parse_all(
+        ["plan", "--inputs", "3", "--outputs", "5", "--steps", "7", "--batch", "2"]
+    )
     problem = Problem.from_options(options)
     (x, target), model = problem.data(), problem.build()
     assert (x.shape, target.shape) == ((7, 2, 3), (7, 2, 5))
@@ -101,10 +142,14 @@ def test_files_are_written_to_the_next_free_folder(capsys: pytest.CaptureFixture
         whole = json.loads(Path(folder, "compare.json").read_text())
         rows = [(row["budget_percent"], row["schedule"]) for row in whole["rows"]]
         left_out = [(out["budget_percent"], out["schedule"]) for out in whole["left_out"]]
-        assert sorted(rows + left_out) == [(n, name) for n in (70, 100) for name in ("all", "revolve", "thin")]
+        assert sorted(rows + left_out) == [
+            (n, name) for n in (70, 100) for name in ("all", "revolve", "thin")
+        ]
         assert (100, "all") in rows
         assert whole["about"]["model"] == "Sequential(Embedding(256, 4), LSTM(4, 8), Dense(8, 256))"
-        assert Path(folder, "compare.html").read_text(encoding="utf-8").count("<tr") == 1 + len(rows)
+        assert Path(folder, "compare.html").read_text(encoding="utf-8").count("<tr") == 1 + len(
+            rows
+        )
 
 
 def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,7 +163,9 @@ def test_without_matplotlib_it_is_said_how_to_get_pictures(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert run(*COMPARE, "--out", "a") == 0
-    expected = "There will be no pictures: pictures need Matplotlib: python -m pip install 'rnnbp[plot]'\n"
+    expected = (
+        "There will be no pictures: pictures need Matplotlib: python -m pip install 'rnnbp[plot]'\n"
+    )
     assert expected in capsys.readouterr().out
     assert sorted(path.name for path in Path("a").iterdir()) == ["compare.csv", "compare.json"]
 
@@ -130,7 +177,9 @@ def forbid(monkeypatch: pytest.MonkeyPatch, error: type[BaseException] = Asserti
     monkeypatch.setattr(command, "sweep", refuse)
 
 
-def test_ctrl_c_leaves_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     forbid(monkeypatch, KeyboardInterrupt)
     assert error_of(capsys, *COMPARE, "--out", "a") == (130, "rnnbp: stopped")
     assert not Path("a").exists()
@@ -139,7 +188,9 @@ def test_ctrl_c_leaves_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: 
     assert list(Path("mine").iterdir()) == []
 
 
-def test_folders_that_cannot_be_used(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_that_cannot_be_used(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Said before anything is run."""
     forbid(monkeypatch)
     Path("taken").mkdir()
@@ -153,7 +204,9 @@ def test_folders_that_cannot_be_used(capsys: pytest.CaptureFixture[str], monkeyp
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(command.tempfile, "TemporaryFile", refuse)
-    expected = "rnnbp: locked cannot be written to: Permission denied; name another folder with --out"
+    expected = (
+        "rnnbp: locked cannot be written to: Permission denied; name another folder with --out"
+    )
     assert error_of(capsys, *COMPARE, "--out", "locked") == (1, expected)
     assert [path.name for path in Path().iterdir()] == ["taken"]
 
@@ -181,8 +234,13 @@ def test_budgets_that_leave_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         (["compare", "--repeats", "0"], "argument --repeats: must be at least 1, found 0"),
     ],
 )  # fmt: skip
-def test_a_command_line_that_is_wrong(args: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert error_of(capsys, *args) == (2, f"rnnbp {args[0]}: error: {expected}; see rnnbp {args[0]} --help")
+def test_a_command_line_that_is_wrong(
+    args: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert error_of(capsys, *args) == (
+        2,
+        f"rnnbp {args[0]}: error: {expected}; see rnnbp {args[0]} --help",
+    )
 
 
 @pytest.mark.parametrize("name", ["plan", "compare"])
@@ -203,5 +261,8 @@ def test_a_model_that_is_too_large(name: str, capsys: pytest.CaptureFixture[str]
 def test_help_shows_every_option(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(name, "--help") == 0
     shown = capsys.readouterr().out
-    own = {"plan": ["budget", "json"], "compare": ["budgets", "schedules", "chunk", "repeats", "out", "html", "quiet"]}
+    own = {
+        "plan": ["budget", "json"],
+        "compare": ["budgets", "schedules", "chunk", "repeats", "out", "html", "quiet"],
+    }
     assert all(f"--{option}" in shown for option in OPTIONS + own[name])

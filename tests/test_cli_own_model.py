@@ -93,7 +93,12 @@ def test_a_plan_for_it_is_the_librarys(capsys: pytest.CaptureFixture[str]) -> No
     found = planned(capsys, "--model", "mymodel:build", "--budget", "1 MB")
     model = rb.Sequential(rb.LSTM(3, 8), rb.Dense(8, 2))
     expected = rb.plan(
-        model, rb.losses.MeanSquaredError(), steps=20, batch=2, budget=10**6, costs=rb.Costs(**found["costs"])
+        model,
+        rb.losses.MeanSquaredError(),
+        steps=20,
+        batch=2,
+        budget=10**6,
+        costs=rb.Costs(**found["costs"]),
     )
     assert found["chosen"]["schedule"] == expected.chosen.name
     assert found["forecast"]["peak_bytes"] == expected.forecast.peak_bytes <= 10**6
@@ -121,9 +126,14 @@ def test_a_file_elsewhere_imports_its_neighbours_and_may_be_called_as_a_module_o
 ) -> None:
     (folder / "deep").mkdir()
     (folder / "deep" / "other.py").write_text("n = 5\n")
-    (folder / "deep" / "select.py").write_text("import other, rnnbp as rb\ndef build(): return rb.LSTM(3, other.n)\n")
+    (folder / "deep" / "select.py").write_text(
+        "import other, rnnbp as rb\ndef build(): return rb.LSTM(3, other.n)\n"
+    )
     assert main(["plan", *SMALL, "--model", "deep/select.py:build"]) == 0
-    assert "deep/select.py:build, LSTM(3, 5), MeanSquaredError(); T = 20, B = 2" in capsys.readouterr().out
+    assert (
+        "deep/select.py:build, LSTM(3, 5), MeanSquaredError(); T = 20, B = 2"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.quick
@@ -139,12 +149,30 @@ def test_a_file_elsewhere_imports_its_neighbours_and_may_be_called_as_a_module_o
 def test_a_comparison_of_it_names_it_in_its_files(
     loss: str, text: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--repeats", "1", "--budgets", "100", "--schedules", "all", "--html", "--out", "found", "--loss", loss]
+    options = [
+        "--repeats",
+        "1",
+        "--budgets",
+        "100",
+        "--schedules",
+        "all",
+        "--html",
+        "--out",
+        "found",
+        "--loss",
+        loss,
+    ]
     assert main(["compare", *SMALL, "--model", "mymodel:build", *options]) == 0
-    assert f"mymodel:build, Sequential(LSTM(3, 8), Dense(8, 2)), {text}; T = 20" in capsys.readouterr().out
+    assert (
+        f"mymodel:build, Sequential(LSTM(3, 8), Dense(8, 2)), {text}; T = 20"
+        in capsys.readouterr().out
+    )
     page = (folder / "found" / "compare.html").read_text()
     assert "<dt>given as</dt><dd>mymodel:build</dd>" in page
-    assert json.loads((folder / "found" / "compare.json").read_text())["about"]["given as"] == "mymodel:build"
+    assert (
+        json.loads((folder / "found" / "compare.json").read_text())["about"]["given as"]
+        == "mymodel:build"
+    )
 
 
 ERRORS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -182,9 +210,12 @@ def test_a_file_with_the_name_of_a_module_of_python_is_named_as_a_file(
 
 
 @pytest.mark.parametrize(
-    ("name", "error"), [("mymodel:wrong", ZeroDivisionError), ("mymodel:of_a_file", FileNotFoundError)]
+    ("name", "error"),
+    [("mymodel:wrong", ZeroDivisionError), ("mymodel:of_a_file", FileNotFoundError)],
 )
-def test_errors_of_the_users_code_pass_and_say_whose_they_are(name: str, error: type[Exception]) -> None:
+def test_errors_of_the_users_code_pass_and_say_whose_they_are(
+    name: str, error: type[Exception]
+) -> None:
     with pytest.raises(error) as found:
         main(["plan", *SMALL, "--model", name])
     assert found.value.__notes__ == [f"in the code that was named by --model {name}"]
@@ -198,4 +229,6 @@ def test_so_does_an_import_that_the_module_lacks(folder: Path) -> None:
 
 def test_nothing_is_written_for_a_comparison_that_cannot_be(folder: Path) -> None:
     assert main(["compare", *SMALL, "--model", "mymodel:no_model"]) == 1
-    assert sorted(path.name for path in folder.iterdir() if path.suffix != "" or path.name == "runs") == ["mymodel.py"]
+    assert sorted(
+        path.name for path in folder.iterdir() if path.suffix != "" or path.name == "runs"
+    ) == ["mymodel.py"]

@@ -36,7 +36,10 @@ MSE = rb.losses.MeanSquaredError()
 
 def problem() -> tuple[Any, ...]:
     rng = np.random.default_rng(0)
-    x, target = rng.standard_normal((T, B, 3), np.float32), rng.standard_normal((T, B, 20), np.float32)
+    x, target = (
+        rng.standard_normal((T, B, 3), np.float32),
+        rng.standard_normal((T, B, 20), np.float32),
+    )
     return rb.LSTM(3, 20, rng=0), x, target, MSE
 
 
@@ -64,11 +67,15 @@ def found() -> Comparison:
 def test_every_schedule_is_under_every_budget_or_left_out(found: Comparison) -> None:
     rows = [(row.share, row.choice.name) for row in found.rows]
     left_out = [(out.share, out.schedule) for out in found.left_out]
-    assert sorted(rows + left_out) == sorted((share, name) for share in SHARES for name in rb.compare.SCHEDULES)
+    assert sorted(rows + left_out) == sorted(
+        (share, name) for share in SHARES for name in rb.compare.SCHEDULES
+    )
     assert {name for share, name in rows if share == 100} == set(rb.compare.SCHEDULES)
     assert (25, "all") in left_out
     full = found.reference.measured.stats.peak_bytes
-    assert {row.budget for row in found.rows} <= {math.floor(full * share / 100) for share in SHARES}
+    assert {row.budget for row in found.rows} <= {
+        math.floor(full * share / 100) for share in SHARES
+    }
 
 
 def lengths() -> list[int]:
@@ -84,11 +91,20 @@ def test_no_other_number_of_chunks_would_be_faster(found: Comparison, share: int
     for length in lengths():
         for k in range(1, math.ceil(T / length)):
             schedule = rb.schedules.EveryK(math.ceil(T / length), k)
-            options: dict[str, Any] = {"checkpoint": schedule, "chunk": length, "costs": COSTS, "x_shape": (3,)}
+            options: dict[str, Any] = {
+                "checkpoint": schedule,
+                "chunk": length,
+                "costs": COSTS,
+                "x_shape": (3,),
+            }
             predicted = rb.forecast(problem()[0], MSE, steps=T, batch=B, **options)
             if predicted.peak_bytes <= budget:
                 seconds.append(predicted.seconds or 0.0)
-    chosen = [r.choice.forecast.seconds for r in found.rows if (r.share, r.choice.name) == (share, "every-k")]
+    chosen = [
+        r.choice.forecast.seconds
+        for r in found.rows
+        if (r.share, r.choice.name) == (share, "every-k")
+    ]
     assert (chosen or [math.inf]) == [pytest.approx(min(seconds))]
 
 
@@ -112,13 +128,21 @@ def choices(arrays: int) -> list[Choice]:
     for objects in {always(sizes.objects, T, length) for length in range(1, T + 1)}:
         with suppress(rb.BudgetError):
             budget = with_margin(arrays + objects)
-            plan = rb.plan(problem()[0], MSE, steps=T, batch=B, budget=budget, x_shape=(3,), costs=COSTS)
-            found.append(Choice("plan", plan.chosen.name, tuple(plan.chosen.schedule), plan.chunk, plan.forecast))
+            plan = rb.plan(
+                problem()[0], MSE, steps=T, batch=B, budget=budget, x_shape=(3,), costs=COSTS
+            )
+            found.append(
+                Choice(
+                    "plan", plan.chosen.name, tuple(plan.chosen.schedule), plan.chunk, plan.forecast
+                )
+            )
     return found
 
 
 def test_a_length_of_chunks_is_kept() -> None:
-    found = rb.compare.sweep(*problem(), shares=[100], chunk=10, repeats=1, schedules=["revolve", "every-k", "sqrt"])
+    found = rb.compare.sweep(
+        *problem(), shares=[100], chunk=10, repeats=1, schedules=["revolve", "every-k", "sqrt"]
+    )
     assert [row.choice.chunk for row in found.rows] == [10, 10, 10]
     assert found.reference.choice.actions == tuple(rb.schedules.All(T // 10))
 
@@ -209,12 +233,18 @@ def test_the_page_needs_nothing_else_and_has_every_row(found: Comparison) -> Non
     addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]*)""", text)
     assert addresses == ["data:image/png;base64,iVBORw0K"]
     assert "<script" not in text
-    lines = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", line) for line in re.findall(r"<tr.*?</tr>", text)]
-    assert [tuple(map(unescape, line)) for line in lines[1:]] == [row_cells(row) for row in found.rows]
+    lines = [
+        re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", line) for line in re.findall(r"<tr.*?</tr>", text)
+    ]
+    assert [tuple(map(unescape, line)) for line in lines[1:]] == [
+        row_cells(row) for row in found.rows
+    ]
     assert escape(repr(problem()[0])) in text
 
 
-def test_files_are_written_and_replaced(found: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_written_and_replaced(
+    found: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(files, "can_draw", lambda: False)
     folder = tmp_path / "a" / "b"
     for _ in range(2):
@@ -223,7 +253,11 @@ def test_files_are_written_and_replaced(found: Comparison, tmp_path: Path, monke
             "compare.json",
             "compare.html",
         ]
-    assert sorted(path.name for path in folder.iterdir()) == ["compare.csv", "compare.html", "compare.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "compare.csv",
+        "compare.html",
+        "compare.json",
+    ]
     assert (folder / "compare.csv").read_text() == found.to_csv()
     assert "<img" not in (folder / "compare.html").read_text(encoding="utf-8")
     (tmp_path / "file").write_text("mine")
@@ -232,7 +266,8 @@ def test_files_are_written_and_replaced(found: Comparison, tmp_path: Path, monke
 
 
 @pytest.mark.parametrize(
-    ("n", "text"), [(7, "7 B"), (1000, "1 kB"), (123456, "123 kB"), (29.2e6, "29.2 MB"), (5e9, "5 GB")]
+    ("n", "text"),
+    [(7, "7 B"), (1000, "1 kB"), (123456, "123 kB"), (29.2e6, "29.2 MB"), (5e9, "5 GB")],
 )
 def test_bytes_are_shown_with_units(n: float, text: str) -> None:
     assert shown(n) == text
@@ -251,13 +286,21 @@ def test_a_drawing_worked_by_hand() -> None:
         Line("record", 4, 6, 0, 2),
         Line("backward", 6, 8, 0, 2),
     )
-    assert drawn.held == (Held("tape", 3, 4, 2, 3), Held("checkpoint", 0, 4, 0, 0), Held("tape", 6, 8, 0, 2))
+    assert drawn.held == (
+        Held("tape", 3, 4, 2, 3),
+        Held("checkpoint", 0, 4, 0, 0),
+        Held("tape", 6, 8, 0, 2),
+    )
     assert drawn.length == 8
 
 
 def test_a_drawing_of_thin_tapes() -> None:
     drawn = rb.compare.timeline(rb.schedules.ThinTapes(3), steps=3)
-    assert drawn.lines[:3] == (Line("keep", 0, 2, 0, 2), Line("record", 2, 3, 2, 3), Line("backward", 3, 4, 2, 3))
+    assert drawn.lines[:3] == (
+        Line("keep", 0, 2, 0, 2),
+        Line("record", 2, 3, 2, 3),
+        Line("backward", 3, 4, 2, 3),
+    )
     assert drawn.lines[3:5] == (Line("rebuild", 4, 5, 1, 2), Line("backward", 5, 6, 1, 2))
     assert drawn.held[1] == Held("thin tape", 2, 5, 1, 2)
     assert drawn.length == 8
@@ -285,7 +328,12 @@ def test_drawn_steps_are_those_that_are_run(found: Comparison) -> None:
 def test_the_text_says_what_its_columns_are(found: Comparison) -> None:
     """Its budgets are of arrays, where a plan's have room for Python's objects."""
     text, cached = str(found), found.reference.measured.stats.peak_bytes
-    assert f"budget: of arrays, in percent of the {shown(cached)} that full caching holds; Python's objects" in text
+    assert (
+        f"budget: of arrays, in percent of the {shown(cached)} that full caching holds; Python's objects"
+        in text
+    )
     assert "times as long as full caching, which took" in text
     assert all(f"({shown(out.budget)} of arrays): " in text for out in found.left_out)
-    assert {row.budget for row in found.rows} <= {int(cached * row.share / 100) for row in found.rows}
+    assert {row.budget for row in found.rows} <= {
+        int(cached * row.share / 100) for row in found.rows
+    }

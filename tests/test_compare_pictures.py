@@ -19,7 +19,9 @@ from rnnbp.compare import draw  # imports Matplotlib
 def found() -> Comparison:
     x = np.random.default_rng(0).standard_normal((40, 2, 3), np.float32)
     target = x[:, :, :1].repeat(8, axis=2)
-    return rb.compare.sweep(rb.GRU(3, 8, rng=0), x, target, rb.losses.MeanSquaredError(), shares=[60, 100], repeats=1)
+    return rb.compare.sweep(
+        rb.GRU(3, 8, rng=0), x, target, rb.losses.MeanSquaredError(), shares=[60, 100], repeats=1
+    )
 
 
 @pytest.mark.long
@@ -28,7 +30,9 @@ def test_pictures_are_files_and_in_the_page(found: Comparison, tmp_path: Path) -
     assert names == ["compare.csv", "compare.json", "frontier.png", "schedules.png", "compare.html"]
     for name in names[2:4]:
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "compare.html").read_text(encoding="utf-8").count('src="data:image/png;base64,') == 2
+    assert (tmp_path / "compare.html").read_text(encoding="utf-8").count(
+        'src="data:image/png;base64,'
+    ) == 2
 
 
 def test_every_schedule_has_a_mark_and_is_drawn_once(found: Comparison) -> None:
@@ -51,7 +55,9 @@ def test_the_best_are_those_that_no_run_beats(found: Comparison) -> None:
         assert any(n <= m and ratio <= r for n, ratio in best)
 
 
-@pytest.mark.parametrize(("low", "high"), [(1e5, 1.7e5), (3.1e6, 5.3e6), (2e6, 3e7), (1e5, 5e7), (1e5, 5e9)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(1e5, 1.7e5), (3.1e6, 5.3e6), (2e6, 3e7), (1e5, 5e7), (1e5, 5e9)]
+)
 def test_axes_of_bytes_have_a_few_round_numbers(low: float, high: float) -> None:
     ticks = draw.byte_ticks(low, high)
     assert 2 <= len(ticks) <= 9
@@ -62,6 +68,8 @@ def test_axes_of_bytes_have_a_few_round_numbers(low: float, high: float) -> None
 def test_one_schedule_of_few_steps_can_be_drawn() -> None:
     x = np.zeros((1, 1, 2), np.float32)
     model, loss = rb.RNN(2, 3, rng=0), rb.losses.MeanSquaredError()
-    found = rb.compare.sweep(model, x, x[:, :, :1].repeat(3, axis=2), loss, shares=[100], schedules=["all"], repeats=1)
+    found = rb.compare.sweep(
+        model, x, x[:, :, :1].repeat(3, axis=2), loss, shares=[100], schedules=["all"], repeats=1
+    )
     assert draw.frontier(found).startswith(b"\x89PNG")
     assert draw.schedules(found).startswith(b"\x89PNG")

@@ -25,7 +25,9 @@ def reals(*shape: int) -> np.ndarray:
 
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize(
-    "without", [(), *((rule,) for rule in RULES), RULES], ids=lambda rules: "+".join(rules) or "none"
+    "without",
+    [(), *((rule,) for rule in RULES), RULES],
+    ids=lambda rules: "+".join(rules) or "none",
 )
 @pytest.mark.parametrize("cell", models.CELLS)
 def test_every_cell_without_each_rule(cell: str, without: tuple[str, ...]) -> None:
@@ -57,7 +59,10 @@ def test_gradients_of_random_cells_by_complex_steps(cell: rb.Recurrent) -> None:
         rb.Sequential(
             cell,
             rb.Dense(
-                cell.cell.value_shapes(*cell.cell.input_shapes)[cell.cell.outputs[0]][0], 2, dtype="float64", rng=0
+                cell.cell.value_shapes(*cell.cell.input_shapes)[cell.cell.outputs[0]][0],
+                2,
+                dtype="float64",
+                rng=0,
             ),
         ),
         reals(5, 2, n),
@@ -107,7 +112,9 @@ def test_numbers_in_a_cells_layers_may_be_changed(backend: str | None) -> None:
     for factor, eps in ((0.5, 1e-5), (3.0, 1e-5), (3.0, 0.5), (0.5, 1e-5)):
         scale.set(scale=factor)
         norm.set(eps=eps)
-        found, wanted = (rb.bptt(model, data, target, loss, backend=name) for name in (backend, "interpreter"))
+        found, wanted = (
+            rb.bptt(model, data, target, loss, backend=name) for name in (backend, "interpreter")
+        )
         np.testing.assert_allclose(found.loss, wanted.loss, rtol=1e-13)
         np.testing.assert_allclose(found.dx, wanted.dx, rtol=0, atol=1e-13)
         seen.add(found.loss)

@@ -32,7 +32,9 @@ def test_schedules_have_the_actions_that_they_had(name):
 
 @pytest.mark.one_in(4)
 @pytest.mark.parametrize("backend", BACKENDS[1:])
-@pytest.mark.parametrize("schedule", ["all", "sqrt", "revolve 3", "thin 2", "optimal 7", "sqrt on disk", "online 2"])
+@pytest.mark.parametrize(
+    "schedule", ["all", "sqrt", "revolve 3", "thin 2", "optimal 7", "sqrt on disk", "online 2"]
+)
 @pytest.mark.parametrize("network", ["regression", "dropped", "deep", "stack", "residual"])
 def test_forecasts_have_the_bytes_that_they_had(network, schedule, backend):
     name = f"forecasts/{network}/{schedule}/{backend}"

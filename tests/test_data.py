@@ -19,7 +19,8 @@ def epoch(source, number=0):
 
 @pytest.mark.quick
 @pytest.mark.parametrize(
-    ("steps", "horizon", "lanes"), [(24, 4, 3), (25, 4, 3), (26, 3, 4), (7, 10, 2), (5, 1, 5), (9, 2, 1)]
+    ("steps", "horizon", "lanes"),
+    [(24, 4, 3), (25, 4, 3), (26, 3, 4), (7, 10, 2), (5, 1, 5), (9, 2, 1)],
 )
 def test_windows_are_contiguous_lanes_each_element_once(steps, horizon, lanes):
     x, target = np.arange(steps), np.arange(steps) * 10
@@ -32,7 +33,9 @@ def test_windows_are_contiguous_lanes_each_element_once(steps, horizon, lanes):
     expected = [[b * lane + t for b in range(lanes)] for t in range(lane)]
     np.testing.assert_array_equal(whole, expected)
     np.testing.assert_array_equal(np.concatenate([b.target for b in batches]), whole * 10)
-    assert sorted(whole.ravel()) == list(range(steps - steps % lanes)), "all but the last steps mod lanes, once"
+    assert sorted(whole.ravel()) == list(range(steps - steps % lanes)), (
+        "all but the last steps mod lanes, once"
+    )
     assert all(b.mask is None for b in batches)
 
 
@@ -86,7 +89,9 @@ def test_windows_give_copies():
 
 def test_windows_of_a_stream_that_does_not_lie_together() -> None:
     whole = np.arange(2 * 43 * 3).reshape(86, 3)
-    strided, plain = (Windows(x, None, horizon=4, batch_size=5) for x in (whole[::2], whole[::2].copy()))
+    strided, plain = (
+        Windows(x, None, horizon=4, batch_size=5) for x in (whole[::2], whole[::2].copy())
+    )
     for one, other in zip(epoch(strided), epoch(plain), strict=True):
         np.testing.assert_array_equal(one.x, other.x)
         assert one.x.flags.c_contiguous
@@ -102,9 +107,18 @@ def test_sequences_each_once_with_their_own_target_and_mask(n, size, batch_first
     x = np.arange(n * 3 * 2.0).reshape(n, 3, 2)
     mask = np.random.default_rng(0).random((n, 3))
     arrays = [a if batch_first else a.swapaxes(0, 1) for a in (x, x[:, :, 0] * 10, mask)]
-    source = Sequences(*arrays[:2], mask=arrays[2], batch_size=size, batch_first=batch_first, shuffle=shuffle, seed=1)
+    source = Sequences(
+        *arrays[:2],
+        mask=arrays[2],
+        batch_size=size,
+        batch_first=batch_first,
+        shuffle=shuffle,
+        seed=1,
+    )
     batches = epoch(source)
-    assert [b.x.shape for b in batches] == [(3, size, 2)] * (n // size) + [(3, n % size, 2)] * (n % size > 0)
+    assert [b.x.shape for b in batches] == [(3, size, 2)] * (n // size) + [(3, n % size, 2)] * (
+        n % size > 0
+    )
     order = []
     for batch in batches:
         assert batch.fresh
@@ -132,7 +146,9 @@ def test_the_order_is_drawn_from_seed_and_epoch_alone(make):
     late = order_of(source, 7)
     orders = [order_of(source, number) for number in range(4)]
     assert all(sorted(order) == list(range(50)) for order in orders)
-    assert len({tuple(order) for order in [*orders, late]}) == 5, "every epoch has an order of its own"
+    assert len({tuple(order) for order in [*orders, late]}) == 5, (
+        "every epoch has an order of its own"
+    )
     assert order_of(same, 7) == late, "whatever was asked for before"
     assert order_of(same, 2) == orders[2]
     assert all(order_of(other, number) != orders[number] for number in range(4))
@@ -147,7 +163,9 @@ def test_batches_can_be_asked_for_in_any_order():
         np.testing.assert_array_equal(source.batch(e, k).x, first[e, k])
 
 
-@pytest.mark.parametrize("target", [np.arange(6), np.arange(18.0).reshape(6, 3)], ids=["classes", "vectors"])
+@pytest.mark.parametrize(
+    "target", [np.arange(6), np.arange(18.0).reshape(6, 3)], ids=["classes", "vectors"]
+)
 def test_a_target_for_the_last_step(target):
     x = np.arange(24.0).reshape(6, 4, 1)
     for batch in epoch(Sequences(x, target, batch_size=4, last=True)):
@@ -160,15 +178,23 @@ def test_a_target_for_the_last_step(target):
 
 def test_the_last_step_is_the_last_one_of_weight():
     mask = np.array([[1, 1, 0, 0], [1, 0, 2, 0], [1, 1, 1, 0.5]])
-    source = Sequences(np.zeros((3, 4, 1)), np.array([7, 8, 9]), mask=mask, last=True, batch_size=3, shuffle=False)
+    source = Sequences(
+        np.zeros((3, 4, 1)), np.array([7, 8, 9]), mask=mask, last=True, batch_size=3, shuffle=False
+    )
     batch = source.batch(0, 0)
     np.testing.assert_array_equal(batch.mask.T, [[0, 1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 0.5]])
     np.testing.assert_array_equal(batch.target.T, [[0, 7, 0, 0], [0, 0, 8, 0], [0, 0, 0, 9]])
 
 
 def test_padding_behind_the_last_step_changes_nothing():
-    model = rb.Sequential(rb.LSTM(2, 4, dtype="float64", rng=0), rb.Dense(4, 3, dtype="float64", rng=0))
-    x, lengths, target = np.random.default_rng(0).normal(size=(5, 6, 2)), [6, 2, 3, 1, 6], np.array([0, 2, 1, 1, 0])
+    model = rb.Sequential(
+        rb.LSTM(2, 4, dtype="float64", rng=0), rb.Dense(4, 3, dtype="float64", rng=0)
+    )
+    x, lengths, target = (
+        np.random.default_rng(0).normal(size=(5, 6, 2)),
+        [6, 2, 3, 1, 6],
+        np.array([0, 2, 1, 1, 0]),
+    )
     mask = np.arange(6) < np.array(lengths)[:, None]
     batch = Sequences(x, target, mask=mask, last=True, batch_size=5, shuffle=False).batch(0, 0)
     loss = rb.losses.CrossEntropy()
@@ -205,7 +231,11 @@ def test_no_target():
 
 def test_sources_satisfy_the_protocol():
     x = np.zeros((6, 2))
-    for source in (Windows(x, x, horizon=2, batch_size=2), Examples(x, x, batch_size=2), Sequences(x, x, batch_size=2)):
+    for source in (
+        Windows(x, x, horizon=2, batch_size=2),
+        Examples(x, x, batch_size=2),
+        Sequences(x, x, batch_size=2),
+    ):
         assert isinstance(source, Source)
         assert isinstance(source.batch(0, 0), Batch)
     assert not isinstance(x, Source)
@@ -234,10 +264,12 @@ def test_fingerprints_tell_data_and_options_apart():
         Windows(changed, x, horizon=3, batch_size=2),
     ]
     assert len({fingerprint(source) for source in sources}) == len(sources)
-    assert fingerprint(sources[0]) == fingerprint(Sequences(x.copy(order="F"), x.copy(), batch_size=2))
-    assert fingerprint(sources[0]) == fingerprint(Sequences(x.T, x.T, batch_size=2, batch_first=False)), (
-        "the same sequences"
+    assert fingerprint(sources[0]) == fingerprint(
+        Sequences(x.copy(order="F"), x.copy(), batch_size=2)
     )
+    assert fingerprint(sources[0]) == fingerprint(
+        Sequences(x.T, x.T, batch_size=2, batch_first=False)
+    ), "the same sequences"
 
 
 def test_a_large_array_is_digested_in_blocks():
@@ -266,45 +298,123 @@ BAD = {
         ValueError,
         "2 steps is too short for 3 lanes",
     ),
-    "empty stream": (lambda: Windows([], [], horizon=1, batch_size=1), ValueError, "0 steps is too short"),
-    "stream lengths": (lambda: Windows(X, X[:5], horizon=1, batch_size=1), ShapeError, r"target has shape \(5, 4, 2\)"),
-    "no axis": (lambda: Windows(3.0, None, horizon=1, batch_size=1), ShapeError, r"x has shape \(\)"),
-    "horizon": (lambda: Windows(X, X, horizon=0, batch_size=1), ValueError, "horizon must be at least 1"),
-    "lanes": (lambda: Windows(X, X, horizon=1, batch_size=1.5), TypeError, "batch_size must be an integer"),
-    "one symbol": (lambda: Windows.next_symbol([1], horizon=1, batch_size=1), ValueError, "no symbol has a next one"),
-    "text axes": (lambda: Windows.next_symbol([[1, 2]], horizon=1, batch_size=1), ShapeError, "one axis of integers"),
-    "float text": (lambda: Windows.next_symbol([1.0, 2.0], horizon=1, batch_size=1), ShapeError, "found float64"),
-    "str text": (lambda: Windows.next_symbol("text", horizon=1, batch_size=1), ShapeError, "np.frombuffer"),
-    "no sequences": (lambda: Sequences(X[:0], X[:0], batch_size=1), ValueError, "there are no data"),
-    "no examples": (lambda: Examples(X[:0], X[:0], batch_size=1), ValueError, "Examples: there are no data"),
-    "target rows": (lambda: Sequences(X, X[:5], batch_size=1), ShapeError, r"target must begin with the axes \(6, 4\)"),
-    "target steps": (lambda: Sequences(X, X[:, :3], batch_size=1), ShapeError, "one for each step of each sequence"),
-    "target per row": (lambda: Sequences(X, X[:, 0, 0], batch_size=1), ShapeError, "target must have axes"),
+    "empty stream": (
+        lambda: Windows([], [], horizon=1, batch_size=1),
+        ValueError,
+        "0 steps is too short",
+    ),
+    "stream lengths": (
+        lambda: Windows(X, X[:5], horizon=1, batch_size=1),
+        ShapeError,
+        r"target has shape \(5, 4, 2\)",
+    ),
+    "no axis": (
+        lambda: Windows(3.0, None, horizon=1, batch_size=1),
+        ShapeError,
+        r"x has shape \(\)",
+    ),
+    "horizon": (
+        lambda: Windows(X, X, horizon=0, batch_size=1),
+        ValueError,
+        "horizon must be at least 1",
+    ),
+    "lanes": (
+        lambda: Windows(X, X, horizon=1, batch_size=1.5),
+        TypeError,
+        "batch_size must be an integer",
+    ),
+    "one symbol": (
+        lambda: Windows.next_symbol([1], horizon=1, batch_size=1),
+        ValueError,
+        "no symbol has a next one",
+    ),
+    "text axes": (
+        lambda: Windows.next_symbol([[1, 2]], horizon=1, batch_size=1),
+        ShapeError,
+        "one axis of integers",
+    ),
+    "float text": (
+        lambda: Windows.next_symbol([1.0, 2.0], horizon=1, batch_size=1),
+        ShapeError,
+        "found float64",
+    ),
+    "str text": (
+        lambda: Windows.next_symbol("text", horizon=1, batch_size=1),
+        ShapeError,
+        "np.frombuffer",
+    ),
+    "no sequences": (
+        lambda: Sequences(X[:0], X[:0], batch_size=1),
+        ValueError,
+        "there are no data",
+    ),
+    "no examples": (
+        lambda: Examples(X[:0], X[:0], batch_size=1),
+        ValueError,
+        "Examples: there are no data",
+    ),
+    "target rows": (
+        lambda: Sequences(X, X[:5], batch_size=1),
+        ShapeError,
+        r"target must begin with the axes \(6, 4\)",
+    ),
+    "target steps": (
+        lambda: Sequences(X, X[:, :3], batch_size=1),
+        ShapeError,
+        "one for each step of each sequence",
+    ),
+    "target per row": (
+        lambda: Sequences(X, X[:, 0, 0], batch_size=1),
+        ShapeError,
+        "target must have axes",
+    ),
     "last rows": (
         lambda: Sequences(X, X[:5, 0], last=True, batch_size=1),
         ShapeError,
         r"axes \(6,\).*one for each sequence",
     ),
-    "last without": (lambda: Sequences(X, None, last=True, batch_size=1), ValueError, "target is None"),
-    "mask": (lambda: Sequences(X, X, mask=X[:, :3, 0], batch_size=1), ShapeError, "mask must begin"),
+    "last without": (
+        lambda: Sequences(X, None, last=True, batch_size=1),
+        ValueError,
+        "target is None",
+    ),
+    "mask": (
+        lambda: Sequences(X, X, mask=X[:, :3, 0], batch_size=1),
+        ShapeError,
+        "mask must begin",
+    ),
     "no last step": (
-        lambda: Sequences(X, np.zeros(6), mask=np.arange(6)[:, None] * np.ones(4) != 4, last=True, batch_size=1),
+        lambda: Sequences(
+            X, np.zeros(6), mask=np.arange(6)[:, None] * np.ones(4) != 4, last=True, batch_size=1
+        ),
         ValueError,
         "sequence 4 has no last step",
     ),
-    "axes": (lambda: Sequences(X[0, 0], None, batch_size=1), ShapeError, r"x must have axes \(N, T, ...\)"),
+    "axes": (
+        lambda: Sequences(X[0, 0], None, batch_size=1),
+        ShapeError,
+        r"x must have axes \(N, T, ...\)",
+    ),
     "shuffle": (
         lambda: Examples(X, X, batch_size=1, shuffle="no"),
         TypeError,
         "Examples: shuffle must be True or False",
     ),
-    "last": (lambda: Sequences(X, X, batch_size=1, last="no"), TypeError, "Sequences: last must be True or False"),
+    "last": (
+        lambda: Sequences(X, X, batch_size=1, last="no"),
+        TypeError,
+        "Sequences: last must be True or False",
+    ),
     "order of axes": (
         lambda: Sequences(X, X, batch_size=1, batch_first="T"),
         TypeError,
         "batch_first must be True or False, found 'T'",
     ),
-    "size": (lambda: Sequences(X, X, batch_size=0), ValueError, "Sequences: batch_size must be at least 1"),
+    "size": (
+        lambda: Sequences(X, X, batch_size=0),
+        ValueError,
+        "Sequences: batch_size must be at least 1",
+    ),
     "seed": (lambda: Sequences(X, X, batch_size=1, seed=-1), ValueError, "seed must lie in"),
     "index": (
         lambda: Windows(X, X, horizon=2, batch_size=1).batch(0, 3),
@@ -312,7 +422,11 @@ BAD = {
         r"no batch 3 of epoch 0.*\[0, 3\)",
     ),
     "minus": (lambda: Sequences(X, X, batch_size=4).batch(0, -1), IndexError, "no batch -1"),
-    "epoch": (lambda: Examples(X, X, batch_size=4).batch(-1, 0), IndexError, "no batch 0 of epoch -1"),
+    "epoch": (
+        lambda: Examples(X, X, batch_size=4).batch(-1, 0),
+        IndexError,
+        "no batch 0 of epoch -1",
+    ),
 }
 
 

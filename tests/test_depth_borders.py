@@ -84,7 +84,8 @@ def units(v: Any, x: Any, h: Any) -> Any:
 
 
 CHAINS: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (sums, differences, rectified, products, denses, parts, residual, tanhs, units)
+    f.__name__: f
+    for f in (sums, differences, rectified, products, denses, parts, residual, tanhs, units)
 }
 
 
@@ -102,20 +103,26 @@ def data(n: int = 3) -> tuple[np.ndarray, np.ndarray]:
 def assert_same(found: Any, wanted: Any) -> None:
     assert found.loss == pytest.approx(wanted.loss, rel=1e-12)
     for name, grad in wanted.grads.items():
-        np.testing.assert_allclose(found.grads[name], grad, rtol=0, atol=1e-10 * np.abs(grad).max(), err_msg=name)
+        np.testing.assert_allclose(
+            found.grads[name], grad, rtol=0, atol=1e-10 * np.abs(grad).max(), err_msg=name
+        )
 
 
 RUNS = [("numpy", chain, ()) for chain in CHAINS]
 RUNS += [(backend, chain, ()) for backend in COMPILED[1:] for chain in CHAINS]
 RUNS += [
-    ("numpy", chain, left) for chain, left in (("sums", ("turned",)), ("differences", ("sums",)), ("residual", RULES))
+    ("numpy", chain, left)
+    for chain, left in (("sums", ("turned",)), ("differences", ("sums",)), ("residual", RULES))
 ]
 
 
 @pytest.mark.parametrize(("backend", "chain", "without"), RUNS)
 def test_a_long_chain_in_a_cell(backend: str, chain: str, without: tuple[str, ...]) -> None:
     model, chosen = cell_of(CHAINS[chain]), rb.Backend(backend, without=without)
-    assert_same(rb.bptt(model, *data(), LOSS, backend=chosen), rb.bptt(model, *data(), LOSS, backend="interpreter"))
+    assert_same(
+        rb.bptt(model, *data(), LOSS, backend=chosen),
+        rb.bptt(model, *data(), LOSS, backend="interpreter"),
+    )
 
 
 def test_what_else_reads_a_long_chain() -> None:
@@ -123,7 +130,10 @@ def test_what_else_reads_a_long_chain() -> None:
     x, target = data()
     wanted = rb.bptt(model, x, target, LOSS, backend="numpy")
     assert "500 Scale" in str(rb.explain(model))
-    assert rb.forecast(model, LOSS, steps=3, batch=2, backend="numpy").peak_bytes == wanted.stats.peak_bytes
+    assert (
+        rb.forecast(model, LOSS, steps=3, batch=2, backend="numpy").peak_bytes
+        == wanted.stats.peak_bytes
+    )
     plan = rb.plan(model, LOSS, steps=3, batch=2, budget=10**7, backend="numpy")
     assert_same(rb.bptt(model, x, target, LOSS, checkpoint=plan, backend="numpy"), wanted)
     assert rb.check_grads(model, x, target, LOSS, samples=1).worst < 1e-12
@@ -133,7 +143,9 @@ def test_what_else_reads_a_long_chain() -> None:
 
 def sequential() -> Any:
     layers = [rb.Scale(0.999) if k % 2 else rb.Tanh() for k in range(DEPTH)]
-    return rb.Sequential(rb.Dense(2, 3, rng=0, dtype="float64"), *layers, rb.RNN(3, 3, rng=1, dtype="float64"))
+    return rb.Sequential(
+        rb.Dense(2, 3, rng=0, dtype="float64"), *layers, rb.RNN(3, 3, rng=1, dtype="float64")
+    )
 
 
 def graph() -> Any:

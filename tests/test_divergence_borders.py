@@ -18,7 +18,9 @@ def dense(n_in: Any, rng: int) -> rb.Dense:
     return rb.Dense(n_in, 3, rng=rng)
 
 
-def cell_of(grow: Callable[[Any, Any, Any], Any], *, late: bool = False, initial: str = "zeros") -> rb.Recurrent:
+def cell_of(
+    grow: Callable[[Any, Any, Any], Any], *, late: bool = False, initial: str = "zeros"
+) -> rb.Recurrent:
     """A cell whose output is its state h; its state c grows beyond all bounds, and feeds itself alone."""
     x, h, c = rb.Input(2), rb.State(3, "h"), rb.State(3, "c")
     new = rb.Tanh()(dense((2, 3), 0)(x, h))
@@ -40,8 +42,12 @@ CELLS: dict[str, Callable[[], Any]] = {
     "gelu": lambda: cell_of(lambda x, h, c: rb.GELU()(c * c * 9 + dense((2, 3), 1)(x, h)) + 3),
     "sum": lambda: cell_of(lambda x, h, c: c * h * 1e9 + c * 1e9 + dense(2, 1)(x)),
     "late output": lambda: cell_of(lambda x, h, c: c * c * 50 + dense((2, 3), 1)(x, h), late=True),
-    "learned": lambda: cell_of(lambda x, h, c: c * c * 50 + dense((2, 3), 1)(x, h), initial="learned"),
-    "dropout": lambda: cell_of(lambda x, h, c: rb.Dropout(0.3)(c * c * 50 + dense((2, 3), 1)(x, h))),
+    "learned": lambda: cell_of(
+        lambda x, h, c: c * c * 50 + dense((2, 3), 1)(x, h), initial="learned"
+    ),
+    "dropout": lambda: cell_of(
+        lambda x, h, c: rb.Dropout(0.3)(c * c * 50 + dense((2, 3), 1)(x, h))
+    ),
     "two": two_states,
 }
 
@@ -73,6 +79,8 @@ def test_a_state_that_comes_late_has_its_delta(backend: str) -> None:
     after = dict(zip(states, [x * 2, states[0] * 3, states[1] * 5], strict=True))
     model = rb.Recurrent(rb.Cell(x, after, states[2]))
     given = np.arange(1.0, 6.0).reshape(5, 1, 1)
-    found = rb.bptt(model, given, None, lambda y, _: (float(y.sum()), np.ones_like(y)), chunk=2, backend=backend)
+    found = rb.bptt(
+        model, given, None, lambda y, _: (float(y.sum()), np.ones_like(y)), chunk=2, backend=backend
+    )
     assert found.loss == 30 * (1 + 2)
     np.testing.assert_array_equal(found.dx[:, 0, 0], [30, 30, 0, 0, 0])

@@ -8,7 +8,12 @@ import pytest
 
 import rnnbp as rb
 
-UNITS = [n for n in rb.layers.__all__ if n not in ("Layer", "Keeps")] + ["RNN", "LSTM", "GRU", "Recurrent"]
+UNITS = [n for n in rb.layers.__all__ if n not in ("Layer", "Keeps")] + [
+    "RNN",
+    "LSTM",
+    "GRU",
+    "Recurrent",
+]
 
 
 @pytest.mark.parametrize("name", rb.__all__)

@@ -17,7 +17,9 @@ MADE: dict[str, Any] = {"dtype": "float64", "rng": 0}
 
 def dropping() -> Any:
     """Outside cells."""
-    return rb.Sequential(rb.Dropout(0.3), rb.LSTM(16, 16, **MADE), rb.Dropout(0.5), rb.Dense(16, 5, **MADE))
+    return rb.Sequential(
+        rb.Dropout(0.3), rb.LSTM(16, 16, **MADE), rb.Dropout(0.5), rb.Dense(16, 5, **MADE)
+    )
 
 
 def dropping_within() -> Any:
@@ -64,8 +66,14 @@ def test_a_forecast_knows_whether_layers_train(backend: str, model: str, trainin
 
 def test_masks_of_dropout_are_kept_in_training_alone() -> None:
     """Those of the tail are gone when the peak comes, with the dropped values of the body."""
-    model, how = rb.Sequential(rb.Dropout(0.3), rb.LSTM(16, 16, **MADE)), {"steps": 20, "batch": 300, "x_shape": (16,)}
-    peaks = [rb.forecast(model, MSE, backend="numpy", training=mode, **how).peak_bytes for mode in (True, False)]
+    model, how = (
+        rb.Sequential(rb.Dropout(0.3), rb.LSTM(16, 16, **MADE)),
+        {"steps": 20, "batch": 300, "x_shape": (16,)},
+    )
+    peaks = [
+        rb.forecast(model, MSE, backend="numpy", training=mode, **how).peak_bytes
+        for mode in (True, False)
+    ]
     assert peaks[0] - peaks[1] == 20 * 300 * 16 * (1 + 8)
 
 
@@ -79,8 +87,15 @@ def test_training_is_true_or_false() -> None:
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS)
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("backend", [*BACKENDS, "interpreter"])
-def test_arrays_are_what_tracemalloc_finds(backend: str, model: str, checkpoint: str, training: bool) -> None:
-    run = {"checkpoint": CHECKPOINTS[checkpoint], "chunk": 3, "backend": backend, "training": training}
+def test_arrays_are_what_tracemalloc_finds(
+    backend: str, model: str, checkpoint: str, training: bool
+) -> None:
+    run = {
+        "checkpoint": CHECKPOINTS[checkpoint],
+        "chunk": 3,
+        "backend": backend,
+        "training": training,
+    }
     peak, stats = traced(MODELS[model](), *data(12), **run)
     told = stats.peak_bytes + stats.object_bytes
     assert abs(peak - told) <= max(0.01 * told, 2**16), f"tracemalloc {peak}, told {told}"
@@ -121,13 +136,21 @@ def pieces(array: np.ndarray) -> Any:
 @pytest.mark.parametrize("dtype", ["bool", "float32"])
 def test_weights_that_a_stream_s_end_adds_up_are_counted(dtype: str) -> None:
     """In parts that are longer than a chunk."""
-    model, rng = rb.Sequential(rb.LSTM(2, 3, rng=0), rb.Dense(3, 5, rng=1)), np.random.default_rng(0)
+    model, rng = (
+        rb.Sequential(rb.LSTM(2, 3, rng=0), rb.Dense(3, 5, rng=1)),
+        np.random.default_rng(0),
+    )
     x, target, mask = real(25, 300, 2), rng.integers(0, 5, (25, 300)), np.ones((25, 300), dtype)
     mask[0] = 0
     loss = rb.losses.CrossEntropy()
 
     def run() -> Any:
-        given = {"steps": 25, "chunk": 1, "backend": "numpy", "checkpoint": rb.schedules.EveryK(25, 5)}
+        given = {
+            "steps": 25,
+            "chunk": 1,
+            "backend": "numpy",
+            "checkpoint": rb.schedules.EveryK(25, 5),
+        }
         return rb.bptt(model, pieces(x), pieces(target), loss, mask=pieces(mask), **given).stats
 
     peak, stats = traced_of(run)

@@ -21,7 +21,9 @@ from tests.interrupting import faults
 from tests.training import text_run
 
 pytestmark = [
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="descriptors are listed in /proc"),
+    pytest.mark.skipif(
+        not sys.platform.startswith("linux"), reason="descriptors are listed in /proc"
+    ),
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # dropped, which closes it
 ]
 
@@ -61,7 +63,16 @@ def evaluated(_: Path) -> None:
 
 
 def streamed(place: Path) -> None:
-    rb.bptt(KEPT, iter([X[:4], X[4:]]), iter([X]), MSE, chunk=4, steps=8, checkpoint="sqrt", folder=place)
+    rb.bptt(
+        KEPT,
+        iter([X[:4], X[4:]]),
+        iter([X]),
+        MSE,
+        chunk=4,
+        steps=8,
+        checkpoint="sqrt",
+        folder=place,
+    )
 
 
 def with_a_bar(_: Path) -> None:
@@ -149,7 +160,9 @@ def check(work: Callable[[Path], None], place: Path, places: Iterator[int]) -> N
     assert faults(lambda: work(place), places) == []
 
 
-@pytest.mark.parametrize(("work", "stride"), [*((work, 5) for work in [*SMALL, *FEW]), *((work, 801) for work in MANY)])
+@pytest.mark.parametrize(
+    ("work", "stride"), [*((work, 5) for work in [*SMALL, *FEW]), *((work, 801) for work in MANY)]
+)
 def test_some_places(work: Callable[[Path], None], stride: int, tmp_path: Path) -> None:
     check(work, tmp_path, itertools.count(random.Random(0).randrange(1, stride), stride))
 
@@ -160,7 +173,10 @@ def check_twice(work: Callable[[Path], None], place: Path, places: Iterator[int]
     for _ in range(2):
         work(place)
     chance = random.Random(0)
-    assert faults(lambda: work(place), places, (chance.randrange(1, 30) for _ in itertools.count())) == []
+    assert (
+        faults(lambda: work(place), places, (chance.randrange(1, 30) for _ in itertools.count()))
+        == []
+    )
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
@@ -171,7 +187,9 @@ def test_twice_at_some_places(work: Callable[[Path], None], tmp_path: Path) -> N
 
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize(("work", "stride"), [*((work, 1) for work in [*SMALL, *FEW]), *((work, 499) for work in MANY)])
+@pytest.mark.parametrize(
+    ("work", "stride"), [*((work, 1) for work in [*SMALL, *FEW]), *((work, 499) for work in MANY)]
+)
 def test_twice_at_many_places(work: Callable[[Path], None], stride: int, tmp_path: Path) -> None:
     check_twice(work, tmp_path, itertools.count(1, stride))
 

@@ -28,7 +28,9 @@ def lstm_of_eight(order: str = "ifgo", n_in: int = N_IN, n: int = N) -> rb.Recur
     x, h, c = rb.Input(n_in), rb.State(n, "h"), rb.State(n, "c")
     rng = np.random.default_rng(4)
     given = {gate: rb.Dense(n_in, n, rng=rng)(x) + rb.Dense(n, n, rng=rng)(h) for gate in order}
-    i, f, g, o = (rb.Tanh()(given[gate]) if gate == "g" else rb.Sigmoid()(given[gate]) for gate in "ifgo")
+    i, f, g, o = (
+        rb.Tanh()(given[gate]) if gate == "g" else rb.Sigmoid()(given[gate]) for gate in "ifgo"
+    )
     c_new = f * c + i * g
     h_new = o * rb.Tanh()(c_new)
     return rb.Recurrent(rb.Cell(x, {h: h_new, c: c_new}, output=h_new))
@@ -67,7 +69,10 @@ def test_however_an_lstm_is_written_it_is_one_program(writing: str) -> None:
 
 
 def test_without_the_rules_they_are_not() -> None:
-    a, b = (rb.explain(cell, without=("ordered",)).program for cell in (lstm_of_eight(), rb.LSTM(N_IN, N, rng=0)))
+    a, b = (
+        rb.explain(cell, without=("ordered",)).program
+        for cell in (lstm_of_eight(), rb.LSTM(N_IN, N, rng=0))
+    )
     assert a != b
 
 
@@ -82,7 +87,12 @@ def test_an_lstm_reads_like_its_equations() -> None:
         ("step", "h′ = v3[256:384] ⊙ tanh(c′)"),
         ("after", "y = h′"),
     ]
-    assert {line.text for line in found.backward} >= {"v12 = dy + dh′", "dh = W2ᵀ v14", "G1 = v14 xᵀ", "dx = W3ᵀ v14"}
+    assert {line.text for line in found.backward} >= {
+        "v12 = dy + dh′",
+        "dh = W2ᵀ v14",
+        "G1 = v14 xᵀ",
+        "dx = W3ᵀ v14",
+    }
     lines = str(found).splitlines()
     assert max(map(len, lines)) <= 100
     assert len(lines) <= 70
@@ -110,10 +120,13 @@ def test_the_figures_of_an_lstm() -> None:
 @pytest.mark.parametrize("cell", [*models.CELLS, "convolution"])
 def test_bytes_kept_are_those_of_the_tape(cell: str, without: tuple[str, ...]) -> None:
     convolution = cell == "convolution"
-    model = models.conv_cell(2, 5, "float64") if convolution else models.CELLS[cell](N_IN, N, "float64")
+    model = (
+        models.conv_cell(2, 5, "float64") if convolution else models.CELLS[cell](N_IN, N, "float64")
+    )
     found, batch = rb.explain(model, batch=6, without=without), 6
     sizes = sizes_of(
-        Layout(model.cell, (1, 5) if convolution else (N_IN,), batch, np.dtype("float64")), frozenset(without)
+        Layout(model.cell, (1, 5) if convolution else (N_IN,), batch, np.dtype("float64")),
+        frozenset(without),
     )
     assert found.bytes_per_step == sizes.tape_bytes(9) - sizes.tape_bytes(8)
     assert found.bytes_per_step == batch * sum(kept.nbytes or 0 for kept in found.kept)
@@ -125,10 +138,17 @@ def test_bytes_kept_are_those_of_the_tape(cell: str, without: tuple[str, ...]) -
 @pytest.mark.parametrize("cell", [*models.CELLS, "formulas"])
 def test_every_operation_is_counted_once(cell: str, without: tuple[str, ...]) -> None:
     model = formulas() if cell == "formulas" else models.CELLS[cell](N_IN, N, "float64")
-    found, step = rb.explain(model, without=without), step_code(model.cell, (N_IN,), frozenset(without))
+    found, step = (
+        rb.explain(model, without=without),
+        step_code(model.cell, (N_IN,), frozenset(without)),
+    )
     for code, lines in ((step.forward.code, found.forward), (step.backward.code, found.backward)):
-        counted = [flops(op, code.values) for op in code.ops if (op.name, op.attr) != ("grad_linear", None)]
-        dx = sum(line.flops or 0 for line in lines if line.when == "chunk" and line.text.startswith("dx"))
+        counted = [
+            flops(op, code.values) for op in code.ops if (op.name, op.attr) != ("grad_linear", None)
+        ]
+        dx = sum(
+            line.flops or 0 for line in lines if line.when == "chunk" and line.text.startswith("dx")
+        )
         assert sum(line.flops or 0 for line in lines) == sum(n or 0 for n in counted) + dx
 
 
@@ -141,18 +161,29 @@ def formulas() -> rb.Recurrent:
     turned = rb.Concat(2, 1, 1)(third, first, rb.Slice(N, 0, 1)(b))
     c = a - (b - 0.5 * (a + turned)) * (2 - a * a)
     long = (
-        rb.Tanh()(a * 3 - 0.3) + rb.Tanh()(b * 5 - 0.3) + rb.Tanh()(turned * 7 - 0.3) + rb.Sigmoid()(c) * rb.ReLU()(b)
+        rb.Tanh()(a * 3 - 0.3)
+        + rb.Tanh()(b * 5 - 0.3)
+        + rb.Tanh()(turned * 7 - 0.3)
+        + rb.Sigmoid()(c) * rb.ReLU()(b)
     )
     return rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(long - (c + -1 * turned))}, output=c * long))
 
 
-READ = {name: models.CELLS[name] for name in ("rnn tanh", "rnn relu", "lstm", "gru reset after", "gru reset before")}
-READ |= {"normalised": models.CELLS["minimal gated unit, normalised"], "formulas": lambda *_: formulas()}
+READ = {
+    name: models.CELLS[name]
+    for name in ("rnn tanh", "rnn relu", "lstm", "gru reset after", "gru reset before")
+}
+READ |= {
+    "normalised": models.CELLS["minimal gated unit, normalised"],
+    "formulas": lambda *_: formulas(),
+}
 
 
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize(
-    "without", [(), ("joined",), ("scaled tanh", "products"), ("gathered", "turned"), RULES], ids=str
+    "without",
+    [(), ("joined",), ("scaled tanh", "products"), ("gathered", "turned"), RULES],
+    ids=str,
 )
 @pytest.mark.parametrize("cell", READ)
 def test_the_text_is_what_is_computed(cell: str, without: tuple[str, ...]) -> None:
@@ -162,10 +193,16 @@ def test_the_text_is_what_is_computed(cell: str, without: tuple[str, ...]) -> No
     x, dy, *state = (rng.normal(size=n) for n in (N_IN, N, *[N] * len(model.cell.state_shapes)))
     names = [name for name, _ in found.inputs[1:]]
     env = run(
-        found, model, {"x": x, "dy": dy} | dict(zip(names, state, strict=True)) | {f"d{name}_": 0.0 for name in names}
+        found,
+        model,
+        {"x": x, "dy": dy}
+        | dict(zip(names, state, strict=True))
+        | {f"d{name}_": 0.0 for name in names},
     )
     given = tuple(s[None] for s in state)
-    real = rb.bptt(model, x[None, None], dy[None, None], lambda y, target: (0.0, target), state=(given,))
+    real = rb.bptt(
+        model, x[None, None], dy[None, None], lambda y, target: (0.0, target), state=(given,)
+    )
     assert real.dx is not None
     np.testing.assert_allclose(env["dx"], real.dx[0, 0], atol=1e-12)
     for name, after, before in zip(names, real.state[0], real.dstate[0], strict=True):
@@ -193,7 +230,11 @@ def run(found: rb.Explanation, model: rb.Recurrent, env: dict[str, Any]) -> dict
         slope = np.atleast_1d(1 / np.sqrt(x.var() + 1e-5))
         return (x - x.mean()) * slope, slope
 
-    env |= {"tanh": np.tanh, "σ": lambda z: 1 / (1 + np.exp(-z)), "relu": lambda z: np.maximum(z, 0)}
+    env |= {
+        "tanh": np.tanh,
+        "σ": lambda z: 1 / (1 + np.exp(-z)),
+        "relu": lambda z: np.maximum(z, 0),
+    }
     env |= {"np": np, "normal": normal, "normal_": normal_back}
     for packed in found.packed:
         if not packed.name.startswith("G"):
@@ -207,7 +248,11 @@ def run(found: rb.Explanation, model: rb.Recurrent, env: dict[str, Any]) -> dict
         if "[" in target and name not in env:
             env[name] = np.full(100, np.nan)
         exec(f"{target} = {formula}", env)
-        for key in [key for key, value in env.items() if isinstance(value, np.ndarray) and value.shape == (100,)]:
+        for key in [
+            key
+            for key, value in env.items()
+            if isinstance(value, np.ndarray) and value.shape == (100,)
+        ]:
             if not np.isnan(env[key][: line_rows(found, key)]).any():
                 env[key] = env[key][: line_rows(found, key)]
     return env
@@ -225,10 +270,20 @@ def line_rows(found: rb.Explanation, name: str) -> int:
 
 def python(text: str) -> str:
     """A printed line as Python."""
-    text = text.replace("′", "_").replace("⊙", "*").replace("½", "0.5").replace("²", "**2").replace("−", "-")
-    text = re.sub(r"= Σ \(([^)]*)\)", lambda m: f"= np.concatenate([{m[1].replace(';', ',')}])", text)
+    text = (
+        text.replace("′", "_")
+        .replace("⊙", "*")
+        .replace("½", "0.5")
+        .replace("²", "**2")
+        .replace("−", "-")
+    )
+    text = re.sub(
+        r"= Σ \(([^)]*)\)", lambda m: f"= np.concatenate([{m[1].replace(';', ',')}])", text
+    )
     text = re.sub(r"= Σ ", "= ", text)
-    text = re.sub(r"\(([^()]*;[^()]*)\)", lambda m: f"np.concatenate([{m[1].replace(';', ',')}])", text)
+    text = re.sub(
+        r"\(([^()]*;[^()]*)\)", lambda m: f"np.concatenate([{m[1].replace(';', ',')}])", text
+    )
     text = re.sub(r"^(G\d+) = (.*) (\S+)ᵀ$", r"\1 = np.multiply.outer(\2, \3)", text)
     text = re.sub(r"(W\d+)ᵀ ", r"\1.T @ ", text)
     text = re.sub(r"(W\d+) ", r"\1 @ ", text)
@@ -243,7 +298,9 @@ def rows_of(part: str, model: rb.Recurrent) -> list[tuple[str, int, int, float]]
     """(parameter, first row, last row + 1, factor) of each term."""
     found = []
     for term in part.replace(" − ", " + −").split(" + "):
-        factor, name, start, stop = re.fullmatch(r"(½·|−|)([\w.]+?)(?:\[(\d+):(\d+)\])?", term).groups()
+        factor, name, start, stop = re.fullmatch(
+            r"(½·|−|)([\w.]+?)(?:\[(\d+):(\d+)\])?", term
+        ).groups()
         found.append((name, int(start or 0), int(stop or len(model.params[name])), FACTORS[factor]))
     return found
 
@@ -253,7 +310,8 @@ def rows_of(part: str, model: rb.Recurrent) -> list[tuple[str, int, int, float]]
 def test_any_cell_can_be_explained(model: rb.Recurrent, without: set[str]) -> None:
     found = rb.explain(model, batch=3, without=without)
     sizes = sizes_of(
-        Layout(model.cell, model.cell.input_shapes[0], 3, model.cell.dtype or np.dtype("float32")), frozenset(without)
+        Layout(model.cell, model.cell.input_shapes[0], 3, model.cell.dtype or np.dtype("float32")),
+        frozenset(without),
     )
     assert found.bytes_per_step == sizes.tape_bytes(2) - sizes.tape_bytes(1)
     assert all(kept.nbytes >= 0 for kept in found.kept)
@@ -272,7 +330,9 @@ def test_any_cell_can_be_explained(model: rb.Recurrent, without: set[str]) -> No
         *(n.split("[")[0] for n in made),
     }
     taken = {
-        name for line in (*found.forward, *found.backward) for name in re.findall(r"\b(?:v\d+|s\d+|ds\d+)′?", line.text)
+        name
+        for line in (*found.forward, *found.backward)
+        for name in re.findall(r"\b(?:v\d+|s\d+|ds\d+)′?", line.text)
     }
     assert taken <= known
     assert "y" in known
@@ -334,12 +394,19 @@ class Own(rb.Layer):
 def test_layers_that_run_themselves_are_named() -> None:
     found = rb.explain(models.network_in_cell(N_IN, N, "float32"))
     assert found.opaque == ("Softplus()", "Dropout(0.3)", "Dropout(0.2)", "ELU(1.0)")
-    assert ("after", "y[0:3] = Dropout(0.2)(s0′[1:4])", None) in {(e.when, e.text, e.flops) for e in found.forward}
-    assert "apart from what Softplus(), Dropout(0.3), Dropout(0.2), ELU(1.0) do" in " ".join(str(found).split())
-    assert "runs by NumPy under every backend that compiles, because Softplus(), Dropout" in " ".join(
+    assert ("after", "y[0:3] = Dropout(0.2)(s0′[1:4])", None) in {
+        (e.when, e.text, e.flops) for e in found.forward
+    }
+    assert "apart from what Softplus(), Dropout(0.3), Dropout(0.2), ELU(1.0) do" in " ".join(
         str(found).split()
     )
-    assert str(rb.explain(rb.RNN(2, 3))).endswith("runs as machine code under the backend llvm, by NumPy under numpy")
+    assert (
+        "runs by NumPy under every backend that compiles, because Softplus(), Dropout"
+        in " ".join(str(found).split())
+    )
+    assert str(rb.explain(rb.RNN(2, 3))).endswith(
+        "runs as machine code under the backend llvm, by NumPy under numpy"
+    )
     x, h = rb.Input(3), rb.State(4, "h")
     own = rb.explain(rb.Cell(x, {h: Own()(rb.Dense((3, 4), 4)(x, h))}, output=h))
     assert own.bytes_per_step is None
@@ -350,7 +417,11 @@ def test_symbols_states_of_one_value_and_states_that_are_handed_on() -> None:
     x, h, c = rb.Input(()), rb.State(4, "h"), rb.State(4, "c")
     new = rb.Tanh()(rb.Dense((4, 4), 4)(rb.Embedding(5, 4)(x), h))
     found = rb.explain(rb.Cell(x, {h: new, c: new}, output=c))
-    assert [line.text for line in found.forward][-3:] == ["h′ = tanh(W1 h + v2)", "c′ = h′", "y = c"]
+    assert [line.text for line in found.forward][-3:] == [
+        "h′ = tanh(W1 h + v2)",
+        "c′ = h′",
+        "y = c",
+    ]
     assert tuple(line.text for line in found.backward if "Embedding" in line.text) == (
         "Embedding(5, 4)′(v5)",
         "gradients of Embedding(5, 4)",
@@ -394,7 +465,11 @@ def test_what_it_takes() -> None:
         ),
         (lambda: (rb.LSTM(2, 3), {"x_shape": (5,)}), rb.ShapeError, "must have size 2, found 5"),
         (lambda: (rb.LSTM(2, 3), {"batch": 0}), ValueError, "explain: batch"),
-        (lambda: (open_cell(), {}), rb.ShapeError, "does not say the feature shape of its input; give x_shape, as"),
+        (
+            lambda: (open_cell(), {}),
+            rb.ShapeError,
+            "does not say the feature shape of its input; give x_shape, as",
+        ),
     ],
 )
 def test_what_it_refuses(given: Callable[[], Any], error: type[Exception], message: str) -> None:

@@ -8,7 +8,15 @@ import pytest
 
 import rnnbp as rb
 
-LAYERS = [rb.LeakyReLU(), rb.ELU(), rb.GELU(), rb.Softplus(), rb.LogSoftmax(), rb.Dropout(0.0), rb.Dropout(0.2)]
+LAYERS = [
+    rb.LeakyReLU(),
+    rb.ELU(),
+    rb.GELU(),
+    rb.Softplus(),
+    rb.LogSoftmax(),
+    rb.Dropout(0.0),
+    rb.Dropout(0.2),
+]
 
 
 def explained(activation: Any, *, inside: bool) -> str:
@@ -21,8 +29,13 @@ def explained(activation: Any, *, inside: bool) -> str:
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_it_is_named_with_the_way_around(layer: Any) -> None:
     text = " ".join(explained(layer, inside=True).split())
-    assert f"runs by NumPy under every backend that compiles, because {layer} runs as Python" in text
-    assert "(before or after the cell, in a Sequential, such a layer does not keep the cell from running" in text
+    assert (
+        f"runs by NumPy under every backend that compiles, because {layer} runs as Python" in text
+    )
+    assert (
+        "(before or after the cell, in a Sequential, such a layer does not keep the cell from running"
+        in text
+    )
 
 
 def test_outside_the_cell_it_does_not() -> None:

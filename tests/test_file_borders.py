@@ -28,7 +28,9 @@ class Dataset:
     def __getitem__(self, where: Any) -> np.ndarray:
         spans = where if isinstance(where, tuple) else (where,)
         assert all(isinstance(span, slice) and span.step in (None, 1) for span in spans), where
-        assert all(0 <= span.start <= span.stop <= n for span, n in zip(spans, self.shape, strict=False)), where
+        assert all(
+            0 <= span.start <= span.stop <= n for span, n in zip(spans, self.shape, strict=False)
+        ), where
         found = self._array[where].copy()
         self.read += found.nbytes
         self.most = max(self.most, found.nbytes)
@@ -44,8 +46,12 @@ LABELS = np.arange(23)
 SOURCES: dict[str, Any] = {
     "sequences": lambda f: rb.Sequences(f(X), f(Y), mask=f(MASK), batch_size=4, seed=3),
     "sequences in order": lambda f: rb.Sequences(f(X), f(Y), batch_size=5, shuffle=False),
-    "one target each": lambda f: rb.Sequences(f(X), f(LABELS), mask=f(MASK), last=True, batch_size=4),
-    "time first": lambda f: rb.Sequences(f(X.swapaxes(0, 1)), f(Y.swapaxes(0, 1)), batch_first=False, batch_size=4),
+    "one target each": lambda f: rb.Sequences(
+        f(X), f(LABELS), mask=f(MASK), last=True, batch_size=4
+    ),
+    "time first": lambda f: rb.Sequences(
+        f(X.swapaxes(0, 1)), f(Y.swapaxes(0, 1)), batch_first=False, batch_size=4
+    ),
     "windows": lambda f: rb.Windows(f(X[:, 0]), f(Y[:, 0]), horizon=3, batch_size=2),
     "windows of symbols": lambda f: rb.Windows.next_symbol(f(LABELS), horizon=3, batch_size=2),
     "examples": lambda f: rb.Examples(f(X[:, 0]), f(LABELS), batch_size=6, seed=1),
@@ -99,7 +105,9 @@ def test_a_file_that_hides_values_or_changes_is_refused() -> None:
         source.batch(0, 0)
     with pytest.raises(rb.DtypeError, match="Examples: x is read as <U3, which are no numbers"):
         rb.Examples(Dataset(np.array(["abc"] * 3)), None, batch_size=1)
-    with pytest.raises(rb.ShapeError, match=r"Sequences: x must have axes \(N, T, ...\), found shape \(3,\)"):
+    with pytest.raises(
+        rb.ShapeError, match=r"Sequences: x must have axes \(N, T, ...\), found shape \(3,\)"
+    ):
         rb.Sequences(Dataset(np.zeros(3)), None, batch_size=1, batch_first=False)
 
 

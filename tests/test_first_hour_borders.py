@@ -44,14 +44,27 @@ def cut_at(step: int) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("folder", "text"),
     [
-        (False, r"^fit: interrupted after step 3; nothing can go on, for no folder was given: a Trainer .* folder="),
-        (True, r"^fit: interrupted after step 3; all is in .*snapshot\.safetensors: fit with resume=True"),
+        (
+            False,
+            r"^fit: interrupted after step 3; nothing can go on, for no folder was given: a Trainer .* folder=",
+        ),
+        (
+            True,
+            r"^fit: interrupted after step 3; all is in .*snapshot\.safetensors: fit with resume=True",
+        ),
     ],
 )
 def test_fit_in_one_call_says_what_goes_on(folder: bool, text: str, tmp_path: Path) -> None:
     """A second rb.fit would build another optimiser: nobody is told to call it."""
     with pytest.raises(KeyboardInterrupt, match=text) as caught:
-        rb.fit(model(), DATA, MSE, epochs=9, callbacks=[cut_at(3)], folder=tmp_path / "run" if folder else None)
+        rb.fit(
+            model(),
+            DATA,
+            MSE,
+            epochs=9,
+            callbacks=[cut_at(3)],
+            folder=tmp_path / "run" if folder else None,
+        )
     assert "call fit again" not in str(caught.value)
     assert vars(caught.value)["history"].steps == 3
 
@@ -115,7 +128,12 @@ def test_other_names_of_what_was_measured(name: str, text: str) -> None:
 
 def test_help_of_used_describes_its_figures() -> None:
     page = pydoc.render_doc(rb.memory.Used, renderer=pydoc.plaintext)
-    for name in ("peak_bytes: the most", "kept_bytes: what", "high_water_bytes: how far", "alone: False"):
+    for name in (
+        "peak_bytes: the most",
+        "kept_bytes: what",
+        "high_water_bytes: how far",
+        "alone: False",
+    ):
         assert name in page
 
 
@@ -137,12 +155,18 @@ def test_one_batch_is_no_source() -> None:
     assert trainer().fit([batch], epochs=1).steps == 1
 
 
-@pytest.mark.parametrize(("limit", "value"), [("until_epochs", 1), ("until_steps", 2), ("until_steps", 1)])
-def test_a_fit_with_nothing_to_do_says_so(limit: str, value: int, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("limit", "value"), [("until_epochs", 1), ("until_steps", 2), ("until_steps", 1)]
+)
+def test_a_fit_with_nothing_to_do_says_so(
+    limit: str, value: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = trainer(progress=True)
     run.fit(DATA, epochs=1)
     capsys.readouterr()
-    with pytest.warns(UserWarning, match=rf"nothing to do, {limit}={value} is reached: \d are done"):
+    with pytest.warns(
+        UserWarning, match=rf"nothing to do, {limit}={value} is reached: \d are done"
+    ):
         history = run.fit(DATA, **{limit: value})
     assert (history.steps, history.reason) == (2, "finished")
     assert capsys.readouterr().err == ""  # no bar

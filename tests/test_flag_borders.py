@@ -78,11 +78,15 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "sweep progress": lambda f: rb.compare.sweep(net(), X, Y, MSE, progress=f),
     "save html": lambda f: rb.compare.save(None, "nowhere", html=f),  # type: ignore[arg-type]
     "Batch fresh": lambda f: rb.fit(net(), Given(f), MSE, steps=1),
-    "Batch fresh in validation": lambda f: rb.fit(net(), data(), MSE, steps=1, validation=Given(f), validate_every=1),
+    "Batch fresh in validation": lambda f: rb.fit(
+        net(), data(), MSE, steps=1, validation=Given(f), validate_every=1
+    ),
     "Sequences last": lambda f: rb.Sequences(X, Y[:, 0], batch_size=2, last=f),
     "Sequences shuffle": lambda f: rb.Sequences(X, Y, batch_size=2, shuffle=f),
     "Sequences batch_first": lambda f: rb.Sequences(X, Y, batch_size=2, batch_first=f),
-    "Windows recordings": lambda f: rb.Windows([X[0], X[1]], None, horizon=2, batch_size=1, recordings=f),
+    "Windows recordings": lambda f: rb.Windows(
+        [X[0], X[1]], None, horizon=2, batch_size=1, recordings=f
+    ),
     "Batches batch_first": lambda f: rb.Batches([], batches_per_epoch=1, batch_first=f),
     "Batches last": lambda f: rb.Batches([], batches_per_epoch=1, last=f),
     "Batches carry": lambda f: rb.Batches([], batches_per_epoch=1, carry=f),
@@ -106,7 +110,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("call", CALLS)
 def test_what_is_no_bool_is_refused(call: str, value: Any) -> None:
     with pytest.raises(
-        TypeError, match=f"{call.split()[-1] if call[:6] != 'Batch ' else 'fresh'}.* must be True or False"
+        TypeError,
+        match=f"{call.split()[-1] if call[:6] != 'Batch ' else 'fresh'}.* must be True or False",
     ):
         CALLS[call](value)
 
@@ -138,14 +143,20 @@ def flags(module: ModuleType) -> Iterator[str]:
     for name in (name for name in dir(module) if name[0] != "_"):
         thing = getattr(module, name)
         error = isinstance(thing, type) and issubclass(thing, Exception | dict)  # Options is one
-        if callable(thing) and not error and str(getattr(thing, "__module__", "")).startswith("rnnbp"):
+        if (
+            callable(thing)
+            and not error
+            and str(getattr(thing, "__module__", "")).startswith("rnnbp")
+        ):
             for parameter in inspect.signature(thing).parameters.values():
                 if "bool" in str(parameter.annotation):
                     yield f"{name} {parameter.name}"
 
 
 @pytest.mark.parametrize(
-    "module", [rb, rb.optim, rb.losses, rb.schedules, rb.compare, rb.train], ids=lambda m: m.__name__
+    "module",
+    [rb, rb.optim, rb.losses, rb.schedules, rb.compare, rb.train],
+    ids=lambda m: m.__name__,
 )
 def test_no_flag_of_the_public_functions_is_missing_here(module: ModuleType) -> None:
     assert set(flags(module)) <= {*CALLS, "LBFGSResult converged", "Context training"}
@@ -163,7 +174,9 @@ class Empty(Tuples):
 
 
 def test_a_source_that_gives_something_else_is_named() -> None:
-    with pytest.raises(TypeError, match=r"a source must give a Batch\(x, target, mask, fresh\), found \("):
+    with pytest.raises(
+        TypeError, match=r"a source must give a Batch\(x, target, mask, fresh\), found \("
+    ):
         rb.fit(net(), Tuples(), MSE, steps=1)
     with pytest.raises(ValueError, match="batches_per_epoch must be at least 1, found 0"):
         rb.fit(net(), Empty(), MSE, steps=1)

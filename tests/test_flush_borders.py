@@ -54,7 +54,9 @@ LAST[-1] = True
 def gradients(backend: str) -> Array:
     """The gradients by x of a loss of the last step: many are subnormal."""
     model = rb.Sequential(rb.LSTM(4, 16, rng=0), rb.Dense(16, 1, rng=1))
-    found = rb.bptt(model, X, X[..., :1] * 0, rb.losses.MeanSquaredError(), mask=LAST, backend=backend)
+    found = rb.bptt(
+        model, X, X[..., :1] * 0, rb.losses.MeanSquaredError(), mask=LAST, backend=backend
+    )
     assert found.dx is not None
     return found.dx
 

@@ -76,18 +76,39 @@ def test_a_state_in_both_tiers_is_in_the_faster_one() -> None:
 
 @pytest.mark.quick
 def test_a_tape_stored_anywhere_is_a_tape() -> None:
-    theirs = [Forward(0, 2, False, True, DISK), Copy(1, DISK, WORK), Reverse(2, 1), Move(0, DISK, WORK), Reverse(1, 0)]
+    theirs = [
+        Forward(0, 2, False, True, DISK),
+        Copy(1, DISK, WORK),
+        Reverse(2, 1),
+        Move(0, DISK, WORK),
+        Reverse(1, 0),
+    ]
     assert list(Foreign(theirs, 2)) == [Record(0), Record(1), Backward(1), Backward(0)]
 
 
 def test_a_forward_run_alone_is_followed_by_one_with_tapes() -> None:
     theirs = [Forward(0, 2**62, False, False, NONE)]
-    expected = [Store(0), Advance(0), Advance(1), Load(0), Drop(0), Record(0), Record(1), Backward(1), Backward(0)]
+    expected = [
+        Store(0),
+        Advance(0),
+        Advance(1),
+        Load(0),
+        Drop(0),
+        Record(0),
+        Record(1),
+        Backward(1),
+        Backward(0),
+    ]
     assert list(Foreign(theirs, 2)) == expected
 
 
 def test_moving_to_the_same_tier_or_to_nothing() -> None:
-    theirs = [Forward(0, 1, True, False, RAM), Move(0, RAM, RAM), Forward(1, 2, True, False, DISK), Move(1, DISK, NONE)]
+    theirs = [
+        Forward(0, 1, True, False, RAM),
+        Move(0, RAM, RAM),
+        Forward(1, 2, True, False, DISK),
+        Move(1, DISK, NONE),
+    ]
     assert list(Foreign(theirs, 9))[:4] == [Store(0), Advance(0), Store(1, "disk"), Advance(1)]
     assert list(Foreign(theirs, 9))[4] == Drop(1)
 
@@ -143,7 +164,11 @@ def test_a_schedule_of_unknown_length_is_told_its_end(chunks: int) -> None:
             rb.ScheduleError,
             r"action 2, Backward\(n=0\): .* next is 1",
         ),
-        ([Forward(0, 1, False, True, RAM), Reverse(2, 0)], rb.ScheduleError, r"Backward\(n=1\): no tape of this chunk"),
+        (
+            [Forward(0, 1, False, True, RAM), Reverse(2, 0)],
+            rb.ScheduleError,
+            r"Backward\(n=1\): no tape of this chunk",
+        ),
         ([Forward(0, 2, True, False, RAM)][:0], rb.ScheduleError, "ends early"),
     ],
 )

@@ -27,7 +27,9 @@ def theirs(dtype=np.float32):
 
 
 def model(**names):
-    return rb.Sequential(rb.LSTM(3, 4, rng=0, name=names.get("lstm")), rb.Dense(4, 2, rng=1, name=names.get("fc")))
+    return rb.Sequential(
+        rb.LSTM(3, 4, rng=0, name=names.get("lstm")), rb.Dense(4, 2, rng=1, name=names.get("fc"))
+    )
 
 
 @pytest.fixture
@@ -40,7 +42,11 @@ def written(path, tensors, metadata=None, tail=b""):
     """A safetensors file of (name: (dtype's name, shape, bytes)) by hand."""
     header, data = {} if metadata is None else {"__metadata__": metadata}, b""
     for name, (kind, shape, content) in tensors.items():
-        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+        header[name] = {
+            "dtype": kind,
+            "shape": shape,
+            "data_offsets": [len(data), len(data) + len(content)],
+        }
         data += content
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + data + tail)
@@ -48,7 +54,9 @@ def written(path, tensors, metadata=None, tail=b""):
 
 def test_with_names_like_theirs_only_the_ending_is_renamed(path):
     net = model(lstm="lstm", fc="fc")
-    assert rb.load_weights(net, path, rename=lambda name: name.removesuffix("_l0")) == {"format": "pt"}
+    assert rb.load_weights(net, path, rename=lambda name: name.removesuffix("_l0")) == {
+        "format": "pt"
+    }
     for name, a in theirs().items():
         np.testing.assert_array_equal(net.params[name.removesuffix("_l0")], a)
 
@@ -67,7 +75,9 @@ def test_a_dict_renames_too_and_its_file_of_ours_is_read_back(path, tmp_path):
 def test_a_file_of_ours_can_be_renamed_and_tensors_left_out(tmp_path):
     rb.save_weights(model(lstm="enc"), tmp_path / "a.safetensors")
     head = rb.Sequential(rb.Dense(4, 2, rng=5, name="head"))
-    rename = {"1.weight": "head.weight", "1.bias": "head.bias"} | {f"enc.{n}": None for n in rb.LSTM(3, 4).params}
+    rename = {"1.weight": "head.weight", "1.bias": "head.bias"} | {
+        f"enc.{n}": None for n in rb.LSTM(3, 4).params
+    }
     rb.load_weights(head, tmp_path / "a.safetensors", rename=rename)
     np.testing.assert_array_equal(head.params["head.weight"], model().params["1.weight"])
 
@@ -75,7 +85,9 @@ def test_a_file_of_ours_can_be_renamed_and_tensors_left_out(tmp_path):
 def test_the_error_proposes_the_names(path):
     net = model()
     before = net.params.copy()
-    with pytest.raises(ValueError, match=r"give load_weights rename=\{.*0.weight_ih is missing; ") as caught:
+    with pytest.raises(
+        ValueError, match=r"give load_weights rename=\{.*0.weight_ih is missing; "
+    ) as caught:
         rb.load_weights(net, path)
     assert net.params == before
     rename = eval(str(caught.value).partition("rename=")[2].partition(". Names")[0])
@@ -95,7 +107,8 @@ def test_names_go_back_to_theirs(path, tmp_path):
     for name, a in theirs().items():
         np.testing.assert_array_equal(found[name], a)
     with pytest.raises(
-        ValueError, match=r"rename has 'fc.wight', which is not one of the model's names, did you mean 'fc.weight'"
+        ValueError,
+        match=r"rename has 'fc.wight', which is not one of the model's names, did you mean 'fc.weight'",
     ):
         rb.save_weights(net, tmp_path / "back.safetensors", rename={"fc.wight": "x"})
 
@@ -105,7 +118,8 @@ def test_an_encoder_is_loaded_and_a_new_head_stays(path):
     net = rb.Sequential(rb.LSTM(3, 4, rng=0, name="lstm"), rb.Dense(4, 7, rng=1, name="head"))
     before = net.params.copy()
     with pytest.warns(
-        UserWarning, match=r"left as they are: head.weight; head.bias. not in the model, and not read: fc"
+        UserWarning,
+        match=r"left as they are: head.weight; head.bias. not in the model, and not read: fc",
     ):
         rb.load_weights(net, path, rename=lambda name: name.removesuffix("_l0"), strict=False)
     np.testing.assert_array_equal(net.params["lstm.weight_hh"], theirs()["lstm.weight_hh_l0"])
@@ -188,7 +202,8 @@ def test_a_wrong_rename_is_named(rename, error, text, path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"PK\x03\x04rest", b"\x89HDF\r\n\x1a\n", b"\x80\x04\x95" + bytes(40), b"\x93NUMPY\x01\x00"]
+    "content",
+    [b"PK\x03\x04rest", b"\x89HDF\r\n\x1a\n", b"\x80\x04\x95" + bytes(40), b"\x93NUMPY\x01\x00"],
 )
 def test_files_of_other_formats_are_named(content, tmp_path):
     (tmp_path / "a").write_bytes(content)

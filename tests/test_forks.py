@@ -66,7 +66,11 @@ os._exit(0)
     ("work", "forks"),
     [
         ("measure+bar", 16),
-        pytest.param("compile+cell", 10, marks=pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite")),
+        pytest.param(
+            "compile+cell",
+            10,
+            marks=pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite"),
+        ),
     ],
 )
 def test_children_of_a_busy_process(work: str, forks: int) -> None:

@@ -65,7 +65,14 @@ class Counting(Gain):
 
 OPTIONS = [
     pytest.param(rb.Dropout, "p", 0.5, 0.25, 1.0, id="Dropout.p"),
-    pytest.param(lambda every: rb.Dropout(0.5, every_step=every), "every_step", True, False, "no", id="every_step"),
+    pytest.param(
+        lambda every: rb.Dropout(0.5, every_step=every),
+        "every_step",
+        True,
+        False,
+        "no",
+        id="every_step",
+    ),
     pytest.param(rb.LeakyReLU, "slope", 0.5, 0.25, 0.0, id="LeakyReLU.slope"),
     pytest.param(rb.ELU, "alpha", 0.5, 0.25, -1.0, id="ELU.alpha"),
     pytest.param(rb.Scale, "scale", 0.5, 0.25, "1", id="Scale.scale"),
@@ -73,7 +80,11 @@ OPTIONS = [
     pytest.param(lambda eps: rb.LayerNorm(3, eps=eps), "eps", 0.5, 0.25, 0.0, id="LayerNorm.eps"),
     pytest.param(More, "factor", 0.5, 0.25, "x", id="a user's"),
 ]
-LAYERS: list[Callable[[], Any]] = [lambda: rb.Dense(3, 3, rng=0), lambda: rb.Split(1, 2), lambda: rb.Dropout(0.5)]
+LAYERS: list[Callable[[], Any]] = [
+    lambda: rb.Dense(3, 3, rng=0),
+    lambda: rb.Split(1, 2),
+    lambda: rb.Dropout(0.5),
+]
 
 
 def model_of(layer: Any) -> Any:
@@ -133,7 +144,9 @@ def test_other_attributes_raise(build: Callable[[], Any]) -> None:
     layer = build()
     name = next(name for name in vars(layer) if name not in ("_params", *layer.settable))
     before = vars(layer)[name]
-    with pytest.raises(FrozenLayerError, match=f"{type(layer).__name__}: a layer is frozen .*build a new layer"):
+    with pytest.raises(
+        FrozenLayerError, match=f"{type(layer).__name__}: a layer is frozen .*build a new layer"
+    ):
         setattr(layer, name, 1)
     with pytest.raises(AttributeError, match="frozen"):
         layer.new = 1
@@ -142,7 +155,9 @@ def test_other_attributes_raise(build: Callable[[], Any]) -> None:
     assert vars(layer)[name] is before
 
 
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))]
+)
 @pytest.mark.parametrize("build", [*LAYERS, lambda: More(2.0)])
 def test_copies_are_frozen_too(build: Callable[[], Any], copied: Callable[[Any], Any]) -> None:
     layer = copied(build())
@@ -161,7 +176,9 @@ def test_parameters_are_replaced_without_a_warning() -> None:
 def test_a_layer_is_open_until_the_outermost_constructor_returns() -> None:
     layer = More(3.0)
     np.testing.assert_array_equal(layer.squares, [9, 9, 9])
-    with pytest.warns(DeprecationWarning, match="More: attribute 'squares' is assigned after __init__"):
+    with pytest.warns(
+        DeprecationWarning, match="More: attribute 'squares' is assigned after __init__"
+    ):
         layer.squares = layer.table
 
 
@@ -192,13 +209,19 @@ def test_an_undeclared_option_of_a_users_layer_counts_in_the_next_run() -> None:
 @pytest.mark.parametrize(
     ("layer", "options", "match"),
     [
-        (rb.Dropout(0.5), {"probability": 0.1}, "no option 'probability' can be changed; it has p, every_step"),
+        (
+            rb.Dropout(0.5),
+            {"probability": 0.1},
+            "no option 'probability' can be changed; it has p, every_step",
+        ),
         (rb.Dropout(0.5), {"p": 0.1, "q": 0.1}, "no option 'q'"),
         (rb.Tanh(), {"p": 0.1}, "Tanh.set: no option 'p' can be changed; build a new layer"),
         (rb.Dense(3, 3, rng=0), {"n_out": 4}, "Dense.set: no option 'n_out'"),
     ],
 )
-def test_what_cannot_be_set_says_what_can(layer: rb.Layer, options: dict[str, Any], match: str) -> None:
+def test_what_cannot_be_set_says_what_can(
+    layer: rb.Layer, options: dict[str, Any], match: str
+) -> None:
     before = repr(layer)
     with pytest.raises(TypeError, match=match):
         layer.set(**options)
@@ -210,7 +233,11 @@ def test_only_networks_that_hold_a_layer_forget_what_they_know() -> None:
     models = [model_of(layer), rb.Sequential(model_of(layer), rb.Tanh()), model_of(rb.Dropout(0.5))]
     known = [prepared(model) for model in models]
     layer.set(p=0.25)
-    assert [prepared(model) is before for model, before in zip(models, known, strict=True)] == [False, False, True]
+    assert [prepared(model) is before for model, before in zip(models, known, strict=True)] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_a_layer_within_a_cell_is_found() -> None:

@@ -52,7 +52,10 @@ def test_groups_of_advances() -> None:
 def test_a_long_group_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FusedRunner, "MOST", 4)
     assert groups(list(EveryK(7, 1))) == [(0, (True, True)), (2, (True, True)), (4, (True, True))]
-    assert groups([Advance(n) for n in range(6)]) == [(0, (False, False, False, True)), (4, (False, True))]
+    assert groups([Advance(n) for n in range(6)]) == [
+        (0, (False, False, False, True)),
+        (4, (False, True)),
+    ]
 
 
 @pytest.fixture
@@ -73,7 +76,9 @@ def gone(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("chunk", [1, 7, 20])
 @pytest.mark.parametrize("cell", [rb.LSTM, rb.GRU, rb.RNN])
-def test_bits_and_bytes_are_those_of_full_caching(cell: Any, chunk: int, schedule: str, gone: list[int]) -> None:
+def test_bits_and_bytes_are_those_of_full_caching(
+    cell: Any, chunk: int, schedule: str, gone: list[int]
+) -> None:
     model, x, target = cell(5, N, rng=0), reals(T, B, 5), reals(T, B, N, seed=1)
     how = {"checkpoint": SCHEDULES[schedule], "chunk": chunk}
     expected, found = (rb.bptt(model, x, target, MSE, **given) for given in ({"chunk": chunk}, how))
@@ -98,13 +103,19 @@ def test_threads_make_no_difference(threads: str, monkeypatch: pytest.MonkeyPatc
     results = []
     for count in ("2", threads):
         monkeypatch.setenv("RNNBP_NUM_THREADS", count)
-        results.append(rb.bptt(model, x, target, MSE, chunk=20, checkpoint=SCHEDULES["every chunk"]))
+        results.append(
+            rb.bptt(model, x, target, MSE, chunk=20, checkpoint=SCHEDULES["every chunk"])
+        )
     for key, grad in results[0].grads.items():
         np.testing.assert_array_equal(results[1].grads[key], grad)
 
 
-@pytest.mark.parametrize("like", [np.asfortranarray, lambda x: x.astype(np.float64), lambda x: iter(np.split(x, 7))])
-def test_inputs_that_are_read_chunk_by_chunk_are_not_run_in_one_go(like: Any, gone: list[int]) -> None:
+@pytest.mark.parametrize(
+    "like", [np.asfortranarray, lambda x: x.astype(np.float64), lambda x: iter(np.split(x, 7))]
+)
+def test_inputs_that_are_read_chunk_by_chunk_are_not_run_in_one_go(
+    like: Any, gone: list[int]
+) -> None:
     model, x, target = rb.LSTM(5, N, rng=0), reals(210, B, 5), reals(210, B, N, seed=1)
     how = {"chunk": 20, "checkpoint": SCHEDULES["every chunk"]}
     expected = rb.bptt(model, x, target, MSE, **how, dx=False)
@@ -121,7 +132,9 @@ def test_states_that_x_does_not_feed() -> None:
     model = rb.Recurrent(rb.Cell(a, {h: new}, output=rb.Dense((5, N), 4, rng=1)(a, new)))
     given = reals(T, B, 5), reals(T, B, 4, seed=1), MSE
     state = (reals(B, N, seed=2),)
-    expected, found = (rb.bptt(model, *given, chunk=20, state=state, checkpoint=how) for how in ("all", "sqrt"))
+    expected, found = (
+        rb.bptt(model, *given, chunk=20, state=state, checkpoint=how) for how in ("all", "sqrt")
+    )
     np.testing.assert_array_equal(found.dstate[0][0], expected.dstate[0][0])
     for key, grad in expected.grads.items():
         np.testing.assert_array_equal(found.grads[key], grad)
@@ -130,7 +143,9 @@ def test_states_that_x_does_not_feed() -> None:
 def test_layers_before_a_cell_run_chunk_by_chunk(gone: list[int]) -> None:
     model = rb.Sequential(rb.Dense(5, 6, rng=0), rb.LSTM(6, N, rng=1))
     x, target = reals(T, B, 5), reals(T, B, N, seed=1)
-    expected, found = (rb.bptt(model, x, target, MSE, chunk=20, checkpoint=how) for how in ("all", "sqrt"))
+    expected, found = (
+        rb.bptt(model, x, target, MSE, chunk=20, checkpoint=how) for how in ("all", "sqrt")
+    )
     assert not gone
     for key, grad in expected.grads.items():
         np.testing.assert_array_equal(found.grads[key], grad)

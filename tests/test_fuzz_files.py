@@ -27,12 +27,16 @@ def test_an_input_can_be_had_again(tmp_path: Path) -> None:
 
 
 def test_a_loader_that_lets_an_error_through_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(KINDS["metrics"], "load", lambda self: self.path.read_bytes().decode("utf-16").index("{"))
+    monkeypatch.setattr(
+        KINDS["metrics"], "load", lambda self: self.path.read_bytes().decode("utf-16").index("{")
+    )
     faults, _ = run(["metrics"], 10, seed=0)
     assert len(faults) == 10
 
 
 def test_a_cell_that_is_a_long_list_is_refused_in_one_short_line() -> None:
-    with pytest.raises(ValueError, match=r"lstm, gru, rnn, found \[\[\], .*of type list$") as caught:
+    with pytest.raises(
+        ValueError, match=r"lstm, gru, rnn, found \[\[\], .*of type list$"
+    ) as caught:
         Architecture([[]] * 3000, 1, 3, 2)  # type: ignore[arg-type]
     assert len(str(caught.value)) < 200

@@ -48,13 +48,20 @@ JOINS: dict[str, Callable[[Any], Any]] = {
     "from the last": lambda values: product(list(values)[::-1]),
     "sum of products": lambda values: product(list(values)[:2]) + product(list(values)[1:]),
 }
-LAST: dict[str, Gate] = {"": lambda v: v, "then gelu": lambda v: rb.GELU()(v), "then silu": TEMPLATES["silu"]}
+LAST: dict[str, Gate] = {
+    "": lambda v: v,
+    "then gelu": lambda v: rb.GELU()(v),
+    "then silu": TEMPLATES["silu"],
+}
 
 
 def cell_of(gates: list[str], join: str, last: str = "", n: int = 3) -> rb.Recurrent:
     """A cell whose gates are made from x and its state, each by a Dense of its own."""
     x, h = rb.Input(2), rb.State(n, "h")
-    found = [TEMPLATES[kind](rb.Dense((2, n), n, rng=k, dtype="float64")(x, h)) for k, kind in enumerate(gates)]
+    found = [
+        TEMPLATES[kind](rb.Dense((2, n), n, rng=k, dtype="float64")(x, h))
+        for k, kind in enumerate(gates)
+    ]
     new = LAST[last](JOINS[join](found))
     return rb.Recurrent(rb.Cell(x, {h: new}, new))
 
@@ -90,7 +97,9 @@ def test_two_silus_multiplied(backend: str) -> None:
         model, x = cell_of(gates, join), inputs()
         wanted = rb.bptt(model, x, None, half_square, backend="interpreter")
         for without in ((), ("joined",), RULES):
-            found = rb.bptt(model, x, None, half_square, backend=rb.Backend(backend, without=without))
+            found = rb.bptt(
+                model, x, None, half_square, backend=rb.Backend(backend, without=without)
+            )
             assert found.loss == pytest.approx(wanted.loss, rel=1e-12)
             for name, grad in wanted.grads.items():
                 np.testing.assert_allclose(found.grads[name], grad, rtol=0, atol=1e-12)
@@ -100,7 +109,9 @@ def test_two_silus_and_a_layer_that_runs_as_python() -> None:
     x, h = rb.Input(2), rb.State(3, "h")
     a, b = (TEMPLATES["silu"](rb.Dense((2, 3), 3, rng=k, dtype="float64")(x, h)) for k in range(2))
     model = rb.Recurrent(rb.Cell(x, {h: rb.Dropout(0.3)(a * b)}, h))
-    wanted, *others = (rb.bptt(model, inputs(), None, half_square, backend=b) for b in ("interpreter", *COMPILED))
+    wanted, *others = (
+        rb.bptt(model, inputs(), None, half_square, backend=b) for b in ("interpreter", *COMPILED)
+    )
     for found in others:
         assert found.loss == pytest.approx(wanted.loss, rel=1e-12)
         for name, grad in wanted.grads.items():
@@ -129,6 +140,8 @@ HALVES: dict[str, Gate] = {
 @pytest.mark.parametrize("without", [(), ("recomputed",), ("sums", "gathered", "recomputed")])
 @pytest.mark.parametrize(("n", "shared"), [(2, True), (3, False)])
 @pytest.mark.parametrize("gate", HALVES)
-def test_gates_of_which_one_half_has_deltas(gate: str, n: int, shared: bool, without: tuple[str, ...]) -> None:
+def test_gates_of_which_one_half_has_deltas(
+    gate: str, n: int, shared: bool, without: tuple[str, ...]
+) -> None:
     model, x = half_dead(HALVES[gate], n, shared), np.random.default_rng(0).normal(size=(5, 2, 2))
     agree(model, x, without)

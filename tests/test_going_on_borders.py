@@ -59,7 +59,14 @@ def test_one_call_goes_on_with_what_differs_on_purpose(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"resume\(override=\('learning_rate',\)\)"):
         line(tmp_path, learning_rate=1e-3, seed=0)
     history = rb.fit(
-        net(), DATA, MSE, folder=tmp_path, resume=True, epochs=4, learning_rate=1e-3, override=("learning_rate",)
+        net(),
+        DATA,
+        MSE,
+        folder=tmp_path,
+        resume=True,
+        epochs=4,
+        learning_rate=1e-3,
+        override=("learning_rate",),
     )
     assert history.steps == 20
     with pytest.raises(ValueError, match=r"fit: override .* give resume=True too"):
@@ -72,14 +79,18 @@ def test_other_batches_in_a_second_fit_of_a_notebook() -> None:
     run.fit(DATA, epochs=1)
     assert run.fit(other, epochs=1).steps == 7
     run.fit(DATA, steps=2)
-    with pytest.raises(ValueError, match=r"began on other data: .*; give it the same, or finish the epoch"):
+    with pytest.raises(
+        ValueError, match=r"began on other data: .*; give it the same, or finish the epoch"
+    ):
         run.fit(other, epochs=1)
 
 
 def test_a_snapshot_without_a_folder_keeps_to_its_data(tmp_path: Path) -> None:
     trainer(tmp_path).fit(DATA, epochs=1)
     other = rb.Sequences(X, X[..., :1].copy(), batch_size=5)
-    with pytest.raises(ValueError, match=r"the run began on other data: .*resume\(override=\('data',\)\)"):
+    with pytest.raises(
+        ValueError, match=r"the run began on other data: .*resume\(override=\('data',\)\)"
+    ):
         trainer(None).resume(tmp_path).fit(other, epochs=1)
 
 
@@ -107,13 +118,19 @@ def test_what_is_there_and_bad_is_refused(tmp_path: Path) -> None:
 
 
 def test_going_on_needs_a_folder() -> None:
-    with pytest.raises(ValueError, match="fit: resume=True goes on from the snapshot in a folder; give folder="):
+    with pytest.raises(
+        ValueError, match="fit: resume=True goes on from the snapshot in a folder; give folder="
+    ):
         rb.fit(net(), DATA, MSE, resume=True, epochs=1)
     with pytest.raises(ValueError, match="this Trainer has no folder"):
         trainer(None).resume(missing_ok=True)
-    with pytest.raises(TypeError, match=r"unknown option 'resume'; .*trainer.resume\(missing_ok=True\)"):
+    with pytest.raises(
+        TypeError, match=r"unknown option 'resume'; .*trainer.resume\(missing_ok=True\)"
+    ):
         trainer(None, resume=True)
-    with pytest.raises(TypeError, match=r"unknown option 'ckpt_path'; .*trainer.resume\(missing_ok=True\)"):
+    with pytest.raises(
+        TypeError, match=r"unknown option 'ckpt_path'; .*trainer.resume\(missing_ok=True\)"
+    ):
         trainer(None).fit(DATA, epochs=1, ckpt_path="x")  # type: ignore[call-arg]
 
 
@@ -149,7 +166,9 @@ def test_it_keeps_the_names_that_were_given(tmp_path: Path) -> None:
 def test_another_rule_cannot_go_on(tmp_path: Path) -> None:
     trainer(tmp_path).fit(DATA, steps=1)
     model = net()
-    with pytest.raises(ValueError, match=r"optimizer was 'adam', is 'sgd'.*has no state to go on with") as found:
+    with pytest.raises(
+        ValueError, match=r"optimizer was 'adam', is 'sgd'.*has no state to go on with"
+    ) as found:
         rb.Trainer(model, rb.optim.SGD(model, momentum=0.9), MSE, folder=tmp_path).resume()
     assert "override" not in str(found.value)
 
@@ -182,10 +201,15 @@ def test_each_name(name: str) -> None:
     assert type(run.optimizer).__name__.lower() == name
     assert (
         run.fit(DATA, epochs=1).losses
-        == rb.fit(rb.Dense(2, 1, rng=0), DATA, MSE, name, learning_rate=rb.optim.Cosine(1e-2, 9), epochs=1).losses
+        == rb.fit(
+            rb.Dense(2, 1, rng=0), DATA, MSE, name, learning_rate=rb.optim.Cosine(1e-2, 9), epochs=1
+        ).losses
     )
 
 
 def test_a_name_that_is_none() -> None:
-    with pytest.raises(ValueError, match=r"Trainer: optimizer is one of 'sgd', .*, found 'Adma', did you mean 'adam'"):
+    with pytest.raises(
+        ValueError,
+        match=r"Trainer: optimizer is one of 'sgd', .*, found 'Adma', did you mean 'adam'",
+    ):
         rb.Trainer(net(), "Adma", MSE)

@@ -53,12 +53,26 @@ def test_stack_of_recurrents_with_dropout(checkpoint: str, training: bool) -> No
     mask = np.random.default_rng(1).random((15, 2)) > 0.3
     loss = rb.losses.CrossEntropy()
     rb.check_grads(
-        models.stack(), x, target, loss, mask=mask, chunk=2, checkpoint=checkpoint, seed=3, training=training
+        models.stack(),
+        x,
+        target,
+        loss,
+        mask=mask,
+        chunk=2,
+        checkpoint=checkpoint,
+        seed=3,
+        training=training,
     )
 
 
 def test_convolution_two_recurrents_and_head() -> None:
-    rb.check_grads(models.conv_stack(), draw(15, 2, 1, 12), draw(15, 2, 3), rb.losses.MeanSquaredError(), chunk=2)
+    rb.check_grads(
+        models.conv_stack(),
+        draw(15, 2, 1, 12),
+        draw(15, 2, 3),
+        rb.losses.MeanSquaredError(),
+        chunk=2,
+    )
 
 
 @pytest.mark.quick
@@ -97,7 +111,9 @@ def test_tied_weights(tied: bool) -> None:
 def test_the_chain_of_the_text() -> None:
     """y^(i+1) = σ(W y + b): deltas Δ^i = Wᵀ(Δ^(i+1) ⊙ σ′(z)), and parameter gradients read off them."""
     sizes = [4, 3, 5, 2]
-    layers = [rb.Dense(a, b, dtype="float64", rng=k) for k, (a, b) in enumerate(itertools.pairwise(sizes))]
+    layers = [
+        rb.Dense(a, b, dtype="float64", rng=k) for k, (a, b) in enumerate(itertools.pairwise(sizes))
+    ]
     model = rb.Sequential(*(part for dense in layers for part in (dense, rb.Sigmoid())))
     x, target = draw(6, 4), draw(6, 2)
     found = rb.backprop(model, x, target, lambda y, t: (0.5 * ((y - t) ** 2).sum(), y - t))
@@ -108,8 +124,12 @@ def test_the_chain_of_the_text() -> None:
     assert found.loss == pytest.approx(0.5 * (delta**2).sum(), rel=1e-14)
     for i in reversed(range(len(layers))):
         through = delta * ys[i + 1] * (1 - ys[i + 1])
-        np.testing.assert_allclose(found.grads[f"{2 * i}.weight"], through.T @ ys[i], rtol=1e-12, atol=1e-15)
-        np.testing.assert_allclose(found.grads[f"{2 * i}.bias"], through.sum(axis=0), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(
+            found.grads[f"{2 * i}.weight"], through.T @ ys[i], rtol=1e-12, atol=1e-15
+        )
+        np.testing.assert_allclose(
+            found.grads[f"{2 * i}.bias"], through.sum(axis=0), rtol=1e-12, atol=1e-15
+        )
         delta = through @ layers[i].params["weight"]
     np.testing.assert_allclose(found.dx, delta, rtol=1e-12, atol=1e-15)
 
@@ -127,7 +147,9 @@ class Wrong(Pointwise):
 @pytest.mark.quick
 @pytest.mark.parametrize("method", ["complex", "central"])
 def test_check_finds_a_wrong_derivative(method: str) -> None:
-    with pytest.raises(rb.GradientError, match=r"gradient by input 0\[\d, \d\] is .* its derivative"):
+    with pytest.raises(
+        rb.GradientError, match=r"gradient by input 0\[\d, \d\] is .* its derivative"
+    ):
         rb.check_grads(Wrong(), (draw(2, 3),), method=method)
 
 
@@ -149,7 +171,9 @@ def test_check_finds_a_wrong_gradient_at_one_step(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.quick
 def test_central_differences_hold_to_1e_7() -> None:
-    found = rb.check_grads(models.CELLS["gru reset after"](3, 2, "float64"), draw(5, 2, 3), method="central")
+    found = rb.check_grads(
+        models.CELLS["gru reset after"](3, 2, "float64"), draw(5, 2, 3), method="central"
+    )
     assert 0 < found.worst <= 1e-7
 
 

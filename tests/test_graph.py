@@ -41,7 +41,9 @@ OPERATORS: dict[str, tuple[Any, Any]] = {
 def test_operators(name: str) -> None:
     on_values, on_arrays = OPERATORS[name]
     x = rb.Input(3)
-    np.testing.assert_allclose(run(rb.Graph(x, on_values(x)), real(4, 3)), on_arrays(real(4, 3)), rtol=1e-15)
+    np.testing.assert_allclose(
+        run(rb.Graph(x, on_values(x)), real(4, 3)), on_arrays(real(4, 3)), rtol=1e-15
+    )
 
 
 def test_layers_called_on_arrays_give_outputs() -> None:
@@ -58,7 +60,9 @@ def test_a_deep_chain_does_not_recurse() -> None:
     value = x
     for _ in range(10_000):
         value = value + 1.0
-    found = rb.backprop(rb.Graph(x, value), np.zeros((1, 1)), None, lambda y, _: (float(y.sum()), np.ones_like(y)))
+    found = rb.backprop(
+        rb.Graph(x, value), np.zeros((1, 1)), None, lambda y, _: (float(y.sum()), np.ones_like(y))
+    )
     assert found.loss == 10_000.0
     assert found.dx.tolist() == [[1.0]]
 
@@ -67,7 +71,13 @@ def test_a_deep_chain_does_not_recurse() -> None:
 def test_nested_graphs_flatten() -> None:
     inner = rb.Sequential(rb.Dense(3, 3, rng=0), rb.Tanh())
     outer = rb.Sequential(inner, rb.Sequential(inner, rb.Dense(3, 2, rng=1)))
-    assert [type(node.block).__name__ for node in outer.nodes] == ["Dense", "Tanh", "Dense", "Tanh", "Dense"]
+    assert [type(node.block).__name__ for node in outer.nodes] == [
+        "Dense",
+        "Tanh",
+        "Dense",
+        "Tanh",
+        "Dense",
+    ]
     assert list(outer.params) == ["0.0.weight", "0.0.bias", "1.1.weight", "1.1.bias"]
     x, value = real(2, 3), rb.Input(3)
     twice = rb.Graph(value, inner(inner(value)))
@@ -83,7 +93,9 @@ def test_unused_nodes_are_left_out() -> None:
 
 
 def test_paths_name_the_saved_tensors() -> None:
-    model = rb.Sequential(rb.Embedding(5, 3), rb.LSTM(3, 4), rb.Dropout(0.1), rb.GRU(4, 2, bias=False), rb.Dense(2, 5))
+    model = rb.Sequential(
+        rb.Embedding(5, 3), rb.LSTM(3, 4), rb.Dropout(0.1), rb.GRU(4, 2, bias=False), rb.Dense(2, 5)
+    )
     assert list(model.params) == [
         "0.weight",
         "1.weight_ih", "1.bias_ih", "1.weight_hh", "1.bias_hh",
@@ -97,7 +109,11 @@ def test_paths_name_the_saved_tensors() -> None:
 
 def test_paths_of_a_person_s_cell() -> None:
     """Layers without a name are numbered in the order of their first use; several inputs, several weights."""
-    assert list(models.design_lstm(3, 2, "float32").params)[:3] == ["0.weight_0", "0.weight_1", "0.bias"]
+    assert list(models.design_lstm(3, 2, "float32").params)[:3] == [
+        "0.weight_0",
+        "0.weight_1",
+        "0.bias",
+    ]
 
 
 def test_a_path_begins_with_the_name() -> None:
@@ -135,7 +151,11 @@ def test_forget_bias_and_initialisers() -> None:
     np.testing.assert_allclose(difference, np.repeat([0, 2, 0, 0], 4), atol=1e-6)
     assert np.abs(plain.params["weight_hh"]).max() <= 0.5  # 1/√4
     assert np.abs(plain.params["weight_ih"]).max() > 0.4
-    made = rb.LSTM(3, 4, recurrent_init="orthogonal", dtype="float64").params["weight_hh"].reshape(4, 4, 4)
+    made = (
+        rb.LSTM(3, 4, recurrent_init="orthogonal", dtype="float64")
+        .params["weight_hh"]
+        .reshape(4, 4, 4)
+    )
     for gate in made:
         np.testing.assert_allclose(gate @ gate.T, np.eye(4), atol=1e-14)
 
@@ -351,7 +371,10 @@ def test_a_learned_state_of_a_cell_without_parameters_has_its_own_dtype(dtype: s
 
 
 def test_gradcheck_still_copies_into_complex() -> None:
-    assert rb.check_grads(rb.LSTM(2, 2, rng=0, initial="learned"), np.ones((3, 1, 2))).method == "complex"
+    assert (
+        rb.check_grads(rb.LSTM(2, 2, rng=0, initial="learned"), np.ones((3, 1, 2))).method
+        == "complex"
+    )
 
 
 @pytest.mark.parametrize("name", ["bias_init", "input_init", "recurrent_init", "rng"])

@@ -52,7 +52,9 @@ def test_ism_is_its_recurrence(m: int) -> None:
 @pytest.mark.parametrize("m", [1, 2, 3, 5, 8, 13, 21, 30])
 def test_msm_is_its_recurrence(m: int, alpha: int) -> None:
     sizes = [*range(1, 30), 41, 58, 77, 96, 120]
-    assert [msm_cost(t, m, alpha) for t in sizes] == [recurrence(True, alpha, 120)[m][t] for t in sizes]
+    assert [msm_cost(t, m, alpha) for t in sizes] == [
+        recurrence(True, alpha, 120)[m][t] for t in sizes
+    ]
 
 
 @pytest.mark.parametrize("m", [1, 2, 3, 8, 30, 200])
@@ -92,7 +94,11 @@ def test_headline_of_the_paper() -> None:
     assert HSM(1000, 50).steps == 2948
 
 
-@pytest.mark.parametrize("make", [lambda: ISM(3, 0), lambda: MSM(3, 0, 1), lambda: MSM(3, 1, 0), lambda: HSM(3, 0)])
+@pytest.mark.parametrize(
+    "make", [lambda: ISM(3, 0), lambda: MSM(3, 0, 1), lambda: MSM(3, 1, 0), lambda: HSM(3, 0)]
+)
 def test_arguments(make: object) -> None:
-    with pytest.raises(ValueError, match=r"a schedule's (internals|units|alpha|slots) must be at least 1, found 0"):
+    with pytest.raises(
+        ValueError, match=r"a schedule's (internals|units|alpha|slots) must be at least 1, found 0"
+    ):
         make()  # type: ignore[operator]

@@ -143,7 +143,9 @@ def test_a_mended_checksum_is_accepted(tmp_path):
     assert BLANK not in resealed(bytes(data)).decode(errors="replace")
 
 
-@pytest.mark.parametrize("name", ["\x1b[2J\x1b[31mred", "a\nb\r", "\u202egnp.exe", "\x00", "\u2028", "x" * 10_000])
+@pytest.mark.parametrize(
+    "name", ["\x1b[2J\x1b[31mred", "a\nb\r", "\u202egnp.exe", "\x00", "\u2028", "x" * 10_000]
+)
 def test_names_from_a_file_are_escaped(tmp_path, name):
     (tmp_path / "a").write_bytes(crafted({name: entry(shape=[3])}, EIGHT))
     with pytest.raises(StorageError) as caught:
@@ -163,7 +165,9 @@ def nested(depth: int) -> list[Any]:
     return [nested(depth - 1)] if depth else []
 
 
-@pytest.mark.parametrize("metadata", [{1: "a", "1": "b"}, [[]] * 10**6, nested(250)], ids=["twice", "lists", "deep"])
+@pytest.mark.parametrize(
+    "metadata", [{1: "a", "1": "b"}, [[]] * 10**6, nested(250)], ids=["twice", "lists", "deep"]
+)
 def test_what_could_not_be_read_again_is_not_written(tmp_path, metadata):
     with pytest.raises(TypeError, match="metadata must be JSON that can be read again"):
         save_tensors(tmp_path / "a", {}, {"a": metadata})

@@ -53,6 +53,8 @@ def test_weights_of_other_libraries_that_are_cut_short_are_not_called_a_pickle(t
 
 
 def test_a_pickle_is_called_one(tmp_path):
-    (tmp_path / "theirs").write_bytes(b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x07weights\x94.")
+    (tmp_path / "theirs").write_bytes(
+        b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00\x8c\x07weights\x94."
+    )
     with pytest.raises(rb.StorageError, match="it is a pickle"):
         rb.load_weights(rb.Dense(2, 3), tmp_path / "theirs")

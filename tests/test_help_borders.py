@@ -20,7 +20,9 @@ def test_help_of_the_package_is_a_page() -> None:
     assert len(page.splitlines()) <= 60
     assert max(map(len, page.splitlines())) <= 100
     assert "class " not in rest
-    assert len(rest.splitlines()) <= 100  # the modules, a line each, which pydoc adds to any package
+    assert (
+        len(rest.splitlines()) <= 100
+    )  # the modules, a line each, which pydoc adds to any package
 
 
 def test_every_public_name_is_on_the_page() -> None:
@@ -62,7 +64,9 @@ def test_help_of_cells_names_the_layers_that_run_as_python() -> None:
 
 def test_every_option_is_described() -> None:
     text = rb.Options.__doc__ or ""
-    assert all(re.search(rf"^    (\w+, )*{name}[:,]", text, re.M) for name in rb.Options.__annotations__)
+    assert all(
+        re.search(rf"^    (\w+, )*{name}[:,]", text, re.M) for name in rb.Options.__annotations__
+    )
 
 
 def test_normal_numbers_are_normal() -> None:
@@ -75,7 +79,9 @@ def test_normal_numbers_are_normal() -> None:
 @pytest.mark.parametrize("name", ["uniform", "normal"])
 def test_numbers_are_those_of_the_step_whatever_the_chunk(name: str) -> None:
     whole = getattr(Context(seed=5, step=10, length=6, place=2), name)((6, 3, 4))
-    parts = [getattr(Context(5, 10 + k, n, 2), name)((n, 3, 4)) for k, n in ((0, 1), (1, 4), (5, 1))]
+    parts = [
+        getattr(Context(5, 10 + k, n, 2), name)((n, 3, 4)) for k, n in ((0, 1), (1, 4), (5, 1))
+    ]
     assert np.array_equal(whole, np.concatenate(parts))
     assert np.array_equal(getattr(Context(5, 13, place=2), name)((3, 4)), whole[3])
     one = getattr(Context(seed=5, step=10, length=6, place=2), name)((6, 3, 4), every_step=False)
@@ -91,7 +97,9 @@ def test_a_second_call_needs_another_draw(name: str) -> None:
 
 def test_the_numbers_of_dropout_are_as_they_were() -> None:
     key = np.array([7, 3], np.uint64)
-    before = np.random.Generator(np.random.Philox(key=key, counter=[0, 11, 0, 0])).random((2, 5), dtype=np.float32)
+    before = np.random.Generator(np.random.Philox(key=key, counter=[0, 11, 0, 0])).random(
+        (2, 5), dtype=np.float32
+    )
     assert np.array_equal(Context(seed=7, step=11, place=3).uniform((2, 5)), before)
 
 
@@ -101,8 +109,14 @@ class Noise(rb.Layer):
     random = True
     passes = True
 
-    def forward(self, x: np.ndarray, *, context: Context | None = None) -> tuple[np.ndarray, tuple[()]]:
-        return (x, ()) if context is None or not context.training else (x + 0.5 * context.normal(x.shape), ())
+    def forward(
+        self, x: np.ndarray, *, context: Context | None = None
+    ) -> tuple[np.ndarray, tuple[()]]:
+        return (
+            (x, ())
+            if context is None or not context.training
+            else (x + 0.5 * context.normal(x.shape), ())
+        )
 
     def backward_inputs(self, saved: tuple[()], dy: np.ndarray) -> tuple[np.ndarray, ...]:
         return (dy,)
@@ -126,7 +140,10 @@ def test_a_layer_with_noise_has_the_same_bits_under_every_schedule() -> None:
     for run in runs[1:]:
         assert run.loss == runs[0].loss
         assert all(np.array_equal(run.grads[name], grad) for name, grad in runs[0].grads.items())
-    assert rb.bptt(model, x, target, rb.losses.MeanSquaredError(), chunk=4, seed=4).loss != runs[0].loss
+    assert (
+        rb.bptt(model, x, target, rb.losses.MeanSquaredError(), chunk=4, seed=4).loss
+        != runs[0].loss
+    )
     quiet = rb.predict(model, x)[0]
     assert np.array_equal(quiet, rb.predict(model, x)[0])
     assert not np.array_equal(quiet, rb.predict(model, x, training=True)[0])

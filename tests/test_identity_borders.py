@@ -16,13 +16,19 @@ DATA = Sequences(SYMBOLS, SYMBOLS, batch_size=4)
 
 
 def classifier(activation="tanh", eps=1e-5):
-    layers = rb.RNN(3, 5, activation=activation, rng=1), rb.LayerNorm(5, eps=eps), rb.Dense(5, 4, rng=2)
+    layers = (
+        rb.RNN(3, 5, activation=activation, rng=1),
+        rb.LayerNorm(5, eps=eps),
+        rb.Dense(5, 4, rng=2),
+    )
     return rb.Sequential(rb.Embedding(4, 3, rng=0), *layers)
 
 
 def trainer(folder, model=None, loss=None, **options):
     model = classifier() if model is None else model
-    return Trainer(model, rb.optim.Adam(model), loss or rb.losses.CrossEntropy(), folder=folder, **options)
+    return Trainer(
+        model, rb.optim.Adam(model), loss or rb.losses.CrossEntropy(), folder=folder, **options
+    )
 
 
 def refusal(folder, before, after, **override):
@@ -42,11 +48,16 @@ def test_activation_class_weights_and_eps_are_named(tmp_path):
     found = refusal(
         tmp_path,
         lambda f: trainer(f, loss=rb.losses.CrossEntropy(class_weight=weights[0])),
-        lambda f: trainer(f, classifier("relu", 0.1), rb.losses.CrossEntropy(class_weight=weights[1])),
+        lambda f: trainer(
+            f, classifier("relu", 0.1), rb.losses.CrossEntropy(class_weight=weights[1])
+        ),
     )
     assert "layer 1 RNN: activation 3 was 'Tanh()', is 'ReLU()'" in found
     assert "layer 2 LayerNorm: eps was '1e-05', is '0.1'" in found
-    assert "loss class_weight was 'float64[4] [1.0, 1.0, 1.0, 1.0]', is 'float64[4] [9.0, 1.0, 1.0, 1.0]'" in found
+    assert (
+        "loss class_weight was 'float64[4] [1.0, 1.0, 1.0, 1.0]', is 'float64[4] [9.0, 1.0, 1.0, 1.0]'"
+        in found
+    )
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
@@ -82,8 +93,16 @@ def around(block, n):
 
 
 WIRING = {
-    "a cell's arguments": (lambda: around(cell((0, 1)), 5), lambda: around(cell((1, 0)), 5), "wiring was"),
-    "a graph's arguments": (lambda: around(joined(0, 1), 3), lambda: around(joined(1, 0), 3), "wiring was"),
+    "a cell's arguments": (
+        lambda: around(cell((0, 1)), 5),
+        lambda: around(cell((1, 0)), 5),
+        "wiring was",
+    ),
+    "a graph's arguments": (
+        lambda: around(joined(0, 1), 3),
+        lambda: around(joined(1, 0), 3),
+        "wiring was",
+    ),
     "the initial state": (
         lambda: around(rb.RNN(3, 5, rng=1), 5),
         lambda: around(rb.RNN(3, 5, rng=1, initial="learned"), 5),
@@ -150,10 +169,26 @@ class Note:
 OWN = {
     "number": (lambda: Scaled(2.0), lambda: Scaled(3.0), "factor was '2.0', is '3.0'"),
     "array": (lambda: Scaled(2.0, [1, 2.0]), lambda: Scaled(2.0, [1, 3.0]), "table was"),
-    "large array": (lambda: Scaled(2.0, range(99)), lambda: Scaled(2.0, [*range(98), 1]), "table was"),
-    "nested": (lambda: Scaled(2, note={"a": [1, {2}]}), lambda: Scaled(2, note={"a": [1, {3}]}), "note['a']"),
-    "object": (lambda: Scaled(2, note=Note(1)), lambda: Scaled(2, note=Note(2)), "note inner was '1', is '2'"),
-    "many": (lambda: Scaled(2, note=[0] * 99), lambda: Scaled(2, note=[0] * 98 + [1]), "note was 'list of 99"),
+    "large array": (
+        lambda: Scaled(2.0, range(99)),
+        lambda: Scaled(2.0, [*range(98), 1]),
+        "table was",
+    ),
+    "nested": (
+        lambda: Scaled(2, note={"a": [1, {2}]}),
+        lambda: Scaled(2, note={"a": [1, {3}]}),
+        "note['a']",
+    ),
+    "object": (
+        lambda: Scaled(2, note=Note(1)),
+        lambda: Scaled(2, note=Note(2)),
+        "note inner was '1', is '2'",
+    ),
+    "many": (
+        lambda: Scaled(2, note=[0] * 99),
+        lambda: Scaled(2, note=[0] * 98 + [1]),
+        "note was 'list of 99",
+    ),
     "function": (lambda: Scaled(2, note=np.sin), lambda: Scaled(2, note=np.cos), "function sin"),
     "generator": (
         lambda: Scaled(2, note=np.random.default_rng(0)),
@@ -167,7 +202,11 @@ OWN = {
 @pytest.mark.parametrize("case", OWN)
 def test_all_settings_of_a_persons_own_layer_are_compared(tmp_path, case):
     before, after, message = OWN[case]
-    found = refusal(tmp_path, lambda f: trainer(f, around(before(), 3)), lambda f: trainer(f, around(after(), 3)))
+    found = refusal(
+        tmp_path,
+        lambda f: trainer(f, around(before(), 3)),
+        lambda f: trainer(f, around(after(), 3)),
+    )
     assert message in found
 
 
@@ -224,10 +263,18 @@ other_code.__qualname__ = other_code.__name__ = one.__qualname__ = one.__name__ 
 
 LOSSES = {
     "closure": (lambda: squares(1.0), lambda: squares(2.0), "loss scale was '1.0', is '2.0'"),
-    "arguments": (lambda: functools.partial(one), lambda: functools.partial(one, target=None), "loss target was"),
+    "arguments": (
+        lambda: functools.partial(one),
+        lambda: functools.partial(one, target=None),
+        "loss target was",
+    ),
     "partial": (lambda: squares(1.0, 2), lambda: squares(1.0, 4), "loss power was '2', is '4'"),
     "object": (lambda: Loss(1.0), lambda: Loss(2.0), "loss scale was '1.0', is '2.0'"),
-    "method": (lambda: Loss(1.0).summed, lambda: Loss(2.0).summed, "loss of scale was '1.0', is '2.0'"),
+    "method": (
+        lambda: Loss(1.0).summed,
+        lambda: Loss(2.0).summed,
+        "loss of scale was '1.0', is '2.0'",
+    ),
     "code": (lambda: one, lambda: other_code, "loss code was"),
 }
 
@@ -235,7 +282,9 @@ LOSSES = {
 @pytest.mark.parametrize("case", LOSSES)
 def test_loss_functions_are_compared(tmp_path, case):
     before, after, message = LOSSES[case]
-    found = refusal(tmp_path, lambda f: trainer(f, loss=before()), lambda f: trainer(f, loss=after()))
+    found = refusal(
+        tmp_path, lambda f: trainer(f, loss=before()), lambda f: trainer(f, loss=after())
+    )
     assert message in found
     assert trainer(tmp_path, loss=before()).resume().at.step == 1, "an equal one goes on"
 

@@ -60,7 +60,9 @@ def test_a_weight_of_one_hot_vectors(cell: str, symbol: int, backend: str) -> No
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("path", "place"), [("0.weight", (1, 0)), ("1.weight_ih", (2, 1))])
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_number_that_is_looked_up(cell: str, path: str, place: tuple[int, int], backend: str) -> None:
+def test_a_number_that_is_looked_up(
+    cell: str, path: str, place: tuple[int, int], backend: str
+) -> None:
     model = rb.Sequential(rb.Embedding(SYMBOLS, 3, rng=0), CELLS[cell](3))
     model.params[path][place] = -np.inf
     target = np.zeros((*X.shape, UNITS), np.float32)

@@ -47,7 +47,9 @@ def late(x: Any, a: Any, b: Any) -> Any:
 def parts(x: Any, a: Any) -> Any:
     """Deltas are parts of larger arrays, and sums of those."""
     both = rb.Concat(SIZE, SIZE)(x, a)
-    first, second = rb.Split(SIZE, SIZE)(rb.Tanh()(rb.Dense(2 * SIZE, 2 * SIZE, dtype="float64", rng=0)(both)))
+    first, second = rb.Split(SIZE, SIZE)(
+        rb.Tanh()(rb.Dense(2 * SIZE, 2 * SIZE, dtype="float64", rng=0)(both))
+    )
     return rb.Multiply()(first, second), (rb.Add()(first, a),)
 
 
@@ -71,10 +73,16 @@ MODELS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("chunk", [2, 3])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("model", MODELS)
-def test_arrays_and_objects_are_what_tracemalloc_finds(model: str, schedule: str, chunk: int) -> None:
+def test_arrays_and_objects_are_what_tracemalloc_finds(
+    model: str, schedule: str, chunk: int
+) -> None:
     built, numbers = MODELS[model](), np.random.default_rng(0)
     x, target = (numbers.normal(size=(STEPS, BATCH, SIZE)) for _ in range(2))
-    run = {"chunk": chunk, "backend": "interpreter", "checkpoint": SCHEDULES[schedule](STEPS // chunk)}
+    run = {
+        "chunk": chunk,
+        "backend": "interpreter",
+        "checkpoint": SCHEDULES[schedule](STEPS // chunk),
+    }
     rb.bptt(built, x, target, rb.losses.MeanSquaredError(), **run)
     rb.release_memory()
     gc.collect()
@@ -97,6 +105,12 @@ def test_a_tape_that_was_rebuilt_lies_otherwise_than_one_that_was_recorded(numbe
     found = case.run(rb.Backend("interpreter"), schedule).stats
     steps, batch, *shape = case.x.shape
     given: Any = {name: case.options.get(name) for name in ("chunk", "horizon")}
-    given |= {"training": case.options.get("training", True), "x_shape": tuple(shape), "backend": "interpreter"}
-    told = rb.forecast(case.model, case.loss, steps=steps, batch=batch, checkpoint=schedule, **given)
+    given |= {
+        "training": case.options.get("training", True),
+        "x_shape": tuple(shape),
+        "backend": "interpreter",
+    }
+    told = rb.forecast(
+        case.model, case.loss, steps=steps, batch=batch, checkpoint=schedule, **given
+    )
     assert found.peak_bytes_by_kind == told.peak_bytes_by_kind

@@ -51,9 +51,13 @@ WRONG: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="its settings are in no context")
+@pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="its settings are in no context"
+)
 @pytest.mark.parametrize("call", WRONG.values(), ids=WRONG)
-def test_an_interrupt_while_numpy_prints(call: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_while_numpy_prints(
+    call: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     before, enter = np.geterr(), np.errstate.__enter__
 
     def interrupted(self: Any) -> None:
@@ -105,14 +109,20 @@ class Sized(rb.Layer):
 INTERRUPTED: dict[str, Callable[[], object]] = {
     "callback": lambda: rb.fit(model(), ROWS, MSE, steps=1, callbacks=[leave_changed]),
     "source": lambda: rb.fit(model(), Source(Y, Y, batch_size=4), MSE, steps=1),
-    "validation": lambda: rb.fit(model(), ROWS, MSE, epochs=1, validation=Source(Y, Y, batch_size=4)),
+    "validation": lambda: rb.fit(
+        model(), ROWS, MSE, epochs=1, validation=Source(Y, Y, batch_size=4)
+    ),
     "loss": lambda: rb.bptt(model(), X, None, leave_changed),
-    "stream": lambda: rb.bptt(model(), map(leave_changed, [X]), None, lambda y, _: (0.0, y), steps=8),
+    "stream": lambda: rb.bptt(
+        model(), map(leave_changed, [X]), None, lambda y, _: (0.0, y), steps=8
+    ),
     "evaluate": lambda: rb.evaluate(model(), X, None, leave_changed),
     "layer": lambda: rb.predict(rb.Sequential(rb.RNN(3, 4), Layer()), X),
     "layer alone": lambda: Layer()(X),
     "forecast": lambda: rb.forecast(rb.Sequential(rb.RNN(3, 4), Sized()), MSE, steps=8, batch=2),
-    "plan": lambda: rb.plan(rb.Sequential(rb.RNN(3, 4), Sized()), MSE, budget="9 MB", steps=8, batch=2),
+    "plan": lambda: rb.plan(
+        rb.Sequential(rb.RNN(3, 4), Sized()), MSE, budget="9 MB", steps=8, batch=2
+    ),
 }
 
 

@@ -139,7 +139,11 @@ def test_an_endless_generator_is_passed_over_from_its_beginning(tmp_path: Path) 
     whole = trainer().fit(rb.Batches(growing(), batches_per_epoch=3), steps=8)
     trainer(tmp_path).fit(rb.Batches(growing(), batches_per_epoch=3), steps=7)
     with pytest.warns(RuntimeWarning, match="comes once"):
-        resumed = trainer(tmp_path).resume().fit(rb.Batches(growing(), batches_per_epoch=3), until_steps=8)
+        resumed = (
+            trainer(tmp_path)
+            .resume()
+            .fit(rb.Batches(growing(), batches_per_epoch=3), until_steps=8)
+        )
     assert resumed.losses == whole.losses
 
 
@@ -163,8 +167,12 @@ def test_a_loader_that_shuffles_by_itself_is_warned_of_when_a_run_goes_on(tmp_pa
 
 def test_a_generator_serves_one_epoch() -> None:
     one = trainer()
-    assert one.fit((item for item in ITEMS), epochs=1).losses == trainer().fit(Own(), epochs=1).losses
-    with pytest.raises(ValueError, match=r"comes once .* serves one epoch; give a list, a function of the epoch"):
+    assert (
+        one.fit((item for item in ITEMS), epochs=1).losses == trainer().fit(Own(), epochs=1).losses
+    )
+    with pytest.raises(
+        ValueError, match=r"comes once .* serves one epoch; give a list, a function of the epoch"
+    ):
         trainer().fit((item for item in ITEMS), epochs=2)
 
 
@@ -202,7 +210,11 @@ def test_batch_first_loaders_with_a_label_for_each_sequence() -> None:
 @pytest.mark.quick
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_lengths_in_the_place_of_a_mask(batch_first: bool) -> None:
-    x, steps, lengths = RNG.normal(size=(6, T, F)), RNG.normal(size=(6, T, 1)), np.array([5, 2, 3, 1, 5, 4])
+    x, steps, lengths = (
+        RNG.normal(size=(6, T, F)),
+        RNG.normal(size=(6, T, 1)),
+        np.array([5, 2, 3, 1, 5, 4]),
+    )
     axes = (0, 1, 2) if batch_first else (1, 0, 2)
     item = x.transpose(axes), steps.transpose(axes), lengths
     found = rb.Batches([item], batch_first=batch_first).batch(0, 0)
@@ -229,7 +241,9 @@ def test_loaders_of_torch() -> None:
     torch = pytest.importorskip("torch")
     x, labels = torch.randn(10, T, F, dtype=torch.float64), torch.arange(10) % 3
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, labels), batch_size=4)
-    model = rb.Sequential(rb.GRU(F, 4, dtype="float64", rng=0), rb.Dense(4, 3, dtype="float64", rng=1))
+    model = rb.Sequential(
+        rb.GRU(F, 4, dtype="float64", rng=0), rb.Dense(4, 3, dtype="float64", rng=1)
+    )
     again = copy.deepcopy(model)
     loss = rb.losses.CrossEntropy()
     found = rb.fit(model, rb.Batches(loader, batch_first=True, last=True), loss, epochs=2)
@@ -245,24 +259,48 @@ def test_trainers_can_be_copied_between_calls(copied: Callable[[rb.Trainer], rb.
 
 
 BAD: dict[str, tuple[Any, type[Exception], str]] = {
-    "a pair of arrays": (ITEMS[0], TypeError, r"found tuple; wrap arrays in Sequences\(x, y, ...\)"),
+    "a pair of arrays": (
+        ITEMS[0],
+        TypeError,
+        r"found tuple; wrap arrays in Sequences\(x, y, ...\)",
+    ),
     "a list of arrays": ([*ITEMS[0]], TypeError, "found list; wrap arrays"),
     "an array": (ITEMS[0][0], TypeError, "found ndarray; wrap arrays"),
     "a dict": ({"x": 1}, TypeError, "found dict"),
     "text": ("abc", TypeError, "found str"),
     "no batches": ([], ValueError, "number of batches must be at least 1, found 0"),
     "an empty loader": (iter(()), ValueError, "an iterator that has been used up; give a new one"),
-    "four parts": ([(*ITEMS[0], 1, 2)], TypeError, r"must be \(x, target\), \(x, target, mask\) or a Batch"),
+    "four parts": (
+        [(*ITEMS[0], 1, 2)],
+        TypeError,
+        r"must be \(x, target\), \(x, target, mask\) or a Batch",
+    ),
     "dicts": ([{"x": 1, "y": 2}], TypeError, "its keys are 'x', 'y': choose two"),
-    "a short loader": (rb.Batches(iter(ITEMS), batches_per_epoch=9), ValueError, "the epoch was to have 9"),
-    "no iterator": (lambda epoch: 3, TypeError, "the function of the epoch returned 3; return an iterator"),
-    "long": (rb.Batches([(*ITEMS[0], [6, 1, 1])]), ValueError, r"lengths\[0\] is 6, which must lie in \[1, 5\]"),
+    "a short loader": (
+        rb.Batches(iter(ITEMS), batches_per_epoch=9),
+        ValueError,
+        "the epoch was to have 9",
+    ),
+    "no iterator": (
+        lambda epoch: 3,
+        TypeError,
+        "the function of the epoch returned 3; return an iterator",
+    ),
+    "long": (
+        rb.Batches([(*ITEMS[0], [6, 1, 1])]),
+        ValueError,
+        r"lengths\[0\] is 6, which must lie in \[1, 5\]",
+    ),
     "a label": (
         rb.Batches([(np.zeros((3, 5, 2)), np.zeros(3, int))], batch_first=True),
         rb.ShapeError,
         "say last=True",
     ),
-    "steps": (rb.Batches([(np.zeros((3, 5, 2)), np.zeros((3, 4)))], batch_first=True), rb.ShapeError, r"axes \(3, 5\)"),
+    "steps": (
+        rb.Batches([(np.zeros((3, 5, 2)), np.zeros((3, 4)))], batch_first=True),
+        rb.ShapeError,
+        r"axes \(3, 5\)",
+    ),
 }
 
 

@@ -56,7 +56,9 @@ class Seen:
 )
 def test_fit_leaves_the_best_or_the_last(options: dict[str, Any], best: bool) -> None:
     model, seen = net(), Seen()
-    history = rb.fit(model, DATA, MSE, epochs=3, validation=OTHER, callbacks=[seen], **LATER, **options)
+    history = rb.fit(
+        model, DATA, MSE, epochs=3, validation=OTHER, callbacks=[seen], **LATER, **options
+    )
     assert history.best_step == 5
     assert seen.best() != seen.found[-1][1]
     assert weights(model) == (seen.best() if best else seen.found[-1][1])
@@ -86,9 +88,17 @@ def test_a_run_goes_on_from_the_last_and_resumes_to_the_bit(tmp_path: Path) -> N
 
 
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
-    "no validation": ({"keep_best": True}, ValueError, "Trainer: keep_best needs validation losses; give validation="),
+    "no validation": (
+        {"keep_best": True},
+        ValueError,
+        "Trainer: keep_best needs validation losses; give validation=",
+    ),
     "a word": ({"keep_best": "yes", "validation": OTHER}, TypeError, "Trainer: keep_best"),
-    "Keras's": ({"restore_best_weights": True}, TypeError, "'restore_best_weights', it is called 'keep_best' here"),
+    "Keras's": (
+        {"restore_best_weights": True},
+        TypeError,
+        "'restore_best_weights', it is called 'keep_best' here",
+    ),
     "others'": ({"save_best_only": True}, TypeError, "it is called 'keep_best' here"),
 }
 
@@ -109,5 +119,7 @@ def test_the_setting_names_it() -> None:
     with pytest.raises(AttributeError, match="did you mean keep_best"):
         trainer.restore_best_weights = True  # type: ignore[attr-defined]
     trainer.keep_best = True
-    with pytest.raises(TypeError, match=r"Trainer.fit: unknown option 'keep_best'; it is a setting"):
+    with pytest.raises(
+        TypeError, match=r"Trainer.fit: unknown option 'keep_best'; it is a setting"
+    ):
         trainer.fit(DATA, epochs=1, keep_best=True)  # type: ignore[call-arg]

@@ -72,12 +72,16 @@ def address(array: np.ndarray) -> int:
 
 def is_python(model: rb.Recurrent) -> bool:
     """Whether a layer runs as Python."""
-    return kernel_sizes(Layout(model.cell, model.cell.input_shapes[0], 3, np.dtype("float64"))) is None
+    return (
+        kernel_sizes(Layout(model.cell, model.cell.input_shapes[0], 3, np.dtype("float64"))) is None
+    )
 
 
 @pytest.mark.one_in(16)
 @pytest.mark.parametrize(
-    "without", [(), *((rule,) for rule in RULES), RULES], ids=lambda rules: "+".join(rules) or "none"
+    "without",
+    [(), *((rule,) for rule in RULES), RULES],
+    ids=lambda rules: "+".join(rules) or "none",
 )
 @pytest.mark.parametrize("cell", COMPILED)
 def test_every_cell_without_each_rule(cell: str, without: tuple[str, ...]) -> None:
@@ -94,7 +98,9 @@ def test_every_cell_in_every_shape(cell: str, shape: tuple[int, ...]) -> None:
 @pytest.mark.one_in(8, "nbytes")
 @pytest.mark.parametrize("nbytes", [16, 32, 64])
 @pytest.mark.parametrize("cell", COMPILED)
-def test_every_cell_in_vectors_of_every_width(cell: str, nbytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_cell_in_vectors_of_every_width(
+    cell: str, nbytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Those of other processors; LLVM splits what this one does not have."""
     monkeypatch.setattr("rnnbp.runners.llvm.cell.vector_bytes", lambda: nbytes)
     agree(models.CELLS[cell](3, 37, "float64"), reals(40, 13, 3), (), kernels)
@@ -106,7 +112,9 @@ def test_every_cell_in_vectors_of_every_width(cell: str, nbytes: int, monkeypatc
 def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
     (n,) = cell.cell.input_shapes[0]
     if is_python(cell):
-        llvm, numpy = (rb.bptt(cell, x := reals(5, 3, n), x, half_square, backend=b) for b in ("llvm", "numpy"))
+        llvm, numpy = (
+            rb.bptt(cell, x := reals(5, 3, n), x, half_square, backend=b) for b in ("llvm", "numpy")
+        )
         same(llvm, numpy)
     else:
         agree(cell, reals(5, 3, n), without, kernels)
@@ -121,7 +129,9 @@ def test_random_cells(cell: rb.Recurrent, without: set[str]) -> None:
     n=st.sampled_from(["1", "2", "3"]),
     units=st.booleans(),
 )
-def test_random_wide_cells(cell: rb.Recurrent, without: set[str], shape: tuple[int, int], n: str, units: bool) -> None:
+def test_random_wide_cells(
+    cell: rb.Recurrent, without: set[str], shape: tuple[int, int], n: str, units: bool
+) -> None:
     """Of several panels of weights, tasks of gradients, and threads that share the batch or the units."""
     if not is_python(cell):
         with pytest.MonkeyPatch.context() as patch:
@@ -135,7 +145,12 @@ def test_a_delta_that_is_gathered_for_gradients_alone() -> None:
     """A product that no sum takes, before deltas of one layer that are put together for a chunk, not for a step."""
     x, (h, g, f) = rb.Input(2), (rb.State(2), rb.State(2), rb.State(2))
     d, both = (rb.Dense(n, 2, bias=False, dtype="float64", rng=0) for n in (2, (2, 2)))
-    agree(rb.Recurrent(rb.Cell(x, {h: d(x), g: d(x), f: d(both(x, x))}, output=h)), reals(5, 3, 2), (), kernels)
+    agree(
+        rb.Recurrent(rb.Cell(x, {h: d(x), g: d(x), f: d(both(x, x))}, output=h)),
+        reals(5, 3, 2),
+        (),
+        kernels,
+    )
 
 
 def test_a_product_is_not_put_where_its_argument_is() -> None:
@@ -146,22 +161,37 @@ def test_a_product_is_not_put_where_its_argument_is() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("size", [(512, 128, 32), (5, 3, 1), (64, 7, 13), (70, 129, 10), (1, 1, 1), (16, 16, 6)])
+@pytest.mark.parametrize(
+    "size", [(512, 128, 32), (5, 3, 1), (64, 7, 13), (70, 129, 10), (1, 1, 1), (16, 16, 6)]
+)
 def test_products(size: tuple[int, int, int], dtype: str) -> None:
     """Both products against NumPy's in twice the precision, with and without a start; none writes beyond its result."""
     rows, depth, n = size
     rng, kind = np.random.default_rng(0), np.dtype(dtype)
     lanes, library = shared(8 * kind.itemsize, vector_bytes())
-    product, gradient, sums = (library.function(name, k) for name, k in (("product", 10), ("gradient", 9), ("sums", 9)))
-    weights, a, start = (rng.normal(size=s).astype(dtype) for s in ((rows, depth), (n, depth), (rows,)))
+    product, gradient, sums = (
+        library.function(name, k) for name, k in (("product", 10), ("gradient", 9), ("sums", 9))
+    )
+    weights, a, start = (
+        rng.normal(size=s).astype(dtype) for s in ((rows, depth), (n, depth), (rows,))
+    )
     wide, eps = np.longdouble, 4 * math.sqrt(depth + n) * np.finfo(dtype).eps
     out = np.full((n, rows + 3), 7, dtype)
-    made = Panels([Matrix((Rows({"w": weights}, "w", 0, rows),))], lambda n: np.empty(n, kind), lanes, library)
+    made = Panels(
+        [Matrix((Rows({"w": weights}, "w", 0, rows),))], lambda n: np.empty(n, kind), lanes, library
+    )
     fill([made])
     (panels,) = made.arrays
-    for origin, expected in ((0, a @ weights.T.astype(wide)), (address(start), start + a @ weights.T.astype(wide))):
-        product(address(a), depth, address(panels), rows, depth, address(out), rows + 3, origin, 0, n)
-        np.testing.assert_allclose(out[:, :rows], expected, rtol=0, atol=eps * np.abs(expected).max())
+    for origin, expected in (
+        (0, a @ weights.T.astype(wide)),
+        (address(start), start + a @ weights.T.astype(wide)),
+    ):
+        product(
+            address(a), depth, address(panels), rows, depth, address(out), rows + 3, origin, 0, n
+        )
+        np.testing.assert_allclose(
+            out[:, :rows], expected, rtol=0, atol=eps * np.abs(expected).max()
+        )
         assert (out[:, rows:] == 7).all()
     d, total, bias = (
         rng.normal(size=(n, rows)).astype(dtype),
@@ -176,7 +206,9 @@ def test_products(size: tuple[int, int, int], dtype: str) -> None:
     sums(address(d), rows, 0, 0, n, rows, 0, address(bias), 0)
     sums(address(d), rows, address(second), 0, n, rows, 0, address(bias), 0)
     for found, times, origin in ((bias, 2, 1), (second[:rows], 1, 3)):
-        np.testing.assert_allclose(found, origin + times * d.astype(wide).sum(axis=0), rtol=0, atol=eps * 8)
+        np.testing.assert_allclose(
+            found, origin + times * d.astype(wide).sum(axis=0), rtol=0, atol=eps * 8
+        )
     assert second[rows] == 3
 
 
@@ -185,8 +217,12 @@ def function(name: str, bits: int) -> Any:
     lanes = Lanes(bits, 4)
     t = Text(lanes)
     with t.loop(0, "%n", lanes.n) as loop:
-        t.store(getattr(mathematics, name)(t, t.load(t.at("%x", loop.index))), t.at("%y", loop.index))
-    library = Library("\n".join([*sorted(t.needs), t.function("run", ["ptr %x", "ptr %y", "i64 %n"])]))
+        t.store(
+            getattr(mathematics, name)(t, t.load(t.at("%x", loop.index))), t.at("%y", loop.index)
+        )
+    library = Library(
+        "\n".join([*sorted(t.needs), t.function("run", ["ptr %x", "ptr %y", "i64 %n"])])
+    )
 
     def run(x: np.ndarray) -> np.ndarray:
         y = np.empty_like(x)
@@ -201,19 +237,27 @@ EXACT: dict[str, Any] = {"exp": np.exp, "tanh": np.tanh, "sigmoid": lambda x: 1 
 
 @pytest.mark.parametrize(("name", "units"), [("exp", 1.1), ("tanh", 1.2), ("sigmoid", 1.7)])
 def test_functions_of_32_bits_in_units_of_the_last_place(name: str, units: float) -> None:
-    grid = np.concatenate([np.linspace(-20, 20, 400_000), np.linspace(-1, 1, 400_000), np.linspace(-80, 80, 200_000)])
-    x = np.concatenate([grid, np.geomspace(1e-30, 1, 1000), -np.geomspace(1e-30, 1, 1000)]).astype(np.float32)
+    grid = np.concatenate(
+        [np.linspace(-20, 20, 400_000), np.linspace(-1, 1, 400_000), np.linspace(-80, 80, 200_000)]
+    )
+    x = np.concatenate([grid, np.geomspace(1e-30, 1, 1000), -np.geomspace(1e-30, 1, 1000)]).astype(
+        np.float32
+    )
     x = -np.abs(x) if name == "exp" else x
     expected = EXACT[name](x.astype(np.float64))
     off = np.abs(function(name, 32)(x) - expected) / np.spacing(np.abs(expected).astype(np.float32))
-    ends = (x > -18) & (x < -16) if name == "sigmoid" else np.zeros(len(x), bool)  # 1 + 2²⁴ is no float32
+    ends = (
+        (x > -18) & (x < -16) if name == "sigmoid" else np.zeros(len(x), bool)
+    )  # 1 + 2²⁴ is no float32
     assert off[~ends].max() <= units
     assert not ends.any() or off[ends].max() <= 2.4
 
 
 @pytest.mark.parametrize("name", EXACT)
 def test_functions_of_64_bits_to_1e_15(name: str) -> None:
-    grid = np.concatenate([np.linspace(-40, 40, 100_000), np.linspace(-1, 1, 100_000), np.linspace(-600, 600, 10_000)])
+    grid = np.concatenate(
+        [np.linspace(-40, 40, 100_000), np.linspace(-1, 1, 100_000), np.linspace(-600, 600, 10_000)]
+    )
     x = np.concatenate([grid, np.geomspace(1e-200, 1, 1000), -np.geomspace(1e-200, 1, 1000)])
     x = -np.abs(x) if name == "exp" else x
     expected = EXACT[name](x.astype(np.longdouble))
@@ -224,13 +268,30 @@ def test_functions_of_64_bits_to_1e_15(name: str) -> None:
 def test_functions_at_the_ends(bits: int) -> None:
     x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e4, -1e4, 0.0], np.dtype(f"f{bits // 8}"))
     np.testing.assert_array_equal(function("tanh", bits)(x), [0, 0, 1, -1, np.nan, 1, -1, 0])
-    assert np.signbit(function("tanh", bits)(x)).tolist() == [False, True, False, True, False, False, True, False]
-    np.testing.assert_allclose(function("sigmoid", bits)(x), [0.5, 0.5, 1, 0, np.nan, 1, 0, 0.5], atol=1e-37)
-    np.testing.assert_array_equal(function("sigmoid", bits)(x)[[3, 6]], 0)  # what is near 0 makes what follows slow
-    np.testing.assert_allclose(function("exp", bits)(x)[[0, 1, 3, 4, 6]], [1, 1, 0, np.nan, 0], atol=1e-37)
+    assert np.signbit(function("tanh", bits)(x)).tolist() == [
+        False,
+        True,
+        False,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+    np.testing.assert_allclose(
+        function("sigmoid", bits)(x), [0.5, 0.5, 1, 0, np.nan, 1, 0, 0.5], atol=1e-37
+    )
+    np.testing.assert_array_equal(
+        function("sigmoid", bits)(x)[[3, 6]], 0
+    )  # what is near 0 makes what follows slow
+    np.testing.assert_allclose(
+        function("exp", bits)(x)[[0, 1, 3, 4, 6]], [1, 1, 0, np.nan, 0], atol=1e-37
+    )
 
 
-def gradients(model: Any, *, steps: int = 90, batch: int = 7, dtype: str = "float32", **how: Any) -> Any:
+def gradients(
+    model: Any, *, steps: int = 90, batch: int = 7, dtype: str = "float32", **how: Any
+) -> Any:
     x, dy = reals(steps, batch, 3).astype(dtype), reals(steps, batch, 20).astype(dtype)
     return rb.bptt(model, x, dy, lambda y, dy: ((y * dy).sum(), dy), backend="llvm", **how)
 
@@ -273,31 +334,55 @@ def test_gradients_of_tied_parameters_are_added_one_after_the_other(
     rng, (x, h) = np.random.default_rng(0), (rb.Input(128), rb.State(128))
     a, b = (rb.Dense(128, 128, bias=False, dtype="float64", rng=seed) for seed in (0, 1))
     h_new = rb.Tanh()(a(x) + b(h))
-    model, (inputs, dy) = rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new)), rng.normal(size=(2, 64, 32, 128))
+    model, (inputs, dy) = (
+        rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new)),
+        rng.normal(size=(2, 64, 32, 128)),
+    )
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
     if after_a_run:
         rb.bptt(model, inputs, dy, lambda y, dy: (0.0, dy), backend="llvm")
     b.params["weight"] = a.params["weight"]
-    expected = rb.bptt(model, inputs, dy, lambda y, dy: (0.0, dy), backend="interpreter").grads["0.weight"]
+    expected = rb.bptt(model, inputs, dy, lambda y, dy: (0.0, dy), backend="interpreter").grads[
+        "0.weight"
+    ]
     for _ in range(20):
-        found = rb.bptt(model, inputs, dy, lambda y, dy: (0.0, dy), backend="llvm").grads["0.weight"]
+        found = rb.bptt(model, inputs, dy, lambda y, dy: (0.0, dy), backend="llvm").grads[
+            "0.weight"
+        ]
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
 
 
 def test_what_one_thread_must_do() -> None:
     """Tasks that add to the same numbers, also through others."""
-    outputs = [[(0, 0, 96)], [(0, 96, 192)], [(1, 0, 96)], [(0, 190, 200), (2, 0, 1)], [(0, 10, 20)], [(2, 0, 5)]]
+    outputs = [
+        [(0, 0, 96)],
+        [(0, 96, 192)],
+        [(1, 0, 96)],
+        [(0, 190, 200), (2, 0, 1)],
+        [(0, 10, 20)],
+        [(2, 0, 5)],
+    ]
     assert together(outputs) == [[0, 4], [1, 3, 5], [2]]
-    assert together([[(0, 0, 9)], [(0, 1, 2)], [(0, 3, 4)], [(0, 9, 10)], []]) == [[0, 1, 2], [3], [4]]
+    assert together([[(0, 0, 9)], [(0, 1, 2)], [(0, 3, 4)], [(0, 9, 10)], []]) == [
+        [0, 1, 2],
+        [3],
+        [4],
+    ]
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("batch", [1, 5])
 @pytest.mark.parametrize("cell", COMPILED)
-def test_bits_do_not_depend_on_threads_that_share_units(cell: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bits_do_not_depend_on_threads_that_share_units(
+    cell: str, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of more panels of weights than one; chunks by themselves, in a stretch, and with their tapes."""
-    model, x, found = models.CELLS[cell](3, 100, "float32"), reals(60, batch, 3).astype("float32"), []
+    model, x, found = (
+        models.CELLS[cell](3, 100, "float32"),
+        reals(60, batch, 3).astype("float32"),
+        [],
+    )
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setattr("rnnbp.runners.llvm.program.READING", 0)
     for n in ("1", "2", "3"):
@@ -308,14 +393,17 @@ def test_bits_do_not_depend_on_threads_that_share_units(cell: str, batch: int, m
 
 
 @pytest.mark.parametrize(
-    ("units", "batch", "shared_"), [(64, 1, False), (128, 8, False), (256, 1, True), (512, 8, True), (512, 64, False)]
+    ("units", "batch", "shared_"),
+    [(64, 1, False), (128, 8, False), (256, 1, True), (512, 8, True), (512, 64, False)],
 )
 def test_units_are_shared_where_rows_are_few(
     units: int, batch: int, shared_: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RNNBP_NUM_THREADS", "2")
     found, do = set(), threads.do
-    monkeypatch.setattr(threads, "do", lambda *args, **how: (found.add(how.get("units")), do(*args, **how)))
+    monkeypatch.setattr(
+        threads, "do", lambda *args, **how: (found.add(how.get("units")), do(*args, **how))
+    )
     x, dy = (reals(40, batch, n).astype("float32") for n in (3, units))
     rb.bptt(rb.LSTM(3, units, rng=0), x, dy, lambda y, dy: ((y * dy).sum(), dy), backend="llvm")
     assert found - {None} == {shared_}
@@ -339,13 +427,17 @@ def test_a_fork_has_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("given", ["0", "-1", "two", "1.5"])
 def test_a_number_of_threads_that_is_none(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RNNBP_NUM_THREADS", given)
-    with pytest.raises(ValueError, match=f"RNNBP_NUM_THREADS is a number of threads from 1 to 1024, found '{given}'"):
+    with pytest.raises(
+        ValueError,
+        match=f"RNNBP_NUM_THREADS is a number of threads from 1 to 1024, found '{given}'",
+    ):
         gradients(rb.RNN(3, 20, rng=0))
 
 
 @pytest.mark.quick
 @pytest.mark.parametrize(
-    "checkpoint", ["sqrt", rb.schedules.EveryK(9, 3), rb.schedules.Revolve(9, 2), rb.schedules.Optimal(9, 5, 3)]
+    "checkpoint",
+    ["sqrt", rb.schedules.EveryK(9, 3), rb.schedules.Revolve(9, 2), rb.schedules.Optimal(9, 5, 3)],
 )
 @pytest.mark.parametrize("cell", [rb.RNN, rb.LSTM, rb.GRU])
 def test_bits_do_not_depend_on_the_schedule(cell: Any, checkpoint: Any) -> None:
@@ -361,7 +453,15 @@ def test_bits_do_not_depend_on_what_else_takes_a_product(output: str) -> None:
     y = product if output == "the product" else product - h
     model = rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(product + x)}, output=y))
     kept, rerun = (
-        rb.bptt(model, reals(64, 4, 20), None, half_square, chunk=8, backend="llvm", checkpoint=checkpoint)
+        rb.bptt(
+            model,
+            reals(64, 4, 20),
+            None,
+            half_square,
+            chunk=8,
+            backend="llvm",
+            checkpoint=checkpoint,
+        )
         for checkpoint in ("all", "sqrt")
     )
     same(kept, rerun)
@@ -414,7 +514,9 @@ def compiled_again(folder: Any) -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 
-def test_code_is_kept_on_disk_and_found_again(fresh_cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_is_kept_on_disk_and_found_again(
+    fresh_cache: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = compiled_again(fresh_cache)
     assert len(first) >= 2
     stamps = {path.name: path.stat().st_mtime_ns for path in fresh_cache.iterdir()}
@@ -430,8 +532,12 @@ def test_damaged_code_is_made_anew_with_one_warning(damage: str, fresh_cache: An
     others = [*list(whole.values())[1:], *list(whole.values())[:1]]
     for (path, code), other in zip(whole.items(), others, strict=True):
         flipped = code[:99] + bytes([code[99] ^ 1]) + code[100:]
-        path.write_bytes({"cut": code[:-9], "flipped": flipped, "empty": b"", "another's": other}[damage])
-    with pytest.warns(RuntimeWarning, match=r"kernels in .* are damaged; they are compiled anew") as found:
+        path.write_bytes(
+            {"cut": code[:-9], "flipped": flipped, "empty": b"", "another's": other}[damage]
+        )
+    with pytest.warns(
+        RuntimeWarning, match=r"kernels in .* are damaged; they are compiled anew"
+    ) as found:
         assert compiled_again(fresh_cache) == first
     assert len(found) == 1
     assert {path: path.read_bytes() for path in fresh_cache.iterdir()} == whole
@@ -490,7 +596,9 @@ def lstm(seed: int = 0) -> Any:
     return gradients(rb.LSTM(3, 20, rng=seed))
 
 
-def test_callers_in_threads_of_their_own_do_not_wait_for_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_callers_in_threads_of_their_own_do_not_wait_for_one_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
     expected = [lstm(seed) for seed in range(4)]
@@ -607,9 +715,14 @@ def test_every_share_and_every_task_is_done_once(n: int) -> None:
     tasks = np.zeros((pieces, many, ROW), np.int64)
     tasks[:, :, 0] = library.address("count.task")
     tasks[:, :, 1] = place(1, 8) + 8 * np.arange(pieces * many).reshape(pieces, many)
-    places, bases = place(0) + 8 * batch * np.arange(pieces)[:, None], [address(rows), address(done) - 8]
+    places, bases = (
+        place(0) + 8 * batch * np.arange(pieces)[:, None],
+        [address(rows), address(done) - 8],
+    )
     lengths = np.array([2, 3, 5])
-    job = threads.Job(tasks, run=library.address("run"), places=places, lengths=lengths, batch=batch, block=1)
+    job = threads.Job(
+        tasks, run=library.address("run"), places=places, lengths=lengths, batch=batch, block=1
+    )
     for k in range(rounds):
         threads.do(job, bases, n)
         time.sleep(0.02 if k % 10 == 0 else 0)
@@ -664,7 +777,9 @@ class Drowsy(threads._Team):
 
 @pytest.mark.long
 @pytest.mark.parametrize(("n", "asleep"), [(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2)])
-def test_threads_that_share_units_meet(n: int, asleep: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_share_units_meet(
+    n: int, asleep: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """None goes on before all have come, none is left behind, from piece to piece; who sleeps is not waited for.
 
     The team is the test's own, because a thread that another test has left may have the usual one.
@@ -673,7 +788,9 @@ def test_threads_that_share_units_meet(n: int, asleep: int, monkeypatch: pytest.
     monkeypatch.setattr(threads, "_team", team)
     library = Library(MEETING, {"gather": handoff.library().address("gather")})
     places, lengths = 16 * np.arange(3)[:, None], np.array([1, 50, 200])
-    job = threads.Job(None, run=library.address("run"), places=places, lengths=lengths, batch=1, block=1)
+    job = threads.Job(
+        None, run=library.address("run"), places=places, lengths=lengths, batch=1, block=1
+    )
     came = list[int]()
     for _ in range(10):
         counts = np.zeros((3, 2), np.int64)
@@ -687,18 +804,26 @@ def test_threads_that_share_units_meet(n: int, asleep: int, monkeypatch: pytest.
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("size", [(1, 1, 1), (7, 13, 5), (64, 50, 200), (33, 130, 97)])
-def test_dense_outside_cells(size: tuple[int, int, int], bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dense_outside_cells(
+    size: tuple[int, int, int], bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As the layer itself, and the same bits by any number of threads."""
     n_in, n_out, n = size
     monkeypatch.setattr("rnnbp.runners.llvm.affine.WAKING", 1)
-    layer, (x, dy) = rb.Dense(n_in, n_out, bias=bias, dtype="float64", rng=0), (reals(n, 2, n_in), reals(n, 2, n_out))
+    layer, (x, dy) = (
+        rb.Dense(n_in, n_out, bias=bias, dtype="float64", rng=0),
+        (reals(n, 2, n_in), reals(n, 2, n_out)),
+    )
     y, saved = layer.forward(x)
     expected = [y, *layer.backward_inputs(saved, dy), *layer.backward_params(saved, dy).values()]
     found = []
     for threads_ in ("1", "2", "5"):
         monkeypatch.setenv("RNNBP_NUM_THREADS", threads_)
         workspace = Workspace(threads=threads.count())
-        kernel, grads = DenseKernel(layer, np.dtype("float64"), workspace, []), Accumulators(as_model(layer))
+        kernel, grads = (
+            DenseKernel(layer, np.dtype("float64"), workspace, []),
+            Accumulators(as_model(layer)),
+        )
         own = kernel.forward(x)
         found.append([own, kernel.backward(x, dy, grads), *grads.grads.values()])
     for one, two, wanted in zip(*found[:2], expected, strict=True):
@@ -706,20 +831,29 @@ def test_dense_outside_cells(size: tuple[int, int, int], bias: bool, monkeypatch
         np.testing.assert_array_equal(one, two)
     for one, three in zip(found[0], found[2], strict=True):
         np.testing.assert_array_equal(one, three)
-    nbytes = sum(array.nbytes for array in kernel.panels.arrays) + layer.params.get("bias", np.empty(0)).nbytes
+    nbytes = (
+        sum(array.nbytes for array in kernel.panels.arrays)
+        + layer.params.get("bias", np.empty(0)).nbytes
+    )
     assert nbytes == DenseKernelSizes(layer, np.dtype("float64")).weight_bytes
 
 
 @pytest.mark.parametrize("step", [2, -1])
 def test_a_bias_that_does_not_lie_together(step: int) -> None:
-    model = rb.Sequential(rb.RNN(3, 5, dtype="float64", rng=0), rb.Dense(5, 7, dtype="float64", rng=1))
+    model = rb.Sequential(
+        rb.RNN(3, 5, dtype="float64", rng=0), rb.Dense(5, 7, dtype="float64", rng=1)
+    )
     model.blocks[1].params["bias"] = reals(7 * abs(step))[::step]
     x, target, loss = reals(9, 4, 3), reals(9, 4, 7), rb.losses.MeanSquaredError()
-    expected, found = (rb.bptt(model, x, target, loss, backend=name) for name in ("interpreter", "llvm"))
+    expected, found = (
+        rb.bptt(model, x, target, loss, backend=name) for name in ("interpreter", "llvm")
+    )
     np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-13)
 
 
-@pytest.mark.parametrize("like", [np.asfortranarray, lambda dy: np.broadcast_to(dy[0, 0, 0], dy.shape)])
+@pytest.mark.parametrize(
+    "like", [np.asfortranarray, lambda dy: np.broadcast_to(dy[0, 0, 0], dy.shape)]
+)
 def test_a_derivative_that_does_not_lie_together(like: Any) -> None:
     """As a function of the user may give it."""
     model, x = rb.LSTM(3, 5, dtype="float64", rng=0), reals(7, 4, 3)
@@ -727,7 +861,9 @@ def test_a_derivative_that_does_not_lie_together(like: Any) -> None:
     def loss(y: np.ndarray, _: None) -> tuple[float, np.ndarray]:
         return float(y.sum()), like(np.ones_like(y))
 
-    expected, found = (rb.bptt(model, x, None, loss, chunk=3, backend=name) for name in ("interpreter", "llvm"))
+    expected, found = (
+        rb.bptt(model, x, None, loss, chunk=3, backend=name) for name in ("interpreter", "llvm")
+    )
     for key in expected.grads:
         np.testing.assert_allclose(found.grads[key], expected.grads[key], rtol=1e-12)
 
@@ -744,7 +880,9 @@ def test_models_with_dense_layers(cut: slice) -> None:
     )
     x, target = reals(30, 4, 3)[:, :, cut], reals(30, 4, 20)
     loss = rb.losses.MeanSquaredError()
-    expected, found = (rb.bptt(model, x, target, loss, chunk=7, backend=name) for name in ("interpreter", "llvm"))
+    expected, found = (
+        rb.bptt(model, x, target, loss, chunk=7, backend=name) for name in ("interpreter", "llvm")
+    )
     np.testing.assert_allclose(found.loss, expected.loss, rtol=1e-13)
     for key in expected.grads:
         np.testing.assert_allclose(found.grads[key], expected.grads[key], rtol=1e-10, atol=1e-14)
@@ -759,7 +897,9 @@ def test_bytes_of_a_large_dense() -> None:
         reals(40, 4, 4000).astype("f"),
     )
     loss = rb.losses.MeanSquaredError()
-    expected = rb.forecast(model, loss, steps=40, batch=4, chunk=8, backend="llvm", checkpoint="all")
+    expected = rb.forecast(
+        model, loss, steps=40, batch=4, chunk=8, backend="llvm", checkpoint="all"
+    )
     rb.bptt(model, x, target, loss, chunk=8, backend="llvm")
     gc.collect()
     tracemalloc.start()
@@ -806,7 +946,10 @@ def test_no_tanh_waits_for_another_in_a_loop(monkeypatch: pytest.MonkeyPatch) ->
     sizes = kernel_sizes(Layout(rb.LSTM(3, 21, rng=0).cell, (3,), 4, np.dtype("float32")))
     assert sizes is not None
     assert sizes.cell.forward(output=False, rolling=True).text
-    assert [sorted(names) for names in found if names] == [["sigmoid", "sigmoid", "tanh"], ["sigmoid", "tanh"]]
+    assert [sorted(names) for names in found if names] == [
+        ["sigmoid", "sigmoid", "tanh"],
+        ["sigmoid", "tanh"],
+    ]
 
 
 def test_gradients_of_many_rows_are_accurate() -> None:

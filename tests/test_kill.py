@@ -54,7 +54,9 @@ def start():
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENBLAS_NUM_THREADS", "1")  # the server, which takes it over, starts with the first process
+        patch.setenv(
+            "OPENBLAS_NUM_THREADS", "1"
+        )  # the server, which takes it over, starts with the first process
         processes = []
 
         def begin(function, *args):
@@ -87,7 +89,9 @@ def wait_for_line(folder, process, count):
     end = time.monotonic() + 60
     while time.monotonic() < end and process.is_alive():
         with (
-            open(folder / "metrics.jsonl", "rb") if (folder / "metrics.jsonl").exists() else open(os.devnull, "rb") as f
+            open(folder / "metrics.jsonl", "rb")
+            if (folder / "metrics.jsonl").exists()
+            else open(os.devnull, "rb") as f
         ):
             if f.read().count(b"\n") >= count:
                 return
@@ -115,7 +119,8 @@ def test_killed_at_random_moments(tmp_path, start, whole, seed):
 
 @pytest.mark.parametrize("count", [1, 2, 5, 33])
 @pytest.mark.parametrize(
-    ("call", "before"), [("write", True), ("fsync", True), ("fsync", False), ("replace", True), ("replace", False)]
+    ("call", "before"),
+    [("write", True), ("fsync", True), ("fsync", False), ("replace", True), ("replace", False)],
 )
 def test_killed_in_the_middle_of_a_call(tmp_path, start, whole, call, before, count):
     folder = tmp_path / "run"

@@ -40,16 +40,23 @@ def fitted(source: rb.Sequences | rb.Examples, **options: Any) -> Any:
     ids=["Keras's", "in another order", "NumPy's"],
 )  # fmt: skip
 def test_weights_of_classes_by_class(given: Any) -> None:
-    by_class, vector = rb.losses.CrossEntropy(class_weight=given), rb.losses.CrossEntropy([1.0, 2.0, 0.5, 0.0])
+    by_class, vector = (
+        rb.losses.CrossEntropy(class_weight=given),
+        rb.losses.CrossEntropy([1.0, 2.0, 0.5, 0.0]),
+    )
     found, expected = by_class(Y, STEPS.T), vector(Y, STEPS.T)
     assert found[0] == expected[0]
     np.testing.assert_array_equal(found[1], expected[1])
 
 
 def test_the_line_for_balanced_classes_is_right() -> None:
-    with pytest.raises(ValueError, match="'balanced'; for labels y of K classes: class_weight=") as error:
+    with pytest.raises(
+        ValueError, match="'balanced'; for labels y of K classes: class_weight="
+    ) as error:
         rb.losses.CrossEntropy(class_weight="balanced")
-    weights = eval(str(error.value).rpartition("class_weight=")[2], {"np": np, "y": LABELS, "K": K, "len": len})
+    weights = eval(
+        str(error.value).rpartition("class_weight=")[2], {"np": np, "y": LABELS, "K": K, "len": len}
+    )
     np.testing.assert_allclose(weights * np.bincount(LABELS), N / K)
     assert rb.losses.CrossEntropy(class_weight=weights).class_weight is not None
 
@@ -194,7 +201,10 @@ def test_the_error_has_the_cure(case: str) -> None:
 
 @pytest.mark.parametrize(
     ("target", "loss"),
-    [(LABELS[:, None] % 2, rb.losses.BinaryCrossEntropy()), (LABELS[:, None] * 0.5, rb.losses.MeanSquaredError())],
+    [
+        (LABELS[:, None] % 2, rb.losses.BinaryCrossEntropy()),
+        (LABELS[:, None] * 0.5, rb.losses.MeanSquaredError()),
+    ],
     ids=["binary", "squares"],
 )
 def test_columns_stay_what_they_are_for_others(target: np.ndarray, loss: rb.losses.Loss) -> None:

@@ -39,7 +39,11 @@ def late_output() -> rb.Recurrent:
 def chain() -> rb.Recurrent:
     """It takes three steps from c to the output."""
     x, c, d, h = rb.Input(2), rb.State(3, "c"), rb.State(3, "d"), rb.State(3, "h")
-    after = {c: c * c * 10 + dense(2, 1)(x), d: rb.Tanh()(dense(3, 4)(c)), h: rb.Tanh()(dense((3, 2), 3)(d, x))}
+    after = {
+        c: c * c * 10 + dense(2, 1)(x),
+        d: rb.Tanh()(dense(3, 4)(c)),
+        h: rb.Tanh()(dense((3, 2), 3)(d, x)),
+    }
     return rb.Recurrent(rb.Cell(x, after, h))
 
 
@@ -49,7 +53,9 @@ CELLS: dict[str, Callable[[], Any]] = {
     "chain": chain,
     "learned": lambda: _learned(),
     "dropout": lambda: feeding(rb.Dropout(0.3)),
-    "in a model": lambda: rb.Sequential(rb.Dense(2, 2, rng=7), feeding(), rb.RNN(3, 3, rng=8), rb.Dense(3, 3, rng=9)),
+    "in a model": lambda: rb.Sequential(
+        rb.Dense(2, 2, rng=7), feeding(), rb.RNN(3, 3, rng=8), rb.Dense(3, 3, rng=9)
+    ),
 }
 
 
@@ -75,11 +81,17 @@ def model_of(name: str) -> tuple[Any, int]:
 
 def run(name: str, more: int, backend: str, **options: Any) -> Any:
     model, steps = model_of(name)
-    return rb.bptt(model, X[: steps + more], TARGET[: steps + more], LOSS, backend=backend, **options)
+    return rb.bptt(
+        model, X[: steps + more], TARGET[: steps + more], LOSS, backend=backend, **options
+    )
 
 
 def arrays(found: Any) -> list[Any]:
-    return [*(found.grads[path] for path in sorted(found.grads)), found.dx, *(a for one in found.dstate for a in one)]
+    return [
+        *(found.grads[path] for path in sorted(found.grads)),
+        found.dx,
+        *(a for one in found.dstate for a in one),
+    ]
 
 
 def is_finite(found: Any) -> bool:
@@ -119,11 +131,19 @@ def test_values(backend: str) -> None:
     given = np.array([1e-25, 1e-25, 1e9], np.float32).reshape(3, 1, 1)
     start = [(np.full((1, 1), 1e-5, np.float32),)]
     found = rb.bptt(
-        model, given, None, lambda y, _: (float(y.sum()), np.ones_like(y)), backend=backend, state=start, chunk=2
+        model,
+        given,
+        None,
+        lambda y, _: (float(y.sum()), np.ones_like(y)),
+        backend=backend,
+        state=start,
+        chunk=2,
     )
     a = b = 3e5
     assert np.isinf(found.state[0][0]).all()
-    np.testing.assert_allclose(found.dx[:, 0, 0], [1e-5 * 3e30 * (1 + b), 1e-5 * a * 3e30, 0], rtol=1e-5)
+    np.testing.assert_allclose(
+        found.dx[:, 0, 0], [1e-5 * 3e30 * (1 + b), 1e-5 * a * 3e30, 0], rtol=1e-5
+    )
     np.testing.assert_allclose(found.dstate[0][0], [[1 + a * (1 + b)]], rtol=1e-5)
 
 

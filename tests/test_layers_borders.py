@@ -33,7 +33,9 @@ def same(a: Array) -> Array:
 class Silent(rb.Layer):
     """y = 2 x, which does not say its shapes; with what ``change`` makes of the output, the delta, the gradient."""
 
-    def __init__(self, output: Change = same, delta: Change = same, gradient: Change = same) -> None:
+    def __init__(
+        self, output: Change = same, delta: Change = same, gradient: Change = same
+    ) -> None:
         self.params = {"scale": np.full(SIZE, 2, np.float32)}
         self.output, self.delta, self.gradient = output, delta, gradient
 
@@ -91,13 +93,19 @@ WRONG = OTHERS | {name: (change, rb.ShapeError) for name, change in SHAPES.items
 @every_backend
 @pytest.mark.parametrize("case", WRONG)
 @pytest.mark.parametrize("kind", [Silent, Says])
-def test_a_delta_that_does_not_fit_names_its_layer(kind: type[Silent], case: str, backend: str) -> None:
+def test_a_delta_that_does_not_fit_names_its_layer(
+    kind: type[Silent], case: str, backend: str
+) -> None:
     change, error = WRONG[case]
     with pytest.raises(error, match=rf"^{kind.__name__}\(\): delta 0 "):
         gradients(kind(delta=change), backend)
 
 
-LEADING = {name: case for name, case in WRONG.items() if name not in ("no features", "one feature", "twice as long")}
+LEADING = {
+    name: case
+    for name, case in WRONG.items()
+    if name not in ("no features", "one feature", "twice as long")
+}
 
 
 @every_backend
@@ -114,7 +122,9 @@ def test_an_output_of_other_features_in_a_later_chunk(backend: str) -> None:
     shorter = Silent(lambda y: y if len(y) == 3 else y[..., :1])  # the last chunk has two steps
     x = np.ones((STEPS, BATCH, SIZE), np.float32)
     model = rb.Sequential(shorter, Says(), rb.LSTM(SIZE, SIZE, rng=0))
-    with pytest.raises(rb.ShapeError, match=r"^Silent\(\): its output has shape \(2, 4, 1\), expected \(2, 4, 24\)"):
+    with pytest.raises(
+        rb.ShapeError, match=r"^Silent\(\): its output has shape \(2, 4, 1\), expected \(2, 4, 24\)"
+    ):
         rb.bptt(model, x, x, rb.losses.MeanSquaredError(), backend=backend, chunk=3)
 
 
@@ -130,7 +140,10 @@ RIGHT: dict[str, Change] = {
 @pytest.mark.parametrize("case", RIGHT)
 def test_values_count_however_they_lie(case: str, backend: str) -> None:
     change = RIGHT[case]
-    expected, found = gradients(Silent(), "interpreter"), gradients(Silent(change, change, change), backend)
+    expected, found = (
+        gradients(Silent(), "interpreter"),
+        gradients(Silent(change, change, change), backend),
+    )
     assert found.loss == pytest.approx(expected.loss, rel=1e-5)
     for name, grad in expected.grads.items():
         np.testing.assert_allclose(found.grads[name], grad, rtol=1e-4, atol=1e-6, err_msg=name)
@@ -144,11 +157,27 @@ def test_nan_in_a_delta_reaches_the_gradients(backend: str) -> None:
 
 
 GRADIENTS: dict[str, tuple[Change, type[Exception], str]] = {
-    "one number": (lambda g: g[:1], rb.ShapeError, r"the gradient of scale must have shape \(24,\), found \(1,\)"),
-    "every row": (lambda g: np.stack([g, g]), rb.ShapeError, r"must have shape \(24,\), found \(2, 24\)"),
+    "one number": (
+        lambda g: g[:1],
+        rb.ShapeError,
+        r"the gradient of scale must have shape \(24,\), found \(1,\)",
+    ),
+    "every row": (
+        lambda g: np.stack([g, g]),
+        rb.ShapeError,
+        r"must have shape \(24,\), found \(2, 24\)",
+    ),
     "complex": (lambda g: g + 0j, rb.DtypeError, "the gradient of scale has dtype complex64"),
-    "objects": (lambda g: g.astype(object), rb.DtypeError, "the gradient of scale has dtype object"),
-    "masked": (lambda g: np.ma.masked_less(g, 0), TypeError, "the gradient of scale is a masked array"),
+    "objects": (
+        lambda g: g.astype(object),
+        rb.DtypeError,
+        "the gradient of scale has dtype object",
+    ),
+    "masked": (
+        lambda g: np.ma.masked_less(g, 0),
+        TypeError,
+        "the gradient of scale is a masked array",
+    ),
     "a lie": (lambda g: g[:1].view(Lies), rb.ShapeError, r"must have shape \(24,\), found \(1,\)"),
 }
 
@@ -171,19 +200,37 @@ class Returns(Says):
 
 METHODS: list[tuple[str, Any, str]] = [
     ("forward", None, r"forward must return \(y, saved\), found NoneType"),
-    ("forward", np.zeros((3, BATCH, SIZE), np.float32), r"forward must return \(y, saved\), found ndarray"),
-    ("forward", (np.zeros((3, BATCH, SIZE), np.float32), None), "forward must save a tuple of arrays, found NoneType"),
+    (
+        "forward",
+        np.zeros((3, BATCH, SIZE), np.float32),
+        r"forward must return \(y, saved\), found ndarray",
+    ),
+    (
+        "forward",
+        (np.zeros((3, BATCH, SIZE), np.float32), None),
+        "forward must save a tuple of arrays, found NoneType",
+    ),
     ("backward_inputs", None, "backward_inputs must return a tuple of 1 deltas, found NoneType"),
-    ("backward_inputs", (None, None), "backward_inputs must return a tuple of 1 deltas, found 2 deltas"),
+    (
+        "backward_inputs",
+        (None, None),
+        "backward_inputs must return a tuple of 1 deltas, found 2 deltas",
+    ),
     ("backward_params", None, "backward_params must return a dict of arrays, found NoneType"),
     ("backward_params", {}, r"backward_params must return \['scale'\], found \[\]"),
-    ("backward_params", {"scale": 0, "more": 0}, r"backward_params must return \['scale'\], found \['scale', 'more'\]"),
+    (
+        "backward_params",
+        {"scale": 0, "more": 0},
+        r"backward_params must return \['scale'\], found \['scale', 'more'\]",
+    ),
 ]
 
 
 @every_backend
 @pytest.mark.parametrize(("method", "given", "message"), METHODS)
-def test_a_method_that_gives_something_else(method: str, given: Any, message: str, backend: str) -> None:
+def test_a_method_that_gives_something_else(
+    method: str, given: Any, message: str, backend: str
+) -> None:
     with pytest.raises(TypeError, match=rf"^Returns\(\): {message}"):
         gradients(Returns(method, given), backend)
 
@@ -211,22 +258,36 @@ def halves(change: Change, backend: str) -> rb.Gradients:
     first, second = Halves(change)(rb.LSTM(SIZE, SIZE, rng=0)(x))
     y = rb.Concat(SIZE // 2, SIZE // 2)(first, second)
     inputs = np.ones((STEPS, BATCH, SIZE), np.float32)
-    return rb.bptt(rb.Graph(x, y), inputs, inputs, rb.losses.MeanSquaredError(), backend=backend, chunk=3)
+    return rb.bptt(
+        rb.Graph(x, y), inputs, inputs, rb.losses.MeanSquaredError(), backend=backend, chunk=3
+    )
 
 
 @every_backend
 def test_several_outputs_that_do_not_fit(backend: str) -> None:
     expected = rb.bptt(
-        rb.LSTM(SIZE, SIZE, rng=0), *np.ones((2, STEPS, BATCH, SIZE), np.float32), rb.losses.MeanSquaredError()
+        rb.LSTM(SIZE, SIZE, rng=0),
+        *np.ones((2, STEPS, BATCH, SIZE), np.float32),
+        rb.losses.MeanSquaredError(),
     )
     np.testing.assert_allclose(
-        halves(same, backend).grads["0.weight_hh"], expected.grads["weight_hh"], rtol=1e-4, atol=1e-8
+        halves(same, backend).grads["0.weight_hh"],
+        expected.grads["weight_hh"],
+        rtol=1e-4,
+        atol=1e-8,
     )
-    with pytest.raises(TypeError, match=r"^Halves\(\): forward must return a tuple of 2 outputs, found 1"):
+    with pytest.raises(
+        TypeError, match=r"^Halves\(\): forward must return a tuple of 2 outputs, found 1"
+    ):
         halves(lambda parts: parts[:1], backend)
-    with pytest.raises(TypeError, match=r"^Halves\(\): forward must return a tuple of 2 outputs, found ndarray"):
+    with pytest.raises(
+        TypeError, match=r"^Halves\(\): forward must return a tuple of 2 outputs, found ndarray"
+    ):
         halves(lambda parts: parts[0], backend)
-    with pytest.raises(rb.ShapeError, match=r"^Halves\(\): its output has shape \(2, 1, 12\), expected \(2, 4, 12\)"):
+    with pytest.raises(
+        rb.ShapeError,
+        match=r"^Halves\(\): its output has shape \(2, 1, 12\), expected \(2, 4, 12\)",
+    ):
         halves(lambda parts: (parts[0], parts[1][:, :1]), backend)
 
 
@@ -236,5 +297,8 @@ def test_within_a_cell_shapes_must_be_declared(backend: str) -> None:
     new = rb.Tanh()(Silent()(rb.Dense((SIZE, SIZE), SIZE, rng=3)(x, h)))
     ones = np.ones((STEPS, BATCH, SIZE), np.float32)
     model = rb.Sequential(rb.Recurrent(rb.Cell(x, {h: new}, new)), rb.Dense(SIZE, SIZE, rng=4))
-    with pytest.raises(rb.ShapeError, match=r"^Silent\(\): output_shapes returns None for inputs of \(24,\); within a"):
+    with pytest.raises(
+        rb.ShapeError,
+        match=r"^Silent\(\): output_shapes returns None for inputs of \(24,\); within a",
+    ):
         rb.bptt(model, ones, ones, rb.losses.MeanSquaredError(), backend=backend)

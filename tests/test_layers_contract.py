@@ -50,7 +50,12 @@ def test_every_concrete_layer_is_exported() -> None:
 
 
 def test_no_concrete_layer_has_subclasses() -> None:
-    own = [sub for cls in concrete() for sub in cls.__subclasses__() if sub.__module__.startswith("rnnbp.")]
+    own = [
+        sub
+        for cls in concrete()
+        for sub in cls.__subclasses__()
+        if sub.__module__.startswith("rnnbp.")
+    ]
     assert own == []
 
 
@@ -227,14 +232,18 @@ def backwards(a: Array) -> Array:
 @pytest.mark.one_in(4)
 @every_case
 @pytest.mark.parametrize("layout", [strided, transposed, backwards], ids=lambda f: f.__name__)
-def test_any_memory_layout_gives_the_same_values(case: Case, layout: Callable[[Array], Array]) -> None:
+def test_any_memory_layout_gives_the_same_values(
+    case: Case, layout: Callable[[Array], Array]
+) -> None:
     layer, xs = randomised(case), case.inputs(CHUNK)
     y, saved = case.forward(layer, xs, length=STEPS)
     dy = case.deltas(y)
     odd_xs = tuple(layout(x) for x in xs)
     assert not any(x.flags.c_contiguous for x in odd_xs if x.size > 1)
     odd_y, odd_saved = case.forward(layer, odd_xs, length=STEPS)
-    odd_dy = tuple(None if d is None else layout(d) for d in dy) if isinstance(dy, tuple) else layout(dy)
+    odd_dy = (
+        tuple(None if d is None else layout(d) for d in dy) if isinstance(dy, tuple) else layout(dy)
+    )
     freeze(odd_xs, odd_saved, odd_dy)
     found, expected = backward(layer, odd_saved, odd_dy), backward(layer, saved, dy)
     for a, b in zip(present(odd_y, *found), present(y, *expected), strict=True):
@@ -257,7 +266,9 @@ def test_batch_axes_of_one(case: Case, batch: tuple[int, ...]) -> None:
         assert part.shape[: len(batch)] == batch
         corner = (0,) * len(batch)
         close(part[corner], all_of_it[0, 0])
-    assert [None if d is None else d.shape for d in dxs] == [None if case.symbols else x.shape for x in ones]
+    assert [None if d is None else d.shape for d in dxs] == [
+        None if case.symbols else x.shape for x in ones
+    ]
     assert all(grads[key].shape == value.shape for key, value in layer.params.items())
 
 
@@ -270,7 +281,9 @@ def test_no_batch_and_an_empty_batch(case: Case, batch: tuple[int, ...]) -> None
     dxs, grads = backward(layer, saved, case.deltas(y))
     for part, shape in zip(outputs(y), layer.output_shapes(*case.shapes), strict=True):
         assert part.shape == (*batch, *(shape or ()))
-    assert [None if d is None else d.shape for d in dxs] == [None if case.symbols else x.shape for x in xs]
+    assert [None if d is None else d.shape for d in dxs] == [
+        None if case.symbols else x.shape for x in xs
+    ]
     if 0 in batch:
         assert not any(grad.any() for grad in grads.values())
 
@@ -353,4 +366,6 @@ ROWS = 12_000
 def test_needs_no_more_than_it_declares(case: Case) -> None:
     """Temporary arrays by tracemalloc within ``scratch``, NumPy's own buffers of 8192 elements aside."""
     found, declared, _ = taken(case, "float32", ROWS)
-    assert all(a <= b + 70_000 for a, b in zip(found, declared, strict=True)), f"found {found}, declared {declared}"
+    assert all(a <= b + 70_000 for a, b in zip(found, declared, strict=True)), (
+        f"found {found}, declared {declared}"
+    )

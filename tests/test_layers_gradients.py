@@ -84,7 +84,9 @@ def test_backward_params(case: Case) -> None:
     twin = as_complex(layer)
     zs = xs if case.symbols else tuple(x.astype(np.complex128) for x in xs)
     for key, grad in grads.items():
-        expected = complex_step(lambda: loss(case.forward(twin, zs, length=LENGTH)[0], dy), twin.params[key])
+        expected = complex_step(
+            lambda: loss(case.forward(twin, zs, length=LENGTH)[0], dy), twin.params[key]
+        )
         assert error(grad, expected) < 1e-12
 
 
@@ -98,7 +100,9 @@ def test_backward_of_complex_values_is_analytic(case: Case) -> None:
     zs = xs if case.symbols else tuple(x.astype(np.complex128) for x in xs)
     _, twin_saved = case.forward(twin, zs, length=LENGTH)
     twin_dy = tuple(None if d is None else d + 0j for d in dy) if isinstance(dy, tuple) else dy + 0j
-    for dx, twin_dx in zip(layer.backward_inputs(saved, dy), twin.backward_inputs(twin_saved, twin_dy), strict=True):
+    for dx, twin_dx in zip(
+        layer.backward_inputs(saved, dy), twin.backward_inputs(twin_saved, twin_dy), strict=True
+    ):
         if dx is None:
             assert twin_dx is None
         else:

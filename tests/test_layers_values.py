@@ -29,7 +29,9 @@ CLOSED_FORMS: list[tuple[Layer, Callable[[float], float]]] = [
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize(("layer", "formula"), CLOSED_FORMS, ids=[str(layer) for layer, _ in CLOSED_FORMS])
+@pytest.mark.parametrize(
+    ("layer", "formula"), CLOSED_FORMS, ids=[str(layer) for layer, _ in CLOSED_FORMS]
+)
 def test_activations_are_their_formulas(layer: Layer, formula: Callable[[float], float]) -> None:
     x = np.array([-9.0, -2.5, -1.0, -0.3, 0.0, 0.2, 1.0, 2.5, 9.0])
     np.testing.assert_allclose(layer(x), [formula(float(v)) for v in x], rtol=1e-13, atol=1e-15)
@@ -67,9 +69,13 @@ LIMITS: list[tuple[Layer, list[float], list[float]]] = [
 ]
 
 
-@pytest.mark.parametrize(("layer", "values", "slopes"), LIMITS, ids=[str(case[0]) for case in LIMITS])
+@pytest.mark.parametrize(
+    ("layer", "values", "slopes"), LIMITS, ids=[str(case[0]) for case in LIMITS]
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_inputs_of_a_thousand(layer: Layer, values: list[float], slopes: list[float], dtype: str) -> None:
+def test_inputs_of_a_thousand(
+    layer: Layer, values: list[float], slopes: list[float], dtype: str
+) -> None:
     with np.errstate(all="raise", under="ignore"):
         y, saved = layer.forward(np.array([-1000.0, 1000.0], dtype))
         (dx,) = layer.backward_inputs(saved, np.ones_like(y))
@@ -84,7 +90,9 @@ def test_softmax_is_a_distribution(scale: float, dtype: str) -> None:
     y = L.Softmax()(x)
     assert (y >= 0).all()
     np.testing.assert_allclose(y.sum(axis=-1), 1, rtol=4 * np.finfo(dtype).eps)
-    np.testing.assert_allclose(np.exp(L.LogSoftmax()(x)), y, rtol=1e-5 if dtype == "float32" else 1e-12)
+    np.testing.assert_allclose(
+        np.exp(L.LogSoftmax()(x)), y, rtol=1e-5 if dtype == "float32" else 1e-12
+    )
 
 
 @pytest.mark.quick
@@ -107,7 +115,10 @@ def test_dense_sums_over_all_inputs() -> None:
     a, b = (np.random.default_rng(1).normal(size=(5, n)) for n in (3, 2))
     p = layer.params
     expected = [
-        [math.fsum([*(p["weight_0"][o] * a[i]), *(p["weight_1"][o] * b[i]), p["bias"][o]]) for o in range(4)]
+        [
+            math.fsum([*(p["weight_0"][o] * a[i]), *(p["weight_1"][o] * b[i]), p["bias"][o]])
+            for o in range(4)
+        ]
         for i in range(5)
     ]
     np.testing.assert_allclose(layer(a, b), expected, rtol=1e-14)
@@ -120,7 +131,10 @@ def test_merges_and_splits() -> None:
     assert L.Subtract()(a, b).tolist() == [[-2.0, -3.0]]
     assert L.Multiply()(a, b, c).tolist() == [[21.0, 110.0]]
     assert L.Concat(2, 2, 2)(b, a, c).tolist() == [[3.0, 5.0, 1.0, 2.0, 7.0, 11.0]]
-    assert [part.tolist() for part in L.Split(1, 3)(np.array([[1, 2, 3, 4]]))] == [[[1]], [[2, 3, 4]]]
+    assert [part.tolist() for part in L.Split(1, 3)(np.array([[1, 2, 3, 4]]))] == [
+        [[1]],
+        [[2, 3, 4]],
+    ]
     assert L.Slice(4, 1, 3)(np.array([[1, 2, 3, 4]])).tolist() == [[2, 3]]
 
 
@@ -169,9 +183,13 @@ CONVOLUTIONS = [
 @pytest.mark.parametrize("setting", CONVOLUTIONS, ids=str)
 def test_convolution_in_two_dimensions(setting: Any) -> None:
     kernel, stride, padding, (before, after), dilation = setting
-    layer = L.Conv2D(2, 3, kernel, stride=stride, padding=padding, dilation=dilation, dtype="float64", rng=0)
+    layer = L.Conv2D(
+        2, 3, kernel, stride=stride, padding=padding, dilation=dilation, dtype="float64", rng=0
+    )
     x = np.random.default_rng(1).normal(size=(2, 2, 6, 5))
-    expected = naive_convolution(x, layer.params["weight"], layer.params["bias"], stride, before, after, dilation)
+    expected = naive_convolution(
+        x, layer.params["weight"], layer.params["bias"], stride, before, after, dilation
+    )
     np.testing.assert_allclose(layer(x), expected, rtol=1e-12, atol=1e-13)
     if padding == "same":
         assert layer(x).shape[2:] == x.shape[2:]
@@ -182,7 +200,9 @@ def test_convolution_in_two_dimensions(setting: Any) -> None:
 def test_convolution_in_one_dimension(setting: Any) -> None:
     kernel, stride, padding, (before, after), dilation = setting
     pad = padding[1] if isinstance(padding, tuple) else padding
-    layer = L.Conv1D(2, 3, kernel[1], stride=stride[1], padding=pad, dilation=dilation[1], dtype="float64", rng=0)
+    layer = L.Conv1D(
+        2, 3, kernel[1], stride=stride[1], padding=pad, dilation=dilation[1], dtype="float64", rng=0
+    )
     x = np.random.default_rng(1).normal(size=(2, 2, 7))
     rows = layer.params["weight"][:, :, None], layer.params["bias"]
     spacing = (1, stride[1]), (0, before[1]), (0, after[1]), (1, dilation[1])
@@ -199,9 +219,13 @@ def test_convolution_draws_its_bias_within_the_fan_in() -> None:
     assert L.Conv1D(2, 3, 2, bias_init=0.5).params["bias"].tolist() == [0.5] * 3
 
 
-def naive_pool(x: Array, kernel: Any, stride: Any, pad: Any, largest: bool) -> tuple[Array, list[list[Any]]]:
+def naive_pool(
+    x: Array, kernel: Any, stride: Any, pad: Any, largest: bool
+) -> tuple[Array, list[list[Any]]]:
     """Pool x (H, W); also the elements that each window reads, first the one that max takes."""
-    sizes = [(n + 2 * p - k) // s + 1 for n, k, s, p in zip(x.shape, kernel, stride, pad, strict=True)]
+    sizes = [
+        (n + 2 * p - k) // s + 1 for n, k, s, p in zip(x.shape, kernel, stride, pad, strict=True)
+    ]
     y, reads = np.zeros(sizes), []
     for i, j in np.ndindex(*sizes):
         inside = [
@@ -248,7 +272,9 @@ def test_pooling_in_two_dimensions(pool: Any, setting: Any, values: str) -> None
 
 
 @pytest.mark.parametrize("pool", [L.MaxPool, L.AvgPool])
-@pytest.mark.parametrize(("kernel", "stride", "padding"), [(2, None, 0), (3, 2, 1), (4, 1, 2), (2, 3, 0)])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(2, None, 0), (3, 2, 1), (4, 1, 2), (2, 3, 0)]
+)
 def test_pooling_in_one_dimension(pool: Any, kernel: int, stride: int | None, padding: int) -> None:
     x = np.random.default_rng(0).normal(size=(2, 9))
     y = pool(kernel, stride, padding)(x)
@@ -351,14 +377,24 @@ def test_one_hot() -> None:
 @pytest.mark.parametrize(
     ("x", "error", "says"),
     [
-        ([[0, 1], [5, 9]], IndexError, r"must lie in \[0, 5\), found 5 at \[1, 0\] of shape \(2, 2\); build .* 10 sym"),
-        ([4, -1, -3], IndexError, r"must lie in \[0, 5\), found -1 at \[1\] of shape \(3,\); count symbols from 0"),
+        (
+            [[0, 1], [5, 9]],
+            IndexError,
+            r"must lie in \[0, 5\), found 5 at \[1, 0\] of shape \(2, 2\); build .* 10 sym",
+        ),
+        (
+            [4, -1, -3],
+            IndexError,
+            r"must lie in \[0, 5\), found -1 at \[1\] of shape \(3,\); count symbols from 0",
+        ),
         ([1.0], DtypeError, r"must hold integers, found dtype float64; .*astype"),
         ([True], DtypeError, r"must hold integers, found dtype bool"),
     ],
     ids=["too-large", "negative", "float", "bool"],
 )
-def test_symbols_that_do_not_fit(layer: Layer, x: list[Any], error: type[Exception], says: str) -> None:
+def test_symbols_that_do_not_fit(
+    layer: Layer, x: list[Any], error: type[Exception], says: str
+) -> None:
     with pytest.raises(error, match=says) as raised:
         layer(np.array(x))
     assert str(layer) in str(raised.value)
@@ -400,7 +436,9 @@ def test_dropout_differs_elsewhere(where: dict[str, int]) -> None:
     assert (drop(layer, x) != drop(layer, x, **where)).any()
 
 
-@pytest.mark.parametrize(("p", "context"), [(0.5, None), (0.5, Context(training=False)), (0.0, Context())], ids=str)
+@pytest.mark.parametrize(
+    ("p", "context"), [(0.5, None), (0.5, Context(training=False)), (0.0, Context())], ids=str
+)
 def test_dropout_that_drops_nothing(p: float, context: Context | None) -> None:
     x = np.arange(6.0)
     y, saved = L.Dropout(p).forward(x, context=context)
@@ -409,7 +447,10 @@ def test_dropout_that_drops_nothing(p: float, context: Context | None) -> None:
 
 
 def test_dropout_of_a_chunk_of_another_length() -> None:
-    with pytest.raises(ShapeError, match=r"Dropout\(0.5\): input axis 0 must be the 4 steps .* found shape \(3, 2\)"):
+    with pytest.raises(
+        ShapeError,
+        match=r"Dropout\(0.5\): input axis 0 must be the 4 steps .* found shape \(3, 2\)",
+    ):
         drop(L.Dropout(0.5), np.ones((3, 2)), length=4)
 
 
@@ -425,23 +466,59 @@ CONSTRUCTORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     ),
     (lambda: L.Conv1D(0, 3, 2), ValueError, "Conv1D: n_in must be at least 1"),
     (lambda: L.Conv2D(1, 0, 2), ValueError, "Conv2D: n_out must be at least 1"),
-    (lambda: L.Conv2D(1, 1, (2, 2, 2)), ValueError, r"Conv2D: kernel needs one number, or 2.*found \(2, 2, 2\)"),
-    (lambda: L.Conv1D(1, 1, 0), ValueError, "Conv1D: kernel must be at least 1 along every axis, found 0"),
+    (
+        lambda: L.Conv2D(1, 1, (2, 2, 2)),
+        ValueError,
+        r"Conv2D: kernel needs one number, or 2.*found \(2, 2, 2\)",
+    ),
+    (
+        lambda: L.Conv1D(1, 1, 0),
+        ValueError,
+        "Conv1D: kernel must be at least 1 along every axis, found 0",
+    ),
     (lambda: L.Conv1D(1, 1, 2, stride=0), ValueError, "Conv1D: stride must be at least 1"),
-    (lambda: L.Conv1D(1, 1, 2, dilation=1.5), TypeError, "Conv1D: dilation must be a whole number.*found 1.5"),
+    (
+        lambda: L.Conv1D(1, 1, 2, dilation=1.5),
+        TypeError,
+        "Conv1D: dilation must be a whole number.*found 1.5",
+    ),
     (lambda: L.Conv1D(1, 1, 2, padding=-1), ValueError, "Conv1D: padding must be at least 0"),
-    (lambda: L.Conv1D(1, 1, 2, padding="full"), ValueError, "padding 'full' is unknown; use 'same', 'valid'"),
-    (lambda: L.Conv2D(1, 1, 2, stride=(1, 2), padding="same"), ValueError, "'same' needs stride 1, found"),
+    (
+        lambda: L.Conv1D(1, 1, 2, padding="full"),
+        ValueError,
+        "padding 'full' is unknown; use 'same', 'valid'",
+    ),
+    (
+        lambda: L.Conv2D(1, 1, 2, stride=(1, 2), padding="same"),
+        ValueError,
+        "'same' needs stride 1, found",
+    ),
     (lambda: L.Conv2D(1, 1, 2, dtype=int), DtypeError, "float32 or float64"),
     (lambda: L.MaxPool((2, 2, 2)), ValueError, "MaxPool: kernel has one axis or two"),
-    (lambda: L.MaxPool(3, 1, 2), ValueError, "MaxPool: padding must be at most half the kernel 3, found 2"),
+    (
+        lambda: L.MaxPool(3, 1, 2),
+        ValueError,
+        "MaxPool: padding must be at most half the kernel 3, found 2",
+    ),
     (lambda: L.AvgPool((2, 2), (1,)), ValueError, "AvgPool: stride needs one number, or 2"),
     (lambda: L.Flatten(0), ValueError, "Flatten: n_axes must be at least 1"),
-    (lambda: L.Reshape((2, 3), 5), ValueError, r"from_shape \(2, 3\) has 6 elements, to_shape \(5,\) has 5"),
+    (
+        lambda: L.Reshape((2, 3), 5),
+        ValueError,
+        r"from_shape \(2, 3\) has 6 elements, to_shape \(5,\) has 5",
+    ),
     (lambda: L.Reshape((), 5), ValueError, "Reshape: from_shape is empty"),
     (lambda: L.LayerNorm(0), ValueError, "LayerNorm: shape must be at least 1"),
-    (lambda: L.LayerNorm(3, eps=0), ValueError, r"LayerNorm: eps must lie in \(0, inf\), found 0; 1e-5 is usual"),
-    (lambda: L.LayerNorm(3, weight=False, bias=False, dtype="int8"), DtypeError, "found dtype int8"),
+    (
+        lambda: L.LayerNorm(3, eps=0),
+        ValueError,
+        r"LayerNorm: eps must lie in \(0, inf\), found 0; 1e-5 is usual",
+    ),
+    (
+        lambda: L.LayerNorm(3, weight=False, bias=False, dtype="int8"),
+        DtypeError,
+        "found dtype int8",
+    ),
     (lambda: L.Embedding(0, 3), ValueError, "Embedding: n_symbols must be at least 1"),
     (lambda: L.Embedding(3, -1), ValueError, "Embedding: n_out must be at least 1"),
     (lambda: L.OneHot(3, dtype="int64"), DtypeError, "found dtype int64"),
@@ -449,28 +526,72 @@ CONSTRUCTORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: L.Dropout(1.0), ValueError, r"Dropout: p must lie in \[0, 1\), found 1.0"),
     (lambda: L.Dropout(-0.1), ValueError, r"found -0.1"),
     (lambda: L.Dropout(float("nan")), ValueError, r"found nan"),
-    (lambda: L.LeakyReLU(0.0), ValueError, r"LeakyReLU: slope must lie in \(0, inf\), found 0.0; for slope 0 use ReLU"),
+    (
+        lambda: L.LeakyReLU(0.0),
+        ValueError,
+        r"LeakyReLU: slope must lie in \(0, inf\), found 0.0; for slope 0 use ReLU",
+    ),
     (lambda: L.ELU(-1.0), ValueError, r"ELU: alpha must lie in \(0, inf\), found -1.0"),
     (lambda: L.Scale(math.inf), ValueError, r"Scale: scale must lie in \(-inf, inf\), found inf"),
     (lambda: L.Add(1), ValueError, "Add: n_inputs must be at least 2, found 1"),
-    (lambda: L.Dropout("0.5"), TypeError, r"Dropout: p must be a number and lie in \[0, 1\), found '0.5'; p is the"),
+    (
+        lambda: L.Dropout("0.5"),
+        TypeError,
+        r"Dropout: p must be a number and lie in \[0, 1\), found '0.5'; p is the",
+    ),
     (lambda: L.Dropout(True), TypeError, r"Dropout: p must be a number .*, found True"),
-    (lambda: L.Dropout(0.5, every_step="no"), TypeError, "Dropout: every_step must be True or False, found 'no'"),
-    (lambda: L.LayerNorm(3, eps="x"), TypeError, "LayerNorm: eps must be a number .*, found 'x'; 1e-5 is usual"),
+    (
+        lambda: L.Dropout(0.5, every_step="no"),
+        TypeError,
+        "Dropout: every_step must be True or False, found 'no'",
+    ),
+    (
+        lambda: L.LayerNorm(3, eps="x"),
+        TypeError,
+        "LayerNorm: eps must be a number .*, found 'x'; 1e-5 is usual",
+    ),
     (lambda: L.LayerNorm(3, eps=math.inf), ValueError, "LayerNorm: eps must lie in .*, found inf"),
-    (lambda: L.LayerNorm(3, bias="no"), TypeError, "LayerNorm: bias must be True or False, found 'no'"),
-    (lambda: L.LayerNorm(3, weight=None), TypeError, "LayerNorm: weight must be True or False, found None"),
+    (
+        lambda: L.LayerNorm(3, bias="no"),
+        TypeError,
+        "LayerNorm: bias must be True or False, found 'no'",
+    ),
+    (
+        lambda: L.LayerNorm(3, weight=None),
+        TypeError,
+        "LayerNorm: weight must be True or False, found None",
+    ),
     (lambda: L.LeakyReLU("a"), TypeError, "LeakyReLU: slope must be a number .*, found 'a'"),
     (lambda: L.LeakyReLU(math.nan), ValueError, "LeakyReLU: slope must lie in .*, found nan"),
     (lambda: L.ELU([1.0]), TypeError, r"ELU: alpha must be a number .*, found \[1.0\]"),
     (lambda: L.ELU(math.inf), ValueError, "ELU: alpha must lie in .*, found inf"),
     (lambda: L.Scale(1, "b"), TypeError, "Scale: shift must be a number .*, found 'b'"),
-    (lambda: L.Scale(10**400), ValueError, "Scale: scale must lie in .*, found 1000.*, of type int"),
+    (
+        lambda: L.Scale(10**400),
+        ValueError,
+        "Scale: scale must lie in .*, found 1000.*, of type int",
+    ),
     (lambda: L.Dense(2, 2, bias="no"), TypeError, "Dense: bias must be True or False, found 'no'"),
-    (lambda: L.Conv2D(1, 2, 2, bias=None), TypeError, "Conv2D: bias must be True or False, found None"),
-    (lambda: L.Conv1D(1, 2, 2, rng=1.5), TypeError, "Conv1D: rng must be a seed from 0, .*, found 1.5"),
-    (lambda: L.Embedding(3, 2, rng="a"), TypeError, "Embedding: rng must be a seed from 0, .*, found 'a'"),
-    (lambda: L.Embedding(3, 2, weight_init=[1, 2]), TypeError, r"Embedding: weight: an initializer is .*\[1, 2\]"),
+    (
+        lambda: L.Conv2D(1, 2, 2, bias=None),
+        TypeError,
+        "Conv2D: bias must be True or False, found None",
+    ),
+    (
+        lambda: L.Conv1D(1, 2, 2, rng=1.5),
+        TypeError,
+        "Conv1D: rng must be a seed from 0, .*, found 1.5",
+    ),
+    (
+        lambda: L.Embedding(3, 2, rng="a"),
+        TypeError,
+        "Embedding: rng must be a seed from 0, .*, found 'a'",
+    ),
+    (
+        lambda: L.Embedding(3, 2, weight_init=[1, 2]),
+        TypeError,
+        r"Embedding: weight: an initializer is .*\[1, 2\]",
+    ),
     (lambda: L.OneHot(3, dtype="complex64"), DtypeError, "found dtype complex64"),
     (lambda: L.Slice(4, "a", 2), TypeError, "Slice: start must be an integer, found 'a'"),
     (lambda: L.Concat(3), ValueError, "Concat: give the size of each input, at least 2"),
@@ -479,13 +600,21 @@ CONSTRUCTORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("build", "error", "says"), CONSTRUCTORS, ids=[case[2][:40] for case in CONSTRUCTORS])
-def test_arguments_that_do_not_fit(build: Callable[[], Any], error: type[Exception], says: str) -> None:
+@pytest.mark.parametrize(
+    ("build", "error", "says"), CONSTRUCTORS, ids=[case[2][:40] for case in CONSTRUCTORS]
+)
+def test_arguments_that_do_not_fit(
+    build: Callable[[], Any], error: type[Exception], says: str
+) -> None:
     with pytest.raises(error, match=says):
         build()
 
 
-NAMED = [L.LeakyReLU(np.float64(0.1)), L.ELU(np.float64(0.5)), L.Scale(np.float64(2), np.float64(1))]
+NAMED = [
+    L.LeakyReLU(np.float64(0.1)),
+    L.ELU(np.float64(0.5)),
+    L.Scale(np.float64(2), np.float64(1)),
+]
 
 
 @pytest.mark.parametrize("layer", NAMED, ids=str)
@@ -497,8 +626,14 @@ def test_numpy_numbers_as_arguments_do_not_widen(layer: Layer) -> None:
 
 REPRS = [
     (L.Conv2D(1, 2, 3), "Conv2D(1, 2, 3)"),
-    (L.Conv2D(1, 2, (2, 3), padding="same", bias=False), "Conv2D(1, 2, (2, 3), padding=((0, 1), 1), bias=False)"),
-    (L.Conv1D(1, 2, 3, stride=2, padding=1, dilation=2), "Conv1D(1, 2, 3, stride=2, padding=1, dilation=2)"),
+    (
+        L.Conv2D(1, 2, (2, 3), padding="same", bias=False),
+        "Conv2D(1, 2, (2, 3), padding=((0, 1), 1), bias=False)",
+    ),
+    (
+        L.Conv1D(1, 2, 3, stride=2, padding=1, dilation=2),
+        "Conv1D(1, 2, 3, stride=2, padding=1, dilation=2)",
+    ),
     (L.MaxPool(2), "MaxPool(2, 2, 0)"),
     (L.AvgPool((2, 3), 1), "AvgPool((2, 3), (1, 1), (0, 0))"),
     (L.Flatten(2), "Flatten(2)"),

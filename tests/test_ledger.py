@@ -42,7 +42,12 @@ MODELS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "LSTM": lambda: (rb.LSTM(32, N, rng=0), real(T, B, 32), real(T, B, N), MSE),
     "GRU": lambda: (rb.GRU(32, N, rng=0), real(T, B, 32), real(T, B, N), MSE),
     "two layers with dropout": lambda: (two_layers(), symbols(), symbols(), CE),
-    "convolutional cell": lambda: (models.conv_cell(8, 16, "float32"), real(T, B, 1, 16), real(T, B, 128), MSE),
+    "convolutional cell": lambda: (
+        models.conv_cell(8, 16, "float32"),
+        real(T, B, 1, 16),
+        real(T, B, 128),
+        MSE,
+    ),
 }
 
 
@@ -109,9 +114,13 @@ def test_a_forecast_needs_what_layers_declare() -> None:
 
     x, h = rb.Input(3), rb.State(3)
     model = rb.Recurrent(rb.Cell(x, {h: Own()(rb.Dense((3, 3), 3)(x, h))}, output=h))
-    with pytest.raises(TypeError, match=r"Own\(\): its bytes are not known; declare them by a method keeps"):
+    with pytest.raises(
+        TypeError, match=r"Own\(\): its bytes are not known; declare them by a method keeps"
+    ):
         rb.forecast(model, MSE, steps=10, batch=2, x_shape=(3,))
-    with pytest.raises(rb.ShapeError, match="does not say the feature shape of its input; give x_shape"):
+    with pytest.raises(
+        rb.ShapeError, match="does not say the feature shape of its input; give x_shape"
+    ):
         rb.forecast(rb.Sequential(rb.Tanh(), rb.LSTM(3, 4)), MSE, steps=10, batch=2)
 
 
@@ -121,7 +130,10 @@ def test_a_first_layer_that_states_its_input_needs_no_x_shape() -> None:
         (rb.Sequential(rb.Dense(5, 3), rb.LSTM(3, 4)), (5,)),
         (two_layers(), ()),
     ):
-        found, told = (rb.forecast(model, MSE, steps=10, batch=2, **given) for given in ({}, {"x_shape": shape}))
+        found, told = (
+            rb.forecast(model, MSE, steps=10, batch=2, **given)
+            for given in ({}, {"x_shape": shape})
+        )
         assert found == told
 
 

@@ -31,7 +31,10 @@ def symbols() -> rb.Sequential:
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "all kept": (lambda: rb.bptt(model(), long(N, 1, 2), long(N, 1, 1), MSE), "the gradient by x would take"),
+    "all kept": (
+        lambda: rb.bptt(model(), long(N, 1, 2), long(N, 1, 1), MSE),
+        "the gradient by x would take",
+    ),
     "all kept but dx": (
         lambda: rb.bptt(model(), long(N, 1, 2), long(N, 1, 1), MSE, dx=False),
         "the states of all steps would take .*'sqrt'",
@@ -49,7 +52,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "the states of all steps",
     ),
     "predict": (lambda: rb.predict(model(), long(N, 1, 2)), "the outputs of all steps"),
-    "backprop": (lambda: rb.backprop(rb.Dense(2, 1, rng=0), long(N, 2), long(N, 1), MSE), "the gradient by x"),
+    "backprop": (
+        lambda: rb.backprop(rb.Dense(2, 1, rng=0), long(N, 2), long(N, 1), MSE),
+        "the gradient by x",
+    ),
 }
 
 

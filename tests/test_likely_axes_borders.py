@@ -60,10 +60,15 @@ def test_other_axes(case: str) -> None:
 BUDGET: dict[str, dict[str, str]] = {"plan": {"budget": "1 MB"}, "forecast": {}}
 
 
-@pytest.mark.parametrize(("call", "shape"), [("plan", (9, 2, 3)), ("plan", (4,)), ("forecast", (2, 3))])
+@pytest.mark.parametrize(
+    ("call", "shape"), [("plan", (9, 2, 3)), ("plan", (4,)), ("forecast", (2, 3))]
+)
 def test_x_shape_is_that_of_a_step(call: str, shape: tuple[int, ...]) -> None:
     options: dict[str, Any] = BUDGET[call]
-    with pytest.raises(rb.ShapeError, match=rf"{call}: x_shape is the shape of x without its axes .* is \(3,\), found"):
+    with pytest.raises(
+        rb.ShapeError,
+        match=rf"{call}: x_shape is the shape of x without its axes .* is \(3,\), found",
+    ):
         getattr(rb, call)(rb.LSTM(3, 4), MSE, steps=9, batch=2, x_shape=shape, **options)
 
 
@@ -99,16 +104,24 @@ def test_several_inputs_and_outputs_name_the_way(case: str) -> None:
 
 def test_symbols_among_floats_name_one_hot_columns() -> None:
     symbols, _ = rb.Split(1, 1)(rb.Input(2))
-    with pytest.raises(rb.ShapeError, match="among floats, give one-hot columns to a Dense instead"):
+    with pytest.raises(
+        rb.ShapeError, match="among floats, give one-hot columns to a Dense instead"
+    ):
         rb.Embedding(5, 4)(symbols)
 
 
 def test_one_hot_columns_and_a_dense_are_the_embedding() -> None:
     """What the error proposes computes the same, to the bit, and has the same gradients."""
     ids, rows = np.array([[0, 3], [2, 2], [4, 1]]), np.random.default_rng(0).normal(size=(3, 2, 4))
-    embedding, dense = rb.Embedding(5, 4, dtype="float64", rng=0), rb.Dense(5, 4, bias=False, dtype="float64")
+    embedding, dense = (
+        rb.Embedding(5, 4, dtype="float64", rng=0),
+        rb.Dense(5, 4, bias=False, dtype="float64"),
+    )
     dense.params["weight"][...] = embedding.params["weight"].T
     hot = np.eye(5)[ids]
     assert (rb.predict(dense, hot)[0] == rb.predict(embedding, ids)[0]).all()
-    found, expected = rb.bptt(dense, hot, rows, MSE).grads["weight"], rb.bptt(embedding, ids, rows, MSE).grads["weight"]
+    found, expected = (
+        rb.bptt(dense, hot, rows, MSE).grads["weight"],
+        rb.bptt(embedding, ids, rows, MSE).grads["weight"],
+    )
     assert np.allclose(found.T, expected, rtol=1e-13, atol=0)

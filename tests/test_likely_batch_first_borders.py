@@ -57,7 +57,9 @@ TURNED: dict[str, Callable[[], Any]] = {
 SILENT: dict[str, Callable[[], Any]] = {
     "time-first": lambda: rb.predict(fitted(of_windows), VX[:, None]),
     "the first step of a stream of few": lambda: rb.predict(fitted(of_windows), reals(1, 12, 2)),
-    "steps of a gradient": lambda: rb.bptt(fitted(of_windows), reals(1, 12, 2), reals(1, 12, 1), MSE),
+    "steps of a gradient": lambda: rb.bptt(
+        fitted(of_windows), reals(1, 12, 2), reals(1, 12, 1), MSE
+    ),
     "sequences, time-first": lambda: rb.predict(fitted(of_sequences), reals(6, 11, 2)),
     "as many steps as sequences": lambda: rb.predict(fitted(of_sequences), reals(6, 6, 2)),
     "others than in training": lambda: rb.predict(fitted(of_sequences), reals(11, 7, 2)),
@@ -68,7 +70,9 @@ SILENT: dict[str, Callable[[], Any]] = {
         fitted(of_sequences), rb.Sequences(reals(6, 9, 2), reals(6, 9, 1), batch_size=6), MSE
     ),
     "a model that was not trained": lambda: rb.predict(new_model(), VX[None]),
-    "a model without time": lambda: rb.predict(of_sequences(rb.Dense(2, 1, rng=0)), reals(11, 6, 2)),
+    "a model without time": lambda: rb.predict(
+        of_sequences(rb.Dense(2, 1, rng=0)), reals(11, 6, 2)
+    ),
 }
 
 
@@ -100,7 +104,9 @@ def test_a_stream_of_single_steps_is_silent() -> None:
         _, state = rb.predict(fitted(of_windows), step[None], state=state)
 
 
-@pytest.mark.parametrize("model", [rb.LSTM(2, 1, rng=0), rb.Sequential(rb.GRU(2, 1, rng=0))], ids=str)
+@pytest.mark.parametrize(
+    "model", [rb.LSTM(2, 1, rng=0), rb.Sequential(rb.GRU(2, 1, rng=0))], ids=str
+)
 def test_a_layer_alone_is_noticed_too(model: Any) -> None:
     of_sequences(model)
     with pytest.warns(UserWarning, match="steps of 6 sequences"):
@@ -132,7 +138,12 @@ def test_what_a_source_knows_is_said_once() -> None:
 
 @pytest.mark.parametrize(
     ("layer", "shape"),
-    [(rb.LayerNorm(3), (9, 3)), (rb.Split(2, 1), (9, 3)), (rb.Conv1D(2, 4, 3), (9, 2, 5)), (rb.LSTM(3, 4), (9, 3))],
+    [
+        (rb.LayerNorm(3), (9, 3)),
+        (rb.Split(2, 1), (9, 3)),
+        (rb.Conv1D(2, 4, 3), (9, 2, 5)),
+        (rb.LSTM(3, 4), (9, 3)),
+    ],
     ids=str,
 )
 def test_one_sequence_without_its_batch_is_told_so(layer: Any, shape: tuple[int, ...]) -> None:
@@ -150,7 +161,12 @@ TARGETS: dict[str, tuple[Any, Any, rb.losses.Loss, str]] = {
         MSE,
         r"Windows: target has shape \(40,\); .* takes \(S, 1\), as the outputs: give target\[",
     ),
-    "of recordings": ([reals(20, 2)] * 2, [reals(20)] * 2, MSE, r"target has shape \(20,\); .* takes \(S, 1\)"),
+    "of recordings": (
+        [reals(20, 2)] * 2,
+        [reals(20)] * 2,
+        MSE,
+        r"target has shape \(20,\); .* takes \(S, 1\)",
+    ),
     "one-hot rows": (
         reals(40, 2),
         np.eye(1)[[0] * 40],

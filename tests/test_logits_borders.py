@@ -39,7 +39,9 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_softmax_before_a_cross_entropy_is_warned_of_once(call: Callable[[Any], Any]) -> None:
     model = net(rb.Softmax())
-    with pytest.warns(UserWarning, match=r"ends in Softmax\(\).*leave the last layer out.*logits") as found:
+    with pytest.warns(
+        UserWarning, match=r"ends in Softmax\(\).*leave the last layer out.*logits"
+    ) as found:
         call(model)
     assert [each.filename for each in found] == [__file__]
     call(model)  # warnings are errors here
@@ -50,16 +52,33 @@ def test_a_softmax_before_a_cross_entropy_is_warned_of_once(call: Callable[[Any]
 @pytest.mark.parametrize(
     ("model", "loss", "target", "words"),
     [
-        (net(rb.LogSoftmax()), CE, np.zeros((8, 5), int), "softmax is taken twice, for the same loss; leave"),
+        (
+            net(rb.LogSoftmax()),
+            CE,
+            np.zeros((8, 5), int),
+            "softmax is taken twice, for the same loss; leave",
+        ),
         (net(rb.Sigmoid()), CE, np.zeros((8, 5), int), r"ends in Sigmoid\(\), and CrossEntropy"),
-        (net(rb.Sigmoid()), BCE, YES, r"BinaryCrossEntropy\(\) has the sigmoid in it, .*Sigmoid\(\)\(y\)"),
+        (
+            net(rb.Sigmoid()),
+            BCE,
+            YES,
+            r"BinaryCrossEntropy\(\) has the sigmoid in it, .*Sigmoid\(\)\(y\)",
+        ),
         (net(rb.Softmax()), BCE, YES, r"ends in Softmax\(\), and BinaryCrossEntropy"),
-        (net(rb.Softmax(), rb.Reshape(4, (2, 2))), BCE, YES.reshape(8, 5, 2, 2), r"ends in Softmax\(\)"),
+        (
+            net(rb.Softmax(), rb.Reshape(4, (2, 2))),
+            BCE,
+            YES.reshape(8, 5, 2, 2),
+            r"ends in Softmax\(\)",
+        ),
         (own_cell(), CE, np.zeros((8, 5), int), r"ends in Softmax\(\)"),
     ],
     ids=["log-softmax", "sigmoid", "binary", "softmax binary", "reshaped", "in a cell"],
 )
-def test_other_ends_are_warned_of(model: Any, loss: rb.losses.Loss, target: np.ndarray, words: str) -> None:
+def test_other_ends_are_warned_of(
+    model: Any, loss: rb.losses.Loss, target: np.ndarray, words: str
+) -> None:
     with pytest.warns(UserWarning, match=words):
         rb.bptt(model, X.copy(), target, loss)
 

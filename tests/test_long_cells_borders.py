@@ -22,7 +22,9 @@ def gates(n: int, dtype: str) -> rb.Recurrent:
     i, f, u = (rb.Dense((5, n), n, rng=k, dtype=dtype)(x, h) for k in range(3))
     new = rb.Sigmoid()(f) * c + rb.Sigmoid()(i) * rb.Tanh()(u)
     out = rb.Tanh()(rb.Tanh()(new)) * rb.ReLU()(rb.Dense(n, n, rng=4, dtype=dtype)(u))
-    return rb.Recurrent(rb.Cell(x, {h: out, c: new}, output=rb.Dense(n, 3, rng=5, dtype=dtype)(out)))
+    return rb.Recurrent(
+        rb.Cell(x, {h: out, c: new}, output=rb.Dense(n, 3, rng=5, dtype=dtype)(out))
+    )
 
 
 def norms(n: int, dtype: str) -> rb.Recurrent:
@@ -38,7 +40,9 @@ def norms(n: int, dtype: str) -> rb.Recurrent:
 def symbols(n: int, dtype: str) -> rb.Sequential:
     """A table that is looked up."""
     rnn = rb.GRU(5, n, rng=1, dtype=dtype)
-    return rb.Sequential(rb.Embedding(4, 5, rng=0, dtype=dtype), rnn, rb.Dense(n, 3, rng=2, dtype=dtype))
+    return rb.Sequential(
+        rb.Embedding(4, 5, rng=0, dtype=dtype), rnn, rb.Dense(n, 3, rng=2, dtype=dtype)
+    )
 
 
 MODELS: dict[str, Callable[[int, str], Any]] = {f.__name__: f for f in (gates, norms, symbols)}

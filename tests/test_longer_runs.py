@@ -17,7 +17,9 @@ from rnnbp.optim import Adam, Cosine
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("t.txt").write_text("to be or not to be that is the question\n" * 50)
-    assert train("--text", "t.txt", "--units", "8", "--steps", "4", "--out", "r", "--batch", "4") == 0
+    assert (
+        train("--text", "t.txt", "--units", "8", "--steps", "4", "--out", "r", "--batch", "4") == 0
+    )
 
 
 def train(*words: str) -> int:
@@ -36,7 +38,10 @@ def rates() -> list[float]:
 def test_another_length_takes_an_override(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     before = Path("r/run.json").read_bytes()
     assert train("--resume", "r", option, "9") == 1
-    assert f"leave out {option}, add --override learning_rate for another length, or train" in capsys.readouterr().err
+    assert (
+        f"leave out {option}, add --override learning_rate for another length, or train"
+        in capsys.readouterr().err
+    )
     assert (Path("r/run.json").read_bytes(), steps()) == (before, [1, 2, 3, 4])
 
 
@@ -82,7 +87,9 @@ def test_the_command_names_its_own_option(capsys: pytest.CaptureFixture[str]) ->
 def cosine(length: int) -> tuple[Trainer, Sequences]:
     model = Sequential(layers.Embedding(4, 3, rng=0), layers.Dense(3, 4, rng=1))
     rate, x = Cosine(1e-2, length), np.random.default_rng(0).integers(0, 4, (8, 6))
-    trainer = Trainer(model, Adam(model), CrossEntropy(), learning_rate=rate, folder="c", snapshot_every=100)
+    trainer = Trainer(
+        model, Adam(model), CrossEntropy(), learning_rate=rate, folder="c", snapshot_every=100
+    )
     return trainer, Sequences(x, x, batch_size=4)
 
 

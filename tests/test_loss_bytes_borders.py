@@ -56,7 +56,9 @@ def test_a_stream_under_a_mask(backend: str, loss: str) -> None:
 
     def run() -> Any:
         x, target, mask = map(pieces, given)
-        return rb.bptt(model, x, target, LOSSES[loss], mask=mask, steps=STEPS, chunk=1, backend=backend)
+        return rb.bptt(
+            model, x, target, LOSSES[loss], mask=mask, steps=STEPS, chunk=1, backend=backend
+        )
 
     assert off(run) == 0
 
@@ -67,7 +69,16 @@ def test_a_stream_under_a_mask(backend: str, loss: str) -> None:
 @pytest.mark.one_in(3)
 def test_a_large_chunk_under_a_mask(backend: str, loss: str, dtype: str) -> None:
     """NumPy's sums take a buffer where numbers become float64, and no product is made in place by itself."""
-    layers = [rb.Dense(8, 13, dtype=dtype, rng=0), rb.Tanh(), rb.Dense(13, CLASSES, dtype=dtype, rng=1)]
+    layers = [
+        rb.Dense(8, 13, dtype=dtype, rng=0),
+        rb.Tanh(),
+        rb.Dense(13, CLASSES, dtype=dtype, rng=1),
+    ]
     x, target, mask = data(loss, 300, dtype)
     model = rb.Sequential(*layers)
-    assert off(lambda: rb.bptt(model, x, target, LOSSES[loss], mask=mask, chunk=STEPS, backend=backend)) == 0
+    assert (
+        off(
+            lambda: rb.bptt(model, x, target, LOSSES[loss], mask=mask, chunk=STEPS, backend=backend)
+        )
+        == 0
+    )

@@ -95,7 +95,9 @@ def test_other_shapes_of_y() -> None:
         y, target = RNG.normal(size=(2, *shape))
         assert rb.check_grads(squares, y, target).worst < 1e-12
     assert rb.check_grads(rb.losses.PerStep(elements), *RNG.normal(size=(2, 4, 3))).worst < 1e-12
-    with pytest.raises(rb.ShapeError, match=r"PerStep\(elements\): y needs axes \(T, B, ...\), found shape \(4,\)"):
+    with pytest.raises(
+        rb.ShapeError, match=r"PerStep\(elements\): y needs axes \(T, B, ...\), found shape \(4,\)"
+    ):
         rb.check_grads(rb.losses.PerStep(elements), *RNG.normal(size=(2, 4)))
 
 
@@ -113,5 +115,10 @@ def test_a_model_that_was_not_built() -> None:
 
 @pytest.mark.parametrize("name", ["function", "elements", "whole"])
 def test_through_a_model_in_chunks(name: str) -> None:
-    model = rb.Sequential(rb.RNN(4, 4, dtype="float64", rng=0), rb.Dense(4, 4, dtype="float64", rng=1))
-    assert rb.check_grads(model, Y, TARGET, OWN[name][0], chunk=2, mask=MASK, checkpoint="sqrt").worst < 1e-12
+    model = rb.Sequential(
+        rb.RNN(4, 4, dtype="float64", rng=0), rb.Dense(4, 4, dtype="float64", rng=1)
+    )
+    assert (
+        rb.check_grads(model, Y, TARGET, OWN[name][0], chunk=2, mask=MASK, checkpoint="sqrt").worst
+        < 1e-12
+    )

@@ -32,7 +32,8 @@ from tests.own_losses import (
 @pytest.mark.parametrize("chunk", [1, 7, 32])
 def test_a_mean_is_refused_where_chunks_are_summed(chunk: int) -> None:
     with pytest.raises(
-        ValueError, match=r"(?s)mean does not add up over steps: .* \+ .*\.PerStep\(f\).*WholeSequence\(f\).*chunk=T"
+        ValueError,
+        match=r"(?s)mean does not add up over steps: .* \+ .*\.PerStep\(f\).*WholeSequence\(f\).*chunk=T",
     ):
         run(mean, chunk=chunk)
     with pytest.raises(ValueError, match="does not add up"):
@@ -43,21 +44,29 @@ def test_a_mean_is_refused_where_chunks_are_summed(chunk: int) -> None:
 def test_the_first_script_of_a_user() -> None:
     """A mean is what it is in one chunk, whatever the budget, or an error says how to write it."""
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2000, 1, 3)).astype("float32"), rng.normal(size=(2000, 1, 1)).astype("float32")
+    x, y = (
+        rng.normal(size=(2000, 1, 3)).astype("float32"),
+        rng.normal(size=(2000, 1, 1)).astype("float32"),
+    )
     m = rb.Sequential(rb.LSTM(3, 8, rng=0), rb.Dense(8, 1, rng=1))
     f = lambda y, t: (float(((y - t) ** 2).mean()), 2 * (y - t) / y.size)  # noqa: E731
     wanted = rb.bptt(m, x, y, f, checkpoint="3 MB").loss  # one chunk
     for how in ({"checkpoint": "600 kB"}, {}):
         with pytest.raises(ValueError, match="PerStep"):
             rb.bptt(m, x, y, f, **how)
-        for loss in (rb.losses.PerStep(lambda y, t: ((y - t) ** 2, 2 * (y - t))), rb.losses.WholeSequence(f)):
+        for loss in (
+            rb.losses.PerStep(lambda y, t: ((y - t) ** 2, 2 * (y - t))),
+            rb.losses.WholeSequence(f),
+        ):
             assert rb.bptt(m, x, y, loss, **how).loss == pytest.approx(wanted, rel=1e-6)
 
 
 def test_the_error_says_what_was_found() -> None:
     ones = np.ones((T, B, N))
     value = lambda y, t: (1.05 * t.mean(), 1.05 * t / t.size)  # noqa: E731
-    with pytest.raises(ValueError, match=r"1\.05 for 20 steps, but 1\.05 \+ 1\.05 = 2\.1 for their halves"):
+    with pytest.raises(
+        ValueError, match=r"1\.05 for 20 steps, but 1\.05 \+ 1\.05 = 2\.1 for their halves"
+    ):
         run(value, target=ones, chunk=20)
 
 
@@ -93,7 +102,9 @@ def derivative_of_a_mean(y: Any, target: Any) -> Any:
     return 0.0, 2 * (y - target) / y.size
 
 
-@pytest.mark.parametrize("f", [maximum, smooth, penalty_of_weights, derivative_of_a_mean, lambda y, t: esr(y, t)])
+@pytest.mark.parametrize(
+    "f", [maximum, smooth, penalty_of_weights, derivative_of_a_mean, lambda y, t: esr(y, t)]
+)
 @pytest.mark.parametrize("chunk", [1, 7])
 def test_others_that_do_not_add_up(f: Any, chunk: int) -> None:
     with pytest.raises(ValueError, match="does not add up over steps"):
@@ -122,7 +133,9 @@ def test_a_function_is_checked_once() -> None:
 
 def test_nothing_is_learnt_from_zeros() -> None:
     """Where all is 0 in the chunk that comes first, the next one is looked at."""
-    still = rb.Sequential(rb.RNN(N, 5, dtype="float64", rng=0), rb.Dense(5, N, dtype="float64", weight_init=0.0))
+    still = rb.Sequential(
+        rb.RNN(N, 5, dtype="float64", rng=0), rb.Dense(5, N, dtype="float64", weight_init=0.0)
+    )
     target = TARGET.copy()
     target[35:] = 0
     with pytest.raises(ValueError, match="does not add up"):
@@ -142,7 +155,8 @@ def test_sums_that_cancel_are_no_reason() -> None:
     signs = np.where(np.arange(T) % 2, 1.0, -1.0)[:, None, None] * np.ones((1, B, N))
     bias = lambda y, s: (float((y * s).sum(dtype=np.float32)), s)  # noqa: E731
     still = rb.Sequential(
-        rb.RNN(N, 5, dtype="float64", rng=0), rb.Dense(5, N, dtype="float64", weight_init=0.0, bias_init=0.3)
+        rb.RNN(N, 5, dtype="float64", rng=0),
+        rb.Dense(5, N, dtype="float64", weight_init=0.0, bias_init=0.3),
     )
     found = rb.bptt(still, X, signs, bias, chunk=10)
     assert abs(found.loss) < 1e-4
@@ -158,7 +172,10 @@ def test_a_function_sees_the_steps_that_count(chunk: int, weights: str) -> None:
         assert np.isfinite(t).all()
         return squares(y, t)
 
-    found, expected = run(finite, target=target, chunk=chunk, mask=mask), run(MSE, chunk=chunk, mask=mask)
+    found, expected = (
+        run(finite, target=target, chunk=chunk, mask=mask),
+        run(MSE, chunk=chunk, mask=mask),
+    )
     count = mask.sum() * N
     assert found.loss / count == pytest.approx(expected.loss, rel=1e-12)
     np.testing.assert_allclose(found.dx / count, expected.dx, rtol=1e-9, atol=1e-15)
@@ -173,7 +190,9 @@ def batch_mean(y: Any, target: Any) -> Any:
 @pytest.mark.parametrize("f", [batch_mean, maximum, smooth])
 @pytest.mark.parametrize("chunk", [7, T])
 def test_a_mask_needs_sums_over_sequences_too(f: Any, chunk: int) -> None:
-    with pytest.raises(ValueError, match=r"does not sum over sequences as over steps.*PerStep.*\(y, target, mask\)"):
+    with pytest.raises(
+        ValueError, match=r"does not sum over sequences as over steps.*PerStep.*\(y, target, mask\)"
+    ):
         run(partial(f), chunk=chunk, mask=MASK)
 
 

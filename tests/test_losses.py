@@ -8,7 +8,15 @@ import re
 import numpy as np
 import pytest
 
-from rnnbp.losses import BinaryCrossEntropy, CrossEntropy, Elementwise, Huber, Loss, MeanAbsoluteError, MeanSquaredError
+from rnnbp.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Elementwise,
+    Huber,
+    Loss,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
 from rnnbp.numerics import DtypeError, ShapeError
 
 T, B, K = 6, 3, 4
@@ -130,14 +138,18 @@ def test_closed_forms(loss, y, target, value, dy):
 def test_chunks_add_up_to_the_whole(name, weights, chunk):
     loss, y, target, w = case(name, weights)
     parts = [
-        loss.summed(y[t : t + chunk], target[t : t + chunk], None if w is None else w[t : t + chunk])
+        loss.summed(
+            y[t : t + chunk], target[t : t + chunk], None if w is None else w[t : t + chunk]
+        )
         for t in range(0, T, chunk)
     ]
     value, dy = loss.summed(y, target, w)
     assert sum(part for part, _ in parts) == pytest.approx(value, rel=1e-14)
     np.testing.assert_allclose(np.concatenate([d for _, d in parts]), dy, rtol=1e-14)
     mean, _ = loss(y, target, w)
-    assert sum(part for part, _ in parts) / loss.total(target, w, outputs=y.shape) == pytest.approx(mean, rel=1e-14)
+    assert sum(part for part, _ in parts) / loss.total(target, w, outputs=y.shape) == pytest.approx(
+        mean, rel=1e-14
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -182,7 +194,9 @@ def test_float32_stays_float32(name, weights):
 
 
 def test_the_sum_of_float32_losses_is_in_float64():
-    value, _ = MeanAbsoluteError().summed(np.full((1_000_003, 1), 0.1, np.float32), np.zeros((1_000_003, 1)))
+    value, _ = MeanAbsoluteError().summed(
+        np.full((1_000_003, 1), 0.1, np.float32), np.zeros((1_000_003, 1))
+    )
     assert value == pytest.approx(float(np.float32(0.1)) * 1_000_003, rel=1e-12)
 
 
@@ -311,11 +325,20 @@ def test_errors(loss, y, target, weights, error, message):
     [
         (lambda: Huber(0), "Huber: delta must lie in (0, inf), found 0; for squares use"),
         (lambda: Huber(math.nan), "Huber: delta must lie in (0, inf), found nan"),
-        (lambda: CrossEntropy(label_smoothing=1.0), "label_smoothing must lie in [0, 1), found 1.0"),
-        (lambda: CrossEntropy([1.0, -1.0]), "class_weight must be a vector of finite numbers at least 0"),
+        (
+            lambda: CrossEntropy(label_smoothing=1.0),
+            "label_smoothing must lie in [0, 1), found 1.0",
+        ),
+        (
+            lambda: CrossEntropy([1.0, -1.0]),
+            "class_weight must be a vector of finite numbers at least 0",
+        ),
         (lambda: CrossEntropy([[1.0]]), "class_weight must be a vector"),
         (lambda: CrossEntropy([1.0, math.nan]), "class_weight must be a vector"),
-        (lambda: CrossEntropy("abc"), "class_weight must be a vector of finite numbers at least 0, found 'abc'"),
+        (
+            lambda: CrossEntropy("abc"),
+            "class_weight must be a vector of finite numbers at least 0, found 'abc'",
+        ),
         (lambda: CrossEntropy([1j, 1.0]), "class_weight must be a vector"),
         (lambda: Huber(math.inf), "Huber: delta must lie in (0, inf), found inf"),
     ],
@@ -328,8 +351,14 @@ def test_errors_of_arguments(make, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Huber("1"), "Huber: delta must be a number and lie in (0, inf), found '1'; for squares use"),
-        (lambda: CrossEntropy(label_smoothing="0.1"), "CrossEntropy: label_smoothing must be a number"),
+        (
+            lambda: Huber("1"),
+            "Huber: delta must be a number and lie in (0, inf), found '1'; for squares use",
+        ),
+        (
+            lambda: CrossEntropy(label_smoothing="0.1"),
+            "CrossEntropy: label_smoothing must be a number",
+        ),
         (lambda: CrossEntropy(label_smoothing=None), "found None; use 0 for none"),
     ],
 )

@@ -62,7 +62,12 @@ class Windows:
 @pytest.mark.parametrize(("again", "fresh"), [(9, 9), (2, 2), (3, 2), (3, 3)])
 def test_sequences_that_have_ended_are_trained_past(again: int, fresh: int, streams: bool) -> None:
     model = net()
-    assert rb.fit(model, Windows(again, fresh, streams=streams), MSE, "sgd", learning_rate=0.1, epochs=2).steps == 8
+    assert (
+        rb.fit(
+            model, Windows(again, fresh, streams=streams), MSE, "sgd", learning_rate=0.1, epochs=2
+        ).steps
+        == 8
+    )
     assert np.isfinite(validation_loss(model, Windows(again, fresh), MSE))
 
 

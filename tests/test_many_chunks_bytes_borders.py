@@ -30,7 +30,9 @@ MODEL, X, Y = CELLS["head"](), real(2, 1, 2), real(2, 1, 4)
 STATES = ((np.zeros((3, 2)), np.zeros((3, 2)), np.zeros((3, 2))),)
 
 
-@pytest.mark.parametrize("checkpoint", ["sqrt", lambda n: rb.schedules.Revolve(n, 6)], ids=["sqrt", "revolve"])
+@pytest.mark.parametrize(
+    "checkpoint", ["sqrt", lambda n: rb.schedules.Revolve(n, 6)], ids=["sqrt", "revolve"]
+)
 @pytest.mark.parametrize("cell", CELLS)
 @KERNELS
 def test_chunks_that_are_advanced_by_one_call(cell: str, checkpoint: Any) -> None:
@@ -42,7 +44,12 @@ def test_chunks_that_are_advanced_by_one_call(cell: str, checkpoint: Any) -> Non
 
 
 def a_job() -> None:
-    Job(np.zeros((2, 1, 12), np.int64), run=1, places=np.zeros((2, 4), np.int64), lengths=np.ones(2, np.int64))
+    Job(
+        np.zeros((2, 1, 12), np.int64),
+        run=1,
+        places=np.zeros((2, 4), np.int64),
+        lengths=np.ones(2, np.int64),
+    )
 
 
 def a_group() -> None:
@@ -68,7 +75,8 @@ def a_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "times"), [(a_job, 300), (a_group, 300), (a_slot, 300), (a_slot_on_disk, 40), (a_run, 60)]
+    ("make", "times"),
+    [(a_job, 300), (a_group, 300), (a_slot, 300), (a_slot_on_disk, 40), (a_run, 60)],
 )
 def test_what_comes_and_goes_leaves_nothing_behind(make: Callable[[], None], times: int) -> None:
     """Nor in the lists of free tuples that Python keeps, up to 2,000 of each length.

@@ -27,13 +27,19 @@ def model() -> rb.Sequential:
 
 SOURCES: dict[str, Callable[[Any], Any]] = {
     "Sequences": lambda x: rb.Sequences(x, ones(N, T, 1), batch_size=4),
-    "Sequences in their order": lambda x: rb.Sequences(x, ones(N, T, 1), batch_size=4, shuffle=False),
+    "Sequences in their order": lambda x: rb.Sequences(
+        x, ones(N, T, 1), batch_size=4, shuffle=False
+    ),
     "their target": lambda x: rb.Sequences(ones(N, T, F), x, batch_size=4),
-    "their mask": lambda x: rb.Sequences(ones(N, T, F), ones(N, T, 1), mask=x[..., 0], batch_size=4),
+    "their mask": lambda x: rb.Sequences(
+        ones(N, T, F), ones(N, T, 1), mask=x[..., 0], batch_size=4
+    ),
     "time-first": lambda x: rb.Sequences(x, ones(N, T, 1), batch_size=4, batch_first=False),
     "the last target": lambda x: rb.Sequences(ones(N, T, F), x[:, 0], batch_size=4, last=True),
     "Windows": lambda x: rb.Windows(x.reshape(-1, F), ones(N * T, 1), horizon=8, batch_size=4),
-    "their targets": lambda x: rb.Windows(ones(N * T, F), x.reshape(-1, F), horizon=8, batch_size=4),
+    "their targets": lambda x: rb.Windows(
+        ones(N * T, F), x.reshape(-1, F), horizon=8, batch_size=4
+    ),
     "Examples": lambda x: rb.Examples(x.reshape(-1, F), ones(N * T, 1), batch_size=4),
     "a view": lambda x: rb.Examples(np.asarray(x)[::-1, 3], ones(N, 1), batch_size=4),
 }
@@ -63,7 +69,9 @@ def test_a_source_of_a_file_that_is_cut_short(case: str, mapped: Any) -> None:
     x, cut = mapped
     expected, data = SOURCES[case](np.array(x)), SOURCES[case](x)
     for name in ("x", "target", "mask"):
-        np.testing.assert_array_equal(getattr(data.batch(0, 0), name), getattr(expected.batch(0, 0), name))
+        np.testing.assert_array_equal(
+            getattr(data.batch(0, 0), name), getattr(expected.batch(0, 0), name)
+        )
     cut()
     with pytest.raises(rb.StorageError, match=CUT):
         data.batch(0, 1)
@@ -110,7 +118,9 @@ def dense_of(weight: Any) -> rb.Dense:
 ROW = np.s_[3, :1]
 DOORS: dict[str, Callable[[Any], Any]] = {
     "params.update": lambda x: model().params.update({"1.bias": x[0, 0, :1]}),
-    "params.update with a view": lambda x: model().params.update({"1.bias": np.asarray(x)[0, 0, :1]}),
+    "params.update with a view": lambda x: model().params.update(
+        {"1.bias": np.asarray(x)[0, 0, :1]}
+    ),
     "params |=": lambda x: model().params.__ior__({"1.bias": x[0, 0, :1]}),
     "params ==": lambda x: model().params == {**model().params, "1.bias": x[0, 0, :1]},
     "a layer's params": lambda x: dense_of(x[ROW]),
@@ -120,12 +130,18 @@ DOORS: dict[str, Callable[[Any], Any]] = {
         dict(dense.params, weight=x[ROW])
     ),
     "gradients that are clipped": lambda x: rb.optim.clip_norm({"weight": x}, 1.0),
-    "the delta of a loss": lambda x: rb.bptt(rb.RNN(F, F, rng=0), ones(N, T, F), None, lambda y, t: (0.0, x[: len(y)])),
+    "the delta of a loss": lambda x: rb.bptt(
+        rb.RNN(F, F, rng=0), ones(N, T, F), None, lambda y, t: (0.0, x[: len(y)])
+    ),
     "a layer that is called": lambda x: rb.Dense(F, 1, rng=0)(x),
     "a list of arrays": lambda x: rb.predict(model(), [x[k] for k in range(N)]),
-    "a buffer of the file": lambda x: rb.predict(model(), np.frombuffer(x._mmap, np.float32).reshape(x.shape)),
+    "a buffer of the file": lambda x: rb.predict(
+        model(), np.frombuffer(x._mmap, np.float32).reshape(x.shape)
+    ),
     "a piece of a stream": lambda x: rb.bptt(model(), iter([x[:4], x[4:]]), ones(N, T, 1), MSE),
-    "a mask of a source": lambda x: rb.Sequences(ones(N, T, F), ones(N, T, 1), mask=x[..., 0], batch_size=4),
+    "a mask of a source": lambda x: rb.Sequences(
+        ones(N, T, F), ones(N, T, 1), mask=x[..., 0], batch_size=4
+    ),
     "x of a sweep": lambda x: rb.compare.sweep(model(), x, ones(N, T, 1), MSE),
 }
 

@@ -31,7 +31,11 @@ def traced() -> Iterator[np.ndarray]:
 
 
 def bench() -> tuple[Bench, Choice]:
-    model, x, y = rb.RNN(2, 3, rng=0), np.ones((8, 2, 2), np.float32), np.zeros((8, 2, 3), np.float32)
+    model, x, y = (
+        rb.RNN(2, 3, rng=0),
+        np.ones((8, 2, 2), np.float32),
+        np.zeros((8, 2, 3), np.float32),
+    )
     choice = Choice("all", "", tuple(All(2)), 4, rb.forecast(model, MSE, steps=8, batch=2, chunk=4))
     return Bench((model, x, y, MSE), 0, choice), choice
 
@@ -82,7 +86,15 @@ def compared() -> None:
     assert 0 < found.traced_bytes < 1_000_000  # without what was there before
 
 
-WAYS: list[Callable[[], None]] = [measured, failing, in_a_thread, in_a_generator, nested, out_of_order, compared]
+WAYS: list[Callable[[], None]] = [
+    measured,
+    failing,
+    in_a_thread,
+    in_a_generator,
+    nested,
+    out_of_order,
+    compared,
+]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -118,7 +130,11 @@ def restart() -> None:
     ],
 )
 def test_figures_that_are_spoilt_are_no_numbers(spoil: Callable[[], None], message: str) -> None:
-    with pytest.raises(RuntimeError, match=message), memory.measure() as outer, memory.measure() as inner:
+    with (
+        pytest.raises(RuntimeError, match=message),
+        memory.measure() as outer,
+        memory.measure() as inner,
+    ):
         spoil()
     for used in (outer, inner):
         with pytest.raises(AttributeError, match="peak_bytes is not known"):
@@ -148,7 +164,9 @@ def test_child_processes_are_said_not_to_count(block: Any) -> None:
     assert str(used).endswith("without its child processes, of which nothing is known")
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="running children are listed by Linux alone")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="running children are listed by Linux alone"
+)
 def test_a_child_that_still_runs_is_noticed() -> None:
     with memory.high_water() as used:
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
@@ -166,7 +184,9 @@ def test_a_mark_that_cannot_be_set_back_is_no_number(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("marks", [[None, None, 100], [100, 100, None]])
-def test_a_mark_that_cannot_be_read_once_is_no_number(marks: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mark_that_cannot_be_read_once_is_no_number(
+    marks: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = iter(marks)
     monkeypatch.setattr(memory._resident, "peak", lambda: next(found, marks[-1]))
     with memory.high_water() as used:

@@ -125,7 +125,9 @@ def test_blocks_side_by_side_in_threads_share_the_count() -> None:
     with rb.memory.measure() as found["this"]:
         thread.start()
         starts.set()
-        for _ in range(10_000):  # a wait would hold a lock of its own when the other begins, and free it after
+        for _ in range(
+            10_000
+        ):  # a wait would hold a lock of its own when the other begins, and free it after
             if began.is_set():
                 break
             time.sleep(0.001)
@@ -141,7 +143,11 @@ def test_an_exception_passes_and_the_figures_are_there() -> None:
         take(3_000_000)
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), rb.memory.measure() as outer, rb.memory.measure() as inner:
+    with (
+        pytest.raises(ZeroDivisionError),
+        rb.memory.measure() as outer,
+        rb.memory.measure() as inner,
+    ):
         fail()
     for used in (inner, outer):
         assert 3_000_000 <= used.peak_bytes <= 3_000_000 + NESTED
@@ -161,7 +167,9 @@ def test_tracing_by_others_goes_on() -> None:
 @pytest.mark.usefixtures("traced_by_others")
 @pytest.mark.parametrize("where", ["before", "in the outer", "in the inner"])
 def test_others_find_their_peak_no_lower(where: str) -> None:
-    sizes = {"before": 1_000_000, "in the outer": 1_000_000, "in the inner": 1_000_000} | {where: 9_000_000}
+    sizes = {"before": 1_000_000, "in the outer": 1_000_000, "in the inner": 1_000_000} | {
+        where: 9_000_000
+    }
     take(sizes["before"])
     with rb.memory.measure():
         take(sizes["in the outer"])
@@ -172,7 +180,10 @@ def test_others_find_their_peak_no_lower(where: str) -> None:
 
 
 def test_tracing_that_is_stopped_inside_is_an_error() -> None:
-    with pytest.raises(RuntimeError, match="tracemalloc was stopped inside a measured block"), rb.memory.measure():
+    with (
+        pytest.raises(RuntimeError, match="tracemalloc was stopped inside a measured block"),
+        rb.memory.measure(),
+    ):
         tracemalloc.stop()
 
 
@@ -202,7 +213,9 @@ def test_the_resident_mark_rises_by_what_is_touched() -> None:
     assert untouched.high_water_bytes < 2_000_000
 
 
-def test_without_leave_to_reset_the_rise_is_counted_from_the_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_leave_to_reset_the_rise_is_counted_from_the_mark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     marks = iter([100, 100, 100, 130])
     monkeypatch.setattr(memory._resident, "reset", lambda: None)
     monkeypatch.setattr(memory._resident, "peak", lambda: next(marks, 130))
@@ -247,7 +260,9 @@ def test_looking_for_numbers_that_are_not_finite_takes_no_array(dtype: str, stri
     assert first_bad(x) is None  # and machine code is there
     with rb.memory.measure() as used:
         assert first_bad(x) is None
-    assert used.peak_bytes < 200_000 < x.size  # NumPy passes over what is strided in pieces of 8192 elements
+    assert (
+        used.peak_bytes < 200_000 < x.size
+    )  # NumPy passes over what is strided in pieces of 8192 elements
     for bad in (np.nan, np.inf, -np.inf):
         x[:] = 0
         x[7, 3, 50] = x[9, 1, 1] = bad

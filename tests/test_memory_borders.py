@@ -57,8 +57,16 @@ def put(change: Callable[[Array], Any]) -> Callable[[rb.Sequential], None]:
 
 
 WRONG: dict[str, tuple[Callable[[rb.Sequential], None], type[Exception], str]] = {
-    "resized": (resized, rb.ShapeError, r"has shape \(4, 4\), its layer was built with \(160, 40\)"),
-    "larger": (put(lambda p: np.zeros((320, 80), p.dtype)), rb.ShapeError, r"has shape \(320, 80\)"),
+    "resized": (
+        resized,
+        rb.ShapeError,
+        r"has shape \(4, 4\), its layer was built with \(160, 40\)",
+    ),
+    "larger": (
+        put(lambda p: np.zeros((320, 80), p.dtype)),
+        rb.ShapeError,
+        r"has shape \(320, 80\)",
+    ),
     "turned": (put(lambda p: p.T), rb.ShapeError, r"has shape \(40, 160\)"),
     "no axes": (put(lambda p: p[0, 0, ...]), rb.ShapeError, r"has shape \(\)"),
     "empty": (put(lambda p: p[:0]), rb.ShapeError, r"has shape \(0, 40\)"),
@@ -66,7 +74,11 @@ WRONG: dict[str, tuple[Callable[[rb.Sequential], None], type[Exception], str]] =
     "float16": (put(lambda p: p.astype(np.float16)), rb.DtypeError, "has dtype float16"),
     "swapped": (put(lambda p: p.astype(">f4")), rb.DtypeError, "has dtype >f4"),
     "a list": (put(lambda p: p.tolist()), TypeError, "must be an array, found list"),
-    "masked": (put(lambda p: np.ma.masked_less(p, 0)), TypeError, "must be an array, found MaskedArray"),
+    "masked": (
+        put(lambda p: np.ma.masked_less(p, 0)),
+        TypeError,
+        "must be an array, found MaskedArray",
+    ),
     "gone": (put(lambda p: None), TypeError, "is missing"),
 }
 every_wrong = pytest.mark.parametrize("case", WRONG)
@@ -78,9 +90,14 @@ def test_a_parameter_that_is_not_as_it_was_built(case: str, backend: str) -> Non
     change, error, message = WRONG[case]
     model = network()
     gradients(model, backend)  # which leaves kernels and memory for the next run
-    plan = rb.plan(model, MSE, steps=STEPS, batch=BATCH, budget="64 MB", x_shape=(SIZE,), backend=backend)
+    plan = rb.plan(
+        model, MSE, steps=STEPS, batch=BATCH, budget="64 MB", x_shape=(SIZE,), backend=backend
+    )
     change(model)
-    for run in (lambda: gradients(model, backend), lambda: rb.bptt(model, *data(), MSE, checkpoint=plan)):
+    for run in (
+        lambda: gradients(model, backend),
+        lambda: rb.bptt(model, *data(), MSE, checkpoint=plan),
+    ):
         with pytest.raises(error, match=rf"^0\.weight_hh {message}"):
             run()
     with pytest.raises(error, match=rf"^0\.weight_hh {message}"):
@@ -93,7 +110,9 @@ def test_a_parameter_is_resized_between_steps_of_training() -> None:
     trainer = rb.Trainer(model, rb.optim.Adam(model), MSE)
     trainer.fit(rb.Sequences(x, y, batch_size=BATCH), steps=1)
     resized(model)
-    with pytest.raises(rb.ShapeError, match=r"0\.weight_hh.* shape \(4, 4\)|'0\.weight_hh' had shape \(160, 40\)"):
+    with pytest.raises(
+        rb.ShapeError, match=r"0\.weight_hh.* shape \(4, 4\)|'0\.weight_hh' had shape \(160, 40\)"
+    ):
         trainer.fit(rb.Sequences(x, y, batch_size=BATCH), steps=1)
 
 
@@ -102,12 +121,16 @@ def test_an_optimiser_of_a_parameter_that_was_resized(rule: Any) -> None:
     p = np.ones(3000, np.float32)
     optimiser = rule({"p": p}, learning_rate=0.1)
     p.resize(6000, refcheck=False)
-    with pytest.raises(rb.ShapeError, match=r"parameter 'p' had shape \(3000,\) when .* found \(6000,\)"):
+    with pytest.raises(
+        rb.ShapeError, match=r"parameter 'p' had shape \(3000,\) when .* found \(6000,\)"
+    ):
         optimiser.step({"p": np.ones(6000, np.float32)})
 
 
 LYING: dict[str, Callable[[Array], Array]] = {
-    "at an odd address": lambda p: np.frombuffer(b"0" + p.tobytes(), np.uint8)[1:].view(p.dtype).reshape(p.shape),
+    "at an odd address": lambda p: (
+        np.frombuffer(b"0" + p.tobytes(), np.uint8)[1:].view(p.dtype).reshape(p.shape)
+    ),
     "in Fortran's order": np.asfortranarray,
     "backwards": lambda p: np.flip(np.flip(p).copy()),
     "a subclass": lambda p: p.copy().view(type("Own", (np.ndarray,), {})),
@@ -138,7 +161,9 @@ def test_a_mapped_file_is_cut_short(tmp_path: Path, backend: str) -> None:
         return 0.0, found - target
 
     for given in (x, x[:, :, ::-1]):
-        with pytest.raises(rb.StorageError, match=r"x\.bin was cut short while it was mapped, to 8 bytes of 576"):
+        with pytest.raises(
+            rb.StorageError, match=r"x\.bin was cut short while it was mapped, to 8 bytes of 576"
+        ):
             rb.bptt(network(), given, y, loss, backend=backend, chunk=4)
 
 
@@ -175,7 +200,9 @@ print("lived")
 @pytest.mark.parametrize("kind", ["Embedding", "OneHot", "target"])
 def test_symbols_that_another_thread_changes(kind: str, backend: str) -> None:
     """Any exception that is ours, or the numbers of one of the contents; the process lives."""
-    done = subprocess.run([sys.executable, "-c", RACE, kind, backend], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", RACE, kind, backend], capture_output=True, text=True, timeout=120
+    )
     assert done.stdout == "lived\n", done.stderr[-2000:]
 
 
@@ -234,7 +261,9 @@ def test_more_steps_than_addresses(steps: int) -> None:
     """By broadcasting, which takes no memory."""
     x = np.broadcast_to(np.uint8(1), (steps, 1))
     model = rb.Sequential(rb.Embedding(3, 4, rng=0), rb.RNN(4, 4, rng=1), rb.Dense(4, 3, rng=2))
-    with pytest.raises(rb.ShapeError, match=rf"x has shape \({steps}, 1\), more elements than memory has addresses"):
+    with pytest.raises(
+        rb.ShapeError, match=rf"x has shape \({steps}, 1\), more elements than memory has addresses"
+    ):
         rb.bptt(model, x, x, rb.losses.CrossEntropy(), checkpoint="sqrt")
 
 

@@ -24,7 +24,11 @@ HELD_OUT = rb.Sequences(X[::-1], LABELS, mask=MASK, last=True, batch_size=4)
 
 
 def net(dropout: float = 0.0) -> rb.Sequential:
-    layers = rb.GRU(F, 6, dtype="float64", rng=0), rb.Dropout(dropout), rb.Dense(6, K, dtype="float64", rng=1)
+    layers = (
+        rb.GRU(F, 6, dtype="float64", rng=0),
+        rb.Dropout(dropout),
+        rb.Dense(6, K, dtype="float64", rng=1),
+    )
     return rb.Sequential(*layers)
 
 
@@ -99,8 +103,13 @@ def test_a_trainer_evaluates_and_predicts_a_source() -> None:
 
 
 def test_fit_takes_metrics() -> None:
-    history = rb.fit(net(), DATA, CE, steps=2, metrics="accuracy", validation=HELD_OUT, validate_every=1)
-    assert {name: len(values) for name, values in history.metrics.items()} == {"accuracy": 2, "validation_accuracy": 2}
+    history = rb.fit(
+        net(), DATA, CE, steps=2, metrics="accuracy", validation=HELD_OUT, validate_every=1
+    )
+    assert {name: len(values) for name, values in history.metrics.items()} == {
+        "accuracy": 2,
+        "validation_accuracy": 2,
+    }
 
 
 def test_metrics_may_be_set_between_calls() -> None:
@@ -115,7 +124,9 @@ def test_metrics_may_be_set_between_calls() -> None:
 def test_a_window_without_weight_has_no_metrics() -> None:
     x = RNG.normal(size=(20, F))
     data = rb.Windows(x, x, horizon=5, batch_size=1, mask=np.arange(20) >= 5)
-    model = rb.Sequential(rb.GRU(F, 4, dtype="float64", rng=0), rb.Dense(4, F, dtype="float64", rng=1))
+    model = rb.Sequential(
+        rb.GRU(F, 4, dtype="float64", rng=0), rb.Dense(4, F, dtype="float64", rng=1)
+    )
     history = rb.fit(model, data, MSE, epochs=1, metrics=["mse", "mae"])
     assert np.isnan(history.metrics["mse"][0])
     np.testing.assert_allclose(history.metrics["mse"][1:], history.losses[1:], rtol=1e-12)
@@ -128,7 +139,9 @@ def test_a_skipped_batch_has_no_metrics() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("loss", "metrics"), [(MSE, ["mse", "mae"]), (rb.losses.BinaryCrossEntropy(), ["accuracy"])])
+@pytest.mark.parametrize(
+    ("loss", "metrics"), [(MSE, ["mse", "mae"]), (rb.losses.BinaryCrossEntropy(), ["accuracy"])]
+)
 def test_a_budget_holds_with_metrics(loss: rb.losses.Loss, metrics: list[str]) -> None:
     x, target = np.zeros((400, 64, 16), np.float32), np.zeros((400, 64, 256), np.float32)
     model = rb.Sequential(rb.LSTM(16, 32), rb.Dense(32, 256))

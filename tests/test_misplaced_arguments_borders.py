@@ -34,14 +34,29 @@ CALLS: dict[str, tuple[Callable[[], Any], str]] = {
     "epochs by position, in fit": (lambda: rb.fit(model(), DATA, CE, "adam", 3), "write epochs=3"),  # type: ignore[misc]
     "Keras's fit": (lambda: trainer().fit(X, Y, epochs=1), ONE_SOURCE),
     "Keras's fit with a batch size": (lambda: trainer().fit(X, Y, 32), ONE_SOURCE),
-    "fit(epoch=2)": (lambda: trainer().fit(DATA, epoch=2), "unknown option 'epoch', did you mean 'epochs'"),
+    "fit(epoch=2)": (
+        lambda: trainer().fit(DATA, epoch=2),
+        "unknown option 'epoch', did you mean 'epochs'",
+    ),
     "Keras's evaluate": (lambda: trainer().evaluate(X, Y), ONE_SOURCE),
-    "evaluate with a loss": (lambda: trainer().evaluate(DATA, CE), r"the loss is the Trainer's: evaluate\(data\)"),
+    "evaluate with a loss": (
+        lambda: trainer().evaluate(DATA, CE),
+        r"the loss is the Trainer's: evaluate\(data\)",
+    ),
     "evaluate of x and a loss": (lambda: trainer().evaluate(X, CE), ONE_SOURCE),
-    "evaluate of x": (lambda: trainer().evaluate(X), r"Trainer\.evaluate: data must be a source of batches"),
-    "predict of x": (lambda: trainer().predict(X), r"Trainer\.predict: data must be a source of batches"),
+    "evaluate of x": (
+        lambda: trainer().evaluate(X),
+        r"Trainer\.evaluate: data must be a source of batches",
+    ),
+    "predict of x": (
+        lambda: trainer().predict(X),
+        r"Trainer\.predict: data must be a source of batches",
+    ),
     "check_grads, loss first": (lambda: rb.check_grads(model(), CE, T, LABELS), ORDER),
-    "check_grads, a function": (lambda: rb.check_grads(model(), lambda y, t: (0.0, y), T, LABELS), ORDER),
+    "check_grads, a function": (
+        lambda: rb.check_grads(model(), lambda y, t: (0.0, y), T, LABELS),
+        ORDER,
+    ),
     "check_grads, loss second": (lambda: rb.check_grads(model(), T, CE, LABELS), ORDER),
     "bptt": (lambda: rb.bptt(model(), T, CE, LABELS), ORDER),
     "plan of a class": (lambda: rb.plan(model(), LOSS, budget="1 MB", **PLANNED), NAMED),

@@ -21,7 +21,9 @@ from tests.training import outcome
 MSE = rb.losses.MeanSquaredError()
 ONE = np.ones((1, 1, 1), np.float32)
 DATA = rb.Sequences(ONE, 4 * ONE, batch_size=1)  # an epoch is a step
-HALVES = rb.Sequences(np.ones((2, 1, 1), np.float32), np.full((2, 1, 1), 4.0, np.float32), batch_size=1)
+HALVES = rb.Sequences(
+    np.ones((2, 1, 1), np.float32), np.full((2, 1, 1), 4.0, np.float32), batch_size=1
+)
 HELD_OUT = rb.Sequences(
     np.array([0.15, 1, 0.135], np.float32).reshape(3, 1, 1),
     np.array([1, 2, 0], np.float32).reshape(3, 1, 1),
@@ -39,7 +41,11 @@ def upwards(y: Any, target: Any) -> Any:
 
 def trainer(folder: Path | None = None, **options: Any) -> rb.Trainer:
     model = rb.Sequential(rb.Dense(1, 1, bias=False, weight_init=0.0))
-    given: dict[str, Any] = {"validation": HELD_OUT, "metrics": ["accuracy", "mae"], "keep_best": True} | options
+    given: dict[str, Any] = {
+        "validation": HELD_OUT,
+        "metrics": ["accuracy", "mae"],
+        "keep_best": True,
+    } | options
     return rb.Trainer(model, rb.optim.SGD(model, learning_rate=0.25), MSE, folder=folder, **given)
 
 
@@ -101,7 +107,10 @@ def test_the_best_has_all_figures_of_that_epoch_and_the_history_shows_them() -> 
         "val_mae": found["mae"],
     }
     assert history.best_loss == found["loss"] == pytest.approx((0.475**2 + 1.5**2 + 0.4725**2) / 3)
-    assert "\n  best               val_accuracy 1 at step 3, epoch 3; val_loss 0.8996, val_mae 0.8158" in repr(history)
+    assert (
+        "\n  best               val_accuracy 1 at step 3, epoch 3; val_loss 0.8996, val_mae 0.8158"
+        in repr(history)
+    )
 
 
 def test_patience_follows_it_and_equal_is_no_better() -> None:
@@ -119,8 +128,12 @@ def test_a_figure_of_training_is_the_mean_since_it_was_last_looked_at() -> None:
     assert (history.best.step, history.best.epoch, history.best_loss) == (6, 3, None)
 
 
-@pytest.mark.parametrize(("monitor", "steps"), [("val_accuracy", 3), ("val_loss", 6), ("loss", 5), ("accuracy", 3)])
-def test_a_run_that_was_cut_in_two_ends_with_the_same_bits(tmp_path: Path, monitor: str, steps: int) -> None:
+@pytest.mark.parametrize(
+    ("monitor", "steps"), [("val_accuracy", 3), ("val_loss", 6), ("loss", 5), ("accuracy", 3)]
+)
+def test_a_run_that_was_cut_in_two_ends_with_the_same_bits(
+    tmp_path: Path, monitor: str, steps: int
+) -> None:
     def run(name: str) -> rb.Trainer:
         return trainer(tmp_path / name, monitor=monitor, patience=3, validate_every=2)
 
@@ -157,7 +170,10 @@ WRONG: dict[str, tuple[str, Any]] = {
     "no epoch": ("best", {"epoch": 0, "monitor": "val_loss", "value": 1.0, "metrics": {}}),
     "a name that is none": ("best", {"epoch": 1, "monitor": 3, "value": 1.0, "metrics": {}}),
     "texts": ("best", {"epoch": 1, "monitor": "val_loss", "value": 1.0, "metrics": {"loss": "x"}}),
-    "more": ("best", {"epoch": 1, "monitor": "val_loss", "value": 1.0, "metrics": {}, "mode": "max"}),
+    "more": (
+        "best",
+        {"epoch": 1, "monitor": "val_loss", "value": 1.0, "metrics": {}, "mode": "max"},
+    ),
     "no sums": ("sums", []),
     "no counts": ("sums", {"loss": 1.0}),
     "counts of nothing": ("sums", {"loss": [1.0, 0]}),

@@ -13,7 +13,11 @@ from tests.test_monitor_borders import DATA, HELD_OUT, MSE, trainer, upwards, we
 
 OWN: dict[str, Any] = {"metrics": [upwards], "monitor": "val_upwards"}
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
-    "a slip": ({"monitor": "val_acuracy"}, ValueError, "monitor='val_acuracy', did you mean 'val_accuracy'?"),
+    "a slip": (
+        {"monitor": "val_acuracy"},
+        ValueError,
+        "monitor='val_acuracy', did you mean 'val_accuracy'?",
+    ),
     "Keras's": ({"monitor": "val_acc"}, ValueError, "did you mean 'val_accuracy'?"),
     "a History's": ({"monitor": "validation_acc"}, ValueError, "did you mean 'val_accuracy'?"),
     "another prefix": ({"monitor": "eval_loss"}, ValueError, "did you mean 'val_loss'?"),
@@ -25,9 +29,21 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         ValueError,
         "give metrics=['accuracy'] too, and monitor='val_accuracy'",
     ),
-    "not measured, elsewhere": ({"monitor": "val_binary_accuracy", "metrics": ()}, ValueError, "metrics=['accuracy']"),
-    "not measured in training": ({"monitor": "mse"}, ValueError, "give metrics=['mse'] too, and monitor='mse'"),
-    "no name": ({"monitor": "f1"}, ValueError, "they are 'loss', 'accuracy', 'mae', 'val_loss', 'val_accuracy'"),
+    "not measured, elsewhere": (
+        {"monitor": "val_binary_accuracy", "metrics": ()},
+        ValueError,
+        "metrics=['accuracy']",
+    ),
+    "not measured in training": (
+        {"monitor": "mse"},
+        ValueError,
+        "give metrics=['mse'] too, and monitor='mse'",
+    ),
+    "no name": (
+        {"monitor": "f1"},
+        ValueError,
+        "they are 'loss', 'accuracy', 'mae', 'val_loss', 'val_accuracy'",
+    ),
     "a function": ({"monitor": upwards}, TypeError, "name it: metrics=[f], monitor='val_f'"),
     "several": ({"monitor": ["val_loss"]}, TypeError, "as 'val_loss' or 'val_accuracy'"),
     "None": ({"monitor": None}, TypeError, "Trainer: monitor is the name of a figure"),
@@ -42,9 +58,21 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         ValueError,
         "mode='min' goes against monitor='val_accuracy', of which more is better",
     ),
-    "of the loss": ({"mode": "max"}, ValueError, "mode='max' goes against monitor='val_loss', of which less"),
-    "without validation": ({"mode": "max", "validation": None, "keep_best": None}, ValueError, "name another figure"),
-    "no mode": ({"mode": "mx"}, ValueError, "mode is one of 'auto', 'min', 'max', found 'mx', did you mean 'max'?"),
+    "of the loss": (
+        {"mode": "max"},
+        ValueError,
+        "mode='max' goes against monitor='val_loss', of which less",
+    ),
+    "without validation": (
+        {"mode": "max", "validation": None, "keep_best": None},
+        ValueError,
+        "name another figure",
+    ),
+    "no mode": (
+        {"mode": "mx"},
+        ValueError,
+        "mode is one of 'auto', 'min', 'max', found 'mx', did you mean 'max'?",
+    ),
     "a flag": ({"mode": True}, ValueError, "mode is one of 'auto', 'min', 'max', found True"),
     "no validation": (
         {"monitor": "val_accuracy", "validation": None, "keep_best": None},
@@ -56,7 +84,11 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         ValueError,
         "learning_rate=OnPlateau needs validation losses",
     ),
-    "HuggingFace's": ({"metric_for_best_model": "accuracy"}, TypeError, "it is called 'monitor' here"),
+    "HuggingFace's": (
+        {"metric_for_best_model": "accuracy"},
+        TypeError,
+        "it is called 'monitor' here",
+    ),
     "its way": ({"greater_is_better": True}, TypeError, "it is called 'mode' here"),
 }
 
@@ -106,7 +138,9 @@ def test_a_run_without_a_best_one_says_so_and_has_the_last() -> None:
 def test_fit_takes_it_and_its_repr_shows_it() -> None:
     model = rb.Sequential(rb.Dense(1, 1, bias=False, weight_init=0.0))
     options: dict[str, Any] = {"metrics": "accuracy", "monitor": "val_accuracy", "keep_best": True}
-    history = rb.fit(model, DATA, MSE, "sgd", learning_rate=0.25, epochs=4, validation=HELD_OUT, **options)
+    history = rb.fit(
+        model, DATA, MSE, "sgd", learning_rate=0.25, epochs=4, validation=HELD_OUT, **options
+    )
     assert float(model.params["0.weight"][0, 0]) == 3.5
     with pytest.raises(AttributeError, match=r"history\.best has epoch, step"):
         history.best_epoch  # type: ignore[attr-defined]  # noqa: B018

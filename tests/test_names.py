@@ -31,7 +31,9 @@ def chain(**names):
 def peephole(name=None):
     """A cell of one's own: in it the name of a layer is a suffix, as in PyTorch's weight_ih."""
     x, h = rb.Input(3), rb.State(4, "h")
-    new = rb.Tanh(name="squash")(rb.Dense(3, 4, name="ih", rng=0)(x) + rb.Dense(4, 4, name="hh", rng=1)(h))
+    new = rb.Tanh(name="squash")(
+        rb.Dense(3, 4, name="ih", rng=0)(x) + rb.Dense(4, 4, name="hh", rng=1)(h)
+    )
     return rb.Recurrent(rb.Cell(x, {h: new}, new), initial="learned", name=name)
 
 
@@ -45,7 +47,11 @@ def test_the_path_of_a_parameter_begins_with_the_name_of_its_layer():
 def test_every_cell_takes_a_name(make):
     block = make(3, 4, name="enc", bias=False, initial="learned")
     assert list(block.params)[:2] == ["weight_ih", "weight_hh"]
-    assert list(rb.Sequential(block).params)[:3] == ["enc.weight_ih", "enc.weight_hh", "enc.initial_h"]
+    assert list(rb.Sequential(block).params)[:3] == [
+        "enc.weight_ih",
+        "enc.weight_hh",
+        "enc.initial_h",
+    ]
     assert repr(block) == f"{make.__name__}(3, 4, name='enc')"
 
 
@@ -97,17 +103,26 @@ def test_a_layer_of_one_s_own_without_a_constructor_takes_a_name_and_has_no_para
 
 
 def test_networks_in_networks():
-    encoder = rb.Sequential(rb.LSTM(3, 4, bias=False), rb.Dense(4, 3, bias=False, name="out"), name="encoder")
+    encoder = rb.Sequential(
+        rb.LSTM(3, 4, bias=False), rb.Dense(4, 3, bias=False, name="out"), name="encoder"
+    )
     inner = ["encoder.0.weight_ih", "encoder.0.weight_hh", "encoder.out.weight"]
     assert list(rb.Sequential(encoder, rb.Dense(3, 2, bias=False)).params) == [*inner, "1.weight"]
     x = rb.Input(3)
-    functional = rb.Graph(x, rb.Dense(3, 2, bias=False, name="head")(encoder(encoder(x))), name="all")
+    functional = rb.Graph(
+        x, rb.Dense(3, 2, bias=False, name="head")(encoder(encoder(x))), name="all"
+    )
     assert list(functional.params) == [*inner, "head.weight"]
-    assert list(rb.Graph(x, rb.Tanh()(functional(x))).params) == [f"all.{path}" for path in functional.params]
+    assert list(rb.Graph(x, rb.Tanh()(functional(x))).params) == [
+        f"all.{path}" for path in functional.params
+    ]
 
 
 def test_two_named_networks_of_one_kind_in_a_graph():
-    left, right = (rb.Sequential(rb.Dense(3, 3, bias=False, name="in"), name=name) for name in ("left", "right"))
+    left, right = (
+        rb.Sequential(rb.Dense(3, 3, bias=False, name="in"), name=name)
+        for name in ("left", "right")
+    )
     x = rb.Input(3)
     assert list(rb.Graph(x, left(x) + right(x)).params) == ["left.in.weight", "right.in.weight"]
 
@@ -151,7 +166,9 @@ def test_the_old_spelling_of_a_parameter_is_found_with_a_warning(tmp_path):
     loss = rb.losses.MeanSquaredError()
     grads = rb.bptt(model, X, np.zeros((4, 2, 2), np.float32), loss).grads
     for arrays in (model.params, grads):
-        with pytest.warns(DeprecationWarning, match="'weight_head' is deprecated, it is now 'head.weight'") as caught:
+        with pytest.warns(
+            DeprecationWarning, match="'weight_head' is deprecated, it is now 'head.weight'"
+        ) as caught:
             found = arrays["weight_head"]
         assert caught[0].filename == __file__
         assert found is arrays["head.weight"]
@@ -163,7 +180,11 @@ def test_the_old_spelling_of_a_parameter_is_found_with_a_warning(tmp_path):
 
 def test_a_file_with_the_old_spelling_is_loaded(tmp_path):
     class Old:
-        params = {"0.weight_head": np.ones((2, 3), np.float32), "0.bias_head": np.zeros(2, np.float32)}  # noqa: RUF012
+        def __init__(self):
+            self.params = {
+                "0.weight_head": np.ones((2, 3), np.float32),
+                "0.bias_head": np.zeros(2, np.float32),
+            }
 
     rb.save_weights(Old(), tmp_path / "old.safetensors")
     model = rb.Sequential(rb.Sequential(rb.Dense(3, 2, name="head", rng=0)))
@@ -178,4 +199,11 @@ def test_names_go_through_files_and_optimisers(tmp_path):
     rb.load_weights(other, tmp_path / "w.safetensors")
     assert other.params == model.params
     rule = rb.optim.Adam(model, 1e-3, frozen="enc.*", groups={"head.*": {"learning_rate": 1e-4}})
-    assert list(rule.params) == ["0.weight", "0.bias", "3.weight", "3.bias", "head.weight", "head.bias"]
+    assert list(rule.params) == [
+        "0.weight",
+        "0.bias",
+        "3.weight",
+        "3.bias",
+        "head.weight",
+        "head.bias",
+    ]

@@ -54,7 +54,9 @@ FORWARD: list[tuple[Any, list[float]]] = [
 def test_values_that_are_not_finite(layer: Any, expected: list[float], backend: str) -> None:
     y, _ = through(layer, [NAN, INF, -INF, 0, 3, -2], backend)
     np.testing.assert_allclose(y, expected, rtol=1e-6)
-    np.testing.assert_allclose(layer(np.array([NAN, INF, -INF, 0, 3, -2], np.float32)), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        layer(np.array([NAN, INF, -INF, 0, 3, -2], np.float32)), expected, rtol=1e-6
+    )
 
 
 BACKWARD: list[tuple[Any, list[float]]] = [

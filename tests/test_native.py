@@ -86,18 +86,27 @@ def test_the_first_number_that_is_not_finite(bad: float, size: int, backend: str
             broken.reshape(-1)[[at, -1]] = bad
             assert finite.first_bad(broken) == (at // 5, at % 5)
             assert finite.first_bad(broken.T) == (at % 5, at // 5)
-    for dtype in (">f4", "<f4", ">f8", "<f8"):  # read in the wrong order of bytes a 1 and what is not finite are small
+    for dtype in (
+        ">f4",
+        "<f4",
+        ">f8",
+        "<f8",
+    ):  # read in the wrong order of bytes a 1 and what is not finite are small
         ones = np.ones(size, dtype)
         ones[[7, -1]] = bad
         assert finite.first_bad(ones) == (7,)
     large = np.full(size, np.finfo("float64").max / 2)
     assert finite.first_bad(large) is None  # though the sum, and that of squares, overflow
-    assert finite.first_bad(np.full(size, 9e151)) is None  # the squares of no task do, but their sum
+    assert (
+        finite.first_bad(np.full(size, 9e151)) is None
+    )  # the squares of no task do, but their sum
     assert finite.first_bad(np.full(size, bad, "float16")) == (0,)
     assert finite.first_bad(np.arange(size)) is None
 
 
-def test_large_arrays_are_looked_at_by_machine_code(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_arrays_are_looked_at_by_machine_code(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[int] = []
     squares = arrays.squares
     monkeypatch.setattr(arrays, "squares", lambda x: (seen.append(x.size), squares(x))[1])
@@ -137,7 +146,9 @@ def test_adam_has_numpys_bits(rule: str, dtype: str, monkeypatch: pytest.MonkeyP
         params |= {"turned": reals(5, 8, dtype=dtype).T}  # runs by NumPy
         optimizer = made[rule](params)
         for k in range(3):
-            optimizer.step({key: reals(*p.shape, dtype=dtype, seed=k + 1) for key, p in params.items()})
+            optimizer.step(
+                {key: reals(*p.shape, dtype=dtype, seed=k + 1) for key, p in params.items()}
+            )
         states.append(params | optimizer.state_dict())
     for other in states[1:]:
         for key, array in states[0].items():
@@ -147,7 +158,11 @@ def test_adam_has_numpys_bits(rule: str, dtype: str, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("k", [1, 2, 15, 16, 17, 100, 20000])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_softmax(k: int, dtype: str) -> None:
-    y, factors, less = 10 * reals(37, k, dtype=dtype), reals(37, dtype=dtype, seed=1), reals(37, dtype=dtype, seed=2)
+    y, factors, less = (
+        10 * reals(37, k, dtype=dtype),
+        reals(37, dtype=dtype, seed=1),
+        reals(37, dtype=dtype, seed=2),
+    )
     which = np.random.default_rng(3).integers(0, k, 37)
     which[3], n = 0, np.arange(37)
     if k > 1:
@@ -160,7 +175,9 @@ def test_softmax(k: int, dtype: str) -> None:
     tolerance = 8 * np.finfo(dtype).eps * (1 + k**0.5 / 4)
     np.testing.assert_allclose(total, np.exp(shifted).sum(axis=1), rtol=tolerance)
     wanted = special.softmax(shifted, axis=1) * factors[:, None]
-    np.testing.assert_allclose(found[n, which], wanted[n, which] - less, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        found[n, which], wanted[n, which] - less, rtol=tolerance, atol=tolerance
+    )
     found[n, which] = wanted[n, which]
     np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=1e-37)
     if k > 1:
@@ -180,7 +197,9 @@ def test_softmax_where_there_is_nan_or_infinity() -> None:
 @pytest.mark.quick
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("masked", [False, True])
-def test_cross_entropy_is_the_same_by_both(smoothing: float, masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cross_entropy_is_the_same_by_both(
+    smoothing: float, masked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     y, rng, found = 1e3 + 5 * reals(50, 3, 21), np.random.default_rng(0), []
     target, mask = rng.integers(0, 21, (50, 3)), rng.random((50, 3)) > 0.3 if masked else None
     if mask is not None:
@@ -198,7 +217,11 @@ def test_cross_entropy_is_the_same_by_both(smoothing: float, masked: bool, monke
 def test_embedding_gradient_has_the_bits_of_a_sparse_product(
     kind: str, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layer, x, found = rb.Embedding(30, 19, dtype=dtype, rng=0), np.random.default_rng(0).integers(0, 30, (40, 5)), []
+    layer, x, found = (
+        rb.Embedding(30, 19, dtype=dtype, rng=0),
+        np.random.default_rng(0).integers(0, 30, (40, 5)),
+        [],
+    )
     y, saved = layer.forward(x.astype(kind))
     np.testing.assert_array_equal(y, layer.params["weight"][x])
     for name in ("numpy", "llvm"):
@@ -210,7 +233,9 @@ def test_embedding_gradient_has_the_bits_of_a_sparse_product(
 def test_an_embedding_refuses_deltas_that_are_not_its_own(backend: str) -> None:
     layer = rb.Embedding(5, 3, rng=0)
     _, saved = layer.forward(np.zeros(4, int))
-    with pytest.raises(rb.ShapeError, match=r"Embedding\(5, 3\): dy must have 4 rows, one for each symbol, found 8"):
+    with pytest.raises(
+        rb.ShapeError, match=r"Embedding\(5, 3\): dy must have 4 rows, one for each symbol, found 8"
+    ):
         layer.backward_params(saved, np.ones((8, 3), np.float32))
 
 
@@ -222,13 +247,19 @@ def test_symbols_that_change_after_the_forward_pass_are_refused(backend: str) ->
         layer.backward_params(saved, np.ones((4, 3), np.float32))
 
 
-def test_parameters_that_share_memory_are_updated_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parameters_that_share_memory_are_updated_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     found = []
     for name in ("numpy", "llvm"):
         monkeypatch.setenv("RNNBP_BACKEND", name)
         w = reals(300, 300)
         optimizer = rb.optim.Adam({"t": w[:, ::2], "a": w, "b": w.reshape(-1), "c": w[100:]}, 0.1)
-        grads = {"a": reals(300, 300, seed=1), "b": reals(90000, seed=2), "c": reals(200, 300, seed=3)}
+        grads = {
+            "a": reals(300, 300, seed=1),
+            "b": reals(90000, seed=2),
+            "c": reals(200, 300, seed=3),
+        }
         optimizer.step(grads | {"t": reals(300, 150, seed=4)})
         found.append(w)
     np.testing.assert_array_equal(*found)
@@ -237,7 +268,17 @@ def test_parameters_that_share_memory_are_updated_one_after_the_other(monkeypatc
 def test_arrays_that_may_share_memory() -> None:
     """As NumPy's bounds of memory have it."""
     w = reals(30, 40)
-    views = [w[:10], w[10:], w[:, ::2], w[::-1], w[3:5, 4:].T, w[20:, 1], reals(7), np.zeros(()), w[5, 5, None]]
+    views = [
+        w[:10],
+        w[10:],
+        w[:, ::2],
+        w[::-1],
+        w[3:5, 4:].T,
+        w[20:, 1],
+        reals(7),
+        np.zeros(()),
+        w[5, 5, None],
+    ]
     for a in views:
         for b in views:
             assert arrays.apart([a, b]) == (not np.may_share_memory(a, b, max_work=0))
@@ -250,7 +291,16 @@ def test_addresses_are_those_that_numpy_tells(tmp_path: Path) -> None:
     frozen = whole.view()
     frozen.flags.writeable = False
     mapped = np.memmap(tmp_path / "x", np.float64, "w+", shape=(7, 3))
-    arrays = [whole, frozen, whole[1:, ::3], whole[::-1], whole[:, :0], np.array(2.0), mapped, mapped[2:]]
+    arrays = [
+        whole,
+        frozen,
+        whole[1:, ::3],
+        whole[::-1],
+        whole[:, :0],
+        np.array(2.0),
+        mapped,
+        mapped[2:],
+    ]
     for array in [*arrays, *(array.T for array in arrays)]:
         assert address(array) == array.__array_interface__["data"][0]
     assert address(whole[2:, 4:]) == address(whole) + 4 * (2 * 12 + 4)

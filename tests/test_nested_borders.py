@@ -28,7 +28,10 @@ def assert_alike(found: Any, model: rb.Sequential) -> None:
     assert repr(found) == repr(model)
     assert list(found.params) == list(model.params)
     assert len({id(node.block) for node in found.nodes[1:]}) == 1
-    a, b = (rb.bptt(m, X, X[..., :1] * np.ones(3, np.float32), LOSS, backend="interpreter") for m in (found, model))
+    a, b = (
+        rb.bptt(m, X, X[..., :1] * np.ones(3, np.float32), LOSS, backend="interpreter")
+        for m in (found, model)
+    )
     for path, g in a.grads.items():
         np.testing.assert_array_equal(g, b.grads[path])
         assert found.params[path] is not model.params[path]
@@ -67,7 +70,9 @@ def test_chains_that_others_have_too() -> None:
 def test_two_deep_branches_and_their_optimiser() -> None:
     (left, _), (right, _) = nested(150), nested(60)
     x = rb.Input(2)
-    model = rb.Sequential(rb.Graph(x, left(x) + right(x)), rb.Sequential(left.blocks[1], nested(80)[0].blocks[1]))
+    model = rb.Sequential(
+        rb.Graph(x, left(x) + right(x)), rb.Sequential(left.blocks[1], nested(80)[0].blocks[1])
+    )
     wide = rb.Sequential(left, rb.Dense(3, 2, rng=0), right)
     optimizer = rb.optim.Adam(wide)
     found, other, again = pickle.loads(pickle.dumps((model, wide, optimizer)))

@@ -46,10 +46,14 @@ def test_tiny_text_by_hand() -> None:
     unigram, bigram = NGrams(as_array(b"abab"), 1), NGrams(as_array(b"abab"), 2)
     p_a = (2 + 2 / 256) / (4 + 2)
     p_z = (0 + 2 / 256) / (4 + 2)
-    np.testing.assert_allclose(distribution(unigram, b"")[[97, 98, 122]], [p_a, p_a, p_z], rtol=1e-15)
+    np.testing.assert_allclose(
+        distribution(unigram, b"")[[97, 98, 122]], [p_a, p_a, p_z], rtol=1e-15
+    )
     after_a = [(0 + p_a) / 3, (2 + p_a) / 3, (0 + p_z) / 3]
     np.testing.assert_allclose(distribution(bigram, b"a")[[97, 98, 122]], after_a, rtol=1e-15)
-    np.testing.assert_allclose(distribution(bigram, b"b")[[97, 98, 122]], [(1 + p_a) / 2, p_a / 2, p_z / 2], rtol=1e-15)
+    np.testing.assert_allclose(
+        distribution(bigram, b"b")[[97, 98, 122]], [(1 + p_a) / 2, p_a / 2, p_z / 2], rtol=1e-15
+    )
     np.testing.assert_allclose(distribution(bigram, b"z"), distribution(unigram, b""), rtol=0)
 
 
@@ -70,7 +74,9 @@ def test_agrees_with_a_slow_implementation(text: bytes, context: bytes) -> None:
     for order in (1, 2, 3):
         h = context[2 - (order - 1) :]
         expected = [slow_probability(text, h, s) for s in range(256)]
-        np.testing.assert_allclose(distribution(NGrams(as_array(text), order), h), expected, rtol=1e-12)
+        np.testing.assert_allclose(
+            distribution(NGrams(as_array(text), order), h), expected, rtol=1e-12
+        )
 
 
 def test_bits_are_the_sum_over_the_text_with_the_context_before_it() -> None:

@@ -86,7 +86,9 @@ def test_bptt_shows_the_bar_that_is_asked_for(cell: Outputs) -> None:
     assert "peak " in texts[-1]
 
 
-def test_a_long_bptt_shows_a_bar_by_itself_and_removes_it(cell: Outputs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_bptt_shows_a_bar_by_itself_and_removes_it(
+    cell: Outputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slow(y: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
         time.sleep(0.05)
         return 0.0, y
@@ -103,8 +105,14 @@ EVALUATING: dict[str, tuple[Callable[[], Any], str]] = {
     "predict, array": (lambda: rb.predict(rb.LSTM(3, 4), X, progress=True), "predict: 100%"),
     "predict, last": (lambda: rb.predict(rb.LSTM(3, 4), X, last=True, progress=True), "40.0/40.0 "),
     "predict, source": (lambda: rb.predict(rb.LSTM(3, 4), DATA, progress=True), "3/3 "),
-    "evaluate, array": (lambda: rb.evaluate(rb.LSTM(3, 4), X, Y, LOSS, progress=True), "40.0/40.0 "),
-    "evaluate, source": (lambda: rb.evaluate(rb.LSTM(3, 4), DATA, LOSS, progress=True), "evaluate: 100%"),
+    "evaluate, array": (
+        lambda: rb.evaluate(rb.LSTM(3, 4), X, Y, LOSS, progress=True),
+        "40.0/40.0 ",
+    ),
+    "evaluate, source": (
+        lambda: rb.evaluate(rb.LSTM(3, 4), DATA, LOSS, progress=True),
+        "evaluate: 100%",
+    ),
 }
 
 
@@ -122,7 +130,9 @@ def test_predict_and_evaluate_show_none_when_they_are_short(cell: Outputs) -> No
     assert cell.texts == []
 
 
-def test_validation_within_fit_shows_no_bar_of_its_own(cell: Outputs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_validation_within_fit_shows_no_bar_of_its_own(
+    cell: Outputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bars, "LATE", 0)
     rb.fit(rb.LSTM(3, 4), DATA, LOSS, steps=2, validation=DATA, validate_every=1)
     assert len(cell.texts) == 1
@@ -152,7 +162,9 @@ def test_a_bar_that_an_error_ends_shows_where_it_was(cell: Outputs) -> None:
 
 
 @pytest.mark.parametrize("config", [{}, {"TerminalIPythonApp": {}}])
-def test_ipython_on_a_terminal_is_no_notebook(monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]) -> None:
+def test_ipython_on_a_terminal_is_no_notebook(
+    monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]
+) -> None:
     ipython(monkeypatch, config)
     assert not in_notebook()
 
@@ -176,7 +188,9 @@ class NoFile:
 
 
 @pytest.mark.parametrize("stderr", [None, NoFile(), io.StringIO()])
-def test_a_stderr_that_is_no_terminal_gets_no_bar(monkeypatch: pytest.MonkeyPatch, stderr: Any) -> None:
+def test_a_stderr_that_is_no_terminal_gets_no_bar(
+    monkeypatch: pytest.MonkeyPatch, stderr: Any
+) -> None:
     monkeypatch.setattr(sys, "stderr", stderr)
     assert not wanted(None)
 

@@ -53,7 +53,9 @@ def stack(dtype: str) -> Any:
     """Two cells whose gates are parts of one array, and layers around them."""
     made = {"dtype": dtype, "rng": 0}
     cells = [rb.GRU(13, 24, **made), rb.Dropout(0.3), rb.LSTM(24, 24, **made)]
-    return rb.Sequential(rb.Dense(8, 13, **made), *cells, rb.LayerNorm(24, dtype=dtype), rb.Dense(24, 5, **made))
+    return rb.Sequential(
+        rb.Dense(8, 13, **made), *cells, rb.LayerNorm(24, dtype=dtype), rb.Dense(24, 5, **made)
+    )
 
 
 def opaque(dtype: str) -> Any:
@@ -72,7 +74,9 @@ MODELS = {f.__name__: f for f in (stack, opaque, without_states)}
 @pytest.mark.parametrize("schedule", ["all", "thin"])
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_arrays_and_objects_are_what_tracemalloc_finds(backend: str, model: str, schedule: str, batch: int) -> None:
+def test_arrays_and_objects_are_what_tracemalloc_finds(
+    backend: str, model: str, schedule: str, batch: int
+) -> None:
     """Of all sizes: objects are most of the bytes of a small batch, NumPy's buffers many of a large one's."""
     x, target = real(29, batch, 8, dtype="float64"), real(29, batch, 5, dtype="float64")
     run = {"checkpoint": SCHEDULES[schedule], "chunk": 8, "backend": backend}
@@ -88,7 +92,9 @@ def test_arrays_and_objects_are_what_tracemalloc_finds(backend: str, model: str,
 def test_numpy_s_buffers_for_parts_of_arrays_are_counted(cell: Any, steps: int, chunk: int) -> None:
     """Of gates that are parts of one array: three of 64 KiB at once, where little else is alive."""
     made = {"dtype": "float64", "rng": 0}
-    model = rb.Sequential(rb.Embedding(5, 13, **made), cell(13, 24, **made), rb.Dense(24, 5, **made))
+    model = rb.Sequential(
+        rb.Embedding(5, 13, **made), cell(13, 24, **made), rb.Dense(24, 5, **made)
+    )
     x = np.random.default_rng(0).integers(0, 5, (steps, 33))
     peak, stats = traced(model, x, x, rb.losses.CrossEntropy(), chunk=chunk, backend="numpy")
     told = stats.peak_bytes + stats.object_bytes
@@ -98,7 +104,10 @@ def test_numpy_s_buffers_for_parts_of_arrays_are_counted(cell: Any, steps: int, 
 @pytest.mark.parametrize("horizon", [4, 8, 40])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_forecast_knows_where_gradients_end(schedule: str, horizon: int) -> None:
-    model, how = rb.LSTM(8, 16, rng=0), {"checkpoint": SCHEDULES[schedule], "chunk": 4, "horizon": horizon}
+    model, how = (
+        rb.LSTM(8, 16, rng=0),
+        {"checkpoint": SCHEDULES[schedule], "chunk": 4, "horizon": horizon},
+    )
     stats = rb.bptt(model, real(22, 300, 8), real(22, 300, 16), MSE, **how).stats
     expected = rb.forecast(model, MSE, steps=22, batch=300, **how)
     assert {name: getattr(stats, name) for name in figures(expected)} == figures(expected)
@@ -137,13 +146,17 @@ def test_a_loss_of_ones_own_may_declare_what_it_takes() -> None:
     thrifty.spare = 1  # type: ignore[attr-defined]
     model, x = rb.LSTM(8, 64, rng=0), real(16, 128, 8)
     peaks = [rb.bptt(model, x, None, loss, chunk=16).stats.peak_bytes for loss in (square, thrifty)]
-    told = [rb.forecast(model, loss, steps=16, batch=128, chunk=16).peak_bytes for loss in (square, thrifty)]
+    told = [
+        rb.forecast(model, loss, steps=16, batch=128, chunk=16).peak_bytes
+        for loss in (square, thrifty)
+    ]
     assert peaks == told
     assert peaks[0] - peaks[1] == 16 * 128 * 64 * 4
 
 
 @pytest.mark.parametrize(
-    ("spare", "error"), [(-1, ValueError), ("two", TypeError), (float("inf"), ValueError), (True, TypeError)]
+    ("spare", "error"),
+    [(-1, ValueError), ("two", TypeError), (float("inf"), ValueError), (True, TypeError)],
 )
 def test_what_a_loss_cannot_declare(spare: Any, error: type[Exception]) -> None:
     def loss(y: Any, target: Any) -> Any:
@@ -178,7 +191,11 @@ def test_jobs_make_no_types_anew() -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_jobs_of_many_rows_take_little_memory(backend: str) -> None:
-    model, x, target = rb.Sequential(rb.Dense(1, 1, rng=0)), real(30, 12_000, 1), real(30, 12_000, 1)
+    model, x, target = (
+        rb.Sequential(rb.Dense(1, 1, rng=0)),
+        real(30, 12_000, 1),
+        real(30, 12_000, 1),
+    )
     peak, stats = traced(model, x, target, chunk=10, backend=backend)
     told = stats.peak_bytes + stats.object_bytes
     assert abs(peak - told) <= 0.01 * told + 2**16, f"tracemalloc {peak}, told {told}"

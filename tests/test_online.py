@@ -26,7 +26,8 @@ def ratios(slots: int) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    "slots", [3, 7, *(pytest.param(n, marks=pytest.mark.long) for n in (4, 5, 6, 8, 10, 13, 20, 30, 50))]
+    "slots",
+    [3, 7, *(pytest.param(n, marks=pytest.mark.long) for n in (4, 5, 6, 8, 10, 13, 20, 30, 50))],
 )
 def test_within_a_tenth_of_the_best_for_every_length(slots: int) -> None:
     assert min(ratios(slots)) >= 1

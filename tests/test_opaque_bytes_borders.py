@@ -21,10 +21,14 @@ def on_symbols(output: Callable[[Any, Any], Any]) -> rb.Recurrent:
     """A cell whose output is made of vectors of symbols, and its state."""
     x, h = rb.Input(()), rb.State(WIDTH, "h")
     e = rb.Embedding(20, WIDTH, rng=0)(x)
-    return rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(rb.Dense(WIDTH, WIDTH, rng=1)(h))}, output=output(e, h)))
+    return rb.Recurrent(
+        rb.Cell(x, {h: rb.Tanh()(rb.Dense(WIDTH, WIDTH, rng=1)(h))}, output=output(e, h))
+    )
 
 
-def on_floats(output: Callable[[Any, Any], Any], *, next_state: Callable[[Any, Any], Any]) -> rb.Recurrent:
+def on_floats(
+    output: Callable[[Any, Any], Any], *, next_state: Callable[[Any, Any], Any]
+) -> rb.Recurrent:
     x, h = rb.Input(WIDTH), rb.State(WIDTH, "h")
     return rb.Recurrent(rb.Cell(x, {h: next_state(x, h)}, output=output(x, h)))
 
@@ -44,7 +48,9 @@ CELLS: dict[str, Callable[[], rb.Recurrent]] = {
     "own layer of symbols": lambda: on_symbols(lambda e, _: gained(e)),
     "GELU of own layer": lambda: on_floats(lambda x, _: rb.GELU()(gained(x)), next_state=mixed),
     "own layer of GELU": lambda: on_floats(lambda x, _: gained(rb.GELU()(x)), next_state=mixed),
-    "in the loop": lambda: on_floats(lambda _, h: rb.GELU()(h), next_state=lambda x, h: gained(rb.GELU()(mixed(x, h)))),
+    "in the loop": lambda: on_floats(
+        lambda _, h: rb.GELU()(h), next_state=lambda x, h: gained(rb.GELU()(mixed(x, h)))
+    ),
 }
 
 
@@ -63,8 +69,13 @@ def test_what_waits_for_parameters(cell: str, chunk: int) -> None:
 @pytest.mark.parametrize("layer", [rb.Softplus(), rb.GELU(), rb.LayerNorm(WIDTH)])
 def test_steps_that_are_put_together(layer: rb.Layer) -> None:
     """Of a layer that runs step by step, and goes backward by blocks: what it saved is copied."""
-    model = on_floats(lambda _, h: rb.Tanh()(h), next_state=lambda x, h: rb.Add()(layer(rb.Dense(WIDTH, WIDTH)(x)), h))
+    model = on_floats(
+        lambda _, h: rb.Tanh()(h),
+        next_state=lambda x, h: rb.Add()(layer(rb.Dense(WIDTH, WIDTH)(x)), h),
+    )
     backend = rb.Backend("numpy", without=("hoisted",))
-    peak, stats = traced(model, real(STEPS, BATCH, WIDTH), real(STEPS, BATCH, WIDTH), MSE, backend=backend)
+    peak, stats = traced(
+        model, real(STEPS, BATCH, WIDTH), real(STEPS, BATCH, WIDTH), MSE, backend=backend
+    )
     told = stats.peak_bytes + stats.object_bytes
     assert abs(peak - told) <= 2**15 + told // 100, (peak, stats.peak_bytes, stats.object_bytes)

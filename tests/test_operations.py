@@ -19,17 +19,28 @@ from rnnbp.runners.numpy import operations as by_numpy
 from rnnbp.runners.numpy.operations import CALLS, CODE
 from rnnbp.runners.weights import vector_of, weights_of
 
-COMPUTING = [name for name, record in OPERATIONS.items() if record.kind in ("pointwise", "vector", "rowwise")]
+COMPUTING = [
+    name for name, record in OPERATIONS.items() if record.kind in ("pointwise", "vector", "rowwise")
+]
 """Operations for which every backend has code of its own."""
 N, BATCH = 4, 3
-WEIGHTS = {"w": np.random.default_rng(1).normal(size=(5, N)), "b": np.random.default_rng(2).normal(size=N)}
+WEIGHTS = {
+    "w": np.random.default_rng(1).normal(size=(5, N)),
+    "b": np.random.default_rng(2).normal(size=N),
+}
 
 
 def attribute(name: str, owner: dict[str, np.ndarray] = WEIGHTS) -> Any:
     """The attribute of a primitive that has one, with weights of ``owner``."""
     matrix, vector = Matrix((Rows(owner, "w", 0, 5),)), Vector(((N, (Rows(owner, "b", 0, N),)),))
     products = {"linear": matrix, "bias": vector, "gain": vector}
-    return {"scale": (-0.5, 2.0), "part": (1, 3), "same": (2, N // 2), "normal": 1e-3, **products}.get(name)
+    return {
+        "scale": (-0.5, 2.0),
+        "part": (1, 3),
+        "same": (2, N // 2),
+        "normal": 1e-3,
+        **products,
+    }.get(name)
 
 
 def arity(record: Operation) -> int:
@@ -70,7 +81,11 @@ def test_what_computes_has_code_in_numpy(name: str) -> None:
 def test_what_computes_has_machine_code(name: str) -> None:
     from rnnbp.runners.llvm.operations import POINTWISE, ROWWISE
 
-    table: dict[str, dict[str, Any]] = {"pointwise": POINTWISE, "vector": POINTWISE, "rowwise": ROWWISE}
+    table: dict[str, dict[str, Any]] = {
+        "pointwise": POINTWISE,
+        "vector": POINTWISE,
+        "rowwise": ROWWISE,
+    }
     assert name in table[OPERATIONS[name].kind]
 
 
@@ -82,7 +97,9 @@ class Evaluated:
         self.loop, self.args, self.outs = True, list[str](), list[str]()
         for op in code.ops:
             self.args, self.outs = [f"v{v}" for v in op.args], [f"v{v}" for v in op.outs]
-            self.arrays |= {f"v{v}": np.empty((code.values.rows(v), BATCH), complex) for v in op.outs}
+            self.arrays |= {
+                f"v{v}": np.empty((code.values.rows(v), BATCH), complex) for v in op.outs
+            }
             MOVES.get(op.name, self.run)(op, self.arrays)
 
     def run(self, op: Op, _: object) -> None:
@@ -90,7 +107,11 @@ class Evaluated:
             exec(line, {**CALLS, "exp": by_numpy.exp}, self.arrays)
 
     def name(self, value: Constant) -> str:
-        pack = {Matrix: weights_of, Vector: lambda v, dtype: vector_of(v, dtype)[:, None], float: np.array}[type(value)]
+        pack = {
+            Matrix: weights_of,
+            Vector: lambda v, dtype: vector_of(v, dtype)[:, None],
+            float: np.array,
+        }[type(value)]
         return self._held(pack(value, np.dtype(complex)))
 
     def spare(self, rows: int) -> str:
@@ -132,7 +153,9 @@ def test_an_adjoint_agrees_with_complex_steps(name: str) -> None:
     inputs = tuple(values.new((N,)) for _ in range(arity(OPERATIONS[name])))
     ops = Lowering(values)
     out = ops.apply(name, *inputs, attr=attribute(name))
-    code = Code(values, inputs, tuple(ops.maker.ops), (out, *inputs[1:]))  # the others are states that stay
+    code = Code(
+        values, inputs, tuple(ops.maker.ops), (out, *inputs[1:])
+    )  # the others are states that stay
     xs = [rng.normal(size=(N, BATCH)).astype(complex) for _ in inputs]
     dy = rng.normal(size=(values.rows(out), BATCH)).astype(complex)
     forward = Evaluated(code, dict(zip(inputs, xs, strict=True)))
@@ -146,7 +169,9 @@ def test_an_adjoint_agrees_with_complex_steps(name: str) -> None:
             step = [x.copy() for x in xs]
             step[k][row] += 1e-30j
             y = Evaluated(code, dict(zip(inputs, step, strict=True)))[out]
-            np.testing.assert_allclose(found[delta][row].real, (y * dy).sum(0).imag / 1e-30, rtol=1e-12, atol=1e-13)
+            np.testing.assert_allclose(
+                found[delta][row].real, (y * dy).sum(0).imag / 1e-30, rtol=1e-12, atol=1e-13
+            )
 
 
 class Applied(rb.Layer):
@@ -160,7 +185,13 @@ class Applied(rb.Layer):
     def output_shapes(self, *shapes: Any) -> Any:
         values = Values(shapes)
         ops = Lowering(values)
-        return (ops.shape(ops.apply(self.primitive, *range(len(shapes)), attr=attribute(self.primitive, self.params))),)
+        return (
+            ops.shape(
+                ops.apply(
+                    self.primitive, *range(len(shapes)), attr=attribute(self.primitive, self.params)
+                )
+            ),
+        )
 
     def forward(self, *xs: Any) -> Any:
         raise AssertionError("compiled code runs it")
@@ -178,8 +209,13 @@ def test_machine_code_agrees_with_numpy(name: str) -> None:
     state = rb.Tanh()(rb.Dense((N, N), N, rng=0, dtype="float64")(x, h))
     layer = Applied(name)
     cell = rb.Recurrent(rb.Cell(x, {h: state}, output=layer(*[state, h][: layer.n_inputs])))
-    data, loss = np.random.default_rng(3).normal(size=(7, BATCH, N)), lambda y, _: (float((y**2).sum()) / 2, y.copy())
-    a, b = (rb.bptt(cell, data, data, loss, chunk=3, backend=backend) for backend in ("numpy", "llvm"))
+    data, loss = (
+        np.random.default_rng(3).normal(size=(7, BATCH, N)),
+        lambda y, _: (float((y**2).sum()) / 2, y.copy()),
+    )
+    a, b = (
+        rb.bptt(cell, data, data, loss, chunk=3, backend=backend) for backend in ("numpy", "llvm")
+    )
     assert a.dx is not None
     assert b.dx is not None
     np.testing.assert_allclose(a.loss, b.loss, rtol=1e-12)

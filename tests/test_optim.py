@@ -22,7 +22,10 @@ CASES = [
     (optim.SGD, {"momentum": 0.9, "nesterov": True}),
     (optim.SGD, {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1}),
     (optim.Adagrad, {}),
-    (optim.Adagrad, {"lr_decay": 0.2, "weight_decay": 0.1, "initial_accumulator": 0.5, "eps": 1e-3}),
+    (
+        optim.Adagrad,
+        {"lr_decay": 0.2, "weight_decay": 0.1, "initial_accumulator": 0.5, "eps": 1e-3},
+    ),
     (optim.RMSProp, {}),
     (optim.RMSProp, {"alpha": 0.9, "eps": 1e-3, "weight_decay": 0.1}),
     (optim.RMSProp, {"momentum": 0.9}),
@@ -129,45 +132,74 @@ def test_a_restored_optimizer_continues_with_the_same_bits(cls, options, dtype):
         again.step(gradients(step, dtype))
     assert all(np.array_equal(params[name], at_five[name]) for name in SHAPES)
     assert again.state_dict().keys() == state.keys()
-    assert all(np.array_equal(x, again.state_dict()[key]) for key, x in optimizer.state_dict().items())
+    assert all(
+        np.array_equal(x, again.state_dict()[key]) for key, x in optimizer.state_dict().items()
+    )
 
 
 def test_state_has_the_names_of_parameters():
     optimizer = optim.Adam(parameters(), learning_rate=0.1)
-    assert sorted(optimizer.state_dict()) == sorted(["step", *(f"adam.{s}/{name}" for s in "mv" for name in SHAPES)])
+    assert sorted(optimizer.state_dict()) == sorted(
+        ["step", *(f"adam.{s}/{name}" for s in "mv" for name in SHAPES)]
+    )
     optimizer.step(gradients(0))
     state = optimizer.state_dict()
     assert state["step"] == 1
     assert state["step"].dtype == np.int64
     np.testing.assert_allclose(state["adam.m/0.bias"], 0.1 * gradients(0)["0.bias"], rtol=1e-14)
-    np.testing.assert_allclose(state["adam.v/0.bias"], 0.001 * gradients(0)["0.bias"] ** 2, rtol=1e-12)
+    np.testing.assert_allclose(
+        state["adam.v/0.bias"], 0.001 * gradients(0)["0.bias"] ** 2, rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda s: s.pop("adam.m/0.bias"), ValueError, "adam.m/0.bias missing; load what the same optimiser"),
+        (
+            lambda s: s.pop("adam.m/0.bias"),
+            ValueError,
+            "adam.m/0.bias missing; load what the same optimiser",
+        ),
         (lambda s: s.pop("step"), ValueError, "step missing"),
-        (lambda s: s.update({"sgd.momentum/x": np.ones(2)}), ValueError, "sgd.momentum/x unexpected"),
+        (
+            lambda s: s.update({"sgd.momentum/x": np.ones(2)}),
+            ValueError,
+            "sgd.momentum/x unexpected",
+        ),
         (
             lambda s: s.update({"adam.v/0.bias": np.ones(3)}),
             ShapeError,
             "adam.v/0.bias must have shape (4,), found (3,)",
         ),
-        (lambda s: s.update({"adam.v/0.bias": np.ones(4, "f")}), DtypeError, "must have dtype float64, found float32"),
+        (
+            lambda s: s.update({"adam.v/0.bias": np.ones(4, "f")}),
+            DtypeError,
+            "must have dtype float64, found float32",
+        ),
         (
             lambda s: s["adam.v/0.bias"].put(2, np.nan),
             ValueError,
             "adam.v/0.bias has nan at [2]; load an earlier state",
         ),
-        (lambda s: s.update({"adam.m/1.scale": np.array(np.inf)}), ValueError, "adam.m/1.scale has inf at []"),
-        (lambda s: s.update({"step": np.array(-1)}), ValueError, "step must be at least 0, found -1"),
+        (
+            lambda s: s.update({"adam.m/1.scale": np.array(np.inf)}),
+            ValueError,
+            "adam.m/1.scale has inf at []",
+        ),
+        (
+            lambda s: s.update({"step": np.array(-1)}),
+            ValueError,
+            "step must be at least 0, found -1",
+        ),
     ],
 )
 def test_bad_state_is_refused_and_nothing_changes(change, error, message):
     optimizer = optim.Adam(parameters(), learning_rate=0.1)
     optimizer.step(gradients(0))
-    before, state = optimizer.state_dict(), {key: x * 2 for key, x in optimizer.state_dict().items()}
+    before, state = (
+        optimizer.state_dict(),
+        {key: x * 2 for key, x in optimizer.state_dict().items()},
+    )
     change(state)
     with pytest.raises(error, match=re.escape(message)):
         optimizer.load_state_dict(state)
@@ -191,7 +223,11 @@ def test_bad_gradients_leave_everything_as_it_was(cls, options, change, error, m
     params = parameters()
     optimizer = cls(params, learning_rate=0.1, **options)
     optimizer.step(gradients(0))
-    before, state, bad = {n: p.copy() for n, p in params.items()}, optimizer.state_dict(), gradients(1)
+    before, state, bad = (
+        {n: p.copy() for n, p in params.items()},
+        optimizer.state_dict(),
+        gradients(1),
+    )
     change(bad)
     with pytest.raises(error, match=re.escape(message)):
         optimizer.step(bad)
@@ -204,7 +240,9 @@ def test_a_read_only_parameter_is_named_before_any_changes(cls, options):
     params = parameters()
     optimizer = cls(params, learning_rate=0.1, **options)
     params["1.scale"].flags.writeable = False
-    with pytest.raises(ValueError, match=rf"{cls.__name__}: parameter '1\.scale' is read-only; set its flags"):
+    with pytest.raises(
+        ValueError, match=rf"{cls.__name__}: parameter '1\.scale' is read-only; set its flags"
+    ):
         optimizer.step(gradients(0))
     assert all(np.array_equal(p, parameters()[name]) for name, p in params.items())
     assert optimizer.steps == 0
@@ -220,15 +258,23 @@ def test_huge_finite_gradients_are_not_taken_for_infinite(value, dtype):
 SQUARING = [case for case in CASES if case[0] is not optim.SGD]
 
 
-@pytest.mark.parametrize(("dtype", "huge"), [(np.float32, 1e19), (np.float32, 3e38), (np.float64, 1e154)])
+@pytest.mark.parametrize(
+    ("dtype", "huge"), [(np.float32, 1e19), (np.float32, 3e38), (np.float64, 1e154)]
+)
 @pytest.mark.parametrize(("cls", "options"), SQUARING, ids=IDS[len(CASES) - len(SQUARING) :])
 def test_a_gradient_too_large_to_square_is_refused_and_nothing_changes(cls, options, dtype, huge):
     params = parameters(dtype)
     optimizer = cls(params, learning_rate=0.1, **options)
     optimizer.step(gradients(0, dtype))
-    before, state, bad = {n: p.copy() for n, p in params.items()}, optimizer.state_dict(), gradients(1, dtype)
+    before, state, bad = (
+        {n: p.copy() for n, p in params.items()},
+        optimizer.state_dict(),
+        gradients(1, dtype),
+    )
     bad["1.scale"].fill(-huge)
-    with pytest.raises(FloatingPointError, match=rf"{cls.__name__}: the gradient of '1\.scale' has size .*; clip"):
+    with pytest.raises(
+        FloatingPointError, match=rf"{cls.__name__}: the gradient of '1\.scale' has size .*; clip"
+    ):
         optimizer.step(bad)
     assert all(np.array_equal(params[name], before[name]) for name in SHAPES)
     assert all(np.array_equal(x, state[key]) for key, x in optimizer.state_dict().items())
@@ -245,7 +291,10 @@ def test_a_penalty_counts_in_the_size_of_a_gradient():
 
 
 def test_adagrad_stops_before_its_sum_overflows():
-    optimizer, grads = optim.Adagrad({"p": np.zeros(1, np.float32)}), {"p": np.full(1, 9e18, np.float32)}
+    optimizer, grads = (
+        optim.Adagrad({"p": np.zeros(1, np.float32)}),
+        {"p": np.full(1, 9e18, np.float32)},
+    )
     optimizer.step(grads)
     optimizer.step(grads)
     with pytest.raises(FloatingPointError, match="Adagrad: the gradient of 'p' has size"):
@@ -256,7 +305,9 @@ def test_adagrad_stops_before_its_sum_overflows():
 
 def test_an_overflow_in_one_parameter_does_not_stop_between_two():
     params = {"a": np.ones(1, np.float32), "b": np.ones(1, np.float32)}
-    optim.SGD(params, learning_rate=10.0).step({"a": np.full(1, 3e38, np.float32), "b": np.full(1, 0.1, np.float32)})
+    optim.SGD(params, learning_rate=10.0).step(
+        {"a": np.full(1, 3e38, np.float32), "b": np.full(1, 0.1, np.float32)}
+    )
     assert params["a"][0] == -np.inf
     assert params["b"][0] == 0
 
@@ -267,7 +318,8 @@ def test_a_tied_parameter_is_updated_once():
     optimizer.step({"encoder.weight": np.ones(2)})
     assert np.array_equal(p, [0.5, 0.5])
     with pytest.raises(
-        ValueError, match=r"no parameter is called 'decoder\.weight'.*\(of a tied parameter, its first name\)"
+        ValueError,
+        match=r"no parameter is called 'decoder\.weight'.*\(of a tied parameter, its first name\)",
     ):
         optimizer.step({"encoder.weight": np.ones(2), "decoder.weight": np.ones(2)})
 
@@ -296,7 +348,9 @@ def test_the_rate_of_one_step_and_the_attribute():
 
 def test_a_strided_parameter_is_updated_in_place():
     whole = np.zeros((3, 4))
-    optim.Adam({"p": whole[:, ::2].T}, learning_rate=0.1).step({"p": np.arange(6.0).reshape(2, 3) - 2.5})
+    optim.Adam({"p": whole[:, ::2].T}, learning_rate=0.1).step(
+        {"p": np.arange(6.0).reshape(2, 3) - 2.5}
+    )
     np.testing.assert_allclose(whole[:, ::2].T, [[0.1, 0.1, 0.1], [-0.1, -0.1, -0.1]], rtol=1e-7)
     assert not whole[:, 1::2].any()
 
@@ -426,7 +480,8 @@ def test_clip_value(dtype):
 @pytest.mark.quick
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    ("max_norm", "a", "b"), [(6.5, [1.5, 2.0], 6.0), (13.0, [3.0, 4.0], 12.0), (20.0, [3.0, 4.0], 12.0)]
+    ("max_norm", "a", "b"),
+    [(6.5, [1.5, 2.0], 6.0), (13.0, [3.0, 4.0], 12.0), (20.0, [3.0, 4.0], 12.0)],
 )
 def test_clip_norm(max_norm, a, b, dtype):
     grads = {"a": np.array([[3.0, 4.0]], dtype), "b": np.array(12.0, dtype)}
@@ -436,7 +491,9 @@ def test_clip_norm(max_norm, a, b, dtype):
     assert grads["b"] == b
 
 
-@pytest.mark.parametrize(("value", "dtype"), [(1e30, np.float32), (1e200, np.float64), (1e-30, np.float32)])
+@pytest.mark.parametrize(
+    ("value", "dtype"), [(1e30, np.float32), (1e200, np.float64), (1e-30, np.float32)]
+)
 def test_the_global_norm_neither_overflows_nor_vanishes(value, dtype):
     grads = {"a": np.full(4, value, dtype)}
     assert optim.clip_norm(grads, 1e-3) == pytest.approx(2 * value, rel=1e-6)
@@ -460,7 +517,9 @@ def test_an_array_under_two_names_is_clipped_once(again):
 @pytest.mark.parametrize("dtype", [int, complex, np.longdouble])
 def test_clipping_names_a_gradient_of_another_dtype(clip, dtype):
     grads = {"a": np.array([3.0]), "b": np.ones(1, dtype)}
-    with pytest.raises(DtypeError, match=rf"{clip.__name__}: gradient 'b' must be float32 or float64, found dtype"):
+    with pytest.raises(
+        DtypeError, match=rf"{clip.__name__}: gradient 'b' must be float32 or float64, found dtype"
+    ):
         clip(grads, 1.0)
     assert grads["a"][0] == 3.0
 
@@ -469,7 +528,9 @@ def test_clipping_names_a_gradient_of_another_dtype(clip, dtype):
 @pytest.mark.parametrize("clip", [optim.clip_value, optim.clip_norm])
 def test_clipping_refuses_gradients_that_are_not_finite(clip, bad):
     grads = {"a": np.array([3.0, 4.0]), "0.weight_ih": np.array([0.0, bad])}
-    with pytest.raises(FloatingPointError, match=rf"{clip.__name__}: gradient '0\.weight_ih' has {bad} at \[1\]"):
+    with pytest.raises(
+        FloatingPointError, match=rf"{clip.__name__}: gradient '0\.weight_ih' has {bad} at \[1\]"
+    ):
         clip(grads, 1.0)
     assert np.array_equal(grads["a"], [3.0, 4.0])
 
@@ -478,7 +539,9 @@ def test_clipping_refuses_gradients_that_are_not_finite(clip, bad):
 def test_clipping_names_a_read_only_gradient(clip):
     grads = {"a": np.array([3.0]), "b": np.array([4.0])}
     grads["b"].flags.writeable = False
-    with pytest.raises(ValueError, match="gradient 'b' is read-only and is clipped in place; give a copy"):
+    with pytest.raises(
+        ValueError, match="gradient 'b' is read-only and is clipped in place; give a copy"
+    ):
         clip(grads, 1.0)
     assert grads["a"][0] == 3.0
 
@@ -508,11 +571,23 @@ def test_schedules_are_pure_functions_with_these_values(schedule, wanted):
 @pytest.mark.parametrize(
     ("options", "metrics", "wanted"),
     [
-        ({"patience": 1}, [3, 2, 2, 2, 2, 2, 1, 1, 1], [1, 1, 1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001]),
+        (
+            {"patience": 1},
+            [3, 2, 2, 2, 2, 2, 1, 1, 1],
+            [1, 1, 1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001],
+        ),
         ({"patience": 0, "factor": 0.5, "floor": 0.2}, [1, 1, 1, 1, 1], [1, 0.5, 0.25, 0.2, 0.2]),
         ({"patience": 0, "mode": "max", "factor": 0.5}, [1, 2, 1, 3, 3], [1, 1, 0.5, 0.5, 0.25]),
-        ({"patience": 0, "cooldown": 2, "factor": 0.5}, [1, 1, 1, 1, 1, 1], [1, 0.5, 0.5, 0.5, 0.25, 0.25]),
-        ({"patience": 0, "threshold": 0.1, "factor": 0.5}, [1, 0.95, 0.89, 0.801], [1, 0.5, 0.5, 0.25]),
+        (
+            {"patience": 0, "cooldown": 2, "factor": 0.5},
+            [1, 1, 1, 1, 1, 1],
+            [1, 0.5, 0.5, 0.5, 0.25, 0.25],
+        ),
+        (
+            {"patience": 0, "threshold": 0.1, "factor": 0.5},
+            [1, 0.95, 0.89, 0.801],
+            [1, 0.5, 0.5, 0.25],
+        ),
         ({"patience": 0, "threshold": 0.1, "factor": 0.5}, [-1, -1.05, -1.2], [1, 0.5, 0.5]),
     ],
 )
@@ -539,7 +614,10 @@ def test_on_plateau_continues_from_json(k):
 def rosenbrock(params):
     def closure():
         x, y = float(params["x"][0]), float(params["y"])
-        grads = {"x": np.array([-400 * x * (y - x * x) - 2 * (1 - x)]), "y": np.array(200 * (y - x * x))}
+        grads = {
+            "x": np.array([-400 * x * (y - x * x) - 2 * (1 - x)]),
+            "y": np.array(200 * (y - x * x)),
+        }
         return 100 * (y - x * x) ** 2 + (1 - x) ** 2, grads
 
     return closure

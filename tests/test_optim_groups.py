@@ -33,7 +33,11 @@ def updated(net, rule, steps=4, rates=(None,) * 4):
 
 
 RULES = [
-    (optim.SGD, {"weight_decay": 0.1, "momentum": 0.5}, {"weight_decay": 0.0, "momentum": 0.9, "nesterov": True}),
+    (
+        optim.SGD,
+        {"weight_decay": 0.1, "momentum": 0.5},
+        {"weight_decay": 0.0, "momentum": 0.9, "nesterov": True},
+    ),
     (optim.SGD, {}, {"momentum": 0.9}),
     (optim.Adagrad, {}, {"initial_accumulator": 0.5, "eps": 1e-3, "lr_decay": 0.1}),
     (optim.RMSProp, {"alpha": 0.9}, {"alpha": 0.5, "momentum": 0.3, "weight_decay": 0.2}),
@@ -47,7 +51,11 @@ RULES = [
 def test_a_group_is_updated_as_by_a_rule_of_its_own(rule, options, own):
     net, apart = model(), model()
     rates = [0.01, 0.02, 0.005, 0.01]
-    found = updated(net, rule(net, 0.01, groups={"*bias*": {**own, "learning_rate": 0.03}}, **options), rates=rates)
+    found = updated(
+        net,
+        rule(net, 0.01, groups={"*bias*": {**own, "learning_rate": 0.03}}, **options),
+        rates=rates,
+    )
     biases = {name: p for name, p in apart.params.items() if "bias" in name}
     others = {name: p for name, p in apart.params.items() if "bias" not in name}
     of_biases, of_others = rule(biases, 0.01, **(options | own)), rule(others, 0.01, **options)
@@ -82,7 +90,9 @@ def test_of_each_option_the_last_pattern_that_fits_counts():
     rates = {"1.bias": (0.2, 0.0), "1.weight": (0.1, 0.0)}
     for name, p in net.params.items():
         rate, decay = rates.get(name, (0.1, 0.3))
-        np.testing.assert_allclose(p, before[name] - rate * (grads[name] + decay * before[name]), rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(
+            p, before[name] - rate * (grads[name] + decay * before[name]), rtol=1e-5, atol=1e-7
+        )
 
 
 def test_a_schedule_keeps_the_ratio_of_a_group_s_rate():
@@ -101,9 +111,9 @@ def test_a_trainer_s_schedule_scales_all_groups():
     net, by_hand = model(), model()
     groups = {"1.*": {"learning_rate": 0.05}}
     data = rb.Sequences(X.swapaxes(0, 1), TARGET.swapaxes(0, 1), batch_size=2, shuffle=False)
-    rb.Trainer(net, optim.SGD(net, 0.1, groups=groups), LOSS, learning_rate=optim.StepDecay(0.2, 1, 0.5)).fit(
-        data, steps=2
-    )
+    rb.Trainer(
+        net, optim.SGD(net, 0.1, groups=groups), LOSS, learning_rate=optim.StepDecay(0.2, 1, 0.5)
+    ).fit(data, steps=2)
     for rate in (0.2, 0.1):
         for name, g in gradients(by_hand).items():
             by_hand.params[name][...] -= g * (rate * (0.5 if name.startswith("1.") else 1.0))
@@ -117,8 +127,12 @@ def test_a_group_has_a_schedule_of_its_own():
     for wanted in (0.1, 0.05):
         before, grads = net.params.copy(), gradients(net)
         rule.step(grads)
-        np.testing.assert_allclose(net.params["1.bias"], before["1.bias"] - wanted * grads["1.bias"], rtol=1e-5)
-        np.testing.assert_allclose(net.params["0.bias_ih"], before["0.bias_ih"] - grads["0.bias_ih"], rtol=1e-5)
+        np.testing.assert_allclose(
+            net.params["1.bias"], before["1.bias"] - wanted * grads["1.bias"], rtol=1e-5
+        )
+        np.testing.assert_allclose(
+            net.params["0.bias_ih"], before["0.bias_ih"] - grads["0.bias_ih"], rtol=1e-5
+        )
 
 
 def test_an_option_that_is_set_later_is_that_of_all_but_the_group():
@@ -129,7 +143,9 @@ def test_an_option_that_is_set_later_is_that_of_all_but_the_group():
     rule.step(grads)
     for name, p in net.params.items():
         decay = 0.0 if "bias" in name else 0.5
-        np.testing.assert_allclose(p, before[name] - (grads[name] + decay * before[name]), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            p, before[name] - (grads[name] + decay * before[name]), rtol=1e-5, atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("patterns", ["0.*", ("0.*",), ["0.weight*", "0.bias*"]])
@@ -150,17 +166,26 @@ def test_frozen_parameters_stay_and_take_no_bytes(patterns):
 
 
 def test_a_trainer_clips_by_the_norm_of_the_trained_alone():
-    net, data = model(), rb.Sequences(X.swapaxes(0, 1), TARGET.swapaxes(0, 1), batch_size=2, shuffle=False)
+    net, data = (
+        model(),
+        rb.Sequences(X.swapaxes(0, 1), TARGET.swapaxes(0, 1), batch_size=2, shuffle=False),
+    )
     grads, before = gradients(net), net.params.copy()
     trained = [grads["1.weight"], grads["1.bias"]]
     norm = norm_of(trained, extents(trained))
     seen = []
     trainer = rb.Trainer(
-        net, optim.SGD(net, 1.0, frozen="0.*"), LOSS, clip_norm=norm / 2, callbacks=[lambda e: seen.append(e.metrics)]
+        net,
+        optim.SGD(net, 1.0, frozen="0.*"),
+        LOSS,
+        clip_norm=norm / 2,
+        callbacks=[lambda e: seen.append(e.metrics)],
     )
     trainer.fit(data, steps=1)
     assert seen[0]["grad_norm"] == pytest.approx(norm, rel=1e-6)
-    np.testing.assert_allclose(net.params["1.bias"], before["1.bias"] - grads["1.bias"] / 2, rtol=1e-5)
+    np.testing.assert_allclose(
+        net.params["1.bias"], before["1.bias"] - grads["1.bias"] / 2, rtol=1e-5
+    )
     np.testing.assert_array_equal(net.params["0.weight_ih"], before["0.weight_ih"])
 
 
@@ -210,9 +235,15 @@ def test_groups_and_frozen_are_shown_copied_and_told_apart():
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"groups": {"*bias*": {"weight_decay": 0.5}}}, "adam group '*bias*' weight_decay was 0.0, is 0.5"),
+        (
+            {"groups": {"*bias*": {"weight_decay": 0.5}}},
+            "adam group '*bias*' weight_decay was 0.0, is 0.5",
+        ),
         ({"groups": {}}, "adam group '*bias*' weight_decay was 0.0, is None"),
-        ({"groups": {"*bias*": {"weight_decay": 0.0}}, "frozen": "1.bias"}, "optimized parameters was"),
+        (
+            {"groups": {"*bias*": {"weight_decay": 0.0}}, "frozen": "1.bias"},
+            "optimized parameters was",
+        ),
     ],
 )
 def test_a_run_with_other_groups_is_not_gone_on_with(options, text, tmp_path):

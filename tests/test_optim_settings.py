@@ -40,9 +40,27 @@ def test_options_that_are_set_later_are_those_of_the_next_step(rule, options):
             AttributeError,
             "Adam has no option 'weight_dekay', did you mean 'weight_decay'?",
         ),
-        (optim.Adam, "momentum", 0.9, AttributeError, "Adam has no option 'momentum'; it has learning_rate, beta1"),
-        (optim.SGD, "betas", (0.9, 0.9), AttributeError, "SGD has no option 'betas'; it has learning_rate, momentum"),
-        (optim.SGD, "momentum", 0.9, ValueError, "SGD: momentum=0.9 needs an optimiser that was built with a momentum"),
+        (
+            optim.Adam,
+            "momentum",
+            0.9,
+            AttributeError,
+            "Adam has no option 'momentum'; it has learning_rate, beta1",
+        ),
+        (
+            optim.SGD,
+            "betas",
+            (0.9, 0.9),
+            AttributeError,
+            "SGD has no option 'betas'; it has learning_rate, momentum",
+        ),
+        (
+            optim.SGD,
+            "momentum",
+            0.9,
+            ValueError,
+            "SGD: momentum=0.9 needs an optimiser that was built with a momentum",
+        ),
         (optim.RMSProp, "momentum", 0.9, ValueError, "built with a momentum"),
         (optim.Adam, "beta1", 1.0, ValueError, "Adam: beta1 must lie in [0, 1), found 1.0"),
         (optim.Adam, "betas", 0.9, TypeError, "Adam: betas must be two numbers"),
@@ -86,9 +104,17 @@ def test_fit_hands_a_named_optimiser_its_options():
 @pytest.mark.parametrize(
     ("rule", "option", "text"),
     [
-        ("adam", {"momentum": 0.9}, "fit: Adam has no momentum; it has betas, eps, weight_decay, groups, frozen"),
+        (
+            "adam",
+            {"momentum": 0.9},
+            "fit: Adam has no momentum; it has betas, eps, weight_decay, groups, frozen",
+        ),
         ("sgd", {"alpha": 0.9}, "fit: SGD has no alpha; it has momentum"),
-        (optim.SGD(model()), {"weight_decay": 0.1}, "goes weight_decay; give it to the one that you build"),
+        (
+            optim.SGD(model()),
+            {"weight_decay": 0.1},
+            "goes weight_decay; give it to the one that you build",
+        ),
     ],
 )
 def test_fit_names_the_optimiser_that_has_no_such_option(rule, option, text):
@@ -105,6 +131,8 @@ def test_fit_names_the_optimiser_that_has_no_such_option(rule, option, text):
     ],
 )
 def test_what_other_libraries_optimisers_have_is_named_with_the_way(name, text):
-    with pytest.raises(AttributeError, match=f"Adam has no attribute {name!r}; .*{re.escape(text)}"):
+    with pytest.raises(
+        AttributeError, match=f"Adam has no attribute {name!r}; .*{re.escape(text)}"
+    ):
         getattr(optim.Adam(model()), name)
     assert not hasattr(optim.Adam(model()), "something_else")

@@ -36,7 +36,9 @@ def cheapest_plan(chunks: int, units: int, alpha: int) -> int:
     raise AssertionError("no plan")
 
 
-def moves(present: int, left: int, slots: int, tapes: int, *, units: int, alpha: int) -> Iterator[tuple[int, Machine]]:
+def moves(
+    present: int, left: int, slots: int, tapes: int, *, units: int, alpha: int
+) -> Iterator[tuple[int, Machine]]:
     """What can be done next, and the chunks it runs; a slot is one unit, a tape alpha, one reversed at once none."""
     room = units - slots.bit_count() - alpha * tapes.bit_count()
     for n in range(left):
@@ -83,13 +85,17 @@ def recurrences(alpha: int) -> tuple[list[list[int]], list[list[int]]]:
             b[m].append(min(terms))
             terms = [most if m else BIG]
             terms += [y + a[m - 1][t - y] + a[m][y] for y in range(1, t) if m >= 2]
-            terms += [y + b[m - 1 - alpha][t - y] + a[m][y - 1] for y in range(1, t + 1) if m >= 1 + alpha]
+            terms += [
+                y + b[m - 1 - alpha][t - y] + a[m][y - 1] for y in range(1, t + 1) if m >= 1 + alpha
+            ]
             terms += [1 + b[m - alpha][t - 1]] if m >= alpha else []
             a[m].append(min(terms))
     return a, b
 
 
-@pytest.mark.parametrize("alpha", [1, 3, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 5, 8, 13))])
+@pytest.mark.parametrize(
+    "alpha", [1, 3, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 5, 8, 13))]
+)
 def test_hulls_are_the_recurrences(alpha: int) -> None:
     a, _ = recurrences(alpha)
     sizes = [*range(1, 12), 17, 23, 38, 57, 83, N]
@@ -98,7 +104,9 @@ def test_hulls_are_the_recurrences(alpha: int) -> None:
 
 
 @pytest.mark.one_in(3)
-@pytest.mark.parametrize("alpha", [1, 3, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 5, 8))])
+@pytest.mark.parametrize(
+    "alpha", [1, 3, *(pytest.param(n, marks=pytest.mark.long) for n in (2, 5, 8))]
+)
 @pytest.mark.parametrize("units", [1, 2, 3, 4, 6, 9, 15, 24])
 @pytest.mark.parametrize("chunks", [1, 2, 9, 16, 51, 110])
 def test_schedule_takes_what_the_tables_say(chunks: int, units: int, alpha: int) -> None:
@@ -113,7 +121,9 @@ def test_schedule_takes_what_the_tables_say(chunks: int, units: int, alpha: int)
 @pytest.mark.parametrize("units", [5, 30, 200])
 def test_never_dearer_than_the_policies_that_it_contains(units: int) -> None:
     for alpha in (1, 2, 6):
-        assert cost(1000, units, alpha) <= min(MSM(1000, units, alpha).steps, Revolve(1000, units).steps)
+        assert cost(1000, units, alpha) <= min(
+            MSM(1000, units, alpha).steps, Revolve(1000, units).steps
+        )
 
 
 @pytest.mark.quick
@@ -136,7 +146,11 @@ def test_long_schedules_take_what_the_tables_say() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [((0, 1, 1), "chunks must be at least 1"), ((1, 0, 1), "units must be at least 1"), ((1, 1, 0), "alpha must be")],
+    [
+        ((0, 1, 1), "chunks must be at least 1"),
+        ((1, 0, 1), "units must be at least 1"),
+        ((1, 1, 0), "alpha must be"),
+    ],
 )
 def test_arguments(arguments: tuple[int, int, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -45,9 +45,21 @@ OTHER: dict[str, tuple[Any, Any, str]] = {
     ),
     "target": (sequences(), sequences(target=-Y), "other data: target has other values; give"),
     "mask": (sequences(), sequences(mask=MASK + 1), "other data: mask has other values; give"),
-    "no mask": (sequences(), sequences(mask=None), r"other data: mask was float64\(10, 4\), is None; give"),
-    "batch_size": (sequences(), sequences(batch_size=5), "other data: batch_size was 2, is 5; give"),
-    "shuffle": (sequences(), sequences(shuffle=False), "other data: shuffle was True, is False; give"),
+    "no mask": (
+        sequences(),
+        sequences(mask=None),
+        r"other data: mask was float64\(10, 4\), is None; give",
+    ),
+    "batch_size": (
+        sequences(),
+        sequences(batch_size=5),
+        "other data: batch_size was 2, is 5; give",
+    ),
+    "shuffle": (
+        sequences(),
+        sequences(shuffle=False),
+        "other data: shuffle was True, is False; give",
+    ),
     "seed": (sequences(), sequences(seed=3), "other data: seed was 0, is 3; give"),
     "several": (
         sequences(),
@@ -66,7 +78,11 @@ OTHER: dict[str, tuple[Any, Any, str]] = {
         recordings(20, 12),
         r"other data: x was 2 arrays, the first float32\(20, 2\), is 3 arrays, the first .*; target was 2 arrays",
     ),
-    "another kind": (sequences(), windows(), "other data: Sequences of 5 batches, .*, not Windows of 5 batches, "),
+    "another kind": (
+        sequences(),
+        windows(),
+        "other data: Sequences of 5 batches, .*, not Windows of 5 batches, ",
+    ),
 }
 
 
@@ -97,7 +113,9 @@ def changed(folder: Path, parts: Any) -> None:
 def test_a_snapshot_of_before(tmp_path: Path) -> None:
     trainer(tmp_path).fit(sequences(), steps=1)
     changed(tmp_path, {})
-    with pytest.raises(ValueError, match=r"other data: Sequences of 5 batches, .*, not Sequences of 5 batches, "):
+    with pytest.raises(
+        ValueError, match=r"other data: Sequences of 5 batches, .*, not Sequences of 5 batches, "
+    ):
         trainer(tmp_path).resume().fit(sequences(seed=1), steps=2)
     assert trainer(tmp_path).resume().fit(sequences(), steps=2).steps == 2
     with pytest.raises(ValueError, match="seed was 0, is 1"):

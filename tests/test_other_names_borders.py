@@ -38,9 +38,13 @@ class Callable:
     __call__ = called
 
 
-nn = library("torch.nn.modules.loss", MSELoss=(Callable,), CrossEntropyLoss=(Callable,), CTCLoss=(Callable,))
+nn = library(
+    "torch.nn.modules.loss", MSELoss=(Callable,), CrossEntropyLoss=(Callable,), CTCLoss=(Callable,)
+)
 F = library("torch.nn.functional", mse_loss=lambda y, t: called(), l1_loss=lambda y, t: called())
-keras = library("keras.src.losses.losses", BinaryCrossentropy=(Callable,), huber=lambda t, y: called())
+keras = library(
+    "keras.src.losses.losses", BinaryCrossentropy=(Callable,), huber=lambda t, y: called()
+)
 
 
 class OwnModule(nn.MSELoss):
@@ -152,10 +156,13 @@ ATTRIBUTES = [
 ]
 
 
-@pytest.mark.parametrize(("where", "name", "text"), NAMES + [(OBJECTS[key], *rest) for key, *rest in ATTRIBUTES])
+@pytest.mark.parametrize(
+    ("where", "name", "text"), NAMES + [(OBJECTS[key], *rest) for key, *rest in ATTRIBUTES]
+)
 def test_an_attribute_of_other_libraries_says_what_it_is_called_here(where, name, text):
     with pytest.raises(
-        AttributeError, match=rf"has no attribute '{name}'.*{text}|{text}.*has no attribute '{name}'"
+        AttributeError,
+        match=rf"has no attribute '{name}'.*{text}|{text}.*has no attribute '{name}'",
     ) as caught:
         getattr(where, name)
     assert "\n" not in str(caught.value)
@@ -165,7 +172,11 @@ def test_an_attribute_of_other_libraries_says_what_it_is_called_here(where, name
 
 @pytest.mark.parametrize("name", ["model", "lstm", "dense", "history", "result"])
 def test_copies_and_pickles_are_as_before(name):
-    for again in (copy.copy(OBJECTS[name]), copy.deepcopy(OBJECTS[name]), pickle.loads(pickle.dumps(OBJECTS[name]))):
+    for again in (
+        copy.copy(OBJECTS[name]),
+        copy.deepcopy(OBJECTS[name]),
+        pickle.loads(pickle.dumps(OBJECTS[name])),
+    ):
         assert type(again) is type(OBJECTS[name])
         assert repr(again) == repr(OBJECTS[name])
     blank = object.__new__(type(OBJECTS[name]))
@@ -188,7 +199,8 @@ def test_the_error_of_a_property_is_its_own():
 @pytest.mark.parametrize("where", ["model", "lstm", "dense"])
 def test_what_would_change_nothing_is_not_set(name, where):
     with pytest.raises(
-        AttributeError, match=rf"{name} cannot be set; (the optimiser says what it updates|a model has no)"
+        AttributeError,
+        match=rf"{name} cannot be set; (the optimiser says what it updates|a model has no)",
     ):
         setattr(OBJECTS[where], name, False)
 
@@ -224,5 +236,7 @@ OF_RULES = {
 def test_an_option_of_the_optimizer_is_shown_where_it_goes(name):
     value, text = OF_RULES[name]
     found = model()
-    with pytest.raises(TypeError, match=f"Trainer: unknown option '{name}'; it is the optimizer's: .*{text}"):
+    with pytest.raises(
+        TypeError, match=f"Trainer: unknown option '{name}'; it is the optimizer's: .*{text}"
+    ):
         rb.Trainer(found, rb.optim.Adam(found), rb.losses.MeanSquaredError(), **{name: value})

@@ -57,19 +57,31 @@ t.fit(rb.Sequences(x, x[..., :1].copy(), batch_size=2), steps=int(sys.argv[2]))
 CASES = ["object", "counted", "function", "partial"]
 
 
-def run(kind: str, steps: int, seed: int, *, scale: str = "1.0", comment: str = "", doc: str = "") -> str:
+def run(
+    kind: str, steps: int, seed: int, *, scale: str = "1.0", comment: str = "", doc: str = ""
+) -> str:
     """What a process that trains up to ``steps`` says on stderr."""
-    program = PROGRAM.replace("#COMMENT", comment).replace("DOCUMENTED", doc).replace("SCALE", scale)
+    program = (
+        PROGRAM.replace("#COMMENT", comment).replace("DOCUMENTED", doc).replace("SCALE", scale)
+    )
     known = os.environ | {"PYTHONHASHSEED": str(seed)}
     return subprocess.run(
-        [sys.executable, "-c", program, kind, str(steps)], env=known, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, kind, str(steps)],
+        env=known,
+        capture_output=True,
+        text=True,
+        check=False,
     ).stderr
 
 
 @pytest.mark.parametrize("kind", CASES)
-def test_what_changes_no_number_is_no_difference(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_changes_no_number_is_no_difference(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), *sys.path])))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), *sys.path]))
+    )
     assert run(kind, 1, 1) == ""
     assert run(kind, 2, 2, comment="# some\n# lines\n", doc="In other words.") == ""
     assert "the run was set up otherwise" in run(kind, 3, 2, scale="2.0")

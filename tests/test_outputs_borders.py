@@ -22,7 +22,9 @@ def net(dropout: float = 0.0) -> rb.Sequential:
     return rb.Sequential(rb.LSTM(F, 6, rng=0), rb.Dropout(dropout), rb.Dense(6, K, rng=1))
 
 
-@pytest.mark.parametrize("options", [{}, {"chunk": 7}, {"checkpoint": "sqrt", "chunk": 4}, {"checkpoint": "1 MB"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"chunk": 7}, {"checkpoint": "sqrt", "chunk": 4}, {"checkpoint": "1 MB"}]
+)
 def test_training_accuracy_takes_no_second_forward(options: dict[str, Any]) -> None:
     found = rb.bptt(net(), X, LABELS, CE, return_y=True, mask=MASK, **options)
     expected, _ = rb.predict(net(), X, mask=MASK)
@@ -67,7 +69,9 @@ def test_y_of_a_stream_of_known_length() -> None:
     found = rb.bptt(net(), pieces, LABELS, CE, return_y=True, steps=T)
     assert found.y is not None
     np.testing.assert_array_equal(found.y, rb.bptt(net(), X, LABELS, CE, return_y=True).y)
-    with pytest.raises(ValueError, match="return_y=True, but x is a stream of unknown length; give steps="):
+    with pytest.raises(
+        ValueError, match="return_y=True, but x is a stream of unknown length; give steps="
+    ):
         rb.bptt(net(), iter([X]), iter([LABELS]), CE, return_y=True)
 
 

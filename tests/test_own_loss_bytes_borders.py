@@ -42,7 +42,10 @@ def by_steps(spare: int) -> Any:
     return rb.losses.PerStep(loss)
 
 
-KINDS: dict[Any, Any] = {rb.losses.PerStep: (elements, steps), rb.losses.WholeSequence: (esr, squares)}
+KINDS: dict[Any, Any] = {
+    rb.losses.PerStep: (elements, steps),
+    rb.losses.WholeSequence: (esr, squares),
+}
 
 
 def peak(made: Callable[[], Any], **how: Any) -> tuple[int, Any]:
@@ -94,7 +97,9 @@ def test_a_model_without_time(loss: Any, divisor: Any) -> None:
     found = rb.backprop(net, x, target, loss, mask=mask, backend="numpy")
     d = (rb.predict(net, x[None])[0][0] - target)[mask]
     assert found.loss == pytest.approx((d**2).sum() / divisor(target[mask]), rel=1e-12)
-    np.testing.assert_allclose(found.grads["bias"], 2 * d.sum(axis=0) / divisor(target[mask]), rtol=1e-12)
+    np.testing.assert_allclose(
+        found.grads["bias"], 2 * d.sum(axis=0) / divisor(target[mask]), rtol=1e-12
+    )
 
 
 def test_a_function_of_rows_sees_no_time() -> None:
@@ -118,7 +123,9 @@ def trainer(loss: Any, folder: Path) -> Any:
 @pytest.mark.parametrize("kind", [rb.losses.PerStep, rb.losses.WholeSequence])
 def test_a_snapshot_knows_the_function(kind: Any, tmp_path: Path) -> None:
     one, other = KINDS[kind]
-    windows = rb.Windows(real(80, 3, dtype="float64"), real(80, 2, dtype="float64"), horizon=10, batch_size=2)
+    windows = rb.Windows(
+        real(80, 3, dtype="float64"), real(80, 2, dtype="float64"), horizon=10, batch_size=2
+    )
     first = trainer(kind(one), tmp_path).fit(windows, steps=2).losses
     assert trainer(kind(one), tmp_path).resume().fit(windows, epochs=1).losses[:2] == first
     with pytest.raises(ValueError, match="loss"):
@@ -133,17 +140,25 @@ def test_a_mean_with_the_last_steps_in_several_chunks() -> None:
     ragged = rb.Sequences(x, target, last=True, mask=mask, batch_size=4)
 
     def fit(source: Any, loss: Any) -> Any:
-        return rb.fit(rb.RNN(3, 2, dtype="float64", rng=0), source, loss, "sgd", learning_rate=0.1, epochs=2).losses
+        return rb.fit(
+            rb.RNN(3, 2, dtype="float64", rng=0), source, loss, "sgd", learning_rate=0.1, epochs=2
+        ).losses
 
-    np.testing.assert_allclose(fit(alike, mean), fit(alike, rb.losses.MeanSquaredError()), rtol=1e-12)
+    np.testing.assert_allclose(
+        fit(alike, mean), fit(alike, rb.losses.MeanSquaredError()), rtol=1e-12
+    )
     with pytest.raises(ValueError, match=r"mean does not add up over steps.*PerStep"):
         fit(ragged, mean)
     np.testing.assert_allclose(
-        fit(ragged, rb.losses.PerStep(elements)), fit(ragged, rb.losses.MeanSquaredError()), rtol=1e-12
+        fit(ragged, rb.losses.PerStep(elements)),
+        fit(ragged, rb.losses.MeanSquaredError()),
+        rtol=1e-12,
     )
 
 
-@pytest.mark.parametrize("loss", [squares, rb.losses.PerStep(elements), rb.losses.WholeSequence(esr)])
+@pytest.mark.parametrize(
+    "loss", [squares, rb.losses.PerStep(elements), rb.losses.WholeSequence(esr)]
+)
 def test_a_batch_of_padding_alone_teaches_nothing(loss: Any) -> None:
     net, mask = rb.RNN(3, 2, dtype="float64", rng=0), np.array([[True] * 6] * 2 + [[False] * 6] * 2)
     given = real(4, 6, 3, dtype="float64"), real(4, 6, 2, dtype="float64")

@@ -50,7 +50,9 @@ class Careful(Forgetful):
 @pytest.mark.parametrize("loss", [rb.losses.WholeSequence(forgetful), forgetful, Forgetful()])
 def test_a_loss_that_takes_a_mask_and_ignores_it_is_refused(loss):
     x, target, mask = data()
-    with pytest.raises(ValueError, match=r"dy is not 0 at steps of weight 0: .* at \[0, 0, 0\]; multiply by mask"):
+    with pytest.raises(
+        ValueError, match=r"dy is not 0 at steps of weight 0: .* at \[0, 0, 0\]; multiply by mask"
+    ):
         rb.bptt(model(), x, target, loss, mask=mask)
     trainer = rb.Trainer(net := model(), rb.optim.Adam(net), loss)
     with pytest.raises(ValueError, match="dy is not 0 at steps of weight 0"):
@@ -82,7 +84,9 @@ def test_the_place_is_counted_from_the_first_step_of_the_sequence():
 
 def test_so_with_lengths_of_sequences():
     x, target, _ = data()
-    source = rb.Sequences(x, target, batch_size=3, lengths=[6, 3, 2], batch_first=False, shuffle=False)
+    source = rb.Sequences(
+        x, target, batch_size=3, lengths=[6, 3, 2], batch_first=False, shuffle=False
+    )
     with pytest.raises(ValueError, match=r"dy is not 0 at steps of weight 0.* at \[2, 2, 0\]"):
         rb.fit(model(), source, rb.losses.WholeSequence(forgetful), epochs=1)
 
@@ -114,7 +118,9 @@ def test_what_a_function_raises_says_how_it_was_called_and_what_the_target_lacks
     with pytest.raises(ValueError, match="broadcast") as caught:
         rb.bptt(model(), x, target[..., 0], function)
     note = caught.value.__notes__[0]
-    assert note.startswith(f"in the loss function {name}, called as (y, target), which returns (value, dy)")
+    assert note.startswith(
+        f"in the loss function {name}, called as (y, target), which returns (value, dy)"
+    )
     assert "y float32 (6, 3, 1), target float32 (6, 3)" in note
     assert note.endswith("give target[..., None]")
     assert " at 0x" not in note
@@ -169,7 +175,9 @@ def test_nan_in_the_target_of_a_loss_of_steps():
 def test_a_mask_of_elements_names_the_subclass_of_loss():
     x, target, _ = data()
     known = np.ones((T, B, 12), bool)
-    with pytest.raises(rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts the elements"):
+    with pytest.raises(
+        rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts the elements"
+    ):
         rb.bptt(model(), x, target, rb.losses.MeanSquaredError(), mask=known)
     with pytest.raises(rb.ShapeError, match=r"give mask\[\.\.\., 0\]"):
         rb.bptt(model(), x, target, rb.losses.MeanSquaredError(), mask=known[..., :1])
@@ -211,7 +219,9 @@ def test_over_batches_a_whole_sequence_loss_is_a_mean_and_sums_are_those_of_one_
     assert abs(sum(parts) / whole - 1) > 0.1
     assert rb.evaluate(net, source, ErrorToSignal())["loss"] == pytest.approx(whole, rel=1e-5)
     one = rb.Sequences(x, target, batch_size=5)
-    assert rb.evaluate(net, one, rb.losses.WholeSequence(ratio))["loss"] == pytest.approx(whole, rel=1e-5)
+    assert rb.evaluate(net, one, rb.losses.WholeSequence(ratio))["loss"] == pytest.approx(
+        whole, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("public", [rb.losses.WholeSequence, rb.evaluate, rb.Trainer.evaluate])
@@ -233,13 +243,17 @@ def test_a_loss_that_counts_the_elements_that_are_known():
             return float((w * d**2).sum()), (2 * w * d).astype(y.dtype)
 
         def weight(self, target, weights=None, *, outputs):
-            return float((~np.isnan(target) * (1.0 if weights is None else weights[..., None])).sum())
+            return float(
+                (~np.isnan(target) * (1.0 if weights is None else weights[..., None])).sum()
+            )
 
     y, _ = rb.predict(net, x)
     for kind in (np.ones_like(mask), mask):
         counted = ~np.isnan(target) & kind[..., None]
         expected = ((y - target)[counted] ** 2).mean()
-        assert rb.bptt(net, x, target, KnownErrors(), mask=kind, chunk=4).loss == pytest.approx(expected, rel=1e-5)
+        assert rb.bptt(net, x, target, KnownErrors(), mask=kind, chunk=4).loss == pytest.approx(
+            expected, rel=1e-5
+        )
 
 
 class Squares(rb.losses.Loss):
@@ -255,10 +269,14 @@ def test_a_subclass_of_loss_is_told_the_same_of_its_target(call):
     x, target, _ = data()
     with pytest.raises(ValueError, match="broadcast") as caught:
         call(model(), x, target[..., 0], Squares())
-    assert caught.value.__notes__[0].startswith("in the loss function Squares.summed, called as (y, target, weights)")
+    assert caught.value.__notes__[0].startswith(
+        "in the loss function Squares.summed, called as (y, target, weights)"
+    )
     assert caught.value.__notes__[0].endswith("give target[..., None]")
     x, target = np.zeros((T, 1, 2), "f4"), np.zeros((T, 1), "f4")
-    with pytest.raises(rb.ShapeError, match=r"Squares\(\) returned dy .* give target\[\.\.\., None\]"):
+    with pytest.raises(
+        rb.ShapeError, match=r"Squares\(\) returned dy .* give target\[\.\.\., None\]"
+    ):
         call(model(), x, target, Squares())
 
 
@@ -268,7 +286,11 @@ def test_a_metric_whose_values_were_broadcast_is_refused():
     def own(y, target):
         return subtracting(y, target[..., None])
 
-    with pytest.raises(rb.ShapeError, match=r"metric error returned .* give target\[\.\.\., None\]"):
+    with pytest.raises(
+        rb.ShapeError, match=r"metric error returned .* give target\[\.\.\., None\]"
+    ):
         rb.evaluate(model(), [(x, target)], own, metrics={"error": lambda y, target: y - target})
-    found = rb.evaluate(model(), [(x, target)], own, metrics={"error": lambda y, target: y[..., 0] - target})
+    found = rb.evaluate(
+        model(), [(x, target)], own, metrics={"error": lambda y, target: y[..., 0] - target}
+    )
     assert found["error"] == pytest.approx(rb.predict(model(), x)[0].mean(), rel=1e-5)

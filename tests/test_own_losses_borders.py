@@ -40,7 +40,9 @@ def test_a_mean_by_steps_is_that_of_the_library(f: Any, chunk: int, weights: str
 
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("chunk", CHUNKS)
-def test_a_ratio_over_the_whole_sequence_does_not_depend_on_chunks(chunk: int, weights: str) -> None:
+def test_a_ratio_over_the_whole_sequence_does_not_depend_on_chunks(
+    chunk: int, weights: str
+) -> None:
     how = {"chunk": chunk, "mask": WEIGHTS[weights]}
     close(run(rb.losses.WholeSequence(esr), **how), run(ErrorToSignal(), **how))
 
@@ -58,7 +60,9 @@ def test_replaying_schedules_to_the_bit(loss: Any) -> None:
     same(run(loss, chunk=7, checkpoint="sqrt"), run(loss, chunk=7))
 
 
-@pytest.mark.parametrize("loss", [rb.losses.PerStep(elements), rb.losses.WholeSequence(esr), squares])
+@pytest.mark.parametrize(
+    "loss", [rb.losses.PerStep(elements), rb.losses.WholeSequence(esr), squares]
+)
 def test_within_a_budget(loss: Any) -> None:
     close(run(loss, checkpoint="600 kB"), run(loss, chunk=T))
 
@@ -83,10 +87,13 @@ def test_evaluate_asks_for_no_derivative(chunk: int) -> None:
 
 
 def test_weights_need_values_of_steps() -> None:
-    with pytest.raises(TypeError, match=r"squares takes \(y, target\), so weights must be 0 or 1.*PerStep"):
+    with pytest.raises(
+        TypeError, match=r"squares takes \(y, target\), so weights must be 0 or 1.*PerStep"
+    ):
         run(squares, mask=WEIGHTS["floats"])
     with pytest.raises(
-        TypeError, match=r"WholeSequence\(squares\): there is a mask, .*let it take \(y, target, mask\)"
+        TypeError,
+        match=r"WholeSequence\(squares\): there is a mask, .*let it take \(y, target, mask\)",
     ):
         run(rb.losses.WholeSequence(squares), mask=MASK)
 
@@ -98,15 +105,23 @@ def test_a_penalty_has_no_target() -> None:
         return np.abs(y), np.sign(y)
 
     found = run(rb.losses.PerStep(penalty), target=None, chunk=7, mask=MASK)
-    close(found, run(rb.losses.MeanAbsoluteError(), target=np.zeros_like(TARGET), chunk=7, mask=MASK))
+    close(
+        found, run(rb.losses.MeanAbsoluteError(), target=np.zeros_like(TARGET), chunk=7, mask=MASK)
+    )
 
 
 @pytest.mark.parametrize(
-    "f", [lambda y, t: ((y - t) ** 2 / y.size, 2 * (y - t) / y.size), lambda y, t: (np.cumsum(y, 0), y[::-1])]
+    "f",
+    [
+        lambda y, t: ((y - t) ** 2 / y.size, 2 * (y - t) / y.size),
+        lambda y, t: (np.cumsum(y, 0), y[::-1]),
+    ],
 )
 @pytest.mark.parametrize("chunk", [1, 7, T])
 def test_values_that_depend_on_other_steps(f: Any, chunk: int) -> None:
-    with pytest.raises(ValueError, match=r"the values of a step depend on other steps.*WholeSequence"):
+    with pytest.raises(
+        ValueError, match=r"the values of a step depend on other steps.*WholeSequence"
+    ):
         run(rb.losses.PerStep(f), chunk=chunk)
 
 
@@ -127,7 +142,9 @@ def test_values_of_another_shape(values: Any, cure: str) -> None:
 def test_a_missing_target_is_named_by_its_step() -> None:
     target = TARGET.copy()
     target[33, 1, 0] = np.nan
-    with pytest.raises(ValueError, match=r"PerStep\(elements\) returned dy = nan at \[5, 1, 0\]; .*mask") as caught:
+    with pytest.raises(
+        ValueError, match=r"PerStep\(elements\) returned dy = nan at \[5, 1, 0\]; .*mask"
+    ) as caught:
         run(rb.losses.PerStep(elements), target=target, chunk=7)
     assert caught.value.__notes__ == ["steps are counted from step 28 of the sequence"]
 
@@ -171,7 +188,9 @@ def test_arrays_of_elements_are_not_written_to() -> None:
 
 def test_outputs_on_request() -> None:
     for loss in (rb.losses.PerStep(elements), rb.losses.WholeSequence(esr)):
-        np.testing.assert_array_equal(run(loss, chunk=7, return_y=True).y, rb.predict(MODEL, X, chunk=7)[0])
+        np.testing.assert_array_equal(
+            run(loss, chunk=7, return_y=True).y, rb.predict(MODEL, X, chunk=7)[0]
+        )
 
 
 def test_logarithms_see_no_padding() -> None:
@@ -218,5 +237,8 @@ def test_weights_that_are_nan_are_refused() -> None:
     rng = np.random.default_rng(0)
     x, target = rng.normal(size=(6, 2, 3)), rng.normal(size=(6, 2, 4))
     target[2, 1, 0] = np.nan
-    with pytest.raises(ValueError, match=r"the sum of its weights is nan, .* leave out elements whose target is NaN"):
+    with pytest.raises(
+        ValueError,
+        match=r"the sum of its weights is nan, .* leave out elements whose target is NaN",
+    ):
         rb.bptt(rb.RNN(3, 4, dtype="float64"), x, target, Energy())

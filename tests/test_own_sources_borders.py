@@ -150,7 +150,8 @@ class Pieces(Own):
 
 
 @pytest.mark.parametrize(
-    ("kind", "why"), [(Once, "comes once"), (Pieces, "comes once"), (Drawn, "returns a different batch")]
+    ("kind", "why"),
+    [(Once, "comes once"), (Pieces, "comes once"), (Drawn, "returns a different batch")],
 )
 def test_what_cannot_be_compared_is_warned_of(kind: Any, why: str, tmp_path: Path) -> None:
     trainer(tmp_path / "r").fit(kind(), steps=5)
@@ -181,7 +182,9 @@ def test_a_snapshot_of_before_has_no_batches(run: Path) -> None:
         assert trainer(run).resume().fit(Own(*OTHERS["the target"]), steps=7).steps == 7
 
 
-@pytest.mark.parametrize("batches", [{"data 0 0": 1}, {"elsewhere": "x"}, [], {"data -1 0": "x"}, 3])
+@pytest.mark.parametrize(
+    "batches", [{"data 0 0": 1}, {"elsewhere": "x"}, [], {"data -1 0": "x"}, 3]
+)
 def test_batches_that_cannot_be(run: Path, batches: Any) -> None:
     file = run / "snapshot.safetensors"
     arrays, metadata = load_tensors(file)

@@ -28,7 +28,9 @@ def padded(array: np.ndarray, value: Any, mask: np.ndarray = MASK) -> np.ndarray
 
 
 def net(last: int = 1) -> rb.Sequential:
-    return rb.Sequential(rb.Dense(3, 4, rng=3), rb.LSTM(4, 5, rng=0), rb.GRU(5, 4, rng=1), rb.Dense(4, last, rng=2))
+    return rb.Sequential(
+        rb.Dense(3, 4, rng=3), rb.LSTM(4, 5, rng=0), rb.GRU(5, 4, rng=1), rb.Dense(4, last, rng=2)
+    )
 
 
 def same(a: rb.Gradients, b: rb.Gradients) -> None:
@@ -123,7 +125,9 @@ def gap() -> np.ndarray:
 
 
 REFUSED: dict[str, Callable[[], Any]] = {
-    "before the end": lambda: rb.bptt(net(), padded(reals(T, B, 3), np.nan, gap()), reals(T, B, 1), MSE, mask=gap()),
+    "before the end": lambda: rb.bptt(
+        net(), padded(reals(T, B, 3), np.nan, gap()), reals(T, B, 1), MSE, mask=gap()
+    ),
     "without a mask": lambda: rb.bptt(net(), padded(reals(T, B, 3), np.nan), reals(T, B, 1), MSE),
     "in predict": lambda: rb.predict(net(), padded(reals(T, B, 3), np.nan)),
     "before padding at the beginning": lambda: rb.evaluate(

@@ -44,12 +44,16 @@ def fitting(how: str, options: str) -> dict[str, Any]:
 @pytest.mark.parametrize("how", HOW)
 def test_streams_have_the_bits_of_zeros(how: str, options: str, value: float) -> None:
     chosen = fitting(how, options)
-    expected = rb.bptt(net(), padded(X, 0), padded(Y, 0), MSE, mask=MASK, chunk=chosen["chunk"], dx=False)
+    expected = rb.bptt(
+        net(), padded(X, 0), padded(Y, 0), MSE, mask=MASK, chunk=chosen["chunk"], dx=False
+    )
     x, y, mask = HOW[how](padded(X, value), padded(Y, value), MASK)
     same(rb.bptt(net(), x, y, MSE, mask=mask, **chosen), expected)
     x, y, mask = HOW[how](padded(X, value), padded(Y, value), MASK)
     found = rb.evaluate(net(), x, y, MSE, mask=mask, chunk=chosen["chunk"])
-    assert found[0] == pytest.approx(rb.evaluate(net(), padded(X, 0), padded(Y, 0), MSE, mask=MASK)[0], rel=1e-6)
+    assert found[0] == pytest.approx(
+        rb.evaluate(net(), padded(X, 0), padded(Y, 0), MSE, mask=MASK)[0], rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -74,7 +78,9 @@ def early(last: int = LENGTHS[1] + 4) -> np.ndarray:
 @pytest.mark.parametrize("how", HOW)
 def test_a_later_step_with_weight_is_refused(how: str, options: str) -> None:
     x, y, mask = HOW[how](padded(X, np.nan), Y, early())
-    with pytest.raises(ValueError, match=r"at \[3, 1, 0\].*carry it|step 3 of sequence 1.*at step 7.*carry it"):
+    with pytest.raises(
+        ValueError, match=r"at \[3, 1, 0\].*carry it|step 3 of sequence 1.*at step 7.*carry it"
+    ):
         rb.bptt(net(), x, y, MSE, mask=mask, **fitting(how, options))
     x, y, mask = HOW[how](padded(X, np.nan), Y, early())
     with pytest.raises(ValueError, match="carry it"):
@@ -87,7 +93,9 @@ def test_a_later_step_of_the_last_chunk_is_refused(how: str, options: str) -> No
     x, mask = X.copy(), np.ones((T, B), bool)
     x[T - 2, 2, 1], mask[T - 2, 2] = np.nan, False
     given = HOW[how](x, Y, mask)
-    with pytest.raises(ValueError, match=r"at \[9, 2, 1\].*carry it|step 9 of sequence 2.*at step 10.*carry it"):
+    with pytest.raises(
+        ValueError, match=r"at \[9, 2, 1\].*carry it|step 9 of sequence 2.*at step 10.*carry it"
+    ):
         rb.bptt(net(), given[0], given[1], MSE, mask=given[2], **fitting(how, options))
 
 
@@ -117,7 +125,10 @@ def test_without_recurrents_any_masked_step_may_hold_anything(pieces: dict[str, 
     x, y = padded(X, np.nan, mask), padded(Y, np.nan, mask)
     same(rb.bptt(model, x, y, MSE, mask=mask, chunk=4), expected)
     found = rb.backprop(model, x[0], y[0], MSE, mask=mask[0])
-    assert found.loss == rb.backprop(model, padded(X, 0, mask)[0], padded(Y, 0, mask)[0], MSE, mask=mask[0]).loss
+    assert (
+        found.loss
+        == rb.backprop(model, padded(X, 0, mask)[0], padded(Y, 0, mask)[0], MSE, mask=mask[0]).loss
+    )
     assert rb.evaluate(model, x, y, MSE, mask=mask)[0] == pytest.approx(expected.loss, rel=1e-6)
     with pytest.raises(ValueError, match=r"x is nan"):
         rb.bptt(model, x, y, MSE, mask=np.ones((T, B), bool))
@@ -133,7 +144,11 @@ def test_predict_takes_a_mask(value: float) -> None:
         for p, q in zip(one, other, strict=True):
             np.testing.assert_array_equal(p, q)
     np.testing.assert_array_equal(rb.predict(model, X, mask=MASK)[0], rb.predict(model, X)[0])
-    for wrong, kind in ((MASK[:-1], rb.ShapeError), (MASK - 1.0, ValueError), ("mask", rb.DtypeError)):
+    for wrong, kind in (
+        (MASK[:-1], rb.ShapeError),
+        (MASK - 1.0, ValueError),
+        ("mask", rb.DtypeError),
+    ):
         with pytest.raises(kind, match=r"mask|weights"):
             rb.predict(model, X, mask=wrong)
     with pytest.raises(ValueError, match="carry it"):

@@ -18,7 +18,9 @@ SYMBOLS = np.random.default_rng(0).integers(0, 4, (6, 3))
 
 def small(seed: int = 0) -> rb.Sequential:
     rng = np.random.default_rng(seed)
-    return rb.Sequential(rb.Embedding(4, 3, rng=rng), rb.LSTM(3, 5, rng=rng), rb.Dense(5, 4, rng=rng))
+    return rb.Sequential(
+        rb.Embedding(4, 3, rng=rng), rb.LSTM(3, 5, rng=rng), rb.Dense(5, 4, rng=rng)
+    )
 
 
 def gradients(model: Any) -> dict[str, np.ndarray]:
@@ -70,7 +72,9 @@ def test_some_parameters_are_updated_and_others_stay() -> None:
 def test_two_parameters_change_places() -> None:
     model = rb.Sequential(rb.Dense(3, 3, rng=0), rb.Dense(3, 3, rng=1))
     a, b = (model.params[name].copy() for name in ("0.weight", "1.weight"))
-    model.params.update({"0.weight": model.params["1.weight"], "1.weight": model.params["0.weight"].T.T})
+    model.params.update(
+        {"0.weight": model.params["1.weight"], "1.weight": model.params["0.weight"].T.T}
+    )
     np.testing.assert_array_equal(model.params["0.weight"], b)
     np.testing.assert_array_equal(model.params["1.weight"], a)
 
@@ -91,11 +95,23 @@ UNFIT: dict[str, tuple[Callable[[Any], dict[str, Any]], type[Exception], str]] =
         rb.ShapeError,
         r"'2\.bias' must have shape \(4,\), found \(4, ",
     ),
-    "a number": (lambda p: {"2.bias": 0.0}, rb.ShapeError, r"'2\.bias' must have shape \(4,\), found \(\)"),
-    "complex": (lambda p: {"2.bias": np.zeros(4, complex)}, rb.DtypeError, "has dtype complex128; give real numbers"),
+    "a number": (
+        lambda p: {"2.bias": 0.0},
+        rb.ShapeError,
+        r"'2\.bias' must have shape \(4,\), found \(\)",
+    ),
+    "complex": (
+        lambda p: {"2.bias": np.zeros(4, complex)},
+        rb.DtypeError,
+        "has dtype complex128; give real numbers",
+    ),
     "text": (lambda p: {"2.bias": list("abcd")}, rb.DtypeError, "has dtype <U1"),
     "a mask": (lambda p: {"2.bias": np.ma.zeros(4)}, TypeError, "is a masked array"),
-    "beyond float32": (lambda p: {"2.bias": np.full(4, 1e300)}, ValueError, r"'2\.bias' has 1e\+300 at \[0\], beyond"),
+    "beyond float32": (
+        lambda p: {"2.bias": np.full(4, 1e300)},
+        ValueError,
+        r"'2\.bias' has 1e\+300 at \[0\], beyond",
+    ),
     "read-only": (frozen, ValueError, r"'2\.bias' is read-only"),
 }
 
@@ -123,14 +139,18 @@ REFUSED: dict[str, Callable[[Any], object]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_parameters_cannot_be_removed_or_added(case: str) -> None:
     model, before = small(), small().params.copy()
-    with pytest.raises(TypeError, match="they are the network's own: build another network, or take a copy"):
+    with pytest.raises(
+        TypeError, match="they are the network's own: build another network, or take a copy"
+    ):
         REFUSED[case](model.params)
     assert same(model.params, before)
 
 
 def test_all_must_be_given_where_all_are_set() -> None:
     model = small()
-    with pytest.raises(ValueError, match=r"^params: 0\.weight, .* missing; give them all, or use params\.update"):
+    with pytest.raises(
+        ValueError, match=r"^params: 0\.weight, .* missing; give them all, or use params\.update"
+    ):
         model.params = {"2.bias": np.zeros(4)}
 
 
@@ -159,7 +179,9 @@ BOTH = {name: COPIES[name] for name in ("deepcopy", "pickle")}
 PARTS: dict[str, Callable[[rb.Sequential], Any]] = {
     "the model": lambda m: m,
     "an optimiser": lambda m: rb.optim.Adam(m),
-    "a plan": lambda m: rb.plan(m, rb.losses.CrossEntropy(), steps=6, batch=3, budget="10 MB", x_shape=()),
+    "a plan": lambda m: rb.plan(
+        m, rb.losses.CrossEntropy(), steps=6, batch=3, budget="10 MB", x_shape=()
+    ),
     "a result": lambda m: rb.bptt(m, SYMBOLS, SYMBOLS, rb.losses.CrossEntropy()),
     "a trainer": lambda m: rb.Trainer(m, rb.optim.Adam(m), rb.losses.CrossEntropy()),
 }
@@ -182,7 +204,10 @@ def test_a_plan_that_was_copied_runs(how: str) -> None:
     plan = BOTH[how](PARTS["a plan"](model))
     found = rb.bptt(model, SYMBOLS, SYMBOLS, rb.losses.CrossEntropy(), checkpoint=plan, dx=None)
     assert found.stats.peak_bytes <= plan.budget
-    assert same(found.grads, rb.bptt(model, SYMBOLS, SYMBOLS, rb.losses.CrossEntropy(), chunk=plan.chunk).grads)
+    assert same(
+        found.grads,
+        rb.bptt(model, SYMBOLS, SYMBOLS, rb.losses.CrossEntropy(), chunk=plan.chunk).grads,
+    )
     assert str(plan) == str(BOTH[how](plan))
 
 

@@ -41,7 +41,9 @@ def set_as_another_has_them(layer: Any, weight: np.ndarray) -> None:
 @BACKENDS
 @pytest.mark.parametrize("put", [set_all, set_one, set_as_another_has_them])
 @pytest.mark.parametrize("after_a_run", [False, True])
-def test_new_arrays_are_used_everywhere(put: Callable[[Any, Any], None], backend: str, after_a_run: bool) -> None:
+def test_new_arrays_are_used_everywhere(
+    put: Callable[[Any, Any], None], backend: str, after_a_run: bool
+) -> None:
     model, expected = tied(False), tied(False)
     if after_a_run:
         rb.bptt(model, X, X, LOSS, backend=backend)
@@ -92,7 +94,12 @@ def test_layers_that_share_all_parameters_are_tied_within_a_network() -> None:
     model = rb.Sequential(a, rb.Tanh(), b)
     b.params = a.params
     assert list(model.params) == ["0.weight", "0.bias"]
-    rb.check_grads(model.astype("float64"), np.ones((2, 2, 3)), np.zeros((2, 2, 3)), rb.losses.MeanSquaredError())
+    rb.check_grads(
+        model.astype("float64"),
+        np.ones((2, 2, 3)),
+        np.zeros((2, 2, 3)),
+        rb.losses.MeanSquaredError(),
+    )
 
 
 def replace(model: Any) -> None:

@@ -62,9 +62,13 @@ def test_training_keeps_no_gradient_by_x(planned_dx: bool, monkeypatch: pytest.M
 
 def test_a_budget_that_does_for_a_plan_without_dx_does_for_training() -> None:
     model, steps = rb.Sequential(rb.LSTM(64, 8, rng=0), rb.Dense(8, 1, rng=1)), 1000
-    data = rb.Sequences(np.zeros((8, steps, 64), np.float32), np.zeros((8, steps, 1), np.float32), batch_size=8)
+    data = rb.Sequences(
+        np.zeros((8, steps, 64), np.float32), np.zeros((8, steps, 1), np.float32), batch_size=8
+    )
     with pytest.raises(rb.BudgetError, match="are enough"):
-        rb.plan(model, MSE, steps=steps, batch=8, budget="1.5 MB", costs=COSTS)  # its gradient by x is 2 MB
+        rb.plan(
+            model, MSE, steps=steps, batch=8, budget="1.5 MB", costs=COSTS
+        )  # its gradient by x is 2 MB
     plan = rb.plan(model, MSE, steps=steps, batch=8, budget="1.5 MB", dx=False, costs=COSTS)
     for checkpoint in (plan, "1.5 MB"):
         assert rb.fit(model, data, MSE, "sgd", steps=1, checkpoint=checkpoint).reason == "finished"
@@ -95,13 +99,20 @@ def test_the_short_window_at_an_epoch_s_end_is_served(how: str) -> None:
 
     found = trained(SHORT[how])
     assert found.steps == 8
-    np.testing.assert_allclose(found.losses, trained(lambda _: {"checkpoint": "all"}).losses, rtol=1e-5)
+    np.testing.assert_allclose(
+        found.losses, trained(lambda _: {"checkpoint": "all"}).losses, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("chunks", [1, 2, 5, 7])
 @pytest.mark.parametrize(
     "schedule",
-    [rb.schedules.Revolve(5, 2), rb.schedules.Sqrt(5), rb.schedules.Optimal(5, 3, 2), rb.schedules.ThinTapes(5, 2)],
+    [
+        rb.schedules.Revolve(5, 2),
+        rb.schedules.Sqrt(5),
+        rb.schedules.Optimal(5, 3, 2),
+        rb.schedules.ThinTapes(5, 2),
+    ],
 )
 def test_a_schedule_of_one_number_of_chunks_serves_others(schedule: Any, chunks: int) -> None:
     assert rb.simulate(rb.schedules.resized(schedule, chunks), chunks).counts["Backward"] == chunks
@@ -131,7 +142,10 @@ def test_each_shape_is_planned_for_once(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_layer_that_changes_is_planned_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     planned: list[int] = []
     monkeypatch.setattr(known_plans, "measured_for", lambda *_: planned.append(1) or COSTS)  # type: ignore[func-returns-value]
-    model, x = rb.Sequential(rb.LSTM(8, 16, rng=0), rb.Dropout(0.0), rb.Dense(16, 1, rng=1)), np.zeros((60, 4, 8), "f4")
+    model, x = (
+        rb.Sequential(rb.LSTM(8, 16, rng=0), rb.Dropout(0.0), rb.Dense(16, 1, rng=1)),
+        np.zeros((60, 4, 8), "f4"),
+    )
     rb.bptt(model, x, x[..., :1], MSE, checkpoint="2 MB")
     rb.bptt(model, x, x[..., :1], MSE, checkpoint="2 MB")
     assert len(planned) == 1
@@ -176,5 +190,14 @@ def test_ever_new_shapes_take_no_more_memory(backend: str | None) -> None:
 @pytest.mark.parametrize("optimizer", ["adam", rb.optim.Adam])
 def test_an_optimizer_that_is_none(optimizer: Any) -> None:
     model = rb.LSTM(2, 3)
-    with pytest.raises(TypeError, match=r"plan: optimizer must be one of rnnbp\.optim, found .*; as Adam\(model\)"):
-        rb.plan(model, rb.losses.MeanSquaredError(), steps=4, batch=2, budget="1 MB", optimizer=optimizer)
+    with pytest.raises(
+        TypeError, match=r"plan: optimizer must be one of rnnbp\.optim, found .*; as Adam\(model\)"
+    ):
+        rb.plan(
+            model,
+            rb.losses.MeanSquaredError(),
+            steps=4,
+            batch=2,
+            budget="1 MB",
+            optimizer=optimizer,
+        )

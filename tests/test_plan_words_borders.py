@@ -18,7 +18,9 @@ COSTS = Costs(dict.fromkeys(STEP, 0.5), STEP)
 
 def planned(budget: int | str, model: Any = None, **options: Any) -> rb.Plan:
     given = {"steps": 100, "batch": 4} | options
-    return rb.plan(rb.LSTM(8, 32, rng=0) if model is None else model, MSE, budget=budget, costs=COSTS, **given)
+    return rb.plan(
+        rb.LSTM(8, 32, rng=0) if model is None else model, MSE, budget=budget, costs=COSTS, **given
+    )
 
 
 def exact(line: str) -> list[int]:
@@ -46,7 +48,9 @@ def test_no_row_of_other_budgets_is_dearer_and_slower_than_another(budget: str) 
     plan = planned(budget)
     pairs = [(row.bytes, row.seconds) for row in plan.frontier]
     assert pairs == sorted(pairs)
-    assert [seconds for _, seconds in pairs] == sorted({seconds for _, seconds in pairs}, reverse=True)
+    assert [seconds for _, seconds in pairs] == sorted(
+        {seconds for _, seconds in pairs}, reverse=True
+    )
     assert plan.chosen in plan.frontier
     assert plan.chosen.bytes <= plan.budget - margin(plan.budget)
 
@@ -65,18 +69,30 @@ LONG = {"steps": 4000, "batch": 8}
     ("model", "options", "text"),
     [
         (rb.LSTM(64, 8, rng=0), LONG, r"dx takes 8\.19 MB of it: dx=False leaves it out"),
-        (rb.LSTM(8, 64, rng=0), LONG | {"return_y": True}, r"y of all steps takes 8\.19 MB of it: return_y=False"),
-        (rb.LSTM(8, 256, rng=0), {"dx": False}, r"the gradients of the parameters take [\d.]+ MB of it"),
+        (
+            rb.LSTM(8, 64, rng=0),
+            LONG | {"return_y": True},
+            r"y of all steps takes 8\.19 MB of it: return_y=False",
+        ),
+        (
+            rb.LSTM(8, 256, rng=0),
+            {"dx": False},
+            r"the gradients of the parameters take [\d.]+ MB of it",
+        ),
     ],
 )
-def test_too_small_a_budget_says_what_takes_most_of_the_least(model: Any, options: dict[str, Any], text: str) -> None:
+def test_too_small_a_budget_says_what_takes_most_of_the_least(
+    model: Any, options: dict[str, Any], text: str
+) -> None:
     with pytest.raises(rb.BudgetError, match=text):
         planned("100 kB", model, **options)
 
 
 def test_dx_is_named_with_an_optimizer_too() -> None:
     model = rb.LSTM(64, 8, rng=0)
-    with pytest.raises(rb.BudgetError, match=r"for the optimiser's state, .*; dx takes 8\.19 MB of it: dx=False"):
+    with pytest.raises(
+        rb.BudgetError, match=r"for the optimiser's state, .*; dx takes 8\.19 MB of it: dx=False"
+    ):
         planned("100 kB", model, **LONG, optimizer=rb.optim.Adam(model))
 
 

@@ -46,7 +46,9 @@ def planned(case: tuple[Any, ...], budget: int | str) -> rb.Plan:
 
 
 def least_of(case: tuple[Any, ...]) -> int:
-    with pytest.raises(rb.BudgetError, match=r"too small for any schedule; .* bytes\) are enough") as caught:
+    with pytest.raises(
+        rb.BudgetError, match=r"too small for any schedule; .* bytes\) are enough"
+    ) as caught:
         planned(case, 1000)
     assert caught.value.least is not None
     assert f"({caught.value.least:,} bytes) are enough" in str(caught.value)
@@ -71,7 +73,9 @@ def test_thirty_budgets_are_kept_and_predicted(build: Any) -> None:
         stats = rb.bptt(model, x, target, loss, checkpoint=plan).stats
         assert stats.peak_bytes <= budget
         assert stats.peak_bytes <= plan.chosen.bytes
-        assert {name: getattr(stats, name) for name in figures(plan.forecast)} == figures(plan.forecast)
+        assert {name: getattr(stats, name) for name in figures(plan.forecast)} == figures(
+            plan.forecast
+        )
         assert plan.chosen.seconds == pytest.approx(plan.forecast.seconds, rel=1e-4)
         seconds.append(plan.chosen.seconds)
         chosen.add(plan.chosen.name)
@@ -132,7 +136,9 @@ def test_gradients_under_a_budget_are_those_of_full_caching(build: Any) -> None:
     rebuilt = found.stats.steps_rebuilt
     for path, grad in cached.grads.items():
         if rebuilt:
-            np.testing.assert_allclose(found.grads[path], grad, rtol=1e-4, atol=1e-5 * np.abs(grad).max())
+            np.testing.assert_allclose(
+                found.grads[path], grad, rtol=1e-4, atol=1e-5 * np.abs(grad).max()
+            )
         else:
             np.testing.assert_array_equal(found.grads[path], grad)
     assert found.stats.steps_rerun + rebuilt > 0
@@ -181,7 +187,8 @@ def test_budgets_are_read(budget: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "budget", ["", "MB", "64 XB", "-3 MB", "1e6", "64 M B", "nan", "0", 0, -1, 1.5, None, True, "0.2 B"]
+    "budget",
+    ["", "MB", "64 XB", "-3 MB", "1e6", "64 M B", "nan", "0", 0, -1, 1.5, None, True, "0.2 B"],
 )
 def test_other_budgets_are_refused(budget: Any) -> None:
     with pytest.raises(rb.BudgetError, match="budget"):
@@ -191,7 +198,13 @@ def test_other_budgets_are_refused(budget: Any) -> None:
 @pytest.mark.quick
 def test_a_plan_prints_as_a_table() -> None:
     lines = str(planned(lstm(), "1 MB")).splitlines()
-    assert [line.split()[0] for line in lines[:5]] == ["schedule", "bytes", "arrays", "objects", "free"]
+    assert [line.split()[0] for line in lines[:5]] == [
+        "schedule",
+        "bytes",
+        "arrays",
+        "objects",
+        "free",
+    ]
     assert [line.split()[0] for line in lines[5:7]] == ["steps", "seconds"]
     rows = lines[9:]
     assert sum("*" in row for row in rows) == 1
@@ -203,7 +216,10 @@ def test_a_plan_prints_as_a_table() -> None:
     [
         ({"checkpoint": "500 kB", "chunk": 4}, "a budget chooses the chunks too, found chunk=4"),
         ({"checkpoint": "500 kB", "horizon": 4}, "leave chunk and horizon out"),
-        ({"checkpoint": "10 B"}, r"a budget of 10 bytes is too small for any schedule; .* bytes\) are enough"),
+        (
+            {"checkpoint": "10 B"},
+            r"a budget of 10 bytes is too small for any schedule; .* bytes\) are enough",
+        ),
         ({"checkpoint": "-1 MB"}, "budget '-1 MB' is not a number of bytes"),
         ({"checkpoint": "10 apples"}, "budget '10 apples' is not a number of bytes"),
     ],
@@ -229,7 +245,11 @@ def test_costs_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for kind, (fixed, step) in lines.items():
         method = getattr(module.Chunks, kind.lower())
-        monkeypatch.setattr(module.Chunks, kind.lower(), partialmethod(moving, fixed=fixed, step=step, method=method))
+        monkeypatch.setattr(
+            module.Chunks,
+            kind.lower(),
+            partialmethod(moving, fixed=fixed, step=step, method=method),
+        )
     monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
     found = rb.calibrate(rb.LSTM(8, 64, rng=0), batch=8)
     for kind, (fixed, step) in lines.items():
@@ -250,7 +270,13 @@ def test_costs_are_measured_once_for_a_structure() -> None:
 def test_a_forecast_has_seconds_where_it_has_costs() -> None:
     """40 steps in chunks of 8, a checkpoint at each: 4 chunks run twice."""
     found = rb.forecast(
-        lstm()[0], MSE, steps=40, batch=B, chunk=8, checkpoint=lambda n: rb.schedules.EveryK(n, 1), costs=COSTS
+        lstm()[0],
+        MSE,
+        steps=40,
+        batch=B,
+        chunk=8,
+        checkpoint=lambda n: rb.schedules.EveryK(n, 1),
+        costs=COSTS,
     )
     assert found.seconds == 4 * 0.5 + 32 * 1.0 + 5 * 0.5 + 40 * 1.2 + 5 * 0.5 + 40 * 2.0
     assert rb.forecast(lstm()[0], MSE, steps=40, batch=B).seconds is None
@@ -258,7 +284,8 @@ def test_a_forecast_has_seconds_where_it_has_costs() -> None:
 
 def test_a_plan_needs_no_loss() -> None:
     with_loss, without = (
-        rb.plan(lstm()[0], *loss, steps=T, batch=B, budget="1 MB", costs=COSTS) for loss in ([MSE], [])
+        rb.plan(lstm()[0], *loss, steps=T, batch=B, budget="1 MB", costs=COSTS)
+        for loss in ([MSE], [])
     )
     assert with_loss == without
 
@@ -286,14 +313,20 @@ def gained_by_a_disk(case: tuple[Any, ...], budgets: list[int]) -> int:
         run = rb.bptt(model, x, target, loss, checkpoint=found)
         assert run.stats.peak_bytes <= budget
         assert run.stats.peak_slots_by_tier["disk"] * found.sizes.slot <= 200_000
-        assert {name: getattr(run.stats, name) for name in figures(found.forecast)} == figures(found.forecast)
-        assert run.loss == pytest.approx(rb.bptt(model, x, target, loss, chunk=found.chunk).loss, rel=1e-6)
+        assert {name: getattr(run.stats, name) for name in figures(found.forecast)} == figures(
+            found.forecast
+        )
+        assert run.loss == pytest.approx(
+            rb.bptt(model, x, target, loss, chunk=found.chunk).loss, rel=1e-6
+        )
     return gained
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("build", [lstm, stack])
-def test_a_disk_gains_nothing_where_states_are_smaller_than_their_files_in_memory(build: Any) -> None:
+def test_a_disk_gains_nothing_where_states_are_smaller_than_their_files_in_memory(
+    build: Any,
+) -> None:
     """A state of ``lstm`` takes 1 kB, a file of one 1.5 kB in memory, and the first 3.5 kB more."""
     case = build()
     assert gained_by_a_disk(case, spread(least_of(case), 4 * least_of(case), 12)) == 0
@@ -307,11 +340,22 @@ def test_a_disk_makes_small_budgets_faster() -> None:
 
 def test_the_disk_is_measured_and_shown(tmp_path: Any) -> None:
     case = wide()
-    least, given = least_of(case), {"steps": T, "batch": B, "costs": DISK, "disk": "1 GB", "folder": tmp_path}
-    plans = [rb.plan(case[0], MSE, budget=budget, **given) for budget in spread(least, least + 400_000, 12)]
+    least, given = (
+        least_of(case),
+        {"steps": T, "batch": B, "costs": DISK, "disk": "1 GB", "folder": tmp_path},
+    )
+    plans = [
+        rb.plan(case[0], MSE, budget=budget, **given)
+        for budget in spread(least, least + 400_000, 12)
+    ]
     found = next(plan for plan in plans if "on disk" in plan.chosen.name)
-    assert any(line.startswith("disk ") and "checkpoints written" in line for line in str(found).splitlines())
-    costs = rb.plan(rb.LSTM(8, 32, rng=0), MSE, steps=50, batch=B, budget="1.1 MB", disk="1 GB", folder=tmp_path).costs
+    assert any(
+        line.startswith("disk ") and "checkpoints written" in line
+        for line in str(found).splitlines()
+    )
+    costs = rb.plan(
+        rb.LSTM(8, 32, rng=0), MSE, steps=50, batch=B, budget="1.1 MB", disk="1 GB", folder=tmp_path
+    ).costs
     assert 0 < costs.fixed["write"] < 1
     assert 0 < costs.fixed["read"] < 1
     assert list(tmp_path.iterdir()) == []
@@ -320,7 +364,9 @@ def test_the_disk_is_measured_and_shown(tmp_path: Any) -> None:
 @pytest.mark.parametrize("disk", [0, -1, "none", 1.5])
 def test_nonsense_for_a_disk_is_refused(disk: Any) -> None:
     with pytest.raises(rb.BudgetError, match="disk"):
-        rb.plan(rb.LSTM(8, 32, rng=0), MSE, steps=50, batch=B, budget="1.1 MB", disk=disk, costs=COSTS)
+        rb.plan(
+            rb.LSTM(8, 32, rng=0), MSE, steps=50, batch=B, budget="1.1 MB", disk=disk, costs=COSTS
+        )
 
 
 def test_a_folder_that_cannot_be_written_to_is_an_error_before_the_run(tmp_path: Any) -> None:
@@ -342,12 +388,17 @@ def test_a_run_that_was_not_planned_is_refused() -> None:
     model, x, target, loss = lstm()
     least = planned(lstm(), least_of(lstm()))
     with pytest.raises(
-        rb.BudgetError, match=r"the plan is for .* but this run would need .*: the batch size, the loss, or"
+        rb.BudgetError,
+        match=r"the plan is for .* but this run would need .*: the batch size, the loss, or",
     ):
         rb.bptt(model, np.tile(x, (1, 4, 1)), np.tile(target, (1, 4, 1)), loss, checkpoint=least)
-    with pytest.raises(rb.BudgetError, match=r"the plan is for \d+ chunks of \d+ steps, found 50 steps; plan anew"):
+    with pytest.raises(
+        rb.BudgetError, match=r"the plan is for \d+ chunks of \d+ steps, found 50 steps; plan anew"
+    ):
         rb.bptt(model, x[:50], target[:50], loss, checkpoint=least)
-    with pytest.raises(rb.BudgetError, match="the plan is for dx=True, found dx=False; plan for that"):
+    with pytest.raises(
+        rb.BudgetError, match="the plan is for dx=True, found dx=False; plan for that"
+    ):
         rb.bptt(model, x, target, loss, checkpoint=least, dx=False)
 
 
@@ -356,7 +407,11 @@ def test_an_output_that_feeds_the_body_is_predicted() -> None:
     x, h = rb.Input(4), rb.State(4)
     new = rb.Tanh()(rb.Dense((4, 4), 4, rng=0)(x, h))
     wide = rb.Recurrent(rb.Cell(x, {h: new}, output=rb.Dense(4, 400, rng=1)(new)))
-    model, given, target = rb.Sequential(wide, rb.RNN(400, 4, rng=2)), real(256, 8, 4), real(256, 8, 4)
+    model, given, target = (
+        rb.Sequential(wide, rb.RNN(400, 4, rng=2)),
+        real(256, 8, 4),
+        real(256, 8, 4),
+    )
     stats = rb.bptt(model, given, target, MSE, chunk=16).stats
     assert rb.forecast(model, MSE, steps=256, batch=8, chunk=16).peak_bytes == stats.peak_bytes
     assert rb.bptt(model, given, target, MSE, checkpoint=2_000_000).stats.peak_bytes <= 2_000_000
@@ -372,10 +427,15 @@ def test_a_dropout_of_nothing_is_predicted() -> None:
         rb.Dense(4, 2, rng=3),
     )
     stats = rb.bptt(model, real(27, 3, 5), real(27, 3, 2), MSE, chunk=6, checkpoint="sqrt").stats
-    assert rb.forecast(model, MSE, steps=27, batch=3, chunk=6, checkpoint="sqrt").peak_bytes == stats.peak_bytes
+    assert (
+        rb.forecast(model, MSE, steps=27, batch=3, chunk=6, checkpoint="sqrt").peak_bytes
+        == stats.peak_bytes
+    )
 
 
-def test_checkpoints_on_disk_take_one_file_and_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_on_disk_take_one_file_and_little_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import tracemalloc
 
     from rnnbp.storage import scratch
@@ -409,7 +469,12 @@ def test_a_model_without_states_fits_a_budget() -> None:
         (STEP | {"advance": 1.0}, STEP, ValueError, "Costs: fixed must have"),
         (STEP, STEP | {"Record": -1.0}, ValueError, "Costs: seconds of Record must lie in"),
         (STEP, STEP | {"Record": "x"}, TypeError, "Costs: seconds of Record must be a number"),
-        (dict.fromkeys(STEP, 0.0), dict.fromkeys(STEP, 0.0), ValueError, "Costs: every action takes time"),
+        (
+            dict.fromkeys(STEP, 0.0),
+            dict.fromkeys(STEP, 0.0),
+            ValueError,
+            "Costs: every action takes time",
+        ),
         (None, None, TypeError, "Costs: fixed and step are dicts"),
     ],
 )

@@ -38,7 +38,9 @@ SOURCES: dict[str, Any] = {
     "a function of the epoch": first(generated(PARTS)),
     "a generator": first(iter(PARTS)),
     "time-first": rb.Batches([x.swapaxes(0, 1) for x in PARTS]),
-    "a list of pairs, time-first": [(x.swapaxes(0, 1), t) for x, t in zip(PARTS, LABELS, strict=True)],
+    "a list of pairs, time-first": [
+        (x.swapaxes(0, 1), t) for x, t in zip(PARTS, LABELS, strict=True)
+    ],
 }
 
 

@@ -35,7 +35,9 @@ def gradients() -> Any:
 
 
 @pytest.mark.one_in(2)
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "latin-1", "utf-8", "utf-16", "cp037"])
+@pytest.mark.parametrize(
+    "encoding", ["ascii", "cp1252", "cp437", "latin-1", "utf-8", "utf-16", "cp037"]
+)
 @pytest.mark.parametrize("make", [explanation, plan, gradients, lambda: COSTS])
 def test_results_are_printed(make: Any, encoding: str) -> None:
     made = make()

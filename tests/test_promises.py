@@ -66,12 +66,18 @@ def test_no_two_uses_of_dropout_share_a_mask(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("seed", [0, 2**32, 2**63, 2**63 + 10**6, 2**64 - 2])
 def test_neighbouring_seeds_draw_different_numbers(seed: int) -> None:
-    assert not np.array_equal(Context(seed=seed).uniform((64,)), Context(seed=seed + 1).uniform((64,)))
+    assert not np.array_equal(
+        Context(seed=seed).uniform((64,)), Context(seed=seed + 1).uniform((64,))
+    )
 
 
 def test_seed_and_place_do_not_mix() -> None:
-    assert not np.array_equal(Context(seed=1).uniform((64,)), Context(seed=0, place=1).uniform((64,)))
-    assert len({fold(5), fold(5, 0), fold(5, 1), fold(5 + (1 << 32)), fold(0, 5), fold(5, 0, 0)}) == 6
+    assert not np.array_equal(
+        Context(seed=1).uniform((64,)), Context(seed=0, place=1).uniform((64,))
+    )
+    assert (
+        len({fold(5), fold(5, 0), fold(5, 1), fold(5 + (1 << 32)), fold(0, 5), fold(5, 0, 0)}) == 6
+    )
 
 
 def test_streams_of_steps_do_not_overlap() -> None:
@@ -137,10 +143,18 @@ def test_advance_skips_what_feeds_no_state() -> None:
     model = rb.Sequential(rb.Recurrent(cell), Plain("head", runs))
     given: Any = {"chunk": 2, "checkpoint": lambda n: rb.schedules.EveryK(n, 1)}
     rb.bptt(model, rand(8, 1, 3), rand(8, 1, 3), weighted, backend="interpreter", **given)
-    assert {k: runs.count(k) for k in ("feeds", "output", "head")} == {"feeds": 8 + 6, "output": 8, "head": 4}
+    assert {k: runs.count(k) for k in ("feeds", "output", "head")} == {
+        "feeds": 8 + 6,
+        "output": 8,
+        "head": 4,
+    }
     runs.clear()
     rb.bptt(model, rand(8, 1, 3), rand(8, 1, 3), weighted, backend="numpy", **given)
-    assert {k: runs.count(k) for k in ("feeds", "output", "head")} == {"feeds": 4 + 3, "output": 4, "head": 4}
+    assert {k: runs.count(k) for k in ("feeds", "output", "head")} == {
+        "feeds": 4 + 3,
+        "output": 4,
+        "head": 4,
+    }
 
 
 def test_a_wide_head_exists_for_one_chunk_only() -> None:
@@ -159,7 +173,14 @@ def test_the_ledger_is_empty_in_the_end(checkpoint: str, monkeypatch: pytest.Mon
             kept.append(self)
 
     monkeypatch.setattr(runs, "Ledger", Spy)
-    rb.bptt(rb.LSTM(3, 4, rng=0), rand(16, 2, 3), rand(16, 2, 4), weighted, chunk=2, checkpoint=checkpoint)
+    rb.bptt(
+        rb.LSTM(3, 4, rng=0),
+        rand(16, 2, 3),
+        rand(16, 2, 4),
+        weighted,
+        chunk=2,
+        checkpoint=checkpoint,
+    )
     assert {k: v for k, v in kept[0].bytes.items() if v and k != "gradients"} == {}
 
 
@@ -207,7 +228,12 @@ def test_results_share_no_memory_with_arguments() -> None:
     model = rb.Recurrent(rb.Cell(x, {h: x}, output=h))
     data, state, dy = rand(4, 2, 3), rand(2, 3), rand(4, 2, 3)
     found = rb.bptt(model, data, dy, lambda y, dy: (0.0, dy), state=(state,))
-    results = [found.dx, *found.dstate[0], *found.state[0], *rb.predict(model, data, state=(state,))[1][0]]
+    results = [
+        found.dx,
+        *found.dstate[0],
+        *found.state[0],
+        *rb.predict(model, data, state=(state,))[1][0],
+    ]
     assert not any(np.shares_memory(a, b) for a in results for b in (data, state, dy))
 
 
@@ -220,14 +246,26 @@ class Doubling(Plain):
 
 def in_cell(layer: rb.Layer) -> rb.Recurrent:
     x, h = rb.Input(3), rb.State(3)
-    return rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(layer(rb.Dense((3, 3), 3, rng=0)(x, h)))}, output=h))
+    return rb.Recurrent(
+        rb.Cell(x, {h: rb.Tanh()(layer(rb.Dense((3, 3), 3, rng=0)(x, h)))}, output=h)
+    )
 
 
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
 @pytest.mark.parametrize("build", [in_cell, lambda layer: rb.Sequential(rb.Dense(3, 3), layer)])
 def test_a_layer_that_changes_the_dtype_is_named(build: Any, checkpoint: str) -> None:
-    with pytest.raises(rb.DtypeError, match=r"Doubling\(\): its output has dtype float64, the parameters .* float32"):
-        rb.bptt(build(Doubling()), rand(4, 2, 3), rand(4, 2, 3), weighted, chunk=1, checkpoint=checkpoint)
+    with pytest.raises(
+        rb.DtypeError,
+        match=r"Doubling\(\): its output has dtype float64, the parameters .* float32",
+    ):
+        rb.bptt(
+            build(Doubling()),
+            rand(4, 2, 3),
+            rand(4, 2, 3),
+            weighted,
+            chunk=1,
+            checkpoint=checkpoint,
+        )
 
 
 class Wrong(Plain):
@@ -254,9 +292,21 @@ BROKEN: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     ),
     "no gradient": ({"grads": {}}, TypeError, r"must return \['w'\], found \[\]"),
     "another gradient": ({"grads": {"w": np.zeros(3), "v": 1}}, TypeError, r"found \['w', 'v'\]"),
-    "saved is an array": ({"saved": np.ones(3)}, TypeError, "must save a tuple of arrays, found ndarray"),
-    "a bare delta": ({"deltas": lambda dy: dy}, TypeError, "must return a tuple of 1 deltas, found ndarray"),
-    "two deltas": ({"deltas": lambda dy: (dy, dy)}, TypeError, "must return a tuple of 1 deltas, found 2 deltas"),
+    "saved is an array": (
+        {"saved": np.ones(3)},
+        TypeError,
+        "must save a tuple of arrays, found ndarray",
+    ),
+    "a bare delta": (
+        {"deltas": lambda dy: dy},
+        TypeError,
+        "must return a tuple of 1 deltas, found ndarray",
+    ),
+    "two deltas": (
+        {"deltas": lambda dy: (dy, dy)},
+        TypeError,
+        "must return a tuple of 1 deltas, found 2 deltas",
+    ),
     "a summed delta": (
         {"deltas": lambda dy: (dy.sum(axis=0),)},
         rb.ShapeError,
@@ -265,7 +315,9 @@ BROKEN: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 }
 
 
-@pytest.mark.parametrize("build", [in_cell, lambda layer: rb.Sequential(rb.Dense(3, 3), layer)], ids=["cell", "head"])
+@pytest.mark.parametrize(
+    "build", [in_cell, lambda layer: rb.Sequential(rb.Dense(3, 3), layer)], ids=["cell", "head"]
+)
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_layer_that_breaks_the_contract_is_named(case: str, build: Any) -> None:
     returns, error, message = BROKEN[case]
@@ -292,7 +344,10 @@ def test_a_loss_that_writes_to_its_arguments_is_stopped(loss: Any) -> None:
 
 
 def test_a_weight_tied_after_building_is_one_parameter() -> None:
-    embedding, head = rb.Embedding(5, 3, rng=0, dtype="float64"), rb.Dense(3, 5, rng=1, dtype="float64")
+    embedding, head = (
+        rb.Embedding(5, 3, rng=0, dtype="float64"),
+        rb.Dense(3, 5, rng=1, dtype="float64"),
+    )
     model = rb.Sequential(embedding, head)
     head.params["weight"] = embedding.params["weight"]
     assert list(model.params) == ["0.weight", "1.bias"]
@@ -324,7 +379,9 @@ def test_check_sees_a_wrong_sign_and_small_gradients() -> None:
 def test_check_needs_samples_and_fitting_arguments() -> None:
     with pytest.raises(ValueError, match="samples must be at least 1, found 0"):
         rb.check_grads(rb.Tanh(), (rand(2, 3),), samples=0)
-    with pytest.raises(TypeError, match=r"a tuple of inputs is for a Layer or Graph, found LSTM\(3, 4\)"):
+    with pytest.raises(
+        TypeError, match=r"a tuple of inputs is for a Layer or Graph, found LSTM\(3, 4\)"
+    ):
         rb.check_grads(rb.LSTM(3, 4), (rand(2, 2, 3),))
 
 
@@ -342,7 +399,9 @@ LATE: dict[str, tuple[Any, type[Exception], str]] = {
 
 
 def run(x: Any = None, loss: Any = weighted, **options: Any) -> Any:
-    return rb.bptt(rb.GRU(3, 4, rng=0), rand(100, 2, 3) if x is None else x, rand(100, 2, 4), loss, **options)
+    return rb.bptt(
+        rb.GRU(3, 4, rng=0), rand(100, 2, 3) if x is None else x, rand(100, 2, 4), loss, **options
+    )
 
 
 def nan_late(y: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:

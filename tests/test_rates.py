@@ -68,7 +68,14 @@ def test_a_trainer_uses_the_optimiser_s_schedule():
     rule = optim.SGD(net, learning_rate=optim.StepDecay(1.0, 1, 0.5))
     seen = []
     data = rb.Sequences(x, x, batch_size=1)
-    rb.fit(net, data, rb.losses.MeanSquaredError(), rule, steps=3, callbacks=[lambda e: seen.append(e.metrics["lr"])])
+    rb.fit(
+        net,
+        data,
+        rb.losses.MeanSquaredError(),
+        rule,
+        steps=3,
+        callbacks=[lambda e: seen.append(e.metrics["lr"])],
+    )
     assert sorted(set(seen), reverse=True) == [1.0, 0.5, 0.25]
 
 
@@ -93,7 +100,9 @@ def test_a_run_with_a_schedule_in_its_optimiser_is_resumed_to_the_bit(tmp_path):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_old_spelling_of_an_argument_goes_on_with_a_warning(rule):
-    with pytest.warns(DeprecationWarning, match="lr= is deprecated, it is now learning_rate=") as caught:
+    with pytest.warns(
+        DeprecationWarning, match="lr= is deprecated, it is now learning_rate="
+    ) as caught:
         old = rule(params(), lr=0.125)
     assert caught[0].filename == __file__
     assert old.learning_rate == 0.125
@@ -105,12 +114,15 @@ def test_the_old_spelling_of_an_argument_goes_on_with_a_warning(rule):
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"), [("Constant", {}), ("StepDecay", {"every": 3}), ("Cosine", {"steps": 9}), ("OnPlateau", {})]
+    ("kind", "options"),
+    [("Constant", {}), ("StepDecay", {"every": 3}), ("Cosine", {"steps": 9}), ("OnPlateau", {})],
 )
 def test_schedules_spell_it_so_too(kind, options):
     make = getattr(optim, kind)
     new = make(learning_rate=0.25, **options)
-    with pytest.warns(DeprecationWarning, match="lr= is deprecated, it is now learning_rate=") as caught:
+    with pytest.warns(
+        DeprecationWarning, match="lr= is deprecated, it is now learning_rate="
+    ) as caught:
         old = make(lr=0.25, **options)
     with pytest.warns(DeprecationWarning, match=f"{kind}.lr is deprecated") as read:
         assert old.lr == new.learning_rate == 0.25

@@ -34,13 +34,21 @@ def test_the_example_runs_as_printed(tmp_path: Path) -> None:
     (tmp_path / "example.py").write_text(code, encoding="utf-8")
     command = [sys.executable, "-W", "error", "example.py"]
     found = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, encoding="utf-8", env={**os.environ, "PYTHONPATH": str(ROOT)}
+        command,
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert found.returncode == 0, found.stderr
-    first, last = map(float, re.findall(r"loss ([\d.]+) at first, ([\d.]+) in the end", found.stdout)[0])
+    first, last = map(
+        float, re.findall(r"loss ([\d.]+) at first, ([\d.]+) in the end", found.stdout)[0]
+    )
     assert first > 1.2
     assert last < 0.05
-    kept, rerun = (int(n.replace(",", "")) for n in re.findall(r"([\d,]+) (?:bytes|with)", found.stdout))
+    kept, rerun = (
+        int(n.replace(",", "")) for n in re.findall(r"([\d,]+) (?:bytes|with)", found.stdout)
+    )
     assert rerun < kept / 2
 
 
@@ -50,7 +58,9 @@ def test_the_usual_jobs_run_as_printed(tmp_path: Path) -> None:
     tensors = {f"lstm.{name}_l0": np.full(shape, 0.25, "f4") for name, shape in sizes.items()}
     tensors |= {"head.weight": np.full((2, 16), -0.5, "f4"), "head.bias": np.zeros(2, "f4")}
     save_file(tensors, tmp_path / "net.safetensors")
-    (tmp_path / "jobs.py").write_text(block("jobs") + "\nprint('gates', *np.unique(model.params['lstm.weight_hh']))\n")
+    (tmp_path / "jobs.py").write_text(
+        block("jobs") + "\nprint('gates', *np.unique(model.params['lstm.weight_hh']))\n"
+    )
     found = subprocess.run(
         [sys.executable, "-W", "error", "jobs.py"],
         cwd=tmp_path,
@@ -85,7 +95,11 @@ def test_every_command_that_is_named_parses() -> None:
 def test_every_class_is_in_the_table(space: ModuleType) -> None:
     table = README[README.index("## What there is") : README.index("## The default run")]
     public = [getattr(space, name) for name in space.__all__]
-    classes = [c for c in public if isinstance(c, type) and issubclass(c, (rb.layers.Layer, rb.optim.Optimizer))]
+    classes = [
+        c
+        for c in public
+        if isinstance(c, type) and issubclass(c, (rb.layers.Layer, rb.optim.Optimizer))
+    ]
     names = {c.__name__ for c in classes} - {"Layer", "Optimizer"}
     assert names
     assert not names - set(re.findall(r"\w+", table))

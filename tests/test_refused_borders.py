@@ -50,14 +50,20 @@ def default(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     rb.release_memory()
 
 
-def refuse(which: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch, step: str = "_compiled") -> None:
+def refuse(
+    which: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch, step: str = "_compiled"
+) -> None:
     """Have LLVM refuse some texts, when it compiles them or when their code is loaded."""
     original = getattr(compile, step)
 
     def refusing(*args: Any) -> Any:
         text = next(a for a in args if isinstance(a, str))
         if which(text):
-            raise compile._refusal("compile", RuntimeError(WORDS)) if step == "_compiled" else RuntimeError(WORDS)
+            raise (
+                compile._refusal("compile", RuntimeError(WORDS))
+                if step == "_compiled"
+                else RuntimeError(WORDS)
+            )
         return original(*args)
 
     monkeypatch.setattr(compile, step, refusing)
@@ -78,19 +84,28 @@ def equal(found: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt", rb.schedules.ThinTapes(5, 2)], ids=str)
-@pytest.mark.parametrize(("which", "step"), [(cells, "_compiled"), (cells, "_loaded"), (backward_alone, "_compiled")])
+@pytest.mark.parametrize(
+    ("which", "step"), [(cells, "_compiled"), (cells, "_loaded"), (backward_alone, "_compiled")]
+)
 @pytest.mark.parametrize("build", [lstm, two, own])
 @pytest.mark.one_in(6)
-def test_numpy_runs_them(build: Any, which: Any, step: str, checkpoint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numpy_runs_them(
+    build: Any, which: Any, step: str, checkpoint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refuse(which, monkeypatch, step)
     model = build()
     with pytest.warns(RuntimeWarning, match="NumPy runs models of this cell") as said:
         found = rb.bptt(model, X, Y, LOSS, chunk=8, checkpoint=checkpoint)
     (text,) = [str(warning.message) for warning in said]
-    assert re.match(r"(LSTM|GRU|RNN|Cell)\(.*\): NumPy runs models of this cell, which is slower, as LLVM ", text)
+    assert re.match(
+        r"(LSTM|GRU|RNN|Cell)\(.*\): NumPy runs models of this cell, which is slower, as LLVM ",
+        text,
+    )
     assert "error: no such instruction %v1 = fmagic; RNNBP_BACKEND=numpy" in text
     equal(found, rb.bptt(build(), X, Y, LOSS, chunk=8, checkpoint=checkpoint, backend="numpy"))
-    equal(rb.bptt(model, X, Y, LOSS, chunk=8, checkpoint=checkpoint), found)  # without another warning
+    equal(
+        rb.bptt(model, X, Y, LOSS, chunk=8, checkpoint=checkpoint), found
+    )  # without another warning
     np.testing.assert_array_equal(rb.predict(model, X)[0], rb.predict(model, X)[0])
     plan = rb.plan(model, LOSS, steps=40, batch=3, budget="1 MB")
     assert rb.bptt(model, X, Y, LOSS, checkpoint=plan).stats.peak_bytes <= 10**6
@@ -99,12 +114,18 @@ def test_numpy_runs_them(build: Any, which: Any, step: str, checkpoint: Any, mon
 @pytest.mark.parametrize("asks", ["argument", "object", "environment"])
 def test_llvm_by_name_is_an_error(asks: str, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(cells, monkeypatch)
-    ways = {"argument": "llvm", "object": rb.Backend("llvm", without=("joined",)), "environment": None}
+    ways = {
+        "argument": "llvm",
+        "object": rb.Backend("llvm", without=("joined",)),
+        "environment": None,
+    }
     environment = {"environment": "llvm"}.get(asks, "")
     monkeypatch.setenv("RNNBP_BACKEND", environment)
     model = own()
     for _ in range(2):
-        with pytest.raises(CompileError, match=r"LLVM .* does not compile: error: no such instruction"):
+        with pytest.raises(
+            CompileError, match=r"LLVM .* does not compile: error: no such instruction"
+        ):
             rb.bptt(model, X, Y, LOSS, backend=ways[asks])
     assert issubclass(CompileError, RuntimeError)
 
@@ -115,10 +136,15 @@ def test_what_was_not_asked_for_by_name_stays_so(monkeypatch: pytest.MonkeyPatch
     for given in (backend, copy.deepcopy(backend), pickle.loads(pickle.dumps(backend))):
         with pytest.warns(RuntimeWarning, match="NumPy runs models of this cell"):
             rb.bptt(own(), X, Y, LOSS, backend=given)
-    assert (backend, hash(backend)) == (rb.Backend("llvm", ("joined",)), hash(rb.Backend("llvm", ("joined",))))
+    assert (backend, hash(backend)) == (
+        rb.Backend("llvm", ("joined",)),
+        hash(rb.Backend("llvm", ("joined",))),
+    )
 
 
-@pytest.mark.parametrize("run", [rb.predict, lambda m, x: rb.evaluate(m, x, Y, LOSS)], ids=["predict", "evaluate"])
+@pytest.mark.parametrize(
+    "run", [rb.predict, lambda m, x: rb.evaluate(m, x, Y, LOSS)], ids=["predict", "evaluate"]
+)
 def test_forward_alone(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RNNBP_BACKEND", "numpy")
     expected = run(own(), X)[0]
@@ -145,7 +171,9 @@ def test_what_all_cells_take(monkeypatch: pytest.MonkeyPatch) -> None:
     """Products for a dtype that comes later: NumPy runs all from then on, with the warning of a broken llvmlite."""
     shared.cache_clear()
     refuse(lambda text: "@product(" in text and "define" in text, monkeypatch)
-    with pytest.warns(RuntimeWarning, match="NumPy runs the cells, .* as llvmlite does not work here") as said:
+    with pytest.warns(
+        RuntimeWarning, match="NumPy runs the cells, .* as llvmlite does not work here"
+    ) as said:
         rb.forecast(own(), LOSS, steps=40, batch=3)
     found = rb.bptt(own(), X, Y, LOSS)  # without another warning
     assert len(said) == 1
@@ -155,7 +183,9 @@ def test_what_all_cells_take(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_other_cells_are_machine_code_still(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = rb.bptt(lstm(), X, Y, LOSS)
-    refuse(lambda text: cells(text) and "array.C1" not in text and "array.H1" not in text, monkeypatch)
+    refuse(
+        lambda text: cells(text) and "array.C1" not in text and "array.H1" not in text, monkeypatch
+    )
     with pytest.warns(RuntimeWarning, match="NumPy runs models of this cell"):
         rb.bptt(own(), X, Y, LOSS)
     with warnings.catch_warnings():

@@ -17,7 +17,10 @@ from rnnbp.machine import availability
 from rnnbp.numerics import fix_sizes
 from rnnbp.runners.backend import as_backend
 
-X, TARGET = np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 2, 3), np.zeros((4, 2, 3), np.float32)
+X, TARGET = (
+    np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 2, 3),
+    np.zeros((4, 2, 3), np.float32),
+)
 needs_llvm = pytest.mark.skipif(not availability.installed(), reason="needs llvmlite")
 
 
@@ -50,7 +53,9 @@ def test_shapes_of_a_recurrent_by_itself_are_checked_in_every_run() -> None:
     assert rb.predict(model, X)[0].shape == (4, 2, 2)
 
 
-@pytest.mark.parametrize("build", [lambda: dropping(0.5), lambda: rb.Sequential(rb.GRU(3, 3, rng=0), rb.Dropout(0.5))])
+@pytest.mark.parametrize(
+    "build", [lambda: dropping(0.5), lambda: rb.Sequential(rb.GRU(3, 3, rng=0), rb.Dropout(0.5))]
+)
 def test_what_is_remembered_keeps_no_model_alive(build: Callable[[], Any]) -> None:
     model = build()
     loss_of(model)
@@ -66,23 +71,40 @@ def test_what_is_remembered_keeps_no_model_alive(build: Callable[[], Any]) -> No
 
 
 @pytest.mark.parametrize("build", [lambda: rb.GRU(3, 2, rng=0), lambda: dropping(0.5)])
-def test_parts_of_a_recurrent_by_itself_are_those_that_are_looked_for(build: Callable[[], Any]) -> None:
+def test_parts_of_a_recurrent_by_itself_are_those_that_are_looked_for(
+    build: Callable[[], Any],
+) -> None:
     graph = as_model(build())
     quick, slow = parts_of(graph), Parts(graph)
     slow.__dict__ = {
-        name: value for name, value in vars(slow).items() if name not in ("frontier", "fed", "spelled", "only")
+        name: value
+        for name, value in vars(slow).items()
+        if name not in ("frontier", "fed", "spelled", "only")
     }
     assert (quick.body, quick.tail) == (graph.ancestors(graph.outputs), ())
-    assert [quick.frontier, quick.fed, quick.spelled, quick.only] == [slow.frontier, slow.fed, slow.spelled, slow.only]
+    assert [quick.frontier, quick.fed, quick.spelled, quick.only] == [
+        slow.frontier,
+        slow.fed,
+        slow.spelled,
+        slow.only,
+    ]
 
 
 @needs_llvm
-def test_the_backend_follows_the_environment_and_what_llvm_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_backend_follows_the_environment_and_what_llvm_refuses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     names = []
     for value in ("llvm", "numpy", "llvm", "numba", ""):
         monkeypatch.setenv("RNNBP_BACKEND", value)
         names.append((as_backend(None).name, as_backend(None).named))
-    assert names == [("llvm", True), ("numpy", True), ("llvm", True), ("llvm", True), ("llvm", False)]
+    assert names == [
+        ("llvm", True),
+        ("numpy", True),
+        ("llvm", True),
+        ("llvm", True),
+        ("llvm", False),
+    ]
     monkeypatch.setattr(availability, "_refused", ["for a test"])
     monkeypatch.setattr(availability, "_warned", ["for a test"])
     assert as_backend(None).name == "numpy"
@@ -118,7 +140,9 @@ def stepped(params: dict[str, np.ndarray], steps: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("second", [4, 8])
-def test_adam_has_the_same_numbers_where_parameters_share_memory(second: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_adam_has_the_same_numbers_where_parameters_share_memory(
+    second: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = []
     for backend in ("", "numpy"):
         monkeypatch.setenv("RNNBP_BACKEND", backend)
@@ -137,7 +161,11 @@ def test_threads_update_parameters_that_lie_apart_alone(
     made: list[int] = []
     adam = arrays.adam
     monkeypatch.setenv("RNNBP_BACKEND", "")
-    monkeypatch.setattr(arrays, "adam", lambda those, *given, **named: (made.append(1), adam(those, *given, **named)))
+    monkeypatch.setattr(
+        arrays,
+        "adam",
+        lambda those, *given, **named: (made.append(1), adam(those, *given, **named)),
+    )
     memory = np.linspace(-1, 1, 12)
     stepped({"a": memory[:8], "b": memory[second:]}, 3)
     assert len(made) == calls

@@ -37,7 +37,10 @@ def test_history() -> None:
 
 
 def test_history_without_validation_and_before_training() -> None:
-    assert repr(rb.History([1.5], reason="finished")) == "History: 1 step in 0 s, finished\n  losses  1.5"
+    assert (
+        repr(rb.History([1.5], reason="finished"))
+        == "History: 1 step in 0 s, finished\n  losses  1.5"
+    )
     assert repr(rb.History()) == "History: 0 steps in 0 s, going on"
 
 
@@ -55,7 +58,9 @@ def test_gradients() -> None:
 
 
 def test_gradients_of_a_model_without_parameters_or_state() -> None:
-    found = rb.bptt(rb.Tanh(), X.astype(np.float64), None, lambda y, _: (y.sum(), y), return_y=True, dx=False)
+    found = rb.bptt(
+        rb.Tanh(), X.astype(np.float64), None, lambda y, _: (y.sum(), y), return_y=True, dx=False
+    )
     assert repr(found).splitlines()[1:-1] == ["  y      (40, 2, 3) float64"]
 
 
@@ -123,7 +128,11 @@ def test_examples_and_windows() -> None:
     ("given", "options", "expected"),
     [
         ([(X, Y)] * 3, {}, "Batches: 3 in an epoch\n  batches  list of 3"),
-        (((X, Y) for _ in "ab"), {"last": True}, "Batches: as many as come, last=True\n  batches  <genexpr>"),
+        (
+            ((X, Y) for _ in "ab"),
+            {"last": True},
+            "Batches: as many as come, last=True\n  batches  <genexpr>",
+        ),
         (lambda epoch: [], {}, "Batches: as many as come\n  batches  <lambda>, a function"),
     ],
 )
@@ -186,7 +195,9 @@ def test_an_event() -> None:
     assert "\n" not in seen[0]
 
 
-@pytest.mark.parametrize("kind", [rb.Gradients, rb.History, rb.Plan, rb.Stats, rb.Forecast, rb.Trainer, rb.Sequences])
+@pytest.mark.parametrize(
+    "kind", [rb.Gradients, rb.History, rb.Plan, rb.Stats, rb.Forecast, rb.Trainer, rb.Sequences]
+)
 def test_an_object_that_is_not_complete_has_a_repr(kind: type) -> None:
     assert repr(object.__new__(kind)) == f"<{kind.__name__}, incomplete>"
 
@@ -197,8 +208,9 @@ def test_long_texts_are_cut() -> None:
     assert reprs.WIDTH - 12 < max(map(len, repr(trainer).splitlines())) <= reprs.WIDTH
     assert "Dense(1, 1), ...\n" in repr(trainer)
     grads = rb.bptt(model, X[..., :1], Y[..., :1], LOSS)
-    assert "  grads  0.weight (1, 1), 0.bias (1,), 1.weight (1, 1), 1.bias (1,), 196 more; 800 B of float32" in repr(
-        grads
+    assert (
+        "  grads  0.weight (1, 1), 0.bias (1,), 1.weight (1, 1), 1.bias (1,), 196 more; 800 B of float32"
+        in repr(grads)
     )
 
 

@@ -23,7 +23,9 @@ CE, MSE = rb.losses.CrossEntropy(), rb.losses.MeanSquaredError()
 
 
 def net(out: int = K, inputs: int = F) -> rb.Sequential:
-    return rb.Sequential(rb.GRU(inputs, 6, dtype="float64", rng=0), rb.Dense(6, out, dtype="float64", rng=1))
+    return rb.Sequential(
+        rb.GRU(inputs, 6, dtype="float64", rng=0), rb.Dense(6, out, dtype="float64", rng=1)
+    )
 
 
 @lru_cache
@@ -66,7 +68,9 @@ def test_regression_with_weights_and_functions_of_ones_own() -> None:
     assert found["mse"] == pytest.approx((d**2 * weights[..., None]).sum() / weights.sum() / 2)
     assert found["mae"] == pytest.approx((abs(d) * weights[..., None]).sum() / weights.sum() / 2)
     assert found["bias"] == pytest.approx((d * weights[..., None]).sum() / weights.sum() / 2)
-    assert found["coverage"] == pytest.approx(((abs(d) < 0.5).all(-1) * weights).sum() / weights.sum())
+    assert found["coverage"] == pytest.approx(
+        ((abs(d) < 0.5).all(-1) * weights).sum() / weights.sum()
+    )
 
 
 def test_what_has_no_weight_may_be_nan() -> None:
@@ -106,13 +110,19 @@ def test_examples_in_their_order() -> None:
 def test_a_stream_and_recordings_in_their_order() -> None:
     x = RNG.normal(size=(43, F))
     data = rb.Windows(x, None, horizon=5, batch_size=4)  # lanes of 10 steps
-    expected = np.concatenate([rb.predict(net(), x[k : k + 10, None])[0][:, 0] for k in (0, 10, 20, 30)])
+    expected = np.concatenate(
+        [rb.predict(net(), x[k : k + 10, None])[0][:, 0] for k in (0, 10, 20, 30)]
+    )
     np.testing.assert_allclose(rb.predict(net(), data), expected, rtol=1e-12)
     found = rb.predict(net(), rb.Windows([x, x[:20]], None, horizon=5, batch_size=4))
     assert [len(y) for y in found] == [40, 20]
     np.testing.assert_allclose(found[0], expected, rtol=1e-12)
-    np.testing.assert_allclose(found[1][5:10], rb.predict(net(), x[5:10, None])[0][:, 0], rtol=1e-12)
-    with pytest.raises(ValueError, match="last=True is for sequences; the windows of a stream go on"):
+    np.testing.assert_allclose(
+        found[1][5:10], rb.predict(net(), x[5:10, None])[0][:, 0], rtol=1e-12
+    )
+    with pytest.raises(
+        ValueError, match="last=True is for sequences; the windows of a stream go on"
+    ):
         rb.predict(net(), data, last=True)
 
 
@@ -144,7 +154,9 @@ class Carried:
     def batch(self, epoch: int, index: int) -> Batch:
         rows = slice(0, 5) if index < 2 else slice(5, 11)
         steps = slice(0, 5) if index % 2 == 0 else slice(5, T)
-        return Batch(X[rows, steps].swapaxes(0, 1), STEPS[rows, steps].swapaxes(0, 1), fresh=index % 2 == 0)
+        return Batch(
+            X[rows, steps].swapaxes(0, 1), STEPS[rows, steps].swapaxes(0, 1), fresh=index % 2 == 0
+        )
 
 
 def test_sources_of_ones_own_that_carry_their_state() -> None:
@@ -185,30 +197,68 @@ def test_mapped_data(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X)
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     data = rb.Sequences(mapped, LABELS, last=True, batch_size=4)
-    assert rb.evaluate(net(), data, CE) == rb.evaluate(net(), rb.Sequences(X, LABELS, last=True, batch_size=4), CE)
+    assert rb.evaluate(net(), data, CE) == rb.evaluate(
+        net(), rb.Sequences(X, LABELS, last=True, batch_size=4), CE
+    )
 
 
 DATA = rb.Sequences(X, LABELS, last=True, batch_size=4)
 BAD: dict[str, tuple[Any, type[Exception], str]] = {
-    "near": (lambda: rb.evaluate(net(), DATA, CE, metrics=["acuracy"]), ValueError, "did you mean 'accuracy'?"),
-    "of Keras": (lambda: rb.evaluate(net(), DATA, CE, metrics=["acc"]), ValueError, "did you mean 'accuracy'?"),
-    "capitals": (lambda: rb.evaluate(net(), DATA, CE, metrics=["MSE"]), ValueError, "did you mean 'mse'?"),
-    "far": (lambda: rb.evaluate(net(), DATA, CE, metrics=["f1"]), ValueError, "they are 'accuracy', 'mse', 'mae'"),
-    "a number": (lambda: rb.evaluate(net(), DATA, CE, metrics=[3]), TypeError, "a name or a function"),
+    "near": (
+        lambda: rb.evaluate(net(), DATA, CE, metrics=["acuracy"]),
+        ValueError,
+        "did you mean 'accuracy'?",
+    ),
+    "of Keras": (
+        lambda: rb.evaluate(net(), DATA, CE, metrics=["acc"]),
+        ValueError,
+        "did you mean 'accuracy'?",
+    ),
+    "capitals": (
+        lambda: rb.evaluate(net(), DATA, CE, metrics=["MSE"]),
+        ValueError,
+        "did you mean 'mse'?",
+    ),
+    "far": (
+        lambda: rb.evaluate(net(), DATA, CE, metrics=["f1"]),
+        ValueError,
+        "they are 'accuracy', 'mse', 'mae'",
+    ),
+    "a number": (
+        lambda: rb.evaluate(net(), DATA, CE, metrics=[3]),
+        TypeError,
+        "a name or a function",
+    ),
     "a mean": (
         lambda: rb.evaluate(net(), DATA, CE, metrics=[lambda y, t: (y.argmax(-1) == t).mean()]),
         rb.ShapeError,
         "return the values of each step",
     ),
-    "twice": (lambda: rb.evaluate(net(), DATA, CE, metrics=["mse", "mse"]), ValueError, "two are called 'mse'"),
+    "twice": (
+        lambda: rb.evaluate(net(), DATA, CE, metrics=["mse", "mse"]),
+        ValueError,
+        "two are called 'mse'",
+    ),
     "labels in mse": (
         lambda: rb.evaluate(net(), DATA, CE, metrics=["mse"]),
         rb.ShapeError,
         "target must have y's shape",
     ),
-    "arrays": (lambda: rb.evaluate(net(), X.swapaxes(0, 1), CE), TypeError, r"\(model, source, loss\) for a source"),
-    "a target too": (lambda: rb.evaluate(net(), DATA, STEPS, CE), TypeError, "a source has its own targets"),
-    "a mask": (lambda: rb.predict(net(), DATA, mask=MASK), TypeError, "mask cannot be given with a source"),
+    "arrays": (
+        lambda: rb.evaluate(net(), X.swapaxes(0, 1), CE),
+        TypeError,
+        r"\(model, source, loss\) for a source",
+    ),
+    "a target too": (
+        lambda: rb.evaluate(net(), DATA, STEPS, CE),
+        TypeError,
+        "a source has its own targets",
+    ),
+    "a mask": (
+        lambda: rb.predict(net(), DATA, mask=MASK),
+        TypeError,
+        "mask cannot be given with a source",
+    ),
     "metrics of arrays": (
         lambda: rb.evaluate(net(), X.swapaxes(0, 1), STEPS.T, CE, metrics=["accuracy"]),
         TypeError,

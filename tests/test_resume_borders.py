@@ -30,13 +30,16 @@ def test_a_longer_cosine_on_purpose(tmp_path):
     run(tmp_path, learning_rate=rb.optim.Cosine(1e-2, 4)).fit(DATA, steps=4)
     longer = rb.optim.Cosine(1e-2, 9)
     with pytest.raises(
-        ValueError, match=r"learning_rate steps was '4', is '9'.*with resume\(override=\('learning_rate',\)\)"
+        ValueError,
+        match=r"learning_rate steps was '4', is '9'.*with resume\(override=\('learning_rate',\)\)",
     ):
         run(tmp_path, learning_rate=longer).resume()
     resumed = run(tmp_path, learning_rate=longer).resume(override=("learning_rate",))
     history = resumed.fit(DATA, steps=9)
     assert history.steps == 9
-    by_hand = run(None, learning_rate=lambda step: (rb.optim.Cosine(1e-2, 4) if step < 4 else longer)(step))
+    by_hand = run(
+        None, learning_rate=lambda step: (rb.optim.Cosine(1e-2, 4) if step < 4 else longer)(step)
+    )
     assert by_hand.fit(DATA, steps=9).losses == history.losses
     assert [line["lr"] for line in lines(tmp_path)[4:]] == [longer(step) for step in range(4, 9)]
     run(tmp_path, learning_rate=longer).resume()  # the new schedule is the run's own now
@@ -48,7 +51,10 @@ def test_a_longer_cosine_on_purpose(tmp_path):
         ({"seed": 9}, "seed"),
         ({"clip_norm": 0.5}, "clip_norm"),
         ({"chunk": 2}, "chunk"),
-        ({"learning_rate": rb.optim.OnPlateau(0.5), "validation": DATA}, ("learning_rate", "validation")),
+        (
+            {"learning_rate": rb.optim.OnPlateau(0.5), "validation": DATA},
+            ("learning_rate", "validation"),
+        ),
     ],
 )
 def test_what_is_named_may_differ(tmp_path, changed, name):
@@ -80,7 +86,10 @@ def test_other_data_on_purpose(tmp_path):
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (("learningrate",), r"no such name: 'learningrate', did you mean 'learning_rate'\? they are 'model', 'loss'"),
+        (
+            ("learningrate",),
+            r"no such name: 'learningrate', did you mean 'learning_rate'\? they are 'model', 'loss'",
+        ),
         (("seed", "x"), r"no such name: 'x'.* they are 'model', 'loss'"),
         (("lr",), r"no such name: 'lr', did you mean 'learning_rate'\?"),
         ("seed", r"override is a tuple of names, found 'seed'; give override=\('seed',\)"),
@@ -98,7 +107,11 @@ def test_a_snapshot_of_an_earlier_version(tmp_path):
     run(tmp_path).fit(DATA, steps=1)
     file = tmp_path / "snapshot.safetensors"
     arrays, metadata = load_tensors(file)
-    save_tensors(file, arrays, metadata | {"identity": {"seed": 0, "model": "Sequential(…)", "loss": "CrossEntropy()"}})
+    save_tensors(
+        file,
+        arrays,
+        metadata | {"identity": {"seed": 0, "model": "Sequential(…)", "loss": "CrossEntropy()"}},
+    )
     with pytest.raises(ValueError, match=r"of an earlier version, .*override=\('everything',\)"):
         run(tmp_path).resume()
     assert run(tmp_path).resume(override=("everything",)).fit(DATA, steps=2).steps == 2
@@ -118,7 +131,9 @@ def test_other_libraries_and_processors_are_named(tmp_path, monkeypatch):
     run(tmp_path).fit(DATA, steps=1)
     monkeypatch.setattr(np, "__version__", "9.9")
     monkeypatch.setattr(np, "show_config", lambda mode: {"SIMD Extensions": {"found": ["VSX9"]}})
-    with pytest.raises(ValueError, match=r"processor was '.*', is 'VSX9'.*NumPy was '.*', is '9\.9'"):
+    with pytest.raises(
+        ValueError, match=r"processor was '.*', is 'VSX9'.*NumPy was '.*', is '9\.9'"
+    ):
         run(tmp_path).resume()
 
 
@@ -127,7 +142,13 @@ def test_other_libraries_and_processors_are_named(tmp_path, monkeypatch):
 
 def budgeted(folder, checkpoint):
     model = rb.Sequential(rb.LSTM(3, 8, rng=0), rb.Dense(8, 1, rng=1))
-    return Trainer(model, rb.optim.Adam(model), rb.losses.MeanSquaredError(), folder=folder, checkpoint=checkpoint)
+    return Trainer(
+        model,
+        rb.optim.Adam(model),
+        rb.losses.MeanSquaredError(),
+        folder=folder,
+        checkpoint=checkpoint,
+    )
 
 
 X = np.random.default_rng(0).normal(size=(4, 90, 3)).astype(np.float32)
@@ -154,7 +175,9 @@ def plan(budget=700_000):
     return rb.plan(model, rb.losses.MeanSquaredError(), steps=90, batch=2, budget=budget, dx=False)
 
 
-@pytest.mark.parametrize("given", [pytest.param(lambda: 700_000, marks=pytest.mark.long), plan], ids=["budget", "plan"])
+@pytest.mark.parametrize(
+    "given", [pytest.param(lambda: 700_000, marks=pytest.mark.long), plan], ids=["budget", "plan"]
+)
 def test_a_run_within_a_budget_keeps_its_chunks(tmp_path, monkeypatch, given):
     forget(monkeypatch, DEAR_BYTES)
     whole = budgeted(tmp_path / "whole", given()).fit(LONG, steps=4)

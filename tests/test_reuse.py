@@ -59,7 +59,9 @@ def same(a: rb.Gradients, b: rb.Gradients) -> None:
 @pytest.mark.parametrize("backend", ["numpy", None])
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
 @pytest.mark.parametrize("cell", [rb.LSTM, rb.GRU, rb.RNN])
-def test_runs_in_used_memory_give_the_same_bits(cell: Any, checkpoint: str, backend: str | None) -> None:
+def test_runs_in_used_memory_give_the_same_bits(
+    cell: Any, checkpoint: str, backend: str | None
+) -> None:
     model = cell(32, N, rng=0)
     how: dict[str, Any] = {"checkpoint": checkpoint, "backend": backend, "chunk": 20}
     fresh = []
@@ -97,25 +99,34 @@ def test_what_is_kept_stays_within_the_peak_that_the_ledger_tells(
 ) -> None:
     """All that NumPy holds, traced from before the first run on: during the third, and after it."""
     monkeypatch.setattr(calibration, "_known", Recent(256))
-    monkeypatch.setattr(calibration, "measured", lambda *_: COSTS)  # the plan must not depend on how busy a machine is
+    monkeypatch.setattr(
+        calibration, "measured", lambda *_: COSTS
+    )  # the plan must not depend on how busy a machine is
     check_peak(rb.LSTM(32, N, rng=0), reals(T, B, N), given, checkpoint, backend)
 
 
 @pytest.mark.parametrize("backend", ["numpy", None])
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
 @pytest.mark.parametrize(
-    "head", [[rb.Dense(N, 300, rng=1)], [rb.Dense(N, 90, rng=1), rb.Tanh(), rb.Dense(90, 300, rng=2)]]
+    "head",
+    [[rb.Dense(N, 300, rng=1)], [rb.Dense(N, 90, rng=1), rb.Tanh(), rb.Dense(90, 300, rng=2)]],
 )
-def test_so_do_the_temporary_arrays_of_a_head(head: list[Any], checkpoint: str, backend: str | None) -> None:
+def test_so_do_the_temporary_arrays_of_a_head(
+    head: list[Any], checkpoint: str, backend: str | None
+) -> None:
     model = rb.Sequential(rb.Dense(32, 40, rng=3), rb.LSTM(40, N, rng=0), *head)
     target = np.random.default_rng(0).integers(0, 300, (T, B))
     check_peak(model, target, rb.losses.CrossEntropy(), checkpoint, backend)
     check_peak(model, reals(T, B, 300), rb.losses.MeanSquaredError(), checkpoint, backend)
 
 
-def check_peak(model: Any, target: np.ndarray, loss: Any, checkpoint: str, backend: str | None) -> None:
+def check_peak(
+    model: Any, target: np.ndarray, loss: Any, checkpoint: str, backend: str | None
+) -> None:
     x = reals(T, B, 32)
-    how: Any = {"checkpoint": checkpoint, "backend": backend} | ({} if checkpoint.endswith("B") else {"chunk": 16})
+    how: Any = {"checkpoint": checkpoint, "backend": backend} | (
+        {} if checkpoint.endswith("B") else {"chunk": 16}
+    )
     rb.bptt(model, x, target, loss, **how)
     rb.release_memory()
     gc.collect()
@@ -168,7 +179,9 @@ def floats() -> rb.Sequential:
 
 @pytest.mark.parametrize("backend", ["llvm", "numpy", "interpreter"])
 @pytest.mark.parametrize("build", [symbols, floats])
-def test_predict_again_has_the_weights_of_now(build: Any, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predict_again_has_the_weights_of_now(
+    build: Any, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RNNBP_BACKEND", backend)
     model, rng, loss = build(), np.random.default_rng(0), rb.losses.MeanSquaredError()
     x = rng.integers(0, 7, (20, 4)) if build is symbols else reals(20, 4, 3)
@@ -177,7 +190,10 @@ def test_predict_again_has_the_weights_of_now(build: Any, backend: str, monkeypa
     before = rb.evaluate(model, x, y, loss, chunk=8)[0]
     for path, p in model.params.items():
         p += rng.normal(size=p.shape).astype(p.dtype)
-        changed, value = rb.predict(model, x, chunk=8)[0], rb.evaluate(model, x, y, loss, chunk=8)[0]
+        changed, value = (
+            rb.predict(model, x, chunk=8)[0],
+            rb.evaluate(model, x, y, loss, chunk=8)[0],
+        )
         rb.release_memory()
         np.testing.assert_array_equal(changed, rb.predict(model, x, chunk=8)[0], err_msg=path)
         assert value == rb.evaluate(model, x, y, loss, chunk=8)[0] != before, path
@@ -228,12 +244,16 @@ def test_runs_in_threads_have_memory_of_their_own() -> None:
 def whole(seed: int = 0) -> rb.Sequential:
     """A model whose parts are all left to the next run: a head, a cell with biases, and one with its own parameters."""
     rng = np.random.default_rng(seed)
-    return rb.Sequential(rb.GRU(32, 48, rng=rng), rb.LSTM(48, 40, rng=rng), rb.Dense(40, N, rng=rng))
+    return rb.Sequential(
+        rb.GRU(32, 48, rng=rng), rb.LSTM(48, 40, rng=rng), rb.Dense(40, N, rng=rng)
+    )
 
 
 def spelled(seed: int = 0) -> rb.Sequential:
     rng = np.random.default_rng(seed)
-    return rb.Sequential(rb.Embedding(20, 24, rng=rng), rb.LSTM(24, 40, rng=rng), rb.Dense(40, 20, rng=rng))
+    return rb.Sequential(
+        rb.Embedding(20, 24, rng=rng), rb.LSTM(24, 40, rng=rng), rb.Dense(40, 20, rng=rng)
+    )
 
 
 def bare(seed: int = 0) -> rb.Recurrent:
@@ -263,9 +283,13 @@ def steps(model: Any, how: dict[str, Any], *, fresh: bool) -> list[rb.Gradients]
 @pytest.mark.parametrize("build", [whole, spelled, bare])
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
 @pytest.mark.parametrize("backend", ["numpy", None, "interpreter"])
-def test_what_is_left_follows_the_parameters(build: Any, checkpoint: str, backend: str | None) -> None:
+def test_what_is_left_follows_the_parameters(
+    build: Any, checkpoint: str, backend: str | None
+) -> None:
     how = {"checkpoint": checkpoint, "backend": backend, "chunk": 20}
-    for one, other in zip(steps(build(), how, fresh=False), steps(build(), how, fresh=True), strict=True):
+    for one, other in zip(
+        steps(build(), how, fresh=False), steps(build(), how, fresh=True), strict=True
+    ):
         assert one.loss == other.loss
         for name, grad in other.grads.items():
             np.testing.assert_array_equal(one.grads[name], grad, err_msg=name)
@@ -312,7 +336,9 @@ def test_a_changed_option_starts_from_nothing() -> None:
     found = []
     for factor in (0.5, 2.0, 0.5):
         scale.set(scale=factor)
-        found.append([rb.bptt(model, x, target, rb.losses.MeanSquaredError()).loss for _ in range(2)])
+        found.append(
+            [rb.bptt(model, x, target, rb.losses.MeanSquaredError()).loss for _ in range(2)]
+        )
     assert found[0] == found[2]
     assert found[0][0] == found[0][1] != found[1][0] == found[1][1]
 

@@ -71,7 +71,9 @@ def lstm(order: str) -> rb.Recurrent:
     """Gate by gate, the gates written in some order, the factors too."""
     x, h, c = rb.Input(N_IN), rb.State(N, "h"), rb.State(N, "c")
     given = {gate: dense(N_IN, rng=ord(gate))(x) + dense(N, rng=ord(gate) + 9)(h) for gate in order}
-    i, f, g, o = (rb.Tanh()(given[gate]) if gate == "g" else rb.Sigmoid()(given[gate]) for gate in "ifgo")
+    i, f, g, o = (
+        rb.Tanh()(given[gate]) if gate == "g" else rb.Sigmoid()(given[gate]) for gate in "ifgo"
+    )
     c_new = f * c + i * g if order == "ifgo" else g * i + c * f
     h_new = o * rb.Tanh()(c_new)
     return rb.Recurrent(rb.Cell(x, {h: h_new, c: c_new}, output=h_new))
@@ -89,7 +91,9 @@ def only(cell: rb.Recurrent, *on: str) -> Codes:
     """The codes with some rules alone."""
     without = tuple(rule for rule in RULES if rule not in on)
     return codes(
-        cell.cell, [s or () for s in cell.cell.value_shapes((N_IN,), *cell.cell.state_shapes)], without=without
+        cell.cell,
+        [s or () for s in cell.cell.value_shapes((N_IN,), *cell.cell.state_shapes)],
+        without=without,
     )
 
 
@@ -97,7 +101,8 @@ def loop(cell: rb.Recurrent, *on: str) -> tuple[list[str], list[str]]:
     """The names of the operations in the time loop, forward and backward, with some rules alone."""
     step = step_code(cell.cell, (N_IN,), frozenset(RULES) - set(on))
     forward, backward = (
-        [op.name for op in half.code.ops if half.phases[id(op)] == "loop"] for half in (step.forward, step.backward)
+        [op.name for op in half.code.ops if half.phases[id(op)] == "loop"]
+        for half in (step.forward, step.backward)
     )
     return forward, backward
 
@@ -129,8 +134,13 @@ def test_a_rule_alone_changes_no_result(rule: str) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_that_is_left_out_does_nothing(rule: str) -> None:
-    assert rule not in {change.rule for change in only(CELLS[rule](), *(set(RULES) - {rule})).changes}
-    assert {change.rule for change in only(CELLS[rule](), rule).changes} == {rule} - {"recomputed", "hoisted"}
+    assert rule not in {
+        change.rule for change in only(CELLS[rule](), *(set(RULES) - {rule})).changes
+    }
+    assert {change.rule for change in only(CELLS[rule](), rule).changes} == {rule} - {
+        "recomputed",
+        "hoisted",
+    }
 
 
 def test_constants() -> None:
@@ -141,7 +151,9 @@ def test_constants() -> None:
     assert (len(scales(off)), count(off, "sub")) == (11, 0)
     assert (scales(on), count(on, "sub")) == ([(1, 1), (2, 0), (6, 2.5)], 1)
     assert sorted(lane.factor for matrix in matrices(on) for lane in matrix.lanes) == [0.5, 1, 3, 3]
-    unit = models.minimal_gated_unit(N_IN, N, "float64")  # (1 − f) ⊙ h: f's delta is the difference of two
+    unit = models.minimal_gated_unit(
+        N_IN, N, "float64"
+    )  # (1 − f) ⊙ h: f's delta is the difference of two
     assert [count(only(unit, *rules).backward, "sub") for rules in ((), ("constants",))] == [0, 1]
 
 
@@ -151,7 +163,11 @@ def test_constants_in_weights_whose_rows_backward_takes() -> None:
     (a, b), (p, q) = rb.Split(N, N)(0.5 * dense(N_IN, n_out=2 * N)(x)), rb.Split(N, N)(h)
     model = rb.Recurrent(rb.Cell(x, {h: rb.Concat(N, N)(a * p, b * q)}, output=h))
     assert count(only(model, "constants", "joined").forward, "mul") == 1
-    agree(model, np.random.default_rng(0).normal(size=(5, 3, N_IN)), set(RULES) - {"constants", "joined"})
+    agree(
+        model,
+        np.random.default_rng(0).normal(size=(5, 3, N_IN)),
+        set(RULES) - {"constants", "joined"},
+    )
 
 
 def test_a_number_that_changes_nothing_is_dropped() -> None:
@@ -218,7 +234,10 @@ def test_gathered() -> None:
 
 def test_scaled_tanh() -> None:
     off, on = (only(CELLS["scaled tanh"](), *rules).forward for rules in ((), ("scaled tanh",)))
-    assert [(count(code, "sigmoid"), count(code, "tanh", "scale")) for code in (off, on)] == [(1, 0), (1, 0)]
+    assert [(count(code, "sigmoid"), count(code, "tanh", "scale")) for code in (off, on)] == [
+        (1, 0),
+        (1, 0),
+    ]
     assert all(lane.factor == -1 for matrix in matrices(on) for lane in matrix.lanes)
     assert all(lane.factor == 1 for matrix in matrices(off) for lane in matrix.lanes)
 
@@ -262,7 +281,10 @@ def test_what_nothing_needs_is_not_run() -> None:
     model = rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(first)}, output=h))
     whole, cut = only(model).forward, only(model, "parts").forward
     assert (count(whole, "linear"), count(whole, "part")) == (2, 1)
-    assert [sum(lane.count for lane in matrix.lanes) for matrix in matrices(whole)] == [2 * N, 2 * N]
+    assert [sum(lane.count for lane in matrix.lanes) for matrix in matrices(whole)] == [
+        2 * N,
+        2 * N,
+    ]
     assert [sum(lane.count for lane in matrix.lanes) for matrix in matrices(cut)] == [N, N]
     agree(model, np.random.default_rng(0).normal(size=(5, 3, N_IN)))
 
@@ -282,7 +304,8 @@ def test_an_advance_runs_only_what_feeds_the_state() -> None:
     model = rb.Recurrent(rb.Cell(x, {h: h_new}, output=dense(N, n_out=2)(h_new)))
     made = functions(model.cell, (N_IN,))
     taken = [
-        [value for value in f.constants.values() if isinstance(value, Matrix)] for f in (made.advance, made.outputs)
+        [value for value in f.constants.values() if isinstance(value, Matrix)]
+        for f in (made.advance, made.outputs)
     ]
     assert [len(found) for found in taken] == [2, 3]
 
@@ -291,7 +314,8 @@ def test_an_advance_runs_only_what_feeds_the_state() -> None:
 def test_slices_are_views(without: tuple[str, ...]) -> None:
     """A cell with Split copies nothing that one without it does not."""
     whole, split = (
-        functions(cell.cell, (N_IN,), frozenset(without)) for cell in (one_by_one(rb.Tanh), gates(rb.Tanh, rb.Tanh))
+        functions(cell.cell, (N_IN,), frozenset(without))
+        for cell in (one_by_one(rb.Tanh), gates(rb.Tanh, rb.Tanh))
     )
     for a, b in ((whole.record, split.record), (whole.advance, split.advance)):
         assert b.source.count("copyto") <= a.source.count("copyto")
@@ -300,7 +324,11 @@ def test_slices_are_views(without: tuple[str, ...]) -> None:
 def test_affine_and_sigmoid_as_one_unit_or_as_two_have_the_same_gradients() -> None:
     """σ(z) as 1 / (1 + eᵘ), the sign of u = −z in the weights; or Wx + b, then σ(z) with the chain rule through both."""
     rng = np.random.default_rng(3)
-    model, x, y = one_by_one(rb.Sigmoid, rb.Sigmoid), rng.normal(size=(9, 3, N_IN)), rng.normal(size=(9, 3, N))
+    model, x, y = (
+        one_by_one(rb.Sigmoid, rb.Sigmoid),
+        rng.normal(size=(9, 3, N_IN)),
+        rng.normal(size=(9, 3, N)),
+    )
     one, two, plain = (
         rb.bptt(model, x, y, MSE, backend=backend)
         for backend in (rb.Backend(), rb.Backend(without=RULES), rb.Backend("interpreter"))
@@ -320,11 +348,16 @@ def test_a_forecast_without_a_rule_is_the_ledger(rule: str) -> None:
     x, y = (rng.normal(size=(20, 8, n)).astype(np.float32) for n in (32, 64))
     found = rb.forecast(model, MSE, steps=20, batch=8, chunk=8, checkpoint="sqrt", backend=backend)
     stats = rb.bptt(model, x, y, MSE, chunk=8, checkpoint="sqrt", backend=backend).stats
-    assert (stats.peak_bytes, stats.peak_bytes_by_kind) == (found.peak_bytes, found.peak_bytes_by_kind)
+    assert (stats.peak_bytes, stats.peak_bytes_by_kind) == (
+        found.peak_bytes,
+        found.peak_bytes_by_kind,
+    )
 
 
 def test_a_backend_is_a_value() -> None:
-    assert rb.Backend("numpy", without=["joined", "parts", "joined"]) == rb.Backend("numpy", ("parts", "joined"))
+    assert rb.Backend("numpy", without=["joined", "parts", "joined"]) == rb.Backend(
+        "numpy", ("parts", "joined")
+    )
     several = (
         rb.Backend("numpy"),
         rb.Backend("numpy"),
@@ -348,9 +381,19 @@ def test_costs_are_measured_for_each_backend(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(calibration, "_known", Recent(256))
     monkeypatch.setattr(calibration, "measured", lambda sizes, room: measured.append(sizes.backend))
     monkeypatch.setenv("RNNBP_BACKEND", "numpy")
-    for backend in (None, "numpy", rb.Backend(without=("sums",)), rb.Backend(without=("sums",)), "interpreter"):
+    for backend in (
+        None,
+        "numpy",
+        rb.Backend(without=("sums",)),
+        rb.Backend(without=("sums",)),
+        "interpreter",
+    ):
         rb.calibrate(rb.RNN(2, 2), batch=1, backend=backend)
-    assert measured == [rb.Backend("numpy"), rb.Backend("numpy", without=("sums",)), rb.Backend("interpreter")]
+    assert measured == [
+        rb.Backend("numpy"),
+        rb.Backend("numpy", without=("sums",)),
+        rb.Backend("interpreter"),
+    ]
 
 
 def test_the_backend_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,7 +407,8 @@ def test_the_backend_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         rb.Backend()
     monkeypatch.setattr(import_module("rnnbp.runners.backend"), "installed", lambda: False)
     with pytest.raises(
-        ImportError, match=r"backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy'"
+        ImportError,
+        match=r"backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy'",
     ):
         rb.Backend("numba")
     monkeypatch.delenv("RNNBP_BACKEND")
@@ -374,13 +418,21 @@ def test_the_backend_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"name": "cuda"}, ValueError, "backend 'cuda' is unknown; use one of 'numpy', 'llvm', 'interpreter', or None"),
+        (
+            {"name": "cuda"},
+            ValueError,
+            "backend 'cuda' is unknown; use one of 'numpy', 'llvm', 'interpreter', or None",
+        ),
         (
             {"without": ("fused",)},
             ValueError,
             "rule 'fused' is unknown; leave out some of 'constants', 'parts', 'sums'",
         ),
-        ({"without": "joined"}, TypeError, r"without is a collection of rules, found 'joined'; write as \('joined',\)"),
+        (
+            {"without": "joined"},
+            TypeError,
+            r"without is a collection of rules, found 'joined'; write as \('joined',\)",
+        ),
         (
             {"name": "interpreter", "without": ("sums",)},
             ValueError,
@@ -388,6 +440,8 @@ def test_the_backend_where_none_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         ),
     ],
 )
-def test_what_a_backend_refuses(given: dict[str, object], error: type[Exception], message: str) -> None:
+def test_what_a_backend_refuses(
+    given: dict[str, object], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         rb.Backend(**given)  # type: ignore[arg-type]

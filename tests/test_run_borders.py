@@ -20,7 +20,14 @@ from rnnbp.train.history import MetricsLog
 from tests.test_cli import contents, error_of
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes and devices of POSIX")
-GOOD = {"kind": Architecture.kind, "cell": "rnn", "layers": 1, "units": 4, "embedding": 2, "dropout": 0.0}
+GOOD = {
+    "kind": Architecture.kind,
+    "cell": "rnn",
+    "layers": 1,
+    "units": 4,
+    "embedding": 2,
+    "dropout": 0.0,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +43,9 @@ def good_arrays() -> dict[str, Any]:
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("cell", CELLS)
-def test_shapes_without_a_model_are_those_of_the_model(cell: str, layers: int, dropout: float) -> None:
+def test_shapes_without_a_model_are_those_of_the_model(
+    cell: str, layers: int, dropout: float
+) -> None:
     made = Architecture(cell, layers, 5, 3, dropout)
     assert made.shapes() == {name: p.shape for name, p in made.build().params.items()}
 
@@ -52,8 +61,12 @@ CHANGES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in CHANGES.items() for value in values])
-def test_an_architecture_that_the_file_does_not_hold(name: str, value: Any, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in CHANGES.items() for value in values]
+)
+def test_an_architecture_that_the_file_does_not_hold(
+    name: str, value: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     save_tensors("m", good_arrays(), {"description": {"architecture": GOOD | {name: value}}})
     tracemalloc.start()
     status, line = error_of(capsys, "sample", "m")
@@ -65,15 +78,21 @@ def test_an_architecture_that_the_file_does_not_hold(name: str, value: Any, caps
     assert peak < 2 << 20
 
 
-@pytest.mark.parametrize("description", [None, 3, "text", [], {}, {"architecture": []}, {"architecture": None}])
-def test_a_description_of_another_kind(description: Any, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "description", [None, 3, "text", [], {}, {"architecture": []}, {"architecture": None}]
+)
+def test_a_description_of_another_kind(
+    description: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     save_tensors("m", good_arrays(), {"description": description})
     status, line = error_of(capsys, "sample", "m")
     assert (status, line[-15:]) == (1, "found kind None")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_weights_that_are_not_finite_are_not_sampled(value: float, capsys: pytest.CaptureFixture[str]) -> None:
+def test_weights_that_are_not_finite_are_not_sampled(
+    value: float, capsys: pytest.CaptureFixture[str]
+) -> None:
     arrays = {name: a.copy() for name, a in good_arrays().items()}
     arrays["1.weight_hh"][2, 3] = value
     save_tensors("m", arrays, {"description": {"architecture": GOOD}})
@@ -122,7 +141,9 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.mark.one_in(2)
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in SETTINGS.items() for value in values])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in SETTINGS.items() for value in values]
+)
 def test_settings_that_cannot_be(
     name: str, value: Any, begun: dict[str, bytes], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -166,7 +187,9 @@ WHOLE: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("case", WHOLE)
-def test_settings_of_another_kind(case: str, begun: dict[str, bytes], capsys: pytest.CaptureFixture[str]) -> None:
+def test_settings_of_another_kind(
+    case: str, begun: dict[str, bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
     line = refused_run(begun | {"r/run.json": WHOLE[case]}, capsys)
     assert "r/run.json" in line
 
@@ -201,11 +224,14 @@ def test_lines_that_are_kept(tmp_path: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [b"\0\0\0\n", b"{}\n", b"[" * 10**5 + b"\n", b'{"step": true}\n', b'{"step": 1, "step": 2}\n']
+    "bad",
+    [b"\0\0\0\n", b"{}\n", b"[" * 10**5 + b"\n", b'{"step": true}\n', b'{"step": 1, "step": 2}\n'],
 )
 def test_a_damaged_line_before_good_ones_is_named_and_stays(tmp_path: Path, bad: bytes) -> None:
     (tmp_path / "m").write_bytes(lines(1) + bad + lines(3))
-    with pytest.raises(StorageError, match=r"m: line 2 is damaged; repair it, or move the file away"):
+    with pytest.raises(
+        StorageError, match=r"m: line 2 is damaged; repair it, or move the file away"
+    ):
         MetricsLog(tmp_path / "m", 3)
     assert (tmp_path / "m").read_bytes() == lines(1) + bad + lines(3)
 
@@ -241,11 +267,16 @@ def test_a_text_that_is_too_large(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_model_that_is_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo("pipe")
     status, line = error_of(capsys, "sample", "pipe")
-    assert (status, line) == (1, "rnnbp: pipe is not a regular file; give the path of a file to read")
+    assert (status, line) == (
+        1,
+        "rnnbp: pipe is not a regular file; give the path of a file to read",
+    )
 
 
 def test_names_of_weights_reach_the_terminal_escaped(capsys: pytest.CaptureFixture[str]) -> None:
-    save_tensors("m", good_arrays() | {"\x1b[2J\n": np.zeros(1)}, {"description": {"architecture": GOOD}})
+    save_tensors(
+        "m", good_arrays() | {"\x1b[2J\n": np.zeros(1)}, {"description": {"architecture": GOOD}}
+    )
     assert load_tensors("m")[0]["\x1b[2J\n"].size == 1
     status, line = error_of(capsys, "sample", "m")
     assert (status, r"\x1b[2J\n is unexpected" in line) == (1, True)

@@ -27,7 +27,9 @@ ROOT = Path(__file__).parent.parent
 
 def trainer(*callbacks: Callable[[Event], object], **options: Any) -> rb.Trainer:
     model = rb.Sequential(rb.Dense(2, 3, rng=0), rb.Tanh(), rb.Dense(3, 1, rng=1))
-    return rb.Trainer(model, rb.optim.SGD(model, learning_rate=0.1), MSE, callbacks=callbacks, **options)
+    return rb.Trainer(
+        model, rb.optim.SGD(model, learning_rate=0.1), MSE, callbacks=callbacks, **options
+    )
 
 
 def at(step: int, act: Callable[[Event], object], kind: str = "step") -> Callable[[Event], object]:
@@ -81,7 +83,9 @@ def test_ctrl_c_ends_the_loop_around_fit(tmp_path: Path) -> None:
 
 def test_ctrl_c_carries_the_history_and_fit_goes_on(tmp_path: Path) -> None:
     run = trainer(at(3, sent("SIGINT")), folder=tmp_path)
-    with pytest.raises(KeyboardInterrupt, match=r"after step 3; all is in .*snapshot\.safetensors: go on by") as caught:
+    with pytest.raises(
+        KeyboardInterrupt, match=r"after step 3; all is in .*snapshot\.safetensors: go on by"
+    ) as caught:
         run.fit(DATA, epochs=2)
     history: rb.History = vars(caught.value)["history"]
     assert (history.steps, history.reason, history.signal) == (3, "interrupted", signal.SIGINT)
@@ -90,7 +94,8 @@ def test_ctrl_c_carries_the_history_and_fit_goes_on(tmp_path: Path) -> None:
 
 def test_ctrl_c_without_a_folder_says_so() -> None:
     with pytest.raises(
-        KeyboardInterrupt, match=r"step 2; no folder was given: call this Trainer's fit again .* Trainer\.history"
+        KeyboardInterrupt,
+        match=r"step 2; no folder was given: call this Trainer's fit again .* Trainer\.history",
     ):
         trainer(at(2, sent("SIGINT"))).fit(DATA, epochs=2)
 
@@ -104,12 +109,18 @@ def test_other_signals_end_the_program_with_their_status(name: str, tmp_path: Pa
     assert caught.value.code == 128 + getattr(signal, name)
     assert caught.value.__notes__[0].startswith("Trainer.fit: interrupted after step 3; all is in ")
     history: rb.History = vars(caught.value)["history"]
-    assert (history.steps, history.reason, history.signal) == (3, "interrupted", getattr(signal, name))
+    assert (history.steps, history.reason, history.signal) == (
+        3,
+        "interrupted",
+        getattr(signal, name),
+    )
     assert rb.storage.load_tensors(tmp_path / "snapshot.safetensors")[1]["snapshot"]["step"] == 3
 
 
 @pytest.mark.parametrize(
-    ("given", "here"), [({"on_interrupt": "return"}, {}), ({}, {"on_interrupt": "return"})], ids=["Trainer", "fit"]
+    ("given", "here"),
+    [({"on_interrupt": "return"}, {}), ({}, {"on_interrupt": "return"})],
+    ids=["Trainer", "fit"],
 )
 def test_fit_may_return_on_ctrl_c(given: Any, here: Any) -> None:
     history = trainer(at(3, sent("SIGINT")), **given).fit(DATA, epochs=2, **here)
@@ -123,7 +134,9 @@ def test_rb_fit_may_return_on_ctrl_c() -> None:
 
 
 def test_a_way_that_is_none_is_refused_before_anything() -> None:
-    with pytest.raises(ValueError, match=r"Trainer\.fit: on_interrupt is 'raise' or 'return', found 'stop'"):
+    with pytest.raises(
+        ValueError, match=r"Trainer\.fit: on_interrupt is 'raise' or 'return', found 'stop'"
+    ):
         trainer().fit(DATA, epochs=2, on_interrupt="stop")  # type: ignore[arg-type]
 
 
@@ -136,7 +149,9 @@ def test_gradients_of_a_step_are_those_of_bptt() -> None:
     batch = DATA.batch(0, 0)
     expected = rb.bptt(run.model, batch.x, batch.target, MSE).grads
     run.fit(DATA, steps=5)
-    assert [(kind, grads is not None) for kind, grads in seen] == [("step", True)] * 5 + [("epoch", False)]
+    assert [(kind, grads is not None) for kind, grads in seen] == [("step", True)] * 5 + [
+        ("epoch", False)
+    ]
     first = seen[0][1]
     assert first.keys() == expected.keys()
     assert all(np.array_equal(first[name], expected[name]) for name in expected)
@@ -151,8 +166,12 @@ def test_gradients_are_shown_as_they_were_used() -> None:
     before = {name: p.copy() for name, p in run.model.params.items()}
     run.fit(DATA, steps=1)
     for name, p in run.model.params.items():
-        np.testing.assert_allclose(p, before[name] - np.float32(0.1) * grads[0][name], rtol=1e-6, atol=1e-7)
-    assert sum((g.astype(float) ** 2).sum() for g in grads[0].values()) == pytest.approx(1e-4, rel=1e-5)
+        np.testing.assert_allclose(
+            p, before[name] - np.float32(0.1) * grads[0][name], rtol=1e-6, atol=1e-7
+        )
+    assert sum((g.astype(float) ** 2).sum() for g in grads[0].values()) == pytest.approx(
+        1e-4, rel=1e-5
+    )
 
 
 class Given:
@@ -165,7 +184,9 @@ class Given:
         return self.given
 
 
-@pytest.mark.parametrize(("scale", "mask"), [(np.nan, None), (1, np.zeros((4, 2)))], ids=["skipped", "without weight"])
+@pytest.mark.parametrize(
+    ("scale", "mask"), [(np.nan, None), (1, np.zeros((4, 2)))], ids=["skipped", "without weight"]
+)
 def test_a_batch_that_trains_nothing_has_no_gradients(scale: float, mask: Any) -> None:
     x = np.ones((4, 2, 2), np.float32)
     seen: list[Any] = []
@@ -224,7 +245,10 @@ BROKEN: dict[str, Callable[[rb.Trainer], object]] = {
     "the data": lambda run: run.fit(Away(DATA.batch(0, 0)), steps=9),
     "the loss": lambda run: (setattr(run, "loss", bad_loss), run.fit(DATA, steps=9)),
     "a callback": lambda run: (setattr(run, "callbacks", [fail]), run.fit(DATA, steps=9)),
-    "validation": lambda run: (setattr(run, "validation", Away(DATA.batch(0, 0))), run.fit(DATA, steps=9)),
+    "validation": lambda run: (
+        setattr(run, "validation", Away(DATA.batch(0, 0))),
+        run.fit(DATA, steps=9),
+    ),
 }
 
 
@@ -238,12 +262,17 @@ def test_an_error_carries_the_history(case: str) -> None:
     history: rb.History = vars(caught.value)["history"]
     assert history.losses[:5] == before
     assert history.reason == "error"
-    assert any(note.startswith("its .history is the History of the run: ") for note in caught.value.__notes__)
+    assert any(
+        note.startswith("its .history is the History of the run: ")
+        for note in caught.value.__notes__
+    )
     assert pickle.loads(pickle.dumps(caught.value)).history == history
 
 
 def test_the_second_ctrl_c_carries_the_history_too() -> None:
-    run = trainer(at(3, lambda event: (sent("SIGTERM")(event), sent("SIGINT")(event))), validation=DATA)
+    run = trainer(
+        at(3, lambda event: (sent("SIGTERM")(event), sent("SIGINT")(event))), validation=DATA
+    )
     with pytest.raises(KeyboardInterrupt) as caught:
         run.fit(DATA, epochs=2)
     assert vars(caught.value)["history"].steps == 3

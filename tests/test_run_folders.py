@@ -55,7 +55,9 @@ def test_a_second_run_in_the_same_folder_is_refused(tmp_path, resumed):
     refused = []
 
     def second():
-        with pytest.raises(rb.StorageError, match=rf"is in use by process {os.getpid()} on .*; wait for its end") as e:
+        with pytest.raises(
+            rb.StorageError, match=rf"is in use by process {os.getpid()} on .*; wait for its end"
+        ) as e:
             other.fit(Source(), steps=5)
         refused.append(e)
 
@@ -75,7 +77,9 @@ def test_a_run_that_stands_behind_the_files_is_refused(tmp_path):
     model_run(tmp_path).fit(Source(), steps=2)
     one, other = model_run(tmp_path).resume(), model_run(tmp_path).resume()
     one.fit(Source(), steps=5)
-    with pytest.raises(rb.StorageError, match=r"another run has written snapshot\.safetensors since this one did"):
+    with pytest.raises(
+        rb.StorageError, match=r"another run has written snapshot\.safetensors since this one did"
+    ):
         other.fit(Source(), steps=6)
     assert steps_in(tmp_path) == [1, 2, 3, 4, 5]
     other.resume().fit(Source(), steps=6)
@@ -164,7 +168,9 @@ def unstarted(tmp_path, monkeypatch):
     """A folder as a command leaves it that is killed while it writes its first snapshot."""
     monkeypatch.chdir(tmp_path)
     Path("words.txt").write_text("ab cd efg hij klm\n" * 80)
-    assert command("train", "--text", "words.txt", *TINY, "--steps", 3, "--out", "r", "--quiet") == 0
+    assert (
+        command("train", "--text", "words.txt", *TINY, "--steps", 3, "--out", "r", "--quiet") == 0
+    )
     for name in ("metrics.jsonl", "model.safetensors", "snapshot.safetensors", "result.json"):
         os.remove(f"r/{name}")
     for name in (".snapshot.safetensors.0a1b2c3d.tmp", ".run.json.0a1b2c3d.tmp", ".lock"):
@@ -229,7 +235,9 @@ def test_a_run_goes_on_elsewhere_on_purpose(unstarted, monkeypatch, capsys):
     assert command(*unstarted, "--out", "r") == 0
     monkeypatch.setattr(np, "show_config", lambda mode: {"SIMD Extensions": {"found": ["VSX9"]}})
     assert command("train", "--resume", "r", "--quiet") == 1
-    assert "--resume r cannot go on: resume from r/snapshot.safetensors" in (said := capsys.readouterr().err)
+    assert "--resume r cannot go on: resume from r/snapshot.safetensors" in (
+        said := capsys.readouterr().err
+    )
     assert "processor was" in said
     assert command("train", "--resume", "r", "--quiet", "--override", "processor,libraries") == 0
     assert command(*unstarted, "--out", "s", "--override", "processor") == 1

@@ -53,15 +53,23 @@ def defaults():
 def test_a_signal_finishes_the_step_and_the_run_goes_on(tmp_path, name):
     whole, data = text_run(folder=tmp_path / "whole")
     whole.fit(data, steps=7)
-    trainer, data = text_run(folder=tmp_path / "run", callbacks=[sender(3, name)], on_interrupt="return")
+    trainer, data = text_run(
+        folder=tmp_path / "run", callbacks=[sender(3, name)], on_interrupt="return"
+    )
     history = trainer.fit(data, steps=7)
-    assert (history.reason, history.steps, history.signal) == ("interrupted", 3, getattr(signal, name))
+    assert (history.reason, history.steps, history.signal) == (
+        "interrupted",
+        3,
+        getattr(signal, name),
+    )
     trainer, data = text_run(folder=tmp_path / "run")
     assert trainer.resume().fit(data, steps=7).signal is None
     assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("names", [("SIGTERM", "SIGTERM", "SIGHUP"), ("SIGINT", "SIGTERM"), ("SIGHUP", "SIGTERM")])
+@pytest.mark.parametrize(
+    "names", [("SIGTERM", "SIGTERM", "SIGHUP"), ("SIGINT", "SIGTERM"), ("SIGHUP", "SIGTERM")]
+)
 def test_what_a_scheduler_repeats_does_not_cut_the_step_short(names):
     trainer, data = text_run(callbacks=[sender(2, *names)], on_interrupt="return")
     assert trainer.fit(data, steps=5).steps == 2
@@ -88,7 +96,9 @@ def test_an_ignored_signal_stays_ignored(name):
 
 def test_signals_of_another_thread_are_left_alone():
     found = []
-    trainer, data = text_run(callbacks=[lambda event: found.append(signal.getsignal(signal.SIGTERM))])
+    trainer, data = text_run(
+        callbacks=[lambda event: found.append(signal.getsignal(signal.SIGTERM))]
+    )
     thread = threading.Thread(target=trainer.fit, args=(data,), kwargs={"steps": 2})
     thread.start()
     thread.join()
@@ -107,7 +117,12 @@ def start(folder, *args, code="from rnnbp_command import main; sys.exit(main())"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-c", f"import sys; {code}", *map(str, args)]
     return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -117,7 +132,9 @@ TINY = ["--units", 12, "--embedding", 5, "--batch", 4, "--horizon", 10]
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_the_command_saves_all_and_says_how_to_go_on(tmp_path, name):
     (tmp_path / "words.txt").write_text("ab cd efg hij klm\n" * 80)
-    process = start(tmp_path, "train", "--text", "words.txt", *TINY, "--epochs", 10**6, "--out", "r")
+    process = start(
+        tmp_path, "train", "--text", "words.txt", *TINY, "--epochs", 10**6, "--out", "r"
+    )
     metrics = tmp_path / "r" / "metrics.jsonl"
     while not (metrics.exists() and metrics.stat().st_size) and process.poll() is None:
         time.sleep(0.02)
@@ -127,7 +144,10 @@ def test_the_command_saves_all_and_says_how_to_go_on(tmp_path, name):
     done = len(metrics.read_text().splitlines())
     assert said.startswith(f"rnnbp: stopped after step {done:,} of ")
     assert said.endswith("; all is saved, continue with: rnnbp train --resume r\n")
-    assert rb.storage.load_tensors(tmp_path / "r" / "snapshot.safetensors")[1]["snapshot"]["step"] == done
+    assert (
+        rb.storage.load_tensors(tmp_path / "r" / "snapshot.safetensors")[1]["snapshot"]["step"]
+        == done
+    )
     assert not list((tmp_path / "r").glob(".*"))
 
 
@@ -155,7 +175,9 @@ def test_snapshots_by_time(tmp_path, monkeypatch):
         seen.append(event.trainer.folder.saved)
         now[0] += 60
 
-    trainer, data = text_run(folder=tmp_path, snapshot_every=100, snapshot_minutes=2.5, validation=None, **PLAIN)
+    trainer, data = text_run(
+        folder=tmp_path, snapshot_every=100, snapshot_minutes=2.5, validation=None, **PLAIN
+    )
     trainer.callbacks = (lambda event: note(event) if event.kind == "step" else None,)
     trainer.fit(data, steps=8)
     assert seen == [0, 0, 0, 3, 3, 3, 6, 6]

@@ -18,14 +18,27 @@ SCHEDULES = ["all", rb.schedules.ThinTapes(3)]
 class Gain(rb.Layer):
     """A vector that is learned. It saves what ``saved`` says."""
 
-    def __init__(self, n: int, saved: str = "x", keeps: rb.Keeps | None = None, wrong: float = 1.0) -> None:
+    def __init__(
+        self, n: int, saved: str = "x", keeps: rb.Keeps | None = None, wrong: float = 1.0
+    ) -> None:
         super().__init__()
         self.params = {"weight": np.linspace(0.5, 1.5, n, dtype=np.float32)}
-        self.saved, self.kept, self.wrong, self.fixed = saved, keeps, wrong, np.arange(n, dtype=np.float32)
+        self.saved, self.kept, self.wrong, self.fixed = (
+            saved,
+            keeps,
+            wrong,
+            np.arange(n, dtype=np.float32),
+        )
 
     def forward(self, *xs: Any, **context: Any) -> tuple[Any, tuple[Any, ...]]:
         weight = self.params["weight"]
-        more = {"x": (), "weight": (weight,), "copy": (weight.copy(),), "fixed": (self.fixed,), "one": (weight[:1],)}
+        more = {
+            "x": (),
+            "weight": (weight,),
+            "copy": (weight.copy(),),
+            "fixed": (self.fixed,),
+            "one": (weight[:1],),
+        }
         return xs[0] * weight, (xs[0], *more[self.saved])
 
     def backward_inputs(self, saved: Any, dy: Any) -> tuple[Any, ...]:
@@ -62,10 +75,26 @@ EXTRA = rb.Keeps(inputs=(0,), extras=(((4,), None),))
 @pytest.mark.parametrize(
     ("saved", "batch", "text"),
     [
-        ("weight", 3, r"Gain\(\): array 1 that forward saved is its parameter 'weight'; .*self\.params\['weight'\]"),
-        ("weight", 4, r"array 1 that forward saved is its parameter 'weight'"),  # as many sequences as units
-        ("copy", 3, r"array 1 that forward saved has shape \(4,\); .* must begin with the batch axes \("),
-        ("fixed", 3, r"has shape \(4,\); .*save what is the same for all in __init__, as an attribute"),
+        (
+            "weight",
+            3,
+            r"Gain\(\): array 1 that forward saved is its parameter 'weight'; .*self\.params\['weight'\]",
+        ),
+        (
+            "weight",
+            4,
+            r"array 1 that forward saved is its parameter 'weight'",
+        ),  # as many sequences as units
+        (
+            "copy",
+            3,
+            r"array 1 that forward saved has shape \(4,\); .* must begin with the batch axes \(",
+        ),
+        (
+            "fixed",
+            3,
+            r"has shape \(4,\); .*save what is the same for all in __init__, as an attribute",
+        ),
         ("one", 3, r"has shape \(1,\)"),
     ],
 )
@@ -89,12 +118,18 @@ def test_the_layer_of_the_help_is_right_wherever_it_runs(
     assert found.loss == pytest.approx(expected.loss, rel=1e-6)
     for name, grad in expected.grads.items():
         np.testing.assert_allclose(found.grads[name], grad, rtol=1e-4, atol=1e-6)
-    rb.check_grads(within(Gain(4, keeps=keeps), before), np.random.default_rng(1).normal(size=(4, 3, 4)))
+    rb.check_grads(
+        within(Gain(4, keeps=keeps), before), np.random.default_rng(1).normal(size=(4, 3, 4))
+    )
 
 
 def test_help_of_layer_and_keeps() -> None:
     page = pydoc.render_doc(rb.Layer, renderer=pydoc.plaintext)
-    for text in ("each begins with the batch axes", "return rb.Keeps(inputs=(0,))", "def backward_params(self, saved"):
+    for text in (
+        "each begins with the batch axes",
+        "return rb.Keeps(inputs=(0,))",
+        "def backward_params(self, saved",
+    ):
         assert text in page
     assert "its first input" in pydoc.render_doc(rb.Keeps, renderer=pydoc.plaintext)
 

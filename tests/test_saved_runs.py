@@ -41,7 +41,9 @@ def test_a_snapshot_goes_on_to_the_losses_and_outputs_of_then(name, tmp_path):
     history = trainer.fit(data, steps=SAVED + MORE)
     assert history.losses[:SAVED] == EXPECTED[name]["losses"][:SAVED]
     np.testing.assert_allclose(history.losses, EXPECTED[name]["losses"], rtol=ROUNDING[name])
-    np.testing.assert_allclose(history.validation_losses, EXPECTED[name]["validation"], rtol=ROUNDING[name])
+    np.testing.assert_allclose(
+        history.validation_losses, EXPECTED[name]["validation"], rtol=ROUNDING[name]
+    )
     agrees(outputs(name, trainer.model), name, "outputs in the end")
 
 
@@ -83,6 +85,8 @@ def test_another_learning_rate_than_that_of_then_is_refused(tmp_path):
 
 def test_other_data_than_those_of_then_are_refused(tmp_path):
     trainer, data = continued("sequences", tmp_path / "run")
-    other = rb.Sequences(X + 1, X.sum(axis=(1, 2))[:, None], last=True, batch_size=data.batch_size, seed=5)
+    other = rb.Sequences(
+        X + 1, X.sum(axis=(1, 2))[:, None], last=True, batch_size=data.batch_size, seed=5
+    )
     with pytest.raises(ValueError, match="data"):
         trainer.fit(other, steps=SAVED + MORE)

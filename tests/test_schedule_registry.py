@@ -141,7 +141,9 @@ def test_a_new_kind_is_among_the_candidates_of_a_plan() -> None:
 @pytest.mark.usefixtures("_registered")
 def test_a_new_kind_is_compared_and_drawn() -> None:
     target = X[..., :1].repeat(4, axis=2)
-    found = rb.compare.sweep(model(), X, target, MSE, shares=[100], schedules=["first-only", "all"], chunk=3, repeats=1)
+    found = rb.compare.sweep(
+        model(), X, target, MSE, shares=[100], schedules=["first-only", "all"], chunk=3, repeats=1
+    )
     assert [row.choice.name for row in found.rows] == ["all", "first-only"]
     assert found.rows[1].measured.same_bits
     assert draw.markers()["first-only"] == FirstOnly.marker

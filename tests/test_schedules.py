@@ -19,7 +19,12 @@ SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17, 100, 101]
 @pytest.mark.parametrize("chunks", SIZES)
 def test_all(chunks: int) -> None:
     found = rb.simulate(All(chunks))
-    assert (found.peak_slots, found.peak_tapes, found.steps_run, found.steps_rerun) == (0, chunks, chunks, 0)
+    assert (found.peak_slots, found.peak_tapes, found.steps_run, found.steps_rerun) == (
+        0,
+        chunks,
+        chunks,
+        0,
+    )
     assert found.counts == {"Record": chunks, "Backward": chunks}
 
 
@@ -69,14 +74,32 @@ CASES = {
         [Store(1)],
         r"Store\(n=1\): the present state enters chunk 0; Load\(1\) first",
     ),
-    "loads what was never stored": ([Load(0)], r"action 0, Load\(n=0\): no slot holds this checkpoint"),
-    "loads what was dropped": ([Store(0), Drop(0), Load(0)], r"action 2, Load\(n=0\): no slot holds"),
+    "loads what was never stored": (
+        [Load(0)],
+        r"action 0, Load\(n=0\): no slot holds this checkpoint",
+    ),
+    "loads what was dropped": (
+        [Store(0), Drop(0), Load(0)],
+        r"action 2, Load\(n=0\): no slot holds",
+    ),
     "drops twice": ([Store(0), Drop(0), Drop(0)], r"action 2, Drop\(n=0\)"),
     "stores twice": ([Store(0), Store(0)], r"Store\(n=0\): this checkpoint is stored already"),
-    "records twice": ([Store(0), Record(0), Load(0), Record(0)], r"action 3, Record\(n=0\): this tape is held already"),
-    "goes backward out of order": ([Record(0), Record(1), Backward(0)], r"action 2, Backward\(n=0\): .* next is 1"),
-    "ends early": ([Record(0), Record(1), Backward(1)], "ends early: chunk 0 has not gone backward"),
-    "leaks a slot": ([Store(0), Record(0), Record(1), Backward(1), Backward(0)], r"leaks: slots \[0\]"),
+    "records twice": (
+        [Store(0), Record(0), Load(0), Record(0)],
+        r"action 3, Record\(n=0\): this tape is held already",
+    ),
+    "goes backward out of order": (
+        [Record(0), Record(1), Backward(0)],
+        r"action 2, Backward\(n=0\): .* next is 1",
+    ),
+    "ends early": (
+        [Record(0), Record(1), Backward(1)],
+        "ends early: chunk 0 has not gone backward",
+    ),
+    "leaks a slot": (
+        [Store(0), Record(0), Record(1), Backward(1), Backward(0)],
+        r"leaks: slots \[0\]",
+    ),
     "names a chunk that is not there": ([Record(2)], r"Record\(n=2\): there are 2 chunks"),
     "names a negative chunk": ([Record(-1)], r"Record\(n=-1\): there are 2 chunks"),
     "holds something else": (["Record"], r"action 0 is 'Record'; use the actions"),
@@ -131,8 +154,16 @@ def legal(actions: list, chunks: int) -> bool:
         if not needs.get(kind, present == n):
             return False
         present = {"Advance": n + 1, "Record": n + 1, "Keep": n + 1, "Load": n}.get(kind, present)
-        have -= {(what, n) for what in {"Drop": ["Slot"], "Backward": ["Tape"], "Rebuild": ["Thin"]}.get(kind, [])}
-        gained = {"Record": ("Tape", n), "Rebuild": ("Tape", n), "Keep": ("Thin", n), "Store": ("Slot", n)}.get(kind)
+        have -= {
+            (what, n)
+            for what in {"Drop": ["Slot"], "Backward": ["Tape"], "Rebuild": ["Thin"]}.get(kind, [])
+        }
+        gained = {
+            "Record": ("Tape", n),
+            "Rebuild": ("Tape", n),
+            "Keep": ("Thin", n),
+            "Store": ("Slot", n),
+        }.get(kind)
         if gained in have:
             return False
         have |= {gained} if gained else set()
@@ -141,7 +172,8 @@ def legal(actions: list, chunks: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("chunks", "longest"), [(1, 4), *(pytest.param(*size, marks=pytest.mark.long) for size in ((1, 5), (2, 4)))]
+    ("chunks", "longest"),
+    [(1, 4), *(pytest.param(*size, marks=pytest.mark.long) for size in ((1, 5), (2, 4)))],
 )
 def test_every_short_sequence_of_actions_agrees_with_the_oracle(chunks: int, longest: int) -> None:
     """All sequences of a number of actions: exactly the legal ones pass."""
@@ -168,7 +200,9 @@ class Halves:
 
     def __iter__(self) -> Iterator[Action]:
         for start, end in ((self.middle, self.chunks), (0, self.middle)):
-            yield from [Store(0), *(Advance(n) for n in range(start))] if start else [Load(0), Drop(0)]
+            yield from (
+                [Store(0), *(Advance(n) for n in range(start))] if start else [Load(0), Drop(0)]
+            )
             yield from (Record(n) for n in range(start, end))
             yield from (Backward(n) for n in reversed(range(start, end)))
 
@@ -185,13 +219,21 @@ def test_limits_name_the_action_that_exceeds_them(limits: dict) -> None:
     actions = [Store(0), Keep(0), Record(1), Rebuild(0), Backward(1), Backward(0), Drop(0)]
     number = {"slots": 0, "ram": 0, "thin_tapes": 1, "tapes": 3}[next(iter(limits))]
     with pytest.raises(
-        rb.ScheduleError, match=rf"action {number}, .* would be held, \d are allowed; release one first"
+        rb.ScheduleError,
+        match=rf"action {number}, .* would be held, \d are allowed; release one first",
     ):
         rb.simulate(actions, 2, **limits)
-    assert rb.simulate(actions, 2, **{name: limit + 1 for name, limit in limits.items()}).chunks_rebuilt == 1
+    assert (
+        rb.simulate(
+            actions, 2, **{name: limit + 1 for name, limit in limits.items()}
+        ).chunks_rebuilt
+        == 1
+    )
 
 
-@pytest.mark.parametrize("schedule", [All(33), EveryK(33, 5), EveryK(33, 1), EveryK(3, 7), Sqrt(33), Sqrt(1)])
+@pytest.mark.parametrize(
+    "schedule", [All(33), EveryK(33, 5), EveryK(33, 1), EveryK(3, 7), Sqrt(33), Sqrt(1)]
+)
 def test_steps_are_those_of_the_simulation(schedule: All | EveryK) -> None:
     assert rb.simulate(schedule).steps_run == schedule.steps
 
@@ -201,11 +243,23 @@ def test_steps_are_those_of_the_simulation(schedule: All | EveryK) -> None:
     [
         (lambda: All(0), ValueError, "chunks must be at least 1, found 0"),
         (lambda: rb.simulate("all", 4, chunk=0), ValueError, "chunk must be at least 1, found 0"),
-        (lambda: rb.simulate("all", steps=9, chunk=2.5), TypeError, "chunk must be an integer, found 2.5"),
-        (lambda: rb.simulate("all", 9, steps=5, chunk=3), ValueError, "5 steps in chunks of 3 are 2, found chunks=9"),
+        (
+            lambda: rb.simulate("all", steps=9, chunk=2.5),
+            TypeError,
+            "chunk must be an integer, found 2.5",
+        ),
+        (
+            lambda: rb.simulate("all", 9, steps=5, chunk=3),
+            ValueError,
+            "5 steps in chunks of 3 are 2, found chunks=9",
+        ),
         (lambda: EveryK(4, -1), ValueError, "k must be at least 1, found -1"),
         (lambda: EveryK(4, 1.5), TypeError, "k must be an integer, found 1.5"),
-        (lambda: rb.simulate("nearly all", 4), ValueError, "checkpoint 'nearly all' is unknown; use 'all', 'sqrt'"),
+        (
+            lambda: rb.simulate("nearly all", 4),
+            ValueError,
+            "checkpoint 'nearly all' is unknown; use 'all', 'sqrt'",
+        ),
         (lambda: rb.simulate([Record(0)]), ValueError, "give chunks or steps"),
         (lambda: rb.simulate(iter([Record(0)]), 1), TypeError, "re-iterable"),
         (lambda: rb.simulate(EveryK(3, 1), 4), rb.ScheduleError, "action"),
@@ -229,7 +283,14 @@ class Fickle:
 
 def test_a_schedule_that_changes_between_check_and_run_is_refused() -> None:
     with pytest.raises(rb.ScheduleError, match="return the same actions each time it is iterated"):
-        rb.bptt(rb.RNN(1, 1), np.ones((3, 1, 1)), np.ones((3, 1, 1)), rb.losses.Huber(), chunk=1, checkpoint=Fickle())
+        rb.bptt(
+            rb.RNN(1, 1),
+            np.ones((3, 1, 1)),
+            np.ones((3, 1, 1)),
+            rb.losses.Huber(),
+            chunk=1,
+            checkpoint=Fickle(),
+        )
 
 
 def test_integers_of_numpy_count() -> None:

@@ -52,7 +52,15 @@ def test_checkpoints_in_memory_are_warned_of(memory: Path) -> None:
     model, x = rb.RNN(4, 32, rng=0), np.zeros((4, 5120, 4), np.float32)
     schedule = rb.schedules.EveryK(4, 1, "disk")
     with pytest.warns(UserWarning, match="held in memory"):
-        rb.bptt(model, x, np.zeros((4, 5120, 32), np.float32), MSE, checkpoint=schedule, chunk=1, folder=memory)
+        rb.bptt(
+            model,
+            x,
+            np.zeros((4, 5120, 32), np.float32),
+            MSE,
+            checkpoint=schedule,
+            chunk=1,
+            folder=memory,
+        )
 
 
 def test_a_little_in_memory_is_no_matter(memory: Path) -> None:

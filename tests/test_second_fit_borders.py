@@ -57,7 +57,9 @@ def test_how_long_a_second_fit_is(case: str) -> None:
     assert run.fit(DATA, **limits).steps == steps
 
 
-@pytest.mark.parametrize(("limits", "name"), [({"epochs": 3}, "epochs=3"), ({"steps": 9}, "steps=9")])
+@pytest.mark.parametrize(
+    ("limits", "name"), [({"epochs": 3}, "epochs=3"), ({"steps": 9}, "steps=9")]
+)
 def test_a_count_that_would_have_meant_all_is_warned_of_once(
     limits: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,13 +67,17 @@ def test_a_count_that_would_have_meant_all_is_warned_of_once(
     run, other = trainer(), trainer()
     run.fit(DATA, epochs=1)
     other.fit(DATA, epochs=1)
-    with pytest.warns(FutureWarning, match=rf"{name} counts from now, .* write until_{name}$") as found:
+    with pytest.warns(
+        FutureWarning, match=rf"{name} counts from now, .* write until_{name}$"
+    ) as found:
         run.fit(DATA, **limits)
     other.fit(DATA, epochs=3)  # warnings are errors
     assert [w.filename for w in found] == [__file__]
 
 
-@pytest.mark.parametrize("limits", [{"epochs": 1}, {"steps": 5}, {"until_epochs": 3}, {"epochs": 2, "steps": 3}])
+@pytest.mark.parametrize(
+    "limits", [{"epochs": 1}, {"steps": 5}, {"until_epochs": 3}, {"epochs": 2, "steps": 3}]
+)
 def test_what_had_one_meaning_is_not_warned_of(limits: Any) -> None:
     run = trainer()
     run.fit(DATA, epochs=1)
@@ -156,7 +162,10 @@ def test_a_beginning_that_cannot_be_is_refused(tmp_path: Path, began: Any) -> No
 # The best parameters, and a second fit
 
 
-VALIDATED: dict[str, Any] = {"validation": rb.Sequences(-X, X[..., :1].copy(), batch_size=5), "patience": 2}
+VALIDATED: dict[str, Any] = {
+    "validation": rb.Sequences(-X, X[..., :1].copy(), batch_size=5),
+    "patience": 2,
+}
 
 
 def test_a_second_fit_goes_on_from_the_last_parameters_not_the_best(tmp_path: Path) -> None:
@@ -196,4 +205,6 @@ def test_the_best_are_in_the_model_after_every_fit() -> None:
     run = trainer(**VALIDATED)
     for epochs in (3, 2, 1, 4):
         run.fit(DATA, epochs=epochs)
-        assert all(np.array_equal(p, run.at.best_weights[name]) for name, p in run.model.params.items())
+        assert all(
+            np.array_equal(p, run.at.best_weights[name]) for name, p in run.model.params.items()
+        )

@@ -23,7 +23,9 @@ def model(dtype: str = "float32") -> rb.Sequential:
     """Logits so far apart that their softmax underflows."""
     far: Any = lambda g, s: 300 * g.normal(size=s)  # noqa: E731
     head = rb.Dense(16, 5, weight_init=far, rng=2, dtype=dtype)
-    return rb.Sequential(rb.Embedding(5, 8, rng=0, dtype=dtype), rb.LSTM(8, 16, rng=1, dtype=dtype), head)
+    return rb.Sequential(
+        rb.Embedding(5, 8, rng=0, dtype=dtype), rb.LSTM(8, 16, rng=1, dtype=dtype), head
+    )
 
 
 def huge() -> rb.Sequential:
@@ -41,7 +43,14 @@ def fitted() -> Any:
     net = model()
     data = rb.Sequences(X.T, X.T, batch_size=2)
     history = rb.fit(
-        net, data, loss=LOSS, optimizer="adam", learning_rate=0.01, epochs=2, clip_norm=1e-30, validation=data
+        net,
+        data,
+        loss=LOSS,
+        optimizer="adam",
+        learning_rate=0.01,
+        epochs=2,
+        clip_norm=1e-30,
+        validation=data,
     )
     return history.losses, history.validation_losses, net.params["0.weight"]
 
@@ -55,7 +64,9 @@ def stepped(rule: Callable[[dict[str, Array]], Any]) -> Any:
 
 def minimised() -> Any:
     params = {"p": np.array([1e-30, 2.0], np.float32)}
-    return rb.optim.lbfgs(lambda: (float((params["p"] ** 2).sum()), {"p": 2 * params["p"]}), params).loss, params["p"]
+    return rb.optim.lbfgs(
+        lambda: (float((params["p"] ** 2).sum()), {"p": 2 * params["p"]}), params
+    ).loss, params["p"]
 
 
 def clipped() -> Any:
@@ -76,8 +87,22 @@ RULES = [
     lambda p: rb.optim.Adagrad(p, learning_rate=1e-30),
 ]  # fmt: skip
 SOME = np.array([[-1e30, -90.0, -1e-40, 1e-20, 90.0, 1e30]], np.float32)
-LOSSES = [MSE, rb.losses.MeanAbsoluteError(), rb.losses.Huber(1e-30), rb.losses.BinaryCrossEntropy()]
-LAYERS = [rb.Sigmoid(), rb.Tanh(), rb.Softplus(), rb.ELU(), rb.GELU(), rb.Softmax(), rb.LogSoftmax(), rb.LayerNorm(6)]
+LOSSES = [
+    MSE,
+    rb.losses.MeanAbsoluteError(),
+    rb.losses.Huber(1e-30),
+    rb.losses.BinaryCrossEntropy(),
+]
+LAYERS = [
+    rb.Sigmoid(),
+    rb.Tanh(),
+    rb.Softplus(),
+    rb.ELU(),
+    rb.GELU(),
+    rb.Softmax(),
+    rb.LogSoftmax(),
+    rb.LayerNorm(6),
+]
 RATES: list[Any] = [
     rb.optim.Constant(1e-300), rb.optim.Cosine(1e-300, 10**9), rb.optim.StepDecay(1e-3, 1, 1e-9),
     rb.optim.WarmUp(rb.optim.Constant(1e-300), 10**9), rb.optim.StepDecay(np.float64(1e-3), 1, np.float64(1e-9)),
@@ -93,22 +118,33 @@ CALLS: dict[str, Callable[[], Any]] = {
     "lbfgs": minimised,
     "clip": clipped,
     **{f"rule {k}": (lambda rule=rule: stepped(rule)) for k, rule in enumerate(RULES)},
-    **{f"loss {loss}": (lambda loss=loss: loss(SOME, np.full_like(SOME, 1e-40))) for loss in LOSSES},
+    **{
+        f"loss {loss}": (lambda loss=loss: loss(SOME, np.full_like(SOME, 1e-40))) for loss in LOSSES
+    },
     "loss": lambda: LOSS(SOME, np.array([3])),
     **{f"layer {layer}": (lambda layer=layer: layer(SOME)) for layer in LAYERS},
-    **{f"rate {k}": (lambda rate=rate: [rate(n) for n in (0, 1, 50, 10**6)]) for k, rate in enumerate(RATES)},
-    "initializer": lambda: rb.Dense(3, 3, weight_init=lambda g, s: 1e-300 * g.normal(size=s), rng=0).params["weight"],
+    **{
+        f"rate {k}": (lambda rate=rate: [rate(n) for n in (0, 1, 50, 10**6)])
+        for k, rate in enumerate(RATES)
+    },
+    "initializer": lambda: rb.Dense(
+        3, 3, weight_init=lambda g, s: 1e-300 * g.normal(size=s), rng=0
+    ).params["weight"],
 }
 OTHER: dict[str, Callable[[], Any]] = {
     "budget": lambda: gradients(model(), X, LOSS, checkpoint="2 MB")[0],
     "plan": lambda: rb.plan(model(), LOSS, steps=40, batch=4, budget="1 MB"),
     "calibrate": lambda: rb.calibrate(huge(), batch=3),
-    "compare": lambda: rb.compare.sweep(model(), X, X, LOSS, shares=(90,), schedules=("sqrt",), repeats=1),
+    "compare": lambda: rb.compare.sweep(
+        model(), X, X, LOSS, shares=(90,), schedules=("sqrt",), repeats=1
+    ),
 }
 
 
 def flat(tree: Any) -> list[Any]:
-    return [part for one in tree for part in flat(one)] if isinstance(tree, (tuple, list)) else [tree]
+    return (
+        [part for one in tree for part in flat(one)] if isinstance(tree, (tuple, list)) else [tree]
+    )
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -20,7 +20,10 @@ from rnnbp.bptt.slots import Slots
 from rnnbp.ledger import Ledger
 from rnnbp.storage import scratch
 
-STATES = ((np.arange(6.0).reshape(2, 3), np.full((2, 1), 7, np.float32)), (np.array([[1.5], [-0.0]]),))
+STATES = (
+    (np.arange(6.0).reshape(2, 3), np.full((2, 1), 7, np.float32)),
+    (np.array([[1.5], [-0.0]]),),
+)
 
 
 def on_disk(chunks: int) -> list[Any]:
@@ -97,7 +100,9 @@ def test_the_gradients_are_those_of_ram(folder: Path) -> None:
 
 
 @pytest.mark.quick
-def test_a_damaged_file_is_found_and_parameters_stay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_file_is_found_and_parameters_stay(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = module._write
 
     def damage(*args: Any) -> Any:
@@ -106,7 +111,9 @@ def test_a_damaged_file_is_found_and_parameters_stay(folder: Path, monkeypatch: 
         return written
 
     monkeypatch.setattr(module, "_write", damage)
-    with pytest.raises(rb.StorageError, match="checkpoint 5 on disk was damaged since it was written"):
+    with pytest.raises(
+        rb.StorageError, match="checkpoint 5 on disk was damaged since it was written"
+    ):
         run(checkpoint=on_disk)
     assert list(folder.iterdir()) == []
 
@@ -138,14 +145,19 @@ class FullDisk:
 
 def test_a_full_disk_is_one_clear_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scratch, "nameless", FullDisk)
-    with pytest.raises(rb.StorageError, match=r"checkpoint \d is not written to .*No space left on device; free some"):
+    with pytest.raises(
+        rb.StorageError,
+        match=r"checkpoint \d is not written to .*No space left on device; free some",
+    ):
         run(checkpoint=on_disk)
 
 
 def test_a_folder_that_is_not_there_is_one_clear_error(folder: Path) -> None:
     slots = Slots(Ledger(), folder / "nowhere")
     slots.store(0, STATES, "disk")
-    with pytest.raises(rb.StorageError, match=r"checkpoint 0: no file can be made in .*nowhere: No such file"):
+    with pytest.raises(
+        rb.StorageError, match=r"checkpoint 0: no file can be made in .*nowhere: No such file"
+    ):
         slots.load(0)
     slots.close()
 
@@ -158,7 +170,9 @@ def test_an_exception_leaves_no_file_and_no_thread(folder: Path) -> None:
 
     rng = np.random.default_rng(0)
     with pytest.raises(RuntimeError, match="in the loss"):
-        rb.bptt(rb.LSTM(3, 4), rng.normal(size=(11, 2, 3)), None, fails, chunk=2, checkpoint=on_disk)
+        rb.bptt(
+            rb.LSTM(3, 4), rng.normal(size=(11, 2, 3)), None, fails, chunk=2, checkpoint=on_disk
+        )
     assert list(folder.iterdir()) == []
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("rnnbp-disk")]
 
@@ -174,7 +188,9 @@ def test_a_killed_process_leaves_no_file(tmp_path: Path) -> None:
         "slots.load(0)\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False
+    )
     assert done.returncode == -9
     assert list(tmp_path.iterdir()) == []
 

@@ -30,15 +30,20 @@ def everything(trainer):
     plateau = trainer.parts.plateau
     return {
         "params": {name: p.copy() for name, p in trainer.model.params.items()},
-        "optimizer": trainer.optimizer.state_dict() | {"lr": np.array(trainer.optimizer.learning_rate)},
-        "plateau": {} if plateau is None else {k: np.array(v) for k, v in plateau.state_dict().items()},
+        "optimizer": trainer.optimizer.state_dict()
+        | {"lr": np.array(trainer.optimizer.learning_rate)},
+        "plateau": {}
+        if plateau is None
+        else {k: np.array(v) for k, v in plateau.state_dict().items()},
         "at": {"step": np.array(trainer.at.step), "losses": np.array(trainer.at.history.losses)},
     }
 
 
 def same(a, b):
     return all(
-        a[part].keys() == b[part].keys() and all(np.array_equal(a[part][k], b[part][k]) for k in a[part]) for part in a
+        a[part].keys() == b[part].keys()
+        and all(np.array_equal(a[part][k], b[part][k]) for k in a[part])
+        for part in a
     )
 
 
@@ -78,9 +83,13 @@ NUMBERS = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in NUMBERS.items() for value in values])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in NUMBERS.items() for value in values]
+)
 def test_numbers_that_cannot_be(tmp_path, whole, name, value):
-    caught = refused(tmp_path, whole, lambda arrays, metadata: metadata["snapshot"].update({name: value}))
+    caught = refused(
+        tmp_path, whole, lambda arrays, metadata: metadata["snapshot"].update({name: value})
+    )
     assert caught.type is StorageError
     assert str(tmp_path) in str(caught.value)
 
@@ -105,7 +114,11 @@ def test_numbers_that_are_missing(tmp_path, whole, name):
     ],
 )
 def test_a_plateau_that_cannot_be(tmp_path, whole, name, value):
-    caught = refused(tmp_path, whole, lambda arrays, metadata: metadata["snapshot"]["plateau"].update({name: value}))
+    caught = refused(
+        tmp_path,
+        whole,
+        lambda arrays, metadata: metadata["snapshot"]["plateau"].update({name: value}),
+    )
     assert caught.type is StorageError
     assert f"plateau: {name}" in str(caught.value)
 
@@ -148,7 +161,9 @@ def test_arrays_that_cannot_be(tmp_path, whole, name, which):
     assert str(tmp_path) in str(caught.value) or "load_state_dict" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["optimizer/sgd.momentum/0.weight_ih", "optimizer/step", "model/1.bias"])
+@pytest.mark.parametrize(
+    "name", ["optimizer/sgd.momentum/0.weight_ih", "optimizer/step", "model/1.bias"]
+)
 def test_another_run_is_as_safe(tmp_path, whole, name):
     refused(tmp_path, whole, lambda arrays, metadata: arrays.pop(name), sequence_run, "sequences")
 
@@ -160,7 +175,9 @@ def test_what_is_right_is_taken(tmp_path, whole, kind, make):
     trainer, _ = make(folder=tmp_path)
     trainer.resume()
     assert trainer.at.step == 5
-    assert all(np.array_equal(p, arrays[f"model/{name}"]) for name, p in trainer.model.params.items())
+    assert all(
+        np.array_equal(p, arrays[f"model/{name}"]) for name, p in trainer.model.params.items()
+    )
 
 
 def test_an_index_beyond_the_epoch(tmp_path, whole):
@@ -168,7 +185,9 @@ def test_an_index_beyond_the_epoch(tmp_path, whole):
     metadata["snapshot"]["index"] = 10**6
     save_tensors(tmp_path / "snapshot.safetensors", arrays, metadata)
     trainer, data = sequence_run(folder=tmp_path)
-    with pytest.raises(ValueError, match="stands at batch 1000000 of an epoch, and the data have 3"):
+    with pytest.raises(
+        ValueError, match="stands at batch 1000000 of an epoch, and the data have 3"
+    ):
         trainer.resume().fit(data, steps=9)
 
 
@@ -178,7 +197,9 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value):
     saved.params["weight"][1, 2] = value
     rb.save_weights(saved, tmp_path / "a")
     before = other.params["weight"].copy()
-    with pytest.raises(ValueError, match=r"weight has -?(nan|inf) at \[1, 2\], weights must be finite"):
+    with pytest.raises(
+        ValueError, match=r"weight has -?(nan|inf) at \[1, 2\], weights must be finite"
+    ):
         rb.load_weights(other, tmp_path / "a")
     np.testing.assert_array_equal(other.params["weight"], before)
 
@@ -187,6 +208,10 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value):
 def test_negative_squares_are_refused(rule):
     optimizer = rule(rb.Dense(2, 2, rng=0))
     state = optimizer.state_dict()
-    next(a for name, a in state.items() if name.split("/")[0].split(".")[-1] in ("v", "square", "sum"))[...] = -1
+    next(
+        a
+        for name, a in state.items()
+        if name.split("/")[0].split(".")[-1] in ("v", "square", "sum")
+    )[...] = -1
     with pytest.raises(ValueError, match="a mean of squares is at least 0"):
         optimizer.load_state_dict(state)

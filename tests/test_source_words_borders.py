@@ -36,7 +36,9 @@ def test_lengths_are_a_mask(target: np.ndarray) -> None:
 
 
 def test_time_first_sequences_have_lengths_too() -> None:
-    data = rb.Sequences(X.swapaxes(0, 1), STEPS.T, lengths=LENGTHS, batch_first=False, batch_size=N, shuffle=False)
+    data = rb.Sequences(
+        X.swapaxes(0, 1), STEPS.T, lengths=LENGTHS, batch_first=False, batch_size=N, shuffle=False
+    )
     batch = data.batch(0, 0)
     assert batch.mask is not None
     np.testing.assert_array_equal(batch.mask.sum(axis=0), LENGTHS)
@@ -47,24 +49,48 @@ def sequences(**given: Any) -> rb.Sequences:
 
 
 BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
-    "a label for each sequence": (lambda: sequences(target=LABELS), rb.ShapeError, "or say last=True for one of each"),
-    "lengths as a mask": (lambda: sequences(mask=LENGTHS), rb.ShapeError, "or give lengths as lengths="),
-    "both, of another shape": (lambda: sequences(mask=STEPS[:, :4], lengths=LENGTHS), rb.ShapeError, "mask must begin"),
+    "a label for each sequence": (
+        lambda: sequences(target=LABELS),
+        rb.ShapeError,
+        "or say last=True for one of each",
+    ),
+    "lengths as a mask": (
+        lambda: sequences(mask=LENGTHS),
+        rb.ShapeError,
+        "or give lengths as lengths=",
+    ),
+    "both, of another shape": (
+        lambda: sequences(mask=STEPS[:, :4], lengths=LENGTHS),
+        rb.ShapeError,
+        "mask must begin",
+    ),
     "too long": (
         lambda: sequences(lengths=LENGTHS + 1),
         ValueError,
         r"lengths\[0\] is 11, which must lie in \[1, 10\]",
     ),
     "empty": (lambda: sequences(lengths=LENGTHS - 1), ValueError, r"lengths\[2\] is 0"),
-    "too few": (lambda: sequences(lengths=LENGTHS[:5]), rb.ShapeError, r"must have shape \(6,\), one for each"),
+    "too few": (
+        lambda: sequences(lengths=LENGTHS[:5]),
+        rb.ShapeError,
+        r"must have shape \(6,\), one for each",
+    ),
     "floats": (lambda: sequences(lengths=LENGTHS * 1.0), TypeError, "use an integer dtype"),
     "time-first x": (
         lambda: sequences(x=X.swapaxes(0, 1), target=LABELS, last=True),
         rb.ShapeError,
         "if x is time-first: say batch_first=False",
     ),
-    "time-first mask": (lambda: sequences(mask=STEPS.T), rb.ShapeError, r"or give mask.swapaxes\(0, 1\)"),
-    "time-first target": (lambda: sequences(target=STEPS.T), rb.ShapeError, r"or give target.swapaxes\(0, 1\)"),
+    "time-first mask": (
+        lambda: sequences(mask=STEPS.T),
+        rb.ShapeError,
+        r"or give mask.swapaxes\(0, 1\)",
+    ),
+    "time-first target": (
+        lambda: sequences(target=STEPS.T),
+        rb.ShapeError,
+        r"or give target.swapaxes\(0, 1\)",
+    ),
     "a mask of each output": (
         lambda: sequences(mask=np.ones((N, T, K))),
         rb.ShapeError,
@@ -75,7 +101,11 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         rb.ShapeError,
         "pad them to one length and give a mask, or lengths=",
     ),
-    "ragged target": (lambda: sequences(target=[STEPS[0], STEPS[1, :4]]), rb.ShapeError, "target has parts of inhom"),
+    "ragged target": (
+        lambda: sequences(target=[STEPS[0], STEPS[1, :4]]),
+        rb.ShapeError,
+        "target has parts of inhom",
+    ),
     "ragged objects": (
         lambda: sequences(x=np.array([X[0], X[1, :4]], dtype=object)),
         rb.DtypeError,
@@ -106,8 +136,16 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         TypeError,
         r"fit\(model, Sequences\(x, target, batch_size=32\), loss\)",
     ),
-    "a pair for fit": (lambda: rb.fit(net(), (X, STEPS), CE, epochs=1), TypeError, "wrap arrays in Sequences"),
-    "a pair for predict": (lambda: rb.predict(net(), (X, STEPS)), TypeError, "give x alone, or batches as"),
+    "a pair for fit": (
+        lambda: rb.fit(net(), (X, STEPS), CE, epochs=1),
+        TypeError,
+        "wrap arrays in Sequences",
+    ),
+    "a pair for predict": (
+        lambda: rb.predict(net(), (X, STEPS)),
+        TypeError,
+        "give x alone, or batches as",
+    ),
     "swapped arguments": (lambda: rb.predict(X, net()), TypeError, "found an array of shape"),
     "a class": (lambda: rb.predict(net(), rb.Sequences), TypeError, "is no array of numbers"),
 }

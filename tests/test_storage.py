@@ -61,7 +61,11 @@ def test_every_dtype_and_layout_returns(tmp_path, name):
 
 
 def test_all_together_and_readable_by_safetensors(tmp_path):
-    metadata = {"text": 'λ "\\ \n', "numbers": [1, 2.5, -1e-300, 2**70], "nested": {"none": None, "yes": True}}
+    metadata = {
+        "text": 'λ "\\ \n',
+        "numbers": [1, 2.5, -1e-300, 2**70],
+        "nested": {"none": None, "yes": True},
+    }
     save_tensors(tmp_path / "a", ARRAYS, metadata)
     arrays, found = load_tensors(tmp_path / "a")
     assert found == metadata
@@ -141,12 +145,19 @@ def test_bytes_added_at_the_end_are_found(tmp_path, more):
 def test_two_tensors_exchanged_are_found(tmp_path):
     path = tmp_path / "a"
     save_tensors(path, {"v": np.arange(3.0), "w": np.ones(3)}, {})
-    path.write_bytes(path.read_bytes().replace(b'"v":', b'"?":').replace(b'"w":', b'"v":').replace(b'"?":', b'"w":'))
+    path.write_bytes(
+        path.read_bytes()
+        .replace(b'"v":', b'"?":')
+        .replace(b'"w":', b'"v":')
+        .replace(b'"?":', b'"w":')
+    )
     with pytest.raises(StorageError, match="damaged"):
         load_tensors(path)
 
 
-@pytest.mark.parametrize("content", [b"hello world", b"PK\x03\x04 and so on", b"{}" * 5, b"\0" * 200, b"\xff" * 200])
+@pytest.mark.parametrize(
+    "content", [b"hello world", b"PK\x03\x04 and so on", b"{}" * 5, b"\0" * 200, b"\xff" * 200]
+)
 def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(StorageError, match="not a file of rnnbp"):
@@ -237,7 +248,11 @@ def test_a_failed_write_changes_nothing(tmp_path, monkeypatch, call, error, befo
 def test_a_disk_that_fills_after_some_bytes(tmp_path, monkeypatch):
     path, really = tmp_path / "a", os.write
     path.write_bytes(b"old")
-    monkeypatch.setattr(os, "write", lambda number, data: really(number, data[:5]) if len(data) > 10 else fails(FULL)())
+    monkeypatch.setattr(
+        os,
+        "write",
+        lambda number, data: really(number, data[:5]) if len(data) > 10 else fails(FULL)(),
+    )
     with pytest.raises(StorageError, match="no space is left"):
         write_atomic(path, b"x" * 100)
     assert path.read_bytes() == b"old"
@@ -316,7 +331,9 @@ def test_what_cannot_be_saved(tmp_path):
 
 
 def model(n=5, dtype="float32", rng=0, **more):
-    return rb.Sequential(rb.LSTM(3, n, dtype=dtype, rng=rng), rb.Dense(n, 2, dtype=dtype, rng=rng, **more))
+    return rb.Sequential(
+        rb.LSTM(3, n, dtype=dtype, rng=rng), rb.Dense(n, 2, dtype=dtype, rng=rng, **more)
+    )
 
 
 @pytest.mark.quick
@@ -339,7 +356,10 @@ def test_weights_of_a_recurrent_and_of_tied_parameters(tmp_path):
 
 
 OTHERS = {
-    "misshapen": (lambda: model(6), r"0\.weight_ih has shape \(20, 3\), the model's \(24, 3\).*1\.weight has shape"),
+    "misshapen": (
+        lambda: model(6),
+        r"0\.weight_ih has shape \(20, 3\), the model's \(24, 3\).*1\.weight has shape",
+    ),
     "missing": (
         lambda: rb.Sequential(*model().blocks, rb.Dense(2, 2, rng=0)),
         r"2\.weight is missing; 2\.bias is missing",

@@ -113,13 +113,17 @@ def test_another_hard_link_keeps_the_old_contents(tmp_path):
     assert (tmp_path / "b").read_bytes() == b"old"
 
 
-@pytest.mark.parametrize("name", ["x" * 250, "x" * 255, "ö" * 120, "[a-c]*?", "x" * 101, "-", "a\nb"])
+@pytest.mark.parametrize(
+    "name", ["x" * 250, "x" * 255, "ö" * 120, "[a-c]*?", "x" * 101, "-", "a\nb"]
+)
 def test_any_name_can_be_written_and_its_leftovers_are_found(tmp_path, name, monkeypatch):
     rb.save_weights(rb.Dense(2, 2, rng=0), tmp_path / name)
     rb.load_weights(rb.Dense(2, 2, rng=1), tmp_path / name)
     with monkeypatch.context() as patch:  # a process that is killed removes nothing
         patch.setattr(os, "unlink", lambda *_, **__: None)
-        patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
+        patch.setattr(
+            os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error"))
+        )
         with pytest.raises(StorageError):
             write_atomic(tmp_path / name, b"new")
     assert len(list(tmp_path.iterdir())) == 2
@@ -130,7 +134,9 @@ def test_any_name_can_be_written_and_its_leftovers_are_found(tmp_path, name, mon
 
 
 @posix
-@pytest.mark.parametrize("read", [load_tensors, lambda path: read_bounded(path, 100)], ids=["tensors", "bounded"])
+@pytest.mark.parametrize(
+    "read", [load_tensors, lambda path: read_bounded(path, 100)], ids=["tensors", "bounded"]
+)
 @pytest.mark.parametrize("what", ["pipe", "device", "folder", "NUL", "loop", "missing"])
 def test_what_is_no_file_is_refused_at_once(tmp_path, what, read):
     os.mkfifo(tmp_path / "pipe")
@@ -159,13 +165,24 @@ def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch, change):
 
 def plain_writer(arrays, metadata):
     """The bytes of a file, all at once: the format in its shortest form."""
-    dtypes = {"float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "uint8": "U8", "bool": "BOOL"}
+    dtypes = {
+        "float64": "F64",
+        "float32": "F32",
+        "float16": "F16",
+        "int64": "I64",
+        "uint8": "U8",
+        "bool": "BOOL",
+    }
     about = {"format": "rnnbp 1", "sha256": "0" * 64, "metadata": json.dumps(metadata)}
     head, end, body = {"__metadata__": about}, 0, b""
     for name in sorted(arrays, key=lambda name: (-arrays[name].itemsize, name)):
         a = arrays[name]
         body += a.astype(a.dtype.newbyteorder("<")).tobytes("C")
-        head[name] = {"dtype": dtypes[a.dtype.name], "shape": a.shape, "data_offsets": [end, len(body)]}
+        head[name] = {
+            "dtype": dtypes[a.dtype.name],
+            "shape": a.shape,
+            "data_offsets": [end, len(body)],
+        }
         end = len(body)
     text = json.dumps(head, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
@@ -178,9 +195,21 @@ def plain_writer(arrays, metadata):
     [
         {},
         {"a": np.zeros((0, 3)), "b": np.array(3, np.int64), "0" * 64: np.arange(5, dtype=np.uint8)},
-        {"wide": WIDE, "fortran": np.asfortranarray(WIDE), "turned": WIDE.T, "strided": WIDE[::-3, 1::2]},
-        {"spread": np.broadcast_to(np.arange(3.0), (4, 10**5, 3)), "big": WIDE.astype(">f4"), "bits": WIDE > 0},
-        {"deep": RNG.normal(size=(2, 3, 4, 20_000)).transpose(2, 0, 3, 1), "half": WIDE.astype(np.float16)},
+        {
+            "wide": WIDE,
+            "fortran": np.asfortranarray(WIDE),
+            "turned": WIDE.T,
+            "strided": WIDE[::-3, 1::2],
+        },
+        {
+            "spread": np.broadcast_to(np.arange(3.0), (4, 10**5, 3)),
+            "big": WIDE.astype(">f4"),
+            "bits": WIDE > 0,
+        },
+        {
+            "deep": RNG.normal(size=(2, 3, 4, 20_000)).transpose(2, 0, 3, 1),
+            "half": WIDE.astype(np.float16),
+        },
     ],
     ids=["none", "small", "layouts", "broadcast", "axes"],
 )

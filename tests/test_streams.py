@@ -51,7 +51,12 @@ def pieces(array: np.ndarray, *lengths: int) -> Iterator[np.ndarray]:
 
 CASES: dict[str, tuple[Any, Any, Any, Any]] = {
     "floats": (rb.LSTM(4, 5, rng=0), reals(T, B, 4), reals(T, B, 5), MSE),
-    "float64 for a float32 model": (rb.GRU(4, 5, rng=0), reals(T, B, 4).astype(np.float64), reals(T, B, 5), MSE),
+    "float64 for a float32 model": (
+        rb.GRU(4, 5, rng=0),
+        reals(T, B, 4).astype(np.float64),
+        reals(T, B, 5),
+        MSE,
+    ),
     "symbols": (models.stack(), symbols(), symbols(), CE),
     "bytes": (models.stack(), symbols().astype(np.uint8), symbols().astype(np.uint8), CE),
 }
@@ -61,7 +66,9 @@ def same(found: rb.Gradients, expected: rb.Gradients) -> None:
     assert found.loss == expected.loss
     for path, grad in expected.grads.items():
         np.testing.assert_array_equal(found.grads[path], grad)
-    for a, b in zip(sum(found.state + found.dstate, ()), sum(expected.state + expected.dstate, ()), strict=True):
+    for a, b in zip(
+        sum(found.state + found.dstate, ()), sum(expected.state + expected.dstate, ()), strict=True
+    ):
         np.testing.assert_array_equal(a, b)
 
 
@@ -69,9 +76,13 @@ def same(found: rb.Gradients, expected: rb.Gradients) -> None:
 @pytest.mark.parametrize("lengths", [(1,), (4,), (5, 2), (T,), (0, 9)])
 @pytest.mark.parametrize("schedule", ["all", rb.schedules.Online(2), rb.schedules.Online(4)])
 @pytest.mark.parametrize("case", CASES)
-def test_a_stream_of_unknown_length_gives_the_bits_of_an_array(case: str, schedule: Any, lengths: Any) -> None:
+def test_a_stream_of_unknown_length_gives_the_bits_of_an_array(
+    case: str, schedule: Any, lengths: Any
+) -> None:
     model, x, target, loss = CASES[case]
-    found = rb.bptt(model, pieces(x, *lengths), pieces(target, 3), loss, chunk=4, checkpoint=schedule)
+    found = rb.bptt(
+        model, pieces(x, *lengths), pieces(target, 3), loss, chunk=4, checkpoint=schedule
+    )
     expected = rb.bptt(model, x, target, loss, chunk=4, checkpoint=schedule)
     same(found, expected)
     assert found.dx is None
@@ -82,7 +93,12 @@ def test_a_stream_of_unknown_length_gives_the_bits_of_an_array(case: str, schedu
 @pytest.mark.quick
 @pytest.mark.parametrize(
     "schedule",
-    ["all", "sqrt", lambda n: rb.schedules.Revolve(n, 2), lambda n: rb.schedules.DiskRevolve(n, 1, 0.1, 0.1)],
+    [
+        "all",
+        "sqrt",
+        lambda n: rb.schedules.Revolve(n, 2),
+        lambda n: rb.schedules.DiskRevolve(n, 1, 0.1, 0.1),
+    ],
 )
 @pytest.mark.parametrize("case", CASES)
 def test_a_stream_of_known_length_runs_every_schedule(case: str, schedule: Any) -> None:
@@ -98,10 +114,14 @@ def test_masks_may_be_streams(unknown: bool) -> None:
     mask = np.random.default_rng(2).random((T, B)) < 0.5
     mask[:8] = False  # whole chunks without weight
     given = {} if unknown else {"steps": T}
-    found = rb.bptt(model, pieces(x, 5), pieces(target, 2), loss, mask=pieces(mask, 7), chunk=4, **given)
+    found = rb.bptt(
+        model, pieces(x, 5), pieces(target, 2), loss, mask=pieces(mask, 7), chunk=4, **given
+    )
     same(found, rb.bptt(model, x, target, loss, mask=mask, chunk=4))
     same(rb.bptt(model, x, target, loss, mask=pieces(mask, 7), chunk=4), found)
-    value, state = rb.evaluate(model, pieces(x, 5), pieces(target, 2), loss, mask=pieces(mask, 7), chunk=4)
+    value, state = rb.evaluate(
+        model, pieces(x, 5), pieces(target, 2), loss, mask=pieces(mask, 7), chunk=4
+    )
     expected, ending = rb.evaluate(model, x, target, loss, mask=mask, chunk=4)
     assert value == expected
     np.testing.assert_array_equal(state[0][0], ending[0][0])
@@ -110,12 +130,22 @@ def test_masks_may_be_streams(unknown: bool) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_weights_that_are_no_whole_numbers_add_up_to_the_same_bits(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    steps, batch, chunk = int(rng.integers(100, 400)), int(rng.integers(1, 5)), int(rng.integers(1, 20))
+    steps, batch, chunk = (
+        int(rng.integers(100, 400)),
+        int(rng.integers(1, 5)),
+        int(rng.integers(1, 20)),
+    )
     model = rb.RNN(2, 3, rng=0, dtype="float64")
-    x, target, mask = rng.normal(size=(steps, batch, 2)), rng.normal(size=(steps, batch, 3)), rng.random((steps, batch))
+    x, target, mask = (
+        rng.normal(size=(steps, batch, 2)),
+        rng.normal(size=(steps, batch, 3)),
+        rng.random((steps, batch)),
+    )
     expected = rb.bptt(model, x, target, MSE, mask=mask, chunk=chunk)
     for part in ({}, {"steps": steps}):
-        found = rb.bptt(model, pieces(x, 5), pieces(target, 5), MSE, mask=pieces(mask, 7), chunk=chunk, **part)
+        found = rb.bptt(
+            model, pieces(x, 5), pieces(target, 5), MSE, mask=pieces(mask, 7), chunk=chunk, **part
+        )
         same(found, expected)
     same(rb.bptt(model, x, target, MSE, mask=pieces(mask, 7), chunk=chunk), expected)
     assert (
@@ -124,13 +154,18 @@ def test_weights_that_are_no_whole_numbers_add_up_to_the_same_bits(seed: int) ->
     )
 
 
-@pytest.mark.parametrize("how", [lambda x: x, lambda x: pieces(x, 5), lambda x: iter([x[:8].data, x[8:]]), list])
+@pytest.mark.parametrize(
+    "how", [lambda x: x, lambda x: pieces(x, 5), lambda x: iter([x[:8].data, x[8:]]), list]
+)
 def test_masked_arrays_are_refused(how: Any) -> None:
     model, x, target, loss = CASES["floats"]
     for k, name in enumerate(("x", "target")):
         given = [x, target]
         given[k] = how(np.ma.masked_less(given[k], -1))
-        with pytest.raises(TypeError, match=f"{name} is a masked array, whose mask would be lost; give its data, and"):
+        with pytest.raises(
+            TypeError,
+            match=f"{name} is a masked array, whose mask would be lost; give its data, and",
+        ):
             rb.bptt(model, *given, loss, chunk=4)
 
 
@@ -152,13 +187,16 @@ def test_a_budget_holds_for_a_stream_of_unknown_length(budget: str) -> None:
     cached = rb.bptt(model, x, target, MSE)
     assert found.loss == pytest.approx(cached.loss, rel=1e-5)
     for path, grad in cached.grads.items():
-        np.testing.assert_allclose(found.grads[path], grad, rtol=1e-3, atol=1e-5 * np.abs(grad).max())
+        np.testing.assert_allclose(
+            found.grads[path], grad, rtol=1e-3, atol=1e-5 * np.abs(grad).max()
+        )
 
 
 def test_too_small_a_budget_for_a_stream_names_the_least_that_works() -> None:
     model, x, target = rb.LSTM(4, 16, rng=0), reals(T, B, 4), reals(T, B, 16)
     with pytest.raises(
-        rb.BudgetError, match=r"a budget of 10 kB \(10,000 bytes\) is too small for any schedule; .* are enough"
+        rb.BudgetError,
+        match=r"a budget of 10 kB \(10,000 bytes\) is too small for any schedule; .* are enough",
     ) as caught:
         rb.bptt(model, pieces(x, 5), target, MSE, checkpoint="10 kB")
     least = caught.value.least
@@ -178,7 +216,9 @@ def test_nothing_is_as_long_as_a_mapped_sequence(mapped: Any) -> None:
     """200,000 steps, x and target mapped: traced memory stays below a fixed budget, the ledger is the forecast."""
     model = rb.Sequential(rb.Embedding(50, 2, rng=0), rb.RNN(2, 2, rng=1), rb.Dense(2, 50, rng=2))
     x, target = (a[:20_000] for a in mapped)
-    plan = rb.plan(model, CE, steps=len(x), batch=1, budget="800 kB", dx=False, costs=models_costs())
+    plan = rb.plan(
+        model, CE, steps=len(x), batch=1, budget="800 kB", dx=False, costs=models_costs()
+    )
     rb.bptt(model, x[:500], target[:500], CE)
     tracemalloc.start()
     found = rb.bptt(model, x, target, CE, checkpoint=plan)
@@ -198,7 +238,9 @@ def test_the_gradient_by_a_mapped_x_is_kept_when_asked_for(tmp_path: Path) -> No
     np.save(tmp_path / "x.npy", x)
     there = np.load(tmp_path / "x.npy", mmap_mode="r")
     assert rb.bptt(model, there, target, loss).dx is None
-    np.testing.assert_array_equal(rb.bptt(model, there, target, loss, dx=True).dx, rb.bptt(model, x, target, loss).dx)
+    np.testing.assert_array_equal(
+        rb.bptt(model, there, target, loss, dx=True).dx, rb.bptt(model, x, target, loss).dx
+    )
     without = rb.bptt(model, x, target, loss, dx=False)
     assert without.dx is None
     kept = rb.bptt(model, x, target, loss)
@@ -285,7 +327,9 @@ def test_an_error_in_the_iterator_is_passed_on() -> None:
 
 
 def test_predict_wants_arrays() -> None:
-    with pytest.raises(TypeError, match="predict returns the outputs of all steps, and x is a stream"):
+    with pytest.raises(
+        TypeError, match="predict returns the outputs of all steps, and x is a stream"
+    ):
         rb.predict(rb.LSTM(4, 5, rng=0), pieces(X, 5))
 
 
@@ -299,7 +343,9 @@ def test_a_damaged_stream_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return read(self, span)
 
     monkeypatch.setattr(module.Stream, "_read", damaging)
-    with pytest.raises(rb.StorageError, match="x, steps 0 to 4: the file of the stream was damaged"):
+    with pytest.raises(
+        rb.StorageError, match="x, steps 0 to 4: the file of the stream was damaged"
+    ):
         rb.bptt(
             rb.LSTM(4, 5, rng=0),
             pieces(X, 5),
@@ -323,6 +369,9 @@ def test_a_full_disk_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(scratch, "nameless", Full)
     with pytest.raises(
-        rb.StorageError, match=r"x: the stream cannot be written to .*: No space left on device; choose"
+        rb.StorageError,
+        match=r"x: the stream cannot be written to .*: No space left on device; choose",
     ):
-        rb.bptt(rb.LSTM(4, 5, rng=0), pieces(X, 5), None, lambda y, _: (0.0, np.zeros_like(y)), chunk=4)
+        rb.bptt(
+            rb.LSTM(4, 5, rng=0), pieces(X, 5), None, lambda y, _: (0.0, np.zeros_like(y)), chunk=4
+        )

@@ -40,11 +40,15 @@ def test_no_delta_of_a_long_sequence_is_subnormal(backend: str) -> None:
     for name, grad in exact.grads.items():
         np.testing.assert_allclose(found.grads[name], grad, rtol=0, atol=2e-6 * np.abs(grad).max())
     assert exact.dx is not None
-    np.testing.assert_allclose(found.dx, exact.dx, rtol=1e-3, atol=1e-30)  # small ones keep their digits
+    np.testing.assert_allclose(
+        found.dx, exact.dx, rtol=1e-3, atol=1e-30
+    )  # small ones keep their digits
 
 
 @pytest.mark.parametrize("backend", ["llvm", "numpy"])
-def test_schedules_and_threads_agree_on_small_deltas(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schedules_and_threads_agree_on_small_deltas(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = run(backend)
     for threads, checkpoint in (("1", "sqrt"), ("2", "sqrt"), ("2", "all")):
         monkeypatch.setenv("RNNBP_NUM_THREADS", threads)
@@ -58,4 +62,6 @@ def test_flush_leaves_normal_numbers() -> None:
     tiny = np.finfo(np.float32).tiny
     x = np.array([1e-45, -1e-40, 0.0, -0.0, tiny, -tiny, 1.0, np.inf, np.nan] * 4000, np.float32)
     flush(x)
-    np.testing.assert_array_equal(x, np.array([0, 0, 0, 0, tiny, -tiny, 1, np.inf, np.nan] * 4000, np.float32))
+    np.testing.assert_array_equal(
+        x, np.array([0, 0, 0, 0, tiny, -tiny, 1, np.inf, np.nan] * 4000, np.float32)
+    )

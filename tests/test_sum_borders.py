@@ -23,11 +23,15 @@ MANY = 2 * compensated.PART + 3
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n", [1, 7, 200])
-def test_totals_are_exact_but_for_the_parts(n: int, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_totals_are_exact_but_for_the_parts(
+    n: int, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Parts without an error of their own, of very different sizes: the sum is rounded once."""
     monkeypatch.setattr(compensated, "BLOCK", 64)
     rng = np.random.default_rng(0)
-    parts = [(rng.standard_normal(n) * 10.0 ** rng.integers(-6, 7, n)).astype(dtype) for _ in range(50)]
+    parts = [
+        (rng.standard_normal(n) * 10.0 ** rng.integers(-6, 7, n)).astype(dtype) for _ in range(50)
+    ]
     parts.append(-parts[3])
     part = np.zeros(n, dtype)
     total = compensated.totals(part)
@@ -56,17 +60,30 @@ def constant(steps: int, backend: str, chunk: int = 1) -> float:
     """The gradient by the head's bias, which is 1: one over the number of steps, that many times."""
     model = rb.Sequential(rb.RNN(1, 1, rng=1), rb.Dense(1, 1, rng=0))
     y = np.full((steps, 1, 1), 0.5, np.float32)
-    found = rb.bptt(model, y, np.full_like(y, -9), MAE, chunk=chunk, checkpoint="sqrt", dx=False, backend=backend)
+    found = rb.bptt(
+        model,
+        y,
+        np.full_like(y, -9),
+        MAE,
+        chunk=chunk,
+        checkpoint="sqrt",
+        dx=False,
+        backend=backend,
+    )
     return float(found.grads["1.bias"][0])
 
 
-@pytest.mark.parametrize("backend", [pytest.param(BACKENDS[0], marks=pytest.mark.long), *BACKENDS[1:]])
+@pytest.mark.parametrize(
+    "backend", [pytest.param(BACKENDS[0], marks=pytest.mark.long), *BACKENDS[1:]]
+)
 def test_thousands_of_chunks(backend: str) -> None:
     """A plain sum of these is wrong by 1.4e-5, of 10⁵ chunks by over 1e-4."""
     assert constant(1501, backend) == pytest.approx(1, abs=1e-6)
 
 
-@pytest.mark.parametrize("backend", [pytest.param(BACKENDS[0], marks=pytest.mark.long), *BACKENDS[1:]])
+@pytest.mark.parametrize(
+    "backend", [pytest.param(BACKENDS[0], marks=pytest.mark.long), *BACKENDS[1:]]
+)
 def test_an_lstm_of_symbols(backend: str) -> None:
     """The rows of a table, which are summed by symbol for the whole run, among them; against float64."""
     x = np.random.default_rng(0).integers(0, 4, (1200, 1))
@@ -84,7 +101,9 @@ def test_an_lstm_of_symbols(backend: str) -> None:
 
 
 def model() -> rb.Sequential:
-    return rb.Sequential(rb.Embedding(4, 5, rng=0), rb.GRU(5, 6, rng=1, initial="learned"), rb.Dense(6, 4, rng=2))
+    return rb.Sequential(
+        rb.Embedding(4, 5, rng=0), rb.GRU(5, 6, rng=1, initial="learned"), rb.Dense(6, 4, rng=2)
+    )
 
 
 def tied() -> rb.Sequential:
@@ -102,10 +121,14 @@ def pieces(x: Array) -> Iterator[Array]:
 
 RUNS: dict[str, Callable[..., Any]] = {
     "sqrt": lambda m, **o: rb.bptt(m, X, X, CE, chunk=2, checkpoint="sqrt", **o),
-    "binomial": lambda m, **o: rb.bptt(m, X, X, CE, chunk=2, checkpoint=rb.schedules.Revolve(MANY, 5), **o),
+    "binomial": lambda m, **o: rb.bptt(
+        m, X, X, CE, chunk=2, checkpoint=rb.schedules.Revolve(MANY, 5), **o
+    ),
     "known stream": lambda m, **o: rb.bptt(m, pieces(X), X, CE, chunk=2, steps=len(X), **o),
     "stream": lambda m, **o: rb.bptt(m, pieces(X), X, CE, chunk=2, **o),
-    "online": lambda m, **o: rb.bptt(m, pieces(X), X, CE, chunk=2, checkpoint=rb.schedules.Online(4), **o),
+    "online": lambda m, **o: rb.bptt(
+        m, pieces(X), X, CE, chunk=2, checkpoint=rb.schedules.Online(4), **o
+    ),
     "horizon": lambda m, **o: rb.bptt(m, X, X, CE, chunk=2, horizon=2 * MANY * 2, **o),
 }
 
@@ -113,7 +136,9 @@ RUNS: dict[str, Callable[..., Any]] = {
 @pytest.mark.one_in(6)
 @pytest.mark.parametrize("build", [model, tied])
 @pytest.mark.parametrize("backend", BACKENDS[1:])
-def test_the_bits_of_any_schedule(backend: str, build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bits_of_any_schedule(
+    backend: str, build: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = rb.bptt(build(), X, X, CE, chunk=2, backend=backend)
     for name, run in RUNS.items():
         monkeypatch.setenv("RNNBP_NUM_THREADS", "2" if name == "sqrt" else "1")
@@ -130,7 +155,10 @@ def test_a_forecast_is_the_ledger(chunks: int, backend: str) -> None:
     how: Any = {"chunk": 2, "checkpoint": "sqrt", "backend": backend}
     found = rb.forecast(model(), CE, steps=2 * chunks, batch=3, **how)
     stats = rb.bptt(model(), X[: 2 * chunks], X[: 2 * chunks], CE, **how).stats
-    assert (stats.peak_bytes, stats.peak_bytes_by_kind) == (found.peak_bytes, found.peak_bytes_by_kind)
+    assert (stats.peak_bytes, stats.peak_bytes_by_kind) == (
+        found.peak_bytes,
+        found.peak_bytes_by_kind,
+    )
     size = sum(p.nbytes for p in model().params.values())
     assert stats.peak_bytes_by_kind["gradients"] == size + (chunks > compensated.PART) * (
         3 * size
@@ -151,13 +179,18 @@ def test_long_chunks_drift_as_little_as_short_ones(chunk: int, steps: int) -> No
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("steps", "parted"), [(1024, False), (1025, True)])
-def test_a_part_is_so_many_steps(steps: int, parted: bool, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_is_so_many_steps(
+    steps: int, parted: bool, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(compensated, "STEPS", 1024)
     how: Any = {"chunk": 128, "checkpoint": "sqrt", "backend": backend}
     x = np.arange(3 * steps).reshape(steps, 3) % 4
     found = rb.forecast(model(), CE, steps=steps, batch=3, **how)
     stats = rb.bptt(model(), x, x, CE, **how).stats
-    assert (stats.peak_bytes, stats.peak_bytes_by_kind) == (found.peak_bytes, found.peak_bytes_by_kind)
+    assert (stats.peak_bytes, stats.peak_bytes_by_kind) == (
+        found.peak_bytes,
+        found.peak_bytes_by_kind,
+    )
     size = sum(p.nbytes for p in model().params.values())
     assert stats.peak_bytes_by_kind["gradients"] == size + parted * (3 * size)
 

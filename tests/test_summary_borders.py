@@ -13,7 +13,9 @@ LOSS = rb.losses.MeanSquaredError()
 
 
 def test_the_table_of_a_model() -> None:
-    model = rb.Sequential(rb.Embedding(50, 16), rb.LSTM(16, 64, name="encoder"), rb.Tanh(), rb.Dense(64, 50))
+    model = rb.Sequential(
+        rb.Embedding(50, 16), rb.LSTM(16, 64, name="encoder"), rb.Tanh(), rb.Dense(64, 50)
+    )
     assert str(model.summary()) == repr(model.summary()) == TABLE.strip()
 
 
@@ -31,7 +33,9 @@ encoder  LSTM(16, 64, name='encoder')  (T, B, 64)      20,992
 @pytest.mark.quick
 def test_the_table_with_steps_and_batch() -> None:
     x, h = rb.Input(3), rb.State(4, "h")
-    cell = rb.Cell(x, {h: rb.Dense((3, 4), 4, bias=False)(x, h)}, output=h)  # y is the state before the step
+    cell = rb.Cell(
+        x, {h: rb.Dense((3, 4), 4, bias=False)(x, h)}, output=h
+    )  # y is the state before the step
     found = rb.Sequential(rb.Recurrent(cell), rb.Dense(4, 2)).summary(10, 2)
     first, second = found.rows
     assert first.flops == 10 * 2 * (2 * 3 * 4 + 2 * 4 * 4 + 4)  # two products and a sum
@@ -63,32 +67,48 @@ def own_output() -> rb.Recurrent:
 MODELS = {
     "lstm": lambda: rb.LSTM(3, 8),
     "head": lambda: chain(rb.LSTM(3, 8), rb.Dropout(0.3), rb.Dense(8, 4)),
-    "layers before": lambda: chain(rb.Dense(3, 6), rb.Tanh(), rb.GRU(6, 8), rb.LayerNorm(8), rb.RNN(8, 4)),
+    "layers before": lambda: chain(
+        rb.Dense(3, 6), rb.Tanh(), rb.GRU(6, 8), rb.LayerNorm(8), rb.RNN(8, 4)
+    ),
     "symbols": lambda: chain(rb.Embedding(7, 3), rb.LSTM(3, 8), rb.Dense(8, 7)),
     "branches": branched,
     "an own output": lambda: chain(own_output(), rb.Dense(2, 2)),
     "no state": lambda: chain(rb.Dense(3, 6), rb.Tanh(), rb.Dense(6, 2)),
-    "float64": lambda: chain(rb.LSTM(3, 8, dtype="float64", initial="learned"), rb.Dense(8, 2, dtype="float64")),
+    "float64": lambda: chain(
+        rb.LSTM(3, 8, dtype="float64", initial="learned"), rb.Dense(8, 2, dtype="float64")
+    ),
     "dropout before": lambda: chain(rb.Dense(3, 6), rb.Dropout(0.5), rb.LSTM(6, 4)),
 }
 
 
-@pytest.mark.parametrize(("batch", "chunk", "lengths"), [(3, None, (32, 32, 6)), (1, 4, (4, 2)), (2, 9, (5,))])
+@pytest.mark.parametrize(
+    ("batch", "chunk", "lengths"), [(3, None, (32, 32, 6)), (1, 4, (4, 2)), (2, 9, (5,))]
+)
 @pytest.mark.parametrize("name", MODELS)
-def test_bytes_are_those_of_the_forecast(name: str, batch: int, chunk: int | None, lengths: tuple[int, ...]) -> None:
+def test_bytes_are_those_of_the_forecast(
+    name: str, batch: int, chunk: int | None, lengths: tuple[int, ...]
+) -> None:
     model = MODELS[name]()
     found = model.summary(sum(lengths), batch, chunk=chunk)
-    tapes = [rb.forecast(model, LOSS, steps=n, batch=batch, chunk=n).peak_bytes_by_kind.get("tape", 0) for n in lengths]
+    tapes = [
+        rb.forecast(model, LOSS, steps=n, batch=batch, chunk=n).peak_bytes_by_kind.get("tape", 0)
+        for n in lengths
+    ]
     assert found.kept_bytes == sum(tapes)
     assert found.kept_bytes == sum(row.kept_bytes for row in found.rows)
     params = model.params.values()
-    assert (found.parameters, found.parameter_bytes) == (sum(p.size for p in params), sum(p.nbytes for p in params))
+    assert (found.parameters, found.parameter_bytes) == (
+        sum(p.size for p in params),
+        sum(p.nbytes for p in params),
+    )
 
 
 @pytest.mark.parametrize("name", ["lstm", "head", "symbols", "an own output"])
 def test_operations_of_a_cell_are_those_of_explain(name: str) -> None:
     model = MODELS[name]()
-    (row,) = (row for row in model.summary(70, 3).rows if row.layer.startswith(("LSTM", "Recurrent")))
+    (row,) = (
+        row for row in model.summary(70, 3).rows if row.layer.startswith(("LSTM", "Recurrent"))
+    )
     assert row.flops == 70 * rb.explain(model, batch=3).flops_per_step > 0
 
 
@@ -138,10 +158,19 @@ def test_tied_weights_count_once() -> None:
 
 def test_a_cell_shows_the_layers_of_a_step() -> None:
     found = rb.LSTM(3, 8).cell.summary(20, 2)
-    assert [(row.name, row.parameters) for row in found.rows[:4]] == [("ih", 128), ("hh", 288), ("2", 0), ("3", 0)]
+    assert [(row.name, row.parameters) for row in found.rows[:4]] == [
+        ("ih", 128),
+        ("hh", 288),
+        ("2", 0),
+        ("3", 0),
+    ]
     assert found.rows[3].outputs == ((8,),) * 4
     whole = rb.LSTM(3, 8).summary(20, 2)
-    assert (found.kept_bytes, found.flops, found.parameters) == (whole.kept_bytes, whole.flops, whole.parameters)
+    assert (found.kept_bytes, found.flops, found.parameters) == (
+        whole.kept_bytes,
+        whole.flops,
+        whole.parameters,
+    )
 
 
 def test_a_graph_of_several_inputs_and_outputs() -> None:
@@ -189,8 +218,18 @@ def test_a_layer_that_does_not_declare_what_it_keeps() -> None:
         (rb.LSTM(3, 4), {"steps": 0, "batch": 1}, ValueError, "summary: steps must be at least 1"),
         (rb.LSTM(3, 4), {"steps": 2, "batch": "a"}, TypeError, "summary: batch must be an integer"),
         (rb.LSTM(3, 4), {"x_shape": (4,)}, rb.ShapeError, "must have size 3, found 4"),
-        (rb.Sequential(rb.Tanh(), rb.Conv2D(1, 2, 3)), {"steps": 2, "batch": 1}, rb.ShapeError, "give x_shape"),
-        (rb.Tanh(), {"steps": 2, "batch": 1, "x_shape": (3,)}, TypeError, "summary: .* has no parameters"),
+        (
+            rb.Sequential(rb.Tanh(), rb.Conv2D(1, 2, 3)),
+            {"steps": 2, "batch": 1},
+            rb.ShapeError,
+            "give x_shape",
+        ),
+        (
+            rb.Tanh(),
+            {"steps": 2, "batch": 1, "x_shape": (3,)},
+            TypeError,
+            "summary: .* has no parameters",
+        ),
     ],
 )
 def test_what_it_refuses(model: Any, given: Any, error: type[Exception], text: str) -> None:

@@ -30,7 +30,9 @@ def assert_same(found: Any, wanted: Any, rtol: float = 1e-12) -> None:
     assert found.loss == pytest.approx(wanted.loss, rel=rtol)
     assert found.grads.keys() == wanted.grads.keys()
     for name, grad in wanted.grads.items():
-        np.testing.assert_allclose(found.grads[name], grad, rtol=0, atol=rtol * np.abs(grad).max(), err_msg=name)
+        np.testing.assert_allclose(
+            found.grads[name], grad, rtol=0, atol=rtol * np.abs(grad).max(), err_msg=name
+        )
 
 
 def embedding(n: int, dtype: str, rng: int = 0) -> rb.Embedding:
@@ -53,12 +55,18 @@ def two_in_cell(dtype: str) -> Any:
     """Two layers take the symbols, one of them is used twice; the output depends on symbols alone."""
     x, h = rb.Input(), rb.State(3, "h")
     shared, other = embedding(3, dtype), rb.OneHot(SYMBOLS)
-    new = rb.Tanh()(shared(x) + rb.Dense((SYMBOLS, 3), 3, rng=1, dtype=dtype)(other(x), h) * shared(x))
-    return rb.Recurrent(rb.Cell(x, {h: new}, rb.GELU()(embedding(4, dtype, 7)(x))), initial="learned", dtype=dtype)
+    new = rb.Tanh()(
+        shared(x) + rb.Dense((SYMBOLS, 3), 3, rng=1, dtype=dtype)(other(x), h) * shared(x)
+    )
+    return rb.Recurrent(
+        rb.Cell(x, {h: new}, rb.GELU()(embedding(4, dtype, 7)(x))), initial="learned", dtype=dtype
+    )
 
 
 def within_a_network(dtype: str) -> Any:
-    return rb.Sequential(in_cell(dtype), rb.GRU(3, 4, rng=3, dtype=dtype), rb.Dense(4, 2, rng=4, dtype=dtype))
+    return rb.Sequential(
+        in_cell(dtype), rb.GRU(3, 4, rng=3, dtype=dtype), rb.Dense(4, 2, rng=4, dtype=dtype)
+    )
 
 
 def inside_and_outside(dtype: str) -> Any:
@@ -75,11 +83,17 @@ CELLS: dict[str, Callable[[str], Any]] = {
     "network": within_a_network,
     "graph": inside_and_outside,
 }
-SCHEDULES: list[Any] = ["sqrt", lambda n: rb.schedules.Revolve(n, 2), lambda n: rb.schedules.ThinTapes(n, 3)]
+SCHEDULES: list[Any] = [
+    "sqrt",
+    lambda n: rb.schedules.Revolve(n, 2),
+    lambda n: rb.schedules.ThinTapes(n, 3),
+]
 
 
 @pytest.mark.one_in(2)
-@pytest.mark.parametrize("without", [(), ("hoisted",), RULES], ids=lambda rules: "+".join(rules) or "none")
+@pytest.mark.parametrize(
+    "without", [(), ("hoisted",), RULES], ids=lambda rules: "+".join(rules) or "none"
+)
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("backend", COMPILED)
 def test_cells_that_take_symbols_give_what_the_interpreter_gives(
@@ -89,7 +103,9 @@ def test_cells_that_take_symbols_give_what_the_interpreter_gives(
     wanted = rb.bptt(model, x, None, half_square, chunk=4, backend="interpreter")
     for schedule, kind in zip(("all", *SCHEDULES), ("int64", *KINDS), strict=True):
         chosen = rb.Backend(backend, without=without)
-        found = rb.bptt(model, x.astype(kind), None, half_square, chunk=4, checkpoint=schedule, backend=chosen)
+        found = rb.bptt(
+            model, x.astype(kind), None, half_square, chunk=4, checkpoint=schedule, backend=chosen
+        )
         assert_same(found, wanted)
         assert found.dx is None
 
@@ -135,9 +151,14 @@ def one_hot_models() -> dict[str, Any]:
     """Models of the dtype float64 whose OneHots were not told so."""
     x, shared = rb.Input(()), rb.OneHot(SYMBOLS)
     wide: Any = {"dtype": "float64"}
-    branches = rb.GRU(SYMBOLS, 3, rng=0, **wide)(shared(x)), rb.RNN(SYMBOLS, 3, rng=1, **wide)(shared(x))
+    branches = (
+        rb.GRU(SYMBOLS, 3, rng=0, **wide)(shared(x)),
+        rb.RNN(SYMBOLS, 3, rng=1, **wide)(shared(x)),
+    )
     return {
-        "later layers": rb.Sequential(rb.OneHot(SYMBOLS), rb.GELU(), rb.Dense(SYMBOLS, 3, rng=1, **wide)),
+        "later layers": rb.Sequential(
+            rb.OneHot(SYMBOLS), rb.GELU(), rb.Dense(SYMBOLS, 3, rng=1, **wide)
+        ),
         "cell": rb.Sequential(rb.OneHot(SYMBOLS), rb.LSTM(SYMBOLS, 7, rng=0, **wide)),
         "shared": rb.Graph(x, branches[0] + branches[1]),
         "in a cell": rb.Sequential(one_hot_in_cell("float64"), rb.Dense(3, 2, rng=2, **wide)),
@@ -165,7 +186,9 @@ def test_one_hot_is_back_at_float32() -> None:
 
 def test_without_parameters_one_hot_says_the_dtype() -> None:
     x, h = rb.Input(3), rb.State(3)
-    model = rb.Sequential(rb.OneHot(3, "float64"), rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(h + x)}, h)))
+    model = rb.Sequential(
+        rb.OneHot(3, "float64"), rb.Recurrent(rb.Cell(x, {h: rb.Tanh()(h + x)}, h))
+    )
     found = rb.predict(model, np.array([[0], [2], [1]]))[0]
     np.testing.assert_array_equal(found[2, 0], [np.tanh(np.tanh(1.0)), 0, np.tanh(1.0)])
 
@@ -173,7 +196,9 @@ def test_without_parameters_one_hot_says_the_dtype() -> None:
 FRONT: dict[str, Callable[[], Any]] = {
     "Embedding": lambda: embedding(6, "float64"),
     "OneHot": lambda: rb.OneHot(SYMBOLS),
-    "Dense": lambda: rb.Sequential(rb.OneHot(SYMBOLS), rb.Dense(SYMBOLS, 4, rng=0, dtype="float64")),
+    "Dense": lambda: rb.Sequential(
+        rb.OneHot(SYMBOLS), rb.Dense(SYMBOLS, 4, rng=0, dtype="float64")
+    ),
 }
 PAIRS = list(itertools.combinations(RULES, 2))
 LEFT_OUT = [("hoisted",), RULES, tuple(r for r in RULES if r != "hoisted"), *PAIRS[::14]]
@@ -184,9 +209,13 @@ LEFT_OUT = [("hoisted",), RULES, tuple(r for r in RULES if r != "hoisted"), *PAI
 @pytest.mark.parametrize("cell", [rb.LSTM, minimal_gated_unit])
 @pytest.mark.parametrize("front", FRONT)
 @pytest.mark.parametrize("backend", COMPILED)
-def test_rules_left_out_behind_symbols(backend: str, front: str, cell: Any, without: tuple[str, ...]) -> None:
+def test_rules_left_out_behind_symbols(
+    backend: str, front: str, cell: Any, without: tuple[str, ...]
+) -> None:
     """A table of few symbols is read in the loop where nothing is hoisted out of it."""
     x, n = symbols(), {"Embedding": 6, "OneHot": SYMBOLS, "Dense": 4}[front]
     model = rb.Sequential(FRONT[front](), cell(n, 7, rng=1, dtype="float64"))
     wanted = rb.bptt(model, x, None, half_square, backend="interpreter")
-    assert_same(rb.bptt(model, x, None, half_square, backend=rb.Backend(backend, without=without)), wanted)
+    assert_same(
+        rb.bptt(model, x, None, half_square, backend=rb.Backend(backend, without=without)), wanted
+    )

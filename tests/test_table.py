@@ -27,15 +27,25 @@ CELLS = {"lstm": rb.LSTM, "gru": rb.GRU, "rnn": rb.RNN}
 
 def cell_of(kind: str, n_in: int, dtype: str) -> rb.Recurrent:
     """Of every kind; ``unit`` is not built in."""
-    return minimal_gated_unit(n_in, UNITS, dtype) if kind == "unit" else CELLS[kind](n_in, UNITS, rng=1, dtype=dtype)
+    return (
+        minimal_gated_unit(n_in, UNITS, dtype)
+        if kind == "unit"
+        else CELLS[kind](n_in, UNITS, rng=1, dtype=dtype)
+    )
 
 
 def layer_of(kind: str, dtype: str) -> Any:
-    return rb.OneHot(SYMBOLS, dtype) if kind == "onehot" else rb.Embedding(SYMBOLS, 13, rng=0, dtype=dtype)
+    return (
+        rb.OneHot(SYMBOLS, dtype)
+        if kind == "onehot"
+        else rb.Embedding(SYMBOLS, 13, rng=0, dtype=dtype)
+    )
 
 
 def model_of(layer: Any, cell: str, dtype: str = "float64") -> rb.Sequential:
-    return rb.Sequential(layer, cell_of(cell, layer.n_out, dtype), rb.Dense(UNITS, SYMBOLS, rng=2, dtype=dtype))
+    return rb.Sequential(
+        layer, cell_of(cell, layer.n_out, dtype), rb.Dense(UNITS, SYMBOLS, rng=2, dtype=dtype)
+    )
 
 
 def symbols(steps: int = 50, batch: int = 6, n: int = SYMBOLS - 3) -> tuple[np.ndarray, np.ndarray]:
@@ -48,14 +58,18 @@ def symbols(steps: int = 50, batch: int = 6, n: int = SYMBOLS - 3) -> tuple[np.n
 
 def tables(model: Any, x: np.ndarray) -> int:
     """How many Recurrents look their input up."""
-    return len(Chunks(pose(model, x, chunk=8, state=None, backend="llvm"), seed=0, training=True).tables)
+    return len(
+        Chunks(pose(model, x, chunk=8, state=None, backend="llvm"), seed=0, training=True).tables
+    )
 
 
 def assert_same(found: rb.Gradients, wanted: rb.Gradients, rtol: float) -> None:
     assert found.loss == pytest.approx(wanted.loss, rel=rtol)
     assert found.grads.keys() == wanted.grads.keys()
     for name, grad in wanted.grads.items():
-        np.testing.assert_allclose(found.grads[name], grad, rtol=0, atol=rtol * np.abs(grad).max(), err_msg=name)
+        np.testing.assert_allclose(
+            found.grads[name], grad, rtol=0, atol=rtol * np.abs(grad).max(), err_msg=name
+        )
 
 
 @pytest.mark.one_in(6)
@@ -72,7 +86,9 @@ def test_gradients_are_those_of_the_interpreter(cell: str, layer: str, checkpoin
             for name in ("llvm", "interpreter")
         )
         assert_same(found, wanted, rtol)
-        for one, other in zip(itertools.chain(*found.state), itertools.chain(*wanted.state), strict=True):
+        for one, other in zip(
+            itertools.chain(*found.state), itertools.chain(*wanted.state), strict=True
+        ):
             np.testing.assert_allclose(one, other, rtol=0, atol=rtol)
 
 
@@ -89,27 +105,40 @@ def wx_and_state() -> rb.Recurrent:
 @given(cells())
 def test_random_cells_that_take_symbols(cell: rb.Recurrent) -> None:
     (n,), rng = cell.cell.input_shapes[0], np.random.default_rng(4)
-    model, x = rb.Sequential(rb.Embedding(3, n, rng=0, dtype="float64"), cell), rng.integers(0, 3, (6, 2))
+    model, x = (
+        rb.Sequential(rb.Embedding(3, n, rng=0, dtype="float64"), cell),
+        rng.integers(0, 3, (6, 2)),
+    )
     state = (tuple(rng.normal(size=(2, *shape)) for shape in cell.cell.state_shapes),)
     wanted = rb.bptt(model, x, None, half_square, state=state, chunk=3, backend="interpreter")
     for checkpoint in ("all", *FEW):
-        found = rb.bptt(model, x, None, half_square, state=state, chunk=3, checkpoint=checkpoint, backend="llvm")
+        found = rb.bptt(
+            model, x, None, half_square, state=state, chunk=3, checkpoint=checkpoint, backend="llvm"
+        )
         assert found.loss == pytest.approx(wanted.loss, rel=1e-11)
         for name, grad in wanted.grads.items():
             np.testing.assert_allclose(
-                found.grads[name], grad, rtol=0, atol=1e-11 * max(1, np.abs(grad).max()), err_msg=name
+                found.grads[name],
+                grad,
+                rtol=0,
+                atol=1e-11 * max(1, np.abs(grad).max()),
+                err_msg=name,
             )
 
 
 @pytest.mark.parametrize("cell", ["lstm", "unit"])
-def test_bits_do_not_depend_on_schedule_or_threads(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bits_do_not_depend_on_schedule_or_threads(
+    cell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setattr("rnnbp.runners.llvm.affine.WAKING", 1)
     model, (x, target) = model_of(layer_of("embedding", "float32"), cell, "float32"), symbols()
     found = []
     for threads, checkpoint in (("1", "all"), ("3", "all"), ("1", "sqrt"), ("3", FEW[0])):
         monkeypatch.setenv("RNNBP_NUM_THREADS", threads)
-        found.append(rb.bptt(model, x, target, rb.losses.CrossEntropy(), checkpoint=checkpoint, chunk=4))
+        found.append(
+            rb.bptt(model, x, target, rb.losses.CrossEntropy(), checkpoint=checkpoint, chunk=4)
+        )
     for other in found[1:]:
         for name, grad in found[0].grads.items():
             np.testing.assert_array_equal(other.grads[name], grad, err_msg=name)
@@ -122,7 +151,15 @@ def test_symbols_of_a_stream_may_come_later() -> None:
         yield from np.split(of, [3, 11, 30])
 
     loss = rb.losses.CrossEntropy()
-    found = rb.bptt(model, pieces(x), pieces(target), loss, chunk=8, backend="llvm", checkpoint=rb.schedules.Online(2))
+    found = rb.bptt(
+        model,
+        pieces(x),
+        pieces(target),
+        loss,
+        chunk=8,
+        backend="llvm",
+        checkpoint=rb.schedules.Online(2),
+    )
     assert_same(found, rb.bptt(model, x, target, loss, chunk=8, backend="interpreter"), 1e-13)
 
 
@@ -132,7 +169,10 @@ def test_symbols_of_a_stream_may_come_later() -> None:
 def test_bytes(units: int, checkpoint: str) -> None:
     """Forecast, ledger and tracemalloc; a tape holds the numbers of symbols, not their vectors."""
     rng, loss = np.random.default_rng(0), rb.losses.CrossEntropy()
-    layer, rest = rb.Embedding(260, 64, rng=rng), (rb.LSTM(64, units, rng=rng), rb.Dense(units, 260, rng=rng))
+    layer, rest = (
+        rb.Embedding(260, 64, rng=rng),
+        (rb.LSTM(64, units, rng=rng), rb.Dense(units, 260, rng=rng)),
+    )
     model, x = rb.Sequential(layer, *rest), rng.integers(0, 260, (64, 8))
     given: Any = {"checkpoint": checkpoint, "chunk": 8, "backend": "llvm"}
     assert tables(model, x) == (units == 200)
@@ -149,20 +189,28 @@ def test_bytes(units: int, checkpoint: str) -> None:
     assert abs(peak - stats.peak_bytes) < max(0.01 * peak, 256 * 1024)
     if checkpoint == "all":
         wide = rb.bptt(rb.Sequential(layer, rb.Tanh(), *rest), x, x, loss, **given).stats
-        fewer = 64 * 8 * 64 * 4 if units == 200 else 0  # numbers of symbols take as much as they themselves
+        fewer = (
+            64 * 8 * 64 * 4 if units == 200 else 0
+        )  # numbers of symbols take as much as they themselves
         assert wide.peak_bytes_by_kind["tape"] - stats.peak_bytes_by_kind["tape"] == fewer
 
 
 def test_predictions_and_losses() -> None:
     (x, target), model = symbols(), model_of(layer_of("embedding", "float64"), "gru")
-    wide = rb.Sequential(model.blocks[0], rb.ReLU(), rb.Dense(13, 13, rng=4, dtype="float64"), *model.blocks[1:])
+    wide = rb.Sequential(
+        model.blocks[0], rb.ReLU(), rb.Dense(13, 13, rng=4, dtype="float64"), *model.blocks[1:]
+    )
     for one in (model, wide):
         found = rb.bptt(one, x, target, rb.losses.CrossEntropy(), backend="interpreter").loss
-        assert rb.evaluate(one, x, target, rb.losses.CrossEntropy(), chunk=9)[0] == pytest.approx(found, rel=1e-13)
+        assert rb.evaluate(one, x, target, rb.losses.CrossEntropy(), chunk=9)[0] == pytest.approx(
+            found, rel=1e-13
+        )
     assert (tables(model, x), tables(wide, x)) == (1, 0)
 
 
-@pytest.mark.parametrize("case", ["two takers", "also the output", "many symbols", "taken twice in the cell"])
+@pytest.mark.parametrize(
+    "case", ["two takers", "also the output", "many symbols", "taken twice in the cell"]
+)
 def test_where_vectors_are_needed_they_are_made(case: str) -> None:
     value, layer = rb.Input(), layer_of("embedding", "float64")
     vectors, head = layer(value), rb.Dense(UNITS, SYMBOLS, rng=2, dtype="float64")
@@ -171,7 +219,9 @@ def test_where_vectors_are_needed_they_are_made(case: str) -> None:
         model = rb.Graph(value, head(cells[0](vectors) + cells[1](vectors)))
     elif case == "also the output":
         same = rb.Dense(13, UNITS, rng=5, dtype="float64")
-        model = rb.Graph(value, head(rb.RNN(13, UNITS, rng=1, dtype="float64")(vectors) + same(vectors)))
+        model = rb.Graph(
+            value, head(rb.RNN(13, UNITS, rng=1, dtype="float64")(vectors) + same(vectors))
+        )
     elif case == "many symbols":
         model = model_of(rb.Embedding(1000, 13, rng=0, dtype="float64"), "rnn")
     else:
@@ -182,7 +232,8 @@ def test_where_vectors_are_needed_they_are_made(case: str) -> None:
     x, target = symbols()
     assert tables(model, x) == 0
     found, wanted = (
-        rb.bptt(model, x, target, rb.losses.CrossEntropy(), chunk=7, backend=name) for name in ("llvm", "interpreter")
+        rb.bptt(model, x, target, rb.losses.CrossEntropy(), chunk=7, backend=name)
+        for name in ("llvm", "interpreter")
     )
     assert_same(found, wanted, 1e-13)
 
@@ -198,7 +249,8 @@ def test_tied_weights_and_two_tables() -> None:
     x, target = symbols()
     assert tables(model, x) == 2
     found, wanted = (
-        rb.bptt(model, x, target, rb.losses.CrossEntropy(), chunk=7, backend=name) for name in ("llvm", "interpreter")
+        rb.bptt(model, x, target, rb.losses.CrossEntropy(), chunk=7, backend=name)
+        for name in ("llvm", "interpreter")
     )
     assert_same(found, wanted, 1e-13)
 
@@ -217,7 +269,9 @@ def test_symbols_that_change_while_it_runs(bad: int) -> None:
         rb.bptt(model, x, target, spoiling, chunk=8, checkpoint=FEW[0], backend="llvm")
 
 
-@pytest.mark.parametrize(("kind", "name", "value"), [("embedding", "n_symbols", 10), ("onehot", "dtype", "float64")])
+@pytest.mark.parametrize(
+    ("kind", "name", "value"), [("embedding", "n_symbols", 10), ("onehot", "dtype", "float64")]
+)
 def test_a_layer_stays_what_its_table_was_made_for(kind: str, name: str, value: Any) -> None:
     """An assignment raises, and the next run is as the one before."""
     layer, (x, target) = layer_of(kind, "float32"), symbols()

@@ -73,7 +73,11 @@ WIRINGS: list[Callable[[Any, Any], tuple[Any, Any]]] = [
 def model_of(wiring: Callable[[Any, Any], tuple[Any, Any]], layer: str) -> Any:
     x, h = rb.Input(SYMBOLS if layer == "onehot" else N_IN), rb.State(UNITS, "h")
     after, y = wiring(x, h)
-    front = rb.OneHot(SYMBOLS) if layer == "onehot" else rb.Embedding(SYMBOLS, N_IN, rng=0, dtype="float64")
+    front = (
+        rb.OneHot(SYMBOLS)
+        if layer == "onehot"
+        else rb.Embedding(SYMBOLS, N_IN, rng=0, dtype="float64")
+    )
     return rb.Sequential(front, rb.Recurrent(rb.Cell(x, {h: after}, y)))
 
 
@@ -82,18 +86,31 @@ def symbols(steps: int = 7, batch: int = 2) -> np.ndarray:
 
 
 @pytest.mark.one_in(2, "layer")
-@pytest.mark.parametrize(("wiring", "layer"), [(dead_sum, "onehot"), *((w, "embedding") for w in WIRINGS)])
+@pytest.mark.parametrize(
+    ("wiring", "layer"), [(dead_sum, "onehot"), *((w, "embedding") for w in WIRINGS)]
+)
 def test_gradients_are_those_of_the_interpreter(wiring: Any, layer: str) -> None:
     model, x = model_of(wiring, layer), symbols()
-    assert len(Chunks(pose(model, x, chunk=3, state=None, backend="llvm"), seed=0, training=True).tables) == 1
+    assert (
+        len(
+            Chunks(
+                pose(model, x, chunk=3, state=None, backend="llvm"), seed=0, training=True
+            ).tables
+        )
+        == 1
+    )
     wanted = rb.bptt(model, x, None, half_square, chunk=3, backend="interpreter")
     thin: Any = lambda n: rb.schedules.ThinTapes(n, 2)  # noqa: E731
     for backend, checkpoint in itertools.product(BACKENDS, ("all", thin)):
-        found = rb.bptt(model, x, None, half_square, chunk=3, checkpoint=checkpoint, backend=backend)
+        found = rb.bptt(
+            model, x, None, half_square, chunk=3, checkpoint=checkpoint, backend=backend
+        )
         assert found.loss == pytest.approx(wanted.loss, rel=1e-12)
         np.testing.assert_allclose(found.state[0][0], wanted.state[0][0], rtol=0, atol=1e-12)
         for name, grad in wanted.grads.items():
-            np.testing.assert_allclose(found.grads[name], grad, rtol=0, atol=1e-11, err_msg=f"{backend} {name}")
+            np.testing.assert_allclose(
+                found.grads[name], grad, rtol=0, atol=1e-11, err_msg=f"{backend} {name}"
+            )
 
 
 @pytest.mark.parametrize("wiring", [dead_state, dead_between])

@@ -20,7 +20,9 @@ Z = np.concatenate([np.linspace(-86, 40, 1003), [-17.5, -20, -30, -60, 0, 1e-20,
 
 def exact(z: Array) -> Array:
     wide = z.astype(np.float32).astype(np.float64)
-    return np.asarray(np.where(wide > 0, 1 / (1 + np.exp(-wide)), np.exp(wide) / (1 + np.exp(wide))))
+    return np.asarray(
+        np.where(wide > 0, 1 / (1 + np.exp(-wide)), np.exp(wide) / (1 + np.exp(wide)))
+    )
 
 
 def gate(z: Any) -> Any:
@@ -68,7 +70,9 @@ def test_values_and_derivatives(name: str, backend: str) -> None:
     y, dy = through(of, Z, backend)
     low = Z < 0
     np.testing.assert_allclose(y, value, rtol=5e-6, atol=1e-37)
-    np.testing.assert_allclose(dy[low], slope[low], rtol=5e-6, atol=2e-7 * np.abs(slope).max() * (name == "silu"))
+    np.testing.assert_allclose(
+        dy[low], slope[low], rtol=5e-6, atol=2e-7 * np.abs(slope).max() * (name == "silu")
+    )
     np.testing.assert_allclose(dy, slope, rtol=1e-6, atol=2e-6)
 
 
@@ -99,7 +103,11 @@ def test_gates_that_are_nearly_closed(cell: str, backend: str, checkpoint: Any) 
         model.params["bias_ih"][:n] = np.linspace(-8, -70, n)
         how: Any = {"backend": backend, "chunk": 1, "checkpoint": checkpoint}
         given = x.astype(model.params["bias_ih"].dtype)
-        found.append(rb.bptt(model, given, None, lambda y, _: (0.0, np.ones_like(y)), **how).grads["bias_ih"][:n])
+        found.append(
+            rb.bptt(model, given, None, lambda y, _: (0.0, np.ones_like(y)), **how).grads[
+                "bias_ih"
+            ][:n]
+        )
     assert (found[1] != 0).all()
     np.testing.assert_allclose(found[0], found[1], rtol=5e-5)
 
@@ -137,4 +145,6 @@ def test_losses() -> None:
         value, dy = loss.summed(sign * z, np.full_like(z, target))
         np.testing.assert_allclose(sign * dy[:, 0], S, rtol=1e-6)
         assert value == pytest.approx(np.logaddexp(0, z.astype(np.float64)).sum(), rel=1e-6)
-    np.testing.assert_allclose(rb.Softplus()(z)[:, 0], np.logaddexp(0, z[:, 0].astype(np.float64)), rtol=1e-6)
+    np.testing.assert_allclose(
+        rb.Softplus()(z)[:, 0], np.logaddexp(0, z[:, 0].astype(np.float64)), rtol=1e-6
+    )

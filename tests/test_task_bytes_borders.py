@@ -23,7 +23,9 @@ def tail() -> Any:
 
 
 def between() -> Any:
-    return rb.Sequential(rb.Dense(2, 3, rng=0), rb.RNN(3, 2, rng=1), rb.LSTM(2, 2, rng=2), rb.Dense(2, 8, rng=3))
+    return rb.Sequential(
+        rb.Dense(2, 3, rng=0), rb.RNN(3, 2, rng=1), rb.LSTM(2, 2, rng=2), rb.Dense(2, 8, rng=3)
+    )
 
 
 def alone() -> Any:
@@ -43,8 +45,13 @@ RUNS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("how", RUNS)
 def test_arrays_are_those_of_tracemalloc(model: Any, how: str) -> None:
     rng = np.random.default_rng(0)
-    x, target = rng.normal(size=(T, B, 2)).astype("float32"), rng.normal(size=(T, B, 8)).astype("float32")
+    x, target = (
+        rng.normal(size=(T, B, 2)).astype("float32"),
+        rng.normal(size=(T, B, 8)).astype("float32"),
+    )
     peak, stats = traced(model(), x, target, backend="llvm", **RUNS[how])
-    expected = rb.forecast(model(), MSE, steps=T, batch=B, x_shape=(2,), backend="llvm", **RUNS[how])
+    expected = rb.forecast(
+        model(), MSE, steps=T, batch=B, x_shape=(2,), backend="llvm", **RUNS[how]
+    )
     assert expected.peak_bytes_by_kind == stats.peak_bytes_by_kind
     assert abs(peak - stats.peak_bytes - stats.object_bytes) <= 2**16

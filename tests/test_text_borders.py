@@ -55,7 +55,9 @@ def test_bytes_that_cannot_stand_in_utf8_are_drawn_anew(length: int) -> None:
 
 
 @pytest.mark.one_in(3)
-@pytest.mark.parametrize("options", [{}, {"temperature": 0}, {"top_k": 1}, {"temperature": 2.0, "top_k": 40}])
+@pytest.mark.parametrize(
+    "options", [{}, {"temperature": 0}, {"top_k": 1}, {"temperature": 2.0, "top_k": 40}]
+)
 @pytest.mark.parametrize("seed", range(3))
 def test_an_untrained_model_writes_characters(seed: int, options: dict[str, Any]) -> None:
     model = Architecture(units=2, embedding=2).build(seed)
@@ -71,7 +73,9 @@ BEGUN = [b"", b"\xc3", b"\xe0", b"\xe1", b"\xed", b"\xef", b"\xf0", b"\xf3", b"\
 
 @pytest.mark.parametrize("begun", BEGUN)
 def test_what_may_follow_is_what_python_decodes(begun: bytes) -> None:
-    whole = [byte for byte in range(256) if any(decodes(begun + bytes([byte]) + rest) for rest in RESTS)]
+    whole = [
+        byte for byte in range(256) if any(decodes(begun + bytes([byte]) + rest) for rest in RESTS)
+    ]
     assert np.flatnonzero(utf8_next(begun)).tolist() == whole
 
 
@@ -166,13 +170,19 @@ def test_an_encoding_can_be_named(encoding: str, spelling: Callable[[str], str])
     assert decoded(text.encode(encoding), "here", spelling(encoding)) == text
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-8-sig", "gb18030"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-8-sig", "gb18030"]
+)
 def test_a_mark_before_a_text_of_a_named_encoding_is_none_of_its_characters(encoding: str) -> None:
     assert decoded(f"\ufeff{RUSSIAN}".encode(encoding), "here", encoding) == RUSSIAN
 
 
 WRONG = {
-    "byte": ("déjà".encode("latin-1"), "ascii", "is not ascii: byte 1 is 0xe9; name the encoding that it has"),
+    "byte": (
+        "déjà".encode("latin-1"),
+        "ascii",
+        "is not ascii: byte 1 is 0xe9; name the encoding that it has",
+    ),
     "no such byte": (b"a\x81b", "cp1252", "byte 1 is 0x81"),
     "half a unit": (b"a\0b", "utf-16-le", "byte 2 is 0x62"),
     "half a character": (b"\x82", "shift_jis", "byte 0 is 0x82"),

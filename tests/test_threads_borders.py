@@ -42,13 +42,23 @@ V1_FILES = {"cpu/cpu.cfs_quota_us": "150000", "cpu/cpu.cfs_period_us": "100000"}
         (V1, V1_FILES, 1.5),
         (V1, {**V1_FILES, "cpu/cpu.cfs_quota_us": "-1"}, None),
         (V1, {**V1_FILES, "cpu/cpu.cfs_period_us": "0"}, None),
-        (V1, {**V1_FILES, "cpu/docker/a/cpu.cfs_quota_us": "1", "cpu/docker/a/cpu.cfs_period_us": "10"}, 0.1),
+        (
+            V1,
+            {
+                **V1_FILES,
+                "cpu/docker/a/cpu.cfs_quota_us": "1",
+                "cpu/docker/a/cpu.cfs_period_us": "10",
+            },
+            0.1,
+        ),
         (V1 + "0::/s\n", {**V1_FILES, "unified/s/cpu.max": "1 4"}, 0.25),
         ("nonsense\n\n:\n", {"cpu.max": "1 2"}, None),
         ("0::/\n", {"cpu.max": "half of one"}, None),
     ],
 )
-def test_the_quota_of_control_groups(groups: str, found: dict[str, str], expected: float, tmp_path: Path) -> None:
+def test_the_quota_of_control_groups(
+    groups: str, found: dict[str, str], expected: float, tmp_path: Path
+) -> None:
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/cgroup").write_text(groups)
     for name, text in found.items():
@@ -61,8 +71,12 @@ def test_a_system_without_control_groups(tmp_path: Path) -> None:
     assert processors.quota(tmp_path) is None
 
 
-@pytest.mark.parametrize(("share", "expected"), [(None, 8), (0.1, 1), (1.0, 1), (1.01, 2), (3.5, 4), (99.0, 8)])
-def test_a_quota_is_rounded_up(share: float | None, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("share", "expected"), [(None, 8), (0.1, 1), (1.0, 1), (1.01, 2), (3.5, 4), (99.0, 8)]
+)
+def test_a_quota_is_rounded_up(
+    share: float | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(processors, "quota", lambda: share)
     processors.forget()
     assert processors.usable() == expected
@@ -81,7 +95,9 @@ def test_the_quota_counts_where_no_number_is_named(monkeypatch: pytest.MonkeyPat
 
 
 @needs_llvm
-@pytest.mark.parametrize(("named", "present", "woken"), [(3, 8, 2), (8, 4, 3), (1024, 2, 1), (5, 1, 0)])
+@pytest.mark.parametrize(
+    ("named", "present", "woken"), [(3, 8, 2), (8, 4, 3), (1024, 2, 1), (5, 1, 0)]
+)
 def test_no_more_threads_are_woken_than_there_are_processors(
     named: int, present: int, woken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +111,10 @@ def test_no_more_threads_are_woken_than_there_are_processors(
     team.retire()
 
 
-X, TARGET = np.linspace(-1, 1, 240, dtype=np.float32).reshape(40, 2, 3), np.zeros((40, 2, 5), np.float32)
+X, TARGET = (
+    np.linspace(-1, 1, 240, dtype=np.float32).reshape(40, 2, 3),
+    np.zeros((40, 2, 5), np.float32),
+)
 
 
 def test_several_threads_that_train_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +129,10 @@ def test_several_threads_that_train_at_once(monkeypatch: pytest.MonkeyPatch) -> 
         return [p.tobytes() for p in model.params.values()]
 
     expected = [train(seed) for seed in range(3)]
-    workers = [threading.Thread(target=lambda s=seed: found.append((s, train(s))), daemon=True) for seed in range(3)]
+    workers = [
+        threading.Thread(target=lambda s=seed: found.append((s, train(s))), daemon=True)
+        for seed in range(3)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -166,5 +188,7 @@ def test_a_run_while_python_shuts_down(end: str, expected: str) -> None:
 def test_threads_that_wait_offer_their_core_whatever_was_compiled_before() -> None:
     """In a new process: once LLVM has loaded a library it finds the function by itself."""
     code = "from rnnbp.machine.team import handoff; text, given = handoff.text(); print('call i32 @sched_yield()' in text, *given)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert told.split() == ["True", "sched_yield"]

@@ -27,7 +27,9 @@ def cheapest_plan(chunks: int, ram: int, write: float, read: float) -> float:
             return time
         if time > best[machine]:
             continue
-        for price, (present, left, in_ram, on_disk) in moves(*machine, ram=ram, write=write, read=read):
+        for price, (present, left, in_ram, on_disk) in moves(
+            *machine, ram=ram, write=write, read=read
+        ):
             live = (1 << left) - 1  # no checkpoint past what is left is of use
             after = (present, left, in_ram & live, on_disk & live)
             if time + price < best.get(after, float("inf")):
@@ -57,7 +59,11 @@ def moves(
 def time_taken(schedule: DiskRevolve) -> float:
     found = rb.simulate(schedule, ram=schedule.ram, tapes=1)
     assert found.steps_run == schedule.steps
-    return found.steps_run + schedule.write * found.writes["disk"] + schedule.read * found.reads["disk"]
+    return (
+        found.steps_run
+        + schedule.write * found.writes["disk"]
+        + schedule.read * found.reads["disk"]
+    )
 
 
 @pytest.mark.one_in(6)
@@ -73,7 +79,9 @@ def test_disk_revolve_no_plan_is_cheaper(chunks: int, ram: int, write: float, re
 @pytest.mark.parametrize("ram", [1, 2, 5, 20])
 @pytest.mark.parametrize(("write", "read"), [(0, 0), (1, 1), (3, 2), (0.25, 8), (1000, 1000)])
 @pytest.mark.parametrize("chunks", [20, 63, 200])
-def test_disk_revolve_takes_what_its_tables_say(chunks: int, ram: int, write: float, read: float) -> None:
+def test_disk_revolve_takes_what_its_tables_say(
+    chunks: int, ram: int, write: float, read: float
+) -> None:
     schedule = DiskRevolve(chunks, ram, write, read)
     assert time_taken(schedule) == schedule.cost <= Revolve(chunks, ram).steps
     assert list(schedule) == list(schedule)
@@ -87,7 +95,9 @@ def test_disk_revolve_at_its_ends() -> None:
     assert list(dear) == list(Revolve(50, 3))
 
 
-@pytest.mark.parametrize(("ram", "disk"), [(1, 0), (0, 1), (1, 1), (2, 3), (0, 4), (4, 0), (5, 20), (200, 1)])
+@pytest.mark.parametrize(
+    ("ram", "disk"), [(1, 0), (0, 1), (1, 1), (2, 3), (0, 4), (4, 0), (5, 20), (200, 1)]
+)
 @pytest.mark.parametrize("chunks", [1, 2, 3, 10, 57, 200])
 def test_multistage_runs_the_steps_of_revolve(chunks: int, ram: int, disk: int) -> None:
     schedule = Multistage(chunks, ram, disk)
@@ -97,7 +107,9 @@ def test_multistage_runs_the_steps_of_revolve(chunks: int, ram: int, disk: int) 
     assert [(type(a), a.n) for a in schedule] == [(type(a), a.n) for a in plain]
 
 
-@pytest.mark.parametrize(("chunks", "ram", "disk"), [(9, 1, 2), (30, 2, 2), (30, 1, 4), (71, 3, 2), (100, 2, 6)])
+@pytest.mark.parametrize(
+    ("chunks", "ram", "disk"), [(9, 1, 2), (30, 2, 2), (30, 1, 4), (71, 3, 2), (100, 2, 6)]
+)
 def test_multistage_uses_the_disk_least(chunks: int, ram: int, disk: int) -> None:
     """Of all ways to put a number of the slots, as revolve nests them, into RAM."""
     found = rb.simulate(Multistage(chunks, ram, disk))
@@ -109,7 +121,10 @@ def test_multistage_uses_the_disk_least(chunks: int, ram: int, disk: int) -> Non
             used[held.index(action.n)] += 1
         if isinstance(action, Drop):
             assert held.pop() == action.n
-    least = min(sum(used.values()) - sum(used[d] for d in kept) for kept in combinations(range(ram + disk), ram))
+    least = min(
+        sum(used.values()) - sum(used[d] for d in kept)
+        for kept in combinations(range(ram + disk), ram)
+    )
     assert found.writes["disk"] + found.reads["disk"] == least > 0
 
 
@@ -131,9 +146,13 @@ def test_tiers_are_counted_and_limited() -> None:
     assert (found.peak_slots, found.peak_slots_by_tier) == (2, {"ram": 1, "disk": 1})
     assert (found.writes, found.reads) == ({"ram": 1, "disk": 1}, {"ram": 1, "disk": 1})
     for limit in ("ram", "disk"):
-        with pytest.raises(rb.ScheduleError, match=rf"Store\(.*: 1 {limit} slots would be held, 0 are allowed"):
+        with pytest.raises(
+            rb.ScheduleError, match=rf"Store\(.*: 1 {limit} slots would be held, 0 are allowed"
+        ):
             rb.simulate(actions, 2, **{limit: 0})
-    with pytest.raises(rb.ScheduleError, match=r"action 2, Store\(n=1\): 2 slots would be held, 1 are allowed"):
+    with pytest.raises(
+        rb.ScheduleError, match=r"action 2, Store\(n=1\): 2 slots would be held, 1 are allowed"
+    ):
         rb.simulate(actions, 2, slots=1)
 
 
@@ -150,8 +169,14 @@ def test_a_tape_is_read_rather_than_the_disk() -> None:
         (lambda: Multistage(5, 3, -2), "slots in disk cannot be fewer than 0, found -2"),
         (lambda: Multistage(5, 0, 0), "a schedule's slots must be at least 1, found 0"),
         (lambda: DiskRevolve(5, 0, 1, 1), "a schedule's ram must be at least 1"),
-        (lambda: DiskRevolve(5, 1, -1, 1), "the cost to write a checkpoint must be 0 or more chunk runs, found -1"),
-        (lambda: DiskRevolve(5, 1, 1, float("nan")), "the cost to read a checkpoint must be 0 or more"),
+        (
+            lambda: DiskRevolve(5, 1, -1, 1),
+            "the cost to write a checkpoint must be 0 or more chunk runs, found -1",
+        ),
+        (
+            lambda: DiskRevolve(5, 1, 1, float("nan")),
+            "the cost to read a checkpoint must be 0 or more",
+        ),
         (
             lambda: rb.simulate([Store(0, "tape")], 1),
             r"Store\(n=0, tier='tape'\): there is no tier 'tape'; use 'ram' or",

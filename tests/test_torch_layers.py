@@ -19,7 +19,12 @@ BATCH = (2, 3)
 
 CASES: list[tuple[str, Callable[[], Layer], Callable[[], Any], tuple[int, ...]]] = [
     ("Dense", lambda: L.Dense(5, 4, dtype="float64", rng=0), lambda: nn.Linear(5, 4), (5,)),
-    ("Dense-no-bias", lambda: L.Dense(5, 4, bias=False, **CONV), lambda: nn.Linear(5, 4, bias=False), (5,)),
+    (
+        "Dense-no-bias",
+        lambda: L.Dense(5, 4, bias=False, **CONV),
+        lambda: nn.Linear(5, 4, bias=False),
+        (5,),
+    ),
     ("Sigmoid", L.Sigmoid, nn.Sigmoid, (5,)),
     ("Tanh", L.Tanh, nn.Tanh, (5,)),
     ("ReLU", L.ReLU, nn.ReLU, (5,)),
@@ -54,7 +59,12 @@ CASES: list[tuple[str, Callable[[], Layer], Callable[[], Any], tuple[int, ...]]]
         )
     ),
     *(
-        (f"Conv1D-{o}", lambda o=o: L.Conv1D(3, 4, 4, **o, **CONV), lambda o=o: nn.Conv1d(3, 4, 4, **o), (3, 11))
+        (
+            f"Conv1D-{o}",
+            lambda o=o: L.Conv1D(3, 4, 4, **o, **CONV),
+            lambda o=o: nn.Conv1d(3, 4, 4, **o),
+            (3, 11),
+        )
         for o in (
             {},
             {"stride": 3, "padding": 2, "dilation": 2},
@@ -63,10 +73,25 @@ CASES: list[tuple[str, Callable[[], Layer], Callable[[], Any], tuple[int, ...]]]
         )
     ),
     *(
-        (f"{ours.__name__}{a}", lambda ours=ours, a=a: ours(*a), lambda theirs=theirs, a=a: theirs(*a), shape)
+        (
+            f"{ours.__name__}{a}",
+            lambda ours=ours, a=a: ours(*a),
+            lambda theirs=theirs, a=a: theirs(*a),
+            shape,
+        )
         for ours, theirs, shape, settings in (
-            (L.MaxPool, nn.MaxPool2d, (3, 9, 8), (((2, 2),), ((3, 2), (2, 1), (1, 1)), ((3, 3), 1, 1))),
-            (L.AvgPool, nn.AvgPool2d, (3, 9, 8), (((2, 2),), ((3, 2), (2, 1), (1, 1)), ((3, 3), 1, 1))),
+            (
+                L.MaxPool,
+                nn.MaxPool2d,
+                (3, 9, 8),
+                (((2, 2),), ((3, 2), (2, 1), (1, 1)), ((3, 3), 1, 1)),
+            ),
+            (
+                L.AvgPool,
+                nn.AvgPool2d,
+                (3, 9, 8),
+                (((2, 2),), ((3, 2), (2, 1), (1, 1)), ((3, 3), 1, 1)),
+            ),
             (L.MaxPool, nn.MaxPool1d, (3, 9), ((2,), (3, 2, 1), (4, 1, 2))),
             (L.AvgPool, nn.AvgPool1d, (3, 9), ((2,), (3, 2, 1), (4, 1, 2))),
         )
@@ -76,8 +101,12 @@ CASES: list[tuple[str, Callable[[], Layer], Callable[[], Any], tuple[int, ...]]]
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
-@pytest.mark.parametrize(("build", "build_theirs", "shape"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
-def test_agrees_with_torch(build: Callable[[], Layer], build_theirs: Callable[[], Any], shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("build", "build_theirs", "shape"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
+def test_agrees_with_torch(
+    build: Callable[[], Layer], build_theirs: Callable[[], Any], shape: tuple[int, ...]
+) -> None:
     rng = np.random.default_rng(0)
     layer, theirs = build(), build_theirs().double()
     for key, value in layer.params.items():

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from rnnbp import optim
-from rnnbp.losses import BinaryCrossEntropy, CrossEntropy, Huber, MeanAbsoluteError, MeanSquaredError
+from rnnbp.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Huber,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
 
 torch = pytest.importorskip("torch")
 
@@ -19,7 +25,12 @@ CASES = (
         for d in DECAYS
     ]
     + [
-        (optim.Adagrad, "Adagrad", {"lr_decay": r, "weight_decay": d, "eps": e}, {"initial_accumulator": a})
+        (
+            optim.Adagrad,
+            "Adagrad",
+            {"lr_decay": r, "weight_decay": d, "eps": e},
+            {"initial_accumulator": a},
+        )
         for r in (0.0, 0.2)
         for d in DECAYS
         for a, e in ((0.0, 1e-10), (0.5, 1e-3))
@@ -63,13 +74,19 @@ def test_twenty_steps_of_an_optimizer(cls, name, both, ours, dtype, tolerance):
 
 
 @pytest.mark.parametrize(
-    ("cls", "options"), [(optim.SGD, {"momentum": 0.9}), (optim.Adam, {"betas": (0.5, 0.8)}), (optim.AdamW, {})]
+    ("cls", "options"),
+    [(optim.SGD, {"momentum": 0.9}), (optim.Adam, {"betas": (0.5, 0.8)}), (optim.AdamW, {})],
 )
 def test_groups_and_frozen_parameters(cls, options):
     """Biases without decay, one weight at a tenth of the rate, a scheduler over all, one frozen."""
     rng = np.random.default_rng(0)
-    params = {key: rng.normal(size=(3, 2)) for key in ("body.weight", "body.bias", "head.weight", "frozen.weight")}
-    tensors = {key: torch.tensor(p.copy(), requires_grad=key[0] != "f") for key, p in params.items()}
+    params = {
+        key: rng.normal(size=(3, 2))
+        for key in ("body.weight", "body.bias", "head.weight", "frozen.weight")
+    }
+    tensors = {
+        key: torch.tensor(p.copy(), requires_grad=key[0] != "f") for key, p in params.items()
+    }
     groups = [
         {"params": [tensors["body.weight"]]},
         {"params": [tensors["body.bias"]], "weight_decay": 0.0},
@@ -115,7 +132,11 @@ CLASS_WEIGHT = np.array([0.5, 2.0, 0.0, 1.0, 3.0])
 
 def outputs(dtype):
     rng = np.random.default_rng(1)
-    return (rng.normal(size=(T, B, K)) * 3).astype(dtype), rng.random((T, B)) * (rng.random((T, B)) > 0.3), rng
+    return (
+        (rng.normal(size=(T, B, K)) * 3).astype(dtype),
+        rng.random((T, B)) * (rng.random((T, B)) > 0.3),
+        rng,
+    )
 
 
 def assert_same(found, dy, wanted, tensor, dtype):
@@ -124,7 +145,9 @@ def assert_same(found, dy, wanted, tensor, dtype):
     assert found == pytest.approx(wanted.item(), rel=tolerance)
     assert dy.dtype == dtype
     gradient = tensor.grad.numpy()
-    np.testing.assert_allclose(dy, gradient, rtol=tolerance, atol=tolerance * np.abs(gradient).max())
+    np.testing.assert_allclose(
+        dy, gradient, rtol=tolerance, atol=tolerance * np.abs(gradient).max()
+    )
 
 
 F = torch.nn.functional
@@ -145,7 +168,9 @@ def test_elementwise_losses(loss, peer, options, weighted, dtype):
     target = rng.random(y.shape).astype(dtype)
     tensor = torch.tensor(y, requires_grad=True)
     each = peer(tensor, torch.tensor(target), reduction="none", **options)
-    wide = torch.tensor(np.broadcast_to((w if weighted else np.ones_like(w))[..., None], y.shape).astype(dtype))
+    wide = torch.tensor(
+        np.broadcast_to((w if weighted else np.ones_like(w))[..., None], y.shape).astype(dtype)
+    )
     found, dy = loss(y, target, w if weighted else None)
     assert_same(found, dy, (each * wide).sum() / wide.sum(), tensor, dtype)
 
@@ -162,7 +187,11 @@ def test_cross_entropy(padded, class_weight, smoothing, dtype):
     tensor = torch.tensor(y, requires_grad=True)
     v = None if class_weight is None else torch.tensor(class_weight.astype(dtype))
     wanted = F.cross_entropy(
-        tensor.reshape(-1, K), torch.tensor(target).reshape(-1), v, ignore_index=-100, label_smoothing=smoothing
+        tensor.reshape(-1, K),
+        torch.tensor(target).reshape(-1),
+        v,
+        ignore_index=-100,
+        label_smoothing=smoothing,
     )
     found, dy = CrossEntropy(class_weight, smoothing)(y, target, mask)
     assert_same(found, dy, wanted, tensor, dtype)
@@ -175,6 +204,10 @@ def test_weighted_cross_entropy(class_weight, smoothing):
     target, tensor = rng.integers(0, K, (T, B)), torch.tensor(y, requires_grad=True)
     v = torch.ones(K, dtype=torch.float64) if class_weight is None else torch.tensor(class_weight)
     classes, weights = torch.tensor(target).reshape(-1), torch.tensor(w).reshape(-1)
-    each = F.cross_entropy(tensor.reshape(-1, K), classes, v, reduction="none", label_smoothing=smoothing)
+    each = F.cross_entropy(
+        tensor.reshape(-1, K), classes, v, reduction="none", label_smoothing=smoothing
+    )
     found, dy = CrossEntropy(class_weight, smoothing)(y, target, w)
-    assert_same(found, dy, (each * weights).sum() / (v[classes] * weights).sum(), tensor, np.float64)
+    assert_same(
+        found, dy, (each * weights).sum() / (v[classes] * weights).sum(), tensor, np.float64
+    )

@@ -31,7 +31,9 @@ def _recurrent(block: rb.Recurrent, named: dict[str, Any]) -> Any:
     hidden, n_in = block.params["weight_hh"].shape[1], block.params["weight_ih"].shape[1]
     relu = any(isinstance(node.block, rb.ReLU) for node in block.cell.nodes)
     more = {"nonlinearity": "relu" if relu else "tanh"} if kind == "RNN" else {}
-    module = getattr(torch.nn, kind)(n_in, hidden, bias="bias_ih" in named, dtype=torch.float64, **more)
+    module = getattr(torch.nn, kind)(
+        n_in, hidden, bias="bias_ih" in named, dtype=torch.float64, **more
+    )
     given = {f"{key}_l0": tensor for key, tensor in named.items()}
     return lambda x: torch.func.functional_call(module, given, (x,))[0]
 
@@ -40,7 +42,9 @@ def _recurrent(block: rb.Recurrent, named: dict[str, Any]) -> Any:
 def test_random_stacks(number: int) -> None:
     case = case_of(Seeded(77, number), portable=True)
     model, x = case.model, case.x
-    weights = {id(array): torch.tensor(array, requires_grad=True) for array in model.params.values()}
+    weights = {
+        id(array): torch.tensor(array, requires_grad=True) for array in model.params.values()
+    }
     given = torch.tensor(x, requires_grad=x.dtype.kind == "f")
     values = {0: given}
     for node in model.nodes:
@@ -49,10 +53,17 @@ def test_random_stacks(number: int) -> None:
     dy = np.random.default_rng(number).normal(size=tuple(y.shape))
     (y * torch.tensor(dy)).sum().backward()
     options = {"chunk": case.options["chunk"]}
-    np.testing.assert_allclose(rb.predict(model, x, **options)[0], y.detach().numpy(), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        rb.predict(model, x, **options)[0], y.detach().numpy(), rtol=0, atol=1e-12
+    )
     for backend in ("interpreter", *case.backends):
-        found = rb.bptt(model, x, dy, lambda _, dy: (0.0, dy), backend=backend, checkpoint="sqrt", **options)
-        pairs = [(name, found.grads[name], weights[id(array)].grad) for name, array in model.params.items()]
+        found = rb.bptt(
+            model, x, dy, lambda _, dy: (0.0, dy), backend=backend, checkpoint="sqrt", **options
+        )
+        pairs = [
+            (name, found.grads[name], weights[id(array)].grad)
+            for name, array in model.params.items()
+        ]
         pairs += [] if found.dx is None else [("dx", found.dx, given.grad)]
         for name, grad, wanted in pairs:
             np.testing.assert_allclose(

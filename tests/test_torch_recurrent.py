@@ -31,10 +31,14 @@ def assert_near(found: np.ndarray, expected: Any, dtype: str, what: str) -> None
     assert error <= TOLERANCE[dtype], f"{what}: {error:.2e}"
 
 
-def run_torch(peer: Any, x: np.ndarray, dy: np.ndarray, state: list[tuple[np.ndarray, ...]]) -> tuple[Any, ...]:
+def run_torch(
+    peer: Any, x: np.ndarray, dy: np.ndarray, state: list[tuple[np.ndarray, ...]]
+) -> tuple[Any, ...]:
     """(y, final states, x, initial states), all with gradients where they have one."""
     given = torch.tensor(x, requires_grad=True)
-    layers = [torch.tensor(np.stack(parts), requires_grad=True) for parts in zip(*state, strict=True)]
+    layers = [
+        torch.tensor(np.stack(parts), requires_grad=True) for parts in zip(*state, strict=True)
+    ]
     y, final = peer(given, tuple(layers) if len(layers) > 1 else layers[0])
     (y * torch.tensor(dy)).sum().backward()
     return y, (final if isinstance(final, tuple) else (final,)), given, layers
@@ -48,7 +52,9 @@ def test_outputs_and_gradients(kind: str, layers: int, dtype: str, bias: bool) -
     ours, theirs = KINDS[kind]
     rng = np.random.default_rng(3)
     peer = theirs(N_IN, N, num_layers=layers, bias=bias, dtype=getattr(torch, dtype))
-    model = rb.Sequential(*(ours(N_IN if k == 0 else N, N, dtype=dtype, bias=bias) for k in range(layers)))
+    model = rb.Sequential(
+        *(ours(N_IN if k == 0 else N, N, dtype=dtype, bias=bias) for k in range(layers))
+    )
     with torch.no_grad():
         for path, array in model.params.items():
             k, name = path.split(".")
@@ -64,8 +70,12 @@ def test_outputs_and_gradients(kind: str, layers: int, dtype: str, bias: bool) -
     assert_near(rb.predict(model, x, state=state, chunk=5)[0], y, dtype, "y")
     assert_near(found.dx, given.grad, dtype, "dx")
     for part in range(len(names)):
-        assert_near(np.stack([s[part] for s in found.state]), final[part], dtype, f"final state {part}")
-        assert_near(np.stack([d[part] for d in found.dstate]), initial[part].grad, dtype, f"dstate {part}")
+        assert_near(
+            np.stack([s[part] for s in found.state]), final[part], dtype, f"final state {part}"
+        )
+        assert_near(
+            np.stack([d[part] for d in found.dstate]), initial[part].grad, dtype, f"dstate {part}"
+        )
     for path, grad in found.grads.items():
         k, name = path.split(".")
         assert_near(grad, getattr(peer, f"{name}_l{k}").grad, dtype, path)
@@ -75,11 +85,20 @@ def test_cross_entropy_of_a_stack_equals_torch() -> None:
     """Embedding, LSTM, head and loss: the language model as PyTorch users write it."""
     rng = np.random.default_rng(4)
     model = rb.Sequential(
-        rb.Embedding(11, N_IN, dtype="float64"), rb.LSTM(N_IN, N, dtype="float64"), rb.Dense(N, 11, dtype="float64")
+        rb.Embedding(11, N_IN, dtype="float64"),
+        rb.LSTM(N_IN, N, dtype="float64"),
+        rb.Dense(N, 11, dtype="float64"),
     )
-    embedding, lstm, head = torch.nn.Embedding(11, N_IN), torch.nn.LSTM(N_IN, N), torch.nn.Linear(N, 11)
+    embedding, lstm, head = (
+        torch.nn.Embedding(11, N_IN),
+        torch.nn.LSTM(N_IN, N),
+        torch.nn.Linear(N, 11),
+    )
     peers = {"0.weight": embedding.weight, "2.weight": head.weight, "2.bias": head.bias}
-    peers |= {f"1.{name}": getattr(lstm, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+    peers |= {
+        f"1.{name}": getattr(lstm, f"{name}_l0")
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    }
     for module in (embedding, lstm, head):
         module.double()
     with torch.no_grad():
@@ -87,7 +106,9 @@ def test_cross_entropy_of_a_stack_equals_torch() -> None:
             peers[path].copy_(torch.tensor(array))
     x, target = rng.integers(0, 11, (2, T, B))
     logits = head(lstm(embedding(torch.tensor(x)))[0])
-    loss = torch.nn.functional.cross_entropy(logits.reshape(-1, 11), torch.tensor(target).reshape(-1))
+    loss = torch.nn.functional.cross_entropy(
+        logits.reshape(-1, 11), torch.tensor(target).reshape(-1)
+    )
     loss.backward()
     found = rb.bptt(model, x, target, rb.losses.CrossEntropy(), chunk=7, checkpoint="sqrt")
     assert found.loss == pytest.approx(loss.item(), rel=1e-13)

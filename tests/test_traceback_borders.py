@@ -30,7 +30,9 @@ def frames(call: Callable[[], object]) -> tuple[list[str], Exception]:
     """The files of an error's traceback, from the call on, and the error."""
     with pytest.raises(Exception) as caught:  # noqa: PT011  # of several classes
         call()
-    return [frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)], caught.value
+    return [
+        frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)
+    ], caught.value
 
 
 def ours(files: list[str]) -> int:
@@ -41,7 +43,9 @@ WRONG: dict[str, Callable[[], object]] = {
     "features of bptt": lambda: rb.bptt(model(), X[..., :2], TARGET, LOSS),
     "features of predict": lambda: rb.predict(model(), X[..., :2]),
     "features of fit": lambda: rb.fit(model(), data(), LOSS, epochs=1),
-    "features of a Trainer": lambda: rb.Trainer(model(), rb.optim.Adam(model()), LOSS).fit(data(), epochs=1),
+    "features of a Trainer": lambda: rb.Trainer(model(), rb.optim.Adam(model()), LOSS).fit(
+        data(), epochs=1
+    ),
     "target": lambda: rb.bptt(model(), X, TARGET[:3], LOSS),
     "target of evaluate": lambda: rb.evaluate(model(), X, TARGET[:3], LOSS),
     "budget": lambda: rb.bptt(model(), X, TARGET, LOSS, checkpoint="1 kB"),
@@ -57,7 +61,9 @@ WRONG: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("call", WRONG.values(), ids=WRONG)
-def test_a_wrong_argument_shows_the_callers_line_and_at_most_four_of_ours(call: Callable[[], object]) -> None:
+def test_a_wrong_argument_shows_the_callers_line_and_at_most_four_of_ours(
+    call: Callable[[], object],
+) -> None:
     files, _ = frames(call)
     assert files[0] == files[1] == __file__
     assert 1 <= ours(files) <= 4
@@ -65,7 +71,9 @@ def test_a_wrong_argument_shows_the_callers_line_and_at_most_four_of_ours(call: 
 
 
 @pytest.mark.parametrize(("value", "least", "most"), [("1", 10, 100), ("0", 1, 4), ("", 1, 4)])
-def test_an_environment_variable_shows_all(value: str, least: int, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_variable_shows_all(
+    value: str, least: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RNNBP_FULL_TRACEBACK", value)
     files, _ = frames(WRONG["features of fit"])
     assert least <= ours(files) <= most
@@ -88,9 +96,14 @@ def wrong_loss(y: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 USERS: dict[str, tuple[Callable[[], object], str]] = {
-    "raised in a loss": (lambda: rb.bptt(model(), X.copy(), X[..., :2].copy(), wrong_loss), "KeyError"),
+    "raised in a loss": (
+        lambda: rb.bptt(model(), X.copy(), X[..., :2].copy(), wrong_loss),
+        "KeyError",
+    ),
     "raised in a loss of fit": (
-        lambda: rb.fit(model(), rb.Sequences(X.copy(), X[..., :2].copy(), batch_size=7), wrong_loss, epochs=1),
+        lambda: rb.fit(
+            model(), rb.Sequences(X.copy(), X[..., :2].copy(), batch_size=7), wrong_loss, epochs=1
+        ),
         "KeyError",
     ),
     "a loss that cannot be called so": (

@@ -24,7 +24,9 @@ STEPS = 60
 
 
 def large() -> rb.Sequential:
-    return rb.Sequential(rb.RNN(4, 250, rng=0), rb.Dense(250, 1000, rng=1), rb.Tanh(), rb.Dense(1000, 1, rng=2))
+    return rb.Sequential(
+        rb.RNN(4, 250, rng=0), rb.Dense(250, 1000, rng=1), rb.Tanh(), rb.Dense(1000, 1, rng=2)
+    )
 
 
 def data() -> rb.Sequences:
@@ -34,7 +36,9 @@ def data() -> rb.Sequences:
 
 def least_of(model: Any, optimizer: Any, **options: Any) -> int:
     trainer = rb.Trainer(model, optimizer, MSE, checkpoint="10 kB", **options)
-    with pytest.raises(rb.BudgetError, match=r"bytes\) are enough, .* of them for the optimiser's state") as caught:
+    with pytest.raises(
+        rb.BudgetError, match=r"bytes\) are enough, .* of them for the optimiser's state"
+    ) as caught:
         trainer.fit(data(), steps=1)
     assert caught.value.least is not None
     return caught.value.least
@@ -42,7 +46,11 @@ def least_of(model: Any, optimizer: Any, **options: Any) -> int:
 
 @pytest.fixture(autouse=True)
 def _given_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("rnnbp.bptt.known_plans"), "measured_for", lambda *given: check(*given) or COSTS)
+    monkeypatch.setattr(
+        import_module("rnnbp.bptt.known_plans"),
+        "measured_for",
+        lambda *given: check(*given) or COSTS,
+    )
 
 
 @pytest.mark.parametrize(("rule", "validated"), [(rb.optim.Adam, True), (rb.optim.SGD, False)])
@@ -53,7 +61,14 @@ def test_the_least_budget_of_training_is_kept(rule: Any, validated: bool, tmp_pa
     optimizer = rule(model)
     budget = least_of(model, optimizer, **more)
     trainer = rb.Trainer(
-        model, optimizer, MSE, folder=tmp_path / "run", snapshot_every=1, checkpoint=budget, progress=False, **more
+        model,
+        optimizer,
+        MSE,
+        folder=tmp_path / "run",
+        snapshot_every=1,
+        checkpoint=budget,
+        progress=False,
+        **more,
     )
     trainer.fit(data(), steps=2)  # what is compiled and imported is none of the arrays
     assert bool(trainer.at.best_weights) == validated  # which are copied anew, and traced then
@@ -74,7 +89,8 @@ def test_a_plan_with_an_optimizer_says_what_training_needs() -> None:
     least = least_of(model, optimizer)
     options: dict[str, Any] = {"steps": STEPS, "batch": 2, "dx": False, "costs": COSTS}
     with pytest.raises(
-        rb.BudgetError, match=rf"\({least:,} bytes\) are enough, .*\({optimizer.nbytes:,} bytes\) of them"
+        rb.BudgetError,
+        match=rf"\({least:,} bytes\) are enough, .*\({optimizer.nbytes:,} bytes\) of them",
     ):
         rb.plan(model, MSE, budget=least - 1, optimizer=optimizer, **options)
     plan = rb.plan(model, MSE, budget=least, optimizer=optimizer, **options)

@@ -15,7 +15,16 @@ import pytest
 import rnnbp as rb
 from rnnbp.rng import fold
 from rnnbp.storage import StorageError, load_tensors
-from rnnbp.train import Batch, Examples, Sequences, Trainer, Windows, fit, load_weights, save_weights
+from rnnbp.train import (
+    Batch,
+    Examples,
+    Sequences,
+    Trainer,
+    Windows,
+    fit,
+    load_weights,
+    save_weights,
+)
 from rnnbp.train.validation import validation_loss
 from tests.training import RUNS, TEXT, X, example_run, lines, outcome, sequence_run, text_run
 
@@ -40,7 +49,12 @@ def test_least_squares():
     x, target = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
     model = rb.Sequential(rb.Dense(3, 2, dtype="float64", rng=0))
     history = fit(
-        model, Examples(x, target, batch_size=40), rb.losses.MeanSquaredError(), "sgd", learning_rate=0.5, epochs=400
+        model,
+        Examples(x, target, batch_size=40),
+        rb.losses.MeanSquaredError(),
+        "sgd",
+        learning_rate=0.5,
+        epochs=400,
     )
     best, residual, *_ = np.linalg.lstsq(np.hstack([x, np.ones((40, 1))]), target, rcond=None)
     np.testing.assert_allclose(model.params["0.weight"], best[:3].T, rtol=1e-10, atol=1e-12)
@@ -53,12 +67,23 @@ def test_least_squares():
 @pytest.mark.quick
 def test_one_step_of_gradient_descent_by_hand():
     model = rb.Sequential(
-        rb.Dense(1, 1, bias=False, weight_init=lambda rng, shape: np.full(shape, 3.0), dtype="float64")
+        rb.Dense(
+            1, 1, bias=False, weight_init=lambda rng, shape: np.full(shape, 3.0), dtype="float64"
+        )
     )
     x, t = np.array([[1.0], [2.0]]), np.array([[1.0], [1.0]])
-    history = fit(model, Examples(x, t, batch_size=2), rb.losses.MeanSquaredError(), "sgd", learning_rate=0.1, steps=1)
+    history = fit(
+        model,
+        Examples(x, t, batch_size=2),
+        rb.losses.MeanSquaredError(),
+        "sgd",
+        learning_rate=0.1,
+        steps=1,
+    )
     assert history.losses == [((3 - 1) ** 2 + (6 - 1) ** 2) / 2]
-    np.testing.assert_allclose(model.params["0.weight"], 3 - 0.1 * (2 * 2 * 1 + 2 * 5 * 2) / 2, rtol=1e-15)
+    np.testing.assert_allclose(
+        model.params["0.weight"], 3 - 0.1 * (2 * 2 * 1 + 2 * 5 * 2) / 2, rtol=1e-15
+    )
 
 
 def test_a_table_of_logits_reaches_the_conditional_entropy():
@@ -78,7 +103,9 @@ def test_memory_that_only_a_carried_state_gives():
     bits = np.random.default_rng(0).integers(0, 2, 803)
     model = rb.Sequential(rb.OneHot(2), rb.GRU(2, 12, rng=0), rb.Dense(12, 2, rng=1))
     options = {"epochs": 12, "learning_rate": 0.01}
-    short = fit(model, Windows(bits[3:], bits[:-3], horizon=8, batch_size=4), LOSS, "adam", **options)
+    short = fit(
+        model, Windows(bits[3:], bits[:-3], horizon=8, batch_size=4), LOSS, "adam", **options
+    )
     assert short.losses[-1] < 0.15 < math.log(2)
 
 
@@ -88,21 +115,29 @@ def test_memory_that_only_a_carried_state_gives():
 @pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
 def test_windows_are_calls_of_bptt_with_the_state_handed_on(checkpoint):
     trainer, data = text_run(
-        validation=None, validate_every=None, patience=None, learning_rate=None, checkpoint=checkpoint
+        validation=None,
+        validate_every=None,
+        patience=None,
+        learning_rate=None,
+        checkpoint=checkpoint,
     )
     model, other = text_run()[0].model, text_run()[0].model
     adam, losses, norms, state = rb.optim.Adam(model), [], [], None
     for step in range(12):  # an epoch is 4 windows
         batch = data.batch(0, step % 4)
         state = None if step % 4 == 0 else state
-        result = rb.bptt(model, batch.x, batch.target, LOSS, state=state, chunk=3, seed=fold(7, step))
+        result = rb.bptt(
+            model, batch.x, batch.target, LOSS, state=state, chunk=3, seed=fold(7, step)
+        )
         norms.append(rb.optim.clip_norm(result.grads, 0.15))
         adam.step(result.grads)
         losses.append(result.loss)
         state = result.state
     assert not same(params(trainer), model.params)
     events = []
-    trainer.callbacks = (lambda event: events.append(event.metrics) if event.kind == "step" else None,)
+    trainer.callbacks = (
+        lambda event: events.append(event.metrics) if event.kind == "step" else None,
+    )
     history = trainer.fit(data, epochs=3)
     assert same(params(trainer), model.params)
     assert history.losses == losses
@@ -115,7 +150,9 @@ def test_state_is_not_carried_into_a_fresh_batch():
     """Two epochs of one window each: both start from zeros."""
     model = rb.Sequential(rb.Embedding(5, 3, rng=0), rb.LSTM(3, 4, rng=1), rb.Dense(4, 5, rng=2))
     optimizer = rb.optim.SGD(model, learning_rate=1e-30)
-    history = Trainer(model, optimizer, LOSS).fit(Windows.next_symbol(TEXT, horizon=200, batch_size=2), epochs=2)
+    history = Trainer(model, optimizer, LOSS).fit(
+        Windows.next_symbol(TEXT, horizon=200, batch_size=2), epochs=2
+    )
     assert history.losses[0] == history.losses[1]
 
 
@@ -133,7 +170,9 @@ class Scripted:
 def linear(value=0.0):
     """y = w x, one weight."""
     return rb.Sequential(
-        rb.Dense(1, 1, bias=False, weight_init=lambda rng, shape: np.full(shape, value), dtype="float64")
+        rb.Dense(
+            1, 1, bias=False, weight_init=lambda rng, shape: np.full(shape, value), dtype="float64"
+        )
     )
 
 
@@ -148,14 +187,19 @@ def slope(y, target):
 
 @pytest.mark.parametrize(
     ("options", "moved"),
-    [({}, 8.0), ({"clip_norm": 2.0}, 2.0), ({"clip_value": 3.0}, 3.0), ({"clip_value": 3.0, "clip_norm": 2.5}, 2.5)],
+    [
+        ({}, 8.0),
+        ({"clip_norm": 2.0}, 2.0),
+        ({"clip_value": 3.0}, 3.0),
+        ({"clip_value": 3.0, "clip_norm": 2.5}, 2.5),
+    ],
 )
 def test_clipping(options, moved):
     model, metrics = linear(), []
     callback = [lambda event: metrics.append(event.metrics)]
-    Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, callbacks=callback, **options).fit(
-        pulls(8.0), steps=1
-    )
+    Trainer(
+        model, rb.optim.SGD(model, learning_rate=1.0), slope, callbacks=callback, **options
+    ).fit(pulls(8.0), steps=1)
     assert model.params["0.weight"].item() == -moved
     assert metrics[0]["grad_norm"] == 8.0, "the norm is told as it was"
 
@@ -168,14 +212,18 @@ def test_the_norm_is_of_all_parameters_together():
         Scripted(Batch(x, None, None, True)), steps=1
     )
     assert model.params["0.bias"] == pytest.approx(before["0.bias"] - 1 / 4, rel=1e-14)
-    assert model.params["0.weight"] == pytest.approx(before["0.weight"] - math.sqrt(15) / 4, rel=1e-14)
+    assert model.params["0.weight"] == pytest.approx(
+        before["0.weight"] - math.sqrt(15) / 4, rel=1e-14
+    )
 
 
 def test_the_learning_rate_of_each_step():
     model, metrics, schedule = linear(), [], rb.optim.StepDecay(1.0, every=2, factor=0.5)
     callback = [lambda event: metrics.append(event.metrics) if event.kind == "step" else None]
     options = {"learning_rate": schedule, "callbacks": callback}
-    Trainer(model, rb.optim.SGD(model, learning_rate=9.0), slope, **options).fit(pulls(1.0), epochs=5)
+    Trainer(model, rb.optim.SGD(model, learning_rate=9.0), slope, **options).fit(
+        pulls(1.0), epochs=5
+    )
     assert [line["lr"] for line in metrics] == [1, 1, 0.5, 0.5, 0.25]
     assert model.params["0.weight"].item() == -3.25
 
@@ -184,7 +232,9 @@ def test_parameters_that_the_optimiser_does_not_have_stay():
     trainer, data = sequence_run()
     model, before = trainer.model, params(trainer)
     some = {name: p for name, p in model.params.items() if name.startswith("1.")}
-    Trainer(model, rb.optim.SGD(some, learning_rate=0.1), rb.losses.MeanSquaredError()).fit(data, epochs=1)
+    Trainer(model, rb.optim.SGD(some, learning_rate=0.1), rb.losses.MeanSquaredError()).fit(
+        data, epochs=1
+    )
     changed = {name for name, p in model.params.items() if not np.array_equal(p, before[name])}
     assert changed == {"1.weight", "1.bias"}
 
@@ -192,15 +242,21 @@ def test_parameters_that_the_optimiser_does_not_have_stay():
 # Validation
 
 
-@pytest.mark.parametrize("loss", [LOSS, rb.losses.CrossEntropy([0.5, 1, 2, 4, 0.1])], ids=["plain", "class weights"])
+@pytest.mark.parametrize(
+    "loss", [LOSS, rb.losses.CrossEntropy([0.5, 1, 2, 4, 0.1])], ids=["plain", "class weights"]
+)
 def test_the_validation_loss_of_windows_is_that_of_the_whole_lanes(loss):
     model = text_run()[0].model.astype("float64")
     data = Windows.next_symbol(TEXT, horizon=9, batch_size=4)  # of 9, 9, 9 and 5 steps
     whole = Windows.next_symbol(TEXT, horizon=1000, batch_size=4).batch(0, 0)
     expected = rb.evaluate(model, whole.x, whole.target, loss)[0]
     assert validation_loss(model, data, loss) == pytest.approx(expected, rel=1e-13)
-    restarted = [rb.evaluate(model, b.x, b.target, loss)[0] for b in (data.batch(0, k) for k in range(4))]
-    assert np.mean(restarted) != pytest.approx(expected, rel=1e-4), "the state and the weights matter"
+    restarted = [
+        rb.evaluate(model, b.x, b.target, loss)[0] for b in (data.batch(0, k) for k in range(4))
+    ]
+    assert np.mean(restarted) != pytest.approx(expected, rel=1e-4), (
+        "the state and the weights matter"
+    )
 
 
 def test_the_validation_loss_weighs_batches_by_their_masks():
@@ -235,7 +291,9 @@ def test_validation_leaves_no_trace_in_training():
 
 def scripted_validation(monkeypatch, values):
     values = iter(values)
-    monkeypatch.setattr("rnnbp.train.steps.validation_loss", lambda *_args, **_options: next(values))
+    monkeypatch.setattr(
+        "rnnbp.train.steps.validation_loss", lambda *_args, **_options: next(values)
+    )
 
 
 VALIDATION = pulls(1.0)
@@ -244,11 +302,18 @@ VALIDATION = pulls(1.0)
 def test_early_stopping_and_the_best_parameters(monkeypatch, tmp_path):
     scripted_validation(monkeypatch, [5.0, 3.0, 4.0, 3.0, 3.5, 1.0])
     model = linear()
-    options = {"validation": VALIDATION, "validate_every": 2, "patience": 3, "folder": tmp_path / "run"}
+    options = {
+        "validation": VALIDATION,
+        "validate_every": 2,
+        "patience": 3,
+        "folder": tmp_path / "run",
+    }
     trainer = Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, **options)
     history = trainer.fit(pulls(1.0), epochs=100)
     assert history.reason == "early stopping"
-    assert history.steps == 10, "5.0, 3.0 is the best, and three without a lower one: an equal one is none"
+    assert history.steps == 10, (
+        "5.0, 3.0 is the best, and three without a lower one: an equal one is none"
+    )
     assert history.validation_losses == [5.0, 3.0, 4.0, 3.0, 3.5]
     assert history.validation_steps == [2, 4, 6, 8, 10]
     assert (history.best_loss, history.best_step) == (3.0, 4)
@@ -261,14 +326,20 @@ def test_early_stopping_and_the_best_parameters(monkeypatch, tmp_path):
     }
     assert other.params["0.weight"].item() == -4.0
     assert trainer.resume().fit(pulls(1.0), epochs=200).reason == "early stopping"
-    assert load_tensors(tmp_path / "run" / "snapshot.safetensors")[0]["model/0.weight"].item() == -10.0
+    assert (
+        load_tensors(tmp_path / "run" / "snapshot.safetensors")[0]["model/0.weight"].item() == -10.0
+    )
 
 
-def test_the_best_parameters_go_to_the_file_and_not_to_the_model_without_patience(monkeypatch, tmp_path):
+def test_the_best_parameters_go_to_the_file_and_not_to_the_model_without_patience(
+    monkeypatch, tmp_path
+):
     scripted_validation(monkeypatch, [2.0, 1.0, 3.0])
     model = linear()
     options = {"validation": VALIDATION, "folder": tmp_path}
-    Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, **options).fit(pulls(1.0), epochs=3)
+    Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, **options).fit(
+        pulls(1.0), epochs=3
+    )
     assert model.params["0.weight"].item() == -3.0
     load_weights(model, tmp_path / "model.safetensors")
     assert model.params["0.weight"].item() == -2.0
@@ -277,7 +348,11 @@ def test_the_best_parameters_go_to_the_file_and_not_to_the_model_without_patienc
 def test_on_plateau_is_told_the_validation_losses(monkeypatch):
     scripted_validation(monkeypatch, [5.0, 6.0, 1.0, 7.0, 7.0])
     model, metrics, plateau = linear(), [], rb.optim.OnPlateau(1.0, factor=0.5, patience=0)
-    options = {"learning_rate": plateau, "validation": VALIDATION, "callbacks": [lambda e: metrics.append(e.metrics)]}
+    options = {
+        "learning_rate": plateau,
+        "validation": VALIDATION,
+        "callbacks": [lambda e: metrics.append(e.metrics)],
+    }
     Trainer(model, rb.optim.SGD(model), slope, **options).fit(pulls(1.0), epochs=5)
     assert [line["lr"] for line in metrics[::3]] == [1, 1, 0.5, 0.5, 0.25]
 
@@ -326,7 +401,9 @@ def test_a_run_stopped_after_any_step_ends_with_the_same_bits(tmp_path, whole, n
 @pytest.mark.parametrize("every", [1, 3, 100])
 @pytest.mark.parametrize("lost_at", [1, 4, 5, 10])
 @pytest.mark.parametrize("name", RUNS)
-def test_a_run_lost_after_its_snapshot_ends_with_the_same_bits(tmp_path, whole, name, lost_at, every):
+def test_a_run_lost_after_its_snapshot_ends_with_the_same_bits(
+    tmp_path, whole, name, lost_at, every
+):
     """What was on disk at some moment, with a line cut short: as a killed process leaves it."""
 
     def lose(event):
@@ -335,7 +412,9 @@ def test_a_run_lost_after_its_snapshot_ends_with_the_same_bits(tmp_path, whole, 
 
     trainer, data = RUNS[name](folder=tmp_path / "run", snapshot_every=every, callbacks=[lose])
     trainer.fit(data, steps=STEPS)
-    assert outcome(tmp_path / "run") == {part: whole[name][part] for part in outcome(tmp_path / "run")}
+    assert outcome(tmp_path / "run") == {
+        part: whole[name][part] for part in outcome(tmp_path / "run")
+    }
     lost = tmp_path / "lost"
     with (lost / "metrics.jsonl").open("a") as file:
         file.write('{"step": 99, "epoch": 3, "lo')
@@ -405,28 +484,46 @@ OTHERWISE = {
         "validation was",
     ),
     "every": (lambda f: text_run(folder=f, validate_every=None), "validate_every was 2, is None"),
-    "schedule": (lambda f: text_run(folder=f, learning_rate=None), 'learning_rate was "OnPlateau .* is None'),
+    "schedule": (
+        lambda f: text_run(folder=f, learning_rate=None),
+        'learning_rate was "OnPlateau .* is None',
+    ),
     "plateau": (
-        lambda f: text_run(folder=f, learning_rate=rb.optim.OnPlateau(0.03, factor=0.25, patience=0)),
+        lambda f: text_run(
+            folder=f, learning_rate=rb.optim.OnPlateau(0.03, factor=0.25, patience=0)
+        ),
         r"'factor': 0\.5.*'factor': 0\.25",
     ),
     "model": (lambda f: sequence_run(folder=f), r"0\.weight_hh is missing"),
     "rule": (lambda f: rebuilt(f, rb.optim.AdamW), "optimizer was 'adam', is 'adamw'"),
     "option": (lambda f: rebuilt(f, rb.optim.Adam, eps=1e-6), "adam eps was 1e-08, is 1e-06"),
-    "rate": (lambda f: rebuilt(f, rb.optim.Adam, learning_rate=0.5), r"adam lr was 0\.001, is 0\.5"),
+    "rate": (
+        lambda f: rebuilt(f, rb.optim.Adam, learning_rate=0.5),
+        r"adam lr was 0\.001, is 0\.5",
+    ),
     "some": (lambda f: rebuilt(f, rb.optim.Adam, only="3."), "optimized parameters was"),
-    "loss": (lambda f: rebuilt(f, rb.optim.Adam, loss=rb.losses.CrossEntropy(label_smoothing=0.1)), "loss was"),
-    "dropout": (lambda f: rebuilt(f, rb.optim.Adam, p=0.4), r"model was .*Dropout\(0\.3\).*Dropout\(0\.4\)"),
+    "loss": (
+        lambda f: rebuilt(f, rb.optim.Adam, loss=rb.losses.CrossEntropy(label_smoothing=0.1)),
+        "loss was",
+    ),
+    "dropout": (
+        lambda f: rebuilt(f, rb.optim.Adam, p=0.4),
+        r"model was .*Dropout\(0\.3\).*Dropout\(0\.4\)",
+    ),
 }
 
 
 def rebuilt(folder, rule, *, only="", loss=LOSS, p=0.3, **options):
     trainer, data = text_run()
-    model = rb.Sequential(*(rb.Dropout(p) if isinstance(b, rb.Dropout) else b for b in trainer.model.blocks))
+    model = rb.Sequential(
+        *(rb.Dropout(p) if isinstance(b, rb.Dropout) else b for b in trainer.model.blocks)
+    )
     chosen = {name: a for name, a in model.params.items() if name.startswith(only)}
     names = ("validation", "validate_every", "patience")
     same_as = {name: getattr(trainer, name) for name in names}
-    update = {name: getattr(trainer, name) for name in ("chunk", "clip_norm", "learning_rate", "seed")}
+    update = {
+        name: getattr(trainer, name) for name in ("chunk", "clip_norm", "learning_rate", "seed")
+    }
     return Trainer(model, rule(chosen, **options), loss, folder=folder, **same_as, **update), data
 
 
@@ -499,7 +596,10 @@ def test_a_folder_with_a_run_is_not_written_over(tmp_path):
     trainer.fit(data, steps=2)
     before = outcome(tmp_path / "a" / "b")
     trainer, data = text_run(folder=tmp_path / "a" / "b")
-    with pytest.raises(StorageError, match=r"already holds snapshot\.safetensors, metrics\.jsonl, model\.safetensors"):
+    with pytest.raises(
+        StorageError,
+        match=r"already holds snapshot\.safetensors, metrics\.jsonl, model\.safetensors",
+    ):
         trainer.fit(data, steps=3)
     assert outcome(tmp_path / "a" / "b") == before
 
@@ -518,11 +618,20 @@ def test_metrics_and_description(tmp_path):
     assert [line["step"] for line in found] == list(range(1, history.steps + 1))
     assert [line["epoch"] for line in found] == [0] * 4 + [1] * 4
     assert [line["loss"] for line in found] == history.losses
-    assert [line["validation"] for line in found if "validation" in line] == history.validation_losses
-    assert [line["step"] for line in found if "validation" in line] == history.validation_steps == [2, 4, 6, 8]
+    assert [
+        line["validation"] for line in found if "validation" in line
+    ] == history.validation_losses
+    assert (
+        [line["step"] for line in found if "validation" in line]
+        == history.validation_steps
+        == [2, 4, 6, 8]
+    )
     assert history.seconds > 0
     for name in ("snapshot", "model"):
-        assert load_tensors(tmp_path / f"{name}.safetensors")[1]["description"] == {"cell": "LSTM", "n": [4]}
+        assert load_tensors(tmp_path / f"{name}.safetensors")[1]["description"] == {
+            "cell": "LSTM",
+            "n": [4],
+        }
 
 
 def test_lines_are_on_disk_before_a_snapshot_counts_on_them(tmp_path, monkeypatch):
@@ -544,7 +653,10 @@ def test_lines_are_on_disk_before_a_snapshot_counts_on_them(tmp_path, monkeypatc
     trainer.fit(data, steps=3)
     replaced = [k for k, call in enumerate(calls) if call == "replace snapshot.safetensors"]
     assert len(replaced) == 2
-    assert all("metrics.jsonl" in calls[before:at] for before, at in zip([0, *replaced], replaced, strict=False))
+    assert all(
+        "metrics.jsonl" in calls[before:at]
+        for before, at in zip([0, *replaced], replaced, strict=False)
+    )
 
 
 def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch):
@@ -568,7 +680,9 @@ def test_a_full_disk_keeps_the_last_snapshot(tmp_path, monkeypatch, whole):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
-        with pytest.raises(StorageError, match=r"snapshot\.safetensors is not written.*no space is left"):
+        with pytest.raises(
+            StorageError, match=r"snapshot\.safetensors is not written.*no space is left"
+        ):
             trainer.fit(data, steps=STEPS)
     assert (tmp_path / "snapshot.safetensors").read_bytes() == before
     trainer, data = text_run(folder=tmp_path)
@@ -700,12 +814,18 @@ def test_time(tmp_path):
     history = trainer.fit(data, max_seconds=0.5)
     assert history.reason == "time"
     assert history.seconds >= 0.5
-    assert load_tensors(tmp_path / "snapshot.safetensors")[1]["snapshot"]["step"] == history.steps > 0
+    assert (
+        load_tensors(tmp_path / "snapshot.safetensors")[1]["snapshot"]["step"] == history.steps > 0
+    )
     assert text_run()[0].fit(data, steps=2, max_seconds=1e3).reason == "finished"
 
 
 def test_the_first_limit_counts():
-    for limits, steps in (({"epochs": 2, "steps": 3}, 3), ({"epochs": 1, "steps": 30}, 4), ({"epochs": 2}, 8)):
+    for limits, steps in (
+        ({"epochs": 2, "steps": 3}, 3),
+        ({"epochs": 1, "steps": 30}, 4),
+        ({"epochs": 2}, 8),
+    ):
         trainer, data = text_run()
         assert trainer.fit(data, **limits).steps == steps
 
@@ -720,7 +840,15 @@ def test_callbacks_are_called_after_each_step_validation_and_epoch(tmp_path):
     trainer, data = text_run(folder=tmp_path, callbacks=[note], validate_every=3)
     trainer.fit(data, steps=4)
     assert seen == [
-        (k, s, True) for k, s in [("step", 1), ("step", 2), ("step", 3), ("validation", 3), ("step", 4), ("epoch", 4)]
+        (k, s, True)
+        for k, s in [
+            ("step", 1),
+            ("step", 2),
+            ("step", 3),
+            ("validation", 3),
+            ("step", 4),
+            ("epoch", 4),
+        ]
     ]
 
 
@@ -766,7 +894,10 @@ def test_a_loss_or_gradient_that_is_not_finite_keeps_the_last_snapshot(tmp_path,
     trainer = Trainer(model, rb.optim.SGD(model, learning_rate=1.0), nan_at(3, where), **options)
     with pytest.raises(FloatingPointError, match=message) as caught:
         trainer.fit(pulls(16.0), steps=5)
-    assert caught.value.__notes__[:2] == ["in step 3, batch 0 of epoch 2", "the last snapshot is of step 2"]
+    assert caught.value.__notes__[:2] == [
+        "in step 3, batch 0 of epoch 2",
+        "the last snapshot is of step 2",
+    ]
     assert model.params["0.weight"].item() == -31.0, "nothing was updated"
     arrays, metadata = load_tensors(tmp_path / "snapshot.safetensors")
     assert metadata["snapshot"]["step"] == 2
@@ -776,7 +907,11 @@ def test_a_loss_or_gradient_that_is_not_finite_keeps_the_last_snapshot(tmp_path,
 
 def test_a_parameter_that_overflows_keeps_the_last_snapshot(tmp_path):
     model = linear(1.0)
-    options = {"learning_rate": lambda step: 1e300 if step else 1.0, "folder": tmp_path, "snapshot_every": 1}
+    options = {
+        "learning_rate": lambda step: 1e300 if step else 1.0,
+        "folder": tmp_path,
+        "snapshot_every": 1,
+    }
     trainer = Trainer(model, rb.optim.SGD(model), slope, **options)
     message = r"step 2: after the update, the parameter 0\.weight is -inf at \[0, 0\]"
     with pytest.raises(FloatingPointError, match=message):
@@ -787,12 +922,21 @@ def test_a_parameter_that_overflows_keeps_the_last_snapshot(tmp_path):
 def test_a_state_that_overflows_under_a_mask():
     """Of the overflow nothing reaches the loss, but the next window would start from it."""
     model = rb.Sequential(
-        rb.RNN(1, 1, activation="relu", dtype="float64", rng=0, input_init=lambda r, s: np.full(s, 1e200))
+        rb.RNN(
+            1,
+            1,
+            activation="relu",
+            dtype="float64",
+            rng=0,
+            input_init=lambda r, s: np.full(s, 1e200),
+        )
     )
     x, mask = np.array([1.0, 1e200])[:, None, None], np.array([[1.0], [0.0]])
     data = Scripted(Batch(x, np.zeros((2, 1, 1)), mask, False))
     with pytest.raises(FloatingPointError, match="step 1: the state 0 is inf"):
-        Trainer(model, rb.optim.SGD(model, learning_rate=1e-300), rb.losses.MeanAbsoluteError()).fit(data, steps=1)
+        Trainer(
+            model, rb.optim.SGD(model, learning_rate=1e-300), rb.losses.MeanAbsoluteError()
+        ).fit(data, steps=1)
 
 
 def test_a_validation_loss_that_is_not_finite(monkeypatch, tmp_path):
@@ -800,7 +944,9 @@ def test_a_validation_loss_that_is_not_finite(monkeypatch, tmp_path):
     model = linear()
     options = {"validation": VALIDATION, "folder": tmp_path}
     with pytest.raises(FloatingPointError, match="step 2: the validation loss is inf"):
-        Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, **options).fit(pulls(1.0), epochs=5)
+        Trainer(model, rb.optim.SGD(model, learning_rate=1.0), slope, **options).fit(
+            pulls(1.0), epochs=5
+        )
     assert load_tensors(tmp_path / "snapshot.safetensors")[1]["snapshot"]["step"] == 1
 
 
@@ -829,17 +975,31 @@ def test_a_progress_bar_that_is_unwanted(capfd, monkeypatch):
 @pytest.mark.quick
 @pytest.mark.parametrize("name", ["sgd", "adagrad", "rmsprop", "adam", "adamw"])
 def test_fit_builds_the_optimiser(name):
-    rule = {"sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSProp", "adam": "Adam", "adamw": "AdamW"}[name]
+    rule = {
+        "sgd": "SGD",
+        "adagrad": "Adagrad",
+        "rmsprop": "RMSProp",
+        "adam": "Adam",
+        "adamw": "AdamW",
+    }[name]
     one, two = linear(1.0), linear(1.0)
     fit(one, pulls(1.0, 2.0), slope, name, learning_rate=0.25, steps=3)
-    Trainer(two, getattr(rb.optim, rule)(two, learning_rate=0.25), slope).fit(pulls(1.0, 2.0), steps=3)
+    Trainer(two, getattr(rb.optim, rule)(two, learning_rate=0.25), slope).fit(
+        pulls(1.0, 2.0), steps=3
+    )
     assert same(one.params, two.params)
 
 
 def test_fit_passes_options_on(tmp_path):
     model = linear(1.0)
     history = fit(
-        model, pulls(1.0), slope, rb.optim.SGD(model, learning_rate=1.0), steps=2, folder=tmp_path, clip_norm=0.25
+        model,
+        pulls(1.0),
+        slope,
+        rb.optim.SGD(model, learning_rate=1.0),
+        steps=2,
+        folder=tmp_path,
+        clip_norm=0.25,
     )
     assert history.steps == 2
     assert model.params["0.weight"].item() == 0.5
@@ -848,15 +1008,31 @@ def test_fit_passes_options_on(tmp_path):
 
 MODEL = linear(1.0)
 BAD = {
-    "no end": (lambda: text_run()[0].fit(None), ValueError, "there is no end; give epochs, steps or max_seconds"),
-    "epochs": (lambda: text_run()[0].fit(None, epochs=0), ValueError, "Trainer.fit: epochs must be at least 1"),
-    "steps": (lambda: text_run()[0].fit(None, steps=1.5), TypeError, "Trainer.fit: steps must be an integer"),
+    "no end": (
+        lambda: text_run()[0].fit(None),
+        ValueError,
+        "there is no end; give epochs, steps or max_seconds",
+    ),
+    "epochs": (
+        lambda: text_run()[0].fit(None, epochs=0),
+        ValueError,
+        "Trainer.fit: epochs must be at least 1",
+    ),
+    "steps": (
+        lambda: text_run()[0].fit(None, steps=1.5),
+        TypeError,
+        "Trainer.fit: steps must be an integer",
+    ),
     "seconds": (
         lambda: text_run()[0].fit(None, max_seconds=0),
         ValueError,
         r"max_seconds must lie in \(0, inf\), found 0; None",
     ),
-    "optimizer": (lambda: Trainer(MODEL, rb.optim.Adam, slope), TypeError, "optimizer must be of rnnbp.optim, found <"),
+    "optimizer": (
+        lambda: Trainer(MODEL, rb.optim.Adam, slope),
+        TypeError,
+        "optimizer must be of rnnbp.optim, found <",
+    ),
     "other model": (
         lambda: Trainer(MODEL, rb.optim.SGD(linear()), slope),
         ValueError,
@@ -872,7 +1048,11 @@ BAD = {
         ValueError,
         "clip_value must lie in .*, found nan",
     ),
-    "clip text": (lambda: text_run(clip_norm="1"), TypeError, r"Trainer: clip_norm must be a number .*, found '1'"),
+    "clip text": (
+        lambda: text_run(clip_norm="1"),
+        TypeError,
+        r"Trainer: clip_norm must be a number .*, found '1'",
+    ),
     "rate text": (
         lambda: text_run(learning_rate="fast"),
         TypeError,
@@ -883,19 +1063,43 @@ BAD = {
         TypeError,
         "learning_rate must be a number .*found <class .*or a schedule, made: Cosine",
     ),
-    "seconds text": (lambda: text_run()[0].fit(None, max_seconds="9"), TypeError, "max_seconds must be a number"),
+    "seconds text": (
+        lambda: text_run()[0].fit(None, max_seconds="9"),
+        TypeError,
+        "max_seconds must be a number",
+    ),
     "patience": (lambda: text_run(patience=0), ValueError, "Trainer: patience must be at least 1"),
-    "snapshots": (lambda: text_run(snapshot_every=0), ValueError, "Trainer: snapshot_every must be at least 1"),
+    "snapshots": (
+        lambda: text_run(snapshot_every=0),
+        ValueError,
+        "Trainer: snapshot_every must be at least 1",
+    ),
     "no validation": (
         lambda: text_run(validation=None),
         ValueError,
         "validate_every, patience, learning_rate=OnPlateau needs validation losses",
     ),
     "seed": (lambda: text_run(seed=1.5), TypeError, "seed must be an integer"),
-    "description": (lambda: text_run(description={1, 2}), TypeError, "Trainer: description must be JSON"),
-    "name": (lambda: fit(MODEL, None, slope, "sdg"), ValueError, "optimizer is one of 'sgd', .* found 'sdg'"),
-    "rate": (lambda: fit(MODEL, None, slope, rb.optim.SGD(MODEL), lr=1), ValueError, "lr goes with the name"),
-    "model": (lambda: Trainer(3, rb.optim.SGD(MODEL), slope), TypeError, "a model is a network of layers"),
+    "description": (
+        lambda: text_run(description={1, 2}),
+        TypeError,
+        "Trainer: description must be JSON",
+    ),
+    "name": (
+        lambda: fit(MODEL, None, slope, "sdg"),
+        ValueError,
+        "optimizer is one of 'sgd', .* found 'sdg'",
+    ),
+    "rate": (
+        lambda: fit(MODEL, None, slope, rb.optim.SGD(MODEL), lr=1),
+        ValueError,
+        "lr goes with the name",
+    ),
+    "model": (
+        lambda: Trainer(3, rb.optim.SGD(MODEL), slope),
+        TypeError,
+        "a model is a network of layers",
+    ),
 }
 
 
@@ -917,7 +1121,9 @@ def test_an_error_in_a_step_names_it():
 @pytest.mark.parametrize("data", [np.ones((4, 3, 1)), (np.ones(3), np.ones(3)), "text"])
 def test_arrays_are_no_source(data):
     model = linear()
-    with pytest.raises(TypeError, match=r"must be a source of batches, found \w+; wrap arrays in Sequences"):
+    with pytest.raises(
+        TypeError, match=r"must be a source of batches, found \w+; wrap arrays in Sequences"
+    ):
         rb.fit(model, data, slope, "sgd", learning_rate=1.0, steps=1)
     with pytest.raises(TypeError, match="Trainer: validation must be a source of batches"):
         rb.fit(model, pulls(1.0), slope, "sgd", learning_rate=1.0, steps=1, validation=data)
@@ -933,7 +1139,9 @@ def test_parameters_of_other_shapes_between_two_fits(rule: str) -> None:
     trainer = rb.Trainer(model, optimizer, rb.losses.CrossEntropy())
     trainer.fit(data, epochs=1)
     layer = model.blocks[0]
-    dict.__setitem__(layer.params, "weight", layer.params["weight"][:10].copy())  # which a layer's own would refuse
+    dict.__setitem__(
+        layer.params, "weight", layer.params["weight"][:10].copy()
+    )  # which a layer's own would refuse
     vars(layer)["n_symbols"] = 10
     before = {name: p.copy() for name, p in optimizer.params.items()}
     with pytest.raises(rb.ShapeError, match=r"shape \(40, 6\), found \(10, 6\)"):

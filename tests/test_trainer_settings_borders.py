@@ -58,7 +58,9 @@ def test_a_learning_rate_that_is_a_number_is_the_optimizers_own() -> None:
     assert (run.learning_rate, run.optimizer.learning_rate) == (schedule, 0.25)
 
 
-def test_a_rate_given_to_an_optimizer_that_a_schedule_overrules_is_warned_of(tmp_path: Path) -> None:
+def test_a_rate_given_to_an_optimizer_that_a_schedule_overrules_is_warned_of(
+    tmp_path: Path,
+) -> None:
     run = trainer(learning_rate=rb.optim.Constant(0.5), folder=tmp_path)
     run.fit(DATA, steps=1)
     run.optimizer.learning_rate = 1e-4
@@ -75,7 +77,9 @@ def test_a_rate_given_to_an_optimizer_that_a_schedule_overrules_is_warned_of(tmp
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", rb.optim.SGD])
 @pytest.mark.parametrize("rate", [0.02, rb.optim.Constant(0.02), lambda step: 0.02])
-def test_fit_takes_any_learning_rate_with_any_optimizer(optimizer: Any, rate: Any, tmp_path: Path) -> None:
+def test_fit_takes_any_learning_rate_with_any_optimizer(
+    optimizer: Any, rate: Any, tmp_path: Path
+) -> None:
     model = trainer().model
     given = optimizer if isinstance(optimizer, str) else optimizer(model)
     rb.fit(model, DATA, MSE, given, learning_rate=rate, steps=2, folder=tmp_path)
@@ -84,7 +88,9 @@ def test_fit_takes_any_learning_rate_with_any_optimizer(optimizer: Any, rate: An
 
 def test_the_old_name_of_the_learning_rate_still_works() -> None:
     model, other = trainer().model, trainer().model
-    with pytest.warns(DeprecationWarning, match=r"lr is called learning_rate now; write learning_rate=0\.02") as found:
+    with pytest.warns(
+        DeprecationWarning, match=r"lr is called learning_rate now; write learning_rate=0\.02"
+    ) as found:
         old = rb.fit(model, DATA, MSE, "adam", lr=0.02, epochs=2)
     assert [w.filename for w in found] == [__file__]
     assert old.losses == rb.fit(other, DATA, MSE, "adam", learning_rate=0.02, epochs=2).losses
@@ -124,7 +130,9 @@ def plateau() -> rb.optim.OnPlateau:
     return rb.optim.OnPlateau(0.2, factor=0.5, patience=0)
 
 
-def test_an_on_plateau_that_is_set_is_told_the_losses_and_goes_on_from_a_snapshot(tmp_path: Path) -> None:
+def test_an_on_plateau_that_is_set_is_told_the_losses_and_goes_on_from_a_snapshot(
+    tmp_path: Path,
+) -> None:
     """Against one that is told by hand; negated data are validated worse and worse."""
     data = rb.Sequences(-X, X[..., :1].copy(), batch_size=6)
     run = trainer(folder=tmp_path, validation=data)
@@ -150,14 +158,24 @@ def test_setting_in_a_callback_holds_from_the_next_step(tmp_path: Path) -> None:
 
 BAD: dict[str, tuple[str, Any, type[Exception], str]] = {
     "a rate below 0": ("learning_rate", -1.0, ValueError, "Trainer: learning_rate must"),
-    "a rate of text": ("learning_rate", "1e-3", TypeError, "learning_rate must be a number .*or a sched"),
+    "a rate of text": (
+        "learning_rate",
+        "1e-3",
+        TypeError,
+        "learning_rate must be a number .*or a sched",
+    ),
     "a plateau": ("learning_rate", rb.optim.OnPlateau(0.1), ValueError, "needs validation losses"),
     "a norm of 0": ("clip_norm", 0, ValueError, "Trainer: clip_norm must"),
     "callbacks": ("callbacks", print, TypeError, r"callbacks is a list of functions .*give \[f\]"),
     "patience": ("patience", 3, ValueError, "patience needs validation losses"),
     "validation": ("validation", X, TypeError, "Trainer: validation must be a source of batches"),
     "loss": ("loss", "mse", TypeError, "loss"),
-    "on_interrupt": ("on_interrupt", "go on", ValueError, "on_interrupt is 'raise' or 'return', found 'go on'"),
+    "on_interrupt": (
+        "on_interrupt",
+        "go on",
+        ValueError,
+        "on_interrupt is 'raise' or 'return', found 'go on'",
+    ),
     "lr": ("lr", 0.1, AttributeError, "no setting 'lr'; did you mean learning_rate"),
     "a slip": ("clipnorm", 1.0, AttributeError, "no setting 'clipnorm'; did you mean clip_norm"),
     "another": ("epochs", 3, AttributeError, r"did you mean fit\(data, epochs=\.\.\.\)"),
@@ -199,7 +217,9 @@ def test_the_identity_follows_what_is_set(tmp_path: Path) -> None:
     assert trainer(folder=tmp_path, clip_norm=0.5).resume().at.step == 2
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda run: pickle.loads(pickle.dumps(run))], ids=["copy", "pickle"])
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda run: pickle.loads(pickle.dumps(run))], ids=["copy", "pickle"]
+)
 def test_a_copy_has_settings_of_its_own(copied: Any) -> None:
     run = trainer(clip_norm=0.5)
     run.fit(DATA, steps=2)
@@ -217,7 +237,10 @@ def test_a_copy_has_settings_of_its_own(copied: Any) -> None:
             {"learning_rate": 0.1},
             r"Trainer\.fit: unknown option 'learning_rate'; it is a setting: trainer\.learning_rate =",
         ),
-        ({"validation": DATA}, r"it is a setting: trainer\.validation = \.\.\. before the call, or Trainer\("),
+        (
+            {"validation": DATA},
+            r"it is a setting: trainer\.validation = \.\.\. before the call, or Trainer\(",
+        ),
         ({"epoch": 3}, r"Trainer\.fit: unknown option 'epoch'.*epochs"),
         ({"colour": 3}, r"'colour'; it takes data, epochs, steps, max_seconds, until_epochs, "),
     ],
@@ -230,7 +253,10 @@ def test_an_unknown_option_of_a_trainers_fit_names_the_way(options: Any, words: 
 UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
     "lr": ({"lr": 0.1}, "Trainer: unknown option 'lr', it is called 'learning_rate' here"),
     "a slip": ({"clip_nrom": 1.0}, "unknown option 'clip_nrom', did you mean 'clip_norm'"),
-    "of fit": ({"until_steps": 3}, r"Trainer\(model, optimizer, loss\)\.fit\(data, until_steps=\.\.\.\)"),
+    "of fit": (
+        {"until_steps": 3},
+        r"Trainer\(model, optimizer, loss\)\.fit\(data, until_steps=\.\.\.\)",
+    ),
     "of the source": ({"batch_size": 3}, r"give rnnbp\.Sequences\(x, target, batch_size=32\)"),
     "none of all": ({"colour": 3}, r"unknown option 'colour'; it takes model, .*optimizer, "),
 }

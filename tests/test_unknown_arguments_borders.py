@@ -134,7 +134,9 @@ def test_the_gradient_by_a_final_state_is_that_of_differences() -> None:
     decoded = rb.bptt(decoder, x, target, MSE, state=rb.predict(encoder, x)[1])
     dy = np.zeros((6, 2, 8))
     dy[-1] = np.concatenate(decoded.dstate[0], axis=1)
-    found = rb.bptt(states, x, dy, lambda y, dy: (float((y * dy).sum()), dy)).grads["weight_hh"][3, 2]
+    found = rb.bptt(states, x, dy, lambda y, dy: (float((y * dy).sum()), dy)).grads["weight_hh"][
+        3, 2
+    ]
     weight, losses = encoder.params["weight_hh"], []
     for step in (1e-5, -2e-5):
         weight[3, 2] += step
@@ -160,7 +162,9 @@ class Mine(rb.Layer):
 
 
 def test_so_it_is_for_layers_of_ones_own() -> None:
-    with pytest.raises(TypeError, match=r"Mine: unknown option 'gian', did you mean 'gain'.; it takes n, gain"):
+    with pytest.raises(
+        TypeError, match=r"Mine: unknown option 'gian', did you mean 'gain'.; it takes n, gain"
+    ):
         Mine(3, gian=2.0)  # type: ignore[call-arg]
     assert Mine(3, gain=2.0)(np.ones(3))[0] == 2.0
 

@@ -72,7 +72,9 @@ def test_a_loss_that_is_not_built_is_named(loss: Any, built: str) -> None:
         ("zzz", "the names are 0.weight_ih, 0.bias_ih, 0.weight_hh, 0.bias_hh"),
     ],
 )
-def test_a_parameter_that_is_not_there_has_a_note_with_the_nearest_name(name: str, note: str) -> None:
+def test_a_parameter_that_is_not_there_has_a_note_with_the_nearest_name(
+    name: str, note: str
+) -> None:
     with pytest.raises(KeyError, match=name) as found:
         rb.Sequential(rb.LSTM(3, 4)).params[name]
     assert found.value.__notes__ == [note]

@@ -50,7 +50,9 @@ def test_it_is_the_schedule_of_the_number_that_comes(name):
 @pytest.mark.parametrize("name", ["Revolve", "Optimal", "Multistage", "Sqrt"])
 def test_the_run_is_that_of_the_schedule_with_its_number(name):
     unsized, sized = BOTH[name]
-    found, wanted = (rb.bptt(model(), X, TARGET, LOSS, checkpoint=c, chunk=4) for c in (unsized, sized))
+    found, wanted = (
+        rb.bptt(model(), X, TARGET, LOSS, checkpoint=c, chunk=4) for c in (unsized, sized)
+    )
     assert found.loss == wanted.loss
     assert found.stats.peak_slots == wanted.stats.peak_slots
     for path, g in wanted.grads.items():
@@ -83,7 +85,11 @@ class Own(s.Revolve):
 
 def test_a_subclass_with_arguments_of_its_own_is_as_it_was():
     assert list(Own(9)) == list(s.Revolve(9, 3))
-    assert list(copy.deepcopy(Own(9))) == list(pickle.loads(pickle.dumps(Own(9)))) == list(s.Revolve(9, 3))
+    assert (
+        list(copy.deepcopy(Own(9)))
+        == list(pickle.loads(pickle.dumps(Own(9))))
+        == list(s.Revolve(9, 3))
+    )
 
 
 @pytest.mark.parametrize(

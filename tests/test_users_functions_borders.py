@@ -24,7 +24,9 @@ def fit(**options: Any) -> Any:
 
 def adam(**options: Any) -> Any:
     net = model()
-    return rb.Trainer(net, rb.optim.Adam(net, **options), MSE).fit(rb.Sequences(X, Y, batch_size=2), epochs=1)
+    return rb.Trainer(net, rb.optim.Adam(net, **options), MSE).fit(
+        rb.Sequences(X, Y, batch_size=2), epochs=1
+    )
 
 
 def returns(value: Any) -> Callable[..., Any]:
@@ -184,5 +186,7 @@ def test_a_budget_that_is_a_float_is_told_the_integer(case: str) -> None:
 
 @pytest.mark.parametrize("value", [None, True, 2.5, float("inf"), float("nan"), object()])
 def test_what_cannot_be_a_checkpoint(value: Any) -> None:
-    with pytest.raises(TypeError, match=r"checkpoint is .*no schedule; use 'all', 'sqrt', a schedule"):
+    with pytest.raises(
+        TypeError, match=r"checkpoint is .*no schedule; use 'all', 'sqrt', a schedule"
+    ):
         rb.bptt(model(), X, Y, MSE, checkpoint=value)

@@ -62,7 +62,9 @@ every_backend = pytest.mark.parametrize("backend", BACKENDS)
 
 def gradients(model: Any, backend: str, loss: Any = None, **options: Any) -> rb.Gradients:
     x, target = np.random.default_rng(0).normal(size=(2, *SHAPE)).astype(np.float32)
-    return rb.bptt(model, x, target, loss or rb.losses.MeanSquaredError(), backend=backend, chunk=3, **options)
+    return rb.bptt(
+        model, x, target, loss or rb.losses.MeanSquaredError(), backend=backend, chunk=3, **options
+    )
 
 
 def misaligned(d: Array) -> Array:
@@ -85,7 +87,9 @@ SAME: dict[str, Change] = {
 @pytest.mark.parametrize("change", SAME)
 def test_however_arrays_lie_gradients_are_the_same(change: str, place: str, backend: str) -> None:
     expected = gradients(PLACES[place](Double()), "interpreter")
-    found = gradients(PLACES[place](Double(output=SAME[change], delta=SAME[change])), backend, checkpoint="sqrt")
+    found = gradients(
+        PLACES[place](Double(output=SAME[change], delta=SAME[change])), backend, checkpoint="sqrt"
+    )
     assert found.loss == pytest.approx(expected.loss, rel=1e-5)
     for name, grad in expected.grads.items():
         np.testing.assert_allclose(found.grads[name], grad, rtol=1e-4, atol=1e-6)
@@ -128,14 +132,18 @@ WRONG = (
     + [(change, rb.ShapeError) for change in SHAPES.values()]
     + [(change, TypeError) for change in NO_ARRAYS.values()]
 )
-every_wrong = pytest.mark.parametrize(("change", "error"), WRONG, ids=[*DTYPES, *SHAPES, *NO_ARRAYS])
+every_wrong = pytest.mark.parametrize(
+    ("change", "error"), WRONG, ids=[*DTYPES, *SHAPES, *NO_ARRAYS]
+)
 
 
 @pytest.mark.one_in(9)
 @every_backend
 @every_place
 @every_wrong
-def test_a_delta_that_does_not_fit(change: Change, error: type[Exception], place: str, backend: str) -> None:
+def test_a_delta_that_does_not_fit(
+    change: Change, error: type[Exception], place: str, backend: str
+) -> None:
     with pytest.raises(error, match=r"^Double\(\): delta 0 "):
         gradients(PLACES[place](Double(delta=change)), backend)
 
@@ -144,7 +152,9 @@ def test_a_delta_that_does_not_fit(change: Change, error: type[Exception], place
 @every_backend
 @every_place
 @every_wrong
-def test_an_output_that_does_not_fit(change: Change, error: type[Exception], place: str, backend: str) -> None:
+def test_an_output_that_does_not_fit(
+    change: Change, error: type[Exception], place: str, backend: str
+) -> None:
     with pytest.raises(error, match=r"^Double\(\): (its output has|forward must return)"):
         gradients(PLACES[place](Double(output=change)), backend)
 
@@ -159,7 +169,8 @@ def test_a_later_time_step_that_does_not_fit(backend: str) -> None:
         return d if len(calls) < 2 else d[..., :1]
 
     with pytest.raises(
-        rb.ShapeError, match=r"Double\(\): delta 0 has shape \(3, 4, 1\), expected \(3, 4, 8\); give it"
+        rb.ShapeError,
+        match=r"Double\(\): delta 0 has shape \(3, 4, 1\), expected \(3, 4, 8\); give it",
     ):
         gradients(rb.Sequential(lstm(), Double(delta=later)), backend)
 
@@ -185,10 +196,15 @@ MODELS = {"LSTM": lstm, "Dense": lambda: rb.Sequential(lstm(), dense())}
 @pytest.mark.one_in(2)
 @every_backend
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("change", [DTYPES["float64"], DTYPES["of the other order of bytes"], *map(SAME.get, LYING)])
+@pytest.mark.parametrize(
+    "change", [DTYPES["float64"], DTYPES["of the other order of bytes"], *map(SAME.get, LYING)]
+)
 def test_a_derivative_of_a_loss_in_another_dtype(change: Change, model: str, backend: str) -> None:
     expected = gradients(MODELS[model](), "interpreter").grads
-    functions = Squares(change), lambda y, t: (0.0, change(2 * (y - t) / y.dtype.type(np.prod(SHAPE))))
+    functions = (
+        Squares(change),
+        lambda y, t: (0.0, change(2 * (y - t) / y.dtype.type(np.prod(SHAPE)))),
+    )
     for loss in functions:
         found = gradients(MODELS[model](), backend, loss)
         for name, grad in expected.items():
@@ -202,7 +218,8 @@ def test_a_derivative_of_a_loss_in_another_dtype(change: Change, model: str, bac
 def test_a_derivative_of_a_loss_in_another_shape(change: str, model: str, backend: str) -> None:
     wrong = SHAPES[change]
     with pytest.raises(
-        rb.ShapeError, match=r"^Squares\(\) returned dy of shape .* for y of shape \(3, 4, 8\); they must"
+        rb.ShapeError,
+        match=r"^Squares\(\) returned dy of shape .* for y of shape \(3, 4, 8\); they must",
     ):
         gradients(MODELS[model](), backend, Squares(wrong))
     with pytest.raises(rb.ShapeError, match=r"^the loss function returned dy of shape"):
@@ -214,13 +231,20 @@ def test_numbers_beyond_float32(backend: str) -> None:
     x, target = np.zeros((2, *SHAPE), np.float32)
     large, mask = np.zeros(SHAPE), np.ones(SHAPE[:2])
     large[4, 3, 2], mask[1, 2] = -1e300, 1e39
-    squares, cured = rb.losses.MeanSquaredError(), "beyond float32; scale it, or build the model in float64"
-    with pytest.raises(ValueError, match=rf"MeanSquaredError\(\): target has -1e\+300 at \[4, 3, 2\], {cured}"):
+    squares, cured = (
+        rb.losses.MeanSquaredError(),
+        "beyond float32; scale it, or build the model in float64",
+    )
+    with pytest.raises(
+        ValueError, match=rf"MeanSquaredError\(\): target has -1e\+300 at \[4, 3, 2\], {cured}"
+    ):
         rb.bptt(lstm(), x, large, squares, backend=backend)
     for loss, goal in ((squares, target), (rb.losses.CrossEntropy(), np.zeros(SHAPE[:2], int))):
         with pytest.raises(ValueError, match=rf"weights has 1e\+39 at \[.*\], {cured}"):
             rb.bptt(lstm(), x, goal, loss, mask=mask, backend=backend)
-    with pytest.raises(ValueError, match=rf"^the loss function: dy has -1e\+300 at \[4, 3, 2\], {cured}"):
+    with pytest.raises(
+        ValueError, match=rf"^the loss function: dy has -1e\+300 at \[4, 3, 2\], {cured}"
+    ):
         rb.bptt(lstm(), x, None, lambda y, _: (0.0, large), backend=backend)
     with pytest.raises(ValueError, match="returned a value beyond float64; scale it"):
         rb.bptt(lstm(), x, None, lambda y, _: (10**400, y), backend=backend)
@@ -247,7 +271,8 @@ def test_a_parameter_keeps_its_shape(put: Callable[[Any, Array], None]) -> None:
     layer = dense()
     before = {name: p.copy() for name, p in layer.params.items()}
     with pytest.raises(
-        rb.ShapeError, match=r"^parameter 'weight' must have shape \(8, 8\), found \(1, 1\); write into"
+        rb.ShapeError,
+        match=r"^parameter 'weight' must have shape \(8, 8\), found \(1, 1\); write into",
     ):
         put(layer, np.ones((1, 1), np.float32))
     assert layer.params.keys() == before.keys()
@@ -257,15 +282,23 @@ def test_a_parameter_keeps_its_shape(put: Callable[[Any, Array], None]) -> None:
 
 def test_parameters_are_real_arrays_and_stay_all() -> None:
     layer = dense()
-    with pytest.raises(TypeError, match=r"parameter 'bias' must be an array, found \[0, 0\]; use np.asarray"):
+    with pytest.raises(
+        TypeError, match=r"parameter 'bias' must be an array, found \[0, 0\]; use np.asarray"
+    ):
         layer.params["bias"] = [0, 0]  # type: ignore[assignment]  # on purpose
     for kind in ("float16", ">f4", "int64"):
-        with pytest.raises(rb.DtypeError, match=r"parameter 'bias' has dtype .*; parameters are float32 or float64"):
+        with pytest.raises(
+            rb.DtypeError, match=r"parameter 'bias' has dtype .*; parameters are float32 or float64"
+        ):
             layer.params["bias"] = np.zeros(8, kind)
-    with pytest.raises(TypeError, match=r"params has \['weight', 'bias'\], found \['weight'\]; give them all"):
+    with pytest.raises(
+        TypeError, match=r"params has \['weight', 'bias'\], found \['weight'\]; give them all"
+    ):
         layer.params = {"weight": layer.params["weight"]}
     layer.params["weight"] = np.ones((8, 8), np.float32)  # of its shape, as a tied weight is
-    np.testing.assert_array_equal(layer(np.ones((1, 8), np.float32)), 8 + layer.params["bias"][None])
+    np.testing.assert_array_equal(
+        layer(np.ones((1, 8), np.float32)), 8 + layer.params["bias"][None]
+    )
 
 
 def test_copies_of_a_layer_guard_their_parameters() -> None:
@@ -276,19 +309,36 @@ def test_copies_of_a_layer_guard_their_parameters() -> None:
             again.params["bias"] = np.zeros(7, np.float32)
     other = dense()
     other.params = layer.params
-    assert all(other.params[name] is p for name, p in layer.params.items())  # tied; test_parameters_replaced has more
+    assert all(
+        other.params[name] is p for name, p in layer.params.items()
+    )  # tied; test_parameters_replaced has more
 
 
 LOWERED: dict[str, tuple[Callable[..., Any], str]] = {
-    "a weight for other features": (lambda ops, x, p: (ops.linear(x, p, "wide"),), r"wide has shape \(8, 9\), for 9"),
-    "a bias for other features": (lambda ops, x, p: (ops.bias(x, p, "short"),), r"short has shape \(7,\), for 7 .* 8"),
-    "a gain for other features": (lambda ops, x, p: (ops.gain(x, p, "short"),), r"short has shape \(7,\), for 7 .* 8"),
+    "a weight for other features": (
+        lambda ops, x, p: (ops.linear(x, p, "wide"),),
+        r"wide has shape \(8, 9\), for 9",
+    ),
+    "a bias for other features": (
+        lambda ops, x, p: (ops.bias(x, p, "short"),),
+        r"short has shape \(7,\), for 7 .* 8",
+    ),
+    "a gain for other features": (
+        lambda ops, x, p: (ops.gain(x, p, "short"),),
+        r"short has shape \(7,\), for 7 .* 8",
+    ),
     "a sum of unlike values": (
         lambda ops, x, p: (ops.add(x, ops.part(x, 0, 4)),),
         r"add: \(8,\) and \(4,\) must be one shape",
     ),
-    "a part beyond": (lambda ops, x, p: (ops.part(x, 4, 12),), r"part: 4 to 12 is not within features \(8,\)"),
-    "another size": (lambda ops, x, p: (ops.same(x, (3, 3)),), r"same: \(3, 3\) is not of as many features as \(8,\)"),
+    "a part beyond": (
+        lambda ops, x, p: (ops.part(x, 4, 12),),
+        r"part: 4 to 12 is not within features \(8,\)",
+    ),
+    "another size": (
+        lambda ops, x, p: (ops.same(x, (3, 3)),),
+        r"same: \(3, 3\) is not of as many features as \(8,\)",
+    ),
     "another output": (
         lambda ops, x, p: (ops.part(x, 0, 4),),
         r"returned \[\(4,\)\], output_shapes returned \[\(8,\)\]",
@@ -309,5 +359,7 @@ def test_a_lowering_that_does_not_fit(case: str, backend: str) -> None:
         def lower(self, ops: Any, *xs: int) -> Any:
             return lower(ops, *xs, self.params)
 
-    with pytest.raises(rb.ShapeError, match=rf"^Lowered\(\): lower: {message}.*; let lower do what forward does"):
+    with pytest.raises(
+        rb.ShapeError, match=rf"^Lowered\(\): lower: {message}.*; let lower do what forward does"
+    ):
         gradients(in_cell(Lowered()), backend)

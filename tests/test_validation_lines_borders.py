@@ -35,12 +35,19 @@ class Failing:
 def trainer(validation: Any, **options: Any) -> rb.Trainer:
     model = rb.Sequential(rb.Dense(2, 3, rng=0), rb.Tanh(), rb.Dense(3, 1, rng=1))
     return rb.Trainer(
-        model, rb.optim.SGD(model, learning_rate=0.1), MSE, validation=validation, validate_every=2, **options
+        model,
+        rb.optim.SGD(model, learning_rate=0.1),
+        MSE,
+        validation=validation,
+        validate_every=2,
+        **options,
     )
 
 
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
-def test_the_line_of_the_step_is_there_and_is_completed(error: type[BaseException], tmp_path: Path) -> None:
+def test_the_line_of_the_step_is_there_and_is_completed(
+    error: type[BaseException], tmp_path: Path
+) -> None:
     seen: list[tuple[str, int]] = []
     whole = trainer(Failing(error), folder=tmp_path / "whole").fit(DATA, steps=5)
     note = [lambda event: seen.append((event.kind, event.metrics["step"]))]
@@ -74,11 +81,19 @@ def test_no_snapshot_counts_on_a_validation_that_is_to_be_done(tmp_path: Path) -
     """Where the run dies instead of going on, the step is done again with its validation."""
     trainer(Failing(OSError), folder=tmp_path / "whole").fit(DATA, steps=5)
     run = trainer(Failing(OSError, 1, 2), folder=tmp_path / "run", clip_norm=1e9)
-    for limit in (1e9, None):  # of which the second is another identity, which a snapshot is to note
+    for limit in (
+        1e9,
+        None,
+    ):  # of which the second is another identity, which a snapshot is to note
         run.clip_norm = limit
         with pytest.raises(OSError, match="away"):
             run.fit(DATA, until_steps=5)
-        assert rb.storage.load_tensors(tmp_path / "run" / "snapshot.safetensors")[1]["snapshot"]["step"] == 0
+        assert (
+            rb.storage.load_tensors(tmp_path / "run" / "snapshot.safetensors")[1]["snapshot"][
+                "step"
+            ]
+            == 0
+        )
     resumed = trainer(Failing(OSError), folder=tmp_path / "run").resume(override=("clip_norm",))
     resumed.fit(DATA, until_steps=5)
     assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")

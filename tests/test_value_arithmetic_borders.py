@@ -31,7 +31,10 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "logic": (lambda a: a & a, "a graph has no branches"),
     "a weight": (lambda a: a @ np.ones((3, 3)), r"Dense\(n, m, bias=False\)\(a\)"),
     "a weight on the left": (lambda a: np.ones((3, 3)) @ a, r"Dense\(n, m, bias=False\)\(a\)"),
-    "an array": (lambda a: a * ARRAY, r"learned for each feature, or given, .*help\('rnnbp.missing'\)"),
+    "an array": (
+        lambda a: a * ARRAY,
+        r"learned for each feature, or given, .*help\('rnnbp.missing'\)",
+    ),
     "an array on the left": (lambda a: ARRAY * a, "found ndarray; .*make it an Input"),
     "a list": (lambda a: a * [1, 2, 3], "found list"),
     "a scalar array": (lambda a: a * np.array(2.0), "give a number, as 2.0"),
@@ -48,16 +51,22 @@ def test_what_there_is_not_names_the_layer(case: str) -> None:
         call(rb.Input(3))
 
 
-@pytest.mark.parametrize(("name", "text"), [("sum", "Dense"), ("reshape", "Reshape"), ("exp", "layer of your own")])
+@pytest.mark.parametrize(
+    ("name", "text"), [("sum", "Dense"), ("reshape", "Reshape"), ("exp", "layer of your own")]
+)
 def test_methods_of_arrays_name_it_too(name: str, text: str) -> None:
     with pytest.raises(AttributeError, match=f"no attribute '{name}'; .*{text}"):
         getattr(rb.Input(3), name)
 
 
-@pytest.mark.parametrize("join", [lambda a, b: a * b, lambda a, b: b + a, lambda a, b: rb.Subtract()(a, b)])
+@pytest.mark.parametrize(
+    "join", [lambda a, b: a * b, lambda a, b: b + a, lambda a, b: rb.Subtract()(a, b)]
+)
 def test_one_feature_and_several(join: Callable[[Any, Any], Any]) -> None:
     a = rb.Input(3)
-    with pytest.raises(rb.ShapeError, match=r"repeat the one feature v: Concat\(\*\[1\] \* 3\)\(\*\[v\] \* 3\)"):
+    with pytest.raises(
+        rb.ShapeError, match=r"repeat the one feature v: Concat\(\*\[1\] \* 3\)\(\*\[v\] \* 3\)"
+    ):
         join(a, rb.Dense(3, 1)(a))
 
 
@@ -121,7 +130,10 @@ def test_a_name_that_a_module_lacks(case: str) -> None:
 
 
 OF_MODELS: dict[str, tuple[Callable[[], Any], str]] = {
-    "parameters": (lambda: rb.LSTM(3, 4).parameters, "'Recurrent' object has no attribute 'parameters'; model.params"),
+    "parameters": (
+        lambda: rb.LSTM(3, 4).parameters,
+        "'Recurrent' object has no attribute 'parameters'; model.params",
+    ),
     "state_dict": (lambda: rb.Sequential(rb.Tanh()).state_dict, "rnnbp.save_weights"),
     "fit": (lambda: rb.Sequential(rb.Tanh()).fit, r"rnnbp.fit\(model, data, loss\)"),
     "predict": (lambda: rb.LSTM(3, 4).predict, r"rnnbp.predict\(model, x\)"),

@@ -12,7 +12,9 @@ RNG = np.random.default_rng(0)
 
 
 def model():
-    return rb.Sequential(rb.LSTM(1, 3, rng=0, dtype="float64"), rb.Dense(3, 1, rng=1, dtype="float64"))
+    return rb.Sequential(
+        rb.LSTM(1, 3, rng=0, dtype="float64"), rb.Dense(3, 1, rng=1, dtype="float64")
+    )
 
 
 def stream(steps=60):
@@ -27,7 +29,9 @@ def test_warm_up_leaves_the_first_steps_of_each_lane_out_of_the_loss(horizon):
     expected = ((out - y.reshape(2, 30, 1).swapaxes(0, 1))[12:] ** 2).mean()
     assert rb.evaluate(net, data, MSE)["loss"] == pytest.approx(expected, rel=1e-12)
     masks = [np.ones(batch.x.shape[:2]) if batch.mask is None else batch.mask for batch in data]
-    np.testing.assert_array_equal(np.concatenate(masks), np.repeat(np.arange(30)[:, None] >= 12, 2, axis=1))
+    np.testing.assert_array_equal(
+        np.concatenate(masks), np.repeat(np.arange(30)[:, None] >= 12, 2, axis=1)
+    )
 
 
 @pytest.mark.parametrize("kind", [bool, float])
@@ -84,17 +88,24 @@ def test_a_warm_up_that_cannot_be_is_refused(how, error, words):
         rb.Windows(x, y, horizon=10, batch_size=2, **how)
 
 
-@pytest.mark.parametrize("x", [np.zeros((1, 60, 1)), np.zeros((1, 60)), np.zeros((1, 60), int), np.zeros((1, 60, 2))])
+@pytest.mark.parametrize(
+    "x", [np.zeros((1, 60, 1)), np.zeros((1, 60)), np.zeros((1, 60), int), np.zeros((1, 60, 2))]
+)
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_a_batch_axis_is_named(x, batch_size):
-    with pytest.raises(rb.ShapeError, match=r"axis 0 of a stream is its steps.* of 60 steps give x\[0\], and likewise"):
+    with pytest.raises(
+        rb.ShapeError,
+        match=r"axis 0 of a stream is its steps.* of 60 steps give x\[0\], and likewise",
+    ):
         rb.Windows(x, x, horizon=10, batch_size=batch_size)
     rb.Windows(x[0], x[0], horizon=10, batch_size=batch_size)
 
 
 def test_a_batch_axis_of_recordings_is_named():
     takes = [np.zeros((1, 60, 1)), np.zeros((1, 50, 1))]
-    with pytest.raises(rb.ShapeError, match=r"x\[0\] has shape \(1, 60, 1\).* give \[a\[0\] for a in x\]"):
+    with pytest.raises(
+        rb.ShapeError, match=r"x\[0\] has shape \(1, 60, 1\).* give \[a\[0\] for a in x\]"
+    ):
         rb.Windows(takes, takes, horizon=10, batch_size=1)
 
 
@@ -106,20 +117,32 @@ def test_an_array_of_recordings_is_made_a_list():
 
 
 def test_one_step_of_a_few_features_is_a_stream():
-    assert rb.Windows(np.zeros((1, 3)), None, horizon=10, batch_size=1).batch(0, 0).x.shape == (1, 1, 3)
+    assert rb.Windows(np.zeros((1, 3)), None, horizon=10, batch_size=1).batch(0, 0).x.shape == (
+        1,
+        1,
+        3,
+    )
 
 
 def test_vectors_of_floats_may_be_recordings_or_a_stream():
     takes = [RNG.normal(size=50) for _ in range(3)]
-    with pytest.raises(ValueError, match=r"3 arrays of 50 numbers: give recordings=True .* recordings=False"):
+    with pytest.raises(
+        ValueError, match=r"3 arrays of 50 numbers: give recordings=True .* recordings=False"
+    ):
         rb.Windows(takes, takes, horizon=10, batch_size=1)
-    assert rb.Windows(takes, takes, horizon=10, batch_size=1, recordings=True).batches_per_epoch == 15
-    assert rb.Windows(takes, takes, horizon=10, batch_size=1, recordings=False).batches_per_epoch == 1
+    assert (
+        rb.Windows(takes, takes, horizon=10, batch_size=1, recordings=True).batches_per_epoch == 15
+    )
+    assert (
+        rb.Windows(takes, takes, horizon=10, batch_size=1, recordings=False).batches_per_epoch == 1
+    )
     assert not rb.Windows(takes * 10, takes * 10, horizon=10, batch_size=1).listed
     assert not rb.Windows([np.zeros(2)] * 3, None, horizon=10, batch_size=1).listed
 
 
-@pytest.mark.parametrize("call", [lambda d: rb.fit(model(), d, MSE, epochs=1), lambda d: rb.evaluate(model(), d, MSE)])
+@pytest.mark.parametrize(
+    "call", [lambda d: rb.fit(model(), d, MSE, epochs=1), lambda d: rb.evaluate(model(), d, MSE)]
+)
 def test_a_missing_axis_of_features_is_named(call):
     x, y = stream()
     rows = x.reshape(6, 10)
@@ -129,7 +152,10 @@ def test_a_missing_axis_of_features_is_named(call):
         rb.Sequences(rows, rows[:, :1], batch_size=3, last=True),
     ]
     for source in sources:
-        with pytest.raises(rb.ShapeError, match=r"an axis is missing, the features come last; give x\[\.\.\., None\]"):
+        with pytest.raises(
+            rb.ShapeError,
+            match=r"an axis is missing, the features come last; give x\[\.\.\., None\]",
+        ):
             call(source)
 
 
@@ -192,7 +218,8 @@ def test_so_of_examples():
     x[7, 1] = np.nan
     net = rb.Sequential(rb.Dense(2, 1))
     notes = places(
-        lambda source: rb.fit(net, source, MSE, epochs=1), rb.Examples(x, x[:, :1], batch_size=20, shuffle=False)
+        lambda source: rb.fit(net, source, MSE, epochs=1),
+        rb.Examples(x, x[:, :1], batch_size=20, shuffle=False),
     )
     assert "row 7 of the batch is example 7" in notes
 
@@ -201,5 +228,7 @@ def test_a_gradient_or_state_is_no_place_in_the_data():
     net = rb.Sequential(rb.RNN(1, 3, activation="relu", rng=0), rb.Dense(3, 1))
     next(iter(net.params.values()))[...] = 1e30
     x = np.full((4, 5, 1), 1e30, "f4")
-    notes = places(lambda source: rb.fit(net, source, MSE, epochs=1), rb.Sequences(x, x, batch_size=2))
+    notes = places(
+        lambda source: rb.fit(net, source, MSE, epochs=1), rb.Sequences(x, x, batch_size=2)
+    )
     assert not any("sequence" in note for note in notes)

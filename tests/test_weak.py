@@ -15,7 +15,9 @@ class Model:
 
 
 @pytest.mark.quick
-def test_a_value_that_holds_another_key_is_cleared_without_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_holds_another_key_is_cleared_without_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     errors: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", errors.append)
     first, second = Model(), Model()

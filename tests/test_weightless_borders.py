@@ -61,7 +61,9 @@ def test_a_run_of_padding_alone_changes_no_parameter(rule: str) -> None:
     model = net(0.5)
     before = {name: p.copy() for name, p in model.params.items()}
     mask = np.zeros((4, 5), bool)
-    data = rb.Sequences(np.ones((4, 5, 3), np.float32), np.zeros((4, 5, 1)), mask=mask, batch_size=2)
+    data = rb.Sequences(
+        np.ones((4, 5, 3), np.float32), np.zeros((4, 5, 1)), mask=mask, batch_size=2
+    )
     assert rb.fit(model, data, MSE, rule, learning_rate=0.1, epochs=2).steps == 4
     for name, p in model.params.items():
         np.testing.assert_array_equal(p, before[name])
@@ -81,7 +83,9 @@ def test_weights_of_classes_may_leave_nothing() -> None:
 @pytest.mark.parametrize("loss", [MSE, rb.losses.Huber(0.1), rb.losses.MeanAbsoluteError()])
 def test_a_validation_mean_does_not_depend_on_batches(size: int, loss: Any) -> None:
     rng = np.random.default_rng(0)
-    model = rb.Sequential(rb.LSTM(2, 3, rng=0, dtype="float64"), rb.Dense(3, 1, rng=1, dtype="float64"))
+    model = rb.Sequential(
+        rb.LSTM(2, 3, rng=0, dtype="float64"), rb.Dense(3, 1, rng=1, dtype="float64")
+    )
     x, y, mask = rng.normal(size=(4, 3, 2)), rng.normal(size=(4, 3, 1)), rng.random((4, 3))
     mask[2:3] = 0
     mask[0, 1:] = 0
@@ -94,19 +98,31 @@ def test_a_validation_mean_does_not_depend_on_batches(size: int, loss: Any) -> N
 def test_validation_carries_the_state_through_a_window_without_weight() -> None:
     model, data = net(), Padded()
     parts = [data.batch(0, k) for k in range(3)]
-    x, y, mask = (np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "target", "mask"))
-    assert validation_loss(model, data, MSE) == pytest.approx(rb.evaluate(model, x, y, MSE, mask=mask)[0], rel=1e-6)
-    assert rb.fit(net(), GOOD, MSE, "sgd", learning_rate=0.1, steps=1, validation=data, validate_every=1).steps == 1
+    x, y, mask = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "target", "mask")
+    )
+    assert validation_loss(model, data, MSE) == pytest.approx(
+        rb.evaluate(model, x, y, MSE, mask=mask)[0], rel=1e-6
+    )
+    assert (
+        rb.fit(
+            net(), GOOD, MSE, "sgd", learning_rate=0.1, steps=1, validation=data, validate_every=1
+        ).steps
+        == 1
+    )
 
 
 def test_what_has_no_weight_at_all_says_how_to_leave_it_out() -> None:
     batch = Padded().batch(0, 1)
     for call in (rb.bptt, rb.evaluate):
         with pytest.raises(
-            ValueError, match="all weights are 0; give a mask with a True, or leave out what is padding"
+            ValueError,
+            match="all weights are 0; give a mask with a True, or leave out what is padding",
         ):
             call(net(), batch.x, batch.target, MSE, mask=batch.mask)
-    data = rb.Sequences(np.ones((2, 5, 3), np.float32), np.zeros((2, 5, 1)), mask=np.zeros((2, 5)), batch_size=1)
+    data = rb.Sequences(
+        np.ones((2, 5, 3), np.float32), np.zeros((2, 5, 1)), mask=np.zeros((2, 5)), batch_size=1
+    )
     with pytest.raises(ValueError, match="validation: the weights of all 2 batches are 0"):
         validation_loss(net(), data, MSE)
 
@@ -128,9 +144,14 @@ class Smaller:
         ({"data": GOOD, "validation": Smaller()}, "in validation, batch 2"),
     ],
 )
-def test_a_smaller_batch_says_that_the_state_is_carried(options: dict[str, Any], place: str) -> None:
+def test_a_smaller_batch_says_that_the_state_is_carried(
+    options: dict[str, Any], place: str
+) -> None:
     with pytest.raises(rb.ShapeError, match="state 0, h: expected shape") as caught:
         rb.fit(net(), loss=MSE, optimizer="sgd", learning_rate=0.1, epochs=1, **options)
     notes = "; ".join(caught.value.__notes__)
     assert place in notes
-    assert "the state is carried over from the batch before; give all lanes until one with fresh=True" in notes
+    assert (
+        "the state is carried over from the batch before; give all lanes until one with fresh=True"
+        in notes
+    )

@@ -62,7 +62,11 @@ def test_a_run_that_goes_on_counts_on(tmp_path):
     trainer = rb.Trainer(net := model(), rb.optim.Adam(net), MSE, folder=tmp_path)
     trainer.fit(warm(), epochs=1)
     net = model()
-    again = rb.Trainer(net, rb.optim.Adam(net), MSE, folder=tmp_path).resume().fit(warm(), until_epochs=2)
+    again = (
+        rb.Trainer(net, rb.optim.Adam(net), MSE, folder=tmp_path)
+        .resume()
+        .fit(warm(), until_epochs=2)
+    )
     assert (again.weightless, again.skipped, again.steps) == (4, 0, 12)
 
 
@@ -125,9 +129,14 @@ class Sums(rb.losses.Loss):
 def test_a_loss_that_is_nan_because_the_target_is_says_so(loss, place):
     good, bad = np.ones((4, 5, 1), "f4"), np.ones((4, 5, 1), "f4")
     bad[3, 2] = np.nan
-    sources = {"data": rb.Sequences(good, good, batch_size=2), "validation": rb.Sequences(good, good, batch_size=2)}
+    sources = {
+        "data": rb.Sequences(good, good, batch_size=2),
+        "validation": rb.Sequences(good, good, batch_size=2),
+    }
     sources[place] = rb.Sequences(good, bad, batch_size=2, shuffle=False)
-    with pytest.raises(FloatingPointError, match=r"loss is nan.*the target is nan at \[2, 1, 0\]; give that step"):
+    with pytest.raises(
+        FloatingPointError, match=r"loss is nan.*the target is nan at \[2, 1, 0\]; give that step"
+    ):
         rb.fit(model(), loss=loss, epochs=1, **sources)
 
 
@@ -137,7 +146,10 @@ def test_a_value_that_is_nan_with_finite_gradients_is_the_functions():
             return float(np.log(np.zeros(1))[0] * 0), 2 * (y - target)
 
     data = rb.Windows(X, X, horizon=10, batch_size=1)
-    with pytest.raises(FloatingPointError, match=r"loss is nan, and all gradients are finite: look at how .*logarithm"):
+    with pytest.raises(
+        FloatingPointError,
+        match=r"loss is nan, and all gradients are finite: look at how .*logarithm",
+    ):
         rb.fit(model(), data, logarithm, epochs=1)
 
 
@@ -152,13 +164,17 @@ def test_a_target_that_is_nan_where_the_mask_is_0_is_not_blamed():
 def test_a_mask_of_elements_of_windows_and_sequences_names_the_subclass(recordings):
     known = np.ones((60, 2), bool)
     x, mask = {True: ([X], [known]), False: (X, known)}[recordings]
-    with pytest.raises(rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts"):
+    with pytest.raises(
+        rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts"
+    ):
         rb.Windows(x, x, horizon=10, batch_size=1, mask=mask)
 
 
 def test_a_mask_of_elements_of_sequences():
     x = np.ones((4, 5, 12), "f4")
-    with pytest.raises(rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts"):
+    with pytest.raises(
+        rb.ShapeError, match=r"subclass of rnnbp\.losses\.Loss, whose weight counts"
+    ):
         rb.Sequences(x, x, batch_size=2, mask=x > 0)
     with pytest.raises(rb.ShapeError, match=r"give mask\[\.\.\., 0\]"):
         rb.Sequences(x, x, batch_size=2, mask=x[..., :1] > 0)

@@ -19,19 +19,25 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-def keras_rnn(kernel: Any, recurrent: Any, bias: Any, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[Any, Any]:
+def keras_rnn(
+    kernel: Any, recurrent: Any, bias: Any, x: np.ndarray, h: np.ndarray, c: np.ndarray
+) -> tuple[Any, Any]:
     """A step as Keras's SimpleRNNCell."""
     return np.tanh(x @ kernel + bias + h @ recurrent), c
 
 
-def keras_lstm(kernel: Any, recurrent: Any, bias: Any, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[Any, Any]:
+def keras_lstm(
+    kernel: Any, recurrent: Any, bias: Any, x: np.ndarray, h: np.ndarray, c: np.ndarray
+) -> tuple[Any, Any]:
     """A step as Keras's LSTMCell: gates i, f, c, o."""
     i, f, g, o = np.split(x @ kernel + h @ recurrent + bias, 4, axis=1)
     c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
     return sigmoid(o) * np.tanh(c), c
 
 
-def keras_gru(kernel: Any, recurrent: Any, bias: Any, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[Any, Any]:
+def keras_gru(
+    kernel: Any, recurrent: Any, bias: Any, x: np.ndarray, h: np.ndarray, c: np.ndarray
+) -> tuple[Any, Any]:
     """A step as Keras's GRUCell: gates z, r, h; two biases with reset_after, else one."""
     of_x, of_h = bias if bias.ndim == 2 else (bias, 0 * bias)
     xz, xr, xh = np.split(x @ kernel + of_x, 3, axis=1)
@@ -45,7 +51,12 @@ CELLS: dict[str, tuple[Callable[[], rb.Recurrent], Any, int, int]] = {
     "SimpleRNN": (lambda: rb.RNN(N_IN, N, rng=0, dtype="float64"), keras_rnn, 1, 1),
     "LSTM": (lambda: rb.LSTM(N_IN, N, rng=0, dtype="float64"), keras_lstm, 4, 1),
     "GRU": (lambda: rb.GRU(N_IN, N, rng=0, dtype="float64"), keras_gru, 3, 2),
-    "GRU, reset before": (lambda: rb.GRU(N_IN, N, reset_after=False, rng=0, dtype="float64"), keras_gru, 3, 1),
+    "GRU, reset before": (
+        lambda: rb.GRU(N_IN, N, reset_after=False, rng=0, dtype="float64"),
+        keras_gru,
+        3,
+        1,
+    ),
 }
 HELP = {"SimpleRNN": rb.RNN, "LSTM": rb.LSTM, "GRU": rb.GRU, "GRU, reset before": rb.GRU}
 
@@ -92,7 +103,9 @@ def test_files_of_other_libraries_point_to_the_recipe(content: bytes, tmp_path: 
         rb.load_weights(model, path)
 
 
-@pytest.mark.parametrize(("ending", "text"), [("_l0", "rename='torch'"), ("_l1_reverse", "one on x")])
+@pytest.mark.parametrize(
+    ("ending", "text"), [("_l0", "rename='torch'"), ("_l1_reverse", "one on x")]
+)
 def test_names_of_pytorch_in_a_file_of_ours_do_too(ending: str, text: str, tmp_path: Path) -> None:
     model = rb.LSTM(N_IN, N, rng=0)
 

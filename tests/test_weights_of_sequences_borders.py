@@ -31,7 +31,9 @@ def sequences(**given: Any) -> rb.Sequences:
 
 def by_hand(y: np.ndarray, target: np.ndarray, weights: np.ndarray) -> float:
     """Σ w ℓ / Σ w of the cross-entropy of y (..., K)."""
-    each = np.log(np.exp(y).sum(axis=-1)) - np.take_along_axis(y, target[..., None], axis=-1)[..., 0]
+    each = (
+        np.log(np.exp(y).sum(axis=-1)) - np.take_along_axis(y, target[..., None], axis=-1)[..., 0]
+    )
     return float((each * weights).sum() / weights.sum())
 
 
@@ -62,7 +64,9 @@ def test_the_loss_is_the_weighted_mean(case: str) -> None:
 def test_the_last_steps_have_the_weights_of_their_sequences() -> None:
     data, model = sequences(target=LABELS, last=True, mask=WEIGHTS, lengths=LENGTHS), net()
     y = rb.predict(model, data)
-    assert rb.evaluate(model, data, CE)["loss"] == pytest.approx(by_hand(y, LABELS, WEIGHTS), rel=1e-5)
+    assert rb.evaluate(model, data, CE)["loss"] == pytest.approx(
+        by_hand(y, LABELS, WEIGHTS), rel=1e-5
+    )
     explicit = sequences(target=LABELS, last=True, mask=WEIGHTS[:, None] * KNOWN)
     assert fingerprint(data) == fingerprint(explicit)
     assert rb.fit(net(), data, CE, epochs=2).losses == rb.fit(net(), explicit, CE, epochs=2).losses
@@ -70,14 +74,18 @@ def test_the_last_steps_have_the_weights_of_their_sequences() -> None:
 
 @pytest.mark.parametrize("mask", [WEIGHTS, WEIGHTS[None]], ids=["(N,)", "(1, N)"])
 def test_time_first_sequences_have_weights_too(mask: np.ndarray) -> None:
-    data = sequences(x=X.swapaxes(0, 1), target=STEPS.T, mask=mask, lengths=LENGTHS, batch_first=False)
+    data = sequences(
+        x=X.swapaxes(0, 1), target=STEPS.T, mask=mask, lengths=LENGTHS, batch_first=False
+    )
     assert fingerprint(data) == fingerprint(sequences(mask=WEIGHTS, lengths=LENGTHS))
 
 
 def test_examples_have_weights_as_sequences_of_one_step() -> None:
     data = rb.Sequences(X[:, :1], LABELS, last=True, mask=WEIGHTS, batch_size=4)
     y = rb.predict(net(), data)
-    assert rb.evaluate(net(), data, CE)["loss"] == pytest.approx(by_hand(y, LABELS, WEIGHTS), rel=1e-5)
+    assert rb.evaluate(net(), data, CE)["loss"] == pytest.approx(
+        by_hand(y, LABELS, WEIGHTS), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("batch_first", [True, False])

@@ -14,7 +14,11 @@ from tests.schedule_checks import figures
 from tests.test_object_bytes_borders import BACKENDS, SCHEDULES, real, traced
 
 OUTPUTS = "outputs of all steps"
-LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("interpreter", *BACKENDS) if name != "numpy"]
+LONG = [
+    pytest.param(name, marks=pytest.mark.long)
+    for name in ("interpreter", *BACKENDS)
+    if name != "numpy"
+]
 EACH = dict.fromkeys(("Advance", "Keep", "Record", "Rebuild", "Backward"), 1e-4)
 COSTS = rb.Costs(EACH, EACH)
 
@@ -22,7 +26,10 @@ COSTS = rb.Costs(EACH, EACH)
 def model() -> Any:
     made: Any = {"dtype": "float64", "rng": 0}
     return rb.Sequential(
-        rb.Dense(8, 6, **made), rb.GRU(6, 16, **made), rb.LayerNorm(16, dtype="float64"), rb.Dense(16, 5, **made)
+        rb.Dense(8, 6, **made),
+        rb.GRU(6, 16, **made),
+        rb.LayerNorm(16, dtype="float64"),
+        rb.Dense(16, 5, **made),
     )
 
 
@@ -74,7 +81,9 @@ def test_bytes_are_what_tracemalloc_finds(schedule: str, backend: str, chunk: in
 @pytest.mark.parametrize("chunk", [4, pytest.param(64, marks=pytest.mark.long)])
 def test_a_wide_output_is_most_of_what_is_held(chunk: int) -> None:
     """The call of the loss is the peak: y, dy, and what the function takes."""
-    net = rb.Sequential(rb.RNN(8, 2, dtype="float64", rng=0), rb.Dense(2, 40, dtype="float64", rng=0))
+    net = rb.Sequential(
+        rb.RNN(8, 2, dtype="float64", rng=0), rb.Dense(2, 40, dtype="float64", rng=0)
+    )
     x, target = real(64, 50, 8, dtype="float64"), real(64, 50, 40, dtype="float64")
     how: Any = {"chunk": chunk, "checkpoint": SCHEDULES["revolve"], "backend": "numpy"}
     peak, stats = traced(net, x, target, WHOLE, **how)
@@ -90,12 +99,17 @@ def test_a_forecast_and_a_budget_that_is_too_small_say_so() -> None:
     how: Any = {"steps": 60, "batch": 60, "backend": "numpy"}
     assert told in repr(rb.forecast(model(), DEFAULT, **how))
     assert "y and dy" not in repr(rb.forecast(model(), squares, **how))
-    with pytest.raises(rb.BudgetError, match=r"bytes\) are enough, for a loss of all steps at once, .* 144 kB each"):
+    with pytest.raises(
+        rb.BudgetError, match=r"bytes\) are enough, for a loss of all steps at once, .* 144 kB each"
+    ):
         rb.plan(model(), DEFAULT, **how, budget="500 kB", costs=COSTS)
 
 
 def test_all_steps_are_run_once_more() -> None:
-    found = [rb.bptt(model(), *data(), loss, chunk=8, backend="numpy").stats for loss in (squares, DEFAULT)]
+    found = [
+        rb.bptt(model(), *data(), loss, chunk=8, backend="numpy").stats
+        for loss in (squares, DEFAULT)
+    ]
     assert [s.steps_run for s in found] == [29, 58]
     assert [s.steps_rerun for s in found] == [0, 29]
     assert [s.output_bytes for s in found] == [0, 29 * 300 * 5 * 8]
@@ -103,9 +117,19 @@ def test_all_steps_are_run_once_more() -> None:
 
 @pytest.mark.parametrize("loss", [DEFAULT, pytest.param(WHOLE, marks=pytest.mark.long)])
 def test_a_plan_counts_them_and_says_so(loss: Any) -> None:
-    how: Any = {"steps": 60, "batch": 60, "budget": "5 MB", "dx": False, "costs": COSTS, "backend": "numpy"}
+    how: Any = {
+        "steps": 60,
+        "batch": 60,
+        "budget": "5 MB",
+        "dx": False,
+        "costs": COSTS,
+        "backend": "numpy",
+    }
     plan = rb.plan(model(), loss, **how)
-    assert "loss       y and dy of all steps are held, 144 kB, under any schedule: checkpoints save less" in str(plan)
+    assert (
+        "loss       y and dy of all steps are held, 144 kB, under any schedule: checkpoints save less"
+        in str(plan)
+    )
     assert "y and dy of all steps" not in str(rb.plan(model(), squares, **how))
     stats = rb.bptt(model(), *data(60, 60), loss, checkpoint=plan, backend="numpy").stats
     assert {name: getattr(stats, name) for name in figures(plan.forecast)} == figures(plan.forecast)
@@ -115,7 +139,9 @@ def test_a_plan_counts_them_and_says_so(loss: Any) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("loss", [WHOLE, DEFAULT])
 def test_the_least_budget_works(loss: Any) -> None:
-    with pytest.raises(rb.BudgetError, match=r"too small for any schedule; .* bytes\) are enough") as caught:
+    with pytest.raises(
+        rb.BudgetError, match=r"too small for any schedule; .* bytes\) are enough"
+    ) as caught:
         rb.bptt(model(), *data(200, 60), loss, checkpoint="700 kB")
     least = caught.value.least
     peak, stats = traced(model(), *data(200, 60), loss, checkpoint=least)
@@ -132,7 +158,13 @@ def pieces(array: Any, length: int) -> Iterator[Any]:
 def test_streams_of_known_length(length: int) -> None:
     x, target = data(29, 3)
     mask = np.random.default_rng(0).random((29, 3)) > 0.3
-    streams = {"mask": pieces(mask, length), "chunk": 8, "dx": False, "steps": 29, "backend": "numpy"}
+    streams = {
+        "mask": pieces(mask, length),
+        "chunk": 8,
+        "dx": False,
+        "steps": 29,
+        "backend": "numpy",
+    }
     found = rb.bptt(model(), pieces(x, length), pieces(target, length), DEFAULT, **streams)
     expected = rb.bptt(model(), x, target, ErrorToSignal(), chunk=8, mask=mask, backend="numpy")
     assert found.loss == pytest.approx(expected.loss, rel=1e-12)
@@ -143,7 +175,10 @@ def test_streams_of_known_length(length: int) -> None:
 @pytest.mark.parametrize("call", [rb.bptt, rb.evaluate])
 def test_streams_of_unknown_length(call: Any) -> None:
     x, target = data(29, 3)
-    with pytest.raises(ValueError, match=r"WholeSequence\(esr\) takes y of all steps, .* unknown length; give steps="):
+    with pytest.raises(
+        ValueError,
+        match=r"WholeSequence\(esr\) takes y of all steps, .* unknown length; give steps=",
+    ):
         call(model(), pieces(x, 5), pieces(target, 5), DEFAULT)
 
 
@@ -158,9 +193,17 @@ def test_whatever_memory_dy_has(kind: str) -> None:
     }
     loss = rb.losses.WholeSequence(lambda y, t: (0.5 * float((y**2).sum()), kinds[kind](y)))
     found = rb.bptt(model(), *data(29, 30), loss, chunk=8, backend="numpy")
-    plain = rb.bptt(model(), *data(29, 30), lambda y, t: (0.5 * float((y**2).sum()), y), chunk=8, backend="numpy")
+    plain = rb.bptt(
+        model(),
+        *data(29, 30),
+        lambda y, t: (0.5 * float((y**2).sum()), y),
+        chunk=8,
+        backend="numpy",
+    )
     for name, grad in plain.grads.items():
-        np.testing.assert_allclose(found.grads[name], grad, rtol=1e-5, atol=1e-5 * np.abs(grad).max())
+        np.testing.assert_allclose(
+            found.grads[name], grad, rtol=1e-5, atol=1e-5 * np.abs(grad).max()
+        )
     told = rb.forecast(model(), loss, steps=29, batch=30, chunk=8, backend="numpy")
     assert found.stats.peak_bytes <= told.peak_bytes
 
@@ -172,7 +215,10 @@ def test_a_derivative_that_is_not_finite(bad: float) -> None:
         dy[17, 2, 1] = bad
         return 0.0, dy
 
-    with pytest.raises(ValueError, match=r"WholeSequence\(loss\) returned dy = .* at \[17, 2, 1\]; it must be finite"):
+    with pytest.raises(
+        ValueError,
+        match=r"WholeSequence\(loss\) returned dy = .* at \[17, 2, 1\]; it must be finite",
+    ):
         rb.bptt(model(), *data(29, 3), rb.losses.WholeSequence(loss), chunk=8, backend="numpy")
 
 
@@ -182,7 +228,9 @@ def test_training_of_the_last_step() -> None:
     x, target = real(12, 20, 8, dtype="float64"), real(12, 5, dtype="float64")
     source = rb.Sequences(x, target, last=True, batch_size=4)
     net = rb.RNN(8, 5, dtype="float64", rng=0)
-    history = rb.fit(net, source, DEFAULT, "adam", learning_rate=1e-2, epochs=3, chunk=6, validation=source)
+    history = rb.fit(
+        net, source, DEFAULT, "adam", learning_rate=1e-2, epochs=3, chunk=6, validation=source
+    )
     assert history.losses[-1] < history.losses[0]
     assert len(history.validation_losses) == 3
 

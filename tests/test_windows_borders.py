@@ -18,7 +18,9 @@ RNG = np.random.default_rng(0)
 
 
 def amp(seed: int = 0) -> rb.Sequential:
-    return rb.Sequential(rb.LSTM(1, 4, dtype="float64", rng=seed), rb.Dense(4, 1, dtype="float64", rng=seed + 1))
+    return rb.Sequential(
+        rb.LSTM(1, 4, dtype="float64", rng=seed), rb.Dense(4, 1, dtype="float64", rng=seed + 1)
+    )
 
 
 def takes(*lengths: int) -> list[np.ndarray]:
@@ -130,17 +132,53 @@ def test_recordings_resume_to_the_same_bits(tmp_path: Path) -> None:
 
 
 BAD = {
-    "too short": ({"x": takes(40, 3)}, ValueError, "recording 1 has 3 steps, too short for 4 lanes"),
-    "one target": ({"target": takes(60)[0]}, rb.ShapeError, "target must be a list of 2 recordings, as x"),
-    "a target less": ({"target": takes(40)}, rb.ShapeError, "list of 2 recordings, as x, found a list of 1"),
-    "other lengths": ({"target": takes(40, 21)}, rb.ShapeError, r"target\[1\] has shape \(21, 1\), x\[1\] \(20, 1\)"),
-    "frames": ({"x": [np.ones((5, 5))] * 3, "target": np.ones(3)}, rb.ShapeError, "one stream say recordings=False"),
-    "features": ({"x": [np.ones((20, 1)), np.ones((20, 2))]}, rb.ShapeError, r"x\[1\] has shape \(20, 2\), x\[0\]"),
-    "dtypes": ({"x": [np.ones((20, 1)), np.ones((20, 1), int)]}, TypeError, r"x\[1\] has dtype int64, x\[0\] float64"),
+    "too short": (
+        {"x": takes(40, 3)},
+        ValueError,
+        "recording 1 has 3 steps, too short for 4 lanes",
+    ),
+    "one target": (
+        {"target": takes(60)[0]},
+        rb.ShapeError,
+        "target must be a list of 2 recordings, as x",
+    ),
+    "a target less": (
+        {"target": takes(40)},
+        rb.ShapeError,
+        "list of 2 recordings, as x, found a list of 1",
+    ),
+    "other lengths": (
+        {"target": takes(40, 21)},
+        rb.ShapeError,
+        r"target\[1\] has shape \(21, 1\), x\[1\] \(20, 1\)",
+    ),
+    "frames": (
+        {"x": [np.ones((5, 5))] * 3, "target": np.ones(3)},
+        rb.ShapeError,
+        "one stream say recordings=False",
+    ),
+    "features": (
+        {"x": [np.ones((20, 1)), np.ones((20, 2))]},
+        rb.ShapeError,
+        r"x\[1\] has shape \(20, 2\), x\[0\]",
+    ),
+    "dtypes": (
+        {"x": [np.ones((20, 1)), np.ones((20, 1), int)]},
+        TypeError,
+        r"x\[1\] has dtype int64, x\[0\] float64",
+    ),
     "one mask": ({"mask": np.ones(60)}, rb.ShapeError, "mask must be a list of 2 recordings"),
     "mask axes": ({"mask": takes(40, 20)}, rb.ShapeError, r"mask\[0\] must have shape \(40,\)"),
-    "symbols": ({"x": [np.arange(9)] * 2, "target": None}, ValueError, "recordings=True for as many"),
-    "recordings told": ({"x": takes(9)[0], "recordings": True}, rb.ShapeError, "x must be a list of some recordings"),
+    "symbols": (
+        {"x": [np.arange(9)] * 2, "target": None},
+        ValueError,
+        "recordings=True for as many",
+    ),
+    "recordings told": (
+        {"x": takes(9)[0], "recordings": True},
+        rb.ShapeError,
+        "x must be a list of some recordings",
+    ),
 }
 
 
@@ -154,7 +192,9 @@ def test_what_does_not_go_together(case: str) -> None:
 
 def test_a_stream_with_a_mask_of_another_length() -> None:
     x = takes(40)[0]
-    with pytest.raises(rb.ShapeError, match=r"mask must have shape \(40,\), a weight for each step"):
+    with pytest.raises(
+        rb.ShapeError, match=r"mask must have shape \(40,\), a weight for each step"
+    ):
         rb.Windows(x, x, horizon=5, batch_size=2, mask=np.ones(39))
 
 
@@ -165,6 +205,12 @@ def test_batches_have_defaults_and_sources_are_iterable() -> None:
     data = rb.Sequences(x, x, batch_size=2, seed=3)
     for k, found in enumerate(data):
         np.testing.assert_array_equal(found.x, data.batch(0, k).x)
-    assert [b.x.shape for b in rb.Examples(x, None, batch_size=2)] == [(1, 2, 3, 2), (1, 2, 3, 2), (1, 1, 3, 2)]
-    with pytest.raises(rb.ShapeError, match=r"mask must have shape \(N, T\), a weight for each step"):
+    assert [b.x.shape for b in rb.Examples(x, None, batch_size=2)] == [
+        (1, 2, 3, 2),
+        (1, 2, 3, 2),
+        (1, 1, 3, 2),
+    ]
+    with pytest.raises(
+        rb.ShapeError, match=r"mask must have shape \(N, T\), a weight for each step"
+    ):
         rb.Sequences(x, x, batch_size=2, mask=np.ones((5, 3, 2)))

@@ -38,7 +38,17 @@ REJECTED = {
 PATTERN = re.compile("|".join(rf"(?<!\w){word}(?!\w)" for word in REJECTED))
 CODE = re.compile(r"%\w+ = ")
 """Text of LLVM, which is not prose."""
-PARTS = (rb, rb.losses, rb.optim, rb.schedules, rb.initializers, rb.memory, rb.compare, rb.actions, rb.layers)
+PARTS = (
+    rb,
+    rb.losses,
+    rb.optim,
+    rb.schedules,
+    rb.initializers,
+    rb.memory,
+    rb.compare,
+    rb.actions,
+    rb.layers,
+)
 PACKAGES = sorted({path.parent for path in ROOT.rglob("*.py")})
 
 
@@ -92,12 +102,16 @@ def test_public_docstrings(module: ModuleType) -> None:
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(ROOT.parent)))
 def test_errors_and_warnings(package: Path) -> None:
     texts = (each for path in package.glob("*.py") for each in literals(path))
-    assert {place: words for place, text in texts if not CODE.search(text) and (words := rejected(text))} == {}
+    assert {
+        place: words for place, text in texts if not CODE.search(text) and (words := rejected(text))
+    } == {}
 
 
 def test_help_of_commands() -> None:
     assert {
-        parser.prog: words for parser in commands(build_parser()) if (words := rejected(parser.format_help()))
+        parser.prog: words
+        for parser in commands(build_parser())
+        if (words := rejected(parser.format_help()))
     } == {}
 
 
@@ -107,14 +121,21 @@ def test_readme() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["the bytes that are foretold", "  beside\n it", "it is\nanother", "its batch and loss are others; plan", "told"],
+    [
+        "the bytes that are foretold",
+        "  beside\n it",
+        "it is\nanother",
+        "its batch and loss are others; plan",
+        "told",
+    ],
 )
 def test_rejected_words_are_found(text: str) -> None:
     assert len(rejected(text)) == 1
 
 
 @pytest.mark.parametrize(
-    "text", ["one after another", "give another mask", "x has other values", "not holding its folder"]
+    "text",
+    ["one after another", "give another mask", "x has other values", "not holding its folder"],
 )
 def test_other_words_are_not(text: str) -> None:
     assert rejected(text) == []

@@ -26,7 +26,10 @@ MODULES = (
     ".train",
 )
 RESULTS = {f"rb.compare.{name}" for name in ("Comparison", "LeftOut", "Row", "Timeline")}
-RESULTS |= {f"rb.actions.{name}" for name in rb.actions.__all__} | {"rb.memory.HighWater", "rb.optim.LBFGSResult"}
+RESULTS |= {f"rb.actions.{name}" for name in rb.actions.__all__} | {
+    "rb.memory.HighWater",
+    "rb.optim.LBFGSResult",
+}
 RESULTS |= {"rb.Explanation", "rb.Forecast", "rb.Plan", "rb.Stats", "rb.schedules.Foreign"}
 """What is returned, not built; what needs a package of others; and actions, whose example is that of their module."""
 
@@ -44,16 +47,26 @@ def public() -> Iterator[tuple[str, object]]:
 
 
 PUBLIC = dict(public())
-ERRORS = [name for name, value in PUBLIC.items() if inspect.isclass(value) and issubclass(value, Exception)]
+ERRORS = [
+    name
+    for name, value in PUBLIC.items()
+    if inspect.isclass(value) and issubclass(value, Exception)
+]
 ERRORS += ["rb.Options"]  # whose keys have lines, checked with its cells
 ROOT = Path(rb.__file__).parent
-WITH_EXAMPLES = sorted(path for path in ROOT.rglob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
+WITH_EXAMPLES = sorted(
+    path for path in ROOT.rglob("*.py") if ">>> " in path.read_text(encoding="utf-8")
+)
 """Modules with examples, of public names and others."""
 
 
 def arguments(value: object) -> list[str]:
     """The names of the arguments of a class or function."""
-    return [name for name in inspect.signature(value).parameters if name[0] != "_" and name not in ("args", "kwargs")]  # type: ignore[arg-type]
+    return [
+        name
+        for name in inspect.signature(value).parameters
+        if name[0] != "_" and name not in ("args", "kwargs")
+    ]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -76,7 +89,9 @@ def test_every_argument_has_a_line(name: str) -> None:
     assert not re.findall(r"^    \w+: .*\. \w+: .*", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", [name for name, value in PUBLIC.items() if inspect.isfunction(value)])
+@pytest.mark.parametrize(
+    "name", [name for name, value in PUBLIC.items() if inspect.isfunction(value)]
+)
 def test_functions_say_what_they_return(name: str) -> None:
     nothing = inspect.signature(PUBLIC[name]).return_annotation in ("None", None)  # type: ignore[arg-type]
     assert nothing or "Returns:\n" in (inspect.getdoc(PUBLIC[name]) or "")
@@ -84,5 +99,7 @@ def test_functions_say_what_they_return(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["LSTM", "GRU", "RNN"])
 def test_help_of_recurrent_layers_lists_their_options(name: str) -> None:
-    described = re.findall(r"^    ((?:\w+, )*\w+): ", inspect.getdoc(getattr(rb, name)) or "", re.MULTILINE)
+    described = re.findall(
+        r"^    ((?:\w+, )*\w+): ", inspect.getdoc(getattr(rb, name)) or "", re.MULTILINE
+    )
     assert set(rb.Options.__annotations__) <= set(", ".join(described).split(", "))

@@ -77,82 +77,175 @@ PLAN = {
     "budget": "budget",
     "backend": "backend",
 }
-TRAIN = {"optimizer": "model", "loss": "loss", "clip_norm": "limit", "clip_value": "limit", "seed": "seed"}
+TRAIN = {
+    "optimizer": "model",
+    "loss": "loss",
+    "clip_norm": "limit",
+    "clip_value": "limit",
+    "seed": "seed",
+}
 CALLS: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
-    "LSTM": (call(rb.LSTM, n_in=3, n=5), {"n_in": "size", "n": "size", "forget_bias": "init", **CELL}),
-    "GRU": (call(rb.GRU, n_in=3, n=5), {"n_in": "size", "n": "size", "reset_after": "flag", "dtype": "dtype"}),
+    "LSTM": (
+        call(rb.LSTM, n_in=3, n=5),
+        {"n_in": "size", "n": "size", "forget_bias": "init", **CELL},
+    ),
+    "GRU": (
+        call(rb.GRU, n_in=3, n=5),
+        {"n_in": "size", "n": "size", "reset_after": "flag", "dtype": "dtype"},
+    ),
     "RNN": (call(rb.RNN, n_in=3, n=5), {"n_in": "size", "n": "size", "activation": "backend"}),
-    "Dense": (call(rb.Dense, n_in=3, n_out=5), {"n_in": "size", "n_out": "size", "bias": "flag", **CELL}),
+    "Dense": (
+        call(rb.Dense, n_in=3, n_out=5),
+        {"n_in": "size", "n_out": "size", "bias": "flag", **CELL},
+    ),
     "Conv1D": (
         call(rb.Conv1D, n_in=3, n_out=5, kernel=2),
         {"n_in": "size", "kernel": "size", "stride": "size", "dilation": "size", "bias": "flag"},
     ),
-    "MaxPool": (call(rb.MaxPool, kernel=2), {"kernel": "size", "stride": "size", "padding": "count"}),
-    "Embedding": (call(rb.Embedding, n_symbols=4, n_out=3), {"n_symbols": "size", "n_out": "size", "dtype": "dtype"}),
+    "MaxPool": (
+        call(rb.MaxPool, kernel=2),
+        {"kernel": "size", "stride": "size", "padding": "count"},
+    ),
+    "Embedding": (
+        call(rb.Embedding, n_symbols=4, n_out=3),
+        {"n_symbols": "size", "n_out": "size", "dtype": "dtype"},
+    ),
     "OneHot": (call(rb.OneHot, n_symbols=4), {"n_symbols": "size", "dtype": "dtype"}),
     "Dropout": (call(rb.Dropout), {"p": "share", "every_step": "flag"}),
-    "LayerNorm": (call(rb.LayerNorm, shape=3), {"shape": "shape", "eps": "limit", "weight": "flag", "bias": "flag"}),
+    "LayerNorm": (
+        call(rb.LayerNorm, shape=3),
+        {"shape": "shape", "eps": "limit", "weight": "flag", "bias": "flag"},
+    ),
     "Scale": (call(rb.Scale), {"scale": "init", "shift": "init"}),
     "LeakyReLU": (call(rb.LeakyReLU), {"slope": "init"}),
     "Input": (call(rb.Input), {"shape": "shape"}),
     "State": (call(rb.State), {"shape": "shape"}),
-    "Slice": (call(rb.Slice, n_in=5, start=1, stop=3), {"n_in": "size", "start": "count", "stop": "count"}),
+    "Slice": (
+        call(rb.Slice, n_in=5, start=1, stop=3),
+        {"n_in": "size", "start": "count", "stop": "count"},
+    ),
     "bptt": (
         call(rb.bptt, model=lstm(), x=X, target=Y, loss=MSE),
         {**RUN, "checkpoint": "checkpoint", "seed": "seed", "backend": "backend", "horizon": "size"}
         | {"training": "flag", "progress": "optional flag", "steps": "size"},
     ),
-    "bptt of labels": (call(rb.bptt, lstm(), X, loss=rb.losses.CrossEntropy()), {"target": "labels"}),
+    "bptt of labels": (
+        call(rb.bptt, lstm(), X, loss=rb.losses.CrossEntropy()),
+        {"target": "labels"},
+    ),
     "backprop": (
         call(rb.backprop, model=rb.Dense(3, 5, rng=0), x=X[0], target=Y[0], loss=MSE),
         {"model": "model", "loss": "loss"},
     ),
-    "predict": (call(rb.predict, model=lstm(), x=X), {"model": "model", "x": "x", "state": "state", "chunk": "size"}),
+    "predict": (
+        call(rb.predict, model=lstm(), x=X),
+        {"model": "model", "x": "x", "state": "state", "chunk": "size"},
+    ),
     "evaluate": (call(rb.evaluate, model=lstm(), x=X, target=Y, loss=MSE), RUN),
     "check_grads": (
         call(rb.check_grads, function=lstm(), x=X, target=Y, loss=MSE),
-        {"x": "x", "training": "flag", "method": "backend", "tolerance": "limit", "samples": "size", "mask": "mask"},
+        {
+            "x": "x",
+            "training": "flag",
+            "method": "backend",
+            "tolerance": "limit",
+            "samples": "size",
+            "mask": "mask",
+        },
     ),
     "plan": (
         call(rb.plan, lstm(), MSE, steps=100, batch=2, budget="10 MB"),
-        {"steps": "size", "batch": "size", "x_shape": "shape", "budget": "budget", "backend": "backend", "dx": "flag"},
+        {
+            "steps": "size",
+            "batch": "size",
+            "x_shape": "shape",
+            "budget": "budget",
+            "backend": "backend",
+            "dx": "flag",
+        },
     ),
-    "forecast": (call(rb.forecast, lstm(), MSE, steps=100, batch=2), {"steps": "size", "batch": "size", "dx": "flag"}),
-    "calibrate": (call(rb.calibrate, model=lstm(), batch=2), {"model": "model", "batch": "size", "backend": "backend"}),
+    "forecast": (
+        call(rb.forecast, lstm(), MSE, steps=100, batch=2),
+        {"steps": "size", "batch": "size", "dx": "flag"},
+    ),
+    "calibrate": (
+        call(rb.calibrate, model=lstm(), batch=2),
+        {"model": "model", "batch": "size", "backend": "backend"},
+    ),
     "explain": (
         call(rb.explain, cell=lstm()),
         {"cell": "model", "batch": "size", "x_shape": "shape", "without": "backend"},
     ),
     "Sequences": (
         call(rb.Sequences, X.copy(), Y.copy(), batch_size=2),
-        {"batch_size": "size", "shuffle": "flag", "last": "flag", "batch_first": "flag", "seed": "seed"},
+        {
+            "batch_size": "size",
+            "shuffle": "flag",
+            "last": "flag",
+            "batch_first": "flag",
+            "seed": "seed",
+        },
     ),
-    "Windows": (call(rb.Windows, X[:, 0], Y[:, 0], horizon=2, batch_size=2), {"horizon": "size", "batch_size": "size"}),
+    "Windows": (
+        call(rb.Windows, X[:, 0], Y[:, 0], horizon=2, batch_size=2),
+        {"horizon": "size", "batch_size": "size"},
+    ),
     "Examples": (
         call(rb.Examples, X[0], Y[0], batch_size=2),
         {"batch_size": "size", "shuffle": "flag", "seed": "seed"},
     ),
     "fit": (
         call(rb.fit, lstm(), rb.Sequences(X.copy(), Y.copy(), batch_size=2), loss=MSE, epochs=1),
-        {"epochs": "size", "steps": "size", "max_seconds": "limit", "lr": "limit", "patience": "size"} | TRAIN,
+        {
+            "epochs": "size",
+            "steps": "size",
+            "max_seconds": "limit",
+            "lr": "limit",
+            "patience": "size",
+        }
+        | TRAIN,
     ),
-    "SGD": (call(rb.optim.SGD, lstm()), {"learning_rate": "rate", "momentum": "share", "nesterov": "flag"}),
+    "SGD": (
+        call(rb.optim.SGD, lstm()),
+        {"learning_rate": "rate", "momentum": "share", "nesterov": "flag"},
+    ),
     "Adam": (
         call(rb.optim.Adam, params=lstm()),
         {"params": "params", "learning_rate": "rate", "weight_decay": "negative"},
     ),
-    "RMSProp": (call(rb.optim.RMSProp, lstm()), {"learning_rate": "rate", "alpha": "share", "momentum": "share"}),
-    "Cosine": (call(rb.optim.Cosine, learning_rate=0.1, steps=5), {"learning_rate": "rate", "steps": "size"}),
-    "StepDecay": (call(rb.optim.StepDecay, learning_rate=0.1, every=5), {"learning_rate": "rate", "every": "size"}),
+    "RMSProp": (
+        call(rb.optim.RMSProp, lstm()),
+        {"learning_rate": "rate", "alpha": "share", "momentum": "share"},
+    ),
+    "Cosine": (
+        call(rb.optim.Cosine, learning_rate=0.1, steps=5),
+        {"learning_rate": "rate", "steps": "size"},
+    ),
+    "StepDecay": (
+        call(rb.optim.StepDecay, learning_rate=0.1, every=5),
+        {"learning_rate": "rate", "every": "size"},
+    ),
     "OnPlateau": (
         call(rb.optim.OnPlateau, learning_rate=0.1),
         {"learning_rate": "rate", "patience": "count", "mode": "backend"},
     ),
-    "Revolve": (call(rb.schedules.Revolve, chunks=5, slots=2), {"chunks": "size", "slots": "count"}),
-    "EveryK": (call(rb.schedules.EveryK, chunks=5, k=2), {"chunks": "size", "k": "size", "tier": "backend"}),
-    "MSM": (call(rb.schedules.MSM, chunks=5, units=4, alpha=2), {"units": "count", "alpha": "size"}),
+    "Revolve": (
+        call(rb.schedules.Revolve, chunks=5, slots=2),
+        {"chunks": "size", "slots": "count"},
+    ),
+    "EveryK": (
+        call(rb.schedules.EveryK, chunks=5, k=2),
+        {"chunks": "size", "k": "size", "tier": "backend"},
+    ),
+    "MSM": (
+        call(rb.schedules.MSM, chunks=5, units=4, alpha=2),
+        {"units": "count", "alpha": "size"},
+    ),
     "simulate": (call(rb.simulate, "sqrt", chunks=5), {"chunks": "size", "chunk": "size"}),
-    "CrossEntropy": (call(rb.losses.CrossEntropy), {"label_smoothing": "share", "class_weight": "folder"}),
+    "CrossEntropy": (
+        call(rb.losses.CrossEntropy),
+        {"label_smoothing": "share", "class_weight": "folder"},
+    ),
     "Huber": (call(rb.losses.Huber), {"delta": "limit"}),
     "save_weights": (call(rb.save_weights, lstm()), {"path": "folder"}),
     "load_weights": (call(rb.load_weights, lstm()), {"path": "folder"}),
@@ -177,6 +270,8 @@ ALSO = {
 @pytest.mark.parametrize(("name", "argument", "k"), CASES)
 def test_a_wrong_argument_is_refused_by_name(name: str, argument: str, k: int) -> None:
     run, kinds = CALLS[name]
-    with pytest.raises(ALLOWED, match=f"{argument.split('_')[0]}|{ALSO.get(argument, argument)}") as found:
+    with pytest.raises(
+        ALLOWED, match=f"{argument.split('_')[0]}|{ALSO.get(argument, argument)}"
+    ) as found:
         run(**{argument: WRONG[kinds[argument]][k]})
     assert len(str(found.value)) > 20

@@ -15,22 +15,38 @@ SHARES = ("-0.1", "1", "half", "", "nan")
 SIZES = ("--layers", "--units", "--embedding", "--batch")
 TRAIN = (*SIZES, "--horizon", "--epochs", "--steps", "--chunk", "--threads")
 LINES: list[list[str]] = [["train", option, value] for option in TRAIN for value in NUMBERS[:-1]]
-LINES += [["train", option, "99999999999999999999"] for option in (*SIZES, "--horizon", "--threads")]
 LINES += [
-    ["train", option, value] for option in ("--lr", "--clip", "--minutes", "--snapshot-minutes") for value in REALS
+    ["train", option, "99999999999999999999"] for option in (*SIZES, "--horizon", "--threads")
+]
+LINES += [
+    ["train", option, value]
+    for option in ("--lr", "--clip", "--minutes", "--snapshot-minutes")
+    for value in REALS
 ]
 LINES += [["train", "--dropout", value] for value in SHARES]
 LINES += [["train", "--checkpoint", value] for value in ("0", "-3", "most", "", "1.5")]
 LINES += [["train", "--seed", value] for value in ("-1", "x", "1.5", "")]
 LINES += [["train", "--cell", value] for value in ("LSTM", "transformer", "", "0")]
 LINES += [
-    [command, option, value] for command in ("plan", "compare") for option in ("--steps", *SIZES) for value in NUMBERS
+    [command, option, value]
+    for command in ("plan", "compare")
+    for option in ("--steps", *SIZES)
+    for value in NUMBERS
 ]
-LINES += [["plan", "--budget", value] for value in ("0", "-5 MB", "lots", "", "3 parsecs", "nan", "1e9 MB")]
-LINES += [["compare", "--budgets", value] for value in ("0", "-5", "lots", "", ",", "5,,6", "nan", "5;6")]
-LINES += [["compare", "--schedules", value] for value in ("", "none", "all,", "all;sqrt", "sqrt,squirt")]
+LINES += [
+    ["plan", "--budget", value]
+    for value in ("0", "-5 MB", "lots", "", "3 parsecs", "nan", "1e9 MB")
+]
+LINES += [
+    ["compare", "--budgets", value] for value in ("0", "-5", "lots", "", ",", "5,,6", "nan", "5;6")
+]
+LINES += [
+    ["compare", "--schedules", value] for value in ("", "none", "all,", "all;sqrt", "sqrt,squirt")
+]
 LINES += [["compare", "--repeats", value] for value in ("0", "-1", "x", "1.5")]
-LINES += [["sample", "run", option, value] for option in ("--length", "--top-k") for value in NUMBERS]
+LINES += [
+    ["sample", "run", option, value] for option in ("--length", "--top-k") for value in NUMBERS
+]
 LINES += [["sample", "run", "--temperature", value] for value in ("-1", "hot", "nan", "inf", "")]
 LINES += [
     [], ["tarin"], ["train", "extra"], ["train", "--resum", "x"], ["sample"], ["plan", "x"], ["--verison"],
@@ -67,7 +83,9 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 @pytest.mark.parametrize("line", LINES, ids=" ".join)
-def test_a_wrong_command_ends_with_one_line(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_command_ends_with_one_line(
+    line: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as end:
         raise SystemExit(main(line))
     assert end.value.code in (1, 2)
@@ -80,7 +98,9 @@ def test_a_wrong_command_ends_with_one_line(line: list[str], capsys: pytest.Capt
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the folder of a process cannot be removed")
-def test_a_relative_path_in_a_folder_that_is_no_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_relative_path_in_a_folder_that_is_no_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     os.chdir(gone)

@@ -34,10 +34,14 @@ def text_run(**options):
 def sequence_run(**options):
     """(Trainer, data): shuffled sequences, a learned initial state, momentum, a schedule, float64."""
     model = rb.Sequential(
-        rb.GRU(2, 3, initial="learned", dtype="float64", rng=1), rb.Dense(3, 1, dtype="float64", rng=2)
+        rb.GRU(2, 3, initial="learned", dtype="float64", rng=1),
+        rb.Dense(3, 1, dtype="float64", rng=2),
     )
     optimizer = rb.optim.SGD(model, momentum=0.9, nesterov=True)
-    options = {"learning_rate": rb.optim.WarmUp(rb.optim.Cosine(0.1, 20), 3), "clip_value": 0.1} | options
+    options = {
+        "learning_rate": rb.optim.WarmUp(rb.optim.Cosine(0.1, 20), 3),
+        "clip_value": 0.1,
+    } | options
     trainer = Trainer(model, optimizer, rb.losses.MeanSquaredError(), **options)
     return trainer, Sequences(X, X.sum(axis=(1, 2))[:, None], last=True, batch_size=4, seed=5)
 

@@ -37,7 +37,9 @@ from rnnbp.support.memo import Recent
 from rnnbp.wording.arguments import takes
 
 PATIENCE = 0.4
-"""Seconds after which a length is measured no more often: a busy machine gives less exact costs, not later ones."""
+"""Seconds after which a length is measured no more often: a busy machine gives less exact costs,
+not later ones.
+"""
 SHORT, LONG = 2, 64
 """Two lengths of chunks: cost is a line through them."""
 SECONDS = 0.15
@@ -47,7 +49,9 @@ SECONDS = 0.15
 @takes()
 @by_numpy_where_refused
 @ieee
-def calibrate(model: ModelLike, *, batch: int, x_shape: Shape | None = None, backend: BackendLike = None) -> Costs:
+def calibrate(
+    model: ModelLike, *, batch: int, x_shape: Shape | None = None, backend: BackendLike = None
+) -> Costs:
     """Measure what the actions of a schedule cost here, on random chunks of this model, in about a
     second.
 
@@ -72,7 +76,9 @@ def calibrate(model: ModelLike, *, batch: int, x_shape: Shape | None = None, bac
     """
     graph = as_model(model)
     shape = feature_shape("calibrate", graph, x_shape)
-    return remembered(sizes_of(graph, shape, positive_int("calibrate: batch", batch), None, backend=backend))
+    return remembered(
+        sizes_of(graph, shape, positive_int("calibrate: batch", batch), None, backend=backend)
+    )
 
 
 _known: Recent[Any, Costs] = Recent(256)
@@ -91,7 +97,9 @@ def known_costs(model: Graph) -> list[dict[str, JSON]]:
 
 def adopt_costs(model: Graph, dtype: str, batch: int, x_shape: Shape, costs: Costs) -> None:
     """Take for measured what another process measured and saved, so that plans are its plans."""
-    _known.put((_structure(model), np.dtype(dtype), batch, x_shape, as_backend(None), _threads()), costs)
+    _known.put(
+        (_structure(model), np.dtype(dtype), batch, x_shape, as_backend(None), _threads()), costs
+    )
 
 
 def _threads() -> tuple[int, ...]:
@@ -100,12 +108,21 @@ def _threads() -> tuple[int, ...]:
 
 def remembered(sizes: Sizes, room: int | None = None) -> Costs:
     """``measured``, once for all models of a structure."""
-    key = (_structure(sizes.model), sizes.dtype, sizes.batch, sizes.x_shape, sizes.backend, _threads())
+    key = (
+        _structure(sizes.model),
+        sizes.dtype,
+        sizes.batch,
+        sizes.x_shape,
+        sizes.backend,
+        _threads(),
+    )
     return _known.get(key, lambda: measured(sizes, room))
 
 
 def with_disk(costs: Costs, slot: int, folder: PathLike | None, repeats: int = 5) -> Costs:
-    """The same, with what it takes to write and to read a checkpoint of a number of bytes on disk: medians."""
+    """The same, with what it takes to write and to read a checkpoint of a number of bytes on disk:
+    medians.
+    """
     if {"write", "read"} <= costs.fixed.keys():
         return costs
     states = ((np.zeros(max(1, slot), np.uint8),),)
@@ -115,7 +132,9 @@ def with_disk(costs: Costs, slot: int, folder: PathLike | None, repeats: int = 5
             taken["write"].append(_timed(partial(_written, slots, n, states))[0])
             taken["read"].append(_timed(partial(slots.load, n))[0])
             slots.drop(n)
-    return replace(costs, fixed=costs.fixed | {kind: median(found) for kind, found in taken.items()})
+    return replace(
+        costs, fixed=costs.fixed | {kind: median(found) for kind, found in taken.items()}
+    )
 
 
 def _written(slots: Slots, n: int, states: States) -> None:
@@ -124,7 +143,9 @@ def _written(slots: Slots, n: int, states: States) -> None:
 
 
 def _structure(model: Graph) -> tuple[Any, ...]:
-    """What a model's costs depend on: its layers and how they are joined, not the values of its parameters."""
+    """What a model's costs depend on: its layers and how they are joined, not the values of its
+    parameters.
+    """
     return tuple(
         (_structure(node.block.cell), node.args)
         if isinstance(node.block, Recurrent)
@@ -134,7 +155,9 @@ def _structure(model: Graph) -> tuple[Any, ...]:
 
 
 def measured(sizes: Sizes, room: int | None = None, repeats: int = 3) -> Costs:
-    """Medians of ``repeats`` runs at each of two lengths, the short one three times as often; ``room`` in bytes."""
+    """Medians of ``repeats`` runs at each of two lengths, the short one three times as often;
+    ``room`` in bytes.
+    """
     few = _measure(sizes, SHORT, 3 * repeats)
     length = max(2 * SHORT, min(LONG, int(SHORT * SECONDS / sum(few.values()))))
     while room is not None and length > 2 * SHORT and _held(sizes, length) > room:
@@ -181,9 +204,12 @@ def _measure(sizes: Sizes, length: int, repeats: int) -> dict[str, float]:
 
 def _backward(problem: Problem, chunks: Chunks, tape: ChunkTape) -> None:
     dstates: DeltaStates = {
-        node.number: (None,) * len(arrays) for node, arrays in zip(chunks.parts.recurrent, problem.state, strict=True)
+        node.number: (None,) * len(arrays)
+        for node, arrays in zip(chunks.parts.recurrent, problem.state, strict=True)
     }
-    chunks.backward(0, tape, lambda y, _: (0.0, np.ones_like(y)), dstates, Accumulators(problem.model))
+    chunks.backward(
+        0, tape, lambda y, _: (0.0, np.ones_like(y)), dstates, Accumulators(problem.model)
+    )
 
 
 def _synthetic(model: Graph, shape: Shape) -> Array:

@@ -49,15 +49,23 @@ DeltaStates: TypeAlias = dict[int, tuple[Array | None, ...]]
 class Chunks:
     """Runs chunks of a problem."""
 
-    def __init__(self, problem: Problem, *, seed: int, training: bool, memory: Reuse | None = None) -> None:
+    def __init__(
+        self, problem: Problem, *, seed: int, training: bool, memory: Reuse | None = None
+    ) -> None:
         self.workspace = workspace = Workspace(memory)
         self.begin(problem, seed=seed, training=training)
         self.runners = Runners(problem.backend, workspace)
         self.programs: dict[int, Runner] = {}
         self.tables: dict[int, SymbolTable] = {}
-        """By node, what takes its symbols to their numbers, which a Recurrent reads in place of their vectors."""
-        for number, layout in layouts(self.model, problem.x_shape, problem.batch, problem.dtype).items():
-            self.programs[number] = program = self.runners.recurrent(layout, self.parts.symbols_of(number))
+        """By node, what takes its symbols to their numbers, which a Recurrent reads in place of
+        their vectors.
+        """
+        for number, layout in layouts(
+            self.model, problem.x_shape, problem.batch, problem.dtype
+        ).items():
+            self.programs[number] = program = self.runners.recurrent(
+                layout, self.parts.symbols_of(number)
+            )
             if program.table is not None:
                 self.tables[self.parts.spelled[number].number] = program.table
         self.dense: dict[int, DenseRunner] = {}
@@ -70,7 +78,10 @@ class Chunks:
     def begin(self, problem: Problem, *, seed: int, training: bool) -> None:
         """Take another problem of the same kind."""
         self.problem, self.seed, self.training = problem, seed, training
-        self.parts, self.shapes = parts_of(problem.model), problem.model.value_shapes(problem.x_shape)
+        self.parts, self.shapes = (
+            parts_of(problem.model),
+            problem.model.value_shapes(problem.x_shape),
+        )
         self.workspace.threads = threads_of(problem.backend)
         used = [owner[key] for owner, key in problem.model.slots.values()]
         self._fixed = fix_sizes([*used, *chain(*problem.state)])
@@ -111,9 +122,13 @@ class Chunks:
 
     @property
     def in_one_go(self) -> bool:
-        """Whether kernels can advance chunks in one go: from an x that is as they read it, with nothing between."""
+        """Whether kernels can advance chunks in one go: from an x that is as they read it, with
+        nothing between.
+        """
         x = self.problem.x
-        plain = isinstance(x, Held) and not x.fresh and lies(x.array) and x.dtype == self.problem.dtype
+        plain = (
+            isinstance(x, Held) and not x.fresh and lies(x.array) and x.dtype == self.problem.dtype
+        )
         return plain and self._fused is not None
 
     @property
@@ -123,7 +138,9 @@ class Chunks:
         return self.programs[body[0].number].fused if len(body) == 1 else None
 
     def advance_all(self, n: int, wanted: tuple[bool, ...], states: States) -> list[States]:
-        """The states after chunks from n on, one after the other, where they are ``wanted``; () elsewhere."""
+        """The states after chunks from n on, one after the other, where they are ``wanted``; ()
+        elsewhere.
+        """
         fused, x = self._fused, self.problem.inputs(n, len(wanted))
         assert fused is not None
         found = fused.advance_all(x, self.problem.chunk, wanted, *states)
@@ -143,7 +160,9 @@ class Chunks:
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 program, context = self.programs[node.number], self._context(n, node)
-                y, thin = program.keep(values[node.args[0]], next(entering), context, output=self._fed(node))
+                y, thin = program.keep(
+                    values[node.args[0]], next(entering), context, output=self._fed(node)
+                )
                 values[node.outs[0]] = y
                 found.append(thin)
             else:
@@ -192,7 +211,9 @@ class Chunks:
         return value, deltas[0]
 
     def _tail(self, n: int, tape: ChunkTape, loss: ChunkLoss) -> tuple[Scalar, Deltas, list[Saved]]:
-        """Run the tail and the loss. Returns its value, the delta of the output alone, and what the tail saved."""
+        """Run the tail and the loss. Returns its value, the delta of the output alone, and what the
+        tail saved.
+        """
         values: Values = [None] * self.model.n_values
         for k, frontier in tape.frontier.items():
             values[k] = frontier
@@ -205,9 +226,16 @@ class Chunks:
         value, deltas[output] = loss(values[output], n)
         return value, deltas, saved
 
-    def _backward_layer(self, node: Node, saved: Saved, deltas: Deltas, grads: Accumulators) -> None:
+    def _backward_layer(
+        self, node: Node, saved: Saved, deltas: Deltas, grads: Accumulators
+    ) -> None:
         kernel, (given, *others) = self.dense.get(node.number), [deltas[k] for k in node.outs]
-        if kernel is not None and given is not None and not others and kernel.takes(saved[0], given):
+        if (
+            kernel is not None
+            and given is not None
+            and not others
+            and kernel.takes(saved[0], given)
+        ):
             take_delta(node, deltas)
             add_deltas(node, (kernel.backward(saved[0], given, grads),), deltas)
             return
@@ -233,13 +261,17 @@ class Chunks:
         return [self.problem.inputs(n), *[None] * (self.model.n_values - 1)]
 
     def _run(self, n: int, states: States, *, output: bool = False) -> tuple[States, Values]:
-        """Run the body and keep nothing; an output that only the tail needs is left out unless asked for."""
+        """Run the body and keep nothing; an output that only the tail needs is left out unless
+        asked for.
+        """
         values, entering, after = self._begin(n), iter(states), []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 program, context = self.programs[node.number], self._context(n, node)
                 needed = output or self._fed(node)
-                y, state = program.advance(values[node.args[0]], next(entering), context, output=needed)
+                y, state = program.advance(
+                    values[node.args[0]], next(entering), context, output=needed
+                )
                 values[node.outs[0]] = y
                 after.append(state)
             else:
@@ -247,13 +279,19 @@ class Chunks:
         return tuple(after), values
 
     def _tape(self, n: int, given: Sequence[tuple[State | None, ThinTape | None]]) -> ChunkTape:
-        """Run the body and keep its internals; for each Recurrent its state, or its thin tape, is given."""
+        """Run the body and keep its internals; for each Recurrent its state, or its thin tape, is
+        given.
+        """
         values, entering = self._begin(n), iter(given)
         tapes: list[Tape] = []
         others: list[Saved] = []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
-                program, context, x = self.programs[node.number], self._context(n, node), values[node.args[0]]
+                program, context, x = (
+                    self.programs[node.number],
+                    self._context(n, node),
+                    values[node.args[0]],
+                )
                 state, thin = next(entering)
                 output = not self._remade(node)
                 if state is not None:
@@ -265,7 +303,9 @@ class Chunks:
                 tapes.append(tape)
             else:
                 others.append(self._forward(node, values, n))
-        return ChunkTape(tapes, others, {k: values[k] for k in self.parts.frontier if values[k] is not None})
+        return ChunkTape(
+            tapes, others, {k: values[k] for k in self.parts.frontier if values[k] is not None}
+        )
 
     def _fed(self, node: Node) -> bool:
         return not self.parts.fed.isdisjoint(node.outs)
@@ -278,4 +318,6 @@ class Chunks:
         """Places of a model's own nodes are their numbers; each Recurrent has a range of its own."""
         span = self.problem.span(n)
         place = 0 if node is None else (node.number + 1) << 20
-        return Context(self.seed, span.start, span.stop - span.start, place, self.training, self.problem.dtype)
+        return Context(
+            self.seed, span.start, span.stop - span.start, place, self.training, self.problem.dtype
+        )

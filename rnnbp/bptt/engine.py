@@ -132,13 +132,22 @@ def bptt(
     _check_own_iterator(x, target, mask)
     graph = as_model(model)
     check_possible(graph, x, checkpoint, dx)
-    given: Any = {"chunk": chunk, "state": state, "backend": backend, "steps": steps, "folder": folder, "mask": mask}
+    given: Any = {
+        "chunk": chunk,
+        "state": state,
+        "backend": backend,
+        "steps": steps,
+        "folder": folder,
+        "mask": mask,
+    }
     problem = pose(graph, x, **given, training=flag("training", training))
     note_problem(problem, state)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         resolved = resolve(checkpoint, problem, objective, chunk=chunk, dx=dx, return_y=return_y)
         with progress_of(progress, resolved, whole=objective.loss.whole) as bar:
-            result = _run(resolved, objective, check_seed(seed), horizon=horizon, folder=folder, bar=bar)
+            result = _run(
+                resolved, objective, check_seed(seed), horizon=horizon, folder=folder, bar=bar
+            )
     resolved.check(result.stats.counts)
     return result
 
@@ -146,7 +155,10 @@ def bptt(
 def _check_own_iterator(x: object, target: object, mask: object) -> None:
     """Raise TypeError for an iterator that is passed twice, which would be read in turns."""
     if isinstance(x, Iterator) and (x is target or x is mask):
-        raise TypeError("x is an iterator, which comes once, and target or mask is the same one; give each its own")
+        raise TypeError(
+            "x is an iterator, which comes once, and target or mask is the same one; give each its "
+            "own"
+        )
 
 
 def _run(

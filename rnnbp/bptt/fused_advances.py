@@ -29,7 +29,9 @@ class FusedAdvances:
         """Yield the same actions; a group is in ``groups`` when its first one is yielded."""
         group: list[Action] = []
         for action in actions:
-            simple = isinstance(action, Advance) or (isinstance(action, Store) and action.tier == "ram")
+            simple = isinstance(action, Advance) or (
+                isinstance(action, Store) and action.tier == "ram"
+            )
             if simple and len(group) < FusedRunner.MOST:
                 group.append(action)
                 continue

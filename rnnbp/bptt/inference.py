@@ -42,7 +42,9 @@ OPTIONS = tuple(inspect.signature(bptt).parameters)
 
 
 @takes()
-def _bar(name: str, progress: bool | None, total: int | None) -> AbstractContextManager[bars.LateBar | None]:
+def _bar(
+    name: str, progress: bool | None, total: int | None
+) -> AbstractContextManager[bars.LateBar | None]:
     """A bar of steps."""
     return bars.late(progress, total, desc=name, unit=" steps", unit_scale=True, dynamic_ncols=True)
 
@@ -86,11 +88,13 @@ def predict(
         check_outputs_possible(x)
     mask = None if mask is None else as_array("mask", mask, axes="(T, B)")
     training, seed = flag("training", training), check_seed(seed)
-    problem = pose(as_model(model), x, chunk=chunk, state=state, backend=None, mask=mask, training=training)
+    problem = pose(
+        as_model(model), x, chunk=chunk, state=state, backend=None, mask=mask, training=training
+    )
     if not problem.known and not last:
         raise TypeError(
-            "predict returns the outputs of all steps, and x is a stream; give its pieces one by one, with state=, "
-            "or last=True for the last one"
+            "predict returns the outputs of all steps, and x is a stream; give its pieces one by "
+            "one, with state=, or last=True for the last one"
         )
     if mask is not None:
         zeros = np.broadcast_to(np.zeros(1, problem.dtype), (problem.steps, problem.batch))
@@ -126,7 +130,9 @@ def _outputs(
 
 
 def last_steps(mask: Array) -> Array:
-    """(B,) the last step of each sequence that has weight in a mask (T, B). Raises ValueError where there is none."""
+    """(B,) the last step of each sequence that has weight in a mask (T, B). Raises ValueError where
+    there is none.
+    """
     some = mask > 0
     if not some.any(axis=0).all():
         row = int(np.argmin(some.any(axis=0)))
@@ -165,7 +171,9 @@ def evaluate(
     Arguments as those of ``bptt``, errors too.
     """
     given: Any = {"state": state, "mask": mask, "chunk": chunk, "steps": steps, "folder": folder}
-    return evaluated(model, x, target, loss, **given, progress=optional_flag("progress", progress))[:2]
+    return evaluated(model, x, target, loss, **given, progress=optional_flag("progress", progress))[
+        :2
+    ]
 
 
 @by_numpy_where_refused
@@ -191,7 +199,10 @@ def evaluated(
     given: Any = {"chunk": chunk, "state": state, "steps": steps, "folder": folder, "mask": mask}
     problem = pose(as_model(model), x, **given, backend=None, training=False)
     total = problem.steps if problem.known else None
-    with closing(Objective(problem, loss, target, mask, folder)) as objective, _bar("evaluate", progress, total) as bar:
+    with (
+        closing(Objective(problem, loss, target, mask, folder)) as objective,
+        _bar("evaluate", progress, total) as bar,
+    ):
         memory, chunks = _prepared(problem)
         losses = ChunkLosses(objective, problem)
         for n in problem.numbers():
@@ -203,7 +214,9 @@ def evaluated(
     return value, present, lost_rows(problem.x) if problem.state else ()
 
 
-def _evaluate(chunks: Chunks, losses: ChunkLosses, seen: Seen | None, bar: bars.LateBar | None) -> tuple[float, States]:
+def _evaluate(
+    chunks: Chunks, losses: ChunkLosses, seen: Seen | None, bar: bars.LateBar | None
+) -> tuple[float, States]:
     """(loss, state) of a problem whose targets have been checked."""
     problem, value, present = losses.problem, Total(), losses.problem.state
     whole = new_outputs(problem) if losses.loss.whole else None
@@ -232,7 +245,8 @@ def backprop(
     mask: SeriesLike = None,
     **options: Any,  # those of bptt, whose names are checked
 ) -> Gradients:
-    """Loss and gradients of a model without Recurrents on a mini-batch, x (B, ...): ``bptt`` of one step.
+    """Loss and gradients of a model without Recurrents on a mini-batch, x (B, ...): ``bptt`` of one
+    step.
 
     Args:
         model, x, target, loss, mask: as ``bptt`` takes them, without the time axis.
@@ -247,13 +261,26 @@ def backprop(
     (['bias', 'weight'], (4, 3))
     """
     if found := recurrents(as_model(model)):
-        raise ShapeError(f"backprop is for models without time, found {found[0].block}; use bptt with x (T, B, ...)")
+        raise ShapeError(
+            f"backprop is for models without time, found {found[0].block}; use bptt with x (T, B, "
+            "...)"
+        )
     x = as_array("x", x, kinds=REAL + "c", axes="(B, ...)")
     if x.shape == stated_shape(as_model(model)):
-        raise ShapeError(f"x has shape {x.shape}, that of one example: axis 0, the batch, is missing; give x[None]")
-    step = [x[None], *(_one_step(name, a, len(x)) for name, a in (("target", target), ("mask", mask)))]
+        raise ShapeError(
+            f"x has shape {x.shape}, that of one example: axis 0, the batch, is missing; give "
+            "x[None]"
+        )
+    step = [
+        x[None],
+        *(_one_step(name, a, len(x)) for name, a in (("target", target), ("mask", mask))),
+    ]
     result = bptt(model, step[0], step[1], _without_time(loss), mask=step[2], **options)
-    return replace(result, dx=None if result.dx is None else result.dx[0], y=None if result.y is None else result.y[0])
+    return replace(
+        result,
+        dx=None if result.dx is None else result.dx[0],
+        y=None if result.y is None else result.y[0],
+    )
 
 
 def _one_step(name: str, given: Any, batch: int) -> Array | None:
@@ -271,4 +298,8 @@ def _one_step(name: str, given: Any, batch: int) -> Array | None:
 
 def _without_time(loss: LossLike) -> LossLike:
     """A user's function sees arrays without the time axis; a Loss does not mind it."""
-    return loss if isinstance(loss, Loss | type) or not callable(loss) else FunctionLoss(loss, time=False)
+    return (
+        loss
+        if isinstance(loss, Loss | type) or not callable(loss)
+        else FunctionLoss(loss, time=False)
+    )

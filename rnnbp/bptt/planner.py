@@ -82,7 +82,9 @@ def plan(
         costs = costs or measured_for(sizes, steps, limit)
         if disk is None:
             return choose(sizes, steps, limit, costs)
-        return choose(sizes, steps, limit, with_disk(costs, sizes.slot, folder), parse_budget(disk, "disk"))
+        return choose(
+            sizes, steps, limit, with_disk(costs, sizes.slot, folder), parse_budget(disk, "disk")
+        )
 
 
 def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:
@@ -93,5 +95,8 @@ def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:
 
 def _checked(optimizer: object) -> Optimizer:
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"plan: optimizer must be one of rnnbp.optim, found {a_value(optimizer)}; as Adam(model)")
+        raise TypeError(
+            f"plan: optimizer must be one of rnnbp.optim, found {a_value(optimizer)}; as "
+            "Adam(model)"
+        )
     return optimizer

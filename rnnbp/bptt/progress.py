@@ -23,10 +23,16 @@ class Progress(bars.LateBar):
     ) -> None:
         total, expected, plan = None, resolved.expected, resolved.plan
         if expected is not None:
-            total = expected.steps_run + expected.steps_rebuilt + (1 + whole) * resolved.problem.steps
+            total = (
+                expected.steps_run + expected.steps_rebuilt + (1 + whole) * resolved.problem.steps
+            )
         found = None if plan is None else plan.forecast
-        self.predicted = "" if found is None else f"; predicted {shown(found.peak_bytes)}, {found.seconds:.3g} s"
-        super().__init__(total, after=after, desc="bptt", unit=" steps", unit_scale=True, dynamic_ncols=True)
+        self.predicted = (
+            "" if found is None else f"; predicted {shown(found.peak_bytes)}, {found.seconds:.3g} s"
+        )
+        super().__init__(
+            total, after=after, desc="bptt", unit=" steps", unit_scale=True, dynamic_ncols=True
+        )
 
     def __call__(self, steps: int, ledger: Ledger) -> None:
         """Take note of an action and the number of its steps."""
@@ -36,10 +42,11 @@ class Progress(bars.LateBar):
 def progress_of(
     asked: bool | None, resolved: Resolved, *, whole: bool = False
 ) -> AbstractContextManager[Progress | None]:
-    """The bar of a run, at once where it was asked for; with None late, and on a terminal or in a notebook only.
+    """The bar of a run, at once where it was asked for; with None late, and on a terminal or in a
+    notebook only.
 
-    ``whole`` is True for a loss of the whole sequence, which takes another run forward. Raises TypeError
-    for what is no bool.
+    ``whole`` is True for a loss of the whole sequence, which takes another run forward. Raises
+    TypeError for what is no bool.
     """
     asked = optional_flag("progress", asked)
     if not bars.wanted(asked):

@@ -55,8 +55,8 @@ class Resolved:
         """Raise ScheduleError where a run counted other actions than were expected."""
         if self.expected is not None and counts != self.expected.counts:
             raise ScheduleError(
-                f"the schedule had {self.expected.counts} when it was checked, {counts} when it ran; "
-                f"return the same actions each time it is iterated"
+                f"the schedule had {self.expected.counts} when it was checked, {counts} when it "
+                f"ran; return the same actions each time it is iterated"
             )
 
 
@@ -82,13 +82,17 @@ def resolve(
         ValueError, TypeError: for a checkpoint that is none of these, and what cannot be kept.
     """
     plan = checkpoint if isinstance(checkpoint, Plan) else None
-    schedule: ScheduleLike = checkpoint.chosen.schedule if isinstance(checkpoint, Plan) else checkpoint
+    schedule: ScheduleLike = (
+        checkpoint.chosen.schedule if isinstance(checkpoint, Plan) else checkpoint
+    )
     returned = _returns_y(problem, return_y)
     kept = _keeps_dx(problem, plan, dx if dx is None else flag("dx", dx))
     sizes = sizes_of_run(objective, dx=kept, return_y=returned)
     if plan is None and is_budget(schedule):
         if chunk is not None:
-            raise BudgetError(f"a budget chooses the chunks too, found chunk={chunk}; leave chunk and horizon out")
+            raise BudgetError(
+                f"a budget chooses the chunks too, found chunk={chunk}; leave chunk and horizon out"
+            )
         budget = parse_budget(schedule)
         if not problem.known:
             length, slots = online(sizes, budget)
@@ -96,15 +100,22 @@ def resolve(
         plan = known_plan(sizes, problem.steps, budget)
     if plan is not None:
         _check_plan(plan, problem, sizes, chunk)
-        problem, schedule = replace(problem, chunk=min(plan.chunk, problem.steps)), plan.chosen.schedule
+        problem, schedule = (
+            replace(problem, chunk=min(plan.chunk, problem.steps)),
+            plan.chosen.schedule,
+        )
     if not problem.known:
         return _of_stream(schedule, problem, sizes)
     parts = problem.chunks, problem.steps, problem.chunk
-    found = _checked_name(schedule, *parts) if isinstance(schedule, str) else _checked(schedule, *parts)
+    found = (
+        _checked_name(schedule, *parts) if isinstance(schedule, str) else _checked(schedule, *parts)
+    )
     return Resolved(problem, sizes, *found, plan)
 
 
-def _checked(schedule: ScheduleLike, chunks: int, steps: int, chunk: int) -> tuple[Iterable[Action], Simulation]:
+def _checked(
+    schedule: ScheduleLike, chunks: int, steps: int, chunk: int
+) -> tuple[Iterable[Action], Simulation]:
     actions = schedule_of(schedule, chunks)
     return actions, simulate(actions, chunks, steps=steps, chunk=chunk)
 
@@ -129,7 +140,9 @@ def _following(schedule: ScheduleLike, problem: Problem) -> Iterator[Action]:
 def _returns_y(problem: Problem, asked: bool) -> bool:
     """True if y is kept. Raises ValueError where it cannot be."""
     if flag("return_y", asked) and not problem.known:
-        raise ValueError("return_y=True, but x is a stream of unknown length; give steps=, or leave it out")
+        raise ValueError(
+            "return_y=True, but x is a stream of unknown length; give steps=, or leave it out"
+        )
     return bool(asked)
 
 
@@ -137,37 +150,49 @@ def _keeps_dx(problem: Problem, plan: Plan | None, asked: bool | None) -> bool:
     """True if a run keeps the gradient by x. Raises ValueError where it cannot."""
     if isinstance(problem.x, Stream):
         if asked:
-            raise ValueError("dx=True, but x is a stream, whose gradient is not kept; give an array, or leave dx out")
+            raise ValueError(
+                "dx=True, but x is a stream, whose gradient is not kept; give an array, or leave "
+                "dx out"
+            )
         return False
     if plan is None:
         return not problem.x.mapped if asked is None else asked
     if asked not in (None, plan.sizes.dx):
-        raise BudgetError(f"the plan is for dx={plan.sizes.dx}, found dx={asked}; plan for that, or leave it out")
+        raise BudgetError(
+            f"the plan is for dx={plan.sizes.dx}, found dx={asked}; plan for that, or leave it out"
+        )
     return plan.sizes.dx
 
 
 def _check_plan(plan: Plan, problem: Problem, sizes: Sizes, chunk: int | None) -> None:
     """Raise BudgetError where the run is not the one that was planned, and would take more."""
     if chunk not in (None, plan.chunk):
-        raise BudgetError(f"the plan is for chunks of {plan.chunk} steps, found chunk={chunk}; leave chunk out")
+        raise BudgetError(
+            f"the plan is for chunks of {plan.chunk} steps, found chunk={chunk}; leave chunk out"
+        )
     chunks = math.ceil(plan.steps / plan.chunk)
     if not problem.known or chunks != math.ceil(problem.steps / plan.chunk):
         found = f"{problem.steps} steps" if problem.known else "a stream; give steps= with it"
-        raise BudgetError(f"the plan is for {chunks} chunks of {plan.chunk} steps, found {found}; plan anew")
+        raise BudgetError(
+            f"the plan is for {chunks} chunks of {plan.chunk} steps, found {found}; plan anew"
+        )
     if sizes == plan.sizes:
         return
     again = forecast_of(sizes, plan.chosen.schedule, problem.steps, plan.chunk)
     needed = with_margin(again.peak_bytes + again.object_bytes)
     if needed > plan.budget:
         raise BudgetError(
-            f"the plan is for {shown(plan.budget)}, but this run would need {shown(needed, up=True)}: the "
-            f"batch size, the loss, or the dtype or memory order of x differ from those planned for; make a new plan"
-            f", or pass bptt the budget itself"
+            f"the plan is for {shown(plan.budget)}, but this run would need "
+            f"{shown(needed, up=True)}: the batch size, the loss, or the dtype or memory order of "
+            f"x differ from those planned for; make a new plan, or pass bptt the budget itself"
         )
 
 
-def for_batch(checkpoint: ScheduleLike | Plan, steps: int, chunk: int | None) -> ScheduleLike | Plan:
-    """What a ``checkpoint`` of training means for a batch of ``steps`` steps, whose dx nobody reads.
+def for_batch(
+    checkpoint: ScheduleLike | Plan, steps: int, chunk: int | None
+) -> ScheduleLike | Plan:
+    """What a ``checkpoint`` of training means for a batch of ``steps`` steps, whose dx nobody
+    reads.
 
     A Plan for another number of chunks is made anew, within its budget and by its costs.
     """

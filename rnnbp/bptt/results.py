@@ -29,8 +29,8 @@ class Stats(Simulation):
     Attributes:
         chunks, counts: chunks of the sequence, and actions by name.
         peak_slots, peak_tapes, peak_thin_tapes, peak_slots_by_tier: the most that was held at once.
-        steps_run, steps_rerun, chunks_rebuilt, steps_rebuilt: forward steps in all, those beyond the
-            first time, and what was rebuilt from thin tapes.
+        steps_run, steps_rerun, chunks_rebuilt, steps_rebuilt: forward steps in all, those beyond
+            the first time, and what was rebuilt from thin tapes.
         writes, reads: checkpoints stored and loaded, by tier.
         peak_bytes, peak_bytes_by_kind: bytes of arrays at the peak.
         object_bytes: bytes of Python's objects.
@@ -47,7 +47,9 @@ class Stats(Simulation):
     seconds: float
     """Wall-clock time of all actions."""
     output_bytes: int = 0
-    """Of y, and then dy, of all steps, which a ``WholeSequence`` loss holds under any schedule; 0 for others."""
+    """Of y, and then dy, of all steps, which a ``WholeSequence`` loss holds under any schedule; 0
+    for others.
+    """
 
     __repr__ = cost_text
 
@@ -63,8 +65,8 @@ class Gradients(Instead):
         dstate: the gradient by the initial state, for each Recurrent a tuple of arrays (B, ...).
         state: the state after the last step, in the same form.
         stats: what the run took.
-        lost: the sequences whose x was unusable at its end, as NaN under a mask: their state is that of
-            zeros instead.
+        lost: the sequences whose x was unusable at its end, as NaN under a mask: their state is
+            that of zeros instead.
         y: the outputs (T, B, ...) that the loss was computed from, with ``return_y``, else None.
 
     >>> import numpy as np, rnnbp as rb
@@ -88,7 +90,11 @@ class Gradients(Instead):
     def __repr__(self) -> str:
         grads = [f"{name} {tuple(g.shape)}" for name, g in list(self.grads.items())[:MOST]]
         held = sum(g.nbytes for g in self.grads.values())
-        of = "" if not self.grads else f"; {reprs.bytes_text(held)} of {next(iter(self.grads.values())).dtype}"
+        of = (
+            ""
+            if not self.grads
+            else f"; {reprs.bytes_text(held)} of {next(iter(self.grads.values())).dtype}"
+        )
         states = [f"{tuple(a.shape)}" for arrays in self.state[:MOST] for a in arrays]
         rerun = f", {self.stats.steps_rerun:,} of {self.stats.steps_run:,} steps run again"
         lost = f"the states of sequences {reprs.listed(map(str, self.lost[:MOST]), len(self.lost))}"
@@ -118,7 +124,9 @@ class Accumulators(Accumulator):
     """
 
     def __init__(self, network: Network, *, parted: bool = False) -> None:
-        slots = checked_parameters(network)  # the sums are of their shapes, and machine code adds to them
+        slots = checked_parameters(
+            network
+        )  # the sums are of their shapes, and machine code adds to them
         params = {id(array): array for _, _, array in slots}
         self.params = tuple(params.values())
         dtype = self.params[0].dtype if self.params else None  # all have one
@@ -132,7 +140,9 @@ class Accumulators(Accumulator):
             total = self._sums.get(id(array))
             if total is None:
                 stop = start + array.size
-                self._sums[id(array)] = self.grads[path] = total = self.whole[start:stop].reshape(array.shape)
+                self._sums[id(array)] = self.grads[path] = total = self.whole[start:stop].reshape(
+                    array.shape
+                )
                 start = stop
             self._slots[id(owner), key] = total
         self.totals = compensated.totals(self.whole) if parted else None
@@ -150,7 +160,10 @@ class Accumulators(Accumulator):
         found = self._slots.get((id(owner), key))  # a tied parameter may have no slot of its own
         found = self._sums.get(id(owner[key])) if found is None else found
         if found is None:
-            raise TypeError(f"parameter {key!r} was added, or tied, while the network ran; change it between runs")
+            raise TypeError(
+                f"parameter {key!r} was added, or tied, while the network ran; change it between "
+                "runs"
+            )
         return found
 
     def begins(self, key: object, find: Callable[[], list[int]]) -> list[int]:

@@ -62,7 +62,9 @@ class Run:
         self.uses_disk = resolved.uses_disk
         self.fused = FusedAdvances()
         recurrent = zip(chunks.parts.recurrent, self.problem.state, strict=True)
-        self.dstates: DeltaStates = {node.number: (None,) * len(arrays) for node, arrays in recurrent}
+        self.dstates: DeltaStates = {
+            node.number: (None,) * len(arrays) for node, arrays in recurrent
+        }
         self.tables: dict[int, int] = {}
         """By length, the bytes of tables that a Backward of a chunk has made for its tasks."""
         self._allocate()
@@ -82,7 +84,9 @@ class Run:
         """Allocate what is in memory for the whole run: the gradients, and y where it is returned."""
         problem, sizes = self.problem, self.sizes
         self.part = compensated.part(problem.chunk)
-        self.grads = Accumulators(problem.model, parted=problem.known and problem.chunks > self.part)
+        self.grads = Accumulators(
+            problem.model, parted=problem.known and problem.chunks > self.part
+        )
         self.backward = 0
         """Chunks that have added to the gradients."""
         dx = sizes.dx and problem.floats
@@ -111,7 +115,9 @@ class Run:
 
     def _do(self, action: Action, state: States) -> States:
         """Run one action; returns the present state after it."""
-        n = action.n  # Backward() compares no attributes, whose names Python's cache of methods would keep
+        n = (
+            action.n
+        )  # Backward() compares no attributes, whose names Python's cache of methods would keep
         match action:
             case Backward():
                 self._backward(n)
@@ -165,7 +171,12 @@ class Run:
 
     def _see_all(self) -> None:
         """Compute the outputs of all steps for a loss that takes them at once; its dy stays."""
-        problem, state, steps, arrive = self.problem, self.problem.state, self.problem.steps, self._targets_arrive
+        problem, state, steps, arrive = (
+            self.problem,
+            self.problem.state,
+            self.problem.steps,
+            self._targets_arrive,
+        )
         y = new_outputs(problem, self.memory)
         self.ledger.hold(OUTPUTS, y)
         with self.ledger.reserve("state", self.sizes.slot):
@@ -241,7 +252,9 @@ class Run:
     def _backward(self, n: int) -> None:
         length = self.problem.length(n)
         tabled = length in self.tables
-        need, tables = reversing(self.sizes, length, self.problem.chunk, first=self.live.no_deltas, tabled=tabled)
+        need, tables = reversing(
+            self.sizes, length, self.problem.chunk, first=self.live.no_deltas, tabled=tabled
+        )
         with self.ledger.reserve("workspace", need, self.sizes.brief(length)):
             self._end_part()
             tape = self.held.tapes.pop(n)
@@ -265,17 +278,28 @@ class Run:
         cut = cuts(self.horizon, n * self.problem.chunk)
         self.live.reversed(cut=cut)
         if cut:
-            self.dstates = {number: (None,) * len(deltas) for number, deltas in self.dstates.items()}
+            self.dstates = {
+                number: (None,) * len(deltas) for number, deltas in self.dstates.items()
+            }
 
     def _result(self) -> Gradients:
         dstate: list[tuple[Array, ...]] = []
-        recurrent = zip(self.chunks.parts.recurrent, self.problem.state, self.problem.given, strict=True)
+        recurrent = zip(
+            self.chunks.parts.recurrent, self.problem.state, self.problem.given, strict=True
+        )
         for node, arrays, given in recurrent:
             found = zip(self.dstates[node.number], arrays, strict=True)
-            dstate.append(tuple([np.zeros(a.shape, a.dtype) if d is None else d.copy() for d, a in found]))
+            dstate.append(
+                tuple([np.zeros(a.shape, a.dtype) if d is None else d.copy() for d, a in found])
+            )
             if not given and isinstance(node.block, Recurrent):
                 initial = node.block.initial
-                self.grads.add(initial, {key: d.sum(axis=0) for key, d in zip(initial, dstate[-1], strict=False)})
+                self.grads.add(
+                    initial,
+                    {key: d.sum(axis=0) for key, d in zip(initial, dstate[-1], strict=False)},
+                )
         stats = self.counter.stats(self.problem, self.ledger, self.sizes)
         y = None if self.kept is None else self.kept.y
-        return Gradients(self.loss.value, self.grads.grads, self.dx, tuple(dstate), self.final, stats, y=y)
+        return Gradients(
+            self.loss.value, self.grads.grads, self.dx, tuple(dstate), self.final, stats, y=y
+        )

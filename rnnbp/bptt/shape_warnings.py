@@ -1,4 +1,6 @@
-"""What models have been trained on: an x that makes of its steps sequences is likely to be meant otherwise."""
+"""What models have been trained on: an x that makes of its steps sequences is likely to be meant
+otherwise.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ from rnnbp.support.callers import outside
 from rnnbp.support.prepared import Remembered
 
 MANY, TIMES = 32, 2
-"""Sequences of one step that are likely to be steps of one: at least these, and this many times the steps and
-sequences of training."""
+"""Sequences of one step that are likely to be steps of one: at least these, and this many times the
+steps and sequences of training."""
 LEAST = 5
 """Steps of sequences below which another x may well have as many sequences."""
 
@@ -47,32 +49,34 @@ def note_sequences(model: Network, steps: int) -> None:
 
 
 def warn_if_one_step(model: Network, shape: Shape, state: object) -> None:
-    """Warn of an x of one step, without a state, that has far more sequences than the model was trained with.
+    """Warn of an x of one step, without a state, that has far more sequences than the model was
+    trained with.
 
-    One step of a stream has a state, but for the first, which has no more sequences than those that follow.
+    One step of a stream has a state, but for the first, which has no more sequences than those that
+    follow.
     """
     if state is not None or len(shape) < 2 or shape[0] != 1 or shape[1] < MANY:
         return
     known = _runs.get(_key(model))
     if known is not None and shape[1] >= TIMES * max(known):
         _warn(
-            f"x has shape {shape}, which is one step of {shape[1]:,} sequences, and the model was trained on "
-            f"{known[0]:,} steps: the axes are (T, B, ...); for one sequence give x.swapaxes(0, 1), "
-            f"or x[:, None] where you wrote x[None]"
+            f"x has shape {shape}, which is one step of {shape[1]:,} sequences, and the model was "
+            f"trained on {known[0]:,} steps: the axes are (T, B, ...); for one sequence give "
+            f"x.swapaxes(0, 1), or x[:, None] where you wrote x[None]"
         )
 
 
 def warn_if_batch_first(model: Network, shape: Shape, state: object) -> None:
-    """Warn of an x with as many sequences as the batch-first ones of training had steps, and another number of
-    steps."""
+    """Warn of an x with as many sequences as the batch-first ones of training had steps, and
+    another number of steps."""
     steps = _sequences.get(_key(model))
     if steps is None or state is not None or len(shape) < 2 or steps < LEAST:
         return
     if shape[1] == steps != shape[0]:
         _warn(
-            f"x has shape {shape}, taken as {shape[0]:,} steps of {steps:,} sequences, and the model was trained on "
-            f"sequences of {steps:,} steps, batch-first: if x is batch-first too, give x.swapaxes(0, 1), "
-            f"or Sequences(x, target, batch_size=32) in its place"
+            f"x has shape {shape}, taken as {shape[0]:,} steps of {steps:,} sequences, and the "
+            f"model was trained on sequences of {steps:,} steps, batch-first: if x is batch-first "
+            f"too, give x.swapaxes(0, 1), or Sequences(x, target, batch_size=32) in its place"
         )
 
 

@@ -25,7 +25,9 @@ Shapes: TypeAlias = tuple[tuple[tuple[Shape, Dtype], ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A checkpoint in the file: its arrays one after the other from ``start``, and the CRC-32 of all."""
+    """A checkpoint in the file: its arrays one after the other from ``start``, and the CRC-32 of
+    all.
+    """
 
     file: ScratchFile
     start: int
@@ -35,9 +37,9 @@ class Written:
 class Slots:
     """Checkpoints by chunk number.
 
-    Those on disk are written on a thread, one after the other, into a file that has no name, so that nothing is
-    left of it when it is closed or the process dies. Until a checkpoint is written it is held in RAM, of the
-    kind "disk buffer" in the ledger.
+    Those on disk are written on a thread, one after the other, into a file that has no name, so
+    that nothing is left of it when it is closed or the process dies. Until a checkpoint is written
+    it is held in RAM, of the kind "disk buffer" in the ledger.
 
     Args:
         ledger: counts what is held in RAM.
@@ -79,7 +81,9 @@ class Slots:
         self._buffers[n] = copy
         self._shapes[n] = tuple([tuple([(a.shape, a.dtype) for a in arrays]) for arrays in copy])
         self.ledger.hold("disk buffer", copy)
-        self._disk[n] = self._thread.submit(_write, copy, self._file, self._place(_size(self._shapes[n])), n)
+        self._disk[n] = self._thread.submit(
+            _write, copy, self._file, self._place(_size(self._shapes[n])), n
+        )
 
     def _place(self, size: int) -> int:
         """Where in the file there is room for a number of bytes."""
@@ -96,7 +100,9 @@ class Slots:
         self._ahead[n] = buffers, self._thread.submit(_read, self._disk[n], buffers, n)
 
     def load(self, n: int) -> States:
-        """The states of a slot. Raises StorageError where they could not be written, or are not what was written."""
+        """The states of a slot. Raises StorageError where they could not be written, or are not
+        what was written.
+        """
         if self.tiers[n] == "ram":
             return self._ram[n]
         if n not in self._ahead:
@@ -139,7 +145,8 @@ def _write(states: States, file: ScratchFile, start: int, n: int) -> Written:
         file.open()
     except OSError as error:
         raise StorageError(
-            f"checkpoint {n}: no file can be made in {file.place}: {error.strerror or error}; choose another folder"
+            f"checkpoint {n}: no file can be made in {file.place}: {error.strerror or error}; "
+            "choose another folder"
         ) from error
     crc, at = 0, start
     try:
@@ -150,7 +157,8 @@ def _write(states: States, file: ScratchFile, start: int, n: int) -> Written:
             at += array.nbytes
     except OSError as error:
         raise StorageError(
-            f"checkpoint {n} is not written to {file.place}: {error.strerror or error}; free some space there"
+            f"checkpoint {n} is not written to {file.place}: {error.strerror or error}; free some "
+            "space there"
         ) from error
     return Written(file, start, crc)
 
@@ -164,5 +172,8 @@ def _read(future: Future[Written], buffers: States, n: int) -> States:
         crc = zlib.crc32(data, crc)
         at += array.nbytes
     if not complete or crc != written.crc:
-        raise StorageError(f"checkpoint {n} on disk was damaged since it was written; check the disk, and run again")
+        raise StorageError(
+            f"checkpoint {n} on disk was damaged since it was written; check the disk, and run "
+            "again"
+        )
     return buffers

@@ -50,7 +50,8 @@ def as_array(name: str, given: object, *, kinds: str = REAL, axes: str = "") -> 
         raise DtypeError(f"{name}: {_found(given, array)}; {_cure(array, kinds)}")
     if axes and array.ndim == 0:
         raise ShapeError(
-            f"{name} needs axes {axes}, found {shown(given)}; give an array, or a stream where one is taken"
+            f"{name} needs axes {axes}, found {shown(given)}; give an array, or a stream where one "
+            "is taken"
         )
     return array
 
@@ -83,7 +84,12 @@ def sliceable(given: object) -> TypeGuard[Sliceable]:
     well as NumPy's."""
     if isinstance(given, np.ndarray):
         return given.ndim > 0 and not isinstance(given, np.ma.MaskedArray)
-    if isinstance(given, np.generic) or not isinstance(given, Sliceable) or _sparse(given) or _labelled(given):
+    if (
+        isinstance(given, np.generic)
+        or not isinstance(given, Sliceable)
+        or _sparse(given)
+        or _labelled(given)
+    ):
         return False
     try:
         return len(given.shape) > 0 and isinstance(np.dtype(given.dtype), np.dtype)
@@ -103,26 +109,37 @@ def is_stream(given: object) -> bool:
 
 def _converted(name: str, given: object) -> Array:
     if _masked(given):
-        raise DtypeError(f"{name} is a masked array, whose mask would be lost; give its data, and weights as mask=")
+        raise DtypeError(
+            f"{name} is a masked array, whose mask would be lost; give its data, and weights as "
+            "mask="
+        )
     for part in _parts(given) if isinstance(given, list | tuple) else (given,):
         check_there(part)
     if _sparse(given):
-        raise DtypeError(f"{name} is a sparse {type(given).__name__}; give {name.split()[-1]}.toarray()")
+        raise DtypeError(
+            f"{name} is a sparse {type(given).__name__}; give {name.split()[-1]}.toarray()"
+        )
     try:
         return np.asarray(given)
     except ValueError as error:
         raise ShapeError(
-            f"{name} has parts of inhomogeneous shape; pad them to one length and give a mask, or lengths= to "
-            f"Sequences, or iter(...) for a stream where one is taken"
+            f"{name} has parts of inhomogeneous shape; pad them to one length and give a mask, or "
+            f"lengths= to Sequences, or iter(...) for a stream where one is taken"
         ) from error
-    except (TypeError, RuntimeError, OverflowError, RecursionError) as error:  # as of a tensor that requires grad
+    except (
+        TypeError,
+        RuntimeError,
+        OverflowError,
+        RecursionError,
+    ) as error:  # as of a tensor that requires grad
         raise DtypeError(f"{name}: {shown(given)} cannot be read as an array: {error}") from error
 
 
 def _masked(given: object) -> bool:
     """True for a masked array, or a list with one in it, however deep."""
     return isinstance(given, np.ma.MaskedArray) or (
-        isinstance(given, list | tuple) and any(isinstance(part, np.ma.MaskedArray) for part in _parts(given))
+        isinstance(given, list | tuple)
+        and any(isinstance(part, np.ma.MaskedArray) for part in _parts(given))
     )
 
 
@@ -147,7 +164,9 @@ def _labelled(given: object) -> bool:
 def _found(given: object, array: Array) -> str:
     """The argument that was passed, in a few words."""
     if isinstance(given, np.ndarray):
-        return f"an array of dtype {array.dtype} and shape {array.shape} is no array of numbers here"
+        return (
+            f"an array of dtype {array.dtype} and shape {array.shape} is no array of numbers here"
+        )
     return f"{shown(given)} is no array of numbers"
 
 
@@ -167,5 +186,7 @@ def _cure(array: Array, kinds: str) -> str:
     if kind == "V":
         return "choose a field, or stack them as features"
     return (
-        "use an integer dtype, as with .astype(int)" if "f" not in kinds else "use floats, as with .astype('float32')"
+        "use an integer dtype, as with .astype(int)"
+        if "f" not in kinds
+        else "use floats, as with .astype('float32')"
     )

@@ -41,7 +41,10 @@ def _whole(array: Array) -> Array:
         base = base.base
     return (
         base
-        if base.ndim >= 2 and base.size and base.strides[:2] == array.strides[:2] and _alike(array, base)
+        if base.ndim >= 2
+        and base.size
+        and base.strides[:2] == array.strides[:2]
+        and _alike(array, base)
         else array
     )
 
@@ -50,8 +53,8 @@ def warn_if_known(name: str, array: object) -> None:
     """Warn if an argument that should be (T, B, ...) is one of those arrays, or a part of one."""
     if isinstance(array, np.ndarray) and is_known(array):
         warnings.warn(
-            f"{name} has shape {array.shape} and lies in an array that Sequences takes as batch-first; "
-            f"here the axes are (T, B, ...): give {name}.swapaxes(0, 1)",
+            f"{name} has shape {array.shape} and lies in an array that Sequences takes as "
+            f"batch-first; here the axes are (T, B, ...): give {name}.swapaxes(0, 1)",
             UserWarning,
             stacklevel=outside(),
         )
@@ -63,7 +66,11 @@ def is_known(array: Array) -> bool:
         return False
     place = address(array)
     for start, end, known in _known:
-        if start <= place < end and (batch_first := known()) is not None and _alike(array, _whole(batch_first)):
+        if (
+            start <= place < end
+            and (batch_first := known()) is not None
+            and _alike(array, _whole(batch_first))
+        ):
             return True
     return False
 
@@ -82,8 +89,8 @@ def warn_if_prefixes(mask: Array) -> None:
     prefixes = mask[:, 0].all() and not (mask[:, 1:] & ~mask[:, :-1]).any()
     if prefixes and ((after & ~before).any(axis=0) & (before & ~after).any(axis=0)).any():
         warnings.warn(
-            f"mask of shape {mask.shape} looks as if it were (B, T), each row the length of a sequence; "
-            f"here the axes are (T, B): give mask.swapaxes(0, 1)",
+            f"mask of shape {mask.shape} looks as if it were (B, T), each row the length of a "
+            f"sequence; here the axes are (T, B): give mask.swapaxes(0, 1)",
             UserWarning,
             stacklevel=outside(),
         )
@@ -94,11 +101,16 @@ def _alike(array: Array, known: Array) -> bool:
     return (
         array.ndim == known.ndim
         and array.dtype == known.dtype
-        and all(a > 0 and a % b == 0 for a, b in zip(array.strides[:2], known.strides[:2], strict=True))
+        and all(
+            a > 0 and a % b == 0 for a, b in zip(array.strides[:2], known.strides[:2], strict=True)
+        )
         and all(n <= m for n, m in zip(array.shape[:2], known.shape[:2], strict=True))
     )
 
 
 def _extent(array: Array) -> int:
     """Bytes from the first element to the end of the last."""
-    return int(sum((n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True))) + array.itemsize
+    return (
+        int(sum((n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True)))
+        + array.itemsize
+    )

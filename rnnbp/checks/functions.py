@@ -31,4 +31,7 @@ def note_call(error: Exception, what: str, function: object, given: str, returns
         given: how it was called.
         returns: what it should return.
     """
-    error.add_note(f"in {what}, the function {name_of(function)}, {CALLED_AS}{given}); it is to return {returns}")
+    error.add_note(
+        f"in {what}, the function {name_of(function)}, {CALLED_AS}{given}); it is to return "
+        f"{returns}"
+    )

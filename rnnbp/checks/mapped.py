@@ -25,8 +25,8 @@ class MappedFile:
         size = self.memory.size()
         if size < self.end:
             raise StorageError(
-                f"{self.name} was cut short while it was mapped, to {size:,} bytes of {self.end:,}; "
-                f"write to another file and rename it, or give the array in memory"
+                f"{self.name} was cut short while it was mapped, to {size:,} bytes of "
+                f"{self.end:,}; write to another file and rename it, or give the array in memory"
             )
 
 
@@ -35,7 +35,10 @@ def mapped_file(array: object) -> MappedFile | None:
     owner, offset, name = array, 0, "a file"
     while isinstance(owner, np.ndarray):
         if isinstance(owner, np.memmap) and owner.filename is not None:
-            offset, name = owner.offset - owner.offset % mmap.ALLOCATIONGRANULARITY, str(owner.filename)
+            offset, name = (
+                owner.offset - owner.offset % mmap.ALLOCATIONGRANULARITY,
+                str(owner.filename),
+            )
         owner = _below(owner)
     if not isinstance(owner, mmap.mmap):
         return None

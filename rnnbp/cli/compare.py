@@ -22,9 +22,9 @@ from rnnbp.compare.files import CURE, can_draw
 from rnnbp.support.nearest import hint
 
 ABOUT = (
-    "Run backpropagation through time under every schedule and several budgets of memory: bytes, recomputed steps "
-    "and seconds, forecast and measured, and whether the gradients are those of full caching. Writes compare.csv, "
-    "compare.json and pictures."
+    "Run backpropagation through time under every schedule and several budgets of memory: bytes, "
+    "recomputed steps and seconds, forecast and measured, and whether the gradients are those of "
+    "full caching. Writes compare.csv, compare.json and pictures."
 )
 NAME = "compare"
 
@@ -41,18 +41,34 @@ def add_options(parser: Parser) -> None:
         "come on top, for which plan leaves room in its budget",
     )
     group.add_argument(
-        "--schedules", type=_names, default=",".join(SCHEDULES), metavar="LIST", help="names, with commas between"
+        "--schedules",
+        type=_names,
+        default=",".join(SCHEDULES),
+        metavar="LIST",
+        help="names, with commas between",
     )
     group.add_argument(
-        "--chunk", type=whole(1), metavar="N", help="steps in a chunk; by default each schedule has its best"
+        "--chunk",
+        type=whole(1),
+        metavar="N",
+        help="steps in a chunk; by default each schedule has its best",
     )
     group.add_argument(
-        "--repeats", type=whole(1), default=3, metavar="N", help="timed runs of each, in alternation with full caching"
+        "--repeats",
+        type=whole(1),
+        default=3,
+        metavar="N",
+        help="timed runs of each, in alternation with full caching",
     )
     group.add_argument(
-        "--out", type=Path, metavar="DIR", help=f"new folder for the files; by default the next free runs/{NAME}"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help=f"new folder for the files; by default the next free runs/{NAME}",
     )
-    group.add_argument("--html", action="store_true", help="write one page with the table and the pictures, too")
+    group.add_argument(
+        "--html", action="store_true", help="write one page with the table and the pictures, too"
+    )
     group.add_argument("--quiet", action="store_true", help="print nothing but errors")
     add_problem(parser, steps=256, batch=16)
 
@@ -114,11 +130,16 @@ def _probe(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise CommandError(f"{folder} cannot be written to: {error.strerror}; name another folder with --out") from None
+        raise CommandError(
+            f"{folder} cannot be written to: {error.strerror}; name another folder with --out"
+        ) from None
 
 
 def _shares(text: str) -> list[float]:
-    return [number(0, 1e6, above=True)(part.strip().removesuffix("%").strip()) for part in text.split(",")]
+    return [
+        number(0, 1e6, above=True)(part.strip().removesuffix("%").strip())
+        for part in text.split(",")
+    ]
 
 
 def _names(text: str) -> list[str]:

@@ -24,7 +24,9 @@ def known(name: str) -> str:
     try:
         "a".encode(name)
     except (LookupError, ValueError):  # as base64, which does not encode text; a NUL in it
-        raise ValueError(f"must be an encoding of texts, as latin-1 or cp1252, found {name!r}") from None
+        raise ValueError(
+            f"must be an encoding of texts, as latin-1 or cp1252, found {name!r}"
+        ) from None
     return name
 
 
@@ -47,7 +49,9 @@ def decoded(data: bytes, place: str, encoding: str | None = None) -> str:
     except UnicodeDecodeError as error:
         at = len(mark) + error.start
         cure = CURE if found == "utf-8" else "write the file anew"
-        raise CommandError(f"{place} is not {found.upper()}: byte {at} is 0x{data[at]:02x}; {cure}") from None
+        raise CommandError(
+            f"{place} is not {found.upper()}: byte {at} is 0x{data[at]:02x}; {cure}"
+        ) from None
 
 
 def _check_narrow(head: bytes, place: str) -> None:
@@ -57,8 +61,8 @@ def _check_narrow(head: bytes, place: str) -> None:
     wide = "utf-32" if zeros * 2 > len(head) + 1 else "utf-16"
     wide += "be" if head[:1] == b"\0" else "le"
     raise CommandError(
-        f"{place} is not UTF-8, it seems to be {wide} without a byte order mark; convert it, as with "
-        f"iconv -f {wide} -t utf-8, or give --encoding {wide[:6]}-{wide[6:]}"
+        f"{place} is not UTF-8, it seems to be {wide} without a byte order mark; convert it, as "
+        f"with iconv -f {wide} -t utf-8, or give --encoding {wide[:6]}-{wide[6:]}"
     )
 
 
@@ -68,7 +72,11 @@ def _as_named(data: bytes, place: str, encoding: str) -> str:
         characters = data.decode(encoding)
         characters.encode()  # half a surrogate pair is not a character
     except UnicodeDecodeError as error:
-        what = f"byte {error.start} is 0x{data[error.start]:02x}" if error.start < len(data) else error.reason
+        what = (
+            f"byte {error.start} is 0x{data[error.start]:02x}"
+            if error.start < len(data)
+            else error.reason
+        )
         raise CommandError(f"{place} is not {encoding}: {what}; {cure}") from None
     except UnicodeError as error:
         raise CommandError(f"{place} is not {encoding}: {error}; {cure}") from None

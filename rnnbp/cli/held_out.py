@@ -59,7 +59,9 @@ def bits_per_character(nats_per_byte: float, part: Part) -> float:
 
 def model_score(model: Sequential, split: Split) -> float:
     """Bits per character of the held-out text under a model."""
-    return bits_per_character(validation_loss(model, HeldOut(split), CrossEntropy()), split.held_out)
+    return bits_per_character(
+        validation_loss(model, HeldOut(split), CrossEntropy()), split.held_out
+    )
 
 
 def baselines(split: Split) -> dict[str, float]:

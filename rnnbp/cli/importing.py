@@ -29,7 +29,9 @@ def imported(option: str, text: str) -> object:
     """
     place, colon, name = text.rpartition(":")
     if not colon or not place or not name or os.sep in name:
-        raise CommandError(f"{option} names a function in a module, found {text!r}; write it as {_example(text)}")
+        raise CommandError(
+            f"{option} names a function in a module, found {text!r}; write it as {_example(text)}"
+        )
     with of_user(option, text):
         module = _file(option, Path(place)) if _is_path(place) else _module(option, place)
     return _attribute(option, module, place, name)
@@ -106,7 +108,10 @@ def _module(option: str, name: str) -> ModuleType:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise  # the module is there, and imports one that is not
         near = hint(name, [path.stem for path in Path.cwd().glob("*.py")])
-        cure = near or "; it is searched in the current folder, then where Python finds modules; a file is path/file.py"
+        cure = (
+            near
+            or "; it is searched in the current folder, then where Python finds modules; a file is path/file.py"
+        )
         raise CommandError(f"{option}: there is no module {error.name!r}{cure}") from None
     except (TypeError, ValueError) as error:  # a relative or empty name
         raise CommandError(f"{option}: {name!r} is no name of a module: {error}") from None
@@ -115,7 +120,9 @@ def _module(option: str, name: str) -> ModuleType:
 def _file(option: str, path: Path) -> ModuleType:
     if not path.is_file():
         near = hint(path.name, [other.name for other in path.parent.glob("*.py")])
-        raise CommandError(f"{option}: there is no file {str(path)!r}{near or '; give a path from the current folder'}")
+        raise CommandError(
+            f"{option}: there is no file {str(path)!r}{near or '; give a path from the current folder'}"
+        )
     name = path.stem if path.stem not in sys.modules else f"{path.stem}_of_the_user"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -138,7 +145,9 @@ def _attribute(option: str, module: ModuleType, place: str, name: str) -> object
         if not hasattr(found, part):
             names = [each for each in dir(found) if not each.startswith("_")]
             near = hint(part, names) or (f"; it has {', '.join(names[:20])}" if names else "")
-            if (own := Path.cwd() / f"{place}.py").is_file() and getattr(module, "__file__", None) != str(own):
+            if (own := Path.cwd() / f"{place}.py").is_file() and getattr(
+                module, "__file__", None
+            ) != str(own):
                 near += f"; for the file here give {place}.py:{name}"
             where = getattr(module, "__file__", None) or "built into Python"
             raise CommandError(f"{option}: {place} ({where}) has no {part!r}{near}")

@@ -21,7 +21,9 @@ from rnnbp.storage import StorageError
 
 def build_parser() -> Parser:
     """The parser of the whole command line."""
-    parser = Parser(prog="rnnbp", description="Recurrent networks on CPUs, by backpropagation through time.")
+    parser = Parser(
+        prog="rnnbp", description="Recurrent networks on CPUs, by backpropagation through time."
+    )
     parser.add_argument("--version", action="version", version=f"rnnbp {rnnbp.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add(commands, "train", "train a character model on a text", train, train_options.add_options)
@@ -31,7 +33,9 @@ def build_parser() -> Parser:
     return parser
 
 
-def _add(commands: Any, name: str, summary: str, module: Any, add_options: Callable[[Parser], None]) -> None:
+def _add(
+    commands: Any, name: str, summary: str, module: Any, add_options: Callable[[Parser], None]
+) -> None:
     parser = commands.add_parser(name, help=summary, description=module.ABOUT)
     add_options(parser)
     parser.set_defaults(run=module.run, parser=parser)
@@ -78,7 +82,10 @@ def _run(options: argparse.Namespace) -> int:
     except OSError as error:
         if is_of_user(error):
             raise
-        print(f"rnnbp: {error.filename or 'output'} cannot be used: {error.strerror or error}", file=sys.stderr)
+        print(
+            f"rnnbp: {error.filename or 'output'} cannot be used: {error.strerror or error}",
+            file=sys.stderr,
+        )
         return 1
 
 

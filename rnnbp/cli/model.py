@@ -57,17 +57,28 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
-            raise ValueError(f"a character model's cell is one of {', '.join(CELLS)}, found {shown(self.cell)}")
-        for name, most in (("layers", MOST_LAYERS), ("units", MOST_UNITS), ("embedding", MOST_UNITS)):
+            raise ValueError(
+                f"a character model's cell is one of {', '.join(CELLS)}, found {shown(self.cell)}"
+            )
+        for name, most in (
+            ("layers", MOST_LAYERS),
+            ("units", MOST_UNITS),
+            ("embedding", MOST_UNITS),
+        ):
             if positive_int(f"a character model's {name}", getattr(self, name)) > most:
-                raise ValueError(f"a character model's {name} must be at most {most}, found {getattr(self, name)}")
+                raise ValueError(
+                    f"a character model's {name} must be at most {most}, found "
+                    f"{getattr(self, name)}"
+                )
         real_number("a character model's dropout", self.dropout, least=0, below=1)
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Self:
         """The inverse of ``to_dict``. Raises ValueError or TypeError for anything else."""
         if found.get("kind") != cls.kind:
-            raise ValueError(f"expected the weights of a {cls.kind}, found kind {shown(found.get('kind'))}")
+            raise ValueError(
+                f"expected the weights of a {cls.kind}, found kind {shown(found.get('kind'))}"
+            )
         for name in found.keys() - {"kind", *(field.name for field in fields(cls))}:
             raise ValueError(f"unexpected keyword argument {shown(name)}")
         return cls(**{name: value for name, value in found.items() if name != "kind"})
@@ -132,7 +143,10 @@ class Sampler:
         """
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         found = decoder.decode(prompt)
-        end, written = len(found) + length, self._bytes(prompt or b"\n", lambda: utf8_next(decoder.getstate()[0]))
+        end, written = (
+            len(found) + length,
+            self._bytes(prompt or b"\n", lambda: utf8_next(decoder.getstate()[0])),
+        )
         while len(found) < end:
             found += decoder.decode(bytes([next(written)]))
         return found
@@ -155,9 +169,15 @@ class Sampler:
             return int(logits.argmax())
         if self.top_k is not None and self.top_k < logits.size:
             logits[np.argsort(-logits, kind="stable")[self.top_k :]] = -np.inf
-        below = logits - logits.max()  # a tiny temperature takes what is not likeliest to −∞: probability 0
-        summed = np.cumsum(np.exp(within(np.errstate(over="ignore"), np.divide, below, self.temperature)))
-        return min(int(np.searchsorted(summed, rng.random() * summed[-1], side="right")), logits.size - 1)
+        below = (
+            logits - logits.max()
+        )  # a tiny temperature takes what is not likeliest to −∞: probability 0
+        summed = np.cumsum(
+            np.exp(within(np.errstate(over="ignore"), np.divide, below, self.temperature))
+        )
+        return min(
+            int(np.searchsorted(summed, rng.random() * summed[-1], side="right")), logits.size - 1
+        )
 
 
 SECOND = {0xE0: (0xA0, 0xBF), 0xED: (0x80, 0x9F), 0xF0: (0x90, 0xBF), 0xF4: (0x80, 0x8F)}
@@ -187,7 +207,9 @@ def load_model(path: Path) -> Sequential:
     """
     file = model_file(path)
     if path.is_dir() and not file.exists():
-        raise CommandError(f"{path} has no {MODEL_NAME}; name a folder that rnnbp train has finished or stopped in")
+        raise CommandError(
+            f"{path} has no {MODEL_NAME}; name a folder that rnnbp train has finished or stopped in"
+        )
     arrays, metadata = load_tensors(file)
     try:
         check_no_snapshot(file, metadata)

@@ -33,10 +33,15 @@ class NGrams:
     def __init__(self, text: Array, order: int) -> None:
         self.order = positive_int("NGrams: order", order)
         if self.order > 7:  # A context and a byte share one 64-bit code.
-            raise ValueError(f"NGrams: order must be at most 7, found {order}; longer contexts hardly recur")
+            raise ValueError(
+                f"NGrams: order must be at most 7, found {order}; longer contexts hardly recur"
+            )
         text = _as_bytes("text", text)
         if text.size < self.order:
-            raise ValueError(f"NGrams: text must have at least {self.order} bytes, found {text.size}; give it more")
+            raise ValueError(
+                f"NGrams: text must have at least {self.order} bytes, found {text.size}; give it "
+                "more"
+            )
         self._tables = [_Counts(text, k) for k in range(self.order)]
 
     def __call__(self, contexts: Array, symbols: Array) -> Array:
@@ -45,10 +50,15 @@ class NGrams:
         """
         if contexts.shape != (symbols.size, self.order - 1):
             expected = (symbols.size, self.order - 1)
-            raise ShapeError(f"NGrams: contexts must have shape {expected}, found {contexts.shape}; one row a symbol")
+            raise ShapeError(
+                f"NGrams: contexts must have shape {expected}, found {contexts.shape}; one row a "
+                "symbol"
+            )
         p = np.full(symbols.size, 1 / SYMBOLS)
         for k, table in enumerate(self._tables):
-            count, total, different = table.look_up(_codes(contexts[:, self.order - 1 - k :]), symbols)
+            count, total, different = table.look_up(
+                _codes(contexts[:, self.order - 1 - k :]), symbols
+            )
             # A context that was never seen has total = different = 0 and leaves p as it is.
             p = np.where(total > 0, (count + different * p) / np.maximum(total + different, 1), p)
         return p
@@ -59,7 +69,10 @@ class NGrams:
         """
         text, before = _as_bytes("text", text), _as_bytes("before", before)
         if before.size < self.order - 1:
-            raise ShapeError(f"NGrams: before must have {self.order - 1} bytes or more, found {before.size}; give more")
+            raise ShapeError(
+                f"NGrams: before must have {self.order - 1} bytes or more, found {before.size}; "
+                "give more"
+            )
         whole = np.concatenate([before[before.size - (self.order - 1) :], text])
         windows = np.lib.stride_tricks.sliding_window_view(whole, self.order)
         return -float(np.log2(self(windows[:, :-1], windows[:, -1])).sum())
@@ -71,14 +84,20 @@ class _Counts:
     def __init__(self, text: Array, k: int) -> None:
         windows = np.lib.stride_tricks.sliding_window_view(text, k + 1)
         self.pairs, self.pair_counts = np.unique(_codes(windows), return_counts=True)
-        self.contexts, first, self.different = np.unique(self.pairs // SYMBOLS, return_index=True, return_counts=True)
+        self.contexts, first, self.different = np.unique(
+            self.pairs // SYMBOLS, return_index=True, return_counts=True
+        )
         self.totals = np.add.reduceat(self.pair_counts, first)
 
     def look_up(self, contexts: Array, symbols: Array) -> tuple[Array, Array, Array]:
         """(N(hs), N(h), D(h)) of each context's code and symbol."""
         pair, seen_pair = _find(self.pairs, contexts * SYMBOLS + symbols)
         context, seen = _find(self.contexts, contexts)
-        return self.pair_counts[pair] * seen_pair, self.totals[context] * seen, self.different[context] * seen
+        return (
+            self.pair_counts[pair] * seen_pair,
+            self.totals[context] * seen,
+            self.different[context] * seen,
+        )
 
 
 def _codes(windows: Array) -> Array:
@@ -97,7 +116,10 @@ def _find(known: Array, wanted: Array) -> tuple[Array, Array]:
 
 def _as_bytes(what: str, text: Array) -> Array:
     if text.dtype != np.uint8:
-        raise DtypeError(f"NGrams: {what} must be bytes, found dtype {text.dtype}; use np.frombuffer(data, np.uint8)")
+        raise DtypeError(
+            f"NGrams: {what} must be bytes, found dtype {text.dtype}; use np.frombuffer(data, "
+            "np.uint8)"
+        )
     if text.ndim != 1:
         raise ShapeError(f"NGrams: {what} must have one axis, found shape {text.shape}; flatten it")
     return text

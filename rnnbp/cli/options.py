@@ -20,7 +20,9 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            formatter_class=lambda prog: _Help(prog, max_help_position=32, width=100), allow_abbrev=False, **options
+            formatter_class=lambda prog: _Help(prog, max_help_position=32, width=100),
+            allow_abbrev=False,
+            **options,
         )
         self.register("action", None, _Noted)
         self.register("action", "store", _Noted)
@@ -36,7 +38,9 @@ class Parser(argparse.ArgumentParser):
         options, unknown = self.parse_known_args(argv)
         if unknown:
             command = getattr(options, "parser", self)
-            near = difflib.get_close_matches(unknown[0].split("=")[0], command.option_names(), n=1, cutoff=0.7)
+            near = difflib.get_close_matches(
+                unknown[0].split("=")[0], command.option_names(), n=1, cutoff=0.7
+            )
             hint = f", did you mean {near[0]}?" if near else ""
             command.error(f"unknown argument {unknown[0]}{hint}")
         return options
@@ -50,7 +54,11 @@ class _Noted(argparse.Action):
     """Stores a value, and records that it was passed."""
 
     def __call__(
-        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+        self,
+        parser: Any,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
     ) -> None:
         setattr(namespace, self.dest, values)
         namespace.given = {*getattr(namespace, "given", ()), self.dest}
@@ -60,7 +68,11 @@ class _Help(argparse.HelpFormatter):
     """Appends the default to the help of an option, unless it is empty."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        shown = not isinstance(action.default, bool) and action.default not in (None, argparse.SUPPRESS, "")
+        shown = not isinstance(action.default, bool) and action.default not in (
+            None,
+            argparse.SUPPRESS,
+            "",
+        )
         return f"{action.help} (default: %(default)s)" if shown else action.help
 
 
@@ -73,7 +85,11 @@ def whole(least: int, below: float = math.inf) -> Callable[[str], int]:
         except ValueError:
             raise argparse.ArgumentTypeError(f"must be a whole number, found {text!r}") from None
         if not least <= value < below:
-            limits = f"at least {least}" if below == math.inf else f"at least {least} and below {below:.4g}"
+            limits = (
+                f"at least {least}"
+                if below == math.inf
+                else f"at least {least} and below {below:.4g}"
+            )
             raise argparse.ArgumentTypeError(f"must be {limits}, found {value}")
         return value
 
@@ -112,4 +128,6 @@ def checkpoint(text: str) -> str | int:
     try:
         return whole(1)(text)
     except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"must be all, sqrt or a number of chunks from 1, found {text!r}") from None
+        raise argparse.ArgumentTypeError(
+            f"must be all, sqrt or a number of chunks from 1, found {text!r}"
+        ) from None

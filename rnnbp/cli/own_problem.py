@@ -48,14 +48,18 @@ class OwnProblem:
         """
         if given := sorted({*BUILT_IN} & {*getattr(options, "given", ())}):
             raise CommandError(f"--{given[0]} is for built-in models; the code of --model says it")
-        return cls(options.model, options.loss, options.inputs, options.steps, options.batch, options.seed)
+        return cls(
+            options.model, options.loss, options.inputs, options.steps, options.batch, options.seed
+        )
 
     @cached_property
     def _model(self) -> Any:
         found = imported("--model", self.named)
         if needed := needed_arguments(found):
             takes = f"--model {self.named} takes {', '.join(needed)}"
-            raise CommandError(f"{takes}; give a model, or a function without arguments that returns one")
+            raise CommandError(
+                f"{takes}; give a model, or a function without arguments that returns one"
+            )
         model = built("--model", self.named, found)
         with self.speaking():
             as_model(model)
@@ -84,8 +88,12 @@ class OwnProblem:
                 return ()
             stated = stated_shape(self._graph)
             if self.inputs is not None and stated not in (None, (self.inputs,)):
-                raise CommandError(f"--inputs {self.inputs} is not what the model takes, {stated}; leave it out")
-            return feature_shape("--inputs", self._graph, None if self.inputs is None else (self.inputs,))
+                raise CommandError(
+                    f"--inputs {self.inputs} is not what the model takes, {stated}; leave it out"
+                )
+            return feature_shape(
+                "--inputs", self._graph, None if self.inputs is None else (self.inputs,)
+            )
 
     @property
     def _symbols(self) -> int | None:
@@ -102,11 +110,20 @@ class OwnProblem:
             return NAMED[name]()
         if ":" not in name:
             known = ", ".join(NAMED)
-            raise CommandError(f"--loss {name!r} is unknown{hint(name, NAMED)}; use one of {known}, or module:function")
+            raise CommandError(
+                f"--loss {name!r} is unknown{hint(name, NAMED)}; use one of {known}, or "
+                "module:function"
+            )
         found = imported("--loss", name)
-        loss = found if needed_arguments(found) and not isinstance(found, type) else built("--loss", name, found)
+        loss = (
+            found
+            if needed_arguments(found) and not isinstance(found, type)
+            else built("--loss", name, found)
+        )
         if not isinstance(loss, Loss) and not callable(loss):
-            raise CommandError(f"--loss {name} is {loss!r}, no loss; see help(rnnbp.losses) for what a loss is")
+            raise CommandError(
+                f"--loss {name} is {loss!r}, no loss; see help(rnnbp.losses) for what a loss is"
+            )
         return loss
 
     def data(self) -> tuple[Array, Array]:
@@ -114,7 +131,11 @@ class OwnProblem:
         rng, shape = np.random.default_rng(self.seed), (self.steps, self.batch)
         dtype = self._graph.dtype or np.dtype(np.float32)
         symbols = self._symbols
-        x = rng.integers(0, symbols, shape) if symbols else rng.standard_normal((*shape, *self.x_shape)).astype(dtype)
+        x = (
+            rng.integers(0, symbols, shape)
+            if symbols
+            else rng.standard_normal((*shape, *self.x_shape)).astype(dtype)
+        )
         with self.speaking():
             (outputs,) = self._graph.output_shapes(self.x_shape)
         assert outputs is not None
@@ -154,4 +175,6 @@ class OwnProblem:
         }
 
     def __str__(self) -> str:
-        return f"{self.named}, {self._model!r}, {self._loss_text}; T = {self.steps}, B = {self.batch}"
+        return (
+            f"{self.named}, {self._model!r}, {self._loss_text}; T = {self.steps}, B = {self.batch}"
+        )

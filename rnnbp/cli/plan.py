@@ -17,16 +17,20 @@ from rnnbp.planning.budget import parse_budget
 from rnnbp.planning.search import Candidate
 
 ABOUT = (
-    "Choose the schedule and the chunks with which backpropagation through time is fastest within a budget of "
-    "memory, and predict its bytes, recomputed steps and seconds. By default for the model of rnnbp "
-    "train; --model names one of your own."
+    "Choose the schedule and the chunks with which backpropagation through time is fastest within "
+    "a budget of memory, and predict its bytes, recomputed steps and seconds. By default for the "
+    "model of rnnbp train; --model names one of your own."
 )
 
 
 def add_options(parser: Parser) -> None:
     """The options of the command."""
     parser.add_argument(
-        "--budget", type=_budget, default="64 MB", metavar="BYTES", help="bytes, or text as '64 MB' or '64 MiB'"
+        "--budget",
+        type=_budget,
+        default="64 MB",
+        metavar="BYTES",
+        help="bytes, or text as '64 MB' or '64 MiB'",
     )
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
     add_problem(parser, steps=1000, batch=32)
@@ -50,7 +54,10 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(as_json(problem, found), indent=2, ensure_ascii=False))
     else:
-        print(f"model      {problem}\n{found}\n\nseconds of an action on a chunk, measured here\n{found.costs}")
+        print(
+            f"model      {problem}\n{found}\n\nseconds of an action on a chunk, measured "
+            f"here\n{found.costs}"
+        )
     return 0
 
 
@@ -68,7 +75,12 @@ def as_json(problem: Problem | OwnProblem, found: Plan) -> dict[str, Any]:
 
 
 def _candidate(found: Candidate) -> dict[str, Any]:
-    return {"schedule": found.name, "chunk": found.chunk, "bytes": found.bytes, "seconds": found.seconds}
+    return {
+        "schedule": found.name,
+        "chunk": found.chunk,
+        "bytes": found.bytes,
+        "seconds": found.seconds,
+    }
 
 
 def _budget(text: str) -> int:

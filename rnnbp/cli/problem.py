@@ -56,7 +56,9 @@ class Problem:
         if options.loss is not None:
             raise CommandError("--loss goes with --model; built-in models have a loss of their own")
         if options.inputs is not None and "embedding" in getattr(options, "given", ()):
-            raise CommandError("--embedding is for bytes, and --inputs for numbers; leave out one of the two")
+            raise CommandError(
+                "--embedding is for bytes, and --inputs for numbers; leave out one of the two"
+            )
         return cls(**{name: getattr(options, name) for name in cls.__dataclass_fields__})
 
     @property
@@ -72,7 +74,9 @@ class Problem:
     def build(self) -> Sequential:
         """The model: (T, B) bytes or (T, B, inputs) floats → (T, B, outputs)."""
         rng = generator(self.seed)
-        blocks: list[Any] = [Embedding(SYMBOLS, self.embedding, rng=rng)] if self.inputs is None else []
+        blocks: list[Any] = (
+            [Embedding(SYMBOLS, self.embedding, rng=rng)] if self.inputs is None else []
+        )
         n_in = self.embedding if self.inputs is None else self.inputs
         for k in range(self.layers):
             blocks.append(recurrent(self.cell, self.units if k else n_in, self.units, rng))
@@ -83,7 +87,9 @@ class Problem:
         rng, shape = generator(self.seed), (self.steps, self.batch)
         if self.inputs is None:
             return rng.integers(0, SYMBOLS, shape), rng.integers(0, self.outputs, shape)
-        x, target = (rng.standard_normal((*shape, n), np.float32) for n in (self.inputs, self.outputs))
+        x, target = (
+            rng.standard_normal((*shape, n), np.float32) for n in (self.inputs, self.outputs)
+        )
         return x, target
 
     def check(self) -> None:
@@ -99,7 +105,11 @@ class Problem:
         return asdict(self)
 
     def __str__(self) -> str:
-        source = f"{self.inputs} inputs" if self.inputs is not None else f"bytes, embedding of {self.embedding}"
+        source = (
+            f"{self.inputs} inputs"
+            if self.inputs is not None
+            else f"bytes, embedding of {self.embedding}"
+        )
         sizes = f"{self.layers} layer{'s' if self.layers > 1 else ''} of {self.units} units, {self.outputs} outputs"
         return f"{self.cell.upper()}, {source}, {sizes}; T = {self.steps}, B = {self.batch}"
 
@@ -108,7 +118,9 @@ def problem_of(options: argparse.Namespace) -> Problem | OwnProblem:
     """A built-in model, or that of ``--model``. Raises CommandError where options contradict each
     other.
     """
-    return Problem.from_options(options) if options.model is None else OwnProblem.from_options(options)
+    return (
+        Problem.from_options(options) if options.model is None else OwnProblem.from_options(options)
+    )
 
 
 @contextmanager
@@ -118,16 +130,24 @@ def limited(problem: Problem | OwnProblem, n: int | None) -> Iterator[None]:
         with threads.limited(n):
             yield
     except MemoryError:
-        raise CommandError(f"this machine has too little memory for {problem}; {problem.cure}") from None
+        raise CommandError(
+            f"this machine has too little memory for {problem}; {problem.cure}"
+        ) from None
 
 
 def add_options(parser: Parser, *, steps: int, batch: int) -> None:
     """The options that describe a problem, and the threads."""
     _add_model(parser)
     group = parser.add_argument_group("sequence and machine")
-    group.add_argument("--steps", type=whole(1, LARGEST), default=steps, metavar="T", help="steps of a sequence")
-    group.add_argument("--batch", type=whole(1, LARGEST), default=batch, metavar="B", help="sequences side by side")
-    group.add_argument("--seed", type=whole(0, 2**64), default=0, metavar="N", help="seed of weights and data")
+    group.add_argument(
+        "--steps", type=whole(1, LARGEST), default=steps, metavar="T", help="steps of a sequence"
+    )
+    group.add_argument(
+        "--batch", type=whole(1, LARGEST), default=batch, metavar="B", help="sequences side by side"
+    )
+    group.add_argument(
+        "--seed", type=whole(0, 2**64), default=0, metavar="N", help="seed of weights and data"
+    )
     threads.add_threads(group)
 
 
@@ -146,7 +166,11 @@ def _add_model(parser: Parser) -> None:
         "symbols, mse of numbers",
     )
     group.add_argument(
-        "--cell", choices=CELLS, default=DEFAULT.cell, metavar="CELL", help="the recurrent cell: %(choices)s"
+        "--cell",
+        choices=CELLS,
+        default=DEFAULT.cell,
+        metavar="CELL",
+        help="the recurrent cell: %(choices)s",
     )
     sizes = {
         "layers": "recurrent layers",
@@ -155,8 +179,19 @@ def _add_model(parser: Parser) -> None:
     }
     for name, text in sizes.items():
         default, below = getattr(DEFAULT, name), MOST_LAYERS + 1 if name == "layers" else LARGEST
-        group.add_argument(f"--{name}", type=whole(1, below), default=default, metavar="N", help=text)
+        group.add_argument(
+            f"--{name}", type=whole(1, below), default=default, metavar="N", help=text
+        )
     group.add_argument(
-        "--inputs", type=whole(1, LARGEST), metavar="N", help="numbers in each step of x; by default it is a byte"
+        "--inputs",
+        type=whole(1, LARGEST),
+        metavar="N",
+        help="numbers in each step of x; by default it is a byte",
     )
-    group.add_argument("--outputs", type=whole(1, LARGEST), default=SYMBOLS, metavar="N", help="outputs of each step")
+    group.add_argument(
+        "--outputs",
+        type=whole(1, LARGEST),
+        default=SYMBOLS,
+        metavar="N",
+        help="outputs of each step",
+    )

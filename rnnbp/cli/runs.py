@@ -64,7 +64,11 @@ class Settings:
     @property
     def schedule(self) -> ScheduleLike:
         """``checkpoint`` as bptt takes it."""
-        return partial(EveryK, k=self.checkpoint) if isinstance(self.checkpoint, int) else self.checkpoint
+        return (
+            partial(EveryK, k=self.checkpoint)
+            if isinstance(self.checkpoint, int)
+            else self.checkpoint
+        )
 
     @classmethod
     def from_options(cls, found: Mapping[str, Any]) -> Self:
@@ -140,8 +144,12 @@ class Run:
         """The run in a folder. Raises CommandError if there is none that can continue."""
         file = folder / SETTINGS
         begun = (folder / SNAPSHOT).is_file()
-        if not file.is_file() or (not begun and any((folder / name).exists() for name in (METRICS, MODEL))):
-            raise CommandError(f"--resume {folder} is not the folder of a run; name one that rnnbp train has made")
+        if not file.is_file() or (
+            not begun and any((folder / name).exists() for name in (METRICS, MODEL))
+        ):
+            raise CommandError(
+                f"--resume {folder} is not the folder of a run; name one that rnnbp train has made"
+            )
         try:
             found = Fields.read(file, LARGEST, "take another copy of it, or train anew")
             settings = Settings.from_fields(found.fields("settings"))
@@ -189,8 +197,8 @@ class Run:
         present = as_backend(None).name
         if self.backend not in (None, present):
             raise CommandError(
-                f"{self.folder} was begun with the backend {self.backend}, and {present} rounds otherwise; "
-                f"set RNNBP_BACKEND={self.backend}"
+                f"{self.folder} was begun with the backend {self.backend}, and {present} rounds "
+                f"otherwise; set RNNBP_BACKEND={self.backend}"
             )
 
     def save_result(self, result: Mapping[str, Any]) -> None:
@@ -201,8 +209,9 @@ class Run:
         """Raise CommandError unless this is the text that the run began with."""
         if text.sha256 != self.text["sha256"]:
             raise CommandError(
-                f"{text.source} is not what {self.folder} was trained on: sha256 {text.sha256[:12]}…, "
-                f"expected {self.text['sha256'][:12]}…; restore the text, or train anew"
+                f"{text.source} is not what {self.folder} was trained on: sha256 "
+                f"{text.sha256[:12]}…, expected {self.text['sha256'][:12]}…; restore the text, or "
+                "train anew"
             )
 
 
@@ -218,7 +227,11 @@ def _check_model(folder: Path, architecture: Architecture) -> None:
     file = folder / SNAPSHOT
     try:
         listed, _ = read_header(file)
-        found = {name.removeprefix("model/"): e.shape for e in listed if (name := e.name).startswith("model/")}
+        found = {
+            name.removeprefix("model/"): e.shape
+            for e in listed
+            if (name := e.name).startswith("model/")
+        }
         check_shapes(f"resume from {file}", architecture.shapes(), found)
     except ValueError as error:
         raise cannot_resume(folder, error) from None
@@ -243,7 +256,9 @@ def made_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CommandError(f"--out {folder} cannot be used: {error.strerror}; name another folder") from None
+        raise CommandError(
+            f"--out {folder} cannot be used: {error.strerror}; name another folder"
+        ) from None
     return folder
 
 
@@ -258,7 +273,9 @@ def check_free(folder: Path) -> None:
     found = {path.name for path in folder.iterdir()} - {LOCK}
     if not found or (found == {SETTINGS} and _is_ours(folder / SETTINGS)):
         return
-    cure = f"continue it with --resume {folder}, or name" if (folder / SNAPSHOT).exists() else "name"
+    cure = (
+        f"continue it with --resume {folder}, or name" if (folder / SNAPSHOT).exists() else "name"
+    )
     raise CommandError(f"--out {folder} is not empty; {cure} a new folder")
 
 
@@ -290,4 +307,6 @@ def free_folder(name: str) -> Path:
         except FileExistsError:
             number += 1
         except OSError as error:
-            raise CommandError(f"{folder} cannot be made: {error.strerror}; name another with --out") from None
+            raise CommandError(
+                f"{folder} cannot be made: {error.strerror}; name another with --out"
+            ) from None

@@ -16,11 +16,20 @@ ABOUT = "Write text with a model that rnnbp train has made."
 def add_options(parser: Parser) -> None:
     """The options of the command."""
     parser.add_argument(
-        "model", metavar="MODEL", type=Path, help="a run's folder, as runs/char-lstm, or its model.safetensors"
+        "model",
+        metavar="MODEL",
+        type=Path,
+        help="a run's folder, as runs/char-lstm, or its model.safetensors",
     )
     group = parser.add_argument_group("sampling")
     group.add_argument("--prompt", default="The ", metavar="TEXT", help="text to go on from")
-    group.add_argument("--length", type=whole(1), default=500, metavar="N", help="characters to write after the prompt")
+    group.add_argument(
+        "--length",
+        type=whole(1),
+        default=500,
+        metavar="N",
+        help="characters to write after the prompt",
+    )
     group.add_argument(
         "--temperature",
         type=number(0),
@@ -28,7 +37,9 @@ def add_options(parser: Parser) -> None:
         metavar="X",
         help="below 1 likelier bytes are preferred; 0 takes the likeliest alone",
     )
-    group.add_argument("--top-k", type=whole(1), metavar="K", help="draw from the K likeliest bytes alone")
+    group.add_argument(
+        "--top-k", type=whole(1), metavar="K", help="draw from the K likeliest bytes alone"
+    )
     group.add_argument(
         "--seed",
         type=whole(0, 2**64),

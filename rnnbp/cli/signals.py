@@ -33,7 +33,9 @@ def raising() -> Iterator[None]:
     changed = list[signal.Signals]()
     try:
         if threading.current_thread() is threading.main_thread():
-            for number in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):
+            for number in (
+                getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+            ):
                 if signal.getsignal(number) is signal.SIG_DFL:
                     changed.append(number)  # before it is: an interrupt may follow at once
                     signal.signal(number, _raise)

@@ -43,7 +43,8 @@ class Text:
         cut = len(self.characters) - len(self.characters) // HELD_OUT
         if cut == len(self.characters):
             raise CommandError(
-                f"{self.source} has {cut} characters, at least {HELD_OUT} are needed; give a longer text"
+                f"{self.source} has {cut} characters, at least {HELD_OUT} are needed; give a "
+                "longer text"
             )
         return Split(_part(self.characters[:cut]), _part(self.characters[cut:]))
 
@@ -85,7 +86,9 @@ def printable(characters: str) -> str:
     A terminal would act on the others, and return to the start of the line at a carriage return.
     """
     lines = characters.replace("\r\n", "\n").replace("\r", "\n")
-    kept = (c if c in "\n\t\f\v" or unicodedata.category(c) not in ("Cc", "Cs") else "�" for c in lines)
+    kept = (
+        c if c in "\n\t\f\v" or unicodedata.category(c) not in ("Cc", "Cs") else "�" for c in lines
+    )
     return "".join(kept)
 
 
@@ -96,7 +99,9 @@ def _python_topics() -> Text:
     try:
         from pydoc_data import topics
     except ImportError:
-        raise CommandError("this Python lacks its help texts, pydoc_data.topics; name a text with --text") from None
+        raise CommandError(
+            "this Python lacks its help texts, pydoc_data.topics; name a text with --text"
+        ) from None
     joined = "\n".join(topics.topics[name] for name in sorted(topics.topics))
     return Text(joined, f"the help topics of Python {platform.python_version()}")
 
@@ -120,12 +125,15 @@ def _from_file(path: Path, encoding: str | None) -> Text:
 def _read(path: Path) -> bytes:
     """The contents of a regular file when it is opened. Raises CommandError for anything else."""
     if str(path) == "-":
-        raise CommandError("--text - would be standard input, which is not read; save it to a file, and name that")
+        raise CommandError(
+            "--text - would be standard input, which is not read; save it to a file, and name that"
+        )
     if path.is_dir():
         raise CommandError(f"--text {path} is a directory; name a text file in it")
     if path.exists() and not path.is_file():
         raise CommandError(
-            f"--text {path} is a pipe or device, which may have no end; save it to a file, and name that"
+            f"--text {path} is a pipe or device, which may have no end; save it to a file, and "
+            "name that"
         )
     try:
         return read_bounded(path, LARGEST)

@@ -13,7 +13,15 @@ from typing import Any
 from rnnbp.cli.errors import CommandError, discard_output
 from rnnbp.cli.held_out import baselines, bits_per_character, model_score
 from rnnbp.cli.model import MODEL_NAME, Sampler
-from rnnbp.cli.runs import SETTINGS, Run, Settings, cannot_resume, free_folder, made_folder, remove_temporaries
+from rnnbp.cli.runs import (
+    SETTINGS,
+    Run,
+    Settings,
+    cannot_resume,
+    free_folder,
+    made_folder,
+    remove_temporaries,
+)
 from rnnbp.cli.signals import status_of
 from rnnbp.cli.text import Split, Text, load_text, printable
 from rnnbp.cli.threads import limited, usual
@@ -31,9 +39,9 @@ from rnnbp.train.loop import Trainer
 from rnnbp.train.weights import save_weights
 
 ABOUT = (
-    "Train a recurrent network to predict each byte of a text from those before it, compare it with n-grams on "
-    "the last tenth of the text, which is kept from all of them, and write a sample. Ctrl-C, SIGTERM and SIGHUP "
-    "save and stop."
+    "Train a recurrent network to predict each byte of a text from those before it, compare it "
+    "with n-grams on the last tenth of the text, which is kept from all of them, and write a "
+    "sample. Ctrl-C, SIGTERM and SIGHUP save and stop."
 )
 WARM_UP, FLOOR = 20, 0.02
 """Steps of warm-up, and the part of the learning rate that is left at the end."""
@@ -54,7 +62,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace, held: contextlib.ExitStack) -> int:
     """Run under a lock on the folder of the run, which ``held`` releases."""
-    lock = _locked(options.resume, held) if options.resume and (options.resume / SETTINGS).is_file() else None
+    lock = (
+        _locked(options.resume, held)
+        if options.resume and (options.resume / SETTINGS).is_file()
+        else None
+    )
     settings, text, begun = _resumed(options) if options.resume else _new(options)
     split = text.split()
     _check_length(settings, text, split)
@@ -63,17 +75,24 @@ def _run(options: argparse.Namespace, held: contextlib.ExitStack) -> int:
         with limited(settings.threads):
             model = settings.architecture.build(settings.seed)
             if where is None or lock is None:
-                folder = made_folder(options.out) if options.out else free_folder(f"char-{settings.cell}")
+                folder = (
+                    made_folder(options.out)
+                    if options.out
+                    else free_folder(f"char-{settings.cell}")
+                )
                 lock = _locked(folder, held)
                 where = Run.create(folder, settings, text)
             return _Session(where, text, split, model, options).run(lock)
     except MemoryError:
         cure = "lower --units, --layers, --embedding, --batch or --horizon"
-        raise CommandError(f"there is not enough memory for {settings.architecture}; {cure}") from None
+        raise CommandError(
+            f"there is not enough memory for {settings.architecture}; {cure}"
+        ) from None
     except BrokenPipeError:
         discard_output()
         raise CommandError(
-            f"the output is closed, so training has stopped; go on with rnnbp train --resume {where.folder}"
+            "the output is closed, so training has stopped; go on with rnnbp train --resume "
+            f"{where.folder}"
             if where
             else "the output is closed, so training has not begun"
         ) from None
@@ -82,7 +101,9 @@ def _run(options: argparse.Namespace, held: contextlib.ExitStack) -> int:
     except (TypeError, ValueError) as error:
         if begun is None:
             raise
-        raise CommandError(f"the settings of {begun.folder} cannot be used: {error}; restore its run.json") from None
+        raise CommandError(
+            f"the settings of {begun.folder} cannot be used: {error}; restore its run.json"
+        ) from None
     except FloatingPointError as error:
         notes = [note for note in error.__notes__ if not note.startswith(HISTORY_NOTE)]
         raise CommandError(f"training has failed: {'; '.join([str(error), *notes])}") from None
@@ -101,18 +122,27 @@ def _new(options: argparse.Namespace) -> tuple[Settings, Text, None]:
     if options.encoding and not options.text:
         raise CommandError("--encoding is that of a --text; name the text, or leave it out")
     settings = Settings.from_options(vars(options))
-    return replace(settings, threads=settings.threads or usual()), load_text(options.text, options.encoding), None
+    return (
+        replace(settings, threads=settings.threads or usual()),
+        load_text(options.text, options.encoding),
+        None,
+    )
 
 
 def _resumed(options: argparse.Namespace) -> tuple[Settings, Text, Run]:
     """The run to continue. Its settings are fixed, but the text may have been moved."""
     given = set(getattr(options, "given", ()))
     longer = given & LENGTH
-    if fixed := given - GOES_ON - (longer if {"learning_rate", "everything"} & set(options.override) else set()):
+    if (
+        fixed := given
+        - GOES_ON
+        - (longer if {"learning_rate", "everything"} & set(options.override) else set())
+    ):
         names = ", ".join(f"--{name}" for name in sorted(fixed))
         cure = "add --override learning_rate for another length, " if longer else ""
         raise CommandError(
-            f"a run is resumed as it was set up: leave out {names}, {cure}or train anew without --resume"
+            f"a run is resumed as it was set up: leave out {names}, {cure}or train anew without "
+            "--resume"
         )
     found = Run.open(options.resume)
     known = Path(found.settings.text) if found.settings.text else None
@@ -130,8 +160,9 @@ def _check_length(settings: Settings, text: Text, split: Split) -> None:
     found, needed = split.train.data.size, settings.batch * settings.horizon + 1
     if found < needed:
         raise CommandError(
-            f"{text.source} is too short: it has {found} bytes to train on, and --batch {settings.batch} × "
-            f"--horizon {settings.horizon} needs {needed}; give a longer text, or lower one of the two"
+            f"{text.source} is too short: it has {found} bytes to train on, and --batch "
+            f"{settings.batch} × --horizon {settings.horizon} needs {needed}; give a longer text, "
+            "or lower one of the two"
         )
 
 
@@ -147,7 +178,9 @@ class _Session:
 
     def run(self, lock: FolderLock | None) -> int:
         settings = self.where.settings
-        data = Windows.next_symbol(self.split.train.data, horizon=settings.horizon, batch_size=settings.batch)
+        data = Windows.next_symbol(
+            self.split.train.data, horizon=settings.horizon, batch_size=settings.batch
+        )
         steps = settings.steps or (settings.epochs or 1) * data.batches_per_epoch
         trainer = self._trainer(steps)
         if lock is not None:
@@ -167,7 +200,10 @@ class _Session:
         if not LENGTH & set(getattr(self.options, "given", ())):
             return
         if steps < done:
-            raise CommandError(f"{self.where.folder} has done {done:,} steps, more than {steps:,}; give a longer run")
+            raise CommandError(
+                f"{self.where.folder} has done {done:,} steps, more than {steps:,}; give a longer "
+                "run"
+            )
         self.where.save_settings()
 
     def _trainer(self, steps: int) -> Trainer:
@@ -199,11 +235,17 @@ class _Session:
         parameters = sum(array.size for array in self.model.params.values())
         if self.options.quiet:
             return
-        print(f"text    {escaped(self.text.source)}, {len(self.text.characters):,} characters, the last tenth held out")
+        print(
+            f"text    {escaped(self.text.source)}, {len(self.text.characters):,} characters, the "
+            "last tenth held out"
+        )
         print(f"model   {settings.architecture}; {parameters:,} parameters")
         size = f"{settings.batch} × {settings.horizon} bytes"
         print(f"steps   {steps:,}, each of {size}; {split.train.data.size:,} bytes to train on")
-        print(f"folder  {self.where.folder}" + (f", resumed at step {done:,}" if done else ""), flush=True)
+        print(
+            f"folder  {self.where.folder}" + (f", resumed at step {done:,}" if done else ""),
+            flush=True,
+        )
 
     def _show(self, event: Event) -> None:
         """After each epoch, print how well the training text and the held-out text are
@@ -225,7 +267,10 @@ class _Session:
         save_weights(self.model, self.where.folder / MODEL_NAME, metadata=metadata)
         place = f"stopped after step {history.steps:,} of {steps:,}; all is saved"
         with contextlib.suppress(OSError):  # SIGHUP: the terminal is gone
-            print(f"rnnbp: {place}, continue with: rnnbp train --resume {self.where.folder}", file=sys.stderr)
+            print(
+                f"rnnbp: {place}, continue with: rnnbp train --resume {self.where.folder}",
+                file=sys.stderr,
+            )
         return status_of(history.signal)
 
     def _report(self, history: History, steps: int) -> None:
@@ -240,7 +285,10 @@ class _Session:
                 "seconds": round(history.seconds, 1),
             }
         )
-        print(f"\nBits per character of the held-out text, after {history.steps:,} steps in {history.seconds:.0f} s")
+        print(
+            f"\nBits per character of the held-out text, after {history.steps:,} steps in "
+            f"{history.seconds:.0f} s"
+        )
         for name, score in scores.items():
             print(f"  {name:8} {score:.3f}")
         if history.reason == "time":
@@ -267,5 +315,7 @@ def _as_options(text: str) -> str:
         lambda names: f"--override {names[1].replace(chr(39), '').replace(' ', '').strip(',')}",
         text,
     )
-    found = found.replace("override is a tuple of names", "--override is a list of names, as processor,libraries")
+    found = found.replace(
+        "override is a tuple of names", "--override is a list of names, as processor,libraries"
+    )
     return re.sub("^override: no such", "--override: no such", found)

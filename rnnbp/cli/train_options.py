@@ -24,7 +24,10 @@ def add_options(parser: Parser) -> None:
 def _add_model(parser: Parser) -> None:
     group = parser.add_argument_group("text and model")
     group.add_argument(
-        "--text", type=Path, metavar="FILE", help="text to train on; by default Python's own help topics"
+        "--text",
+        type=Path,
+        metavar="FILE",
+        help="text to train on; by default Python's own help topics",
     )
     group.add_argument(
         "--encoding",
@@ -34,13 +37,25 @@ def _add_model(parser: Parser) -> None:
         "samples are UTF-8",
     )
     group.add_argument(
-        "--cell", choices=CELLS, default=DEFAULT.cell, metavar="CELL", help="the recurrent cell: %(choices)s"
+        "--cell",
+        choices=CELLS,
+        default=DEFAULT.cell,
+        metavar="CELL",
+        help="the recurrent cell: %(choices)s",
     )
     group.add_argument(
-        "--layers", type=whole(1, MOST_LAYERS + 1), default=DEFAULT.layers, metavar="N", help="recurrent layers"
+        "--layers",
+        type=whole(1, MOST_LAYERS + 1),
+        default=DEFAULT.layers,
+        metavar="N",
+        help="recurrent layers",
     )
     group.add_argument(
-        "--units", type=whole(1, MOST_UNITS), default=DEFAULT.units, metavar="N", help="units of each of them"
+        "--units",
+        type=whole(1, MOST_UNITS),
+        default=DEFAULT.units,
+        metavar="N",
+        help="units of each of them",
     )
     group.add_argument(
         "--embedding",
@@ -50,21 +65,41 @@ def _add_model(parser: Parser) -> None:
         help="size of the vector of a byte",
     )
     group.add_argument(
-        "--dropout", type=number(0, 1), default=DEFAULT.dropout, metavar="P", help="share dropped between layers"
+        "--dropout",
+        type=number(0, 1),
+        default=DEFAULT.dropout,
+        metavar="P",
+        help="share dropped between layers",
     )
 
 
 def _add_training(parser: Parser) -> None:
     group = parser.add_argument_group("training")
     group.add_argument(
-        "--horizon", type=whole(1), default=DEFAULT.horizon, metavar="N", help="bytes that gradients flow back over"
+        "--horizon",
+        type=whole(1),
+        default=DEFAULT.horizon,
+        metavar="N",
+        help="bytes that gradients flow back over",
     )
     group.add_argument(
-        "--batch", type=whole(1), default=DEFAULT.batch, metavar="N", help="places of the text read side by side"
+        "--batch",
+        type=whole(1),
+        default=DEFAULT.batch,
+        metavar="N",
+        help="places of the text read side by side",
     )
     length = group.add_mutually_exclusive_group()
-    length.add_argument("--epochs", type=whole(1), default=DEFAULT.epochs, metavar="N", help="times through the text")
-    length.add_argument("--steps", type=whole(1), metavar="N", help="updates of the model, instead of epochs")
+    length.add_argument(
+        "--epochs",
+        type=whole(1),
+        default=DEFAULT.epochs,
+        metavar="N",
+        help="times through the text",
+    )
+    length.add_argument(
+        "--steps", type=whole(1), metavar="N", help="updates of the model, instead of epochs"
+    )
     group.add_argument(
         "--lr",
         type=number(0, above=True),
@@ -73,7 +108,11 @@ def _add_training(parser: Parser) -> None:
         help="highest learning rate of Adam, which falls along a cosine",
     )
     group.add_argument(
-        "--clip", type=number(0), default=DEFAULT.clip, metavar="X", help="limit of the gradient's norm, 0 for none"
+        "--clip",
+        type=number(0),
+        default=DEFAULT.clip,
+        metavar="X",
+        help="limit of the gradient's norm, 0 for none",
     )
     group.add_argument(
         "--seed",
@@ -95,7 +134,10 @@ def _add_engine(parser: Parser) -> None:
         "the model is the same, to the bit",
     )
     group.add_argument(
-        "--chunk", type=whole(1), metavar="N", help="steps that are run, kept and recomputed as one; by default 32"
+        "--chunk",
+        type=whole(1),
+        metavar="N",
+        help="steps that are run, kept and recomputed as one; by default 32",
     )
     add_threads(group)
     group.add_argument(
@@ -110,10 +152,16 @@ def _add_engine(parser: Parser) -> None:
 def _add_run(parser: Parser) -> None:
     group = parser.add_argument_group("run")
     group.add_argument(
-        "--out", type=Path, metavar="DIR", help="new folder for the model; by default the next free runs/char-CELL"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="new folder for the model; by default the next free runs/char-CELL",
     )
     group.add_argument(
-        "--resume", type=Path, metavar="DIR", help="go on with the run in this folder, with the settings that it has"
+        "--resume",
+        type=Path,
+        metavar="DIR",
+        help="go on with the run in this folder, with the settings that it has",
     )
     group.add_argument(
         "--snapshot-minutes",

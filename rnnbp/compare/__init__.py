@@ -8,4 +8,14 @@ from rnnbp.compare.sweep import SHARES, sweep
 from rnnbp.compare.table import Comparison, LeftOut, Row
 from rnnbp.compare.timeline import Timeline, timeline
 
-__all__ = ["SCHEDULES", "SHARES", "Comparison", "LeftOut", "Row", "Timeline", "save", "sweep", "timeline"]
+__all__ = [
+    "SCHEDULES",
+    "SHARES",
+    "Comparison",
+    "LeftOut",
+    "Row",
+    "Timeline",
+    "save",
+    "sweep",
+    "timeline",
+]

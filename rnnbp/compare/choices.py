@@ -25,7 +25,8 @@ from rnnbp.support.reprs import counted, cut, safe
 Key: TypeAlias = tuple[int, tuple[Action, ...]]
 
 TABLES = 20_000
-"""Chunks times units up to which the schedules of mixed memory are worked out: milliseconds each."""
+"""Chunks times units up to which the schedules of mixed memory are worked out: milliseconds each.
+"""
 MOST = 4096
 """Chunks of a sequence, unless their length is given: each costs some microseconds to work out."""
 PLAN = "plan"
@@ -35,7 +36,9 @@ PLAN = "plan"
 @final
 @dataclass(frozen=True)
 class Choice:
-    """A schedule as it is run: its actions, worked out, over chunks of ``chunk`` steps, and what they will take."""
+    """A schedule as it is run: its actions, worked out, over chunks of ``chunk`` steps, and what
+    they will take.
+    """
 
     name: str
     parameters: str
@@ -46,7 +49,10 @@ class Choice:
     @safe
     def __repr__(self) -> str:
         name = f"{self.name} {self.parameters}".strip()
-        return cut(f"{type(self).__name__}: {name}, {counted(len(self.actions), 'action')}, chunks of {self.chunk:,}")
+        return cut(
+            f"{type(self).__name__}: {name}, {counted(len(self.actions), 'action')}, chunks of "
+            f"{self.chunk:,}"
+        )
 
     @property
     def key(self) -> Key:
@@ -65,16 +71,27 @@ SCHEDULES = tuple(compared())
 
 @final
 class Chooser:
-    """Chooses for one model, loss, T = ``steps`` and B = ``batch``; all schedules in chunks of ``chunk`` if given."""
+    """Chooses for one model, loss, T = ``steps`` and B = ``batch``; all schedules in chunks of
+    ``chunk`` if given.
+    """
 
     def __init__(
-        self, model: ModelLike, loss: LossLike, steps: int, batch: int, x_shape: Shape, costs: Costs, chunk: int | None
+        self,
+        model: ModelLike,
+        loss: LossLike,
+        steps: int,
+        batch: int,
+        x_shape: Shape,
+        costs: Costs,
+        chunk: int | None,
     ) -> None:
         self.sizes = sizes_of(as_model(model), x_shape, batch, loss)
         self.steps, self.costs, self.chunk = steps, costs, chunk
         self._search = Search(self.sizes, steps, costs, arrays_only=True)
         self._known: dict[tuple[str, str, int], Choice] = {}
-        self._plan = partial(plan, model, loss, steps=steps, batch=batch, x_shape=x_shape, costs=costs)
+        self._plan = partial(
+            plan, model, loss, steps=steps, batch=batch, x_shape=x_shape, costs=costs
+        )
 
     def best(self, name: str, budget: int, slowest: float = math.inf) -> Choice | None:
         """The fastest schedule of a kind, by forecast, that holds at most ``budget`` bytes.
@@ -114,7 +131,11 @@ class Chooser:
         """What ``plan`` chooses where its arrays have it all, as those of the others do."""
         objects = {always(self.sizes.objects, self.steps, length) for length in self._lengths()}
         plans = [self._within_arrays(budget, nbytes, slowest) for nbytes in sorted(objects)]
-        found = [choice for choice in plans if choice is not None and choice.forecast.peak_bytes <= budget]
+        found = [
+            choice
+            for choice in plans
+            if choice is not None and choice.forecast.peak_bytes <= budget
+        ]
         return min(found, key=lambda choice: choice.forecast.seconds or 0.0, default=None)
 
     def _within_arrays(self, budget: int, objects: int, slowest: float) -> Choice | None:
@@ -127,8 +148,12 @@ class Chooser:
         return self.choice(PLAN, found.chosen.name, found.chosen.schedule, found.chunk)
 
     def _lengths(self) -> list[int]:
-        """Lengths of chunks: powers of 2 up to 1024, not so short that there are many, and T if it is as short."""
+        """Lengths of chunks: powers of 2 up to 1024, not so short that there are many, and T if it
+        is as short.
+        """
         if self.chunk is not None:
             return [self.chunk]
-        powers = [2**k for k in range(11) if 2**k < self.steps and (k == 10 or self.steps <= MOST * 2**k)]
+        powers = [
+            2**k for k in range(11) if 2**k < self.steps and (k == 10 or self.steps <= MOST * 2**k)
+        ]
         return [*powers, self.steps] if self.steps <= 1024 else powers

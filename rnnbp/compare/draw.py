@@ -33,7 +33,33 @@ HELD = {
     "tape": ("tape held", GREEN, 0.18, ""),
     "thin tape": ("thin tape held", SKY, 0.3, ""),
 }
-RATIOS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.5, 1.75, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)
+RATIOS = (
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.9,
+    1,
+    1.1,
+    1.2,
+    1.3,
+    1.5,
+    1.75,
+    2,
+    2.5,
+    3,
+    4,
+    5,
+    7,
+    10,
+    15,
+    20,
+    30,
+    50,
+    100,
+)
 COLUMNS = 3
 
 
@@ -48,7 +74,15 @@ def frontier(comparison: Comparison) -> bytes:
     axes = figure.subplots()
     rows = [comparison.reference, *comparison.rows]
     best = best_measured(rows)
-    axes.step([n for n, _ in best], [ratio for _, ratio in best], where="post", color=GREY, lw=5, alpha=0.3, zorder=1)
+    axes.step(
+        [n for n, _ in best],
+        [ratio for _, ratio in best],
+        where="post",
+        color=GREY,
+        lw=5,
+        alpha=0.3,
+        zorder=1,
+    )
     for name in dict.fromkeys(row.choice.name for row in rows):
         _points(axes, name, [row for row in rows if row.choice.name == name])
     _frontier_axes(axes, rows)
@@ -60,12 +94,21 @@ def frontier(comparison: Comparison) -> bytes:
 def _points(axes: Any, name: str, rows: list[Row]) -> None:
     marker, colour = markers()[name]
     size = 13 if name == "plan" else 8
-    found = sorted({(r.choice.forecast.peak_bytes, r.forecast_ratio, r.measured.ratio) for r in rows})
+    found = sorted(
+        {(r.choice.forecast.peak_bytes, r.forecast_ratio, r.measured.ratio) for r in rows}
+    )
     given: dict[str, Any] = {"marker": marker, "ls": "", "ms": size, "mec": colour}
     for n, predicted, ratio in found:
         axes.plot([n, n], [predicted, ratio], color=colour, lw=0.8, alpha=0.6, zorder=2)
     axes.plot([n for n, _, _ in found], [y for _, y, _ in found], mfc="none", zorder=3, **given)
-    axes.plot([n for n, _, _ in found], [y for _, _, y in found], mfc=colour, alpha=0.85, zorder=4, **given)
+    axes.plot(
+        [n for n, _, _ in found],
+        [y for _, _, y in found],
+        mfc=colour,
+        alpha=0.85,
+        zorder=4,
+        **given,
+    )
 
 
 def _frontier_axes(axes: Any, rows: list[Row]) -> None:
@@ -91,7 +134,11 @@ def _frontier_axes(axes: Any, rows: list[Row]) -> None:
 def byte_ticks(low: float, high: float) -> list[float]:
     """Round numbers from low to high; the wider the span, the fewer in a power of ten."""
     spread = high / low
-    fine, middle, coarse = (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), (1, 1.5, 2, 3, 5, 7), (1, 2, 5)
+    fine, middle, coarse = (
+        (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 7, 8, 9),
+        (1, 1.5, 2, 3, 5, 7),
+        (1, 2, 5),
+    )
     mantissas = fine if spread < 4 else middle if spread < 40 else coarse if spread < 1000 else (1,)
     ticks = [mantissa * 10.0**power for power in range(16) for mantissa in mantissas]
     return [t for t in ticks if low <= t <= high]
@@ -124,7 +171,9 @@ def _frontier_legend(rows: list[Row]) -> list[Line2D]:
     ]
     return [
         *marks,
-        Line2D([], [], marker="o", color="black", ls="", mfc="none", ms=8, label="hollow: forecast"),
+        Line2D(
+            [], [], marker="o", color="black", ls="", mfc="none", ms=8, label="hollow: forecast"
+        ),
         Line2D([], [], marker="o", color="black", ls="", ms=8, label="filled: measured"),
         Line2D([], [], color=GREY, lw=5, alpha=0.3, label="best measured"),
     ]
@@ -175,9 +224,13 @@ def _panel(axes: Any, rows: list[Row], steps: int) -> set[str]:
         _, colour, strength, style = HELD[held.kind]
         if held.high > held.low:
             box = (held.begin, held.low), held.end - held.begin, held.high - held.low
-            axes.add_patch(Rectangle(*box, fc=to_rgba(colour, strength), ec=to_rgba(colour, 0.5), lw=0.5))
+            axes.add_patch(
+                Rectangle(*box, fc=to_rgba(colour, strength), ec=to_rgba(colour, 0.5), lw=0.5)
+            )
         else:
-            axes.plot([held.begin, held.end], [held.low, held.low], color=colour, lw=strength, ls=style)
+            axes.plot(
+                [held.begin, held.end], [held.low, held.low], color=colour, lw=strength, ls=style
+            )
     for kind, (_, colour, width, style) in RUNS.items():
         ways = [
             [(line.begin, line.high), (line.end, line.low)]
@@ -204,13 +257,19 @@ def _title(rows: list[Row]) -> str:
 
 
 def _legend(kinds: set[str]) -> list[Any]:
-    runs = [Line2D([], [], color=c, lw=w, ls=s, label=name) for kind, (name, c, w, s) in RUNS.items() if kind in kinds]
+    runs = [
+        Line2D([], [], color=c, lw=w, ls=s, label=name)
+        for kind, (name, c, w, s) in RUNS.items()
+        if kind in kinds
+    ]
     held: list[Any] = []
     for kind, (name, colour, strength, style) in HELD.items():
         if kind in kinds and style:
             held.append(Line2D([], [], color=colour, lw=strength, ls=style, label=name))
         elif kind in kinds:
-            held.append(Patch(fc=to_rgba(colour, strength), ec=to_rgba(colour, 0.5), lw=0.5, label=name))
+            held.append(
+                Patch(fc=to_rgba(colour, strength), ec=to_rgba(colour, 0.5), lw=0.5, label=name)
+            )
     return runs + held
 
 

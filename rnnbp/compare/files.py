@@ -14,7 +14,9 @@ from rnnbp.storage import write_atomic, write_error
 CURE = "pictures need Matplotlib: python -m pip install 'rnnbp[plot]'"
 
 
-def save(comparison: Comparison, folder: str | os.PathLike[str], *, html: bool = False) -> list[Path]:
+def save(
+    comparison: Comparison, folder: str | os.PathLike[str], *, html: bool = False
+) -> list[Path]:
     """Write compare.csv, compare.json, frontier.png, schedules.png and, with ``html``,
     compare.html.
 
@@ -41,11 +43,16 @@ def save(comparison: Comparison, folder: str | os.PathLike[str], *, html: bool =
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_error(folder, error) from error
-    data = {"compare.csv": comparison.to_csv().encode(), "compare.json": comparison.to_json().encode()}
+    data = {
+        "compare.csv": comparison.to_csv().encode(),
+        "compare.json": comparison.to_json().encode(),
+    }
     written = _write(folder, data)  # Figures first: they are what cannot be had again.
     drawn = pictures(comparison)
     written += _write(folder, drawn)
-    return written + (_write(folder, {"compare.html": page(comparison, drawn).encode()}) if with_page else [])
+    return written + (
+        _write(folder, {"compare.html": page(comparison, drawn).encode()}) if with_page else []
+    )
 
 
 def _write(folder: Path, contents: dict[str, bytes]) -> list[Path]:

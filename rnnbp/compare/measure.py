@@ -45,7 +45,13 @@ class Bench:
 
     def run(self, choice: Choice) -> Gradients:
         """One run of ``bptt``."""
-        return bptt(*self.problem, checkpoint=choice.actions, chunk=choice.chunk, seed=self.seed, progress=False)
+        return bptt(
+            *self.problem,
+            checkpoint=choice.actions,
+            chunk=choice.chunk,
+            seed=self.seed,
+            progress=False,
+        )
 
     def measure(self, choice: Choice, repeats: int) -> Iterator[Measured | None]:
         """None after each run, and the figures at the end."""
@@ -56,7 +62,9 @@ class Bench:
         del result
         yield None
         seconds, ratios = [], []
-        for _ in range(repeats):  # In alternation, so that what else the machine does falls on both.
+        for _ in range(
+            repeats
+        ):  # In alternation, so that what else the machine does falls on both.
             cached = self.run(self.reference).stats.seconds
             seconds.append(self.run(choice).stats.seconds)
             ratios.append(seconds[-1] / cached)
@@ -75,7 +83,9 @@ class Bench:
     def _cached_at(self, chunk: int) -> dict[str, Array]:
         """Gradients of full caching in chunks of this length."""
         if chunk not in self._cached:
-            result = bptt(*self.problem, checkpoint=All, chunk=chunk, seed=self.seed, progress=False)
+            result = bptt(
+                *self.problem, checkpoint=All, chunk=chunk, seed=self.seed, progress=False
+            )
             self._cached[chunk] = _arrays(result)
         return self._cached[chunk]
 

@@ -33,14 +33,15 @@ WORDS = {
     "checkpoint": "the state that enters a chunk, kept so that the chunk can be run again.",
     "full caching": "every chunk is run once, and its tape kept until its deltas are done. Times are ratios to its.",
     "budget": "percent of the bytes of full caching. Each schedule has the parameters and, unless they were given, "
-    "the chunks that are fastest within it, by forecast. It is of arrays alone: Python's objects come on top, for "
-    "which a budget of plan leaves room.",
+    "the chunks that are fastest within it, by forecast. It is of arrays alone: Python's objects "
+    "come on top, for which a budget of plan leaves room.",
     "bytes, traced": "the most held at once: by the engine's ledger, which is also what was forecast; and by "
     "tracemalloc, in a run of its own, with Python's own objects.",
     "rerun, rebuilt": "steps run forward again; steps whose tapes were rebuilt from thin ones.",
     "forecast, time": "seconds over those of full caching: predicted from the measured costs of actions; and measured, "
-    "the median of runs in alternation with full caching, which against itself shows how far the machine wavers. "
-    "Schedules are worked out before the clock starts; those that come to the same actions are run once for all.",
+    "the median of runs in alternation with full caching, which against itself shows how far the "
+    "machine wavers. Schedules are worked out before the clock starts; those that come to the same "
+    "actions are run once for all.",
     "gradients": "compared with those of full caching in chunks of the same length: the same bits, or the largest "
     "difference over the largest value in its array.",
 }
@@ -49,8 +50,9 @@ PICTURES = {
     "frontier.png": ("Time for memory", "Each schedule under each budget. Lower left is better."),
     "schedules.png": (
         "The schedules",
-        "Each under the least budget in which at least half of them fit, or the next in which it does itself. A rising "
-        "line runs steps forward, a falling one goes back; a horizontal line is a checkpoint held, a box a tape.",
+        "Each under the least budget in which at least half of them fit, or the next in which it "
+        "does itself. A rising line runs steps forward, a falling one goes back; a horizontal line "
+        "is a checkpoint held, a box a tape.",
     ),
 }
 
@@ -64,7 +66,10 @@ def page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
         f"<h2>Model and run</h2>\n{_terms(_facts(comparison), 'facts')}",
         *(_picture(name, data) for name, data in pictures.items()),
         f"<h2>All runs</h2>\n{_table(comparison)}",
-        *(f"<p>{escape(line[0].upper() + line[1:])}.</p>" for line in left_out_lines(comparison.left_out)),
+        *(
+            f"<p>{escape(line[0].upper() + line[1:])}.</p>"
+            for line in left_out_lines(comparison.left_out)
+        ),
         f"<h2>Words</h2>\n{_terms(WORDS)}",
     ]
     head = '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -74,7 +79,9 @@ def page(comparison: Comparison, pictures: Mapping[str, bytes]) -> str:
 
 
 def _facts(comparison: Comparison) -> dict[str, str]:
-    return {name: f"{v:,}" if isinstance(v, int) else str(v) for name, v in comparison.about.items()}
+    return {
+        name: f"{v:,}" if isinstance(v, int) else str(v) for name, v in comparison.about.items()
+    }
 
 
 def _terms(found: Mapping[str, str], style: str = "terms") -> str:
@@ -97,5 +104,8 @@ def _table(comparison: Comparison) -> str:
 
 
 def _line(tag: str, cells: Iterable[str], *, first: bool = False) -> str:
-    texts = (f"<{tag}{' class=words' if k in LEFT else ''}>{escape(text)}</{tag}>" for k, text in enumerate(cells))
+    texts = (
+        f"<{tag}{' class=words' if k in LEFT else ''}>{escape(text)}</{tag}>"
+        for k, text in enumerate(cells)
+    )
     return f"<tr{' class=first' if first else ''}>{''.join(texts)}</tr>"

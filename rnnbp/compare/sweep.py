@@ -78,20 +78,35 @@ def sweep(
     if progress is not None:
         flag("sweep: progress", progress)
     x = _plain(x, as_model(model).dtype)
-    length = min(DEFAULT_CHUNK if chunk is None else positive_int("sweep: chunk", chunk), x.shape[0])
+    length = min(
+        DEFAULT_CHUNK if chunk is None else positive_int("sweep: chunk", chunk), x.shape[0]
+    )
     chooser = _chooser(model, loss, x, None if chunk is None else length)
     cached = chooser.choice("all", "", All(math.ceil(x.shape[0] / length)), length)
     budgets = {share: math.floor(cached.forecast.peak_bytes * share / 100) for share in shares}
     slowest = SLOWEST * (cached.forecast.seconds or math.inf)
-    chosen = {(share, name): chooser.best(name, n, slowest) for share, n in budgets.items() for name in schedules}
+    chosen = {
+        (share, name): chooser.best(name, n, slowest)
+        for share, n in budgets.items()
+        for name in schedules
+    }
     choices = {key: choice for key, choice in chosen.items() if choice}
     if not choices:
         most = f"{shown(budgets[shares[-1]])}, {shares[-1]:g} % of full caching"
-        raise BudgetError(f"sweep: no schedule fits in {most}; give a larger share or a longer sequence")
+        raise BudgetError(
+            f"sweep: no schedule fits in {most}; give a larger share or a longer sequence"
+        )
     bench = Bench((model, x, target, loss), seed, cached)
     measured = _measured(bench, [cached, *choices.values()], repeats, progress)
-    rows = [_row(choice, share, budgets[share], cached, measured) for (share, _), choice in choices.items()]
-    left_out = [LeftOut(name, share, budgets[share]) for share, name in chosen if (share, name) not in choices]
+    rows = [
+        _row(choice, share, budgets[share], cached, measured)
+        for (share, _), choice in choices.items()
+    ]
+    left_out = [
+        LeftOut(name, share, budgets[share])
+        for share, name in chosen
+        if (share, name) not in choices
+    ]
     reference = _row(cached, 100, cached.forecast.peak_bytes, cached, measured)
     about = _about(model, x, loss, length, repeats)
     return Comparison(about, x.shape[0], reference, tuple(rows), tuple(left_out))
@@ -104,7 +119,9 @@ def _chooser(model: ModelLike, loss: LossLike, x: Array, chunk: int | None) -> C
     return Chooser(model, loss, steps, batch, x.shape[2:], costs, chunk)
 
 
-def _row(choice: Choice, share: float, budget: int, cached: Choice, measured: Mapping[Key, Measured]) -> Row:
+def _row(
+    choice: Choice, share: float, budget: int, cached: Choice, measured: Mapping[Key, Measured]
+) -> Row:
     predicted, reference = choice.forecast.seconds or 0.0, cached.forecast.seconds or 1.0
     return Row(choice, share, budget, predicted / reference, measured[choice.key])
 
@@ -118,14 +135,21 @@ def _checked(shares: Sequence[float], schedules: Sequence[str]) -> tuple[list[fl
             raise TypeError(f"sweep: {name} is a list, found {given!r}; give [{given!r}]")
     shares, schedules = list(shares), list(schedules)
     if not shares or not schedules:
-        raise ValueError("sweep: there is nothing to compare; give at least one of shares and of schedules")
+        raise ValueError(
+            "sweep: there is nothing to compare; give at least one of shares and of schedules"
+        )
     for share in shares:
         if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share < math.inf:
-            raise ValueError(f"sweep: a budget is above 0 percent of full caching, found {share!r}; give as 28")
+            raise ValueError(
+                f"sweep: a budget is above 0 percent of full caching, found {share!r}; give as 28"
+            )
     known = compared()
     for name in schedules:
         if name not in known:
-            raise ValueError(f"sweep: there is no schedule {name!r}{hint(name, known)}; use some of {', '.join(known)}")
+            raise ValueError(
+                f"sweep: there is no schedule {name!r}{hint(name, known)}; use some of "
+                f"{', '.join(known)}"
+            )
     return sorted(set(shares)), [name for name in known if name in schedules]
 
 
@@ -133,11 +157,16 @@ def _plain(x: SeriesLike, dtype: Any) -> Array:
     """x as forecasts take it to be."""
     x = plain("sweep: x", x)
     if x.ndim < 2 or 0 in x.shape[:2]:
-        raise ShapeError(f"sweep: x must be (T, B, ...) with T and B at least 1, found shape {x.shape}; reshape it")
+        raise ShapeError(
+            f"sweep: x must be (T, B, ...) with T and B at least 1, found shape {x.shape}; reshape "
+            "it"
+        )
     return np.ascontiguousarray(x, dtype if x.dtype.kind == "f" else None)
 
 
-def _measured(bench: Bench, choices: Iterable[Choice], repeats: int, progress: bool | None) -> dict[Key, Measured]:
+def _measured(
+    bench: Bench, choices: Iterable[Choice], repeats: int, progress: bool | None
+) -> dict[Key, Measured]:
     """Each choice by its key; the same actions, by whatever name or budget, are measured once."""
     distinct = {choice.key: choice for choice in choices}
     found: dict[Key, Measured] = {}

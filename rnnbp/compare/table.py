@@ -118,7 +118,8 @@ class Comparison:
     def to_json(self) -> str:
         """All of it, as JSON."""
         left_out = [
-            {"schedule": out.schedule, "budget_percent": out.share, "budget_bytes": out.budget} for out in self.left_out
+            {"schedule": out.schedule, "budget_percent": out.share, "budget_bytes": out.budget}
+            for out in self.left_out
         ]
         whole = {
             "about": dict(self.about),
@@ -134,7 +135,8 @@ class Comparison:
         peak, seconds = self.reference.measured.stats.peak_bytes, self.reference.measured.seconds
         return titled(
             self,
-            f"{counted(len(self.rows), 'row')}, {len(self.left_out):,} left out; print(comparison) shows them",
+            f"{counted(len(self.rows), 'row')}, {len(self.left_out):,} left out; print(comparison) "
+            "shows them",
             schedules=", ".join(names),
             full_caching=f"{bytes_text(peak)}, {seconds:.3g} s, {self.steps:,} steps",
         )
@@ -157,10 +159,12 @@ class Comparison:
         """What the columns are, in which units."""
         cached = self.reference.measured
         return [
-            f"budget: of arrays, in percent of the {shown(cached.stats.peak_bytes)} that full caching holds; Python's "
-            f"objects come on top, for which a budget of plan leaves room.",
-            "bytes: the most that arrays took at once; traced: the same with Python's objects, by tracemalloc.",
-            f"rerun, rebuilt: steps. forecast, time: times as long as full caching, which took {cached.seconds:.3g} s.",
+            f"budget: of arrays, in percent of the {shown(cached.stats.peak_bytes)} that full "
+            f"caching holds; Python's objects come on top, for which a budget of plan leaves room.",
+            "bytes: the most that arrays took at once; traced: the same with Python's objects, by "
+            "tracemalloc.",
+            "rerun, rebuilt: steps. forecast, time: times as long as full caching, which took "
+            f"{cached.seconds:.3g} s.",
         ]
 
 
@@ -197,7 +201,8 @@ def left_out_lines(left_out: tuple[LeftOut, ...]) -> list[str]:
         names.setdefault((out.share, out.budget), []).append(out.schedule)
     why = f"they need more, or over {SLOWEST} times as long as full caching"
     return [
-        f"left out of {share:g} % ({shown(n)} of arrays): {', '.join(names[share, n])}; {why}" for share, n in names
+        f"left out of {share:g} % ({shown(n)} of arrays): {', '.join(names[share, n])}; {why}"
+        for share, n in names
     ]
 
 

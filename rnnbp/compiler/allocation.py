@@ -9,7 +9,9 @@ from rnnbp.compiler.operations import GRADIENTS, IN_PLACE, VIEWS
 from rnnbp.compiler.storage import Buffer, Location, Storage, base, gathered, named
 
 NEVER_PLACED = VIEWS | {"concat", "opaque", "opaque_back"}
-"""Operations whose result is not made in its place in a concat; nor is that of operations with several."""
+"""Operations whose result is not made in its place in a concat; nor is that of operations with
+several.
+"""
 PHASES = ("before", "loop", "after")
 
 
@@ -25,7 +27,8 @@ def allocate(
 
     Args:
         phases: of each operation by its id, "before", "loop" or "after"; they run in that order.
-        given: locations of values that exist before the code runs. ends: locations that some values must have.
+        given: locations of values that exist before the code runs. ends: locations that some values
+            must have.
         kept: values that backward needs. first: the number of the first buffer.
     """
     return _Allocation(code, phases, given, ends, kept, first).storage()
@@ -86,7 +89,11 @@ class _Allocation:
         found: dict[int, list[tuple[int, int, int]]] = {}
         end = len(self.order)
         late = {id(op) for op in self.order if op.name in GRADIENTS or self._is_gathered(op)}
-        taking = [(end if id(op) in late else k, op) for k, op in enumerate(self.order) if op.name not in VIEWS]
+        taking = [
+            (end if id(op) in late else k, op)
+            for k, op in enumerate(self.order)
+            if op.name not in VIEWS
+        ]
         reads = [(k, v) for k, op in taking for v in op.args]
         reads += [(end, v) for v in (*self.code.outputs, *self.kept) if v is not None]
         for k, v in reads:
@@ -114,7 +121,13 @@ class _Allocation:
 
     def _can_be_placed(self, v: int, concat: Op) -> bool:
         made = self.code.made.get(v)
-        if made is None or made.name in NEVER_PLACED or len(made.outs) > 1 or v in self.ends or v in self.kept:
+        if (
+            made is None
+            or made.name in NEVER_PLACED
+            or len(made.outs) > 1
+            or v in self.ends
+            or v in self.kept
+        ):
             return False
         return self.phases[id(made)] == self.phases[id(concat)]
 
@@ -153,7 +166,9 @@ class _Allocation:
         self.present[buffer] = dict.fromkeys(range(buffer.rows), v)
 
     def _in_place(self, op: Op, position: int) -> bool:
-        """Put a result where an argument is, if that is not read again; first where the loop writes anyway."""
+        """Put a result where an argument is, if that is not read again; first where the loop writes
+        anyway.
+        """
         rows, found = self.code.values.rows(op.out), []
         for v in op.args:
             whole, _ = self._base(v)
@@ -165,7 +180,9 @@ class _Allocation:
             return False
         chosen = self.locations[op.out] = found[0]
         self.uses[chosen.buffer].add(self.phases[id(op)])
-        self.present[chosen.buffer].update(dict.fromkeys(range(chosen.row, chosen.row + rows), op.out))
+        self.present[chosen.buffer].update(
+            dict.fromkeys(range(chosen.row, chosen.row + rows), op.out)
+        )
         return True
 
     def _free(self, v: int, rows: int, position: int, op: Op) -> bool:
@@ -174,7 +191,9 @@ class _Allocation:
         present = self.present[at.buffer]
         if any(present.get(r) != whole for r in range(at.row, at.row + rows)):
             return False
-        if any(k > position and a < row + rows and row < b for k, a, b in self.reads.get(whole, [])):
+        if any(
+            k > position and a < row + rows and row < b for k, a, b in self.reads.get(whole, [])
+        ):
             return False
         for other in op.args:
             there = self._location(other)

@@ -1,4 +1,6 @@
-"""The backward half of a step: the delta recursion in phases, its storage, and what is read off a chunk's deltas."""
+"""The backward half of a step: the delta recursion in phases, its storage, and what is read off a
+chunk's deltas.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,19 @@ class Backward:
     in_place: Mapping[int, Location]
     """The deltas of states that are made where those of the step after are."""
     dx_weights: Matrix | None
-    """What gives dx by one product for a whole chunk, None where it is made otherwise or not at all."""
+    """What gives dx by one product for a whole chunk, None where it is made otherwise or not at
+    all.
+    """
     arrays: Mapping[Buffer, Held]
     """The array of each buffer but those of x and dy."""
 
     @property
     def dx_from(self) -> int | None:
         """The delta that gives dx by ``dx_weights``."""
-        return next((op.args[0] for op in self.code.ops if op.name == "grad_linear" and op.attr is None), None)
+        return next(
+            (op.args[0] for op in self.code.ops if op.name == "grad_linear" and op.attr is None),
+            None,
+        )
 
     @property
     def steps(self) -> list[Op]:
@@ -48,10 +55,14 @@ class Backward:
         return tuple(op for op in self.code.ops if op.name == "opaque_back")
 
     def moves(self) -> list[tuple[int, int | None]]:
-        """(k, value) for each state whose delta is made elsewhere than where the step before looks for it."""
+        """(k, value) for each state whose delta is made elsewhere than where the step before looks
+        for it.
+        """
         places = {at.buffer: v for v, at in self.in_place.items()}
         outputs = zip(self.carried, self.code.outputs[1:], strict=True)
-        return [(k, v) for k, (buffer, v) in enumerate(outputs) if v is None or places.get(buffer) != v]
+        return [
+            (k, v) for k, (buffer, v) in enumerate(outputs) if v is None or places.get(buffer) != v
+        ]
 
 
 def backward_half(forward: Forward, code: Code, *, hoisted: bool, lanes: bool) -> Backward:
@@ -71,8 +82,12 @@ def backward_half(forward: Forward, code: Code, *, hoisted: bool, lanes: bool) -
     return Backward(code, phases, storage, dy, carried, in_place, weights, arrays)
 
 
-def _given(forward: Forward, code: Code, dy: Buffer, carried: Sequence[Buffer]) -> dict[int, Location]:
-    """Where the values lie that the recursion starts from: x, dy, deltas, states, and what the tape keeps."""
+def _given(
+    forward: Forward, code: Code, dy: Buffer, carried: Sequence[Buffer]
+) -> dict[int, Location]:
+    """Where the values lie that the recursion starts from: x, dy, deltas, states, and what the tape
+    keeps.
+    """
     taken, kept = forward.code, forward.storage.taped
     found = {taken.inputs[0]: Location(forward.x), code.inputs[0]: Location(dy)}
     found |= {v: Location(b) for v, b in zip(code.inputs[1:], carried, strict=True)}
@@ -86,18 +101,26 @@ def _given(forward: Forward, code: Code, dy: Buffer, carried: Sequence[Buffer]) 
     return found
 
 
-def _in_place(storage: Storage, phases: Mapping[int, str], carried: Sequence[Buffer]) -> dict[int, Location]:
-    """The deltas of states that can be made where those before them are: nothing reads these any more."""
+def _in_place(
+    storage: Storage, phases: Mapping[int, str], carried: Sequence[Buffer]
+) -> dict[int, Location]:
+    """The deltas of states that can be made where those before them are: nothing reads these any
+    more.
+    """
     code, found = storage.code, dict[int, Location]()
     order = {op.out: k for k, op in enumerate(storage.order) if op.outs}
-    read = {a for op in storage.order if phases[id(op)] == "after" for a in op.args} | {code.outputs[0]}
+    read = {a for op in storage.order if phases[id(op)] == "after" for a in op.args} | {
+        code.outputs[0]
+    }
     late = {storage.base(a)[0] for a in read if a is not None}
     for k, v in enumerate(code.outputs[1:]):
         made = None if v is None else code.made.get(v)
         if v is None or made is None or made.name in (*VIEWS, "concat") or v in found or v in late:
             continue
         last = max((p for p, _, _ in storage.reads.get(code.inputs[1 + k], ())), default=-1)
-        if last < order[made.out] or (last == order[made.out] and made.name in ("add", "sub", "mul", "scale")):
+        if last < order[made.out] or (
+            last == order[made.out] and made.name in ("add", "sub", "mul", "scale")
+        ):
             found[v] = Location(carried[k])
     return found
 
@@ -105,7 +128,10 @@ def _in_place(storage: Storage, phases: Mapping[int, str], carried: Sequence[Buf
 def _arrays(forward: Forward, storage: Storage, carried: Sequence[Buffer]) -> dict[Buffer, Held]:
     found = {buffer: Held(buffer.name, Span("step")) for buffer in carried}
     for before, after in zip(forward.states, forward.nexts, strict=True):
-        found[before], found[after] = Held(before.name, Span("chunk")), Held(after.name, Span("chunk", 1))
+        found[before], found[after] = (
+            Held(before.name, Span("chunk")),
+            Held(after.name, Span("chunk", 1)),
+        )
     kept = [buffer for buffer in forward.storage.buffers if buffer in forward.storage.taped]
     found |= {buffer: held(buffer, frozenset(), taped=True) for buffer in kept}
     return found | {buffer: held(buffer, storage.phases[buffer]) for buffer in storage.buffers}
@@ -147,7 +173,9 @@ def _views(code: Code, v: int, base: int) -> bool:
 
 
 def _without_dx(code: Code) -> tuple[Code, Op | None]:
-    """The code without the product that gives dx alone, which is done for a whole chunk, if there is one."""
+    """The code without the product that gives dx alone, which is done for a whole chunk, if there
+    is one.
+    """
     v = code.outputs[0]
     made = None if v is None else code.made.get(v)
     alone = made is not None and made.name == "linear" and not any(v in op.args for op in code.ops)

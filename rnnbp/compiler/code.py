@@ -25,10 +25,11 @@ class Opaque:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Op:
-    """An operation: its name, the numbers of its arguments and of its results, and what else it needs.
+    """An operation: its name, the numbers of its arguments and of its results, and what else it
+    needs.
 
-    ``attr`` depends on the name, and is read by the property of its kind: ``matrix``, ``vector``, ``rows``, ``affine``,
-    ``opaque``; operations of one number have it as it is.
+    ``attr`` depends on the name, and is read by the property of its kind: ``matrix``, ``vector``,
+    ``rows``, ``affine``, ``opaque``; operations of one number have it as it is.
     """
 
     name: str
@@ -99,7 +100,9 @@ class Op:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpaqueBack:
-    """The attribute of a layer's backward: its forward operation, and which of its outputs have a delta."""
+    """The attribute of a layer's backward: its forward operation, and which of its outputs have a
+    delta.
+    """
 
     forward: Op
     present: tuple[bool, ...]
@@ -123,7 +126,8 @@ class Values:
 
 @dataclass(frozen=True)
 class Code:
-    """Operations in order, from ``inputs`` to ``outputs``; an output is None where nothing reaches it.
+    """Operations in order, from ``inputs`` to ``outputs``; an output is None where nothing reaches
+    it.
 
     ``free`` operations have no outputs and are always run: those that make parameter gradients.
     """
@@ -167,7 +171,9 @@ class Code:
         return replace(self, ops=tuple(reversed(kept)), outputs=ends)
 
     def rewrite(self, change: Callable[[Op, Maker], Sequence[int] | None]) -> Code:
-        """The code with each operation, its arguments already those of the new code, changed or left (None)."""
+        """The code with each operation, its arguments already those of the new code, changed or
+        left (None).
+        """
         maker = Maker(self.values)
         known = maker.known
         for op in self.ops:
@@ -186,13 +192,18 @@ class Code:
         return replace(self, ops=tuple(ops))
 
     def ordered(self) -> Code | None:
-        """The same operations, each after those that make its arguments; None where there is a circle."""
+        """The same operations, each after those that make its arguments; None where there is a
+        circle.
+        """
         missing = [len({v for v in op.args if v in self.made}) for op in self.ops]
         takers: dict[int, list[int]] = {}
         for k, op in enumerate(self.ops):
             for v in set(op.args):
                 takers.setdefault(v, []).append(k)
-        ready, found = [k for k, n in enumerate(missing) if n == 0], list[Op]()  # a heap: it is sorted
+        ready, found = (
+            [k for k, n in enumerate(missing) if n == 0],
+            list[Op](),
+        )  # a heap: it is sorted
         while ready:
             found.append(op := self.ops[heappop(ready)])
             for k in (k for v in op.outs for k in takers.get(v, [])):

@@ -24,7 +24,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Codes:
-    """The codes of a cell: forward, backward, and the values of the forward code that the tape keeps for backward."""
+    """The codes of a cell: forward, backward, and the values of the forward code that the tape
+    keeps for backward.
+    """
 
     forward: Code
     backward: Code
@@ -33,11 +35,14 @@ class Codes:
     """What each rule did, in the order in which they were applied."""
 
 
-def codes(cell: Cell, shapes: Sequence[Shape], *, without: Iterable[str] = (), lanes: bool = False) -> Codes:
+def codes(
+    cell: Cell, shapes: Sequence[Shape], *, without: Iterable[str] = (), lanes: bool = False
+) -> Codes:
     """The codes of a cell whose values have these feature shapes, without some rules.
 
     Args:
-        lanes: whether pointwise operations stay lane by lane, because whoever runs the code fuses them.
+        lanes: whether pointwise operations stay lane by lane, because whoever runs the code fuses
+            them.
     """
     off, changes = check_rules(without), list[Change]()
     draft = Draft(lower(cell, shapes, Values()), lanes)
@@ -50,5 +55,7 @@ def codes(cell: Cell, shapes: Sequence[Shape], *, without: Iterable[str] = (), l
             changes.append(Change(one.rule, before, one.code(draft)))
     assert draft.written is not None
     forward, whole = draft.forward.live(), draft.forward
-    backward, kept = keep(forward, draft.deltas.live(), whole, draft.written, cheap="recomputed" not in off)
+    backward, kept = keep(
+        forward, draft.deltas.live(), whole, draft.written, cheap="recomputed" not in off
+    )
     return Codes(forward, backward, kept, tuple(changes))

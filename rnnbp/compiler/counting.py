@@ -14,7 +14,8 @@ from rnnbp.numerics import Shape, ShapeError
 
 
 def layer_flops(layer: Layer, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int | None:
-    """Of one step of one sequence, counted as ``explain`` does; None for a layer that runs as Python.
+    """Of one step of one sequence, counted as ``explain`` does; None for a layer that runs as
+    Python.
 
     Layers that only look up, or hand on parts of their input, have none.
     """

@@ -52,7 +52,9 @@ def products_and_gradients(before: Code, after: Code) -> str:
 
 def joined(before: Code, after: Code) -> str:
     """All operations but views and concats."""
-    first, then = (sum(op.name not in (*VIEWS, "concat") for op in code.ops) for code in (before, after))
+    first, then = (
+        sum(op.name not in (*VIEWS, "concat") for op in code.ops) for code in (before, after)
+    )
     way = "backward" if any(op.name in GRADIENTS for op in before.ops) else "forward"
     return "" if first == then else f"{first} → {then} {way}"
 

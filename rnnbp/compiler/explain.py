@@ -28,7 +28,9 @@ from rnnbp.wording.arguments import takes
 
 
 @takes()
-def explain(cell: Any, *, batch: int = 1, x_shape: Shape | None = None, without: Iterable[str] = ()) -> Explanation:
+def explain(
+    cell: Any, *, batch: int = 1, x_shape: Shape | None = None, without: Iterable[str] = ()
+) -> Explanation:
     """The code that the compiler makes for a cell, to read:
     ``print(rb.explain(rb.LSTM(64, 128)))``.
 
@@ -59,7 +61,9 @@ def explain(cell: Any, *, batch: int = 1, x_shape: Shape | None = None, without:
     off, batch = check_rules(without), positive_int("explain: batch", batch)
     layout = Layout(found, shape, batch, found.dtype or np.dtype(np.float32))
     step = step_code(found, shape, off)
-    read = Reading(step, layout, [name if name.isidentifier() else f"s{name}" for name in found.state_names])
+    read = Reading(
+        step, layout, [name if name.isidentifier() else f"s{name}" for name in found.state_names]
+    )
     forward, backward, kept = tuple(read.forward()), tuple(read.backward()), tuple(read.kept())
     held = _step_bytes(step, layout)
     kinds = Counter(type(node.block).__name__ for node in found.nodes)
@@ -87,7 +91,9 @@ class Reading:
         self.code, back = step.forward.code, step.backward
         self.states = {name: f"{name}′" for name in states}
         names = dict(zip(self.code.inputs, ["x", *states], strict=True))
-        names |= dict(zip(back.code.inputs, ["dy", *(f"d{new}" for new in self.states.values())], strict=True))
+        names |= dict(
+            zip(back.code.inputs, ["dy", *(f"d{new}" for new in self.states.values())], strict=True)
+        )
         _name(self.code, ["y", *self.states.values()], names)
         _name(back.code, ["dx", *(f"d{name}" for name in states)], names)
         self.notation = Notation(self.code.values, names, (self.code, back.code))
@@ -97,7 +103,9 @@ class Reading:
         code, back, forward = self.code, self.step.backward.code, self.step.forward
         taken = {v for op in back.ops for v in op.args if v not in back.made}
         advance = {id(op) for op in code.live(code.outputs[1:]).ops}
-        found = Listing(code, forward.phases, self.notation, [*self.step.codes.kept, *taken], advance)
+        found = Listing(
+            code, forward.phases, self.notation, [*self.step.codes.kept, *taken], advance
+        )
         y, *after = code.outputs
         for name, v in zip(self.states.values(), after, strict=True):
             self._copy(found, "step", name, v)
@@ -122,7 +130,9 @@ class Reading:
         return found.lines
 
     def kept(self) -> Iterator[Kept]:
-        """The states, the values that the tape holds as well, and what layers save that run themselves."""
+        """The states, the values that the tape holds as well, and what layers save that run
+        themselves.
+        """
         item, values = self.layout.dtype.itemsize, self.code.values
         for v in (*self.code.inputs[1:], *self.step.codes.kept):
             yield Kept(self.notation[v], item * values.rows(v))
@@ -172,11 +182,17 @@ def _packed(notation: Notation, cell: Cell) -> Iterator[Packed]:
             yield Packed(
                 name,
                 (value.count,),
-                tuple(" + ".join(map(part, rows)).replace("+ −", "− ") or "0" for _, rows in value.lanes),
+                tuple(
+                    " + ".join(map(part, rows)).replace("+ −", "− ") or "0"
+                    for _, rows in value.lanes
+                ),
             )
         else:
             first = value.lanes[0]
-            shape = sum(lane.count for lane in value.lanes), math.prod(first.owner[first.key].shape[1:])
+            shape = (
+                sum(lane.count for lane in value.lanes),
+                math.prod(first.owner[first.key].shape[1:]),
+            )
             yield Packed(name, shape, tuple(map(part, value.lanes)))
 
 
@@ -187,15 +203,25 @@ def _cell_of(given: Any, x_shape: Shape | None) -> tuple[Cell, Shape]:
         nodes = [node for node in given.nodes if isinstance(node.block, Recurrent)]
         if len(nodes) != 1:
             listed = ", ".join(str(node.block) for node in nodes) or "none"
-            raise ValueError(f"explain takes one cell at a time; found {listed} in the network: give one Recurrent")
+            raise ValueError(
+                f"explain takes one cell at a time; found {listed} in the network: give one "
+                "Recurrent"
+            )
         (node,) = nodes
-        shapes = given.value_shapes(*(x_shape if k == 0 else None for k in range(len(given.input_shapes))))
+        shapes = given.value_shapes(
+            *(x_shape if k == 0 else None for k in range(len(given.input_shapes)))
+        )
         assert isinstance(node.block, Recurrent)
         cell, found = node.block.cell, shapes[node.args[0]]
     if not isinstance(cell, Cell):
-        raise TypeError(f"explain takes a Recurrent, a Cell, or a network with one Recurrent, found {shown(given)}")
+        raise TypeError(
+            "explain takes a Recurrent, a Cell, or a network with one Recurrent, found "
+            f"{shown(given)}"
+        )
     shape = cell.input_shapes[0] if found is None else found
     if shape is None:
-        raise ShapeError(f"explain: {cell} does not say the feature shape of its input; give x_shape, as (n_in,)")
+        raise ShapeError(
+            f"explain: {cell} does not say the feature shape of its input; give x_shape, as (n_in,)"
+        )
     cell.check_inputs([shape, *cell.state_shapes])
     return cell, shape

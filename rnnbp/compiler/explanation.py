@@ -13,8 +13,10 @@ from rnnbp.support.printing import printable
 
 WIDTH = 100
 LEGEND = [
-    "h′ is the state h after a step, dh the delta of h; ⊙ multiplies element by element; v3[0:4] are rows",
-    "of v3. step: in the time loop; before, after: for a block of steps at once; chunk: for many blocks.",
+    "h′ is the state h after a step, dh the delta of h; ⊙ multiplies element by element; v3[0:4] "
+    "are rows",
+    "of v3. step: in the time loop; before, after: for a block of steps at once; chunk: for many "
+    "blocks.",
 ]
 
 WAY = "(before or after the cell, in a Sequential, such a layer does not keep the cell from running as machine code)"
@@ -23,7 +25,9 @@ WAY = "(before or after the cell, in a Sequential, such a layer does not keep th
 
 @dataclass(frozen=True)
 class Kept:
-    """What the tape keeps of a step of one sequence: a value, or what a layer that runs itself saves."""
+    """What the tape keeps of a step of one sequence: a value, or what a layer that runs itself
+    saves.
+    """
 
     name: str
     nbytes: int | None
@@ -32,7 +36,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class Packed:
-    """Weights as products take them, or a gradient as a product gives it: parts of parameters below each other."""
+    """Weights as products take them, or a gradient as a product gives it: parts of parameters below
+    each other.
+    """
 
     name: str
     shape: Shape
@@ -55,9 +61,9 @@ class Explanation:
         opaque: layers that run as Python.
         bytes_per_step: bytes kept of a step for a whole batch, None if unknown.
 
-    A multiplication, an addition, a tanh and the like are one floating-point operation (FLOP) each, so
-    that a product with a matrix (m, n) is 2mn. Calls per step are for a whole batch, without the layers
-    in ``opaque``.
+    A multiplication, an addition, a tanh and the like are one floating-point operation (FLOP) each,
+    so that a product with a matrix (m, n) is 2mn. Calls per step are for a whole batch, without the
+    layers in ``opaque``.
     """
 
     cell: str
@@ -93,7 +99,9 @@ class Explanation:
 
     @property
     def program(self) -> str:
-        """The text of what runs and what is kept: equal for cells that run alike, however they are written."""
+        """The text of what runs and what is kept: equal for cells that run alike, however they are
+        written.
+        """
         kept = [f"{k.name} {_bytes(k.nbytes)}" for k in self.kept]
         parts = [
             _table("forward, one sequence", self.forward),
@@ -106,13 +114,26 @@ class Explanation:
     def __str__(self) -> str:
         given = [f"{name} {_shape(shape)}" for name, shape in self.inputs]
         layers = [f"{count} {name}" for name, count in self.layers] or ["no layer"]
-        head = [*_wrapped(f"{self.cell} in {self.dtype}, from ", *given), *_wrapped("written with ", *layers)]
+        head = [
+            *_wrapped(f"{self.cell} in {self.dtype}, from ", *given),
+            *_wrapped("written with ", *layers),
+        ]
         rules = [
             "rules, to be left out by without=(name,)",
             *(f"  {e.name:12} {e.what:50} {e.did}" for e in self.rules),
         ]
-        weights = ["weights W, biases b, gains a, gradients G: parts of parameters below each other", *self._weights()]
-        sections = [head, rules, LEGEND, [self.program], weights if self.packed else [], self._totals()]
+        weights = [
+            "weights W, biases b, gains a, gradients G: parts of parameters below each other",
+            *self._weights(),
+        ]
+        sections = [
+            head,
+            rules,
+            LEGEND,
+            [self.program],
+            weights if self.packed else [],
+            self._totals(),
+        ]
         return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
     __repr__ = __str__
@@ -126,16 +147,36 @@ class Explanation:
             yield from _wrapped(f"  {', '.join(names)} {_shape(shape)} of ", *of)
 
     def _totals(self) -> list[str]:
-        forward, advance, backward = self.flops_per_step, self.advance_flops_per_step, self.backward_flops_per_step
-        figures = [f"{forward:,} FLOPs forward", f"{advance:,} in an Advance", f"{backward:,} backward"]
+        forward, advance, backward = (
+            self.flops_per_step,
+            self.advance_flops_per_step,
+            self.backward_flops_per_step,
+        )
+        figures = [
+            f"{forward:,} FLOPs forward",
+            f"{advance:,} in an Advance",
+            f"{backward:,} backward",
+        ]
         figures[-1] += f" ({backward / max(1, forward):.2f} of forward)"
-        others = [f"apart from what {', '.join(self.opaque)} do in their own methods"] if self.opaque else []
+        others = (
+            [f"apart from what {', '.join(self.opaque)} do in their own methods"]
+            if self.opaque
+            else []
+        )
         kept = f"each step of a batch of {self.batch}: {_bytes(self.bytes_per_step)} kept"
         verb = "runs" if len(self.opaque) == 1 else "run"
         why = f"because {', '.join(self.opaque)} {verb} as Python"
         python = [f"runs by NumPy under every backend that compiles, {why}", WAY]
-        how = python if self.opaque else ["runs as machine code under the backend llvm, by NumPy under numpy"]
-        return [kept, *_wrapped("  ", *figures, *others), *(line for text in how for line in _wrapped(text))]
+        how = (
+            python
+            if self.opaque
+            else ["runs as machine code under the backend llvm, by NumPy under numpy"]
+        )
+        return [
+            kept,
+            *_wrapped("  ", *figures, *others),
+            *(line for text in how for line in _wrapped(text)),
+        ]
 
 
 def _total(lines: Iterable[Line]) -> int:

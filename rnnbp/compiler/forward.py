@@ -1,4 +1,6 @@
-"""The forward half of a step: its code in phases, its storage, and what each kind of run needs of both."""
+"""The forward half of a step: its code in phases, its storage, and what each kind of run needs of
+both.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, held
 class Forward:
     """The forward half of a step.
 
-    Runs are of several kinds, each a choice of what is done (``output``, ``taped``, ``known``) and of how many states
-    are held: all those of a chunk, or with ``rolling`` only those of a block.
+    Runs are of several kinds, each a choice of what is done (``output``, ``taped``, ``known``) and
+    of how many states are held: all those of a chunk, or with ``rolling`` only those of a block.
     """
 
     code: Code
@@ -58,12 +60,14 @@ class Forward:
                 found.append((k, v))
         return found
 
-    def chosen(self, *, output: bool, taped: bool, known: bool) -> tuple[Code, list[Op], Mapping[int, str]]:
+    def chosen(
+        self, *, output: bool, taped: bool, known: bool
+    ) -> tuple[Code, list[Op], Mapping[int, str]]:
         """What a run does: its code, the operations in order, and their phases.
 
         Args:
-            output: whether it computes y. taped: whether it fills a tape. known: whether the states of all steps
-                exist, so that no operation waits for the step before.
+            output: whether it computes y. taped: whether it fills a tape. known: whether the states
+                of all steps exist, so that no operation waits for the step before.
         """
         wanted: list[int | None] = [self.code.outputs[0]] if output else []
         wanted += [*self.storage.kept, *self.saved] if taped else []
@@ -82,7 +86,9 @@ class Forward:
         for before, after in zip(self.states, self.nexts, strict=True):
             found[before], found[after] = Held(before.name, now), Held(after.name, later)
         for buffer in self.storage.buffers:
-            found[buffer] = held(buffer, self.storage.phases[buffer], taped=taped and buffer in kept, batched=known)
+            found[buffer] = held(
+                buffer, self.storage.phases[buffer], taped=taped and buffer in kept, batched=known
+            )
         return found
 
 
@@ -90,8 +96,8 @@ def forward_half(codes: Codes, *, hoisted: bool, lanes: bool) -> Forward:
     """The forward half of compiled codes.
 
     Args:
-        hoisted: whether what needs no state runs before the loop. lanes: whether pointwise operations are fused, and
-            so best stay with those that take their results.
+        hoisted: whether what needs no state runs before the loop. lanes: whether pointwise
+            operations are fused, and so best stay with those that take their results.
     """
     code = codes.forward
     rows = [code.values.rows(v) for v in code.inputs]
@@ -120,7 +126,9 @@ def _stopping(code: Code, wanted: Sequence[int | None], known: Mapping[int, Loca
     """What computes the values wanted, from those that are known."""
     needed, kept = {v for v in wanted if v is not None}, []
     for op in reversed(code.ops):
-        if not needed.isdisjoint(op.outs) and (op.name == "opaque" or not all(v in known for v in op.outs)):
+        if not needed.isdisjoint(op.outs) and (
+            op.name == "opaque" or not all(v in known for v in op.outs)
+        ):
             needed.update(v for v in op.args if v not in known)
             kept.append(op)
     return replace(code, ops=tuple(reversed(kept)))

@@ -1,4 +1,6 @@
-"""The backward code of forward code: the delta recursion, operation by operation (reverse accumulation)."""
+"""The backward code of forward code: the delta recursion, operation by operation (reverse
+accumulation).
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,11 @@ from rnnbp.numerics import Shape
 
 
 def differentiate(code: Code) -> Code:
-    """From the deltas of (y, *next state) to those of (x, *state), with operations for parameter gradients.
+    """From the deltas of (y, *next state) to those of (x, *state), with operations for parameter
+    gradients.
 
-    It takes values of the forward code too. A state that no output depends on, in this step or a later one, has no
-    delta: zero times what has overflowed would be NaN.
+    It takes values of the forward code too. A state that no output depends on, in this step or a
+    later one, has no delta: zero times what has overflowed would be NaN.
     """
     reverse = Reverse(code)
     shapes = code.values.shapes
@@ -30,7 +33,9 @@ def differentiate(code: Code) -> Code:
 
 
 def reaching(code: Code) -> frozenset[int]:
-    """The outputs that have a delta: y, which is number 0, and the states that y depends on, in a later step too."""
+    """The outputs that have a delta: y, which is number 0, and the states that y depends on, in a
+    later step too.
+    """
     found = frozenset([0])
     while True:
         needed = code.live([code.outputs[k] for k in sorted(found)], free=False)
@@ -96,7 +101,9 @@ class Reverse(Deltas):
         args = tuple(d for d in deltas if d is not None)
         takers = () if op.opaque.layer.symbols else op.args
         outs = tuple(self.values.new(self.values.shapes[v]) for v in takers)
-        self.maker.put(Op("opaque_back", args, outs, OpaqueBack(op, tuple(d is not None for d in deltas))))
+        self.maker.put(
+            Op("opaque_back", args, outs, OpaqueBack(op, tuple(d is not None for d in deltas)))
+        )
         for value, delta in zip(takers, outs, strict=True):
             self.send(value, delta)
 

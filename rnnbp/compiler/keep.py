@@ -1,4 +1,6 @@
-"""Decides what the tape keeps of a step for backward, and what backward computes again because that is cheap."""
+"""Decides what the tape keeps of a step for backward, and what backward computes again because that
+is cheap.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,15 @@ from rnnbp.compiler.operations import POINTWISE, VIEWS
 from rnnbp.compiler.rewrite.stacking import bases
 
 
-def keep(forward: Code, backward: Code, *earlier: Code, cheap: bool) -> tuple[Code, tuple[int, ...]]:
-    """The backward code with what it computes again, and the values of the forward code that the tape keeps.
+def keep(
+    forward: Code, backward: Code, *earlier: Code, cheap: bool
+) -> tuple[Code, tuple[int, ...]]:
+    """The backward code with what it computes again, and the values of the forward code that the
+    tape keeps.
 
     Args:
-        earlier: codes that ``forward`` came from, whose views backward may take. cheap: whether pointwise
-            operations on values at hand are computed again rather than kept.
+        earlier: codes that ``forward`` came from, whose views backward may take. cheap: whether
+            pointwise operations on values at hand are computed again rather than kept.
     """
     viewed = _with_views(forward, *earlier)
     found, kept = _chosen(viewed, backward, cheap=cheap)
@@ -23,16 +28,20 @@ def keep(forward: Code, backward: Code, *earlier: Code, cheap: bool) -> tuple[Co
 
 
 def _in_forward(kept: Sequence[int], forward: Code, viewed: Code) -> tuple[int, ...]:
-    """Values that the forward code has: in place of views that backward alone takes, what they are parts of.
+    """Values that the forward code has: in place of views that backward alone takes, what they are
+    parts of.
 
-    Where one half of a joined gate has no delta, backward needs the other half, which forward never names.
+    Where one half of a joined gate has no delta, backward needs the other half, which forward never
+    names.
     """
     known, where = {*forward.made, *forward.inputs}, bases(viewed)
     return tuple(dict.fromkeys(v if v in known else where[v][0] for v in kept))
 
 
 def _with_views(forward: Code, *codes: Code) -> Code:
-    """The forward code with the views of codes that it came from: backward may take some that it needs no more."""
+    """The forward code with the views of codes that it came from: backward may take some that it
+    needs no more.
+    """
     known, views = set(forward.made), list[Op]()
     for op in (op for code in codes for op in code.ops if op.name in VIEWS):
         if op.out not in known:
@@ -58,7 +67,12 @@ def _chosen(forward: Code, backward: Code, *, cheap: bool) -> tuple[Code, tuple[
         held = any(s <= a and b <= e for s, e in kept.get(base, ()))
         return base in there or v in there or base in again or held
 
-    needed = {v for op in backward.ops for v in op.args if v not in backward.made and v not in backward.inputs}
+    needed = {
+        v
+        for op in backward.ops
+        for v in op.args
+        if v not in backward.made and v not in backward.inputs
+    }
     order = {v: k for k, op in enumerate(forward.ops) for v in op.outs}
     for v in sorted(needed, key=lambda v: (order.get(where.get(v, (v, 0))[0], -1), rows(v))):
         made = forward.made.get(where.get(v, (v, 0))[0])
@@ -76,7 +90,9 @@ def _chosen(forward: Code, backward: Code, *, cheap: bool) -> tuple[Code, tuple[
 
 
 def _views(backward: Code, forward: Code, made_again: list[Op]) -> list[Op]:
-    """The operations to do again, with the parts of forward values that they and the backward code take."""
+    """The operations to do again, with the parts of forward values that they and the backward code
+    take.
+    """
     known = {v for op in backward.ops for v in op.outs}
     waiting = [v for op in (*made_again, *backward.ops) for v in op.args]
     views: dict[int, Op] = {}
@@ -104,6 +120,10 @@ def _value(base: int, start: int, stop: int, forward: Code) -> int:
     if (start, stop) == (0, forward.values.rows(base)):
         return base
     where = bases(forward)
-    same = (v for v, place in where.items() if place == (base, start) and forward.values.rows(v) == stop - start)
+    same = (
+        v
+        for v, place in where.items()
+        if place == (base, start) and forward.values.rows(v) == stop - start
+    )
     found = next(same, None)
     return base if found is None else found

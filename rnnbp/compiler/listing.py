@@ -26,7 +26,9 @@ class Line:
     """One operation, or a run of pointwise ones."""
 
     when: str
-    """Every "step"; "before" or "after" the time loop, for a block of steps at once; or for a whole "chunk"."""
+    """Every "step"; "before" or "after" the time loop, for a block of steps at once; or for a whole
+    "chunk".
+    """
     text: str
     features: int
     """Of the result."""
@@ -42,8 +44,8 @@ class Listing(Formulas):
     """The lines of a code.
 
     Args:
-        phases: of each operation by its id. named: values that no formula may hide. advance: the operations, by
-            id, that an Advance runs; None for all.
+        phases: of each operation by its id. named: values that no formula may hide. advance: the
+            operations, by id, that an Advance runs; None for all.
     """
 
     def __init__(
@@ -91,7 +93,9 @@ class Listing(Formulas):
     def _named_line(self, op: Op, formula: Formula, ops: list[Op]) -> None:
         names = ", ".join(self.notation[v] for v in op.outs)
         rows = sum(self.notation.values.rows(v) for v in op.outs)
-        self._line(WHEN[self.phases[id(op)]], f"{names} = {formula[0]}" if names else formula[0], rows, ops)
+        self._line(
+            WHEN[self.phases[id(op)]], f"{names} = {formula[0]}" if names else formula[0], rows, ops
+        )
 
     def _line(self, when: str, text: str, rows: int, ops: list[Op]) -> None:
         counts = [flops(op, self.notation.values) for op in ops]
@@ -107,19 +111,32 @@ class Listing(Formulas):
     def chunk_product(self, name: str, weights: Matrix, delta: int, rows: int) -> None:
         """name = Wᵀ delta, for a whole chunk."""
         text = f"{name} = {self.notation.weight('W', weights)}ᵀ {self._together(delta)}"
-        self._lines.append(Line("chunk", text, rows, 1, 2 * rows * self.notation.values.rows(delta)))
+        self._lines.append(
+            Line("chunk", text, rows, 1, 2 * rows * self.notation.values.rows(delta))
+        )
 
     def read_off(self, layer: object) -> None:
         """The gradients of a layer's parameters, by its own method."""
         self._lines.append(Line("chunk", f"gradients of {layer}", 0, 1, None))
 
     def _may_hide(self, op: Op) -> bool:
-        """Whether a value may stand inside the formula that takes it: the only one, at the same time."""
-        if op.name not in IN_PLACE | {"linear"} or self._uses[op.out] != 1 or self.notation.is_rows(op.out):
+        """Whether a value may stand inside the formula that takes it: the only one, at the same
+        time.
+        """
+        if (
+            op.name not in IN_PLACE | {"linear"}
+            or self._uses[op.out] != 1
+            or self.notation.is_rows(op.out)
+        ):
             return False
         (user,) = self._users[op.out]
         together = self.phases[id(user)] == self.phases[id(op)]
-        return user.name in TAKING and together and op.out not in self._named and op.out not in self.code.outputs
+        return (
+            user.name in TAKING
+            and together
+            and op.out not in self._named
+            and op.out not in self.code.outputs
+        )
 
     def _concat(self, op: Op) -> None:
         """What was not made in its place is copied there."""
@@ -140,7 +157,9 @@ class Listing(Formulas):
         return self.notation[v]
 
     def _formula(self, op: Op) -> tuple[Formula, list[Op]]:
-        """What an operation computes, with the formulas that it takes; if it gets too long, these go first."""
+        """What an operation computes, with the formulas that it takes; if it gets too long, these
+        go first.
+        """
         hidden = [self._hidden[v] for v in op.args if v in self._hidden]
         formula = self._text(op)
         if len(formula[0]) > LONGEST:
@@ -153,7 +172,9 @@ class Listing(Formulas):
         return formula, [*(inner for _, ops in hidden for inner in ops), op]
 
     def arg(self, value: int, least: int) -> str:
-        text, strength = self._hidden[value][0] if value in self._hidden else (self.notation[value], ATOM)
+        text, strength = (
+            self._hidden[value][0] if value in self._hidden else (self.notation[value], ATOM)
+        )
         return text if strength >= least else f"({text})"
 
     def name(self, value: int) -> str:

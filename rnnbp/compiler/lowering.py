@@ -30,7 +30,8 @@ class Lowering(Primitives):
     def apply(self, name: str, *xs: int, attr: object = None) -> int:
         if name not in PRIMITIVES:
             raise ValueError(
-                f"primitive {shown(name)} is unknown{hint(name, PRIMITIVES)}; use one of {', '.join(PRIMITIVES)}"
+                f"primitive {shown(name)} is unknown{hint(name, PRIMITIVES)}; use one of "
+                f"{', '.join(PRIMITIVES)}"
             )
         record, shapes = OPERATIONS[name], tuple([self.shape(x) for x in xs])
         if record.arity not in (None, len(xs)):
@@ -40,7 +41,9 @@ class Lowering(Primitives):
         found = record.shapes(shapes, attr)
         if len(found) == 1:
             return self.maker.make(name, *xs, attr=attr, shape=found[0])
-        return self.maker.put(Op(name, xs, tuple([self.values.new(shape) for shape in found]), attr))[0]
+        return self.maker.put(
+            Op(name, xs, tuple([self.values.new(shape) for shape in found]), attr)
+        )[0]
 
     def linear(self, x: int, owner: dict[str, Array], key: str) -> int:
         rows, columns = owner[key].shape
@@ -101,13 +104,19 @@ class Lowering(Primitives):
     def _check(self, x: int, owner: dict[str, Array], key: str, expected: int) -> None:
         """Raise ShapeError where a parameter is not for as many features."""
         if (found := self.values.rows(x)) != expected:
-            raise ShapeError(f"{key} has shape {owner[key].shape}, for {expected} features, found {found}")
+            raise ShapeError(
+                f"{key} has shape {owner[key].shape}, for {expected} features, found {found}"
+            )
 
 
 def tied(cell: Cell) -> tuple[int, ...]:
-    """Which parameters of a cell are one array, by their numbers; () if none are. Code has them as they were."""
+    """Which parameters of a cell are one array, by their numbers; () if none are. Code has them as
+    they were.
+    """
     arrays = [id(array) for layer in cell.layers for array in layer.params.values()]
-    return tuple([arrays.index(array) for array in arrays]) if len(set(arrays)) < len(arrays) else ()
+    return (
+        tuple([arrays.index(array) for array in arrays]) if len(set(arrays)) < len(arrays) else ()
+    )
 
 
 def lower(cell: Cell, shapes: Sequence[Shape], values: Values) -> Code:
@@ -117,20 +126,31 @@ def lower(cell: Cell, shapes: Sequence[Shape], values: Values) -> Code:
     found = dict(enumerate(inputs))
     for node in cell.nodes:
         args = tuple([found[k] for k in node.args])
-        found.update(zip(node.outs, _lowered(ops, node, args, [shapes[k] for k in node.outs]), strict=True))
-    return Code(values, inputs, tuple(ops.maker.ops), tuple([found[k] for k in cell.outputs])).live()
+        found.update(
+            zip(node.outs, _lowered(ops, node, args, [shapes[k] for k in node.outs]), strict=True)
+        )
+    return Code(
+        values, inputs, tuple(ops.maker.ops), tuple([found[k] for k in cell.outputs])
+    ).live()
 
 
-def _lowered(ops: Lowering, node: Node, args: tuple[int, ...], shapes: Sequence[Shape]) -> tuple[int, ...]:
+def _lowered(
+    ops: Lowering, node: Node, args: tuple[int, ...], shapes: Sequence[Shape]
+) -> tuple[int, ...]:
     layer = node.block
     assert isinstance(layer, Layer)
     try:
         found = None if layer.random else layer.lower(ops, *args)
         if found is not None and [ops.shape(value) for value in found] != list(shapes):
-            raise ShapeError(f"returned {[ops.shape(value) for value in found]}, output_shapes returned {list(shapes)}")
+            raise ShapeError(
+                f"returned {[ops.shape(value) for value in found]}, output_shapes returned "
+                f"{list(shapes)}"
+            )
     except ShapeError as error:
         raise ShapeError(f"{layer}: lower: {error}; let lower do what forward does") from None
     if found is not None:
         return found
     outs = tuple([ops.values.new(shape) for shape in shapes])
-    return ops.maker.put(Op("opaque", args, outs, Opaque(node, layer, tuple([ops.shape(a) for a in args]))))
+    return ops.maker.put(
+        Op("opaque", args, outs, Opaque(node, layer, tuple([ops.shape(a) for a in args])))
+    )

@@ -35,7 +35,12 @@ class Notation:
         for op in code.ops:
             at = 0
             for v in op.args if op.name == "concat" and not gathered(op, code) else ():
-                if v in code.made and v not in elsewhere and v not in self._views and code.made[v].name != "concat":
+                if (
+                    v in code.made
+                    and v not in elsewhere
+                    and v not in self._views
+                    and code.made[v].name != "concat"
+                ):
                     self._views[v] = op.out, at
                 at += self.values.rows(v)
 
@@ -58,11 +63,17 @@ class Notation:
             self._count += 1
             self.names[base] = f"v{self._count}"
         rows = self.values.rows(v)
-        return self.names[base] + ("" if rows == self.values.rows(base) else f"[{row}:{row + rows}]")
+        return self.names[base] + (
+            "" if rows == self.values.rows(base) else f"[{row}:{row + rows}]"
+        )
 
     def weight(self, letter: str, value: Matrix | Vector) -> str:
         """W0 for a stack of weights, b0 for biases, a0 for gains, G0 for gradients."""
-        lanes = (*(lane.identity for lane in value.lanes),) if isinstance(value, Matrix) else value.identity
+        lanes = (
+            (*(lane.identity for lane in value.lanes),)
+            if isinstance(value, Matrix)
+            else value.identity
+        )
         if (letter, lanes) not in self._known:
             name = f"{letter}{sum(known[0] == letter for known in self.weights)}"
             self._known[letter, lanes], self.weights[name] = name, value

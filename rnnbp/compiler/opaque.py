@@ -11,12 +11,16 @@ from rnnbp.graph.layout import Layout
 
 
 def takes_symbols(op: Op) -> bool:
-    """True for a layer whose input is x itself, integers, which no buffer of the cell's dtype can hold."""
+    """True for a layer whose input is x itself, integers, which no buffer of the cell's dtype can
+    hold.
+    """
     return op.name == "opaque" and bool(op.opaque.layer.symbols)
 
 
 def saved_bytes(op: Op, layout: Layout) -> int | None:
-    """Bytes that a layer saves of a step of one sequence, x aside; None where it does not declare them."""
+    """Bytes that a layer saves of a step of one sequence, x aside; None where it does not declare
+    them.
+    """
     node, keeps = op.opaque.node, layout.layer(op.opaque.layer).keeps(*op.opaque.shapes)
     if keeps is None:
         return None

@@ -1,8 +1,9 @@
 """The operations that code consists of: one record for each.
 
-A primitive is an operation that layers lower themselves to. To add one, add its record here, its NumPy code to
-``runners/numpy/operations.py``, and its machine code to ``runners/llvm/operations.py``; a layer then lowers itself to
-``ops.apply(name, x)``. ``tests/test_operations.py`` names what is missing.
+A primitive is an operation that layers lower themselves to. To add one, add its record here, its
+NumPy code to ``runners/numpy/operations.py``, and its machine code to
+``runners/llvm/operations.py``; a layer then lowers itself to ``ops.apply(name, x)``.
+``tests/test_operations.py`` names what is missing.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from rnnbp.compiler.seams import ATOM, PRODUCT, SUM, TERM, Deltas, Formula, Form
 from rnnbp.compiler.weights import Matrix
 from rnnbp.numerics import Shape
 
-Kind: TypeAlias = Literal["pointwise", "vector", "rowwise", "product", "view", "move", "gradient", "layer"]
+Kind: TypeAlias = Literal[
+    "pointwise", "vector", "rowwise", "product", "view", "move", "gradient", "layer"
+]
 """How an operation reads its arguments.
 
-"pointwise": an element of each, all of one shape; "vector": an element, and one of a vector of parameters;
-"rowwise": all features of a row; "product": all features, and weights; "view" and "move" compute nothing;
-"gradient": all steps of a chunk, for the gradient of parameters; "layer" is run by a layer's own methods.
+"pointwise": an element of each, all of one shape; "vector": an element, and one of a vector of
+parameters; "rowwise": all features of a row; "product": all features, and weights; "view" and
+"move" compute nothing; "gradient": all steps of a chunk, for the gradient of parameters; "layer" is
+run by a layer's own methods.
 """
 Adjoint: TypeAlias = Callable[[Deltas, Op, int], None]
 """Sends the delta of an operation's first result on to its arguments."""
@@ -44,7 +48,9 @@ class Operation:
     arity: int | None
     """Arguments; None for any number."""
     flops: int | Flops
-    """Floating-point operations of one step of one sequence: for each feature of the first result, or in all."""
+    """Floating-point operations of one step of one sequence: for each feature of the first result,
+    or in all.
+    """
     notation: Notation | None = None
     """None for what ``Listing`` writes itself."""
     adjoint: Adjoint | None = None
@@ -62,13 +68,17 @@ class Operation:
 def flops(op: Op, values: Values) -> int | None:
     """Floating-point operations of one step of one sequence; None for a layer that runs itself.
 
-    A multiplication, an addition, a tanh and the like are one each, so that a product with a matrix (m, n)
-    is 2mn.
+    A multiplication, an addition, a tanh and the like are one each, so that a product with a matrix
+    (m, n) is 2mn.
     """
     record = OPERATIONS[op.name]
     if record.kind == "layer":
         return None
-    return record.flops * values.rows(op.out) if isinstance(record.flops, int) else record.flops(op, values)
+    return (
+        record.flops * values.rows(op.out)
+        if isinstance(record.flops, int)
+        else record.flops(op, values)
+    )
 
 
 # Notation

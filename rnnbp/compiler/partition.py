@@ -1,4 +1,6 @@
-"""Partition: what of a code must run step by step, and what can run for many steps at once, before or after them."""
+"""Partition: what of a code must run step by step, and what can run for many steps at once, before
+or after them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None])
     """By the id of an operation its phase: "before", "loop" or "after".
 
     Args:
-        carried: the inputs that one step hands to the next; what depends on none of them comes before the loop.
+        carried: the inputs that one step hands to the next; what depends on none of them comes
+            before the loop.
         leaving: the outputs that are handed on; what none of them depends on comes after it.
     """
     moving = code.depending(carried)
@@ -28,7 +31,9 @@ def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None])
 
 
 def sunk(code: Code, phases: dict[int, str]) -> dict[int, str]:
-    """Phases where pointwise operations that the loop alone needs are done in it, next to those that need them."""
+    """Phases where pointwise operations that the loop alone needs are done in it, next to those
+    that need them.
+    """
     found, users = dict(phases), code.users()
     ends = {v for v in code.outputs if v is not None}
 

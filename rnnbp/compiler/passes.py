@@ -1,4 +1,6 @@
-"""The passes that turn a cell's code into what runs, in order, and the rules by which each can be left out."""
+"""The passes that turn a cell's code into what runs, in order, and the rules by which each can be
+left out.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class Rule:
 
 
 RULES_IN_WORDS: dict[str, Rule] = {
-    "constants": Rule("constants folded, into the weights if they can be", counts.counted("factor", "scale")),
+    "constants": Rule(
+        "constants folded, into the weights if they can be", counts.counted("factor", "scale")
+    ),
     "parts": Rule("a product for several gates taken apart", counts.counted("product", "linear")),
     "sums": Rule("biases of a sum folded into one", counts.counted("bias", "bias")),
     "ordered": Rule("operations in one order, however written", counts.operations),
@@ -40,7 +44,9 @@ RULES_IN_WORDS: dict[str, Rule] = {
     "recomputed": Rule("what is cheap made again, not kept", counts.nothing),
     "hoisted": Rule("what needs no state moved before the loop", counts.nothing),
 }
-"""The last two are no passes over code: ``keep`` decides what is recomputed, ``partition`` what is hoisted."""
+"""The last two are no passes over code: ``keep`` decides what is recomputed, ``partition`` what is
+hoisted.
+"""
 
 RULES = tuple(RULES_IN_WORDS)
 """The rules by name, in the order in which they are applied first; each can be left out."""
@@ -90,7 +96,10 @@ def _forward(rule: str, rewrite: Rewrite) -> Pass:
         forward = rewrite(draft.forward)
         if draft.backward is None or draft.written is None:
             return replace(draft, forward=forward)
-        written, backward = draft.written.taking(forward.renamed), draft.backward.taking(forward.renamed)
+        written, backward = (
+            draft.written.taking(forward.renamed),
+            draft.backward.taking(forward.renamed),
+        )
         return replace(draft, forward=forward, written=written, backward=backward)
 
     return Pass(rule, run)
@@ -140,10 +149,14 @@ def check_rules(without: Iterable[str]) -> frozenset[str]:
     if without == ():
         return frozenset()
     if isinstance(without, str) or not isinstance(without, Iterable):
-        raise TypeError(f"without is a collection of rules, found {shown(without)}; write as ({shown(without)},)")
+        raise TypeError(
+            f"without is a collection of rules, found {shown(without)}; write as "
+            f"({shown(without)},)"
+        )
     for rule in (found := tuple(without)):
         if rule not in RULES:
             raise ValueError(
-                f"rule {shown(rule)} is unknown{hint(rule, RULES)}; leave out some of {', '.join(map(repr, RULES))}"
+                f"rule {shown(rule)} is unknown{hint(rule, RULES)}; leave out some of "
+                f"{', '.join(map(repr, RULES))}"
             )
     return frozenset(found)

@@ -29,11 +29,20 @@ class Effect:
 
 
 def effects(cell: Cell, shapes: Sequence[Shape], step: StepCode) -> tuple[Effect, ...]:
-    """What each rule did to a cell whose values have these shapes; then what is done without a rule."""
+    """What each rule did to a cell whose values have these shapes; then what is done without a
+    rule.
+    """
     off, codes = step.without, step.codes
-    rules = [Effect(rule, RULES_IN_WORDS[rule].what, "off" if rule in off else _did(rule, step)) for rule in RULES]
+    rules = [
+        Effect(rule, RULES_IN_WORDS[rule].what, "off" if rule in off else _did(rule, step))
+        for rule in RULES
+    ]
     written, again, dead = _written(cell, shapes)
-    denses = [node.block for node in cell.nodes if isinstance(node.block, Dense) and len(node.block.n_in) > 1]
+    denses = [
+        node.block
+        for node in cell.nodes
+        if isinstance(node.block, Dense) and len(node.block.n_in) > 1
+    ]
     several = some(len(denses), "Dense") + f" → {sum(len(dense.n_in) for dense in denses)} products"
     ops = (*codes.forward.ops, *step.backward.code.ops)
     feeding = {id(op) for op in codes.forward.live(codes.forward.outputs[1:]).ops}
@@ -55,7 +64,9 @@ def _did(rule: str, step: StepCode) -> str:
     if rule == "hoisted":
         return _hoisted(step)
     did = RULES_IN_WORDS[rule].did
-    found = [did(change.before, change.after) for change in step.codes.changes if change.rule == rule]
+    found = [
+        did(change.before, change.after) for change in step.codes.changes if change.rule == rule
+    ]
     return ", ".join(part for part in found if part) or NOTHING
 
 
@@ -63,7 +74,9 @@ def _recomputed(step: StepCode) -> str:
     codes = step.codes
     forward = {op.identity for op in codes.forward.ops}
     again = [op for op in codes.backward.ops if op.identity in forward and op.name not in VIEWS]
-    return _count(len(again), "operation", f", {sum(step.values.rows(op.out) for op in again)} features")
+    return _count(
+        len(again), "operation", f", {sum(step.values.rows(op.out) for op in again)} features"
+    )
 
 
 def _hoisted(step: StepCode) -> str:
@@ -75,7 +88,9 @@ def _hoisted(step: StepCode) -> str:
 
 
 def _written(cell: Cell, shapes: Sequence[Shape]) -> tuple[int, int, int]:
-    """Operations as the layers give them, of these those that are equal to one before, and those that nothing needs."""
+    """Operations as the layers give them, of these those that are equal to one before, and those
+    that nothing needs.
+    """
     values = Values()
     ops, tally = Lowering(values), _Tally(values)
     ops.maker = tally

@@ -1,4 +1,6 @@
-"""A cell compiled: the code of a step, forward and backward, in phases, and the storage of every value."""
+"""A cell compiled: the code of a step, forward and backward, in phases, and the storage of every
+value.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from rnnbp.numerics import Shape
 
 @dataclass(frozen=True, eq=False)
 class StepCode:
-    """A cell compiled for inputs of a feature shape; of any batch size and dtype, and for any backend."""
+    """A cell compiled for inputs of a feature shape; of any batch size and dtype, and for any
+    backend.
+    """
 
     codes: Codes
     """As the passes left them, with what each did."""
@@ -31,7 +35,9 @@ class StepCode:
         return self.forward.code.values
 
 
-def step_code(cell: Cell, x_shape: Shape, without: Iterable[str] = (), *, lanes: bool = False) -> StepCode:
+def step_code(
+    cell: Cell, x_shape: Shape, without: Iterable[str] = (), *, lanes: bool = False
+) -> StepCode:
     """The code of a step of a cell.
 
     Args:
@@ -51,7 +57,11 @@ def step_code(cell: Cell, x_shape: Shape, without: Iterable[str] = (), *, lanes:
 def _used_by_both(forward: Storage, backward: Storage) -> Storage:
     """The storage of the forward half with the phases in which backward uses its buffers.
 
-    What backward takes for a block of steps at once has an array for all of them, in runs without a tape too.
+    What backward takes for a block of steps at once has an array for all of them, in runs without a
+    tape too.
     """
-    uses = {buffer: used | backward.phases.get(buffer, frozenset()) for buffer, used in forward.phases.items()}
+    uses = {
+        buffer: used | backward.phases.get(buffer, frozenset())
+        for buffer, used in forward.phases.items()
+    }
     return replace(forward, phases=uses)

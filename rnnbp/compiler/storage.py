@@ -1,4 +1,6 @@
-"""Where values live: which share memory, how long each piece of memory lasts, and what goes into the tape."""
+"""Where values live: which share memory, how long each piece of memory lasts, and what goes into
+the tape.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,16 @@ Scope: TypeAlias = Literal["step", "block", "chunk"]
 class Span:
     """How many steps an array has, and which of them belongs to the step at hand.
 
-    A step's own array (B, features) has no axis of steps. One of a block holds the steps that run together between
-    two returns to Python's or the kernel's outer loop; one of a chunk holds all steps.
+    A step's own array (B, features) has no axis of steps. One of a block holds the steps that run
+    together between two returns to Python's or the kernel's outer loop; one of a chunk holds all
+    steps.
     """
 
     scope: Scope
     later: int = 0
-    """1 where a step writes at the index of the next one, as it does for the state that it hands on."""
+    """1 where a step writes at the index of the next one, as it does for the state that it hands
+    on.
+    """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +65,9 @@ class Storage:
     locations: Mapping[int, Location]
     """By base value: of a view, see ``location``."""
     given: frozenset[int]
-    """Values that lie somewhere before the code runs; a view among them is not followed to its base."""
+    """Values that lie somewhere before the code runs; a view among them is not followed to its
+    base.
+    """
     views: Mapping[int, Op]
     buffers: tuple[Buffer, ...]
     """Those that this code needs, apart from those of values that are given."""
@@ -69,11 +76,17 @@ class Storage:
     kept: frozenset[int]
     """Values that backward needs."""
     copies: Mapping[int, tuple[int, ...]]
-    """By the output of a concat, the arguments that must be copied into it; others are made in their place."""
+    """By the output of a concat, the arguments that must be copied into it; others are made in
+    their place.
+    """
     gathered: frozenset[int]
-    """Outputs of concats that only gradients take: they are put together for a whole chunk, never for a step."""
+    """Outputs of concats that only gradients take: they are put together for a whole chunk, never
+    for a step.
+    """
     reads: Mapping[int, tuple[tuple[int, int, int], ...]]
-    """By base value, (position in ``order``, first row, last row + 1) of each read; what is kept is read at the end."""
+    """By base value, (position in ``order``, first row, last row + 1) of each read; what is kept is
+    read at the end.
+    """
 
     def base(self, v: int) -> tuple[int, int]:
         """The value that a view is of, and the row where it begins."""
@@ -111,7 +124,9 @@ def gathered(code: Code) -> frozenset[int]:
     return frozenset(
         op.out
         for op in code.ops
-        if op.name == "concat" and users.get(op.out) and all(user.name in GRADIENTS for user in users[op.out])
+        if op.name == "concat"
+        and users.get(op.out)
+        and all(user.name in GRADIENTS for user in users[op.out])
     )
 
 
@@ -120,12 +135,14 @@ def named(number: int, rows: int) -> Buffer:
     return Buffer(str(number), rows)
 
 
-def held(buffer: Buffer, phases: frozenset[str], *, taped: bool = False, batched: bool = False) -> Held:
+def held(
+    buffer: Buffer, phases: frozenset[str], *, taped: bool = False, batched: bool = False
+) -> Held:
     """The array of a buffer: of the tape, of a block, or of one step.
 
     Args:
-        phases: those in which it is used. taped: whether it goes into a tape. batched: whether all steps of a block
-            run at once, so that there is no loop.
+        phases: those in which it is used. taped: whether it goes into a tape. batched: whether all
+            steps of a block run at once, so that there is no loop.
     """
     if taped:
         return Held(f"T{buffer.name}", Span("chunk"))

@@ -22,7 +22,9 @@ class Rows:
     factor: float = 1.0
 
     def __repr__(self) -> str:
-        return f"{self.key}[{self.start}:{self.stop}]" + (f"*{self.factor:g}" if self.factor != 1 else "")
+        return f"{self.key}[{self.start}:{self.stop}]" + (
+            f"*{self.factor:g}" if self.factor != 1 else ""
+        )
 
     @property
     def count(self) -> int:
@@ -52,13 +54,19 @@ class Matrix:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
-        rows, columns = sum(lane.count for lane in self.lanes), self.lanes[0].owner[self.lanes[0].key].shape[1]
+        rows, columns = (
+            sum(lane.count for lane in self.lanes),
+            self.lanes[0].owner[self.lanes[0].key].shape[1],
+        )
         return (columns, rows) if self.turned else (rows, columns)
 
     @property
     def nbytes(self) -> int:
         """Bytes of a packed copy."""
-        return sum(lane.count * lane.owner[lane.key].nbytes // len(lane.owner[lane.key]) for lane in self.lanes)
+        return sum(
+            lane.count * lane.owner[lane.key].nbytes // len(lane.owner[lane.key])
+            for lane in self.lanes
+        )
 
     def cut(self, start: int, stop: int) -> Matrix:
         """Rows ``start`` to ``stop`` − 1 of the stack, not of its transpose."""

@@ -40,37 +40,49 @@ class Cell(Graph):
     suffixes = True
     name: str
 
-    def __init__(self, x: Value, next_state: Mapping[Value, Value], output: Value, *, name: str = "") -> None:
+    def __init__(
+        self, x: Value, next_state: Mapping[Value, Value], output: Value, *, name: str = ""
+    ) -> None:
         if not isinstance(next_state, Mapping):
             found = type(next_state).__name__
-            raise TypeError(f"Cell: next_state maps each State to its next value, as {{h: h_new}}; found {found}")
+            raise TypeError(
+                f"Cell: next_state maps each State to its next value, as {{h: h_new}}; found "
+                f"{found}"
+            )
         if not next_state:
             raise ValueError("Cell: next_state is empty; a cell without state is a Graph")
         for k, (state, new) in enumerate(next_state.items()):
             if not isinstance(state, Value) or not isinstance(new, Value):
                 found = f"{shown(state)}: {shown(new)}"
-                raise TypeError(f"Cell: state {k} must map a State to a symbolic value, found {found}")
+                raise TypeError(
+                    f"Cell: state {k} must map a State to a symbolic value, found {found}"
+                )
             if new.shape is not None and new.shape != state.shape:
                 raise ShapeError(
-                    f"Cell: state {k} is {state.shape}, its next value {new.shape}; make their shapes equal"
+                    f"Cell: state {k} is {state.shape}, its next value {new.shape}; make their "
+                    "shapes equal"
                 )
         super().__init__((x, *next_state), (output, *next_state.values()))
         self.name = name
-        self.state_shapes: tuple[Shape, ...] = tuple(s.shape for s in next_state if s.shape is not None)
+        self.state_shapes: tuple[Shape, ...] = tuple(
+            s.shape for s in next_state if s.shape is not None
+        )
         self.state_names = _distinct([s.name or str(k) for k, s in enumerate(next_state)])
         self.feeding = self.ancestors(self.outputs[1:])
         """The nodes that the next state depends on: all that an Advance runs."""
         for layer in self.layers:
             if not isinstance(layer, Layer):
-                raise TypeError(f"Cell: {layer} cannot stand inside a cell; stack the two in a Sequential")
+                raise TypeError(
+                    f"Cell: {layer} cannot stand inside a cell; stack the two in a Sequential"
+                )
 
     def check_next_state(self, shapes: Sequence[Shape | None]) -> None:
         """Raise ShapeError unless the next state, of these shapes, is as the state."""
         for name, expected, found in zip(self.state_names, self.state_shapes, shapes, strict=True):
             if found is not None and found != expected:
                 raise ShapeError(
-                    f"{self}: state {name} has shape {expected}, and for this x its next value has {found}; "
-                    f"make it State({found[0] if len(found) == 1 else found}), or change x"
+                    f"{self}: state {name} has shape {expected}, and for this x its next value has "
+                    f"{found}; make it State({found[0] if len(found) == 1 else found}), or change x"
                 )
 
     def __repr__(self) -> str:
@@ -80,5 +92,8 @@ class Cell(Graph):
 def _distinct(names: list[str]) -> tuple[str, ...]:
     for k, name in enumerate(names):
         if (first := names.index(name)) < k:
-            raise ValueError(f"Cell: states {first} and {k} are both called {name!r}; give State(...) different names")
+            raise ValueError(
+                f"Cell: states {first} and {k} are both called {name!r}; give State(...) different "
+                "names"
+            )
     return tuple(names)

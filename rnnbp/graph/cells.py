@@ -231,7 +231,9 @@ class _Projections:
     """
 
     def __init__(self, cell: str, n_in: int, n: int, options: Options) -> None:
-        self.name = f"{cell}({positive_int(f'{cell}: n_in', n_in)}, {positive_int(f'{cell}: n', n)})"
+        self.name = (
+            f"{cell}({positive_int(f'{cell}: n_in', n_in)}, {positive_int(f'{cell}: n', n)})"
+        )
         self.bias = flag(f"{cell}: bias", options.get("bias", True))
         self.called = checked_name(cell, options.get("name"))
         self.limit = uniform(1 / math.sqrt(n))

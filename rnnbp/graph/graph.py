@@ -30,7 +30,9 @@ class Node:
 
 def _several(given: Value | Iterable[Value]) -> tuple[Value, ...]:
     """Values as a tuple, one of a single one; what is neither stays one, to be refused."""
-    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, Value) else (given,)
+    return (
+        tuple(given) if isinstance(given, Iterable) and not isinstance(given, Value) else (given,)
+    )
 
 
 class Graph(Network):
@@ -61,17 +63,28 @@ class Graph(Network):
     network's."""
 
     def __init__(
-        self, inputs: Value | Sequence[Value], outputs: Value | Sequence[Value], *, name: str | None = None
+        self,
+        inputs: Value | Sequence[Value],
+        outputs: Value | Sequence[Value],
+        *,
+        name: str | None = None,
     ) -> None:
         if name is not None:
             self.name = checked_name(type(self).__name__, name)
         ins, ends = _several(inputs), _several(outputs)
         if not ins or not ends or any(not isinstance(v, Value) for v in (*ins, *ends)):
-            raise TypeError("Graph takes symbolic values: inputs made by Input or State, outputs computed from them")
+            raise TypeError(
+                "Graph takes symbolic values: inputs made by Input or State, outputs computed from "
+                "them"
+            )
         if any(v.source is not None for v in ins):
-            raise ValueError("Graph: inputs are made by Input or State; a computed value cannot be one")
+            raise ValueError(
+                "Graph: inputs are made by Input or State; a computed value cannot be one"
+            )
         if len({id(v) for v in ins}) < len(ins):
-            raise ValueError("Graph: an input is listed twice; list each once, and use it as often as you like")
+            raise ValueError(
+                "Graph: an input is listed twice; list each once, and use it as often as you like"
+            )
         self.input_shapes = tuple([v.shape for v in ins])
         numbers: dict[tuple[int, int], int] = {_key(v): k for k, v in enumerate(ins)}
         uses = _reachable(ends, ins)
@@ -79,7 +92,9 @@ class Graph(Network):
         self.outputs = tuple([numbers[_key(v)] for v in ends])
         self.n_values, self.n_outputs = len(numbers), len(ends)
         self._alone = None
-        self.layers: tuple[Block, ...] = tuple({id(node.block): node.block for node in self.nodes}.values())
+        self.layers: tuple[Block, ...] = tuple(
+            {id(node.block): node.block for node in self.nodes}.values()
+        )
         self.slots = name_params(self._children(uses), type(self).__name__, suffixes=self.suffixes)
 
     def _children(self, uses: Iterable[Application]) -> Iterable[tuple[str, Layer | Network]]:
@@ -94,9 +109,15 @@ class Graph(Network):
         owners = {id(owner): (path, key) for path, (owner, key) in reversed(self.slots.items())}
         found = {}
         for layer in self.layers:
-            own = layer.slots if isinstance(layer, Network) else {key: (layer.params, key) for key in layer.params}
+            own = (
+                layer.slots
+                if isinstance(layer, Network)
+                else {key: (layer.params, key) for key in layer.params}
+            )
             for inner, (owner, _) in list(own.items())[:1]:
-                found[id(layer)] = f"{self.name}.{owners[id(owner)][0].removesuffix(inner)}".removesuffix(".")
+                found[id(layer)] = (
+                    f"{self.name}.{owners[id(owner)][0].removesuffix(inner)}".removesuffix(".")
+                )
         return found
 
     @classmethod
@@ -105,21 +126,29 @@ class Graph(Network):
         it must be cheap."""
         graph = cls.__new__(cls)
         graph.input_shapes, graph.outputs, graph.n_values, graph.n_outputs = (None,), (1,), 2, 1
-        graph.nodes, graph.layers, graph.slots = (Node(0, block, (0,), (1,)),), (block,), block.slots
+        graph.nodes, graph.layers, graph.slots = (
+            (Node(0, block, (0,), (1,)),),
+            (block,),
+            block.slots,
+        )
         graph._alone = block
         return graph
 
     def __call__(self, *values: Value) -> Outputs:
         """The graph's outputs for symbolic arguments: one Value, or a tuple of several."""
         if any(not isinstance(v, Value) for v in values):
-            raise TypeError(f"{self} is called on symbolic values; for arrays use rnnbp.predict(model, x)")
+            raise TypeError(
+                f"{self} is called on symbolic values; for arrays use rnnbp.predict(model, x)"
+            )
         self.check_inputs([v.shape for v in values])
         found = list(values) + [None] * (self.n_values - len(values))
         places = self._places()
         for node in self.nodes:
             args = [v for v in (found[k] for k in node.args) if v is not None]
             made = args[0].apply_layer(node.block, args)
-            for k, value in zip(node.outs, made if isinstance(made, tuple) else (made,), strict=True):
+            for k, value in zip(
+                node.outs, made if isinstance(made, tuple) else (made,), strict=True
+            ):
                 found[k] = value
                 if value.source is not None:
                     value.source.place = places.get(id(node.block), "")
@@ -150,7 +179,10 @@ class Graph(Network):
     def check_inputs(self, shapes: Sequence[Shape | None]) -> None:
         """Raise ShapeError unless there is one shape for each input, equal to that of its Input."""
         if len(shapes) != len(self.input_shapes):
-            raise ShapeError(f"{self} has {len(self.input_shapes)} inputs, found {len(shapes)}; give one for each")
+            raise ShapeError(
+                f"{self} has {len(self.input_shapes)} inputs, found {len(shapes)}; give one for "
+                "each"
+            )
         for k, (found, expected) in enumerate(zip(shapes, self.input_shapes, strict=True)):
             if found is not None and expected is not None and found != expected:
                 raise ShapeError(mismatch(self, expected, found, f"input {k}"))
@@ -186,7 +218,10 @@ def _reachable(ends: Sequence[Value], inputs: Sequence[Value]) -> list[Applicati
         if _key(value) in known:
             continue
         if value.source is None:
-            raise ValueError(f"{value} is used but is not among the inputs; list it, or make it a state of the cell")
+            raise ValueError(
+                f"{value} is used but is not among the inputs; list it, or make it a state of the "
+                "cell"
+            )
         if value.source.serial not in found:
             found[value.source.serial] = value.source
             waiting.extend(value.source.args)

@@ -20,13 +20,17 @@ from rnnbp.numerics import Array, Dtype, Saved, Shape, ShapeError
 from rnnbp.support.lazy import cached_property
 
 
-def layouts(model: Graph, x_shape: Shape, batch: int, dtype: Dtype, *, training: bool = True) -> dict[int, Layout]:
+def layouts(
+    model: Graph, x_shape: Shape, batch: int, dtype: Dtype, *, training: bool = True
+) -> dict[int, Layout]:
     """The layout of each Recurrent of a model, by node number; ``training`` as there."""
     shapes = model.value_shapes(x_shape)
     found = {}
     for node in model.nodes:
         if isinstance(node.block, Recurrent):
-            found[node.number] = Layout(node.block.cell, shapes[node.args[0]] or (), batch, dtype, training)
+            found[node.number] = Layout(
+                node.block.cell, shapes[node.args[0]] or (), batch, dtype, training
+            )
     return found
 
 
@@ -40,12 +44,19 @@ def check_saved(node: Node, saved: Saved, values: Sequence[Given], axes: int) ->
             continue
         own = next((name for name, p in layer.params.items() if p is part), None)
         if own is not None or part.shape[:axes] != lead:
-            what, cure = f"has shape {part.shape}", "save what is the same for all in __init__, as an attribute"
+            what, cure = (
+                f"has shape {part.shape}",
+                "save what is the same for all in __init__, as an attribute",
+            )
             if own is not None:
-                what, cure = f"is its parameter {own!r}", f"read self.params[{own!r}] in the backward methods"
+                what, cure = (
+                    f"is its parameter {own!r}",
+                    f"read self.params[{own!r}] in the backward methods",
+                )
             raise ShapeError(
-                f"{layer}: array {k} that forward saved {what}; saved arrays are cut and stacked by steps, and must "
-                f"begin with the batch axes {lead} of its input: leave it out, and {cure}"
+                f"{layer}: array {k} that forward saved {what}; saved arrays are cut and stacked "
+                f"by steps, and must begin with the batch axes {lead} of its input: leave it out, "
+                f"and {cure}"
             )
 
 
@@ -53,12 +64,17 @@ def check_declared(node: Node, keeps: Keeps | None, saved: Saved, values: Sequen
     """Raise TypeError where a layer saved something else than it declares."""
     if keeps is None:
         return
-    expected = [values[node.args[k]] for k in keeps.inputs] + [values[node.outs[k]] for k in keeps.outputs]
-    fits = len(saved) >= len(expected) and all(a is b for a, b in zip(saved, expected, strict=False))
+    expected = [values[node.args[k]] for k in keeps.inputs] + [
+        values[node.outs[k]] for k in keeps.outputs
+    ]
+    fits = len(saved) >= len(expected) and all(
+        a is b for a, b in zip(saved, expected, strict=False)
+    )
     if not fits or len(saved) not in (len(expected), len(expected) + len(keeps.extras)):
         raise TypeError(
             f"{node.block}: forward saved other arrays than its keeps() declares, {keeps}; "
-            f"return those inputs and outputs themselves, in that order, or override keeps to return None"
+            "return those inputs and outputs themselves, in that order, or override keeps to "
+            "return None"
         )
 
 
@@ -89,8 +105,9 @@ class Layout:
             if any(found[k] is None for k in node.outs):
                 shapes = ", ".join(str(found[k]) for k in node.args)
                 raise ShapeError(
-                    f"{node.block}: output_shapes returns None for inputs of {shapes}; within a cell, whose memory is "
-                    f"taken before it runs, it must say the feature shapes of its outputs"
+                    f"{node.block}: output_shapes returns None for inputs of {shapes}; within a "
+                    "cell, whose memory is taken before it runs, it must say the feature shapes "
+                    "of its outputs"
                 )
         return [shape for shape in found if shape is not None]
 
@@ -101,8 +118,14 @@ class Layout:
     @cached_property
     def keeps(self) -> tuple[Keeps | None, ...]:
         """What each node saves; None where its layer does not declare it."""
-        layers = [(node, self.layer(node.block)) for node in self.cell.nodes if isinstance(node.block, Layer)]
-        found = {node.number: layer.keeps(*[self.shapes[k] for k in node.args]) for node, layer in layers}
+        layers = [
+            (node, self.layer(node.block))
+            for node in self.cell.nodes
+            if isinstance(node.block, Layer)
+        ]
+        found = {
+            node.number: layer.keeps(*[self.shapes[k] for k in node.args]) for node, layer in layers
+        }
         return tuple([found.get(node.number) for node in self.cell.nodes])
 
     @cached_property
@@ -172,11 +195,17 @@ class Layout:
     def extras(self, node: int, length: int) -> tuple[Array, ...]:
         """Buffers for what a node saves of its own."""
         keeps = self.keeps[node]
-        return tuple([self.new(length, shape, dtype) for shape, dtype in (keeps.extras if keeps else ())])
+        return tuple(
+            [self.new(length, shape, dtype) for shape, dtype in (keeps.extras if keeps else ())]
+        )
 
     def state_bytes(self) -> int:
         """A checkpoint."""
-        return self.batch * self.dtype.itemsize * sum(math.prod(shape) for shape in self.cell.state_shapes)
+        return (
+            self.batch
+            * self.dtype.itemsize
+            * sum(math.prod(shape) for shape in self.cell.state_shapes)
+        )
 
     def thin_bytes(self, length: int) -> int:
         """A thin tape of ``length`` steps."""

@@ -57,7 +57,9 @@ def last_uses(nodes: Sequence[Node]) -> dict[int, int]:
     last: dict[int, int] = {}
     for number, node in reversed(list(enumerate(nodes))):
         shares = node.block.view or node.block.part
-        through = max((last.get(k, number) for k in node.outs), default=number) if shares else number
+        through = (
+            max((last.get(k, number) for k in node.outs), default=number) if shares else number
+        )
         for k in node.args:
             last[k] = max(last.get(k, -1), through)
     return last

@@ -22,13 +22,21 @@ class Parts:
     def __init__(self, model: Graph) -> None:
         self.body: tuple[Node, ...]
         self.tail: tuple[Node, ...]
-        self.nodes, self.outputs = model.nodes, model.outputs  # not the model, which lives no longer for its parts
+        self.nodes, self.outputs = (
+            model.nodes,
+            model.outputs,
+        )  # not the model, which lives no longer for its parts
         self.recurrent = recurrents(model)
         self.symbols = _symbols.of(lasting(model))
         """The layers that take the model's input as integers; none where it is floats."""
-        if len(self.nodes) == len(self.recurrent) == 1 and (model.n_values, self.outputs) == (2, (1,)):
+        if len(self.nodes) == len(self.recurrent) == 1 and (model.n_values, self.outputs) == (
+            2,
+            (1,),
+        ):
             self.body, self.tail = self.nodes, ()
-            vars(self).update(ALONE, only=self.nodes[0])  # a lone Recurrent becomes a new graph in every run
+            vars(self).update(
+                ALONE, only=self.nodes[0]
+            )  # a lone Recurrent becomes a new graph in every run
             return
         fed = [k for node in self.recurrent for k in node.args]
         numbers = {node.number for node in (*model.ancestors(fed), *self.recurrent)}
@@ -46,14 +54,24 @@ class Parts:
     def only(self) -> Node | None:
         """The Recurrent that takes x, if nothing else does: its gradient by x is the model's."""
         users = [node for node in self.nodes for k in node.args if k == 0]
-        return users[0] if len(users) == 1 and users[0] in self.recurrent and 0 not in self.outputs else None
+        return (
+            users[0]
+            if len(users) == 1 and users[0] in self.recurrent and 0 not in self.outputs
+            else None
+        )
 
     @cached_property
     def spelled(self) -> dict[int, Node]:
         """By number of a Recurrent, the layer whose vectors of symbols it alone takes."""
-        made = {node.outs[0]: node for node in self.nodes if isinstance(node.block, Embedding | OneHot)}
+        made = {
+            node.outs[0]: node for node in self.nodes if isinstance(node.block, Embedding | OneHot)
+        }
         users = Counter([*(k for node in self.nodes for k in node.args), *self.outputs])
-        return {n.number: made[n.args[0]] for n in self.recurrent if n.args[0] in made and users[n.args[0]] == 1}
+        return {
+            n.number: made[n.args[0]]
+            for n in self.recurrent
+            if n.args[0] in made and users[n.args[0]] == 1
+        }
 
     def symbols_of(self, number: int) -> Symbols | None:
         """The layer of ``spelled`` that feeds a Recurrent; None if it is not one."""
@@ -73,7 +91,9 @@ ALONE: dict[str, object] = {"frontier": (1,), "fed": frozenset([0]), "spelled": 
 
 
 _parts = Remembered[Graph, Parts](Parts)
-_symbols = Remembered[Graph | Recurrent, tuple[Symbols, ...]](lambda model: tuple(symbol_layers(model)))
+_symbols = Remembered[Graph | Recurrent, tuple[Symbols, ...]](
+    lambda model: tuple(symbol_layers(model))
+)
 
 
 def parts_of(model: Graph) -> Parts:

@@ -49,7 +49,9 @@ class Network(Named, Summarized, Holder, ABC):
     def params(self, values: Mapping[str, Array]) -> None:
         present = self.params
         if missing := [path for path in present if path not in values]:
-            raise ValueError(f"params: {', '.join(missing)} missing; give them all, or use params.update")
+            raise ValueError(
+                f"params: {', '.join(missing)} missing; give them all, or use params.update"
+            )
         present.update(values)
 
     @property
@@ -57,12 +59,17 @@ class Network(Named, Summarized, Holder, ABC):
         """The dtype of all parameters; None without parameters. Raises DtypeError if they
         differ."""
         dtypes = [owner[key].dtype for owner, key in self.slots.values()]
-        if not dtypes or dtypes.count(dtypes[0]) == len(dtypes):  # by identity first, so that it takes no time
+        if not dtypes or dtypes.count(dtypes[0]) == len(
+            dtypes
+        ):  # by identity first, so that it takes no time
             return dtypes[0] if dtypes else None
         found = {array.dtype: path for path, array in self.params.items()}
         if len(found) > 1:
             listed = ", ".join(f"{path} is {dtype}" for dtype, path in found.items())
-            raise DtypeError(f"parameters must share one dtype, but {listed}; build all layers with one, or use astype")
+            raise DtypeError(
+                f"parameters must share one dtype, but {listed}; build all layers with one, or use "
+                "astype"
+            )
         return next(iter(found), None)
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
@@ -107,7 +114,9 @@ def checked_parameters(network: Network) -> list[tuple[str, Slot, Array]]:
         if (array := parameter(owner, key, path)).base is not None:
             check_there(array)
         if array.dtype not in REAL and array.dtype != np.complex128:  # gradcheck's
-            raise DtypeError(f"{path} has dtype {array.dtype}; parameters are float32 or float64, use astype")
+            raise DtypeError(
+                f"{path} has dtype {array.dtype}; parameters are float32 or float64, use astype"
+            )
         found.append((path, (owner, key), owner[key]))
     return found
 
@@ -125,7 +134,13 @@ def name_params(
     """
     children = list(children)
     if not suffixes:
-        check_distinct(what, ((_place(position, child) if child.name else None, child) for position, child in children))
+        check_distinct(
+            what,
+            (
+                (_place(position, child) if child.name else None, child)
+                for position, child in children
+            ),
+        )
     slots: dict[str, Slot] = {}
     seen: set[tuple[int, str]] = set()
     for path, (owner, key) in _paths(children, suffixes):
@@ -134,11 +149,15 @@ def name_params(
         seen.add((id(owner), key))
         known = slots.setdefault(path, (owner, key))
         if known[0][known[1]] is not owner[key]:
-            raise ValueError(f"{what}: two parameters are called {path!r}; give the layers different names")
+            raise ValueError(
+                f"{what}: two parameters are called {path!r}; give the layers different names"
+            )
     return slots
 
 
-def _paths(children: Iterable[tuple[str, Layer | Network]], suffixes: bool) -> Iterable[tuple[str, Slot]]:
+def _paths(
+    children: Iterable[tuple[str, Layer | Network]], suffixes: bool
+) -> Iterable[tuple[str, Slot]]:
     for position, child in children:
         place = f"{_place(position, child)}." if position else ""
         if isinstance(child, Network):
@@ -159,6 +178,12 @@ def _owners(network: Network) -> list[dict[str, Array]]:
     """Every distinct ``params`` dictionary, those that only hold a tied parameter included."""
     found = {id(owner): owner for owner, _ in network.slots.values()}
     for layer in network.layers:
-        owners = _owners(layer) if isinstance(layer, Network) else [layer.params] if isinstance(layer, Layer) else []
+        owners = (
+            _owners(layer)
+            if isinstance(layer, Network)
+            else [layer.params]
+            if isinstance(layer, Layer)
+            else []
+        )
         found.update({id(owner): owner for owner in owners})
     return list(found.values())

@@ -27,7 +27,9 @@ def forward_node(node: Node, values: Values, context: Context) -> Saved:
     there."""
     layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
     xs = [values[k] for k in node.args]
-    own: dict[str, object] = {"context": context.at(context.place + node.number)} if layer.random else {}
+    own: dict[str, object] = (
+        {"context": context.at(context.place + node.number)} if layer.random else {}
+    )
     if layer.typed:
         own = {"dtype": context.dtype}
     found = layer.forward(*xs, **own)
@@ -36,7 +38,8 @@ def forward_node(node: Node, values: Values, context: Context) -> Saved:
     y, saved = found
     if not isinstance(saved, tuple):
         raise TypeError(
-            f"{layer}: forward must save a tuple of arrays, found {type(saved).__name__}; return (y, (a, ...))"
+            f"{layer}: forward must save a tuple of arrays, found {type(saved).__name__}; return "
+            "(y, (a, ...))"
         )
     if layer.n_outputs == 1:
         values[node.outs[0]] = y
@@ -45,7 +48,9 @@ def forward_node(node: Node, values: Values, context: Context) -> Saved:
             values[k] = part
     else:
         count = len(y) if isinstance(y, tuple | list) else type(y).__name__
-        raise TypeError(f"{layer}: forward must return a tuple of {layer.n_outputs} outputs, found {count}")
+        raise TypeError(
+            f"{layer}: forward must return a tuple of {layer.n_outputs} outputs, found {count}"
+        )
     return _settled(node, values, saved)
 
 
@@ -66,7 +71,9 @@ def _plain(what: str, found: Given) -> Given:
     if type(found) is np.ndarray or not isinstance(found, np.ndarray):
         return found
     if isinstance(found, np.ma.MaskedArray):
-        raise TypeError(f"{what} is a masked array, whose mask would be lost; return np.ma.filled(...) of it")
+        raise TypeError(
+            f"{what} is a masked array, whose mask would be lost; return np.ma.filled(...) of it"
+        )
     return np.asarray(found)
 
 
@@ -80,17 +87,25 @@ def check_outputs(node: Node, values: Sequence[Given], dtype: Dtype, shapes: Sha
     for k in node.outs:
         y = values[k]
         if not isinstance(y, np.ndarray):
-            raise TypeError(f"{node.block}: forward must return an array, found {type(y).__name__}; use np.asarray")
+            raise TypeError(
+                f"{node.block}: forward must return an array, found {type(y).__name__}; use "
+                "np.asarray"
+            )
         if y.dtype.kind not in "iub" and not _fits(y.dtype, dtype):
             raise DtypeError(
-                f"{node.block}: its output has dtype {y.dtype}, the parameters of the model {dtype}; "
-                f"build it with dtype='{dtype}', or let it compute in the dtype of its input"
+                f"{node.block}: its output has dtype {y.dtype}, the parameters of the model "
+                f"{dtype}; build it with dtype='{dtype}', or let it compute in the dtype of its "
+                "input"
             )
         declared = shapes[k]
         if batch is None or (declared is None and y.shape[: len(batch)] == batch):
             continue
         if declared is None or y.shape != (*batch, *declared):
-            expected = f"{batch} and features" if declared is None else f"{(*batch, *declared)}, features {declared}"
+            expected = (
+                f"{batch} and features"
+                if declared is None
+                else f"{(*batch, *declared)}, features {declared}"
+            )
             raise ShapeError(
                 f"{node.block}: its output has shape {y.shape}, expected {expected} "
                 f"as its output_shapes says; keep the batch axes, and let the two agree"
@@ -110,11 +125,14 @@ def read_off(node: Node, saved: Saved, dy: Given) -> dict[str, Array]:
     layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
     grads: dict[str, Array] = layer.backward_params(saved, dy)
     if not isinstance(grads, dict):
-        raise TypeError(f"{layer}: backward_params must return a dict of arrays, found {type(grads).__name__}")
+        raise TypeError(
+            f"{layer}: backward_params must return a dict of arrays, found {type(grads).__name__}"
+        )
     complete = not (isinstance(dy, tuple) and any(part is None for part in dy))
     if (complete and grads.keys() != layer.params.keys()) or grads.keys() - layer.params.keys():
         raise TypeError(
-            f"{layer}: backward_params must return {list(layer.params)}, found {list(grads)}; return one for each"
+            f"{layer}: backward_params must return {list(layer.params)}, found {list(grads)}; "
+            "return one for each"
         )
     return {key: _gradient(layer, key, grad) for key, grad in grads.items()}
 
@@ -130,7 +148,10 @@ def _gradient(layer: Layer, key: str, grad: Given) -> Array:
             f"sum it over the batch axes alone"
         )
     if found.dtype.kind not in "fiub" and p.dtype.kind != "c":
-        raise DtypeError(f"{layer}: the gradient of {key} has dtype {found.dtype}; give it that of {key}, {p.dtype}")
+        raise DtypeError(
+            f"{layer}: the gradient of {key} has dtype {found.dtype}; give it that of {key}, "
+            f"{p.dtype}"
+        )
     return found
 
 
@@ -169,7 +190,11 @@ def send(values: Sequence[int], given: Sequence[Array | None], deltas: Deltas) -
 def alone(delta: Array | None) -> Array | None:
     """A delta that waits for the chunk before, without the larger array that it is a part of."""
     whole = None if delta is None else delta.base
-    return delta.copy() if delta is not None and whole is not None and whole.nbytes > delta.nbytes else delta
+    return (
+        delta.copy()
+        if delta is not None and whole is not None and whole.nbytes > delta.nbytes
+        else delta
+    )
 
 
 def backward_node(node: Node, saved: Saved, deltas: Deltas, shapes: Shapes) -> Given:
@@ -179,36 +204,47 @@ def backward_node(node: Node, saved: Saved, deltas: Deltas, shapes: Shapes) -> G
     if dy is not None:
         layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
         dxs = layer.backward_inputs(saved, dy)
-        add_deltas(node, _checked(node, dxs, dy if isinstance(dy, tuple) else (dy,), shapes), deltas)
+        add_deltas(
+            node, _checked(node, dxs, dy if isinstance(dy, tuple) else (dy,), shapes), deltas
+        )
     return dy
 
 
-def _checked(node: Node, dxs: Given, dys: Sequence[Array | None], shapes: Shapes) -> tuple[Array | None, ...]:
+def _checked(
+    node: Node, dxs: Given, dys: Sequence[Array | None], shapes: Shapes
+) -> tuple[Array | None, ...]:
     """Returns the deltas of a node as plain arrays.
 
     Raises where their shapes differ from those of the inputs, or their dtype from that of dy.
     """
     if not isinstance(dxs, tuple) or len(dxs) != len(node.args):
         found = f"{len(dxs)} deltas" if isinstance(dxs, tuple) else type(dxs).__name__
-        raise TypeError(f"{node.block}: backward_inputs must return a tuple of {len(node.args)} deltas, found {found}")
+        raise TypeError(
+            f"{node.block}: backward_inputs must return a tuple of {len(node.args)} deltas, found "
+            f"{found}"
+        )
     out, dy = next((k, dy) for k, dy in zip(node.outs, dys, strict=True) if dy is not None)
     batch = _batch_axes(dy, shapes[out])
-    plain: tuple[Array | None, ...] = tuple([_plain(f"{node.block}: delta {k}", dx) for k, dx in enumerate(dxs)])
+    plain: tuple[Array | None, ...] = tuple(
+        [_plain(f"{node.block}: delta {k}", dx) for k, dx in enumerate(dxs)]
+    )
     for number, (k, dx) in enumerate(zip(node.args, plain, strict=True)):
         if dx is None:
             continue
         if not isinstance(dx, np.ndarray):
-            raise TypeError(f"{node.block}: delta {number} must be an array, found {type(dx).__name__}")
+            raise TypeError(
+                f"{node.block}: delta {number} must be an array, found {type(dx).__name__}"
+            )
         if not _fits(dx.dtype, dy.dtype):
             raise DtypeError(
-                f"{node.block}: delta {number} has dtype {dx.dtype}, those that reached it {dy.dtype}; "
-                f"let backward_inputs compute in the dtype of dy"
+                f"{node.block}: delta {number} has dtype {dx.dtype}, those that reached it "
+                f"{dy.dtype}; let backward_inputs compute in the dtype of dy"
             )
         features = shapes[k]
         if batch is not None and features is not None and dx.shape != (*batch, *features):
             raise ShapeError(
-                f"{node.block}: delta {number} has shape {dx.shape}, expected {(*batch, *features)}; "
-                f"give it the shape of input {number}"
+                f"{node.block}: delta {number} has shape {dx.shape}, expected "
+                f"{(*batch, *features)}; give it the shape of input {number}"
             )
     return plain
 

@@ -46,34 +46,48 @@ class Recurrent(Network):
     """Its output is an array of its own, as ``Layer`` has these."""
 
     def __init__(
-        self, cell: Cell, *, initial: str = "zeros", dtype: npt.DTypeLike | None = None, name: str | None = None
+        self,
+        cell: Cell,
+        *,
+        initial: str = "zeros",
+        dtype: npt.DTypeLike | None = None,
+        name: str | None = None,
     ) -> None:
         if name is not None:
             self.name = checked_name("Recurrent", name)
         if not isinstance(cell, Cell):
             raise TypeError(
-                f"Recurrent takes a Cell, found {type(cell).__name__}; as in Recurrent(Cell(x, {{h: h_new}}, h_new))"
+                f"Recurrent takes a Cell, found {type(cell).__name__}; as in Recurrent(Cell(x, "
+                f"{{h: h_new}}, h_new))"
             )
         if not isinstance(initial, str) or initial not in ("zeros", "learned"):
             near = hint(initial, ("zeros", "learned"))
             raise ValueError(
-                f"Recurrent: initial is 'zeros' or 'learned', found {shown(initial)}{near}; give other values as state="
+                f"Recurrent: initial is 'zeros' or 'learned', found {shown(initial)}{near}; give "
+                "other values as state="
             )
         self.cell, self.layers = cell, cell.layers
         own = None if dtype is None else float_dtype(dtype)
         if own is not None and cell.dtype not in (None, own):
-            raise DtypeError(f"{self}: dtype is {own}, that of the cell's parameters {cell.dtype}; leave it out")
+            raise DtypeError(
+                f"{self}: dtype is {own}, that of the cell's parameters {cell.dtype}; leave it out"
+            )
         self.initial: dict[str, Array] = LayerParams()
         if initial == "learned":
             kind = own or cell.dtype or np.dtype(np.float32)
             named = zip(cell.state_names, cell.state_shapes, strict=True)
-            self.initial = LayerParams({f"initial_{name}": np.zeros(shape, kind) for name, shape in named})
+            self.initial = LayerParams(
+                {f"initial_{name}": np.zeros(shape, kind) for name, shape in named}
+            )
         self.slots = cell.slots | {key: (self.initial, key) for key in self.initial}
 
     def __call__(self, x: Value) -> Outputs:
         """A node of the graph that ``x`` belongs to."""
         if not isinstance(x, Value):
-            raise TypeError(f"{self} is called on a symbolic value, found {type(x).__name__}; for arrays use predict")
+            raise TypeError(
+                f"{self} is called on a symbolic value, found {type(x).__name__}; for arrays use "
+                "predict"
+            )
         return x.apply_layer(self, (x,))
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:

@@ -48,19 +48,24 @@ class Sequential(Graph):
         x = value = Input()
         for k, block in enumerate(blocks):
             if not isinstance(block, (Layer, Network)):
-                raise TypeError(f"Sequential: item {k} is {shown(block)}, not a layer; {_built(block)}")
+                raise TypeError(
+                    f"Sequential: item {k} is {shown(block)}, not a layer; {_built(block)}"
+                )
             if isinstance(block, Graph) and len(block.input_shapes) != 1:
                 cure = "join them in a Graph"
                 if block.suffixes:  # a Cell
                     cure = "a Cell is one step: give Recurrent(cell), which runs it over the steps"
-                raise TypeError(f"Sequential: item {k}, {block}, has {len(block.input_shapes)} inputs; {cure}")
+                raise TypeError(
+                    f"Sequential: item {k}, {block}, has {len(block.input_shapes)} inputs; {cure}"
+                )
             try:
                 value = block(value)
             except ShapeError as error:
                 raise ShapeError(f"Sequential, item {k}: {error}") from None
             if not isinstance(value, Value):
                 raise ShapeError(
-                    f"Sequential: item {k}, {block}, has several outputs; use Graph to say where each goes"
+                    f"Sequential: item {k}, {block}, has several outputs; use Graph to say where "
+                    "each goes"
                 )
         self.blocks = blocks
         super().__init__(x, value, name=name)
@@ -85,7 +90,9 @@ class Sequential(Graph):
         while waiting:
             chains.append(chain := waiting.pop())
             waiting += [b for b in chain.blocks if isinstance(b, Sequential) and id(b) not in memo]
-        for inner in reversed(chains[1:]):  # the innermost first: each finds those within it copied already
+        for inner in reversed(
+            chains[1:]
+        ):  # the innermost first: each finds those within it copied already
             copy.deepcopy(inner, memo)
         return super().__deepcopy__(memo)
 
@@ -109,9 +116,15 @@ class Sequential(Graph):
                 below[id(chain)] = 1 + max((below[id(b)][0] for b in inner), default=-1), chain
             elif id(chain) not in below:
                 waiting += [(chain, True), *((b, False) for b in inner)]
-        return [chain for depth, chain in below.values() if depth and depth % FAR == 0 and chain is not self]
+        return [
+            chain
+            for depth, chain in below.values()
+            if depth and depth % FAR == 0 and chain is not self
+        ]
 
 
-def _restored(first: list[Sequential], how: Callable[..., Sequential], given: Reduced) -> Sequential:
+def _restored(
+    first: list[Sequential], how: Callable[..., Sequential], given: Reduced
+) -> Sequential:
     """Rebuilds a chain from a pickle, after those far within."""
     return how(*given)

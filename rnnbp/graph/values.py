@@ -58,7 +58,9 @@ class Value(Unsupported, Symbolic):
     (3,)
     """
 
-    def __init__(self, shape: Shape | None, source: Application | None = None, index: int = 0, name: str = "") -> None:
+    def __init__(
+        self, shape: Shape | None, source: Application | None = None, index: int = 0, name: str = ""
+    ) -> None:
         self.shape, self.source, self.index, self.name = shape, source, index, name
 
     def apply_layer(self, block: Block, args: Sequence[Given]) -> Outputs:
@@ -66,20 +68,33 @@ class Value(Unsupported, Symbolic):
         outputs."""
         for arg in args:
             if not isinstance(arg, Value):
-                raise TypeError(f"{block}: cannot mix symbolic values with {type(arg).__name__}; make it an Input")
+                raise TypeError(
+                    f"{block}: cannot mix symbolic values with {type(arg).__name__}; make it an "
+                    "Input"
+                )
         shapes = block.output_shapes(*(arg.shape for arg in args))
         source = Application(block, tuple(args))
         outputs = tuple(Value(shape, source, k) for k, shape in enumerate(shapes))
         return outputs if block.n_outputs > 1 else outputs[0]
 
     def __add__(self, other: Value | float) -> Value:
-        return _apply(Add(), self, other) if isinstance(other, Value) else _apply(Scale(1.0, _number(other)), self)
+        return (
+            _apply(Add(), self, other)
+            if isinstance(other, Value)
+            else _apply(Scale(1.0, _number(other)), self)
+        )
 
     def __sub__(self, other: Value | float) -> Value:
-        return _apply(Subtract(), self, other) if isinstance(other, Value) else self + -_number(other)
+        return (
+            _apply(Subtract(), self, other) if isinstance(other, Value) else self + -_number(other)
+        )
 
     def __mul__(self, other: Value | float) -> Value:
-        return _apply(Multiply(), self, other) if isinstance(other, Value) else _apply(Scale(_number(other)), self)
+        return (
+            _apply(Multiply(), self, other)
+            if isinstance(other, Value)
+            else _apply(Scale(_number(other)), self)
+        )
 
     def __truediv__(self, other: float) -> Value:
         if isinstance(other, Value):
@@ -94,7 +109,9 @@ class Value(Unsupported, Symbolic):
     def __pos__(self) -> Value:
         return self
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Given, **options: object) -> Value:
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *args: Given, **options: object
+    ) -> Value:
         """``array * value`` and ``np.float32(2) * value``, as Python's operators; np.exp and others
         are refused."""
         found = OPERATORS.get(ufunc.__name__)
@@ -142,7 +159,8 @@ def _number(other: object) -> float:
     if isinstance(other, (int, float, np.integer, np.floating)) and not isinstance(other, bool):
         return float(other)
     raise TypeError(
-        f"a symbolic value combines with values and plain numbers, found {type(other).__name__}; {_instead(other)}"
+        f"a symbolic value combines with values and plain numbers, found {type(other).__name__}; "
+        f"{_instead(other)}"
     )
 
 
@@ -151,8 +169,8 @@ def _instead(other: object) -> str:
         return f"give a number, as {other.item()!r}"
     if isinstance(other, np.ndarray | list | tuple):
         return (
-            "for a number that is learned for each feature, or given, write a layer of your own, and for what comes "
-            "with the data make it an Input: help('rnnbp.missing') has the lines"
+            "for a number that is learned for each feature, or given, write a layer of your own, "
+            "and for what comes with the data make it an Input: help('rnnbp.missing') has the lines"
         )
     if isinstance(other, Layer) or type(other).__name__ == "Recurrent":
         return f"call the layer on a value first, as {type(other).__name__}(...)(a)"
@@ -197,13 +215,18 @@ def State(shape: int | Shape, name: str = "") -> Value:  # noqa: N802
     (4,)
     """
     if shape is None:
-        raise TypeError("State needs a size, as in State(128); only an Input may leave its shape open")
+        raise TypeError(
+            "State needs a size, as in State(128); only an Input may leave its shape open"
+        )
     return Value(_feature_shape("State", shape), name=_text("State", name))
 
 
 def _text(what: str, name: object) -> str:
     if not isinstance(name, str):
-        raise TypeError(f"{what}: name is a string, found {shown(name)}; give a shape of several axes as a tuple")
+        raise TypeError(
+            f"{what}: name is a string, found {shown(name)}; give a shape of several axes as a "
+            "tuple"
+        )
     return name
 
 

@@ -36,7 +36,9 @@ def _stated(graph: Graph) -> Iterator[tuple[object, Shape]]:
 
 
 def likely_error(x: Series, graph: Graph) -> ShapeError | None:
-    """What is likely to be meant by an x that does not fit a model, as far as that says what it takes."""
+    """What is likely to be meant by an x that does not fit a model, as far as that says what it
+    takes.
+    """
     shape = (x.steps if isinstance(x, Held) else "T", *x.shape)
     taker, stated = next(_stated(graph), (graph, None))
     cause = None if stated is None else _cause(x.shape, shape, stated)
@@ -45,7 +47,9 @@ def likely_error(x: Series, graph: Graph) -> ShapeError | None:
     if stated is None or cause is None:
         return None
     takes = f"{taker} takes {_listed('T', 'B', *stated)}"
-    return ShapeError(f"x has shape {_listed(*shape)}, and {takes}: {cause}, and likewise for the target")
+    return ShapeError(
+        f"x has shape {_listed(*shape)}, and {takes}: {cause}, and likewise for the target"
+    )
 
 
 def _takes(graph: Graph, features: Shape) -> bool:
@@ -80,11 +84,13 @@ def _listed(*sizes: object) -> str:
 
 
 def check_stated(caller: str, x_shape: Shape | None, stated: Shape | None) -> None:
-    """Raise ShapeError for an ``x_shape`` that begins with T and B, or is not that which the model is made for."""
+    """Raise ShapeError for an ``x_shape`` that begins with T and B, or is not that which the model
+    is made for.
+    """
     if None not in (x_shape, stated) and x_shape != stated:
         raise ShapeError(
-            f"{caller}: x_shape is the shape of x without its axes (T, B, ...); for {caller} of this model it is "
-            f"{stated}, found {x_shape}; leave it out, the model says it"
+            f"{caller}: x_shape is the shape of x without its axes (T, B, ...); for {caller} of "
+            f"this model it is {stated}, found {x_shape}; leave it out, the model says it"
         )
 
 
@@ -94,8 +100,9 @@ def not_one_of_each(model: Graph) -> str:
     ways = []
     if len(model.input_shapes) != 1:
         ways.append(
-            "inputs are the columns of one x, np.concatenate([...], axis=-1), which Split takes apart; integers "
-            "cannot be joined with floats: give them as one-hot columns, with Dense in place of Embedding"
+            "inputs are the columns of one x, np.concatenate([...], axis=-1), which Split takes "
+            "apart; integers cannot be joined with floats: give them as one-hot columns, with "
+            "Dense in place of Embedding"
         )
     if model.n_outputs != 1:
         ways.append("outputs are joined by Concat, and a loss of your own takes them apart")

@@ -60,13 +60,17 @@ class ChunkLosses:
     def data(self, n: int) -> tuple[TargetLike, TargetLike]:
         """Return (target, mask) of chunk n, None where there is none."""
         span, target, mask = self.problem.span(n), self.objective.target, self.objective.mask
-        return None if target is None else target.read(span), None if mask is None else mask.read(span)
+        return None if target is None else target.read(span), None if mask is None else mask.read(
+            span
+        )
 
     def __call__(self, y: Array, n: int) -> tuple[Scalar, Array]:
         if self.objective.see is not None:
             self.objective.see(y, *self.data(n))
         if self._derivative is not None:
-            return self._value_of_all if n == 0 else 0.0, read_only(self._derivative[self.problem.span(n)])
+            return self._value_of_all if n == 0 else 0.0, read_only(
+                self._derivative[self.problem.span(n)]
+            )
         value, dy = self._evaluate(y, n)
         if not isinstance(self.loss, FunctionLoss):
             return value / self.objective.total, fitting(self.loss, dy, y)
@@ -101,7 +105,9 @@ class ChunkLosses:
         try:
             return self.loss.summed_in(y, target, mask, new, 1 / self.objective.total)
         except ValueError:
-            with counted_from(self.problem.span(n).start):  # not around all, which would take longer
+            with counted_from(
+                self.problem.span(n).start
+            ):  # not around all, which would take longer
                 raise
 
     def _chunk(self, y: Array, n: int) -> tuple[TargetLike, TargetLike]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 OF_ELEMENTS = (
-    "where only some elements are known, put NaN in the target and count the others in a subclass of "
-    "rnnbp.losses.Loss, whose weight counts the elements that are known: help('rnnbp.losses') has one"
+    "where only some elements are known, put NaN in the target and count the others in a subclass "
+    "of rnnbp.losses.Loss, whose weight counts the elements that are known: help('rnnbp.losses') "
+    "has one"
 )
 """The cure for a mask of several elements of each step."""
 Axes: TypeAlias = tuple[Any, ...]
@@ -34,4 +35,8 @@ def of_mask(found: Axes, lead: Axes) -> str:
 
 def _of_swapped(name: str, found: Axes, lead: Axes) -> str:
     """What to do about batch-first axes; "" for others."""
-    return f"its first two axes are swapped: give {name}.swapaxes(0, 1)" if found[:2] == lead[::-1] else ""
+    return (
+        f"its first two axes are swapped: give {name}.swapaxes(0, 1)"
+        if found[:2] == lead[::-1]
+        else ""
+    )

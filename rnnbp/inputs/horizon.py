@@ -5,7 +5,9 @@ from __future__ import annotations
 from rnnbp.numerics import positive_int
 
 
-def check_horizon(horizon: int | None, chunk: int | None, caller: str = "") -> tuple[int | None, int | None]:
+def check_horizon(
+    horizon: int | None, chunk: int | None, caller: str = ""
+) -> tuple[int | None, int | None]:
     """Return the horizon, and the length of chunks, which is the horizon by default.
 
     Raises:
@@ -18,7 +20,8 @@ def check_horizon(horizon: int | None, chunk: int | None, caller: str = "") -> t
     chunk = horizon if chunk is None else positive_int(f"{caller}chunk", chunk)
     if horizon % chunk:
         raise ValueError(
-            f"{caller}horizon {horizon} is not a multiple of chunk {chunk}; choose a chunk that divides it"
+            f"{caller}horizon {horizon} is not a multiple of chunk {chunk}; choose a chunk that "
+            "divides it"
         )
     return horizon, chunk
 

@@ -1,4 +1,6 @@
-"""Warns of a model whose last layer its loss applies once more: softmax or sigmoid of probabilities."""
+"""Warns of a model whose last layer its loss applies once more: softmax or sigmoid of
+probabilities.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,9 @@ def warn_of_probabilities(model: Graph, loss: object) -> None:
     if isinstance(loss, CrossEntropy) and isinstance(layer, LogSoftmax):
         effect = "softmax is taken twice, for the same loss"
     warnings.warn(
-        f"the model ends in {layer}, and {loss} has the {has} in it, so that {effect}; leave the last layer out: "
-        f"the model's outputs are logits then, and {_probabilities(has)} are the probabilities",
+        f"the model ends in {layer}, and {loss} has the {has} in it, so that {effect}; leave the "
+        f"last layer out: the model's outputs are logits then, and {_probabilities(has)} are the "
+        "probabilities",
         UserWarning,
         stacklevel=outside(),
     )

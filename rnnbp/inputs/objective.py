@@ -24,7 +24,9 @@ from rnnbp.storage import PathLike
 
 Seen: TypeAlias = Callable[[Array, Array | None, Array | None], object]
 """(y, target, mask) of a chunk, (L, B, ...) each, None for what there is not."""
-LossLike: TypeAlias = Loss | Callable[..., tuple[Any, Any]]  # a user's function is checked when called
+LossLike: TypeAlias = (
+    Loss | Callable[..., tuple[Any, Any]]
+)  # a user's function is checked when called
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Observed:
 
 @final
 class Objective:
-    """A loss with the target and mask of a sequence; the same however the sequence is cut into chunks.
+    """A loss with the target and mask of a sequence; the same however the sequence is cut into
+    chunks.
 
     A ``Loss`` is a mean over all unmasked elements of the whole sequence: ``total`` is the sum of
     their weights. Of a function ``(y, target) -> (value, dy)`` it is 1. ``target`` None stays None.
@@ -80,11 +83,17 @@ class Objective:
         """Raise TypeError or ValueError where the loss cannot be taken of such a target, mask or x."""
         warn_of_probabilities(self.problem.model, self.loss)
         if self.loss.needs_target and self.target is None:
-            raise TypeError(f"{self.loss} compares with a target, found None; give one, or write a loss function")
+            raise TypeError(
+                f"{self.loss} compares with a target, found None; give one, or write a loss "
+                "function"
+            )
         if isinstance(self.loss, Own) and self.mask is not None:
             self.loss.check_mask()
         if self.loss.whole and not self.problem.known:
-            raise ValueError(f"{self.loss} takes y of all steps, and x is a stream of unknown length; give steps=")
+            raise ValueError(
+                f"{self.loss} takes y of all steps, and x is a stream of unknown length; give "
+                "steps="
+            )
 
     def _series(self, name: str, given: Any, folder: PathLike | None) -> Series:
         """``given``; a stream of it is as long as x is, where that is known."""
@@ -109,7 +118,9 @@ class Objective:
         if self.target is not None:
             length: Any = "T" if steps is None else self.target.steps
             lead, shape = (steps or length, self.problem.batch), (length, *self.target.shape)
-            axis = next((k for k, (a, b) in enumerate(zip(shape, lead, strict=False)) if a != b), None)
+            axis = next(
+                (k for k, (a, b) in enumerate(zip(shape, lead, strict=False)) if a != b), None
+            )
             if axis is not None:
                 raise ShapeError(
                     f"target axis {axis} must have size {lead[axis]}, as x has (T, B) = {lead}, "
@@ -119,27 +130,39 @@ class Objective:
             length = "T" if steps is None else self.mask.steps
             lead, found = (steps or length, self.problem.batch), (length, *self.mask.shape)
             if found != lead:
-                raise ShapeError(f"mask must have shape (T, B) = {lead}, found {found}; {cures.of_mask(found, lead)}")
+                raise ShapeError(
+                    f"mask must have shape (T, B) = {lead}, found {found}; "
+                    f"{cures.of_mask(found, lead)}"
+                )
 
     def blocks(self) -> Iterator[slice]:
-        """The sequence in parts that do not depend on chunks, so that a sum over them has the same bits."""
+        """The sequence in parts that do not depend on chunks, so that a sum over them has the same
+        bits.
+        """
         steps, rows = self.problem.steps, self._rows()
         return (slice(start, min(start + rows, steps)) for start in range(0, steps, rows))
 
     def _rows(self) -> int:
         size = max((math.prod(part.shape) for part in self._parts), default=1)
-        small = any(part.mapped or part.dtype.kind != "f" for part in self._parts)  # symbols are copied to be looked at
+        small = any(
+            part.mapped or part.dtype.kind != "f" for part in self._parts
+        )  # symbols are copied to be looked at
         small = small or self.mask is not None  # weights add up alike from a file
         return max(1, (BLOCK if small else AT_ONCE) // max(1, size))
 
     def finish_bytes(self) -> int:
-        """Bytes of what ``finish`` reads of a stream at once, with the weights of its steps in float64.
+        """Bytes of what ``finish`` reads of a stream at once, with the weights of its steps in
+        float64.
 
-        Symbols are copied, and so are targets under a mask, of which those without weight are left out.
+        Symbols are copied, and so are targets under a mask, of which those without weight are left
+        out.
         """
         fresh, masked = self.read_anew, self.mask is not None
         copies = [1 + (part.dtype.kind != "f") + (masked and part is self.target) for part in fresh]
-        sizes = [math.prod(part.shape) * part.dtype.itemsize * n for part, n in zip(fresh, copies, strict=True)]
+        sizes = [
+            math.prod(part.shape) * part.dtype.itemsize * n
+            for part, n in zip(fresh, copies, strict=True)
+        ]
         symbols = masked and self.target in fresh and self.target.dtype.kind != "f"
         weights = 0 if symbols else 8 * self.problem.batch  # of symbols one copy is gone by then
         return min(self._rows(), self.problem.steps) * (sum(sizes) + weights)
@@ -164,11 +187,17 @@ class Objective:
         self.finished = True
         for name, part in (("target", self.target), ("mask", self.mask)):
             if part is not None and part.has(self.problem.steps):
-                raise ShapeError(f"{name} goes on after x has ended, at {self.problem.steps} steps; end them alike")
+                raise ShapeError(
+                    f"{name} goes on after x has ended, at {self.problem.steps} steps; end them "
+                    "alike"
+                )
         if self.mask is not None or not isinstance(self.loss, FunctionLoss):
             self.total = self.loss.some(sum(self.weigh(span, again=True) for span in self.blocks()))
             if self.total < float(np.finfo(self.problem.dtype).tiny):  # 1 / total would overflow
-                raise ValueError(f"weights sum to {self.total}, too little for {self.problem.dtype}; scale them up")
+                raise ValueError(
+                    f"weights sum to {self.total}, too little for {self.problem.dtype}; scale them "
+                    "up"
+                )
 
     def data_again(self, span: slice) -> tuple[TargetLike, TargetLike]:
         """Return (target, mask) of steps that have been read before, None where there is none."""

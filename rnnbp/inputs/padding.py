@@ -63,7 +63,8 @@ class Masked(Held):
 
 @final
 class Cleaned:
-    """Checks the pieces of a stream; what cannot be used, and all that follows in its row, becomes 0.
+    """Checks the pieces of a stream; what cannot be used, and all that follows in its row, becomes
+    0.
 
     Args:
         last: (B,) the last step of each row that has weight; None where that is not known yet.
@@ -93,10 +94,14 @@ class Cleaned:
 
     def _zeroed(self, piece: Array, start: int) -> Array:
         steps = np.arange(start, start + len(piece))[:, None]
-        return np.where((steps >= self.end).reshape(*piece.shape[:2], *[1] * (piece.ndim - 2)), 0, piece)
+        return np.where(
+            (steps >= self.end).reshape(*piece.shape[:2], *[1] * (piece.ndim - 2)), 0, piece
+        )
 
 
-def checked(x: Series, check: Check, unusable: Unusable, dtype: Dtype, mask: SeriesLike, *, time: bool) -> Series:
+def checked(
+    x: Series, check: Check, unusable: Unusable, dtype: Dtype, mask: SeriesLike, *, time: bool
+) -> Series:
     """x after all its values have been checked, those of a stream as they come.
 
     What is wrong with them has no effect where ``mask`` has no weight after it, or, without
@@ -166,8 +171,9 @@ def check_weights(x: Series, span: slice, weights: Array) -> None:
     if bad.any():
         step, row = np.argwhere(bad)[0].tolist()
         raise NonFiniteError(
-            f"x has NaN, infinity or what is no symbol at step {end[row]} of sequence {row}, and the mask has weight "
-            f"at step {span.start + step}, which the state would carry it to; replace it, as by 0"
+            f"x has NaN, infinity or what is no symbol at step {end[row]} of sequence {row}, and "
+            f"the mask has weight at step {span.start + step}, which the state would carry it to; "
+            "replace it, as by 0"
         )
 
 
@@ -180,8 +186,8 @@ def _look(x: Held, check: Check, dtype: Dtype) -> None:
 
 def _refuse(error: Exception) -> NoReturn:
     raise type(error)(
-        f"{error}; the mask has weight there or at a later step of that sequence, which the state would carry "
-        f"it to: put 0 in the place of padding at the beginning, or move it to the end"
+        f"{error}; the mask has weight there or at a later step of that sequence, which the state "
+        f"would carry it to: put 0 in the place of padding at the beginning, or move it to the end"
     ) from None
 
 

@@ -50,7 +50,9 @@ can address."""
 
 @dataclass(frozen=True)
 class Problem:
-    """A model, its input (T, B, ...) and initial state, in chunks of ``chunk`` steps; the last may be shorter."""
+    """A model, its input (T, B, ...) and initial state, in chunks of ``chunk`` steps; the last may
+    be shorter.
+    """
 
     model: Graph
     x: Series
@@ -97,7 +99,9 @@ class Problem:
     @property
     def kind(self) -> tuple[Any, ...]:
         """What runs that take memory alike have in common."""
-        shapes = tuple([(name, owner[key].shape) for name, (owner, key) in self.model.slots.items()])
+        shapes = tuple(
+            [(name, owner[key].shape) for name, (owner, key) in self.model.slots.items()]
+        )
         return shapes, self.x_shape, self.steps, self.batch, self.chunk, self.dtype, self.backend
 
     def numbers(self) -> Iterator[int]:
@@ -111,7 +115,11 @@ class Problem:
     @property
     def recurrents(self) -> tuple[Recurrent, ...]:
         """The Recurrents of the model, in the order of their states."""
-        return tuple(node.block for node in parts_of(self.model).recurrent if isinstance(node.block, Recurrent))
+        return tuple(
+            node.block
+            for node in parts_of(self.model).recurrent
+            if isinstance(node.block, Recurrent)
+        )
 
     def span(self, n: int) -> slice:
         """The steps of chunk n."""
@@ -183,7 +191,9 @@ def _output_shape(graph: Graph, x: Series) -> Shape:
     except ShapeError as error:
         raise likely_error(x, graph) or error from None
     if output is None:
-        raise ShapeError(f"{graph}: the shape of its output does not follow from features {x.shape[1:]} of x")
+        raise ShapeError(
+            f"{graph}: the shape of its output does not follow from features {x.shape[1:]} of x"
+        )
     return output
 
 
@@ -205,7 +215,11 @@ def _as_graph(model: ModelLike) -> Graph:
             raise ValueError(not_one_of_each(model))
         return model
     if isinstance(model, Cell) or not isinstance(model, (Layer, Network)):
-        cure = "wrap the cell in Recurrent(...)" if isinstance(model, Cell) else "give a Sequential or a Graph"
+        cure = (
+            "wrap the cell in Recurrent(...)"
+            if isinstance(model, Cell)
+            else "give a Sequential or a Graph"
+        )
         raise TypeError(f"a model is a network of layers, found {shown(model)}; {cure}")
     x = Input()
     graph = Graph(x, model(x))  # type: ignore[operator]  # every Layer and every other Network is callable
@@ -214,14 +228,22 @@ def _as_graph(model: ModelLike) -> Graph:
 
 
 def feature_shape(caller: str, model: Graph, x_shape: Shape | None) -> Shape:
-    """The feature shape of x: as given, or as the model says. Raises ShapeError, or TypeError without a dtype."""
+    """The feature shape of x: as given, or as the model says. Raises ShapeError, or TypeError
+    without a dtype.
+    """
     check_x_shape(caller, x_shape)
     shape = stated_shape(model) if x_shape is None else tuple(x_shape)
     check_stated(caller, shape, stated_shape(model))
     if shape is None:
-        raise ShapeError(f"{caller}: {model} does not say the feature shape of its input; give x_shape, as (n_in,)")
+        raise ShapeError(
+            f"{caller}: {model} does not say the feature shape of its input; give x_shape, as "
+            "(n_in,)"
+        )
     if model.dtype is None:
-        raise TypeError(f"{caller}: {model} has no parameters, so its dtype is not known; give it a layer that has")
+        raise TypeError(
+            f"{caller}: {model} has no parameters, so its dtype is not known; give it a layer that "
+            "has"
+        )
     return shape
 
 
@@ -229,7 +251,10 @@ def _check_axes(x: Series, symbols: tuple[Symbols, ...]) -> None:
     """Raise for an x whose dtype or shape cannot be used, whatever its values."""
     shape = (x.steps, *x.shape) if isinstance(x, Held) else ("steps", *x.shape)
     if x.dtype.kind not in "iu" and x.dtype not in (np.float32, np.float64):
-        raise DtypeError(f"x has dtype {x.dtype}; use x.astype('float32'), 'float64', or integers for an Embedding")
+        raise DtypeError(
+            f"x has dtype {x.dtype}; use x.astype('float32'), 'float64', or integers for an "
+            "Embedding"
+        )
     if len(shape) < 2:
         raise ShapeError(
             f"x needs axes (T, B, ...), found shape {shape}; for one sequence use x[:, None], "
@@ -239,15 +264,25 @@ def _check_axes(x: Series, symbols: tuple[Symbols, ...]) -> None:
         if shape[axis] == 0:
             raise ShapeError(f"x axis {axis} ({name}) has size 0 in shape {shape}; give at least 1")
     if isinstance(x, Held) and math.prod((x.steps, *x.shape)) > MOST:
-        raise ShapeError(f"x has shape {shape}, more elements than memory has addresses for; give a stream, or parts")
+        raise ShapeError(
+            f"x has shape {shape}, more elements than memory has addresses for; give a stream, or "
+            "parts"
+        )
     if symbols and x.dtype.kind not in "iu":
-        raise DtypeError(f"x has dtype {x.dtype}, but {symbols[0]} takes integers; use x.astype(int)")
+        raise DtypeError(
+            f"x has dtype {x.dtype}, but {symbols[0]} takes integers; use x.astype(int)"
+        )
     if not symbols and x.dtype.kind in "iu":
-        raise DtypeError(f"x has dtype {x.dtype}, but the model takes floats; use x.astype('float32') or an Embedding")
+        raise DtypeError(
+            f"x has dtype {x.dtype}, but the model takes floats; use x.astype('float32') or an "
+            "Embedding"
+        )
 
 
 def _check_values(symbols: tuple[Symbols, ...], dtype: Dtype, x: Array, start: int) -> None:
-    """Raise for steps of x, from number ``start``, that are not finite, not symbols, or beyond the model's dtype."""
+    """Raise for steps of x, from number ``start``, that are not finite, not symbols, or beyond the
+    model's dtype.
+    """
     x = distinct(x)
     for layer in symbols:
         with counted_from(start):
@@ -255,8 +290,8 @@ def _check_values(symbols: tuple[Symbols, ...], dtype: Dtype, x: Array, start: i
     if (at := first_bad(x)) is not None:
         where = [start + at[0], *at[1:]]
         raise NonFiniteError(
-            f"x is {x[at]} at {where}; inputs must be finite: replace it, as by 0, and mask that step; a mask "
-            f"allows it only after the last step of its sequence that has weight"
+            f"x is {x[at]} at {where}; inputs must be finite: replace it, as by 0, and mask that "
+            f"step; a mask allows it only after the last step of its sequence that has weight"
         )
     check_range("x", x, dtype, start)
 
@@ -274,4 +309,6 @@ def _unusable(symbols: tuple[Symbols, ...], dtype: Dtype, x: Array) -> Array:
 
 def _dtype_of_symbols(symbols: tuple[Symbols, ...]) -> Dtype:
     """The dtype of a model that takes symbols and has no parameters."""
-    return next((layer.dtype for layer in symbols if isinstance(layer, OneHot)), np.dtype(np.float32))
+    return next(
+        (layer.dtype for layer in symbols if isinstance(layer, OneHot)), np.dtype(np.float32)
+    )

@@ -19,8 +19,12 @@ States: TypeAlias = tuple[tuple[Array, ...], ...]
 """For each Recurrent of a model, in order, its state: a tuple of arrays (B, ...)."""
 
 
-def initial_states(model: Graph, state: StateLike, batch: int, dtype: Dtype) -> tuple[States, tuple[bool, ...], int]:
-    """The initial states of a model's Recurrents, which were given, and the bytes of those that were not copied."""
+def initial_states(
+    model: Graph, state: StateLike, batch: int, dtype: Dtype
+) -> tuple[States, tuple[bool, ...], int]:
+    """The initial states of a model's Recurrents, which were given, and the bytes of those that
+    were not copied.
+    """
     blocks: list[Any] = [node.block for node in recurrents(model)]
     given = [None] * len(blocks) if state is None else _per_recurrent(state, len(blocks))
     found, lent = [], 0
@@ -39,21 +43,28 @@ def _per_recurrent(state: StateLike, count: int) -> Sequence[Any]:
     if _is_array(state):
         state = (state,)
     if not isinstance(state, (tuple, list)):
-        raise TypeError(f"state is a tuple with one entry per Recurrent, found {type(state).__name__}")
+        raise TypeError(
+            f"state is a tuple with one entry per Recurrent, found {type(state).__name__}"
+        )
     entries: Sequence[Any] = state
     if count == 1 and entries and all(_is_array(part) for part in entries):
         entries = (entries,)
     if len(entries) != count:
-        raise ShapeError(f"state has {len(entries)} entries for {count} Recurrents; give one for each, or None")
+        raise ShapeError(
+            f"state has {len(entries)} entries for {count} Recurrents; give one for each, or None"
+        )
     return entries
 
 
-def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: Dtype) -> tuple[Array, ...]:
+def _checked_state(
+    k: int, block: Recurrent, arrays: Any, batch: int, dtype: Dtype
+) -> tuple[Array, ...]:
     given = (arrays,) if _is_array(arrays) else _arrays_of(k, arrays)
     names, shapes = block.cell.state_names, block.cell.state_shapes
     if len(given) != len(shapes):
         raise ShapeError(
-            f"state {k} has {len(given)} arrays; its cell has {len(shapes)} states: {', '.join(names)}; give all"
+            f"state {k} has {len(given)} arrays; its cell has {len(shapes)} states: "
+            f"{', '.join(names)}; give all"
         )
     found = []
     for name, each, shape in zip(names, given, shapes, strict=True):
@@ -61,14 +72,19 @@ def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: Dty
         array = plain(where, each)
         if not _is_array(each) or array.dtype not in (np.float32, np.float64):
             kind = array.dtype if _is_array(each) else type(each).__name__
-            raise DtypeError(f"{where}: expected an array of {dtype}, found {kind}; use np.asarray(..., '{dtype}')")
+            raise DtypeError(
+                f"{where}: expected an array of {dtype}, found {kind}; use np.asarray(..., "
+                f"'{dtype}')"
+            )
         if array.shape != (batch, *shape):
             raise ShapeError(
                 f"{where}: expected shape (B, ...) = {(batch, *shape)}, found {array.shape}; "
                 f"{_cure(array, (batch, *shape))}"
             )
         if (at := first_bad(array)) is not None:
-            raise ValueError(f"{where}: the value at {list(at)} is {array[at]}; states must be finite")
+            raise ValueError(
+                f"{where}: the value at {list(at)} is {array[at]}; states must be finite"
+            )
         check_range(where, array, dtype)
         found.append(array)
     return tuple(found)
@@ -76,12 +92,17 @@ def _checked_state(k: int, block: Recurrent, arrays: Any, batch: int, dtype: Dty
 
 def _is_array(given: object) -> bool:
     """True for an array, and what is taken as one: a tensor in CPU memory."""
-    return isinstance(given, np.ndarray) or (hasattr(given, "__array__") and not isinstance(given, np.generic))
+    return isinstance(given, np.ndarray) or (
+        hasattr(given, "__array__") and not isinstance(given, np.generic)
+    )
 
 
 def _arrays_of(k: int, given: Any) -> Sequence[Any]:
     if not isinstance(given, (tuple, list)):
-        raise TypeError(f"state {k} is a tuple with an array for each state of its cell, found {type(given).__name__}")
+        raise TypeError(
+            f"state {k} is a tuple with an array for each state of its cell, found "
+            f"{type(given).__name__}"
+        )
     return given
 
 
@@ -99,4 +120,6 @@ def check_range(where: str, array: Array, dtype: Dtype, start: int = 0) -> None:
         if size.max(initial=0) > np.finfo(dtype).max:
             first, *rest = (int(i) for i in np.unravel_index(np.argmax(size), array.shape))
             found, at = array[(first, *rest)], [start + first, *rest]
-            raise NonFiniteError(f"{where} is {found} at {at}, beyond {dtype}; scale it, or use astype")
+            raise NonFiniteError(
+                f"{where} is {found} at {at}, beyond {dtype}; scale it, or use astype"
+            )

@@ -1,4 +1,6 @@
-"""What has a time axis, read a chunk at a time: arrays, memory maps, and streams of pieces that come once."""
+"""What has a time axis, read a chunk at a time: arrays, memory maps, and streams of pieces that
+come once.
+"""
 
 from __future__ import annotations
 
@@ -55,13 +57,18 @@ class Held:
     def read(self, span: slice) -> Array:
         self.check_there()
         if span.stop > self.steps:
-            raise ShapeError(f"target and mask must be as long as x, found one of {self.steps} steps; end them alike")
+            raise ShapeError(
+                f"target and mask must be as long as x, found one of {self.steps} steps; end them "
+                "alike"
+            )
         found: Array = self.array[span]
         if type(found) is not np.ndarray:  # of a file, or a memory map
             found = as_read("what was read from a file", found)
         if self.fresh:
             self._check(found, span)
-            found = found if found.base is None else found.copy()  # it may be a part of something larger
+            found = (
+                found if found.base is None else found.copy()
+            )  # it may be a part of something larger
         return found
 
     def check_there(self) -> None:
@@ -78,8 +85,9 @@ class Held:
         expected = (span.stop - span.start, *self.shape)
         if found.shape != expected or found.dtype != self.dtype:
             raise ShapeError(
-                f"steps {span.start} to {span.stop} were read as {found.dtype} of shape {found.shape}, "
-                f"expected {self.dtype} of shape {expected}; give an array, or repair what reads the slices"
+                f"steps {span.start} to {span.stop} were read as {found.dtype} of shape "
+                f"{found.shape}, expected {self.dtype} of shape {expected}; give an array, or "
+                "repair what reads the slices"
             )
 
     again = read
@@ -97,25 +105,33 @@ class Held:
 
 
 class Stream:
-    """A stream of pieces (any number of steps, ...), which is read once and kept in a file without a name.
+    """A stream of pieces (any number of steps, ...), which is read once and kept in a file without
+    a name.
 
-    The file is read again for what is run again, so that memory holds no more of the stream than a piece and a chunk.
-    Every chunk has its CRC-32 from when it was first read.
+    The file is read again for what is run again, so that memory holds no more of the stream than a
+    piece and a chunk. Every chunk has its CRC-32 from when it was first read.
 
     Args:
-        name: of the argument. pieces: arrays, all of one shape but for their first axis, and of one dtype.
+        name: of the argument. pieces: arrays, all of one shape but for their first axis, and of one
+            dtype.
         steps: how many there will be; None if that is not known. folder: where the file goes.
 
-    Raises ShapeError, DtypeError for pieces that do not fit, StorageError where the file cannot be used.
+    Raises ShapeError, DtypeError for pieces that do not fit, StorageError where the file cannot be
+    used.
     """
 
     fresh = mapped = True
 
-    def __init__(self, name: str, pieces: Iterator[Any], steps: int | None, folder: PathLike | None) -> None:
+    def __init__(
+        self, name: str, pieces: Iterator[Any], steps: int | None, folder: PathLike | None
+    ) -> None:
         self.name, self.declared, self._file = name, steps, ScratchFile(folder)
         first = next((_array(name, piece) for piece in pieces), None)
         if first is None:
-            raise ShapeError(f"{name} is a stream that ends before its first piece; give an iterator not used before")
+            raise ShapeError(
+                f"{name} is a stream that ends before its first piece; give an iterator not used "
+                "before"
+            )
         self._pieces = chain([first], pieces)
         self.shape: Shape = first.shape[1:]
         self.given = self.dtype = first.dtype
@@ -160,8 +176,13 @@ class Stream:
             self._take()
         if self.arrived < span.stop or (self.declared or self.arrived) < self.arrived:
             told = f"steps={self.declared}" if self.declared else f"step {span.stop}"
-            found = f"ends after {self.arrived}" if self.arrived < span.stop else "goes on after that"
-            raise ShapeError(f"{self.name}: the stream is to go to {told} but {found}; x and target must end alike")
+            found = (
+                f"ends after {self.arrived}" if self.arrived < span.stop else "goes on after that"
+            )
+            raise ShapeError(
+                f"{self.name}: the stream is to go to {told} but {found}; x and target must end "
+                "alike"
+            )
         return self._read(span)
 
     def check_there(self) -> None: ...
@@ -179,15 +200,23 @@ class Stream:
         if piece is self:
             self.ended = True
             if not self.arrived:
-                raise ShapeError(f"{self.name} is a stream whose pieces have no steps; give arrays (steps, ...)")
+                raise ShapeError(
+                    f"{self.name} is a stream whose pieces have no steps; give arrays (steps, ...)"
+                )
             return
         piece = _array(self.name, piece)
         where = f"{self.name}: the piece from step {self.arrived}"
         if piece.dtype != self.given:
-            raise DtypeError(f"{where} has dtype {piece.dtype}, those before it {self.given}; give all of one dtype")
+            raise DtypeError(
+                f"{where} has dtype {piece.dtype}, those before it {self.given}; give all of one "
+                "dtype"
+            )
         if piece.shape[1:] != self.shape or piece.ndim == 0:
             expected = ", ".join(map(str, ("steps", *self.shape)))
-            raise ShapeError(f"{where} has shape {piece.shape}, expected ({expected}); give all of one shape but that")
+            raise ShapeError(
+                f"{where} has shape {piece.shape}, expected ({expected}); give all of one shape "
+                "but that"
+            )
         if len(piece):
             if self.cleaned is None:
                 self._check(piece, self.arrived)
@@ -200,7 +229,12 @@ class Stream:
         rows = max(1, BLOCK // max(1, int(np.prod(self.shape))))
         with self._storing("written to"):
             for k in range(0, len(piece), rows):
-                data = np.ascontiguousarray(piece[k : k + rows], self.dtype).reshape(-1).view(np.uint8).data
+                data = (
+                    np.ascontiguousarray(piece[k : k + rows], self.dtype)
+                    .reshape(-1)
+                    .view(np.uint8)
+                    .data
+                )
                 self._file.write((self.arrived + k) * self._bytes, data)
 
     def _read(self, span: slice, *, summed: bool = True) -> Array:
@@ -211,8 +245,8 @@ class Stream:
             complete = self._file.read(span.start * self._bytes, data)
         if not complete or (summed and not self._same(span.start, zlib.crc32(data))):
             raise StorageError(
-                f"{self.name}, steps {span.start} to {span.stop}: the file of the stream was damaged; "
-                f"check the disk, and run again"
+                f"{self.name}, steps {span.start} to {span.stop}: the file of the stream was "
+                f"damaged; check the disk, and run again"
             )
         return found
 
@@ -229,8 +263,8 @@ class Stream:
             yield
         except OSError as error:
             raise StorageError(
-                f"{self.name}: the stream cannot be {what} {self._file.place}: {error.strerror or error}; "
-                f"choose another folder"
+                f"{self.name}: the stream cannot be {what} {self._file.place}: "
+                f"{error.strerror or error}; choose another folder"
             ) from error
 
 
@@ -248,13 +282,18 @@ def counted_from(start: int) -> Iterator[None]:
 Series: TypeAlias = Held | Stream
 
 
-def series(name: str, given: Any, steps: int | None = None, folder: PathLike | None = None) -> Series:
+def series(
+    name: str, given: Any, steps: int | None = None, folder: PathLike | None = None
+) -> Series:
     """``given`` as one of the two. What has an ``__iter__`` but no length is a stream."""
     if is_stream(given):
         return Stream(name, iter(given), steps, folder)
     found = Held(given if sliceable(given) else _array(name, given))
     if steps is not None and found.steps != steps:
-        raise ShapeError(f"{name} has {found.steps} steps, found steps={steps}; leave steps out, it is for streams")
+        raise ShapeError(
+            f"{name} has {found.steps} steps, found steps={steps}; leave steps out, it is for "
+            "streams"
+        )
     return found
 
 

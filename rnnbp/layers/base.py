@@ -135,10 +135,15 @@ class Layer(Named, Summarized, Frozen):
 
     @params.setter
     def params(self, given: dict[str, Array]) -> None:
-        found = given if isinstance(given, LayerParams) else LayerParams(given)  # another layer's own are shared
+        found = (
+            given if isinstance(given, LayerParams) else LayerParams(given)
+        )  # another layer's own are shared
         known = vars(self).setdefault("_params", found)
         if any(name not in found for name in known):
-            raise TypeError(f"params has {list(known)}, found {list(found)}; give them all, or build a new layer")
+            raise TypeError(
+                f"params has {list(known)}, found {list(found)}; give them all, or build a new "
+                "layer"
+            )
         known.update(found)
 
     @abstractmethod

@@ -13,7 +13,16 @@ from rnnbp.initializers import InitializerLike, generator_of, initialize
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps, Scratch, buffered
 from rnnbp.layers.windows import Sizes, Sliding, per_axis
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, flag, float_dtype, mismatch, positive_int
+from rnnbp.numerics import (
+    Array,
+    Saved,
+    Shape,
+    ShapeError,
+    flag,
+    float_dtype,
+    mismatch,
+    positive_int,
+)
 from rnnbp.rng import RngLike
 from rnnbp.support.nearest import hint
 
@@ -60,7 +69,10 @@ class Convolution(Layer):
         name: str | None = None,
     ) -> None:
         kind = type(self).__name__
-        self.n_in, self.n_out = positive_int(f"{kind}: n_in", n_in), positive_int(f"{kind}: n_out", n_out)
+        self.n_in, self.n_out = (
+            positive_int(f"{kind}: n_in", n_in),
+            positive_int(f"{kind}: n_out", n_out),
+        )
         super().__init__(name=name)
         self.windows = _windows(kind, self.axes, kernel, stride, padding, dilation)
         numbers, dtype = generator_of(kind, rng), float_dtype(dtype)
@@ -79,7 +91,9 @@ class Convolution(Layer):
             y += self.params["bias"][:, None]
         batch = x.shape[: -self.axes - 1]
         channels_first = y.reshape(self.n_out, math.prod(batch), *counts)
-        return np.ascontiguousarray(channels_first.swapaxes(0, 1)).reshape(*batch, self.n_out, *counts), (x,)
+        return np.ascontiguousarray(channels_first.swapaxes(0, 1)).reshape(
+            *batch, self.n_out, *counts
+        ), (x,)
 
     def keeps(self, *shapes: Shape) -> Keeps:
         return Keeps(inputs=(0,))
@@ -93,7 +107,9 @@ class Convolution(Layer):
         forward = max(columns + padding - out, columns, out)
         inputs = max(columns + out - before, columns + padded)
         spare = buffered(rows * self.n_in * math.prod(counts))
-        turned = out if min(self.n_out, math.prod(counts)) > 1 else 0  # the deltas by channel, a copy
+        turned = (
+            out if min(self.n_out, math.prod(counts)) > 1 else 0
+        )  # the deltas by channel, a copy
         return Scratch(rows * forward, rows * inputs + spare, rows * (columns + padding + turned))
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
@@ -120,19 +136,25 @@ class Convolution(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: a convolution takes one input, found {len(shapes)}; put a Concat before it")
+            raise ShapeError(
+                f"{self}: a convolution takes one input, found {len(shapes)}; put a Concat before "
+                "it"
+            )
         (shape,) = shapes
         if shape is None:
             return (None,)
         if len(shape) > self.axes + 1:
             raise ShapeError(
-                f"{self}: takes {self.axes + 1} feature axes, found shape {shape}; put a Reshape before it"
+                f"{self}: takes {self.axes + 1} feature axes, found shape {shape}; put a Reshape "
+                "before it"
             )
         return ((self.n_out, *self._counts(shape)),)
 
     def describe(self) -> str:
         w = self.windows
-        pads = tuple([before if before == after else (before, after) for before, after in w.padding])
+        pads = tuple(
+            [before if before == after else (before, after) for before, after in w.padding]
+        )
         options = (("stride", w.stride, 1), ("padding", pads, 0), ("dilation", w.dilation, 1))
         shown = [f", {key}={_short(v)}" for key, v, usual in options if _short(v) != usual]
         no_bias = "" if "bias" in self.params else ", bias=False"
@@ -141,8 +163,8 @@ class Convolution(Layer):
     def _counts(self, shape: Shape) -> Shape:
         if len(shape) <= self.axes:
             raise ShapeError(
-                f"{self}: input needs a channel axis of size {self.n_in} and {self.axes} more after it, "
-                f"found shape {shape}; put a Reshape before it"
+                f"{self}: input needs a channel axis of size {self.n_in} and {self.axes} more "
+                f"after it, found shape {shape}; put a Reshape before it"
             )
         sizes = shape[-self.axes :]
         if shape[-self.axes - 1] != self.n_in:
@@ -158,13 +180,21 @@ class Convolution(Layer):
         batch = math.prod(x.shape[: -self.axes - 1])
         channels_first = x.reshape(batch, *x.shape[-self.axes - 1 :]).swapaxes(0, 1)
         taps = self.windows.taps(self.windows.pad(channels_first), counts)
-        columns = np.empty((self.n_in, len(taps), batch, *counts), x.dtype)  # stack alone would choose another order
-        return np.stack(taps, axis=1, out=columns).reshape(self.n_in * len(taps), batch * math.prod(counts))
+        columns = np.empty(
+            (self.n_in, len(taps), batch, *counts), x.dtype
+        )  # stack alone would choose another order
+        return np.stack(taps, axis=1, out=columns).reshape(
+            self.n_in * len(taps), batch * math.prod(counts)
+        )
 
     def _rows(self, dy: Array) -> Array:
         """``dy`` as (n_out, batch · windows)."""
         batch, windows = math.prod(dy.shape[: -self.axes - 1]), math.prod(dy.shape[-self.axes :])
-        return dy.reshape(batch, self.n_out, windows).swapaxes(0, 1).reshape(self.n_out, batch * windows)
+        return (
+            dy.reshape(batch, self.n_out, windows)
+            .swapaxes(0, 1)
+            .reshape(self.n_out, batch * windows)
+        )
 
 
 @final
@@ -229,18 +259,25 @@ class Conv2D(Convolution):
     axes = 2
 
 
-def _windows(kind: str, axes: int, kernel: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Sliding:
+def _windows(
+    kind: str, axes: int, kernel: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
+) -> Sliding:
     sizes = per_axis(f"{kind}: kernel", kernel, axes)
     strides = per_axis(f"{kind}: stride", stride, axes)
     dilations = per_axis(f"{kind}: dilation", dilation, axes)
     if isinstance(padding, str) and padding == "same":
         if set(strides) != {1}:
-            raise ValueError(f"{kind}: padding 'same' needs stride 1, found {stride}; give the padding as numbers")
+            raise ValueError(
+                f"{kind}: padding 'same' needs stride 1, found {stride}; give the padding as "
+                "numbers"
+            )
         total = [d * (k - 1) for k, d in zip(sizes, dilations, strict=True)]
         return Sliding(sizes, strides, dilations, tuple([(n // 2, n - n // 2) for n in total]))
     if isinstance(padding, str) and padding != "valid":
         near = hint(padding, ("same", "valid"))
-        raise ValueError(f"{kind}: padding {padding!r} is unknown{near}; use 'same', 'valid' or numbers")
+        raise ValueError(
+            f"{kind}: padding {padding!r} is unknown{near}; use 'same', 'valid' or numbers"
+        )
     pads = per_axis(f"{kind}: padding", 0 if isinstance(padding, str) else padding, axes, least=0)
     return Sliding(sizes, strides, dilations, tuple([(n, n) for n in pads]))
 

@@ -49,7 +49,11 @@ class Scratch:
     def nbytes(self, itemsize: int) -> tuple[int, int, int]:
         """Returns the bytes of the three methods, where an element takes ``itemsize``."""
         forward, inputs, params = self.flags
-        return self.forward * itemsize + forward, self.inputs * itemsize + inputs, self.params * itemsize + params
+        return (
+            self.forward * itemsize + forward,
+            self.inputs * itemsize + inputs,
+            self.params * itemsize + params,
+        )
 
 
 def buffered(elements: int) -> int:

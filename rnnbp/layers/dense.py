@@ -98,7 +98,9 @@ class Dense(Layer):
 
     def backward_params(self, saved: Saved, dy: Array) -> dict[str, Array]:
         rows = _rows(dy)
-        grads: dict[str, Array] = {key: rows.T @ _rows(x) for key, x in zip(self._names, saved, strict=True)}
+        grads: dict[str, Array] = {
+            key: rows.T @ _rows(x) for key, x in zip(self._names, saved, strict=True)
+        }
         if "bias" in self.params:
             grads["bias"] = rows.sum(axis=0)
         return grads
@@ -124,7 +126,10 @@ class Dense(Layer):
 
     def _check_count(self, found: int) -> None:
         if found != len(self.n_in):
-            raise ShapeError(f"{self}: takes {len(self.n_in)} inputs, found {found}; give one for each size in n_in")
+            raise ShapeError(
+                f"{self}: takes {len(self.n_in)} inputs, found {found}; give one for each size in "
+                "n_in"
+            )
 
     def describe(self) -> str:
         sizes: object = self.n_in if self._names[0] != "weight" else self.n_in[0]

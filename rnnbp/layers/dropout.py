@@ -55,8 +55,8 @@ class Dropout(Layer):
             return x, ()
         if context.length is not None and x.shape[:1] != (context.length,):
             raise ShapeError(
-                f"{self}: input axis 0 must be the {context.length} steps of the chunk, found shape {x.shape}; "
-                f"give it shape (L, B, ...), or a context of that length"
+                f"{self}: input axis 0 must be the {context.length} steps of the chunk, found "
+                f"shape {x.shape}; give it shape (L, B, ...), or a context of that length"
             )
         mask = context.uniform(x.shape, every_step=self.every_step) >= self.p
         return self._masked(x, mask), (mask,)
@@ -65,7 +65,9 @@ class Dropout(Layer):
         return Keeps(extras=tuple((shape, "bool") for shape in shapes if self.p))
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
-        size = buffered(rows * math.prod(shapes[0])) if self.p else 0  # of a mask that becomes floats
+        size = (
+            buffered(rows * math.prod(shapes[0])) if self.p else 0
+        )  # of a mask that becomes floats
         return Scratch(size, size)
 
     def backward_inputs(self, saved: Saved, dy: Array) -> tuple[Array, ...]:
@@ -73,7 +75,9 @@ class Dropout(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: drops from one input, found {len(shapes)}; drop from each separately")
+            raise ShapeError(
+                f"{self}: drops from one input, found {len(shapes)}; drop from each separately"
+            )
         return shapes
 
     def describe(self) -> str:

@@ -36,26 +36,37 @@ class Symbols(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: takes one input of symbols, found {len(shapes)}; give each its own layer")
+            raise ShapeError(
+                f"{self}: takes one input of symbols, found {len(shapes)}; give each its own layer"
+            )
         if shapes[0] not in (None, ()):
             raise ShapeError(
-                f"{self}: input must have no feature axes, its elements are symbols; found feature shape {shapes[0]}; "
-                f"give it shape (T, B); among floats, give one-hot columns to a Dense instead"
+                f"{self}: input must have no feature axes, its elements are symbols; found feature "
+                f"shape {shapes[0]}; give it shape (T, B); among floats, give one-hot columns to a "
+                "Dense instead"
             )
         return ((self.n_out,),)
 
     def check(self, x: Array) -> None:
         """Raise unless ``x`` holds integers in range."""
         if x.dtype.kind not in "iu":
-            raise DtypeError(f"{self}: input must hold integers, found dtype {x.dtype}; convert it with x.astype(int)")
+            raise DtypeError(
+                f"{self}: input must hold integers, found dtype {x.dtype}; convert it with "
+                "x.astype(int)"
+            )
         if x.size == 0 or ((x.dtype.kind == "u" or x.min() >= 0) and x.max() < self.n_symbols):
             return
         at = tuple(int(i) for i in np.argwhere((x < 0) | (x >= self.n_symbols))[0])
-        cure = "count symbols from 0" if x[at] < 0 else f"build the layer for {int(x.max()) + 1} symbols"
+        cure = (
+            "count symbols from 0"
+            if x[at] < 0
+            else f"build the layer for {int(x.max()) + 1} symbols"
+        )
         if x.max() == self.n_symbols and x.min() == 1:
             cure = f"count symbols from 0, as x - 1, or {cure}"
         raise IndexError(
-            f"{self}: input must lie in [0, {self.n_symbols}), found {x[at]} at {list(at)} of shape {x.shape}; {cure}"
+            f"{self}: input must lie in [0, {self.n_symbols}), found {x[at]} at {list(at)} of "
+            f"shape {x.shape}; {cure}"
         )
 
     def describe(self) -> str:
@@ -98,7 +109,9 @@ class Embedding(Symbols):
         how = _normal if weight_init is None else weight_init
         shape = (self.n_symbols, self.n_out)
         self.params = {
-            "weight": initialize(how, generator_of("Embedding", rng), shape, float_dtype(dtype), "Embedding: weight")
+            "weight": initialize(
+                how, generator_of("Embedding", rng), shape, float_dtype(dtype), "Embedding: weight"
+            )
         }
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
@@ -118,10 +131,14 @@ class Embedding(Symbols):
         # matrix of ones, 17 times faster than np.add.at (2048 symbols out of 256, 64 features).
         x, dy = saved[0].reshape(-1), dy.reshape(-1, self.n_out)
         if len(dy) != len(x):
-            raise ShapeError(f"{self}: dy must have {len(x)} rows, one for each symbol, found {len(dy)}")
+            raise ShapeError(
+                f"{self}: dy must have {len(x)} rows, one for each symbol, found {len(dy)}"
+            )
         if machine.chosen() and compiled.takes(dy):
             return {"weight": compiled.scattered(dy, x, self.n_symbols)}
-        x = np.array(x)  # it may be anybody's memory: what is looked at must not change before it is used
+        x = np.array(
+            x
+        )  # it may be anybody's memory: what is looked at must not change before it is used
         self.check(x)
         ones = (np.ones(x.size, dy.dtype), x, np.arange(x.size + 1))
         which = sparse.csr_array(ones, shape=(x.size, self.n_symbols))
@@ -150,7 +167,9 @@ class OneHot(Symbols):
 
     typed = True
 
-    def __init__(self, n_symbols: int, dtype: npt.DTypeLike = "float32", *, name: str | None = None) -> None:
+    def __init__(
+        self, n_symbols: int, dtype: npt.DTypeLike = "float32", *, name: str | None = None
+    ) -> None:
         super().__init__(name=name)
         self.params = {}
         self.n_symbols = self.n_out = positive_int("OneHot: n_symbols", n_symbols)

@@ -42,7 +42,9 @@ class FrozenAfterInit(ABCMeta):
     """The class of layer classes: an object may be assigned to until its ``__init__`` has
     returned."""
 
-    def __call__(cls, *args: object, **options: object) -> Any:  # an object of the class, as mypy infers it
+    def __call__(
+        cls, *args: object, **options: object
+    ) -> Any:  # an object of the class, as mypy infers it
         kind: type[Any] = cls  # a class whose __init__ takes these
         layer = kind.__new__(kind, *args, **options)
         if isinstance(layer, kind):
@@ -85,8 +87,12 @@ class Frozen(metaclass=FrozenAfterInit):
         for name in options:
             if name not in self.settable:
                 cure = f"it has {', '.join(known)}" if known else "build a new layer"
-                raise TypeError(f"{what}.set: no option {name!r} can be changed{hint(name, known)}; {cure}")
-        checked = {name: self.settable[name](f"{what}: {name}", value) for name, value in options.items()}
+                raise TypeError(
+                    f"{what}.set: no option {name!r} can be changed{hint(name, known)}; {cure}"
+                )
+        checked = {
+            name: self.settable[name](f"{what}: {name}", value) for name, value in options.items()
+        }
         vars(self).update(checked)
         forget_holders(self)
 
@@ -116,7 +122,9 @@ class Frozen(metaclass=FrozenAfterInit):
             _warn(f"{what}.name = ... is deprecated; give name= when the layer is built")
         elif type(self).__module__.partition(".")[0] == __package__.partition(".")[0]:
             options = (
-                f"set() changes {', '.join(self.settable)}" if self.settable else "parameters are written in place"
+                f"set() changes {', '.join(self.settable)}"
+                if self.settable
+                else "parameters are written in place"
             )
             raise FrozenLayerError(
                 f"{what}: a layer is frozen once it is built, and {name!r} cannot be assigned; "
@@ -124,9 +132,10 @@ class Frozen(metaclass=FrozenAfterInit):
             )
         else:
             _warn(
-                f"{what}: attribute {name!r} is assigned after __init__, which will raise in a later version, because "
-                f"layers are frozen then. Return what backward needs as saved, write parameters in place, or declare "
-                f"an option, settable = {{{name!r}: check}}, and call set({name}=...)"
+                f"{what}: attribute {name!r} is assigned after __init__, which will raise in a "
+                "later version, because layers are frozen then. Return what backward needs as "
+                f"saved, write parameters in place, or declare an option, settable = {{{name!r}: "
+                f"check}}, and call set({name}=...)"
             )
 
 

@@ -12,7 +12,16 @@ import numpy as np
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps, Scratch
 from rnnbp.layers.primitives import Primitives
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features, whole_number
+from rnnbp.numerics import (
+    Array,
+    Saved,
+    Shape,
+    ShapeError,
+    mismatch,
+    positive_int,
+    require_features,
+    whole_number,
+)
 
 
 class Merge(Layer):
@@ -24,14 +33,25 @@ class Merge(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) < 2:
-            raise ShapeError(f"{self}: merges at least 2 inputs, found {len(shapes)}; call it on all of them at once")
+            raise ShapeError(
+                f"{self}: merges at least 2 inputs, found {len(shapes)}; call it on all of them at "
+                "once"
+            )
         known = [shape for shape in shapes if shape is not None]
         for k, shape in enumerate(known[1:], start=1):
             if shape != known[0]:
-                axis = next((-a for a in range(1, min(len(shape), len(known[0])) + 1) if shape[-a] != known[0][-a]), 0)
+                axis = next(
+                    (
+                        -a
+                        for a in range(1, min(len(shape), len(known[0])) + 1)
+                        if shape[-a] != known[0][-a]
+                    ),
+                    0,
+                )
                 raise ShapeError(
                     f"{self}: inputs must have one shape, but differ at axis {axis}: "
-                    f"expected {known[0]} as input 0, found {shape} as input {k}; {_repeated(known[0], shape)}"
+                    f"expected {known[0]} as input 0, found {shape} as input {k}; "
+                    f"{_repeated(known[0], shape)}"
                 )
         return (known[0] if known else None,)
 
@@ -88,7 +108,10 @@ class Add(Merge):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) not in (1, self.n_inputs):
-            raise ShapeError(f"{self}: adds {self.n_inputs} inputs, found {len(shapes)}; build Add({len(shapes)})")
+            raise ShapeError(
+                f"{self}: adds {self.n_inputs} inputs, found {len(shapes)}; build "
+                f"Add({len(shapes)})"
+            )
         return super().output_shapes(*shapes)
 
     def describe(self) -> str:
@@ -126,7 +149,9 @@ class Subtract(Merge):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 2:
-            raise ShapeError(f"{self}: takes 2 inputs, found {len(shapes)}; nest differences of more")
+            raise ShapeError(
+                f"{self}: takes 2 inputs, found {len(shapes)}; nest differences of more"
+            )
         return super().output_shapes(*shapes)
 
 
@@ -219,7 +244,10 @@ class Concat(Layer):
 
     def _check_count(self, found: int) -> None:
         if found != len(self.sizes):
-            raise ShapeError(f"{self}: joins {len(self.sizes)} inputs, found {found}; name as many sizes as inputs")
+            raise ShapeError(
+                f"{self}: joins {len(self.sizes)} inputs, found {found}; name as many sizes as "
+                "inputs"
+            )
 
     def describe(self) -> str:
         return ", ".join(map(str, self.sizes))

@@ -123,7 +123,9 @@ class LayerNorm(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: normalises one input, found {len(shapes)}; give each its own LayerNorm")
+            raise ShapeError(
+                f"{self}: normalises one input, found {len(shapes)}; give each its own LayerNorm"
+            )
         if shapes[0] not in (None, self.shape):
             raise ShapeError(mismatch(self, self.shape, shapes[0] or ()))
         return (self.shape,)

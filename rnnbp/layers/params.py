@@ -48,12 +48,19 @@ class LayerParams(dict[str, Array]):
 
     def _check(self, key: str, value: object) -> None:
         if not isinstance(value, np.ndarray):
-            raise TypeError(f"parameter {key!r} must be an array, found {shown(value)}; use np.asarray(..., 'float32')")
+            raise TypeError(
+                f"parameter {key!r} must be an array, found {shown(value)}; use np.asarray(..., "
+                "'float32')"
+            )
         if isinstance(value, np.ma.MaskedArray):
-            raise TypeError(f"parameter {key!r} is a masked array, whose mask would be lost; give its data")
+            raise TypeError(
+                f"parameter {key!r} is a masked array, whose mask would be lost; give its data"
+            )
         check_there(value)
         if value.dtype not in (np.float32, np.float64, np.complex128):  # complex is gradcheck's
-            raise DtypeError(f"parameter {key!r} has dtype {value.dtype}; parameters are float32 or float64")
+            raise DtypeError(
+                f"parameter {key!r} has dtype {value.dtype}; parameters are float32 or float64"
+            )
         if (expected := vars(self).get("shapes", {}).get(key, value.shape)) != value.shape:
             raise ShapeError(
                 f"parameter {key!r} must have shape {expected}, found {value.shape}; "
@@ -75,12 +82,18 @@ def parameter(owner: dict[str, Array], key: str, path: str = "") -> Array:
         ShapeError: for one that was resized, or stored past the checks.
     """
     given, path = owner.get(key), path or key
-    if type(given) is np.ndarray and type(owner) is LayerParams and given.shape == owner.shapes[key]:
+    if (
+        type(given) is np.ndarray
+        and type(owner) is LayerParams
+        and given.shape == owner.shapes[key]
+    ):
         return given
     if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
         found = "is missing" if given is None else f"must be an array, found {type(given).__name__}"
         raise TypeError(f"{path} {found}; write into a parameter, params[{path!r}][...] = values")
-    array = given if type(given) is np.ndarray else np.asarray(given)  # a subclass may say anything of its shape
+    array = (
+        given if type(given) is np.ndarray else np.asarray(given)
+    )  # a subclass may say anything of its shape
     if isinstance(owner, LayerParams) and array.shape != owner.shapes[key]:
         raise ShapeError(
             f"{path} has shape {array.shape}, its layer was built with {owner.shapes[key]}; "

@@ -30,7 +30,9 @@ class Activation(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: an activation takes one input, found {len(shapes)}; merge them first")
+            raise ShapeError(
+                f"{self}: an activation takes one input, found {len(shapes)}; merge them first"
+            )
         return shapes
 
 
@@ -164,7 +166,10 @@ class Scale(Activation):
 
     def __init__(self, scale: float = 1.0, shift: float = 0.0, *, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.scale, self.shift = real_number("Scale: scale", scale), real_number("Scale: shift", shift)
+        self.scale, self.shift = (
+            real_number("Scale: scale", scale),
+            real_number("Scale: shift", shift),
+        )
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
         y = x * self.scale

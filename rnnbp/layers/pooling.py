@@ -38,19 +38,28 @@ class Pool(Layer):
     """
 
     def __init__(
-        self, kernel: Sizes, stride: Sizes | None = None, padding: Sizes = 0, *, name: str | None = None
+        self,
+        kernel: Sizes,
+        stride: Sizes | None = None,
+        padding: Sizes = 0,
+        *,
+        name: str | None = None,
     ) -> None:
         super().__init__(name=name)
         self.params: dict[str, Array] = {}
         kind = type(self).__name__
         axes = len(kernel) if isinstance(kernel, Sequence) else 1
         if axes not in (1, 2):
-            raise ValueError(f"{kind}: kernel has one axis or two, found {shown(kernel)}; give an int or a pair")
+            raise ValueError(
+                f"{kind}: kernel has one axis or two, found {shown(kernel)}; give an int or a pair"
+            )
         sizes = per_axis(f"{kind}: kernel", kernel, axes)
         strides = sizes if stride is None else per_axis(f"{kind}: stride", stride, axes)
         pads = per_axis(f"{kind}: padding", padding, axes, least=0)
         if any(2 * p > k for p, k in zip(pads, sizes, strict=True)):
-            raise ValueError(f"{kind}: padding must be at most half the kernel {kernel!r}, found {padding!r}")
+            raise ValueError(
+                f"{kind}: padding must be at most half the kernel {kernel!r}, found {padding!r}"
+            )
         self.windows = Sliding(sizes, strides, (1,) * axes, tuple([(p, p) for p in pads]))
 
     @abstractmethod
@@ -72,11 +81,15 @@ class Pool(Layer):
 
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
         (made,) = self.output_shapes(*shapes)
-        before, padded, out = (math.prod(s or ()) for s in (shapes[0], self.windows.padded(shapes[0]), made))
+        before, padded, out = (
+            math.prod(s or ()) for s in (shapes[0], self.windows.padded(shapes[0]), made)
+        )
         spare = 0 if self._evenly(shapes[0]) else buffered(rows * out)
         if padded == before:
             return Scratch(spare, rows * out + 2 * spare)
-        return Scratch(rows * padded + spare, rows * padded + max(0, rows * (out - before) + 2 * spare))
+        return Scratch(
+            rows * padded + spare, rows * padded + max(0, rows * (out - before) + 2 * spare)
+        )
 
     def _evenly(self, shape: Shape) -> bool:
         """Whether the elements of a tap are at one distance throughout, so that NumPy needs no
@@ -154,12 +167,17 @@ class MaxPool(Pool):
     def scratch(self, rows: int, *shapes: Shape) -> Scratch:
         (made,) = self.output_shapes(*shapes)
         before, out = rows * math.prod(shapes[0]), rows * math.prod(made or ())
-        found, padded = super().scratch(rows, *shapes), rows * math.prod(self.windows.padded(shapes[0]))
+        found, padded = (
+            super().scratch(rows, *shapes),
+            rows * math.prod(self.windows.padded(shapes[0])),
+        )
         if out <= MANY:
             return replace(found, flags=(2 * out, 0, 0))
         if padded == before:
             return replace(found, inputs=out, flags=(2 * out, out, 0))
-        masks = out if out >= before else 0  # else less than what is padded, which is there after them
+        masks = (
+            out if out >= before else 0
+        )  # else less than what is padded, which is there after them
         return replace(found, inputs=padded + max(0, out - before), flags=(2 * out, masks, 0))
 
     def shares(self, saved: Saved, dy: Array) -> Iterator[Array]:

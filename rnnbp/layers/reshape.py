@@ -60,7 +60,9 @@ class Flatten(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: flattens one input, found {len(shapes)}; flatten each separately")
+            raise ShapeError(
+                f"{self}: flattens one input, found {len(shapes)}; flatten each separately"
+            )
         return (None if shapes[0] is None else self._merged(shapes[0]),)
 
     def _merged(self, shape: Shape) -> Shape:
@@ -97,7 +99,11 @@ class Reshape(Layer):
     view = True
 
     def __init__(
-        self, from_shape: int | Sequence[int], to_shape: int | Sequence[int], *, name: str | None = None
+        self,
+        from_shape: int | Sequence[int],
+        to_shape: int | Sequence[int],
+        *,
+        name: str | None = None,
     ) -> None:
         super().__init__(name=name)
         self.params = {}
@@ -106,8 +112,8 @@ class Reshape(Layer):
         n_in, n_out = math.prod(self.from_shape), math.prod(self.to_shape)
         if n_in != n_out:
             raise ValueError(
-                f"Reshape: from_shape {self.from_shape} has {n_in} elements, to_shape {self.to_shape} has {n_out}; "
-                f"give shapes of as many elements"
+                f"Reshape: from_shape {self.from_shape} has {n_in} elements, to_shape "
+                f"{self.to_shape} has {n_out}; give shapes of as many elements"
             )
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
@@ -126,7 +132,9 @@ class Reshape(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: reshapes one input, found {len(shapes)}; reshape each separately")
+            raise ShapeError(
+                f"{self}: reshapes one input, found {len(shapes)}; reshape each separately"
+            )
         if shapes[0] not in (None, self.from_shape):
             raise ShapeError(mismatch(self, self.from_shape, shapes[0] or ()))
         return (self.to_shape,)

@@ -11,7 +11,16 @@ import numpy as np
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps
 from rnnbp.layers.primitives import Primitives
-from rnnbp.numerics import Array, Saved, Shape, ShapeError, mismatch, positive_int, require_features, whole_number
+from rnnbp.numerics import (
+    Array,
+    Saved,
+    Shape,
+    ShapeError,
+    mismatch,
+    positive_int,
+    require_features,
+    whole_number,
+)
 
 
 @final
@@ -36,7 +45,10 @@ class Split(Layer):
         super().__init__(name=name)
         self.params = {}
         if len(sizes) < 2:
-            raise ValueError(f"Split: give the size of each output, at least 2; found {sizes}; for one, use Slice")
+            raise ValueError(
+                f"Split: give the size of each output, at least 2; found {sizes}; for one, use "
+                "Slice"
+            )
         self.sizes = tuple([positive_int("Split: part", n) for n in sizes])
         self.n_outputs = len(sizes)
 
@@ -61,7 +73,9 @@ class Split(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: splits one input, found {len(shapes)}; split each separately")
+            raise ShapeError(
+                f"{self}: splits one input, found {len(shapes)}; split each separately"
+            )
         (shape,) = shapes
         if shape is not None and shape != (sum(self.sizes),):
             raise ShapeError(mismatch(self, (sum(self.sizes),), shape))
@@ -94,9 +108,14 @@ class Slice(Layer):
         super().__init__(name=name)
         self.params = {}
         self.n_in = positive_int("Slice: n_in", n_in)
-        start, stop = whole_number("Slice: start", start, least=0), whole_number("Slice: stop", stop, least=1)
+        start, stop = (
+            whole_number("Slice: start", start, least=0),
+            whole_number("Slice: stop", stop, least=1),
+        )
         if not start < stop <= n_in:
-            raise ValueError(f"Slice: needs 0 ≤ start < stop ≤ n_in = {n_in}, found start {start}, stop {stop}")
+            raise ValueError(
+                f"Slice: needs 0 ≤ start < stop ≤ n_in = {n_in}, found start {start}, stop {stop}"
+            )
         self.start, self.stop = start, stop
 
     def forward(self, x: Array) -> tuple[Array, Saved]:
@@ -116,7 +135,9 @@ class Slice(Layer):
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
         if len(shapes) != 1:
-            raise ShapeError(f"{self}: slices one input, found {len(shapes)}; slice each separately")
+            raise ShapeError(
+                f"{self}: slices one input, found {len(shapes)}; slice each separately"
+            )
         (shape,) = shapes
         if shape is not None and shape != (self.n_in,):
             raise ShapeError(mismatch(self, (self.n_in,), shape))

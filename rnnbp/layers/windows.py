@@ -27,13 +27,17 @@ def per_axis(what: str, value: Sizes, axes: int, *, least: int = 1) -> Shape:
     or size."""
     values = tuple(value) if isinstance(value, Sequence) else (value,) * axes
     if len(values) != axes:
-        raise ValueError(f"{what} needs one number, or {axes}: one for each axis; found {shown(value)}")
+        raise ValueError(
+            f"{what} needs one number, or {axes}: one for each axis; found {shown(value)}"
+        )
     return tuple([_whole(what, v, least) for v in values])
 
 
 def _whole(what: str, value: object, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{what} must be a whole number, or one for each axis; found {shown(value)}")
+        raise TypeError(
+            f"{what} must be a whole number, or one for each axis; found {shown(value)}"
+        )
     if value < least:
         raise ValueError(f"{what} must be at least {least} along every axis, found {value}")
     return int(value)
@@ -64,14 +68,19 @@ class Sliding:
     def counts(self, layer: object, sizes: Shape) -> Shape:
         """How many windows fit in axes of these sizes. Raises ShapeError if in one of them none
         does."""
-        padded = tuple([n + before + after for n, (before, after) in zip(sizes, self.padding, strict=True)])
+        padded = tuple(
+            [n + before + after for n, (before, after) in zip(sizes, self.padding, strict=True)]
+        )
         for axis, (n, span) in enumerate(zip(padded, self.span, strict=True), start=-self.axes):
             if n < span:
                 raise ShapeError(
-                    f"{layer}: input axis {axis} must have size at least {span - sum(self.padding[axis])} for one "
-                    f"window, found {sizes[axis]}; give it a larger input, a smaller kernel or more padding"
+                    f"{layer}: input axis {axis} must have size at least "
+                    f"{span - sum(self.padding[axis])} for one window, found {sizes[axis]}; give "
+                    "it a larger input, a smaller kernel or more padding"
                 )
-        return tuple([(n - span) // s + 1 for n, span, s in zip(padded, self.span, self.stride, strict=True)])
+        return tuple(
+            [(n - span) // s + 1 for n, span, s in zip(padded, self.span, self.stride, strict=True)]
+        )
 
     def pad(self, x: Array, fill: float = 0.0) -> Array:
         """Returns ``x`` with its padding, or ``x`` itself if the padding is 0."""
@@ -84,7 +93,10 @@ class Sliding:
     def padded(self, shape: Shape) -> Shape:
         """The shape with padding of an array of ``shape``."""
         batch = len(shape) - self.axes
-        return (*shape[:batch], *(n + sum(p) for n, p in zip(shape[batch:], self.padding, strict=True)))
+        return (
+            *shape[:batch],
+            *(n + sum(p) for n, p in zip(shape[batch:], self.padding, strict=True)),
+        )
 
     def crop(self, padded: Array, shape: Shape) -> Array:
         """The part of ``padded`` that is not padding: the array of ``shape``."""
@@ -100,4 +112,10 @@ class Sliding:
         return (..., *(slice(i * d, i * d + (n - 1) * s + 1, s) for i, d, s, n in axes))
 
     def _inside(self, shape: Shape) -> Index:
-        return (..., *(slice(p[0], p[0] + n) for p, n in zip(self.padding, shape[-self.axes :], strict=True)))
+        return (
+            ...,
+            *(
+                slice(p[0], p[0] + n)
+                for p, n in zip(self.padding, shape[-self.axes :], strict=True)
+            ),
+        )

@@ -54,7 +54,13 @@ from typing import TYPE_CHECKING
 
 from rnnbp.losses.base import Loss
 from rnnbp.losses.cross_entropy import CrossEntropy
-from rnnbp.losses.elementwise import BinaryCrossEntropy, Elementwise, Huber, MeanAbsoluteError, MeanSquaredError
+from rnnbp.losses.elementwise import (
+    BinaryCrossEntropy,
+    Elementwise,
+    Huber,
+    MeanAbsoluteError,
+    MeanSquaredError,
+)
 from rnnbp.losses.per_step import PerStep
 from rnnbp.losses.whole_sequence import WholeSequence
 from rnnbp.wording.attributes import refusing

@@ -183,10 +183,14 @@ class Loss(Named, ABC):
             value, dy = self.summed(y, target, weights)
         except Exception as error:  # whatever the user's code raises
             given = [None if a is None else np.asarray(a) for a in (y, target, weights)]
-            error.add_note(called_with(type(self).summed, "(value, dy)", given, ("y", "target", "weights")))
+            error.add_note(
+                called_with(type(self).summed, "(value, dy)", given, ("y", "target", "weights"))
+            )
             raise
         if np.shape(dy) != np.shape(y) and (cure := other_axes(np.asarray(y), np.asarray(target))):
-            raise ShapeError(f"{self} returned dy of shape {np.shape(dy)} for y of shape {np.shape(y)}; {cure}")
+            raise ShapeError(
+                f"{self} returned dy of shape {np.shape(dy)} for y of shape {np.shape(y)}; {cure}"
+            )
         check_weightless(self, dy, weights)
         return value, dy
 
@@ -203,13 +207,20 @@ class Loss(Named, ABC):
             return None
         w = plain("weights", weights, self)
         if w.dtype.kind not in "biuf":
-            raise DtypeError(f"{self}: weights must be a bool mask or floats, found dtype {w.dtype}; use a bool mask")
+            raise DtypeError(
+                f"{self}: weights must be a bool mask or floats, found dtype {w.dtype}; use a bool "
+                "mask"
+            )
         if not 1 <= w.ndim <= len(batch):
-            raise ShapeError(f"{self}: weights have shape {w.shape}; give them one or more leading axes of {batch}")
+            raise ShapeError(
+                f"{self}: weights have shape {w.shape}; give them one or more leading axes of "
+                f"{batch}"
+            )
         self._same_shape("weights", w.shape, batch[: w.ndim])
         if (at := first_true(~((w >= 0) & (w < np.inf)))) is not None:
             raise ValueError(
-                f"{self}: weights must be finite and at least 0, found {w[at]} at {list(at)}; use 0 to leave out"
+                f"{self}: weights must be finite and at least 0, found {w[at]} at {list(at)}; use "
+                "0 to leave out"
             )
         return w.reshape(w.shape + (1,) * (len(batch) - w.ndim))
 
@@ -218,13 +229,14 @@ class Loss(Named, ABC):
             cure = f"{what}[..., None]" if (*found, 1) == expected else f"it shape {expected}"
             cure = f"{what}[..., 0]" if found == (*expected, 1) else cure
             raise ShapeError(
-                f"{self}: {what} must have {len(expected)} axes, found {len(found)} in shape {found}; give {cure}"
+                f"{self}: {what} must have {len(expected)} axes, found {len(found)} in shape "
+                f"{found}; give {cure}"
             )
         for axis, (a, b) in enumerate(zip(found, expected, strict=True)):
             if a != b:
                 raise ShapeError(
-                    f"{self}: {what} axis {axis} must have size {b} as in the outputs, found {a} in shape {found}; "
-                    f"give it shape {expected}"
+                    f"{self}: {what} axis {axis} must have size {b} as in the outputs, found {a} "
+                    f"in shape {found}; give it shape {expected}"
                 )
 
     def some(self, total: float) -> float:
@@ -263,7 +275,10 @@ class NoLoss(Loss):
 def check_outputs(loss: Loss, y: Like) -> Array:
     y = plain("outputs", y, loss)
     if y.dtype not in (np.float32, np.float64, np.complex128):
-        raise DtypeError(f"{loss}: outputs are float32 or float64, found dtype {y.dtype}; use y.astype(np.float32)")
+        raise DtypeError(
+            f"{loss}: outputs are float32 or float64, found dtype {y.dtype}; use "
+            "y.astype(np.float32)"
+        )
     return y
 
 
@@ -272,13 +287,17 @@ def check_weightless(who: object, dy: Any, weights: Like | None) -> None:
     if weights is None or not isinstance(dy, np.ndarray):
         return
     left_out = np.asarray(weights) == 0
-    if left_out.shape != dy.shape[: left_out.ndim] or not left_out.any() or not (rows := dy[left_out]).any():
+    if (
+        left_out.shape != dy.shape[: left_out.ndim]
+        or not left_out.any()
+        or not (rows := dy[left_out]).any()
+    ):
         return
     if (at := first_true((rows != 0) & np.isfinite(rows))) is not None:
         place = [*np.argwhere(left_out)[at[0]].tolist(), *at[1:]]
         raise ValueError(
-            f"{who}: dy is not 0 at steps of weight 0: {rows[at]} at {place}; multiply by mask[..., None], and count "
-            f"only what the mask counts"
+            f"{who}: dy is not 0 at steps of weight 0: {rows[at]} at {place}; multiply by "
+            f"mask[..., None], and count only what the mask counts"
         )
 
 

@@ -24,7 +24,12 @@ def vector_of(given: ClassWeight) -> Array:
             f"class_weight=len(y) / (K * np.bincount(y, minlength=K))"
         )
     v = plain(name, _in_order(name, given) if isinstance(given, Mapping) else given)
-    if v.dtype.kind not in "biuf" or v.ndim != 1 or not v.size or not ((v >= 0) & (v < np.inf)).all():
+    if (
+        v.dtype.kind not in "biuf"
+        or v.ndim != 1
+        or not v.size
+        or not ((v >= 0) & (v < np.inf)).all()
+    ):
         found = shown(given if v.ndim != 1 or v.dtype.kind not in "biuf" else v.tolist())
         raise ValueError(f"{name} must be a vector of finite numbers at least 0, found {found}")
     return v.astype(np.float64)
@@ -35,7 +40,7 @@ def _in_order(name: str, given: Mapping[int, float]) -> list[float]:
     classes = [key for key in given if isinstance(key, SupportsIndex) and not isinstance(key, bool)]
     if len(classes) < len(given) or sorted(map(int, classes)) != list(range(len(given))):
         raise ValueError(
-            f"{name}: the keys of a dict are the classes 0 to K - 1, all of them, found {shown(list(given))}; give a "
-            f"class without a weight of its own 1.0"
+            f"{name}: the keys of a dict are the classes 0 to K - 1, all of them, found "
+            f"{shown(list(given))}; give a class without a weight of its own 1.0"
         )
     return [given[k] for k in range(len(given))]

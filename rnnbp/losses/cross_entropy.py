@@ -41,16 +41,22 @@ class CrossEntropy(Loss):
 
     brief = True
 
-    def __init__(self, class_weight: ClassWeight | None = None, label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self, class_weight: ClassWeight | None = None, label_smoothing: float = 0.0
+    ) -> None:
         name = "CrossEntropy: label_smoothing"
-        self.label_smoothing = real_number(name, label_smoothing, least=0, below=1, cure="use 0 for none")
+        self.label_smoothing = real_number(
+            name, label_smoothing, least=0, below=1, cure="use 0 for none"
+        )
         self.class_weight = None if class_weight is None else vector_of(class_weight)
 
     def needs(self, item: int, *, masked: bool = False, recast: bool = False) -> tuple[float, int]:
         smooth, weighted = bool(self.label_smoothing), self.class_weight is not None
         more = 5 if smooth else 3 if weighted else 0
         rows = 8 + (7 + more) * item  # the targets, and rows of weights, norms and losses
-        return float(smooth + masked), rows if machine.chosen() else max(rows, 16 + (6 + more) * item)
+        return float(smooth + masked), rows if machine.chosen() else max(
+            rows, 16 + (6 + more) * item
+        )
 
     def weight(self, target: Like, weights: Like | None = None, *, outputs: Shape) -> float:
         t, w = self._checked(target, weights, outputs)
@@ -90,7 +96,9 @@ class CrossEntropy(Loss):
         del top, norm, at_target, logs  # NumPy's sum may take a buffer
         return sum_of(losses), p.reshape(y.shape)
 
-    def _checked(self, target: Like, weights: Like | None, outputs: Shape) -> tuple[Array, Array | None]:
+    def _checked(
+        self, target: Like, weights: Like | None, outputs: Shape
+    ) -> tuple[Array, Array | None]:
         """(a copy of the targets with 0 where the weight is 0, weights), each flat: (N,)."""
         t = plain("target", target, self)
         if outputs and t.shape == outputs:
@@ -102,12 +110,19 @@ class CrossEntropy(Loss):
             cure = "use target.astype(np.int64), or BinaryCrossEntropy for probabilities"
             if t.dtype.kind in "OUST":
                 cure = "number them, as by names, target = np.unique(labels, return_inverse=True)"
-            raise DtypeError(f"{self}: target must be class numbers of an integer dtype, found {t.dtype}; {cure}")
+            raise DtypeError(
+                f"{self}: target must be class numbers of an integer dtype, found {t.dtype}; {cure}"
+            )
         if not outputs:
-            raise ShapeError(f"{self}: the outputs have no axis of classes; give them shape (..., K)")
+            raise ShapeError(
+                f"{self}: the outputs have no axis of classes; give them shape (..., K)"
+            )
         k = outputs[-1]
         if self.class_weight is not None and len(self.class_weight) != k:
-            raise ShapeError(f"{self}: class_weight has {len(self.class_weight)} numbers for {k} classes; give {k}")
+            raise ShapeError(
+                f"{self}: class_weight has {len(self.class_weight)} numbers for {k} classes; give "
+                f"{k}"
+            )
         self._same_shape("target", t.shape, outputs[:-1])
         w = self._weights(weights, outputs[:-1])
         if w is not None:
@@ -116,7 +131,9 @@ class CrossEntropy(Loss):
         found = t.astype(np.int64).reshape(-1)
         if found.size and found.view(np.uint64).max() >= k:  # what is below 0 is far above, seen so
             at = first_true((t < 0) | (t >= k)) or ()
-            raise ValueError(f"{self}: target {t[at]} at {list(at)} is not in [0, {k}); {_cure(t, w, k)}")
+            raise ValueError(
+                f"{self}: target {t[at]} at {list(at)} is not in [0, {k}); {_cure(t, w, k)}"
+            )
         return found, None if w is None else w.reshape(-1)
 
     def describe(self) -> str:
@@ -132,7 +149,9 @@ def _cure(t: Array, w: Array | None, k: int) -> str:
         return "it takes an output for each class; for a single one, of two classes, use BinaryCrossEntropy"
     if counted.min() == 1 and counted.max() == k:
         return "labels count from 0: give target - 1"
-    if t.ndim < 2 or (len(t) > 1 and (w is None or int((w > 0).sum(axis=0).max()) > 1)):  # there may be padding
+    if t.ndim < 2 or (
+        len(t) > 1 and (w is None or int((w > 0).sum(axis=0).max()) > 1)
+    ):  # there may be padding
         return "give padding weight 0"
     if counted.min() < 0:
         return "number the classes from 0, as np.unique(target, return_inverse=True)[1] does"
@@ -145,7 +164,9 @@ def _without(y: Array, w: Array) -> Array:
     return np.where((w > 0).reshape(*y.shape[:-1], 1), y, y.dtype.type(0)) if (w == 0).any() else y
 
 
-def _softmax(y: Array, factors: Array, t: Array, hard: Array, p: Array) -> tuple[Array, Array, Array]:
+def _softmax(
+    y: Array, factors: Array, t: Array, hard: Array, p: Array
+) -> tuple[Array, Array, Array]:
     """(largest, Σ e to what is above the largest, what is above it at t (N,)) of the rows of y (N,
     K).
 

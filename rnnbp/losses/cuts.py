@@ -135,7 +135,10 @@ def _compared(call: Call, given: Given, half: int) -> Cut:
     value, dy = _called(call, given)
     first = given[0]
     assert first is not None
-    parts = [tuple([None if a is None else a[part] for a in given]) for part in (slice(half), slice(half, None))]
+    parts = [
+        tuple([None if a is None else a[part] for a in given])
+        for part in (slice(half), slice(half, None))
+    ]
     values, text = list[float](), ""
     if _nothing(value, dy):
         return Cut(False)
@@ -203,7 +206,9 @@ def _difference(what: str, whole: Array, part: Array, begin: int) -> str:
         if bad.any():
             at = tuple(np.argwhere(bad)[0].tolist())
             place = [step, *at]
-            return f"{what} {a[at]:.4g} at {place} among all steps, but {b[at]:.4g} among half of them"
+            return (
+                f"{what} {a[at]:.4g} at {place} among all steps, but {b[at]:.4g} among half of them"
+            )
     return ""
 
 

@@ -72,17 +72,23 @@ class Elementwise(Loss):
         dy *= w
         return sum_of(losses), dy
 
-    def _checked(self, target: Like, weights: Like | None, outputs: Shape) -> tuple[Array, Array | None]:
+    def _checked(
+        self, target: Like, weights: Like | None, outputs: Shape
+    ) -> tuple[Array, Array | None]:
         """(target with 0 where the weight is 0, weights with y's number of axes)."""
         t = plain("target", target, self)
         if t.dtype.kind not in "biuf":
-            raise DtypeError(f"{self}: target must be real numbers, found dtype {t.dtype}; convert it to float")
+            raise DtypeError(
+                f"{self}: target must be real numbers, found dtype {t.dtype}; convert it to float"
+            )
         self._same_shape("target", t.shape, outputs)
         w = self._weights(weights, outputs)
         if w is not None:
             t = np.where(w > 0, t, t.dtype.type(0))
         if (bad := first_bad(t)) is not None:
-            raise NonFiniteError(f"{self}: target has {t[bad]} at {list(bad)}; replace it, or give it weight 0")
+            raise NonFiniteError(
+                f"{self}: target has {t[bad]} at {list(bad)}; replace it, or give it weight 0"
+            )
         self._check_range(t)
         return t, w
 
@@ -142,7 +148,9 @@ class Huber(Elementwise):
     flags = 1
 
     def __init__(self, delta: float = 1.0) -> None:
-        self.delta = real_number("Huber: delta", delta, above=0, cure="for squares use MeanSquaredError")
+        self.delta = real_number(
+            "Huber: delta", delta, above=0, cure="for squares use MeanSquaredError"
+        )
 
     def elements(self, y: Array, target: Array) -> tuple[Array, Array]:
         d = y - target
@@ -180,4 +188,7 @@ class BinaryCrossEntropy(Elementwise):
 
     def _check_range(self, target: Array) -> None:
         if (at := first_true((target < 0) | (target > 1))) is not None:
-            raise ValueError(f"{self}: target must lie in [0, 1], found {target[at]} at {list(at)}; give probabilities")
+            raise ValueError(
+                f"{self}: target must lie in [0, 1], found {target[at]} at {list(at)}; give "
+                "probabilities"
+            )

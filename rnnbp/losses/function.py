@@ -65,7 +65,9 @@ class FunctionLoss(Own):
             )
         return total
 
-    def summed(self, y: Like, target: Like | None, weights: Like | None = None) -> tuple[Scalar, Array]:
+    def summed(
+        self, y: Like, target: Like | None, weights: Like | None = None
+    ) -> tuple[Scalar, Array]:
         y, target, w = self._given(y, target, weights)
         value, dy = self._called(y, target, w)
         if dy is None:
@@ -100,7 +102,9 @@ class FunctionLoss(Own):
         gathered = masked and self.time and not self.takes_mask
         return gathered and not has_passed(self.function, Rows)
 
-    def check(self, y: Array, target: Array | None, weights: Array | None, *, several: bool) -> bool:
+    def check(
+        self, y: Array, target: Array | None, weights: Array | None, *, several: bool
+    ) -> bool:
         """Check the function on a chunk.
 
         Args:
@@ -128,9 +132,10 @@ class FunctionLoss(Own):
         found = check_rows(self.call, given, self.declared)
         if found.found:
             raise ValueError(
-                f"{self} does not sum over sequences as over steps: {found.found}. With a mask it is called with the "
-                f"steps that count, (N, 1, ...). Use rnnbp.losses.PerStep(f), if f can return a value for each "
-                f"element or step, or let it take (y, target, mask)"
+                f"{self} does not sum over sequences as over steps: {found.found}. With a mask it "
+                "is called with the steps that count, (N, 1, ...). Use rnnbp.losses.PerStep(f), "
+                "if f can return a value for each element or step, or let it take (y, target, "
+                "mask)"
             )
         if found.seen:
             note_passed(self.function, Rows)
@@ -142,15 +147,17 @@ class FunctionLoss(Own):
             raise ValueError(
                 f"{self} does not add up over steps: {found.found}. It is called once per "
                 f"chunk and the values are summed, so the loss would depend on the chunks. "
-                f"Use rnnbp.losses.PerStep(f), if f can return a value for each element or step, whose mean is "
-                f"then taken over the whole sequence; rnnbp.losses.WholeSequence(f), which calls f once, with all "
-                f"steps; or one chunk, chunk=T"
+                "Use rnnbp.losses.PerStep(f), if f can return a value for each element or step, "
+                "whose mean is then taken over the whole sequence; rnnbp.losses.WholeSequence(f), "
+                f"which calls f once, with all steps; or one chunk, chunk=T"
             )
         if found.seen:
             note_passed(self.function, type(self))
         return found.seen
 
-    def _given(self, y: Like, target: Like | None, weights: Like | None) -> tuple[Array, Array | None, Array | None]:
+    def _given(
+        self, y: Like, target: Like | None, weights: Like | None
+    ) -> tuple[Array, Array | None, Array | None]:
         """The arguments as arrays; the mask is (T, B), all True if none was passed and one is
         needed.
         """
@@ -193,7 +200,11 @@ def as_loss(loss: Loss | LossFunction) -> Loss:
 
 
 def needs_of(
-    loss: Loss | LossFunction | None, dtype: np.dtype[Any], *, masked: bool = False, recast: bool = False
+    loss: Loss | LossFunction | None,
+    dtype: np.dtype[Any],
+    *,
+    masked: bool = False,
+    recast: bool = False,
 ) -> tuple[float, int]:
     """Temporary arrays of a loss, as ``Loss.needs`` returns them; for a function two of the
     output's size.
@@ -213,7 +224,8 @@ def check_loss(loss: object) -> None:
     other = "" if isinstance(loss, Loss) else instead_of(loss)
     if isinstance(loss, type) or not callable(loss) or other:
         raise TypeError(
-            f"loss must be a Loss or a function (y, target) -> (value, dy), found {shown(loss)}; {other or _cure(loss)}"
+            f"loss must be a Loss or a function (y, target) -> (value, dy), found {shown(loss)}; "
+            f"{other or _cure(loss)}"
         )
 
 

@@ -32,7 +32,8 @@ class Own(Loss):
 
     Args:
         function: called with read-only NumPy arrays. Its attribute ``spare``, if it has one, is the
-            number of temporary arrays of y's size that it takes apart from dy; ``assumed`` by default.
+            number of temporary arrays of y's size that it takes apart from dy; ``assumed`` by
+            default.
 
     Raises TypeError for anything but a function.
     """
@@ -47,7 +48,8 @@ class Own(Loss):
     def __init__(self, function: LossFunction) -> None:
         if isinstance(function, type | Loss) or not callable(function):
             raise TypeError(
-                f"{type(self).__name__}: needs a function (y, target) -> {self.returns}, found {shown(function)}"
+                f"{type(self).__name__}: needs a function (y, target) -> {self.returns}, found "
+                f"{shown(function)}"
             )
         self.function = function
 
@@ -87,13 +89,21 @@ class Own(Loss):
         given = [None if a is None else read_only(a) for a in (y, *others)]
         try:
             found = self.function(*given)
-        except Exception as error:  # whatever the user's code raises: it gets a note, and propagates
+        except (
+            Exception
+        ) as error:  # whatever the user's code raises: it gets a note, and propagates
             error.add_note(called_with(self.function, self.returns, given))
             raise
         if not isinstance(found, tuple) or len(found) != 2:
             raise TypeError(f"{self.name} must return {self.returns}, found {type(found).__name__}")
-        if isinstance(dy := found[1], np.ndarray) and dy.shape != y.shape and (cure := other_axes(y, others[0])):
-            raise ShapeError(f"{self.name} returned dy of shape {dy.shape} for y of shape {y.shape}; {cure}")
+        if (
+            isinstance(dy := found[1], np.ndarray)
+            and dy.shape != y.shape
+            and (cure := other_axes(y, others[0]))
+        ):
+            raise ShapeError(
+                f"{self.name} returned dy of shape {dy.shape} for y of shape {y.shape}; {cure}"
+            )
         return found
 
     def describe(self) -> str:
@@ -126,25 +136,36 @@ def fitting(who: object, dy: Any, y: Array) -> Array:
     """dy in y's dtype. Raises ShapeError, DtypeError or ValueError unless it fits y."""
     dy = plain("dy", dy, who)
     if dy.shape != y.shape:
-        raise ShapeError(f"{who} returned dy of shape {dy.shape} for y of shape {y.shape}; they must agree")
+        raise ShapeError(
+            f"{who} returned dy of shape {dy.shape} for y of shape {y.shape}; they must agree"
+        )
     if dy.dtype.kind not in "fiub" and dy.dtype != y.dtype:  # gradcheck's are complex
         raise DtypeError(f"{who} returned dy of dtype {dy.dtype}; return floats")
     return cast(dy, y.dtype, who, "dy")
 
 
-def not_finite(loss: Own, dy: Array, at: tuple[int, ...], target: Any, weights: Any, start: int) -> ValueError:
+def not_finite(
+    loss: Own, dy: Array, at: tuple[int, ...], target: Any, weights: Any, start: int
+) -> ValueError:
     """The error of a function whose dy, of steps from ``start`` on, is not finite at an index."""
     place, why = [start + at[0], *at[1:]], target_not_finite(target, weights, start)
-    return ValueError(f"{loss.name} returned dy = {dy[at]} at {place}; it must be finite{why and ': '}{why}")
+    return ValueError(
+        f"{loss.name} returned dy = {dy[at]} at {place}; it must be finite{why and ': '}{why}"
+    )
 
 
-def derivative(who: object, dy: Any, y: Array, target: Like | None = None, weights: Like | None = None) -> Array:
+def derivative(
+    who: object, dy: Any, y: Array, target: Like | None = None, weights: Like | None = None
+) -> Array:
     """As ``fitting``; raises ValueError too if dy is not finite although y is. The target and the
     weights say why.
     """
     found = fitting(who, dy, y)
     if (at := first_bad(found)) is not None and first_bad(y) is None:
-        raise ValueError(f"{who} returned dy = {found[at]} at {list(at)}; it must be finite{why_not(target, weights)}")
+        raise ValueError(
+            f"{who} returned dy = {found[at]} at {list(at)}; it must be "
+            f"finite{why_not(target, weights)}"
+        )
     return found
 
 
@@ -176,10 +197,16 @@ def target_not_finite(target: Any, weights: Any = None, start: int = 0) -> str:
 def number(who: str, value: Any, *, real: bool = True) -> Scalar:
     """The value that a function returned as one number; complex only if y is complex."""
     if np.ndim(value):
-        raise ShapeError(f"{who} returned a value of shape {np.shape(value)}; sum it to one number, or use PerStep")
+        raise ShapeError(
+            f"{who} returned a value of shape {np.shape(value)}; sum it to one number, or use "
+            "PerStep"
+        )
     if not real and isinstance(value, complex | np.complexfloating):
         return complex(value)
-    if not isinstance(value, (int, float, np.integer, np.floating, np.ndarray)) or np.asarray(value).dtype.kind == "c":
+    if (
+        not isinstance(value, (int, float, np.integer, np.floating, np.ndarray))
+        or np.asarray(value).dtype.kind == "c"
+    ):
         raise TypeError(f"{who} returned the value {shown(value)}; it must be a real number")
     try:
         return float(value)

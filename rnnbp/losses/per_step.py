@@ -60,7 +60,9 @@ class PerStep(Own):
     def weight(self, target: Like | None, weights: Like | None = None, *, outputs: Shape) -> float:
         return self.steps(weights, outputs)[0]
 
-    def summed(self, y: Like, target: Like | None, weights: Like | None = None) -> tuple[Scalar, Array]:
+    def summed(
+        self, y: Like, target: Like | None, weights: Like | None = None
+    ) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)
         values, given, w = self._values(y, target, weights)
         if values is None:
@@ -77,15 +79,24 @@ class PerStep(Own):
 
     def value(self, y: Array, target: Array | None, weights: Array | None) -> Scalar:
         values, _, w = self._values(check_outputs(self, y), target, weights)
-        return 0.0 if values is None else _weighted(values, w) * math.prod(y.shape[:2]) / values.size
+        return (
+            0.0 if values is None else _weighted(values, w) * math.prod(y.shape[:2]) / values.size
+        )
 
-    def _values(self, y: Array, target: Like | None, weights: Like | None) -> tuple[Array | None, Any, Array | None]:
+    def _values(
+        self, y: Array, target: Like | None, weights: Like | None
+    ) -> tuple[Array | None, Any, Array | None]:
         """(values, dy as returned, weights (T, B)); values None if no step counts."""
         if y.ndim < 2:
-            raise ShapeError(f"{self}: y needs axes (T, B, ...), found shape {y.shape}; for one sequence y[:, None]")
+            raise ShapeError(
+                f"{self}: y needs axes (T, B, ...), found shape {y.shape}; for one sequence y[:, "
+                "None]"
+            )
         t = None if target is None else plain("target", target, self)
         if t is not None and t.shape[:2] != y.shape[:2]:
-            raise ShapeError(f"{self}: target must have axes {y.shape[:2]} as the outputs, found shape {t.shape}")
+            raise ShapeError(
+                f"{self}: target must have axes {y.shape[:2]} as the outputs, found shape {t.shape}"
+            )
         w = self.steps(weights, y.shape)[1]
         if w is not None:
             w = np.broadcast_to(cast(w, y.real.dtype, self, "weights"), y.shape[:2])
@@ -100,10 +111,14 @@ class PerStep(Own):
         found = plain("values", values, self)
         if found.shape not in (y.shape, y.shape[:2]):
             last = found.shape == (*y.shape[:2], 1)
-            cure = "leave its last axis out" if last else "do not sum or average over steps or sequences"
+            cure = (
+                "leave its last axis out"
+                if last
+                else "do not sum or average over steps or sequences"
+            )
             raise ShapeError(
-                f"{self}: values must have y's shape {y.shape}, or {y.shape[:2]}, one for each step of each sequence, "
-                f"found {found.shape}; {cure}"
+                f"{self}: values must have y's shape {y.shape}, or {y.shape[:2]}, one for each "
+                f"step of each sequence, found {found.shape}; {cure}"
             )
         if found.dtype.kind not in "fiub" and found.dtype != y.dtype:
             raise DtypeError(f"{self}: values have dtype {found.dtype}; return floats")
@@ -121,9 +136,10 @@ class PerStep(Own):
         found = check_cut(call, (y, target), max(self.declared, 2.0), kept=2)
         if found.found:
             raise ValueError(
-                f"{self}: the values of a step depend on other steps: {found.found}. Return each element's or step's "
-                f"own value, not divided by a size, and its derivative; the mean is taken over the whole sequence. "
-                f"rnnbp.losses.WholeSequence(f) is for values of all steps together"
+                f"{self}: the values of a step depend on other steps: {found.found}. Return each "
+                "element's or step's own value, not divided by a size, and its derivative; the "
+                "mean is taken over the whole sequence. rnnbp.losses.WholeSequence(f) is for "
+                "values of all steps together"
             )
         if found.seen:
             note_passed(self.function, type(self))

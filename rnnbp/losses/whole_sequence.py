@@ -63,8 +63,9 @@ class WholeSequence(Own):
     def check_mask(self) -> None:
         if not self.takes_mask:
             raise TypeError(
-                f"{self}: there is a mask, of mask=, lengths=, warm_up= or Sequences(last=True), and the "
-                f"function takes (y, target); let it take (y, target, mask), with mask (T, B)"
+                f"{self}: there is a mask, of mask=, lengths=, warm_up= or Sequences(last=True), "
+                "and the function takes (y, target); let it take (y, target, mask), with mask (T, "
+                "B)"
             )
 
     def some(self, total: float) -> float:
@@ -75,7 +76,9 @@ class WholeSequence(Own):
     def weight(self, target: Like | None, weights: Like | None = None, *, outputs: Shape) -> float:
         return self.steps(weights, outputs)[0]
 
-    def summed(self, y: Like, target: Like | None, weights: Like | None = None) -> tuple[Scalar, Array]:
+    def summed(
+        self, y: Like, target: Like | None, weights: Like | None = None
+    ) -> tuple[Scalar, Array]:
         y = check_outputs(self, y)
         value, dy = self._called(y, target, weights)
         found = derivative(self, dy, y, target, weights)
@@ -93,7 +96,11 @@ class WholeSequence(Own):
     def _called(self, y: Array, target: Like | None, weights: Like | None) -> tuple[Any, Any]:
         given = None if target is None else plain("target", target, self)
         if weights is None:
-            return self.call(y, given, np.broadcast_to(True, y.shape[:2])) if self.needs_mask else self.call(y, given)
+            return (
+                self.call(y, given, np.broadcast_to(True, y.shape[:2]))
+                if self.needs_mask
+                else self.call(y, given)
+            )
         self.check_mask()
         w = self.steps(weights, y.shape)[1]
         assert w is not None

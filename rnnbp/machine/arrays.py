@@ -24,11 +24,15 @@ TOGETHER = 2**14
 # gives other last bits of a gradient's norm.
 
 FEW = 8
-"""Tasks into which an array is cut that is only checked: the table stays small however large it is."""
+"""Tasks into which an array is cut that is only checked: the table stays small however large it is.
+"""
 WAKING = 2**16
-"""Elements per extra thread that make waking it worthwhile (the caller does not wait for it to start)."""
+"""Elements per extra thread that make waking it worthwhile (the caller does not wait for it to
+start).
+"""
 # They take Adam 40 µs, and a sum of squares 20 µs (Xeon, float32); a thread that sleeps has begun
-# after 20 µs. Too small: the caller pays for a system call, and has done all before the thread comes.
+# after 20 µs. Too small: the caller pays for a system call, and has done all before the thread
+# comes.
 
 
 def takes(*arrays: Array) -> bool:
@@ -58,7 +62,9 @@ def _span(array: Array) -> tuple[int, int]:
         return start, start + array.nbytes
     steps = [(size - 1) * stride for size, stride in zip(array.shape, array.strides, strict=True)]
     start = address(array)
-    return start + sum(min(step, 0) for step in steps), start + sum(max(step, 0) for step in steps) + array.itemsize
+    return start + sum(min(step, 0) for step in steps), start + sum(
+        max(step, 0) for step in steps
+    ) + array.itemsize
 
 
 @lru_cache(64)
@@ -84,7 +90,9 @@ def _split(
     cuts = [(k, at, min(most, n - at)) for k, n in enumerate(sizes) for at in range(0, n, most)]
     which, starts, counts = np.array(cuts, np.int64).reshape(-1, 3).T
     *parts, count, last = signature.names
-    columns = {part: place(1) * (which * len(parts) + a) + item * starts for a, part in enumerate(parts)}
+    columns = {
+        part: place(1) * (which * len(parts) + a) + item * starts for a, part in enumerate(parts)
+    }
     columns[count] = counts
     columns[last] = place(len(sizes) * len(parts)) + out * np.arange(len(cuts))
     return Job(signature.table(len(cuts), function, **columns)[None]), which.tolist()
@@ -116,15 +124,22 @@ def squares(x: Array) -> float:
     return float(sum(out[:, 1].tolist()))  # Python's floats overflow without a warning
 
 
-def adam(arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[float], *, penalty: bool) -> None:
-    """Adam's update of (p, g, m, v), all of one dtype, by the ``numbers`` that ``elementwise.ADAM`` names.
+def adam(
+    arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[float], *, penalty: bool
+) -> None:
+    """Adam's update of (p, g, m, v), all of one dtype, by the ``numbers`` that ``elementwise.ADAM``
+    names.
 
     Raises ShapeError where the four are not of one shape.
     """
-    fixed = fix_sizes([array for four in arrays for array in four[:2]])  # the others are the optimiser's own
+    fixed = fix_sizes(
+        [array for four in arrays for array in four[:2]]
+    )  # the others are the optimiser's own
     for p, g, m, v in arrays:
         if not p.shape == g.shape == m.shape == v.shape:
-            raise ShapeError(f"Adam: a parameter, its gradient and state have shapes {shapes_of((p, g, m, v))}")
+            raise ShapeError(
+                f"Adam: a parameter, its gradient and state have shapes {shapes_of((p, g, m, v))}"
+            )
     dtype, sizes = arrays[0][0].dtype, tuple([four[0].size for four in arrays])
     function = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
     given, (job, _) = np.array(numbers, dtype), _split(function, UPDATE, sizes, dtype.itemsize)
@@ -148,19 +163,28 @@ _EACH_ROW = ("factors", "less", "tops", "totals", "ats")
 """Arrays of ``softmax`` with one number for each row."""
 
 
-def softmax(y: Array, factors: Array, which: Array, less: Array, out: Array) -> tuple[Array, Array, Array]:
-    """(largest, Σ e to what is above the largest, what is above it at ``which``) of the rows of y (N, K).
+def softmax(
+    y: Array, factors: Array, which: Array, less: Array, out: Array
+) -> tuple[Array, Array, Array]:
+    """(largest, Σ e to what is above the largest, what is above it at ``which``) of the rows of y
+    (N, K).
 
-    Softmax times ``factors``, less ``less`` at which (N,), of integers in [0, K), is put in ``out``.
+    Softmax times ``factors``, less ``less`` at which (N,), of integers in [0, K), is put in
+    ``out``.
     """
     fixed = fix_sizes([y])
     n, k = y.shape
     if out.shape != y.shape or not which.shape == factors.shape == less.shape == (n,):
-        raise ShapeError(f"softmax: rows {y.shape} with arrays of shapes {shapes_of((out, which, factors, less))}")
+        raise ShapeError(
+            f"softmax: rows {y.shape} with arrays of shapes "
+            f"{shapes_of((out, which, factors, less))}"
+        )
     tops, totals, ats = np.empty((3, n), y.dtype)
     which = np.ascontiguousarray(which, np.int64)
     job = _softmax(library(y.dtype).address("softmax.task"), n, k, y.itemsize)
-    _do(job, [address(array) for array in (y, out, which, factors, less, tops, totals, ats)], y.size)
+    _do(
+        job, [address(array) for array in (y, out, which, factors, less, tops, totals, ats)], y.size
+    )
     del fixed
     return tops, totals, ats
 
@@ -170,7 +194,9 @@ def numbered(x: Array, rows: Array, found: Array) -> Array:
 
     found[0] counts those that have one, which follow it. What is out of range becomes −1.
     """
-    out = np.array(x, np.int64, order="C")  # of our own: what is looked at cannot change before it is used
+    out = np.array(
+        x, np.int64, order="C"
+    )  # of our own: what is looked at cannot change before it is used
     number = library(np.dtype(np.float32)).function("number", 6)
     number(address(out), out.size, rows.size, address(rows), address(found), address(out))
     return out
@@ -194,7 +220,9 @@ def scattered(d: Array, x: Array, n: int) -> Array:
 @lru_cache(64)
 def _scatter(function: int, n: int, k: int) -> Job:
     """The rows of an array (n, k) to rows of another."""
-    task = DELTA_SUM.row(function, False, d=place(0), ldd=k, x=place(1), ldx=0, N=n, M=k, K=0, o=place(2), ldo=k)
+    task = DELTA_SUM.row(
+        function, False, d=place(0), ldd=k, x=place(1), ldx=0, N=n, M=k, K=0, o=place(2), ldo=k
+    )
     return Job(np.array([[task]], np.int64))
 
 

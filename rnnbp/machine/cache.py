@@ -29,7 +29,8 @@ from rnnbp.machine.private import Folder, UntrustedError
 from rnnbp.machine.settings import START
 
 VARIABLE = "RNNBP_KERNEL_CACHE"
-"""A folder, or "off"; "~" is the user's home, and a relative path starts where the process started."""
+"""A folder, or "off"; "~" is the user's home, and a relative path starts where the process started.
+"""
 OFF = frozenset({"off", "0", "no", "none", "false", "disabled"})
 """Values, in any case, for no cache on disk."""
 MAGIC = b"rnnbp-k1"
@@ -85,15 +86,23 @@ def _home() -> Path | None:
         if sys.platform == "darwin":
             return Path.home() / "Library" / "Caches" / "rnnbp"
         if sys.platform == "win32":
-            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "rnnbp" / "cache"
-        named = Path(os.environ.get("XDG_CACHE_HOME", ""))  # a relative one is to be ignored, as the standard says
+            return (
+                Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+                / "rnnbp"
+                / "cache"
+            )
+        named = Path(
+            os.environ.get("XDG_CACHE_HOME", "")
+        )  # a relative one is to be ignored, as the standard says
         found = (named if named.is_absolute() else Path.home() / ".cache") / "rnnbp"
         return found if found.is_absolute() else None
     return None
 
 
 def read(key: str) -> bytes | None:
-    """The code of a key; None if there is none, or it is damaged or not to be trusted, which is said once."""
+    """The code of a key; None if there is none, or it is damaged or not to be trusted, which is
+    said once.
+    """
     if (place := folder()) is None:
         return None
     try:
@@ -113,7 +122,9 @@ def read(key: str) -> bytes | None:
 
 
 def write(key: str, code: bytes) -> None:
-    """Keep code, whole or not at all; nothing is kept where nothing can be written, or others may write."""
+    """Keep code, whole or not at all; nothing is kept where nothing can be written, or others may
+    write.
+    """
     global _written
     if (place := folder()) is None or len(code) > MOST_CODE:
         return
@@ -123,7 +134,11 @@ def write(key: str, code: bytes) -> None:
             if secret is None:
                 return
             mode = 0o600 | (there.mode & 0o044)
-            there.write(_name(key), MAGIC + _digest(key, code) + _digest(key, code, secret) + code, mode=mode)
+            there.write(
+                _name(key),
+                MAGIC + _digest(key, code) + _digest(key, code, secret) + code,
+                mode=mode,
+            )
             _written += 1
             if _written % TRIMS == 1 % TRIMS:
                 _trim(there)
@@ -141,23 +156,35 @@ def _digest(key: str, code: bytes, secret: bytes | None = None) -> bytes:
     """The digest of a key and its code; keyed if there is a secret."""
     # Of both, so that a file renamed to the name of another key is not taken for its code.
     content = key.encode() + b"\0" + code
-    return hashlib.sha256(content).digest() if secret is None else hmac.digest(secret, content, "sha256")
+    return (
+        hashlib.sha256(content).digest()
+        if secret is None
+        else hmac.digest(secret, content, "sha256")
+    )
 
 
 def _is_right(key: str, found: bytes, there: Folder) -> bool:
-    """Whether a file is whole, and written by this user; in root's folder, by root, as its owner says."""
+    """Whether a file is whole, and written by this user; in root's folder, by root, as its owner
+    says.
+    """
     secret = _secret(there) if there.ours else None
     if there.ours and secret is None:
         return False
     code, plain = found[HEAD:], found[len(MAGIC) : HEAD]
     size = hashlib.sha256().digest_size
     # compare_digest takes as long for any wrong digest, so a guess cannot be improved byte by byte.
-    expected, given = (_digest(key, code, secret), plain[size:]) if there.ours else (_digest(key, code), plain[:size])
+    expected, given = (
+        (_digest(key, code, secret), plain[size:])
+        if there.ours
+        else (_digest(key, code), plain[:size])
+    )
     return found.startswith(MAGIC) and hmac.compare_digest(expected, given)
 
 
 def _secret(there: Folder) -> bytes | None:
-    """This user's secret, made when it is first needed: in the user's folder for caches, or else in ``there``."""
+    """This user's secret, made when it is first needed: in the user's folder for caches, or else in
+    ``there``.
+    """
     user = private.user()
     for place in (_home(), there.path):
         if place is None:
@@ -188,7 +215,9 @@ def _kept_secret(place: Path) -> bytes | None:
 
 
 def _trim(there: Folder) -> None:
-    """Remove what crashes have left, and the files that have not been used for longest, until the others fit."""
+    """Remove what crashes have left, and the files that have not been used for longest, until the
+    others fit.
+    """
     now, code = time.time(), []
     for name, about in there.files():
         if name.endswith(private.TEMPORARY) and now - about.st_mtime > STALE:
@@ -212,4 +241,6 @@ def _warn(place: str, why: str) -> None:
     """Warn once for each folder."""
     if place not in _warned:
         _warned.add(place)
-        warnings.warn(f"kernels in {place} are {why}; they are compiled anew", RuntimeWarning, stacklevel=2)
+        warnings.warn(
+            f"kernels in {place} are {why}; they are compiled anew", RuntimeWarning, stacklevel=2
+        )

@@ -22,7 +22,9 @@ SOFTMAX = Signature(
 COPY = Signature("ptr %x", "ptr %y", "i64 %n")
 NUMBER = Signature("ptr %x", "i64 %N", "i64 %K", "ptr %rows", "ptr %found", "ptr %out")
 UPDATE = Signature("ptr %p", "ptr %g", "ptr %m", "ptr %v", "i64 %n", "ptr %numbers")
-DELTA_SUM = Signature("ptr %d", "i64 %ldd", "ptr %x", "i64 %ldx", "i64 %N", "i64 %M", "i64 %K", "ptr %o", "i64 %ldo")
+DELTA_SUM = Signature(
+    "ptr %d", "i64 %ldd", "ptr %x", "i64 %ldx", "i64 %N", "i64 %M", "i64 %K", "ptr %o", "i64 %ldo"
+)
 """What all functions take that sum N deltas d (N, M), rows of ``ldd`` numbers, into an array o with
 rows of ``ldo``: ``scatter`` here, ``gradient`` and ``sums`` of products. One signature, though none
 but ``gradient`` uses all of it, lets their tasks stand in one table."""
@@ -31,7 +33,11 @@ but ``gradient`` uses all of it, lets their tasks stand in one table."""
 @cached
 def library(dtype: np.dtype[np.floating]) -> Library:
     """The functions for numbers of a kind; all are tasks too."""
-    lanes, found, needs = Lanes(8 * dtype.itemsize, vector_bytes() // dtype.itemsize), list[str](), set[str]()
+    lanes, found, needs = (
+        Lanes(8 * dtype.itemsize, vector_bytes() // dtype.itemsize),
+        list[str](),
+        set[str](),
+    )
     bodies = {
         "extent": (_extent(Text(lanes)), EXTENT),
         "softmax": (_softmax(Text(lanes)), SOFTMAX),
@@ -58,7 +64,9 @@ def _extent(t: Text) -> Text:
         size = t.intrinsic("fabs", x)
         # Ordered: NaN is not above, and is left to the sum of squares, which it makes NaN.
         above = t.put(f"fcmp ogt {v.type} {size}, {loop.carried[0]}")
-        loop.after.append(t.put(f"select {v.bools} {above}, {v.type} {size}, {v.type} {loop.carried[0]}"))
+        loop.after.append(
+            t.put(f"select {v.bools} {above}, {v.type} {size}, {v.type} {loop.carried[0]}")
+        )
         long = x if v.bits == 64 else t.put(f"fpext {v.type} {x} to {wide.type}")
         square = t.put(f"fmul {wide.type} {long}, {long}")
         loop.after.append(t.put(f"fadd {wide.type} {loop.carried[1]}, {square}"))
@@ -69,7 +77,8 @@ def _extent(t: Text) -> Text:
 
 
 def _softmax(t: Text) -> Text:
-    """softmax(y, K, N, out, which, factors, less, tops, totals, ats): N rows eʸ⁻ᵗᵒᵖ factor / total, less at which.
+    """softmax(y, K, N, out, which, factors, less, tops, totals, ats): N rows eʸ⁻ᵗᵒᵖ factor / total,
+    less at which.
 
     top = max y, total = Σ eʸ⁻ᵗᵒᵖ, at = y[which] − top.
     """
@@ -93,23 +102,30 @@ def _softmax(t: Text) -> Text:
         total = row.total(power)
         t.do(f"store {v.scalar} {total}, ptr {total_at}")
         scale = t.op("fdiv", t.broadcast(factor), t.every(total))
-        row.each(lambda i, m: t.store(t.op("fmul", t.load(t.at(out, i), m), scale), t.at(out, i), m))
+        row.each(
+            lambda i, m: t.store(t.op("fmul", t.load(t.at(out, i), m), scale), t.at(out, i), m)
+        )
         k = t.put(f"load i64, ptr {t.put(f'getelementptr i64, ptr %which, i64 {rows.index}')}")
         there, number = t.at(out, k), t.put(f"load {v.scalar}, ptr {t.at(y, k)}")
         t.do(f"store {v.scalar} {t.put(f'fsub {v.scalar} {number}, {top}')}, ptr {at}")
         numbers = (t.put(f"load {v.scalar}, ptr {place}") for place in (there, less))
-        t.do(f"store {v.scalar} {t.put(f'fsub {v.scalar} {next(numbers)}, {next(numbers)}')}, ptr {there}")
+        t.do(
+            f"store {v.scalar} {t.put(f'fsub {v.scalar} {next(numbers)}, {next(numbers)}')}, ptr "
+            f"{there}"
+        )
     return t
 
 
 def _number(t: Text) -> Text:
-    """number(x, N, K, rows, found, out): out[n] = rows[x[n]], in [0, K); symbols without a row get the next.
+    """number(x, N, K, rows, found, out): out[n] = rows[x[n]], in [0, K); symbols without a row get
+    the next.
 
-    found[0] is how many have one, and they follow it. A symbol out of range has none, and out[n] is −1.
+    found[0] is how many have one, and they follow it. A symbol out of range has none, and out[n] is
+    −1.
     """
 
-    # Without branches: the processor cannot predict whether a symbol is new, and a wrong guess takes
-    # longer than all this. So what must not be written is written where it does
+    # Without branches: the processor cannot predict whether a symbol is new, and a wrong guess
+    # takes longer than all this. So what must not be written is written where it does
     # no harm: for symbols out of range row 0 gets what it has, and the count's own slot likewise.
 
     def at(array: str, index: str) -> str:
@@ -143,22 +159,28 @@ def _copy(t: Text) -> Text:
 
 
 def _scatter(t: Text) -> Text:
-    """scatter(d, ldd, x, _, N, M, _, o, ldo): row x[n] of o (_, M) += d[n], d (N, M), for n from 0 on."""
+    """scatter(d, ldd, x, _, N, M, _, o, ldo): row x[n] of o (_, M) += d[n], d (N, M), for n from 0
+    on.
+    """
     # One thread, in the order of steps: two threads could add to one row at the same time, and
     # another order gives other bits.
     with t.loop(0, "%N") as rows:
         symbol = t.put(f"load i64, ptr {t.put(f'getelementptr i64, ptr %x, i64 {rows.index}')}")
         d, out = t.at("%d", t.times(rows.index, "%ldd")), t.at("%o", t.times(symbol, "%ldo"))
         Row(t, "%M").each(
-            lambda i, m: t.store(t.op("fadd", t.load(t.at(out, i), m), t.load(t.at(d, i), m)), t.at(out, i), m)
+            lambda i, m: t.store(
+                t.op("fadd", t.load(t.at(out, i), m), t.load(t.at(d, i), m)), t.at(out, i), m
+            )
         )
     return t
 
 
 def _adam(t: Text, *, penalty: bool) -> Text:
-    """adam(p, g, m, v, n, numbers): Adam's update of n parameters, by ``ADAM``; rounded as NumPy does it."""
-    # Operation by operation as NumPy does it, without fused multiply-adds, so that an update has the
-    # same bits by every backend.
+    """adam(p, g, m, v, n, numbers): Adam's update of n parameters, by ``ADAM``; rounded as NumPy
+    does it.
+    """
+    # Operation by operation as NumPy does it, without fused multiply-adds, so that an update has
+    # the same bits by every backend.
     number = {name: t.broadcast(t.at("%numbers", k)) for k, name in enumerate(ADAM)}
 
     def some(i: str, mask: str | None) -> None:
@@ -168,7 +190,11 @@ def _adam(t: Text, *, penalty: bool) -> Text:
         if penalty:
             g = t.op("fadd", t.op("fmul", p, number["penalty"]), g)
         m = t.op("fadd", t.op("fmul", m, number["beta1"]), t.op("fmul", g, number["rest1"]))
-        v = t.op("fadd", t.op("fmul", v, number["beta2"]), t.op("fmul", t.op("fmul", g, g), number["rest2"]))
+        v = t.op(
+            "fadd",
+            t.op("fmul", v, number["beta2"]),
+            t.op("fmul", t.op("fmul", g, g), number["rest2"]),
+        )
         root = t.op("fadd", t.op("fmul", t.intrinsic("sqrt", v), number["scale"]), number["eps"])
         p = t.op("fsub", p, t.op("fmul", t.op("fdiv", m, root), number["rate"]))
         for place, value in ((places[0], p), (places[2], m), (places[3], v)):

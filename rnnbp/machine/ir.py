@@ -59,8 +59,8 @@ class Lanes:
 
 def number(value: float, bits: int) -> str:
     """A number as LLVM writes it, to the last bit."""
-    # LLVM takes the bits of a double for both types; for a float it must be one that fits exactly, so
-    # it is rounded here. Decimal digits would be refused where they are not exact.
+    # LLVM takes the bits of a double for both types; for a float it must be one that fits exactly,
+    # so it is rounded here. Decimal digits would be refused where they are not exact.
     if bits == 32:
         value = struct.unpack("f", struct.pack("f", value))[0]
     return f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
@@ -113,7 +113,9 @@ class Text:
     def at(self, pointer: str, index: str | int) -> str:
         """The address of an element of an array."""
         # inbounds: LLVM may then fold sums of offsets into the addressing of loads.
-        return self.put(f"getelementptr inbounds {self.lanes.scalar}, ptr {pointer}, i64 {index}", "p")
+        return self.put(
+            f"getelementptr inbounds {self.lanes.scalar}, ptr {pointer}, i64 {index}", "p"
+        )
 
     def beyond(self, pointer: str, index: str | int) -> str:
         """An address that may lie outside the array."""
@@ -126,10 +128,11 @@ class Text:
         v, size = self.lanes, self.lanes.nbytes
         if mask is None:
             return self.put(f"load {v.type}, ptr {pointer}, align {size}")
-        self.needs.add(f"declare {v.type} @llvm.masked.load.{v.suffix}.p0(ptr, {v.bools}, {v.type})")
-        call = (
-            f"@llvm.masked.load.{v.suffix}.p0(ptr align {size} {pointer}, {v.bools} {mask}, {v.type} zeroinitializer)"
+        self.needs.add(
+            f"declare {v.type} @llvm.masked.load.{v.suffix}.p0(ptr, {v.bools}, {v.type})"
         )
+        given = f"ptr align {size} {pointer}, {v.bools} {mask}, {v.type} zeroinitializer"
+        call = f"@llvm.masked.load.{v.suffix}.p0({given})"
         return self.put(f"call {v.type} {call}")
 
     def store(self, value: str, pointer: str, mask: str | None = None) -> None:
@@ -152,11 +155,15 @@ class Text:
         """A number in all lanes."""
         v = self.lanes
         first = self.put(f"insertelement {v.type} poison, {v.scalar} {scalar}, i32 0")
-        return self.put(f"shufflevector {v.type} {first}, {v.type} poison, <{v.n} x i32> zeroinitializer")
+        return self.put(
+            f"shufflevector {v.type} {first}, {v.type} poison, <{v.n} x i32> zeroinitializer"
+        )
 
     def broadcast(self, pointer: str) -> str:
         """The number at an address, in all lanes."""
-        return self.every(self.put(f"load {self.lanes.scalar}, ptr {pointer}, align {self.lanes.nbytes}"))
+        return self.every(
+            self.put(f"load {self.lanes.scalar}, ptr {pointer}, align {self.lanes.nbytes}")
+        )
 
     def op(self, name: str, *values: str) -> str:
         """An operation of LLVM on vectors, as fadd."""
@@ -169,13 +176,19 @@ class Text:
     def intrinsic(self, name: str, *values: str) -> str:
         """An intrinsic of LLVM on vectors."""
         v = self.lanes
-        self.needs.add(f"declare {v.type} @llvm.{name}.{v.suffix}({', '.join([v.type] * len(values))})")
-        return self.put(f"call {v.type} @llvm.{name}.{v.suffix}({', '.join(f'{v.type} {a}' for a in values)})")
+        self.needs.add(
+            f"declare {v.type} @llvm.{name}.{v.suffix}({', '.join([v.type] * len(values))})"
+        )
+        return self.put(
+            f"call {v.type} @llvm.{name}.{v.suffix}({', '.join(f'{v.type} {a}' for a in values)})"
+        )
 
     def bits(self, bits: str) -> str:
         """The mask whose lanes are the bits of an integer, the lowest first."""
         n = self.lanes.n
-        return self.put(f"bitcast i{n} {self.put(f'trunc i64 {bits} to i{n}')} to {self.lanes.bools}")
+        return self.put(
+            f"bitcast i{n} {self.put(f'trunc i64 {bits} to i{n}')} to {self.lanes.bools}"
+        )
 
     def both(self, one: str, other: str) -> str:
         """Whether two comparisons hold."""
@@ -193,7 +206,9 @@ class Text:
         v = self.lanes
         kind = f"<{v.n} x i64>"
         first = self.put(f"insertelement {kind} poison, i64 {count}, i32 0")
-        every = self.put(f"shufflevector {kind} {first}, {kind} poison, <{v.n} x i32> zeroinitializer")
+        every = self.put(
+            f"shufflevector {kind} {first}, {kind} poison, <{v.n} x i32> zeroinitializer"
+        )
         steps = "<" + ", ".join(f"i64 {k}" for k in range(v.n)) + ">"
         return self.put(f"icmp sgt {kind} {every}, {steps}")
 
@@ -209,7 +224,8 @@ class Text:
     ) -> Iterator[Loop]:
         """From start up to, not including, stop; or ``down`` from stop − 1 to start, one by one.
 
-        Values are carried from turn to turn in registers; ``Loop.after`` says what the next starts with.
+        Values are carried from turn to turn in registers; ``Loop.after`` says what the next starts
+        with.
         """
         # The phis that carry values name what the body computes, which is not known before it has
         # been written: so they are inserted at the head afterwards, at ``at``.
@@ -221,7 +237,11 @@ class Text:
         self.label(head)
         at = len(self.lines)
         found = Loop(f"%i{number}", [f"%c{number}.{k}" for k in range(len(carried))])
-        compare = f"icmp sge i64 {found.index}, {start}" if down else f"icmp slt i64 {found.index}, {stop}"
+        compare = (
+            f"icmp sge i64 {found.index}, {start}"
+            if down
+            else f"icmp slt i64 {found.index}, {stop}"
+        )
         more = self.put(compare)
         self.do(f"br i1 {more}, label %{body}, label %{end}")
         self.label(body)
@@ -236,8 +256,17 @@ class Text:
         self.label(end)
 
     def function(
-        self, name: str, arguments: Sequence[str], *, internal: bool = False, value: tuple[str, str] = ("void", "")
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        internal: bool = False,
+        value: tuple[str, str] = ("void", ""),
     ) -> str:
         """The whole function; it returns nothing, or a ``value`` of a type."""
-        start = f"define {'internal ' if internal else ''}{value[0]} @{name}({', '.join(arguments)}) {{"
-        return "\n".join([start, "entry:", *self.lines, f"  ret {' '.join(value).rstrip()}", "}", ""])
+        start = (
+            f"define {'internal ' if internal else ''}{value[0]} @{name}({', '.join(arguments)}) {{"
+        )
+        return "\n".join(
+            [start, "entry:", *self.lines, f"  ret {' '.join(value).rstrip()}", "}", ""]
+        )

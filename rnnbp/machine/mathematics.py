@@ -19,7 +19,13 @@ from collections.abc import Sequence
 from rnnbp.machine.ir import Text
 
 EXP = {
-    32: (0.5, 0.16666573381900845, 0.04166655011030512, 0.008363773874405574, 0.0013926926614021918),
+    32: (
+        0.5,
+        0.16666573381900845,
+        0.04166655011030512,
+        0.008363773874405574,
+        0.0013926926614021918,
+    ),
     64: (
         0.5,
         0.1666666666666667,
@@ -70,8 +76,8 @@ LIMITS = {32: (-87.3, 88.3), 64: (-708.3, 709.4)}
 """Where eˣ is neither 0 nor infinite, and 2ⁿ a normal number: the exponent is set as bits."""
 LOG2 = {32: (0.693359375, -2.12194440e-4), 64: (0.693145751953125, 1.42860682030941723212e-6)}
 """log 2 in two parts."""
-# The first has so few bits that n times it is exact for all n that occur; the second is the rest. So
-# r = x − n log 2 keeps its last bits, which one subtraction would lose where x is near n log 2.
+# The first has so few bits that n times it is exact for all n that occur; the second is the rest.
+# So r = x − n log 2 keeps its last bits, which one subtraction would lose where x is near n log 2.
 FRACTION = {32: 23, 64: 52}
 """Bits of the fraction."""
 
@@ -94,13 +100,15 @@ def tanh(t: Text, x: str) -> str:
     double = t.op("fadd", size, size)
     more = _one_more(t, _select(t, "fcmp olt", double, high, double, high))
     far = t.op("fsub", v.constant(1.0), t.op("fdiv", v.constant(2.0), more))
-    return t.intrinsic("copysign", _select(t, "fcmp oge", size, v.constant(NEAR), far, near), x)  # NaN is near
+    return t.intrinsic(
+        "copysign", _select(t, "fcmp oge", size, v.constant(NEAR), far, near), x
+    )  # NaN is near
 
 
 def sigmoid(t: Text, x: str) -> str:
     """1 / (1 + e⁻ˣ); 0 where it is below the least normal number."""
-    # Not the subnormal number that it would be: gates multiply, and products of subnormal numbers made
-    # kernels many times as slow.
+    # Not the subnormal number that it would be: gates multiply, and products of subnormal numbers
+    # made kernels many times as slow.
     v, end = t.lanes, LIMITS[t.lanes.bits][0]
     inside = _least(t, x, v.constant(end))
     inside = _select(t, "fcmp ogt", inside, v.constant(-end), v.constant(-end), inside)
@@ -116,8 +124,8 @@ def _least(t: Text, x: str, low: str) -> str:
 def _power(t: Text, x: str) -> str:
     """eˣ between the limits; NaN of NaN."""
     turns, less = _reduced(t, x)
-    # A product, exact as 2ⁿ is. To add n to the exponent's bits takes an instruction less, but would
-    # make a number of a NaN.
+    # A product, exact as 2ⁿ is. To add n to the exponent's bits takes an instruction less, but
+    # would make a number of a NaN.
     return t.op("fmul", _two_to(t, turns), t.op("fadd", less, t.lanes.constant(1.0)))
 
 
@@ -139,9 +147,9 @@ def _two_to(t: Text, turns: str) -> str:
 def _reduced(t: Text, x: str) -> tuple[str, str]:
     """n, where the exponent of a number is, and eʳ − 1; eˣ = 2ⁿ eʳ."""
     v, bits = t.lanes, t.lanes.bits
-    # Adding 1.5 · 2²³ (2⁵²) rounds x / log 2 to an integer, which then stands in the sum's last bits:
-    # one instruction for rounding and conversion, and no need of one for vectors of 64-bit integers,
-    # which AVX2 has not. 1.5, so that negative n do not borrow from the exponent.
+    # Adding 1.5 · 2²³ (2⁵²) rounds x / log 2 to an integer, which then stands in the sum's last
+    # bits: one instruction for rounding and conversion, and no need of one for vectors of 64-bit
+    # integers, which AVX2 has not. 1.5, so that negative n do not borrow from the exponent.
     whole = v.constant(1.5 * 2 ** FRACTION[bits])
     shifted = t.fma(x, v.constant(1 / math.log(2)), whole)
     turns, r = t.op("fsub", shifted, whole), x

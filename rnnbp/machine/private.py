@@ -32,7 +32,8 @@ _BINARY = getattr(os, "O_BINARY", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 # Not inherited by programs that the user's script starts.
 _READ = os.O_RDONLY | _BINARY | getattr(os, "O_CLOEXEC", 0)
-# A link may point to what somebody else writes. NONBLOCK, because opening a FIFO waits for a writer.
+# A link may point to what somebody else writes. NONBLOCK, because opening a FIFO waits for a
+# writer.
 _CAREFUL = _NOFOLLOW | getattr(os, "O_NONBLOCK", 0)
 # EXCL: what is there already, a link too, is never written through.
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY | _NOFOLLOW
@@ -48,7 +49,8 @@ class UntrustedError(Exception):
 
 
 class Folder:
-    """An open folder; its files are opened relative to it, so that nobody can exchange it for another.
+    """An open folder; its files are opened relative to it, so that nobody can exchange it for
+    another.
 
     Args:
         path: of the folder. handle: its descriptor; None where the system opens no folders.
@@ -64,15 +66,18 @@ class Folder:
     def read(self, name: str, most: int, *, secret: bool = False) -> bytes | None:
         """The content of a file; None if there is none, or it may not be read.
 
-        Raises UntrustedError for what is no regular file of the folder's owner, has a second name, is longer than
-        ``most`` bytes, or may be written by others (of a ``secret`` one: read by others).
+        Raises UntrustedError for what is no regular file of the folder's owner, has a second name,
+        is longer than ``most`` bytes, or may be written by others (of a ``secret`` one: read by
+        others).
         """
         try:
             file = open_file(self._at(name), _READ | _CAREFUL, "rb", folder=self._handle)
         except (FileNotFoundError, PermissionError):
             return None
         except OSError as error:
-            raise UntrustedError(f"{name} is no regular file, but a link, folder or device") from error
+            raise UntrustedError(
+                f"{name} is no regular file, but a link, folder or device"
+            ) from error
         # What is checked is the open file, not its name, which may be another file by now.
         with file, BufferedReader(file) as buffered:
             found = os.fstat(file.fileno())
@@ -94,20 +99,33 @@ class Folder:
         if found.st_uid not in owners:
             raise UntrustedError(f"{name} belongs to user {found.st_uid}")
         if found.st_mode & forbidden:
-            raise UntrustedError(f"{name} is open to other users (mode {stat.S_IMODE(found.st_mode):o})")
-        if found.st_nlink != 1 and not forbidden & stat.S_IROTH:  # a secret has two while it is made
+            raise UntrustedError(
+                f"{name} is open to other users (mode {stat.S_IMODE(found.st_mode):o})"
+            )
+        if (
+            found.st_nlink != 1 and not forbidden & stat.S_IROTH
+        ):  # a secret has two while it is made
             raise UntrustedError(f"{name} has {found.st_nlink} names")
 
     def write(self, name: str, content: bytes, *, mode: int, replace: bool = True) -> None:
-        """Write a file, whole or not at all; with ``replace=False`` an existing one stays. Raises OSError."""
+        """Write a file, whole or not at all; with ``replace=False`` an existing one stays. Raises
+        OSError.
+        """
         temporary = f"{name}.{os.getpid()}.{os.urandom(4).hex()}{TEMPORARY}"
         try:
-            with BufferedWriter(open_file(self._at(temporary), _NEW, "wb", mode, self._handle)) as file:
+            with BufferedWriter(
+                open_file(self._at(temporary), _NEW, "wb", mode, self._handle)
+            ) as file:
                 file.write(content)
             # A rename replaces what is there; a second name for the file fails if there is one, so
             # the first of several writers wins. Some builds of Python have no os.link.
             put = os.replace if replace or not hasattr(os, "link") else os.link
-            put(self._at(temporary), self._at(name), src_dir_fd=self._handle, dst_dir_fd=self._handle)
+            put(
+                self._at(temporary),
+                self._at(name),
+                src_dir_fd=self._handle,
+                dst_dir_fd=self._handle,
+            )
         finally:
             with suppress(OSError):
                 self.remove(temporary)
@@ -141,9 +159,11 @@ def opened(path: Path, *, make: bool = False) -> Iterator[Folder]:
     """A folder of this user, or of root.
 
     Args:
-        path: absolute. make: whether it, and what is missing above it, is made if it is missing, for this user alone.
+        path: absolute. make: whether it, and what is missing above it, is made if it is missing,
+            for this user alone.
 
-    Raises UntrustedError if somebody else owns it or may write it, or may exchange it; OSError if it cannot be opened.
+    Raises UntrustedError if somebody else owns it or may write it, or may exchange it; OSError if
+    it cannot be opened.
     """
     real = Path(os.path.realpath(path))
     if _IDS:
@@ -175,7 +195,8 @@ def _make(path: Path) -> None:
 def _check_parents(path: Path) -> None:
     """Raise UntrustedError if another user may rename a folder on the way to ``path``.
 
-    In a sticky folder, such as /tmp, only an owner renames. A group of the same number as the user is the user's own.
+    In a sticky folder, such as /tmp, only an owner renames. A group of the same number as the user
+    is the user's own.
     """
     for folder in path.parents:
         try:

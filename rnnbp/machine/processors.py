@@ -1,4 +1,6 @@
-"""Processors that this process may use: those it may run on, and the share of time that its container gives it."""
+"""Processors that this process may use: those it may run on, and the share of time that its
+container gives it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def present() -> int:
 
 @lru_cache
 def usable() -> int:
-    """Those that threads are worth it for: a container's quota of time, rounded up, if that is less."""
+    """Those that threads are worth it for: a container's quota of time, rounded up, if that is
+    less.
+    """
     # Rounded up: with 1.5 processors a second thread does a half of the work of the first.
     share = quota()
     return present() if share is None else max(1, min(present(), math.ceil(share)))
@@ -37,19 +41,27 @@ def forget() -> None:
 
 
 def quota(root: Path = Path("/")) -> float | None:
-    """Processors' time that Linux gives the process's control groups, the least of nested ones; None if unlimited.
+    """Processors' time that Linux gives the process's control groups, the least of nested ones;
+    None if unlimited.
 
     Args:
         root: where the folders /proc and /sys are.
     """
     with suppress(OSError, ValueError):
-        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
-        return min((share for line in lines for share in _shares(line, root / "sys/fs/cgroup")), default=None)
+        lines = (
+            (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
+        )
+        return min(
+            (share for line in lines for share in _shares(line, root / "sys/fs/cgroup")),
+            default=None,
+        )
     return None
 
 
 def _shares(line: str, mount: Path) -> Iterator[float]:
-    """The shares of a group and of those above it, by its line in /proc/self/cgroup: "number:controllers:path"."""
+    """The shares of a group and of those above it, by its line in /proc/self/cgroup:
+    "number:controllers:path".
+    """
     parts = line.split(":", 2)
     if len(parts) < 3:
         return
@@ -63,7 +75,9 @@ def _shares(line: str, mount: Path) -> Iterator[float]:
     group = PurePosixPath(*(name for name in PurePosixPath(path).parts if name not in ("/", "..")))
     for base in bases:
         for folder in (group, *group.parents):
-            with suppress(OSError, ValueError, ZeroDivisionError):  # a container sees its own groups alone
+            with suppress(
+                OSError, ValueError, ZeroDivisionError
+            ):  # a container sees its own groups alone
                 share = read(base / folder)
                 if share is not None:
                     yield share
@@ -75,7 +89,9 @@ def _version_2(folder: Path) -> float | None:
 
 
 def _version_1(folder: Path) -> float | None:
-    limit, period = ((folder / f"cpu.cfs_{name}_us").read_text(encoding="ascii") for name in ("quota", "period"))
+    limit, period = (
+        (folder / f"cpu.cfs_{name}_us").read_text(encoding="ascii") for name in ("quota", "period")
+    )
     return _positive(int(limit) / int(period))
 
 

@@ -36,7 +36,9 @@ class Record:
         Each becomes a variable of its field's name.
         """
         fields = names or tuple(self.kinds)
-        return loads(base, fields, [self.kinds[f] for f in fields], [self.offset[f] for f in fields])
+        return loads(
+            base, fields, [self.kinds[f] for f in fields], [self.offset[f] for f in fields]
+        )
 
 
 def place(array: int, nbytes: int = 0) -> int:
@@ -44,11 +46,14 @@ def place(array: int, nbytes: int = 0) -> int:
     return (array << OFFSET_BITS) + nbytes
 
 
-def loads(base: str, names: Sequence[str], kinds: Sequence[str], offsets: Iterable[int] | None = None) -> str:
+def loads(
+    base: str, names: Sequence[str], kinds: Sequence[str], offsets: Iterable[int] | None = None
+) -> str:
     """LLVM text that loads numbers from %base: consecutive ones, or those at ``offsets``."""
     at = range(len(names)) if offsets is None else offsets
     lines = [
-        f"  %{name}.at_ = getelementptr i64, ptr %{base}, i64 {k}\n  %{name} = load {kind}, ptr %{name}.at_"
+        f"  %{name}.at_ = getelementptr i64, ptr %{base}, i64 {k}\n  %{name} = load {kind}, ptr "
+        f"%{name}.at_"
         for k, name, kind in zip(at, names, kinds, strict=True)
     ]
     return "\n".join(lines)

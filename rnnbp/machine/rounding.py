@@ -47,11 +47,28 @@ def text(triple: str) -> Mode:
             "  store i32 %mode.bits, ptr %mode.ieee",
             "  call void @llvm.x86.sse.ldmxcsr(ptr %mode.ieee)",
         ]
-        declared = ["declare void @llvm.x86.sse.stmxcsr(ptr)", "declare void @llvm.x86.sse.ldmxcsr(ptr)"]
-        return Mode("\n".join(begin), "  call void @llvm.x86.sse.ldmxcsr(ptr %mode.kept)", "\n".join(declared))
+        declared = [
+            "declare void @llvm.x86.sse.stmxcsr(ptr)",
+            "declare void @llvm.x86.sse.ldmxcsr(ptr)",
+        ]
+        return Mode(
+            "\n".join(begin),
+            "  call void @llvm.x86.sse.ldmxcsr(ptr %mode.kept)",
+            "\n".join(declared),
+        )
     if triple.startswith(("aarch64", "arm64")):
         # FPCR 0 is IEEE's mode: all bits of traps, flushing and other roundings are off.
-        begin = ["  %mode.kept = call i64 @llvm.aarch64.get.fpcr()", "  call void @llvm.aarch64.set.fpcr(i64 0)"]
-        declared = ["declare i64 @llvm.aarch64.get.fpcr()", "declare void @llvm.aarch64.set.fpcr(i64)"]
-        return Mode("\n".join(begin), "  call void @llvm.aarch64.set.fpcr(i64 %mode.kept)", "\n".join(declared))
+        begin = [
+            "  %mode.kept = call i64 @llvm.aarch64.get.fpcr()",
+            "  call void @llvm.aarch64.set.fpcr(i64 0)",
+        ]
+        declared = [
+            "declare i64 @llvm.aarch64.get.fpcr()",
+            "declare void @llvm.aarch64.set.fpcr(i64)",
+        ]
+        return Mode(
+            "\n".join(begin),
+            "  call void @llvm.aarch64.set.fpcr(i64 %mode.kept)",
+            "\n".join(declared),
+        )
     return Mode()

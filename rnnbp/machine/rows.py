@@ -16,7 +16,9 @@ class Row:
     t: Text
     n: int | str
 
-    def total(self, term: Callable[[str, str | None], str], start: float = 0.0, op: str = "fadd") -> str:
+    def total(
+        self, term: Callable[[str, str | None], str], start: float = 0.0, op: str = "fadd"
+    ) -> str:
         """The sum, or maximum (``op`` maxnum), of a term of (index, mask), as a number."""
         v, full = self.t.lanes, self._full()
         found = v.constant(start)
@@ -26,7 +28,9 @@ class Row:
             # Lanes past the end are set to the start again: a masked load gives 0, of which the
             # term may be anything, as e⁰ is 1.
             last = term(full, mask)
-            last = self.t.put(f"select {v.bools} {mask}, {v.type} {last}, {v.type} {v.constant(start)}")
+            last = self.t.put(
+                f"select {v.bools} {mask}, {v.type} {last}, {v.type} {v.constant(start)}"
+            )
             rest.after.append(_join(self.t, v, op, rest.carried[0], last))
         return across(self.t, v, op, rest.carried[0])
 
@@ -43,7 +47,9 @@ class Row:
         return self.t.times(self.t.put(f"sdiv i64 {self.n}, {self.t.lanes.n}"), self.t.lanes.n)
 
     @contextmanager
-    def _rest(self, full: str, carried: Sequence[tuple[str, str]] = ()) -> Iterator[tuple[str, Loop]]:
+    def _rest(
+        self, full: str, carried: Sequence[tuple[str, str]] = ()
+    ) -> Iterator[tuple[str, Loop]]:
         """One turn, or none, for what is left, and its mask."""
         # A loop of one turn or none instead of a branch: it carries the totals as a loop does.
         left = self.t.put(f"sub i64 {self.n}, {full}")

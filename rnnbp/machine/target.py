@@ -1,7 +1,7 @@
 """The processor that code is compiled for, and llvmlite, the way to LLVM's compiler.
 
-llvmlite is loaded here and nowhere else, by ``binding``, when something is compiled or loaded first:
-every module of the package can be imported without it.
+llvmlite is loaded here and nowhere else, by ``binding``, when something is compiled or loaded
+first: every module of the package can be imported without it.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def binding() -> Binding:
     """llvmlite's interface to LLVM. Raises what its import raises."""
     import llvmlite.binding as llvm
 
-    # A fork copies a lock as it is: held by a thread that the child does not have, it stays held. So
-    # the lock of llvmlite, which each of its calls takes, is held over a fork by the thread that
+    # A fork copies a lock as it is: held by a thread that the child does not have, it stays held.
+    # So the lock of llvmlite, which each of its calls takes, is held over a fork by the thread that
     # forks. LLVM has locks of its own, which are free while nobody is in a call. The attributes are
     # private: a version of llvmlite without them has no lock to be held.
     lock = getattr(getattr(llvm.ffi.lib, "_lock", None), "_lock", None)
@@ -58,7 +58,9 @@ def processor() -> tuple[str, str]:
     """
     llvm = binding()
     try:
-        name, features = aside(lambda: (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()))
+        name, features = aside(
+            lambda: (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+        )
     except RuntimeError:
         return "", ""
     # A name without features is not used: LLVM would take those that the name promises, and a

@@ -20,7 +20,8 @@ FUNCTION = 0
 FIRST = 1
 """The column of the first argument."""
 ARGUMENTS = 10
-"""Arguments that a row has room for: those of ``softmax`` and ``product``, the most that any takes."""
+"""Arguments that a row has room for: those of ``softmax`` and ``product``, the most that any takes.
+"""
 FOLLOWS = FIRST + ARGUMENTS
 """The column that is 1 if the thread that does the task before must do this one too, after it."""
 ROW = FOLLOWS + 1

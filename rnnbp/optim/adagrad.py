@@ -65,13 +65,20 @@ class Adagrad(Squaring):
         groups: Groups | None = None,
         frozen: str | Collection[str] = (),
     ) -> None:
-        self._set(lr_decay=lr_decay, weight_decay=weight_decay, initial_accumulator=initial_accumulator, eps=eps)
+        self._set(
+            lr_decay=lr_decay,
+            weight_decay=weight_decay,
+            initial_accumulator=initial_accumulator,
+            eps=eps,
+        )
         super().__init__(params, learning_rate, groups=groups, frozen=frozen)
 
     def _new_slots(self, p: Array) -> dict[str, Array]:
         return {"sum": np.full_like(p, self.initial_accumulator, order="C")}
 
-    def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
+    def _update(
+        self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array
+    ) -> None:
         g = decayed(p, g, self.weight_decay, a)
         np.multiply(g, g, out=b)
         slots["sum"] += b

@@ -79,9 +79,14 @@ class RMSProp(Squaring):
         check_momentum(type(self).__name__, name, value, self._slots_without("momentum"))
 
     def _new_slots(self, p: Array) -> dict[str, Array]:
-        return {slot: np.zeros_like(p, order="C") for slot in ("square", "momentum")[: 2 if self.momentum else 1]}
+        return {
+            slot: np.zeros_like(p, order="C")
+            for slot in ("square", "momentum")[: 2 if self.momentum else 1]
+        }
 
-    def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
+    def _update(
+        self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array
+    ) -> None:
         g = decayed(p, g, self.weight_decay, a)
         _mean_square(slots["square"], g, self.alpha, b)
         np.sqrt(slots["square"], out=b)
@@ -134,7 +139,11 @@ class _Adam(Squaring):
             if not compiled.apart(ps):  # NumPy updates one after the other
                 return self.params
             self._apart = places if alike else []
-        taken = given if alike else {name: four for name, four in given.items() if compiled.takes(*four[:2])}
+        taken = (
+            given
+            if alike
+            else {name: four for name, four in given.items() if compiled.takes(*four[:2])}
+        )
         decay = self.weight_decay
         numbers = (
             self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2, 1 / math.sqrt(1 - self.beta2**self.steps),
@@ -201,7 +210,9 @@ class Adam(_Adam):
     ) -> None:
         super().__init__(params, learning_rate, betas, eps, weight_decay, groups, frozen)
 
-    def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
+    def _update(
+        self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array
+    ) -> None:
         self._adapt(p, decayed(p, g, self.weight_decay, a), slots, lr, b)
 
 
@@ -249,7 +260,9 @@ class AdamW(_Adam):
     ) -> None:
         super().__init__(params, learning_rate, betas, eps, weight_decay, groups, frozen)
 
-    def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
+    def _update(
+        self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array
+    ) -> None:
         p *= 1 - lr * self.weight_decay
         self._adapt(p, g, slots, lr, b)
 

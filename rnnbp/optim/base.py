@@ -68,7 +68,9 @@ class Optimizer(Named, Hyperparameters, ABC):
         self.frozen = tuple(matching(f"{place}: frozen", frozen, known))
         self.params = {name: p for name, p in known.items() if name not in self.frozen}
         if not self.params:
-            raise ValueError(f"{place}: frozen={frozen!r} leaves no parameter to update; freeze fewer")
+            raise ValueError(
+                f"{place}: frozen={frozen!r} leaves no parameter to update; freeze fewer"
+            )
         self._origin = Origin(place, params, self.params, self.frozen)
         self._shapes = {name: p.shape for name, p in self.params.items()}
         self._rate = checked_rate(f"{place}: learning_rate", learning_rate, above=0)
@@ -88,8 +90,8 @@ class Optimizer(Named, Hyperparameters, ABC):
             names = tuple(name for name in group.names if name in self.params)
             if isinstance(group.rate, float) and self._base is None:
                 raise ValueError(
-                    f"{place}: groups: learning_rate={group.rate} has no ratio to the optimiser's, which is a "
-                    f"function; give a function of the step as the group's too"
+                    f"{place}: groups: learning_rate={group.rate} has no ratio to the optimiser's, "
+                    f"which is a function; give a function of the step as the group's too"
                 )
             if names:
                 self._groups.append(Group(names, group.options, group.rate))
@@ -101,9 +103,17 @@ class Optimizer(Named, Hyperparameters, ABC):
         self._slots = {name: found[name] for name in self.params}
         dtypes = {p.dtype: 0 for p in self.params.values()}
         sizes = {d: max(p.size for p in self.params.values() if p.dtype == d) for d in dtypes}
-        self._scratch: dict[np.dtype[Any], Array] = {d: np.empty((2, n), d) for d, n in sizes.items()}
+        self._scratch: dict[np.dtype[Any], Array] = {
+            d: np.empty((2, n), d) for d, n in sizes.items()
+        }
 
-    def step(self, grads: Mapping[str, Array], learning_rate: float | None = None, *, lr: float | None = None) -> None:
+    def step(
+        self,
+        grads: Mapping[str, Array],
+        learning_rate: float | None = None,
+        *,
+        lr: float | None = None,
+    ) -> None:
         """Update every parameter by its gradient, in place.
 
         Args:
@@ -125,7 +135,11 @@ class Optimizer(Named, Hyperparameters, ABC):
     @ieee
     def _step_checked(self, grads: Mapping[str, Array], rate: Rate | None) -> None:
         place = type(self).__name__
-        now = self.next_rate() if rate is None else rate_at(f"{place}.step: learning_rate", rate, self.steps)
+        now = (
+            self.next_rate()
+            if rate is None
+            else rate_at(f"{place}.step: learning_rate", rate, self.steps)
+        )
         self.check_parameters()
         self._step(grads, now, check_grads(place, self.params, grads, self._origin.frozen))
 
@@ -145,14 +159,16 @@ class Optimizer(Named, Hyperparameters, ABC):
             writable &= p.flags.writeable
             if p.shape != self._shapes[name]:
                 raise ShapeError(
-                    f"{type(self).__name__}: parameter {name!r} had shape {self._shapes[name]} when the optimiser was "
-                    f"built, found {p.shape}; resize no parameter in place"
+                    f"{type(self).__name__}: parameter {name!r} had shape {self._shapes[name]} "
+                    f"when the optimiser was built, found {p.shape}; resize no parameter in place"
                 )
         if not writable:
             check_writable(type(self).__name__, self.params)
 
     @ieee
-    def step_by(self, grads: Mapping[str, Array], learning_rate: float, largest: Mapping[str, float]) -> None:
+    def step_by(
+        self, grads: Mapping[str, Array], learning_rate: float, largest: Mapping[str, float]
+    ) -> None:
         """``step`` for gradients that are finite: ``largest`` is the size of the largest element,
         by name.
         """
@@ -185,7 +201,9 @@ class Optimizer(Named, Hyperparameters, ABC):
             elif isinstance(group.rate, float):
                 own = group.rate * (lr / (self._base or 1.0))
             else:
-                own = rate_at(f"{type(self).__name__}: groups: learning_rate", group.rate, self.steps)
+                own = rate_at(
+                    f"{type(self).__name__}: groups: learning_rate", group.rate, self.steps
+                )
             yield self._part(group), own
 
     def _part(self, group: Group) -> Self:
@@ -207,7 +225,9 @@ class Optimizer(Named, Hyperparameters, ABC):
         """The initial slots of a parameter."""
         return {slot: np.zeros_like(p, order="C") for slot in self._slot_names}
 
-    def _check_size(self, name: str, p: Array, top: float, slots: dict[str, Array]) -> None:  # most have no limit
+    def _check_size(
+        self, name: str, p: Array, top: float, slots: dict[str, Array]
+    ) -> None:  # most have no limit
         """Raise FloatingPointError for a gradient, whose largest element is finite, that is too
         large for the rule.
         """
@@ -217,7 +237,9 @@ class Optimizer(Named, Hyperparameters, ABC):
         return self.params
 
     @abstractmethod
-    def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
+    def _update(
+        self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array
+    ) -> None:
         """Update ``p`` and its slots in place; ``a`` and ``b`` are scratch of p's shape
         and dtype.
         """
@@ -255,4 +277,8 @@ class Optimizer(Named, Hyperparameters, ABC):
         return sum(x.nbytes for x in (*self._state().values(), *self._scratch.values()))
 
     def _state(self) -> dict[str, Array]:
-        return {f"{self.kind}.{slot}/{n}": x for n, slots in self._slots.items() for slot, x in slots.items()}
+        return {
+            f"{self.kind}.{slot}/{n}": x
+            for n, slots in self._slots.items()
+            for slot, x in slots.items()
+        }

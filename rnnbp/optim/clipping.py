@@ -15,7 +15,9 @@ from rnnbp.wording.renamed import warn_renamed
 
 
 @ieee
-def clip_value(grads: Mapping[str, Array], limit: float, *, frozen: str | Collection[str] = ()) -> None:
+def clip_value(
+    grads: Mapping[str, Array], limit: float, *, frozen: str | Collection[str] = ()
+) -> None:
     """Clip every element to [−limit, limit], in place.
 
     Args:
@@ -39,7 +41,9 @@ def clip_value(grads: Mapping[str, Array], limit: float, *, frozen: str | Collec
 
 
 @ieee
-def clip_norm(grads: Mapping[str, Array], limit: float, *, frozen: str | Collection[str] = ()) -> float:
+def clip_norm(
+    grads: Mapping[str, Array], limit: float, *, frozen: str | Collection[str] = ()
+) -> float:
     """Scale all gradients by limit / ‖g‖ if ‖g‖ > limit, in place.
 
     ‖g‖ is over the elements of all arrays together (Pascanu et al. 2013, algorithm 1), in float64.
@@ -95,7 +99,10 @@ def norm_of(arrays: Sequence[Array], found: Sequence[Extent]) -> float:
     """
     top = max((extent.largest for extent in found), default=0.0)
     if top < 1e140:
-        each = (e.squares if e.squares is not None else _squares(g) for g, e in zip(arrays, found, strict=True))
+        each = (
+            e.squares if e.squares is not None else _squares(g)
+            for g, e in zip(arrays, found, strict=True)
+        )
         return math.sqrt(sum(each))
     scale = 2.0**-600
     return math.sqrt(sum(_squares(g * scale) for g in arrays)) / scale
@@ -106,7 +113,9 @@ def _squares(g: Array) -> float:
     return float(np.einsum("i,i->", flat, flat, dtype=np.float64))
 
 
-def _left(place: str, grads: Mapping[str, Array], frozen: str | Collection[str]) -> Mapping[str, Array]:
+def _left(
+    place: str, grads: Mapping[str, Array], frozen: str | Collection[str]
+) -> Mapping[str, Array]:
     """The gradients whose names match none of the patterns ``frozen``."""
     if not frozen:
         return grads
@@ -120,15 +129,23 @@ def _writable(place: str, grads: Mapping[str, Array]) -> tuple[list[Array], list
     check_named(place, grads)
     for name, g in grads.items():
         if g.dtype.kind != "f" or g.dtype.itemsize > 8:
-            raise DtypeError(f"{place}: gradient {name!r} must be float32 or float64, found dtype {g.dtype}")
+            raise DtypeError(
+                f"{place}: gradient {name!r} must be float32 or float64, found dtype {g.dtype}"
+            )
         if not g.flags.writeable:
-            raise ValueError(f"{place}: gradient {name!r} is read-only and is clipped in place; give a copy")
-    arrays = list({(address(g), g.shape, g.strides): g for g in grads.values()}.values())  # two may be views of one
+            raise ValueError(
+                f"{place}: gradient {name!r} is read-only and is clipped in place; give a copy"
+            )
+    arrays = list(
+        {(address(g), g.shape, g.strides): g for g in grads.values()}.values()
+    )  # two may be views of one
     found = extents(arrays)
     if any(math.isnan(extent.largest) for extent in found):
-        name, bad = next((name, bad) for name, g in grads.items() if (bad := first_bad(g)) is not None)
+        name, bad = next(
+            (name, bad) for name, g in grads.items() if (bad := first_bad(g)) is not None
+        )
         raise FloatingPointError(
-            f"{place}: gradient {name!r} has {grads[name][bad]} at {list(bad)}, which no clipping mends; "
-            f"lower the learning rate, or look for the overflow"
+            f"{place}: gradient {name!r} has {grads[name][bad]} at {list(bad)}, which no clipping "
+            f"mends; lower the learning rate, or look for the overflow"
         )
     return arrays, found

@@ -19,7 +19,13 @@ ValueError.
 """
 
 EXAMPLE = '{"*bias*": {"weight_decay": 0.0}, "head.*": {"learning_rate": 1e-4}}'
-ELSEWHERE = {"lr": "learning_rate", "rho": "alpha", "decay": "weight_decay", "l2": "weight_decay", "mu": "momentum"}
+ELSEWHERE = {
+    "lr": "learning_rate",
+    "rho": "alpha",
+    "decay": "weight_decay",
+    "l2": "weight_decay",
+    "mu": "momentum",
+}
 """What other libraries call options."""
 
 
@@ -54,7 +60,9 @@ class Group:
     rate: Rate | None
 
 
-def resolved(place: str, groups: Groups | None, names: Collection[str], checks: Mapping[str, Check]) -> list[Group]:
+def resolved(
+    place: str, groups: Groups | None, names: Collection[str], checks: Mapping[str, Check]
+) -> list[Group]:
     """The groups of parameters that patterns define, in their order; for each option the last
     pattern counts.
 
@@ -91,8 +99,12 @@ def matching(place: str, patterns: object, names: Collection[str]) -> list[str]:
     Raises TypeError for anything but texts, ValueError for a pattern that matches none.
     """
     listed = (patterns,) if isinstance(patterns, str) else patterns
-    if not isinstance(listed, (tuple, list, set, frozenset)) or not all(isinstance(p, str) for p in listed):
-        raise TypeError(f'{place} are patterns of names, as ("embedding.*",), found {shown(patterns)}')
+    if not isinstance(listed, (tuple, list, set, frozenset)) or not all(
+        isinstance(p, str) for p in listed
+    ):
+        raise TypeError(
+            f'{place} are patterns of names, as ("embedding.*",), found {shown(patterns)}'
+        )
     for pattern in listed:
         if not any(fnmatchcase(name, pattern) for name in names):
             under = any(name.startswith(f"{pattern}.") for name in names)
@@ -109,14 +121,19 @@ def _mapping(place: str, groups: object) -> Mapping[str, object]:
         return {}
     if not isinstance(groups, Mapping) or not all(isinstance(pattern, str) for pattern in groups):
         raise TypeError(
-            f"{place}: groups is a dict of options by pattern of names, found {shown(groups)}; as groups={EXAMPLE}"
+            f"{place}: groups is a dict of options by pattern of names, found {shown(groups)}; as "
+            f"groups={EXAMPLE}"
         )
     return groups
 
 
-def _options(place: str, options: object, checks: Mapping[str, Check]) -> Iterator[tuple[str, Value | Rate]]:
+def _options(
+    place: str, options: object, checks: Mapping[str, Check]
+) -> Iterator[tuple[str, Value | Rate]]:
     if not isinstance(options, Mapping):
-        raise TypeError(f"{place} is a dict of options, found {shown(options)}; as groups={EXAMPLE}")
+        raise TypeError(
+            f"{place} is a dict of options, found {shown(options)}; as groups={EXAMPLE}"
+        )
     known = ["learning_rate", *(["betas"] if "beta1" in checks else []), *checks]
     for name, value in options.items():
         if name == "learning_rate":
@@ -128,14 +145,18 @@ def _options(place: str, options: object, checks: Mapping[str, Check]) -> Iterat
         else:
             other = ELSEWHERE.get(name) if isinstance(name, str) else None
             near = f", it is called {other!r} here" if other in known else hint(str(name), known)
-            raise ValueError(f"{place}: unknown option {shown(name)}{near}; it takes {', '.join(known)}")
+            raise ValueError(
+                f"{place}: unknown option {shown(name)}{near}; it takes {', '.join(known)}"
+            )
 
 
 def betas(place: str, given: object, checks: Mapping[str, Check]) -> tuple[Value, Value]:
     """Adam's two, checked."""
     if not isinstance(given, (tuple, list)) or len(given) != 2:
         raise TypeError(f"{place}: betas must be two numbers, (beta1, beta2), found {shown(given)}")
-    return checks["beta1"](f"{place}: beta1", given[0]), checks["beta2"](f"{place}: beta2", given[1])
+    return checks["beta1"](f"{place}: beta1", given[0]), checks["beta2"](
+        f"{place}: beta2", given[1]
+    )
 
 
 def _group(names: tuple[str, ...], own: dict[str, Value | Rate]) -> Group:

@@ -11,7 +11,17 @@ from rnnbp.optim.rates import Rate, checked_rate, rate_at
 from rnnbp.support.nearest import nearest
 from rnnbp.wording.renamed import warn_renamed
 
-EVERY_OPTION = ("momentum", "weight_decay", "nesterov", "betas", "beta1", "beta2", "eps", "alpha", "lr_decay")
+EVERY_OPTION = (
+    "momentum",
+    "weight_decay",
+    "nesterov",
+    "betas",
+    "beta1",
+    "beta2",
+    "eps",
+    "alpha",
+    "lr_decay",
+)
 FIXED = ("groups", "frozen", "params")
 WAYS = {
     "zero_grad": "nothing is to be cleared, bptt(...).grads are new each time; leave it out",
@@ -81,7 +91,9 @@ class Hyperparameters:
         def __getattr__(self, name: str) -> object:
             """Raise AttributeError, with the equivalent here for methods of other libraries."""
             way = WAYS.get(name)
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{f'; {way}' if way else ''}")
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r}{f'; {way}' if way else ''}"
+            )
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "lr":
@@ -93,7 +105,12 @@ class Hyperparameters:
         elif self._ready and name == "betas" and "beta1" in self.checks:
             self.beta1, self.beta2 = betas(type(self).__name__, value, self.checks)
             return
-        elif self._ready and name[0] != "_" and self.checks and (name in FIXED or not hasattr(self, name)):
+        elif (
+            self._ready
+            and name[0] != "_"
+            and self.checks
+            and (name in FIXED or not hasattr(self, name))
+        ):
             self._refuse(name)
         object.__setattr__(self, name, value)
 
@@ -109,7 +126,9 @@ class Hyperparameters:
         """Raise AttributeError for a name that is fixed, or was probably meant as an option."""
         place = type(self).__name__
         if name in FIXED:
-            raise AttributeError(f"{place}.{name} cannot be set; build another optimiser, and give it state_dict()")
+            raise AttributeError(
+                f"{place}.{name} cannot be set; build another optimiser, and give it state_dict()"
+            )
         known = ("learning_rate", *self.checks)
         near = ELSEWHERE.get(name) or nearest(name, known)
         if near or name in EVERY_OPTION:
@@ -118,13 +137,22 @@ class Hyperparameters:
 
     def __repr__(self) -> str:
         shown: dict[str, object] = {**self.hyperparameters()}
-        shown |= {name: value for name, value in (("groups", self.groups), ("frozen", self.frozen)) if value}
+        shown |= {
+            name: value
+            for name, value in (("groups", self.groups), ("frozen", self.frozen))
+            if value
+        }
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in shown.items())})"
 
 
-def check_momentum(place: str, name: str, value: object, slots: Iterable[Mapping[str, Array]]) -> None:
+def check_momentum(
+    place: str, name: str, value: object, slots: Iterable[Mapping[str, Array]]
+) -> None:
     """Raise ValueError if a momentum is set in an optimiser that was built without one, and has no
     slots for it.
     """
     if name in ("momentum", "nesterov") and value and not all("momentum" in held for held in slots):
-        raise ValueError(f"{place}: {name}={value} needs an optimiser that was built with a momentum; build it so")
+        raise ValueError(
+            f"{place}: {name}={value} needs an optimiser that was built with a momentum; build it "
+            "so"
+        )

@@ -54,7 +54,9 @@ class _Search:
         self.assign(x)
         found = self.closure()
         if not isinstance(found, tuple) or len(found) != 2:
-            raise TypeError(f"lbfgs: closure must give (loss, gradients by name), found {shown(found)}")
+            raise TypeError(
+                f"lbfgs: closure must give (loss, gradients by name), found {shown(found)}"
+            )
         loss, grads = found
         self.evaluations += 1
         if not math.isfinite(loss):
@@ -62,7 +64,9 @@ class _Search:
         check_grads("lbfgs", self.params, grads, self.frozen)
         if loss < self.loss:
             self.loss, self.best = float(loss), x.copy()
-        return float(loss), np.concatenate([grads[name].reshape(-1).astype(np.float64) for name in self.params])
+        return float(loss), np.concatenate(
+            [grads[name].reshape(-1).astype(np.float64) for name in self.params]
+        )
 
     def assign(self, x: Array) -> None:
         """Write ``x`` into the parameters, rounded to their dtypes."""
@@ -134,17 +138,26 @@ def lbfgs(
 
 
 def _minimised(search: _Search, options: Any) -> tuple[bool, str]:
-    """(True if it converged, why it ended) of a search, which leaves the best point in the parameters."""
+    """(True if it converged, why it ended) of a search, which leaves the best point in the
+    parameters.
+    """
     try:
         from scipy import optimize  # takes a third of a second to import
 
         found = optimize.minimize(
-            search.evaluate, search.best, method="L-BFGS-B", jac=True, callback=search.count, options=options
+            search.evaluate,
+            search.best,
+            method="L-BFGS-B",
+            jac=True,
+            callback=search.count,
+            options=options,
         )
         return bool(found.success), str(found.message)
     except _LossNotFiniteError as stop:
         if not math.isfinite(search.loss):
-            raise FloatingPointError(f"lbfgs: {stop}, the starting point; start from other parameters") from None
+            raise FloatingPointError(
+                f"lbfgs: {stop}, the starting point; start from other parameters"
+            ) from None
         return False, str(stop)
     finally:
         search.assign(search.best)

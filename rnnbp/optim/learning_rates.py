@@ -26,7 +26,9 @@ def _step(step: int) -> int:
 def check_schedule(name: str, schedule: object) -> None:
     """Raise TypeError unless ``schedule`` is a function of the step."""
     if isinstance(schedule, type) or not callable(schedule):
-        raise TypeError(f"{name} must be a schedule, found {shown(schedule)}; as optim.Constant(1e-3)")
+        raise TypeError(
+            f"{name} must be a schedule, found {shown(schedule)}; as optim.Constant(1e-3)"
+        )
 
 
 class Rated(Named):
@@ -144,7 +146,9 @@ class Cosine(Rated):
     def __call__(self, step: int) -> float:
         if _step(step) >= self.steps:
             return self.floor
-        return self.floor + 0.5 * (self.learning_rate - self.floor) * (1 + math.cos(math.pi * step / self.steps))
+        return self.floor + 0.5 * (self.learning_rate - self.floor) * (
+            1 + math.cos(math.pi * step / self.steps)
+        )
 
 
 @final
@@ -265,16 +269,24 @@ class OnPlateau(Named):
 
     def state_dict(self) -> dict[str, float | int | None]:
         """What ``update`` changes; all of it can be stored as JSON."""
-        return {"lr": self.learning_rate, "best": self.best, "bad_epochs": self.bad_epochs, "cooling": self.cooling}
+        return {
+            "lr": self.learning_rate,
+            "best": self.best,
+            "bad_epochs": self.bad_epochs,
+            "cooling": self.cooling,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state that ``state_dict`` returned. Raises ValueError for other names."""
         if state.keys() != self.state_dict().keys():
             raise ValueError(
-                f"OnPlateau.load_state_dict: names must be {sorted(self.state_dict())}, found {sorted(state)}; "
-                f"load what an OnPlateau saved"
+                f"OnPlateau.load_state_dict: names must be {sorted(self.state_dict())}, found "
+                f"{sorted(state)}; load what an OnPlateau saved"
             )
-        self.learning_rate, self.best = float(state["lr"]), None if state["best"] is None else float(state["best"])
+        self.learning_rate, self.best = (
+            float(state["lr"]),
+            None if state["best"] is None else float(state["best"]),
+        )
         self.bad_epochs, self.cooling = int(state["bad_epochs"]), int(state["cooling"])
 
     def __repr__(self) -> str:

@@ -30,20 +30,24 @@ def distinct(place: str, params: Params) -> dict[str, Array]:
     if not isinstance(named, Mapping):
         cure = ""
         if isinstance(params, (list, tuple)):
-            cure = (
-                f'; groups are given by patterns of names: {place}(model, groups={{"*bias*": {{"weight_decay": 0.0}}}})'
-            )
-        raise TypeError(f"{place}: params must be a dict of arrays or a model, found {type(params).__name__}{cure}")
+            example = '{"*bias*": {"weight_decay": 0.0}}'
+            cure = f"; groups are given by patterns of names: {place}(model, groups={example})"
+        raise TypeError(
+            f"{place}: params must be a dict of arrays or a model, found "
+            f"{type(params).__name__}{cure}"
+        )
     seen: set[int] = set()
     found: dict[str, Array] = {}
     for name, p in named.items():
         if not isinstance(p, np.ndarray):
             raise TypeError(
-                f"{place}: parameter {name!r} must be an array to update in place, found {type(p).__name__}"
+                f"{place}: parameter {name!r} must be an array to update in place, found "
+                f"{type(p).__name__}"
             )
         if p.dtype not in (np.float32, np.float64):
             raise DtypeError(
-                f"{place}: parameter {name!r} must be float32 or float64, found dtype {p.dtype}; convert it"
+                f"{place}: parameter {name!r} must be float32 or float64, found dtype {p.dtype}; "
+                "convert it"
             )
         if id(p) not in seen:
             found[name] = p
@@ -65,10 +69,14 @@ class Origin:
         frozen: the names of the model's other parameters.
     """
 
-    def __init__(self, place: str, params: Params, held: Mapping[str, Array], frozen: Collection[str] = ()) -> None:
+    def __init__(
+        self, place: str, params: Params, held: Mapping[str, Array], frozen: Collection[str] = ()
+    ) -> None:
         self.place, self.held, self.frozen = place, held, frozenset(frozen)
         self.source: Any = params.network if isinstance(params, Parameters) else params
-        self._whole = isinstance(self.source, HasParams)  # which takes long to find out, and every step looks
+        self._whole = isinstance(
+            self.source, HasParams
+        )  # which takes long to find out, and every step looks
 
     def check(self, model: HasParams | None = None) -> None:
         """Raise ValueError, naming the parameter, if the arrays are no longer those that are held;
@@ -90,18 +98,33 @@ class Origin:
                 continue
             if found is not None and found.shape != p.shape:
                 must = f"{self.place}: parameter {name!r} must have shape {p.shape}, found {found.shape}"
-                raise ShapeError(f"{must}: it is a different array since the optimiser was built; {_CURE}")
-            what = "is a different array" if name in now else "is no longer there, or tied to a different one"
-            raise ValueError(f"{self.place}: parameter {name!r} {what} since the optimiser was built; {_CURE}")
+                raise ShapeError(
+                    f"{must}: it is a different array since the optimiser was built; {_CURE}"
+                )
+            what = (
+                "is a different array"
+                if name in now
+                else "is no longer there, or tied to a different one"
+            )
+            raise ValueError(
+                f"{self.place}: parameter {name!r} {what} since the optimiser was built; {_CURE}"
+            )
 
     def _find_new(self, now: Mapping[str, Array]) -> None:
         if len(now) > len(self.held) + len(self.frozen):
             known = {id(p) for p in self.held.values()}  # of a tied parameter the first name counts
-            for name in (name for name, p in now.items() if id(p) not in known and name not in self.frozen):
-                raise ValueError(f"{self.place}: parameter {name!r} is new since the optimiser was built; {_CURE}")
+            for name in (
+                name for name, p in now.items() if id(p) not in known and name not in self.frozen
+            ):
+                raise ValueError(
+                    f"{self.place}: parameter {name!r} is new since the optimiser was built; "
+                    f"{_CURE}"
+                )
 
 
-_CURE = "write into a parameter, params[name][...] = values, or build the optimiser after the change"
+_CURE = (
+    "write into a parameter, params[name][...] = values, or build the optimiser after the change"
+)
 
 
 def check_writable(place: str, params: Mapping[str, Array]) -> None:
@@ -112,7 +135,10 @@ def check_writable(place: str, params: Mapping[str, Array]) -> None:
 
 
 def check_grads(
-    place: str, params: Mapping[str, Array], grads: Mapping[str, Array], frozen: Collection[str] = ()
+    place: str,
+    params: Mapping[str, Array],
+    grads: Mapping[str, Array],
+    frozen: Collection[str] = (),
 ) -> dict[str, float]:
     """The largest |element| of each gradient. Raises unless there is a finite one of each
     parameter's shape, no other.
@@ -132,7 +158,10 @@ def check_grads(
 
 
 def check_fit(
-    place: str, params: Mapping[str, Array], grads: Mapping[str, Array], frozen: Collection[str] = ()
+    place: str,
+    params: Mapping[str, Array],
+    grads: Mapping[str, Array],
+    frozen: Collection[str] = (),
 ) -> None:
     """Raise unless there is one gradient of each parameter's shape, and no other but of ``frozen``
     names.
@@ -142,33 +171,49 @@ def check_fit(
     check_named(place, grads)
     if missing := [name for name in params if name not in grads]:
         raise ValueError(
-            f"{place}: the gradient of {', '.join(map(repr, missing))} is missing; give one for each parameter"
+            f"{place}: the gradient of {', '.join(map(repr, missing))} is missing; give one for "
+            "each parameter"
         )
     if unexpected := [name for name in grads if name not in params and name not in frozen]:
         raise ValueError(
-            f"{place}: no parameter is called {', '.join(map(repr, unexpected))}; the optimised ones are "
-            f"{', '.join(map(repr, params))} (of a tied parameter, its first name); to leave some as they are, build "
-            f"the optimiser with the model and frozen=, patterns of their names"
+            f"{place}: no parameter is called {', '.join(map(repr, unexpected))}; the optimised "
+            f"ones are {', '.join(map(repr, params))} (of a tied parameter, its first name); to "
+            "leave some as they are, build the optimiser with the model and frozen=, patterns of "
+            "their names"
         )
     for name, p in params.items():
         g = grads[name]
         if g.shape != p.shape:
-            raise ShapeError(f"{place}: the gradient of {name!r} must have shape {p.shape}, found {g.shape}")
+            raise ShapeError(
+                f"{place}: the gradient of {name!r} must have shape {p.shape}, found {g.shape}"
+            )
         if g.dtype.kind != "f":
-            raise DtypeError(f"{place}: the gradient of {name!r} must be floats, found dtype {g.dtype}; convert it")
+            raise DtypeError(
+                f"{place}: the gradient of {name!r} must be floats, found dtype {g.dtype}; convert "
+                "it"
+            )
 
 
 def check_named(place: str, grads: object) -> None:
     """Raise TypeError unless ``grads`` is a dict of arrays."""
     if not isinstance(grads, Mapping):
-        cure = "pass its .grads" if isinstance(getattr(grads, "grads", None), Mapping) else "as bptt(...).grads"
-        raise TypeError(f"{place}: gradients are a dict of arrays by name, found {type(grads).__name__}; {cure}")
+        cure = (
+            "pass its .grads"
+            if isinstance(getattr(grads, "grads", None), Mapping)
+            else "as bptt(...).grads"
+        )
+        raise TypeError(
+            f"{place}: gradients are a dict of arrays by name, found {type(grads).__name__}; {cure}"
+        )
     for name, g in grads.items():
         if type(g) is np.ndarray:
             continue
         plain(f"{place}: the gradient of {name!r}", g)
         if not isinstance(g, (np.ndarray, np.generic)):
-            raise TypeError(f"{place}: the gradient of {name!r} must be an array, found {shown(g)}; use np.asarray")
+            raise TypeError(
+                f"{place}: the gradient of {name!r} must be an array, found {shown(g)}; use "
+                "np.asarray"
+            )
 
 
 class Extent(NamedTuple):
@@ -186,7 +231,9 @@ def extents(arrays: Sequence[Array]) -> list[Extent]:
     """
     found: dict[int, Extent] = {}
     if machine.chosen():
-        if arrays and isinstance(arrays[0], np.ndarray) and compiled.takes(*arrays):  # mostly, and sooner done
+        if (
+            arrays and isinstance(arrays[0], np.ndarray) and compiled.takes(*arrays)
+        ):  # mostly, and sooner done
             return [_measured(*each) for each in compiled.extents(arrays)]
         taken: dict[np.dtype[Any], list[int]] = {}
         for k, a in enumerate(arrays):
@@ -199,7 +246,9 @@ def extents(arrays: Sequence[Array]) -> list[Extent]:
 
 
 def _measured(largest: float, squares: float) -> Extent:
-    return Extent(math.nan if largest == math.inf or squares != squares else largest, squares)  # NaN is not itself
+    return Extent(
+        math.nan if largest == math.inf or squares != squares else largest, squares
+    )  # NaN is not itself
 
 
 def _extent(g: Array) -> Extent:

@@ -19,7 +19,11 @@ def checked_rate(name: str, value: object, **bounds: float) -> Rate:
     """
     if isinstance(value, OnPlateau) or (callable(value) and not isinstance(value, type)):
         return value
-    cure = f"or a schedule, made: {value.__name__}(...)" if isinstance(value, type) else "or a schedule, or a function"
+    cure = (
+        f"or a schedule, made: {value.__name__}(...)"
+        if isinstance(value, type)
+        else "or a schedule, or a function"
+    )
     return real_number(name, value, cure=f"{cure} of the step", **bounds)
 
 
@@ -34,7 +38,9 @@ def rate_at(name: str, value: Rate, step: int) -> float:
     if not callable(value):
         return real_number(name, value, least=0, cure="or a schedule, or a function of the step")
     found = called(name, value, step)
-    return real_number(f"{name}({step})", found, least=0, cure=f"{name_of(value)} is to return a number from 0")
+    return real_number(
+        f"{name}({step})", found, least=0, cure=f"{name_of(value)} is to return a number from 0"
+    )
 
 
 def called(name: str, value: Schedule, step: int) -> float:

@@ -49,7 +49,11 @@ class SGD(Optimizer):
 
     kind: ClassVar[str] = "sgd"
     options: ClassVar[tuple[str, ...]] = ("momentum", "weight_decay", "nesterov")
-    checks: ClassVar[Mapping[str, Check]] = {"momentum": share, "weight_decay": not_negative, "nesterov": truth}
+    checks: ClassVar[Mapping[str, Check]] = {
+        "momentum": share,
+        "weight_decay": not_negative,
+        "nesterov": truth,
+    }
     momentum: float
     weight_decay: float
     nesterov: bool
@@ -71,7 +75,9 @@ class SGD(Optimizer):
 
     def _check_options(self) -> None:
         if self.nesterov and not self.momentum:
-            raise ValueError("SGD: nesterov needs momentum above 0; give momentum=0.9, or nesterov=False")
+            raise ValueError(
+                "SGD: nesterov needs momentum above 0; give momentum=0.9, or nesterov=False"
+            )
 
     def _check_settable(self, name: str, value: object) -> None:
         check_momentum(type(self).__name__, name, value, self._slots_without("momentum"))
@@ -79,7 +85,9 @@ class SGD(Optimizer):
     def _new_slots(self, p: Array) -> dict[str, Array]:
         return {"momentum": np.zeros_like(p, order="C")} if self.momentum else {}
 
-    def _update(self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array) -> None:
+    def _update(
+        self, p: Array, g: Array, slots: dict[str, Array], lr: float, a: Array, b: Array
+    ) -> None:
         g = decayed(p, g, self.weight_decay, a)
         if self.momentum:
             buffer = slots["momentum"]

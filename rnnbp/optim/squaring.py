@@ -35,10 +35,13 @@ class Squaring(Optimizer):
         if self.weight_decay and not self.decoupled:
             top += self.weight_decay * _largest(p)
         limit = _limit(p.dtype)
-        if top > limit or ("sum" in slots and top * top > 2 * limit * limit - _largest(slots["sum"])):
+        if top > limit or (
+            "sum" in slots and top * top > 2 * limit * limit - _largest(slots["sum"])
+        ):
             raise FloatingPointError(
-                f"{type(self).__name__}: the gradient of {name!r} has size {top:.3g}, and its square does not fit in "
-                f"{p.dtype}; clip gradients to at most {limit:.1g}, or lower the learning rate"
+                f"{type(self).__name__}: the gradient of {name!r} has size {top:.3g}, and its "
+                f"square does not fit in {p.dtype}; clip gradients to at most {limit:.1g}, or "
+                "lower the learning rate"
             )
 
 

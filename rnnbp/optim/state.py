@@ -32,10 +32,16 @@ def check_state(place: str, own: Mapping[str, Array], state: Mapping[str, Array]
 
 def _check_slot(place: str, own: Array, given: Array, slot: str) -> None:
     if given.shape != own.shape:
-        raise ShapeError(f"{place} must have shape {own.shape}, found {given.shape}; is it this model?")
+        raise ShapeError(
+            f"{place} must have shape {own.shape}, found {given.shape}; is it this model?"
+        )
     if given.dtype != own.dtype:
-        raise DtypeError(f"{place} must have dtype {own.dtype}, found {given.dtype}; build the model so")
+        raise DtypeError(
+            f"{place} must have dtype {own.dtype}, found {given.dtype}; build the model so"
+        )
     if (bad := first_bad(given)) is not None:
         raise ValueError(f"{place} has {given[bad]} at {list(bad)}; load an earlier state")
     if slot in SQUARES and given.size and given.min() < 0:
-        raise ValueError(f"{place} has {given.min()}, a mean of squares is at least 0; load an earlier state")
+        raise ValueError(
+            f"{place} has {given.min()}, a mean of squares is at least 0; load an earlier state"
+        )

@@ -43,11 +43,17 @@ def too_small(budget: int, least: int, most: str = "", outputs: int = 0) -> Budg
     takes them at once.
     """
     needed = with_margin(least)
-    told = f", for a loss of all steps at once, whose y and dy are {shown(outputs)} each" if outputs else ""
-    kept = f"{shown(needed - least, up=True)} of it are left free, for what estimates may be short by"
+    told = (
+        f", for a loss of all steps at once, whose y and dy are {shown(outputs)} each"
+        if outputs
+        else ""
+    )
+    kept = (
+        f"{shown(needed - least, up=True)} of it are left free, for what estimates may be short by"
+    )
     error = BudgetError(
-        f"a budget of {exactly(budget)} is too small for any schedule; {exactly(needed, up=True)} are enough{told}"
-        f"{most}; {kept}"
+        f"a budget of {exactly(budget)} is too small for any schedule; {exactly(needed, up=True)} "
+        f"are enough{told}{most}; {kept}"
     )
     error.least, error.most = needed, told + most
     return error
@@ -70,8 +76,8 @@ def training_budget(budget: int | str, held: int) -> Iterator[None]:
         least = error.least + held
         whole = BudgetError(
             f"a budget of {exactly(parse_budget(budget))} is too small for any schedule; "
-            f"{exactly(least, up=True)} are enough, {exactly(held)} of them for the optimiser's state, and the best "
-            f"parameters and gradients that are kept{error.most}"
+            f"{exactly(least, up=True)} are enough, {exactly(held)} of them for the optimiser's "
+            f"state, and the best parameters and gradients that are kept{error.most}"
         )
         whole.least, whole.most = least, error.most
         raise whole from error
@@ -106,13 +112,16 @@ def parse_budget(budget: object, what: str = "budget") -> int:
         match = re.fullmatch(r"\s*(\d{1,18}(?:\.\d+)?)\s*([a-zA-Z]*)\s*", budget)
         if match is None or match[2].lower() not in UNITS:
             raise BudgetError(
-                f"{what} {cut(budget)} is not a number of bytes; write as '64 MB', '64 MiB', or an integer"
+                f"{what} {cut(budget)} is not a number of bytes; write as '64 MB', '64 MiB', or an "
+                "integer"
             )
         value: int = math.floor(float(match[1]) * UNITS[match[2].lower()])
     elif isinstance(budget, bool) or not isinstance(budget, int | np.integer):
         whole = isinstance(budget, float) and budget.is_integer()
         cure = f"give {int(budget)}, or as '64 MB'" if whole else "write as '64 MB'"  # type: ignore[call-overload]
-        raise BudgetError(f"{what} must be an integer of bytes or text, found {cut(budget)}; {cure}")
+        raise BudgetError(
+            f"{what} must be an integer of bytes or text, found {cut(budget)}; {cure}"
+        )
     else:
         value = int(budget)
     if value < 1:

@@ -53,8 +53,9 @@ class Forecast(Simulation):
     seconds: float | None = field(default=None, kw_only=True)
     """What the actions take by the costs given, None without."""
     output_bytes: int = field(default=0, kw_only=True)
-    """Of y, and then dy, of all steps: held under any schedule for a ``WholeSequence`` loss, which also takes
-    one more run of all steps. Checkpoints save nothing of these; other losses have none."""
+    """Of y, and then dy, of all steps: held under any schedule for a ``WholeSequence`` loss, which
+    also takes one more run of all steps. Checkpoints save nothing of these; other losses have
+    none."""
 
     __repr__ = cost_text
 
@@ -110,12 +111,16 @@ def forecast(
     graph = as_model(model)
     shape = feature_shape("forecast", graph, x_shape)
     horizon, chunk = check_horizon(horizon, chunk, "forecast: ")
-    length = min(DEFAULT_CHUNK, steps) if chunk is None else min(positive_int("forecast: chunk", chunk), steps)
+    length = (
+        min(DEFAULT_CHUNK, steps)
+        if chunk is None
+        else min(positive_int("forecast: chunk", chunk), steps)
+    )
     chunks = math.ceil(steps / length)
     if chunks > MOST:
         raise ValueError(
-            f"forecast: {chunks:,} chunks of {length} steps are too many to go through, more than {MOST:,}; "
-            f"give a longer chunk, or ask plan"
+            f"forecast: {chunks:,} chunks of {length} steps are too many to go through, more than "
+            f"{MOST:,}; give a longer chunk, or ask plan"
         )
     flags = {"dx": flag("forecast: dx", dx), "training": flag("forecast: training", training)}
     flags["return_y"] = flag("forecast: return_y", return_y)
@@ -160,4 +165,8 @@ def _seconds(costs: Costs, counts: Simulation, ledger: PredictedLedger, again: i
     """Seconds of a run; ``again`` steps are run before it, for a loss that takes all at once."""
     disk = {"write": counts.writes["disk"], "read": counts.reads["disk"]}
     seconds = costs.seconds(counts.counts | disk, ledger.steps, ledger.peak)
-    return seconds + costs.seconds({"Advance": counts.chunks}, {"Advance": again}) if again else seconds
+    return (
+        seconds + costs.seconds({"Advance": counts.chunks}, {"Advance": again})
+        if again
+        else seconds
+    )

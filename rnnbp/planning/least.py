@@ -26,7 +26,11 @@ def most_of(sizes: Sizes, steps: int, least: int) -> str:
         ),
         "packed weights and the workspace of kernels take {} of it": sizes.program(length)
         + tables.of_all(sizes, steps, length),
-        f"the tape of {counted(length, 'step')} takes {{}} of it: a smaller batch needs less": sizes.tape(length),
+        f"the tape of {counted(length, 'step')} takes {{}} of it: a smaller batch needs less": sizes.tape(
+            length
+        ),
     }
-    large = sorted(((n, text) for text, n in parts.items() if n >= max(1, least // 5)), reverse=True)
+    large = sorted(
+        ((n, text) for text, n in parts.items() if n >= max(1, least // 5)), reverse=True
+    )
     return "".join(f"; {text.format(shown(n))}" for n, text in large[:2])

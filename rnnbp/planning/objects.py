@@ -1,7 +1,9 @@
-"""Python's own objects around arrays: views, tuples, jobs of machine code. Their bytes, estimated from a model's parts.
+"""Python's own objects around arrays: views, tuples, jobs of machine code. Their bytes, estimated
+from a model's parts.
 
-Fitted to tracemalloc's peaks in 64-bit Python 3.11, of 11,000 runs of random models with 0 to 8 Recurrents: most are
-within 10 kB of these figures, all within 55 kB. A budget has room for these, and for what they are off by.
+Fitted to tracemalloc's peaks in 64-bit Python 3.11, of 11,000 runs of random models with 0 to 8
+Recurrents: most are within 10 kB of these figures, all within 55 kB. A budget has room for these,
+and for what they are off by.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
 class Each:
     """Bytes of any run; for each Recurrent, each layer within one, and each array of parameters.
 
-    Where chunks are also advanced, or the last is shorter, bytes of either for each Recurrent and each layer within.
-    Then bytes of a tape; in it for each Recurrent, each layer within, and each of those that runs as Python.
+    Where chunks are also advanced, or the last is shorter, bytes of either for each Recurrent and
+    each layer within. Then bytes of a tape; in it for each Recurrent, each layer within, and each
+    of those that runs as Python.
     """
 
     run: int
@@ -80,8 +83,11 @@ class Objects:
         ways *= each.way_cell * len(cells) + each.way_node * nodes
         return each.run + each.cell * len(cells) + each.node * nodes + parameters + ways
 
-    def peak(self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int, fused: int) -> int:
-        """Bytes of objects in a run that holds at most this much at once; the slots are with those on disk.
+    def peak(
+        self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int, fused: int
+    ) -> int:
+        """Bytes of objects in a run that holds at most this much at once; the slots are with those
+        on disk.
 
         Args:
             ways, fused: as ``ways_of`` and ``fused_of`` count them.
@@ -97,20 +103,30 @@ class Objects:
         """
         if chunks < 2 or len(self.sizes.parts.body) != 1:
             return 0
-        return sum(part.fused_bytes(min(FusedRunner.MOST, chunks)) for part in self.sizes.cells.values())
+        return sum(
+            part.fused_bytes(min(FusedRunner.MOST, chunks)) for part in self.sizes.cells.values()
+        )
 
     def _cells(self) -> list[Recurrent]:
-        return [node.block for node in self.sizes.parts.recurrent if isinstance(node.block, Recurrent)]
+        return [
+            node.block for node in self.sizes.parts.recurrent if isinstance(node.block, Recurrent)
+        ]
 
     def _tape(self, cells: list[Recurrent], length: int) -> int:
         inside, each = [node for block in cells for node in block.cell.nodes], self.each
         stepped = sum(part.stepped for part in self.sizes.cells.values())
-        own = each.tape_cell * len(cells) + each.tape_node * len(inside) + each.opaque * sum(map(_opaques, cells))
+        own = (
+            each.tape_cell * len(cells)
+            + each.tape_node * len(inside)
+            + each.opaque * sum(map(_opaques, cells))
+        )
         return each.tape + own + STEP * length * stepped
 
 
 def ways_of(counts: Mapping[str, int], steps: int, length: int) -> int:
-    """How many more ways chunks are run than recorded and run backward: advanced, and as a shorter last one."""
+    """How many more ways chunks are run than recorded and run backward: advanced, and as a shorter
+    last one.
+    """
     advanced = bool(counts.get("Advance") or counts.get("Keep"))
     return advanced + bool(steps > length and steps % length)
 
@@ -132,8 +148,14 @@ def filed(disk: int) -> int:
 
 
 def _opaques(block: Recurrent) -> int:
-    """How many layers within a cell run as Python; those that take its symbols are one, as a tape has x once."""
+    """How many layers within a cell run as Python; those that take its symbols are one, as a tape
+    has x once.
+    """
     layers = [node.block for node in block.cell.nodes]
-    own = [layer for layer in layers if isinstance(layer, Layer) and (layer.random or type(layer).lower is Layer.lower)]
+    own = [
+        layer
+        for layer in layers
+        if isinstance(layer, Layer) and (layer.random or type(layer).lower is Layer.lower)
+    ]
     symbols = sum(layer.symbols for layer in own)
     return len(own) - max(0, symbols - 1)

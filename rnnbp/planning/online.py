@@ -19,7 +19,9 @@ def online(sizes: Sizes, budget: int) -> tuple[int, int]:
     best = (0, 0, 0)
     for length in (2**k for k in range(11)):
         held = _one_tape(sizes, length)
-        slots = (budget - margin(budget) - held) // max(1, sizes.slot + sizes.objects.held(length, slots=1))
+        slots = (budget - margin(budget) - held) // max(
+            1, sizes.slot + sizes.objects.held(length, slots=1)
+        )
         if slots >= 1:
             best = max(best, (length * math.comb(slots + 2, 2), length, slots))
     if not best[0]:
@@ -31,5 +33,7 @@ def _one_tape(sizes: Sizes, length: int) -> int:
     """Bytes that are held with one tape and no slot, however many chunks there are."""
     held = sizes.gradients(0, parted=True)
     held += sizes.live_states + sizes.program(length) + sizes.tape(length) + sizes.workspace(length)
-    held += tables.of_all(sizes, 2 * length - 1, length)  # the last chunk, which may be shorter, has its own
+    held += tables.of_all(
+        sizes, 2 * length - 1, length
+    )  # the last chunk, which may be shorter, has its own
     return held + sizes.objects.fixed(WAYS) + sizes.objects.held(length, tapes=1)

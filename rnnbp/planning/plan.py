@@ -52,7 +52,8 @@ class Plan:
     ratio: float
     """Seconds over those of the fastest way to cache everything."""
     frontier: tuple[Candidate, ...]
-    """For other budgets: each is the fastest within its own bytes, to which a budget adds a margin."""
+    """For other budgets: each is the fastest within its own bytes, to which a budget adds a margin.
+    """
     costs: Costs
     """The seconds of actions that it rests on."""
     sizes: Sizes = field(repr=False, compare=False)
@@ -91,7 +92,9 @@ class Plan:
     def _bytes(self) -> list[str]:
         """The lines of what is held against the budget: arrays, and Python's objects around them."""
         arrays, objects = self.forecast.peak_bytes, self.forecast.object_bytes + self.chosen.tables
-        kinds = ", ".join(f"{kind} {shown(n)}" for kind, n in self.forecast.peak_bytes_by_kind.items())
+        kinds = ", ".join(
+            f"{kind} {shown(n)}" for kind, n in self.forecast.peak_bytes_by_kind.items()
+        )
         free = self.budget - arrays - objects
         return [
             f"bytes      {exactly(arrays + objects)} of {exactly(self.budget)}",
@@ -117,8 +120,12 @@ class Plan:
 
     @reprs.safe
     def __repr__(self) -> str:
-        """In a few lines, from what is known without a forecast, which takes a while for many chunks."""
-        others = [with_margin(candidate.bytes) for candidate in (self.frontier[0], self.frontier[-1])]
+        """In a few lines, from what is known without a forecast, which takes a while for many
+        chunks.
+        """
+        others = [
+            with_margin(candidate.bytes) for candidate in (self.frontier[0], self.frontier[-1])
+        ]
         return reprs.titled(
             self,
             f"{self.chosen.name}, chunks of {self.chunk:,} of {self.steps:,} steps",
@@ -134,7 +141,8 @@ class Plan:
             *self._bytes(),
             *self._disk(),
             *self._outputs(),
-            f"steps      {self.forecast.steps_rerun:,} run again, {self.forecast.steps_rebuilt:,} rebuilt",
+            f"steps      {self.forecast.steps_rerun:,} run again, {self.forecast.steps_rebuilt:,} "
+            "rebuilt",
             f"seconds    {self._seconds()}",
             "",
             f"{'budget':>12}  {'seconds':>9}  {'ratio':>5}  what it would buy",
@@ -143,8 +151,8 @@ class Plan:
         for other in self.frontier:
             mark = "*" if other == self.chosen else " "
             lines.append(
-                f"{shown(with_margin(other.bytes), up=True):>12}  {other.seconds:9.3g}  {other.seconds / least:5.2f} "
-                f"{mark}{other.name}, chunks of {other.chunk}"
+                f"{shown(with_margin(other.bytes), up=True):>12}  {other.seconds:9.3g}  "
+                f"{other.seconds / least:5.2f} {mark}{other.name}, chunks of {other.chunk}"
             )
         return "\n".join(lines)
 
@@ -161,12 +169,16 @@ def choose(sizes: Sizes, steps: int, budget: int, costs: Costs, disk: int = 0) -
     check(sizes, steps, budget)
     search, room = Search(sizes, steps, costs, disk), budget - margin(budget)
     cached = [*search.cached()]
-    others = [c for k in range(-3, 4) for c in search.planned(math.floor(budget * 2.0**k), tables=False)]
+    others = [
+        c for k in range(-3, 4) for c in search.planned(math.floor(budget * 2.0**k), tables=False)
+    ]
     others += search.least()
     fitting = [*search.planned(room), *(c for c in others if c.bytes <= room)]
     best = min(fitting, key=lambda c: (c.seconds, c.bytes))
     frontier, fastest = _frontier([best, *cached, *others]), min(c.seconds for c in cached)
-    return Plan(budget, steps, best, best.seconds / fastest, tuple(_thinned(frontier, best)), costs, sizes)
+    return Plan(
+        budget, steps, best, best.seconds / fastest, tuple(_thinned(frontier, best)), costs, sizes
+    )
 
 
 def _instead(name: str) -> str:
@@ -192,5 +204,7 @@ def _frontier(candidates: list[Candidate]) -> list[Candidate]:
 def _thinned(frontier: list[Candidate], best: Candidate, most: int = 9) -> list[Candidate]:
     """About ``most`` of the frontier, spread evenly, the chosen one among them."""
     every = max(1, math.ceil(len(frontier) / most))
-    kept = [c for k, c in enumerate(frontier) if k % every == 0 or c == best or k == len(frontier) - 1]
+    kept = [
+        c for k, c in enumerate(frontier) if k % every == 0 or c == best or k == len(frontier) - 1
+    ]
     return kept if best in kept else sorted([*kept, best], key=lambda c: c.bytes)

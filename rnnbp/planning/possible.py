@@ -1,4 +1,6 @@
-"""Runs that no memory could hold are refused before anything of the length of the sequence is looked at."""
+"""Runs that no memory could hold are refused before anything of the length of the sequence is
+looked at.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from rnnbp.planning.budget import shown
 from rnnbp.support.lazy import cached
 
 BEYOND = 16
-"""How many times the machine's memory is beyond doubt too much, swap and what is never touched included."""
+"""How many times the machine's memory is beyond doubt too much, swap and what is never touched
+included.
+"""
 WIDEST = 16
 """Bytes of the largest numbers, complex ones."""
 
@@ -34,22 +38,35 @@ def check_possible(model: Graph, x: SeriesLike, checkpoint: Any, dx: bool | None
     item = np.dtype(model.dtype or np.float32).itemsize
     state = numbers * item
     if x.dtype.kind == "f" and dx is not False and not (dx is None and isinstance(x, np.memmap)):
-        _possible("the gradient by x", x.size * item, "give dx=False, a shorter x, or a smaller batch")
+        _possible(
+            "the gradient by x", x.size * item, "give dx=False, a shorter x, or a smaller batch"
+        )
     if isinstance(checkpoint, str) and checkpoint == "all":
-        _possible("the states of all steps", state * x.shape[0], "give checkpoint='sqrt' or a budget, or a shorter x")
+        _possible(
+            "the states of all steps",
+            state * x.shape[0],
+            "give checkpoint='sqrt' or a budget, or a shorter x",
+        )
     _possible("the state", state, "give a smaller batch")
 
 
 def check_outputs_possible(x: SeriesLike) -> None:
     """The same of a run that returns an output for each step."""
     if isinstance(x, np.ndarray) and x.ndim >= 2:
-        _possible("the outputs of all steps", x.shape[0] * x.shape[1] * 4, "give a part of x at a time, with state=")
+        _possible(
+            "the outputs of all steps",
+            x.shape[0] * x.shape[1] * 4,
+            "give a part of x at a time, with state=",
+        )
 
 
 def _possible(what: str, nbytes: int, cure: str) -> None:
     memory = _memory()
     if memory is not None and nbytes > BEYOND * memory:
-        raise MemoryError(f"{what} would take {nbytes} bytes, and this machine has {shown(memory)} of memory; {cure}")
+        raise MemoryError(
+            f"{what} would take {nbytes} bytes, and this machine has {shown(memory)} of memory; "
+            f"{cure}"
+        )
 
 
 @cached

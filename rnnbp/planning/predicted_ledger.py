@@ -39,7 +39,12 @@ class PredictedLedger:
             program=sizes.program(length),
         )
         self.live, self.ram, self.tabled = LiveStates(), set[int](), set[int]()
-        self.disk, self.tapes, self.thin, self.rebuilt = set[int](), set[int](), set[int](), set[int]()
+        self.disk, self.tapes, self.thin, self.rebuilt = (
+            set[int](),
+            set[int](),
+            set[int](),
+            set[int](),
+        )
         self.total, self.peak, self.by_kind = self.held.total(), 0, dict[str, int]()
         self.steps: Counter[str] = Counter()
         """Steps of each action, by its name."""
@@ -59,7 +64,10 @@ class PredictedLedger:
             if isinstance(action, Advance | Keep | Record) and action.n == self.arrived:
                 self.arrived += 1
                 self._note(self.sizes.arriving(length))
-            if self.disk and readable_ahead(action, after, self.disk, (self.tapes, self.thin)) is not None:
+            if (
+                self.disk
+                and readable_ahead(action, after, self.disk, (self.tapes, self.thin)) is not None
+            ):
                 self._hold("read ahead", self.sizes.slot)
             self._do(action, length)
             self._count_live_states()
@@ -150,4 +158,6 @@ class PredictedLedger:
         """Compare the bytes held now, with a workspace, with the peak."""
         if self.total + workspace > self.peak:
             self.peak = self.total + workspace
-            self.by_kind = {kind: n for kind, n in (self.held | Counter(workspace=workspace)).items() if n}
+            self.by_kind = {
+                kind: n for kind, n in (self.held | Counter(workspace=workspace)).items() if n
+            }

@@ -79,5 +79,7 @@ def least_holds(steps: int, length: int) -> Holds:
 
 def least_of(sizes: Sizes, steps: int) -> tuple[int, int]:
     """Return (bytes, chunk length): the least that a schedule needs, at the length that needs it."""
-    bounds = ((prices_of(sizes, steps, n).bound(least_holds(steps, n)), n) for n in lengths_of(steps))
+    bounds = (
+        (prices_of(sizes, steps, n).bound(least_holds(steps, n)), n) for n in lengths_of(steps)
+    )
     return min(bounds, key=lambda found: found[0])

@@ -1,7 +1,7 @@
 """The actions on a chunk, run on sizes instead of arrays: the most bytes alive at once.
 
-Each function follows its counterpart in ``Chunks`` line by line: a ``Block`` stands for an array, and is alive as long
-as that would be, because Python counts references to both alike.
+Each function follows its counterpart in ``Chunks`` line by line: a ``Block`` stands for an array,
+and is alive as long as that would be, because Python counts references to both alike.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Rehearsal(Layers):
         self._tables: list[Block] | None = None
         """Those that a Backward makes for its tasks; None where it has them."""
         self.cells: dict[int, CellRehearsal] = {
-            number: part.rehearsal(heap, length, sizes.symbol_bytes) for number, part in sizes.cells.items()
+            number: part.rehearsal(heap, length, sizes.symbol_bytes)
+            for number, part in sizes.cells.items()
         }
 
     def shape(self, value: int) -> Shape:
@@ -60,7 +61,9 @@ class Rehearsal(Layers):
         return self.sizes.value(value, self.length)
 
     def advance(self, *, output: bool = False) -> int:
-        """The most bytes of an Advance, or of one that runs the tail too, for the model's ``output``."""
+        """The most bytes of an Advance, or of one that runs the tail too, for the model's
+        ``output``.
+        """
         values = self._begin()
         after = []
         for node in self.parts.body:
@@ -77,8 +80,13 @@ class Rehearsal(Layers):
         return self.heap.peak
 
     def record(self, *, rebuilt: bool = False) -> tuple[int, int]:
-        """(the most bytes of a Record or Rebuild, those of its tape); thin tapes are there before, and count."""
-        thin = [self.new(part.thin_bytes(self.length) if rebuilt else 0) for part in self.sizes.cells.values()]
+        """(the most bytes of a Record or Rebuild, those of its tape); thin tapes are there before,
+        and count.
+        """
+        thin = [
+            self.new(part.thin_bytes(self.length) if rebuilt else 0)
+            for part in self.sizes.cells.values()
+        ]
         taped = self._taped(thin)
         del thin
         tape = self.heap.total
@@ -87,7 +95,8 @@ class Rehearsal(Layers):
         return self.heap.peak, tape
 
     def backward(self, *, first: bool, tabled: bool = True) -> int:
-        """The most bytes of a Backward apart from its tape; ``first``: no deltas of the state are there before.
+        """The most bytes of a Backward apart from its tape; ``first``: no deltas of the state are
+        there before.
 
         ``tabled``: the tables of its tasks are.
         """
@@ -105,7 +114,9 @@ class Rehearsal(Layers):
         for node in reversed(self.parts.body):
             if isinstance(node.block, Recurrent):
                 own = take_delta(node, deltas)
-                dx, dstates[node.number] = self._backward_recurrent(node, next(tapes), own, dstates[node.number])
+                dx, dstates[node.number] = self._backward_recurrent(
+                    node, next(tapes), own, dstates[node.number]
+                )
                 del own
                 send(node.args, (dx,), deltas)
             else:
@@ -126,7 +137,9 @@ class Rehearsal(Layers):
         return deltas, saved
 
     def kept(self) -> dict[int, int]:
-        """The bytes of a tape by node: what each keeps that no earlier one does, its output for the tail too."""
+        """The bytes of a tape by node: what each keeps that no earlier one does, its output for the
+        tail too.
+        """
         taped = self._taped([self.new(0) for _ in self.sizes.cells])
         found, total = dict.fromkeys(range(len(self.parts.nodes)), 0), self.heap.total
         takers = {k: node.number for node in reversed(self.parts.nodes) for k in node.args}
@@ -142,7 +155,9 @@ class Rehearsal(Layers):
         return found
 
     def _begin(self) -> Blocks:
-        x = self.new(self.size(0) if self.sizes.copied or not self.sizes.floats else 0)  # symbols always are
+        x = self.new(
+            self.size(0) if self.sizes.copied or not self.sizes.floats else 0
+        )  # symbols always are
         x.size = self.size(0)
         return [x, *[None] * (self.sizes.model.n_values - 1)]
 
@@ -194,7 +209,12 @@ class Rehearsal(Layers):
 
     def _backward_layer(self, node: Node, saved: tuple[Block, ...], deltas: BlockDeltas) -> None:
         given, *others = [deltas[k] for k in node.outs]
-        if not others and given is not None and given.dense and self._by_kernels(node, saved[0] if saved else None):
+        if (
+            not others
+            and given is not None
+            and given.dense
+            and self._by_kernels(node, saved[0] if saved else None)
+        ):
             own = take_delta(node, deltas)
             dx, job = self.new(self.size(node.args[0])), tables.job(self.sizes, node, self.length)
             self._table(job, job)

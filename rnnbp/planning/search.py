@@ -1,4 +1,6 @@
-"""The one search over schedules: a planner's, for the fastest within a budget, and a comparison's, kind by kind."""
+"""The one search over schedules: a planner's, for the fastest within a budget, and a comparison's,
+kind by kind.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ TABLE = 7_000
 BUILDING = 1e-4
 """Seconds that they take for a unit, about."""
 ALIKE = 64
-"""The most chunks, all of one length and with a checkpoint each, that are tried apart from those of other lengths."""
+"""The most chunks, all of one length and with a checkpoint each, that are tried apart from those of
+other lengths.
+"""
 
 
 @final
@@ -51,13 +55,17 @@ class Search:
             before such a run.
     """
 
-    def __init__(self, sizes: Sizes, steps: int, costs: Costs, disk: int = 0, *, arrays_only: bool = False) -> None:
+    def __init__(
+        self, sizes: Sizes, steps: int, costs: Costs, disk: int = 0, *, arrays_only: bool = False
+    ) -> None:
         self.sizes, self.steps, self.costs, self.arrays_only = sizes, steps, costs, arrays_only
         self.disk = disk // max(1, sizes.slot)
         """How many checkpoints the disk may hold."""
         self._prices: dict[int, Prices] = {}
 
-    def choices(self, kind: type[SizedSchedule], length: int, budget: int, *, tables: int) -> Iterator[Candidate]:
+    def choices(
+        self, kind: type[SizedSchedule], length: int, budget: int, *, tables: int
+    ) -> Iterator[Candidate]:
         """All of a kind, in chunks of ``length``, that may be within a budget.
 
         Their bounds may exceed it by a tape and a slot, because the last chunk and the last segment
@@ -78,7 +86,11 @@ class Search:
         for length in lengths_of(self.steps):
             yield from self._of_length(length, budget, tables)
         for length in self._alike():
-            alike = (EveryK(math.ceil(self.steps / length), 1, tier) for tier in TIERS if length < self.steps)
+            alike = (
+                EveryK(math.ceil(self.steps / length), 1, tier)
+                for tier in TIERS
+                if length < self.steps
+            )
             yield from self._within(alike, length, budget)
         yield from self.cached(budget)
 
@@ -95,16 +107,22 @@ class Search:
     def prices(self, length: int) -> Prices:
         """What things take in chunks of a length."""
         if length not in self._prices:
-            self._prices[length] = prices_of(self.sizes, self.steps, length, arrays_only=self.arrays_only)
+            self._prices[length] = prices_of(
+                self.sizes, self.steps, length, arrays_only=self.arrays_only
+            )
         return self._prices[length]
 
     def _alike(self) -> list[int]:
         """Lengths that divide the sequence in chunks of one length, apart from the others."""
         segments = range(2, min(ALIKE, self.steps) + 1)
-        return sorted({math.ceil(self.steps / n) for n in segments}.difference(lengths_of(self.steps)))
+        return sorted(
+            {math.ceil(self.steps / n) for n in segments}.difference(lengths_of(self.steps))
+        )
 
     def _of_length(self, length: int, budget: int, tables: bool) -> Iterator[Candidate]:
-        """Of two that are the same run, the first is taken: Revolve is to be named, not every chunk."""
+        """Of two that are the same run, the first is taken: Revolve is to be named, not every
+        chunk.
+        """
         room = self._room(length, budget, TABLES if tables else 0)
         for kind in sorted(KINDS.values(), key=lambda kind: kind is not Revolve):
             if kind is not All:  # which is tried for all lengths in the end
@@ -133,7 +151,9 @@ class Search:
         run = self.costs.seconds(once, dict.fromkeys(once, length))
         return self.costs.fixed.get("write", 0.0) / run, self.costs.fixed.get("read", 0.0) / run
 
-    def _within(self, schedules: Iterable[SizedSchedule], length: int, limit: float) -> Iterator[Candidate]:
+    def _within(
+        self, schedules: Iterable[SizedSchedule], length: int, limit: float
+    ) -> Iterator[Candidate]:
         """Those whose bound is within a limit."""
         prices = self.prices(length)
         for schedule in schedules:
@@ -151,14 +171,18 @@ class Search:
             yield Candidate(schedule.title, schedule, length, held + tables, seconds, tables)
 
     def _seconds(self, schedule: SizedSchedule, length: int) -> float:
-        """Of a schedule that records or rebuilds each chunk once; the last, perhaps short, is not advanced."""
+        """Of a schedule that records or rebuilds each chunk once; the last, perhaps short, is not
+        advanced.
+        """
         chunks, rebuilt = schedule.chunks, schedule.rebuilt
         counts = {"Advance": schedule.steps - chunks, "Keep": rebuilt, "Rebuild": rebuilt}
         if self.sizes.loss_whole:  # all outputs are made first
             counts["Advance"] += chunks
         steps = {kind: n * length for kind, n in counts.items()}
         counts |= {"Record": chunks - rebuilt, "Backward": chunks}
-        return self.costs.seconds(counts, steps | {"Record": self.steps - rebuilt * length, "Backward": self.steps})
+        return self.costs.seconds(
+            counts, steps | {"Record": self.steps - rebuilt * length, "Backward": self.steps}
+        )
 
     def _moving(self, moved: int) -> float:
         """Of checkpoints written to disk and read again, as if nothing were run in the meantime."""

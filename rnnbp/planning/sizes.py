@@ -1,4 +1,6 @@
-"""What each action of a schedule holds and needs, in bytes: from the layers' declarations, before anything runs."""
+"""What each action of a schedule holds and needs, in bytes: from the layers' declarations, before
+anything runs.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ from rnnbp.support.prepared import Remembered
 Key: TypeAlias = tuple[object, ...]
 
 _answers = Remembered[Graph | Recurrent, Recent[Key, Answers]](lambda model: Recent(16))
-"""By model and the other fields of its sizes, the answers given so far: training asks for them at every update."""
+"""By model and the other fields of its sizes, the answers given so far: training asks for them at
+every update.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ class Sizes:
         loss_spare: temporary arrays of the loss apart from dy, in sizes of the output.
         loss_rows: its bytes for each row of the output, as a number for each.
         loss_brief: whether dy lies in memory that is kept from run to run.
-        loss_whole: whether it takes the outputs of all steps at once, so that their dy is held for all steps.
+        loss_whole: whether it takes the outputs of all steps at once, so that their dy is held for
+            all steps.
         dx: whether the gradient by x is kept. return_y: whether y of all steps is.
         symbol_bytes: of an element of x that is no float.
         target_bytes: for a step, of target and mask where they are read anew for each chunk.
@@ -73,7 +78,9 @@ class Sizes:
     backend: Backend = field(default_factory=Backend)
 
     def __getstate__(self) -> dict[str, object]:
-        """The fields alone: what has been worked out from them may hold kernels, which stay in their process."""
+        """The fields alone: what has been worked out from them may hold kernels, which stay in
+        their process.
+        """
         return {part.name: vars(self)[part.name] for part in fields(self)}
 
     @cached_property
@@ -88,11 +95,15 @@ class Sizes:
 
     @property
     def objects(self) -> Objects:
-        """Estimates of what Python's own objects take; not kept, for it would keep these sizes and their model."""
+        """Estimates of what Python's own objects take; not kept, for it would keep these sizes and
+        their model.
+        """
         return Objects(self)
 
     @once
-    def object_bytes(self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int, fused: int) -> int:
+    def object_bytes(
+        self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int, fused: int
+    ) -> int:
         """About what Python's own objects take, with arguments as ``Objects.peak`` has them."""
         return self.objects.peak(length, tapes, thin, slots, disk, ways, fused)
 
@@ -107,13 +118,18 @@ class Sizes:
         found = layouts(self.model, self.x_shape, self.batch, self.dtype, training=self.training)
         parts = self.parts
         return {
-            number: select.sizes(layout, self.backend, parts.symbols_of(number)) for number, layout in found.items()
+            number: select.sizes(layout, self.backend, parts.symbols_of(number))
+            for number, layout in found.items()
         }
 
     @cached_property
     def numbers(self) -> dict[int, RunnerSizes]:
         """The values that are numbers of symbols in a table, and the sizes of what looks them up."""
-        return {node.outs[0]: self.cells[k] for k, node in self.parts.spelled.items() if self.cells[k].looks_up}
+        return {
+            node.outs[0]: self.cells[k]
+            for k, node in self.parts.spelled.items()
+            if self.cells[k].looks_up
+        }
 
     @property
     @once
@@ -129,12 +145,16 @@ class Sizes:
 
     @property
     def live_states(self) -> int:
-        """What is there all the time: the initial state, the present and the final one, and their deltas."""
+        """What is there all the time: the initial state, the present and the final one, and their
+        deltas.
+        """
         return 3 * self.slot + self.deltas
 
     @once
     def program(self, length: int) -> int:
-        """Packed weights, and the workspace that all Recurrents share, for chunks of this many steps."""
+        """Packed weights, and the workspace that all Recurrents share, for chunks of this many
+        steps.
+        """
         packed = sum(part.program_bytes(length) for part in self.cells.values()) + sum(
             dense.weight_bytes for dense in self.dense.values()
         )
@@ -143,12 +163,20 @@ class Sizes:
 
     @once
     def tables(self, length: int) -> int:
-        """Tables of kernels' tasks that the first Backward of a chunk of this many steps makes, and that stay."""
+        """Tables of kernels' tasks that the first Backward of a chunk of this many steps makes, and
+        that stay.
+        """
         return tables.backward(self, length)
 
     def gradients(self, steps: int, *, parted: bool) -> int:
-        """Gradients of the parameters, and of x for a sequence of this many steps; the totals of many chunks; y."""
-        dx = steps * self.batch * math.prod(self.x_shape) * self.dtype.itemsize if self.floats and self.dx else 0
+        """Gradients of the parameters, and of x for a sequence of this many steps; the totals of
+        many chunks; y.
+        """
+        dx = (
+            steps * self.batch * math.prod(self.x_shape) * self.dtype.itemsize
+            if self.floats and self.dx
+            else 0
+        )
         size = sum(p.size for p in self.model.params.values())
         totals = compensated.nbytes(size, self.dtype.itemsize) if parted else 0
         return size * self.dtype.itemsize + totals + dx + self.kept_outputs(steps)
@@ -167,12 +195,17 @@ class Sizes:
 
     @once
     def tape(self, length: int) -> int:
-        """A tape, with the values that the tail starts from. Raises TypeError where what it keeps is not known."""
+        """A tape, with the values that the tail starts from. Raises TypeError where what it keeps
+        is not known.
+        """
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
                 self.cells[node.number].tape_bytes(length)
             elif self.keeps(node) is None:
-                raise TypeError(f"{node.block}: what it keeps is not known; declare it by a method keeps(*shapes)")
+                raise TypeError(
+                    f"{node.block}: what it keeps is not known; declare it by a method "
+                    "keeps(*shapes)"
+                )
         return self._recorded(length)[1]
 
     def tape_of(self, node: Node, length: int) -> int:
@@ -198,15 +231,21 @@ class Sizes:
         return self.value(self.model.outputs[0], steps) if self.loss_whole else 0
 
     def whole_loss(self, steps: int) -> int:
-        """What a call of a loss of all steps at once needs as well as y: dy, and its temporary arrays."""
+        """What a call of a loss of all steps at once needs as well as y: dy, and its temporary
+        arrays.
+        """
         spare = math.ceil(self.all_outputs(steps) * self.loss_spare)
         return self.all_outputs(steps) + spare + steps * self.target_bytes
 
     def before(self, steps: int, length: int) -> int:
-        """What a loss of all steps at once needs before the schedule begins, as well as what is always held."""
+        """What a loss of all steps at once needs before the schedule begins, as well as what is
+        always held.
+        """
         if not self.loss_whole:
             return 0
-        return self.all_outputs(steps) + max(self.outputs(length), self.arriving(length), self.whole_loss(steps))
+        return self.all_outputs(steps) + max(
+            self.outputs(length), self.arriving(length), self.whole_loss(steps)
+        )
 
     @once
     def keep(self, length: int) -> int:
@@ -234,7 +273,9 @@ class Sizes:
         return peak - tape
 
     def rebuilt_tape(self, length: int) -> int:
-        """A tape that a Rebuild makes: the interpreter's may lie otherwise than one that was recorded."""
+        """A tape that a Rebuild makes: the interpreter's may lie otherwise than one that was
+        recorded.
+        """
         return self._rebuilt(length)[1] if self.backend.name == "interpreter" else self.tape(length)
 
     @once
@@ -243,7 +284,9 @@ class Sizes:
         return rehearsal.backward(first=first, tabled=tabled), rehearsal.heap.numpy
 
     def backward(self, length: int, *, first: bool = False, tabled: bool = True) -> int:
-        """What Backward needs apart from its tape; the ``first`` has no later deltas; it may make its tables."""
+        """What Backward needs apart from its tape; the ``first`` has no later deltas; it may make
+        its tables.
+        """
         return self._reversed(length, first, tabled)[0]
 
     def brief(self, length: int) -> int:
@@ -262,7 +305,13 @@ class Sizes:
     def workspace(self, length: int) -> int:
         """The most that an action needs, but Rebuild, where there is room for the ``tables`` too."""
         made = self.backward(length, tabled=False) - self.tables(length)
-        return max(self.advance(length), self.record(length), self.backward(length), made, self.arriving(length))
+        return max(
+            self.advance(length),
+            self.record(length),
+            self.backward(length),
+            made,
+            self.arriving(length),
+        )
 
     def remade(self, node: Node) -> bool:
         """Whether an output is made from the tape when the tail needs it, and not kept until then."""
@@ -291,8 +340,12 @@ class Sizes:
     @cached_property
     def dense(self) -> dict[int, DenseSizes]:
         """By node, what runs a layer outside cells in place of its own methods."""
-        layers = {node.number: node.block for node in self.model.nodes if isinstance(node.block, Layer)}
-        found = {k: select.dense_sizes(layer, self.dtype, self.backend) for k, layer in layers.items()}
+        layers = {
+            node.number: node.block for node in self.model.nodes if isinstance(node.block, Layer)
+        }
+        found = {
+            k: select.dense_sizes(layer, self.dtype, self.backend) for k, layer in layers.items()
+        }
         return {number: sizes for number, sizes in found.items() if sizes is not None}
 
 

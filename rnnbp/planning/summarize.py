@@ -36,7 +36,9 @@ def summarize(
     """The summary of a model, as ``model.summary`` describes it."""
     if (steps is None) != (batch is None):
         missing, given = ("steps", "batch") if steps is None else ("batch", "steps")
-        raise ValueError(f"summary: {given} is given without {missing}; give both, for bytes and operations")
+        raise ValueError(
+            f"summary: {given} is given without {missing}; give both, for bytes and operations"
+        )
     check_x_shape("summary", x_shape)
     shown = model if isinstance(model, Graph) else as_model(model)
     check_parameters(model if isinstance(model, Network) else shown)
@@ -54,7 +56,9 @@ def summarize(
     length = DEFAULT_CHUNK if chunk is None else positive_int("summary: chunk", chunk)
     whole = as_model(Recurrent(model) if isinstance(model, Cell) else model)
     shape = feature_shape("summary", whole, x_shape)
-    return _with_costs(found, Costed(whole, shape, steps, batch, min(length, steps)), whole=isinstance(model, Cell))
+    return _with_costs(
+        found, Costed(whole, shape, steps, batch, min(length, steps)), whole=isinstance(model, Cell)
+    )
 
 
 def _values(graph: Graph, x_shape: Shape | None) -> list[Shape | None]:
@@ -70,7 +74,12 @@ def _rows(graph: Graph, shapes: Sequence[Shape | None]) -> Iterator[LayerRow]:
     seen: set[int] = set()
     for node, name in zip(graph.nodes, names(graph), strict=True):
         block: Any = node.block
-        yield LayerRow(name, repr(block), tuple(shapes[k] for k in node.outs), _new(block.params.values(), seen))
+        yield LayerRow(
+            name,
+            repr(block),
+            tuple(shapes[k] for k in node.outs),
+            _new(block.params.values(), seen),
+        )
 
 
 def _new(arrays: Iterable[Array], seen: set[int]) -> int:
@@ -111,7 +120,11 @@ def _name(graph: Graph, node: Node, position: int) -> str:
     block: Any = node.block
     if graph.suffixes:
         return str(block.name or position)
-    own = block.slots if isinstance(block, Network) else {key: (block.params, key) for key in block.params}
+    own = (
+        block.slots
+        if isinstance(block, Network)
+        else {key: (block.params, key) for key in block.params}
+    )
     for key, slot in own.items():
         for path, (owner, name) in graph.slots.items():
             if owner is slot[0] and name == slot[1]:
@@ -158,7 +171,9 @@ def _with_costs(found: Summary, given: Costed, *, whole: bool) -> Summary:
     sizes = sizes_of(given.model, given.x_shape, given.batch, None)
     counts = [given.flops(node, sizes.shapes) for node in given.model.nodes]
     undeclared = [not _declares(sizes, node, given.chunk) for node in given.model.nodes]
-    kept = [None if unknown else n for n, unknown in zip(given.kept(sizes), undeclared, strict=True)]
+    kept = [
+        None if unknown else n for n, unknown in zip(given.kept(sizes), undeclared, strict=True)
+    ]
     costs = [] if whole else zip(found.rows, kept, counts, strict=True)
     rows = [replace(row, kept_bytes=nbytes, flops=n) for row, nbytes, (n, _) in costs]
     return replace(

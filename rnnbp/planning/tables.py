@@ -1,6 +1,8 @@
-"""Bytes of the tables of kernels' tasks: each is made where it is first needed, and stays for the run.
+"""Bytes of the tables of kernels' tasks: each is made where it is first needed, and stays for the
+run.
 
-Those of backward, and of what runs only there, come with the first Backward of a chunk of their length.
+Those of backward, and of what runs only there, come with the first Backward of a chunk of their
+length.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 
 def job(sizes: Sizes, node: Node, length: int) -> int:
     """The table of either job, forward or backward, of a Dense that runs outside cells."""
-    return sizes.dense[node.number].task_bytes(length * sizes.batch * math.prod(sizes.shapes[node.args[0]][:-1]))
+    return sizes.dense[node.number].task_bytes(
+        length * sizes.batch * math.prod(sizes.shapes[node.args[0]][:-1])
+    )
 
 
 def forward(sizes: Sizes, length: int) -> int:
@@ -26,23 +30,30 @@ def forward(sizes: Sizes, length: int) -> int:
 
 
 def backward(sizes: Sizes, length: int) -> int:
-    """Tables that the first Backward of a chunk of ``length`` steps makes; the tail runs forward in it too."""
+    """Tables that the first Backward of a chunk of ``length`` steps makes; the tail runs forward in
+    it too.
+    """
     both = [*sizes.model.nodes, *(() if sizes.loss_whole else sizes.parts.tail)]
     cells = [part.task_bytes(length)[0] for part in sizes.cells.values()]
     return sum(cells) + sum(job(sizes, node, length) for node in both if node.number in sizes.dense)
 
 
 def of_all(sizes: Sizes, steps: int, length: int) -> int:
-    """Those that come with any Backward of a sequence in chunks of ``length``: a shorter last one has its own."""
+    """Those that come with any Backward of a sequence in chunks of ``length``: a shorter last one
+    has its own.
+    """
     rest = steps % length if steps > length else 0
     return sizes.tables(length) + (sizes.tables(rest) + forward(sizes, rest) if rest else 0)
 
 
-def reversing(sizes: Sizes, length: int, whole: int, *, first: bool, tabled: bool) -> tuple[int, int]:
+def reversing(
+    sizes: Sizes, length: int, whole: int, *, first: bool, tabled: bool
+) -> tuple[int, int]:
     """What a Backward needs apart from its tape, and of that the tables that it makes.
 
     Args:
-        whole: the length of all chunks but the last, which is recorded just before it goes backward.
+        whole: the length of all chunks but the last, which is recorded just before it goes
+            backward.
         first: whether no deltas of a later state are there.
         tabled: whether a chunk of this length has gone backward before.
     """

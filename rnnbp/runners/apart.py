@@ -14,11 +14,20 @@ COPYING = frozenset({"linear", "copy", "zeros", "concat", *VIEWS})
 """Operations that take no such buffers: products, and copies."""
 
 
-def apart(storage: Storage, ops: Iterable[Op], phases: Mapping[int, str]) -> frozenset[tuple[int, int]]:
-    """Of operations on all steps of a block: how many operands are not contiguous, and the fewest rows of any."""
+def apart(
+    storage: Storage, ops: Iterable[Op], phases: Mapping[int, str]
+) -> frozenset[tuple[int, int]]:
+    """Of operations on all steps of a block: how many operands are not contiguous, and the fewest
+    rows of any.
+    """
     found = set[tuple[int, int]]()
     for op in ops:
-        if phases[id(op)] == "loop" or op.name in COPYING or op.name.startswith("opaque") or not op.outs:
+        if (
+            phases[id(op)] == "loop"
+            or op.name in COPYING
+            or op.name.startswith("opaque")
+            or not op.outs
+        ):
             continue
         values = [(storage.location(v), storage.code.values.rows(v)) for v in (*op.args, *op.outs)]
         # a vector is repeated for each step; others are rows of buffers, all of them or some

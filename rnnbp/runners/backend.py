@@ -53,18 +53,24 @@ class Backend(Named):
         name = given or (_usual() if name is None else name)
         if name not in (*BACKENDS, *ALIASES):
             known = ", ".join(map(repr, BACKENDS))
-            raise ValueError(f"backend {shown(name)} is unknown{hint(name, BACKENDS)}; use one of {known}, or None")
+            raise ValueError(
+                f"backend {shown(name)} is unknown{hint(name, BACKENDS)}; use one of {known}, or "
+                "None"
+            )
         name = ALIASES.get(name, name)
         if name == "llvm" and not installed():
             cause = f": {found}" if (found := failure()) else ""
             raise ImportError(
-                f"backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use backend='numpy'{cause}"
+                "backend 'llvm' needs llvmlite; run python -m pip install llvmlite, or use "
+                f"backend='numpy'{cause}"
             )
         if name == "llvm":
             kernels()
         off = check_rules(without)
         if off and name == "interpreter":
-            raise ValueError(f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out")
+            raise ValueError(
+                f"Backend: the interpreter has no rules, found without={sorted(off)}; leave it out"
+            )
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "without", tuple([rule for rule in RULES if rule in off]))
 
@@ -78,7 +84,8 @@ class Backend(Named):
 def kernels() -> type[RunnerFactory]:
     """The backend "llvm": the one place that imports it, and llvmlite with it.
 
-    All of it at once, and under a lock that forks take, so that no fork finds an import that is half done.
+    All of it at once, and under a lock that forks take, so that no fork finds an import that is
+    half done.
     """
     with loading:
         from rnnbp.runners.llvm.factory import KernelFactory
@@ -104,7 +111,9 @@ def as_backend(backend: BackendLike) -> Backend:
     threads stand still.
     """
     if sys.is_finalizing():
-        raise RuntimeError("Python is shutting down, and nothing can be run any more; run it before, as by atexit")
+        raise RuntimeError(
+            "Python is shutting down, and nothing can be run any more; run it before, as by atexit"
+        )
     if isinstance(backend, Backend):
         return backend
     named = type(backend) is str or backend is None

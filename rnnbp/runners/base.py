@@ -1,7 +1,8 @@
-"""What a backend supplies, as abstract classes: runners, their tapes, and what they hold and need in bytes.
+"""What a backend supplies, as abstract classes: runners, their tapes, and what they hold and need
+in bytes.
 
-The engine and the planner know these classes alone. A backend is a package next to this module, whose
-``RunnerFactory`` makes its runners; the packages do not import one another.
+The engine and the planner know these classes alone. A backend is a package next to this module,
+whose ``RunnerFactory`` makes its runners; the packages do not import one another.
 """
 
 from __future__ import annotations
@@ -36,11 +37,15 @@ class Accumulator(ABC):
 
     @abstractmethod
     def begins(self, key: object, find: Callable[[], list[int]]) -> list[int]:
-        """The addresses that ``find`` returns, computed once for each ``key`` because sums do not move."""
+        """The addresses that ``find`` returns, computed once for each ``key`` because sums do not
+        move.
+        """
 
 
 class ThinTape(ABC):
-    """The states before and after each of the L steps of a chunk, of one Recurrent. It owns their memory."""
+    """The states before and after each of the L steps of a chunk, of one Recurrent. It owns their
+    memory.
+    """
 
     __slots__ = ()
 
@@ -117,7 +122,9 @@ class SymbolTable(ABC):
 
     @abstractmethod
     def numbers(self, x: Array) -> Array:
-        """The row of each symbol of x (L, B), int64. Raises IndexError for a symbol outside the layer's range."""
+        """The row of each symbol of x (L, B), int64. Raises IndexError for a symbol outside the
+        layer's range.
+        """
 
     @abstractmethod
     def finish(self, grads: Accumulator) -> None:
@@ -134,7 +141,9 @@ class FusedRunner(ABC):
     def advance_all(
         self, x: Array, length: int, wanted: Sequence[bool], state: Sequence[Array]
     ) -> list[tuple[Array, ...]]:
-        """The state after each chunk of ``length`` steps of x (T, B, ...) that is ``wanted``; () for the others."""
+        """The state after each chunk of ``length`` steps of x (T, B, ...) that is ``wanted``; ()
+        for the others.
+        """
 
 
 class Runner(ABC):
@@ -157,7 +166,9 @@ class Runner(ABC):
 
     @abstractmethod
     def prepare(self, length: int) -> None:
-        """Take the memory that chunks of ``length`` steps use in a whole run, and read the weights as they are now."""
+        """Take the memory that chunks of ``length`` steps use in a whole run, and read the weights
+        as they are now.
+        """
 
     @abstractmethod
     def renew(self) -> None:
@@ -170,7 +181,8 @@ class Runner(ABC):
         """(y, state) after a chunk; nothing else is kept.
 
         Args:
-            x: (L, B, ...). state: the state before it, each array (B, ...). context: of the first step.
+            x: (L, B, ...). state: the state before it, each array (B, ...). context: of the first
+                step.
             output: False to run only what feeds the state; y is None then.
         """
 
@@ -184,11 +196,17 @@ class Runner(ABC):
     def record(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array | None, Tape]:
-        """(y, tape) of a chunk. y may be a view of the tape, to be read only; without ``output`` it may be None."""
+        """(y, tape) of a chunk. y may be a view of the tape, to be read only; without ``output`` it
+        may be None.
+        """
 
     @abstractmethod
-    def rebuild(self, x: Array, known: ThinTape, context: Context, *, output: bool = True) -> tuple[Array | None, Tape]:
-        """(y, tape) from a thin tape of this runner, which the tape then shares: equal to ``record`` to rounding."""
+    def rebuild(
+        self, x: Array, known: ThinTape, context: Context, *, output: bool = True
+    ) -> tuple[Array | None, Tape]:
+        """(y, tape) from a thin tape of this runner, which the tape then shares: equal to
+        ``record`` to rounding.
+        """
 
     def output(self, tape: Tape) -> Array:
         """y (L, B, ...) from a tape of this runner, where ``remakes_output``."""
@@ -196,20 +214,30 @@ class Runner(ABC):
 
     @abstractmethod
     def backward(
-        self, tape: Tape, dy: Array | None, dstate: Deltas, grads: Accumulator, into: Array | None = None
+        self,
+        tape: Tape,
+        dy: Array | None,
+        dstate: Deltas,
+        grads: Accumulator,
+        into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
-        """The delta recursion from the last step of a chunk to its first, and the parameter gradients.
+        """The delta recursion from the last step of a chunk to its first, and the parameter
+        gradients.
 
         Args:
-            tape: one of this runner. dy: (L, B, ...), None for zero. dstate: deltas of the state after the chunk.
+            tape: one of this runner. dy: (L, B, ...), None for zero. dstate: deltas of the state
+                after the chunk.
             grads: takes the parameter gradients. into: (L, B, ...), where dx may be written.
 
-        Returns dx (L, B, ...), None if x has no gradient, and the deltas of the state before the chunk.
+        Returns dx (L, B, ...), None if x has no gradient, and the deltas of the state before the
+        chunk.
         """
 
 
 class RunnerSizes(ABC):
-    """What a ``Runner`` holds and needs, in bytes, for chunks of ``length`` steps: known before anything runs."""
+    """What a ``Runner`` holds and needs, in bytes, for chunks of ``length`` steps: known before
+    anything runs.
+    """
 
     layout: Layout
     in_kernels: ClassVar[bool] = False
@@ -252,18 +280,24 @@ class RunnerSizes(ABC):
 
     @abstractmethod
     def program_bytes(self, length: int) -> int:
-        """What is held for a whole run, the workspace and tables of tasks apart: packed weights, mostly."""
+        """What is held for a whole run, the workspace and tables of tasks apart: packed weights,
+        mostly.
+        """
 
     @abstractmethod
     def workspace_bytes(self, length: int) -> int:
         """The memory that all actions use, one after the other, and share with other runners."""
 
     def task_bytes(self, length: int) -> tuple[int, int]:
-        """(bytes of the table of tasks that the first Backward makes and that stays, temporary bytes of making it)."""
+        """(bytes of the table of tasks that the first Backward makes and that stays, temporary
+        bytes of making it).
+        """
         return 0, 0
 
     def fused_bytes(self, chunks: int) -> int:
-        """What it takes to advance ``chunks`` by one call, their states apart; 0 without ``Runner.fused``."""
+        """What it takes to advance ``chunks`` by one call, their states apart; 0 without
+        ``Runner.fused``.
+        """
         return 0
 
     def vector_bytes(self, rows: int) -> int:

@@ -1,7 +1,8 @@
-"""Layers run on blocks instead of arrays: what each takes, and what it leaves, forward and backward.
+"""Layers run on blocks instead of arrays: what each takes, and what it leaves, forward and
+backward.
 
-Each method follows its counterpart in ``walk`` line by line: a ``Block`` stands for an array, and is alive as long as
-that would be, because Python counts references to both alike.
+Each method follows its counterpart in ``walk`` line by line: a ``Block`` stands for an array, and
+is alive as long as that would be, because Python counts references to both alike.
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ import numpy as np
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
 from rnnbp.graph.node_calls import take_deltas
-from rnnbp.layers import Add, Dense, Embedding, Flatten, LayerNorm, Multiply, Reshape, Split, Subtract
+from rnnbp.layers import (
+    Add,
+    Dense,
+    Embedding,
+    Flatten,
+    LayerNorm,
+    Multiply,
+    Reshape,
+    Split,
+    Subtract,
+)
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps
 from rnnbp.layers.pointwise import Pointwise
@@ -41,11 +52,18 @@ class Layers(ABC):
     """The layers of a graph, on ``rows`` batch elements.
 
     Args:
-        item: bytes of a number. flat: whether arrays have one batch axis, so that their rows are not copied.
+        item: bytes of a number. flat: whether arrays have one batch axis, so that their rows are
+            not copied.
     """
 
     def __init__(self, heap: Heap, rows: int, item: int, symbol_bytes: int, *, flat: bool) -> None:
-        self.heap, self.rows, self.item, self.symbol_bytes, self.flat = heap, rows, item, symbol_bytes, flat
+        self.heap, self.rows, self.item, self.symbol_bytes, self.flat = (
+            heap,
+            rows,
+            item,
+            symbol_bytes,
+            flat,
+        )
 
     @abstractmethod
     def shape(self, value: int) -> Shape:
@@ -68,16 +86,29 @@ class Layers(ABC):
         layer = self.layer(node)
         xs = [values[k] for k in node.args]
         for k in node.outs:
-            base = xs[0] if layer.part or (layer.view and (xs[0].dense or not isinstance(layer, RESHAPING))) else None
-            values[k] = self.new(self.size(k), base, dense=base is None or (layer.view and base.dense))
+            base = (
+                xs[0]
+                if layer.part or (layer.view and (xs[0].dense or not isinstance(layer, RESHAPING)))
+                else None
+            )
+            values[k] = self.new(
+                self.size(k), base, dense=base is None or (layer.view and base.dense)
+            )
         keeps = layer.keeps(*map(self.shape, node.args)) or Keeps()
-        own = [math.prod(shape) * (np.dtype(dtype).itemsize if dtype else self.item) for shape, dtype in keeps.extras]
+        own = [
+            math.prod(shape) * (np.dtype(dtype).itemsize if dtype else self.item)
+            for shape, dtype in keeps.extras
+        ]
         extras = [self.new(self.rows * nbytes) for nbytes in own]
         copied = sum(x.size for x in xs if isinstance(layer, Dense) and not (x.dense or self.flat))
         recast = NUMBER * self.rows if layer.symbols and self.symbol_bytes != NUMBER else 0
         buffers = self._buffers(xs) if isinstance(layer, BY_ELEMENTS) and not layer.view else 0
         self.numpy(max(buffers, self.scratch(node)[0] + copied + recast))
-        return (*(xs[k] for k in keeps.inputs), *(values[node.outs[k]] for k in keeps.outputs), *extras)
+        return (
+            *(xs[k] for k in keeps.inputs),
+            *(values[node.outs[k]] for k in keeps.outputs),
+            *extras,
+        )
 
     def recursion(self, node: Node, saved: Iterable[Block], deltas: BlockDeltas) -> BlockDelta:
         """The delta recursion of a layer. Returns its dy, for the parameter gradients."""
@@ -88,7 +119,9 @@ class Layers(ABC):
             dxs = self._deltas(node, layer, next(d for d in dys if d is not None))
             scratch = self.scratch(node)[1]
             if isinstance(layer, Split):  # zeros for the parts that nothing depends on
-                scratch = sum(self.size(k) for k, d in zip(node.outs, dys, strict=True) if d is None)
+                scratch = sum(
+                    self.size(k) for k, d in zip(node.outs, dys, strict=True) if d is None
+                )
             copied = 0 if self.flat or not isinstance(layer, Dense) else scattered(*dys)
             multiplied = isinstance(layer, BY_ELEMENTS) and not (layer.view or layer.passes)
             self.numpy(max(scratch + copied, self._buffers((*dys, *saved)) if multiplied else 0))

@@ -1,4 +1,6 @@
-"""What makes the runners of a backend, and what runs Dense layers outside cells, as abstract classes."""
+"""What makes the runners of a backend, and what runs Dense layers outside cells, as abstract
+classes.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class DenseRunner(ABC):
 
     @abstractmethod
     def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
-        """dx (..., n_in) from dy (..., n_out); the gradients of the parameters are added to ``grads``."""
+        """dx (..., n_in) from dy (..., n_out); the gradients of the parameters are added to
+        ``grads``.
+        """
 
 
 class DenseSizes(ABC):
@@ -46,14 +50,17 @@ class DenseSizes(ABC):
 
     @abstractmethod
     def task_bytes(self, rows: int) -> int:
-        """The table of tasks that either direction makes for inputs of ``rows`` rows, and that stays."""
+        """The table of tasks that either direction makes for inputs of ``rows`` rows, and that
+        stays.
+        """
 
 
 class RunnerFactory(ABC):
     """Makes the runners of one model for one backend.
 
     Args:
-        workspace: the memory that its runners share. without: names of the compiler's rules that are left out.
+        workspace: the memory that its runners share. without: names of the compiler's rules that
+            are left out.
     """
 
     def __init__(self, workspace: Workspace, without: frozenset[str]) -> None:
@@ -61,11 +68,14 @@ class RunnerFactory(ABC):
 
     @classmethod
     @abstractmethod
-    def sizes(cls, layout: Layout, without: frozenset[str], symbols: Symbols | None) -> RunnerSizes | None:
+    def sizes(
+        cls, layout: Layout, without: frozenset[str], symbols: Symbols | None
+    ) -> RunnerSizes | None:
         """The sizes of the runner of a cell; None where this backend cannot run it.
 
         Args:
-            symbols: the layer whose output, and nothing else, is the cell's x; None where x comes from elsewhere.
+            symbols: the layer whose output, and nothing else, is the cell's x; None where x comes
+                from elsewhere.
         """
 
     @abstractmethod

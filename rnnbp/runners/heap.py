@@ -25,7 +25,9 @@ class Heap:
     def take(self, block: Block) -> None:
         """Count a block as long as it is alive."""
         if block.nbytes:
-            alive = _Alive(block, self._ended.append)  # not by __del__: what is raised there, as by Ctrl-C, is lost
+            alive = _Alive(
+                block, self._ended.append
+            )  # not by __del__: what is raised there, as by Ctrl-C, is lost
             alive.nbytes = block.nbytes
             self._alive[id(alive)] = alive
             self._total += block.nbytes
@@ -37,11 +39,15 @@ class Heap:
 
 
 class Block:
-    """An array of ``size`` bytes; a view of ``base`` takes none of its own. ``dense``: it lies together, in C order."""
+    """An array of ``size`` bytes; a view of ``base`` takes none of its own. ``dense``: it lies
+    together, in C order.
+    """
 
     __slots__ = ("__weakref__", "base", "dense", "heap", "nbytes", "size")
 
-    def __init__(self, heap: Heap, size: int, base: Block | None = None, *, dense: bool = True) -> None:
+    def __init__(
+        self, heap: Heap, size: int, base: Block | None = None, *, dense: bool = True
+    ) -> None:
         self.heap, self.size, self.base, self.dense = heap, size, base, dense
         self.nbytes = size if base is None else 0
         heap.take(self)
@@ -57,7 +63,9 @@ class Block:
     def __add__(self, other: Block) -> Block:
         self.heap.numpy += self.size
         found = Block(self.heap, self.size)
-        self.heap.note(sum(min(block.size, self.heap.buffer) for block in (self, other) if not block.dense))
+        self.heap.note(
+            sum(min(block.size, self.heap.buffer) for block in (self, other) if not block.dense)
+        )
         return found
 
 

@@ -23,7 +23,9 @@ _refused = Remembered[Cell, bool](lambda cell: False)
 
 
 def backend_for(model: Graph, backend: BackendLike) -> Backend:
-    """The backend that runs a model: NumPy in place of "llvm", where that was not named and LLVM has refused a cell."""
+    """The backend that runs a model: NumPy in place of "llvm", where that was not named and LLVM
+    has refused a cell.
+    """
     found = as_backend(backend)
     if not _refused.used or found.named or found.name != "llvm":
         return found
@@ -33,10 +35,11 @@ def backend_for(model: Graph, backend: BackendLike) -> Backend:
 
 
 def by_numpy_where_refused(function: Callable[P, R]) -> Callable[P, R]:
-    """Run ``function`` again by NumPy, with one warning, where LLVM refuses a cell or its code cannot be loaded.
+    """Run ``function`` again by NumPy, with one warning, where LLVM refuses a cell or its code
+    cannot be loaded.
 
-    The CompileError is raised where the backend "llvm" was asked for by name, and where an argument is an iterator,
-    which has been read.
+    The CompileError is raised where the backend "llvm" was asked for by name, and where an argument
+    is an iterator, which has been read.
     """
 
     @wraps(function)
@@ -48,7 +51,10 @@ def by_numpy_where_refused(function: Callable[P, R]) -> Callable[P, R]:
                 if as_backend(kwargs.get("backend")).named or not _noted(error):  # type: ignore[arg-type]  # kwargs have no types
                     raise
                 if any(hasattr(given, "__next__") for given in (*args, *kwargs.values())):
-                    error.add_note("NumPy will run it: call again, with a new iterator, as this one has been read")
+                    error.add_note(
+                        "NumPy will run it: call again, with a new iterator, as this one has been "
+                        "read"
+                    )
                     raise
 
     return run
@@ -63,7 +69,8 @@ def _noted(error: CompileError) -> bool:
         return False
     _refused.put(cell, True)
     text = (
-        f"{cell}: NumPy runs models of this cell, which is slower, as {error}; RNNBP_BACKEND=numpy makes that a choice"
+        f"{cell}: NumPy runs models of this cell, which is slower, as {error}; "
+        "RNNBP_BACKEND=numpy makes that a choice"
     )
     warnings.warn(text, RuntimeWarning, stacklevel=outside())
     return True

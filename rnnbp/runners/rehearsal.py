@@ -1,7 +1,8 @@
-"""A chunk of one Recurrent run on blocks of bytes instead of arrays: what each action takes, and what it returns.
+"""A chunk of one Recurrent run on blocks of bytes instead of arrays: what each action takes, and
+what it returns.
 
-A ``CellRehearsal`` follows its ``Runner``: a ``Block`` stands for an array and is alive as long as that would be, so
-that the most bytes alive at once are those of the run.
+A ``CellRehearsal`` follows its ``Runner``: a ``Block`` stands for an array and is alive as long as
+that would be, so that the most bytes alive at once are those of the run.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import TypeAlias
 from rnnbp.runners.heap import Block
 
 StateDeltas: TypeAlias = Sequence[Block | None]
-"""The deltas of a state, in one block or one for each array; none where no later step has made any."""
+"""The deltas of a state, in one block or one for each array; none where no later step has made any.
+"""
 Tables: TypeAlias = Callable[[int, int], None]
 """Takes the bytes of a table of tasks, which stays, and the temporary bytes of making it."""
 
@@ -39,7 +41,9 @@ class CellRehearsal(ABC):
         """(y, tape) of a chunk, whose tape takes ``tape`` bytes."""
 
     @abstractmethod
-    def rebuild(self, x: Block, tape: int, states: Block, *, output: bool) -> tuple[Block | None, TapeBlocks]:
+    def rebuild(
+        self, x: Block, tape: int, states: Block, *, output: bool
+    ) -> tuple[Block | None, TapeBlocks]:
         """(y, tape) from a thin tape, ``states``, which the tape then shares."""
 
     @abstractmethod
@@ -48,7 +52,14 @@ class CellRehearsal(ABC):
 
     @abstractmethod
     def backward(
-        self, tape: TapeBlocks, dy: Block | None, dstate: StateDeltas, tables: Tables, *, dx: bool, placed: bool
+        self,
+        tape: TapeBlocks,
+        dy: Block | None,
+        dstate: StateDeltas,
+        tables: Tables,
+        *,
+        dx: bool,
+        placed: bool,
     ) -> tuple[Block | None, StateDeltas]:
         """(dx, deltas of the state before) of a chunk.
 

@@ -28,7 +28,9 @@ class Runners:
     """Makes the runners of a model; all of them share one workspace."""
 
     def __init__(self, backend: Backend, workspace: Workspace) -> None:
-        self._factories = [make(workspace, frozenset(backend.without)) for make in factories(backend)]
+        self._factories = [
+            make(workspace, frozenset(backend.without)) for make in factories(backend)
+        ]
 
     def recurrent(self, layout: Layout, symbols: Symbols | None) -> Runner:
         """What runs the cell of a layout.
@@ -42,7 +44,9 @@ class Runners:
         raise AssertionError("a backend without a factory that runs every cell")
 
     def dense(self, layer: Layer, dtype: Dtype, *, brief: bool) -> DenseRunner | None:
-        """What runs a layer outside cells, None for its own methods; ``brief`` as in ``RunnerFactory.dense``."""
+        """What runs a layer outside cells, None for its own methods; ``brief`` as in
+        ``RunnerFactory.dense``.
+        """
         return self._factories[0].dense(layer, dtype, brief=brief)
 
     def pack(self) -> None:

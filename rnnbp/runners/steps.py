@@ -31,12 +31,19 @@ class StepSizes(RunnerSizes):
 
     @abstractmethod
     def backward_bytes(self, length: int) -> int:
-        """What Backward needs apart from the tape, dy, dx and the workspace; the deltas of the state are part of it."""
+        """What Backward needs apart from the tape, dy, dx and the workspace; the deltas of the
+        state are part of it.
+        """
 
     def output_bytes(self, length: int, *, in_tape: bool) -> int:
         """y, which has memory of its own."""
         layout = self.layout
-        return length * layout.batch * layout.dtype.itemsize * math.prod(layout.shapes[layout.cell.outputs[0]])
+        return (
+            length
+            * layout.batch
+            * layout.dtype.itemsize
+            * math.prod(layout.shapes[layout.cell.outputs[0]])
+        )
 
     @final
     def rehearsal(self, heap: Heap, length: int, symbol_bytes: int) -> CellRehearsal:
@@ -63,7 +70,9 @@ class StepRehearsal(CellRehearsal):
         self.heap.note(max(0, self.sizes.record_bytes(self.length) - self.sizes.state_bytes()))
         return y, found
 
-    def rebuild(self, x: Block, tape: int, states: Block, *, output: bool) -> tuple[Block | None, TapeBlocks]:
+    def rebuild(
+        self, x: Block, tape: int, states: Block, *, output: bool
+    ) -> tuple[Block | None, TapeBlocks]:
         found = TapeBlocks(self._read(x), [self._new(max(0, tape - states.nbytes)), states])
         y = self._output(found) if output else None
         self.heap.note(max(0, self.sizes.rebuild_bytes(self.length)))
@@ -73,7 +82,14 @@ class StepRehearsal(CellRehearsal):
         return [self._new(self.sizes.delta_bytes())]
 
     def backward(
-        self, tape: TapeBlocks, dy: Block | None, dstate: StateDeltas, tables: Tables, *, dx: bool, placed: bool
+        self,
+        tape: TapeBlocks,
+        dy: Block | None,
+        dstate: StateDeltas,
+        tables: Tables,
+        *,
+        dx: bool,
+        placed: bool,
     ) -> tuple[Block | None, StateDeltas]:
         sizes = self.sizes
         if dy is None or (sizes.reads_dense and not dy.dense):

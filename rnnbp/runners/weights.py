@@ -1,4 +1,6 @@
-"""Weights as a step program reads them, put together from parameters, and their gradients taken apart."""
+"""Weights as a step program reads them, put together from parameters, and their gradients taken
+apart.
+"""
 
 from __future__ import annotations
 

@@ -35,4 +35,6 @@ def check_counts(chunks: int, k: int = 1, **others: int) -> None:
 def check_tier(tier: object) -> None:
     """Raise ValueError unless it is a tier."""
     if not isinstance(tier, str) or tier not in TIERS:
-        raise ValueError(f"a schedule's tier is one of {', '.join(map(repr, TIERS))}, found {as_text(tier)}")
+        raise ValueError(
+            f"a schedule's tier is one of {', '.join(map(repr, TIERS))}, found {as_text(tier)}"
+        )

@@ -1,4 +1,6 @@
-"""Binomial checkpointing: the fewest steps within a number of slots (Griewank & Walther 2000, ACM TOMS Alg. 799)."""
+"""Binomial checkpointing: the fewest steps within a number of slots (Griewank & Walther 2000, ACM
+TOMS Alg. 799).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from rnnbp.support.reprs import counted
 
 
 def reach(slots: int, sweeps: int) -> int:
-    """β(s, r) = binom(s + r, s): the most chunks that s slots reverse with no chunk run more than r + 1 times."""
+    """β(s, r) = binom(s + r, s): the most chunks that s slots reverse with no chunk run more than r
+    + 1 times.
+    """
     return math.comb(slots + sweeps, slots) if sweeps >= 0 else 0
 
 
@@ -32,7 +36,9 @@ def sweeps(chunks: int, slots: int) -> int:
 
 
 def extra(chunks: int, slots: int) -> int:
-    """p(n, s) = r·n − β(s + 1, r − 1): the chunks run again by the best schedule for n chunks in s slots."""
+    """p(n, s) = r·n − β(s + 1, r − 1): the chunks run again by the best schedule for n chunks in s
+    slots.
+    """
     r = sweeps(chunks, slots)
     return r * chunks - reach(slots + 1, r - 1)
 
@@ -45,8 +51,9 @@ def cost(chunks: int, slots: int) -> int:
 def split(chunks: int, slots: int) -> int:
     """The least y with p(n, s) = y + p(n − y, s − 1) + p(y, s), for n ≥ 2 and s ≥ 2.
 
-    p(·, s) is convex of slope r between β(s, r − 1) and β(s, r), so the sum is least where the slopes of its
-    two parts differ by the one of y: where n − y is within r, and y within r − 1 sweeps.
+    p(·, s) is convex of slope r between β(s, r − 1) and β(s, r), so the sum is least where the
+    slopes of its two parts differ by the one of y: where n − y is within r, and y within r − 1
+    sweeps.
     """
     r = sweeps(chunks, slots)
     return max(1, reach(slots, r - 2), chunks - reach(slots - 1, r))

@@ -1,9 +1,10 @@
-"""Schedules of the package checkpoint_schedules, as ours. Its actions are known by name and attributes alone.
+"""Schedules of the package checkpoint_schedules, as ours. Its actions are known by name and
+attributes alone.
 
-Forward(n0, n1, write_ics, write_adj_deps, storage)   run from n0 to n1, keep the state at n0, or the tapes
-Reverse(n1, n0, clear_adj_deps)                       backward from n1 to n0
-Copy(n, from_storage, to_storage), Move(...)          read what was stored at n; Move gives up its place
-EndForward(), EndReverse()
+Forward(n0, n1, write_ics, write_adj_deps, storage)   run from n0 to n1, keep the state at n0, or
+the tapes Reverse(n1, n0, clear_adj_deps)                       backward from n1 to n0
+Copy(n, from_storage, to_storage), Move(...)          read what was stored at n; Move gives up its
+place EndForward(), EndReverse()
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Foreign:
         if chunks is None and isinstance(schedule, HasMaxN):
             chunks = schedule.max_n
         if chunks is None:
-            raise ValueError("Foreign: this schedule does not say how many chunks it is for; give chunks")
+            raise ValueError(
+                "Foreign: this schedule does not say how many chunks it is for; give chunks"
+            )
         check_counts(chunks)
         self.chunks = chunks
         self._schedule = schedule
@@ -60,14 +63,20 @@ class _Translation:
         self.chunks = self.left = chunks
         self.tapes: set[int] = set()
         self.places: dict[int, set[Tier]] = {}
-        """Where the other schedule has the state at n; ours is in one slot, in RAM if one of them is."""
+        """Where the other schedule has the state at n; ours is in one slot, in RAM if one of them
+        is.
+        """
 
     def run(self, schedule: Iterable[Any]) -> Iterator[Action]:
         for number, action in enumerate(schedule):
             match type(action).__name__:
                 case "Forward":
                     yield from self.forward(action)
-                    if action.n1 >= self.chunks and isinstance(schedule, HasMaxN) and schedule.max_n is None:
+                    if (
+                        action.n1 >= self.chunks
+                        and isinstance(schedule, HasMaxN)
+                        and schedule.max_n is None
+                    ):
                         schedule.finalize(self.chunks)  # type: ignore[attr-defined]  # an online one has it
                 case "Reverse":
                     for n in range(action.n1 - 1, action.n0 - 1, -1):
@@ -79,11 +88,19 @@ class _Translation:
                 case "EndForward":
                     pass
                 case _:
-                    raise TypeError(f"action {number} is {action!r}, none of checkpoint_schedules; give Foreign those")
+                    raise TypeError(
+                        f"action {number} is {action!r}, none of checkpoint_schedules; give "
+                        "Foreign those"
+                    )
         yield from self.complete()
 
     def forward(self, action: Any) -> Iterator[Action]:
-        lost = action.n0 == 0 and self.left == self.chunks and not action.write_adj_deps and not self.places
+        lost = (
+            action.n0 == 0
+            and self.left == self.chunks
+            and not action.write_adj_deps
+            and not self.places
+        )
         if action.write_ics or lost:
             yield from self.store(action.n0, _tier(action.storage) or "ram")
         for n in range(action.n0, min(action.n1, self.chunks)):
@@ -103,7 +120,10 @@ class _Translation:
         n = action.n
         if n not in self.places:
             if n not in self.tapes and n < self.left:
-                raise ValueError(f"action {number}, {action!r}: nothing is stored at {n}; store it by a Forward first")
+                raise ValueError(
+                    f"action {number}, {action!r}: nothing is stored at {n}; store it by a Forward "
+                    "first"
+                )
             return
         to = _tier(action.to_storage)
         if getattr(action.to_storage, "name", "") == "WORK":

@@ -1,13 +1,15 @@
 """The policies of memory-efficient BPTT (Gruslys et al. 2016, arXiv 1606.03401).
 
-C(t, m) is the number of steps run for t steps in a memory of m, and y is where to keep something next:
+C(t, m) is the number of steps run for t steps in a memory of m, and y is where to keep something
+next:
 
     HSM, states only      C(t, m) = min over 1 ≤ y < t of y + C(t − y, m − 1) + C(y, m)
     ISM, internals only   C(t, m) = min over 1 ≤ y ≤ t of y + C(t − y, m − 1) + C(y − 1, m)
-    MSM, both             the least of y + C(t − y, m − 1) + C(y, m) and y + C(t − y, m − α) + C(y − 1, m)
+    MSM, both             the least of y + C(t − y, m − 1) + C(y, m) and y + C(t − y, m − α) + C(y −
+    1, m)
 
-with C(0, ·) = 0, C(t, 1) = t(t + 1)/2. The internals of a chunk are its tape. It holds the state that the
-chunk ends in, so a forward run starts again from it.
+with C(0, ·) = 0, C(t, 1) = t(t + 1)/2. The internals of a chunk are its tape. It holds the state
+that the chunk ends in, so a forward run starts again from it.
 """
 
 from __future__ import annotations
@@ -175,7 +177,9 @@ class MSM(SizedSchedule):
     def __iter__(self) -> Iterator[Action]:
         tables = _msm_tables(self.chunks, self.units, self.alpha)
         with released(tables):
-            yield from walk(self.chunks, self.units, lambda length, units, held: tables[units].cut(length))
+            yield from walk(
+                self.chunks, self.units, lambda length, units, held: tables[units].cut(length)
+            )
 
 
 def msm_cost(chunks: int, units: int, alpha: int) -> int:

@@ -4,13 +4,14 @@ The recurrences of ``gruslys`` and ``optimal`` take the least, over a few ways a
 
     y + right(t − y) + left(y), or y + right(t − y) + left(y − 1) where the way keeps a tape.
 
-For convex functions such a sum is least where their edges are taken in the order of their slopes (the merge
-of two convex polygons), and left counts with a slope one greater, so its edges of slope s give those of slope
-s + 1: a table grows by layers, one for each whole number of runs, and needs its neighbours to that layer only.
-Several ways together are not convex, but where they were compared with the plain recurrences (all t ≤ 1000 and
-up to 120 units, tapes of 1 to 20 units; all t ≤ 3000 and up to 40 units), C(t) was the ceiling of its lower
-convex hull, without exception. So a table is the few vertices of that hull, and hardly grows with the number
-of chunks; the plain recurrences are in the tests.
+For convex functions such a sum is least where their edges are taken in the order of their slopes
+(the merge of two convex polygons), and left counts with a slope one greater, so its edges of slope
+s give those of slope s + 1: a table grows by layers, one for each whole number of runs, and needs
+its neighbours to that layer only. Several ways together are not convex, but where they were
+compared with the plain recurrences (all t ≤ 1000 and up to 120 units, tapes of 1 to 20 units; all t
+≤ 3000 and up to 40 units), C(t) was the ceiling of its lower convex hull, without exception. So a
+table is the few vertices of that hull, and hardly grows with the number of chunks; the plain
+recurrences are in the tests.
 """
 
 from __future__ import annotations
@@ -34,15 +35,19 @@ class _Edge(NamedTuple):
 
 
 class Way:
-    """One way to reverse t chunks: run y of them, keep a checkpoint or a tape there, and go on with both sides."""
+    """One way to reverse t chunks: run y of them, keep a checkpoint or a tape there, and go on with
+    both sides.
+    """
 
     __slots__ = ("cost", "left", "right", "since", "t", "tape", "units", "y")
 
     def __init__(self, right: Table | None, left: Table | None, *, tape: bool, units: int) -> None:
         """
         Args:
-            right: costs of what is right of the cut; None if y = t, so that the tape goes backward at once.
-            left: costs of what is left of it; None if y = 1, so that the start state is needed no more.
+            right: costs of what is right of the cut; None if y = t, so that the tape goes backward
+                at once.
+            left: costs of what is left of it; None if y = 1, so that the start state is needed no
+                more.
             tape: a tape is kept, which ends at the cut; else a checkpoint.
             units: of the right side.
         """
@@ -95,7 +100,9 @@ class Table:
         self.ends = array("q", [0])
 
     def edges(self, layer: int, skip: int) -> list[_Edge]:
-        """The edges of slopes above layer − 1 up to layer; without the one from 0 to 1, if skip is 1."""
+        """The edges of slopes above layer − 1 up to layer; without the one from 0 to 1, if skip is
+        1.
+        """
         found = []
         if layer:
             for k in range(max(self.ends[layer - 1], skip), self.ends[layer]):
@@ -118,19 +125,28 @@ class Table:
 
     def cost(self, t: int) -> int:
         k = bisect_left(self.t, t)
-        end, high, start, low = self.t[k], self.costs[k], self.t[max(k - 1, 0)], self.costs[max(k - 1, 0)]
+        end, high, start, low = (
+            self.t[k],
+            self.costs[k],
+            self.t[max(k - 1, 0)],
+            self.costs[max(k - 1, 0)],
+        )
         return high if end == t else low - (low - high) * (t - start) // (end - start)
 
     def cut(self, t: int) -> Cut:
         """The cheapest way to reverse t chunks."""
         found = ((way.split(t), way) for way in self.ways)
-        (_, y), way = min(((split, way) for split, way in found if split), key=lambda pair: pair[0][0])
+        (_, y), way = min(
+            ((split, way) for split, way in found if split), key=lambda pair: pair[0][0]
+        )
         return Cut(y, way.tape, way.units)
 
 
 @contextmanager
 def released(*groups: Sequence[Table]) -> Iterator[None]:
-    """Tables refer to one another in circles: let go of them at the end, not when Python next looks for circles."""
+    """Tables refer to one another in circles: let go of them at the end, not when Python next looks
+    for circles.
+    """
     try:
         yield
     finally:
@@ -140,7 +156,9 @@ def released(*groups: Sequence[Table]) -> Iterator[None]:
 
 
 def grow(tables: Sequence[Table], goal: Table, chunks: int) -> None:
-    """Extend all tables, of which each has its ``right`` ones before it, until ``goal`` knows that number of chunks."""
+    """Extend all tables, of which each has its ``right`` ones before it, until ``goal`` knows that
+    number of chunks.
+    """
     layer = 0
     while goal.t[-1] < chunks:
         layer += 1

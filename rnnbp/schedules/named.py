@@ -40,11 +40,15 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
             raise ValueError(f"{unknown}; use {known}, a schedule as Revolve(slots=4), or '64 MB'")
         schedule = NAMED[schedule]
     check_kind(schedule)
-    found: Any = _of_chunks(schedule, chunks) if callable(schedule) else schedule  # what a user's function returns
+    found: Any = (
+        _of_chunks(schedule, chunks) if callable(schedule) else schedule
+    )  # what a user's function returns
     if isinstance(found, HasMaxN):
         return Foreign(found, chunks)
     if not isinstance(found, Iterable) or isinstance(found, Iterator):
-        raise TypeError(f"a schedule is a re-iterable of actions, as a list, found {type(found).__name__}")
+        raise TypeError(
+            f"a schedule is a re-iterable of actions, as a list, found {type(found).__name__}"
+        )
     return found
 
 
@@ -54,7 +58,8 @@ def _of_chunks(schedule: Callable[[int], Any], chunks: int) -> Any:
     except Exception as error:  # whatever the user's code raises
         name = getattr(schedule, "__name__", type(schedule).__name__)
         error.add_note(
-            f"in checkpoint, the function {name}, {CALLED_AS}{chunks}); it is to return a schedule of chunks"
+            f"in checkpoint, the function {name}, {CALLED_AS}{chunks}); it is to return a schedule "
+            "of chunks"
         )
         raise
 
@@ -64,7 +69,11 @@ def check_kind(schedule: object) -> None:
     if callable(schedule) or isinstance(schedule, Iterable | HasMaxN):
         return
     cure = "use 'all', 'sqrt', a schedule as Revolve(slots=4), or a budget as '64 MB'"
-    if isinstance(schedule, Real) and not isinstance(schedule, bool) and (size := float(schedule)).is_integer():
+    if (
+        isinstance(schedule, Real)
+        and not isinstance(schedule, bool)
+        and (size := float(schedule)).is_integer()
+    ):
         cure = f"a budget of bytes is an integer or text: give {int(size)}, or as '64 MB'"
     raise TypeError(f"checkpoint is {schedule!r}, which is no schedule; {cure}")
 

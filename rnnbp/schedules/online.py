@@ -1,10 +1,12 @@
-"""Sequences of unknown length: what to store is decided on the way, and the end comes when it comes.
+"""Sequences of unknown length: what to store is decided on the way, and the end comes when it
+comes.
 
-Stumm & Walther 2010 and Wang, Moin & Iaccarino 2009 replace checkpoints by fixed patterns. Here each chunk asks
-which is the cheapest: the checkpoints as they are, or the present state for one of them, if the sequence ended
-soon. What reversal costs then is known: from the last checkpoint to the first, binomial checkpointing of the
-interval after it, in its slot and those that are free. With 3 to 50 slots this costs at most 6.2 % more than
-binomial checkpointing for a length known beforehand, for all lengths up to 10,000 chunks; with two slots 11 %.
+Stumm & Walther 2010 and Wang, Moin & Iaccarino 2009 replace checkpoints by fixed patterns. Here
+each chunk asks which is the cheapest: the checkpoints as they are, or the present state for one of
+them, if the sequence ended soon. What reversal costs then is known: from the last checkpoint to the
+first, binomial checkpointing of the interval after it, in its slot and those that are free. With 3
+to 50 slots this costs at most 6.2 % more than binomial checkpointing for a length known beforehand,
+for all lengths up to 10,000 chunks; with two slots 11 %.
 """
 
 from __future__ import annotations
@@ -178,18 +180,28 @@ class Sweep:
         """Chunks run in all, reruns included, if the next chunk is the last."""
         if not self.stored:
             return 1
-        return self.present + 1 + self._before[-1] + self._cost(len(self.stored) - 1, self.present - self.stored[-1])
+        return (
+            self.present
+            + 1
+            + self._before[-1]
+            + self._cost(len(self.stored) - 1, self.present - self.stored[-1])
+        )
 
     def _set_stored(self, *new: int) -> None:
-        """Store another; then, for as long as nothing changes, what is known of the intervals between checkpoints.
+        """Store another; then, for as long as nothing changes, what is known of the intervals
+        between checkpoints.
 
         Interval k, after checkpoint k, is reversed in the slots but those of the k before it.
         """
         self.stored += new
         lengths = [after - before for before, after in pairwise(self.stored)]
-        self._before = list(accumulate((self._cost(k, length) for k, length in enumerate(lengths)), initial=0))
+        self._before = list(
+            accumulate((self._cost(k, length) for k, length in enumerate(lengths)), initial=0)
+        )
         up = [self._cost(k - 1, length) for k, length in enumerate(lengths) if k]
-        beyond = [*accumulate(reversed(up), initial=0)][::-1]  # of the intervals after k, each with a slot more
+        beyond = [*accumulate(reversed(up), initial=0)][
+            ::-1
+        ]  # of the intervals after k, each with a slot more
         self._inner = min(
             (self._before[k - 1] + self._cost(k - 1, lengths[k - 1] + lengths[k]) + beyond[k], k)
             for k in range(1, len(lengths))
@@ -197,7 +209,9 @@ class Sweep:
         """The least that all intervals cost without one of the inner checkpoints, and which."""
 
     def _replaced(self, n: int) -> int | None:
-        """Which checkpoint should make place for the state that enters chunk n, all slots being full."""
+        """Which checkpoint should make place for the state that enters chunk n, all slots being
+        full.
+        """
         last, soon = len(self.stored) - 1, n + 1 + n // 100
         after = self._cost(last, soon - n)
         choices = [(self._before[last] + self._cost(last, soon - self.stored[last]), -1)]

@@ -1,17 +1,17 @@
 """The two-table optimum: the fewest steps for checkpoints and tapes in one memory.
 
-A checkpoint takes one unit and the tape of a chunk ``alpha`` units, kept or not as is best at each place (the
-mixed policy of Gruslys et al. 2016, arXiv 1606.03401), and on the last traversal of an interval the unit of
-its start state is released and used. A(t, m): the start state occupies one of m units and may be released.
-B(t, m): it is free, in a tape or in a slot that has been counted.
+A checkpoint takes one unit and the tape of a chunk ``alpha`` units, kept or not as is best at each
+place (the mixed policy of Gruslys et al. 2016, arXiv 1606.03401), and on the last traversal of an
+interval the unit of its start state is released and used. A(t, m): the start state occupies one of
+m units and may be released. B(t, m): it is free, in a tape or in a slot that has been counted.
 
     A(0, ·) = B(0, ·) = 0
     B(t, m) = min{ t(t + 1)/2; y + A(t − y, m) + B(y, m); y + B(t − y, m − α) + B(y − 1, m) }
     A(t, m) = min{ t(t + 1)/2; y + A(t − y, m − 1) + A(y, m); y + B(t − y, m − 1 − α) + A(y − 1, m);
                    1 + B(t − 1, m − α) }
 
-where a term needs its units not to be negative, and 1 for those of an A. A tape that goes backward at once is
-the workspace of every schedule, and takes no unit.
+where a term needs its units not to be negative, and 1 for those of an A. A tape that goes backward
+at once is the workspace of every schedule, and takes no unit.
 """
 
 from __future__ import annotations

@@ -31,8 +31,12 @@ def resized(schedule: ScheduleLike, chunks: int) -> ScheduleLike:
     if isinstance(schedule, str) or callable(schedule):
         return schedule
     given: Any = schedule
-    if is_dataclass(schedule) and any(part.name == "chunks" and part.init for part in fields(schedule)):
-        found: Iterable[Action] = schedule if given.chunks == chunks else replace(given, chunks=chunks)
+    if is_dataclass(schedule) and any(
+        part.name == "chunks" and part.init for part in fields(schedule)
+    ):
+        found: Iterable[Action] = (
+            schedule if given.chunks == chunks else replace(given, chunks=chunks)
+        )
         return found
     return schedule if isinstance(given, HasMaxN | Iterator) else _First(given, chunks)
 

@@ -8,7 +8,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from rnnbp.actions import TIERS, Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store, Tier
+from rnnbp.actions import (
+    TIERS,
+    Action,
+    Advance,
+    Backward,
+    Drop,
+    Keep,
+    Load,
+    Rebuild,
+    Record,
+    Store,
+    Tier,
+)
 from rnnbp.schedules import ScheduleLike, check_counts, resolve
 from rnnbp.support.printing import as_text
 from rnnbp.support.reprs import bytes_text, counted, listed, safe, titled
@@ -35,7 +47,9 @@ class Simulation:
     peak_thin_tapes: int = field(default=0, kw_only=True)
     chunks_rebuilt: int = field(default=0, kw_only=True)
     steps_rebuilt: int = field(default=0, kw_only=True)
-    """Steps whose internals were rebuilt from their states, a chunk at once; not among ``steps_run``."""
+    """Steps whose internals were rebuilt from their states, a chunk at once; not among
+    ``steps_run``.
+    """
     writes: dict[str, int] = field(default_factory=dict, kw_only=True)
     """Checkpoints written, by tier."""
     reads: dict[str, int] = field(default_factory=dict, kw_only=True)
@@ -102,15 +116,24 @@ def simulate(
     if chunks is None:
         chunks = getattr(schedule, "chunks", None) if steps is None else math.ceil(steps / chunk)
     if chunks is None:
-        raise ValueError("simulate: give chunks or steps; this schedule does not say how many it is for")
+        raise ValueError(
+            "simulate: give chunks or steps; this schedule does not say how many it is for"
+        )
     check_counts(chunks)
     if steps is not None and chunks != math.ceil(steps / chunk):
         raise ValueError(
-            f"simulate: {steps} steps in chunks of {chunk} are {math.ceil(steps / chunk)}, found chunks={chunks}"
+            f"simulate: {steps} steps in chunks of {chunk} are {math.ceil(steps / chunk)}, found "
+            f"chunks={chunks}"
         )
     total = chunks * chunk if steps is None else steps
     lengths = [min(chunk, total - n * chunk) for n in range(chunks)]
-    limits = {"slots": slots, "ram slots": ram, "disk slots": disk, "tapes": tapes, "thin tapes": thin_tapes}
+    limits = {
+        "slots": slots,
+        "ram slots": ram,
+        "disk slots": disk,
+        "tapes": tapes,
+        "thin tapes": thin_tapes,
+    }
     return _Machine(lengths, limits).run(resolve(schedule, chunks))
 
 
@@ -143,9 +166,13 @@ class _Machine:
         for number, action in enumerate(actions):
             kind = type(action)
             if kind not in handlers:
-                raise ScheduleError(f"action {number} is {as_text(action)}; use the actions of rnnbp.actions")
+                raise ScheduleError(
+                    f"action {number} is {as_text(action)}; use the actions of rnnbp.actions"
+                )
             if not 0 <= action.n < chunks:
-                raise ScheduleError(f"action {number}, {action}: there are {chunks} chunks, numbered from 0")
+                raise ScheduleError(
+                    f"action {number}, {action}: there are {chunks} chunks, numbered from 0"
+                )
             try:
                 handlers[kind](action)
             except _IllegalError as error:
@@ -177,7 +204,9 @@ class _Machine:
         if action.n not in self.thin:
             raise _IllegalError(f"no thin tape of this chunk is held; Keep({action.n}) first")
         if action.n in self.tapes:
-            raise _IllegalError(f"its thin tape would replace the tape held; Backward({action.n}) first")
+            raise _IllegalError(
+                f"its thin tape would replace the tape held; Backward({action.n}) first"
+            )
         self.thin.remove(action.n)
         self.tapes.add(action.n)
         self.rebuilt += self.lengths[action.n]
@@ -207,7 +236,9 @@ class _Machine:
 
     def drop(self, action: Drop) -> None:
         if action.n not in self.slots:
-            raise _IllegalError(f"no slot holds this checkpoint to release; Store({action.n}) first")
+            raise _IllegalError(
+                f"no slot holds this checkpoint to release; Store({action.n}) first"
+            )
         self.in_tier[self.slots.pop(action.n)] -= 1
 
     def backward(self, action: Backward) -> None:
@@ -226,11 +257,16 @@ class _Machine:
         if count > self.peaks[what]:
             self.peaks[what] = count
             if count > self.limits[what]:
-                raise _IllegalError(f"{count} {what} would be held, {self.limits[what]} are allowed; release one first")
+                raise _IllegalError(
+                    f"{count} {what} would be held, {self.limits[what]} are allowed; release one "
+                    "first"
+                )
 
     def check_end(self) -> None:
         if self.left:
-            raise ScheduleError(f"the schedule ends early: chunk {self.left - 1} has not gone backward")
+            raise ScheduleError(
+                f"the schedule ends early: chunk {self.left - 1} has not gone backward"
+            )
         if self.slots or self.tapes or self.thin:
             held = f"slots {sorted(self.slots)}, tapes {sorted(self.tapes)}, thin tapes {sorted(self.thin)}"
             raise ScheduleError(f"the schedule leaks: {held} are held")

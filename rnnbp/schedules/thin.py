@@ -1,7 +1,9 @@
-"""Thin tapes: the states of the steps are kept, and their internals rebuilt for a whole chunk at once.
+"""Thin tapes: the states of the steps are kept, and their internals rebuilt for a whole chunk at
+once.
 
-With every h_(t−1) known, the steps of a chunk are feedforward and need not run one after the other. So a thin
-tape takes no more bytes than its states, is read like a tape, and is never paid for with a rerun of its chunk.
+With every h_(t−1) known, the steps of a chunk are feedforward and need not run one after the other.
+So a thin tape takes no more bytes than its states, is read like a tape, and is never paid for with
+a rerun of its chunk.
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ from rnnbp.schedules.unsized import SizedSchedule
 from rnnbp.support.reprs import counted
 
 MOST = 1_000
-"""Chunks up to which these are searched: the tables of ``DiskRevolve`` take a time that grows with their square."""
+"""Chunks up to which these are searched: the tables of ``DiskRevolve`` take a time that grows with
+their square.
+"""
 BUFFERS = 2
 """Checkpoints on their way to the disk or from it, which are in RAM."""
 
@@ -93,7 +95,11 @@ class Multistage(SizedSchedule):
             used[depth] += isinstance(action, Store | Load)
         in_ram = {depth for depth, _ in used.most_common(self.ram)}
         for depth, action in self._by_depth():
-            yield replace(action, tier="disk") if isinstance(action, Store) and depth not in in_ram else action
+            yield (
+                replace(action, tier="disk")
+                if isinstance(action, Store) and depth not in in_ram
+                else action
+            )
 
     def _by_depth(self) -> Iterator[tuple[int, Action]]:
         """Each action, and how many slots are held before that of its checkpoint."""
@@ -139,17 +145,23 @@ class DiskRevolve(SizedSchedule):
 
     if TYPE_CHECKING:  # what a dataclass makes, and chunks may be left out
 
-        def __init__(self, chunks: int = ..., ram: int = ..., write: float = ..., read: float = ...) -> None: ...
+        def __init__(
+            self, chunks: int = ..., ram: int = ..., write: float = ..., read: float = ...
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         check_counts(self.chunks, ram=self.ram)
         for name, value in (("write", self.write), ("read", self.read)):
             if not 0 <= value < math.inf:
-                raise ValueError(f"the cost to {name} a checkpoint must be 0 or more chunk runs, found {value}")
+                raise ValueError(
+                    f"the cost to {name} a checkpoint must be 0 or more chunk runs, found {value}"
+                )
 
     @property
     def cost(self) -> float:
-        """D(chunks): chunks run, reruns included, and the writes and reads of the disk, in chunk runs."""
+        """D(chunks): chunks run, reruns included, and the writes and reads of the disk, in chunk
+        runs.
+        """
         return self._tables()[0][self.chunks]
 
     @property
@@ -195,7 +207,9 @@ class DiskRevolve(SizedSchedule):
             after.append(length + again[length])
         return fresh, again
 
-    def _split(self, length: int, fresh: list[float], again: list[float], on_disk: bool) -> int | None:
+    def _split(
+        self, length: int, fresh: list[float], again: list[float], on_disk: bool
+    ) -> int | None:
         """j, or None where RAM alone is best."""
         if (again if on_disk else fresh)[length] == cost(length, self.ram):
             return None

@@ -52,7 +52,9 @@ class Unsized:
         self._refuse("its steps")
 
     def _refuse(self, what: str) -> NoReturn:
-        raise TypeError(f"{self} has no number of chunks yet; for {what} give it one: {self}(chunks)")
+        raise TypeError(
+            f"{self} has no number of chunks yet; for {what} give it one: {self}(chunks)"
+        )
 
     def __repr__(self) -> str:
         return f"{self.kind.__name__}({', '.join(f'{name}={value!r}' for name, value in self.options)})"
@@ -98,7 +100,9 @@ class SizedSchedule(ABC):
     def parameters(self) -> str:
         """Its options as text, as "k=4"."""
         names = [name for name in _arguments(type(self))[0] if name != "chunks"]
-        return " ".join(f"{name}={value}" for name in names if (value := vars(self)[name]) is not None)
+        return " ".join(
+            f"{name}={value}" for name in names if (value := vars(self)[name]) is not None
+        )
 
     @property
     def title(self) -> str:
@@ -133,8 +137,8 @@ class SizedSchedule(ABC):
         if args and missing:
             ways = f"{place}({', '.join(f'{name}=...' for name in needed[1:])})"
             raise TypeError(
-                f"{place}: {', '.join(missing)} missing; the first argument is the number of chunks, "
-                f"{place}({', '.join(needed)}); {ways} is for any number of chunks"
+                f"{place}: {', '.join(missing)} missing; the first argument is the number of "
+                f"chunks, {place}({', '.join(needed)}); {ways} is for any number of chunks"
             )
         if missing == ["chunks"]:
             cls(1, **options)  # raises where an option is wrong

@@ -1,8 +1,9 @@
 """How a policy that halves intervals becomes actions: one loop for every such policy.
 
-To reverse an interval of chunks whose start state can be loaded: run some of it, keep what is there (the
-state as a checkpoint, or the tape of the chunk just run, which ends in that state), reverse what is right of
-it, release what was kept, and go on with what is left. A policy says only where to cut.
+To reverse an interval of chunks whose start state can be loaded: run some of it, keep what is there
+(the state as a checkpoint, or the tape of the chunk just run, which ends in that state), reverse
+what is right of it, release what was kept, and go on with what is left. A policy says only where to
+cut.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
 
 
 class Cut(NamedTuple):
-    """Run the first y chunks of an interval, with the tape of the last of them or without, and cut there."""
+    """Run the first y chunks of an interval, with the tape of the last of them or without, and cut
+    there.
+    """
 
     y: int
     tape: bool
     """Keep the tape of chunk y − 1 rather than the state after it as a checkpoint."""
     units: int
-    """What is left for the interval right of the cut, its own start state included where that is stored."""
+    """What is left for the interval right of the cut, its own start state included where that is
+    stored.
+    """
 
 
 Policy: TypeAlias = Callable[[int, int, bool], Cut]
@@ -34,12 +39,17 @@ class _Interval:
     length: int
     units: int
     held: bool
-    """Its start state is, or can be, in a slot of its own; else another interval or a tape holds it."""
+    """Its start state is, or can be, in a slot of its own; else another interval or a tape holds
+    it.
+    """
     stored: bool = False
 
 
-def walk(chunks: int, units: int, policy: Policy, first: int = 0, *, stored: bool = False) -> Iterator[Action]:
-    """The actions that reverse a number of chunks from ``first`` on, which the present state enters, by a policy.
+def walk(
+    chunks: int, units: int, policy: Policy, first: int = 0, *, stored: bool = False
+) -> Iterator[Action]:
+    """The actions that reverse a number of chunks from ``first`` on, which the present state
+    enters, by a policy.
 
     That state may be ``stored`` already; its slot is released.
     """
@@ -55,7 +65,9 @@ def walk(chunks: int, units: int, policy: Policy, first: int = 0, *, stored: boo
             yield Load(start)
         cut = Cut(1, True, 0) if item.length == 1 else policy(item.length, item.units, item.held)
         present = start + cut.y
-        rest = cut.y - cut.tape  # what is left of the interval once all from the cut on has been reversed
+        rest = (
+            cut.y - cut.tape
+        )  # what is left of the interval once all from the cut on has been reversed
         if item.stored and not rest:
             yield Drop(start)
         elif item.held and rest and not item.stored:

@@ -25,7 +25,17 @@ that systems allow.
 """
 _UNSUPPORTED = {
     getattr(errno, name, None)
-    for name in ("EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EBADF", "EACCES", "EPERM", "EISDIR", "ENOTTY")
+    for name in (
+        "EINVAL",
+        "ENOTSUP",
+        "EOPNOTSUPP",
+        "ENOSYS",
+        "EBADF",
+        "EACCES",
+        "EPERM",
+        "EISDIR",
+        "ENOTTY",
+    )
 }
 """What systems answer that cannot sync a folder: FUSE, CIFS, 9p, overlays. EIO is a disk that
 fails.
@@ -98,7 +108,9 @@ def sync_folder(folder: Path) -> None:
             os.fsync(number)
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
-            raise StorageError(f"{folder}: its new file may not outlast a power cut, fsync failed: {error}") from error
+            raise StorageError(
+                f"{folder}: its new file may not outlast a power cut, fsync failed: {error}"
+            ) from error
 
 
 def _target(path: PathLike) -> Path:

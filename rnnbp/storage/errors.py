@@ -21,7 +21,10 @@ def as_path(name: str, given: object) -> Path:
         raise TypeError(f"{name} must be a path, a str or pathlib.Path, found {shown(given)}")
     text = os.fspath(given)
     if not text or "\0" in text:
-        raise ValueError(f"{name} is {text!r}, which names nothing; give the path of a folder, '.' for the current one")
+        raise ValueError(
+            f"{name} is {text!r}, which names nothing; give the path of a folder, '.' for the "
+            "current one"
+        )
     return Path(text)
 
 
@@ -36,7 +39,9 @@ def write_error(path: PathLike, error: OSError, size: int | None = None) -> Stor
         case errno.ENOENT | errno.ENOTDIR:
             reason = f"there is no folder {Path(path).parent}; make it first"
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            reason = "there is no permission to write there; choose another folder, or change its mode"
+            reason = (
+                "there is no permission to write there; choose another folder, or change its mode"
+            )
         case _:
             reason = f"the system says: {error.strerror or error}"
     return StorageError(f"{path} is not written, what was there is unchanged: {reason}")
@@ -48,6 +53,10 @@ def read_error(path: PathLike, error: OSError) -> StorageError:
         case errno.ENOENT:
             return StorageError(f"{path} does not exist; check the path")
         case errno.EACCES | errno.EPERM:
-            return StorageError(f"{path} cannot be read: {error.strerror or error}; check its permissions")
+            return StorageError(
+                f"{path} cannot be read: {error.strerror or error}; check its permissions"
+            )
         case _:
-            return StorageError(f"{path} cannot be read: {error.strerror or error}; check the path and its disk")
+            return StorageError(
+                f"{path} cannot be read: {error.strerror or error}; check the path and its disk"
+            )

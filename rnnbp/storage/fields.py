@@ -25,7 +25,11 @@ class Fields:
     """
 
     def __init__(
-        self, path: PathLike, values: Mapping[str, JSON], where: str = "", cure: str = "restore it from a copy"
+        self,
+        path: PathLike,
+        values: Mapping[str, JSON],
+        where: str = "",
+        cure: str = "restore it from a copy",
     ) -> None:
         self.path, self.values, self.where, self.cure = path, values, where, cure
 
@@ -73,7 +77,11 @@ class Fields:
         value = self.raw(name)
         if not isinstance(value, list):
             return self._wrong(name, "a list", value)
-        found = [v for v in value if isinstance(v, int) and not isinstance(v, bool) and least <= v <= most]
+        found = [
+            v
+            for v in value
+            if isinstance(v, int) and not isinstance(v, bool) and least <= v <= most
+        ]
         if len(found) < len(value):
             return self._wrong(name, f"a list of whole numbers from {least} to {most}", value)
         return found

@@ -40,23 +40,32 @@ def load_any(path: PathLike) -> tuple[dict[str, Array], dict[str, JSON], bool]:
             file.seek(8)
             return *_read(path, file, file.read(length), size), False
         for opening, what in OTHERS.items():
-            if start.startswith(opening) and start[8:9] != b"{":  # a length may begin as a pickle does
+            if (
+                start.startswith(opening) and start[8:9] != b"{"
+            ):  # a length may begin as a pickle does
                 raise StorageError(f"{path} is no safetensors file; it is {what}")
         if start and not is_ours(start, size):
             raise StorageError(
-                f"{path} is no safetensors file, or is cut short; give one that save_weights, a Trainer or "
-                f"safetensors wrote (weights of PyTorch, Keras or TensorFlow: see help(rnnbp.LSTM))"
+                f"{path} is no safetensors file, or is cut short; give one that save_weights, a "
+                "Trainer or safetensors wrote (weights of PyTorch, Keras or TensorFlow: see "
+                "help(rnnbp.LSTM))"
             )
     return *load_tensors(path), True
 
 
-def _read(path: PathLike, file: BufferedReader, header: bytes, size: int) -> tuple[dict[str, Array], dict[str, JSON]]:
+def _read(
+    path: PathLike, file: BufferedReader, header: bytes, size: int
+) -> tuple[dict[str, Array], dict[str, JSON]]:
     try:
         listed, metadata = foreign_entries(header, room(size))
     except ValueError as error:
-        raise StorageError(f"{path} is no safetensors file: {error}; take another copy of it") from None
+        raise StorageError(
+            f"{path} is no safetensors file: {error}; take another copy of it"
+        ) from None
     if (end := 8 + len(header) + (listed[-1].end if listed else 0)) != size:
-        raise StorageError(f"{path} is cut short or damaged, it has {size} bytes of {end}; take another copy of it")
+        raise StorageError(
+            f"{path} is cut short or damaged, it has {size} bytes of {end}; take another copy of it"
+        )
     arrays = {entry.name: _array(path, file, entry) for entry in listed}
     check_size(path, file.tell(), size, file)
     return arrays, metadata

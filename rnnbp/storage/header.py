@@ -72,7 +72,11 @@ def build(arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> tuple[by
         array = arrays[name]
         _check_writable(name, array)
         begin, end = end, end + array.nbytes
-        header[name] = {"dtype": _NAMES[array.dtype.name], "shape": array.shape, "data_offsets": [begin, end]}
+        header[name] = {
+            "dtype": _NAMES[array.dtype.name],
+            "shape": array.shape,
+            "data_offsets": [begin, end],
+        }
     written = json.dumps(header, separators=(",", ":")).encode()
     written += b" " * (-len(written) % 8)
     _check_readable(text, written, end)
@@ -99,7 +103,9 @@ def foreign_entries(header: bytes, most: int) -> tuple[list[Entry], dict[str, JS
     """
     found = _parsed(header, most)
     metadata = found.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+    if not isinstance(metadata, dict) or not all(
+        isinstance(text, str) for text in metadata.values()
+    ):
         raise ValueError(f"its __metadata__ must be texts by name, found {shown(metadata)}")
     if not {"sha256", "metadata"}.isdisjoint(metadata) or "rnnbp" in str(metadata.get("format")):
         raise ValueError("its __metadata__ is in part that of a file of rnnbp, as after damage")
@@ -115,24 +121,33 @@ def _parsed(header: bytes, most: int) -> dict[str, JSON]:
 
 def _listed(found: Mapping[str, JSON], dtypes: Mapping[str, np.dtype[Any]]) -> list[Entry]:
     """The tensors in the order of their bytes. Raises ValueError if there are gaps."""
-    result = sorted((_entry(name, value, dtypes) for name, value in found.items()), key=lambda entry: entry[3:])
+    result = sorted(
+        (_entry(name, value, dtypes) for name, value in found.items()), key=lambda entry: entry[3:]
+    )
     end = 0
     for entry in result:
         if entry.begin != end:
-            raise ValueError(f"tensor {escaped(entry.name, 80)} begins at {entry.begin}, that before it ends at {end}")
+            raise ValueError(
+                f"tensor {escaped(entry.name, 80)} begins at {entry.begin}, that before it ends at "
+                f"{end}"
+            )
         end = entry.end
     return result
 
 
 def _check_writable(name: str, array: Array) -> None:
     if array.dtype.name not in _NAMES:
-        raise DtypeError(f"tensor {name!r} has dtype {array.dtype}, which safetensors lacks; save it as a float")
+        raise DtypeError(
+            f"tensor {name!r} has dtype {array.dtype}, which safetensors lacks; save it as a float"
+        )
     if name == "__metadata__":
         raise ValueError("no tensor can be called '__metadata__', safetensors keeps it; rename it")
     if not name.isascii() and any("\ud800" <= c <= "\udfff" for c in name):
         raise ValueError(f"tensor {name!r} has a name that is no text; rename it")
     if array.ndim > AXES:
-        raise ValueError(f"tensor {name!r} has {array.ndim} axes, files have at most {AXES}; reshape it")
+        raise ValueError(
+            f"tensor {name!r} has {array.ndim} axes, files have at most {AXES}; reshape it"
+        )
 
 
 def _check_readable(metadata: str, header: bytes, size: int) -> None:
@@ -143,7 +158,8 @@ def _check_readable(metadata: str, header: bytes, size: int) -> None:
         raise TypeError(f"metadata must be JSON that can be read again; {error}") from None
     if len(header) > LONGEST:
         raise ValueError(
-            f"the names and the metadata take {len(header)} bytes, at most {LONGEST} fit; save less at once"
+            f"the names and the metadata take {len(header)} bytes, at most {LONGEST} fit; save "
+            "less at once"
         )
 
 
@@ -163,18 +179,27 @@ def _entry(name: str, found: JSON, dtypes: Mapping[str, np.dtype[Any]]) -> Entry
     """A tensor of the header. Raises ValueError unless it is possible."""
     place = f"tensor {escaped(name, 80)}"
     if not isinstance(found, dict) or found.keys() != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"{place} must have a dtype, a shape and data_offsets, found {shown(found)}")
+        raise ValueError(
+            f"{place} must have a dtype, a shape and data_offsets, found {shown(found)}"
+        )
     kind, shape, place_of = found["dtype"], found["shape"], found["data_offsets"]
     if not isinstance(kind, str) or kind not in dtypes:
         raise ValueError(f"{place} has dtype {shown(kind)}, expected one of {', '.join(dtypes)}")
-    sizes, offsets = _wholes(f"{place}: its shape", shape), _wholes(f"{place}: data_offsets", place_of)
+    sizes, offsets = (
+        _wholes(f"{place}: its shape", shape),
+        _wholes(f"{place}: data_offsets", place_of),
+    )
     if len(sizes) > AXES or len(offsets) != 2:
-        raise ValueError(f"{place} has {len(sizes)} axes, at most {AXES} can be, and {len(offsets)} offsets of 2")
+        raise ValueError(
+            f"{place} has {len(sizes)} axes, at most {AXES} can be, and {len(offsets)} offsets of 2"
+        )
     dtype = dtypes[kind]
     if math.prod(n for n in sizes if n) * dtype.itemsize > SIZE:
         raise ValueError(f"{place} has a shape that no array can have: {shown(shape)}")
     if math.prod(sizes) * dtype.itemsize != offsets[1] - offsets[0]:
-        raise ValueError(f"{place} of {kind} and shape {shown(shape)} cannot have the offsets {offsets}")
+        raise ValueError(
+            f"{place} of {kind} and shape {shown(shape)} cannot have the offsets {offsets}"
+        )
     return Entry(name, dtype, tuple(sizes), *offsets)
 
 

@@ -41,7 +41,8 @@ def read_bounded(path: PathLike, most: int) -> bytes:
     with opened(path) as (file, size):
         if size > most:
             raise StorageError(
-                f"{path} has {size} bytes, at most {most} can be meant; name another file, or restore it from a copy"
+                f"{path} has {size} bytes, at most {most} can be meant; name another file, or "
+                "restore it from a copy"
             )
         data = file.read(size)
         check_size(path, len(data), size, file)
@@ -56,7 +57,9 @@ def read_into(path: PathLike, file: BufferedReader, array: Array) -> Iterator[me
     while rest:
         count = file.readinto(rest[:PIECE])
         if not count:
-            raise StorageError(f"{path} has been cut while it was read; read it when no process writes to it")
+            raise StorageError(
+                f"{path} has been cut while it was read; read it when no process writes to it"
+            )
         yield rest[:count]
         rest = rest[count:]
 
@@ -66,7 +69,9 @@ def check_size(path: PathLike, found: int, size: int, file: BufferedReader) -> N
     was read.
     """
     if found != size or file.read(1):
-        raise StorageError(f"{path} has changed while it was read; read it when no process writes to it")
+        raise StorageError(
+            f"{path} has changed while it was read; read it when no process writes to it"
+        )
 
 
 def _irregular(path: PathLike) -> StorageError:
@@ -75,7 +80,9 @@ def _irregular(path: PathLike) -> StorageError:
 
 def _open(path: Path) -> FileIO:
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)  # a pipe without a writer would wait
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(
+        os, "O_NOCTTY", 0
+    )  # a pipe without a writer would wait
     try:
         return open_file(path, flags, "rb")
     except IsADirectoryError:

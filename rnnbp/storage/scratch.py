@@ -82,7 +82,9 @@ def nameless(folder: Path) -> IO[bytes]:
     """A new file that no interrupt leaves open, as ``tempfile.TemporaryFile`` could."""
     if hasattr(os, "O_TMPFILE"):
         with contextlib.suppress(OSError):  # a file system without nameless files
-            return open_file(folder, os.O_TMPFILE | os.O_RDWR | os.O_EXCL | os.O_CLOEXEC, "rb+", 0o600)
+            return open_file(
+                folder, os.O_TMPFILE | os.O_RDWR | os.O_EXCL | os.O_CLOEXEC, "rb+", 0o600
+            )
     return tempfile.TemporaryFile(dir=folder, prefix="rnnbp-", buffering=0)
 
 
@@ -92,8 +94,8 @@ def _warn_of_memory(file: IO[bytes], place: Path) -> None:
     if device not in _warned and (kind := _in_memory(device)) is not None:
         _warned.add(device)
         warnings.warn(
-            f"{place} is a {kind}: what goes to disk there, streams and checkpoints, is held in memory, and no budget "
-            f"counts it; give folder=, or set TMPDIR, to a folder on a disk",
+            f"{place} is a {kind}: what goes to disk there, streams and checkpoints, is held in "
+            f"memory, and no budget counts it; give folder=, or set TMPDIR, to a folder on a disk",
             stacklevel=2,
         )
 
@@ -104,7 +106,9 @@ def _in_memory(device: int) -> str | None:
         wanted = f"{os.major(device)}:{os.minor(device)}"
         with open(MOUNTS, encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                mount, _, described = line.partition(" - ")  # ids, device, folder, options - kind, source, options
+                mount, _, described = line.partition(
+                    " - "
+                )  # ids, device, folder, options - kind, source, options
                 kind = described.split(" ", 1)[0]
                 if mount.split(" ")[2:3] == [wanted]:
                     return kind if kind in IN_MEMORY else None

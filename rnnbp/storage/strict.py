@@ -69,7 +69,9 @@ def json_text(what: str, value: object) -> str:
     try:
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"{what} must be JSON: None, bool, finite numbers, str, list, dict; {error}") from None
+        raise TypeError(
+            f"{what} must be JSON: None, bool, finite numbers, str, list, dict; {error}"
+        ) from None
 
 
 def _dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -98,4 +100,6 @@ def _constant(text: str) -> float:
     raise ValueError(f"{text} is no number")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_dict, parse_float=_float, parse_int=_int, parse_constant=_constant)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_dict, parse_float=_float, parse_int=_int, parse_constant=_constant
+)

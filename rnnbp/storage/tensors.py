@@ -96,14 +96,20 @@ def _head(path: PathLike, file: BufferedReader, size: int) -> tuple[bytes, bytes
             f"(weights of PyTorch, Keras or TensorFlow: see help(rnnbp.LSTM))"
         )
     if len(start) < DIGEST.stop:
-        raise StorageError(f"{path} is cut short, it has only {size} bytes; take another copy of it")
+        raise StorageError(
+            f"{path} is cut short, it has only {size} bytes; take another copy of it"
+        )
     length = int.from_bytes(start[:8], "little")
     if not DIGEST.stop <= 8 + length <= size:
         raise StorageError(
-            f"{path} is cut short or damaged, it has {size} bytes of {8 + length}; restore it from a copy"
+            f"{path} is cut short or damaged, it has {size} bytes of {8 + length}; restore it from "
+            "a copy"
         )
     if length > LONGEST:
-        raise StorageError(f"{path} has a header of {length} bytes, at most {LONGEST} can be; restore it from a copy")
+        raise StorageError(
+            f"{path} has a header of {length} bytes, at most {LONGEST} can be; restore it from a "
+            "copy"
+        )
     rest = file.read(8 + length - DIGEST.stop)
     if len(rest) < 8 + length - DIGEST.stop:
         check_size(path, len(rest), size, file)
@@ -117,17 +123,23 @@ def is_ours(start: bytes, size: int) -> bool:
     return OPENING.startswith(start[8 : DIGEST.start]) and not (len(start) < DIGEST.start <= size)
 
 
-def _entries(path: PathLike, file: BufferedReader, head: bytes, size: int) -> tuple[list[Entry], dict[str, JSON]]:
+def _entries(
+    path: PathLike, file: BufferedReader, head: bytes, size: int
+) -> tuple[list[Entry], dict[str, JSON]]:
     most = room(size)
     try:
         listed, metadata = entries(head[8:], most)
     except ValueError as error:
         if _is_whole(file, head):
-            raise StorageError(f"{path} is not what rnnbp writes: {error}; take another copy of it") from None
+            raise StorageError(
+                f"{path} is not what rnnbp writes: {error}; take another copy of it"
+            ) from None
         raise _damage(path) from None
     if (end := len(head) + (listed[-1].end if listed else 0)) != size:
         whole = "not what rnnbp writes" if _is_whole(file, head) else "cut short or damaged"
-        raise StorageError(f"{path} is {whole}, it has {size} bytes of {end}; restore it from a copy")
+        raise StorageError(
+            f"{path} is {whole}, it has {size} bytes of {end}; restore it from a copy"
+        )
     return listed, metadata
 
 
@@ -141,7 +153,9 @@ def _is_whole(file: BufferedReader, head: bytes) -> bool:
 
 
 def _damage(path: PathLike) -> StorageError:
-    return StorageError(f"{path} is damaged, its contents do not fit their checksum; restore it from a copy")
+    return StorageError(
+        f"{path} is damaged, its contents do not fit their checksum; restore it from a copy"
+    )
 
 
 def _array(path: PathLike, file: BufferedReader, entry: Entry, found: hashlib._Hash) -> Array:
@@ -154,4 +168,7 @@ def _array(path: PathLike, file: BufferedReader, entry: Entry, found: hashlib._H
 
 def _check_bools(path: PathLike, entry: Entry, array: Array) -> None:
     if entry.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
-        raise StorageError(f"{path}: tensor {escaped(entry.name, 80)} has bools other than 0 and 1; take another copy")
+        raise StorageError(
+            f"{path}: tensor {escaped(entry.name, 80)} has bools other than 0 and 1; take another "
+            "copy"
+        )

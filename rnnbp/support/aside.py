@@ -1,8 +1,9 @@
 """Work for llvmlite, in a thread of its own, so that Ctrl-C is never lost.
 
-Handlers of signals run in the main thread, between any two steps of Python code. llvmlite's objects have finalisers in
-Python, where an exception is printed and forgotten, and a lock that an interrupt could leave locked. So no code of
-llvmlite runs in the main thread: that waits, and can be interrupted while it does.
+Handlers of signals run in the main thread, between any two steps of Python code. llvmlite's objects
+have finalisers in Python, where an exception is printed and forgotten, and a lock that an interrupt
+could leave locked. So no code of llvmlite runs in the main thread: that waits, and can be
+interrupted while it does.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def aside(work: Callable[[], T]) -> T:
     """What ``work`` returns, or raises, in a thread of its own.
 
     That has room for the compiler, which takes more of the stack than the caller's thread may have.
-    After an interrupt it waits for the work to end, and what that returns is dropped: Python must not end before.
+    After an interrupt it waits for the work to end, and what that returns is dropped: Python must
+    not end before.
     """
     if getattr(_here, "ours", False):
         return work()
@@ -43,7 +45,9 @@ def aside(work: Callable[[], T]) -> T:
     ended.acquire()
     try:
         with room():
-            _thread.start_new_thread(run, ())  # not threading.Thread, whose objects have finalisers in Python too
+            _thread.start_new_thread(
+                run, ()
+            )  # not threading.Thread, whose objects have finalisers in Python too
     except RuntimeError:  # no more threads
         return work()
     try:

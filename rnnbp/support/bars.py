@@ -25,23 +25,28 @@ forks.hold(_threads)  # a thread that draws a bar must not leave it locked in a 
 
 
 class Bar(Base):
-    """tqdm's bar, under the lock that tqdm has for the threads of one process, and without tqdm's own thread.
+    """tqdm's bar, under the lock that tqdm has for the threads of one process, and without tqdm's
+    own thread.
 
-    tqdm's bars take a lock first that child processes share. A child that is forked while another thread has it
-    counts itself as its owner and never gives it back, so that all wait forever; so does one that is killed while it
-    draws. Both kinds of bar know of each other, and share the lines of a terminal. A lock that was set with
-    ``tqdm.set_lock`` is used as it is.
+    tqdm's bars take a lock first that child processes share. A child that is forked while another
+    thread has it counts itself as its owner and never gives it back, so that all wait forever; so
+    does one that is killed while it draws. Both kinds of bar know of each other, and share the
+    lines of a terminal. A lock that was set with ``tqdm.set_lock`` is used as it is.
     """
 
     monitor_interval = 0
-    """No thread that looks for bars that stand still: with ``miniters=1``, each update looks at the clock."""
+    """No thread that looks for bars that stand still: with ``miniters=1``, each update looks at the
+    clock.
+    """
     _lock: ClassVar[Any]
 
     def __init__(self, *, total: int | None, **look: Any) -> None:
         super().__init__(total=total, miniters=1, **look)
 
     __del__ = staticmethod(tuple)  # type: ignore[assignment]  # tqdm's is a method
-    """Nothing: bars are closed by ``with``, and an interrupt in a finaliser of Python's would be lost."""
+    """Nothing: bars are closed by ``with``, and an interrupt in a finaliser of Python's would be
+    lost.
+    """
 
     @classmethod
     def get_lock(cls) -> Any:
@@ -89,7 +94,10 @@ class NotebookBar(Bar):
 
     def __init__(self, *, total: int | None, **look: Any) -> None:
         self._output = Output()
-        super().__init__(total=total, **{"bar_format": SHORT} | look | {"file": _Nowhere(), "dynamic_ncols": False})
+        super().__init__(
+            total=total,
+            **{"bar_format": SHORT} | look | {"file": _Nowhere(), "dynamic_ncols": False},
+        )
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """Show it; where other bars are does not matter."""
@@ -112,8 +120,8 @@ def wanted(progress: bool | None) -> bool:
 
 
 def note(progress: bool | None, text: str) -> None:
-    """Write a line above the bars: on stderr, or in the cell of a notebook, where stderr is red and this is no
-    error. Not with a ``progress`` of False."""
+    """Write a line above the bars: on stderr, or in the cell of a notebook, where stderr is red and
+    this is no error. Not with a ``progress`` of False."""
     file = sys.stdout if in_notebook() else sys.stderr
     if progress is not False and file is not None:
         with suppress(OSError, ValueError):  # it is closed
@@ -121,7 +129,9 @@ def note(progress: bool | None, text: str) -> None:
 
 
 LATE = 1.0
-"""Seconds after which a call shows the bar that nobody asked for: shorter ones are often many, in a loop."""
+"""Seconds after which a call shows the bar that nobody asked for: shorter ones are often many, in a
+loop.
+"""
 
 
 class LateBar:
@@ -161,6 +171,10 @@ class LateBar:
         return found
 
 
-def late(progress: bool | None, total: int | None, **look: Any) -> AbstractContextManager[LateBar | None]:
+def late(
+    progress: bool | None, total: int | None, **look: Any
+) -> AbstractContextManager[LateBar | None]:
     """A bar: True at once, None late and where a user sees it, else none."""
-    return LateBar(total, after=0 if progress else LATE, **look) if wanted(progress) else nullcontext()
+    return (
+        LateBar(total, after=0 if progress else LATE, **look) if wanted(progress) else nullcontext()
+    )

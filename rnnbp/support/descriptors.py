@@ -1,7 +1,8 @@
 """Opening files and folders so that an interrupt leaves none open.
 
-CPython looks for signals after each call, so the number that ``os.open`` returns is lost where one comes then. Here C
-hands it on, to an object or to a list, before that: ``next(map(f, map(g, ...)))`` is one call.
+CPython looks for signals after each call, so the number that ``os.open`` returns is lost where one
+comes then. Here C hands it on, to an object or to a list, before that: ``next(map(f, map(g,
+...)))`` is one call.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ from io import FileIO
 from pathlib import Path
 
 
-def open_file(path: str | Path, flags: int, mode: str, permissions: int = 0o666, folder: int | None = None) -> FileIO:
+def open_file(
+    path: str | Path, flags: int, mode: str, permissions: int = 0o666, folder: int | None = None
+) -> FileIO:
     """An open file, which closes when it is dropped.
 
     Args:
-        path: where it is. flags, permissions: as ``os.open`` takes them. mode: what ``FileIO`` may do, such as "rb".
+        path: where it is. flags, permissions: as ``os.open`` takes them. mode: what ``FileIO`` may
+            do, such as "rb".
         folder: the number of the folder that ``path`` is relative to.
 
-    Raises OSError (IsADirectoryError for a folder, also where it is only read), ValueError for a NUL in the path.
+    Raises OSError (IsADirectoryError for a folder, also where it is only read), ValueError for a
+    NUL in the path.
     """
     kept: dict[str, int] = {}
     numbers = map(partial(os.open, dir_fd=folder), (path,), (flags,), (permissions,))

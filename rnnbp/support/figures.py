@@ -16,7 +16,9 @@ class _Late:
 
     def __getattr__(self, name: str) -> int:
         if name in self._late:
-            raise AttributeError(f"{name} is not known inside the block that is measured; read it after the block")
+            raise AttributeError(
+                f"{name} is not known inside the block that is measured; read it after the block"
+            )
         near = f"{name}_bytes" if f"{name}_bytes" in self._late else nearest(name, self._late)
         cure = f"did you mean {near!r}?" if near else f"it has {', '.join(self._late)}"
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; {cure}")
@@ -25,8 +27,8 @@ class _Late:
 class HighWater(_Late):
     """What ``high_water`` found; its figure is known when the block that is measured ends.
 
-    high_water_bytes: how far the process's resident high-water mark rose, None where the system does
-    not tell. alone: False if child processes ran in the block, whose memory no figure counts.
+    high_water_bytes: how far the process's resident high-water mark rose, None where the system
+    does not tell. alone: False if child processes ran in the block, whose memory no figure counts.
     """
 
     _late: ClassVar[tuple[str, ...]] = ("high_water_bytes",)
@@ -44,16 +46,21 @@ class HighWater(_Late):
             return "being measured; its figures are known after the block"
         rise = self.high_water_bytes
         mark = "high water not known" if rise is None else f"high water +{bytes_text(rise)}"
-        return mark if self.alone else f"{mark}; without its child processes, of which nothing is known"
+        return (
+            mark
+            if self.alone
+            else f"{mark}; without its child processes, of which nothing is known"
+        )
 
 
 class Used(HighWater):
-    """What ``measure`` found, in bytes. Printed, it is one line; its figures are known when the block ends.
+    """What ``measure`` found, in bytes. Printed, it is one line; its figures are known when the
+    block ends.
 
-    peak_bytes: the most that was allocated at once, over what was at the beginning. kept_bytes: what was
-    still allocated at the end, over that; negative where more was freed. high_water_bytes: how far the
-    process's resident high-water mark rose, None where the system does not tell. alone: False if child
-    processes ran in the block, whose memory no figure counts.
+    peak_bytes: the most that was allocated at once, over what was at the beginning. kept_bytes:
+    what was still allocated at the end, over that; negative where more was freed. high_water_bytes:
+    how far the process's resident high-water mark rose, None where the system does not tell. alone:
+    False if child processes ran in the block, whose memory no figure counts.
 
     >>> import numpy as np, rnnbp as rb
     >>> with rb.memory.measure() as used:
@@ -67,7 +74,8 @@ class Used(HighWater):
     peak_bytes: int
     """The most bytes allocated at once, over those at the beginning."""
     kept_bytes: int
-    """Bytes still allocated at the end, over those at the beginning; negative where more was freed."""
+    """Bytes still allocated at the end, over those at the beginning; negative where more was freed.
+    """
 
     def __str__(self) -> str:
         if "high_water_bytes" not in vars(self):

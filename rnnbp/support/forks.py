@@ -1,8 +1,10 @@
-"""Locks across forks: a child has only the thread that forked, and a lock that another thread held stays locked in it.
+"""Locks across forks: a child has only the thread that forked, and a lock that another thread held
+stays locked in it.
 
-A lock that is registered here is taken before a fork and given back after it, by parent and child. So no other thread
-is inside what it guards, and a fork waits until it has left. Locks that are registered here are held for short times,
-except while the compiler runs, and never while a caller's code runs.
+A lock that is registered here is taken before a fork and given back after it, by parent and child.
+So no other thread is inside what it guards, and a fork waits until it has left. Locks that are
+registered here are held for short times, except while the compiler runs, and never while a caller's
+code runs.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ class Lock(Protocol):
 def hold(lock: Lock) -> None:
     """Hold a lock while the process forks.
 
-    It may be called while another thread forks: of that fork only what comes after is run for this lock, so a release
-    looks whether there was an acquire.
+    It may be called while another thread forks: of that fork only what comes after is run for this
+    lock, so a release looks whether there was an acquire.
     """
     holder: list[int] = []
     """The thread that forks, while it holds the lock."""

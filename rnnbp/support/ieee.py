@@ -1,4 +1,6 @@
-"""Arithmetic as IEEE 754 has it: infinities, NaN and subnormal numbers are results, never errors, warnings or zeros."""
+"""Arithmetic as IEEE 754 has it: infinities, NaN and subnormal numbers are results, never errors,
+warnings or zeros.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ R = TypeVar("R")
 
 
 LEAST, HALF = sys.float_info.min, 0.5
-"""The least normal number; its half is 0 to a processor that flushes to zero, or reads subnormal numbers as 0."""
+"""The least normal number; its half is 0 to a processor that flushes to zero, or reads subnormal
+numbers as 0.
+"""
 DEFAULT = ctypes.c_void_p(-1)
 """FE_DFL_ENV of glibc and musl: rounded to nearest, no traps, nothing flushed to zero."""
 SIZE = 64
@@ -30,13 +34,15 @@ BY_THREAD = int(np.__version__.partition(".")[0]) < 2
 
 
 def ieee(function: Callable[P, R]) -> Callable[P, R]:
-    """Run ``function`` with IEEE arithmetic, whatever ``numpy.seterr`` and the thread's own mode say.
+    """Run ``function`` with IEEE arithmetic, whatever ``numpy.seterr`` and the thread's own mode
+    say.
 
-    NumPy's floating-point errors are ignored: machine code does not look at that setting, and exp underflows as
-    a matter of course. On Linux flush-to-zero, which another library may have set in this thread, is off
-    meanwhile. The caller's settings are back on return, after an exception too. Code of the user's own that
-    the function calls, as a loss or a layer, runs like the rest; a ``ContextVar`` that it sets is set for it alone.
-    In a thread whose stack is small all of it runs in another one, with room.
+    NumPy's floating-point errors are ignored: machine code does not look at that setting, and exp
+    underflows as a matter of course. On Linux flush-to-zero, which another library may have set in
+    this thread, is off meanwhile. The caller's settings are back on return, after an exception too.
+    Code of the user's own that the function calls, as a loss or a layer, runs like the rest; a
+    ``ContextVar`` that it sets is set for it alone. In a thread whose stack is small all of it runs
+    in another one, with room.
     """
 
     @wraps(function)
@@ -60,8 +66,9 @@ def ieee(function: Callable[P, R]) -> Callable[P, R]:
 def restoring(function: Callable[P, R]) -> Callable[P, R]:
     """Put NumPy's settings back when ``function`` raises, as a KeyboardInterrupt.
 
-    For calls that run much code of others in the caller's own context, as callbacks and sources do: there an interrupt
-    may leave the ``errstate`` of any library entered. What such code sets on purpose stays when the call returns.
+    For calls that run much code of others in the caller's own context, as callbacks and sources do:
+    there an interrupt may leave the ``errstate`` of any library entered. What such code sets on
+    purpose stays when the call returns.
     """
 
     @wraps(function)
@@ -85,18 +92,22 @@ def _put_back(before: Any) -> None:
 
 
 def apart(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call ``function`` in a copy of the context, for what enters an ``errstate`` itself, as NumPy's seeding does.
+    """Call ``function`` in a copy of the context, for what enters an ``errstate`` itself, as
+    NumPy's seeding does.
 
     An interrupt in between leaves the caller's settings as they were.
     """
     return copy_context().run(function, *args, **kwargs)
 
 
-def within(errors: np.errstate, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+def within(
+    errors: np.errstate, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs
+) -> R:
     """Call ``function`` under NumPy's settings ``errors``, which no interrupt can leave behind.
 
-    NumPy 2 has the settings in the context, and ``errstate`` may be interrupted between a change and the note that it
-    is to be undone. So they are changed in a copy of the context, which C drops.
+    NumPy 2 has the settings in the context, and ``errstate`` may be interrupted between a change
+    and the note that it is to be undone. So they are changed in a copy of the context, which C
+    drops.
     """
     return copy_context().run(_entered, errors, function, args, kwargs)
 
@@ -107,7 +118,9 @@ def _entered(errors: np.errstate, function: Callable[..., R], args: Any, kwargs:
 
 
 def _unflushed(work: Callable[[], R]) -> R:
-    """``work`` in the default mode of the thread's arithmetic; as it is where C has no way to set that."""
+    """``work`` in the default mode of the thread's arithmetic; as it is where C has no way to set
+    that.
+    """
     library = ctypes.PyDLL(None)  # NumPy and Python have the mathematical functions of C loaded
     if not (hasattr(library, "fegetenv") and hasattr(library, "fesetenv")):
         return work()

@@ -57,7 +57,11 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 
 def _plain(sign: str) -> str:
     """An accented letter loses its accent; what has no likeness in ASCII is "?"."""
-    return PLAIN.get(sign) or unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode() or "?"
+    return (
+        PLAIN.get(sign)
+        or unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
+        or "?"
+    )
 
 
 _ERRORS = "rnnbp.plain"

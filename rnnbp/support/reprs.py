@@ -1,4 +1,6 @@
-"""Short reprs: a line of what an object is, and a few lines of what it holds, without the elements of arrays."""
+"""Short reprs: a line of what an object is, and a few lines of what it holds, without the elements
+of arrays.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ WIDTH = 100
 
 
 def safe(to_text: Callable[[Any], str]) -> Callable[[Any], str]:
-    """Decorate a ``__repr__``, so that one of a damaged object, or one that is being built, does not raise."""
+    """Decorate a ``__repr__``, so that one of a damaged object, or one that is being built, does
+    not raise.
+    """
 
     @functools.wraps(to_text)
     def text(self: object) -> str:
@@ -32,7 +36,9 @@ def titled(self: object, what: str, **rows: str) -> str:
 
 
 def cut(line: str) -> str:
-    """``line`` in one line, with an end of dots where it is too long: after a whole word, if it has any."""
+    """``line`` in one line, with an end of dots where it is too long: after a whole word, if it has
+    any.
+    """
     line = line.replace("\n", " ")
     if len(line) <= WIDTH:
         return line

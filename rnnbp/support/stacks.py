@@ -11,7 +11,9 @@ from contextlib import contextmanager, suppress
 from rnnbp.support import forks
 
 ROOM = 2**24
-"""Bytes of the stack of our own threads; memory is taken as it is used. LLVM needs some 200 kB for a cell."""
+"""Bytes of the stack of our own threads; memory is taken as it is used. LLVM needs some 200 kB for
+a cell.
+"""
 LEAST = 2**17
 """Bytes of a stack that NumPy and machine code run on: 48 kB are enough, 32 kB are not."""
 ATTRIBUTES = 128
@@ -24,12 +26,16 @@ _here = threading.local()
 
 @contextmanager
 def room() -> Iterator[None]:
-    """Threads that are started within have a stack of ``ROOM`` bytes, whatever ``threading.stack_size`` says."""
+    """Threads that are started within have a stack of ``ROOM`` bytes, whatever
+    ``threading.stack_size`` says.
+    """
     with _changing:  # to ask for the size alone would set it to 0
         before: list[int] = []
         try:
             with suppress(ValueError, RuntimeError):  # the system has its own rules
-                before.extend(map(threading.stack_size, (ROOM,)))  # at once: no interrupt comes in between
+                before.extend(
+                    map(threading.stack_size, (ROOM,))
+                )  # at once: no interrupt comes in between
             yield
         finally:
             if before:
@@ -42,7 +48,9 @@ def cramped() -> bool:
         return bool(_here.cramped)
     except AttributeError:
         pass
-    main = threading.current_thread() is threading.main_thread()  # whose stack grows, and takes long to measure
+    main = (
+        threading.current_thread() is threading.main_thread()
+    )  # whose stack grows, and takes long to measure
     _here.cramped = not main and 0 < _stack_bytes() < LEAST
     return bool(_here.cramped)
 
@@ -53,7 +61,10 @@ def _stack_bytes() -> int:
         return 0
     library = ctypes.PyDLL(None)  # Python has C's threads loaded
     if hasattr(library, "pthread_get_stacksize_np"):  # macOS
-        library.pthread_self.restype, library.pthread_get_stacksize_np.restype = ctypes.c_void_p, ctypes.c_size_t
+        library.pthread_self.restype, library.pthread_get_stacksize_np.restype = (
+            ctypes.c_void_p,
+            ctypes.c_size_t,
+        )
         return int(library.pthread_get_stacksize_np(ctypes.c_void_p(library.pthread_self())))
     if not hasattr(library, "pthread_getattr_np"):
         return 0

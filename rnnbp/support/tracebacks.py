@@ -1,9 +1,9 @@
 """Tracebacks of errors that the library raises: the caller's line, and the last of ours.
 
 Decorators, threads' settings and planning stand between a call and the check that refuses it, up to
-30 lines that say nothing to the caller. So they do before a function of the user's that is an argument, as a
-loss, where its error has a note that says so. Where Python or NumPy raised, all stay, and everywhere with the
-environment variable RNNBP_FULL_TRACEBACK=1, as a debugger needs them.
+30 lines that say nothing to the caller. So they do before a function of the user's that is an
+argument, as a loss, where its error has a note that says so. Where Python or NumPy raised, all
+stay, and everywhere with the environment variable RNNBP_FULL_TRACEBACK=1, as a debugger needs them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def shorten(error: BaseException) -> None:
-    """Leave out the library's own frames of an error that it raises on purpose, or that a function of the user's
-    raises, but for the last ``KEPT``."""
+    """Leave out the library's own frames of an error that it raises on purpose, or that a function
+    of the user's raises, but for the last ``KEPT``."""
     entries = list(_entries(error.__traceback__))
     if not entries or os.environ.get(VARIABLE, "0") not in ("", "0"):
         return
-    if not _raised_here(entries[-1]) and not any(CALLED_AS in note for note in getattr(error, "__notes__", ())):
+    if not _raised_here(entries[-1]) and not any(
+        CALLED_AS in note for note in getattr(error, "__notes__", ())
+    ):
         return
     ours = [entry for entry in entries if _is_ours(entry)]
     left_out = {id(entry) for entry in ours[:-KEPT]}
@@ -51,5 +53,7 @@ def _is_ours(entry: TracebackType) -> bool:
 
 
 def _raised_here(entry: TracebackType) -> bool:
-    """Whether a ``raise`` of the library's stands there, and not what nobody thought of, as an index out of range."""
+    """Whether a ``raise`` of the library's stands there, and not what nobody thought of, as an
+    index out of range.
+    """
     return _is_ours(entry) and entry.tb_frame.f_code.co_code[entry.tb_lasti] == _RAISE

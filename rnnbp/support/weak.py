@@ -52,6 +52,8 @@ class WeakKeys(Generic[K, V]):
 
     def clear(self) -> None:
         """Drop all."""
-        values = list(self._values.values())  # a value may hold another key: its reference must go first
+        values = list(
+            self._values.values()
+        )  # a value may hold another key: its reference must go first
         self._values.clear()
         del values

@@ -39,7 +39,10 @@ def reduced(value: object) -> list[object]:
     if isinstance(found, str):
         return [found]
     maker, args, *rest = found
-    parts = [part if part is None or isinstance(part, (dict, tuple, list)) else list(part) for part in rest[:3]]
+    parts = [
+        part if part is None or isinstance(part, (dict, tuple, list)) else list(part)
+        for part in rest[:3]
+    ]
     parts += rest[3:]
     known = maker in (copyreg.__newobj__, getattr(copyreg, "_reconstructor", None))  # type: ignore[attr-defined]  # no stub has it
     return [None if known else maker, *args, *parts]

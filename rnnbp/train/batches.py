@@ -62,8 +62,9 @@ class Batches(Named):
     ) -> None:
         if not iterable(batches) and not can_be_called(batches):
             raise TypeError(
-                f"Batches: expected an iterable of (x, target), or a function of the epoch that returns one, "
-                f"found {shown(batches)}; wrap arrays in Sequences(x, y, ...), Windows or Examples"
+                "Batches: expected an iterable of (x, target), or a function of the epoch that "
+                f"returns one, found {shown(batches)}; wrap arrays in Sequences(x, y, ...), "
+                "Windows or Examples"
             )
         self.given = batches
         self.layout = Layout(flag("Batches: batch_first", batch_first), flag("Batches: last", last))
@@ -81,12 +82,22 @@ class Batches(Named):
         self._first, self._epoch, self._index = 0, 0, 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_items": None, "_ahead": [], "_latest": None, "_epoch": 0, "_index": 0}
+        return vars(self) | {
+            "_items": None,
+            "_ahead": [],
+            "_latest": None,
+            "_epoch": 0,
+            "_index": 0,
+        }
 
     @reprs.safe
     def __repr__(self) -> str:
         count = "as many as come" if self.declared is None else f"{self.declared:,} in an epoch"
-        ways = {"batch_first": self.layout.batch_first, "last": self.layout.last, "carry": self.carry}
+        ways = {
+            "batch_first": self.layout.batch_first,
+            "last": self.layout.last,
+            "carry": self.carry,
+        }
         options = [f"{name}=True" for name, on in ways.items() if on]
         return reprs.titled(self, ", ".join([count, *options]), batches=reprs.kind_text(self.given))
 
@@ -112,7 +123,9 @@ class Batches(Named):
             targets: False for a target None; items may then be x alone.
         """
         check_place(type(self).__name__, self.declared or UNKNOWN, epoch, index)
-        if self.once and self._latest is not None and self._latest[:2] == (epoch, index):  # again, after an error
+        if (
+            self.once and self._latest is not None and self._latest[:2] == (epoch, index)
+        ):  # again, after an error
             return self._made(self._latest[2], epoch, index, targets)
         self._go_to(epoch, index)
         item = self._ahead.pop() if self._ahead else next(self._items or iter(()), END)
@@ -168,11 +181,18 @@ class Batches(Named):
         try:
             found = function(epoch) if takes else function()
         except Exception as error:  # whatever the user's code raises
-            note_call(error, "Batches", function, str(epoch) * takes, "an iterator of the batches of an epoch")
+            note_call(
+                error,
+                "Batches",
+                function,
+                str(epoch) * takes,
+                "an iterator of the batches of an epoch",
+            )
             raise
         if not iterable(found):
             raise TypeError(
-                f"Batches: the function of the epoch returned {shown(found)}; return an iterator of batches"
+                f"Batches: the function of the epoch returned {shown(found)}; return an iterator "
+                "of batches"
             )
         return iter(found)
 
@@ -187,7 +207,11 @@ class Batches(Named):
             self._pass_over(index - self._index)
         else:
             self._items, self._ahead = self._begun(epoch), []
-            past = max(0, epoch - self._first) * (self.declared or 0) if self.once and self.endless else 0
+            past = (
+                max(0, epoch - self._first) * (self.declared or 0)
+                if self.once and self.endless
+                else 0
+            )
             self._epoch, self._index = epoch, 0
             self._pass_over(past + index)
 
@@ -212,13 +236,17 @@ class Batches(Named):
 
     def _once(self, epoch: int, index: int) -> str:
         return (
-            f"batch {index} of epoch {epoch} cannot come: {shown(self.given)} is an iterator, which comes once and "
-            f"serves one epoch; give a list, a function of the epoch that returns an iterator, or "
-            f"Batches(..., batches_per_epoch=n) for one that goes on"
+            f"batch {index} of epoch {epoch} cannot come: {shown(self.given)} is an iterator, "
+            "which comes once and serves one epoch; give a list, a function of the epoch that "
+            f"returns an iterator, or Batches(..., batches_per_epoch=n) for one that goes on"
         )
 
     def _ended(self, epoch: int, index: int) -> str:
-        used = "an iterator that has been used up; give a new one" if self.once else "it has no batches"
+        used = (
+            "an iterator that has been used up; give a new one"
+            if self.once
+            else "it has no batches"
+        )
         if index:
             used = f"the epoch was to have {self.declared or 'more'}"
             used += "; give Batches(..., batches_per_epoch=n) with the number that there are"

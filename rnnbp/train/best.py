@@ -42,14 +42,21 @@ class Best:
     @reprs.safe
     def __repr__(self) -> str:
         epoch = "" if self.epoch is None else f", epoch {self.epoch:,}"
-        others = [f"{name} {reprs.number(v)}" for name, v in self.metrics.items() if name != self.monitor]
+        others = [
+            f"{name} {reprs.number(v)}" for name, v in self.metrics.items() if name != self.monitor
+        ]
         place = f"{self.monitor} {reprs.number(self.value)} at step {self.step:,}{epoch}"
         return reprs.cut("; ".join([place, *filter(None, [", ".join(others)])]))
 
     def to_json(self) -> dict[str, JSON]:
         """As a snapshot has it, apart from the step."""
         metrics = in_json(self.metrics)
-        return {"epoch": self.epoch, "monitor": self.monitor, "value": self.value, "metrics": metrics}
+        return {
+            "epoch": self.epoch,
+            "monitor": self.monitor,
+            "value": self.value,
+            "metrics": metrics,
+        }
 
     @classmethod
     def read(cls, step: int, found: Fields) -> Best:
@@ -58,7 +65,9 @@ class Best:
         epoch = None if found.raw("epoch") is None else found.whole("epoch", 1)
         values = found.fields("metrics")
         metrics = {name: _figure(values, name) for name in values.values}
-        return cls(step, epoch, found.text("monitor"), found.number("value", least=-math.inf), metrics)
+        return cls(
+            step, epoch, found.text("monitor"), found.number("value", least=-math.inf), metrics
+        )
 
     @classmethod
     def of_loss(cls, step: int, loss: float) -> Best:

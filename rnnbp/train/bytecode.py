@@ -77,7 +77,11 @@ def _documented(code: types.CodeType) -> bool:
 
 
 def _constant(value: object) -> str:
-    return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else f"{type(value).__name__} {value!r}"
+    return (
+        repr(sorted(map(repr, value)))
+        if isinstance(value, frozenset)
+        else f"{type(value).__name__} {value!r}"
+    )
 
 
 def global_names(code: types.CodeType) -> set[str]:
@@ -85,5 +89,9 @@ def global_names(code: types.CodeType) -> set[str]:
     attributes too.
     """
     inner = (global_names(c) for c in code.co_consts if isinstance(c, types.CodeType))
-    found = {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    found = {
+        str(i.argval)
+        for i in dis.get_instructions(code)
+        if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    }
     return found.union(*inner)

@@ -36,7 +36,9 @@ class _Shuffled(Named, ABC):
     def __init__(self, batch_size: int, shuffle: bool, seed: int) -> None:
         place = type(self).__name__
         if not self.rows:
-            raise ValueError(f"{place}: there are no data, x has size 0 along their axis; give at least one")
+            raise ValueError(
+                f"{place}: there are no data, x has size 0 along their axis; give at least one"
+            )
         self.batch_size = positive_int(f"{place}: batch_size", batch_size)
         self.shuffle, self.seed = flag(f"{place}: shuffle", shuffle), check_seed(seed)
 
@@ -52,7 +54,12 @@ class _Shuffled(Named, ABC):
         """A repr: a title and the arrays."""
         order = f"shuffled in each epoch, seed {self.seed}" if self.shuffle else "in their order"
         batches = f"{reprs.counted(self.batches_per_epoch, 'batch', 'batches')} of {self.batch_size:,}, {order}"
-        return reprs.titled(self, what, batches=batches, **{k: reprs.array_text(array) for k, array in arrays.items()})
+        return reprs.titled(
+            self,
+            what,
+            batches=batches,
+            **{k: reprs.array_text(array) for k, array in arrays.items()},
+        )
 
     @abstractmethod
     def batch(self, epoch: int, index: int) -> Batch:
@@ -122,7 +129,9 @@ class Sequences(_Shuffled):
                 self.mask = known
             elif self.mask.shape == known.shape:  # another is refused below
                 self.mask = within(self.mask[0 : self.rows], known)
-        self.target = None if target is None else _axes("target", target, 0 if last else axis, least=2 - last)
+        self.target = (
+            None if target is None else _axes("target", target, 0 if last else axis, least=2 - last)
+        )
         if self.target is not None:
             check_numbers("Sequences: target", self.target)
         super().__init__(batch_size, shuffle, seed)
@@ -131,32 +140,47 @@ class Sequences(_Shuffled):
     def _check(self) -> None:
         if self.mask is not None and self.mask.ndim > 2:
             raise ShapeError(
-                f"Sequences: mask must have shape (N, T), a weight for each step, found shape {self.mask.shape}; "
-                f"{of_elements(self.mask.shape[2:])}"
+                "Sequences: mask must have shape (N, T), a weight for each step, found shape "
+                f"{self.mask.shape}; {of_elements(self.mask.shape[2:])}"
             )
-        lead = {"target": (self.rows, self.steps)[: 1 if self.last else 2], "mask": (self.rows, self.steps)}
+        lead = {
+            "target": (self.rows, self.steps)[: 1 if self.last else 2],
+            "mask": (self.rows, self.steps),
+        }
         for name, expected in lead.items():
             array = getattr(self, name)
             if array is not None and array.shape[: len(expected)] != expected:
                 raise ShapeError(
-                    f"Sequences: {name} must begin with the axes {expected} of x, found shape {array.shape}; "
-                    f"{self._cure(name, array.shape, expected)}"
+                    f"Sequences: {name} must begin with the axes {expected} of x, found shape "
+                    f"{array.shape}; {self._cure(name, array.shape, expected)}"
                 )
         if self.last and self.target is None:
-            raise ValueError("Sequences: last=True places targets, but target is None; give (N, ...)")
+            raise ValueError(
+                "Sequences: last=True places targets, but target is None; give (N, ...)"
+            )
         if self.last and self.mask is not None:
             some = np.concatenate([(block > 0).any(axis=1) for block in blocks(self.mask)])
             if not some.all():
                 row = int(np.argmin(some))
-                raise ValueError(f"Sequences: sequence {row} has no last step, its mask is all 0; leave it out")
-        for array in (self.x, self.target, self.mask) if self.batch_first and not self.last else (self.x, self.mask):
+                raise ValueError(
+                    f"Sequences: sequence {row} has no last step, its mask is all 0; leave it out"
+                )
+        for array in (
+            (self.x, self.target, self.mask)
+            if self.batch_first and not self.last
+            else (self.x, self.mask)
+        ):
             if isinstance(array, np.ndarray):
                 remember(array)
 
     def _cure(self, name: str, found: Shape, expected: Shape) -> str:
         """What to do about a target or mask whose first axes are not those of x."""
         if found[:2] == (self.steps, self.rows)[: len(found)] and self.rows != self.steps:
-            other = "time-first: say batch_first=False" if self.batch_first else "batch-first: leave batch_first out"
+            other = (
+                "time-first: say batch_first=False"
+                if self.batch_first
+                else "batch-first: leave batch_first out"
+            )
             swapped = "" if len(expected) == 1 else f", or give {name}.swapaxes(0, 1)"
             return f"if x is {other}{swapped}"
         return f"give one for each {'sequence' if len(expected) == 1 else 'step of each sequence'}"
@@ -179,7 +203,9 @@ class Sequences(_Shuffled):
         target, mask = (None if a is None else a[chosen] for a in (self.target, self.mask))
         if self.last and target is not None:
             target, mask = at_last(target, mask, self.steps)
-        return Batch(_time_first(self.x[chosen]), _time_first(target), _time_first(mask), fresh=True)
+        return Batch(
+            _time_first(self.x[chosen]), _time_first(target), _time_first(mask), fresh=True
+        )
 
     def origin(self, epoch: int, index: int, step: int, row: int) -> str:
         """Where a row of batch ``index`` comes from, in words."""
@@ -206,7 +232,9 @@ class Examples(_Shuffled):
     [(1, 4, 3), (1, 4, 3), (1, 2, 3)]
     """
 
-    def __init__(self, x: Data, target: Data | None, *, batch_size: int, shuffle: bool = True, seed: int = 0) -> None:
+    def __init__(
+        self, x: Data, target: Data | None, *, batch_size: int, shuffle: bool = True, seed: int = 0
+    ) -> None:
         self.x, self.target = same_length("Examples", x, target)
         self.rows = len(self.x)
         super().__init__(batch_size, shuffle, seed)
@@ -223,7 +251,12 @@ class Examples(_Shuffled):
         """Batch ``index`` of the epoch's order."""
         chosen = self._chosen(epoch, index)
         check_there(self.x, self.target)
-        return Batch(self.x[chosen][None], None if self.target is None else self.target[chosen][None], None, fresh=True)
+        return Batch(
+            self.x[chosen][None],
+            None if self.target is None else self.target[chosen][None],
+            None,
+            fresh=True,
+        )
 
     def origin(self, epoch: int, index: int, step: int, row: int) -> str:
         """Where a row of batch ``index`` comes from, in words."""
@@ -242,10 +275,13 @@ def _axes(name: str, given: object, axis: int, *, numbers: bool = False, least: 
     axes = "(N, ...)" if least == 1 else "(N, T, ...)"
     found = rows(f"Sequences: {name}", given, axis=axis, axes=axes, numbers=numbers)
     if found.ndim < least:
-        cures = {"target": ", or say last=True for one of each sequence", "mask": ", or give lengths as lengths="}
+        cures = {
+            "target": ", or say last=True for one of each sequence",
+            "mask": ", or give lengths as lengths=",
+        }
         raise ShapeError(
-            f"Sequences: {name} must have axes {axes}, found shape {found.shape}; add the missing one"
-            f"{cures.get(name, '')}"
+            f"Sequences: {name} must have axes {axes}, found shape {found.shape}; add the missing "
+            f"one{cures.get(name, '')}"
         )
     return found
 
@@ -254,7 +290,9 @@ def _mask(given: Data, axis: int, lead: tuple[int, int]) -> Rows:
     """A mask (N, T), or weights (N,) or (N, 1) of sequences at each of their steps."""
     found = rows("Sequences: mask", given, numbers=True)
     shape = found.shape
-    if len(shape) == 1 or (len(shape) == 2 and shape[1 - axis] == 1 and shape[axis] == lead[0] and lead[1] > 1):
+    if len(shape) == 1 or (
+        len(shape) == 2 and shape[1 - axis] == 1 and shape[axis] == lead[0] and lead[1] > 1
+    ):
         return of_sequences("Sequences: mask", found[0 : len(found)].reshape(-1), lead)
     return _axes("mask", given, axis, numbers=True)
 

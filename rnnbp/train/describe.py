@@ -28,21 +28,57 @@ UNKNOWN = "cannot be compared: "
 LONGEST, MOST, DEEPEST = 200, 64, 40
 """Characters of a text, and items of a container, that are shown in full; levels of nesting that
 are followed."""
-PLAIN = (types.NoneType, bool, int, float, complex, str, bytes, np.dtype, range, slice, type(Ellipsis))
-METHODS = ("__call__", "__init__", "__post_init__", "__getitem__", "__len__", "__iter__", "__next__")
+PLAIN = (
+    types.NoneType,
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    np.dtype,
+    range,
+    slice,
+    type(Ellipsis),
+)
+METHODS = (
+    "__call__",
+    "__init__",
+    "__post_init__",
+    "__getitem__",
+    "__len__",
+    "__iter__",
+    "__next__",
+)
 """Methods with underscores that decide what an object computes."""
-COMPILED = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, np.ufunc)
-STATELESS: tuple[type, ...] = (type(threading.Lock()), type(threading.RLock()), threading.Event, threading.Condition)
+COMPILED = (
+    types.BuiltinFunctionType,
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    np.ufunc,
+)
+STATELESS: tuple[type, ...] = (
+    type(threading.Lock()),
+    type(threading.RLock()),
+    threading.Event,
+    threading.Condition,
+)
 
 
 def digest(text: str | bytes) -> str:
     """The first digits of the sha256."""
-    return hashlib.sha256(text.encode(errors="surrogatepass") if isinstance(text, str) else text).hexdigest()[:16]
+    return hashlib.sha256(
+        text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    ).hexdigest()[:16]
 
 
 def short(text: str) -> str:
     """The text, or if it is long its beginning and a digest."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}… ({len(text)} characters, {digest(text)})"
+    return (
+        text
+        if len(text) <= LONGEST
+        else f"{text[: LONGEST // 2]}… ({len(text)} characters, {digest(text)})"
+    )
 
 
 def of_array(array: Array) -> str:
@@ -63,7 +99,9 @@ class Description:
 
     def __init__(self, known: Mapping[str, object] | None = None) -> None:
         self.lines: dict[str, str] = {}
-        self._met: dict[int, tuple[str, object]] = {id(what): (name, what) for name, what in (known or {}).items()}
+        self._met: dict[int, tuple[str, object]] = {
+            id(what): (name, what) for name, what in (known or {}).items()
+        }
 
     def add(self, path: str, value: object, depth: int = 0) -> None:
         """Describe a value under a path."""
@@ -76,7 +114,9 @@ class Description:
         elif id(value) in self._met:
             self.lines[path] = f"the same as {self._met[id(value)][0]}"
         else:
-            if not isinstance(value, (tuple, frozenset, np.generic)):  # equal ones may be one object, or not
+            if not isinstance(
+                value, (tuple, frozenset, np.generic)
+            ):  # equal ones may be one object, or not
                 self._met[id(value)] = path, value  # kept, so that no other object gets its number
             self._add(path, value, depth + 1)
 
@@ -100,7 +140,12 @@ class Description:
                 self.add(path, value.__func__, depth)
                 self.add(f"{path} of", value.__self__, depth)
             case functools.partial():
-                self._fields(path, "partial", depth, {"of": value.func, "arguments": value.args, **value.keywords})
+                self._fields(
+                    path,
+                    "partial",
+                    depth,
+                    {"of": value.func, "arguments": value.args, **value.keywords},
+                )
             case type():
                 self._class(path, value, depth)
             case types.ModuleType():
@@ -115,14 +160,19 @@ class Description:
                 self.add(path, value.fget, depth)
             case staticmethod() | classmethod():
                 self.add(path, value.__func__, depth)
-            case list() | tuple() | set() | frozenset() | dict() if type(value).__module__ == "builtins":
+            case list() | tuple() | set() | frozenset() | dict() if (
+                type(value).__module__ == "builtins"
+            ):
                 self._items(path, value, depth)
             case _ if isinstance(value, STATELESS):
                 self.lines[path] = type(value).__name__
             case _ if hasattr(value, "__wrapped__") and not hasattr(value, "__dict__"):
                 self.add(path, value.__wrapped__, depth)
             case (
-                types.BuiltinFunctionType() | np.ufunc() | types.MethodDescriptorType() | types.WrapperDescriptorType()
+                types.BuiltinFunctionType()
+                | np.ufunc()
+                | types.MethodDescriptorType()
+                | types.WrapperDescriptorType()
             ):
                 self.lines[path] = f"function {getattr(value, '__qualname__', value.__name__)}"
             case _:
@@ -168,7 +218,10 @@ class Description:
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if name != "__class__":
                 self.add(f"{path} {name}", contents(cell), depth)
-        for name, item in (("defaults", function.__defaults__), ("keywords", function.__kwdefaults__)):
+        for name, item in (
+            ("defaults", function.__defaults__),
+            ("keywords", function.__kwdefaults__),
+        ):
             if item:
                 self.add(f"{path} {name}", item, depth)
         for name in sorted(global_names(code)) if ours else ():
@@ -201,7 +254,9 @@ class Description:
         except Exception:  # whatever its own __reduce__ raises
             self.lines[path] = f"{UNKNOWN}it is a {kind.__name__}"
             return
-        self._fields(path, kind.__name__, depth, {str(name): item for name, item in attributes.items()})
+        self._fields(
+            path, kind.__name__, depth, {str(name): item for name, item in attributes.items()}
+        )
 
 
 def _alone(value: object, depth: int) -> str:

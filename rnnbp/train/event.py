@@ -43,7 +43,9 @@ class Event:
         dtypes of the parameters. None for kinds other than "step", and if a batch was skipped or
         had no weight.
         """
-        return None if self._grads is None else {name: readonly(g) for name, g in self._grads.items()}
+        return (
+            None if self._grads is None else {name: readonly(g) for name, g in self._grads.items()}
+        )
 
     def stop(self, reason: str = "stopped by a callback") -> None:
         """End the run when the files of this step are written; ``reason`` is that of the History.
@@ -65,8 +67,14 @@ def readonly(array: Array) -> Array:
 def check_callbacks(callbacks: object) -> tuple[Callable[[Event], object], ...]:
     """The callbacks of a Trainer. Raises TypeError unless they are a sequence of functions."""
     if not isinstance(callbacks, (list, tuple)):
-        raise TypeError(f"Trainer: callbacks is a list of functions of an Event, found {shown(callbacks)}; give [f]")
+        raise TypeError(
+            f"Trainer: callbacks is a list of functions of an Event, found {shown(callbacks)}; "
+            "give [f]"
+        )
     for k, found in enumerate(callbacks):
         if isinstance(found, type) or not callable(found):
-            raise TypeError(f"Trainer: callbacks[{k}] must be a function of an Event, found {shown(found)}; build it")
+            raise TypeError(
+                f"Trainer: callbacks[{k}] must be a function of an Event, found {shown(found)}; "
+                "build it"
+            )
     return tuple(callbacks)

@@ -35,7 +35,10 @@ class FitCall:
         """Train, and return the History. Raises as ``Trainer.fit`` does."""
         run, signals = self.training, self.interrupts
         if run.busy:
-            raise RuntimeError("Trainer.fit: it is training already, in a callback or another thread; wait for its end")
+            raise RuntimeError(
+                "Trainer.fit: it is training already, in a callback or another thread; wait for "
+                "its end"
+            )
         if not run.goes_on and not said and (text := self.limits.counted_otherwise(run.at)):
             said.append(text)
             warnings.warn(text, FutureWarning, stacklevel=outside())
@@ -46,7 +49,9 @@ class FitCall:
             if reason is None and signals.signal is not None and on_interrupt == "raise":
                 raise ending(signals.signal, self._how_to_go_on())
         except BaseException as error:
-            stopped = isinstance(error, KeyboardInterrupt | SystemExit) and signals.signal is not None
+            stopped = (
+                isinstance(error, KeyboardInterrupt | SystemExit) and signals.signal is not None
+            )
             run.ended = ("interrupted", signals.signal) if stopped else ("error", None)
             carry(error, run.at.history.copy(*run.ended))
             raise
@@ -88,7 +93,11 @@ class FitCall:
         run = self.training
         place, path = f"{run.caller}: interrupted after step {run.at.step}", run.folder.path
         if run.caller == "fit":
-            kept = "nothing can go on, for no folder was given" if path is None else f"all is in {path / SNAPSHOT}"
+            kept = (
+                "nothing can go on, for no folder was given"
+                if path is None
+                else f"all is in {path / SNAPSHOT}"
+            )
             cure = (
                 "a Trainer goes on when its fit is called again; or give folder=, and resume=True"
                 if path is None

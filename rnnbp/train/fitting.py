@@ -19,7 +19,10 @@ from rnnbp.train.sources import SourceLike
 from rnnbp.wording.arguments import parameters_of, takes
 
 
-@takes(*parameters_of(Trainer), *(name for rule in OPTIMIZERS.values() for name in parameters_of(rule)[2:]))
+@takes(
+    *parameters_of(Trainer),
+    *(name for rule in OPTIMIZERS.values() for name in parameters_of(rule)[2:]),
+)
 def fit(
     model: Any,
     data: SourceLike,
@@ -68,34 +71,53 @@ def fit(
     """
     if hasattr(loss, "shape") or isinstance(loss, list | tuple):
         raise TypeError(
-            f"fit: loss is {shown(loss)}, as if x and target were given; fit takes them as one source: "
-            f"fit(model, Sequences(x, target, batch_size=32), loss)"
+            f"fit: loss is {shown(loss)}, as if x and target were given; fit takes them as one "
+            f"source: fit(model, Sequences(x, target, batch_size=32), loss)"
         )
     if isinstance(optimizer, str):
-        rule, own = rule_named("fit", optimizer), dict[str, Any]({} if lr is None else {"learning_rate": lr})
+        rule, own = (
+            rule_named("fit", optimizer),
+            dict[str, Any]({} if lr is None else {"learning_rate": lr}),
+        )
         own |= {name: options.pop(name) for name in _options(rule) if name in options}
         _refuse(options, f"fit: {rule.__name__} has no", f"it has {', '.join(_options(rule))}")
         optimizer = rule(model, **own)
     elif lr is not None:
-        raise ValueError("fit: lr goes with the name of an optimizer; give learning_rate, which goes with any")
+        raise ValueError(
+            "fit: lr goes with the name of an optimizer; give learning_rate, which goes with any"
+        )
     else:
-        _refuse(options, "fit: with the name of an optimizer goes", "give it to the one that you build")
+        _refuse(
+            options, "fit: with the name of an optimizer goes", "give it to the one that you build"
+        )
     if lr is not None:
-        warnings.warn(f"fit: lr is called learning_rate now; write learning_rate={lr!r}", DeprecationWarning, outside())
+        warnings.warn(
+            f"fit: lr is called learning_rate now; write learning_rate={lr!r}",
+            DeprecationWarning,
+            outside(),
+        )
     trainer = Trainer(model, optimizer, loss, learning_rate=learning_rate, **options)
     if flag("fit: resume", resume):
         if trainer.folder.path is None:
             raise ValueError("fit: resume=True goes on from the snapshot in a folder; give folder=")
         trainer.resume(missing_ok=True, override=override)
     elif override:
-        raise ValueError("fit: override says what differs in a run that is resumed; give resume=True too")
-    trainer._training.caller = "fit"  # so that errors do not advise to use a Trainer that the user does not have
+        raise ValueError(
+            "fit: override says what differs in a run that is resumed; give resume=True too"
+        )
+    trainer._training.caller = (
+        "fit"  # so that errors do not advise to use a Trainer that the user does not have
+    )
     return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
 
 
 def _options(rule: type[Optimizer]) -> list[str]:
     """Arguments of an optimiser other than the model and the learning rate."""
-    return [name for name in inspect.signature(rule).parameters if name not in ("params", "learning_rate")]
+    return [
+        name
+        for name in inspect.signature(rule).parameters
+        if name not in ("params", "learning_rate")
+    ]
 
 
 def _refuse(options: Mapping[str, Any], what: str, cure: str) -> None:

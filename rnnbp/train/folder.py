@@ -74,7 +74,9 @@ class RunFolder:
         """
         place = self.path if path is None else as_path("Trainer.resume: path", path)
         if place is None:
-            raise ValueError("Trainer.resume: this Trainer has no folder; give the path of a snapshot")
+            raise ValueError(
+                "Trainer.resume: this Trainer has no folder; give the path of a snapshot"
+            )
         return place / SNAPSHOT if os.path.isdir(place) else place  # False for a name too long
 
     def adopt(self, snapshot: Path, step: int, found: Stamp, *, differs: bool) -> None:
@@ -84,7 +86,9 @@ class RunFolder:
         If the run ``differs`` from it on purpose, ``open`` writes a snapshot of the run as it is
         now.
         """
-        self.owned = self.path is not None and os.path.realpath(snapshot) == os.path.realpath(self.path / SNAPSHOT)
+        self.owned = self.path is not None and os.path.realpath(snapshot) == os.path.realpath(
+            self.path / SNAPSHOT
+        )
         self.saved, self._stamp = (None if differs else step, found) if self.owned else (None, None)
 
     def outdate(self) -> None:
@@ -102,9 +106,13 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"{self.path} cannot be made: {error.strerror or error}; choose another") from error
+            raise StorageError(
+                f"{self.path} cannot be made: {error.strerror or error}; choose another"
+            ) from error
         if self._lock is None:
-            self._lock = FolderLock(self.path)  # known before it is taken: an interrupt leaves nothing locked
+            self._lock = FolderLock(
+                self.path
+            )  # known before it is taken: an interrupt leaves nothing locked
             self._lock.take()
         self._check(self.path)
         self.owned = True
@@ -123,7 +131,10 @@ class RunFolder:
             remove_leftovers(self.path / name)
         if self.saved is None and not pending:
             self.snapshot(at, extra)
-        self._log, self._written = MetricsLog(self.path / METRICS, at.step - pending), time.monotonic()
+        self._log, self._written = (
+            MetricsLog(self.path / METRICS, at.step - pending),
+            time.monotonic(),
+        )
 
     def _check(self, path: Path) -> None:
         """Raise StorageError unless the files there are this run's, as it has written or
@@ -131,14 +142,16 @@ class RunFolder:
         """
         present = [name for name in (SNAPSHOT, METRICS, MODEL) if (path / name).exists()]
         if present and not self.owned:
-            raise StorageError(f"{path} already holds {', '.join(present)}; resume() it, or choose another folder")
+            raise StorageError(
+                f"{path} already holds {', '.join(present)}; resume() it, or choose another folder"
+            )
         now = stamp(path / SNAPSHOT)
         if now is None:
             self.saved = None
         elif self.owned and now != self._stamp:
             raise StorageError(
-                f"{path}: another run has written {SNAPSHOT} since this one did, or read it; resume() from there, "
-                f"or choose another folder"
+                f"{path}: another run has written {SNAPSHOT} since this one did, or read it; "
+                f"resume() from there, or choose another folder"
             )
 
     def close(self) -> None:
@@ -163,13 +176,22 @@ class RunFolder:
         if self._log is not None:
             self._log.sync()
         self._check_held(self.path)
-        save_snapshot(self.path / SNAPSHOT, self.parts, at, {**extra, "description": self.description})
-        self.saved, self._stamp, self._written = at.step, stamp(self.path / SNAPSHOT), time.monotonic()
+        save_snapshot(
+            self.path / SNAPSHOT, self.parts, at, {**extra, "description": self.description}
+        )
+        self.saved, self._stamp, self._written = (
+            at.step,
+            stamp(self.path / SNAPSHOT),
+            time.monotonic(),
+        )
 
     def _check_held(self, path: Path) -> None:
         """Raise StorageError in a child that was forked while its parent trained."""
         if self._lock is not None and not self._lock.held:
-            raise StorageError(f"{path} belongs to the process that this one was forked from; train in another folder")
+            raise StorageError(
+                f"{path} belongs to the process that this one was forked from; train in another "
+                "folder"
+            )
 
     def older(self, minutes: float | None) -> bool:
         """True if the last snapshot is at least this old; never for None."""
@@ -181,7 +203,11 @@ class RunFolder:
             return
         past = at.history
         step = at.step if past.best_step is None else past.best_step
-        metadata: dict[str, JSON] = {"description": self.description, "step": step, "validation": past.best_loss}
+        metadata: dict[str, JSON] = {
+            "description": self.description,
+            "step": step,
+            "validation": past.best_loss,
+        }
         if past.best is not None and past.best.monitor != VALIDATION + LOSS:
             metadata["best"] = past.best.to_json()
         save_tensors(self.path / MODEL, at.best_weights or self.parts.params, metadata)

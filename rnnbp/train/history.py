@@ -82,7 +82,11 @@ class History(Instead):
         what = f"{reprs.counted(self.steps, 'step')} in {reprs.number(self.seconds)} s, {self.reason or 'going on'}"
         old = self.best is None and self.best_loss is not None  # as one that was built by hand
         best = f"; best_loss {reprs.number(self.best_loss)} at step {self.best_step}" if old else ""
-        last = [f"{name} {reprs.number(_counting(values)[-1])}" for name, values in self.metrics.items() if values]
+        last = [
+            f"{name} {reprs.number(_counting(values)[-1])}"
+            for name, values in self.metrics.items()
+            if values
+        ]
         return reprs.titled(
             self,
             what,
@@ -144,12 +148,20 @@ class MetricsLog:
     def __init__(self, path: Path, step: int) -> None:
         self.path = path
         end = _end_of(path, step) if path.exists() else 0
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        flags = (
+            os.O_WRONLY
+            | os.O_APPEND
+            | os.O_CREAT
+            | getattr(os, "O_NONBLOCK", 0)
+            | getattr(os, "O_BINARY", 0)
+        )
         try:
             self.file = open_file(path, flags, "ab")
             _truncate(self.file, end)
         except OSError as error:
-            raise StorageError(f"{path} cannot be opened to add metrics: {error.strerror or error}") from error
+            raise StorageError(
+                f"{path} cannot be opened to add metrics: {error.strerror or error}"
+            ) from error
 
     def write(self, metrics: Mapping[str, JSON]) -> None:
         """Append a line."""
@@ -163,7 +175,9 @@ class MetricsLog:
         try:
             os.fsync(self.file.fileno())
         except OSError as error:
-            raise StorageError(f"{self.path}: fsync failed, a power cut may take its last lines: {error}") from error
+            raise StorageError(
+                f"{self.path}: fsync failed, a power cut may take its last lines: {error}"
+            ) from error
 
     def close(self) -> None:
         """Close the file. Closing it twice does nothing."""

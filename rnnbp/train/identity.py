@@ -42,7 +42,9 @@ LATER: dict[str, JSON] = {"accumulate": {"accumulate": 1}, "monitor": {"monitor"
 """Parts that snapshots of earlier versions do not have, as those were."""
 
 
-def described(name: str, value: object, known: Mapping[str, object] | None = None) -> dict[str, JSON]:
+def described(
+    name: str, value: object, known: Mapping[str, object] | None = None
+) -> dict[str, JSON]:
     """A setting as lines: the value if it is JSON, else a description, and the repr of our own
     objects.
 
@@ -53,7 +55,11 @@ def described(name: str, value: object, known: Mapping[str, object] | None = Non
         return {name: value}
     found = Description(known)
     found.add(name, value)
-    return {**found.lines, name: shown(value)} if type(value).__module__.startswith("rnnbp.") else {**found.lines}
+    return (
+        {**found.lines, name: shown(value)}
+        if type(value).__module__.startswith("rnnbp.")
+        else {**found.lines}
+    )
 
 
 def shown(value: object) -> str:
@@ -66,7 +72,10 @@ def of_rate(rate: Schedule | OnPlateau | None, optimizer: Optimizer) -> dict[str
     name, own = "learning_rate", described(f"{optimizer.kind} lr", optimizer.learning_rate)
     if isinstance(rate, OnPlateau):
         changing = {"learning_rate", *rate.state_dict()}
-        return {name: f"OnPlateau { ({k: v for k, v in vars(rate).items() if k not in changing}) }", **own}
+        return {
+            name: f"OnPlateau { ({k: v for k, v in vars(rate).items() if k not in changing}) }",
+            **own,
+        }
     return {**_as_filed(described(name, rate)), **own}
 
 
@@ -76,14 +85,19 @@ def _as_filed(lines: dict[str, JSON]) -> dict[str, JSON]:
     """
     rates = re.compile(r"\b(Constant|StepDecay|Cosine)\(learning_rate=")
     return {
-        re.sub(r"(?<=.) learning_rate$", " lr", key): rates.sub(r"\1(lr=", line) if isinstance(line, str) else line
+        re.sub(r"(?<=.) learning_rate$", " lr", key): rates.sub(r"\1(lr=", line)
+        if isinstance(line, str)
+        else line
         for key, line in lines.items()
     }
 
 
 def of_optimizer(optimizer: Optimizer) -> dict[str, JSON]:
     """An optimiser's rule, options and parameters, without its rate."""
-    lines: dict[str, JSON] = {"optimizer": optimizer.kind, "optimized parameters": ", ".join(optimizer.params)}
+    lines: dict[str, JSON] = {
+        "optimizer": optimizer.kind,
+        "optimized parameters": ", ".join(optimizer.params),
+    }
     for name, value in optimizer.hyperparameters().items():
         if name != "learning_rate":
             lines |= described(f"{optimizer.kind} {name}", value)
@@ -105,7 +119,10 @@ def of_chunks(checkpoint: ScheduleLike | Plan, chunk: int | None) -> Identity:
     if isinstance(checkpoint, Plan):
         return {"chunk": {"chunk": checkpoint.chunk}, "checkpoint": {"budget": checkpoint.budget}}
     if is_budget(checkpoint):
-        return {"chunk": {"chunk": "by the budget"}, "checkpoint": {"budget": parse_budget(checkpoint)}}
+        return {
+            "chunk": {"chunk": "by the budget"},
+            "checkpoint": {"budget": parse_budget(checkpoint)},
+        }
     lines: dict[str, JSON] = {"budget": None}
     if _rebuilds(checkpoint):
         lines |= described("checkpoint", checkpoint)
@@ -130,11 +147,16 @@ def of_surroundings() -> Identity:
     processor: dict[str, JSON] = {"processor": " ".join(extensions.get("found", ()))}
     if backend == "llvm":
         _, name, _, compiler = machine()
-        processor |= {"processor of kernels": f"{name}, vectors of {vector_bytes()} bytes", "LLVM": compiler}
+        processor |= {
+            "processor of kernels": f"{name}, vectors of {vector_bytes()} bytes",
+            "LLVM": compiler,
+        }
     libraries: dict[str, JSON] = {"NumPy": np.__version__, "rnnbp's numbers": VERSION}
     for pool in _blas():
         threads = "" if backend == "llvm" else f", {pool['num_threads']} threads"
-        libraries["BLAS"] = f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}{threads}"
+        libraries["BLAS"] = (
+            f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}{threads}"
+        )
     return {"backend": {"backend": backend}, "processor": processor, "libraries": libraries}
 
 
@@ -148,17 +170,22 @@ def check_override(override: Collection[str], now: Identity) -> None:
     """Raise ValueError unless these are names of parts."""
     names = (*now, DATA, EVERYTHING)
     if isinstance(override, str):
-        raise ValueError(f"override is a tuple of names, found {override!r}; give override={(override,)}")
+        raise ValueError(
+            f"override is a tuple of names, found {override!r}; give override={(override,)}"
+        )
     for name in override:
         if name not in names:
             other = synonym(name, names) if isinstance(name, str) else ""
             meant = f", did you mean {other!r}?" if other else hint(name, names)
             raise ValueError(
-                f"override: no such name: {shown_value(name)}{meant or ';'} they are {', '.join(map(repr, names))}"
+                f"override: no such name: {shown_value(name)}{meant or ';'} they are "
+                f"{', '.join(map(repr, names))}"
             )
 
 
-def differences(now: Identity, then: Mapping[str, JSON], override: Collection[str] = ()) -> dict[str, list[str]]:
+def differences(
+    now: Identity, then: Mapping[str, JSON], override: Collection[str] = ()
+) -> dict[str, list[str]]:
     """What differs, line by line, by the name of its part, and what cannot be compared; without the
     parts named in ``override``.
 
@@ -168,11 +195,18 @@ def differences(now: Identity, then: Mapping[str, JSON], override: Collection[st
     if EVERYTHING in override:
         return {}
     if "libraries" not in then:
-        return {EVERYTHING: ["its snapshot is of an earlier version, which did not hold all that decides its numbers"]}
+        return {
+            EVERYTHING: [
+                "its snapshot is of an earlier version, which did not hold all that decides its "
+                "numbers"
+            ]
+        }
     found: dict[str, list[str]] = {}
     for part, lines in now.items():
         other = then.get(part, LATER.get(part))
-        if part not in override and (differing := _compared(lines, other if isinstance(other, dict) else {})):
+        if part not in override and (
+            differing := _compared(lines, other if isinstance(other, dict) else {})
+        ):
             found[part] = differing
     return found
 
@@ -183,10 +217,16 @@ def _compared(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
     both = [name for name in now if name in then]
     changed = [name for name in both if then[name] != now[name]]
     found = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in changed]
-    found += [f"{name} {now[name]}" for name in both if _is_unknown(now[name]) and then[name] == now[name]]
+    found += [
+        f"{name} {now[name]}" for name in both if _is_unknown(now[name]) and then[name] == now[name]
+    ]
     single = [name for name in (*now, *then) if (name in now) != (name in then)]
     above = [*changed, *single]
-    tops = [name for name in single if not any(name != top and name.startswith(f"{top} ") for top in above)]
+    tops = [
+        name
+        for name in single
+        if not any(name != top and name.startswith(f"{top} ") for top in above)
+    ]
     return found + [f"{name} was {then.get(name)!r}, is {now.get(name)!r}" for name in tops]
 
 

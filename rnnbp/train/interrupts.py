@@ -46,7 +46,9 @@ class Interrupts:
 
     def restore(self) -> None:
         """Restore the previous handlers. An interrupt may cut this short: then call it again."""
-        for number, handler in reversed(list(self._previous.items())):  # of SIGINT last: until then it raises nothing
+        for number, handler in reversed(
+            list(self._previous.items())
+        ):  # of SIGINT last: until then it raises nothing
             signal.signal(number, handler)
         self._previous = {}
 

@@ -45,7 +45,9 @@ class Layout:
             _check_steps(x, target)
             return Batch(_given("x", x), _given("target", target), _given("mask", mask), fresh)
         weights = None if mask is None else plain("mask", mask)
-        return self._turned(plain("x", x), None if target is None else plain("target", target), weights, fresh)
+        return self._turned(
+            plain("x", x), None if target is None else plain("target", target), weights, fresh
+        )
 
     def _turned(self, x: Array, target: Array | None, mask: Array | None, fresh: bool) -> Batch:
         """The arrays of an item with time as their first axis, and a target at each step."""
@@ -63,8 +65,8 @@ class Layout:
         if target is not None and self.last:
             if target.shape[:1] != lead[:1]:
                 raise ShapeError(
-                    f"target axis 0 must have size {lead[0]}, one for each sequence of x, found shape {target.shape}; "
-                    f"leave last=True out for targets of each step"
+                    f"target axis 0 must have size {lead[0]}, one for each sequence of x, found "
+                    f"shape {target.shape}; leave last=True out for targets of each step"
                 )
             target, mask = at_last(target, mask, lead[1])
         elif target is not None:
@@ -79,7 +81,10 @@ class Layout:
             if name == "target" and found.shape[:1] == lead[:1]:
                 cure = "for one target of each sequence say last=True"
             expected = lead if self.batch_first else lead[::-1]
-            raise ShapeError(f"{name} must begin with the axes {expected} of x, found shape {array.shape}; {cure}")
+            raise ShapeError(
+                f"{name} must begin with the axes {expected} of x, found shape {array.shape}; "
+                f"{cure}"
+            )
         return found
 
 
@@ -91,8 +96,8 @@ def _check_steps(x: Any, target: Any) -> None:
     if len(lead) == 2 and len(found) == 1 and found[0] in lead:
         first = "" if found[0] == lead[1] else "batch_first=True, "
         raise ShapeError(
-            f"target has shape {found}, one for each sequence, with x of shape {tuple(x.shape)}; say "
-            f"Batches(..., {first}last=True)"
+            f"target has shape {found}, one for each sequence, with x of shape {tuple(x.shape)}; "
+            f"say Batches(..., {first}last=True)"
         )
 
 

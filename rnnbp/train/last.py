@@ -21,7 +21,10 @@ def at_last(target: Array, mask: Array | None, steps: int) -> tuple[Array, Array
     """
     known = np.ones((len(target), steps), np.bool_) if mask is None else mask
     at = np.arange(len(target)), steps - 1 if mask is None else last_steps(mask.swapaxes(0, 1))
-    placed, weight = np.zeros((len(target), steps, *target.shape[1:]), target.dtype), np.zeros_like(known)
+    placed, weight = (
+        np.zeros((len(target), steps, *target.shape[1:]), target.dtype),
+        np.zeros_like(known),
+    )
     placed[at], weight[at] = target, known[at]
     return placed, weight
 
@@ -35,17 +38,25 @@ def mask_of(name: str, lengths: ArrayLike, shape: Shape, turn: str = TURN) -> Ar
     Raises ShapeError, DtypeError or ValueError for lengths that do not fit.
     """
     given, (rows, steps) = plain(name, lengths), shape
-    if given.dtype.kind == "b" or (given.ndim > 1 and steps > 1 and given.shape in ((rows, steps), (steps, rows))):
-        raise DtypeError(f"{name} is {given.dtype} of shape {given.shape}, which is a mask; give it as mask=")
+    if given.dtype.kind == "b" or (
+        given.ndim > 1 and steps > 1 and given.shape in ((rows, steps), (steps, rows))
+    ):
+        raise DtypeError(
+            f"{name} is {given.dtype} of shape {given.shape}, which is a mask; give it as mask="
+        )
     found = as_array(name, given, kinds="iu")
     if found.shape != (rows,):
         cure = f"; if x is {turn}" * (found.shape == (steps,))
         cure = f"; give {name.rpartition(' ')[2]}[:, 0]" if found.shape == (rows, 1) else cure
-        raise ShapeError(f"{name} must have shape ({rows},), one for each sequence, found {found.shape}{cure}")
+        raise ShapeError(
+            f"{name} must have shape ({rows},), one for each sequence, found {found.shape}{cure}"
+        )
     fits = (found >= 1) & (found <= steps)
     if not fits.all():
         row = int(np.argmin(fits))
-        raise ValueError(f"{name}[{row}] is {found[row]}, which must lie in [1, {steps}], the steps of x")
+        raise ValueError(
+            f"{name}[{row}] is {found[row]}, which must lie in [1, {steps}], the steps of x"
+        )
     made: Array = np.arange(steps) < found[:, None]
     return made
 
@@ -59,18 +70,21 @@ def of_sequences(name: str, weights: Array, shape: Shape) -> Array:
     rows = shape[0]
     if weights.shape != (rows,):
         raise ShapeError(
-            f"{name} must have shape (N, T) = {shape}, a weight for each step, or ({rows},), one for each sequence, "
-            f"found {weights.shape}"
+            f"{name} must have shape (N, T) = {shape}, a weight for each step, or ({rows},), one "
+            f"for each sequence, found {weights.shape}"
         )
     if weights.dtype.kind in "iu" and weights.size and weights.max() > 1:
         raise ShapeError(
-            f"{name} has shape {weights.shape} and integers up to {weights.max()}: are they weights, or lengths? "
-            f"give weights of sequences as floats, or give lengths as lengths="
+            f"{name} has shape {weights.shape} and integers up to {weights.max()}: are they "
+            f"weights, or lengths? give weights of sequences as floats, or give lengths as lengths="
         )
     fits = (weights >= 0) & (weights < np.inf)
     if not fits.all():
         row = int(np.argmin(fits))
-        raise ValueError(f"{name}[{row}] is {weights[row]}; weights must be finite and at least 0, use 0 to leave out")
+        raise ValueError(
+            f"{name}[{row}] is {weights[row]}; weights must be finite and at least 0, use 0 to "
+            "leave out"
+        )
     return np.broadcast_to(weights[:, None], shape)
 
 

@@ -33,7 +33,9 @@ class Limits:
             if (value := getattr(self, name)) is not None:
                 positive_int(f"Trainer.fit: {name}", value)
         if self.max_seconds is not None:
-            real_number("Trainer.fit: max_seconds", self.max_seconds, above=0, cure="None sets no limit")
+            real_number(
+                "Trainer.fit: max_seconds", self.max_seconds, above=0, cure="None sets no limit"
+            )
 
     def elapsed(self) -> float:
         """Seconds since the call."""
@@ -50,7 +52,9 @@ class Limits:
         are ``counted``.
         """
         epoch = None if batches_per_epoch == UNKNOWN else self.until_epochs
-        each, rest = (-(-n // accumulate) for n in (batches_per_epoch, batches_per_epoch - at.index))
+        each, rest = (
+            -(-n // accumulate) for n in (batches_per_epoch, batches_per_epoch - at.index)
+        )
         whole = None if epoch is None else at.step + (epoch - at.epoch) * each - each + rest
         return min((n for n in (self.until_steps, whole) if n is not None), default=None)
 
@@ -59,13 +63,18 @@ class Limits:
         epoch, step = self.until_epochs, self.until_steps
         if (epoch is not None and at.epoch >= epoch) or (step is not None and at.step >= step):
             return "finished"
-        return "time" if self.max_seconds is not None and self.elapsed() >= self.max_seconds else None
+        return (
+            "time" if self.max_seconds is not None and self.elapsed() >= self.max_seconds else None
+        )
 
     def reached(self, at: Standing) -> str:
         """A note that an earlier call has reached a limit in all, so that there is nothing to do;
         or "".
         """
-        given = {"until_epochs": (self.until_epochs, at.epoch), "until_steps": (self.until_steps, at.step)}
+        given = {
+            "until_epochs": (self.until_epochs, at.epoch),
+            "until_steps": (self.until_steps, at.step),
+        }
         for name, (value, done) in given.items():
             if value is not None and done >= value:
                 return (
@@ -82,12 +91,14 @@ class Limits:
         both = {name: (value, done) for name, (value, done) in given.items() if value is not None}
         if not at.step or not both or any(value <= done for value, done in both.values()):
             return None
-        if self.until_epochs is not None or self.until_steps is not None:  # which was not passed earlier
+        if (
+            self.until_epochs is not None or self.until_steps is not None
+        ):  # which was not passed earlier
             return None
         name, (value, done) = next(iter(both.items()))
         return (
-            f"Trainer.fit: {name}={value} counts from now, after the {done} that are done; for {value} in all, "
-            f"as in earlier versions, write until_{name}={value}"
+            f"Trainer.fit: {name}={value} counts from now, after the {done} that are done; for "
+            f"{value} in all, as in earlier versions, write until_{name}={value}"
         )
 
 

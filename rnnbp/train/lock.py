@@ -88,7 +88,9 @@ class FolderLock:
         if sys.platform == "win32":  # which removes no open file
             self._close()
         with contextlib.suppress(OSError):
-            if self._file is None or _is_at(self._file.fileno(), self.path):  # not that of the next owner
+            if self._file is None or _is_at(
+                self._file.fileno(), self.path
+            ):  # not that of the next owner
                 self.path.unlink(missing_ok=True)
         self._close()
         _held.discard(self)
@@ -133,7 +135,9 @@ def _opened(path: Path) -> FileIO:
         return open_file(path, os.O_RDWR | os.O_CREAT | _NO_LINK, "rb+")
     except OSError as error:
         cure = "choose another folder, or change its mode"
-        raise StorageError(f"{path.parent} cannot be written: {error.strerror or error}; {cure}") from error
+        raise StorageError(
+            f"{path.parent} cannot be written: {error.strerror or error}; {cure}"
+        ) from error
 
 
 def _locked(number: int, path: Path) -> bool:
@@ -154,7 +158,8 @@ def _locked(number: int, path: Path) -> bool:
                 f"{path.parent} is in use by {who}; wait for its end, or choose another folder"
             ) from None
         warnings.warn(
-            f"{path.parent}: locks do not work there ({error.strerror}); see to it that no other process trains in it",
+            f"{path.parent}: locks do not work there ({error.strerror}); see to it that no other "
+            "process trains in it",
             stacklevel=2,
         )
     return True
@@ -162,7 +167,10 @@ def _locked(number: int, path: Path) -> bool:
 
 def _remove_free(path: Path) -> None:
     """Remove a file that an interrupt has left, unless the lock is held."""
-    with contextlib.suppress(OSError, ValueError), open_file(path, os.O_RDWR | _NO_LINK, "rb+") as file:
+    with (
+        contextlib.suppress(OSError, ValueError),
+        open_file(path, os.O_RDWR | _NO_LINK, "rb+") as file,
+    ):
         if sys.platform != "win32":  # which removes no file that another has opened
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(file.fileno(), path):

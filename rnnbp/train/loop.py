@@ -26,7 +26,15 @@ from rnnbp.train.limits import Limits
 from rnnbp.train.metrics import MetricsLike
 from rnnbp.train.monitor import Mode
 from rnnbp.train.named_optimizers import optimizer_of
-from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite, Options, Rate, check_on_interrupt, split_rate
+from rnnbp.train.options import (
+    Callbacks,
+    OnInterrupt,
+    OnNonFinite,
+    Options,
+    Rate,
+    check_on_interrupt,
+    split_rate,
+)
 from rnnbp.train.repr_of_run import shown_run
 from rnnbp.train.settings import setting_way, unknown
 from rnnbp.train.sources import SourceLike, as_source
@@ -254,7 +262,13 @@ class Trainer(Attributes, Named, Instead):
         self._training.stop(reason)
 
     @restoring
-    def resume(self, path: PathLike | None = None, *, override: Sequence[str] = (), missing_ok: bool = False) -> Self:
+    def resume(
+        self,
+        path: PathLike | None = None,
+        *,
+        override: Sequence[str] = (),
+        missing_ok: bool = False,
+    ) -> Self:
         """Restore a snapshot, that of the run's folder by default; ``fit`` then continues from
         there.
 
@@ -278,10 +292,14 @@ class Trainer(Attributes, Named, Instead):
 
         Raises StorageError for a bad file, ValueError naming what differs, before anything changes.
         """
-        self._training.resume(path, override, missing_ok=flag("Trainer.resume: missing_ok", missing_ok))
+        self._training.resume(
+            path, override, missing_ok=flag("Trainer.resume: missing_ok", missing_ok)
+        )
         return self
 
-    def _tell(self, kind: str, metrics: Mapping[str, Any], grads: Mapping[str, Array] | None) -> None:
+    def _tell(
+        self, kind: str, metrics: Mapping[str, Any], grads: Mapping[str, Array] | None
+    ) -> None:
         """Call the callbacks."""
         for callback in self.callbacks:
             try:

@@ -34,18 +34,18 @@ class Own:
             given = self.function(_read_only(y), None if target is None else _read_only(target))
         except Exception as error:  # whatever the user's code raises
             error.add_note(
-                f"in metric {self.name}, {CALLED_AS}y, target), which returns the values of each step or element, with "
-                f"read-only arrays: y {y.shape}, target {None if target is None else target.shape}"
-                f"{cure and '; '}{cure}"
+                f"in metric {self.name}, {CALLED_AS}y, target), which returns the values of each "
+                f"step or element, with read-only arrays: y {y.shape}, target "
+                f"{None if target is None else target.shape}{cure and '; '}{cure}"
             )
             raise
         found = plain(f"metric {self.name}", given)
         broadcast = bool(cure) and found.shape not in (y.shape, y.shape[:AXES])
         if found.shape[:AXES] != y.shape[:AXES] or broadcast or found.dtype.kind not in "biuf":
             raise ShapeError(
-                f"metric {self.name} returned {found.dtype} of shape {found.shape} for y of shape {y.shape}: return "
-                f"the values of each step {y.shape[:AXES]}, or of each element; they are averaged afterwards, by the "
-                f"mask{cure and '; '}{cure}"
+                f"metric {self.name} returned {found.dtype} of shape {found.shape} for y of shape "
+                f"{y.shape}: return the values of each step {y.shape[:AXES]}, or of each element; "
+                f"they are averaged afterwards, by the mask{cure and '; '}{cure}"
             )
         return found
 
@@ -98,9 +98,12 @@ class Accuracy:
             return np.asarray(y.argmax(axis=-1) == t.argmax(axis=-1))
         if t.shape != y.shape[:-1] or single:
             raise ShapeError(
-                f"metric accuracy: for y of shape {y.shape} target must be class numbers {y.shape[:-1]}, of more "
-                f"than one class, or of y's shape, found {t.shape}; give a function (y, target) -> values"
+                f"metric accuracy: for y of shape {y.shape} target must be class numbers "
+                f"{y.shape[:-1]}, of more than one class, or of y's shape, found {t.shape}; give a "
+                "function (y, target) -> values"
             )
         if t.dtype.kind not in "iub":
-            raise DtypeError(f"metric accuracy: class numbers must be integers, found {t.dtype}; use astype(int)")
+            raise DtypeError(
+                f"metric accuracy: class numbers must be integers, found {t.dtype}; use astype(int)"
+            )
         return np.asarray(y.argmax(axis=-1) == t)

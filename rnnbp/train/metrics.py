@@ -16,7 +16,18 @@ from rnnbp.support.nearest import nearest
 from rnnbp.train.metric_values import Accuracy, MetricFunction, Own, Values, differences, squares
 
 MetricsLike: TypeAlias = str | Sequence[str | MetricFunction] | Mapping[str, str | MetricFunction]
-TAKEN = ("step", "epoch", "loss", "grad_norm", "lr", "seconds", "weight", "validation", "skipped", "nonfinite")
+TAKEN = (
+    "step",
+    "epoch",
+    "loss",
+    "grad_norm",
+    "lr",
+    "seconds",
+    "weight",
+    "validation",
+    "skipped",
+    "nonfinite",
+)
 """Names in a line of metrics."""
 OTHER_NAMES = {
     "acc": "accuracy",
@@ -65,7 +76,9 @@ class Averages:
             values = metric.values(y, target)
             rows = values.reshape(-1, values.size // (y.shape[0] * y.shape[1]))
             sums = rows.sum(axis=1, dtype=np.float64)
-            weights = np.ones(len(sums)) if mask is None else np.asarray(mask, np.float64).reshape(-1)
+            weights = (
+                np.ones(len(sums)) if mask is None else np.asarray(mask, np.float64).reshape(-1)
+            )
             sums[weights == 0] = 0  # they may be NaN
             self._sums[k] += float(sums @ weights)
             self._weights[k] += float(weights.sum()) * rows.shape[1]
@@ -73,12 +86,19 @@ class Averages:
     def values(self, prefix: str = "") -> dict[str, float]:
         """The means by name; empty if nothing had weight."""
         found = zip(self.metrics, self._sums, self._weights, strict=True)
-        return {f"{prefix}{metric.name}": total / weight for metric, total, weight in found if weight > 0}
+        return {
+            f"{prefix}{metric.name}": total / weight
+            for metric, total, weight in found
+            if weight > 0
+        }
 
 
 def in_json(found: Mapping[str, JSON]) -> dict[str, JSON]:
     """Metrics as JSON, which has no NaN."""
-    return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in found.items()}
+    return {
+        name: None if isinstance(v, float) and not math.isfinite(v) else v
+        for name, v in found.items()
+    }
 
 
 def as_metrics(what: str, given: MetricsLike, loss: object) -> tuple[Metric, ...]:
@@ -118,7 +138,9 @@ def _metric(what: str, name: object, given: object, loss: object) -> Metric:
             raise ValueError(f"{what}: no metric is called {given!r}{meant} {cure}")
         return Metric(_free(what, name or given), known[given], given)
     if isinstance(given, type) or not callable(given):
-        raise TypeError(f"{what}: a metric is a name or a function (y, target) -> values, found {shown(given)}")
+        raise TypeError(
+            f"{what}: a metric is a name or a function (y, target) -> values, found {shown(given)}"
+        )
     called = _free(what, name or getattr(given, "__name__", type(given).__name__))
     return Metric(called, Own(called, given))
 
@@ -126,5 +148,7 @@ def _metric(what: str, name: object, given: object, loss: object) -> Metric:
 def _free(what: str, name: object) -> str:
     """A name that is not in use in a line of metrics. Raises ValueError for others."""
     if not isinstance(name, str) or name in TAKEN:
-        raise ValueError(f"{what}: a metric cannot be called {name!r}; give a dict of other names and functions")
+        raise ValueError(
+            f"{what}: a metric cannot be called {name!r}; give a dict of other names and functions"
+        )
     return name

@@ -23,7 +23,10 @@ Shapes = Mapping[str, Shape]
 
 
 def check_names(
-    place: str, params: Mapping[str, Array], arrays: Mapping[str, Array], origin: Mapping[str, str] | None = None
+    place: str,
+    params: Mapping[str, Array],
+    arrays: Mapping[str, Array],
+    origin: Mapping[str, str] | None = None,
 ) -> None:
     """Raise ValueError unless the names and shapes are those of ``params``; the error proposes a
     ``rename``.
@@ -42,7 +45,10 @@ def check_shapes(place: str, model: Shapes, file: Shapes) -> None:
     """
     if found := differences(model, file):
         theirs = any(map(TORCHS.search, file))
-        own = ["the file does not match the model, build the model with the architecture that was saved"]
+        own = [
+            "the file does not match the model, build the model with the architecture that was "
+            "saved"
+        ]
         raise _misfit(place, _cures(model, file, {}) if theirs else own, found)
 
 
@@ -97,16 +103,26 @@ def _not_there(file: Shapes) -> list[str]:
     """Features of the file's layers that ours lack, with the way around."""
     found = []
     for name, shape in file.items():
-        option = "bidirectional" if _backward(name) else "proj_size" if re.search(r"weight_hr_l\d+$", name) else ""
+        option = (
+            "bidirectional"
+            if _backward(name)
+            else "proj_size"
+            if re.search(r"weight_hr_l\d+$", name)
+            else ""
+        )
         if option and "weight_h" in name and len(shape) == 2:
-            cell = "LSTM" if option == "proj_size" else CELLS.get(shape[0] // max(1, shape[1]), "RNN")
+            cell = (
+                "LSTM" if option == "proj_size" else CELLS.get(shape[0] // max(1, shape[1]), "RNN")
+            )
             found.append(f"the file is of a layer with {option}; {way_around(cell, option)}")
     return found[:1]
 
 
 def _stacked(model: Shapes, file: Shapes) -> list[str]:
     """The names of several layers in PyTorch."""
-    found = [re.fullmatch(r"(?:(.*)\.)?weight_ih_l[1-9]\d*", name) for name in file if name not in model]
+    found = [
+        re.fullmatch(r"(?:(.*)\.)?weight_ih_l[1-9]\d*", name) for name in file if name not in model
+    ]
     names = [f", name={match[1]!r}" if match[1] else "" for match in found if match]
     text = "for rename='torch', several layers of PyTorch's in one are rnnbp.Sequential(LSTM(...), LSTM(...){})"
     return [text.format(name) for name in names[:1]]

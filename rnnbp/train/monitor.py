@@ -52,21 +52,21 @@ class Monitor:
         """
         if self.mode == "auto":
             raise ValueError(
-                f"Trainer: monitor={self.name!r} is a function of yours: give mode='max' where more of it is better, "
-                f"or mode='min'"
+                f"Trainer: monitor={self.name!r} is a function of yours: give mode='max' where "
+                f"more of it is better, or mode='min'"
             )
         if self.asked not in ("auto", self.mode):
             less = "less" if self.mode == "min" else "more"
             raise ValueError(
-                f"Trainer: mode={self.asked!r} goes against monitor={self.name!r}, of which {less} is better; leave "
-                f"mode out, or name another figure by monitor="
+                f"Trainer: mode={self.asked!r} goes against monitor={self.name!r}, of which {less} "
+                f"is better; leave mode out, or name another figure by monitor="
             )
 
     def none_best(self) -> str:
         """The warning that no value was the best."""
         return (
-            f"Trainer.fit: {self.name} has never been a finite number, so no parameters are the best, and the model "
-            f"has the last ones; look at what the metric returns"
+            f"Trainer.fit: {self.name} has never been a finite number, so no parameters are the "
+            f"best, and the model has the last ones; look at what the metric returns"
         )
 
     def better(self, value: float, best: float) -> bool:
@@ -95,7 +95,11 @@ def as_monitor(given: object, mode: object, metrics: Sequence[Metric]) -> Monito
         ways = ", ".join(map(repr, MODES))
         raise ValueError(f"Trainer: mode is one of {ways}, found {shown(mode)}{hint(mode, MODES)}")
     if not isinstance(given, str):
-        cure = "name it: metrics=[f], monitor='val_f'" if callable(given) else "as 'val_loss' or 'val_accuracy'"
+        cure = (
+            "name it: metrics=[f], monitor='val_f'"
+            if callable(given)
+            else "as 'val_loss' or 'val_accuracy'"
+        )
         raise TypeError(f"Trainer: monitor is the name of a figure, found {shown(given)}; {cure}")
     figures: dict[str, tuple[str, bool, Metric | None]] = {}
     for base, metric in ((LOSS, None), *((each.name, each) for each in metrics)):
@@ -121,7 +125,10 @@ def _canonical(given: str, figures: Collection[str]) -> str:
 
 def _unknown(given: str, figures: Collection[str]) -> ValueError:
     """The error for a name that no figure has: with the nearest one, or the metric to request."""
-    text, known = f"Trainer: no figure is called monitor={shown(given)}", ", ".join(map(repr, figures))
+    text, known = (
+        f"Trainer: no figure is called monitor={shown(given)}",
+        ", ".join(map(repr, figures)),
+    )
     found = PREFIX.match(given.lower())
     base = given.lower()[found.end() :] if found else given.lower()
     base = OTHER_NAMES.get(base, base)

@@ -70,7 +70,9 @@ class Options:
             if (given := getattr(self, name)) is not None:
                 self._put(name, flag(f"Trainer: {name}", given))
         if not isinstance(self.on_nonfinite, str) or self.on_nonfinite not in ("raise", "skip"):
-            raise ValueError(f"Trainer: on_nonfinite is 'raise' or 'skip', found {shown(self.on_nonfinite)}")
+            raise ValueError(
+                f"Trainer: on_nonfinite is 'raise' or 'skip', found {shown(self.on_nonfinite)}"
+            )
         check_on_interrupt("Trainer: on_interrupt", self.on_interrupt)
         self._put("monitor", self.monitored.name)
         self._check_validation()
@@ -117,13 +119,17 @@ class Options:
             return
         needing, cure = [], "give validation=, a source"
         if self.monitored.validation:
-            needing = [name for name in ("validate_every", "patience") if getattr(self, name) is not None]
+            needing = [
+                name for name in ("validate_every", "patience") if getattr(self, name) is not None
+            ]
             needing += ["keep_best"] * bool(self.keep_best)
             needing += [f"monitor={self.monitor!r}"] * (self.monitor != VALIDATION + LOSS)
             cure += ", or monitor='loss', that of training," if needing else ""
         needing += ["learning_rate=OnPlateau"] * isinstance(self.learning_rate, OnPlateau)
         if needing:
-            raise ValueError(f"Trainer: {', '.join(needing)} needs validation losses; {cure.rstrip(',')}")
+            raise ValueError(
+                f"Trainer: {', '.join(needing)} needs validation losses; {cure.rstrip(',')}"
+            )
 
     def _put(self, name: str, value: object) -> None:
         """Replace an argument by its normal form while the object is built."""

@@ -20,7 +20,9 @@ def note_origin(error: BaseException, source: Source, epoch: int, index: int) ->
     found = _PLACE.search(str(error))
     if found is None or not isinstance(source, (Sequences, Examples, Windows)):
         return
-    starts = [int(start[1]) for note in getattr(error, "__notes__", ()) if (start := _START.match(note))]
+    starts = [
+        int(start[1]) for note in getattr(error, "__notes__", ()) if (start := _START.match(note))
+    ]
     step, row = sum(starts) + int(found[1]), int(found[2])
     if 0 <= index < source.batches_per_epoch:
         error.add_note(source.origin(epoch, index, step, row))

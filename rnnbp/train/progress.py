@@ -15,7 +15,9 @@ def progress_bar(
     """A tqdm bar of ``total`` units; None if it is not ``shown``, which by default is on a terminal
     and in a notebook only.
     """
-    return bars.bar(total, initial=done, unit=unit) if bars.wanted(shown) else contextlib.nullcontext()
+    return (
+        bars.bar(total, initial=done, unit=unit) if bars.wanted(shown) else contextlib.nullcontext()
+    )
 
 
 def bar_of_batches(
@@ -25,4 +27,10 @@ def bar_of_batches(
     it.
     """
     count = source.batches_per_epoch
-    return bars.late(progress, None if count == UNKNOWN else count, desc=name, unit=" batches", dynamic_ncols=True)
+    return bars.late(
+        progress,
+        None if count == UNKNOWN else count,
+        desc=name,
+        unit=" batches",
+        dynamic_ncols=True,
+    )

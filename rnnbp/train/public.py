@@ -115,16 +115,26 @@ def evaluate(
     if target is _MISSING or loss is _MISSING:
         wanted = loss if target is _MISSING else target
         if wanted is _MISSING or not (is_source(x) or hasattr(x, "__next__")):
-            raise TypeError("evaluate: give (model, x, target, loss), or (model, source, loss) for a source")
+            raise TypeError(
+                "evaluate: give (model, x, target, loss), or (model, source, loss) for a source"
+            )
         _refuse("evaluate", options)
         measured = as_metrics("evaluate: metrics", metrics, wanted)
         return evaluate_source(
-            "evaluate", model, x, wanted, measured, chunk, optional_flag("evaluate: progress", progress)
+            "evaluate",
+            model,
+            x,
+            wanted,
+            measured,
+            chunk,
+            optional_flag("evaluate: progress", progress),
         )
     if not isinstance(x, np.ndarray) and isinstance(x, Source):
         raise TypeError("evaluate: a source has its own targets; give (model, source, loss)")
     if metrics:
-        raise TypeError("evaluate: metrics are for a source; wrap the arrays in Sequences(x, y, ...)")
+        raise TypeError(
+            "evaluate: metrics are for a source; wrap the arrays in Sequences(x, y, ...)"
+        )
     value = evaluate_arrays(model, x, target, loss, chunk=chunk, progress=progress, **options)
     _warn_of_axes(model, x, state)
     return value
@@ -204,10 +214,14 @@ def _looked_at(model: Any, x: Any) -> Any:
     if isinstance(x, tuple) and holds_arrays(x):
         as_model(model)  # which says what to do with several inputs
         axes = [len(getattr(part, "shape", ())) for part in x]
-        if len(x) in (2, 3) and axes[0] >= AXES and len({getattr(part, "shape", ()) for part in x}) > 1:
+        if (
+            len(x) in (2, 3)
+            and axes[0] >= AXES
+            and len({getattr(part, "shape", ()) for part in x}) > 1
+        ):
             raise TypeError(
-                f"predict: x is a tuple of {len(x)} arrays of several shapes; give x alone, or batches as "
-                f"[(x, target), ...]"
+                f"predict: x is a tuple of {len(x)} arrays of several shapes; give x alone, or "
+                f"batches as [(x, target), ...]"
             )
     if not hasattr(x, "__next__") or isinstance(x, Source):
         return x
@@ -240,4 +254,7 @@ def _refuse(name: str, options: dict[str, Any]) -> None:
     """Raise TypeError for options that a source excludes."""
     given = [option for option, value in options.items() if value is not None]
     if given:
-        raise TypeError(f"{name}: {', '.join(given)} cannot be given with a source, whose batches have their own")
+        raise TypeError(
+            f"{name}: {', '.join(given)} cannot be given with a source, whose batches have their "
+            "own"
+        )

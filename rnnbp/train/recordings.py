@@ -54,16 +54,19 @@ def recordings_of(
 def _check_alike(place: str, found: tuple[Recording, ...]) -> None:
     """Raise ShapeError or DtypeError if recordings differ in features or kind of dtype."""
     for name in ("x", "target"):
-        arrays: list[Rows] = [array for array in (getattr(one, name) for one in found) if array is not None]
+        arrays: list[Rows] = [
+            array for array in (getattr(one, name) for one in found) if array is not None
+        ]
         for k, array in enumerate(arrays):
             if array.shape[1:] != arrays[0].shape[1:]:
                 raise ShapeError(
-                    f"{place}: {name}[{k}] has shape {array.shape}, {name}[0] {arrays[0].shape}; recordings differ in "
-                    f"axis 0 alone"
+                    f"{place}: {name}[{k}] has shape {array.shape}, {name}[0] {arrays[0].shape}; "
+                    f"recordings differ in axis 0 alone"
                 )
             if array.dtype.kind != arrays[0].dtype.kind:
                 raise DtypeError(
-                    f"{place}: {name}[{k}] has dtype {array.dtype}, {name}[0] {arrays[0].dtype}; give all of one dtype"
+                    f"{place}: {name}[{k}] has dtype {array.dtype}, {name}[0] {arrays[0].dtype}; "
+                    "give all of one dtype"
                 )
 
 
@@ -73,12 +76,15 @@ def _check_time_axis(place: str, at: str, x: Rows, horizon: int) -> None:
         return
     cure = "[a[0] for a in x]" if at else "x[0]"
     raise ShapeError(
-        f"{place}: x{at} has shape {x.shape}, and axis 0 of a stream is its steps, of which this has 1; if it is a "
-        f"batch of one sequence of {x.shape[1]} steps give {cure}, and likewise the target and the mask"
+        f"{place}: x{at} has shape {x.shape}, and axis 0 of a stream is its steps, of which this "
+        f"has 1; if it is a batch of one sequence of {x.shape[1]} steps give {cure}, and likewise "
+        "the target and the mask"
     )
 
 
-def _recording(place: str, at: str, x: object, target: object, mask: object, horizon: int) -> Recording:
+def _recording(
+    place: str, at: str, x: object, target: object, mask: object, horizon: int
+) -> Recording:
     first, second = same_length(place, x, target, at)
     _check_time_axis(place, at, first, horizon)
     if mask is None:
@@ -87,8 +93,8 @@ def _recording(place: str, at: str, x: object, target: object, mask: object, hor
     if weights.shape != (len(first),):
         elements = weights.ndim > 1 and len(weights) == len(first)
         raise ShapeError(
-            f"{place}: mask{at} must have shape ({len(first)},), a weight for each step of x{at}, found shape "
-            f"{weights.shape}; {of_elements(weights.shape[1:]) if elements else 'give one axis'}"
+            f"{place}: mask{at} must have shape ({len(first)},), a weight for each step of x{at}, "
+            f"found shape {weights.shape}; {of_elements(weights.shape[1:]) if elements else 'give one axis'}"
         )
     return Recording(first, second, weights)
 
@@ -101,8 +107,15 @@ def _listed(place: str, name: str, given: object, x: object) -> Sequence[Any]:
     if not isinstance(given, (list, tuple)) or len(given) != count or not count:
         found = f"a list of {len(given)}" if isinstance(given, (list, tuple)) else shown(given)
         cure = "; for a list that is one stream say recordings=False" if count else ""
-        cure = f"; give [*{name}]" if isinstance(given, np.ndarray) and given.ndim > 1 and not count else cure
-        raise ShapeError(f"{place}: {name} must be a list of {count or 'some'} recordings, as x, found {found}{cure}")
+        cure = (
+            f"; give [*{name}]"
+            if isinstance(given, np.ndarray) and given.ndim > 1 and not count
+            else cure
+        )
+        raise ShapeError(
+            f"{place}: {name} must be a list of {count or 'some'} recordings, as x, found "
+            f"{found}{cure}"
+        )
     return given
 
 
@@ -123,8 +136,9 @@ def _are_recordings(place: str, x: object, horizon: int) -> TypeGuard[Sequence[A
         if symbols or len(x) <= min(horizon, len(x[0]) - 1):
             what, of = ("integers", " of symbols") if symbols else ("numbers", "")
             raise ValueError(
-                f"{place}: x is a list of {len(x)} arrays of {len(x[0])} {what}: give recordings=True for as many "
-                f"recordings{of}, recordings=False for one stream of {len(x)} steps"
+                f"{place}: x is a list of {len(x)} arrays of {len(x[0])} {what}: give "
+                f"recordings=True for as many recordings{of}, recordings=False for one stream of "
+                f"{len(x)} steps"
             )
     return False
 

@@ -17,7 +17,9 @@ SHOWN = 20
 """Pairs of names that an error proposes."""
 
 
-def renamed_arrays(place: str, arrays: Mapping[str, Array], rename: object, whose: str) -> dict[str, Array]:
+def renamed_arrays(
+    place: str, arrays: Mapping[str, Array], rename: object, whose: str
+) -> dict[str, Array]:
     """The arrays under their new names; a name that a dict does not have stays.
 
     Args:
@@ -34,7 +36,10 @@ def renamed_arrays(place: str, arrays: Mapping[str, Array], rename: object, whos
             continue
         if new in found:
             both = ", ".join(escaped(other, 80) for other, name in names.items() if name == new)
-            raise ValueError(f"{place}: rename makes {shown(new)} of several tensors, {both}; give each its own name")
+            raise ValueError(
+                f"{place}: rename makes {shown(new)} of several tensors, {both}; give each its own "
+                "name"
+            )
         found[new] = arrays[old]
     return found
 
@@ -44,10 +49,14 @@ def respelled(arrays: Mapping[str, Array], params: Mapping[str, Array]) -> dict[
     paths.
     """
     old = {old_path(path): path for path in params if path not in arrays}
-    return {name if name in params else old.get(name, name): array for name, array in arrays.items()}
+    return {
+        name if name in params else old.get(name, name): array for name, array in arrays.items()
+    }
 
 
-def proposal(model: Mapping[str, Shape], file: Mapping[str, Shape], origin: Mapping[str, str]) -> str:
+def proposal(
+    model: Mapping[str, Shape], file: Mapping[str, Shape], origin: Mapping[str, str]
+) -> str:
     """A ``rename`` for the names that only one side has, as text; "" for none.
 
     Args:
@@ -58,12 +67,18 @@ def proposal(model: Mapping[str, Shape], file: Mapping[str, Shape], origin: Mapp
     for path, shape in model.items():
         alike = [name for name, other in free.items() if other == shape]
         if path not in file and alike:
-            best = max(alike, key=lambda name: SequenceMatcher(None, _end(name), _end(path)).ratio())
+            best = max(
+                alike, key=lambda name: SequenceMatcher(None, _end(name), _end(path)).ratio()
+            )
             pairs.append(f"{escaped(origin.get(best, best), 80)!r}: {path!r}")
             del free[best]
     if not pairs:
         return ""
-    pairs = [f"{escaped(old, 80)!r}: {new!r}" for new, old in origin.items() if new in model and new != old] + pairs
+    pairs = [
+        f"{escaped(old, 80)!r}: {new!r}"
+        for new, old in origin.items()
+        if new in model and new != old
+    ] + pairs
     return f"rename={{{', '.join(pairs[:SHOWN])}{', ...' if len(pairs) > SHOWN else ''}}}"
 
 
@@ -71,7 +86,9 @@ def _end(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _names(place: str, arrays: Mapping[str, Array], rename: object, whose: str) -> dict[str, str | None]:
+def _names(
+    place: str, arrays: Mapping[str, Array], rename: object, whose: str
+) -> dict[str, str | None]:
     names: dict[str, object]
     if rename is None:
         return {name: name for name in arrays}
@@ -80,19 +97,31 @@ def _names(place: str, arrays: Mapping[str, Array], rename: object, whose: str) 
         for name in rename:
             if name not in arrays:
                 turned = any(isinstance(new, str) and new in arrays for new in rename.values())
-                cure = f"; all of rename goes from {whose} names to the others, or back" if turned else ""
+                cure = (
+                    f"; all of rename goes from {whose} names to the others, or back"
+                    if turned
+                    else ""
+                )
                 near = hint(name, arrays)
-                raise ValueError(f"{place}: rename has {shown(name)}, which is not one of {whose} names{near}{cure}")
+                raise ValueError(
+                    f"{place}: rename has {shown(name)}, which is not one of {whose} "
+                    f"names{near}{cure}"
+                )
         names = {name: rename.get(name, name) for name in arrays}
     elif callable(rename):
         names = {name: _called(place, rename, name) for name in arrays}
     else:
         near = hint(rename, ["torch"])
-        raise TypeError(f"{place}: rename is a dict or a function of names, or 'torch', found {shown(rename)}{near}")
+        raise TypeError(
+            f"{place}: rename is a dict or a function of names, or 'torch', found "
+            f"{shown(rename)}{near}"
+        )
     found: dict[str, str | None] = {}
     for name, new in names.items():
         if not isinstance(new, str | None):
-            raise TypeError(f"{place}: rename makes {shown(new)} of {escaped(name, 80)!r}; give a text, or None")
+            raise TypeError(
+                f"{place}: rename makes {shown(new)} of {escaped(name, 80)!r}; give a text, or None"
+            )
         found[name] = new
     return found
 
@@ -101,11 +130,15 @@ def _called(place: str, rename: Callable[[str], object], name: str) -> object:
     try:
         return rename(name)
     except Exception as error:  # whatever the user's code raises
-        note_call(error, f"{place}: rename", rename, repr(name), "another name, or None to leave it out")
+        note_call(
+            error, f"{place}: rename", rename, repr(name), "another name, or None to leave it out"
+        )
         raise
 
 
-def _turned(place: str, arrays: Mapping[str, Array], rename: Mapping[str, object]) -> Mapping[str, object]:
+def _turned(
+    place: str, arrays: Mapping[str, Array], rename: Mapping[str, object]
+) -> Mapping[str, object]:
     """A dict from the arrays' names; one whose values, and none of whose keys, are these is
     inverted.
 
@@ -118,5 +151,8 @@ def _turned(place: str, arrays: Mapping[str, Array], rename: Mapping[str, object
         return rename
     found: dict[str, object] = {str(new): name for name, new in rename.items() if new is not None}
     if len(found) < len(kept):
-        raise ValueError(f"{place}: rename has a name twice among {shown(list(rename.values()))}; give each its own")
+        raise ValueError(
+            f"{place}: rename has a name twice among {shown(list(rename.values()))}; give each its "
+            "own"
+        )
     return found

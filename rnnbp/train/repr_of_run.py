@@ -24,7 +24,9 @@ def shown_run(trainer: object, run: Training) -> str:
         _place(run.at),
         model=f"{reprs.counted(parameters, 'parameter')}, {model!r}",
         optimizer=repr(run.update.optimizer),
-        loss=reprs.first_line(options.loss) if isinstance(options.loss, Loss) else reprs.kind_text(options.loss),
+        loss=reprs.first_line(options.loss)
+        if isinstance(options.loss, Loss)
+        else reprs.kind_text(options.loss),
         validation="" if options.validation is None else reprs.first_line(options.validation),
         options=_changed(options),
         folder="no folder" if run.folder.path is None else str(run.folder.path),

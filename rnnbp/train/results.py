@@ -54,7 +54,9 @@ def predict_source(
     source = _in_order(as_source(f"{what}: data", data))
     last = _last_of(source) if last is None else flag(f"{what}: last", last)
     if last and isinstance(source, Windows):
-        raise ValueError(f"{what}: last=True is for sequences; the windows of a stream go on, leave it out")
+        raise ValueError(
+            f"{what}: last=True is for sequences; the windows of a stream go on, leave it out"
+        )
     seed, groups = check_seed(seed), list[list[Array]]()
     whole = _Whole(source.rows) if isinstance(source, (Sequences, Examples)) else None
     state: Any = None
@@ -62,11 +64,21 @@ def predict_source(
         for index, batch in enumerate(epoch_of(source, targets=False)):
             check_batch(batch)
             if last and not batch.fresh:
-                raise ValueError(f"{what}: last=True, but batch {index} goes on from the one before; leave it out")
-            how: dict[str, Any] = {"training": training, "seed": fold(seed, index), "chunk": chunk, "progress": False}
+                raise ValueError(
+                    f"{what}: last=True, but batch {index} goes on from the one before; leave it "
+                    "out"
+                )
+            how: dict[str, Any] = {
+                "training": training,
+                "seed": fold(seed, index),
+                "chunk": chunk,
+                "progress": False,
+            }
             given = None if batch.fresh else state
             try:
-                y, state = predict_batch(model, batch.x, state=given, mask=batch.mask, last=last, **how)
+                y, state = predict_batch(
+                    model, batch.x, state=given, mask=batch.mask, last=last, **how
+                )
             except Exception as error:  # whatever a model raises
                 note_origin(error, source, 0, index)
                 error.add_note(f"in batch {index} of {what}")
@@ -111,8 +123,9 @@ def _joined(what: str, source: Source, groups: list[list[Array]], *, last: bool)
     lengths = sorted({y.shape[1] for y in whole})
     if len(lengths) > 1:
         raise ShapeError(
-            f"{what}: batches are of {', '.join(map(str, lengths))} steps, whose outputs are no one array; give "
-            f"last=True, or take them one by one: [rb.predict(model, batch.x)[0] for batch in data]"
+            f"{what}: batches are of {', '.join(map(str, lengths))} steps, whose outputs are no "
+            "one array; give last=True, or take them one by one: [rb.predict(model, batch.x)[0] "
+            "for batch in data]"
         )
     return np.concatenate(whole)
 

@@ -36,7 +36,9 @@ class FileRows:
         start, stop: the part of that axis; all of it by default.
     """
 
-    def __init__(self, name: str, source: Sliceable, axis: int = 0, start: int = 0, stop: int | None = None) -> None:
+    def __init__(
+        self, name: str, source: Sliceable, axis: int = 0, start: int = 0, stop: int | None = None
+    ) -> None:
         self.name, self.source, self.axis, self.start = name, source, axis, start
         shape = tuple(int(n) for n in source.shape)
         whole = (shape[1], shape[0], *shape[2:]) if axis else shape
@@ -70,7 +72,9 @@ class FileRows:
         ascending, found = chosen[order], np.empty((len(chosen), *self.shape[1:]), self.dtype)
         cuts = [0, *(np.flatnonzero(np.diff(ascending) != 1) + 1).tolist(), len(ascending)]
         for first, end in pairwise(cuts):  # rows that follow one another are read at once
-            found[order[first:end]] = self.read(slice(int(ascending[first]), int(ascending[end - 1]) + 1))
+            found[order[first:end]] = self.read(
+                slice(int(ascending[first]), int(ascending[end - 1]) + 1)
+            )
         return found
 
     def read(self, span: slice, within: slice | None = None) -> Array:
@@ -82,10 +86,14 @@ class FileRows:
         array = as_read(self.name, self.source[where])
         array = array.swapaxes(0, 1) if self.axis else array
         rest = (within.stop - within.start, *self.shape[2:])[: self.ndim - 1]
-        if array.shape != (expected := (span.stop - span.start, *rest)) or array.dtype != self.dtype:
+        if (
+            array.shape != (expected := (span.stop - span.start, *rest))
+            or array.dtype != self.dtype
+        ):
             raise ShapeError(
-                f"{self.name}: entries {span.start} to {span.stop} were read as {array.dtype} of shape {array.shape}, "
-                f"expected {self.dtype} of shape {expected}; repair what reads the slices"
+                f"{self.name}: entries {span.start} to {span.stop} were read as {array.dtype} of "
+                f"shape {array.shape}, expected {self.dtype} of shape {expected}; repair what "
+                "reads the slices"
             )
         return array
 
@@ -94,7 +102,9 @@ Rows: TypeAlias = Array | FileRows
 Data: TypeAlias = ArrayLike | Sliceable
 
 
-def rows(name: str, given: object, *, axis: int = 0, axes: str = "(N, ...)", numbers: bool = False) -> Rows:
+def rows(
+    name: str, given: object, *, axis: int = 0, axes: str = "(N, ...)", numbers: bool = False
+) -> Rows:
     """``given`` with its examples along axis 0: an array, or an object that reads slices from a
     file.
 
@@ -109,14 +119,20 @@ def rows(name: str, given: object, *, axis: int = 0, axes: str = "(N, ...)", num
         return given
     if sliceable(given) and not isinstance(given, np.ndarray):
         if numbers and np.dtype(given.dtype).kind not in REAL:
-            raise DtypeError(f"{name} is read as {given.dtype}, which are no numbers; give floats or integers")
+            raise DtypeError(
+                f"{name} is read as {given.dtype}, which are no numbers; give floats or integers"
+            )
         least = axis + 1
         if len(given.shape) < least:
-            raise ShapeError(f"{name} must have axes {axes}, found shape {given.shape}; add the missing one")
+            raise ShapeError(
+                f"{name} must have axes {axes}, found shape {given.shape}; add the missing one"
+            )
         return FileRows(name, given, axis)
     array = as_array(name, given) if numbers else plain(name, given)
     if array.ndim <= axis:
-        raise ShapeError(f"{name} has shape {array.shape}, expected axes {axes}; add the missing one")
+        raise ShapeError(
+            f"{name} has shape {array.shape}, expected axes {axes}; add the missing one"
+        )
     return array.swapaxes(0, axis)
 
 
@@ -125,10 +141,15 @@ def same_length(place: str, x: object, target: object, at: str = "") -> tuple[Ro
     names.
     """
     first = rows(f"{place}: x{at}", x, numbers=True)
-    second = None if target is None else check_numbers(f"{place}: target{at}", rows(f"{place}: target{at}", target))
+    second = (
+        None
+        if target is None
+        else check_numbers(f"{place}: target{at}", rows(f"{place}: target{at}", target))
+    )
     if second is not None and len(second) != len(first):
         raise ShapeError(
-            f"{place}: target{at} has shape {second.shape}, x{at} {first.shape}; axis 0 must be there and agree"
+            f"{place}: target{at} has shape {second.shape}, x{at} {first.shape}; axis 0 must be "
+            "there and agree"
         )
     return first, second
 

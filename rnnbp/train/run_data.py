@@ -47,7 +47,11 @@ class RunData:
 
     @classmethod
     def stored(
-        cls, known: str, batches: Mapping[str, str], parts: Mapping[str, str], override: frozenset[str]
+        cls,
+        known: str,
+        batches: Mapping[str, str],
+        parts: Mapping[str, str],
+        override: frozenset[str],
     ) -> RunData:
         """The data of a snapshot; what is named in ``override`` is not compared."""
         if "everything" in override:
@@ -71,7 +75,9 @@ class RunData:
                 if self.wanted or self.resumed
                 else "finish the epoch that it stands in first"
             )
-            raise ValueError(f"Trainer.fit: the run began on other data: {what}; give it the same, or {cure}")
+            raise ValueError(
+                f"Trainer.fit: the run began on other data: {what}; give it the same, or {cure}"
+            )
         self.known, self.resumed = found, False
         if self.wanted and not self.parts:
             self.parts = parts_of(data)
@@ -132,8 +138,8 @@ def _is_same(kind: str, source: Source, name: str, then: str) -> bool:
         return False
     data = "data" if kind == "data" else "validation data"
     raise ValueError(
-        f"Trainer.fit: the run began on other {data}: batch {index} of epoch {epoch} differs; give it "
-        f"the same, or resume(override=({kind!r},))"
+        f"Trainer.fit: the run began on other {data}: batch {index} of epoch {epoch} differs; give "
+        f"it the same, or resume(override=({kind!r},))"
     )
 
 
@@ -144,7 +150,9 @@ def _asked(source: Source, epoch: int, index: int) -> str:
         check_batch(batch)
         return _digest(source, batch)
     except Exception as error:  # whatever a source raises
-        error.add_note(f"in batch {index} of epoch {epoch}, which was to be compared with that of before")
+        error.add_note(
+            f"in batch {index} of epoch {epoch}, which was to be compared with that of before"
+        )
         raise
 
 

@@ -77,7 +77,11 @@ class RateSetting(Setting[Rate]):
     """
 
     def of(self, run: Training) -> Rate:
-        return run.update.optimizer.learning_rate if run.options.learning_rate is None else run.options.learning_rate
+        return (
+            run.update.optimizer.learning_rate
+            if run.options.learning_rate is None
+            else run.options.learning_rate
+        )
 
     def __set__(self, trainer: HasTraining, value: Rate) -> None:
         run = trainer._training

@@ -46,7 +46,9 @@ class Snapshot:
         """The file. Raises StorageError for a bad one, or for weights alone."""
         arrays, metadata = load_tensors(path)
         if "snapshot" not in metadata:
-            raise StorageError(f"{path} holds weights alone, no snapshot; use load_weights, and begin a new run")
+            raise StorageError(
+                f"{path} holds weights alone, no snapshot; use load_weights, and begin a new run"
+            )
         found = cls(path, Fields(path, metadata), arrays)
         for name in arrays:
             if not name.startswith(_PREFIXES):
@@ -56,7 +58,9 @@ class Snapshot:
     def data(self, override: Collection[str]) -> RunData:
         """The data that the run was trained on, without those named in ``override``."""
         found = {} if self.metadata.missing("batches") else self.metadata.fields("batches").values
-        if len(found) > 2 * SEEN or not all(KEY.fullmatch(k) and isinstance(v, str) for k, v in found.items()):
+        if len(found) > 2 * SEEN or not all(
+            KEY.fullmatch(k) and isinstance(v, str) for k, v in found.items()
+        ):
             self.metadata.refuse("batches must be digests by place")
         parts = {} if self.metadata.missing("parts") else self.metadata.fields("parts").values
         if not all(isinstance(v, str) for v in parts.values()):
@@ -74,8 +78,8 @@ class Snapshot:
             listed += [f"and {len(lines) - LISTED} more"] * (len(lines) > LISTED)
             raise ValueError(
                 f"resume from {self.path}: the run was set up otherwise: {'; '.join(listed)}; "
-                f"{self._cure(parts, (*override, *found))}, or begin a new run from its model.safetensors with "
-                f"load_weights"
+                f"{self._cure(parts, (*override, *found))}, or begin a new run from its "
+                f"model.safetensors with load_weights"
             )
 
     def _cure(self, parts: Parts, names: tuple[str, ...]) -> str:
@@ -106,7 +110,12 @@ class Snapshot:
         """
         found = [entry for entry in self._costs() if entry.missing("plan")]
         known = [
-            (entry.text("dtype"), entry.whole("batch", 1), (*entry.wholes("x_shape"),), _read_costs(entry))
+            (
+                entry.text("dtype"),
+                entry.whole("batch", 1),
+                (*entry.wholes("x_shape"),),
+                _read_costs(entry),
+            )
             for entry in found
         ]
         for dtype, *_ in known:
@@ -137,7 +146,9 @@ class Snapshot:
             parts.optimizer.check_state(slots)
         except DtypeError as error:
             raise ValueError(f"resume from {self.path}: {error}") from None
-        numeric = isinstance(parts.optimizer.learning_rate, float) and not (own_rate and numbers.missing("lr"))
+        numeric = isinstance(parts.optimizer.learning_rate, float) and not (
+            own_rate and numbers.missing("lr")
+        )
         rate = numbers.number("lr") if numeric else None
         plateau = None if own_rate else self._plateau(numbers, parts)
         standing = self._standing(numbers, parts)
@@ -159,15 +170,27 @@ class Snapshot:
         return {"lr": found.number("lr"), "best": best, **counts}
 
     def _standing(self, numbers: Fields, parts: Parts) -> Standing:
-        step, epoch, index, waited = (numbers.whole(name) for name in ("step", "epoch", "index", "waited"))
+        step, epoch, index, waited = (
+            numbers.whole(name) for name in ("step", "epoch", "index", "waited")
+        )
         best, past = self._under("best/"), self._history(numbers, step)
         if bool(best) != (past.best_step is not None):
-            self.metadata.refuse("it has the best weights, or the step that they are of, but not both")
+            self.metadata.refuse(
+                "it has the best weights, or the step that they are of, but not both"
+            )
         if best:
             check_fits(f"resume from {self.path}, best weights", parts.params, best)
         states = self._states(numbers, parts)
-        lost = () if numbers.missing("lost") else tuple(numbers.wholes("lost", most=_batch(states) - 1))
-        began, sums, anew = self._began(numbers, step, epoch), _sums(numbers), numbers.values.get("anew", False)
+        lost = (
+            ()
+            if numbers.missing("lost")
+            else tuple(numbers.wholes("lost", most=_batch(states) - 1))
+        )
+        began, sums, anew = (
+            self._began(numbers, step, epoch),
+            _sums(numbers),
+            numbers.values.get("anew", False),
+        )
         if not isinstance(anew, bool):
             self.metadata.refuse(f"anew must be true or false, found {shown(anew)}")
         return Standing(step, epoch, index, states, waited, best, past, lost, began, sums, anew)
@@ -178,13 +201,22 @@ class Snapshot:
         """
         found = [0, 0] if numbers.missing("began") else numbers.wholes("began")
         if len(found) != 2 or found[0] > step or found[1] > epoch + 1:
-            self.metadata.refuse(f"began must be a step and an epoch up to {step} and {epoch}, found {shown(found)}")
+            self.metadata.refuse(
+                f"began must be a step and an epoch up to {step} and {epoch}, found {shown(found)}"
+            )
         return found[0], found[1]
 
     def _history(self, numbers: Fields, step: int) -> History:
-        losses, values = self._series("losses", "float64"), self._series("validation_losses", "float64")
+        losses, values = (
+            self._series("losses", "float64"),
+            self._series("validation_losses", "float64"),
+        )
         steps = self._series("validation_steps", "int64")
-        if len(losses) > step or len(values) != len(steps) or any(not 0 <= k <= step for k in steps):
+        if (
+            len(losses) > step
+            or len(values) != len(steps)
+            or any(not 0 <= k <= step for k in steps)
+        ):
             self.metadata.refuse(f"its history is not that of {step} steps")
         names = self._under("history/metrics/")
         metrics = {name: self._series(f"metrics/{name}", "float64") for name in names}
@@ -203,7 +235,9 @@ class Snapshot:
             best_step=best_step,
             best=_best(numbers, best_step, best_loss),
             seconds=numbers.number("seconds"),
-            weightless=0 if numbers.missing("weightless") else numbers.whole("weightless", most=_nans(losses)),
+            weightless=0
+            if numbers.missing("weightless")
+            else numbers.whole("weightless", most=_nans(losses)),
         )
 
     def _series(self, name: str, dtype: str) -> list[Any]:
@@ -217,7 +251,10 @@ class Snapshot:
         """The states that the last batch left, if any: of each Recurrent, arrays (B, ...)."""
         counts, found = numbers.wholes("states", most=len(self.arrays)), self._under("state/")
         if counts and counts != [len(shapes) for shapes in parts.state_shapes]:
-            self.metadata.refuse(f"its states are of {len(counts)} Recurrents, the model has {len(parts.state_shapes)}")
+            self.metadata.refuse(
+                f"its states are of {len(counts)} Recurrents, the model has "
+                f"{len(parts.state_shapes)}"
+            )
         names = [[f"{i}/{j}" for j in range(count)] for i, count in enumerate(counts)]
         if found.keys() != {name for row in names for name in row}:
             self.metadata.refuse("its states are not as many as it says")
@@ -226,13 +263,19 @@ class Snapshot:
             for name, shape in zip(row, shapes, strict=True):
                 a = found[name]
                 if a.dtype.kind != "f" or a.shape[1:] != shape or not a.size or len(batch) > 1:
-                    self.metadata.refuse(f"state/{name} has shape {a.shape}, the model's is (B, ...) = (B, *{shape})")
+                    self.metadata.refuse(
+                        f"state/{name} has shape {a.shape}, the model's is (B, ...) = (B, *{shape})"
+                    )
                 if (bad := first_bad(a)) is not None:
                     self.metadata.refuse(f"state/{name} has {a[bad]} at {list(bad)}")
         return tuple(tuple(found[name] for name in row) for row in names)
 
     def _under(self, prefix: str) -> dict[str, Array]:
-        return {name.removeprefix(prefix): a for name, a in self.arrays.items() if name.startswith(prefix)}
+        return {
+            name.removeprefix(prefix): a
+            for name, a in self.arrays.items()
+            if name.startswith(prefix)
+        }
 
 
 def _nans(losses: list[float]) -> int:

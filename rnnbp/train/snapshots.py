@@ -21,7 +21,10 @@ def save_snapshot(path: PathLike, parts: Parts, at: Standing, extra: Mapping[str
         "history/validation_losses": np.array(past.validation_losses, np.float64),
         "history/validation_steps": np.array(past.validation_steps, np.int64),
     }
-    arrays |= {f"history/metrics/{name}": np.array(values, np.float64) for name, values in past.metrics.items()}
+    arrays |= {
+        f"history/metrics/{name}": np.array(values, np.float64)
+        for name, values in past.metrics.items()
+    }
     arrays |= {f"model/{name}": p for name, p in parts.params.items()}
     arrays |= {f"best/{name}": p for name, p in at.best_weights.items()}
     arrays |= {f"optimizer/{name}": slot for name, slot in parts.optimizer.live_state().items()}
@@ -38,7 +41,11 @@ def save_snapshot(path: PathLike, parts: Parts, at: Standing, extra: Mapping[str
         "seconds": past.seconds,
         "began": [*at.began],
         **({"lost": [*at.lost]} if at.lost else {}),
-        **({"sums": {name: [total, count] for name, (total, count) in at.sums.items()}} if at.sums else {}),
+        **(
+            {"sums": {name: [total, count] for name, (total, count) in at.sums.items()}}
+            if at.sums
+            else {}
+        ),
         **({"anew": True} if at.anew else {}),
         **({"weightless": past.weightless} if past.weightless else {}),
     }

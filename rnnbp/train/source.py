@@ -52,7 +52,11 @@ class Batch:
     @reprs.safe
     def __repr__(self) -> str:
         arrays = {"x": self.x, "target": self.target, "mask": self.mask}
-        found = [f"{name} {reprs.array_text(array)}" for name, array in arrays.items() if array is not None]
+        found = [
+            f"{name} {reprs.array_text(array)}"
+            for name, array in arrays.items()
+            if array is not None
+        ]
         return reprs.cut(f"{type(self).__name__}: {', '.join(found)}, fresh={self.fresh}")
 
 
@@ -100,7 +104,8 @@ def check_place(place: str, batches: int, epoch: int, index: int) -> None:
     """Raise IndexError for a batch that a source does not have."""
     if epoch < 0 or not 0 <= index < batches:
         raise IndexError(
-            f"{place}: there is no batch {index} of epoch {epoch}; index lies in [0, {batches}), epochs count from 0"
+            f"{place}: there is no batch {index} of epoch {epoch}; index lies in [0, {batches}), "
+            "epochs count from 0"
         )
 
 
@@ -114,7 +119,10 @@ def carrying(batch: Batch, state: States | None) -> Iterator[None]:
         yield
     except ShapeError as error:
         if state and not batch.fresh and _differs(batch, state):
-            error.add_note("the state is carried over from the batch before; give all lanes until one with fresh=True")
+            error.add_note(
+                "the state is carried over from the batch before; give all lanes until one with "
+                "fresh=True"
+            )
         raise
 
 
@@ -145,8 +153,9 @@ def check_known(batch: Batch, lost: tuple[int, ...]) -> None:
     for row in lost:
         if row in looked_at:
             raise NonFiniteError(
-                f"sequence {row} has weight in a batch that goes on from one where its x ended in NaN, infinity or "
-                f"what is no symbol, so that its state is not known; replace that, as by 0, or begin with fresh=True"
+                f"sequence {row} has weight in a batch that goes on from one where its x ended in "
+                "NaN, infinity or what is no symbol, so that its state is not known; replace "
+                "that, as by 0, or begin with fresh=True"
             )
 
 
@@ -161,7 +170,9 @@ def check_source(what: str, source: object) -> None:
     """Raise TypeError or ValueError unless ``source`` is a source of batches."""
     if not isinstance(source, Source):
         cure = "wrap arrays in Sequences(x, y, ...), Windows or Examples, or give an iterable of batches (x, target)"
-        raise TypeError(f"{what} must be a source of batches, found {type(source).__name__}; {cure}")
+        raise TypeError(
+            f"{what} must be a source of batches, found {type(source).__name__}; {cure}"
+        )
     positive_int(f"{what}: batches_per_epoch", source.batches_per_epoch)
 
 

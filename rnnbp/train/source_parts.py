@@ -27,7 +27,10 @@ def parts_of(source: Source) -> dict[str, str]:
         arrays = {"x": [source.x], "target": [source.target]}
     elif isinstance(source, Windows):
         names = ("horizon", "batch_size", "warm_up")
-        arrays = {name: [getattr(one, name) for one in source.recordings] for name in ("x", "target", "mask")}
+        arrays = {
+            name: [getattr(one, name) for one in source.recordings]
+            for name in ("x", "target", "mask")
+        }
     else:
         return {}
     settings = {name: str(getattr(source, name)) for name in names}

@@ -20,10 +20,16 @@ def as_source(what: str, data: object) -> Source:
 
     Raises TypeError for anything else, ValueError for one without batches.
     """
-    if not isinstance(data, (Source, type)) and not holds_arrays(data) and (iterable(data) or is_function(data)):
+    if (
+        not isinstance(data, (Source, type))
+        and not holds_arrays(data)
+        and (iterable(data) or is_function(data))
+    ):
         if type(data).__module__.startswith("torch.utils.data"):
             cure = "Batches(loader, batch_first=True); batch_first=False where collate_fn puts time first"
-            raise TypeError(f"{what} is a DataLoader, which puts the batch first as a rule; say so: {cure}")
+            raise TypeError(
+                f"{what} is a DataLoader, which puts the batch first as a rule; say so: {cure}"
+            )
         data = Batches(data)  # type: ignore[arg-type]  # it has been checked
     check_source(what, data)
     return data  # type: ignore[return-value]  # as above

@@ -88,7 +88,9 @@ class Standing:
                 total, count = self.sums.get(name, (0.0, 0))
                 self.sums[name] = total + value, count + 1
 
-    def judge(self, monitor: Monitor, validation: Mapping[str, float], params: Mapping[str, Array]) -> None:
+    def judge(
+        self, monitor: Monitor, validation: Mapping[str, float], params: Mapping[str, Array]
+    ) -> None:
         """Note a validation, and keep the parameters if the monitored figure is the best so far.
 
         Args:
@@ -100,7 +102,9 @@ class Standing:
         value = (validation if monitor.validation else training).get(monitor.base, math.nan)
         best = None if self.anew else past.best
         better = math.isfinite(value) and (best is None or monitor.better(value, best.value))
-        weights = {name: p.copy() for name, p in params.items()} if better else {}  # may raise: nothing is noted yet
+        weights = (
+            {name: p.copy() for name, p in params.items()} if better else {}
+        )  # may raise: nothing is noted yet
         self.sums, self.waited = {}, self.waited + 1
         if validation:
             past.validation_losses.append(validation[LOSS])
@@ -108,7 +112,11 @@ class Standing:
         if better:
             metrics = {VALIDATION + name: v for name, v in validation.items()} | training
             past.best = Best(self.step, self.epoch + (self.index > 0), monitor.name, value, metrics)
-            past.best_loss, past.best_step, self.best_weights = validation.get(LOSS), self.step, weights
+            past.best_loss, past.best_step, self.best_weights = (
+                validation.get(LOSS),
+                self.step,
+                weights,
+            )
             self.waited, self.anew = 0, False
 
 
@@ -130,7 +138,9 @@ class Parts:
         """Those of a model."""
         blocks: list[Any] = [node.block for node in recurrents(model)]
         shapes = tuple(tuple(block.cell.state_shapes) for block in blocks)
-        return cls(dict(model.params), optimizer, plateau, shapes)  # a dict: its copies keep the arrays shared
+        return cls(
+            dict(model.params), optimizer, plateau, shapes
+        )  # a dict: its copies keep the arrays shared
 
     def rates(self) -> dict[str, Any]:
         """The learning rates that are not a function of the step."""

@@ -46,7 +46,11 @@ def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip:
             raise
         at.history.note(dict.fromkeys(_names(update), math.nan))
         skipped = {"skipped": at.skip(), "nonfinite": str(error)}
-        return Step({"loss": None, "grad_norm": None, "lr": update.rate(at.step), **skipped}, None, group.taken)
+        return Step(
+            {"loss": None, "grad_norm": None, "lr": update.rate(at.step), **skipped},
+            None,
+            group.taken,
+        )
     at.state, at.lost = made.state, group.lost
     at.history.losses.append(made.metrics["loss"])
     at.history.weightless += made.metrics.get("weight") == 0
@@ -75,7 +79,9 @@ class Group:
         batch = self._next()
         try:
             made = self.update(batch, self.at.state, self.at.step, self.seen)
-        except Exception as error:  # whatever a source, layer or loss raises: it gets a note, and propagates
+        except (
+            Exception
+        ) as error:  # whatever a source, layer or loss raises: it gets a note, and propagates
             note_origin(error, self.data, self.at.epoch, self.at.index)
             raise
         self._done(batch, made.lost)
@@ -89,7 +95,9 @@ class Group:
         ):
             try:
                 state = self._add_next(total, state)
-            except Exception as error:  # whatever a source, layer or loss raises: it gets a note, and propagates
+            except (
+                Exception
+            ) as error:  # whatever a source, layer or loss raises: it gets a note, and propagates
                 note_origin(error, self.data, self.at.epoch, self.at.index + self.taken - 1)
                 error.add_note(f"in number {self.taken} of the batches of this update")
                 raise
@@ -99,7 +107,11 @@ class Group:
         """Add a batch to the sum, which takes over its gradients; returns the state after it."""
         number, batch = self.taken, self._next()
         part = self.update.part(batch, state, self.at.step, number, self.seen)
-        weight = 0.0 if part.grads is None else weight_of(self.update.model, batch, self.update.options.loss)
+        weight = (
+            0.0
+            if part.grads is None
+            else weight_of(self.update.model, batch, self.update.options.loss)
+        )
         total.add(part, weight)
         self._done(batch, part.lost)
         return part.state
@@ -123,7 +135,10 @@ def _names(update: Update) -> list[str]:
 def _bad_target(source: Source) -> str:
     """Where the target of a batch of a source is not finite; "" if nowhere, or it is not known."""
     for index, batch in enumerate(() if comes_once(source) else epoch_of(source)):
-        target, mask = (None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask))
+        target, mask = (
+            None if a is None or is_stream(a) else plain("batch", a)
+            for a in (batch.target, batch.mask)
+        )
         if found := target_not_finite(target, mask):
             return f"in batch {index} {found}"
     return ""
@@ -151,9 +166,15 @@ def judged(update: Update, at: Standing, parts: Parts, known: RunData) -> dict[s
 
 def _validated(update: Update, source: Source, at: Standing, known: RunData) -> dict[str, float]:
     """The validation loss and the metrics."""
-    seen, options, found = partial(known.see_validation, source), update.options, Averages(update.options.measured)
+    seen, options, found = (
+        partial(known.see_validation, source),
+        update.options,
+        Averages(update.options.measured),
+    )
     measured = found.see if found.metrics else None
-    value = validation_loss(update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=measured)
+    value = validation_loss(
+        update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=measured
+    )
     if not math.isfinite(value):
         why = _bad_target(source) or "lower the learning rate"
         raise FloatingPointError(f"step {at.step}: the validation loss is {value}; {why}")

@@ -53,7 +53,10 @@ def _check(name: str, shape: Shape, own: Shape, features: Shape, loss: Loss, axe
     """Raise ShapeError if a target's features do not fit ``features``, those of the outputs."""
     if isinstance(loss, Elementwise) and (*own, 1) == features:
         needed = f"{axes[:-1].removesuffix(',')}, {', '.join(map(str, features))})"
-        raise ShapeError(f"{name} has shape {shape}; {loss} takes {needed}, as the outputs: give target[..., None]")
+        raise ShapeError(
+            f"{name} has shape {shape}; {loss} takes {needed}, as the outputs: give target[..., "
+            "None]"
+        )
     if not features or own == features[:-1] or isinstance(loss, Elementwise):
         return
     text = f"{name} has shape {shape}; CrossEntropy takes class numbers {axes} for outputs of {features[-1]} classes"

@@ -21,7 +21,10 @@ def torch_names(paths: Iterable[str]) -> dict[str, str]:
     """
     paths = list(paths)
     levels = _levels(paths)
-    return {path: _numbered(path, *levels[owner]) if (owner := _owner(path)) in levels else path for path in paths}
+    return {
+        path: _numbered(path, *levels[owner]) if (owner := _owner(path)) in levels else path
+        for path in paths
+    }
 
 
 def from_torch(paths: Iterable[str], names: Collection[str]) -> dict[str, str]:
@@ -45,7 +48,11 @@ def has_no_counterpart(paths: Iterable[str]) -> bool:
 def _levels(paths: list[str]) -> dict[str, tuple[str, int]]:
     """By the path of each recurrent layer, (the first part of its names, its number)."""
     owners = dict.fromkeys(map(_owner, paths))
-    recurrent = [owner for owner in owners if {_join(owner, "weight_ih"), _join(owner, "weight_hh")} <= {*paths}]
+    recurrent = [
+        owner
+        for owner in owners
+        if {_join(owner, "weight_ih"), _join(owner, "weight_hh")} <= {*paths}
+    ]
     found = {}
     for owner in recurrent:
         parent, _, place = owner.rpartition(".")

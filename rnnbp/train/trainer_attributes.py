@@ -1,4 +1,6 @@
-"""Attributes of a Trainer: arguments that may be set afterwards, others to read, and what it measures."""
+"""Attributes of a Trainer: arguments that may be set afterwards, others to read, and what it
+measures.
+"""
 
 from __future__ import annotations
 
@@ -70,8 +72,14 @@ class Attributes:
         Raises as ``rnnbp.evaluate`` does.
         """
         options, name = self._training.options, "Trainer.evaluate"
-        given = options.measured if metrics is None else as_metrics(f"{name}: metrics", metrics, options.loss)
-        return evaluate_source(name, self.model, data, options.loss, given, options.chunk, self.progress)
+        given = (
+            options.measured
+            if metrics is None
+            else as_metrics(f"{name}: metrics", metrics, options.loss)
+        )
+        return evaluate_source(
+            name, self.model, data, options.loss, given, options.chunk, self.progress
+        )
 
     @method_takes("Trainer.predict", {})
     def predict(self, data: SourceLike, *, last: bool | None = None) -> Any:
@@ -86,4 +94,6 @@ class Attributes:
         Returns:
             y as ``rnnbp.predict`` returns it for a source.
         """
-        return predict_source("Trainer.predict", self.model, data, last, chunk=self.chunk, progress=self.progress)
+        return predict_source(
+            "Trainer.predict", self.model, data, last, chunk=self.chunk, progress=self.progress
+        )

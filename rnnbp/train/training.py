@@ -76,7 +76,12 @@ class Training:
     def of(cls, update: Update, folder: PathLike | None, description: JSON) -> Training:
         """A run that has not begun."""
         parts = Parts.of(update.model, update.optimizer, _plateau(update.options))
-        found = cls(update, parts, RunFolder(folder, parts, description), known=RunData(wanted=folder is not None))
+        found = cls(
+            update,
+            parts,
+            RunFolder(folder, parts, description),
+            known=RunData(wanted=folder is not None),
+        )
         found.identity = None if folder is None else _identity(update)
         found.own_rate = update.optimizer.learning_rate
         return found
@@ -97,12 +102,18 @@ class Training:
         self.at.change(self.options, options)
         if rate is not None:
             update.optimizer.learning_rate = rate
-        self.update, self.parts.plateau, self.own_rate = update, _plateau(options), update.optimizer.learning_rate
+        self.update, self.parts.plateau, self.own_rate = (
+            update,
+            _plateau(options),
+            update.optimizer.learning_rate,
+        )
         if self.folder.path is not None and (identity := _identity(update)) != self.identity:
             self.identity = identity
             self.folder.outdate()
 
-    def train(self, given: SourceLike, limits: Limits, interrupts: Interrupts, tell: Tell) -> str | None:
+    def train(
+        self, given: SourceLike, limits: Limits, interrupts: Interrupts, tell: Tell
+    ) -> str | None:
         """Train until there is a reason to stop, which is returned; None for a signal. ``tell`` is
         called with each event.
         """
@@ -146,7 +157,10 @@ class Training:
                 check_override(override, _identity(self.update))
                 bars.note(self.options.progress, begins_anew(file))
                 return
-            raise StorageError(f"{file} does not exist, no snapshot yet: call fit to begin, or resume(missing_ok=True)")
+            raise StorageError(
+                f"{file} does not exist, no snapshot yet: call fit to begin, or "
+                "resume(missing_ok=True)"
+            )
         before, found = stamp(file), load_snapshot(file)
         planned = replace(self.options, checkpoint=found.planned(self.options.checkpoint))
         update = replace(self.update, options=planned)
@@ -157,7 +171,13 @@ class Training:
         at.anew |= found.follows_other(identity)
         adopt()
         self.own_rate = update.optimizer.learning_rate
-        self.update, self.identity, self.at, self.pending, self.useless = update, identity, at, None, ""
+        self.update, self.identity, self.at, self.pending, self.useless = (
+            update,
+            identity,
+            at,
+            None,
+            "",
+        )
         self.grads, self.last, self.goes_on, self.ended = None, {}, True, ("", None)
         self.known = replace(data, wanted=self.folder.path is not None)
         self.folder.adopt(file, at.step, before, differs=bool(override))
@@ -168,8 +188,8 @@ class Training:
         if rule is not None and own != self.own_rate:
             self.own_rate = own
             warnings.warn(
-                f"optimizer.learning_rate was set to {shown(own)}, which changes nothing while the Trainer's, "
-                f"{shown(rule)}, decides; set Trainer.learning_rate instead",
+                f"optimizer.learning_rate was set to {shown(own)}, which changes nothing while the "
+                f"Trainer's, {shown(rule)}, decides; set Trainer.learning_rate instead",
                 stacklevel=outside(),
             )
 
@@ -194,7 +214,9 @@ class Training:
         before = optimizer.steps
         metrics: dict[str, Any] = {"step": at.step + 1, "epoch": at.epoch}
         try:
-            made = updated(self.update, data, at, self.known, skip=self.options.on_nonfinite == "skip")
+            made = updated(
+                self.update, data, at, self.known, skip=self.options.on_nonfinite == "skip"
+            )
             at.advance(data.batches_per_epoch, made.batches)
         except BaseException as error:  # an interrupt as well
             if optimizer.steps != before:
@@ -218,7 +240,9 @@ class Training:
         grads, self.grads, self.pending = self.grads, None, None
         if self.at.history.best_step == self.at.step:
             self.folder.save_model(self.at)
-        kinds = ["step"] + ["validation"] * ("validation" in metrics) + ["epoch"] * (self.at.index == 0)
+        kinds = (
+            ["step"] + ["validation"] * ("validation" in metrics) + ["epoch"] * (self.at.index == 0)
+        )
         try:
             for kind in kinds:
                 tell(kind, metrics, grads if kind == "step" else None)
@@ -226,7 +250,9 @@ class Training:
             self.folder.snapshot(self.at, self._extra())
             raise
         del grads  # which take as much as the parameters
-        if self.at.due(self.options.snapshot_every) or self.folder.older(self.options.snapshot_minutes):
+        if self.at.due(self.options.snapshot_every) or self.folder.older(
+            self.options.snapshot_minutes
+        ):
             self.folder.snapshot(self.at, self._extra())
 
     def _begin(self, data: Source) -> None:
@@ -241,7 +267,9 @@ class Training:
         self.known.begin(data, midway=self.at.index > 0)
         batches = data.batches_per_epoch
         if self.at.index >= batches:
-            where = f"the run stands at batch {self.at.index} of an epoch, and the data have {batches}"
+            where = (
+                f"the run stands at batch {self.at.index} of an epoch, and the data have {batches}"
+            )
             raise ValueError(f"Trainer.fit: {where}; give it the same data")
         self.folder.claim()
         self.known.compare(data, self.options.validation)
@@ -272,10 +300,16 @@ class Training:
     def _holds_best(self) -> bool:
         """True if the model holds the best parameters, and no others were written to it since."""
         best = self.at.best_weights
-        return bool(self.last) and all(np.array_equal(p, best[name]) for name, p in self.parts.params.items())
+        return bool(self.last) and all(
+            np.array_equal(p, best[name]) for name, p in self.parts.params.items()
+        )
 
     def _extra(self) -> dict[str, JSON]:
-        return {"identity": dict(self.identity or {}), **self.known.to_json(), **self.update.costs()}
+        return {
+            "identity": dict(self.identity or {}),
+            **self.known.to_json(),
+            **self.update.costs(),
+        }
 
     def _reason(self, limits: Limits) -> str | None:
         """The reason to stop now, if any, other than a signal."""
@@ -296,4 +330,8 @@ def _identity(update: Update) -> Identity:
     validation = None if options.validation is None else fingerprint(options.validation)
     names = ("validate_every", "patience", "on_nonfinite", "accumulate")
     named = {name: getattr(options, name) for name in names}
-    return update.identity() | of_settings(named, validation=validation) | {"monitor": options.monitored.lines()}
+    return (
+        update.identity()
+        | of_settings(named, validation=validation)
+        | {"monitor": options.monitored.lines()}
+    )

@@ -33,7 +33,14 @@ from rnnbp.storage import JSON
 from rnnbp.support.ieee import ieee
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.accumulation import Part
-from rnnbp.train.identity import Identity, described, of_chunks, of_optimizer, of_rate, of_surroundings
+from rnnbp.train.identity import (
+    Identity,
+    described,
+    of_chunks,
+    of_optimizer,
+    of_rate,
+    of_surroundings,
+)
 from rnnbp.train.options import Options
 from rnnbp.train.source import Batch, carrying
 from rnnbp.train.wiring import of_model
@@ -69,14 +76,22 @@ class Update:
 
     def __post_init__(self) -> None:
         if not isinstance(self.optimizer, Optimizer):
-            raise TypeError(f"Trainer: optimizer must be of rnnbp.optim, found {shown(self.optimizer)}; as Adam(model)")
+            raise TypeError(
+                f"Trainer: optimizer must be of rnnbp.optim, found {shown(self.optimizer)}; as "
+                "Adam(model)"
+            )
         for name, p in self.optimizer.params.items():
             if self.model.params.get(name) is not p:
-                raise ValueError(f"Trainer: the optimizer's {name!r} is not of this model; build it as Adam(model)")
-        if self.options.learning_rate is None and isinstance(self.optimizer.learning_rate, OnPlateau):
+                raise ValueError(
+                    f"Trainer: the optimizer's {name!r} is not of this model; build it as "
+                    "Adam(model)"
+                )
+        if self.options.learning_rate is None and isinstance(
+            self.optimizer.learning_rate, OnPlateau
+        ):
             raise ValueError(
-                "Trainer: the optimizer's learning_rate is an OnPlateau, which needs validation losses; "
-                "pass it to the Trainer, as learning_rate="
+                "Trainer: the optimizer's learning_rate is an OnPlateau, which needs validation "
+                "losses; pass it to the Trainer, as learning_rate="
             )
 
     @cached_property
@@ -93,8 +108,13 @@ class Update:
         """
         options = self.options
         known = {f"parameter {name}": array for name, array in self.model.params.items()}
-        found: Identity = {"model": of_model(self.model), "loss": described("loss", options.loss, known)}
-        found |= {name: described(name, getattr(options, name)) for name in ("clip_norm", "clip_value")}
+        found: Identity = {
+            "model": of_model(self.model),
+            "loss": described("loss", options.loss, known),
+        }
+        found |= {
+            name: described(name, getattr(options, name)) for name in ("clip_norm", "clip_value")
+        }
         found |= {
             "seed": described("seed", self.seed),
             "optimizer": of_optimizer(self.optimizer),
@@ -123,7 +143,9 @@ class Update:
         return self._finish(part, found, step)
 
     @ieee
-    def part(self, batch: Batch, state: States, step: int, number: int, seen: Seen | None = None) -> Part:
+    def part(
+        self, batch: Batch, state: States, step: int, number: int, seen: Seen | None = None
+    ) -> Part:
         """Batch ``number``, from 0, of those that an update is made from. Raises as the update
         does.
         """
@@ -152,7 +174,10 @@ class Update:
 
     def _learned(self, place: str, batch: Batch, result: Gradients) -> tuple[Part, list[Extent]]:
         """``_part`` of a batch that has weight."""
-        loss, grads = float(result.loss), {name: result.grads[name] for name in self.optimizer.params}
+        loss, grads = (
+            float(result.loss),
+            {name: result.grads[name] for name in self.optimizer.params},
+        )
         gradients = {f"the gradient of {name}": g for name, g in grads.items()}
         if not math.isfinite(loss):
             raise _not_finite(place, loss, self.options.loss, batch, [*gradients.values()])
@@ -171,7 +196,9 @@ class Update:
         _check(f"step {step + 1}: after the update,", updated, DivergedError)
         return Updated({"loss": loss, "grad_norm": norm, "lr": rate}, state, lost, grads)
 
-    def _run(self, batch: Batch, loss: LossLike | Observed, state: States, step: int, number: int) -> Gradients:
+    def _run(
+        self, batch: Batch, loss: LossLike | Observed, state: States, step: int, number: int
+    ) -> Gradients:
         given: Any = loss
         x = batch.x if sliceable(batch.x) or is_stream(batch.x) else plain("x", batch.x)
         steps = x.shape[0] if sliceable(x) else 0
@@ -202,8 +229,12 @@ class Update:
         try:
             rate = float(found)
         except (TypeError, ValueError):
-            raise TypeError(f"Trainer: learning_rate({step}) is {shown(found)}; a schedule returns a number") from None
-        return real_number(f"Trainer: learning_rate({step})", rate, least=0, cure="return a number from 0")
+            raise TypeError(
+                f"Trainer: learning_rate({step}) is {shown(found)}; a schedule returns a number"
+            ) from None
+        return real_number(
+            f"Trainer: learning_rate({step})", rate, least=0, cure="return a number from 0"
+        )
 
     def _step(self, grads: dict[str, Array], found: list[Extent], norm: float, lr: float) -> None:
         """Update the parameters; the gradients have been checked, and only clipped since then."""
@@ -212,7 +243,9 @@ class Update:
             return
         limit = self.options.clip_norm
         scale = 1.0 if limit is None or norm <= limit else limit / norm
-        self.optimizer.step_by(grads, lr, {n: scale * e.largest for n, e in zip(grads, found, strict=False)})
+        self.optimizer.step_by(
+            grads, lr, {n: scale * e.largest for n, e in zip(grads, found, strict=False)}
+        )
 
     def _clip(self, grads: dict[str, Array], found: list[Extent]) -> float:
         """Clip in place, by value and then by norm; returns the norm before."""
@@ -233,19 +266,23 @@ class DivergedError(FloatingPointError):
     """
 
 
-def _not_finite(place: str, value: float, loss: LossLike, batch: Batch, gradients: list[Array]) -> FloatingPointError:
+def _not_finite(
+    place: str, value: float, loss: LossLike, batch: Batch, gradients: list[Array]
+) -> FloatingPointError:
     """The error of a loss that is not finite: what is wrong with the target or the function, if
     known.
     """
     what = f"{place} the loss is {value}"
-    target, mask = (None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask))
+    target, mask = (
+        None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask)
+    )
     if why := target_not_finite(target, mask):
         return FloatingPointError(f"{what}: {why}")
     own = not isinstance(loss, Loss) or isinstance(loss, Own) or not loss.ours
     if own and all(first_bad(g) is None for g in gradients):
         return FloatingPointError(
-            f"{what}, and all gradients are finite: look at how {as_loss(loss)} computes its value, as a logarithm or "
-            f"a quotient of 0"
+            f"{what}, and all gradients are finite: look at how {as_loss(loss)} computes its "
+            f"value, as a logarithm or a quotient of 0"
         )
     return FloatingPointError(f"{what}; {LOWER}")
 
@@ -262,5 +299,7 @@ def _check(
     for (what, array), extent in zip(arrays.items(), found, strict=True):
         if math.isnan(extent.largest):
             bad = first_bad(array) or ()
-            raise error(f"{when} {what} is {array[bad]}{f' at {list(bad)}' if bad else ''}; {LOWER}")
+            raise error(
+                f"{when} {what} is {array[bad]}{f' at {list(bad)}' if bad else ''}; {LOWER}"
+            )
     return found

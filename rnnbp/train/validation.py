@@ -53,7 +53,9 @@ def validation_loss(
                 check_known(batch, lost)
                 with carrying(batch, state):
                     carried = None if batch.fresh else state
-                    value, weight, state, rows = _evaluated(model, batch, loss, carried, chunk, measured)
+                    value, weight, state, rows = _evaluated(
+                        model, batch, loss, carried, chunk, measured
+                    )
                     lost = lost_after(batch, lost, rows)
             except Exception as error:  # whatever a source or a loss raises
                 note_origin(error, source, 0, index)
@@ -66,12 +68,19 @@ def validation_loss(
             if bar is not None:
                 bar.update(1)
     if not weights > 0:
-        raise NoWeightError(f"validation: the weights of all {index + 1} batches are 0; give another mask")
+        raise NoWeightError(
+            f"validation: the weights of all {index + 1} batches are 0; give another mask"
+        )
     return total / weights
 
 
 def _evaluated(
-    model: Any, batch: Batch, loss: LossLike, state: States | None, chunk: int | None, measured: Seen | None
+    model: Any,
+    batch: Batch,
+    loss: LossLike,
+    state: States | None,
+    chunk: int | None,
+    measured: Seen | None,
 ) -> tuple[float, float, States, tuple[int, ...]]:
     """(loss, weight, state after it, rows whose state is lost) of a batch."""
     how: dict[str, Any] = {"state": state, "mask": batch.mask, "chunk": chunk}

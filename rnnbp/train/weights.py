@@ -19,7 +19,19 @@ from rnnbp.train.torch_names import from_torch, has_no_counterpart, torch_names
 from rnnbp.wording.arguments import takes
 from rnnbp.wording.renamed import warn_renamed
 
-ELSEWHERE = (".pt", ".pth", ".bin", ".ckpt", ".h5", ".hdf5", ".keras", ".npz", ".npy", ".pkl", ".pickle")
+ELSEWHERE = (
+    ".pt",
+    ".pth",
+    ".bin",
+    ".ckpt",
+    ".h5",
+    ".hdf5",
+    ".keras",
+    ".npz",
+    ".npy",
+    ".pkl",
+    ".pickle",
+)
 """Suffixes of files in other formats than safetensors."""
 
 
@@ -68,15 +80,23 @@ def save_weights(
     place = f"save_weights to {path}"
     if old:
         metadata = _positional(model, old, metadata)
-    if metadata and isinstance(metadata, Mapping) and all(name in model.params for name in metadata):
-        raise TypeError("save_weights: the dict of parameters' names is no metadata; give it as rename=")
+    if (
+        metadata
+        and isinstance(metadata, Mapping)
+        and all(name in model.params for name in metadata)
+    ):
+        raise TypeError(
+            "save_weights: the dict of parameters' names is no metadata; give it as rename="
+        )
     if str(path).lower().endswith(ELSEWHERE):
         text = f"{place}: it is a safetensors file whatever its ending; call it *.safetensors, so that others can tell"
         warnings.warn(text, UserWarning, stacklevel=outside())
     if isinstance(rename, str) and rename == "torch":
         if has_no_counterpart(model.params):
             cure = "build it with reset_after=True, or give a dict of names"
-            raise ValueError(f"{place}: GRU(reset_after=False) has no counterpart in PyTorch; {cure}")
+            raise ValueError(
+                f"{place}: GRU(reset_after=False) has no counterpart in PyTorch; {cure}"
+            )
         rename = torch_names(model.params)
     save_tensors(path, renamed_arrays(place, model.params, rename, "the model's"), metadata or {})
 
@@ -89,7 +109,9 @@ def _positional(
     """
     cure = "give metadata=, or rename= for other names in the file"
     if len(old) > 1 or metadata is not None:
-        raise TypeError(f"save_weights takes a model and a path, found {len(old)} more arguments; {cure}")
+        raise TypeError(
+            f"save_weights takes a model and a path, found {len(old)} more arguments; {cure}"
+        )
     if not isinstance(old[0], Mapping):
         raise TypeError(f"save_weights: the third argument is {shown(old[0])}; {cure}")
     if not old[0] or not all(name in model.params for name in old[0]):
@@ -151,7 +173,9 @@ def load_weights(
     check_model("load_weights", model)
     if isinstance(path, Mapping):
         cure = "arrays that are there already are written by model.params.update(arrays)"
-        raise TypeError(f"load_weights: path must be that of a file, a str or os.PathLike, found a dict; {cure}")
+        raise TypeError(
+            f"load_weights: path must be that of a file, a str or os.PathLike, found a dict; {cure}"
+        )
     place = f"load_weights from {path}"
     read, metadata, ours = load_any(path)
     if ours:
@@ -167,7 +191,10 @@ def load_weights(
     if not ours or rename is not None:
         check_names(place, params, arrays, origin)
     if not ours:
-        arrays = {name: converted(place, name, array, params[name].dtype) for name, array in arrays.items()}
+        arrays = {
+            name: converted(place, name, array, params[name].dtype)
+            for name, array in arrays.items()
+        }
     assign(place, params, arrays)
     return metadata
 
@@ -177,7 +204,11 @@ def check_model(place: str, model: object) -> None:
     ``model.params``.
     """
     if not isinstance(getattr(model, "params", None), Mapping):
-        cure = "it has the parameters, give the model itself" if isinstance(model, Mapping) else "the model comes first"
+        cure = (
+            "it has the parameters, give the model itself"
+            if isinstance(model, Mapping)
+            else "the model comes first"
+        )
         raise TypeError(f"{place} takes (model, path), found {shown(model)} for the model; {cure}")
 
 
@@ -193,7 +224,9 @@ def _shared(
     said = [f"not in the file, and left as they are: {listed(missing)}"] * bool(missing)
     said += [f"not in the model, and not read: {listed(unread)}"] * bool(unread)
     if said:
-        warnings.warn(f"{place}, strict=False: {'. '.join(said)}", UserWarning, stacklevel=outside())
+        warnings.warn(
+            f"{place}, strict=False: {'. '.join(said)}", UserWarning, stacklevel=outside()
+        )
     return {name: params[name] for name in both}, {name: arrays[name] for name in both}
 
 
@@ -202,18 +235,26 @@ def converted(place: str, name: str, array: Array, dtype: np.dtype[Any]) -> Arra
     beyond the dtype.
     """
     if array.dtype.kind != "f":
-        raise ValueError(f"{place}: {escaped(name, 80)} is {array.dtype} in the file; weights are floats")
+        raise ValueError(
+            f"{place}: {escaped(name, 80)} is {array.dtype} in the file; weights are floats"
+        )
     with np.errstate(over="ignore"):
         found = array.astype(dtype)
     if (bad := first_bad(found)) is not None and first_bad(array) is None:
-        raise ValueError(f"{place}: {name} has {array[bad]} at {list(bad)}, which is beyond {dtype}; use model.astype")
+        raise ValueError(
+            f"{place}: {name} has {array[bad]} at {list(bad)}, which is beyond {dtype}; use "
+            "model.astype"
+        )
     return found
 
 
 def check_no_snapshot(path: PathLike, metadata: Mapping[str, JSON]) -> None:
     """Raise StorageError if a file with these metadata is a snapshot."""
     if "snapshot" in metadata:
-        raise StorageError(f"{path} is a snapshot of a training run; use Trainer.resume, or load its model.safetensors")
+        raise StorageError(
+            f"{path} is a snapshot of a training run; use Trainer.resume, or load its "
+            "model.safetensors"
+        )
 
 
 def assign(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
@@ -226,7 +267,11 @@ def assign(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array])
 def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
     """Raise ValueError unless names, shapes and dtypes are those of ``params``, and all numbers are
     finite."""
-    check_shapes(place, {name: p.shape for name, p in params.items()}, {name: a.shape for name, a in arrays.items()})
+    check_shapes(
+        place,
+        {name: p.shape for name, p in params.items()},
+        {name: a.shape for name, a in arrays.items()},
+    )
     for name, p in params.items():
         a = arrays[name]
         if a.dtype != p.dtype:
@@ -242,7 +287,9 @@ def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Arr
     check_writable(place, params)
 
 
-def exchange(place: str, params: Mapping[str, Array], held: Mapping[str, Array], other: Mapping[str, Array]) -> None:
+def exchange(
+    place: str, params: Mapping[str, Array], held: Mapping[str, Array], other: Mapping[str, Array]
+) -> None:
     """Put others into the parameters, or ``held`` if an interrupt comes between."""
     try:
         assign(place, params, other)

@@ -75,16 +75,20 @@ class Windows(Named):
         self.horizon = positive_int("Windows: horizon", horizon)
         self.batch_size = positive_int("Windows: batch_size", batch_size)
         self.warm_up = whole_number("Windows: warm_up", warm_up, least=0)
-        self.listed, self.recordings = recordings_of("Windows", x, target, mask, recordings, self.horizon)
+        self.listed, self.recordings = recordings_of(
+            "Windows", x, target, mask, recordings, self.horizon
+        )
         for k, found in enumerate(self.recordings):
             self._check_long_enough(k, found)
         if self.warm_up >= (longest := max(map(self._lane, self.recordings))):
             raise ValueError(
-                f"Windows: warm_up of {self.warm_up} steps leaves nothing of lanes of {longest}; give a smaller one, "
-                f"or a smaller batch_size"
+                f"Windows: warm_up of {self.warm_up} steps leaves nothing of lanes of {longest}; "
+                f"give a smaller one, or a smaller batch_size"
             )
         one = self.recordings[0]
-        self.x: Rows | tuple[Rows, ...] = tuple(r.x for r in self.recordings) if self.listed else one.x
+        self.x: Rows | tuple[Rows, ...] = (
+            tuple(r.x for r in self.recordings) if self.listed else one.x
+        )
         self.target: Rows | tuple[Rows | None, ...] | None
         self.target = tuple(r.target for r in self.recordings) if self.listed else one.target
         self.mask: Rows | tuple[Rows | None, ...] | None
@@ -146,7 +150,11 @@ class Windows(Named):
     @cached_property
     def fingerprint(self) -> str:
         arrays = [array for found in self.recordings for array in found.arrays()]
-        how: list[object] = [self.horizon, self.batch_size, *([len(self.recordings)] if self.listed else [])]
+        how: list[object] = [
+            self.horizon,
+            self.batch_size,
+            *([len(self.recordings)] if self.listed else []),
+        ]
         how += [("warm_up", self.warm_up)] * bool(self.warm_up)
         return digest(tuple(how), *arrays)
 
@@ -156,7 +164,10 @@ class Windows(Named):
         which, steps = self._span(index)
         found = self.recordings[which]
         check_there(found.x, found.target, found.mask)
-        x, target, mask = (None if a is None else self._window(a, steps) for a in (found.x, found.target, found.mask))
+        x, target, mask = (
+            None if a is None else self._window(a, steps)
+            for a in (found.x, found.target, found.mask)
+        )
         assert x is not None
         if (warm := self.warm_up - steps.start) > 0:
             mask = np.ones(x.shape[:2], np.bool_) if mask is None else mask
@@ -189,8 +200,12 @@ class Windows(Named):
         length = len(stream) // self.batch_size
         if isinstance(stream, FileRows):
             lanes = (length * k for k in range(self.batch_size))
-            return np.stack([stream[lane + steps.start : lane + steps.stop] for lane in lanes], axis=1)
-        found: Array = stream[np.arange(steps.start, steps.stop)[:, None] + length * np.arange(self.batch_size)]
+            return np.stack(
+                [stream[lane + steps.start : lane + steps.stop] for lane in lanes], axis=1
+            )
+        found: Array = stream[
+            np.arange(steps.start, steps.stop)[:, None] + length * np.arange(self.batch_size)
+        ]
         return found
 
 

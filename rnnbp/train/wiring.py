@@ -23,7 +23,9 @@ OWN = ("_params", "name")
 
 def of_model(model: Graph) -> dict[str, JSON]:
     """The lines of a model."""
-    with names_hidden():  # how a layer is called decides no number; parameters have their lines elsewhere
+    with (
+        names_hidden()
+    ):  # how a layer is called decides no number; parameters have their lines elsewhere
         return _of_model(model)
 
 
@@ -50,7 +52,9 @@ def _add_block(found: Description, path: str, block: Any, names: dict[int, str])
     found.lines[path] = shown(block)
     if isinstance(block, Recurrent):
         name = f"{path} {shown(block).split('(')[0]}"
-        found.lines[f"{name}: state"] = f"{block.cell.state_shapes}, initial {list(block.initial) or 'zeros'}"
+        found.lines[f"{name}: state"] = (
+            f"{block.cell.state_shapes}, initial {list(block.initial) or 'zeros'}"
+        )
         _add_graph(found, f"{name}: ", block.cell, names)
     elif isinstance(block, Graph):
         _add_graph(found, f"{path}: ", block, names)

@@ -94,7 +94,9 @@ def method_takes(what: str, ways: Mapping[str, str]) -> Callable[[Callable[P, R]
     return decorate
 
 
-def _check_ways(what: str, has: Signature, ways: Mapping[str, str], options: Mapping[str, object]) -> None:
+def _check_ways(
+    what: str, has: Signature, ways: Mapping[str, str], options: Mapping[str, object]
+) -> None:
     for name in options:
         if name in ways and name not in has.names:
             raise TypeError(f"{what}: unknown option {name!r}; {ways[name]}")
@@ -116,7 +118,9 @@ class Named:
 class _OfInit:
     """``inspect.signature`` of a class is that of its ``__init__``, in Python 3.11 too."""
 
-    def __get__(self, instance: object, kind: type[Any]) -> inspect.Signature:  # whose __init__ takes anything
+    def __get__(
+        self, instance: object, kind: type[Any]
+    ) -> inspect.Signature:  # whose __init__ takes anything
         if instance is not None:
             raise AttributeError("__signature__")
         if kind.__init__ is object.__init__:
@@ -128,10 +132,16 @@ class _OfInit:
 Named.__signature__ = _OfInit()  # type: ignore[attr-defined]  # not among __slots__
 
 
-def check_init(what: str, init: Callable[..., object], args: tuple[object, ...], options: Mapping[str, object]) -> None:
+def check_init(
+    what: str, init: Callable[..., object], args: tuple[object, ...], options: Mapping[str, object]
+) -> None:
     """Raise TypeError where ``init``, the ``__init__`` of a class called ``what``, does not take a
     call's arguments, ``args`` those without names."""
-    if has := Signature((), (), (), open=False) if init is object.__init__ else signature_of(init, method=True):
+    if (
+        has := Signature((), (), (), open=False)
+        if init is object.__init__
+        else signature_of(init, method=True)
+    ):
         if args and str(getattr(init, "__module__", "")).startswith(LAYERS):
             _check_built(what, has, args)
         _check(what, has, args, options)
@@ -142,22 +152,30 @@ def _check_built(what: str, has: Signature, args: tuple[object, ...]) -> None:
     called = [each for each in args if type(each).__module__ == VALUES]
     if called or any(hasattr(each, "shape") for each in args[len(has.places) :]):
         own, on = "..." if has.open else ", ".join(has.needed), "a, b" if len(called) > 1 else "h"
-        raise TypeError(f"{what}: a layer is built first, and then called on values: {what}({own})({on})")
+        raise TypeError(
+            f"{what}: a layer is built first, and then called on values: {what}({own})({on})"
+        )
 
 
-def _check(what: str, has: Signature, args: tuple[object, ...], options: Mapping[str, object]) -> None:
+def _check(
+    what: str, has: Signature, args: tuple[object, ...], options: Mapping[str, object]
+) -> None:
     n_args = len(args)
     for name in options:
         if name not in has.names:
             raise unknown_option(what, name, has.names)
     if n_args > len(has.places) and not has.open:
         others = [name for name in has.names if name not in has.places]
-        cure = cure_of_count(what, args) or (f"name the others, as {others[0]}=" if others else "leave out the rest")
+        cure = cure_of_count(what, args) or (
+            f"name the others, as {others[0]}=" if others else "leave out the rest"
+        )
         own = ", ".join(has.places) or "nothing"
         raise TypeError(f"{what}: takes {own} by position, found {n_args} arguments; {cure}")
     given = {*has.places[:n_args], *options}
     if missing := [name for name in has.needed if name not in given]:
-        raise TypeError(f"{what}: {', '.join(missing)} missing; give {what}({', '.join(has.needed)})")
+        raise TypeError(
+            f"{what}: {', '.join(missing)} missing; give {what}({', '.join(has.needed)})"
+        )
 
 
 def unknown_option(what: str, name: str, known: Collection[str]) -> TypeError:
@@ -198,7 +216,9 @@ def signature_of(
 def _plain(function: Callable[..., object]) -> Callable[..., object]:
     """A function without those decorators that hand on all arguments as they are; others may take
     more."""
-    while getattr(function, "__globals__", {}).get("__name__") in TRANSPARENT and "__wrapped__" in vars(function):
+    while getattr(function, "__globals__", {}).get(
+        "__name__"
+    ) in TRANSPARENT and "__wrapped__" in vars(function):
         function = vars(function)["__wrapped__"]
     return function
 

@@ -122,7 +122,9 @@ CALLED = {
 }
 """By the name that a different library uses, the place in this package of what has a different name
 here."""
-CALLED = {other: f"initializers.{own}" for own, others in DRAWS.items() for other in others.split()} | CALLED
+CALLED = {
+    other: f"initializers.{own}" for own, others in DRAWS.items() for other in others.split()
+} | CALLED
 CALLED |= {other: f"losses.{own}" for own, others in LOSSES.items() for other in others.split()}
 INSTEAD |= dict.fromkeys(NOT_HERE.split(), OWN)
 PLACES = ("rnnbp", "rnnbp.optim", "rnnbp.losses", "rnnbp.schedules", "rnnbp.train")
@@ -140,7 +142,9 @@ def refusing(
 
     def refuse(name: str) -> NoReturn:
         """Raise AttributeError."""
-        raise AttributeError(f"module {module!r} has no attribute {name!r}{_instead(module, name, known, others)}")
+        raise AttributeError(
+            f"module {module!r} has no attribute {name!r}{_instead(module, name, known, others)}"
+        )
 
     return refuse
 

@@ -12,12 +12,16 @@ from rnnbp.support.nearest import hint
 CPU = "everything runs on the CPU; leave it out"
 FIT = "rnnbp.fit(model, data, loss) trains it"
 LIVE = "model.params is a dict of the live arrays"
-COPIES = "model.params.copy() is a dict of copies, and rnnbp.save_weights(model, path) writes a file"
+COPIES = (
+    "model.params.copy() is a dict of copies, and rnnbp.save_weights(model, path) writes a file"
+)
 UPDATE = "model.params.update(arrays) does it, and rnnbp.load_weights(model, path) of a file"
 MODES = "a model has no modes: fit and bptt train, predict and evaluate do not; leave it out"
 FROZEN = "the optimiser says what it updates: rnnbp.optim.Adam(model, frozen='lstm.*')"
 GRADS = "rnnbp.bptt(model, x, target, loss).grads has the gradients"
-CLEARED = "gradients are returned, nothing is accumulated that would have to be cleared; leave it out"
+CLEARED = (
+    "gradients are returned, nothing is accumulated that would have to be cleared; leave it out"
+)
 PREDICT = "rnnbp.predict(model, x) returns outputs and state"
 EVALUATE = "rnnbp.evaluate(model, data, loss) does it"
 FILES = "rnnbp.save_weights(model, path) writes weights, rnnbp.load_weights(model, path) reads them"
@@ -33,14 +37,25 @@ def _table(*rows: tuple[str, str]) -> dict[str, str]:
 MODEL = _table(
     ("fit train_on_batch train_step fit_generator", FIT),
     ("predict predict_on_batch call apply forward", PREDICT),
-    ("predict_proba", "rnnbp.predict(model, x) returns what the last layer does; Softmax()(y) makes probabilities"),
+    (
+        "predict_proba",
+        "rnnbp.predict(model, x) returns what the last layer does; Softmax()(y) makes "
+        "probabilities",
+    ),
     ("evaluate score test test_on_batch", EVALUATE),
-    ("parameters named_parameters weights trainable_weights trainable_variables variables get_weights", LIVE),
+    (
+        "parameters named_parameters weights trainable_weights trainable_variables variables "
+        "get_weights",
+        LIVE,
+    ),
     ("state_dict", COPIES),
     ("load_state_dict set_weights", UPDATE),
     ("train training", MODES),
     ("eval inference_mode", "rnnbp.predict and rnnbp.evaluate run it in evaluation mode as it is"),
-    ("compile", "nothing is compiled before: rnnbp.fit(model, data, loss, 'adam') takes loss and optimiser"),
+    (
+        "compile",
+        "nothing is compiled before: rnnbp.fit(model, data, loss, 'adam') takes loss and optimiser",
+    ),
     ("freeze unfreeze trainable requires_grad requires_grad_", FROZEN),
     ("zero_grad", CLEARED),
     ("backward grad grads", GRADS),
@@ -53,14 +68,18 @@ MODEL = _table(
     ("hidden_size input_size units in_features out_features", SIZES),
     ("clone copy", "copy.deepcopy(model) is a copy"),
     ("reset_parameters init_weights", "build it anew: layers take rng= and initializers"),
-    ("optimizer loss history metrics", FIT + ", and returns its History; rnnbp.Trainer keeps optimiser and loss"),
+    (
+        "optimizer loss history metrics",
+        FIT + ", and returns its History; rnnbp.Trainer keeps optimiser and loss",
+    ),
 )
 """Of a network or layer; its parameters are named by ``_parameter``."""
 TRAINER = _table(
     ("train run train_step train_epoch", "it is called fit here: trainer.fit(data, epochs=10)"),
     ("test validate eval score", "it is called evaluate here: trainer.evaluate(data)"),
     ("save save_model save_checkpoint load load_checkpoint state_dict load_state_dict", "Trainer(..., folder='run') "
-     "writes snapshots, trainer.resume reads them; rnnbp.save_weights(trainer.model, path) writes the weights"),
+     "writes snapshots, trainer.resume reads them; rnnbp.save_weights(trainer.model, path) writes "
+     "the weights"),
     ("losses best best_loss best_step epoch epochs steps current_epoch global_step", "trainer.history has them"),
     ("lr lr_scheduler scheduler", "it is called learning_rate here"),
     ("params parameters weights", "trainer.model.params has them"),
@@ -68,13 +87,20 @@ TRAINER = _table(
     ("zero_grad backward", CLEARED),
 )  # fmt: skip
 HISTORY = _table(
-    ("history", "history.losses and history.validation_losses are lists, history.metrics a dict of lists"),
+    (
+        "history",
+        "history.losses and history.validation_losses are lists, history.metrics a dict of lists",
+    ),
     ("loss train_loss train_losses training_losses", "history.losses is the list of each step"),
     ("val_loss val_losses validation_loss", "history.validation_losses is the list"),
-    ("accuracy acc val_accuracy val_acc mse mae", "history.metrics['accuracy'] and ['validation_accuracy'] are lists"),
+    (
+        "accuracy acc val_accuracy val_acc mse mae",
+        "history.metrics['accuracy'] and ['validation_accuracy'] are lists",
+    ),
     ("epoch epochs", "it counts steps: history.steps, history.best_step"),
     (
-        "best_epoch best_value best_score best_metric best_metrics best_accuracy best_val_loss best_val_accuracy",
+        "best_epoch best_value best_score best_metric best_metrics best_accuracy best_val_loss "
+        "best_val_accuracy",
         "history.best has epoch, step, monitor, value and metrics",
     ),
     ("plot", "matplotlib's plt.plot(history.losses) does it"),
@@ -108,7 +134,9 @@ class Instead:
                 return object.__getattribute__(self, name)
             way = kind._instead.get(name) or _parameter(kind, name)
             text = f"; {way}" if way else hint(name, [n for n in dir(kind) if n[0] != "_"])
-            raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}{text}", name=name, obj=self)
+            raise AttributeError(
+                f"{kind.__name__!r} object has no attribute {name!r}{text}", name=name, obj=self
+            )
 
 
 def _parameter(kind: type[Instead], name: str) -> str:

@@ -9,22 +9,29 @@ OURS = {
     "Huber": "HuberLoss huber_loss SmoothL1Loss smooth_l1_loss smooth_l1 Huber huber",
     "CrossEntropy": "CrossEntropyLoss cross_entropy NLLLoss nll_loss nll SparseCategoricalCrossentropy CE ce "
     "CategoricalCrossentropy sparse_categorical_crossentropy categorical_crossentropy crossentropy "
-    "sparse_softmax_cross_entropy_with_logits softmax_cross_entropy_with_logits softmax_cross_entropy",
+    "sparse_softmax_cross_entropy_with_logits softmax_cross_entropy_with_logits "
+    "softmax_cross_entropy",
     "BinaryCrossEntropy": "BCELoss BCEWithLogitsLoss binary_cross_entropy binary_cross_entropy_with_logits "
     "BinaryCrossentropy binary_crossentropy sigmoid_cross_entropy_with_logits BCE bce",
 }
 """By name here, the names elsewhere."""
 OWN = (
-    "it does not exist here: write rnnbp.losses.PerStep(f), with f(y, target) -> (values, dy), or WholeSequence(f); "
-    "help(rnnbp.losses) has an example"
+    "it does not exist here: write rnnbp.losses.PerStep(f), with f(y, target) -> (values, dy), or "
+    "WholeSequence(f); help(rnnbp.losses) has an example"
 )
 NOT_HERE = (
-    "Quantile QuantileLoss Pinball PinballLoss quantile_loss CosineSimilarity CosineEmbeddingLoss KLDivLoss "
-    "KLDivergence KLDiv CTCLoss GaussianNLLLoss PoissonNLLLoss Poisson Hinge HingeEmbeddingLoss LogCosh MAPE "
-    "Focal FocalLoss MeanAbsolutePercentageError MeanSquaredLogarithmicError RMSE MSLE Dice "
-    "TripletMarginLoss MarginRankingLoss"
+    "Quantile QuantileLoss Pinball PinballLoss quantile_loss CosineSimilarity CosineEmbeddingLoss "
+    "KLDivLoss KLDivergence KLDiv CTCLoss GaussianNLLLoss PoissonNLLLoss Poisson Hinge "
+    "HingeEmbeddingLoss LogCosh MAPE Focal FocalLoss MeanAbsolutePercentageError "
+    "MeanSquaredLogarithmicError RMSE MSLE Dice TripletMarginLoss MarginRankingLoss"
 )
-LIBRARIES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "keras": "Keras", "jax": "JAX", "optax": "Optax"}
+LIBRARIES = {
+    "torch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "keras": "Keras",
+    "jax": "JAX",
+    "optax": "Optax",
+}
 """By the first part of a module's name."""
 
 

@@ -17,7 +17,9 @@ R = TypeVar("R")
 def warn_renamed(old: str, new: str, stacklevel: int = 2) -> None:
     """Warn that ``old`` is now spelled ``new``, at the line that calls the caller of this
     function."""
-    warnings.warn(f"{old} is deprecated, it is now {new}", DeprecationWarning, stacklevel=stacklevel + 1)
+    warnings.warn(
+        f"{old} is deprecated, it is now {new}", DeprecationWarning, stacklevel=stacklevel + 1
+    )
 
 
 def renamed(old: str, new: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

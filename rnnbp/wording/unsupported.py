@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 OWN = "write a layer of your own: help('rnnbp.missing') has the lines"
 PART = (
-    "for features take Slice(n, start, stop)(a), for several parts Split(...)(a); steps and sequences are no axes here"
+    "for features take Slice(n, start, stop)(a), for several parts Split(...)(a); "
+    "steps and sequences are no axes here"
 )
-COMPARE = "a graph has no branches: for max(a, 0) take ReLU()(a), for a smooth switch Sigmoid()(a), for others " + OWN
+COMPARE = (
+    "a graph has no branches: for max(a, 0) take ReLU()(a), for a smooth switch Sigmoid()(a), for "
+    "others " + OWN
+)
 METHODS = {
     "sum": "take Dense(n, 1, bias=False, weight_init='ones')(a), and frozen= in the optimizer",
     "mean": "take Dense(n, 1, bias=False, weight_init=1 / n)(a), and frozen= in the optimizer",
@@ -40,8 +44,8 @@ METHODS = {
 }
 """By the names of NumPy's functions and of methods of arrays."""
 NO_LAYER = (
-    "exp log log1p expm1 sqrt sin cos arctan sinh cosh abs absolute fabs sign clip minimum reciprocal erf pow where "
-    "argmax floor round rint"
+    "exp log log1p expm1 sqrt sin cos arctan sinh cosh abs absolute fabs sign clip minimum "
+    "reciprocal erf pow where argmax floor round rint"
 )
 METHODS |= dict.fromkeys(NO_LAYER.split(), f"there is no layer for it; {OWN}")
 
@@ -75,4 +79,6 @@ class Unsupported:
 
         def __getattr__(self, name: str) -> object:
             instead = f"; {METHODS[name]}" if name in METHODS else ""
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{instead}")
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}{instead}"
+            )

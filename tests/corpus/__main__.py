@@ -30,14 +30,26 @@ MOST = 12
 
 def main(arguments: list[str] | None = None) -> int:
     usage = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m tests.corpus", description=__doc__, formatter_class=usage)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.corpus", description=__doc__, formatter_class=usage
+    )
     parser.add_argument("command", choices=["record", "check", "list"])
     parser.add_argument("file", type=Path, nargs="?", help="where the digests are; not for list")
-    parser.add_argument("--only", default="*", help="a pattern of the names of cases, as 'losses/*'")
-    parser.add_argument("--except", default=[], nargs="+", dest="leave_out", help="names that are not compared")
-    parser.add_argument("--portable", action="store_true", help="only what is the same on every machine")
+    parser.add_argument(
+        "--only", default="*", help="a pattern of the names of cases, as 'losses/*'"
+    )
+    parser.add_argument(
+        "--except", default=[], nargs="+", dest="leave_out", help="names that are not compared"
+    )
+    parser.add_argument(
+        "--portable", action="store_true", help="only what is the same on every machine"
+    )
     given = parser.parse_args(arguments)
-    cases = [case for case in all_cases() if fnmatch(case.name, given.only) and case.portable >= given.portable]
+    cases = [
+        case
+        for case in all_cases()
+        if fnmatch(case.name, given.only) and case.portable >= given.portable
+    ]
     if given.command == "list":
         print("\n".join(case.name for case in cases))
         return 0
@@ -70,7 +82,11 @@ def check(path: Path, cases: list[Case], leave_out: list[str]) -> int:
     start, (there, before) = time.monotonic(), read(path)
     elsewhere = differences({**there}, {**surroundings()})
     if there and elsewhere:
-        print(f"{path} was recorded elsewhere, so its digests say nothing here:", *elsewhere, sep="\n    ")
+        print(
+            f"{path} was recorded elsewhere, so its digests say nothing here:",
+            *elsewhere,
+            sep="\n    ",
+        )
         return 2
     differing = 0
     for name, found in run([case for case in cases if case.name in before]).items():
@@ -94,7 +110,9 @@ def run(cases: list[Case]) -> Findings:
     findings: Findings = {}
     for k, case in enumerate(cases):
         if sys.stderr.isatty():
-            print(f"\r{k + 1}/{len(cases)} {case.name[:60]:<60}", end="", file=sys.stderr, flush=True)
+            print(
+                f"\r{k + 1}/{len(cases)} {case.name[:60]:<60}", end="", file=sys.stderr, flush=True
+            )
         findings[case.name] = found_by(case)
     if sys.stderr.isatty():
         print(file=sys.stderr)

@@ -71,16 +71,29 @@ def networks() -> Iterator[Case]:
         yield Case(f"states/{name}", replace(usual, state=True, chunk=3))
         yield Case(f"evaluation mode/{name}", replace(usual, options={"training": False}))
         for feed in FEEDS[1:]:
-            yield Case(f"feeds/{name}/{feed}", replace(usual, feed=feed, mask="bool" if feed == "mapped" else ""))
+            yield Case(
+                f"feeds/{name}/{feed}",
+                replace(usual, feed=feed, mask="bool" if feed == "mapped" else ""),
+            )
     for name in ("dropped", "residual", "deep"):
         for backend in BACKENDS:
             lost = Gradient(NETWORKS[name], mask="tail", lost=True, options={"return_y": True})
             yield Case(f"lost/{name}/{backend}", lost, backend)
             for dtype, times in (("float32", 1e30), ("float64", 1e200)):
-                yield Case(f"overflow/{name}/{dtype}/{backend}", Gradient(NETWORKS[name], dtype, times=times), backend)
+                yield Case(
+                    f"overflow/{name}/{dtype}/{backend}",
+                    Gradient(NETWORKS[name], dtype, times=times),
+                    backend,
+                )
         yield Case(f"without dx/{name}", Gradient(NETWORKS[name], options={"dx": False}))
         for schedule in ("sqrt", "revolve 1", "thin", "disk revolve 1"):
-            run = Gradient(NETWORKS[name], steps=31, state=True, mask="weights", checkpoint=SCHEDULES[schedule](8))
+            run = Gradient(
+                NETWORKS[name],
+                steps=31,
+                state=True,
+                mask="weights",
+                checkpoint=SCHEDULES[schedule](8),
+            )
             yield Case(f"states/{name}/{schedule}", run)
     for name in ("regression", "dropped", "stack"):
         run = Gradient(NETWORKS[name], steps=1, batch=1, chunk=None)
@@ -93,20 +106,36 @@ def schedules() -> Iterator[Case]:
     """Every schedule on numbers, and over several models."""
     for name, schedule in SCHEDULES.items():
         yield Case(f"schedules/{name}", Simulated(schedule), portable=True)
-        for network, backend in (("dropped", "llvm"), ("residual", "llvm"), ("stack", "numpy"), ("deep", "llvm")):
-            run = Gradient(NETWORKS[network], steps=31, checkpoint=schedule(8), options={"return_y": True})
+        for network, backend in (
+            ("dropped", "llvm"),
+            ("residual", "llvm"),
+            ("stack", "numpy"),
+            ("deep", "llvm"),
+        ):
+            run = Gradient(
+                NETWORKS[network], steps=31, checkpoint=schedule(8), options={"return_y": True}
+            )
             yield Case(f"schedules/{name}/{network}/{backend}", run, backend)
-        run = Gradient(WRITTEN["network in cell"], "float64", 31, checkpoint=schedule(8), backend="interpreter")
+        run = Gradient(
+            WRITTEN["network in cell"], "float64", 31, checkpoint=schedule(8), backend="interpreter"
+        )
         yield Case(f"schedules/{name}/network in cell/interpreter", run)
     for name, unsized in UNSIZED.items():
         yield Case(f"schedules/unsized/{name}", Gradient(NETWORKS["deep"], checkpoint=unsized))
     for slots in (1, 2, 4):
         for feed in ("stream", "unknown"):
-            online = Gradient(NETWORKS["deep"], steps=31, checkpoint=rb.schedules.Online(slots), feed=feed)
+            online = Gradient(
+                NETWORKS["deep"], steps=31, checkpoint=rb.schedules.Online(slots), feed=feed
+            )
             yield Case(f"schedules/online {slots}/{feed}", online)
     for horizon in (4, 8, 12):
         for name in ("all", "sqrt", "revolve 1", "thin", "disk revolve 1"):
-            run = Gradient(NETWORKS["dropped"], steps=31, checkpoint=SCHEDULES[name](8), options={"horizon": horizon})
+            run = Gradient(
+                NETWORKS["dropped"],
+                steps=31,
+                checkpoint=SCHEDULES[name](8),
+                options={"horizon": horizon},
+            )
             yield Case(f"horizons/{horizon}/{name}", run)
 
 
@@ -120,7 +149,10 @@ def losses() -> Iterator[Case]:
         if name != "function of y":
             for mask in ("bool", "weights"):
                 if not (name == "function" and mask == "weights"):
-                    yield Case(f"losses/{name}/mask {mask}", Gradient(NETWORKS["deep"], loss=name, mask=mask))
+                    yield Case(
+                        f"losses/{name}/mask {mask}",
+                        Gradient(NETWORKS["deep"], loss=name, mask=mask),
+                    )
     whole = Gradient(NETWORKS["deep"], loss="whole sequence", steps=31)
     for name in ("sqrt", "revolve 3", "thin"):
         yield Case(f"losses/whole sequence/{name}", replace(whole, checkpoint=SCHEDULES[name](8)))
@@ -138,7 +170,9 @@ def threads() -> Iterator[Case]:
                 yield Case(f"threads/{name}/{dtype}/{n}", run, threads=n)
         run = Gradient(model, steps=9, batch=batch, checkpoint="sqrt")
         yield Case(f"threads/{name}/numpy", replace(run, backend="numpy"), "numpy", threads=2)
-        yield Case(f"threads/{name}/thin", replace(run, checkpoint=rb.schedules.ThinTapes(k=2)), threads=2)
+        yield Case(
+            f"threads/{name}/thin", replace(run, checkpoint=rb.schedules.ThinTapes(k=2)), threads=2
+        )
         yield Case(f"threads/{name}/outputs", Prediction(model, steps=9, batch=batch), threads=2)
     for name, (build, x) in LAYERS.items():
         for dtype in DTYPES:
@@ -148,14 +182,25 @@ def threads() -> Iterator[Case]:
 
 def outputs() -> Iterator[Case]:
     """``predict`` and ``evaluate``."""
-    for name in ("regression", "residual", "deep", "dropped", "feedforward", "convolutions", "stack"):
+    for name in (
+        "regression",
+        "residual",
+        "deep",
+        "dropped",
+        "feedforward",
+        "convolutions",
+        "stack",
+    ):
         usual = Prediction(NETWORKS[name])
         for backend in BACKENDS:
             yield Case(f"outputs/{name}/{backend}", usual, backend)
         yield Case(f"outputs/{name}/last", replace(usual, options={"last": True}, mask="tail"))
         yield Case(f"outputs/{name}/mask", replace(usual, mask="bool", state=True))
         training = {"training": True, "seed": 4}
-        yield Case(f"outputs/{name}/training mode", replace(usual, options=training, dtype="float64", chunk=None))
+        yield Case(
+            f"outputs/{name}/training mode",
+            replace(usual, options=training, dtype="float64", chunk=None),
+        )
 
 
 def training() -> Iterator[Case]:
@@ -163,7 +208,11 @@ def training() -> Iterator[Case]:
     for name in OPTIMISERS:
         for dtype in DTYPES:
             for backend in BACKENDS[:2]:
-                yield Case(f"optimisers/{name}/{dtype}/{backend}", Training(optimiser=name, dtype=dtype), backend)
+                yield Case(
+                    f"optimisers/{name}/{dtype}/{backend}",
+                    Training(optimiser=name, dtype=dtype),
+                    backend,
+                )
     of_source: dict[str, dict[str, Any]] = {
         "examples": {"network": "feedforward"},
         "text": {"network": "stack", "loss": "classes"},
@@ -177,10 +226,22 @@ def training() -> Iterator[Case]:
         "clip norm": {"clip_norm": 0.1},
         "clip value": {"clip_value": 0.01},
         "accumulate": {"accumulate": 2},
-        "validation": {"validation": SOURCES["last"]("float32"), "validate_every": 2, "metrics": ["mae"]},
-        "keep best": {"validation": SOURCES["last"]("float32"), "keep_best": True, "patience": 1, "validate_every": 1},
+        "validation": {
+            "validation": SOURCES["last"]("float32"),
+            "validate_every": 2,
+            "metrics": ["mae"],
+        },
+        "keep best": {
+            "validation": SOURCES["last"]("float32"),
+            "keep_best": True,
+            "patience": 1,
+            "validate_every": 1,
+        },
         "another seed": {"seed": 9},
-        "plateau": {"learning_rate": rb.optim.OnPlateau(0.1, patience=0), "validation": SOURCES["last"]("float32")},
+        "plateau": {
+            "learning_rate": rb.optim.OnPlateau(0.1, patience=0),
+            "validation": SOURCES["last"]("float32"),
+        },
     }
     for name, options in settings.items():
         run = Training("dropped", "last", steps=4, options=options)
@@ -200,15 +261,41 @@ def plans() -> Iterator[Case]:
         for budget in (750_000, "1 MB", "2 MB", "9 MB"):
             yield Case(f"plans/{name}/{budget}", Planned(model, budget))
         for backend in BACKENDS[1:]:
-            yield Case(f"plans/{name}/{backend}", Planned(model, "1.1 MB", options={"backend": backend}))
+            yield Case(
+                f"plans/{name}/{backend}", Planned(model, "1.1 MB", options={"backend": backend})
+            )
         yield Case(f"plans/{name}/disk", Planned(model, "800 kB", options={"disk": "1 MB"}))
-        long = Planned(model, "4 MB", steps=20_000, run_it=False, options={"dx": False}, dtype="float64", adam=True)
+        long = Planned(
+            model,
+            "4 MB",
+            steps=20_000,
+            run_it=False,
+            options={"dx": False},
+            dtype="float64",
+            adam=True,
+        )
         yield Case(f"plans/{name}/long", long)
-        yield Case(f"plans/{name}/outputs", Planned(model, "3 MB", options={"return_y": True}, loss="whole sequence"))
-        for schedule in ("all", "sqrt", "revolve 3", "thin 2", "optimal 7", "sqrt on disk", "online 2"):
+        yield Case(
+            f"plans/{name}/outputs",
+            Planned(model, "3 MB", options={"return_y": True}, loss="whole sequence"),
+        )
+        for schedule in (
+            "all",
+            "sqrt",
+            "revolve 3",
+            "thin 2",
+            "optimal 7",
+            "sqrt on disk",
+            "online 2",
+        ):
             for backend in BACKENDS:
                 forecast = Forecast(model, SCHEDULES[schedule](32), backend=backend)
-                yield Case(f"forecasts/{name}/{schedule}/{backend}", forecast, backend, portable=backend != "llvm")
+                yield Case(
+                    f"forecasts/{name}/{schedule}/{backend}",
+                    forecast,
+                    backend,
+                    portable=backend != "llvm",
+                )
 
 
 def all_cases() -> list[Case]:

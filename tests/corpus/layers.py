@@ -39,21 +39,35 @@ POINTWISE: dict[str, tuple[Build, tuple[int, ...]]] = {
 SHAPED: dict[str, tuple[Build, tuple[int, ...]]] = {
     "Dense": (lambda t: rb.Dense(4, 3, dtype=t, rng=1), (4,)),
     "Dense without bias": (lambda t: rb.Dense(4, 3, bias=False, dtype=t, rng=1), (4,)),
-    "Dense, inits": (lambda t: rb.Dense(4, 3, weight_init="he", bias_init=0.5, dtype=t, rng=1), (4,)),
+    "Dense, inits": (
+        lambda t: rb.Dense(4, 3, weight_init="he", bias_init=0.5, dtype=t, rng=1),
+        (4,),
+    ),
     "Dense 64": (lambda t: rb.Dense(64, 33, dtype=t, rng=1), (64,)),
     "Conv1D": (lambda t: rb.Conv1D(2, 3, 3, dtype=t, rng=1), (2, 6)),
     "Conv1D, stride": (lambda t: rb.Conv1D(2, 3, 3, stride=2, dtype=t, rng=1), (2, 8)),
-    "Conv1D, padding": (lambda t: rb.Conv1D(2, 3, 3, padding=2, bias_init=0.5, dtype=t, rng=1), (2, 5)),
-    "Conv1D, dilation": (lambda t: rb.Conv1D(2, 3, 3, dilation=2, weight_init="he", dtype=t, rng=1), (2, 7)),
+    "Conv1D, padding": (
+        lambda t: rb.Conv1D(2, 3, 3, padding=2, bias_init=0.5, dtype=t, rng=1),
+        (2, 5),
+    ),
+    "Conv1D, dilation": (
+        lambda t: rb.Conv1D(2, 3, 3, dilation=2, weight_init="he", dtype=t, rng=1),
+        (2, 7),
+    ),
     "Conv1D, same": (lambda t: rb.Conv1D(2, 3, 4, padding="same", dtype=t, rng=1), (2, 5)),
     "Conv1D, all": (
         lambda t: rb.Conv1D(2, 3, 3, stride=2, padding=1, dilation=2, bias=False, dtype=t, rng=1),
         (2, 8),
     ),
     "Conv2D": (lambda t: rb.Conv2D(2, 3, (2, 3), dtype=t, rng=1), (2, 4, 4)),
-    "Conv2D, same": (lambda t: rb.Conv2D(2, 3, (3, 2), padding="same", dilation=(1, 2), dtype=t, rng=1), (2, 3, 4)),
+    "Conv2D, same": (
+        lambda t: rb.Conv2D(2, 3, (3, 2), padding="same", dilation=(1, 2), dtype=t, rng=1),
+        (2, 3, 4),
+    ),
     "Conv2D, all": (
-        lambda t: rb.Conv2D(2, 3, (2, 3), stride=(2, 1), padding=(0, 1), dilation=(2, 1), bias=False, dtype=t, rng=1),
+        lambda t: rb.Conv2D(
+            2, 3, (2, 3), stride=(2, 1), padding=(0, 1), dilation=(2, 1), bias=False, dtype=t, rng=1
+        ),
         (2, 5, 4),
     ),
     "MaxPool": (lambda _: rb.MaxPool(2), (2, 6)),
@@ -82,7 +96,10 @@ MERGED: dict[str, tuple[Build, tuple[int, ...]]] = {
     "Multiply": (_graph(lambda v, _: rb.Multiply()(v, rb.Tanh()(v)), 4), (4,)),
     "Concat, Split": (_graph(lambda v, _: rb.Concat(3, 1)(*reversed(rb.Split(1, 3)(v))), 4), (4,)),
     "Split, one part": (_graph(lambda v, _: rb.Split(1, 3)(v)[1], 4), (4,)),
-    "Dense of several": (_graph(lambda v, t: rb.Dense((4, 4), 3, dtype=t, rng=1)(v, rb.Tanh()(v)), 4), (4,)),
+    "Dense of several": (
+        _graph(lambda v, t: rb.Dense((4, 4), 3, dtype=t, rng=1)(v, rb.Tanh()(v)), 4),
+        (4,),
+    ),
     "arithmetic": (_graph(lambda v, _: (1 - v) * 0.5 + v * v - 2.0, 4), (4,)),
 }
 SYMBOLS: dict[str, Build] = {
@@ -111,6 +128,8 @@ class Leaf:
         shape = (6, 4, *self.x)
         x = rng.normal(size=shape).astype(self.dtype) if self.x else rng.integers(0, 5, shape)
         batch = rb.backprop(layer, x[0], None, half_square, seed=3, return_y=True)
-        series = rb.bptt(layer, x, None, half_square, seed=3, chunk=4, return_y=True, progress=False)
+        series = rb.bptt(
+            layer, x, None, half_square, seed=3, chunk=4, return_y=True, progress=False
+        )
         evaluated = rb.predict(layer, x, progress=False)[0]
         return flat("", {"batch": batch, "series": series, "evaluated": evaluated})

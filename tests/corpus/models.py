@@ -81,15 +81,23 @@ def pieces(dtype: str) -> Any:
     a = rb.Dense((4, 6), 9, bias=False, dtype=dtype, rng=1)(x, h)
     first, middle, last = rb.Split(2, 4, 3)(a)
     cut = rb.Concat(4, 2)(rb.Slice(9, 3, 7)(a), rb.Identity()(first))
-    c_new = rb.Reshape(6, (2, 3))(rb.Sigmoid()(cut)) * c + rb.Scale(-1.0, 1.0)(rb.Reshape(6, (2, 3))(h))
-    h_new = rb.Tanh()(rb.Flatten(2)(c_new)) * rb.Softmax()(rb.Concat(4, 2)(middle, rb.Split(1, 2)(last)[1]))
-    return rb.Recurrent(rb.Cell(x, {h: h_new, c: c_new}, output=rb.LayerNorm((2, 3), dtype=dtype)(c_new)))
+    c_new = rb.Reshape(6, (2, 3))(rb.Sigmoid()(cut)) * c + rb.Scale(-1.0, 1.0)(
+        rb.Reshape(6, (2, 3))(h)
+    )
+    h_new = rb.Tanh()(rb.Flatten(2)(c_new)) * rb.Softmax()(
+        rb.Concat(4, 2)(middle, rb.Split(1, 2)(last)[1])
+    )
+    return rb.Recurrent(
+        rb.Cell(x, {h: h_new, c: c_new}, output=rb.LayerNorm((2, 3), dtype=dtype)(c_new))
+    )
 
 
 def embedded(dtype: str) -> Any:
     """A cell that takes symbols itself."""
     x, h = rb.Input(()), rb.State(5)
-    h_new = rb.Tanh()(rb.Embedding(7, 5, dtype=dtype, rng=1)(x) + rb.Dense(5, 5, dtype=dtype, rng=2)(h))
+    h_new = rb.Tanh()(
+        rb.Embedding(7, 5, dtype=dtype, rng=1)(x) + rb.Dense(5, 5, dtype=dtype, rng=2)(h)
+    )
     return rb.Recurrent(rb.Cell(x, {h: h_new}, output=h_new))
 
 
@@ -124,7 +132,9 @@ WITHIN: dict[str, Callable[[str], Any]] = {
     "log softmax": lambda _: rb.LogSoftmax(),
     "scale": lambda _: rb.Scale(0.5, -0.1),
     "norm": lambda dtype: rb.LayerNorm(4, dtype=dtype),
-    "norm without weights": lambda dtype: rb.LayerNorm(4, weight=False, bias=False, eps=0.1, dtype=dtype),
+    "norm without weights": lambda dtype: rb.LayerNorm(
+        4, weight=False, bias=False, eps=0.1, dtype=dtype
+    ),
     "dropout": lambda _: rb.Dropout(0.3),
     "dropout of sequences": lambda _: rb.Dropout(0.3, every_step=False),
 }
@@ -136,7 +146,9 @@ WRITTEN: dict[str, Model] = {
     "symbols in cell": Model(embedded, (), (5,), symbols=7),
     "long cell": Model(long, (3,), (4,)),
     "gated unit": Model(lambda t: small.minimal_gated_unit(3, 5, t), (3,), (5,)),
-    "gated unit, normalised": Model(lambda t: small.minimal_gated_unit(3, 5, t, norm=True), (3,), (5,)),
+    "gated unit, normalised": Model(
+        lambda t: small.minimal_gated_unit(3, 5, t, norm=True), (3,), (5,)
+    ),
     "lstm gate by gate": Model(lambda t: small.design_lstm(3, 5, t), (3,), (5,)),
     "one layer twice": Model(lambda t: small.one_layer_twice(3, 5, t), (3,), (5,)),
     "network in cell": Model(lambda t: small.network_in_cell(3, 5, t), (3,), (5,)),
@@ -146,7 +158,9 @@ WRITTEN: dict[str, Model] = {
 
 
 def one_hot(dtype: str) -> Any:
-    return rb.Sequential(rb.OneHot(7, dtype), rb.GRU(7, 9, dtype=dtype, rng=1), rb.Dense(9, 7, dtype=dtype, rng=2))
+    return rb.Sequential(
+        rb.OneHot(7, dtype), rb.GRU(7, 9, dtype=dtype, rng=1), rb.Dense(9, 7, dtype=dtype, rng=2)
+    )
 
 
 def table(dtype: str) -> Any:
@@ -159,7 +173,11 @@ def deep(dtype: str) -> Any:
     """Three layers of cells with names, a head of two layers."""
     cells = rb.RNN(3, 5, dtype=dtype, rng=1, name="a"), rb.GRU(5, 6, dtype=dtype, rng=2, name="b")
     last = rb.LSTM(6, 4, dtype=dtype, rng=3, initial="learned", name="c")
-    head = rb.Dense(4, 6, dtype=dtype, rng=4), rb.GELU(), rb.Dense(6, 2, dtype=dtype, rng=5, name="head")
+    head = (
+        rb.Dense(4, 6, dtype=dtype, rng=4),
+        rb.GELU(),
+        rb.Dense(6, 2, dtype=dtype, rng=5, name="head"),
+    )
     return rb.Sequential(*cells, last, *head)
 
 
@@ -176,7 +194,9 @@ def regression(dtype: str) -> Any:
 
 def dropped(dtype: str) -> Any:
     cells = rb.LSTM(3, 6, dtype=dtype, rng=1), rb.Dropout(0.4), rb.GRU(6, 5, dtype=dtype, rng=2)
-    return rb.Sequential(*cells, rb.Dropout(0.2, every_step=False), rb.Dense(5, 2, dtype=dtype, rng=3))
+    return rb.Sequential(
+        *cells, rb.Dropout(0.2, every_step=False), rb.Dense(5, 2, dtype=dtype, rng=3)
+    )
 
 
 def feedforward(dtype: str) -> Any:
@@ -201,7 +221,9 @@ NETWORKS: dict[str, Model] = {
 
 def _wide(build: Callable[..., Any], n_in: int, n: int, **more: Any) -> Model:
     def network(dtype: str) -> Any:
-        return rb.Sequential(build(n_in, n, dtype=dtype, rng=1, **more), rb.Dense(n, 17, dtype=dtype, rng=2))
+        return rb.Sequential(
+            build(n_in, n, dtype=dtype, rng=1, **more), rb.Dense(n, 17, dtype=dtype, rng=2)
+        )
 
     return Model(network, (n_in,), (17,))
 
@@ -216,14 +238,25 @@ LARGE: dict[str, tuple[Model, int]] = {
     "rnn, many rows": (_wide(rb.RNN, 64, 128), 64),
     "rnn relu, odd": (_wide(rb.RNN, 31, 95, activation="relu"), 5),
     "lstm of two layers": (
-        Model(lambda t: rb.Sequential(rb.LSTM(32, 64, dtype=t, rng=1), rb.LSTM(64, 48, dtype=t, rng=2)), (32,), (48,)),
+        Model(
+            lambda t: rb.Sequential(
+                rb.LSTM(32, 64, dtype=t, rng=1), rb.LSTM(64, 48, dtype=t, rng=2)
+            ),
+            (32,),
+            (48,),
+        ),
         32,
     ),
-    "gated unit, normalised": (Model(lambda t: small.minimal_gated_unit(32, 64, t, norm=True), (32,), (64,)), 32),
+    "gated unit, normalised": (
+        Model(lambda t: small.minimal_gated_unit(32, 64, t, norm=True), (32,), (64,)),
+        32,
+    ),
     "symbols": (
         Model(
             lambda t: rb.Sequential(
-                rb.Embedding(60, 24, dtype=t, rng=0), rb.LSTM(24, 64, dtype=t, rng=1), rb.Dense(64, 60, dtype=t, rng=2)
+                rb.Embedding(60, 24, dtype=t, rng=0),
+                rb.LSTM(24, 64, dtype=t, rng=1),
+                rb.Dense(64, 60, dtype=t, rng=2),
             ),
             (),
             (60,),

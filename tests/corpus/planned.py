@@ -42,7 +42,12 @@ class Planned:
         options = self.options | {"costs": COSTS, "optimizer": optimizer, "budget": self.budget}
         plan = rb.plan(model, loss, **sizes, **options)
         others = [(other.chunk, other.bytes, other.seconds) for other in plan.frontier]
-        found = {"chunk": plan.chunk, "seconds by costs": plan.seconds, "ratio": plan.ratio, "frontier": others}
+        found = {
+            "chunk": plan.chunk,
+            "seconds by costs": plan.seconds,
+            "ratio": plan.ratio,
+            "frontier": others,
+        }
         found |= {"forecast": plan.forecast, "peak_bytes": plan.peak_bytes, "budget": plan.budget}
         lines = flat("plan", found) | {"plan.actions": of_actions(plan.schedule)}
         return lines | (self.follow(model, loss, plan) if self.run_it else {})
@@ -50,8 +55,14 @@ class Planned:
     def follow(self, model: Any, loss: Any, plan: Any) -> Found:
         x = self.model.data(self.steps, self.batch, self.dtype)
         target = LOSSES[self.loss].data((self.steps, self.batch, *self.model.y), self.dtype)
-        given = {key: value for key, value in self.options.items() if key in ("backend", "dx", "return_y")}
-        return flat("run", rb.bptt(model, x, target, loss, checkpoint=plan, progress=False, **given))
+        given = {
+            key: value
+            for key, value in self.options.items()
+            if key in ("backend", "dx", "return_y")
+        }
+        return flat(
+            "run", rb.bptt(model, x, target, loss, checkpoint=plan, progress=False, **given)
+        )
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,12 @@ class Forecast:
 
     def run(self) -> Found:
         loss = LOSSES[self.loss].build(self.model.y[-1])
-        sizes = {"steps": self.steps, "batch": self.batch, "x_shape": self.model.x, "chunk": self.chunk}
+        sizes = {
+            "steps": self.steps,
+            "batch": self.batch,
+            "x_shape": self.model.x,
+            "chunk": self.chunk,
+        }
         more = {"checkpoint": self.checkpoint, "backend": self.backend, "costs": COSTS}
         found = rb.forecast(self.model.build(self.dtype), loss, **sizes, **more, **self.options)
         return flat("", found) | flat("seconds by costs", found.seconds)
@@ -86,4 +102,7 @@ class Explained:
         found = rb.explain(self.model.build("float32"), batch=4, x_shape=self.model.x)
         flops = found.flops_per_step, found.advance_flops_per_step, found.backward_flops_per_step
         text = hashlib.sha256(found.program.encode()).hexdigest()[:20]
-        return flat("", {"flops": flops, "bytes": found.bytes_per_step, "opaque": found.opaque, "text": text})
+        return flat(
+            "",
+            {"flops": flops, "bytes": found.bytes_per_step, "opaque": found.opaque, "text": text},
+        )

@@ -20,7 +20,9 @@ from tests.corpus.digests import Found
 Findings: TypeAlias = dict[str, Found]
 
 
-KEPT = re.compile(r"\d+\.actions|peak_bytes|peak_bytes_by_kind\..*|steps_(run|rerun|rebuilt)|output_bytes")
+KEPT = re.compile(
+    r"\d+\.actions|peak_bytes|peak_bytes_by_kind\..*|steps_(run|rerun|rebuilt)|output_bytes"
+)
 """Names of what is kept for every machine; the rest would be long, or is an estimate of Python's own objects."""
 
 
@@ -50,7 +52,9 @@ def found_by(case: Case) -> Found:
     variables = environment(RNNBP_BACKEND=case.backend, RNNBP_NUM_THREADS=str(case.threads))
     with variables, threadpool_limits(case.threads), warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", "mask of shape")  # a small one may look like lengths by chance
+        warnings.filterwarnings(
+            "ignore", "mask of shape"
+        )  # a small one may look like lengths by chance
         try:
             return case.what.run()
         except Exception as error:
@@ -59,7 +63,10 @@ def found_by(case: Case) -> Found:
 
 def write(path: Path, surroundings: dict[str, str], findings: Findings) -> None:
     """Write findings, a line for each case; no surroundings are those of every machine."""
-    cases = [f"{json.dumps(name)}: {json.dumps(found, sort_keys=True)}" for name, found in findings.items()]
+    cases = [
+        f"{json.dumps(name)}: {json.dumps(found, sort_keys=True)}"
+        for name, found in findings.items()
+    ]
     head = f'{{"surroundings": {json.dumps(surroundings)}, "cases": {{\n'
     path.write_text(head + ",\n".join(cases) + "\n}}\n", encoding="utf-8")
 

@@ -48,7 +48,9 @@ class Series:
         if self.state:
             one = rb.predict(self.made(), self.x()[:1])[1]
             rng = np.random.default_rng(5)
-            found["state"] = tuple(tuple(rng.normal(size=a.shape).astype(a.dtype) for a in arrays) for arrays in one)
+            found["state"] = tuple(
+                tuple(rng.normal(size=a.shape).astype(a.dtype) for a in arrays) for arrays in one
+            )
         return found
 
     def made(self) -> Any:
@@ -122,8 +124,15 @@ class Gradient(Series):
 
     def once(self, model: Any) -> Any:
         kind = LOSSES[self.loss]
-        loss, target = kind.build(self.model.y[-1]), kind.data((self.steps, self.batch, *self.model.y), self.dtype)
-        given = self.given() | {"checkpoint": self.checkpoint, "backend": self.how(), "seed": self.seed}
+        loss, target = (
+            kind.build(self.model.y[-1]),
+            kind.data((self.steps, self.batch, *self.model.y), self.dtype),
+        )
+        given = self.given() | {
+            "checkpoint": self.checkpoint,
+            "backend": self.how(),
+            "seed": self.seed,
+        }
         if self.feed == "stream":
             given["steps"] = self.steps
         with self.fed(self.x()) as x, nullcontext() if target is None else self.fed(target) as y:
@@ -133,7 +142,12 @@ class Gradient(Series):
         if isinstance(self.checkpoint, rb.Plan):
             return self.checkpoint.forecast
         loss = LOSSES[self.loss].build(self.model.y[-1])
-        sizes = {"steps": self.steps, "batch": self.batch, "x_shape": self.model.x, "backend": self.how()}
+        sizes = {
+            "steps": self.steps,
+            "batch": self.batch,
+            "x_shape": self.model.x,
+            "backend": self.how(),
+        }
         schedule = {"checkpoint": self.checkpoint, "chunk": self.chunk}
         return rb.forecast(model, loss, **sizes, **schedule, **self.options)
 
@@ -150,5 +164,7 @@ class Prediction(Series):
         found = {"y": y, "state": state, "more": more}
         plain = {key: value for key, value in given.items() if key in ("mask", "state", "chunk")}
         target = LOSSES["squares"].data((self.steps, self.batch, *self.model.y), self.dtype)
-        loss, after = rb.evaluate(model, self.x(), target, rb.losses.MeanSquaredError(), **plain, progress=False)
+        loss, after = rb.evaluate(
+            model, self.x(), target, rb.losses.MeanSquaredError(), **plain, progress=False
+        )
         return flat("", found | {"loss": loss, "after": after})

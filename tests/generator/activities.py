@@ -79,7 +79,11 @@ def new_features(draw: Draw, place: Path) -> None:
 
 def planned(draw: Draw, place: Path) -> None:
     """A plan for a budget, its forecast, and a run under it; checkpoints may go to a disk."""
-    steps, batch, budget = draw.integer(20, 400), draw.integer(1, 16), draw.integer(60_000, 2_000_000)
+    steps, batch, budget = (
+        draw.integer(20, 400),
+        draw.integer(1, 16),
+        draw.integer(60_000, 2_000_000),
+    )
     model = draw.pick([KEPT, rb.Sequential(rb.GRU(5, draw.integer(2, 40), rng=0))])
     options = {"steps": steps, "batch": batch, "dx": False}
     loss = lambda y, _: (float(y.sum()), np.ones_like(y))  # noqa: E731  # one line of a case
@@ -111,7 +115,16 @@ def trained(draw: Draw, place: Path) -> None:
         "callbacks": draw.pick([[], [], [callback]]),
     }
     kind = draw.pick(["sgd", "adagrad", "rmsprop", "adam", "adamw"])
-    rb.fit(model, source, MSE, kind, learning_rate=0.01, steps=draw.integer(1, 8), progress=False, **options)
+    rb.fit(
+        model,
+        source,
+        MSE,
+        kind,
+        learning_rate=0.01,
+        steps=draw.integer(1, 8),
+        progress=False,
+        **options,
+    )
 
 
 def resumed(draw: Draw, place: Path) -> None:

@@ -64,7 +64,15 @@ def _streamed(case: Case, backend: rb.Backend) -> Any:
     if "mask" in options:
         options["mask"] = _pieces(options["mask"])
     target = None if case.target is None else _pieces(case.target)
-    return rb.bptt(case.model, _pieces(case.x), target, case.loss, steps=len(case.x), backend=backend, **options)
+    return rb.bptt(
+        case.model,
+        _pieces(case.x),
+        target,
+        case.loss,
+        steps=len(case.x),
+        backend=backend,
+        **options,
+    )
 
 
 def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:

@@ -21,8 +21,24 @@ TEMPLATES: list[Callable[[Any], Any]] = [
     lambda a: rb.GELU()(a),
     lambda a: rb.Tanh()(a) * rb.Sigmoid()(a),
 ]
-MERGES: list[Callable[[Any, Any], Any]] = [lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b]
-KINDS = ["dense", "pointwise", "pointwise", "merge", "scale", "split", "slice", "concat", "norm", "gates", "gates"]
+MERGES: list[Callable[[Any, Any], Any]] = [
+    lambda a, b: a + b,
+    lambda a, b: a - b,
+    lambda a, b: a * b,
+]
+KINDS = [
+    "dense",
+    "pointwise",
+    "pointwise",
+    "merge",
+    "scale",
+    "split",
+    "slice",
+    "concat",
+    "norm",
+    "gates",
+    "gates",
+]
 
 
 class CellMaker:
@@ -82,7 +98,11 @@ class CellMaker:
     def fitting(self, n: int) -> Any:
         """A value of n features."""
         found = [v for v in self.pool if v.shape == (n,)]
-        return self.draw.pick(found) if found and self.draw.chance() else self.dense(self.any(), n_out=n)
+        return (
+            self.draw.pick(found)
+            if found and self.draw.chance()
+            else self.dense(self.any(), n_out=n)
+        )
 
     def any(self) -> Any:
         return self.draw.pick(self.pool)
@@ -107,7 +127,9 @@ class CellMaker:
         self.pool.append(self.draw.pick(MERGES)(v, self.fitting(n)))
 
     def _scale(self, v: Any, n: int) -> None:
-        self.pool.append(rb.Scale(self.draw.pick([-1.0, 1.0, 0.5]), self.draw.pick([0.0, 1.0, -0.3]))(v))
+        self.pool.append(
+            rb.Scale(self.draw.pick([-1.0, 1.0, 0.5]), self.draw.pick([0.0, 1.0, -0.3]))(v)
+        )
 
     def _split(self, v: Any, n: int) -> None:
         self.pool.extend(rb.Split(1, n - 1)(v))

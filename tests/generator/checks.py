@@ -50,7 +50,11 @@ def oracle(case: Case) -> Any:
     if case.dtype == "float64":
         return case.run("interpreter")
     state = case.options.get("state")
-    given = {} if state is None else {"state": tuple(s and tuple(a.astype("float64") for a in s) for s in state)}
+    given = (
+        {}
+        if state is None
+        else {"state": tuple(s and tuple(a.astype("float64") for a in s) for s in state)}
+    )
     x = case.x.astype("float64") if case.x.dtype.kind == "f" else case.x
     options = case.options | given
     wide = Case(case.model.astype("float64"), x, case.target, case.loss, "float64", options, [], {})
@@ -137,7 +141,14 @@ def _by_loss(case: Case, backend: Any, calls: int) -> None:
         return (y**2).sum(), np.ones_like(y)  # which is finite where y is not
 
     broken = Case(
-        case.model, case.x, None, loss, case.dtype, {k: v for k, v in case.options.items() if k != "mask"}, [], {}
+        case.model,
+        case.x,
+        None,
+        loss,
+        case.dtype,
+        {k: v for k, v in case.options.items() if k != "mask"},
+        [],
+        {},
     )
     with suppress(KeyboardInterrupt):
         broken.run(backend)

@@ -55,7 +55,9 @@ class Searched:
         return found
 
     def chance(self, share: float = 0.5) -> bool:
-        return bool(self.draw(st.booleans()) if share == 0.5 else self.integer(1, 100) <= 100 * share)
+        return bool(
+            self.draw(st.booleans()) if share == 0.5 else self.integer(1, 100) <= 100 * share
+        )
 
 
 def sample(draw: Draw, choices: Sequence[T], most: int) -> list[T]:

@@ -11,7 +11,17 @@ from tests.generator.draws import Draw
 from tests.generator.own import Alarm, Sine, Tilt
 
 FRONTS = ["none", "none", "Embedding", "OneHot", "cell", "Dense"]
-BLOCKS = ["recurrent", "recurrent", "parallel", "residual", "shared", "norm", "dropout", "own", "dense"]
+BLOCKS = [
+    "recurrent",
+    "recurrent",
+    "parallel",
+    "residual",
+    "shared",
+    "norm",
+    "dropout",
+    "own",
+    "dense",
+]
 
 
 class ModelMaker:
@@ -22,7 +32,12 @@ class ModelMaker:
     """
 
     def __init__(
-        self, draw: Draw, sizes: tuple[int, ...] = (2, 3, 4), *, dtype: str = "float64", portable: bool = False
+        self,
+        draw: Draw,
+        sizes: tuple[int, ...] = (2, 3, 4),
+        *,
+        dtype: str = "float64",
+        portable: bool = False,
     ) -> None:
         self.draw, self.sizes, self.dtype, self.portable = draw, sizes, dtype, portable
         self.seed, self.embedding = 100, None
@@ -42,7 +57,9 @@ class ModelMaker:
         x = rb.Input(() if self.symbols else self.size())
         v = self._front(x)
         if self.front in ("Embedding", "OneHot") and not self.portable and self.draw.chance():
-            v = self._own_cell(v.shape[0], products=True)(v)  # looked up by symbol, where there are few
+            v = self._own_cell(v.shape[0], products=True)(
+                v
+            )  # looked up by symbol, where there are few
         for _ in range(self.draw.integer(1, 3)):
             v = self._block(v)
         return rb.Graph(x, self._head(v))
@@ -55,15 +72,25 @@ class ModelMaker:
             return rb.OneHot(SYMBOLS)(x)
         if self.front == "cell":
             return self._own_cell(None)(x)
-        return rb.Dense(x.shape[0], self.size(), **self.options())(x) if self.front == "Dense" else x
+        return (
+            rb.Dense(x.shape[0], self.size(), **self.options())(x) if self.front == "Dense" else x
+        )
 
     def _own_cell(self, n_in: int | None, *, products: bool = False) -> rb.Recurrent:
         own, symbols = self.draw.chance(0.3) and not products, n_in is None
         maker = CellMaker(
-            self.draw, self.sizes, dtype=self.dtype, own=own, symbols=symbols, products=products, n_in=n_in
+            self.draw,
+            self.sizes,
+            dtype=self.dtype,
+            own=own,
+            symbols=symbols,
+            products=products,
+            n_in=n_in,
         )
         initial = "learned" if self.draw.chance(0.3) else "zeros"
-        return rb.Recurrent(maker.cell(tame=True), initial=initial, dtype=None if initial == "zeros" else self.dtype)
+        return rb.Recurrent(
+            maker.cell(tame=True), initial=initial, dtype=None if initial == "zeros" else self.dtype
+        )
 
     def recurrent(self, n_in: int, n: int | None = None) -> tuple[rb.Recurrent, int]:
         """One that takes n_in features, and its size; of n units if that is given."""
@@ -75,7 +102,9 @@ class ModelMaker:
             assert shape is not None
             return own, shape[0]
         options = self.options() | {"bias": self.draw.chance(0.8)}
-        options |= {} if self.portable else {"initial": self.draw.pick(["zeros", "zeros", "learned"])}
+        options |= (
+            {} if self.portable else {"initial": self.draw.pick(["zeros", "zeros", "learned"])}
+        )
         if kind == "rnn":
             return rb.RNN(n_in, n, activation=self.draw.pick(["tanh", "relu"]), **options), n
         if kind == "gru":
@@ -96,7 +125,9 @@ class ModelMaker:
         if self.draw.chance():
             size = self.size()
             a, b = (self.recurrent(n, size)[0](v) for _ in range(2))
-            return self.draw.pick([lambda a, b: a + b, lambda a, b: a * b, lambda a, b: a - b])(a, b)
+            return self.draw.pick([lambda a, b: a + b, lambda a, b: a * b, lambda a, b: a - b])(
+                a, b
+            )
         branches = [self.recurrent(n) for _ in range(self.draw.integer(2, 3))]
         return rb.Concat(*(size for _, size in branches))(*(branch(v) for branch, _ in branches))
 
@@ -116,7 +147,13 @@ class ModelMaker:
 
     def _own(self, v: Any, n: int) -> Any:
         kind = self.draw.pick(["sine", "alarm", "tilt"])
-        return Sine()(v) if kind == "sine" else Alarm()(v) if kind == "alarm" else Tilt(n, self.dtype, 7)(v)
+        return (
+            Sine()(v)
+            if kind == "sine"
+            else Alarm()(v)
+            if kind == "alarm"
+            else Tilt(n, self.dtype, 7)(v)
+        )
 
     def _dense(self, v: Any, n: int) -> Any:
         size = self.size()

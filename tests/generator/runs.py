@@ -48,7 +48,13 @@ class Case:
 
     def run(self, backend: Any, checkpoint: Any = "all", loss: Any = None) -> Any:
         return rb.bptt(
-            self.model, self.x, self.target, loss or self.loss, backend=backend, checkpoint=checkpoint, **self.options
+            self.model,
+            self.x,
+            self.target,
+            loss or self.loss,
+            backend=backend,
+            checkpoint=checkpoint,
+            **self.options,
         )
 
     @property
@@ -63,7 +69,9 @@ def case_of(draw: Draw, *, large: bool = False, wild: bool = False, portable: bo
     maker = ModelMaker(draw, (8, 13, 24) if large else (2, 3, 4), dtype=dtype, portable=portable)
     model = maker.model()
     steps, batch = (
-        (draw.integer(10, 40), draw.pick([33, 128, 300])) if large else (draw.integer(1, 12), draw.integer(1, 4))
+        (draw.integer(10, 40), draw.pick([33, 128, 300]))
+        if large
+        else (draw.integer(1, 12), draw.integer(1, 4))
     )
     data = generator(draw.integer(0, 10**6))
     shape = () if maker.symbols else model.input_shapes[0]
@@ -85,16 +93,22 @@ def case_of(draw: Draw, *, large: bool = False, wild: bool = False, portable: bo
     return case
 
 
-def _loss(draw: Draw, data: Any, shape: tuple[int, ...], dtype: str, *, wild: bool) -> tuple[Any, Any]:
+def _loss(
+    draw: Draw, data: Any, shape: tuple[int, ...], dtype: str, *, wild: bool
+) -> tuple[Any, Any]:
     kind = draw.pick(["classes", "numbers"] if wild else ["classes", "numbers", "own"])
     if kind == "classes" and shape[-1] > 1:
         return rb.losses.CrossEntropy(), data.integers(0, shape[-1], shape[:-1])
     if kind == "own":
         return half_square, None
-    return draw.pick([rb.losses.MeanSquaredError, rb.losses.Huber])(), data.normal(size=shape).astype(dtype)
+    return draw.pick([rb.losses.MeanSquaredError, rb.losses.Huber])(), data.normal(
+        size=shape
+    ).astype(dtype)
 
 
-def _options(draw: Draw, model: Any, data: Any, steps: int, batch: int, dtype: str) -> dict[str, Any]:
+def _options(
+    draw: Draw, model: Any, data: Any, steps: int, batch: int, dtype: str
+) -> dict[str, Any]:
     chunk = draw.integer(1, steps)
     found: dict[str, Any] = {"chunk": chunk}
     if draw.chance(0.2):
@@ -107,7 +121,9 @@ def _options(draw: Draw, model: Any, data: Any, steps: int, batch: int, dtype: s
         blocks = [node.block for node in model.nodes if isinstance(node.block, rb.Recurrent)]
         shapes = [block.cell.state_shapes for block in blocks]
         found["state"] = tuple(
-            tuple(data.normal(size=(batch, *s)).astype(dtype) for s in several) if draw.chance(0.7) else None
+            tuple(data.normal(size=(batch, *s)).astype(dtype) for s in several)
+            if draw.chance(0.7)
+            else None
             for several in shapes
         )
     if draw.chance(0.2):
@@ -116,7 +132,10 @@ def _options(draw: Draw, model: Any, data: Any, steps: int, batch: int, dtype: s
 
 
 def _backends(draw: Draw) -> list[rb.Backend]:
-    return [rb.Backend(name, without=sample(draw, RULES, 4) if draw.chance() else ()) for name in COMPILED]
+    return [
+        rb.Backend(name, without=sample(draw, RULES, 4) if draw.chance() else ())
+        for name in COMPILED
+    ]
 
 
 def _schedules(draw: Draw, n: int) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -8,7 +8,9 @@ from rnnbp.compiler.code import Code, Maker, Op
 
 
 def gathered(code: Code, moving: set[int]) -> Code:
-    """d ⊙ a ⊙ b as d ⊙ (a ⊙ b), where a and b need no delta: one product in the loop, the other once for all steps."""
+    """d ⊙ a ⊙ b as d ⊙ (a ⊙ b), where a and b need no delta: one product in the loop, the other
+    once for all steps.
+    """
     users = code.users()
 
     def change(op: Op, maker: Maker) -> Sequence[int] | None:
@@ -30,6 +32,8 @@ def gathered(code: Code, moving: set[int]) -> Code:
         else:
             (other,) = (v for v in inner.args if v != moved[0])
             factor = maker.make("mul", other, a)
-        return maker.put(Op("mul", (moved[0], factor), op.outs))  # under its number, for the next product
+        return maker.put(
+            Op("mul", (moved[0], factor), op.outs)
+        )  # under its number, for the next product
 
     return code.rewrite(change)

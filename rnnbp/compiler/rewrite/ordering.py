@@ -13,11 +13,12 @@ Rank: TypeAlias = tuple[int, int]
 
 
 def ordered(code: Code) -> Code:
-    """Depth first from the outputs, the longer of two ways first; arguments of a sum or product by their ranks.
+    """Depth first from the outputs, the longer of two ways first; arguments of a sum or product by
+    their ranks.
 
-    The values are numbered anew in that order, so that all that follows, the gates' order in a stack of weights
-    included, is the same for every way of writing a cell. The longer way first needs the least memory in
-    between (Sethi & Ullman 1970).
+    The values are numbered anew in that order, so that all that follows, the gates' order in a
+    stack of weights included, is the same for every way of writing a cell. The longer way first
+    needs the least memory in between (Sethi & Ullman 1970).
     """
     found = ranks(code)
     ops = [replace(op, args=_sorted(op, found)) for op in code.ops]
@@ -34,7 +35,9 @@ def ordered(code: Code) -> Code:
 
 
 def ranks(code: Code) -> dict[int, Rank]:
-    """The rank of every value: equal for values that are made alike from the inputs, whatever their parameters."""
+    """The rank of every value: equal for values that are made alike from the inputs, whatever their
+    parameters.
+    """
     found: dict[int, Rank] = {v: (0, k) for k, v in enumerate(code.inputs)}
     depth: dict[int, int] = dict.fromkeys(code.inputs, 0)
     levels: dict[int, list[Op]] = {}
@@ -52,8 +55,12 @@ def ranks(code: Code) -> dict[int, Rank]:
     return found
 
 
-def _sign(op: Op, found: dict[int, Rank], below: dict[int, int], values: Values) -> tuple[int, str, str, Any, Any]:
-    """What tells an operation from others: how much is below it, its name, its numbers, its shapes, its arguments."""
+def _sign(
+    op: Op, found: dict[int, Rank], below: dict[int, int], values: Values
+) -> tuple[int, str, str, Any, Any]:
+    """What tells an operation from others: how much is below it, its name, its numbers, its shapes,
+    its arguments.
+    """
     if op.name == "opaque":
         attr = repr(op.opaque.layer)
     else:

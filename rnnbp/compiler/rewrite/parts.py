@@ -1,4 +1,6 @@
-"""Takes values apart that are only ever used in parts: from one product for all gates to one for each."""
+"""Takes values apart that are only ever used in parts: from one product for all gates to one for
+each.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,17 @@ from rnnbp.compiler.operations import IN_PLACE
 
 
 def parts(code: Code) -> Code:
-    """A value that is only ever taken apart is computed in parts: from four gates in one product to four products."""
+    """A value that is only ever taken apart is computed in parts: from four gates in one product to
+    four products.
+    """
     while True:
         users = code.users()
         whole = {v for v in code.outputs if v is not None}
         whole |= {v for v, ops in users.items() if any(op.name != "part" for op in ops)}
 
-        def change(op: Op, maker: Maker, code: Code = code, whole: set[int] = whole) -> Sequence[int] | None:
+        def change(
+            op: Op, maker: Maker, code: Code = code, whole: set[int] = whole
+        ) -> Sequence[int] | None:
             if op.name != "part":
                 return None
             start, stop = op.rows

@@ -1,4 +1,6 @@
-"""Rewrite rules on numbers: constants folded, taken into the weights, and the sign of what sigmoids take."""
+"""Rewrite rules on numbers: constants folded, taken into the weights, and the sign of what sigmoids
+take.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from rnnbp.compiler.weights import Matrix, Rows, Vector
 
 
 def constants(code: Code) -> Code:
-    """a(bx + c) + d as (ab)x + (ac + d), where nothing else needs bx + c; x itself where that is 1x + 0."""
+    """a(bx + c) + d as (ab)x + (ac + d), where nothing else needs bx + c; x itself where that is 1x
+    + 0.
+    """
     users = code.users()
 
     def change(op: Op, maker: Maker) -> Sequence[int] | None:
@@ -20,7 +24,10 @@ def constants(code: Code) -> Code:
         inner = maker.made.get(op.args[0])
         if inner is None or inner.name != "scale":
             return None
-        factor, shift = op.affine[0] * inner.affine[0], op.affine[0] * inner.affine[1] + op.affine[1]
+        factor, shift = (
+            op.affine[0] * inner.affine[0],
+            op.affine[0] * inner.affine[1] + op.affine[1],
+        )
         if (factor, shift) == (1, 0):
             return inner.args
         return (maker.make("scale", *inner.args, attr=(factor, shift)),)
@@ -29,7 +36,9 @@ def constants(code: Code) -> Code:
 
 
 def weights(code: Code) -> Code:
-    """a(Wx + b) as (aW)x + ab, where nothing else needs Wx + b: for code whose gradient is there already."""
+    """a(Wx + b) as (aW)x + ab, where nothing else needs Wx + b: for code whose gradient is there
+    already.
+    """
     users = code.users()
 
     def change(op: Op, maker: Maker) -> Sequence[int] | None:
@@ -50,19 +59,25 @@ def differences(code: Code) -> Code:
         if op.name != "add":
             return None
         for k, v in enumerate(code.made[op.out].args):
-            if _alone(v, code, users) and (code.made[v].name, code.made[v].attr) == ("scale", (-1, 0)):
+            if _alone(v, code, users) and (code.made[v].name, code.made[v].attr) == (
+                "scale",
+                (-1, 0),
+            ):
                 (negative,) = code.made[v].args
-                return maker.put(Op("sub", (op.args[1 - k], maker.known.get(negative, negative)), op.outs))
+                return maker.put(
+                    Op("sub", (op.args[1 - k], maker.known.get(negative, negative)), op.outs)
+                )
         return None
 
     return code.rewrite(change)
 
 
 def scaled_tanh(code: Code) -> Code:
-    """σ(z) = 1 / (1 + eᵘ), the sign of u = −z taken into the weights that make z, where nothing else needs z.
+    """σ(z) = 1 / (1 + eᵘ), the sign of u = −z taken into the weights that make z, where nothing
+    else needs z.
 
-    Equal to the scaled tanh ½ − ½ tanh(u/2), which is 0 in float32 where z is below −17: a gate that is nearly closed,
-    and its gradient, would be lost.
+    Equal to the scaled tanh ½ − ½ tanh(u/2), which is 0 in float32 where z is below −17: a gate
+    that is nearly closed, and its gradient, would be lost.
     """
     users = code.users()
 
@@ -72,7 +87,9 @@ def scaled_tanh(code: Code) -> Code:
         negative = _times(code.made[op.out].args[0], -1.0, code, users, maker)
         if negative is None:
             return None
-        return maker.put(Op("sigmoid", (negative,), op.outs, NEGATIVE))  # under the number that the backward code knows
+        return maker.put(
+            Op("sigmoid", (negative,), op.outs, NEGATIVE)
+        )  # under the number that the backward code knows
 
     return code.rewrite(change)
 
@@ -82,7 +99,9 @@ def _alone(v: int, code: Code, users: dict[int, list[Op]]) -> bool:
     return v in code.made and v not in code.outputs and len(users.get(v, [])) == 1
 
 
-def _times(root: int, factor: float, code: Code, users: dict[int, list[Op]], maker: Maker) -> int | None:
+def _times(
+    root: int, factor: float, code: Code, users: dict[int, list[Op]], maker: Maker
+) -> int | None:
     """A multiple of a value, by the weights that make it; None where they cannot."""
     found: dict[int, int | None] = {}
     waiting = [(root, False)]
@@ -92,12 +111,20 @@ def _times(root: int, factor: float, code: Code, users: dict[int, list[Op]], mak
         if op is not None and op.name in ("add", "sub", "bias") and not ready:
             waiting += [(v, True), *((a, False) for a in reversed(op.args))]
         else:
-            found[v] = None if op is None else _multiple(op, factor, [found.get(a) for a in op.args], code, maker)
+            found[v] = (
+                None
+                if op is None
+                else _multiple(op, factor, [found.get(a) for a in op.args], code, maker)
+            )
     return found[root]
 
 
-def _multiple(op: Op, factor: float, args: Sequence[int | None], code: Code, maker: Maker) -> int | None:
-    """A multiple of what an operation makes; ``args``: the same multiples of its arguments, where there are any."""
+def _multiple(
+    op: Op, factor: float, args: Sequence[int | None], code: Code, maker: Maker
+) -> int | None:
+    """A multiple of what an operation makes; ``args``: the same multiples of its arguments, where
+    there are any.
+    """
     known = [a for a in args if a is not None]
     if op.name in ("add", "sub", "bias") and len(known) < len(args):
         return None

@@ -12,7 +12,9 @@ from rnnbp.compiler.weights import Matrix, Vector
 
 
 def products(code: Code) -> Code:
-    """Products that share an input are one: the rows of their weights below each other, gates of a kind together."""
+    """Products that share an input are one: the rows of their weights below each other, gates of a
+    kind together.
+    """
     users = code.users()
     groups: dict[int, list[Op]] = {}
     for op in code.ops:
@@ -47,16 +49,25 @@ def products(code: Code) -> Code:
 
 
 def turned(code: Code) -> Code:
-    """Σ_k W_kᵀ d_k as one product with all d_k below each other; so too the gradients of weights of one input."""
+    """Σ_k W_kᵀ d_k as one product with all d_k below each other; so too the gradients of weights of
+    one input.
+    """
     users = code.users()
     found: dict[int, tuple[list[Op], list[int]]] = {}
     for op in code.ops:
         if op.name == "add" and not _within(op.out, code, users):
             leaves = _leaves(op.out, code, users)
-            linear = [code.made[v] for v in leaves if _turned(v, code) and len(users[v]) == 1 and leaves.count(v) == 1]
+            linear = [
+                code.made[v]
+                for v in leaves
+                if _turned(v, code) and len(users[v]) == 1 and leaves.count(v) == 1
+            ]
             if len(linear) > 1:
                 rest = [v for v in leaves if v not in {member.out for member in linear}]
-                found[op.out] = sorted(linear, key=lambda member: _source(member.args[0], code)), rest
+                found[op.out] = (
+                    sorted(linear, key=lambda member: _source(member.args[0], code)),
+                    rest,
+                )
 
     def change(op: Op, maker: Maker) -> Sequence[int] | None:
         if not op.outs or op.out not in found:
@@ -127,7 +138,12 @@ def _turned(v: int, code: Code) -> bool:
 def _within(v: int, code: Code, users: dict[int, list[Op]]) -> bool:
     """Whether a sum goes into one other sum alone."""
     taken = users.get(v, [])
-    return len(taken) == 1 and taken[0].name == "add" and taken[0].args.count(v) == 1 and v not in code.outputs
+    return (
+        len(taken) == 1
+        and taken[0].name == "add"
+        and taken[0].args.count(v) == 1
+        and v not in code.outputs
+    )
 
 
 def _leaves(v: int, code: Code, users: dict[int, list[Op]]) -> list[int]:
@@ -186,7 +202,10 @@ def _neighbours(group: list[Op], code: Code, where: dict[int, tuple[int, int]]) 
     runs: list[list[Op]] = []
     for op in group:
         rows = code.values.rows(runs[-1][-1].out) if runs else 0
-        after = runs and all(where[a][1] + rows == where[b][1] for a, b in zip(runs[-1][-1].args, op.args, strict=True))
+        after = runs and all(
+            where[a][1] + rows == where[b][1]
+            for a, b in zip(runs[-1][-1].args, op.args, strict=True)
+        )
         if after:
             runs[-1].append(op)
         else:

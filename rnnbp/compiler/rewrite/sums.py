@@ -11,7 +11,9 @@ from rnnbp.compiler.weights import Vector
 
 
 def sums(code: Code) -> Code:
-    """Sums in an order of their own: what needs no state first, then all biases as one, then the rest."""
+    """Sums in an order of their own: what needs no state first, then all biases as one, then the
+    rest.
+    """
     moving = code.depending(code.inputs[1:])
     users, rank = code.users(), ranks(code)
     ends = [v for v in code.outputs if v is not None]
@@ -42,7 +44,9 @@ def sums(code: Code) -> Code:
             if not inner(op.out):
                 terms, vectors = leaves(op.out)
                 terms.sort(key=lambda v: (v in moving, rank[v]))
-                known[op.out] = _summed([known.get(v, v) for v in terms], [v in moving for v in terms], vectors, maker)
+                known[op.out] = _summed(
+                    [known.get(v, v) for v in terms], [v in moving for v in terms], vectors, maker
+                )
         else:
             outs = maker.put(replace(op, args=tuple(known.get(v, v) for v in op.args)))
             known.update(zip(op.outs, outs, strict=True))
@@ -66,10 +70,13 @@ def _joined(vectors: list[Vector]) -> Vector:
     """The sum of vectors, lane by lane where their lanes are equal."""
     if len({tuple(n for n, _ in vector.lanes) for vector in vectors}) == 1:
         lanes = zip(*(vector.lanes for vector in vectors), strict=True)
-        return Vector(tuple((lane[0][0], tuple(r for _, rows in lane for r in rows)) for lane in lanes))
+        return Vector(
+            tuple((lane[0][0], tuple(r for _, rows in lane for r in rows)) for lane in lanes)
+        )
     cuts = sorted({0} | {end for vector in vectors for end in _ends(vector)})
     pieces = [
-        tuple(r for vector in vectors for _, rows in vector.cut(a, b).lanes for r in rows) for a, b in pairwise(cuts)
+        tuple(r for vector in vectors for _, rows in vector.cut(a, b).lanes for r in rows)
+        for a, b in pairwise(cuts)
     ]
     return Vector(tuple((b - a, rows) for (a, b), rows in zip(pairwise(cuts), pieces, strict=True)))
 

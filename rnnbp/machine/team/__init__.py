@@ -3,6 +3,7 @@
 - ``job``: what a job is, a record that Python packs and machine code reads.
 - ``barrier``: how threads wait for one another within a job.
 - ``pieces``: what each thread does of a job, piece by piece.
-- ``handoff``: how a job gets from its caller to threads that wait, and back; the states of a thread.
+- ``handoff``: how a job gets from its caller to threads that wait, and back; the states of a
+  thread.
 - ``threads``: the threads themselves, how many they are, and ``do``, which runs a job.
 """

@@ -14,11 +14,11 @@ from rnnbp.machine.target import triple
 
 SPINS = 4000
 """Looks at a number in memory before a waiting thread offers its core to others between looks."""
-# By the processor x86's pause takes 13 ns (measured on a Xeon with AVX-512) to 45 ns (Intel says 140
-# cycles for Skylake), so these are 50 to 200 µs: threads of one job part by less than that if each
-# has a core. Too few: sched_yield is called, 1 to 2 µs, when the other thread is about to come. Too
-# many: where another process has the core of the thread that is waited for, this one burns time
-# that it could use. Results do not depend on it.
+# By the processor x86's pause takes 13 ns (measured on a Xeon with AVX-512) to 45 ns (Intel says
+# 140 cycles for Skylake), so these are 50 to 200 µs: threads of one job part by less than that if
+# each has a core. Too few: sched_yield is called, 1 to 2 µs, when the other thread is about to
+# come. Too many: where another process has the core of the thread that is waited for, this one
+# burns time that it could use. Results do not depend on it.
 
 _BARRIER = """
 ; All of a piece: add 1, then wait until `target` threads have come.
@@ -95,7 +95,8 @@ def waiting() -> Waiting:
         # Nothing for ARM: its yield is a hint that most cores ignore.
         pause="call void @llvm.x86.sse2.pause()" if x86 else "",
         offer="%given = call i32 @sched_yield()" if give else "",
-        declarations=["declare void @llvm.x86.sse2.pause()"] * x86 + ["declare i32 @sched_yield()"] * bool(give),
+        declarations=["declare void @llvm.x86.sse2.pause()"] * x86
+        + ["declare i32 @sched_yield()"] * bool(give),
         addresses={"sched_yield": give} if give else {},
     )
 

@@ -14,10 +14,10 @@ Each thread but the caller has a *box*, a record of its own whose first number i
 ===== ======= =======================================================================================
 from  to      who, and by what
 ===== ======= =======================================================================================
-ASLEEP WAITS  The caller, in Python, before it puts a token in the thread's queue, for which it sleeps.
-WAITS  ASLEEP The thread, by compare-and-exchange: the caller may be taking it at this moment.
-WAITS  TAKEN  The caller, by compare-and-exchange: the thread may be going to sleep at this moment.
-TAKEN  HAS    The caller, by a store: nobody else moves a thread that is TAKEN.
+ASLEEP WAITS  The caller, in Python, before it puts a token in the thread's queue, for which it
+sleeps. WAITS  ASLEEP The thread, by compare-and-exchange: the caller may be taking it at this
+moment. WAITS  TAKEN  The caller, by compare-and-exchange: the thread may be going to sleep at this
+moment. TAKEN  HAS    The caller, by a store: nobody else moves a thread that is TAKEN.
 HAS    WORKS  The thread, by compare-and-exchange: the caller may be taking it back at this moment.
 HAS    WAITS  The caller, by compare-and-exchange: the thread may be beginning at this moment.
 WORKS  WAITS  The thread, by a store: nobody else moves a thread that WORKS.
@@ -47,7 +47,8 @@ from rnnbp.support.aside import aside
 from rnnbp.support.lazy import cached
 
 PATIENCE = barrier.SPINS + 2500
-"""Looks for a next job before a thread goes to sleep; after SPINS each look offers the core first."""
+"""Looks for a next job before a thread goes to sleep; after SPINS each look offers the core first.
+"""
 # The 2,500 offers take 0.3 to 2 µs each, so this is one to some milliseconds. Too few: Python takes
 # about 0.1 ms between the chunks of a run; a thread that falls asleep in it has to be woken, which
 # takes 20 µs (median on a Xeon), and is not waited for where it could be. Too many: idle threads

@@ -1,7 +1,8 @@
 """A job: the work of one call, for all threads of a team, as a record in memory.
 
-A job goes in *pieces*, one after the other. In each, every thread first runs the kernel on its share
-of the batch; when all have done so, they do the piece's tasks, each by the thread that comes first.
+A job goes in *pieces*, one after the other. In each, every thread first runs the kernel on its
+share of the batch; when all have done so, they do the piece's tasks, each by the thread that comes
+first.
 """
 
 from __future__ import annotations

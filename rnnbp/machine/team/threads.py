@@ -44,7 +44,9 @@ def count() -> int:
     given = os.environ.get(THREADS, "")
     if given:
         if not given.isdecimal() or not 1 <= int(given) <= MOST_THREADS:
-            raise ValueError(f"{THREADS} is a number of threads from 1 to {MOST_THREADS}, found {shown(given)}")
+            raise ValueError(
+                f"{THREADS} is a number of threads from 1 to {MOST_THREADS}, found {shown(given)}"
+            )
         return int(given)
     # BLAS's number is asked each time: a script may limit it for a part of its work.
     pools: list[int] = [pool.num_threads for pool in _blas()]
@@ -89,8 +91,8 @@ class _Team:
         Returns:
             How many threads there are: n, or fewer on a system of fewer processors or threads.
         """
-        # Never more than processors, whatever was named: a thread that spins would hold the core that
-        # the thread that it waits for needs.
+        # Never more than processors, whatever was named: a thread that spins would hold the core
+        # that the thread that it waits for needs.
         n = min(n, processors.present() - 1)
         with suppress(RuntimeError):  # the system has no more threads
             while len(self.members) < n:
@@ -158,7 +160,8 @@ def do(job: Job, bases: list[int], n: int, *, units: bool = False) -> None:
     """Do a job on arrays that begin at ``bases`` by n threads, or fewer if the system has no more.
 
     While another caller has the threads, this one does all of it: results do not depend on how many
-    threads there are. So does one in a finaliser while Python shuts down, when threads no longer run.
+    threads there are. So does one in a finaliser while Python shuts down, when threads no longer
+    run.
 
     Args:
         units: whether threads share the columns of the kernel's products instead of the batch.

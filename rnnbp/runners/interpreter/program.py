@@ -1,4 +1,6 @@
-"""The interpreter: runs a Recurrent node by node over the chunks of a sequence. The oracle for other backends."""
+"""The interpreter: runs a Recurrent node by node over the chunks of a sequence. The oracle for
+other backends.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,16 @@ import numpy as np
 
 from rnnbp.graph.graph import Node
 from rnnbp.graph.layout import Layout, check_declared, check_saved
-from rnnbp.graph.node_calls import Deltas, Values, alone, backward_node, check_outputs, forward_node, read_off, send
+from rnnbp.graph.node_calls import (
+    Deltas,
+    Values,
+    alone,
+    backward_node,
+    check_outputs,
+    forward_node,
+    read_off,
+    send,
+)
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context
@@ -26,7 +37,9 @@ class Interpreter(Runner):
 
     def __init__(self, layout: Layout) -> None:
         self.layout, self.cell = layout, layout.cell
-        self.layers = {node.number: node.block for node in self.cell.nodes if isinstance(node.block, Layer)}
+        self.layers = {
+            node.number: node.block for node in self.cell.nodes if isinstance(node.block, Layer)
+        }
         """All of the cell's, by node."""
 
     def prepare(self, length: int) -> None:
@@ -38,19 +51,25 @@ class Interpreter(Runner):
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, tuple[Array, ...]]:
-        """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds the state runs."""
+        """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds
+        the state runs.
+        """
         nodes = self.cell.nodes if output else self.cell.feeding
         y = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if output else None
         present = tuple(state)
         for t, x_t in enumerate(x):
-            values = self._step(nodes, x_t, present, replace(context, step=context.step + t, length=None), t == 0)
+            values = self._step(
+                nodes, x_t, present, replace(context, step=context.step + t, length=None), t == 0
+            )
             if y is not None:
                 y[t] = values[self.cell.outputs[0]]
             present = tuple([values[k] for k in self.cell.outputs[1:]])
             del values  # or the next step's would be there with them
         return y, tuple([s if s.base is None else s.copy() for s in present])
 
-    def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
+    def keep(
+        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+    ) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
         nodes = self.cell.nodes if output else self.cell.feeding
         y = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if output else None
@@ -68,10 +87,14 @@ class Interpreter(Runner):
     def record(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array, NodeTape]:
-        """(y, tape) of a chunk; y may be a view of the tape, and is there whether it is asked for or not."""
+        """(y, tape) of a chunk; y may be a view of the tape, and is there whether it is asked for
+        or not.
+        """
         tape = self._empty_tape(x, context)
         y = self._output(tape)
-        fresh = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if y is None else None
+        fresh = (
+            self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if y is None else None
+        )
         _put(tape.states, 0, state)
         for t, x_t in enumerate(x):
             here = replace(context, step=context.step + t, length=None)
@@ -90,8 +113,12 @@ class Interpreter(Runner):
         assert found is not None
         return found, tape
 
-    def rebuild(self, x: Array, known: ThinTape, context: Context, *, output: bool = True) -> tuple[Array, NodeTape]:
-        """(y, tape) from the states of ``keep``: with all known a step is feedforward, so all steps run at once."""
+    def rebuild(
+        self, x: Array, known: ThinTape, context: Context, *, output: bool = True
+    ) -> tuple[Array, NodeTape]:
+        """(y, tape) from the states of ``keep``: with all known a step is feedforward, so all steps
+        run at once.
+        """
         assert isinstance(known, States)
         states = known.states
         tape = NodeTape(context, x, states, self._views(x, states))
@@ -111,7 +138,9 @@ class Interpreter(Runner):
                     values[v] = None
             keeps = self.layout.keeps[node.number]
             if keeps is None:
-                tape.opaque[node.number] = [tuple([part[t] for part in saved]) for t in range(len(x))]
+                tape.opaque[node.number] = [
+                    tuple([part[t] for part in saved]) for t in range(len(x))
+                ]
             else:
                 tape.extras[node.number] = saved[len(keeps.inputs) + len(keeps.outputs) :]
         y = self._output(tape)
@@ -125,7 +154,8 @@ class Interpreter(Runner):
         grads: Accumulator,
         into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
-        """The delta recursion from the last step of a chunk to its first, then the parameter gradients.
+        """The delta recursion from the last step of a chunk to its first, then the parameter
+        gradients.
 
         Args:
             dy: (L, B, ...), dstate: (B, ...) for each state, None for zero.
@@ -141,7 +171,9 @@ class Interpreter(Runner):
     def _recursion(
         self, tape: NodeTape, dy: Array | None, dstate: Sequence[Array | None]
     ) -> tuple[Array | None, tuple[Array | None, ...], dict[int, list[Array | None]]]:
-        """dx, the deltas of the state that entered, and by node the deltas that its parameters wait for."""
+        """dx, the deltas of the state that entered, and by node the deltas that its parameters wait
+        for.
+        """
         length, carried = len(tape.x), tuple(dstate)
         dx: Array | None = None
         dys: dict[int, list[Array | None]] = {}
@@ -166,7 +198,9 @@ class Interpreter(Runner):
             parts = found if isinstance(found, tuple) else (found,)
             _put_deltas(dys.setdefault(node.number, [None] * len(parts)), t, parts, len(tape.x))
 
-    def _step(self, nodes: Sequence[Node], x: Array, state: Sequence[Array], context: Context, first: bool) -> Values:
+    def _step(
+        self, nodes: Sequence[Node], x: Array, state: Sequence[Array], context: Context, first: bool
+    ) -> Values:
         values: Values = [x, *state, *[None] * (self.cell.n_values - 1 - len(state))]
         for node in nodes:
             forward_node(node, values, context)
@@ -177,8 +211,12 @@ class Interpreter(Runner):
     def _empty_tape(self, x: Array, context: Context) -> NodeTape:
         length, layout = len(x), self.layout
         states = layout.states(length)
-        values = self._views(x, states) | {v: layout.new(length, layout.shapes[v]) for v in layout.buffered}
-        opaque: dict[int, list[Saved]] = {n.number: [] for n in self.cell.nodes if layout.keeps[n.number] is None}
+        values = self._views(x, states) | {
+            v: layout.new(length, layout.shapes[v]) for v in layout.buffered
+        }
+        opaque: dict[int, list[Saved]] = {
+            n.number: [] for n in self.cell.nodes if layout.keeps[n.number] is None
+        }
         return NodeTape(context, x, states, values, opaque=opaque)
 
     def _views(self, x: Array, states: Sequence[Array]) -> dict[int, Array]:
@@ -222,12 +260,17 @@ class Interpreter(Runner):
         numbers = [node.args[k] for k in keeps.inputs] + [node.outs[k] for k in keeps.outputs]
         return (*(tape.values[v][t] for v in numbers), *(a[t] for a in tape.extras[node.number]))
 
-    def _read_off(self, tape: NodeTape, dys: dict[int, list[Array | None]], grads: Accumulator) -> None:
+    def _read_off(
+        self, tape: NodeTape, dys: dict[int, list[Array | None]], grads: Accumulator
+    ) -> None:
         """Parameter gradients of a chunk: one product per weight, over all its steps at once."""
         for number, parts in dys.items():
             node, layer = self.cell.nodes[number], self.layers[number]
             saved = self._saved(tape, node, slice(None))
-            grads.add(layer.params, read_off(node, saved, parts[0] if layer.n_outputs == 1 else tuple(parts)))
+            grads.add(
+                layer.params,
+                read_off(node, saved, parts[0] if layer.n_outputs == 1 else tuple(parts)),
+            )
 
 
 def _put(buffers: Sequence[Array], t: int, values: Sequence[Array]) -> None:
@@ -235,7 +278,9 @@ def _put(buffers: Sequence[Array], t: int, values: Sequence[Array]) -> None:
         buffer[t] = value
 
 
-def _put_deltas(buffers: list[Array | None], t: int, parts: Sequence[Array | None], length: int) -> None:
+def _put_deltas(
+    buffers: list[Array | None], t: int, parts: Sequence[Array | None], length: int
+) -> None:
     """Write the deltas of step t; a buffer is made, of zeros, when the first delta comes."""
     for k, part in enumerate(parts):
         if part is not None:

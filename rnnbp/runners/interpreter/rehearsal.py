@@ -1,6 +1,7 @@
 """A chunk of a cell as the interpreter runs it, on blocks instead of arrays.
 
-Each method follows its counterpart in ``Interpreter`` line by line; steps that repeat others are left out.
+Each method follows its counterpart in ``Interpreter`` line by line; steps that repeat others are
+left out.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from rnnbp.runners.rehearsal import CellRehearsal, StateDeltas, Tables, TapeBloc
 class CellLayers(Layers):
     """The layers of a cell, on ``rows`` batch elements at once."""
 
-    def __init__(self, heap: Heap, layout: Layout, rows: int, symbol_bytes: int, *, flat: bool) -> None:
+    def __init__(
+        self, heap: Heap, layout: Layout, rows: int, symbol_bytes: int, *, flat: bool
+    ) -> None:
         super().__init__(heap, rows, layout.dtype.itemsize, symbol_bytes, flat=flat)
         self.layout = layout
 
@@ -41,8 +44,16 @@ class InterpreterRehearsal(CellRehearsal):
         kept: whether y lives in a tape.
     """
 
-    def __init__(self, heap: Heap, layout: Layout, length: int, symbol_bytes: int, *, kept: bool) -> None:
-        self.heap, self.layout, self.cell, self.length, self.kept = heap, layout, layout.cell, length, kept
+    def __init__(
+        self, heap: Heap, layout: Layout, length: int, symbol_bytes: int, *, kept: bool
+    ) -> None:
+        self.heap, self.layout, self.cell, self.length, self.kept = (
+            heap,
+            layout,
+            layout.cell,
+            length,
+            kept,
+        )
         self.step = CellLayers(heap, layout, layout.batch, symbol_bytes, flat=True)
         self.chunk = CellLayers(heap, layout, length * layout.batch, symbol_bytes, flat=False)
         self.steps = min(length, layout.n_states + 2)
@@ -76,7 +87,9 @@ class InterpreterRehearsal(CellRehearsal):
         del saved
         return self.chunk.new(self._y, own) if fresh is None else fresh, found
 
-    def rebuild(self, x: Block, tape: int, states: Block, *, output: bool) -> tuple[Block | None, TapeBlocks]:
+    def rebuild(
+        self, x: Block, tape: int, states: Block, *, output: bool
+    ) -> tuple[Block | None, TapeBlocks]:
         layout, found, n = self.layout, TapeBlocks(x, [states]), self.layout.n_states
         values: Blocks = [x, *[states] * n, *[None] * (self.cell.n_values - 1 - n)]
         for node in self.cell.nodes:
@@ -96,14 +109,25 @@ class InterpreterRehearsal(CellRehearsal):
         return self.chunk.new(self._y, y, dense=y.dense), found
 
     def backward(
-        self, tape: TapeBlocks, dy: Block | None, dstate: StateDeltas, tables: Tables, *, dx: bool, placed: bool
+        self,
+        tape: TapeBlocks,
+        dy: Block | None,
+        dstate: StateDeltas,
+        tables: Tables,
+        *,
+        dx: bool,
+        placed: bool,
     ) -> tuple[Block | None, StateDeltas]:
         x, made = tape.x, None
         carried: StateDeltas = tuple(dstate) or (None,) * self.layout.n_states
         dys: dict[int, list[Block | None]] = {}
         for _ in range(self.steps):
             deltas: BlockDeltas = [None] * self.cell.n_values
-            given = None if dy is None else self.step.new(self.step.size(self.cell.outputs[0]), dy, dense=dy.dense)
+            given = (
+                None
+                if dy is None
+                else self.step.new(self.step.size(self.cell.outputs[0]), dy, dense=dy.dense)
+            )
             ends = [given, *carried]
             send(self.cell.outputs, ends, deltas)
             del ends
@@ -113,9 +137,14 @@ class InterpreterRehearsal(CellRehearsal):
             if deltas[0] is not None and dx:
                 made = self.chunk.new(self.chunk.size(0)) if made is None else made
             carried = tuple(deltas[1 : 1 + self.layout.n_states])
-        carried = [delta if delta is None or delta.alone else self.step.new(delta.size) for delta in carried]
+        carried = [
+            delta if delta is None or delta.alone else self.step.new(delta.size)
+            for delta in carried
+        ]
         for number in dys:
-            self.chunk.read_off(self.cell.nodes[number], [x] if 0 in self.cell.nodes[number].args else [], None)
+            self.chunk.read_off(
+                self.cell.nodes[number], [x] if 0 in self.cell.nodes[number].args else [], None
+            )
         self.heap.numpy += self.heap.peak  # NumPy's memory: no part of it is kept for the next run
         return made, carried
 
@@ -123,7 +152,9 @@ class InterpreterRehearsal(CellRehearsal):
         found = [self.step.new(self.step.size(k)) for k in range(1, 1 + self.layout.n_states)]
         return [delta if k in self.layout.reached else None for k, delta in enumerate(found, 1)]
 
-    def _node_back(self, node: Node, x: Block, deltas: BlockDeltas, dys: dict[int, list[Block | None]]) -> None:
+    def _node_back(
+        self, node: Node, x: Block, deltas: BlockDeltas, dys: dict[int, list[Block | None]]
+    ) -> None:
         found = self.step.recursion(node, [x] if 0 in node.args else [], deltas)
         if found is not None and self.step.layer(node).params:
             parts = found if isinstance(found, tuple) else (found,)

@@ -32,9 +32,14 @@ class InterpreterSizes(RunnerSizes):
         total = sum(math.prod(layout.shapes[v]) for v in layout.buffered) * layout.dtype.itemsize
         for node, keeps in zip(layout.cell.nodes, layout.keeps, strict=True):
             if keeps is None:
-                raise TypeError(f"{node.block}: its bytes are not known; declare them by a method keeps(*shapes)")
+                raise TypeError(
+                    f"{node.block}: its bytes are not known; declare them by a method "
+                    "keeps(*shapes)"
+                )
             for shape, dtype in keeps.extras:
-                total += math.prod(shape) * np.dtype(layout.dtype if dtype is None else dtype).itemsize
+                total += (
+                    math.prod(shape) * np.dtype(layout.dtype if dtype is None else dtype).itemsize
+                )
         return total * length * layout.batch + self.thin_bytes(length)
 
     def output_bytes(self, length: int, *, in_tape: bool) -> int:

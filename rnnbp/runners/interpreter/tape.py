@@ -29,8 +29,9 @@ class States(ThinTape):
 class NodeTape(Tape):
     """The internals of a chunk of L steps, node by node.
 
-    x (L, B, ...); states (L + 1, B, ...) each; values (L, B, ...) by value number, views of x and states
-    among them; extras by node number. ``opaque`` holds, step by step, what a layer saved without declaring it.
+    x (L, B, ...); states (L + 1, B, ...) each; values (L, B, ...) by value number, views of x and
+    states among them; extras by node number. ``opaque`` holds, step by step, what a layer saved
+    without declaring it.
     """
 
     context: Context

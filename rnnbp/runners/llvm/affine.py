@@ -32,32 +32,53 @@ def job_bytes(rows: int) -> int:
 
 
 class Map:
-    """y = b + x Wᵀ of rows x (N, K), W (M, K) made of lanes, one below the other, and its gradients.
+    """y = b + x Wᵀ of rows x (N, K), W (M, K) made of lanes, one below the other, and its
+    gradients.
 
     Args:
-        library: of products. item: bytes of a number. bias: the parameter whose gradient is Σ d, if there is one.
+        library: of products. item: bytes of a number. bias: the parameter whose gradient is Σ d, if
+            there is one.
     """
 
     def __init__(
-        self, library: Library, lanes: Sequence[Rows], depth: int, item: int, bias: Rows | None = None
+        self,
+        library: Library,
+        lanes: Sequence[Rows],
+        depth: int,
+        item: int,
+        bias: Rows | None = None,
     ) -> None:
         ends = list(accumulate((lane.count for lane in lanes), initial=0))
         self.library, self.item, self.columns, self.depth = library, item, ends[-1], depth
-        x, deltas = Operand("x", Span("step"), 0, depth), [Operand("d", Span("step"), at, ends[-1]) for at in ends]
-        found = [Gradient((lane,), lane.count, d, x, depth) for lane, d in zip(lanes, deltas, strict=False)]
+        x, deltas = (
+            Operand("x", Span("step"), 0, depth),
+            [Operand("d", Span("step"), at, ends[-1]) for at in ends],
+        )
+        found = [
+            Gradient((lane,), lane.count, d, x, depth)
+            for lane, d in zip(lanes, deltas, strict=False)
+        ]
         found += [] if bias is None else [Gradient((bias,), bias.count, deltas[0], None, 0)]
         gradient, sums = (library.address(f"{name}.task") for name in ("gradient", "sums"))
         self._tasks = Tasks(found, (gradient, sums, 0), 1, item)
         self._forward, self._backward = Recent[int, Job](16), Recent[int, Job](16)
         """By how many rows there are."""
 
-    def forward(self, x: Array, weights: Array, bias: Array | None, y: Array, rows: int, n: int) -> None:
+    def forward(
+        self, x: Array, weights: Array, bias: Array | None, y: Array, rows: int, n: int
+    ) -> None:
         """y (N, M) from this many ``rows``, by n threads at the most; ``weights`` are packed."""
-        job = self._forward.get(rows, lambda: Job(self._products(rows, self.depth, self.columns, (0, 1, 2, 3))[None]))
+        job = self._forward.get(
+            rows, lambda: Job(self._products(rows, self.depth, self.columns, (0, 1, 2, 3))[None])
+        )
         self._run(job, [address(a) for a in (x, weights, y, bias)], rows, n)
 
-    def backward(self, d: Array, x: Array, weights: Array, dx: Array, grads: Accumulator, rows: int, n: int) -> None:
-        """dx (N, K) from d (N, M) by the turned ``weights``; the gradients of the parameters are added to ``grads``."""
+    def backward(
+        self, d: Array, x: Array, weights: Array, dx: Array, grads: Accumulator, rows: int, n: int
+    ) -> None:
+        """dx (N, K) from d (N, M) by the turned ``weights``; the gradients of the parameters are
+        added to ``grads``.
+        """
         job = self._backward.get(rows, lambda: Job(self._back(rows)[None]))
         addresses = {"d": address(d), "x": address(x)}
         bases = [
@@ -74,8 +95,12 @@ class Map:
         arrays = names["d"], nothing + 1, nothing + 2, nothing
         return np.concatenate([gradients, self._products(rows, self.columns, self.depth, arrays)])
 
-    def _products(self, rows: int, depth: int, columns: int, arrays: tuple[int, int, int, int]) -> Array:
-        """out = bias + a times weights; ``arrays``: the numbers of a, weights, out and bias among the job's."""
+    def _products(
+        self, rows: int, depth: int, columns: int, arrays: tuple[int, int, int, int]
+    ) -> Array:
+        """out = bias + a times weights; ``arrays``: the numbers of a, weights, out and bias among
+        the job's.
+        """
         function, (a, weights, out, bias) = self.library.address("product.task"), map(place, arrays)
         starts = np.arange(0, rows, TOGETHER)
         return PRODUCT.table(

@@ -19,13 +19,15 @@ WIDE, NARROW = (6, 4), (6, 2)
 """(rows, vectors) of a block, with 32 registers for vectors (AVX-512) and with 16."""
 # 6 x 4 sums, 4 vectors of weights and a number in all lanes are 29 of 32 registers; 6 x 2, 2 and
 # one are 15 of 16. A fused multiply-add takes 4 cycles, and a processor begins 2 in each, so at
-# least 8 sums must be under way: both have more. Square blocks load less for what they multiply, but
-# the batch is often small, and its last rows are blocks of fewer rows, with weights as long.
-# On a Xeon with AVX-512 5 x 5, 8 x 3 and 12 x 2 are within 5 % of 6 x 4, none of them at all shapes.
-# With AArch64's 32 registers of 16 bytes 6 x 4 would fit too; it has not been measured there.
+# least 8 sums must be under way: both have more. Square blocks load less for what they multiply,
+# but the batch is often small, and its last rows are blocks of fewer rows, with weights as long.
+# On a Xeon with AVX-512 5 x 5, 8 x 3 and 12 x 2 are within 5 % of 6 x 4, none of them at all
+# shapes. With AArch64's 32 registers of 16 bytes 6 x 4 would fit too; it has not been measured
+# there.
 
 TURNS = 4
-"""Values of k in one turn of the loop over packed weights, so that counting takes a smaller share."""
+"""Values of k in one turn of the loop over packed weights, so that counting takes a smaller share.
+"""
 # Counting is an addition, a comparison and a jump for what may be 6 multiplications, where a block
 # has one vector. Measured on a Xeon: 1, 2 and 4 are equal for whole blocks, 8 makes large products
 # up to three times as slow. Not in ragged blocks, where loads of memory take longer than counting.
@@ -76,8 +78,8 @@ def block(t: Text, rows: int, vectors: int, *, ragged: bool) -> Text:
     # Ragged sums begin from 0 and are added to o at the end: a gradient collects many of them, and
     # small numbers added one by one to a large sum would lose their last bits.
     first = ["zeroinitializer"] * len(cells) if ragged else _given(t, cells, masks)
-    # Packed weights are padded with zeros, so their last vector is read whole: a masked load needs a
-    # register for its mask with AVX2, where a block leaves none.
+    # Packed weights are padded with zeros, so their last vector is read whole: a masked load needs
+    # a register for its mask with AVX2, where a block leaves none.
     read = masks if ragged else [None] * vectors
     offsets, many = [t.times("%ra", i) for i in range(rows)], 1 if ragged else TURNS
     whole = t.times(t.put(f"sdiv i64 %K, {many}"), many)
@@ -133,7 +135,9 @@ def _given(t: Text, cells: Sequence[tuple[int, int]], masks: Sequence[str | None
     """The vectors of ``from``, or zeros where it is null."""
     t.do(f"br i1 {t.put('icmp eq ptr %from, null')}, label %start, label %read")
     t.label("read")
-    given = [t.load(t.at("%from", t.plus(t.times("%ldf", i), m * t.lanes.n)), masks[m]) for i, m in cells]
+    given = [
+        t.load(t.at("%from", t.plus(t.times("%ldf", i), m * t.lanes.n)), masks[m]) for i, m in cells
+    ]
     t.do("br label %start")
     t.label("start")
     kind = t.lanes.type

@@ -43,7 +43,9 @@ class Buffers:
         self._memory = workspace.memory
 
     def prepare(self, length: int) -> list[Panels]:
-        """Take all the memory that chunks of this many steps need for a whole run; gives what is to be packed."""
+        """Take all the memory that chunks of this many steps need for a whole run; gives what is to
+        be packed.
+        """
         self.workspace.reserve(self.sizes.workspace_bytes(length))
         if not self._packed:
             self._make(self.sizes.constants)
@@ -66,18 +68,26 @@ class Buffers:
     def state_shapes(self, length: int) -> dict[str, Shape]:
         """Of the states before and after the steps of a chunk."""
         batch = self.layout.batch
-        return {f"H{k}": (length + 1, batch, math.prod(s)) for k, s in enumerate(self.layout.cell.state_shapes)}
+        return {
+            f"H{k}": (length + 1, batch, math.prod(s))
+            for k, s in enumerate(self.layout.cell.state_shapes)
+        }
 
     def packed_arrays(self, kernel: Kernel, length: int, *, states: bool = True) -> PackedArrays:
         """What a kernel puts on a tape, with the states of its steps or without."""
         key = kernel, length, states
         if key not in self._packed_arrays:
-            shapes = {name: (length, self.layout.batch, rows) for name, rows in kernel.of_kind("T").items()}
+            shapes = {
+                name: (length, self.layout.batch, rows)
+                for name, rows in kernel.of_kind("T").items()
+            }
             first = self.state_shapes(length) if states else {}
             self._packed_arrays[key] = PackedArrays(first | shapes, self.layout.dtype.itemsize)
         return self._packed_arrays[key]
 
-    def addresses(self, kernel: Kernel, length: int, names: Iterable[str] | None = None) -> Addresses:
+    def addresses(
+        self, kernel: Kernel, length: int, names: Iterable[str] | None = None
+    ) -> Addresses:
         """The addresses of a kernel's arrays, or of those ``names``."""
         key = kernel, length, names is None
         if key not in self._spots or self.workspace.memory is not self._memory:
@@ -93,8 +103,19 @@ class Buffers:
         """A kernel on a chunk in one piece; the first arrays are those of ``addresses``."""
         key = kernel, length
         if key not in self._jobs:
-            places, lengths, block = first_places(len(kernel.names)), np.array([length]), self.sizes.block(length)
-            given = Job(None, run=kernel.address, places=places, lengths=lengths, batch=self.layout.batch, block=block)
+            places, lengths, block = (
+                first_places(len(kernel.names)),
+                np.array([length]),
+                self.sizes.block(length),
+            )
+            given = Job(
+                None,
+                run=kernel.address,
+                places=places,
+                lengths=lengths,
+                batch=self.layout.batch,
+                block=block,
+            )
             self._jobs[key] = given
         return self._jobs[key]
 
@@ -102,19 +123,26 @@ class Buffers:
         """What backward does piece by piece with a chunk.
 
         Args:
-            taped: the kernel whose tape it reads. given: x, dy and dx, if there is one, (L, B, ...).
+            taped: the kernel whose tape it reads. given: x, dy and dx, if there is one, (L, B,
+                ...).
         """
         length, tasks = len(given["x"]), self.sizes.tasks
         own, others = (self.addresses(kernel, length, names) for names in (None, tasks.names))
         if length not in self._cut:
-            moves = dict(self.packed_arrays(taped, length).moves) | {name: a.strides[0] for name, a in given.items()}
+            moves = dict(self.packed_arrays(taped, length).moves) | {
+                name: a.strides[0] for name, a in given.items()
+            }
             size = {"length": length, "piece": self.sizes.piece(length), "batch": self.layout.batch}
             self._cut[length] = Pieces(kernel.address, own, others, tasks, moves, **size)
         return self._cut[length]
 
     def _constants(self, kernel: Kernel) -> dict[str, Array]:
         """The weights, in panels, and biases that a kernel takes."""
-        if missing := {key: kernel.constants[name] for name, key in kernel.keys.items() if key not in self._packed}:
+        if missing := {
+            key: kernel.constants[name]
+            for name, key in kernel.keys.items()
+            if key not in self._packed
+        }:
             fill(self._make(missing))
         table = {} if self.table is None or self.table.rows is None else {TABLE: self.table.rows}
         return table | {name: self._packed[key] for name, key in kernel.keys.items()}
@@ -124,10 +152,14 @@ class Buffers:
         matrices = {key: value for key, value in values.items() if isinstance(value, Matrix)}
         vectors = {key: value for key, value in values.items() if isinstance(value, Vector)}
         self._vectors |= vectors
-        self._packed |= {key: vector_of(vector, self.layout.dtype) for key, vector in vectors.items()}
+        self._packed |= {
+            key: vector_of(vector, self.layout.dtype) for key, vector in vectors.items()
+        }
         if not matrices:
             return []
-        panels = Panels(list(matrices.values()), self.new, self.sizes.cell.lanes, self.sizes.cell.library)
+        panels = Panels(
+            list(matrices.values()), self.new, self.sizes.cell.lanes, self.sizes.cell.library
+        )
         self._panels.append(panels)
         self._packed |= zip(matrices, panels.arrays, strict=True)
         return [panels]

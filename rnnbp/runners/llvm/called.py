@@ -1,7 +1,7 @@
 """Functions that a long kernel calls where others have the same lines again at every place.
 
-A tanh is 40 instructions; written out a thousand times they cost the compiler seconds. A call is slower by a few
-nanoseconds, and its bits are the same.
+A tanh is 40 instructions; written out a thousand times they cost the compiler seconds. A call is
+slower by a few nanoseconds, and its bits are the same.
 """
 
 from __future__ import annotations
@@ -44,10 +44,17 @@ class Called:
             body = Text(self.lanes)
             written_out(body, item, *takes)
             self._add(t, name, body, [f"ptr {variable}" for some in takes for variable in some])
-        t.do(f"call void @called.{name}({', '.join(f'ptr {address}' for address in (*args, *outs))})")
+        t.do(
+            f"call void @called.{name}({', '.join(f'ptr {address}' for address in (*args, *outs))})"
+        )
 
     def _add(
-        self, t: Text, name: str, body: Text, arguments: Sequence[str], value: tuple[str, str] = ("void", "")
+        self,
+        t: Text,
+        name: str,
+        body: Text,
+        arguments: Sequence[str],
+        value: tuple[str, str] = ("void", ""),
     ) -> None:
         self.texts[name] = body.function(f"called.{name}", arguments, internal=True, value=value)
         t.needs |= body.needs

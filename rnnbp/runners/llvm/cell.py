@@ -74,9 +74,11 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Gradient:
-    """A parameter gradient: rows of it += deltasᵀ · other, or of one or two += Σ deltas where there is no other.
+    """A parameter gradient: rows of it += deltasᵀ · other, or of one or two += Σ deltas where there
+    is no other.
 
-    With ``by_symbol``: columns of the table's deltas, ``depth`` in all, += the deltas of the symbols that other names.
+    With ``by_symbol``: columns of the table's deltas, ``depth`` in all, += the deltas of the
+    symbols that other names.
     """
 
     totals: tuple[Rows, ...]
@@ -101,10 +103,13 @@ class KernelCell:
 
     Args:
         of: the cell itself, which lives no longer for its kernels.
-        symbols: whether x is the numbers of symbols in a table of what the cell makes of their vectors by a product.
+        symbols: whether x is the numbers of symbols in a table of what the cell makes of their
+            vectors by a product.
     """
 
-    def __init__(self, step: StepCode, dtype: Dtype, of: ref[Cell], *, symbols: bool = False) -> None:
+    def __init__(
+        self, step: StepCode, dtype: Dtype, of: ref[Cell], *, symbols: bool = False
+    ) -> None:
         self.step, self.symbols, self.of, self.constants = step, symbols, of, Constants()
         self.lanes, self.library = shared(8 * dtype.itemsize, vector_bytes())
         self._forward: dict[tuple[bool, ...], Kernel] = {}
@@ -118,13 +123,20 @@ class KernelCell:
         x = forward.inputs[0]
         takers = [op.name for op in forward.ops if x in op.args]
         reads = [op for op in back.code.ops if x in op.args]
-        if takers != ["linear"] or len(reads) != 1 or x in forward.outputs or back.dx_weights is None:
+        if (
+            takers != ["linear"]
+            or len(reads) != 1
+            or x in forward.outputs
+            or back.dx_weights is None
+        ):
             return False
         (read,) = reads
         same = read.name == "grad_linear" and read.args[0] == back.dx_from
         return same and Matrix(read.matrix.lanes).identity == back.dx_weights.identity
 
-    def forward(self, *, rolling: bool = False, output: bool, taped: bool = False, known: bool = False) -> Kernel:
+    def forward(
+        self, *, rolling: bool = False, output: bool, taped: bool = False, known: bool = False
+    ) -> Kernel:
         """A forward function; the arguments are those of ``compiler.forward.Forward``."""
         key = rolling, output, taped, known
         if key not in self._forward:
@@ -139,16 +151,28 @@ class KernelCell:
         outer = {buffer: Held(buffer.name, Span("chunk")) for buffer in (half.x, y)}
         operands = Operands(storage, half.arrays(taped=taped, rolling=rolling, known=known) | outer)
         ends: list[tuple[Location, Location | None]] = (
-            [] if known else [(Location(half.nexts[k]), storage.location(v)) for k, v in half.moves()]
+            []
+            if known
+            else [(Location(half.nexts[k]), storage.location(v)) for k, v in half.moves()]
         )
         given = [(Location(y), storage.location(first))] if output and first is not None else []
         parts = {
-            phase: arranged(code, storage, operands, [op for op in ops if phases[id(op)] == phase], self._sums, moves)
+            phase: arranged(
+                code,
+                storage,
+                operands,
+                [op for op in ops if phases[id(op)] == phase],
+                self._sums,
+                moves,
+            )
             for phase, moves in (("before", []), ("loop", ends), ("after", given))
         }
         if self.symbols:
             x = operands.of(code.inputs[0])
-            parts = {phase: [self._looked_up(item, x) for item in items] for phase, items in parts.items()}
+            parts = {
+                phase: [self._looked_up(item, x) for item in items]
+                for phase, items in parts.items()
+            }
         rolled = [(buffer.name, buffer.rows) for buffer in half.states] if rolling else []
         return self._compiled(Source(self.lanes, operands, self.constants), parts, rolled)
 
@@ -156,7 +180,9 @@ class KernelCell:
     def _sums(self) -> dict[int, Op]:
         """Of products, in all forward functions."""
         half = self.step.forward
-        return sums_of(half.code, half.storage, half.phases, half.code.inputs[0] if self.symbols else None)
+        return sums_of(
+            half.code, half.storage, half.phases, half.code.inputs[0] if self.symbols else None
+        )
 
     def _looked_up(self, item: Item, x: Location) -> Item:
         if not isinstance(item, Product) or item.arg != x:
@@ -172,12 +198,25 @@ class KernelCell:
         code, real = half.code, half.steps
         sums = sums_of(code, storage, half.phases)
         parts = {
-            phase: arranged(code, storage, operands, [op for op in real if half.phases[id(op)] == phase], sums, moves)
+            phase: arranged(
+                code,
+                storage,
+                operands,
+                [op for op in real if half.phases[id(op)] == phase],
+                sums,
+                moves,
+            )
             for phase, moves in (("before", []), ("loop", []), ("after", self._dx_moves()))
         }
         moves = half.moves()
-        waiting = {k: Location(Buffer(f"S{9000 + k}", half.carried[k].rows)) for k, v in moves if v is not None}
-        operands.arrays |= {at.buffer: Held(at.buffer.name, Span("step")) for at in waiting.values()}
+        waiting = {
+            k: Location(Buffer(f"S{9000 + k}", half.carried[k].rows))
+            for k, v in moves
+            if v is not None
+        }
+        operands.arrays |= {
+            at.buffer: Held(at.buffer.name, Span("step")) for at in waiting.values()
+        }
         ends: list[tuple[Location, Location | None]] = [
             (waiting[k], storage.location(v)) for k, v in moves if v is not None
         ]
@@ -190,7 +229,10 @@ class KernelCell:
     def operands(self) -> Operands:
         """What the backward code's values are to a kernel."""
         half, outer = self.step.backward, (self.step.forward.x, self.step.backward.dy, self._dx)
-        return Operands(half.storage, {**half.arrays, **{buffer: Held(buffer.name, Span("chunk")) for buffer in outer}})
+        return Operands(
+            half.storage,
+            {**half.arrays, **{buffer: Held(buffer.name, Span("chunk")) for buffer in outer}},
+        )
 
     @cached_property
     def _dx(self) -> Buffer:
@@ -209,7 +251,11 @@ class KernelCell:
         for v in back.storage.lanes(back.dx_from):
             rows = back.code.values.rows(v)
             weights = Matrix(back.dx_weights.cut(row, row + rows).lanes, turned=True)
-            found.append(Product(weights, self.operands.of(v), out, self._dx.rows, rows, out if found else None))
+            found.append(
+                Product(
+                    weights, self.operands.of(v), out, self._dx.rows, rows, out if found else None
+                )
+            )
             row += rows
         return found
 
@@ -220,11 +266,17 @@ class KernelCell:
         for op in self.step.backward.code.ops:
             if op.name == "grad_linear" and op.attr is not None:
                 lanes = [(lane.count, (lane,)) for lane in op.matrix.lanes]
-                other, depth = self.operands.operand(self.operands.of(op.args[1])), self.step.values.rows(op.args[1])
+                other, depth = (
+                    self.operands.operand(self.operands.of(op.args[1])),
+                    self.step.values.rows(op.args[1]),
+                )
                 if self.symbols and op.args[1] == self.step.forward.code.inputs[0]:
                     rows = op.matrix.shape[0]
                     whole = (rows, (Rows(TABLE, "deltas", 0, rows),))
-                    found += (replace(g, by_symbol=True) for g in self._parts(op.args[0], [whole], other, rows))
+                    found += (
+                        replace(g, by_symbol=True)
+                        for g in self._parts(op.args[0], [whole], other, rows)
+                    )
                     continue
                 found += self._parts(op.args[0], lanes, other, depth)
             elif op.name == "grad_bias":
@@ -237,7 +289,11 @@ class KernelCell:
         return sum(2 * g.rows * max(1, g.depth) for g in self.gradients)
 
     def _parts(
-        self, deltas: int, lanes: Iterable[tuple[int, tuple[Rows, ...]]], other: Operand | None, depth: int
+        self,
+        deltas: int,
+        lanes: Iterable[tuple[int, tuple[Rows, ...]]],
+        other: Operand | None,
+        depth: int,
     ) -> Iterator[Gradient]:
         """The gradients of rows of parameters, cut where the deltas are in another array."""
         values = self.step.backward.storage.lanes(deltas)
@@ -257,11 +313,22 @@ class KernelCell:
                     yield Gradient(tuple(totals[first : first + size]), n, here, other, depth)
                 at, done = at + n, done + n
 
-    def _compiled(self, source: Source, parts: dict[str, list[Item]], rolled: Sequence[tuple[str, int]]) -> Kernel:
+    def _compiled(
+        self, source: Source, parts: dict[str, list[Item]], rolled: Sequence[tuple[str, int]]
+    ) -> Kernel:
         text = source.text(parts["before"], parts["loop"], parts["after"], rolled)
         named = self.constants.named
         constants = {name: named[name] for name in source.names if name in named}
         made = [item for items in parts.values() for item in items if isinstance(item, Product)]
         flops = sum(2 * item.rows * item.depth for item in made)
         weights = sum(item.rows * item.depth for item in parts["loop"] if isinstance(item, Product))
-        return Kernel(text, tuple(source.names), source.widths, constants, self.library, flops, weights, self.of)
+        return Kernel(
+            text,
+            tuple(source.names),
+            source.widths,
+            constants,
+            self.library,
+            flops,
+            weights,
+            self.of,
+        )

@@ -1,4 +1,6 @@
-"""A Dense outside cells by the kernels of cells, because idle BLAS threads spin and would compete with ours."""
+"""A Dense outside cells by the kernels of cells, because idle BLAS threads spin and would compete
+with ours.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,8 @@ class DenseKernelSizes(DenseSizes):
 
 @final
 class DenseKernel(DenseRunner):
-    """Runs a Dense on contiguous rows (..., features); its weights are packed, and its bias copied, once a run.
+    """Runs a Dense on contiguous rows (..., features); its weights are packed, and its bias copied,
+    once a run.
 
     Args:
         unpacked: takes the weights that are to be packed before the next chunk.
@@ -57,7 +60,13 @@ class DenseKernel(DenseRunner):
     """
 
     def __init__(
-        self, layer: Dense, dtype: Dtype, workspace: Workspace, unpacked: list[Panels], *, brief: bool = False
+        self,
+        layer: Dense,
+        dtype: Dtype,
+        workspace: Workspace,
+        unpacked: list[Panels],
+        *,
+        brief: bool = False,
     ) -> None:
         self._unpacked = unpacked
         self.layer, self.dtype, self.workspace, self.brief = layer, dtype, workspace, brief
@@ -85,7 +94,9 @@ class DenseKernel(DenseRunner):
             self.panels = Panels(both, self._new, self.lanes, self.library)
         if "bias" in self.layer.params:
             bias = parameter(self.layer.params, "bias")
-            self._bias = np.array(bias, self.dtype)  # of our own: the layer's may be resized meanwhile
+            self._bias = np.array(
+                bias, self.dtype
+            )  # of our own: the layer's may be resized meanwhile
         return self.panels
 
     def forward(self, x: Array) -> Array:
@@ -93,15 +104,23 @@ class DenseKernel(DenseRunner):
         require_features(self.layer, x, self.layer.n_in, "input 0")
         y = self._new((*x.shape[:-1], self.layer.n_out), brief=self.brief)
         weights = self._weights(0)
-        self.map.forward(x, weights, self._bias, y, y.size // self.layer.n_out, self.workspace.threads)
+        self.map.forward(
+            x, weights, self._bias, y, y.size // self.layer.n_out, self.workspace.threads
+        )
         del fixed
         return y
 
     def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
         fixed = fix_sizes([x, dy])
         if x.shape != (*dy.shape[:-1], self.layer.n_in[0]):
-            raise ShapeError(f"{self.layer}: its input has shape {x.shape} now, its delta {dy.shape}; resize no array")
-        dx, rows = self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True), dy.size // self.layer.n_out
+            raise ShapeError(
+                f"{self.layer}: its input has shape {x.shape} now, its delta {dy.shape}; resize no "
+                "array"
+            )
+        dx, rows = (
+            self._new((*dy.shape[:-1], self.layer.n_in[0]), brief=True),
+            dy.size // self.layer.n_out,
+        )
         self.map.backward(dy, x, self._weights(1), dx, grads, rows, self.workspace.threads)
         del fixed
         return dx

@@ -20,27 +20,39 @@ from rnnbp.runners.workspace import Workspace
 
 @final
 class KernelFactory(RunnerFactory):
-    """Runs cells of real numbers whose layers are all lowered to primitives, and Dense layers outside cells."""
+    """Runs cells of real numbers whose layers are all lowered to primitives, and Dense layers
+    outside cells.
+    """
 
     def __init__(self, workspace: Workspace, without: frozenset[str]) -> None:
         super().__init__(workspace, without)
         self._unpacked: list[Panels] = []
-        """Weights of runners that wait to be packed, all at once: threads share them better than those of each."""
+        """Weights of runners that wait to be packed, all at once: threads share them better than
+        those of each.
+        """
 
     @classmethod
-    def sizes(cls, layout: Layout, without: frozenset[str], symbols: Symbols | None) -> KernelSizes | None:
+    def sizes(
+        cls, layout: Layout, without: frozenset[str], symbols: Symbols | None
+    ) -> KernelSizes | None:
         return kernel_sizes(layout, without, 0 if symbols is None else symbols.n_symbols)
 
     def runner(self, layout: Layout, symbols: Symbols | None) -> Runner | None:
         found = self.sizes(layout, self.without, symbols)
-        return None if found is None else KernelProgram(found, self.workspace, symbols, self._unpacked)
+        return (
+            None if found is None else KernelProgram(found, self.workspace, symbols, self._unpacked)
+        )
 
     @classmethod
     def dense_sizes(cls, layer: Layer, dtype: Dtype) -> DenseSizes | None:
         return DenseKernelSizes(layer, dtype) if fits(layer, dtype) else None
 
     def dense(self, layer: Layer, dtype: Dtype, *, brief: bool) -> DenseRunner | None:
-        return DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief) if fits(layer, dtype) else None
+        return (
+            DenseKernel(layer, dtype, self.workspace, self._unpacked, brief=brief)
+            if fits(layer, dtype)
+            else None
+        )
 
     @classmethod
     def threads(cls) -> int:

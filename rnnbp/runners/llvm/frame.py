@@ -17,8 +17,8 @@ ARGUMENTS = (
 )  # fmt: skip
 """Of a kernel, as ``machine.team.pieces`` passes them:
 
-- a: the places of its arrays. L: steps. B: rows of the batch. b0, b1: the first row of this thread's
-  share, and the row after its last. S: steps of a block.
+- a: the places of its arrays. L: steps. B: rows of the batch. b0, b1: the first row of this
+  thread's share, and the row after its last. S: steps of a block.
 - k, n: with n > 1 threads that share columns, the k-th takes its share of the columns of products,
   on all rows, and all wait for one another before and after, by the counter ``met``.
 - bases: the addresses to which places refer.
@@ -30,7 +30,8 @@ _ROWS = (
     "  %own = sub i64 %b1, %b0",
     "  %all = select i1 %together, i64 %B, i64 %own",
 )
-"""Rows of a thread: ``own`` of them for pointwise operations; for products ``all``, from ``r0`` on."""
+"""Rows of a thread: ``own`` of them for pointwise operations; for products ``all``, from ``r0`` on.
+"""
 # Pointwise operations go by rows also where products go by columns: a row's features lie together,
 # and layer norm and softmax need all of them.
 
@@ -54,8 +55,8 @@ class Frame:
 
     def share(self, columns: int) -> tuple[str, str]:
         """Of a product's columns, the first of this thread's, and how many it has: whole panels."""
-        # Whole panels, since packed weights have no other boundaries. Once at the start, not at each
-        # product: a division takes as long as some 20 multiplications of vectors.
+        # Whole panels, since packed weights have no other boundaries. Once at the start, not at
+        # each product: a division takes as long as some 20 multiplications of vectors.
         name, width = f"%share{columns}", blocks.panel(self.t.lanes)
         panels = -(-columns // width)
         self._shares.setdefault(
@@ -76,9 +77,16 @@ class Frame:
 
     def text(self, name: str, places: Mapping[str, int], more: Sequence[str] = ()) -> str:
         """The whole function; ``places``: the index of each array. ``more``: arguments of a part."""
-        # Which arrays and shares there are is known only now; their lines go before all others, where
-        # they are computed once, and LLVM keeps in registers what it has room for.
-        variables, which = [variable[1:] for variable in self._arrays.values()], [places[one] for one in self._arrays]
+        # Which arrays and shares there are is known only now; their lines go before all others,
+        # where they are computed once, and LLVM keeps in registers what it has room for.
+        variables, which = (
+            [variable[1:] for variable in self._arrays.values()],
+            [places[one] for one in self._arrays],
+        )
         arrays = located("a", variables, which)
-        self.t.lines[:0] = [*_ROWS, *(line for share in self._shares.values() for line in share), arrays]
+        self.t.lines[:0] = [
+            *_ROWS,
+            *(line for share in self._shares.values() for line in share),
+            arrays,
+        ]
         return self.t.function(name, [*ARGUMENTS, *more], internal=self.part)

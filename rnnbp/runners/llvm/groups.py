@@ -1,4 +1,6 @@
-"""Operations in the order of their kernels: products, reductions, and runs of pointwise operations that become one."""
+"""Operations in the order of their kernels: products, reductions, and runs of pointwise operations
+that become one.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class Group:
     @property
     def locations(self) -> list[Location]:
         """All that it reads or makes, each once."""
-        return list(dict.fromkeys(location for lane in self.lanes for location in (*lane.args, lane.out)))
+        return list(
+            dict.fromkeys(location for lane in self.lanes for location in (*lane.args, lane.out))
+        )
 
     def add(self, lane: Lane) -> None:
         """Put an operation after the others."""
@@ -56,15 +60,21 @@ class Group:
             self._used.setdefault(location.buffer, set()).add(location.row)
 
     def takes(self, lane: Lane, n: int) -> bool:
-        """Whether an operation may join: nothing that is written overlaps other features of what is used."""
+        """Whether an operation may join: nothing that is written overlaps other features of what is
+        used.
+        """
         if n != self.n or (lane.name in SLOW and not self._slow.isdisjoint(lane.args)):
             return False
-        return not _overlaps(self._used, lane.out, n) and not any(_overlaps(self._written, a, n) for a in lane.args)
+        return not _overlaps(self._used, lane.out, n) and not any(
+            _overlaps(self._written, a, n) for a in lane.args
+        )
 
 
 @dataclass(frozen=True)
 class Product:
-    """out = start + weights · arg; out is made panel by panel, each from all of arg, and so not in its place."""
+    """out = start + weights · arg; out is made panel by panel, each from all of arg, and so not in
+    its place.
+    """
 
     weights: Matrix
     arg: Location
@@ -87,7 +97,9 @@ class Reduction:
 
 @dataclass(frozen=True)
 class Lookup:
-    """out = the row of a table that ``arg`` names, in place of a product with the vector of a symbol."""
+    """out = the row of a table that ``arg`` names, in place of a product with the vector of a
+    symbol.
+    """
 
     arg: Location
     out: Location
@@ -102,15 +114,24 @@ def _overlaps(rows: Mapping[Buffer, set[int]], location: Location, n: int) -> bo
     return any(0 < abs(row - location.row) < n for row in rows.get(location.buffer, ()))
 
 
-def sums_of(code: Code, storage: Storage, phases: Mapping[int, str], looked_up: int | None = None) -> dict[int, Op]:
-    """By the result of a product, the sum that alone takes it, if that comes next: they become one item.
+def sums_of(
+    code: Code, storage: Storage, phases: Mapping[int, str], looked_up: int | None = None
+) -> dict[int, Op]:
+    """By the result of a product, the sum that alone takes it, if that comes next: they become one
+    item.
 
     Asked of a whole code: functions that run parts of it must round alike.
 
     Args:
-        looked_up: the value whose product is looked up in a table, and so starts from no other value.
+        looked_up: the value whose product is looked up in a table, and so starts from no other
+            value.
     """
-    found, users, taken, rows = dict[int, Op](), code.users(), {*code.outputs, *storage.kept}, code.values.rows
+    found, users, taken, rows = (
+        dict[int, Op](),
+        code.users(),
+        {*code.outputs, *storage.kept},
+        code.values.rows,
+    )
     ops = [op for op in storage.order if op.name not in VIEWS | GRADIENTS]
     for op, after in pairwise(ops):
         together = op.name == "linear" and phases[id(op)] == phases[id(after)]
@@ -119,7 +140,12 @@ def sums_of(code: Code, storage: Storage, phases: Mapping[int, str], looked_up: 
         adds = after.name == "add" and after.args.count(op.out) == 1 and op.args[0] != looked_up
         if not adds and after.name != "bias":
             continue
-        if not _meet(storage.location(op.args[0]), rows(op.args[0]), storage.location(after.out), rows(op.out)):
+        if not _meet(
+            storage.location(op.args[0]),
+            rows(op.args[0]),
+            storage.location(after.out),
+            rows(op.out),
+        ):
             found[op.out] = after
     return found
 
@@ -137,22 +163,29 @@ def arranged(
     sums: Mapping[int, Op],
     moves: Iterable[tuple[Location, Location | None]] = (),
 ) -> list[Item]:
-    """The items of a phase's operations; at their end, locations are filled from others, or with zeros (None).
+    """The items of a phase's operations; at their end, locations are filled from others, or with
+    zeros (None).
 
     Args:
         sums: of products, as ``sums_of`` gives them.
     """
-    return _Arranger(code, storage, operands, sums).run([op for op in ops if op.name not in VIEWS], list(moves))
+    return _Arranger(code, storage, operands, sums).run(
+        [op for op in ops if op.name not in VIEWS], list(moves)
+    )
 
 
 class _Arranger:
-    def __init__(self, code: Code, storage: Storage, operands: Operands, sums: Mapping[int, Op]) -> None:
+    def __init__(
+        self, code: Code, storage: Storage, operands: Operands, sums: Mapping[int, Op]
+    ) -> None:
         self.code, self.storage, self.operands, self.sums = code, storage, operands, sums
         self.items: list[Item] = []
         self.users = code.users()
         self.ends = {v for v in code.outputs if v is not None}
 
-    def run(self, ops: Sequence[Op], moves: Sequence[tuple[Location, Location | None]]) -> list[Item]:
+    def run(
+        self, ops: Sequence[Op], moves: Sequence[tuple[Location, Location | None]]
+    ) -> list[Item]:
         skipped: set[int] = set()
         for k, op in enumerate(ops):
             if k in skipped:
@@ -167,7 +200,10 @@ class _Arranger:
             elif op.name not in GRADIENTS:
                 assert op.name in POINTWISE, op.name
                 args = tuple(map(self.operands.of, op.args))
-                self._lane(Lane(op.name, args, self.operands.of(op.out), op.attr, op.out), self._rows(op.out))
+                self._lane(
+                    Lane(op.name, args, self.operands.of(op.out), op.attr, op.out),
+                    self._rows(op.out),
+                )
         for at, source in moves:
             args = () if source is None else (source,)
             self._lane(Lane("copy" if args else "zeros", args, at), at.buffer.rows)
@@ -215,7 +251,9 @@ class _Arranger:
             if isinstance(item, Group):
                 own = {lane.value for lane in item.lanes}
                 last = {lane.out: lane for lane in item.lanes}
-                item.stored = {location for location, lane in last.items() if self._needed(lane.value, own)}
+                item.stored = {
+                    location for location, lane in last.items() if self._needed(lane.value, own)
+                }
 
     def _needed(self, value: int | None, own: set[int | None]) -> bool:
         if value is None or value in self.ends or value in self.storage.kept:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage
 
-# Features are contiguous, so that a thread's rows of the batch are one piece of memory, and x, y and
-# tapes are read and written where they are. A vector of features then never mixes rows.
+# Features are contiguous, so that a thread's rows of the batch are one piece of memory, and x, y
+# and tapes are read and written where they are. A vector of features then never mixes rows.
 
 
 @dataclass(frozen=True)
 class Operand:
-    """Features ``row`` and on of an array (steps, B, ``width``), or (B, ``width``) where it is of one step."""
+    """Features ``row`` and on of an array (steps, B, ``width``), or (B, ``width``) where it is of
+    one step.
+    """
 
     name: str
     span: Span

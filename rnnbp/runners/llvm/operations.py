@@ -1,6 +1,8 @@
-"""The machine code of every operation: one table of those on single elements, one of those on whole rows.
+"""The machine code of every operation: one table of those on single elements, one of those on whole
+rows.
 
-A new primitive has one line here. Products, views, gradients and layers have none: ``groups`` arranges them.
+A new primitive has one line here. Products, views, gradients and layers have none: ``groups``
+arranges them.
 """
 
 from __future__ import annotations
@@ -15,17 +17,22 @@ from rnnbp.machine.rows import Row
 from rnnbp.runners.llvm import reductions
 
 Emit: TypeAlias = Callable[[Text, Sequence[str], object], str]
-"""Puts down instructions for vectors of features, with the operation's attribute; the variable of the result."""
+"""Puts down instructions for vectors of features, with the operation's attribute; the variable of
+the result.
+"""
 
 
 @dataclass(frozen=True)
 class Pointwise:
-    """An operation on each element; one with a vector of parameters has its elements as the last argument."""
+    """An operation on each element; one with a vector of parameters has its elements as the last
+    argument.
+    """
 
     emit: Emit
     slow: bool = False
-    """Whether it is of one argument and so long that none may wait for another in a loop over features: a processor
-    sees only so far ahead that it would wait too. Long kernels call it as a function."""
+    """Whether it is of one argument and so long that none may wait for another in a loop over
+    features: a processor sees only so far ahead that it would wait too. Long kernels call it as a
+    function."""
 
 
 def _instruction(name: str) -> Pointwise:
@@ -43,7 +50,9 @@ def _scale(t: Text, args: Sequence[str], affine: object) -> str:
 def _where_positive(t: Text, x: str, value: str) -> str:
     """``value`` where x > 0 or NaN, which passes its delta on (ugt: unordered or greater); else 0."""
     above = t.put(f"fcmp ugt {t.lanes.type} {x}, zeroinitializer")
-    return t.put(f"select {t.lanes.bools} {above}, {t.lanes.type} {value}, {t.lanes.type} zeroinitializer")
+    return t.put(
+        f"select {t.lanes.bools} {above}, {t.lanes.type} {value}, {t.lanes.type} zeroinitializer"
+    )
 
 
 POINTWISE: dict[str, Pointwise] = {
@@ -65,7 +74,9 @@ POINTWISE: dict[str, Pointwise] = {
 SLOW = frozenset(name for name, operation in POINTWISE.items() if operation.slow)
 
 Rowwise: TypeAlias = Callable[[Row, Sequence[str], Sequence[str], object], None]
-"""Puts down instructions for one row: the addresses of arguments and results, and the operation's attribute."""
+"""Puts down instructions for one row: the addresses of arguments and results, and the operation's
+attribute.
+"""
 ROWWISE: dict[str, Rowwise] = {
     "normal": reductions.normal,
     "normal_back": reductions.normal_back,

@@ -12,7 +12,8 @@ from rnnbp.numerics import Array, Shape, address
 class PackedArrays:
     """Shapes of arrays, by name, and where they lie: worked out once for all chunks of a length.
 
-    One piece of memory for all: the larger it is, the larger the pages that the system gives for it.
+    One piece of memory for all: the larger it is, the larger the pages that the system gives for
+    it.
     """
 
     def __init__(self, shapes: Mapping[str, Shape], item: int) -> None:

@@ -17,11 +17,13 @@ from rnnbp.numerics import Array, Shape, address, readable
 from rnnbp.runners.llvm.panel_code import PACK
 
 WAKING = 2**16
-"""Weights per extra thread that make waking it worthwhile (the caller does not wait for it to start)."""
+"""Weights per extra thread that make waking it worthwhile (the caller does not wait for it to
+start).
+"""
 # 65,536 float32 weights are packed in 20 µs (0.3 ns each, measured on a Xeon; NumPy's copy of a
 # transpose takes 1.2 ns), which is what it takes until a thread that sleeps has begun. Too small:
-# threads come when all is done, and the caller has paid for waking them. Too large: one thread packs
-# what two could.
+# threads come when all is done, and the caller has paid for waking them. Too large: one thread
+# packs what two could.
 
 
 def packed_rows(rows: int, lanes: Lanes) -> int:
@@ -63,9 +65,9 @@ class Panels:
 
     def _clear_padding(self, which: int, matrix: Matrix, lanes: Lanes) -> None:
         """Zeros from the last vector that is not whole on; the columns in it are packed later."""
-        # Once, as no task writes to the padding. Without it a product would read what the memory had
-        # before: its extra columns are never stored, but NaN or subnormal numbers there would cost
-        # time.
+        # Once, as no task writes to the padding. Without it a product would read what the memory
+        # had before: its extra columns are never stored, but NaN or subnormal numbers there would
+        # cost time.
         rows, depth = matrix.shape
         if rows % lanes.n:
             self.arrays[which][rows // lanes.n * lanes.n * depth :] = 0
@@ -116,7 +118,9 @@ def fill(several: Sequence[Panels], n: int = 1) -> None:
     if first.together is None or first.together[0] != others:
         first.together = others, _together(several)
     sources = [panels.sources() for panels in several]
-    bases = [at for panels, those in zip(several, sources, strict=True) for at in panels.bases(those)]
+    bases = [
+        at for panels, those in zip(several, sources, strict=True) for at in panels.bases(those)
+    ]
     size = sum(array.size for those in sources for array in those)
     threads.do(first.together[1], bases, min(n, 1 + size // WAKING))
 

@@ -1,9 +1,9 @@
 """LLVM text that packs weights into panels.
 
 A matrix (M, K) is packed for products with its transpose: panels of ``panel(lanes)`` columns of the
-product, one after the other, each (K, width) in C order. So a block of registers reads weights front
-to back, one line of the cache after the other, whatever M and K are. The last panel is narrower,
-whole vectors all the same, with zeros where there are no columns: no load needs a mask.
+product, one after the other, each (K, width) in C order. So a block of registers reads weights
+front to back, one line of the cache after the other, whatever M and K are. The last panel is
+narrower, whole vectors all the same, with zeros where there are no columns: no load needs a mask.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ from __future__ import annotations
 from rnnbp.machine.ir import Lanes, Text
 from rnnbp.machine.tasks import Signature
 
-PACK = Signature("ptr %from", "i64 %rows", "i64 %columns", "i64 %at", "i64 %M", "i64 %K", "ptr %to", "ptr %factor")
+PACK = Signature(
+    "ptr %from",
+    "i64 %rows",
+    "i64 %columns",
+    "i64 %at",
+    "i64 %M",
+    "i64 %K",
+    "ptr %to",
+    "ptr %factor",
+)
 """Rows of weights into their place from row ``at`` of a packed matrix (M, K) on, times a factor."""
 
 
@@ -37,9 +46,9 @@ def _panel(t: Text, row: str, width: int) -> tuple[str, str, str]:
 
 def _upright(t: Text, width: int) -> Text:
     """The rows of a matrix as they are become columns of panels."""
-    # Squares of n rows and n columns are transposed in registers, so that loads and stores are whole
-    # vectors: number by number each store would touch a line of the cache of its own. A weight takes
-    # 0.3 ns so, and 1.2 ns in NumPy's copy of a transpose (Xeon).
+    # Squares of n rows and n columns are transposed in registers, so that loads and stores are
+    # whole vectors: number by number each store would touch a line of the cache of its own. A
+    # weight takes 0.3 ns so, and 1.2 ns in NumPy's copy of a transpose (Xeon).
     n, factor = t.lanes.n, t.broadcast("%factor")
     end = t.plus("%at", "%rows")
     first = t.times(t.put(f"sdiv i64 %at, {n}"), n)
@@ -88,9 +97,9 @@ def _turned(t: Text, width: int) -> Text:
     factor = t.broadcast("%factor")
     with t.loop(0, "%columns", t.lanes.n) as along:
         mask = t.first(t.put(f"sub i64 %columns, {along.index}"))
-        # Columns outside, rows inside, so that the panel, its width and the mask are worked out once
-        # for many rows. The store is whole: past the last column the masked load has put zeros, and
-        # that is where the padding is.
+        # Columns outside, rows inside, so that the panel, its width and the mask are worked out
+        # once for many rows. The store is whole: past the last column the masked load has put
+        # zeros, and that is where the padding is.
         base, across, column = _panel(t, along.index, width)
         to, source = t.at("%to", t.plus(base, column)), t.at("%from", along.index)
         with t.loop(0, "%rows") as row:

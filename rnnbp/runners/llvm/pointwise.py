@@ -1,4 +1,6 @@
-"""A group of pointwise operations as one loop over features: loaded once, computed in registers, stored once."""
+"""A group of pointwise operations as one loop over features: loaded once, computed in registers,
+stored once.
+"""
 
 from __future__ import annotations
 

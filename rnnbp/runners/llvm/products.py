@@ -1,7 +1,7 @@
 """Matrix products of a few rows at a time, and sums over steps: functions, and tasks for threads.
 
-``product`` is for packed weights (``packing``, ``panel_code``); ``gradient`` and ``sums`` read deltas and inputs as
-they lie in memory. ``blocks`` has the inner loops.
+``product`` is for packed weights (``packing``, ``panel_code``); ``gradient`` and ``sums`` read
+deltas and inputs as they lie in memory. ``blocks`` has the inner loops.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from rnnbp.runners.llvm.blocks import ARGUMENTS, block, moved, name_of, over_pan
 DEPTH = 256
 """Rows of deltas that are summed in one go, before they are added to the gradient."""
 # Accuracy: a float32 sum over millions of rows would lose what each of them adds; sums of 256 rows,
-# added up, have about the accuracy of NumPy's pairwise sums. Cache: 256 rows of a panel of 4 vectors
-# are 64 kB, which stay in the second level while all blocks of rows go over them; with 1,024 large
-# gradients took 1.6 times as long (Xeon), with 64 as long. Changing it changes the results' bits.
+# added up, have about the accuracy of NumPy's pairwise sums. Cache: 256 rows of a panel of 4
+# vectors are 64 kB, which stay in the second level while all blocks of rows go over them; with
+# 1,024 large gradients took 1.6 times as long (Xeon), with 64 as long. Changing it changes the
+# results' bits.
 
 SIDE_BY_SIDE = 8
 """Vectors of columns that ``sums`` adds up at once: additions take 3 or 4 cycles, 2 in each."""
@@ -29,7 +30,8 @@ PRODUCT = Signature(
 
 
 def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:
-    """The LLVM functions ``product``, ``gradient``, ``sums`` and those of ``packing``, also as tasks.
+    """The LLVM functions ``product``, ``gradient``, ``sums`` and those of ``packing``, also as
+    tasks.
 
     Args:
         rows, vectors: of the largest block of registers.
@@ -59,7 +61,9 @@ def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:
 
 
 def _product(t: Text, rows: int, vectors: int) -> Text:
-    """product(a, lda, w, M, K, o, ldo, from, ldf, n): o (n, M) = from + a (n, K) Wᵀ, W (M, K) packed."""
+    """product(a, lda, w, M, K, o, ldo, from, ldf, n): o (n, M) = from + a (n, K) Wᵀ, W (M, K)
+    packed.
+    """
     n = t.lanes.n
     given = {"ra": "%lda", "ka": "1", "K": "%K", "ldo": "%ldo", "ldf": "%ldf", "bits": "-1"}
 
@@ -70,7 +74,9 @@ def _product(t: Text, rows: int, vectors: int) -> Text:
         start = moved(t, "%from", at)
         here = given | {"a": "%a", "w": weights, "kw": str(many * n), "o": out, "from": start}
         here |= {"bits": bits}
-        over_rows(t, "%n", rows, many, False, here, [("a", "%lda"), ("o", "%ldo"), ("from", "%ldf")])
+        over_rows(
+            t, "%n", rows, many, False, here, [("a", "%lda"), ("o", "%ldo"), ("from", "%ldf")]
+        )
 
     over_panels(t, "%M", vectors, work)
     return t

@@ -30,7 +30,9 @@ NUMBER = np.dtype(np.int64)
 WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
 READING = 2**19
-"""Bytes of weights that take longer to read than to be multiplied by a row, and threads to meet for."""
+"""Bytes of weights that take longer to read than to be multiplied by a row, and threads to meet
+for.
+"""
 
 
 @final
@@ -47,8 +49,19 @@ class KernelProgram(Runner, FusedRunner):
     remakes_output = False
     table: Table | None
 
-    def __init__(self, sizes: KernelSizes, workspace: Workspace, layer: Symbols | None, unpacked: list[Panels]) -> None:
-        self.sizes, self.layout, self.kernels, self.workspace = sizes, sizes.layout, sizes.cell, workspace
+    def __init__(
+        self,
+        sizes: KernelSizes,
+        workspace: Workspace,
+        layer: Symbols | None,
+        unpacked: list[Panels],
+    ) -> None:
+        self.sizes, self.layout, self.kernels, self.workspace = (
+            sizes,
+            sizes.layout,
+            sizes.cell,
+            workspace,
+        )
         self.cell, self._unpacked = sizes.layout.cell, unpacked
         self.output_state = sizes.step.forward.output_state
         self._output_shape: Shape = self.layout.shapes[self.cell.outputs[0]]
@@ -82,17 +95,32 @@ class KernelProgram(Runner, FusedRunner):
     def advance_all(
         self, x: Array, length: int, wanted: Sequence[bool], state: Sequence[Array]
     ) -> list[tuple[Array, ...]]:
-        kernel, batch, dtype = self.kernels.forward(rolling=True, output=False), self.layout.batch, self.layout.dtype
-        arrays, shapes, x = self.buffers.arrays(kernel, length), self.cell.state_shapes, self._lying(x)
+        kernel, batch, dtype = (
+            self.kernels.forward(rolling=True, output=False),
+            self.layout.batch,
+            self.layout.dtype,
+        )
+        arrays, shapes, x = (
+            self.buffers.arrays(kernel, length),
+            self.cell.state_shapes,
+            self._lying(x),
+        )
         states = [arrays[f"H{k}"] for k in range(len(shapes))]
         self._enter(states, state)
-        found = [tuple([np.empty((batch, *shape), dtype) for shape in shapes]) if yes else () for yes in wanted]
+        found = [
+            tuple([np.empty((batch, *shape), dtype) for shape in shapes]) if yes else ()
+            for yes in wanted
+        ]
         bases = self.buffers.addresses(kernel, length).of({"x": address(x)})
         tasks = np.zeros((len(wanted), len(shapes), ROW), np.int64)
         tasks[:, :, FUNCTION] = self.sizes.copy  # of nothing, where no state is wanted
         for piece, ends in enumerate(found):
             for k, end in enumerate(ends):
-                tasks[piece, k, COPY.columns] = place(kernel.names.index(f"H{k}")), place(len(bases)), end.size
+                tasks[piece, k, COPY.columns] = (
+                    place(kernel.names.index(f"H{k}")),
+                    place(len(bases)),
+                    end.size,
+                )
                 bases.append(address(end))
         job, n = self._fused(kernel, x, length, tasks), self._workers(kernel.flops * len(x) * batch)
         threads.do(job, bases, n, units=self._by_units(kernel, n))
@@ -107,9 +135,13 @@ class KernelProgram(Runner, FusedRunner):
                 places[:, k] += starts * x.strides[0]
         lengths = np.minimum(length, len(x) - starts)
         batch, block = self.layout.batch, self.sizes.block(length)
-        return Job(tasks, run=kernel.address, places=places, lengths=lengths, batch=batch, block=block)
+        return Job(
+            tasks, run=kernel.address, places=places, lengths=lengths, batch=batch, block=block
+        )
 
-    def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
+    def keep(
+        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+    ) -> tuple[Array | None, States]:
         kernel, fixed, x = self.kernels.forward(output=output), fix_sizes([x]), self._lying(x)
         states = [self.buffers.new(shape) for shape in self.buffers.state_shapes(len(x)).values()]
         self._enter(states, state)
@@ -121,7 +153,9 @@ class KernelProgram(Runner, FusedRunner):
     def record(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array | None, KernelTape]:
-        """(y, tape) of a chunk; y is a view of the tape where it is a state, and None without ``output``."""
+        """(y, tape) of a chunk; y is a view of the tape where it is a state, and None without
+        ``output``.
+        """
         kernel, fixed = self.kernels.forward(output=self._made(output), taped=True), fix_sizes([x])
         packed = self.buffers.packed_arrays(kernel, len(x))
         memory = self.buffers.new((packed.size,))
@@ -142,7 +176,9 @@ class KernelProgram(Runner, FusedRunner):
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
         packed = self.buffers.packed_arrays(kernel, len(x), states=False)
         memory = self.buffers.new((packed.size,))
-        addresses = packed.addresses(memory) | {f"H{k}": address(array) for k, array in enumerate(states)}
+        addresses = packed.addresses(memory) | {
+            f"H{k}": address(array) for k, array in enumerate(states)
+        }
         tape = KernelTape(x, known, [*states, memory], addresses)
         y, tape = self._taped(kernel, x, tape, output=output)
         del fixed
@@ -156,7 +192,9 @@ class KernelProgram(Runner, FusedRunner):
         grads: Accumulator,
         into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
-        """The delta recursion from the last step of a chunk to its first, and the parameter gradients."""
+        """The delta recursion from the last step of a chunk to its first, and the parameter
+        gradients.
+        """
         assert isinstance(tape, KernelTape)
         kernel, fixed = self.kernels.backward, fix_sizes([tape.x] if dy is None else [tape.x, dy])
         length = self._whole(tape)
@@ -168,7 +206,9 @@ class KernelProgram(Runner, FusedRunner):
         self._require("the delta of y", dy, (length, self.layout.batch, *self._output_shape))
         dx, dy = self._dx(tape.x, into), readable(dy, self.layout.dtype)
         given = {"x": tape.x, "dy": dy} | ({} if dx is None else {"dx": dx})
-        pieces = self.buffers.pieces(kernel, self.kernels.forward(output=self._made(True), taped=True), given)
+        pieces = self.buffers.pieces(
+            kernel, self.kernels.forward(output=self._made(True), taped=True), given
+        )
         addresses = tape.addresses | {"dy": address(dy), "dx": address(dx)}
         n = self._workers((kernel.flops + self.kernels.gradient_flops) * length * self.layout.batch)
         bases = pieces.bases(addresses, WithTable(grads, self.table))
@@ -177,21 +217,30 @@ class KernelProgram(Runner, FusedRunner):
         return dx, self._copies(arrays[f"C{k}"] for k in range(len(dstate)))
 
     def _lying(self, x: Array) -> Array:
-        """x (L, B, ...) as kernels read it, whatever layer it comes from. Raises ShapeError for another shape."""
+        """x (L, B, ...) as kernels read it, whatever layer it comes from. Raises ShapeError for
+        another shape.
+        """
         self._require("x", x, (len(x), *self._step_shape))
         return x if x.dtype == self._x_dtype and lies(x) else readable(x, self._x_dtype)
 
     def _require(self, what: str, array: Array, expected: Shape) -> None:
         """Raise ShapeError for an array that is not of the shape that kernels read."""
         if array.shape != expected:
-            raise ShapeError(f"{self.cell}: {what} must have shape {expected}, found {array.shape}; resize no array")
+            raise ShapeError(
+                f"{self.cell}: {what} must have shape {expected}, found {array.shape}; resize no "
+                "array"
+            )
 
     def _whole(self, tape: KernelTape) -> int:
-        """The steps of a tape. Raises ShapeError where its x, which may be a layer's own array, was resized since."""
+        """The steps of a tape. Raises ShapeError where its x, which may be a layer's own array, was
+        resized since.
+        """
         length = len(tape.states.states[0]) - 1
         self._require("x of a tape", tape.x, (length, *self._step_shape))
         if address(tape.x) != tape.addresses["x"]:
-            raise ShapeError(f"{self.cell}: x of a tape was resized since it was recorded; resize no array")
+            raise ShapeError(
+                f"{self.cell}: x of a tape was resized since it was recorded; resize no array"
+            )
         return length
 
     def _dx(self, x: Array, into: Array | None) -> Array | None:
@@ -203,24 +252,31 @@ class KernelProgram(Runner, FusedRunner):
             dx[...] = 0
         return dx
 
-    def _taped(self, kernel: Kernel, x: Array, tape: KernelTape, *, output: bool) -> tuple[Array | None, KernelTape]:
+    def _taped(
+        self, kernel: Kernel, x: Array, tape: KernelTape, *, output: bool
+    ) -> tuple[Array | None, KernelTape]:
         tape.x = self._lying(x)
         tape.addresses["x"] = address(tape.x)
         y = self._run(kernel, tape.addresses, len(x), output=self._made(output))
         return self._state_as_output(tape) if output and y is None else y, tape
 
-    def _run(self, kernel: Kernel, addresses: dict[str, int], length: int, *, output: bool) -> Array | None:
+    def _run(
+        self, kernel: Kernel, addresses: dict[str, int], length: int, *, output: bool
+    ) -> Array | None:
         """y of a chunk, or None; its first state is in its place."""
         batch = self.layout.batch
         y = self.buffers.new((length, batch, *self._output_shape)) if output else None
         bases = self.buffers.addresses(kernel, length).of(addresses | {"y": address(y)})
         n = self._workers(kernel.flops * length * batch)
         units = self._by_units(kernel, n)
-        threads.do(self.buffers.job(kernel, length), bases, n if units else min(n, batch), units=units)
+        threads.do(
+            self.buffers.job(kernel, length), bases, n if units else min(n, batch), units=units
+        )
         return y
 
     def _by_units(self, kernel: Kernel, n: int) -> bool:
-        """Whether each of n threads takes a share of the units, and so of the weights, in place of one of the batch.
+        """Whether each of n threads takes a share of the units, and so of the weights, in place of
+        one of the batch.
 
         That pays where there are few rows for the weights that each step reads.
         """
@@ -237,7 +293,9 @@ class KernelProgram(Runner, FusedRunner):
     def _state_as_output(self, tape: KernelTape) -> Array:
         """y, where it is a state of the tape: to be read."""
         assert self.output_state is not None
-        y = tape.states.states[self.output_state][1:].reshape(-1, self.layout.batch, *self._output_shape)
+        y = tape.states.states[self.output_state][1:].reshape(
+            -1, self.layout.batch, *self._output_shape
+        )
         y.setflags(write=False)
         return y
 
@@ -248,7 +306,12 @@ class KernelProgram(Runner, FusedRunner):
 
     def _copies(self, states: Iterable[Array]) -> tuple[Array, ...]:
         """States (B, ...), or deltas of these, of a run's own."""
-        return tuple([s.reshape(-1, *shape).copy() for s, shape in zip(states, self.cell.state_shapes, strict=True)])
+        return tuple(
+            [
+                s.reshape(-1, *shape).copy()
+                for s, shape in zip(states, self.cell.state_shapes, strict=True)
+            ]
+        )
 
     def _held(self, states: list[Array]) -> States:
         return States(states, self.cell.state_shapes)

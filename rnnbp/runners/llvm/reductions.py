@@ -1,4 +1,6 @@
-"""Operations over the features of a row: layer norm and softmax, as ``rnnbp.runners.numpy.operations`` has them."""
+"""Operations over the features of a row: layer norm and softmax, as
+``rnnbp.runners.numpy.operations`` has them.
+"""
 
 from __future__ import annotations
 

@@ -27,14 +27,18 @@ from rnnbp.support.memo import Answers, Recent, once
 from rnnbp.support.prepared import Remembered
 
 COLUMNS = 512
-"""Steps times batch of a piece of backward: its gradients are added up while its deltas are in the cache."""
+"""Steps times batch of a piece of backward: its gradients are added up while its deltas are in the
+cache.
+"""
 CACHE = 2**19
 """Bytes of a block's arrays."""
 FUSED = 128
-"""Bytes of a chunk that is advanced together with others, next to where its arrays are and its tasks:
-its action, if its state is stored, and its numbers in the job."""
+"""Bytes of a chunk that is advanced together with others, next to where its arrays are and its
+tasks: its action, if its state is stored, and its numbers in the job."""
 UNLIKE = frozenset({"scaled tanh"})
-"""Rules that kernels do without: their sigmoid takes half the time of their tanh, where NumPy has none."""
+"""Rules that kernels do without: their sigmoid takes half the time of their tanh, where NumPy has
+none.
+"""
 
 
 Key: TypeAlias = tuple[object, ...]
@@ -44,12 +48,16 @@ _answers = Remembered[KernelCell, Recent[tuple[int, int], Answers]](lambda kerne
 """By batch and symbols, what has been asked of the sizes of a cell's kernels."""
 
 
-def kernel_sizes(layout: Layout, without: frozenset[str] = frozenset(), symbols: int = 0) -> KernelSizes | None:
-    """The sizes of a cell's kernels, which are made once; None where a layer runs as Python, or for complex numbers.
+def kernel_sizes(
+    layout: Layout, without: frozenset[str] = frozenset(), symbols: int = 0
+) -> KernelSizes | None:
+    """The sizes of a cell's kernels, which are made once; None where a layer runs as Python, or for
+    complex numbers.
 
     Args:
-        symbols: how many there are where x is the vectors of symbols alone. They are looked up where the cell takes x
-            by one product, and the table is no larger than its weights: no more symbols than inputs and states.
+        symbols: how many there are where x is the vectors of symbols alone. They are looked up
+            where the cell takes x by one product, and the table is no larger than its weights: no
+            more symbols than inputs and states.
     """
     rows = math.prod(layout.x_shape) + sum(map(math.prod, layout.cell.state_shapes))
     known, looks_up = _known.of(layout.cell), 0 < symbols <= rows
@@ -107,7 +115,9 @@ class KernelSizes(StepSizes):
     def _all(self) -> tuple[Kernel, ...]:
         forward = [self.cell.forward(rolling=True, output=output) for output in (False, True)]
         forward += [self.cell.forward(output=output) for output in (False, True)]
-        forward += [self.cell.forward(output=self._made, taped=True, known=known) for known in (False, True)]
+        forward += [
+            self.cell.forward(output=self._made, taped=True, known=known) for known in (False, True)
+        ]
         return (*forward, self.cell.backward)
 
     @property
@@ -127,10 +137,16 @@ class KernelSizes(StepSizes):
 
     @property
     def _table_bytes(self) -> int:
-        """The table, the symbols' vectors, the deltas of both, the weights in panels, and the numbers."""
+        """The table, the symbols' vectors, the deltas of both, the weights in panels, and the
+        numbers.
+        """
         if not self.symbols:
             return 0
-        (rows, depth), lanes, turned = self.table[0].shape, self.cell.lanes, self.step.backward.dx_weights
+        (rows, depth), lanes, turned = (
+            self.table[0].shape,
+            self.cell.lanes,
+            self.step.backward.dx_weights,
+        )
         back = 0 if turned is None else turned.shape[0]
         panels = packed_rows(rows, lanes) * depth + packed_rows(depth, lanes) * back
         numbers = self.symbols * (rows + back + 2 * depth) + panels
@@ -154,18 +170,25 @@ class KernelSizes(StepSizes):
         """The shapes of the arrays that a kernel needs while it runs: batch first."""
         batch, back = self.layout.batch, kernel is self.cell.backward
         size = self.piece(length) if back else self.block(length)
-        found: dict[str, Shape] = {name: (size, batch, rows) for name, rows in kernel.of_kind("B").items()}
+        found: dict[str, Shape] = {
+            name: (size, batch, rows) for name, rows in kernel.of_kind("B").items()
+        }
         found |= {name: (batch, rows) for name, rows in kernel.of_kind("S").items()}
         if back:
             found |= {buffer.name: (batch, buffer.rows) for buffer in self.step.backward.carried}
         elif any(kernel is rolling for rolling in self._all[:2]):
-            found |= {buffer.name: (size + 1, batch, buffer.rows) for buffer in self.step.forward.states}
+            found |= {
+                buffer.name: (size + 1, batch, buffer.rows) for buffer in self.step.forward.states
+            }
         return found
 
     @once
     def workspace_bytes(self, length: int) -> int:
         """The memory that all kernels use, one after the other."""
-        return max(workspace_bytes(self.arrays(kernel, length).values(), self.layout.dtype) for kernel in self._all)
+        return max(
+            workspace_bytes(self.arrays(kernel, length).values(), self.layout.dtype)
+            for kernel in self._all
+        )
 
     @property
     @once
@@ -193,7 +216,9 @@ class KernelSizes(StepSizes):
     @once
     def tasks(self) -> Tasks:
         """What backward reads off its deltas."""
-        gradient, sums = (self.cell.library.address(f"{name}.task") for name in ("gradient", "sums"))
+        gradient, sums = (
+            self.cell.library.address(f"{name}.task") for name in ("gradient", "sums")
+        )
         functions = gradient, sums, elementwise.library(self.layout.dtype).address("scatter.task")
         return Tasks(self.cell.gradients, functions, self.layout.batch, self.layout.dtype.itemsize)
 
@@ -223,7 +248,9 @@ class KernelSizes(StepSizes):
 
     @once
     def advance_bytes(self, length: int) -> int:
-        return self.state_bytes() + max(self._buffered(length, output, False, False) for output in (False, True))
+        return self.state_bytes() + max(
+            self._buffered(length, output, False, False) for output in (False, True)
+        )
 
     @once
     def record_bytes(self, length: int) -> int:
@@ -239,7 +266,9 @@ class KernelSizes(StepSizes):
 
     def _buffered(self, length: int, output: bool, taped: bool, known: bool) -> int:
         """As much as NumPy's buffers would take: more than kernels need, which take none."""
-        found = buffered_elements(self._apart(output, taped, known), min(self.block(length), length), self.layout.batch)
+        found = buffered_elements(
+            self._apart(output, taped, known), min(self.block(length), length), self.layout.batch
+        )
         return found * self.layout.dtype.itemsize
 
     @once

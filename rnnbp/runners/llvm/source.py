@@ -83,7 +83,11 @@ class Source:
         return self._frame.t
 
     def text(
-        self, before: Sequence[Item], loop: Sequence[Item], after: Sequence[Item], rolled: Sequence[tuple[str, int]]
+        self,
+        before: Sequence[Item],
+        loop: Sequence[Item],
+        after: Sequence[Item],
+        rolled: Sequence[tuple[str, int]],
     ) -> str:
         """A module with the function ``run``.
 
@@ -114,7 +118,9 @@ class Source:
                 work.append(partial(self._product_on_step, item, isinstance(following, Product)))
             else:
                 locations = item.locations if isinstance(item, Group) else []
-                asked = {location: ahead.pop(location) for location in locations if location in ahead}
+                asked = {
+                    location: ahead.pop(location) for location in locations if location in ahead
+                }
                 work.append(partial(self._item_on_step, item, asked))
         self._in_parts(work, chunk, block)
 
@@ -126,7 +132,9 @@ class Source:
         self._product(item, Rows(chunk, block, "%r0", "%all"), *self._frame.share(item.rows))
         self._gather(later=more)
 
-    def _item_on_step(self, item: Other, asked: Mapping[Location, bool], chunk: str, block: str) -> None:
+    def _item_on_step(
+        self, item: Other, asked: Mapping[Location, bool], chunk: str, block: str
+    ) -> None:
         self._item(item, Rows(chunk, block, "%b0", "%own"), asked)
 
     def _block(self, items: Sequence[Item], start: str, n: str) -> None:
@@ -161,8 +169,9 @@ class Source:
 
     def _by_panels(self, item: Product, start: str, n: str) -> None:
         """A product on all steps of a block."""
-        # Panels outside, steps inside: a panel of weights is read from memory once for the block, and
-        # from the cache for each step. The other way round all weights would come at every step.
+        # Panels outside, steps inside: a panel of weights is read from memory once for the block,
+        # and from the cache for each step. The other way round all weights would come at every
+        # step.
         t, width = self.t, blocks.panel(self.lanes)
         first, count = self._frame.share(item.rows)
         self._gather()
@@ -176,8 +185,8 @@ class Source:
     @contextmanager
     def _steps(self, start: str, n: str, first: str, count: str) -> Iterator[Rows]:
         """The steps of a block: all rows at once where they are the whole batch, else step by step."""
-        # A thread's share of the batch lies apart from step to step; the whole batch does not, and is
-        # then one product of S · B rows. Both sum each element in the same order.
+        # A thread's share of the batch lies apart from step to step; the whole batch does not, and
+        # is then one product of S · B rows. Both sum each element in the same order.
         t = self.t
         whole = t.put(f"icmp eq i64 {count}, %B")
         times = t.put(f"select i1 {whole}, i64 1, i64 {n}")
@@ -186,16 +195,28 @@ class Source:
             yield Rows(t.plus(start, step.index), step.index, first, many)
 
     def _item(self, item: Other, rows: Rows, asked: Mapping[Location, bool] | None = None) -> None:
-        """An item row by row; ``asked``: what is asked for of the next step, and whether it writes there."""
+        """An item row by row; ``asked``: what is asked for of the next step, and whether it writes
+        there.
+        """
         t = self.t
         with t.loop(0, rows.count) as loop:
             here = replace(rows, first=t.plus(rows.first, loop.index), count="1")
             if isinstance(item, Lookup):
                 self._lookup(item, here)
             elif isinstance(item, Group):
-                ahead = [(self._next(location, here), written) for location, written in (asked or {}).items()]
+                ahead = [
+                    (self._next(location, here), written)
+                    for location, written in (asked or {}).items()
+                ]
                 apply = self._called.pointwise if self._frame.part else pointwise.written_out
-                pointwise.row(t, item, lambda location: self._address(location, here), self._constant, ahead, apply)
+                pointwise.row(
+                    t,
+                    item,
+                    lambda location: self._address(location, here),
+                    self._constant,
+                    ahead,
+                    apply,
+                )
             else:
                 self._reduction(item, here)
 
@@ -213,16 +234,23 @@ class Source:
     def _lookup(self, item: Lookup, rows: Rows) -> None:
         t, row = self.t, self.t.plus(self.t.times(rows.chunk, "%B"), rows.first)
         numbers = self._array(self.operands.operand(item.arg).name)
-        number = t.put(f"load i64, ptr {t.put(f'getelementptr inbounds i64, ptr {numbers}, i64 {row}')}")
+        number = t.put(
+            f"load i64, ptr {t.put(f'getelementptr inbounds i64, ptr {numbers}, i64 {row}')}"
+        )
         source = t.at(self._array(TABLE), t.times(number, item.rows))
         self._copy(self._address(item.out, rows), source, str(item.rows * self.lanes.nbytes))
 
     def _copy(self, to: str, source: str, nbytes: str) -> None:
         self.t.needs.add(COPY)
-        self.t.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {nbytes}, i1 false)")
+        self.t.do(
+            f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {nbytes}, i1 false)"
+        )
 
     def _reduction(self, item: Reduction, rows: Rows) -> None:
-        args, outs = ([self._address(location, rows) for location in locations] for locations in (item.args, item.outs))
+        args, outs = (
+            [self._address(location, rows) for location in locations]
+            for locations in (item.args, item.outs)
+        )
         (self._called.reduction if self._frame.part else written_out)(self.t, item, args, outs)
 
     def _product(self, item: Product, rows: Rows, first: str, columns: str) -> None:
@@ -252,8 +280,8 @@ class Source:
 
     def _ahead(self, groups: Sequence[Group]) -> dict[Location, bool]:
         """What the next step uses of arrays of a whole chunk, and whether it writes there."""
-        # Arrays of a block stay in the cache; those of the chunk (x, y, the tape) come from memory, or
-        # go there, once. Processors guess the next line of a row, not the next step's row.
+        # Arrays of a block stay in the cache; those of the chunk (x, y, the tape) come from memory,
+        # or go there, once. Processors guess the next line of a row, not the next step's row.
         found, locations = (
             dict[tuple[str, int], Location](),
             dict.fromkeys(location for group in groups for location in group.locations),
@@ -261,7 +289,9 @@ class Source:
         for location in sorted(locations, key=self._later, reverse=self.back):
             operand = self.operands.operand(location)
             if operand.span.scope == "chunk":
-                found[operand.name, operand.row] = location  # of neighbouring steps the one that has not come
+                found[operand.name, operand.row] = (
+                    location  # of neighbouring steps the one that has not come
+                )
         written = {location for group in groups for location in group.stored}
         return {location: location in written for location in found.values()}
 
@@ -271,7 +301,9 @@ class Source:
     def _next(self, location: Location, rows: Rows) -> str:
         """The address of a location a step on."""
         t, step = self.t, self.t.times("%B", self.operands.operand(location).width)
-        return t.beyond(self._address(location, rows), t.put(f"sub i64 0, {step}") if self.back else step)
+        return t.beyond(
+            self._address(location, rows), t.put(f"sub i64 0, {step}") if self.back else step
+        )
 
     def _constant(self, value: Matrix | Vector) -> str:
         return self._array(self.constants.name(value))

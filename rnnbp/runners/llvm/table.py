@@ -22,10 +22,11 @@ from rnnbp.runners.workspace import Workspace
 
 @final
 class Table(SymbolTable):
-    """W e + b of the vector e of each symbol, computed when it first comes, and the deltas of these, summed by symbol.
+    """W e + b of the vector e of each symbol, computed when it first comes, and the deltas of
+    these, summed by symbol.
 
-    Symbols are numbered in the order in which they come. The rows of W that have deltas may be fewer than those of
-    the table, and in another order: what reaches no output has none.
+    Symbols are numbered in the order in which they come. The rows of W that have deltas may be
+    fewer than those of the table, and in another order: what reaches no output has none.
 
     Where a vector or a weight is infinite, a gradient may be infinite that is NaN as a sum over
     steps: a delta of 0 at one step of a symbol is lost in the sum of its deltas.
@@ -57,8 +58,12 @@ class Table(SymbolTable):
         self.rows, self.deltas = self._new((n, rows)), self._new((n, self.back.shape[0]))
         self.vectors, self.dvectors = self._new((n, depth)), self._new((n, depth))
         library, item = self.kernels.library, self.dtype.itemsize
-        self.map, self.back_map = (Map(library, m.lanes, depth, item) for m in (self.weights, self.back))
-        self.panels = Panels([self.weights, turned], self._new, self.kernels.lanes, self.kernels.library)
+        self.map, self.back_map = (
+            Map(library, m.lanes, depth, item) for m in (self.weights, self.back)
+        )
+        self.panels = Panels(
+            [self.weights, turned], self._new, self.kernels.lanes, self.kernels.library
+        )
 
     def numbers(self, x: Array) -> Array:
         if self.rows is None:
@@ -67,7 +72,9 @@ class Table(SymbolTable):
         found = arrays.numbered(x, self._numbers, self._found)
         if found.size and found.min() < 0:  # x may have changed since it was looked at
             self.layer.check(x)
-            raise IndexError(f"{self.layer}: input has changed while it was read; give bptt an array of its own")
+            raise IndexError(
+                f"{self.layer}: input has changed while it was read; give bptt an array of its own"
+            )
         if before < self._found[0]:
             self._add(slice(before, int(self._found[0])))
         return found
@@ -80,7 +87,11 @@ class Table(SymbolTable):
         d, x, dx = self.deltas, self.vectors, self.dvectors
         self.back_map.backward(d, x, turned, dx, grads, count, self.workspace.threads)
         if self.layer.params:
-            arrays.scatter(self.dvectors[:count], self._found[1 : count + 1], grads.at(self.layer.params, "weight"))
+            arrays.scatter(
+                self.dvectors[:count],
+                self._found[1 : count + 1],
+                grads.at(self.layer.params, "weight"),
+            )
         self.deltas[:count] = 0
 
     def _add(self, new: slice) -> None:
@@ -110,4 +121,8 @@ class WithTable(Accumulator):
         return self.grads.begins((key, self.table), find)
 
     def at(self, owner: dict[str, Array], key: str) -> Array:
-        return self.table.deltas if self.table is not None and owner is TABLE else self.grads.at(owner, key)
+        return (
+            self.table.deltas
+            if self.table is not None and owner is TABLE
+            else self.grads.at(owner, key)
+        )

@@ -14,13 +14,20 @@ from rnnbp.runners.base import CutTape, State, ThinTape
 @final
 @dataclass(slots=True)
 class States(ThinTape):
-    """The states before and after each of a chunk's steps: arrays (L + 1, B, features), of feature shapes."""
+    """The states before and after each of a chunk's steps: arrays (L + 1, B, features), of feature
+    shapes.
+    """
 
     states: list[Array]
     shapes: tuple[Shape, ...]
 
     def at(self, step: int) -> State:
-        return tuple([s[step].reshape(-1, *shape).copy() for s, shape in zip(self.states, self.shapes, strict=True)])
+        return tuple(
+            [
+                s[step].reshape(-1, *shape).copy()
+                for s, shape in zip(self.states, self.shapes, strict=True)
+            ]
+        )
 
     def arrays(self) -> list[Array]:
         return list(self.states)

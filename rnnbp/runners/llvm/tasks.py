@@ -55,8 +55,8 @@ def first_places(arrays: int) -> Array:
 class Tasks:
     """What is read off the deltas of a piece, in parts that any thread may do.
 
-    The arrays of these tasks are those that ``names`` lists, then the gradients' sums, then one that
-    stands for none, whose address is 0.
+    The arrays of these tasks are those that ``names`` lists, then the gradients' sums, then one
+    that stands for none, whose address is 0.
 
     Args:
         functions: the addresses of ``gradient``, ``sums`` and ``scatter``, as tasks. batch: B.
@@ -159,7 +159,9 @@ class Tasks:
     def sums(self, grads: Accumulator) -> list[int]:
         """The addresses of the gradients' sums, and 0 for the array that stands for none."""
         parts = self.totals.values()
-        return grads.begins(self, lambda: [*(address(grads.at(part.owner, part.key)) for part in parts), 0])
+        return grads.begins(
+            self, lambda: [*(address(grads.at(part.owner, part.key)) for part in parts), 0]
+        )
 
 
 def _sum(part: Rows) -> GradientKey:
@@ -199,7 +201,9 @@ class Pieces:
         along, more = ([moves.get(name, 0) for name in some.names] for some in (own, read))
         places = first_places(len(along)) + starts[:, None] * np.array(along, np.int64)
         table = tasks.pieces(starts, lengths, more, len(along))
-        self.job = Job(table, run=run, places=places, lengths=lengths, batch=batch, block=piece, flush=True)
+        self.job = Job(
+            table, run=run, places=places, lengths=lengths, batch=batch, block=piece, flush=True
+        )
 
     def bases(self, given: Mapping[str, int], grads: Accumulator) -> list[int]:
         """The addresses of the job's arrays."""

@@ -1,4 +1,6 @@
-"""The source of a Python function from a code and the storage of its values, operation by operation."""
+"""The source of a Python function from a code and the storage of its values, operation by
+operation.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,12 @@ class Emitter:
 
     def lines(self, phase: str, ops: Iterable[Op]) -> list[str]:
         """The lines of a phase's operations."""
-        return [line for op in ops if self.phases[id(op)] == phase for line in self._op(op, loop=phase == "loop")]
+        return [
+            line
+            for op in ops
+            if self.phases[id(op)] == phase
+            for line in self._op(op, loop=phase == "loop")
+        ]
 
     def loop(self, ops: Iterable[Op], extra: Iterable[str] = ()) -> list[str]:
         """The time loop of a block: each variable is one step's rows of a buffer."""
@@ -70,7 +77,10 @@ class Emitter:
     def at(self, location: Location, rows: int, *, loop: bool) -> str:
         """The expression of some rows of a buffer, in a step or in a block."""
         held, row = self.arrays[location.buffer], location.row
-        index, cut = INDEX[held.span], "" if (row, rows) == (0, location.buffer.rows) else f"{row}:{row + rows}"
+        index, cut = (
+            INDEX[held.span],
+            "" if (row, rows) == (0, location.buffer.rows) else f"{row}:{row + rows}",
+        )
         inside = ", ".join(part for part in (index, cut) if part)
         expression = f"{held.array}[{inside}]" if inside else held.array
         self.used.add(held.array)
@@ -83,7 +93,9 @@ class Emitter:
     def spare(self, name: str, rows: int, *, loop: bool) -> str:
         """The expression of an array that no value has, of one step or of a block."""
         buffer = Buffer(name, rows)
-        self.arrays[buffer] = Held(f"S{name}", Span("step")) if loop else Held(f"B{name}", Span("block"))
+        self.arrays[buffer] = (
+            Held(f"S{name}", Span("step")) if loop else Held(f"B{name}", Span("block"))
+        )
         return self.at(Location(buffer), rows, loop=loop)
 
     def name(self, value: Constant) -> str:
@@ -116,7 +128,9 @@ class Emitter:
 
     def _opaque(self, op: Op, *, loop: bool) -> str:
         present = () if op.name == "opaque" else op.present
-        args = iter(_symbols(loop) if takes_symbols(op) else [self.value(v, loop=loop) for v in op.args])
+        args = iter(
+            _symbols(loop) if takes_symbols(op) else [self.value(v, loop=loop) for v in op.args]
+        )
         taken = [next(args) if there else "None" for there in present] if present else list(args)
         outs = [self.value(v, loop=loop) for v in op.outs]
         method = ("step" if loop else "block") + ("" if op.name == "opaque" else "_back")
@@ -151,4 +165,6 @@ class _Expressions:
     def spare(self, rows: int) -> str:
         self._count += 1
         name = f"spare{self.op.out}_{self._count}"
-        return self.emitter.spare(name, rows or self.emitter.code.values.rows(self.op.out), loop=self.loop)
+        return self.emitter.spare(
+            name, rows or self.emitter.code.values.rows(self.op.out), loop=self.loop
+        )

@@ -1,4 +1,6 @@
-"""The functions over a chunk that a cell's step code becomes: their source, compiled, and what they take."""
+"""The functions over a chunk that a cell's step code becomes: their source, compiled, and what they
+take.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from rnnbp.support.lazy import cached_property
 
 @dataclass(frozen=True)
 class Function:
-    """The source of a function over a chunk, and what it takes: constants, arrays by kind and their rows."""
+    """The source of a function over a chunk, and what it takes: constants, arrays by kind and their
+    rows.
+    """
 
     source: str
     constants: dict[str, Constant]
@@ -80,13 +84,21 @@ class Functions:
         """The tape alone, from the states."""
         return self._forward(rolling=False, output=False, taped=True, known=True)
 
-    def _forward(self, *, rolling: bool, output: bool, taped: bool = False, known: bool = False) -> Function:
+    def _forward(
+        self, *, rolling: bool, output: bool, taped: bool = False, known: bool = False
+    ) -> Function:
         half, storage = self.step.forward, self.step.forward.storage
         code, ops, phases = half.chosen(output=output, taped=taped, known=known)
-        arrays = half.arrays(taped=taped, rolling=rolling, known=known) | {half.x: Held("Bx", Span("block"))}
+        arrays = half.arrays(taped=taped, rolling=rolling, known=known) | {
+            half.x: Held("Bx", Span("block"))
+        }
         emitter = Emitter(code, storage, phases, arrays, self.constants)
         ends = [] if known else self._moves(emitter)
-        lines = [*emitter.lines("before", ops), *emitter.loop(ops, ends), *emitter.lines("after", ops)]
+        lines = [
+            *emitter.lines("before", ops),
+            *emitter.loop(ops, ends),
+            *emitter.lines("after", ops),
+        ]
         first = code.outputs[0]
         if output and first is not None:
             lines.append(f"copyto(y[t0:t1], {emitter.value(first, loop=False)}.transpose(0, 2, 1))")
@@ -100,7 +112,10 @@ class Functions:
     def _x_is_next(self) -> bool:
         """Whether x, or a part of it, is a next state."""
         half = self.step.forward
-        return any(v is not None and half.storage.base(v)[0] == half.code.inputs[0] for v in half.code.outputs[1:])
+        return any(
+            v is not None and half.storage.base(v)[0] == half.code.inputs[0]
+            for v in half.code.outputs[1:]
+        )
 
     def _moves(self, emitter: Emitter) -> list[str]:
         """Lines that put next states where the states are, if they are made elsewhere."""
@@ -118,10 +133,22 @@ class Functions:
 
     @cached_property
     def backward(self) -> Function:
-        """The delta recursion, dx where no product for the chunk gives it, and the deltas put together."""
+        """The delta recursion, dx where no product for the chunk gives it, and the deltas put
+        together.
+        """
         half = self.step.backward
-        given = {self.step.forward.x: Held("Bx", Span("block")), half.dy: Held("Bdy", Span("block"))}
-        emitter = Emitter(half.code, half.storage, half.phases, {**half.arrays, **given}, self.constants, backward=True)
+        given = {
+            self.step.forward.x: Held("Bx", Span("block")),
+            half.dy: Held("Bdy", Span("block")),
+        }
+        emitter = Emitter(
+            half.code,
+            half.storage,
+            half.phases,
+            {**half.arrays, **given},
+            self.constants,
+            backward=True,
+        )
         first = emitter.lines("before", half.steps)
         ends = self._delta_moves(emitter)
         lines = [*first, *emitter.loop(half.steps, ends), *emitter.lines("after", half.steps)]
@@ -136,7 +163,9 @@ class Functions:
         return _function([*copies, *lines], emitter, taken, half.steps)
 
     def _delta_moves(self, emitter: Emitter) -> list[str]:
-        """Lines that put the deltas of states where the next step looks for them, all read before any is written."""
+        """Lines that put the deltas of states where the next step looks for them, all read before
+        any is written.
+        """
         half, first, then = self.step.backward, list[str](), list[str]()
         for k, v in half.moves():
             if v is None:
@@ -148,7 +177,9 @@ class Functions:
         return first + then
 
 
-def _function(lines: Sequence[str], emitter: Emitter, taken: Iterable[str], ops: Sequence[Op]) -> Function:
+def _function(
+    lines: Sequence[str], emitter: Emitter, taken: Iterable[str], ops: Sequence[Op]
+) -> Function:
     """A function that goes over a chunk in blocks of S steps, from the lines of a block."""
     opaque = tuple(op for op in ops if op.name in ("opaque", "opaque_back"))
     arrays_of: dict[str, dict[str, int]] = {"T": {}, "B": {}, "S": {}}

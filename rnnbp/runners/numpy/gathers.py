@@ -1,4 +1,6 @@
-"""What is put together of a chunk's deltas, and of what they are multiplied by, for the gradients of parameters."""
+"""What is put together of a chunk's deltas, and of what they are multiplied by, for the gradients
+of parameters.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from rnnbp.runners.numpy.emit import Emitter
 
 
 class Gathers:
-    """Arrays that hold deltas of a whole chunk, features first, (rows, L, B): one product then has all steps."""
+    """Arrays that hold deltas of a whole chunk, features first, (rows, L, B): one product then has
+    all steps.
+    """
 
     def __init__(self, step: StepCode) -> None:
         self.rows: dict[str, int] = {}
@@ -27,7 +31,11 @@ class Gathers:
                     self._gather(op.args[1])
             elif op.name == "grad_bias":
                 missing = [v for v in self.lanes(op.args[0]) if v not in self.places]
-                for v in missing if op.args[0] in self._half.storage.gathered else op.args[: len(missing)]:
+                for v in (
+                    missing
+                    if op.args[0] in self._half.storage.gathered
+                    else op.args[: len(missing)]
+                ):
                     self._gather(v)
 
     def lanes(self, v: int) -> tuple[int, ...]:

@@ -1,4 +1,6 @@
-"""Layers that are not lowered: run by their own methods inside a program, batch first as they expect."""
+"""Layers that are not lowered: run by their own methods inside a program, batch first as they
+expect.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from rnnbp.rng import Context
 
 
 class OpaqueRun:
-    """One layer in one chunk: what it saved, by steps or by blocks, and the deltas that its parameters wait for."""
+    """One layer in one chunk: what it saved, by steps or by blocks, and the deltas that its
+    parameters wait for.
+    """
 
     def __init__(self, opaque: Opaque, context: Context, dtype: Any) -> None:
         self.opaque, self.context, self.dtype = opaque, context, dtype
@@ -38,13 +42,17 @@ class OpaqueRun:
 
     def block(self, t0: int, t1: int, xs: tuple[Array, ...], ys: tuple[Array, ...]) -> None:
         """Forward in several steps at once; arrays are (L, features, B)."""
-        saved = self._forward(xs, ys, replace(self.context, step=self.context.step + t0, length=t1 - t0))
+        saved = self._forward(
+            xs, ys, replace(self.context, step=self.context.step + t0, length=t1 - t0)
+        )
         if self.keeps:
             self.saved.update(dict.fromkeys(range(t0, t1), (t0, True, saved)))
 
     def _forward(self, xs: tuple[Array, ...], ys: tuple[Array, ...], context: Context) -> Saved:
         lying = _as_given if self.opaque.layer.symbols else _batch_first
-        values: list[Any] = [lying(x, shape) for x, shape in zip(xs, self.opaque.shapes, strict=True)]
+        values: list[Any] = [
+            lying(x, shape) for x, shape in zip(xs, self.opaque.shapes, strict=True)
+        ]
         values += [None] * len(ys)
         saved = forward_node(self.node, values, context)
         check_outputs(self.node, values, self.dtype, self.shapes)
@@ -65,7 +73,9 @@ class OpaqueRun:
             self.waiting[t] = given
         self._backward(parts, given, dxs)
 
-    def block_back(self, t0: int, t1: int, dys: tuple[Array | None, ...], dxs: tuple[Array, ...]) -> None:
+    def block_back(
+        self, t0: int, t1: int, dys: tuple[Array | None, ...], dxs: tuple[Array, ...]
+    ) -> None:
         """Backward in several steps at once."""
         saved = self._several(t0, t1)
         given = self._deltas(dys, saved)
@@ -75,9 +85,16 @@ class OpaqueRun:
 
     def _deltas(self, dys: tuple[Array | None, ...], saved: Saved) -> tuple[Array | None, ...]:
         shapes = self.shapes[len(self.opaque.shapes) :]
-        return tuple([None if d is None else _batch_first(d, s or ()) for d, s in zip(dys, shapes, strict=True)])
+        return tuple(
+            [
+                None if d is None else _batch_first(d, s or ())
+                for d, s in zip(dys, shapes, strict=True)
+            ]
+        )
 
-    def _backward(self, saved: Saved, given: tuple[Array | None, ...], dxs: tuple[Array, ...]) -> None:
+    def _backward(
+        self, saved: Saved, given: tuple[Array | None, ...], dxs: tuple[Array, ...]
+    ) -> None:
         deltas: Deltas = [*[None] * len(self.node.args), *given]
         backward_node(self.node, saved, deltas, self.shapes)
         for place, dx in zip(dxs, deltas, strict=False):
@@ -99,7 +116,9 @@ class OpaqueRun:
         if not self.waiting:
             return
         deltas = [self.waiting[t] for t in range(length)]
-        dys = tuple([None if parts[0] is None else np.stack(parts) for parts in zip(*deltas, strict=True)])
+        dys = tuple(
+            [None if parts[0] is None else np.stack(parts) for parts in zip(*deltas, strict=True)]
+        )
         saved = self._several(0, length, copy=True)  # as many bytes, however the tape was made
         grads.add(layer.params, read_off(self.node, saved, dys[0] if layer.n_outputs == 1 else dys))
 

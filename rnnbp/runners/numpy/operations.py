@@ -1,6 +1,8 @@
-"""The NumPy code of every operation: one table, and the functions that stand for several NumPy calls.
+"""The NumPy code of every operation: one table, and the functions that stand for several NumPy
+calls.
 
-Arrays are (..., features, B). A new primitive has one line here, and where no NumPy function computes it, a function.
+Arrays are (..., features, B). A new primitive has one line here, and where no NumPy function
+computes it, a function.
 """
 
 from __future__ import annotations
@@ -37,13 +39,17 @@ Code: TypeAlias = Callable[[Op, Expressions], list[str]]
 
 
 def exp(x: Array, out: Array) -> None:
-    """eˣ of complex numbers; beyond the range of their real parts of its end, so that 1 / (1 + eˣ) is 0 and not NaN."""
+    """eˣ of complex numbers; beyond the range of their real parts of its end, so that 1 / (1 + eˣ)
+    is 0 and not NaN.
+    """
     np.exp(np.where(x.real > 700, 700, x), out)
 
 
 def relu(x: Array, out: Array) -> None:
     """max(x, 0), by the real part; NaN stays NaN."""
-    np.copyto(out, np.where(x.real <= 0, 0, x)) if x.dtype.kind == "c" else np.maximum(x, 0, out=out)
+    np.copyto(out, np.where(x.real <= 0, 0, x)) if x.dtype.kind == "c" else np.maximum(
+        x, 0, out=out
+    )
 
 
 def step(y: Array, out: Array) -> None:
@@ -143,7 +149,12 @@ def _sigmoid(op: Op, at: Expressions) -> list[str]:
     out, one = at.outs[0], at.name(1.0)
     taken = at.args[0] if op.attr == NEGATIVE else out
     first = [] if op.attr == NEGATIVE else [f"multiply({at.args[0]}, {at.name(-1.0)}, {out})"]
-    return [*first, f"exp({taken}, {out})", f"add({out}, {one}, {out})", f"divide({one}, {out}, {out})"]
+    return [
+        *first,
+        f"exp({taken}, {out})",
+        f"add({out}, {one}, {out})",
+        f"divide({one}, {out}, {out})",
+    ]
 
 
 CODE: dict[str, Code] = {
@@ -165,7 +176,9 @@ CODE: dict[str, Code] = {
     "copy": lambda op, at: [f"copyto({at.outs[0]}, {at.args[0]})"],
     "zeros": lambda op, at: [f"{at.outs[0]}.fill(0)"],
 }
-"""The code of operations by name. Others move no numbers, are run by layers, or are done for a whole chunk."""
+"""The code of operations by name. Others move no numbers, are run by layers, or are done for a
+whole chunk.
+"""
 
 CALLS: dict[str, Callable[..., object]] = {
     "add": np.add,

@@ -51,7 +51,10 @@ class Program(Runner):
     """Runs the cell of a Layout, chunk by chunk, as ``Interpreter`` does."""
 
     def __init__(
-        self, layout: Layout, workspace: Workspace | None = None, without: frozenset[str] = frozenset()
+        self,
+        layout: Layout,
+        workspace: Workspace | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         self.layout, self.cell = layout, layout.cell
         self.workspace = Workspace() if workspace is None else workspace
@@ -61,7 +64,9 @@ class Program(Runner):
         self._runs: dict[int, Run] = {}
 
     def prepare(self, length: int) -> None:
-        """Take all the memory that chunks of this many steps need for a whole run, and pack the weights as they are."""
+        """Take all the memory that chunks of this many steps need for a whole run, and pack the
+        weights as they are.
+        """
         self.workspace.reserve(self.sizes.workspace_bytes(length))
         self._packed.clear()
         for value in self.sizes.constants.values():
@@ -74,14 +79,23 @@ class Program(Runner):
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, tuple[Array, ...]]:
-        """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds the state runs."""
+        """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds
+        the state runs.
+        """
         function = self.functions.outputs if output else self.functions.advance
         arrays = self._arrays(function, len(x))
         states = self._enter([arrays[f"H{k}"] for k in range(len(state))], state)
         y = self._run(function, arrays, x, context, output=output)
-        return y, tuple([batch_first(s[0], shape) for s, shape in zip(states, self.cell.state_shapes, strict=True)])
+        return y, tuple(
+            [
+                batch_first(s[0], shape)
+                for s, shape in zip(states, self.cell.state_shapes, strict=True)
+            ]
+        )
 
-    def keep(self, x: Array, state: Sequence[Array], context: Context, *, output: bool) -> tuple[Array | None, States]:
+    def keep(
+        self, x: Array, state: Sequence[Array], context: Context, *, output: bool
+    ) -> tuple[Array | None, States]:
         """(y, states) of a chunk."""
         function = self.functions.keep_outputs if output else self.functions.keep
         states = self._states(len(x), state)
@@ -125,23 +139,35 @@ class Program(Runner):
         grads: Accumulator,
         into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
-        """The delta recursion from the last step of a chunk to its first, then the parameter gradients."""
+        """The delta recursion from the last step of a chunk to its first, then the parameter
+        gradients.
+        """
         assert isinstance(tape, ProgramTape)
         length, batch = len(tape.x), self.layout.batch
         arrays = self._arrays(self.functions.backward, length) | tape.opaque
-        zeros = np.zeros((length, batch, self._rows(0)), self.layout.dtype) if dy is None else _flat(dy)
+        zeros = (
+            np.zeros((length, batch, self._rows(0)), self.layout.dtype) if dy is None else _flat(dy)
+        )
         for k, given in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if given is None else given.reshape(batch, -1).T)
         dx, piece = self._dx(tape.x, into), self.sizes.piece(length)
         for start in reversed(range(0, length, piece)):
             span = slice(start, min(start + piece, length))
-            present = {"x": _flat(tape.x)[span], "dy": zeros[span]} | ({} if dx is None else {"dx": _flat(dx)[span]})
+            present = {"x": _flat(tape.x)[span], "dy": zeros[span]} | (
+                {} if dx is None else {"dx": _flat(dx)[span]}
+            )
             present |= {name: buffer[span] for name, buffer in tape.buffers.items()}
-            present |= {f"H{k}": s[span.start : span.stop + 1] for k, s in enumerate(tape.states.states)}
+            present |= {
+                f"H{k}": s[span.start : span.stop + 1] for k, s in enumerate(tape.states.states)
+            }
             self._piece(arrays | present, grads)
         for k in range(len(dstate)):
-            flush(arrays[f"C{k}"])  # kernels do so at every step; deltas would decay to these numbers and stay there
-        carried = tuple([batch_first(arrays[f"C{k}"], shape) for k, shape in enumerate(self.cell.state_shapes)])
+            flush(
+                arrays[f"C{k}"]
+            )  # kernels do so at every step; deltas would decay to these numbers and stay there
+        carried = tuple(
+            [batch_first(arrays[f"C{k}"], shape) for k, shape in enumerate(self.cell.state_shapes)]
+        )
         for run in tape.opaque.values():
             run.finish(length, grads)
         return dx, carried
@@ -164,14 +190,18 @@ class Program(Runner):
             dx[...] = 0
         return dx
 
-    def _read_off(self, given: Array, flat: Mapping[str, Array], dx: Array | None, grads: Accumulator) -> None:
+    def _read_off(
+        self, given: Array, flat: Mapping[str, Array], dx: Array | None, grads: Accumulator
+    ) -> None:
         """Parameter gradients of some steps: one product per weight for all of them; and dx."""
         step, gathers = self.functions.step, self.functions.gathers
         back, (x, *_) = step.backward, step.forward.code.inputs
         for op in back.code.ops:
             if op.name == "grad_linear" and op.attr is not None:
                 rows = step.forward.x.rows
-                other = given.reshape(-1, rows) if op.args[1] == x else flat[gathers.of[op.args[1]]].T
+                other = (
+                    given.reshape(-1, rows) if op.args[1] == x else flat[gathers.of[op.args[1]]].T
+                )
                 spread(op.matrix, flat[gathers.of[op.args[0]]] @ other, grads)
             elif op.name == "grad_bias":
                 sums = []
@@ -186,7 +216,10 @@ class Program(Runner):
     def _taped(
         self, function: Function, x: Array, states: list[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, ProgramTape]:
-        buffers = {name: self._new((len(x), rows, self.layout.batch)) for name, rows in function.tape.items()}
+        buffers = {
+            name: self._new((len(x), rows, self.layout.batch))
+            for name, rows in function.tape.items()
+        }
         opaque = self._opaque(function, context)
         tape = ProgramTape(x, States(states, self.cell.state_shapes), buffers, opaque)
         arrays = self._arrays(function, len(x)) | {f"H{k}": s for k, s in enumerate(states)}
@@ -215,7 +248,10 @@ class Program(Runner):
         return y
 
     def _opaque(self, function: Function, context: Context) -> dict[str, OpaqueRun]:
-        return {opaque_name(op): OpaqueRun(op.opaque, context, self.layout.dtype) for op in function.opaque}
+        return {
+            opaque_name(op): OpaqueRun(op.opaque, context, self.layout.dtype)
+            for op in function.opaque
+        }
 
     def _function(self, function: Function) -> Run:
         """The function itself, made from its source once."""
@@ -224,12 +260,16 @@ class Program(Runner):
             if self.layout.dtype.kind == "c":
                 scope["exp"] = exp
             exec(function.compiled, scope)
-            self._runs[id(function)] = scope.pop("run")  # a function within its own globals is a cycle
+            self._runs[id(function)] = scope.pop(
+                "run"
+            )  # a function within its own globals is a cycle
         return self._runs[id(function)]
 
     def _arrays(self, function: Function, length: int) -> dict[str, Any]:
         """The arrays of a function that do not outlast it, and its constants."""
-        found: dict[str, Any] = self.workspace.carve(self.sizes.shapes(function, length), self.layout.dtype)
+        found: dict[str, Any] = self.workspace.carve(
+            self.sizes.shapes(function, length), self.layout.dtype
+        )
         return found | {name: self._constant(value) for name, value in function.constants.items()}
 
     def _constant(self, value: Constant) -> Array:
@@ -250,7 +290,9 @@ class Program(Runner):
     def _states(self, length: int, state: Sequence[Array]) -> list[Array]:
         """Arrays for the states of this many steps, the first of them given."""
         shapes = self.cell.state_shapes
-        return self._enter([self._new((length + 1, math.prod(s), self.layout.batch)) for s in shapes], state)
+        return self._enter(
+            [self._new((length + 1, math.prod(s), self.layout.batch)) for s in shapes], state
+        )
 
     def _enter(self, states: list[Array], given: Sequence[Array]) -> list[Array]:
         """Put a state before the first step."""

@@ -22,9 +22,13 @@ from rnnbp.runners.workspace import ALIGNMENT, workspace_bytes
 from rnnbp.support.lazy import cached_property
 
 COLUMNS = 2048
-"""Columns, steps times batch, of the products that give parameter gradients; more make them no faster."""
+"""Columns, steps times batch, of the products that give parameter gradients; more make them no
+faster.
+"""
 CACHE = 2**19
-"""Bytes of a block's arrays: steps are taken together as long as these stay in the processor's cache."""
+"""Bytes of a block's arrays: steps are taken together as long as these stay in the processor's
+cache.
+"""
 PHASES = "before", "loop", "after"
 """In the order in which they run."""
 
@@ -45,7 +49,15 @@ class ProgramSizes(StepSizes):
     @cached_property
     def _all(self) -> tuple[Function, ...]:
         made = self.functions
-        return made.advance, made.outputs, made.keep, made.keep_outputs, made.record, made.rebuild, made.backward
+        return (
+            made.advance,
+            made.outputs,
+            made.keep,
+            made.keep_outputs,
+            made.record,
+            made.rebuild,
+            made.backward,
+        )
 
     @cached_property
     def _row(self) -> int:
@@ -63,14 +75,18 @@ class ProgramSizes(StepSizes):
         return max(1, min(length, CACHE // max(1, rows * self._row)))
 
     def piece(self, length: int) -> int:
-        """Steps of a chunk that backward takes together; all of them where opaque layers wait for the whole chunk."""
+        """Steps of a chunk that backward takes together; all of them where opaque layers wait for
+        the whole chunk.
+        """
         return length if self._opaque else max(1, min(length, COLUMNS // self.layout.batch))
 
     def shapes(self, function: Function, length: int) -> dict[str, Shape]:
         """The shapes of the arrays that a function needs while it runs."""
         batch, size, made = self.layout.batch, self.block(length), self.functions
         states = self.step.forward.states
-        found: dict[str, Shape] = {name: (size, rows, batch) for name, rows in function.block.items()}
+        found: dict[str, Shape] = {
+            name: (size, rows, batch) for name, rows in function.block.items()
+        }
         found |= {name: (rows, batch) for name, rows in function.step.items()}
         if function is made.backward:
             # A cache line more than a chunk has, for rows that are not 4 KiB apart.
@@ -98,18 +114,29 @@ class ProgramSizes(StepSizes):
         """Weights in the order that products read them in, and biases for the whole batch."""
         values = self.constants.values()
         matrices = sum(value.nbytes for value in values if isinstance(value, Matrix))
-        return matrices + sum(value.count * self._row for value in values if isinstance(value, Vector))
+        return matrices + sum(
+            value.count * self._row for value in values if isinstance(value, Vector)
+        )
 
     def tape_bytes(self, length: int) -> int:
-        """A tape of ``length`` steps. Raises TypeError where a layer does not declare what it keeps."""
+        """A tape of ``length`` steps. Raises TypeError where a layer does not declare what it
+        keeps.
+        """
         for op in self._opaque:
             if self._layer(op).keeps(*op.opaque.shapes) is None:
-                raise TypeError(f"{op.opaque.layer}: its bytes are not known; declare them by a method keeps(*shapes)")
+                raise TypeError(
+                    f"{op.opaque.layer}: its bytes are not known; declare them by a method "
+                    "keeps(*shapes)"
+                )
         rows = sum(self.functions.record.tape.values())
-        return length * (rows * self._row + sum(map(self._taped, self._opaque))) + self.thin_bytes(length)
+        return length * (rows * self._row + sum(map(self._taped, self._opaque))) + self.thin_bytes(
+            length
+        )
 
     def advance_bytes(self, length: int) -> int:
-        buffers = max(self._buffers(f, length) for f in (self.functions.advance, self.functions.outputs))
+        buffers = max(
+            self._buffers(f, length) for f in (self.functions.advance, self.functions.outputs)
+        )
         return self.state_bytes() + max(buffers, self._running(length, taped=False))
 
     def record_bytes(self, length: int) -> int:
@@ -119,10 +146,14 @@ class ProgramSizes(StepSizes):
     def rebuild_bytes(self, length: int) -> int:
         size = self.block(length)
         buffers = self._buffers(self.functions.rebuild, length)
-        return max([buffers, *(self._forward(op, size) - size * self._taped(op) for op in self._opaque)])
+        return max(
+            [buffers, *(self._forward(op, size) - size * self._taped(op) for op in self._opaque)]
+        )
 
     def _running(self, length: int, *, taped: bool) -> int:
-        """The most that an opaque layer takes while it runs; what it saves goes into the tape, if there is one."""
+        """The most that an opaque layer takes while it runs; what it saves goes into the tape, if
+        there is one.
+        """
         found = [0]
         for op in self._opaque:
             steps = 1 if self.step.forward.phases[id(op)] == "loop" else self.block(length)
@@ -131,7 +162,11 @@ class ProgramSizes(StepSizes):
 
     def backward_bytes(self, length: int) -> int:
         back, item = self.step.backward, self.layout.dtype.itemsize
-        needs = [op.matrix.nbytes for op in back.code.ops if op.name == "grad_linear" and op.attr is not None]
+        needs = [
+            op.matrix.nbytes
+            for op in back.code.ops
+            if op.name == "grad_linear" and op.attr is not None
+        ]
         needs += [2 * op.vector.count * item for op in back.code.ops if op.name == "grad_bias"]
         waiting = reading = 0
         for op in (op.forward for op in back.opaque):
@@ -149,15 +184,26 @@ class ProgramSizes(StepSizes):
         """
         back, to_come, in_step = self.step.backward, 0, 0
         order = [
-            op for phase in PHASES for op in back.steps if op.name == "opaque_back" and back.phases[id(op)] == phase
+            op
+            for phase in PHASES
+            for op in back.steps
+            if op.name == "opaque_back" and back.phases[id(op)] == phase
         ]
         forward = self.step.forward
-        by_step = {op.opaque.node.number for op in forward.opaque if forward.phases[id(op)] == "loop"}
+        by_step = {
+            op.opaque.node.number for op in forward.opaque if forward.phases[id(op)] == "loop"
+        }
         for op in reversed(order):
             loop = back.phases[id(op)] == "loop"
-            apart = op.forward.opaque.node.number in by_step and not loop  # its steps are put together
+            apart = (
+                op.forward.opaque.node.number in by_step and not loop
+            )  # its steps are put together
             stacked = steps * self._read(op.forward) if apart else 0
-            yield self._deltas(op.forward, 1 if loop else steps) + stacked - (in_step if loop else to_come)
+            yield (
+                self._deltas(op.forward, 1 if loop else steps)
+                + stacked
+                - (in_step if loop else to_come)
+            )
             waits = self._size(op.forward.outs, 1) if op.forward.opaque.layer.params else 0
             to_come += steps * waits
             in_step += waits if loop else steps * waits
@@ -165,7 +211,9 @@ class ProgramSizes(StepSizes):
     def _buffers(self, function: Function, length: int) -> int:
         """NumPy's own, while a function runs."""
         steps = min(self.block(length), length)
-        return buffered_elements(function.apart, steps, self.layout.batch) * self.layout.dtype.itemsize
+        return (
+            buffered_elements(function.apart, steps, self.layout.batch) * self.layout.dtype.itemsize
+        )
 
     @cached_property
     def _opaque(self) -> tuple[Op, ...]:
@@ -174,7 +222,10 @@ class ProgramSizes(StepSizes):
     @property
     def stepped(self) -> int:
         """The opaque layers that run step by step, and whose every step is kept."""
-        return sum(self.step.forward.phases[id(op)] == "loop" and self._taped(op) > 0 for op in self._opaque)
+        return sum(
+            self.step.forward.phases[id(op)] == "loop" and self._taped(op) > 0
+            for op in self._opaque
+        )
 
     @cached_property
     def read(self) -> frozenset[int]:
@@ -207,13 +258,17 @@ class ProgramSizes(StepSizes):
         return self._size((*taken, *given), steps) + self._cost(op, steps).forward
 
     def _deltas(self, op: Op, steps: int) -> int:
-        """The deltas that an opaque layer takes, if they do not wait for its parameters, and gives; its own scratch."""
+        """The deltas that an opaque layer takes, if they do not wait for its parameters, and gives;
+        its own scratch.
+        """
         taken = () if op.opaque.layer.params else op.outs
         given = () if takes_symbols(op) or self._layer(op).view else op.args
         return self._size((*given, *taken), steps) + self._cost(op, steps).inputs
 
     def _read_off(self, op: Op, length: int) -> int:
-        """An opaque layer's deltas and what it saved, of all steps, with the gradients of its parameters."""
+        """An opaque layer's deltas and what it saved, of all steps, with the gradients of its
+        parameters.
+        """
         saved = length * self._read(op)
         return self._size(op.outs, length) + saved + self._cost(op, length).params
 

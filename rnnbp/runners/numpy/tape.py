@@ -15,13 +15,17 @@ from rnnbp.runners.numpy.opaque import OpaqueRun
 @final
 @dataclass(slots=True)
 class States(ThinTape):
-    """The states before and after each of a chunk's steps: arrays (L + 1, features, B), of feature shapes."""
+    """The states before and after each of a chunk's steps: arrays (L + 1, features, B), of feature
+    shapes.
+    """
 
     states: list[Array]
     shapes: tuple[Shape, ...]
 
     def at(self, step: int) -> State:
-        return tuple([batch_first(s[step], shape) for s, shape in zip(self.states, self.shapes, strict=True)])
+        return tuple(
+            [batch_first(s[step], shape) for s, shape in zip(self.states, self.shapes, strict=True)]
+        )
 
     def arrays(self) -> list[Array]:
         return list(self.states)
@@ -30,7 +34,9 @@ class States(ThinTape):
 @final
 @dataclass(slots=True)
 class ProgramTape(CutTape):
-    """The internals of a chunk: x (L, B, ...), its states, buffers (L, rows, B) by name, and opaque layers by name."""
+    """The internals of a chunk: x (L, B, ...), its states, buffers (L, rows, B) by name, and opaque
+    layers by name.
+    """
 
     x: Array
     states: States
@@ -57,7 +63,9 @@ class ProgramTape(CutTape):
 
     def first(self, steps: int) -> ProgramTape:
         states = States([s[: steps + 1] for s in self.states.states], self.states.shapes)
-        return ProgramTape(self.x[:steps], states, {name: b[:steps] for name, b in self.buffers.items()}, {})
+        return ProgramTape(
+            self.x[:steps], states, {name: b[:steps] for name, b in self.buffers.items()}, {}
+        )
 
 
 def batch_first(state: Array, shape: Shape) -> Array:
