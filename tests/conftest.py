@@ -19,6 +19,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # workers' tests. Those of threads name how many they want.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# The output of child processes is buffered as a user's is, whatever runs the tests.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 
 QUICK = "quick and not long"
 """What ``-m quick`` stands for: of the combinations that ``one_in`` leaves out, none is quick."""

@@ -781,6 +781,21 @@ def test_a_closed_or_full_output_gives_no_traceback(closed: str, small_text: Pat
     assert done.returncode == (1 if "full" in closed else 0)
 
 
+@pytest.mark.parametrize("options", ["--help", "plan --units 8 --embedding 4"])
+def test_a_reader_that_goes_away_is_no_error_where_nothing_but_text_is_made(
+    options: str, small_text: Path
+) -> None:
+    done = shell(f"{RNNBP} {options} | true; echo ${{PIPESTATUS[0]}}", small_text)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+@pytest.mark.parametrize("options", ["--version", "plan --units 8 --embedding 4"])
+def test_a_full_output_is_an_error_of_every_command(options: str, small_text: Path) -> None:
+    done = shell(f"{RNNBP} {options} > /dev/full", small_text)
+    assert done.returncode == 1
+    assert done.stderr == "rnnbp: output cannot be used: No space left on device\n"
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import rnnbp
 from rnnbp.cli import compare, plan, sample, train, train_options
-from rnnbp.cli.errors import CommandError, discard_output
+from rnnbp.cli.errors import CommandError
 from rnnbp.cli.importing import is_of_user
 from rnnbp.cli.options import Parser
+from rnnbp.cli.output import discard_output, discard_unwritten, prepare
 from rnnbp.cli.signals import raising, status_of
 from rnnbp.cli.threads import usual
 from rnnbp.storage import StorageError
@@ -50,19 +49,17 @@ def main(argv: list[str] | None = None) -> int:
 
     Raises SystemExit(2) for a wrong command line.
     """
-    if sys.stdout is None or sys.stderr is None:  # closed by the shell, as with >&-
-        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # as long as the process
-        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # A terminal without UTF-8 shows ? for what it lacks.
-            stream.reconfigure(errors="replace")
-    options = build_parser().parse_all(argv)
-    with raising():
-        return _run(options)
-
-
-def _run(options: argparse.Namespace) -> int:
+    prepare()
     try:
+        with raising():
+            return _run(argv)
+    finally:
+        discard_unwritten()
+
+
+def _run(argv: list[str] | None) -> int:
+    try:
+        options = build_parser().parse_all(argv)
         usual()  # what the environment says is checked before anything is done
         status: int = options.run(options)
         sys.stdout.flush()

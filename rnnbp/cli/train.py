@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rnnbp.cli.errors import CommandError, discard_output
+from rnnbp.cli.errors import CommandError
 from rnnbp.cli.held_out import baselines, bits_per_character, model_score
 from rnnbp.cli.model import MODEL_NAME, Sampler
+from rnnbp.cli.output import discard_output
 from rnnbp.cli.runs import (
     SETTINGS,
     Run,
