@@ -15,8 +15,8 @@ from typing import Any, cast
 import numpy as np
 
 from rnnbp.bptt import bptt
+from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.chunk import Chunks
-from rnnbp.bptt.results import Accumulators
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.batch_first import warn_if_known
 from rnnbp.derivatives import TOLERANCES, Case, GradientCheck, GradientError, Look, compare

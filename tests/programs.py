@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import rnnbp as rb
-from rnnbp.bptt.results import Accumulators
+from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.compiler.code import Values
 from rnnbp.compiler.gradient import reaching
 from rnnbp.compiler.lowering import lower

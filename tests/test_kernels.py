@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rnnbp as rb
-from rnnbp.bptt.results import Accumulators
+from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.compiler.passes import RULES
 from rnnbp.compiler.weights import Matrix, Rows
 from rnnbp.graph.layout import Layout

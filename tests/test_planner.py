@@ -20,6 +20,7 @@ from tests import models
 from tests.schedule_checks import figures
 
 calibration = import_module("rnnbp.bptt.calibration")
+measuring = import_module("rnnbp.bptt.measuring")
 known_plans = import_module("rnnbp.bptt.known_plans")
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 STEP = {"Advance": 1.0, "Keep": 1.1, "Record": 1.2, "Rebuild": 0.7, "Backward": 2.0}
@@ -111,7 +112,7 @@ def test_too_small_a_budget_is_refused_with_nothing_run(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("room", [1, 80_000, 10**6, 10**9])
 def test_costs_can_be_measured_in_any_room(room: int) -> None:
-    found = calibration.measured(sizes_of(as_model(rb.LSTM(8, 64, rng=0)), (8,), B, MSE), room)
+    found = measuring.measured(sizes_of(as_model(rb.LSTM(8, 64, rng=0)), (8,), B, MSE), room)
     assert all(found.step[kind] > 0 for kind in STEP)
 
 
@@ -236,7 +237,7 @@ def test_a_plan_for_other_chunks_is_refused() -> None:
 
 def test_costs_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock that only the actions move, each by a line of its own, the costs are these lines."""
-    module, clock = import_module("rnnbp.bptt.calibration"), [0.0]
+    module, clock = import_module("rnnbp.bptt.measuring"), [0.0]
     lines = {kind: (1e-4 * k, 1e-5 * step) for k, (kind, step) in enumerate(STEP.items(), 1)}
 
     def moving(self: Any, *args: Any, fixed: float, step: float, method: Any) -> Any:

@@ -103,14 +103,14 @@ def test_the_gradients_are_those_of_ram(folder: Path) -> None:
 def test_a_damaged_file_is_found_and_parameters_stay(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = module._write
+    write = module.write
 
     def damage(*args: Any) -> Any:
         written = write(*args)
         written.file.write(written.start + 4, memoryview(b"\x01"))
         return written
 
-    monkeypatch.setattr(module, "_write", damage)
+    monkeypatch.setattr(module, "write", damage)
     with pytest.raises(
         rb.StorageError, match="checkpoint 5 on disk was damaged since it was written"
     ):

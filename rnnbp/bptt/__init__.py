@@ -2,9 +2,11 @@
 
 from rnnbp.bptt.calibration import calibrate
 from rnnbp.bptt.engine import bptt
-from rnnbp.bptt.inference import backprop, evaluate, predict
+from rnnbp.bptt.evaluation import evaluate
+from rnnbp.bptt.inference import predict
 from rnnbp.bptt.planner import plan
 from rnnbp.bptt.results import Gradients, Stats
+from rnnbp.bptt.without_time import backprop
 from rnnbp.planning.budget import BudgetError
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.forecast import Forecast, forecast

@@ -8,10 +8,10 @@ from itertools import chain
 from typing import TypeAlias
 
 from rnnbp.bptt import last_steps
+from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape
-from rnnbp.bptt.results import Accumulators
+from rnnbp.bptt.node_runners import NodeRunners
 from rnnbp.graph.graph import Graph, Node
-from rnnbp.graph.layout import layouts
 from rnnbp.graph.model_split import parts_of
 from rnnbp.graph.node_calls import (
     Deltas,
@@ -33,9 +33,8 @@ from rnnbp.losses.base import Scalar
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Saved, fix_sizes, lies
 from rnnbp.rng import Context
-from rnnbp.runners.base import FusedRunner, Runner, State, SymbolTable, Tape, ThinTape
-from rnnbp.runners.factory import DenseRunner
-from rnnbp.runners.select import Runners, threads_of
+from rnnbp.runners.base import FusedRunner, State, Tape, ThinTape
+from rnnbp.runners.select import threads_of
 from rnnbp.runners.workspace import Workspace
 
 AXES = 2
@@ -52,36 +51,16 @@ class Chunks:
     def __init__(
         self, problem: Problem, *, seed: int, training: bool, memory: Reuse | None = None
     ) -> None:
-        self.workspace = workspace = Workspace(memory)
+        self.workspace = Workspace(memory)
         self.begin(problem, seed=seed, training=training)
-        self.runners = Runners(problem.backend, workspace)
-        self.programs: dict[int, Runner] = {}
-        self.tables: dict[int, SymbolTable] = {}
-        """By node, what takes its symbols to their numbers, which a Recurrent reads in place of
-        their vectors.
-        """
-        for number, layout in layouts(
-            self.model, problem.x_shape, problem.batch, problem.dtype
-        ).items():
-            self.programs[number] = program = self.runners.recurrent(
-                layout, self.parts.symbols_of(number)
-            )
-            if program.table is not None:
-                self.tables[self.parts.spelled[number].number] = program.table
-        self.dense: dict[int, DenseRunner] = {}
-        """By node, what runs a layer outside cells in place of its own methods."""
-        for node in self.model.nodes:
-            if isinstance(node.block, Layer):
-                dense = self.runners.dense(node.block, problem.dtype, brief=node in self.parts.tail)
-                self.dense |= {} if dense is None else {node.number: dense}
+        self.runners = runners = NodeRunners(problem, self.parts, self.workspace)
+        self.programs, self.tables, self.dense = runners.programs, runners.tables, runners.dense
 
     def begin(self, problem: Problem, *, seed: int, training: bool) -> None:
         """Take another problem of the same kind."""
         self.problem, self.seed, self.training = problem, seed, training
-        self.parts, self.shapes = (
-            parts_of(problem.model),
-            problem.model.value_shapes(problem.x_shape),
-        )
+        self.parts = parts_of(problem.model)
+        self.shapes = problem.model.value_shapes(problem.x_shape)
         self.workspace.threads = threads_of(problem.backend)
         used = [owner[key] for owner, key in problem.model.slots.values()]
         self._fixed = fix_sizes([*used, *chain(*problem.state)])
@@ -95,40 +74,15 @@ class Chunks:
         del self.problem, self.parts, self.shapes, self._fixed
         return self
 
-    def prepare(self) -> None:
-        """Take the memory that stays for a whole run, and pack weights as they are."""
-        for program in self.programs.values():
-            program.prepare(self.problem.chunk)
-        for dense in self.dense.values():
-            dense.prepare()
-        self.runners.pack()
-
-    def renew(self) -> None:
-        """Pack weights as they are, of those that were packed for an earlier problem."""
-        for program in self.programs.values():
-            program.renew()
-        for dense in self.dense.values():
-            dense.renew()
-        self.runners.pack()
-
-    def finish(self, grads: Accumulators) -> None:
-        """Add the gradients that are made once for a whole run."""
-        for table in self.tables.values():
-            table.finish(grads)
-
     def advance(self, n: int, states: States) -> States:
         """The state after chunk n."""
         return self._run(n, states)[0]
 
     @property
     def in_one_go(self) -> bool:
-        """Whether kernels can advance chunks in one go: from an x that is as they read it, with
-        nothing between.
-        """
-        x = self.problem.x
-        plain = (
-            isinstance(x, Held) and not x.fresh and lies(x.array) and x.dtype == self.problem.dtype
-        )
+        """Whether kernels can advance chunks in one go: they read x as it is, nothing is between."""
+        x, dtype = self.problem.x, self.problem.dtype
+        plain = isinstance(x, Held) and not x.fresh and lies(x.array) and x.dtype == dtype
         return plain and self._fused is not None
 
     @property
@@ -138,9 +92,7 @@ class Chunks:
         return self.programs[body[0].number].fused if len(body) == 1 else None
 
     def advance_all(self, n: int, wanted: tuple[bool, ...], states: States) -> list[States]:
-        """The states after chunks from n on, one after the other, where they are ``wanted``; ()
-        elsewhere.
-        """
+        """The states after chunks from n on where they are ``wanted``; () elsewhere."""
         fused, x = self._fused, self.problem.inputs(n, len(wanted))
         assert fused is not None
         found = fused.advance_all(x, self.problem.chunk, wanted, *states)
@@ -211,9 +163,7 @@ class Chunks:
         return value, deltas[0]
 
     def _tail(self, n: int, tape: ChunkTape, loss: ChunkLoss) -> tuple[Scalar, Deltas, list[Saved]]:
-        """Run the tail and the loss. Returns its value, the delta of the output alone, and what the
-        tail saved.
-        """
+        """Run the tail and the loss: (value, the delta of the output alone, what the tail saved)."""
         values: Values = [None] * self.model.n_values
         for k, frontier in tape.frontier.items():
             values[k] = frontier
@@ -229,15 +179,10 @@ class Chunks:
     def _backward_layer(
         self, node: Node, saved: Saved, deltas: Deltas, grads: Accumulators
     ) -> None:
-        kernel, (given, *others) = self.dense.get(node.number), [deltas[k] for k in node.outs]
-        if (
-            kernel is not None
-            and given is not None
-            and not others
-            and kernel.takes(saved[0], given)
-        ):
+        kernel, (dy, *more) = self.dense.get(node.number), [deltas[k] for k in node.outs]
+        if kernel is not None and dy is not None and not more and kernel.takes(saved[0], dy):
             take_delta(node, deltas)
-            add_deltas(node, (kernel.backward(saved[0], given, grads),), deltas)
+            add_deltas(node, (kernel.backward(saved[0], dy, grads),), deltas)
             return
         dy = backward_node(node, saved, deltas, self.shapes)
         layer: Layer = node.block  # type: ignore[assignment]  # the node of a Layer; a check would take time
@@ -261,9 +206,7 @@ class Chunks:
         return [self.problem.inputs(n), *[None] * (self.model.n_values - 1)]
 
     def _run(self, n: int, states: States, *, output: bool = False) -> tuple[States, Values]:
-        """Run the body and keep nothing; an output that only the tail needs is left out unless
-        asked for.
-        """
+        """Run the body and keep nothing. Without ``output``, what only the tail needs is left out."""
         values, entering, after = self._begin(n), iter(states), []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
@@ -279,20 +222,14 @@ class Chunks:
         return tuple(after), values
 
     def _tape(self, n: int, given: Sequence[tuple[State | None, ThinTape | None]]) -> ChunkTape:
-        """Run the body and keep its internals; for each Recurrent its state, or its thin tape, is
-        given.
-        """
+        """Run the body and keep its internals, from the state or the thin tape of each Recurrent."""
         values, entering = self._begin(n), iter(given)
         tapes: list[Tape] = []
         others: list[Saved] = []
         for node in self.parts.body:
             if isinstance(node.block, Recurrent):
-                program, context, x = (
-                    self.programs[node.number],
-                    self._context(n, node),
-                    values[node.args[0]],
-                )
-                state, thin = next(entering)
+                program, context = self.programs[node.number], self._context(n, node)
+                x, (state, thin) = values[node.args[0]], next(entering)
                 output = not self._remade(node)
                 if state is not None:
                     y, tape = program.record(x, state, context, output=output)
@@ -303,21 +240,19 @@ class Chunks:
                 tapes.append(tape)
             else:
                 others.append(self._forward(node, values, n))
-        return ChunkTape(
-            tapes, others, {k: values[k] for k in self.parts.frontier if values[k] is not None}
-        )
+        frontier = {k: values[k] for k in self.parts.frontier if values[k] is not None}
+        return ChunkTape(tapes, others, frontier)
 
     def _fed(self, node: Node) -> bool:
         return not self.parts.fed.isdisjoint(node.outs)
 
     def _remade(self, node: Node) -> bool:
-        """Whether an output is made from the tape when the tail needs it, and not kept until then."""
+        """Whether an output is not kept, but computed from the tape when the tail needs it."""
         return self.programs[node.number].remakes_output and not self._fed(node)
 
     def _context(self, n: int, node: Node | None = None) -> Context:
         """Places of a model's own nodes are their numbers; each Recurrent has a range of its own."""
         span = self.problem.span(n)
         place = 0 if node is None else (node.number + 1) << 20
-        return Context(
-            self.seed, span.start, span.stop - span.start, place, self.training, self.problem.dtype
-        )
+        length, dtype = span.stop - span.start, self.problem.dtype
+        return Context(self.seed, span.start, length, place, self.training, dtype)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 from rnnbp.bptt.chunk import Chunks
-from rnnbp.bptt.progress import Progress, progress_of
+from rnnbp.bptt.progress import progress_of
 from rnnbp.bptt.resolve import Resolved, resolve
 from rnnbp.bptt.results import Gradients
 from rnnbp.bptt.run import Run
+from rnnbp.bptt.series_options import SeriesOptions
 from rnnbp.bptt.shape_warnings import note_problem
 from rnnbp.graph.model_split import lasting
 from rnnbp.inputs.chunk_losses import ChunkLosses
@@ -57,8 +57,9 @@ def bptt(
     progress: bool | None = None,
     return_y: bool = False,
 ) -> Gradients:
-    """Loss and gradients of a sequence, by backpropagation through time (Werbos 1990) within a
-    schedule.
+    """Loss and gradients of a sequence, by backpropagation through time within a schedule.
+
+    Source: Werbos 1990.
 
     Args:
         model: a Sequential, Graph, Recurrent or layer of one input and one output.
@@ -132,32 +133,20 @@ def bptt(
     _check_own_iterator(x, target, mask)
     graph = as_model(model)
     check_possible(graph, x, checkpoint, dx)
-    given: Any = {
-        "chunk": chunk,
-        "state": state,
-        "backend": backend,
-        "steps": steps,
-        "folder": folder,
-        "mask": mask,
-    }
-    problem = pose(graph, x, **given, training=flag("training", training))
+    given = SeriesOptions(chunk=chunk, state=state, steps=steps, folder=folder, mask=mask)
+    problem = pose(graph, x, **given, backend=backend, training=flag("training", training))
     note_problem(problem, state)
     with closing(Objective(problem, loss, target, mask, folder)) as objective:
         resolved = resolve(checkpoint, problem, objective, chunk=chunk, dx=dx, return_y=return_y)
-        with progress_of(progress, resolved, whole=objective.loss.whole) as bar:
-            result = _run(
-                resolved, objective, check_seed(seed), horizon=horizon, folder=folder, bar=bar
-            )
-    resolved.check(result.stats.counts)
-    return result
+        return _run(resolved, objective, check_seed(seed), horizon, folder, progress)
 
 
 def _check_own_iterator(x: object, target: object, mask: object) -> None:
     """Raise TypeError for an iterator that is passed twice, which would be read in turns."""
     if isinstance(x, Iterator) and (x is target or x is mask):
         raise TypeError(
-            "x is an iterator, which comes once, and target or mask is the same one; give each its "
-            "own"
+            "x is an iterator, which comes once, and target or mask is the same one; "
+            "give each its own"
         )
 
 
@@ -165,23 +154,24 @@ def _run(
     resolved: Resolved,
     objective: Objective,
     seed: int,
-    *,
     horizon: int | None,
     folder: PathLike | None,
-    bar: Progress | None,
+    progress: bool | None,
 ) -> Gradients:
     """Run a schedule in the memory that the last run has left, if it was of this kind."""
     problem = resolved.problem
-    memory = reuse(resolved.memory_key(type(objective.loss)))
-    chunks = _chunks(problem, memory, seed)
-    losses = ChunkLosses(objective, problem, memory)
-    run = Run(resolved, chunks, losses, horizon=horizon, folder=folder, bar=bar)
-    result = run.execute(resolved.actions)
+    with progress_of(progress, resolved, whole=objective.loss.whole) as bar:
+        memory = reuse(resolved.memory_key(type(objective.loss)))
+        chunks = _chunks(problem, memory, seed)
+        losses = ChunkLosses(objective, problem, memory)
+        run = Run(resolved, chunks, losses, horizon=horizon, folder=folder, bar=bar)
+        result = run.execute(resolved.actions)
     objective.end()
     if problem.state and (lost := lost_rows(problem.x)):
         result = replace(result, lost=lost)
     program, tables = run.sizes.program(problem.chunk), sum(run.tables.values())
     memory.end(chunks.rest(), prepared(lasting(problem.model)), program + tables, tables)
+    resolved.check(result.stats.counts)
     return result
 
 

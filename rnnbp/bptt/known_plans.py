@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import Any
 
 from rnnbp.bptt.planner import measured_for
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import lasting
 from rnnbp.graph.recurrent import Recurrent
+from rnnbp.inputs.problem import DEFAULT_CHUNK
+from rnnbp.planning.budget import is_budget
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.plan import Plan, choose
 from rnnbp.planning.sizes import OWN, Sizes
+from rnnbp.schedules import ScheduleLike, resized
 from rnnbp.support.memo import Recent
 from rnnbp.support.prepared import Remembered
 
-_plans = Remembered[Graph | Recurrent, Recent[Any, Plan]](lambda model: Recent(64))
+_plans = Remembered[Graph | Recurrent, Recent[tuple[object, ...], Plan]](lambda model: Recent(64))
 
 
 def known_plan(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None) -> Plan:
@@ -38,3 +41,21 @@ def known_plan(sizes: Sizes, steps: int, budget: int, costs: Costs | None = None
 def forget_plans(model: Graph) -> None:
     """Plan anew for a model: other costs have been put in the place of those that were measured."""
     _plans.forget(lasting(model))
+
+
+def for_batch(
+    checkpoint: ScheduleLike | Plan, steps: int, chunk: int | None
+) -> ScheduleLike | Plan:
+    """What a ``checkpoint`` of training means for a batch of ``steps`` steps, without dx.
+
+    A Plan for another number of chunks is made anew, within its budget and by its costs.
+    """
+    if is_budget(checkpoint):
+        return checkpoint
+    if not isinstance(checkpoint, Plan):
+        length = min(DEFAULT_CHUNK if chunk is None else chunk, steps)
+        return resized(checkpoint, math.ceil(steps / length))
+    sizes = replace(checkpoint.sizes, dx=False)
+    if math.ceil(checkpoint.steps / checkpoint.chunk) == math.ceil(steps / checkpoint.chunk):
+        return checkpoint if sizes == checkpoint.sizes else replace(checkpoint, sizes=sizes)
+    return known_plan(sizes, steps, checkpoint.budget, checkpoint.costs)

@@ -1,6 +1,6 @@
-"""The last steps of a sequence, where some states have no delta yet: no step after them takes these
-states.
+"""The last steps of a sequence, where some states have no delta yet.
 
+No step after them takes these states.
 A compiled program carries zeros in place of such deltas. That is the same, but for a step in which
 something has overflowed: zero times its infinite derivative is NaN, where there is nothing to
 multiply (PyTorch's rule too). Only there the interpreter, which knows deltas that are not there,
@@ -41,9 +41,8 @@ def _late_steps(cell: Cell, there: tuple[bool, ...]) -> int:
     y, *after = cell.outputs
     found = [_needed(cell, [y, *(v for v, yes in zip(after, there, strict=True) if yes)])]
     while len(found) < 2 or found[-1] != found[-2]:
-        found.append(
-            found[-1] | _needed(cell, [y, *(v for k, v in enumerate(after, 1) if k in found[-1])])
-        )
+        reached = [v for k, v in enumerate(after, 1) if k in found[-1]]
+        found.append(found[-1] | _needed(cell, [y, *reached]))
     return found.index(found[-1])
 
 
@@ -65,8 +64,7 @@ def backward(
     into: Array | None,
     context: Callable[[], Context],
 ) -> tuple[Array | None, tuple[Array | None, ...]]:
-    """A program's ``backward``, with that of the interpreter in the last steps where that is
-    needed.
+    """A program's ``backward``, with the interpreter's in the last steps where that is needed.
 
     Args:
         context: of the chunk's first step.
@@ -76,24 +74,20 @@ def backward(
     if late is None:
         return program.backward(tape, dy, dstate, grads, into)
     whole, n = late
-    cut = (
-        max(0, len(tape.x) - n) if whole.divisible else 0
-    )  # what opaque layers saved stays together
-    dx = (
-        (np.empty(tape.x.shape, tape.x.dtype) if into is None else into)
-        if tape.x.dtype.kind == "f"
-        else None
-    )
-    last, carried = _by_interpreter(
-        program, whole, cut, None if dy is None else dy[cut:], dstate, grads, context()
-    )
+    # What opaque layers saved cannot be cut, so that all steps go together.
+    cut = max(0, len(tape.x) - n) if whole.divisible else 0
+    dx = into
+    if tape.x.dtype.kind != "f":
+        dx = None
+    elif into is None:
+        dx = np.empty(tape.x.shape, tape.x.dtype)
+    before, after = (None, None) if dy is None else (dy[:cut], dy[cut:])
+    last, carried = _by_interpreter(program, whole, cut, after, dstate, grads, context())
     if dx is not None:
         dx[cut:] = 0 if last is None else last
     if cut:
         place = None if dx is None else dx[:cut]
-        _, carried = program.backward(
-            whole.first(cut), None if dy is None else dy[:cut], carried, grads, place
-        )
+        _, carried = program.backward(whole.first(cut), before, carried, grads, place)
     return dx, carried
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rnnbp.bptt.calibration import remembered, with_disk
+from rnnbp.bptt.calibration import remembered
+from rnnbp.bptt.disk_costs import with_disk
+from rnnbp.graph.graph import Graph
 from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.problem import as_model, feature_shape
@@ -70,9 +72,8 @@ def plan(
     >>> found.chosen.bytes <= found.budget
     True
     """
-    graph, held = as_model(model), 0 if optimizer is None else _checked(optimizer).nbytes
-    if positive_int("plan: accumulate", accumulate) > 1:
-        held += sum(p.nbytes for p in graph.params.values())
+    graph = as_model(model)
+    held = _held(graph, optimizer, positive_int("plan: accumulate", accumulate))
     limit = remaining(parse_budget(budget), held)
     shape = feature_shape("plan", graph, x_shape)
     steps, batch = positive_int("plan: steps", steps), positive_int("plan: batch", batch)
@@ -82,15 +83,20 @@ def plan(
         costs = costs or measured_for(sizes, steps, limit)
         if disk is None:
             return choose(sizes, steps, limit, costs)
-        return choose(
-            sizes, steps, limit, with_disk(costs, sizes.slot, folder), parse_budget(disk, "disk")
-        )
+        costs = with_disk(costs, sizes.slot, folder)
+        return choose(sizes, steps, limit, costs, parse_budget(disk, "disk"))
 
 
 def measured_for(sizes: Sizes, steps: int, budget: int) -> Costs:
     """The costs of actions, measured within a budget; with nothing run where it is too small."""
     check(sizes, steps, budget)
     return remembered(sizes, budget)
+
+
+def _held(model: Graph, optimizer: object, accumulate: int) -> int:
+    """Bytes that training holds during a run: state of the optimiser, gradients of a batch."""
+    held = 0 if optimizer is None else _checked(optimizer).nbytes
+    return held + (sum(p.nbytes for p in model.params.values()) if accumulate > 1 else 0)
 
 
 def _checked(optimizer: object) -> Optimizer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -10,17 +9,16 @@ from typing import final
 
 from rnnbp.actions import Action
 from rnnbp.bptt.known_plans import known_plan
+from rnnbp.bptt.run_checks import check_plan, keeps_dx, returns_y
 from rnnbp.inputs.objective import Objective
-from rnnbp.inputs.problem import DEFAULT_CHUNK, Problem
-from rnnbp.inputs.streams import Stream
+from rnnbp.inputs.problem import Problem
 from rnnbp.numerics import flag
-from rnnbp.planning.budget import BudgetError, is_budget, parse_budget, shown, with_margin
-from rnnbp.planning.forecast import forecast_of
+from rnnbp.planning.budget import BudgetError, is_budget, parse_budget
 from rnnbp.planning.online import online
 from rnnbp.planning.plan import Plan
 from rnnbp.planning.run_sizes import sizes_of_run
 from rnnbp.planning.sizes import Sizes
-from rnnbp.schedules import Online, ScheduleLike, resized, sweep
+from rnnbp.schedules import Online, ScheduleLike, sweep
 from rnnbp.schedules import resolve as schedule_of
 from rnnbp.schedules.simulation import ScheduleError, Simulation, simulate
 
@@ -81,36 +79,45 @@ def resolve(
         ScheduleError: for a schedule that cannot be run.
         ValueError, TypeError: for a checkpoint that is none of these, and what cannot be kept.
     """
+    returned, asked = returns_y(problem, return_y), None if dx is None else flag("dx", dx)
     plan = checkpoint if isinstance(checkpoint, Plan) else None
-    schedule: ScheduleLike = (
-        checkpoint.chosen.schedule if isinstance(checkpoint, Plan) else checkpoint
-    )
-    returned = _returns_y(problem, return_y)
-    kept = _keeps_dx(problem, plan, dx if dx is None else flag("dx", dx))
+    kept = keeps_dx(problem, plan, asked)
     sizes = sizes_of_run(objective, dx=kept, return_y=returned)
-    if plan is None and is_budget(schedule):
-        if chunk is not None:
-            raise BudgetError(
-                f"a budget chooses the chunks too, found chunk={chunk}; leave chunk and horizon out"
-            )
-        budget = parse_budget(schedule)
-        if not problem.known:
-            length, slots = online(sizes, budget)
-            return _of_stream(Online(slots), replace(problem, chunk=length), sizes)
-        plan = known_plan(sizes, problem.steps, budget)
-    if plan is not None:
-        _check_plan(plan, problem, sizes, chunk)
-        problem, schedule = (
-            replace(problem, chunk=min(plan.chunk, problem.steps)),
-            plan.chosen.schedule,
+    if isinstance(checkpoint, Plan):
+        return _of_plan(checkpoint, problem, sizes, chunk)
+    if is_budget(checkpoint):
+        return _of_budget(checkpoint, problem, sizes, chunk)
+    return _of_schedule(checkpoint, problem, sizes)
+
+
+def _of_budget(checkpoint: object, problem: Problem, sizes: Sizes, chunk: int | None) -> Resolved:
+    """A run within a budget: as it is planned, or by the slots that fit for an unknown length."""
+    if chunk is not None:
+        raise BudgetError(
+            f"a budget chooses the chunks too, found chunk={chunk}; leave chunk and horizon out"
         )
+    budget = parse_budget(checkpoint)
+    if problem.known:
+        return _of_plan(known_plan(sizes, problem.steps, budget), problem, sizes, chunk)
+    length, slots = online(sizes, budget)
+    return _of_schedule(Online(slots), replace(problem, chunk=length), sizes)
+
+
+def _of_plan(plan: Plan, problem: Problem, sizes: Sizes, chunk: int | None) -> Resolved:
+    check_plan(plan, problem, sizes, chunk)
+    planned = replace(problem, chunk=min(plan.chunk, problem.steps))
+    return _of_schedule(plan.chosen.schedule, planned, sizes, plan)
+
+
+def _of_schedule(
+    schedule: ScheduleLike, problem: Problem, sizes: Sizes, plan: Plan | None = None
+) -> Resolved:
     if not problem.known:
-        return _of_stream(schedule, problem, sizes)
+        return Resolved(problem, sizes, _following(schedule, problem), None)
     parts = problem.chunks, problem.steps, problem.chunk
-    found = (
-        _checked_name(schedule, *parts) if isinstance(schedule, str) else _checked(schedule, *parts)
-    )
-    return Resolved(problem, sizes, *found, plan)
+    if isinstance(schedule, str):
+        return Resolved(problem, sizes, *_checked_name(schedule, *parts), plan)
+    return Resolved(problem, sizes, *_checked(schedule, *parts), plan)
 
 
 def _checked(
@@ -124,10 +131,6 @@ _checked_name = lru_cache(_checked)
 """The same of a schedule by its name: training resolves it at every update."""
 
 
-def _of_stream(schedule: ScheduleLike, problem: Problem, sizes: Sizes) -> Resolved:
-    return Resolved(problem, sizes, _following(schedule, problem), None)
-
-
 def _following(schedule: ScheduleLike, problem: Problem) -> Iterator[Action]:
     """The actions for a stream whose end is seen when it comes."""
     present, n = sweep(schedule), 0
@@ -135,73 +138,3 @@ def _following(schedule: ScheduleLike, problem: Problem) -> Iterator[Action]:
         yield from present.forward()
         n += 1
     yield from present.end()
-
-
-def _returns_y(problem: Problem, asked: bool) -> bool:
-    """True if y is kept. Raises ValueError where it cannot be."""
-    if flag("return_y", asked) and not problem.known:
-        raise ValueError(
-            "return_y=True, but x is a stream of unknown length; give steps=, or leave it out"
-        )
-    return bool(asked)
-
-
-def _keeps_dx(problem: Problem, plan: Plan | None, asked: bool | None) -> bool:
-    """True if a run keeps the gradient by x. Raises ValueError where it cannot."""
-    if isinstance(problem.x, Stream):
-        if asked:
-            raise ValueError(
-                "dx=True, but x is a stream, whose gradient is not kept; give an array, or leave "
-                "dx out"
-            )
-        return False
-    if plan is None:
-        return not problem.x.mapped if asked is None else asked
-    if asked not in (None, plan.sizes.dx):
-        raise BudgetError(
-            f"the plan is for dx={plan.sizes.dx}, found dx={asked}; plan for that, or leave it out"
-        )
-    return plan.sizes.dx
-
-
-def _check_plan(plan: Plan, problem: Problem, sizes: Sizes, chunk: int | None) -> None:
-    """Raise BudgetError where the run is not the one that was planned, and would take more."""
-    if chunk not in (None, plan.chunk):
-        raise BudgetError(
-            f"the plan is for chunks of {plan.chunk} steps, found chunk={chunk}; leave chunk out"
-        )
-    chunks = math.ceil(plan.steps / plan.chunk)
-    if not problem.known or chunks != math.ceil(problem.steps / plan.chunk):
-        found = f"{problem.steps} steps" if problem.known else "a stream; give steps= with it"
-        raise BudgetError(
-            f"the plan is for {chunks} chunks of {plan.chunk} steps, found {found}; plan anew"
-        )
-    if sizes == plan.sizes:
-        return
-    again = forecast_of(sizes, plan.chosen.schedule, problem.steps, plan.chunk)
-    needed = with_margin(again.peak_bytes + again.object_bytes)
-    if needed > plan.budget:
-        raise BudgetError(
-            f"the plan is for {shown(plan.budget)}, but this run would need "
-            f"{shown(needed, up=True)}: the batch size, the loss, or the dtype or memory order of "
-            f"x differ from those planned for; make a new plan, or pass bptt the budget itself"
-        )
-
-
-def for_batch(
-    checkpoint: ScheduleLike | Plan, steps: int, chunk: int | None
-) -> ScheduleLike | Plan:
-    """What a ``checkpoint`` of training means for a batch of ``steps`` steps, whose dx nobody
-    reads.
-
-    A Plan for another number of chunks is made anew, within its budget and by its costs.
-    """
-    if is_budget(checkpoint):
-        return checkpoint
-    if not isinstance(checkpoint, Plan):
-        length = min(DEFAULT_CHUNK if chunk is None else chunk, steps)
-        return resized(checkpoint, math.ceil(steps / length))
-    sizes = replace(checkpoint.sizes, dx=False)
-    if math.ceil(checkpoint.steps / checkpoint.chunk) == math.ceil(steps / checkpoint.chunk):
-        return checkpoint if sizes == checkpoint.sizes else replace(checkpoint, sizes=sizes)
-    return known_plan(sizes, steps, checkpoint.budget, checkpoint.costs)

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import final
 
-import numpy as np
-
-from rnnbp import compensated
-from rnnbp.graph.network import Network, checked_parameters
 from rnnbp.inputs.states import States
-from rnnbp.naming import ByPath
 from rnnbp.numerics import Array
-from rnnbp.runners.base import Accumulator
 from rnnbp.schedules.simulation import Simulation, cost_text
 from rnnbp.support import reprs
 from rnnbp.wording.instead import GRADIENTS, Instead
@@ -108,79 +100,3 @@ class Gradients(Instead):
             lost=lost if self.lost else "",
             stats=f"peak {reprs.bytes_text(self.stats.peak_bytes)}, {self.stats.seconds:.3g} s{rerun}",
         )
-
-
-@final
-class Accumulators(Accumulator):
-    """Sums of parameter gradients, one for each parameter array of the network as it is now.
-
-    So a layer used twice in a step, at every step, or in two places, and a tied weight, are one
-    mechanism. An array that is put in a parameter's place later has the same sum.
-
-    Args:
-        parted: whether there are totals, of several parts as ``sums`` has them.
-
-    Raises as ``check_parameters`` does.
-    """
-
-    def __init__(self, network: Network, *, parted: bool = False) -> None:
-        slots = checked_parameters(
-            network
-        )  # the sums are of their shapes, and machine code adds to them
-        params = {id(array): array for _, _, array in slots}
-        self.params = tuple(params.values())
-        dtype = self.params[0].dtype if self.params else None  # all have one
-        self.whole = np.zeros(sum([array.size for array in self.params]), dtype)
-        """All sums: one piece of memory is taken and cleared faster than many."""
-        self.grads = ByPath()
-        self._sums: dict[int, Array] = {}
-        self._slots: dict[tuple[int, str], Array] = {}
-        start = 0
-        for path, (owner, key), array in slots:
-            total = self._sums.get(id(array))
-            if total is None:
-                stop = start + array.size
-                self._sums[id(array)] = self.grads[path] = total = self.whole[start:stop].reshape(
-                    array.shape
-                )
-                start = stop
-            self._slots[id(owner), key] = total
-        self.totals = compensated.totals(self.whole) if parted else None
-        self._begins: dict[object, list[int]] = {}
-
-    def add(self, owner: dict[str, Array], grads: Mapping[str, Array]) -> None:
-        """Add the gradients of some of ``owner``'s parameters."""
-        for key, grad in grads.items():
-            total = self.at(owner, key)
-            total += grad
-
-    def at(self, owner: dict[str, Array], key: str) -> Array:
-        """The sum of one of ``owner``'s parameters, to add to. Raises TypeError for one that is not
-        the network's."""
-        found = self._slots.get((id(owner), key))  # a tied parameter may have no slot of its own
-        found = self._sums.get(id(owner[key])) if found is None else found
-        if found is None:
-            raise TypeError(
-                f"parameter {key!r} was added, or tied, while the network ran; change it between "
-                "runs"
-            )
-        return found
-
-    def begins(self, key: object, find: Callable[[], list[int]]) -> list[int]:
-        """Where some of the sums begin in memory: found once, for they do not move."""
-        found = self._begins.get(key)
-        if found is None:
-            self._begins[key] = found = find()
-        return found
-
-    def end_part(self) -> None:
-        """Put the sums so far into the totals: a part has been summed."""
-        if self.totals is None:
-            self.totals = compensated.totals(self.whole)
-        compensated.end_part(self.whole, self.totals)
-
-    def close(self) -> None:
-        """Put the totals back, when all chunks have added."""
-        if self.totals is not None:
-            compensated.close(self.whole, self.totals)
-            self.totals = None

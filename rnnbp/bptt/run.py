@@ -6,28 +6,21 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
 from typing import final
 
-import numpy as np
-
-from rnnbp import compensated
 from rnnbp.actions import Action, Advance, Backward, Drop, Keep, Load, Rebuild, Record, Store
 from rnnbp.bptt.action_stream import preparing, reading_ahead, reporting
-from rnnbp.bptt.all_steps import KeptOutputs, new_outputs
-from rnnbp.bptt.chunk import Chunks, DeltaStates
+from rnnbp.bptt.all_steps import new_outputs
+from rnnbp.bptt.chunk import Chunks
 from rnnbp.bptt.counter import Counter
 from rnnbp.bptt.fused_advances import FusedAdvances
 from rnnbp.bptt.holdings import Holdings
 from rnnbp.bptt.progress import Progress
 from rnnbp.bptt.resolve import Resolved
-from rnnbp.bptt.results import Accumulators, Gradients
-from rnnbp.compensated import Total
-from rnnbp.graph.recurrent import Recurrent
+from rnnbp.bptt.results import Gradients
+from rnnbp.bptt.run_sums import RunSums
 from rnnbp.inputs.chunk_losses import ChunkLosses
-from rnnbp.inputs.horizon import cuts
 from rnnbp.inputs.states import States
 from rnnbp.inputs.streams import Held
 from rnnbp.ledger import Ledger
-from rnnbp.losses.base import Scalar
-from rnnbp.numerics import Array
 from rnnbp.planning.live_states import LiveStates
 from rnnbp.planning.predicted_ledger import OUTPUTS
 from rnnbp.planning.tables import reversing
@@ -58,40 +51,21 @@ class Run:
         bar: Progress | None = None,
     ) -> None:
         self.problem, self.sizes, self.memory = resolved.problem, resolved.sizes, losses.memory
-        self.chunks, self.losses, self.horizon, self.bar = chunks, losses, horizon, bar
+        self.chunks, self.losses, self.bar = chunks, losses, bar
         self.uses_disk = resolved.uses_disk
         self.fused = FusedAdvances()
-        recurrent = zip(chunks.parts.recurrent, self.problem.state, strict=True)
-        self.dstates: DeltaStates = {
-            node.number: (None,) * len(arrays) for node, arrays in recurrent
-        }
         self.tables: dict[int, int] = {}
         """By length, the bytes of tables that a Backward of a chunk has made for its tasks."""
-        self._allocate()
-        self.loss = Total()
+        self.sums = RunSums(resolved, chunks.parts.recurrent, losses, horizon)
         self.final: States = ()
         x = self.problem.x
         given = [x.array] if isinstance(x, Held) and not x.fresh else []
-        self.ledger = Ledger([*given, *self.grads.params])
-        y = None if self.kept is None else self.kept.y
-        self.ledger.hold("gradients", (self.grads.whole, self.dx, self.grads.totals, y))
+        self.ledger = Ledger([*given, *self.sums.grads.params])
+        self.ledger.hold("gradients", self.sums.arrays())
         self.held = Holdings(self.ledger, folder)
         self.counter, self.live = Counter(), LiveStates()
         self._live, self._slot, self._deltas = 0, self.sizes.slot, self.sizes.deltas
         self.memory.begin(self.ledger)
-
-    def _allocate(self) -> None:
-        """Allocate what is in memory for the whole run: the gradients, and y where it is returned."""
-        problem, sizes = self.problem, self.sizes
-        self.part = compensated.part(problem.chunk)
-        self.grads = Accumulators(
-            problem.model, parted=problem.known and problem.chunks > self.part
-        )
-        self.backward = 0
-        """Chunks that have added to the gradients."""
-        dx = sizes.dx and problem.floats
-        self.dx = self.memory.new((problem.steps, *problem.x.shape), problem.dtype) if dx else None
-        self.kept = KeptOutputs(self.losses, self.memory) if sizes.return_y else None
 
     def execute(self, actions: Iterable[Action]) -> Gradients:
         """Run all actions, and return what they have computed."""
@@ -100,24 +74,23 @@ class Run:
         with program, closing(self.held.slots):
             self.ledger.count("state", -self.problem.lent)
             self._count_live_states()
-            self.chunks.prepare()
+            self.chunks.runners.prepare(self.problem.chunk)
             if self.sizes.loss_whole:
                 self._see_all()
             for action in self._stream(actions):
                 state = self._do(action, state)
                 self._count_live_states()
                 self.counter.count(action, self.held, self.problem)
-            self.chunks.finish(self.grads)
+            self.chunks.runners.finish(self.sums.grads)
             self._close()
             self.ledger.count("state", self.problem.lent - self._live)  # they are the result's
             self.ledger.count("program", -sum(self.tables.values()))
-        return self._result()
+        stats = self.counter.stats(self.problem, self.ledger, self.sizes)
+        return self.sums.result(self.final, stats)
 
     def _do(self, action: Action, state: States) -> States:
         """Run one action; returns the present state after it."""
-        n = (
-            action.n
-        )  # Backward() compares no attributes, whose names Python's cache of methods would keep
+        n = action.n  # in a pattern its name would stay in Python's cache of methods
         match action:
             case Backward():
                 self._backward(n)
@@ -125,11 +98,8 @@ class Run:
                 with self._reserved(self.sizes.record, n):
                     self.held.hold(n, self.chunks.record(n, state))
                 return self._ran(n, self.held.tapes[n].leaving())
-            case Advance() if n in self.fused.states:
-                return self._ran(n, self._fused_state(n))
-            case Advance() if n in self.fused.groups:
-                self._advance_group(n, state)
-                return self._ran(n, self._fused_state(n))
+            case Advance() if n in self.fused.states or n in self.fused.groups:
+                return self._ran(n, self._fused_state(n, state))
             case Advance():
                 with self._reserved(self.sizes.advance, n):
                     return self._ran(n, self.chunks.advance(n, state))
@@ -171,12 +141,7 @@ class Run:
 
     def _see_all(self) -> None:
         """Compute the outputs of all steps for a loss that takes them at once; its dy stays."""
-        problem, state, steps, arrive = (
-            self.problem,
-            self.problem.state,
-            self.problem.steps,
-            self._targets_arrive,
-        )
+        problem, state, arrive = self.problem, self.problem.state, self._targets_arrive
         y = new_outputs(problem, self.memory)
         self.ledger.hold(OUTPUTS, y)
         with self.ledger.reserve("state", self.sizes.slot):
@@ -187,7 +152,7 @@ class Run:
                     state, y[problem.span(n)] = self.chunks.outputs(n, state)
                 self.counter.steps += problem.length(n)
                 self._report(n)
-        with self.ledger.reserve("workspace", self.sizes.whole_loss(steps)):
+        with self.ledger.reserve("workspace", self.sizes.whole_loss(problem.steps)):
             dy = self.losses.see_all(y)
         self.ledger.hold(OUTPUTS, dy)
         self.ledger.release(y)
@@ -214,11 +179,14 @@ class Run:
             self.fused.states = dict(enumerate(states, n))
             self.ledger.hold("checkpoint", states[:-1])
 
-    def _fused_state(self, n: int) -> States:
-        state = self.fused.states.pop(n)
+    def _fused_state(self, n: int, state: States) -> States:
+        """The state after chunk n, of a group that has run or is run now."""
+        if n not in self.fused.states:
+            self._advance_group(n, state)
+        after = self.fused.states.pop(n)
         if self.fused.states:  # the last of them is a state like any other
-            self.ledger.release(state)
-        return state
+            self.ledger.release(after)
+        return after
 
     def _reserved(self, needs: Callable[[int], int], n: int) -> AbstractContextManager[None]:
         """The workspace of an action on chunk n, in the ledger while it runs."""
@@ -234,72 +202,36 @@ class Run:
         return state
 
     def _end_part(self) -> None:
-        """Keep rounding errors from adding up over many chunks, which go from the last to the first
-        in any schedule."""
-        if self.backward and self.backward % self.part == 0:
-            self.chunks.finish(self.grads)
-            unexpected = self.grads.totals is None  # the number of chunks was not known
-            self.grads.end_part()
+        """End a part of the sums, where it is due, before a chunk goes backward."""
+        sums = self.sums
+        if sums.chunks and sums.chunks % sums.part == 0:
+            self.chunks.runners.finish(sums.grads)
+            unexpected = sums.grads.totals is None  # the number of chunks was not known
+            sums.grads.end_part()
             if unexpected:
-                self.ledger.hold("gradients", self.grads.totals)
-        self.backward += 1
+                self.ledger.hold("gradients", sums.grads.totals)
+        sums.chunks += 1
 
     def _close(self) -> None:
         """The gradients are those of all chunks."""
-        self.ledger.release(() if self.grads.totals is None else self.grads.totals)
-        self.grads.close()
+        grads = self.sums.grads
+        self.ledger.release(() if grads.totals is None else grads.totals)
+        grads.close()
 
     def _backward(self, n: int) -> None:
-        length = self.problem.length(n)
-        tabled = length in self.tables
-        need, tables = reversing(
-            self.sizes, length, self.problem.chunk, first=self.live.no_deltas, tabled=tabled
-        )
+        sums, length, whole = self.sums, self.problem.length(n), self.problem.chunk
+        first, tabled = self.live.no_deltas, length in self.tables
+        need, tables = reversing(self.sizes, length, whole, first=first, tabled=tabled)
         with self.ledger.reserve("workspace", need, self.sizes.brief(length)):
             self._end_part()
             tape = self.held.tapes.pop(n)
             arrays = tape.arrays()
-            into = None if self.dx is None else self.dx[self.problem.span(n)]
-            losses = self.losses if self.kept is None else self.kept
-            value, dx = self.chunks.backward(n, tape, losses, self.dstates, self.grads, into)
+            into = None if sums.dx is None else sums.dx[self.problem.span(n)]
+            value, dx = self.chunks.backward(n, tape, sums.losses, sums.dstates, sums.grads, into)
             self.ledger.release(arrays)
             del arrays, tape
-            self._add(n, value, dx, into)
+            self.live.reversed(cut=sums.add(n, value, dx, into))
         if not tabled:
             self.tables[length] = tables
             self.ledger.count("program", tables)
             self.memory.later = max(0, self.memory.later - tables)
-
-    def _add(self, n: int, value: Scalar, dx: Array | None, into: Array | None) -> None:
-        """Add a chunk's part of the loss, a number, and of dx."""
-        self.loss.add(value)
-        if into is not None and into is not dx:
-            into[...] = 0 if dx is None else dx
-        cut = cuts(self.horizon, n * self.problem.chunk)
-        self.live.reversed(cut=cut)
-        if cut:
-            self.dstates = {
-                number: (None,) * len(deltas) for number, deltas in self.dstates.items()
-            }
-
-    def _result(self) -> Gradients:
-        dstate: list[tuple[Array, ...]] = []
-        recurrent = zip(
-            self.chunks.parts.recurrent, self.problem.state, self.problem.given, strict=True
-        )
-        for node, arrays, given in recurrent:
-            found = zip(self.dstates[node.number], arrays, strict=True)
-            dstate.append(
-                tuple([np.zeros(a.shape, a.dtype) if d is None else d.copy() for d, a in found])
-            )
-            if not given and isinstance(node.block, Recurrent):
-                initial = node.block.initial
-                self.grads.add(
-                    initial,
-                    {key: d.sum(axis=0) for key, d in zip(initial, dstate[-1], strict=False)},
-                )
-        stats = self.counter.stats(self.problem, self.ledger, self.sizes)
-        y = None if self.kept is None else self.kept.y
-        return Gradients(
-            self.loss.value, self.grads.grads, self.dx, tuple(dstate), self.final, stats, y=y
-        )

@@ -4,42 +4,28 @@ from __future__ import annotations
 
 import math
 import os
-import zlib
 from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from rnnbp.actions import TIERS, Tier
+from rnnbp.bptt.checkpoint_file import Written, read, write
 from rnnbp.inputs.states import States
 from rnnbp.ledger import Ledger
 from rnnbp.numerics import Dtype, Shape
-from rnnbp.storage import StorageError
 from rnnbp.storage.scratch import ScratchFile
 
 Shapes: TypeAlias = tuple[tuple[tuple[Shape, Dtype], ...], ...]
 """Shape and dtype of every array of a checkpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A checkpoint in the file: its arrays one after the other from ``start``, and the CRC-32 of
-    all.
-    """
-
-    file: ScratchFile
-    start: int
-    crc: int
-
-
 class Slots:
     """Checkpoints by chunk number.
 
-    Those on disk are written on a thread, one after the other, into a file that has no name, so
-    that nothing is left of it when it is closed or the process dies. Until a checkpoint is written
-    it is held in RAM, of the kind "disk buffer" in the ledger.
+    A thread writes those on disk, in order, into a file without a name: nothing is left of it when
+    it is closed or the process dies. Until then they are in RAM, as "disk buffer" in the ledger.
 
     Args:
         ledger: counts what is held in RAM.
@@ -81,9 +67,8 @@ class Slots:
         self._buffers[n] = copy
         self._shapes[n] = tuple([tuple([(a.shape, a.dtype) for a in arrays]) for arrays in copy])
         self.ledger.hold("disk buffer", copy)
-        self._disk[n] = self._thread.submit(
-            _write, copy, self._file, self._place(_size(self._shapes[n])), n
-        )
+        start = self._place(_size(self._shapes[n]))
+        self._disk[n] = self._thread.submit(write, copy, self._file, start, n)
 
     def _place(self, size: int) -> int:
         """Where in the file there is room for a number of bytes."""
@@ -97,12 +82,10 @@ class Slots:
         assert self._thread is not None
         buffers = tuple([tuple([np.empty(*like) for like in arrays]) for arrays in self._shapes[n]])
         self.ledger.hold("read ahead", buffers)
-        self._ahead[n] = buffers, self._thread.submit(_read, self._disk[n], buffers, n)
+        self._ahead[n] = buffers, self._thread.submit(read, self._disk[n], buffers, n)
 
     def load(self, n: int) -> States:
-        """The states of a slot. Raises StorageError where they could not be written, or are not
-        what was written.
-        """
+        """The states of a slot. Raises StorageError where writing failed, or the file is damaged."""
         if self.tiers[n] == "ram":
             return self._ram[n]
         if n not in self._ahead:
@@ -138,42 +121,3 @@ class Slots:
 
 def _size(shapes: Shapes) -> int:
     return sum(dtype.itemsize * math.prod(shape) for arrays in shapes for shape, dtype in arrays)
-
-
-def _write(states: States, file: ScratchFile, start: int, n: int) -> Written:
-    try:
-        file.open()
-    except OSError as error:
-        raise StorageError(
-            f"checkpoint {n}: no file can be made in {file.place}: {error.strerror or error}; "
-            "choose another folder"
-        ) from error
-    crc, at = 0, start
-    try:
-        for array in (array for arrays in states for array in arrays):
-            data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-            crc = zlib.crc32(data, crc)
-            file.write(at, data)
-            at += array.nbytes
-    except OSError as error:
-        raise StorageError(
-            f"checkpoint {n} is not written to {file.place}: {error.strerror or error}; free some "
-            "space there"
-        ) from error
-    return Written(file, start, crc)
-
-
-def _read(future: Future[Written], buffers: States, n: int) -> States:
-    written, crc, complete = future.result(), 0, True
-    at = written.start
-    for array in (array for arrays in buffers for array in arrays):
-        data = array.reshape(-1).view(np.uint8).data
-        complete &= written.file.read(at, data)
-        crc = zlib.crc32(data, crc)
-        at += array.nbytes
-    if not complete or crc != written.crc:
-        raise StorageError(
-            f"checkpoint {n} on disk was damaged since it was written; check the disk, and run "
-            "again"
-        )
-    return buffers

@@ -20,6 +20,8 @@ def is_library(module: str | None) -> bool:
 
 
 FILED = {
+    "rnnbp.bptt.evaluation": "rnnbp.bptt.inference",
+    "rnnbp.bptt.without_time": "rnnbp.bptt.inference",
     "rnnbp.graph.cell": "rnnbp.cell",
     "rnnbp.graph.cells": "rnnbp.cells",
     "rnnbp.graph.graph": "rnnbp.graph",

@@ -7,7 +7,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from rnnbp.bptt.inference import evaluate as evaluate_arrays
+from rnnbp.bptt.evaluation import evaluate as evaluate_arrays
 from rnnbp.bptt.inference import predict as predict_array
 from rnnbp.bptt.shape_warnings import warn_if_batch_first, warn_if_one_step
 from rnnbp.checks.batch_first import is_known

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from rnnbp.bptt import bptt
 from rnnbp.bptt.calibration import known_costs
-from rnnbp.bptt.resolve import for_batch
+from rnnbp.bptt.known_plans import for_batch
 from rnnbp.bptt.results import Gradients
 from rnnbp.checks.arrays import is_stream, plain, sliceable
 from rnnbp.graph.graph import Graph

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnbp.bptt.inference import evaluated
+from rnnbp.bptt.evaluation import evaluated
 from rnnbp.inputs.objective import LossLike, Seen
 from rnnbp.inputs.problem import as_model
 from rnnbp.inputs.states import States

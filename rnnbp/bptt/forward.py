@@ -1,0 +1,32 @@
+"""What runs forward only share: the memory of the last one, and a bar of steps."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from rnnbp.bptt.chunk import Chunks
+from rnnbp.graph.model_split import lasting
+from rnnbp.inputs.problem import Problem
+from rnnbp.memory_pool import Reuse, reuse
+from rnnbp.support import bars
+from rnnbp.support.prepared import prepared
+from rnnbp.wording.arguments import takes
+
+
+@takes()
+def bar_of(
+    name: str, progress: bool | None, total: int | None
+) -> AbstractContextManager[bars.LateBar | None]:
+    """A bar of steps."""
+    return bars.late(progress, total, desc=name, unit=" steps", unit_scale=True, dynamic_ncols=True)
+
+
+def prepared_chunks(problem: Problem, seed: int = 0) -> tuple[Reuse, Chunks]:
+    """What the last run has left, if it was of this kind, with weights as they are now; else new."""
+    memory = reuse(("forward", problem.kind) if problem.known else None)
+    found: Chunks | None = memory.kit(prepared(lasting(problem.model)))
+    if found is None:
+        return memory, Chunks(problem, seed=seed, training=problem.training)
+    found.begin(problem, seed=seed, training=problem.training)
+    found.runners.renew()
+    return memory, found

@@ -1,0 +1,104 @@
+"""The seconds of a model's actions, measured on a few synthetic chunks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from statistics import median
+from typing import TypeVar
+
+import numpy as np
+
+from rnnbp.bptt.accumulators import Accumulators
+from rnnbp.bptt.chunk import Chunks, DeltaStates
+from rnnbp.bptt.chunk_tapes import ChunkTape
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.model_split import parts_of
+from rnnbp.inputs.problem import Problem, pose
+from rnnbp.memory_pool import Reuse
+from rnnbp.numerics import Array, Shape
+from rnnbp.planning.costs import KINDS, Costs
+from rnnbp.planning.sizes import Sizes
+
+T = TypeVar("T")
+PATIENCE = 0.4
+"""Seconds after which a length is measured no more often: costs come less exact, but not late."""
+SHORT, LONG = 2, 64
+"""Two lengths of chunks: cost is a line through them."""
+SECONDS = 0.15
+"""What all actions on the long chunk may take together; a slow model gets a shorter one."""
+
+
+def measured(sizes: Sizes, room: int | None = None, repeats: int = 3) -> Costs:
+    """Medians of ``repeats`` runs of a long chunk, and three times as many of a short one.
+
+    The long one is short enough for ``room`` bytes.
+    """
+    few = _measure(sizes, SHORT, 3 * repeats)
+    length = max(2 * SHORT, min(LONG, int(SHORT * SECONDS / sum(few.values()))))
+    while room is not None and length > 2 * SHORT and _held(sizes, length) > room:
+        length = max(2 * SHORT, length // 2)
+    many = _measure(sizes, length, repeats)
+    step = {kind: max(1e-9, (many[kind] - few[kind]) / (length - SHORT)) for kind in KINDS}
+    fixed = {kind: max(0.0, few[kind] - SHORT * step[kind]) for kind in KINDS}
+    return Costs(fixed, step)
+
+
+def _held(sizes: Sizes, length: int) -> int:
+    """What measuring chunks of this length takes."""
+    held = (
+        sizes.gradients(length, parted=False)
+        + sizes.live_states
+        + sizes.program(length)
+        + sizes.tables(length)
+        + sizes.tape(length)
+        + sizes.thin(length)
+    )
+    return held + sizes.workspace(length) + sizes.rebuild(length)
+
+
+def _measure(sizes: Sizes, length: int, repeats: int) -> dict[str, float]:
+    """Seconds of each action on one chunk of ``length`` steps."""
+    x = _synthetic(sizes.model, (length, sizes.batch, *sizes.x_shape))
+    problem = pose(sizes.model, x, chunk=length, state=None, backend=sizes.backend)
+    chunks = Chunks(problem, seed=0, training=sizes.training, memory=Reuse("calibration"))
+    state = problem.state
+    taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    began = time.perf_counter()
+    for k in range(repeats + 1):  # the first warms up
+        if k > 1 and time.perf_counter() - began > PATIENCE:
+            break
+        taken["Advance"].append(timed(lambda: chunks.advance(0, state))[0])
+        seconds, thin = timed(lambda: chunks.keep(0, state))
+        taken["Keep"].append(seconds)
+        taken["Rebuild"].append(timed(partial(chunks.rebuild, 0, thin))[0])
+        seconds, tape = timed(lambda: chunks.record(0, state))
+        taken["Record"].append(seconds)
+        taken["Backward"].append(timed(partial(_backward, problem, chunks, tape))[0])
+    return {kind: median(runs[1:]) for kind, runs in taken.items()}
+
+
+def _backward(problem: Problem, chunks: Chunks, tape: ChunkTape) -> None:
+    dstates: DeltaStates = {
+        node.number: (None,) * len(arrays)
+        for node, arrays in zip(chunks.parts.recurrent, problem.state, strict=True)
+    }
+    chunks.backward(
+        0, tape, lambda y, _: (0.0, np.ones_like(y)), dstates, Accumulators(problem.model)
+    )
+
+
+def _synthetic(model: Graph, shape: Shape) -> Array:
+    rng = np.random.default_rng(0)
+    layers = parts_of(model).symbols
+    if layers:
+        return rng.integers(0, min(layer.n_symbols for layer in layers), shape)
+    return rng.normal(size=shape).astype(model.dtype or np.float32)
+
+
+def timed(run: Callable[[], T]) -> tuple[float, T]:
+    """(seconds, result)."""
+    began = time.perf_counter()
+    result = run()
+    return time.perf_counter() - began, result

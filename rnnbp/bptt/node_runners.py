@@ -1,0 +1,67 @@
+"""The runners of a model's nodes: of each Recurrent, and of layers that have one of their own."""
+
+from __future__ import annotations
+
+from typing import final
+
+from rnnbp.bptt.accumulators import Accumulators
+from rnnbp.graph.layout import layouts
+from rnnbp.graph.model_split import Parts
+from rnnbp.inputs.problem import Problem
+from rnnbp.layers.base import Layer
+from rnnbp.runners.base import Runner, SymbolTable
+from rnnbp.runners.factory import DenseRunner
+from rnnbp.runners.select import Runners
+from rnnbp.runners.workspace import Workspace
+
+
+@final
+class NodeRunners:
+    """Runners by number of node.
+
+    Args:
+        problem: with the model and its backend.
+        parts: body and tail of that model.
+        workspace: where the runners compute.
+    """
+
+    def __init__(self, problem: Problem, parts: Parts, workspace: Workspace) -> None:
+        self._runners = runners = Runners(problem.backend, workspace)
+        self.programs: dict[int, Runner] = {}
+        self.tables: dict[int, SymbolTable] = {}
+        """By node, what takes its symbols to their numbers, which a Recurrent reads in place of
+        their vectors.
+        """
+        model, dtype = problem.model, problem.dtype
+        for number, layout in layouts(model, problem.x_shape, problem.batch, dtype).items():
+            program = runners.recurrent(layout, parts.symbols_of(number))
+            self.programs[number] = program
+            if program.table is not None:
+                self.tables[parts.spelled[number].number] = program.table
+        self.dense: dict[int, DenseRunner] = {}
+        """By node, what runs a layer outside cells in place of its own methods."""
+        for node in model.nodes:
+            if isinstance(node.block, Layer):
+                dense = runners.dense(node.block, dtype, brief=node in parts.tail)
+                self.dense |= {} if dense is None else {node.number: dense}
+
+    def prepare(self, chunk: int) -> None:
+        """Take the memory that stays for a whole run, and pack weights as they are."""
+        for program in self.programs.values():
+            program.prepare(chunk)
+        for dense in self.dense.values():
+            dense.prepare()
+        self._runners.pack()
+
+    def renew(self) -> None:
+        """Pack weights as they are, of those that were packed for an earlier problem."""
+        for program in self.programs.values():
+            program.renew()
+        for dense in self.dense.values():
+            dense.renew()
+        self._runners.pack()
+
+    def finish(self, grads: Accumulators) -> None:
+        """Add the gradients that are made once for a whole run."""
+        for table in self.tables.values():
+            table.finish(grads)

@@ -1,0 +1,64 @@
+"""Checks of what a run keeps, and of a plan against the run that it is passed to."""
+
+from __future__ import annotations
+
+import math
+
+from rnnbp.inputs.problem import Problem
+from rnnbp.inputs.streams import Stream
+from rnnbp.numerics import flag
+from rnnbp.planning.budget import BudgetError, shown, with_margin
+from rnnbp.planning.forecast import forecast_of
+from rnnbp.planning.plan import Plan
+from rnnbp.planning.sizes import Sizes
+
+
+def returns_y(problem: Problem, asked: bool) -> bool:
+    """True if y is kept. Raises ValueError where it cannot be."""
+    if flag("return_y", asked) and not problem.known:
+        raise ValueError(
+            "return_y=True, but x is a stream of unknown length; give steps=, or leave it out"
+        )
+    return bool(asked)
+
+
+def keeps_dx(problem: Problem, plan: Plan | None, asked: bool | None) -> bool:
+    """True if a run keeps the gradient by x. Raises ValueError where it cannot."""
+    if isinstance(problem.x, Stream):
+        if asked:
+            raise ValueError(
+                "dx=True, but x is a stream, whose gradient is not kept; give an array, or leave "
+                "dx out"
+            )
+        return False
+    if plan is None:
+        return not problem.x.mapped if asked is None else asked
+    if asked not in (None, plan.sizes.dx):
+        raise BudgetError(
+            f"the plan is for dx={plan.sizes.dx}, found dx={asked}; plan for that, or leave it out"
+        )
+    return plan.sizes.dx
+
+
+def check_plan(plan: Plan, problem: Problem, sizes: Sizes, chunk: int | None) -> None:
+    """Raise BudgetError where the run is not the one that was planned, and would take more."""
+    if chunk not in (None, plan.chunk):
+        raise BudgetError(
+            f"the plan is for chunks of {plan.chunk} steps, found chunk={chunk}; leave chunk out"
+        )
+    chunks = math.ceil(plan.steps / plan.chunk)
+    if not problem.known or chunks != math.ceil(problem.steps / plan.chunk):
+        found = f"{problem.steps} steps" if problem.known else "a stream; give steps= with it"
+        raise BudgetError(
+            f"the plan is for {chunks} chunks of {plan.chunk} steps, found {found}; plan anew"
+        )
+    if sizes == plan.sizes:
+        return
+    again = forecast_of(sizes, plan.chosen.schedule, problem.steps, plan.chunk)
+    needed = with_margin(again.peak_bytes + again.object_bytes)
+    if needed > plan.budget:
+        raise BudgetError(
+            f"the plan is for {shown(plan.budget)}, but this run would need "
+            f"{shown(needed, up=True)}: the batch size, the loss, or the dtype or memory order of "
+            f"x differ from those planned for; make a new plan, or pass bptt the budget itself"
+        )
