@@ -48,9 +48,7 @@ class Holdings:
         return tier == "ram" or (tier == "disk" and not taped)
 
     def entering(self, n: int) -> States:
-        """Return the state entering chunk n: from its slot, or from a tape that begins or ends with
-        it.
-        """
+        """Return the state entering chunk n: from its slot, or from a tape that has it."""
         if self.reads_slot(n):
             return self.slots.load(n)
         for tapes in (self.tapes, self.thin):

@@ -29,9 +29,7 @@ class NodeRunners:
         self._runners = runners = Runners(problem.backend, workspace)
         self.programs: dict[int, Runner] = {}
         self.tables: dict[int, SymbolTable] = {}
-        """By node, what takes its symbols to their numbers, which a Recurrent reads in place of
-        their vectors.
-        """
+        """By node of symbols, the table of numbers that a Recurrent reads in place of vectors."""
         model, dtype = problem.model, problem.dtype
         for number, layout in layouts(model, problem.x_shape, problem.batch, dtype).items():
             program = runners.recurrent(layout, parts.symbols_of(number))

@@ -42,8 +42,7 @@ class Progress(bars.LateBar):
 def progress_of(
     asked: bool | None, resolved: Resolved, *, whole: bool = False
 ) -> AbstractContextManager[Progress | None]:
-    """The bar of a run, at once where it was asked for; with None late, and on a terminal or in a
-    notebook only.
+    """The bar of a run: late, and only on a terminal or in a notebook, unless it is asked for.
 
     ``whole`` is True for a loss of the whole sequence, which takes another run forward. Raises
     TypeError for what is no bool.

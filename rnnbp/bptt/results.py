@@ -39,9 +39,7 @@ class Stats(Simulation):
     seconds: float
     """Wall-clock time of all actions."""
     output_bytes: int = 0
-    """Of y, and then dy, of all steps, which a ``WholeSequence`` loss holds under any schedule; 0
-    for others.
-    """
+    """Of y, then dy, of all steps, which a ``WholeSequence`` loss holds under any schedule."""
 
     __repr__ = cost_text
 

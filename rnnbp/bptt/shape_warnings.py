@@ -1,6 +1,4 @@
-"""What models have been trained on: an x that makes of its steps sequences is likely to be meant
-otherwise.
-"""
+"""Warnings of an x whose steps are likely to be sequences, from what a model was trained on."""
 
 from __future__ import annotations
 
@@ -49,8 +47,7 @@ def note_sequences(model: Network, steps: int) -> None:
 
 
 def warn_if_one_step(model: Network, shape: Shape, state: object) -> None:
-    """Warn of an x of one step, without a state, that has far more sequences than the model was
-    trained with.
+    """Warn of an x of one step with far more sequences than in training, and without a state.
 
     One step of a stream has a state, but for the first, which has no more sequences than those that
     follow.
@@ -67,8 +64,7 @@ def warn_if_one_step(model: Network, shape: Shape, state: object) -> None:
 
 
 def warn_if_batch_first(model: Network, shape: Shape, state: object) -> None:
-    """Warn of an x with as many sequences as the batch-first ones of training had steps, and
-    another number of steps."""
+    """Warn of an x with as many sequences as the batch-first ones of training had steps."""
     steps = _sequences.get(_key(model))
     if steps is None or state is not None or len(shape) < 2 or steps < LEAST:
         return
