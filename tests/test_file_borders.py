@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.train import rows
-from rnnbp.train.rows import FileRows, digest
+from rnnbp.train import digests
+from rnnbp.train.digests import digest
+from rnnbp.train.file_rows import FileRows
 
 MSE = rb.losses.MeanSquaredError()
 
@@ -115,7 +116,7 @@ def test_a_file_that_hides_values_or_changes_is_refused() -> None:
 def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rules for data that fit in a test: all of 4 kB, else 8 parts of 64 bytes."""
     for name, value in (("WHOLE", 4096), ("BLOCK", 64), ("SAMPLES", 8)):
-        monkeypatch.setattr(rows, name, value)
+        monkeypatch.setattr(digests, name, value)
 
 
 LARGE = {"long": (60_000,), "rows": (5000, 12), "wide rows": (10, 6000), "deep": (4, 500, 30)}
@@ -153,6 +154,6 @@ def test_a_large_mapped_text_is_sampled(tmp_path: Path) -> None:
     with open(path, "wb") as file:
         file.truncate(400_000_000)
     data = rb.Windows.next_symbol(np.memmap(path, np.uint8, "r"), horizon=8, batch_size=4)
-    sampled = [block.nbytes for block in rows.sampled(data.x)]
+    sampled = [block.nbytes for block in digests.sampled(data.x)]
     assert sum(sampled) <= 64 << 20
     assert data.fingerprint == data.fingerprint

@@ -9,7 +9,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.train import Batch
-from rnnbp.train.rows import digest
+from rnnbp.train.digests import digest
 from rnnbp.train.source import fingerprint
 from rnnbp.train.validation import validation_loss
 

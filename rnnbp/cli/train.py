@@ -32,12 +32,12 @@ from rnnbp.numerics import escaped
 from rnnbp.optim import Adam, Cosine, WarmUp
 from rnnbp.storage import StorageError
 from rnnbp.support.bars import Bar
-from rnnbp.train.data import Windows
 from rnnbp.train.event import Event
 from rnnbp.train.history import HISTORY_NOTE, History
 from rnnbp.train.lock import FolderLock
 from rnnbp.train.loop import Trainer
 from rnnbp.train.weights import save_weights
+from rnnbp.train.windows import Windows
 
 ABOUT = (
     "Train a recurrent network to predict each byte of a text from those before it, compare it "

@@ -1,7 +1,7 @@
 """Training: sources of batches, the loop, snapshots that resume bit for bit, weights as files."""
 
 from rnnbp.train.batches import Batches
-from rnnbp.train.data import Examples, Sequences, Windows
+from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.event import Event
 from rnnbp.train.fitting import fit
 from rnnbp.train.history import History
@@ -9,6 +9,7 @@ from rnnbp.train.loop import Trainer
 from rnnbp.train.public import evaluate, predict
 from rnnbp.train.source import Batch, Source
 from rnnbp.train.weights import load_weights, save_weights
+from rnnbp.train.windows import Windows
 
 __all__ = [
     "Batch",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, final
+from typing import final
 
 from rnnbp.checks.functions import note_call
 from rnnbp.numerics import flag, positive_int, shown
@@ -47,13 +47,11 @@ class Batches(Named):
     """
 
     label = "Batches"
-    """What a run that continues compares, apart from some of the batches: a list may take a
-    generator's place.
-    """
+    """What a resumed run compares, with some batches: a list may take a generator's place."""
 
     def __init__(
         self,
-        batches: Iterable[Any] | Callable[..., Iterable[Any]],
+        batches: Iterable[object] | Callable[..., Iterable[object]],
         *,
         batch_first: bool = False,
         last: bool = False,
@@ -76,12 +74,12 @@ class Batches(Named):
         elif not can_be_called(batches) and (length := length_of(batches)) is not None:
             batches_per_epoch = positive_int("Batches: the number of batches", length)
         self.declared = batches_per_epoch
-        self._items: Iterator[Any] | None = None
-        self._ahead: list[Any] = []
-        self._latest: tuple[int, int, Any] | None = None
+        self._items: Iterator[object] | None = None
+        self._ahead: list[object] = []
+        self._latest: tuple[int, int, object] | None = None
         self._first, self._epoch, self._index = 0, 0, 0
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return vars(self) | {
             "_items": None,
             "_ahead": [],
@@ -123,10 +121,8 @@ class Batches(Named):
             targets: False for a target None; items may then be x alone.
         """
         check_place(type(self).__name__, self.declared or UNKNOWN, epoch, index)
-        if (
-            self.once and self._latest is not None and self._latest[:2] == (epoch, index)
-        ):  # again, after an error
-            return self._made(self._latest[2], epoch, index, targets)
+        if self.once and self._latest is not None and self._latest[:2] == (epoch, index):
+            return self._made(self._latest[2], epoch, index, targets)  # again, after an error
         self._go_to(epoch, index)
         item = self._ahead.pop() if self._ahead else next(self._items or iter(()), END)
         if item is END:
@@ -172,22 +168,17 @@ class Batches(Named):
             error.add_note(f"in batch {index} of epoch {epoch}")
             raise
 
-    def _begun(self, epoch: int) -> Iterator[Any]:
+    def _begun(self, epoch: int) -> Iterator[object]:
         """An iterator over the items of an epoch."""
-        if not can_be_called(self.given):
-            return iter(self.given)  # type: ignore[arg-type]  # it is not a function
-        function: Any = self.given
-        takes = takes_epoch(function)
+        given = self.given
+        if isinstance(given, Iterable):
+            return iter(given)
+        takes = takes_epoch(given)
         try:
-            found = function(epoch) if takes else function()
+            found = given(epoch) if takes else given()
         except Exception as error:  # whatever the user's code raises
-            note_call(
-                error,
-                "Batches",
-                function,
-                str(epoch) * takes,
-                "an iterator of the batches of an epoch",
-            )
+            returns = "an iterator of the batches of an epoch"
+            note_call(error, "Batches", given, str(epoch) * takes, returns)
             raise
         if not iterable(found):
             raise TypeError(

@@ -37,16 +37,16 @@ FILED = {
     "rnnbp.planning.plan": "rnnbp.bptt.planner",
     "rnnbp.runners.backend": "rnnbp.bptt.backend",
     "rnnbp.schedules.simulation": "rnnbp.simulation",
+    "rnnbp.train.carried": "rnnbp.train.source",
+    "rnnbp.train.digests": "rnnbp.train.rows",
+    "rnnbp.train.file_rows": "rnnbp.train.rows",
 }
-"""Modules of this library that have moved, and the names by which snapshots know what
-they define.
-"""
+"""Modules of this library that have moved, and the names that snapshots have for them."""
 
 
 def of_library(kind: type) -> bool:
-    """True if a class is a library's; for ``type(name, bases, ...)`` abc's metaclass reports the
-    module abc.
-    """
+    """True if a class is a library's."""
+    # the module that it names may be abc: that of a class by type(name, bases, ...) of an ABC
     name = kind.__qualname__.split(".")[0]
     return is_library(kind.__module__) and (
         "<locals>" in kind.__qualname__ or hasattr(sys.modules.get(kind.__module__), name)
@@ -70,11 +70,10 @@ def code_text(code: types.CodeType) -> str:
 
 
 def _documented(code: types.CodeType) -> bool:
-    """True if the first constant is a docstring: until Python 3.13 a text there is nothing else in
-    a ``def``.
-    """
+    """True if the first constant is a docstring."""
     if sys.version_info >= (3, 13) and not code.co_flags & 0x4000000:  # CO_HAS_DOCSTRING
         return False
+    # until Python 3.13 a text there is nothing else in a def
     return not code.co_name.startswith("<") and isinstance(next(iter(code.co_consts), None), str)
 
 

@@ -8,9 +8,10 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from rnnbp.checks.arrays import is_stream, plain, sliceable
+from rnnbp.inputs.given import SeriesLike
 from rnnbp.numerics import Array, ShapeError, shown
 from rnnbp.train.last import at_last, mask_of, of_sequences
-from rnnbp.train.source import Batch
+from rnnbp.train.source import Batch, is_batch, time_first
 
 TURN, TURNED = "batch-first: say batch_first=True", "time-first: leave batch_first out"
 """What to do where x was taken as time-first, or as batch-first."""
@@ -20,9 +21,7 @@ MOST = 3
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The layout of items: batch-first or time-first, with targets for each step or for the last
-    one.
-    """
+    """The layout of items: batch-first or time-first; a target for each step or for the last."""
 
     batch_first: bool
     last: bool
@@ -33,8 +32,8 @@ class Layout:
         Without ``targets`` they are ignored, and an item may be x alone. Raises TypeError or
         ShapeError for other items.
         """
-        if isinstance(item, Batch) or all(hasattr(item, name) for name in Batch.__slots__):
-            return item  # type: ignore[return-value]  # of another class with these fields
+        if is_batch(item):
+            return item
         if not targets and hasattr(item, "shape"):
             item = (item,)
         if not isinstance(item, (tuple, list)) or not 1 <= len(item) <= MOST:
@@ -71,7 +70,7 @@ class Layout:
             target, mask = at_last(target, mask, lead[1])
         elif target is not None:
             target = self._led("target", target, lead)
-        return Batch(_swapped(first), _swapped(target), _swapped(mask), fresh)
+        return Batch(time_first(first), time_first(target), time_first(mask), fresh)
 
     def _led(self, name: str, array: Array, lead: tuple[int, ...]) -> Array:
         """A target or mask that begins with the axes (B, T) of x."""
@@ -88,7 +87,7 @@ class Layout:
         return found
 
 
-def _check_steps(x: Any, target: Any) -> None:
+def _check_steps(x: object, target: object) -> None:
     """Raise ShapeError for a target of one number for each sequence."""
     if not hasattr(x, "shape") or not hasattr(target, "shape"):
         return
@@ -101,20 +100,14 @@ def _check_steps(x: Any, target: Any) -> None:
         )
 
 
-def _given(name: str, part: Any) -> Any:
+def _given(name: str, part: object) -> Any:  # a stream too, which a Batch of an iterable may hold
     """A part of an item as ``bptt`` takes it: tensors as arrays, streams as they are."""
     return part if part is None or is_stream(part) or sliceable(part) else plain(name, part)
 
 
-def _is_row(mask: Any) -> TypeGuard[Array]:
-    """True for one number for each sequence, as loaders have them: its steps, or a float that is
-    its weight.
-    """
+def _is_row(mask: SeriesLike) -> TypeGuard[Array]:
+    """True for one number for each sequence: its steps, or a float that is its weight."""
     return mask is not None and not is_stream(mask) and np.ndim(mask) == 1
-
-
-def _swapped(array: Any) -> Any:
-    return None if array is None else np.ascontiguousarray(array.swapaxes(0, 1))
 
 
 def _no_item(item: object, *, targets: bool) -> str:

@@ -1,19 +1,17 @@
-"""What batches can be read from: lists, loaders, generators, functions of the epoch; not arrays or
-text.
-"""
+"""What batches are read from: lists, loaders, generators, functions of the epoch; not arrays."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from functools import partial
 from types import FunctionType, MethodType
-from typing import Any
+from typing import TypeGuard
 
 from rnnbp.train.source import Batch
 
 
-def iterable(given: object) -> bool:
+def iterable(given: object) -> TypeGuard[Iterable[object]]:
     """True if it can be iterated, and is not an array, text, dict or single batch."""
     return (
         hasattr(given, "__iter__")
@@ -29,7 +27,7 @@ def holds_arrays(given: object) -> bool:
     return hasattr(first, "shape") or not isinstance(first, (list, tuple, Mapping, Batch))
 
 
-def is_function(given: object) -> bool:
+def is_function(given: object) -> TypeGuard[Callable[..., Iterable[object]]]:
     """True if it may be a function of the epoch, and is not a network, loss or class."""
     return isinstance(given, (FunctionType, MethodType, partial))
 
@@ -39,7 +37,7 @@ def can_be_called(given: object) -> bool:
     return callable(given) and not isinstance(given, type) and not hasattr(given, "__iter__")
 
 
-def takes_epoch(function: Callable[..., Any]) -> bool:
+def takes_epoch(function: Callable[..., object]) -> bool:
     """True if a function has a parameter for the epoch."""
     try:
         inspect.signature(function).bind(0)
@@ -52,7 +50,9 @@ def takes_epoch(function: Callable[..., Any]) -> bool:
 
 def length_of(batches: object) -> int | None:
     """The result of ``len``; None if it fails."""
+    if not isinstance(batches, Sized):
+        return None
     try:
-        return len(batches)  # type: ignore[arg-type]  # that is the question
+        return len(batches)
     except (TypeError, NotImplementedError, AttributeError):  # as of a loader of a stream
         return None

@@ -1,18 +1,12 @@
-"""Recordings: what counts as a list of them, and checks that x, target and mask of each fit
-together.
-"""
+"""Recordings: x, target and mask of each, which must fit together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
 
-import numpy as np
-
-from rnnbp.checks.arrays import sliceable
 from rnnbp.inputs.cures import of_elements
-from rnnbp.numerics import DtypeError, ShapeError, flag, shown
+from rnnbp.numerics import DtypeError, ShapeError, flag
+from rnnbp.train.recording_lists import are_recordings, listed
 from rnnbp.train.rows import Rows, rows, same_length
 
 
@@ -41,10 +35,10 @@ def recordings_of(
     Raises ShapeError, TypeError or ValueError for arguments that do not fit together.
     """
     told = told if told is None else flag(f"{place}: recordings", told)
-    if not (_are_recordings(place, x, horizon) if told is None else told):
+    if not (are_recordings(place, x, horizon) if told is None else told):
         return False, (_recording(place, "", x, target, mask, horizon),)
     parts = {"x": x, "target": target, "mask": mask}
-    lists = {name: _listed(place, name, given, x) for name, given in parts.items()}
+    lists = {name: listed(place, name, given, x) for name, given in parts.items()}
     each = zip(lists["x"], lists["target"], lists["mask"], strict=True)
     found = tuple(_recording(place, f"[{k}]", *arrays, horizon) for k, arrays in enumerate(each))
     _check_alike(place, found)
@@ -53,10 +47,8 @@ def recordings_of(
 
 def _check_alike(place: str, found: tuple[Recording, ...]) -> None:
     """Raise ShapeError or DtypeError if recordings differ in features or kind of dtype."""
-    for name in ("x", "target"):
-        arrays: list[Rows] = [
-            array for array in (getattr(one, name) for one in found) if array is not None
-        ]
+    targets = [one.target for one in found if one.target is not None]
+    for name, arrays in (("x", [one.x for one in found]), ("target", targets)):
         for k, array in enumerate(arrays):
             if array.shape[1:] != arrays[0].shape[1:]:
                 raise ShapeError(
@@ -97,62 +89,3 @@ def _recording(
             f"found shape {weights.shape}; {of_elements(weights.shape[1:]) if elements else 'give one axis'}"
         )
     return Recording(first, second, weights)
-
-
-def _listed(place: str, name: str, given: object, x: object) -> Sequence[Any]:
-    """The parts of an argument, one for each recording."""
-    count = len(x) if isinstance(x, (list, tuple)) else 0
-    if given is None and name != "x":
-        return [None] * count
-    if not isinstance(given, (list, tuple)) or len(given) != count or not count:
-        found = f"a list of {len(given)}" if isinstance(given, (list, tuple)) else shown(given)
-        cure = "; for a list that is one stream say recordings=False" if count else ""
-        cure = (
-            f"; give [*{name}]"
-            if isinstance(given, np.ndarray) and given.ndim > 1 and not count
-            else cure
-        )
-        raise ShapeError(
-            f"{place}: {name} must be a list of {count or 'some'} recordings, as x, found "
-            f"{found}{cure}"
-        )
-    return given
-
-
-def _are_recordings(place: str, x: object, horizon: int) -> TypeGuard[Sequence[Any]]:
-    """True if a list is one of recordings. Raises ValueError for vectors that may be either: for
-    integers, and for floats where they were a stream of a window at most, of more features than
-    steps.
-    """
-    if not isinstance(x, (list, tuple)) or not x:
-        return False
-    axes = [_axes(item) for item in x]
-    if min(axes) >= 2:
-        return True
-    if min(axes) >= 1 and len({len(item) for item in x}) > 1:
-        return True
-    if all(isinstance(item, np.ndarray) and item.ndim == 1 for item in x):
-        symbols = all(item.dtype.kind in "iu" for item in x)
-        if symbols or len(x) <= min(horizon, len(x[0]) - 1):
-            what, of = ("integers", " of symbols") if symbols else ("numbers", "")
-            raise ValueError(
-                f"{place}: x is a list of {len(x)} arrays of {len(x[0])} {what}: give "
-                f"recordings=True for as many recordings{of}, recordings=False for one stream of "
-                f"{len(x)} steps"
-            )
-    return False
-
-
-def are_texts(symbols: object) -> TypeGuard[Sequence[Any]]:
-    """True if it is a list of several texts: of arrays, or of lists that differ in length."""
-    if not isinstance(symbols, (list, tuple)) or not symbols or min(map(_axes, symbols)) < 1:
-        return False
-    return all(map(sliceable, symbols)) or len({len(text) for text in symbols}) > 1
-
-
-def _axes(item: object) -> int:
-    """Number of axes of an item of a list: at least one for a list within it, none for a number."""
-    shape = getattr(item, "shape", None)
-    if shape is not None:
-        return len(shape)
-    return 1 if isinstance(item, (list, tuple)) else 0

@@ -1,101 +1,20 @@
-"""The data of a source, one entry of axis 0 for each example or step: in memory, mapped, or read
-from a file."""
+"""The data of a source: arrays with one entry of axis 0 for each example or step."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from itertools import pairwise
-from typing import Any, TypeAlias, final
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rnnbp.checks.arrays import REAL, Sliceable, as_array, as_read, plain, sliceable
+from rnnbp.checks.arrays import REAL, Sliceable, as_array, plain, sliceable
 from rnnbp.checks.mapped import check_there
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError
+from rnnbp.numerics import Array, DtypeError, ShapeError
+from rnnbp.train.file_rows import FileRows
 
-WHOLE = 1 << 28
-"""Bytes up to which a digest takes all of an array; of a larger one it takes a sample."""
-BLOCK, SAMPLES = 1 << 20, 64
-"""Bytes of a part of the sample, and the number of parts, evenly spaced from the first bytes to the
-last."""
 AT_ONCE = 1 << 24
 """Bytes of an array that are read at once where all of it is needed."""
-
-
-@final
-class FileRows:
-    """An array of h5py, zarr or a similar library, of which slices in ascending order are read.
-
-    Args:
-        name: of the argument.
-        source: the array in the file.
-        axis: 0, or 1 if its first two axes are swapped: axis 0 of what is read is this axis of the
-            source.
-        start, stop: the part of that axis; all of it by default.
-    """
-
-    def __init__(
-        self, name: str, source: Sliceable, axis: int = 0, start: int = 0, stop: int | None = None
-    ) -> None:
-        self.name, self.source, self.axis, self.start = name, source, axis, start
-        shape = tuple(int(n) for n in source.shape)
-        whole = (shape[1], shape[0], *shape[2:]) if axis else shape
-        self.shape: Shape = ((whole[0] if stop is None else stop) - start, *whole[1:])
-        self.dtype: np.dtype[Any] = np.dtype(source.dtype)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        return int(np.prod(self.shape, dtype=np.float64)) * self.dtype.itemsize
-
-    def between(self, start: int, stop: int) -> FileRows:
-        """A part of axis 0; nothing is read."""
-        return FileRows(self.name, self.source, self.axis, self.start + start, self.start + stop)
-
-    def __getitem__(self, chosen: slice | Array) -> Array:
-        """Entries of axis 0, by a slice or by an index array (B,): a new array.
-
-        Raises ShapeError for slices that are not what the whole was said to be.
-        """
-        if isinstance(chosen, slice):
-            start, stop, _ = chosen.indices(len(self))
-            return self.read(slice(start, stop))
-        order = np.argsort(chosen, kind="stable")
-        ascending, found = chosen[order], np.empty((len(chosen), *self.shape[1:]), self.dtype)
-        cuts = [0, *(np.flatnonzero(np.diff(ascending) != 1) + 1).tolist(), len(ascending)]
-        for first, end in pairwise(cuts):  # rows that follow one another are read at once
-            found[order[first:end]] = self.read(
-                slice(int(ascending[first]), int(ascending[end - 1]) + 1)
-            )
-        return found
-
-    def read(self, span: slice, within: slice | None = None) -> Array:
-        """Entries of axis 0, and of axis 1 those ``within``."""
-        part = slice(self.start + span.start, self.start + span.stop)
-        size = self.shape[1] if self.ndim > 1 else 0
-        within = slice(0, size) if within is None else within
-        where = (within, part) if self.axis else (part, within)[: min(self.ndim, 2)]
-        array = as_read(self.name, self.source[where])
-        array = array.swapaxes(0, 1) if self.axis else array
-        rest = (within.stop - within.start, *self.shape[2:])[: self.ndim - 1]
-        if (
-            array.shape != (expected := (span.stop - span.start, *rest))
-            or array.dtype != self.dtype
-        ):
-            raise ShapeError(
-                f"{self.name}: entries {span.start} to {span.stop} were read as {array.dtype} of "
-                f"shape {array.shape}, expected {self.dtype} of shape {expected}; repair what "
-                "reads the slices"
-            )
-        return array
 
 
 Rows: TypeAlias = Array | FileRows
@@ -178,52 +97,3 @@ def blocks(array: Rows) -> Iterator[Array]:
     for start in range(0, len(array), count):
         check_there(array)
         yield array[start : start + count]
-
-
-def digest(how: tuple[object, ...], *arrays: Rows | None) -> str:
-    """A digest of a source's options and its data.
-
-    An array of up to 256 MB counts with all its bytes. Of a larger one, which may take minutes to
-    read, shape, dtype and 64 evenly spaced MB count, the first and the last among them: a change
-    elsewhere is not noticed.
-    """
-    found = hashlib.sha256(repr(how).encode())
-    for array in arrays:
-        add_to(found, array)
-    return found.hexdigest()
-
-
-def add_to(found: hashlib._Hash, array: Rows | None) -> None:
-    """Add dtype, shape and values of an array, or its absence, to a digest."""
-    found.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
-    for block in () if array is None else sampled(array):
-        check_there(block)
-        found.update(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data)
-
-
-def sampled(array: Rows) -> Iterator[Array]:
-    """The part of an array that a digest covers: all of it, or the sample of a large one."""
-    if array.nbytes <= WHOLE:
-        yield from blocks(array)
-        return
-    row = max(1, array.nbytes // len(array))
-    count = min(len(array), max(1, BLOCK // row))
-    for start in _spaced(len(array), count, SAMPLES):
-        if row <= BLOCK or array.ndim == 1:
-            yield array[start : start + count]
-        else:
-            yield from _of_row(array, start, row)
-
-
-def _of_row(array: Rows, start: int, row: int) -> Iterator[Array]:
-    """A sample of one row that is itself large."""
-    size = array.shape[1]
-    count = min(size, max(1, BLOCK // max(1, row // size)))
-    for first in _spaced(size, count, max(1, SAMPLES // min(SAMPLES, len(array)))):
-        span, within = slice(start, start + 1), slice(first, first + count)
-        yield array.read(span, within) if isinstance(array, FileRows) else array[span, within]
-
-
-def _spaced(size: int, count: int, samples: int) -> list[int]:
-    """Where samples of ``count`` of ``size`` entries begin: the first at 0, the last at the end."""
-    return sorted({int(at) for at in np.linspace(0, size - count, max(2, samples))})

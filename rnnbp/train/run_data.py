@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from rnnbp.checks.arrays import is_stream
 from rnnbp.storage import JSON
 from rnnbp.support.callers import outside
-from rnnbp.train.rows import add_to, rows
+from rnnbp.train.digests import add_to
+from rnnbp.train.rows import rows
 from rnnbp.train.source import Batch, Source, check_batch, comes_once, fingerprint
 from rnnbp.train.source_parts import differing, parts_of
 from rnnbp.train.sources import Wrapped

@@ -1,20 +1,15 @@
-"""The interface of a source of batches. A batch is a pure function of (epoch, index): a place in
-the data is two integers.
-"""
+"""A source of batches: each is a pure function of (epoch, index), its place in the data."""
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, overload, runtime_checkable
 
 import numpy as np
 
-from rnnbp.checks.arrays import is_stream, plain
-from rnnbp.inputs.states import States
-from rnnbp.numerics import Array, NonFiniteError, ShapeError, flag, positive_int, shown
+from rnnbp.numerics import Array, flag, positive_int, shown
 from rnnbp.support import reprs
 
 UNKNOWN = sys.maxsize
@@ -90,6 +85,15 @@ class Source(Protocol):
     def batch(self, epoch: int, index: int) -> Batch: ...
 
 
+@overload
+def time_first(array: Array) -> Array: ...
+@overload
+def time_first(array: None) -> None: ...
+def time_first(array: Array | None) -> Array | None:
+    """An array (B, T, ...) as (T, B, ...), contiguous."""
+    return None if array is None else np.ascontiguousarray(array.swapaxes(0, 1))
+
+
 def first_epoch(source: Source) -> Iterator[Batch]:
     """The batches of epoch 0, in order."""
     return (source.batch(0, index) for index in range(source.batches_per_epoch))
@@ -109,71 +113,27 @@ def check_place(place: str, batches: int, epoch: int, index: int) -> None:
         )
 
 
-@contextlib.contextmanager
-def carrying(batch: Batch, state: States | None) -> Iterator[None]:
-    """Check the type of a batch, and add a note to ShapeErrors of one that continues from a batch
-    with a different number of sequences.
-    """
-    check_batch(batch)
-    try:
-        yield
-    except ShapeError as error:
-        if state and not batch.fresh and _differs(batch, state):
-            error.add_note(
-                "the state is carried over from the batch before; give all lanes until one with "
-                "fresh=True"
-            )
-        raise
-
-
-def _differs(batch: Batch, state: States) -> bool:
-    """True if a batch has a different number of sequences than the state, or is a stream, whose
-    number is unknown.
-    """
-    rows = next((len(array) for arrays in state for array in arrays), None)
-    shape = () if is_stream(batch.x) else np.shape(batch.x)
-    return len(shape) <= 1 or shape[1] != rows
-
-
-def lost_after(batch: Batch, lost: tuple[int, ...], found: tuple[int, ...]) -> tuple[int, ...]:
-    """The sequences whose state is lost after a batch, ``found`` being those that it lost."""
-    return found if batch.fresh or not lost else tuple(sorted({*lost, *found}))
-
-
-def check_known(batch: Batch, lost: tuple[int, ...]) -> None:
-    """Raise NonFiniteError if a batch continues, with weight, a sequence whose state is lost."""
-    if not lost:
-        return
-    check_batch(batch)
-    if batch.fresh:
-        return
-    looked_at: set[int] | tuple[int, ...] = lost
-    if batch.mask is not None and not is_stream(batch.mask):
-        looked_at = set(np.nonzero(plain("mask", batch.mask))[-1].tolist())
-    for row in lost:
-        if row in looked_at:
-            raise NonFiniteError(
-                f"sequence {row} has weight in a batch that goes on from one where its x ended in "
-                "NaN, infinity or what is no symbol, so that its state is not known; replace "
-                "that, as by 0, or begin with fresh=True"
-            )
+def is_batch(item: object) -> TypeGuard[Batch]:
+    """True for a Batch, and for an object of another class that has its fields."""
+    return isinstance(item, Batch) or all(hasattr(item, name) for name in Batch.__slots__)
 
 
 def check_batch(batch: object) -> None:
     """Raise TypeError unless a source of the user's returned a Batch."""
-    if not isinstance(batch, Batch) and not all(hasattr(batch, name) for name in Batch.__slots__):
+    if not is_batch(batch):
         raise TypeError(f"a source must give a Batch(x, target, mask, fresh), found {shown(batch)}")
-    flag("fresh of a Batch", getattr(batch, "fresh"))  # noqa: B009  # it may be of another class with these fields
+    flag("fresh of a Batch", batch.fresh)
 
 
-def check_source(what: str, source: object) -> None:
-    """Raise TypeError or ValueError unless ``source`` is a source of batches."""
+def check_source(what: str, source: object) -> Source:
+    """A source of batches as it is. Raises TypeError or ValueError for anything else."""
     if not isinstance(source, Source):
         cure = "wrap arrays in Sequences(x, y, ...), Windows or Examples, or give an iterable of batches (x, target)"
         raise TypeError(
             f"{what} must be a source of batches, found {type(source).__name__}; {cure}"
         )
     positive_int(f"{what}: batches_per_epoch", source.batches_per_epoch)
+    return source
 
 
 def fingerprint(source: Source) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import escaped
 from rnnbp.train.data import Examples, Sequences
-from rnnbp.train.rows import Rows, sampled
+from rnnbp.train.digests import sampled
+from rnnbp.train.rows import Rows
 from rnnbp.train.source import Source
 from rnnbp.train.windows import Windows
 
@@ -27,9 +28,11 @@ def parts_of(source: Source) -> dict[str, str]:
         arrays = {"x": [source.x], "target": [source.target]}
     elif isinstance(source, Windows):
         names = ("horizon", "batch_size", "warm_up")
+        found = source.recordings
         arrays = {
-            name: [getattr(one, name) for one in source.recordings]
-            for name in ("x", "target", "mask")
+            "x": [one.x for one in found],
+            "target": [one.target for one in found],
+            "mask": [one.mask for one in found],
         }
     else:
         return {}

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from rnnbp.train.batches import Batches
 from rnnbp.train.iterables import holds_arrays, is_function, iterable
 from rnnbp.train.source import Batch, Source, check_source
 
-SourceLike: TypeAlias = Source | Iterable[Any] | Callable[..., Iterable[Any]]
-"""A source, or what becomes one: an iterable of batches, or a function of the epoch that returns
-one.
-"""
+SourceLike: TypeAlias = Source | Iterable[object] | Callable[..., Iterable[object]]
+"""A source, or what becomes one: an iterable of batches, or a function of the epoch."""
 
 
 def as_source(what: str, data: object) -> Source:
@@ -30,9 +28,8 @@ def as_source(what: str, data: object) -> Source:
             raise TypeError(
                 f"{what} is a DataLoader, which puts the batch first as a rule; say so: {cure}"
             )
-        data = Batches(data)  # type: ignore[arg-type]  # it has been checked
-    check_source(what, data)
-    return data  # type: ignore[return-value]  # as above
+        data = Batches(data)
+    return check_source(what, data)
 
 
 def epoch_of(source: Source, epoch: int = 0, *, targets: bool = True) -> Iterator[Batch]:
@@ -43,15 +40,13 @@ def epoch_of(source: Source, epoch: int = 0, *, targets: bool = True) -> Iterato
 
 
 class Wrapped:
-    """The source that wraps the last ``data`` of ``fit``, so that the next call continues
-    with it.
-    """
+    """The source of the last ``data`` of ``fit``, so that the next call continues with it."""
 
     def __init__(self) -> None:
         self._given: object = None
         self._source: Source | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {"_given": None, "_source": None}  # iterators cannot be copied
 
     def source(self, what: str, data: object, epoch: int) -> Source:

@@ -12,11 +12,12 @@ from rnnbp.inputs.states import States
 from rnnbp.losses.own import target_not_finite
 from rnnbp.numerics import Array, NonFiniteError
 from rnnbp.train.accumulation import Part, WeightedSum, weight_of
+from rnnbp.train.carried import check_known, lost_after
 from rnnbp.train.metrics import Averages, in_json
 from rnnbp.train.monitor import HISTORYS, LOSS
 from rnnbp.train.origins import note_origin
 from rnnbp.train.run_data import RunData
-from rnnbp.train.source import Batch, Source, check_known, comes_once, lost_after
+from rnnbp.train.source import Batch, Source, comes_once
 from rnnbp.train.sources import epoch_of
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.updates import DivergedError, Update, Updated

@@ -33,6 +33,7 @@ from rnnbp.storage import JSON
 from rnnbp.support.ieee import ieee
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.accumulation import Part
+from rnnbp.train.carried import carrying
 from rnnbp.train.identity import (
     Identity,
     described,
@@ -42,7 +43,7 @@ from rnnbp.train.identity import (
     of_surroundings,
 )
 from rnnbp.train.options import Options
-from rnnbp.train.source import Batch, carrying
+from rnnbp.train.source import Batch
 from rnnbp.train.wiring import of_model
 
 LOWER = (

@@ -15,9 +15,10 @@ from rnnbp.inputs.states import States
 from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
 from rnnbp.losses.function import FunctionLoss
+from rnnbp.train.carried import carrying, check_known, lost_after
 from rnnbp.train.origins import note_origin
 from rnnbp.train.progress import bar_of_batches
-from rnnbp.train.source import Batch, Source, carrying, check_known, lost_after
+from rnnbp.train.source import Batch, Source
 from rnnbp.train.sources import epoch_of
 from rnnbp.train.targets import check_targets
 

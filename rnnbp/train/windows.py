@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import partial
 from itertools import accumulate
-from typing import Any, Self, final
+from typing import Self, final
 
 import numpy as np
 
@@ -14,16 +15,18 @@ from rnnbp.checks.mapped import check_there
 from rnnbp.numerics import Array, ShapeError, positive_int, whole_number
 from rnnbp.support import reprs
 from rnnbp.support.lazy import cached_property
-from rnnbp.train.recordings import Recording, are_texts, recordings_of
-from rnnbp.train.rows import Data, FileRows, Rows, digest, part, rows
+from rnnbp.train.digests import digest
+from rnnbp.train.file_rows import FileRows
+from rnnbp.train.recording_lists import are_texts
+from rnnbp.train.recordings import Recording, recordings_of
+from rnnbp.train.rows import Data, Rows, part, rows
 from rnnbp.train.source import Batch, check_place, first_epoch
 from rnnbp.wording.arguments import Named
 
 
 @final
 class Windows(Named):
-    """One long stream in windows of consecutive steps, each starting from the state that the last
-    one left.
+    """One long stream in windows of consecutive steps, which carry the state from one to the next.
 
     The stream is cut into ``batch_size`` lanes of S // batch_size steps, side by side in a batch,
     so that lane b continues from one window to the next. The last window of an epoch may be shorter
@@ -122,13 +125,13 @@ class Windows(Named):
         >>> bytes(x), bytes(target)
         (b'abc', b'bcd')
         """
-        how: dict[str, Any] = {"horizon": horizon, "batch_size": batch_size, "warm_up": warm_up}
+        cut = partial(cls, horizon=horizon, batch_size=batch_size, warm_up=warm_up)
         if are_texts(symbols):
             texts = [_text(f"symbols[{k}]", text) for k, text in enumerate(symbols)]
             x, target = ([part(t, s, len(t) - 1 + s) for t in texts] for s in (0, 1))
-            return cls(x, target, **how, recordings=True)  # type: ignore[arg-type]  # parts of files are rows already
+            return cut(x, target, recordings=True)  # type: ignore[arg-type]  # parts of files are rows already
         text = _text("symbols", symbols)
-        return cls(part(text, 0, len(text) - 1), part(text, 1, len(text)), **how)
+        return cut(part(text, 0, len(text) - 1), part(text, 1, len(text)))
 
     @reprs.safe
     def __repr__(self) -> str:
@@ -210,9 +213,7 @@ class Windows(Named):
 
 
 def _text(name: str, symbols: Data) -> Rows:
-    """A text as integers (S,). Raises ShapeError for another shape or dtype, ValueError for one of
-    a symbol.
-    """
+    """A text as integers (S,). Raises ShapeError for others, ValueError for a single symbol."""
     place = f"Windows.next_symbol: {name}"
     text = rows(place, symbols, axes="(S,), for bytes np.frombuffer(data, np.uint8)")
     if text.ndim != 1 or text.dtype.kind not in "iu":

@@ -1,0 +1,63 @@
+"""The state that is carried from one batch to the next, and the sequences whose state is lost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from rnnbp.checks.arrays import is_stream, plain
+from rnnbp.inputs.states import States
+from rnnbp.numerics import NonFiniteError, ShapeError
+from rnnbp.train.source import Batch, check_batch
+
+
+@contextlib.contextmanager
+def carrying(batch: Batch, state: States | None) -> Iterator[None]:
+    """Check the type of a batch, and add a note to ShapeErrors of one that continues from a batch
+    with a different number of sequences.
+    """
+    check_batch(batch)
+    try:
+        yield
+    except ShapeError as error:
+        if state and not batch.fresh and _differs(batch, state):
+            error.add_note(
+                "the state is carried over from the batch before; give all lanes until one with "
+                "fresh=True"
+            )
+        raise
+
+
+def _differs(batch: Batch, state: States) -> bool:
+    """True if a batch has a different number of sequences than the state, or is a stream, whose
+    number is unknown.
+    """
+    rows = next((len(array) for arrays in state for array in arrays), None)
+    shape = () if is_stream(batch.x) else np.shape(batch.x)
+    return len(shape) <= 1 or shape[1] != rows
+
+
+def lost_after(batch: Batch, lost: tuple[int, ...], found: tuple[int, ...]) -> tuple[int, ...]:
+    """The sequences whose state is lost after a batch, ``found`` being those that it lost."""
+    return found if batch.fresh or not lost else tuple(sorted({*lost, *found}))
+
+
+def check_known(batch: Batch, lost: tuple[int, ...]) -> None:
+    """Raise NonFiniteError if a batch continues, with weight, a sequence whose state is lost."""
+    if not lost:
+        return
+    check_batch(batch)
+    if batch.fresh:
+        return
+    looked_at: set[int] | tuple[int, ...] = lost
+    if batch.mask is not None and not is_stream(batch.mask):
+        looked_at = set(np.nonzero(plain("mask", batch.mask))[-1].tolist())
+    for row in lost:
+        if row in looked_at:
+            raise NonFiniteError(
+                f"sequence {row} has weight in a batch that goes on from one where its x ended in "
+                "NaN, infinity or what is no symbol, so that its state is not known; replace "
+                "that, as by 0, or begin with fresh=True"
+            )

@@ -1,0 +1,73 @@
+"""Rows in shuffled batches: what sources of independent sequences and examples share."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from rnnbp.numerics import Array, flag, positive_int
+from rnnbp.rng import check_seed
+from rnnbp.support import reprs
+from rnnbp.support.ieee import apart
+from rnnbp.train.source import Batch, check_place, first_epoch
+from rnnbp.wording.arguments import Named
+
+
+class Shuffled(Named, ABC):
+    """Rows in batches of ``batch_size``, the last one smaller, shuffled anew in each epoch."""
+
+    rows: int
+
+    def __init__(self, batch_size: int, shuffle: bool, seed: int) -> None:
+        place = type(self).__name__
+        if not self.rows:
+            raise ValueError(
+                f"{place}: there are no data, x has size 0 along their axis; give at least one"
+            )
+        self.batch_size = positive_int(f"{place}: batch_size", batch_size)
+        self.shuffle, self.seed = flag(f"{place}: shuffle", shuffle), check_seed(seed)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        return math.ceil(self.rows / self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of one epoch, the first."""
+        return first_epoch(self)
+
+    def _repr(self, what: str, **arrays: object) -> str:
+        """A repr: a title and the arrays."""
+        order = f"shuffled in each epoch, seed {self.seed}" if self.shuffle else "in their order"
+        count = reprs.counted(self.batches_per_epoch, "batch", "batches")
+        batches = f"{count} of {self.batch_size:,}, {order}"
+        return reprs.titled(
+            self,
+            what,
+            batches=batches,
+            **{k: reprs.array_text(array) for k, array in arrays.items()},
+        )
+
+    @abstractmethod
+    def batch(self, epoch: int, index: int) -> Batch:
+        """Batch ``index`` of the epoch's order."""
+
+    def _chosen(self, epoch: int, index: int) -> Array | slice:
+        """The rows of a batch: an index array, or a slice where they are not shuffled."""
+        check_place(type(self).__name__, self.batches_per_epoch, epoch, index)
+        span = slice(index * self.batch_size, min((index + 1) * self.batch_size, self.rows))
+        return _permutation(self.rows, self.seed, epoch)[span] if self.shuffle else span
+
+    def _row(self, epoch: int, index: int, row: int) -> int:
+        """The number among all rows of a row of a batch."""
+        return int(np.arange(self.rows)[self._chosen(epoch, index)][row])
+
+
+@lru_cache(maxsize=4)
+def _permutation(n: int, seed: int, epoch: int) -> Array:
+    order = apart(np.random.default_rng, (seed, epoch)).permutation(n)
+    order.flags.writeable = False
+    return order
