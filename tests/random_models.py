@@ -16,7 +16,7 @@ import warnings
 from collections import Counter
 
 from tests.generator.byte_checks import check_bytes
-from tests.generator.checks import DiffersError, check
+from tests.generator.checks import DiffersError, check, ends_in_probabilities
 from tests.generator.draws import Seeded
 from tests.generator.runs import case_of
 
@@ -32,14 +32,18 @@ def run_one(seed: int, number: int, *, bytes_of: str = "large") -> None:
     draw = Seeded(seed, number)
     large, wild = number % LARGE == 0, number % WILD == 1
     case = case_of(draw, large=large, wild=wild)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("error")
+        warnings.filterwarnings("always", "the model ends in")
         warnings.filterwarnings(
             "ignore", "mask of shape"
         )  # a square one may look like lengths by chance
         check(case, draw)
         if not wild and (bytes_of == "all" or (bytes_of == "large" and number % MEASURED == 0)):
             check_bytes(case)
+        if bool(warned) != ends_in_probabilities(case):
+            said = ", ".join(str(warning.message) for warning in warned) or "nothing"
+            raise DiffersError("warning", f"of the model's last layer: {said}")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -61,6 +61,24 @@ def oracle(case: Case) -> Any:
     return wide.run("interpreter")
 
 
+def ends_in_probabilities(case: Case) -> bool:
+    """True if the loss applies softmax to what a sigmoid or softmax has made; the library warns."""
+    graph, number = case.model, case.model.outputs[0]
+    while isinstance(case.loss, rb.losses.CrossEntropy):
+        makers = [node for node in graph.nodes if number in node.outs]
+        if not makers:
+            break
+        (node,) = makers
+        if isinstance(node.block, rb.Recurrent):
+            graph = node.block.cell
+            number = graph.outputs[0]
+        elif isinstance(node.block, rb.Identity):
+            (number,) = node.args
+        else:
+            return isinstance(node.block, rb.Sigmoid | rb.Softmax)
+    return False
+
+
 def parts(found: Any) -> Iterator[tuple[str, Any]]:
     """The names and values of all that a run returns."""
     yield "loss", np.asarray(found.loss)
