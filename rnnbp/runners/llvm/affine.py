@@ -16,7 +16,7 @@ from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, address
 from rnnbp.runners.base import Accumulator
-from rnnbp.runners.llvm.cell import Gradient
+from rnnbp.runners.llvm.gradients import Gradient
 from rnnbp.runners.llvm.operands import Operand
 from rnnbp.runners.llvm.products import PRODUCT
 from rnnbp.runners.llvm.tasks import TOGETHER, Tasks

@@ -11,11 +11,11 @@ from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, Shape
 from rnnbp.runners.constants import Constant
-from rnnbp.runners.llvm.cell import Kernel
+from rnnbp.runners.llvm.item_text import TABLE
+from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.packed import PackedArrays
 from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.sizes import KernelSizes
-from rnnbp.runners.llvm.source import TABLE
 from rnnbp.runners.llvm.table import Table
 from rnnbp.runners.llvm.tasks import Addresses, Pieces, first_places
 from rnnbp.runners.weights import vector_of

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
 
 from rnnbp.layers.embedding import Symbols
-from rnnbp.machine.elementwise import COPY
-from rnnbp.machine.records import place
-from rnnbp.machine.tasks import FUNCTION, ROW
 from rnnbp.machine.team import threads
-from rnnbp.machine.team.job import Job
-from rnnbp.numerics import Array, Shape, ShapeError, address, fix_sizes, lies, readable
+from rnnbp.numerics import Array, Shape, address, fix_sizes, readable
 from rnnbp.rng import Context
 from rnnbp.runners.base import Accumulator, FusedRunner, Runner, Tape, ThinTape
+from rnnbp.runners.llvm import fused
+from rnnbp.runners.llvm.arguments import Arguments
 from rnnbp.runners.llvm.buffers import Buffers
-from rnnbp.runners.llvm.cell import Kernel
+from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.packing import Panels
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import Table, WithTable
 from rnnbp.runners.llvm.tape import KernelTape, States
-from rnnbp.runners.llvm.tasks import first_places
 from rnnbp.runners.workspace import Workspace
 
-NUMBER = np.dtype(np.int64)
-"""Of numbers of symbols."""
 WAKING = 10**7
 """Floating-point operations that take as long as to wake a thread, some tenth of a millisecond."""
 READING = 2**19
-"""Bytes of weights that take longer to read than to be multiplied by a row, and threads to meet
-for.
+"""Bytes of weights that take longer to read than to be multiplied by a row and for threads to meet.
 """
 
 
@@ -56,24 +50,18 @@ class KernelProgram(Runner, FusedRunner):
         layer: Symbols | None,
         unpacked: list[Panels],
     ) -> None:
-        self.sizes, self.layout, self.kernels, self.workspace = (
-            sizes,
-            sizes.layout,
-            sizes.cell,
-            workspace,
-        )
-        self.cell, self._unpacked = sizes.layout.cell, unpacked
+        self.sizes, self.layout, self.kernels = sizes, sizes.layout, sizes.cell
+        self.cell, self.workspace, self._unpacked = sizes.layout.cell, workspace, unpacked
         self.output_state = sizes.step.forward.output_state
         self._output_shape: Shape = self.layout.shapes[self.cell.outputs[0]]
         self.table = Table(layer, sizes, workspace) if layer is not None and sizes.symbols else None
-        self._x_dtype = self.layout.dtype if self.table is None else NUMBER
-        self._step_shape = (self.layout.batch, *(self.layout.x_shape if self.table is None else ()))
-        """Of a step of x; where it is numbers of symbols, these have no features."""
+        self.given = Arguments(self.layout, symbols=self.table is not None)
         self.buffers = Buffers(sizes, workspace, self.table)
 
     @property
     def fused(self) -> FusedRunner:
-        return self  # not an attribute, which would be a cycle: programs of large models are to go at once
+        # Not an attribute, which would be a cycle: programs of large models are to go at once.
+        return self
 
     def prepare(self, length: int) -> None:
         self._unpacked += self.buffers.prepare(length)
@@ -86,65 +74,36 @@ class KernelProgram(Runner, FusedRunner):
     ) -> tuple[Array | None, tuple[Array, ...]]:
         kernel = self.kernels.forward(rolling=True, output=output)
         arrays, fixed = self.buffers.arrays(kernel, len(x)), fix_sizes([x])
-        states, x = [arrays[f"H{k}"] for k in range(len(state))], self._lying(x)
-        self._enter(states, state)
+        states, x = [arrays[f"H{k}"] for k in range(len(state))], self.given.x(x)
+        self.given.enter(states, state)
         y = self._run(kernel, {"x": address(x)}, len(x), output=output)
         del fixed
-        return y, self._copies(s[0] for s in states)
+        return y, self.given.copies(s[0] for s in states)
 
     def advance_all(
         self, x: Array, length: int, wanted: Sequence[bool], state: Sequence[Array]
     ) -> list[tuple[Array, ...]]:
-        kernel, batch, dtype = (
-            self.kernels.forward(rolling=True, output=False),
-            self.layout.batch,
-            self.layout.dtype,
-        )
-        arrays, shapes, x = (
-            self.buffers.arrays(kernel, length),
-            self.cell.state_shapes,
-            self._lying(x),
-        )
-        states = [arrays[f"H{k}"] for k in range(len(shapes))]
-        self._enter(states, state)
+        kernel, batch = self.kernels.forward(rolling=True, output=False), self.layout.batch
+        arrays, x = self.buffers.arrays(kernel, length), self.given.x(x)
+        shapes, dtype = self.cell.state_shapes, self.layout.dtype
+        self.given.enter([arrays[f"H{k}"] for k in range(len(shapes))], state)
         found = [
             tuple([np.empty((batch, *shape), dtype) for shape in shapes]) if yes else ()
             for yes in wanted
         ]
         bases = self.buffers.addresses(kernel, length).of({"x": address(x)})
-        tasks = np.zeros((len(wanted), len(shapes), ROW), np.int64)
-        tasks[:, :, FUNCTION] = self.sizes.copy  # of nothing, where no state is wanted
-        for piece, ends in enumerate(found):
-            for k, end in enumerate(ends):
-                tasks[piece, k, COPY.columns] = (
-                    place(kernel.names.index(f"H{k}")),
-                    place(len(bases)),
-                    end.size,
-                )
-                bases.append(address(end))
-        job, n = self._fused(kernel, x, length, tasks), self._workers(kernel.flops * len(x) * batch)
+        tasks = fused.copies(kernel, found, len(shapes), self.sizes.copy, bases)
+        job = fused.job(kernel, x, length, tasks, batch, self.sizes.block(length))
+        n = self._workers(kernel.flops * len(x) * batch)
         threads.do(job, bases, n, units=self._by_units(kernel, n))
         return found
-
-    def _fused(self, kernel: Kernel, x: Array, length: int, tasks: Array) -> Job:
-        """A kernel on chunks of x, with the tasks of each."""
-        starts = np.arange(0, len(x), length)
-        places = np.repeat(first_places(len(kernel.names)), len(starts), axis=0)
-        for k, name in enumerate(kernel.names):
-            if name == "x":
-                places[:, k] += starts * x.strides[0]
-        lengths = np.minimum(length, len(x) - starts)
-        batch, block = self.layout.batch, self.sizes.block(length)
-        return Job(
-            tasks, run=kernel.address, places=places, lengths=lengths, batch=batch, block=block
-        )
 
     def keep(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, States]:
-        kernel, fixed, x = self.kernels.forward(output=output), fix_sizes([x]), self._lying(x)
+        kernel, fixed, x = self.kernels.forward(output=output), fix_sizes([x]), self.given.x(x)
         states = [self.buffers.new(shape) for shape in self.buffers.state_shapes(len(x)).values()]
-        self._enter(states, state)
+        self.given.enter(states, state)
         addresses = {"x": address(x)} | {f"H{k}": address(array) for k, array in enumerate(states)}
         y = self._run(kernel, addresses, len(x), output=output)
         del fixed
@@ -153,14 +112,12 @@ class KernelProgram(Runner, FusedRunner):
     def record(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array | None, KernelTape]:
-        """(y, tape) of a chunk; y is a view of the tape where it is a state, and None without
-        ``output``.
-        """
+        """(y, tape) of a chunk; y is None without ``output``, a view of the tape if it is a state."""
         kernel, fixed = self.kernels.forward(output=self._made(output), taped=True), fix_sizes([x])
         packed = self.buffers.packed_arrays(kernel, len(x))
         memory = self.buffers.new((packed.size,))
         states = [packed.array(memory, f"H{k}") for k in range(len(state))]
-        self._enter(states, state)
+        self.given.enter(states, state)
         tape = KernelTape(x, self._held(states), [memory], packed.addresses(memory))
         y, tape = self._taped(kernel, x, tape, output=output)
         del fixed
@@ -172,7 +129,7 @@ class KernelProgram(Runner, FusedRunner):
         """(y, tape) from the states of ``keep``: all steps of a block run at once."""
         assert isinstance(known, States)
         states, fixed = known.states, fix_sizes([x])
-        self._require("x", x, (len(states[0]) - 1, *self._step_shape))
+        self.given.require("x", x, (len(states[0]) - 1, *self.given.step_shape))
         kernel = self.kernels.forward(output=self._made(output), taped=True, known=True)
         packed = self.buffers.packed_arrays(kernel, len(x), states=False)
         memory = self.buffers.new((packed.size,))
@@ -192,18 +149,16 @@ class KernelProgram(Runner, FusedRunner):
         grads: Accumulator,
         into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
-        """The delta recursion from the last step of a chunk to its first, and the parameter
-        gradients.
-        """
+        """The delta recursion of a chunk, from its last step to its first, and the gradients."""
         assert isinstance(tape, KernelTape)
         kernel, fixed = self.kernels.backward, fix_sizes([tape.x] if dy is None else [tape.x, dy])
-        length = self._whole(tape)
+        length = self.given.length_of(tape)
         arrays = self.buffers.arrays(kernel, length)
         for k, delta in enumerate(dstate):
             np.copyto(arrays[f"C{k}"], 0 if delta is None else delta.reshape(self.layout.batch, -1))
         if dy is None:
             dy = np.zeros((length, self.layout.batch, *self._output_shape), self.layout.dtype)
-        self._require("the delta of y", dy, (length, self.layout.batch, *self._output_shape))
+        self.given.require("the delta of y", dy, (length, self.layout.batch, *self._output_shape))
         dx, dy = self._dx(tape.x, into), readable(dy, self.layout.dtype)
         given = {"x": tape.x, "dy": dy} | ({} if dx is None else {"dx": dx})
         pieces = self.buffers.pieces(
@@ -214,34 +169,7 @@ class KernelProgram(Runner, FusedRunner):
         bases = pieces.bases(addresses, WithTable(grads, self.table))
         threads.do(pieces.job, bases, n, units=self._by_units(kernel, n))
         del fixed
-        return dx, self._copies(arrays[f"C{k}"] for k in range(len(dstate)))
-
-    def _lying(self, x: Array) -> Array:
-        """x (L, B, ...) as kernels read it, whatever layer it comes from. Raises ShapeError for
-        another shape.
-        """
-        self._require("x", x, (len(x), *self._step_shape))
-        return x if x.dtype == self._x_dtype and lies(x) else readable(x, self._x_dtype)
-
-    def _require(self, what: str, array: Array, expected: Shape) -> None:
-        """Raise ShapeError for an array that is not of the shape that kernels read."""
-        if array.shape != expected:
-            raise ShapeError(
-                f"{self.cell}: {what} must have shape {expected}, found {array.shape}; resize no "
-                "array"
-            )
-
-    def _whole(self, tape: KernelTape) -> int:
-        """The steps of a tape. Raises ShapeError where its x, which may be a layer's own array, was
-        resized since.
-        """
-        length = len(tape.states.states[0]) - 1
-        self._require("x of a tape", tape.x, (length, *self._step_shape))
-        if address(tape.x) != tape.addresses["x"]:
-            raise ShapeError(
-                f"{self.cell}: x of a tape was resized since it was recorded; resize no array"
-            )
-        return length
+        return dx, self.given.copies(arrays[f"C{k}"] for k in range(len(dstate)))
 
     def _dx(self, x: Array, into: Array | None) -> Array | None:
         """The array for the gradient by x, zeros where nothing reaches it; None for symbols."""
@@ -255,7 +183,7 @@ class KernelProgram(Runner, FusedRunner):
     def _taped(
         self, kernel: Kernel, x: Array, tape: KernelTape, *, output: bool
     ) -> tuple[Array | None, KernelTape]:
-        tape.x = self._lying(x)
+        tape.x = self.given.x(x)
         tape.addresses["x"] = address(tape.x)
         y = self._run(kernel, tape.addresses, len(x), output=self._made(output))
         return self._state_as_output(tape) if output and y is None else y, tape
@@ -275,10 +203,10 @@ class KernelProgram(Runner, FusedRunner):
         return y
 
     def _by_units(self, kernel: Kernel, n: int) -> bool:
-        """Whether each of n threads takes a share of the units, and so of the weights, in place of
-        one of the batch.
+        """True if each of n threads takes a share of the units, and so of the weights.
 
-        That pays where there are few rows for the weights that each step reads.
+        That pays, in place of a share of the batch, where there are few rows for the weights that
+        each step reads.
         """
         return kernel.weights * self.layout.dtype.itemsize > READING * -(-self.layout.batch // n)
 
@@ -287,7 +215,7 @@ class KernelProgram(Runner, FusedRunner):
         return min(self.workspace.threads, 1 + flops // WAKING)
 
     def _made(self, output: bool) -> bool:
-        """Whether y is an array of its own: it is none where it is a state, which the tape has."""
+        """True if y is an array of its own, and not a state, which the tape has."""
         return output and self.output_state is None
 
     def _state_as_output(self, tape: KernelTape) -> Array:
@@ -298,20 +226,6 @@ class KernelProgram(Runner, FusedRunner):
         )
         y.setflags(write=False)
         return y
-
-    def _enter(self, states: Sequence[Array], given: Sequence[Array]) -> None:
-        """Put the state in before the first step."""
-        for array, state in zip(states, given, strict=True):
-            np.copyto(array[0], state.reshape(self.layout.batch, -1))
-
-    def _copies(self, states: Iterable[Array]) -> tuple[Array, ...]:
-        """States (B, ...), or deltas of these, of a run's own."""
-        return tuple(
-            [
-                s.reshape(-1, *shape).copy()
-                for s, shape in zip(states, self.cell.state_shapes, strict=True)
-            ]
-        )
 
     def _held(self, states: list[Array]) -> States:
         return States(states, self.cell.state_shapes)

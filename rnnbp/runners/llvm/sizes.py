@@ -17,7 +17,8 @@ from rnnbp.machine.tasks import ROW
 from rnnbp.numerics import Shape
 from rnnbp.runners.apart import apart, buffered_elements
 from rnnbp.runners.constants import Constant
-from rnnbp.runners.llvm.cell import Kernel, KernelCell
+from rnnbp.runners.llvm.cell import KernelCell
+from rnnbp.runners.llvm.kernel import Kernel
 from rnnbp.runners.llvm.packing import packed_rows
 from rnnbp.runners.llvm.tasks import Tasks
 from rnnbp.runners.steps import StepSizes

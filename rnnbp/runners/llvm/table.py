@@ -13,7 +13,7 @@ from rnnbp.machine import arrays
 from rnnbp.numerics import Array, Shape
 from rnnbp.runners.base import Accumulator, SymbolTable
 from rnnbp.runners.llvm.affine import Map
-from rnnbp.runners.llvm.cell import TABLE
+from rnnbp.runners.llvm.gradients import TABLE
 from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.weights import vector_of

@@ -14,7 +14,7 @@ from rnnbp.machine.tasks import ROW, together
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, address
 from rnnbp.runners.base import Accumulator
-from rnnbp.runners.llvm.cell import Gradient
+from rnnbp.runners.llvm.gradients import Gradient
 from rnnbp.runners.llvm.operands import Operand
 
 TOGETHER = 96

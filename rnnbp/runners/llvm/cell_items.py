@@ -1,0 +1,116 @@
+"""What the kernels of a cell consist of, forward and backward: items by phase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.forward import Forward
+from rnnbp.compiler.step import StepCode
+from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage
+from rnnbp.compiler.weights import Matrix
+from rnnbp.runners.llvm.arrangement import Move, arranged
+from rnnbp.runners.llvm.groups import Item, Product
+from rnnbp.runners.llvm.operands import Operands
+from rnnbp.runners.llvm.product_sums import sums_of
+
+Parts: TypeAlias = dict[str, list[Item]]
+"""By phase ("before", "loop", "after"), its items."""
+WAITING = 9000
+"""The number of the first array of next deltas: above the numbers of all values."""
+
+
+class Kind(NamedTuple):
+    """Which forward function; the fields are the arguments of ``compiler.forward.Forward``."""
+
+    rolling: bool
+    output: bool
+    taped: bool
+    known: bool
+
+
+def forward_items(half: Forward, sums: Mapping[int, Op], kind: Kind) -> tuple[Operands, Parts]:
+    """The operands and items of a forward function.
+
+    Args:
+        sums: of products, as ``product_sums.sums_of`` returns them.
+    """
+    rolling, output, taped, known = kind
+    code, ops, phases = half.chosen(output=output, taped=taped, known=known)
+    storage, first = half.storage, half.code.outputs[0]
+    y = Buffer("y", 0 if first is None else code.values.rows(first))
+    outer = {buffer: Held(buffer.name, Span("chunk")) for buffer in (half.x, y)}
+    operands = Operands(storage, half.arrays(taped=taped, rolling=rolling, known=known) | outer)
+    moves: dict[str, list[Move]] = {}
+    if not known:
+        moves["loop"] = [(Location(half.nexts[k]), storage.location(v)) for k, v in half.moves()]
+    if output and first is not None:
+        moves["after"] = [(Location(y), storage.location(first))]
+    return operands, _by_phase(code, storage, operands, ops, phases, sums, moves)
+
+
+def backward_operands(step: StepCode, dx: Buffer) -> Operands:
+    """What the backward code's values are to a kernel; ``dx``: the buffer of dx."""
+    half, outer = step.backward, (step.forward.x, step.backward.dy, dx)
+    arrays = {**half.arrays, **{buffer: Held(buffer.name, Span("chunk")) for buffer in outer}}
+    return Operands(half.storage, arrays)
+
+
+def backward_items(step: StepCode, operands: Operands, dx: Buffer, *, products: bool) -> Parts:
+    """The items of the delta recursion, and of dx.
+
+    Args:
+        operands, dx: of ``backward_operands``; the arrays of next deltas are added to operands.
+        products: whether dx is computed where a product gives it.
+    """
+    half, storage = step.backward, step.backward.storage
+    sums, found = sums_of(half.code, storage, half.phases), half.code.outputs[0]
+    moves: dict[str, list[Move]] = {}
+    if found is not None:
+        moves["after"] = [(Location(dx), storage.location(found))]
+    parts = _by_phase(half.code, storage, operands, half.steps, half.phases, sums, moves)
+    parts["loop"] += arranged(half.code, storage, operands, [], sums, _ends(step, operands))
+    parts["after"] += _dx_products(step, operands, dx) if products else []
+    return parts
+
+
+def _by_phase(
+    code: Code, storage: Storage, operands: Operands, ops: Sequence[Op],
+    phases: Mapping[int, str], sums: Mapping[int, Op], moves: Mapping[str, Sequence[Move]],
+) -> Parts:  # fmt: skip
+    parts: Parts = {}
+    for phase in ("before", "loop", "after"):
+        those = [op for op in ops if phases[id(op)] == phase]
+        parts[phase] = arranged(code, storage, operands, those, sums, moves.get(phase, ()))
+    return parts
+
+
+def _ends(step: StepCode, operands: Operands) -> list[Move]:
+    """The moves at the end of a step: next deltas to where the deltas of the state are."""
+    # By arrays of their own, as a next delta may be read off the place of another: all are read
+    # before any is written.
+    half, moves = step.backward, step.backward.moves()
+    waiting = {
+        k: Location(Buffer(f"S{WAITING + k}", half.carried[k].rows))
+        for k, v in moves
+        if v is not None
+    }
+    operands.arrays |= {at.buffer: Held(at.buffer.name, Span("step")) for at in waiting.values()}
+    ends: list[Move] = [(waiting[k], half.storage.location(v)) for k, v in moves if v is not None]
+    return [*ends, *((Location(half.carried[k]), waiting.get(k)) for k, _ in moves)]
+
+
+def _dx_products(step: StepCode, operands: Operands, dx: Buffer) -> list[Item]:
+    """dx from the deltas that give it by a product: one for each array in which they lie."""
+    back, found, row = step.backward, list[Item](), 0
+    if back.dx_from is None or back.dx_weights is None:
+        return []
+    out = Location(dx)
+    for v in back.storage.lanes(back.dx_from):
+        rows = back.code.values.rows(v)
+        weights = Matrix(back.dx_weights.cut(row, row + rows).lanes, turned=True)
+        start = out if found else None
+        found.append(Product(weights, operands.of(v), out, dx.rows, rows, start))
+        row += rows
+    return found
