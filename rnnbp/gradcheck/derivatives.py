@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from rnnbp.numerics import Array, DtypeError, positive_int
-from rnnbp.support.printing import printable
+from rnnbp.gradcheck.result import GradientCheck, GradientError
+from rnnbp.losses.base import Scalar
+from rnnbp.numerics import Array, Dtype, DtypeError, positive_int
 
 COMPLEX_STEP = 1e-30
 CENTRAL_STEP = 1e-5
 TOLERANCES = {"complex": 1e-12, "central": 1e-7}
-
-
-class GradientError(AssertionError):
-    """A gradient that differs from the numerical derivative; names the array and the element."""
-
-
-@dataclass(frozen=True)
-class GradientCheck:
-    """The result of a check: the largest error of each array.
-
-    Attributes:
-        errors: the largest error by the name of the array.
-        method: "complex" or "central".
-        tolerance: the largest error that passes.
-
-    The error of an element is |gradient − derivative|, divided by the derivative's size if that is
-    above 1, else by the largest derivative in its array, between 0.001 and 1.
-    """
-
-    errors: dict[str, float]
-    method: str
-    tolerance: float
-
-    @property
-    def worst(self) -> float:
-        """The largest of all errors."""
-        return max(self.errors.values(), default=0.0)
-
-    @printable
-    def __str__(self) -> str:
-        width = max((len(name) for name in self.errors), default=0)
-        lines = [f"{name:<{width}}  {error:.1e}" for name, error in self.errors.items()]
-        return "\n".join([f"{self.method} step, tolerance {self.tolerance:g}", *lines])
 
 
 @dataclass(frozen=True)
@@ -62,7 +29,7 @@ class Case:
 
     grads: dict[str, Array]
     variables: dict[str, Array]
-    value: Callable[[], Any]
+    value: Callable[[], Scalar]
     cure: str = "check the backward methods of its layers"
 
 
@@ -75,27 +42,23 @@ class Look:
     samples: int | None
     seed: int
 
+    @property
+    def dtype(self) -> Dtype:
+        """That of the arrays that are varied."""
+        return np.dtype(np.complex128 if self.method == "complex" else np.float64)
+
 
 def compare(case: Case, look: Look) -> GradientCheck:
+    """Compare every array. Raises GradientError for the first element that is wrong."""
     assert look.method is not None
-    method, samples = look.method, look.samples
-    tolerance = TOLERANCES[method] if look.limit is None else look.limit
+    tolerance = TOLERANCES[look.method] if look.limit is None else look.limit
     errors: dict[str, float] = {}
     rng = np.random.default_rng(look.seed)
     for name, array in case.variables.items():
         errors[name] = 0.0
-        count = (
-            array.size
-            if samples is None
-            else min(positive_int("check_grads: samples", samples), array.size)
-        )
-        chosen = [
-            np.unravel_index(flat, array.shape)
-            for flat in rng.choice(array.size, count, replace=False)
-        ]
         derivatives = {
-            tuple(map(int, at)): _derivative(case, array, tuple(map(int, at)), method)
-            for at in chosen
+            at: _derivative(case, array, at, look.method)
+            for at in _chosen(array, look.samples, rng)
         }
         largest = min(1.0, max(1e-3, *map(abs, derivatives.values()), 0.0))
         for at, derivative in derivatives.items():
@@ -106,7 +69,18 @@ def compare(case: Case, look: Look) -> GradientCheck:
                     f"{derivative:.15g}: error {error:.1e}, tolerance {tolerance:g}; {case.cure}"
                 )
             errors[name] = max(errors[name], float(error))
-    return GradientCheck(errors, method, tolerance)
+    return GradientCheck(errors, look.method, tolerance)
+
+
+def _chosen(
+    array: Array, samples: int | None, rng: np.random.Generator
+) -> Iterator[tuple[int, ...]]:
+    """The indices of the elements to check, in random order."""
+    count = array.size
+    if samples is not None:
+        count = min(positive_int("check_grads: samples", samples), array.size)
+    for flat in rng.choice(array.size, count, replace=False):
+        yield tuple(map(int, np.unravel_index(flat, array.shape)))
 
 
 def _derivative(case: Case, array: Array, at: tuple[int, ...], method: str) -> float:

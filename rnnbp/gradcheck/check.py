@@ -1,0 +1,120 @@
+"""The check of every gradient of a model, layer, graph or loss."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from rnnbp.gradcheck.derivatives import TOLERANCES, Look, compare
+from rnnbp.gradcheck.layers import layer_case, wrong_layers
+from rnnbp.gradcheck.losses import check_loss, is_loss, random_weights, weighted_sum
+from rnnbp.gradcheck.models import Objective, model_case, posed
+from rnnbp.gradcheck.result import GradientCheck, GradientError
+from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
+from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.problem import Problem
+from rnnbp.losses import Loss
+from rnnbp.losses.function import as_loss
+from rnnbp.numerics import flag, real_number, shown
+from rnnbp.rng import Context, check_seed
+from rnnbp.schedules import ScheduleLike
+from rnnbp.support.ieee import ieee
+from rnnbp.support.nearest import hint
+from rnnbp.wording.arguments import takes
+
+
+@takes()
+@ieee
+def check_grads(
+    function: ModelLike | LossLike,
+    x: SeriesLike,
+    target: SeriesLike = None,
+    loss: LossLike | None = None,
+    *,
+    state: StateLike = None,
+    mask: SeriesLike = None,
+    checkpoint: ScheduleLike = "all",
+    chunk: int | None = None,
+    seed: int = 0,
+    training: bool = True,
+    method: str | None = None,
+    tolerance: float | None = None,
+    samples: int | None = None,
+) -> GradientCheck:
+    """Check every gradient of a model, layer, graph or loss in float64, element by element.
+
+    Args:
+        function: a model as ``bptt`` takes it: gradients by parameters, x and initial state. Or a
+            Layer or Graph without Recurrents: gradients by parameters and inputs. Or a loss alone,
+            one of ``rnnbp.losses`` or a function ``(y, target) -> (value, dy)``: the gradient by y.
+        x: for a model (T, B, ...); for a layer or graph a tuple, one array for each input; for a
+            loss the outputs y.
+        target, loss, state, mask, checkpoint, chunk, seed, training: as ``bptt`` takes them.
+            Without a loss the value is a weighted sum of the outputs, its weights drawn from
+            ``seed``.
+        method: "complex", or "central" for functions that are not analytic or refuse complex
+            numbers. By default "complex"; for a loss function of your own "central" if the complex
+            step fails.
+        tolerance: of the error that ``GradientCheck`` defines; by default 1e-12 for complex, 1e-7
+            for central steps.
+        samples: elements of each array to check, drawn from ``seed``; None for all.
+
+    Returns:
+        A ``GradientCheck``: the largest error of each array.
+
+    Raises GradientError if a gradient is wrong, DtypeError if a layer refuses complex numbers, and
+    what ``bptt`` raises.
+
+    >>> import numpy as np, rnnbp as rb
+    >>> y, target = np.random.default_rng(0).normal(size=(2, 4, 3, 1))  # (T, B, 1) each
+    >>> check = rb.check_grads(lambda y, t: (((y - t) ** 2).sum(), 2 * (y - t)), y, target)
+    >>> check.method, check.worst < 1e-12
+    ('complex', True)
+    """
+    _check_order(x, target, method)
+    training = flag("check_grads: training", training)
+    limit = None if tolerance is None else real_number("check_grads: tolerance", tolerance, above=0)
+    look = Look(method, limit, samples, seed)
+    if loss is None and is_loss(function) and not isinstance(x, tuple):
+        return check_loss(as_loss(function), x, target, mask, look)
+    look = replace(look, method=method or "complex")
+    if isinstance(x, tuple):
+        return compare(layer_case(function, x, _context(seed, training), look.dtype), look)
+    problem, context = posed(function, x, state, chunk, mask), _context(seed, training)
+    if loss is None:
+        target, loss = random_weights(problem, seed), weighted_sum
+    return _check_model(problem, Objective(target, loss, mask, checkpoint), context, look)
+
+
+def _context(seed: int, training: bool) -> Context:
+    return Context(check_seed(seed), training=training, dtype=np.dtype(np.float64))
+
+
+def _check_model(
+    problem: Problem, objective: Objective, context: Context, look: Look
+) -> GradientCheck:
+    """Check a model. A GradientError names the layers that are wrong alone too."""
+    case = model_case(problem, objective, context, look.dtype)
+    try:
+        return compare(case, look)
+    except GradientError as error:
+        wrong = wrong_layers(problem.model, problem.x_shape, look)
+        if not wrong:
+            raise
+        raise GradientError(
+            f"{error}: those of {', '.join(wrong)}, which are wrong alone too"
+        ) from None
+
+
+def _check_order(x: object, target: object, method: object) -> None:
+    """Raise ValueError for an unknown method, TypeError for arguments in the wrong order."""
+    if method is not None and (not isinstance(method, str) or method not in TOLERANCES):
+        raise ValueError(
+            "check_grads: method is 'complex' or 'central', found "
+            f"{shown(method)}{hint(method, TOLERANCES)}"
+        )
+    if isinstance(x, Loss) or (callable(x) and hasattr(target, "shape")):
+        raise TypeError("check_grads: x is a loss: the order is (model, x, target, loss)")
+    if isinstance(target, Loss):
+        raise TypeError("check_grads: target is a loss: the order is (model, x, target, loss)")

@@ -1,0 +1,119 @@
+"""Gradients of a layer, or of a graph of layers, by its parameters and inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from rnnbp.bptt.accumulators import Accumulators
+from rnnbp.checks.arrays import plain
+from rnnbp.gradcheck.derivatives import Case, Look, compare
+from rnnbp.gradcheck.result import GradientError
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.node_calls import Deltas, Values, backward_node, forward_node
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.graph.values import Input
+from rnnbp.layers.base import Layer
+from rnnbp.losses.base import Scalar
+from rnnbp.numerics import Array, Dtype, Saved, Shape, shown
+from rnnbp.rng import Context
+
+
+def layer_case(function: object, xs: tuple[object, ...], context: Context, dtype: Dtype) -> Case:
+    """The case of a weighted sum of the outputs, whose weights are drawn from the context's seed.
+
+    Raises TypeError for anything but a Layer or Graph.
+    """
+    if not isinstance(function, (Layer, Graph)):
+        raise TypeError(
+            f"check_grads: a tuple of inputs is for a Layer or Graph, found {shown(function)}; "
+            "give x (T, B, ...)"
+        )
+    inputs = [Input() for _ in xs]
+    graph = Graph(inputs, function(*inputs)).astype(np.float64)
+    arrays = [plain(f"check_grads: input {k}", x) for k, x in enumerate(xs)]
+    arrays = [a if a.dtype.kind in "iu" else a.astype(np.float64) for a in arrays]
+    weights, deltas, of_params = _gradients(graph, arrays, context)
+    work = graph._astype(dtype)
+    variable = [a if a.dtype.kind in "iu" else a.astype(dtype) for a in arrays]
+
+    def value() -> Scalar:
+        found, _ = _walk(work, variable, context)
+        return sum((w * found[k]).sum() for w, k in zip(weights, work.outputs, strict=True))
+
+    grads, variables = dict(of_params), dict(work.params)
+    for k, array in enumerate(variable):
+        if array.dtype.kind not in "iu":
+            delta = deltas[k]
+            grads[f"input {k}"] = np.zeros(array.shape) if delta is None else delta
+            variables[f"input {k}"] = array
+    whose = function if isinstance(function, Layer) else "its layers"
+    cure = f"check the backward methods of {whose}"
+    return Case(grads, variables, value, cure)
+
+
+def _gradients(
+    graph: Graph, arrays: list[Array], context: Context
+) -> tuple[list[Array], Deltas, dict[str, Array]]:
+    """(weights of the outputs, derivatives of their sum by every value, those by parameters)."""
+    values, saved = _walk(graph, arrays, context)
+    rng = np.random.default_rng(context.seed)
+    weights = [rng.uniform(-1, 1, values[k].shape) for k in graph.outputs]
+    deltas: Deltas = [None] * graph.n_values
+    for k, weight in zip(graph.outputs, weights, strict=True):
+        present = deltas[k]
+        deltas[k] = weight if present is None else present + weight
+    sums, shapes = Accumulators(graph), [value.shape for value in values]
+    for node, kept in zip(reversed(graph.nodes), reversed(saved), strict=True):
+        dy, layer = backward_node(node, kept, deltas, shapes), node.block
+        assert isinstance(layer, Layer)
+        if dy is not None:
+            sums.add(layer.params, layer.backward_params(kept, dy))
+    return weights, deltas, sums.grads
+
+
+def _walk(graph: Graph, xs: Sequence[Array], context: Context) -> tuple[Values, list[Saved]]:
+    """(every value of a graph, what each of its layers keeps)."""
+    values: Values = [*xs, *[None] * (graph.n_values - len(xs))]
+    saved = [forward_node(node, values, context) for node in graph.nodes]
+    return values, saved
+
+
+def wrong_layers(model: Graph, x_shape: Shape, look: Look) -> list[str]:
+    """The layers of a model whose gradients are wrong even alone, on random inputs."""
+    wrong = (
+        layer for layer, shapes in _layers_of(model, x_shape) if not _right(layer, shapes, look)
+    )
+    return list(dict.fromkeys(map(str, wrong)))
+
+
+def _layers_of(graph: Graph, *given: Shape | None) -> Iterator[tuple[Layer, list[Shape | None]]]:
+    """The layers of a graph and its cells, with the feature shapes of their inputs.
+
+    Layers of symbols are left out.
+    """
+    known = graph.value_shapes(*given)
+    for node in graph.nodes:
+        block, shapes = node.block, [known[k] for k in node.args]
+        if isinstance(block, Recurrent):
+            yield from _layers_of(block.cell, *shapes, *block.cell.state_shapes)
+        elif isinstance(block, Layer) and not block.symbols:
+            yield block, shapes
+
+
+def _right(layer: Layer, shapes: Sequence[Shape | None], look: Look) -> bool:
+    """True unless a layer alone has wrong gradients, or if its inputs' shapes are not known."""
+    rng = np.random.default_rng(look.seed)
+    context = Context(look.seed, training=True, dtype=np.dtype(np.float64))
+    known = [shape for shape in shapes if shape is not None]
+    if len(known) < len(shapes):
+        return True
+    try:
+        xs = tuple(rng.normal(size=(2, *shape)) for shape in known)
+        compare(layer_case(layer, xs, context, look.dtype), look)
+    except GradientError:
+        return False
+    except Exception:  # whatever it raises for random numbers
+        return True
+    return True

@@ -1,0 +1,114 @@
+"""Gradients of a model by its parameters, x and initial states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rnnbp.bptt import Gradients, bptt
+from rnnbp.bptt.chunk import Chunks
+from rnnbp.checks.arrays import plain
+from rnnbp.checks.batch_first import warn_if_known
+from rnnbp.gradcheck.derivatives import Case
+from rnnbp.inputs.chunk_losses import ChunkLosses
+from rnnbp.inputs.given import ModelLike, SeriesLike, StateLike
+from rnnbp.inputs.objective import LossLike
+from rnnbp.inputs.objective import Objective as TakenObjective
+from rnnbp.inputs.problem import Problem, as_model, pose
+from rnnbp.inputs.streams import Held
+from rnnbp.losses.base import Scalar
+from rnnbp.numerics import Array, Dtype
+from rnnbp.rng import Context
+from rnnbp.runners.backend import Backend
+from rnnbp.schedules import ScheduleLike
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is differentiated, and the schedule to do it by: arguments of ``check_grads``."""
+
+    target: SeriesLike
+    loss: LossLike
+    mask: SeriesLike
+    checkpoint: ScheduleLike
+
+
+def posed(
+    model: ModelLike, x: SeriesLike, state: StateLike, chunk: int | None, mask: SeriesLike
+) -> Problem:
+    """The run of a model in float64. Raises as ``bptt`` does."""
+    graph, x = as_model(model), plain("check_grads: x", x)
+    if x.dtype == np.float32:
+        warn_if_known("x", x)  # of the copy nothing is known
+        x = x.astype(np.float64)
+    return pose(graph.astype(np.float64), x, chunk=chunk, state=state, backend=None, mask=mask)
+
+
+def model_case(problem: Problem, objective: Objective, context: Context, dtype: Dtype) -> Case:
+    """The gradients that ``bptt`` returns, and the loss of the whole sequence in one chunk."""
+    x = problem.x.read(slice(0, problem.steps))
+    found = _run(problem, x, objective, context)
+    x = x if found.dx is None else x.astype(dtype)
+    whole = _in_one_chunk(problem, x, dtype)
+    grads, variables = dict(found.grads), dict(whole.model.params)
+    if found.dx is not None:
+        grads["x"], variables["x"] = found.dx, x
+    for name, array, delta in _states(whole, found):
+        grads[name], variables[name] = delta, array
+    chunks = Chunks(whole, seed=context.seed, training=context.training)
+    taken = TakenObjective(whole, objective.loss, objective.target, objective.mask)
+    losses = ChunkLosses(taken, whole)
+
+    def value() -> Scalar:
+        entering = tuple(
+            block.first_state(whole.batch, dtype) if _learned(whole, k) else whole.state[k]
+            for k, block in enumerate(whole.recurrents)
+        )
+        return losses.value(chunks.outputs(0, entering)[1], 0)
+
+    return Case(grads, variables, value)
+
+
+def _run(problem: Problem, x: Array, objective: Objective, context: Context) -> Gradients:
+    """The gradients to check."""
+    given = zip(problem.state, problem.given, strict=True)
+    return bptt(
+        problem.model,
+        x,
+        objective.target,
+        objective.loss,
+        checkpoint=objective.checkpoint,
+        chunk=problem.chunk,
+        state=tuple(state if is_given else None for state, is_given in given),
+        mask=objective.mask,
+        seed=context.seed,
+        training=context.training,
+    )
+
+
+def _in_one_chunk(problem: Problem, x: Array, dtype: Dtype) -> Problem:
+    """The same run in a different dtype, by the interpreter, which takes complex numbers."""
+    return replace(
+        problem,
+        model=problem.model._astype(dtype),
+        x=Held(x),
+        dtype=dtype,
+        chunk=problem.steps,
+        state=tuple(tuple(a.astype(dtype) for a in arrays) for arrays in problem.state),
+        backend=Backend("interpreter"),
+    )
+
+
+def _states(whole: Problem, found: Gradients) -> Iterator[tuple[str, Array, Array]]:
+    """(name, array, gradient) of each initial state that is not learned."""
+    for k, (arrays, deltas) in enumerate(zip(whole.state, found.dstate, strict=True)):
+        names = whole.recurrents[k].cell.state_names
+        for name, array, delta in zip(names, arrays, deltas, strict=True):
+            if not _learned(whole, k):
+                yield f"state {k} {name}", array, delta
+
+
+def _learned(problem: Problem, k: int) -> bool:
+    return bool(problem.recurrents[k].initial) and not problem.given[k]
