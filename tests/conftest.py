@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections import defaultdict
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import lru_cache
 from pathlib import Path
 from zlib import crc32
@@ -15,8 +15,8 @@ from zlib import crc32
 import pytest
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # Set before NumPy is imported. Threads of BLAS and of kernels spin while they wait, in the way of the other
-    # workers' tests. Those of threads name how many they want.
+    # Set before NumPy is imported. Threads of BLAS and of kernels spin while they wait, in the way
+    # of the other workers' tests. Those of threads name how many they want.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # The output of child processes is buffered as a user's is, whatever runs the tests.
@@ -28,18 +28,21 @@ QUICK = "quick and not long"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where there is no compiler, all tests run by NumPy; the warning that says so is no failure."""
+    """Without a compiler all tests run by NumPy; the warning that says so is no failure."""
     config.addinivalue_line(
         "filterwarnings", "ignore:NumPy runs the cells, which is slower:RuntimeWarning"
     )
-    one_in = "one_in(n, *names): of its combinations of parameters all but a n-th are long; every value stays, of"
-    config.addinivalue_line("markers", f"{one_in} the parameters that are named, else of all")
+    config.addinivalue_line(
+        "markers",
+        "one_in(n, *names): of its combinations of parameters all but a n-th are long; "
+        "every value stays, of the parameters that are named, else of all",
+    )
     if config.option.markexpr == "quick":
         config.option.markexpr = QUICK
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Under ``-m quick`` leave out files without a quick test: to read all of them takes most of the time."""
+    """Under ``-m quick`` leave out files without a quick test, because reading them is slow."""
     if config.option.markexpr != QUICK or collection_path.suffix != ".py":
         return None
     return True if "mark.quick" not in collection_path.read_text(encoding="utf-8") else None
@@ -71,7 +74,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Keep the thousands of tests out of the collections of garbage, which would go through all of them each time."""
+    """Keep thousands of tests out of garbage collections, which would go through all each time."""
     gc.disable()
     try:
         return (yield)
@@ -83,7 +86,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.fixture(scope="session", autouse=True)
 def signals_as_in_a_terminal() -> Iterator[None]:
-    """A shell starts a job in the background with SIGINT ignored, and nohup with SIGHUP, which children would inherit."""
+    """Restore SIGINT and SIGHUP, which background jobs and nohup ignore, as would children."""
     before = {signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler)}
     if os.name == "posix":
         before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -94,9 +97,11 @@ def signals_as_in_a_terminal() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def machine_code_of_these_tests_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Kernels, and the secret that they are trusted by, are kept in folders that go with the tests; all
-    processes find them there. So is bytecode where none may be written next to the sources: each process
-    that a test starts would compile all modules."""
+    """Keep kernels, and the secret that they are trusted by, in folders that go with the tests.
+
+    All processes find them there. So is bytecode where none may be written next to the sources:
+    otherwise each process that a test starts would compile all modules.
+    """
     with pytest.MonkeyPatch.context() as patch:
         shared = tmp_path_factory.getbasetemp()
         shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
@@ -115,3 +120,9 @@ def as_if_there_were_many_processors() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rnnbp.machine.processors.present", lru_cache(lambda: 8))
         yield
+
+
+@pytest.fixture
+def use_threads(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | str], None]:
+    """A function that sets how many threads runs have from there on, until the test ends."""
+    return lambda count: monkeypatch.setenv("RNNBP_NUM_THREADS", str(count))
