@@ -9,7 +9,8 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.train import Sequences, Trainer
-from rnnbp.train.describe import UNKNOWN, Description
+from rnnbp.train.describe import Description
+from rnnbp.train.described_values import UNKNOWN
 
 SYMBOLS = np.random.default_rng(0).integers(0, 4, (8, 6))
 DATA = Sequences(SYMBOLS, SYMBOLS, batch_size=4)

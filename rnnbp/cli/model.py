@@ -22,8 +22,9 @@ from rnnbp.numerics import Array, Shape, positive_int, real_number, shown
 from rnnbp.rng import generator
 from rnnbp.storage import JSON, load_tensors
 from rnnbp.support.ieee import within
+from rnnbp.train.assigning import assign
 from rnnbp.train.misfits import check_shapes
-from rnnbp.train.weights import assign, check_no_snapshot
+from rnnbp.train.weights import check_no_snapshot
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 CELLS = tuple(GATES)

@@ -6,12 +6,11 @@ import copyreg
 import functools
 import types
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 
-def attributes_of(value: object) -> dict[Any, object] | None:
+def attributes_of(value: object) -> dict[object, object] | None:
     """The attributes of an object, without caches of properties; None for an object of a
     C library.
     """
@@ -20,7 +19,7 @@ def attributes_of(value: object) -> dict[Any, object] | None:
     own: Mapping[str, object] | None = getattr(value, "__dict__", None)
     if own is None and not slots:
         return None
-    found: dict[Any, object] = {slot: getattr(value, slot) for slot in slots}
+    found: dict[object, object] = {slot: getattr(value, slot) for slot in slots}
     for name, item in (own or {}).items():
         if not isinstance(getattr(kind, name, None), functools.cached_property):
             found[name] = item

@@ -37,9 +37,6 @@ FILED = {
     "rnnbp.planning.plan": "rnnbp.bptt.planner",
     "rnnbp.runners.backend": "rnnbp.bptt.backend",
     "rnnbp.schedules.simulation": "rnnbp.simulation",
-    "rnnbp.train.carried": "rnnbp.train.source",
-    "rnnbp.train.digests": "rnnbp.train.rows",
-    "rnnbp.train.file_rows": "rnnbp.train.rows",
 }
 """Modules of this library that have moved, and the names that snapshots have for them."""
 

@@ -1,5 +1,4 @@
-"""What an object is, as text that another process can compare: settings, arrays, closures, code,
-nested objects.
+"""What an object is, as text that another process can compare.
 
 Two descriptions are equal where what is described computes the same, as far as its state and code
 can tell; what they cannot tell begins with ``UNKNOWN``.
@@ -8,39 +7,29 @@ can tell; what they cannot tell begins with ``UNKNOWN``.
 from __future__ import annotations
 
 import functools
-import hashlib
-import logging
-import re
 import sys
-import threading
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from enum import Enum
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
-from rnnbp.numerics import Array
-from rnnbp.train.attributes import attributes_of, contents, reduced, state_of
+from rnnbp.train.attributes import attributes_of, contents, reduced
 from rnnbp.train.bytecode import code_text, global_names, is_library, library_name, of_library
-
-UNKNOWN = "cannot be compared: "
-LONGEST, MOST, DEEPEST = 200, 64, 40
-"""Characters of a text, and items of a container, that are shown in full; levels of nesting that
-are followed."""
-PLAIN = (
-    types.NoneType,
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    np.dtype,
-    range,
-    slice,
-    type(Ellipsis),
+from rnnbp.train.described_values import (
+    INSTEAD,
+    PLAIN,
+    UNKNOWN,
+    digest,
+    in_one_line,
+    instead_of,
+    name_of_compiled,
+    short,
 )
+
+MOST, DEEPEST = 64, 40
+"""Items of a container that are shown in full; levels of nesting that are followed."""
 METHODS = (
     "__call__",
     "__init__",
@@ -51,42 +40,9 @@ METHODS = (
     "__next__",
 )
 """Methods with underscores that decide what an object computes."""
-COMPILED = (
-    types.BuiltinFunctionType,
-    types.MethodDescriptorType,
-    types.WrapperDescriptorType,
-    np.ufunc,
-)
-STATELESS: tuple[type, ...] = (
-    type(threading.Lock()),
-    type(threading.RLock()),
-    threading.Event,
-    threading.Condition,
-)
 
 
-def digest(text: str | bytes) -> str:
-    """The first digits of the sha256."""
-    return hashlib.sha256(
-        text.encode(errors="surrogatepass") if isinstance(text, str) else text
-    ).hexdigest()[:16]
-
-
-def short(text: str) -> str:
-    """The text, or if it is long its beginning and a digest."""
-    return (
-        text
-        if len(text) <= LONGEST
-        else f"{text[: LONGEST // 2]}… ({len(text)} characters, {digest(text)})"
-    )
-
-
-def of_array(array: Array) -> str:
-    """dtype, shape and values; a digest of the values if there are many."""
-    kind = f"{array.dtype}{list(array.shape)}"
-    if array.size <= 8:
-        return f"{kind} {array.tolist()}"
-    return f"{kind} {digest(np.ascontiguousarray(array).tobytes())}"
+Container: TypeAlias = Sequence[object] | Set[object] | Mapping[object, object]
 
 
 class Description:
@@ -114,9 +70,8 @@ class Description:
         elif id(value) in self._met:
             self.lines[path] = f"the same as {self._met[id(value)][0]}"
         else:
-            if not isinstance(
-                value, (tuple, frozenset, np.generic)
-            ):  # equal ones may be one object, or not
+            # of these, equal ones may be one object, or not
+            if not isinstance(value, (tuple, frozenset, np.generic)):
                 self._met[id(value)] = path, value  # kept, so that no other object gets its number
             self._add(path, value, depth + 1)
 
@@ -127,64 +82,39 @@ class Description:
             self.add(f"{path}: {name}" if name in self.lines else name, kind, depth)
 
     def _add(self, path: str, value: object, depth: int) -> None:
+        if (line := in_one_line(value)) is not None:
+            self.lines[path] = line
+            return
         match value:
-            case np.ndarray() if value.dtype.hasobject:
+            case _ if isinstance(value, INSTEAD):
+                self.add(path, instead_of(value), depth)
+            case np.ndarray():  # of objects
                 self._items(path, value.tolist(), depth)
-            case np.ndarray() | np.generic():
-                self.lines[path] = of_array(np.asarray(value))
-            case np.random.Generator() | np.random.BitGenerator() | np.random.RandomState():
-                self.add(path, state_of(value), depth)
             case types.FunctionType():
                 self._function(path, value, depth)
             case types.MethodType():
                 self.add(path, value.__func__, depth)
                 self.add(f"{path} of", value.__self__, depth)
             case functools.partial():
-                self._fields(
-                    path,
-                    "partial",
-                    depth,
-                    {"of": value.func, "arguments": value.args, **value.keywords},
-                )
+                parts = {"of": value.func, "arguments": value.args, **value.keywords}
+                self._fields(path, "partial", depth, parts)
             case type():
                 self._class(path, value, depth)
-            case types.ModuleType():
-                self.lines[path] = f"module {value.__name__}"
-            case re.Pattern() | types.GenericAlias() | types.UnionType():
-                self.lines[path] = short(repr(value))
-            case types.MappingProxyType():
-                self.add(path, dict(value), depth)
-            case logging.Logger():
-                self.lines[path] = "a logger"
-            case property():
-                self.add(path, value.fget, depth)
-            case staticmethod() | classmethod():
-                self.add(path, value.__func__, depth)
-            case list() | tuple() | set() | frozenset() | dict() if (
-                type(value).__module__ == "builtins"
-            ):
+            case list() | tuple() | set() | frozenset() | dict() if _is_plain(value):
                 self._items(path, value, depth)
-            case _ if isinstance(value, STATELESS):
-                self.lines[path] = type(value).__name__
             case _ if hasattr(value, "__wrapped__") and not hasattr(value, "__dict__"):
                 self.add(path, value.__wrapped__, depth)
-            case (
-                types.BuiltinFunctionType()
-                | np.ufunc()
-                | types.MethodDescriptorType()
-                | types.WrapperDescriptorType()
-            ):
-                self.lines[path] = f"function {getattr(value, '__qualname__', value.__name__)}"
+            case _ if (name := name_of_compiled(value)) is not None:
+                self.lines[path] = f"function {name}"
             case _:
                 self._object(path, value, depth)
 
-    def _items(self, path: str, value: Any, depth: int) -> None:
-        """A container of Python's. A long one is described by a digest of the description of its
-        items."""
-        if isinstance(value, (set, frozenset)):
+    def _items(self, path: str, value: Container, depth: int) -> None:
+        """A container of Python's; of a long one a digest of the description of its items."""
+        if isinstance(value, Set):
             parts = sorted(_alone(item, depth) for item in value)
             named: Iterable[tuple[str, object]] = ((f"[{k}]", part) for k, part in enumerate(parts))
-        elif isinstance(value, dict):
+        elif isinstance(value, Mapping):
             named = ((f"[{_alone(key, depth)}]", item) for key, item in value.items())
         else:
             named = ((f"[{k}]", item) for k, item in enumerate(value))
@@ -218,12 +148,10 @@ class Description:
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if name != "__class__":
                 self.add(f"{path} {name}", contents(cell), depth)
-        for name, item in (
-            ("defaults", function.__defaults__),
-            ("keywords", function.__kwdefaults__),
-        ):
-            if item:
-                self.add(f"{path} {name}", item, depth)
+        if function.__defaults__:
+            self.add(f"{path} defaults", function.__defaults__, depth)
+        if function.__kwdefaults__:
+            self.add(f"{path} keywords", function.__kwdefaults__, depth)
         for name in sorted(global_names(code)) if ours else ():
             if name in function.__globals__:
                 self.add(f"{path} {name}", function.__globals__[name], depth)
@@ -254,9 +182,13 @@ class Description:
         except Exception:  # whatever its own __reduce__ raises
             self.lines[path] = f"{UNKNOWN}it is a {kind.__name__}"
             return
-        self._fields(
-            path, kind.__name__, depth, {str(name): item for name, item in attributes.items()}
-        )
+        fields = {str(name): item for name, item in attributes.items()}
+        self._fields(path, kind.__name__, depth, fields)
+
+
+def _is_plain(value: object) -> bool:
+    """True for a container of Python's own class."""
+    return type(value).__module__ == "builtins"
 
 
 def _alone(value: object, depth: int) -> str:

@@ -9,7 +9,7 @@ purpose by its name.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TypeAlias
 
@@ -19,27 +19,20 @@ from threadpoolctl import threadpool_info
 from rnnbp.actions import Rebuild
 from rnnbp.inputs.problem import DEFAULT_CHUNK
 from rnnbp.machine.target import machine, vector_bytes
-from rnnbp.numerics import shown as shown_value
 from rnnbp.optim import OnPlateau, Optimizer, Schedule
 from rnnbp.planning.budget import is_budget, parse_budget
 from rnnbp.planning.plan import Plan
 from rnnbp.runners.backend import as_backend
 from rnnbp.schedules import ScheduleLike, resolve
 from rnnbp.storage import JSON
-from rnnbp.support.nearest import hint
 from rnnbp.support.printing import as_text
-from rnnbp.train.describe import UNKNOWN, Description, short
-from rnnbp.wording.synonyms import synonym
+from rnnbp.train.describe import Description
+from rnnbp.train.described_values import short
 
 Identity: TypeAlias = dict[str, dict[str, JSON]]
 
 VERSION = 4
 """Raised whenever the library's numbers change, or what an identity holds."""
-EVERYTHING, DATA = "everything", "data"
-"""Names to override apart from the parts: all of them; the data, which are compared when ``fit`` is
-given some."""
-LATER: dict[str, JSON] = {"accumulate": {"accumulate": 1}, "monitor": {"monitor": "val_loss"}}
-"""Parts that snapshots of earlier versions do not have, as those were."""
 
 
 def described(
@@ -164,71 +157,3 @@ def _blas() -> Iterator[dict[str, JSON]]:
     """NumPy's BLAS, if it can be identified; SciPy has its own."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     yield from [pool for pool in pools if "numpy" in str(pool["filepath"])] or pools[:1]
-
-
-def check_override(override: Collection[str], now: Identity) -> None:
-    """Raise ValueError unless these are names of parts."""
-    names = (*now, DATA, EVERYTHING)
-    if isinstance(override, str):
-        raise ValueError(
-            f"override is a tuple of names, found {override!r}; give override={(override,)}"
-        )
-    for name in override:
-        if name not in names:
-            other = synonym(name, names) if isinstance(name, str) else ""
-            meant = f", did you mean {other!r}?" if other else hint(name, names)
-            raise ValueError(
-                f"override: no such name: {shown_value(name)}{meant or ';'} they are "
-                f"{', '.join(map(repr, names))}"
-            )
-
-
-def differences(
-    now: Identity, then: Mapping[str, JSON], override: Collection[str] = ()
-) -> dict[str, list[str]]:
-    """What differs, line by line, by the name of its part, and what cannot be compared; without the
-    parts named in ``override``.
-
-    Raises ValueError for a name that is not a part.
-    """
-    check_override(override, now)
-    if EVERYTHING in override:
-        return {}
-    if "libraries" not in then:
-        return {
-            EVERYTHING: [
-                "its snapshot is of an earlier version, which did not hold all that decides its "
-                "numbers"
-            ]
-        }
-    found: dict[str, list[str]] = {}
-    for part, lines in now.items():
-        other = then.get(part, LATER.get(part))
-        if part not in override and (
-            differing := _compared(lines, other if isinstance(other, dict) else {})
-        ):
-            found[part] = differing
-    return found
-
-
-def _compared(now: Mapping[str, JSON], then: Mapping[str, JSON]) -> list[str]:
-    """Those lines first that both have; then those that only one has, without what stands below
-    another."""
-    both = [name for name in now if name in then]
-    changed = [name for name in both if then[name] != now[name]]
-    found = [f"{name} was {then[name]!r}, is {now[name]!r}" for name in changed]
-    found += [
-        f"{name} {now[name]}" for name in both if _is_unknown(now[name]) and then[name] == now[name]
-    ]
-    single = [name for name in (*now, *then) if (name in now) != (name in then)]
-    above = [*changed, *single]
-    tops = [
-        name
-        for name in single
-        if not any(name != top and name.startswith(f"{top} ") for top in above)
-    ]
-    return found + [f"{name} was {then.get(name)!r}, is {now.get(name)!r}" for name in tops]
-
-
-def _is_unknown(line: JSON) -> bool:
-    return isinstance(line, str) and line.startswith(UNKNOWN)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import SequenceMatcher
 from typing import Literal, TypeAlias
 
 from rnnbp.checks.functions import note_call
 from rnnbp.naming import old_path
-from rnnbp.numerics import Array, Shape, escaped, shown
+from rnnbp.numerics import Array, escaped, shown
 from rnnbp.support.nearest import hint
 
 Rename: TypeAlias = Mapping[str, str | None] | Callable[[str], str | None] | Literal["torch"]
 """From a name in the file to that of a parameter, or the other way; None for one to be left out."""
-SHOWN = 20
-"""Pairs of names that an error proposes."""
 
 
 def renamed_arrays(
@@ -54,59 +51,16 @@ def respelled(arrays: Mapping[str, Array], params: Mapping[str, Array]) -> dict[
     }
 
 
-def proposal(
-    model: Mapping[str, Shape], file: Mapping[str, Shape], origin: Mapping[str, str]
-) -> str:
-    """A ``rename`` for the names that only one side has, as text; "" for none.
-
-    Args:
-        origin: the names in the file of what was renamed already, which the proposal repeats.
-    """
-    free = {name: shape for name, shape in file.items() if name not in model}
-    pairs = []
-    for path, shape in model.items():
-        alike = [name for name, other in free.items() if other == shape]
-        if path not in file and alike:
-            best = max(
-                alike, key=lambda name: SequenceMatcher(None, _end(name), _end(path)).ratio()
-            )
-            pairs.append(f"{escaped(origin.get(best, best), 80)!r}: {path!r}")
-            del free[best]
-    if not pairs:
-        return ""
-    pairs = [
-        f"{escaped(old, 80)!r}: {new!r}"
-        for new, old in origin.items()
-        if new in model and new != old
-    ] + pairs
-    return f"rename={{{', '.join(pairs[:SHOWN])}{', ...' if len(pairs) > SHOWN else ''}}}"
-
-
-def _end(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
 def _names(
     place: str, arrays: Mapping[str, Array], rename: object, whose: str
 ) -> dict[str, str | None]:
+    """The new name of each array, None for one that is left out."""
     names: dict[str, object]
     if rename is None:
         return {name: name for name in arrays}
     if isinstance(rename, Mapping):
         rename = _turned(place, arrays, rename)
-        for name in rename:
-            if name not in arrays:
-                turned = any(isinstance(new, str) and new in arrays for new in rename.values())
-                cure = (
-                    f"; all of rename goes from {whose} names to the others, or back"
-                    if turned
-                    else ""
-                )
-                near = hint(name, arrays)
-                raise ValueError(
-                    f"{place}: rename has {shown(name)}, which is not one of {whose} "
-                    f"names{near}{cure}"
-                )
+        _check_known(place, arrays, rename, whose)
         names = {name: rename.get(name, name) for name in arrays}
     elif callable(rename):
         names = {name: _called(place, rename, name) for name in arrays}
@@ -124,6 +78,20 @@ def _names(
             )
         found[name] = new
     return found
+
+
+def _check_known(
+    place: str, arrays: Mapping[str, Array], rename: Mapping[str, object], whose: str
+) -> None:
+    """Raise ValueError for a name in a dict that the arrays do not have."""
+    for name in rename:
+        if name not in arrays:
+            turned = any(isinstance(new, str) and new in arrays for new in rename.values())
+            cure = f"; all of rename goes from {whose} names to the others, or back" * turned
+            raise ValueError(
+                f"{place}: rename has {shown(name)}, which is not one of {whose} "
+                f"names{hint(name, arrays)}{cure}"
+            )
 
 
 def _called(place: str, rename: Callable[[str], object], name: str) -> object:

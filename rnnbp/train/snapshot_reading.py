@@ -18,12 +18,13 @@ from rnnbp.planning.costs import Costs
 from rnnbp.planning.plan import Plan, choose
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import Fields, PathLike, StorageError, load_tensors
+from rnnbp.train.assigning import assign, check_fits
 from rnnbp.train.best import Best
 from rnnbp.train.history import History
-from rnnbp.train.identity import LATER, Identity, differences
+from rnnbp.train.identity import Identity
+from rnnbp.train.identity_differences import LATER, differences
 from rnnbp.train.run_data import KEY, SEEN, RunData
 from rnnbp.train.standing import Parts, Standing
-from rnnbp.train.weights import assign, check_fits
 
 LISTED = 8
 """Differences that an error lists."""

@@ -17,9 +17,11 @@ from rnnbp.storage import JSON, PathLike, StorageError
 from rnnbp.support import bars
 from rnnbp.support.callers import outside
 from rnnbp.train.anew import begins_anew
+from rnnbp.train.assigning import exchange
 from rnnbp.train.data import Sequences
 from rnnbp.train.folder import RunFolder, is_missing, stamp
-from rnnbp.train.identity import Identity, check_override, of_settings
+from rnnbp.train.identity import Identity, of_settings
+from rnnbp.train.identity_differences import check_override
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.limits import Limits
 from rnnbp.train.options import Options, Rate
@@ -32,7 +34,6 @@ from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.steps import judged, updated
 from rnnbp.train.targets import check_targets
 from rnnbp.train.updates import Update
-from rnnbp.train.weights import exchange
 
 Tell: TypeAlias = Callable[[str, Mapping[str, Any], Mapping[str, Array] | None], object]
 """Called with the kind of an event, its line of metrics and the gradients."""

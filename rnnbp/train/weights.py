@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
-
-from rnnbp.numerics import Array, escaped, first_bad, flag, shown
-from rnnbp.optim.parameters import check_writable
+from rnnbp.numerics import Array, escaped, flag, shown
 from rnnbp.parameters import HasParams
 from rnnbp.storage import JSON, PathLike, StorageError, load_any, save_tensors
 from rnnbp.support.callers import outside
-from rnnbp.train.misfits import check_names, check_shapes, listed
+from rnnbp.train.assigning import assign, converted
+from rnnbp.train.misfits import check_names, listed
 from rnnbp.train.renaming import Rename, renamed_arrays, respelled
 from rnnbp.train.torch_names import from_torch, has_no_counterpart, torch_names
 from rnnbp.wording.arguments import takes
@@ -80,16 +77,15 @@ def save_weights(
     place = f"save_weights to {path}"
     if old:
         metadata = _positional(model, old, metadata)
-    if (
-        metadata
-        and isinstance(metadata, Mapping)
-        and all(name in model.params for name in metadata)
-    ):
+    if metadata and isinstance(metadata, Mapping) and all(n in model.params for n in metadata):
         raise TypeError(
             "save_weights: the dict of parameters' names is no metadata; give it as rename="
         )
     if str(path).lower().endswith(ELSEWHERE):
-        text = f"{place}: it is a safetensors file whatever its ending; call it *.safetensors, so that others can tell"
+        text = (
+            f"{place}: it is a safetensors file whatever its ending; call it *.safetensors, so "
+            "that others can tell"
+        )
         warnings.warn(text, UserWarning, stacklevel=outside())
     if isinstance(rename, str) and rename == "torch":
         if has_no_counterpart(model.params):
@@ -230,24 +226,6 @@ def _shared(
     return {name: params[name] for name in both}, {name: arrays[name] for name in both}
 
 
-def converted(place: str, name: str, array: Array, dtype: np.dtype[Any]) -> Array:
-    """An array of floats in a different dtype. Raises ValueError for other kinds, and for a number
-    beyond the dtype.
-    """
-    if array.dtype.kind != "f":
-        raise ValueError(
-            f"{place}: {escaped(name, 80)} is {array.dtype} in the file; weights are floats"
-        )
-    with np.errstate(over="ignore"):
-        found = array.astype(dtype)
-    if (bad := first_bad(found)) is not None and first_bad(array) is None:
-        raise ValueError(
-            f"{place}: {name} has {array[bad]} at {list(bad)}, which is beyond {dtype}; use "
-            "model.astype"
-        )
-    return found
-
-
 def check_no_snapshot(path: PathLike, metadata: Mapping[str, JSON]) -> None:
     """Raise StorageError if a file with these metadata is a snapshot."""
     if "snapshot" in metadata:
@@ -255,44 +233,3 @@ def check_no_snapshot(path: PathLike, metadata: Mapping[str, JSON]) -> None:
             f"{path} is a snapshot of a training run; use Trainer.resume, or load its "
             "model.safetensors"
         )
-
-
-def assign(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
-    """Copy arrays into the parameters of the same names, after all have been checked."""
-    check_fits(place, params, arrays)
-    for name, p in params.items():
-        p[...] = arrays[name]
-
-
-def check_fits(place: str, params: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
-    """Raise ValueError unless names, shapes and dtypes are those of ``params``, and all numbers are
-    finite."""
-    check_shapes(
-        place,
-        {name: p.shape for name, p in params.items()},
-        {name: a.shape for name, a in arrays.items()},
-    )
-    for name, p in params.items():
-        a = arrays[name]
-        if a.dtype != p.dtype:
-            raise ValueError(
-                f"{place}: {name} is {a.dtype} in the file and {p.dtype} in the model; "
-                f"load into model.astype('{a.dtype}'), and cast that to another dtype after"
-            )
-        if (bad := first_bad(a)) is not None:
-            raise ValueError(
-                f"{place}: {name} has {a[bad]} at {list(bad)}, weights must be finite; "
-                f"take a file that was saved before the training diverged"
-            )
-    check_writable(place, params)
-
-
-def exchange(
-    place: str, params: Mapping[str, Array], held: Mapping[str, Array], other: Mapping[str, Array]
-) -> None:
-    """Put others into the parameters, or ``held`` if an interrupt comes between."""
-    try:
-        assign(place, params, other)
-    except BaseException:
-        assign(place, params, held)
-        raise

@@ -14,7 +14,8 @@ from rnnbp.layers.pointwise import Activation
 from rnnbp.naming import names_hidden
 from rnnbp.storage import JSON
 from rnnbp.train.attributes import attributes_of
-from rnnbp.train.describe import Description, short
+from rnnbp.train.describe import Description
+from rnnbp.train.described_values import short
 from rnnbp.train.identity import shown
 
 OWN = ("_params", "name")
