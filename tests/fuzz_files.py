@@ -25,7 +25,7 @@ from rnnbp.cli.model import Architecture, load_model
 from rnnbp.cli.runs import Run
 from rnnbp.machine import cache
 from rnnbp.storage import StorageError, save_tensors
-from rnnbp.train.history import MetricsLog
+from rnnbp.train.metrics_log import MetricsLog
 from tests import fuzz_inputs as inputs
 from tests.training import text_run
 

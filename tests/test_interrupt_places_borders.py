@@ -16,9 +16,9 @@ import pytest
 
 from rnnbp.storage.atomic import write_atomic
 from rnnbp.support.ieee import ieee
-from rnnbp.train.history import MetricsLog
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.lock import FolderLock
+from rnnbp.train.metrics_log import MetricsLog
 from tests.training import text_run
 
 

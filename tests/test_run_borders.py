@@ -16,7 +16,7 @@ import rnnbp as rb
 from rnnbp.cli.main import main
 from rnnbp.cli.model import CELLS, Architecture
 from rnnbp.storage import StorageError, load_tensors, save_tensors
-from rnnbp.train.history import MetricsLog
+from rnnbp.train.metrics_log import MetricsLog
 from tests.test_cli import contents, error_of
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes and devices of POSIX")

@@ -14,7 +14,7 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.cli.main import main
-from rnnbp.train import Trainer, lock
+from rnnbp.train import Trainer, locked_files
 from rnnbp.train.lock import FolderLock
 from tests.training import lines
 
@@ -150,7 +150,7 @@ def test_a_mount_without_locks_trains_with_a_warning(tmp_path, monkeypatch):
     def unsupported(*_):
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(lock.fcntl, "flock", unsupported)
+    monkeypatch.setattr(locked_files.fcntl, "flock", unsupported)
     with pytest.warns(UserWarning, match=r"locks do not work there \(Operation not supported\)"):
         model_run(tmp_path).fit(Source(), steps=2)
     assert steps_in(tmp_path) == [1, 2]

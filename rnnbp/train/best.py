@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rnnbp.storage import JSON, Fields
 from rnnbp.support import reprs
-from rnnbp.train.metrics import in_json
+from rnnbp.train.averages import in_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,40 +6,16 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from rnnbp.storage import JSON, PathLike, StorageError, as_path, remove_leftovers, save_tensors
-from rnnbp.train.history import MetricsLog
+from rnnbp.train.averages import in_json
 from rnnbp.train.lock import FolderLock
-from rnnbp.train.metrics import in_json
+from rnnbp.train.metrics_log import MetricsLog
 from rnnbp.train.monitor import LOSS, VALIDATION
 from rnnbp.train.snapshots import Parts, Standing, save_snapshot
+from rnnbp.train.stamps import Stamp, stamp
 
 SNAPSHOT, METRICS, MODEL = "snapshot.safetensors", "metrics.jsonl", "model.safetensors"
-
-
-Stamp: TypeAlias = tuple[int, int, int] | None
-"""What tells a file from the one that replaces it; None where there is none."""
-
-
-def stamp(path: Path) -> Stamp:
-    """The stamp of a file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def is_missing(path: Path) -> bool:
-    """True if there is no such file or folder; False if that cannot be determined."""
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return False
 
 
 class RunFolder:
@@ -61,7 +37,7 @@ class RunFolder:
         self._lock: FolderLock | None = None
         self._lent = False
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return vars(self) | {"_log": None, "_lock": None, "_lent": False}
 
     def lend(self, lock: FolderLock) -> None:

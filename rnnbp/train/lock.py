@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import platform
 import sys
-import time
-import warnings
 import weakref
 from io import FileIO
 from pathlib import Path
 from typing import Self
 
-from rnnbp.storage import StorageError
-from rnnbp.support.descriptors import open_file
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from rnnbp.train.locked_files import is_at, locked, opened_file, remove_free
 
 NAME = ".lock"
-_TAKEN = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK)
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_FAR = 1 << 30
-"""Windows locks bytes, which nobody can read then: one far behind the text."""
 
 
 class FolderLock:
@@ -53,18 +40,18 @@ class FolderLock:
             self._take()
         except KeyboardInterrupt:
             try:
-                _remove_free(self.path)
+                remove_free(self.path)
             except KeyboardInterrupt:  # a second one
-                _remove_free(self.path)
+                remove_free(self.path)
                 raise
             raise
         return self
 
     def _take(self) -> None:
         while self._file is None:
-            file = _opened(self.path)
+            file = opened_file(self.path)
             try:
-                if _locked(file.fileno(), self.path) and _is_at(file.fileno(), self.path):
+                if locked(file.fileno(), self.path) and is_at(file.fileno(), self.path):
                     self._file = file
             finally:
                 if self._file is None:
@@ -88,7 +75,7 @@ class FolderLock:
         if sys.platform == "win32":  # which removes no open file
             self._close()
         with contextlib.suppress(OSError):
-            if self._file is None or _is_at(
+            if self._file is None or is_at(
                 self._file.fileno(), self.path
             ):  # not that of the next owner
                 self.path.unlink(missing_ok=True)
@@ -128,71 +115,3 @@ def _abandon_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_abandon_all)
-
-
-def _opened(path: Path) -> FileIO:
-    try:
-        return open_file(path, os.O_RDWR | os.O_CREAT | _NO_LINK, "rb+")
-    except OSError as error:
-        cure = "choose another folder, or change its mode"
-        raise StorageError(
-            f"{path.parent} cannot be written: {error.strerror or error}; {cure}"
-        ) from error
-
-
-def _locked(number: int, path: Path) -> bool:
-    """True if the file is locked now, or cannot be locked on this mount. Raises StorageError if a
-    different process has it.
-    """
-    try:
-        if sys.platform == "win32":
-            os.lseek(number, _FAR, os.SEEK_SET)
-            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
-            os.lseek(number, 0, os.SEEK_SET)
-        else:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _TAKEN:
-            who = _text(number) or "another process"
-            raise StorageError(
-                f"{path.parent} is in use by {who}; wait for its end, or choose another folder"
-            ) from None
-        warnings.warn(
-            f"{path.parent}: locks do not work there ({error.strerror}); see to it that no other "
-            "process trains in it",
-            stacklevel=2,
-        )
-    return True
-
-
-def _remove_free(path: Path) -> None:
-    """Remove a file that an interrupt has left, unless the lock is held."""
-    with (
-        contextlib.suppress(OSError, ValueError),
-        open_file(path, os.O_RDWR | _NO_LINK, "rb+") as file,
-    ):
-        if sys.platform != "win32":  # which removes no file that another has opened
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(file.fileno(), path):
-                path.unlink(missing_ok=True)
-
-
-def _text(number: int) -> str:
-    """The text of the lock's owner, as far as it is printable; it may not be written yet."""
-    found = b""
-    with contextlib.suppress(OSError):
-        for _ in range(50):
-            os.lseek(number, 0, os.SEEK_SET)
-            if (found := os.read(number, 200)).endswith(b"\n"):
-                break
-            time.sleep(0.002)
-    return "".join(c for c in found.decode(errors="replace") if c.isprintable())
-
-
-def _is_at(number: int, path: Path) -> bool:
-    """True if the file still exists: its owner may have removed it after it was opened here."""
-    try:
-        found, there = os.fstat(number), os.stat(path, follow_symlinks=False)
-    except OSError:
-        return False
-    return (found.st_ino, found.st_dev) == (there.st_ino, there.st_dev)

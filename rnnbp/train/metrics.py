@@ -1,18 +1,14 @@
-"""Metrics: means over a whole source of values of each step, as accuracy, weighted by the mask."""
+"""Metrics by name, as accuracy, or as functions of the user's."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-import numpy as np
+from typing import TypeAlias
 
 from rnnbp.losses import BinaryCrossEntropy
-from rnnbp.numerics import Array, shown
-from rnnbp.storage import JSON
+from rnnbp.numerics import shown
 from rnnbp.support.nearest import nearest
+from rnnbp.train.averages import Metric
 from rnnbp.train.metric_values import Accuracy, MetricFunction, Own, Values, differences, squares
 
 MetricsLike: TypeAlias = str | Sequence[str | MetricFunction] | Mapping[str, str | MetricFunction]
@@ -46,61 +42,6 @@ OTHER_NAMES = {
 """What other libraries call them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A name, and the function whose values are averaged; ``kind`` is its name in this library, ""
-    for the user's.
-    """
-
-    name: str
-    values: Values
-    kind: str = ""
-
-
-class Averages:
-    """Means of metrics, chunk by chunk."""
-
-    def __init__(self, metrics: Sequence[Metric]) -> None:
-        self.metrics = metrics
-        self._sums, self._weights = [0.0] * len(metrics), [0.0] * len(metrics)
-
-    def see(self, y: Array, target: Array | None, mask: Array | None) -> None:
-        """Add a chunk.
-
-        Args:
-            y: (L, B, ...).
-            target: (L, B, ...) or None.
-            mask: (L, B) or None.
-        """
-        for k, metric in enumerate(self.metrics):
-            values = metric.values(y, target)
-            rows = values.reshape(-1, values.size // (y.shape[0] * y.shape[1]))
-            sums = rows.sum(axis=1, dtype=np.float64)
-            weights = (
-                np.ones(len(sums)) if mask is None else np.asarray(mask, np.float64).reshape(-1)
-            )
-            sums[weights == 0] = 0  # they may be NaN
-            self._sums[k] += float(sums @ weights)
-            self._weights[k] += float(weights.sum()) * rows.shape[1]
-
-    def values(self, prefix: str = "") -> dict[str, float]:
-        """The means by name; empty if nothing had weight."""
-        found = zip(self.metrics, self._sums, self._weights, strict=True)
-        return {
-            f"{prefix}{metric.name}": total / weight
-            for metric, total, weight in found
-            if weight > 0
-        }
-
-
-def in_json(found: Mapping[str, JSON]) -> dict[str, JSON]:
-    """Metrics as JSON, which has no NaN."""
-    return {
-        name: None if isinstance(v, float) and not math.isfinite(v) else v
-        for name, v in found.items()
-    }
-
-
 def as_metrics(what: str, given: MetricsLike, loss: object) -> tuple[Metric, ...]:
     """Metrics by name, or functions of the user's.
 
@@ -110,7 +51,7 @@ def as_metrics(what: str, given: MetricsLike, loss: object) -> tuple[Metric, ...
 
     Raises TypeError or ValueError for anything else.
     """
-    pairs: list[tuple[str, Any]]
+    pairs: list[tuple[str, object]]
     if isinstance(given, Mapping):
         pairs = [*given.items()]
     elif isinstance(given, (list, tuple)):

@@ -11,8 +11,8 @@ from rnnbp.bptt.inference import predict as predict_batch
 from rnnbp.inputs.objective import LossLike
 from rnnbp.numerics import Array, ShapeError, flag
 from rnnbp.rng import check_seed, fold
+from rnnbp.train.averages import Averages, Metric
 from rnnbp.train.data import Examples, Sequences
-from rnnbp.train.metrics import Averages, Metric
 from rnnbp.train.origins import note_origin
 from rnnbp.train.progress import bar_of_batches
 from rnnbp.train.source import Source, check_batch

@@ -12,8 +12,8 @@ from rnnbp.inputs.states import States
 from rnnbp.losses.own import target_not_finite
 from rnnbp.numerics import Array, NonFiniteError
 from rnnbp.train.accumulation import Part, WeightedSum, weight_of
+from rnnbp.train.averages import Averages, in_json
 from rnnbp.train.carried import check_known, lost_after
-from rnnbp.train.metrics import Averages, in_json
 from rnnbp.train.monitor import HISTORYS, LOSS
 from rnnbp.train.origins import note_origin
 from rnnbp.train.run_data import RunData

@@ -19,7 +19,7 @@ from rnnbp.support.callers import outside
 from rnnbp.train.anew import begins_anew
 from rnnbp.train.assigning import exchange
 from rnnbp.train.data import Sequences
-from rnnbp.train.folder import RunFolder, is_missing, stamp
+from rnnbp.train.folder import RunFolder
 from rnnbp.train.identity import Identity, of_settings
 from rnnbp.train.identity_differences import check_override
 from rnnbp.train.interrupts import Interrupts
@@ -30,6 +30,7 @@ from rnnbp.train.run_data import RunData
 from rnnbp.train.snapshots import load_snapshot
 from rnnbp.train.source import Source, fingerprint
 from rnnbp.train.sources import SourceLike
+from rnnbp.train.stamps import is_missing, stamp
 from rnnbp.train.standing import Parts, Standing
 from rnnbp.train.steps import judged, updated
 from rnnbp.train.targets import check_targets
