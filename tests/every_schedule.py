@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rnnbp.schedules.declared import Room
 from rnnbp.schedules.registry import KINDS
-from rnnbp.schedules.unsized import SizedSchedule
+from rnnbp.schedules.sized import SizedSchedule
 
 
 def room(chunks: int) -> Room:

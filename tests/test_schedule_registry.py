@@ -18,7 +18,7 @@ from rnnbp.planning.search import Search
 from rnnbp.schedules.counted import counted_from
 from rnnbp.schedules.declared import Holds, Marker, Room
 from rnnbp.schedules.registry import KINDS
-from rnnbp.schedules.unsized import SizedSchedule
+from rnnbp.schedules.sized import SizedSchedule
 from tests.every_schedule import every_schedule
 from tests.schedule_checks import peak_units
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array
-from rnnbp.schedules.simulation import Simulation, cost_text
+from rnnbp.schedules.cost_text import cost_text
+from rnnbp.schedules.simulation import Simulation
 from rnnbp.support import reprs
 from rnnbp.wording.instead import GRADIENTS, Instead
 

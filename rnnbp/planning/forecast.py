@@ -20,7 +20,8 @@ from rnnbp.planning.sizes import Sizes
 from rnnbp.runners.backend import BackendLike
 from rnnbp.runners.refused import by_numpy_where_refused
 from rnnbp.schedules import ScheduleLike, resolve
-from rnnbp.schedules.simulation import Simulation, cost_text, simulate
+from rnnbp.schedules.cost_text import cost_text
+from rnnbp.schedules.simulation import Simulation, simulate
 from rnnbp.support.ieee import restoring
 from rnnbp.wording.arguments import takes
 

@@ -16,7 +16,7 @@ from rnnbp.planning.sizes import Sizes
 from rnnbp.schedules import All, EveryK, Revolve
 from rnnbp.schedules.declared import Room
 from rnnbp.schedules.registry import KINDS
-from rnnbp.schedules.unsized import SizedSchedule
+from rnnbp.schedules.sized import SizedSchedule
 
 TABLES = 200_000
 """Chunks times units for which a planner lets tables be worked out: a fraction of a second."""

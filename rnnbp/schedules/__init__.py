@@ -1,5 +1,6 @@
-"""Schedules: which chunks are run, kept and run again. Pure data; ``rnnbp.simulate`` checks one
-without arrays.
+"""Schedules, as pure data: which chunks are run, kept and run again.
+
+``rnnbp.simulate`` checks one without arrays.
 
 A schedule is any re-iterable of actions, as a list; those here are made for a number of chunks,
 ``Revolve(9, 4)``. Where ``bptt`` takes a schedule it also takes one without that number, all else

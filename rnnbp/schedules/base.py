@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from numbers import Integral
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from rnnbp.actions import TIERS, Action
 from rnnbp.support.printing import as_text
 
 ScheduleLike: TypeAlias = Iterable[Action] | Callable[[int], Iterable[Action]] | str
+
+
+@runtime_checkable
+class OfChunks(Protocol):
+    """A schedule that says how many chunks it is for."""
+
+    chunks: int
 
 
 def check_counts(chunks: int, k: int = 1, **others: int) -> None:

@@ -1,5 +1,6 @@
-"""Binomial checkpointing: the fewest steps within a number of slots (Griewank & Walther 2000, ACM
-TOMS Alg. 799).
+"""Binomial checkpointing: the fewest steps within a number of slots.
+
+Griewank & Walther 2000, ACM TOMS Alg. 799.
 """
 
 from __future__ import annotations
@@ -14,15 +15,13 @@ from typing import TYPE_CHECKING, ClassVar
 from rnnbp.actions import Action
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.declared import BLUE, Holds, Marker, Room
-from rnnbp.schedules.unsized import SizedSchedule
+from rnnbp.schedules.sized import SizedSchedule
 from rnnbp.schedules.walk import Cut, walk
 from rnnbp.support.reprs import counted
 
 
 def reach(slots: int, sweeps: int) -> int:
-    """β(s, r) = binom(s + r, s): the most chunks that s slots reverse with no chunk run more than r
-    + 1 times.
-    """
+    """β(s, r) = binom(s + r, s): the most chunks that s slots reverse in r + 1 runs of each."""
     return math.comb(slots + sweeps, slots) if sweeps >= 0 else 0
 
 
@@ -36,9 +35,7 @@ def sweeps(chunks: int, slots: int) -> int:
 
 
 def extra(chunks: int, slots: int) -> int:
-    """p(n, s) = r·n − β(s + 1, r − 1): the chunks run again by the best schedule for n chunks in s
-    slots.
-    """
+    """p(n, s) = r·n − β(s + 1, r − 1): the least reruns for n chunks in s slots."""
     r = sweeps(chunks, slots)
     return r * chunks - reach(slots + 1, r - 1)
 
@@ -61,8 +58,7 @@ def split(chunks: int, slots: int) -> int:
 
 @dataclass(frozen=True)
 class Revolve(SizedSchedule):
-    """The fewest chunks run by any schedule of one tape and ``slots`` slots, that of the initial
-    state included.
+    """The fewest chunks run with one tape and ``slots`` slots, that of the initial state included.
 
     Griewank & Walther 2000, "Algorithm 799: revolve".
 

@@ -1,5 +1,6 @@
-"""What a schedule holds, counted from its actions. ``simulate`` counts the same, and checks that
-they are legal.
+"""What a schedule holds, counted from its actions.
+
+``simulate`` counts the same, and checks that they are legal.
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ from rnnbp.schedules.declared import Holds
 
 
 def counted_from(actions: Iterable[Action]) -> Holds:
-    """Return the most that legal actions hold at once, and the checkpoints that they move to or
-    from disk.
-    """
+    """Return the most that legal actions hold at once, and what they move to or from disk."""
     ram, disk, tapes, thin = set[int](), set[int](), set[int](), set[int]()
     slots = most_disk = most_tapes = most_thin = writes = reads = 0
     for action in actions:

@@ -1,6 +1,4 @@
-"""What a kind of schedule declares of itself: what it holds, and how it is drawn; and what a search
-tells it.
-"""
+"""What a kind of schedule declares of itself, and what a search tells it."""
 
 from __future__ import annotations
 

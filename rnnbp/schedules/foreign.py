@@ -1,10 +1,11 @@
-"""Schedules of the package checkpoint_schedules, as ours. Its actions are known by name and
-attributes alone.
+"""Schedules of the package checkpoint_schedules, as ours.
 
-Forward(n0, n1, write_ics, write_adj_deps, storage)   run from n0 to n1, keep the state at n0, or
-the tapes Reverse(n1, n0, clear_adj_deps)                       backward from n1 to n0
-Copy(n, from_storage, to_storage), Move(...)          read what was stored at n; Move gives up its
-place EndForward(), EndReverse()
+Its actions are known by name and attributes alone.
+
+Forward(n0, n1, write_ics, write_adj_deps, storage): run from n0 to n1, keep the state at n0, or tapes
+Reverse(n1, n0, clear_adj_deps): backward from n1 to n0
+Copy(n, from_storage, to_storage), Move(...): read what was stored at n; Move gives up its place
+EndForward(), EndReverse()
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store, Tier
 from rnnbp.schedules.base import check_counts
 
-ForeignLike: TypeAlias = Iterable[Any] | Callable[[], Iterable[Any]]  # actions of that package's
+ForeignAction: TypeAlias = Any
+"""An action, or a storage type, of that package. Any: it may be absent, and has no types."""
+ForeignLike: TypeAlias = Iterable[ForeignAction] | Callable[[], Iterable[ForeignAction]]
 
 
 @runtime_checkable
-class HasMaxN(Iterable[Any], Protocol):
+class HasMaxN(Iterable[ForeignAction], Protocol):
     """What every schedule of that package has, and none of ours."""
 
     max_n: int | None
@@ -63,20 +66,15 @@ class _Translation:
         self.chunks = self.left = chunks
         self.tapes: set[int] = set()
         self.places: dict[int, set[Tier]] = {}
-        """Where the other schedule has the state at n; ours is in one slot, in RAM if one of them
-        is.
-        """
+        """Where the other schedule has a state; ours is in one slot, in RAM if one of them is."""
 
-    def run(self, schedule: Iterable[Any]) -> Iterator[Action]:
+    def run(self, schedule: Iterable[ForeignAction]) -> Iterator[Action]:
         for number, action in enumerate(schedule):
             match type(action).__name__:
                 case "Forward":
                     yield from self.forward(action)
-                    if (
-                        action.n1 >= self.chunks
-                        and isinstance(schedule, HasMaxN)
-                        and schedule.max_n is None
-                    ):
+                    ended = action.n1 >= self.chunks
+                    if ended and isinstance(schedule, HasMaxN) and schedule.max_n is None:
                         schedule.finalize(self.chunks)  # type: ignore[attr-defined]  # an online one has it
                 case "Reverse":
                     for n in range(action.n1 - 1, action.n0 - 1, -1):
@@ -94,13 +92,9 @@ class _Translation:
                     )
         yield from self.complete()
 
-    def forward(self, action: Any) -> Iterator[Action]:
-        lost = (
-            action.n0 == 0
-            and self.left == self.chunks
-            and not action.write_adj_deps
-            and not self.places
-        )
+    def forward(self, action: ForeignAction) -> Iterator[Action]:
+        first = action.n0 == 0 and self.left == self.chunks
+        lost = first and not action.write_adj_deps and not self.places
         if action.write_ics or lost:
             yield from self.store(action.n0, _tier(action.storage) or "ram")
         for n in range(action.n0, min(action.n1, self.chunks)):
@@ -116,7 +110,7 @@ class _Translation:
             yield Store(n, tier)
         places.add(tier)
 
-    def read(self, number: int, action: Any) -> Iterator[Action]:
+    def read(self, number: int, action: ForeignAction) -> Iterator[Action]:
         n = action.n
         if n not in self.places:
             if n not in self.tapes and n < self.left:
@@ -155,7 +149,7 @@ class _Translation:
             yield from (Backward(n) for n in reversed(range(self.chunks)))
 
 
-def _tier(storage: Any) -> Tier | None:
+def _tier(storage: ForeignAction) -> Tier | None:
     """The tier of a storage type; None for the working memory, or none at all."""
     name = getattr(storage, "name", storage)
     return "disk" if name == "DISK" else "ram" if name == "RAM" else None

@@ -23,14 +23,15 @@ from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.binomial import Revolve, extra, split
 from rnnbp.schedules.declared import PURPLE, RED, SKY, Holds, Marker, Room
 from rnnbp.schedules.hulls import Table, Way, grow, released
-from rnnbp.schedules.unsized import SizedSchedule
+from rnnbp.schedules.sized import SizedSchedule
 from rnnbp.schedules.walk import Cut, walk
 
 
 @dataclass(frozen=True)
 class HSM(Revolve):
-    """Hidden state memorisation: its recurrence is that of binomial checkpointing plus t, and so is
-    its schedule.
+    """Hidden state memorisation: the schedule is that of binomial checkpointing.
+
+    Its recurrence is that of binomial checkpointing plus t.
 
     Gruslys et al. 2016, "Memory-efficient backpropagation through time".
 
@@ -54,8 +55,7 @@ class HSM(Revolve):
 
 @dataclass(frozen=True)
 class ISM(SizedSchedule):
-    """Internal state memorisation: at most ``internals`` tapes, and a slot for the initial state
-    alone.
+    """Internal state memorisation: ``internals`` tapes at most; a slot for the initial state alone.
 
     Gruslys et al. 2016, "Memory-efficient backpropagation through time".
 
@@ -119,8 +119,7 @@ def _ism_cut(length: int, internals: int, held: bool) -> Cut:
 
 @dataclass(frozen=True)
 class MSM(SizedSchedule):
-    """Mixed memorisation: a checkpoint takes one unit, the initial state's too, and a kept tape
-    ``alpha``.
+    """Mixed memorisation: a checkpoint takes one unit, as the initial state; a tape ``alpha``.
 
     Gruslys et al. 2016, "Memory-efficient backpropagation through time".
 

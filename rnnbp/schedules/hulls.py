@@ -35,9 +35,7 @@ class _Edge(NamedTuple):
 
 
 class Way:
-    """One way to reverse t chunks: run y of them, keep a checkpoint or a tape there, and go on with
-    both sides.
-    """
+    """One way to reverse t chunks: run y of them, keep a checkpoint or a tape, do both sides."""
 
     __slots__ = ("cost", "left", "right", "since", "t", "tape", "units", "y")
 
@@ -100,9 +98,7 @@ class Table:
         self.ends = array("q", [0])
 
     def edges(self, layer: int, skip: int) -> list[_Edge]:
-        """The edges of slopes above layer − 1 up to layer; without the one from 0 to 1, if skip is
-        1.
-        """
+        """The edges of slopes above layer − 1 up to layer, but that from 0 to 1 if skip is 1."""
         found = []
         if layer:
             for k in range(max(self.ends[layer - 1], skip), self.ends[layer]):
@@ -144,9 +140,7 @@ class Table:
 
 @contextmanager
 def released(*groups: Sequence[Table]) -> Iterator[None]:
-    """Tables refer to one another in circles: let go of them at the end, not when Python next looks
-    for circles.
-    """
+    """Let go of the tables, which refer to one another, without a collection of garbage."""
     try:
         yield
     finally:
@@ -156,9 +150,7 @@ def released(*groups: Sequence[Table]) -> Iterator[None]:
 
 
 def grow(tables: Sequence[Table], goal: Table, chunks: int) -> None:
-    """Extend all tables, of which each has its ``right`` ones before it, until ``goal`` knows that
-    number of chunks.
-    """
+    """Extend all tables, each after its ``right`` ones, until ``goal`` knows that many chunks."""
     layer = 0
     while goal.t[-1] < chunks:
         layer += 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from numbers import Real
-from typing import Any
 
 from rnnbp.actions import Action
 from rnnbp.schedules.base import ScheduleLike
@@ -40,9 +39,7 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
             raise ValueError(f"{unknown}; use {known}, a schedule as Revolve(slots=4), or '64 MB'")
         schedule = NAMED[schedule]
     check_kind(schedule)
-    found: Any = (
-        _of_chunks(schedule, chunks) if callable(schedule) else schedule
-    )  # what a user's function returns
+    found = _of_chunks(schedule, chunks) if callable(schedule) else schedule
     if isinstance(found, HasMaxN):
         return Foreign(found, chunks)
     if not isinstance(found, Iterable) or isinstance(found, Iterator):
@@ -52,7 +49,7 @@ def resolve(schedule: ScheduleLike, chunks: int) -> Iterable[Action]:
     return found
 
 
-def _of_chunks(schedule: Callable[[int], Any], chunks: int) -> Any:
+def _of_chunks(schedule: Callable[[int], object], chunks: int) -> object:
     try:
         return schedule(chunks)
     except Exception as error:  # whatever the user's code raises

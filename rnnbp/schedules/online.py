@@ -1,5 +1,4 @@
-"""Sequences of unknown length: what to store is decided on the way, and the end comes when it
-comes.
+"""Sequences of unknown length: each chunk decides what to store, until the end comes.
 
 Stumm & Walther 2010 and Wang, Moin & Iaccarino 2009 replace checkpoints by fixed patterns. Here
 each chunk asks which is the cheapest: the checkpoints as they are, or the present state for one of
@@ -13,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
 from rnnbp.schedules.base import check_counts
-from rnnbp.schedules.binomial import cost, revolve
+from rnnbp.schedules.binomial import revolve
 from rnnbp.schedules.declared import BLUE, Holds, Marker, Room
-from rnnbp.schedules.unsized import SizedSchedule
+from rnnbp.schedules.intervals import Intervals
+from rnnbp.schedules.sized import SizedSchedule
 from rnnbp.wording.arguments import Named
 
 
@@ -133,8 +132,7 @@ class KeepingSweep:
 
 
 class Sweep:
-    """One run over a sequence. Each chunk is either run by ``forward``, or, if it is the last one,
-    by ``end``.
+    """One run over a sequence: each chunk by ``forward``, but the last one by ``end``.
 
     Args:
         slots: checkpoints at once.
@@ -149,8 +147,9 @@ class Sweep:
         self.slots = slots
         self.present = 0
         """The next chunk."""
-        self.stored: list[int] = []
-        self._set_stored()
+        self._intervals = Intervals(slots)
+        self.stored = self._intervals.stored
+        """The chunks that checkpoints enter."""
 
     def forward(self) -> list[Action]:
         """The actions for the next chunk, which is not the last."""
@@ -158,10 +157,10 @@ class Sweep:
         actions: list[Action] = [Advance(n)]
         if len(self.stored) < self.slots:
             actions.insert(0, Store(n))
-            self._set_stored(n)
-        elif (out := self._replaced(n)) is not None:
+            self._intervals.store(n)
+        elif (out := self._intervals.replaced(n)) is not None:
             actions[:0] = [Drop(self.stored.pop(out)), Store(n)]
-            self._set_stored(n)
+            self._intervals.store(n)
         self.present += 1
         return actions
 
@@ -178,52 +177,4 @@ class Sweep:
     @property
     def steps(self) -> int:
         """Chunks run in all, reruns included, if the next chunk is the last."""
-        if not self.stored:
-            return 1
-        return (
-            self.present
-            + 1
-            + self._before[-1]
-            + self._cost(len(self.stored) - 1, self.present - self.stored[-1])
-        )
-
-    def _set_stored(self, *new: int) -> None:
-        """Store another; then, for as long as nothing changes, what is known of the intervals
-        between checkpoints.
-
-        Interval k, after checkpoint k, is reversed in the slots but those of the k before it.
-        """
-        self.stored += new
-        lengths = [after - before for before, after in pairwise(self.stored)]
-        self._before = list(
-            accumulate((self._cost(k, length) for k, length in enumerate(lengths)), initial=0)
-        )
-        up = [self._cost(k - 1, length) for k, length in enumerate(lengths) if k]
-        beyond = [*accumulate(reversed(up), initial=0)][
-            ::-1
-        ]  # of the intervals after k, each with a slot more
-        self._inner = min(
-            (self._before[k - 1] + self._cost(k - 1, lengths[k - 1] + lengths[k]) + beyond[k], k)
-            for k in range(1, len(lengths))
-        ) if len(lengths) > 1 else None  # fmt: skip
-        """The least that all intervals cost without one of the inner checkpoints, and which."""
-
-    def _replaced(self, n: int) -> int | None:
-        """Which checkpoint should make place for the state that enters chunk n, all slots being
-        full.
-        """
-        last, soon = len(self.stored) - 1, n + 1 + n // 100
-        after = self._cost(last, soon - n)
-        choices = [(self._before[last] + self._cost(last, soon - self.stored[last]), -1)]
-        if last:
-            joined = self._cost(last - 1, n - self.stored[last - 1])
-            choices.append((self._before[last - 1] + joined + after, last))
-        if self._inner:
-            inner, k = self._inner
-            choices.append((inner + self._cost(last - 1, n - self.stored[last]) + after, k))
-        out = min(choices)[1]
-        return None if out < 0 else out
-
-    def _cost(self, k: int, length: int) -> int:
-        """Of interval k, of this many chunks."""
-        return cost(length, self.slots - k) if length else 0
+        return self.present + 1 + self._intervals.reruns(self.present)

@@ -24,15 +24,14 @@ from rnnbp.actions import Action
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.declared import GREEN, Holds, Marker, Room
 from rnnbp.schedules.hulls import Table, Way, grow, released
-from rnnbp.schedules.unsized import SizedSchedule
+from rnnbp.schedules.sized import SizedSchedule
 from rnnbp.schedules.walk import Cut, walk
 from rnnbp.support.reprs import counted
 
 
 @dataclass(frozen=True)
 class Optimal(SizedSchedule):
-    """The fewest chunks run by any schedule whose slots and kept tapes take at most ``units``
-    units.
+    """The fewest chunks run where slots and kept tapes take at most ``units`` units.
 
     Args:
         chunks: chunks of the sequence.

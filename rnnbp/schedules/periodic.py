@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rnnbp.actions import TIERS, Action, Advance, Backward, Drop, Load, Record, Store, Tier
 from rnnbp.schedules.base import check_counts, check_tier
 from rnnbp.schedules.declared import GREY, ORANGE, Holds, Marker, Room, powers_of_2, spacings
-from rnnbp.schedules.unsized import SizedSchedule
+from rnnbp.schedules.sized import SizedSchedule
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class All(SizedSchedule):
 
 @dataclass(frozen=True)
 class EveryK(SizedSchedule):
-    """A checkpoint every k chunks; the k tapes of a segment are recomputed from it, except the last
-    segment's.
+    """A checkpoint every k chunks, from which the k tapes of a segment are recomputed.
+
+    The last segment needs no recomputing.
 
     Holds ⌈chunks/k⌉ − 1 slots of ``tier`` and k tapes; runs every chunk but those of the last
     segment twice (Chen et al. 2016, arXiv 1604.06174, section 4.1).
@@ -144,8 +145,9 @@ class EveryK(SizedSchedule):
 
 @dataclass(frozen=True)
 class Sqrt(EveryK):
-    """√N segments: a checkpoint every ⌈√chunks⌉ chunks (Chen et al. 2016), memory and slots O(√N),
-    one rerun.
+    """√N segments: a checkpoint every ⌈√chunks⌉ chunks, slots and tapes O(√N), one rerun.
+
+    Chen et al. 2016.
 
     Args:
         chunks: chunks of the sequence.

@@ -10,9 +10,9 @@ from rnnbp.schedules.gruslys import HSM, ISM, MSM
 from rnnbp.schedules.online import Streamed
 from rnnbp.schedules.optimal import Optimal
 from rnnbp.schedules.periodic import All, EveryK, Sqrt
+from rnnbp.schedules.sized import SizedSchedule
 from rnnbp.schedules.thin import ThinTapes
 from rnnbp.schedules.tiers import DiskRevolve, Multistage
-from rnnbp.schedules.unsized import SizedSchedule
 
 KINDS: dict[str, type[SizedSchedule]] = {
     kind.label: kind

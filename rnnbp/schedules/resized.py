@@ -1,14 +1,12 @@
-"""A schedule that was made for one number of chunks, for another: the last window of an epoch may
-be shorter."""
+"""A schedule for a different number of chunks: an epoch's last window may be shorter."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
 
 from rnnbp.actions import Action
-from rnnbp.schedules.base import ScheduleLike
+from rnnbp.schedules.base import OfChunks, ScheduleLike
 from rnnbp.schedules.foreign import HasMaxN
 
 
@@ -30,20 +28,17 @@ def resized(schedule: ScheduleLike, chunks: int) -> ScheduleLike:
     """
     if isinstance(schedule, str) or callable(schedule):
         return schedule
-    given: Any = schedule
-    if is_dataclass(schedule) and any(
-        part.name == "chunks" and part.init for part in fields(schedule)
+    if (
+        is_dataclass(schedule)
+        and isinstance(schedule, OfChunks)
+        and any(part.name == "chunks" and part.init for part in fields(schedule))
     ):
-        found: Iterable[Action] = (
-            schedule if given.chunks == chunks else replace(given, chunks=chunks)
-        )
-        return found
-    return schedule if isinstance(given, HasMaxN | Iterator) else _First(given, chunks)
+        return schedule if schedule.chunks == chunks else replace(schedule, chunks=chunks)
+    return schedule if isinstance(schedule, HasMaxN | Iterator) else _First(schedule, chunks)
 
 
 class _First:
-    """The actions of a schedule on the first chunks: what it does with the others needs nothing of
-    them."""
+    """A schedule on the first chunks: what it does with the others needs nothing of them."""
 
     def __init__(self, schedule: Iterable[Action], chunks: int) -> None:
         self.schedule, self.chunks = schedule, chunks

@@ -1,9 +1,7 @@
-"""Thin tapes: the states of the steps are kept, and their internals rebuilt for a whole chunk at
-once.
+"""Thin tapes: the states of steps are kept, the internals of a chunk rebuilt at once.
 
-With every h_(t−1) known, the steps of a chunk are feedforward and need not run one after the other.
-So a thin tape takes no more bytes than its states, is read like a tape, and is never paid for with
-a rerun of its chunk.
+With every h_(t−1) known, the steps of a chunk are feedforward and need not run in turn. So a thin
+tape takes no more bytes than its states, and is never paid for with a rerun of its chunk.
 """
 
 from __future__ import annotations
@@ -17,13 +15,12 @@ from rnnbp.actions import TIERS, Action, Backward, Keep, Rebuild, Record, Tier
 from rnnbp.schedules.base import check_counts, check_tier
 from rnnbp.schedules.declared import PURPLE, Holds, Marker, Room, powers_of_2, spacings
 from rnnbp.schedules.periodic import All, EveryK
-from rnnbp.schedules.unsized import SizedSchedule
+from rnnbp.schedules.sized import SizedSchedule
 
 
 @dataclass(frozen=True)
 class ThinTapes(SizedSchedule):
-    """Thin tapes of all chunks; or, with a checkpoint every k chunks, of the k chunks of one
-    segment.
+    """Thin tapes of all chunks, or of one segment of k chunks at a time, with a checkpoint of each.
 
     Args:
         chunks: chunks of the sequence.
@@ -80,9 +77,8 @@ class ThinTapes(SizedSchedule):
     def choices(cls, room: Room) -> Iterator[SizedSchedule]:
         if room.chunks > 1:
             yield cls(room.chunks)
-        for k in spacings(room.chunks):
-            if k > 1:  # with 1 nothing is kept thin
-                yield cls(room.chunks, k)
+        # With k = 1 nothing would be kept thin.
+        yield from (cls(room.chunks, k) for k in spacings(room.chunks) if k > 1)
 
     @classmethod
     def planned(cls, room: Room) -> Iterator[SizedSchedule]:
@@ -99,8 +95,7 @@ class ThinTapes(SizedSchedule):
 
 
 def thin(schedule: Iterable[Action]) -> Iterator[Action]:
-    """The same schedule with thin tapes: every tape that would wait for its Backward is kept thin
-    until then.
+    """The same schedule with thin tapes in place of all tapes that would wait for their Backward.
 
     Args:
         schedule: actions.

@@ -13,13 +13,11 @@ from rnnbp.actions import Action, Advance, Drop, Load, Record, Store
 from rnnbp.schedules.base import check_counts
 from rnnbp.schedules.binomial import Revolve, cost, revolve
 from rnnbp.schedules.declared import BLUE, GREEN, Marker, Room
-from rnnbp.schedules.unsized import SizedSchedule
+from rnnbp.schedules.sized import SizedSchedule
 from rnnbp.support.reprs import counted
 
 MOST = 1_000
-"""Chunks up to which these are searched: the tables of ``DiskRevolve`` take a time that grows with
-their square.
-"""
+"""Chunks up to which these are searched: tables of ``DiskRevolve`` take time O(chunks²)."""
 BUFFERS = 2
 """Checkpoints on their way to the disk or from it, which are in RAM."""
 
@@ -43,8 +41,9 @@ def _title(schedule: SizedSchedule, ram: int) -> str:
 
 @dataclass(frozen=True)
 class Multistage(SizedSchedule):
-    """Binomial checkpointing in ``ram`` + ``disk`` slots (Stumm & Walther 2009): the same steps,
-    few of them on disk.
+    """Binomial checkpointing in ``ram`` + ``disk`` slots: the same steps, few of them on disk.
+
+    Stumm & Walther 2009.
 
     A slot is one depth of nested checkpoints. Those written and read most are in RAM.
 
@@ -114,8 +113,9 @@ class Multistage(SizedSchedule):
 
 @dataclass(frozen=True)
 class DiskRevolve(SizedSchedule):
-    """The least time with ``ram`` slots and an unlimited disk (Aupy et al. 2016), in units of a
-    chunk run.
+    """The least time with ``ram`` slots and an unlimited disk, in units of a chunk run.
+
+    Aupy et al. 2016.
 
     With w and r the time to write and to read a checkpoint on disk, R(l) that of binomial
     checkpointing in RAM, D(l) that of l chunks from a present state, and E(l) that of l chunks
@@ -159,9 +159,7 @@ class DiskRevolve(SizedSchedule):
 
     @property
     def cost(self) -> float:
-        """D(chunks): chunks run, reruns included, and the writes and reads of the disk, in chunk
-        runs.
-        """
+        """D(chunks): chunks run, reruns included, plus moves to and from disk in chunk runs."""
         return self._tables()[0][self.chunks]
 
     @property

@@ -16,17 +16,13 @@ from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
 
 
 class Cut(NamedTuple):
-    """Run the first y chunks of an interval, with the tape of the last of them or without, and cut
-    there.
-    """
+    """Run the first y chunks of an interval and cut there, with or without the tape of the last."""
 
     y: int
     tape: bool
     """Keep the tape of chunk y − 1 rather than the state after it as a checkpoint."""
     units: int
-    """What is left for the interval right of the cut, its own start state included where that is
-    stored.
-    """
+    """What is left for the interval right of the cut, a stored start state of its own included."""
 
 
 Policy: TypeAlias = Callable[[int, int, bool], Cut]
@@ -39,17 +35,16 @@ class _Interval:
     length: int
     units: int
     held: bool
-    """Its start state is, or can be, in a slot of its own; else another interval or a tape holds
-    it.
-    """
+    """Its start state may have a slot of its own; else another interval or a tape holds it."""
     stored: bool = False
 
 
 def walk(
     chunks: int, units: int, policy: Policy, first: int = 0, *, stored: bool = False
 ) -> Iterator[Action]:
-    """The actions that reverse a number of chunks from ``first`` on, which the present state
-    enters, by a policy.
+    """The actions that reverse chunks from ``first`` on, which the present state enters.
+
+    A policy says where to cut.
 
     That state may be ``stored`` already; its slot is released.
     """
@@ -65,9 +60,7 @@ def walk(
             yield Load(start)
         cut = Cut(1, True, 0) if item.length == 1 else policy(item.length, item.units, item.held)
         present = start + cut.y
-        rest = (
-            cut.y - cut.tape
-        )  # what is left of the interval once all from the cut on has been reversed
+        rest = cut.y - cut.tape  # of the interval, once all from the cut on has been reversed
         if item.stored and not rest:
             yield Drop(start)
         elif item.held and rest and not item.stored:

@@ -36,6 +36,7 @@ FILED = {
     "rnnbp.planning.forecast": "rnnbp.bptt.forecast",
     "rnnbp.planning.plan": "rnnbp.bptt.planner",
     "rnnbp.runners.backend": "rnnbp.bptt.backend",
+    "rnnbp.schedules.sized": "rnnbp.schedules.unsized",
     "rnnbp.schedules.simulation": "rnnbp.simulation",
 }
 """Modules of this library that have moved, and the names that snapshots have for them."""

@@ -1,0 +1,56 @@
+"""The repr of what a run takes, predicted or measured."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from rnnbp.support.reprs import bytes_text, counted, listed, safe, titled
+
+
+class Cost(Protocol):
+    """A ``Simulation`` with bytes and seconds."""
+
+    @property
+    def chunks(self) -> int: ...
+    @property
+    def peak_slots(self) -> int: ...
+    @property
+    def peak_tapes(self) -> int: ...
+    @property
+    def steps_run(self) -> int: ...
+    @property
+    def steps_rerun(self) -> int: ...
+    @property
+    def steps_rebuilt(self) -> int: ...
+    @property
+    def peak_bytes(self) -> int: ...
+    @property
+    def peak_bytes_by_kind(self) -> dict[str, int]: ...
+    @property
+    def object_bytes(self) -> int: ...
+    @property
+    def output_bytes(self) -> int: ...
+    @property
+    def seconds(self) -> float | None: ...
+
+
+ROOM = 70
+"""Letters of a line of bytes by kind."""
+
+
+@safe
+def cost_text(self: Cost) -> str:
+    """The repr of a Simulation with bytes and seconds, predicted or measured, in a few lines."""
+    seconds = "seconds not known" if self.seconds is None else f"{self.seconds:.3g} s"
+    kinds = sorted(self.peak_bytes_by_kind.items(), key=lambda item: -item[1])
+    steps = f"{self.steps_run:,} run, {self.steps_rerun:,} of them again, {self.steps_rebuilt:,} rebuilt"
+    held = f"y and dy of all steps are held, {bytes_text(self.output_bytes)}: checkpoints save less"
+    return titled(
+        self,
+        f"peak_bytes {self.peak_bytes:,}, {seconds}",
+        at_peak=listed([f"{kind} {bytes_text(n)}" for kind, n in kinds], len(kinds), ROOM),
+        **({"loss": held} if self.output_bytes else {}),
+        objects=f"{bytes_text(self.object_bytes)} of Python's own, about",
+        steps=f"{steps}; in {counted(self.chunks, 'chunk')}",
+        held=f"{counted(self.peak_slots, 'checkpoint')}, {counted(self.peak_tapes, 'tape')} at most",
+    )
