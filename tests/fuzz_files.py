@@ -15,6 +15,7 @@ import tracemalloc
 import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -196,7 +197,7 @@ class Kernels(Loader):
             raise AssertionError("a kernel that is not its own was taken")
 
 
-KINDS: dict[str, type[Loader]] = {
+KINDS: dict[str, Callable[[Path], Loader]] = {
     "model": Model,
     "sample": Sampled,
     "snapshot": Snapshot,

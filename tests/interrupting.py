@@ -111,7 +111,8 @@ def interrupted(work: Callable[[], object], number: int, again: int = 0) -> Plac
 def handlers_of(code: CodeType) -> dict[int, int]:
     """Where an exception at each offset goes; an interrupt belongs to the operation before the one that it is seen at."""
     found: dict[int, int] = defaultdict(lambda: -1)
-    for entry in dis.Bytecode(code).exception_entries:
+    entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]  # not in typeshed
+    for entry in entries:
         found.update(dict.fromkeys(range(entry.start, entry.end, 2), entry.target))
     return found
 

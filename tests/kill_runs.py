@@ -1,9 +1,11 @@
-"""Stops runs at random moments by kill -9 and other signals, resumes them, and compares their files bit for bit.
+"""Stops runs by kill -9 and other signals, resumes them, and compares their files bit for bit.
 
-``python -m tests.kill_runs --moments 200 --seed 0``: half of the runs are Trainers, half commands. And pairs of
-processes that begin in one folder at once, of which one must be refused: ``--pairs 100``.
+``python -m tests.kill_runs --moments 200 --seed 0``: half of the runs are Trainers, half
+commands, each stopped at random moments. And pairs of processes that begin in one folder at once, of
+which one must be refused: ``--pairs 100``.
 
-Runs are processes of their own, forked from a server that has imported everything, with one BLAS thread.
+Runs are processes of their own, forked from a server that has imported everything, with one BLAS
+thread.
 """
 
 from __future__ import annotations
@@ -16,7 +18,11 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 from rnnbp.cli.main import main as command
 from rnnbp.storage import StorageError
@@ -27,7 +33,7 @@ STEPS, REFUSED = 24, 7
 TEXT = "the quick brown fox jumps over the lazy dog\n" * 60
 
 
-def train(folder, every):
+def train(folder: Path, every: int) -> int:
     """Begin the run in ``folder``, or go on with it."""
     trainer, data = text_run(folder=folder, snapshot_every=every)
     if (folder / "snapshot.safetensors").exists():
@@ -36,7 +42,7 @@ def train(folder, every):
     return 0 if history.signal is None else 128 + history.signal
 
 
-def run_command(folder, every):
+def run_command(folder: Path, every: int) -> int:
     """The same by ``rnnbp train``; snapshots come by time."""
     text = folder.parent.parent / "text.txt"
     fixed = [
@@ -69,10 +75,10 @@ def run_command(folder, every):
     )
 
 
-KINDS = {"trainer": train, "command": run_command}
+KINDS: dict[str, Callable[[Path, int], int]] = {"trainer": train, "command": run_command}
 
 
-def child(kind, folder, every, barrier=None):
+def child(kind: str, folder: Path, every: int, barrier: Barrier | None = None) -> None:
     """In a process of its own: its exit status is that of a command."""
     for number in SIGNALS[1:]:
         signal.signal(
@@ -92,17 +98,18 @@ def child(kind, folder, every, barrier=None):
 class Server:
     """Starts children quickly."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the server takes it over
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["tests.training", "rnnbp.cli.main"])
 
-    def start(self, *args):
+    def start(self, *args: Any) -> ForkServerProcess:
+        """A process that runs ``child``."""
         process = self.context.Process(target=child, args=args)
         process.start()
         return process
 
-    def whole(self, kind, folder, every=3):
+    def whole(self, kind: str, folder: Path, every: int = 3) -> dict[str, Any]:
         """What a run comes to that nothing stops, from where its folder stands."""
         process = self.start(kind, folder, every)
         process.join(120)
@@ -110,7 +117,9 @@ class Server:
         return outcome(folder)
 
 
-def stop(process, folder, numbers, which):
+def stop(
+    process: ForkServerProcess, folder: Path, numbers: random.Random, which: signal.Signals
+) -> int | None:
     """Send a signal at a random moment: before the run has begun, or near some step."""
     wanted = numbers.randrange(-6, STEPS - 2)
     end, metrics = time.monotonic() + 60, folder / "metrics.jsonl"
@@ -119,15 +128,18 @@ def stop(process, folder, numbers, which):
             break
         time.sleep(0.0005)
     time.sleep(numbers.uniform(0, 0.012 if wanted > 0 else 0.12))
-    if process.is_alive():
+    if process.pid is not None and process.is_alive():
         os.kill(process.pid, which)
     process.join(60)
     return process.exitcode
 
 
-def moment(server, kind, place, seed, whole):
+def moment(
+    server: Server, kind: str, place: Path, seed: str, whole: dict[str, Any]
+) -> tuple[str | None, list[str]]:
     """One run, stopped up to three times; returns what went wrong, and how often it was stopped."""
-    numbers, folder, stopped = random.Random(seed), place / "run", []
+    numbers, folder = random.Random(seed), place / "run"
+    stopped: list[str] = []
     for _ in range(numbers.choice([1, 1, 2, 3])):
         which = numbers.choice(SIGNALS)
         process = server.start(kind, folder, numbers.choice([1, 1, 2]))
@@ -144,7 +156,8 @@ def moment(server, kind, place, seed, whole):
         found = server.whole(kind, folder)
     except AssertionError as error:
         return (
-            f"{kind}, seed {seed}: {error}; {stopped}; {os.listdir(folder) if folder.exists() else 'nothing'}",
+            f"{kind}, seed {seed}: {error}; {stopped}; "
+            f"{os.listdir(folder) if folder.exists() else 'nothing'}",
             stopped,
         )
     wrong = [part for part in whole if found[part] != whole[part]]
@@ -153,13 +166,13 @@ def moment(server, kind, place, seed, whole):
     ), stopped
 
 
-def pair(server, kind, place, whole):
+def pair(server: Server, kind: str, place: Path, whole: dict[str, Any]) -> str | None:
     """Two processes that begin in one folder at once; returns what went wrong."""
     barrier = server.context.Barrier(2)
     both = [server.start(kind, place / "run", 1, barrier) for _ in range(2)]
     for process in both:
         process.join(120)
-    statuses = sorted(process.exitcode for process in both)
+    statuses = sorted(-1 if process.exitcode is None else process.exitcode for process in both)
     refused = REFUSED if kind == "trainer" else 1
     if statuses != [0, refused]:
         return f"a pair of {kind}s ended with {statuses}"
@@ -168,12 +181,15 @@ def pair(server, kind, place, whole):
     return f"a pair of {kind}s: {wrong} differ, {found['names']}" if wrong else None
 
 
-def check(moments, pairs, seed, report=print):
+def check(
+    moments: int, pairs: int, seed: int, report: Callable[[str], object] = print
+) -> list[str]:
     """Run all; returns what went wrong, one line each."""
-    server, found = Server(), []
+    server = Server()
+    found: list[str] = []
     with tempfile.TemporaryDirectory() as top:
         (Path(top) / "text.txt").write_text(TEXT)
-        whole = {}
+        whole: dict[str, dict[str, Any]] = {}
         for kind in KINDS:
             (Path(top) / kind).mkdir()
             whole[kind] = server.whole(kind, Path(top) / kind / "run")
@@ -190,7 +206,7 @@ def check(moments, pairs, seed, report=print):
     return found
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--moments", type=int, default=200)
     parser.add_argument("--pairs", type=int, default=100)

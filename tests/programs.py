@@ -63,6 +63,7 @@ def agree(
         close(a, b, "state")
         np.testing.assert_array_equal(b, c)
     recorded, tape = program.record(x, state, CONTEXT)
+    assert y is not None
     np.testing.assert_array_equal(recorded, own)
     kept, thin = program.keep(x, state, CONTEXT, output=True)
     np.testing.assert_array_equal(kept, own)

@@ -1,0 +1,46 @@
+"""A layer of a person's own, a loss and arrays, for tests of what the library does around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import rnnbp as rb
+
+MSE = rb.losses.MeanSquaredError()
+
+
+def weighted(y: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
+    """The loss Σ w y."""
+    return float((y * weights).sum()), weights
+
+
+def rand(*shape: int) -> np.ndarray:
+    """Normal numbers."""
+    return np.random.default_rng(3).normal(size=shape)
+
+
+class Plain(rb.Layer):
+    """y = x, and a list of who ran: a layer of a person's own."""
+
+    def __init__(self, label: str = "", runs: list[str] | None = None) -> None:
+        self.params, self.label, self.runs = {}, label, runs if runs is not None else []
+
+    def forward(self, x: np.ndarray) -> tuple[np.ndarray, Any]:
+        self.runs.append(self.label)
+        return x, ()
+
+    def backward_inputs(self, saved: Any, dy: np.ndarray) -> Any:
+        return (dy,)
+
+    def output_shapes(self, *shapes: Any) -> Any:
+        return shapes
+
+
+def in_cell(layer: rb.Layer) -> rb.Recurrent:
+    """A cell that applies the layer to its state."""
+    x, h = rb.Input(3), rb.State(3)
+    return rb.Recurrent(
+        rb.Cell(x, {h: rb.Tanh()(layer(rb.Dense((3, 3), 3, rng=0)(x, h)))}, output=h)
+    )
