@@ -2,11 +2,12 @@
 
 from rnnbp.train.batches import Batches
 from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.evaluation import evaluate
 from rnnbp.train.event import Event
 from rnnbp.train.fitting import fit
 from rnnbp.train.history import History
 from rnnbp.train.loop import Trainer
-from rnnbp.train.public import evaluate, predict
+from rnnbp.train.prediction import predict
 from rnnbp.train.source import Batch, Source
 from rnnbp.train.weights import load_weights, save_weights
 from rnnbp.train.windows import Windows

@@ -5,18 +5,11 @@ their rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
-from rnnbp.checks.arrays import is_stream
-from rnnbp.graph.graph import Graph
-from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.states import States
-from rnnbp.losses import Loss
 from rnnbp.numerics import Array
 from rnnbp.support.ieee import ieee
-from rnnbp.train.source import Batch
 
 
 class Part(NamedTuple):
@@ -67,22 +60,3 @@ class WeightedSum:
             for total in self.grads.values():
                 total /= self.weights
         return self.loss / (self.weights or 1.0), self.grads or None
-
-
-def weight_of(model: Graph, batch: Batch, loss: LossLike) -> float:
-    """The weight of a batch within an update: the denominator of its mean; 1 for a function.
-
-    Raises ValueError for streams, whose weights are not known beforehand.
-    """
-    if not isinstance(loss, Loss):
-        return 1.0
-    parts: list[Any] = [batch.x, batch.target, batch.mask]
-    if any(map(is_stream, parts)):
-        raise ValueError(
-            "Trainer: accumulate needs batches in memory, because they count by their weights; "
-            "this one has a stream: give arrays, or accumulate=1"
-        )
-    shape = np.shape(batch.x)
-    (features,) = model.output_shapes(shape[2:])
-    target: Any = batch.target  # which some losses do without
-    return loss.weighed(target, batch.mask, (*shape[:2], *(features or ())))

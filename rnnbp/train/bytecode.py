@@ -38,6 +38,8 @@ FILED = {
     "rnnbp.runners.backend": "rnnbp.bptt.backend",
     "rnnbp.schedules.sized": "rnnbp.schedules.unsized",
     "rnnbp.schedules.simulation": "rnnbp.simulation",
+    "rnnbp.train.evaluation": "rnnbp.train.public",
+    "rnnbp.train.prediction": "rnnbp.train.public",
 }
 """Modules of this library that have moved, and the names that snapshots have for them."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from rnnbp.inputs.given import ModelLike
 from rnnbp.losses import Loss
 from rnnbp.numerics import shown
 from rnnbp.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSProp
@@ -24,7 +23,7 @@ def rule_named(what: str, name: str) -> type[Optimizer]:
     return OPTIMIZERS[name]
 
 
-def optimizer_of(what: str, model: Any, given: Optimizer | str) -> Optimizer:
+def optimizer_of(what: str, model: ModelLike, given: Optimizer | str) -> Optimizer:
     """An optimiser as it is, or for a name one of all the model's parameters, with its default
     options.
 

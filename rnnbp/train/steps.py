@@ -11,8 +11,9 @@ from rnnbp.checks.arrays import is_stream, plain
 from rnnbp.inputs.states import States
 from rnnbp.losses.own import target_not_finite
 from rnnbp.numerics import Array, NonFiniteError
-from rnnbp.train.accumulation import Part, WeightedSum, weight_of
+from rnnbp.train.accumulation import Part, WeightedSum
 from rnnbp.train.averages import Averages, in_json
+from rnnbp.train.batch_weights import weight_in_update
 from rnnbp.train.carried import check_known, lost_after
 from rnnbp.train.monitor import HISTORYS, LOSS
 from rnnbp.train.origins import note_origin
@@ -108,12 +109,9 @@ class Group:
         """Add a batch to the sum, which takes over its gradients; returns the state after it."""
         number, batch = self.taken, self._next()
         part = self.update.part(batch, state, self.at.step, number, self.seen)
-        weight = (
-            0.0
-            if part.grads is None
-            else weight_of(self.update.model, batch, self.update.options.loss)
-        )
-        total.add(part, weight)
+        loss = self.update.options.loss
+        given = part.grads is not None
+        total.add(part, weight_in_update(self.update.model, batch, loss) if given else 0.0)
         self._done(batch, part.lost)
         return part.state
 

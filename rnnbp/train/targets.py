@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.problem import as_model
 from rnnbp.losses import CrossEntropy, Elementwise, Loss
 from rnnbp.numerics import Shape, ShapeError
@@ -11,7 +10,7 @@ from rnnbp.train.data import Examples, Sequences
 from rnnbp.train.windows import Windows
 
 
-def check_targets(model: Any, source: object, loss: object) -> None:
+def check_targets(model: ModelLike, source: object, loss: object) -> None:
     """Raise ShapeError for a target of ours with an axis too many or too few under a loss of ours.
 
     A loss sees batches (T, B, ...) alone, in which a target of each sequence is at its last step.
@@ -38,7 +37,7 @@ def check_targets(model: Any, source: object, loss: object) -> None:
         _check(name, (shape[1], shape[0], *shape[2:]), shape[2:], features, loss, "(T, N)")
 
 
-def _features(model: Any, shape: Shape) -> Shape | None:
+def _features(model: ModelLike, shape: Shape) -> Shape | None:
     """The features of outputs for x of this shape; None if it does not fit, for which the first
     batch has a better error.
     """

@@ -15,7 +15,7 @@ from rnnbp.train.folder import RunFolder
 from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.monitor import Mode
 from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite
-from rnnbp.train.results import evaluate_source, predict_source
+from rnnbp.train.results import Passes, evaluate_source, predict_source
 from rnnbp.train.settings import Fixed, RateSetting, Setting
 from rnnbp.train.source import Source
 from rnnbp.train.sources import SourceLike
@@ -82,7 +82,9 @@ class Attributes:
         )
 
     @method_takes("Trainer.predict", {})
-    def predict(self, data: SourceLike, *, last: bool | None = None) -> Any:
+    def predict(
+        self, data: SourceLike, *, last: bool | None = None
+    ) -> Any:  # an array, or a list for recordings
         """The model's outputs for a source, batch-first and in the order of its data.
 
         Args:
@@ -94,6 +96,5 @@ class Attributes:
         Returns:
             y as ``rnnbp.predict`` returns it for a source.
         """
-        return predict_source(
-            "Trainer.predict", self.model, data, last, chunk=self.chunk, progress=self.progress
-        )
+        how = Passes(chunk=self.chunk, progress=self.progress)
+        return predict_source("Trainer.predict", self.model, data, last, how)

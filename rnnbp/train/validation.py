@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass
+from functools import partial
 
 from rnnbp.bptt.evaluation import evaluated
+from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.objective import LossLike, Seen
-from rnnbp.inputs.problem import as_model
 from rnnbp.inputs.states import States
-from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
-from rnnbp.losses.function import FunctionLoss
+from rnnbp.train.batch_weights import weight_in_source
 from rnnbp.train.carried import carrying, check_known, lost_after
 from rnnbp.train.origins import note_origin
 from rnnbp.train.progress import bar_of_batches
@@ -24,7 +22,7 @@ from rnnbp.train.targets import check_targets
 
 
 def validation_loss(
-    model: Any,
+    model: ModelLike,
     source: Source,
     loss: LossLike,
     *,
@@ -44,58 +42,61 @@ def validation_loss(
     Raises as ``evaluate`` does, NoWeightError, a ValueError, where no batch has weight.
     """
     check_targets(model, source, loss)
-    total = weights = 0.0
-    state: States | None = None
-    lost: tuple[int, ...] = ()
-    index = -1
+    found, index = _Sums(model, loss, chunk, measured), -1
     with bar_of_batches("evaluate", progress, source) as bar:
         for index, batch in enumerate(epoch_of(source)):
             try:
-                check_known(batch, lost)
-                with carrying(batch, state):
-                    carried = None if batch.fresh else state
-                    value, weight, state, rows = _evaluated(
-                        model, batch, loss, carried, chunk, measured
-                    )
-                    lost = lost_after(batch, lost, rows)
+                found.add(batch)
             except Exception as error:  # whatever a source or a loss raises
                 note_origin(error, source, 0, index)
                 error.add_note(f"in validation, batch {index}")
                 raise
             if seen is not None:
                 seen(index, batch)
-            total += value * weight
-            weights += weight
             if bar is not None:
                 bar.update(1)
-    if not weights > 0:
+    if not found.weights > 0:
         raise NoWeightError(
             f"validation: the weights of all {index + 1} batches are 0; give another mask"
         )
-    return total / weights
+    return found.total / found.weights
 
 
-def _evaluated(
-    model: Any,
-    batch: Batch,
-    loss: LossLike,
-    state: States | None,
-    chunk: int | None,
-    measured: Seen | None,
-) -> tuple[float, float, States, tuple[int, ...]]:
-    """(loss, weight, state after it, rows whose state is lost) of a batch."""
-    how: dict[str, Any] = {"state": state, "mask": batch.mask, "chunk": chunk}
-    with contextlib.suppress(NoWeightError):
-        value, after, lost = evaluated(model, batch.x, batch.target, loss, seen=measured, **how)
-        return value, _weight(model, batch, loss), after, lost
-    _, after, lost = evaluated(model, batch.x, batch.target, NoLoss(), **how)
-    return 0.0, 0.0, after, lost
+@dataclass
+class _Sums:
+    """Σ w L and Σ w over the batches of a source; the state is carried from one to the next."""
 
+    model: ModelLike
+    loss: LossLike
+    chunk: int | None
+    measured: Seen | None
+    total: float = 0.0
+    weights: float = 0.0
+    state: States | None = None
+    lost: tuple[int, ...] = ()
 
-def _weight(model: Any, batch: Batch, loss: LossLike) -> float:
-    shape = np.shape(batch.x)
-    if not isinstance(loss, Loss):
-        return FunctionLoss(loss).weight(batch.target, batch.mask, outputs=shape[:2])
-    (features,) = as_model(model).output_shapes(shape[2:])
-    target: Any = batch.target
-    return loss.weighed(target, batch.mask, (*shape[:2], *(features or ())))
+    def add(self, batch: Batch) -> None:
+        """Run a batch."""
+        check_known(batch, self.lost)
+        with carrying(batch, self.state):
+            value, weight, self.state, rows = self._evaluated(batch)
+            self.lost = lost_after(batch, self.lost, rows)
+        self.total += value * weight
+        self.weights += weight
+
+    def _evaluated(self, batch: Batch) -> tuple[float, float, States, tuple[int, ...]]:
+        """(loss, weight, state after it, rows whose state is lost) of a batch."""
+        run = partial(
+            evaluated,
+            self.model,
+            batch.x,
+            batch.target,
+            state=None if batch.fresh else self.state,
+            mask=batch.mask,
+            chunk=self.chunk,
+        )
+        with contextlib.suppress(NoWeightError):
+            value, after, lost = run(self.loss, seen=self.measured)
+            return value, weight_in_source(self.model, batch, self.loss), after, lost
+        _, after, lost = run(NoLoss())
+        return 0.0, 0.0, after, lost

@@ -1,0 +1,83 @@
+"""The outputs of a model over a source, collected in the order of its data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnnbp.numerics import Array, ShapeError
+from rnnbp.train.data import Examples, Sequences
+from rnnbp.train.source import Source
+from rnnbp.train.windows import Windows
+
+
+class Outputs:
+    """The outputs of the batches of a source, as they come.
+
+    Args:
+        what: the caller, for errors.
+        source: whose batches come in the order of its data.
+        last: True if outputs are those of the last steps, (B, ...), else (T, B, ...).
+    """
+
+    def __init__(self, what: str, source: Source, *, last: bool) -> None:
+        self.what, self.source, self.last = what, source, last
+        self._whole: _Whole | None = None
+        if isinstance(source, (Sequences, Examples)):
+            self._whole = _Whole(source.rows)
+        self._groups: list[list[Array]] = []
+
+    def add(self, y: Array, *, fresh: bool) -> None:
+        """Add the outputs of a batch; they continue those before unless ``fresh``."""
+        y = y if self.last else y.swapaxes(0, 1)
+        if self._whole is not None:
+            of_steps = isinstance(self.source, Examples) and not self.last
+            self._whole.add(y[:, 0] if of_steps else y)
+        elif fresh or not self._groups:
+            self._groups.append([y])
+        else:
+            self._groups[-1].append(y)
+
+    def joined(self) -> Array | list[Array]:
+        """All outputs, as ``predict`` returns them for a source."""
+        if self._whole is not None:
+            return self._whole.array
+        return _joined(self.what, self.source, self._groups, last=self.last)
+
+
+class _Whole:
+    """The outputs of ``rows`` rows, written to their places as they come."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.at = rows, 0
+        self.array = np.empty(0)
+
+    def add(self, y: Array) -> None:
+        """Write the next rows."""
+        if not self.at:
+            self.array = np.empty((self.rows, *y.shape[1:]), y.dtype)
+        self.array[self.at : self.at + len(y)] = y
+        self.at += len(y)
+
+
+def _joined(
+    what: str, source: Source, groups: list[list[Array]], *, last: bool
+) -> Array | list[Array]:
+    """Outputs (B, T, ...) or (B, ...) of groups of batches that continue from one to the next, as
+    one array.
+    """
+    if last:
+        of_sequences: Array = np.concatenate([y for group in groups for y in group])
+        return of_sequences
+    whole = [np.concatenate(group, axis=1) if len(group) > 1 else group[0] for group in groups]
+    if isinstance(source, Windows):  # lanes, one after the other
+        streams = [y.reshape(-1, *y.shape[2:]) for y in whole]
+        return streams if source.listed else streams[0]
+    lengths = sorted({y.shape[1] for y in whole})
+    if len(lengths) > 1:
+        raise ShapeError(
+            f"{what}: batches are of {', '.join(map(str, lengths))} steps, whose outputs are no "
+            "one array; give last=True, or take them one by one: [rb.predict(model, batch.x)[0] "
+            "for batch in data]"
+        )
+    found: Array = np.concatenate(whole)
+    return found
