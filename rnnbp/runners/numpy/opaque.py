@@ -1,29 +1,36 @@
-"""Layers that are not lowered: run by their own methods inside a program, batch first as they
-expect.
-"""
+"""Layers that are not lowered: run by their own methods inside a program, batch first."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from rnnbp.compiler.code import Opaque
 from rnnbp.graph.graph import Node
 from rnnbp.graph.layout import check_declared, check_saved
-from rnnbp.graph.node_calls import Deltas, backward_node, check_outputs, forward_node, read_off
-from rnnbp.numerics import Array, Saved, Shape
+from rnnbp.graph.node_calls import (
+    Deltas,
+    Values,
+    backward_node,
+    check_outputs,
+    forward_node,
+    read_off,
+)
+from rnnbp.numerics import Array, Dtype, Saved, Shape
 from rnnbp.rng import Context
+from rnnbp.runners.base import Accumulator
 
 
 class OpaqueRun:
-    """One layer in one chunk: what it saved, by steps or by blocks, and the deltas that its
-    parameters wait for.
+    """One layer in one chunk: what it saved, and the deltas that its parameters wait for.
+
+    Args:
+        dtype: of the model. keeps: whether what it saves is kept for backward.
     """
 
-    def __init__(self, opaque: Opaque, context: Context, dtype: Any) -> None:
-        self.opaque, self.context, self.dtype = opaque, context, dtype
+    def __init__(self, opaque: Opaque, context: Context, dtype: Dtype, *, keeps: bool) -> None:
+        self.opaque, self.context, self.dtype, self.keeps = opaque, context, dtype, keeps
         count = len(opaque.shapes)
         outs = tuple(range(count, count + opaque.layer.n_outputs))
         self.shapes = *opaque.shapes, *opaque.layer.output_shapes(*opaque.shapes)
@@ -31,7 +38,6 @@ class OpaqueRun:
         self.saved: dict[int, tuple[int, bool, Saved]] = {}
         """By step: where its block begins, whether that is a block, and what was saved."""
         self.waiting: dict[int, tuple[Array | None, ...]] = {}
-        self.keeps = True
 
     def step(self, t: int, xs: tuple[Array, ...], ys: tuple[Array, ...]) -> None:
         """Forward in step t of the chunk; arrays are (features, B)."""
@@ -50,9 +56,7 @@ class OpaqueRun:
 
     def _forward(self, xs: tuple[Array, ...], ys: tuple[Array, ...], context: Context) -> Saved:
         lying = _as_given if self.opaque.layer.symbols else _batch_first
-        values: list[Any] = [
-            lying(x, shape) for x, shape in zip(xs, self.opaque.shapes, strict=True)
-        ]
+        values: Values = [lying(x, shape) for x, shape in zip(xs, self.opaque.shapes, strict=True)]
         values += [None] * len(ys)
         saved = forward_node(self.node, values, context)
         check_outputs(self.node, values, self.dtype, self.shapes)
@@ -110,9 +114,9 @@ class OpaqueRun:
             steps.append(tuple([part[t - begun] for part in parts]) if is_block else parts)
         return tuple([np.stack(parts) for parts in zip(*steps, strict=True)])
 
-    def finish(self, length: int, grads: Any) -> None:
+    def finish(self, length: int, grads: Accumulator) -> None:
         """The parameter gradients of the chunk."""
-        layer: Any = self.opaque.layer
+        layer = self.opaque.layer
         if not self.waiting:
             return
         deltas = [self.waiting[t] for t in range(length)]
@@ -122,7 +126,7 @@ class OpaqueRun:
         saved = self._several(0, length, copy=True)  # as many bytes, however the tape was made
         grads.add(layer.params, read_off(self.node, saved, dys[0] if layer.n_outputs == 1 else dys))
 
-    def arrays(self) -> list[Any]:
+    def arrays(self) -> list[Saved]:
         """All that it holds, as a nest of arrays."""
         return [saved for _, _, saved in self.saved.values()]
 
