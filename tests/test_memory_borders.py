@@ -208,14 +208,14 @@ def test_symbols_that_another_thread_changes(kind: str, backend: str) -> None:
 
 @pytest.mark.skipif(not installed(), reason="no llvmlite")
 def test_machine_code_looks_at_what_it_gets() -> None:
-    from rnnbp.machine import arrays
+    from rnnbp.machine import arrays, symbols
 
     d = np.ones((4, 3), np.float32)
     for bad in ([0, 1, 2, 5], [0, -1, 2, 3], [2**40, 0, 0, 0]):
         with pytest.raises(IndexError, match=r"symbols must lie in \[0, 5\)"):
-            arrays.scattered(d, np.array(bad), 5)
+            symbols.scattered(d, np.array(bad), 5)
     with pytest.raises(rb.ShapeError, match=r"4 rows, found symbols of shape \(3,\)"):
-        arrays.scattered(d, np.zeros(3, int), 5)
+        symbols.scattered(d, np.zeros(3, int), 5)
     p = np.ones(9, np.float32)
     with pytest.raises(rb.ShapeError, match=r"shapes \(9,\), \(9,\), \(8,\), \(9,\)"):
         arrays.adam([(p, p, p[:8], p)], [0.0] * 9, penalty=False)

@@ -11,7 +11,7 @@ from rnnbp import compensated
 from rnnbp.graph.network import Network, checked_parameters
 from rnnbp.naming import ByPath
 from rnnbp.numerics import Array
-from rnnbp.runners.base import Accumulator
+from rnnbp.runners.sums import Accumulator
 
 
 @final

@@ -33,8 +33,9 @@ from rnnbp.losses.base import Scalar
 from rnnbp.memory_pool import Reuse
 from rnnbp.numerics import Array, Saved, fix_sizes, lies
 from rnnbp.rng import Context
-from rnnbp.runners.base import FusedRunner, State, Tape, ThinTape
+from rnnbp.runners.base import FusedRunner
 from rnnbp.runners.select import threads_of
+from rnnbp.runners.tapes import State, Tape, ThinTape
 from rnnbp.runners.workspace import Workspace
 
 AXES = 2

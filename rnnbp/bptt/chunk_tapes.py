@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rnnbp.inputs.states import States
 from rnnbp.numerics import Array, Nest, Saved
-from rnnbp.runners.base import Tape, ThinTape
+from rnnbp.runners.tapes import Tape, ThinTape
 
 
 @dataclass(slots=True)

@@ -17,8 +17,10 @@ import numpy as np
 from rnnbp.graph.cell import Cell
 from rnnbp.numerics import Array
 from rnnbp.rng import Context
-from rnnbp.runners.base import Accumulator, CutTape, Deltas, Runner, Tape
+from rnnbp.runners.base import Deltas, Runner
 from rnnbp.runners.interpreter.program import Interpreter
+from rnnbp.runners.sums import Accumulator
+from rnnbp.runners.tapes import CutTape, Tape
 from rnnbp.support.prepared import Remembered
 
 _known = Remembered[Cell, dict[tuple[bool, ...], int]](lambda cell: {})

@@ -9,9 +9,10 @@ from rnnbp.graph.layout import layouts
 from rnnbp.graph.model_split import Parts
 from rnnbp.inputs.problem import Problem
 from rnnbp.layers.base import Layer
-from rnnbp.runners.base import Runner, SymbolTable
+from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import DenseRunner
 from rnnbp.runners.select import Runners
+from rnnbp.runners.sums import SymbolTable
 from rnnbp.runners.workspace import Workspace
 
 

@@ -13,6 +13,7 @@ from rnnbp.initializers import InitializerLike, generator_of, initialize
 from rnnbp.layers.base import Layer
 from rnnbp.layers.declared import Keeps, Scratch
 from rnnbp.machine import arrays as compiled
+from rnnbp.machine import symbols as by_symbol
 from rnnbp.numerics import Array, DtypeError, Saved, Shape, ShapeError, float_dtype, positive_int
 from rnnbp.rng import RngLike
 
@@ -135,7 +136,7 @@ class Embedding(Symbols):
                 f"{self}: dy must have {len(x)} rows, one for each symbol, found {len(dy)}"
             )
         if machine.chosen() and compiled.takes(dy):
-            return {"weight": compiled.scattered(dy, x, self.n_symbols)}
+            return {"weight": by_symbol.scattered(dy, x, self.n_symbols)}
         x = np.array(
             x
         )  # it may be anybody's memory: what is looked at must not change before it is used

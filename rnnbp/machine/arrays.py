@@ -1,4 +1,4 @@
-"""What losses, update rules and embeddings do to arrays, by machine code on all threads."""
+"""What losses and update rules do to arrays, by machine code on all threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from rnnbp.machine.elementwise import DELTA_SUM, EXTENT, SOFTMAX, UPDATE, library
+from rnnbp.machine.elementwise import EXTENT, SOFTMAX, UPDATE, library
 from rnnbp.machine.records import place
 from rnnbp.machine.tasks import Column, Signature
 from rnnbp.machine.team import threads
@@ -24,15 +24,12 @@ TOGETHER = 2**14
 # gives other last bits of a gradient's norm.
 
 FEW = 8
-"""Tasks into which an array is cut that is only checked: the table stays small however large it is.
-"""
+"""Tasks of an array that is only checked, so that their table stays small for any size."""
 WAKING = 2**16
-"""Elements per extra thread that make waking it worthwhile (the caller does not wait for it to
-start).
-"""
-# They take Adam 40 µs, and a sum of squares 20 µs (Xeon, float32); a thread that sleeps has begun
-# after 20 µs. Too small: the caller pays for a system call, and has done all before the thread
-# comes.
+"""Elements per extra thread that make waking it worthwhile."""
+# The caller does not wait for it to start. They take Adam 40 µs, and a sum of squares 20 µs (Xeon,
+# float32); a thread that sleeps has begun after 20 µs. Too small: the caller pays for a system
+# call, and has done all before the thread comes.
 
 
 def takes(*arrays: Array) -> bool:
@@ -62,9 +59,8 @@ def _span(array: Array) -> tuple[int, int]:
         return start, start + array.nbytes
     steps = [(size - 1) * stride for size, stride in zip(array.shape, array.strides, strict=True)]
     start = address(array)
-    return start + sum(min(step, 0) for step in steps), start + sum(
-        max(step, 0) for step in steps
-    ) + array.itemsize
+    below, above = sum(min(step, 0) for step in steps), sum(max(step, 0) for step in steps)
+    return start + below, start + above + array.itemsize
 
 
 @lru_cache(64)
@@ -104,7 +100,7 @@ def extents(arrays: Sequence[Array]) -> list[tuple[float, float]]:
     dtype, sizes = arrays[0].dtype, tuple([array.size for array in arrays])
     job, which = _split(library(dtype).address("extent.task"), EXTENT, sizes, dtype.itemsize, 16)
     out = np.empty((len(which), 2))
-    _do(job, [address(array) for array in (*arrays, out)], sum(sizes))
+    do(job, [address(array) for array in (*arrays, out)], sum(sizes))
     del fixed
     found = [(0.0, 0.0)] * len(arrays)
     for k, (largest, squares) in zip(which, out.tolist(), strict=True):
@@ -119,7 +115,7 @@ def squares(x: Array) -> float:
     function, most = library(x.dtype).address("extent.task"), max(TOGETHER, -(-x.size // FEW))
     job, parts = _split(function, EXTENT, (x.size,), x.itemsize, 16, most)
     out = np.empty((len(parts), 2))
-    _do(job, [address(x), address(out)], x.size)
+    do(job, [address(x), address(out)], x.size)
     del fixed
     return float(sum(out[:, 1].tolist()))  # Python's floats overflow without a warning
 
@@ -127,14 +123,12 @@ def squares(x: Array) -> float:
 def adam(
     arrays: Sequence[tuple[Array, Array, Array, Array]], numbers: Sequence[float], *, penalty: bool
 ) -> None:
-    """Adam's update of (p, g, m, v), all of one dtype, by the ``numbers`` that ``elementwise.ADAM``
-    names.
+    """Adam's update of (p, g, m, v), all of one dtype, by the numbers of ``array_code.ADAM``.
 
     Raises ShapeError where the four are not of one shape.
     """
-    fixed = fix_sizes(
-        [array for four in arrays for array in four[:2]]
-    )  # the others are the optimiser's own
+    # m and v are the optimiser's own, so nobody resizes them.
+    fixed = fix_sizes([array for four in arrays for array in four[:2]])
     for p, g, m, v in arrays:
         if not p.shape == g.shape == m.shape == v.shape:
             raise ShapeError(
@@ -143,7 +137,7 @@ def adam(
     dtype, sizes = arrays[0][0].dtype, tuple([four[0].size for four in arrays])
     function = library(dtype).address("adam_penalty.task" if penalty else "adam.task")
     given, (job, _) = np.array(numbers, dtype), _split(function, UPDATE, sizes, dtype.itemsize)
-    _do(job, [*[address(a) for four in arrays for a in four], address(given)], sum(sizes))
+    do(job, [*[address(a) for four in arrays for a in four], address(given)], sum(sizes))
     del fixed
 
 
@@ -166,8 +160,7 @@ _EACH_ROW = ("factors", "less", "tops", "totals", "ats")
 def softmax(
     y: Array, factors: Array, which: Array, less: Array, out: Array
 ) -> tuple[Array, Array, Array]:
-    """(largest, Σ e to what is above the largest, what is above it at ``which``) of the rows of y
-    (N, K).
+    """(top = max y, Σ eʸ⁻ᵗᵒᵖ, y − top at ``which``) of the rows of y (N, K).
 
     Softmax times ``factors``, less ``less`` at which (N,), of integers in [0, K), is put in
     ``out``.
@@ -182,54 +175,10 @@ def softmax(
     tops, totals, ats = np.empty((3, n), y.dtype)
     which = np.ascontiguousarray(which, np.int64)
     job = _softmax(library(y.dtype).address("softmax.task"), n, k, y.itemsize)
-    _do(
-        job, [address(array) for array in (y, out, which, factors, less, tops, totals, ats)], y.size
-    )
+    given = y, out, which, factors, less, tops, totals, ats
+    do(job, [address(array) for array in given], y.size)
     del fixed
     return tops, totals, ats
-
-
-def numbered(x: Array, rows: Array, found: Array) -> Array:
-    """``rows`` (K,) at x, of int64; where it is negative symbols get the next row.
-
-    found[0] counts those that have one, which follow it. What is out of range becomes −1.
-    """
-    out = np.array(
-        x, np.int64, order="C"
-    )  # of our own: what is looked at cannot change before it is used
-    number = library(np.dtype(np.float32)).function("number", 6)
-    number(address(out), out.size, rows.size, address(rows), address(found), address(out))
-    return out
-
-
-def scattered(d: Array, x: Array, n: int) -> Array:
-    """(n, K): the sums of the rows of d (N, K) where x (N,) is each of n symbols.
-
-    Raises ShapeError, IndexError for a symbol out of range.
-    """
-    own = np.array(x, np.int64)  # of our own: what is looked at cannot change before it is used
-    if own.shape != d.shape[:1]:
-        raise ShapeError(f"{len(d)} rows, found symbols of shape {own.shape}; give one for each")
-    if own.size and own.view(np.uint64).max() >= n:  # what is below 0 is far above, seen so
-        raise IndexError(f"symbols must lie in [0, {n}), found {own.min()} to {own.max()}")
-    out = np.zeros((n, d.shape[1]), d.dtype)
-    scatter(d, own, out)
-    return out
-
-
-@lru_cache(64)
-def _scatter(function: int, n: int, k: int) -> Job:
-    """The rows of an array (n, k) to rows of another."""
-    task = DELTA_SUM.row(
-        function, False, d=place(0), ldd=k, x=place(1), ldx=0, N=n, M=k, K=0, o=place(2), ldo=k
-    )
-    return Job(np.array([[task]], np.int64))
-
-
-def scatter(d: Array, x: Array, out: Array) -> None:
-    """Add the rows of d (N, K) to those of out (n, K) that x (N,), of int64 in [0, n), names."""
-    job = _scatter(library(d.dtype).address("scatter.task"), *d.shape)
-    _do(job, [address(d), address(x), address(out)], 0)
 
 
 def shapes_of(arrays: Iterable[Array]) -> str:
@@ -237,6 +186,6 @@ def shapes_of(arrays: Iterable[Array]) -> str:
     return ", ".join(str(array.shape) for array in arrays)
 
 
-def _do(job: Job, bases: list[int], size: int) -> None:
+def do(job: Job, bases: list[int], size: int) -> None:
     """Do a job on this many numbers, by the threads that are worth waking."""
     threads.do(job, bases, 1 if size < WAKING else min(threads.count(), 1 + size // WAKING))

@@ -224,8 +224,9 @@ class Text:
     ) -> Iterator[Loop]:
         """From start up to, not including, stop; or ``down`` from stop − 1 to start, one by one.
 
-        Values are carried from turn to turn in registers; ``Loop.after`` says what the next starts
-        with.
+        Args:
+            carried: (type, first value) of each value that goes from turn to turn in a register;
+                ``Loop.after`` says what the next turn starts with.
         """
         # The phis that carry values name what the body computes, which is not known before it has
         # been written: so they are inserted at the head afterwards, at ``at``.
@@ -237,22 +238,20 @@ class Text:
         self.label(head)
         at = len(self.lines)
         found = Loop(f"%i{number}", [f"%c{number}.{k}" for k in range(len(carried))])
-        compare = (
-            f"icmp sge i64 {found.index}, {start}"
-            if down
-            else f"icmp slt i64 {found.index}, {stop}"
-        )
-        more = self.put(compare)
+        test = f"sge i64 {found.index}, {start}" if down else f"slt i64 {found.index}, {stop}"
+        more = self.put(f"icmp {test}")
         self.do(f"br i1 {more}, label %{body}, label %{end}")
         self.label(body)
         yield found
         following = self.plus(found.index, -1 if down else step)
         last = self.block
         self.do(f"br label %{head}")
-        phis = [f"  {found.index} = phi i64 [ {first}, %{before} ], [ {following}, %{last} ]"]
-        for (kind, value), name, then in zip(carried, found.carried, found.after, strict=True):
-            phis.append(f"  {name} = phi {kind} [ {value}, %{before} ], [ {then}, %{last} ]")
-        self.lines[at:at] = phis
+        values = [("i64", str(first)), *carried]
+        names, thens = [found.index, *found.carried], [following, *found.after]
+        self.lines[at:at] = [
+            f"  {name} = phi {kind} [ {value}, %{before} ], [ {then}, %{last} ]"
+            for (kind, value), name, then in zip(values, names, thens, strict=True)
+        ]
         self.label(end)
 
     def function(

@@ -29,46 +29,40 @@ class Mode(NamedTuple):
     declarations: str = ""
 
 
+# On x86 through memory, as the instructions have no other form. Flush-to-zero alone, not
+# denormals-are-zero: a subnormal weight or input must still count as what it is.
+_X86 = Mode(
+    begin=f"""\
+  %mode.kept = alloca i32
+  %mode.ieee = alloca i32
+  call void @llvm.x86.sse.stmxcsr(ptr %mode.kept)
+  %mode.flush = shl i64 %flush, {FLUSH_X86}
+  %mode.all = or i64 %mode.flush, {IEEE_X86}
+  %mode.bits = trunc i64 %mode.all to i32
+  store i32 %mode.bits, ptr %mode.ieee
+  call void @llvm.x86.sse.ldmxcsr(ptr %mode.ieee)""",
+    end="  call void @llvm.x86.sse.ldmxcsr(ptr %mode.kept)",
+    declarations="""\
+declare void @llvm.x86.sse.stmxcsr(ptr)
+declare void @llvm.x86.sse.ldmxcsr(ptr)""",
+)
+# FPCR 0 is IEEE's mode: all bits of traps, flushing and other roundings are off.
+_ARM = Mode(
+    begin="""\
+  %mode.kept = call i64 @llvm.aarch64.get.fpcr()
+  call void @llvm.aarch64.set.fpcr(i64 0)""",
+    end="  call void @llvm.aarch64.set.fpcr(i64 %mode.kept)",
+    declarations="""\
+declare i64 @llvm.aarch64.get.fpcr()
+declare void @llvm.aarch64.set.fpcr(i64)""",
+)
+
+
 def text(triple: str) -> Mode:
     """For a processor, by LLVM's name of it; nothing for kinds other than x86 and ARM of 64 bits.
 
     On x86 results are flushed to zero where ``%flush``, of the job, is 1.
     """
     if triple.startswith(("x86_64", "i686")):
-        # Through memory, as the instructions have no other form. Flush-to-zero alone, not
-        # denormals-are-zero: a subnormal weight or input must still count as what it is.
-        begin = [
-            "  %mode.kept = alloca i32",
-            "  %mode.ieee = alloca i32",
-            "  call void @llvm.x86.sse.stmxcsr(ptr %mode.kept)",
-            f"  %mode.flush = shl i64 %flush, {FLUSH_X86}",
-            f"  %mode.all = or i64 %mode.flush, {IEEE_X86}",
-            "  %mode.bits = trunc i64 %mode.all to i32",
-            "  store i32 %mode.bits, ptr %mode.ieee",
-            "  call void @llvm.x86.sse.ldmxcsr(ptr %mode.ieee)",
-        ]
-        declared = [
-            "declare void @llvm.x86.sse.stmxcsr(ptr)",
-            "declare void @llvm.x86.sse.ldmxcsr(ptr)",
-        ]
-        return Mode(
-            "\n".join(begin),
-            "  call void @llvm.x86.sse.ldmxcsr(ptr %mode.kept)",
-            "\n".join(declared),
-        )
-    if triple.startswith(("aarch64", "arm64")):
-        # FPCR 0 is IEEE's mode: all bits of traps, flushing and other roundings are off.
-        begin = [
-            "  %mode.kept = call i64 @llvm.aarch64.get.fpcr()",
-            "  call void @llvm.aarch64.set.fpcr(i64 0)",
-        ]
-        declared = [
-            "declare i64 @llvm.aarch64.get.fpcr()",
-            "declare void @llvm.aarch64.set.fpcr(i64)",
-        ]
-        return Mode(
-            "\n".join(begin),
-            "  call void @llvm.aarch64.set.fpcr(i64 %mode.kept)",
-            "\n".join(declared),
-        )
-    return Mode()
+        return _X86
+    return _ARM if triple.startswith(("aarch64", "arm64")) else Mode()

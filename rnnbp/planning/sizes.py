@@ -26,8 +26,8 @@ from rnnbp.planning.objects import Objects
 from rnnbp.planning.rehearsal import Rehearsal
 from rnnbp.runners import select
 from rnnbp.runners.backend import Backend
-from rnnbp.runners.base import RunnerSizes
 from rnnbp.runners.factory import DenseSizes
+from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.support.lazy import cached_property
 from rnnbp.support.memo import Answers, Recent, once
 from rnnbp.support.prepared import Remembered

@@ -10,7 +10,9 @@ from rnnbp.graph.layout import Layout
 from rnnbp.layers.base import Layer
 from rnnbp.layers.embedding import Symbols
 from rnnbp.numerics import Array, Dtype
-from rnnbp.runners.base import Accumulator, Runner, RunnerSizes
+from rnnbp.runners.base import Runner
+from rnnbp.runners.runner_sizes import RunnerSizes
+from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.workspace import Workspace
 
 

@@ -9,10 +9,11 @@ from rnnbp.layers.base import Layer
 from rnnbp.layers.embedding import Symbols
 from rnnbp.numerics import Dtype
 from rnnbp.runners.backend import Backend, kernels
-from rnnbp.runners.base import Runner, RunnerSizes
+from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import DenseRunner, DenseSizes, RunnerFactory
 from rnnbp.runners.interpreter.factory import InterpreterFactory
 from rnnbp.runners.numpy.factory import ProgramFactory
+from rnnbp.runners.runner_sizes import RunnerSizes
 from rnnbp.runners.workspace import Workspace
 
 

@@ -6,9 +6,9 @@ import math
 from abc import abstractmethod
 from typing import ClassVar, final
 
-from rnnbp.runners.base import RunnerSizes
 from rnnbp.runners.heap import Block, Heap
 from rnnbp.runners.rehearsal import CellRehearsal, StateDeltas, Tables, TapeBlocks
+from rnnbp.runners.runner_sizes import RunnerSizes
 
 
 class StepSizes(RunnerSizes):

@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.numerics import Array, Dtype
-from rnnbp.runners.base import Accumulator
+from rnnbp.runners.sums import Accumulator
 
 
 def weights_of(matrix: Matrix, dtype: Dtype) -> Array:

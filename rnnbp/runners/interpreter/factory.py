@@ -6,10 +6,11 @@ from typing import final
 
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.embedding import Symbols
-from rnnbp.runners.base import Runner, RunnerSizes
+from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import RunnerFactory
 from rnnbp.runners.interpreter.program import Interpreter
 from rnnbp.runners.interpreter.sizes import InterpreterSizes
+from rnnbp.runners.runner_sizes import RunnerSizes
 
 
 @final

@@ -25,8 +25,10 @@ from rnnbp.graph.node_calls import (
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context
-from rnnbp.runners.base import Accumulator, Runner, Tape, ThinTape
+from rnnbp.runners.base import Runner
 from rnnbp.runners.interpreter.tape import NodeTape, States
+from rnnbp.runners.sums import Accumulator
+from rnnbp.runners.tapes import Tape, ThinTape
 
 
 @final

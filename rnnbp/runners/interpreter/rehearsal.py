@@ -47,13 +47,8 @@ class InterpreterRehearsal(CellRehearsal):
     def __init__(
         self, heap: Heap, layout: Layout, length: int, symbol_bytes: int, *, kept: bool
     ) -> None:
-        self.heap, self.layout, self.cell, self.length, self.kept = (
-            heap,
-            layout,
-            layout.cell,
-            length,
-            kept,
-        )
+        self.heap, self.layout, self.cell = heap, layout, layout.cell
+        self.length, self.kept = length, kept
         self.step = CellLayers(heap, layout, layout.batch, symbol_bytes, flat=True)
         self.chunk = CellLayers(heap, layout, length * layout.batch, symbol_bytes, flat=False)
         self.steps = min(length, layout.n_states + 2)
@@ -118,35 +113,30 @@ class InterpreterRehearsal(CellRehearsal):
         dx: bool,
         placed: bool,
     ) -> tuple[Block | None, StateDeltas]:
-        x, made = tape.x, None
+        made: Block | None = None
         carried: StateDeltas = tuple(dstate) or (None,) * self.layout.n_states
         dys: dict[int, list[Block | None]] = {}
         for _ in range(self.steps):
             deltas: BlockDeltas = [None] * self.cell.n_values
-            given = (
-                None
-                if dy is None
-                else self.step.new(self.step.size(self.cell.outputs[0]), dy, dense=dy.dense)
-            )
-            ends = [given, *carried]
+            ends = [self._dy_of_step(dy), *carried]
             send(self.cell.outputs, ends, deltas)
             del ends
             carried = ()
             for node in reversed(self.cell.nodes):
-                self._node_back(node, x, deltas, dys)
+                self._node_back(node, tape.x, deltas, dys)
             if deltas[0] is not None and dx:
                 made = self.chunk.new(self.chunk.size(0)) if made is None else made
             carried = tuple(deltas[1 : 1 + self.layout.n_states])
-        carried = [
-            delta if delta is None or delta.alone else self.step.new(delta.size)
-            for delta in carried
-        ]
-        for number in dys:
-            self.chunk.read_off(
-                self.cell.nodes[number], [x] if 0 in self.cell.nodes[number].args else [], None
-            )
+        carried = [d if d is None or d.alone else self.step.new(d.size) for d in carried]
+        for node in map(self.cell.nodes.__getitem__, dys):
+            self.chunk.read_off(node, [tape.x] if 0 in node.args else [], None)
         self.heap.numpy += self.heap.peak  # NumPy's memory: no part of it is kept for the next run
         return made, carried
+
+    def _dy_of_step(self, dy: Block | None) -> Block | None:
+        """A view of the dy of one step."""
+        y = self.cell.outputs[0]
+        return None if dy is None else self.step.new(self.step.size(y), dy, dense=dy.dense)
 
     def deltas(self) -> StateDeltas:
         found = [self.step.new(self.step.size(k)) for k in range(1, 1 + self.layout.n_states)]

@@ -9,10 +9,10 @@ from typing import final
 import numpy as np
 
 from rnnbp.graph.layout import Layout
-from rnnbp.runners.base import RunnerSizes
 from rnnbp.runners.heap import Heap
 from rnnbp.runners.interpreter.rehearsal import InterpreterRehearsal
 from rnnbp.runners.rehearsal import CellRehearsal
+from rnnbp.runners.runner_sizes import RunnerSizes
 
 
 @final

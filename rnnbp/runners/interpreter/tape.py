@@ -7,7 +7,7 @@ from typing import final
 
 from rnnbp.numerics import Array, Nest, Saved
 from rnnbp.rng import Context
-from rnnbp.runners.base import State, Tape, ThinTape
+from rnnbp.runners.tapes import State, Tape, ThinTape
 
 
 @final

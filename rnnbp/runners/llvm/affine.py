@@ -15,11 +15,11 @@ from rnnbp.machine.tasks import ROW
 from rnnbp.machine.team import threads
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, address
-from rnnbp.runners.base import Accumulator
 from rnnbp.runners.llvm.gradients import Gradient
 from rnnbp.runners.llvm.operands import Operand
 from rnnbp.runners.llvm.products import PRODUCT
 from rnnbp.runners.llvm.tasks import TOGETHER, Tasks
+from rnnbp.runners.sums import Accumulator
 from rnnbp.support.memo import Recent
 
 WAKING = 10**7

@@ -15,11 +15,11 @@ from rnnbp.layers.dense import Dense
 from rnnbp.layers.params import parameter
 from rnnbp.machine.target import vector_bytes
 from rnnbp.numerics import Array, Dtype, Shape, ShapeError, fix_sizes, lies, require_features
-from rnnbp.runners.base import Accumulator
 from rnnbp.runners.factory import DenseRunner, DenseSizes
 from rnnbp.runners.llvm.affine import Map, job_bytes
 from rnnbp.runners.llvm.cell import shared
 from rnnbp.runners.llvm.packing import Panels, fill, packed_rows
+from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.workspace import Workspace
 
 

@@ -11,7 +11,7 @@ from rnnbp.layers.embedding import Symbols
 from rnnbp.machine.team import threads
 from rnnbp.numerics import Array, Shape, address, fix_sizes, readable
 from rnnbp.rng import Context
-from rnnbp.runners.base import Accumulator, FusedRunner, Runner, Tape, ThinTape
+from rnnbp.runners.base import FusedRunner, Runner
 from rnnbp.runners.llvm import fused
 from rnnbp.runners.llvm.arguments import Arguments
 from rnnbp.runners.llvm.buffers import Buffers
@@ -20,6 +20,8 @@ from rnnbp.runners.llvm.packing import Panels
 from rnnbp.runners.llvm.sizes import KernelSizes
 from rnnbp.runners.llvm.table import Table, WithTable
 from rnnbp.runners.llvm.tape import KernelTape, States
+from rnnbp.runners.sums import Accumulator
+from rnnbp.runners.tapes import Tape, ThinTape
 from rnnbp.runners.workspace import Workspace
 
 WAKING = 10**7

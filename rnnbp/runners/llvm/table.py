@@ -9,13 +9,13 @@ import numpy as np
 
 from rnnbp.compiler.weights import Matrix
 from rnnbp.layers.embedding import Symbols
-from rnnbp.machine import arrays
+from rnnbp.machine import symbols
 from rnnbp.numerics import Array, Shape
-from rnnbp.runners.base import Accumulator, SymbolTable
 from rnnbp.runners.llvm.affine import Map
 from rnnbp.runners.llvm.gradients import TABLE
 from rnnbp.runners.llvm.packing import Panels, fill
 from rnnbp.runners.llvm.sizes import KernelSizes
+from rnnbp.runners.sums import Accumulator, SymbolTable
 from rnnbp.runners.weights import vector_of
 from rnnbp.runners.workspace import Workspace
 
@@ -69,7 +69,7 @@ class Table(SymbolTable):
         if self.rows is None:
             fill(self.prepare())
         before = int(self._found[0])
-        found = arrays.numbered(x, self._numbers, self._found)
+        found = symbols.numbered(x, self._numbers, self._found)
         if found.size and found.min() < 0:  # x may have changed since it was looked at
             self.layer.check(x)
             raise IndexError(
@@ -87,7 +87,7 @@ class Table(SymbolTable):
         d, x, dx = self.deltas, self.vectors, self.dvectors
         self.back_map.backward(d, x, turned, dx, grads, count, self.workspace.threads)
         if self.layer.params:
-            arrays.scatter(
+            symbols.scatter(
                 self.dvectors[:count],
                 self._found[1 : count + 1],
                 grads.at(self.layer.params, "weight"),

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from rnnbp.numerics import Array, Nest, Shape
-from rnnbp.runners.base import CutTape, State, ThinTape
+from rnnbp.runners.tapes import CutTape, State, ThinTape
 
 
 @final

@@ -13,9 +13,9 @@ from rnnbp.machine.records import place
 from rnnbp.machine.tasks import ROW, together
 from rnnbp.machine.team.job import Job
 from rnnbp.numerics import Array, address
-from rnnbp.runners.base import Accumulator
 from rnnbp.runners.llvm.gradients import Gradient
 from rnnbp.runners.llvm.operands import Operand
+from rnnbp.runners.sums import Accumulator
 
 TOGETHER = 96
 """Rows of a parameter's gradient in a task."""

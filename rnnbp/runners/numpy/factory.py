@@ -6,9 +6,10 @@ from typing import final
 
 from rnnbp.graph.layout import Layout
 from rnnbp.layers.embedding import Symbols
-from rnnbp.runners.base import Runner, RunnerSizes
+from rnnbp.runners.base import Runner
 from rnnbp.runners.factory import RunnerFactory
 from rnnbp.runners.numpy.program import Program, sizes_of
+from rnnbp.runners.runner_sizes import RunnerSizes
 
 
 @final

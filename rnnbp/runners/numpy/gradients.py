@@ -8,8 +8,8 @@ import numpy as np
 
 from rnnbp.compiler.code import Op
 from rnnbp.numerics import Array
-from rnnbp.runners.base import Accumulator
 from rnnbp.runners.numpy.functions import Functions
+from rnnbp.runners.sums import Accumulator
 from rnnbp.runners.weights import spread, spread_vector
 
 

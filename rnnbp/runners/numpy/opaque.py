@@ -19,7 +19,7 @@ from rnnbp.graph.node_calls import (
 )
 from rnnbp.numerics import Array, Dtype, Saved, Shape
 from rnnbp.rng import Context
-from rnnbp.runners.base import Accumulator
+from rnnbp.runners.sums import Accumulator
 
 
 class OpaqueRun:

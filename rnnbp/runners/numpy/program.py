@@ -15,7 +15,7 @@ from rnnbp.graph.cell import Cell
 from rnnbp.graph.layout import Layout
 from rnnbp.numerics import Array, Shape, flush
 from rnnbp.rng import Context
-from rnnbp.runners.base import Accumulator, Runner, Tape, ThinTape
+from rnnbp.runners.base import Runner
 from rnnbp.runners.numpy.buffers import Buffers
 from rnnbp.runners.numpy.emit import opaque_name
 from rnnbp.runners.numpy.functions import Function, Functions
@@ -24,6 +24,8 @@ from rnnbp.runners.numpy.opaque import OpaqueRun
 from rnnbp.runners.numpy.operations import CALLS, exp
 from rnnbp.runners.numpy.sizes import ProgramSizes
 from rnnbp.runners.numpy.tape import ProgramTape, States, batch_first
+from rnnbp.runners.sums import Accumulator
+from rnnbp.runners.tapes import Tape, ThinTape
 from rnnbp.runners.workspace import Workspace
 from rnnbp.support.memo import Recent
 from rnnbp.support.prepared import Remembered

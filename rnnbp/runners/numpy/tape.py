@@ -8,8 +8,8 @@ from typing import final
 import numpy as np
 
 from rnnbp.numerics import Array, Nest, Shape
-from rnnbp.runners.base import CutTape, State, ThinTape
 from rnnbp.runners.numpy.opaque import OpaqueRun
+from rnnbp.runners.tapes import CutTape, State, ThinTape
 
 
 @final

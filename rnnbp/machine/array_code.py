@@ -1,0 +1,109 @@
+"""The LLVM text of functions for large arrays: norms, softmax, Adam, and copies."""
+
+from __future__ import annotations
+
+from rnnbp.machine import mathematics
+from rnnbp.machine.ir import Lanes, Text
+from rnnbp.machine.rows import Row, across
+
+ADAM = ("beta1", "rest1", "beta2", "rest2", "scale", "eps", "rate", "keep", "penalty")
+"""β₁, 1 − β₁, β₂, 1 − β₂, 1 / √(1 − β₂ᵗ), ε, lr / (1 − β₁ᵗ), what of p is kept, λ."""
+
+
+def extent(t: Text) -> Text:
+    """extent(x, n, out): out, of two doubles, is max |x| but for NaN, and Σ x²."""
+    # Squares in float64 even of float32: the square of a number above 1.8e19 overflows in float32,
+    # and the caller takes an infinite sum for a number that is not finite.
+    v, wide = t.lanes, Lanes(64, t.lanes.n)
+    largest, squares = "zeroinitializer", "zeroinitializer"
+    with t.loop(0, "%n", v.n, carried=[(v.type, largest), (wide.type, squares)]) as loop:
+        x = t.load(t.at("%x", loop.index), t.first(t.put(f"sub i64 %n, {loop.index}")))
+        size = t.intrinsic("fabs", x)
+        # Ordered: NaN is not above, and is left to the sum of squares, which it makes NaN.
+        above = t.put(f"fcmp ogt {v.type} {size}, {loop.carried[0]}")
+        loop.after.append(
+            t.put(f"select {v.bools} {above}, {v.type} {size}, {v.type} {loop.carried[0]}")
+        )
+        long = x if v.bits == 64 else t.put(f"fpext {v.type} {x} to {wide.type}")
+        square = t.put(f"fmul {wide.type} {long}, {long}")
+        loop.after.append(t.put(f"fadd {wide.type} {loop.carried[1]}, {square}"))
+    top, total = across(t, v, "maxnum", loop.carried[0]), across(t, wide, "fadd", loop.carried[1])
+    t.do(f"store double {top if v.bits == 64 else t.put(f'fpext float {top} to double')}, ptr %out")
+    t.do(f"store double {total}, ptr {t.put('getelementptr double, ptr %out, i64 1')}")
+    return t
+
+
+def softmax(t: Text) -> Text:
+    """softmax(y, K, N, out, which, factors, less, tops, totals, ats) of N rows.
+
+    out = eʸ⁻ᵗᵒᵖ factor / total, less ``less`` at which; top = max y, total = Σ eʸ⁻ᵗᵒᵖ,
+    at = y[which] − top.
+    """
+    # Three passes over a row: its maximum, the powers and their sum, the division. A row of a
+    # vocabulary stays in the cache between them; an online softmax would do the exponentials twice.
+    v = t.lanes
+    with t.loop(0, "%N") as rows:
+        first = t.times(rows.index, "%K")
+        y, out, row = t.at("%y", first), t.at("%out", first), Row(t, "%K")
+        names = ("%factors", "%tops", "%totals", "%less", "%ats")
+        factor, top_at, total_at, less, at = (t.at(name, rows.index) for name in names)
+        top = row.total(lambda i, m: t.load(t.at(y, i), m), float("-inf"), "maximum")
+        t.do(f"store {v.scalar} {top}, ptr {top_at}")
+        tops = t.every(top)
+
+        def power(i: str, m: str | None) -> str:
+            e = mathematics.exp(t, t.op("fsub", t.load(t.at(y, i), m), tops))
+            t.store(e, t.at(out, i), m)
+            return e
+
+        total = row.total(power)
+        t.do(f"store {v.scalar} {total}, ptr {total_at}")
+        scale = t.op("fdiv", t.broadcast(factor), t.every(total))
+        row.each(
+            lambda i, m: t.store(t.op("fmul", t.load(t.at(out, i), m), scale), t.at(out, i), m)
+        )
+        k = t.put(f"load i64, ptr {t.put(f'getelementptr i64, ptr %which, i64 {rows.index}')}")
+        there, number = t.at(out, k), t.put(f"load {v.scalar}, ptr {t.at(y, k)}")
+        t.do(f"store {v.scalar} {t.put(f'fsub {v.scalar} {number}, {top}')}, ptr {at}")
+        _subtract(t, there, less)
+    return t
+
+
+def _subtract(t: Text, there: str, less: str) -> None:
+    """Subtract the number at ``less`` from that at ``there``."""
+    kind = t.lanes.scalar
+    a, b = (t.put(f"load {kind}, ptr {place}") for place in (there, less))
+    t.do(f"store {kind} {t.put(f'fsub {kind} {a}, {b}')}, ptr {there}")
+
+
+def copy(t: Text) -> Text:
+    """copy(x, y, n): n numbers of x to y."""
+    Row(t, "%n").each(lambda i, m: t.store(t.load(t.at("%x", i), m), t.at("%y", i), m))
+    return t
+
+
+def adam(t: Text, *, penalty: bool) -> Text:
+    """adam(p, g, m, v, n, numbers): Adam's update of n parameters, by ``ADAM``."""
+    # Operation by operation as NumPy does it, without fused multiply-adds, so that an update has
+    # the same bits by every backend.
+    number = {name: t.broadcast(t.at("%numbers", k)) for k, name in enumerate(ADAM)}
+
+    def some(i: str, mask: str | None) -> None:
+        places = [t.at(name, i) for name in ("%p", "%g", "%m", "%v")]
+        p, g, m, v = (t.load(place, mask) for place in places)
+        p = t.op("fmul", p, number["keep"])
+        if penalty:
+            g = t.op("fadd", t.op("fmul", p, number["penalty"]), g)
+        m = t.op("fadd", t.op("fmul", m, number["beta1"]), t.op("fmul", g, number["rest1"]))
+        v = t.op(
+            "fadd",
+            t.op("fmul", v, number["beta2"]),
+            t.op("fmul", t.op("fmul", g, g), number["rest2"]),
+        )
+        root = t.op("fadd", t.op("fmul", t.intrinsic("sqrt", v), number["scale"]), number["eps"])
+        p = t.op("fsub", p, t.op("fmul", t.op("fdiv", m, root), number["rate"]))
+        for place, value in ((places[0], p), (places[2], m), (places[3], v)):
+            t.store(value, place, mask)
+
+    Row(t, "%n").each(some)
+    return t

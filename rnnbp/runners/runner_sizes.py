@@ -1,0 +1,81 @@
+"""What a runner holds and needs in bytes, as an abstract class: known before anything runs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from rnnbp.graph.layout import Layout
+from rnnbp.runners.heap import Heap
+from rnnbp.runners.rehearsal import CellRehearsal
+
+
+class RunnerSizes(ABC):
+    """What a ``Runner`` holds and needs, in bytes, for chunks of ``length`` steps."""
+
+    layout: Layout
+    in_kernels: ClassVar[bool] = False
+    """True if all steps run in machine code, in memory that is kept from run to run."""
+
+    @property
+    def looks_up(self) -> bool:
+        """True if x is numbers of rows in a ``SymbolTable``."""
+        return False
+
+    @property
+    def remakes_output(self) -> bool:
+        """As ``Runner.remakes_output``."""
+        return False
+
+    @property
+    def stepped(self) -> int:
+        """The layers that run as Python at every step, and keep Python objects of each."""
+        return 0
+
+    def state_bytes(self) -> int:
+        """A checkpoint: the state of all sequences."""
+        return self.layout.state_bytes()
+
+    def delta_bytes(self) -> int:
+        """The deltas of a state."""
+        return self.layout.state_bytes()
+
+    def thin_bytes(self, length: int) -> int:
+        """A thin tape."""
+        return self.layout.thin_bytes(length)
+
+    @abstractmethod
+    def tape_bytes(self, length: int) -> int:
+        """A tape, its x apart. Raises TypeError where a layer does not declare what it keeps."""
+
+    @abstractmethod
+    def output_bytes(self, length: int, *, in_tape: bool) -> int:
+        """y, where it has memory of its own; ``in_tape``: next to a tape."""
+
+    @abstractmethod
+    def program_bytes(self, length: int) -> int:
+        """What is held for a run, workspace and tables of tasks apart: packed weights, mostly."""
+
+    @abstractmethod
+    def workspace_bytes(self, length: int) -> int:
+        """The memory that all actions use, one after the other, and share with other runners."""
+
+    def task_bytes(self, length: int) -> tuple[int, int]:
+        """(bytes of the table of tasks, which stays from the first Backward on, temporary bytes)."""
+        return 0, 0
+
+    def fused_bytes(self, chunks: int) -> int:
+        """To advance ``chunks`` by one call, their states apart; 0 without ``Runner.fused``."""
+        return 0
+
+    def vector_bytes(self, rows: int) -> int:
+        """The vectors of the symbols that may come for the first time among ``rows`` of them."""
+        return 0
+
+    @abstractmethod
+    def rehearsal(self, heap: Heap, length: int, symbol_bytes: int) -> CellRehearsal:
+        """What a chunk takes and returns, action by action, on a ``heap``.
+
+        Args:
+            symbol_bytes: of an element of x that is a symbol.
+        """

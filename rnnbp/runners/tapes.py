@@ -1,0 +1,84 @@
+"""What a runner keeps of a chunk, as abstract classes: tapes, and thin tapes of states alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TypeAlias
+
+from rnnbp.numerics import Array, Nest
+
+State: TypeAlias = tuple[Array, ...]
+"""The state of one Recurrent, each array (B, ...)."""
+
+
+class ThinTape(ABC):
+    """The states of one Recurrent around each of a chunk's L steps. It owns their memory."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def at(self, step: int) -> State:
+        """A copy of the state before a step in [0, L]; −1 is L, the state after the last step."""
+
+    @abstractmethod
+    def arrays(self) -> list[Array]:
+        """All arrays that it keeps alive."""
+
+    @property
+    def entering(self) -> State:
+        """A copy of the state before the first step."""
+        return self.at(0)
+
+    @property
+    def leaving(self) -> State:
+        """A copy of the state after the last step."""
+        return self.at(-1)
+
+
+class Tape(ABC):
+    """The internals of a chunk of L steps of one Recurrent. It owns the memory of all but ``x``."""
+
+    __slots__ = ()
+    x: Array
+    """The input (L, B, ...), which may be a view of the caller's."""
+
+    @abstractmethod
+    def at(self, step: int) -> State:
+        """A copy of the state before a step, as ``ThinTape.at`` returns it."""
+
+    @abstractmethod
+    def arrays(self) -> Nest:
+        """All arrays that it keeps alive."""
+
+    @property
+    def entering(self) -> State:
+        """A copy of the state before the first step."""
+        return self.at(0)
+
+    @property
+    def leaving(self) -> State:
+        """A copy of the state after the last step."""
+        return self.at(-1)
+
+    def cut(self) -> CutTape | None:
+        """This tape, if its runner carries zeros in place of deltas that are missing; else None."""
+        return None
+
+
+class CutTape(Tape):
+    """A tape whose last steps another runner can run backward in place of its own."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def divisible(self) -> bool:
+        """True if ``first`` may be called: no layer saved arrays of all steps together."""
+
+    @abstractmethod
+    def finite(self, steps: int) -> bool:
+        """True if x and the states of the last ``steps`` steps are finite."""
+
+    @abstractmethod
+    def first(self, steps: int) -> Tape:
+        """The tape of the first ``steps`` steps: views of this one."""
