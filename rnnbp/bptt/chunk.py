@@ -11,19 +11,11 @@ from rnnbp.bptt import last_steps
 from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.bptt.chunk_tapes import ChunkStates, ChunkTape
 from rnnbp.bptt.node_runners import NodeRunners
+from rnnbp.graph.deltas import Deltas, add_deltas, take_delta
 from rnnbp.graph.graph import Graph, Node
 from rnnbp.graph.model_split import parts_of
-from rnnbp.graph.node_calls import (
-    Deltas,
-    Values,
-    add_deltas,
-    backward_node,
-    check_outputs,
-    forward_node,
-    learn,
-    read_off,
-    take_delta,
-)
+from rnnbp.graph.node_calls import backward_node, forward_node, learn, read_off
+from rnnbp.graph.node_checks import Values, check_outputs
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.states import States

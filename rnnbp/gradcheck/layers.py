@@ -10,8 +10,10 @@ from rnnbp.bptt.accumulators import Accumulators
 from rnnbp.checks.arrays import plain
 from rnnbp.gradcheck.derivatives import Case, Look, compare
 from rnnbp.gradcheck.result import GradientError
+from rnnbp.graph.deltas import Deltas
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.node_calls import Deltas, Values, backward_node, forward_node
+from rnnbp.graph.node_calls import backward_node, forward_node
+from rnnbp.graph.node_checks import Values
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input
 from rnnbp.layers.base import Layer

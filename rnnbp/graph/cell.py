@@ -43,25 +43,7 @@ class Cell(Graph):
     def __init__(
         self, x: Value, next_state: Mapping[Value, Value], output: Value, *, name: str = ""
     ) -> None:
-        if not isinstance(next_state, Mapping):
-            found = type(next_state).__name__
-            raise TypeError(
-                f"Cell: next_state maps each State to its next value, as {{h: h_new}}; found "
-                f"{found}"
-            )
-        if not next_state:
-            raise ValueError("Cell: next_state is empty; a cell without state is a Graph")
-        for k, (state, new) in enumerate(next_state.items()):
-            if not isinstance(state, Value) or not isinstance(new, Value):
-                found = f"{shown(state)}: {shown(new)}"
-                raise TypeError(
-                    f"Cell: state {k} must map a State to a symbolic value, found {found}"
-                )
-            if new.shape is not None and new.shape != state.shape:
-                raise ShapeError(
-                    f"Cell: state {k} is {state.shape}, its next value {new.shape}; make their "
-                    "shapes equal"
-                )
+        _check_next_state(next_state)
         super().__init__((x, *next_state), (output, *next_state.values()))
         self.name = name
         self.state_shapes: tuple[Shape, ...] = tuple(
@@ -87,6 +69,26 @@ class Cell(Graph):
 
     def __repr__(self) -> str:
         return self.name or super().__repr__()
+
+
+def _check_next_state(next_state: object) -> None:
+    """Raise unless it maps symbolic values to values of the same shape."""
+    if not isinstance(next_state, Mapping):
+        found = type(next_state).__name__
+        raise TypeError(
+            f"Cell: next_state maps each State to its next value, as {{h: h_new}}; found {found}"
+        )
+    if not next_state:
+        raise ValueError("Cell: next_state is empty; a cell without state is a Graph")
+    for k, (state, new) in enumerate(next_state.items()):
+        if not isinstance(state, Value) or not isinstance(new, Value):
+            found = f"{shown(state)}: {shown(new)}"
+            raise TypeError(f"Cell: state {k} must map a State to a symbolic value, found {found}")
+        if new.shape is not None and new.shape != state.shape:
+            raise ShapeError(
+                f"Cell: state {k} is {state.shape}, its next value {new.shape}; "
+                "make their shapes equal"
+            )
 
 
 def _distinct(names: list[str]) -> tuple[str, ...]:

@@ -162,8 +162,9 @@ def LSTM(n_in: int, n: int, *, forget_bias: float = 0.0, **options: Unpack[Optio
 
 @takes(*Options.__annotations__)
 def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Options]) -> Recurrent:  # noqa: N802
-    """Gated recurrent unit (Cho et al. 2014): r, z = σ(W x + b + U h + b′), h′ = (1 − z) ⊙ m + z ⊙
-    h.
+    """Gated recurrent unit: r, z = σ(W x + b + U h + b′), h′ = (1 − z) ⊙ m + z ⊙ h.
+
+    Cho et al. 2014.
 
     Output h′. With ``reset_after``, as PyTorch and cuDNN: m = tanh(W x + b + r ⊙ (U h + b′)), gates
     stacked r, z, m. Without, as the paper: m = tanh(W x + b + U (r ⊙ h) + b′); ``weight_hh`` (2n,
@@ -226,9 +227,7 @@ def GRU(n_in: int, n: int, *, reset_after: bool = True, **options: Unpack[Option
 
 
 class _Projections:
-    """Builds the affine layers of a cell of n units from its options, and the Recurrent
-    around it.
-    """
+    """Builds the affine layers of a cell of n units, and the Recurrent around it."""
 
     def __init__(self, cell: str, n_in: int, n: int, options: Options) -> None:
         self.name = (

@@ -35,6 +35,20 @@ def _several(given: Value | Iterable[Value]) -> tuple[Value, ...]:
     )
 
 
+def _check_values(inputs: tuple[Value, ...], ends: tuple[Value, ...]) -> None:
+    """Raise TypeError or ValueError for what is no input, or no output."""
+    if not inputs or not ends or any(not isinstance(v, Value) for v in (*inputs, *ends)):
+        raise TypeError(
+            "Graph takes symbolic values: inputs made by Input or State, outputs computed from them"
+        )
+    if any(v.source is not None for v in inputs):
+        raise ValueError("Graph: inputs are made by Input or State; a computed value cannot be one")
+    if len({id(v) for v in inputs}) < len(inputs):
+        raise ValueError(
+            "Graph: an input is listed twice; list each once, and use it as often as you like"
+        )
+
+
 class Graph(Network):
     """A function described by symbolic values.
 
@@ -59,8 +73,7 @@ class Graph(Network):
     suffixes: ClassVar[bool] = False
     """True if names of layers are suffixes of the names of their parameters."""
     _alone: Network | None = None
-    """The network that this graph was made of for one run: what is remembered of it is that
-    network's."""
+    """The network that this graph was made of for one run: what is remembered is of that."""
 
     def __init__(
         self,
@@ -72,19 +85,7 @@ class Graph(Network):
         if name is not None:
             self.name = checked_name(type(self).__name__, name)
         ins, ends = _several(inputs), _several(outputs)
-        if not ins or not ends or any(not isinstance(v, Value) for v in (*ins, *ends)):
-            raise TypeError(
-                "Graph takes symbolic values: inputs made by Input or State, outputs computed from "
-                "them"
-            )
-        if any(v.source is not None for v in ins):
-            raise ValueError(
-                "Graph: inputs are made by Input or State; a computed value cannot be one"
-            )
-        if len({id(v) for v in ins}) < len(ins):
-            raise ValueError(
-                "Graph: an input is listed twice; list each once, and use it as often as you like"
-            )
+        _check_values(ins, ends)
         self.input_shapes = tuple([v.shape for v in ins])
         numbers: dict[tuple[int, int], int] = {_key(v): k for k, v in enumerate(ins)}
         uses = _reachable(ends, ins)
@@ -122,15 +123,14 @@ class Graph(Network):
 
     @classmethod
     def of_one(cls, block: Recurrent) -> Graph:
-        """Returns the graph of a Recurrent alone, under its own paths. It is built for each run, so
-        it must be cheap."""
+        """Returns the graph of a Recurrent alone, under its own paths.
+
+        It is built for each run, so it must be cheap.
+        """
         graph = cls.__new__(cls)
         graph.input_shapes, graph.outputs, graph.n_values, graph.n_outputs = (None,), (1,), 2, 1
-        graph.nodes, graph.layers, graph.slots = (
-            (Node(0, block, (0,), (1,)),),
-            (block,),
-            block.slots,
-        )
+        graph.nodes, graph.layers = (Node(0, block, (0,), (1,)),), (block,)
+        graph.slots = block.slots
         graph._alone = block
         return graph
 
@@ -156,9 +156,7 @@ class Graph(Network):
         return outputs if len(outputs) > 1 else outputs[0]
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        """Feature shapes of the outputs. Raises ShapeError, naming the layer, if they do
-        not fit.
-        """
+        """Feature shapes of the outputs. Raises ShapeError, naming the layer that does not fit."""
         found = self.value_shapes(*shapes)
         return tuple([found[k] for k in self.outputs])
 

@@ -35,8 +35,10 @@ def layouts(
 
 
 def check_saved(node: Node, saved: Saved, values: Sequence[Given], axes: int) -> None:
-    """Raise ShapeError for an array that a layer saved without the ``axes`` batch axes: it would be
-    cut by steps."""
+    """Raise ShapeError for an array that a layer saved without the ``axes`` batch axes.
+
+    It would be cut by steps.
+    """
     layer = node.block
     lead = np.shape(values[node.args[0]])[:axes]
     for k, part in enumerate(saved):
@@ -80,8 +82,7 @@ def check_declared(node: Node, keeps: Keeps | None, saved: Saved, values: Sequen
 
 @dataclass(frozen=True)
 class Layout:
-    """A cell, the feature shape of its input, its dtype and the batch size: shapes and bytes of all
-    that a chunk needs.
+    """A cell, and the shapes and bytes of all that a chunk of it needs.
 
     A tape holds the states, (L + 1, B, ...), for every value that backward needs and that is
     neither the input nor a state a buffer (L, B, ...), and the extras of the layers. A thin tape
@@ -98,8 +99,7 @@ class Layout:
 
     @cached_property
     def shapes(self) -> list[Shape]:
-        """The feature shape of every value of the cell. Raises ShapeError where a layer does not
-        say its own."""
+        """The feature shape of every value of the cell. Raises ShapeError where it is not known."""
         found = self.cell.value_shapes(self.x_shape, *self.cell.state_shapes)
         for node in self.cell.nodes if None in found else ():
             if any(found[k] is None for k in node.outs):
@@ -144,8 +144,7 @@ class Layout:
 
     @cached_property
     def next_of(self) -> dict[int, int]:
-        """By value number, the state whose next value it is; of several, the first. Inputs of the
-        cell are left out."""
+        """By value number, the state whose next value it is, the first of several; no inputs."""
         found: dict[int, int] = {}
         for k, value in enumerate(self.cell.outputs[1:]):
             if value > self.n_states:

@@ -16,8 +16,7 @@ NUMBER = 8
 
 @dataclass(frozen=True)
 class Cost:
-    """What running a node takes, in bytes: its outputs, its deltas by argument, and what it needs
-    as well.
+    """What running a node takes, in bytes: outputs, deltas by argument, and what else it needs.
 
     ``forward`` and ``inputs`` are needed while outputs and deltas are made, ``params`` (the
     gradients of the parameters included) when the deltas are there. With ``passes``, deltas are the
@@ -47,8 +46,7 @@ def layer_cost(node: Node, layer: Layer, shapes: Sequence[Shape], rows: int, ite
 
 
 def lookup_cost(node: Node, rows: int, made: int) -> Cost:
-    """The cost of numbers of symbols in place of their vectors, of which bytes are ``made`` for new
-    symbols."""
+    """The cost of numbers of symbols in place of vectors; ``made``: its bytes for new symbols."""
     return Cost(node, (NUMBER * rows,), (0,), forward=NUMBER * rows + made)
 
 

@@ -22,21 +22,15 @@ class Parts:
     def __init__(self, model: Graph) -> None:
         self.body: tuple[Node, ...]
         self.tail: tuple[Node, ...]
-        self.nodes, self.outputs = (
-            model.nodes,
-            model.outputs,
-        )  # not the model, which lives no longer for its parts
+        self.nodes, self.outputs = model.nodes, model.outputs  # no reference to the model itself
         self.recurrent = recurrents(model)
         self.symbols = _symbols.of(lasting(model))
         """The layers that take the model's input as integers; none where it is floats."""
-        if len(self.nodes) == len(self.recurrent) == 1 and (model.n_values, self.outputs) == (
-            2,
-            (1,),
-        ):
+        alone = len(self.nodes) == len(self.recurrent) == 1
+        if alone and (model.n_values, self.outputs) == (2, (1,)):
             self.body, self.tail = self.nodes, ()
-            vars(self).update(
-                ALONE, only=self.nodes[0]
-            )  # a lone Recurrent becomes a new graph in every run
+            # Cheap, because a lone Recurrent becomes a new graph in every run.
+            vars(self).update(ALONE, only=self.nodes[0])
             return
         fed = [k for node in self.recurrent for k in node.args]
         numbers = {node.number for node in (*model.ancestors(fed), *self.recurrent)}
@@ -54,11 +48,8 @@ class Parts:
     def only(self) -> Node | None:
         """The Recurrent that takes x, if nothing else does: its gradient by x is the model's."""
         users = [node for node in self.nodes for k in node.args if k == 0]
-        return (
-            users[0]
-            if len(users) == 1 and users[0] in self.recurrent and 0 not in self.outputs
-            else None
-        )
+        only = len(users) == 1 and users[0] in self.recurrent and 0 not in self.outputs
+        return users[0] if only else None
 
     @cached_property
     def spelled(self) -> dict[int, Node]:
@@ -102,8 +93,7 @@ def parts_of(model: Graph) -> Parts:
 
 
 def lasting(model: Graph) -> Graph | Recurrent:
-    """Returns what lives as long as the user's model: a lone Recurrent becomes a new graph in every
-    run."""
+    """Returns what lives as long as the user's model, and not for one run as a graph of one."""
     only = model.nodes[0].block if len(model.nodes) == 1 else None
     return only if isinstance(only, Recurrent) else model
 

@@ -26,13 +26,11 @@ Slot: TypeAlias = tuple[dict[str, Array], str]
 
 
 class Network(Named, Summarized, Holder, ABC):
-    """A container of layers. Its parameters are those of its layers, under paths as
-    ``0.weight_ih``."""
+    """A container of layers, with their parameters under paths as ``0.weight_ih``."""
 
     slots: dict[str, Slot]
     name: str | None = None
-    """What the paths of its parameters begin with in a network that holds it, instead of its
-    position."""
+    """The first part of the paths of its parameters in a network, instead of its position."""
 
     @property
     def params(self) -> Parameters:
@@ -56,8 +54,7 @@ class Network(Named, Summarized, Holder, ABC):
 
     @property
     def dtype(self) -> Dtype | None:
-        """The dtype of all parameters; None without parameters. Raises DtypeError if they
-        differ."""
+        """The dtype of all parameters; None without any. Raises DtypeError if they differ."""
         dtypes = [owner[key].dtype for owner, key in self.slots.values()]
         if not dtypes or dtypes.count(dtypes[0]) == len(
             dtypes
@@ -73,8 +70,7 @@ class Network(Named, Summarized, Holder, ABC):
         return next(iter(found), None)
 
     def astype(self, dtype: npt.DTypeLike) -> Self:
-        """A copy with parameters of ``dtype``, float32 or float64; layers and parameters that were
-        shared still are."""
+        """A copy with parameters of ``dtype``, float32 or float64; what was shared still is."""
         return self._astype(float_dtype(dtype))
 
     def _astype(self, dtype: Dtype) -> Self:
@@ -95,8 +91,7 @@ class Network(Named, Summarized, Holder, ABC):
 
 
 def check_parameters(network: Network) -> None:
-    """Raise where a parameter is not what its layer was built with: it was resized, or put there
-    past the checks.
+    """Raise where a parameter was resized, or put there past the checks.
 
     Raises ShapeError, DtypeError, or TypeError for what is missing, or no plain array; they name
     the parameter. Raises StorageError for one of a mapped file that was cut short.
@@ -169,8 +164,7 @@ def _paths(
 
 
 def _place(position: str, child: Layer | Network) -> str:
-    """What a child's paths begin with: a position with a dot is a path, of a layer in a graph with
-    a name."""
+    """What a child's paths begin with. A position with a dot is a path, in a graph with a name."""
     return position if "." in position else child.name or position
 
 

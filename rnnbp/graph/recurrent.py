@@ -60,12 +60,7 @@ class Recurrent(Network):
                 f"Recurrent takes a Cell, found {type(cell).__name__}; as in Recurrent(Cell(x, "
                 f"{{h: h_new}}, h_new))"
             )
-        if not isinstance(initial, str) or initial not in ("zeros", "learned"):
-            near = hint(initial, ("zeros", "learned"))
-            raise ValueError(
-                f"Recurrent: initial is 'zeros' or 'learned', found {shown(initial)}{near}; give "
-                "other values as state="
-            )
+        _check_initial(initial)
         self.cell, self.layers = cell, cell.layers
         own = None if dtype is None else float_dtype(dtype)
         if own is not None and cell.dtype not in (None, own):
@@ -91,8 +86,7 @@ class Recurrent(Network):
         return x.apply_layer(self, (x,))
 
     def output_shapes(self, *shapes: Shape | None) -> tuple[Shape | None, ...]:
-        """The feature shape of y. Raises ShapeError, naming the layer, where x or a next state does
-        not fit."""
+        """The feature shape of y. Raises ShapeError, naming the layer that does not fit."""
         expected = self.cell.input_shapes[0]
         for shape in shapes[:1]:
             if None not in (shape, expected) and shape != expected:
@@ -109,3 +103,13 @@ class Recurrent(Network):
 
     def __repr__(self) -> str:
         return with_name(self.cell.name or f"Recurrent({self.cell!r})", self.name)
+
+
+def _check_initial(initial: object) -> None:
+    """Raise ValueError unless it is one of the two."""
+    if not isinstance(initial, str) or initial not in ("zeros", "learned"):
+        near = hint(initial, ("zeros", "learned"))
+        raise ValueError(
+            f"Recurrent: initial is 'zeros' or 'learned', found {shown(initial)}{near}; "
+            "give other values as state="
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from typing import Any, Self, SupportsIndex, TypeAlias
+from typing import Self, SupportsIndex, TypeAlias
 
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.network import Network
@@ -17,7 +17,7 @@ from rnnbp.numerics import ShapeError, shown
 
 FAR = 25
 """Chains in one another that are pickled by recursion, of four calls each."""
-Reduced: TypeAlias = tuple[Any, ...]
+Reduced: TypeAlias = tuple[object, ...]
 """What objects are pickled as: what makes them, its arguments, their attributes."""
 
 
@@ -63,10 +63,8 @@ class Sequential(Graph):
             except ShapeError as error:
                 raise ShapeError(f"Sequential, item {k}: {error}") from None
             if not isinstance(value, Value):
-                raise ShapeError(
-                    f"Sequential: item {k}, {block}, has several outputs; use Graph to say where "
-                    "each goes"
-                )
+                found = f"Sequential: item {k}, {block}, has several outputs"
+                raise ShapeError(f"{found}; use Graph to say where each goes")
         self.blocks = blocks
         super().__init__(x, value, name=name)
 
@@ -90,15 +88,12 @@ class Sequential(Graph):
         while waiting:
             chains.append(chain := waiting.pop())
             waiting += [b for b in chain.blocks if isinstance(b, Sequential) and id(b) not in memo]
-        for inner in reversed(
-            chains[1:]
-        ):  # the innermost first: each finds those within it copied already
+        for inner in reversed(chains[1:]):  # the innermost first: those within it are copied then
             copy.deepcopy(inner, memo)
         return super().__deepcopy__(memo)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Reduced:
-        """As objects are pickled, but for chains far within, which come first: pickle's recursion
-        is short."""
+        """As objects are pickled, but chains far within come first: pickle recurses no deeper."""
         found = super().__reduce_ex__(protocol)
         assert isinstance(found, tuple)
         how, given, *rest = found
@@ -116,15 +111,10 @@ class Sequential(Graph):
                 below[id(chain)] = 1 + max((below[id(b)][0] for b in inner), default=-1), chain
             elif id(chain) not in below:
                 waiting += [(chain, True), *((b, False) for b in inner)]
-        return [
-            chain
-            for depth, chain in below.values()
-            if depth and depth % FAR == 0 and chain is not self
-        ]
+        every = [chain for depth, chain in below.values() if depth and depth % FAR == 0]
+        return [chain for chain in every if chain is not self]
 
 
-def _restored(
-    first: list[Sequential], how: Callable[..., Sequential], given: Reduced
-) -> Sequential:
+def _restored(_: list[Sequential], how: Callable[..., Sequential], given: Reduced) -> Sequential:
     """Rebuilds a chain from a pickle, after those far within."""
     return how(*given)

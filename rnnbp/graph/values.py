@@ -26,13 +26,11 @@ _serial = itertools.count()
 Block: TypeAlias = "Layer | Recurrent"
 """What a node of a graph holds."""
 Outputs: TypeAlias = Any
-"""A Value, or a tuple of them where there are several outputs: whoever calls a block knows
-which."""
+"""A Value, or a tuple of several. Any: who calls a block knows which, a union would be narrowed."""
 
 
 class Application:
-    """One use of a block: its argument values, and a serial number that orders uses as they were
-    written."""
+    """One use of a block: its argument values, and a serial number in the order of writing."""
 
     def __init__(self, block: Block, args: tuple[Value, ...]) -> None:
         self.block, self.args, self.serial = block, args, next(_serial)
@@ -64,8 +62,7 @@ class Value(Unsupported, Symbolic):
         self.shape, self.source, self.index, self.name = shape, source, index, name
 
     def apply_layer(self, block: Block, args: Sequence[Given]) -> Outputs:
-        """The outputs of ``block`` applied to values: one Value, or a tuple where it has several
-        outputs."""
+        """The outputs of ``block`` applied to values: one Value, or a tuple of several."""
         for arg in args:
             if not isinstance(arg, Value):
                 raise TypeError(
@@ -112,8 +109,7 @@ class Value(Unsupported, Symbolic):
     def __array_ufunc__(
         self, ufunc: np.ufunc, method: str, *args: Given, **options: object
     ) -> Value:
-        """``array * value`` and ``np.float32(2) * value``, as Python's operators; np.exp and others
-        are refused."""
+        """``array * value`` and ``np.float32(2) * value``, as operators; np.exp is refused."""
         found = OPERATORS.get(ufunc.__name__)
         if found is None or method != "__call__" or len(args) != 2 or options:
             instead = cure(ufunc.__name__) or OWN

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnnbp.graph.deltas import take_delta
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
-from rnnbp.graph.node_calls import take_delta
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Shape

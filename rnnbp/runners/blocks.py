@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from rnnbp.graph.deltas import take_deltas
 from rnnbp.graph.graph import Node
 from rnnbp.graph.liveness import NUMBER
-from rnnbp.graph.node_calls import take_deltas
 from rnnbp.layers import (
     Add,
     Dense,

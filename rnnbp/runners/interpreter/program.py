@@ -10,18 +10,11 @@ from typing import final
 
 import numpy as np
 
+from rnnbp.graph.deltas import Deltas, alone, send
 from rnnbp.graph.graph import Node
 from rnnbp.graph.layout import Layout, check_declared, check_saved
-from rnnbp.graph.node_calls import (
-    Deltas,
-    Values,
-    alone,
-    backward_node,
-    check_outputs,
-    forward_node,
-    read_off,
-    send,
-)
+from rnnbp.graph.node_calls import backward_node, forward_node, read_off
+from rnnbp.graph.node_checks import Values, check_outputs
 from rnnbp.layers.base import Layer
 from rnnbp.numerics import Array, Saved
 from rnnbp.rng import Context

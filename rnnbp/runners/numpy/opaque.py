@@ -7,16 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from rnnbp.compiler.code import Opaque
+from rnnbp.graph.deltas import Deltas
 from rnnbp.graph.graph import Node
 from rnnbp.graph.layout import check_declared, check_saved
-from rnnbp.graph.node_calls import (
-    Deltas,
-    Values,
-    backward_node,
-    check_outputs,
-    forward_node,
-    read_off,
-)
+from rnnbp.graph.node_calls import backward_node, forward_node, read_off
+from rnnbp.graph.node_checks import Values, check_outputs
 from rnnbp.numerics import Array, Dtype, Saved, Shape
 from rnnbp.rng import Context
 from rnnbp.runners.sums import Accumulator
