@@ -13,7 +13,7 @@ infinities of both signs, as in a plain sum.
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -82,15 +82,18 @@ def close(part: Array, total: Array) -> None:
     part += total[: part.size]
 
 
+Number: TypeAlias = float | complex
+
+
 class Total:
     """A sum of numbers, complex for gradcheck; ``value`` is the sum so far."""
 
     def __init__(self) -> None:
-        self._part: Any = 0.0
-        self._whole: Any = 0.0
+        self._part: Number = 0.0
+        self._whole: Number = 0.0
         self._count = 0
 
-    def add(self, value: Any) -> None:
+    def add(self, value: Number) -> None:
         """Add a chunk's number."""
         if self._count and self._count % PART == 0:
             g, s = self._part, self._whole
@@ -101,13 +104,17 @@ class Total:
         self._count += 1
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Number:
         """The sum so far."""
         return self._whole + self._part if self._count > PART else self._part
 
 
-def _rest(error: Any, total: Any) -> Any:
+def _rest(error: Number, total: Number) -> Number:
     """The rounding error of a total, or the total if that is infinite or NaN."""
-    if isinstance(error, complex):
-        return complex(_rest(error.real, total.real), _rest(error.imag, total.imag))
+    if isinstance(error, complex) or isinstance(total, complex):
+        return complex(_real_rest(error.real, total.real), _real_rest(error.imag, total.imag))
+    return _real_rest(error, total)
+
+
+def _real_rest(error: float, total: float) -> float:
     return error if isfinite(error) else 0.0 if isfinite(total) else total

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from rnnbp.checks.arrays import plain
 from rnnbp.checks.functions import note_call
-from rnnbp.numerics import Array, DtypeError, Shape, first_bad, real_number, shown
+from rnnbp.numerics import Array, Dtype, DtypeError, Shape, first_bad, real_number, shown
 from rnnbp.rng import RngLike, generator
 from rnnbp.support.ieee import ieee
 from rnnbp.support.nearest import hint, nearest
@@ -185,7 +185,7 @@ def generator_of(place: str, rng: RngLike) -> np.random.Generator:
 
 @ieee
 def initialize(
-    how: InitializerLike, rng: np.random.Generator, shape: Shape, dtype: np.dtype[Any], place: str
+    how: InitializerLike, rng: np.random.Generator, shape: Shape, dtype: Dtype, place: str
 ) -> Array:
     """A new C-ordered parameter; ``place`` names it in errors.
 

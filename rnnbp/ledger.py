@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +22,9 @@ class Ledger:
     def __init__(self, external: Iterable[Array] = ()) -> None:
         owners = [_owner(a) for a in external]
         self._external = dict(zip(map(id, owners), owners, strict=True))
-        self._held: dict[int, list[Any]] = {}
+        self._held: dict[int, tuple[Array, str]] = {}
+        """(block of memory, kind) by the identity of the block."""
+        self._holders: dict[int, int] = {}
         self.bytes: Counter[str] = Counter()
         self.total = 0
         """Bytes held now."""
@@ -41,31 +42,31 @@ class Ledger:
         """The bytes of each kind at the peak."""
         return {kind: n for kind, n in self._peak_by_kind.items() if n > 0}
 
-    def hold(self, kind: str, tree: Any) -> None:
+    def hold(self, kind: str, tree: object) -> None:
         """Count the arrays in ``tree`` (arrays in tuples, lists, dicts) as held once more."""
-        held, external = self._held, self._external
+        held, holders, external = self._held, self._holders, self._external
         for array in arrays_in(tree):
             owner = _owner(array)
             key = id(owner)
             if key in held:
-                held[key][2] += 1
+                holders[key] += 1
             elif key not in external:
-                held[key] = [owner, kind, 1]
+                held[key], holders[key] = (owner, kind), 1
                 self._add(kind, owner.nbytes)
         self._note_peak()
 
-    def release(self, tree: Any) -> None:
+    def release(self, tree: object) -> None:
         """Undo one ``hold`` of the same tree."""
         for array in arrays_in(tree):
             owner = _owner(array)
             key = id(owner)
             if key in self._external:
                 continue
-            entry = self._held[key]
-            entry[2] -= 1
-            if entry[2] == 0:
-                self._add(entry[1], -owner.nbytes)
-                del self._held[key]
+            self._holders[key] -= 1
+            if self._holders[key] == 0:
+                _, kind = self._held[key]
+                self._add(kind, -owner.nbytes)
+                del self._held[key], self._holders[key]
 
     def reserve(self, kind: str, nbytes: int, brief: int = 0) -> Reserved:
         """Count declared bytes that are needed while something runs; ``brief`` of them are
@@ -107,16 +108,18 @@ class Reserved:
         self.ledger._add(self.kind, -self.nbytes, -self.brief)
 
 
-def arrays_in(tree: Any) -> list[Array]:
+def arrays_in(tree: object) -> list[Array]:
     """Every array in nested tuples, lists and dicts."""
     if isinstance(tree, np.ndarray):
         return [tree]
-    if isinstance(tree, dict):
-        tree = tree.values()
-    elif not isinstance(tree, (tuple, list)):
+    if isinstance(tree, (tuple, list)):
+        parts: Iterable[object] = tree
+    elif isinstance(tree, dict):
+        parts = tree.values()
+    else:
         return []
     found: list[Array] = []
-    for part in tree:
+    for part in parts:
         if isinstance(part, np.ndarray):
             found.append(part)
         elif part is not None:

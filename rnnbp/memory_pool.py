@@ -10,14 +10,16 @@ import math
 import tracemalloc
 from collections import defaultdict
 from functools import partial
-from typing import Any
+from typing import TypeVar
 from weakref import ref
 
 import numpy as np
 
 from rnnbp.ledger import Ledger
-from rnnbp.numerics import Array, Shape, address
+from rnnbp.numerics import Array, Dtype, Shape, address
 from rnnbp.support.prepared import Prepared
+
+T = TypeVar("T")
 
 LARGER = 4
 """The block of a brief array may be this many times larger than the array."""
@@ -42,10 +44,10 @@ class Reuse:
             either, so that a run shows what it takes.
     """
 
-    def __init__(self, key: Any = None) -> None:
+    def __init__(self, key: object = None) -> None:
         self.key = None if tracemalloc.is_tracing() else key
         self.ledger = Ledger()
-        self._limit, self._kit = 0, dict[int, Any]()
+        self._limit, self._kit = 0, dict[int, object]()
         self._owner: ref[Prepared] | None = None
         self._free: defaultdict[int, list[memoryview]] = defaultdict(list)
         self._lent: dict[int, _Lent] = {}
@@ -63,7 +65,7 @@ class Reuse:
         self._collect()
         return self._waiting
 
-    def new(self, shape: Shape, dtype: np.dtype[Any], *, brief: bool = False) -> Array:
+    def new(self, shape: Shape, dtype: Dtype, *, brief: bool = False) -> Array:
         """An array of undefined values.
 
         Args:
@@ -147,7 +149,7 @@ class Reuse:
         self.ledger, ledger.grown = ledger, self.grown
 
     def end(
-        self, kit: Any = None, owner: Prepared | None = None, nbytes: int = 0, later: int = 0
+        self, kit: object = None, owner: Prepared | None = None, nbytes: int = 0, later: int = 0
     ) -> None:
         """End the run: leave its memory to the next.
 
@@ -168,14 +170,14 @@ class Reuse:
             )  # without code in Python
             _last[:] = [self]
 
-    def kit(self, owner: Prepared) -> Any:
+    def kit(self, owner: Prepared, kind: type[T]) -> T | None:
         """What the last run left, if it was of this model; returned once."""
         found = (
             self._kit.pop(0, None) if self._owner is not None and self._owner() is owner else None
         )
         self._kit.clear()
         self.later = 0 if found is None else self.later
-        return found
+        return found if isinstance(found, kind) else None
 
     def forget(self) -> None:
         """Drop the kit, which may refer to this memory."""
@@ -186,7 +188,7 @@ _last: list[Reuse] = []
 """The memory of the last run."""
 
 
-def reuse(key: Any = None) -> Reuse:
+def reuse(key: object = None) -> Reuse:
     """The memory of the last run if it had that key; otherwise that is released, and an empty pool
     returned.
     """

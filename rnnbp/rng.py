@@ -7,11 +7,11 @@ The generator is counter-based (Philox, Salmon et al. 2011, "Parallel random num
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from rnnbp.numerics import Array, Shape, shown
+from rnnbp.numerics import Array, Dtype, Shape, shown
 from rnnbp.support.ieee import apart
 
 RngLike: TypeAlias = int | np.random.Generator | None
@@ -75,7 +75,7 @@ class Context:
     length: int | None = None
     place: int = 0
     training: bool = True
-    dtype: np.dtype[Any] | None = None
+    dtype: Dtype | None = None
 
     def at(self, place: int) -> Context:
         """The same context for the node numbered ``place``."""

@@ -119,7 +119,7 @@ def test_what_is_left_is_of_one_model_and_goes_with_it(build: Any) -> None:
         for model, wanted in zip((first, second), expected, strict=True):
             same(run(model), wanted)
     (left,) = module._last
-    assert left.kit(prepared(second)) is not None
+    assert left.kit(prepared(second), object) is not None
     run(second)
     held, alive = left._kit[0], weakref.ref(second)
     del second, model

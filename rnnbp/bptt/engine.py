@@ -177,7 +177,7 @@ def _run(
 
 def _chunks(problem: Problem, memory: Reuse, seed: int) -> Chunks:
     """Those that the last run has left, where it was of this kind; else new ones."""
-    found: Chunks | None = memory.kit(prepared(lasting(problem.model)))
+    found = memory.kit(prepared(lasting(problem.model)), Chunks)
     if found is None:
         return Chunks(problem, seed=seed, training=problem.training, memory=memory)
     found.begin(problem, seed=seed, training=problem.training)

@@ -105,4 +105,4 @@ def _evaluate(
             bar.update(len(y))
     if whole is not None:
         value.add(float(losses.value_of_all(whole)))
-    return float(value.value), present
+    return float(value.value.real), present

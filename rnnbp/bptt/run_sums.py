@@ -93,4 +93,6 @@ class RunSums:
                 found_of = zip(initial, dstate[-1], strict=False)
                 self.grads.add(initial, {key: d.sum(axis=0) for key, d in found_of})
         grads = self.grads.grads
-        return Gradients(self.loss.value, grads, self.dx, tuple(dstate), final, stats, y=self.y)
+        return Gradients(
+            self.loss.value.real, grads, self.dx, tuple(dstate), final, stats, y=self.y
+        )
