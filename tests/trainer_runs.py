@@ -61,7 +61,9 @@ def slope(y: np.ndarray, target: object) -> tuple[float, np.ndarray]:
 def scripted_validation(monkeypatch: pytest.MonkeyPatch, values: Iterable[float]) -> None:
     """Make these the validation losses, in order."""
     left = iter(values)
-    monkeypatch.setattr("rnnbp.train.steps.validation_loss", lambda *_args, **_options: next(left))
+    monkeypatch.setattr(
+        "rnnbp.train.judging.validation_loss", lambda *_args, **_options: next(left)
+    )
 
 
 VALIDATION = pulls(1.0)

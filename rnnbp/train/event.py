@@ -33,7 +33,7 @@ class Event:
     """
 
     kind: str
-    metrics: Mapping[str, Any]
+    metrics: Mapping[str, Any]  # a number, text or None, by the name that the caller knows
     trainer: Trainer = field(repr=False)
     _grads: Mapping[str, Array] | None = field(default=None, repr=False)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.objective import LossLike
 from rnnbp.numerics import flag, shown
 from rnnbp.optim import Optimizer
 from rnnbp.support.callers import outside
 from rnnbp.train.history import History
 from rnnbp.train.loop import Trainer
-from rnnbp.train.named_optimizers import OPTIMIZERS, rule_named
+from rnnbp.train.named_optimizers import OPTIMIZERS, built_for_fit
 from rnnbp.train.options import Rate
 from rnnbp.train.sources import SourceLike
 from rnnbp.wording.arguments import parameters_of, takes
@@ -24,7 +24,7 @@ from rnnbp.wording.arguments import parameters_of, takes
     *(name for rule in OPTIMIZERS.values() for name in parameters_of(rule)[2:]),
 )
 def fit(
-    model: Any,
+    model: ModelLike,
     data: SourceLike,
     loss: LossLike,
     optimizer: Optimizer | str = "adam",
@@ -36,7 +36,7 @@ def fit(
     max_seconds: float | None = None,
     resume: bool = False,
     override: Sequence[str] = (),
-    **options: Any,
+    **options: Any,  # of many types, which Trainer and the optimizer check
 ) -> History:
     """Train a model: ``Trainer(model, optimizer, loss, **options).fit(data, ...)``.
 
@@ -74,30 +74,20 @@ def fit(
             f"fit: loss is {shown(loss)}, as if x and target were given; fit takes them as one "
             f"source: fit(model, Sequences(x, target, batch_size=32), loss)"
         )
-    if isinstance(optimizer, str):
-        rule, own = (
-            rule_named("fit", optimizer),
-            dict[str, Any]({} if lr is None else {"learning_rate": lr}),
-        )
-        own |= {name: options.pop(name) for name in _options(rule) if name in options}
-        _refuse(options, f"fit: {rule.__name__} has no", f"it has {', '.join(_options(rule))}")
-        optimizer = rule(model, **own)
-    elif lr is not None:
-        raise ValueError(
-            "fit: lr goes with the name of an optimizer; give learning_rate, which goes with any"
-        )
-    else:
-        _refuse(
-            options, "fit: with the name of an optimizer goes", "give it to the one that you build"
-        )
+    rule = built_for_fit(model, optimizer, lr, options)
     if lr is not None:
-        warnings.warn(
-            f"fit: lr is called learning_rate now; write learning_rate={lr!r}",
-            DeprecationWarning,
-            outside(),
-        )
-    trainer = Trainer(model, optimizer, loss, learning_rate=learning_rate, **options)
-    if flag("fit: resume", resume):
+        text = f"fit: lr is called learning_rate now; write learning_rate={lr!r}"
+        warnings.warn(text, DeprecationWarning, outside())
+    trainer = Trainer(model, rule, loss, learning_rate=learning_rate, **options)
+    _resume(trainer, override, wanted=flag("fit: resume", resume))
+    # so that errors do not advise to use a Trainer that the user does not have
+    trainer._training.caller = "fit"
+    return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
+
+
+def _resume(trainer: Trainer, override: Sequence[str], *, wanted: bool) -> None:
+    """Resume from the trainer's folder if that is wanted. Raises ValueError if it has none."""
+    if wanted:
         if trainer.folder.path is None:
             raise ValueError("fit: resume=True goes on from the snapshot in a folder; give folder=")
         trainer.resume(missing_ok=True, override=override)
@@ -105,23 +95,3 @@ def fit(
         raise ValueError(
             "fit: override says what differs in a run that is resumed; give resume=True too"
         )
-    trainer._training.caller = (
-        "fit"  # so that errors do not advise to use a Trainer that the user does not have
-    )
-    return trainer.fit(data, epochs=epochs, steps=steps, max_seconds=max_seconds)
-
-
-def _options(rule: type[Optimizer]) -> list[str]:
-    """Arguments of an optimiser other than the model and the learning rate."""
-    return [
-        name
-        for name in inspect.signature(rule).parameters
-        if name not in ("params", "learning_rate")
-    ]
-
-
-def _refuse(options: Mapping[str, Any], what: str, cure: str) -> None:
-    """Raise TypeError for an option that belongs to an optimiser."""
-    for name in options:
-        if any(name in _options(rule) for rule in OPTIMIZERS.values()):
-            raise TypeError(f"{what} {name}; {cure}")

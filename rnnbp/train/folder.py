@@ -12,8 +12,10 @@ from rnnbp.train.averages import in_json
 from rnnbp.train.lock import FolderLock
 from rnnbp.train.metrics_log import MetricsLog
 from rnnbp.train.monitor import LOSS, VALIDATION
-from rnnbp.train.snapshots import Parts, Standing, save_snapshot
+from rnnbp.train.parts import Parts
+from rnnbp.train.snapshots import save_snapshot
 from rnnbp.train.stamps import Stamp, stamp
+from rnnbp.train.standing import Standing
 
 SNAPSHOT, METRICS, MODEL = "snapshot.safetensors", "metrics.jsonl", "model.safetensors"
 

@@ -100,9 +100,9 @@ def of_optimizer(optimizer: Optimizer) -> dict[str, JSON]:
     return lines
 
 
-def of_settings(settings: Mapping[str, object], **more: object) -> Identity:
+def of_settings(settings: Mapping[str, object]) -> Identity:
     """Parts that are a single setting each."""
-    return {name: described(name, value) for name, value in {**settings, **more}.items()}
+    return {name: described(name, value) for name, value in settings.items()}
 
 
 def of_chunks(checkpoint: ScheduleLike | Plan, chunk: int | None) -> Identity:

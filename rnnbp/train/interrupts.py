@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
-from typing import Any, Self
+from typing import Self, TypeAlias
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 """Ctrl-C; ``kill`` and every scheduler's notice; a terminal that is closed; Windows' Ctrl-Break."""
+
+
+Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | signal.Handlers
+"""What ``signal.signal`` takes."""
 
 
 class Interrupts:
@@ -23,7 +28,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self._previous: dict[int, Any] = {}
+        self._previous: dict[int, Handler] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -46,9 +51,8 @@ class Interrupts:
 
     def restore(self) -> None:
         """Restore the previous handlers. An interrupt may cut this short: then call it again."""
-        for number, handler in reversed(
-            list(self._previous.items())
-        ):  # of SIGINT last: until then it raises nothing
+        # of SIGINT last: until then it raises nothing
+        for number, handler in reversed(list(self._previous.items())):
             signal.signal(number, handler)
         self._previous = {}
 

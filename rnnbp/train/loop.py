@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, Self
+from typing import Self
 
 from rnnbp.checks.functions import note_call
+from rnnbp.inputs.given import ModelLike
 from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.problem import as_model
 from rnnbp.numerics import Array, flag
@@ -124,7 +125,7 @@ class Trainer(Attributes, Named, Instead):
     @restoring
     def __init__(
         self,
-        model: Any,
+        model: ModelLike,
         optimizer: Optimizer | str,
         loss: LossLike,
         *,
@@ -298,7 +299,7 @@ class Trainer(Attributes, Named, Instead):
         return self
 
     def _tell(
-        self, kind: str, metrics: Mapping[str, Any], grads: Mapping[str, Array] | None
+        self, kind: str, metrics: Mapping[str, JSON], grads: Mapping[str, Array] | None
     ) -> None:
         """Call the callbacks."""
         for callback in self.callbacks:

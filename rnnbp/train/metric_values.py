@@ -14,7 +14,7 @@ from rnnbp.numerics import Array, DtypeError, ShapeError
 from rnnbp.support.tracebacks import CALLED_AS
 
 # Any: a target that the function need not expect to be None; what it returns is checked
-MetricFunction: TypeAlias = Callable[[Any, Any], object]
+MetricFunction: TypeAlias = Callable[[Array, Any], object]
 """(y, target) -> values, per step (T, B) or per element, y's shape."""
 Values: TypeAlias = Callable[[Array, Array | None], Array]
 AXES = 2

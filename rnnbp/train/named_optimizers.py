@@ -1,6 +1,10 @@
-"""Optimizers by name, as ``fit`` and ``Trainer`` take them."""
+"""Optimizers by name, as ``fit`` and ``Trainer`` take them, with their options."""
 
 from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
 
 from rnnbp.inputs.given import ModelLike
 from rnnbp.losses import Loss
@@ -35,3 +39,44 @@ def optimizer_of(what: str, model: ModelLike, given: Optimizer | str) -> Optimiz
             "optimizer, loss)"
         )
     return rule_named(what, given)(model) if isinstance(given, str) else given  # type: ignore[call-arg]
+
+
+def built_for_fit(
+    model: ModelLike,
+    given: Optimizer | str,
+    lr: float | None,
+    options: dict[str, Any],  # of many types, which the optimizer checks
+) -> Optimizer:
+    """The optimizer of ``fit``; its options are taken out of ``options``.
+
+    Raises TypeError for options that it does not have, ValueError for an ``lr`` without a name.
+    """
+    if isinstance(given, str):
+        rule = rule_named("fit", given)
+        own = {name: options.pop(name) for name in _options(rule) if name in options}
+        if lr is not None:
+            own["learning_rate"] = lr
+        _refuse(options, f"fit: {rule.__name__} has no", f"it has {', '.join(_options(rule))}")
+        return rule(model, **own)
+    if lr is not None:
+        raise ValueError(
+            "fit: lr goes with the name of an optimizer; give learning_rate, which goes with any"
+        )
+    _refuse(options, "fit: with the name of an optimizer goes", "give it to the one that you build")
+    return given
+
+
+def _options(rule: type[Optimizer]) -> list[str]:
+    """Arguments of an optimiser other than the model and the learning rate."""
+    return [
+        name
+        for name in inspect.signature(rule).parameters
+        if name not in ("params", "learning_rate")
+    ]
+
+
+def _refuse(options: Mapping[str, object], what: str, cure: str) -> None:
+    """Raise TypeError for an option that belongs to an optimiser."""
+    for name in options:
+        if any(name in _options(rule) for rule in OPTIMIZERS.values()):
+            raise TypeError(f"{what} {name}; {cure}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 from rnnbp.support import bars
 from rnnbp.train.source import UNKNOWN, Source
@@ -11,7 +10,7 @@ from rnnbp.train.source import UNKNOWN, Source
 
 def progress_bar(
     shown: bool | None, done: int, total: int | None, unit: str = "step"
-) -> contextlib.AbstractContextManager[Any]:
+) -> contextlib.AbstractContextManager[bars.Bar | None]:
     """A tqdm bar of ``total`` units; None if it is not ``shown``, which by default is on a terminal
     and in a notebook only.
     """

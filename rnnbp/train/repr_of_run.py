@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
 
 from rnnbp.losses import Loss
 from rnnbp.support import reprs
@@ -51,7 +50,7 @@ def _changed(options: Options) -> str:
     return ", ".join(f"{name}={_value(value)}" for name, value in changed.items())
 
 
-def _equal(value: Any, default: object) -> bool:
+def _equal(value: object, default: object) -> bool:
     return value is default or (type(value) is type(default) and bool(value == default))
 
 

@@ -67,7 +67,7 @@ class Setting(Shown[T]):
         return found
 
     def __set__(self, trainer: HasTraining, value: T) -> None:
-        given: dict[str, Any] = {self.name: value}
+        given: dict[str, Any] = {self.name: value}  # Any: of the type of the field of that name
         trainer._training.change(replace(trainer._training.options, **given))
 
 

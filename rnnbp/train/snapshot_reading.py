@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from rnnbp.bptt.calibration import adopt_costs
 from rnnbp.bptt.known_plans import forget_plans
 from rnnbp.graph.graph import Graph
-from rnnbp.inputs.states import States
-from rnnbp.numerics import Array, DtypeError, escaped, first_bad, shown
+from rnnbp.numerics import Array, DtypeError, escaped, shown
 from rnnbp.planning.costs import Costs
 from rnnbp.planning.plan import Plan, choose
 from rnnbp.schedules import ScheduleLike
 from rnnbp.storage import Fields, PathLike, StorageError, load_tensors
 from rnnbp.train.assigning import assign, check_fits
-from rnnbp.train.best import Best
-from rnnbp.train.history import History
 from rnnbp.train.identity import Identity
 from rnnbp.train.identity_differences import LATER, differences
+from rnnbp.train.parts import Parts
 from rnnbp.train.run_data import KEY, SEEN, RunData
-from rnnbp.train.standing import Parts, Standing
+from rnnbp.train.standing import Standing
+from rnnbp.train.standing_reading import StandingFields, under
 
 LISTED = 8
 """Differences that an error lists."""
@@ -71,7 +68,7 @@ class Snapshot:
 
     def check(self, parts: Parts, identity: Identity, override: Collection[str]) -> None:
         """Raise ValueError unless the model has its parameters, and the run is set up as it was."""
-        check_fits(f"resume from {self.path}", parts.params, self._under("model/"))
+        check_fits(f"resume from {self.path}", parts.params, under(self.arrays, "model/"))
         found = differences(identity, self.metadata.fields("identity").values, override)
         if found:
             lines = [line for part in found.values() for line in part]
@@ -85,7 +82,7 @@ class Snapshot:
 
     def _cure(self, parts: Parts, names: tuple[str, ...]) -> str:
         """What to do about differing parts, those named in ``override`` among ``names``."""
-        if parts.optimizer.live_state().keys() != self._under("optimizer/").keys():
+        if parts.optimizer.live_state().keys() != under(self.arrays, "optimizer/").keys():
             return "another optimizer has no state to go on with: give it the same"
         return f"set it up as it was, or go on all the same with resume(override={names})"
 
@@ -142,7 +139,7 @@ class Snapshot:
         With ``own_rate`` the learning rate stays that of ``parts``.
         Raises StorageError for values that cannot be, ValueError where they do not fit the run.
         """
-        numbers, slots = self.metadata.fields("snapshot"), self._under("optimizer/")
+        numbers, slots = self.metadata.fields("snapshot"), under(self.arrays, "optimizer/")
         try:
             parts.optimizer.check_state(slots)
         except DtypeError as error:
@@ -152,8 +149,8 @@ class Snapshot:
         )
         rate = numbers.number("lr") if numeric else None
         plateau = None if own_rate else self._plateau(numbers, parts)
-        standing = self._standing(numbers, parts)
-        assign(f"resume from {self.path}", parts.params, self._under("model/"))
+        standing = StandingFields(self.metadata, self.arrays).standing(numbers, parts)
+        assign(f"resume from {self.path}", parts.params, under(self.arrays, "model/"))
         parts.optimizer.load_state_dict(slots)
         if not own_rate and rate is not None:
             parts.optimizer.learning_rate = rate
@@ -169,142 +166,6 @@ class Snapshot:
         best = None if found.raw("best") is None else found.number("best", least=-np.inf)
         counts = {name: found.whole(name) for name in ("bad_epochs", "cooling")}
         return {"lr": found.number("lr"), "best": best, **counts}
-
-    def _standing(self, numbers: Fields, parts: Parts) -> Standing:
-        step, epoch, index, waited = (
-            numbers.whole(name) for name in ("step", "epoch", "index", "waited")
-        )
-        best, past = self._under("best/"), self._history(numbers, step)
-        if bool(best) != (past.best_step is not None):
-            self.metadata.refuse(
-                "it has the best weights, or the step that they are of, but not both"
-            )
-        if best:
-            check_fits(f"resume from {self.path}, best weights", parts.params, best)
-        states = self._states(numbers, parts)
-        lost = (
-            ()
-            if numbers.missing("lost")
-            else tuple(numbers.wholes("lost", most=_batch(states) - 1))
-        )
-        began, sums, anew = (
-            self._began(numbers, step, epoch),
-            _sums(numbers),
-            numbers.values.get("anew", False),
-        )
-        if not isinstance(anew, bool):
-            self.metadata.refuse(f"anew must be true or false, found {shown(anew)}")
-        return Standing(step, epoch, index, states, waited, best, past, lost, began, sums, anew)
-
-    def _began(self, numbers: Fields, step: int, epoch: int) -> tuple[int, int]:
-        """Where the fit that wrote it began; snapshots of earlier versions do not say, and count
-        all.
-        """
-        found = [0, 0] if numbers.missing("began") else numbers.wholes("began")
-        if len(found) != 2 or found[0] > step or found[1] > epoch + 1:
-            self.metadata.refuse(
-                f"began must be a step and an epoch up to {step} and {epoch}, found {shown(found)}"
-            )
-        return found[0], found[1]
-
-    def _history(self, numbers: Fields, step: int) -> History:
-        losses, values = (
-            self._series("losses", "float64"),
-            self._series("validation_losses", "float64"),
-        )
-        steps = self._series("validation_steps", "int64")
-        if (
-            len(losses) > step
-            or len(values) != len(steps)
-            or any(not 0 <= k <= step for k in steps)
-        ):
-            self.metadata.refuse(f"its history is not that of {step} steps")
-        names = self._under("history/metrics/")
-        metrics = {name: self._series(f"metrics/{name}", "float64") for name in names}
-        if any(len(series) > step for series in metrics.values()):
-            self.metadata.refuse(f"its metrics are not those of {step} steps")
-        none = numbers.raw("best_step") is None and numbers.raw("best_loss") is None
-        best_step = None if none else numbers.whole("best_step", most=step)
-        unvalidated = numbers.raw("best_loss") is None and best_step not in steps
-        best_loss = None if unvalidated else numbers.number("best_loss", least=-np.inf)
-        return History(
-            losses=losses,
-            validation_losses=values,
-            validation_steps=steps,
-            metrics=metrics,
-            best_loss=best_loss,
-            best_step=best_step,
-            best=_best(numbers, best_step, best_loss),
-            seconds=numbers.number("seconds"),
-            weightless=0
-            if numbers.missing("weightless")
-            else numbers.whole("weightless", most=_nans(losses)),
-        )
-
-    def _series(self, name: str, dtype: str) -> list[Any]:
-        found = self.arrays.get(f"history/{name}")
-        if found is None or found.dtype != dtype or found.ndim != 1:
-            self.metadata.refuse(f"history/{name} must be a vector of {dtype}")
-        values: list[Any] = found.tolist()
-        return values
-
-    def _states(self, numbers: Fields, parts: Parts) -> States:
-        """The states that the last batch left, if any: of each Recurrent, arrays (B, ...)."""
-        counts, found = numbers.wholes("states", most=len(self.arrays)), self._under("state/")
-        if counts and counts != [len(shapes) for shapes in parts.state_shapes]:
-            self.metadata.refuse(
-                f"its states are of {len(counts)} Recurrents, the model has "
-                f"{len(parts.state_shapes)}"
-            )
-        names = [[f"{i}/{j}" for j in range(count)] for i, count in enumerate(counts)]
-        if found.keys() != {name for row in names for name in row}:
-            self.metadata.refuse("its states are not as many as it says")
-        batch = {a.shape[:1] for a in found.values()}
-        for row, shapes in zip(names, parts.state_shapes, strict=False):
-            for name, shape in zip(row, shapes, strict=True):
-                a = found[name]
-                if a.dtype.kind != "f" or a.shape[1:] != shape or not a.size or len(batch) > 1:
-                    self.metadata.refuse(
-                        f"state/{name} has shape {a.shape}, the model's is (B, ...) = (B, *{shape})"
-                    )
-                if (bad := first_bad(a)) is not None:
-                    self.metadata.refuse(f"state/{name} has {a[bad]} at {list(bad)}")
-        return tuple(tuple(found[name] for name in row) for row in names)
-
-    def _under(self, prefix: str) -> dict[str, Array]:
-        return {
-            name.removeprefix(prefix): a
-            for name, a in self.arrays.items()
-            if name.startswith(prefix)
-        }
-
-
-def _nans(losses: list[float]) -> int:
-    return sum(map(math.isnan, losses))
-
-
-def _batch(states: States) -> int:
-    return next((len(a) for state in states for a in state), 0)
-
-
-def _best(numbers: Fields, step: int | None, loss: float | None) -> Best | None:
-    """The best point; snapshots of earlier versions have its step and validation loss alone."""
-    if not numbers.missing("best"):
-        found = numbers.fields("best")
-        return found.refuse("it is the best of no step") if step is None else Best.read(step, found)
-    if step is None:
-        return None
-    return Best.of_loss(step, numbers.number("best_loss", least=-np.inf) if loss is None else loss)
-
-
-def _sums(numbers: Fields) -> dict[str, tuple[float, int]]:
-    found: dict[str, tuple[float, int]] = {}
-    for name, value in ({} if numbers.missing("sums") else numbers.fields("sums").values).items():
-        if not isinstance(value, list) or len(value) != 2:
-            numbers.refuse(f"sums: {escaped(name, 80)} must be a sum and a count")
-        pair = Fields(numbers.path, dict(zip(("sum", "count"), value, strict=True)), "sums")
-        found[name] = pair.number("sum", least=-np.inf), pair.whole("count", 1)
-    return found
 
 
 def _read_costs(found: Fields) -> Costs:

@@ -6,15 +6,21 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rnnbp.numerics import Array
 from rnnbp.storage import JSON, PathLike, save_tensors
+from rnnbp.train.parts import Parts
 from rnnbp.train.snapshot_reading import Snapshot
-from rnnbp.train.standing import Parts, Standing
-
-__all__ = ["Parts", "Standing", "load_snapshot", "save_snapshot"]
+from rnnbp.train.standing import Standing
 
 
 def save_snapshot(path: PathLike, parts: Parts, at: Standing, extra: Mapping[str, JSON]) -> None:
     """Write a snapshot, atomically; ``extra`` is metadata: the run's identity and description."""
+    numbers = _numbers(at) | parts.rates()
+    save_tensors(path, _arrays(parts, at), {"snapshot": numbers, **extra})
+
+
+def _arrays(parts: Parts, at: Standing) -> dict[str, Array]:
+    """By name, the series of the history, the parameters, and the states."""
     past = at.history
     arrays = {
         "history/losses": np.array(past.losses, np.float64),
@@ -29,6 +35,12 @@ def save_snapshot(path: PathLike, parts: Parts, at: Standing, extra: Mapping[str
     arrays |= {f"best/{name}": p for name, p in at.best_weights.items()}
     arrays |= {f"optimizer/{name}": slot for name, slot in parts.optimizer.live_state().items()}
     arrays |= {f"state/{i}/{j}": a for i, state in enumerate(at.state) for j, a in enumerate(state)}
+    return arrays
+
+
+def _numbers(at: Standing) -> dict[str, JSON]:
+    """The place of a run. What is as at its beginning is left out, as in earlier versions."""
+    past = at.history
     numbers: dict[str, JSON] = {
         "step": at.step,
         "epoch": at.epoch,
@@ -40,16 +52,16 @@ def save_snapshot(path: PathLike, parts: Parts, at: Standing, extra: Mapping[str
         "best": None if past.best is None else past.best.to_json(),
         "seconds": past.seconds,
         "began": [*at.began],
-        **({"lost": [*at.lost]} if at.lost else {}),
-        **(
-            {"sums": {name: [total, count] for name, (total, count) in at.sums.items()}}
-            if at.sums
-            else {}
-        ),
-        **({"anew": True} if at.anew else {}),
-        **({"weightless": past.weightless} if past.weightless else {}),
     }
-    save_tensors(path, arrays, {"snapshot": numbers | parts.rates(), **extra})
+    if at.lost:
+        numbers["lost"] = [*at.lost]
+    if at.sums:
+        numbers["sums"] = {name: [total, count] for name, (total, count) in at.sums.items()}
+    if at.anew:
+        numbers["anew"] = True
+    if past.weightless:
+        numbers["weightless"] = past.weightless
+    return numbers
 
 
 def load_snapshot(path: PathLike) -> Snapshot:

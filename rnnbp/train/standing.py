@@ -1,17 +1,13 @@
-"""The state of a run: its place, and what it changes in place."""
+"""The place of a run, with its history and the best parameters so far."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from rnnbp.graph.graph import Graph
-from rnnbp.graph.model_split import recurrents
 from rnnbp.inputs.states import States
-from rnnbp.numerics import Array, Shape
-from rnnbp.optim import OnPlateau, Optimizer
+from rnnbp.numerics import Array
 from rnnbp.support import reprs
 from rnnbp.train.best import Best, means
 from rnnbp.train.history import History
@@ -52,7 +48,8 @@ class Standing:
 
     @reprs.safe
     def __repr__(self) -> str:
-        return f"{type(self).__name__}: {self.step:,} steps done, at batch {self.index:,} of epoch {self.epoch:,}"
+        place = f"at batch {self.index:,} of epoch {self.epoch:,}"
+        return f"{type(self).__name__}: {self.step:,} steps done, {place}"
 
     def begin(self) -> bool:
         """Count from here; returns True if that is a different place than before."""
@@ -102,9 +99,8 @@ class Standing:
         value = (validation if monitor.validation else training).get(monitor.base, math.nan)
         best = None if self.anew else past.best
         better = math.isfinite(value) and (best is None or monitor.better(value, best.value))
-        weights = (
-            {name: p.copy() for name, p in params.items()} if better else {}
-        )  # may raise: nothing is noted yet
+        # may raise: nothing is noted yet
+        weights = {name: p.copy() for name, p in params.items()} if better else {}
         self.sums, self.waited = {}, self.waited + 1
         if validation:
             past.validation_losses.append(validation[LOSS])
@@ -112,38 +108,6 @@ class Standing:
         if better:
             metrics = {VALIDATION + name: v for name, v in validation.items()} | training
             past.best = Best(self.step, self.epoch + (self.index > 0), monitor.name, value, metrics)
-            past.best_loss, past.best_step, self.best_weights = (
-                validation.get(LOSS),
-                self.step,
-                weights,
-            )
+            past.best_loss, past.best_step = validation.get(LOSS), self.step
+            self.best_weights = weights
             self.waited, self.anew = 0, False
-
-
-@dataclass(slots=True)
-class Parts:
-    """What a run changes in place.
-
-    ``plateau`` is its learning rate if that follows validation. ``state_shapes`` are, for each
-    Recurrent of the model, those of its states without the batch axis.
-    """
-
-    params: dict[str, Array]
-    optimizer: Optimizer
-    plateau: OnPlateau | None
-    state_shapes: tuple[tuple[Shape, ...], ...]
-
-    @classmethod
-    def of(cls, model: Graph, optimizer: Optimizer, plateau: OnPlateau | None) -> Parts:
-        """Those of a model."""
-        blocks: list[Any] = [node.block for node in recurrents(model)]
-        shapes = tuple(tuple(block.cell.state_shapes) for block in blocks)
-        return cls(
-            dict(model.params), optimizer, plateau, shapes
-        )  # a dict: its copies keep the arrays shared
-
-    def rates(self) -> dict[str, Any]:
-        """The learning rates that are not a function of the step."""
-        rate = self.optimizer.learning_rate
-        own = rate if isinstance(rate, float) else None
-        return {"lr": own, "plateau": None if self.plateau is None else self.plateau.state_dict()}

@@ -1,28 +1,25 @@
-"""One step of a run: an update from a batch, or a validation."""
+"""One step of a run: an update from a batch, or from several."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from rnnbp.checks.arrays import is_stream, plain
 from rnnbp.inputs.states import States
-from rnnbp.losses.own import target_not_finite
 from rnnbp.numerics import Array, NonFiniteError
+from rnnbp.storage import JSON
 from rnnbp.train.accumulation import Part, WeightedSum
 from rnnbp.train.averages import Averages, in_json
 from rnnbp.train.batch_weights import weight_in_update
 from rnnbp.train.carried import check_known, lost_after
-from rnnbp.train.monitor import HISTORYS, LOSS
+from rnnbp.train.finiteness import DivergedError
+from rnnbp.train.monitor import LOSS
 from rnnbp.train.origins import note_origin
 from rnnbp.train.run_data import RunData
-from rnnbp.train.source import Batch, Source, comes_once
-from rnnbp.train.sources import epoch_of
-from rnnbp.train.standing import Parts, Standing
-from rnnbp.train.updates import DivergedError, Update, Updated
-from rnnbp.train.validation import validation_loss
+from rnnbp.train.source import Batch, Source
+from rnnbp.train.standing import Standing
+from rnnbp.train.updates import Update, Updated
 
 
 class Step(NamedTuple):
@@ -30,7 +27,7 @@ class Step(NamedTuple):
     batches.
     """
 
-    metrics: dict[str, Any]
+    metrics: dict[str, JSON]
     grads: Mapping[str, Array] | None
     batches: int
 
@@ -47,18 +44,15 @@ def updated(update: Update, data: Source, at: Standing, known: RunData, *, skip:
         if not skip or isinstance(error, DivergedError):
             raise
         at.history.note(dict.fromkeys(_names(update), math.nan))
-        skipped = {"skipped": at.skip(), "nonfinite": str(error)}
-        return Step(
-            {"loss": None, "grad_norm": None, "lr": update.rate(at.step), **skipped},
-            None,
-            group.taken,
-        )
+        skipped: dict[str, JSON] = {"skipped": at.skip(), "nonfinite": str(error)}
+        none: dict[str, JSON] = {"loss": None, "grad_norm": None, "lr": update.rate(at.step)}
+        return Step(none | skipped, None, group.taken)
     at.state, at.lost = made.state, group.lost
-    at.history.losses.append(made.metrics["loss"])
-    at.history.weightless += made.metrics.get("weight") == 0
+    at.history.losses.append(made.loss)
+    at.history.weightless += made.grads is None
     measured = group.measured.values()
     if update.options.judges:
-        at.count({LOSS: made.metrics["loss"]} | measured)
+        at.count({LOSS: made.loss} | measured)
     if group.seen is None:
         return Step(made.metrics, made.grads, group.taken)
     at.history.note(dict.fromkeys(_names(update), math.nan) | measured)
@@ -81,9 +75,7 @@ class Group:
         batch = self._next()
         try:
             made = self.update(batch, self.at.state, self.at.step, self.seen)
-        except (
-            Exception
-        ) as error:  # whatever a source, layer or loss raises: it gets a note, and propagates
+        except Exception as error:  # whatever a source, layer or loss raises
             note_origin(error, self.data, self.at.epoch, self.at.index)
             raise
         self._done(batch, made.lost)
@@ -97,9 +89,7 @@ class Group:
         ):
             try:
                 state = self._add_next(total, state)
-            except (
-                Exception
-            ) as error:  # whatever a source, layer or loss raises: it gets a note, and propagates
+            except Exception as error:  # whatever a source, layer or loss raises
                 note_origin(error, self.data, self.at.epoch, self.at.index + self.taken - 1)
                 error.add_note(f"in number {self.taken} of the batches of this update")
                 raise
@@ -129,52 +119,3 @@ class Group:
 
 def _names(update: Update) -> list[str]:
     return [metric.name for metric in update.options.measured]
-
-
-def _bad_target(source: Source) -> str:
-    """Where the target of a batch of a source is not finite; "" if nowhere, or it is not known."""
-    for index, batch in enumerate(() if comes_once(source) else epoch_of(source)):
-        target, mask = (
-            None if a is None or is_stream(a) else plain("batch", a)
-            for a in (batch.target, batch.mask)
-        )
-        if found := target_not_finite(target, mask):
-            return f"in batch {index} {found}"
-    return ""
-
-
-def judged(update: Update, at: Standing, parts: Parts, known: RunData) -> dict[str, Any]:
-    """Validate, if there is a source, and keep the parameters if they are the best; returns the
-    figures for the line.
-
-    Raises FloatingPointError for a validation loss that is not finite, ValueError if the direction
-    of the monitored figure is unknown.
-    """
-    source, monitor = update.options.validation, update.options.monitored
-    monitor.check()
-    found = {} if source is None else _validated(update, source, at, known)
-    at.judge(monitor, found, parts.params)
-    if source is None:
-        return {}
-    if parts.plateau is not None:
-        parts.plateau.update(found[LOSS])
-    metrics = {f"{HISTORYS}{name}": value for name, value in found.items() if name != LOSS}
-    at.history.note(metrics)
-    return {"validation": found[LOSS], **in_json(metrics)}
-
-
-def _validated(update: Update, source: Source, at: Standing, known: RunData) -> dict[str, float]:
-    """The validation loss and the metrics."""
-    seen, options, found = (
-        partial(known.see_validation, source),
-        update.options,
-        Averages(update.options.measured),
-    )
-    measured = found.see if found.metrics else None
-    value = validation_loss(
-        update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=measured
-    )
-    if not math.isfinite(value):
-        why = _bad_target(source) or "lower the learning rate"
-        raise FloatingPointError(f"step {at.step}: the validation loss is {value}; {why}")
-    return {LOSS: value} | found.values()

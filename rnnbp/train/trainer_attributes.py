@@ -15,11 +15,12 @@ from rnnbp.train.folder import RunFolder
 from rnnbp.train.metrics import MetricsLike, as_metrics
 from rnnbp.train.monitor import Mode
 from rnnbp.train.options import Callbacks, OnInterrupt, OnNonFinite
+from rnnbp.train.parts import Parts
 from rnnbp.train.results import Passes, evaluate_source, predict_source
 from rnnbp.train.settings import Fixed, RateSetting, Setting
 from rnnbp.train.source import Source
 from rnnbp.train.sources import SourceLike
-from rnnbp.train.standing import Parts, Standing
+from rnnbp.train.standing import Standing
 from rnnbp.train.training import Training
 from rnnbp.train.updates import Update
 from rnnbp.wording.arguments import method_takes

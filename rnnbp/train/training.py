@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,23 +20,26 @@ from rnnbp.train.anew import begins_anew
 from rnnbp.train.assigning import exchange
 from rnnbp.train.data import Sequences
 from rnnbp.train.folder import RunFolder
-from rnnbp.train.identity import Identity, of_settings
+from rnnbp.train.identity import Identity
 from rnnbp.train.identity_differences import check_override
 from rnnbp.train.interrupts import Interrupts
+from rnnbp.train.judging import judged
 from rnnbp.train.limits import Limits
 from rnnbp.train.options import Options, Rate
+from rnnbp.train.parts import Parts
 from rnnbp.train.progress import progress_bar
+from rnnbp.train.resuming import Resumable
 from rnnbp.train.run_data import RunData
-from rnnbp.train.snapshots import load_snapshot
-from rnnbp.train.source import Source, fingerprint
+from rnnbp.train.run_identity import identity_of
+from rnnbp.train.source import Source
 from rnnbp.train.sources import SourceLike
-from rnnbp.train.stamps import is_missing, stamp
-from rnnbp.train.standing import Parts, Standing
-from rnnbp.train.steps import judged, updated
+from rnnbp.train.stamps import is_missing
+from rnnbp.train.standing import Standing
+from rnnbp.train.steps import updated
 from rnnbp.train.targets import check_targets
 from rnnbp.train.updates import Update
 
-Tell: TypeAlias = Callable[[str, Mapping[str, Any], Mapping[str, Array] | None], object]
+Tell: TypeAlias = Callable[[str, Mapping[str, JSON], Mapping[str, Array] | None], object]
 """Called with the kind of an event, its line of metrics and the gradients."""
 
 
@@ -62,7 +65,7 @@ class Training:
     at: Standing = field(default_factory=Standing)
     known: RunData = field(default_factory=RunData)
     identity: Identity | None = None
-    pending: dict[str, Any] | None = None
+    pending: dict[str, JSON] | None = None
     useless: str = ""
     own_rate: Rate = None
     busy: bool = False
@@ -78,17 +81,13 @@ class Training:
     def of(cls, update: Update, folder: PathLike | None, description: JSON) -> Training:
         """A run that has not begun."""
         parts = Parts.of(update.model, update.optimizer, _plateau(update.options))
-        found = cls(
-            update,
-            parts,
-            RunFolder(folder, parts, description),
-            known=RunData(wanted=folder is not None),
-        )
-        found.identity = None if folder is None else _identity(update)
+        files, known = RunFolder(folder, parts, description), RunData(wanted=folder is not None)
+        found = cls(update, parts, files, known=known)
+        found.identity = None if folder is None else identity_of(update)
         found.own_rate = update.optimizer.learning_rate
         return found
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return vars(self) | {"busy": False}
 
     @property
@@ -104,12 +103,9 @@ class Training:
         self.at.change(self.options, options)
         if rate is not None:
             update.optimizer.learning_rate = rate
-        self.update, self.parts.plateau, self.own_rate = (
-            update,
-            _plateau(options),
-            update.optimizer.learning_rate,
-        )
-        if self.folder.path is not None and (identity := _identity(update)) != self.identity:
+        self.update, self.parts.plateau = update, _plateau(options)
+        self.own_rate = update.optimizer.learning_rate
+        if self.folder.path is not None and (identity := identity_of(update)) != self.identity:
             self.identity = identity
             self.folder.outdate()
 
@@ -156,33 +152,21 @@ class Training:
         file = self.folder.snapshot_file(path)
         if is_missing(file):
             if missing_ok:
-                check_override(override, _identity(self.update))
+                check_override(override, identity_of(self.update))
                 bars.note(self.options.progress, begins_anew(file))
                 return
             raise StorageError(
                 f"{file} does not exist, no snapshot yet: call fit to begin, or "
                 "resume(missing_ok=True)"
             )
-        before, found = stamp(file), load_snapshot(file)
-        planned = replace(self.options, checkpoint=found.planned(self.options.checkpoint))
-        update = replace(self.update, options=planned)
-        identity = _identity(update)
-        found.check(self.parts, identity, override)
-        adopt, data = found.measured(update.model), found.data(override)
-        at = found.put(self.parts, own_rate="learning_rate" in override)
-        at.anew |= found.follows_other(identity)
-        adopt()
-        self.own_rate = update.optimizer.learning_rate
-        self.update, self.identity, self.at, self.pending, self.useless = (
-            update,
-            identity,
-            at,
-            None,
-            "",
-        )
-        self.grads, self.last, self.goes_on, self.ended = None, {}, True, ("", None)
-        self.known = replace(data, wanted=self.folder.path is not None)
-        self.folder.adopt(file, at.step, before, differs=bool(override))
+        found = Resumable.of(file, self.update, self.parts, override)
+        at = found.put(self.parts, override)
+        self.own_rate = found.update.optimizer.learning_rate
+        self.update, self.identity, self.at = found.update, found.identity, at
+        self.pending, self.useless, self.grads, self.last = None, "", None, {}
+        self.goes_on, self.ended = True, ("", None)
+        self.known = replace(found.data, wanted=self.folder.path is not None)
+        self.folder.adopt(file, at.step, found.stamp, differs=bool(override))
 
     def _look_at_rate(self) -> None:
         """Warn if the optimiser's rate was set, but a rule decides it."""
@@ -195,7 +179,7 @@ class Training:
                 stacklevel=outside(),
             )
 
-    def _step(self, data: Source, limits: Limits) -> dict[str, Any]:
+    def _step(self, data: Source, limits: Limits) -> dict[str, JSON]:
         """The line of metrics of one update, with its validation if that is due.
 
         If the validation raises, a next call continues with it, and the line is written without it.
@@ -210,11 +194,11 @@ class Training:
             raise
         return self.pending | {"seconds": self._note_time(limits)}
 
-    def _trained(self, data: Source) -> tuple[dict[str, Any], Mapping[str, Array] | None]:
+    def _trained(self, data: Source) -> tuple[dict[str, JSON], Mapping[str, Array] | None]:
         """One update: its metrics, and its gradients if there are callbacks that may read them."""
         at, optimizer = self.at, self.update.optimizer
         before = optimizer.steps
-        metrics: dict[str, Any] = {"step": at.step + 1, "epoch": at.epoch}
+        metrics: dict[str, JSON] = {"step": at.step + 1, "epoch": at.epoch}
         try:
             made = updated(
                 self.update, data, at, self.known, skip=self.options.on_nonfinite == "skip"
@@ -234,7 +218,7 @@ class Training:
         self.at.history.seconds = self.earlier + limits.elapsed()
         return self.at.history.seconds
 
-    def _write(self, metrics: dict[str, Any], tell: Tell) -> None:
+    def _write(self, metrics: dict[str, JSON], tell: Tell) -> None:
         """Do all that follows a step: write its line and the model if it is the best, call
         callbacks, and write a due snapshot.
         """
@@ -242,9 +226,8 @@ class Training:
         grads, self.grads, self.pending = self.grads, None, None
         if self.at.history.best_step == self.at.step:
             self.folder.save_model(self.at)
-        kinds = (
-            ["step"] + ["validation"] * ("validation" in metrics) + ["epoch"] * (self.at.index == 0)
-        )
+        kinds = ["step"] + ["validation"] * ("validation" in metrics)
+        kinds += ["epoch"] * (self.at.index == 0)
         try:
             for kind in kinds:
                 tell(kind, metrics, grads if kind == "step" else None)
@@ -269,10 +252,10 @@ class Training:
         self.known.begin(data, midway=self.at.index > 0)
         batches = data.batches_per_epoch
         if self.at.index >= batches:
-            where = (
-                f"the run stands at batch {self.at.index} of an epoch, and the data have {batches}"
+            raise ValueError(
+                f"Trainer.fit: the run stands at batch {self.at.index} of an epoch, and the data "
+                f"have {batches}; give it the same data"
             )
-            raise ValueError(f"Trainer.fit: {where}; give it the same data")
         self.folder.claim()
         self.known.compare(data, self.options.validation)
         self._count_from_here()
@@ -324,16 +307,3 @@ class Training:
 
 def _plateau(options: Options) -> OnPlateau | None:
     return options.learning_rate if isinstance(options.learning_rate, OnPlateau) else None
-
-
-def _identity(update: Update) -> Identity:
-    """What decides the numbers of a run."""
-    options = update.options
-    validation = None if options.validation is None else fingerprint(options.validation)
-    names = ("validate_every", "patience", "on_nonfinite", "accumulate")
-    named = {name: getattr(options, name) for name in names}
-    return (
-        update.identity()
-        | of_settings(named, validation=validation)
-        | {"monitor": options.monitored.lines()}
-    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from rnnbp.bptt import bptt
@@ -17,14 +17,11 @@ from rnnbp.graph.graph import Graph
 from rnnbp.inputs.objective import LossLike, Observed, Seen
 from rnnbp.inputs.states import States
 from rnnbp.ledger import arrays_in
-from rnnbp.losses import Loss
 from rnnbp.losses.base import NoLoss, NoWeightError
-from rnnbp.losses.function import as_loss
-from rnnbp.losses.own import Own, target_not_finite
-from rnnbp.numerics import Array, first_bad, real_number, shown
+from rnnbp.numerics import Array, real_number, shown
 from rnnbp.optim import OnPlateau, Optimizer, clip_norm, clip_value
 from rnnbp.optim.clipping import norm_of, scale_down
-from rnnbp.optim.parameters import Extent, extents
+from rnnbp.optim.parameters import Extent
 from rnnbp.optim.rates import called
 from rnnbp.planning.budget import is_budget, parse_budget, remaining, training_budget
 from rnnbp.planning.plan import Plan
@@ -34,34 +31,34 @@ from rnnbp.support.ieee import ieee
 from rnnbp.support.lazy import cached_property
 from rnnbp.train.accumulation import Part
 from rnnbp.train.carried import carrying
-from rnnbp.train.identity import (
-    Identity,
-    described,
-    of_chunks,
-    of_optimizer,
-    of_rate,
-    of_surroundings,
-)
+from rnnbp.train.finiteness import DivergedError, check_finite, loss_not_finite
 from rnnbp.train.options import Options
 from rnnbp.train.source import Batch
-from rnnbp.train.wiring import of_model
-
-LOWER = (
-    "lower the learning rate, clip gradients by clip_norm, or look at the data of this step, "
-    "which on_nonfinite='skip' leaves out"
-)
-"""What to do about numbers that are not finite."""
 
 
 class Updated(NamedTuple):
-    """The results of an update: loss, gradient norm before clipping, rate, state, the sequences
-    whose state was lost, and the gradients as used, None if it had no weight.
+    """The results of an update.
+
+    Attributes:
+        loss: of its batch; NaN if nothing had weight.
+        norm: of the gradients, before clipping.
+        rate: the learning rate.
+        state, lost: after it; the sequences whose state was lost.
+        grads: as used; None if nothing had weight.
     """
 
-    metrics: dict[str, Any]
+    loss: float
+    norm: float
+    rate: float
     state: States
     lost: tuple[int, ...]
     grads: dict[str, Array] | None
+
+    @property
+    def metrics(self) -> dict[str, JSON]:
+        """Its part of the line of metrics."""
+        line: dict[str, JSON] = {"loss": self.loss, "grad_norm": self.norm, "lr": self.rate}
+        return line if self.grads is not None else line | {"weight": 0.0}
 
 
 @dataclass(frozen=True)
@@ -103,26 +100,6 @@ class Update:
         copies = self.options.judges + (self.options.accumulate > 1)
         return self.optimizer.nbytes + copies * sum(p.nbytes for p in self.model.params.values())
 
-    def identity(self) -> Identity:
-        """All that decides the bits of an update, except parameters, batches and what changes with
-        them.
-        """
-        options = self.options
-        known = {f"parameter {name}": array for name, array in self.model.params.items()}
-        found: Identity = {
-            "model": of_model(self.model),
-            "loss": described("loss", options.loss, known),
-        }
-        found |= {
-            name: described(name, getattr(options, name)) for name in ("clip_norm", "clip_value")
-        }
-        found |= {
-            "seed": described("seed", self.seed),
-            "optimizer": of_optimizer(self.optimizer),
-            "learning_rate": of_rate(options.learning_rate, self.optimizer),
-        }
-        return found | of_chunks(options.checkpoint, options.chunk) | of_surroundings()
-
     def costs(self) -> dict[str, JSON]:
         """The measured costs that decide the chunks within a budget; empty without a budget."""
         if isinstance(self.options.checkpoint, Plan):
@@ -156,7 +133,7 @@ class Update:
     def finish(self, part: Part, step: int) -> Updated:
         """Make update number ``step`` from the mean of its batches."""
         grads = {f"the gradient of {name}": g for name, g in (part.grads or {}).items()}
-        return self._finish(part, _check(f"step {step + 1}:", grads), step)
+        return self._finish(part, check_finite(f"step {step + 1}:", grads), step)
 
     def _part(
         self, batch: Batch, state: States, step: int, number: int, seen: Seen | None
@@ -170,54 +147,58 @@ class Update:
                 return self._learned(place, batch, self._run(batch, loss_of, state, step, number))
             # a window of padding alone: nothing to learn, but the state is carried on
             result = self._run(batch, NoLoss(), state, step, number)
-            _check(place, _states(result))
+            check_finite(place, _states(result))
             return Part(math.nan, None, result.state, result.lost), []
 
     def _learned(self, place: str, batch: Batch, result: Gradients) -> tuple[Part, list[Extent]]:
         """``_part`` of a batch that has weight."""
-        loss, grads = (
-            float(result.loss),
-            {name: result.grads[name] for name in self.optimizer.params},
-        )
+        loss = float(result.loss)
+        grads = {name: result.grads[name] for name in self.optimizer.params}
         gradients = {f"the gradient of {name}": g for name, g in grads.items()}
         if not math.isfinite(loss):
-            raise _not_finite(place, loss, self.options.loss, batch, [*gradients.values()])
-        found = _check(place, gradients | _states(result))
+            raise loss_not_finite(place, loss, self.options.loss, batch, [*gradients.values()])
+        found = check_finite(place, gradients | _states(result))
         return Part(loss, grads, result.state, result.lost), found[: len(grads)]
 
     def _finish(self, part: Part, found: list[Extent], step: int) -> Updated:
         """Clip, update, and check the parameters."""
         loss, grads, state, lost = part
         if grads is None:
-            metrics = {"loss": math.nan, "grad_norm": 0.0, "lr": self.rate(step), "weight": 0.0}
-            return Updated(metrics, state, lost, None)
+            return Updated(math.nan, 0.0, self.rate(step), state, lost, None)
         norm, rate = self._clip(grads, found), self.rate(step)
         self._step(grads, found, norm, rate)
         updated = {f"the parameter {name}": p for name, p in self.optimizer.params.items()}
-        _check(f"step {step + 1}: after the update,", updated, DivergedError)
-        return Updated({"loss": loss, "grad_norm": norm, "lr": rate}, state, lost, grads)
+        check_finite(f"step {step + 1}: after the update,", updated, DivergedError)
+        return Updated(loss, norm, rate, state, lost, grads)
 
     def _run(
         self, batch: Batch, loss: LossLike | Observed, state: States, step: int, number: int
     ) -> Gradients:
-        given: Any = loss
+        given: Any = loss  # an Observed too, which bptt hands on, but promises nobody
         x = batch.x if sliceable(batch.x) or is_stream(batch.x) else plain("x", batch.x)
         steps = x.shape[0] if sliceable(x) else 0
-        checkpoint: Any = self.options.checkpoint
-        how: dict[str, Any] = {
-            "chunk": self.options.chunk,
-            "state": state if state and not batch.fresh else None,
-            "mask": batch.mask,
-            "seed": fold(self.seed, step, *[number] * (number > 0)),
-            "dx": False,
-            "progress": False,
-        }
+        run = partial(
+            bptt,
+            self.model,
+            x,
+            batch.target,
+            given,
+            chunk=self.options.chunk,
+            state=state if state and not batch.fresh else None,
+            mask=batch.mask,
+            seed=fold(self.seed, step, *[number] * (number > 0)),
+            dx=False,
+            progress=False,
+        )
+        checkpoint = self.options.checkpoint
         if not isinstance(checkpoint, Plan) and is_budget(checkpoint):
-            with training_budget(checkpoint, self.held):
-                how["checkpoint"] = remaining(parse_budget(checkpoint), self.held)
-                return bptt(self.model, x, batch.target, given, **how)
-        checkpoint = for_batch(checkpoint, steps, self.options.chunk) if steps else checkpoint
-        return bptt(self.model, x, batch.target, given, checkpoint=checkpoint, **how)
+            budget = parse_budget(checkpoint)
+            left: Any = remaining(budget, self.held)  # bytes, as no schedule is
+            with training_budget(budget, self.held):
+                return run(checkpoint=left)
+        return run(
+            checkpoint=for_batch(checkpoint, steps, self.options.chunk) if steps else checkpoint
+        )
 
     def rate(self, step: int) -> float:
         """The learning rate of update number ``step``."""
@@ -261,46 +242,5 @@ class Update:
         return norm
 
 
-class DivergedError(FloatingPointError):
-    """A parameter is not finite after an update: the one numerical error that leaves something
-    changed.
-    """
-
-
-def _not_finite(
-    place: str, value: float, loss: LossLike, batch: Batch, gradients: list[Array]
-) -> FloatingPointError:
-    """The error of a loss that is not finite: what is wrong with the target or the function, if
-    known.
-    """
-    what = f"{place} the loss is {value}"
-    target, mask = (
-        None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask)
-    )
-    if why := target_not_finite(target, mask):
-        return FloatingPointError(f"{what}: {why}")
-    own = not isinstance(loss, Loss) or isinstance(loss, Own) or not loss.ours
-    if own and all(first_bad(g) is None for g in gradients):
-        return FloatingPointError(
-            f"{what}, and all gradients are finite: look at how {as_loss(loss)} computes its "
-            f"value, as a logarithm or a quotient of 0"
-        )
-    return FloatingPointError(f"{what}; {LOWER}")
-
-
 def _states(result: Gradients) -> dict[str, Array]:
     return {f"the state {k}": array for k, array in enumerate(arrays_in(result.state))}
-
-
-def _check(
-    when: str, arrays: Mapping[str, Array], error: type[FloatingPointError] = FloatingPointError
-) -> list[Extent]:
-    """The extents of the arrays, all of which must be finite. Raises ``error``."""
-    found = extents([*arrays.values()])
-    for (what, array), extent in zip(arrays.items(), found, strict=True):
-        if math.isnan(extent.largest):
-            bad = first_bad(array) or ()
-            raise error(
-                f"{when} {what} is {array[bad]}{f' at {list(bad)}' if bad else ''}; {LOWER}"
-            )
-    return found

@@ -4,8 +4,6 @@ are shared.
 
 from __future__ import annotations
 
-from typing import Any
-
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.network import Network
 from rnnbp.graph.recurrent import Recurrent
@@ -49,7 +47,7 @@ def _kind(layer: object) -> str:
     return "activation" if isinstance(layer, Activation) else "layer"
 
 
-def _add_block(found: Description, path: str, block: Any, names: dict[int, str]) -> None:
+def _add_block(found: Description, path: str, block: object, names: dict[int, str]) -> None:
     found.lines[path] = shown(block)
     if isinstance(block, Recurrent):
         name = f"{path} {shown(block).split('(')[0]}"

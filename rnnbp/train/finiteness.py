@@ -1,0 +1,62 @@
+"""Errors of an update that is not finite: of the loss, gradients, states and parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from rnnbp.checks.arrays import is_stream, plain
+from rnnbp.inputs.objective import LossLike
+from rnnbp.losses import Loss
+from rnnbp.losses.function import as_loss
+from rnnbp.losses.own import Own, target_not_finite
+from rnnbp.numerics import Array, first_bad
+from rnnbp.optim.parameters import Extent, extents
+from rnnbp.train.source import Batch
+
+LOWER = (
+    "lower the learning rate, clip gradients by clip_norm, or look at the data of this step, "
+    "which on_nonfinite='skip' leaves out"
+)
+"""What to do about numbers that are not finite."""
+
+
+class DivergedError(FloatingPointError):
+    """A parameter is not finite after an update: the one numerical error that leaves something
+    changed.
+    """
+
+
+def loss_not_finite(
+    place: str, value: float, loss: LossLike, batch: Batch, gradients: list[Array]
+) -> FloatingPointError:
+    """The error of a loss that is not finite: what is wrong with the target or the function, if
+    known.
+    """
+    what = f"{place} the loss is {value}"
+    target, mask = (
+        None if a is None or is_stream(a) else plain("batch", a) for a in (batch.target, batch.mask)
+    )
+    if why := target_not_finite(target, mask):
+        return FloatingPointError(f"{what}: {why}")
+    own = not isinstance(loss, Loss) or isinstance(loss, Own) or not loss.ours
+    if own and all(first_bad(g) is None for g in gradients):
+        return FloatingPointError(
+            f"{what}, and all gradients are finite: look at how {as_loss(loss)} computes its "
+            f"value, as a logarithm or a quotient of 0"
+        )
+    return FloatingPointError(f"{what}; {LOWER}")
+
+
+def check_finite(
+    when: str, arrays: Mapping[str, Array], error: type[FloatingPointError] = FloatingPointError
+) -> list[Extent]:
+    """The extents of the arrays, all of which must be finite. Raises ``error``."""
+    found = extents([*arrays.values()])
+    for (what, array), extent in zip(arrays.items(), found, strict=True):
+        if math.isnan(extent.largest):
+            bad = first_bad(array) or ()
+            raise error(
+                f"{when} {what} is {array[bad]}{f' at {list(bad)}' if bad else ''}; {LOWER}"
+            )
+    return found

@@ -1,0 +1,65 @@
+"""Whether the parameters are the best so far: a validation, or the figures of training."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from rnnbp.checks.arrays import is_stream, plain
+from rnnbp.losses.own import target_not_finite
+from rnnbp.storage import JSON
+from rnnbp.train.averages import Averages, in_json
+from rnnbp.train.monitor import HISTORYS, LOSS
+from rnnbp.train.parts import Parts
+from rnnbp.train.run_data import RunData
+from rnnbp.train.source import Source, comes_once
+from rnnbp.train.sources import epoch_of
+from rnnbp.train.standing import Standing
+from rnnbp.train.updates import Update
+from rnnbp.train.validation import validation_loss
+
+
+def judged(update: Update, at: Standing, parts: Parts, known: RunData) -> dict[str, JSON]:
+    """Validate, if there is a source, and keep the parameters if they are the best; returns the
+    figures for the line.
+
+    Raises FloatingPointError for a validation loss that is not finite, ValueError if the direction
+    of the monitored figure is unknown.
+    """
+    source, monitor = update.options.validation, update.options.monitored
+    monitor.check()
+    found = {} if source is None else _validated(update, source, at, known)
+    at.judge(monitor, found, parts.params)
+    if source is None:
+        return {}
+    if parts.plateau is not None:
+        parts.plateau.update(found[LOSS])
+    metrics = {f"{HISTORYS}{name}": value for name, value in found.items() if name != LOSS}
+    at.history.note(metrics)
+    return {"validation": found[LOSS], **in_json(metrics)}
+
+
+def _validated(update: Update, source: Source, at: Standing, known: RunData) -> dict[str, float]:
+    """The validation loss and the metrics."""
+    seen, options = partial(known.see_validation, source), update.options
+    found = Averages(options.measured)
+    measured = found.see if found.metrics else None
+    value = validation_loss(
+        update.model, source, options.loss, chunk=options.chunk, seen=seen, measured=measured
+    )
+    if not math.isfinite(value):
+        why = _bad_target(source) or "lower the learning rate"
+        raise FloatingPointError(f"step {at.step}: the validation loss is {value}; {why}")
+    return {LOSS: value} | found.values()
+
+
+def _bad_target(source: Source) -> str:
+    """Where the target of a batch of a source is not finite; "" if nowhere, or it is not known."""
+    for index, batch in enumerate(() if comes_once(source) else epoch_of(source)):
+        target, mask = (
+            None if a is None or is_stream(a) else plain("batch", a)
+            for a in (batch.target, batch.mask)
+        )
+        if found := target_not_finite(target, mask):
+            return f"in batch {index} {found}"
+    return ""

@@ -1,0 +1,42 @@
+"""What a run changes in place: parameters, optimiser and learning rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rnnbp.graph.graph import Graph
+from rnnbp.graph.recurrent import Recurrent
+from rnnbp.numerics import Array, Shape
+from rnnbp.optim import OnPlateau, Optimizer
+from rnnbp.storage import JSON
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a run changes in place.
+
+    ``plateau`` is its learning rate if that follows validation. ``state_shapes`` are, for each
+    Recurrent of the model, those of its states without the batch axis.
+    """
+
+    params: dict[str, Array]
+    optimizer: Optimizer
+    plateau: OnPlateau | None
+    state_shapes: tuple[tuple[Shape, ...], ...]
+
+    @classmethod
+    def of(cls, model: Graph, optimizer: Optimizer, plateau: OnPlateau | None) -> Parts:
+        """Those of a model."""
+        blocks = [node.block for node in model.nodes if isinstance(node.block, Recurrent)]
+        shapes = tuple(tuple(block.cell.state_shapes) for block in blocks)
+        params = dict(model.params)  # a dict: its copies keep the arrays shared
+        return cls(params, optimizer, plateau, shapes)
+
+    def rates(self) -> dict[str, JSON]:
+        """The learning rates that are not a function of the step."""
+        rate = self.optimizer.learning_rate
+        own = rate if isinstance(rate, float) else None
+        return {
+            "lr": own,
+            "plateau": None if self.plateau is None else {**self.plateau.state_dict()},
+        }
