@@ -75,7 +75,8 @@ class Chunks:
     def in_one_go(self) -> bool:
         """Whether kernels can advance chunks in one go: they read x as it is, nothing is between."""
         x, dtype = self.problem.x, self.problem.dtype
-        plain = isinstance(x, Held) and not x.fresh and lies(x.array) and x.dtype == dtype
+        array = x.array if isinstance(x, Held) else None
+        plain = array is not None and lies(array) and x.dtype == dtype
         return plain and self._fused is not None
 
     @property

@@ -59,7 +59,7 @@ class Run:
         self.sums = RunSums(resolved, chunks.parts.recurrent, losses, horizon)
         self.final: States = ()
         x = self.problem.x
-        given = [x.array] if isinstance(x, Held) and not x.fresh else []
+        given = [x.array] if isinstance(x, Held) and x.array is not None else []
         self.ledger = Ledger([*given, *self.sums.grads.params])
         self.ledger.hold("gradients", self.sums.arrays())
         self.held = Holdings(self.ledger, folder)

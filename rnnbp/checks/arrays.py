@@ -4,7 +4,7 @@ the cure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
@@ -97,7 +97,7 @@ def sliceable(given: object) -> TypeGuard[Sliceable]:
         return False
 
 
-def is_stream(given: object) -> bool:
+def is_stream(given: object) -> TypeGuard[Iterable[object]]:
     """True if it can only be iterated: it has no length and no shape."""
     return (
         not isinstance(given, type)

@@ -103,6 +103,11 @@ def recurrents(model: Graph) -> tuple[Node, ...]:
     return tuple([node for node in model.nodes if isinstance(node.block, Recurrent)])
 
 
+def recurrent_blocks(model: Graph) -> tuple[Recurrent, ...]:
+    """The Recurrents of a model, in order."""
+    return tuple([node.block for node in model.nodes if isinstance(node.block, Recurrent)])
+
+
 def symbol_layers(model: Graph | Recurrent) -> Iterator[Symbols]:
     """The layers that take the input of a model as integers; none where it is floats."""
     graph = model.cell if isinstance(model, Recurrent) else model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 OF_ELEMENTS = (
     "where only some elements are known, put NaN in the target and count the others in a subclass "
@@ -10,7 +10,7 @@ OF_ELEMENTS = (
     "has one"
 )
 """The cure for a mask of several elements of each step."""
-Axes: TypeAlias = tuple[Any, ...]
+Axes: TypeAlias = tuple[int | str, ...]
 """A shape; T may be text where it is not known."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias, final
+from typing import TypeAlias, final
 
 import numpy as np
 
@@ -18,15 +18,13 @@ from rnnbp.inputs.problem import Problem
 from rnnbp.inputs.streams import AT_ONCE, BLOCK, Held, Series, Stream, counted_from, series
 from rnnbp.losses import Loss
 from rnnbp.losses.function import FunctionLoss, as_loss, check_loss
-from rnnbp.losses.own import Own
+from rnnbp.losses.own import LossFunction, Own
 from rnnbp.numerics import Array, ShapeError
 from rnnbp.storage import PathLike
 
 Seen: TypeAlias = Callable[[Array, Array | None, Array | None], object]
 """(y, target, mask) of a chunk, (L, B, ...) each, None for what there is not."""
-LossLike: TypeAlias = (
-    Loss | Callable[..., tuple[Any, Any]]
-)  # a user's function is checked when called
+LossLike: TypeAlias = Loss | LossFunction  # a user's function is checked when called
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class Objective:
         if problem.state:
             for name, given in (("target", target), ("mask", mask)):
                 warn_if_known(name, given)
-            if isinstance(self.mask, Held) and not self.mask.fresh:
+            if isinstance(self.mask, Held) and self.mask.array is not None:
                 warn_if_prefixes(self.mask.array)
         self.total, self.finished = 1.0, False
         self._check_loss()
@@ -95,7 +93,7 @@ class Objective:
                 "steps="
             )
 
-    def _series(self, name: str, given: Any, folder: PathLike | None) -> Series:
+    def _series(self, name: str, given: object, folder: PathLike | None) -> Series:
         """``given``; a stream of it is as long as x is, where that is known."""
         found = series(name, given, None, folder)
         if isinstance(found, Stream) and self.problem.known:
@@ -116,7 +114,7 @@ class Objective:
         """Raise ShapeError where target or mask do not have x's time and batch axes."""
         steps = self.problem.steps if self.problem.known else None
         if self.target is not None:
-            length: Any = "T" if steps is None else self.target.steps
+            length: int | str = "T" if steps is None else self.target.steps
             lead, shape = (steps or length, self.problem.batch), (length, *self.target.shape)
             axis = next(
                 (k for k, (a, b) in enumerate(zip(shape, lead, strict=False)) if a != b), None

@@ -33,8 +33,8 @@ class Padded(Held):
     """
 
     def __init__(self, x: Held, end: Array) -> None:
-        super().__init__(x.array)
-        self.end, self.fresh = end, True
+        super().__init__(x.given, fresh=True)
+        self.end = end
 
     def read(self, span: slice) -> Array:
         found = super().read(span)
@@ -50,8 +50,8 @@ class Masked(Held):
     Recurrents."""
 
     def __init__(self, x: Held, weights: Held, unusable: Unusable) -> None:
-        super().__init__(x.array)
-        self.weights, self.unusable, self.fresh = weights, unusable, True
+        super().__init__(x.given, fresh=True)
+        self.weights, self.unusable = weights, unusable
 
     def read(self, span: slice) -> Array:
         found = super().read(span)
@@ -178,8 +178,9 @@ def check_weights(x: Series, span: slice, weights: Array) -> None:
 
 
 def _look(x: Held, check: Check, dtype: Dtype) -> None:
-    if x.dtype == dtype and not x.mapped and not x.fresh and x.array.size <= AT_ONE_LOOK:
-        check(x.array, 0)  # which makes no array
+    array = None if x.mapped else x.array
+    if x.dtype == dtype and array is not None and array.size <= AT_ONE_LOOK:
+        check(array, 0)  # without the copies that reading in blocks may make
     else:
         x.check(check)
 

@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from rnnbp.checks.batch_first import warn_if_known
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.model_split import parts_of
+from rnnbp.graph.model_split import parts_of, recurrent_blocks
 from rnnbp.graph.network import Network, check_parameters, name_params
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.graph.values import Input
@@ -97,7 +96,7 @@ class Problem:
         return math.ceil(self.steps / self.chunk)
 
     @property
-    def kind(self) -> tuple[Any, ...]:
+    def kind(self) -> tuple[object, ...]:
         """What runs that take memory alike have in common."""
         shapes = tuple(
             [(name, owner[key].shape) for name, (owner, key) in self.model.slots.items()]
@@ -115,11 +114,7 @@ class Problem:
     @property
     def recurrents(self) -> tuple[Recurrent, ...]:
         """The Recurrents of the model, in the order of their states."""
-        return tuple(
-            node.block
-            for node in parts_of(self.model).recurrent
-            if isinstance(node.block, Recurrent)
-        )
+        return recurrent_blocks(self.model)
 
     def span(self, n: int) -> slice:
         """The steps of chunk n."""

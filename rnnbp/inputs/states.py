@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from rnnbp.checks.arrays import plain
 from rnnbp.graph.graph import Graph
-from rnnbp.graph.model_split import recurrents
+from rnnbp.graph.model_split import recurrent_blocks
 from rnnbp.graph.recurrent import Recurrent
 from rnnbp.inputs.given import StateLike
 from rnnbp.machine.finite import first_bad
@@ -25,7 +25,7 @@ def initial_states(
     """The initial states of a model's Recurrents, which were given, and the bytes of those that
     were not copied.
     """
-    blocks: list[Any] = [node.block for node in recurrents(model)]
+    blocks = recurrent_blocks(model)
     given = [None] * len(blocks) if state is None else _per_recurrent(state, len(blocks))
     found, lent = [], 0
     for k, (block, arrays) in enumerate(zip(blocks, given, strict=True)):
@@ -38,7 +38,7 @@ def initial_states(
     return tuple(found), tuple([arrays is not None for arrays in given]), lent
 
 
-def _per_recurrent(state: StateLike, count: int) -> Sequence[Any]:
+def _per_recurrent(state: StateLike, count: int) -> Sequence[object]:
     """``state`` as one entry per Recurrent; with a single one, its own arrays or array will do."""
     if _is_array(state):
         state = (state,)
@@ -46,7 +46,7 @@ def _per_recurrent(state: StateLike, count: int) -> Sequence[Any]:
         raise TypeError(
             f"state is a tuple with one entry per Recurrent, found {type(state).__name__}"
         )
-    entries: Sequence[Any] = state
+    entries: Sequence[object] = state
     if count == 1 and entries and all(_is_array(part) for part in entries):
         entries = (entries,)
     if len(entries) != count:
@@ -57,7 +57,7 @@ def _per_recurrent(state: StateLike, count: int) -> Sequence[Any]:
 
 
 def _checked_state(
-    k: int, block: Recurrent, arrays: Any, batch: int, dtype: Dtype
+    k: int, block: Recurrent, arrays: object, batch: int, dtype: Dtype
 ) -> tuple[Array, ...]:
     given = (arrays,) if _is_array(arrays) else _arrays_of(k, arrays)
     names, shapes = block.cell.state_names, block.cell.state_shapes
@@ -97,7 +97,7 @@ def _is_array(given: object) -> bool:
     )
 
 
-def _arrays_of(k: int, given: Any) -> Sequence[Any]:
+def _arrays_of(k: int, given: object) -> Sequence[object]:
     if not isinstance(given, (tuple, list)):
         raise TypeError(
             f"state {k} is a tuple with an array for each state of its cell, found "

@@ -10,11 +10,11 @@ import zlib
 from array import array as compact
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from rnnbp.checks.arrays import REAL, as_array, as_read, is_stream, sliceable
+from rnnbp.checks.arrays import REAL, Sliceable, as_array, as_read, is_stream, sliceable
 from rnnbp.checks.mapped import mapped_file
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, fix_sizes
 from rnnbp.storage import PathLike, StorageError
@@ -36,19 +36,22 @@ class Held:
     known = True
     """Whether the number of steps is known before all have come."""
 
-    def __init__(self, array: Any) -> None:
-        ours = isinstance(array, np.ndarray)
-        self.array = np.asarray(array).view() if ours else array  # slices of a memmap are dear
-        self._fixed = fix_sizes([self.array]) if ours else []
-        self.steps: int = array.shape[0]
-        self.shape: Shape = tuple(array.shape[1:])
-        self.dtype = array.dtype if ours else np.dtype(array.dtype)
-        self.fresh = not ours
-        """Whether what is read is a new array each time."""
-        plain = type(array) is np.ndarray and array.base is None
-        self.mapped = not plain and (self.fresh or _by_map(self.array))
-        """Whether it is, or may be, larger than memory."""
-        self._file = None if plain else mapped_file(self.array)
+    def __init__(self, given: Sliceable, *, fresh: bool = False) -> None:
+        # slices of a view are plain arrays, and sooner made than those of a memory map
+        array = np.asarray(given).view() if isinstance(given, np.ndarray) else None
+        self.given: Sliceable = given if array is None else array
+        self._fixed = [] if array is None else fix_sizes([array])
+        self.steps: int = given.shape[0]
+        self.shape: Shape = tuple(given.shape[1:])
+        self.dtype = np.dtype(given.dtype)
+        self.array = None if fresh else array
+        """The whole, of which ``read`` returns views; None if each read makes a new array."""
+        self.fresh = self.array is None
+        """True if each read makes a new array."""
+        plain = type(given) is np.ndarray and given.base is None
+        self.mapped = not plain and (array is None or _by_map(array))
+        """True if it is, or may be, larger than memory."""
+        self._file = None if plain else mapped_file(array)
         self.check_there()
 
     def has(self, step: int) -> bool:
@@ -61,7 +64,7 @@ class Held:
                 f"target and mask must be as long as x, found one of {self.steps} steps; end them "
                 "alike"
             )
-        found: Array = self.array[span]
+        found: Array = self.given[span]
         if type(found) is not np.ndarray:  # of a file, or a memory map
             found = as_read("what was read from a file", found)
         if self.fresh:
@@ -123,7 +126,7 @@ class Stream:
     fresh = mapped = True
 
     def __init__(
-        self, name: str, pieces: Iterator[Any], steps: int | None, folder: PathLike | None
+        self, name: str, pieces: Iterator[object], steps: int | None, folder: PathLike | None
     ) -> None:
         self.name, self.declared, self._file = name, steps, ScratchFile(folder)
         first = next((_array(name, piece) for piece in pieces), None)
@@ -283,7 +286,7 @@ Series: TypeAlias = Held | Stream
 
 
 def series(
-    name: str, given: Any, steps: int | None = None, folder: PathLike | None = None
+    name: str, given: object, steps: int | None = None, folder: PathLike | None = None
 ) -> Series:
     """``given`` as one of the two. What has an ``__iter__`` but no length is a stream."""
     if is_stream(given):

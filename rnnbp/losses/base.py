@@ -16,13 +16,13 @@ from rnnbp.checks.arrays import plain
 from rnnbp.checks.functions import note_call
 from rnnbp.checks.mapped import check_there
 from rnnbp.losses.calls import called_with, other_axes
-from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, shown
+from rnnbp.numerics import Array, Dtype, DtypeError, Shape, ShapeError, shown
 from rnnbp.support.ieee import ieee
 from rnnbp.wording.arguments import Named
 
-Scalar: TypeAlias = Any
+Scalar: TypeAlias = Any  # float, but for gradcheck, and callers compare it as one
 """A float; a complex number for complex outputs, which gradcheck uses."""
-New: TypeAlias = Callable[[Shape, np.dtype[Any]], Array]
+New: TypeAlias = Callable[[Shape, Dtype], Array]
 
 
 class NoWeightError(ValueError):
@@ -282,7 +282,7 @@ def check_outputs(loss: Loss, y: Like) -> Array:
     return y
 
 
-def check_weightless(who: object, dy: Any, weights: Like | None) -> None:
+def check_weightless(who: object, dy: object, weights: Like | None) -> None:
     """Raise ValueError unless dy (T, B, ...) is 0 at steps of weight 0, weights (T, B)."""
     if weights is None or not isinstance(dy, np.ndarray):
         return

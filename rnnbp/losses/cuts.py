@@ -7,14 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import MethodType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from rnnbp.numerics import Array
 from rnnbp.support.prepared import Remembered
 
-Call: TypeAlias = Callable[..., tuple[Any, Any]]
+Call: TypeAlias = Callable[..., tuple[object, object]]
 """(y, target or None, ...) -> (value or values, dy), of any number of steps."""
 Given: TypeAlias = tuple[Array | None, ...]
 """What a function is called with; all have the steps as their first axis."""
@@ -31,11 +31,11 @@ y is.
 NOISE = 1e-5
 """The same of a sum, as a share of what is summed, for terms that cancel: 100 eps."""
 
-_passed = Remembered[object, set[Any]](lambda function: set())
+_passed = Remembered[object, set[object]](lambda function: set())
 """Functions that need no check any more, and as what; of a method its object, with the function."""
 
 
-def has_passed(function: Any, kind: type) -> bool:
+def has_passed(function: object, kind: type) -> bool:
     """True if a function has passed the check, as a loss of this kind."""
     owner, key = _key(function, kind)
     try:
@@ -44,7 +44,7 @@ def has_passed(function: Any, kind: type) -> bool:
         return False
 
 
-def note_passed(function: Any, kind: type) -> None:
+def note_passed(function: object, kind: type) -> None:
     """Record that a function has passed the check, as a loss of this kind."""
     owner, key = _key(function, kind)
     try:
@@ -53,7 +53,7 @@ def note_passed(function: Any, kind: type) -> None:
         return
 
 
-def _key(function: Any, kind: type) -> tuple[Any, Any]:
+def _key(function: object, kind: type) -> tuple[object, tuple[type, object]]:
     if isinstance(function, MethodType):
         return function.__self__, (kind, function.__func__)
     return function, (kind, None)
@@ -156,16 +156,16 @@ def _compared(call: Call, given: Given, half: int) -> Cut:
     return Cut(True, "" if text and _random(call, given) else text)
 
 
-def _nothing(value: Any, dy: Array | None) -> bool:
+def _nothing(value: Array, dy: Array | None) -> bool:
     """True if the check is inconclusive: all is 0, or something is not finite."""
     if not np.isfinite(value).all() or (dy is not None and not np.isfinite(dy).all()):
         return True
     return not np.any(value) and (dy is None or not dy.any())
 
 
-def _called(call: Call, given: Given) -> tuple[Any, Array | None]:
-    value, dy = call(*given)
-    dy = None if dy is None else np.asarray(dy)
+def _called(call: Call, given: Given) -> tuple[Array, Array | None]:
+    value, found = call(*given)
+    dy = None if found is None else np.asarray(found)
     _alike(dy, given[0])
     return np.asarray(value), dy
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike as Like
@@ -13,7 +13,7 @@ from rnnbp.losses.base import Loss, New, Scalar, check_weightless
 from rnnbp.losses.cuts import check_cut, check_rows, has_passed, note_passed
 from rnnbp.losses.named import meant
 from rnnbp.losses.own import LossFunction, Own, fitting, mask_taken, number, without
-from rnnbp.numerics import Array, Shape, shown
+from rnnbp.numerics import Array, Dtype, Shape, shown
 from rnnbp.wording.other_losses import instead_of
 
 NAME = "the loss function"
@@ -85,7 +85,13 @@ class FunctionLoss(Own):
     def summed_in(
         self, y: Like, target: Like | None, weights: Like | None, new: New, factor: float = 1.0
     ) -> tuple[Scalar, Array]:
-        if weights is None and self.time and not self.needs_mask and isinstance(y, np.ndarray):
+        if (
+            weights is None
+            and self.time
+            and not self.needs_mask
+            and isinstance(y, np.ndarray)
+            and (target is None or isinstance(target, np.ndarray))
+        ):
             value, dy = self.call(y, target)  # nearly always: the engine's arrays need no look
             return number(NAME, value, real=y.dtype.kind != "c"), fitting(NAME, dy, y)
         return self.summed(y, target, weights)
@@ -119,9 +125,9 @@ class FunctionLoss(Own):
         y, target, w = self._given(y, target, weights)
         given: tuple[Array | None, ...] = (y, target)
         if w is not None:
-            given = (y, target, w) if self.takes_mask else (self._rows(y, w), self._rows(target, w))
-        first = given[0]
-        if first is None or not len(first):
+            counted = None if target is None else self._rows(target, w)
+            given = (y, target, w) if self.takes_mask else (self._rows(y, w), counted)
+        if given[0] is None or not len(given[0]):
             return False
         seen = not self._rows_due(w is not None) or self._check_rows(given)
         if several and not has_passed(self.function, type(self)):
@@ -173,21 +179,20 @@ class FunctionLoss(Own):
         assert found is not None
         return found
 
-    def _called(self, y: Array, target: Array | None, w: Array | None) -> tuple[Any, Any]:
+    def _called(self, y: Array, target: Array | None, w: Array | None) -> tuple[Like, Like | None]:
         """The function's result; (0, None) if no step counts."""
         if w is not None and not self.takes_mask:
             if not (w != 0).any():
                 return 0.0, None
-            y, target, w = self._rows(y, w), self._rows(target, w), None
+            target = None if target is None else self._rows(target, w)
+            y, w = self._rows(y, w), None
         elif not self.time:
             y, target, w = y[0], None if target is None else target[0], None if w is None else w[0]
         return self.call(y, target) if w is None else self.call(y, target, w)
 
-    def _rows(self, array: Any, w: Array) -> Any:
+    def _rows(self, array: Array, w: Array) -> Array:
         """The steps that count, (N, 1, ...); without the time axis (N, ...)."""
-        if array is None:
-            return None
-        found = array[w != 0]
+        found: Array = array[w != 0]
         return found[:, None] if self.time else found
 
 
@@ -201,7 +206,7 @@ def as_loss(loss: Loss | LossFunction) -> Loss:
 
 def needs_of(
     loss: Loss | LossFunction | None,
-    dtype: np.dtype[Any],
+    dtype: Dtype,
     *,
     masked: bool = False,
     recast: bool = False,

@@ -7,7 +7,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike as Like
@@ -19,7 +19,7 @@ from rnnbp.losses.calls import called_with, other_axes
 from rnnbp.machine.finite import first_bad
 from rnnbp.numerics import Array, DtypeError, Shape, ShapeError, cast, real_number, shown
 
-LossFunction = Callable[..., tuple[Any, Any]]
+LossFunction = Callable[..., tuple[Like, Like]]
 """(y, target) or (y, target, mask) -> (value, dy)."""
 MASKS = ("mask", "weight", "weights")
 """Names that a third argument with a default has where it is a mask."""
@@ -84,7 +84,7 @@ class Own(Loss):
             return float(math.prod(lead)), None
         return float(np.broadcast_to(w, lead).sum(dtype=np.float64)), w
 
-    def call(self, y: Array, *others: Any) -> tuple[Any, Any]:
+    def call(self, y: Array, *others: Array | None) -> tuple[Like, Like]:
         """Call the function. Raises TypeError unless it returns a pair, and whatever it raises."""
         given = [None if a is None else read_only(a) for a in (y, *others)]
         try:
@@ -132,9 +132,9 @@ def read_only(array: Array) -> Array:
     return view
 
 
-def fitting(who: object, dy: Any, y: Array) -> Array:
-    """dy in y's dtype. Raises ShapeError, DtypeError or ValueError unless it fits y."""
-    dy = plain("dy", dy, who)
+def fitting(who: object, returned: object, y: Array) -> Array:
+    """dy as returned, in y's dtype. Raises ShapeError, DtypeError or ValueError unless it fits y."""
+    dy = plain("dy", returned, who)
     if dy.shape != y.shape:
         raise ShapeError(
             f"{who} returned dy of shape {dy.shape} for y of shape {y.shape}; they must agree"
@@ -145,7 +145,7 @@ def fitting(who: object, dy: Any, y: Array) -> Array:
 
 
 def not_finite(
-    loss: Own, dy: Array, at: tuple[int, ...], target: Any, weights: Any, start: int
+    loss: Own, dy: Array, at: tuple[int, ...], target: object, weights: object, start: int
 ) -> ValueError:
     """The error of a function whose dy, of steps from ``start`` on, is not finite at an index."""
     place, why = [start + at[0], *at[1:]], target_not_finite(target, weights, start)
@@ -155,7 +155,7 @@ def not_finite(
 
 
 def derivative(
-    who: object, dy: Any, y: Array, target: Like | None = None, weights: Like | None = None
+    who: object, dy: object, y: Array, target: Like | None = None, weights: Like | None = None
 ) -> Array:
     """As ``fitting``; raises ValueError too if dy is not finite although y is. The target and the
     weights say why.
@@ -169,7 +169,7 @@ def derivative(
     return found
 
 
-def why_not(target: Any, weights: Any = None, start: int = 0) -> str:
+def why_not(target: object, weights: object = None, start: int = 0) -> str:
     """Why a loss is not finite: a target that counts is not finite, or else steps need a mask.
 
     Args:
@@ -181,7 +181,7 @@ def why_not(target: Any, weights: Any = None, start: int = 0) -> str:
     return f": {found}" if found else ": mask steps without a target"
 
 
-def target_not_finite(target: Any, weights: Any = None, start: int = 0) -> str:
+def target_not_finite(target: object, weights: object = None, start: int = 0) -> str:
     """Where a target that counts is not finite, and the cure; "" if all are finite."""
     if not isinstance(target, np.ndarray) or target.dtype.kind != "f" or first_bad(target) is None:
         return ""
@@ -194,7 +194,7 @@ def target_not_finite(target: Any, weights: Any = None, start: int = 0) -> str:
     return f"the target is {target[at]} at {place}; give that step weight 0 by a mask, or leave it out in your loss"
 
 
-def number(who: str, value: Any, *, real: bool = True) -> Scalar:
+def number(who: str, value: Like, *, real: bool = True) -> Scalar:
     """The value that a function returned as one number; complex only if y is complex."""
     if np.ndim(value):
         raise ShapeError(

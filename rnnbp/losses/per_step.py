@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike as Like
@@ -85,7 +85,7 @@ class PerStep(Own):
 
     def _values(
         self, y: Array, target: Like | None, weights: Like | None
-    ) -> tuple[Array | None, Any, Array | None]:
+    ) -> tuple[Array | None, object, Array | None]:
         """(values, dy as returned, weights (T, B)); values None if no step counts."""
         if y.ndim < 2:
             raise ShapeError(
@@ -107,7 +107,7 @@ class PerStep(Own):
         values, dy = self.call(y, t)
         return self._fitting_values(values, y), dy, w
 
-    def _fitting_values(self, values: Any, y: Array) -> Array:
+    def _fitting_values(self, values: object, y: Array) -> Array:
         found = plain("values", values, self)
         if found.shape not in (y.shape, y.shape[:2]):
             last = found.shape == (*y.shape[:2], 1)
@@ -129,7 +129,7 @@ class PerStep(Own):
         if y.dtype.kind == "c" or has_passed(self.function, type(self)):
             return
 
-        def call(y: Array, target: Array | None) -> tuple[Array, Any]:
+        def call(y: Array, target: Array | None) -> tuple[Array, object]:
             values, dy = self.call(y, target)
             return self._fitting_values(values, y), dy
 

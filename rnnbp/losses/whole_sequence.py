@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike as Like
@@ -93,7 +93,7 @@ class WholeSequence(Own):
     def value(self, y: Array, target: Array | None, weights: Array | None) -> Scalar:
         return number(str(self), self._called(y, target, weights)[0], real=y.dtype.kind != "c")
 
-    def _called(self, y: Array, target: Like | None, weights: Like | None) -> tuple[Any, Any]:
+    def _called(self, y: Array, target: Like | None, weights: Like | None) -> tuple[Like, Like]:
         given = None if target is None else plain("target", target, self)
         if weights is None:
             return (

@@ -23,7 +23,7 @@ def sizes_of_run(objective: Objective, *, dx: bool, return_y: bool) -> Sizes:
         return_y: whether y of all steps is kept.
     """
     problem, x, loss = objective.problem, objective.problem.x, objective.loss
-    plain = isinstance(x, Held) and not x.fresh and lies(x.array)
+    plain = isinstance(x, Held) and x.array is not None and lies(x.array)
     masked, target = objective.mask is not None, objective.target
     recast = target is not None and target.dtype != problem.dtype
     spare, rows = needs_of(loss, problem.dtype, masked=masked, recast=recast)

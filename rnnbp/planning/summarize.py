@@ -43,7 +43,7 @@ def summarize(
     shown = model if isinstance(model, Graph) else as_model(model)
     check_parameters(model if isinstance(model, Network) else shown)
     rows = tuple(_rows(shown, _values(shown, x_shape)))
-    params = {id(p): p for p in model.params.values()}.values()
+    params = {id(p): p for p in shown.params.values()}.values()
     found = Summary(
         model=model.name or type(model).__name__ if isinstance(model, Graph) else repr(model),
         rows=rows,
