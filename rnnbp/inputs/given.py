@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-ModelLike: TypeAlias = object
-"""A Sequential, Graph, Recurrent or Layer; ``as_model`` raises for others, and says what to do about it."""
-SeriesLike: TypeAlias = object
+# Any: ``as_model`` raises for others and says what to do, also to callers that check types
+ModelLike: TypeAlias = Any
+"""A Sequential, Graph, Recurrent or Layer."""
+# Any: arrays of other libraries share no type; ``series`` raises for others
+SeriesLike: TypeAlias = Any
 """x, target or mask: an array of NumPy or another library, what reads slices from a file, or an
-iterator of pieces; ``series`` raises for others."""
+iterator of pieces."""
 StateLike: TypeAlias = object
 """Initial states: an array or a tuple for each Recurrent, None for its own; ``initial_states``
 raises for others."""
-TargetLike: TypeAlias = Any  # None only where the loss needs none, which no type can say
-"""The target or mask of some steps: an array, or None where there is none. A loss that needs a target
-is never called without one, which is checked once for a run."""
+# Any: a loss that needs a target is never called without one, which is checked once for a run
+TargetLike: TypeAlias = Any
+"""The target or mask of some steps: an array, or None where there is none."""
