@@ -1,9 +1,9 @@
-"""Python's own objects around arrays: views, tuples, jobs of machine code. Their bytes, estimated
-from a model's parts.
+"""Bytes of Python's own objects around arrays, estimated from a model's parts.
 
-Fitted to tracemalloc's peaks in 64-bit Python 3.11, of 11,000 runs of random models with 0 to 8
-Recurrents: most are within 10 kB of these figures, all within 55 kB. A budget has room for these,
-and for what they are off by.
+These are views, tuples, jobs of machine code. The figures are fitted to tracemalloc's peaks in
+64-bit Python 3.11, of 5,800 runs of random models with 0 to 8 Recurrents, so that the largest error
+is as small as it can be: nine in ten are within 18 kB, all within 55 kB. A budget leaves room for
+these errors.
 """
 
 from __future__ import annotations
@@ -22,29 +22,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Each:
-    """Bytes of any run; for each Recurrent, each layer within one, and each array of parameters.
+    """Bytes of each part of a run.
 
-    Where chunks are also advanced, or the last is shorter, bytes of either for each Recurrent and
-    each layer within. Then bytes of a tape; in it for each Recurrent, each layer within, and each
-    of those that runs as Python.
+    Attributes:
+        run: of any run.
+        cell, node: for each Recurrent, and each layer within one, where chunks are recorded and run
+            backward.
+        parameter, dense, numbers: for each array of parameters, each Dense outside cells that
+            kernels run, and each value that is numbers of symbols.
+        way_cell, way_node: for each Recurrent, and each layer within, in each further way that
+            chunks are run, as ``ways_of`` counts them.
+        tape: of a tape.
+        tape_cell, tape_node, opaque, layer: in it for each Recurrent, each layer within one, each
+            of those that runs as Python, and each layer between Recurrents.
     """
 
     run: int
     cell: int
     node: int
     parameter: int
+    dense: int
+    numbers: int
     way_cell: int
     way_node: int
     tape: int
     tape_cell: int
     tape_node: int
     opaque: int
+    layer: int
 
 
 EACH = {
-    "llvm": Each(29_000, 6_700, 350, 1_850, 4_000, 230, 1_400, 1_600, 0, 1_200),
-    "numpy": Each(21_000, 2_900, 650, 1_600, 2_300, 150, 1_400, 1_500, 0, 1_600),
-    "interpreter": Each(24_000, 850, 390, 500, 0, 160, 1_700, 100, 230, 1_000),
+    "llvm": Each(23_700, 12_300, 470, 500, 9_000, 6_800, 0, 325, 560, 1_250, 0, 1_250, 280),
+    "numpy": Each(18_400, 5_250, 900, 1_170, 0, 0, 1_470, 0, 2_300, 575, 0, 1_800, 0),
+    "interpreter": Each(20_600, 1_600, 220, 715, 0, 0, 180, 0, 730, 700, 220, 850, 200),
 }
 STEP = 500
 """Bytes of a tape for each step of a layer that runs step by step."""
@@ -54,8 +65,11 @@ DISK, FILED = 3_500, 1_500
 """Bytes that slots on disk also take in memory: where there are any, and for each."""
 
 
-WAYS = 2
-"""The most ways more that ``ways_of`` counts."""
+SHORT, REBUILT = 2, 2
+"""Further ways of a shorter last chunk, which is recorded and run backward by jobs of its own; and
+of chunks that are kept and rebuilt."""
+WAYS = 1 + SHORT
+"""The most further ways where no chunk is rebuilt."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +91,19 @@ class Objects:
 
     def fixed(self, ways: int = 0) -> int:
         """Bytes of objects that are there whatever is held; ``ways`` as ``ways_of`` counts them."""
+        cells, each, sizes = self._cells(), self.each, self.sizes
+        around = (
+            each.parameter * len(sizes.model.params)
+            + each.dense * len(sizes.dense)
+            + each.numbers * len(sizes.numbers)
+        )
+        own = each.cell * len(cells) + each.node * _layers(cells)
+        return each.run + own + around + self.of_ways(ways)
+
+    def of_ways(self, ways: int) -> int:
+        """Bytes of further ways of running chunks."""
         cells, each = self._cells(), self.each
-        nodes = sum(len(block.cell.nodes) for block in cells)
-        parameters = each.parameter * len(self.sizes.model.params)
-        ways *= each.way_cell * len(cells) + each.way_node * nodes
-        return each.run + each.cell * len(cells) + each.node * nodes + parameters + ways
+        return ways * (each.way_cell * len(cells) + each.way_node * _layers(cells))
 
     def peak(
         self, length: int, tapes: int, thin: int, slots: int, disk: int, ways: int, fused: int
@@ -113,22 +135,24 @@ class Objects:
         ]
 
     def _tape(self, cells: list[Recurrent], length: int) -> int:
-        inside, each = [node for block in cells for node in block.cell.nodes], self.each
+        each, parts = self.each, self.sizes.parts
         stepped = sum(part.stepped for part in self.sizes.cells.values())
         own = (
             each.tape_cell * len(cells)
-            + each.tape_node * len(inside)
+            + each.tape_node * _layers(cells)
             + each.opaque * sum(map(_opaques, cells))
+            + each.layer * (len(parts.body) - len(parts.recurrent))
         )
         return each.tape + own + STEP * length * stepped
 
 
 def ways_of(counts: Mapping[str, int], steps: int, length: int) -> int:
-    """How many more ways chunks are run than recorded and run backward: advanced, and as a shorter
-    last one.
+    """How many more ways chunks are run in than recorded and run backward, each with its own jobs.
+
+    They are advanced, kept and rebuilt; a shorter last one has its jobs for both.
     """
-    advanced = bool(counts.get("Advance") or counts.get("Keep"))
-    return advanced + bool(steps > length and steps % length)
+    others = sum(bool(counts.get(name)) for name in ("Advance", "Keep", "Rebuild"))
+    return others + SHORT * bool(steps > length and steps % length)
 
 
 def fused_of(counts: Mapping[str, int], chunks: int) -> int:
@@ -137,14 +161,19 @@ def fused_of(counts: Mapping[str, int], chunks: int) -> int:
 
 
 def always(objects: Objects, steps: int, length: int) -> int:
-    """The most bytes of objects in chunks of ``length`` under any schedule, whatever is held."""
-    ways = (steps > length) + bool(steps > length and steps % length)
+    """The most bytes of objects in chunks of ``length`` under any schedule that rebuilds none."""
+    ways = (steps > length) + SHORT * bool(steps > length and steps % length)
     return objects.fixed(ways) + objects.fused(-(-steps // length))
 
 
 def filed(disk: int) -> int:
     """Bytes in memory of this many slots on disk, apart from their states."""
     return DISK * bool(disk) + FILED * disk
+
+
+def _layers(blocks: list[Recurrent]) -> int:
+    """How many layers there are within these."""
+    return sum(len(block.cell.nodes) for block in blocks)
 
 
 def _opaques(block: Recurrent) -> int:

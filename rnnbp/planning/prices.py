@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from rnnbp.compensated import parted
-from rnnbp.planning.objects import always, filed
+from rnnbp.planning.objects import REBUILT, always, filed
 from rnnbp.planning.sizes import Sizes
 from rnnbp.planning.tables import of_all
 from rnnbp.schedules.declared import Holds
@@ -67,7 +67,7 @@ def prices_of(sizes: Sizes, steps: int, length: int, *, arrays_only: bool = Fals
         slot += objects.held(length, slots=1)
         tape += objects.held(length, tapes=1)
         thin += objects.held(length, thin=1)
-        rebuild = max(0, sizes.rebuild(length) - workspace)
+        rebuild = max(0, sizes.rebuild(length) - workspace) + objects.of_ways(REBUILT)
     before = stays + (sizes.before(steps, length) if sizes.loss_whole else 0)
     return Prices(stays + workspace + outputs, before, slot, tape, thin, rebuild)
 
