@@ -72,11 +72,8 @@ def test_lbfgs_keeps_the_best_where_the_loss_breaks(bad):
     assert result.loss == min(losses[:12]) == inner()[0] < 24
 
 
-@pytest.mark.parametrize("k", range(2, 14))
-@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-def test_lbfgs_interrupted_keeps_the_best_and_raises(error, k):
-    params, losses = {"x": np.array([-1.2]), "y": np.array(1.0)}, []
-    inner = rosenbrock(params)
+def interrupted(inner, losses, k, error):
+    """A closure that notes its losses, and raises when there are k of them."""
 
     def closure():
         loss, grads = inner()
@@ -85,8 +82,16 @@ def test_lbfgs_interrupted_keeps_the_best_and_raises(error, k):
         losses.append(loss)
         return loss, grads
 
+    return closure
+
+
+@pytest.mark.parametrize("k", range(2, 14))
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_lbfgs_interrupted_keeps_the_best_and_raises(error, k):
+    params, losses = {"x": np.array([-1.2]), "y": np.array(1.0)}, []
+    inner = rosenbrock(params)
     with pytest.raises(error):
-        optim.lbfgs(closure, params)
+        optim.lbfgs(interrupted(inner, losses, k, error), params)
     assert inner()[0] == min(losses)
 
 

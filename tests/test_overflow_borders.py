@@ -48,10 +48,12 @@ def test_totals(dtype: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None
     each = np.array(list(kinds.values())).T
     part, total = np.zeros(len(kinds), dtype), compensated.totals(np.zeros(len(kinds), dtype))
     with np.errstate(over="ignore", invalid="ignore"):
-        for k, chunk in enumerate(each):
-            if k and k % compensated.PART == 0:
-                compensated.end_part(part, total)
+        for chunk in each[: compensated.PART]:
             part += chunk
+        for start in range(compensated.PART, len(each), compensated.PART):
+            compensated.end_part(part, total)
+            for chunk in each[start : start + compensated.PART]:
+                part += chunk
         compensated.close(part, total)
         plain = np.zeros(len(kinds), dtype)
         for chunk in each:

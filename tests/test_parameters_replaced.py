@@ -45,7 +45,7 @@ def test_new_arrays_are_used_everywhere(
     put: Callable[[Any, Any], None], backend: str, after_a_run: bool
 ) -> None:
     model, expected = tied(False), tied(False)
-    if after_a_run:
+    for _ in range(after_a_run):
         rb.bptt(model, X, X, LOSS, backend=backend)
     weight = np.random.default_rng(5).normal(size=(4, 3)).astype(np.float32)
     put(model.blocks[2], weight)

@@ -68,15 +68,15 @@ def test_gradients_under_a_budget_are_those_of_full_caching(build: Any) -> None:
     plan = planned(case, round(1.3 * least_of(case)))
     found = rb.bptt(model, x, target, loss, checkpoint=plan)
     cached = rb.bptt(model, x, target, loss, chunk=plan.chunk)
-    rebuilt = found.stats.steps_rebuilt
+    rebuilt = found.stats.steps_rebuilt > 0  # if not, the bits are the same
     for path, grad in cached.grads.items():
-        if rebuilt:
-            np.testing.assert_allclose(
-                found.grads[path], grad, rtol=1e-4, atol=1e-5 * np.abs(grad).max()
-            )
-        else:
-            np.testing.assert_array_equal(found.grads[path], grad)
-    assert found.stats.steps_rerun + rebuilt > 0
+        np.testing.assert_allclose(
+            found.grads[path],
+            grad,
+            rtol=1e-4 * rebuilt,
+            atol=1e-5 * rebuilt * np.abs(grad).max(),
+        )
+    assert found.stats.steps_rerun + found.stats.steps_rebuilt > 0
 
 
 @pytest.mark.parametrize("make", [lstm, pytest.param(stack, marks=pytest.mark.long)])

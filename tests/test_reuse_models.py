@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,6 @@ import pytest
 
 import rnnbp as rb
 from rnnbp import memory_pool as module
-from rnnbp.machine import chosen
 from rnnbp.support.prepared import prepared
 from tests.reused import B, N, T, reals, run, same
 from tests.reused import untraced as untraced  # a fixture
@@ -128,15 +129,24 @@ def test_what_is_left_is_of_one_model_and_goes_with_it(build: Any) -> None:
     assert not hasattr(held, "problem")
 
 
-def test_threads_may_be_others_in_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_may_be_others_in_the_next_run(use_threads: Callable[[int], None]) -> None:
     model, found = whole(), []
-    for count in "1321":
-        monkeypatch.setenv("RNNBP_NUM_THREADS", count)
+    for count in (1, 3, 2, 1):
+        use_threads(count)
         found.append(run(model))
-        if chosen():
-            assert module._last[0]._kit[0].workspace.threads == int(count)
     for other in found[1:]:
         same(other, found[0])
+
+
+@pytest.mark.skipif(not find_spec("llvmlite"), reason="needs llvmlite")
+def test_what_is_left_has_the_threads_of_its_run(use_threads: Callable[[int], None]) -> None:
+    model = whole()
+    for count in (1, 3, 2, 1):
+        use_threads(count)
+        run(model, backend="llvm")
+        (left,) = module._last
+        assert left.kit(prepared(model)).workspace.threads == count
+        run(model, backend="llvm")  # with what is left
 
 
 def test_a_changed_option_starts_from_nothing() -> None:

@@ -94,23 +94,30 @@ def test_a_run_within_itself_is_refused():
     assert trainer.fit(Source(), steps=3).steps == 3
 
 
+def forked(work):
+    """The id of a forked child that runs ``work`` and ends with the status that it returns."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        os._exit(work())
+    finally:
+        os._exit(1)
+
+
 def test_a_forked_child_neither_keeps_the_lock_nor_writes(tmp_path):
     """The child outlives its parent's run; what it would write is refused."""
     trainer, source, reader_writer, found = model_run(tmp_path), Source(), os.pipe(), []
 
-    def fork():
-        child = os.fork()
-        if child:
-            found.append(child)
-            return
+    def add():
         try:
             trainer.folder.add({"step": 99})
         except rb.StorageError:
             os.read(reader_writer[0], 1)  # until the parent has seen that the folder is free
-            os._exit(7)
-        os._exit(1)
+            return 7
+        return 1
 
-    source.then = fork
+    source.then = lambda: found.append(forked(add))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks while threads run
         trainer.fit(source, steps=2)

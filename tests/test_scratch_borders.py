@@ -71,14 +71,22 @@ def test_a_little_in_memory_is_no_matter(memory: Path) -> None:
     file.close()
 
 
-@pytest.mark.parametrize("text", ["", "nonsense\n", "36 35 0:1 - tmpfs\n", None])
+@pytest.mark.parametrize("text", ["", "nonsense\n", "36 35 0:1 - tmpfs\n"])
 def test_a_system_that_does_not_say_is_not_warned_of(
-    text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mounts = tmp_path / "mountinfo"
-    if text is not None:
-        mounts.write_text(text)
+    mounts.write_text(text)
     monkeypatch.setattr(scratch, "MOUNTS", str(mounts))
+    file = ScratchFile(tmp_path)
+    file.write(0, memoryview(bytes(2 * WORTH)))
+    file.close()
+
+
+def test_a_system_without_a_list_of_mounts_is_not_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scratch, "MOUNTS", str(tmp_path / "mountinfo"))
     file = ScratchFile(tmp_path)
     file.write(0, memoryview(bytes(2 * WORTH)))
     file.close()

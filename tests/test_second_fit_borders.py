@@ -96,9 +96,7 @@ def test_what_is_no_count(name: str, value: Any, error: type[Exception]) -> None
 @pytest.mark.parametrize("stop", [3, 5, 8])
 def test_a_script_that_resumes_ends_where_the_unstopped_one_does(tmp_path: Path, stop: int) -> None:
     def script(folder: Path, **limits: Any) -> rb.Trainer:
-        run = trainer(folder=folder)
-        if (folder / "snapshot.safetensors").exists():
-            run.resume()
+        run = trainer(folder=folder).resume(missing_ok=True)
         assert run.fit(DATA, **limits).steps == min(limits.get("steps", 10), 10)
         return run
 

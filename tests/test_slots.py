@@ -195,19 +195,24 @@ def test_a_killed_process_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def walk(slots: Slots, plain: dict[int, Any], step: int, rng: np.random.Generator) -> None:
+    """Store a random checkpoint; if it is there, compare it with the plain one, or drop both."""
+    n = int(rng.integers(0, 8))
+    if n not in plain:
+        plain[n] = ((rng.normal(size=(3, 2)),),)
+        slots.store(n, plain[n], "disk" if rng.random() < 0.5 else "ram")
+    elif step % 3:
+        assert np.array_equal(slots.load(n)[0][0], plain[n][0][0])
+    else:
+        slots.drop(n)
+        del plain[n]
+
+
 def test_many_stores_and_drops_keep_their_order(folder: Path) -> None:
     """A random walk of stores, loads and drops against a plain dictionary."""
     rng, slots, plain = np.random.default_rng(1), Slots(Ledger()), dict[int, Any]()
     for step in range(300):
-        n = int(rng.integers(0, 8))
-        if n not in plain:
-            plain[n] = ((rng.normal(size=(3, 2)),),)
-            slots.store(n, plain[n], "disk" if rng.random() < 0.5 else "ram")
-        elif step % 3:
-            assert np.array_equal(slots.load(n)[0][0], plain[n][0][0])
-        else:
-            slots.drop(n)
-            del plain[n]
+        walk(slots, plain, step, rng)
     assert len(slots) == len(plain)
     slots.close()
     slots.close()  # a second time does nothing

@@ -23,28 +23,17 @@ from rnnbp.storage import (
     write_atomic,
 )
 from rnnbp.storage.tensors import PIECE
+from tests.disks import filling, folders_fail_to_open, folders_fail_to_sync
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes, pipes and folders of POSIX")
 RNG = np.random.default_rng(0)
 WIDE = RNG.normal(size=(700, 500))
 
 
-def sync_answers(monkeypatch, number):
-    """Syncing a folder ends in this error."""
-    really = os.fsync
-
-    def fsync(file):
-        if stat.S_ISDIR(os.fstat(file).st_mode):
-            raise OSError(number, os.strerror(number))
-        really(file)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-
-
 @posix
 @pytest.mark.parametrize("name", ["EINVAL", "ENOTSUP", "ENOSYS", "EBADF", "EACCES", "EPERM"])
 def test_a_mount_that_cannot_sync_folders_is_let_pass(tmp_path, monkeypatch, name):
-    sync_answers(monkeypatch, getattr(errno, name))
+    folders_fail_to_sync(monkeypatch, getattr(errno, name))
     rb.save_weights(rb.Dense(2, 2, rng=0), tmp_path / "w")
     other = rb.Dense(2, 2, rng=1)
     rb.load_weights(other, tmp_path / "w")
@@ -54,21 +43,14 @@ def test_a_mount_that_cannot_sync_folders_is_let_pass(tmp_path, monkeypatch, nam
 @posix
 @pytest.mark.parametrize("name", ["EIO", "ENOSPC", "EDQUOT"])
 def test_a_disk_that_fails_to_sync_a_folder_is_told(tmp_path, monkeypatch, name):
-    sync_answers(monkeypatch, getattr(errno, name))
+    folders_fail_to_sync(monkeypatch, getattr(errno, name))
     with pytest.raises(StorageError, match="may not outlast a power cut"):
         write_atomic(tmp_path / "a", b"new")
 
 
 @posix
 def test_a_folder_that_cannot_be_opened_to_sync_it(tmp_path, monkeypatch):
-    really = os.open
-
-    def no_folders(path, flags, *more, **named):
-        if os.path.isdir(path):
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return really(path, flags, *more, **named)
-
-    monkeypatch.setattr(os, "open", no_folders)
+    folders_fail_to_open(monkeypatch)
     write_atomic(tmp_path / "a", b"new")
     assert (tmp_path / "a").read_bytes() == b"new"
 
@@ -233,15 +215,8 @@ def test_saving_and_loading_take_the_arrays_and_a_piece(tmp_path, turn):
 
 def test_a_failed_write_of_tensors_leaves_nothing(tmp_path, monkeypatch):
     save_tensors(tmp_path / "a", {"w": WIDE}, {})
-    before, really, calls = (tmp_path / "a").read_bytes(), os.write, []
-
-    def full(number, data):
-        calls.append(len(data))
-        if len(calls) > 2:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return really(number, data)
-
-    monkeypatch.setattr(os, "write", full)
+    before, fits = (tmp_path / "a").read_bytes(), iter([True, True])
+    monkeypatch.setattr(os, "write", filling(lambda data: len(data) * next(fits, False)))
     with pytest.raises(StorageError, match="no space is left for 28"):
         save_tensors(tmp_path / "a", {"w": np.zeros((700, 5000))}, {})
     assert os.listdir(tmp_path) == ["a"]

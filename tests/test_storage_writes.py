@@ -12,6 +12,7 @@ import pytest
 
 from rnnbp.numerics import DtypeError
 from rnnbp.storage import StorageError, load_tensors, remove_leftovers, save_tensors, write_atomic
+from tests.disks import FULL, fails, filling, folders_fail_to_sync
 from tests.files import small
 
 
@@ -55,47 +56,39 @@ def test_no_permission(without_rights):
         load_tensors(without_rights / "a")
 
 
-FULL = OSError(errno.ENOSPC, "No space left on device")
+NO_ROOM = "no space is left for 3 bytes; free some, or choose another disk"
 
 
-def fails(error):
-    def call(*_args, **_kwargs):
-        raise error
-
-    return call
-
-
-@pytest.mark.parametrize("before", [None, b"what was there"])
+@pytest.mark.parametrize("before", [{}, {"a": b"what was there"}], ids=["None", "what was there"])
 @pytest.mark.parametrize(
-    "error", [FULL, OSError(errno.EIO, "I/O error"), KeyboardInterrupt()], ids=["full", "io", "^C"]
+    ("error", "expected", "text"),
+    [
+        (FULL, StorageError, f"a is not written, what was there is unchanged: {NO_ROOM}"),
+        (
+            OSError(errno.EIO, "I/O error"),
+            StorageError,
+            "what was there is unchanged: the system says: I/O error",
+        ),
+        (KeyboardInterrupt(), KeyboardInterrupt, ""),
+    ],
+    ids=["full", "io", "^C"],
 )
 @pytest.mark.parametrize("call", ["open", "write", "fsync", "replace"])
-def test_a_failed_write_changes_nothing(tmp_path, monkeypatch, call, error, before):
-    path = tmp_path / "a"
-    if before is not None:
-        path.write_bytes(before)
+def test_a_failed_write_changes_nothing(tmp_path, monkeypatch, call, error, expected, text, before):
+    for name, data in before.items():
+        (tmp_path / name).write_bytes(data)
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fails(error))
-        expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else StorageError
         with pytest.raises(expected) as caught:
-            write_atomic(path, b"new")
-    if error is FULL:
-        assert str(caught.value).endswith(
-            "a is not written, what was there is unchanged: no space is left for 3 bytes; "
-            "free some, or choose another disk"
-        )
-    assert [p.name for p in tmp_path.iterdir()] == ([] if before is None else ["a"])
-    assert before is None or path.read_bytes() == before
+            write_atomic(tmp_path / "a", b"new")
+    assert str(caught.value).endswith(text)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_disk_that_fills_after_some_bytes(tmp_path, monkeypatch):
-    path, really = tmp_path / "a", os.write
+    path = tmp_path / "a"
     path.write_bytes(b"old")
-    monkeypatch.setattr(
-        os,
-        "write",
-        lambda number, data: really(number, data[:5]) if len(data) > 10 else fails(FULL)(),
-    )
+    monkeypatch.setattr(os, "write", filling(lambda data: 5 * (len(data) > 10)))
     with pytest.raises(StorageError, match="no space is left"):
         write_atomic(path, b"x" * 100)
     assert path.read_bytes() == b"old"
@@ -131,14 +124,7 @@ def test_order_of_a_write(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_synced_is_told(tmp_path, monkeypatch):
-    really = os.fsync
-
-    def only_files(number):
-        if stat.S_ISDIR(os.fstat(number).st_mode):
-            raise OSError(errno.EIO, "I/O error")
-        really(number)
-
-    monkeypatch.setattr(os, "fsync", only_files)
+    folders_fail_to_sync(monkeypatch, errno.EIO)
     with pytest.raises(StorageError, match="may not outlast a power cut"):
         write_atomic(tmp_path / "a", b"new")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -93,16 +94,20 @@ def test_predict_wants_arrays() -> None:
         rb.predict(rb.LSTM(4, 5, rng=0), pieces(X, 5))
 
 
-def test_a_damaged_stream_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, count = module.Stream._read, [0]
+def damage(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    """Make a stream overwrite the beginning of its file before it reads for the ``at``-th time."""
+    read, count = module.Stream._read, itertools.count(1)
 
     def damaging(self: Any, span: slice) -> np.ndarray:
-        count[0] += 1
-        if count[0] == 8:
+        if next(count) == at:
             self._file.write(0, memoryview(b"\x01\x02\x03"))
         return read(self, span)
 
     monkeypatch.setattr(module.Stream, "_read", damaging)
+
+
+def test_a_damaged_stream_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    damage(monkeypatch, 8)
     with pytest.raises(
         rb.StorageError, match="x, steps 0 to 4: the file of the stream was damaged"
     ):

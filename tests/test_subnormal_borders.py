@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -47,11 +49,11 @@ def test_no_delta_of_a_long_sequence_is_subnormal(backend: str) -> None:
 
 @pytest.mark.parametrize("backend", ["llvm", "numpy"])
 def test_schedules_and_threads_agree_on_small_deltas(
-    backend: str, monkeypatch: pytest.MonkeyPatch
+    backend: str, use_threads: Callable[[int], None]
 ) -> None:
     expected = run(backend)
-    for threads, checkpoint in (("1", "sqrt"), ("2", "sqrt"), ("2", "all")):
-        monkeypatch.setenv("RNNBP_NUM_THREADS", threads)
+    for threads, checkpoint in ((1, "sqrt"), (2, "sqrt"), (2, "all")):
+        use_threads(threads)
         found = run(backend, checkpoint)
         np.testing.assert_array_equal(found.dx, expected.dx)
         for name, grad in expected.grads.items():

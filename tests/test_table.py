@@ -1,11 +1,9 @@
-"""Symbols that a cell takes alone: what it makes of their vectors is looked up, and adds up by symbol."""
+"""Symbols that a cell takes alone: what it makes of their vectors is looked up, summed by symbol."""
 
 from __future__ import annotations
 
-import gc
 import itertools
-import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,63 +11,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 import rnnbp as rb
-from rnnbp.bptt.chunk import Chunks
-from rnnbp.inputs.problem import pose
-from tests.models import minimal_gated_unit
+from tests.helpers import assert_close
+from tests.lookups import CELLS, SYMBOLS, UNITS, layer_of, model_of, symbols, tables
 from tests.programs import cells, half_square
 
 pytest.importorskip("llvmlite")
-
-SYMBOLS, UNITS = 20, 24
 FEW: Any = [lambda n: rb.schedules.Revolve(n, 2), lambda n: rb.schedules.ThinTapes(n, 3)]
-CELLS = {"lstm": rb.LSTM, "gru": rb.GRU, "rnn": rb.RNN}
-
-
-def cell_of(kind: str, n_in: int, dtype: str) -> rb.Recurrent:
-    """Of every kind; ``unit`` is not built in."""
-    return (
-        minimal_gated_unit(n_in, UNITS, dtype)
-        if kind == "unit"
-        else CELLS[kind](n_in, UNITS, rng=1, dtype=dtype)
-    )
-
-
-def layer_of(kind: str, dtype: str) -> Any:
-    return (
-        rb.OneHot(SYMBOLS, dtype)
-        if kind == "onehot"
-        else rb.Embedding(SYMBOLS, 13, rng=0, dtype=dtype)
-    )
-
-
-def model_of(layer: Any, cell: str, dtype: str = "float64") -> rb.Sequential:
-    return rb.Sequential(
-        layer, cell_of(cell, layer.n_out, dtype), rb.Dense(UNITS, SYMBOLS, rng=2, dtype=dtype)
-    )
-
-
-def symbols(steps: int = 50, batch: int = 6, n: int = SYMBOLS - 3) -> tuple[np.ndarray, np.ndarray]:
-    """x, of which some symbols never come and others come late, and targets."""
-    rng = np.random.default_rng(3)
-    x = rng.integers(0, n, (steps, batch))
-    x[: steps // 2] //= 2
-    return x, rng.integers(0, SYMBOLS, (steps, batch))
-
-
-def tables(model: Any, x: np.ndarray) -> int:
-    """How many Recurrents look their input up."""
-    return len(
-        Chunks(pose(model, x, chunk=8, state=None, backend="llvm"), seed=0, training=True).tables
-    )
-
-
-def assert_same(found: rb.Gradients, wanted: rb.Gradients, rtol: float) -> None:
-    assert found.loss == pytest.approx(wanted.loss, rel=rtol)
-    assert found.grads.keys() == wanted.grads.keys()
-    for name, grad in wanted.grads.items():
-        np.testing.assert_allclose(
-            found.grads[name], grad, rtol=0, atol=rtol * np.abs(grad).max(), err_msg=name
-        )
 
 
 @pytest.mark.one_in(6)
@@ -85,7 +32,7 @@ def test_gradients_are_those_of_the_interpreter(cell: str, layer: str, checkpoin
             rb.bptt(model, x, target, rb.losses.CrossEntropy(), backend=name, **given)
             for name in ("llvm", "interpreter")
         )
-        assert_same(found, wanted, rtol)
+        assert_close(found, wanted, rtol)
         for one, other in zip(
             itertools.chain(*found.state), itertools.chain(*wanted.state), strict=True
         ):
@@ -128,14 +75,14 @@ def test_random_cells_that_take_symbols(cell: rb.Recurrent) -> None:
 
 @pytest.mark.parametrize("cell", ["lstm", "unit"])
 def test_bits_do_not_depend_on_schedule_or_threads(
-    cell: str, monkeypatch: pytest.MonkeyPatch
+    cell: str, monkeypatch: pytest.MonkeyPatch, use_threads: Callable[[int], None]
 ) -> None:
     monkeypatch.setattr("rnnbp.runners.llvm.program.WAKING", 1)
     monkeypatch.setattr("rnnbp.runners.llvm.affine.WAKING", 1)
     model, (x, target) = model_of(layer_of("embedding", "float32"), cell, "float32"), symbols()
     found = []
-    for threads, checkpoint in (("1", "all"), ("3", "all"), ("1", "sqrt"), ("3", FEW[0])):
-        monkeypatch.setenv("RNNBP_NUM_THREADS", threads)
+    for threads, checkpoint in ((1, "all"), (3, "all"), (1, "sqrt"), (3, FEW[0])):
+        use_threads(threads)
         found.append(
             rb.bptt(model, x, target, rb.losses.CrossEntropy(), checkpoint=checkpoint, chunk=4)
         )
@@ -160,82 +107,7 @@ def test_symbols_of_a_stream_may_come_later() -> None:
         backend="llvm",
         checkpoint=rb.schedules.Online(2),
     )
-    assert_same(found, rb.bptt(model, x, target, loss, chunk=8, backend="interpreter"), 1e-13)
-
-
-@pytest.mark.parametrize("checkpoint", ["all", "sqrt"])
-@pytest.mark.parametrize("units", [UNITS, 200])
-@pytest.mark.one_in(2)
-def test_bytes(units: int, checkpoint: str) -> None:
-    """Forecast, ledger and tracemalloc; a tape holds the numbers of symbols, not their vectors."""
-    rng, loss = np.random.default_rng(0), rb.losses.CrossEntropy()
-    layer, rest = (
-        rb.Embedding(260, 64, rng=rng),
-        (rb.LSTM(64, units, rng=rng), rb.Dense(units, 260, rng=rng)),
-    )
-    model, x = rb.Sequential(layer, *rest), rng.integers(0, 260, (64, 8))
-    given: Any = {"checkpoint": checkpoint, "chunk": 8, "backend": "llvm"}
-    assert tables(model, x) == (units == 200)
-    expected = rb.forecast(model, loss, steps=64, batch=8, **given)
-    rb.bptt(model, x, x, loss, **given)
-    gc.collect()
-    tracemalloc.start()
-    try:
-        stats = rb.bptt(model, x, x, loss, **given).stats
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert stats.peak_bytes == expected.peak_bytes
-    assert abs(peak - stats.peak_bytes) < max(0.01 * peak, 256 * 1024)
-    if checkpoint == "all":
-        wide = rb.bptt(rb.Sequential(layer, rb.Tanh(), *rest), x, x, loss, **given).stats
-        fewer = (
-            64 * 8 * 64 * 4 if units == 200 else 0
-        )  # numbers of symbols take as much as they themselves
-        assert wide.peak_bytes_by_kind["tape"] - stats.peak_bytes_by_kind["tape"] == fewer
-
-
-def test_predictions_and_losses() -> None:
-    (x, target), model = symbols(), model_of(layer_of("embedding", "float64"), "gru")
-    wide = rb.Sequential(
-        model.blocks[0], rb.ReLU(), rb.Dense(13, 13, rng=4, dtype="float64"), *model.blocks[1:]
-    )
-    for one in (model, wide):
-        found = rb.bptt(one, x, target, rb.losses.CrossEntropy(), backend="interpreter").loss
-        assert rb.evaluate(one, x, target, rb.losses.CrossEntropy(), chunk=9)[0] == pytest.approx(
-            found, rel=1e-13
-        )
-    assert (tables(model, x), tables(wide, x)) == (1, 0)
-
-
-@pytest.mark.parametrize(
-    "case", ["two takers", "also the output", "many symbols", "taken twice in the cell"]
-)
-def test_where_vectors_are_needed_they_are_made(case: str) -> None:
-    value, layer = rb.Input(), layer_of("embedding", "float64")
-    vectors, head = layer(value), rb.Dense(UNITS, SYMBOLS, rng=2, dtype="float64")
-    if case == "two takers":
-        cells = [rb.RNN(13, UNITS, rng=seed, dtype="float64") for seed in (1, 2)]
-        model = rb.Graph(value, head(cells[0](vectors) + cells[1](vectors)))
-    elif case == "also the output":
-        same = rb.Dense(13, UNITS, rng=5, dtype="float64")
-        model = rb.Graph(
-            value, head(rb.RNN(13, UNITS, rng=1, dtype="float64")(vectors) + same(vectors))
-        )
-    elif case == "many symbols":
-        model = model_of(rb.Embedding(1000, 13, rng=0, dtype="float64"), "rnn")
-    else:
-        x, h = rb.Input(UNITS), rb.State(UNITS)
-        new = rb.Tanh()(rb.Dense((UNITS, UNITS), UNITS, rng=1, dtype="float64")(x, h)) * x
-        cell = rb.Recurrent(rb.Cell(x, {h: new}, output=new))
-        model = rb.Sequential(rb.Embedding(SYMBOLS, UNITS, rng=0, dtype="float64"), cell, head)
-    x, target = symbols()
-    assert tables(model, x) == 0
-    found, wanted = (
-        rb.bptt(model, x, target, rb.losses.CrossEntropy(), chunk=7, backend=name)
-        for name in ("llvm", "interpreter")
-    )
-    assert_same(found, wanted, 1e-13)
+    assert_close(found, rb.bptt(model, x, target, loss, chunk=8, backend="interpreter"), 1e-13)
 
 
 def test_tied_weights_and_two_tables() -> None:
@@ -252,7 +124,7 @@ def test_tied_weights_and_two_tables() -> None:
         rb.bptt(model, x, target, rb.losses.CrossEntropy(), chunk=7, backend=name)
         for name in ("llvm", "interpreter")
     )
-    assert_same(found, wanted, 1e-13)
+    assert_close(found, wanted, 1e-13)
 
 
 @pytest.mark.parametrize("bad", [SYMBOLS, -1, 10**12])
@@ -279,7 +151,7 @@ def test_a_layer_stays_what_its_table_was_made_for(kind: str, name: str, value: 
     before = rb.bptt(model, x, target, rb.losses.CrossEntropy(), backend="llvm")
     with pytest.raises(AttributeError, match="frozen"):
         setattr(layer, name, value)
-    assert_same(rb.bptt(model, x, target, rb.losses.CrossEntropy(), backend="llvm"), before, 0)
+    assert_close(rb.bptt(model, x, target, rb.losses.CrossEntropy(), backend="llvm"), before, 0)
 
 
 def test_a_number_out_of_range_goes_no_further(monkeypatch: pytest.MonkeyPatch) -> None:

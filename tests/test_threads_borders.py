@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -84,13 +85,15 @@ def test_a_quota_is_rounded_up(
 
 
 @needs_llvm
-def test_the_quota_counts_where_no_number_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_quota_counts_where_no_number_is_named(
+    monkeypatch: pytest.MonkeyPatch, use_threads: Callable[[int], None]
+) -> None:
     from rnnbp.machine.team import threads
 
     monkeypatch.setattr(processors, "usable", lambda: 1)
     monkeypatch.delenv("RNNBP_NUM_THREADS", raising=False)
     assert threads.count() == 1
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
+    use_threads(3)
     assert threads.count() == 3
 
 
@@ -117,8 +120,8 @@ X, TARGET = (
 )
 
 
-def test_several_threads_that_train_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RNNBP_NUM_THREADS", "3")
+def test_several_threads_that_train_at_once(use_threads: Callable[[int], None]) -> None:
+    use_threads(3)
     loss, found = rb.losses.MeanSquaredError(), list[Any]()
 
     def train(seed: int) -> list[bytes]:

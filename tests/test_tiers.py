@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 import pytest
 
 import rnnbp as rb
-from rnnbp.actions import Advance, Backward, Drop, Load, Record, Store
+from rnnbp.actions import Action, Advance, Backward, Drop, Load, Record, Store
 from rnnbp.schedules import DiskRevolve, Multistage, Revolve
 
 Machine = tuple[int, int, int, int]
@@ -107,20 +107,27 @@ def test_multistage_runs_the_steps_of_revolve(chunks: int, ram: int, disk: int) 
     assert [(type(a), a.n) for a in schedule] == [(type(a), a.n) for a in plain]
 
 
+def uses(schedule: Iterable[Action]) -> Counter[int]:
+    """How often each slot is written or read; slot k is the one that is filled while k are held."""
+    found, held = Counter[int](), list[int]()
+    for action in schedule:
+        match action:
+            case Store():
+                held.append(action.n)
+                found[held.index(action.n)] += 1
+            case Load():
+                found[held.index(action.n)] += 1
+            case Drop():
+                assert held.pop() == action.n
+    return found
+
+
 @pytest.mark.parametrize(
     ("chunks", "ram", "disk"), [(9, 1, 2), (30, 2, 2), (30, 1, 4), (71, 3, 2), (100, 2, 6)]
 )
 def test_multistage_uses_the_disk_least(chunks: int, ram: int, disk: int) -> None:
     """Of all ways to put a number of the slots, as revolve nests them, into RAM."""
-    found = rb.simulate(Multistage(chunks, ram, disk))
-    used, held = Counter(), []
-    for action in Revolve(chunks, ram + disk):
-        if isinstance(action, Store):
-            held.append(action.n)
-        if isinstance(action, Store | Load):
-            used[held.index(action.n)] += 1
-        if isinstance(action, Drop):
-            assert held.pop() == action.n
+    found, used = rb.simulate(Multistage(chunks, ram, disk)), uses(Revolve(chunks, ram + disk))
     least = min(
         sum(used.values()) - sum(used[d] for d in kept)
         for kept in combinations(range(ram + disk), ram)

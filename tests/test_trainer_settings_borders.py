@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +97,19 @@ def test_the_old_name_of_the_learning_rate_still_works() -> None:
     assert old.losses == rb.fit(other, DATA, MSE, "adam", learning_rate=0.02, epochs=2).losses
 
 
-def test_clipping_that_is_set_is_used() -> None:
-    norms: list[float] = []
+def noting(norms: list[float]) -> Callable[[rb.train.Event], None]:
+    """A callback that appends the norm of the gradients of each event that has them."""
 
     def note(event: rb.train.Event) -> None:
         if event.grads is not None:
             norms.append(np.sqrt(sum((g**2).sum() for g in event.grads.values())))
 
-    run = trainer(callbacks=[note])
+    return note
+
+
+def test_clipping_that_is_set_is_used() -> None:
+    norms: list[float] = []
+    run = trainer(callbacks=[noting(norms)])
     run.fit(DATA, steps=1)
     run.clip_norm = 1e-3
     run.fit(DATA, steps=1)

@@ -39,16 +39,16 @@ def test_training_skips_the_update_and_carries_the_state(tmp_path: Path) -> None
     model, data = net(), Padded()
     rate = 0.1
     history = rb.fit(model, data, MSE, "sgd", learning_rate=rate, epochs=1, folder=tmp_path)
-    by_hand, state = net(), None
-    for k in range(3):
-        batch = data.batch(0, k)
-        if k == 1:
-            state = rb.predict(by_hand, batch.x, state=state)[1]
-            continue
+    by_hand = net()
+
+    def update(batch: Batch, state: Any) -> Any:
         result = rb.bptt(by_hand, batch.x, batch.target, MSE, state=state)
-        state = result.state
         for name, p in by_hand.params.items():
             p -= np.float32(rate) * result.grads[name]
+        return result.state
+
+    state = update(data.batch(0, 0), None)
+    update(data.batch(0, 2), rb.predict(by_hand, data.batch(0, 1).x, state=state)[1])
     for name, p in model.params.items():
         np.testing.assert_allclose(p, by_hand.params[name], rtol=1e-6)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
