@@ -1,5 +1,4 @@
-"""Internal: machine code: its text, its compiler, its threads, and functions for arrays outside
-cells.
+"""Internal: machine code, its text, compiler and threads, and functions for arrays outside cells.
 
 - Text: ``ir`` (LLVM's language), ``mathematics`` (exp, tanh, sigmoid), ``rows`` (along a row).
 - Compiler: ``compile``, with ``cache`` and ``private`` for what is kept on disk.

@@ -33,7 +33,7 @@ WAKING = 2**16
 
 
 def takes(*arrays: Array) -> bool:
-    """True if all are float32, or all float64, in native byte order and C order, and of ``PLAIN``."""
+    """True if all are float32 or all float64, native, in C order and of ``PLAIN``."""
     # A plain loop, which takes less time than a generator: each step of training asks this.
     kind = arrays[0].dtype
     if kind.char not in "fd" or not kind.isnative:

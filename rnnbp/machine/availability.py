@@ -67,7 +67,10 @@ def warn_of_numpy() -> None:
     """Warn, once in a process, if there is no machine code where it would be used."""
     if (cause := failure()) is not None and not _warned:
         _warned.append(cause)
-        text = f"NumPy runs the cells, which is slower, as {cause}; RNNBP_BACKEND=numpy makes that a choice"
+        text = (
+            f"NumPy runs the cells, which is slower, as {cause}; RNNBP_BACKEND=numpy makes that a "
+            "choice"
+        )
         warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 

@@ -100,9 +100,7 @@ def _home() -> Path | None:
 
 
 def read(key: str) -> bytes | None:
-    """The code of a key; None if there is none, or it is damaged or not to be trusted, which is
-    said once.
-    """
+    """The code of a key; None if there is none, or none to be trusted, with one warning."""
     if (place := folder()) is None:
         return None
     try:
@@ -122,9 +120,7 @@ def read(key: str) -> bytes | None:
 
 
 def write(key: str, code: bytes) -> None:
-    """Keep code, whole or not at all; nothing is kept where nothing can be written, or others may
-    write.
-    """
+    """Keep code, whole or not at all; nothing where nothing can be written, or others may write."""
     global _written
     if (place := folder()) is None or len(code) > MOST_CODE:
         return
@@ -164,9 +160,7 @@ def _digest(key: str, code: bytes, secret: bytes | None = None) -> bytes:
 
 
 def _is_right(key: str, found: bytes, there: Folder) -> bool:
-    """Whether a file is whole, and written by this user; in root's folder, by root, as its owner
-    says.
-    """
+    """True if a file is whole, and written by this user, or by root in root's folder."""
     secret = _secret(there) if there.ours else None
     if there.ours and secret is None:
         return False
@@ -182,9 +176,7 @@ def _is_right(key: str, found: bytes, there: Folder) -> bool:
 
 
 def _secret(there: Folder) -> bytes | None:
-    """This user's secret, made when it is first needed: in the user's folder for caches, or else in
-    ``there``.
-    """
+    """This user's secret, made when first needed: in the user's cache folder or in ``there``."""
     user = private.user()
     for place in (_home(), there.path):
         if place is None:
@@ -215,9 +207,7 @@ def _kept_secret(place: Path) -> bytes | None:
 
 
 def _trim(there: Folder) -> None:
-    """Remove what crashes have left, and the files that have not been used for longest, until the
-    others fit.
-    """
+    """Remove what crashes have left, and the files unused for longest, until the others fit."""
     now, code = time.time(), []
     for name, about in there.files():
         if name.endswith(private.TEMPORARY) and now - about.st_mtime > STALE:

@@ -1,4 +1,4 @@
-"""Libraries of functions in machine code: text in LLVM's language in, addresses of functions out."""
+"""Libraries of functions in machine code: LLVM's text in, addresses of functions out."""
 
 from __future__ import annotations
 

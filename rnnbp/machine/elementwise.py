@@ -13,8 +13,8 @@ from rnnbp.support.lazy import cached
 
 EXTENT = Signature("ptr %x", "i64 %n", "ptr %out")
 SOFTMAX = Signature(
-    "ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %which", "ptr %factors", "ptr %less", "ptr %tops",
-    "ptr %totals", "ptr %ats",
+    "ptr %y", "i64 %K", "i64 %N", "ptr %out", "ptr %which", "ptr %factors", "ptr %less",
+    "ptr %tops", "ptr %totals", "ptr %ats",
 )  # fmt: skip
 COPY = Signature("ptr %x", "ptr %y", "i64 %n")
 NUMBER = Signature("ptr %x", "i64 %N", "i64 %K", "ptr %rows", "ptr %found", "ptr %out")

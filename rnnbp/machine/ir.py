@@ -142,8 +142,8 @@ class Text:
             self.do(f"store {v.type} {value}, ptr {pointer}, align {size}")
             return
         self.needs.add(f"declare void @llvm.masked.store.{v.suffix}.p0({v.type}, ptr, {v.bools})")
-        call = f"@llvm.masked.store.{v.suffix}.p0({v.type} {value}, ptr align {size} {pointer}, {v.bools} {mask})"
-        self.do(f"call void {call}")
+        given = f"{v.type} {value}, ptr align {size} {pointer}, {v.bools} {mask}"
+        self.do(f"call void @llvm.masked.store.{v.suffix}.p0({given})")
 
     def fetch(self, pointer: str, *, written: bool) -> None:
         """Ask for the cache line of an address, to be read or ``written``; it may lie anywhere."""
@@ -228,26 +228,22 @@ class Text:
             carried: (type, first value) of each value that goes from turn to turn in a register;
                 ``Loop.after`` says what the next turn starts with.
         """
-        # The phis that carry values name what the body computes, which is not known before it has
-        # been written: so they are inserted at the head afterwards, at ``at``.
         number = self._count = self._count + 1
         head, body, end = f"head{number}", f"body{number}", f"end{number}"
-        first = self.plus(str(stop), -1) if down else start
-        before = self.block
+        first = self.plus(str(stop), -1) if down else str(start)
+        before, values = self.block, [("i64", first), *carried]
         self.do(f"br label %{head}")
         self.label(head)
-        at = len(self.lines)
-        found = Loop(f"%i{number}", [f"%c{number}.{k}" for k in range(len(carried))])
+        # The phis that carry values name what the body computes, which is not known before it has
+        # been written: so they are inserted at the head afterwards, at ``at``.
+        at, found = len(self.lines), Loop(f"%i{number}", _carried(number, len(carried)))
         test = f"sge i64 {found.index}, {start}" if down else f"slt i64 {found.index}, {stop}"
-        more = self.put(f"icmp {test}")
-        self.do(f"br i1 {more}, label %{body}, label %{end}")
+        self.do(f"br i1 {self.put(f'icmp {test}')}, label %{body}, label %{end}")
         self.label(body)
         yield found
-        following = self.plus(found.index, -1 if down else step)
-        last = self.block
+        thens = [self.plus(found.index, -1 if down else step), *found.after]
+        last, names = self.block, [found.index, *found.carried]
         self.do(f"br label %{head}")
-        values = [("i64", str(first)), *carried]
-        names, thens = [found.index, *found.carried], [following, *found.after]
         self.lines[at:at] = [
             f"  {name} = phi {kind} [ {value}, %{before} ], [ {then}, %{last} ]"
             for (kind, value), name, then in zip(values, names, thens, strict=True)
@@ -269,3 +265,8 @@ class Text:
         return "\n".join(
             [start, "entry:", *self.lines, f"  ret {' '.join(value).rstrip()}", "}", ""]
         )
+
+
+def _carried(number: int, count: int) -> list[str]:
+    """The variables of the values that a loop carries."""
+    return [f"%c{number}.{k}" for k in range(count)]

@@ -49,8 +49,7 @@ class UntrustedError(Exception):
 
 
 class Folder:
-    """An open folder; its files are opened relative to it, so that nobody can exchange it for
-    another.
+    """An open folder, to which its files are relative: nobody can exchange it for another.
 
     Args:
         path: of the folder. handle: its descriptor; None where the system opens no folders.
@@ -108,9 +107,7 @@ class Folder:
             raise UntrustedError(f"{name} has {found.st_nlink} names")
 
     def write(self, name: str, content: bytes, *, mode: int, replace: bool = True) -> None:
-        """Write a file, whole or not at all; with ``replace=False`` an existing one stays. Raises
-        OSError.
-        """
+        """Write a file, whole or not at all; ``replace=False`` keeps an existing one."""
         temporary = f"{name}.{os.getpid()}.{os.urandom(4).hex()}{TEMPORARY}"
         try:
             with BufferedWriter(

@@ -1,6 +1,4 @@
-"""Processors that this process may use: those it may run on, and the share of time that its
-container gives it.
-"""
+"""Processors that this process may use: those it may run on, within its container's quota."""
 
 from __future__ import annotations
 
@@ -26,9 +24,7 @@ def present() -> int:
 
 @lru_cache
 def usable() -> int:
-    """Those that threads are worth it for: a container's quota of time, rounded up, if that is
-    less.
-    """
+    """Those that are worth a thread: at most a container's quota of time, rounded up."""
     # Rounded up: with 1.5 processors a second thread does a half of the work of the first.
     share = quota()
     return present() if share is None else max(1, min(present(), math.ceil(share)))
@@ -41,8 +37,7 @@ def forget() -> None:
 
 
 def quota(root: Path = Path("/")) -> float | None:
-    """Processors' time that Linux gives the process's control groups, the least of nested ones;
-    None if unlimited.
+    """The least quota of the process's control groups, in processors; None if unlimited.
 
     Args:
         root: where the folders /proc and /sys are.
@@ -59,9 +54,7 @@ def quota(root: Path = Path("/")) -> float | None:
 
 
 def _shares(line: str, mount: Path) -> Iterator[float]:
-    """The shares of a group and of those above it, by its line in /proc/self/cgroup:
-    "number:controllers:path".
-    """
+    """The shares of a group and of those above it, by a line "number:controllers:path" of Linux."""
     parts = line.split(":", 2)
     if len(parts) < 3:
         return

@@ -1,4 +1,4 @@
-"""Operations along a row of numbers: whole vectors in a loop, and once more, masked, for the rest."""
+"""Operations along a row of numbers: whole vectors in a loop, then a masked one for the rest."""
 
 from __future__ import annotations
 

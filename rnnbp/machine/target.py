@@ -31,8 +31,8 @@ class Generator(Protocol):
     def emit_object(self, module: object) -> bytes: ...
 
 
-Binding: TypeAlias = Any
-"""The module ``llvmlite.binding``: llvmlite has no types, and nobody has written stubs."""
+Binding: TypeAlias = Any  # any: llvmlite has no types, and nobody has written stubs
+"""The module ``llvmlite.binding``."""
 
 
 @cached
@@ -90,7 +90,7 @@ def vector_bytes() -> int:
 
 
 def generator() -> Generator:
-    """A code generator for this processor and all its features; the library that takes it owns it."""
+    """A code generator for this processor and its features, owned by the library that takes it."""
     llvm, (name, features) = binding(), processor()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()

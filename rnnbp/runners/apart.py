@@ -17,9 +17,7 @@ COPYING = frozenset({"linear", "copy", "zeros", "concat", *VIEWS})
 def apart(
     storage: Storage, ops: Iterable[Op], phases: Mapping[int, str]
 ) -> frozenset[tuple[int, int]]:
-    """Of operations on all steps of a block: how many operands are not contiguous, and the fewest
-    rows of any.
-    """
+    """By operation on all steps of a block: (operands not contiguous, their fewest rows)."""
     found = set[tuple[int, int]]()
     for op in ops:
         if (

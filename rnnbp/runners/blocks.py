@@ -1,5 +1,4 @@
-"""Layers run on blocks instead of arrays: what each takes, and what it leaves, forward and
-backward.
+"""Layers run on blocks instead of arrays: what each takes and leaves, forward and backward.
 
 Each method follows its counterpart in ``walk`` line by line: a ``Block`` stands for an array, and
 is alive as long as that would be, because Python counts references to both alike.
@@ -34,8 +33,9 @@ from rnnbp.layers.pointwise import Pointwise
 from rnnbp.numerics import Shape
 from rnnbp.runners.heap import Block, Heap
 
+# Any: or None, before its node has run and when nothing needs it any more, where nobody reads it.
 Blocks: TypeAlias = list[Any]
-"""By value, a Block. Any: or None, before its node has run and when nothing needs it any more."""
+"""By value, a Block."""
 BlockDeltas: TypeAlias = list[Block | None]
 """By value, the block of its delta, None where nothing has reached it."""
 BlockDelta: TypeAlias = Block | tuple[Block | None, ...] | None

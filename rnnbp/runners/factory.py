@@ -1,6 +1,4 @@
-"""What makes the runners of a backend, and what runs Dense layers outside cells, as abstract
-classes.
-"""
+"""The abstract classes of what makes a backend's runners and of what runs Dense layers."""
 
 from __future__ import annotations
 
@@ -37,9 +35,7 @@ class DenseRunner(ABC):
 
     @abstractmethod
     def backward(self, x: Array, dy: Array, grads: Accumulator) -> Array:
-        """dx (..., n_in) from dy (..., n_out); the gradients of the parameters are added to
-        ``grads``.
-        """
+        """dx (..., n_in) from dy (..., n_out); adds the parameters' gradients to ``grads``."""
 
 
 class DenseSizes(ABC):
@@ -52,9 +48,7 @@ class DenseSizes(ABC):
 
     @abstractmethod
     def task_bytes(self, rows: int) -> int:
-        """The table of tasks that either direction makes for inputs of ``rows`` rows, and that
-        stays.
-        """
+        """The table of tasks that either direction makes for inputs of ``rows`` rows, and keeps."""
 
 
 class RunnerFactory(ABC):
@@ -86,7 +80,7 @@ class RunnerFactory(ABC):
 
     @classmethod
     def dense_sizes(cls, layer: Layer, dtype: Dtype) -> DenseSizes | None:
-        """The sizes of what runs a layer outside cells; None where the layer's own methods run it."""
+        """The sizes of what runs a layer outside cells; None where its own methods run it."""
         return None
 
     def dense(self, layer: Layer, dtype: Dtype, *, brief: bool) -> DenseRunner | None:

@@ -39,9 +39,7 @@ class Heap:
 
 
 class Block:
-    """An array of ``size`` bytes; a view of ``base`` takes none of its own. ``dense``: it lies
-    together, in C order.
-    """
+    """An array of ``size`` bytes, 0 of its own as a view of ``base``; ``dense``: in C order."""
 
     __slots__ = ("__weakref__", "base", "dense", "heap", "nbytes", "size")
 

@@ -1,4 +1,4 @@
-"""Cells whose kernels LLVM refuses: NumPy runs their models, unless "llvm" was asked for by name."""
+"""Cells whose kernels LLVM refuses: NumPy runs their models, unless "llvm" was named."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ _refused = Remembered[Cell, bool](lambda cell: False)
 
 
 def backend_for(model: Graph, backend: BackendLike) -> Backend:
-    """The backend that runs a model: NumPy in place of "llvm", where that was not named and LLVM
-    has refused a cell.
-    """
+    """The backend that runs a model: NumPy where "llvm" was not named and LLVM refused a cell."""
     found = as_backend(backend)
     if not _refused.used or found.named or found.name != "llvm":
         return found
@@ -35,8 +33,7 @@ def backend_for(model: Graph, backend: BackendLike) -> Backend:
 
 
 def by_numpy_where_refused(function: Callable[P, R]) -> Callable[P, R]:
-    """Run ``function`` again by NumPy, with one warning, where LLVM refuses a cell or its code
-    cannot be loaded.
+    """Run ``function`` again by NumPy, with one warning, where LLVM refuses a cell or its code.
 
     The CompileError is raised where the backend "llvm" was asked for by name, and where an argument
     is an iterator, which has been read.
@@ -48,7 +45,10 @@ def by_numpy_where_refused(function: Callable[P, R]) -> Callable[P, R]:
             try:
                 return function(*args, **kwargs)
             except CompileError as error:
-                if as_backend(kwargs.get("backend")).named or not _noted(error):  # type: ignore[arg-type]  # kwargs have no types
+                backend = kwargs.get("backend")
+                # What else it may be has been refused before anything was compiled.
+                assert backend is None or isinstance(backend, str | Backend)
+                if as_backend(backend).named or not _noted(error):
                     raise
                 if any(hasattr(given, "__next__") for given in (*args, *kwargs.values())):
                     error.add_note(

@@ -1,5 +1,4 @@
-"""A chunk of one Recurrent run on blocks of bytes instead of arrays: what each action takes, and
-what it returns.
+"""A chunk of one Recurrent run on blocks of bytes: what each action takes and returns.
 
 A ``CellRehearsal`` follows its ``Runner``: a ``Block`` stands for an array and is alive as long as
 that would be, so that the most bytes alive at once are those of the run.

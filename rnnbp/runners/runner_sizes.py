@@ -61,7 +61,7 @@ class RunnerSizes(ABC):
         """The memory that all actions use, one after the other, and share with other runners."""
 
     def task_bytes(self, length: int) -> tuple[int, int]:
-        """(bytes of the table of tasks, which stays from the first Backward on, temporary bytes)."""
+        """(bytes of the table of tasks, which stays from the first Backward on, temporary ones)."""
         return 0, 0
 
     def fused_bytes(self, chunks: int) -> int:

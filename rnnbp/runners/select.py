@@ -45,9 +45,7 @@ class Runners:
         raise AssertionError("a backend without a factory that runs every cell")
 
     def dense(self, layer: Layer, dtype: Dtype, *, brief: bool) -> DenseRunner | None:
-        """What runs a layer outside cells, None for its own methods; ``brief`` as in
-        ``RunnerFactory.dense``.
-        """
+        """What runs a layer outside cells, None for its methods; ``brief`` as of the factory."""
         return self._factories[0].dense(layer, dtype, brief=brief)
 
     def pack(self) -> None:
@@ -65,7 +63,7 @@ def sizes(layout: Layout, backend: Backend, symbols: Symbols | None) -> RunnerSi
 
 
 def dense_sizes(layer: Layer, dtype: Dtype, backend: Backend) -> DenseSizes | None:
-    """What the runner of a layer outside cells holds and needs; None where its own methods run it."""
+    """The sizes of what runs a layer outside cells; None where its own methods run it."""
     return factories(backend)[0].dense_sizes(layer, dtype)
 
 

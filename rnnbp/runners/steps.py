@@ -12,7 +12,7 @@ from rnnbp.runners.runner_sizes import RunnerSizes
 
 
 class StepSizes(RunnerSizes):
-    """Sizes of a compiled cell: its actions take a known number of bytes next to what they return."""
+    """Sizes of a compiled cell: its actions take known bytes next to what they return."""
 
     reads_dense: ClassVar[bool] = False
     """True if x and dy are copied where their elements are not contiguous."""
@@ -31,9 +31,7 @@ class StepSizes(RunnerSizes):
 
     @abstractmethod
     def backward_bytes(self, length: int) -> int:
-        """What Backward needs apart from the tape, dy, dx and the workspace; the deltas of the
-        state are part of it.
-        """
+        """What Backward needs next to tape, dy, dx and workspace; with the state's deltas."""
 
     def output_bytes(self, length: int, *, in_tape: bool) -> int:
         """y, which has memory of its own."""

@@ -21,7 +21,7 @@ class Accumulator(ABC):
 
     @abstractmethod
     def begins(self, key: object, find: Callable[[], list[int]]) -> list[int]:
-        """The addresses that ``find`` returns, computed once per ``key`` because sums do not move."""
+        """The addresses that ``find`` returns, computed once per ``key``: sums do not move."""
 
 
 class SymbolTable(ABC):
@@ -33,4 +33,4 @@ class SymbolTable(ABC):
 
     @abstractmethod
     def finish(self, grads: Accumulator) -> None:
-        """Add the gradients that are summed by symbol over a whole run, and set those sums to zero."""
+        """Add the gradients summed by symbol over a run, and set those sums to zero."""

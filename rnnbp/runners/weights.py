@@ -1,6 +1,4 @@
-"""Weights as a step program reads them, put together from parameters, and their gradients taken
-apart.
-"""
+"""Weights as a step program reads them, built from parameters, and their gradients taken apart."""
 
 from __future__ import annotations
 

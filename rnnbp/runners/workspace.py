@@ -1,6 +1,4 @@
-"""Memory that the actions of a run use one after the other: taken from the system once, not for
-every chunk.
-"""
+"""Memory that a run's actions use one after the other, allocated once and not for every chunk."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ def workspace_bytes(shapes: Iterable[Shape], dtype: Dtype) -> int:
 
 
 class Workspace:
-    """One block of memory; each ``carve`` gives it out anew. And the threads of those that share
-    it.
-    """
+    """One block of memory, given out anew by each ``carve``; and a number of threads."""
 
     def __init__(self, arrays: Reuse | None = None, threads: int = 1) -> None:
         self.memory = np.empty(0, np.uint8)

@@ -11,17 +11,16 @@ Each thread but the caller has a *box*, a record of its own whose first number i
                                  |  leave: has done its part      serve: begins            |
                                  +------------------------- WORKS <------------------------+
 
-===== ======= =======================================================================================
-from  to      who, and by what
-===== ======= =======================================================================================
-ASLEEP WAITS  The caller, in Python, before it puts a token in the thread's queue, for which it
-sleeps. WAITS  ASLEEP The thread, by compare-and-exchange: the caller may be taking it at this
-moment. WAITS  TAKEN  The caller, by compare-and-exchange: the thread may be going to sleep at this
-moment. TAKEN  HAS    The caller, by a store: nobody else moves a thread that is TAKEN.
-HAS    WORKS  The thread, by compare-and-exchange: the caller may be taking it back at this moment.
-HAS    WAITS  The caller, by compare-and-exchange: the thread may be beginning at this moment.
-WORKS  WAITS  The thread, by a store: nobody else moves a thread that WORKS.
-===== ======= =======================================================================================
+Who moves a thread from one state to the next, and by what:
+
+- ASLEEP to WAITS: the caller, in Python, before it puts a token in the queue that the thread sleeps
+  for.
+- WAITS to ASLEEP: the thread, by compare-and-exchange, as the caller may be taking it just then.
+- WAITS to TAKEN: the caller, by compare-and-exchange, as the thread may be going to sleep.
+- TAKEN to HAS: the caller, by a store, as nobody else moves a thread that is TAKEN.
+- HAS to WORKS: the thread, by compare-and-exchange, as the caller may be taking it back.
+- HAS to WAITS: the caller, by compare-and-exchange, as the thread may be beginning.
+- WORKS to WAITS: the thread, by a store, as nobody else moves a thread that WORKS.
 
 Why TAKEN is a state of its own: the number of threads has to be known before any of them begins,
 because it decides who has which rows. So the caller first takes all that wait, then fills boxes.
@@ -199,7 +198,8 @@ stop:
 define internal void @leave(ptr %job, ptr %box) {{
 {job}
   %ended = getelementptr i64, ptr %counters, i64 {ended}
-  ; WORKS -> WAITS, before the count. The caller may be back with its next job as soon as it sees the
+  ; WORKS -> WAITS, before the count. The caller may be back with its next job as soon as it \
+sees the
   ; count; it must then find this box in WAITS, or would do that job with a thread less. Release:
   ; pairs with the acquire of WAITS -> TAKEN in @lead.
   store atomic i64 {waits}, ptr %box release, align 8

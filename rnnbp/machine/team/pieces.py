@@ -6,8 +6,8 @@ from rnnbp.machine import tasks
 from rnnbp.machine.team.job import COUNTERS, JOB
 
 KERNEL = (
-    "ptr %arrays", "i64 %L", "i64 %batch", "i64 %first.row", "i64 %end.row", "i64 %block", "i64 %part",
-    "i64 %parts", "ptr %gathered", "ptr %bases",
+    "ptr %arrays", "i64 %L", "i64 %batch", "i64 %first.row", "i64 %end.row", "i64 %block",
+    "i64 %part", "i64 %parts", "ptr %gathered", "ptr %bases",
 )  # fmt: skip
 """What a kernel is passed; ``runners.llvm.frame`` says what it does with it."""
 

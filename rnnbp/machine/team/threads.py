@@ -62,7 +62,7 @@ class _Pool(Protocol):
 
 @cached
 def _blas() -> list[_Pool]:
-    """The BLAS libraries of this process; finding them takes a millisecond, asking them does not."""
+    """The BLAS libraries of this process; finding them takes a millisecond, asking does not."""
     return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 

@@ -1,6 +1,4 @@
-"""The interpreter: runs a Recurrent node by node over the chunks of a sequence. The oracle for
-other backends.
-"""
+"""The interpreter runs a Recurrent node by node over a chunk: the oracle of other backends."""
 
 from __future__ import annotations
 
@@ -46,9 +44,7 @@ class Interpreter(Runner):
     def advance(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool
     ) -> tuple[Array | None, tuple[Array, ...]]:
-        """(y, state) after a chunk x (L, B, ...); without ``output`` y is None, and only what feeds
-        the state runs.
-        """
+        """(y, state) after a chunk; without ``output`` only what feeds the state runs."""
         nodes = self.cell.nodes if output else self.cell.feeding
         y = self.layout.new(len(x), self.layout.shapes[self.cell.outputs[0]]) if output else None
         present = tuple(state)
@@ -82,9 +78,7 @@ class Interpreter(Runner):
     def record(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array, NodeTape]:
-        """(y, tape) of a chunk; y may be a view of the tape, and is there whether it is asked for
-        or not.
-        """
+        """(y, tape) of a chunk; y may be a view of the tape, and is there anyway."""
         tape = self._empty_tape(x, context)
         y = self._output(tape)
         fresh = (
@@ -111,9 +105,7 @@ class Interpreter(Runner):
     def rebuild(
         self, x: Array, known: ThinTape, context: Context, *, output: bool = True
     ) -> tuple[Array, NodeTape]:
-        """(y, tape) from the states of ``keep``: with all known a step is feedforward, so all steps
-        run at once.
-        """
+        """(y, tape) from the states of ``keep``, which make a step feedforward: all run at once."""
         assert isinstance(known, States)
         states = known.states
         tape = NodeTape(context, x, states, self._views(x, states))
@@ -149,8 +141,7 @@ class Interpreter(Runner):
         grads: Accumulator,
         into: Array | None = None,
     ) -> tuple[Array | None, tuple[Array | None, ...]]:
-        """The delta recursion from the last step of a chunk to its first, then the parameter
-        gradients.
+        """The delta recursion of a chunk, from its last step to its first, then the gradients.
 
         Args:
             dy: (L, B, ...), dstate: (B, ...) for each state, None for zero.
@@ -166,9 +157,7 @@ class Interpreter(Runner):
     def _recursion(
         self, tape: NodeTape, dy: Array | None, dstate: Sequence[Array | None]
     ) -> tuple[Array | None, tuple[Array | None, ...], dict[int, list[Array | None]]]:
-        """dx, the deltas of the state that entered, and by node the deltas that its parameters wait
-        for.
-        """
+        """(dx, deltas of the state before, by node the deltas that its parameters wait for)."""
         length, carried = len(tape.x), tuple(dstate)
         dx: Array | None = None
         dys: dict[int, list[Array | None]] = {}

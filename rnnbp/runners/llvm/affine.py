@@ -32,8 +32,7 @@ def job_bytes(rows: int) -> int:
 
 
 class Map:
-    """y = b + x Wᵀ of rows x (N, K), W (M, K) made of lanes, one below the other, and its
-    gradients.
+    """y = b + x Wᵀ of rows x (N, K), W (M, K) of lanes one below the other, and its gradients.
 
     Args:
         library: of products. item: bytes of a number. bias: the parameter whose gradient is Σ d, if
@@ -76,9 +75,7 @@ class Map:
     def backward(
         self, d: Array, x: Array, weights: Array, dx: Array, grads: Accumulator, rows: int, n: int
     ) -> None:
-        """dx (N, K) from d (N, M) by the turned ``weights``; the gradients of the parameters are
-        added to ``grads``.
-        """
+        """dx (N, K) from d (N, M) by turned ``weights``; adds gradients to ``grads``."""
         job = self._backward.get(rows, lambda: Job(self._back(rows)[None]))
         addresses = {"d": address(d), "x": address(x)}
         bases = [
@@ -98,9 +95,7 @@ class Map:
     def _products(
         self, rows: int, depth: int, columns: int, arrays: tuple[int, int, int, int]
     ) -> Array:
-        """out = bias + a times weights; ``arrays``: the numbers of a, weights, out and bias among
-        the job's.
-        """
+        """out = bias + a · weights; ``arrays``: the indices of a, weights, out and bias."""
         function, (a, weights, out, bias) = self.library.address("product.task"), map(place, arrays)
         starts = np.arange(0, rows, TOGETHER)
         return PRODUCT.table(

@@ -40,11 +40,14 @@ FETCH_AHEAD = {False: 16, True: 8}
 # Between 4 and 32 nothing differs by more than the noise. Fetching changes no value.
 
 ARGUMENTS = (
-    "ptr %a", "i64 %ra", "i64 %ka", "ptr %w", "i64 %kw", "i64 %K", "ptr %o", "i64 %ldo", "ptr %from",
-    "i64 %ldf", "i64 %bits",
+    "ptr %a", "i64 %ra", "i64 %ka", "ptr %w", "i64 %kw", "i64 %K", "ptr %o", "i64 %ldo",
+    "ptr %from", "i64 %ldf", "i64 %bits",
 )  # fmt: skip
-"""Of a block: a with its strides along rows and k; w with its stride along k; K; the result and its
-stride; what the sums start from and its stride; the lanes of the last vector that exist."""
+"""Of a block: a with its strides along rows and k; w with its stride along k; K.
+
+Then the result and its stride; what the sums start from and its stride; the lanes of the last
+vector that exist.
+"""
 
 
 def block_of(vector_bytes: int) -> tuple[int, int]:

@@ -43,16 +43,14 @@ class Buffers:
         self._memory = workspace.memory
 
     def prepare(self, length: int) -> list[Panels]:
-        """Take all the memory that chunks of this many steps need for a whole run; gives what is to
-        be packed.
-        """
+        """Take the memory for chunks of ``length`` steps; returns what is to be packed."""
         self.workspace.reserve(self.sizes.workspace_bytes(length))
         if not self._packed:
             self._make(self.sizes.constants)
         return self.renew()
 
     def renew(self) -> list[Panels]:
-        """Take the biases that are used as they are now; returns the weights that are to be packed."""
+        """Take the biases as they are now; returns the weights that are to be packed."""
         for key, vector in self._vectors.items():
             self._packed[key][...] = vector_of(vector, self.layout.dtype)
         return self._panels + ([] if self.table is None else self.table.prepare())

@@ -1,6 +1,4 @@
-"""A Dense outside cells by the kernels of cells, because idle BLAS threads spin and would compete
-with ours.
-"""
+"""A Dense outside cells by the kernels of cells: idle BLAS threads spin and would compete."""
 
 from __future__ import annotations
 
@@ -51,8 +49,7 @@ class DenseKernelSizes(DenseSizes):
 
 @final
 class DenseKernel(DenseRunner):
-    """Runs a Dense on contiguous rows (..., features); its weights are packed, and its bias copied,
-    once a run.
+    """Runs a Dense on contiguous rows (..., features); weights are packed once a run.
 
     Args:
         unpacked: takes the weights that are to be packed before the next chunk.

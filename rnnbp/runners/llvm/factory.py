@@ -20,16 +20,12 @@ from rnnbp.runners.workspace import Workspace
 
 @final
 class KernelFactory(RunnerFactory):
-    """Runs cells of real numbers whose layers are all lowered to primitives, and Dense layers
-    outside cells.
-    """
+    """Runs cells of real numbers whose layers are all lowered, and Dense layers outside cells."""
 
     def __init__(self, workspace: Workspace, without: frozenset[str]) -> None:
         super().__init__(workspace, without)
         self._unpacked: list[Panels] = []
-        """Weights of runners that wait to be packed, all at once: threads share them better than
-        those of each.
-        """
+        """Weights of runners that wait to be packed, all at once: so threads share them better."""
 
     @classmethod
     def sizes(

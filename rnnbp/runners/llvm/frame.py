@@ -50,7 +50,7 @@ class Frame:
         self._arrays: dict[str, str] = {}
 
     def array(self, name: str) -> str:
-        """The variable of an array's address; its lines are written at the start of the function."""
+        """The variable of an array's address; its lines go to the start of the function."""
         return self._arrays.setdefault(name, f"%array.{name}")
 
     def share(self, columns: int) -> tuple[str, str]:
@@ -76,7 +76,7 @@ class Frame:
         return f"{name}.first", f"{name}.count"
 
     def text(self, name: str, places: Mapping[str, int], more: Sequence[str] = ()) -> str:
-        """The whole function; ``places``: the index of each array. ``more``: arguments of a part."""
+        """The function; ``places``: the index of each array, ``more``: arguments of a part."""
         # Which arrays and shares there are is known only now; their lines go before all others,
         # where they are computed once, and LLVM keeps in registers what it has room for.
         variables, which = (

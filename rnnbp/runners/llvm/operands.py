@@ -13,9 +13,7 @@ from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage
 
 @dataclass(frozen=True)
 class Operand:
-    """Features ``row`` and on of an array (steps, B, ``width``), or (B, ``width``) where it is of
-    one step.
-    """
+    """Features ``row`` and on of an array (steps, B, ``width``), or (B, ``width``) of one step."""
 
     name: str
     span: Span

@@ -1,5 +1,4 @@
-"""The machine code of every operation: one table of those on single elements, one of those on whole
-rows.
+"""The machine code of every operation: tables of those on elements and of those on whole rows.
 
 A new primitive has one line here. Products, views, gradients and layers have none: ``groups``
 arranges them.
@@ -17,16 +16,12 @@ from rnnbp.machine.rows import Row
 from rnnbp.runners.llvm import reductions
 
 Emit: TypeAlias = Callable[[Text, Sequence[str], object], str]
-"""Puts down instructions for vectors of features, with the operation's attribute; the variable of
-the result.
-"""
+"""Writes instructions for vectors of features; returns the variable of the result."""
 
 
 @dataclass(frozen=True)
 class Pointwise:
-    """An operation on each element; one with a vector of parameters has its elements as the last
-    argument.
-    """
+    """An operation on each element; one with a vector of parameters takes its elements last."""
 
     emit: Emit
     slow: bool = False
@@ -48,7 +43,7 @@ def _scale(t: Text, args: Sequence[str], affine: object) -> str:
 
 
 def _where_positive(t: Text, x: str, value: str) -> str:
-    """``value`` where x > 0 or NaN, which passes its delta on (ugt: unordered or greater); else 0."""
+    """``value`` where x > 0 or NaN, which passes its delta on (ugt: unordered or greater)."""
     above = t.put(f"fcmp ugt {t.lanes.type} {x}, zeroinitializer")
     return t.put(
         f"select {t.lanes.bools} {above}, {t.lanes.type} {value}, {t.lanes.type} zeroinitializer"
@@ -74,9 +69,7 @@ POINTWISE: dict[str, Pointwise] = {
 SLOW = frozenset(name for name, operation in POINTWISE.items() if operation.slow)
 
 Rowwise: TypeAlias = Callable[[Row, Sequence[str], Sequence[str], object], None]
-"""Puts down instructions for one row: the addresses of arguments and results, and the operation's
-attribute.
-"""
+"""Writes instructions for one row, given addresses of arguments and results, and the attribute."""
 ROWWISE: dict[str, Rowwise] = {
     "normal": reductions.normal,
     "normal_back": reductions.normal_back,

@@ -17,9 +17,7 @@ from rnnbp.numerics import Array, Shape, address, readable
 from rnnbp.runners.llvm.panel_code import PACK
 
 WAKING = 2**16
-"""Weights per extra thread that make waking it worthwhile (the caller does not wait for it to
-start).
-"""
+"""Weights per extra thread that make waking it worthwhile (the caller does not wait for it)."""
 # 65,536 float32 weights are packed in 20 µs (0.3 ns each, measured on a Xeon; NumPy's copy of a
 # transpose takes 1.2 ns), which is what it takes until a thread that sleeps has begun. Too small:
 # threads come when all is done, and the caller has paid for waking them. Too large: one thread

@@ -34,7 +34,7 @@ def text(lanes: Lanes, vectors: int) -> list[tuple[str, Text, Signature]]:
 
 
 def _panel(t: Text, row: str, width: int) -> tuple[str, str, str]:
-    """Of the panel that has a row of the matrix: its offset, its width, and the row's column in it."""
+    """Of the panel that has a row of the matrix: offset, width, and the row's column in it."""
     number = t.put(f"sdiv i64 {row}, {width}")
     start = t.times(number, width)
     left = t.put(f"sub i64 %M, {start}")

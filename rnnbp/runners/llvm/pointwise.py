@@ -1,6 +1,4 @@
-"""A group of pointwise operations as one loop over features: loaded once, computed in registers,
-stored once.
-"""
+"""A group of pointwise operations as one loop: loaded once, computed in registers, stored once."""
 
 from __future__ import annotations
 
@@ -51,8 +49,8 @@ def row(
 
 
 def _some(
-    t: Text, group: Group, pointers: dict[Location, str], vectors: dict[int, str], apply: Apply, index: str,
-    mask: str | None,
+    t: Text, group: Group, pointers: dict[Location, str], vectors: dict[int, str], apply: Apply,
+    index: str, mask: str | None,
 ) -> None:  # fmt: skip
     """A vector of features, from ``index`` on."""
     present: dict[Location, str] = {}

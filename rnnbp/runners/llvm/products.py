@@ -24,14 +24,13 @@ SIDE_BY_SIDE = 8
 """Vectors of columns that ``sums`` adds up at once: additions take 3 or 4 cycles, 2 in each."""
 
 PRODUCT = Signature(
-    "ptr %a", "i64 %lda", "ptr %w", "i64 %M", "i64 %K", "ptr %o", "i64 %ldo", "ptr %from", "i64 %ldf",
-    "i64 %n",
+    "ptr %a", "i64 %lda", "ptr %w", "i64 %M", "i64 %K", "ptr %o", "i64 %ldo", "ptr %from",
+    "i64 %ldf", "i64 %n",
 )  # fmt: skip
 
 
 def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:
-    """The LLVM functions ``product``, ``gradient``, ``sums`` and those of ``packing``, also as
-    tasks.
+    """The functions ``product``, ``gradient``, ``sums`` and those of ``packing``, and tasks.
 
     Args:
         rows, vectors: of the largest block of registers.
@@ -61,9 +60,7 @@ def text(lanes: Lanes, rows: int, vectors: int) -> tuple[list[str], set[str]]:
 
 
 def _product(t: Text, rows: int, vectors: int) -> Text:
-    """product(a, lda, w, M, K, o, ldo, from, ldf, n): o (n, M) = from + a (n, K) Wᵀ, W (M, K)
-    packed.
-    """
+    """product(a, lda, w, M, K, o, ldo, from, ldf, n): o (n, M) = from + a (n, K) Wᵀ, W packed."""
     n = t.lanes.n
     given = {"ra": "%lda", "ka": "1", "K": "%K", "ldo": "%ldo", "ldf": "%ldf", "bits": "-1"}
 

@@ -114,7 +114,7 @@ class KernelProgram(Runner, FusedRunner):
     def record(
         self, x: Array, state: Sequence[Array], context: Context, *, output: bool = True
     ) -> tuple[Array | None, KernelTape]:
-        """(y, tape) of a chunk; y is None without ``output``, a view of the tape if it is a state."""
+        """(y, tape) of a chunk; y is None without ``output``, and may be a view of the tape."""
         kernel, fixed = self.kernels.forward(output=self._made(output), taped=True), fix_sizes([x])
         packed = self.buffers.packed_arrays(kernel, len(x))
         memory = self.buffers.new((packed.size,))

@@ -55,7 +55,7 @@ def normal_back(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> 
 
 
 def softmax(r: Row, args: Sequence[str], outs: Sequence[str], _: object) -> None:
-    """eˣ / Σ eˣ; the largest x is subtracted first, for e^x overflows where e^(x − max) does not."""
+    """eˣ / Σ eˣ; the largest x is subtracted first, as e^x overflows where e^(x − max) does not."""
     t, (x,), (y,) = r.t, args, outs
     top = t.every(r.total(lambda i, m: t.load(t.at(x, i), m), float("-inf"), "maximum"))
 

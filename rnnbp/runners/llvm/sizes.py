@@ -28,18 +28,14 @@ from rnnbp.support.memo import Answers, Recent, once
 from rnnbp.support.prepared import Remembered
 
 COLUMNS = 512
-"""Steps times batch of a piece of backward: its gradients are added up while its deltas are in the
-cache.
-"""
+"""Steps times batch of a piece of backward, whose deltas stay in the cache for gradients."""
 CACHE = 2**19
 """Bytes of a block's arrays."""
 FUSED = 128
-"""Bytes of a chunk that is advanced together with others, next to where its arrays are and its
-tasks: its action, if its state is stored, and its numbers in the job."""
+"""Bytes of a chunk that is advanced together with others, its arrays and tasks apart."""
+# Its action, if its state is stored, and its numbers in the job.
 UNLIKE = frozenset({"scaled tanh"})
-"""Rules that kernels do without: their sigmoid takes half the time of their tanh, where NumPy has
-none.
-"""
+"""Rules that kernels do without: their sigmoid takes half the time of their tanh."""
 
 
 Key: TypeAlias = tuple[object, ...]
@@ -52,8 +48,7 @@ _answers = Remembered[KernelCell, Recent[tuple[int, int], Answers]](lambda kerne
 def kernel_sizes(
     layout: Layout, without: frozenset[str] = frozenset(), symbols: int = 0
 ) -> KernelSizes | None:
-    """The sizes of a cell's kernels, which are made once; None where a layer runs as Python, or for
-    complex numbers.
+    """The sizes of a cell's kernels, made once; None where a layer runs as Python, or if complex.
 
     Args:
         symbols: how many there are where x is the vectors of symbols alone. They are looked up
@@ -138,9 +133,7 @@ class KernelSizes(StepSizes):
 
     @property
     def _table_bytes(self) -> int:
-        """The table, the symbols' vectors, the deltas of both, the weights in panels, and the
-        numbers.
-        """
+        """The table, the symbols' vectors, both deltas, the weights in panels, and the numbers."""
         if not self.symbols:
             return 0
         (rows, depth), lanes, turned = (

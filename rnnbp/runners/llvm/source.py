@@ -146,7 +146,7 @@ class Source:
 
     @contextmanager
     def _steps(self, start: str, n: str, first: str, count: str) -> Iterator[Rows]:
-        """The steps of a block: all rows at once where they are the whole batch, else step by step."""
+        """The steps of a block: all rows at once if they are the whole batch, else step by step."""
         # A thread's share of the batch lies apart from step to step; the whole batch does not, and
         # is then one product of S · B rows. Both sum each element in the same order.
         t = self.items.t

@@ -1,4 +1,4 @@
-"""Lookup table of W e + b per symbol, computed once per distinct symbol instead of at every step."""
+"""Lookup table of W e + b per symbol, computed once per symbol instead of at every step."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from rnnbp.runners.workspace import Workspace
 
 @final
 class Table(SymbolTable):
-    """W e + b of the vector e of each symbol, computed when it first comes, and the deltas of
-    these, summed by symbol.
+    """W e + b of the vector e of each symbol, computed when it first comes, and its deltas.
 
     Symbols are numbered in the order in which they come. The rows of W that have deltas may be
     fewer than those of the table, and in another order: what reaches no output has none.

@@ -14,9 +14,7 @@ from rnnbp.runners.tapes import CutTape, State, ThinTape
 @final
 @dataclass(slots=True)
 class States(ThinTape):
-    """The states before and after each of a chunk's steps: arrays (L + 1, B, features), of feature
-    shapes.
-    """
+    """The states around each of a chunk's steps: arrays (L + 1, B, features), of feature shapes."""
 
     states: list[Array]
     shapes: tuple[Shape, ...]

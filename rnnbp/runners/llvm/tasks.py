@@ -1,4 +1,4 @@
-"""Tables for threads: the places of a piece's arrays, and the tasks that read gradients off deltas."""
+"""Tables for threads: places of a piece's arrays, and tasks that read gradients off deltas."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The source of a Python function from a code and the storage of its values, operation by
-operation.
-"""
+"""The source of a Python function from a code and the storage of its values."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The functions over a chunk that a cell's step code becomes: their source, compiled, and what they
-take.
-"""
+"""The functions over a chunk that a cell's step code becomes: source, compiled, and arguments."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ from rnnbp.support.lazy import cached_property
 
 @dataclass(frozen=True)
 class Function:
-    """The source of a function over a chunk, and what it takes: constants, arrays by kind and their
-    rows.
-    """
+    """A function over a chunk, and what it takes: constants, arrays by kind and their rows."""
 
     source: str
     constants: dict[str, Constant]
@@ -133,9 +129,7 @@ class Functions:
 
     @cached_property
     def backward(self) -> Function:
-        """The delta recursion, dx where no product for the chunk gives it, and the deltas put
-        together.
-        """
+        """The delta recursion, the gathering of deltas, and dx where no product gives it."""
         half = self.step.backward
         given = {
             self.step.forward.x: Held("Bx", Span("block")),
@@ -163,9 +157,7 @@ class Functions:
         return _function([*copies, *lines], emitter, taken, half.steps)
 
     def _delta_moves(self, emitter: Emitter) -> list[str]:
-        """Lines that put the deltas of states where the next step looks for them, all read before
-        any is written.
-        """
+        """Lines that put next deltas in their places, all read before any is written."""
         half, first, then = self.step.backward, list[str](), list[str]()
         for k, v in half.moves():
             if v is None:

@@ -1,6 +1,4 @@
-"""What is put together of a chunk's deltas, and of what they are multiplied by, for the gradients
-of parameters.
-"""
+"""What is gathered of a chunk's deltas, and of what they multiply, for the gradients."""
 
 from __future__ import annotations
 
@@ -9,9 +7,7 @@ from rnnbp.runners.numpy.emit import Emitter
 
 
 class Gathers:
-    """Arrays that hold deltas of a whole chunk, features first, (rows, L, B): one product then has
-    all steps.
-    """
+    """Arrays of deltas of a whole chunk, (rows, L, B), so that one product has all steps."""
 
     def __init__(self, step: StepCode) -> None:
         self.rows: dict[str, int] = {}

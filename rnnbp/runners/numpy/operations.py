@@ -1,5 +1,4 @@
-"""The NumPy code of every operation: one table, and the functions that stand for several NumPy
-calls.
+"""The NumPy code of every operation: one table, and functions that stand for several calls.
 
 Arrays are (..., features, B). A new primitive has one line here, and where no NumPy function
 computes it, a function.
@@ -39,9 +38,7 @@ Code: TypeAlias = Callable[[Op, Expressions], list[str]]
 
 
 def exp(x: Array, out: Array) -> None:
-    """eˣ of complex numbers; beyond the range of their real parts of its end, so that 1 / (1 + eˣ)
-    is 0 and not NaN.
-    """
+    """eˣ of complex numbers, cut off near overflow, so that 1 / (1 + eˣ) is 0 and not NaN."""
     np.exp(np.where(x.real > 700, 700, x), out)
 
 
@@ -108,7 +105,7 @@ def softmax_back(d: Array, y: Array, out: Array, total: Array) -> None:
 
 @dataclass(frozen=True)
 class Helper:
-    """A call of a function of this module: arguments, results, temporaries, the operation's number."""
+    """A call of a function of this module: arguments, results, temporaries, the number."""
 
     function: Callable[..., None]
     spare: tuple[int, ...] = ()
@@ -176,9 +173,7 @@ CODE: dict[str, Code] = {
     "copy": lambda op, at: [f"copyto({at.outs[0]}, {at.args[0]})"],
     "zeros": lambda op, at: [f"{at.outs[0]}.fill(0)"],
 }
-"""The code of operations by name. Others move no numbers, are run by layers, or are done for a
-whole chunk.
-"""
+"""The code of operations by name; others are views, run by layers, or done for a whole chunk."""
 
 CALLS: dict[str, Callable[..., object]] = {
     "add": np.add,

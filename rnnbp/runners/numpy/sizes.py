@@ -22,13 +22,9 @@ from rnnbp.runners.workspace import ALIGNMENT, workspace_bytes
 from rnnbp.support.lazy import cached_property
 
 COLUMNS = 2048
-"""Columns, steps times batch, of the products that give parameter gradients; more make them no
-faster.
-"""
+"""Columns, steps times batch, of the products for gradients; more make them no faster."""
 CACHE = 2**19
-"""Bytes of a block's arrays: steps are taken together as long as these stay in the processor's
-cache.
-"""
+"""Bytes of a block's arrays, which are to stay in the processor's cache."""
 PHASES = "before", "loop", "after"
 """In the order in which they run."""
 
@@ -75,9 +71,7 @@ class ProgramSizes(StepSizes):
         return max(1, min(length, CACHE // max(1, rows * self._row)))
 
     def piece(self, length: int) -> int:
-        """Steps of a chunk that backward takes together; all of them where opaque layers wait for
-        the whole chunk.
-        """
+        """Steps that backward takes together; all of a chunk where opaque layers wait for them."""
         return length if self._opaque else max(1, min(length, COLUMNS // self.layout.batch))
 
     def shapes(self, function: Function, length: int) -> dict[str, Shape]:
@@ -104,7 +98,7 @@ class ProgramSizes(StepSizes):
 
     @cached_property
     def constants(self) -> dict[object, Constant]:
-        """What a run packs: weights, biases and numbers of all functions, by what tells them apart."""
+        """What a run packs: weights, biases and numbers of all functions, by identity."""
         values = [value for function in self._all for value in function.constants.values()]
         if self.step.backward.dx_weights is not None:
             values.append(self.step.backward.dx_weights)
@@ -119,9 +113,7 @@ class ProgramSizes(StepSizes):
         )
 
     def tape_bytes(self, length: int) -> int:
-        """A tape of ``length`` steps. Raises TypeError where a layer does not declare what it
-        keeps.
-        """
+        """A tape. Raises TypeError where a layer does not declare what it keeps."""
         for op in self._opaque:
             if self._layer(op).keeps(*op.opaque.shapes) is None:
                 raise TypeError(
@@ -151,9 +143,7 @@ class ProgramSizes(StepSizes):
         )
 
     def _running(self, length: int, *, taped: bool) -> int:
-        """The most that an opaque layer takes while it runs; what it saves goes into the tape, if
-        there is one.
-        """
+        """The most that an opaque layer takes while it runs, the tape apart."""
         found = [0]
         for op in self._opaque:
             steps = 1 if self.step.forward.phases[id(op)] == "loop" else self.block(length)
@@ -258,17 +248,13 @@ class ProgramSizes(StepSizes):
         return self._size((*taken, *given), steps) + self._cost(op, steps).forward
 
     def _deltas(self, op: Op, steps: int) -> int:
-        """The deltas that an opaque layer takes, if they do not wait for its parameters, and gives;
-        its own scratch.
-        """
+        """Deltas that an opaque layer gives, and takes unless they wait; its scratch."""
         taken = () if op.opaque.layer.params else op.outs
         given = () if takes_symbols(op) or self._layer(op).view else op.args
         return self._size((*given, *taken), steps) + self._cost(op, steps).inputs
 
     def _read_off(self, op: Op, length: int) -> int:
-        """An opaque layer's deltas and what it saved, of all steps, with the gradients of its
-        parameters.
-        """
+        """An opaque layer's deltas, what it saved, and its gradients, of all steps."""
         saved = length * self._read(op)
         return self._size(op.outs, length) + saved + self._cost(op, length).params
 

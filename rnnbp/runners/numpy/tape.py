@@ -15,9 +15,7 @@ from rnnbp.runners.tapes import CutTape, State, ThinTape
 @final
 @dataclass(slots=True)
 class States(ThinTape):
-    """The states before and after each of a chunk's steps: arrays (L + 1, features, B), of feature
-    shapes.
-    """
+    """The states around each of a chunk's steps: arrays (L + 1, features, B), of feature shapes."""
 
     states: list[Array]
     shapes: tuple[Shape, ...]
@@ -34,9 +32,7 @@ class States(ThinTape):
 @final
 @dataclass(slots=True)
 class ProgramTape(CutTape):
-    """The internals of a chunk: x (L, B, ...), its states, buffers (L, rows, B) by name, and opaque
-    layers by name.
-    """
+    """The internals of a chunk: x (L, B, ...), states, buffers (L, rows, B) and opaque layers."""
 
     x: Array
     states: States
