@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
-from rnnbp.numerics import Array, ShapeError
+from rnnbp.numerics import Array, Dtype, ShapeError
 from rnnbp.optim.groups import Group, Groups, matching, resolved
 from rnnbp.optim.hyperparameters import Hyperparameters
 from rnnbp.optim.parameters import Origin, Params, check_fit, check_grads, check_writable, distinct
@@ -103,9 +103,7 @@ class Optimizer(Named, Hyperparameters, ABC):
         self._slots = {name: found[name] for name in self.params}
         dtypes = {p.dtype: 0 for p in self.params.values()}
         sizes = {d: max(p.size for p in self.params.values() if p.dtype == d) for d in dtypes}
-        self._scratch: dict[np.dtype[Any], Array] = {
-            d: np.empty((2, n), d) for d, n in sizes.items()
-        }
+        self._scratch: dict[Dtype, Array] = {d: np.empty((2, n), d) for d, n in sizes.items()}
 
     def step(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rnnbp.numerics import Array
 from rnnbp.optim.groups import ELSEWHERE, Check, betas
@@ -71,7 +71,7 @@ class Hyperparameters:
         self._rate = checked_rate(f"{type(self).__name__}: learning_rate", value, least=0)
 
     @property
-    def lr(self) -> Any:
+    def lr(self) -> Rate:
         """The old name of ``learning_rate``."""
         warn_renamed(f"{type(self).__name__}.lr", "learning_rate")
         return self.learning_rate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias, TypedDict
 
 import numpy as np
 
@@ -34,6 +34,16 @@ class LBFGSResult:
     evaluations: int
     converged: bool
     message: str
+
+
+class _Options(TypedDict):
+    """What SciPy's L-BFGS-B takes, by its names."""
+
+    maxiter: int
+    maxcor: int
+    maxfun: int
+    gtol: float
+    ftol: float
 
 
 class _LossNotFiniteError(Exception):
@@ -119,7 +129,7 @@ def lbfgs(
     >>> result.converged, bool(np.abs(p["w"]).max() < 1e-5)
     (True, True)
     """
-    options: Any = {
+    options: _Options = {
         "maxiter": positive_int("lbfgs: max_iter", max_iter),
         "maxcor": positive_int("lbfgs: history", history),
         "maxfun": positive_int("lbfgs: max_evaluations", max_evaluations),
@@ -137,7 +147,7 @@ def lbfgs(
     return LBFGSResult(search.loss, search.iterations, search.evaluations, converged, message)
 
 
-def _minimised(search: _Search, options: Any) -> tuple[bool, str]:
+def _minimised(search: _Search, options: _Options) -> tuple[bool, str]:
     """(True if it converged, why it ended) of a search, which leaves the best point in the
     parameters.
     """
@@ -150,7 +160,13 @@ def _minimised(search: _Search, options: Any) -> tuple[bool, str]:
             method="L-BFGS-B",
             jac=True,
             callback=search.count,
-            options=options,
+            options={
+                "maxiter": options["maxiter"],
+                "maxcor": options["maxcor"],
+                "maxfun": options["maxfun"],
+                "gtol": options["gtol"],
+                "ftol": options["ftol"],
+            },
         )
         return bool(found.success), str(found.message)
     except _LossNotFiniteError as stop:

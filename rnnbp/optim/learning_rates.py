@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar, final
+from typing import TypeAlias, TypeVar, final
 
 from rnnbp.numerics import positive_int, real_number, shown, whole_number
 from rnnbp.support.ieee import ieee
@@ -276,18 +276,17 @@ class OnPlateau(Named):
             "cooling": self.cooling,
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, float | int | None]) -> None:
         """Restore a state that ``state_dict`` returned. Raises ValueError for other names."""
         if state.keys() != self.state_dict().keys():
             raise ValueError(
                 f"OnPlateau.load_state_dict: names must be {sorted(self.state_dict())}, found "
                 f"{sorted(state)}; load what an OnPlateau saved"
             )
-        self.learning_rate, self.best = (
-            float(state["lr"]),
-            None if state["best"] is None else float(state["best"]),
-        )
-        self.bad_epochs, self.cooling = int(state["bad_epochs"]), int(state["cooling"])
+        known = {name: value for name, value in state.items() if value is not None}
+        self.learning_rate = float(known["lr"])
+        self.best = float(known["best"]) if "best" in known else None
+        self.bad_epochs, self.cooling = int(known["bad_epochs"]), int(known["cooling"])
 
     def __repr__(self) -> str:
         options = ("factor", "patience", "threshold", "cooldown", "floor")

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from rnnbp import machine
 from rnnbp.checks.arrays import plain
 from rnnbp.machine import arrays as compiled
-from rnnbp.numerics import Array, DtypeError, ShapeError, first_bad, shown
+from rnnbp.numerics import Array, Dtype, DtypeError, ShapeError, first_bad, shown
 from rnnbp.parameters import READ_ONLY_CURE, HasParams, Parameters
 from rnnbp.support.ieee import within
 
@@ -73,10 +73,10 @@ class Origin:
         self, place: str, params: Params, held: Mapping[str, Array], frozen: Collection[str] = ()
     ) -> None:
         self.place, self.held, self.frozen = place, held, frozenset(frozen)
-        self.source: Any = params.network if isinstance(params, Parameters) else params
-        self._whole = isinstance(
-            self.source, HasParams
-        )  # which takes long to find out, and every step looks
+        source = params.network if isinstance(params, Parameters) else params
+        # found out once: isinstance of a protocol takes long, and every step looks
+        self.model = source if isinstance(source, HasParams) else None
+        self.arrays = {} if isinstance(source, HasParams) else source
 
     def check(self, model: HasParams | None = None) -> None:
         """Raise ValueError, naming the parameter, if the arrays are no longer those that are held;
@@ -85,11 +85,11 @@ class Origin:
         Args:
             model: whose parameters they must also be.
         """
-        now = self.source.params if self._whole else self.source
+        now = self.arrays if self.model is None else self.model.params
         self._compare(now)
-        if model is not None and model is not self.source:
+        if model is not None and model is not self.model:
             self._compare(model.params)
-        if self._whole:
+        if self.model is not None:
             self._find_new(now)
 
     def _compare(self, now: Mapping[str, Array]) -> None:
@@ -235,7 +235,7 @@ def extents(arrays: Sequence[Array]) -> list[Extent]:
             arrays and isinstance(arrays[0], np.ndarray) and compiled.takes(*arrays)
         ):  # mostly, and sooner done
             return [_measured(*each) for each in compiled.extents(arrays)]
-        taken: dict[np.dtype[Any], list[int]] = {}
+        taken: dict[Dtype, list[int]] = {}
         for k, a in enumerate(arrays):
             if isinstance(a, np.ndarray) and compiled.takes(a):
                 taken.setdefault(a.dtype, []).append(k)

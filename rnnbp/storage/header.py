@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from rnnbp.numerics import Array, DtypeError, Shape, escaped, shown
+from rnnbp.numerics import Array, Dtype, DtypeError, Shape, escaped, shown
 from rnnbp.storage.errors import JSON
 from rnnbp.storage.strict import json_text, parse, room
 
@@ -27,7 +27,7 @@ LONGEST = 100_000_000
 AXES = 32
 """Of an array; the limit of NumPy 1."""
 SIZE = 2**63 - 1
-_DTYPES: dict[str, np.dtype[Any]] = {
+_DTYPES: dict[str, Dtype] = {
     "F64": np.dtype(np.float64),
     "F32": np.dtype(np.float32),
     "F16": np.dtype(np.float16),
@@ -50,7 +50,7 @@ class Entry(NamedTuple):
     """A tensor as the header describes it; its bytes are [begin, end) after the header."""
 
     name: str
-    dtype: np.dtype[Any]
+    dtype: Dtype
     shape: Shape
     begin: int
     end: int
@@ -64,7 +64,7 @@ def build(arrays: Mapping[str, Array], metadata: Mapping[str, JSON]) -> tuple[by
     metadata that JSON cannot hold or that would be refused on reading.
     """
     text = json_text("metadata", dict(metadata))
-    header: dict[str, Any] = {
+    header: dict[str, object] = {
         "__metadata__": {"format": "rnnbp 1", "sha256": BLANK.decode(), "metadata": text},
     }
     order, end = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name)), 0
@@ -119,7 +119,7 @@ def _parsed(header: bytes, most: int) -> dict[str, JSON]:
     return found
 
 
-def _listed(found: Mapping[str, JSON], dtypes: Mapping[str, np.dtype[Any]]) -> list[Entry]:
+def _listed(found: Mapping[str, JSON], dtypes: Mapping[str, Dtype]) -> list[Entry]:
     """The tensors in the order of their bytes. Raises ValueError if there are gaps."""
     result = sorted(
         (_entry(name, value, dtypes) for name, value in found.items()), key=lambda entry: entry[3:]
@@ -175,7 +175,7 @@ def _metadata(found: JSON, most: int) -> dict[str, JSON]:
     return values
 
 
-def _entry(name: str, found: JSON, dtypes: Mapping[str, np.dtype[Any]]) -> Entry:
+def _entry(name: str, found: JSON, dtypes: Mapping[str, Dtype]) -> Entry:
     """A tensor of the header. Raises ValueError unless it is possible."""
     place = f"tensor {escaped(name, 80)}"
     if not isinstance(found, dict) or found.keys() != {"dtype", "shape", "data_offsets"}:

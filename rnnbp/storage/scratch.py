@@ -8,8 +8,8 @@ import contextlib
 import os
 import tempfile
 import warnings
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
 
 from rnnbp.storage import PathLike
 from rnnbp.support.descriptors import open_file
@@ -35,7 +35,7 @@ class ScratchFile:
 
     def __init__(self, folder: PathLike | None) -> None:
         self.folder = folder
-        self.file: IO[bytes] | None = None
+        self.file: FileIO | None = None
         self._looked = False
 
     @property
@@ -43,15 +43,15 @@ class ScratchFile:
         """The folder."""
         return Path(self.folder or tempfile.gettempdir())
 
-    def open(self) -> None:
+    def open(self) -> FileIO:
         """Create the file, if it does not exist."""
         if self.file is None:
             self.file = nameless(self.place)
+        return self.file
 
     def write(self, start: int, data: memoryview) -> None:
         """Write all of ``data``, of bytes."""
-        self.open()
-        file: Any = self.file
+        file = self.open()
         file.seek(start)
         end = start + data.nbytes
         while data:
@@ -62,7 +62,7 @@ class ScratchFile:
 
     def read(self, start: int, data: memoryview) -> bool:
         """Fill ``data``; returns False if the file is too short."""
-        file: Any = self.file
+        file = self.open()
         file.seek(start)
         while data:
             count = file.readinto(data)
@@ -78,17 +78,17 @@ class ScratchFile:
                 self.file.close()
 
 
-def nameless(folder: Path) -> IO[bytes]:
+def nameless(folder: Path) -> FileIO:
     """A new file that no interrupt leaves open, as ``tempfile.TemporaryFile`` could."""
     if hasattr(os, "O_TMPFILE"):
         with contextlib.suppress(OSError):  # a file system without nameless files
             return open_file(
                 folder, os.O_TMPFILE | os.O_RDWR | os.O_EXCL | os.O_CLOEXEC, "rb+", 0o600
             )
-    return tempfile.TemporaryFile(dir=folder, prefix="rnnbp-", buffering=0)
+    return tempfile.TemporaryFile("w+b", dir=folder, prefix="rnnbp-", buffering=0)
 
 
-def _warn_of_memory(file: IO[bytes], place: Path) -> None:
+def _warn_of_memory(file: FileIO, place: Path) -> None:
     """Warn, once for each device, if a file is held in memory."""
     device = os.fstat(file.fileno()).st_dev
     if device not in _warned and (kind := _in_memory(device)) is not None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 
 import numpy as np
 
@@ -74,7 +73,7 @@ def json_text(what: str, value: object) -> str:
         ) from None
 
 
-def _dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _dict(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

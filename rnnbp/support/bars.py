@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, NoReturn, Protocol, Self, TypedDict, Unpack
 
 from tqdm import std
 
@@ -14,14 +14,40 @@ from rnnbp.support import forks
 from rnnbp.support.notebook import Output, in_notebook
 
 if TYPE_CHECKING:
-    Base = std.tqdm[Any]
+    Base = std.tqdm[NoReturn]
 else:
     Base = std.tqdm
 
-_shared: Any = getattr(std, "TqdmDefaultWriteLock", None)
+_shared: type | None = getattr(std, "TqdmDefaultWriteLock", None)
 """The lock of tqdm's own bars: two in one, for processes and for threads."""
-_threads: Any = getattr(_shared, "th_lock", None) or threading.RLock()
+_threads: forks.Lock = getattr(_shared, "th_lock", None) or threading.RLock()
 forks.hold(_threads)  # a thread that draws a bar must not leave it locked in a child
+
+
+class File(Protocol):
+    """What a bar writes to."""
+
+    def write(self, text: str, /) -> object: ...
+
+
+class Look(TypedDict, total=False):
+    """tqdm's options that callers choose."""
+
+    desc: str
+    unit: str
+    unit_scale: bool
+    dynamic_ncols: bool
+    leave: bool
+    initial: float
+
+
+class FullLook(Look, total=False):
+    """tqdm's options that bars have."""
+
+    bar_format: str
+    delay: float
+    disable: bool
+    file: File
 
 
 class Bar(Base):
@@ -38,9 +64,9 @@ class Bar(Base):
     """No thread that looks for bars that stand still: with ``miniters=1``, each update looks at the
     clock.
     """
-    _lock: ClassVar[Any]
+    _lock: ClassVar[forks.Lock]
 
-    def __init__(self, *, total: int | None, **look: Any) -> None:
+    def __init__(self, *, total: int | None, **look: Unpack[FullLook]) -> None:
         super().__init__(total=total, miniters=1, **look)
 
     __del__ = staticmethod(tuple)  # type: ignore[assignment]  # tqdm's is a method
@@ -49,7 +75,7 @@ class Bar(Base):
     """
 
     @classmethod
-    def get_lock(cls) -> Any:
+    def get_lock(cls) -> forks.Lock:
         """The lock that is held while bars are drawn; the thread that has it may take it again."""
         present = getattr(std.tqdm, "_lock", None)
         cls._lock = _threads if present is None or isinstance(present, _shared or ()) else present
@@ -64,7 +90,7 @@ class Bar(Base):
             super().refresh(nolock=True)
 
     @classmethod
-    def write(cls, s: str, file: Any = None, end: str = "\n", nolock: bool = False) -> None:
+    def write(cls, s: str, file: File | None = None, end: str = "\n", nolock: bool = False) -> None:
         """Print a line above the bars; they are unlocked after an interrupt too."""
         if nolock:
             super().write(s, file=file, end=end, nolock=True)
@@ -92,7 +118,7 @@ class _Nowhere:
 class NotebookBar(Bar):
     """A bar in the output of a notebook's cell: one line, which is replaced as the work goes on."""
 
-    def __init__(self, *, total: int | None, **look: Any) -> None:
+    def __init__(self, *, total: int | None, **look: Unpack[FullLook]) -> None:
         self._output = Output()
         super().__init__(
             total=total,
@@ -104,9 +130,11 @@ class NotebookBar(Bar):
         self._output.show(str(self) if msg is None else msg)
 
 
-def bar(total: int | None, **look: Any) -> Bar:
+def bar(total: int | None, *, delay: float = 0, **look: Unpack[Look]) -> Bar:
     """A bar where the user sees it: in the cell of a notebook, else on stderr. ``look`` is tqdm's."""
-    return (NotebookBar if in_notebook() else Bar)(total=total, disable=sys.stderr is None, **look)
+    return (NotebookBar if in_notebook() else Bar)(
+        total=total, delay=delay, disable=sys.stderr is None, **look
+    )
 
 
 def wanted(progress: bool | None) -> bool:
@@ -141,7 +169,7 @@ class LateBar:
         after: seconds; 0 shows it at once, and its last state stays.
     """
 
-    def __init__(self, total: int | None, *, after: float = 0, **look: Any) -> None:
+    def __init__(self, total: int | None, *, after: float = 0, **look: Unpack[Look]) -> None:
         self.total, self.look = total, {"leave": not after} | look
         self.done, self.began = 0, time.monotonic()
         self.due = self.began + after
@@ -172,7 +200,7 @@ class LateBar:
 
 
 def late(
-    progress: bool | None, total: int | None, **look: Any
+    progress: bool | None, total: int | None, **look: Unpack[Look]
 ) -> AbstractContextManager[LateBar | None]:
     """A bar: True at once, None late and where a user sees it, else none."""
     return (

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 
-class Lock(Protocol):
+class Lock(AbstractContextManager[object], Protocol):
     """A lock that its thread may take again, as ``threading.RLock``."""
 
     def acquire(self) -> object: ...

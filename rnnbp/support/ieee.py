@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from functools import partial, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def ieee(function: Callable[P, R]) -> Callable[P, R]:
             return within(errors, function, *args, **kwargs)
         except BaseException as error:
             if before is not None:
-                _put_back(before)  # the best that can be done there
+                _put_back(partial(np.seterr, **before))  # the best that can be done there
             shorten(error)
             raise
 
@@ -77,17 +77,17 @@ def restoring(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except BaseException:
-            _put_back(before)
+            _put_back(partial(np.seterr, **before))
             raise
 
     return run
 
 
-def _put_back(before: Any) -> None:
+def _put_back(settings: Callable[[], object]) -> None:
     try:
-        np.seterr(**before)
+        settings()
     except BaseException:  # a second interrupt
-        np.seterr(**before)
+        settings()
         raise
 
 
@@ -112,7 +112,12 @@ def within(
     return copy_context().run(_entered, errors, function, args, kwargs)
 
 
-def _entered(errors: np.errstate, function: Callable[..., R], args: Any, kwargs: Any) -> R:
+def _entered(
+    errors: np.errstate,
+    function: Callable[..., R],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+) -> R:
     with errors:
         return function(*args, **kwargs)
 

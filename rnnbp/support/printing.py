@@ -9,7 +9,9 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import Any
+from typing import TypeVar
+
+T = TypeVar("T")
 
 PLAIN = {
     "⊙": "*", "·": "*", "×": "x", "−": "-", "→": "->", "…": "...", "′": "'", "ᵀ": ".T", "²": "^2", "½": "0.5",
@@ -24,12 +26,12 @@ def as_text(value: object) -> str:
     return copy_context().run(repr, value)
 
 
-def printable(to_text: Callable[[Any], str]) -> Callable[[Any], str]:
+def printable(to_text: Callable[[T], str]) -> Callable[[T], str]:
     """Decorate a ``__str__``, so that ``print`` can write its text to the present
     ``sys.stdout``."""
 
     @functools.wraps(to_text)
-    def plain(self: object) -> str:
+    def plain(self: T) -> str:
         return for_stdout(to_text(self))
 
     return plain

@@ -6,19 +6,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sized
-from typing import Any
+from typing import TypeVar
+
+T = TypeVar("T")
 
 WIDTH = 100
 """Columns of a line."""
 
 
-def safe(to_text: Callable[[Any], str]) -> Callable[[Any], str]:
+def safe(to_text: Callable[[T], str]) -> Callable[[T], str]:
     """Decorate a ``__repr__``, so that one of a damaged object, or one that is being built, does
     not raise.
     """
 
     @functools.wraps(to_text)
-    def text(self: object) -> str:
+    def text(self: T) -> str:
         try:
             return to_text(self)
         except Exception:  # whatever is missing: a repr is asked for while another error is told

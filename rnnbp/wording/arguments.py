@@ -118,9 +118,8 @@ class Named:
 class _OfInit:
     """``inspect.signature`` of a class is that of its ``__init__``, in Python 3.11 too."""
 
-    def __get__(
-        self, instance: object, kind: type[Any]
-    ) -> inspect.Signature:  # whose __init__ takes anything
+    # Any: a class whose __init__ takes anything
+    def __get__(self, instance: object, kind: type[Any]) -> inspect.Signature:
         if instance is not None:
             raise AttributeError("__signature__")
         if kind.__init__ is object.__init__:
