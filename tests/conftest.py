@@ -60,7 +60,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if marked and isinstance(item, pytest.Function):
             found[item.nodeid.split("[")[0]].append(item)
     for combinations in found.values():
-        n, *names = combinations[0].get_closest_marker("one_in").args
+        marker = combinations[0].get_closest_marker("one_in")
+        assert marker is not None
+        n, *names = marker.args
         seen, kept = set[tuple[str, int]](), 0
         for item in sorted(combinations, key=lambda item: crc32(item.nodeid.encode())):
             given = item.callspec.params
@@ -126,3 +128,18 @@ def as_if_there_were_many_processors() -> Iterator[None]:
 def use_threads(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | str], None]:
     """A function that sets how many threads runs have from there on, until the test ends."""
     return lambda count: monkeypatch.setenv("RNNBP_NUM_THREADS", str(count))
+
+
+@pytest.fixture
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working directory is empty."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def in_a_folder_with_words(in_an_empty_folder: None) -> None:
+    """The working directory holds a small text, words.txt, and nothing else."""
+    import numpy as np  # after the threads of BLAS are set, above
+
+    words = np.random.default_rng(0).choice(["ab ", "cde ", "naïve ", "f\n"], 600)
+    Path("words.txt").write_text("".join(words), encoding="utf-8")

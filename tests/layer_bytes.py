@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnbp.ledger import Ledger, arrays_in
-from tests.layer_cases import Case, backward, present
+from tests.layer_case import Case, backward, present
 
 
 class Taken(NamedTuple):

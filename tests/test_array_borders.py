@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,12 @@ from scipy import sparse
 
 import rnnbp as rb
 from rnnbp.train import Batch
+from tests import helpers
+
+reals = partial(helpers.reals, dtype="float32")
 
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 T, B, F = 4, 3, 2
-
-
-def reals(*shape: int, dtype: Any = np.float32) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=shape).astype(dtype)
 
 
 def rnn(dtype: str = "float32") -> rb.Recurrent:

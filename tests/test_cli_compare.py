@@ -12,9 +12,12 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.cli import compare as command
-from rnnbp.cli.main import build_parser, main
+from rnnbp.cli.main import build_parser
 from rnnbp.cli.model import Architecture
 from rnnbp.cli.problem import Problem
+from tests.commands import run
+
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 TINY = ["--units", "8", "--embedding", "4", "--batch", "2", "--steps", "24"]
 COMPARE = [
@@ -39,19 +42,6 @@ OPTIONS = [
     "seed",
     "threads",
 ]
-
-
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def run(*args: object) -> int:
-    """The exit status of a command line, whether returned or raised."""
-    try:
-        return main([str(arg) for arg in args])
-    except SystemExit as end:
-        return int(end.code or 0)
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, str]:

@@ -14,13 +14,10 @@ import rnnbp as rb
 from rnnbp.compiler.passes import RULES
 from rnnbp.runners.numpy.operations import CALLS
 from tests import models
+from tests.helpers import reals
 from tests.programs import agree, cells
 
 SLOW: Any = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
-
-
-def reals(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=shape)
 
 
 @pytest.mark.one_in(6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from rnnbp.bptt.fused_advances import FusedAdvances
 from rnnbp.machine import chosen
 from rnnbp.runners.base import FusedRunner
 from rnnbp.schedules import EveryK, Multistage, Revolve, ThinTapes
+from tests import helpers
+
+reals = partial(helpers.reals, dtype="float32")
 
 T, B, N = 203, 3, 40
 MSE = rb.losses.MeanSquaredError()
@@ -26,10 +30,6 @@ SCHEDULES: dict[str, Callable[[int], Any]] = {
     "disk": lambda n: EveryK(n, 1, "disk"),
     "two tiers": lambda n: Multistage(n, 2, 2),
 }
-
-
-def reals(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 def groups(actions: Iterable[Action]) -> list[tuple[int, tuple[bool, ...]]]:

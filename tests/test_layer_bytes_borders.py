@@ -10,7 +10,8 @@ import pytest
 import rnnbp as rb
 from rnnbp.layers.base import Layer
 from tests.layer_bytes import taken
-from tests.layer_cases import CASES, Case
+from tests.layer_case import Case
+from tests.layer_cases import CASES
 
 ELSEWHERE = ("Split", "LayerNorm-bare")
 """Layers whose deltas decide what they take; y that is also saved."""

@@ -1,19 +1,25 @@
-"""What layers of a person's own may give back, whatever they declare: right values, or an error that names them."""
+"""A person's own layers that give wrong values, shapes or dtypes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import rnnbp as rb
-
-Array = np.ndarray
-Change = Callable[[Array], Any]
-STEPS, BATCH, SIZE = 5, 4, 24
-every_backend = pytest.mark.parametrize("backend", ["interpreter", "numpy", "llvm"])
+from tests.lying_layers import (
+    BATCH,
+    SIZE,
+    STEPS,
+    Array,
+    Change,
+    Says,
+    Silent,
+    every_backend,
+    gradients,
+    same,
+)
 
 
 class Lies(np.ndarray):
@@ -24,44 +30,6 @@ class Lies(np.ndarray):
 
 class Plain(np.ndarray):
     """A subclass of a person's own."""
-
-
-def same(a: Array) -> Array:
-    return a
-
-
-class Silent(rb.Layer):
-    """y = 2 x, which does not say its shapes; with what ``change`` makes of the output, the delta, the gradient."""
-
-    def __init__(
-        self, output: Change = same, delta: Change = same, gradient: Change = same
-    ) -> None:
-        self.params = {"scale": np.full(SIZE, 2, np.float32)}
-        self.output, self.delta, self.gradient = output, delta, gradient
-
-    def forward(self, x: Array) -> tuple[Any, Any]:
-        return self.output(x * self.params["scale"]), (x,)
-
-    def backward_inputs(self, saved: Any, dy: Array) -> Any:
-        return (self.delta(dy * self.params["scale"]),)
-
-    def backward_params(self, saved: Any, dy: Array) -> Any:
-        return {"scale": self.gradient((dy * saved[0]).reshape(-1, SIZE).sum(axis=0))}
-
-    def output_shapes(self, *shapes: Any) -> Any:
-        return (None,)
-
-
-class Says(Silent):
-    def output_shapes(self, *shapes: Any) -> Any:
-        return ((SIZE,),)
-
-
-def gradients(layer: rb.Layer, backend: str) -> rb.Gradients:
-    model = rb.Sequential(rb.LSTM(6, SIZE, rng=0), layer, Says(), rb.Dense(SIZE, 3, rng=1))
-    rng = np.random.default_rng(0)
-    x, y = (rng.normal(size=(STEPS, BATCH, n)).astype(np.float32) for n in (6, 3))
-    return rb.bptt(model, x, y, rb.losses.MeanSquaredError(), backend=backend, chunk=3)
 
 
 SHAPES: dict[str, Change] = {
@@ -78,6 +46,7 @@ SHAPES: dict[str, Change] = {
     "rows": lambda d: d.reshape(-1, d.shape[-1]).view(Plain),
     "a lie": lambda d: d[:1, :1, :1].copy().view(Lies),
 }
+
 OTHERS: dict[str, tuple[Change, type[Exception]]] = {
     "float64": (lambda d: d.astype(float), rb.DtypeError),
     "objects": (lambda d: d.astype(object), rb.DtypeError),
@@ -86,6 +55,7 @@ OTHERS: dict[str, tuple[Change, type[Exception]]] = {
     "a number": (lambda d: d.flat[0], TypeError),
     "a list": (lambda d: d.tolist(), TypeError),
 }
+
 WRONG = OTHERS | {name: (change, rb.ShapeError) for name, change in SHAPES.items()}
 
 
@@ -188,51 +158,6 @@ def test_a_parameter_gradient_that_does_not_fit(case: str, backend: str) -> None
     change, error, message = GRADIENTS[case]
     with pytest.raises(error, match=rf"^Silent\(\): .*{message}"):
         gradients(Silent(gradient=change), backend)
-
-
-class Returns(Says):
-    """Gives what it is told from one of its methods."""
-
-    def __init__(self, method: str, given: Any) -> None:
-        super().__init__()
-        setattr(self, method, lambda *_: given)
-
-
-METHODS: list[tuple[str, Any, str]] = [
-    ("forward", None, r"forward must return \(y, saved\), found NoneType"),
-    (
-        "forward",
-        np.zeros((3, BATCH, SIZE), np.float32),
-        r"forward must return \(y, saved\), found ndarray",
-    ),
-    (
-        "forward",
-        (np.zeros((3, BATCH, SIZE), np.float32), None),
-        "forward must save a tuple of arrays, found NoneType",
-    ),
-    ("backward_inputs", None, "backward_inputs must return a tuple of 1 deltas, found NoneType"),
-    (
-        "backward_inputs",
-        (None, None),
-        "backward_inputs must return a tuple of 1 deltas, found 2 deltas",
-    ),
-    ("backward_params", None, "backward_params must return a dict of arrays, found NoneType"),
-    ("backward_params", {}, r"backward_params must return \['scale'\], found \[\]"),
-    (
-        "backward_params",
-        {"scale": 0, "more": 0},
-        r"backward_params must return \['scale'\], found \['scale', 'more'\]",
-    ),
-]
-
-
-@every_backend
-@pytest.mark.parametrize(("method", "given", "message"), METHODS)
-def test_a_method_that_gives_something_else(
-    method: str, given: Any, message: str, backend: str
-) -> None:
-    with pytest.raises(TypeError, match=rf"^Returns\(\): {message}"):
-        gradients(Returns(method, given), backend)
 
 
 class Halves(rb.Layer):

@@ -1,9 +1,9 @@
-"""The layer contract, for every layer in every option."""
+"""What every layer keeps to: registration, arguments, dtypes, saved values, chunks."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,22 +11,13 @@ import pytest
 
 from rnnbp import layers
 from rnnbp.layers import Layer
-from rnnbp.numerics import Array, ShapeError
+from rnnbp.numerics import Array
+from tests.contract import CHUNK, STEPS, close, every_case, randomised
 from tests.layer_bytes import taken
-from tests.layer_cases import CASES, Case, backward, freeze, outputs, present, same_bits
+from tests.layer_case import Case, backward, freeze, outputs, present, same_bits
+from tests.layer_cases import CASES
 
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
-STEPS, BATCH = 3, 4
-CHUNK = (STEPS, BATCH)
-
-
-def randomised(case: Case, dtype: str = "float64") -> Layer:
-    """The layer, with parameters that are not at special values such as one or zero."""
-    layer, rng = case.build(dtype), np.random.default_rng(5)
-    for value in layer.params.values():
-        value[...] = rng.normal(size=value.shape)
-    return layer
 
 
 def subclasses(cls: type) -> Iterator[type]:
@@ -217,130 +208,6 @@ def test_parameter_gradients_belong_to_the_caller(case: Case, batch: tuple[int, 
     assert not any(np.shares_memory(a, b) for k, a in enumerate(again) for b in again[:k])
 
 
-def strided(a: Array) -> Array:
-    return np.stack([a, np.full_like(a, 99)], axis=-1).reshape(*a.shape[:-1], -1)[..., ::2]
-
-
-def transposed(a: Array) -> Array:
-    return np.ascontiguousarray(a.swapaxes(0, 1)).swapaxes(0, 1)
-
-
-def backwards(a: Array) -> Array:
-    return np.ascontiguousarray(np.flip(a))[(slice(None, None, -1),) * a.ndim]
-
-
-@pytest.mark.one_in(4)
-@every_case
-@pytest.mark.parametrize("layout", [strided, transposed, backwards], ids=lambda f: f.__name__)
-def test_any_memory_layout_gives_the_same_values(
-    case: Case, layout: Callable[[Array], Array]
-) -> None:
-    layer, xs = randomised(case), case.inputs(CHUNK)
-    y, saved = case.forward(layer, xs, length=STEPS)
-    dy = case.deltas(y)
-    odd_xs = tuple(layout(x) for x in xs)
-    assert not any(x.flags.c_contiguous for x in odd_xs if x.size > 1)
-    odd_y, odd_saved = case.forward(layer, odd_xs, length=STEPS)
-    odd_dy = (
-        tuple(None if d is None else layout(d) for d in dy) if isinstance(dy, tuple) else layout(dy)
-    )
-    freeze(odd_xs, odd_saved, odd_dy)
-    found, expected = backward(layer, odd_saved, odd_dy), backward(layer, saved, dy)
-    for a, b in zip(present(odd_y, *found), present(y, *expected), strict=True):
-        close(a, b)
-
-
-@pytest.mark.one_in(4)
-@every_case
-@pytest.mark.parametrize("batch", [(1, 1), (1,), (1, BATCH), (STEPS, 1)], ids=str)
-def test_batch_axes_of_one(case: Case, batch: tuple[int, ...]) -> None:
-    layer, chunk = randomised(case), case.inputs(CHUNK)
-    picked = [0 if n == 1 else slice(None) for n in batch]
-    xs = tuple(x[tuple(picked)] if len(batch) == 2 else x[0, 0] for x in chunk)
-    ones = tuple(np.reshape(x, (*batch, *shape)) for x, shape in zip(xs, case.shapes, strict=True))
-    y, saved = layer.forward(*ones)
-    dy = case.deltas(y)
-    dxs, grads = backward(layer, saved, dy)
-    whole, _ = layer.forward(*chunk)
-    for part, all_of_it in zip(outputs(y), outputs(whole), strict=True):
-        assert part.shape[: len(batch)] == batch
-        corner = (0,) * len(batch)
-        close(part[corner], all_of_it[0, 0])
-    assert [None if d is None else d.shape for d in dxs] == [
-        None if case.symbols else x.shape for x in ones
-    ]
-    assert all(grads[key].shape == value.shape for key, value in layer.params.items())
-
-
-@pytest.mark.one_in(4)
-@every_case
-@pytest.mark.parametrize("batch", [(0,), (STEPS, 0), ()], ids=str)
-def test_no_batch_and_an_empty_batch(case: Case, batch: tuple[int, ...]) -> None:
-    layer, xs = randomised(case), case.inputs(batch)
-    y, saved = case.forward(layer, xs)
-    dxs, grads = backward(layer, saved, case.deltas(y))
-    for part, shape in zip(outputs(y), layer.output_shapes(*case.shapes), strict=True):
-        assert part.shape == (*batch, *(shape or ()))
-    assert [None if d is None else d.shape for d in dxs] == [
-        None if case.symbols else x.shape for x in xs
-    ]
-    if 0 in batch:
-        assert not any(grad.any() for grad in grads.values())
-
-
-@every_case
-def test_output_shapes_are_those_of_the_output(case: Case) -> None:
-    layer = randomised(case)
-    y, _ = layer.forward(*case.inputs(CHUNK))
-    assert layer.output_shapes(*case.shapes) == tuple(part.shape[2:] for part in outputs(y))
-    assert len(outputs(y)) == layer.n_outputs
-    unknown = layer.output_shapes(*(None for _ in case.shapes))
-    assert len(unknown) == layer.n_outputs
-    for shape, part in zip(unknown, outputs(y), strict=True):
-        assert shape in (None, part.shape[2:])
-
-
-@every_case
-def test_inputs_that_do_not_fit(case: Case) -> None:
-    layer = case.build("float64")
-    if case.wrong is None:
-        with pytest.raises(ShapeError) as raised:
-            layer.output_shapes(*case.shapes, *case.shapes)
-        assert str(layer) in str(raised.value)
-        assert "found 2" in str(raised.value)
-        return
-    with pytest.raises(ShapeError) as raised:
-        layer.output_shapes(*case.wrong.shapes)
-    assert [part for part in (str(layer), *case.wrong.says) if part not in str(raised.value)] == []
-
-
-FITTED = [case for case in CASES if case.wrong is not None and case.wrong.forward]
-
-
-@pytest.mark.parametrize("case", FITTED, ids=lambda case: case.id)
-def test_arrays_that_do_not_fit(case: Case) -> None:
-    assert case.wrong is not None
-    layer = case.build("float64")
-    batch = () if "at least" in case.wrong.says[0] else (2,)
-    with pytest.raises(ShapeError) as raised:
-        layer.forward(*(np.zeros((*batch, *shape)) for shape in case.wrong.shapes))
-    said = [part for part in case.wrong.says if not part.startswith("(")]
-    assert [part for part in (str(layer), *said) if part not in str(raised.value)] == []
-
-
-@every_case
-def test_the_wrong_number_of_inputs(case: Case) -> None:
-    layer = case.build("float64")
-    many = (*case.shapes, case.shapes[0])
-    if type(layer) is layers.Multiply:
-        assert layer.output_shapes(*many) == layer.output_shapes(*case.shapes)
-        return
-    with pytest.raises(ShapeError) as raised:
-        layer.output_shapes(*many)
-    assert str(layer) in str(raised.value)
-    assert f"found {len(many)}" in str(raised.value)
-
-
 @every_case
 def test_is_called_on_arrays_in_evaluation_mode(case: Case) -> None:
     layer, xs = randomised(case), case.inputs(CHUNK)
@@ -353,10 +220,6 @@ def test_initial_values_depend_on_the_seed_alone(case: Case) -> None:
     single = case.build("float32").params
     double = {key: value.astype(np.float32) for key, value in case.build("float64").params.items()}
     assert same_bits(single, double)
-
-
-def close(found: Any, expected: Any) -> None:
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
 ROWS = 12_000

@@ -14,7 +14,8 @@ import pytest
 
 from rnnbp.layers import Layer
 from rnnbp.numerics import Array
-from tests.layer_cases import CASES, Case, as_complex, outputs
+from tests.layer_case import Case, as_complex, outputs
+from tests.layer_cases import CASES
 
 H = 1e-30
 LENGTH, BATCH = 2, 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,14 @@ import pytest
 import rnnbp as rb
 from rnnbp.actions import Action, Backward, Keep, Rebuild
 from rnnbp.support.prepared import forget_all
-from tests import models
+from tests import helpers, models
 from tests.schedule_checks import figures
 from tests.test_object_bytes_borders import traced
 
+real = partial(helpers.reals, dtype="float32")
+
 MSE, CE = rb.losses.MeanSquaredError(), rb.losses.CrossEntropy()
 T, B, N = 160, 32, 128
-
-
-def real(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
 
 
 def symbols() -> np.ndarray:

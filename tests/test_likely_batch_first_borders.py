@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 import rnnbp as rb
+from tests import helpers
+
+reals = partial(helpers.reals, dtype="float32")
 
 MSE = rb.losses.MeanSquaredError()
-
-
-def reals(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 def new_model() -> rb.Sequential:

@@ -17,7 +17,7 @@ from rnnbp.cli.main import main
 from rnnbp.cli.model import CELLS, Architecture
 from rnnbp.storage import StorageError, load_tensors, save_tensors
 from rnnbp.train.metrics_log import MetricsLog
-from tests.test_cli import contents, error_of
+from tests.commands import contents, error_of
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes and devices of POSIX")
 GOOD = {

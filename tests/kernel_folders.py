@@ -1,0 +1,58 @@
+"""Folders of kernels, and what is said of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rnnbp.machine import cache
+
+KEY, CODE = "0123", b"machine code" * 9
+
+NOBODY = 65534
+
+as_root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="plays several users"
+)
+
+
+@pytest.fixture(autouse=True)
+def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for kernels, yet to be made, and a home of its own."""
+    monkeypatch.setenv("RNNBP_KERNEL_CACHE", str(tmp_path / "kernels"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    before = os.umask(0o022)
+    yield tmp_path / "kernels"
+    os.umask(before)
+
+
+def kept(kernels: Path) -> Path:
+    """Keep the code; its file."""
+    cache.write(KEY, CODE)
+    assert cache.read(KEY) == CODE
+    (found,) = kernels.iterdir()
+    return found
+
+
+def refused(why: str) -> None:
+    """It is not read, with one warning."""
+
+    def thrice() -> None:
+        assert cache.read(KEY) is None
+        assert cache.read(KEY) is None
+        cache.write(KEY, CODE)
+
+    with pytest.warns(
+        RuntimeWarning, match=f"kernels in .* are {why}.*; they are compiled anew"
+    ) as found:
+        thrice()
+    assert len(found) == 1
+
+
+def forged(secret: bytes) -> bytes:
+    """A file as somebody makes it who knows the format."""
+    return cache.MAGIC + cache._digest(KEY, CODE) + cache._digest(KEY, CODE, secret) + CODE
