@@ -143,3 +143,14 @@ def in_a_folder_with_words(in_an_empty_folder: None) -> None:
 
     words = np.random.default_rng(0).choice(["ab ", "cde ", "naïve ", "f\n"], 600)
     Path("words.txt").write_text("".join(words), encoding="utf-8")
+
+
+@pytest.fixture
+def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for kernels, yet to be made, and a home of its own."""
+    monkeypatch.setenv("RNNBP_KERNEL_CACHE", str(tmp_path / "kernels"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    before = os.umask(0o022)
+    yield tmp_path / "kernels"
+    os.umask(before)

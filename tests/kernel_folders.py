@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,17 +16,6 @@ NOBODY = 65534
 as_root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="plays several users"
 )
-
-
-@pytest.fixture(autouse=True)
-def kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for kernels, yet to be made, and a home of its own."""
-    monkeypatch.setenv("RNNBP_KERNEL_CACHE", str(tmp_path / "kernels"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    before = os.umask(0o022)
-    yield tmp_path / "kernels"
-    os.umask(before)
 
 
 def kept(kernels: Path) -> Path:

@@ -12,6 +12,8 @@ import pytest
 from rnnbp.machine import cache
 from tests.kernel_folders import CODE, KEY, NOBODY, as_root, forged, kept, refused
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 posix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="modes and owners of files")
 
 

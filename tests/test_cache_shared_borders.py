@@ -17,6 +17,8 @@ import rnnbp as rb
 from rnnbp.machine import cache, private
 from tests.kernel_folders import CODE, KEY, NOBODY, as_root, forged, kept, refused
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
