@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import rnnbp as rb
 from rnnbp.bptt.accumulators import Accumulators
-from rnnbp.compiler.code import Values
 from rnnbp.compiler.gradient import reaching
 from rnnbp.compiler.lowering import lower
+from rnnbp.compiler.maker import Values
 from rnnbp.graph.layout import Layout
 from rnnbp.rng import Context
 from rnnbp.runners.interpreter.program import Interpreter

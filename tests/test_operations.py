@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.compiler.code import Code, Op, Values
+from rnnbp.compiler.code import Code
 from rnnbp.compiler.gradient import differentiate
 from rnnbp.compiler.lowering import Lowering
-from rnnbp.compiler.operations import OPERATIONS, PRIMITIVES, Operation, flops
+from rnnbp.compiler.maker import Values
+from rnnbp.compiler.op import Op
+from rnnbp.compiler.operation import Operation
+from rnnbp.compiler.operations import OPERATIONS, PRIMITIVES, flops
 from rnnbp.compiler.weights import Matrix, Rows, Vector
 from rnnbp.runners.constants import Constant
 from rnnbp.runners.numpy import operations as by_numpy

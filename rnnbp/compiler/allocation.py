@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import GRADIENTS, IN_PLACE, VIEWS
 from rnnbp.compiler.storage import Buffer, Location, Storage, base, gathered, named
 
 NEVER_PLACED = VIEWS | {"concat", "opaque", "opaque_back"}
-"""Operations whose result is not made in its place in a concat; nor is that of operations with
-several.
-"""
+"""Operations whose result is not made in its place in a concat; nor is any of several results."""
 PHASES = ("before", "loop", "after")
 
 
@@ -166,9 +165,7 @@ class _Allocation:
         self.present[buffer] = dict.fromkeys(range(buffer.rows), v)
 
     def _in_place(self, op: Op, position: int) -> bool:
-        """Put a result where an argument is, if that is not read again; first where the loop writes
-        anyway.
-        """
+        """Put a result in the place of an argument not read again; first where the loop writes."""
         rows, found = self.code.values.rows(op.out), []
         for v in op.args:
             whole, _ = self._base(v)

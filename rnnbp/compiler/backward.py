@@ -1,6 +1,4 @@
-"""The backward half of a step: the delta recursion in phases, its storage, and what is read off a
-chunk's deltas.
-"""
+"""The backward half of a step: the delta recursion in phases, its storage, and read-offs."""
 
 from __future__ import annotations
 
@@ -8,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rnnbp.compiler.allocation import allocate
-from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.code import Code
 from rnnbp.compiler.forward import Forward
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import VIEWS
 from rnnbp.compiler.partition import adjusted, partition
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, held
@@ -30,9 +29,7 @@ class Backward:
     in_place: Mapping[int, Location]
     """The deltas of states that are made where those of the step after are."""
     dx_weights: Matrix | None
-    """What gives dx by one product for a whole chunk, None where it is made otherwise or not at
-    all.
-    """
+    """Weights that make dx by one product for a whole chunk; None where it is not made so."""
     arrays: Mapping[Buffer, Held]
     """The array of each buffer but those of x and dy."""
 
@@ -55,9 +52,7 @@ class Backward:
         return tuple(op for op in self.code.ops if op.name == "opaque_back")
 
     def moves(self) -> list[tuple[int, int | None]]:
-        """(k, value) for each state whose delta is made elsewhere than where the step before looks
-        for it.
-        """
+        """(k, value) for each state whose delta is made where the step before does not look."""
         places = {at.buffer: v for v, at in self.in_place.items()}
         outputs = zip(self.carried, self.code.outputs[1:], strict=True)
         return [
@@ -85,9 +80,7 @@ def backward_half(forward: Forward, code: Code, *, hoisted: bool, lanes: bool) -
 def _given(
     forward: Forward, code: Code, dy: Buffer, carried: Sequence[Buffer]
 ) -> dict[int, Location]:
-    """Where the values lie that the recursion starts from: x, dy, deltas, states, and what the tape
-    keeps.
-    """
+    """Where the recursion starts: x, dy, deltas, states, and what the tape keeps."""
     taken, kept = forward.code, forward.storage.taped
     found = {taken.inputs[0]: Location(forward.x), code.inputs[0]: Location(dy)}
     found |= {v: Location(b) for v, b in zip(code.inputs[1:], carried, strict=True)}
@@ -104,9 +97,7 @@ def _given(
 def _in_place(
     storage: Storage, phases: Mapping[int, str], carried: Sequence[Buffer]
 ) -> dict[int, Location]:
-    """The deltas of states that can be made where those before them are: nothing reads these any
-    more.
-    """
+    """The deltas of states that can be made in place of those before, which nothing reads then."""
     code, found = storage.code, dict[int, Location]()
     order = {op.out: k for k, op in enumerate(storage.order) if op.outs}
     read = {a for op in storage.order if phases[id(op)] == "after" for a in op.args} | {
@@ -173,9 +164,7 @@ def _views(code: Code, v: int, base: int) -> bool:
 
 
 def _without_dx(code: Code) -> tuple[Code, Op | None]:
-    """The code without the product that gives dx alone, which is done for a whole chunk, if there
-    is one.
-    """
+    """The code without the product that makes dx alone, which is done for a whole chunk."""
     v = code.outputs[0]
     made = None if v is None else code.made.get(v)
     alone = made is not None and made.name == "linear" and not any(v in op.args for op in code.ops)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rnnbp.compiler.code import Code, Values
+from rnnbp.compiler.code import Code
 from rnnbp.compiler.keep import keep
 from rnnbp.compiler.lowering import lower
+from rnnbp.compiler.maker import Values
 from rnnbp.compiler.passes import PASSES, Draft, check_rules
 from rnnbp.graph.cell import Cell
 from rnnbp.numerics import Shape

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rnnbp.compiler.code import Values
 from rnnbp.compiler.lowering import Lowering
+from rnnbp.compiler.maker import Values
 from rnnbp.compiler.operations import flops
 from rnnbp.layers import Conv1D, Conv2D
 from rnnbp.layers.base import Layer
@@ -14,8 +14,7 @@ from rnnbp.numerics import Shape, ShapeError
 
 
 def layer_flops(layer: Layer, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int | None:
-    """Of one step of one sequence, counted as ``explain`` does; None for a layer that runs as
-    Python.
+    """Of one step and sequence, counted as ``explain`` does; None for a layer run as Python.
 
     Layers that only look up, or hand on parts of their input, have none.
     """

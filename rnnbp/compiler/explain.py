@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
-from rnnbp.compiler.code import Code
-from rnnbp.compiler.explanation import Explanation, Kept, Packed
-from rnnbp.compiler.listing import Line, Listing
-from rnnbp.compiler.notation import Notation
+from rnnbp.compiler.explanation import Explanation, Kept
 from rnnbp.compiler.opaque import saved_bytes
 from rnnbp.compiler.passes import check_rules
+from rnnbp.compiler.reading import Reading, packed_parts
 from rnnbp.compiler.rule_report import effects
-from rnnbp.compiler.seams import number
 from rnnbp.compiler.step import StepCode, step_code
-from rnnbp.compiler.weights import Rows, Vector
 from rnnbp.graph.cell import Cell
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.layout import Layout
@@ -29,10 +23,9 @@ from rnnbp.wording.arguments import takes
 
 @takes()
 def explain(
-    cell: Any, *, batch: int = 1, x_shape: Shape | None = None, without: Iterable[str] = ()
+    cell: object, *, batch: int = 1, x_shape: Shape | None = None, without: Iterable[str] = ()
 ) -> Explanation:
-    """The code that the compiler makes for a cell, to read:
-    ``print(rb.explain(rb.LSTM(64, 128)))``.
+    """The code that the compiler makes for a cell, to read: ``print(rb.explain(rb.LSTM(2, 3)))``.
 
     It lists each rule and what it did, the operations forward and backward, what is kept for
     backward, and bytes and floating-point operations of a step. Cells that show the same program
@@ -61,9 +54,8 @@ def explain(
     off, batch = check_rules(without), positive_int("explain: batch", batch)
     layout = Layout(found, shape, batch, found.dtype or np.dtype(np.float32))
     step = step_code(found, shape, off)
-    read = Reading(
-        step, layout, [name if name.isidentifier() else f"s{name}" for name in found.state_names]
-    )
+    names = [name if name.isidentifier() else f"s{name}" for name in found.state_names]
+    read = Reading(step, layout, names)
     forward, backward, kept = tuple(read.forward()), tuple(read.backward()), tuple(read.kept())
     held = _step_bytes(step, layout)
     kinds = Counter(type(node.block).__name__ for node in found.nodes)
@@ -77,78 +69,10 @@ def explain(
         forward=forward,
         kept=_all_kept(kept, held, batch),
         backward=backward,
-        packed=tuple(_packed(read.notation, found)),
+        packed=tuple(packed_parts(read.notation, found)),
         opaque=tuple(dict.fromkeys(repr(op.opaque.layer) for op in step.forward.opaque)),
         bytes_per_step=held,
     )
-
-
-class Reading:
-    """Reads a compiled cell; forward first, which names values that backward takes."""
-
-    def __init__(self, step: StepCode, layout: Layout, states: list[str]) -> None:
-        self.step, self.layout = step, layout
-        self.code, back = step.forward.code, step.backward
-        self.states = {name: f"{name}′" for name in states}
-        names = dict(zip(self.code.inputs, ["x", *states], strict=True))
-        names |= dict(
-            zip(back.code.inputs, ["dy", *(f"d{new}" for new in self.states.values())], strict=True)
-        )
-        _name(self.code, ["y", *self.states.values()], names)
-        _name(back.code, ["dx", *(f"d{name}" for name in states)], names)
-        self.notation = Notation(self.code.values, names, (self.code, back.code))
-
-    def forward(self) -> list[Line]:
-        """The lines of a step forward."""
-        code, back, forward = self.code, self.step.backward.code, self.step.forward
-        taken = {v for op in back.ops for v in op.args if v not in back.made}
-        advance = {id(op) for op in code.live(code.outputs[1:]).ops}
-        found = Listing(
-            code, forward.phases, self.notation, [*self.step.codes.kept, *taken], advance
-        )
-        y, *after = code.outputs
-        for name, v in zip(self.states.values(), after, strict=True):
-            self._copy(found, "step", name, v)
-        self._copy(found, "after", "y", y)
-        return found.lines
-
-    def backward(self) -> list[Line]:
-        """The lines of a step backward."""
-        back, code = self.step.backward, self.step.backward.code
-        found = Listing(code, back.phases, self.notation, ())
-        dx, *before = code.outputs
-        for name, state, v in zip(self.states, self.code.inputs[1:], before, strict=True):
-            self._copy(found, "step", f"d{name}", v, rows=self.code.values.rows(state))
-        if back.dx_weights is not None and back.dx_from is not None:
-            rows = self.code.values.rows(self.code.inputs[0])
-            found.chunk_product("dx", back.dx_weights, back.dx_from, rows)
-        elif dx is not None:
-            self._copy(found, "after", "dx", dx)
-        for op in back.opaque:
-            if op.opaque.layer.params:
-                found.read_off(op.opaque.layer)
-        return found.lines
-
-    def kept(self) -> Iterator[Kept]:
-        """The states, the values that the tape holds as well, and what layers save that run
-        themselves.
-        """
-        item, values = self.layout.dtype.itemsize, self.code.values
-        for v in (*self.code.inputs[1:], *self.step.codes.kept):
-            yield Kept(self.notation[v], item * values.rows(v))
-        for op in self.step.forward.opaque:
-            yield Kept(repr(op.opaque.layer), saved_bytes(op, self.layout))
-
-    def _copy(self, found: Listing, when: str, name: str, v: int | None, rows: int = 0) -> None:
-        if v is None or self.notation[v] != name:
-            found.copy(when, name, v, rows if v is None else self.code.values.rows(v))
-
-
-def _name(code: Code, names: list[str], found: dict[int, str]) -> None:
-    """Name what comes out; of two names of a value, that of the state."""
-    for v, name in zip((*code.outputs[1:], code.outputs[0]), (*names[1:], names[0]), strict=True):
-        if v is not None and v in code.made and code.made[v].name not in ("part", "same"):
-            found.setdefault(v, name)
 
 
 def _step_bytes(step: StepCode, layout: Layout) -> int | None:
@@ -168,35 +92,7 @@ def _all_kept(kept: tuple[Kept, ...], nbytes: int | None, batch: int) -> tuple[K
     return (*kept, Kept("rows next to these", rest)) if rest else kept
 
 
-def _packed(notation: Notation, cell: Cell) -> Iterator[Packed]:
-    names = {id(owner[key]): name for name, (owner, key) in cell.slots.items()}
-
-    def part(rows: Rows) -> str:
-        array = rows.owner[rows.key]
-        cut = "" if rows.count == len(array) else f"[{rows.start}:{rows.stop}]"
-        factor = {1.0: "", -1.0: "−"}.get(rows.factor, f"{number(rows.factor)}·")
-        return f"{factor}{names[id(array)]}{cut}"
-
-    for name, value in notation.weights.items():
-        if isinstance(value, Vector):
-            yield Packed(
-                name,
-                (value.count,),
-                tuple(
-                    " + ".join(map(part, rows)).replace("+ −", "− ") or "0"
-                    for _, rows in value.lanes
-                ),
-            )
-        else:
-            first = value.lanes[0]
-            shape = (
-                sum(lane.count for lane in value.lanes),
-                math.prod(first.owner[first.key].shape[1:]),
-            )
-            yield Packed(name, shape, tuple(map(part, value.lanes)))
-
-
-def _cell_of(given: Any, x_shape: Shape | None) -> tuple[Cell, Shape]:
+def _cell_of(given: object, x_shape: Shape | None) -> tuple[Cell, Shape]:
     """The cell, and the feature shape of its input."""
     cell, found = given.cell if isinstance(given, Recurrent) else given, x_shape
     if isinstance(given, Graph) and not isinstance(given, Cell):

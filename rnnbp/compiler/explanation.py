@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from textwrap import wrap
 
+from rnnbp.compiler.explanation_text import (
+    LEGEND,
+    WEIGHTS,
+    bytes_of,
+    shape_of,
+    table,
+    way_lines,
+    weight_lines,
+    wrapped,
+)
 from rnnbp.compiler.listing import Line
 from rnnbp.compiler.rule_report import Effect
 from rnnbp.numerics import Shape
 from rnnbp.support.printing import printable
 
-WIDTH = 100
-LEGEND = [
-    "h′ is the state h after a step, dh the delta of h; ⊙ multiplies element by element; v3[0:4] "
-    "are rows",
-    "of v3. step: in the time loop; before, after: for a block of steps at once; chunk: for many "
-    "blocks.",
-]
-
-WAY = "(before or after the cell, in a Sequential, such a layer does not keep the cell from running as machine code)"
-"""What may be done about it."""
-
 
 @dataclass(frozen=True)
 class Kept:
-    """What the tape keeps of a step of one sequence: a value, or what a layer that runs itself
-    saves.
-    """
+    """What the tape keeps of a step of one sequence: a value, or what a Python layer saves."""
 
     name: str
     nbytes: int | None
@@ -36,9 +32,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Packed:
-    """Weights as products take them, or a gradient as a product gives it: parts of parameters below
-    each other.
-    """
+    """Weights as products take them, or their gradient: parts of parameters below each other."""
 
     name: str
     shape: Shape
@@ -99,109 +93,50 @@ class Explanation:
 
     @property
     def program(self) -> str:
-        """The text of what runs and what is kept: equal for cells that run alike, however they are
-        written.
-        """
-        kept = [f"{k.name} {_bytes(k.nbytes)}" for k in self.kept]
+        """The text of what runs and is kept: equal for cells that run alike, however written."""
+        kept = [f"{k.name} {bytes_of(k.nbytes)}" for k in self.kept]
         parts = [
-            _table("forward, one sequence", self.forward),
-            "\n".join(_wrapped("kept of each step, one sequence: ", *kept)),
-            _table("backward, one sequence, from the last step to the first", self.backward),
+            table("forward, one sequence", self.forward),
+            "\n".join(wrapped("kept of each step, one sequence: ", *kept)),
+            table("backward, one sequence, from the last step to the first", self.backward),
         ]
         return "\n\n".join(parts)
 
     @printable
     def __str__(self) -> str:
-        given = [f"{name} {_shape(shape)}" for name, shape in self.inputs]
-        layers = [f"{count} {name}" for name, count in self.layers] or ["no layer"]
-        head = [
-            *_wrapped(f"{self.cell} in {self.dtype}, from ", *given),
-            *_wrapped("written with ", *layers),
-        ]
-        rules = [
-            "rules, to be left out by without=(name,)",
-            *(f"  {e.name:12} {e.what:50} {e.did}" for e in self.rules),
-        ]
-        weights = [
-            "weights W, biases b, gains a, gradients G: parts of parameters below each other",
-            *self._weights(),
-        ]
+        weights = {packed.name: (packed.shape, packed.of) for packed in self.packed}
+        rules = [f"  {e.name:12} {e.what:50} {e.did}" for e in self.rules]
         sections = [
-            head,
-            rules,
+            self._head(),
+            ["rules, to be left out by without=(name,)", *rules],
             LEGEND,
             [self.program],
-            weights if self.packed else [],
-            self._totals(),
+            [WEIGHTS, *weight_lines(weights)] if weights else [],
+            [*self._figures(), *way_lines(self.opaque)],
         ]
         return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
     __repr__ = __str__
 
-    def _weights(self) -> Iterator[str]:
-        """The lines of ``packed``; what is made of the same parts together."""
-        alike: dict[tuple[Shape, tuple[str, ...]], list[str]] = {}
-        for packed in self.packed:
-            alike.setdefault((packed.shape, packed.of), []).append(packed.name)
-        for (shape, of), names in alike.items():
-            yield from _wrapped(f"  {', '.join(names)} {_shape(shape)} of ", *of)
+    def _head(self) -> list[str]:
+        given = [f"{name} {shape_of(shape)}" for name, shape in self.inputs]
+        layers = [f"{count} {name}" for name, count in self.layers] or ["no layer"]
+        lead = f"{self.cell} in {self.dtype}, from "
+        return [*wrapped(lead, *given), *wrapped("written with ", *layers)]
 
-    def _totals(self) -> list[str]:
-        forward, advance, backward = (
-            self.flops_per_step,
-            self.advance_flops_per_step,
-            self.backward_flops_per_step,
-        )
+    def _figures(self) -> list[str]:
+        """Bytes and FLOPs of a step of a batch."""
+        forward, backward = self.flops_per_step, self.backward_flops_per_step
         figures = [
             f"{forward:,} FLOPs forward",
-            f"{advance:,} in an Advance",
-            f"{backward:,} backward",
+            f"{self.advance_flops_per_step:,} in an Advance",
+            f"{backward:,} backward ({backward / max(1, forward):.2f} of forward)",
         ]
-        figures[-1] += f" ({backward / max(1, forward):.2f} of forward)"
-        others = (
-            [f"apart from what {', '.join(self.opaque)} do in their own methods"]
-            if self.opaque
-            else []
-        )
-        kept = f"each step of a batch of {self.batch}: {_bytes(self.bytes_per_step)} kept"
-        verb = "runs" if len(self.opaque) == 1 else "run"
-        why = f"because {', '.join(self.opaque)} {verb} as Python"
-        python = [f"runs by NumPy under every backend that compiles, {why}", WAY]
-        how = (
-            python
-            if self.opaque
-            else ["runs as machine code under the backend llvm, by NumPy under numpy"]
-        )
-        return [
-            kept,
-            *_wrapped("  ", *figures, *others),
-            *(line for text in how for line in _wrapped(text)),
-        ]
+        if self.opaque:
+            figures += [f"apart from what {', '.join(self.opaque)} do in their own methods"]
+        kept = f"each step of a batch of {self.batch}: {bytes_of(self.bytes_per_step)} kept"
+        return [kept, *wrapped("  ", *figures)]
 
 
 def _total(lines: Iterable[Line]) -> int:
     return sum(line.flops or 0 for line in lines)
-
-
-def _table(title: str, lines: Iterable[Line]) -> str:
-    rows = [f"{title:67}{'features':>9}{'operations':>11}{'FLOPs':>13}"]
-    for line in lines:
-        cost = "its own" if line.flops is None else f"{line.flops:,}"
-        first, *more = wrap(line.text + ("" if line.advance else " *"), 57)
-        rows.append(f"  {line.when:7} {first:57}{line.features:9,}{line.operations:11}{cost:>13}")
-        rows += [f"{'':14}{part}" for part in more]
-    if not all(line.advance for line in lines):
-        rows.append("  * left out by an Advance")
-    return "\n".join(rows)
-
-
-def _wrapped(lead: str, *parts: str) -> list[str]:
-    return wrap(lead + ", ".join(parts), WIDTH, subsequent_indent="    ", break_on_hyphens=False)
-
-
-def _bytes(nbytes: int | None) -> str:
-    return "not declared" if nbytes is None else f"{nbytes:,} bytes"
-
-
-def _shape(shape: Shape) -> str:
-    return f"({' × '.join(map(str, shape))})"

@@ -1,6 +1,4 @@
-"""The forward half of a step: its code in phases, its storage, and what each kind of run needs of
-both.
-"""
+"""The forward half of a step: its code in phases, its storage, and what each run needs."""
 
 from __future__ import annotations
 
@@ -8,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rnnbp.compiler.allocation import allocate
-from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.code import Code
 from rnnbp.compiler.compile import Codes
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import VIEWS
 from rnnbp.compiler.partition import adjusted, partition
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage, held

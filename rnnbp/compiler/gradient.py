@@ -1,20 +1,19 @@
-"""The backward code of forward code: the delta recursion, operation by operation (reverse
-accumulation).
-"""
+"""The backward code of forward code: the delta recursion (reverse accumulation)."""
 
 from __future__ import annotations
 
 from typing import final
 
-from rnnbp.compiler.code import Code, Maker, Op, OpaqueBack
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.maker import Maker
+from rnnbp.compiler.op import Op, OpaqueBack
 from rnnbp.compiler.operations import OPERATIONS
 from rnnbp.compiler.seams import Deltas
 from rnnbp.numerics import Shape
 
 
 def differentiate(code: Code) -> Code:
-    """From the deltas of (y, *next state) to those of (x, *state), with operations for parameter
-    gradients.
+    """From deltas of (y, *next state) to those of (x, *state), and gradients of parameters.
 
     It takes values of the forward code too. A state that no output depends on, in this step or a
     later one, has no delta: zero times what has overflowed would be NaN.
@@ -33,9 +32,7 @@ def differentiate(code: Code) -> Code:
 
 
 def reaching(code: Code) -> frozenset[int]:
-    """The outputs that have a delta: y, which is number 0, and the states that y depends on, in a
-    later step too.
-    """
+    """The outputs with a delta: y, number 0, and states that y depends on, if in a later step."""
     found = frozenset([0])
     while True:
         needed = code.live([code.outputs[k] for k in sorted(found)], free=False)

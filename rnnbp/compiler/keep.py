@@ -1,22 +1,20 @@
-"""Decides what the tape keeps of a step for backward, and what backward computes again because that
-is cheap.
-"""
+"""What the tape keeps of a step for backward, and what backward computes again cheaply."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import POINTWISE, VIEWS
-from rnnbp.compiler.rewrite.stacking import bases
+from rnnbp.compiler.rewrite.joining import bases
 
 
 def keep(
     forward: Code, backward: Code, *earlier: Code, cheap: bool
 ) -> tuple[Code, tuple[int, ...]]:
-    """The backward code with what it computes again, and the values of the forward code that the
-    tape keeps.
+    """The backward code with what it computes again, and the forward values that the tape keeps.
 
     Args:
         earlier: codes that ``forward`` came from, whose views backward may take. cheap: whether
@@ -28,8 +26,7 @@ def keep(
 
 
 def _in_forward(kept: Sequence[int], forward: Code, viewed: Code) -> tuple[int, ...]:
-    """Values that the forward code has: in place of views that backward alone takes, what they are
-    parts of.
+    """Values that the forward code has: bases in place of views that backward alone takes.
 
     Where one half of a joined gate has no delta, backward needs the other half, which forward never
     names.
@@ -39,9 +36,7 @@ def _in_forward(kept: Sequence[int], forward: Code, viewed: Code) -> tuple[int, 
 
 
 def _with_views(forward: Code, *codes: Code) -> Code:
-    """The forward code with the views of codes that it came from: backward may take some that it
-    needs no more.
-    """
+    """The forward code with views of earlier codes that it needs no more, for backward."""
     known, views = set(forward.made), list[Op]()
     for op in (op for code in codes for op in code.ops if op.name in VIEWS):
         if op.out not in known:
@@ -50,49 +45,58 @@ def _with_views(forward: Code, *codes: Code) -> Code:
     return replace(forward, ops=(*forward.ops, *views))
 
 
+class _Choice:
+    """What is kept so far, and what is computed again.
+
+    Args:
+        forward: code whose values backward takes.
+    """
+
+    def __init__(self, forward: Code) -> None:
+        self.forward, self.where = forward, bases(forward)
+        self.there = {v for v in (*forward.inputs, *forward.outputs[1:]) if v is not None}
+        self.made_again: list[Op] = []
+        self.again = set[int]()
+        self.kept: dict[int, list[tuple[int, int]]] = {}
+
+    def rows(self, v: int) -> tuple[int, int, int]:
+        """(base, first row, row after the last) of a value."""
+        base, row = self.where.get(v, (v, 0))
+        return base, row, row + self.forward.values.rows(v)
+
+    def at_hand(self, v: int) -> bool:
+        """True if backward has a value already."""
+        base, a, b = self.rows(v)
+        held = any(s <= a and b <= e for s, e in self.kept.get(base, ()))
+        return base in self.there or v in self.there or base in self.again or held
+
+    def take(self, v: int, *, cheap: bool) -> None:
+        """Keep a value, or compute it again where that is ``cheap``."""
+        base, a, b = self.rows(v)
+        made = self.forward.made.get(base)
+        if self.at_hand(v) or made is None:
+            return
+        if cheap and made.name in POINTWISE and all(map(self.at_hand, made.args)):
+            self.made_again.append(made)
+            self.again.update(made.outs)
+        else:
+            self.kept.setdefault(base, []).append((a, b))
+
+
 def _chosen(forward: Code, backward: Code, *, cheap: bool) -> tuple[Code, tuple[int, ...]]:
     """The backward code with what it computes again, and the values kept."""
-    made_again: list[Op] = []
-    again = set[int]()
-    kept: dict[int, list[tuple[int, int]]] = {}
-    where = bases(forward)
-    there = {v for v in (*forward.inputs, *forward.outputs[1:]) if v is not None}
-
-    def rows(v: int) -> tuple[int, int, int]:
-        base, row = where.get(v, (v, 0))
-        return base, row, row + forward.values.rows(v)
-
-    def at_hand(v: int) -> bool:
-        base, a, b = rows(v)
-        held = any(s <= a and b <= e for s, e in kept.get(base, ()))
-        return base in there or v in there or base in again or held
-
-    needed = {
-        v
-        for op in backward.ops
-        for v in op.args
-        if v not in backward.made and v not in backward.inputs
-    }
+    choice, known = _Choice(forward), {*backward.made, *backward.inputs}
+    needed = {v for op in backward.ops for v in op.args if v not in known}
     order = {v: k for k, op in enumerate(forward.ops) for v in op.outs}
-    for v in sorted(needed, key=lambda v: (order.get(where.get(v, (v, 0))[0], -1), rows(v))):
-        made = forward.made.get(where.get(v, (v, 0))[0])
-        if at_hand(v) or made is None:
-            continue
-        if cheap and made.name in POINTWISE and all(at_hand(a) for a in made.args):
-            made_again.append(made)
-            again.update(made.outs)
-        else:
-            base, a, b = rows(v)
-            kept.setdefault(base, []).append((a, b))
-    rows_kept = [(base, a, b) for base, rows in kept.items() for a, b in rows]
-    ops = (*_views(backward, forward, made_again), *backward.ops)
+    for v in sorted(needed, key=lambda v: (order.get(choice.rows(v)[0], -1), choice.rows(v))):
+        choice.take(v, cheap=cheap)
+    rows_kept = [(base, a, b) for base, rows in choice.kept.items() for a, b in rows]
+    ops = (*_views(backward, forward, choice.made_again), *backward.ops)
     return replace(backward, ops=ops), _values(rows_kept, forward)
 
 
 def _views(backward: Code, forward: Code, made_again: list[Op]) -> list[Op]:
-    """The operations to do again, with the parts of forward values that they and the backward code
-    take.
-    """
+    """The operations to do again, with the parts of forward values that backward takes."""
     known = {v for op in backward.ops for v in op.outs}
     waiting = [v for op in (*made_again, *backward.ops) for v in op.args]
     views: dict[int, Op] = {}
@@ -119,11 +123,5 @@ def _values(kept: list[tuple[int, int, int]], forward: Code) -> tuple[int, ...]:
 def _value(base: int, start: int, stop: int, forward: Code) -> int:
     if (start, stop) == (0, forward.values.rows(base)):
         return base
-    where = bases(forward)
-    same = (
-        v
-        for v, place in where.items()
-        if place == (base, start) and forward.values.rows(v) == stop - start
-    )
-    found = next(same, None)
-    return base if found is None else found
+    starting = (v for v, place in bases(forward).items() if place == (base, start))
+    return next((v for v in starting if forward.values.rows(v) == stop - start), base)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
-from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.code import Code
 from rnnbp.compiler.notation import Notation, gathered
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import IN_PLACE, OPERATIONS, ROWWISE, flops
 from rnnbp.compiler.seams import ATOM, Formula, Formulas
 from rnnbp.compiler.weights import Matrix, Vector
@@ -26,9 +27,7 @@ class Line:
     """One operation, or a run of pointwise ones."""
 
     when: str
-    """Every "step"; "before" or "after" the time loop, for a block of steps at once; or for a whole
-    "chunk".
-    """
+    """"step": every step; "before", "after" the loop, a block of steps; "chunk": many blocks."""
     text: str
     features: int
     """Of the result."""
@@ -120,9 +119,7 @@ class Listing(Formulas):
         self._lines.append(Line("chunk", f"gradients of {layer}", 0, 1, None))
 
     def _may_hide(self, op: Op) -> bool:
-        """Whether a value may stand inside the formula that takes it: the only one, at the same
-        time.
-        """
+        """True if a value may stand inside the formula that alone takes it, at the same time."""
         if (
             op.name not in IN_PLACE | {"linear"}
             or self._uses[op.out] != 1
@@ -157,9 +154,7 @@ class Listing(Formulas):
         return self.notation[v]
 
     def _formula(self, op: Op) -> tuple[Formula, list[Op]]:
-        """What an operation computes, with the formulas that it takes; if it gets too long, these
-        go first.
-        """
+        """What an operation computes, with formulas of arguments, fewer of them if it is too long."""
         hidden = [self._hidden[v] for v in op.args if v in self._hidden]
         formula = self._text(op)
         if len(formula[0]) > LONGEST:

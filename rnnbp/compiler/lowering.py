@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import final
 
-from rnnbp.compiler.code import Code, Maker, Op, Opaque, Values
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.maker import Maker, Values
+from rnnbp.compiler.op import Op, Opaque
 from rnnbp.compiler.operations import OPERATIONS, PRIMITIVES
 from rnnbp.compiler.weights import Matrix, Rows, Vector
 from rnnbp.graph.cell import Cell
@@ -110,9 +112,7 @@ class Lowering(Primitives):
 
 
 def tied(cell: Cell) -> tuple[int, ...]:
-    """Which parameters of a cell are one array, by their numbers; () if none are. Code has them as
-    they were.
-    """
+    """Parameters of a cell that are one array, by number; () if none. Code has them as they were."""
     arrays = [id(array) for layer in cell.layers for array in layer.params.values()]
     return (
         tuple([arrays.index(array) for array in arrays]) if len(set(arrays)) < len(arrays) else ()

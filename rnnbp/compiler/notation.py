@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 
-from rnnbp.compiler.code import Code, Op, Values
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.maker import Values
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import GRADIENTS
 from rnnbp.compiler.weights import Matrix, Vector
 

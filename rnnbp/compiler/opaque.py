@@ -6,21 +6,17 @@ import math
 
 import numpy as np
 
-from rnnbp.compiler.code import Op
+from rnnbp.compiler.op import Op
 from rnnbp.graph.layout import Layout
 
 
 def takes_symbols(op: Op) -> bool:
-    """True for a layer whose input is x itself, integers, which no buffer of the cell's dtype can
-    hold.
-    """
+    """True for a layer that takes x itself as integers, which no buffer of the cell can hold."""
     return op.name == "opaque" and bool(op.opaque.layer.symbols)
 
 
 def saved_bytes(op: Op, layout: Layout) -> int | None:
-    """Bytes that a layer saves of a step of one sequence, x aside; None where it does not declare
-    them.
-    """
+    """Bytes that a layer saves of one step and sequence, x apart; None if it declares none."""
     node, keeps = op.opaque.node, layout.layer(op.opaque.layer).keeps(*op.opaque.shapes)
     if keeps is None:
         return None

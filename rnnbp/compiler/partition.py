@@ -1,6 +1,4 @@
-"""Partition: what of a code must run step by step, and what can run for many steps at once, before
-or after them.
-"""
+"""Partition of a code: what runs step by step, and what for many steps before or after."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ def partition(code: Code, carried: Iterable[int], leaving: Iterable[int | None])
 
 
 def sunk(code: Code, phases: dict[int, str]) -> dict[int, str]:
-    """Phases where pointwise operations that the loop alone needs are done in it, next to those
-    that need them.
-    """
+    """Phases in which pointwise operations that the loop alone needs are done in it."""
     found, users = dict(phases), code.users()
     ends = {v for v in code.outputs if v is not None}
 

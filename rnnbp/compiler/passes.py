@@ -1,6 +1,4 @@
-"""The passes that turn a cell's code into what runs, in order, and the rules by which each can be
-left out.
-"""
+"""The passes that turn a cell's code into what runs, in order, and rules to leave out."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from typing import TypeAlias
 from rnnbp.compiler import counts
 from rnnbp.compiler.code import Code
 from rnnbp.compiler.gradient import differentiate
-from rnnbp.compiler.rewrite import scaling, stacking
+from rnnbp.compiler.rewrite import joining, scaling, stacking, turning
 from rnnbp.compiler.rewrite.factors import gathered
 from rnnbp.compiler.rewrite.ordering import ordered
 from rnnbp.compiler.rewrite.parts import parts
@@ -116,13 +114,13 @@ def _differentiated(draft: Draft) -> Draft:
 
 def _joined_forward(draft: Draft) -> Draft:
     """Where lanes are fused, only sums that follow products are joined."""
-    names = stacking.SUMS if draft.lanes else stacking.JOINED
-    return replace(draft, forward=stacking.joined(draft.forward, (), names))
+    names = joining.SUMS if draft.lanes else joining.JOINED
+    return replace(draft, forward=joining.joined(draft.forward, (), names))
 
 
 def _joined_backward(draft: Draft) -> Draft:
-    names = frozenset[str]() if draft.lanes else stacking.JOINED
-    return replace(draft, backward=stacking.joined(draft.deltas, [draft.forward.live()], names))
+    names = frozenset[str]() if draft.lanes else joining.JOINED
+    return replace(draft, backward=joining.joined(draft.deltas, [draft.forward.live()], names))
 
 
 PASSES = (
@@ -137,7 +135,7 @@ PASSES = (
     _forward("products", stacking.products),
     _forward("constants", scaling.differences),
     Pass("joined", _joined_forward),
-    _backward("turned", stacking.turned),
+    _backward("turned", turning.turned),
     _backward("constants", lambda code: scaling.differences(scaling.constants(code))),
     Pass("joined", _joined_backward, backward=True),
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rnnbp.compiler.code import Code, Maker, Op, Values
+from rnnbp.compiler.code import Code
 from rnnbp.compiler.counts import some
 from rnnbp.compiler.lowering import Lowering
+from rnnbp.compiler.maker import Maker, Values
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import GRADIENTS, VIEWS
 from rnnbp.compiler.passes import RULES, RULES_IN_WORDS
 from rnnbp.compiler.step import StepCode
@@ -29,9 +31,7 @@ class Effect:
 
 
 def effects(cell: Cell, shapes: Sequence[Shape], step: StepCode) -> tuple[Effect, ...]:
-    """What each rule did to a cell whose values have these shapes; then what is done without a
-    rule.
-    """
+    """What each rule did to a cell whose values have these shapes; then what is always done."""
     off, codes = step.without, step.codes
     rules = [
         Effect(rule, RULES_IN_WORDS[rule].what, "off" if rule in off else _did(rule, step))
@@ -88,9 +88,7 @@ def _hoisted(step: StepCode) -> str:
 
 
 def _written(cell: Cell, shapes: Sequence[Shape]) -> tuple[int, int, int]:
-    """Operations as the layers give them, of these those that are equal to one before, and those
-    that nothing needs.
-    """
+    """(operations that layers write, those equal to an earlier one, those that nothing needs)."""
     values = Values()
     ops, tally = Lowering(values), _Tally(values)
     ops.maker = tally

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TypeAlias
 
-from rnnbp.compiler.code import Values
+from rnnbp.compiler.maker import Values
 from rnnbp.compiler.weights import Matrix, Vector
 from rnnbp.numerics import Shape
 

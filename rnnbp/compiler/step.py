@@ -1,6 +1,4 @@
-"""A cell compiled: the code of a step, forward and backward, in phases, and the storage of every
-value.
-"""
+"""A cell compiled: the code of a step, in phases, and the storage of every value."""
 
 from __future__ import annotations
 
@@ -8,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from rnnbp.compiler.backward import Backward, backward_half
-from rnnbp.compiler.code import Values
 from rnnbp.compiler.compile import Codes, codes
 from rnnbp.compiler.forward import Forward, forward_half
+from rnnbp.compiler.maker import Values
 from rnnbp.compiler.storage import Storage
 from rnnbp.graph.cell import Cell
 from rnnbp.numerics import Shape
@@ -18,9 +16,7 @@ from rnnbp.numerics import Shape
 
 @dataclass(frozen=True, eq=False)
 class StepCode:
-    """A cell compiled for inputs of a feature shape; of any batch size and dtype, and for any
-    backend.
-    """
+    """A cell compiled for a feature shape of its input, any batch size, dtype and backend."""
 
     codes: Codes
     """As the passes left them, with what each did."""

@@ -1,6 +1,4 @@
-"""Where values live: which share memory, how long each piece of memory lasts, and what goes into
-the tape.
-"""
+"""Where values live: shared memory, how long it lasts, and what goes into the tape."""
 
 from __future__ import annotations
 
@@ -8,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import GRADIENTS
 from rnnbp.support.lazy import cached_property
 
@@ -26,9 +25,7 @@ class Span:
 
     scope: Scope
     later: int = 0
-    """1 where a step writes at the index of the next one, as it does for the state that it hands
-    on.
-    """
+    """1 where a step writes at the index of the next one, as for the state that it hands on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,9 +62,7 @@ class Storage:
     locations: Mapping[int, Location]
     """By base value: of a view, see ``location``."""
     given: frozenset[int]
-    """Values that lie somewhere before the code runs; a view among them is not followed to its
-    base.
-    """
+    """Values that lie somewhere before the code runs; views among them have no base."""
     views: Mapping[int, Op]
     buffers: tuple[Buffer, ...]
     """Those that this code needs, apart from those of values that are given."""
@@ -76,17 +71,13 @@ class Storage:
     kept: frozenset[int]
     """Values that backward needs."""
     copies: Mapping[int, tuple[int, ...]]
-    """By the output of a concat, the arguments that must be copied into it; others are made in
-    their place.
-    """
+    """By output of a concat, the arguments copied into it; others are made in their place."""
     gathered: frozenset[int]
     """Outputs of concats that only gradients take: they are put together for a whole chunk, never
     for a step.
     """
     reads: Mapping[int, tuple[tuple[int, int, int], ...]]
-    """By base value, (position in ``order``, first row, last row + 1) of each read; what is kept is
-    read at the end.
-    """
+    """By base, (position in ``order``, first row, last + 1) of each read; what is kept at the end."""
 
     def base(self, v: int) -> tuple[int, int]:
         """The value that a view is of, and the row where it begins."""

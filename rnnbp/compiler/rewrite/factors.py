@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnnbp.compiler.code import Code, Maker, Op
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.maker import Maker
+from rnnbp.compiler.op import Op
 
 
 def gathered(code: Code, moving: set[int]) -> Code:
-    """d ⊙ a ⊙ b as d ⊙ (a ⊙ b), where a and b need no delta: one product in the loop, the other
-    once for all steps.
-    """
+    """d ⊙ a ⊙ b as d ⊙ (a ⊙ b), where a and b need no delta: one product in the loop."""
     users = code.users()
 
     def change(op: Op, maker: Maker) -> Sequence[int] | None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from rnnbp.compiler.code import Code, Op, Values
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.maker import Values
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import SYMMETRIC
+from rnnbp.numerics import Shape
 
 Rank: TypeAlias = tuple[int, int]
 """How far a value is from the inputs, and its place among those that are as far."""
 
 
 def ordered(code: Code) -> Code:
-    """Depth first from the outputs, the longer of two ways first; arguments of a sum or product by
-    their ranks.
+    """Depth first from the outputs, the longer way first; arguments of a sum by their ranks.
 
     The values are numbered anew in that order, so that all that follows, the gates' order in a
     stack of weights included, is the same for every way of writing a cell. The longer way first
@@ -35,9 +37,7 @@ def ordered(code: Code) -> Code:
 
 
 def ranks(code: Code) -> dict[int, Rank]:
-    """The rank of every value: equal for values that are made alike from the inputs, whatever their
-    parameters.
-    """
+    """The rank of every value: equal for values made alike, whatever their parameters."""
     found: dict[int, Rank] = {v: (0, k) for k, v in enumerate(code.inputs)}
     depth: dict[int, int] = dict.fromkeys(code.inputs, 0)
     levels: dict[int, list[Op]] = {}
@@ -57,10 +57,8 @@ def ranks(code: Code) -> dict[int, Rank]:
 
 def _sign(
     op: Op, found: dict[int, Rank], below: dict[int, int], values: Values
-) -> tuple[int, str, str, Any, Any]:
-    """What tells an operation from others: how much is below it, its name, its numbers, its shapes,
-    its arguments.
-    """
+) -> tuple[int, str, str, tuple[Shape, ...], tuple[Rank, ...]]:
+    """What tells an operation from others: (operations below it, name, numbers, shapes, arguments)."""
     if op.name == "opaque":
         attr = repr(op.opaque.layer)
     else:

@@ -1,20 +1,18 @@
-"""Takes values apart that are only ever used in parts: from one product for all gates to one for
-each.
-"""
+"""Takes values apart that are only used in parts: one product for each gate."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rnnbp.compiler.code import Code, Maker, Op
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.maker import Maker
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import IN_PLACE
 
 
 def parts(code: Code) -> Code:
-    """A value that is only ever taken apart is computed in parts: from four gates in one product to
-    four products.
-    """
+    """A value that is only taken apart is computed in parts: four gates by four products."""
     while True:
         users = code.users()
         whole = {v for v in code.outputs if v is not None}

@@ -1,21 +1,19 @@
-"""Rewrite rules on numbers: constants folded, taken into the weights, and the sign of what sigmoids
-take.
-"""
+"""Rewrite rules on numbers: constants, factors of weights, and the sign in a sigmoid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rnnbp.compiler.code import Code, Maker, Op
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.maker import Maker
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import NEGATIVE
 from rnnbp.compiler.weights import Matrix, Rows, Vector
 
 
 def constants(code: Code) -> Code:
-    """a(bx + c) + d as (ab)x + (ac + d), where nothing else needs bx + c; x itself where that is 1x
-    + 0.
-    """
+    """a(bx + c) + d as (ab)x + (ac + d), where nothing else needs bx + c; 1x + 0 as x."""
     users = code.users()
 
     def change(op: Op, maker: Maker) -> Sequence[int] | None:
@@ -36,9 +34,7 @@ def constants(code: Code) -> Code:
 
 
 def weights(code: Code) -> Code:
-    """a(Wx + b) as (aW)x + ab, where nothing else needs Wx + b: for code whose gradient is there
-    already.
-    """
+    """a(Wx + b) as (aW)x + ab, where nothing else needs Wx + b, in code with its gradient."""
     users = code.users()
 
     def change(op: Op, maker: Maker) -> Sequence[int] | None:
@@ -73,8 +69,7 @@ def differences(code: Code) -> Code:
 
 
 def scaled_tanh(code: Code) -> Code:
-    """σ(z) = 1 / (1 + eᵘ), the sign of u = −z taken into the weights that make z, where nothing
-    else needs z.
+    """σ(z) = 1 / (1 + eᵘ): the weights make u = −z, where nothing else needs z.
 
     Equal to the scaled tanh ½ − ½ tanh(u/2), which is 0 in float32 where z is below −17: a gate
     that is nearly closed, and its gradient, would be lost.
@@ -122,9 +117,7 @@ def _times(
 def _multiple(
     op: Op, factor: float, args: Sequence[int | None], code: Code, maker: Maker
 ) -> int | None:
-    """A multiple of what an operation makes; ``args``: the same multiples of its arguments, where
-    there are any.
-    """
+    """A multiple of what an operation makes; ``args``: the same multiples of its arguments."""
     known = [a for a in args if a is not None]
     if op.name in ("add", "sub", "bias") and len(known) < len(args):
         return None

@@ -5,48 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from rnnbp.compiler.code import Code, Maker
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.maker import Maker
 from rnnbp.compiler.rewrite.ordering import ranks
 from rnnbp.compiler.weights import Vector
 
 
 def sums(code: Code) -> Code:
-    """Sums in an order of their own: what needs no state first, then all biases as one, then the
-    rest.
-    """
+    """Sums in one order: what needs no state first, then all biases as one, then the rest."""
     moving = code.depending(code.inputs[1:])
-    users, rank = code.users(), ranks(code)
-    ends = [v for v in code.outputs if v is not None]
-
-    def inner(v: int) -> bool:
-        """Whether a value is a sum that goes into one other sum alone."""
-        made, taken = code.made.get(v), users.get(v, [])
-        alone = len(taken) == 1 and taken[0].args.count(v) == 1 and taken[0].name in ("add", "bias")
-        return made is not None and made.name in ("add", "bias") and alone and v not in ends
-
-    def leaves(root: int) -> tuple[list[int], list[Vector]]:
-        """The terms of a sum, and its biases; no recursion, because a sum may be as long as a cell."""
-        terms, vectors, waiting = list[int](), list[Vector](), [(root, False)]
-        while waiting:
-            v, done = waiting.pop()
-            if done:
-                vectors += [code.made[v].vector] if code.made[v].name == "bias" else []
-            elif v != root and not inner(v):
-                terms.append(v)
-            else:
-                waiting += [(v, True), *((a, False) for a in reversed(code.made[v].args))]
-        return terms, vectors
-
+    rank, inner = ranks(code), _inner(code)
     known: dict[int, int] = {}
     maker = Maker(code.values)
     for op in code.ops:
+        if op.name in ("add", "bias") and op.out in inner:
+            continue
         if op.name in ("add", "bias"):
-            if not inner(op.out):
-                terms, vectors = leaves(op.out)
-                terms.sort(key=lambda v: (v in moving, rank[v]))
-                known[op.out] = _summed(
-                    [known.get(v, v) for v in terms], [v in moving for v in terms], vectors, maker
-                )
+            terms, vectors = _leaves(op.out, code, inner)
+            terms.sort(key=lambda v: (v in moving, rank[v]))
+            still = sum(v not in moving for v in terms)
+            known[op.out] = _summed([known.get(v, v) for v in terms], still, vectors, maker)
         else:
             outs = maker.put(replace(op, args=tuple(known.get(v, v) for v in op.args)))
             known.update(zip(op.outs, outs, strict=True))
@@ -54,9 +32,35 @@ def sums(code: Code) -> Code:
     return replace(code, ops=tuple(maker.ops), outputs=outputs).live()
 
 
-def _summed(terms: list[int], moving: list[bool], vectors: list[Vector], maker: Maker) -> int:
-    total = terms[0]
-    still = max(1, moving.count(False))
+def _inner(code: Code) -> set[int]:
+    """The sums that go into one other sum alone."""
+    users, found = code.users(), set[int]()
+    for op in code.ops:
+        if op.name in ("add", "bias") and op.out not in code.outputs:
+            taken = users.get(op.out, [])
+            once = len(taken) == 1 and taken[0].args.count(op.out) == 1
+            if once and taken[0].name in ("add", "bias"):
+                found.add(op.out)
+    return found
+
+
+def _leaves(root: int, code: Code, inner: set[int]) -> tuple[list[int], list[Vector]]:
+    """The terms of a sum, and its biases; no recursion, because a sum may be as long as a cell."""
+    terms, vectors, waiting = list[int](), list[Vector](), [(root, False)]
+    while waiting:
+        v, done = waiting.pop()
+        if done:
+            vectors += [code.made[v].vector] if code.made[v].name == "bias" else []
+        elif v != root and v not in inner:
+            terms.append(v)
+        else:
+            waiting += [(v, True), *((a, False) for a in reversed(code.made[v].args))]
+    return terms, vectors
+
+
+def _summed(terms: list[int], still: int, vectors: list[Vector], maker: Maker) -> int:
+    """The sum of terms, of which the first ``still`` need no state, and of biases after these."""
+    total, still = terms[0], max(1, still)
     for term in terms[1:still]:
         total = maker.make("add", total, term)
     if vectors:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import GRADIENTS, VIEWS
 from rnnbp.compiler.storage import Location, Storage
 from rnnbp.runners.llvm.groups import Group, Item, Lane, Product, Reduction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weakref import ref
 
-from rnnbp.compiler.code import Op
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Buffer, Location
 from rnnbp.compiler.weights import Matrix, Vector, identity_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.code import Code
 from rnnbp.compiler.forward import Forward
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage
 from rnnbp.compiler.weights import Matrix

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from rnnbp.compiler.code import Op
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.weights import Rows
 from rnnbp.numerics import Array

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
-from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import GRADIENTS, VIEWS
 from rnnbp.compiler.storage import Location, Storage
 

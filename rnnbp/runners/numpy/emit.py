@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rnnbp.compiler.code import Code, Op
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.opaque import takes_symbols
 from rnnbp.compiler.operations import VIEWS
 from rnnbp.compiler.storage import Buffer, Held, Location, Span, Storage

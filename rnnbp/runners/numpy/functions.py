@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import CodeType
 
-from rnnbp.compiler.code import Op
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.storage import Held, Location, Span
 from rnnbp.runners.apart import apart

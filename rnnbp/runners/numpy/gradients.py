@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rnnbp.compiler.code import Op
+from rnnbp.compiler.op import Op
 from rnnbp.numerics import Array
 from rnnbp.runners.numpy.functions import Functions
 from rnnbp.runners.sums import Accumulator

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rnnbp.compiler.code import Opaque
+from rnnbp.compiler.op import Opaque
 from rnnbp.graph.deltas import Deltas
 from rnnbp.graph.graph import Node
 from rnnbp.graph.layout import check_declared, check_saved

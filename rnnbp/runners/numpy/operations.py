@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from rnnbp.compiler.code import Op
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.operations import NEGATIVE
 from rnnbp.numerics import Array
 from rnnbp.runners.constants import Constant

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from rnnbp.compiler.code import Op
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.opaque import saved_bytes, takes_symbols
 from rnnbp.compiler.step import StepCode
 from rnnbp.compiler.weights import Matrix, Vector, identity_of

@@ -1,0 +1,53 @@
+"""The record of an operation: all that is known of it but a backend's code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from rnnbp.compiler.maker import Values
+from rnnbp.compiler.op import Op
+from rnnbp.compiler.seams import Deltas, Formula, Formulas
+from rnnbp.numerics import Shape
+
+Kind: TypeAlias = Literal[
+    "pointwise", "vector", "rowwise", "product", "view", "move", "gradient", "layer"
+]
+"""How an operation reads its arguments.
+
+"pointwise": an element of each, all of one shape; "vector": an element, and one of a vector of
+parameters; "rowwise": all features of a row; "product": all features, and weights; "view" and
+"move" compute nothing; "gradient": all steps of a chunk, for the gradient of parameters; "layer" is
+run by a layer's own methods.
+"""
+Adjoint: TypeAlias = Callable[[Deltas, Op, int], None]
+"""Sends the delta of an operation's first result on to its arguments."""
+Shapes: TypeAlias = Callable[[tuple[Shape, ...], object], tuple[Shape, ...]]
+"""The shapes of results from those of arguments, and the attribute."""
+Notation: TypeAlias = Callable[[Formulas, Op], Formula]
+Flops: TypeAlias = Callable[[Op, Values], int]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is known of an operation, apart from the code that a backend has for it."""
+
+    name: str
+    kind: Kind
+    arity: int | None
+    """Arguments; None for any number."""
+    flops: int | Flops
+    """Floating-point operations of one step and sequence: by feature of the first result, or all."""
+    notation: Notation | None = None
+    """None for what ``Listing`` writes itself."""
+    adjoint: Adjoint | None = None
+    """None for what occurs in backward code alone, and for layers."""
+    shapes: Shapes = lambda shapes, _: shapes[:1]
+    symmetric: bool = False
+    """Whether arguments may be exchanged."""
+
+    @property
+    def primitive(self) -> bool:
+        """Whether layers may lower themselves to it."""
+        return self.adjoint is not None

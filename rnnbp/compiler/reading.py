@@ -1,0 +1,103 @@
+"""A compiled cell read back as lines of text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from rnnbp.compiler.code import Code
+from rnnbp.compiler.explanation import Kept, Packed
+from rnnbp.compiler.listing import Line, Listing
+from rnnbp.compiler.notation import Notation
+from rnnbp.compiler.opaque import saved_bytes
+from rnnbp.compiler.seams import number
+from rnnbp.compiler.step import StepCode
+from rnnbp.compiler.weights import Rows, Vector
+from rnnbp.graph.cell import Cell
+from rnnbp.graph.layout import Layout
+
+
+class Reading:
+    """Reads a compiled cell; forward first, which names values that backward takes."""
+
+    def __init__(self, step: StepCode, layout: Layout, states: list[str]) -> None:
+        self.step, self.layout = step, layout
+        self.code, back = step.forward.code, step.backward
+        self.states = {name: f"{name}′" for name in states}
+        names = dict(zip(self.code.inputs, ["x", *states], strict=True))
+        after = [f"d{new}" for new in self.states.values()]
+        names |= dict(zip(back.code.inputs, ["dy", *after], strict=True))
+        _name(self.code, ["y", *self.states.values()], names)
+        _name(back.code, ["dx", *(f"d{name}" for name in states)], names)
+        self.notation = Notation(self.code.values, names, (self.code, back.code))
+
+    def forward(self) -> list[Line]:
+        """The lines of a step forward."""
+        code, back, forward = self.code, self.step.backward.code, self.step.forward
+        taken = {v for op in back.ops for v in op.args if v not in back.made}
+        advance = {id(op) for op in code.live(code.outputs[1:]).ops}
+        named = [*self.step.codes.kept, *taken]
+        found = Listing(code, forward.phases, self.notation, named, advance)
+        y, *after = code.outputs
+        for name, v in zip(self.states.values(), after, strict=True):
+            self._copy(found, "step", name, v)
+        self._copy(found, "after", "y", y)
+        return found.lines
+
+    def backward(self) -> list[Line]:
+        """The lines of a step backward."""
+        back, code = self.step.backward, self.step.backward.code
+        found = Listing(code, back.phases, self.notation, ())
+        dx, *before = code.outputs
+        for name, state, v in zip(self.states, self.code.inputs[1:], before, strict=True):
+            self._copy(found, "step", f"d{name}", v, rows=self.code.values.rows(state))
+        if back.dx_weights is not None and back.dx_from is not None:
+            rows = self.code.values.rows(self.code.inputs[0])
+            found.chunk_product("dx", back.dx_weights, back.dx_from, rows)
+        elif dx is not None:
+            self._copy(found, "after", "dx", dx)
+        for op in back.opaque:
+            if op.opaque.layer.params:
+                found.read_off(op.opaque.layer)
+        return found.lines
+
+    def kept(self) -> Iterator[Kept]:
+        """The states, the other values that the tape holds, and what Python layers save."""
+        item, values = self.layout.dtype.itemsize, self.code.values
+        for v in (*self.code.inputs[1:], *self.step.codes.kept):
+            yield Kept(self.notation[v], item * values.rows(v))
+        for op in self.step.forward.opaque:
+            yield Kept(repr(op.opaque.layer), saved_bytes(op, self.layout))
+
+    def _copy(self, found: Listing, when: str, name: str, v: int | None, rows: int = 0) -> None:
+        if v is None or self.notation[v] != name:
+            found.copy(when, name, v, rows if v is None else self.code.values.rows(v))
+
+
+def _name(code: Code, names: list[str], found: dict[int, str]) -> None:
+    """Name what comes out; of two names of a value, that of the state."""
+    for v, name in zip((*code.outputs[1:], code.outputs[0]), (*names[1:], names[0]), strict=True):
+        if v is not None and v in code.made and code.made[v].name not in ("part", "same"):
+            found.setdefault(v, name)
+
+
+def packed_parts(notation: Notation, cell: Cell) -> Iterator[Packed]:
+    """What weights and gradients consist of, by the names of a cell's parameters."""
+    names = {id(owner[key]): name for name, (owner, key) in cell.slots.items()}
+
+    def part(rows: Rows) -> str:
+        array = rows.owner[rows.key]
+        cut = "" if rows.count == len(array) else f"[{rows.start}:{rows.stop}]"
+        factor = {1.0: "", -1.0: "−"}.get(rows.factor, f"{number(rows.factor)}·")
+        return f"{factor}{names[id(array)]}{cut}"
+
+    for name, value in notation.weights.items():
+        if isinstance(value, Vector):
+            sums = (" + ".join(map(part, rows)) for _, rows in value.lanes)
+            of = tuple(text.replace("+ −", "− ") or "0" for text in sums)
+            yield Packed(name, (value.count,), of)
+        else:
+            first = value.lanes[0]
+            rows = sum(lane.count for lane in value.lanes)
+            columns = math.prod(first.owner[first.key].shape[1:])
+            yield Packed(name, (rows, columns), tuple(map(part, value.lanes)))
