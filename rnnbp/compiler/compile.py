@@ -25,9 +25,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Codes:
-    """The codes of a cell: forward, backward, and the values of the forward code that the tape
-    keeps for backward.
-    """
+    """The codes of a cell, forward and backward, and the forward values that the tape keeps."""
 
     forward: Code
     backward: Code

@@ -10,7 +10,7 @@ import numpy as np
 from rnnbp.compiler.explanation import Explanation, Kept
 from rnnbp.compiler.opaque import saved_bytes
 from rnnbp.compiler.passes import check_rules
-from rnnbp.compiler.reading import Reading, packed_parts
+from rnnbp.compiler.reading import Reading, packed_parts, saving
 from rnnbp.compiler.rule_report import effects
 from rnnbp.compiler.step import StepCode, step_code
 from rnnbp.graph.cell import Cell
@@ -77,8 +77,7 @@ def explain(
 
 def _step_bytes(step: StepCode, layout: Layout) -> int | None:
     """What one step more adds to a tape, None where a layer does not say what it saves."""
-    read = {op.forward.opaque.node.number for op in step.backward.opaque}
-    saved = [saved_bytes(op, layout) for op in step.forward.opaque if op.opaque.node.number in read]
+    saved = [saved_bytes(op, layout) for op in saving(step)]
     if None in [saved_bytes(op, layout) for op in step.forward.opaque]:
         return None
     rows = sum(buffer.rows for buffer in step.forward.storage.taped)

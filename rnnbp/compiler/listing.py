@@ -154,7 +154,7 @@ class Listing(Formulas):
         return self.notation[v]
 
     def _formula(self, op: Op) -> tuple[Formula, list[Op]]:
-        """What an operation computes, with formulas of arguments, fewer of them if it is too long."""
+        """What an operation computes, with formulas of its arguments unless that is too long."""
         hidden = [self._hidden[v] for v in op.args if v in self._hidden]
         formula = self._text(op)
         if len(formula[0]) > LONGEST:

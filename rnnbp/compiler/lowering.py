@@ -112,7 +112,7 @@ class Lowering(Primitives):
 
 
 def tied(cell: Cell) -> tuple[int, ...]:
-    """Parameters of a cell that are one array, by number; () if none. Code has them as they were."""
+    """Parameters of a cell that are one array, by number, for code as it was; () if none are."""
     arrays = [id(array) for layer in cell.layers for array in layer.params.values()]
     return (
         tuple([arrays.index(array) for array in arrays]) if len(set(arrays)) < len(arrays) else ()

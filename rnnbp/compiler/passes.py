@@ -42,9 +42,7 @@ RULES_IN_WORDS: dict[str, Rule] = {
     "recomputed": Rule("what is cheap made again, not kept", counts.nothing),
     "hoisted": Rule("what needs no state moved before the loop", counts.nothing),
 }
-"""The last two are no passes over code: ``keep`` decides what is recomputed, ``partition`` what is
-hoisted.
-"""
+"""``keep`` (what is recomputed) and ``partition`` (what is hoisted) are no passes over code."""
 
 RULES = tuple(RULES_IN_WORDS)
 """The rules by name, in the order in which they are applied first; each can be left out."""

@@ -9,6 +9,7 @@ from rnnbp.compiler.code import Code
 from rnnbp.compiler.explanation import Kept, Packed
 from rnnbp.compiler.listing import Line, Listing
 from rnnbp.compiler.notation import Notation
+from rnnbp.compiler.op import Op
 from rnnbp.compiler.opaque import saved_bytes
 from rnnbp.compiler.seams import number
 from rnnbp.compiler.step import StepCode
@@ -66,7 +67,7 @@ class Reading:
         item, values = self.layout.dtype.itemsize, self.code.values
         for v in (*self.code.inputs[1:], *self.step.codes.kept):
             yield Kept(self.notation[v], item * values.rows(v))
-        for op in self.step.forward.opaque:
+        for op in saving(self.step):
             yield Kept(repr(op.opaque.layer), saved_bytes(op, self.layout))
 
     def _copy(self, found: Listing, when: str, name: str, v: int | None, rows: int = 0) -> None:
@@ -79,6 +80,12 @@ def _name(code: Code, names: list[str], found: dict[int, str]) -> None:
     for v, name in zip((*code.outputs[1:], code.outputs[0]), (*names[1:], names[0]), strict=True):
         if v is not None and v in code.made and code.made[v].name not in ("part", "same"):
             found.setdefault(v, name)
+
+
+def saving(step: StepCode) -> list[Op]:
+    """The layers run as Python whose backward reads what they save; others keep nothing."""
+    read = {op.forward.opaque.node.number for op in step.backward.opaque}
+    return [op for op in step.forward.opaque if op.opaque.node.number in read]
 
 
 def packed_parts(notation: Notation, cell: Cell) -> Iterator[Packed]:

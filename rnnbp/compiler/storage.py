@@ -73,11 +73,9 @@ class Storage:
     copies: Mapping[int, tuple[int, ...]]
     """By output of a concat, the arguments copied into it; others are made in their place."""
     gathered: frozenset[int]
-    """Outputs of concats that only gradients take: they are put together for a whole chunk, never
-    for a step.
-    """
+    """Outputs of concats that only gradients take: put together for a whole chunk at once."""
     reads: Mapping[int, tuple[tuple[int, int, int], ...]]
-    """By base, (position in ``order``, first row, last + 1) of each read; what is kept at the end."""
+    """By base, (position in ``order``, first row, last + 1) of each read; at the end if kept."""
 
     def base(self, v: int) -> tuple[int, int]:
         """The value that a view is of, and the row where it begins."""
