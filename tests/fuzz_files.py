@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import rnnbp as rb
+from rnnbp.cli.architecture import Architecture
 from rnnbp.cli.errors import CommandError
-from rnnbp.cli.model import Architecture, load_model
+from rnnbp.cli.model import load_model
 from rnnbp.cli.runs import Run
 from rnnbp.machine import cache
 from rnnbp.storage import StorageError, save_tensors

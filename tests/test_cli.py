@@ -18,11 +18,11 @@ import pytest
 from threadpoolctl import threadpool_info
 
 import rnnbp as rb
-from rnnbp.cli import train as command
+from rnnbp.cli import session as command
 from rnnbp.cli.held_out import LEAD, HeldOut, baselines, model_score
 from rnnbp.cli.main import build_parser
 from rnnbp.cli.model import load_model
-from rnnbp.cli.runs import Settings
+from rnnbp.cli.settings import Settings
 from rnnbp.cli.text import load_text
 from rnnbp.cli.train_options import MINUTES
 from tests.commands import ENVIRONMENT, TINY, run, train
@@ -261,9 +261,9 @@ def test_help_shows_every_option_and_its_default(capsys: pytest.CaptureFixture[s
 
 
 def test_the_defaults_are_those_of_the_settings() -> None:
-    options = vars(build_parser().parse_all(["train"]))
+    options = build_parser().parse_all(["train"])
     assert Settings.from_options(options) == Settings()
-    assert options["minutes"] == MINUTES < 3
+    assert options.minutes == MINUTES < 3
 
 
 @pytest.mark.quick
@@ -273,7 +273,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_steps_take_the_place_of_epochs() -> None:
-    options = vars(build_parser().parse_all(["train", "--steps", "7"]))
+    options = build_parser().parse_all(["train", "--steps", "7"])
     assert (Settings.from_options(options).steps, Settings.from_options(options).epochs) == (
         7,
         None,

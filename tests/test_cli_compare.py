@@ -12,8 +12,8 @@ import pytest
 
 import rnnbp as rb
 from rnnbp.cli import compare as command
+from rnnbp.cli.architecture import Architecture
 from rnnbp.cli.main import build_parser
-from rnnbp.cli.model import Architecture
 from rnnbp.cli.problem import Problem
 from tests.commands import run
 

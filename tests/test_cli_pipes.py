@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnbp.cli import runs
+from rnnbp.cli import folders
 from tests.commands import ENVIRONMENT, run, train
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_with_words")
@@ -26,7 +26,9 @@ def test_a_reader_that_has_had_enough() -> None:
 
 
 def test_runs_are_kept_out_of_version_control() -> None:
-    assert f"{runs.RUNS}/" in (Path(__file__).parent.parent / ".gitignore").read_text().splitlines()
+    assert (
+        f"{folders.RUNS}/" in (Path(__file__).parent.parent / ".gitignore").read_text().splitlines()
+    )
 
 
 def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:

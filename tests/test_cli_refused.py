@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import rnnbp as rb
-from rnnbp.cli.model import Architecture
+from rnnbp.cli.architecture import Architecture
 from tests.commands import TINY, contents, error_of, train
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_with_words")

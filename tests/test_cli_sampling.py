@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.cli.model import Architecture, Sampler
+from rnnbp.cli.architecture import Architecture
+from rnnbp.cli.sampler import Sampler
 from rnnbp.cli.text import printable
 from tests.commands import run, train
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rnnbp import machine
-from rnnbp.cli import train as command
+from rnnbp.cli import session as command
 from rnnbp.cli.threads import usual
 from tests.commands import run, train
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnbp.cli.model import Architecture
+from rnnbp.cli.architecture import Architecture
 from tests.fuzz_files import KINDS, mutated, run
 
 pytestmark = pytest.mark.long

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
-from rnnbp.cli.train import _as_options
+from rnnbp.cli.session import _as_options
 from rnnbp.storage import StorageError
 from tests.training import outcome
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import rnnbp as rb
+from rnnbp.cli.architecture import CELLS, Architecture
 from rnnbp.cli.main import main
-from rnnbp.cli.model import CELLS, Architecture
 from rnnbp.storage import StorageError, load_tensors, save_tensors
 from rnnbp.train.metrics_log import MetricsLog
 from tests.commands import contents, error_of

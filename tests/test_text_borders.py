@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rnnbp.cli.architecture import Architecture
 from rnnbp.cli.encodings import decoded, known
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.main import main
-from rnnbp.cli.model import Architecture, Sampler, utf8_next
+from rnnbp.cli.sampler import Sampler, utf8_next
 from rnnbp.cli.text import load_text, printable
 from rnnbp.storage import load_tensors
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from rnnbp.bptt import BudgetError
 from rnnbp.cli.errors import CommandError
+from rnnbp.cli.folders import empty_folder, free_folder
 from rnnbp.cli.options import Parser, number, whole
 from rnnbp.cli.own_problem import OwnProblem
 from rnnbp.cli.problem import Problem, limited, problem_of
-from rnnbp.cli.problem import add_options as add_problem
-from rnnbp.cli.runs import empty_folder, free_folder
+from rnnbp.cli.problem_options import add_options as add_problem
 from rnnbp.compare import SCHEDULES, SHARES, Comparison, save, sweep
 from rnnbp.compare.files import CURE, can_draw
 from rnnbp.support.nearest import hint
@@ -37,8 +37,8 @@ def add_options(parser: Parser) -> None:
         type=_shares,
         default=",".join(map(str, SHARES)),
         metavar="LIST",
-        help="percent of the bytes that full caching takes for arrays, with commas between, as 10,50; Python's objects "
-        "come on top, for which plan leaves room in its budget",
+        help="percent of the bytes that full caching takes for arrays, with commas between, as "
+        "10,50; Python's objects come on top, for which plan leaves room in its budget",
     )
     group.add_argument(
         "--schedules",
@@ -47,6 +47,12 @@ def add_options(parser: Parser) -> None:
         metavar="LIST",
         help="names, with commas between",
     )
+    _add_lengths(group)
+    _add_files(group)
+    add_problem(parser, steps=256, batch=16)
+
+
+def _add_lengths(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--chunk",
         type=whole(1),
@@ -60,6 +66,9 @@ def add_options(parser: Parser) -> None:
         metavar="N",
         help="timed runs of each, in alternation with full caching",
     )
+
+
+def _add_files(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--out",
         type=Path,
@@ -70,7 +79,6 @@ def add_options(parser: Parser) -> None:
         "--html", action="store_true", help="write one page with the table and the pictures, too"
     )
     group.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    add_problem(parser, steps=256, batch=16)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -111,9 +119,7 @@ def _compare(problem: Problem | OwnProblem, options: argparse.Namespace) -> Comp
 
 @contextmanager
 def _folder(out: Path | None) -> Iterator[Path]:
-    """An empty, writable folder; a folder that was created is removed again if nothing is written
-    to it.
-    """
+    """An empty, writable folder; one that was created is removed again if it stays empty."""
     made = out is None or not out.exists()
     folder = free_folder(NAME) if out is None else empty_folder(out)
     try:

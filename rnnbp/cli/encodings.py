@@ -15,8 +15,7 @@ MARKS = (
 )
 CURE = "convert it, as with iconv -t utf-8, or name its encoding, as --encoding cp1252"
 LOOKED_AT, MANY = 2**16, 5
-"""Bytes at the beginning that are checked; one zero in MANY of them or more is no text in
-UTF-8."""
+"""Bytes at the beginning that are checked; no UTF-8 text has one zero in MANY of them."""
 
 
 def known(name: str) -> str:

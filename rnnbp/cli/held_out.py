@@ -46,9 +46,7 @@ class HeldOut:
         self.fingerprint = hashlib.sha256(text.tobytes()).hexdigest()
 
     def batch(self, epoch: int, index: int) -> Batch:
-        """x and target (LEAD + length, lanes) of bytes, and the mask of the predictions
-        that count.
-        """
+        """x and target (LEAD + length, lanes) of bytes, and the mask of what counts."""
         return self._batch
 
 

@@ -1,6 +1,4 @@
-"""Objects of the user's own, named on a command line as ``module:name`` or
-``path/file.py:name``.
-"""
+"""Objects that a command line names, as ``module:name`` or ``path/file.py:name``."""
 
 from __future__ import annotations
 
@@ -38,9 +36,7 @@ def imported(option: str, text: str) -> object:
 
 
 def built(option: str, text: str, found: object) -> object:
-    """``found``, or its result if it is a function without arguments. Its exceptions propagate,
-    with a note.
-    """
+    """``found``, or its result if it is a function; its exceptions propagate, with a note."""
     if not (inspect.isroutine(found) or isinstance(found, type)):
         return found
     with of_user(option, text):
@@ -61,8 +57,7 @@ def needed_arguments(found: object) -> list[str]:
 
 @contextmanager
 def of_user(option: str, text: str) -> Iterator[None]:
-    """Run the user's code: its prints go to stderr, and its exceptions get a note that says whose
-    they are.
+    """Run the user's code: its prints go to stderr, its exceptions get a note that says so.
 
     A CommandError propagates unchanged.
     """
@@ -110,7 +105,8 @@ def _module(option: str, name: str) -> ModuleType:
         near = hint(name, [path.stem for path in Path.cwd().glob("*.py")])
         cure = (
             near
-            or "; it is searched in the current folder, then where Python finds modules; a file is path/file.py"
+            or "; it is searched in the current folder, then where Python finds modules; a file is "
+            "path/file.py"
         )
         raise CommandError(f"{option}: there is no module {error.name!r}{cure}") from None
     except (TypeError, ValueError) as error:  # a relative or empty name
@@ -120,9 +116,8 @@ def _module(option: str, name: str) -> ModuleType:
 def _file(option: str, path: Path) -> ModuleType:
     if not path.is_file():
         near = hint(path.name, [other.name for other in path.parent.glob("*.py")])
-        raise CommandError(
-            f"{option}: there is no file {str(path)!r}{near or '; give a path from the current folder'}"
-        )
+        cure = near or "; give a path from the current folder"
+        raise CommandError(f"{option}: there is no file {str(path)!r}{cure}")
     name = path.stem if path.stem not in sys.modules else f"{path.stem}_of_the_user"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import rnnbp
 from rnnbp.cli import compare, plan, sample, train, train_options
@@ -13,7 +14,7 @@ from rnnbp.cli.errors import CommandError
 from rnnbp.cli.importing import is_of_user
 from rnnbp.cli.options import Parser
 from rnnbp.cli.output import discard_output, discard_unwritten, prepare
-from rnnbp.cli.signals import raising, status_of
+from rnnbp.cli.signals import Stopped, raising, status_of
 from rnnbp.cli.threads import usual
 from rnnbp.storage import StorageError
 
@@ -32,8 +33,21 @@ def build_parser() -> Parser:
     return parser
 
 
+class Command(Protocol):
+    """The module of a command."""
+
+    @property
+    def ABOUT(self) -> str: ...  # noqa: N802  # a constant of the module
+
+    def run(self, options: argparse.Namespace) -> int: ...
+
+
 def _add(
-    commands: Any, name: str, summary: str, module: Any, add_options: Callable[[Parser], None]
+    commands: argparse._SubParsersAction[Parser],
+    name: str,
+    summary: str,
+    module: Command,
+    add_options: Callable[[Parser], None],
 ) -> None:
     parser = commands.add_parser(name, help=summary, description=module.ABOUT)
     add_options(parser)
@@ -72,7 +86,7 @@ def _run(argv: list[str] | None) -> int:
     except KeyboardInterrupt as stopped:
         with contextlib.suppress(OSError):  # SIGHUP: the terminal is gone
             print("rnnbp: stopped", file=sys.stderr)
-        return status_of(getattr(stopped, "number", None))
+        return status_of(stopped.number if isinstance(stopped, Stopped) else None)
     except BrokenPipeError:  # The reader, as head, has had enough; nothing is left to say to it.
         discard_output()
         return 0

@@ -45,8 +45,11 @@ class NGrams:
         self._tables = [_Counts(text, k) for k in range(self.order)]
 
     def __call__(self, contexts: Array, symbols: Array) -> Array:
-        """p(symbol | context): contexts (N, order − 1) of bytes, the latest last, symbols (N,) →
-        (N,).
+        """p(symbol | context), (N,).
+
+        Args:
+            contexts: (N, order − 1) of bytes, the latest last.
+            symbols: (N,).
         """
         if contexts.shape != (symbols.size, self.order - 1):
             expected = (symbols.size, self.order - 1)
@@ -64,9 +67,7 @@ class NGrams:
         return p
 
     def bits(self, text: Array, before: Array) -> float:
-        """−Σ log₂ p over the bytes of ``text`` (N,); ``before`` are bytes in front of it, order − 1
-        or more.
-        """
+        """−Σ log₂ p over the bytes of ``text`` (N,), which follow at least order − 1 bytes ``before``."""
         text, before = _as_bytes("text", text), _as_bytes("before", before)
         if before.size < self.order - 1:
             raise ShapeError(

@@ -1,6 +1,4 @@
-"""How options are parsed and shown: values with their ranges, defaults in the help, errors in one
-line.
-"""
+"""How options are parsed and shown: ranges, defaults in the help, errors in one line."""
 
 from __future__ import annotations
 
@@ -18,11 +16,9 @@ if TYPE_CHECKING:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, and that lists in ``given`` the options that
-    were passed.
-    """
+    """A parser whose errors are one line, and that notes the options that were passed."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:  # Any: argparse's own, each of its type
         super().__init__(
             formatter_class=lambda prog: _Help(prog, max_help_position=32, width=100),
             allow_abbrev=False,
@@ -48,7 +44,7 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"the argument {word!r} has a character NUL; leave it out")
         options, unknown = self.parse_known_args(argv)
         if unknown:
-            command = getattr(options, "parser", self)
+            command: Parser = vars(options).get("parser", self)
             near = difflib.get_close_matches(
                 unknown[0].split("=")[0], command.option_names(), n=1, cutoff=0.7
             )
@@ -66,13 +62,19 @@ class _Noted(argparse.Action):
 
     def __call__(
         self,
-        parser: Any,
+        parser: argparse.ArgumentParser,
         namespace: argparse.Namespace,
-        values: Any,
+        values: object,
         option_string: str | None = None,
     ) -> None:
         setattr(namespace, self.dest, values)
-        namespace.given = {*getattr(namespace, "given", ()), self.dest}
+        namespace.given = given(namespace) | {self.dest}
+
+
+def given(options: argparse.Namespace) -> set[str]:
+    """The names of the options that were passed."""
+    found: set[str] = vars(options).get("given", set())
+    return found
 
 
 class _Help(argparse.HelpFormatter):

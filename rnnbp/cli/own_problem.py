@@ -7,19 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.importing import built, imported, is_of_library, needed_arguments, of_user
+from rnnbp.cli.options import given
 from rnnbp.graph.graph import Graph
 from rnnbp.graph.model_split import symbol_layers
 from rnnbp.inputs.axes import stated_shape
+from rnnbp.inputs.given import ModelLike
+from rnnbp.inputs.objective import LossLike
 from rnnbp.inputs.problem import as_model, feature_shape
 from rnnbp.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from rnnbp.losses.named import NAMED
 from rnnbp.numerics import Array, Shape
+from rnnbp.storage import JSON
 from rnnbp.support.nearest import hint
 
 BUILT_IN = ("cell", "layers", "units", "embedding", "outputs")
@@ -28,9 +32,7 @@ BUILT_IN = ("cell", "layers", "units", "embedding", "outputs")
 
 @dataclass(frozen=True)
 class OwnProblem:
-    """A model that ``--model`` names, and a loss, over T = ``steps`` steps of B = ``batch``
-    sequences.
-    """
+    """A model that ``--model`` names, and a loss; T = ``steps``, B = ``batch``."""
 
     named: str
     loss_named: str | None
@@ -43,17 +45,18 @@ class OwnProblem:
 
     @classmethod
     def from_options(cls, options: argparse.Namespace) -> Self:
-        """The problem that the options describe. Raises CommandError for options of built-in
-        models.
+        """The problem that the options describe.
+
+        Raises CommandError for options of built-in models.
         """
-        if given := sorted({*BUILT_IN} & {*getattr(options, "given", ())}):
-            raise CommandError(f"--{given[0]} is for built-in models; the code of --model says it")
+        if named := sorted({*BUILT_IN} & given(options)):
+            raise CommandError(f"--{named[0]} is for built-in models; the code of --model says it")
         return cls(
             options.model, options.loss, options.inputs, options.steps, options.batch, options.seed
         )
 
     @cached_property
-    def _model(self) -> Any:
+    def _model(self) -> ModelLike:
         found = imported("--model", self.named)
         if needed := needed_arguments(found):
             takes = f"--model {self.named} takes {', '.join(needed)}"
@@ -69,9 +72,10 @@ class OwnProblem:
     def _graph(self) -> Graph:
         return as_model(self._model)
 
-    def build(self) -> Any:
-        """The model. Raises CommandError unless it is one; exceptions of the user's code propagate,
-        with a note.
+    def build(self) -> ModelLike:
+        """The model.
+
+        Raises CommandError unless it is one; exceptions of the user's code propagate, with a note.
         """
         return self._model
 
@@ -101,10 +105,8 @@ class OwnProblem:
         return next((layer.n_symbols for layer in symbol_layers(self._graph)), None)
 
     @cached_property
-    def loss(self) -> Any:
-        """By name, or the user's own; by default cross-entropy of symbols, mean squared error of
-        numbers.
-        """
+    def loss(self) -> LossLike:
+        """By name, or the user's own; by default cross-entropy of symbols, mse of numbers."""
         name = self.loss_named or ("cross-entropy" if self._symbols else "mse")
         if name in NAMED:
             return NAMED[name]()
@@ -162,7 +164,7 @@ class OwnProblem:
     def _loss_text(self) -> str:
         return repr(self.loss) if isinstance(self.loss, Loss) else str(self.loss_named)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, JSON]:
         """The options, and the model's repr."""
         return {
             "given_as": self.named,

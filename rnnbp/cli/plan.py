@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
-from typing import Any
 
 from rnnbp.bptt import BudgetError, Plan, plan
 from rnnbp.cli.errors import CommandError
 from rnnbp.cli.options import Parser
 from rnnbp.cli.own_problem import OwnProblem
 from rnnbp.cli.problem import Problem, limited, problem_of
-from rnnbp.cli.problem import add_options as add_problem
+from rnnbp.cli.problem_options import add_options as add_problem
 from rnnbp.planning.budget import parse_budget
 from rnnbp.planning.search import Candidate
+from rnnbp.storage import JSON
 
 ABOUT = (
     "Choose the schedule and the chunks with which backpropagation through time is fastest within "
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def as_json(problem: Problem | OwnProblem, found: Plan) -> dict[str, Any]:
+def as_json(problem: Problem | OwnProblem, found: Plan) -> dict[str, JSON]:
     """All of a plan, for JSON: seconds and bytes."""
     return {
         "model": problem.as_json(),
@@ -74,7 +74,7 @@ def as_json(problem: Problem | OwnProblem, found: Plan) -> dict[str, Any]:
     }
 
 
-def _candidate(found: Candidate) -> dict[str, Any]:
+def _candidate(found: Candidate) -> dict[str, JSON]:
     return {
         "schedule": found.name,
         "chunk": found.chunk,

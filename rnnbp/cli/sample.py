@@ -6,8 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from rnnbp.cli.model import Sampler, load_model
+from rnnbp.cli.model import load_model
 from rnnbp.cli.options import Parser, number, whole
+from rnnbp.cli.sampler import Sampler
 from rnnbp.cli.text import printable
 
 ABOUT = "Write text with a model that rnnbp train has made."
@@ -30,6 +31,10 @@ def add_options(parser: Parser) -> None:
         metavar="N",
         help="characters to write after the prompt",
     )
+    _add_draws(group)
+
+
+def _add_draws(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--temperature",
         type=number(0),

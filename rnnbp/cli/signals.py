@@ -20,16 +20,13 @@ class Stopped(KeyboardInterrupt):
 
 
 def status_of(number: int | None) -> int:
-    """The exit status of a program that a signal stopped: 130 for Ctrl-C, 143 for SIGTERM, 129 for
-    SIGHUP."""
+    """The exit status after a signal: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
     return STOPPED + (signal.SIGINT if number is None else number)
 
 
 @contextmanager
 def raising() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise ``Stopped`` in a block, instead of killing the process
-    silently.
-    """
+    """Let SIGTERM and SIGHUP raise ``Stopped`` in a block instead of ending the process."""
     changed = list[signal.Signals]()
     try:
         if threading.current_thread() is threading.main_thread():

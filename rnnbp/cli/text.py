@@ -8,14 +8,13 @@ import platform
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rnnbp.cli.encodings import decoded
 from rnnbp.cli.errors import CommandError
 from rnnbp.numerics import Array
-from rnnbp.storage import StorageError, read_bounded
+from rnnbp.storage import JSON, StorageError, read_bounded
 
 HELD_OUT = 10
 """One part in this many, the last, is held out."""
@@ -37,8 +36,9 @@ class Text:
         return hashlib.sha256(self.characters.encode()).hexdigest()
 
     def split(self) -> Split:
-        """The first nine tenths of the characters, and the last. Raises CommandError if there are
-        too few.
+        """The first nine tenths of the characters, and the last.
+
+        Raises CommandError if there are too few.
         """
         cut = len(self.characters) - len(self.characters) // HELD_OUT
         if cut == len(self.characters):
@@ -48,7 +48,7 @@ class Text:
             )
         return Split(_part(self.characters[:cut]), _part(self.characters[cut:]))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, JSON]:
         """What identifies the text, for JSON."""
         return {"source": self.source, "sha256": self.sha256, "characters": len(self.characters)}
 
@@ -93,9 +93,7 @@ def printable(characters: str) -> str:
 
 
 def _python_topics() -> Text:
-    """Every topic of Python's ``help()``, in the order of their names. It varies with Python's
-    version.
-    """
+    """Every topic of Python's ``help()``, by name; they vary with Python's version."""
     try:
         from pydoc_data import topics
     except ImportError:

@@ -22,8 +22,8 @@ def add_threads(group: argparse._ArgumentGroup) -> None:
         "--threads",
         type=whole(1, MOST_THREADS + 1),
         metavar="N",
-        help="threads of matrix products; by default all with kernels, where results are the same to the bit by any "
-        "number of them, and one with NumPy",
+        help="threads of matrix products; by default all with kernels, where results are the same "
+        "to the bit by any number of them, and one with NumPy",
     )
 
 
@@ -40,9 +40,7 @@ def usual() -> int:
 
 @contextmanager
 def limited(n: int | None) -> Iterator[None]:
-    """Limit the threads to this number, whatever the environment says; None for the usual
-    number.
-    """
+    """Limit the threads to n, whatever the environment says; None for the usual number."""
     n, before = n or usual(), os.environ.get(THREADS)
     try:
         _set(str(n))

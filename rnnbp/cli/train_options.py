@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from argparse import _ArgumentGroup
 from pathlib import Path
 
-from rnnbp.cli.model import CELLS, MOST_LAYERS, MOST_UNITS
 from rnnbp.cli.options import Parser, checkpoint, encoding, number, whole
-from rnnbp.cli.runs import Settings
+from rnnbp.cli.settings import Settings
+from rnnbp.cli.sizes import add_sizes
 from rnnbp.cli.threads import add_threads
 
 DEFAULT = Settings()
@@ -33,37 +34,10 @@ def _add_model(parser: Parser) -> None:
         "--encoding",
         type=encoding,
         metavar="NAME",
-        help="of the text, as latin-1, cp1252 or shift_jis; by default what a byte order mark says, or UTF-8; "
-        "samples are UTF-8",
+        help="of the text, as latin-1, cp1252 or shift_jis; by default what a byte order mark "
+        "says, or UTF-8; samples are UTF-8",
     )
-    group.add_argument(
-        "--cell",
-        choices=CELLS,
-        default=DEFAULT.cell,
-        metavar="CELL",
-        help="the recurrent cell: %(choices)s",
-    )
-    group.add_argument(
-        "--layers",
-        type=whole(1, MOST_LAYERS + 1),
-        default=DEFAULT.layers,
-        metavar="N",
-        help="recurrent layers",
-    )
-    group.add_argument(
-        "--units",
-        type=whole(1, MOST_UNITS),
-        default=DEFAULT.units,
-        metavar="N",
-        help="units of each of them",
-    )
-    group.add_argument(
-        "--embedding",
-        type=whole(1, MOST_UNITS),
-        default=DEFAULT.embedding,
-        metavar="N",
-        help="size of the vector of a byte",
-    )
+    add_sizes(group)
     group.add_argument(
         "--dropout",
         type=number(0, 1),
@@ -89,6 +63,11 @@ def _add_training(parser: Parser) -> None:
         metavar="N",
         help="places of the text read side by side",
     )
+    _add_length(group)
+    _add_rates(group)
+
+
+def _add_length(group: _ArgumentGroup) -> None:
     length = group.add_mutually_exclusive_group()
     length.add_argument(
         "--epochs",
@@ -100,6 +79,9 @@ def _add_training(parser: Parser) -> None:
     length.add_argument(
         "--steps", type=whole(1), metavar="N", help="updates of the model, instead of epochs"
     )
+
+
+def _add_rates(group: _ArgumentGroup) -> None:
     group.add_argument(
         "--lr",
         type=number(0, above=True),
@@ -130,8 +112,8 @@ def _add_engine(parser: Parser) -> None:
         type=checkpoint,
         default=DEFAULT.checkpoint,
         metavar="HOW",
-        help="what is kept for the way back: all, sqrt (a state every √N chunks), or N, a state every N chunks; "
-        "the model is the same, to the bit",
+        help="what is kept for the way back: all, sqrt (a state every √N chunks), or N, a state "
+        "every N chunks; the model is the same, to the bit",
     )
     group.add_argument(
         "--chunk",
@@ -175,7 +157,7 @@ def _add_run(parser: Parser) -> None:
         type=lambda names: tuple(names.split(",")),
         default=(),
         metavar="NAMES",
-        help="with --resume, what differs on purpose, as processor,libraries on another machine, or learning_rate "
-        "for another --steps or --epochs; the error names it",
+        help="with --resume, what differs on purpose, as processor,libraries on another machine, "
+        "or learning_rate for another --steps or --epochs; the error names it",
     )
     group.add_argument("--quiet", action="store_true", help="print the result alone")
