@@ -77,11 +77,12 @@ class Sequences(Shuffled):
         self._check_shapes()
         if self.last:
             self._check_last()
-        for array in (
-            self.x,
-            self.target if self.batch_first and not self.last else None,
-            self.mask,
-        ):
+        self._remember()
+
+    def _remember(self) -> None:
+        """Remember arrays that are batch-first, to warn where they are taken for time-first."""
+        target = self.target if self.batch_first and not self.last else None
+        for array in (self.x, target, self.mask):
             if isinstance(array, np.ndarray):
                 remember(array)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import partial
 
 from rnnbp.bptt.inference import predict as predict_batch
 from rnnbp.inputs.given import ModelLike
@@ -60,21 +61,15 @@ def predict_source(
             f"{what}: last=True is for sequences; the windows of a stream go on, leave it out"
         )
     seed, outputs, state = check_seed(how.seed), Outputs(what, source, last=last), None
+    run = partial(
+        predict_batch, model, chunk=how.chunk, last=last, training=how.training, progress=False
+    )
     with bar_of_batches("predict", how.progress, source) as bar:
         for index, batch in enumerate(epoch_of(source, targets=False)):
             _check(what, batch, index, last=last)
+            given = None if batch.fresh else state
             try:
-                y, state = predict_batch(
-                    model,
-                    batch.x,
-                    state=None if batch.fresh else state,
-                    chunk=how.chunk,
-                    mask=batch.mask,
-                    last=last,
-                    training=how.training,
-                    seed=fold(seed, index),
-                    progress=False,
-                )
+                y, state = run(batch.x, state=given, mask=batch.mask, seed=fold(seed, index))
             except Exception as error:  # whatever a model raises
                 note_origin(error, source, 0, index)
                 error.add_note(f"in batch {index} of {what}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnbp.bptt.shape_warnings import note_sequences
 from rnnbp.graph.model_split import recurrents
-from rnnbp.numerics import Array, shown
+from rnnbp.numerics import Array
 from rnnbp.optim import OnPlateau
 from rnnbp.storage import JSON, PathLike, StorageError
 from rnnbp.support import bars
@@ -25,7 +25,7 @@ from rnnbp.train.identity_differences import check_override
 from rnnbp.train.interrupts import Interrupts
 from rnnbp.train.judging import judged
 from rnnbp.train.limits import Limits
-from rnnbp.train.options import Options, Rate
+from rnnbp.train.options import Options
 from rnnbp.train.parts import Parts
 from rnnbp.train.progress import progress_bar
 from rnnbp.train.resuming import Resumable
@@ -38,6 +38,7 @@ from rnnbp.train.standing import Standing
 from rnnbp.train.steps import updated
 from rnnbp.train.targets import check_targets
 from rnnbp.train.updates import Update
+from rnnbp.train.watched_rate import WatchedRate
 
 Tell: TypeAlias = Callable[[str, Mapping[str, JSON], Mapping[str, Array] | None], object]
 """Called with the kind of an event, its line of metrics and the gradients."""
@@ -51,7 +52,6 @@ class Training:
     pending: the metrics of a step whose line is not complete, for its validation is to be done; and
         grads, its gradients, for callbacks.
     useless: why the model is not in the state of ``at``, if it is not.
-    own_rate: the optimiser's rate, to notice one that is set while a rule decides.
     busy: whether a call of fit is training.
     goes_on: whether it comes from a snapshot, so that the call of fit that wrote it goes on.
     stopping: why a callback wants it to end. earlier: the seconds of earlier calls.
@@ -67,7 +67,7 @@ class Training:
     identity: Identity | None = None
     pending: dict[str, JSON] | None = None
     useless: str = ""
-    own_rate: Rate = None
+    own_rate: WatchedRate = field(default_factory=WatchedRate)
     busy: bool = False
     goes_on: bool = False
     stopping: str = ""
@@ -84,7 +84,7 @@ class Training:
         files, known = RunFolder(folder, parts, description), RunData(wanted=folder is not None)
         found = cls(update, parts, files, known=known)
         found.identity = None if folder is None else identity_of(update)
-        found.own_rate = update.optimizer.learning_rate
+        found.own_rate.note(update.optimizer)
         return found
 
     def __getstate__(self) -> dict[str, object]:
@@ -104,7 +104,7 @@ class Training:
         if rate is not None:
             update.optimizer.learning_rate = rate
         self.update, self.parts.plateau = update, _plateau(options)
-        self.own_rate = update.optimizer.learning_rate
+        self.own_rate.note(update.optimizer)
         if self.folder.path is not None and (identity := identity_of(update)) != self.identity:
             self.identity = identity
             self.folder.outdate()
@@ -125,7 +125,7 @@ class Training:
                 while self.pending is not None or not (reason := self._reason(limits)):
                     if self.pending is None and interrupts.signal is not None:
                         break
-                    self._look_at_rate()
+                    self.own_rate.warn_if_set(self.update.optimizer, self.options)
                     metrics = self._step(data, limits)
                     self._write(metrics, tell)
                     if bar is not None:
@@ -161,23 +161,12 @@ class Training:
             )
         found = Resumable.of(file, self.update, self.parts, override)
         at = found.put(self.parts, override)
-        self.own_rate = found.update.optimizer.learning_rate
+        self.own_rate.note(found.update.optimizer)
         self.update, self.identity, self.at = found.update, found.identity, at
         self.pending, self.useless, self.grads, self.last = None, "", None, {}
         self.goes_on, self.ended = True, ("", None)
         self.known = replace(found.data, wanted=self.folder.path is not None)
         self.folder.adopt(file, at.step, found.stamp, differs=bool(override))
-
-    def _look_at_rate(self) -> None:
-        """Warn if the optimiser's rate was set, but a rule decides it."""
-        rule, own = self.options.learning_rate, self.update.optimizer.learning_rate
-        if rule is not None and own != self.own_rate:
-            self.own_rate = own
-            warnings.warn(
-                f"optimizer.learning_rate was set to {shown(own)}, which changes nothing while the "
-                f"Trainer's, {shown(rule)}, decides; set Trainer.learning_rate instead",
-                stacklevel=outside(),
-            )
 
     def _step(self, data: Source, limits: Limits) -> dict[str, JSON]:
         """The line of metrics of one update, with its validation if that is due.

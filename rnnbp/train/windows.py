@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from functools import partial
 from itertools import accumulate
-from typing import Self, final
+from typing import Self, TypeVar, final
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from rnnbp.train.recordings import Recording, recordings_of
 from rnnbp.train.rows import Data, Rows, part, rows
 from rnnbp.train.source import Batch, check_place, first_epoch
 from rnnbp.wording.arguments import Named
+
+T = TypeVar("T")
 
 
 @final
@@ -88,16 +90,15 @@ class Windows(Named):
                 f"Windows: warm_up of {self.warm_up} steps leaves nothing of lanes of {longest}; "
                 f"give a smaller one, or a smaller batch_size"
             )
-        one = self.recordings[0]
-        self.x: Rows | tuple[Rows, ...] = (
-            tuple(r.x for r in self.recordings) if self.listed else one.x
-        )
-        self.target: Rows | tuple[Rows | None, ...] | None
-        self.target = tuple(r.target for r in self.recordings) if self.listed else one.target
-        self.mask: Rows | tuple[Rows | None, ...] | None
-        self.mask = tuple(r.mask for r in self.recordings) if self.listed else one.mask
+        self.x = self._of_all([one.x for one in self.recordings])
+        self.target = self._of_all([one.target for one in self.recordings])
+        self.mask = self._of_all([one.mask for one in self.recordings])
         counts = [math.ceil(self._lane(found) / self.horizon) for found in self.recordings]
         self._ends = [*accumulate(counts)]
+
+    def _of_all(self, series: list[T]) -> T | tuple[T, ...]:
+        """The series of the recordings as a tuple, or that of the one stream."""
+        return tuple(series) if self.listed else series[0]
 
     def _check_long_enough(self, k: int, found: Recording) -> None:
         steps, lanes = len(found.x), self.batch_size
